@@ -1,0 +1,86 @@
+"""Every error that unmingle raises on purpose.
+
+UnmingleError
+├── SourceError          a folder or file to read from is missing or not allowed
+├── PictureError         one picture can't be used (becomes a row with a reason, never a crash)
+├── ModelError           a model file is missing, damaged, or of another layout
+│   └── FetchError       a download failed or did not match its checksum
+├── LabelsError          a workbook, csv or folder of labels can't be understood
+├── LibraryError         the library on disk can't be used
+│   ├── LibraryBusyError     another run is writing to it
+│   └── LibraryNewerError    a newer version of unmingle made it
+├── WriteError           a file can't be written: the disk is full or read-only
+├── SettingsError        settings that contradict each other or are out of range
+└── MissingExtraError    an optional package is not installed
+
+Each carries what is wrong and, where there is one, the mend.
+"""
+
+from __future__ import annotations
+
+
+class UnmingleError(Exception):
+    """Root of all errors of unmingle.
+
+    Args:
+        problem: what is wrong, one sentence.
+        mend: what to do about it, one sentence; empty when nothing can be done.
+    """
+
+    def __init__(self, problem: str, mend: str = "") -> None:
+        super().__init__(f"{problem} {mend}".strip())
+        self.problem = problem
+        self.mend = mend
+
+
+class SourceError(UnmingleError):
+    """A folder or file to read from is missing, empty or not allowed."""
+
+
+class PictureError(UnmingleError):
+    """One picture can't be used; `problem` becomes the reason in its row."""
+
+
+class ModelError(UnmingleError):
+    """A model file is missing, damaged, or of another layout."""
+
+
+class FetchError(ModelError):
+    """A download failed or did not match its checksum."""
+
+
+class LabelsError(UnmingleError):
+    """A workbook, csv or folder of labels can't be understood."""
+
+
+class LibraryError(UnmingleError):
+    """The library on disk can't be used."""
+
+
+class LibraryBusyError(LibraryError):
+    """Another run is writing to this library."""
+
+
+class LibraryNewerError(LibraryError):
+    """A newer version of unmingle made this library."""
+
+
+class WriteError(UnmingleError):
+    """A file can't be written: the disk is full, read-only, or not ours."""
+
+
+class SettingsError(UnmingleError):
+    """Settings that contradict each other or are out of range."""
+
+
+class MissingExtraError(UnmingleError):
+    """An optional package is needed for what was asked.
+
+    Args:
+        package: the distribution that is missing.
+        extra: the extra of unmingle that brings it.
+        purpose: what it is needed for, as in "to read HEIC pictures".
+    """
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        super().__init__(f"{package} is needed {purpose}.", f"Run: pip install 'unmingle[{extra}]'")

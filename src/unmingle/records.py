@@ -1,0 +1,118 @@
+"""What travels between the rooms: frozen, columnar records whose shapes are checked once, at birth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    F32 = NDArray[np.float32]
+    F64 = NDArray[np.float64]
+    I64 = NDArray[np.int64]
+    U8 = NDArray[np.uint8]
+    Bool = NDArray[np.bool_]
+
+Status = Literal["clustered", "alone", "not_a_face", "masked", "low_quality", "ignored", "unreadable"]
+
+
+def check_shape(name: str, array: NDArray[Any], shape: tuple[int | None, ...]) -> None:
+    """Raise ValueError unless `array` has `shape`, where None matches any length."""
+    fits = array.ndim == len(shape) and all(want in (None, have) for want, have in zip(shape, array.shape, strict=True))
+    if not fits:
+        raise ValueError(f"{name} has shape {array.shape}, expected {shape}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Faces:
+    """The n faces of one picture, best first.
+
+    boxes:  (n, 4) float32, pixels of the upright picture: left, top, width, height.
+    points: (n, 5, 2) float32, pixels x, y: right eye, left eye, nose, right and left mouth corner (of the person).
+    scores: (n,) float32, the detector's confidence, 0 to 1.
+    """
+
+    boxes: F32
+    points: F32
+    scores: F32
+
+    def __post_init__(self) -> None:
+        check_shape("boxes", self.boxes, (None, 4))
+        check_shape("points", self.points, (len(self.boxes), 5, 2))
+        check_shape("scores", self.scores, (len(self.boxes),))
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def take(self, index: NDArray[Any]) -> Faces:
+        """The faces at `index` (integers or a mask), in that order."""
+        return Faces(self.boxes[index], self.points[index], self.scores[index])
+
+    @classmethod
+    def none(cls) -> Faces:
+        """No faces at all."""
+        return cls(np.zeros((0, 4), np.float32), np.zeros((0, 5, 2), np.float32), np.zeros(0, np.float32))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Analysis:
+    """What a recipe found in one picture: its n faces, or why there are none.
+
+    width, height: of the upright picture, in pixels.
+    faces:   the n faces, best first.
+    vectors: (n, d) float32, the embedding of each.
+    quality: (n,) float32, 0 to 1, how much of what the embedding needs the face shows.
+    thumbnails: n JPEG files, a small square picture of each.
+    reasons: n texts, why the face is not grouped; empty for those that are.
+    reason:  why there is no face, or what else a reader should know; may be empty.
+    """
+
+    width: int
+    height: int
+    faces: Faces
+    vectors: F32
+    quality: F32
+    thumbnails: tuple[bytes, ...]
+    reasons: tuple[str, ...]
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        check_shape("vectors", self.vectors, (len(self.faces), None))
+        check_shape("quality", self.quality, (len(self.faces),))
+        if not len(self.reasons) == len(self.thumbnails) == len(self.faces):
+            raise ValueError(f"{len(self.reasons)} reasons, {len(self.thumbnails)} thumbnails, {len(self.faces)} faces")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Merge:
+    """One step of an agglomeration: clusters `first` and `second` became one of `size` faces at `similarity`.
+
+    Clusters 0 … n-1 are single faces; the merge at position i makes cluster n + i (as in SciPy's linkage).
+    """
+
+    first: int
+    second: int
+    similarity: float
+    size: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Clustering:
+    """A partition of n faces.
+
+    labels: (n,) int64, cluster of each face, 0 … k-1, largest cluster first; every face has one, single faces too.
+    merges: the merge tree, in order; empty for methods without one.
+    notes:  what the method found out about the collection, for the reader (bar, scale, …).
+    """
+
+    labels: I64
+    merges: tuple[Merge, ...] = ()
+    notes: tuple[tuple[str, float], ...] = ()
+
+    def __post_init__(self) -> None:
+        check_shape("labels", self.labels, (None,))
+        if len(self.labels) and (self.labels.min() != 0 or len(np.unique(self.labels)) != self.labels.max() + 1):
+            raise ValueError("labels must be 0 … k-1 without gaps")

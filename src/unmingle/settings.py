@@ -1,0 +1,74 @@
+"""One frozen record per stage. What changes a stage's output is in its record, and so in its fingerprint."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Literal
+
+from unmingle.errors import SettingsError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Crops = Literal["auto", "always", "never"]
+Recipe = Literal["faces", "classic"]
+Features = Literal["fc2", "pool5"]
+Engine = Literal["auto", "openvino", "onnxruntime"]
+Precision = Literal["auto", "f32", "bf16"]
+
+
+def fingerprint(*parts: DataclassInstance | str | int) -> str:
+    """A short, stable name of settings and model checksums: the same parts give the same name on every machine."""
+    plain = [part if isinstance(part, (str, int)) else {type(part).__name__: asdict(part)} for part in parts]
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """How the networks are run. Not part of a fingerprint: every engine gives the same faces."""
+
+    engine: Engine = "auto"
+    precision: Precision = "auto"  # auto: bf16 where the processor has AMX, else f32
+    threads: int = 0  # 0: all cores
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectionSettings:
+    """What counts as a face."""
+
+    crops: Crops = "auto"  # whether a picture is one cut-out face: always, never, or decided per picture
+    min_score: float = 0.6  # detector confidence, 0 to 1
+    max_overlap: float = 0.3  # intersection over union of two boxes of one face
+    min_side: float = 16.0  # pixels; a smaller face is kept but not grouped
+
+    def __post_init__(self) -> None:
+        if not 0.3 <= self.min_score < 1:
+            raise SettingsError(f"min_score is {self.min_score}.", "Give a confidence from 0.3 to 1.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassicSettings:
+    """The seed's method: VGG16 features of the whole crop, PCA, k-means."""
+
+    features: Features = "fc2"
+    components: int = 100  # dimensions that PCA keeps
+    seed: int = 22  # of PCA and k-means, the seed's own
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupingSettings:
+    """How embeddings become clusters."""
+
+    people: int | None = None  # None: find the number
+    expected_false_merges: float = 0.02  # that the whole collection may expect from merging strangers
+    linkage: Literal["average"] = "average"
+
+    def __post_init__(self) -> None:
+        if self.people is not None and self.people < 1:
+            raise SettingsError(f"people is {self.people}.", "Give at least 1, or leave it out to find the number.")
+        if not 0 < self.expected_false_merges < 1:
+            raise SettingsError(
+                f"expected_false_merges is {self.expected_false_merges}.", "Give a number between 0 and 1."
+            )
