@@ -1,0 +1,1 @@
+"""The networks: model cards, their files, and sessions that run them."""

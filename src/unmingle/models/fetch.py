@@ -1,0 +1,255 @@
+"""Download one model file: resumable, checked, and in place only when it is whole.
+
+The only code of unmingle that opens a connection; it runs in `unmingle models fetch` and nowhere else.
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+import hashlib
+import http.client
+import re
+import shutil
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from unmingle.errors import FetchError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Progress = Callable[[int, int | None], None]
+
+CHUNK = 1 << 18  # bytes a read
+PATIENCE = 30.0  # seconds without a byte before we give up; what came is kept
+AGAIN = "Run the same command again: it goes on where it stopped."
+
+
+def fetch(
+    url: str,
+    destination: Path,
+    *,
+    sha256: str | None = None,
+    md5: str | None = None,
+    size: int | None = None,
+    on_progress: Progress | None = None,
+) -> Path:
+    """Download `url` to `destination`, going on with what an earlier try left.
+
+    What arrives goes to `<destination>.part`, and takes its name only when it is whole and its checksums agree, so
+    that `destination` is never half a file. A file that is there and has the checksums asked for is not fetched again.
+
+    Args:
+        url: http or https. Redirections are followed, but not from https to http.
+        destination: the file to make; its folder is made too.
+        sha256: checksum that the file must have, hexadecimal.
+        md5: the same, for sources that publish nothing better.
+        size: its length in bytes, where known.
+        on_progress: called with the bytes that are there and the total (None while unknown), about once a 256 KiB.
+
+    Returns:
+        `destination`.
+
+    Raises:
+        FetchError: no network, an answer other than the file, a connection cut off (what came is kept), a wrong
+            checksum or length (what came is removed), or no room on the disk.
+    """
+    wanted = _Wanted(url, sha256=sha256, md5=md5, size=size)
+    if wanted.has_checksum and destination.is_file() and wanted.mismatch(destination) is None:
+        return destination
+    part = _Part(destination.with_name(destination.name + ".part"))
+    try:
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        if not (size is not None and part.length == size):
+            _download(wanted, part, on_progress)
+        mismatch = wanted.mismatch(part.path)
+        if mismatch is not None:
+            part.discard()
+            raise FetchError(f"{url} is not the file expected: {mismatch}.", "Try again; it may have been replaced.")
+        part.path.replace(destination)
+        part.discard()
+    except OSError as error:  # of the disk: those of the network became a FetchError where they arose
+        raise _disk_error(destination, error) from error
+    return destination
+
+
+class _Wanted:
+    """The file asked for: where it is and how to know it."""
+
+    def __init__(self, url: str, *, sha256: str | None, md5: str | None, size: int | None) -> None:
+        if urllib.parse.urlsplit(url).scheme not in {"http", "https"}:
+            raise FetchError(f"{url} can't be fetched: only http and https are.", "Give the file's path instead.")
+        self.url = url
+        self._sums = {"sha256": sha256, "md5": md5}
+        self.size = size
+        self.has_checksum = bool(sha256 or md5)
+
+    def mismatch(self, file: Path) -> str | None:
+        """How `file` differs from what is wanted, in words; None if it doesn't."""
+        length = file.stat().st_size
+        if self.size is not None and length != self.size:
+            return f"it has {length:,} bytes, expected {self.size:,}"
+        for name, expected in self._sums.items():
+            if expected is None:
+                continue
+            with file.open("rb") as stream:
+                found = hashlib.file_digest(stream, functools.partial(hashlib.new, name, usedforsecurity=False))
+            if found.hexdigest() != expected.lower():
+                return f"its {name} is {found.hexdigest()}, expected {expected.lower()}"
+        return None
+
+
+class _Part:
+    """What has arrived, and the server's mark of the version that it is from."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._mark = path.with_name(path.name + ".version")
+
+    @property
+    def length(self) -> int:
+        return self.path.stat().st_size if self.path.is_file() else 0
+
+    @property
+    def version(self) -> str:
+        return self._mark.read_text(encoding="utf-8") if self._mark.is_file() else ""
+
+    def start(self, version: str) -> None:
+        self.path.unlink(missing_ok=True)
+        self._mark.write_text(version, encoding="utf-8")
+
+    def discard(self) -> None:
+        self.path.unlink(missing_ok=True)
+        self._mark.unlink(missing_ok=True)
+
+
+def _download(wanted: _Wanted, part: _Part, on_progress: Progress | None) -> None:
+    """Bring `part` to its full length, from where it is if the server can, else from the start."""
+    have = part.length
+    # Without a mark, only a checksum can tell a file that changed between two tries.
+    resumable = have > 0 and (part.version or wanted.has_checksum)
+    response = _open(wanted.url, have if resumable else 0, part.version)
+    if response is None:  # the server has nothing from there on: all is there, or it is another file
+        if wanted.has_checksum and wanted.mismatch(part.path) is None:
+            return
+        response = _open(wanted.url, 0, "")
+    if response is None:
+        raise FetchError(f"{wanted.url} answered 416 (no such range) to a request for all of it.", AGAIN)
+    with response:
+        start, total = _range_of(response)
+        if start == 0:
+            have = 0
+            part.start(_version(response))
+        elif start != have:
+            raise FetchError(f"{wanted.url} answered from byte {start:,}, asked for {have:,}.", "Fetch it another way.")
+        _check_room(part.path, (total or wanted.size or 0) - have)
+        with part.path.open("ab", buffering=0) as sink:
+            have = _copy(response, sink, have, total, wanted.url, on_progress)
+    total = wanted.size if total is None else total
+    if total is not None and have < total:
+        raise FetchError(f"{wanted.url} was cut off after {have:,} of {total:,} bytes.", AGAIN)
+
+
+def _open(url: str, start: int, version: str) -> http.client.HTTPResponse | None:
+    """The server's answer, 200 or 206; None if it has nothing from `start` on."""
+    headers = {"User-Agent": "unmingle", "Accept-Encoding": "identity"}
+    if start:
+        headers["Range"] = f"bytes={start}-"
+        if version:
+            headers["If-Range"] = version
+    request = urllib.request.Request(url, headers=headers)  # the scheme was checked, and is at each redirection
+    try:
+        response: http.client.HTTPResponse = urllib.request.build_opener(_Redirects).open(request, timeout=PATIENCE)
+    except urllib.error.HTTPError as error:
+        with error:
+            if error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
+                return None
+            raise _status_error(url, error) from error
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", error)
+        raise FetchError(
+            f"{url} can't be reached: {reason}.",
+            "Check the connection (and https_proxy), or fetch the file elsewhere and give its path.",
+        ) from error
+    return response
+
+
+def _copy(
+    response: http.client.HTTPResponse,
+    sink: IO[bytes],
+    have: int,
+    total: int | None,
+    url: str,
+    on_progress: Progress | None,
+) -> int:
+    """Copy the answer to `sink`; returns the length reached, short of `total` if the connection broke."""
+    while True:
+        try:
+            chunk = response.read(CHUNK)
+        except http.client.IncompleteRead as error:
+            chunk = error.partial
+        except (OSError, http.client.HTTPException) as error:
+            raise FetchError(f"{url} was cut off after {have:,} bytes: {error}.", AGAIN) from error
+        if not chunk:
+            return have
+        sink.write(chunk)
+        have += len(chunk)
+        if on_progress is not None:
+            on_progress(have, total)
+
+
+def _range_of(response: http.client.HTTPResponse) -> tuple[int, int | None]:
+    """The first byte that the answer carries, and the whole file's length (None if the server doesn't say)."""
+    if response.status == http.client.PARTIAL_CONTENT:
+        found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
+        if found is None:
+            raise FetchError("The server sent a part of the file without saying which.", "Fetch it another way.")
+        return int(found[1]), None if found[2] == "*" else int(found[2])
+    length = response.headers.get("Content-Length")
+    return 0, int(length) if length is not None and length.isdigit() else None
+
+
+def _version(response: http.client.HTTPResponse) -> str:
+    """What If-Range takes: a strong ETag, or else the date; empty if the server gives neither."""
+    etag = response.headers.get("ETag", "")
+    return etag if etag.startswith('"') else response.headers.get("Last-Modified", "")
+
+
+def _check_room(path: Path, needed: int) -> None:
+    free = shutil.disk_usage(path.parent).free
+    if needed > free:
+        raise OSError(errno.ENOSPC, f"{needed / 1e6:,.0f} MB needed, {free / 1e6:,.0f} MB free")
+
+
+def _status_error(url: str, error: urllib.error.HTTPError) -> FetchError:
+    if error.code in {http.client.NOT_FOUND, http.client.GONE}:
+        return FetchError(f"{url} is not there ({error.code}).", "Look for its new address, or give the file's path.")
+    return FetchError(f"{url} answered {error.code} {error.reason}.", "Try again later, or give the file's path.")
+
+
+def _disk_error(destination: Path, error: OSError) -> FetchError:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return FetchError(f"The disk is full at {destination.parent}: {error.strerror}.", f"Make room. {AGAIN}")
+    return FetchError(f"{destination} can't be written: {error.strerror}.", "Choose another folder.")
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follow redirections to http and https only, and never from https to http."""
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        scheme = urllib.parse.urlsplit(newurl).scheme
+        if scheme not in {"https", req.type}:
+            raise FetchError(f"{req.full_url} leads to {newurl}, which is not safe to follow.", "Fetch it another way.")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)

@@ -1,0 +1,307 @@
+"""Run an ONNX graph: one `Session` protocol, two engines.
+
+OpenVINO is the engine for processors, ONNX Runtime the one for NVIDIA cards (and the second opinion in the tests).
+Both give the same numbers to float32 rounding, whatever way a batch is cut into pieces.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import os
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+
+from unmingle.errors import MissingExtraError, ModelError, SettingsError
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from numpy.typing import NDArray
+
+    from unmingle.records import F32
+    from unmingle.settings import Engine, Precision
+
+
+# One thread per stream is best on few cores (no barrier inside a layer); past four, the memory of each stream's
+# activations counts for more than the barriers.
+MOST_STREAMS = 4
+
+_import_lock = threading.Lock()
+
+
+class Session(Protocol):
+    """A loaded graph. Calls are safe from several threads."""
+
+    def __call__(self, batch: NDArray[Any]) -> dict[str, F32]:
+        """Run the graph on a batch.
+
+        Args:
+            batch: the graph's only input, its first axis the n pictures (0 is allowed); the layout is the graph's own.
+
+        Returns:
+            Each output by its name, float32, in the order of the batch.
+
+        Raises:
+            ValueError: the batch has another type or shape than the graph takes.
+        """
+        ...
+
+
+def open_session(
+    model: Path | bytes,
+    *,
+    engine: Engine = "auto",
+    precision: Precision = "auto",
+    threads: int = 0,
+) -> Session:
+    """Load an ONNX graph that has one input, with the pictures on its first axis.
+
+    Args:
+        model: the ONNX file, or its bytes.
+        engine: "auto" is ONNX Runtime where it finds a working NVIDIA card, else OpenVINO.
+        precision: of the arithmetic inside; the outputs are float32 always. See `resolve_precision`.
+        threads: how many processor cores to keep busy; 0 for all that this process may use.
+
+    Raises:
+        ModelError: the file is missing, isn't a graph the engine can read, or has not exactly one input.
+        MissingExtraError: ONNX Runtime was asked for and is not installed.
+        SettingsError: `threads` is negative, or ONNX Runtime was asked for bf16.
+    """
+    if threads < 0:
+        raise SettingsError(f"threads is {threads}.", "Give 0 for all cores, or a positive number.")
+    if isinstance(model, Path) and not model.is_file():
+        raise ModelError(f"There is no model file {model}.")
+    cores = threads or available_cores()
+    if engine == "onnxruntime":
+        return OnnxRuntimeSession(model, precision=precision, threads=cores)
+    if engine == "auto":
+        on_card = _on_nvidia(model, precision=precision, threads=cores)
+        if on_card is not None:
+            return on_card
+    return OpenVinoSession(model, precision=precision, threads=cores)
+
+
+def resolve_precision(precision: Precision) -> Literal["f32", "bf16"]:
+    """What "auto" means on this processor: bf16 where AMX computes it in hardware, else f32.
+
+    AVX-512 has bf16 instructions too, and OpenVINO offers bf16 wherever it finds them, but without AMX it is slower
+    than float32 (SFace on two cores: 100 against 170 faces a second). Only Linux tells of AMX in a way that needs no
+    other package; elsewhere "auto" is f32.
+    """
+    if precision == "auto":
+        return "bf16" if _has_amx(Path("/proc/cpuinfo")) else "f32"
+    return precision
+
+
+def available_cores() -> int:
+    """How many cores this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@functools.cache
+def _has_amx(cpuinfo: Path) -> bool:
+    try:
+        return "amx_bf16" in cpuinfo.read_text(encoding="utf-8", errors="replace").split()
+    except OSError:
+        return False
+
+
+def import_openvino() -> ModuleType:
+    """OpenVINO without its telemetry; nothing else in unmingle may import it.
+
+    `import openvino` alone imports its model converter, which starts `openvino_telemetry`: a background thread that
+    looks up www.google-analytics.com and writes an identifier to ~/intel (seen with 2026.4). The converter has a stub
+    for when the telemetry package is not there, so we make it look absent for as long as the import takes. The rest
+    works as before, also for a caller who uses OpenVINO in the same process.
+    """
+    with _import_lock:
+        hidden = "openvino_telemetry"
+        if "openvino" in sys.modules or hidden in sys.modules:
+            import openvino  # the caller imported it: what it sends then was the caller's choice
+
+            return openvino  # type: ignore[no-any-return]
+        sys.modules[hidden] = None  # type: ignore[assignment]  # Python's own way to say "not installed"
+        try:
+            import openvino
+        finally:
+            del sys.modules[hidden]
+        return openvino  # type: ignore[no-any-return]
+
+
+class OpenVinoSession:
+    """A graph on the processor, through OpenVINO.
+
+    A batch is cut into pieces that run on separate streams, one request to a worker thread, so that a plain call keeps
+    all cores busy; a batch of one picture uses one stream. With the machine to itself that is as fast as one stream
+    with all cores, and a third faster when something else takes a core (SFace, 16 faces, two cores).
+
+    Shapes stay dynamic. A batch size, height or width that a stream has not seen costs about 35 ms there, once (YuNet);
+    callers with pictures of many sizes should bring them to few.
+    """
+
+    def __init__(self, model: Path | bytes, *, precision: Precision, threads: int) -> None:
+        openvino = import_openvino()
+        core = openvino.Core()
+        self._streams = min(threads, MOST_STREAMS)
+        options = {
+            "INFERENCE_PRECISION_HINT": resolve_precision(precision),
+            "NUM_STREAMS": self._streams,
+            "INFERENCE_NUM_THREADS": threads,
+        }
+        try:
+            graph = core.read_model(model if isinstance(model, bytes) else str(model))
+            _check_inputs(model, [port.any_name for port in graph.inputs])
+            # Names as the file has them: compiling may add aliases of its own to an output.
+            self._names = [port.any_name for port in graph.outputs]
+            self._compiled = core.compile_model(graph, "CPU", options)
+        except RuntimeError as error:
+            raise _unreadable(model, error) from error
+        self._dtype = np.dtype(self._compiled.inputs[0].element_type.to_dtype())
+        self._workers = ThreadPoolExecutor(self._streams, thread_name_prefix="openvino")
+        self._own = threading.local()
+
+    def __call__(self, batch: NDArray[Any]) -> dict[str, F32]:
+        """Run the graph on a batch; see `Session`."""
+        if len(batch) == 0:
+            return _as_empty(self, batch)
+        batch = _as_input(batch, self._dtype)
+        pieces = np.array_split(batch, min(self._streams, len(batch)))
+        try:
+            results = list(self._workers.map(self._run, pieces))
+        except RuntimeError as error:
+            raise ValueError(f"the graph can't run a batch of shape {batch.shape}: {error}") from error
+        return {name: np.concatenate([result[i] for result in results]) for i, name in enumerate(self._names)}
+
+    def _run(self, piece: NDArray[Any]) -> list[F32]:
+        request = getattr(self._own, "request", None)
+        if request is None:
+            request = self._own.request = self._compiled.create_infer_request()
+        outputs = request.infer([piece], share_inputs=True)
+        return [np.asarray(outputs[i], np.float32) for i in range(len(self._names))]
+
+
+class OnnxRuntimeSession:
+    """A graph through ONNX Runtime: on an NVIDIA card if `card`, else on the processor."""
+
+    def __init__(self, model: Path | bytes, *, precision: Precision, threads: int, card: bool | None = None) -> None:
+        if precision == "bf16":
+            raise SettingsError("ONNX Runtime computes in float32 only.", "Use precision f32 or auto, or OpenVINO.")
+        onnxruntime = import_onnxruntime()
+        self._errors = _engine_errors(onnxruntime)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3  # errors only: warnings would land on the caller's terminal
+        if card is None:
+            card = _card_offered(onnxruntime)
+        # TF32 rounds the inputs of a product to 10 bits: wanted unless float32 was asked for by name.
+        cuda = ("CUDAExecutionProvider", {"use_tf32": int(precision == "auto")})
+        providers = [cuda, "CPUExecutionProvider"] if card else ["CPUExecutionProvider"]
+        source = model if isinstance(model, bytes) else str(model)
+        try:
+            self._session = onnxruntime.InferenceSession(source, options, providers=providers)
+        except self._errors as error:
+            raise _unreadable(model, error) from error
+        inputs = self._session.get_inputs()
+        _check_inputs(model, [port.name for port in inputs])
+        self._input = inputs[0].name
+        self._dtype = _numpy_type(inputs[0].type)
+        self._names = [port.name for port in self._session.get_outputs()]
+
+    @property
+    def on_card(self) -> bool:
+        """Whether an NVIDIA card really does the work; ONNX Runtime falls back to the processor in silence."""
+        return "CUDAExecutionProvider" in self._session.get_providers()
+
+    def __call__(self, batch: NDArray[Any]) -> dict[str, F32]:
+        """Run the graph on a batch; see `Session`."""
+        if len(batch) == 0:
+            return _as_empty(self, batch)
+        batch = _as_input(batch, self._dtype)
+        try:
+            outputs = self._session.run(self._names, {self._input: batch})
+        except self._errors as error:
+            raise ValueError(f"the graph can't run a batch of shape {batch.shape}: {error}") from error
+        return {name: np.asarray(value, np.float32) for name, value in zip(self._names, outputs, strict=True)}
+
+
+def _on_nvidia(model: Path | bytes, *, precision: Precision, threads: int) -> Session | None:
+    """ONNX Runtime on an NVIDIA card, or None where that is not to be had."""
+    if precision == "bf16" or importlib.util.find_spec("onnxruntime") is None:
+        return None
+    if not _card_offered(import_onnxruntime()):
+        return None
+    session = OnnxRuntimeSession(model, precision=precision, threads=threads, card=True)
+    return session if session.on_card else None
+
+
+def _card_offered(onnxruntime: ModuleType) -> bool:
+    return "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+
+
+def import_onnxruntime() -> ModuleType:
+    """ONNX Runtime without its telemetry; nothing else in unmingle may import it.
+
+    Since 1.29 its Linux and macOS builds, too, have an uploader (a device identifier and a database in ~/.cache,
+    made at the import, and https to mobile.events.data.microsoft.com). Only an environment variable read at that
+    moment stops it: its name was ORT_TELEMETRY_DISABLED before the release and is ORT_DISABLE_TELEMETRY since.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
+    os.environ.update(ORT_DISABLE_TELEMETRY="1", ORT_TELEMETRY_DISABLED="1")
+    try:
+        import onnxruntime
+    except ModuleNotFoundError as error:
+        if error.name != "onnxruntime":  # installed but broken: say so as it is
+            raise
+        raise MissingExtraError("onnxruntime", "onnxruntime", "for --engine onnxruntime") from error
+    onnxruntime.disable_telemetry_events()  # on Windows: events to the system's log
+    return onnxruntime  # type: ignore[no-any-return]
+
+
+def _engine_errors(onnxruntime: ModuleType) -> tuple[type[Exception], ...]:
+    """All that ONNX Runtime raises; its errors have no base of their own."""
+    state = onnxruntime.capi.onnxruntime_pybind11_state
+    own = [value for value in vars(state).values() if isinstance(value, type) and issubclass(value, Exception)]
+    return (*own, RuntimeError)
+
+
+def _numpy_type(name: str) -> np.dtype[Any]:
+    """NumPy's type for ONNX Runtime's name of it, as in "tensor(float)"."""
+    inner = name.removeprefix("tensor(").removesuffix(")")
+    return np.dtype({"float": "float32", "double": "float64"}.get(inner, inner))
+
+
+def _as_input(batch: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """The batch in the graph's type, contiguous; a cast that would cut values (float to uint8) is refused."""
+    if not np.can_cast(batch.dtype, dtype, casting="same_kind"):
+        raise ValueError(f"the graph takes {dtype}, got {batch.dtype}")
+    return np.ascontiguousarray(batch, dtype)
+
+
+def _as_empty(session: Session, batch: NDArray[Any]) -> dict[str, F32]:
+    """The outputs for no pictures: those of one blank picture, cut off, so that their other axes are right."""
+    blank = session(np.zeros((1, *batch.shape[1:]), batch.dtype))
+    return {name: value[:0] for name, value in blank.items()}
+
+
+def _check_inputs(model: Path | bytes, names: list[str]) -> None:
+    if len(names) != 1:
+        raise ModelError(f"{_name(model)} has {len(names)} inputs ({', '.join(names)}), expected one.")
+
+
+def _unreadable(model: Path | bytes, error: Exception) -> ModelError:
+    first_line = str(error).strip().partition("\n")[0]
+    return ModelError(f"{_name(model)} can't be loaded: {first_line}", "Fetch it again, or check that it is ONNX.")
+
+
+def _name(model: Path | bytes) -> str:
+    return "The model" if isinstance(model, bytes) else str(model)

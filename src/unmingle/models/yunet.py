@@ -1,0 +1,89 @@
+"""YuNet, the face detector (Wu et al., "YuNet: A Tiny Millisecond-level Face Detector", 2023)."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from unmingle.models.catalogue import YUNET, prepared_model
+from unmingle.models.runtime import open_session
+from unmingle.records import Faces
+
+if TYPE_CHECKING:
+    from unmingle.models.runtime import Session
+    from unmingle.records import F32, I64, U8
+    from unmingle.settings import Engine, Precision
+
+STRIDES = (8, 16, 32)  # pixels between the anchors of the three output levels
+MULTIPLE = 32  # canvas sides must be multiples of this
+
+
+def open_yunet(*, engine: Engine = "auto", precision: Precision = "auto", threads: int = 0) -> Session:
+    """A session of the detector; it maps (n, h, w, 3) uint8 RGB to the raw outputs that `decode` reads."""
+    return open_session(prepared_model(YUNET, "detector"), engine=engine, precision=precision, threads=threads)
+
+
+def detect(session: Session, canvases_nhwc: U8, *, min_score: float, max_overlap: float) -> list[Faces]:
+    """Find faces on canvases of one size.
+
+    Args:
+        session: from `open_yunet`.
+        canvases_nhwc: (n, h, w, 3) uint8, RGB; h and w multiples of 32.
+        min_score: faces below this confidence (0 to 1) are dropped.
+        max_overlap: of two boxes whose intersection over union is above this, the better one stays.
+
+    Returns:
+        For each canvas its faces, best first, in canvas pixels; boxes may reach over the border.
+    """
+    scores_na, boxes_na4, points_na52 = _decode(session(canvases_nhwc), canvases_nhwc.shape[1:3])
+    found = []
+    for scores, boxes, points in zip(scores_na, boxes_na4, points_na52, strict=True):
+        sure = scores >= min_score
+        faces = Faces(boxes[sure], points[sure], scores[sure])
+        found.append(faces.take(suppress(faces, max_overlap)))
+    return found
+
+
+def suppress(faces: Faces, max_overlap: float, *, contained: float = np.inf) -> I64:
+    """Greedy non-maximum suppression: indices of the faces to keep, best score first.
+
+    Args:
+        faces: candidates in any order.
+        max_overlap: largest intersection over union that two kept boxes may have.
+        contained: largest part of the smaller of two kept boxes that may lie inside the other; any if infinite.
+    """
+    order = np.argsort(-faces.scores, kind="stable")
+    left, top, width, height = faces.boxes.T
+    area = width * height
+    kept = []
+    while len(order):
+        best, rest = order[0], order[1:]
+        kept.append(best)
+        across = np.minimum(left[best] + width[best], left[rest] + width[rest]) - np.maximum(left[best], left[rest])
+        down = np.minimum(top[best] + height[best], top[rest] + height[rest]) - np.maximum(top[best], top[rest])
+        common = np.clip(across, 0, None) * np.clip(down, 0, None)
+        apart = common <= max_overlap * (area[best] + area[rest] - common)
+        order = rest[apart & (common <= contained * np.minimum(area[best], area[rest]))]
+    return np.asarray(kept, np.int64)
+
+
+def _decode(outputs: dict[str, F32], size: tuple[int, ...]) -> tuple[F32, F32, F32]:
+    """Raw outputs to scores (n, a), boxes (n, a, 4) and points (n, a, 5, 2) in canvas pixels, over all a anchors."""
+    scores, boxes, points = [], [], []
+    for stride in STRIDES:
+        face, there, box, point = (outputs[f"{kind}_{stride}"] for kind in ("cls", "obj", "bbox", "kps"))
+        anchors_a2 = _anchors(size[0] // stride, size[1] // stride)
+        # The confidence is the geometric mean of "is a face" and "there is an object".
+        scores.append(np.sqrt(np.clip(face[..., 0], 0, 1) * np.clip(there[..., 0], 0, 1)))
+        centre, extent = (anchors_a2 + box[..., :2]) * stride, np.exp(box[..., 2:]) * stride
+        boxes.append(np.concatenate([centre - extent / 2, extent], axis=-1))
+        points.append((point.reshape(*point.shape[:2], 5, 2) + anchors_a2[:, None]) * stride)
+    return np.concatenate(scores, 1), np.concatenate(boxes, 1), np.concatenate(points, 1)
+
+
+@lru_cache(maxsize=64)
+def _anchors(rows: int, columns: int) -> F32:
+    y, x = np.mgrid[:rows, :columns]
+    return np.stack([x, y], axis=-1).reshape(-1, 2).astype(np.float32)
