@@ -1,0 +1,81 @@
+"""Alignment: a similarity transform that puts a face's five landmarks where the embedding expects them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    from unmingle.records import F32, F64, U8
+
+SIDE = 112
+
+# Where recognisers of the ArcFace family expect the landmarks in a 112×112 picture: the eye on the left of the
+# picture, the one on the right, the nose tip, the mouth corners (Deng et al., "ArcFace", 2019).
+TEMPLATE_52: F64 = np.array(
+    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
+)
+
+
+def similarity_transform(points_52: F32, target_52: F64 = TEMPLATE_52) -> F64:
+    """The rotation, scale and shift that bring `points_52` nearest to `target_52` in least squares.
+
+    Source: Umeyama, "Least-squares estimation of transformation parameters between two point patterns", 1991; in the
+    plane it has this closed form, with a point as a complex number: target = a * point + b.
+
+    Args:
+        points_52: (5, 2) x, y in pixels.
+        target_52: (5, 2) x, y in pixels.
+
+    Returns:
+        (2, 3) float64 matrix for x, y, 1. Points that all coincide are only shifted.
+    """
+    source, target = (np.asarray(p, np.float64) @ [1, 1j] for p in (points_52, target_52))
+    centred = source - source.mean()
+    spread = float(np.sum(np.abs(centred) ** 2))
+    a = np.sum(centred.conj() * (target - target.mean())) / spread if spread else 1 + 0j
+    b = target.mean() - a * source.mean()
+    return np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]])
+
+
+def scale_of(points_52: F32) -> float:
+    """Pixels of the aligned face per pixel of the picture: above 1 the face has fewer pixels than the network wants."""
+    matrix_23 = similarity_transform(points_52)
+    return float(np.hypot(matrix_23[0, 0], matrix_23[1, 0]))
+
+
+def align(picture_hw3: U8, points_52: F32) -> U8:
+    """Cut one face out, upright and of standard size.
+
+    A face far larger than 112 pixels is first shrunk by areas, since sampling every fifth pixel would alias.
+
+    Args:
+        picture_hw3: (h, w, 3) uint8.
+        points_52: (5, 2) landmarks in pixels of that picture.
+
+    Returns:
+        (112, 112, 3) uint8; black where the face reaches over the border.
+    """
+    matrix_23 = similarity_transform(points_52)
+    shrink = int(1 / max(np.hypot(matrix_23[0, 0], matrix_23[1, 0]), 1e-3))
+    if shrink >= 2:
+        picture_hw3, matrix_23 = _shrunk(picture_hw3, points_52, matrix_23, shrink)
+    return np.asarray(cv2.warpAffine(picture_hw3, matrix_23, (SIDE, SIDE), flags=cv2.INTER_LINEAR), np.uint8)
+
+
+def _shrunk(picture_hw3: U8, points_52: F32, matrix_23: F64, shrink: int) -> tuple[U8, F64]:
+    """The part of the picture that the face needs, `shrink` times smaller, and the transform that goes with it."""
+    corners = np.array([[0, 0], [SIDE, 0], [0, SIDE], [SIDE, SIDE]]) - matrix_23[:, 2]
+    needed = corners @ np.linalg.inv(matrix_23[:, :2]).T
+    height, width = picture_hw3.shape[:2]
+    low = np.clip(np.floor(needed.min(0)) - shrink, 0, [width - 1, height - 1]).astype(int)
+    high = np.clip(np.ceil(needed.max(0)) + shrink, low + 1, [width, height]).astype(int)
+    part = picture_hw3[low[1] : high[1], low[0] : high[0]]
+    columns, rows = (max(1, round(side / shrink)) for side in (part.shape[1], part.shape[0]))
+    small = np.asarray(cv2.resize(part, (columns, rows), interpolation=cv2.INTER_AREA), np.uint8)
+    factor = np.array([columns / part.shape[1], rows / part.shape[0]])
+    # Pixel centres: x in the part is (x + 0.5) * factor - 0.5 in the small one.
+    moved = (np.asarray(points_52, np.float64) - low + 0.5) * factor - 0.5
+    return small, similarity_transform(moved.astype(np.float32))

@@ -1,0 +1,1 @@
+"""Where faces come from: pictures on disk and what their names say."""

@@ -1,0 +1,272 @@
+"""Find picture files and read them: upright, RGB, 8 bits, whatever they were."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from unmingle.errors import PictureError, SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from unmingle.records import U8
+
+PLAIN_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".pgm", ".ppm", ".pbm", ".pnm", ".gif"}
+)
+HEIC_SUFFIXES = frozenset({".heic", ".heif"})
+SUFFIXES = PLAIN_SUFFIXES | HEIC_SUFFIXES
+RECORDING_SUFFIXES = frozenset({".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v"})
+
+MAX_PIXELS = 178_956_970  # the largest picture that Pillow opens without calling it a decompression bomb
+LIBRARY_FILE = "library.sqlite"  # marks a folder as a library
+MIN_SIDE = 8  # pixels; nothing smaller can hold a face
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class PictureFile:
+    """One file to read.
+
+    Attributes:
+        source: absolute path of the folder (or of the file's folder) that was named by the user.
+        relative: path below it; both are native paths and may hold bytes that are no text.
+        problem: why it can't even be tried (a folder that can't be opened), empty for files.
+    """
+
+    source: str
+    relative: str
+    problem: str = ""
+
+    @property
+    def path(self) -> Path:
+        """Where the file is."""
+        return Path(self.source, self.relative)
+
+    @property
+    def name(self) -> str:
+        """The relative path as text for tables: forward slashes, undecodable bytes escaped."""
+        return readable(self.relative).replace(os.sep, "/")
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What was found under the sources.
+
+    Attributes:
+        files: the picture files, sorted.
+        folders: the folders that were walked whole: what is not in `files` is no longer in them.
+        passed_over: how many other files there were.
+    """
+
+    files: tuple[PictureFile, ...]
+    folders: tuple[str, ...]
+    passed_over: int
+
+
+def readable(path: str) -> str:
+    """A native path as text that any table can hold."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def scan(sources: Sequence[str | Path]) -> Scan:
+    """List the pictures of folders, single files, and text files that list paths.
+
+    Links to folders are followed, each real folder once, so a loop ends. Hidden files are passed over.
+
+    Raises:
+        SourceError: a source is missing or may not be opened, or is of a kind that isn't read.
+    """
+    found: set[PictureFile] = set()
+    folders: list[str] = []
+    passed_over = 0
+    for source in sources:
+        for entry in _expand(Path(source).expanduser().absolute(), folders):
+            if entry is None:
+                passed_over += 1
+            else:
+                found.add(entry)
+    return Scan(tuple(sorted(found)), tuple(dict.fromkeys(folders)), passed_over)
+
+
+def _expand(path: Path, folders: list[str]) -> Iterator[PictureFile | None]:
+    """The pictures of one source; a folder that is walked joins `folders`."""
+    if path.is_dir():
+        folders.append(str(path))
+        yield from _walk(path)
+    elif not path.exists():
+        raise SourceError(f"There is no {readable(str(path))}.", "Check the path; quote it if it has spaces.")
+    elif path.suffix.lower() == ".txt":
+        for listed in _listed(path):
+            yield from _expand(listed, folders)
+    elif path.suffix.lower() in RECORDING_SUFFIXES:
+        raise SourceError(f"{path.name} is a recording, which this version doesn't read.", "Give pictures cut from it.")
+    else:
+        yield PictureFile(str(path.parent), path.name)
+
+
+def _listed(path: Path) -> Iterator[Path]:
+    """The paths in a text file, one a line, relative to the file's own folder."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SourceError(f"{path.name} can't be read as a list of paths.", "Save it as UTF-8 text.") from error
+    for line in filter(None, map(str.strip, lines)):
+        listed = path.parent / Path(line).expanduser()
+        if listed.suffix.lower() == ".txt":
+            raise SourceError(f"{path.name} lists another list, {line}.", "Name that list as a source of its own.")
+        yield listed
+
+
+def _walk(root: Path) -> Iterator[PictureFile | None]:
+    seen: set[tuple[int, int]] = set()
+    pending = [root]
+    while pending:
+        folder = pending.pop()
+        try:
+            listing = _new_entries(folder, seen)
+        except OSError as error:
+            if folder == root:
+                raise SourceError(
+                    f"{readable(str(root))} can't be opened: {error.strerror}.", "Check who may read it."
+                ) from error
+            problem = f"the folder can't be opened: {error.strerror}"
+            yield PictureFile(str(root), os.path.relpath(folder, root), problem)
+            continue
+        for entry in listing:
+            if _is_folder(entry):
+                pending.append(Path(entry.path))
+            elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:  # noqa: PTH122  # thousands of names: no Path
+                yield PictureFile(str(root), os.path.relpath(entry.path, root))
+            else:
+                yield None
+
+
+def _new_entries(folder: Path, seen: set[tuple[int, int]]) -> list[os.DirEntry[str]]:
+    """What lies in a folder, sorted; nothing if it was seen before, or is a library with sheets."""
+    status = folder.stat()
+    if (status.st_dev, status.st_ino) in seen:
+        return []
+    seen.add((status.st_dev, status.st_ino))
+    with os.scandir(folder) as entries:
+        listing = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
+    return [] if any(entry.name == LIBRARY_FILE for entry in listing) else listing
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads round in a circle
+        return False
+
+
+def read_bytes(file: PictureFile) -> bytes:
+    """The file's content.
+
+    Raises:
+        PictureError: it can't be opened, is empty, or was marked as a problem by the scan.
+    """
+    if file.problem:
+        raise PictureError(file.problem)
+    try:
+        content = file.path.read_bytes()
+    except OSError as error:
+        raise PictureError(f"can't be opened: {error.strerror or error}") from error
+    if not content:
+        raise PictureError("the file is empty (0 bytes)")
+    return content
+
+
+def digest(content: bytes) -> str:
+    """What names a picture's content: the same bytes are the same picture, wherever they lie."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def decode(content: bytes, *, suffix: str = "") -> U8:
+    """Decode a picture: first frame, turned upright by its EXIF, transparency on white.
+
+    Args:
+        content: the file's bytes.
+        suffix: the file's ending, only for telling that HEIC needs an extra.
+
+    Returns:
+        (h, w, 3) uint8, RGB.
+
+    Raises:
+        PictureError: not a picture, damaged, truncated, too small or too large; the message says which.
+    """
+    if suffix.lower() in HEIC_SUFFIXES:
+        _enable_heic()
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            _check_size(image)
+            return _upright_rgb(image)
+    except UnidentifiedImageError as error:
+        raise PictureError("not a picture in a format that is read") from error
+    except Image.DecompressionBombError as error:
+        raise PictureError(f"too large: over {MAX_PIXELS:,} pixels") from error
+    except (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError, OverflowError) as error:
+        # Pillow's decoders raise all of these on damaged files.
+        raise PictureError(f"damaged or truncated: {error}") from error
+    except MemoryError as error:
+        raise PictureError("too large for the memory of this machine") from error
+
+
+@contextmanager
+def quiet_decoders() -> Iterator[None]:
+    """Silence Pillow's warnings of odd metadata and of large pictures while pictures are read.
+
+    Not inside `decode`, since Python's warning filters belong to the whole process and `decode` runs in threads.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\..*")
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        yield
+
+
+def _check_size(image: Image.Image) -> None:
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise PictureError(f"too large: {width}×{height}, over {MAX_PIXELS:,} pixels")
+    if min(width, height) < MIN_SIDE:
+        raise PictureError(f"too small: {width}×{height} pixels can't hold a face")
+
+
+def _upright_rgb(image: Image.Image) -> U8:
+    image.load()
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode in {"I;16", "I;16B", "I;16L", "I", "F"}:
+        grey = _eight_bits(np.asarray(upright))
+        return np.repeat(grey[..., None], 3, axis=2)
+    if upright.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in upright.info:
+        white = Image.new("RGBA", upright.size, "white")
+        upright = Image.alpha_composite(white, upright.convert("RGBA"))
+    return np.array(upright.convert("RGB"), np.uint8)
+
+
+def _eight_bits(grey: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> U8:
+    """Deep grey to 8 bits: integers by their top byte; numbers of unknown range by their own range."""
+    values = np.asarray(grey, np.float64)
+    if grey.dtype.kind == "f":
+        low, high = (np.nanmin(values), np.nanmax(values)) if np.isfinite(values).any() else (0.0, 1.0)
+        values = np.nan_to_num((values - low) / max(high - low, 1e-12) * 255)
+    elif values.max(initial=0) > 255:
+        values = values / 257  # 65535 becomes 255
+    return np.asarray(np.clip(np.rint(values), 0, 255), np.uint8)
+
+
+def _enable_heic() -> None:
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError as error:
+        raise PictureError("HEIC needs an extra: pip install 'unmingle[heic]'") from error
+    register_heif_opener()
