@@ -1,0 +1,165 @@
+"""Files, pictures and faces in the library: what is there, what is still to do, what was found.
+
+A file is a name; a picture is its content, named by a digest. Two files with the same bytes are one picture, analysed
+once, and a moved file is found again by its content.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from unmingle.records import check_shape
+from unmingle.sources.images import PictureFile
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable
+
+    from unmingle.library.store import Store
+    from unmingle.records import F32, I64, Analysis
+    from unmingle.sources.images import Scan
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the library knows of a file: its row, and size, time and digest when it was last read."""
+
+    row: int
+    size: int
+    modified: int
+    digest: str | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredFaces:
+    """The n faces that may be grouped, each once, however many files hold its picture.
+
+    ids:      (n,) int64, of the face.
+    pictures: (n,) int64, of the analysis: faces with the same one were seen together.
+    files:    (n,) int64, how many files hold the picture.
+    vectors:  (n, d) float32.
+    """
+
+    ids: I64
+    pictures: I64
+    files: I64
+    vectors: F32
+
+    def __post_init__(self) -> None:
+        check_shape("pictures", self.pictures, (len(self.ids),))
+        check_shape("files", self.files, (len(self.ids),))
+        check_shape("vectors", self.vectors, (len(self.ids), None))
+
+
+def register(store: Store, scan: Scan, recipe: str) -> dict[PictureFile, Known]:
+    """Note every file of a scan, and tell what is known of it.
+
+    Files that are no longer in a scanned folder are marked, never forgotten. Files of earlier scans that the recipe
+    has not seen are in the result as well, so that one library never mixes recipes.
+    """
+    with store.transaction() as connection:
+        roots = {file.source for file in scan.files} | set(scan.folders)
+        connection.executemany("INSERT OR IGNORE INTO source (path) VALUES (?)", [(os.fsencode(r),) for r in roots])
+        sources = {root: _source_row(connection, root) for root in roots}
+        connection.executemany("UPDATE file SET present = 0 WHERE source = ?", [(sources[f],) for f in scan.folders])
+        connection.executemany(
+            "INSERT INTO file (source, path, name, problem) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (source, path) DO UPDATE SET present = 1, problem = excluded.problem",
+            [(sources[f.source], os.fsencode(f.relative), f.name, f.problem) for f in scan.files],
+        )
+        rows = connection.execute(
+            "SELECT source.path, file.path, file.problem, file.id, size, modified, digest FROM file"
+            " JOIN source ON source.id = file.source WHERE present = 1"
+        )
+        known = {
+            PictureFile(os.fsdecode(source), os.fsdecode(path), problem): Known(*rest)
+            for source, path, problem, *rest in rows
+        }
+    scanned = set(scan.files)
+    done = analysed(store, recipe, None)
+    return {file: what for file, what in known.items() if file in scanned or what.digest not in done}
+
+
+def _source_row(connection: sqlite3.Connection, path: str) -> int:
+    return int(connection.execute("SELECT id FROM source WHERE path = ?", (os.fsencode(path),)).fetchone()[0])
+
+
+def gone(store: Store) -> int:
+    """How many files of the library were not there at the last scan of their source."""
+    return int(store.connection.execute("SELECT count(*) FROM file WHERE present = 0").fetchone()[0])
+
+
+def analysed(store: Store, recipe: str, precision: str | None) -> set[str]:
+    """Digests of the pictures that this recipe has seen; with a precision, only those computed in it."""
+    query = "SELECT digest FROM analysis WHERE recipe = ?" + ("" if precision is None else " AND precision = ?")
+    values = (recipe,) if precision is None else (recipe, precision)
+    return {digest for (digest,) in store.connection.execute(query, values)}
+
+
+def note_read(connection: sqlite3.Connection, row: int, size: int, modified: int, digest: str, problem: str) -> None:
+    """Note what a file held when it was read, or why it couldn't be; then it is tried again at the next run."""
+    if problem:
+        size, modified = -1, -1
+    connection.execute(
+        "UPDATE file SET size = ?, modified = ?, digest = ?, problem = ? WHERE id = ?",
+        (size, modified, digest or None, problem, row),
+    )
+
+
+def add_analysis(connection: sqlite3.Connection, digest: str, recipe: str, precision: str, analysis: Analysis) -> None:
+    """Store what a recipe found in a picture, in place of what it found in another precision."""
+    connection.execute("DELETE FROM analysis WHERE digest = ? AND recipe = ?", (digest, recipe))
+    row = connection.execute(
+        "INSERT INTO analysis (digest, recipe, precision, width, height, reason) VALUES (?, ?, ?, ?, ?, ?)",
+        (digest, recipe, precision, analysis.width, analysis.height, analysis.reason),
+    ).lastrowid
+    faces = analysis.faces
+    for number in range(len(faces)):
+        face = connection.execute(
+            'INSERT INTO face (analysis, number, "left", top, width, height, points, score, quality, reason, vector)'
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                row,
+                number,
+                *map(float, faces.boxes[number]),
+                faces.points[number].astype("<f4").tobytes(),
+                float(faces.scores[number]),
+                float(analysis.quality[number]),
+                analysis.reasons[number],
+                analysis.vectors[number].astype("<f4").tobytes(),
+            ),
+        ).lastrowid
+        connection.execute("INSERT INTO thumbnail (face, jpeg) VALUES (?, ?)", (face, analysis.thumbnails[number]))
+
+
+def faces_to_group(store: Store, recipe: str) -> StoredFaces:
+    """The faces of the recipe, in pictures that are there, that nothing speaks against grouping.
+
+    Ordered by the picture's digest, so that the order doesn't depend on when a picture was added.
+    """
+    present = (
+        " FROM face JOIN analysis ON analysis.id = face.analysis JOIN"
+        " (SELECT digest, count(*) AS files FROM file WHERE present = 1 AND digest IS NOT NULL GROUP BY digest) AS held"
+        " ON held.digest = analysis.digest WHERE analysis.recipe = ? AND face.reason = ''"
+    )
+    (count,) = store.connection.execute("SELECT count(*)" + present, (recipe,)).fetchone()
+    rows = store.connection.execute(
+        "SELECT face.id, analysis.id, held.files, face.vector" + present + " ORDER BY analysis.digest, face.number",
+        (recipe,),
+    )
+    return _stored(rows, count)
+
+
+def _stored(rows: Iterable[tuple[int, int, int, bytes]], count: int) -> StoredFaces:
+    ids, pictures, files = (np.zeros(count, np.int64) for _ in range(3))
+    vectors_nd: F32 = np.zeros((0, 1), np.float32)
+    for i, (face, picture, held, blob) in enumerate(rows):
+        vector = np.frombuffer(blob, "<f4")
+        if not len(vectors_nd):
+            vectors_nd = np.empty((count, len(vector)), np.float32)
+        ids[i], pictures[i], files[i], vectors_nd[i] = face, picture, held, vector
+    return StoredFaces(ids, pictures, files, vectors_nd)

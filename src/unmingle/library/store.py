@@ -1,0 +1,188 @@
+"""The library's one file of truth: SQLite, opened, migrated and locked.
+
+Everything that was computed is stored as it is computed, in small transactions, so a killed run loses at most the batch
+it was working on. One writer at a time (a lock that the system frees when a process dies), any number of readers.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import filelock
+
+from unmingle.errors import LibraryBusyError, LibraryError, LibraryNewerError, WriteError
+from unmingle.sources.images import LIBRARY_FILE as FILE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LOCK = "library.lock"
+
+
+class Store:
+    """An open library file.
+
+    Args:
+        folder: the library's folder.
+        connection: an SQLite connection in autocommit mode.
+        writable: whether this process holds the writer's lock.
+    """
+
+    def __init__(self, folder: Path, connection: sqlite3.Connection, *, writable: bool) -> None:
+        self.folder = folder
+        self.connection = connection
+        self.writable = writable
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing: what happens inside is on disk when the block ends, or never happened.
+
+        Raises:
+            WriteError: the disk is full or the library is read-only.
+        """
+        with _clear_errors(self.folder):
+            self.connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self.connection
+                self.connection.execute("COMMIT")
+            except BaseException:
+                # A full disk ends the transaction by itself.
+                if self.connection.in_transaction:
+                    self.connection.execute("ROLLBACK")
+                raise
+
+    def fact(self, key: str) -> str | None:
+        """A stored fact about the library, such as which recipe is current."""
+        row = self.connection.execute("SELECT value FROM fact WHERE key = ?", (key,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def set_fact(self, key: str, value: str) -> None:
+        """Store a fact, replacing an older value."""
+        with self.transaction() as connection:
+            connection.execute("INSERT OR REPLACE INTO fact (key, value) VALUES (?, ?)", (key, value))
+
+
+@contextmanager
+def open_to_write(folder: Path) -> Iterator[Store]:
+    """Open a library for changing it; make it if it isn't there.
+
+    Raises:
+        LibraryBusyError: another run is writing to it.
+        LibraryNewerError: a newer version made it.
+        WriteError: the folder can't be written.
+        LibraryError: `folder` is a file, or its library file is damaged.
+    """
+    _make_folder(folder)
+    lock = filelock.FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout as error:
+        raise LibraryBusyError(
+            f"Another run is writing to {folder}.", "Wait until it ends; started again, this one goes on from there."
+        ) from error
+    except OSError as error:
+        raise WriteError(f"{folder} can't be written: {error.strerror}.", "Choose another folder.") from error
+    try:
+        with _clear_errors(folder):
+            connection = sqlite3.connect(folder / FILE, isolation_level=None)
+        try:
+            with _clear_errors(folder):
+                _prepare(connection)
+            yield Store(folder, connection, writable=True)
+        finally:
+            connection.close()
+    finally:
+        lock.release()
+
+
+@contextmanager
+def open_to_read(folder: Path) -> Iterator[Store]:
+    """Open a library for looking, also from a disk that can't be written.
+
+    Raises:
+        LibraryError: there is no library there, or it is damaged.
+        LibraryNewerError: a newer version made it.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        raise LibraryError(f"There is no library in {folder}.", "Make one: unmingle cluster PICTURES -o LIBRARY")
+    with _clear_errors(folder):
+        # A reader of a write-ahead log keeps a small index beside it, which a read-only folder forbids; there, nobody
+        # can be writing either, so the file may be taken as it is.
+        way = "mode=ro" if os.access(folder, os.W_OK) else "immutable=1"
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?{way}", uri=True, isolation_level=None)
+    try:
+        with _clear_errors(folder):
+            _check_version(connection)
+        yield Store(folder, connection, writable=False)
+    finally:
+        connection.close()
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise LibraryError(f"{folder} is a file.", "A library is a folder: choose another name.") from error
+    except OSError as error:
+        raise WriteError(f"{folder} can't be made: {error.strerror}.", "Choose another folder.") from error
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    _check_version(connection)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    _migrate(connection)
+
+
+def _migrations() -> list[tuple[int, str]]:
+    folder = resources.files("unmingle.library") / "migrations"
+    scripts = sorted((item for item in folder.iterdir() if item.name.endswith(".sql")), key=lambda item: item.name)
+    return [(int(item.name[:4]), item.read_text(encoding="utf-8")) for item in scripts]
+
+
+def _check_version(connection: sqlite3.Connection) -> None:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    newest = _migrations()[-1][0]
+    if version > newest:
+        raise LibraryNewerError(
+            f"A newer unmingle made this library (its format is {version}, this version knows {newest}).",
+            "Run: pip install --upgrade unmingle",
+        )
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    for number, script in _migrations():
+        if number > version:
+            # One script, one transaction: a kill in between leaves the old format whole.
+            connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
+
+
+@contextmanager
+def _clear_errors(folder: Path) -> Iterator[None]:
+    """SQLite's errors as ours, with the mend."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        name = getattr(error, "sqlite_errorname", "") or ""
+        if name.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
+            raise WriteError(
+                f"{folder} can't be written: {error}.",
+                "Free some space and start again: what was done so far is kept.",
+            ) from error
+        if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
+            raise WriteError(f"{folder} can't be written: {error}.", "Choose another folder.") from error
+        if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
+            raise LibraryError(
+                f"{folder / FILE} is damaged: {error}.", "Restore a copy, or choose another folder to start anew."
+            ) from error
+        if name.startswith("SQLITE_BUSY"):
+            raise LibraryBusyError(f"Another program holds {folder / FILE}.", "Close it and try again.") from error
+        raise

@@ -1,0 +1,139 @@
+"""The library as tables, in the columns of the contract: one row per face, and one per file without a face."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from unmingle.sources.names import parse_name
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from unmingle.library.store import Store
+
+FACES = {
+    "file": pl.String,
+    "source": pl.String,
+    "frame": pl.Int64,
+    "face": pl.Int64,
+    "left": pl.Float64,
+    "top": pl.Float64,
+    "width": pl.Float64,
+    "height": pl.Float64,
+    "score": pl.Float64,
+    "quality": pl.Float64,
+    "person": pl.Int64,
+    "name": pl.String,
+    "status": pl.String,
+    "reason": pl.String,
+}
+PEOPLE = {
+    "person": pl.Int64,
+    "name": pl.String,
+    "faces": pl.Int64,
+    "first_file": pl.String,
+    "cohesion": pl.Float64,
+}
+
+_ROWS = """
+SELECT file.name, source.path, file.problem, analysis.id, analysis.reason, face.id, face.number,
+       face."left", face.top, face.width, face.height, face.score, face.quality, face.reason,
+       person.id, person.name
+FROM file
+JOIN source ON source.id = file.source
+LEFT JOIN analysis ON analysis.digest = file.digest AND analysis.recipe = ?
+LEFT JOIN face ON face.analysis = analysis.id
+LEFT JOIN member ON member.face = face.id
+LEFT JOIN person ON person.id = member.person
+WHERE file.present = 1
+ORDER BY source.path, file.name, file.path, face.number
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One face to show: its row in the library, and its quality from 0 to 1."""
+
+    face: int
+    quality: float
+
+
+def faces_table(store: Store, recipe: str) -> pl.DataFrame:
+    """The table `faces.csv`, plus a last column `id`: the face's row in the library, empty where there is none."""
+    rows = [_row(row) for row in store.connection.execute(_ROWS, (recipe,))]
+    return pl.DataFrame(rows, schema={**FACES, "id": pl.Int64}, orient="row")
+
+
+def _row(row: Sequence[Any]) -> tuple[Any, ...]:
+    name, source, problem, analysis, analysis_reason, face, number, *measures = row
+    *box, score, quality, face_reason, person, person_name = measures
+    parts = parse_name(name)
+    place = (name, os.fsencode(source).decode("utf-8", "backslashreplace"), parts.frame if parts else None)
+    status, reason = _status(problem, analysis, analysis_reason, face, face_reason, person)
+    if face is None:
+        return (*place, None, *[None] * 6, None, None, status, reason, None)
+    rounded = (*(round(value, 1) for value in box), round(score, 4), round(quality, 4))
+    return (*place, number, *rounded, person, person_name, status, reason, face)
+
+
+def _status(
+    problem: str,
+    analysis: int | None,
+    analysis_reason: str | None,
+    face: int | None,
+    face_reason: str | None,
+    person: int | None,
+) -> tuple[str, str]:
+    if problem:
+        return "unreadable", problem
+    if analysis is None:
+        return "unreadable", "not read yet: run unmingle cluster again"
+    if face is None:
+        return "not_a_face", analysis_reason or "no face found"
+    if face_reason:
+        return "low_quality", face_reason
+    if person is None:
+        return "alone", "no other face is like it"
+    return "clustered", analysis_reason or ""
+
+
+def people_table(faces: pl.DataFrame, store: Store) -> pl.DataFrame:
+    """The table `people.csv`, largest first."""
+    cohesion = pl.DataFrame(
+        store.connection.execute("SELECT id, cohesion FROM person").fetchall(),
+        schema={"person": pl.Int64, "cohesion": pl.Float64},
+        orient="row",
+    )
+    return (
+        faces.filter(pl.col("person").is_not_null())
+        .group_by("person")
+        .agg(pl.col("name").first(), pl.len().cast(pl.Int64).alias("faces"), pl.col("file").min().alias("first_file"))
+        .join(cohesion, on="person", how="left")
+        .with_columns(pl.col("cohesion").round(4))
+        .sort(["faces", "person"], descending=[True, False])
+        .select(list(PEOPLE))
+    )
+
+
+def tiles(store: Store, recipe: str) -> dict[int, list[Tile]]:
+    """The distinct faces of each person, in the order of their file names; no thumbnails yet, since there are many."""
+    query = (
+        "SELECT member.person, face.id, face.quality FROM face"
+        " JOIN analysis ON analysis.id = face.analysis JOIN member ON member.face = face.id"
+        " JOIN file ON file.digest = analysis.digest AND file.present = 1"
+        " WHERE analysis.recipe = ? GROUP BY face.id ORDER BY min(file.name), face.number"
+    )
+    people: dict[int, list[Tile]] = {}
+    for person, face, quality in store.connection.execute(query, (recipe,)):
+        people.setdefault(person, []).append(Tile(face, quality))
+    return people
+
+
+def thumbnail_of(store: Store, face: int) -> bytes:
+    """The stored JPEG of a face."""
+    (jpeg,) = store.connection.execute("SELECT jpeg FROM thumbnail WHERE face = ?", (face,)).fetchone()
+    return bytes(jpeg)
