@@ -1,0 +1,1 @@
+"""Scores against labels: reading labels, exact metrics, and the report."""

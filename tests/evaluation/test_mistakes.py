@@ -1,0 +1,89 @@
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from PIL import Image
+
+from unmingle.errors import PictureError
+from unmingle.evaluation.labels import Labels
+from unmingle.evaluation.mistakes import FACE, GAP, HEAD, draw_mistakes, worst_mistakes
+from unmingle.evaluation.score import Evaluation, evaluate
+
+
+def evaluation(*faces: tuple[str, int | None, float]) -> Evaluation:
+    """Faces as (label, person, quality)."""
+    n = len(faces)
+    frame = pl.DataFrame(
+        {
+            "file": [f"{i}.jpg" for i in range(n)],
+            "source": ["/s"] * n,
+            "face": [0] * n,
+            "width": [9.0] * n,
+            "height": [9.0] * n,
+            "score": [0.9] * n,
+            "quality": [quality for _, _, quality in faces],
+            "person": pl.Series([person for _, person, _ in faces], dtype=pl.Int64),
+            "name": pl.Series([None] * n, dtype=pl.String),
+            "status": ["clustered" if person is not None else "alone" for _, person, _ in faces],
+            "reason": [""] * n,
+        }
+    )
+    return evaluate(frame, Labels("x", tuple(frame["file"].to_list()), tuple(label for label, _, _ in faces)))
+
+
+RIGHT = [("a", 0, 0.5)] * 20 + [("b", 1, 0.5)] * 20 + [("c", 2, 0.5)] * 20
+
+
+def red(row: dict[str, Any]) -> NDArray[np.uint8]:
+    return np.full((40, 20, 3), (200, 10, 10), np.uint8)
+
+
+def test_the_most_numerous_and_the_clearest_come_first() -> None:
+    wrong = [("a", None, 1.0), ("c", 7, 1.0), ("b", 2, 1.0), ("a", 1, 0.2), ("a", 1, 0.9), ("a", 1, 0.6)]
+    found, total = worst_mistakes(evaluation(*RIGHT, *wrong))
+    assert total == 6
+    assert [(one.row["label"], one.row["predicted"], one.row["quality"], one.alike) for one in found] == [
+        ("a", "b", 0.9, 3),
+        ("a", "b", 0.6, 3),
+        ("a", "b", 0.2, 3),
+        ("b", "c", 1.0, 1),
+        ("c", None, 1.0, 1),
+        ("a", None, 1.0, 1),
+    ]
+
+
+def test_no_confusion_crowds_out_the_others() -> None:
+    wrong = [("a", 1, 0.5)] * 15 + [("b", 2, 0.5)] * 9 + [("c", None, 0.5)] * 4
+    found, total = worst_mistakes(evaluation(*RIGHT, *wrong), most=20)
+    assert (len(found), total) == (20, 28)
+    assert Counter(one.row["label"] for one in found) == {"a": 10, "b": 6, "c": 4}
+
+
+def test_the_sheet_shows_the_faces_in_proportion(tmp_path: Path) -> None:
+    wrong = [("a", 1, 0.5)] * 3
+    assert draw_mistakes(evaluation(*RIGHT, *wrong), red, tmp_path / "a.png")
+    with Image.open(tmp_path / "a.png") as picture:
+        sheet = np.asarray(picture.convert("RGB")).astype(int)
+    assert sheet.shape[1] == 5 * (FACE + GAP) + GAP
+    faces = sheet[HEAD : HEAD + FACE]
+    is_red = (faces[..., 0] > 180) & (faces[..., 1] < 40)
+    assert is_red.sum() == 3 * FACE * FACE // 2  # 40 × 20 pixels fill the height and half the width
+    assert is_red[:, GAP + FACE // 4 : GAP + 3 * FACE // 4].all()
+
+
+def test_a_face_that_cannot_be_shown_says_why(tmp_path: Path) -> None:
+    def gone(row: dict[str, Any]) -> NDArray[np.uint8]:
+        raise PictureError(f"{row['file']} is gone.")
+
+    assert draw_mistakes(evaluation(*RIGHT, ("a", 1, 0.5)), gone, tmp_path / "a.png")
+    with Image.open(tmp_path / "a.png") as picture:
+        face = np.asarray(picture.convert("L"))[HEAD : HEAD + FACE, GAP : GAP + FACE]
+    assert face.min() < 200, "the reason is not written"
+
+
+def test_no_sheet_without_a_mistake(tmp_path: Path) -> None:
+    assert not draw_mistakes(evaluation(*RIGHT), red, tmp_path / "a.png")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,116 @@
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from numpy.typing import NDArray
+
+from unmingle.errors import WriteError
+from unmingle.evaluation.labels import Contradiction, Dropped, Labels
+from unmingle.evaluation.report import as_json, as_table, write_report
+from unmingle.evaluation.score import Evaluation, evaluate
+
+
+def evaluation(*, perfect: bool = False) -> Evaluation:
+    people = [0, 0, 0, 1, 1, 1] if perfect else [0, 0, 1, 1, 1, None]
+    files = [f"m{i % 2}_000{i}_0.jpg" for i in range(6)]
+    faces = pl.DataFrame(
+        {
+            "file": [*files, "none.jpg", "new\nline.jpg"],
+            "source": ["/s"] * 8,
+            "face": [0] * 8,
+            "width": [9.0] * 8,
+            "height": [9.0] * 8,
+            "score": [0.9] * 8,
+            "quality": [0.5] * 8,
+            "person": pl.Series([*people, None, None], dtype=pl.Int64),
+            "name": pl.Series([None] * 8, dtype=pl.String),
+            "status": ["clustered"] * 6 + ["not_a_face"] * 2,
+            "reason": [""] * 8,
+        }
+    )
+    labels = Labels(
+        "labels.csv",
+        (*files, "gone.jpg"),
+        ("ö", "ö", "ö", "b", "b", "b", "b"),
+        dropped=(Dropped("none.jpg", "0", "ID=0", by_label=True),),
+        contradictions=(Contradiction("two.jpg", ("1", "2")),),
+        empty_rows=8,
+        file_column="File",
+        label_column="ID",
+        rules=("ID=0", "Mask=Y"),
+        note="utf-8",
+    )
+    return evaluate(faces, labels)
+
+
+def grey(row: dict[str, Any]) -> NDArray[np.uint8]:
+    return np.full((10, 10, 3), 90, np.uint8)
+
+
+def test_everything_is_written(tmp_path: Path) -> None:
+    files = write_report(evaluation(), tmp_path / "deep" / "report", crop=grey)
+    assert [file.name for file in files] == ["evaluation.json", "evaluation.csv", "confusion.png", "mistakes.png"]
+    assert all(file.stat().st_size for file in files)
+
+
+def test_a_perfect_result_has_no_sheet_of_mistakes(tmp_path: Path) -> None:
+    write_report(evaluation(), tmp_path, crop=grey)
+    files = write_report(evaluation(perfect=True), tmp_path, crop=grey)
+    assert len(files) == 3
+    assert not (tmp_path / "mistakes.png").exists(), "the sheet of the run before is still there"
+
+
+def test_the_json_holds_scores_counts_and_lists() -> None:
+    document = json.loads(as_json(evaluation()))
+    assert list(document) == [
+        *("format", "versions", "left_out_rule", "labels", "scores", "people_in_library", "set_aside", "join"),
+        *("people", "meetings"),
+    ]
+    assert document["scores"]["accuracy"] == pytest.approx(4 / 6)
+    assert document["scores"]["bcubed"].keys() == {"precision", "recall", "f1"}
+    assert document["scores"]["mapping"] == [{"cluster": 0, "label": "ö"}, {"cluster": 1, "label": "b"}]
+    assert document["set_aside"]["nonface_recall"] == 1.0
+    assert document["join"]["rows_without_file"] == {"count": 2, "names": ["gone.jpg", "two.jpg"]}
+    assert document["join"]["files_without_row"] == {"count": 1, "names": ["new\nline.jpg"]}
+    assert document["join"]["contradictions"] == {"count": 1, "names": [{"file": "two.jpg", "says": ["1", "2"]}]}
+    assert document["join"]["dropped"][0] == {"rule": "ID=0", "files": 1, "joined": 1, "statuses": {"not_a_face": 1}}
+    assert document["join"]["empty_rows"] == 8
+    assert [meeting["meeting"] for meeting in document["meetings"]] == ["m0", "m1"]
+    assert document["people"][0]["confused_with"] == [{"label": "ö", "faces": 1}]
+    assert document["versions"]["unmingle"]
+
+
+def test_the_csv_has_one_row_per_person(tmp_path: Path) -> None:
+    write_report(evaluation(), tmp_path)
+    with (tmp_path / "evaluation.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["label"], row["size"], row["cluster"], row["confused_with"]) for row in rows] == [
+        ("b", "3", "1", "ö (1)"),
+        ("ö", "3", "0", "b (1)"),
+    ]
+
+
+def test_the_table_for_the_terminal() -> None:
+    rows = dict(as_table(evaluation()))
+    assert rows["Accuracy"] == "0.6667; 0.8000 without the left-out faces"
+    assert rows["People"] == "2 found, 2 true; 2 in the library"
+    assert rows["Dropped, ID=0"] == "1 (1 not a face)"
+    assert rows["Dropped, Mask=Y"] == "0"
+    assert rows["Non-faces set aside"] == "1 of 1 (100.0%)"
+    assert rows["Rows without a file"] == "2: gone.jpg, two.jpg"
+    assert rows["Files without a row"] == r"1: 'new\nline.jpg'"
+    assert rows["Contradictory rows"] == "1: two.jpg (1, 2)"
+    assert rows["Duplicate rows"] == "0"
+    assert "Ambiguous names" not in rows
+    assert rows["Meeting m0"].startswith("accuracy 0.6667")
+    assert "wrong in accuracy" in rows["Left-out faces"]
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "report").write_text("a file is in the way")
+    with pytest.raises(WriteError, match="can't be written"):
+        write_report(evaluation(), tmp_path / "report")

@@ -1,0 +1,198 @@
+import os
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from unmingle.errors import LabelsError
+from unmingle.evaluation.labels import Contradiction, Dropped, LabelOptions, Labels, folder_labels, read_labels
+from unmingle.evaluation.score import evaluate
+
+SCHEMA = {
+    "file": pl.String,
+    "source": pl.String,
+    "frame": pl.Int64,
+    "face": pl.Int64,
+    "left": pl.Float64,
+    "top": pl.Float64,
+    "width": pl.Float64,
+    "height": pl.Float64,
+    "score": pl.Float64,
+    "quality": pl.Float64,
+    "person": pl.Int64,
+    "name": pl.String,
+    "status": pl.String,
+    "reason": pl.String,
+}
+
+
+def face(file: str, person: int | None, **more: Any) -> dict[str, Any]:
+    status = "clustered" if person is not None else "not_a_face"
+    row = dict.fromkeys(SCHEMA) | {"file": file, "source": "/s", "face": 0, "person": person, "status": status}
+    return row | {"width": 10.0, "height": 10.0, "score": 0.9} | more
+
+
+def table(*rows: dict[str, Any]) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema=SCHEMA)
+
+
+def labelled(**files: str) -> Labels:
+    return Labels("x.csv", tuple(f"{name}.jpg" for name in files), tuple(files.values()))
+
+
+def test_perfect_is_one_everywhere() -> None:
+    faces = table(*(face(f"m_{i:04d}_0.jpg", i % 3) for i in range(12)))
+    labels = Labels("x", tuple(f"m_{i:04d}_0.jpg" for i in range(12)), tuple("pqr"[i % 3] for i in range(12)))
+    found = evaluate(faces, labels)
+    scores = found.scores
+    ones = [scores.accuracy, scores.weighted_f1, scores.macro_f1, scores.pairwise.f1, scores.bcubed.f1]
+    assert [*ones, scores.ari, scores.ami, scores.v_measure, scores.coverage] == pytest.approx([1.0] * 9)
+    assert (scores.people_found, scores.people_true, found.people_in_library) == (3, 3, 3)
+    assert found.join.rows_without_file == found.join.files_without_row == ()
+    assert set(found.faces["outcome"]) == {"right"}
+    assert found.meetings == (("m", scores),)
+
+
+@given(st.permutations(range(6)), st.permutations(range(6)))
+def test_neither_the_order_of_faces_nor_of_rows_matters(of_faces: list[int], of_rows: list[int]) -> None:
+    people, names = [4, 4, 4, 1, 1, None], "aaabbb"
+    faces = table(*(face(f"{i}.jpg", people[i]) for i in of_faces))
+    labels = Labels("x", tuple(f"{i}.jpg" for i in of_rows), tuple(names[i] for i in of_rows))
+    scores = evaluate(faces, labels).scores
+    assert (scores.accuracy, dict(scores.mapping)) == (5 / 6, {4: "a", 1: "b"})
+
+
+def test_every_outcome() -> None:
+    faces = table(
+        *(face(f"a{i}.jpg", 0) for i in range(3)),
+        *(face("b0.jpg", 1), face("b1.jpg", 1), face("b2.jpg", 0), face("b3.jpg", 2), face("b4.jpg", None)),
+    )
+    found = evaluate(faces, labelled(a0="a", a1="a", a2="a", b0="b", b1="b", b2="b", b3="b", b4="b"))
+    assert dict(zip(found.faces["file"], found.faces["outcome"], strict=True)) == {
+        **dict.fromkeys(["a0.jpg", "a1.jpg", "a2.jpg", "b0.jpg", "b1.jpg"], "right"),
+        "b2.jpg": "confused",
+        "b3.jpg": "elsewhere",
+        "b4.jpg": "left_out",
+    }
+    assert found.scores.accuracy == 5 / 8
+    assert (found.scores.people_found, found.people_in_library) == (2, 2)
+
+
+def test_what_does_not_join_is_counted_and_listed() -> None:
+    labels = Labels(
+        "x",
+        files=("a.jpg", "gone.jpg", "1.jpg"),
+        labels=("p", "p", "q"),
+        dropped=(
+            Dropped("mask.jpg", "p", "Mask=Y", by_label=False),
+            Dropped("away.jpg", "p", "Mask=Y", by_label=False),
+        ),
+        contradictions=(Contradiction("two.jpg", ("p", "q")),),
+        unlabelled=("none.jpg",),
+        duplicates=("a.jpg",),
+        empty_rows=3,
+        nameless_rows=2,
+        rules=("ID=0", "Mask=Y"),
+    )
+    files = ["a.jpg", "mask.jpg", "two.jpg", "none.jpg", "unnamed.jpg", "x/1.jpg", "y/1.jpg"]
+    join = evaluate(table(*(face(file, 0) for file in files)), labels).join
+    assert join.rows_without_file == ("gone.jpg", "away.jpg")
+    assert join.ambiguous == ("1.jpg",)
+    assert join.files_without_row == ("unnamed.jpg", "x/1.jpg", "y/1.jpg")
+    assert join.contradictions == (("two.jpg", ("p", "q")),)
+    assert (join.unlabelled, join.duplicates, join.empty_rows, join.nameless_rows) == (("none.jpg",), ("a.jpg",), 3, 2)
+    assert [(one.rule, one.files, one.joined, one.statuses) for one in join.dropped] == [
+        ("ID=0", 0, 0, ()),
+        ("Mask=Y", 2, 1, (("clustered", 1),)),
+    ]
+
+
+def test_non_faces_and_faces_set_aside() -> None:
+    dropped = tuple(Dropped(f"n{i}.jpg", "0", "ID=0", by_label=True) for i in range(4))
+    masked = Dropped("mask.jpg", "1", "Mask=Y", by_label=False)
+    labels = Labels("x", ("a.jpg", "b.jpg"), ("p", "p"), dropped=(*dropped, masked), rules=("ID=0", "Mask=Y"))
+    faces = table(
+        *(face("n0.jpg", None), face("n1.jpg", None), face("n2.jpg", 5), face("n3.jpg", None, status="unreadable")),
+        *(face("mask.jpg", None), face("a.jpg", 1), face("b.jpg", None)),
+    )
+    aside = evaluate(faces, labels).set_aside
+    assert (aside.nonfaces, aside.nonfaces_set_aside, aside.nonface_recall) == (4, 2, 0.5)
+    assert (aside.faces, aside.faces_set_aside, aside.face_loss) == (2, 1, 0.5)
+    assert evaluate(faces, labelled(a="p")).set_aside.nonface_recall is None
+
+
+def test_the_label_belongs_to_the_best_face_of_its_file() -> None:
+    faces = table(
+        face("a.jpg", 1, face=0, width=10.0, height=10.0, score=0.9),
+        face("a.jpg", 2, face=1, width=20.0, height=10.0, score=0.6),
+        face("a.jpg", 3, face=2, width=None, height=None, score=None),
+        face("b.jpg", 2),
+        face("b.jpg", 7, face=1),  # as good as the first: the first it is
+    )
+    found = evaluate(faces, labelled(a="p", b="p"))
+    assert found.faces["person"].to_list() == [2, 2]
+    assert found.join.other_faces == 3
+
+
+def test_folders_of_several_sources() -> None:
+    faces = table(
+        face("1.jpg", 0, source="/d/anna"), face("1.jpg", 1, source="/d/ben"), face("2.jpg", 1, source="/d/ben")
+    )
+    labels = folder_labels(faces["file"].to_list(), sources=faces["source"].to_list())
+    found = evaluate(faces, labels)
+    assert found.scores.accuracy == 1.0
+    assert dict(found.scores.mapping) == {0: "anna", 1: "ben"}
+
+
+def test_files_of_one_name_are_listed_with_their_source() -> None:
+    faces = table(face("1.jpg", 0, source="/d/anna"), face("1.jpg", 1, source="/d/ben"), face("2.jpg", 1))
+    join = evaluate(faces, Labels("x", ("2.jpg",), ("p",))).join
+    assert join.files_without_row == ("/d/anna/1.jpg", "/d/ben/1.jpg")
+
+
+def test_meetings_are_scored_on_their_own() -> None:
+    # One person is cluster 0 in the first meeting and cluster 1 in the second: whole in each, broken over both.
+    faces = table(*(face(f"m{m}_000{i}_0.jpg", m) for m in (2, 10) for i in range(3)), face("other.jpg", 2))
+    labels = Labels("x", tuple(faces["file"].to_list()), ("p",) * 7)
+    found = evaluate(faces, labels)
+    assert [(name, scores.accuracy) for name, scores in found.meetings] == [("m2", 1.0), ("m10", 1.0)]
+    assert found.scores.accuracy == 4 / 7
+    by_pattern = evaluate(faces, labels, name_pattern=r"(?P<meeting>m)(?P<frame>\d+)_(?P<index>\d+)_0")
+    assert [name for name, _ in by_pattern.meetings] == ["m"]
+
+
+def test_nothing_that_joins_is_an_error_that_shows_both_sides() -> None:
+    with pytest.raises(LabelsError) as caught:
+        evaluate(table(face("a/b.png", 0)), Labels("x.csv", ("a/b.jpg",), ("p",), file_column="File"))
+    assert caught.value.problem == "None of the 1 labelled names in x.csv is a file of the library."
+    assert caught.value.mend == "The labels of 'File' have 'a/b.jpg', the library 'a/b.png': compare the names."
+    with pytest.raises(LabelsError, match="the library nothing"):
+        evaluate(table(), Labels("x.csv", ("a/b.jpg",), ("p",)))
+    dropped = (Dropped("a", "0", "ID=0", by_label=True),)
+    with pytest.raises(LabelsError, match="Every row of x is dropped by a rule"):
+        evaluate(table(face("a", 0)), Labels("x", (), (), dropped=dropped))
+
+
+def test_the_table_as_csv_brings_it_back(tmp_path: Path) -> None:
+    faces = table(face("a.jpg", None), face("b.jpg", None))
+    faces.write_csv(tmp_path / "faces.csv")  # a column without a value comes back as text
+    found = evaluate(pl.read_csv(tmp_path / "faces.csv"), labelled(a="p", b="p"))
+    assert found.scores.left_out == 2
+    with pytest.raises(ValueError, match="lacks person, status"):
+        evaluate(faces.drop("person", "status"), labelled(a="p"))
+
+
+@pytest.mark.skipif("UNMINGLE_DATA" not in os.environ, reason="UNMINGLE_DATA does not point to the development data")
+def test_the_development_data_joins() -> None:
+    folder = Path(os.environ["UNMINGLE_DATA"]) / "meeting"
+    labels = read_labels(folder / "annotations.xlsx", LabelOptions())
+    truth = dict(zip(labels.files, labels.labels, strict=True))
+    names = sorted(path.name for path in (folder / "faces").iterdir())
+    found = evaluate(table(*(face(name, int(truth[name]) if name in truth else None) for name in names)), labels)
+    assert found.scores.accuracy == 1.0
+    assert len(found.meetings) == 2
+    assert (len(found.join.rows_without_file), len(found.join.files_without_row)) == (6, 12)
+    assert (found.set_aside.nonfaces, found.set_aside.nonface_recall) == (110, 1.0)
