@@ -1,0 +1,83 @@
+"""`FaceClusterer`: the grouping as a scikit-learn estimator, for embeddings of any model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClusterMixin
+from sklearn.utils.validation import validate_data
+
+from unmingle.errors import SettingsError
+from unmingle.grouping.cluster import cluster_faces
+from unmingle.settings import GroupingSettings
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from unmingle.grouping.impostors import ImpostorCurve
+    from unmingle.records import I64, Merge
+
+NOISE = -1
+
+
+class FaceClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """Group face embeddings by person; the number of people need not be known.
+
+    Only the directions of the vectors count (cosine similarity). The same vectors in another order give the same
+    partition.
+
+    Args:
+        people: the number of people if it is known; then exactly so many clusters come out, and no noise.
+        expected_false_merges: how many merges with a stranger each person may expect, 0 to 1: smaller is stricter.
+        singletons: what a face that nobody else is like becomes: "noise" (label -1, as scikit-learn has it) or
+            "clusters" (a label of its own).
+        impostor_curve: how similar two strangers are to the model that made the vectors. None estimates it from the
+            least similar pairs, which works for two people and more; a collection that may hold one person only, or a
+            dozen faces, needs the curve of its model: `unmingle.grouping.impostors.SFACE_CURVE` for SFace, and
+            benchmarks/impostor_curve.py measures it for others.
+
+    Attributes:
+        labels_: (n,) int64, person of each row, largest first.
+        n_people_: how many people there are; noise is not counted.
+        merges_: the merge tree: records with first, second, similarity, size, numbered as SciPy's linkage is.
+        notes_: what the method found out about the collection, as a dict.
+        n_features_in_: d.
+    """
+
+    def __init__(
+        self,
+        *,
+        people: int | None = None,
+        expected_false_merges: float = 0.02,
+        singletons: Literal["noise", "clusters"] = "noise",
+        impostor_curve: ImpostorCurve | None = None,
+    ) -> None:
+        self.people = people
+        self.expected_false_merges = expected_false_merges
+        self.singletons = singletons
+        self.impostor_curve = impostor_curve
+
+    def fit(self, X: ArrayLike, y: object = None) -> Self:  # noqa: N803  # scikit-learn's name
+        """Cluster the rows of X.
+
+        Args:
+            X: (n, d) finite numbers, no row all zero.
+            y: not used; here for scikit-learn's conventions.
+
+        Raises:
+            SettingsError: a row is zero, or a setting is out of range.
+        """
+        if self.singletons not in ("noise", "clusters"):
+            raise SettingsError(f"singletons is {self.singletons!r}.", 'Give "noise" or "clusters".')
+        settings = GroupingSettings(people=self.people, expected_false_merges=self.expected_false_merges)
+        vectors_nd: Any = validate_data(self, X, dtype=[np.float64, np.float32])
+        clustering = cluster_faces(vectors_nd, settings, curve=self.impostor_curve)
+        self.labels_: I64 = clustering.labels
+        if self.singletons == "noise" and self.people is None:
+            alone = np.bincount(self.labels_)[self.labels_] == 1
+            self.labels_ = np.where(alone, NOISE, self.labels_)
+        self.n_people_: int = int(self.labels_.max()) + 1
+        self.merges_: tuple[Merge, ...] = clustering.merges
+        self.notes_: dict[str, float] = dict(clustering.notes)
+        return self

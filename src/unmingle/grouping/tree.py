@@ -1,0 +1,95 @@
+"""The merge tree: what was merged, in which order, at which similarity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from unmingle.records import Merge, check_shape
+
+if TYPE_CHECKING:
+    from unmingle.records import F64, I64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tree:
+    """Merges in the order in which they were made; clusters 0 … n-1 are single faces, merge i makes cluster n + i.
+
+    leaves: n.
+    first_m, second_m: (m,) int64, what was merged.
+    similarity_m: (m,) float64, their average cosine.
+    size_m: (m,) int64, faces of the new cluster.
+    """
+
+    leaves: int
+    first_m: I64
+    second_m: I64
+    similarity_m: F64
+    size_m: I64
+
+    def __post_init__(self) -> None:
+        for name in ("first_m", "second_m", "similarity_m", "size_m"):
+            check_shape(name, getattr(self, name), (len(self.first_m),))
+
+    @classmethod
+    def leaves_only(cls, leaves: int) -> Tree:
+        """Nothing is merged yet."""
+        none = np.zeros(0, np.int64)
+        return cls(leaves, none, none, np.zeros(0), none)
+
+    def cut(self, merges: int | None = None) -> I64:
+        """The (n,) cluster of each face after the first so many merges (None: all), by its number in the tree."""
+        merges = len(self.first_m) if merges is None else merges
+        root = np.arange(self.leaves + merges, dtype=np.int64)
+        made = np.arange(self.leaves, self.leaves + merges)
+        root[self.first_m[:merges]] = made
+        root[self.second_m[:merges]] = made
+        # A merge is always newer than its parts, so pointers only rise and halve in length each time.
+        while not np.array_equal(root, root[root]):
+            root = root[root]
+        return root[: self.leaves]
+
+    def first(self, merges: int) -> Tree:
+        """The tree after its first so many merges."""
+        return Tree(
+            self.leaves, self.first_m[:merges], self.second_m[:merges], self.similarity_m[:merges], self.size_m[:merges]
+        )
+
+    def records(self, rows_n: I64) -> tuple[Merge, ...]:
+        """The merges for a reader whose row of leaf i is rows_n[i]."""
+        node = np.concatenate([rows_n, np.arange(self.leaves, self.leaves + len(self.first_m))])
+        columns = (node[self.first_m], node[self.second_m], self.similarity_m, self.size_m)
+        return tuple(map(Merge, *(column.tolist() for column in columns)))
+
+    def grown(self, first_m: I64, second_m: I64, similarity_m: F64, size_m: I64) -> Tree:
+        """The tree with further merges at its end."""
+        return Tree(
+            self.leaves,
+            np.concatenate([self.first_m, first_m]),
+            np.concatenate([self.second_m, second_m]),
+            np.concatenate([self.similarity_m, similarity_m]),
+            np.concatenate([self.size_m, size_m]),
+        )
+
+    def by_similarity(self) -> Tree:
+        """The same tree, most similar merges first, as if the nearest pair had been merged step by step.
+
+        A merge is never placed before one of its parts, even where rounding makes it a hair more similar.
+        """
+        level = self.similarity_m.copy()
+        for merge, parts in enumerate(zip(self.first_m, self.second_m, strict=True)):
+            for part in parts:
+                if part >= self.leaves:
+                    level[merge] = min(level[merge], level[part - self.leaves])
+        order = np.argsort(-level, kind="stable")
+        renamed = np.arange(self.leaves + len(order), dtype=np.int64)
+        renamed[self.leaves + order] = np.arange(self.leaves, self.leaves + len(order))
+        return Tree(
+            self.leaves,
+            renamed[self.first_m[order]],
+            renamed[self.second_m[order]],
+            self.similarity_m[order],
+            self.size_m[order],
+        )

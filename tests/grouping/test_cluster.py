@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from unmingle.errors import SettingsError
+from unmingle.grouping.cluster import cluster_faces, cohesion
+from unmingle.grouping.impostors import SFACE_CURVE
+from unmingle.grouping.stopping import FlatBar
+from unmingle.settings import GroupingSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from unmingle.records import F32, F64, I64, Clustering
+
+    MakeFaces = Callable[..., tuple[F32, I64]]
+
+SIZES = [40, 25, 12, 8, 8, 5, 3, 2, 2, 1, 1, 1, 1, 1]
+
+
+def run(vectors: F32 | F64, *, people: int | None = None, groups: I64 | None = None) -> Clustering:
+    return cluster_faces(vectors, GroupingSettings(people=people), curve=SFACE_CURVE, groups_n=groups)
+
+
+def test_people_are_found_untuned(make_faces: MakeFaces) -> None:
+    vectors, person = make_faces(SIZES)
+    labels = run(vectors).labels
+    assert len(np.unique(labels)) == len(SIZES)
+    assert np.unique(np.stack([labels, person]), axis=1).shape[1] == len(SIZES)
+    assert np.bincount(labels).tolist() == SIZES
+
+
+def test_the_stop_holds_with_a_thousand_strangers(make_faces: MakeFaces) -> None:
+    vectors, _ = make_faces([1] * 1000)
+    assert len(np.unique(run(vectors).labels)) >= 999
+
+
+def test_one_person_only_is_one_person(make_faces: MakeFaces) -> None:
+    vectors, _ = make_faces([30])
+    assert run(vectors).labels.max() == 0
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(1, 60), st.integers(2, 9), st.integers(0, 10**6), st.sampled_from([None, 1, 3]))
+def test_the_order_of_the_faces_does_not_matter(n: int, d: int, seed: int, people: int | None) -> None:
+    random = np.random.default_rng(seed)
+    # Few dimensions, coarse values, groups: equal faces and equal similarities everywhere.
+    vectors = (random.integers(-2, 3, size=(n, d)) + 0.5).astype(np.float32)
+    groups = random.integers(-1, 1 + n // 2, n)
+    order = random.permutation(n)
+    people = None if people is None else min(n, people)
+    one, other = run(vectors, people=people, groups=groups), run(vectors[order], people=people, groups=groups[order])
+    content = np.concatenate([vectors, groups[:, None]], axis=1)
+    if len(np.unique(content, axis=0)) == n:
+        assert np.array_equal(one.labels[order], other.labels)
+    else:  # rows that are equal in all can't be told apart, so compare the clusters' contents
+        assert contents(one.labels, content) == contents(other.labels, content[order])
+    assert one.notes == other.notes
+
+
+def contents(labels: I64, content: F32) -> list[list[tuple[float, ...]]]:
+    return [sorted(map(tuple, content[labels == label].tolist())) for label in range(labels.max() + 1)]
+
+
+def test_the_order_does_not_matter_at_size(make_faces: MakeFaces) -> None:
+    vectors, _ = make_faces(SIZES * 3, noise=1.1)
+    one = run(vectors)
+    for seed in range(3):
+        order = np.random.default_rng(seed).permutation(len(vectors))
+        assert np.array_equal(run(vectors[order]).labels, one.labels[order])
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(1, 40), st.integers(0, 10**6))
+def test_two_faces_of_a_picture_are_two_people(n: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    vectors = (random.normal(size=(n, 6)) + 2).astype(np.float32)  # all alike: only the pictures keep them apart
+    groups = random.integers(0, n, n)
+    pairs = np.stack([run(vectors, groups=groups).labels, groups])
+    assert np.unique(pairs, axis=1).shape == pairs.shape
+
+
+def test_pictures_of_one_face_forbid_nothing(make_faces: MakeFaces) -> None:
+    vectors, _ = make_faces(SIZES)
+    assert np.array_equal(run(vectors, groups=np.arange(len(vectors))).labels, run(vectors).labels)
+
+
+def test_merges_rebuild_the_labels_in_the_readers_rows(make_faces: MakeFaces) -> None:
+    vectors, _ = make_faces(SIZES)
+    clustering = run(vectors)
+    members = {face: [face] for face in range(len(vectors))}
+    for made, merge in enumerate(clustering.merges, start=len(vectors)):
+        one, other = members.pop(merge.first), members.pop(merge.second)
+        assert merge.similarity == pytest.approx(float((vectors[one] @ vectors[other].T).mean()), abs=1e-4)
+        assert merge.size == len(one + other)
+        members[made] = one + other
+    assert len(members) == clustering.labels.max() + 1
+    assert all(len(np.unique(clustering.labels[faces])) == 1 for faces in members.values())
+
+
+def test_notes_say_what_was_found(make_faces: MakeFaces) -> None:
+    vectors, _ = make_faces(SIZES)
+    notes = dict(run(vectors).notes)
+    assert notes["strangers_mean"] == SFACE_CURVE.mean
+    assert 0.5 < notes["scale"] < 1.5
+    assert notes["strangers_mean"] + 2 * notes["strangers_deviation"] < notes["bar_single"] < 0.6
+
+
+def test_only_directions_count(make_faces: MakeFaces) -> None:
+    vectors, _ = make_faces(SIZES)
+    scale = np.float64(2.0) ** np.random.default_rng(0).integers(-500, 500, len(vectors))
+    assert np.array_equal(run(vectors * scale[:, None]).labels, run(vectors).labels)
+    assert np.array_equal(run(np.asfortranarray(vectors)).labels, run(vectors).labels)
+
+
+@pytest.mark.parametrize("people", [None, 1])
+def test_one_face_is_one_person(people: int | None) -> None:
+    clustering = run(np.ones((1, 4), np.float32), people=people)
+    assert clustering.labels.tolist() == [0]
+    assert clustering.merges == ()
+
+
+def test_no_faces_are_no_people() -> None:
+    nobody = np.zeros((0, 4), np.float32)
+    assert run(nobody).labels.tolist() == []
+    with pytest.raises(SettingsError, match="Add pictures first"):
+        run(nobody, people=1)
+
+
+def test_a_thousand_times_the_same_face_is_one_person() -> None:
+    same = np.repeat(np.random.default_rng(0).normal(size=(1, 128)), 1000, axis=0).astype(np.float32)
+    assert run(same).labels.max() == 0
+    assert np.bincount(run(same, people=3).labels).tolist()[1:] == [1, 1]
+
+
+@pytest.mark.parametrize("bad", [0.0, np.nan, np.inf])
+def test_faces_without_a_direction_are_named(bad: float) -> None:
+    vectors = np.ones((20, 4), np.float32)
+    vectors[[3, 7]] = bad
+    with pytest.raises(SettingsError, match="rows 3, 7"):
+        run(vectors)
+    vectors[5:] = bad
+    with pytest.raises(SettingsError, match="rows 3, 5, 6, 7, 8 and 11 more"):
+        run(vectors)
+
+
+def test_shapes_must_fit() -> None:
+    with pytest.raises(SettingsError, match=r"shape \(3,\)"):
+        run(np.ones(3, np.float32))
+    with pytest.raises(SettingsError, match=r"Groups of shape \(2,\) for 3 faces"):
+        run(np.ones((3, 2), np.float32), groups=np.zeros(2, np.int64))
+
+
+def test_a_flat_bar_can_take_the_place_of_the_stop() -> None:
+    vectors = np.array([[1, 0], [1, 0.1], [0, 1]], np.float32)
+    clustering = cluster_faces(vectors, GroupingSettings(), curve=SFACE_CURVE, stop=FlatBar(bar=0.9))
+    assert clustering.labels.tolist() == [0, 0, 1]
+    assert clustering.notes == ()
+
+
+def test_an_unknown_model_is_measured(make_faces: MakeFaces) -> None:
+    vectors, person = make_faces(SIZES)
+    common = np.zeros(128)
+    common[0] = 1.5  # a model to which all people look alike
+    shifted = vectors + common
+    labels = cluster_faces(shifted, GroupingSettings(), curve=None).labels
+    assert np.unique(np.stack([labels, person]), axis=1).shape[1] == len(SIZES) == labels.max() + 1
+    assert run(shifted.astype(np.float32)).labels.max() + 1 < len(SIZES)
+
+
+def test_cohesion_is_the_mean_cosine_to_the_mean_direction() -> None:
+    vectors = np.array([[2, 0], [0, 1], [0, 3], [5, 5], [1, 0]], np.float32)
+    found = cohesion(vectors, np.array([0, 0, 1, 1, -1]))
+    assert found.tolist() == pytest.approx([np.cos(np.pi / 4), np.cos(np.pi / 8)], abs=1e-6)
+    assert cohesion(vectors[:1], np.array([0])).tolist() == pytest.approx([1])
+    assert cohesion(vectors, np.full(5, -1)).tolist() == []

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.cluster.hierarchy import fcluster, linkage
+
+from unmingle.grouping.linkage import Start, average_linkage
+from unmingle.grouping.stopping import FlatBar, NoBar
+
+if TYPE_CHECKING:
+    from unmingle.records import F32, I64
+
+
+def unit(n: int, d: int, seed: int) -> F32:
+    vectors = np.random.default_rng(seed).normal(size=(n, d))
+    rows: F32 = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    return rows
+
+
+def same_partition(one: I64, other: I64) -> bool:
+    pairs = np.unique(np.stack([one, other]), axis=1).shape[1]
+    return bool(pairs == len(np.unique(one)) == len(np.unique(other)))
+
+
+@settings(deadline=None)
+@given(st.integers(2, 90), st.integers(2, 20), st.floats(-0.9, 0.95), st.integers(0, 10**6))
+def test_a_flat_bar_gives_scipys_average_linkage(n: int, d: int, bar: float, seed: int) -> None:
+    vectors = unit(n, d, seed)
+    expected = linkage(vectors.astype(np.float64), "average", metric="cosine")
+    if np.abs(1 - expected[:, 2] - bar).min() < 1e-5:
+        return  # on the edge: rounding decides
+    labels = average_linkage(vectors, stop=FlatBar(bar=bar)).cut()
+    assert same_partition(labels, fcluster(expected, 1 - bar, "distance"))
+
+
+@pytest.mark.parametrize("n", [40, 600])
+def test_the_full_tree_has_scipys_heights_and_sizes(n: int) -> None:
+    vectors = unit(n, 16, 5)
+    tree = average_linkage(vectors, stop=NoBar()).by_similarity()
+    expected = linkage(vectors.astype(np.float64), "average", metric="cosine")
+    np.testing.assert_allclose(1 - tree.similarity_m, expected[:, 2], atol=1e-5)
+    assert tree.size_m.tolist() == expected[:, 3].astype(int).tolist()
+
+
+@settings(deadline=None)
+@given(st.integers(2, 60), st.integers(2, 8), st.integers(0, 10**6))
+def test_faces_of_a_group_never_come_together(n: int, each: int, seed: int) -> None:
+    groups = np.random.default_rng(seed).integers(-1, max(1, n // each), n)
+    vectors = unit(n, 4, seed)
+    labels = average_linkage(vectors, stop=NoBar(), groups_n=groups).cut()
+    pairs = np.stack([labels, groups])[:, groups >= 0]
+    assert np.unique(pairs, axis=1).shape == pairs.shape
+    # And nothing that might be merged is left apart.
+    clusters = [set(groups[labels == label][groups[labels == label] >= 0].tolist()) for label in np.unique(labels)]
+    assert all(one & other for i, one in enumerate(clusters) for other in clusters[:i])
+
+
+def test_constrained_linkage_merges_the_nearest_pair_that_is_allowed() -> None:
+    vectors = unit(70, 6, 8)
+    groups = np.random.default_rng(8).integers(0, 25, 70)
+    tree = average_linkage(vectors, stop=NoBar(), groups_n=groups).by_similarity()
+    assert tree.similarity_m.tolist() == pytest.approx(naive_heights(vectors, groups), abs=1e-5)
+
+
+def naive_heights(vectors: F32, groups: I64) -> list[float]:
+    """The same by brute force: pair by pair, from all cosines."""
+    clusters = [[face] for face in range(len(vectors))]
+    cosines = vectors.astype(np.float64) @ vectors.T
+    heights: list[float] = []
+    while True:
+        allowed = [
+            (cosines[np.ix_(one, other)].mean(), i, j)
+            for i, one in enumerate(clusters)
+            for j, other in enumerate(clusters[:i])
+            if not set(groups[one]) & set(groups[other])
+        ]
+        if not allowed:
+            return heights
+        height, i, j = max(allowed)
+        clusters[j] = clusters[j] + clusters.pop(i)
+        heights.append(float(height))
+
+
+def test_a_thousand_equal_faces_are_one_cluster_quickly() -> None:
+    vectors = np.concatenate([np.repeat(unit(1, 128, 0), 3000, axis=0), unit(50, 128, 1)])
+    groups = np.full(len(vectors), -1)
+    groups[3000:] = np.arange(50) // 2
+    start = time.perf_counter()
+    labels = average_linkage(vectors, stop=FlatBar(bar=0.9), groups_n=groups).cut()
+    assert time.perf_counter() - start < 10
+    assert np.bincount(np.unique(labels, return_inverse=True)[1]).max() == 3000
+    assert len(np.unique(labels)) == 51
+
+
+def test_equal_faces_of_one_group_stay_apart() -> None:
+    vectors = np.repeat(unit(1, 8, 0), 6, axis=0)
+    groups = np.array([-1, -1, 3, 3, 4, 4])
+    labels = average_linkage(vectors, stop=NoBar(), groups_n=groups).cut()
+    assert len(np.unique(labels)) == 2
+    assert labels[2] != labels[3]
+    assert labels[4] != labels[5]
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_nothing_to_merge(n: int) -> None:
+    assert len(average_linkage(unit(n, 4, 0), stop=NoBar()).cut()) == n
+
+
+def test_a_start_serves_several_rules() -> None:
+    vectors = unit(200, 12, 3)
+    start = Start.of(vectors)
+    for bar in (0.2, 0.5):
+        again = average_linkage(vectors, stop=FlatBar(bar=bar), start=start).cut()
+        assert np.array_equal(again, average_linkage(vectors, stop=FlatBar(bar=bar)).cut())

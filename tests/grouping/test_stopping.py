@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from unmingle.grouping.impostors import SFACE_CURVE, ImpostorCurve
+from unmingle.grouping.stopping import FalseMergeBar, FlatBar, NoBar, collection_scale
+
+BAR = FalseMergeBar(curve=SFACE_CURVE, expected=0.02)
+ONE = np.ones(1, np.int64)
+
+
+def test_the_bar_falls_as_clusters_grow_and_as_rivals_vanish() -> None:
+    assert BAR.cosine(1, 1, clusters=1000) > BAR.cosine(1, 5, clusters=1000) > BAR.cosine(1, 50, clusters=1000)
+    assert BAR.cosine(1, 1, clusters=5000) > BAR.cosine(1, 1, clusters=100) > BAR.cosine(1, 1, clusters=5)
+
+
+def test_the_bar_in_standard_deviations_rises_with_the_smaller_cluster() -> None:
+    bars = BAR.bar(np.array([1, 10, 100]), clusters=50)
+    assert (np.diff(bars) > 0).all()
+
+
+def test_a_wider_collection_and_a_stricter_user_raise_the_bar() -> None:
+    wider = FalseMergeBar(curve=SFACE_CURVE, expected=0.02, scale=1.2)
+    stricter = FalseMergeBar(curve=SFACE_CURVE, expected=0.001)
+    assert wider.cosine(3, 4, clusters=50) > BAR.cosine(3, 4, clusters=50)
+    assert stricter.cosine(3, 4, clusters=50) > BAR.cosine(3, 4, clusters=50)
+
+
+@pytest.mark.parametrize(("a", "b"), [(1, 1), (1, 6), (4, 4)])
+def test_the_rule_lets_exactly_the_expected_share_of_strangers_pass(a: int, b: int) -> None:
+    """Draw strangers' tables of cosines as the curve says, and count those whose average passes."""
+    curve = ImpostorCurve(mean=0.1, people=0.003, faces=0.002, pairs=0.001)
+    rule = FalseMergeBar(curve=curve, expected=0.5)
+    random = np.random.default_rng(1)
+    n = 100_000
+    rows = random.normal(scale=curve.faces**0.5, size=(n, a)).mean(axis=1)
+    columns = random.normal(scale=curve.faces**0.5, size=(n, b)).mean(axis=1)
+    rest = random.normal(scale=curve.pairs**0.5, size=(n, a * b)).mean(axis=1)
+    average = (curve.mean + random.normal(scale=curve.people**0.5, size=n) + rows + columns + rest).astype(np.float32)
+    passed = rule(average, np.full(n, a), np.full(n, b), clusters=11).mean()
+    assert passed == pytest.approx(0.5 / (10 * min(a, b)), rel=0.08)
+
+
+def test_two_clusters_left_still_have_a_bar() -> None:
+    assert np.isfinite(BAR.cosine(1, 1, clusters=1))
+    assert BAR.cosine(1, 1, clusters=1) == BAR.cosine(1, 1, clusters=2)
+
+
+def test_flat_and_no_bar() -> None:
+    similarity = np.array([0.1, 0.5, 0.9], np.float32)
+    sizes = np.ones(3, np.int64)
+    assert FlatBar(bar=0.5)(similarity, sizes, sizes, clusters=9).tolist() == [False, True, True]
+    assert NoBar()(similarity, sizes, sizes, clusters=9).all()
+
+
+@pytest.mark.parametrize("wider", [1.0, 1.5])
+def test_the_scale_is_how_much_wider_strangers_spread(wider: float) -> None:
+    """Clusters of 5 in 128 dimensions: their cosines are normal, so the curve can be set to fit or to be too narrow."""
+    random = np.random.default_rng(2)
+    means = random.normal(size=(1500, 128))
+    means = (means / np.linalg.norm(means, axis=1, keepdims=True)).astype(np.float32)
+    curve = ImpostorCurve(mean=0.0, people=1 / 128 / wider**2, faces=0.0, pairs=0.0)
+    # Values beyond three deviations count as three, which pulls a large scale down a little.
+    assert collection_scale(means, np.full(1500, 5), curve) == pytest.approx(wider, rel=0.06)
+
+
+def test_small_or_no_clusters_say_nothing_about_the_scale() -> None:
+    means = np.eye(8, dtype=np.float32)
+    assert collection_scale(means, np.full(8, 2), SFACE_CURVE) == 1
+    assert collection_scale(means[:0], np.zeros(0, np.int64), SFACE_CURVE) == 1
+    assert collection_scale(means[:1], np.full(1, 9), SFACE_CURVE) == 1
+
+
+def test_one_person_in_two_parts_does_not_stretch_the_scale_far() -> None:
+    means = np.concatenate([np.eye(30, dtype=np.float32), np.eye(30, dtype=np.float32)[:1]])
+    assert collection_scale(means, np.full(31, 5), SFACE_CURVE) < 3
