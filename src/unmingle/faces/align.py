@@ -47,27 +47,35 @@ def scale_of(points_52: F32) -> float:
 
 
 def align(picture_hw3: U8, points_52: F32) -> U8:
-    """Cut one face out, upright and of standard size.
+    """Cut one face out, upright and of standard size: (112, 112, 3) uint8. See `cut`."""
+    return cut(picture_hw3, points_52, TEMPLATE_52, SIDE)
 
-    A face far larger than 112 pixels is first shrunk by areas, since sampling every fifth pixel would alias.
+
+def cut(picture_hw3: U8, points_52: F32, target_52: F64, side: int) -> U8:
+    """Cut a square out of a picture so that landmarks come to lie on `target_52`.
+
+    A face far larger than the target is first shrunk by areas, since sampling every fifth pixel would alias.
 
     Args:
         picture_hw3: (h, w, 3) uint8.
         points_52: (5, 2) landmarks in pixels of that picture.
+        target_52: (5, 2) where they belong, in pixels of the result.
+        side: of the result, in pixels.
 
     Returns:
-        (112, 112, 3) uint8; black where the face reaches over the border.
+        (side, side, 3) uint8; black where it reaches over the picture's border.
     """
-    matrix_23 = similarity_transform(points_52)
+    matrix_23 = similarity_transform(points_52, target_52)
     shrink = int(1 / max(np.hypot(matrix_23[0, 0], matrix_23[1, 0]), 1e-3))
     if shrink >= 2:
-        picture_hw3, matrix_23 = _shrunk(picture_hw3, points_52, matrix_23, shrink)
-    return np.asarray(cv2.warpAffine(picture_hw3, matrix_23, (SIDE, SIDE), flags=cv2.INTER_LINEAR), np.uint8)
+        picture_hw3, shrunk_52 = _shrunk(picture_hw3, points_52, matrix_23, shrink, side)
+        matrix_23 = similarity_transform(shrunk_52, target_52)
+    return np.asarray(cv2.warpAffine(picture_hw3, matrix_23, (side, side), flags=cv2.INTER_LINEAR), np.uint8)
 
 
-def _shrunk(picture_hw3: U8, points_52: F32, matrix_23: F64, shrink: int) -> tuple[U8, F64]:
-    """The part of the picture that the face needs, `shrink` times smaller, and the transform that goes with it."""
-    corners = np.array([[0, 0], [SIDE, 0], [0, SIDE], [SIDE, SIDE]]) - matrix_23[:, 2]
+def _shrunk(picture_hw3: U8, points_52: F32, matrix_23: F64, shrink: int, side: int) -> tuple[U8, F32]:
+    """The part of the picture that is needed, `shrink` times smaller, and the landmarks in it."""
+    corners = np.array([[0, 0], [side, 0], [0, side], [side, side]]) - matrix_23[:, 2]
     needed = corners @ np.linalg.inv(matrix_23[:, :2]).T
     height, width = picture_hw3.shape[:2]
     low = np.clip(np.floor(needed.min(0)) - shrink, 0, [width - 1, height - 1]).astype(int)
@@ -78,4 +86,4 @@ def _shrunk(picture_hw3: U8, points_52: F32, matrix_23: F64, shrink: int) -> tup
     factor = np.array([columns / part.shape[1], rows / part.shape[0]])
     # Pixel centres: x in the part is (x + 0.5) * factor - 0.5 in the small one.
     moved = (np.asarray(points_52, np.float64) - low + 0.5) * factor - 0.5
-    return small, similarity_transform(moved.astype(np.float32))
+    return small, moved.astype(np.float32)

@@ -8,12 +8,13 @@ A picture in which the first looks found nothing sure gets a second, closer look
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
+from unmingle.faces.landmarks import read_again
 from unmingle.models import yunet
 from unmingle.records import Faces
 
@@ -44,7 +45,7 @@ class Look:
     margin: float
 
 
-NEAR = Look(170, 0.25)
+NEAR = Look(224, 0.07)
 SECOND = (Look(128, 0.25), Look(320, 0.25))
 WIDE = ((360, Look(608, 0.05)), (900, Look(1216, 0.05)))  # from this longer side on, look so as well
 
@@ -79,7 +80,9 @@ def find_faces(session: Session, pictures: Sequence[U8], settings: DetectionSett
     again = _look(session, [pictures[i] for i in unsure], [list(SECOND)] * len(unsure), settings)
     for i, faces in zip(unsure, again, strict=True):
         seen[i] = _merged([seen[i], faces], settings.max_overlap)
-    return [_judged(faces, picture, settings) for faces, picture in zip(seen, pictures, strict=True)]
+    judged = [_judged(faces, picture, settings) for faces, picture in zip(seen, pictures, strict=True)]
+    better = read_again(session, pictures, [found.faces for found in judged])
+    return [replace(found, faces=faces) for found, faces in zip(judged, better, strict=True)]
 
 
 def is_crop(faces: Faces, width: int, height: int) -> bool:

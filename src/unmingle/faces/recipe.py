@@ -65,17 +65,20 @@ class FaceRecipe:
     def analyse(self, pictures: Sequence[U8]) -> list[Analysis]:
         """Find and embed the faces of each picture; faces of all pictures share batches."""
         found = find_faces(self._detector, pictures, self._detection)
+        reasons = [reasons_to_set_aside(one.faces, self._detection) for one in found]
         owners = [(i, points) for i, one in enumerate(found) for points in one.faces.points]
         vectors = np.zeros((len(owners), SFACE.dimension), np.float32)
-        for start in range(0, len(owners), FACES_AT_ONCE):
-            part = owners[start : start + FACES_AT_ONCE]
-            aligned = np.stack([align(pictures[i], points) for i, points in part])
-            vectors[start : start + len(part)] = embed(self._embedder, aligned)
+        # A face that won't be grouped needs no embedding; its vector stays zero.
+        wanted = np.flatnonzero([not reason for of_picture in reasons for reason in of_picture])
+        for start in range(0, len(wanted), FACES_AT_ONCE):
+            part = wanted[start : start + FACES_AT_ONCE]
+            aligned = np.stack([align(pictures[owners[face][0]], owners[face][1]) for face in part])
+            vectors[part] = embed(self._embedder, aligned)
         ends = np.cumsum([len(one.faces) for one in found])
         each = np.split(vectors, ends[:-1]) if found else []
-        return [self._analysis(*parts) for parts in zip(pictures, found, each, strict=True)]
+        return [self._analysis(*parts) for parts in zip(pictures, found, each, reasons, strict=True)]
 
-    def _analysis(self, picture: U8, found: Found, vectors: F32) -> Analysis:
+    def _analysis(self, picture: U8, found: Found, vectors: F32, reasons: tuple[str, ...]) -> Analysis:
         return Analysis(
             width=picture.shape[1],
             height=picture.shape[0],
@@ -83,7 +86,7 @@ class FaceRecipe:
             vectors=vectors,
             quality=quality(found.faces),
             thumbnails=tuple(thumbnail(picture, box, margin=FACE_MARGIN) for box in found.faces.boxes),
-            reasons=reasons_to_set_aside(found.faces, self._detection),
+            reasons=reasons,
             reason=_why(found, self._detection),
         )
 

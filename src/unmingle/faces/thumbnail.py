@@ -10,7 +10,7 @@ import numpy as np
 from unmingle.errors import PictureError
 
 if TYPE_CHECKING:
-    from unmingle.records import F32, U8
+    from unmingle.records import F32, F64, I64, U8
 
 SIDE = 112  # pixels
 FACE_MARGIN = 0.25  # of the box's longer side, added on each side: hair and chin help people to recognise
@@ -35,9 +35,16 @@ def thumbnail(picture_hw3: U8, box: F32, *, margin: float) -> bytes:
     corner = middle - side / 2
     inside = np.clip(corner, 0, np.maximum(np.array([columns, rows]) - side, 0))
     corner = np.where(np.array([columns, rows]) >= side, inside, corner)
-    small = np.full((SIDE, SIDE, 3), BACKGROUND, np.uint8)
     low = np.clip(np.floor(corner), 0, [columns, rows]).astype(int)
     high = np.clip(np.ceil(corner + side), 0, [columns, rows]).astype(int)
+    small = _small(picture_hw3, corner, side, low, high)
+    _, jpeg = cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    return bytes(jpeg)
+
+
+def _small(picture_hw3: U8, corner: F64, side: float, low: I64, high: I64) -> U8:
+    """The square at `corner`, in SIDE pixels; what lies over the border is background."""
+    small = np.full((SIDE, SIDE, 3), BACKGROUND, np.uint8)
     if (high > low).all():
         scale = SIDE / side
         at = np.clip(np.rint((low - corner) * scale), 0, SIDE - 1).astype(int)
@@ -47,8 +54,7 @@ def thumbnail(picture_hw3: U8, box: F32, *, margin: float) -> bytes:
         small[at[1] : to[1], at[0] : to[0]] = cv2.resize(
             part, (int(to[0] - at[0]), int(to[1] - at[1])), interpolation=way
         )
-    _, jpeg = cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    return bytes(jpeg)
+    return small
 
 
 def open_thumbnail(jpeg: bytes) -> U8:

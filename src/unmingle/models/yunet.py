@@ -37,11 +37,12 @@ def detect(session: Session, canvases_nhwc: U8, *, min_score: float, max_overlap
     Returns:
         For each canvas its faces, best first, in canvas pixels; boxes may reach over the border.
     """
-    scores_na, boxes_na4, points_na52 = _decode(session(canvases_nhwc), canvases_nhwc.shape[1:3])
+    outputs = session(canvases_nhwc)
+    scores_na = np.concatenate([_scores(outputs, stride) for stride in STRIDES], axis=1)
     found = []
-    for scores, boxes, points in zip(scores_na, boxes_na4, points_na52, strict=True):
-        sure = scores >= min_score
-        faces = Faces(boxes[sure], points[sure], scores[sure])
+    for canvas, scores in enumerate(scores_na):
+        sure = np.flatnonzero(scores >= min_score)
+        faces = _decode(outputs, canvas, sure, scores[sure], canvases_nhwc.shape[1:3])
         found.append(faces.take(suppress(faces, max_overlap)))
     return found
 
@@ -69,21 +70,28 @@ def suppress(faces: Faces, max_overlap: float, *, contained: float = np.inf) -> 
     return np.asarray(kept, np.int64)
 
 
-def _decode(outputs: dict[str, F32], size: tuple[int, ...]) -> tuple[F32, F32, F32]:
-    """Raw outputs to scores (n, a), boxes (n, a, 4) and points (n, a, 5, 2) in canvas pixels, over all a anchors."""
-    scores, boxes, points = [], [], []
+def _scores(outputs: dict[str, F32], stride: int) -> F32:
+    """(n, a) confidence at the anchors of one level: the geometric mean of "is a face" and "there is an object"."""
+    face, there = outputs[f"cls_{stride}"][..., 0], outputs[f"obj_{stride}"][..., 0]
+    return np.asarray(np.sqrt(np.clip(face, 0, 1) * np.clip(there, 0, 1)), np.float32)
+
+
+def _decode(outputs: dict[str, F32], canvas: int, anchors: I64, scores: F32, size: tuple[int, ...]) -> Faces:
+    """The faces of one canvas at some of its anchors, which are numbered over all levels; in canvas pixels."""
+    boxes, points = [Faces.none().boxes], [Faces.none().points]
+    first = 0
     for stride in STRIDES:
-        face, there, box, point = (outputs[f"{kind}_{stride}"] for kind in ("cls", "obj", "bbox", "kps"))
-        anchors_a2 = _anchors(size[0] // stride, size[1] // stride)
-        # The confidence is the geometric mean of "is a face" and "there is an object".
-        scores.append(np.sqrt(np.clip(face[..., 0], 0, 1) * np.clip(there[..., 0], 0, 1)))
-        centre, extent = (anchors_a2 + box[..., :2]) * stride, np.exp(box[..., 2:]) * stride
-        boxes.append(np.concatenate([centre - extent / 2, extent], axis=-1))
-        points.append((point.reshape(*point.shape[:2], 5, 2) + anchors_a2[:, None]) * stride)
-    return np.concatenate(scores, 1), np.concatenate(boxes, 1), np.concatenate(points, 1)
+        corners_a2 = _corners(size[0] // stride, size[1] // stride)
+        here = anchors[(anchors >= first) & (anchors < first + len(corners_a2))] - first
+        first += len(corners_a2)
+        box, point = outputs[f"bbox_{stride}"][canvas, here], outputs[f"kps_{stride}"][canvas, here]
+        centre, extent = (corners_a2[here] + box[:, :2]) * stride, np.exp(box[:, 2:]) * stride
+        boxes.append(np.concatenate([centre - extent / 2, extent], axis=1))
+        points.append((point.reshape(-1, 5, 2) + corners_a2[here, None]) * stride)
+    return Faces(np.concatenate(boxes), np.concatenate(points), scores)
 
 
 @lru_cache(maxsize=64)
-def _anchors(rows: int, columns: int) -> F32:
+def _corners(rows: int, columns: int) -> F32:
     y, x = np.mgrid[:rows, :columns]
     return np.stack([x, y], axis=-1).reshape(-1, 2).astype(np.float32)
