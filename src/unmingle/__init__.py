@@ -1,0 +1,44 @@
+"""unmingle sorts mingled faces into people, without labels.
+
+import unmingle
+
+library = unmingle.open("out")
+library.add("meetings/faces")
+library.cluster()
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from unmingle.errors import UnmingleError
+from unmingle.version import __version__
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from unmingle.api import Library
+    from unmingle.estimator import FaceClusterer
+
+__all__ = ["FaceClusterer", "Library", "UnmingleError", "__version__", "open"]
+
+
+def open(folder: str | Path) -> Library:  # noqa: A001  # unmingle.open reads as it should
+    """The library in `folder`; it is made at the first `add`."""
+    from unmingle.api import Library
+
+    return Library(Path(folder).expanduser())
+
+
+def __getattr__(name: str) -> Any:
+    # Both bring heavy packages, which `import unmingle` alone must not load.
+    if name == "FaceClusterer":
+        from unmingle.estimator import FaceClusterer
+
+        return FaceClusterer
+    if name == "Library":
+        from unmingle.api import Library
+
+        return Library
+    raise AttributeError(f"module 'unmingle' has no attribute {name!r}")

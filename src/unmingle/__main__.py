@@ -1,0 +1,5 @@
+"""`python -m unmingle` is the command line."""
+
+from unmingle.cli import main
+
+main()

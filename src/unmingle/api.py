@@ -1,0 +1,306 @@
+"""The library as Python sees it: open it, add pictures, make people, score them, look at them."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from unmingle import pipeline
+from unmingle.errors import LibraryError, PictureError, SettingsError, SourceError
+from unmingle.library.store import open_to_read, open_to_write
+from unmingle.library.tables import FACES, faces_table, people_table, thumbnail_of, tiles
+from unmingle.settings import ClassicSettings, DetectionSettings, EngineSettings, GroupingSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import polars as pl
+    from PIL.Image import Image
+
+    from unmingle.evaluation.labels import LabelOptions, Labels
+    from unmingle.evaluation.score import Evaluation
+    from unmingle.faces.recipe import RecipeRunner
+    from unmingle.library.store import Store
+    from unmingle.pipeline import Added, Progress
+    from unmingle.records import U8
+    from unmingle.settings import Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a library holds after clustering.
+
+    Attributes:
+        files: picture files, each with at least one row in `faces.csv`.
+        faces: faces found in them.
+        people: how many people they are.
+        clustered: faces that belong to a person.
+        left_out: status and reason with their number of rows, most frequent first.
+        seconds: time per stage.
+        notes: what the clustering found out about the collection.
+    """
+
+    files: int
+    faces: int
+    people: int
+    clustered: int
+    left_out: tuple[tuple[str, str, int], ...]
+    seconds: dict[str, float]
+    notes: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sheet:
+    """The contact sheet of a person: their id and the page, a PIL image."""
+
+    person: int
+    page: Image
+
+
+@dataclass(slots=True)
+class Library:
+    """A folder that remembers faces and people.
+
+    Use it as a context manager to keep the writer's lock over several calls; each call takes it for itself otherwise.
+
+    Args:
+        folder: made at the first `add`.
+    """
+
+    folder: Path
+    _held: Store | None = field(default=None, repr=False)
+    _times: pipeline.Times = field(default_factory=pipeline.Times, repr=False)
+
+    @contextmanager
+    def writing(self) -> Iterator[Store]:
+        """Hold the writer's lock for the length of a block."""
+        if self._held is not None:
+            yield self._held
+            return
+        with open_to_write(self.folder) as store:
+            self._held = store
+            try:
+                yield store
+            finally:
+                self._held = None
+
+    @contextmanager
+    def _reading(self) -> Iterator[Store]:
+        if self._held is not None:
+            yield self._held
+            return
+        with open_to_read(self.folder) as store:
+            yield store
+
+    def add(
+        self,
+        *sources: str | Path,
+        recipe: Recipe = "faces",
+        detection: DetectionSettings | None = None,
+        classic: ClassicSettings | None = None,
+        weights: Path | None = None,
+        any_weights: bool = False,
+        engine: EngineSettings | None = None,
+        progress: Progress = pipeline.silent,
+    ) -> Added:
+        """Find and embed the faces of all pictures in `sources` that are not known yet; goes on where it was stopped.
+
+        Args:
+            sources: folders, picture files, or text files that list them.
+            recipe: "faces" detects and embeds faces; "classic" takes each whole picture as a face, as the seed did.
+            detection: what counts as a face, for "faces".
+            classic: which features, for "classic".
+            weights: VGG16's weight file, for "classic"; the fetched one if None.
+            any_weights: accept weights of the right layout that are not the official ones.
+            engine: how networks are run.
+            progress: told after each batch.
+
+        Returns:
+            What was done.
+
+        Raises:
+            SourceError: a source is missing, can't be opened, or holds no picture.
+            LibraryError: the library can't be used; see its subclasses.
+            ModelError: a model is missing or damaged.
+        """
+        from unmingle.sources.images import scan
+
+        found = scan(sources)
+        if not found.files:
+            names = ", ".join(str(source) for source in sources)
+            raise SourceError(f"There are no pictures in {names}.", "Name a folder with jpg, png, webp, tiff, … files.")
+        engine = engine or EngineSettings()
+        runner = _runner(recipe, detection, classic, weights, engine, any_weights=any_weights)
+        with self.writing() as store:
+            exact = engine.precision == "f32"
+            return pipeline.add(store, found, runner, exact=exact, progress=progress, times=self._times)
+
+    def cluster(
+        self,
+        *,
+        people: int | None = None,
+        settings: GroupingSettings | None = None,
+        classic: ClassicSettings | None = None,
+        sheets: int = 100,
+        progress: Progress = pipeline.silent,
+    ) -> Summary:
+        """Make people of the faces that are there, and the library's tables and sheets.
+
+        Args:
+            people: how many there are; None finds the number. The classic recipe needs it.
+            settings: how faces are grouped; `people` given beside it wins.
+            classic: components and seed, for a library of the classic recipe.
+            sheets: how many people, largest first, get a contact sheet.
+            progress: told while sheets are made.
+
+        Raises:
+            LibraryError: there is nothing to cluster.
+            SettingsError: more people than faces, or the classic recipe without a number.
+        """
+        settings = settings or GroupingSettings()
+        people = settings.people if people is None else people
+        with self.writing() as store:
+            recipe = _current(store)
+            if recipe.startswith("classic"):
+                if people is None:
+                    raise SettingsError("The classic recipe can't find the number of people.", "Pass --people K.")
+                group = partial(pipeline.group_classic, people=people, settings=classic or ClassicSettings())
+            else:
+                group = partial(pipeline.group_faces, settings=replace(settings, people=people))
+            clustering = pipeline.cluster(store, recipe, group, whole_clusters=people is not None, times=self._times)
+            with self._times.measure("write"):
+                faces = pipeline.write_views(store, recipe, sheets=sheets, progress=progress)
+        return _summary(faces, self._times.seconds, dict(clustering.notes))
+
+    @property
+    def faces(self) -> pl.DataFrame:
+        """One row per face, and one per file without any, in the columns of `faces.csv`."""
+        with self._reading() as store:
+            return faces_table(store, _current(store)).select(list(FACES))
+
+    @property
+    def people(self) -> pl.DataFrame:
+        """One row per person, largest first, in the columns of `people.csv`."""
+        with self._reading() as store:
+            return people_table(faces_table(store, _current(store)), store)
+
+    def evaluate(
+        self, labels: Path | str | Labels | Literal["folders"], *, options: LabelOptions | None = None
+    ) -> Evaluation:
+        """Score the people against labels; files are joined by name.
+
+        Args:
+            labels: a workbook or csv, "folders" where each folder holds one person, or labels that were read before.
+            options: which columns, and which rows to drop.
+
+        Raises:
+            LabelsError: the labels can't be understood, or none of them is about a file of the library.
+        """
+        from unmingle.evaluation.labels import LabelOptions, folder_labels, read_labels
+        from unmingle.evaluation.score import evaluate
+
+        with self._reading() as store:
+            faces = faces_table(store, _current(store))
+        if labels == "folders":
+            labels = folder_labels(faces["file"].to_list(), sources=faces["source"].to_list())
+        elif isinstance(labels, (str, Path)):
+            labels = read_labels(Path(labels), options or LabelOptions())
+        return evaluate(faces, labels)
+
+    def report(self, evaluation: Evaluation, folder: Path | None = None) -> tuple[Path, ...]:
+        """Write an evaluation down: json, a table per person, the confusion matrix, the worst mistakes as pictures.
+
+        Args:
+            evaluation: from `evaluate`.
+            folder: where to; `evaluation` in the library's folder if None.
+
+        Returns:
+            The files written.
+        """
+        from unmingle.evaluation.report import write_report
+        from unmingle.faces.thumbnail import open_thumbnail
+
+        with self._reading() as store:
+
+            def crop(row: dict[str, Any]) -> U8:
+                if row["id"] is None:
+                    raise PictureError(row["reason"])
+                return open_thumbnail(thumbnail_of(store, row["id"]))
+
+            return write_report(evaluation, folder or self.folder / "evaluation", crop=crop)
+
+    def show(self, person: int | str) -> Sheet:
+        """The contact sheet of one person: up to a hundred faces, spread over all of them.
+
+        Args:
+            person: id or name.
+
+        Raises:
+            LibraryError: nobody is called so.
+        """
+        with self._reading() as store:
+            recipe = _current(store)
+            people = people_table(faces_table(store, recipe), store)
+            found = people.filter((people["person"].cast(str) == str(person)) | (people["name"] == str(person)))
+            if found.height == 0:
+                raise LibraryError(f"There is no person {person!r}.", "people.csv lists them all.")
+            number, name, count = found.select("person", "name", "faces").row(0)
+            page = pipeline.person_sheet(store, tiles(store, recipe)[number], number, name, count)
+            return Sheet(number, page)
+
+
+def _current(store: Store) -> str:
+    recipe = store.fact(pipeline.CURRENT)
+    if recipe is None:
+        raise LibraryError(f"{store.folder} holds no pictures yet.", "Run: unmingle cluster PICTURES -o LIBRARY")
+    return recipe
+
+
+def _runner(
+    recipe: Recipe,
+    detection: DetectionSettings | None,
+    classic: ClassicSettings | None,
+    weights: Path | None,
+    engine: EngineSettings,
+    *,
+    any_weights: bool,
+) -> RecipeRunner:
+    from unmingle.faces.recipe import ClassicRecipe, FaceRecipe
+
+    if recipe == "faces":
+        return FaceRecipe(detection or DetectionSettings(), engine)
+    from unmingle.models.vgg16 import prepared_vgg16
+
+    classic = classic or ClassicSettings()
+    graph, checksum = prepared_vgg16(weights, features=classic.features, any_weights=any_weights)
+    return ClassicRecipe(classic, engine, graph, checksum)
+
+
+def _summary(faces: pl.DataFrame, seconds: dict[str, float], notes: dict[str, float]) -> Summary:
+    import polars as pl
+
+    left_out = (
+        faces.filter(pl.col("status") != "clustered")
+        .with_columns(pl.col("reason").str.replace(r":.*", ""))
+        .group_by("status", "reason")
+        .len()
+        .sort(["len", "status", "reason"], descending=[True, False, False])
+    )
+    return Summary(
+        files=faces.select("source", "file").n_unique(),
+        faces=int(faces["face"].is_not_null().sum()),
+        people=faces["person"].drop_nulls().n_unique(),
+        clustered=int(faces["person"].is_not_null().sum()),
+        left_out=tuple((str(status), str(reason), int(count)) for status, reason, count in left_out.iter_rows()),
+        seconds={stage: round(value, 3) for stage, value in seconds.items()},
+        notes={key: round(value, 6) for key, value in notes.items()},
+    )
+
+
+def as_json(summary: Summary) -> str:
+    """The summary as one JSON object."""
+    return json.dumps(asdict(summary), ensure_ascii=False, indent=2)

@@ -1,0 +1,335 @@
+"""The command line: parse, call, print. Exit codes: 0 done, 1 a clear error, 2 wrong usage."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from unmingle.errors import SettingsError, UnmingleError
+from unmingle.version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from unmingle.demo.meeting import Crop
+    from unmingle.evaluation.score import Evaluation
+    from unmingle.pipeline import Progress
+
+app = typer.Typer(
+    name="unmingle",
+    help="Sort mingled faces into people, without labels. Nothing leaves this machine.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+models_app = typer.Typer(
+    help="The networks: what there is, under which licence, and fetching those that are no part of the installation.",
+    no_args_is_help=True,
+)
+app.add_typer(models_app, name="models")
+
+LibraryArgument = Annotated[Path, typer.Argument(metavar="LIBRARY", help="Folder of the library.", show_default=False)]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress and no summary.")]
+Drop = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--drop",
+        metavar="COLUMN=VALUE",
+        help="Leave such rows out of the score; may be repeated. Default: Mask=Y and ID=0 where such columns exist.",
+    ),
+]
+FileColumn = Annotated[str | None, typer.Option(help="Column with file names; found by its usual names if not given.")]
+LabelColumn = Annotated[
+    str | None, typer.Option(help="Column with the true person; found by its usual names if not given.")
+]
+
+
+def main() -> None:
+    """Run the command line; an error of ours becomes a sentence and exit code 1."""
+    try:
+        app()
+    except UnmingleError as error:
+        print(f"Error: {error.problem}", file=sys.stderr)
+        if error.mend:
+            print(error.mend, file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("Stopped. The same command goes on from here.", file=sys.stderr)
+        sys.exit(1)
+
+
+def _version(*, wanted: bool) -> None:
+    if wanted:
+        print(f"unmingle {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
+) -> None:
+    _version(wanted=version)
+
+
+@app.command()
+def cluster(
+    sources: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="SOURCE...",
+            help="Folders of pictures, picture files, or text files that list paths.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="LIBRARY",
+            help="Folder of the library: made if new, gone on with if not.",
+            show_default=False,
+        ),
+    ],
+    recipe: Annotated[
+        Literal["faces", "classic"],
+        typer.Option(help="faces: detect and embed faces. classic: the whole picture through VGG16, PCA, k-means."),
+    ] = "faces",
+    people: Annotated[
+        int | None, typer.Option(min=1, help="How many people there are, if you know; found if not given.")
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="Take the number of people from these labels (nothing else of them is used).")
+    ] = None,
+    crops: Annotated[
+        Literal["auto", "always", "never"],
+        typer.Option(
+            help="Whether a picture is one cut-out face, whose neighbours don't count; auto: decide by picture."
+        ),
+    ] = "auto",
+    features: Annotated[
+        Literal["fc2", "pool5"],
+        typer.Option(help="classic: the layer of VGG16; pool5 needs only a convolution-only weight file."),
+    ] = "fc2",
+    weights: Annotated[Path | None, typer.Option(help="classic: Keras' VGG16 weight file, if not fetched.")] = None,
+    any_weights: Annotated[
+        bool,
+        typer.Option(
+            "--any-weights", help="classic: accept weights of the right layout that are not the official ones."
+        ),
+    ] = False,
+    precision: Annotated[
+        Literal["auto", "f32", "bf16"],
+        typer.Option(help="Of the networks' arithmetic: auto is bf16 where the processor has AMX; f32 is exact."),
+    ] = "auto",
+    engine: Annotated[
+        Literal["auto", "openvino", "onnxruntime"],
+        typer.Option(help="What runs the networks; onnxruntime is an extra."),
+    ] = "auto",
+    threads: Annotated[int, typer.Option(min=0, help="Processor cores to use; 0 for all.")] = 0,
+    sheets: Annotated[int, typer.Option(min=0, help="How many people, largest first, get a contact sheet.")] = 100,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Sort the faces of all pictures in SOURCE into people.
+
+    Killed or stopped, the same command goes on where it was. LIBRARY gets faces.csv, people.csv and sheets/.
+    """
+    from unmingle import console
+    from unmingle.api import Library
+    from unmingle.api import as_json as summary_json
+    from unmingle.settings import ClassicSettings, DetectionSettings, EngineSettings
+
+    if people is not None and labels is not None:
+        raise SettingsError("Both --people and --labels give the number of people.", "Leave one of them out.")
+    people = _count_labels(labels) if labels is not None else people
+    if recipe == "classic" and people is None:
+        raise SettingsError("The classic recipe can't find the number of people.", "Pass --people K or --labels FILE.")
+    library = Library(output)
+    with library.writing(), console.progress(quiet=quiet) as progress:
+        added = library.add(
+            *sources,
+            recipe=recipe,
+            detection=DetectionSettings(crops=crops),
+            classic=ClassicSettings(features=features),
+            weights=weights,
+            any_weights=any_weights,
+            engine=EngineSettings(engine=engine, precision=precision, threads=threads),
+            progress=progress,
+        )
+        summary = library.cluster(people=people, sheets=sheets, progress=progress)
+    if as_json:
+        print(summary_json(summary))
+    elif not quiet:
+        print("\n".join(console.summary_lines(added, summary)))
+        print(f"See {output / 'sheets' / 'overview.jpg'}, {output / 'people.csv'} and {output / 'faces.csv'}")
+
+
+def _count_labels(labels: Path) -> int:
+    from unmingle.evaluation.labels import LabelOptions, read_labels
+
+    return len(set(read_labels(labels, LabelOptions()).labels))
+
+
+@app.command()
+def show(
+    library: LibraryArgument,
+    person: Annotated[str, typer.Argument(help="Id or name, as in people.csv.", show_default=False)],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The picture to write; in LIBRARY/sheets if not given.")
+    ] = None,
+) -> None:
+    """Make a contact sheet of one person and print where it is."""
+    from unmingle.api import Library
+    from unmingle.export.gallery import encode
+    from unmingle.files import write_atomically
+    from unmingle.pipeline import sheet_name
+
+    sheet = Library(library).show(person)
+    destination = output or library / "sheets" / sheet_name(sheet.person)
+    write_atomically(destination, encode(sheet.page))
+    print(destination)
+
+
+@app.command()
+def evaluate(
+    library: LibraryArgument,
+    labels: Annotated[
+        str,
+        typer.Option(
+            help="A workbook or csv with the true people, or the word folders: each folder is one person.",
+            show_default=False,
+        ),
+    ],
+    file_column: FileColumn = None,
+    label_column: LabelColumn = None,
+    drop: Drop = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Folder for the report; LIBRARY/evaluation if not given."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Score the people of a library against labels, joined by file name.
+
+    Writes evaluation.json, evaluation.csv (per person), confusion.png, and mistakes.png if there are any.
+    """
+    from unmingle.api import Library
+    from unmingle.evaluation.labels import LabelOptions
+    from unmingle.evaluation.report import as_json as report_json
+
+    options = LabelOptions(
+        file_column=file_column, label_column=label_column, drops=None if drop is None else tuple(drop)
+    )
+    opened = Library(library)
+    evaluation = opened.evaluate(labels, options=options)
+    written = opened.report(evaluation, output or library / "evaluation")
+    if as_json:
+        print(report_json(evaluation), end="")
+    else:
+        _print_evaluation(evaluation)
+        print(f"Written: {', '.join(str(path) for path in written)}")
+
+
+def _print_evaluation(evaluation: Evaluation) -> None:
+    from rich.console import Console
+
+    from unmingle import console
+    from unmingle.evaluation.report import as_table
+
+    Console().print(console.table(as_table(evaluation)))
+
+
+@app.command()
+def demo(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to work in.")] = Path("unmingle-demo"),
+    people: Annotated[int, typer.Option(min=1, max=12, help="How many made-up people meet.")] = 12,
+    frames: Annotated[int, typer.Option(min=1, help="In how many frames.")] = 20,
+) -> None:
+    """The whole story on made-up faces: draw a meeting, sort it, score it, show it."""
+    from unmingle import console
+    from unmingle.api import Library
+    from unmingle.demo.meeting import draw_meeting
+    from unmingle.pipeline import sheet_name
+
+    with console.progress(quiet=False) as progress:
+        meeting = draw_meeting(
+            output / "meeting", people=people, frames=frames, track=lambda crops: _tracked(crops, progress)
+        )
+    library = Library(output / "library")
+    with library.writing(), console.progress(quiet=False) as progress:
+        added = library.add(meeting.faces, progress=progress)
+        summary = library.cluster(progress=progress)
+    print("\n".join(console.summary_lines(added, summary)))
+    evaluation = library.evaluate(meeting.labels)
+    library.report(evaluation, library.folder / "evaluation")
+    _print_evaluation(evaluation)
+    first = library.people["person"][0]
+    print(
+        "Made-up people prove that it works, not how well: the model that judges them also chose them.\n"
+        "Look at:\n"
+        f"  {library.folder / 'sheets' / 'overview.jpg'}   everyone\n"
+        f"  {library.folder / 'sheets' / sheet_name(first)}   the largest person\n"
+        f"  {library.folder / 'faces.csv'}   every file, with its person or the reason for none\n"
+        f"  {library.folder / 'evaluation'}   the score\n"
+        "The same, command by command:\n"
+        f"  unmingle cluster {meeting.faces} -o {library.folder}\n"
+        f"  unmingle evaluate {library.folder} --labels {meeting.labels}\n"
+        f"  unmingle show {library.folder} {first}"
+    )
+
+
+def _tracked(crops: Sequence[Crop], progress: Progress) -> Iterator[Crop]:
+    for done, crop in enumerate(crops):
+        progress("draw", done, len(crops))
+        yield crop
+    progress("draw", len(crops), len(crops))
+
+
+@models_app.command("list")
+def list_models(*, as_json: Json = False) -> None:
+    """The models that unmingle knows, their licences, and whether they are here."""
+    from dataclasses import asdict
+
+    from rich.console import Console
+
+    from unmingle import console
+    from unmingle.models.catalogue import CARDS, is_here
+
+    if as_json:
+        print(json.dumps([{**asdict(card), "here": is_here(card)} for card in CARDS.values()], indent=2))
+        return
+    rows = [
+        (
+            card.name,
+            card.purpose,
+            card.licence,
+            "yes" if card.commercial else "no",
+            "yes" if is_here(card) else f"unmingle models fetch {card.name}",
+        )
+        for card in CARDS.values()
+    ]
+    Console().print(console.table(rows, headings=("model", "purpose", "licence", "commercial use", "here")))
+
+
+@models_app.command("fetch")
+def fetch_model(
+    name: Annotated[str, typer.Argument(help="As in unmingle models list.", show_default=False)],
+    quiet: Quiet = False,
+) -> None:
+    """Download a model. The only command that uses the network; goes on where an earlier try stopped."""
+    from unmingle import console
+    from unmingle.models.catalogue import card, fetch_card
+
+    wanted = card(name)
+    if not quiet:
+        print(f"{wanted.name}: {wanted.purpose}. Licence {wanted.licence}. {wanted.source}.")
+    with console.progress(quiet=quiet) as progress:
+        path = fetch_card(wanted, on_progress=lambda done, total: progress("fetch", done, total or wanted.size))
+    print(path)

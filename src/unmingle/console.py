@@ -1,0 +1,127 @@
+"""What the command line shows while it works and when it is done: bars on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rich.table import Table
+
+    from unmingle.api import Summary
+    from unmingle.pipeline import Added, Progress
+
+DOING = {"draw": "Drawing people", "analyse": "Finding faces", "write": "Drawing sheets", "fetch": "Fetching"}
+PLAIN_SECONDS = 10.0  # between two plain lines
+
+
+@contextmanager
+def progress(*, quiet: bool) -> Iterator[Progress]:
+    """A `Progress` for the terminal, for a log, or for nobody."""
+    if quiet:
+        yield lambda stage, done, total: None
+    elif sys.stderr.isatty():
+        with _bars() as told:
+            yield told
+    else:
+        yield PlainLines()
+
+
+class PlainLines:
+    """Progress as lines of text: one at the start and the end of a stage, and one every ten seconds."""
+
+    def __init__(self) -> None:
+        self._stage = ""
+        self._began = self._said = 0.0
+        self._first = 0
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """See `pipeline.Progress`."""
+        now = time.monotonic()
+        if stage != self._stage:
+            self._stage, self._began, self._first = stage, now, done
+        elif done < total and now - self._said < PLAIN_SECONDS:
+            return
+        self._said = now
+        rate = (done - self._first) / max(now - self._began, 1e-9)
+        if rate > 0 and done < total:
+            more = f", {rate:,.0f} a second, {_clock((total - done) / rate)} left"
+        else:
+            more = f", {rate:,.0f} a second" if rate > 0 else ""
+        print(f"{DOING[stage]}: {done:,} of {total:,}{more}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _bars() -> Iterator[Progress]:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        Task,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text(f"{task.speed:,.0f}/s" if task.speed else "", style="dim")
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        tasks = {}
+
+        def told(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                # Rate and time left are of this run: what was done before it is not counted as speed.
+                tasks[stage] = bars.add_task(DOING[stage], total=total, completed=done)
+            bars.update(tasks[stage], completed=done, total=total)
+
+        yield told
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02}"
+
+
+def summary_lines(added: Added, summary: Summary) -> list[str]:
+    """The summary after clustering, as lines of text."""
+    parts = [
+        f"{added.analysed:,} analysed now" if added.analysed else "nothing new to embed",
+        f"{added.known:,} known from before" if added.known else "",
+        f"{added.copies:,} copies of another" if added.copies else "",
+        f"{added.unreadable:,} unreadable" if added.unreadable else "",
+    ]
+    lines = [
+        f"{summary.files:,} files ({', '.join(filter(None, parts))})",
+        f"{summary.faces:,} faces, {summary.clustered:,} of them in {summary.people:,} people",
+    ]
+    if added.gone:
+        lines.append(f"{added.gone:,} files of earlier runs are no longer there and were left out")
+    if added.passed_over:
+        lines.append(f"{added.passed_over:,} other files passed over: their endings are not those of pictures")
+    if summary.left_out:
+        lines.append("Left out:")
+        lines.extend(f"  {count:>7,}  {status}: {reason}" for status, reason, count in summary.left_out)
+    spent = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in summary.seconds.items())
+    return [*lines, f"Time: {spent}"]
+
+
+def table(rows: Sequence[Sequence[str]], *, headings: Sequence[str] = (), title: str = "") -> Table:
+    """A table for the terminal; numbers stand at the right."""
+    from rich import box
+    from rich.table import Table
+
+    shown = Table(title=title or None, box=box.SIMPLE_HEAD, show_header=bool(headings), title_justify="left")
+    for i, heading in enumerate(headings or rows[0]):
+        shown.add_column(heading if headings else "", justify="left" if i == 0 else "right")
+    for row in rows:
+        shown.add_row(*row)
+    return shown

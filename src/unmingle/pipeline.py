@@ -1,0 +1,363 @@
+"""The whole story: pictures to faces, faces to people, people to tables and sheets. Each step goes on where it was."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import numpy as np
+
+from unmingle.errors import PictureError
+from unmingle.export.gallery import MOST, STRIP, PersonCard, contact_sheet, encode, overview, spread
+from unmingle.export.tables import write_csv
+from unmingle.files import write_atomically
+from unmingle.grouping.cluster import cluster_faces, cohesion
+from unmingle.grouping.impostors import SFACE_CURVE
+from unmingle.grouping.kmeans import classic_clusters
+from unmingle.library import pictures
+from unmingle.library.people import ALONE, store_people
+from unmingle.library.tables import FACES, faces_table, people_table, thumbnail_of, tiles
+from unmingle.models.runtime import available_cores
+from unmingle.sources.images import decode, digest, quiet_decoders, read_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import polars as pl
+    from PIL.Image import Image
+
+    from unmingle.faces.recipe import RecipeRunner
+    from unmingle.library.pictures import Known
+    from unmingle.library.store import Store
+    from unmingle.library.tables import Tile
+    from unmingle.records import F32, I64, U8, Analysis, Clustering
+    from unmingle.settings import ClassicSettings, GroupingSettings
+    from unmingle.sources.images import PictureFile, Scan
+
+BATCH_PICTURES = 32
+BATCH_PIXELS = 8_000_000  # large photographs make smaller batches, so that memory stays flat
+AHEAD = 8  # pictures being read while others are analysed
+AT_ONCE = 2  # batches being analysed
+CURRENT = "recipe"  # the fact that names the recipe whose faces are the library's people
+
+Stage = Literal["draw", "analyse", "write", "fetch"]
+
+
+class Grouper(Protocol):
+    """Groups n faces."""
+
+    def __call__(self, vectors_nd: F32, pictures_n: I64) -> Clustering:
+        """A clustering of embeddings (n, d), where faces of one picture share a number in `pictures_n`."""
+        ...
+
+
+class Progress(Protocol):
+    """Told how far a stage is; `total` is 0 while unknown."""
+
+    def __call__(self, stage: Stage, done: int, total: int) -> None:
+        """`done` of `total` are done."""
+        ...
+
+
+def silent(stage: Stage, done: int, total: int) -> None:
+    """A Progress that tells nobody."""
+
+
+@dataclass(slots=True)
+class Times:
+    """Seconds spent in each stage."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def measure(self, stage: str) -> Iterator[None]:
+        """Add the time of a block to its stage."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What `add` did.
+
+    Attributes:
+        files: picture files looked at.
+        analysed: pictures whose faces were found and embedded now.
+        known: files that are as they were at an earlier run.
+        copies: files read now whose content was known already, under another name or from before.
+        unreadable: files that can't be read.
+        passed_over: files that are no pictures by their ending.
+        gone: files of earlier runs that are no longer there.
+    """
+
+    files: int
+    analysed: int
+    known: int
+    copies: int
+    unreadable: int
+    passed_over: int
+    gone: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Read:
+    """One file, read: its pixels, or the problem, or neither when its content is known already."""
+
+    file: PictureFile
+    known: Known
+    size: int = -1
+    modified: int = -1
+    digest: str = ""
+    pixels: U8 | None = None
+    problem: str = ""
+
+
+def add(
+    store: Store,
+    scan: Scan,
+    runner: RecipeRunner,
+    *,
+    exact: bool = False,
+    progress: Progress = silent,
+    times: Times | None = None,
+) -> Added:
+    """Find and embed the faces of all pictures that the library doesn't know yet.
+
+    What was found is stored every few pictures: a killed run loses at most its last batch.
+
+    Args:
+        store: open for writing.
+        scan: the files that are there.
+        runner: the recipe.
+        exact: whether faces found in another precision must be computed again.
+        progress: told after each batch.
+        times: where to add the seconds of reading and analysing.
+    """
+    times = Times() if times is None else times
+    known = pictures.register(store, scan, runner.key)
+    store.set_fact(CURRENT, runner.key)
+    done = pictures.analysed(store, runner.key, runner.precision if exact else None)
+    todo = [file for file in sorted(known) if not _unchanged(file, known[file], done)]
+    unreadable = analysed = 0
+    finished = len(known) - len(todo)
+    progress("analyse", finished, len(known))
+    with quiet_decoders():
+        batches = _batches(_read_all(todo, known, done), times)
+        for batch, found in _analyse_all(batches, runner, done, times):
+            with times.measure("write"), store.transaction() as connection:
+                for name, analysis in found.items():
+                    pictures.add_analysis(connection, name, runner.key, runner.precision, analysis)
+                for read in batch:
+                    pictures.note_read(connection, read.known.row, read.size, read.modified, read.digest, read.problem)
+            analysed += len(found)
+            unreadable += sum(bool(read.problem) for read in batch)
+            finished += len(batch)
+            progress("analyse", finished, len(known))
+    return Added(
+        files=len(known),
+        analysed=analysed,
+        known=len(known) - len(todo),
+        copies=len(todo) - analysed - unreadable,
+        unreadable=unreadable,
+        passed_over=scan.passed_over,
+        gone=pictures.gone(store),
+    )
+
+
+def _unchanged(file: PictureFile, known: Known, done: set[str]) -> bool:
+    """Whether a file is as it was when it was read, by size and time, and its content was analysed."""
+    if known.digest is None or known.digest not in done:
+        return False
+    try:
+        status = file.path.stat()
+    except OSError:
+        return False
+    return (status.st_size, status.st_mtime_ns) == (known.size, known.modified)
+
+
+def _read_all(todo: Sequence[PictureFile], known: dict[PictureFile, Known], done: set[str]) -> Iterator[Read]:
+    """Read files on all cores, in order, a few ahead of the reader."""
+    workers = max(2, available_cores())
+    with ThreadPoolExecutor(workers, thread_name_prefix="read") as pool:
+        try:
+            waiting = iter(todo)
+            ahead = [pool.submit(_read, file, known[file], done) for file in islice(waiting, AHEAD)]
+            while ahead:
+                yield ahead.pop(0).result()
+                ahead.extend(pool.submit(_read, file, known[file], done) for file in islice(waiting, 1))
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _read(file: PictureFile, known: Known, done: set[str]) -> Read:
+    try:
+        content = read_bytes(file)
+        status = file.path.stat()
+        name = digest(content)
+        pixels = None if name in done else decode(content, suffix=file.path.suffix)
+    except PictureError as error:
+        return Read(file, known, problem=error.problem)
+    except OSError as error:  # it went away between reading and asking for its time
+        return Read(file, known, problem=f"can't be opened: {error.strerror}")
+    return Read(file, known, len(content), status.st_mtime_ns, name, pixels)
+
+
+def _analyse_all(
+    batches: Iterator[list[Read]], runner: RecipeRunner, done: set[str], times: Times
+) -> Iterator[tuple[list[Read], dict[str, Analysis]]]:
+    """Analyse batches in order, two at a time: while the networks work on one, the other is cut out and aligned.
+
+    What is taken up joins `done` at once, so a copy in a later batch is not analysed again.
+    """
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="analyse") as pool:
+        waiting: deque[tuple[list[Read], list[str], Future[list[Analysis]]]] = deque()
+        try:
+            for batch in batches:
+                new = {one.digest: one.pixels for one in batch if one.pixels is not None and one.digest not in done}
+                done.update(new)
+                waiting.append((batch, list(new), pool.submit(runner.analyse, list(new.values()))))
+                if len(waiting) >= AT_ONCE:
+                    yield _first_done(waiting, times)
+            while waiting:
+                yield _first_done(waiting, times)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _first_done(
+    waiting: deque[tuple[list[Read], list[str], Future[list[Analysis]]]], times: Times
+) -> tuple[list[Read], dict[str, Analysis]]:
+    batch, names, future = waiting.popleft()
+    with times.measure("analyse"):
+        return batch, dict(zip(names, future.result(), strict=True))
+
+
+def _batches(reads: Iterator[Read], times: Times) -> Iterator[list[Read]]:
+    """Pictures that are analysed and stored together: some thirty small ones, or one that is large."""
+    batch: list[Read] = []
+    size = 0
+    while True:
+        with times.measure("read"):
+            read = next(reads, None)
+        if read is None:
+            break
+        batch.append(read)
+        size += 0 if read.pixels is None else read.pixels.shape[0] * read.pixels.shape[1]
+        if len(batch) >= BATCH_PICTURES or size >= BATCH_PIXELS:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def cluster(
+    store: Store, recipe: str, group: Grouper, *, whole_clusters: bool, times: Times | None = None
+) -> Clustering:
+    """Make people of the faces that are there; people of the last clustering keep their ids.
+
+    Args:
+        store: open for writing.
+        recipe: whose faces.
+        group: from vectors (n, d) and pictures (n,) to a clustering.
+        whole_clusters: whether a cluster of one face is a person too (when the number of people was given), or alone.
+        times: where to add the seconds.
+    """
+    times = Times() if times is None else times
+    faces = pictures.faces_to_group(store, recipe)
+    with times.measure("cluster"):
+        clustering = group(faces.vectors, faces.pictures)
+        sizes = np.bincount(clustering.labels, minlength=1)
+        grouped_n = np.ones(len(faces.ids), bool) if whole_clusters else sizes[clustering.labels] > 1
+        labels_n = np.where(grouped_n, clustering.labels, ALONE)
+        store_people(store, faces, labels_n, cohesion(faces.vectors, clustering.labels))
+    return clustering
+
+
+def group_faces(vectors_nd: F32, pictures_n: I64, *, settings: GroupingSettings) -> Clustering:
+    """Average linkage with a bar that sets itself; faces of one picture are never one person."""
+    return cluster_faces(vectors_nd, settings, curve=SFACE_CURVE, groups_n=pictures_n)
+
+
+def group_classic(vectors_nd: F32, pictures_n: I64, *, people: int, settings: ClassicSettings) -> Clustering:
+    """The seed's grouping: PCA and k-means. It has one face a picture, so `pictures_n` says nothing."""
+    del pictures_n
+    return classic_clusters(vectors_nd, people, components=settings.components, seed=settings.seed)
+
+
+def write_views(store: Store, recipe: str, *, sheets: int = MOST, progress: Progress = silent) -> pl.DataFrame:
+    """Make the library's views again: `faces.csv`, `people.csv`, and the contact sheets in `sheets/`.
+
+    Args:
+        store: where people are.
+        recipe: whose faces.
+        sheets: how many people, largest first, get a sheet of their own; others can be shown when asked for.
+        progress: told after each sheet.
+
+    Returns:
+        The table of faces, with the column `id`.
+    """
+    faces = faces_table(store, recipe)
+    people = people_table(faces, store)
+    write_csv(faces.select(list(FACES)), store.folder / "faces.csv")
+    write_csv(people, store.folder / "people.csv")
+    _write_sheets(store, people.head(sheets), tiles(store, recipe), people.height, progress)
+    return faces
+
+
+def _write_sheets(
+    store: Store, people: pl.DataFrame, faces: dict[int, list[Tile]], total: int, progress: Progress
+) -> None:
+    folder = store.folder / "sheets"
+    wanted = {"overview.jpg"}
+    for done, (person, name, count) in enumerate(people.select("person", "name", "faces").iter_rows(), 1):
+        file = sheet_name(person)
+        wanted.add(file)
+        write_atomically(folder / file, encode(person_sheet(store, faces[person], person, name, count)))
+        progress("write", done, people.height)
+    cards = [
+        PersonCard(label(person, name), _count(count), _jpegs(store, faces[person], STRIP))
+        for person, name, count in people.select("person", "name", "faces").iter_rows()
+    ]
+    note = f"largest first; the largest {len(cards)} are shown" if total > len(cards) else "largest first"
+    title = f"{total:,} {'person' if total == 1 else 'people'}"
+    write_atomically(folder / "overview.jpg", encode(overview(cards, title=title, note=note)))
+    for old in folder.glob("person-*.jpg"):
+        if old.name not in wanted:
+            old.unlink(missing_ok=True)
+
+
+def person_sheet(store: Store, faces: Sequence[Tile], person: int, name: str, count: int) -> Image:
+    """The contact sheet of one person: up to a hundred faces, spread over all of them."""
+    shown = min(len(faces), MOST)
+    parts = [_count(count)]
+    if len(faces) < count:
+        parts.append(f"{len(faces):,} of them different pictures")
+    if shown < len(faces):
+        parts.append(f"{shown} shown, spread over all of them")
+    return contact_sheet(_jpegs(store, faces, MOST), title=label(person, name), note=", ".join(parts))
+
+
+def sheet_name(person: int) -> str:
+    """The file name of a person's contact sheet."""
+    return f"person-{person:04}.jpg"
+
+
+def label(person: int, name: str) -> str:
+    """What a person is called: the name that was given, or a number."""
+    return name or f"Person {person}"
+
+
+def _count(faces: int) -> str:
+    return f"{faces:,} {'face' if faces == 1 else 'faces'}"
+
+
+def _jpegs(store: Store, faces: Sequence[Tile], most: int) -> tuple[bytes, ...]:
+    return tuple(thumbnail_of(store, faces[i].face) for i in spread(len(faces), most))

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import unmingle
+from unmingle.errors import SettingsError
+from unmingle.estimator import FaceClusterer
+from unmingle.grouping.impostors import SFACE_CURVE
+
+
+def expected_failures(_: FaceClusterer) -> dict[str, str]:
+    return {
+        "check_estimators_dtypes": "numbers below 1 become rows of zeros as integers, and those have no direction",
+    }
+
+
+@parametrize_with_checks([FaceClusterer()], expected_failed_checks=expected_failures)  # type: ignore[untyped-decorator]
+def test_it_is_a_scikit_learn_estimator(estimator: FaceClusterer, check: Any) -> None:
+    check(estimator)
+
+
+def faces(sizes: list[int], seed: int = 0) -> tuple[Any, Any]:
+    random = np.random.default_rng(seed)
+    person = np.repeat(np.arange(len(sizes)), sizes)
+    return random.normal(size=(len(sizes), 128))[person] + 0.6 * random.normal(size=(len(person), 128)), person
+
+
+def test_people_are_found_and_single_faces_are_noise() -> None:
+    vectors, person = faces([12, 9, 7, 4, 1, 1])
+    clusterer = FaceClusterer()
+    labels = clusterer.fit_predict(vectors)
+    assert labels.tolist() == np.where(person < 4, person, -1).tolist()
+    assert clusterer.n_people_ == 4
+    assert clusterer.n_features_in_ == 128
+    assert len(clusterer.merges_) == len(vectors) - 6
+    assert clusterer.notes_["bar_single"] > 0
+
+
+def test_single_faces_can_be_clusters() -> None:
+    vectors, _ = faces([12, 9, 1, 1])
+    clusterer = FaceClusterer(singletons="clusters").fit(vectors)
+    assert sorted(clusterer.labels_[-2:].tolist()) == [2, 3]
+    assert clusterer.n_people_ == 4
+
+
+def test_a_given_number_is_kept_and_leaves_no_noise() -> None:
+    vectors, _ = faces([12, 9, 1, 1])
+    for people in (1, 2, 3, 4, 9):
+        labels = FaceClusterer(people=people).fit_predict(vectors)
+        assert np.unique(labels).tolist() == list(range(people))
+
+
+def test_the_curve_of_the_model_can_be_given() -> None:
+    vectors, _ = faces([30])
+    assert FaceClusterer(impostor_curve=SFACE_CURVE).fit(vectors).n_people_ == 1
+
+
+def test_nothing_but_noise() -> None:
+    clusterer = FaceClusterer().fit(np.eye(128)[:5])
+    assert clusterer.labels_.tolist() == [-1] * 5
+    assert clusterer.n_people_ == 0
+
+
+@pytest.mark.parametrize(
+    "settings", [{"people": 0}, {"people": 99}, {"expected_false_merges": 0}, {"singletons": "none"}]
+)
+def test_settings_out_of_range_are_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError):
+        FaceClusterer(**settings).fit(faces([5])[0])
+
+
+def test_it_is_found_in_the_package_which_itself_stays_light() -> None:
+    assert unmingle.FaceClusterer is FaceClusterer
+    code = "import sys, unmingle; sys.exit('sklearn' in sys.modules or 'scipy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
