@@ -1,0 +1,264 @@
+"""The main job as a user runs it: a folder in, people and a score out, nothing lost, and nothing done twice."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import sqlite3
+import time
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+from PIL import Image
+
+from unmingle.library.tables import FACES, PEOPLE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.end_to_end.conftest import Command
+
+    from unmingle.demo.meeting import Meeting
+
+
+@pytest.fixture(scope="session")
+def library(meeting: Meeting, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The library of an undisturbed run."""
+    import unmingle
+
+    folder = tmp_path_factory.mktemp("undisturbed") / "library"
+    opened = unmingle.open(folder)
+    opened.add(meeting.faces)
+    opened.cluster()
+    return folder
+
+
+def faces_of(folder: Path) -> pl.DataFrame:
+    return pl.read_csv(folder / "faces.csv", schema_overrides=FACES)
+
+
+def test_the_command_makes_what_the_contract_says(unmingle: Command, meeting: Meeting) -> None:
+    done = unmingle("cluster", meeting.faces, "-o", "out")
+    assert done.code == 0, done.err
+    out = unmingle.folder / "out"
+    faces = faces_of(out)
+    assert faces.columns == list(FACES)
+    assert pl.read_csv(out / "people.csv").columns == list(PEOPLE)
+    assert (out / "sheets" / "overview.jpg").is_file()
+    assert "Finding faces: 0 of" in done.err
+    assert f"{len(meeting.crops)} files ({len(meeting.crops)} analysed now)" in done.out
+    assert "not_a_face: no face found" in done.out
+    assert "Time: read" in done.out
+
+
+def test_every_file_has_a_row_with_a_status_and_a_reason(library: Path, meeting: Meeting) -> None:
+    faces = faces_of(library)
+    assert set(faces["file"]) == {crop.name for crop in meeting.crops}
+    nobody = {crop.name for crop in meeting.crops if not crop.person}
+    assert set(faces.filter(pl.col("status") == "not_a_face")["file"]) == nobody
+    left_out = faces.filter(pl.col("status") != "clustered")
+    assert (left_out["reason"].str.len_chars() > 0).all()
+    assert faces.filter(pl.col("status") == "clustered")["person"].null_count() == 0
+
+
+def test_made_up_people_are_sorted_and_scored(library: Path, meeting: Meeting) -> None:
+    import unmingle
+
+    evaluation = unmingle.open(library).evaluate(meeting.labels)
+    assert evaluation.scores.accuracy == 1.0
+    assert evaluation.scores.people_found == evaluation.scores.people_true == 6
+
+
+def test_people_csv_is_largest_first_and_agrees_with_faces_csv(library: Path) -> None:
+    faces, people = faces_of(library), pl.read_csv(library / "people.csv")
+    counted = faces.drop_nulls("person").group_by("person").len()
+    assert dict(counted.iter_rows()) == dict(people.select("person", "faces").iter_rows())
+    assert people["faces"].to_list() == sorted(people["faces"], reverse=True)
+    assert people["cohesion"].is_between(0, 1).all()
+
+
+def test_a_second_run_embeds_nothing_and_says_so(unmingle: Command, library: Path, meeting: Meeting) -> None:
+    shutil.copytree(library, unmingle.folder / "out")
+    before = faces_of(unmingle.folder / "out")
+    done = unmingle("cluster", meeting.faces, "-o", "out")
+    assert f"nothing new to embed, {len(meeting.crops)} known from before" in done.out
+    assert faces_of(unmingle.folder / "out").equals(before)
+
+
+def test_a_moved_and_a_copied_picture_are_not_embedded_again(
+    unmingle: Command, library: Path, meeting: Meeting
+) -> None:
+    shutil.copytree(library, unmingle.folder / "out")
+    moved = unmingle.folder / "moved"
+    shutil.copytree(meeting.faces, moved)
+    first = sorted(moved.iterdir())[0]
+    shutil.copy(first, moved / "the same picture again.jpg")
+    done = unmingle("cluster", moved, "-o", "out", "--json")
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["seconds"].keys() >= {"read", "analyse"}
+    rows = faces_of(unmingle.folder / "out").filter(pl.col("file").is_in([first.name, "the same picture again.jpg"]))
+    assert rows.select("person", "score", "left").n_unique() == 1
+    connection = sqlite3.connect(unmingle.folder / "out" / "library.sqlite")
+    (analysed,) = connection.execute("SELECT count(*) FROM analysis").fetchone()
+    connection.close()
+    assert analysed == len(meeting.crops)
+
+
+def test_a_picture_that_went_away_leaves_the_tables_and_comes_back(unmingle: Command, meeting: Meeting) -> None:
+    source = unmingle.folder / "source"
+    shutil.copytree(meeting.faces, source)
+    assert unmingle("cluster", source, "-o", "out").code == 0
+    before = faces_of(unmingle.folder / "out")
+    away = sorted(source.iterdir())[3]
+    away.rename(unmingle.folder / away.name)
+    done = unmingle("cluster", source, "-o", "out")
+    assert "1 files of earlier runs are no longer there" in done.out
+    assert away.name not in set(faces_of(unmingle.folder / "out")["file"])
+    (unmingle.folder / away.name).rename(away)
+    done = unmingle("cluster", source, "-o", "out")
+    assert "nothing new to embed" in done.out
+    assert faces_of(unmingle.folder / "out").equals(before)
+
+
+def test_people_keep_their_ids_when_pictures_are_added(unmingle: Command, meeting: Meeting) -> None:
+    source = unmingle.folder / "source"
+    source.mkdir()
+    files = sorted(meeting.faces.iterdir())
+    for file in files[: len(files) // 2]:
+        shutil.copy(file, source)
+    assert unmingle("cluster", source, "-o", "out").code == 0
+    before = faces_of(unmingle.folder / "out").select("file", "person").drop_nulls()
+    for file in files[len(files) // 2 :]:
+        shutil.copy(file, source)
+    assert unmingle("cluster", source, "-o", "out").code == 0
+    after = faces_of(unmingle.folder / "out").select("file", "person")
+    both = before.join(after, on="file", suffix="_after")
+    assert (both["person"] == both["person_after"]).all()
+
+
+@pytest.mark.slow
+def test_killed_again_and_again_it_ends_as_if_undisturbed(unmingle: Command, library: Path, meeting: Meeting) -> None:
+    out = unmingle.folder / "out"
+    seen: list[int] = []
+    for delay in (0.5, 1.0, 1.6, 2.0, 2.3, 2.6, 3.0, 3.5):
+        process = unmingle.start("cluster", meeting.faces, "-o", "out", "--quiet")
+        time.sleep(delay)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        if (out / "library.sqlite").exists():
+            seen.append(count_analysed(out))
+    assert seen == sorted(seen)
+    done = unmingle("cluster", meeting.faces, "-o", "out")
+    assert done.code == 0, done.err
+    assert faces_of(out).drop("score", "quality").equals(faces_of(library).drop("score", "quality"))
+    assert sorted(path.name for path in (out / "sheets").iterdir() if not path.name.startswith(".")) == sorted(
+        path.name for path in (library / "sheets").iterdir()
+    )
+
+
+def count_analysed(folder: Path) -> int:
+    connection = sqlite3.connect(folder / "library.sqlite")
+    try:
+        (count,) = connection.execute("SELECT count(*) FROM analysis").fetchone()
+    except sqlite3.OperationalError:  # killed before the tables were made
+        count = 0
+    connection.close()
+    return int(count)
+
+
+def test_a_run_that_stopped_half_way_is_gone_on_with(unmingle: Command, library: Path, meeting: Meeting) -> None:
+    """As after a kill in the middle: the analyses of some pictures are missing, the files are registered."""
+    shutil.copytree(library, unmingle.folder / "out")
+    connection = sqlite3.connect(unmingle.folder / "out" / "library.sqlite")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("DELETE FROM analysis WHERE id % 3 = 0")
+    (left,) = connection.execute("SELECT count(*) FROM analysis").fetchone()
+    connection.execute("DELETE FROM member")
+    connection.execute("DELETE FROM person")
+    connection.execute("DELETE FROM sqlite_sequence")
+    connection.commit()
+    connection.close()
+    done = unmingle("cluster", meeting.faces, "-o", "out")
+    assert f"{len(meeting.crops) - left} analysed now, {left} known from before" in done.out
+    assert faces_of(unmingle.folder / "out").drop("score").equals(faces_of(library).drop("score"))
+
+
+def test_the_number_of_people_can_be_given(unmingle: Command, library: Path, meeting: Meeting) -> None:
+    shutil.copytree(library, unmingle.folder / "out")
+    done = unmingle("cluster", meeting.faces, "-o", "out", "--people", "3", "--json")
+    assert json.loads(done.out)["people"] == 3
+    done = unmingle("cluster", meeting.faces, "-o", "out", "--labels", meeting.labels, "--json")
+    assert json.loads(done.out)["people"] == 6
+    done = unmingle("cluster", meeting.faces, "-o", "out", "--people", "9999")
+    assert done.code == 1
+    assert "9999" in done.err
+
+
+def test_evaluate_writes_its_report(unmingle: Command, library: Path, meeting: Meeting) -> None:
+    shutil.copytree(library, unmingle.folder / "out")
+    done = unmingle("evaluate", "out", "--labels", meeting.labels)
+    assert done.code == 0, done.err
+    assert "Accuracy" in done.out
+    document = json.loads((unmingle.folder / "out" / "evaluation" / "evaluation.json").read_text(encoding="utf-8"))
+    assert document["scores"]["accuracy"] == 1.0
+    done = unmingle("evaluate", "out", "--labels", meeting.labels, "--json", "--drop", "Mask=Y", "-o", "elsewhere")
+    assert json.loads(done.out)["labels"]["rules"] == ["Mask=Y"]
+    assert (unmingle.folder / "elsewhere" / "confusion.png").is_file()
+
+
+def test_evaluate_by_folders(unmingle: Command, meeting: Meeting) -> None:
+    for crop in meeting.crops:
+        if crop.person and not crop.look.mask:
+            folder = unmingle.folder / "people" / f"person {crop.person}"
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copy(meeting.faces / crop.name, folder)
+    assert unmingle("cluster", "people", "-o", "out", "-q").code == 0
+    done = unmingle("evaluate", "out", "--labels", "folders", "--json")
+    assert json.loads(done.out)["scores"]["accuracy"] == 1.0
+
+
+def test_show_makes_a_sheet_and_knows_who_is_there(unmingle: Command, library: Path) -> None:
+    shutil.copytree(library, unmingle.folder / "out")
+    done = unmingle("show", "out", "1", "-o", "one.jpg")
+    assert done.code == 0, done.err
+    with Image.open(unmingle.folder / "one.jpg") as page:
+        assert page.width > 600
+    done = unmingle("show", "out", "nobody")
+    assert done.code == 1
+    assert "There is no person 'nobody'" in done.err
+
+
+def test_quiet_is_quiet(unmingle: Command, library: Path, meeting: Meeting) -> None:
+    shutil.copytree(library, unmingle.folder / "out")
+    done = unmingle("cluster", meeting.faces, "-o", "out", "--quiet")
+    assert (done.code, done.out, done.err) == (0, "", "")
+
+
+def test_a_library_on_a_read_only_disk_can_be_looked_at(unmingle: Command, library: Path, meeting: Meeting) -> None:
+    out = unmingle.folder / "out"
+    shutil.copytree(library, out)
+    for path in (out, *out.rglob("*")):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    done = unmingle("evaluate", "out", "--labels", meeting.labels, "-o", "report")
+    assert done.code == 0, done.err
+    for path in (out, *out.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+def test_the_same_faces_from_both_engines(meeting: Meeting, library: Path, tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    import unmingle
+    from unmingle.settings import EngineSettings
+
+    other = unmingle.open(tmp_path / "other")
+    other.add(meeting.faces, engine=EngineSettings(engine="onnxruntime", precision="f32"))
+    other.cluster()
+    same = ["file", "face", "person", "status"]
+    assert other.faces.select(same).equals(faces_of(library).select(same))
+    boxes = ["left", "top", "width", "height"]
+    difference = (
+        other.faces.select(boxes).fill_null(0).to_numpy() - faces_of(library).select(boxes).fill_null(0).to_numpy()
+    )
+    assert abs(difference).max() <= 0.2
