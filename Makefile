@@ -36,7 +36,9 @@ lint: $(VENV)/dev
 bench: $(VENV)/dev
 	$(BIN)/python benchmarks/run.py
 
+# The pages that are made from the program, then every example in the documentation as a test.
 docs: $(VENV)/dev
+	$(BIN)/python docs/build.py
 	$(BIN)/pytest tests/test_docs.py
 
 # After a change to the dependencies in pyproject.toml.

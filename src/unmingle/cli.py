@@ -33,6 +33,8 @@ models_app = typer.Typer(
 )
 app.add_typer(models_app, name="models")
 
+WORST_PEOPLE = 20  # printed; the report has them all
+
 LibraryArgument = Annotated[Path, typer.Argument(metavar="LIBRARY", help="Folder of the library.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress and no summary.")]
@@ -184,6 +186,7 @@ def show(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The picture to write; in LIBRARY/sheets if not given.")
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Make a contact sheet of one person and print where it is."""
     from unmingle.api import Library
@@ -194,7 +197,7 @@ def show(
     sheet = Library(library).show(person)
     destination = output or library / "sheets" / sheet_name(sheet.person)
     write_atomically(destination, encode(sheet.page))
-    print(destination)
+    print(json.dumps({"person": sheet.person, "sheet": str(destination)}) if as_json else destination)
 
 
 @app.command()
@@ -243,7 +246,22 @@ def _print_evaluation(evaluation: Evaluation) -> None:
     from unmingle import console
     from unmingle.evaluation.report import as_table
 
-    Console().print(console.table(as_table(evaluation)))
+    terminal = Console()
+    terminal.print(console.table(as_table(evaluation)))
+    worst = sorted(evaluation.people, key=lambda person: (person.f1, -person.size))[:WORST_PEOPLE]
+    if len(worst) < len(evaluation.people):
+        terminal.print(f"The {len(worst)} lowest of {len(evaluation.people):,} people; evaluation.csv has them all.")
+    rows = [
+        (
+            person.label,
+            f"{person.size:,}",
+            f"{person.precision:.4f}",
+            f"{person.recall:.4f}",
+            ", ".join(f"{label} ({faces})" for label, faces in person.confused_with),
+        )
+        for person in worst
+    ]
+    terminal.print(console.table(rows, headings=("person", "faces", "precision", "recall", "confused with")))
 
 
 @app.command()

@@ -114,14 +114,14 @@ def summary_lines(added: Added, summary: Summary) -> list[str]:
     return [*lines, f"Time: {spent}"]
 
 
-def table(rows: Sequence[Sequence[str]], *, headings: Sequence[str] = (), title: str = "") -> Table:
-    """A table for the terminal; numbers stand at the right."""
+def table(rows: Sequence[Sequence[str]], *, headings: Sequence[str] = ()) -> Table:
+    """A table for the terminal."""
     from rich import box
     from rich.table import Table
 
-    shown = Table(title=title or None, box=box.SIMPLE_HEAD, show_header=bool(headings), title_justify="left")
-    for i, heading in enumerate(headings or rows[0]):
-        shown.add_column(heading if headings else "", justify="left" if i == 0 else "right")
+    shown = Table(box=box.SIMPLE_HEAD, show_header=bool(headings))
+    for i in range(len(headings or rows[0])):
+        shown.add_column(headings[i] if headings else "", style="bold" if i == 0 and not headings else "")
     for row in rows:
         shown.add_row(*row)
     return shown

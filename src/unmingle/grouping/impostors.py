@@ -43,7 +43,7 @@ class ImpostorCurve:
 
 # On 816 people of Labeled Faces in the Wild with two pictures or more; the normal model then gives the share of
 # strangers above 0.20 as 0.1065 (0.1063 seen), above 0.363 as 0.00103 (0.00100), above 0.45 as 0.00002 (0.00004).
-SFACE_CURVE = ImpostorCurve(mean=0.0895, people=0.00321, faces=0.00181, pairs=0.00104)
+SFACE_CURVE = ImpostorCurve(mean=0.0898, people=0.00327, faces=0.00179, pairs=0.00100)
 
 # Quantiles of all pairs through which the normal curve of strangers is laid: below them there are strangers only, even
 # where half of all pairs are of one person.

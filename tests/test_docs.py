@@ -1,0 +1,87 @@
+"""The documentation is true: its commands and examples run, its lists are complete, its links lead somewhere."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from unmingle import errors
+from unmingle.library.tables import FACES, PEOPLE
+from unmingle.records import Status
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
+BLOCK = re.compile(r"^```(console|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def run(words: list[str], folder: Path) -> None:
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False, timeout=600)
+    assert done.returncode == 0, f"{words}\n{done.stdout}\n{done.stderr}"
+
+
+@pytest.mark.slow
+def test_the_start_page_runs_from_top_to_bottom(tmp_path: Path) -> None:
+    blocks = BLOCK.findall((ROOT / "docs" / "start.md").read_text(encoding="utf-8"))
+    assert {kind for kind, _ in blocks} == {"console", "python"}
+    for kind, text in blocks:
+        if kind == "python":
+            run([sys.executable, "-W", "error", "-c", text], tmp_path)
+            continue
+        for line in text.splitlines():
+            program, *words = shlex.split(line.removeprefix("$ "))
+            assert program == "unmingle"
+            run([sys.executable, "-m", "unmingle", *words], tmp_path)
+    assert (tmp_path / "out" / "sheets" / "overview.jpg").is_file()
+    assert (tmp_path / "out" / "evaluation" / "evaluation.json").is_file()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_command_on_every_page_exists_with_its_options(page: Path) -> None:
+    """Commands with made-up names can't run here, but their words must be understood."""
+    reference = (ROOT / "docs" / "reference" / "command-line.md").read_text(encoding="utf-8")
+    for kind, text in BLOCK.findall(page.read_text(encoding="utf-8")):
+        for line in text.splitlines() if kind == "console" else []:
+            words = shlex.split(line.removeprefix("$ "), comments=True)
+            if words[:1] != ["unmingle"]:
+                continue
+            name = " ".join(words[1:3]) if words[1] == "models" else words[1]
+            section = re.search(rf"^## unmingle {name}$(.*?)(?=^## |\Z)", reference, re.MULTILINE | re.DOTALL)
+            assert section, line
+            for word in words:
+                assert not word.startswith("-") or re.search(rf"`[^`]*{re.escape(word)}\b", section[1]), (line, word)
+
+
+def test_the_command_line_page_is_what_the_program_says() -> None:
+    spec = importlib.util.spec_from_file_location("build", ROOT / "docs" / "build.py")
+    assert spec is not None
+    assert spec.loader is not None
+    build = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(build)
+    assert build.PAGE.read_text(encoding="utf-8") == build.render(), "run: make docs"
+
+
+def test_every_column_and_status_is_documented() -> None:
+    page = (ROOT / "docs" / "reference" / "files.md").read_text(encoding="utf-8")
+    for name in (*FACES, *PEOPLE, *get_args(Status)):
+        assert f"`{name}`" in page, name
+
+
+def test_every_error_is_in_the_drawn_tree() -> None:
+    tree = errors.__doc__ or ""
+    for name, kind in vars(errors).items():
+        if isinstance(kind, type) and issubclass(kind, errors.UnmingleError):
+            assert name in tree
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
