@@ -6,6 +6,8 @@ import json
 import shutil
 import signal
 import sqlite3
+import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -262,3 +264,24 @@ def test_the_same_faces_from_both_engines(meeting: Meeting, library: Path, tmp_p
         other.faces.select(boxes).fill_null(0).to_numpy() - faces_of(library).select(boxes).fill_null(0).to_numpy()
     )
     assert abs(difference).max() <= 0.2
+
+
+def test_nothing_is_sent_anywhere(unmingle: Command, meeting: Meeting) -> None:
+    """The whole story with every way out closed: any attempt to connect or to look up a host ends the process."""
+    script = (
+        "import os, runpy, sys\n"
+        "def guard(event, details):\n"
+        "    if event in {'socket.connect', 'socket.getaddrinfo', 'socket.sendto', 'socket.gethostbyname'}:\n"
+        "        os.write(2, f'{event} {details}'.encode()); os._exit(99)\n"
+        "sys.addaudithook(guard)\n"
+        "runpy.run_module('unmingle', run_name='__main__')\n"
+    )
+    for words in (
+        ("cluster", meeting.faces, "-o", "out", "-q"),
+        ("evaluate", "out", "--labels", meeting.labels),
+        ("show", "out", "1"),
+        ("models", "list"),
+    ):
+        command = [sys.executable, "-c", script, *map(str, words)]
+        done = subprocess.run(command, cwd=unmingle.folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr

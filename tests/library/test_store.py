@@ -114,6 +114,23 @@ def test_ids_of_people_are_never_given_twice(tmp_path: Path) -> None:
         assert connection.execute("INSERT INTO person DEFAULT VALUES").lastrowid != first
 
 
+def test_a_read_only_library_can_be_read_and_not_written(open_folder: Path, request: pytest.FixtureRequest) -> None:
+    library = open_folder / "library"
+    with open_to_write(library) as store:
+        store.set_fact("a", "b")
+    for path in library.iterdir():
+        path.chmod(0o444)
+    library.chmod(0o555)
+    request.getfixturevalue("ordinary_user")
+    with open_to_read(library) as store:
+        assert store.fact("a") == "b"
+    with pytest.raises(WriteError, match="can't be written") as caught, open_to_write(library):
+        pass
+    assert caught.value.mend
+    with pytest.raises(WriteError, match="can't be made"), open_to_write(library / "below"):
+        pass
+
+
 def test_the_file_is_durable_by_its_settings(tmp_path: Path) -> None:
     with open_to_write(tmp_path) as store:
         assert store.connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)

@@ -3,11 +3,10 @@ from __future__ import annotations
 import io
 import os
 import struct
-import tempfile
 import warnings
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,9 +14,6 @@ from PIL import Image
 
 from unmingle.errors import PictureError, SourceError
 from unmingle.sources import images
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 RED_LEFT = np.zeros((20, 40, 3), np.uint8)
 RED_LEFT[:, :20, 0] = 200
@@ -209,27 +205,6 @@ def test_a_source_that_cannot_be_read_is_a_clear_error(tmp_path: Path, name: str
     with pytest.raises(SourceError, match=problem) as caught:
         images.scan([tmp_path / name])
     assert caught.value.mend
-
-
-@pytest.fixture
-def open_folder() -> Iterator[Path]:
-    """A folder that an ordinary user can reach, unlike pytest's own when root runs the tests."""
-    with tempfile.TemporaryDirectory() as name:
-        Path(name).chmod(0o755)
-        yield Path(name)
-
-
-@pytest.fixture
-def ordinary_user() -> Iterator[None]:
-    """Root may open anything: become nobody for a while."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
 
 
 def test_a_folder_without_permission_is_named_and_the_rest_is_read(

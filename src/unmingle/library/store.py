@@ -114,7 +114,8 @@ def open_to_read(folder: Path) -> Iterator[Store]:
     with _clear_errors(folder):
         # A reader of a write-ahead log keeps a small index beside it, which a read-only folder forbids; there, nobody
         # can be writing either, so the file may be taken as it is.
-        way = "mode=ro" if os.access(folder, os.W_OK) else "immutable=1"
+        writable = os.access(folder, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
+        way = "mode=ro" if writable else "immutable=1"
         connection = sqlite3.connect(f"{path.absolute().as_uri()}?{way}", uri=True, isolation_level=None)
     try:
         with _clear_errors(folder):

@@ -1,0 +1,43 @@
+"""Every benchmark that this machine can run, one after the other; results go to benchmarks/results/*.json.
+
+    make bench                      start-up only, without data
+    UNMINGLE_DATA=DATA make bench   and the main job, memory growth, and what the second reading of landmarks is worth
+
+The comparison of the classic recipe with the seed's own loop needs TensorFlow in an environment of its own; see
+classic.py.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results"
+MAIN_SETS = ("meeting", "johns", "sitcom", "umist", "pins_a")
+
+
+def run(name: str, *words: str) -> None:
+    """Run one script and keep what it prints."""
+    print(f"{name}: {' '.join(words)}", flush=True)
+    script, *rest = words
+    done = subprocess.run([sys.executable, HERE / script, *rest], check=True, stdout=subprocess.PIPE, text=True)
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{name}.json").write_text(done.stdout, encoding="utf-8")
+    print(done.stdout, flush=True)
+
+
+def main() -> None:
+    """What can be run."""
+    run("startup", "startup.py")
+    data = os.environ.get("UNMINGLE_DATA")
+    if data:
+        run("main_job", "main_job.py", "--data", data, *MAIN_SETS)
+        run("main_job_lfw_a", "main_job.py", "--data", data, "--growth", "lfw_a")
+        run("landmarks", "landmarks.py", "--data", data, "umist", "sitcom", "pins_a", "johns")
+
+
+if __name__ == "__main__":
+    main()
