@@ -62,8 +62,7 @@ class GroupingSettings:
     """How embeddings become clusters."""
 
     people: int | None = None  # None: find the number
-    expected_false_merges: float = 0.02  # that the whole collection may expect from merging strangers
-    linkage: Literal["average"] = "average"
+    expected_false_merges: float = 0.02  # merges with a stranger that each cluster may expect
 
     def __post_init__(self) -> None:
         if self.people is not None and self.people < 1:

@@ -114,12 +114,14 @@ class ClassicRecipe:
 
     def analyse(self, pictures: Sequence[U8]) -> list[Analysis]:
         """Describe each whole picture."""
-        from unmingle.models.vgg16 import to_224
+        from unmingle.models.vgg16 import BATCH, to_224
 
-        if not pictures:
-            return []
-        (features_nd,) = self._session(np.stack([to_224(picture) for picture in pictures])).values()
-        return [_whole(picture, vector[None]) for picture, vector in zip(pictures, features_nd, strict=True)]
+        found: list[Analysis] = []
+        for start in range(0, len(pictures), BATCH):
+            part = pictures[start : start + BATCH]
+            (features_nd,) = self._session(np.stack([to_224(picture) for picture in part])).values()
+            found.extend(_whole(picture, vector[None]) for picture, vector in zip(part, features_nd, strict=True))
+        return found
 
 
 def _whole(picture: U8, vectors: F32) -> Analysis:
