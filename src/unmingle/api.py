@@ -65,7 +65,7 @@ class Sheet:
 class Library:
     """A folder that remembers faces and people.
 
-    Use it as a context manager to keep the writer's lock over several calls; each call takes it for itself otherwise.
+    Each call that changes it takes the writer's lock for itself; `with library.writing():` keeps it over several.
 
     Args:
         folder: made at the first `add`.
@@ -155,7 +155,7 @@ class Library:
             settings: how faces are grouped; `people` given beside it wins.
             classic: components and seed, for a library of the classic recipe.
             sheets: how many people, largest first, get a contact sheet.
-            progress: told while sheets are made.
+            progress: told while faces are grouped and sheets are made.
 
         Raises:
             LibraryError: there is nothing to cluster.
@@ -171,7 +171,10 @@ class Library:
                 group = partial(pipeline.group_classic, people=people, settings=classic or ClassicSettings())
             else:
                 group = partial(pipeline.group_faces, settings=replace(settings, people=people))
-            clustering = pipeline.cluster(store, recipe, group, whole_clusters=people is not None, times=self._times)
+            whole = people is not None
+            clustering = pipeline.cluster(
+                store, recipe, group, whole_clusters=whole, progress=progress, times=self._times
+            )
             with self._times.measure("write"):
                 faces = pipeline.write_views(store, recipe, sheets=sheets, progress=progress)
         return _summary(faces, self._times.seconds, dict(clustering.notes))

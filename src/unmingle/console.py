@@ -15,7 +15,13 @@ if TYPE_CHECKING:
     from unmingle.api import Summary
     from unmingle.pipeline import Added, Progress
 
-DOING = {"draw": "Drawing people", "analyse": "Finding faces", "write": "Drawing sheets", "fetch": "Fetching"}
+DOING = {
+    "draw": "Drawing people",
+    "analyse": "Finding faces",
+    "cluster": "Grouping faces",
+    "write": "Drawing sheets",
+    "fetch": "Fetching",
+}
 PLAIN_SECONDS = 10.0  # between two plain lines
 
 

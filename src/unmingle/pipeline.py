@@ -45,7 +45,7 @@ AHEAD = 8  # pictures being read while others are analysed
 AT_ONCE = 2  # batches being analysed
 CURRENT = "recipe"  # the fact that names the recipe whose faces are the library's people
 
-Stage = Literal["draw", "analyse", "write", "fetch"]
+Stage = Literal["draw", "analyse", "cluster", "write", "fetch"]
 
 
 class Grouper(Protocol):
@@ -259,7 +259,13 @@ def _batches(reads: Iterator[Read], times: Times) -> Iterator[list[Read]]:
 
 
 def cluster(
-    store: Store, recipe: str, group: Grouper, *, whole_clusters: bool, times: Times | None = None
+    store: Store,
+    recipe: str,
+    group: Grouper,
+    *,
+    whole_clusters: bool,
+    progress: Progress = silent,
+    times: Times | None = None,
 ) -> Clustering:
     """Make people of the faces that are there; people of the last clustering keep their ids.
 
@@ -268,16 +274,19 @@ def cluster(
         recipe: whose faces.
         group: from vectors (n, d) and pictures (n,) to a clustering.
         whole_clusters: whether a cluster of one face is a person too (when the number of people was given), or alone.
+        progress: told before and after.
         times: where to add the seconds.
     """
     times = Times() if times is None else times
     faces = pictures.faces_to_group(store, recipe)
+    progress("cluster", 0, len(faces.ids))
     with times.measure("cluster"):
         clustering = group(faces.vectors, faces.pictures)
         sizes = np.bincount(clustering.labels, minlength=1)
         grouped_n = np.ones(len(faces.ids), bool) if whole_clusters else sizes[clustering.labels] > 1
         labels_n = np.where(grouped_n, clustering.labels, ALONE)
         store_people(store, faces, labels_n, cohesion(faces.vectors, clustering.labels))
+    progress("cluster", len(faces.ids), len(faces.ids))
     return clustering
 
 
