@@ -28,13 +28,12 @@ def thumbnail(picture_hw3: U8, box: F32, *, margin: float) -> bytes:
     """
     left, top, width, height = (float(value) for value in box)
     rows, columns = picture_hw3.shape[:2]
-    # In a tight crop the margin gives way, so that the face fills the square instead of standing between two bars.
-    least = max(width, height, 1.0)
-    side = min(least * (1 + 2 * margin), max(least, min(rows, columns)))
     middle = np.array([left + width / 2, top + height / 2])
+    # Near a border the margin gives way, so that the face stays in the middle and fills the square.
+    least = max(width, height, 1.0)
+    reach = 2 * min(*middle, *(np.array([columns, rows]) - middle))
+    side = min(least * (1 + 2 * margin), max(least, reach))
     corner = middle - side / 2
-    inside = np.clip(corner, 0, np.maximum(np.array([columns, rows]) - side, 0))
-    corner = np.where(np.array([columns, rows]) >= side, inside, corner)
     low = np.clip(np.floor(corner), 0, [columns, rows]).astype(int)
     high = np.clip(np.ceil(corner + side), 0, [columns, rows]).astype(int)
     small = _small(picture_hw3, corner, side, low, high)
