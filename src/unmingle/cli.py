@@ -107,7 +107,8 @@ def cluster(
         int | None, typer.Option(min=1, help="How many people there are, if you know; found if not given.")
     ] = None,
     labels: Annotated[
-        Path | None, typer.Option(help="Take the number of people from these labels (nothing else of them is used).")
+        str | None,
+        typer.Option(help="Take the number of people, and nothing else, from a workbook, a csv, or folders."),
     ] = None,
     crops: Annotated[
         Literal["auto", "always", "never"],
@@ -150,7 +151,7 @@ def cluster(
 
     if people is not None and labels is not None:
         raise SettingsError("Both --people and --labels give the number of people.", "Leave one of them out.")
-    people = _count_labels(labels) if labels is not None else people
+    people = _count_labels(labels, sources) if labels is not None else people
     if recipe == "classic" and people is None:
         raise SettingsError("The classic recipe can't find the number of people.", "Pass --people K or --labels FILE.")
     library = Library(output)
@@ -173,10 +174,14 @@ def cluster(
         print(f"See {output / 'sheets' / 'overview.jpg'}, {output / 'people.csv'} and {output / 'faces.csv'}")
 
 
-def _count_labels(labels: Path) -> int:
-    from unmingle.evaluation.labels import LabelOptions, read_labels
+def _count_labels(labels: str, sources: Sequence[Path]) -> int:
+    from unmingle.evaluation.labels import LabelOptions, folder_labels, read_labels
+    from unmingle.sources.images import scan
 
-    return len(set(read_labels(labels, LabelOptions()).labels))
+    if labels == "folders":
+        files = scan(sources).files
+        return folder_labels([file.name for file in files], sources=[file.source for file in files]).people
+    return read_labels(Path(labels), LabelOptions()).people
 
 
 @app.command()

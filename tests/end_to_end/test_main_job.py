@@ -219,6 +219,8 @@ def test_evaluate_by_folders(unmingle: Command, meeting: Meeting) -> None:
     assert unmingle("cluster", "people", "-o", "out", "-q").code == 0
     done = unmingle("evaluate", "out", "--labels", "folders", "--json")
     assert json.loads(done.out)["scores"]["accuracy"] == 1.0
+    done = unmingle("cluster", "people", "-o", "out", "--labels", "folders", "--json")
+    assert json.loads(done.out)["people"] == 6
 
 
 def test_show_makes_a_sheet_and_knows_who_is_there(unmingle: Command, library: Path) -> None:
