@@ -177,7 +177,8 @@ class Library:
             )
             with self._times.measure("write"):
                 faces = pipeline.write_views(store, recipe, sheets=sheets, progress=progress)
-        return _summary(faces, self._times.seconds, dict(clustering.notes))
+        times, self._times = self._times, pipeline.Times()  # the next summary tells of its own run
+        return _summary(faces, times.seconds, dict(clustering.notes))
 
     @property
     def faces(self) -> pl.DataFrame:

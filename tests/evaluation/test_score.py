@@ -10,33 +10,17 @@ from hypothesis import strategies as st
 from unmingle.errors import LabelsError
 from unmingle.evaluation.labels import Contradiction, Dropped, LabelOptions, Labels, folder_labels, read_labels
 from unmingle.evaluation.score import evaluate
-
-SCHEMA = {
-    "file": pl.String,
-    "source": pl.String,
-    "frame": pl.Int64,
-    "face": pl.Int64,
-    "left": pl.Float64,
-    "top": pl.Float64,
-    "width": pl.Float64,
-    "height": pl.Float64,
-    "score": pl.Float64,
-    "quality": pl.Float64,
-    "person": pl.Int64,
-    "name": pl.String,
-    "status": pl.String,
-    "reason": pl.String,
-}
+from unmingle.library.tables import FACES
 
 
 def face(file: str, person: int | None, **more: Any) -> dict[str, Any]:
     status = "clustered" if person is not None else "not_a_face"
-    row = dict.fromkeys(SCHEMA) | {"file": file, "source": "/s", "face": 0, "person": person, "status": status}
+    row = dict.fromkeys(FACES) | {"file": file, "source": "/s", "face": 0, "person": person, "status": status}
     return row | {"width": 10.0, "height": 10.0, "score": 0.9} | more
 
 
 def table(*rows: dict[str, Any]) -> pl.DataFrame:
-    return pl.DataFrame(rows, schema=SCHEMA)
+    return pl.DataFrame(rows, schema=FACES)
 
 
 def labelled(**files: str) -> Labels:

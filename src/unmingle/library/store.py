@@ -30,13 +30,11 @@ class Store:
     Args:
         folder: the library's folder.
         connection: an SQLite connection in autocommit mode.
-        writable: whether this process holds the writer's lock.
     """
 
-    def __init__(self, folder: Path, connection: sqlite3.Connection, *, writable: bool) -> None:
+    def __init__(self, folder: Path, connection: sqlite3.Connection) -> None:
         self.folder = folder
         self.connection = connection
-        self.writable = writable
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -93,7 +91,7 @@ def open_to_write(folder: Path) -> Iterator[Store]:
         try:
             with _clear_errors(folder):
                 _prepare(connection)
-            yield Store(folder, connection, writable=True)
+            yield Store(folder, connection)
         finally:
             connection.close()
     finally:
@@ -120,7 +118,7 @@ def open_to_read(folder: Path) -> Iterator[Store]:
     try:
         with _clear_errors(folder):
             _check_version(connection)
-        yield Store(folder, connection, writable=False)
+        yield Store(folder, connection)
     finally:
         connection.close()
 

@@ -135,13 +135,14 @@ def build_vgg16(
 
     Raises:
         ModelError: the weight file is missing, isn't HDF5, lacks a layer, has one of another shape or is not the
-            official one;
+            official one.
+        WriteError: `destination` can't be written.
     """
     layers = [layer for block in _CONVOLUTIONS for layer in block] + (_DENSE if features == "fc2" else [])
     with _open_weights(weights) as file:
         places = {layer.name: _find(file, layer, weights) for layer in layers}
         if not allow_other_weights:
-            _check_official(weights, features)
+            _check_official(weights, features, _md5(weights))
         model = _Graph(file, places).end_with(features)
     write_atomically(destination, model.SerializeToString())
     return destination
@@ -232,7 +233,7 @@ def prepared_vgg16(weights: Path | None, *, features: Features, any_weights: boo
     if not graph.is_file():
         build_vgg16(weights, features=features, destination=graph, allow_other_weights=any_weights)
     elif not any_weights:
-        _check_official(weights, features)
+        _check_official(weights, features, checksum)
     return graph, checksum
 
 
@@ -241,8 +242,7 @@ def _md5(file: Path) -> str:
         return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
-def _check_official(weights: Path, features: Features) -> None:
-    found = _md5(weights)
+def _check_official(weights: Path, features: Features, found: str) -> None:
     official = {VGG16.md5} if features == "fc2" else {VGG16.md5, VGG16_NOTOP.md5}
     if found not in official:
         raise ModelError(

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from unmingle.settings import Engine, Precision
 
 STRIDES = (8, 16, 32)  # pixels between the anchors of the three output levels
-MULTIPLE = 32  # canvas sides must be multiples of this
 
 
 def open_yunet(*, engine: Engine = "auto", precision: Precision = "auto", threads: int = 0) -> Session:
