@@ -14,6 +14,7 @@ from unmingle.errors import LibraryError, PictureError, SettingsError, SourceErr
 from unmingle.library.store import open_to_read, open_to_write
 from unmingle.library.tables import FACES, faces_table, people_table, thumbnail_of, tiles
 from unmingle.settings import ClassicSettings, DetectionSettings, EngineSettings, GroupingSettings
+from unmingle.sources.names import MEETING_PATTERN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -145,6 +146,7 @@ class Library:
         people: int | None = None,
         settings: GroupingSettings | None = None,
         classic: ClassicSettings | None = None,
+        name_pattern: str = MEETING_PATTERN,
         sheets: int = 100,
         progress: Progress = pipeline.silent,
     ) -> Summary:
@@ -154,6 +156,8 @@ class Library:
             people: how many there are; None finds the number. The classic recipe needs it.
             settings: how faces are grouped; `people` given beside it wins.
             classic: components and seed, for a library of the classic recipe.
+            name_pattern: how a file name carries meeting, frame and index, as a regular expression with these three
+                named groups, for the whole name without its ending. Faces of one frame were seen together.
             sheets: how many people, largest first, get a contact sheet.
             progress: told while faces are grouped and sheets are made.
 
@@ -173,7 +177,13 @@ class Library:
                 group = partial(pipeline.group_faces, settings=replace(settings, people=people))
             whole = people is not None
             clustering = pipeline.cluster(
-                store, recipe, group, whole_clusters=whole, progress=progress, times=self._times
+                store,
+                recipe,
+                group,
+                whole_clusters=whole,
+                name_pattern=name_pattern,
+                progress=progress,
+                times=self._times,
             )
             with self._times.measure("write"):
                 faces = pipeline.write_views(store, recipe, sheets=sheets, progress=progress)

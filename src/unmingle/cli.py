@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from unmingle.errors import SettingsError, UnmingleError
+from unmingle.sources.names import MEETING_PATTERN
 from unmingle.version import __version__
 
 if TYPE_CHECKING:
@@ -136,6 +137,28 @@ def cluster(
         typer.Option(help="What runs the networks; onnxruntime is an extra."),
     ] = "auto",
     threads: Annotated[int, typer.Option(min=0, help="Processor cores to use; 0 for all.")] = 0,
+    strictness: Annotated[
+        Literal["lenient", "balanced", "strict"],
+        typer.Option(
+            help="How sure a merge must be. lenient: one person in ten may take in a stranger, and fewer faces stay"
+            " alone. balanced: one in fifty. strict: one in five hundred, and people may be found in parts."
+        ),
+    ] = "balanced",
+    co_occurrence: Annotated[
+        bool,
+        typer.Option(
+            "--co-occurrence/--no-co-occurrence",
+            help="Whether two faces of one picture or frame are two people, unless they are too alike for that.",
+        ),
+    ] = True,
+    name_pattern: Annotated[
+        str,
+        typer.Option(
+            metavar="REGEX",
+            help="How a file name carries meeting, frame and index: a regular expression with these three named groups"
+            " for the name without its ending. Faces of one frame were seen together.",
+        ),
+    ] = MEETING_PATTERN,
     sheets: Annotated[int, typer.Option(min=0, help="How many people, largest first, get a contact sheet.")] = 100,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -147,8 +170,16 @@ def cluster(
     from unmingle import console
     from unmingle.api import Library
     from unmingle.api import as_json as summary_json
-    from unmingle.settings import ClassicSettings, DetectionSettings, EngineSettings
+    from unmingle.settings import (
+        FALSE_MERGES,
+        ClassicSettings,
+        DetectionSettings,
+        EngineSettings,
+        GroupingSettings,
+    )
+    from unmingle.sources.names import compile_pattern
 
+    compile_pattern(name_pattern)  # before an hour of work, not after it
     if people is not None and labels is not None:
         raise SettingsError("Both --people and --labels give the number of people.", "Leave one of them out.")
     people = _count_labels(labels, sources) if labels is not None else people
@@ -166,7 +197,13 @@ def cluster(
             engine=EngineSettings(engine=engine, precision=precision, threads=threads),
             progress=progress,
         )
-        summary = library.cluster(people=people, sheets=sheets, progress=progress)
+        summary = library.cluster(
+            people=people,
+            settings=GroupingSettings(expected_false_merges=FALSE_MERGES[strictness], co_occurrence=co_occurrence),
+            name_pattern=name_pattern,
+            sheets=sheets,
+            progress=progress,
+        )
     if as_json:
         print(summary_json(summary))
     elif not quiet:

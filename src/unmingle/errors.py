@@ -11,6 +11,7 @@ UnmingleError
 │   └── LibraryNewerError    a newer version of unmingle made it
 ├── WriteError           a file can't be written: the disk is full or read-only
 ├── SettingsError        settings that contradict each other or are out of range
+│   └── ConstraintError      two faces must be one person and must not be
 └── MissingExtraError    an optional package is not installed
 
 Each carries what is wrong and, where there is one, the mend.
@@ -71,6 +72,20 @@ class WriteError(UnmingleError):
 
 class SettingsError(UnmingleError):
     """Settings that contradict each other or are out of range."""
+
+
+class ConstraintError(SettingsError):
+    """What must be one person and what must not contradict each other.
+
+    Args:
+        problem: what is wrong.
+        mend: what to do about it.
+        faces: the rows of the two faces, if there are two.
+    """
+
+    def __init__(self, problem: str, mend: str = "", *, faces: tuple[int, int] | None = None) -> None:
+        super().__init__(problem, mend)
+        self.faces = faces
 
 
 class MissingExtraError(UnmingleError):

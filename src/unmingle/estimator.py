@@ -10,13 +10,14 @@ from sklearn.utils.validation import validate_data
 
 from unmingle.errors import SettingsError
 from unmingle.grouping.cluster import cluster_faces
+from unmingle.grouping.constraints import Constraints
 from unmingle.settings import GroupingSettings
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from unmingle.grouping.impostors import ImpostorCurve
-    from unmingle.records import I64, Merge
+    from unmingle.records import I64, Merges
 
 NOISE = -1
 
@@ -40,7 +41,7 @@ class FaceClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]  # sciki
     Attributes:
         labels_: (n,) int64, person of each row, largest first.
         n_people_: how many people there are; noise is not counted.
-        merges_: the merge tree: records with first, second, similarity, size, numbered as SciPy's linkage is.
+        merges_: the merge tree: records with first, second, similarity, size and how, numbered as SciPy's linkage is.
         notes_: what the method found out about the collection, as a dict.
         n_features_in_: d.
     """
@@ -58,26 +59,49 @@ class FaceClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         self.singletons = singletons
         self.impostor_curve = impostor_curve
 
-    def fit(self, X: ArrayLike, y: object = None) -> Self:  # noqa: N803  # scikit-learn's name
+    def fit(
+        self,
+        X: ArrayLike,  # noqa: N803  # scikit-learn's name
+        y: object = None,
+        *,
+        frames: ArrayLike | None = None,
+        same: ArrayLike | None = None,
+        different: ArrayLike | None = None,
+    ) -> Self:
         """Cluster the rows of X.
 
         Args:
             X: (n, d) finite numbers, no row all zero.
             y: not used; here for scikit-learn's conventions.
+            frames: (n,) integers, in which picture or frame each face was seen, negative for unknown; two faces of one
+                frame are two people, unless they are too alike for that.
+            same: (m, 2) rows that are one person.
+            different: (m, 2) rows that are different people.
 
         Raises:
             SettingsError: a row is zero, or a setting is out of range.
+            ConstraintError: two rows must be one person and must be different people; both are named.
         """
         if self.singletons not in ("noise", "clusters"):
             raise SettingsError(f"singletons is {self.singletons!r}.", 'Give "noise" or "clusters".')
         settings = GroupingSettings(people=self.people, expected_false_merges=self.expected_false_merges)
         vectors_nd: Any = validate_data(self, X, dtype=[np.float64, np.float32])
-        clustering = cluster_faces(vectors_nd, settings, curve=self.impostor_curve)
+        constraints = _constraints(len(vectors_nd), frames, same, different)
+        clustering = cluster_faces(vectors_nd, settings, curve=self.impostor_curve, constraints=constraints)
         self.labels_: I64 = clustering.labels
         if self.singletons == "noise" and self.people is None:
             alone = np.bincount(self.labels_)[self.labels_] == 1
             self.labels_ = np.where(alone, NOISE, self.labels_)
         self.n_people_: int = int(self.labels_.max()) + 1
-        self.merges_: tuple[Merge, ...] = clustering.merges
+        self.merges_: Merges = clustering.merges
         self.notes_: dict[str, float] = dict(clustering.notes)
         return self
+
+
+def _constraints(n: int, frames: ArrayLike | None, same: ArrayLike | None, different: ArrayLike | None) -> Constraints:
+    frames_n = np.full(n, -1, np.int64) if frames is None else np.asarray(frames, np.int64)
+    if frames_n.shape != (n,):
+        raise SettingsError(f"Frames of shape {frames_n.shape} for {n} faces.", "Give one frame for each face.")
+    seen = Constraints.of_frames(frames_n).seen_k2
+    pairs = [np.asarray([] if given is None else given, np.int64).reshape(-1, 2) for given in (same, different)]
+    return Constraints(n, seen, *pairs)

@@ -17,13 +17,16 @@ from unmingle.export.gallery import MOST, STRIP, PersonCard, contact_sheet, enco
 from unmingle.export.tables import write_csv
 from unmingle.files import write_atomically
 from unmingle.grouping.cluster import cluster_faces, cohesion
+from unmingle.grouping.constraints import Constraints
 from unmingle.grouping.impostors import SFACE_CURVE
 from unmingle.grouping.kmeans import classic_clusters
 from unmingle.library import pictures
+from unmingle.library.frames import seen_frames
 from unmingle.library.people import ALONE, store_people
 from unmingle.library.tables import FACES, faces_table, people_table, thumbnail_of, tiles
 from unmingle.models.runtime import available_cores
 from unmingle.sources.images import decode, digest, quiet_decoders, read_bytes
+from unmingle.sources.names import MEETING_PATTERN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
     from unmingle.library.pictures import Known
     from unmingle.library.store import Store
     from unmingle.library.tables import Tile
-    from unmingle.records import F32, I64, U8, Analysis, Clustering
+    from unmingle.records import F32, U8, Analysis, Clustering
     from unmingle.settings import ClassicSettings, GroupingSettings
     from unmingle.sources.images import PictureFile, Scan
 
@@ -51,8 +54,8 @@ Stage = Literal["draw", "analyse", "cluster", "write", "fetch"]
 class Grouper(Protocol):
     """Groups n faces."""
 
-    def __call__(self, vectors_nd: F32, pictures_n: I64) -> Clustering:
-        """A clustering of embeddings (n, d), where faces of one picture share a number in `pictures_n`."""
+    def __call__(self, vectors_nd: F32, constraints: Constraints) -> Clustering:
+        """A clustering of embeddings (n, d), given what is known of these faces."""
         ...
 
 
@@ -264,6 +267,7 @@ def cluster(
     group: Grouper,
     *,
     whole_clusters: bool,
+    name_pattern: str = MEETING_PATTERN,
     progress: Progress = silent,
     times: Times | None = None,
 ) -> Clustering:
@@ -272,8 +276,9 @@ def cluster(
     Args:
         store: open for writing.
         recipe: whose faces.
-        group: from vectors (n, d) and pictures (n,) to a clustering.
+        group: from vectors (n, d) and constraints to a clustering.
         whole_clusters: whether a cluster of one face is a person too (when the number of people was given), or alone.
+        name_pattern: how a file name carries meeting, frame and index; faces of one frame were seen together.
         progress: told before and after.
         times: where to add the seconds.
     """
@@ -281,7 +286,8 @@ def cluster(
     faces = pictures.faces_to_group(store, recipe)
     progress("cluster", 0, len(faces.ids))
     with times.measure("cluster"):
-        clustering = group(faces.vectors, faces.pictures)
+        seen = seen_frames(store, faces, pattern=name_pattern)
+        clustering = group(faces.vectors, Constraints(len(faces.ids), seen))
         sizes = np.bincount(clustering.labels, minlength=1)
         grouped_n = np.ones(len(faces.ids), bool) if whole_clusters else sizes[clustering.labels] > 1
         labels_n = np.where(grouped_n, clustering.labels, ALONE)
@@ -290,14 +296,14 @@ def cluster(
     return clustering
 
 
-def group_faces(vectors_nd: F32, pictures_n: I64, *, settings: GroupingSettings) -> Clustering:
-    """Average linkage with a bar that sets itself; faces of one picture are never one person."""
-    return cluster_faces(vectors_nd, settings, curve=SFACE_CURVE, groups_n=pictures_n)
+def group_faces(vectors_nd: F32, constraints: Constraints, *, settings: GroupingSettings) -> Clustering:
+    """Average linkage with a bar that sets itself; faces seen together are different people."""
+    return cluster_faces(vectors_nd, settings, curve=SFACE_CURVE, constraints=constraints)
 
 
-def group_classic(vectors_nd: F32, pictures_n: I64, *, people: int, settings: ClassicSettings) -> Clustering:
-    """The seed's grouping: PCA and k-means. It has one face a picture, so `pictures_n` says nothing."""
-    del pictures_n
+def group_classic(vectors_nd: F32, constraints: Constraints, *, people: int, settings: ClassicSettings) -> Clustering:
+    """The seed's grouping: PCA and k-means. It knows no constraints."""
+    del constraints
     return classic_clusters(vectors_nd, people, components=settings.components, seed=settings.seed)
 
 

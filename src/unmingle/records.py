@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     F32 = NDArray[np.float32]
@@ -28,7 +30,7 @@ def check_shape(name: str, array: NDArray[Any], shape: tuple[int | None, ...]) -
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Faces:
-    """The n faces of one picture, best first.
+    """The n faces of one picture, the main one first, the others by falling score.
 
     boxes:  (n, 4) float32, pixels of the upright picture: left, top, width, height.
     points: (n, 5, 2) float32, pixels x, y: right eye, left eye, nose, right and left mouth corner (of the person).
@@ -62,7 +64,7 @@ class Analysis:
     """What a recipe found in one picture: its n faces, or why there are none.
 
     width, height: of the upright picture, in pixels.
-    faces:   the n faces, best first.
+    faces:   the n faces, the main one first.
     vectors: (n, d) float32, the embedding of each.
     quality: (n,) float32, 0 to 1, how much of what the embedding needs the face shows.
     thumbnails: n JPEG files, a small square picture of each.
@@ -91,12 +93,58 @@ class Merge:
     """One step of an agglomeration: clusters `first` and `second` became one of `size` faces at `similarity`.
 
     Clusters 0 … n-1 are single faces; the merge at position i makes cluster n + i (as in SciPy's linkage).
+
+    similarity: the average cosine over all pairs of their faces.
+    how: why they were merged: "given" (equal rows, must-links), "average" (average linkage), "best quarter" (two looks
+        of one person), "track" (from one frame to the next), "straggler", "seen together" (alike enough although they
+        share a frame), "number given".
     """
 
     first: int
     second: int
     similarity: float
     size: int
+    how: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Merges:
+    """The m steps of an agglomeration, in order: a sequence of Merge, kept in columns, since there may be a million.
+
+    first, second: (m,) int64. similarity: (m,) float64. size: (m,) int64. why: (m,) uint8, a position in `names`.
+    """
+
+    first: I64
+    second: I64
+    similarity: F64
+    size: I64
+    why: U8
+    names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        for name in ("second", "similarity", "size", "why"):
+            check_shape(name, getattr(self, name), (len(self.first),))
+
+    @classmethod
+    def none(cls) -> Merges:
+        """Nothing was merged."""
+        none = np.zeros(0, np.int64)
+        return cls(none, none, np.zeros(0), none, np.zeros(0, np.uint8), ())
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    def __getitem__(self, i: int) -> Merge:
+        return Merge(
+            int(self.first[i]),
+            int(self.second[i]),
+            float(self.similarity[i]),
+            int(self.size[i]),
+            self.names[self.why[i]],
+        )
+
+    def __iter__(self) -> Iterator[Merge]:
+        return (self[i] for i in range(len(self)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,7 +157,7 @@ class Clustering:
     """
 
     labels: I64
-    merges: tuple[Merge, ...] = ()
+    merges: Merges = field(default_factory=Merges.none)
     notes: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:

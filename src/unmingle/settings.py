@@ -17,6 +17,10 @@ Recipe = Literal["faces", "classic"]
 Features = Literal["fc2", "pool5"]
 Engine = Literal["auto", "openvino", "onnxruntime"]
 Precision = Literal["auto", "f32", "bf16"]
+Strictness = Literal["lenient", "balanced", "strict"]
+
+# Merges with a stranger that each person may expect: one in ten, in fifty, in five hundred.
+FALSE_MERGES: dict[Strictness, float] = {"lenient": 0.1, "balanced": 0.02, "strict": 0.002}
 
 
 def fingerprint(*parts: DataclassInstance | str | int) -> str:
@@ -63,6 +67,7 @@ class GroupingSettings:
 
     people: int | None = None  # None: find the number
     expected_false_merges: float = 0.02  # merges with a stranger that each cluster may expect
+    co_occurrence: bool = True  # two faces of one frame are two people, unless they are too alike for that
 
     def __post_init__(self) -> None:
         if self.people is not None and self.people < 1:

@@ -108,13 +108,13 @@ def test_non_faces_and_faces_set_aside() -> None:
     assert evaluate(faces, labelled(a="p")).set_aside.nonface_recall is None
 
 
-def test_the_label_belongs_to_the_best_face_of_its_file() -> None:
+def test_the_label_belongs_to_the_main_face_of_its_file() -> None:
     faces = table(
-        face("a.jpg", 1, face=0, width=10.0, height=10.0, score=0.9),
-        face("a.jpg", 2, face=1, width=20.0, height=10.0, score=0.6),
+        face("a.jpg", 1, face=1, width=20.0, height=10.0, score=0.9),
+        face("a.jpg", 2, face=0, width=10.0, height=10.0, score=0.6),  # what the picture is about, not what is sure
         face("a.jpg", 3, face=2, width=None, height=None, score=None),
         face("b.jpg", 2),
-        face("b.jpg", 7, face=1),  # as good as the first: the first it is
+        face("b.jpg", 7, face=1),
     )
     found = evaluate(faces, labelled(a="p", b="p"))
     assert found.faces["person"].to_list() == [2, 2]

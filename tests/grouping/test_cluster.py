@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from unmingle.errors import SettingsError
 from unmingle.grouping.cluster import cluster_faces, cohesion
+from unmingle.grouping.constraints import Constraints, roots
 from unmingle.grouping.impostors import SFACE_CURVE
 from unmingle.grouping.stopping import FlatBar
 from unmingle.settings import GroupingSettings
@@ -24,7 +25,8 @@ SIZES = [40, 25, 12, 8, 8, 5, 3, 2, 2, 1, 1, 1, 1, 1]
 
 
 def run(vectors: F32 | F64, *, people: int | None = None, groups: I64 | None = None) -> Clustering:
-    return cluster_faces(vectors, GroupingSettings(people=people), curve=SFACE_CURVE, groups_n=groups)
+    constraints = None if groups is None else Constraints.of_frames(groups)
+    return cluster_faces(vectors, GroupingSettings(people=people), curve=SFACE_CURVE, constraints=constraints)
 
 
 def test_people_are_found_untuned(make_faces: MakeFaces) -> None:
@@ -76,13 +78,58 @@ def test_the_order_does_not_matter_at_size(make_faces: MakeFaces) -> None:
 
 
 @settings(deadline=None, max_examples=30)
-@given(st.integers(1, 40), st.integers(0, 10**6))
-def test_two_faces_of_a_picture_are_two_people(n: int, seed: int) -> None:
+@given(st.integers(2, 40), st.integers(0, 10**6))
+def test_decisions_always_hold(n: int, seed: int) -> None:
     random = np.random.default_rng(seed)
-    vectors = (random.normal(size=(n, 6)) + 2).astype(np.float32)  # all alike: only the pictures keep them apart
-    groups = random.integers(0, n, n)
-    pairs = np.stack([run(vectors, groups=groups).labels, groups])
-    assert np.unique(pairs, axis=1).shape == pairs.shape
+    vectors = (random.normal(size=(n, 6)) + 2).astype(np.float32)  # all alike: only the decisions keep them apart
+    different = random.integers(0, n, (n // 2, 2))
+    same = random.integers(0, n // 2 + 1, (n // 4, 2))
+    tied = roots(same, n)
+    different = different[tied[different[:, 0]] != tied[different[:, 1]]]
+    constraints = Constraints(n, same_m2=same, different_m2=different)
+    labels = cluster_faces(vectors, GroupingSettings(), curve=SFACE_CURVE, constraints=constraints).labels
+    assert (labels[different[:, 0]] != labels[different[:, 1]]).all()
+    assert (labels[same[:, 0]] == labels[same[:, 1]]).all()
+
+
+def test_two_faces_of_a_picture_are_two_people_though_they_look_alike(make_faces: MakeFaces) -> None:
+    vectors, person = make_faces([20, 20])
+    twins = vectors + 2.5 * vectors.mean(axis=0)  # two people who look much alike
+    assert run(twins).labels.max() == 0
+    together = np.empty(40, np.int64)
+    together[np.argsort(person, kind="stable")] = np.tile(np.arange(20), 2)  # each frame shows both
+    found = run(twins, groups=together)
+    assert np.unique(np.stack([found.labels, person]), axis=1).shape[1] == 2
+    notes = dict(found.notes)
+    assert notes["same_frame_pairs"] == 20
+    assert notes["same_frame_pairs_in_one_person"] == 0
+    assert notes["kept_apart_since_seen_together"] == 1
+    ignored = cluster_faces(
+        twins,
+        GroupingSettings(co_occurrence=False),
+        curve=SFACE_CURVE,
+        constraints=Constraints.of_frames(together),
+    )
+    assert ignored.labels.max() == 0
+    assert dict(ignored.notes)["same_frame_pairs_in_one_person"] == 20
+
+
+def test_a_mirror_shows_the_same_person_twice(make_faces: MakeFaces) -> None:
+    vectors, person = make_faces([40, 20])
+    frames = np.full(60, -1)
+    frames[np.flatnonzero(person == 0)] = np.arange(40) // 2  # twenty pictures, each with a person and a mirror
+    found = run(vectors, groups=frames)
+    notes = dict(found.notes)
+    assert notes["merged_though_seen_together"] >= 1
+    assert notes["same_frame_pairs_in_one_person"] >= 16  # a face that is less like them than most stays apart
+    assert "seen together" in {merge.how for merge in found.merges}
+    assert all(len(np.unique(person[found.labels == label])) == 1 for label in np.unique(found.labels))
+
+
+def test_a_clique_larger_than_the_number_of_people_is_as_many_people(make_faces: MakeFaces) -> None:
+    vectors, _ = make_faces([4, 4])
+    labels = run(vectors, groups=np.zeros(8, np.int64)).labels  # eight faces of two people in one frame
+    assert labels.max() + 1 == 8
 
 
 def test_pictures_of_one_face_forbid_nothing(make_faces: MakeFaces) -> None:
@@ -122,7 +169,7 @@ def test_only_directions_count(make_faces: MakeFaces) -> None:
 def test_one_face_is_one_person(people: int | None) -> None:
     clustering = run(np.ones((1, 4), np.float32), people=people)
     assert clustering.labels.tolist() == [0]
-    assert clustering.merges == ()
+    assert len(clustering.merges) == 0
 
 
 def test_no_faces_are_no_people() -> None:
@@ -152,7 +199,7 @@ def test_faces_without_a_direction_are_named(bad: float) -> None:
 def test_shapes_must_fit() -> None:
     with pytest.raises(SettingsError, match=r"shape \(3,\)"):
         run(np.ones(3, np.float32))
-    with pytest.raises(SettingsError, match=r"Groups of shape \(2,\) for 3 faces"):
+    with pytest.raises(SettingsError, match="Constraints of 2 faces for 3 vectors"):
         run(np.ones((3, 2), np.float32), groups=np.zeros(2, np.int64))
 
 

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from unmingle.grouping.constraints import CannotLinks
+from unmingle.errors import ConstraintError, SettingsError
+from unmingle.grouping.constraints import CannotLinks, Constraints, roots
 
 
 def test_faces_of_one_group_may_not_be_merged_and_a_cluster_has_the_groups_of_all_its_faces() -> None:
-    links = CannotLinks(np.array([7, 7, 900, 900, -1, -1]), np.arange(6))
+    links = CannotLinks(Constraints.of_frames(np.array([7, 7, 900, 900, -1, -1])), np.arange(6))
     everyone = np.arange(6)
     before = links.block(everyone, everyone)
     assert before[0, 1]
@@ -25,5 +27,40 @@ def test_faces_of_one_group_may_not_be_merged_and_a_cluster_has_the_groups_of_al
 
 
 def test_faces_can_start_in_clusters() -> None:
-    links = CannotLinks(np.array([1, 2, 1]), np.array([0, 0, 2]))
+    links = CannotLinks(Constraints.of_frames(np.array([1, 2, 1])), np.array([0, 0, 2]))
     assert links.pairs(np.array([0]), np.array([2])).all()
+
+
+def test_a_face_may_be_of_several_frames_and_decisions_are_groups_of_two() -> None:
+    seen = np.array([[0, 10], [1, 10], [0, 20], [2, 20], [3, 30], [0, 10]])
+    links = CannotLinks(Constraints(5, seen, different_m2=np.array([[3, 4]])), np.arange(5))
+    first, second, shared = links.all_pairs()
+    assert [*zip(first.tolist(), second.tolist(), shared.tolist(), strict=True)] == [(0, 1, 1), (0, 2, 1), (3, 4, 1)]
+    assert links.counts(np.array([0, 3]), np.array([1, 1])).tolist() == [1, 0]
+    assert not CannotLinks(Constraints(5), np.arange(5))
+
+
+def test_a_contradiction_names_both_faces_and_how_they_are_tied() -> None:
+    constraints = Constraints(9, same_m2=np.array([[3, 5], [7, 5], [1, 2]]), different_m2=np.array([[1, 3], [7, 3]]))
+    with pytest.raises(ConstraintError, match=r"Faces 7 and 3 .* \(must-links 7 – 5 – 3\)") as caught:
+        constraints.components()
+    assert caught.value.faces == (7, 3)
+    assert isinstance(caught.value, SettingsError)
+
+
+def test_a_face_that_is_not_there_is_named() -> None:
+    with pytest.raises(ConstraintError, match="rows go from 0 to 2"):
+        Constraints(3, same_m2=np.array([[0, 3]]))
+
+
+def test_constraints_follow_the_faces_into_another_order() -> None:
+    order = np.array([2, 0, 1])
+    moved = Constraints(3, np.array([[0, 8]]), np.array([[0, 1]]), np.array([[1, 2]])).taken(order)
+    assert moved.seen_k2.tolist() == [[1, 8]]
+    assert moved.same_m2.tolist() == [[1, 2]]
+    assert moved.different_m2.tolist() == [[2, 0]]
+    assert moved.without_frames().seen_k2.tolist() == []
+
+
+def test_roots_are_the_first_rows() -> None:
+    assert roots(np.array([[4, 2], [2, 1]]), 6).tolist() == [0, 1, 1, 3, 1, 5]

@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from unmingle.grouping.fragments import best_quarter, join_fragments
+from unmingle.grouping.constraints import Constraints
+from unmingle.grouping.fragments import best_quarters, join_fragments
 from unmingle.grouping.impostors import ImpostorCurve
 from unmingle.grouping.linkage import average_linkage
+from unmingle.grouping.snapshot import Snapshot
 from unmingle.grouping.stopping import FalseMergeBar
 from unmingle.grouping.tree import Tree
 
@@ -54,7 +56,9 @@ def test_looks_that_share_a_picture_stay_apart() -> None:
     vectors = np.concatenate([turning_head(1), strangers(300, 2)])
     groups = np.full(len(vectors), -1)
     groups[[0, 39]] = 5
-    tree = join_fragments(vectors, average_linkage(vectors, stop=BAR, groups_n=groups), bar=BAR, groups_n=groups)
+    apart = Constraints.of_frames(groups)
+    tree = average_linkage(vectors, stop=BAR, constraints=apart)
+    tree = join_fragments(vectors, tree, bar=BAR, constraints=apart)
     assert tree.cut()[0] != tree.cut()[39]
 
 
@@ -70,3 +74,13 @@ def test_the_best_quarter_is_at_least_one_pair() -> None:
     assert best_quarter(one, one) == 1
     assert best_quarter(one[:1], one) == 1
     assert best_quarter(one[:1], np.concatenate([one, one[1:2]])) == 0.5  # two of five
+
+
+def best_quarter(first: F32, second: F32) -> float:
+    vectors = np.concatenate([first, second])
+    n, a = len(vectors), len(first)
+    of = np.repeat([0, 1], [a, n - a])
+    sizes = np.array([a, n - a])
+    means = np.stack([first.mean(axis=0), second.mean(axis=0)])
+    clusters = Snapshot(np.arange(2), of, means, sizes, np.arange(n), np.array([0, a]))
+    return float(best_quarters(vectors, clusters, np.array([[0, 1]]))[0])

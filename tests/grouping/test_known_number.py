@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unmingle.errors import SettingsError
+from unmingle.grouping.constraints import Constraints
 from unmingle.grouping.known_number import with_people
 from unmingle.grouping.linkage import average_linkage
 from unmingle.grouping.stopping import FlatBar
@@ -31,7 +32,8 @@ def test_exactly_so_many_people_come_out(n: int, bar: float, data: st.DataObject
     random = np.random.default_rng(n)
     vectors = unit(random.normal(size=(n, 5)).tolist())
     groups = random.integers(-1, n, n)
-    tree, _ = with_people(vectors, average_linkage(vectors, stop=FlatBar(bar=bar)), people, groups_n=groups)
+    tree = average_linkage(vectors, stop=FlatBar(bar=bar))
+    tree, _ = with_people(vectors, tree, people, constraints=Constraints.of_frames(groups))
     assert len(np.unique(tree.cut())) == people
     assert len(tree.first_m) == n - people
     sizes = [int((tree.first(i + 1).cut() == n + i).sum()) for i in range(n - people)]
@@ -67,9 +69,9 @@ def test_a_leftover_goes_where_it_shares_no_picture_and_where_it_must() -> None:
     free, broken = with_people(vectors, tree, 2)
     assert free.cut()[4] == free.cut()[0]
     assert broken == 0
-    other, broken = with_people(vectors, tree, 2, groups_n=np.array([6, -1, -1, -1, 6]))
+    other, broken = with_people(vectors, tree, 2, constraints=Constraints.of_frames(np.array([6, -1, -1, -1, 6])))
     assert other.cut()[4] == other.cut()[2]
     assert broken == 0
-    forced, broken = with_people(vectors, tree, 2, groups_n=np.array([6, -1, 6, -1, 6]))
+    forced, broken = with_people(vectors, tree, 2, constraints=Constraints.of_frames(np.array([6, -1, 6, -1, 6])))
     assert forced.cut()[4] == forced.cut()[0]
     assert broken == 1

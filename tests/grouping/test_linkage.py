@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.cluster.hierarchy import fcluster, linkage
 
+from unmingle.grouping.constraints import Constraints
 from unmingle.grouping.linkage import Start, average_linkage
 from unmingle.grouping.stopping import FlatBar, NoBar
 
@@ -52,7 +53,7 @@ def test_the_full_tree_has_scipys_heights_and_sizes(n: int) -> None:
 def test_faces_of_a_group_never_come_together(n: int, each: int, seed: int) -> None:
     groups = np.random.default_rng(seed).integers(-1, max(1, n // each), n)
     vectors = unit(n, 4, seed)
-    labels = average_linkage(vectors, stop=NoBar(), groups_n=groups).cut()
+    labels = average_linkage(vectors, stop=NoBar(), constraints=Constraints.of_frames(groups)).cut()
     pairs = np.stack([labels, groups])[:, groups >= 0]
     assert np.unique(pairs, axis=1).shape == pairs.shape
     # And nothing that might be merged is left apart.
@@ -63,7 +64,7 @@ def test_faces_of_a_group_never_come_together(n: int, each: int, seed: int) -> N
 def test_constrained_linkage_merges_the_nearest_pair_that_is_allowed() -> None:
     vectors = unit(70, 6, 8)
     groups = np.random.default_rng(8).integers(0, 25, 70)
-    tree = average_linkage(vectors, stop=NoBar(), groups_n=groups).by_similarity()
+    tree = average_linkage(vectors, stop=NoBar(), constraints=Constraints.of_frames(groups)).by_similarity()
     assert tree.similarity_m.tolist() == pytest.approx(naive_heights(vectors, groups), abs=1e-5)
 
 
@@ -91,19 +92,34 @@ def test_a_thousand_equal_faces_are_one_cluster_quickly() -> None:
     groups = np.full(len(vectors), -1)
     groups[3000:] = np.arange(50) // 2
     start = time.perf_counter()
-    labels = average_linkage(vectors, stop=FlatBar(bar=0.9), groups_n=groups).cut()
+    labels = average_linkage(vectors, stop=FlatBar(bar=0.9), constraints=Constraints.of_frames(groups)).cut()
     assert time.perf_counter() - start < 10
     assert np.bincount(np.unique(labels, return_inverse=True)[1]).max() == 3000
     assert len(np.unique(labels)) == 51
 
 
-def test_equal_faces_of_one_group_stay_apart() -> None:
+def test_equal_faces_are_one_whatever_their_frames_and_only_a_decision_parts_them() -> None:
     vectors = np.repeat(unit(1, 8, 0), 6, axis=0)
-    groups = np.array([-1, -1, 3, 3, 4, 4])
-    labels = average_linkage(vectors, stop=NoBar(), groups_n=groups).cut()
-    assert len(np.unique(labels)) == 2
+    frames = Constraints.of_frames(np.array([-1, -1, 3, 3, 4, 4]))
+    assert len(np.unique(average_linkage(vectors, stop=FlatBar(bar=2), constraints=frames).cut())) == 1
+    decided = Constraints(6, different_m2=np.array([[2, 3]]))
+    labels = average_linkage(vectors, stop=NoBar(), constraints=decided).cut()
     assert labels[2] != labels[3]
-    assert labels[4] != labels[5]
+    assert len(np.unique(labels)) == 2
+
+
+def test_must_links_are_one_from_the_start_with_true_similarities() -> None:
+    vectors = unit(30, 8, 4)
+    same = np.array([[3, 20], [20, 9], [5, 6]])
+    tree = average_linkage(vectors, stop=FlatBar(bar=2), constraints=Constraints(30, same_m2=same))
+    labels = tree.cut()
+    assert labels[3] == labels[9] == labels[20] != labels[5] == labels[6]
+    assert tree.size_m.tolist() == [2, 3, 2]
+    expected = [vectors[3] @ vectors[9], (vectors[3] + vectors[9]) @ vectors[20] / 2, vectors[5] @ vectors[6]]
+    assert tree.similarity_m == pytest.approx(expected, abs=1e-6)
+    # Later merges see the mean of the whole cluster.
+    whole = average_linkage(vectors, stop=NoBar(), constraints=Constraints(30, same_m2=same))
+    assert whole.size_m.max() == 30
 
 
 @pytest.mark.parametrize("n", [0, 1])

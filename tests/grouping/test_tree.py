@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from unmingle.grouping.tree import Tree
+from unmingle.grouping.tree import HOW_AVERAGE, HOW_QUARTER, Tree
 from unmingle.records import Merge
 
 
 def tree() -> Tree:
     """0 and 1 at 0.5, then 3 and 4 at 0.9, then both."""
-    return Tree(5, np.array([0, 3, 5]), np.array([1, 4, 6]), np.array([0.5, 0.9, 0.2], np.float64), np.array([2, 2, 4]))
+    how = np.array([HOW_AVERAGE, HOW_AVERAGE, HOW_QUARTER], np.uint8)
+    return Tree(5, np.array([0, 3, 5]), np.array([1, 4, 6]), np.array([0.5, 0.9, 0.2]), np.array([2, 2, 4]), how)
 
 
 def partition(labels: list[int]) -> set[frozenset[int]]:
@@ -29,7 +30,9 @@ def test_by_similarity_the_nearest_come_first() -> None:
 
 
 def test_by_similarity_a_merge_never_precedes_its_parts() -> None:
-    upside_down = Tree(3, np.array([0, 3]), np.array([1, 2]), np.array([0.1, 0.8]), np.array([2, 3]))
+    upside_down = Tree(
+        3, np.array([0, 3]), np.array([1, 2]), np.array([0.1, 0.8]), np.array([2, 3]), np.zeros(2, np.uint8)
+    )
     assert upside_down.by_similarity().second_m.tolist() == [1, 2]
 
 

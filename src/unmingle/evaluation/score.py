@@ -55,8 +55,8 @@ class Evaluation:
 def evaluate(faces: pl.DataFrame, labels: Labels, *, name_pattern: str = MEETING_PATTERN) -> Evaluation:
     """Score the people of a library against labels.
 
-    A label belongs to a file. Where a file holds several faces it is taken to mean the best one, by score × area; the
-    others are counted and not scored. A file without a person (not_a_face, alone, masked, …) is a left-out face; see
+    A label belongs to a file. Where a file holds several faces it is taken to mean the main one, number 0; the others
+    are counted and not scored. A file without a person (not_a_face, alone, masked, …) is a left-out face; see
     `metrics` for what that counts as. Files are joined by name, see `join.match_names`.
 
     Args:
@@ -88,19 +88,17 @@ def evaluate(faces: pl.DataFrame, labels: Labels, *, name_pattern: str = MEETING
 
 
 def best_faces(faces: pl.DataFrame) -> pl.DataFrame:
-    """One row per file, its face of highest score × area (the first of equals), and `faces_in_file`, its rows."""
-    weight = pl.col("score").cast(pl.Float64) * pl.col("width").cast(pl.Float64) * pl.col("height").cast(pl.Float64)
+    """One row per file, its face of lowest number (the first of equals), and `faces_in_file`, its rows."""
     ranked = faces.with_columns(
         pl.col("source", "file").cast(pl.String).fill_null(""),
         pl.col("person").cast(pl.Int64),
-        weight.fill_null(0.0).alias("_weight"),
         pl.int_range(pl.len()).alias("_order"),
         pl.len().over("source", "file").alias("faces_in_file"),
     )
-    first = ranked.sort(["_weight", "_order"], descending=[True, False]).unique(
+    first = ranked.sort(["face", "_order"], nulls_last=True).unique(
         ["source", "file"], keep="first", maintain_order=True
     )
-    return first.sort("_order").drop("_weight", "_order")
+    return first.sort("_order").drop("_order")
 
 
 def scored_faces(join: Join, labels: Labels, pattern: str) -> pl.DataFrame:

@@ -57,7 +57,7 @@ class Found:
     """The faces kept of one picture, and why others (or all) were not.
 
     Attributes:
-        faces: best first; in a crop only its own face.
+        faces: the one that the picture is about first, then by falling score; in a crop only its own face.
         best: the highest confidence seen, also when too low to count.
         neighbours: faces dropped because the picture is one person's crop.
     """
@@ -115,14 +115,17 @@ def _judged(seen: Faces, picture: U8, settings: DetectionSettings) -> Found:
     faces = seen.take(seen.scores >= settings.min_score)
     height, width = picture.shape[:2]
     crop = settings.crops == "always" or (settings.crops == "auto" and is_crop(faces, width, height))
-    if crop and len(faces):
-        main = _main_face(faces, width, height)
+    if not len(faces):
+        return Found(faces, best, 0)
+    main = _main_face(faces, width, height)
+    if crop:
         return Found(faces.take(np.array([main])), best, len(faces) - 1)
-    return Found(faces, best, 0)
+    rest = np.arange(len(faces))
+    return Found(faces.take(np.concatenate([[main], rest[rest != main]])), best, 0)
 
 
 def _main_face(faces: Faces, width: int, height: int) -> int:
-    """The face a crop was cut for: large and near the middle."""
+    """The face that a picture is about, or that a crop was cut for: large and near the middle."""
     centres = faces.boxes[:, :2] + faces.boxes[:, 2:] / 2
     offset = np.abs(centres / np.array([width, height]) - 0.5).max(axis=1)
     area = faces.boxes[:, 2] * faces.boxes[:, 3]

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from unmingle.records import F32, U8
 
 # Part of the key: raise it when a change to this room changes what is found.
-VERSION = 1
+VERSION = 2
 FACES_AT_ONCE = 32
 
 

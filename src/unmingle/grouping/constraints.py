@@ -1,34 +1,150 @@
-"""Cannot-links: faces of one group (one picture, one frame) are different people."""
+"""What is known before any two faces are compared: who must be one person, and who can't be.
+
+Three sorts, from soft to hard. Faces of one frame (a picture, a frame of a recording) are different people, unless they
+are too alike for that: mirrors, posters and shared screens do show somebody twice, see `grouping.co_occurrence`.
+Must-links and cannot-links are decisions: they always hold.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from unmingle.errors import ConstraintError
+from unmingle.records import check_shape
 
 if TYPE_CHECKING:
     from unmingle.records import I64, Bool
 
 
-class CannotLinks:
-    """Which clusters share a group and so may not be merged.
+def _no_pairs() -> I64:
+    return np.zeros((0, 2), np.int64)
 
-    A sparse slot × group table stands behind it: its size is the number of faces, whatever the number of pairs that it
-    forbids.
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Constraints:
+    """What is known of n faces.
+
+    faces:        n.
+    seen_k2:      (k, 2) int64, a row and a frame in which this face was seen; a picture that is there under several
+                  names may be of several frames. Two faces of one frame are two people, unless they are too alike.
+                  Frames that follow each other in a recording have consecutive numbers, others have not.
+    same_m2:      (m, 2) int64, rows that are one person: decisions, tracks. A frame does not weigh against them.
+    different_m2: (m, 2) int64, rows that are different people, whatever they look like.
+    """
+
+    faces: int
+    seen_k2: I64 = field(default_factory=_no_pairs)
+    same_m2: I64 = field(default_factory=_no_pairs)
+    different_m2: I64 = field(default_factory=_no_pairs)
+
+    def __post_init__(self) -> None:
+        for name in ("seen_k2", "same_m2", "different_m2"):
+            check_shape(name, getattr(self, name), (None, 2))
+            rows = self.seen_k2[:, :1] if name == "seen_k2" else getattr(self, name)
+            if len(rows) and not 0 <= rows.min() <= rows.max() < self.faces:
+                raise ConstraintError(
+                    f"{name} names a face that is not there: rows go from 0 to {self.faces - 1}.",
+                    "Name faces by their row.",
+                )
+
+    @classmethod
+    def of_frames(cls, frames_n: I64) -> Constraints:
+        """Each face was seen in one frame, or in none where the number is negative; frames have no order."""
+        frames_n = np.asarray(frames_n, np.int64)
+        rows = np.flatnonzero(frames_n >= 0)
+        return cls(len(frames_n), np.stack([rows, 2 * frames_n[rows]], axis=1))
+
+    def taken(self, order_n: I64) -> Constraints:
+        """The same for the faces in another order: row i is what row order_n[i] was."""
+        place = np.empty(self.faces, np.int64)
+        place[order_n] = np.arange(self.faces)
+        seen = np.stack([place[self.seen_k2[:, 0]], self.seen_k2[:, 1]], axis=1)
+        return Constraints(self.faces, seen, place[self.same_m2], place[self.different_m2])
+
+    def without_frames(self) -> Constraints:
+        """Only what always holds."""
+        return Constraints(self.faces, same_m2=self.same_m2, different_m2=self.different_m2)
+
+    def with_same(self, pairs_m2: I64) -> Constraints:
+        """The same and further must-links."""
+        return Constraints(self.faces, self.seen_k2, np.concatenate([self.same_m2, pairs_m2]), self.different_m2)
+
+    def components(self) -> I64:
+        """(n,) the first face of those that must be one person with each.
+
+        Raises:
+            ConstraintError: two faces must be one person and must not be; both are named.
+        """
+        root_n = roots(self.same_m2, self.faces)
+        broken = np.flatnonzero(root_n[self.different_m2[:, 0]] == root_n[self.different_m2[:, 1]])
+        if len(broken):
+            one, other = self.different_m2[broken[0]].tolist()
+            chain = " – ".join(map(str, _path(self.same_m2, one, other)))
+            raise ConstraintError(
+                f"Faces {one} and {other} must be different people, and must be one person (must-links {chain}).",
+                "Take one of the two back.",
+                faces=(one, other),
+            )
+        return root_n
+
+
+def roots(pairs_m2: I64, n: int) -> I64:
+    """(n,) the first row of those that the pairs tie to each row."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    if not len(pairs_m2):
+        return np.arange(n, dtype=np.int64)
+    edges = coo_array((np.ones(len(pairs_m2), np.int8), (pairs_m2[:, 0], pairs_m2[:, 1])), shape=(n, n))
+    _, component = connected_components(edges, directed=False)
+    _, first = np.unique(component, return_index=True)
+    root_n: I64 = first.astype(np.int64)[component]
+    return root_n
+
+
+def _path(pairs_m2: I64, one: int, other: int) -> list[int]:
+    """The rows from one to other, pair by pair."""
+    before = {one: one}
+    edge = [one]
+    while other not in before:
+        touching = pairs_m2[np.isin(pairs_m2, edge).any(axis=1)].tolist()
+        steps = [(a, b) for pair in touching for a, b in (pair, pair[::-1]) if a in before and b not in before]
+        before.update({b: a for a, b in steps})
+        edge = [b for _, b in steps]
+    path = [other]
+    while path[-1] != one:
+        path.append(before[path[-1]])
+    return path[::-1]
+
+
+class CannotLinks:
+    """Which clusters may not be merged, since they share a group.
+
+    A sparse slot × group table stands behind it: its size is the number of faces in groups, whatever the number of
+    pairs that it forbids. A frame is a group of its faces; a cannot-link is a group of two.
 
     Args:
-        groups_n: (n,) group of each face; negative for none.
+        constraints: of n faces; of the must-links nothing is read.
         slots_n: (n,) the cluster, a slot from 0 on, in which each face is.
     """
 
-    def __init__(self, groups_n: I64, slots_n: I64) -> None:
+    def __init__(self, constraints: Constraints, slots_n: I64) -> None:
         from scipy.sparse import csr_array
 
-        grouped = np.flatnonzero(groups_n >= 0)
-        names, group = np.unique(groups_n[grouped], return_inverse=True)
-        ones = np.ones(len(grouped), np.float32)
-        # A group of one face forbids nothing, but dropping it would save little and cost a step to explain.
-        self._table: Any = csr_array((ones, (slots_n[grouped], group)), shape=(len(groups_n), len(names)))
+        seen, different = np.unique(constraints.seen_k2, axis=0), constraints.different_m2
+        _, group, sizes = np.unique(seen[:, 1], return_inverse=True, return_counts=True)
+        several = sizes[group] > 1  # a frame of one face forbids nothing
+        rows = np.concatenate([seen[several, 0], different.ravel()])
+        columns = np.concatenate([group[several], len(sizes) + np.repeat(np.arange(len(different)), 2)])
+        ones = np.ones(len(rows), np.float32)
+        shape = (constraints.faces, len(sizes) + len(different))
+        self._table: Any = csr_array((ones, (slots_n[rows], columns)), shape=shape)
+
+    def __bool__(self) -> bool:
+        return bool(self._table.nnz)
 
     def block(self, rows: I64, columns: I64) -> Bool:
         """Which of rows × columns (slots) may not be merged: a (rows, columns) mask."""
@@ -37,13 +153,31 @@ class CannotLinks:
 
     def pairs(self, first_m: I64, second_m: I64) -> Bool:
         """Which of the m pairs of slots may not be merged."""
-        shared: Bool = np.asarray(self._table[first_m].multiply(self._table[second_m]).sum(axis=1)).ravel() > 0
-        return shared
+        return self.counts(first_m, second_m) > 0
+
+    def counts(self, first_m: I64, second_m: I64) -> I64:
+        """(m,) how many groups each pair of slots shares, each counted as often as its faces pair up."""
+        if not self._table.nnz:
+            return np.zeros(len(first_m), np.int64)
+        shared = np.asarray(self._table[first_m].multiply(self._table[second_m]).sum(axis=1)).ravel()
+        counts: I64 = np.rint(shared).astype(np.int64)
+        return counts
+
+    def all_pairs(self) -> tuple[I64, I64, I64]:
+        """All pairs of slots that share a group, first below second, and how many groups they share."""
+        from scipy.sparse import triu
+
+        shared = triu(self._table @ self._table.T, k=1, format="coo")
+        order = np.lexsort((shared.col, shared.row))
+        counts = np.rint(shared.data[order]).astype(np.int64)
+        return shared.row[order].astype(np.int64), shared.col[order].astype(np.int64), counts
 
     def merge(self, kept_m: I64, gone_m: I64) -> None:
         """Slot kept_m takes over the groups of gone_m, for each of m disjoint pairs."""
         from scipy.sparse import csr_array
 
+        if not self._table.nnz:
+            return
         slots = self._table.shape[0]
         into = np.arange(slots)
         into[gone_m] = kept_m

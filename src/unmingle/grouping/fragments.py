@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmingle.grouping.constraints import CannotLinks
-from unmingle.grouping.neighbours import BLOCK_CELLS, similarity_blocks
+from unmingle.grouping import neighbours
+from unmingle.grouping.constraints import CannotLinks, Constraints
+from unmingle.grouping.linkage import disjoint
+from unmingle.grouping.neighbours import BLOCK_CELLS, NOBODY, similarity_blocks
 from unmingle.grouping.snapshot import Snapshot
+from unmingle.grouping.tree import HOW_QUARTER
 
 if TYPE_CHECKING:
     from unmingle.grouping.stopping import FalseMergeBar
@@ -28,47 +31,124 @@ CANDIDATES = 5
 LEAST_Z = 1.0
 # Faces of a cluster that are compared pair by pair, evenly spread over it: a quarter of 64 × 64 pairs is plenty.
 SAMPLE = 64
+# Cosines computed at a time.
+PAIR_CELLS = 1 << 21
 
 
-def join_fragments(vectors_nd: F32, tree: Tree, *, bar: FalseMergeBar, groups_n: I64 | None = None) -> Tree:
+def join_fragments(vectors_nd: F32, tree: Tree, *, bar: FalseMergeBar, constraints: Constraints | None = None) -> Tree:
     """Go on merging where `average_linkage` stopped, by the most similar quarter of pairs.
 
     Args:
         vectors_nd: (n, d) float32 unit vectors, in canonical order.
         tree: what average linkage made of them.
         bar: its stop rule.
-        groups_n: (n,) group of each face, negative for none; two faces of a group never come together.
+        constraints: who never comes together.
 
     Returns:
         The tree with the further merges; their similarity is the average cosine, as for the others.
     """
-    judged: dict[tuple[int, int], float] = {}
-    while True:
-        clusters = Snapshot.of(vectors_nd, tree)
-        first, second = _mutual_best(vectors_nd, clusters, _candidates(clusters, bar, groups_n), bar, judged)
-        if not len(first):
-            return tree
-        similarity = np.einsum("md,md->m", clusters.mean_cd[first], clusters.mean_cd[second]).astype(np.float64)
-        size = clusters.size_c[first] + clusters.size_c[second]
-        tree = tree.grown(clusters.node_c[first], clusters.node_c[second], similarity, size)
+    constraints = Constraints(len(vectors_nd)) if constraints is None else constraints
+    return _Joining(vectors_nd, tree, bar, constraints).run()
 
 
-def _candidates(clusters: Snapshot, bar: FalseMergeBar, groups_n: I64 | None) -> I64:
-    """(m, 2) pairs of clusters that may be one person: the best few of each by z, not both single faces."""
-    links = None if groups_n is None else CannotLinks(groups_n, clusters.slot_n)
-    many = np.flatnonzero(clusters.size_c > 1)
-    everyone = np.arange(len(clusters.size_c))
+class _Joining:
+    """Clusters while their fragments join. What joins another lives on in its slot; only what changed is judged again.
+
+    Args:
+        vectors_nd, tree, bar, constraints: see `join_fragments`.
+    """
+
+    def __init__(self, vectors_nd: F32, tree: Tree, bar: FalseMergeBar, constraints: Constraints) -> None:
+        self._vectors_nd, self._tree, self._bar = vectors_nd, tree, bar
+        self._clusters = Snapshot.of(vectors_nd, tree)
+        self._links = CannotLinks(constraints, self._clusters.slot_n)
+        self._slot_c = np.arange(len(self._clusters.size_c))  # where the cluster of each slot lives now
+        self._pairs_m2 = np.zeros((0, 2), np.int64)
+        self._z_m = np.zeros(0)
+        self._judge(candidates(self._clusters, bar, self._links))
+
+    def run(self) -> Tree:
+        """Merge the pairs that pass the bar and are each other's best, until there are none."""
+        while True:
+            first, second = self._mutual_best()
+            if not len(first):
+                return self._tree
+            self._merge(first, second)
+
+    def _mutual_best(self) -> tuple[I64, I64]:
+        size = self._clusters.size_c
+        first, second = self._pairs_m2[:, 0], self._pairs_m2[:, 1]
+        alive = len(size) - int(np.count_nonzero(self._slot_c != np.arange(len(size))))
+        passes = np.flatnonzero(self._z_m >= self._bar.bar(np.minimum(size[first], size[second]), clusters=alive))
+        order = passes[np.lexsort((second[passes], first[passes], -self._z_m[passes]))]
+        first, second = first[order], second[order]
+        keep = disjoint(first, second, len(size))
+        return first[keep], second[keep]
+
+    def _merge(self, kept: I64, gone: I64) -> None:
+        clusters = self._clusters
+        similarity = np.einsum("md,md->m", clusters.mean_cd[kept], clusters.mean_cd[gone]).astype(np.float64)
+        nodes = clusters.node_c[kept], clusters.node_c[gone]
+        clusters.merge(kept, gone, first_node=self._tree.leaves + len(self._tree.first_m))
+        self._tree = self._tree.grown(*nodes, similarity, clusters.size_c[kept], how=HOW_QUARTER)
+        self._links.merge(kept, gone)
+        self._slot_c[gone] = kept
+        self._slot_c = self._slot_c[self._slot_c]
+        changed = np.zeros(len(self._slot_c), np.bool_)
+        changed[kept] = changed[gone] = True
+        stale = changed[self._pairs_m2].any(axis=1)
+        touched = np.sort(self._slot_c[self._pairs_m2[stale]], axis=1)
+        self._pairs_m2, self._z_m = self._pairs_m2[~stale], self._z_m[~stale]
+        alive = np.flatnonzero(self._slot_c == np.arange(len(self._slot_c)))
+        fresh = candidates(clusters, self._bar, self._links, of=kept, among=alive)
+        touched = touched[touched[:, 0] != touched[:, 1]]
+        touched = touched[~self._links.pairs(touched[:, 0], touched[:, 1])]
+        self._judge(_unique(np.concatenate([touched, fresh])))
+
+    def _judge(self, pairs_m2: I64) -> None:
+        quarter = best_quarters(self._vectors_nd, self._clusters, pairs_m2)
+        size = self._clusters.size_c
+        z = self._bar.quarter_standard(quarter, size[pairs_m2[:, 0]], size[pairs_m2[:, 1]])
+        # What lies far below any bar is not worth remembering: it is judged again when one of the two changes.
+        near = z >= LEAST_Z
+        self._pairs_m2 = np.concatenate([self._pairs_m2, pairs_m2[near]])
+        self._z_m = np.concatenate([self._z_m, z[near]])
+
+
+def _unique(pairs_m2: I64) -> I64:
+    return np.unique(np.sort(pairs_m2, axis=1), axis=0)
+
+
+def candidates(
+    clusters: Snapshot, bar: FalseMergeBar, links: CannotLinks, *, of: I64 | None = None, among: I64 | None = None
+) -> I64:
+    """(m, 2) pairs of clusters that may be one person: the best few of each by z, not both single faces.
+
+    Args:
+        clusters: c of them.
+        bar: what z means.
+        links: which of them never come together.
+        of: only pairs with one of these clusters; None: all.
+        among: the clusters that there are; None: all.
+    """
+    among = np.arange(len(clusters.size_c)) if among is None else among
+    everyone = among if of is None else of
+    many = among[clusters.size_c[among] > 1]
+    if not len(many) or not len(everyone):
+        return np.zeros((0, 2), np.int64)
+    if len(everyone) * len(many) > neighbours.EXACT_ROWS**2:
+        return _near_candidates(clusters, bar, links, everyone, many)
     found = [np.zeros((0, 2), np.int64)]
-    for rows, columns in ((everyone, many), (many, everyone)):
+    for rows, columns in ((everyone, many), (everyone[clusters.size_c[everyone] > 1], among)):
         base = clusters.mean_cd[columns]
         for block, similarity_rn in similarity_blocks(clusters.mean_cd[rows], base, cells=BLOCK_CELLS // 8):
             row = rows[block]
             z_rn = bar.standard(similarity_rn, clusters.size_c[row, None], clusters.size_c[None, columns])
             z_rn[row[:, None] == columns] = -np.inf
-            if links is not None:
+            if links:
                 z_rn[links.block(row, columns)] = -np.inf
             found.append(_best_few(z_rn, row, columns))
-    return np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
+    return _unique(np.concatenate(found))
 
 
 def _best_few(z_rn: F64, row: I64, column: I64) -> I64:
@@ -80,31 +160,52 @@ def _best_few(z_rn: F64, row: I64, column: I64) -> I64:
     return np.stack([np.repeat(row[:, None], few, 1)[good], column[best][good]], axis=1)
 
 
-def _mutual_best(
-    vectors_nd: F32, clusters: Snapshot, pairs_m2: I64, bar: FalseMergeBar, judged: dict[tuple[int, int], float]
-) -> tuple[I64, I64]:
-    """The pairs that pass the bar and are each other's best."""
-    for a, b in pairs_m2:
-        key = (int(clusters.node_c[a]), int(clusters.node_c[b]))
-        if key not in judged:
-            judged[key] = best_quarter(*(vectors_nd[clusters.faces(c, most=SAMPLE)] for c in (a, b)))
-    quarter = np.array([judged[int(clusters.node_c[a]), int(clusters.node_c[b])] for a, b in pairs_m2])
+def _near_candidates(clusters: Snapshot, bar: FalseMergeBar, links: CannotLinks, everyone: I64, many: I64) -> I64:
+    """As `candidates`, for too many clusters to compare all: the best of the nearest by average cosine.
+
+    Only one side is asked, who is near to whom of several faces; a single face finds its people that way, and the
+    people need not look for it.
+    """
+    from unmingle.grouping.cells import Cells
+
+    base = clusters.mean_cd[many]
+    cells = Cells(base)
+    place = np.searchsorted(many, everyone)
+    own = np.where(many[np.minimum(place, len(many) - 1)] == everyone, place, -1)
+    found = cells.nearest(clusters.mean_cd[everyone], base, cells.of(base), 3 * CANDIDATES, own_q=own)
+    row = np.repeat(everyone[:, None], found.index_qk.shape[1], 1)
+    column = many[found.index_qk]
+    size = clusters.size_c
+    z = bar.standard(found.similarity_qk, size[row], size[column]).astype(np.float64)
+    z[(found.index_qk < 0) | (found.similarity_qk == NOBODY)] = -np.inf
+    if links:
+        z[links.pairs(row.ravel(), column.ravel()).reshape(z.shape)] = -np.inf
+    best = np.argsort(-z, axis=1, kind="stable")[:, :CANDIDATES]
+    good = np.take_along_axis(z, best, 1) >= LEAST_Z
+    return _unique(np.stack([np.take_along_axis(a, best, 1)[good] for a in (row, column)], axis=1))
+
+
+def best_quarters(vectors_nd: F32, clusters: Snapshot, pairs_m2: I64) -> F64:
+    """(m,) the mean of the most similar quarter of all pairs of faces, for each of m pairs of clusters."""
+    shown = np.minimum(clusters.size_c, SAMPLE)
     first, second = pairs_m2[:, 0], pairs_m2[:, 1]
-    a, b = clusters.size_c[first], clusters.size_c[second]
-    z = bar.quarter_standard(quarter, a, b)
-    passes = np.flatnonzero(z >= bar.bar(np.minimum(a, b), clusters=len(clusters.size_c)))
-    order = passes[np.lexsort((second[passes], first[passes], -z[passes]))]
-    first, second = first[order], second[order]
-    rank = np.arange(len(order))
-    taken = np.full(len(clusters.size_c), len(order))
-    np.minimum.at(taken, first, rank)
-    np.minimum.at(taken, second, rank)
-    keep = (taken[first] == rank) & (taken[second] == rank)
-    return first[keep], second[keep]
+    quarter = np.empty(len(pairs_m2))
+    shape = shown[first] * (SAMPLE + 1) + shown[second]
+    order = np.argsort(shape, kind="stable")
+    for rows in np.split(order, np.flatnonzero(np.diff(shape[order])) + 1) if len(order) else ():
+        a, b = int(shown[first[rows[0]]]), int(shown[second[rows[0]]])
+        step = max(1, PAIR_CELLS // (a * b * 8))
+        for start in range(0, len(rows), step):
+            part = rows[start : start + step]
+            quarter[part] = _quarters(vectors_nd, clusters, first[part], second[part], a, b)
+    return quarter
 
 
-def best_quarter(first_ad: F32, second_bd: F32) -> float:
-    """Mean of the most similar quarter (at least one) of all pairs of two sets of unit vectors."""
-    cosines = (first_ad @ second_bd.T).ravel()
-    count = -(-len(cosines) // 4)
-    return float(np.partition(cosines, len(cosines) - count)[len(cosines) - count :].mean(dtype=np.float64))
+def _quarters(vectors_nd: F32, clusters: Snapshot, first_p: I64, second_p: I64, a: int, b: int) -> F64:
+    """As `best_quarters`, for pairs of which a and b faces are shown."""
+    sides = [vectors_nd[clusters.spread(side, shown)] for side, shown in ((first_p, a), (second_p, b))]
+    cosines = np.matmul(sides[0], sides[1].transpose(0, 2, 1)).reshape(len(first_p), a * b)
+    count = -(-a * b // 4)
+    top = np.partition(cosines, a * b - count, axis=1)[:, a * b - count :]
+    result: F64 = top.mean(axis=1, dtype=np.float64)
+    return result

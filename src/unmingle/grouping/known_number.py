@@ -11,29 +11,33 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unmingle.errors import SettingsError
+from unmingle.grouping.constraints import CannotLinks, Constraints
 from unmingle.grouping.snapshot import Snapshot
+from unmingle.grouping.tree import HOW_NUMBER
 
 if TYPE_CHECKING:
     from unmingle.grouping.tree import Tree
     from unmingle.records import F32, I64
 
 
-def with_people(vectors_nd: F32, tree: Tree, people: int, *, groups_n: I64 | None = None) -> tuple[Tree, int]:
+def with_people(
+    vectors_nd: F32, tree: Tree, people: int, *, constraints: Constraints | None = None
+) -> tuple[Tree, int]:
     """Cut or continue `tree` so that exactly `people` clusters are left.
 
     Too few clusters: the least similar merges are undone. Too many: the largest stay (of equal ones those that come
     first), and every other is merged into the one that it is most similar to, as they were before, most similar first.
-    A leftover that shares a group with all of them still goes to the most similar: the number given is the stronger
+    A leftover that may not be any of them still goes to the most similar: the number given is the stronger
     word, and mirrors and posters do break "two faces of one picture".
 
     Args:
         vectors_nd: (n, d) float32 unit vectors, in canonical order.
         tree: a finished clustering of them.
         people: how many clusters to leave, 1 to n.
-        groups_n: (n,) group of each face, negative for none.
+        constraints: who may not come together.
 
     Returns:
-        The tree, and the number of leftovers that had to share a group with their person.
+        The tree, and the number of leftovers that had to go to a person whom they may not be.
 
     Raises:
         SettingsError: `people` is below 1 or above n.
@@ -48,33 +52,23 @@ def with_people(vectors_nd: F32, tree: Tree, people: int, *, groups_n: I64 | Non
     similarity_rh /= np.linalg.norm(clusters.mean_cd[hosts], axis=1)
     rest_order = np.argsort(-similarity_rh.max(axis=1), kind="stable")
     rest, similarity_rh = rest[rest_order], similarity_rh[rest_order]
-    host_r, broken = _choose(similarity_rh, *_groups(clusters, groups_n, hosts, rest))
+    links = CannotLinks(constraints or Constraints(len(vectors_nd)), clusters.slot_n)
+    host_r, broken = _choose(similarity_rh, links, hosts, rest)
     return _grow(tree, clusters, hosts[host_r], rest), broken
 
 
-def _groups(clusters: Snapshot, groups_n: I64 | None, hosts: I64, rest: I64) -> tuple[list[set[int]], list[set[int]]]:
-    """The groups that occur in each host and in each leftover."""
-    if groups_n is None:
-        return [set() for _ in hosts], [set() for _ in rest]
-    everything = len(groups_n)
-    found = [
-        {int(group) for group in groups_n[clusters.faces(c, most=everything)] if group >= 0} for c in (*hosts, *rest)
-    ]
-    return found[: len(hosts)], found[len(hosts) :]
-
-
-def _choose(similarity_rh: F32, host_groups: list[set[int]], rest_groups: list[set[int]]) -> tuple[I64, int]:
-    """The host of each leftover, most similar leftovers first, and how many had to share a group with theirs."""
+def _choose(similarity_rh: F32, links: CannotLinks, hosts: I64, rest: I64) -> tuple[I64, int]:
+    """The host of each leftover, most similar leftovers first, and how many went to one whom they may not be."""
     chosen = similarity_rh.argmax(axis=1)
+    if not links:
+        return chosen, 0
     broken = 0
-    for row, groups in enumerate(rest_groups):
-        if not groups:
-            continue
-        by_similarity = np.argsort(-similarity_rh[row], kind="stable")
-        free = next((host for host in by_similarity if not groups & host_groups[host]), None)
-        broken += free is None
-        chosen[row] = chosen[row] if free is None else free
-        host_groups[chosen[row]] |= groups
+    for row in range(len(rest)):
+        barred = links.block(rest[row : row + 1], hosts)[0]
+        broken += bool(barred.all())
+        if not barred.all():
+            chosen[row] = np.where(barred, -np.inf, similarity_rh[row]).argmax()
+        links.merge(hosts[chosen[row : row + 1]], rest[row : row + 1])
     return chosen, broken
 
 
@@ -92,7 +86,7 @@ def _grow(tree: Tree, clusters: Snapshot, host_r: I64, rest_r: I64) -> Tree:
         size[host] += size[leftover]
         sizes.append(size[host])
         node[host] = made + step
-    return tree.grown(np.array(first), clusters.node_c[rest_r], np.array(similarity), np.array(sizes))
+    return tree.grown(np.array(first), clusters.node_c[rest_r], np.array(similarity), np.array(sizes), how=HOW_NUMBER)
 
 
 def check_people(people: int, n: int) -> None:

@@ -2,17 +2,22 @@
 
 The average cosine between the faces of two clusters is the dot product of the clusters' mean vectors, so exact average
 linkage (UPGMA; Sokal and Michener 1958) needs the means only. Average linkage is reducible: a merged cluster is never
-closer to a third than the closer of its two parts was. Two things follow.
+closer to a third than the closer of its two parts was. Three things follow.
 
 - Clusters that are each other's nearest may be merged at once, in any order, and the tree is the one that merging the
   globally nearest pair step by step gives (Bruynooghe 1978). All such pairs of a round are merged together.
 - A short list of nearest clusters, with a bound on all clusters outside it, stays valid as clusters merge: whatever is
   outside stays below the bound. A list is searched for again only when its best falls below its bound.
+- Not even then, as long as the bound lies below all that the stop rule would let pass: such a cluster sleeps. Most
+  single faces of a large collection are searched for once.
 
 A stop rule that looks at the similarity alone cuts that tree at one height. A rule that looks at the sizes too, or at
 the number of clusters left, judges each pair when its turn comes: then the result is not a cut of the full tree at any
 one height, and depends on the rounds, but on nothing else. The order of the rows never matters as long as they come in
 a canonical order; `unmingle.grouping.cluster` sees to that.
+
+Past `neighbours.EXACT_ROWS` faces the lists come from an index (`grouping.cells`), which misses a neighbour now and
+then.
 """
 
 from __future__ import annotations
@@ -22,13 +27,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmingle.grouping.constraints import CannotLinks
+from unmingle.grouping import neighbours
+from unmingle.grouping.constraints import CannotLinks, Constraints
 from unmingle.grouping.neighbours import NOBODY, Neighbours, nearest
-from unmingle.grouping.tree import Tree
+from unmingle.grouping.tree import HOW_AVERAGE, HOW_GIVEN, Tree
 
 if TYPE_CHECKING:
+    from unmingle.grouping.cells import Cells
     from unmingle.grouping.stopping import StopRule
-    from unmingle.records import F32, F64, I64, Bool
+    from unmingle.records import F32, F64, I64
 
 # Two similarities this close are one: float32 dot products of 128 dimensions differ by this much with the order of
 # summation. Without it three clusters could each hold another for nearest and wait for ever.
@@ -37,193 +44,278 @@ ROUNDING = np.float32(1e-6)
 WIDTH = 16
 # Vectors gathered at a time when lists are judged again.
 GATHER = 1 << 15
+# Similarities that a search may compute for exactness, before the index takes over: about a second.
+EXACT_CELLS = 1 << 27
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Start:
-    """What does not depend on the stop rule, and takes most of the time: twins, and the first lists of neighbours.
+    """What does not depend on the stop rule, and takes most of the time: who is one from the start, and first lists.
 
-    twin_t: (t,) rows that equal the row before them (the same picture twice) and may be merged. They are one cluster
-        from the start; a thousand equal faces would otherwise be merged one a round.
-    rows_s: (s,) all other rows.
+    root_n: (n,) the first row of those that are one cluster from the start with each row: equal rows (the same picture
+        twice; a thousand equal faces would otherwise be merged one a round), and must-links.
+    rows_s: (s,) the rows that are their own root.
+    mean_sd: (s, d) float32, mean vector of each of these clusters.
+    size_s: (s,) its faces.
     near: their nearest, by position among rows_s.
+    cells: the index that found them; None where the search was exact.
+    cell_s: (s,) the cell of each.
     """
 
-    twin_t: I64
+    root_n: I64
     rows_s: I64
+    mean_sd: F32
+    size_s: I64
     near: Neighbours
+    constraints: Constraints
+    cells: Cells | None
+    cell_s: I64 | None
 
     @classmethod
-    def of(cls, vectors_nd: F32, groups_n: I64 | None = None) -> Start:
+    def of(cls, vectors_nd: F32, constraints: Constraints | None = None) -> Start:
         """See `average_linkage` for the arguments."""
-        same = np.zeros(len(vectors_nd), np.bool_)
-        same[1:] = (vectors_nd[1:] == vectors_nd[:-1]).all(axis=1)
-        links = None
-        if groups_n is not None:
-            # Equal rows come sorted by group, so that a row unlike the one before it shares a group with none of them.
-            same[1:] &= (groups_n[1:] < 0) | (groups_n[1:] != groups_n[:-1])
-            links = CannotLinks(groups_n, _slots(same))
-        rows = np.flatnonzero(~same)
-        forbidden = None if links is None else lambda row, column: links.block(rows[row], rows[column])
-        base = vectors_nd[rows]
-        near = nearest(base, base, WIDTH, own_q=np.arange(len(rows)), forbidden=forbidden)
-        return cls(np.flatnonzero(same), rows, near)
+        constraints = Constraints(len(vectors_nd)) if constraints is None else constraints
+        root_n = _together(vectors_nd, constraints)
+        rows, slot = np.unique(root_n, return_inverse=True)
+        size = np.bincount(slot, minlength=len(rows))
+        mean = vectors_nd[rows]
+        shared = np.flatnonzero(size[slot] > 1)
+        if len(shared):
+            total = np.zeros((len(rows), vectors_nd.shape[1]))
+            np.add.at(total, slot[shared], vectors_nd[shared])
+            several = np.flatnonzero(size > 1)
+            mean[several] = total[several] / size[several, None]
+        links = CannotLinks(constraints, root_n)
+        cells, cell = None, None
+        if len(rows) > neighbours.EXACT_ROWS:
+            from unmingle.grouping.cells import Cells
+
+            cells = Cells(mean)
+            cell = cells.of(mean)
+        near = _search(mean, mean, rows, rows, links, cells, cell)
+        return cls(root_n, rows, mean, size, near, constraints, cells, cell)
+
+
+def _together(vectors_nd: F32, constraints: Constraints) -> I64:
+    """(n,) the first row of the cluster in which each row starts."""
+    same = np.zeros(len(vectors_nd), np.bool_)
+    for start in range(1, len(vectors_nd), GATHER):
+        rows = vectors_nd[start : start + GATHER]
+        same[start : start + GATHER] = (rows == vectors_nd[start - 1 : start - 1 + len(rows)]).all(axis=1)
+    # Equal rows show one picture, whatever its frames say; only a decision parts them.
+    apart = constraints.different_m2.ravel()
+    same[apart] = False
+    same[apart[apart + 1 < len(same)] + 1] = False
+    twin = np.flatnonzero(same)
+    return constraints.with_same(np.stack([twin - 1, twin], axis=1)).components()
+
+
+def _search(
+    queries_qd: F32,
+    base_md: F32,
+    query_q: I64,
+    base_m: I64,
+    links: CannotLinks,
+    cells: Cells | None,
+    cell_m: I64 | None,
+) -> Neighbours:
+    """The nearest of each query in the base, itself and the forbidden left out, by position in the base.
+
+    query_q and base_m are the slots of the queries and of the base, rising.
+    """
+    own = np.searchsorted(base_m, query_q)
+    forbidden = (lambda row, column: links.block(query_q[row], base_m[column])) if links else None
+    if cells is None or cell_m is None or len(query_q) * len(base_m) <= EXACT_CELLS:
+        return nearest(queries_qd, base_md, WIDTH, own_q=own, forbidden=forbidden)
+    found = cells.nearest(queries_qd, base_md, cell_m, WIDTH, own_q=own)
+    if forbidden is None:
+        return found
+    index, similarity = found.index_qk, found.similarity_qk
+    rows = np.repeat(query_q, WIDTH)
+    out = links.pairs(rows, base_m[index.ravel()]).reshape(index.shape) & (index >= 0)
+    index[out], similarity[out] = -1, NOBODY
+    order = np.argsort(-similarity, axis=1, kind="stable")
+    return Neighbours(np.take_along_axis(index, order, 1), np.take_along_axis(similarity, order, 1))
 
 
 def average_linkage(
-    vectors_nd: F32, *, stop: StopRule, groups_n: I64 | None = None, start: Start | None = None
+    vectors_nd: F32, *, stop: StopRule, constraints: Constraints | None = None, start: Start | None = None
 ) -> Tree:
     """Merge reciprocal nearest clusters for as long as the stop rule lets any pair of them pass.
 
     Args:
         vectors_nd: (n, d) float32 unit vectors, in canonical order: the order of rows decides between equals.
         stop: which pairs may be merged. Rows that are equal to the last bit are merged whatever it says.
-        groups_n: (n,) int64 group of each face, negative for none; two faces of a group never come together.
-        start: `Start.of(vectors_nd, groups_n)`, if it is at hand.
+        constraints: who must be one person, and who never comes together.
+        start: `Start.of(vectors_nd, constraints)`, if it is at hand.
 
     Returns:
-        The merges. Time grows with n² (matrix products), memory with n.
+        The merges. Memory grows with n; time with n² (matrix products) up to `neighbours.EXACT_ROWS`, and past that
+        little faster than n.
     """
-    clusters = _Clusters(vectors_nd, groups_n, start or Start.of(vectors_nd, groups_n))
-    while True:
-        first, second, similarity = clusters.mutual_pairs(stop)
-        if not len(first):
-            return clusters.tree()
-        clusters.merge(first, second, similarity)
+    return Agglomeration(vectors_nd, start or Start.of(vectors_nd, constraints)).run(stop)
 
 
-class _Clusters:
-    """The clusters of a round. Each lives in the slot of one of its faces; the slot of what it took over is empty."""
+class Agglomeration:
+    """Clusters while they merge. Each lives in the slot of its first face; the slot of what it took over is empty.
 
-    def __init__(self, vectors_nd: F32, groups_n: I64 | None, start: Start) -> None:
-        n = len(vectors_nd)
-        self.mean_nd = vectors_nd.copy()
-        self.size_n = np.ones(n, np.int64)
-        self.slot_n = np.arange(n)  # where the cluster of each slot lives now
-        self.node_n = np.arange(n)  # the tree's name of the cluster in each slot
-        self.near_nk = np.full((n, WIDTH), -1, np.int64)
-        self.bound_n = np.full(n, NOBODY)
-        self.best_n = np.full(n, -1, np.int64)
-        self.similarity_n = np.full(n, NOBODY)
+    Args:
+        vectors_nd: (n, d) float32 unit vectors, in canonical order.
+        start: `Start.of` them.
+    """
+
+    def __init__(self, vectors_nd: F32, start: Start) -> None:
+        n, rows = len(vectors_nd), start.rows_s
+        self._mean_nd = vectors_nd.copy()
+        self._mean_nd[rows] = start.mean_sd
+        self._size_n = np.ones(n, np.int64)
+        self._size_n[rows] = start.size_s
+        self._slot_n = start.root_n.copy()  # where the cluster of each slot lives now
+        self._active = rows
+        self._node_n = np.arange(n)  # the tree's name of the cluster in each slot
+        self._near_nk = np.full((n, WIDTH), -1, np.int32)
+        self._bound_n = np.full(n, NOBODY)
+        self._best_n = np.full(n, -1, np.int64)
+        self._similarity_n = np.full(n, NOBODY)
         self._merges: list[tuple[I64, I64, F64, I64]] = []
-        self._made = 0
-        self._set(start.rows_s, start.rows_s, start.near)
-        self._merge_twins(start.twin_t)
-        self.links = None if groups_n is None else CannotLinks(groups_n, self.slot_n)
+        self._made = self._given = 0
+        self._cells = start.cells
+        self._cell_n = np.zeros(n, np.int64)
+        if start.cell_s is not None:
+            self._cell_n[rows] = start.cell_s
+        self._links = CannotLinks(start.constraints, start.root_n)
+        self._set(rows, rows, start.near)
+        self._record_given(vectors_nd, start)
 
-    @property
-    def active(self) -> I64:
-        return np.flatnonzero(self.slot_n == np.arange(len(self.slot_n)))
+    def run(self, stop: StopRule) -> Tree:
+        """Merge until the rule lets nothing pass; a later call with a laxer rule goes on from there."""
+        while True:
+            self._wake(stop)
+            first, second, similarity = self._mutual_pairs(stop)
+            if not len(first):
+                return self.tree()
+            self._merge(first, second, similarity)
 
-    def mutual_pairs(self, stop: StopRule) -> tuple[I64, I64, F32]:
+    def tree(self) -> Tree:
+        """What was merged so far."""
+        tree = Tree.leaves_only(len(self._slot_n))
+        for how, merges in ((HOW_GIVEN, self._merges[: self._given]), (HOW_AVERAGE, self._merges[self._given :])):
+            if merges:
+                tree = tree.grown(*map(np.concatenate, zip(*merges, strict=True)), how=how)
+        return tree
+
+    def _wake(self, stop: StopRule) -> None:
+        """Search again for those whose list no longer holds their nearest for certain, if it could pass at all."""
+        rows = self._active[self._similarity_n[self._active] < self._bound_n[self._active]]
+        if not len(rows):
+            return
+        floor = stop.floor(self._size_n[rows], clusters=len(self._active))
+        rows = rows[self._bound_n[rows] >= floor]
+        if not len(rows):
+            return
+        base = self._active
+        cell = None if self._cells is None else self._cell_n[base]
+        found = _search(self._mean_nd[rows], self._mean_nd[base], rows, base, self._links, self._cells, cell)
+        self._set(rows, base, found)
+
+    def _mutual_pairs(self, stop: StopRule) -> tuple[I64, I64, F32]:
         """Disjoint pairs of slots that are each other's nearest (to within rounding) and pass the stop rule."""
-        active = self.active
-        one = active[self.best_n[active] >= 0]
-        other = self.best_n[one]
-        similarity = self.similarity_n[one]
-        passes = self.similarity_n[other] <= similarity + ROUNDING
-        passes &= stop(similarity, self.size_n[one], self.size_n[other], clusters=len(active))
+        one = self._active[self._best_n[self._active] >= 0]
+        other = self._best_n[one]
+        mutual = self._similarity_n[other] <= self._similarity_n[one] + ROUNDING
+        one, other = one[mutual], other[mutual]
+        similarity = self._similarity_n[one]
+        passes = stop(similarity, self._size_n[one], self._size_n[other], clusters=len(self._active))
         one, other, similarity = one[passes], other[passes], similarity[passes]
         first, second = np.minimum(one, other), np.maximum(one, other)
         order = np.lexsort((second, first, -similarity))
         first, second, similarity = first[order], second[order], similarity[order]
-        # Each slot takes the first pair that it is in; pairs that both their slots take are disjoint.
-        rank = np.arange(len(first))
-        taken = np.full(len(self.slot_n), len(first))
-        np.minimum.at(taken, first, rank)
-        np.minimum.at(taken, second, rank)
-        keep = (taken[first] == rank) & (taken[second] == rank)
+        keep = disjoint(first, second, len(self._slot_n))
         return first[keep], second[keep], similarity[keep]
 
-    def merge(self, kept: I64, gone: I64, similarity: F32) -> None:
+    def _merge(self, kept: I64, gone: I64, similarity: F32) -> None:
         """Merge disjoint pairs of slots and repair the lists of every cluster that lost its nearest."""
-        a, b = self.size_n[kept], self.size_n[gone]
-        self._record(kept, gone, similarity, a + b)
+        a, b = self._size_n[kept], self._size_n[gone]
+        self._record(kept, gone, similarity.astype(np.float64), a + b)
         share = (a / (a + b))[:, None]
-        self.mean_nd[kept] = share * self.mean_nd[kept] + (1 - share) * self.mean_nd[gone]
+        self._mean_nd[kept] = share * self._mean_nd[kept] + (1 - share) * self._mean_nd[gone]
         # Who is in neither list is below both bounds, so below their mean once the pair is one (-inf: nobody is).
-        self.bound_n[kept] = share[:, 0] * self.bound_n[kept] + (1 - share[:, 0]) * self.bound_n[gone]
-        self.size_n[kept] += self.size_n[gone]
-        self.slot_n[gone] = kept
-        self.slot_n = self.slot_n[self.slot_n]
-        if self.links is not None:
-            self.links.merge(kept, gone)
-        self._judge(kept, np.concatenate([self.near_nk[kept], self.near_nk[gone]], axis=1))
-        changed = np.zeros(len(self.slot_n), np.bool_)
+        self._bound_n[kept] = share[:, 0] * self._bound_n[kept] + (1 - share[:, 0]) * self._bound_n[gone]
+        self._size_n[kept] += self._size_n[gone]
+        self._slot_n[gone] = kept
+        self._slot_n = self._slot_n[self._slot_n]
+        self._active = self._active[self._slot_n[self._active] == self._active]
+        self._links.merge(kept, gone)
+        if self._cells is not None:
+            self._cell_n[kept] = self._cells.of(self._mean_nd[kept])
+        self._judge(kept, np.concatenate([self._near_nk[kept], self._near_nk[gone]], axis=1))
+        changed = np.zeros(len(self._slot_n), np.bool_)
         changed[kept] = changed[gone] = True
-        others = self.active
-        others = others[~changed[others] & (self.best_n[others] >= 0)]
-        others = others[changed[self.best_n[others]]]
-        self._judge(others, self.near_nk[others])
-        both = np.concatenate([kept, others])
-        self._search(both[self.similarity_n[both] < self.bound_n[both]])
+        others = self._active[~changed[self._active] & (self._best_n[self._active] >= 0)]
+        others = others[changed[self._best_n[others]]]
+        self._judge(others, self._near_nk[others].astype(np.int64))
 
-    def tree(self) -> Tree:
-        tree = Tree.leaves_only(len(self.slot_n))
-        return tree.grown(*map(np.concatenate, zip(*self._merges, strict=True))) if self._merges else tree
-
-    def _record(self, kept: I64, gone: I64, similarity: F32, size: I64) -> None:
-        self._merges.append((self.node_n[kept], self.node_n[gone], similarity.astype(np.float64), size))
-        self.node_n[kept] = len(self.slot_n) + self._made + np.arange(len(kept))
+    def _record(self, kept: I64, gone: I64, similarity: F64, size: I64) -> None:
+        self._merges.append((self._node_n[kept], self._node_n[gone], similarity, size))
+        self._node_n[kept] = len(self._slot_n) + self._made + np.arange(len(kept))
         self._made += len(kept)
 
     def _judge(self, rows: I64, near_rc: I64) -> None:
         """Set the lists of `rows` from candidates that may have merged, and be there twice, since they were listed."""
-        for start in range(0, len(rows), max(1, GATHER // WIDTH)):
-            part = slice(start, start + max(1, GATHER // WIDTH))
-            self._judge_part(rows[part], near_rc[part])
+        step = max(1, GATHER // WIDTH)
+        for start in range(0, len(rows), step):
+            self._judge_part(rows[start : start + step], near_rc[start : start + step])
 
     def _judge_part(self, rows: I64, near_rc: I64) -> None:
-        near = np.sort(np.where(near_rc < 0, -1, self.slot_n[near_rc]), axis=1)
+        near = np.sort(np.where(near_rc < 0, -1, self._slot_n[near_rc]), axis=1)
         out = (near < 0) | (near == rows[:, None])
         out[:, 1:] |= near[:, 1:] == near[:, :-1]
-        similarity = np.matmul(self.mean_nd[near], self.mean_nd[rows][:, :, None])[:, :, 0]
-        if self.links is not None:
-            out |= self.links.pairs(np.repeat(rows, near.shape[1]), near.ravel()).reshape(near.shape)
+        similarity = np.matmul(self._mean_nd[near], self._mean_nd[rows][:, :, None])[:, :, 0]
+        if self._links:
+            out |= self._links.pairs(np.repeat(rows, near.shape[1]), near.ravel()).reshape(near.shape)
         similarity[out] = NOBODY
         order = np.argsort(-similarity, axis=1, kind="stable")
         near, similarity = np.take_along_axis(near, order, 1), np.take_along_axis(similarity, order, 1)
         near[similarity == NOBODY] = -1
-        self.near_nk[rows] = near[:, :WIDTH]
-        self.best_n[rows], self.similarity_n[rows] = near[:, 0], similarity[:, 0]
+        self._near_nk[rows] = near[:, :WIDTH]
+        self._best_n[rows], self._similarity_n[rows] = near[:, 0], similarity[:, 0]
         if near.shape[1] > WIDTH:
-            self.bound_n[rows] = np.maximum(self.bound_n[rows], similarity[:, WIDTH])
-
-    def _search(self, rows: I64) -> None:
-        """Search all clusters for the nearest of `rows`, whose lists no longer hold them for certain."""
-        if not len(rows):
-            return
-        active = self.active
-        links = self.links
-        forbidden = None if links is None else lambda row, column: links.block(rows[row], active[column])
-        found = nearest(
-            self.mean_nd[rows], self.mean_nd[active], WIDTH, own_q=np.searchsorted(active, rows), forbidden=forbidden
-        )
-        self._set(rows, active, found)
+            self._bound_n[rows] = np.maximum(self._bound_n[rows], similarity[:, WIDTH])
 
     def _set(self, rows: I64, base: I64, found: Neighbours) -> None:
         """Remember what was found for `rows` among the slots of `base`."""
-        self.near_nk[rows] = np.where(found.index_qk < 0, -1, base[found.index_qk])
-        self.best_n[rows], self.similarity_n[rows] = self.near_nk[rows, 0], found.similarity_qk[:, 0]
+        near = np.where(found.index_qk < 0, -1, base[found.index_qk])
+        self._near_nk[rows] = near
+        self._best_n[rows], self._similarity_n[rows] = near[:, 0], found.similarity_qk[:, 0]
         # Whoever is not in a list is at most as similar as its last entry; a list that is not full holds everyone.
-        self.bound_n[rows] = found.similarity_qk[:, -1]
+        self._bound_n[rows] = found.similarity_qk[:, -1]
 
-    def _merge_twins(self, twin: I64) -> None:
-        """Add each row of `twin` to the cluster of the row before it; the means stay as they are."""
-        made = len(self.slot_n) + np.arange(len(twin))
-        chained = np.zeros(len(twin), np.bool_)
-        chained[1:] = twin[1:] == twin[:-1] + 1
-        self.slot_n = _slots(np.isin(self.slot_n, twin))
-        np.add.at(self.size_n, self.slot_n[twin], 1)
-        first = np.where(chained, made - 1, twin - 1)
-        begins = np.flatnonzero(~chained)
-        length = np.arange(len(twin)) - np.repeat(begins, np.diff(np.append(begins, len(twin)))) + 2
-        self._merges.append((first, twin, np.ones(len(twin)), length))
-        self.node_n[self.slot_n[twin]] = made
-        self._made = len(twin)
+    def _record_given(self, vectors_nd: F32, start: Start) -> None:
+        """Write down the clusters that were there from the start, each row of one joining those before it."""
+        slot = np.searchsorted(start.rows_s, start.root_n)
+        joining = np.flatnonzero(start.size_s[slot] > 1)
+        joining = joining[np.lexsort((joining, slot[joining]))]
+        for rows in np.split(joining, np.flatnonzero(np.diff(slot[joining])) + 1) if len(joining) else ():
+            root, rest = rows[:1], rows[1:]
+            made = len(self._slot_n) + self._made + np.arange(len(rest))
+            total = np.cumsum(vectors_nd[rows], axis=0, dtype=np.float64)[:-1]
+            sizes = np.arange(1, len(rows))
+            similarity = np.einsum("md,md->m", total, vectors_nd[rest]) / sizes
+            first = np.concatenate([root, made[:-1]])
+            self._merges.append((first, rest, similarity, sizes + 1))
+            self._node_n[root] = made[-1]
+            self._made += len(rest)
+        self._given = len(self._merges)
 
 
-def _slots(same_n: Bool) -> I64:
-    """The first row of each run of rows that are the same as the row before them."""
-    slots: I64 = np.maximum.accumulate(np.where(same_n, 0, np.arange(len(same_n))))
-    return slots
+def disjoint(first_m: I64, second_m: I64, slots: int) -> I64:
+    """Which pairs to take so that no slot is taken twice: a pair is taken if no earlier pair holds one of its slots.
+
+    Pairs that lose only to a pair that is not taken itself are not taken either; they have their turn next time.
+    """
+    rank = np.arange(len(first_m))
+    taken = np.full(slots, len(first_m))
+    np.minimum.at(taken, first_m, rank)
+    np.minimum.at(taken, second_m, rank)
+    keep: I64 = np.flatnonzero((taken[first_m] == rank) & (taken[second_m] == rank))
+    return keep

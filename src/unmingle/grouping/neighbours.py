@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     # Which of a block of pairs may not be neighbours: rows and columns by position, as a (rows, columns) mask.
     Forbidden = Callable[[I64, I64], Bool]
 
+# Up to so many rows, neighbours are found exactly, by comparing all with all; past that an index looks in the nearest
+# cells only (`grouping.cells`). At this size all with all takes some ten seconds.
+EXACT_ROWS = 50_000
 # 64 MiB of similarities at a time; with the mask of those above the bar this stays under 100 MiB at any n.
 BLOCK_CELLS = 1 << 24
 NOBODY = np.float32(-np.inf)

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 QUARTER = 1.2711
 # How much more the best quarter varies between pairs of strangers than their average does.
 QUARTER_SPREAD = 1.04
+# Sizes of partners for which the lowest bar is looked for, and room for rounding below it.
+PARTNERS = np.unique(np.round(1.25 ** np.arange(0, 80)).astype(np.int64))
+FLOOR_SLACK = 1e-5
 
 
 class StopRule(Protocol):
@@ -38,6 +41,10 @@ class StopRule(Protocol):
         """
         ...
 
+    def floor(self, size_m: I64, *, clusters: int) -> F64:
+        """(m,) what a cluster of so many faces has to reach with any other, whatever its size, or less than that."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlatBar:
@@ -49,6 +56,10 @@ class FlatBar:
         """See StopRule."""
         return similarity_m >= self.bar
 
+    def floor(self, size_m: I64, *, clusters: int) -> F64:
+        """See StopRule."""
+        return np.full(len(size_m), self.bar)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoBar:
@@ -57,6 +68,10 @@ class NoBar:
     def __call__(self, similarity_m: F32, first_m: I64, second_m: I64, *, clusters: int) -> Bool:
         """See StopRule."""
         return np.ones(len(similarity_m), np.bool_)
+
+    def floor(self, size_m: I64, *, clusters: int) -> F64:
+        """See StopRule."""
+        return np.full(len(size_m), -np.inf)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +93,18 @@ class FalseMergeBar:
         z = self.standard(similarity_m, first_m, second_m)
         passes: Bool = z >= self.bar(np.minimum(first_m, second_m), clusters=clusters)
         return passes
+
+    def floor(self, size_m: I64, *, clusters: int) -> F64:
+        """See StopRule.
+
+        Between two sizes of a partner the bar is at least that of the smaller one, at the deviation of the larger one,
+        so a grid of sizes gives a bound for all.
+        """
+        sizes, index = np.unique(size_m, return_inverse=True)
+        smaller, larger = PARTNERS[:-1, None], PARTNERS[1:, None]
+        z = self.bar(np.minimum(sizes, smaller), clusters=clusters)
+        least: F64 = (z * self.scale * self.curve.deviation(sizes, larger)).min(axis=0)
+        return self.curve.mean + least[index] - FLOOR_SLACK
 
     def standard(self, similarity_m: F32, first_m: I64, second_m: I64) -> F64:
         """How many standard deviations above strangers each pair is."""
@@ -111,6 +138,8 @@ class FalseMergeBar:
 LEAST_FACES = 3
 # So many clusters weigh as much as the model card's word that the scale is 1.
 PRIOR_CLUSTERS = 20
+# So many clusters, evenly spread, are enough to tell: twelve million pairs.
+MOST_CLUSTERS = 5000
 # Pairs further out than this are no strangers but one person in two parts, and may not stretch the scale.
 OUTLIER_Z = 3.0
 
@@ -129,7 +158,8 @@ def collection_scale(mean_cd: F32, size_c: I64, curve: ImpostorCurve) -> float:
     Returns:
         The factor on all standard deviations, drawn to 1 where there are few clusters.
     """
-    large = size_c >= LEAST_FACES
+    large = np.flatnonzero(size_c >= LEAST_FACES)
+    large = large[np.arange(min(len(large), MOST_CLUSTERS)) * len(large) // max(1, min(len(large), MOST_CLUSTERS))]
     mean_ld, size_l = mean_cd[large], size_c[large]
     card = FalseMergeBar(curve=curve, expected=0.5)
     total, count = 0.0, 0

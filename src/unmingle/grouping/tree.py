@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmingle.records import Merge, check_shape
+from unmingle.records import Merges, check_shape
 
 if TYPE_CHECKING:
-    from unmingle.records import F64, I64
+    from unmingle.records import F64, I64, U8
+
+# Why a merge was made, by its position in HOW.
+HOW = ("given", "average", "best quarter", "track", "straggler", "seen together", "number given")
+HOW_GIVEN, HOW_AVERAGE, HOW_QUARTER, HOW_TRACK, HOW_STRAGGLER, HOW_TOGETHER, HOW_NUMBER = range(len(HOW))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,6 +25,7 @@ class Tree:
     first_m, second_m: (m,) int64, what was merged.
     similarity_m: (m,) float64, their average cosine.
     size_m: (m,) int64, faces of the new cluster.
+    how_m: (m,) uint8, why, as a position in HOW.
     """
 
     leaves: int
@@ -28,16 +33,17 @@ class Tree:
     second_m: I64
     similarity_m: F64
     size_m: I64
+    how_m: U8
 
     def __post_init__(self) -> None:
-        for name in ("first_m", "second_m", "similarity_m", "size_m"):
+        for name in ("first_m", "second_m", "similarity_m", "size_m", "how_m"):
             check_shape(name, getattr(self, name), (len(self.first_m),))
 
     @classmethod
     def leaves_only(cls, leaves: int) -> Tree:
         """Nothing is merged yet."""
         none = np.zeros(0, np.int64)
-        return cls(leaves, none, none, np.zeros(0), none)
+        return cls(leaves, none, none, np.zeros(0), none, np.zeros(0, np.uint8))
 
     def cut(self, merges: int | None = None) -> I64:
         """The (n,) cluster of each face after the first so many merges (None: all), by its number in the tree."""
@@ -53,24 +59,33 @@ class Tree:
 
     def first(self, merges: int) -> Tree:
         """The tree after its first so many merges."""
-        return Tree(
-            self.leaves, self.first_m[:merges], self.second_m[:merges], self.similarity_m[:merges], self.size_m[:merges]
-        )
+        return self._in_order(np.arange(merges))
 
-    def records(self, rows_n: I64) -> tuple[Merge, ...]:
+    def records(self, rows_n: I64) -> Merges:
         """The merges for a reader whose row of leaf i is rows_n[i]."""
         node = np.concatenate([rows_n, np.arange(self.leaves, self.leaves + len(self.first_m))])
-        columns = (node[self.first_m], node[self.second_m], self.similarity_m, self.size_m)
-        return tuple(map(Merge, *(column.tolist() for column in columns)))
+        return Merges(node[self.first_m], node[self.second_m], self.similarity_m, self.size_m, self.how_m, HOW)
 
-    def grown(self, first_m: I64, second_m: I64, similarity_m: F64, size_m: I64) -> Tree:
-        """The tree with further merges at its end."""
+    def grown(self, first_m: I64, second_m: I64, similarity_m: F64, size_m: I64, *, how: int) -> Tree:
+        """The tree with further merges at its end, all made for one reason."""
         return Tree(
             self.leaves,
             np.concatenate([self.first_m, first_m]),
             np.concatenate([self.second_m, second_m]),
             np.concatenate([self.similarity_m, similarity_m]),
             np.concatenate([self.size_m, size_m]),
+            np.concatenate([self.how_m, np.full(len(first_m), how, np.uint8)]),
+        )
+
+    def _in_order(self, order_k: I64) -> Tree:
+        """Some merges, in that order, by the names that they have."""
+        return Tree(
+            self.leaves,
+            self.first_m[order_k],
+            self.second_m[order_k],
+            self.similarity_m[order_k],
+            self.size_m[order_k],
+            self.how_m[order_k],
         )
 
     def by_similarity(self) -> Tree:
@@ -86,10 +101,12 @@ class Tree:
         order = np.argsort(-level, kind="stable")
         renamed = np.arange(self.leaves + len(order), dtype=np.int64)
         renamed[self.leaves + order] = np.arange(self.leaves, self.leaves + len(order))
+        tree = self._in_order(order)
         return Tree(
             self.leaves,
-            renamed[self.first_m[order]],
-            renamed[self.second_m[order]],
-            self.similarity_m[order],
-            self.size_m[order],
+            renamed[tree.first_m],
+            renamed[tree.second_m],
+            tree.similarity_m,
+            tree.size_m,
+            tree.how_m,
         )

@@ -30,7 +30,7 @@ CREATE TABLE analysis (
 CREATE TABLE face (
     id INTEGER PRIMARY KEY,
     analysis INTEGER NOT NULL REFERENCES analysis (id) ON DELETE CASCADE,
-    number INTEGER NOT NULL,         -- 0 is the best of its picture
+    number INTEGER NOT NULL,         -- 0 is the main one of its picture
     "left" REAL NOT NULL, top REAL NOT NULL, width REAL NOT NULL, height REAL NOT NULL,
     points BLOB NOT NULL,            -- float32, 5 × (x, y)
     score REAL NOT NULL,
