@@ -9,7 +9,7 @@ import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import unmingle
-from unmingle.errors import SettingsError
+from unmingle.errors import ConstraintError, SettingsError
 from unmingle.estimator import FaceClusterer
 from unmingle.grouping.impostors import SFACE_CURVE
 
@@ -79,3 +79,28 @@ def test_it_is_found_in_the_package_which_itself_stays_light() -> None:
     assert unmingle.FaceClusterer is FaceClusterer
     code = "import sys, unmingle; sys.exit('sklearn' in sys.modules or 'scipy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_constraints_are_heeded() -> None:
+    vectors, person = faces([12, 9, 7])
+    one, two, three = (np.flatnonzero(person == who) for who in range(3))
+    told = FaceClusterer().fit(vectors, same=[[one[0], two[0]]], different=[[three[0], three[1]]])
+    assert told.labels_[one[0]] == told.labels_[two[0]]
+    assert told.labels_[three[0]] != told.labels_[three[1]]
+    seen = FaceClusterer().fit(vectors, frames=np.where(person == 0, 5, -1))
+    assert seen.notes_["same_frame_pairs"] == 66
+    with pytest.raises(SettingsError, match="Frames of shape"):
+        FaceClusterer().fit(vectors, frames=[1, 2])
+    with pytest.raises(ConstraintError, match="Faces 3 and 5"):
+        FaceClusterer().fit(vectors, same=[[3, 4], [4, 5]], different=[[3, 5]])
+
+
+def test_new_faces_find_their_people() -> None:
+    vectors, person = faces([12, 9, 7, 4])
+    new, whose = faces([12, 9, 7, 4, 6])  # the same four people, and one more
+    clusterer = FaceClusterer(impostor_curve=SFACE_CURVE).fit(vectors)
+    assert np.array_equal(clusterer.labels_, person)
+    found = clusterer.predict(new + 0.1)
+    assert np.array_equal(found, np.where(whose < 4, whose, -1))
+    assert ((clusterer.probabilities_ >= 0) & (clusterer.probabilities_ <= 1)).all()
+    assert np.median(clusterer.probabilities_) > 0.9

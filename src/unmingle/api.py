@@ -9,10 +9,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 from unmingle import pipeline
 from unmingle.errors import LibraryError, PictureError, SettingsError, SourceError
+from unmingle.grouping.impostors import SFACE_CURVE
+from unmingle.library.people import ALONE, persons_before
+from unmingle.library.pictures import faces_to_group
 from unmingle.library.store import open_to_read, open_to_write
-from unmingle.library.tables import FACES, faces_table, people_table, thumbnail_of, tiles
+from unmingle.library.tables import FACES, confidence_table, faces_table, people_table, thumbnail_of, tiles
 from unmingle.settings import ClassicSettings, DetectionSettings, EngineSettings, GroupingSettings
 from unmingle.sources.names import MEETING_PATTERN
 
@@ -27,7 +32,7 @@ if TYPE_CHECKING:
     from unmingle.faces.recipe import RecipeRunner
     from unmingle.library.store import Store
     from unmingle.pipeline import Added, Progress
-    from unmingle.records import U8
+    from unmingle.records import F32, I64, U8
     from unmingle.settings import Recipe
 
 
@@ -60,6 +65,43 @@ class Sheet:
 
     person: int
     page: Image
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """Whose face a picture shows.
+
+    picture:     the file.
+    box:         left, top, width, height of the face in pixels.
+    person:      whose it is; None: nobody of the library.
+    nearest:     the person it is most like, whether enough or not.
+    similarity:  average cosine to the faces of `nearest`.
+    probability: that it is a face of `nearest`, 0 to 1.
+    """
+
+    picture: Path
+    box: tuple[float, ...]
+    person: int | None
+    nearest: int | None
+    similarity: float
+    probability: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _KnownPeople:
+    """The n faces of people: vectors (n, d), labels (n,) from 0 on, ids (k,) of the people, scale of strangers."""
+
+    vectors: F32
+    labels: I64
+    ids: I64
+    scale: float
+
+    def means(self) -> tuple[F32, I64]:
+        """Mean vector and number of faces of each person."""
+        from unmingle.grouping.confidence import Means
+
+        means = Means.of(self.vectors, self.labels)
+        return means.mean_cd, means.size_c
 
 
 @dataclass(slots=True)
@@ -202,6 +244,75 @@ class Library:
         with self._reading() as store:
             return people_table(faces_table(store, _current(store)), store)
 
+    @property
+    def confidence(self) -> pl.DataFrame:
+        """One row per face of a person: source, file, face, person, and the probability that it belongs there.
+
+        The least sure come first. Empty probabilities: the recipe can't say. See docs/concepts/how-it-works.md for how
+        far these numbers are to be trusted.
+        """
+        with self._reading() as store:
+            return confidence_table(store, _current(store))
+
+    def likely_pairs(self, *, most: int = 100) -> pl.DataFrame:
+        """Pairs of people who may be one: person, other, and the probability, the most probable first.
+
+        Args:
+            most: how many pairs at most.
+        """
+        import polars as pl
+
+        from unmingle.grouping.confidence import likely_pairs
+
+        with self._reading() as store:
+            known = _known_people(store)
+        pairs, chance = likely_pairs(*known.means(), SFACE_CURVE, scale=known.scale, most=most)
+        one, other = (known.ids[pairs[:, side]] for side in (0, 1))
+        return pl.DataFrame({"person": one, "other": other, "probability": chance.round(4)})
+
+    def identify(
+        self, *pictures: str | Path, detection: DetectionSettings | None = None, engine: EngineSettings | None = None
+    ) -> list[Identified]:
+        """Whose faces pictures show, without adding them to the library: each face as if it were added alone.
+
+        The first call gets the people ready; to ask often, hand over several pictures at once.
+
+        Args:
+            pictures: picture files.
+            detection: what counts as a face; has to be what the library was made with.
+            engine: how networks are run.
+
+        Raises:
+            SourceError: a picture is missing or can't be read.
+            LibraryError: the library was made with another recipe or other settings.
+        """
+        from unmingle.faces.recipe import FaceRecipe
+        from unmingle.grouping.assign import Assigner
+        from unmingle.sources.images import decode
+
+        runner = FaceRecipe(detection or DetectionSettings(), engine or EngineSettings())
+        with self._reading() as store:
+            if _current(store) != runner.key:
+                raise LibraryError(
+                    f"{self.folder} was made with another recipe or other settings.",
+                    "Use the settings it was made with.",
+                )
+            known = _known_people(store)
+        assigner = Assigner(known.vectors, known.labels, SFACE_CURVE, scale=known.scale)
+        found: list[Identified] = []
+        for path in map(Path, pictures):
+            try:
+                (analysis,) = runner.analyse([decode(path.read_bytes(), suffix=path.suffix)])
+            except (OSError, PictureError) as error:
+                raise SourceError(f"{path} can't be read: {error}.", "Name a picture file.") from error
+            usable = [face for face, reason in enumerate(analysis.reasons) if not reason]
+            for face, one in zip(usable, assigner.assign_many(analysis.vectors[usable]), strict=True):
+                box = tuple(round(float(value), 1) for value in analysis.faces.boxes[face])
+                person = None if one.label is None else int(known.ids[one.label])
+                nearest = None if one.nearest is None else int(known.ids[one.nearest])
+                found.append(Identified(path, box, person, nearest, one.similarity, one.probability))
+        return found
+
     def evaluate(
         self, labels: Path | str | Labels | Literal["folders"], *, options: LabelOptions | None = None
     ) -> Evaluation:
@@ -272,6 +383,17 @@ def _current(store: Store) -> str:
     if recipe is None:
         raise LibraryError(f"{store.folder} holds no pictures yet.", "Run: unmingle cluster PICTURES -o LIBRARY")
     return recipe
+
+
+def _known_people(store: Store) -> _KnownPeople:
+    scale = store.fact(pipeline.SCALE)
+    if not scale:
+        raise LibraryError(f"{store.folder} was not grouped by faces.", "Run: unmingle cluster PICTURES -o LIBRARY")
+    faces = faces_to_group(store, _current(store))
+    person_n = persons_before(store, faces)
+    member = np.flatnonzero(person_n != ALONE)
+    ids, labels = np.unique(person_n[member], return_inverse=True)
+    return _KnownPeople(faces.vectors[member], labels.astype(np.int64), ids, float(scale))
 
 
 def _runner(

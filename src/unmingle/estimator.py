@@ -6,18 +6,21 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClusterMixin
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from unmingle.errors import SettingsError
-from unmingle.grouping.cluster import cluster_faces
+from unmingle.grouping.assign import Assigner
+from unmingle.grouping.cluster import canonical_order, cluster_faces, unit_rows
+from unmingle.grouping.confidence import face_probabilities
 from unmingle.grouping.constraints import Constraints
+from unmingle.grouping.impostors import estimate_curve
 from unmingle.settings import GroupingSettings
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from unmingle.grouping.impostors import ImpostorCurve
-    from unmingle.records import I64, Merges
+    from unmingle.records import F64, I64, Merges
 
 NOISE = -1
 
@@ -42,6 +45,7 @@ class FaceClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         labels_: (n,) int64, person of each row, largest first.
         n_people_: how many people there are; noise is not counted.
         merges_: the merge tree: records with first, second, similarity, size and how, numbered as SciPy's linkage is.
+        probabilities_: (n,) how sure each row's label is, 0 to 1; for a row that is alone, that it is rightly so.
         notes_: what the method found out about the collection, as a dict.
         n_features_in_: d.
     """
@@ -87,15 +91,38 @@ class FaceClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         settings = GroupingSettings(people=self.people, expected_false_merges=self.expected_false_merges)
         vectors_nd: Any = validate_data(self, X, dtype=[np.float64, np.float32])
         constraints = _constraints(len(vectors_nd), frames, same, different)
-        clustering = cluster_faces(vectors_nd, settings, curve=self.impostor_curve, constraints=constraints)
+        curve = self.impostor_curve
+        if curve is None:
+            unit_nd = unit_rows(vectors_nd)
+            curve = estimate_curve(unit_nd[canonical_order(unit_nd)])
+        clustering = cluster_faces(vectors_nd, settings, curve=curve, constraints=constraints)
         self.labels_: I64 = clustering.labels
         if self.singletons == "noise" and self.people is None:
             alone = np.bincount(self.labels_)[self.labels_] == 1
             self.labels_ = np.where(alone, NOISE, self.labels_)
+        scale = dict(clustering.notes)["scale"]
+        self.probabilities_: F64 = face_probabilities(vectors_nd, clustering.labels, curve, scale=scale)
+        self._assigner = Assigner(
+            vectors_nd.astype(np.float32), self.labels_, curve, scale=scale, expected=self.expected_false_merges
+        )
         self.n_people_: int = int(self.labels_.max()) + 1
         self.merges_: Merges = clustering.merges
         self.notes_: dict[str, float] = dict(clustering.notes)
         return self
+
+    def predict(self, X: ArrayLike) -> I64:  # noqa: N803  # scikit-learn's name
+        """The person of each new row, by itself, or -1 where it is like nobody.
+
+        Args:
+            X: (m, d) finite numbers, no row all zero.
+
+        Raises:
+            SettingsError: a row is zero.
+        """
+        check_is_fitted(self)
+        vectors_md: Any = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        found = self._assigner.assign_many(vectors_md)
+        return np.array([NOISE if one.label is None else one.label for one in found], np.int64)
 
 
 def _constraints(n: int, frames: ArrayLike | None, same: ArrayLike | None, different: ArrayLike | None) -> Constraints:

@@ -17,6 +17,7 @@ from unmingle.export.gallery import MOST, STRIP, PersonCard, contact_sheet, enco
 from unmingle.export.tables import write_csv
 from unmingle.files import write_atomically
 from unmingle.grouping.cluster import cluster_faces, cohesion
+from unmingle.grouping.confidence import face_probabilities
 from unmingle.grouping.constraints import Constraints
 from unmingle.grouping.impostors import SFACE_CURVE
 from unmingle.grouping.kmeans import classic_clusters
@@ -35,10 +36,10 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from unmingle.faces.recipe import RecipeRunner
-    from unmingle.library.pictures import Known
+    from unmingle.library.pictures import Known, StoredFaces
     from unmingle.library.store import Store
     from unmingle.library.tables import Tile
-    from unmingle.records import F32, U8, Analysis, Clustering
+    from unmingle.records import F32, F64, U8, Analysis, Clustering
     from unmingle.settings import ClassicSettings, GroupingSettings
     from unmingle.sources.images import PictureFile, Scan
 
@@ -46,6 +47,7 @@ BATCH_PICTURES = 32
 BATCH_PIXELS = 8_000_000  # large photographs make smaller batches, so that memory stays flat
 AHEAD = 8  # pictures being read while others are analysed
 AT_ONCE = 2  # batches being analysed
+SCALE = "scale"  # the fact that holds how far strangers spread, empty where the grouping doesn't know
 CURRENT = "recipe"  # the fact that names the recipe whose faces are the library's people
 
 Stage = Literal["draw", "analyse", "cluster", "write", "fetch"]
@@ -291,9 +293,18 @@ def cluster(
         sizes = np.bincount(clustering.labels, minlength=1)
         grouped_n = np.ones(len(faces.ids), bool) if whole_clusters else sizes[clustering.labels] > 1
         labels_n = np.where(grouped_n, clustering.labels, ALONE)
-        store_people(store, faces, labels_n, cohesion(faces.vectors, clustering.labels))
+        store_people(store, faces, labels_n, cohesion(faces.vectors, clustering.labels), _sure(faces, clustering))
+        store.set_fact(SCALE, str(dict(clustering.notes).get("scale", "")))
     progress("cluster", len(faces.ids), len(faces.ids))
     return clustering
+
+
+def _sure(faces: StoredFaces, clustering: Clustering) -> F64 | None:
+    """The probability that each face belongs to its person, where the grouping found out how strangers spread."""
+    scale = dict(clustering.notes).get("scale")
+    if scale is None or not len(faces.ids):
+        return None
+    return face_probabilities(faces.vectors, clustering.labels, SFACE_CURVE, scale=scale)
 
 
 def group_faces(vectors_nd: F32, constraints: Constraints, *, settings: GroupingSettings) -> Clustering:

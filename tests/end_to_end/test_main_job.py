@@ -287,3 +287,60 @@ def test_nothing_is_sent_anywhere(unmingle: Command, meeting: Meeting) -> None:
         command = [sys.executable, "-c", script, *map(str, words)]
         done = subprocess.run(command, cwd=unmingle.folder, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
+
+
+def test_who_is_sure_and_who_may_be_one(library: Path) -> None:
+    import unmingle
+
+    opened = unmingle.open(library)
+    sure = opened.confidence
+    assert sure.columns == ["source", "file", "face", "person", "probability"]
+    assert sure.height == opened.faces["person"].is_not_null().sum()
+    assert sure["probability"].is_sorted()
+    assert sure["probability"].is_between(0, 1).all()
+    pairs = opened.likely_pairs(most=3)
+    assert pairs.columns == ["person", "other", "probability"]
+    assert pairs.height <= 3
+    assert pairs["probability"].is_sorted(descending=True)
+
+
+def test_a_picture_is_identified_without_being_added(library: Path, meeting: Meeting, tmp_path: Path) -> None:
+    import unmingle
+    from unmingle.errors import LibraryError, SourceError
+    from unmingle.settings import DetectionSettings
+
+    opened = unmingle.open(library)
+    before = opened.faces
+    known = before.filter(before["person"].is_not_null()).sort("quality")[-1].to_dicts()[0]
+    (found,) = opened.identify(meeting.faces / known["file"])
+    assert found.person == found.nearest == known["person"]
+    assert found.probability > 0.5
+    assert opened.faces.equals(before)
+    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+    with pytest.raises(SourceError, match=r"broken\.jpg can't be read"):
+        opened.identify(tmp_path / "broken.jpg")
+    with pytest.raises(LibraryError, match="other settings"):
+        opened.identify(meeting.faces / known["file"], detection=DetectionSettings(min_score=0.9))
+
+
+def test_grouping_can_be_told_how_strict_to_be_and_what_names_mean(unmingle: Command, meeting: Meeting) -> None:
+    words = ("cluster", meeting.faces, "-o", "library", "--json", "--sheets", "0")
+    notes = {
+        name: json.loads(unmingle(*words, *more).out)["notes"]
+        for name, more in {
+            "default": (),
+            "strict": ("--strictness", "strict"),
+            "lenient": ("--strictness", "lenient"),
+            "off": ("--no-co-occurrence",),
+            "unnamed": ("--name-pattern", "(?P<meeting>x)(?P<frame>x)(?P<index>x)"),
+        }.items()
+    }
+    assert notes["strict"]["bar_single"] > notes["default"]["bar_single"] > notes["lenient"]["bar_single"]
+    assert notes["default"]["same_frame_pairs"] > 0
+    assert "kept_apart_since_seen_together" in notes["default"]
+    assert "kept_apart_since_seen_together" not in notes["off"]
+    assert notes["off"]["same_frame_pairs"] == notes["default"]["same_frame_pairs"]
+    assert notes["unnamed"]["same_frame_pairs"] < notes["default"]["same_frame_pairs"]
+    wrong = unmingle(*words, "--name-pattern", "(")
+    assert wrong.code == 1
+    assert "not a regular expression" in wrong.err

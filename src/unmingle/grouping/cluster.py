@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unmingle.errors import SettingsError
+from unmingle.grouping import neighbours
 from unmingle.grouping.co_occurrence import count_seen_together, merge_seen_together
 from unmingle.grouping.constraints import Constraints
 from unmingle.grouping.fragments import join_fragments
@@ -109,7 +110,7 @@ def cohesion(vectors_nd: NDArray[Any], labels_n: I64) -> F64:
     Raises:
         SettingsError: a vector is zero or not finite.
     """
-    unit_nd = _unit(vectors_nd)
+    unit_nd = unit_rows(vectors_nd)
     order_n = np.argsort(labels_n, kind="stable")[np.count_nonzero(labels_n < 0) :]
     size_k = np.bincount(labels_n[order_n])
     start_k = np.cumsum(size_k) - size_k
@@ -132,20 +133,20 @@ class _Ready:
 
     @classmethod
     def of(cls, vectors_nd: NDArray[Any], constraints: Constraints | None, *, heed_frames: bool) -> _Ready:
-        unit_nd = _unit(vectors_nd)
+        unit_nd = unit_rows(vectors_nd)
         constraints = Constraints(len(unit_nd)) if constraints is None else constraints
         if constraints.faces != len(unit_nd):
             raise SettingsError(
                 f"Constraints of {constraints.faces} faces for {len(unit_nd)} vectors.", "Give those of these faces."
             )
         constraints.components()  # contradictions are told in the reader's rows
-        order_n = _by_content(unit_nd)
+        order_n = canonical_order(unit_nd)
         heeded = constraints if heed_frames else constraints.without_frames()
         return cls(unit_nd[order_n], heeded.taken(order_n), order_n)
 
 
-def _by_content(unit_nd: F32) -> I64:
-    """The order of rows by their bytes, equal rows as they came."""
+def canonical_order(unit_nd: F32) -> I64:
+    """(n,) the rows in order of their bytes, equal rows as they came."""
     n, width = len(unit_nd), unit_nd.shape[1]
     head = np.zeros((n, 4), ">f4")
     head[:, : min(4, width)] = unit_nd[:, :4]
@@ -164,9 +165,11 @@ def _by_content(unit_nd: F32) -> I64:
 
 # Rows made ready at a time.
 BLOCK = 1 << 15
+# Faces on which the scale is measured, where the index is needed to group all.
+SCALE_SAMPLE = 20_000
 
 
-def _unit(vectors_nd: NDArray[Any]) -> F32:
+def unit_rows(vectors_nd: NDArray[Any]) -> F32:
     """Unit vectors, or the error that names the rows that have no direction."""
     vectors = np.asarray(vectors_nd)
     if vectors.ndim != 2:
@@ -193,15 +196,20 @@ def _calibrated(
 ) -> tuple[Tree, tuple[tuple[str, float], ...]]:
     """Link and join, measure how far strangers spread here, link and join again."""
     vectors_nd, constraints = ready.vectors_nd, ready.constraints
-    start = Start.of(vectors_nd, constraints)
-    clusters = Agglomeration(vectors_nd, start)
     card = FalseMergeBar(curve=curve, expected=settings.expected_false_merges)
-    tree = join_fragments(vectors_nd, clusters.run(card), bar=card, constraints=constraints)
-    bar = replace(card, scale=_scale(vectors_nd, tree, curve, constraints))
-    if bar.scale > card.scale:  # stricter: what was merged may have to stay apart
+    if len(vectors_nd) > neighbours.EXACT_ROWS:
+        # How far strangers spread is measured well enough on an even sample.
+        sample_sd = vectors_nd[np.arange(SCALE_SAMPLE) * len(vectors_nd) // SCALE_SAMPLE]
+        bar = replace(card, scale=_scale(sample_sd, _linked_and_joined(sample_sd, None, card), curve))
+        tree = _linked_and_joined(vectors_nd, constraints, bar)
+    else:
+        start = Start.of(vectors_nd, constraints)
         clusters = Agglomeration(vectors_nd, start)
-    tree = join_fragments(vectors_nd, clusters.run(bar), bar=bar, constraints=constraints)
-    del clusters
+        tree = join_fragments(vectors_nd, clusters.run(card), bar=card, constraints=constraints)
+        bar = replace(card, scale=_scale(vectors_nd, tree, curve))
+        if bar.scale > card.scale:  # stricter: what was merged may have to stay apart
+            clusters = Agglomeration(vectors_nd, start)
+        tree = join_fragments(vectors_nd, clusters.run(bar), bar=bar, constraints=constraints)
     one = np.ones(1, np.int64)
     notes = [
         ("strangers_mean", curve.mean),
@@ -219,7 +227,12 @@ def _calibrated(
     return tree, tuple(notes)
 
 
-def _scale(vectors_nd: F32, tree: Tree, curve: ImpostorCurve, constraints: Constraints) -> float:
+def _linked_and_joined(vectors_nd: F32, constraints: Constraints | None, bar: FalseMergeBar) -> Tree:
+    tree = average_linkage(vectors_nd, stop=bar, constraints=constraints)
+    return join_fragments(vectors_nd, tree, bar=bar, constraints=constraints)
+
+
+def _scale(vectors_nd: F32, tree: Tree, curve: ImpostorCurve) -> float:
     """How much wider than on the model card strangers spread among the clusters of a tree."""
     people = Snapshot.of(vectors_nd, tree)
     return collection_scale(people.mean_cd, people.size_c, curve)

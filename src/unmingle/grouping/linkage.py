@@ -44,6 +44,8 @@ ROUNDING = np.float32(1e-6)
 WIDTH = 16
 # Vectors gathered at a time when lists are judged again.
 GATHER = 1 << 15
+# Clusters that did not change are looked at again when so few of all clusters are left since the last look.
+RECHECK = 0.99
 # Similarities that a search may compute for exactness, before the index takes over: about a second.
 EXACT_CELLS = 1 << 27
 
@@ -189,12 +191,23 @@ class Agglomeration:
 
     def run(self, stop: StopRule) -> Tree:
         """Merge until the rule lets nothing pass; a later call with a laxer rule goes on from there."""
+        checked = 0
+        touched: I64 | None = None  # who changed in the last round; None: look at everybody
         while True:
-            self._wake(stop)
-            first, second, similarity = self._mutual_pairs(stop)
-            if not len(first):
+            # The bar of the others moves too, since rivals vanish, but slowly: they are looked at now and then.
+            everybody = touched is None or len(self._active) < RECHECK * checked
+            rows = self._active if everybody or touched is None else touched
+            if everybody:
+                checked = len(self._active)
+            rows = np.union1d(rows, self._wake(rows, stop))
+            first, second, similarity, waiting = self._mutual_pairs(rows, stop)
+            if len(first):
+                touched = np.union1d(waiting, self._merge(first, second, similarity))
+                touched = touched[self._slot_n[touched] == touched]
+            elif everybody:
                 return self.tree()
-            self._merge(first, second, similarity)
+            else:
+                touched = None
 
     def tree(self) -> Tree:
         """What was merged so far."""
@@ -204,23 +217,24 @@ class Agglomeration:
                 tree = tree.grown(*map(np.concatenate, zip(*merges, strict=True)), how=how)
         return tree
 
-    def _wake(self, stop: StopRule) -> None:
+    def _wake(self, rows: I64, stop: StopRule) -> I64:
         """Search again for those whose list no longer holds their nearest for certain, if it could pass at all."""
-        rows = self._active[self._similarity_n[self._active] < self._bound_n[self._active]]
-        if not len(rows):
-            return
-        floor = stop.floor(self._size_n[rows], clusters=len(self._active))
-        rows = rows[self._bound_n[rows] >= floor]
-        if not len(rows):
-            return
-        base = self._active
-        cell = None if self._cells is None else self._cell_n[base]
-        found = _search(self._mean_nd[rows], self._mean_nd[base], rows, base, self._links, self._cells, cell)
-        self._set(rows, base, found)
+        rows = rows[self._similarity_n[rows] < self._bound_n[rows]]
+        if len(rows):
+            rows = rows[self._bound_n[rows] >= stop.floor(self._size_n[rows], clusters=len(self._active))]
+        if len(rows):
+            base = self._active
+            cell = None if self._cells is None else self._cell_n[base]
+            found = _search(self._mean_nd[rows], self._mean_nd[base], rows, base, self._links, self._cells, cell)
+            self._set(rows, base, found)
+        return rows
 
-    def _mutual_pairs(self, stop: StopRule) -> tuple[I64, I64, F32]:
-        """Disjoint pairs of slots that are each other's nearest (to within rounding) and pass the stop rule."""
-        one = self._active[self._best_n[self._active] >= 0]
+    def _mutual_pairs(self, rows: I64, stop: StopRule) -> tuple[I64, I64, F32, I64]:
+        """Disjoint pairs of slots that are each other's nearest (to within rounding) and pass the stop rule.
+
+        Only pairs with one of `rows`; and, last, the slots of pairs that have to wait for another round.
+        """
+        one = rows[self._best_n[rows] >= 0]
         other = self._best_n[one]
         mutual = self._similarity_n[other] <= self._similarity_n[one] + ROUNDING
         one, other = one[mutual], other[mutual]
@@ -231,10 +245,10 @@ class Agglomeration:
         order = np.lexsort((second, first, -similarity))
         first, second, similarity = first[order], second[order], similarity[order]
         keep = disjoint(first, second, len(self._slot_n))
-        return first[keep], second[keep], similarity[keep]
+        return first[keep], second[keep], similarity[keep], np.union1d(first, second)
 
-    def _merge(self, kept: I64, gone: I64, similarity: F32) -> None:
-        """Merge disjoint pairs of slots and repair the lists of every cluster that lost its nearest."""
+    def _merge(self, kept: I64, gone: I64, similarity: F32) -> I64:
+        """Merge disjoint pairs of slots, repair the lists of every cluster that lost its nearest, and name them all."""
         a, b = self._size_n[kept], self._size_n[gone]
         self._record(kept, gone, similarity.astype(np.float64), a + b)
         share = (a / (a + b))[:, None]
@@ -254,6 +268,7 @@ class Agglomeration:
         others = self._active[~changed[self._active] & (self._best_n[self._active] >= 0)]
         others = others[changed[self._best_n[others]]]
         self._judge(others, self._near_nk[others].astype(np.int64))
+        return np.concatenate([kept, others])
 
     def _record(self, kept: I64, gone: I64, similarity: F64, size: I64) -> None:
         self._merges.append((self._node_n[kept], self._node_n[gone], similarity, size))

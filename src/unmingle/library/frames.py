@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmingle.sources.names import MEETING_PATTERN, parse_name
+from unmingle.sources.names import MEETING_PATTERN, parse_name, stem
 
 if TYPE_CHECKING:
     from unmingle.library.pictures import StoredFaces
@@ -27,8 +27,9 @@ def seen_frames(store: Store, faces: StoredFaces, *, pattern: str = MEETING_PATT
     a picture that is there under several names may be of several frames. Frames that follow each other in a meeting
     get consecutive numbers, others don't.
 
-    Names like `Scan_2020_001.jpg` look like a meeting but are none. A recording has more frames than people, so names
-    are believed only where a meeting has at least as many frames as its fullest frame has faces.
+    Names like `Scan_2020_001.jpg` look like a meeting but are none. The usual pattern is believed where a meeting has
+    at least as many frames as its fullest frame has faces, or where all faces of a frame are counted with one digit. A
+    pattern of one's own is always believed.
 
     Args:
         store: the library.
@@ -61,12 +62,22 @@ def _recordings(store: Store, held: dict[int, list[int]], pattern: str) -> dict[
     """The pictures of each frame of each recording, as far as the names are to be believed."""
     names = _names(store)
     found: defaultdict[Recording, defaultdict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
+    serial: set[Recording] = set()  # those with numbers that are no count of faces: padded, or large
     for picture in held:
         for source, name in names.get(picture, ()):
             parts = parse_name(name, pattern=pattern)
             if parts is not None:
-                found[source, name.rpartition("/")[0], parts.meeting][parts.frame].append(picture)
-    return {key: dict(frames) for key, frames in found.items() if len(frames) >= max(map(len, frames.values()))}
+                key = (source, name.rpartition("/")[0], parts.meeting)
+                found[key][parts.frame].append(picture)
+                if parts.index > 9 or stem(name).endswith(f"0{parts.index}"):
+                    serial.add(key)
+    if pattern != MEETING_PATTERN:
+        serial.clear()
+    return {
+        key: dict(frames)
+        for key, frames in found.items()
+        if key not in serial or len(frames) >= max(map(len, frames.values()))
+    }
 
 
 def _names(store: Store) -> dict[int, list[tuple[int, str]]]:

@@ -43,7 +43,9 @@ def persons_before(store: Store, faces: StoredFaces) -> I64:
     return np.array([member.get(face, ALONE) for face in faces.ids.tolist()], np.int64)
 
 
-def store_people(store: Store, faces: StoredFaces, labels_n: I64, cohesion_k: F64) -> I64:
+def store_people(
+    store: Store, faces: StoredFaces, labels_n: I64, cohesion_k: F64, probability_n: F64 | None = None
+) -> I64:
     """Make the new clusters the library's people, keeping ids where people continue; all in one step.
 
     Args:
@@ -51,6 +53,7 @@ def store_people(store: Store, faces: StoredFaces, labels_n: I64, cohesion_k: F6
         faces: the n faces that were grouped.
         labels_n: (n,) cluster of each face, or ALONE.
         cohesion_k: (k,) of each cluster, 0 to 1.
+        probability_n: (n,) that each face belongs to its person; None where that is not known.
 
     Returns:
         (n,) person of each face, or ALONE.
@@ -65,9 +68,10 @@ def store_people(store: Store, faces: StoredFaces, labels_n: I64, cohesion_k: F6
         persons_n = np.array([ids.get(label, ALONE) for label in labels_n.tolist()], np.int64)
         connection.execute("DELETE FROM member")
         grouped = persons_n != ALONE
+        sure = [None] * int(grouped.sum()) if probability_n is None else probability_n[grouped].tolist()
         connection.executemany(
-            "INSERT INTO member (face, person) VALUES (?, ?)",
-            zip(faces.ids[grouped].tolist(), persons_n[grouped].tolist(), strict=True),
+            "INSERT INTO member (face, person, probability) VALUES (?, ?, ?)",
+            zip(faces.ids[grouped].tolist(), persons_n[grouped].tolist(), sure, strict=True),
         )
         connection.executemany(
             "UPDATE person SET cohesion = ? WHERE id = ?",

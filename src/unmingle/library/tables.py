@@ -72,7 +72,7 @@ def _row(row: Sequence[Any]) -> tuple[Any, ...]:
     name, source, problem, analysis, analysis_reason, face, number, *measures = row
     *box, score, quality, face_reason, person, person_name = measures
     parts = parse_name(name)
-    place = (name, os.fsencode(source).decode("utf-8", "backslashreplace"), parts.frame if parts else None)
+    place = (name, _text(source), parts.frame if parts else None)
     status, reason = _status(problem, analysis, analysis_reason, face, face_reason, person)
     if face is None:
         return (*place, None, *[None] * 6, None, None, status, reason, None)
@@ -99,6 +99,24 @@ def _status(
     if person is None:
         return "alone", "no other face is like it"
     return "clustered", analysis_reason or ""
+
+
+def confidence_table(store: Store, recipe: str) -> pl.DataFrame:
+    """How sure it is that each face belongs to its person, the least sure first."""
+    query = (
+        "SELECT source.path, file.name, face.number, member.person, member.probability FROM member"
+        " JOIN face ON face.id = member.face JOIN analysis ON analysis.id = face.analysis"
+        " JOIN file ON file.digest = analysis.digest AND file.present = 1 JOIN source ON source.id = file.source"
+        " WHERE analysis.recipe = ? ORDER BY member.probability, source.path, file.name, face.number"
+    )
+    rows = [(_text(source), *rest) for source, *rest in store.connection.execute(query, (recipe,))]
+    schema = {"source": pl.String, "file": pl.String, "face": pl.Int64, "person": pl.Int64, "probability": pl.Float64}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _text(path: bytes) -> str:
+    """A stored path as text; bytes that are none are shown as escapes."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def people_table(faces: pl.DataFrame, store: Store) -> pl.DataFrame:
