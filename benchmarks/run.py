@@ -1,9 +1,11 @@
 """Every benchmark that this machine can run, one after the other; results go to benchmarks/results/*.json.
 
     make bench                      start-up only, without data
-    UNMINGLE_DATA=DATA make bench   and the main job, memory growth, and what the second reading of landmarks is worth
+    UNMINGLE_DATA=DATA make bench   and the main job, memory growth, what the second reading of landmarks is worth, and
+                                    the grouping: parts of the sets, one set left out, confidence, adding, scale
 
-The comparison of the classic recipe with the seed's own loop needs TensorFlow in an environment of its own; see
+The comparison of the grouping with other methods needs the group `bench` and some forty minutes; see
+grouping/side_by_side.py. The comparison of the classic recipe with the seed's own loop needs TensorFlow in an environment of its own; see
 classic.py.
 """
 
@@ -37,6 +39,11 @@ def main() -> None:
         run("main_job", "main_job.py", "--data", data, *MAIN_SETS)
         run("main_job_lfw_a", "main_job.py", "--data", data, "--growth", "lfw_a")
         run("landmarks", "landmarks.py", "--data", data, "umist", "sitcom", "pins_a", "johns")
+        embeddings = str(HERE / "work" / "embeddings")
+        run("grouping_embed", "grouping/embed.py", "--data", data, "-o", embeddings, *MAIN_SETS, "lfw_a")
+        for name in ("subcollections", "leave_one_out", "calibration", "adding"):
+            run(f"grouping_{name}", f"grouping/{name}.py", embeddings)
+    run("grouping_scale", "grouping/scale.py", "--compare", "100000")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ elsewhere the folders do. For each set NAME, FOLDER/NAME.npz holds the faces tha
 however many copies of its picture there are:
 
 vectors   (n, 128) float32, unit vectors of SFace
-labels    (n,) str, the person, or "?" where the labels don't say: of several faces in a picture they mean the best
+labels    (n,) str, the person, or "?" where the labels don't say: of several faces in a picture they mean the main one
 files     (n,) str, the picture's file, relative to the data set
 pictures  (n,) int64, equal for faces of one picture
 

@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unmingle.errors import SettingsError
+from unmingle.evaluation.metrics import score
+from unmingle.grouping import cluster, neighbours
 from unmingle.grouping.cluster import cluster_faces, cohesion
 from unmingle.grouping.constraints import Constraints, roots
 from unmingle.grouping.impostors import SFACE_CURVE
@@ -226,3 +228,24 @@ def test_cohesion_is_the_mean_cosine_to_the_mean_direction() -> None:
     assert found.tolist() == pytest.approx([np.cos(np.pi / 4), np.cos(np.pi / 8)], abs=1e-6)
     assert cohesion(vectors[:1], np.array([0])).tolist() == pytest.approx([1])
     assert cohesion(vectors, np.full(5, -1)).tolist() == []
+
+
+def test_the_index_gives_nearly_what_comparing_all_gives(
+    make_faces: MakeFaces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vectors, person = make_faces([60, 40, 30, 20, 10, 5, 3, 2] * 12 + [1] * 400, noise=0.8)
+    exact = run(vectors)
+    monkeypatch.setattr(neighbours, "EXACT_ROWS", 500)
+    monkeypatch.setattr(cluster, "SCALE_SAMPLE", 500)
+    for limit in ("grouping.linkage.EXACT_CELLS", "grouping.fragments.EXACT_CELLS", "grouping.cells.PLENTY"):
+        monkeypatch.setattr(f"unmingle.{limit}", 1 << 14)
+    found = run(vectors)
+    assert pairwise_f(exact.labels, person) > 0.99
+    assert pairwise_f(found.labels, person) > 0.98
+    assert pairwise_f(found.labels, exact.labels) > 0.98
+    order = np.random.default_rng(1).permutation(len(vectors))
+    assert np.array_equal(run(vectors[order]).labels, found.labels[order])
+
+
+def pairwise_f(one: I64, other: I64) -> float:
+    return float(score(one.astype(str), other).pairwise.f1)

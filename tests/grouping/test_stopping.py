@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from unmingle.grouping.impostors import SFACE_CURVE, ImpostorCurve
 from unmingle.grouping.stopping import FalseMergeBar, FlatBar, NoBar, collection_scale
@@ -75,3 +77,13 @@ def test_small_or_no_clusters_say_nothing_about_the_scale() -> None:
 def test_one_person_in_two_parts_does_not_stretch_the_scale_far() -> None:
     means = np.concatenate([np.eye(30, dtype=np.float32), np.eye(30, dtype=np.float32)[:1]])
     assert collection_scale(means, np.full(31, 5), SFACE_CURVE) < 3
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(1, 5000), st.integers(1, 5000), st.integers(2, 10**6), st.floats(0.7, 1.5))
+def test_the_floor_lies_below_the_bar_for_every_partner(size: int, partner: int, clusters: int, scale: float) -> None:
+    rule = FalseMergeBar(curve=SFACE_CURVE, expected=0.02, scale=scale)
+    floor = rule.floor(np.array([size]), clusters=clusters)[0]
+    bar = rule.cosine(size, partner, clusters=clusters)
+    assert floor <= bar
+    assert floor >= bar - 0.35  # and not so far below that nobody could ever sleep

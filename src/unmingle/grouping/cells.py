@@ -78,7 +78,16 @@ class Cells:
         """(m,) the cell of each row."""
         return _nearest_centre(vectors_md, self.centres_cd)
 
-    def nearest(self, queries_qd: F32, base_md: F32, cell_m: I64, k: int, *, own_q: I64 | None = None) -> Neighbours:
+    def nearest(
+        self,
+        queries_qd: F32,
+        base_md: F32,
+        cell_m: I64,
+        k: int,
+        *,
+        own_q: I64 | None = None,
+        plenty: int | None = None,
+    ) -> Neighbours:
         """The k nearest base rows of each query by dot product, among those in the cells nearest to the query.
 
         Args:
@@ -87,12 +96,14 @@ class Cells:
             cell_m: (m,) `of` the base.
             k: how many neighbours, at least 1.
             own_q: (q,) position of each query in the base, which is no neighbour of itself; None if they are not in it.
+            plenty: similarities that may be computed in any case; smaller is faster and misses more. None: the usual.
 
         Returns:
             As `neighbours.nearest`, but a list may miss a neighbour, or be shorter although the base is larger than k.
             What it holds has its true similarity.
         """
-        share = max(LEAST_SHARE, PLENTY / max(1, len(queries_qd) * len(base_md)))
+        plenty = PLENTY if plenty is None else plenty
+        share = max(LEAST_SHARE, plenty / max(1, len(queries_qd) * len(base_md)))
         base = _Base.of(base_md, cell_m, len(self.centres_cd))
         looks = max(1, round(share * len(base.filled_c)))
         if share > EXACT_SHARE or looks + FIRST_CELLS >= len(base.filled_c):

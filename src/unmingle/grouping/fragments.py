@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmingle.grouping import neighbours
 from unmingle.grouping.constraints import CannotLinks, Constraints
 from unmingle.grouping.linkage import disjoint
 from unmingle.grouping.neighbours import BLOCK_CELLS, NOBODY, similarity_blocks
@@ -31,6 +30,8 @@ CANDIDATES = 5
 LEAST_Z = 1.0
 # Faces of a cluster that are compared pair by pair, evenly spread over it: a quarter of 64 × 64 pairs is plenty.
 SAMPLE = 64
+# Pairs of clusters that are all compared; for more, an index finds the nearest.
+EXACT_CELLS = 1 << 28
 # Cosines computed at a time.
 PAIR_CELLS = 1 << 21
 
@@ -136,7 +137,7 @@ def candidates(
     many = among[clusters.size_c[among] > 1]
     if not len(many) or not len(everyone):
         return np.zeros((0, 2), np.int64)
-    if len(everyone) * len(many) > neighbours.EXACT_ROWS**2:
+    if len(everyone) * len(many) > EXACT_CELLS:
         return _near_candidates(clusters, bar, links, everyone, many)
     found = [np.zeros((0, 2), np.int64)]
     for rows, columns in ((everyone, many), (everyone[clusters.size_c[everyone] > 1], among)):

@@ -46,8 +46,9 @@ WIDTH = 16
 GATHER = 1 << 15
 # Clusters that did not change are looked at again when so few of all clusters are left since the last look.
 RECHECK = 0.99
-# Similarities that a search may compute for exactness, before the index takes over: about a second.
-EXACT_CELLS = 1 << 27
+# Similarities that a search in between may compute for exactness, before the index takes over: some 50 ms. There are
+# hundreds of such searches.
+EXACT_CELLS = 1 << 23
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,7 +130,9 @@ def _search(
     forbidden = (lambda row, column: links.block(query_q[row], base_m[column])) if links else None
     if cells is None or cell_m is None or len(query_q) * len(base_m) <= EXACT_CELLS:
         return nearest(queries_qd, base_md, WIDTH, own_q=own, forbidden=forbidden)
-    found = cells.nearest(queries_qd, base_md, cell_m, WIDTH, own_q=own)
+    # The first search, of all, is worth more than those in between.
+    plenty = None if len(query_q) == len(base_m) else EXACT_CELLS
+    found = cells.nearest(queries_qd, base_md, cell_m, WIDTH, own_q=own, plenty=plenty)
     if forbidden is None:
         return found
     index, similarity = found.index_qk, found.similarity_qk
