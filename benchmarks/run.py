@@ -5,8 +5,8 @@
                                     the grouping: parts of the sets, one set left out, confidence, adding, scale
 
 The comparison of the grouping with other methods needs the group `bench` and some forty minutes; see
-grouping/side_by_side.py. The comparison of the classic recipe with the seed's own loop needs TensorFlow in an environment of its own; see
-classic.py.
+grouping/side_by_side.py. The comparison of the classic recipe with the seed's own loop needs TensorFlow in an
+environment of its own; see classic.py.
 """
 
 from __future__ import annotations

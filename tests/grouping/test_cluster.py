@@ -237,7 +237,7 @@ def test_the_index_gives_nearly_what_comparing_all_gives(
     exact = run(vectors)
     monkeypatch.setattr(neighbours, "EXACT_ROWS", 500)
     monkeypatch.setattr(cluster, "SCALE_SAMPLE", 500)
-    for limit in ("grouping.linkage.EXACT_CELLS", "grouping.fragments.EXACT_CELLS", "grouping.cells.PLENTY"):
+    for limit in ("grouping.linkage.PLENTY", "grouping.fragments.EXACT_CELLS", "grouping.cells.PLENTY"):
         monkeypatch.setattr(f"unmingle.{limit}", 1 << 14)
     found = run(vectors)
     assert pairwise_f(exact.labels, person) > 0.99

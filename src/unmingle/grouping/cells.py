@@ -86,6 +86,7 @@ class Cells:
         k: int,
         *,
         own_q: I64 | None = None,
+        among_a: I64 | None = None,
         plenty: int | None = None,
     ) -> Neighbours:
         """The k nearest base rows of each query by dot product, among those in the cells nearest to the query.
@@ -96,6 +97,7 @@ class Cells:
             cell_m: (m,) `of` the base.
             k: how many neighbours, at least 1.
             own_q: (q,) position of each query in the base, which is no neighbour of itself; None if they are not in it.
+            among_a: (a,) rising positions of the base rows that count; None: all. Nothing is copied for it.
             plenty: similarities that may be computed in any case; smaller is faster and misses more. None: the usual.
 
         Returns:
@@ -103,11 +105,12 @@ class Cells:
             What it holds has its true similarity.
         """
         plenty = PLENTY if plenty is None else plenty
-        share = max(LEAST_SHARE, plenty / max(1, len(queries_qd) * len(base_md)))
-        base = _Base.of(base_md, cell_m, len(self.centres_cd))
+        counted = len(base_md) if among_a is None else len(among_a)
+        share = max(LEAST_SHARE, plenty / max(1, len(queries_qd) * counted))
+        base = _Base.of(base_md, cell_m, len(self.centres_cd), among_a)
         looks = max(1, round(share * len(base.filled_c)))
         if share > EXACT_SHARE or looks + FIRST_CELLS >= len(base.filled_c):
-            return nearest(queries_qd, base_md, k, own_q=own_q)
+            return _nearest_among(queries_qd, base_md, k, own_q, among_a)
         home_q = self.of(queries_qd) if own_q is None else cell_m[own_q]
         found = _Search(self.centres_cd, base, k, looks).all(queries_qd, home_q, own_q)
         if own_q is None:
@@ -115,6 +118,15 @@ class Cells:
         query_m = np.full(len(base_md), -1)
         query_m[own_q] = np.arange(len(own_q))
         return _asked(_told(found, own_q, query_m), queries_qd, base_md, own_q, query_m)
+
+
+def _nearest_among(queries_qd: F32, base_md: F32, k: int, own_q: I64 | None, among_a: I64 | None) -> Neighbours:
+    """Exact, and still by position in the whole base."""
+    if among_a is None:
+        return nearest(queries_qd, base_md, k, own_q=own_q)
+    own = None if own_q is None else np.searchsorted(among_a, own_q)
+    found = nearest(queries_qd, base_md[among_a], k, own_q=own)
+    return Neighbours(np.where(found.index_qk < 0, -1, among_a[found.index_qk]), found.similarity_qk)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,10 +139,13 @@ class _Base:
     filled_c: I64
 
     @classmethod
-    def of(cls, vectors_md: F32, cell_m: I64, cells: int) -> _Base:
-        size_c = np.bincount(cell_m, minlength=cells)
+    def of(cls, vectors_md: F32, cell_m: I64, cells: int, among_a: I64 | None = None) -> _Base:
+        cell_a = cell_m if among_a is None else cell_m[among_a]
+        size_c = np.bincount(cell_a, minlength=cells)
         start_c = np.concatenate([np.zeros(1, np.int64), np.cumsum(size_c)])
-        return cls(vectors_md, np.argsort(cell_m, kind="stable"), start_c, np.flatnonzero(size_c))
+        # NumPy sorts 16-bit numbers by counting, many times as fast.
+        order = np.argsort(cell_a.astype(np.uint16) if cells <= 1 << 16 else cell_a, kind="stable")
+        return cls(vectors_md, order if among_a is None else among_a[order], start_c, np.flatnonzero(size_c))
 
     def rows(self, cell: int) -> I64:
         return self.order_m[self.start_c[cell] : self.start_c[cell + 1]]

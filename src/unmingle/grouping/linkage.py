@@ -46,9 +46,9 @@ WIDTH = 16
 GATHER = 1 << 15
 # Clusters that did not change are looked at again when so few of all clusters are left since the last look.
 RECHECK = 0.99
-# Similarities that a search in between may compute for exactness, before the index takes over: some 50 ms. There are
+# Similarities that each search in between may compute in any case, however few cells that looks into. There are
 # hundreds of such searches.
-EXACT_CELLS = 1 << 23
+PLENTY = 1 << 21
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,14 +88,15 @@ class Start:
             np.add.at(total, slot[shared], vectors_nd[shared])
             several = np.flatnonzero(size > 1)
             mean[several] = total[several] / size[several, None]
-        links = CannotLinks(constraints, root_n)
+        links = CannotLinks(constraints, slot)
         cells, cell = None, None
         if len(rows) > neighbours.EXACT_ROWS:
             from unmingle.grouping.cells import Cells
 
             cells = Cells(mean)
             cell = cells.of(mean)
-        near = _search(mean, mean, rows, rows, links, cells, cell)
+        everybody = np.arange(len(rows))
+        near = _search(mean, everybody, everybody, links, cells, cell)
         return cls(root_n, rows, mean, size, near, constraints, cells, cell)
 
 
@@ -114,30 +115,30 @@ def _together(vectors_nd: F32, constraints: Constraints) -> I64:
 
 
 def _search(
-    queries_qd: F32,
-    base_md: F32,
-    query_q: I64,
-    base_m: I64,
-    links: CannotLinks,
-    cells: Cells | None,
-    cell_m: I64 | None,
+    mean_nd: F32, rows: I64, among: I64, links: CannotLinks, cells: Cells | None, cell_n: I64 | None
 ) -> Neighbours:
-    """The nearest of each query in the base, itself and the forbidden left out, by position in the base.
+    """The nearest of each of `rows` among some clusters, itself and the forbidden left out, by slot.
 
-    query_q and base_m are the slots of the queries and of the base, rising.
+    Args:
+        mean_nd: of the cluster in each slot.
+        rows: slots, rising.
+        among: slots of the clusters that there are, rising; `rows` are some of them.
+        links: which of them never come together.
+        cells: the index; None: search exactly.
+        cell_n: the cell of each slot.
     """
-    own = np.searchsorted(base_m, query_q)
-    forbidden = (lambda row, column: links.block(query_q[row], base_m[column])) if links else None
-    if cells is None or cell_m is None or len(query_q) * len(base_m) <= EXACT_CELLS:
-        return nearest(queries_qd, base_md, WIDTH, own_q=own, forbidden=forbidden)
+    if cells is None or cell_n is None:
+        forbidden = (lambda row, column: links.block(rows[row], among[column])) if links else None
+        base = mean_nd[among]
+        found = nearest(mean_nd[rows], base, WIDTH, own_q=np.searchsorted(among, rows), forbidden=forbidden)
+        return Neighbours(np.where(found.index_qk < 0, -1, among[found.index_qk]), found.similarity_qk)
     # The first search, of all, is worth more than those in between.
-    plenty = None if len(query_q) == len(base_m) else EXACT_CELLS
-    found = cells.nearest(queries_qd, base_md, cell_m, WIDTH, own_q=own, plenty=plenty)
-    if forbidden is None:
+    plenty = None if len(rows) == len(among) else PLENTY
+    found = cells.nearest(mean_nd[rows], mean_nd, cell_n, WIDTH, own_q=rows, among_a=among, plenty=plenty)
+    if not links:
         return found
     index, similarity = found.index_qk, found.similarity_qk
-    rows = np.repeat(query_q, WIDTH)
-    out = links.pairs(rows, base_m[index.ravel()]).reshape(index.shape) & (index >= 0)
+    out = links.pairs(np.repeat(rows, WIDTH), index.ravel()).reshape(index.shape) & (index >= 0)
     index[out], similarity[out] = -1, NOBODY
     order = np.argsort(-similarity, axis=1, kind="stable")
     return Neighbours(np.take_along_axis(index, order, 1), np.take_along_axis(similarity, order, 1))
@@ -189,7 +190,8 @@ class Agglomeration:
         if start.cell_s is not None:
             self._cell_n[rows] = start.cell_s
         self._links = CannotLinks(start.constraints, start.root_n)
-        self._set(rows, rows, start.near)
+        near = np.where(start.near.index_qk < 0, -1, rows[start.near.index_qk])
+        self._set(rows, Neighbours(near, start.near.similarity_qk))
         self._record_given(vectors_nd, start)
 
     def run(self, stop: StopRule) -> Tree:
@@ -226,10 +228,8 @@ class Agglomeration:
         if len(rows):
             rows = rows[self._bound_n[rows] >= stop.floor(self._size_n[rows], clusters=len(self._active))]
         if len(rows):
-            base = self._active
-            cell = None if self._cells is None else self._cell_n[base]
-            found = _search(self._mean_nd[rows], self._mean_nd[base], rows, base, self._links, self._cells, cell)
-            self._set(rows, base, found)
+            found = _search(self._mean_nd, rows, self._active, self._links, self._cells, self._cell_n)
+            self._set(rows, found)
         return rows
 
     def _mutual_pairs(self, rows: I64, stop: StopRule) -> tuple[I64, I64, F32, I64]:
@@ -300,11 +300,10 @@ class Agglomeration:
         if near.shape[1] > WIDTH:
             self._bound_n[rows] = np.maximum(self._bound_n[rows], similarity[:, WIDTH])
 
-    def _set(self, rows: I64, base: I64, found: Neighbours) -> None:
-        """Remember what was found for `rows` among the slots of `base`."""
-        near = np.where(found.index_qk < 0, -1, base[found.index_qk])
-        self._near_nk[rows] = near
-        self._best_n[rows], self._similarity_n[rows] = near[:, 0], found.similarity_qk[:, 0]
+    def _set(self, rows: I64, found: Neighbours) -> None:
+        """Remember what was found for `rows`, by slot."""
+        self._near_nk[rows] = found.index_qk
+        self._best_n[rows], self._similarity_n[rows] = found.index_qk[:, 0], found.similarity_qk[:, 0]
         # Whoever is not in a list is at most as similar as its last entry; a list that is not full holds everyone.
         self._bound_n[rows] = found.similarity_qk[:, -1]
 
