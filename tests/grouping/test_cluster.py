@@ -152,6 +152,23 @@ def test_merges_rebuild_the_labels_in_the_readers_rows(make_faces: MakeFaces) ->
     assert all(len(np.unique(clustering.labels[faces])) == 1 for faces in members.values())
 
 
+def test_the_tree_can_be_cut_elsewhere(make_faces: MakeFaces) -> None:
+    vectors, _ = make_faces(SIZES, noise=0.9)
+    clustering = run(vectors)
+    merges = clustering.merges
+    assert same_partition(merges.labels(least=-1), clustering.labels)
+    assert merges.labels(least=1.1).tolist() == list(range(len(vectors)))
+    bar = float(np.median(merges.similarity))
+    cut = merges.labels(least=bar)
+    stricter = cluster_faces(vectors, GroupingSettings(), curve=SFACE_CURVE, stop=FlatBar(bar=bar)).labels
+    assert same_partition(cut, stricter)
+
+
+def same_partition(one: I64, other: I64) -> bool:
+    pairs = np.unique(np.stack([one, other]), axis=1).shape[1]
+    return bool(pairs == len(np.unique(one)) == len(np.unique(other)))
+
+
 def test_notes_say_what_was_found(make_faces: MakeFaces) -> None:
     vectors, _ = make_faces(SIZES)
     notes = dict(run(vectors).notes)

@@ -64,7 +64,9 @@ class Tree:
     def records(self, rows_n: I64) -> Merges:
         """The merges for a reader whose row of leaf i is rows_n[i]."""
         node = np.concatenate([rows_n, np.arange(self.leaves, self.leaves + len(self.first_m))])
-        return Merges(node[self.first_m], node[self.second_m], self.similarity_m, self.size_m, self.how_m, HOW)
+        return Merges(
+            self.leaves, node[self.first_m], node[self.second_m], self.similarity_m, self.size_m, self.how_m, HOW
+        )
 
     def grown(self, first_m: I64, second_m: I64, similarity_m: F64, size_m: I64, *, how: int) -> Tree:
         """The tree with further merges at its end, all made for one reason."""
