@@ -44,8 +44,6 @@ ROUNDING = np.float32(1e-6)
 WIDTH = 16
 # Vectors gathered at a time when lists are judged again.
 GATHER = 1 << 15
-# Clusters that did not change are looked at again when so few of all clusters are left since the last look.
-RECHECK = 0.99
 # Similarities that each search in between may compute in any case, however few cells that looks into. There are
 # hundreds of such searches.
 PLENTY = 1 << 21
@@ -196,23 +194,17 @@ class Agglomeration:
 
     def run(self, stop: StopRule) -> Tree:
         """Merge until the rule lets nothing pass; a later call with a laxer rule goes on from there."""
-        checked = 0
-        touched: I64 | None = None  # who changed in the last round; None: look at everybody
+        touched = self._active
         while True:
-            # The bar of the others moves too, since rivals vanish, but slowly: they are looked at now and then.
-            everybody = touched is None or len(self._active) < RECHECK * checked
-            rows = self._active if everybody or touched is None else touched
-            if everybody:
-                checked = len(self._active)
-            rows = np.union1d(rows, self._wake(rows, stop))
-            first, second, similarity, waiting = self._mutual_pairs(rows, stop)
-            if len(first):
-                touched = np.union1d(waiting, self._merge(first, second, similarity))
-                touched = touched[self._slot_n[touched] == touched]
-            elif everybody:
+            # Whoever needs a search waits until nothing else can be merged: few large searches cost less than many.
+            first, second, similarity, waiting = self._mutual_pairs(touched, stop)
+            if not len(first):
+                self._wake(stop)
+                first, second, similarity, waiting = self._mutual_pairs(self._active, stop)
+            if not len(first):
                 return self.tree()
-            else:
-                touched = None
+            touched = np.union1d(waiting, self._merge(first, second, similarity))
+            touched = touched[self._slot_n[touched] == touched]
 
     def tree(self) -> Tree:
         """What was merged so far."""
@@ -222,24 +214,24 @@ class Agglomeration:
                 tree = tree.grown(*map(np.concatenate, zip(*merges, strict=True)), how=how)
         return tree
 
-    def _wake(self, rows: I64, stop: StopRule) -> I64:
+    def _wake(self, stop: StopRule) -> None:
         """Search again for those whose list no longer holds their nearest for certain, if it could pass at all."""
-        rows = rows[self._similarity_n[rows] < self._bound_n[rows]]
+        rows = self._active[self._similarity_n[self._active] < self._bound_n[self._active]]
         if len(rows):
             rows = rows[self._bound_n[rows] >= stop.floor(self._size_n[rows], clusters=len(self._active))]
         if len(rows):
             found = _search(self._mean_nd, rows, self._active, self._links, self._cells, self._cell_n)
             self._set(rows, found)
-        return rows
 
     def _mutual_pairs(self, rows: I64, stop: StopRule) -> tuple[I64, I64, F32, I64]:
-        """Disjoint pairs of slots that are each other's nearest (to within rounding) and pass the stop rule.
+        """Disjoint pairs of slots that are for certain each other's nearest (to within rounding) and pass the rule.
 
         Only pairs with one of `rows`; and, last, the slots of pairs that have to wait for another round.
         """
-        one = rows[self._best_n[rows] >= 0]
+        one = rows[(self._best_n[rows] >= 0) & (self._similarity_n[rows] >= self._bound_n[rows])]
         other = self._best_n[one]
         mutual = self._similarity_n[other] <= self._similarity_n[one] + ROUNDING
+        mutual &= self._similarity_n[other] >= self._bound_n[other]
         one, other = one[mutual], other[mutual]
         similarity = self._similarity_n[one]
         passes = stop(similarity, self._size_n[one], self._size_n[other], clusters=len(self._active))
