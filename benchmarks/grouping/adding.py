@@ -152,7 +152,7 @@ def timed(rows: int) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--sets", nargs="*", default=["lfw_a", "pins_a", "umist", "meetingfaces", "sitcom"])
+    parser.add_argument("--sets", nargs="*", default=["lfw_a", "pins_a", "umist", "meeting", "sitcom"])
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--rows", type=int, nargs="*", default=[10_000, 100_000, 1_000_000])
     options = parser.parse_args()

@@ -235,7 +235,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--fit", default="lfw_a", help="the collection that is split in two")
-    parser.add_argument("--others", nargs="*", default=["pins_a", "umist", "meetingfaces", "sitcom"])
+    parser.add_argument("--others", nargs="*", default=["pins_a", "umist", "meeting", "sitcom"])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--plot", type=Path)
     options = parser.parse_args()

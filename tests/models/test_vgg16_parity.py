@@ -167,11 +167,13 @@ def test_fc2_in_float32(reference: Reference, fc2_graph: Path, engine: Engine) -
 
 
 def test_fc2_in_bf16(reference: Reference, fc2_graph: Path) -> None:
+    openvino = pytest.importorskip("openvino")
     found_nd = run(fc2_graph, reference.crops, "openvino", "bf16")["fc2"]
     cosines = (found_nd * reference.fc2).sum(axis=1)
     cosines /= np.linalg.norm(found_nd, axis=1) * np.linalg.norm(reference.fc2, axis=1)
     assert cosines.min() >= 0.9995
-    assert relative_errors(found_nd, reference.fc2).max() > 1e-4  # it really was rounded
+    if "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        assert relative_errors(found_nd, reference.fc2).max() > 1e-4  # it really was rounded
 
 
 def test_pool5_is_the_average_of_keras_last_block(reference: Reference) -> None:
