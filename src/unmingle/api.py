@@ -288,7 +288,7 @@ class Library:
         """
         from unmingle.faces.recipe import FaceRecipe
         from unmingle.grouping.assign import Assigner
-        from unmingle.sources.images import decode
+        from unmingle.sources.images import PictureFile, decode, read_bytes
 
         runner = FaceRecipe(detection or DetectionSettings(), engine or EngineSettings())
         with self._reading() as store:
@@ -302,8 +302,9 @@ class Library:
         found: list[Identified] = []
         for path in map(Path, pictures):
             try:
-                (analysis,) = runner.analyse([decode(path.read_bytes(), suffix=path.suffix)])
-            except (OSError, PictureError) as error:
+                content = read_bytes(PictureFile(str(path.parent.absolute()), path.name))
+                (analysis,) = runner.analyse([decode(content, suffix=path.suffix)])
+            except PictureError as error:
                 raise SourceError(f"{path} can't be read: {error}.", "Name a picture file.") from error
             usable = [face for face, reason in enumerate(analysis.reasons) if not reason]
             for face, one in zip(usable, assigner.assign_many(analysis.vectors[usable]), strict=True):

@@ -66,7 +66,7 @@ class GroupingSettings:
     """How embeddings become clusters."""
 
     people: int | None = None  # None: find the number
-    expected_false_merges: float = 0.02  # merges with a stranger that each cluster may expect
+    expected_false_merges: float = FALSE_MERGES["balanced"]  # merges with a stranger that each cluster may expect
     co_occurrence: bool = True  # two faces of one frame are two people, unless they are too alike for that
 
     def __post_init__(self) -> None:

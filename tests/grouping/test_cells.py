@@ -102,7 +102,7 @@ def test_the_number_of_threads_and_the_parts_change_nothing(
     vectors, _ = make_faces([3] * 3000)
     results = []
     for threads in (1, 2, 5):
-        monkeypatch.setattr(module, "_processors", lambda threads=threads: threads)
+        monkeypatch.setattr(module, "available_cores", lambda threads=threads: threads)
         cells = Cells(vectors)
         results.append((cells.centres_cd, cells.of(vectors), search(cells, vectors, 5)))
     for centres, cell, found in results[1:]:

@@ -14,7 +14,6 @@ one thread, and what is multiplied at once depends on the input only.
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unmingle.grouping.neighbours import NOBODY, Neighbours, nearest
+from unmingle.models.runtime import available_cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -393,12 +393,6 @@ def _threads(work: Callable[[I64], None], parts: list[I64]) -> None:
     """Do the work on each part, on all processors; each matrix product is made by one of them."""
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(_processors()) as pool:
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(available_cores()) as pool:
         for _ in pool.map(work, parts):
             pass
-
-
-def _processors() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

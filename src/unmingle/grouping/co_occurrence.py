@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unmingle.grouping.constraints import CannotLinks, Constraints
-from unmingle.grouping.fragments import best_quarters
+from unmingle.grouping.fragments import LEAST_Z, best_quarters
 from unmingle.grouping.linkage import disjoint
 from unmingle.grouping.snapshot import Snapshot
 from unmingle.grouping.tree import HOW_TOGETHER
@@ -62,29 +62,22 @@ def merge_seen_together(
         strong = shared * FACES_A_MISTAKE <= smaller
         strong[~strong] = as_alike_as_their_own(clusters, first[~strong], second[~strong], strangers=bar.curve.mean)
         kept_apart = int((~strong).sum())
-        similarity = np.einsum("md,md->m", clusters.mean_cd[first], clusters.mean_cd[second])
+        similarity = clusters.similarity(first, second)
         order = np.flatnonzero(strong)
         order = order[np.lexsort((second[order], first[order], -similarity[order]))]
         order = order[disjoint(first[order], second[order], len(clusters.size_c))]
         if not len(order):
             return tree, merged, kept_apart
         merged += len(order)
-        first, second = first[order], second[order]
-        tree = tree.grown(
-            clusters.node_c[first],
-            clusters.node_c[second],
-            similarity[order].astype(np.float64),
-            clusters.size_c[first] + clusters.size_c[second],
-            how=HOW_TOGETHER,
-        )
+        tree = clusters.join(tree, first[order], second[order], how=HOW_TOGETHER)
 
 
 def _passes(vectors_nd: F32, clusters: Snapshot, bar: FalseMergeBar, first: I64, second: I64) -> Bool:
     """Which pairs linkage or the joining of fragments would have merged, if they shared no frame."""
     a, b = clusters.size_c[first], clusters.size_c[second]
-    similarity = np.einsum("md,md->m", clusters.mean_cd[first], clusters.mean_cd[second])
+    similarity = clusters.similarity(first, second)
     passes = bar(similarity, a, b, clusters=len(clusters.size_c))
-    rest = np.flatnonzero(~passes & (a + b > 2) & (bar.standard(similarity, a, b) >= 1))
+    rest = np.flatnonzero(~passes & (a + b > 2) & (bar.standard(similarity, a, b) >= LEAST_Z))
     quarter = best_quarters(vectors_nd, clusters, np.stack([first[rest], second[rest]], axis=1))
     z = bar.quarter_standard(quarter, a[rest], b[rest])
     passes[rest] = z >= bar.bar(np.minimum(a[rest], b[rest]), clusters=len(clusters.size_c))

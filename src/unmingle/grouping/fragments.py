@@ -87,11 +87,7 @@ class _Joining:
         return first[keep], second[keep]
 
     def _merge(self, kept: I64, gone: I64) -> None:
-        clusters = self._clusters
-        similarity = np.einsum("md,md->m", clusters.mean_cd[kept], clusters.mean_cd[gone]).astype(np.float64)
-        nodes = clusters.node_c[kept], clusters.node_c[gone]
-        clusters.merge(kept, gone, first_node=self._tree.leaves + len(self._tree.first_m))
-        self._tree = self._tree.grown(*nodes, similarity, clusters.size_c[kept], how=HOW_QUARTER)
+        self._tree = self._clusters.join(self._tree, kept, gone, how=HOW_QUARTER)
         self._links.merge(kept, gone)
         self._slot_c[gone] = kept
         self._slot_c = self._slot_c[self._slot_c]
@@ -101,7 +97,7 @@ class _Joining:
         touched = np.sort(self._slot_c[self._pairs_m2[stale]], axis=1)
         self._pairs_m2, self._z_m = self._pairs_m2[~stale], self._z_m[~stale]
         alive = np.flatnonzero(self._slot_c == np.arange(len(self._slot_c)))
-        fresh = candidates(clusters, self._bar, self._links, of=kept, among=alive)
+        fresh = candidates(self._clusters, self._bar, self._links, of=kept, among=alive)
         touched = touched[touched[:, 0] != touched[:, 1]]
         touched = touched[~self._links.pairs(touched[:, 0], touched[:, 1])]
         self._judge(_unique(np.concatenate([touched, fresh])))

@@ -60,19 +60,36 @@ class Snapshot:
             faces[row] = self._joined[int(cluster_p[row])][place[row]]
         return faces
 
-    def merge(self, kept_m: I64, gone_m: I64, *, first_node: int) -> None:
+    def join(self, tree: Tree, kept_m: I64, gone_m: I64, *, how: int) -> Tree:
         """Cluster kept_m takes over gone_m, for each of m disjoint pairs; gone_m is not to be used any more.
 
-        `slot_n`, `order_n` and `start_c` stay as they were; the new clusters are numbered from `first_node` on.
+        `slot_n`, `order_n` and `start_c` stay as they were.
+
+        Args:
+            tree: the one that these are the clusters of.
+            kept_m: the clusters that go on.
+            gone_m: the clusters that they take over.
+            how: why, as a position in `tree.HOW`.
+
+        Returns:
+            The tree with these merges at its end; their similarity is the average cosine.
         """
         for kept, gone in zip(kept_m.tolist(), gone_m.tolist(), strict=True):
             both = [self.faces(cluster, most=int(self.size_c[cluster])) for cluster in (kept, gone)]
             self._joined[kept] = np.sort(np.concatenate(both))
             self._joined.pop(gone, None)
+        similarity_m = self.similarity(kept_m, gone_m).astype(np.float64)
+        nodes = self.node_c[kept_m], self.node_c[gone_m]
         a, b = self.size_c[kept_m, None], self.size_c[gone_m, None]
         self.mean_cd[kept_m] = (a * self.mean_cd[kept_m].astype(np.float64) + b * self.mean_cd[gone_m]) / (a + b)
         self.size_c[kept_m] += self.size_c[gone_m]
-        self.node_c[kept_m] = first_node + np.arange(len(kept_m))
+        self.node_c[kept_m] = tree.leaves + len(tree.first_m) + np.arange(len(kept_m))
+        return tree.grown(*nodes, similarity_m, self.size_c[kept_m], how=how)
+
+    def similarity(self, first_m: I64, second_m: I64) -> F32:
+        """(m,) average cosine between the faces of two clusters, for each of m pairs."""
+        cosine: F32 = np.einsum("md,md->m", self.mean_cd[first_m], self.mean_cd[second_m])
+        return cosine
 
 
 # Faces summed at a time.

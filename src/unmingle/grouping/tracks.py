@@ -62,10 +62,7 @@ def join_by_tracks(vectors_nd: F32, tree: Tree, *, curve: ImpostorCurve, constra
         if a[0] == b[0] or links.pairs(a, b)[0]:
             continue
         links.merge(a, b)
-        similarity = np.einsum("md,md->m", clusters.mean_cd[a], clusters.mean_cd[b]).astype(np.float64)
-        nodes = clusters.node_c[a], clusters.node_c[b]
-        clusters.merge(a, b, first_node=tree.leaves + len(tree.first_m))
-        tree = tree.grown(*nodes, similarity, clusters.size_c[a], how=HOW_TRACK)
+        tree = clusters.join(tree, a, b, how=HOW_TRACK)
         slot_c[slot_c == b[0]] = a[0]
         joined += 1
     return tree, joined
