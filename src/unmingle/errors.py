@@ -9,6 +9,8 @@ UnmingleError
 ├── LibraryError         the library on disk can't be used
 │   ├── LibraryBusyError     another run is writing to it
 │   └── LibraryNewerError    a newer version of unmingle made it
+├── DecisionError        what was said of faces or people can't be done
+│   └── StaleError           others have changed what it is about
 ├── WriteError           a file can't be written: the disk is full or read-only
 ├── SettingsError        settings that contradict each other or are out of range
 │   └── ConstraintError      two faces must be one person and must not be
@@ -64,6 +66,24 @@ class LibraryBusyError(LibraryError):
 
 class LibraryNewerError(LibraryError):
     """A newer version of unmingle made this library."""
+
+
+class DecisionError(UnmingleError):
+    """What was said of faces or people can't be done: no such person, a name that is taken, nothing to undo."""
+
+
+class StaleError(DecisionError):
+    """Somebody has changed the people or faces of a decision since they were looked at.
+
+    Args:
+        problem: what is wrong.
+        mend: what to do about it.
+        entries: the entries of the log that did.
+    """
+
+    def __init__(self, problem: str, mend: str = "", *, entries: tuple[int, ...] = ()) -> None:
+        super().__init__(problem, mend)
+        self.entries = entries
 
 
 class WriteError(UnmingleError):

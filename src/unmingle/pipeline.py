@@ -16,26 +16,29 @@ from unmingle.errors import PictureError
 from unmingle.export.gallery import MOST, STRIP, PersonCard, contact_sheet, encode, overview, spread
 from unmingle.export.tables import write_csv
 from unmingle.files import write_atomically
-from unmingle.grouping.cluster import cluster_faces, cohesion
+from unmingle.grouping.cluster import cluster_faces, likeness
 from unmingle.grouping.confidence import face_probabilities
-from unmingle.grouping.constraints import Constraints
 from unmingle.grouping.impostors import SFACE_CURVE
 from unmingle.grouping.kmeans import classic_clusters
 from unmingle.library import pictures
 from unmingle.library.frames import seen_frames
-from unmingle.library.people import ALONE, store_people
+from unmingle.library.people import ALONE, Memory, refresh_marks
+from unmingle.library.proposal import Measured, decided_constraints, store_proposal
 from unmingle.library.tables import FACES, faces_table, people_table, thumbnail_of, tiles
+from unmingle.library.wording import count as count_faces
+from unmingle.library.wording import label
 from unmingle.models.runtime import available_cores
 from unmingle.sources.images import decode, digest, quiet_decoders, read_bytes
 from unmingle.sources.names import MEETING_PATTERN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     import polars as pl
     from PIL.Image import Image
 
     from unmingle.faces.recipe import RecipeRunner
+    from unmingle.grouping.constraints import Constraints
     from unmingle.library.pictures import Known, StoredFaces
     from unmingle.library.store import Store
     from unmingle.library.tables import Tile
@@ -273,7 +276,7 @@ def cluster(
     progress: Progress = silent,
     times: Times | None = None,
 ) -> Clustering:
-    """Make people of the faces that are there; people of the last clustering keep their ids.
+    """Make people of the faces that are there; people of the last clustering keep their ids, and all decisions hold.
 
     Args:
         store: open for writing.
@@ -285,15 +288,20 @@ def cluster(
         times: where to add the seconds.
     """
     times = Times() if times is None else times
+    with store.transaction() as connection:
+        memory = Memory.read(connection, recipe)
+        refresh_marks(connection, memory)
     faces = pictures.faces_to_group(store, recipe)
     progress("cluster", 0, len(faces.ids))
     with times.measure("cluster"):
         seen = seen_frames(store, faces, pattern=name_pattern)
-        clustering = group(faces.vectors, Constraints(len(faces.ids), seen))
+        clustering = group(faces.vectors, decided_constraints(memory, faces, seen))
         sizes = np.bincount(clustering.labels, minlength=1)
         grouped_n = np.ones(len(faces.ids), bool) if whole_clusters else sizes[clustering.labels] > 1
         labels_n = np.where(grouped_n, clustering.labels, ALONE)
-        store_people(store, faces, labels_n, cohesion(faces.vectors, clustering.labels), _sure(faces, clustering))
+        likeness_n, cohesion_k = likeness(faces.vectors, clustering.labels)
+        measured = Measured(labels_n, cohesion_k, likeness_n, _sure(faces, clustering))
+        store_proposal(store, recipe, faces, measured, memory)
         store.set_fact(SCALE, str(dict(clustering.notes).get("scale", "")))
     progress("cluster", len(faces.ids), len(faces.ids))
     return clustering
@@ -318,13 +326,21 @@ def group_classic(vectors_nd: F32, constraints: Constraints, *, people: int, set
     return classic_clusters(vectors_nd, people, components=settings.components, seed=settings.seed)
 
 
-def write_views(store: Store, recipe: str, *, sheets: int = MOST, progress: Progress = silent) -> pl.DataFrame:
+def write_views(
+    store: Store,
+    recipe: str,
+    *,
+    sheets: int = MOST,
+    redraw: Iterable[int] | None = None,
+    progress: Progress = silent,
+) -> pl.DataFrame:
     """Make the library's views again: `faces.csv`, `people.csv`, and the contact sheets in `sheets/`.
 
     Args:
         store: where people are.
         recipe: whose faces.
         sheets: how many people, largest first, get a sheet of their own; others can be shown when asked for.
+        redraw: the only people whose sheets are out of date; None: all are.
         progress: told after each sheet.
 
     Returns:
@@ -334,22 +350,29 @@ def write_views(store: Store, recipe: str, *, sheets: int = MOST, progress: Prog
     people = people_table(faces, store)
     write_csv(faces.select(list(FACES)), store.folder / "faces.csv")
     write_csv(people, store.folder / "people.csv")
-    _write_sheets(store, people.head(sheets), tiles(store, recipe), people.height, progress)
+    stale = None if redraw is None else set(redraw)
+    _write_sheets(store, people.head(sheets), tiles(store, recipe), people.height, stale, progress)
     return faces
 
 
 def _write_sheets(
-    store: Store, people: pl.DataFrame, faces: dict[int, list[Tile]], total: int, progress: Progress
+    store: Store,
+    people: pl.DataFrame,
+    faces: dict[int, list[Tile]],
+    total: int,
+    stale: set[int] | None,
+    progress: Progress,
 ) -> None:
     folder = store.folder / "sheets"
     wanted = {"overview.jpg"}
     for done, (person, name, count) in enumerate(people.select("person", "name", "faces").iter_rows(), 1):
         file = sheet_name(person)
         wanted.add(file)
-        write_atomically(folder / file, encode(person_sheet(store, faces[person], person, name, count)))
+        if stale is None or person in stale or not (folder / file).exists():
+            write_atomically(folder / file, encode(person_sheet(store, faces[person], person, name, count)))
         progress("write", done, people.height)
     cards = [
-        PersonCard(label(person, name), _count(count), _jpegs(store, faces[person], STRIP))
+        PersonCard(label(person, name), count_faces(count), _jpegs(store, faces[person], STRIP))
         for person, name, count in people.select("person", "name", "faces").iter_rows()
     ]
     note = f"largest first; the largest {len(cards)} are shown" if total > len(cards) else "largest first"
@@ -363,7 +386,7 @@ def _write_sheets(
 def person_sheet(store: Store, faces: Sequence[Tile], person: int, name: str, count: int) -> Image:
     """The contact sheet of one person: up to a hundred faces, spread over all of them."""
     shown = min(len(faces), MOST)
-    parts = [_count(count)]
+    parts = [count_faces(count)]
     if len(faces) < count:
         parts.append(f"{len(faces):,} of them different pictures")
     if shown < len(faces):
@@ -374,15 +397,6 @@ def person_sheet(store: Store, faces: Sequence[Tile], person: int, name: str, co
 def sheet_name(person: int) -> str:
     """The file name of a person's contact sheet."""
     return f"person-{person:04}.jpg"
-
-
-def label(person: int, name: str) -> str:
-    """What a person is called: the name that was given, or a number."""
-    return name or f"Person {person}"
-
-
-def _count(faces: int) -> str:
-    return f"{faces:,} {'face' if faces == 1 else 'faces'}"
 
 
 def _jpegs(store: Store, faces: Sequence[Tile], most: int) -> tuple[bytes, ...]:

@@ -241,10 +241,10 @@ def test_an_unknown_model_is_measured(make_faces: MakeFaces) -> None:
 
 def test_cohesion_is_the_mean_cosine_to_the_mean_direction() -> None:
     vectors = np.array([[2, 0], [0, 1], [0, 3], [5, 5], [1, 0]], np.float32)
-    found = cohesion(vectors, np.array([0, 0, 1, 1, -1]))
+    alike, found = likeness(vectors, np.array([0, 0, 1, 1, -1]))
     assert found.tolist() == pytest.approx([np.cos(np.pi / 4), np.cos(np.pi / 8)], abs=1e-6)
-    assert cohesion(vectors[:1], np.array([0])).tolist() == pytest.approx([1])
-    assert cohesion(vectors, np.full(5, -1)).tolist() == []
+    assert likeness(vectors[:1], np.array([0]))[1].tolist() == pytest.approx([1])
+    assert likeness(vectors, np.full(5, -1))[1].tolist() == []
 
 
 def test_the_index_gives_nearly_what_comparing_all_gives(

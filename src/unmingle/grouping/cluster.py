@@ -97,15 +97,16 @@ def cluster_faces(
     return Clustering(labels_n, tree.records(ready.order_n), notes)
 
 
-def cohesion(vectors_nd: NDArray[Any], labels_n: I64) -> F64:
-    """How alike the faces of each cluster are: their mean cosine to the cluster's mean direction.
+def likeness(vectors_nd: NDArray[Any], labels_n: I64) -> tuple[F64, F64]:
+    """How alike each face is to its cluster, and the faces of each cluster are to each other.
 
     Args:
         vectors_nd: (n, d), only their directions count.
         labels_n: (n,) cluster of each face, 0 … k-1; negative for none.
 
     Returns:
-        (k,) from near 0 (nothing in common) to 1 (all the same, or a single face).
+        (n,) the cosine of each face to the mean direction of its cluster, 0 for none; (k,) the cohesion of each
+        cluster, the mean of these: from near 0 (nothing in common) to 1 (all the same, or a single face).
 
     Raises:
         SettingsError: a vector is zero or not finite.
@@ -114,9 +115,16 @@ def cohesion(vectors_nd: NDArray[Any], labels_n: I64) -> F64:
     order_n = np.argsort(labels_n, kind="stable")[np.count_nonzero(labels_n < 0) :]
     size_k = np.bincount(labels_n[order_n])
     start_k = np.cumsum(size_k) - size_k
+    mean_kd = means(unit_nd, order_n, start_k, size_k)
     # A mean's dot product with its own direction is its length.
-    result: F64 = np.linalg.norm(means(unit_nd, order_n, start_k, size_k), axis=1).astype(np.float64)
-    return result
+    cohesion_k: F64 = np.linalg.norm(mean_kd, axis=1).astype(np.float64)
+    likeness_n = np.zeros(len(unit_nd))
+    length_k = np.maximum(cohesion_k, np.finfo(np.float64).tiny)
+    for start in range(0, len(order_n), BLOCK):
+        rows = order_n[start : start + BLOCK]
+        label = labels_n[rows]
+        likeness_n[rows] = np.einsum("nd,nd->n", unit_nd[rows], mean_kd[label], dtype=np.float64) / length_k[label]
+    return likeness_n, cohesion_k
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -49,7 +49,7 @@ def merge_seen_together(
         apart by their frames.
     """
     frames_only = Constraints(constraints.faces, seen_k2=constraints.seen_k2)
-    decided = Constraints(constraints.faces, different_m2=constraints.different_m2)
+    decided = constraints.without_frames()
     merged = 0
     while True:
         clusters = Snapshot.of(vectors_nd, tree)

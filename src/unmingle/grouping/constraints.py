@@ -7,7 +7,7 @@ Must-links and cannot-links are decisions: they always hold.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,17 +33,20 @@ class Constraints:
                   Frames that follow each other in a recording have consecutive numbers, others have not.
     same_m2:      (m, 2) int64, rows that are one person: decisions, tracks. A frame does not weigh against them.
     different_m2: (m, 2) int64, rows that are different people, whatever they look like.
+    apart_k2:     (k, 2) int64, a row and a group: the rows of one group are all different people, whatever they look
+                  like. Says with n entries what `different_m2` would need n² pairs for.
     """
 
     faces: int
     seen_k2: I64 = field(default_factory=_no_pairs)
     same_m2: I64 = field(default_factory=_no_pairs)
     different_m2: I64 = field(default_factory=_no_pairs)
+    apart_k2: I64 = field(default_factory=_no_pairs)
 
     def __post_init__(self) -> None:
-        for name in ("seen_k2", "same_m2", "different_m2"):
+        for name in ("seen_k2", "same_m2", "different_m2", "apart_k2"):
             check_shape(name, getattr(self, name), (None, 2))
-            rows = self.seen_k2[:, :1] if name == "seen_k2" else getattr(self, name)
+            rows = getattr(self, name)[:, :1] if name.endswith("k2") else getattr(self, name)
             if len(rows) and not 0 <= rows.min() <= rows.max() < self.faces:
                 raise ConstraintError(
                     f"{name} names a face that is not there: rows go from 0 to {self.faces - 1}.",
@@ -61,16 +64,20 @@ class Constraints:
         """The same for the faces in another order: row i is what row order_n[i] was."""
         place = np.empty(self.faces, np.int64)
         place[order_n] = np.arange(self.faces)
-        seen = np.stack([place[self.seen_k2[:, 0]], self.seen_k2[:, 1]], axis=1)
-        return Constraints(self.faces, seen, place[self.same_m2], place[self.different_m2])
+        seen, apart = (np.stack([place[of[:, 0]], of[:, 1]], axis=1) for of in (self.seen_k2, self.apart_k2))
+        return Constraints(self.faces, seen, place[self.same_m2], place[self.different_m2], apart)
 
     def without_frames(self) -> Constraints:
         """Only what always holds."""
-        return Constraints(self.faces, same_m2=self.same_m2, different_m2=self.different_m2)
+        return replace(self, seen_k2=_no_pairs())
 
     def with_same(self, pairs_m2: I64) -> Constraints:
         """The same and further must-links."""
-        return Constraints(self.faces, self.seen_k2, np.concatenate([self.same_m2, pairs_m2]), self.different_m2)
+        return replace(self, same_m2=np.concatenate([self.same_m2, pairs_m2]))
+
+    def parted(self) -> I64:
+        """The rows that decisions hold apart from others."""
+        return np.union1d(self.different_m2.ravel(), self.apart_k2[:, 0])
 
     def components(self) -> I64:
         """(n,) the first face of those that must be one person with each.
@@ -79,9 +86,10 @@ class Constraints:
             ConstraintError: two faces must be one person and must not be; both are named.
         """
         root_n = roots(self.same_m2, self.faces)
-        broken = np.flatnonzero(root_n[self.different_m2[:, 0]] == root_n[self.different_m2[:, 1]])
+        different_m2 = np.concatenate([self.different_m2, _met(self.apart_k2, root_n)])
+        broken = np.flatnonzero(root_n[different_m2[:, 0]] == root_n[different_m2[:, 1]])
         if len(broken):
-            one, other = self.different_m2[broken[0]].tolist()
+            one, other = different_m2[broken[0]].tolist()
             chain = " – ".join(map(str, _path(self.same_m2, one, other)))
             raise ConstraintError(
                 f"Faces {one} and {other} must be different people, and must be one person (must-links {chain}).",
@@ -89,6 +97,15 @@ class Constraints:
                 faces=(one, other),
             )
         return root_n
+
+
+def _met(apart_k2: I64, root_n: I64) -> I64:
+    """(m, 2) rows of one group that must be one person, if there are any."""
+    apart_k2 = np.unique(apart_k2, axis=0)
+    key = np.stack([apart_k2[:, 1], root_n[apart_k2[:, 0]]], axis=1)
+    order = np.lexsort((key[:, 1], key[:, 0]))
+    again = np.flatnonzero((key[order[1:]] == key[order[:-1]]).all(axis=1))
+    return np.stack([apart_k2[order[again], 0], apart_k2[order[again + 1], 0]], axis=1)
 
 
 def roots(pairs_m2: I64, n: int) -> I64:
@@ -124,7 +141,8 @@ class CannotLinks:
     """Which clusters may not be merged, since they share a group.
 
     A sparse slot × group table stands behind it: its size is the number of faces in groups, whatever the number of
-    pairs that it forbids. A frame is a group of its faces; a cannot-link is a group of two.
+    pairs that it forbids. A frame is a group of its faces, people whom decisions hold apart
+    are one; a cannot-link is a group of two.
 
     Args:
         constraints: of n faces; of the must-links nothing is read.
@@ -134,7 +152,11 @@ class CannotLinks:
     def __init__(self, constraints: Constraints, slots_n: I64) -> None:
         from scipy.sparse import csr_array
 
-        seen, different = np.unique(constraints.seen_k2, axis=0), constraints.different_m2
+        different = constraints.different_m2
+        frames, apart = (np.unique(of, axis=0) for of in (constraints.seen_k2, constraints.apart_k2))
+        if len(frames) and len(apart):
+            apart[:, 1] += frames[:, 1].max() + 1 - apart[:, 1].min()  # groups of their own
+        seen = np.concatenate([frames, apart])
         _, group, sizes = np.unique(seen[:, 1], return_inverse=True, return_counts=True)
         several = sizes[group] > 1  # a frame of one face forbids nothing
         rows = np.concatenate([seen[several, 0], different.ravel()])

@@ -105,7 +105,7 @@ def _together(vectors_nd: F32, constraints: Constraints) -> I64:
         rows = vectors_nd[start : start + GATHER]
         same[start : start + GATHER] = (rows == vectors_nd[start - 1 : start - 1 + len(rows)]).all(axis=1)
     # Equal rows show one picture, whatever its frames say; only a decision parts them.
-    apart = constraints.different_m2.ravel()
+    apart = constraints.parted()
     same[apart] = False
     same[apart[apart + 1 < len(same)] + 1] = False
     twin = np.flatnonzero(same)

@@ -1,87 +1,241 @@
-"""People: clusters with ids that last. An id, once given, keeps meaning the same person, and is never given twice."""
+"""People: the clusters of the last grouping, and what the log of decisions makes of them.
+
+Clusters are a proposal, stored as it was made. Who is whom is worked out from it and from the decisions that stand,
+every time in the same way: so any decision can be undone, and replaying the log gives the same people.
+
+An id, once given, keeps meaning the same person, and is never given twice.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from unmingle.library.decisions import Entry, read_log, standing_ids
+from unmingle.library.places import faces_of_places
+from unmingle.library.standing import Standing
+
 if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable
+
     from unmingle.library.pictures import StoredFaces
     from unmingle.library.store import Store
-    from unmingle.records import F64, I64
+    from unmingle.records import I64, Bool
 
 ALONE = -1
 
+Moved = tuple[int, int, int]  # a face, and the person before and after or ALONE
 
-def keep_ids(labels_n: I64, before_n: I64) -> dict[int, int]:
-    """Match new clusters to the people of the last clustering, one to one, largest overlap first.
 
-    Args:
-        labels_n: (n,) new cluster of each face, or ALONE.
-        before_n: (n,) person that the face had, or ALONE.
+@dataclass(frozen=True, slots=True, eq=False)
+class Proposal:
+    """The people of the last grouping. n faces by rising row, and whose each is.
 
-    Returns:
-        For each new cluster that continues a person, that person's id. Of two clusters that a person split into, the
-        larger keeps the id; of two people that merged, the larger part names the whole.
+    clustering: its entry in the log; 0 for one from before there was a log.
+    heeded:     the last entry of the log that it heeded.
     """
-    both = (labels_n != ALONE) & (before_n != ALONE)
-    overlaps = Counter(zip(labels_n[both].tolist(), before_n[both].tolist(), strict=True))
-    kept: dict[int, int] = {}
-    taken: set[int] = set()
-    for (cluster, person), _ in sorted(overlaps.items(), key=lambda item: (-item[1], item[0])):
-        if cluster not in kept and person not in taken:
-            kept[cluster] = person
-            taken.add(person)
-    return kept
+
+    clustering: int
+    heeded: int
+    faces_n: I64
+    person_n: I64
+
+    @classmethod
+    def read(cls, connection: sqlite3.Connection) -> Proposal:
+        """As stored."""
+        number, heeded = connection.execute(
+            "SELECT id, decisions FROM clustering ORDER BY id DESC LIMIT 1"
+        ).fetchone() or (0, 0)
+        rows = connection.execute("SELECT face, person FROM proposal ORDER BY face").fetchall()
+        faces_n, person_n = np.array(rows, np.int64).reshape(-1, 2).T
+        return cls(number, heeded, faces_n, person_n)
+
+
+@dataclass(slots=True)
+class Memory:
+    """What a library remembers of people: the log, what stands of it, the proposal, and whose each face is now.
+
+    faces_n and person_n: (n,) faces by rising row and the person of each, or ALONE: as stored in `member`.
+    face_of:  the face of each place that a decision named.
+    """
+
+    recipe: str
+    proposal: Proposal
+    entries: list[Entry]
+    face_of: dict[int, int]
+    faces_n: I64
+    person_n: I64
+    stands: dict[int, bool] = field(default_factory=dict)
+    standing: Standing = field(default_factory=Standing)
+
+    @classmethod
+    def read(cls, connection: sqlite3.Connection, recipe: str) -> Memory:
+        """All that is stored."""
+        entries = read_log(connection)
+        member = np.array(connection.execute("SELECT face, person FROM member ORDER BY face").fetchall(), np.int64)
+        faces_n, person_n = member.reshape(-1, 2).T
+        face_of = faces_of_places(connection, recipe)
+        memory = cls(recipe, Proposal.read(connection), entries, face_of, faces_n, person_n)
+        memory.weigh()
+        return memory
+
+    @property
+    def last(self) -> int:
+        """The last entry of the log."""
+        return self.entries[-1].id if self.entries else 0
+
+    def weigh(self) -> None:
+        """Work out anew which decisions stand, and what they say."""
+        self.stands = standing_ids(self.entries)
+        self.standing = Standing.of(self.entries, self.stands)
+
+    def people_now(self, connection: sqlite3.Connection) -> tuple[I64, I64]:
+        """Faces by rising row, and the person of each or ALONE, as proposal and standing decisions have it."""
+        standing, proposal = self.standing, self.proposal
+        returned = _undone_since(self, connection)
+        whose = {self.face_of[place]: who for place, who in standing.person_of.items() if place in self.face_of}
+        faces_n = np.union1d(proposal.faces_n, np.array([*whose, *returned], np.int64))
+        person_n = np.full(len(faces_n), ALONE, np.int64)
+        person_n[np.searchsorted(faces_n, proposal.faces_n)] = proposal.person_n
+        row = _Rows(faces_n)
+        for face, steps in returned.items():
+            for went, came_from in steps:
+                if person_n[row[face]] in went:
+                    person_n[row[face]] = came_from
+        gone = np.array(sorted(standing.into), np.int64)
+        merged = np.flatnonzero(np.isin(person_n, gone))
+        now = np.array([standing.now(person) for person in gone.tolist()], np.int64)
+        person_n[merged] = now[np.searchsorted(gone, person_n[merged])]
+        for face, person in whose.items():
+            person_n[row[face]] = person
+        for face, person in self._barred():
+            if row.get(face) is not None and person_n[row[face]] == person:
+                person_n[row[face]] = ALONE
+        person_n[np.isin(faces_n, np.array(sorted(self.marked()), np.int64))] = ALONE
+        return faces_n, person_n
+
+    def _barred(self) -> list[tuple[int, int]]:
+        barred = self.standing.barred
+        return [(self.face_of[place], person) for place, person in barred if place in self.face_of]
+
+    def marks(self) -> dict[int, str]:
+        """What was said of single faces, by row."""
+        marks = self.standing.marks
+        return {self.face_of[place]: mark for place, mark in marks.items() if place in self.face_of}
+
+    def marked(self) -> set[int]:
+        """Faces that belong to nobody, since somebody said so."""
+        return {face for face, mark in self.marks().items() if mark != "face"}
+
+    def decided(self) -> set[int]:
+        """Faces of which somebody said whose they are."""
+        return {self.face_of[place] for place in self.standing.said if place in self.face_of}
+
+
+class _Rows:
+    """From a face to its position among faces by rising row."""
+
+    def __init__(self, faces_n: I64) -> None:
+        self._faces = faces_n
+
+    def get(self, face: int) -> int | None:
+        at = int(np.searchsorted(self._faces, face))
+        return at if at < len(self._faces) and self._faces[at] == face else None
+
+    def __getitem__(self, face: int) -> int:
+        at = self.get(face)
+        if at is None:
+            raise KeyError(face)
+        return at
+
+
+def _undone_since(memory: Memory, connection: sqlite3.Connection) -> dict[int, list[tuple[set[int], int]]]:
+    """Where faces go back to, for decisions that the proposal heeded and that were undone since.
+
+    For each face that such a decision moved: the people in whom the proposal may have it for that reason, and whom it
+    came from; latest decision first.
+    """
+    heeded = memory.proposal.heeded
+    before = standing_ids(entry for entry in memory.entries if entry.id <= heeded)
+    undone = sorted((entry for entry, stood in before.items() if stood and not memory.stands[entry]), reverse=True)
+    if not undone:
+        return {}
+    then = Standing.of((entry for entry in memory.entries if entry.id <= heeded), before)
+    steps: dict[int, list[tuple[set[int], int]]] = {}
+    for entry in undone:
+        for face, old, new in connection.execute("SELECT face, before, after FROM moved WHERE decision = ?", (entry,)):
+            went = {ALONE} if new is None else {new, then.now(new)}
+            steps.setdefault(face, []).append((went, ALONE if old is None else old))
+    return steps
 
 
 def persons_before(store: Store, faces: StoredFaces) -> I64:
-    """(n,) the person each face belongs to in the stored clustering, or ALONE."""
+    """(n,) the person each face belongs to now, or ALONE."""
     member = dict(store.connection.execute("SELECT face, person FROM member"))
     return np.array([member.get(face, ALONE) for face in faces.ids.tolist()], np.int64)
 
 
-def store_people(
-    store: Store, faces: StoredFaces, labels_n: I64, cohesion_k: F64, probability_n: F64 | None = None
-) -> I64:
-    """Make the new clusters the library's people, keeping ids where people continue; all in one step.
+def refresh_marks(connection: sqlite3.Connection, memory: Memory) -> None:
+    """Make the table of marks again."""
+    connection.execute("DELETE FROM mark")
+    connection.executemany("INSERT INTO mark (face, mark) VALUES (?, ?)", memory.marks().items())
 
-    Args:
-        store: open for writing.
-        faces: the n faces that were grouped.
-        labels_n: (n,) cluster of each face, or ALONE.
-        cohesion_k: (k,) of each cluster, 0 to 1.
-        probability_n: (n,) that each face belongs to its person; None where that is not known.
+
+def refresh_persons(connection: sqlite3.Connection, memory: Memory) -> None:
+    """Bring names and who is ignored in line with the decisions that stand."""
+    names, ignored = memory.standing.names, memory.standing.ignored
+    stored = dict(connection.execute("SELECT id, name FROM person WHERE name != ''"))
+    changed = {person: names.get(person, "") for person in stored.keys() | names.keys()}
+    connection.executemany(
+        "UPDATE person SET name = ? WHERE id = ?",
+        [(name, person) for person, name in changed.items() if stored.get(person, "") != name],
+    )
+    before = {person for (person,) in connection.execute("SELECT id FROM person WHERE ignored = 1")}
+    connection.executemany(
+        "UPDATE person SET ignored = ? WHERE id = ?", [(person in ignored, person) for person in before ^ ignored]
+    )
+
+
+def store_members(connection: sqlite3.Connection, memory: Memory) -> list[Moved]:
+    """Bring the table of members in line, touching only what changed.
 
     Returns:
-        (n,) person of each face, or ALONE.
+        What moved.
     """
-    ids = keep_ids(labels_n, persons_before(store, faces))
-    with store.transaction() as connection:
-        for cluster in _largest_first(labels_n, faces.files):
-            if cluster not in ids:
-                row = connection.execute("INSERT INTO person DEFAULT VALUES").lastrowid
-                assert row is not None  # an INSERT always has one
-                ids[cluster] = row
-        persons_n = np.array([ids.get(label, ALONE) for label in labels_n.tolist()], np.int64)
-        connection.execute("DELETE FROM member")
-        grouped = persons_n != ALONE
-        sure = [None] * int(grouped.sum()) if probability_n is None else probability_n[grouped].tolist()
-        connection.executemany(
-            "INSERT INTO member (face, person, probability) VALUES (?, ?, ?)",
-            zip(faces.ids[grouped].tolist(), persons_n[grouped].tolist(), sure, strict=True),
-        )
-        connection.executemany(
-            "UPDATE person SET cohesion = ? WHERE id = ?",
-            [(float(cohesion_k[cluster]), person) for cluster, person in ids.items()],
-        )
-    return persons_n
+    faces_n, person_n = memory.people_now(connection)
+    moved = _differences(memory.faces_n, memory.person_n, faces_n, person_n)
+    into = [(after, face) for face, before, after in moved if before != ALONE and after != ALONE]
+    connection.executemany("UPDATE member SET person = ? WHERE face = ?", into)
+    connection.executemany("DELETE FROM member WHERE face = ?", [(face,) for face, _, after in moved if after == ALONE])
+    connection.executemany(
+        "INSERT OR REPLACE INTO member (face, person, probability, likeness, since) VALUES (?1, ?2,"
+        " (SELECT probability FROM proposal WHERE face = ?1), (SELECT likeness FROM proposal WHERE face = ?1), ?3)",
+        [(face, after, memory.proposal.clustering) for face, before, after in moved if before == ALONE],
+    )
+    decided = memory.decided()
+    before = {face for (face,) in connection.execute("SELECT face FROM member WHERE decided = 1")}
+    connection.executemany(
+        "UPDATE member SET decided = ? WHERE face = ?", [(face in decided, face) for face in before ^ decided]
+    )
+    memory.faces_n, memory.person_n = faces_n, person_n
+    return moved
 
 
-def _largest_first(labels_n: I64, files_n: I64) -> list[int]:
-    """The clusters by the number of files that show them, so that new people are numbered as tables list them."""
-    grouped = labels_n != ALONE
-    sizes = np.bincount(labels_n[grouped], files_n[grouped])
-    return [cluster for cluster in np.argsort(-sizes, kind="stable").tolist() if sizes[cluster]]
+def _differences(old_faces: I64, old_person: I64, faces: I64, person: I64) -> list[Moved]:
+    every = faces if np.array_equal(old_faces, faces) else np.union1d(old_faces, faces)
+    before, after = np.full(len(every), ALONE, np.int64), np.full(len(every), ALONE, np.int64)
+    before[np.searchsorted(every, old_faces)] = old_person
+    after[np.searchsorted(every, faces)] = person
+    changed: Bool = before != after
+    return list(zip(every[changed].tolist(), before[changed].tolist(), after[changed].tolist(), strict=True))
+
+
+def note_moved(connection: sqlite3.Connection, entry: int, moved: Iterable[Moved]) -> None:
+    """Note which faces an entry of the log moved."""
+    connection.executemany(
+        "INSERT INTO moved (decision, face, before, after) VALUES (?, ?, ?, ?)",
+        [(entry, face, *(None if who == ALONE else who for who in (before, after))) for face, before, after in moved],
+    )

@@ -139,12 +139,15 @@ def add_analysis(connection: sqlite3.Connection, digest: str, recipe: str, preci
 def faces_to_group(store: Store, recipe: str) -> StoredFaces:
     """The faces of the recipe, in pictures that are there, that nothing speaks against grouping.
 
+    What a person said of a face outweighs what the recipe says of it.
+
     Ordered by the picture's digest, so that the order doesn't depend on when a picture was added.
     """
     present = (
         " FROM face JOIN analysis ON analysis.id = face.analysis JOIN"
         " (SELECT digest, count(*) AS files FROM file WHERE present = 1 AND digest IS NOT NULL GROUP BY digest) AS held"
-        " ON held.digest = analysis.digest WHERE analysis.recipe = ? AND face.reason = ''"
+        " ON held.digest = analysis.digest LEFT JOIN mark ON mark.face = face.id"
+        " WHERE analysis.recipe = ? AND coalesce(mark.mark, iif(face.reason = '', 'face', '')) = 'face'"
     )
     (count,) = store.connection.execute("SELECT count(*)" + present, (recipe,)).fetchone()
     rows = store.connection.execute(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LOCK = "library.lock"
+PATIENCE = 5.0  # seconds to wait for a transaction of another process
 
 
 class Store:
@@ -99,28 +100,59 @@ def open_to_write(folder: Path) -> Iterator[Store]:
 
 
 @contextmanager
-def open_to_read(folder: Path) -> Iterator[Store]:
+def open_to_decide(folder: Path) -> Iterator[Store]:
+    """Open a library for decisions, which are short: a run that adds pictures or groups faces goes on meanwhile.
+
+    Raises:
+        LibraryBusyError: somebody else held the file for longer than SQLite waits.
+        LibraryError: there is no library there, or it is damaged.
+        LibraryNewerError: a newer version made it.
+        WriteError: the folder can't be written.
+    """
+    _check_there(folder)
+    with _clear_errors(folder):
+        connection = sqlite3.connect(folder / FILE, isolation_level=None, timeout=PATIENCE)
+    try:
+        with _clear_errors(folder):
+            _prepare(connection)
+        yield Store(folder, connection)
+    finally:
+        connection.close()
+
+
+@contextmanager
+def open_to_read(folder: Path, *, any_thread: bool = False) -> Iterator[Store]:
     """Open a library for looking, also from a disk that can't be written.
+
+    Args:
+        folder: of the library.
+        any_thread: whether threads may hand the connection on, one using it at a time.
 
     Raises:
         LibraryError: there is no library there, or it is damaged.
         LibraryNewerError: a newer version made it.
     """
-    path = folder / FILE
-    if not path.is_file():
-        raise LibraryError(f"There is no library in {folder}.", "Make one: unmingle cluster PICTURES -o LIBRARY")
+    path = _check_there(folder)
     with _clear_errors(folder):
         # A reader of a write-ahead log keeps a small index beside it, which a read-only folder forbids; there, nobody
         # can be writing either, so the file may be taken as it is.
         writable = os.access(folder, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
         way = "mode=ro" if writable else "immutable=1"
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?{way}", uri=True, isolation_level=None)
+        address = f"{path.absolute().as_uri()}?{way}"
+        connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=not any_thread)
     try:
         with _clear_errors(folder):
             _check_version(connection)
         yield Store(folder, connection)
     finally:
         connection.close()
+
+
+def _check_there(folder: Path) -> Path:
+    path = folder / FILE
+    if not path.is_file():
+        raise LibraryError(f"There is no library in {folder}.", "Make one: unmingle cluster PICTURES -o LIBRARY")
+    return path
 
 
 def _make_folder(folder: Path) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from unmingle.library.store import Store
+    from unmingle.records import Status
 
 FACES = {
     "file": pl.String,
@@ -42,13 +43,14 @@ PEOPLE = {
 _ROWS = """
 SELECT file.name, source.path, file.problem, analysis.id, analysis.reason, face.id, face.number,
        face."left", face.top, face.width, face.height, face.score, face.quality, face.reason,
-       person.id, person.name
+       person.id, person.name, mark.mark, person.ignored
 FROM file
 JOIN source ON source.id = file.source
 LEFT JOIN analysis ON analysis.digest = file.digest AND analysis.recipe = ?
 LEFT JOIN face ON face.analysis = analysis.id
 LEFT JOIN member ON member.face = face.id
 LEFT JOIN person ON person.id = member.person
+LEFT JOIN mark ON mark.face = face.id
 WHERE file.present = 1
 ORDER BY source.path, file.name, file.path, face.number
 """
@@ -70,35 +72,50 @@ def faces_table(store: Store, recipe: str) -> pl.DataFrame:
 
 def _row(row: Sequence[Any]) -> tuple[Any, ...]:
     name, source, problem, analysis, analysis_reason, face, number, *measures = row
-    *box, score, quality, face_reason, person, person_name = measures
+    *box, score, quality, face_reason, person, person_name, mark, ignored = measures
     parts = parse_name(name)
     place = (name, _text(source), parts.frame if parts else None)
-    status, reason = _status(problem, analysis, analysis_reason, face, face_reason, person)
+    status, reason = status_of(problem, analysis, analysis_reason, face, face_reason, person, mark, ignored)
+    if ignored:
+        person = person_name = None
     if face is None:
         return (*place, None, *[None] * 6, None, None, status, reason, None)
     rounded = (*(round(value, 1) for value in box), round(score, 4), round(quality, 4))
     return (*place, number, *rounded, person, person_name, status, reason, face)
 
 
-def _status(
+def status_of(
     problem: str,
     analysis: int | None,
     analysis_reason: str | None,
     face: int | None,
     face_reason: str | None,
     person: int | None,
-) -> tuple[str, str]:
+    mark: str | None,
+    ignored: int | None,
+) -> tuple[Status, str]:
+    """Status and reason of a row of `faces.csv`; what a person said of a face outweighs what the program says."""
     if problem:
         return "unreadable", problem
     if analysis is None:
         return "unreadable", "not read yet: run unmingle cluster again"
     if face is None:
         return "not_a_face", analysis_reason or "no face found"
-    if face_reason:
+    if mark is not None and mark in _MARKED:
+        return _MARKED[mark]
+    if ignored:
+        return "ignored", "a stranger: a person said so"
+    if person is not None:
+        return "clustered", analysis_reason or ""
+    if face_reason and mark != "face":
         return "low_quality", face_reason
-    if person is None:
-        return "alone", "no other face is like it"
-    return "clustered", analysis_reason or ""
+    return "alone", "no other face is like it"
+
+
+_MARKED: dict[str, tuple[Status, str]] = {
+    "not_a_face": ("not_a_face", "a person said so"),
+    "ignored": ("ignored", "a person said so"),
+}
 
 
 def confidence_table(store: Store, recipe: str) -> pl.DataFrame:

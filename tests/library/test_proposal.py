@@ -4,7 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unmingle.library.people import ALONE, keep_ids
+from unmingle.library.people import ALONE
+from unmingle.library.proposal import keep_ids
 
 labels = st.lists(st.integers(-1, 5), max_size=40).map(lambda values: np.array(values, np.int64))
 

@@ -3,60 +3,43 @@
 from __future__ import annotations
 
 import json
+import os
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
 from unmingle import pipeline
+from unmingle.api.deciding import Deciding
+from unmingle.api.recipes import current, make_runner
+from unmingle.api.summary import summarise
 from unmingle.errors import LibraryError, PictureError, SettingsError, SourceError
 from unmingle.grouping.impostors import SFACE_CURVE
-from unmingle.library.people import ALONE, persons_before
-from unmingle.library.pictures import faces_to_group
-from unmingle.library.store import open_to_read, open_to_write
+from unmingle.library.deciding import Desk
+from unmingle.library.store import open_to_decide, open_to_read, open_to_write
 from unmingle.library.tables import FACES, confidence_table, faces_table, people_table, thumbnail_of, tiles
 from unmingle.settings import ClassicSettings, DetectionSettings, EngineSettings, GroupingSettings
 from unmingle.sources.names import MEETING_PATTERN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     import polars as pl
     from PIL.Image import Image
 
+    from unmingle.api.deciding import Views
+    from unmingle.api.identify import Identified
+    from unmingle.api.summary import Summary
     from unmingle.evaluation.labels import LabelOptions, Labels
     from unmingle.evaluation.score import Evaluation
-    from unmingle.faces.recipe import RecipeRunner
     from unmingle.library.store import Store
     from unmingle.pipeline import Added, Progress
-    from unmingle.records import F32, I64, U8
+    from unmingle.records import U8, Status
     from unmingle.settings import Recipe
 
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What a library holds after clustering.
-
-    Attributes:
-        files: picture files, each with at least one row in `faces.csv`.
-        faces: faces found in them.
-        people: how many people they are.
-        clustered: faces that belong to a person.
-        left_out: status and reason with their number of rows, most frequent first.
-        seconds: time per stage.
-        notes: what the clustering found out about the collection.
-    """
-
-    files: int
-    faces: int
-    people: int
-    clustered: int
-    left_out: tuple[tuple[str, str, int], ...]
-    seconds: dict[str, float]
-    notes: dict[str, float]
+DETECTION = "detection"  # the fact that holds the settings with which pictures were added
+SHEETS = "sheets"  # the fact that says how many people get a contact sheet
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,55 +50,23 @@ class Sheet:
     page: Image
 
 
-@dataclass(frozen=True, slots=True)
-class Identified:
-    """Whose face a picture shows.
-
-    picture:     the file.
-    box:         left, top, width, height of the face in pixels.
-    person:      whose it is; None: nobody of the library.
-    nearest:     the person it is most like, whether enough or not.
-    similarity:  average cosine to the faces of `nearest`.
-    probability: that it is a face of `nearest`, 0 to 1.
-    """
-
-    picture: Path
-    box: tuple[float, ...]
-    person: int | None
-    nearest: int | None
-    similarity: float
-    probability: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _KnownPeople:
-    """The n faces of people: vectors (n, d), labels (n,) from 0 on, ids (k,) of the people, scale of strangers."""
-
-    vectors: F32
-    labels: I64
-    ids: I64
-    scale: float
-
-    def means(self) -> tuple[F32, I64]:
-        """Mean vector and number of faces of each person."""
-        from unmingle.grouping.confidence import Means
-
-        means = Means.of(self.vectors, self.labels)
-        return means.mean_cd, means.size_c
-
-
 @dataclass(slots=True)
-class Library:
-    """A folder that remembers faces and people.
+class Library(Deciding):
+    """A folder that remembers faces and people, and what was said about them; see `Deciding` for the latter.
 
-    Each call that changes it takes the writer's lock for itself; `with library.writing():` keeps it over several.
+    Each call that adds or groups takes the writer's lock for itself; `with library.writing():` keeps it over several.
+    Decisions don't need it.
 
     Args:
         folder: made at the first `add`.
+        views: whether each decision brings `faces.csv`, `people.csv` and the sheets in line at once, or only
+            `write_views` does, which is better for many decisions one after another.
     """
 
     folder: Path
+    views: Views = "at once"
     _held: Store | None = field(default=None, repr=False)
+    _desk: Desk = field(default_factory=Desk, repr=False)
     _times: pipeline.Times = field(default_factory=pipeline.Times, repr=False)
 
     @contextmanager
@@ -137,6 +88,14 @@ class Library:
             yield self._held
             return
         with open_to_read(self.folder) as store:
+            yield store
+
+    @contextmanager
+    def _deciding(self) -> Iterator[Store]:
+        if self._held is not None:
+            yield self._held
+            return
+        with open_to_decide(self.folder) as store:
             yield store
 
     def add(
@@ -177,8 +136,9 @@ class Library:
             names = ", ".join(str(source) for source in sources)
             raise SourceError(f"There are no pictures in {names}.", "Name a folder with jpg, png, webp, tiff, … files.")
         engine = engine or EngineSettings()
-        runner = _runner(recipe, detection, classic, weights, engine, any_weights=any_weights)
+        runner = make_runner(recipe, detection, classic, weights, engine, any_weights=any_weights)
         with self.writing() as store:
+            store.set_fact(DETECTION, json.dumps(asdict(detection or DetectionSettings())))
             exact = engine.precision == "f32"
             return pipeline.add(store, found, runner, exact=exact, progress=progress, times=self._times)
 
@@ -210,7 +170,7 @@ class Library:
         settings = settings or GroupingSettings()
         people = settings.people if people is None else people
         with self.writing() as store:
-            recipe = _current(store)
+            recipe = current(store)
             if recipe.startswith("classic"):
                 if people is None:
                     raise SettingsError("The classic recipe can't find the number of people.", "Pass --people K.")
@@ -227,22 +187,66 @@ class Library:
                 progress=progress,
                 times=self._times,
             )
+            store.set_fact(SHEETS, str(sheets))
             with self._times.measure("write"):
                 faces = pipeline.write_views(store, recipe, sheets=sheets, progress=progress)
         times, self._times = self._times, pipeline.Times()  # the next summary tells of its own run
-        return _summary(faces, times.seconds, dict(clustering.notes))
+        return summarise(faces, times.seconds, dict(clustering.notes))
+
+    def write_views(self, *, redraw: Iterable[int] | None = None) -> None:
+        """Make `faces.csv`, `people.csv` and the sheets again, after decisions.
+
+        Args:
+            redraw: people whose sheets have changed; None: all.
+        """
+        with self._reading() as store:
+            sheets = int(store.fact(SHEETS) or 0)
+            pipeline.write_views(store, current(store), sheets=sheets, redraw=redraw)
+
+    def retry(self, file: int) -> tuple[Status, str]:
+        """Read a file again that could not be read.
+
+        Args:
+            file: its row.
+
+        Returns:
+            Status and reason of its first face, as in `faces.csv`.
+
+        Raises:
+            SourceError: there is no such file.
+            SettingsError: the library is not of the faces recipe.
+        """
+        from unmingle.sources.images import PictureFile, Scan
+
+        with self.writing() as store:
+            query = "SELECT source.path, file.path FROM file JOIN source ON source.id = file.source WHERE file.id = ?"
+            row = store.connection.execute(query, (file,)).fetchone()
+            if row is None:
+                raise SourceError(f"There is no file {file}.", "Look at the library again.")
+            detection = DetectionSettings(**json.loads(store.fact(DETECTION) or "{}"))
+            runner = make_runner("faces", detection, None, None, EngineSettings(), any_weights=False)
+            if runner.key != current(store):
+                raise SettingsError(
+                    "The library was made with another recipe.", "Run unmingle cluster again: it tries all files."
+                )
+            picture = PictureFile(os.fsdecode(row[0]), os.fsdecode(row[1]))
+            pipeline.add(store, Scan((picture,), (), 0), runner)
+            faces = faces_table(store, runner.key)
+            found = faces.filter((faces["file"] == picture.name) & (faces["source"] == picture.source))
+            status, reason = found.select("status", "reason").row(0)
+            return status, reason
 
     @property
     def faces(self) -> pl.DataFrame:
         """One row per face, and one per file without any, in the columns of `faces.csv`."""
         with self._reading() as store:
-            return faces_table(store, _current(store)).select(list(FACES))
+            return faces_table(store, current(store)).select(list(FACES))
 
     @property
     def people(self) -> pl.DataFrame:
         """One row per person, largest first, in the columns of `people.csv`."""
         with self._reading() as store:
-            return people_table(faces_table(store, _current(store)), store)
+            return people_table(faces_table(store, current(store)), store)
 
     @property
     def confidence(self) -> pl.DataFrame:
@@ -252,7 +256,7 @@ class Library:
         far these numbers are to be trusted.
         """
         with self._reading() as store:
-            return confidence_table(store, _current(store))
+            return confidence_table(store, current(store))
 
     def likely_pairs(self, *, most: int = 100) -> pl.DataFrame:
         """Pairs of people who may be one: person, other, and the probability, the most probable first.
@@ -262,10 +266,11 @@ class Library:
         """
         import polars as pl
 
+        from unmingle.api.identify import known_people
         from unmingle.grouping.confidence import likely_pairs
 
         with self._reading() as store:
-            known = _known_people(store)
+            known = known_people(store, current(store))
         pairs, chance = likely_pairs(*known.means(), SFACE_CURVE, scale=known.scale, most=most)
         one, other = (known.ids[pairs[:, side]] for side in (0, 1))
         return pl.DataFrame({"person": one, "other": other, "probability": chance.round(4)})
@@ -286,33 +291,11 @@ class Library:
             SourceError: a picture is missing or can't be read.
             LibraryError: the library was made with another recipe or other settings.
         """
-        from unmingle.faces.recipe import FaceRecipe
-        from unmingle.grouping.assign import Assigner
-        from unmingle.sources.images import PictureFile, decode, read_bytes
+        from unmingle.api.identify import identify
 
-        runner = FaceRecipe(detection or DetectionSettings(), engine or EngineSettings())
         with self._reading() as store:
-            if _current(store) != runner.key:
-                raise LibraryError(
-                    f"{self.folder} was made with another recipe or other settings.",
-                    "Use the settings it was made with.",
-                )
-            known = _known_people(store)
-        assigner = Assigner(known.vectors, known.labels, SFACE_CURVE, scale=known.scale)
-        found: list[Identified] = []
-        for path in map(Path, pictures):
-            try:
-                content = read_bytes(PictureFile(str(path.parent.absolute()), path.name))
-                (analysis,) = runner.analyse([decode(content, suffix=path.suffix)])
-            except PictureError as error:
-                raise SourceError(f"{path} can't be read: {error}.", "Name a picture file.") from error
-            usable = [face for face, reason in enumerate(analysis.reasons) if not reason]
-            for face, one in zip(usable, assigner.assign_many(analysis.vectors[usable]), strict=True):
-                box = tuple(round(float(value), 1) for value in analysis.faces.boxes[face])
-                person = None if one.label is None else int(known.ids[one.label])
-                nearest = None if one.nearest is None else int(known.ids[one.nearest])
-                found.append(Identified(path, box, person, nearest, one.similarity, one.probability))
-        return found
+            recipe = current(store)
+            return identify(store, recipe, tuple(map(Path, pictures)), detection, engine)
 
     def evaluate(
         self, labels: Path | str | Labels | Literal["folders"], *, options: LabelOptions | None = None
@@ -330,7 +313,7 @@ class Library:
         from unmingle.evaluation.score import evaluate
 
         with self._reading() as store:
-            faces = faces_table(store, _current(store))
+            faces = faces_table(store, current(store))
         if labels == "folders":
             labels = folder_labels(faces["file"].to_list(), sources=faces["source"].to_list())
         elif isinstance(labels, (str, Path)):
@@ -369,7 +352,7 @@ class Library:
             LibraryError: nobody is called so.
         """
         with self._reading() as store:
-            recipe = _current(store)
+            recipe = current(store)
             people = people_table(faces_table(store, recipe), store)
             found = people.filter((people["person"].cast(str) == str(person)) | (people["name"] == str(person)))
             if found.height == 0:
@@ -377,67 +360,3 @@ class Library:
             number, name, count = found.select("person", "name", "faces").row(0)
             page = pipeline.person_sheet(store, tiles(store, recipe)[number], number, name, count)
             return Sheet(number, page)
-
-
-def _current(store: Store) -> str:
-    recipe = store.fact(pipeline.CURRENT)
-    if recipe is None:
-        raise LibraryError(f"{store.folder} holds no pictures yet.", "Run: unmingle cluster PICTURES -o LIBRARY")
-    return recipe
-
-
-def _known_people(store: Store) -> _KnownPeople:
-    scale = store.fact(pipeline.SCALE)
-    if not scale:
-        raise LibraryError(f"{store.folder} was not grouped by faces.", "Run: unmingle cluster PICTURES -o LIBRARY")
-    faces = faces_to_group(store, _current(store))
-    person_n = persons_before(store, faces)
-    member = np.flatnonzero(person_n != ALONE)
-    ids, labels = np.unique(person_n[member], return_inverse=True)
-    return _KnownPeople(faces.vectors[member], labels.astype(np.int64), ids, float(scale))
-
-
-def _runner(
-    recipe: Recipe,
-    detection: DetectionSettings | None,
-    classic: ClassicSettings | None,
-    weights: Path | None,
-    engine: EngineSettings,
-    *,
-    any_weights: bool,
-) -> RecipeRunner:
-    from unmingle.faces.recipe import ClassicRecipe, FaceRecipe
-
-    if recipe == "faces":
-        return FaceRecipe(detection or DetectionSettings(), engine)
-    from unmingle.models.vgg16 import prepared_vgg16
-
-    classic = classic or ClassicSettings()
-    graph, checksum = prepared_vgg16(weights, features=classic.features, any_weights=any_weights)
-    return ClassicRecipe(classic, engine, graph, checksum)
-
-
-def _summary(faces: pl.DataFrame, seconds: dict[str, float], notes: dict[str, float]) -> Summary:
-    import polars as pl
-
-    left_out = (
-        faces.filter(pl.col("status") != "clustered")
-        .with_columns(pl.col("reason").str.replace(r":.*", ""))
-        .group_by("status", "reason")
-        .len()
-        .sort(["len", "status", "reason"], descending=[True, False, False])
-    )
-    return Summary(
-        files=faces.select("source", "file").n_unique(),
-        faces=int(faces["face"].is_not_null().sum()),
-        people=faces["person"].drop_nulls().n_unique(),
-        clustered=int(faces["person"].is_not_null().sum()),
-        left_out=tuple((str(status), str(reason), int(count)) for status, reason, count in left_out.iter_rows()),
-        seconds={stage: round(value, 3) for stage, value in seconds.items()},
-        notes={key: round(value, 6) for key, value in notes.items()},
-    )
-
-
-def as_json(summary: Summary) -> str:
-    """The summary as one JSON object."""
-    return json.dumps(asdict(summary), ensure_ascii=False, indent=2)

@@ -1,0 +1,111 @@
+"""Whose face is it: faces of pictures that are not added, among the people of a library."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from unmingle import pipeline
+from unmingle.errors import LibraryError, PictureError, SourceError
+from unmingle.grouping.impostors import SFACE_CURVE
+from unmingle.library.people import ALONE, persons_before
+from unmingle.library.pictures import faces_to_group
+from unmingle.settings import DetectionSettings, EngineSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from unmingle.library.store import Store
+    from unmingle.records import F32, I64
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """Whose face a picture shows.
+
+    picture:     the file.
+    box:         left, top, width, height of the face in pixels.
+    person:      whose it is; None: nobody of the library.
+    nearest:     the person it is most like, whether enough or not.
+    similarity:  average cosine to the faces of `nearest`.
+    probability: that it is a face of `nearest`, 0 to 1.
+    """
+
+    picture: Path
+    box: tuple[float, ...]
+    person: int | None
+    nearest: int | None
+    similarity: float
+    probability: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KnownPeople:
+    """The n faces of people: vectors (n, d), labels (n,) from 0 on, ids (k,) of the people, scale of strangers."""
+
+    vectors: F32
+    labels: I64
+    ids: I64
+    scale: float
+
+    def means(self) -> tuple[F32, I64]:
+        """Mean vector and number of faces of each person."""
+        from unmingle.grouping.confidence import Means
+
+        means = Means.of(self.vectors, self.labels)
+        return means.mean_cd, means.size_c
+
+
+def identify(
+    store: Store,
+    recipe: str,
+    pictures: Iterable[Path],
+    detection: DetectionSettings | None,
+    engine: EngineSettings | None,
+) -> list[Identified]:
+    """See `Library.identify`."""
+    from unmingle.faces.recipe import FaceRecipe
+    from unmingle.grouping.assign import Assigner
+    from unmingle.sources.images import PictureFile, decode, read_bytes
+
+    runner = FaceRecipe(detection or DetectionSettings(), engine or EngineSettings())
+    if recipe != runner.key:
+        raise LibraryError(
+            f"{store.folder} was made with another recipe or other settings.",
+            "Use the settings it was made with.",
+        )
+    known = known_people(store, recipe)
+    assigner = Assigner(known.vectors, known.labels, SFACE_CURVE, scale=known.scale)
+    found: list[Identified] = []
+    for path in pictures:
+        try:
+            content = read_bytes(PictureFile(str(path.parent.absolute()), path.name))
+            (analysis,) = runner.analyse([decode(content, suffix=path.suffix)])
+        except PictureError as error:
+            raise SourceError(f"{path} can't be read: {error}.", "Name a picture file.") from error
+        usable = [face for face, reason in enumerate(analysis.reasons) if not reason]
+        for face, one in zip(usable, assigner.assign_many(analysis.vectors[usable]), strict=True):
+            box = tuple(round(float(value), 1) for value in analysis.faces.boxes[face])
+            person = None if one.label is None else int(known.ids[one.label])
+            nearest = None if one.nearest is None else int(known.ids[one.nearest])
+            found.append(Identified(path, box, person, nearest, one.similarity, one.probability))
+    return found
+
+
+def known_people(store: Store, recipe: str) -> KnownPeople:
+    """The people of a library and their faces.
+
+    Raises:
+        LibraryError: it was not grouped by faces.
+    """
+    scale = store.fact(pipeline.SCALE)
+    if not scale:
+        raise LibraryError(f"{store.folder} was not grouped by faces.", "Run: unmingle cluster PICTURES -o LIBRARY")
+    faces = faces_to_group(store, recipe)
+    person_n = persons_before(store, faces)
+    member = np.flatnonzero(person_n != ALONE)
+    ids, labels = np.unique(person_n[member], return_inverse=True)
+    return KnownPeople(faces.vectors[member], labels.astype(np.int64), ids, float(scale))

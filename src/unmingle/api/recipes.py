@@ -1,0 +1,49 @@
+"""The recipe of a library: which it has, and how to run it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from unmingle import pipeline
+from unmingle.errors import LibraryError
+from unmingle.settings import ClassicSettings, DetectionSettings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from unmingle.faces.recipe import RecipeRunner
+    from unmingle.library.store import Store
+    from unmingle.settings import EngineSettings, Recipe
+
+
+def current(store: Store) -> str:
+    """The recipe whose faces are the library's people.
+
+    Raises:
+        LibraryError: there is none yet.
+    """
+    recipe = store.fact(pipeline.CURRENT)
+    if recipe is None:
+        raise LibraryError(f"{store.folder} holds no pictures yet.", "Run: unmingle cluster PICTURES -o LIBRARY")
+    return recipe
+
+
+def make_runner(
+    recipe: Recipe,
+    detection: DetectionSettings | None,
+    classic: ClassicSettings | None,
+    weights: Path | None,
+    engine: EngineSettings,
+    *,
+    any_weights: bool,
+) -> RecipeRunner:
+    """What finds and embeds the faces of a picture; see `Library.add` for the arguments."""
+    from unmingle.faces.recipe import ClassicRecipe, FaceRecipe
+
+    if recipe == "faces":
+        return FaceRecipe(detection or DetectionSettings(), engine)
+    from unmingle.models.vgg16 import prepared_vgg16
+
+    classic = classic or ClassicSettings()
+    graph, checksum = prepared_vgg16(weights, features=classic.features, any_weights=any_weights)
+    return ClassicRecipe(classic, engine, graph, checksum)
