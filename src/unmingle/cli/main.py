@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from unmingle.cli import decisions
+from unmingle.cli.options import Json, LibraryArgument, Quiet
 from unmingle.errors import SettingsError, UnmingleError
 from unmingle.sources.names import MEETING_PATTERN
 from unmingle.version import __version__
@@ -36,9 +38,6 @@ app.add_typer(models_app, name="models")
 
 WORST_PEOPLE = 20  # printed; the report has them all
 
-LibraryArgument = Annotated[Path, typer.Argument(metavar="LIBRARY", help="Folder of the library.", show_default=False)]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress and no summary.")]
 Drop = Annotated[
     list[str] | None,
     typer.Option(
@@ -304,6 +303,31 @@ def _print_evaluation(evaluation: Evaluation) -> None:
         for person in worst
     ]
     terminal.print(console.table(rows, headings=("person", "faces", "precision", "recall", "confused with")))
+
+
+@app.command()
+def review(
+    library: LibraryArgument,
+    host: Annotated[
+        str,
+        typer.Option(
+            help="Address to listen on. Any other than this machine's own shows the faces to everybody in the network"
+            " who has the printed address, unencrypted."
+        ),
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for a free one.")] = 0,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Whether to open the browser.")] = True,
+) -> None:
+    """Look through the people of a library in the browser, name them and correct them. Ctrl+C ends it.
+
+    Everything runs on this machine and works offline. What is decided is kept in LIBRARY at once.
+    """
+    from unmingle.review.serve import serve
+
+    serve(library, host=host, port=port, open_browser=browser)
+
+
+decisions.register(app)
 
 
 @app.command()
