@@ -11,11 +11,12 @@ from unmingle.library.decisions import Decision, last_id, read_log, standing_ids
 from unmingle.library.references import faces_named, person_named
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from contextlib import AbstractContextManager
 
     import polars as pl
 
+    from unmingle.library.asking import Answer, Question
     from unmingle.library.decisions import By, Kind
     from unmingle.library.store import Store
 
@@ -111,14 +112,19 @@ class Deciding:
         return self._decide("restore", person, faces=faces, by=by, seen=seen)
 
     def different(
-        self, person: PersonReference, *others: PersonReference, by: By = "person", seen: int | None = None
+        self,
+        person: PersonReference | None = None,
+        *others: PersonReference,
+        faces: FaceReferences = (),
+        by: By = "person",
+        seen: int | None = None,
     ) -> Decision:
-        """Say that people are not one: it is never suggested again."""
-        return self._decide("different", person, others=others, by=by, seen=seen)
+        """Say that people are not one, or that the first of some faces is none of the others: never suggested again."""
+        return self._decide("different", person, others=others, faces=faces, by=by, seen=seen)
 
     def unsure(
         self,
-        person: PersonReference,
+        person: PersonReference | None = None,
         *others: PersonReference,
         faces: FaceReferences = (),
         by: By = "person",
@@ -134,6 +140,12 @@ class Deciding:
     def redo(self, decision: int | None = None, *, by: By = "person", seen: int | None = None) -> Decision:
         """Redo a decision, any that was undone; None: the last, if nothing new was decided since."""
         return self._decide("redo", target=decision or 0, by=by, seen=seen)
+
+    def answer(self, question: Question, answer: Answer, *, by: By = "person", seen: int | None = None) -> Decision:
+        """Answer one of `questions`: "same", "different", or "unsure"."""
+        from unmingle.library.asking import wish
+
+        return self._take(lambda store, recipe: wish(question, answer), by, seen)
 
     @property
     def decisions(self) -> tuple[Decision, ...]:
@@ -179,9 +191,8 @@ class Deciding:
         name: str = "",
         target: int = 0,
     ) -> Decision:
-        with self._deciding() as store:
-            recipe = current(store)
-            wish = Wish(
+        def wished(store: Store, recipe: str) -> Wish:
+            return Wish(
                 kind,
                 None if person is None else person_named(store, person),
                 tuple(person_named(store, other) for other in others),
@@ -189,7 +200,13 @@ class Deciding:
                 name,
                 target,
             )
-            entry = self._desk.decide(store, recipe, wish, by=by, seen=seen)
+
+        return self._take(wished, by, seen)
+
+    def _take(self, wished: Callable[[Store, str], Wish], by: By, seen: int | None) -> Decision:
+        with self._deciding() as store:
+            recipe = current(store)
+            entry = self._desk.decide(store, recipe, wished(store, recipe), by=by, seen=seen)
         if self.views == "at once":
             self.write_views(redraw=entry.changed.people)
         return Decision.of(entry, live=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmingle import pipeline
+from unmingle.api.recipes import known_scale
 from unmingle.errors import LibraryError, PictureError, SourceError
 from unmingle.grouping.impostors import SFACE_CURVE
 from unmingle.library.people import ALONE, persons_before
@@ -101,11 +101,9 @@ def known_people(store: Store, recipe: str) -> KnownPeople:
     Raises:
         LibraryError: it was not grouped by faces.
     """
-    scale = store.fact(pipeline.SCALE)
-    if not scale:
-        raise LibraryError(f"{store.folder} was not grouped by faces.", "Run: unmingle cluster PICTURES -o LIBRARY")
+    scale = known_scale(store)
     faces = faces_to_group(store, recipe)
     person_n = persons_before(store, faces)
     member = np.flatnonzero(person_n != ALONE)
     ids, labels = np.unique(person_n[member], return_inverse=True)
-    return KnownPeople(faces.vectors[member], labels.astype(np.int64), ids, float(scale))
+    return KnownPeople(faces.vectors[member], labels.astype(np.int64), ids, scale)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from unmingle import pipeline
 from unmingle.api.deciding import Deciding
-from unmingle.api.recipes import current, make_runner
+from unmingle.api.recipes import current, known_scale, make_runner
 from unmingle.api.summary import summarise
 from unmingle.errors import LibraryError, PictureError, SettingsError, SourceError
 from unmingle.grouping.impostors import SFACE_CURVE
@@ -33,12 +33,15 @@ if TYPE_CHECKING:
     from unmingle.api.summary import Summary
     from unmingle.evaluation.labels import LabelOptions, Labels
     from unmingle.evaluation.score import Evaluation
+    from unmingle.grouping.parts import Tree
+    from unmingle.library.asking import Question
     from unmingle.library.store import Store
     from unmingle.pipeline import Added, Progress
     from unmingle.records import U8, Status
     from unmingle.settings import Recipe
 
 DETECTION = "detection"  # the fact that holds the settings with which pictures were added
+NAME_PATTERN = "name_pattern"  # the fact that holds how file names carry meeting, frame and index
 SHEETS = "sheets"  # the fact that says how many people get a contact sheet
 
 
@@ -67,6 +70,7 @@ class Library(Deciding):
     views: Views = "at once"
     _held: Store | None = field(default=None, repr=False)
     _desk: Desk = field(default_factory=Desk, repr=False)
+    _trees: dict[bytes, Tree] = field(default_factory=dict, repr=False)
     _times: pipeline.Times = field(default_factory=pipeline.Times, repr=False)
 
     @contextmanager
@@ -188,6 +192,7 @@ class Library(Deciding):
                 times=self._times,
             )
             store.set_fact(SHEETS, str(sheets))
+            store.set_fact(NAME_PATTERN, name_pattern)
             with self._times.measure("write"):
                 faces = pipeline.write_views(store, recipe, sheets=sheets, progress=progress)
         times, self._times = self._times, pipeline.Times()  # the next summary tells of its own run
@@ -274,6 +279,29 @@ class Library(Deciding):
         pairs, chance = likely_pairs(*known.means(), SFACE_CURVE, scale=known.scale, most=most)
         one, other = (known.ids[pairs[:, side]] for side in (0, 1))
         return pl.DataFrame({"person": one, "other": other, "probability": chance.round(4)})
+
+    def questions(self, *, most: int = 20) -> tuple[Question, ...]:
+        """What is most worth asking a person about who is who, the most useful first; see `answer`.
+
+        Args:
+            most: how many at most.
+
+        Raises:
+            LibraryError: the library was not grouped by faces.
+        """
+        from unmingle.library.asking import ask
+
+        with self._reading() as store:
+            recipe = current(store)
+            return ask(
+                store,
+                recipe,
+                curve=SFACE_CURVE,
+                scale=known_scale(store),
+                most=most,
+                pattern=store.fact(NAME_PATTERN) or MEETING_PATTERN,
+                trees=self._trees,
+            )
 
     def identify(
         self, *pictures: str | Path, detection: DetectionSettings | None = None, engine: EngineSettings | None = None

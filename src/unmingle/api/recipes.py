@@ -28,6 +28,18 @@ def current(store: Store) -> str:
     return recipe
 
 
+def known_scale(store: Store) -> float:
+    """How much wider strangers spread in this library than on the model card.
+
+    Raises:
+        LibraryError: it was not grouped by faces.
+    """
+    scale = store.fact(pipeline.SCALE)
+    if not scale:
+        raise LibraryError(f"{store.folder} was not grouped by faces.", "Run: unmingle cluster PICTURES -o LIBRARY")
+    return float(scale)
+
+
 def make_runner(
     recipe: Recipe,
     detection: DetectionSettings | None,

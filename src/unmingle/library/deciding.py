@@ -227,8 +227,18 @@ class _Taking:
         wish = wish if wish.person is None else self.check_person(wish)
         return self.check_faces(wish) if wish.faces or wish.person is None else wish
 
+    def check_different(self, wish: Wish) -> Wish:
+        if wish.person is not None:
+            return self.check_two(replace(wish, faces=()))
+        wish = self.check_faces(wish)
+        if len(wish.faces) < 2:
+            raise DecisionError("One face alone can't be compared.", "Name two faces.")
+        return wish
+
     def check_unsure(self, wish: Wish) -> Wish:
-        return self.check_both(wish) if wish.faces else self.check_two(wish)
+        if wish.person is None or not wish.faces:
+            return self.check_different(wish)
+        return self.check_both(wish)
 
     def check_split(self, wish: Wish) -> Wish:
         wish = self.check_faces(wish)
@@ -289,7 +299,7 @@ _CHECKS: dict[Kind, Callable[[_Taking, Wish], Wish]] = {
     "face": _Taking.check_faces,
     "ignore": _Taking.check_either,
     "restore": _Taking.check_either,
-    "different": _Taking.check_two,
+    "different": _Taking.check_different,
     "unsure": _Taking.check_unsure,
     "undo": _Taking.check_undo,
     "redo": _Taking.check_undo,

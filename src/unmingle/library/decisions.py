@@ -29,7 +29,7 @@ class Said:
 
     person:  whom it is about; of `split`, the new person; None where it is about faces only.
     others:  further people: merged into `person`, different from them, or whom faces were split off.
-    faces:   places, see `library.places`.
+    faces:   places, see `library.places`; of `different` and `unsure` about faces only, the first and whom it is not.
     name:    of `name`.
     anchors: places that stand for people: whoever has these faces later is that person.
     target:  the entry that `undo` or `redo` is about; of `cluster`, the last entry that the grouping heeded.

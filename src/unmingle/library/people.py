@@ -111,11 +111,25 @@ class Memory:
         person_n[merged] = now[np.searchsorted(gone, person_n[merged])]
         for face, person in whose.items():
             person_n[row[face]] = person
+        self._part(row, person_n, whose)
+        person_n[np.isin(faces_n, np.array(sorted(self.marked()), np.int64))] = ALONE
+        return faces_n, person_n
+
+    def _part(self, row: _Rows, person_n: I64, whose: dict[int, int]) -> None:
+        """Take faces from people they are not, and of two that are not one person the one that nobody placed."""
         for face, person in self._barred():
             if row.get(face) is not None and person_n[row[face]] == person:
                 person_n[row[face]] = ALONE
-        person_n[np.isin(faces_n, np.array(sorted(self.marked()), np.int64))] = ALONE
-        return faces_n, person_n
+        for one, other in self.two_faces():
+            at, beside = row.get(one), row.get(other)
+            if at is not None and beside is not None and person_n[at] == person_n[beside] != ALONE:
+                person_n[at if one not in whose else beside] = ALONE
+
+    def two_faces(self) -> list[tuple[int, int]]:
+        """Pairs of faces, by row, of which somebody said that they are two people."""
+        face_of = self.face_of
+        pairs = sorted(self.standing.two_faces)
+        return [(face_of[one], face_of[other]) for one, other in pairs if one in face_of and other in face_of]
 
     def _barred(self) -> list[tuple[int, int]]:
         barred = self.standing.barred

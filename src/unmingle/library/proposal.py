@@ -73,6 +73,7 @@ def decided_constraints(memory: Memory, faces: StoredFaces, seen_k2: I64) -> Con
         row = row_of.get(memory.face_of.get(place, -1))
         if row is not None and person in rows and person_of.get(row) != person:
             different.add((row, rows[person][0]))
+    different |= {(row_of[a], row_of[b]) for a, b in memory.two_faces() if a in row_of and b in row_of}
     apart = [(held[0], 0) for held in rows.values()]
     pairs = [np.array(sorted(of), np.int64).reshape(-1, 2) for of in (same, different, apart)]
     return Constraints(len(faces.ids), seen_k2, *pairs)

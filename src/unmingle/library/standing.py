@@ -31,6 +31,7 @@ class Standing:
     different: pairs of people, the lower first, that are two; of which it was said in so many words.
     unsure:    such pairs of which somebody could not say.
     unsure_faces: face and person of which somebody could not say.
+    two_faces: pairs of faces, the lower first, of two people. unsure_two: of which somebody could not say.
     """
 
     person_of: dict[int, int] = field(default_factory=dict)
@@ -43,6 +44,8 @@ class Standing:
     different: set[tuple[int, int]] = field(default_factory=set)
     unsure: set[tuple[int, int]] = field(default_factory=set)
     unsure_faces: set[tuple[int, int]] = field(default_factory=set)
+    two_faces: set[tuple[int, int]] = field(default_factory=set)
+    unsure_two: set[tuple[int, int]] = field(default_factory=set)
 
     @classmethod
     def of(cls, entries: Iterable[Entry], stands: dict[int, bool]) -> Standing:
@@ -105,6 +108,11 @@ class Standing:
             self.said.add(place)
             self.barred.discard((place, person))
             self.marks.pop(place, None)
+            self.two_faces = {pair for pair in self.two_faces if not self._one_person(pair)}
+
+    def _one_person(self, pair: tuple[int, int]) -> bool:
+        one, other = (self.person_of.get(place) for place in pair)
+        return one is not None and one == other
 
     def _reject(self, entry: Entry) -> None:
         person = self.now(_person(entry))
@@ -135,12 +143,16 @@ class Standing:
             self.marks.pop(place, None)
 
     def _different(self, entry: Entry) -> None:
+        self.two_faces |= _pairs(entry)
         for other in entry.said.others:
             one, two = self.now(_person(entry)), self.now(other)
             if one != two:
                 self.different.add((min(one, two), max(one, two)))
 
     def _unsure(self, entry: Entry) -> None:
+        if entry.said.person is None:
+            self.unsure_two |= _pairs(entry)
+            return
         person = self.now(_person(entry))
         self.unsure.update((min(person, other), max(person, other)) for other in map(self.now, entry.said.others))
         self.unsure_faces.update((place, person) for place in entry.said.faces)
@@ -149,6 +161,14 @@ class Standing:
 def _person(entry: Entry) -> int:
     assert entry.said.person is not None  # of these kinds, each is about somebody
     return entry.said.person
+
+
+def _pairs(entry: Entry) -> set[tuple[int, int]]:
+    """Of an entry about faces only: the first with each of the others."""
+    if entry.said.person is not None:
+        return set()
+    first, *others = entry.said.faces
+    return {(min(first, other), max(first, other)) for other in others}
 
 
 def _replace(pairs: set[tuple[int, int]], gone: int, kept: int) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from unmingle.library.decisions import Entry
+    from unmingle.library.decisions import Entry, Said
     from unmingle.library.people import Memory, Moved
 
 
@@ -67,10 +67,16 @@ def words(entry: Entry, names: Names, moved: Sequence[Moved], target: Entry | No
         "face": f"{faces}: a face after all",
         "ignore": f"Ignored {faces if said.faces else person}",
         "restore": f"Restored {faces if said.faces else person}",
-        "different": f"{person} and {others} are different people",
-        "unsure": f"Not sure whether {faces if said.faces else others} and {person} are one person",
+        "different": f"{person} and {others} are different people" if others else f"{faces}: different people",
+        "unsure": f"Not sure whether {_compared(said, faces, others, person)} are one person",
     }
     return told[entry.kind]
+
+
+def _compared(said: Said, faces: str, others: str, person: str) -> str:
+    if said.person is None:
+        return faces
+    return f"{faces if said.faces else others} and {person}"
 
 
 def _named(names: Names, person: int | None, name: str) -> str:

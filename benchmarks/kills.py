@@ -1,0 +1,263 @@
+"""A library is killed while it works, over and over: is anything lost that was answered?
+
+    python benchmarks/kills.py [--kills 1000] [--seed 0]
+
+Made-up faces in a real library. Each round starts two processes: one decides without a pause, by itself or as the
+review server under load from three clients; the other adds pictures and groups the faces. Both get a SIGKILL at a
+random moment. Then the library has to open, be whole by SQLite's own check, hold every decision that was answered and
+every picture whose batch was told as done, and its people have to be what replaying the log gives.
+
+A SIGKILL shows what a process may lose, not what a power cut may: for that the library trusts SQLite, a write-ahead log
+and `synchronous = FULL`. JSON on stdout.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import os
+import random
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import time
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from unmingle import pipeline
+from unmingle.api import Library
+from unmingle.errors import DecisionError
+from unmingle.library import pictures
+from unmingle.library.decisions import read_log
+from unmingle.library.people import ALONE, Memory
+from unmingle.library.store import open_to_decide, open_to_write
+from unmingle.records import Analysis, Faces
+from unmingle.settings import GroupingSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+RECIPE = "faces-made-up"
+PEOPLE, EACH, WIDTH = 20, 10, 32
+LONGEST = 0.12  # seconds of work before a kill
+TOKEN = "made-up"  # of a server that only this script can reach
+CLIENTS = 3
+
+
+class Made:
+    """Pictures of made-up people."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = np.random.default_rng(seed)
+        self.centres = np.random.default_rng(0).normal(size=(PEOPLE, WIDTH))
+
+    def add(self, folder: Path, count: int, tell: Callable[[str], object] = str) -> None:
+        """One picture a transaction; each is told once it is on disk."""
+        with open_to_write(folder) as store:
+            for _ in range(count):
+                name = f"{self.random.integers(2**60):x}"
+                person = int(self.random.integers(PEOPLE))
+                vector = (self.centres[person] + 0.4 * self.random.normal(size=WIDTH)).astype(np.float32)
+                faces = Faces(np.ones((1, 4), np.float32), np.ones((1, 5, 2), np.float32), np.ones(1, np.float32))
+                found = Analysis(9, 9, faces, vector[None], np.ones(1, np.float32), (b"",), ("",))
+                with store.transaction() as connection:
+                    pictures.add_analysis(connection, name, RECIPE, "f32", found)
+                    connection.execute(
+                        "INSERT INTO file (source, path, name, digest) VALUES (1, ?, ?, ?)",
+                        (name.encode(), name, name),
+                    )
+                tell(f"picture {name}")
+
+
+def make(folder: Path, seed: int) -> None:
+    with open_to_write(folder) as store:
+        store.set_fact(pipeline.CURRENT, RECIPE)
+        with store.transaction() as connection:
+            connection.execute("INSERT INTO source (id, path) VALUES (1, X'2F')")
+    Made(seed).add(folder, PEOPLE * EACH)
+    group(folder)
+
+
+def group(folder: Path) -> None:
+    grouper = partial(pipeline.group_faces, settings=GroupingSettings())
+    with open_to_write(folder) as store:
+        pipeline.cluster(store, RECIPE, grouper, whole_clusters=False)
+
+
+def decide_for_ever(folder: Path, seed: int, tell: Callable[[str], object]) -> None:
+    chance = random.Random(seed)
+    library = Library(folder, views="on request")
+    faces, people = known(folder)
+    while True:
+        with suppress(DecisionError):
+            made = [
+                lambda: library.name(chance.choice(people), f"Name {chance.random()}"),
+                lambda: library.merge(*chance.sample(people, 2)),
+                lambda: library.split(chance.sample(faces, 2)),
+                lambda: library.reject([chance.choice(faces)], chance.choice(people)),
+                lambda: library.assign([chance.choice(faces)], chance.choice(people)),
+                library.undo,
+                library.redo,
+            ][chance.randrange(7)]()
+            tell(f"decision {made.id}")
+
+
+def add_for_ever(folder: Path, seed: int, tell: Callable[[str], object]) -> None:
+    made = Made(seed)
+    while True:
+        made.add(folder, 3, tell)
+        group(folder)
+
+
+def serve(folder: Path, listener: socket.socket) -> None:
+    import uvicorn
+
+    from unmingle.review.app import create_app
+
+    origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    config = uvicorn.Config(create_app(folder, token=TOKEN, origin=origin), log_level="critical")
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def known(folder: Path) -> tuple[list[int], list[int]]:
+    with open_to_decide(folder) as store:
+        faces = [face for (face,) in store.connection.execute("SELECT id FROM face")]
+        people = [person for (person,) in store.connection.execute("SELECT DISTINCT person FROM member")]
+    return faces, people
+
+
+@contextmanager
+def child(work: Callable[[Callable[[str], object]], object]) -> Iterator[tuple[int, Callable[[], list[str]]]]:
+    """A forked process at work: its id, and what it told before it was killed."""
+    reading, writing = os.pipe()
+    process = os.fork()
+    if not process:
+        os.close(reading)
+        try:
+            work(lambda line: os.write(writing, f"{line}\n".encode()))
+        finally:
+            os._exit(1)  # a child that was not killed has failed: it never comes back to the caller
+    os.close(writing)
+
+    def told() -> list[str]:
+        with os.fdopen(reading, "rb") as pipe:
+            text = pipe.read().decode()
+        return text[: text.rfind("\n") + 1].splitlines()
+
+    try:
+        yield process, told
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+        os.waitpid(process, 0)
+
+
+def clients(port: int, folder: Path, seed: int, answered: list[str], end: threading.Event) -> list[threading.Thread]:
+    faces, people = known(folder)
+
+    def ask(number: int) -> None:
+        chance = random.Random(seed + number)
+        address = f"127.0.0.1:{port}"
+        with suppress(OSError, http.client.HTTPException):
+            connection = http.client.HTTPConnection(address, timeout=5)
+            connection.request("GET", f"/?token={TOKEN}", headers={"Host": address})
+            first = connection.getresponse()
+            first.read()
+            cookie = first.getheader("Set-Cookie", "").split(";")[0]
+            headers = {"Cookie": cookie, "Origin": f"http://{address}", "Content-Type": "application/json"}
+            while not end.is_set():
+                body = {"kind": "assign", "faces": [chance.choice(faces)], "person": chance.choice(people)}
+                if chance.random() < 0.3:
+                    body = {"kind": "name", "person": chance.choice(people), "name": f"Name {chance.random()}"}
+                connection.request("POST", "/api/decisions", json.dumps(body), headers)
+                answer = connection.getresponse()
+                content = answer.read()
+                if answer.status == 200:
+                    answered.append(f"decision {json.loads(content)['decision']['id']}")
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(CLIENTS)]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+def check(folder: Path, told: list[str]) -> list[str]:
+    """What is wrong; nothing, if all is well."""
+    with open_to_decide(folder) as store:
+        connection = store.connection
+        (whole,) = connection.execute("PRAGMA quick_check").fetchone()
+        wrong = [] if whole == "ok" else [whole]
+        log = {entry.id for entry in read_log(connection)}
+        held = {name for (name,) in connection.execute("SELECT name FROM file")}
+        for kind, what in (line.split() for line in told):
+            if (int(what) not in log) if kind == "decision" else (what not in held):
+                wrong.append(f"lost {kind} {what}")
+        memory = Memory.read(connection, RECIPE)
+        faces_n, person_n = memory.people_now(connection)
+        replayed = {f: p for f, p in zip(faces_n.tolist(), person_n.tolist(), strict=True) if p != ALONE}
+        if replayed != dict(connection.execute("SELECT face, person FROM member")):
+            wrong.append("people are not what the log says")
+    return wrong
+
+
+def kill_once(folder: Path, seed: int, *, served: bool) -> tuple[int, int, list[str]]:
+    """Decisions and pictures that were answered before the kill, and what is wrong after it."""
+    wait = random.Random(seed).random() * LONGEST
+    answered: list[str] = []
+    with child(lambda tell: add_for_ever(folder, seed, tell)) as (_, added):
+        if served:
+            with socket.create_server(("127.0.0.1", 0)) as listener, child(lambda tell: serve(folder, listener)):
+                end = threading.Event()
+                threads = clients(listener.getsockname()[1], folder, seed, answered, end)
+                started = time.monotonic()
+                while not answered and time.monotonic() - started < 20:
+                    time.sleep(0.005)  # until it serves: what is to be killed is work, not the start
+                time.sleep(wait)
+            end.set()
+            for thread in threads:
+                thread.join()
+            decided: list[str] = []
+        else:
+            with child(lambda tell: decide_for_ever(folder, seed, tell)) as (_, decisions):
+                time.sleep(wait)
+            decided = decisions()
+    pictures_told = added()
+    told = [*answered, *decided, *pictures_told]
+    return len(answered) + len(decided), len(pictures_told), check(folder, told)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=1000)
+    parser.add_argument("--served-every", type=int, default=5, help="each so manieth kill hits the review server")
+    parser.add_argument("--fresh-every", type=int, default=100, help="a new library after so many kills")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    decisions = added = served = 0
+    wrong: list[str] = []
+    for kill in range(options.kills):
+        if kill % options.fresh_every == 0:
+            place = tempfile.TemporaryDirectory()
+            folder = Path(place.name) / "library"
+            make(folder, options.seed + kill)
+        by_server = kill % options.served_every == options.served_every - 1
+        served += by_server
+        made, held, problems = kill_once(folder, options.seed + kill, served=by_server)
+        decisions, added = decisions + made, added + held
+        wrong += [f"kill {kill}: {problem}" for problem in problems]
+        if kill % 50 == 49:
+            sys.stderr.write(f"{kill + 1} kills, {decisions} decisions and {added} pictures answered, {wrong[:3]}\n")
+    result = {"kills": options.kills, "of_the_server": served, "decisions_answered": decisions}
+    print(json.dumps({**result, "pictures_answered": added, "wrong": wrong}, indent=1))
+    return bool(wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
