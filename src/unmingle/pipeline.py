@@ -291,7 +291,8 @@ def cluster(
     with store.transaction() as connection:
         memory = Memory.read(connection, recipe)
         refresh_marks(connection, memory)
-    faces = pictures.faces_to_group(store, recipe)
+    with store.snapshot():
+        faces = pictures.faces_to_group(store, recipe)
     progress("cluster", 0, len(faces.ids))
     with times.measure("cluster"):
         seen = seen_frames(store, faces, pattern=name_pattern)

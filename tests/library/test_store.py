@@ -138,3 +138,14 @@ def test_the_file_is_durable_by_its_settings(tmp_path: Path) -> None:
     connection = sqlite3.connect(tmp_path / "library.sqlite")
     assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     connection.close()
+
+
+def test_a_snapshot_does_not_see_what_is_written_meanwhile(tmp_path: Path) -> None:
+    with open_to_write(tmp_path) as writer, open_to_read(tmp_path) as reader:
+        with reader.snapshot():
+            assert reader.fact("season") is None
+            writer.set_fact("season", "autumn")
+            assert reader.fact("season") is None
+        assert reader.fact("season") == "autumn"
+        with writer.transaction(), writer.snapshot():
+            assert writer.fact("season") == "autumn"

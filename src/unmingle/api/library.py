@@ -91,7 +91,7 @@ class Library(Deciding):
         if self._held is not None:
             yield self._held
             return
-        with open_to_read(self.folder) as store:
+        with open_to_read(self.folder) as store, store.snapshot():
             yield store
 
     @contextmanager
@@ -193,7 +193,7 @@ class Library(Deciding):
             )
             store.set_fact(SHEETS, str(sheets))
             store.set_fact(NAME_PATTERN, name_pattern)
-            with self._times.measure("write"):
+            with self._times.measure("write"), store.snapshot():
                 faces = pipeline.write_views(store, recipe, sheets=sheets, progress=progress)
         times, self._times = self._times, pipeline.Times()  # the next summary tells of its own run
         return summarise(faces, times.seconds, dict(clustering.notes))

@@ -55,6 +55,19 @@ class Store:
                     self.connection.execute("ROLLBACK")
                 raise
 
+    @contextmanager
+    def snapshot(self) -> Iterator[sqlite3.Connection]:
+        """See the library as it is at the first look, whoever writes meanwhile; within a transaction, as that does."""
+        if self.connection.in_transaction:
+            yield self.connection
+            return
+        with _clear_errors(self.folder):
+            self.connection.execute("BEGIN")
+            try:
+                yield self.connection
+            finally:
+                self.connection.execute("COMMIT")
+
     def fact(self, key: str) -> str | None:
         """A stored fact about the library, such as which recipe is current."""
         row = self.connection.execute("SELECT value FROM fact WHERE key = ?", (key,)).fetchone()
