@@ -178,6 +178,16 @@ def test_a_stale_decision_is_refused_with_what_changed(album: Album) -> None:
     library.merge(2, 1, seen=library.revision)
 
 
+def test_the_last_decision_is_undone_only_by_who_knows_it(album: Album) -> None:
+    library = album.library
+    mine = library.name(1, "Ada")
+    theirs = library.name(2, "Bea")
+    with pytest.raises(StaleError, match="#3 Called Person 2 Bea"):
+        library.undo(seen=mine.id)
+    library.undo(mine.id, seen=mine.id)
+    assert library.undo(seen=library.revision).target == theirs.id
+
+
 def test_undo_reaches_back_and_redo_comes_forth(album: Album) -> None:
     library = album.library
     first = library.name(1, "Ada")

@@ -90,10 +90,11 @@ class _Taking:
 
     def take(self, wish: Wish, by: By, seen: int | None) -> Entry:
         memory = self.memory
+        the_last = wish.kind in ("undo", "redo") and not wish.target
         wish = _CHECKS[wish.kind](self, wish)
         touched = {person for person in (wish.person, *wish.others) if person is not None} | set(self._whose(wish))
         if seen is not None:
-            self._check_fresh(touched, wish.faces, seen)
+            self._check_fresh(touched, wish.faces, seen, everything=the_last)
         names = Names.of(memory)
         said = self._said(wish)
         entry = Entry(memory.last + 1, "", by, wish.kind, said, Changed(""))
@@ -161,7 +162,8 @@ class _Taking:
         whose: list[int] = people[people != ALONE].tolist()
         return whose
 
-    def _check_fresh(self, people: set[int], faces: Iterable[int], seen: int) -> None:
+    def _check_fresh(self, people: set[int], faces: Iterable[int], seen: int, *, everything: bool) -> None:
+        """Refuse what is about people or faces that were changed since; or, where that is meant, anything since."""
         later = [entry for entry in self.memory.entries if entry.id > seen]
         if not later:
             return
@@ -171,7 +173,7 @@ class _Taking:
         )
         values = (seen, json.dumps(list(faces)), json.dumps(sorted(people)))
         hit = {entry for (entry,) in self.connection.execute(query, values)}
-        hit |= {entry.id for entry in later if people & set(entry.changed.people)}
+        hit |= {entry.id for entry in later if everything or people & set(entry.changed.people)}
         if hit:
             done = "; ".join(f"#{entry.id} {entry.changed.words}" for entry in later if entry.id in hit)
             raise StaleError(
