@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from unmingle.errors import SettingsError
 from unmingle.evaluation.metrics import score
 from unmingle.grouping import cluster, neighbours
-from unmingle.grouping.cluster import cluster_faces, cohesion
+from unmingle.grouping.cluster import cluster_faces, likeness
 from unmingle.grouping.constraints import Constraints, roots
 from unmingle.grouping.impostors import SFACE_CURVE
 from unmingle.grouping.stopping import FlatBar
@@ -242,6 +242,8 @@ def test_an_unknown_model_is_measured(make_faces: MakeFaces) -> None:
 def test_cohesion_is_the_mean_cosine_to_the_mean_direction() -> None:
     vectors = np.array([[2, 0], [0, 1], [0, 3], [5, 5], [1, 0]], np.float32)
     alike, found = likeness(vectors, np.array([0, 0, 1, 1, -1]))
+    wanted = [np.cos(np.pi / 4)] * 2 + [np.cos(np.pi / 8)] * 2 + [0]
+    assert alike.tolist() == pytest.approx(wanted, abs=1e-6)
     assert found.tolist() == pytest.approx([np.cos(np.pi / 4), np.cos(np.pi / 8)], abs=1e-6)
     assert likeness(vectors[:1], np.array([0]))[1].tolist() == pytest.approx([1])
     assert likeness(vectors, np.full(5, -1))[1].tolist() == []

@@ -145,27 +145,31 @@ def open_to_read(folder: Path, *, any_thread: bool = False) -> Iterator[Store]:
         LibraryError: there is no library there, or it is damaged.
         LibraryNewerError: a newer version made it.
     """
-    path = _check_there(folder)
-    with _clear_errors(folder):
-        # A reader of a write-ahead log keeps a small index beside it, which a read-only folder forbids; there, nobody
-        # can be writing either, so the file may be taken as it is.
-        writable = os.access(folder, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
-        way = "mode=ro" if writable else "immutable=1"
-        address = f"{path.absolute().as_uri()}?{way}"
-        connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=not any_thread)
+    _check_there(folder)
+    connection = _connect_to_read(folder, any_thread=any_thread)
     try:
-        with _clear_errors(folder):
-            _check_version(connection)
+        if _is_older(folder, connection):
+            connection.close()
+            _bring_up_to_date(folder)
+            connection = _connect_to_read(folder, any_thread=any_thread)
         yield Store(folder, connection)
     finally:
         connection.close()
 
 
-def _check_there(folder: Path) -> Path:
-    path = folder / FILE
-    if not path.is_file():
+def _connect_to_read(folder: Path, *, any_thread: bool) -> sqlite3.Connection:
+    # A reader of a write-ahead log keeps a small index beside it, which a read-only folder forbids; there, nobody
+    # can be writing either, so the file may be taken as it is.
+    writable = os.access(folder, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
+    way = "mode=ro" if writable else "immutable=1"
+    address = f"{(folder / FILE).absolute().as_uri()}?{way}"
+    with _clear_errors(folder):
+        return sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=not any_thread)
+
+
+def _check_there(folder: Path) -> None:
+    if not (folder / FILE).is_file():
         raise LibraryError(f"There is no library in {folder}.", "Make one: unmingle cluster PICTURES -o LIBRARY")
-    return path
 
 
 def _make_folder(folder: Path) -> None:
@@ -183,6 +187,29 @@ def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
     _migrate(connection)
+
+
+def _is_older(folder: Path, connection: sqlite3.Connection) -> bool:
+    with _clear_errors(folder):
+        _check_version(connection)
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version) < _migrations()[-1][0]
+
+
+def _bring_up_to_date(folder: Path) -> None:
+    """Give a library of an older version its new tables, which a reader needs as well.
+
+    Raises:
+        LibraryError: nothing can be written there.
+    """
+    try:
+        with open_to_decide(folder):
+            pass
+    except WriteError as error:
+        raise LibraryError(
+            f"An older unmingle made {folder}, and it can't be brought up to date: {error.problem}",
+            "Copy it to where it can be written.",
+        ) from error
 
 
 def _migrations() -> list[tuple[int, str]]:

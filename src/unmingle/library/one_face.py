@@ -1,0 +1,148 @@
+"""One face looked at closely: where it is, whose it is and why, and who else is in the picture."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from unmingle.library.browse import frame_of
+from unmingle.library.tables import status_of
+from unmingle.records import Status  # not only for checking types: the review's server reads these records
+from unmingle.sources.images import PictureFile
+
+if TYPE_CHECKING:
+    from unmingle.library.store import Store
+
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Of an upright picture, in pixels."""
+
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class OtherFace:
+    """Another face in the same picture; box: left, top, width, height in pixels."""
+
+    face: int
+    box: Box
+    person: int | None
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class FaceDetail:
+    """A face and its picture.
+
+    file:        one of the files that show it, as its source names it; `files` are all of them.
+    frame:       of the recording, where the file's name tells.
+    box:         left, top, width, height in pixels of the upright picture.
+    score:       the detector's confidence, 0 to 1.
+    person:      whose face it is; None for nobody's.
+    status:      as in `faces.csv`, and `reason` in words.
+    probability: that the face belongs to the person; None where it is not known.
+    decided:     a person said that it belongs there.
+    others:      the other faces in the picture.
+    """
+
+    face: int
+    file: str
+    files: list[str]
+    frame: int | None
+    box: Box
+    picture: Size
+    quality: float
+    score: float
+    person: int | None
+    name: str
+    status: Status
+    reason: str
+    probability: float | None
+    decided: bool
+    others: list[OtherFace]
+
+
+_FACE = """
+SELECT analysis.id, analysis.digest, analysis.reason, analysis.width, analysis.height,
+       face."left", face.top, face.width, face.height, face.quality, face.score, face.reason,
+       person.id, person.name, person.ignored, member.probability, member.decided, mark.mark
+FROM face
+JOIN analysis ON analysis.id = face.analysis
+LEFT JOIN member ON member.face = face.id
+LEFT JOIN person ON person.id = member.person
+LEFT JOIN mark ON mark.face = face.id
+WHERE face.id = ?
+"""
+
+
+def face_detail(store: Store, face: int) -> FaceDetail | None:
+    """All that is known of a face; None if there is no such face."""
+    row = store.connection.execute(_FACE, (face,)).fetchone()
+    if row is None:
+        return None
+    analysis, digest, why, width, height, *rest = row
+    *measures, person, name, ignored, probability, decided, mark = rest
+    *box, quality, score, reason = measures
+    status, reason = status_of("", analysis, why, face, reason, person, mark, ignored)
+    files = [file.name for file in _files(store, digest)]
+    shown = files[0] if files else ""
+    return FaceDetail(
+        face=face,
+        file=shown,
+        files=files,
+        frame=frame_of(shown),
+        box=_box(box),
+        picture=Size(width, height),
+        quality=round(quality, 4),
+        score=round(score, 4),
+        person=person,
+        name=name or "",
+        status=status,
+        reason=reason,
+        probability=probability,
+        decided=bool(decided),
+        others=_others(store, analysis, face),
+    )
+
+
+def _box(values: list[Any]) -> Box:
+    left, top, width, height = (round(float(value), 1) for value in values)
+    return left, top, width, height
+
+
+def _others(store: Store, analysis: int, face: int) -> list[OtherFace]:
+    query = (
+        "SELECT face.id, face.\"left\", face.top, face.width, face.height, person.id, coalesce(person.name, '')"
+        " FROM face LEFT JOIN member ON member.face = face.id LEFT JOIN person ON person.id = member.person"
+        " WHERE face.analysis = ? AND face.id <> ? ORDER BY face.number"
+    )
+    rows = store.connection.execute(query, (analysis, face))
+    return [OtherFace(other, _box(box), person, name) for other, *box, person, name in rows]
+
+
+def _files(store: Store, digest: str) -> list[PictureFile]:
+    """The files that hold a picture, those that are there first."""
+    query = (
+        "SELECT source.path, file.path FROM file JOIN source ON source.id = file.source WHERE file.digest = ?"
+        " ORDER BY file.present DESC, file.source, file.name"
+    )
+    rows = store.connection.execute(query, (digest,))
+    return [PictureFile(os.fsdecode(source), os.fsdecode(path)) for source, path in rows]
+
+
+def originals(store: Store, face: int) -> tuple[str, list[PictureFile]]:
+    """The digest of the picture that shows a face, and the files that should hold it; empty for no such face."""
+    query = "SELECT analysis.digest FROM face JOIN analysis ON analysis.id = face.analysis WHERE face.id = ?"
+    row = store.connection.execute(query, (face,)).fetchone()
+    return ("", []) if row is None else (row[0], _files(store, row[0]))
+
+
+def thumbnail(store: Store, face: int) -> bytes | None:
+    """The stored JPEG of a face; None if there is no such face."""
+    row = store.connection.execute("SELECT jpeg FROM thumbnail WHERE face = ?", (face,)).fetchone()
+    return None if row is None else bytes(row[0])

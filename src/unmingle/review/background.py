@@ -1,0 +1,144 @@
+"""What goes on beside the requests: questions are worked out, and the tables on disk are written again after edits."""
+
+from __future__ import annotations
+
+import time
+from threading import Condition, Thread
+from typing import TYPE_CHECKING, Protocol
+
+from unmingle.errors import UnmingleError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from unmingle.library.asking import Question
+
+LONGEST_WAIT = 30.0  # seconds that a stream of edits can put it off
+RETRY = 10.0  # seconds before a failed attempt is repeated
+
+
+class Work(Protocol):
+    """Something done in the background."""
+
+    def __call__(self) -> None:
+        """Do it once."""
+        ...
+
+
+class Later:
+    """Does some work in a thread of its own, some time after it was asked for; of several requests, once.
+
+    Args:
+        work: what to do; an error of ours is repeated later, others end the thread.
+        quiet: seconds without a new request before it is done.
+        name: of the thread.
+    """
+
+    def __init__(self, work: Work, *, quiet: float, name: str) -> None:
+        self._work = work
+        self._quiet = quiet
+        self._changed = Condition()
+        self._asked: float | None = None  # when first asked for, since it was last done
+        self._due = 0.0
+        self._stopped = False
+        self._thread = Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Begin to listen."""
+        self._thread.start()
+
+    def ask(self) -> None:
+        """Have the work done soon."""
+        now = time.monotonic()
+        with self._changed:
+            self._asked = now if self._asked is None else self._asked
+            self._due = min(now + self._quiet, self._asked + LONGEST_WAIT)
+            self._changed.notify()
+
+    def stop(self, *, finish: bool) -> None:
+        """End the thread; what was asked for and not done yet is done before, or dropped."""
+        with self._changed:
+            self._stopped = True
+            if not finish:
+                self._asked = None
+            self._changed.notify()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        while self._wait():
+            try:
+                self._work()
+            except UnmingleError:
+                self._again()
+
+    def _wait(self) -> bool:
+        """Wait until there is work; False: until the end."""
+        with self._changed:
+            while not self._stopped and (self._asked is None or time.monotonic() < self._due):
+                self._changed.wait(None if self._asked is None else self._due - time.monotonic())
+            wanted, self._asked = self._asked is not None, None
+            return wanted
+
+    def _again(self) -> None:
+        with self._changed:
+            if not self._stopped and self._asked is None:
+                self._asked = time.monotonic()
+                self._due = self._asked + RETRY
+
+
+class QuestionList:
+    """The questions that the page asks, most useful first, worked out in the background for the current revision.
+
+    Args:
+        compute: works out the questions; slow.
+        revision: the number of the last entry of the log.
+    """
+
+    def __init__(self, compute: Callable[[], Sequence[Question]], revision: Callable[[], int]) -> None:
+        self._compute = compute
+        self._revision = revision
+        self._lock = Condition()
+        self._questions: tuple[Question, ...] = ()
+        self._answered: dict[str, int] = {}  # id of a question, and the revision that its answer made
+        self._at: int | None = None
+        self._later = Later(self._work, quiet=0.0, name="questions")
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._later.start()
+        self._later.ask()
+
+    def stop(self) -> None:
+        """End; waits for what is being worked out."""
+        self._later.stop(finish=False)
+
+    def ready(self) -> bool:
+        """Whether the questions are those of the current revision; if not, they are worked out from now on."""
+        fresh = self._at == self._revision()
+        if not fresh:
+            self._later.ask()
+        return fresh
+
+    def all(self) -> tuple[Question, ...]:
+        """The questions that were not answered yet."""
+        with self._lock:
+            return self._questions
+
+    def answered(self, question: str, revision: int) -> None:
+        """Drop a question at once, whatever is being worked out meanwhile."""
+        with self._lock:
+            self._answered[question] = revision
+            self._questions = tuple(one for one in self._questions if one.id != question)
+        self._later.ask()
+
+    def _work(self) -> None:
+        revision = self._revision()
+        if revision == self._at:
+            return
+        found = self._compute()
+        with self._lock:
+            # An answer that came while these were worked out is not in them yet.
+            self._answered = {one: at for one, at in self._answered.items() if at > revision}
+            self._questions = tuple(one for one in found if one.id not in self._answered)
+            self._at = revision

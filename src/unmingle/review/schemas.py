@@ -1,0 +1,308 @@
+"""What goes over the wire, checked on its way in and described in `/api/openapi.json`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from fastapi import Path, Query
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from unmingle.library.browse import FaceCard, PersonSummary
+from unmingle.library.left_out import LeftOut, LeftOutGroup
+
+if TYPE_CHECKING:
+    from unmingle.library import asking, decisions
+
+LARGEST = 2**63 - 1  # SQLite's integers end here
+
+
+def _whole(value: object) -> object:
+    """To JSON 5.0 is an integer too."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Id = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=LARGEST)]
+IdInPath = Annotated[int, Path(ge=1, le=LARGEST)]
+Offset = Annotated[int, Query(ge=0, le=LARGEST)]
+Limit = Annotated[int, Query(ge=1, le=1000)]
+Search = Annotated[str, Query(max_length=200)]
+FaceIds = Annotated[list[Id], Field(min_length=1, max_length=100_000)]
+QuestionId = Annotated[str, Path(max_length=200)]
+Sort = Literal["faces", "name", "new", "cohesion", "uncertain"]
+Show = Literal["all", "named", "unnamed", "new", "uncertain", "ignored"]
+
+
+class Problem(BaseModel):
+    """What went wrong, and what to do about it."""
+
+    problem: str
+    mend: str
+
+
+class Changed(BaseModel):
+    """What a decision changed: whom it touched, and how many faces it moved."""
+
+    people: list[int]
+    faces: int
+
+
+class Decision(BaseModel):
+    """One entry of the log. person: whom it is about, if anybody; faces: how many it moved; live: it was not undone."""
+
+    id: int
+    made: str
+    by: str
+    kind: str
+    words: str
+    person: int | None
+    faces: int
+    live: bool
+    changed: Changed
+
+    @classmethod
+    def of(cls, decision: decisions.Decision) -> Decision:
+        """As the library tells it."""
+        changed = Changed(people=list(decision.people), faces=decision.faces)
+        parts = ("id", "made", "by", "kind", "words", "person", "faces", "live")
+        return cls(changed=changed, **{part: getattr(decision, part) for part in parts})
+
+
+class Stale(Problem):
+    """The people or faces were changed by others since they were looked at."""
+
+    since: list[Decision]
+
+
+class Merged(Problem):
+    """There is no such person; it may have become a part of another."""
+
+    merged_into: int | None = None
+
+
+class LibrarySummary(BaseModel):
+    """The library in numbers. left_out: faces and files without a person; ignored: people not to be shown."""
+
+    folder: str
+    faces: int
+    people: int
+    named: int
+    left_out: int
+    ignored: int
+    questions_ready: bool
+    revision: int
+    clusterings: int
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPerson(PersonSummary):
+    """A person on the wall, with up to four faces to show."""
+
+    covers: list[int]
+
+    @classmethod
+    def of(cls, person: PersonSummary, covers: list[int]) -> ShownPerson:
+        """With these faces."""
+        return cls(covers=covers, **asdict(person))
+
+
+class PeoplePage(BaseModel):
+    """A part of the people that were asked for; total: how many there are."""
+
+    revision: int
+    total: int
+    people: list[ShownPerson]
+
+
+@dataclass(frozen=True, slots=True)
+class WholePerson(ShownPerson):
+    """A person. merged_into: always null, since a merged person is no longer there."""
+
+    revision: int
+    first_file: str
+    merged_into: int | None = None
+
+    @classmethod
+    def whole(cls, person: PersonSummary, covers: list[int], revision: int, first_file: str) -> WholePerson:
+        """With these faces, at this revision."""
+        return cls(covers=covers, revision=revision, first_file=first_file, **asdict(person))
+
+
+class FacesPage(BaseModel):
+    """A part of a person's faces; total: how many there are."""
+
+    revision: int
+    total: int
+    faces: list[FaceCard]
+
+
+class LeftOutGroups(BaseModel):
+    """What was left out, by reason."""
+
+    revision: int
+    groups: list[LeftOutGroup]
+
+
+class LeftOutPage(BaseModel):
+    """A part of what was left out for one reason; total: how many there are."""
+
+    total: int
+    faces: list[LeftOut]
+
+
+class Retried(BaseModel):
+    """What became of a file that was read again."""
+
+    status: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class NamedPerson:
+    """A person with a name, and one face."""
+
+    person: int
+    name: str
+    faces: int
+    covers: list[int]
+
+
+class Names(BaseModel):
+    """Names that are there already."""
+
+    names: list[NamedPerson]
+
+
+class Side(BaseModel):
+    """One side of a question. faces: how many it has; show: some of them."""
+
+    person: int | None
+    name: str
+    faces: int
+    show: list[int]
+
+
+class Question(BaseModel):
+    """Are these one person? settles: how many faces have their place after the answer."""
+
+    id: str
+    kind: Literal["people", "part", "face", "single"]
+    text: str
+    one: Side
+    other: Side
+    probability: float
+    settles: int
+
+    @classmethod
+    def of(cls, question: asking.Question) -> Question:
+        """As the library asks it."""
+        one, other = (
+            Side(person=side.person, name=side.name, faces=len(side.faces), show=list(side.show))
+            for side in (question.one, question.other)
+        )
+        parts = ("id", "kind", "text", "probability", "settles")
+        return cls(one=one, other=other, **{part: getattr(question, part) for part in parts})
+
+
+class Questions(BaseModel):
+    """The questions most worth an answer. ready: false while they are worked out; left: how many there are."""
+
+    revision: int
+    ready: bool
+    left: int
+    questions: list[Question]
+
+
+class DecisionsPage(BaseModel):
+    """A part of the log, newest first. can_undo, can_redo: the decision that would be undone or redone next."""
+
+    revision: int
+    total: int
+    can_undo: int | None
+    can_redo: int | None
+    decisions: list[Decision]
+
+
+class Decided(BaseModel):
+    """A decision was taken; revision: of the library afterwards."""
+
+    revision: int
+    decision: Decision
+
+    @classmethod
+    def of(cls, decision: decisions.Decision) -> Decided:
+        """Its number is the revision that it made."""
+        return cls(revision=decision.id, decision=Decision.of(decision))
+
+
+class _Request(BaseModel):
+    """seen: the revision that was looked at; a decision about what was changed since is refused."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    seen: Annotated[int, BeforeValidator(_whole), Field(ge=0, le=LARGEST)] | None = None
+
+
+class NameRequest(_Request):
+    """Give a person a name, or take it away with an empty one."""
+
+    kind: Literal["name"]
+    person: Id
+    name: Annotated[str, Field(max_length=200)]
+
+
+class MergeRequest(_Request):
+    """Others become a part of a person."""
+
+    kind: Literal["merge"]
+    person: Id
+    others: Annotated[list[Id], Field(min_length=1, max_length=10_000)]
+
+
+class FacesRequest(_Request):
+    """split: these become a new person. not_a_face: they are no faces. face: they are, whatever the models say."""
+
+    kind: Literal["split", "not_a_face", "face"]
+    faces: FaceIds
+
+
+class FacesOfPersonRequest(_Request):
+    """reject: these faces are not this person's. assign: they are."""
+
+    kind: Literal["reject", "assign"]
+    faces: FaceIds
+    person: Id
+
+
+class IgnoreRequest(_Request):
+    """ignore: a stranger, or faces of strangers. restore: no longer so. Give either a person or faces."""
+
+    kind: Literal["ignore", "restore"]
+    person: Id | None = None
+    faces: Annotated[list[Id], Field(max_length=100_000)] = []
+
+
+class PairRequest(_Request):
+    """different: two people are not one. unsure: nobody can say, don't ask again."""
+
+    kind: Literal["different", "unsure"]
+    person: Id
+    other: Id
+
+
+DecisionRequest = Annotated[
+    NameRequest | MergeRequest | FacesRequest | FacesOfPersonRequest | IgnoreRequest | PairRequest,
+    Field(discriminator="kind"),
+]
+
+
+class UndoRequest(_Request):
+    """decision: which one; the last that can be if it is not given."""
+
+    decision: Id | None = None
+
+
+class AnswerRequest(_Request):
+    """The answer to a question."""
+
+    answer: Literal["same", "different", "unsure"]

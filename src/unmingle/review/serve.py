@@ -1,0 +1,159 @@
+"""Serving the review page: a port, a token, a browser, and a clean end."""
+
+from __future__ import annotations
+
+import secrets
+import signal
+import socket
+import webbrowser
+from contextlib import contextmanager, suppress
+from threading import Thread
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from unmingle.errors import LibraryBusyError, SettingsError, WriteError
+from unmingle.library.store import open_to_decide
+from unmingle.review.app import create_app
+from unmingle.review.security import Gate, is_loopback
+from unmingle.sources.images import quiet_decoders
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+PATIENCE = 5  # seconds that open connections may take to end
+LAST_PORT = 65_535
+KEEP_ALIVE = 75  # seconds that an idle one stays open
+
+
+def serve(
+    folder: Path,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    open_browser: bool = True,
+    announce: Callable[[str], object] = print,
+) -> None:
+    """Serve the review page of a library until Ctrl+C or a signal to terminate.
+
+    Args:
+        folder: of the library.
+        host: address to listen at; any but this machine's own is announced with what it means.
+        port: 0 takes a free one.
+        open_browser: whether to open the page in the browser.
+        announce: told each line for the terminal.
+
+    Raises:
+        LibraryError: there is no library there, or it is damaged.
+        SettingsError: nothing can listen at this address.
+    """
+    _bring_up_to_date(folder)
+    listener = free_listener(host, port)
+    with listener, quiet_decoders(), _ended_by_signals():
+        origin = _origin(host, listener)
+        gate = Gate(secrets.token_urlsafe(32), origin)
+        server = _Server(create_app(folder, token=gate.token, origin=origin, gate=gate))
+
+        def started() -> None:
+            for line in _lines(host, gate):
+                announce(line)
+            if open_browser:
+                # Where nobody sees it: other users of the machine can read how a browser was started.
+                address = f"{origin}/?token={gate.token_for_once()}"
+                Thread(target=webbrowser.open, args=(address,), name="browser", daemon=True).start()
+
+        server.when_started = started
+        server.run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn, which tells when it listens."""
+
+    when_started: Callable[[], None]
+
+    def __init__(self, app: object) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,  # type: ignore[arg-type]  # any ASGI app
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                timeout_keep_alive=KEEP_ALIVE,
+                timeout_graceful_shutdown=PATIENCE,
+            )
+        )
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self.when_started()
+
+
+def _lines(host: str, gate: Gate) -> Iterator[str]:
+    yield f"The review page is at {gate.origin}/?token={gate.token}"
+    if not is_loopback(host):
+        yield (
+            f"It listens at {host}: everybody who can reach this machine and knows the address above sees all pictures"
+            " and can change who is who. Nothing is encrypted on the way. Without --host only this machine can."
+        )
+    yield "Press Ctrl+C to end it; what was decided is kept."
+
+
+def _bring_up_to_date(folder: Path) -> None:
+    """Let an older library get its new tables; where that is not possible, reading it tells what is wrong."""
+    with suppress(LibraryBusyError, WriteError), open_to_decide(folder):
+        pass
+
+
+def free_listener(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
+    """A socket bound to an address; port 0: any that is free.
+
+    Raises:
+        SettingsError: nothing can listen there.
+    """
+    if not 0 <= port <= LAST_PORT:  # the system would take it for another one
+        raise SettingsError(f"There is no port {port}.", f"Give one up to {LAST_PORT}, or none to get a free one.")
+    try:
+        kind, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        listener = socket.socket(kind, socket.SOCK_STREAM)
+    except OSError as error:
+        raise SettingsError(f"{host} is no address of this machine: {error}.", "Leave --host out.") from error
+    try:
+        if hasattr(socket, "SO_EXCLUSIVEADDRUSE"):  # on Windows, others could listen at the same port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        else:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        listener.close()
+        raise SettingsError(
+            f"Nothing can listen at {host}, port {port}: {error}.", "Leave --port out to get a free one."
+        ) from error
+    return listener
+
+
+def _origin(host: str, listener: socket.socket) -> str:
+    name = f"[{host}]" if ":" in host else host
+    return f"http://{name}:{listener.getsockname()[1]}"
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Ctrl+C and SIGTERM end the block as if it were done, since the server has tidied up by then.
+
+    Uvicorn raises the signal again after its own end; that would kill the process or look like an error.
+    """
+
+    def ignore(number: int, frame: object) -> None:
+        del number, frame
+
+    try:
+        before = {one: signal.signal(one, ignore) for one in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not the main thread: signals are somebody else's
+        before = {}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)

@@ -1,0 +1,72 @@
+import { waitForServer } from "./connection.js";
+
+/** What the server refuses, in its own words. */
+export class ApiError extends Error {
+  /** @param {number} status @param {{problem?: string, mend?: string, since?: object[], merged_into?: number|null}} body */
+  constructor(status, body) {
+    super(body.problem || `The server answered ${status}.`);
+    this.status = status;
+    this.problem = this.message;
+    this.mend = body.mend ?? "";
+    this.since = body.since ?? [];
+    this.mergedInto = body.merged_into ?? null;
+  }
+}
+
+/**
+ * @param {string} path below /api
+ * @param {Record<string, string|number|undefined>} [query]
+ * @param {AbortSignal} [signal]
+ */
+export function get(path, query = {}, signal) {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== "");
+  const search = new URLSearchParams(given.map(([key, value]) => [key, String(value)])).toString();
+  return send(`/api${path}${search ? `?${search}` : ""}`, { signal });
+}
+
+/** @param {string} path below /api @param {object} body */
+export function post(path, body) {
+  const headers = { "Content-Type": "application/json" };
+  return send(`/api${path}`, { method: "POST", headers, body: JSON.stringify(body) });
+}
+
+/**
+ * When the server is gone the request waits, and goes out again once it is back. A decision sent twice that way is
+ * refused the second time, since it carries the revision it was made on.
+ * @param {string} address
+ * @param {RequestInit} options
+ * @returns {Promise<any>}
+ */
+async function send(address, options) {
+  for (;;) {
+    try {
+      return await answer(await fetch(address, { credentials: "same-origin", ...options }));
+    } catch (error) {
+      if (error instanceof ApiError || options.signal?.aborted) throw error;
+      await waitForServer(options.signal ?? undefined);
+    }
+  }
+}
+
+/** @param {Response} response */
+async function answer(response) {
+  const text = await response.text();
+  const body = parse(text);
+  if (response.ok) return body;
+  throw new ApiError(response.status, body);
+}
+
+/** @param {string} text @returns {any} */
+function parse(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return {};
+  }
+}
+
+/** @param {number} face */
+export const thumbnail = (face) => `/api/faces/${face}/thumbnail`;
+
+/** @param {number} face @param {number} [side] */
+export const picture = (face, side = 1600) => `/api/faces/${face}/picture?side=${side}`;

@@ -1,0 +1,159 @@
+import { get, picture, thumbnail } from "./api.js";
+import { button, h, icon } from "./dom.js";
+import { drawFrames, fit } from "./face-frames.js";
+import { baseName, called, number, percent, statusWords } from "./format.js";
+import { keyOf } from "./keyboard.js";
+
+/**
+ * @typedef {{words: string, key: string, run: (face: number) => void}} FaceAct
+ */
+
+/**
+ * Opens the picture a face is from, and walks through its neighbours.
+ * @param {{index: number, total: () => number, faceAt: (index: number) => Promise<number|null>, acts?: FaceAct[],
+ *   onClose: (index: number) => void}} options
+ * faceAt: the face at a place of the list, null for a file without one
+ * @returns {{close: () => void, again: () => void}} again: shows what is now at this place
+ */
+export function openFace({ index, total, faceAt, acts = [], onClose }) {
+  let at = index;
+  /** @type {number|null} */
+  let face = null;
+  let wave = 0;
+
+  const stage = h("div", { class: "stage" });
+  const side = h("div", { class: "face-facts" });
+  const place = h("p", { class: "face-place", role: "status" });
+  const back = step("left", "Previous face", () => walk(-1));
+  const next = step("right", "Next face", () => walk(1));
+  const close = h("button", { type: "button", class: "tool face-close", "aria-label": "Close", title: "Close (Esc)", onclick: () => element.close() }, icon("close"));
+  const actions = h("div", { class: "face-acts" }, ...acts.map((act) => button(act.words, { key: act.key, onclick: () => act2(act) })));
+  /** @type {HTMLDialogElement} */
+  const element = h("dialog", { class: "face-view", "aria-label": "Picture of a face" },
+    h("div", { class: "face-stage" }, stage, back, next),
+    h("aside", { class: "face-side" }, h("header", {}, place, close), side, actions),
+    h("div", { class: "toasts" }),
+  );
+
+  const act2 = (/** @type {FaceAct} */ act) => {
+    if (face !== null) act.run(face);
+  };
+
+  const walk = (/** @type {number} */ way) => {
+    const to = at + way;
+    if (to < 0 || to >= total()) return;
+    at = to;
+    show();
+  };
+
+  const show = async () => {
+    wave += 1;
+    const mine = wave;
+    if (!total()) return element.close();
+    at = Math.min(at, total() - 1);
+    place.textContent = `${number(at + 1)} of ${number(total())}`;
+    /** @type {any} */ (back).disabled = at === 0;
+    /** @type {any} */ (next).disabled = at >= total() - 1;
+    const id = await faceAt(at);
+    if (mine !== wave) return undefined;
+    face = id;
+    if (id === null) return noFace();
+    try {
+      const facts = await get(`/faces/${id}`);
+      if (mine === wave) draw(facts);
+    } catch (error) {
+      if (mine === wave) stage.replaceChildren(h("p", { class: "stage-words", text: /** @type {Error} */ (error).message }));
+    }
+    for (const near of [at + 1, at - 1]) warmPicture(near);
+    return undefined;
+  };
+
+  const noFace = () => {
+    stage.replaceChildren(h("p", { class: "stage-words", text: "No face was found in this file." }));
+    side.replaceChildren();
+  };
+
+  const draw = (/** @type {any} */ facts) => {
+    const figure = drawFrames(facts);
+    const image = h("img", { class: "stage-picture", alt: `${baseName(facts.file)}, with the face framed` });
+    image.addEventListener("load", () => figure.classList.add("ready"));
+    image.addEventListener("error", () => gone(facts));
+    image.src = picture(facts.face);
+    figure.prepend(image);
+    stage.replaceChildren(figure);
+    fit(figure, stage, facts.picture);
+    side.replaceChildren(...factsOf(facts));
+  };
+
+  const gone = async (/** @type {any} */ facts) => {
+    if (face !== facts.face) return;
+    const words = await whyGone(facts.face);
+    stage.replaceChildren(h("div", { class: "stage-gone" }, h("img", { src: thumbnail(facts.face), alt: "The face" }), h("p", { class: "stage-words", text: words })));
+  };
+
+  const warmPicture = async (/** @type {number} */ near) => {
+    if (near < 0 || near >= total()) return;
+    const id = await faceAt(near).catch(() => null);
+    if (id !== null) new Image().src = picture(id);
+  };
+
+  const resized = () => {
+    const figure = /** @type {HTMLElement|null} */ (stage.querySelector(".frames"));
+    if (figure) fit(figure, stage, { width: Number(figure.dataset.width), height: Number(figure.dataset.height) });
+  };
+
+  element.addEventListener("keydown", (event) => {
+    const key = keyOf(event);
+    if (key === "ArrowLeft") walk(-1);
+    else if (key === "ArrowRight") walk(1);
+    else {
+      const act = acts.find((one) => one.key.toLowerCase() === key);
+      if (!act) return;
+      act2(act);
+    }
+    event.preventDefault();
+    event.stopPropagation();
+  });
+  element.addEventListener("close", () => {
+    wave += 1;
+    removeEventListener("resize", resized);
+    element.remove();
+    onClose(at);
+  });
+  addEventListener("resize", resized);
+  document.body.append(element);
+  element.showModal();
+  next.focus();
+  show();
+  return { close: () => element.open && element.close(), again: show };
+}
+
+/** @param {string} picture @param {string} words @param {() => void} onclick */
+const step = (picture, words, onclick) => h("button", { type: "button", class: `step step-${picture}`, "aria-label": words, onclick }, icon(picture));
+
+/** The server's words for a picture that can't be shown. @param {number} face */
+async function whyGone(face) {
+  const answer = await fetch(picture(face)).catch(() => null);
+  const body = answer && !answer.ok ? await answer.json().catch(() => ({})) : {};
+  return [body.problem ?? "The picture can't be shown.", body.mend].filter(Boolean).join(" ");
+}
+
+/** @param {any} facts @returns {Node[]} */
+function factsOf(facts) {
+  const who = facts.person === null
+    ? h("p", { class: "face-who" }, h("span", { text: statusWords(facts.status) }))
+    : h("p", { class: "face-who" }, h("a", { href: `/people/${facts.person}`, text: called(facts) }));
+  const rows = [
+    ["Reason", facts.person === null ? facts.reason : ""],
+    ["Sure", facts.decided ? "Decided by a person" : facts.probability === null ? "" : percent(facts.probability)],
+    ["Quality", percent(facts.quality)],
+    ["Detector", percent(facts.score)],
+    ["File", baseName(facts.file)],
+    ["Frame", facts.frame ? number(facts.frame) : ""],
+    ["Picture", `${number(facts.picture.width)} × ${number(facts.picture.height)}`],
+    ["Copies", facts.files.length > 1 ? facts.files.slice(1).map(baseName).join(", ") : ""],
+    ["Also here", facts.others.length ? number(facts.others.length) : ""],
+  ];
+  const list = rows.filter(([, value]) => value).map(([term, value]) => h("div", {}, h("dt", { text: term }), h("dd", { text: value })));
+  return [who, h("dl", { class: "facts" }, ...list)];
+}

@@ -1,0 +1,52 @@
+import { redo, undo } from "./actions.js";
+import { startBar } from "./bar.js";
+import { get } from "./api.js";
+import { bind, listen } from "./keyboard.js";
+import { showKeys } from "./keys-sheet.js";
+import { mount as history } from "./pages/history.js";
+import { mount as leftOut } from "./pages/left-out.js";
+import { mount as people } from "./pages/people.js";
+import { mount as person } from "./pages/person.js";
+import { mount as questions } from "./pages/questions.js";
+import { go, startRouter } from "./router.js";
+import { emit, refreshFacts, session, setQuestions } from "./session.js";
+
+bind({
+  title: "Everywhere",
+  bindings: [
+    { keys: ["Mod+z"], words: "Undo", run: () => undo(), anywhere: true },
+    { keys: ["Mod+Shift+z", "Mod+y"], words: "Redo", run: () => redo(), anywhere: true },
+    { keys: ["g p"], words: "Go to people", run: () => go("/") },
+    { keys: ["g s"], words: "Go to suggestions", run: () => go("/questions") },
+    { keys: ["g l"], words: "Go to what was left out", run: () => go("/left-out") },
+    { keys: ["g h"], words: "Go to the history", run: () => go("/history") },
+    { keys: ["?"], words: "Show the keys", run: showKeys },
+  ],
+});
+listen();
+startBar();
+startRouter([
+  { pattern: /^\/$/, tab: "people", mount: people },
+  { pattern: /^\/people\/(\d+)\/?$/, tab: "people", mount: person },
+  { pattern: /^\/questions\/?$/, tab: "questions", mount: questions },
+  { pattern: /^\/left-out\/?$/, tab: "left-out", mount: leftOut },
+  { pattern: /^\/history\/?$/, tab: "history", mount: history },
+]);
+
+/** How many suggestions there are is no hurry: faces come first. */
+async function askLater() {
+  await refreshFacts();
+  if (session.questions !== null) return;
+  const answer = await get("/questions", { limit: 1 });
+  if (session.questions === null) setQuestions(answer.left);
+}
+
+/** Another tab or the command line may have decided meanwhile. */
+async function lookAgain() {
+  const before = session.library?.revision;
+  await refreshFacts();
+  if (before !== undefined && before !== session.library.revision) emit("changed", null);
+}
+
+setTimeout(() => askLater().catch(() => {}), 150);
+addEventListener("focus", () => lookAgain().catch(() => {}));

@@ -1,0 +1,61 @@
+import { get } from "./api.js";
+
+/**
+ * @typedef {{id: number, made: string, by: string, kind: string, words: string, person: number|null, faces: number,
+ *   live: boolean, changed: {people: number[], faces: number}}} Decision
+ * @typedef {{revision: number, decision: Decision}} Outcome
+ */
+
+/** What all pages share: the library's numbers, and what can be undone. */
+export const session = {
+  /** @type {any} the answer of /api/library */
+  library: null,
+  /** @type {Decision|null} */
+  undoable: null,
+  /** @type {Decision|null} */
+  redoable: null,
+  /** @type {number|null} suggestions that are left; null: nobody asked yet */
+  questions: null,
+};
+
+const target = new EventTarget();
+
+/**
+ * @param {"changed"|"facts"} kind changed: a decision was made, detail is its outcome; facts: numbers of the header
+ * @param {(detail: any) => void} listener
+ * @returns {() => void} takes it off again
+ */
+export function on(kind, listener) {
+  const heard = (/** @type {Event} */ event) => listener(/** @type {CustomEvent} */ (event).detail);
+  target.addEventListener(kind, heard);
+  return () => target.removeEventListener(kind, heard);
+}
+
+/** @param {"changed"|"facts"} kind @param {unknown} [detail] */
+export const emit = (kind, detail) => target.dispatchEvent(new CustomEvent(kind, { detail }));
+
+/** Asks for the header's numbers again. */
+export async function refreshFacts() {
+  const [library, log] = await Promise.all([get("/library"), get("/decisions", { limit: 30 })]);
+  session.library = library;
+  session.undoable = await entry(log, log.can_undo);
+  session.redoable = await entry(log, log.can_redo);
+  emit("facts");
+}
+
+/** @param {number} left */
+export function setQuestions(left) {
+  session.questions = left;
+  emit("facts");
+}
+
+/**
+ * An entry of the log by id; one that is not among the newest has only its number.
+ * @param {{decisions: Decision[]}} log
+ * @param {number|null} id
+ */
+function entry(log, id) {
+  if (id === null || id === undefined) return null;
+  const known = log.decisions.find((decision) => decision.id === id);
+  return known ?? /** @type {any} */ ({ id, words: `decision ${id}` });
+}

@@ -1,0 +1,64 @@
+import { freshId, h } from "./dom.js";
+import { called, counted } from "./format.js";
+import { faceImage, showFace } from "./thumbs.js";
+
+/**
+ * @typedef {{person: number, name: string, faces: number, covers: number[]}} Known
+ */
+
+/**
+ * A list of people below a text field, filtered by what is typed: an ARIA combobox.
+ * @param {{input: HTMLInputElement, find: (text: string) => Promise<Known[]>, pick: (person: Known) => void, label: string,
+ *   eager?: boolean}} options eager: something is marked at once
+ */
+export function suggestions({ input, find, pick, label, eager = false }) {
+  const id = freshId("suggestions");
+  const list = h("ul", { class: "suggestions", role: "listbox", id, "aria-label": label });
+  for (const [key, value] of Object.entries({ role: "combobox", "aria-autocomplete": "list", "aria-controls": id, "aria-expanded": "false", autocomplete: "off" })) {
+    input.setAttribute(key, value);
+  }
+  /** @type {Known[]} */
+  let known = [];
+  let marked = -1;
+  let wave = 0;
+
+  const mark = (/** @type {number} */ index) => {
+    marked = known.length ? (index + known.length + 1) % (known.length + 1) : -1;
+    if (marked === known.length) marked = eager ? 0 : -1;
+    for (const [at, option] of [...list.children].entries()) {
+      option.setAttribute("aria-selected", String(at === marked));
+      if (at === marked) option.scrollIntoView({ block: "nearest" });
+    }
+    if (marked >= 0) input.setAttribute("aria-activedescendant", `${id}-${marked}`);
+    else input.removeAttribute("aria-activedescendant");
+  };
+
+  const refresh = async () => {
+    wave += 1;
+    const mine = wave;
+    const found = await find(input.value.trim()).catch(() => []);
+    if (mine !== wave || !input.isConnected) return;
+    known = found;
+    list.replaceChildren(...known.map((person, at) => option(person, `${id}-${at}`, () => pick(person))));
+    for (const [at, image] of [...list.querySelectorAll("img")].entries()) showFace(image, known[at].covers[0]);
+    list.hidden = !known.length;
+    input.setAttribute("aria-expanded", String(known.length > 0));
+    mark(eager && known.length ? 0 : -1);
+  };
+
+  input.addEventListener("input", refresh);
+  input.addEventListener("keydown", (event) => {
+    if (event.key === "ArrowDown") mark(marked + 1);
+    else if (event.key === "ArrowUp") mark(marked < 0 ? known.length - 1 : marked - 1);
+    else return;
+    event.preventDefault();
+  });
+  list.hidden = true;
+  return { list, refresh, marked: () => known[marked] ?? null, known: () => known };
+}
+
+/** @param {Known} person @param {string} id @param {() => void} onclick */
+function option(person, id, onclick) {
+  const props = { role: "option", id, "aria-selected": "false", onclick, onpointerdown: (/** @type {Event} */ event) => event.preventDefault() };
+  return h("li", props, faceImage(), h("span", { class: "option-name", text: called(person) }), h("span", { class: "option-count", text: counted(person.faces, "face") }));
+}

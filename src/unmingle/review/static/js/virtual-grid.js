@@ -1,0 +1,246 @@
+import { h } from "./dom.js";
+import { heightOf, layoutOf, moved, rowsBetween, rowsOf } from "./geometry.js";
+
+/** Screens of rows that are kept beyond what is seen, each way. */
+const OVERSCAN = 1;
+
+/**
+ * A grid of any length that keeps only the rows near the screen in the document. The ground below the rows is painted
+ * with the pattern of empty cells, so that nothing is ever blank, however fast it is scrolled.
+ */
+export class VirtualGrid {
+  /**
+   * @param {{label: string, shape: import("./geometry.js").Shape, guess?: number, selectable?: boolean,
+   *   create: () => HTMLElement, fill: (cell: HTMLElement, index: number, tier: number) => void,
+   *   clear: (cell: HTMLElement) => void, onRange: (first: number, last: number) => void,
+   *   onMove?: (index: number, event: KeyboardEvent, from: number) => void}} options
+   * guess: cells to show before the number is known; tier: 0 on screen, 1 beyond
+   */
+  constructor(options) {
+    this.options = options;
+    this.root = h("div", {
+      class: "grid",
+      role: "grid",
+      "aria-label": options.label,
+      "aria-multiselectable": options.selectable ? "true" : null,
+    });
+    this.ground = h("div", { class: "grid-ground", role: "presentation" });
+    this.root.append(this.ground);
+    /** @type {Map<number, HTMLElement>} row → its element */
+    this.rows = new Map();
+    /** @type {HTMLElement[]} */
+    this.spare = [];
+    this.total = options.guess ?? 0;
+    this.focused = 0;
+    this.layout = layoutOf(1000, options.shape);
+    this.width = 0;
+    this.onScroll = () => this.render();
+    this.root.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => this.#key(event));
+    this.root.addEventListener("focusin", (/** @type {FocusEvent} */ event) => this.#focusIn(event));
+  }
+
+  /** Begins to follow the window. Call once it is in the document. */
+  start() {
+    this.observer = new ResizeObserver(() => this.#measure());
+    this.observer.observe(this.root);
+    window.addEventListener("scroll", this.onScroll, { passive: true });
+    this.#measure();
+  }
+
+  stop() {
+    this.observer?.disconnect();
+    window.removeEventListener("scroll", this.onScroll);
+    for (const row of [...this.rows.keys()]) this.#release(row);
+  }
+
+  /** @param {number} total */
+  resize(total) {
+    if (total === this.total) return;
+    this.total = total;
+    this.focused = Math.max(0, Math.min(this.focused, total - 1));
+    for (const row of [...this.rows.keys()]) this.#release(row);
+    this.#setHeight();
+    this.render();
+  }
+
+  /** Fills cells again whose rows changed. @param {number} [first] @param {number} [last] */
+  refill(first = 0, last = this.total - 1) {
+    for (const [row, element] of this.rows) {
+      const from = row * this.layout.columns;
+      if (from <= last && from + this.layout.columns > first) this.#fillRow(element, row);
+    }
+  }
+
+  /** @param {number} index @returns {HTMLElement|null} */
+  cell(index) {
+    const row = this.rows.get(Math.floor(index / this.layout.columns));
+    return /** @type {HTMLElement|null} */ (row?.children[index % this.layout.columns] ?? null);
+  }
+
+  /** Which cell an element is in. @param {EventTarget|null} target @returns {number|null} */
+  indexAt(target) {
+    const cell = target instanceof Element ? target.closest("[role=gridcell]") : null;
+    const index = cell && this.root.contains(cell) ? Number(/** @type {HTMLElement} */ (cell).dataset.index) : NaN;
+    return Number.isNaN(index) || index >= this.total ? null : index;
+  }
+
+  /** Moves the focus to a cell, and the window if need be. @param {number} index */
+  focus(index) {
+    if (!this.total) return;
+    const before = this.focused;
+    this.focused = Math.max(0, Math.min(index, this.total - 1));
+    this.show(this.focused);
+    this.render();
+    const old = this.cell(before);
+    if (old) old.tabIndex = -1;
+    const cell = this.cell(this.focused);
+    if (!cell) return;
+    cell.tabIndex = 0;
+    cell.focus({ preventScroll: true });
+  }
+
+  /** Scrolls until a cell can be seen whole. @param {number} index */
+  show(index) {
+    const top = this.#top() + Math.floor(index / this.layout.columns) * this.layout.pitch;
+    const head = covered("[data-sticky]");
+    const foot = document.querySelector("#actions > *") ? 88 : 12;
+    if (top < head) window.scrollBy(0, top - head - 8);
+    else if (top + this.layout.height > innerHeight - foot) window.scrollBy(0, top + this.layout.height - innerHeight + foot);
+  }
+
+  /** Puts the rows near the screen into the document, and takes the others out. */
+  render() {
+    const top = this.#top();
+    const beyond = innerHeight * OVERSCAN;
+    const [first, last] = rowsBetween(-top - beyond, innerHeight - top + beyond, this.total, this.layout);
+    const pinned = this.#pinned();
+    for (const row of [...this.rows.keys()]) {
+      if ((row < first || row > last) && row !== pinned) this.#release(row);
+    }
+    const seen = rowsBetween(-top, innerHeight - top, this.total, this.layout);
+    this.seen = seen;
+    for (let row = seen[0]; row <= seen[1]; row += 1) this.#place(row);
+    for (let row = first; row <= last; row += 1) this.#place(row);
+    if (last >= first) this.options.onRange(seen[0] * this.layout.columns, Math.max(0, Math.min(this.total, (seen[1] + 1) * this.layout.columns) - 1));
+  }
+
+  /** The first cell that can be seen, to come back to. */
+  firstSeen() {
+    return Math.max(0, (this.seen?.[0] ?? 0) * this.layout.columns);
+  }
+
+  #top() {
+    return this.root.getBoundingClientRect().top;
+  }
+
+  /** The row that holds the focus stays, so that the focus does too. */
+  #pinned() {
+    const index = this.indexAt(document.activeElement);
+    return index === null ? null : Math.floor(index / this.layout.columns);
+  }
+
+  #measure() {
+    const width = this.root.clientWidth;
+    if (!width || width === this.width) return;
+    const keep = this.width ? this.firstSeen() : 0;
+    const offset = this.#top();
+    this.width = width;
+    this.layout = layoutOf(width, this.options.shape);
+    for (const row of [...this.rows.keys()]) this.#release(row);
+    this.spare = [];
+    this.#setHeight();
+    if (keep && offset < 0) window.scrollTo(0, scrollY + this.#top() + Math.floor(keep / this.layout.columns) * this.layout.pitch);
+    this.render();
+  }
+
+  #setHeight() {
+    const { columns, width, height, pitch, gap } = this.layout;
+    this.root.style.height = `${heightOf(this.total, this.layout)}px`;
+    this.root.style.setProperty("--cell-w", `${width}px`);
+    this.root.style.setProperty("--cell-h", `${height}px`);
+    this.root.style.setProperty("--across", `${width + gap}px`);
+    this.root.style.setProperty("--pitch", `${pitch}px`);
+    this.root.style.setProperty("--gap", `${gap}px`);
+    this.root.style.setProperty("--columns", String(columns));
+    this.ground.style.height = `${Math.max(0, Math.floor(this.total / columns) * pitch - gap)}px`;
+    this.ground.style.width = `${columns * (width + gap) - gap}px`;
+    this.root.setAttribute("aria-rowcount", String(rowsOf(this.total, this.layout)));
+    this.root.setAttribute("aria-colcount", String(columns));
+  }
+
+  /** @param {number} row */
+  #place(row) {
+    if (this.rows.has(row)) {
+      return;
+    }
+    const element = this.spare.pop() ?? this.#newRow();
+    element.style.transform = `translateY(${row * this.layout.pitch}px)`;
+    element.setAttribute("aria-rowindex", String(row + 1));
+    this.rows.set(row, element);
+    this.#fillRow(element, row);
+    this.root.append(element);
+  }
+
+  #newRow() {
+    const cells = Array.from({ length: this.layout.columns }, (_, column) => {
+      const cell = this.options.create();
+      cell.setAttribute("role", "gridcell");
+      cell.setAttribute("aria-colindex", String(column + 1));
+      return cell;
+    });
+    return h("div", { class: "grid-row", role: "row" }, ...cells);
+  }
+
+  /** @param {HTMLElement} element @param {number} row */
+  #fillRow(element, row) {
+    const seen = !this.seen || (row >= this.seen[0] && row <= this.seen[1]);
+    const cells = /** @type {HTMLElement[]} */ ([...element.children]);
+    for (const [column, cell] of cells.entries()) {
+      const index = row * this.layout.columns + column;
+      cell.hidden = index >= this.total;
+      cell.dataset.index = String(index);
+      cell.tabIndex = index === this.focused ? 0 : -1;
+      if (cell.hidden) this.options.clear(cell);
+      else this.options.fill(cell, index, seen ? 0 : 1);
+    }
+  }
+
+  /** @param {number} row */
+  #release(row) {
+    const element = this.rows.get(row);
+    if (!element) return;
+    this.rows.delete(row);
+    for (const cell of element.children) this.options.clear(/** @type {HTMLElement} */ (cell));
+    element.remove();
+    if (element.childElementCount === this.layout.columns && this.spare.length < 40) this.spare.push(element);
+  }
+
+  /** @param {FocusEvent} event */
+  #focusIn(event) {
+    const index = this.indexAt(event.target);
+    if (index === null || index === this.focused) return;
+    const old = this.cell(this.focused);
+    if (old) old.tabIndex = -1;
+    this.focused = index;
+    const cell = this.cell(index);
+    if (cell) cell.tabIndex = 0;
+  }
+
+  /** @param {KeyboardEvent} event */
+  #key(event) {
+    if (!(event.target instanceof HTMLElement) || event.target.getAttribute("role") !== "gridcell") return;
+    if (event.altKey || ((event.ctrlKey || event.metaKey) && !["Home", "End"].includes(event.key))) return;
+    const page = Math.max(1, Math.floor(innerHeight / this.layout.pitch) - 1);
+    const to = moved(event.key, this.focused, this.total, this.layout, page);
+    if (to === null) return;
+    event.preventDefault();
+    const from = this.focused;
+    this.focus(to);
+    this.options.onMove?.(to, event, from);
+  }
+}
+
+/** Pixels at the top that sticky parts cover. @param {string} selector */
+function covered(selector) {
+  return Math.max(0, ...[...document.querySelectorAll(selector)].map((part) => part.getBoundingClientRect().bottom));
+}

@@ -1,0 +1,140 @@
+"""A small library with real picture files, and a browser's session with the server of its review page."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+
+from unmingle import pipeline
+from unmingle.faces.thumbnail import FACE_MARGIN, thumbnail
+from unmingle.library import pictures
+from unmingle.library.store import open_to_write
+from unmingle.records import Analysis, Faces
+from unmingle.review.app import create_app
+from unmingle.settings import GroupingSettings
+from unmingle.sources.images import digest, scan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from unmingle.records import U8
+
+RECIPE = "faces-test"
+ORIGIN = "http://127.0.0.1:8000"
+TOKEN = "the-token-of-a-test"
+PEOPLE, EACH = 12, 6
+SIDE = 96  # pixels
+
+
+class Maker:
+    """Makes a library of made-up people: person 0 has most pictures; `pNN_FFFF_I.jpg` shows person NN."""
+
+    def __init__(self, folder: Path, *, people: int = PEOPLE, each: int = EACH) -> None:
+        self.folder = folder / "library"
+        self.pictures = folder / "pictures"
+        self.pictures.mkdir()
+        self.random = np.random.default_rng(7)
+        self.centres = self.random.normal(size=(people, 64))
+        for person in range(people):
+            for number in range(each + (people - person) // 4):
+                self.draw(f"p{person:02}_{number:04}_1.jpg", person)
+        self.draw("stranger_1.jpg", -1)
+        self.draw("stranger_2.jpg", -2)
+        (self.pictures / "damaged.jpg").write_bytes(b"no picture")
+        self.add()
+        self.cluster()
+
+    def draw(self, name: str, person: int) -> None:
+        """A picture file that shows a person: the shade of its middle pixel says whom."""
+        picture = np.full((SIDE, SIDE, 3), 40 + 7 * (person % 20), np.uint8)
+        cv2.circle(picture, (SIDE // 2, SIDE // 2), 30, self.random.integers(0, 255, 3).tolist(), -1)
+        cv2.putText(picture, str(person), (30, 60), cv2.FONT_HERSHEY_SIMPLEX, 1.0, (255, 255, 255), 2)
+        assert cv2.imwrite(str(self.pictures / name), picture)
+
+    def add(self) -> None:
+        """Bring the picture files into the library, as if their faces had been found."""
+        found = scan([self.pictures])
+        with open_to_write(self.folder) as store:
+            store.set_fact(pipeline.CURRENT, RECIPE)
+            known = pictures.register(store, found, RECIPE)
+            done = pictures.analysed(store, RECIPE, None)
+            with store.transaction() as connection:
+                for file in sorted(file for file in known if known[file].digest not in done):
+                    content = file.path.read_bytes()
+                    problem = "" if content.startswith(b"\xff\xd8") else "not a picture in a format that is read"
+                    name = "" if problem else digest(content)
+                    if name:
+                        picture = np.asarray(cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR), np.uint8)
+                        pictures.add_analysis(connection, name, RECIPE, "f32", self._analysis(file.name, picture))
+                    pictures.note_read(connection, known[file].row, len(content), 0, name, problem)
+
+    def _analysis(self, name: str, picture: U8) -> Analysis:
+        centre = self.centres[int(name[1:3])] if name.startswith("p") else self.random.normal(size=64)
+        vector = centre + 0.4 * self.random.normal(size=64)
+        box = np.array([[18, 18, 60, 60]], np.float32)
+        faces = Faces(box, np.ones((1, 5, 2), np.float32), np.array([0.9], np.float32))
+        quality = self.random.uniform(0.5, 1.0, 1).astype(np.float32)
+        jpeg = thumbnail(picture, box[0], margin=FACE_MARGIN)
+        return Analysis(SIDE, SIDE, faces, vector.astype(np.float32)[None], quality, (jpeg,), ("",))
+
+    def cluster(self) -> None:
+        """Group the faces anew."""
+        group = partial(pipeline.group_faces, settings=GroupingSettings())
+        with open_to_write(self.folder) as store:
+            pipeline.cluster(store, RECIPE, group, whole_clusters=False)
+
+
+class Browser:
+    """A signed-in session; what changes something carries the page's origin, as a browser would send it."""
+
+    def __init__(self, client: TestClient) -> None:
+        self.client = client
+        answer = client.get("/", params={"token": TOKEN}, follow_redirects=False)
+        assert answer.status_code == 303
+
+    def get(self, path: str, **query: object) -> dict[str, Any]:
+        """What an address tells; it has to exist."""
+        answer = self.client.get(path, params=query)  # type: ignore[arg-type]
+        assert answer.status_code == 200, answer.text
+        told: dict[str, Any] = answer.json()
+        return told
+
+    def post(self, path: str, body: object, *, status: int = 200) -> dict[str, Any]:
+        """Send something, and expect this status."""
+        answer = self.client.post(path, json=body, headers={"Origin": ORIGIN})
+        assert answer.status_code == status, answer.text
+        told: dict[str, Any] = answer.json()
+        return told
+
+    def decide(self, kind: str, *, status: int = 200, **more: object) -> dict[str, Any]:
+        """Decide something, and expect this status."""
+        return self.post("/api/decisions", {"kind": kind, **more}, status=status)
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Maker:
+    return Maker(tmp_path)
+
+
+@pytest.fixture
+def library_folder(made: Maker) -> Path:
+    """A library of twelve people with picture files beside it."""
+    return made.folder
+
+
+@pytest.fixture
+def client(library_folder: Path) -> Iterator[TestClient]:
+    """Somebody who has not signed in."""
+    with TestClient(create_app(library_folder, token=TOKEN, origin=ORIGIN), base_url=ORIGIN) as opened:
+        yield opened
+
+
+@pytest.fixture
+def browser(client: TestClient) -> Browser:
+    return Browser(client)
