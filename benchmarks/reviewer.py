@@ -12,8 +12,8 @@ faces, where many a question can't be answered from the labels, and counts as an
 the labelled faces in any case. The remaining error is 1 - BCubed F.
 
 The other orders have the same questions to choose from, the thousand most useful at each step: by chance (the mean of
-several runs), the least certain first, that is the probability next to one half, and, as a bound that no method can
-pass, the question that mends most, by somebody who knows all answers beforehand. JSON on stdout.
+several runs), the least certain first, that is the probability next to one half, and, to see what is there to be won,
+the one that mends most at each step, by somebody who knows all answers beforehand. JSON on stdout.
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ def _picked(found: tuple[Question, ...], order: Order, review: Review, random: n
 
 
 def compared(collection: Collection, answers: int, regroup: int) -> dict[str, Any]:
-    """All three orders on one collection."""
+    """All orders on one collection."""
     runs = [reviewed(collection, "random", answers, seed=seed) for seed in range(RUNS)]
     chance = {
         name: np.mean([run[name] for run in runs], axis=0).round(6).tolist() for name in ("bcubed_error", "pairwise_f")
@@ -214,7 +214,7 @@ def main() -> None:
                 sys.stderr.write(f"{part.name:24} {order:16} {error}\n")
     if options.plot:
         plot(result, options.plot)
-    print(json.dumps(result, indent=1))
+    print(json.dumps(result))
 
 
 if __name__ == "__main__":

@@ -173,7 +173,7 @@ def test_a_stale_decision_is_refused_with_what_changed(album: Album) -> None:
     assert stale.value.entries == (2,)
     face = album.files(2)[0]
     library.assign([face], 1)
-    with pytest.raises(StaleError, match="1 face: Ada"):
+    with pytest.raises(StaleError, match="1 face is Ada"):
         library.split([face, album.files(2)[1]], seen=seen)
     library.merge(2, 1, seen=library.revision)
 

@@ -30,6 +30,8 @@ Answer = Literal["same", "different", "unsure"]
 
 # Faces of a side that are shown: half of them those most like the other side, which are the easiest to compare.
 SHOWN = 9
+# Nobody is asked who would have to answer more than a hundred such questions before one answer changes anything.
+LEAST_CHANCE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +84,8 @@ def ask(
 ) -> tuple[Question, ...]:
     """The questions most worth an answer, the most useful first.
 
-    None that was answered before, none to which a frame or two names know the answer; those that somebody was unsure
-    about come last.
+    None that was answered before, none to which a frame or two names know the answer, and none of which the answer is
+    all but certain; those that somebody was unsure about come last.
 
     Args:
         store: open for looking.
@@ -124,7 +126,11 @@ def ask(
         trees=trees,
     )
     told = _Telling(memory, faces, person_n, unit_rows(faces.vectors))
-    return tuple(told.question(one) for one in found if not told.both_named(one))[:most]
+    return tuple(told.question(one) for one in found if _worthwhile(one) and not told.both_named(one))[:most]
+
+
+def _worthwhile(asked: grouping.Question) -> bool:
+    return (1 - asked.probability if asked.together else asked.probability) >= LEAST_CHANCE
 
 
 def wish(question: Question, answer: Answer) -> Wish:

@@ -56,18 +56,19 @@ def words(entry: Entry, names: Names, moved: Sequence[Moved], target: Entry | No
     said = entry.said
     if entry.kind == "name":
         return _named(names, said.person, said.name)
-    person, faces = names[said.person], count(len(said.faces))
+    person, faces, one = names[said.person], count(len(said.faces)), len(said.faces) == 1
+    are = "is" if one else "are"
     others = names.all(said.others) if said.others else ""
     told = {
         "merge": f"Merged {others} into {person} ({count(len(moved))})",
         "split": f"Split {faces} off {others} as {person}" if others else f"Made {person} of {faces}",
-        "reject": f"{faces}: not {person}",
-        "assign": f"{faces}: {person}",
-        "not_a_face": f"{faces}: not a face",
-        "face": f"{faces}: a face after all",
+        "reject": f"{faces} {are} not {person}",
+        "assign": f"{faces} {are} {person}",
+        "not_a_face": f"{faces} {are} not {'a face' if one else 'faces'}",
+        "face": f"{faces} {are} {'a face' if one else 'faces'} after all",
         "ignore": f"Ignored {faces if said.faces else person}",
         "restore": f"Restored {faces if said.faces else person}",
-        "different": f"{person} and {others} are different people" if others else f"{faces}: different people",
+        "different": f"{person} and {others} are different people" if others else f"{faces} are different people",
         "unsure": f"Not sure whether {_compared(said, faces, others, person)} are one person",
     }
     return told[entry.kind]

@@ -1,0 +1,237 @@
+import { decide } from "../actions.js";
+import { get, post } from "../api.js";
+import { showDock } from "../dock.js";
+import { announce, h } from "../dom.js";
+import { clearTile, createTile, fillTile } from "../face-tile.js";
+import { openFace } from "../face-view.js";
+import { counted, number, statusWords } from "../format.js";
+import { bind } from "../keyboard.js";
+import { askPerson } from "../move-dialog.js";
+import { PagedList } from "../paged-list.js";
+import { picking } from "../picking.js";
+import { setQuery, setTitle } from "../router.js";
+import { Selection } from "../selection.js";
+import { on, refreshFacts } from "../session.js";
+import { emptyState, errorState } from "../states.js";
+import { toast } from "../toasts.js";
+import { VirtualGrid } from "../virtual-grid.js";
+
+const TILE = { minWidth: 104, gap: 4, ratio: 1, extra: 0 };
+const SAID = "a person said so"; // how the reason of a decision ends
+
+/** Every face and file without a person, and why. @type {import("../router.js").Mount} */
+export function mount(root, { query, restore }) {
+  setTitle("Left out");
+  /** @type {any[]} */
+  let groups = [];
+  let chosen = { status: query.get("status") ?? "", reason: query.get("reason") ?? "" };
+  const selection = new Selection(() => redraw());
+  const chips = h("div", { class: "reasons", role: "group", "aria-label": "Reason" });
+  const about = h("p", { class: "reason-about" });
+  const message = h("div", { class: "message" });
+
+  /** A file without a face has an id too, below zero, so that it can be selected. @param {any} row */
+  const idOf = (row) => (row.face === null ? -row.file_id : row.face);
+
+  const list = new PagedList({
+    load: async (offset, limit, signal) => {
+      const { faces, total, revision } = await get("/left-out/faces", { ...chosen, offset, limit }, signal);
+      return { items: faces, total, revision };
+    },
+    onChange: (first, last) => {
+      grid.resize(list.total ?? 0);
+      grid.refill(first, last);
+    },
+    onError: (error) => {
+      if (list.total === null) message.replaceChildren(errorState(error, reload));
+    },
+  });
+  const grid = new VirtualGrid({
+    label: "Left out",
+    selectable: true,
+    shape: innerWidth < 560 ? { ...TILE, minWidth: 84 } : TILE,
+    guess: restore.total ?? 0,
+    create: createTile,
+    clear: clearTile,
+    fill: (tile, index, tier) => {
+      const row = /** @type {any} */ (list.get(index));
+      fillTile(tile, row, { tier, selected: Boolean(row && selection.has(idOf(row))) });
+    },
+    onRange: (first, last) => list.want(first, last),
+    onMove: (index, event, from) => (event.shiftKey ? picker.extend(index, from) : picker.rest(index)),
+  });
+  const picker = picking({ grid, list, selection, idOf, open });
+  root.append(h("h1", { class: "page-title", text: "Left out" }), chips, about, message, grid.root);
+
+  async function reload() {
+    try {
+      ({ groups } = await get("/left-out"));
+      message.replaceChildren();
+      if (!groups.some(isChosen)) chosen = groups.length ? { status: groups[0].status, reason: groups[0].reason } : { status: "", reason: "" };
+      draw();
+      if (groups.length) await list.refresh();
+    } catch (error) {
+      message.replaceChildren(errorState(error, reload));
+    }
+  }
+
+  /** @param {any} group */
+  const isChosen = (group) => group.status === chosen.status && group.reason === chosen.reason;
+
+  function draw() {
+    chips.replaceChildren(...groups.map((group) => chip(group)));
+    const group = groups.find(isChosen);
+    about.textContent = group ? sentence(group.reason) : "";
+    if (!groups.length) {
+      grid.resize(0);
+      message.replaceChildren(emptyState("Nothing was left out", "Every file has a face, and every face a person."));
+    }
+  }
+
+  /** @param {any} group */
+  function chip(group) {
+    const element = h("button", { type: "button", class: "chip", "aria-pressed": String(isChosen(group)), title: group.reason }, wordsOf(group), h("span", { class: "count", text: number(group.faces) }));
+    element.addEventListener("click", () => choose(group));
+    return element;
+  }
+
+  /** The status, and the reason too where it alone would not tell. @param {any} group */
+  function wordsOf(group) {
+    const alone = groups.filter(({ status }) => status === group.status).length === 1;
+    return alone ? statusWords(group.status) : `${statusWords(group.status)}: ${group.reason}`;
+  }
+
+  /** @param {any} group */
+  function choose(group) {
+    chosen = { status: group.status, reason: group.reason };
+    setQuery(chosen);
+    selection.clear();
+    draw();
+    list.pages.clear();
+    list.total = null;
+    list.first = 0;
+    list.last = 0;
+    grid.focused = 0;
+    scrollTo(0, 0);
+    grid.refill();
+    list.refresh().then(() => announce(`${statusWords(group.status)}: ${counted(group.faces, "entry", "entries")}`));
+  }
+
+  function acts() {
+    const said = chosen.reason.endsWith(SAID);
+    const able = [];
+    if (chosen.status !== "unreadable") able.push({ words: "Move to…", key: "M", run: () => void move() });
+    if (["low_quality", "not_a_face"].includes(chosen.status) && !said) able.push({ words: "This is a face", key: "F", run: () => void say("face") });
+    if (said) able.push({ words: "Restore", key: "R", run: () => void say("restore") });
+    if (chosen.status === "alone" || chosen.status === "low_quality") able.push({ words: "Not a face", key: "X", run: () => void say("not_a_face") });
+    if (chosen.status === "unreadable") able.push({ words: "Try again", key: "T", run: () => void retry() });
+    return able;
+  }
+
+  function redraw() {
+    grid.refill();
+    grid.root.classList.toggle("picking", selection.size > 0);
+    const able = [...acts(), { words: "Clear", key: "Esc", run: () => selection.clear() }];
+    showDock(`${counted(selection.size, "entry", "entries")} selected`, selection.size ? able : []);
+  }
+
+  /** What is selected, or else what has the focus: faces by row, files below zero. */
+  function picked() {
+    if (selection.size) return selection.list();
+    const row = grid.indexAt(document.activeElement) === null ? undefined : /** @type {any} */ (list.get(grid.focused));
+    if (!row) toast("Select something first: click it, or move with the arrows and press Space.");
+    return row ? [idOf(row)] : [];
+  }
+
+  function faces() {
+    const ids = picked();
+    const found = ids.filter((id) => id > 0);
+    if (ids.length && !found.length) toast("No face was found in these files, so there is nothing to place.");
+    return found;
+  }
+
+  /** @param {string} kind */
+  async function say(kind) {
+    const about = faces();
+    if (about.length && (await decide({ kind, faces: about }, { seen: list.revision }))) selection.clear();
+  }
+
+  async function move() {
+    const about = faces();
+    if (!about.length) return;
+    const where = await askPerson({ title: `${counted(about.length, "face")}: who is this?`, allowNew: true });
+    if (!where) return;
+    const body = "person" in where ? { kind: "assign", faces: about, person: where.person } : { kind: "split", faces: about };
+    const made = await decide(body, { seen: list.revision });
+    if (!made) return;
+    selection.clear();
+    if ("name" in where && where.name) await decide({ kind: "name", person: made.decision.person, name: where.name }, { seen: made.revision });
+  }
+
+  async function retry() {
+    const files = picked().filter((id) => id < 0);
+    let good = 0;
+    for (const id of files) {
+      try {
+        const { status } = await post(`/files/${-id}/retry`, {});
+        if (status !== "unreadable") good += 1;
+      } catch (error) {
+        toast(/** @type {Error} */ (error).message, undefined, { stays: true });
+        break;
+      }
+    }
+    if (!files.length) return;
+    toast(`${number(good)} of ${counted(files.length, "file")} can be read now.${good ? " Their faces are grouped at the next run." : ""}`);
+    selection.clear();
+    await reload();
+    refreshFacts().catch(() => {});
+  }
+
+  /** @param {number} index */
+  function open(index) {
+    openFace({
+      index,
+      total: () => list.total ?? 0,
+      faceAt: async (at) => /** @type {any} */ ((await list.range(at, at))[0])?.face ?? null,
+      onClose: (at) => {
+        if (grid.root.isConnected) grid.focus(at);
+      },
+    });
+  }
+
+  /** Only what the chosen reason allows. @param {string} key */
+  const press = (key) => acts().find((act) => act.key === key)?.run();
+
+  const unbind = bind({
+    title: "Left out",
+    bindings: [
+      { keys: ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"], words: "Move (with Shift: select)", run: () => grid.focus(grid.focused) },
+      { keys: ["Enter"], words: "See the picture", run: () => open(grid.focused) },
+      { keys: ["Space"], words: "Select", run: () => picker.toggle(grid.focused) },
+      { keys: ["Mod+a"], words: "Select all", run: () => void picker.all() },
+      { keys: ["m"], words: "Move to a person", run: () => press("M") },
+      { keys: ["f"], words: "This is a face", run: () => press("F") },
+      { keys: ["r"], words: "Restore", run: () => press("R") },
+      { keys: ["x"], words: "Not a face", run: () => press("X") },
+      { keys: ["t"], words: "Try again", run: () => press("T") },
+      { keys: ["Escape"], words: "Select nothing", run: () => selection.clear() },
+    ],
+  });
+  const unheard = on("changed", () => void reload());
+  grid.start();
+  if (restore.focused) grid.focused = restore.focused;
+  reload();
+  return {
+    snapshot: () => ({ total: list.total ?? undefined, focused: grid.focused }),
+    unmount: () => {
+      unbind();
+      unheard();
+      picker.stop();
+      list.stop();
+      grid.stop();
+    },
+  };
+}
+
+/** @param {string} reason */
+const sentence = (reason) => (reason ? `${reason[0].toUpperCase()}${reason.slice(1)}.` : "");
