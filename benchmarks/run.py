@@ -1,6 +1,7 @@
 """Every benchmark that this machine can run, one after the other; results go to benchmarks/results/*.json.
 
-    make bench                      start-up only, without data
+    make bench                      without data: start-up, a thousand kills, the review page in Chromium, a million
+                                    generated faces
     UNMINGLE_DATA=DATA make bench   and the main job, memory growth, what the second reading of landmarks is worth, and
                                     the grouping: parts of the sets, one set left out, confidence, adding, scale
 
@@ -34,6 +35,8 @@ def run(name: str, *words: str) -> None:
 def main() -> None:
     """What can be run."""
     run("startup", "startup.py")
+    run("kills", "kills.py", "--kills", "1000")
+    run("review_page", "review_page.py")
     data = os.environ.get("UNMINGLE_DATA")
     if data:
         run("main_job", "main_job.py", "--data", data, *MAIN_SETS)
@@ -43,6 +46,7 @@ def main() -> None:
         run("grouping_embed", "grouping/embed.py", "--data", data, "-o", embeddings, *MAIN_SETS, "lfw_a")
         for name in ("subcollections", "leave_one_out", "calibration", "adding"):
             run(f"grouping_{name}", f"grouping/{name}.py", embeddings)
+        run("reviewer", "reviewer.py", embeddings)
     run("grouping_scale", "grouping/scale.py", "--compare", "100000")
 
 

@@ -147,6 +147,11 @@ class Deciding:
 
         return self._take(lambda store, recipe: wish(question, answer), by, seen)
 
+    def get_ready(self) -> None:
+        """Read what decisions need, so that the first takes no longer than others."""
+        with self._reading() as store:
+            self._desk.memory(store.connection, current(store))
+
     @property
     def decisions(self) -> tuple[Decision, ...]:
         """The log, oldest first."""

@@ -23,14 +23,14 @@ _CANDIDATES = """
 SELECT place.id, place."left", place.top, place.width, place.height,
        face.id, face."left", face.top, face.width, face.height
 FROM place
-JOIN (SELECT DISTINCT digest FROM file WHERE present = 1) AS held ON held.digest = place.digest
 JOIN analysis ON analysis.digest = place.digest AND analysis.recipe = ?
 JOIN face ON face.analysis = analysis.id
+WHERE EXISTS (SELECT 1 FROM file WHERE file.digest = place.digest AND file.present = 1)
 """
 
 
 _OF_FACES = """
-WHERE place.digest IN (
+AND place.digest IN (
     SELECT digest FROM json_each(?) JOIN face ON face.id = json_each.value JOIN analysis ON analysis.id = face.analysis
 )
 """

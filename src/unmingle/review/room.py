@@ -47,7 +47,7 @@ class Room:
         self.editor = Editor(Library(self.folder, views="on request"))
         self._asking = Library(self.folder)  # remembers what it found out about people who don't change
         self.questions = QuestionList(self._ask, lambda: self.views.overview().revision)
-        self._warm = Later(self.views.warm, quiet=0.0, name="warm")
+        self._warm = Later(self._get_ready, quiet=0.0, name="warm")
         self._redraw: set[int] = set()  # people who changed since the tables were written
         self._redrawing = Lock()
         self._tables = Later(self._write_tables, quiet=QUIET, name="tables")
@@ -60,6 +60,10 @@ class Room:
         self._warm.ask()
         self.questions.start()
         self._tables.start()
+
+    def _get_ready(self) -> None:
+        self.views.warm()
+        self.editor.do(lambda library: library.get_ready())
 
     def stop(self) -> None:
         """Finish it: tables that are out of date are written."""

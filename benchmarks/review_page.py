@@ -1,0 +1,238 @@
+"""The review page with a hundred thousand faces: how soon it is there, how soon it answers, how it scrolls.
+
+    python benchmarks/review_page.py [--faces 100000] [--people 5000] [--rounds 5]
+
+Makes a library of generated faces with drawn thumbnails, serves it as `unmingle review` does, and drives Chromium
+(UNMINGLE_CHROMIUM, or the one on the path). Milliseconds, median and worst over the rounds:
+
+first_view   from the request for the page until the first faces are painted, in a browser that has never been there
+open_person  from the key until the faces of the largest person are painted
+<kind>       from the request of a decision until its answer is read, as the browser tells it
+blank        while the wall is scrolled by one to forty screens at a time: how long a place on screen had neither a face
+             nor the tone that stands for one (0: never), and when the last face was painted after each jump
+
+JSON on stdout.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image, ImageDraw
+from playwright.sync_api import sync_playwright
+
+from unmingle import pipeline
+from unmingle.library import pictures
+from unmingle.library.people import ALONE, Memory
+from unmingle.library.proposal import Measured, store_proposal
+from unmingle.library.store import open_to_write
+from unmingle.records import Analysis, Faces
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+RECIPE = "faces-made-up"
+DRAWN = 300  # different thumbnails
+SCREENS = (1, 2, 5, 10, 40)
+CARD = "[role=gridcell] img.thumb[data-ready]"
+# Whether each place on screen is filled: a face that is painted, or a tone.
+LOOK = """() => {
+  const places = [];
+  const grid = document.querySelector('[role=grid]').getBoundingClientRect();
+  for (let y = 140; y < innerHeight - 10; y += 40)
+    for (let x = grid.left + 30; x < grid.right - 30; x += 60) {
+      if (y > grid.bottom - 30) continue;
+      const hit = document.elementFromPoint(x, y);
+      places.push(Boolean(hit && hit.closest('[role=grid]')));
+    }
+  const seen = [...document.querySelectorAll('[role=gridcell]:not([hidden])')].filter((cell) => {
+    const box = cell.getBoundingClientRect();
+    return box.bottom > 0 && box.top < innerHeight;
+  });
+  return {blank: places.filter((filled) => !filled).length, cells: seen.length,
+          painted: seen.filter((cell) => cell.querySelector('img.thumb').dataset.ready === 'yes').length};
+}"""
+
+
+def make(folder: Path, faces: int, people: int) -> None:
+    """Faces with sizes of people by a power law, an eighth of them alone, some too small, some pictures without any."""
+    random = np.random.default_rng(0)
+    sizes = np.arange(1, people + 1) ** -0.75
+    sizes = np.maximum(2, sizes / sizes.sum() * faces * 7 // 8).astype(int)
+    person_n = np.repeat(np.arange(people), sizes)[:faces]
+    person_n = np.concatenate([person_n, np.full(faces - len(person_n), ALONE)])
+    random.shuffle(person_n)
+    jpegs = [drawn(random) for _ in range(DRAWN)]
+    with open_to_write(folder) as store:
+        store.set_fact(pipeline.CURRENT, RECIPE)
+        store.set_fact(pipeline.SCALE, "1.0")
+        with store.transaction() as connection:
+            connection.execute("INSERT INTO source (id, path) VALUES (1, X'2F')")
+            centres = random.normal(size=(people, 128))
+            for face, person in enumerate(person_n.tolist()):
+                centre = centres[person] if person != ALONE else random.normal(size=128)
+                vector = (centre + 0.5 * random.normal(size=128)).astype(np.float32)
+                shape = Faces(np.full((1, 4), 80, np.float32), np.ones((1, 5, 2), np.float32), np.ones(1, np.float32))
+                quality = random.random(1).astype(np.float32)
+                found = Analysis(300, 300, shape, vector[None], quality, (jpegs[face % DRAWN],), ("",))
+                name = f"meeting{face % 7}/m_{face // 8:08}_{face % 8}.jpg"
+                pictures.add_analysis(connection, name, RECIPE, "f32", found)
+                connection.execute(
+                    "INSERT INTO file (source, path, name, digest) VALUES (1, ?, ?, ?)", (name.encode(), name, name)
+                )
+        with store.transaction() as connection:
+            memory = Memory.read(connection, RECIPE)
+        grouped = pictures.faces_to_group(store, RECIPE)
+        row = dict(store.connection.execute("SELECT face.id, digest FROM face JOIN analysis ON analysis.id = analysis"))
+        number = {f"meeting{i % 7}/m_{i // 8:08}_{i % 8}.jpg": i for i in range(faces)}
+        labels = person_n[[number[row[face]] for face in grouped.ids.tolist()]]
+        sure = random.random(faces) ** 0.1
+        store_proposal(store, RECIPE, grouped, Measured(labels, np.full(people, 0.8), sure, sure), memory)
+
+
+def drawn(random: np.random.Generator) -> bytes:
+    image = Image.new("RGB", (112, 112), tuple(random.integers(60, 220, 3).tolist()))
+    draw = ImageDraw.Draw(image)
+    draw.ellipse((22, 14, 90, 104), fill=tuple(random.integers(90, 250, 3).tolist()))
+    for x in (42, 70):
+        draw.ellipse((x - 5, 46, x + 5, 54), fill=(30, 30, 30))
+    buffer = io.BytesIO()
+    image.save(buffer, "jpeg", quality=85)
+    return buffer.getvalue()
+
+
+def first_view(browser: Browser, address: str) -> float:
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    page.goto(address)  # takes the cookie, and with it everything else; the measured one starts cold below
+    cookies = context.cookies()
+    context.close()
+    cold = browser.new_context(viewport={"width": 1280, "height": 800})
+    cold.add_cookies(cookies)  # type: ignore[arg-type]  # as they came
+    page = cold.new_page()
+    start = time.perf_counter()
+    page.goto(address.partition("?")[0], wait_until="commit")
+    page.locator(CARD).nth(11).wait_for(state="attached")
+    took = time.perf_counter() - start
+    cold.close()
+    return took
+
+
+def decisions(page: Page, address: str, people: int) -> dict[str, float]:
+    """Milliseconds of one decision of each kind, asked by the page's own code."""
+    bodies: dict[str, dict[str, Any]] = {
+        "name": {"kind": "name", "person": people, "name": f"Name {time.time()}"},
+        "merge": {"kind": "merge", "person": people + 1, "others": [people + 2]},
+        "different": {"kind": "different", "person": people + 3, "other": people + 4},
+    }
+    faces = page.evaluate(
+        "async (p) => (await (await fetch(`/api/people/${p}/faces?limit=40`)).json()).faces.map(f => f.face)", people
+    )
+    bodies["reject"] = {"kind": "reject", "faces": faces[:3], "person": people}
+    bodies["split"] = {"kind": "split", "faces": faces[5:15]}
+    bodies["assign"] = {"kind": "assign", "faces": faces[20:24], "person": people + 1}
+    bodies["not_a_face"] = {"kind": "not_a_face", "faces": faces[30:31]}
+    bodies["ignore"] = {"kind": "ignore", "person": people + 5}
+    ask = """async ([path, body]) => {
+      const start = performance.now();
+      const answer = await fetch(path, {method: 'POST', headers: {'Content-Type': 'application/json'},
+                                        body: JSON.stringify(body)});
+      await answer.json();
+      if (!answer.ok) throw new Error(`${path} ${answer.status}`);
+      return performance.now() - start;
+    }"""
+    times = {kind: page.evaluate(ask, ["/api/decisions", body]) for kind, body in bodies.items()}
+    times["undo"] = page.evaluate(ask, ["/api/undo", {}])
+    times["redo"] = page.evaluate(ask, ["/api/redo", {}])
+    return times
+
+
+def scroll(page: Page) -> list[dict[str, float]]:
+    """Jumps down the wall: places without anything right after each, and how long until all faces are painted."""
+    results = []
+    for screens in SCREENS:
+        page.evaluate(f"scrollBy(0, {screens} * innerHeight)")
+        page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        start = time.perf_counter()
+        blank = page.evaluate(LOOK)["blank"]
+        while (seen := page.evaluate(LOOK))["painted"] < seen["cells"] and time.perf_counter() - start < 10:
+            blank = max(blank, seen["blank"])
+        results.append({"screens": screens, "blank": blank, "painted_ms": 1000 * (time.perf_counter() - start)})
+    return results
+
+
+def measure(folder: Path, rounds: int) -> dict[str, Any]:
+    server = subprocess.Popen(
+        [sys.executable, "-m", "unmingle", "review", str(folder), "--no-browser"], stdout=subprocess.PIPE, text=True
+    )
+    assert server.stdout is not None
+    address = server.stdout.readline().split()[-1]
+    try:
+        with sync_playwright() as playwright:
+            chromium = os.environ.get("UNMINGLE_CHROMIUM") or shutil.which("chromium")
+            browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+            views = [first_view(browser, address) for _ in range(rounds)]
+            page = browser.new_page(viewport={"width": 1280, "height": 800})
+            page.goto(address)
+            page.wait_for_selector(CARD)
+            answers: dict[str, list[float]] = {}
+            for turn in range(rounds):
+                for kind, took in decisions(page, address, 10 + 10 * turn).items():
+                    answers.setdefault(kind, []).append(took)
+            opened = []
+            for _ in range(rounds):
+                page.goto(address.partition("?")[0])
+                page.wait_for_selector(CARD)
+                start = time.perf_counter()
+                page.keyboard.press("Enter")
+                page.wait_for_selector(".tile img.thumb[data-ready]")
+                opened.append(time.perf_counter() - start)
+            page.goto(address.partition("?")[0])
+            page.wait_for_selector(CARD)
+            jumps = scroll(page)
+            version = browser.version
+            browser.close()
+    finally:
+        server.terminate()
+        server.wait(20)
+    return {
+        "chromium": version,
+        "first_view_ms": summary([1000 * took for took in views]),
+        "open_person_ms": summary([1000 * took for took in opened]),
+        "decisions_ms": {kind: summary(times) for kind, times in answers.items()},
+        "scroll": [{key: round(value) for key, value in jump.items()} for jump in jumps],
+    }
+
+
+def summary(values: list[float]) -> dict[str, float]:
+    return {"median": round(statistics.median(values), 1), "worst": round(max(values), 1)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--faces", type=int, default=100_000)
+    parser.add_argument("--people", type=int, default=5000)
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "library"
+        make(folder, options.faces, options.people)
+        sys.stderr.write("made\n")
+        result = {"faces": options.faces, "people": options.people, **measure(folder, options.rounds)}
+    print(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()
