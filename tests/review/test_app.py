@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 from tests.review.conftest import ORIGIN, TOKEN, Browser
 
+from unmingle import pipeline
 from unmingle.api import Library
 from unmingle.library.store import open_to_write
 from unmingle.review.app import create_app
@@ -322,6 +323,29 @@ def test_each_kind_of_question_takes_each_answer(browser: Browser, answer: str) 
             browser.post(
                 f"/api/questions/{one['id']}", {"answer": answer, "seen": browser.get("/api/people")["revision"]}
             )
+
+
+def test_a_library_without_pictures_is_shown_as_empty(tmp_path: Path) -> None:
+    with open_to_write(tmp_path):
+        pass
+    with TestClient(create_app(tmp_path, token=TOKEN, origin=ORIGIN), base_url=ORIGIN) as client:
+        browser = Browser(client)
+        told = browser.get("/api/library")
+        assert [told[part] for part in ("faces", "people", "left_out", "revision", "clusterings")] == [0] * 5
+        assert wall(browser) == []
+        assert ready_questions(browser) == []
+        assert browser.get("/api/left-out")["groups"] == []
+        assert browser.get("/api/names")["names"] == []
+        assert browser.get("/api/decisions")["decisions"] == []
+        assert browser.client.get("/api/people/1").status_code == 404
+        browser.decide("name", person=1, name="Ada", status=400)
+
+
+def test_a_library_without_questions_has_none(browser: Browser, library_folder: Path) -> None:
+    with open_to_write(library_folder) as store:
+        store.set_fact(pipeline.SCALE, "")  # as the classic recipe leaves it
+    browser.decide("name", person=1, name="Ada")
+    assert ready_questions(browser) == []
 
 
 def test_the_tables_on_disk_are_written_in_the_end(library_folder: Path) -> None:

@@ -133,3 +133,14 @@ def test_an_answered_question_is_gone_at_once_and_stays_gone() -> None:
     until(questions.ready)
     assert served(questions) == ["b", "c"]
     questions.stop()
+
+
+def test_the_end_does_not_wait_for_questions_that_nobody_will_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(background, "PATIENCE", 0.05)
+    library = Library()
+    library.go.clear()
+    questions = QuestionList(library.compute, lambda: library.revision)
+    questions.start()
+    time.sleep(0.05)
+    questions.stop()
+    library.go.set()

@@ -80,19 +80,24 @@ class FaceIndex:
 
     def by_time(self, faces_k: I64) -> I64:
         """(k,) the faces in the order of their files; faces that the index doesn't know come last."""
-        rows, known = self._rows(faces_k)
-        return faces_k[np.lexsort((faces_k, np.where(known, self.rank[rows], len(self.ids))))]
+        known, rows = self._rows(faces_k)
+        rank = np.full(len(faces_k), np.iinfo(np.int64).max)
+        rank[known] = self.rank[rows]
+        return faces_k[np.lexsort((faces_k, rank))]
 
     def by_quality(self, faces_k: I64) -> I64:
-        """(k,) the faces, the best first."""
-        rows, known = self._rows(faces_k)
-        return faces_k[np.lexsort((faces_k, -np.where(known, self.quality[rows], -1.0)))]
+        """(k,) the faces, the best first; faces that the index doesn't know come last."""
+        known, rows = self._rows(faces_k)
+        quality = np.full(len(faces_k), -1.0)
+        quality[known] = self.quality[rows]
+        return faces_k[np.lexsort((faces_k, -quality))]
 
-    def _rows(self, faces_k: I64) -> tuple[I64, np.ndarray[tuple[int, ...], np.dtype[np.bool_]]]:
-        if not len(self.ids):
-            return np.zeros(len(faces_k), np.int64), np.zeros(len(faces_k), bool)
-        rows = np.minimum(np.searchsorted(self.ids, faces_k), len(self.ids) - 1)
-        return rows, self.ids[rows] == faces_k
+    def _rows(self, faces_k: I64) -> tuple[I64, I64]:
+        """(m,) positions of the faces that the index knows, and (m,) their rows in it."""
+        rows = np.searchsorted(self.ids, faces_k)
+        known = np.flatnonzero(rows < len(self.ids))
+        known = known[self.ids[rows[known]] == faces_k[known]]
+        return known, rows[known]
 
 
 def face_index(store: Store, recipe: str) -> FaceIndex:

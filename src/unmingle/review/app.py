@@ -193,8 +193,8 @@ def _jpeg(content: bytes, keep: str) -> Response:
 @read.get("/left-out")
 def left_out(room: TheRoom) -> schemas.LeftOutGroups:
     """What has no person, by reason."""
-    rows = room.views.left_out()
-    return schemas.LeftOutGroups(revision=room.views.overview().revision, groups=left_out_groups(rows))
+    revision = room.views.overview().revision  # first, so that nobody decides by what is older than they think
+    return schemas.LeftOutGroups(revision=revision, groups=left_out_groups(room.views.left_out()))
 
 
 @read.get("/left-out/faces")
@@ -224,9 +224,10 @@ def names(room: TheRoom, search: Search = "", limit: Annotated[int, Query(ge=1, 
 @read.get("/questions")
 def questions(room: TheRoom, limit: Annotated[int, Query(ge=1, le=200)] = 20) -> schemas.Questions:
     """The questions most worth an answer. While they are worked out anew, those that still stand are told."""
+    revision = room.views.overview().revision  # first, as above
     ready, every = room.questions.ready(), room.standing_questions()
     shown = [schemas.Question.of(one) for one in every[:limit]]
-    return schemas.Questions(revision=room.views.overview().revision, ready=ready, left=len(every), questions=shown)
+    return schemas.Questions(revision=revision, ready=ready, left=len(every), questions=shown)
 
 
 @read.get("/decisions")

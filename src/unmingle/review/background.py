@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from unmingle.library.asking import Question
 
 LONGEST_WAIT = 30.0  # seconds that a stream of edits can put it off
+PATIENCE = 1.0  # seconds to wait at the end for questions
 RETRY = 10.0  # seconds before a failed attempt is repeated
 
 
@@ -55,15 +56,20 @@ class Later:
             self._due = min(now + self._quiet, self._asked + LONGEST_WAIT)
             self._changed.notify()
 
-    def stop(self, *, finish: bool) -> None:
-        """End the thread; what was asked for and not done yet is done before, or dropped."""
+    def stop(self, *, finish: bool, patience: float | None = None) -> None:
+        """End the thread.
+
+        Args:
+            finish: whether what was asked for and not done yet is done before, or dropped.
+            patience: seconds to wait for work under way; None: until it is done. Then it is left to itself.
+        """
         with self._changed:
             self._stopped = True
             if not finish:
                 self._asked = None
             self._changed.notify()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(patience)
 
     def _run(self) -> None:
         while self._wait():
@@ -110,8 +116,8 @@ class QuestionList:
         self._later.ask()
 
     def stop(self) -> None:
-        """End; waits for what is being worked out."""
-        self._later.stop(finish=False)
+        """End; what is being worked out is not waited for long, since nobody will read it."""
+        self._later.stop(finish=False, patience=PATIENCE)
 
     def ready(self) -> bool:
         """Whether the questions are those of the current revision; if not, they are worked out from now on."""

@@ -73,6 +73,7 @@ class Room:
         self.views.readers.close()
 
     def _ask(self) -> tuple[Question, ...]:
+        self.views.warm()  # first what the next pages need
         try:
             return self._asking.questions(most=MOST_QUESTIONS)
         except LibraryBusyError:

@@ -13,7 +13,7 @@ export function questionCard(question, answer) {
     heading,
     h("div", { class: "question-sides" }, side(question.one, question.kind), h("span", { class: "question-sign", "aria-hidden": "true", text: "?" }), side(question.other, question.kind)),
     h("div", { class: "question-answers", role: "group", "aria-label": "Answer" },
-      button("Same person", { key: "Y", primary: true, onclick: () => answer("same") }),
+      button("Same person", { key: "Y", onclick: () => answer("same") }),
       button("Different", { key: "N", onclick: () => answer("different") }),
       button("Not sure", { key: "U", class: "quiet-button", onclick: () => answer("unsure") }),
     ),
