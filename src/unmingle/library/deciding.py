@@ -76,6 +76,8 @@ class Desk:
             with store.transaction() as connection:
                 memory = self.memory(connection, recipe)
                 return _Taking(connection, memory).take(wish, by, seen)
+        except DecisionError:
+            raise  # what can't be done is refused before anything is changed
         except BaseException:
             self._memory = None  # it may be half changed
             raise

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
-from threading import Condition, Thread
+from contextlib import suppress
+from threading import Condition, Thread, get_native_id
 from typing import TYPE_CHECKING, Protocol
+
+from threadpoolctl import threadpool_limits
 
 from unmingle.errors import UnmingleError
 
@@ -13,9 +18,18 @@ if TYPE_CHECKING:
 
     from unmingle.library.asking import Question
 
+THINKING = 1.0  # seconds without an edit before questions are worked out: whoever answers is not slowed down by it
+NICE = 10  # how far questions stand back behind requests, as the system counts it
 LONGEST_WAIT = 30.0  # seconds that a stream of edits can put it off
 PATIENCE = 1.0  # seconds to wait at the end for questions
 RETRY = 10.0  # seconds before a failed attempt is repeated
+
+
+def _give_way() -> None:
+    """Let this thread run when others don't want to, where the system knows that of threads."""
+    if sys.platform == "linux":
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, get_native_id(), NICE)
 
 
 class Work(Protocol):
@@ -55,6 +69,13 @@ class Later:
             self._asked = now if self._asked is None else self._asked
             self._due = min(now + self._quiet, self._asked + LONGEST_WAIT)
             self._changed.notify()
+
+    def remind(self) -> None:
+        """Have the work done, without putting it off if it was asked for already."""
+        with self._changed:
+            if self._asked is not None:
+                return
+        self.ask()
 
     def stop(self, *, finish: bool, patience: float | None = None) -> None:
         """End the thread.
@@ -108,7 +129,7 @@ class QuestionList:
         self._questions: tuple[Question, ...] = ()
         self._answered: dict[str, int] = {}  # id of a question, and the revision that its answer made
         self._at: int | None = None
-        self._later = Later(self._work, quiet=0.0, name="questions")
+        self._later = Later(self._work, quiet=THINKING, name="questions")
 
     def start(self) -> None:
         """Begin to work."""
@@ -123,7 +144,7 @@ class QuestionList:
         """Whether the questions are those of the current revision; if not, they are worked out from now on."""
         fresh = self._at == self._revision()
         if not fresh:
-            self._later.ask()
+            self._later.remind()
         return fresh
 
     def all(self) -> tuple[Question, ...]:
@@ -142,7 +163,9 @@ class QuestionList:
         revision = self._revision()
         if revision == self._at:
             return
-        found = self._compute()
+        _give_way()
+        with threadpool_limits(1):
+            found = self._compute()
         with self._lock:
             # An answer that came while these were worked out is not in them yet.
             self._answered = {one: at for one, at in self._answered.items() if at > revision}
