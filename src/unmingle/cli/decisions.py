@@ -170,6 +170,5 @@ def _say(decision: Decision, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(asdict(decision), ensure_ascii=False, indent=2))
     else:
-        print(
-            f"#{decision.id} {decision.words}. Take it back: unmingle {'redo' if decision.kind == 'undo' else 'undo'}"
-        )
+        back = "redo" if decision.kind == "undo" else "undo"
+        print(f"#{decision.id} {decision.words}. To take it back: unmingle {back} LIBRARY")

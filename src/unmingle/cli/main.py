@@ -365,7 +365,9 @@ def demo(
         "The same, command by command:\n"
         f"  unmingle cluster {meeting.faces} -o {library.folder}\n"
         f"  unmingle evaluate {library.folder} --labels {meeting.labels}\n"
-        f"  unmingle show {library.folder} {first}"
+        f"  unmingle show {library.folder} {first}\n"
+        "Say who they are, and correct what is wrong, in the browser:\n"
+        f"  unmingle review {library.folder}"
     )
 
 

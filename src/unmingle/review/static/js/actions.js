@@ -9,6 +9,36 @@ import { toast } from "./toasts.js";
  * @typedef {import("./session.js").Outcome} Outcome
  */
 
+/** What was sent and not answered yet, and what can be undone after it. @type {Promise<unknown>} */
+let underWay = Promise.resolve();
+/** Undos and redos of the last decision, one after another. @type {Promise<unknown>} */
+let turn = Promise.resolve();
+
+/**
+ * Keeps an undo waiting for something: what is sent when the key is pressed is what is meant by it.
+ * @template T
+ * @param {Promise<T>} work
+ * @returns {Promise<T>}
+ */
+export function inFlight(work) {
+  underWay = Promise.allSettled([underWay, work]);
+  return work;
+}
+
+/**
+ * Runs something once everything is answered that was sent before.
+ * @param {() => Promise<Outcome|null>|null} run
+ * @returns {Promise<Outcome|null>}
+ */
+function afterAll(run) {
+  const done = turn.then(async () => {
+    for (let seen; seen !== underWay; await seen) seen = underWay;
+    return run();
+  });
+  turn = done.catch(() => {});
+  return done;
+}
+
 /**
  * Makes a decision and tells every part of the page. A refusal is told in its own words.
  * @param {{kind: string} & Record<string, unknown>} body
@@ -29,15 +59,15 @@ export const answerQuestion = (question, answer, view) =>
 const seenOf = (view) => (view.seen === null || view.seen === undefined ? {} : { seen: view.seen });
 
 /** @param {number} [decision] the last that can be, if left out */
-export async function undo(decision = session.undoable?.id) {
-  if (decision === undefined) return say("There is nothing to undo.");
-  return carryOut("/undo", { decision }, { undoes: decision });
+export function undo(decision) {
+  if (decision !== undefined) return carryOut("/undo", { decision }, { undoes: decision });
+  return afterAll(() => (session.undoable ? undo(session.undoable.id) : say("There is nothing to undo.")));
 }
 
-/** @param {number} [decision] */
-export async function redo(decision = session.redoable?.id) {
-  if (decision === undefined) return say("There is nothing to redo.");
-  return carryOut("/redo", { decision }, { redoes: decision });
+/** @param {number} [decision] the last that was undone, if left out */
+export function redo(decision) {
+  if (decision !== undefined) return carryOut("/redo", { decision }, { redoes: decision });
+  return afterAll(() => (session.redoable ? redo(session.redoable.id) : say("There is nothing to redo.")));
 }
 
 /** @param {string} words */
@@ -54,7 +84,7 @@ function say(words) {
  */
 async function carryOut(path, body, about = {}) {
   try {
-    const outcome = await post(path, body);
+    const outcome = await inFlight(post(path, body));
     settled(outcome, about);
     return outcome;
   } catch (error) {
@@ -72,7 +102,7 @@ export function settled(outcome, about = {}) {
   announce(decision.words);
   if (!about.quiet) toast(decision.words, wayBack(decision, about));
   emit("changed", { ...outcome, ...about });
-  refreshFacts().catch(() => {});
+  inFlight(refreshFacts().catch(() => {}));
 }
 
 /** @param {Decision} decision @param {{undoes?: number}} about */

@@ -19,6 +19,7 @@ export function nameField({ person, seen, done }) {
   const input = /** @type {HTMLInputElement} */ (h("input", { class: "name-input", type: "text", "aria-label": "Name", placeholder: "Who is this?", maxlength: 200, spellcheck: "false", value: draft ?? person.name }));
   let over = false;
   let busy = false;
+  let looked = seen(); // what was on show when the editing began, so that a name given elsewhere meanwhile is noticed
   const find = async (/** @type {string} */ text) => {
     const { names } = await get("/names", { search: text, limit: 8 });
     return names.filter((/** @type {any} */ other) => other.person !== person.person && other.name);
@@ -30,13 +31,18 @@ export function nameField({ person, seen, done }) {
     over = true;
     done({ focus: true, ...result });
   };
+  /** Refused, and told why: who goes on knows. */
+  const again = () => {
+    looked = seen();
+    input.focus();
+  };
   const forget = () => sessionStorage.removeItem(draftKey(person.person));
 
   const merge = async (/** @type {any} */ other) => {
     busy = true;
-    const outcome = (await askMerge(person, other)) && (await decide({ kind: "merge", person: other.person, others: [person.person] }, { seen: seen() }));
+    const outcome = (await askMerge(person, other)) && (await decide({ kind: "merge", person: other.person, others: [person.person] }, { seen: looked }));
     busy = false;
-    if (!outcome) return input.focus();
+    if (!outcome) return again();
     forget();
     return leave({ merged: other.person });
   };
@@ -50,9 +56,9 @@ export function nameField({ person, seen, done }) {
       return leave();
     }
     busy = true;
-    const outcome = await decide({ kind: "name", person: person.person, name }, { seen: seen() });
+    const outcome = await decide({ kind: "name", person: person.person, name }, { seen: looked });
     busy = false;
-    if (!outcome) return input.focus();
+    if (!outcome) return again();
     forget();
     return leave();
   };
@@ -73,7 +79,7 @@ export function nameField({ person, seen, done }) {
     setTimeout(() => {
       if (over || busy || document.activeElement === input || !document.hasFocus()) return;
       const name = input.value.trim();
-      if (name && name !== person.name) remind(person, name, seen);
+      if (name && name !== person.name) remind(person, name, looked);
       leave({ focus: false });
     }, 0);
   });
@@ -88,12 +94,12 @@ export function nameField({ person, seen, done }) {
 /** @param {import("./suggestions.js").Known[]} known @param {string} name */
 const namesake = (known, name) => known.find((other) => other.name.localeCompare(name, undefined, { sensitivity: "base" }) === 0) ?? null;
 
-/** @param {any} person @param {string} name @param {() => number|null} seen */
+/** @param {any} person @param {string} name @param {number|null} seen */
 function remind(person, name, seen) {
   toast(`“${name}” is not saved yet.`, {
     words: "Save",
     run: async () => {
-      const outcome = await decide({ kind: "name", person: person.person, name }, { seen: seen() });
+      const outcome = await decide({ kind: "name", person: person.person, name }, { seen });
       if (outcome) sessionStorage.removeItem(draftKey(person.person));
     },
   });

@@ -1,4 +1,4 @@
-import { answerQuestion, settled } from "../actions.js";
+import { answerQuestion, inFlight, settled } from "../actions.js";
 import { get } from "../api.js";
 import { announce, h } from "../dom.js";
 import { counted, number } from "../format.js";
@@ -11,24 +11,30 @@ import { emptyState, errorState } from "../states.js";
 import { warm } from "../thumbs.js";
 import { toast } from "../toasts.js";
 
-const AHEAD = 10; // questions fetched at a time
+const MOST = 200; // questions, all that the server has at a time: of what is on show it has to be known whether it still stands
 const POLL = 700; // milliseconds between two looks while questions are worked out
 
 let answered = 0; // in this session, over all visits of this page
+/** The questions that were answered in this session, by the decision that came of each. @type {Map<number, any>} */
+const given = new Map();
 
 /** One question at a time, the most useful first. @type {import("../router.js").Mount} */
 export function mount(root) {
   setTitle("Suggestions");
   /** @type {any[]} */
   let queue = [];
-  /** @type {Set<string>} answered here, and perhaps still in the server's list */
+  /** @type {Set<string>} those not to be shown again: on their way, put off, or out of date */
   const done = new Set();
-  let left = 0;
   let ready = true;
+  /** @type {number|null} what is on show is as of this entry of the log, or of one's own answers since */
+  let looked = null;
+  /** @type {any} one whose answer was undone, until the server asks it again */
+  let back = null;
   /** @type {Promise<unknown>} answers go out one after another, however fast they are given */
   let sending = Promise.resolve();
   let stopped = false;
   let timer = 0;
+  let wave = 0;
 
   const progress = h("p", { class: "question-progress" });
   const place = h("div", { class: "question-place" });
@@ -36,45 +42,52 @@ export function mount(root) {
 
   async function load() {
     clearTimeout(timer);
+    wave += 1;
+    const mine = wave;
     try {
-      const page = await get("/questions", { limit: AHEAD + done.size });
-      if (stopped) return;
-      const shown = queue[0]?.id;
-      queue = page.questions.filter((/** @type {any} */ question) => !done.has(question.id));
-      if (shown && queue.some(({ id }) => id === shown)) queue.sort((one, other) => Number(other.id === shown) - Number(one.id === shown));
-      ready = page.ready;
-      left = Math.max(queue.length, page.left - (page.questions.length - queue.length));
-      setQuestions(left);
+      const page = await get("/questions", { limit: MOST });
+      if (stopped || mine !== wave) return;
+      take(page);
+      setQuestions(queue.length);
       show();
       if (!ready) timer = window.setTimeout(load, POLL);
     } catch (error) {
-      if (!stopped) place.replaceChildren(errorState(error, load));
+      if (stopped || mine !== wave) return;
+      drawn = "";
+      place.replaceChildren(errorState(error, load));
     }
   }
 
-  /** @type {string|null} */
-  let drawn = null;
+  /** What is on show stays so, as long as it is asked. @param {any} page */
+  function take(page) {
+    const shown = queue[0]?.id;
+    queue = page.questions.filter((/** @type {any} */ question) => !done.has(question.id));
+    queue.sort((one, other) => Number(other.id === shown) - Number(one.id === shown));
+    if (back && (page.ready || queue.some(({ id }) => id === back.id))) back = null;
+    if (back) queue.unshift(back);
+    ready = page.ready;
+    looked = Math.max(looked ?? 0, page.revision);
+  }
+
+  let drawn = ""; // what is in its place now
 
   function show() {
     const question = queue[0];
     progress.replaceChildren(...facts());
     for (const next of queue.slice(1, 3)) warm([...next.one.show, ...next.other.show]);
-    if (!question) {
-      drawn = null;
-      return place.replaceChildren(nothing());
-    }
-    if (drawn === question.id) return undefined;
-    drawn = question.id;
+    const looks = JSON.stringify(question ? [question.id, question.text, question.one, question.other] : [ready, answered]);
+    if (drawn === looks) return;
+    drawn = looks;
+    if (!question) return place.replaceChildren(nothing());
     const card = questionCard(question, answer);
     place.replaceChildren(card.element);
     card.focus();
     announce(question.text);
-    return undefined;
   }
 
   function facts() {
     const parts = [];
-    if (left) parts.push(h("span", { text: `${number(left)} to answer` }));
+    if (queue.length) parts.push(h("span", { text: `${number(queue.length)} to answer` }));
     if (answered) parts.push(h("span", { text: `${number(answered)} answered` }));
     if (!ready && queue.length) parts.push(h("span", { class: "quiet", text: "looking for better ones…" }));
     return parts;
@@ -95,13 +108,35 @@ export function mount(root) {
     // The next question is there at once; if the answer is refused, this one comes back.
     queue = queue.slice(1);
     done.add(question.id);
-    left = Math.max(0, left - 1);
     answered += 1;
+    const returned = back?.id === question.id;
+    if (returned) back = null;
     show();
-    sending = sending
-      .then(() => answerQuestion(question.id, said, {}))
-      .then((outcome) => settled(outcome, { quiet: true }))
-      .catch((error) => refused(question, said, error));
+    sending = inFlight(sending.then(() => send(question, said, returned)));
+  }
+
+  /** @param {any} question @param {"same"|"different"|"unsure"} said @param {boolean} returned its answer was undone */
+  async function send(question, said, returned) {
+    try {
+      if (returned) await asked(question);
+      const outcome = await answerQuestion(question.id, said, { seen: looked });
+      looked = Math.max(looked ?? 0, outcome.revision);
+      given.set(outcome.decision.id, question);
+      if (said !== "unsure") done.delete(question.id);
+      settled(outcome, { quiet: true });
+    } catch (error) {
+      // Not awaited: what it asks must not hold up the answers after this one.
+      void refused(question, said, /** @type {any} */ (error));
+    }
+  }
+
+  /** Resolves once the server asks a question again whose answer was undone. @param {any} question */
+  async function asked(question) {
+    for (let known = false; !known && !stopped; ) {
+      const page = await get("/questions", { limit: MOST });
+      known = page.ready || page.questions.some((/** @type {any} */ one) => one.id === question.id);
+      if (!known) await new Promise((resolve) => setTimeout(resolve, POLL));
+    }
   }
 
   /** @param {any} question @param {"same"|"different"|"unsure"} said @param {import("../api.js").ApiError} error */
@@ -113,18 +148,23 @@ export function mount(root) {
     }
     done.delete(question.id);
     queue = [question, ...queue];
-    left += 1;
     show();
     if (error.status !== 423) return toast([error.problem, error.mend].filter(Boolean).join(" "), undefined, { stays: true });
-    if (await showBusy(error)) return answer(said);
+    if ((await showBusy(error)) && queue[0]?.id === question.id) return answer(said);
     return undefined;
   }
 
   /** A decision was made, here or elsewhere. @param {any} outcome */
   function changed(outcome) {
-    if (outcome?.undoes !== undefined || outcome === null) {
-      if (outcome?.undoes !== undefined && answered) answered -= 1;
-      done.clear();
+    if (outcome?.revision) looked = Math.max(looked ?? 0, outcome.revision);
+    const question = given.get(outcome?.undoes);
+    if (question) {
+      given.delete(outcome.undoes);
+      done.delete(question.id);
+      answered -= 1;
+      back = question;
+      queue = [question, ...queue.filter(({ id }) => id !== question.id)];
+      show();
     }
     load();
   }
