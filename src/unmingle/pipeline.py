@@ -401,4 +401,5 @@ def sheet_name(person: int) -> str:
 
 
 def _jpegs(store: Store, faces: Sequence[Tile], most: int) -> tuple[bytes, ...]:
-    return tuple(thumbnail_of(store, faces[i].face) for i in spread(len(faces), most))
+    found = (thumbnail_of(store, faces[i].face) for i in spread(len(faces), most))
+    return tuple(jpeg for jpeg in found if jpeg is not None)

@@ -21,8 +21,9 @@ from unmingle.library.browse import (
     people,
 )
 from unmingle.library.left_out import count_faces, faceless_files, left_out_groups, lone_faces
-from unmingle.library.one_face import face_detail, originals, thumbnail
+from unmingle.library.one_face import face_detail, originals
 from unmingle.library.store import open_to_read, open_to_write
+from unmingle.library.tables import thumbnail_of
 
 if TYPE_CHECKING:
     from tests.library.conftest import Album
@@ -182,8 +183,8 @@ def test_one_face_with_others_in_its_picture(album: Album) -> None:
     with open_to_read(album.library.folder) as store:
         found = face_detail(store, 1)
         assert face_detail(store, 999) is None
-        assert thumbnail(store, 1) == b""
-        assert thumbnail(store, 999) is None
+        assert thumbnail_of(store, 1) == b""
+        assert thumbnail_of(store, 999) is None
         assert originals(store, 999) == ("", [])
         digest, files = originals(store, 1)
     assert found is not None

@@ -364,9 +364,10 @@ class Library(Deciding):
         with self._reading() as store:
 
             def crop(row: dict[str, Any]) -> U8:
-                if row["id"] is None:
+                jpeg = None if row["id"] is None else thumbnail_of(store, row["id"])
+                if jpeg is None:
                     raise PictureError(row["reason"])
-                return open_thumbnail(thumbnail_of(store, row["id"]))
+                return open_thumbnail(jpeg)
 
             return write_report(evaluation, folder or self.folder / "evaluation", crop=crop)
 

@@ -231,11 +231,9 @@ class _Telling:
 
     def _side(self, rows: I64, others: I64) -> Side:
         person = self._person(rows)
-        name = "" if person == ALONE else label(person, self.memory.standing.names.get(person, ""))
-        show = self.faces.ids[self._shown(rows, others)]
-        return Side(
-            None if person == ALONE else person, name, tuple(self.faces.ids[rows].tolist()), tuple(show.tolist())
-        )
+        name = self.memory.standing.names.get(person, "")
+        every, show = (self.faces.ids[of].tolist() for of in (rows, self._shown(rows, others)))
+        return Side(None if person == ALONE else person, name, tuple(every), tuple(show))
 
     def _shown(self, rows: I64, others: I64) -> I64:
         """Those most like the other side and those most like their own, in turns."""

@@ -140,9 +140,3 @@ def originals(store: Store, face: int) -> tuple[str, list[PictureFile]]:
     query = "SELECT analysis.digest FROM face JOIN analysis ON analysis.id = face.analysis WHERE face.id = ?"
     row = store.connection.execute(query, (face,)).fetchone()
     return ("", []) if row is None else (row[0], _files(store, row[0]))
-
-
-def thumbnail(store: Store, face: int) -> bytes | None:
-    """The stored JPEG of a face; None if there is no such face."""
-    row = store.connection.execute("SELECT jpeg FROM thumbnail WHERE face = ?", (face,)).fetchone()
-    return None if row is None else bytes(row[0])

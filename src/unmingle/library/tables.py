@@ -168,7 +168,7 @@ def tiles(store: Store, recipe: str) -> dict[int, list[Tile]]:
     return people
 
 
-def thumbnail_of(store: Store, face: int) -> bytes:
-    """The stored JPEG of a face."""
-    (jpeg,) = store.connection.execute("SELECT jpeg FROM thumbnail WHERE face = ?", (face,)).fetchone()
-    return bytes(jpeg)
+def thumbnail_of(store: Store, face: int) -> bytes | None:
+    """The stored JPEG of a face; None if there is no such face."""
+    row = store.connection.execute("SELECT jpeg FROM thumbnail WHERE face = ?", (face,)).fetchone()
+    return None if row is None else bytes(row[0])

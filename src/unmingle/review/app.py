@@ -14,7 +14,8 @@ from starlette.staticfiles import StaticFiles
 
 from unmingle.library.browse import FaceOrder, face_cards
 from unmingle.library.left_out import left_out_groups, short
-from unmingle.library.one_face import FaceDetail, face_detail, thumbnail
+from unmingle.library.one_face import FaceDetail, face_detail
+from unmingle.library.tables import thumbnail_of
 from unmingle.review import schemas
 from unmingle.review.problems import MERGED, PROBLEMS, STALE, GoneError, Pages
 from unmingle.review.room import Room
@@ -173,7 +174,7 @@ def one_face(room: TheRoom, face: IdInPath) -> FaceDetail:
 def face_thumbnail(room: TheRoom, face: IdInPath) -> Response:
     """A small square picture of a face, as it was stored when the face was found."""
     with room.views.readers.snapshot() as store:
-        jpeg = thumbnail(store, face)
+        jpeg = thumbnail_of(store, face)
     if jpeg is None:
         raise GoneError(f"There is no face {face}.", "Look at the library again.")
     return _jpeg(jpeg, FOREVER)
