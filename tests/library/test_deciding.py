@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
+from unmingle import pipeline
 from unmingle.errors import DecisionError, StaleError
+from unmingle.library.store import open_to_write
+from unmingle.settings import ClassicSettings, GroupingSettings
+
+from .conftest import RECIPE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
     from tests.library.conftest import Album
+
+    from unmingle.grouping.constraints import Constraints
+    from unmingle.records import F32, Clustering
 
 
 def test_a_name_stays_through_a_new_grouping_and_can_be_taken_back(album: Album) -> None:
@@ -221,3 +230,49 @@ def test_people_come_back_with_their_name_when_their_pictures_do(album: Album) -
     album.cluster()
     assert album.people()[a] == set(files)
     assert "Ada" in library.people["name"].to_list()
+
+
+def test_decisions_hold_for_a_grouping_that_knows_no_constraints(album: Album) -> None:
+    library, a, b = album.library, album.person("a"), album.person("b")
+    face = album.files(a)[0]
+    library.name(a, "Ada")
+    library.assign([face], b)
+    library.not_a_face(album.files(b)[-1:])
+    group = partial(pipeline.group_classic, people=6, settings=ClassicSettings(components=10))
+    with open_to_write(library.folder) as store:
+        pipeline.cluster(store, RECIPE, group, whole_clusters=True)
+    assert album.person_of(face) == b
+    assert album.person("a") == a
+    assert library.people.filter(library.people["person"] == a)["name"].item() == "Ada"
+    assert library.faces.filter(library.faces["status"] == "not_a_face").height == 1
+
+
+def test_two_faces_that_are_alone_can_be_told_apart_or_put_together(album: Album) -> None:
+    one, other = album.add([10, 10])
+    album.library.different(faces=[one, other])
+    album.cluster(expected_false_merges=0.5)
+    assert album.person_of(one) is None or album.person_of(one) != album.person_of(other)
+    album.library.undo()
+    new = album.library.split([one, other]).person
+    assert album.person_of(one) == album.person_of(other) == new
+    with pytest.raises(DecisionError, match="One face alone can't be compared"):
+        album.library.different(faces=[one])
+
+
+def test_a_name_can_wait_for_a_grouping_in_another_process(album: Album) -> None:
+    """What is decided while faces are grouped is heard when that ends."""
+    library = album.library
+
+    def group(vectors_nd: F32, constraints: Constraints) -> Clustering:
+        library.name(1, "Ada")
+        library.merge(1, 2)
+        library.reject([album.files(3)[0]], 3)
+        return pipeline.group_faces(vectors_nd, constraints, settings=GroupingSettings())
+
+    face = album.files(3)[0]
+    with open_to_write(library.folder) as store:
+        pipeline.cluster(store, RECIPE, group, whole_clusters=False)
+    assert 2 not in album.people()
+    assert len(album.people()[1]) == 16
+    assert album.person_of(face) is None
+    assert library.log["kind"].to_list() == ["cluster", "name", "merge", "reject", "cluster"]
