@@ -50,7 +50,16 @@ def test_every_page_is_there(browser: Browser) -> None:
         answer = browser.client.get(path)
         assert answer.status_code == 404
         assert "nothing here" in answer.text
-    assert browser.client.get("/static/mark.svg").headers["content-type"] == "image/svg+xml"
+
+
+def test_the_pages_own_files_are_there_and_kept_by_the_browser(browser: Browser) -> None:
+    for name, kind in (("mark.svg", "image/svg+xml"), ("js/main.js", "text/javascript"), ("css/wall.css", "text/css")):
+        answer = browser.client.get(f"/static/{name}")
+        assert (answer.status_code, answer.headers["content-type"].split(";")[0]) == (200, kind)
+        again = browser.client.get(f"/static/{name}", headers={"If-None-Match": answer.headers["etag"]})
+        assert (again.status_code, again.content) == (304, b"")
+    assert browser.client.get("/static/js/missing.js").status_code == 404
+    assert browser.client.get("/static/js").status_code == 404
 
 
 def test_the_library_in_numbers(browser: Browser) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mimetypes
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.responses import HTMLResponse, Response
 from starlette.concurrency import run_in_threadpool
-from starlette.staticfiles import StaticFiles
 
 from unmingle.library.browse import FaceOrder, face_cards
 from unmingle.library.left_out import left_out_groups, short
 from unmingle.library.one_face import FaceDetail, face_detail
 from unmingle.library.tables import thumbnail_of
 from unmingle.review import schemas
+from unmingle.review.assets import Assets
 from unmingle.review.problems import MERGED, PROBLEMS, STALE, GoneError, Pages
 from unmingle.review.room import Room
 from unmingle.review.schemas import IdInPath, Limit, Offset, Search
@@ -87,8 +86,7 @@ def create_app(folder: Path, *, token: str, origin: str, gate: Gate | None = Non
     pages.install(app)
     for path, name in PAGES.items():
         app.add_api_route(path, pages.shell(name), include_in_schema=False, response_class=HTMLResponse)
-    mimetypes.add_type("text/javascript", ".js")  # a registry may say otherwise, and browsers insist
-    app.mount("/static", StaticFiles(packages=[("unmingle.review", "static")]))
+    app.mount("/static", Assets("static"))
     app.add_middleware(Guard, gate=gate or Gate(token, origin), refuse=pages.refuse)
     return app
 
