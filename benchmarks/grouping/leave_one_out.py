@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     Setting = tuple[float, float, bool]
 
 FALSE_MERGES = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1)
-MISTAKES = (0.0, 0.05, 0.15)
-DEFAULT: Setting = (0.02, 0.05, True)
+MISTAKES = (0.0, 0.05, 0.1, 0.2)
+DEFAULT: Setting = (0.02, 0.1, True)
 
 
 def bcubed(collection: Collection, setting: Setting) -> float:

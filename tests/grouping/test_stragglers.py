@@ -52,6 +52,18 @@ def test_among_passers_by_the_same_resemblance_means_nothing(make_faces: MakeFac
     assert faces <= 2
 
 
+def test_two_faces_that_are_alike_are_a_person_of_their_own(make_faces: MakeFaces) -> None:
+    vectors, person = make_faces([30, 30, 30])
+    firsts = np.array([np.flatnonzero(person == who)[0] for who in range(3)])
+    weak = blurred(vectors[firsts], 0.36, 1)
+    everyone = np.concatenate([vectors, weak, blurred(weak[:1], 0.9, 2)])
+    tree = average_linkage(everyone, stop=FlatBar(bar=0.5))
+    grown, faces = attach_by_looks(everyone, tree, bar=BAR, constraints=Constraints(len(everyone)))
+    labels = grown.cut()
+    assert faces == 2
+    assert labels[-1] == labels[-4] != labels[firsts[0]]
+
+
 def test_nothing_to_attach_and_nobody_to_attach_to(make_faces: MakeFaces) -> None:
     for sizes in ([1, 1, 1], [20, 20]):
         vectors, _ = make_faces(sizes)

@@ -15,6 +15,7 @@ from unmingle.grouping.fragments import join_fragments
 from unmingle.grouping.impostors import estimate_curve
 from unmingle.grouping.known_number import check_people, with_people
 from unmingle.grouping.linkage import Agglomeration, Start, average_linkage
+from unmingle.grouping.moves import move_faces, nearest_faces
 from unmingle.grouping.snapshot import Snapshot, means
 from unmingle.grouping.stopping import FalseMergeBar, collection_scale
 from unmingle.grouping.stragglers import attach_by_looks, attach_by_vacancy
@@ -46,8 +47,9 @@ def cluster_faces(
     """Group faces by person. The same faces in another order give the same partition.
 
     Average linkage with a bar that bounds the expected false merges, then the joining of fragments; both twice, the
-    second time with strangers as far spread as the first found them in this collection. Then stragglers find their
-    people, and clusters that share frames but agree too strongly for two people are merged.
+    second time with strangers as far spread as the first found them in this collection. Then faces that are more like
+    another person than like their own move there, stragglers find their people, and clusters that share frames but
+    agree too strongly for two people are merged.
 
     Args:
         vectors_nd: (n, d) finite numbers, one embedding a face; only their directions count.
@@ -65,6 +67,7 @@ def cluster_faces(
         - "strangers_mean", "strangers_deviation": of the curve, for two single faces;
         - "scale": how much wider strangers spread here;
         - "bar_single": the cosine that two single faces had to reach at the end;
+        - "moved": faces that were in a person, and are more like another;
         - "joined_by_tracks": merges since a face goes from one cluster to the other between two frames;
         - "stragglers": faces that found their people last;
         - "merged_though_seen_together", "kept_apart_since_seen_together": pairs of clusters, where frames are heeded;
@@ -209,10 +212,11 @@ def _calibrated(
         # How far strangers spread is measured well enough on an even sample.
         sample_sd = vectors_nd[np.arange(SCALE_SAMPLE) * len(vectors_nd) // SCALE_SAMPLE]
         bar = replace(card, scale=_scale(sample_sd, _linked_and_joined(sample_sd, None, card), curve))
-        tree = _linked_and_joined(vectors_nd, constraints, bar)
+        tree, near_n = _linked(vectors_nd, constraints, bar)
+        tree = join_fragments(vectors_nd, tree, bar=bar, constraints=constraints)
     else:
         start = Start.of(vectors_nd, constraints)
-        clusters = Agglomeration(vectors_nd, start)
+        near_n, clusters = nearest_faces(start), Agglomeration(vectors_nd, start)
         tree = join_fragments(vectors_nd, clusters.run(card), bar=card, constraints=constraints)
         bar = replace(card, scale=_scale(vectors_nd, tree, curve))
         if bar.scale > card.scale:  # stricter: what was merged may have to stay apart
@@ -225,14 +229,23 @@ def _calibrated(
         ("bar_single", bar.cosine(1, 1, clusters=tree.leaves - len(tree.first_m))),
         ("scale", bar.scale),
     ]
+    tree, moved = move_faces(vectors_nd, tree, near_n=near_n, bar=bar, constraints=constraints)
     tree, tracks = join_by_tracks(vectors_nd, tree, curve=curve, constraints=constraints)
     tree, looks = attach_by_looks(vectors_nd, tree, bar=bar, constraints=constraints)
     tree, places = attach_by_vacancy(vectors_nd, tree, constraints=constraints)
-    notes += [("joined_by_tracks", float(tracks)), ("stragglers", float(looks + places))]
+    notes += [("moved", float(moved)), ("joined_by_tracks", float(tracks)), ("stragglers", float(looks + places))]
     if len(constraints.seen_k2):
         tree, merged, apart = merge_seen_together(vectors_nd, tree, bar=bar, constraints=constraints)
         notes += [("merged_though_seen_together", float(merged)), ("kept_apart_since_seen_together", float(apart))]
     return tree, tuple(notes)
+
+
+def _linked(vectors_nd: F32, constraints: Constraints, bar: FalseMergeBar) -> tuple[Tree, I64]:
+    """What average linkage makes of the faces, and the nearest of each; all else that linkage holds is let go."""
+    start = Start.of(vectors_nd, constraints)
+    near_n, clusters = nearest_faces(start), Agglomeration(vectors_nd, start)
+    del start
+    return clusters.run(bar), near_n
 
 
 def _linked_and_joined(vectors_nd: F32, constraints: Constraints | None, bar: FalseMergeBar) -> Tree:

@@ -3,11 +3,13 @@
 Profiles, blur and odd light leave a person with small fragments that no bar for everybody would let in. Two sorts of
 evidence are heard; a face for which neither speaks stays alone.
 
-By looks. Each fragment names the person it is most like, by the most similar quarter of pairs, and how much more than
-the others. In a collection where nearly every small cluster is a stranger (a long tail of passers-by) even the best of
-thousands means little; where most belong to somebody (a meeting) a fair resemblance is enough. The collection tells
-which it is: the share of strangers among the fragments is estimated (Storey 2002), and fragments are taken in for as
-long as the expected share of mistakes among them stays below `MISTAKES` (Benjamini and Hochberg 1995).
+By looks. Each single face names the person it is most like, by the most similar quarter of pairs, and how much more
+than the others. In a collection where nearly every single face is a stranger (a long tail of passers-by) even the best
+of thousands means little; where most belong to somebody (a meeting) a fair resemblance is enough. The collection tells
+which it is: the share of strangers among the single faces is estimated (Storey 2002), and faces are taken in for as
+long as the expected share of mistakes among them stays below `MISTAKES` (Benjamini and Hochberg 1995). Fragments of
+two faces or more are not asked: what is left of them after joining is nearly always a person, and hypotheses with
+another share of strangers spoil the estimate for both (Efron 2008).
 
 By vacancy. In a recording, somebody who is there in the frame before and in the frame after, but not in this one, has
 left a place, and an unknown face in just this frame fills it, even one that was read so badly that it looks like
@@ -33,10 +35,10 @@ if TYPE_CHECKING:
     from unmingle.grouping.tree import Tree
     from unmingle.records import F32, F64, I64
 
-# A fragment has at most so many faces, a person it may go to has more.
+# A person that a fragment may go to has more faces than this; a fragment that fills a vacant place has at most so many.
 MOST_FACES = 4
-# Expected share of wrong ones among the fragments taken in by looks.
-MISTAKES = 0.05
+# Expected share of wrong ones among the single faces taken in by looks.
+MISTAKES = 0.1
 # People to whom each fragment is compared pair by pair: its most similar ones by average.
 HOSTS = 5
 # The standard normal counts as so many more people when a fragment's similarity to people in general is measured.
@@ -55,7 +57,7 @@ class _Claims:
 
 
 def attach_by_looks(vectors_nd: F32, tree: Tree, *, bar: FalseMergeBar, constraints: Constraints) -> tuple[Tree, int]:
-    """Give fragments to the people they look like, for as long as few of them are likely to be wrong.
+    """Give single faces to the people they look like, for as long as few of them are likely to be wrong.
 
     Args:
         vectors_nd: (n, d) float32 unit vectors, in canonical order.
@@ -80,8 +82,8 @@ def attach_by_looks(vectors_nd: F32, tree: Tree, *, bar: FalseMergeBar, constrai
 
 
 def _claims(vectors_nd: F32, clusters: Snapshot, bar: FalseMergeBar, links: CannotLinks) -> _Claims | None:
-    """Which person each fragment names; None if there are no fragments or no people."""
-    fragments = np.flatnonzero(clusters.size_c <= MOST_FACES)
+    """Which person each single face names; None if there are no single faces or no people."""
+    fragments = np.flatnonzero(clusters.size_c == 1)
     hosts = np.flatnonzero(clusters.size_c > MOST_FACES)
     if not len(fragments) or not len(hosts):
         return None
