@@ -16,7 +16,7 @@ from unmingle.review.app import create_app
 from unmingle.review.serve import free_listener
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Request
@@ -27,6 +27,8 @@ CONTROLS = {
     *("button", "link", "textbox", "searchbox", "combobox", "radio", "checkbox", "option", "listbox", "menuitem"),
     *("gridcell", "grid", "dialog", "toolbar", "navigation", "alertdialog", "tab", "slider", "spinbutton", "heading"),
 }
+# Any of these, and the page has got what it asked the server for.
+SHOWN = "[role=gridcell][aria-label]:not([hidden]), .question, .log-row, .empty"
 VIOLATIONS = """document.addEventListener("securitypolicyviolation", (event) =>
   console.error(`content security policy: ${event.violatedDirective} ${event.blockedURI}`));"""
 
@@ -54,7 +56,7 @@ def served(folder: Path, *, port: int = 0) -> Iterator[str]:
         assert not thread.is_alive()
 
 
-def _until(true: Any, thread: Thread) -> None:
+def _until(true: Callable[[], bool], thread: Thread) -> None:
     end = time.monotonic() + PATIENCE
     while not true():
         assert thread.is_alive(), "the server ended"
@@ -90,7 +92,7 @@ class Watch:
         """Nothing bad happened."""
         expected = tuple(f"the server responded with a status of {status} " for status in self.refusals)
         bad = [fault for fault in self.faults if not any(words in fault for words in expected)]
-        assert bad == []
+        assert not bad, "\n".join(bad)
 
 
 def nameless(page: Page) -> list[str]:
@@ -123,11 +125,7 @@ class Seat:
     def open(self, path: str = "/") -> None:
         """Go to an address of the site, and wait until what it shows is there."""
         self.page.goto(f"{self.watch.origin}{path}")
-        self.settle()
-
-    def settle(self) -> None:
-        """Wait until nothing is on its way."""
-        self.page.wait_for_load_state("networkidle")
+        self.page.locator(SHOWN).first.wait_for()
 
     def press(self, *keys: str) -> None:
         """Press keys, one after the other."""
@@ -153,6 +151,19 @@ class Seat:
     def dialog(self) -> Locator:
         """The dialog that is open."""
         return self.page.get_by_role("dialog")
+
+    def until(self, true: Callable[[], bool]) -> None:
+        """Wait for something that is not on the page."""
+        end = time.monotonic() + PATIENCE
+        while not true():
+            assert time.monotonic() < end, "it does not become true"
+            self.page.wait_for_timeout(20)
+
+    def shown_faces(self) -> list[int]:
+        """The faces of the question on show, first those of the one side, then those of the other."""
+        script = "images => images.map((image) => Number(image.dataset.face))"
+        faces: list[int] = self.page.locator(".question img").evaluate_all(script)
+        return faces
 
     def told(self, words: str) -> Locator:
         """A line at the bottom that says this."""

@@ -20,7 +20,10 @@ export function fillTile(tile, face, { tier, selected }) {
   const image = /** @type {HTMLImageElement} */ (tile.querySelector("img.thumb"));
   showFace(image, face.face, tier);
   tile.classList.toggle("no-face", face.face === null);
-  part(tile, ".tile-file").replaceChildren(...(face.face === null ? [icon("file"), baseName(face.file)] : []));
+  const file = part(tile, ".tile-file");
+  const words = face.face === null ? baseName(face.file) : "";
+  // Only if it is another one: a double click ends where it began, or it is none.
+  if (file.textContent !== words) file.replaceChildren(...(words ? [icon("file"), words] : []));
   const unsure = isUnsure(face);
   const flag = part(tile, ".tile-flag");
   flag.textContent = unsure ? percent(face.probability) : face.new ? "new" : "";

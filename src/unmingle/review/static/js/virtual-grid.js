@@ -56,11 +56,13 @@ export class VirtualGrid {
   /** @param {number} total */
   resize(total) {
     if (total === this.total) return;
+    const held = this.indexAt(document.activeElement) !== null;
     this.total = total;
     this.focused = Math.max(0, Math.min(this.focused, total - 1));
     for (const row of [...this.rows.keys()]) this.#release(row);
     this.#setHeight();
     this.render();
+    if (held) this.focus(this.focused);
   }
 
   /** Fills cells again whose rows changed. @param {number} [first] @param {number} [last] */

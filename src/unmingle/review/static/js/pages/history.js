@@ -18,6 +18,7 @@ export function mount(root, { restore }) {
   let wave = 0;
   let loading = false;
   let lastDay = "";
+  let scroll = restore.scroll ?? 0; // to come back to, once
   const list = h("ol", { class: "log" });
   const end = h("div", { class: "log-end" });
   root.append(h("h1", { class: "page-title", text: "History" }), list, end);
@@ -33,13 +34,15 @@ export function mount(root, { restore }) {
     try {
       const page = await get("/decisions", { offset: 0, limit: Math.min(1000, Math.max(PAGE, wanted)) });
       if (mine !== wave) return;
+      const held = list.contains(document.activeElement) ? document.activeElement?.closest("li")?.dataset.decision : null;
       lastDay = "";
       shown = 0;
       list.replaceChildren();
       put(page);
+      if (held) list.querySelector(`[data-decision="${held}"] button`)?.focus({ preventScroll: true });
       end.replaceChildren(...(total ? [] : [emptyState("Nothing was decided yet", "Names, merges and corrections are listed here as you make them, and each can be taken back.")]));
-      if (restore.scroll) scrollTo(0, restore.scroll);
-      observer.observe(end);
+      if (scroll) scrollTo(0, scroll);
+      scroll = 0;
     } catch (error) {
       if (mine === wave) end.replaceChildren(errorState(error, () => start()));
     }
@@ -51,7 +54,9 @@ export function mount(root, { restore }) {
     const mine = wave;
     try {
       const page = await get("/decisions", { offset: shown, limit: PAGE });
-      if (mine === wave) put(page);
+      if (mine !== wave) return;
+      end.replaceChildren();
+      put(page);
     } catch (error) {
       if (mine === wave) end.replaceChildren(errorState(error, more));
     } finally {
@@ -63,6 +68,8 @@ export function mount(root, { restore }) {
   function put(page) {
     total = page.total;
     shown += page.decisions.length;
+    observer.unobserve(end); // it tells of changes only, and the end may still be near
+    observer.observe(end);
     for (const decision of page.decisions) {
       const date = day(decision.made);
       if (date !== lastDay) list.append(h("li", { class: "log-day" }, h("h2", { text: date })));
@@ -91,7 +98,7 @@ function row(decision) {
   const words = decision.person === null
     ? h("span", { class: "log-words", text: decision.words })
     : h("a", { class: "log-words", href: `/people/${decision.person}`, text: decision.words });
-  return h("li", { class: decision.live ? "log-row" : "log-row undone" },
+  return h("li", { class: decision.live ? "log-row" : "log-row undone", "data-decision": decision.id },
     h("time", { datetime: decision.made, text: clock(decision.made) }),
     h("div", { class: "log-what" }, words, h("span", { class: "log-about", text: decision.live ? about : "undone" })),
     turn(decision),

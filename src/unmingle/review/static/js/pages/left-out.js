@@ -90,7 +90,7 @@ export function mount(root, { query, restore }) {
 
   /** @param {any} group */
   function chip(group) {
-    const element = h("button", { type: "button", class: "chip", "aria-pressed": String(isChosen(group)), title: group.reason }, wordsOf(group), h("span", { class: "count", text: number(group.faces) }));
+    const element = h("button", { type: "button", class: "chip", "aria-pressed": String(isChosen(group)), title: group.reason }, wordsOf(group), " ", h("span", { class: "count", text: number(group.faces) }));
     element.addEventListener("click", () => choose(group));
     return element;
   }
@@ -153,7 +153,9 @@ export function mount(root, { query, restore }) {
   /** @param {string} kind */
   async function say(kind) {
     const about = faces();
-    if (about.length && (await decide({ kind, faces: about }, { seen: list.revision }))) selection.clear();
+    if (!about.length || !(await decide({ kind, faces: about }, { seen: list.revision }))) return;
+    selection.clear();
+    grid.focus(grid.focused);
   }
 
   async function move() {
@@ -165,6 +167,7 @@ export function mount(root, { query, restore }) {
     const made = await decide(body, { seen: list.revision });
     if (!made) return;
     selection.clear();
+    grid.focus(grid.focused);
     if ("name" in where && where.name) await decide({ kind: "name", person: made.decision.person, name: where.name }, { seen: made.revision });
   }
 
@@ -176,15 +179,15 @@ export function mount(root, { query, restore }) {
         const { status } = await post(`/files/${-id}/retry`, {});
         if (status !== "unreadable") good += 1;
       } catch (error) {
-        toast(/** @type {Error} */ (error).message, undefined, { stays: true });
-        break;
+        const { problem, mend, message } = /** @type {any} */ (error);
+        return toast([problem ?? message, mend].filter(Boolean).join(" "), undefined, { stays: true });
       }
     }
-    if (!files.length) return;
+    if (!files.length) return undefined;
     toast(`${number(good)} of ${counted(files.length, "file")} can be read now.${good ? " Their faces are grouped at the next run." : ""}`);
     selection.clear();
     await reload();
-    refreshFacts().catch(() => {});
+    return refreshFacts().catch(() => {});
   }
 
   /** @param {number} index */

@@ -1,0 +1,579 @@
+"""The stories of the review page, told by a real browser at a real server."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+from tests.review.browser import PATIENCE, Seat, Watch, chromium_path, nameless, served
+from tests.review.conftest import TOKEN, Maker
+
+from unmingle.api import Library
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import Browser, BrowserContext
+
+expect.set_options(timeout=PATIENCE * 1000)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """One browser for all stories; each has a profile of its own."""
+    path = chromium_path()
+    if path is None:
+        pytest.skip("there is no chromium on the path, and UNMINGLE_CHROMIUM names none")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library that each story gets a copy of."""
+    return Maker(tmp_path_factory.mktemp("template")).folder
+
+
+@pytest.fixture
+def library_folder(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A library of twelve people, about whom there are questions."""
+    monkeypatch.setattr("unmingle.library.asking.LEAST_CHANCE", 0.0)
+    return shutil.copytree(template, tmp_path / "library")
+
+
+@pytest.fixture
+def origin(library_folder: Path) -> Iterator[str]:
+    """Where the server of the library listens."""
+    with served(library_folder) as listening:
+        yield listening
+
+
+@pytest.fixture
+def context(chromium: Browser) -> Iterator[BrowserContext]:
+    """A profile of the browser."""
+    made = chromium.new_context(viewport={"width": 1200, "height": 800}, reduced_motion="reduce")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def seat(context: BrowserContext, origin: str) -> Iterator[Seat]:
+    """Somebody who was let in; no page may log an error or ask another host."""
+    watch = Watch(context, origin)
+    context.request.get(f"{origin}/?token={TOKEN}")
+    yield Seat(context.new_page(), watch)
+    watch.check()
+
+
+def test_somebody_is_named_in_place(seat: Seat) -> None:
+    seat.open(f"/?token={TOKEN}")
+    expect(seat.page).to_have_url(f"{seat.watch.origin}/")
+    seat.button("Person 1: change the name").click()
+    field = seat.page.get_by_role("combobox", name="Name")
+    expect(field).to_be_focused()
+    field.fill("Ada")
+    seat.press("Enter")
+    expect(seat.cell("Ada, 9 faces")).to_be_focused()
+    expect(seat.told("Ada")).to_be_visible()
+    seat.press("ArrowRight", "n")
+    seat.page.keyboard.type("Grace")
+    seat.press("Escape", "ArrowRight", "n")
+    seat.page.keyboard.type("Émilie")
+    seat.press("Enter")
+    expect(seat.cell("Émilie, 8 faces")).to_be_focused()
+    assert [seat.names()[person] for person in (1, 2, 3)] == ["Ada", "", "Émilie"]
+    seat.page.reload()
+    expect(seat.cell("Ada, 9 faces")).to_be_visible()
+
+
+def test_a_name_that_somebody_has_offers_to_merge(seat: Seat) -> None:
+    seat.decide("name", person=1, name="Ada")
+    seat.open()
+    seat.button("Person 2: change the name").click()
+    field = seat.page.get_by_role("combobox", name="Name")
+    field.fill("a")
+    expect(seat.page.get_by_role("option", name="Ada 9 faces")).to_be_visible()
+    field.fill("ada")
+    seat.press("Enter")
+    expect(seat.page.get_by_role("dialog", name="Merge with Ada?")).to_be_visible()
+    seat.button("Cancel").click()
+    expect(field).to_be_focused()
+    assert len(seat.names()) == 12
+    seat.press("ArrowDown", "Enter")
+    seat.button("Merge into Ada").click()
+    expect(seat.cell("Ada, 17 faces")).to_be_visible()
+    expect(seat.cells()).to_have_count(11)
+    assert 2 not in seat.names()
+
+
+def test_two_people_are_selected_and_merged(seat: Seat) -> None:
+    seat.open()
+    seat.cell("Person 3,").hover()
+    seat.button("Select Person 3").click()
+    seat.cell("Person 5,").click(modifiers=["Control"])
+    expect(seat.page.get_by_text("2 people selected")).to_be_visible()
+    seat.act("Merge")
+    expect(seat.cell("Person 3, 16 faces")).to_be_visible()
+    expect(seat.page.get_by_role("toolbar")).to_have_count(0)
+    assert 5 not in seat.names()
+
+
+def test_who_merges_two_with_names_says_which_stays(seat: Seat) -> None:
+    seat.decide("name", person=1, name="Ada")
+    seat.decide("name", person=2, name="Grace")
+    seat.open()
+    seat.cell("Ada,").focus()
+    seat.press("x", "ArrowRight", "x", "m")
+    dialog = seat.page.get_by_role("dialog", name="Merge 2 people: which name stays?")
+    dialog.get_by_role("radio", name=re.compile("Grace")).check()
+    dialog.get_by_role("button", name="Merge", exact=True).click()
+    expect(seat.cell("Grace, 17 faces")).to_be_visible()
+    assert 1 not in seat.names()
+
+
+def test_a_stranger_is_ignored_and_restored(seat: Seat) -> None:
+    seat.open()
+    seat.cell("Person 4,").focus()
+    seat.press("i")
+    expect(seat.cell("Person 4,")).to_have_count(0)
+    seat.button("Ignored").click()
+    seat.cell("Person 4,").focus()
+    seat.press("i")
+    expect(seat.page.get_by_role("heading", name="Nobody is ignored")).to_be_visible()
+    seat.button("Show everyone").click()
+    expect(seat.cell("Person 4, 8 faces")).to_be_visible()
+
+
+def test_faces_are_split_off(seat: Seat) -> None:
+    seat.open("/people/1")
+    seat.cells().nth(0).click()
+    seat.cells().nth(2).click(modifiers=["Shift"])
+    expect(seat.page.get_by_text("3 faces selected")).to_be_visible()
+    before = seat.faces(1)
+    seat.act("New person")
+    expect(seat.cells()).to_have_count(6)
+    assert seat.faces(13) == before[:3]
+    assert seat.faces(1) == before[3:]
+
+
+def test_a_face_is_said_to_be_somebody_else(seat: Seat) -> None:
+    seat.open("/people/1")
+    seat.cells().nth(1).focus()
+    before = seat.faces(1)
+    seat.press("r")
+    expect(seat.cells()).to_have_count(8)
+    assert before[1] not in seat.faces(1)
+    assert seat.api(f"/faces/{before[1]}")["person"] != 1
+    # The next face has the focus: another one, and one that is said to be no face at all.
+    seat.press("r")
+    expect(seat.cells()).to_have_count(7)
+    seat.press("ArrowLeft", "f")
+    expect(seat.cells()).to_have_count(6)
+    assert seat.faces(1) == before[3:]
+    assert seat.api(f"/faces/{before[0]}")["status"] == "not_a_face"
+
+
+def test_faces_are_moved_to_somebody(seat: Seat) -> None:
+    seat.decide("name", person=2, name="Grace")
+    seat.open("/people/1")
+    before = seat.faces(1)
+    seat.cells().nth(0).focus()
+    seat.press("x", "Shift+ArrowRight", "m")
+    dialog = seat.page.get_by_role("dialog", name="Move 2 faces to…")
+    seat.page.keyboard.type("gra")
+    expect(dialog.get_by_role("option", name=re.compile("Grace"))).to_have_attribute("aria-selected", "true")
+    expect(dialog.get_by_role("option")).to_have_count(1)
+    seat.press("Enter")
+    expect(seat.cells()).to_have_count(7)
+    assert set(before[:2]) <= set(seat.faces(2))
+    seat.cells().nth(0).focus()
+    seat.press("m")
+    seat.page.keyboard.type("Katherine")
+    seat.button("New person “Katherine”").click()
+    expect(seat.cells()).to_have_count(6)
+    expect(seat.told("Katherine")).to_be_visible()
+    assert seat.names()[13] == "Katherine"
+
+
+def test_a_frame_is_drawn_around_faces(seat: Seat) -> None:
+    seat.open("/people/1")
+    first, third = (seat.cells().nth(place).bounding_box() for place in (0, 2))
+    assert first is not None
+    assert third is not None
+    mouse = seat.page.mouse
+    mouse.move(first["x"] + 50, first["y"] + 60)
+    mouse.down()
+    mouse.move(third["x"] + 20, third["y"] + 80, steps=5)
+    mouse.up()
+    expect(seat.page.get_by_text("3 faces selected")).to_be_visible()
+    seat.press("Escape")
+    expect(seat.page.get_by_role("toolbar")).to_have_count(0)
+
+
+def test_the_picture_of_a_face_is_seen_and_walked_through(seat: Seat) -> None:
+    seat.open("/people/1")
+    seat.cells().nth(0).dblclick()
+    view = seat.page.get_by_role("dialog", name="Picture of a face")
+    expect(view.get_by_text("1 of 9")).to_be_visible()
+    expect(view.locator(".frames.ready")).to_be_visible()
+    seat.press("ArrowRight")
+    expect(view.get_by_text("2 of 9")).to_be_visible()
+    expect(view.get_by_text("p00_0001_1.jpg")).to_be_visible()
+    seat.press("r")
+    expect(view.get_by_text("2 of 8")).to_be_visible()
+    seat.press("Escape")
+    expect(view).to_have_count(0)
+    expect(seat.cells().nth(1)).to_be_focused()
+
+
+def test_the_least_sure_faces_come_first_with_one_key(seat: Seat) -> None:
+    seat.open("/people/1")
+    seat.press("u")
+    expect(seat.page).to_have_url(re.compile("sort=unsure"))
+    least = seat.api("/people/1/faces?sort=unsure")["faces"][0]["file"]
+    expect(seat.cells().nth(0)).to_have_attribute("aria-label", re.compile(f"^{least.rpartition('/')[2]}"))
+    expect(seat.cells().nth(0)).to_be_focused()
+
+
+def test_suggestions_are_answered_by_keyboard_alone(seat: Seat) -> None:
+    seat.open()
+    seat.press("g", "s")
+    expect(seat.page.locator(".question-text")).to_be_focused()
+    keys = {"n": "different", "u": "unsure", "y": "same", "2": "different", "Space": "unsure", "1": "same"}
+    for count, (key, answer) in enumerate(keys.items()):
+        question = asked(seat)
+        expect(seat.page.locator(".question-text")).to_have_text(question["text"])
+        expect(seat.page.get_by_text(f"settles {question['settles']} face")).to_be_visible()
+        for side in (0, 1):
+            figure = seat.page.get_by_role("figure").nth(side)
+            expect(figure.locator("img[data-ready=yes]")).to_have_count(len(question[("one", "other")[side]]["show"]))
+        with seat.page.expect_response("**/api/questions/*") as sent:
+            seat.press(key)
+        assert sent.value.url.endswith(question["id"])
+        assert (sent.value.request.post_data_json or {})["answer"] == answer
+        expect(seat.page.get_by_text(f"{count + 1} answered")).to_be_visible()
+        assert seat.shown_faces() != question["one"]["show"] + question["other"]["show"]
+    assert seat.api("/decisions")["total"] == 7
+    # Who comes back goes on.
+    seat.press("g", "p", "g", "s")
+    expect(seat.page.get_by_text("6 answered")).to_be_visible()
+
+
+def asked(seat: Seat) -> dict[str, Any]:
+    """The question on show, in the server's words, once the questions are worked out."""
+    found: list[dict[str, Any]] = []
+
+    def known() -> bool:
+        told, shown = seat.api("/questions?limit=200"), seat.shown_faces()
+        found[:] = [one for one in told["questions"] if one["one"]["show"] + one["other"]["show"] == shown]
+        return bool(told["ready"] and found)
+
+    seat.until(known)
+    return found[0]
+
+
+def test_answers_may_be_quick(seat: Seat) -> None:
+    seat.open("/questions")
+    expect(seat.page.get_by_text("looking for better")).to_have_count(0)
+    seat.press("u", "3", "Space", "u")  # these move no face, so that no question falls because of another
+    expect(seat.page.get_by_text("4 answered")).to_be_visible()
+    for answered, words in enumerate(("Not sure", "Different", "Same person"), 5):
+        seat.until(lambda: bool(seat.api("/questions")["ready"]))
+        expect(seat.page.get_by_text("looking for better")).to_have_count(0)
+        seat.button(words).click()
+        expect(seat.page.get_by_text(f"{answered} answered")).to_be_visible()
+    expect(seat.page.locator("[data-tool=undo]")).to_be_enabled()
+    expect(seat.page.locator(".question")).to_be_visible()
+    seat.until(lambda: seat.api("/decisions")["total"] == 8)
+
+
+def test_an_answer_is_taken_back_however_quickly(seat: Seat) -> None:
+    seat.open("/questions")
+    first = asked(seat)
+    shown = seat.shown_faces()
+    seat.press("n", "Control+z")  # before the answer can have been taken
+    expect(seat.told("Undid")).to_be_visible()
+    expect(seat.page.get_by_text("answered")).to_have_count(0)
+    assert seat.shown_faces() == shown
+    with seat.page.expect_response("**/api/questions/*") as sent:
+        seat.press("n")  # before the server can ask it again
+    assert sent.value.ok
+    assert sent.value.url.endswith(first["id"])
+    expect(seat.page.get_by_text("1 answered")).to_be_visible()
+    seat.press("Control+z", "Control+Shift+z", "Control+z")
+    seat.until(lambda: seat.api("/decisions")["total"] == 7)
+    log = seat.api("/decisions")["decisions"]
+    assert [one["kind"] for one in log[:3]] == ["undo", "redo", "undo"]
+    assert not log[3]["live"]
+
+
+def test_suggestions_that_no_longer_stand_are_left_behind(seat: Seat) -> None:
+    seat.open("/questions")
+    expect(seat.page.get_by_text("looking for better")).to_have_count(0)
+    first = asked(seat)
+    somebody = 1 if first["other"]["person"] != 1 else 2
+    seat.decide("assign", faces=first["one"]["show"], person=somebody)  # by somebody else
+    before = seat.shown_faces()
+    seat.watch.refusals.add(409)
+    seat.press("y")
+    expect(seat.told("no longer stands")).to_be_visible()
+    expect(seat.page.locator(".question")).to_be_visible()
+    assert seat.shown_faces() != before
+    expect(seat.page.get_by_text("answered")).to_have_count(0)
+
+
+def test_suggestions_that_are_worked_out_and_none(seat: Seat) -> None:
+    answers = [{"revision": 1, "ready": False, "left": 0, "questions": []}] * 2
+    last = {"revision": 1, "ready": True, "left": 0, "questions": []}
+    seat.page.route("**/api/questions?*", lambda route: route.fulfill(json=answers.pop() if answers else last))
+    seat.page.goto(f"{seat.watch.origin}/questions")
+    expect(seat.page.get_by_text("Working out what is most worth asking")).to_be_visible()
+    expect(seat.page.get_by_role("heading", name="Nothing to ask")).to_be_visible()
+    seat.press("y", "n", "u")
+    seat.page.get_by_role("link", name="All people", exact=True).click()
+    expect(seat.cell("Person 1,")).to_be_visible()
+
+
+def test_undo_and_redo_by_keys(seat: Seat) -> None:
+    seat.open()
+    seat.cell("Person 1,").focus()
+    seat.press("n")
+    seat.page.keyboard.type("Ada")
+    seat.press("Enter")
+    expect(seat.cell("Ada, 9 faces")).to_be_focused()
+    seat.press("x", "ArrowRight", "x", "m")
+    expect(seat.cell("Ada, 17 faces")).to_be_visible()
+    seat.press("Control+z")
+    expect(seat.cell("Ada, 9 faces")).to_be_visible()
+    seat.press("Control+z")
+    expect(seat.cell("Person 1, 9 faces")).to_be_visible()
+    expect(seat.page.locator("[data-tool=undo]")).to_be_disabled()
+    seat.press("Control+z")
+    expect(seat.told("nothing to undo")).to_be_visible()
+    seat.press("Control+Shift+z", "Control+Shift+z")
+    expect(seat.cell("Ada, 17 faces")).to_be_visible()
+    expect(seat.page.locator("[data-tool=redo]")).to_be_disabled()
+    seat.page.locator("[data-tool=undo]").click()
+    expect(seat.cell("Ada, 9 faces")).to_be_visible()
+
+
+def test_what_was_left_out_finds_its_place(seat: Seat) -> None:
+    face = seat.faces(1)[0]
+    seat.decide("not_a_face", faces=[face])
+    seat.open("/left-out")
+    expect(seat.page.get_by_role("button", name=re.compile("^Seen once 2"))).to_have_attribute("aria-pressed", "true")
+    # A stranger becomes somebody.
+    seat.cell("stranger_1.jpg").click()
+    seat.press("m")
+    seat.page.keyboard.type("Mary")
+    seat.button("New person “Mary”").click()
+    expect(seat.cells()).to_have_count(1)
+    assert seat.names()[13] == "Mary"
+    expect(seat.cell("stranger_2.jpg")).to_be_focused()
+    # What a person said not to be a face is restored.
+    seat.page.get_by_role("button", name=re.compile("^Not a face")).click()
+    expect(seat.cells()).to_have_count(1)
+    seat.cells().nth(0).click()
+    seat.act("Restore")
+    expect(seat.page.get_by_role("button", name=re.compile("^Not a face"))).to_have_count(0)
+    assert face in seat.faces(1)
+
+
+def test_a_damaged_file_is_tried_again(seat: Seat, monkeypatch: pytest.MonkeyPatch) -> None:
+    seat.open("/left-out")
+    seat.page.get_by_role("button", name=re.compile("^Unreadable 1")).click()
+    tile = seat.cell("damaged.jpg")
+    expect(tile.locator(".tile-file")).to_have_text("damaged.jpg")
+    tile.focus()
+    seat.watch.refusals.add(400)
+    seat.press("t")  # the models that it was made with are not those of the program
+    expect(seat.told("The library was made with another recipe. Run unmingle cluster again")).to_be_visible()
+    monkeypatch.setattr(Library, "retry", lambda *_: ("unreadable", "the file is empty (0 bytes)"))
+    seat.press("Space")
+    acts = seat.page.get_by_role("toolbar").get_by_role("button")
+    expect(acts).to_have_text([re.compile("Try again"), re.compile("Clear")])
+    acts.nth(0).click()
+    expect(seat.told("0 of 1 file can be read now.")).to_be_visible()
+    tile.dblclick()
+    expect(seat.page.get_by_text("No face was found in this file")).to_be_visible()
+
+
+def test_a_face_that_was_set_aside_is_one(seat: Seat) -> None:
+    seat.decide("not_a_face", faces=[seat.api("/left-out/faces?status=alone")["faces"][0]["face"]])
+    seat.open("/left-out")
+    row = {
+        "face": 88,
+        "file": "a/small.jpg",
+        "file_id": 3,
+        "status": "low_quality",
+        "reason": "too small",
+        "quality": 0.1,
+    }
+    group = {"status": "low_quality", "reason": "too small", "faces": 1}
+    seat.page.route("**/api/left-out", lambda route: route.fulfill(json={"revision": 2, "groups": [group]}))
+    seat.page.route("**/api/left-out/faces?*", lambda route: route.fulfill(json={"total": 1, "faces": [row]}))
+    seat.page.reload()
+    seat.cell("small.jpg").focus()
+    with seat.page.expect_request("**/api/decisions") as sent:
+        seat.press("f")
+    asked = sent.value.post_data_json
+    assert asked is not None
+    assert (asked["kind"], asked["faces"]) == ("face", [88])
+    expect(seat.page.locator(".toast")).to_be_visible()
+
+
+def test_any_decision_is_undone_in_the_history(seat: Seat) -> None:
+    for person, name in ((1, "Ada"), (2, "Grace"), (3, "Mary")):
+        seat.decide("name", person=person, name=name)
+    seat.open("/history")
+    rows = seat.page.locator(".log-row")
+    expect(rows).to_have_count(4)
+    expect(rows.nth(0)).to_contain_text("Mary")
+    expect(seat.page.get_by_role("heading", name="Today")).to_be_visible()
+    rows.nth(1).get_by_role("button", name=re.compile("^Undo: ")).click()
+    expect(rows).to_have_count(5)
+    expect(rows.nth(2)).to_have_class(re.compile("undone"))
+    expect(rows.nth(2).get_by_role("button", name=re.compile("^Redo: "))).to_be_focused()
+    expect(rows.nth(2).locator(".log-words")).to_have_css("text-decoration-line", "line-through")
+    assert [seat.names()[person] for person in (1, 2, 3)] == ["Ada", "", "Mary"]
+    rows.nth(2).get_by_role("button", name=re.compile("^Redo: ")).click()
+    expect(rows).to_have_count(6)
+    assert seat.names()[2] == "Grace"
+    rows.nth(3).get_by_role("link").click()
+    expect(seat.page.get_by_role("heading", name="Grace")).to_be_visible()
+
+
+def test_a_long_history_comes_as_it_is_scrolled(seat: Seat) -> None:
+    for number in range(150):
+        seat.decide("name", person=1, name=f"Name {number}")
+    seat.open("/history")
+    rows = seat.page.locator(".log-row")
+    expect(rows.nth(0)).to_contain_text("Name 149")
+    while rows.count() < 151:
+        before = rows.count()
+        seat.page.mouse.wheel(0, 20_000)
+        expect(rows.nth(before)).to_be_attached()
+    expect(rows.nth(150)).to_contain_text("Grouped")
+
+
+def test_a_stale_edit_in_another_tab_is_refused_with_what_changed(seat: Seat) -> None:
+    seat.open()
+    other = Seat(seat.page.context.new_page(), seat.watch)
+    other.open()
+    expect(other.cell("Person 1,")).to_be_visible()
+    seat.cell("Person 1,").focus()
+    seat.press("n")
+    seat.page.keyboard.type("Ada")
+    seat.press("Enter")
+    expect(seat.cell("Ada,")).to_be_visible()
+    seat.watch.refusals.add(409)
+    other.cell("Person 1,").focus()
+    other.press("n")
+    other.page.keyboard.type("Bob")
+    other.press("Enter")
+    dialog = other.page.get_by_role("dialog", name="This changed while you were looking")
+    expect(dialog.get_by_text("Ada")).to_be_visible()
+    assert seat.names()[1] == "Ada"
+    other.press("Enter")
+    expect(dialog).to_have_count(0)
+    # Who was told may go on.
+    field = other.page.get_by_role("combobox", name="Name")
+    expect(field).to_have_value("Bob")
+    expect(field).to_be_focused()
+    other.press("Enter")
+    expect(other.cell("Bob,")).to_be_visible()
+
+
+def test_another_tab_is_up_to_date_once_it_is_looked_at(seat: Seat) -> None:
+    seat.open()
+    other = Seat(seat.page.context.new_page(), seat.watch)
+    other.open()
+    expect(other.cell("Person 1,")).to_be_visible()
+    seat.cell("Person 1,").focus()
+    seat.press("x", "ArrowRight", "x", "m")
+    expect(seat.cell("Person 1, 17 faces")).to_be_visible()
+    other.page.evaluate("dispatchEvent(new Event('focus'))")
+    expect(other.cell("Person 1, 17 faces")).to_be_visible()
+    seat.watch.refusals.add(404)
+    other.open("/people/2")
+    expect(other.page).to_have_url(re.compile("/people/1$"))
+
+
+def test_a_reload_in_the_middle_keeps_everything(seat: Seat) -> None:
+    seat.open()
+    seat.button("Unnamed").click()
+    seat.page.get_by_role("combobox", name="Sort by").select_option("name")
+    expect(seat.cells()).to_have_count(12)
+    seat.cell("Person 1,").focus()
+    seat.press("n")
+    seat.page.keyboard.type("Ada")
+    seat.press("Enter")
+    expect(seat.cells()).to_have_count(11)
+    seat.cell("Person 2,").focus()
+    seat.press("n")
+    seat.page.keyboard.type("Grace Hop")
+    seat.page.reload()
+    expect(seat.cells()).to_have_count(11)
+    expect(seat.button("Unnamed")).to_have_attribute("aria-pressed", "true")
+    expect(seat.page.get_by_role("combobox", name="Sort by")).to_have_value("name")
+    seat.cell("Person 2,").focus()
+    seat.press("n")
+    expect(seat.page.get_by_role("combobox", name="Name")).to_have_value("Grace Hop")
+    seat.press("End")
+    seat.page.keyboard.type("per")
+    seat.press("Enter")
+    expect(seat.cells()).to_have_count(10)
+    assert [seat.names()[person] for person in (1, 2)] == ["Ada", "Grace Hopper"]
+
+
+def test_a_decision_waits_for_a_server_that_is_away(seat: Seat) -> None:
+    seat.open()
+    seat.cell("Person 1,").focus()
+    seat.page.context.set_offline(True)
+    seat.press("i")
+    expect(seat.page.get_by_role("alert")).to_contain_text("does not answer")
+    seat.page.context.set_offline(False)
+    seat.button("Try now").click()
+    expect(seat.cell("Person 1,")).to_have_count(0)
+    expect(seat.page.locator("#banner")).to_be_hidden()
+    seat.watch.faults = [fault for fault in seat.watch.faults if "ERR_INTERNET_DISCONNECTED" not in fault]
+
+
+def test_who_has_no_key_is_told_where_it_is(context: BrowserContext, origin: str) -> None:
+    watch = Watch(context, origin)
+    watch.refusals.add(401)
+    seat = Seat(context.new_page(), watch)
+    seat.page.goto(origin)
+    expect(seat.page.get_by_role("heading", name="Open the address from the terminal")).to_be_visible()
+    assert nameless(seat.page) == []
+    watch.check()
+
+
+@pytest.mark.parametrize("width", [1200, 360])
+def test_everything_that_can_be_operated_has_a_name(seat: Seat, width: int) -> None:
+    seat.decide("name", person=1, name="Ada")
+    seat.page.set_viewport_size({"width": width, "height": 740})
+    seat.watch.refusals.add(404)
+    for path in ("/", "/people/1", "/questions", "/left-out", "/history", "/people/999"):
+        seat.open(path)
+        assert nameless(seat.page) == []
+        wide = seat.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert wide <= 0, f"{path} is wider than the window"
+        seat.press("?")
+        expect(seat.page.get_by_role("dialog", name="Keys")).to_be_visible()
+        assert nameless(seat.page) == []
+        seat.press("Escape")
+    seat.open("/people/1")
+    seat.cells().nth(0).focus()
+    seat.press("x", "m")
+    expect(seat.dialog()).to_be_visible()
+    assert nameless(seat.page) == []
+    seat.press("Escape", "Enter")
+    expect(seat.dialog().locator(".frames.ready")).to_be_visible()
+    assert nameless(seat.page) == []
