@@ -179,6 +179,20 @@ def test_a_face_is_said_to_be_somebody_else(seat: Seat) -> None:
     assert seat.api(f"/faces/{before[0]}")["status"] == "not_a_face"
 
 
+def test_nobody_is_left_until_it_is_undone(seat: Seat) -> None:
+    seat.open("/people/12")
+    seat.cells().nth(0).focus()
+    seat.watch.refusals.add(404)
+    seat.press("Control+a")
+    expect(seat.page.get_by_text("6 faces selected")).to_be_visible()
+    seat.act("Not a face")
+    expect(seat.page.get_by_role("heading", name="Nobody is here any more")).to_be_visible()
+    expect(seat.cells()).to_have_count(0)
+    seat.press("Control+z")
+    expect(seat.cells()).to_have_count(6)
+    expect(seat.page.get_by_role("heading", name="Person 12")).to_be_visible()
+
+
 def test_faces_are_moved_to_somebody(seat: Seat) -> None:
     seat.decide("name", person=2, name="Grace")
     seat.open("/people/1")
@@ -246,8 +260,10 @@ def test_suggestions_are_answered_by_keyboard_alone(seat: Seat) -> None:
     seat.press("g", "s")
     expect(seat.page.locator(".question-text")).to_be_focused()
     keys = {"n": "different", "u": "unsure", "y": "same", "2": "different", "Space": "unsure", "1": "same"}
+    done = []
     for count, (key, answer) in enumerate(keys.items()):
         question = asked(seat)
+        done.append(question["id"])
         expect(seat.page.locator(".question-text")).to_have_text(question["text"])
         expect(seat.page.get_by_text(f"settles {question['settles']} face")).to_be_visible()
         for side in (0, 1):
@@ -260,9 +276,11 @@ def test_suggestions_are_answered_by_keyboard_alone(seat: Seat) -> None:
         expect(seat.page.get_by_text(f"{count + 1} answered")).to_be_visible()
         assert seat.shown_faces() != question["one"]["show"] + question["other"]["show"]
     assert seat.api("/decisions")["total"] == 7
-    # Who comes back goes on.
+    # Who comes back goes on, and nothing is asked twice after a reload.
     seat.press("g", "p", "g", "s")
     expect(seat.page.get_by_text("6 answered")).to_be_visible()
+    seat.page.reload()
+    assert asked(seat)["id"] not in done
 
 
 def asked(seat: Seat) -> dict[str, Any]:
@@ -530,6 +548,33 @@ def test_a_reload_in_the_middle_keeps_everything(seat: Seat) -> None:
     seat.press("Enter")
     expect(seat.cells()).to_have_count(10)
     assert [seat.names()[person] for person in (1, 2)] == ["Ada", "Grace Hopper"]
+
+
+def test_a_name_is_never_markup(seat: Seat) -> None:
+    name = "<img src=/x onerror=document.title='mine'><b>Ada</b> & “Co”"
+    seat.decide("name", person=1, name=name)
+    for path in ("/", "/people/1", "/history"):
+        seat.open(path)
+        expect(seat.page.get_by_text(name).first).to_be_visible()
+    assert "mine" not in seat.page.title().split(" · ")[0]
+
+
+def test_who_comes_back_to_a_server_that_was_started_again_is_told(
+    context: BrowserContext, library_folder: Path
+) -> None:
+    with served(library_folder) as origin:
+        seat = Seat(context.new_page(), Watch(context, origin))
+        seat.open(f"/?token={TOKEN}")
+        expect(seat.cell("Person 1,")).to_be_visible()
+        seat.cell("Person 1,").focus()
+    seat.press("i")
+    expect(seat.page.get_by_role("alert")).to_contain_text("does not answer")
+    with served(library_folder, port=int(origin.rpartition(":")[2])):
+        seat.button("Try now").click()
+        expect(seat.page.locator(".toast")).to_contain_text("Open the address")
+        seat.page.get_by_role("link", name="History").click()
+        expect(seat.page.get_by_role("heading", name="This browser is no longer let in")).to_be_visible()
+        assert nameless(seat.page) == []
 
 
 def test_a_decision_waits_for_a_server_that_is_away(seat: Seat) -> None:
