@@ -58,13 +58,13 @@ export const answerQuestion = (question, answer, view) =>
 /** @param {{seen?: number|null}} view */
 const seenOf = (view) => (view.seen === null || view.seen === undefined ? {} : { seen: view.seen });
 
-/** @param {number} [decision] the last that can be, if left out */
+/** @param {number} [decision] the last that can be, if left out @returns {Promise<Outcome|null>} */
 export function undo(decision) {
   if (decision !== undefined) return carryOut("/undo", { decision }, { undoes: decision });
   return afterAll(() => (session.undoable ? undo(session.undoable.id) : say("There is nothing to undo.")));
 }
 
-/** @param {number} [decision] the last that was undone, if left out */
+/** @param {number} [decision] the last that was undone, if left out @returns {Promise<Outcome|null>} */
 export function redo(decision) {
   if (decision !== undefined) return carryOut("/redo", { decision }, { redoes: decision });
   return afterAll(() => (session.redoable ? redo(session.redoable.id) : say("There is nothing to redo.")));

@@ -16,7 +16,7 @@ export function toast(words, action, { stays = false } = {}) {
   const close = h("button", { type: "button", class: "toast-close", "aria-label": "Close", onclick: () => leave() }, icon("close"));
   const element = h("div", { class: "toast", role: stays ? "alert" : null }, h("p", { text: words }), act ?? null, close);
   let timer = 0;
-  const leave = (/** @type {(() => void)=} */ then) => {
+  const leave = (/** @type {(() => void)|undefined} */ then = undefined) => {
     clearTimeout(timer);
     element.remove();
     then?.();

@@ -7,8 +7,9 @@ const PAUSE = 140; // milliseconds after the last letter
 
 /**
  * Search, filter and sort of the wall.
- * @param {{show: string, sort: string, search: string}} settings
- * @param {(change: Partial<typeof settings>) => void} change
+ * @typedef {{show: string, sort: string, search: string}} Settings
+ * @param {Settings} settings
+ * @param {(change: Partial<Settings>) => void} change
  */
 export function wallTools(settings, change) {
   let timer = 0;

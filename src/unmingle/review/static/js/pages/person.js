@@ -114,7 +114,8 @@ export function mount(root, { params, query, restore }) {
   function redraw() {
     grid.refill();
     grid.root.classList.toggle("picking", selection.size > 0);
-    const acts = ACTS.map(({ words, key, kind }) => ({ words, key, run: () => act(kind) }));
+    /** @type {import("../dock.js").Act[]} */
+    const acts = ACTS.map(({ words, key, kind }) => ({ words, key, run: () => void act(kind) }));
     acts.push({ words: "Clear", key: "Esc", run: () => selection.clear() });
     showDock(`${counted(selection.size, "face")} selected`, selection.size ? acts : []);
   }
