@@ -177,8 +177,8 @@ def test_a_run_that_stopped_half_way_is_gone_on_with(unmingle: Command, library:
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("DELETE FROM analysis WHERE id % 3 = 0")
     (left,) = connection.execute("SELECT count(*) FROM analysis").fetchone()
-    connection.execute("DELETE FROM member")
-    connection.execute("DELETE FROM person")
+    for table in ("member", "proposal", "person"):
+        connection.execute(f"DELETE FROM {table}")
     connection.execute("DELETE FROM sqlite_sequence")
     connection.commit()
     connection.close()

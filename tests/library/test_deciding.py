@@ -185,6 +185,11 @@ def test_a_stale_decision_is_refused_with_what_changed(album: Album) -> None:
     with pytest.raises(StaleError, match="1 face is Ada"):
         library.split([face, album.files(2)[1]], seen=seen)
     library.merge(2, 1, seen=library.revision)
+    (alone,) = album.add([9])
+    seen = library.revision
+    library.not_a_face([alone])  # moves nobody, and yet it is about this face
+    with pytest.raises(StaleError, match="1 face is not a face"):
+        library.assign([alone], 3, seen=seen)
 
 
 def test_the_last_decision_is_undone_only_by_who_knows_it(album: Album) -> None:

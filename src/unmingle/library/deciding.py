@@ -17,7 +17,7 @@ from unmingle.library.wording import Names, words
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Sequence
 
     from unmingle.library.decisions import By, Kind
     from unmingle.library.store import Store
@@ -164,7 +164,7 @@ class _Taking:
         whose: list[int] = people[people != ALONE].tolist()
         return whose
 
-    def _check_fresh(self, people: set[int], faces: Iterable[int], seen: int, *, everything: bool) -> None:
+    def _check_fresh(self, people: set[int], faces: Sequence[int], seen: int, *, everything: bool) -> None:
         """Refuse what is about people or faces that were changed since; or, where that is meant, anything since."""
         later = [entry for entry in self.memory.entries if entry.id > seen]
         if not later:
@@ -176,11 +176,17 @@ class _Taking:
         values = (seen, json.dumps(list(faces)), json.dumps(sorted(people)))
         hit = {entry for (entry,) in self.connection.execute(query, values)}
         hit |= {entry.id for entry in later if everything or people & set(entry.changed.people)}
+        hit |= {entry.id for entry in later if self._about(entry) & set(faces)}  # also where it moved none of them
         if hit:
             done = "; ".join(f"#{entry.id} {entry.changed.words}" for entry in later if entry.id in hit)
             raise StaleError(
                 f"Since you looked, this was changed: {done}.", "Look again, then decide.", entries=tuple(sorted(hit))
             )
+
+    def _about(self, entry: Entry) -> set[int]:
+        """The faces that an entry names."""
+        face_of = self.memory.face_of
+        return {face_of[place] for place in entry.said.faces if place in face_of}
 
     # Each check takes a wish and gives it back, complete.
 
