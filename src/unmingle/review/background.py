@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from unmingle.library.asking import Question
 
-THINKING = 1.0  # seconds without an edit before questions are worked out: whoever answers is not slowed down by it
+THINKING = 2.5  # seconds without an edit before questions are worked out, which would slow down whoever decides
 NICE = 10  # how far questions stand back behind requests, as the system counts it
 LONGEST_WAIT = 30.0  # seconds that a stream of edits can put it off
 PATIENCE = 1.0  # seconds to wait at the end for questions
