@@ -121,6 +121,7 @@ class Browser:
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Maker:
     # Made-up people are told apart so well that nobody would have to be asked.
     monkeypatch.setattr("unmingle.library.asking.LEAST_CHANCE", 0.0)
+    monkeypatch.setattr("unmingle.review.background.THINKING", 0.1)
     return Maker(tmp_path)
 
 
