@@ -112,6 +112,25 @@ def test_a_name_that_somebody_has_offers_to_merge(seat: Seat) -> None:
     assert 2 not in seat.names()
 
 
+def test_a_suggested_name_is_on_top_and_chosen_by_keys(seat: Seat) -> None:
+    seat.decide("name", person=1, name="Ada")
+    seat.decide("name", person=4, name="Adam")
+    seat.open()
+    seat.button("Person 2: change the name").click()
+    seat.page.get_by_role("combobox", name="Name").fill("ad")
+    option = seat.page.get_by_role("option", name="Adam")
+    expect(option).to_be_visible()
+    on_top = "(option) => { const { left, bottom } = option.getBoundingClientRect();"
+    on_top += " return option.contains(document.elementFromPoint(left + 20, bottom - 4)); }"
+    assert option.evaluate(on_top)
+    seat.press("ArrowDown", "ArrowDown")
+    expect(option).to_have_attribute("aria-selected", "true")
+    seat.press("Enter")
+    seat.button("Merge into Adam").click()
+    seat.until(lambda: 2 not in seat.names())
+    assert seat.names()[1] == "Ada"
+
+
 def test_two_people_are_selected_and_merged(seat: Seat) -> None:
     seat.open()
     seat.cell("Person 3,").hover()
@@ -213,6 +232,22 @@ def test_faces_are_moved_to_somebody(seat: Seat) -> None:
     expect(seat.cells()).to_have_count(6)
     expect(seat.told("Katherine")).to_be_visible()
     assert seat.names()[13] == "Katherine"
+
+
+def test_faces_are_moved_to_whom_the_arrows_chose(seat: Seat) -> None:
+    seat.open("/people/1")
+    (moved, *_) = seat.faces(1)
+    seat.cells().nth(0).focus()
+    seat.press("m")
+    options = seat.dialog().get_by_role("option")
+    expect(options.nth(0)).to_have_attribute("aria-selected", "true")
+    seat.press("ArrowDown", "ArrowDown")
+    expect(options.nth(2)).to_have_attribute("aria-selected", "true")
+    chosen = options.nth(2).locator(".option-name").text_content()
+    seat.press("Enter")
+    expect(seat.dialog()).to_have_count(0)
+    seat.until(lambda: moved not in seat.faces(1))
+    assert f"Person {seat.api(f'/faces/{moved}')['person']}" == chosen
 
 
 def test_a_frame_is_drawn_around_faces(seat: Seat) -> None:

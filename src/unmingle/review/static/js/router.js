@@ -78,7 +78,11 @@ function show() {
 /** @param {string} tab */
 function mark(tab) {
   for (const link of document.querySelectorAll("[data-tab]")) {
-    if (/** @type {HTMLElement} */ (link).dataset.tab === tab) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
+    const here = /** @type {HTMLElement} */ (link).dataset.tab === tab;
+    if (!here) link.removeAttribute("aria-current");
+    else if (!link.hasAttribute("aria-current")) {
+      link.setAttribute("aria-current", "page");
+      link.scrollIntoView({ block: "nearest", inline: "nearest" });
+    }
   }
 }

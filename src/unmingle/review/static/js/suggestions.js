@@ -21,6 +21,7 @@ export function suggestions({ input, find, pick, label, eager = false }) {
   let known = [];
   let marked = -1;
   let wave = 0;
+  let shownFor = ""; // the text that the list on show belongs to
 
   const mark = (/** @type {number} */ index) => {
     marked = known.length ? (index + known.length + 1) % (known.length + 1) : -1;
@@ -33,17 +34,22 @@ export function suggestions({ input, find, pick, label, eager = false }) {
     else input.removeAttribute("aria-activedescendant");
   };
 
+  /** Whoever was marked stays so while the text is the same: Enter means the person that was on show. */
   const refresh = async () => {
     wave += 1;
     const mine = wave;
-    const found = await find(input.value.trim()).catch(() => []);
+    const text = input.value.trim();
+    const found = await find(text).catch(() => []);
     if (mine !== wave || !input.isConnected) return;
+    const kept = text === shownFor ? known[marked]?.person : undefined;
+    shownFor = text;
     known = found;
     list.replaceChildren(...known.map((person, at) => option(person, `${id}-${at}`, () => pick(person))));
     for (const [at, image] of [...list.querySelectorAll("img")].entries()) showFace(image, known[at].covers[0]);
     list.hidden = !known.length;
     input.setAttribute("aria-expanded", String(known.length > 0));
-    mark(eager && known.length ? 0 : -1);
+    const at = kept === undefined ? -1 : known.findIndex(({ person }) => person === kept);
+    mark(at < 0 && eager && known.length ? 0 : at);
   };
 
   input.addEventListener("input", refresh);
