@@ -23,7 +23,8 @@ from unmingle.grouping.kmeans import classic_clusters
 from unmingle.library import pictures
 from unmingle.library.frames import seen_frames
 from unmingle.library.people import ALONE, Memory, refresh_marks
-from unmingle.library.proposal import Measured, decided_constraints, store_proposal
+from unmingle.library.proposal import Measured, store_proposal
+from unmingle.library.rows import Rows
 from unmingle.library.tables import FACES, faces_table, people_table, thumbnail_of, tiles
 from unmingle.library.wording import count as count_faces
 from unmingle.library.wording import label
@@ -296,7 +297,7 @@ def cluster(
     progress("cluster", 0, len(faces.ids))
     with times.measure("cluster"):
         seen = seen_frames(store, faces, pattern=name_pattern)
-        clustering = group(faces.vectors, decided_constraints(memory, faces, seen))
+        clustering = group(faces.vectors, Rows(memory, faces).constraints(seen))
         sizes = np.bincount(clustering.labels, minlength=1)
         grouped_n = np.ones(len(faces.ids), bool) if whole_clusters else sizes[clustering.labels] > 1
         labels_n = np.where(grouped_n, clustering.labels, ALONE)

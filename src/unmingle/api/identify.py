@@ -10,7 +10,7 @@ import numpy as np
 from unmingle.api.recipes import known_scale
 from unmingle.errors import LibraryError, PictureError, SourceError
 from unmingle.grouping.impostors import SFACE_CURVE
-from unmingle.library.people import ALONE, persons_before
+from unmingle.library.people import ALONE, persons_now
 from unmingle.library.pictures import faces_to_group
 from unmingle.settings import DetectionSettings, EngineSettings
 
@@ -103,7 +103,7 @@ def known_people(store: Store, recipe: str) -> KnownPeople:
     """
     scale = known_scale(store)
     faces = faces_to_group(store, recipe)
-    person_n = persons_before(store, faces)
+    person_n = persons_now(store.connection, faces.ids)
     member = np.flatnonzero(person_n != ALONE)
     ids, labels = np.unique(person_n[member], return_inverse=True)
     return KnownPeople(faces.vectors[member], labels.astype(np.int64), ids, scale)

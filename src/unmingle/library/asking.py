@@ -14,12 +14,10 @@ from unmingle.library.deciding import Wish
 from unmingle.library.frames import seen_frames
 from unmingle.library.people import ALONE, Memory
 from unmingle.library.pictures import faces_to_group
-from unmingle.library.proposal import decided_constraints
+from unmingle.library.rows import Rows
 from unmingle.library.wording import label
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from unmingle.grouping.impostors import ImpostorCurve
     from unmingle.grouping.parts import Tree
     from unmingle.library.pictures import StoredFaces
@@ -98,7 +96,7 @@ def ask(
     """
     memory = Memory.read(store.connection, recipe)
     faces = faces_to_group(store, recipe)
-    person_n = _persons(memory, faces)
+    person_n = memory.persons(faces.ids)
     shown = np.flatnonzero(~np.isin(person_n, list(memory.standing.ignored)))
     faces = replace(
         faces,
@@ -108,19 +106,16 @@ def ask(
         vectors=faces.vectors[shown],
     )
     person_n = person_n[shown]
-    rows = _Rows(memory, faces)
-    constraints = decided_constraints(memory, faces, seen_frames(store, faces, pattern=pattern))
-    constraints = replace(
-        constraints, different_m2=np.concatenate([constraints.different_m2, rows.people(memory.standing.different)])
-    )
-    standing = memory.standing
+    standing, rows = memory.standing, Rows(memory, faces)
+    constraints = rows.constraints(seen_frames(store, faces, pattern=pattern))
+    different = np.concatenate([constraints.different_m2, rows.people(standing.different)])
     unsure = [rows.people(standing.unsure), rows.faces(standing.unsure_faces), rows.two_faces(standing.unsure_two)]
     found = grouping.questions(
         faces.vectors,
         person_n,
         curve=curve,
         scale=scale,
-        constraints=constraints,
+        constraints=replace(constraints, different_m2=different),
         asked_m2=np.concatenate(unsure),
         most=2 * most,
         trees=trees,
@@ -167,41 +162,6 @@ def _about_two(question: Question, answer: Answer) -> Wish:
     kept, joined = (one, other) if one.name and not other.name else (other, one)
     assert joined.person is not None  # of two people
     return Wish("merge", kept.person, (joined.person,))
-
-
-def _persons(memory: Memory, faces: StoredFaces) -> I64:
-    """(n,) the person of each face now, or ALONE."""
-    known = dict(zip(memory.faces_n.tolist(), memory.person_n.tolist(), strict=True))
-    return np.array([known.get(face, ALONE) for face in faces.ids.tolist()], np.int64)
-
-
-class _Rows:
-    """Decisions as pairs of rows."""
-
-    def __init__(self, memory: Memory, faces: StoredFaces) -> None:
-        self._row = {face: row for row, face in enumerate(faces.ids.tolist())}
-        self._face_of = memory.face_of
-        self._person: dict[int, int] = {}  # a row that stands for each person
-        for place, person in sorted(memory.standing.person_of.items()):
-            row = self._row.get(self._face_of.get(place, -1))
-            if row is not None:
-                self._person.setdefault(person, row)
-
-    def people(self, pairs: Iterable[tuple[int, int]]) -> I64:
-        """(m, 2) for pairs of people."""
-        there = [(self._person[a], self._person[b]) for a, b in pairs if a in self._person and b in self._person]
-        return np.array(sorted(there), np.int64).reshape(-1, 2)
-
-    def faces(self, pairs: Iterable[tuple[int, int]]) -> I64:
-        """(m, 2) for pairs of a place and a person."""
-        there = [(self._row.get(self._face_of.get(place, -1)), self._person.get(who)) for place, who in pairs]
-        whole = [(row, person) for row, person in there if row is not None and person is not None]
-        return np.array(sorted(whole), np.int64).reshape(-1, 2)
-
-    def two_faces(self, pairs: Iterable[tuple[int, int]]) -> I64:
-        """(m, 2) for pairs of places."""
-        there = [[self._row.get(self._face_of.get(place, -1)) for place in pair] for pair in pairs]
-        return np.array([pair for pair in there if None not in pair], np.int64).reshape(-1, 2)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

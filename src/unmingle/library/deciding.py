@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unmingle.errors import DecisionError, StaleError
-from unmingle.library.decisions import Changed, Entry, Said, append, last_id, standing_ids, to_redo, to_undo
+from unmingle.library.decisions import Changed, Entry, Said, append, last_id, to_redo, to_undo
 from unmingle.library.people import ALONE, Memory, note_moved, refresh_marks, refresh_persons, store_members
 from unmingle.library.places import places_of_faces
 from unmingle.library.wording import Names, words
@@ -111,15 +111,12 @@ class _Taking:
             refresh_marks(self.connection, memory)
         refresh_persons(self.connection, memory)
         people = sorted(touched.union(*({before, after} for _, before, after in moved)) - {ALONE})
-        told = words(entry, names, moved, self._target(said))
+        told = words(entry, names, moved, memory.entry(said.target) if said.target else None)
         written = append(self.connection, wish.kind, by, said, Changed(told, tuple(people), len(moved)))
         assert written.id == entry.id  # nobody else writes within this transaction
         note_moved(self.connection, written.id, moved)
         memory.entries[-1] = written
         return written
-
-    def _target(self, said: Said) -> Entry | None:
-        return next((entry for entry in self.memory.entries if entry.id == said.target), None)
 
     def _said(self, wish: Wish) -> Said:
         """The wish in words that last: faces by place, and faces that stand for the people in it."""
@@ -155,12 +152,7 @@ class _Taking:
 
     def _whose(self, wish: Wish) -> list[int]:
         """The people whose faces these are now."""
-        at = np.searchsorted(self.memory.faces_n, wish.faces)
-        at = np.minimum(at, max(len(self.memory.faces_n) - 1, 0))
-        if not len(self.memory.faces_n):
-            return []
-        found = self.memory.faces_n[at] == np.array(wish.faces, np.int64)
-        people = np.unique(self.memory.person_n[at[found]])
+        people = np.unique(self.memory.persons(wish.faces))
         whose: list[int] = people[people != ALONE].tolist()
         return whose
 
@@ -284,16 +276,15 @@ class _Taking:
         return bool((self.memory.person_n == person).any())
 
     def check_undo(self, wish: Wish) -> Wish:
-        undo = wish.kind == "undo"
-        stands = standing_ids(self.memory.entries)
-        target = wish.target or (to_undo if undo else to_redo)(self.memory.entries)
+        memory, undo = self.memory, wish.kind == "undo"
+        target = wish.target or (to_undo(memory.stands) if undo else to_redo(memory.entries, memory.stands))
         if target is None:
             raise DecisionError(f"There is nothing to {wish.kind}.", "unmingle log LIBRARY shows what was decided.")
-        if target not in stands:
+        entry = memory.entry(target)
+        if entry is None or target not in memory.stands:
             raise DecisionError(f"#{target} is no decision.", "unmingle log LIBRARY shows what can be undone.")
-        if stands[target] != undo:
+        if memory.stands[target] != undo:
             raise DecisionError(f"#{target} {'was undone already' if undo else 'stands'}.", "Nothing has to be done.")
-        entry = next(entry for entry in self.memory.entries if entry.id == target)
         return replace(wish, target=target, others=(), person=entry.said.person)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     import sqlite3
@@ -20,7 +20,6 @@ Kind = Literal[
     "undo", "redo", "cluster",
 ]  # fmt: skip
 By = Literal["person", "rule", "import"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,14 +158,13 @@ def standing_ids(entries: Iterable[Entry]) -> dict[int, bool]:
     return stands
 
 
-def to_undo(entries: Sequence[Entry]) -> int | None:
-    """The last decision that stands."""
-    return max((entry for entry, stands in standing_ids(entries).items() if stands), default=None)
+def to_undo(stands: dict[int, bool]) -> int | None:
+    """The last decision that stands; see `standing_ids`."""
+    return max((entry for entry, stood in stands.items() if stood), default=None)
 
 
-def to_redo(entries: Sequence[Entry]) -> int | None:
-    """The last decision that was undone, if nothing new was decided since."""
-    stands = standing_ids(entries)
+def to_redo(entries: Sequence[Entry], stands: dict[int, bool]) -> int | None:
+    """The last decision that was undone, if nothing new was decided since; see `standing_ids`."""
     for entry in reversed(entries):
         if entry.kind == "undo" and not stands[entry.said.target]:
             return entry.said.target

@@ -19,10 +19,9 @@ from unmingle.library.standing import Standing
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+    from typing import Literal
 
-    from unmingle.library.pictures import StoredFaces
-    from unmingle.library.store import Store
     from unmingle.records import I64, Bool
 
 ALONE = -1
@@ -49,9 +48,7 @@ class Proposal:
         number, heeded = connection.execute(
             "SELECT id, decisions FROM clustering ORDER BY id DESC LIMIT 1"
         ).fetchone() or (0, 0)
-        rows = connection.execute("SELECT face, person FROM proposal ORDER BY face").fetchall()
-        faces_n, person_n = np.array(rows, np.int64).reshape(-1, 2).T
-        return cls(number, heeded, faces_n, person_n)
+        return cls(number, heeded, *_by_face(connection, "proposal"))
 
 
 @dataclass(slots=True)
@@ -74,11 +71,9 @@ class Memory:
     @classmethod
     def read(cls, connection: sqlite3.Connection, recipe: str) -> Memory:
         """All that is stored."""
-        entries = read_log(connection)
-        member = np.array(connection.execute("SELECT face, person FROM member ORDER BY face").fetchall(), np.int64)
-        faces_n, person_n = member.reshape(-1, 2).T
+        faces_n, person_n = _by_face(connection, "member")
         face_of = faces_of_places(connection, recipe)
-        memory = cls(recipe, Proposal.read(connection), entries, face_of, faces_n, person_n)
+        memory = cls(recipe, Proposal.read(connection), read_log(connection), face_of, faces_n, person_n)
         memory.weigh()
         return memory
 
@@ -86,6 +81,14 @@ class Memory:
     def last(self) -> int:
         """The last entry of the log."""
         return self.entries[-1].id if self.entries else 0
+
+    def entry(self, number: int) -> Entry | None:
+        """The entry of the log with a number."""
+        return next((entry for entry in self.entries if entry.id == number), None)
+
+    def persons(self, faces: Sequence[int] | I64) -> I64:
+        """(m,) the person of each of these faces now, or ALONE."""
+        return _persons(self.faces_n, self.person_n, faces)
 
     def weigh(self) -> None:
         """Work out anew which decisions stand, and what they say."""
@@ -120,13 +123,12 @@ class Memory:
         for face, person in self._barred():
             if row.get(face) is not None and person_n[row[face]] == person:
                 person_n[row[face]] = ALONE
-        for one, other in self.two_faces():
+        for one, other in self._two_faces():
             at, beside = row.get(one), row.get(other)
             if at is not None and beside is not None and person_n[at] == person_n[beside] != ALONE:
                 person_n[at if one not in whose else beside] = ALONE
 
-    def two_faces(self) -> list[tuple[int, int]]:
-        """Pairs of faces, by row, of which somebody said that they are two people."""
+    def _two_faces(self) -> list[tuple[int, int]]:
         face_of = self.face_of
         pairs = sorted(self.standing.two_faces)
         return [(face_of[one], face_of[other]) for one, other in pairs if one in face_of and other in face_of]
@@ -186,10 +188,26 @@ def _undone_since(memory: Memory, connection: sqlite3.Connection) -> dict[int, l
     return steps
 
 
-def persons_before(store: Store, faces: StoredFaces) -> I64:
-    """(n,) the person each face belongs to now, or ALONE."""
-    member = dict(store.connection.execute("SELECT face, person FROM member"))
-    return np.array([member.get(face, ALONE) for face in faces.ids.tolist()], np.int64)
+def persons_now(connection: sqlite3.Connection, faces: Sequence[int] | I64) -> I64:
+    """(m,) the person each of these faces belongs to, or ALONE."""
+    return _persons(*_by_face(connection, "member"), faces)
+
+
+def _by_face(connection: sqlite3.Connection, table: Literal["member", "proposal"]) -> tuple[I64, I64]:
+    """Faces by rising row, and the person of each."""
+    rows = connection.execute(f"SELECT face, person FROM {table} ORDER BY face").fetchall()
+    faces_n, person_n = np.array(rows, np.int64).reshape(-1, 2).T
+    return faces_n, person_n
+
+
+def _persons(faces_n: I64, person_n: I64, wanted: Sequence[int] | I64) -> I64:
+    wanted_m = np.asarray(wanted, np.int64)
+    found = np.full(len(wanted_m), ALONE, np.int64)
+    at = np.searchsorted(faces_n, wanted_m)
+    known = np.flatnonzero(at < len(faces_n))
+    known = known[faces_n[at[known]] == wanted_m[known]]
+    found[known] = person_n[at[known]]
+    return found
 
 
 def refresh_marks(connection: sqlite3.Connection, memory: Memory) -> None:

@@ -1,15 +1,13 @@
-"""A grouping meets the library: what decisions ask of it, and how its clusters become people that keep their ids."""
+"""A grouping meets the library: how its clusters become people that keep their ids."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmingle.grouping.constraints import Constraints
 from unmingle.library.decisions import Changed, Said, append, last_id
 from unmingle.library.people import (
     ALONE,
@@ -20,13 +18,13 @@ from unmingle.library.people import (
     refresh_persons,
     store_members,
 )
+from unmingle.library.rows import Rows
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Collection
 
     from unmingle.library.pictures import StoredFaces
-    from unmingle.library.standing import Standing
     from unmingle.library.store import Store
     from unmingle.records import F64, I64
 
@@ -45,38 +43,6 @@ class Measured:
     cohesion_k: F64
     likeness_n: F64
     probability_n: F64 | None = None
-
-
-def decided_constraints(memory: Memory, faces: StoredFaces, seen_k2: I64) -> Constraints:
-    """What must hold of the faces to be grouped, by their position.
-
-    The faces that stand for a person are one person, those that are barred from somebody are different from them, and
-    people of whom decisions speak are all different: somebody said something about each of them, and they become one
-    only when somebody says so.
-
-    Args:
-        memory: what is decided.
-        faces: the n faces.
-        seen_k2: (k, 2) in which frames they were seen, see `Constraints`.
-    """
-    row_of = {face: row for row, face in enumerate(faces.ids.tolist())}
-    rows: dict[int, list[int]] = {}
-    person_of: dict[int, int] = {}
-    for place, person in sorted(memory.standing.person_of.items()):
-        row = row_of.get(memory.face_of.get(place, -1))
-        if row is not None and row not in person_of:
-            person_of[row] = person
-            rows.setdefault(person, []).append(row)
-    same = [pair for held in rows.values() for pair in pairwise(held)]
-    different = set()
-    for place, person in memory.standing.barred:
-        row = row_of.get(memory.face_of.get(place, -1))
-        if row is not None and person in rows and person_of.get(row) != person:
-            different.add((row, rows[person][0]))
-    different |= {(row_of[a], row_of[b]) for a, b in memory.two_faces() if a in row_of and b in row_of}
-    apart = [(held[0], 0) for held in rows.values()]
-    pairs = [np.array(sorted(of), np.int64).reshape(-1, 2) for of in (same, different, apart)]
-    return Constraints(len(faces.ids), seen_k2, *pairs)
 
 
 def keep_ids(
@@ -105,19 +71,12 @@ def keep_ids(
     return kept
 
 
-def _claims(
-    standing: Standing, face_of: dict[int, int], faces: StoredFaces, labels_n: I64
-) -> tuple[dict[int, int], set[int]]:
+def _claims(rows: Rows, names: dict[int, str], labels_n: I64) -> tuple[dict[int, int], set[int]]:
     """Which cluster each person of whom decisions speak has, by the faces that stand for them; and all such people."""
-    row_of = {face: row for row, face in enumerate(faces.ids.tolist())}
-    votes: Counter[tuple[int, int]] = Counter()
-    for place, person in standing.person_of.items():
-        row = row_of.get(face_of.get(place, -1))
-        if row is not None and labels_n[row] != ALONE:
-            votes[int(labels_n[row]), person] += 1
+    votes = Counter((int(labels_n[row]), person) for row, person in rows.person_of.items() if labels_n[row] != ALONE)
     claimed: dict[int, int] = {}
     # Somebody with a name before somebody without: a name never moves.
-    order = sorted(votes.items(), key=lambda item: (not standing.names.get(item[0][1]), -item[1], item[0]))
+    order = sorted(votes.items(), key=lambda item: (not names.get(item[0][1]), -item[1], item[0]))
     for (cluster, person), _ in order:
         if cluster not in claimed and person not in claimed.values():
             claimed[cluster] = person
@@ -144,10 +103,8 @@ def store_proposal(store: Store, recipe: str, faces: StoredFaces, measured: Meas
         heeded: what was remembered when it began.
     """
     labels_n = measured.labels_n
-    before = dict(zip(heeded.faces_n.tolist(), heeded.person_n.tolist(), strict=True))
-    before_n = np.array([before.get(face, ALONE) for face in faces.ids.tolist()], np.int64)
-    claimed, decided = _claims(heeded.standing, heeded.face_of, faces, labels_n)
-    ids = keep_ids(labels_n, before_n, claimed, reserved=decided)
+    claimed, decided = _claims(Rows(heeded, faces), heeded.standing.names, labels_n)
+    ids = keep_ids(labels_n, heeded.persons(faces.ids), claimed, reserved=decided)
     with store.transaction() as connection:
         number = last_id(connection) + 1
         for cluster in _largest_first(labels_n, faces.files):

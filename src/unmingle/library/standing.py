@@ -62,10 +62,6 @@ class Standing:
             person = self.into[person]
         return person
 
-    def anchors(self, person: int) -> int:
-        """How many faces stand for a person."""
-        return sum(whose == person for whose in self.person_of.values())
-
     def hear(self, entry: Entry) -> None:
         """Take in one more decision."""
         for person, places in entry.said.anchors.items():

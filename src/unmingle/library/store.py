@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from contextlib import contextmanager
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -212,6 +213,7 @@ def _bring_up_to_date(folder: Path) -> None:
         ) from error
 
 
+@cache
 def _migrations() -> list[tuple[int, str]]:
     folder = resources.files("unmingle.library") / "migrations"
     scripts = sorted((item for item in folder.iterdir() if item.name.endswith(".sql")), key=lambda item: item.name)

@@ -91,11 +91,12 @@ class History:
     can_redo: int | None
 
     @classmethod
-    def of(cls, store: Store) -> History:
-        """Of an open library."""
-        entries = decisions.read_log(store.connection)
-        undo, redo = decisions.to_undo(entries), decisions.to_redo(entries)
-        return cls(entries, decisions.standing_ids(entries), undo, redo)
+    def of(cls, store: Store, before: History | None) -> History:
+        """Of an open library; what was read before is not read again, since the log only grows."""
+        known = before.entries if before else []
+        entries = known + decisions.read_log(store.connection, after=known[-1].id if known else 0)
+        stands = decisions.standing_ids(entries)
+        return cls(entries, stands, decisions.to_undo(stands), decisions.to_redo(entries, stands))
 
     @property
     def revision(self) -> int:
@@ -162,15 +163,14 @@ class Views:
         """All people."""
         version = self.readers.version()
 
-        def make(before: Overview | None) -> Overview:
-            with self.readers.snapshot() as store:
-                return Overview.of(store, version) if before is None else before.now(store, version)
+        def make(store: Store, before: Overview | None) -> Overview:
+            return Overview.of(store, version) if before is None else before.now(store, version)
 
-        return self._overview.get(version, make)
+        return self._grown(self._overview, version, make)
 
     def history(self) -> History:
         """The log."""
-        return self._kept(self._history, self.readers.version(), History.of)
+        return self._grown(self._history, self.readers.version(), History.of)
 
     def left_out(self) -> list[LeftOut]:
         """Everything without a person: faces, then files without any."""
@@ -194,9 +194,14 @@ class Views:
         return self._kept(self._index, key, lambda store: browse.face_index(store, overview.recipe))
 
     def _kept(self, kept: Kept[T], key: object, make: Callable[[Store], T]) -> T:
-        def made(_: T | None) -> T:
+        return self._grown(kept, key, lambda store, _: make(store))
+
+    def _grown(self, kept: Kept[T], key: object, make: Callable[[Store, T | None], T]) -> T:
+        """The value for a key, made of the one before."""
+
+        def made(before: T | None) -> T:
             with self.readers.snapshot() as store:
-                return make(store)
+                return make(store, before)
 
         return kept.get(key, made)
 

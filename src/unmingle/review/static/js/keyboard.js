@@ -37,7 +37,7 @@ export function keyOf(event) {
 }
 
 /** Whether keys are letters of a text now. @param {EventTarget|null} where */
-export function typing(where) {
+function typing(where) {
   return where instanceof HTMLElement && (where.isContentEditable || where.matches("input:not([type=checkbox]), textarea, select"));
 }
 

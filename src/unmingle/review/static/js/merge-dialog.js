@@ -4,7 +4,7 @@ import { called, counted } from "./format.js";
 import { faceImage, showFace } from "./thumbs.js";
 
 /** A few faces of a person with the name below. @param {any} person */
-export function portrait(person) {
+function portrait(person) {
   const images = person.covers.slice(0, 4).map(() => faceImage());
   const figure = h("figure", { class: "portrait" },
     h("div", { class: "portrait-faces" }, ...images),
