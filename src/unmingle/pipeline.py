@@ -1,4 +1,4 @@
-"""The whole story: pictures to faces, faces to people, people to tables and sheets. Each step goes on where it was."""
+"""The whole story: pictures to faces, faces to people. Each step goes on where it was."""
 
 from __future__ import annotations
 
@@ -13,9 +13,6 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import numpy as np
 
 from unmingle.errors import PictureError
-from unmingle.export.gallery import MOST, STRIP, PersonCard, contact_sheet, encode, overview, spread
-from unmingle.export.tables import write_csv
-from unmingle.files import write_atomically
 from unmingle.grouping.cluster import cluster_faces, likeness
 from unmingle.grouping.confidence import face_probabilities
 from unmingle.grouping.impostors import SFACE_CURVE
@@ -25,24 +22,17 @@ from unmingle.library.frames import seen_frames
 from unmingle.library.people import ALONE, Memory, refresh_marks
 from unmingle.library.proposal import Measured, store_proposal
 from unmingle.library.rows import Rows
-from unmingle.library.tables import FACES, faces_table, people_table, thumbnail_of, tiles
-from unmingle.library.wording import count as count_faces
-from unmingle.library.wording import label
 from unmingle.models.runtime import available_cores
 from unmingle.sources.images import decode, digest, quiet_decoders, read_bytes
 from unmingle.sources.names import MEETING_PATTERN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    import polars as pl
-    from PIL.Image import Image
+    from collections.abc import Iterator, Sequence
 
     from unmingle.faces.recipe import RecipeRunner
     from unmingle.grouping.constraints import Constraints
     from unmingle.library.pictures import Known, StoredFaces
     from unmingle.library.store import Store
-    from unmingle.library.tables import Tile
     from unmingle.records import F32, F64, U8, Analysis, Clustering
     from unmingle.settings import ClassicSettings, GroupingSettings
     from unmingle.sources.images import PictureFile, Scan
@@ -326,81 +316,3 @@ def group_classic(vectors_nd: F32, constraints: Constraints, *, people: int, set
     """The seed's grouping: PCA and k-means. It knows no constraints."""
     del constraints
     return classic_clusters(vectors_nd, people, components=settings.components, seed=settings.seed)
-
-
-def write_views(
-    store: Store,
-    recipe: str,
-    *,
-    sheets: int = MOST,
-    redraw: Iterable[int] | None = None,
-    progress: Progress = silent,
-) -> pl.DataFrame:
-    """Make the library's views again: `faces.csv`, `people.csv`, and the contact sheets in `sheets/`.
-
-    Args:
-        store: where people are.
-        recipe: whose faces.
-        sheets: how many people, largest first, get a sheet of their own; others can be shown when asked for.
-        redraw: the only people whose sheets are out of date; None: all are.
-        progress: told after each sheet.
-
-    Returns:
-        The table of faces, with the column `id`.
-    """
-    faces = faces_table(store, recipe)
-    people = people_table(faces, store)
-    write_csv(faces.select(list(FACES)), store.folder / "faces.csv")
-    write_csv(people, store.folder / "people.csv")
-    stale = None if redraw is None else set(redraw)
-    _write_sheets(store, people.head(sheets), tiles(store, recipe), people.height, stale, progress)
-    return faces
-
-
-def _write_sheets(
-    store: Store,
-    people: pl.DataFrame,
-    faces: dict[int, list[Tile]],
-    total: int,
-    stale: set[int] | None,
-    progress: Progress,
-) -> None:
-    folder = store.folder / "sheets"
-    wanted = {"overview.jpg"}
-    for done, (person, name, count) in enumerate(people.select("person", "name", "faces").iter_rows(), 1):
-        file = sheet_name(person)
-        wanted.add(file)
-        if stale is None or person in stale or not (folder / file).exists():
-            write_atomically(folder / file, encode(person_sheet(store, faces[person], person, name, count)))
-        progress("write", done, people.height)
-    cards = [
-        PersonCard(label(person, name), count_faces(count), _jpegs(store, faces[person], STRIP))
-        for person, name, count in people.select("person", "name", "faces").iter_rows()
-    ]
-    note = f"largest first; the largest {len(cards)} are shown" if total > len(cards) else "largest first"
-    title = f"{total:,} {'person' if total == 1 else 'people'}"
-    write_atomically(folder / "overview.jpg", encode(overview(cards, title=title, note=note)))
-    for old in folder.glob("person-*.jpg"):
-        if old.name not in wanted:
-            old.unlink(missing_ok=True)
-
-
-def person_sheet(store: Store, faces: Sequence[Tile], person: int, name: str, count: int) -> Image:
-    """The contact sheet of one person: up to a hundred faces, spread over all of them."""
-    shown = min(len(faces), MOST)
-    parts = [count_faces(count)]
-    if len(faces) < count:
-        parts.append(f"{len(faces):,} of them different pictures")
-    if shown < len(faces):
-        parts.append(f"{shown} shown, spread over all of them")
-    return contact_sheet(_jpegs(store, faces, MOST), title=label(person, name), note=", ".join(parts))
-
-
-def sheet_name(person: int) -> str:
-    """The file name of a person's contact sheet."""
-    return f"person-{person:04}.jpg"
-
-
-def _jpegs(store: Store, faces: Sequence[Tile], most: int) -> tuple[bytes, ...]:
-    found = (thumbnail_of(store, faces[i].face) for i in spread(len(faces), most))
-    return tuple(jpeg for jpeg in found if jpeg is not None)

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from unmingle import pipeline
+from unmingle import pipeline, views
 from unmingle.api.deciding import Deciding
 from unmingle.api.recipes import current, known_scale, make_runner
 from unmingle.api.summary import summarise
@@ -194,7 +194,7 @@ class Library(Deciding):
             store.set_fact(SHEETS, str(sheets))
             store.set_fact(NAME_PATTERN, name_pattern)
             with self._times.measure("write"), store.snapshot():
-                faces = pipeline.write_views(store, recipe, sheets=sheets, progress=progress)
+                faces = views.write_views(store, recipe, sheets=sheets, progress=progress)
         times, self._times = self._times, pipeline.Times()  # the next summary tells of its own run
         return summarise(faces, times.seconds, dict(clustering.notes))
 
@@ -206,7 +206,7 @@ class Library(Deciding):
         """
         with self._reading() as store:
             sheets = int(store.fact(SHEETS) or 0)
-            pipeline.write_views(store, current(store), sheets=sheets, redraw=redraw)
+            views.write_views(store, current(store), sheets=sheets, redraw=redraw)
 
     def retry(self, file: int) -> tuple[Status, str]:
         """Read a file again that could not be read.
@@ -387,5 +387,5 @@ class Library(Deciding):
             if found.height == 0:
                 raise LibraryError(f"There is no person {person!r}.", "people.csv lists them all.")
             number, name, count = found.select("person", "name", "faces").row(0)
-            page = pipeline.person_sheet(store, tiles(store, recipe)[number], number, name, count)
+            page = views.person_sheet(store, tiles(store, recipe)[number], number, name, count)
             return Sheet(number, page)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from unmingle.cli import decisions
+from unmingle.cli import decisions, models
 from unmingle.cli.options import Json, LibraryArgument, Quiet
 from unmingle.errors import SettingsError, UnmingleError
 from unmingle.sources.names import MEETING_PATTERN
@@ -30,11 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-models_app = typer.Typer(
-    help="The networks: what there is, under which licence, and fetching those that are no part of the installation.",
-    no_args_is_help=True,
-)
-app.add_typer(models_app, name="models")
+app.add_typer(models.app, name="models")
 
 WORST_PEOPLE = 20  # printed; the report has them all
 
@@ -233,7 +229,7 @@ def show(
     from unmingle.api import Library
     from unmingle.export.gallery import encode
     from unmingle.files import write_atomically
-    from unmingle.pipeline import sheet_name
+    from unmingle.views import sheet_name
 
     sheet = Library(library).show(person)
     destination = output or library / "sheets" / sheet_name(sheet.person)
@@ -340,7 +336,7 @@ def demo(
     from unmingle import console
     from unmingle.api import Library
     from unmingle.demo.meeting import draw_meeting
-    from unmingle.pipeline import sheet_name
+    from unmingle.views import sheet_name
 
     with console.progress(quiet=False) as progress:
         meeting = draw_meeting(
@@ -376,46 +372,3 @@ def _tracked(crops: Sequence[Crop], progress: Progress) -> Iterator[Crop]:
         progress("draw", done, len(crops))
         yield crop
     progress("draw", len(crops), len(crops))
-
-
-@models_app.command("list")
-def list_models(*, as_json: Json = False) -> None:
-    """The models that unmingle knows, their licences, and whether they are here."""
-    from dataclasses import asdict
-
-    from rich.console import Console
-
-    from unmingle import console
-    from unmingle.models.catalogue import CARDS, is_here
-
-    if as_json:
-        print(json.dumps([{**asdict(card), "here": is_here(card)} for card in CARDS.values()], indent=2))
-        return
-    rows = [
-        (
-            card.name,
-            card.purpose,
-            card.licence,
-            "yes" if card.commercial else "no",
-            "yes" if is_here(card) else f"unmingle models fetch {card.name}",
-        )
-        for card in CARDS.values()
-    ]
-    Console().print(console.table(rows, headings=("model", "purpose", "licence", "commercial use", "here")))
-
-
-@models_app.command("fetch")
-def fetch_model(
-    name: Annotated[str, typer.Argument(help="As in unmingle models list.", show_default=False)],
-    quiet: Quiet = False,
-) -> None:
-    """Download a model. The only command that uses the network; goes on where an earlier try stopped."""
-    from unmingle import console
-    from unmingle.models.catalogue import card, fetch_card
-
-    wanted = card(name)
-    if not quiet:
-        print(f"{wanted.name}: {wanted.purpose}. Licence {wanted.licence}. {wanted.source}.")
-    with console.progress(quiet=quiet) as progress:
-        path = fetch_card(wanted, on_progress=lambda done, total: progress("fetch", done, total or wanted.size))
-    print(path)

@@ -1,0 +1,101 @@
+"""People to tables and sheets: what a library shows beside its file of truth, made again after each change."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from unmingle.export.gallery import MOST, STRIP, PersonCard, contact_sheet, encode, overview, spread
+from unmingle.export.tables import write_csv
+from unmingle.files import write_atomically
+from unmingle.library.tables import FACES, faces_table, people_table, thumbnail_of, tiles
+from unmingle.library.wording import count as count_faces
+from unmingle.library.wording import label
+from unmingle.pipeline import silent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import polars as pl
+    from PIL.Image import Image
+
+    from unmingle.library.store import Store
+    from unmingle.library.tables import Tile
+    from unmingle.pipeline import Progress
+
+
+def write_views(
+    store: Store,
+    recipe: str,
+    *,
+    sheets: int = MOST,
+    redraw: Iterable[int] | None = None,
+    progress: Progress = silent,
+) -> pl.DataFrame:
+    """Make the library's views again: `faces.csv`, `people.csv`, and the contact sheets in `sheets/`.
+
+    Args:
+        store: where people are.
+        recipe: whose faces.
+        sheets: how many people, largest first, get a sheet of their own; others can be shown when asked for.
+        redraw: the only people whose sheets are out of date; None: all are.
+        progress: told after each sheet.
+
+    Returns:
+        The table of faces, with the column `id`.
+    """
+    faces = faces_table(store, recipe)
+    people = people_table(faces, store)
+    write_csv(faces.select(list(FACES)), store.folder / "faces.csv")
+    write_csv(people, store.folder / "people.csv")
+    stale = None if redraw is None else set(redraw)
+    _write_sheets(store, people.head(sheets), tiles(store, recipe), people.height, stale, progress)
+    return faces
+
+
+def _write_sheets(
+    store: Store,
+    people: pl.DataFrame,
+    faces: dict[int, list[Tile]],
+    total: int,
+    stale: set[int] | None,
+    progress: Progress,
+) -> None:
+    folder = store.folder / "sheets"
+    wanted = {"overview.jpg"}
+    for done, (person, name, count) in enumerate(people.select("person", "name", "faces").iter_rows(), 1):
+        file = sheet_name(person)
+        wanted.add(file)
+        if stale is None or person in stale or not (folder / file).exists():
+            write_atomically(folder / file, encode(person_sheet(store, faces[person], person, name, count)))
+        progress("write", done, people.height)
+    cards = [
+        PersonCard(label(person, name), count_faces(count), _jpegs(store, faces[person], STRIP))
+        for person, name, count in people.select("person", "name", "faces").iter_rows()
+    ]
+    note = f"largest first; the largest {len(cards)} are shown" if total > len(cards) else "largest first"
+    title = f"{total:,} {'person' if total == 1 else 'people'}"
+    write_atomically(folder / "overview.jpg", encode(overview(cards, title=title, note=note)))
+    for old in folder.glob("person-*.jpg"):
+        if old.name not in wanted:
+            old.unlink(missing_ok=True)
+
+
+def person_sheet(store: Store, faces: Sequence[Tile], person: int, name: str, count: int) -> Image:
+    """The contact sheet of one person: up to a hundred faces, spread over all of them."""
+    shown = min(len(faces), MOST)
+    parts = [count_faces(count)]
+    if len(faces) < count:
+        parts.append(f"{len(faces):,} of them different pictures")
+    if shown < len(faces):
+        parts.append(f"{shown} shown, spread over all of them")
+    return contact_sheet(_jpegs(store, faces, MOST), title=label(person, name), note=", ".join(parts))
+
+
+def sheet_name(person: int) -> str:
+    """The file name of a person's contact sheet."""
+    return f"person-{person:04}.jpg"
+
+
+def _jpegs(store: Store, faces: Sequence[Tile], most: int) -> tuple[bytes, ...]:
+    found = (thumbnail_of(store, faces[i].face) for i in spread(len(faces), most))
+    return tuple(jpeg for jpeg in found if jpeg is not None)
