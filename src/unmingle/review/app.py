@@ -82,11 +82,12 @@ def create_app(folder: Path, *, token: str, origin: str, gate: Gate | None = Non
     app.state.room = room
     app.include_router(read)
     app.include_router(write)
-    pages = Pages(folder, room)
+    assets = Assets("static")
+    pages = Pages(folder, room, assets.modules())
     pages.install(app)
     for path, name in PAGES.items():
         app.add_api_route(path, pages.shell(name), include_in_schema=False, response_class=HTMLResponse)
-    app.mount("/static", Assets("static"))
+    app.mount("/static", assets)
     app.add_middleware(Guard, gate=gate or Gate(token, origin), refuse=pages.refuse)
     return app
 

@@ -34,6 +34,10 @@ class Assets:
         self._files = {name: file.read_bytes() for name, file in _walk(root, "")}
         self._tags = {name: f'"{hashlib.sha256(content).hexdigest()[:20]}"' for name, content in self._files.items()}
 
+    def modules(self) -> list[str]:
+        """The names of all scripts: the page asks for them at once, and not for one after it has read another."""
+        return sorted(name for name in self._files if name.endswith(".js"))
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
         name = scope["path"].removeprefix(scope.get("root_path", "")).lstrip("/")

@@ -66,15 +66,17 @@ class Pages:
     Args:
         folder: of the library, to be kept out of all answers.
         room: where the log can be looked up.
+        modules: the scripts that every page needs, by name.
     """
 
-    def __init__(self, folder: Path, room: Room) -> None:
+    def __init__(self, folder: Path, room: Room, modules: list[str]) -> None:
         self._paths = sorted({str(folder), str(folder.absolute()), str(folder.resolve())}, key=len, reverse=True)
         self._name = room.name
         self._room = room
         self._templates = Environment(
             loader=PackageLoader("unmingle.review"), autoescape=True, undefined=StrictUndefined
         )
+        self._templates.globals["modules"] = modules
 
     def install(self, app: FastAPI) -> None:
         """Have an app answer all its errors like this."""

@@ -2,21 +2,17 @@ import { decide } from "../actions.js";
 import { get, post } from "../api.js";
 import { showDock } from "../dock.js";
 import { announce, h } from "../dom.js";
-import { clearTile, createTile, fillTile } from "../face-tile.js";
+import { faceGrid } from "../face-grid.js";
 import { openFace } from "../face-view.js";
 import { counted, number, statusWords } from "../format.js";
 import { bind } from "../keyboard.js";
 import { askPerson } from "../move-dialog.js";
-import { PagedList } from "../paged-list.js";
-import { picking } from "../picking.js";
 import { setQuery, setTitle } from "../router.js";
 import { Selection } from "../selection.js";
 import { on, refreshFacts } from "../session.js";
 import { emptyState, errorState } from "../states.js";
 import { toast } from "../toasts.js";
-import { VirtualGrid } from "../virtual-grid.js";
 
-const TILE = { minWidth: 104, gap: 4, ratio: 1, extra: 0 };
 const SAID = "a person said so"; // how the reason of a decision ends
 
 /** Every face and file without a person, and why. @type {import("../router.js").Mount} */
@@ -33,34 +29,17 @@ export function mount(root, { query, restore }) {
   /** A file without a face has an id too, below zero, so that it can be selected. @param {any} row */
   const idOf = (row) => (row.face === null ? -row.file_id : row.face);
 
-  const list = new PagedList({
-    load: async (offset, limit, signal) => {
-      const { faces, total, revision } = await get("/left-out/faces", { ...chosen, offset, limit }, signal);
-      return { items: faces, total, revision };
-    },
-    onChange: (first, last) => {
-      grid.resize(list.total ?? 0);
-      grid.refill(first, last);
-    },
+  const { list, grid, picker, snapshot, stop } = faceGrid({
+    label: "Left out",
+    guess: restore.total ?? 0,
+    selection,
+    load: (offset, limit, signal) => get("/left-out/faces", { ...chosen, offset, limit }, signal),
+    idOf,
+    open,
     onError: (error) => {
       if (list.total === null) message.replaceChildren(errorState(error, reload));
     },
   });
-  const grid = new VirtualGrid({
-    label: "Left out",
-    selectable: true,
-    shape: innerWidth < 560 ? { ...TILE, minWidth: 84 } : TILE,
-    guess: restore.total ?? 0,
-    create: createTile,
-    clear: clearTile,
-    fill: (tile, index, tier) => {
-      const row = /** @type {any} */ (list.get(index));
-      fillTile(tile, row, { tier, selected: Boolean(row && selection.has(idOf(row))) });
-    },
-    onRange: (first, last) => list.want(first, last),
-    onMove: (index, event, from) => (event.shiftKey ? picker.extend(index, from) : picker.rest(index)),
-  });
-  const picker = picking({ grid, list, selection, idOf, open });
   root.append(h("h1", { class: "page-title", text: "Left out" }), chips, about, message, grid.root);
 
   async function reload() {
@@ -225,13 +204,11 @@ export function mount(root, { query, restore }) {
   if (restore.focused) grid.focused = restore.focused;
   reload();
   return {
-    snapshot: () => ({ total: list.total ?? undefined, focused: grid.focused }),
+    snapshot,
     unmount: () => {
       unbind();
       unheard();
-      picker.stop();
-      list.stop();
-      grid.stop();
+      stop();
     },
   };
 }

@@ -2,22 +2,17 @@ import { decide } from "../actions.js";
 import { get } from "../api.js";
 import { showDock } from "../dock.js";
 import { announce, h } from "../dom.js";
-import { clearTile, createTile, fillTile } from "../face-tile.js";
+import { faceGrid } from "../face-grid.js";
 import { openFace } from "../face-view.js";
 import { called, counted } from "../format.js";
 import { bind } from "../keyboard.js";
 import { askPerson } from "../move-dialog.js";
-import { PagedList } from "../paged-list.js";
 import { personHead } from "../person-head.js";
-import { picking } from "../picking.js";
 import { go, setQuery, setTitle } from "../router.js";
 import { Selection } from "../selection.js";
 import { on } from "../session.js";
 import { emptyState, errorState } from "../states.js";
 import { toast } from "../toasts.js";
-import { VirtualGrid } from "../virtual-grid.js";
-
-const TILE = { minWidth: 104, gap: 4, ratio: 1, extra: 0 };
 
 /** One person and all their faces. @type {import("../router.js").Mount} */
 export function mount(root, { params, query, restore }) {
@@ -31,35 +26,18 @@ export function mount(root, { params, query, restore }) {
   const message = h("div", { class: "message" });
   const head = personHead({ sort, onSort: changeSort, seen: () => list.revision, onMerge: mergeWhole, onIgnore: ignoreWhole });
 
-  const list = new PagedList({
-    load: async (offset, limit, signal) => {
-      const { faces, total, revision } = await get(`/people/${id}/faces`, { sort, offset, limit }, signal);
-      return { items: faces, total, revision };
-    },
-    onChange: (first, last) => {
-      grid.resize(list.total ?? 0);
-      grid.refill(first, last);
-    },
+  const { list, grid, picker, snapshot, stop } = faceGrid({
+    label: "Faces",
+    guess: restore.total ?? 40,
+    selection,
+    load: (offset, limit, signal) => get(`/people/${id}/faces`, { sort, offset, limit }, signal),
+    idOf: (face) => face.face,
+    open,
     onError: (error) => {
       if (error.status === 404) gone(error);
       else if (list.total === null) message.replaceChildren(errorState(error, reload));
     },
   });
-  const grid = new VirtualGrid({
-    label: "Faces",
-    selectable: true,
-    shape: innerWidth < 560 ? { ...TILE, minWidth: 84 } : TILE,
-    guess: restore.total ?? 40,
-    create: createTile,
-    clear: clearTile,
-    fill: (tile, index, tier) => {
-      const face = /** @type {any} */ (list.get(index));
-      fillTile(tile, face, { tier, selected: Boolean(face && selection.has(face.face)) });
-    },
-    onRange: (first, last) => list.want(first, last),
-    onMove: (index, event, from) => (event.shiftKey ? picker.extend(index, from) : picker.rest(index)),
-  });
-  const picker = picking({ grid, list, selection, idOf: (face) => face.face, open });
   root.append(head.element, message, grid.root);
 
   async function reload() {
@@ -198,14 +176,12 @@ export function mount(root, { params, query, restore }) {
   if (restore.focused) grid.focused = restore.focused;
   reload();
   return {
-    snapshot: () => ({ total: list.total ?? undefined, focused: grid.focused }),
+    snapshot,
     unmount: () => {
       view?.close();
       unbind();
       unheard();
-      picker.stop();
-      list.stop();
-      grid.stop();
+      stop();
     },
   };
 }
