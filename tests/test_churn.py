@@ -11,7 +11,7 @@ import pytest
 from unmingle import pipeline
 from unmingle.library import pictures
 from unmingle.library.store import open_to_write
-from unmingle.records import Analysis, Faces
+from unmingle.records import Analysis, Faces, Triage
 from unmingle.settings import GroupingSettings
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Album:
 def analysis(vectors: F32) -> Analysis:
     n = len(vectors)
     faces = Faces(np.ones((n, 4), np.float32), np.ones((n, 5, 2), np.float32), np.ones(n, np.float32))
-    return Analysis(9, 9, faces, vectors, np.ones(n, np.float32), (b"",) * n, ("",) * n)
+    return Analysis(9, 9, faces, vectors, np.ones(n, np.float32), (b"",) * n, Triage.alike(n))
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     Bool = NDArray[np.bool_]
 
 Status = Literal["clustered", "alone", "not_a_face", "masked", "low_quality", "ignored", "unreadable"]
+# Whether a face may found a person, may only join one that others found, or is not grouped at all.
+Standing = Literal["found", "join", "aside"]
+Flag = Literal["", "not_a_face", "masked", "low_quality"]
 
 
 def check_shape(name: str, array: NDArray[Any], shape: tuple[int | None, ...]) -> None:
@@ -59,6 +62,40 @@ class Faces:
         return cls(np.zeros((0, 4), np.float32), np.zeros((0, 5, 2), np.float32), np.zeros(0, np.float32))
 
 
+@dataclass(frozen=True, slots=True)
+class Triage:
+    """What each of n faces is fit for.
+
+    standings: n of Standing.
+    flags:     n of Flag, the status of a face that finds nobody; "masked" stays also on one that does.
+    reasons:   n texts, why a face may not found a person; empty for those that may.
+    """
+
+    standings: tuple[Standing, ...]
+    flags: tuple[Flag, ...]
+    reasons: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not len(self.standings) == len(self.flags) == len(self.reasons):
+            raise ValueError(f"{len(self.standings)} standings, {len(self.flags)} flags, {len(self.reasons)} reasons")
+
+    def __len__(self) -> int:
+        return len(self.standings)
+
+    def take(self, index: Sequence[int]) -> Triage:
+        """The faces at `index`, in that order."""
+        return Triage(
+            tuple(self.standings[i] for i in index),
+            tuple(self.flags[i] for i in index),
+            tuple(self.reasons[i] for i in index),
+        )
+
+    @classmethod
+    def alike(cls, faces: int, standing: Standing = "found", flag: Flag = "", reason: str = "") -> Triage:
+        """The same for all; without more, nothing speaks against any of them."""
+        return cls((standing,) * faces, (flag,) * faces, (reason,) * faces)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Analysis:
     """What a recipe found in one picture: its n faces, or why there are none.
@@ -68,7 +105,7 @@ class Analysis:
     vectors: (n, d) float32, the embedding of each.
     quality: (n,) float32, 0 to 1, how much of what the embedding needs the face shows.
     thumbnails: n JPEG files, a small square picture of each.
-    reasons: n texts, why the face is not grouped; empty for those that are.
+    triage:  what each face is fit for.
     reason:  why there is no face, or what else a reader should know; may be empty.
     """
 
@@ -78,14 +115,14 @@ class Analysis:
     vectors: F32
     quality: F32
     thumbnails: tuple[bytes, ...]
-    reasons: tuple[str, ...]
+    triage: Triage
     reason: str = ""
 
     def __post_init__(self) -> None:
         check_shape("vectors", self.vectors, (len(self.faces), None))
         check_shape("quality", self.quality, (len(self.faces),))
-        if not len(self.reasons) == len(self.thumbnails) == len(self.faces):
-            raise ValueError(f"{len(self.reasons)} reasons, {len(self.thumbnails)} thumbnails, {len(self.faces)} faces")
+        if not len(self.triage) == len(self.thumbnails) == len(self.faces):
+            raise ValueError(f"{len(self.triage)} judged, {len(self.thumbnails)} thumbnails, {len(self.faces)} faces")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,7 +10,7 @@ from unmingle import pipeline
 from unmingle.api import Library
 from unmingle.library import pictures
 from unmingle.library.store import open_to_write
-from unmingle.records import Analysis, Faces
+from unmingle.records import Analysis, Faces, Triage
 from unmingle.settings import GroupingSettings
 
 if TYPE_CHECKING:
@@ -88,7 +88,8 @@ def put(connection: object, name: str, vectors_nd: F32, *, reason: str = "", rec
     n = len(vectors_nd)
     boxes = np.array([(100 * i, 0, 80, 90) for i in range(n)], np.float32)
     faces = Faces(boxes, np.ones((n, 5, 2), np.float32), np.ones(n, np.float32))
-    analysis = Analysis(100 * n, 100, faces, vectors_nd, np.ones(n, np.float32), (b"",) * n, (reason,) * n)
+    triage = Triage.alike(n, "aside", "low_quality", reason) if reason else Triage.alike(n)
+    analysis = Analysis(100 * n, 100, faces, vectors_nd, np.ones(n, np.float32), (b"",) * n, triage)
     pictures.add_analysis(connection, name, recipe, "f32", analysis)  # type: ignore[arg-type]
     connection.execute(  # type: ignore[attr-defined]
         "INSERT OR IGNORE INTO file (source, path, name, digest) VALUES (1, ?, ?, ?)", (name.encode(), name, name)

@@ -39,7 +39,13 @@ def add(store: Store, *pictures: tuple[str, ...]) -> StoredFaces:
                     (name.encode(), name, str(number)),
                 )
     rows = np.arange(len(pictures))
-    return StoredFaces(rows, rows + 1, np.ones(len(pictures), np.int64), np.zeros((len(pictures), 4), np.float32))
+    return StoredFaces(
+        rows,
+        rows + 1,
+        np.ones(len(pictures), np.int64),
+        np.zeros((len(pictures), 4), np.float32),
+        np.ones(len(pictures), np.bool_),
+    )
 
 
 def frames_of(seen: np.ndarray[tuple[int, ...], np.dtype[np.int64]], face: int) -> set[int]:
@@ -85,7 +91,9 @@ def test_serial_numbers_in_more_frames_than_faces_are_a_meeting(store: Store) ->
 
 def test_faces_of_one_photograph_were_seen_together(store: Store) -> None:
     faces = add(store, ("a.jpg",), ("b.jpg",))
-    twice = StoredFaces(np.arange(3), np.array([1, 1, 2]), np.ones(3, np.int64), np.zeros((3, 4), np.float32))
+    twice = StoredFaces(
+        np.arange(3), np.array([1, 1, 2]), np.ones(3, np.int64), np.zeros((3, 4), np.float32), np.ones(3, np.bool_)
+    )
     seen = seen_frames(store, twice)
     assert frames_of(seen, 0) == frames_of(seen, 1) != frames_of(seen, 2)
     assert not np.isin(seen[:, 1] + 1, seen[:, 1]).any()

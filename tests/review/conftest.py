@@ -14,7 +14,7 @@ from unmingle import pipeline
 from unmingle.faces.thumbnail import FACE_MARGIN, thumbnail
 from unmingle.library import pictures
 from unmingle.library.store import open_to_write
-from unmingle.records import Analysis, Faces
+from unmingle.records import Analysis, Faces, Triage
 from unmingle.review.app import create_app
 from unmingle.settings import GroupingSettings
 from unmingle.sources.images import digest, scan
@@ -81,7 +81,7 @@ class Maker:
         faces = Faces(box, np.ones((1, 5, 2), np.float32), np.array([0.9], np.float32))
         quality = self.random.uniform(0.5, 1.0, 1).astype(np.float32)
         jpeg = thumbnail(picture, box[0], margin=FACE_MARGIN)
-        return Analysis(SIDE, SIDE, faces, vector.astype(np.float32)[None], quality, (jpeg,), ("",))
+        return Analysis(SIDE, SIDE, faces, vector.astype(np.float32)[None], quality, (jpeg,), Triage.alike(1))
 
     def cluster(self) -> None:
         """Group the faces anew."""

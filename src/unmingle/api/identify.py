@@ -86,7 +86,7 @@ def identify(
             (analysis,) = runner.analyse([decode(content, suffix=path.suffix)])
         except PictureError as error:
             raise SourceError(f"{path} can't be read: {error}.", "Name a picture file.") from error
-        usable = [face for face, reason in enumerate(analysis.reasons) if not reason]
+        usable = [face for face, standing in enumerate(analysis.triage.standings) if standing != "aside"]
         for face, one in zip(usable, assigner.assign_many(analysis.vectors[usable]), strict=True):
             box = tuple(round(float(value), 1) for value in analysis.faces.boxes[face])
             person = None if one.label is None else int(known.ids[one.label])

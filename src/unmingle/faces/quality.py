@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unmingle.faces.align import scale_of
+from unmingle.records import Triage
 
 if TYPE_CHECKING:
-    from unmingle.records import F32, Faces
+    from unmingle.records import F32, Faces, Flag, Standing
     from unmingle.settings import DetectionSettings
 
 
@@ -19,11 +20,14 @@ def quality(faces: Faces) -> F32:
     return np.asarray(faces.scores * resolution, np.float32)
 
 
-def reasons_to_set_aside(faces: Faces, settings: DetectionSettings) -> tuple[str, ...]:
-    """For each face why it can't be grouped; empty if it can."""
-    return tuple(
+def triage(faces: Faces, settings: DetectionSettings) -> Triage:
+    """What each face is fit for."""
+    reasons = [
         f"too small: {width:.0f}×{height:.0f} pixels, under {settings.min_side:.0f}"
         if min(width, height) < settings.min_side
         else ""
         for _, _, width, height in faces.boxes
-    )
+    ]
+    standings: list[Standing] = ["aside" if reason else "found" for reason in reasons]
+    flags: list[Flag] = ["low_quality" if reason else "" for reason in reasons]
+    return Triage(tuple(standings), tuple(flags), tuple(reasons))

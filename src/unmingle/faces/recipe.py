@@ -12,13 +12,13 @@ import numpy as np
 
 from unmingle.faces.align import align
 from unmingle.faces.detect import Found, find_faces
-from unmingle.faces.quality import quality, reasons_to_set_aside
+from unmingle.faces.quality import quality, triage
 from unmingle.faces.thumbnail import FACE_MARGIN, thumbnail
 from unmingle.models.catalogue import PREPARATION, SFACE, YUNET
 from unmingle.models.runtime import resolve_precision
 from unmingle.models.sface import embed, open_sface
 from unmingle.models.yunet import open_yunet
-from unmingle.records import Analysis, Faces
+from unmingle.records import Analysis, Faces, Triage
 from unmingle.settings import ClassicSettings, DetectionSettings, EngineSettings, fingerprint
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from unmingle.records import F32, U8
 
 # Part of the key: raise it when a change to this room changes what is found.
-VERSION = 2
+VERSION = 3
 FACES_AT_ONCE = 32
 
 
@@ -63,22 +63,22 @@ class FaceRecipe:
         self._embedder = open_sface(engine=engine.engine, precision=engine.precision, threads=engine.threads)
 
     def analyse(self, pictures: Sequence[U8]) -> list[Analysis]:
-        """Find and embed the faces of each picture; faces of all pictures share batches."""
-        found = find_faces(self._detector, pictures, self._detection)
-        reasons = [reasons_to_set_aside(one.faces, self._detection) for one in found]
+        """Find and embed the faces of each picture."""
+        return self.describe(pictures, find_faces(self._detector, pictures, self._detection))
+
+    def describe(self, pictures: Sequence[U8], found: Sequence[Found]) -> list[Analysis]:
+        """Embed and judge the faces that were found in each picture; faces of all pictures share batches."""
         owners = [(i, points) for i, one in enumerate(found) for points in one.faces.points]
         vectors = np.zeros((len(owners), SFACE.dimension), np.float32)
-        # A face that won't be grouped needs no embedding; its vector stays zero.
-        wanted = np.flatnonzero([not reason for of_picture in reasons for reason in of_picture])
-        for start in range(0, len(wanted), FACES_AT_ONCE):
-            part = wanted[start : start + FACES_AT_ONCE]
-            aligned = np.stack([align(pictures[owners[face][0]], owners[face][1]) for face in part])
-            vectors[part] = embed(self._embedder, aligned)
+        for start in range(0, len(owners), FACES_AT_ONCE):
+            part = owners[start : start + FACES_AT_ONCE]
+            aligned = np.stack([align(pictures[picture], points) for picture, points in part])
+            vectors[start : start + len(part)] = embed(self._embedder, aligned)
         ends = np.cumsum([len(one.faces) for one in found])
-        each = np.split(vectors, ends[:-1]) if found else []
-        return [self._analysis(*parts) for parts in zip(pictures, found, each, reasons, strict=True)]
+        each = np.split(vectors, ends[:-1]) if len(found) else []
+        return [self._analysis(*parts) for parts in zip(pictures, found, each, strict=True)]
 
-    def _analysis(self, picture: U8, found: Found, vectors: F32, reasons: tuple[str, ...]) -> Analysis:
+    def _analysis(self, picture: U8, found: Found, vectors: F32) -> Analysis:
         return Analysis(
             width=picture.shape[1],
             height=picture.shape[0],
@@ -86,7 +86,7 @@ class FaceRecipe:
             vectors=vectors,
             quality=quality(found.faces),
             thumbnails=tuple(thumbnail(picture, box, margin=FACE_MARGIN) for box in found.faces.boxes),
-            reasons=reasons,
+            triage=triage(found.faces, self._detection),
             reason=_why(found, self._detection),
         )
 
@@ -135,5 +135,5 @@ def _whole(picture: U8, vectors: F32) -> Analysis:
         vectors=vectors,
         quality=np.ones(1, np.float32),
         thumbnails=(thumbnail(picture, box[0], margin=0.0),),
-        reasons=("",),
+        triage=Triage.alike(1),
     )

@@ -46,7 +46,7 @@ _FACES = """
 WITH lone AS MATERIALIZED (
     SELECT face.id FROM face WHERE NOT EXISTS (SELECT 1 FROM member WHERE member.face = face.id)
 )
-SELECT analysis.id, analysis.reason, face.id, face.reason, mark.mark, file.name, file.id, face.quality
+SELECT analysis.id, analysis.reason, face.id, face.reason, face.flag, mark.mark, file.name, file.id, face.quality
 FROM lone
 JOIN face ON face.id = lone.id
 JOIN analysis ON analysis.id = face.analysis AND analysis.recipe = ?
@@ -68,8 +68,8 @@ ORDER BY file.source, file.name
 def lone_faces(store: Store, recipe: str) -> list[LeftOut]:
     """The faces without a person, in the order of their files; a face that several files show is there once."""
     found = []
-    for analysis, why, face, face_why, mark, name, file, quality in store.connection.execute(_FACES, (recipe,)):
-        status, reason = status_of("", analysis, why, face, face_why, None, mark, None)
+    for analysis, why, face, face_why, flag, mark, name, file, quality in store.connection.execute(_FACES, (recipe,)):
+        status, reason = status_of("", analysis, why, face, face_why, flag, None, mark, None)
         found.append(LeftOut(face, name, file, status, reason, round(quality, 4)))
     return found
 
@@ -78,7 +78,7 @@ def faceless_files(store: Store, recipe: str) -> list[LeftOut]:
     """The files without a face, and those that can't be read; decisions change nothing about them."""
     found = []
     for problem, analysis, why, name, file in store.connection.execute(_FILES, (recipe,)):
-        status, reason = status_of(problem, analysis, why, None, None, None, None, None)
+        status, reason = status_of(problem, analysis, why, None, None, None, None, None, None)
         found.append(LeftOut(None, name, file, status, reason, None))
     return found
 

@@ -69,7 +69,7 @@ class FaceDetail:
 
 _FACE = """
 SELECT analysis.id, analysis.digest, analysis.reason, analysis.width, analysis.height,
-       face."left", face.top, face.width, face.height, face.quality, face.score, face.reason,
+       face."left", face.top, face.width, face.height, face.quality, face.score, face.reason, face.flag,
        person.id, person.name, person.ignored, member.probability, member.decided, mark.mark
 FROM face
 JOIN analysis ON analysis.id = face.analysis
@@ -87,8 +87,8 @@ def face_detail(store: Store, face: int) -> FaceDetail | None:
         return None
     analysis, digest, why, width, height, *rest = row
     *measures, person, name, ignored, probability, decided, mark = rest
-    *box, quality, score, reason = measures
-    status, reason = status_of("", analysis, why, face, reason, person, mark, ignored)
+    *box, quality, score, reason, flag = measures
+    status, reason = status_of("", analysis, why, face, reason, flag, person, mark, ignored)
     files = [file.name for file in _files(store, digest)]
     shown = files[0] if files else ""
     return FaceDetail(

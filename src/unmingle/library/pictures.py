@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from unmingle.library.store import Store
-    from unmingle.records import F32, I64, Analysis
+    from unmingle.records import F32, I64, Analysis, Bool
     from unmingle.sources.images import Scan
 
 
@@ -42,17 +42,20 @@ class StoredFaces:
     pictures: (n,) int64, of the analysis: faces with the same one were seen together.
     files:    (n,) int64, how many files hold the picture.
     vectors:  (n, d) float32.
+    founders: (n,) bool, which of them may found a person; the others may only join one.
     """
 
     ids: I64
     pictures: I64
     files: I64
     vectors: F32
+    founders: Bool
 
     def __post_init__(self) -> None:
         check_shape("pictures", self.pictures, (len(self.ids),))
         check_shape("files", self.files, (len(self.ids),))
         check_shape("vectors", self.vectors, (len(self.ids), None))
+        check_shape("founders", self.founders, (len(self.ids),))
 
 
 def register(store: Store, scan: Scan, recipe: str) -> dict[PictureFile, Known]:
@@ -120,8 +123,8 @@ def add_analysis(connection: sqlite3.Connection, digest: str, recipe: str, preci
     faces = analysis.faces
     for number in range(len(faces)):
         face = connection.execute(
-            'INSERT INTO face (analysis, number, "left", top, width, height, points, score, quality, reason, vector)'
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            'INSERT INTO face (analysis, number, "left", top, width, height, points, score, quality,'
+            " standing, flag, reason, vector) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 row,
                 number,
@@ -129,7 +132,9 @@ def add_analysis(connection: sqlite3.Connection, digest: str, recipe: str, preci
                 faces.points[number].astype("<f4").tobytes(),
                 float(faces.scores[number]),
                 float(analysis.quality[number]),
-                analysis.reasons[number],
+                analysis.triage.standings[number],
+                analysis.triage.flags[number],
+                analysis.triage.reasons[number],
                 analysis.vectors[number].astype("<f4").tobytes(),
             ),
         ).lastrowid
@@ -147,22 +152,25 @@ def faces_to_group(store: Store, recipe: str) -> StoredFaces:
         " FROM face JOIN analysis ON analysis.id = face.analysis JOIN"
         " (SELECT digest, count(*) AS files FROM file WHERE present = 1 AND digest IS NOT NULL GROUP BY digest) AS held"
         " ON held.digest = analysis.digest LEFT JOIN mark ON mark.face = face.id"
-        " WHERE analysis.recipe = ? AND coalesce(mark.mark, iif(face.reason = '', 'face', '')) = 'face'"
+        " WHERE analysis.recipe = ? AND coalesce(mark.mark, iif(face.standing = 'aside', '', 'face')) = 'face'"
     )
     (count,) = store.connection.execute("SELECT count(*)" + present, (recipe,)).fetchone()
     rows = store.connection.execute(
-        "SELECT face.id, analysis.id, held.files, face.vector" + present + " ORDER BY analysis.digest, face.number",
+        "SELECT face.id, analysis.id, held.files, coalesce(mark.mark, face.standing) != 'join', face.vector"
+        + present
+        + " ORDER BY analysis.digest, face.number",
         (recipe,),
     )
     return _stored(rows, count)
 
 
-def _stored(rows: Iterable[tuple[int, int, int, bytes]], count: int) -> StoredFaces:
+def _stored(rows: Iterable[tuple[int, int, int, int, bytes]], count: int) -> StoredFaces:
     ids, pictures, files = (np.zeros(count, np.int64) for _ in range(3))
     vectors_nd: F32 = np.zeros((0, 1), np.float32)
-    for i, (face, picture, held, blob) in enumerate(rows):
+    founders = np.zeros(count, np.bool_)
+    for i, (face, picture, held, founder, blob) in enumerate(rows):
         vector = np.frombuffer(blob, "<f4")
         if not len(vectors_nd):
             vectors_nd = np.empty((count, len(vector)), np.float32)
-        ids[i], pictures[i], files[i], vectors_nd[i] = face, picture, held, vector
-    return StoredFaces(ids, pictures, files, vectors_nd)
+        ids[i], pictures[i], files[i], founders[i], vectors_nd[i] = face, picture, held, founder, vector
+    return StoredFaces(ids, pictures, files, vectors_nd, founders)

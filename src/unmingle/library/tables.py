@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from unmingle.library.store import Store
-    from unmingle.records import Status
+    from unmingle.records import Flag, Status
 
 FACES = {
     "file": pl.String,
@@ -42,7 +42,7 @@ PEOPLE = {
 
 _ROWS = """
 SELECT file.name, source.path, file.problem, analysis.id, analysis.reason, face.id, face.number,
-       face."left", face.top, face.width, face.height, face.score, face.quality, face.reason,
+       face."left", face.top, face.width, face.height, face.score, face.quality, face.reason, face.flag,
        person.id, person.name, mark.mark, person.ignored
 FROM file
 JOIN source ON source.id = file.source
@@ -72,10 +72,10 @@ def faces_table(store: Store, recipe: str) -> pl.DataFrame:
 
 def _row(row: Sequence[Any]) -> tuple[Any, ...]:
     name, source, problem, analysis, analysis_reason, face, number, *measures = row
-    *box, score, quality, face_reason, person, person_name, mark, ignored = measures
+    *box, score, quality, face_reason, flag, person, person_name, mark, ignored = measures
     parts = parse_name(name)
     place = (name, _text(source), parts.frame if parts else None)
-    status, reason = status_of(problem, analysis, analysis_reason, face, face_reason, person, mark, ignored)
+    status, reason = status_of(problem, analysis, analysis_reason, face, face_reason, flag, person, mark, ignored)
     if ignored:
         person = person_name = None
     if face is None:
@@ -90,6 +90,7 @@ def status_of(
     analysis_reason: str | None,
     face: int | None,
     face_reason: str | None,
+    flag: Flag | None,
     person: int | None,
     mark: str | None,
     ignored: int | None,
@@ -105,10 +106,16 @@ def status_of(
         return _MARKED[mark]
     if ignored:
         return "ignored", "a stranger: a person said so"
+    return _status_of_face(
+        *("", "") if mark == "face" else (flag or "", face_reason or ""), person, analysis_reason or ""
+    )
+
+
+def _status_of_face(flag: Flag, reason: str, person: int | None, picture_reason: str) -> tuple[Status, str]:
     if person is not None:
-        return "clustered", analysis_reason or ""
-    if face_reason and mark != "face":
-        return "low_quality", face_reason
+        return "masked" if flag == "masked" else "clustered", reason or picture_reason
+    if flag:
+        return flag, reason
     return "alone", "no other face is like it"
 
 
