@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import numpy as np
 
 from unmingle.errors import PictureError
-from unmingle.grouping.cluster import cluster_faces, likeness
 from unmingle.grouping.confidence import face_probabilities
+from unmingle.grouping.founding import cluster_by_standing
 from unmingle.grouping.impostors import SFACE_CURVE
 from unmingle.grouping.kmeans import classic_clusters
+from unmingle.grouping.looks import Looks
 from unmingle.library import pictures
 from unmingle.library.frames import seen_frames
 from unmingle.library.people import ALONE, Memory, refresh_marks
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from unmingle.grouping.constraints import Constraints
     from unmingle.library.pictures import Known, StoredFaces
     from unmingle.library.store import Store
-    from unmingle.records import F32, F64, U8, Analysis, Clustering
+    from unmingle.records import F32, F64, I64, U8, Analysis, Bool, Clustering
     from unmingle.settings import ClassicSettings, GroupingSettings
     from unmingle.sources.images import PictureFile, Scan
 
@@ -50,8 +51,17 @@ Stage = Literal["draw", "analyse", "cluster", "write", "fetch"]
 class Grouper(Protocol):
     """Groups n faces."""
 
-    def __call__(self, vectors_nd: F32, constraints: Constraints) -> Clustering:
-        """A clustering of embeddings (n, d), given what is known of these faces."""
+    def __call__(
+        self, vectors_nd: F32, constraints: Constraints, founders_n: Bool, copy_of_n: I64 | None
+    ) -> Clustering:
+        """A clustering of embeddings (n, d), given what is known of these faces.
+
+        Args:
+            vectors_nd: of the faces.
+            constraints: who must be one person, who can't be, and who was seen together.
+            founders_n: (n,) which of them may found a person.
+            copy_of_n: (n,) the row whose picture a row is a copy of, itself if none; None: there are no copies.
+        """
         ...
 
 
@@ -273,7 +283,8 @@ def cluster(
         store: open for writing.
         recipe: whose faces.
         group: from vectors (n, d) and constraints to a clustering.
-        whole_clusters: whether a cluster of one face is a person too (when the number of people was given), or alone.
+        whole_clusters: whether one face that may found is a person too (when the number of people was given), or alone.
+            Else a person needs two different looks; copies of one picture are one.
         name_pattern: how a file name carries meeting, frame and index; faces of one frame were seen together.
         progress: told before and after.
         times: where to add the seconds.
@@ -286,33 +297,56 @@ def cluster(
         faces = pictures.faces_to_group(store, recipe)
     progress("cluster", 0, len(faces.ids))
     with times.measure("cluster"):
+        rows = Rows(memory, faces)
+        founders_n, copy_of_n = faces.founders.copy(), None
+        founders_n[list(rows.person_of)] = True  # whatever a face is like, somebody said whose it is
         seen = seen_frames(store, faces, pattern=name_pattern)
-        clustering = group(faces.vectors, Rows(memory, faces).constraints(seen))
-        sizes = np.bincount(clustering.labels, minlength=1)
-        grouped_n = np.ones(len(faces.ids), bool) if whole_clusters else sizes[clustering.labels] > 1
-        labels_n = np.where(grouped_n, clustering.labels, ALONE)
-        likeness_n, cohesion_k = likeness(faces.vectors, clustering.labels)
-        measured = Measured(labels_n, cohesion_k, likeness_n, _sure(faces, clustering))
+        clustering = group(faces.vectors, rows.constraints(seen), founders_n, copy_of_n)
+        looks = Looks.of(clustering, founders_n, copy_of_n, least=1 if whole_clusters else 2)
+        labels_n = np.where(looks.people_n, clustering.labels, ALONE)
+        likeness_n, cohesion_k = looks.likeness(faces.vectors, clustering.labels)
+        measured = Measured(labels_n, cohesion_k, likeness_n, _sure(faces, clustering, looks))
         store_proposal(store, recipe, faces, measured, memory)
         store.set_fact(SCALE, str(dict(clustering.notes).get("scale", "")))
     progress("cluster", len(faces.ids), len(faces.ids))
     return clustering
 
 
-def _sure(faces: StoredFaces, clustering: Clustering) -> F64 | None:
-    """The probability that each face belongs to its person, where the grouping found out how strangers spread."""
+def _sure(faces: StoredFaces, clustering: Clustering, looks: Looks) -> F64 | None:
+    """The probability that each face belongs to its person, where the grouping found out how strangers spread.
+
+    A copy is as sure as the face that it is a copy of, and adds nothing to how sure that is.
+    """
     scale = dict(clustering.notes).get("scale")
     if scale is None or not len(faces.ids):
         return None
-    return face_probabilities(faces.vectors, clustering.labels, SFACE_CURVE, scale=scale)
+    shown_n = looks.shown(clustering.labels)
+    return face_probabilities(faces.vectors, shown_n, SFACE_CURVE, scale=scale)[looks.look_n]
 
 
-def group_faces(vectors_nd: F32, constraints: Constraints, *, settings: GroupingSettings) -> Clustering:
-    """Average linkage with a bar that sets itself; faces seen together are different people."""
-    return cluster_faces(vectors_nd, settings, curve=SFACE_CURVE, constraints=constraints)
+def group_faces(
+    vectors_nd: F32,
+    constraints: Constraints,
+    founders_n: Bool,
+    copy_of_n: I64 | None = None,
+    *,
+    settings: GroupingSettings,
+) -> Clustering:
+    """Average linkage with a bar that sets itself; faces seen together are different people; poor faces only join."""
+    return cluster_by_standing(
+        vectors_nd, settings, curve=SFACE_CURVE, constraints=constraints, founders_n=founders_n, copy_of_n=copy_of_n
+    )
 
 
-def group_classic(vectors_nd: F32, constraints: Constraints, *, people: int, settings: ClassicSettings) -> Clustering:
-    """The seed's grouping: PCA and k-means. It knows no constraints."""
-    del constraints
+def group_classic(
+    vectors_nd: F32,
+    constraints: Constraints,
+    founders_n: Bool,
+    copy_of_n: I64 | None = None,
+    *,
+    people: int,
+    settings: ClassicSettings,
+) -> Clustering:
+    """The seed's grouping: PCA and k-means. It knows no constraints, no ranks and no copies."""
+    del constraints, founders_n, copy_of_n
     return classic_clusters(vectors_nd, people, components=settings.components, seed=settings.seed)

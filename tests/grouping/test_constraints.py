@@ -64,3 +64,28 @@ def test_constraints_follow_the_faces_into_another_order() -> None:
 
 def test_roots_are_the_first_rows() -> None:
     assert roots(np.array([[4, 2], [2, 1]]), 6).tolist() == [0, 1, 1, 3, 1, 5]
+
+
+def test_what_is_known_goes_along_to_other_rows() -> None:
+    known = Constraints(
+        5,
+        seen_k2=np.array([[0, 4], [1, 4], [1, 6], [4, 8]]),
+        same_m2=np.array([[0, 1], [1, 2], [3, 4]]),
+        different_m2=np.array([[1, 3], [2, 4]]),
+        apart_k2=np.array([[0, 0], [3, 0], [4, 0]]),
+    )
+    fewer = known.mapped(np.array([0, 0, 1, 2, -1]), 3)  # 0 and 1 become one, 4 goes
+    assert fewer.faces == 3
+    assert fewer.seen_k2.tolist() == [[0, 4], [0, 6]]
+    assert fewer.same_m2.tolist() == [[0, 1]]
+    assert fewer.different_m2.tolist() == [[0, 2]]
+    assert fewer.apart_k2.tolist() == [[0, 0], [2, 0]]
+
+
+def test_further_must_links_that_would_contradict() -> None:
+    known = Constraints(
+        8, same_m2=np.array([[0, 1], [2, 3]]), different_m2=np.array([[1, 3]]), apart_k2=np.array([[4, 0], [5, 0]])
+    )
+    assert not known.torn_by(np.zeros((0, 2), np.int64)).any()
+    assert np.flatnonzero(known.torn_by(np.array([[0, 2], [6, 7]]))).tolist() == [0, 1, 2, 3]
+    assert np.flatnonzero(known.torn_by(np.array([[4, 6], [6, 5]]))).tolist() == [4, 5, 6]

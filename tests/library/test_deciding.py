@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.library.conftest import Album
 
     from unmingle.grouping.constraints import Constraints
-    from unmingle.records import F32, Clustering
+    from unmingle.records import F32, I64, Bool, Clustering
 
 
 def test_a_name_stays_through_a_new_grouping_and_can_be_taken_back(album: Album) -> None:
@@ -268,11 +268,11 @@ def test_a_name_can_wait_for_a_grouping_in_another_process(album: Album) -> None
     """What is decided while faces are grouped is heard when that ends."""
     library = album.library
 
-    def group(vectors_nd: F32, constraints: Constraints) -> Clustering:
+    def group(vectors_nd: F32, constraints: Constraints, founders_n: Bool, copy_of_n: I64 | None) -> Clustering:
         library.name(1, "Ada")
         library.merge(1, 2)
         library.reject([album.files(3)[0]], 3)
-        return pipeline.group_faces(vectors_nd, constraints, settings=GroupingSettings())
+        return pipeline.group_faces(vectors_nd, constraints, founders_n, copy_of_n, settings=GroupingSettings())
 
     face = album.files(3)[0]
     with open_to_write(library.folder) as store:

@@ -67,6 +67,20 @@ class Constraints:
         seen, apart = (np.stack([place[of[:, 0]], of[:, 1]], axis=1) for of in (self.seen_k2, self.apart_k2))
         return Constraints(self.faces, seen, place[self.same_m2], place[self.different_m2], apart)
 
+    def mapped(self, place_n: I64, faces: int) -> Constraints:
+        """The same for other faces: what is known of row i is known of row place_n[i], or of none where that is -1.
+
+        Several rows may become one: it was seen in all their frames. Two that decisions hold apart must not.
+        """
+        seen, apart = (
+            np.unique(np.stack([place_n[of[:, 0]], of[:, 1]], axis=1)[place_n[of[:, 0]] >= 0], axis=0)
+            for of in (self.seen_k2, self.apart_k2)
+        )
+        same, different = (place_n[of] for of in (self.same_m2, self.different_m2))
+        same = same[same[:, 0] != same[:, 1]]
+        same, different = (of[(of >= 0).all(axis=1)] for of in (same, different))
+        return Constraints(faces, seen, same, different, apart)
+
     def without_frames(self) -> Constraints:
         """Only what always holds."""
         return replace(self, seen_k2=_no_pairs())
@@ -74,6 +88,14 @@ class Constraints:
     def with_same(self, pairs_m2: I64) -> Constraints:
         """The same and further must-links."""
         return replace(self, same_m2=np.concatenate([self.same_m2, pairs_m2]))
+
+    def torn_by(self, pairs_m2: I64) -> Bool:
+        """(n,) the faces that these further must-links tie to two that must be different people."""
+        root_n = roots(np.concatenate([self.same_m2, pairs_m2]), self.faces)
+        different_m2 = np.concatenate([self.different_m2, _met(self.apart_k2, root_n)])
+        broken = root_n[different_m2[:, 0]] == root_n[different_m2[:, 1]]
+        torn: Bool = np.isin(root_n, root_n[different_m2[broken, 0]])
+        return torn
 
     def parted(self) -> I64:
         """The rows that decisions hold apart from others."""

@@ -1,0 +1,49 @@
+"""Poor faces of strangers among real people, where UNMINGLE_DATA names development data."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+import unmingle
+from unmingle.grouping.founding import cluster_by_standing
+from unmingle.grouping.impostors import SFACE_CURVE
+from unmingle.library.pictures import faces_to_group
+from unmingle.library.store import open_to_read
+from unmingle.pipeline import CURRENT
+from unmingle.settings import FALSE_MERGES, GroupingSettings
+
+if TYPE_CHECKING:
+    from unmingle.records import F32
+
+DATA = os.environ.get("UNMINGLE_DATA")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(DATA is None, reason="UNMINGLE_DATA does not point to the development data"),
+]
+
+
+def vectors(folder: Path, name: str) -> F32:
+    library = unmingle.open(folder / name)
+    library.add(Path(DATA or "", name))
+    with open_to_read(folder / name) as store:
+        return faces_to_group(store, store.fact(CURRENT) or "").vectors
+
+
+def test_nobody_in_a_mask_is_taken_for_one_of_them(tmp_path: Path) -> None:
+    people, masked = vectors(tmp_path, "umist"), vectors(tmp_path, "masked")
+    everyone = np.concatenate([people, masked])
+    founders = np.arange(len(everyone)) < len(people)
+    for expected in FALSE_MERGES.values():
+        how = GroupingSettings(expected_false_merges=expected)
+        notes = dict(cluster_by_standing(everyone, how, curve=SFACE_CURVE, founders_n=founders).notes)
+        assert notes["joiners"] == len(masked) > 50
+        assert notes["joined"] == 0
+    # Every other face of people who are there finds its person, though it may not found.
+    half = np.arange(len(people)) % 2 == 0
+    notes = dict(cluster_by_standing(people, GroupingSettings(), curve=SFACE_CURVE, founders_n=half).notes)
+    assert notes["joined"] >= 0.97 * notes["joiners"]
