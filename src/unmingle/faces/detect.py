@@ -2,32 +2,35 @@
 
 YuNet finds faces of about 10 to 300 pixels. A tight crop is therefore looked at small and with a margin around it (a
 face that fills the picture, or touches its border, then lies inside the canvas), a photograph also at larger scales.
-A picture in which the first looks found nothing sure gets a second, closer look.
+A picture in which the first looks found nothing sure gets a second, closer look, a large photograph a finer one in
+tiles, and where faces don't stand upright, they or the whole picture are looked at turned.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
 from unmingle.faces.landmarks import read_again
-from unmingle.models import yunet
-from unmingle.records import Faces
+from unmingle.faces.looks import SECOND, first_looks, look, merged
+from unmingle.faces.tiles import look_closer, wants_tiles
+from unmingle.faces.tilt import read_turned, right, roll_of, turned, turned_back
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from unmingle.models.runtime import Session
-    from unmingle.records import F32, U8
+    from unmingle.records import F32, U8, Faces
     from unmingle.settings import DetectionSettings
 
-CANDIDATE_SCORE = 0.3  # what is seen below min_score only explains why a picture was left out
-SURE_SCORE = 0.8  # a best face below this is worth a second look
-CONTAINED = 0.6  # two looks saw the same face if this much of the smaller box lies in the larger
+SURE_SCORE = 0.8  # a best face below this is worth a second look; what only a turned picture shows must be as sure
+RESCUED = 16  # candidates of a picture that are looked at turned
+TURNS = (90, 180, 270)
+ALIKE = 30.0  # degrees: heads of one picture lean by as much and are still the same way up
+KEPT = 0.9  # of the summed scores of a picture's faces: turning it must not lose more
+DECIDING = 608  # pixels: looks that tell which way up a picture is need not be larger
 
 # When a picture is one cut-out face. A cutter that adds at most half the face's size on every side leaves at least a
 # quarter of the picture to the face, in its middle.
@@ -35,21 +38,6 @@ CROP_AREA = 0.25  # of the picture that the face's box covers
 CROP_OFFSET = 0.2  # of the picture's side, between the face's centre and the picture's
 RIVAL_AREA = 0.5  # of the main face's area: a smaller neighbour doesn't make a crop a photograph
 CUT_OFF = 0.15  # of a box beyond the border: a larger neighbour that is cut off doesn't either
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """One scale to look at: the picture's longer side becomes `side` pixels, with a margin of `margin` × side."""
-
-    side: int
-    margin: float
-
-
-NEAR = Look(224, 0.07)
-SECOND = (Look(128, 0.25), Look(320, 0.25))
-WIDE = ((360, Look(608, 0.05)), (900, Look(1216, 0.05)))  # from this longer side on, look so as well
-
-PIXELS_AT_ONCE = 16 * 256 * 256  # canvas pixels in one call of the network: bounds its memory
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,11 +48,14 @@ class Found:
         faces: the one that the picture is about first, then by falling score; in a crop only its own face.
         best: the highest confidence seen, also when too low to count.
         neighbours: faces dropped because the picture is one person's crop.
+        turn: 0, 90, 180 or 270, by how many degrees the picture had to be turned clockwise for its faces to stand
+            upright; faces are in the pixels of the picture as it was all the same.
     """
 
     faces: Faces
     best: float
     neighbours: int
+    turn: int = 0
 
 
 def find_faces(session: Session, pictures: Sequence[U8], settings: DetectionSettings) -> list[Found]:
@@ -75,14 +66,79 @@ def find_faces(session: Session, pictures: Sequence[U8], settings: DetectionSett
         pictures: (h, w, 3) uint8 RGB each, of any sizes.
         settings: what counts as a face.
     """
-    seen = _look(session, pictures, [_first_looks(picture) for picture in pictures], settings)
+    found = _find(session, pictures, settings)
+    turns = [_vote(one.faces) for one in found]
+    empty = [i for i, one in enumerate(found) if not len(one.faces)]
+    for i, turn in zip(empty, _lying(session, [pictures[i] for i in empty], settings), strict=True):
+        turns[i] = turn
+    lying = [i for i, turn in enumerate(turns) if turn]
+    again = _find(session, [turned(pictures[i], turns[i]) for i in lying], settings)
+    for i, other in zip(lying, again, strict=True):
+        if float(other.faces.scores.sum()) > KEPT * float(found[i].faces.scores.sum()):
+            height, width = pictures[i].shape[:2]
+            found[i] = replace(other, faces=turned_back(other.faces, turns[i], width, height), turn=turns[i])
+    return found
+
+
+def _find(session: Session, pictures: Sequence[U8], settings: DetectionSettings) -> list[Found]:
+    """Find the faces of pictures as they are."""
+    seen = look(session, pictures, [first_looks(picture) for picture in pictures], settings)
     unsure = [i for i, faces in enumerate(seen) if not len(faces) or faces.scores[0] < SURE_SCORE]
-    again = _look(session, [pictures[i] for i in unsure], [list(SECOND)] * len(unsure), settings)
+    again = look(session, [pictures[i] for i in unsure], [list(SECOND)] * len(unsure), settings)
     for i, faces in zip(unsure, again, strict=True):
-        seen[i] = _merged([seen[i], faces], settings.max_overlap)
+        seen[i] = merged([seen[i], faces], settings.max_overlap)
+    seen = _rescued(session, pictures, seen, settings)
+    for i, picture in enumerate(pictures):
+        if wants_tiles(picture) and not _one_face(seen[i], picture, settings):
+            seen[i] = merged([seen[i], look_closer(session, picture, settings)], settings.max_overlap)
     judged = [_judged(faces, picture, settings) for faces, picture in zip(seen, pictures, strict=True)]
     better = read_again(session, pictures, [found.faces for found in judged])
-    return [replace(found, faces=faces) for found, faces in zip(judged, better, strict=True)]
+    upright = right(session, pictures, better)
+    return [replace(found, faces=faces) for found, faces in zip(judged, upright, strict=True)]
+
+
+def _rescued(
+    session: Session, pictures: Sequence[U8], seen: Sequence[Faces], settings: DetectionSettings
+) -> list[Faces]:
+    """Candidates that don't count as they stand, but that one turn makes sure, in their place among the others."""
+    weak = [np.flatnonzero(faces.scores < settings.min_score)[:RESCUED] for faces in seen]
+    readings = read_turned(session, pictures, [faces.take(index) for faces, index in zip(seen, weak, strict=True)])
+    result = []
+    for faces, (reading, moved) in zip(seen, readings, strict=True):
+        result.append(merged([faces, reading.take(moved)], settings.max_overlap) if moved.any() else faces)
+    return result
+
+
+def _vote(faces: Faces) -> int:
+    """Which quarter turn brings most faces of a picture upright, each counting by its score; 0 without a majority."""
+    roll = np.array([roll_of(points) for points in faces.points])
+    weights = {turn: float(faces.scores[np.abs((roll - turn + 180) % 360 - 180) <= ALIKE].sum()) for turn in TURNS}
+    turn = max(TURNS, key=weights.__getitem__)
+    return turn if weights[turn] > 0.5 * float(faces.scores.sum()) else 0
+
+
+def _lying(session: Session, pictures: Sequence[U8], settings: DetectionSettings) -> list[int]:
+    """For pictures that show no face as they are, the turn in which they show some for sure; 0 if there is none.
+
+    A picture is looked at three times more, so each time a face must be surer than one that stands upright.
+    """
+    best = np.zeros(len(pictures))
+    turns = [0] * len(pictures)
+    for turn in TURNS:
+        others = [turned(picture, turn) for picture in pictures]
+        looks = [first_looks(picture, largest=DECIDING) for picture in others]
+        for i, faces in enumerate(look(session, others, looks, settings)):
+            sure = float(faces.scores[faces.scores >= settings.min_score].sum())
+            if len(faces) and faces.scores[0] >= SURE_SCORE and sure > best[i]:
+                best[i], turns[i] = sure, turn
+    return turns
+
+
+def _one_face(seen: Faces, picture: U8, settings: DetectionSettings) -> bool:
+    """Whether only the main face of what was seen will be kept."""
+    sure = seen.take(seen.scores >= settings.min_score)
+    height, width = picture.shape[:2]
+    return settings.crops == "always" or (settings.crops == "auto" and is_crop(sure, width, height))
 
 
 def is_crop(faces: Faces, width: int, height: int) -> bool:
@@ -105,20 +161,13 @@ def _is_rival(box: F32, main_area: float, width: int, height: int) -> bool:
     return bool(w * h >= RIVAL_AREA * main_area and inside >= (1 - CUT_OFF) * w * h)
 
 
-def _first_looks(picture: U8) -> list[Look]:
-    longer = max(picture.shape[:2])
-    return [NEAR, *(look for least, look in WIDE if longer >= least)]
-
-
 def _judged(seen: Faces, picture: U8, settings: DetectionSettings) -> Found:
     best = float(seen.scores[0]) if len(seen) else 0.0
     faces = seen.take(seen.scores >= settings.min_score)
-    height, width = picture.shape[:2]
-    crop = settings.crops == "always" or (settings.crops == "auto" and is_crop(faces, width, height))
     if not len(faces):
         return Found(faces, best, 0)
-    main = _main_face(faces, width, height)
-    if crop:
+    main = _main_face(faces, picture.shape[1], picture.shape[0])
+    if _one_face(faces, picture, settings):
         return Found(faces.take(np.array([main])), best, len(faces) - 1)
     rest = np.arange(len(faces))
     return Found(faces.take(np.concatenate([[main], rest[rest != main]])), best, 0)
@@ -130,68 +179,3 @@ def _main_face(faces: Faces, width: int, height: int) -> int:
     offset = np.abs(centres / np.array([width, height]) - 0.5).max(axis=1)
     area = faces.boxes[:, 2] * faces.boxes[:, 3]
     return int(np.argmax(area * np.clip(1 - offset, 0.1, 1) ** 2))
-
-
-def _look(
-    session: Session, pictures: Sequence[U8], looks: Sequence[Sequence[Look]], settings: DetectionSettings
-) -> list[Faces]:
-    """What each picture shows over all its looks; canvases of one size go through the network together."""
-    by_size = defaultdict(list)
-    for i, picture in enumerate(pictures):
-        for look in looks[i]:
-            by_size[_canvas_size(picture, look)].append((i, look))
-    seen: list[list[Faces]] = [[] for _ in pictures]
-    for (height, width), wanted in by_size.items():
-        step = max(1, PIXELS_AT_ONCE // (height * width))
-        for start in range(0, len(wanted), step):
-            part = wanted[start : start + step]
-            canvases = [_canvas(pictures[i], look, height, width) for i, look in part]
-            detected = yunet.detect(
-                session,
-                np.stack([canvas for canvas, _, _ in canvases]),
-                min_score=CANDIDATE_SCORE,
-                max_overlap=settings.max_overlap,
-            )
-            for (i, _), (_, scale, shift), faces in zip(part, canvases, detected, strict=True):
-                seen[i].append(_in_picture(faces, scale, shift))
-    return [_merged(faces, settings.max_overlap) for faces in seen]
-
-
-def _scaled(picture: U8, look: Look) -> tuple[int, int]:
-    height, width = picture.shape[:2]
-    scale = look.side / max(height, width)
-    return max(1, round(height * scale)), max(1, round(width * scale))
-
-
-def _canvas_size(picture: U8, look: Look) -> tuple[int, int]:
-    """Sides in multiples of 64, so that few different sizes occur."""
-    margin = 2 * look.margin * look.side
-    height, width = (-(-int(side + margin) // 64) * 64 for side in _scaled(picture, look))
-    return height, width
-
-
-def _canvas(picture: U8, look: Look, height: int, width: int) -> tuple[U8, F32, F32]:
-    """The picture in the middle of a black canvas; also its scale and shift there, both (2,) x, y."""
-    rows, columns = _scaled(picture, look)
-    way = cv2.INTER_AREA if rows < picture.shape[0] else cv2.INTER_LINEAR
-    top, left = (height - rows) // 2, (width - columns) // 2
-    canvas = np.zeros((height, width, 3), np.uint8)
-    canvas[top : top + rows, left : left + columns] = cv2.resize(picture, (columns, rows), interpolation=way)
-    scale = np.array([columns / picture.shape[1], rows / picture.shape[0]], np.float32)
-    return canvas, scale, np.array([left, top], np.float32)
-
-
-def _in_picture(faces: Faces, scale: F32, shift: F32) -> Faces:
-    corner = (faces.boxes[:, :2] - shift) / scale
-    boxes = np.concatenate([corner, faces.boxes[:, 2:] / scale], axis=1)
-    return Faces(boxes.astype(np.float32), ((faces.points - shift) / scale).astype(np.float32), faces.scores)
-
-
-def _merged(seen: Sequence[Faces], max_overlap: float) -> Faces:
-    """The faces of several looks, each once: the surest sighting of it."""
-    together = Faces(
-        np.concatenate([Faces.none().boxes, *(faces.boxes for faces in seen)]),
-        np.concatenate([Faces.none().points, *(faces.points for faces in seen)]),
-        np.concatenate([Faces.none().scores, *(faces.scores for faces in seen)]),
-    )
-    return together.take(yunet.suppress(together, max_overlap, contained=CONTAINED))

@@ -1,0 +1,177 @@
+"""Faces that don't stand upright: pictures lying on their side, and heads that lean.
+
+The detector knows upright faces. One that leans by 30° or more, lies or stands on its head is often found all the same,
+but with a lower score and with landmarks put where an upright face would have them, so that its embedding is worth
+nothing: turned by 45°, a face's embedding has a cosine of 0.4 with its upright one; upside down, of 0.1. Nothing but
+the score tells: looked at with the right side up, the same face scores clearly higher. So a face that isn't sure, or
+leans as far as its landmarks tell, is looked at turned in steps of 45°, and the surest reading counts. Upright faces
+stay as they were found.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from unmingle.faces.align import cut, similarity_transform
+from unmingle.faces.landmarks import read_again
+from unmingle.models import yunet
+from unmingle.records import Faces
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from unmingle.models.runtime import Session
+    from unmingle.records import F32, F64, I64, U8, Bool
+
+ANGLES = range(0, 360, 45)  # degrees clockwise, at which a face is looked at
+CANVAS = 128  # pixels, a multiple of 32
+FACE = 0.5  # of the canvas: the face's box
+OFF_CENTRE = 0.25  # of the canvas: a face whose centre is further off is a neighbour
+CANVASES_AT_ONCE = 64
+LEAST_SCORE = 0.3
+
+SURE_UPRIGHT = 0.9  # an upright, uncovered face in fair light scores more, one upside down rarely
+LEANING = 15.0  # degrees of roll from which landmarks lean towards upright, and are read again
+SURE_SCORE = 0.88  # what a turned reading must score itself: seven looks more must not make faces of hands
+CLEARLY = 0.03  # of the score: what it must be surer than the upright one
+
+SQUARE_52: F64 = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5], [0.0, 0.0]])
+
+
+def turned(picture: U8, turn: int) -> U8:
+    """The picture turned clockwise by 0, 90, 180 or 270 degrees."""
+    return np.ascontiguousarray(np.rot90(picture, -turn // 90))
+
+
+def turned_back(faces: Faces, turn: int, width: int, height: int) -> Faces:
+    """Faces of a turned picture in the pixels of the picture as it was.
+
+    Args:
+        faces: in the pixels of `turned(picture, turn)`.
+        turn: degrees clockwise.
+        width: of the picture as it was, pixels.
+        height: likewise.
+    """
+    boxes, points = faces.boxes, faces.points
+    sides = (height, width) if turn % 180 else (width, height)  # of the turned picture
+    for _ in range(turn // 90):
+        # One quarter back: a point x, y of a picture of some width comes to lie at y, width - x.
+        points = np.stack([points[..., 1], sides[0] - points[..., 0]], axis=-1)
+        left, top, wide, high = boxes.T
+        boxes = np.stack([top, sides[0] - left - wide, high, wide], axis=1)
+        sides = sides[::-1]
+    return Faces(boxes.astype(np.float32), points.astype(np.float32), faces.scores)
+
+
+def right(session: Session, pictures: Sequence[U8], found: Sequence[Faces]) -> list[Faces]:
+    """Turn faces upright that are not: better landmarks, boxes and scores for these, the others as they are.
+
+    Args:
+        session: the detector's.
+        pictures: (h, w, 3) uint8 RGB each.
+        found: the faces of each picture, in its pixels.
+    """
+    leaning = [np.array([abs(roll_of(points)) > LEANING for points in faces.points], np.bool_) for faces in found]
+    doubtful = [
+        np.flatnonzero(lean | (faces.scores < SURE_UPRIGHT)) for faces, lean in zip(found, leaning, strict=True)
+    ]
+    readings = read_turned(session, pictures, [faces.take(where) for faces, where in zip(found, doubtful, strict=True)])
+    result, better = [], []
+    for faces, lean, where, (reading, moved) in zip(found, leaning, doubtful, readings, strict=True):
+        result.append(_replaced(faces, where[moved], reading.take(moved)))
+        better.append(np.union1d(np.flatnonzero(lean), where[moved]))
+    # Landmarks that were far off come nearer with each reading.
+    some = [faces.take(index) for faces, index in zip(result, better, strict=True)]
+    some = read_again(session, pictures, read_again(session, pictures, some))
+    return [_replaced(faces, index, again) for faces, index, again in zip(result, better, some, strict=True)]
+
+
+def roll_of(points_52: F32) -> float:
+    """By how many degrees (-180 to 180) landmarks must be turned clockwise to stand upright."""
+    matrix_23 = similarity_transform(points_52)
+    return float(np.degrees(np.arctan2(matrix_23[1, 0], matrix_23[0, 0])))
+
+
+def read_turned(session: Session, pictures: Sequence[U8], found: Sequence[Faces]) -> list[tuple[Faces, Bool]]:
+    """The faces as their surest turn shows them, and which of them (n,) a turn made clearly surer; the others stay.
+
+    Args:
+        session: the detector's.
+        pictures: (h, w, 3) uint8 RGB each.
+        found: the faces of each picture, in its pixels.
+    """
+    owners = [(i, face) for i, faces in enumerate(found) for face in range(len(faces))]
+    boxes = [(pictures[i], found[i].boxes[face]) for i, face in owners]
+    standing = [
+        max(_score(one), float(found[i].scores[face]))
+        for (i, face), (one,) in zip(owners, _readings(session, boxes, ANGLES[:1]), strict=True)
+    ]
+    unsettled = [
+        number
+        for number, (i, face) in enumerate(owners)
+        if standing[number] < SURE_UPRIGHT or abs(roll_of(found[i].points[face])) > LEANING
+    ]
+    faces = list(found)
+    moved = [np.zeros(len(one), np.bool_) for one in found]
+    for number, readings in zip(
+        unsettled, _readings(session, [boxes[number] for number in unsettled], ANGLES[1:]), strict=True
+    ):
+        i, face = owners[number]
+        best = max(readings, key=_score)
+        if _score(best) > max(standing[number] + CLEARLY, SURE_SCORE):
+            faces[i] = _replaced(faces[i], np.array([face]), best)
+            moved[i][face] = True
+    return list(zip(faces, moved, strict=True))
+
+
+def _score(reading: Faces) -> float:
+    return float(reading.scores[0]) if len(reading) else 0.0
+
+
+def _readings(session: Session, cuttings: Sequence[tuple[U8, F32]], angles: Sequence[int]) -> list[list[Faces]]:
+    """What is seen of the face in each box of its picture at each angle: no face or one, in the picture's pixels."""
+    result: list[list[Faces]] = []
+    step = max(1, CANVASES_AT_ONCE // len(angles))
+    for start in range(0, len(cuttings), step):
+        part = cuttings[start : start + step]
+        squares = [box[:2] + box[2:] / 2 + SQUARE_52 * np.sqrt(max(box[2] * box[3], 1.0)) for _, box in part]
+        canvases = [
+            cut(picture, square, _target(angle), CANVAS)
+            for (picture, _), square in zip(part, squares, strict=True)
+            for angle in angles
+        ]
+        seen = iter(yunet.detect(session, np.stack(canvases), min_score=LEAST_SCORE, max_overlap=0.3))
+        result.extend([_placed(_central(next(seen)), square, angle) for angle in angles] for square in squares)
+    return result
+
+
+def _target(angle: int) -> F64:
+    """Where the square around a face comes to lie on the canvas, turned clockwise by some degrees."""
+    cos, sin = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+    return np.asarray(SQUARE_52 @ np.array([[cos, sin], [-sin, cos]]) * FACE * CANVAS + CANVAS / 2)
+
+
+def _central(faces: Faces) -> Faces:
+    """The surest face in the middle of the canvas, if there is one."""
+    centres = faces.boxes[:, :2] + faces.boxes[:, 2:] / 2
+    middle = np.abs(centres - CANVAS / 2).max(axis=1, initial=0) <= OFF_CENTRE * CANVAS
+    return faces.take(np.flatnonzero(middle)[:1])
+
+
+def _placed(reading: Faces, square_52: F64, angle: int) -> Faces:
+    """A face of a turned canvas in the picture's pixels: its box stands upright around the leaning oval."""
+    matrix_23 = similarity_transform(np.asarray(square_52, np.float32), _target(angle))
+    inverse = np.linalg.inv(matrix_23[:, :2])
+    points = (reading.points - matrix_23[:, 2]) @ inverse.T
+    centre = (reading.boxes[:, :2] + reading.boxes[:, 2:] / 2 - matrix_23[:, 2]) @ inverse.T
+    extent = np.sqrt(reading.boxes[:, 2:] ** 2 @ (inverse**2).T)
+    boxes = np.concatenate([centre - extent / 2, extent], axis=1)
+    return Faces(boxes.astype(np.float32), points.astype(np.float32), reading.scores)
+
+
+def _replaced(faces: Faces, where: I64, others: Faces) -> Faces:
+    boxes, points, scores = faces.boxes.copy(), faces.points.copy(), faces.scores.copy()
+    boxes[where], points[where], scores[where] = others.boxes, others.points, others.scores
+    return Faces(boxes, points, scores)
