@@ -38,7 +38,7 @@ from unmingle.library import pictures
 from unmingle.library.decisions import read_log
 from unmingle.library.people import ALONE, Memory
 from unmingle.library.store import open_to_decide, open_to_write
-from unmingle.records import Analysis, Faces
+from unmingle.records import Analysis, Faces, Triage
 from unmingle.settings import GroupingSettings
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Made:
                 person = int(self.random.integers(PEOPLE))
                 vector = (self.centres[person] + 0.4 * self.random.normal(size=WIDTH)).astype(np.float32)
                 faces = Faces(np.ones((1, 4), np.float32), np.ones((1, 5, 2), np.float32), np.ones(1, np.float32))
-                found = Analysis(9, 9, faces, vector[None], np.ones(1, np.float32), (b"",), ("",))
+                found = Analysis(9, 9, faces, vector[None], np.ones(1, np.float32), (b"",), Triage.alike(1))
                 with store.transaction() as connection:
                     pictures.add_analysis(connection, name, RECIPE, "f32", found)
                     connection.execute(

@@ -38,7 +38,7 @@ def summarise(faces: pl.DataFrame, seconds: dict[str, float], notes: dict[str, f
     import polars as pl
 
     left_out = (
-        faces.filter(pl.col("status") != "clustered")
+        faces.filter(pl.col("person").is_null())
         .with_columns(pl.col("reason").str.replace(r":.*", ""))
         .group_by("status", "reason")
         .len()

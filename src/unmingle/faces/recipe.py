@@ -12,11 +12,12 @@ import numpy as np
 
 from unmingle.faces.align import align
 from unmingle.faces.detect import Found, find_faces
-from unmingle.faces.quality import quality, triage
+from unmingle.faces.quality import Measures, measure, quality
 from unmingle.faces.thumbnail import FACE_MARGIN, thumbnail
+from unmingle.faces.triage import triage
+from unmingle.models import sface
 from unmingle.models.catalogue import PREPARATION, SFACE, YUNET
 from unmingle.models.runtime import resolve_precision
-from unmingle.models.sface import embed, open_sface
 from unmingle.models.yunet import open_yunet
 from unmingle.records import Analysis, Faces, Triage
 from unmingle.settings import ClassicSettings, DetectionSettings, EngineSettings, fingerprint
@@ -60,7 +61,7 @@ class FaceRecipe:
         self.precision: str = resolve_precision(engine.precision)
         # The detector always runs in float32: it takes a small part of the time, and boxes want all their digits.
         self._detector = open_yunet(engine=engine.engine, precision="f32", threads=engine.threads)
-        self._embedder = open_sface(engine=engine.engine, precision=engine.precision, threads=engine.threads)
+        self._embedder = sface.open_sface(engine=engine.engine, precision=engine.precision, threads=engine.threads)
 
     def analyse(self, pictures: Sequence[U8]) -> list[Analysis]:
         """Find and embed the faces of each picture."""
@@ -70,23 +71,28 @@ class FaceRecipe:
         """Embed and judge the faces that were found in each picture; faces of all pictures share batches."""
         owners = [(i, points) for i, one in enumerate(found) for points in one.faces.points]
         vectors = np.zeros((len(owners), SFACE.dimension), np.float32)
+        parts: list[Measures] = []
         for start in range(0, len(owners), FACES_AT_ONCE):
             part = owners[start : start + FACES_AT_ONCE]
             aligned = np.stack([align(pictures[picture], points) for picture, points in part])
-            vectors[start : start + len(part)] = embed(self._embedder, aligned)
-        ends = np.cumsum([len(one.faces) for one in found])
-        each = np.split(vectors, ends[:-1]) if len(found) else []
-        return [self._analysis(*parts) for parts in zip(pictures, found, each, strict=True)]
+            vectors[start : start + len(part)], bands = sface.describe(self._embedder, aligned)
+            parts.append(measure(np.stack([points for _, points in part]), aligned, bands))
+        measures = Measures.together(parts)
+        ends = np.cumsum([0, *(len(one.faces) for one in found)])
+        return [
+            self._analysis(picture, one, vectors[start:end], measures.take(slice(start, end)))
+            for picture, one, start, end in zip(pictures, found, ends[:-1], ends[1:], strict=True)
+        ]
 
-    def _analysis(self, picture: U8, found: Found, vectors: F32) -> Analysis:
+    def _analysis(self, picture: U8, found: Found, vectors: F32, measures: Measures) -> Analysis:
         return Analysis(
             width=picture.shape[1],
             height=picture.shape[0],
             faces=found.faces,
             vectors=vectors,
-            quality=quality(found.faces),
+            quality=quality(found.faces, measures),
             thumbnails=tuple(thumbnail(picture, box, margin=FACE_MARGIN) for box in found.faces.boxes),
-            triage=triage(found.faces, self._detection),
+            triage=triage(measures, self._detection),
             reason=_why(found, self._detection),
         )
 

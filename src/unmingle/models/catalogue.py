@@ -25,7 +25,13 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 # Part of every cache key: raise it when a change to how graphs are made or fed changes their results.
-PREPARATION = 1
+PREPARATION = 2
+
+# A second output of the embedding, for the readings of faces/probes.py: its twelfth block (512 channels, 14×14) in
+# seven bands across the face.
+BANDS = "bands"
+BANDS_LAYER = "conv_12_relu"
+BANDS_KERNEL = (2, 14)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,10 +220,12 @@ def prepared_model(wanted: Card, kind: Literal["detector", "embedding"]) -> Path
 def _folded(published: Path, kind: Literal["detector", "embedding"]) -> ModelProto:
     import onnx
 
-    from unmingle.models.fold import fold_quantised, swap_input_channels
+    from unmingle.models.fold import add_pooled_output, fold_quantised, swap_input_channels
 
     model = fold_quantised(onnx.load(str(published)), free_size=kind == "detector")
     if kind == "detector":
         # YuNet was trained on BGR pictures; everything of ours is RGB.
         swap_input_channels(model)
+    else:
+        add_pooled_output(model, BANDS_LAYER, BANDS, kernel=BANDS_KERNEL)
     return model

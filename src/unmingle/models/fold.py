@@ -55,6 +55,16 @@ def swap_input_channels(model: ModelProto) -> None:
     raise ValueError("the first convolution has no constant weights")
 
 
+def add_pooled_output(model: ModelProto, layer: str, name: str, *, kernel: tuple[int, int]) -> None:
+    """Give out the averages of a layer over blocks of `kernel` rows and columns, beside what the graph gives out."""
+    graph = model.graph
+    if not any(layer in node.output for node in graph.node):
+        raise ValueError(f"the graph has no layer {layer}")
+    graph.node.append(helper.make_node("AveragePool", [layer], [name], kernel_shape=kernel, strides=kernel))
+    graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", None, None, None]))
+    onnx.checker.check_model(model)
+
+
 def _folded(node: NodeProto, constants: Constants) -> bool:
     """Whether `node` works on constants only; if so its result joins `constants`."""
     if not node.input or any(name not in constants for name in node.input):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmingle.models.catalogue import SFACE, prepared_model
+from unmingle.models.catalogue import BANDS, SFACE, prepared_model
 from unmingle.models.runtime import open_session
 
 if TYPE_CHECKING:
@@ -14,22 +14,33 @@ if TYPE_CHECKING:
     from unmingle.records import F32, U8
     from unmingle.settings import Engine, Precision
 
+EMBEDDING = "fc1"
+TOP_BAND = 2  # of seven bands of 16 pixels: the two above the brows show hair and hats
+
 
 def open_sface(*, engine: Engine = "auto", precision: Precision = "auto", threads: int = 0) -> Session:
-    """A session of the embedding; it maps (n, 112, 112, 3) uint8 RGB aligned faces to (n, 128)."""
+    """A session of the embedding; it maps (n, 112, 112, 3) uint8 RGB aligned faces to the outputs `describe` reads."""
     return open_session(prepared_model(SFACE, "embedding"), engine=engine, precision=precision, threads=threads)
 
 
 def embed(session: Session, aligned_nhwc: U8) -> F32:
-    """Embed aligned faces.
+    """Embed aligned faces: the first of what `describe` returns."""
+    return describe(session, aligned_nhwc)[0]
+
+
+def describe(session: Session, aligned_nhwc: U8) -> tuple[F32, F32]:
+    """Embed aligned faces, and tell what the network saw on its way, from the brows to the chin.
 
     Args:
         session: from `open_sface`.
         aligned_nhwc: (n, 112, 112, 3) uint8, RGB, aligned to the five-point template.
 
     Returns:
-        (n, 128) float32, each of length 1.
+        (n, 128) float32, each of length 1; and (n, 512, 5) float32, the averages of the channels of the twelfth block
+        over five bands across the face, 16 pixels high each.
     """
-    (vectors_nd,) = session(aligned_nhwc).values()
+    outputs = session(aligned_nhwc)
+    vectors_nd = outputs[EMBEDDING]
     length_n1 = np.linalg.norm(vectors_nd, axis=1, keepdims=True)
-    return np.asarray(vectors_nd / np.maximum(length_n1, np.finfo(np.float32).tiny), np.float32)
+    unit_nd = np.asarray(vectors_nd / np.maximum(length_n1, np.finfo(np.float32).tiny), np.float32)
+    return unit_nd, outputs[BANDS][:, :, TOP_BAND:, 0]

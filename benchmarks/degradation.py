@@ -1,0 +1,166 @@
+"""Where the embedding stops telling people apart: fewer pixels, more blur, a turned head.
+
+Pairs of one person's main faces, one of them made worse step by step. Told for each step: the median cosine of such
+pairs, and the share that falls below what strangers among good faces reach once in a thousand. The thresholds of
+`DetectionSettings` are where that share is a half (may only join) and nine in ten (not grouped), interpolated, as the
+geometric mean of the sets. For turn nothing is made: pairs of a frontal face and one whose landmarks say so. JSON out.
+
+    python benchmarks/degradation.py --data DATA lfw_a pins_a umist
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from unmingle.faces.align import SIDE, align
+from unmingle.faces.detect import find_faces
+from unmingle.faces.quality import blur_of, turn_of
+from unmingle.models import sface, yunet
+from unmingle.settings import DetectionSettings
+from unmingle.sources.images import decode, read_bytes, scan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from unmingle.models.runtime import Session
+    from unmingle.records import F32, U8, Bool
+
+PIXELS = (64, 48, 40, 32, 28, 24, 20, 18, 16, 14, 12, 10, 8)
+BLURS = (1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0, 8.0)
+TURNS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
+FRONTAL = 0.12  # of `turn_of`
+PAIRS = 600
+ONCE_IN = 1000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Portraits:
+    """Main faces: (n, 112, 112, 3), whose each is, and how far turned."""
+
+    aligned_nhwc: U8
+    people: list[str]
+    turn: F32
+
+
+def read(data: Path, name: str) -> Portraits:
+    """The main face of each picture of people who have at least two."""
+    detector = yunet.open_yunet(precision="f32")
+    aligned, people, turns = [], [], []
+    files = scan([data / name]).files
+    owners = [file.name.partition("/")[0] for file in files]
+    for file, person in zip(files, owners, strict=True):
+        if owners.count(person) > 1:
+            picture = decode(read_bytes(file))
+            faces = find_faces(detector, [picture], DetectionSettings(crops="always"))[0].faces
+            if len(faces):
+                aligned.append(align(picture, faces.points[0]))
+                people.append(person)
+                turns.append(turn_of(faces.points[0]))
+    return Portraits(np.stack(aligned), people, np.array(turns, np.float32))
+
+
+def pairs(people: Sequence[str], rng: np.random.Generator) -> tuple[list[int], list[int]]:
+    """Two faces of one person, people in turn, until there are enough."""
+    faces: dict[str, list[int]] = {}
+    for i, person in enumerate(people):
+        faces.setdefault(person, []).append(i)
+    several = [own for own in faces.values() if len(own) > 1]
+    chosen = [rng.choice(several[i % len(several)], 2, replace=False) for i in range(PAIRS)]
+    return [int(one) for one, _ in chosen], [int(other) for _, other in chosen]
+
+
+def smaller(face: U8, side: float) -> U8:
+    small = cv2.resize(face, (int(side), int(side)), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(small, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def blurred(face: U8, deviation: float) -> U8:
+    return np.asarray(cv2.GaussianBlur(face, (0, 0), deviation), np.uint8)
+
+
+def embed(session: Session, aligned_nhwc: U8) -> F32:
+    return np.concatenate([sface.embed(session, aligned_nhwc[i : i + 32]) for i in range(0, len(aligned_nhwc), 32)])
+
+
+def curve(
+    session: Session, portraits: Portraits, worsen: Callable[[U8, float], U8], levels: Sequence[float]
+) -> dict[str, object]:
+    """One way of getting worse."""
+    one, other = pairs(portraits.people, np.random.default_rng(0))
+    good_pd = embed(session, portraits.aligned_nhwc[one])
+    people_p = np.array(portraits.people)[one]
+    strangers_pp: Bool = people_p[:, None] != people_p
+    bar = float(np.quantile((good_pd @ good_pd.T)[strangers_pp], 1 - 1 / ONCE_IN))
+    steps = {}
+    for level in levels:
+        worse = np.stack([worsen(face, level) for face in portraits.aligned_nhwc[other]])
+        worse_pd = embed(session, worse)
+        cosine_p = np.sum(worse_pd * good_pd, axis=1)
+        steps[f"{level:g}"] = {
+            "cosine": round(float(np.median(cosine_p)), 3),
+            "lost": round(float(np.mean(cosine_p < bar)), 3),
+            "strangers alike worsened": round(
+                float(np.quantile((worse_pd @ worse_pd.T)[strangers_pp], 1 - 1 / ONCE_IN)), 3
+            ),
+            "blur measured": round(float(np.median([blur_of(face) for face in worse])), 2),
+        }
+    lost = [step["lost"] for step in steps.values()]
+    return {
+        "strangers": round(bar, 3),
+        "half lost at": round(float(np.interp(0.5, lost, levels)), 2),
+        "nine in ten lost at": round(float(np.interp(0.9, lost, levels)), 2),
+        "steps": steps,
+    }
+
+
+def turned(session: Session, portraits: Portraits) -> dict[str, object]:
+    """Faces by how far they are turned, against frontal ones of the same person."""
+    vectors_nd = embed(session, portraits.aligned_nhwc)
+    people = np.array(portraits.people)
+    frontal = portraits.turn < FRONTAL
+    strangers = (vectors_nd[frontal] @ vectors_nd[frontal].T)[people[frontal][:, None] != people[frontal]]
+    bar = float(np.quantile(strangers, 1 - 1 / ONCE_IN))
+    found = {}
+    for low, high in zip(TURNS, (*TURNS[1:], np.inf), strict=True):
+        rows = np.flatnonzero((portraits.turn >= low) & (portraits.turn < high))
+        same = (people[rows][:, None] == people[frontal]) & (rows[:, None] != np.flatnonzero(frontal))
+        cosines = (vectors_nd[rows] @ vectors_nd[frontal].T)[same]
+        if len(cosines):
+            lost = round(float(np.mean(cosines < bar)), 3)
+            found[f"{low:g} to {high:g}"] = {
+                "faces": len(rows),
+                "cosine": round(float(np.median(cosines)), 3),
+                "lost": lost,
+            }
+    return {"strangers": round(bar, 3), "steps": found}
+
+
+def main() -> None:
+    """All three, set by set."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    data = os.environ.get("UNMINGLE_DATA")
+    parser.add_argument("--data", type=Path, default=data and Path(data), required=data is None)
+    parser.add_argument("sets", nargs="+")
+    options = parser.parse_args()
+    session = sface.open_sface(precision="f32")
+    result = {}
+    for name in options.sets:
+        portraits = read(options.data, name)
+        result[name] = {
+            "pixels": curve(session, portraits, smaller, PIXELS),
+            "blur": curve(session, portraits, blurred, BLURS),
+            "turn": turned(session, portraits),
+        }
+    print(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()

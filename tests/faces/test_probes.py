@@ -1,0 +1,87 @@
+"""The readings on made-up people, whom no fit has seen; errors on real ones are measured in benchmarks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import pytest
+
+from unmingle.demo.cast import CAST
+from unmingle.demo.portraits import Look, Person, render
+from unmingle.faces.probes import read_bands
+from unmingle.faces.recipe import FaceRecipe
+from unmingle.models import sface
+from unmingle.settings import DetectionSettings, EngineSettings
+
+if TYPE_CHECKING:
+    from unmingle.records import U8, Analysis
+
+PEOPLE = CAST[:10]
+
+
+@pytest.fixture(scope="module")
+def recipe() -> FaceRecipe:
+    return FaceRecipe(DetectionSettings(crops="always"), EngineSettings())
+
+
+def portraits(*, mask: bool) -> list[U8]:
+    return [render(Person.from_seed(seed), replace(Look.from_seed(i), mask=mask)) for i, seed in enumerate(PEOPLE)]
+
+
+def flags(found: list[Analysis]) -> list[str]:
+    return [flag for one in found for flag in one.triage.flags]
+
+
+def test_masks_are_flagged_and_only_join(recipe: FaceRecipe) -> None:
+    found = recipe.analyse(portraits(mask=True))
+    assert flags(found).count("masked") >= 9
+    assert all(one.triage.standings == ("join",) for one in found if one.triage.flags == ("masked",))
+
+
+def test_bare_faces_are_not(recipe: FaceRecipe) -> None:
+    found = recipe.analyse(portraits(mask=False))
+    assert flags(found) == [""] * len(PEOPLE)
+    assert all(one.triage.standings == ("found",) for one in found)
+
+
+def test_a_mask_is_seen_in_grey_too(recipe: FaceRecipe) -> None:
+    grey = [np.repeat(one.mean(axis=2, keepdims=True), 3, axis=2).astype(np.uint8) for one in portraits(mask=True)]
+    assert flags(recipe.analyse(grey)).count("masked") >= 9
+
+
+def test_a_masked_face_is_shown_after_a_bare_one(recipe: FaceRecipe) -> None:
+    bare, masked = (recipe.analyse(portraits(mask=mask)) for mask in (False, True))
+    assert np.median([one.quality[0] for one in masked]) < 0.7 * np.median([one.quality[0] for one in bare])
+
+
+def test_patterns_are_no_faces() -> None:
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:112, :112]
+    patterns = [
+        np.full((112, 112), 128),
+        (x // 8 + y // 8) % 2 * 255,
+        np.hypot(x - 56, y - 56) % 24 * 10,
+        rng.integers(0, 255, (112, 112)),
+        cv2.resize(rng.integers(0, 255, (6, 6)).astype(np.float32), (112, 112), interpolation=cv2.INTER_CUBIC),
+    ]
+    squares = np.stack([np.repeat(np.clip(one, 0, 255)[..., None], 3, axis=2).astype(np.uint8) for one in patterns])
+    _, bands = sface.describe(sface.open_sface(precision="f32"), squares)
+    assert (read_bands(bands).face < 0.5).all()
+
+
+def test_the_readings_are_of_each_face_alone() -> None:
+    rng = np.random.default_rng(0)
+    bands = rng.normal(size=(7, 512, 5)).astype(np.float32)
+    together = read_bands(bands)
+    apart = [read_bands(one[None]) for one in bands]
+    np.testing.assert_allclose(together.covered, [one.covered[0] for one in apart], atol=1e-5)
+    np.testing.assert_allclose(together.face, [one.face[0] for one in apart], atol=1e-5)
+    assert len(read_bands(bands[:0]).face) == 0
+
+
+def test_bands_of_another_shape_are_refused() -> None:
+    with pytest.raises(ValueError, match="bands_ncb"):
+        read_bands(np.zeros((3, 512, 7), np.float32))

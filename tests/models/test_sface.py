@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from unmingle.models.fold import add_pooled_output
+from unmingle.models.runtime import open_session
+from unmingle.models.sface import describe, embed, open_sface
+
+
+def doubling() -> onnx.ModelProto:
+    """A graph that adds a picture to itself."""
+    ports = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 1, 4, 6]) for name in ("x", "y")]
+    graph = helper.make_graph([helper.make_node("Add", ["x", "x"], ["y"])], "doubling", ports[:1], ports[1:])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+
+
+def test_a_pooled_output_holds_the_averages_of_a_layer() -> None:
+    model = doubling()
+    add_pooled_output(model, "y", "bands", kernel=(2, 6))
+    picture = np.arange(48, dtype=np.float32).reshape(2, 1, 4, 6)
+    outputs = open_session(model.SerializeToString(), precision="f32")(picture)
+    np.testing.assert_allclose(outputs["y"], 2 * picture)
+    np.testing.assert_allclose(outputs["bands"], 2 * picture.reshape(2, 1, 2, 12).mean(axis=3)[..., None])
+
+
+def test_a_layer_that_is_not_there_is_an_error() -> None:
+    with pytest.raises(ValueError, match="no layer z"):
+        add_pooled_output(doubling(), "z", "bands", kernel=(2, 6))
+
+
+def test_faces_are_described_each_for_itself() -> None:
+    session = open_sface(precision="f32", threads=1)
+    faces = np.random.default_rng(0).integers(0, 255, (3, 112, 112, 3), dtype=np.uint8)
+    vectors, bands = describe(session, faces)
+    assert vectors.shape == (3, 128)
+    assert bands.shape == (3, 512, 5)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
+    np.testing.assert_array_equal(embed(session, faces), vectors)
+    _, alone = describe(session, faces[1:2])
+    np.testing.assert_allclose(alone[0], bands[1], atol=1e-4)
+
+
+def test_bands_run_from_the_brows_down_to_the_chin() -> None:
+    session = open_sface(precision="f32", threads=1)
+    face = np.full((1, 112, 112, 3), 120, np.uint8)
+    below = face.copy()
+    below[:, 100:] = np.random.default_rng(0).integers(0, 255, (1, 12, 112, 3))
+    change = np.abs(describe(session, below)[1] - describe(session, face)[1]).mean(axis=(0, 1))
+    assert change.argmax() == 4
+    assert change[0] < 0.3 * change[4]
