@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -123,6 +123,18 @@ class Analysis:
         check_shape("quality", self.quality, (len(self.faces),))
         if not len(self.triage) == len(self.thumbnails) == len(self.faces):
             raise ValueError(f"{len(self.triage)} judged, {len(self.thumbnails)} thumbnails, {len(self.faces)} faces")
+
+    def one(self, face: int) -> Analysis:
+        """The same of one face alone."""
+        index = np.array([face])
+        return replace(
+            self,
+            faces=self.faces.take(index),
+            vectors=self.vectors[index],
+            quality=self.quality[index],
+            thumbnails=(self.thumbnails[face],),
+            triage=self.triage.take([face]),
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,6 +12,8 @@ import numpy as np
 
 from unmingle.faces.align import align
 from unmingle.faces.detect import Found, find_faces
+from unmingle.faces.landmarks import read_again
+from unmingle.faces.looks import Look, look
 from unmingle.faces.quality import Measures, measure, quality
 from unmingle.faces.thumbnail import FACE_MARGIN, thumbnail
 from unmingle.faces.triage import triage
@@ -83,6 +85,17 @@ class FaceRecipe:
             self._analysis(picture, one, vectors[start:end], measures.take(slice(start, end)))
             for picture, one, start, end in zip(pictures, found, ends[:-1], ends[1:], strict=True)
         ]
+
+    def glance(self, pictures: Sequence[U8], sides: Sequence[int]) -> list[Faces]:
+        """The faces of frames of a recording, each looked at once, with its longer side at so many pixels."""
+        looks = [[Look(side, 0.0)] for side in sides]
+        seen = look(self._detector, pictures, looks, self._detection)
+        return [faces.take(faces.scores >= self._detection.min_score) for faces in seen]
+
+    def describe_faces(self, pictures: Sequence[U8], faces: Sequence[Faces]) -> list[Analysis]:
+        """Embed and judge these faces of each picture, after a second reading of their landmarks."""
+        again = read_again(self._detector, pictures, faces)
+        return self.describe(pictures, [Found(one, float(one.scores.max(initial=0)), 0) for one in again])
 
     def _analysis(self, picture: U8, found: Found, vectors: F32, measures: Measures) -> Analysis:
         return Analysis(

@@ -1,0 +1,151 @@
+"""Following faces from frame to frame by where they are: pieces of tracks in which nobody can have changed.
+
+A face goes on where its box overlaps the one before (Hungarian assignment on intersection over union, as in SORT:
+Bewley et al., "Simple online and realtime tracking", 2016), and what the box shows hardly changed. Where it changed, or
+the face was gone for a moment, a new piece begins that only knows which one it may continue: tiles of a gallery swap
+places, a speaker's view shows another speaker, and where a face was is then somebody else's. Whether two pieces are one
+person is for embeddings to say (`tracking.pieces`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from unmingle.tracking.records import Sightings
+
+if TYPE_CHECKING:
+    from unmingle.records import F32, I64, U8, Faces
+
+LEAST_OVERLAP = 0.3  # intersection over union of a face's boxes in two frames that follow each other
+LONGEST_GAP = 1.0  # seconds out of sight after which a face in the same place isn't thought to be the same any more
+PATCH = 16  # pixels a side of what is kept of a box, to tell whether it changed
+AROUND = 0.2  # of the box, on each side: hair and background belong to what must not change
+SAME_SCENE = 0.9  # correlation of two patches: above it nobody took anybody's place
+
+
+@dataclass(slots=True, eq=False)
+class Piece:
+    """A face followed without a doubt.
+
+    before: the piece that it may continue; None where nothing was.
+    """
+
+    before: Piece | None = None
+    frames: list[int] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
+    boxes: list[F32] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
+    patches: list[U8] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def sightings(self) -> Sightings:
+        """As arrays."""
+        return Sightings(
+            np.array(self.frames, np.int64),
+            np.array(self.times, np.float64),
+            np.array(self.numbers, np.int64),
+            np.array(self.boxes, np.float32).reshape(-1, 4),
+            np.array(self.scores, np.float32),
+        )
+
+
+@dataclass(slots=True, eq=False)
+class Tracker:
+    """Follows faces through frames that are handed over in the order of time.
+
+    pieces: all so far, in the order of their first sightings.
+    """
+
+    pieces: list[Piece] = field(default_factory=list)
+    _open: list[Piece] = field(default_factory=list)
+
+    def add(self, frame: int, time: float, picture_hw3: U8, faces: Faces) -> list[Piece]:
+        """Take in the faces of one more frame.
+
+        Args:
+            frame: its number.
+            time: in seconds.
+            picture_hw3: uint8 RGB, upright.
+            faces: the n faces in it.
+
+        Returns:
+            n pieces: for each face the one whose last sighting it is now.
+        """
+        self._open = [piece for piece in self._open if time - piece.times[-1] <= LONGEST_GAP]
+        patches = [patch_of(picture_hw3, box) for box in faces.boxes]
+        last = np.array([piece.boxes[-1] for piece in self._open], np.float32).reshape(-1, 4)
+        before = {face: self._open[piece] for piece, face in assigned(last, faces.boxes)}
+        newest = max((piece.times[-1] for piece in self._open), default=time)
+        touched = []
+        for face in range(len(faces)):
+            piece = before.get(face)
+            gone = piece is not None and piece.times[-1] < newest
+            if piece is None or gone or correlation(piece.patches[-1], patches[face]) < SAME_SCENE:
+                piece = self._begin(piece)
+            piece.frames.append(frame)
+            piece.times.append(time)
+            piece.numbers.append(face)
+            piece.boxes.append(faces.boxes[face])
+            piece.scores.append(float(faces.scores[face]))
+            piece.patches.append(patches[face])
+            touched.append(piece)
+        return touched
+
+    def _begin(self, before: Piece | None) -> Piece:
+        piece = Piece(before)
+        if before is not None:
+            self._open.remove(before)
+        self._open.append(piece)
+        self.pieces.append(piece)
+        return piece
+
+
+def assigned(one_n4: F32, other_m4: F32) -> list[tuple[int, int]]:
+    """Pairs of boxes that are the same face in two frames, by position; the total overlap is as large as can be."""
+    from scipy.optimize import linear_sum_assignment
+
+    overlap_nm = overlaps(one_n4, other_m4)
+    rows, columns = linear_sum_assignment(np.where(overlap_nm >= LEAST_OVERLAP, overlap_nm, 0), maximize=True)
+    pairs = zip(rows.tolist(), columns.tolist(), strict=True)
+    return [(row, column) for row, column in pairs if overlap_nm[row, column] >= LEAST_OVERLAP]
+
+
+def overlaps(one_n4: F32, other_m4: F32) -> F32:
+    """(n, m) intersection over union of boxes."""
+    low_n2, low_m2 = one_n4[:, :2], other_m4[:, :2]
+    high_n2, high_m2 = low_n2 + one_n4[:, 2:], low_m2 + other_m4[:, 2:]
+    extent = np.minimum(high_n2[:, None], high_m2) - np.maximum(low_n2[:, None], low_m2)
+    common = np.clip(extent, 0, None).prod(axis=2)
+    union = np.prod(one_n4[:, 2:], axis=1)[:, None] + np.prod(other_m4[:, 2:], axis=1) - common
+    return np.asarray(common / np.maximum(union, np.finfo(np.float32).tiny), np.float32)
+
+
+def patch_of(picture_hw3: U8, box: F32) -> U8:
+    """(16, 16) uint8, grey: what a box and a little around it show."""
+    left, top, width, height = box.tolist()
+    rows, columns = picture_hw3.shape[:2]
+    low = np.clip([left - AROUND * width, top - AROUND * height], 0, [columns - 1, rows - 1]).astype(int)
+    high = np.clip([left + (1 + AROUND) * width, top + (1 + AROUND) * height], low + 1, [columns, rows]).astype(int)
+    part = picture_hw3[low[1] : high[1], low[0] : high[0]]
+    small = cv2.resize(part, (PATCH, PATCH), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
+
+
+def correlation(one: U8, other: U8) -> float:
+    """Of two patches, -1 to 1; 1 where both show nothing."""
+    a, b = (patch.astype(np.float32) - patch.mean() for patch in (one, other))
+    length = float(np.sqrt((a**2).sum() * (b**2).sum()))
+    return float((a * b).sum()) / length if length > 0 else float(np.array_equal(one, other))
+
+
+def changes(piece: Piece) -> I64:
+    """(n-1,) positions of a piece's sightings from the second on, those before which it changed most first."""
+    steps = [correlation(one, other) for one, other in zip(piece.patches, piece.patches[1:], strict=False)]
+    return np.argsort(np.array(steps), kind="stable").astype(np.int64) + 1

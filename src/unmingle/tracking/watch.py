@@ -1,0 +1,142 @@
+"""Watching a recording: frames to faces, faces to tracks, a segment at a time, in memory that stays flat."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import cv2
+import numpy as np
+
+from unmingle.tracking.pieces import tracks_of
+from unmingle.tracking.records import Segment
+from unmingle.tracking.tracker import Tracker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from unmingle.records import F32, U8, Analysis, Faces
+    from unmingle.sources.recordings import Frame, Recording
+    from unmingle.tracking.records import Track
+    from unmingle.tracking.tracker import Piece
+
+SEGMENT = 60.0  # seconds between two instants at which work is stored: what a killed run loses at most
+LOOK_EVERY = 1.0  # seconds: a face is embedded once in so much time
+CHUNK_PIXELS = 32_000_000  # of the frames that are in memory at once
+WIDE = 1280  # pixels: a frame's longer side when it is looked at closely; a face of 16 pixels there is found
+NARROWER = (1.0, 0.75, 0.5)  # of the close look
+LEAST_FACE = 28.0  # pixels of a box's shorter side at which nothing is lost by a coarser look
+CUT = 10.0  # of 255: a frame that differs by more from the one before, on average, may show something else
+GLANCE = (32, 18)  # pixels, of the frames that are compared so
+
+
+class Sight(Protocol):
+    """What watching asks of a recipe."""
+
+    def glance(self, pictures: Sequence[U8], sides: Sequence[int]) -> list[Faces]:
+        """The faces of frames, each looked at once, with its longer side at so many pixels."""
+        ...
+
+    def describe_faces(self, pictures: Sequence[U8], faces: Sequence[Faces]) -> list[Analysis]:
+        """Embed and judge these faces of each frame."""
+        ...
+
+
+def watch(recording: Recording, sight: Sight, *, every: float, start: float = 0.0) -> Iterator[Segment]:
+    """Follow the faces of a recording from an instant on.
+
+    Tracks end where segments end, so each segment is the same whether a run began before it or with it.
+
+    Args:
+        recording: open.
+        sight: the recipe.
+        every: seconds between the frames that are looked at.
+        start: seconds; a multiple of SEGMENT.
+    """
+    frames = recording.frames(every=every, start=start)
+    skipped = recording.skipped
+    number = round(start / SEGMENT)
+    ahead: Frame | None = next(frames, None)
+    while ahead is not None:
+        stop = (number + 1) * SEGMENT
+        seen = _Seen(sight)
+        part: list[Frame] = []
+        while ahead is not None and ahead.time < stop:
+            part.append(ahead)
+            if len(part) >= _most(part) or part[-1].time - part[0].time >= LOOK_EVERY:
+                seen.add(part)
+                part = []
+            ahead = next(frames, None)
+        seen.add(part)
+        yield Segment(number * SEGMENT, stop, seen.looked_at, recording.skipped - skipped, seen.tracks())
+        skipped = recording.skipped
+        number += 1
+
+
+def _most(part: Sequence[Frame]) -> int:
+    height, width = part[0].pixels.shape[:2]
+    return max(1, CHUNK_PIXELS // (height * width))
+
+
+class _Seen:
+    """What was seen of a segment so far."""
+
+    def __init__(self, sight: Sight) -> None:
+        self._sight = sight
+        self._tracker = Tracker()
+        self._looks: dict[int, dict[int, Analysis]] = {}
+        self.looked_at = 0
+
+    def add(self, part: Sequence[Frame]) -> None:
+        """Take in the frames of about a second: each face in them is described once."""
+        if not part:
+            return
+        self.looked_at += len(part)
+        pictures = [frame.pixels for frame in part]
+        best: dict[int, tuple[float, int, int, Piece]] = {}  # by piece: score, frame, face
+        found = find(self._sight, pictures)
+        for i, (frame, faces) in enumerate(zip(part, found, strict=True)):
+            for face, piece in enumerate(self._tracker.add(frame.number, frame.time, frame.pixels, faces)):
+                score = float(faces.scores[face])
+                if id(piece) not in best or score > best[id(piece)][0]:
+                    best[id(piece)] = (score, i, face, piece)
+        wanted = [[face for _, at, face, _ in best.values() if at == i] for i in range(len(part))]
+        some = [faces.take(np.array(index, np.int64)) for faces, index in zip(found, wanted, strict=True)]
+        shown = [i for i, faces in enumerate(some) if len(faces)]
+        analyses = self._sight.describe_faces([pictures[i] for i in shown], [some[i] for i in shown])
+        of_frame = dict(zip(shown, analyses, strict=True))
+        for _, i, face, piece in best.values():
+            looks = self._looks.setdefault(id(piece), {})
+            looks[piece.frames.index(part[i].number)] = of_frame[i].one(wanted[i].index(face))
+
+    def tracks(self) -> tuple[Track, ...]:
+        """All tracks of the segment."""
+        pieces = self._tracker.pieces
+        return tracks_of(pieces, [self._looks[id(piece)] for piece in pieces])
+
+
+def find(sight: Sight, pictures: Sequence[U8]) -> list[Faces]:
+    """The faces of frames that follow each other within about a second.
+
+    The first is looked at closely, and so is one that shows something else than the one before it; the others as
+    coarsely as the smallest face of the last close look allows.
+    """
+    small = [_small(picture) for picture in pictures]
+    cuts = [i == 0 or float(np.abs(small[i] - small[i - 1]).mean()) > CUT for i in range(len(pictures))]
+    close = [i for i, cut in enumerate(cuts) if cut]
+    sides = [min(WIDE, max(pictures[i].shape[:2])) for i in range(len(pictures))]
+    faces = dict(zip(close, sight.glance([pictures[i] for i in close], [sides[i] for i in close]), strict=True))
+    rest = [i for i, cut in enumerate(cuts) if not cut]
+    governing = {i: faces[max(at for at in close if at < i)] for i in rest}
+    coarse = [_coarser(governing[i], pictures[i], sides[i]) for i in rest]
+    faces.update(zip(rest, sight.glance([pictures[i] for i in rest], coarse), strict=True))
+    return [faces[i] for i in range(len(pictures))]
+
+
+def _coarser(faces: Faces, picture: U8, side: int) -> int:
+    smallest = float(faces.boxes[:, 2:].min(initial=np.inf)) * side / max(picture.shape[:2])
+    return round(side * min(share for share in NARROWER if share == 1.0 or smallest * share >= LEAST_FACE))
+
+
+def _small(picture: U8) -> F32:
+    grey = cv2.cvtColor(cv2.resize(picture, GLANCE, interpolation=cv2.INTER_NEAREST), cv2.COLOR_RGB2GRAY)
+    return grey.astype(np.float32)
