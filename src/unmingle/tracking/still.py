@@ -30,6 +30,6 @@ def is_still(sightings: Sightings, patches: Sequence[U8]) -> bool:
     size = float(np.sqrt(np.prod(np.median(sightings.boxes[:, 2:], axis=0))))
     middles = sightings.boxes[:, :2] + sightings.boxes[:, 2:] / 2
     moved = float(np.abs(middles - np.median(middles, axis=0)).max())
-    stack = np.stack(patches).astype(np.float32)
+    stack = np.stack([patch[0] for patch in patches]).astype(np.float32)
     changed = float(np.abs(stack - np.median(stack, axis=0)).mean(axis=(1, 2)).max())
     return moved <= MOST_MOVE * max(size, 1.0) + 1 and changed <= MOST_CHANGE

@@ -18,13 +18,13 @@ import numpy as np
 from unmingle.tracking.records import Sightings
 
 if TYPE_CHECKING:
-    from unmingle.records import F32, I64, U8, Faces
+    from unmingle.records import F32, U8, Faces
 
 LEAST_OVERLAP = 0.3  # intersection over union of a face's boxes in two frames that follow each other
 LONGEST_GAP = 1.0  # seconds out of sight after which a face in the same place isn't thought to be the same any more
 PATCH = 16  # pixels a side of what is kept of a box, to tell whether it changed
-AROUND = 0.2  # of the box, on each side: hair and background belong to what must not change
-SAME_SCENE = 0.9  # correlation of two patches: above it nobody took anybody's place
+AROUND = (0.2, 1.0)  # of the box, on each side: the head, and what is behind it
+SAME_SCENE = 0.8  # correlation of two patches, on average: above it nobody took anybody's place
 
 
 @dataclass(slots=True, eq=False)
@@ -128,24 +128,25 @@ def overlaps(one_n4: F32, other_m4: F32) -> F32:
 
 
 def patch_of(picture_hw3: U8, box: F32) -> U8:
-    """(16, 16) uint8, grey: what a box and a little around it show."""
+    """(2, 16, 16) uint8, grey: what a box shows, with a little around it, and with much."""
     left, top, width, height = box.tolist()
     rows, columns = picture_hw3.shape[:2]
-    low = np.clip([left - AROUND * width, top - AROUND * height], 0, [columns - 1, rows - 1]).astype(int)
-    high = np.clip([left + (1 + AROUND) * width, top + (1 + AROUND) * height], low + 1, [columns, rows]).astype(int)
-    part = picture_hw3[low[1] : high[1], low[0] : high[0]]
-    small = cv2.resize(part, (PATCH, PATCH), interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
+    patch = np.empty((len(AROUND), PATCH, PATCH), np.uint8)
+    for i, around in enumerate(AROUND):
+        low = np.clip([left - around * width, top - around * height], 0, [columns - 1, rows - 1]).astype(int)
+        high = np.clip([left + (1 + around) * width, top + (1 + around) * height], low + 1, [columns, rows]).astype(int)
+        part = picture_hw3[low[1] : high[1], low[0] : high[0]]
+        small = cv2.resize(part, (PATCH, PATCH), interpolation=cv2.INTER_AREA)
+        patch[i] = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+    return patch
 
 
 def correlation(one: U8, other: U8) -> float:
-    """Of two patches, -1 to 1; 1 where both show nothing."""
-    a, b = (patch.astype(np.float32) - patch.mean() for patch in (one, other))
-    length = float(np.sqrt((a**2).sum() * (b**2).sum()))
-    return float((a * b).sum()) / length if length > 0 else float(np.array_equal(one, other))
+    """Of two patches, -1 to 1, averaged over the two; 1 where they show nothing."""
+    return float(np.mean([_correlation(a, b) for a, b in zip(one, other, strict=True)]))
 
 
-def changes(piece: Piece) -> I64:
-    """(n-1,) positions of a piece's sightings from the second on, those before which it changed most first."""
-    steps = [correlation(one, other) for one, other in zip(piece.patches, piece.patches[1:], strict=False)]
-    return np.argsort(np.array(steps), kind="stable").astype(np.int64) + 1
+def _correlation(one: U8, other: U8) -> float:
+    a, b = (patch.ravel().astype(np.float32) - patch.mean(dtype=np.float32) for patch in (one, other))
+    length = float(np.sqrt((a @ a) * (b @ b)))
+    return float(a @ b) / length if length > 0 else float(np.array_equal(one, other))
