@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from unmingle.api import Summary
-    from unmingle.pipeline import Added, Progress
+    from unmingle.pipeline import Added
+    from unmingle.progress import Progress
 
 DOING = {
     "draw": "Drawing people",
     "analyse": "Finding faces",
+    "watch": "Watching (seconds)",
     "cluster": "Grouping faces",
     "write": "Drawing sheets",
     "fetch": "Fetching",
@@ -46,7 +48,7 @@ class PlainLines:
         self._first = 0
 
     def __call__(self, stage: str, done: int, total: int) -> None:
-        """See `pipeline.Progress`."""
+        """See `progress.Progress`."""
         now = time.monotonic()
         if stage != self._stage:
             self._stage, self._began, self._first = stage, now, done
@@ -112,7 +114,9 @@ def summary_lines(added: Added, summary: Summary) -> list[str]:
     if added.gone:
         lines.append(f"{added.gone:,} files of earlier runs are no longer there and were left out")
     if added.passed_over:
-        lines.append(f"{added.passed_over:,} other files passed over: their endings are not those of pictures")
+        lines.append(
+            f"{added.passed_over:,} other files passed over: their endings are not those of pictures or recordings"
+        )
     if summary.left_out:
         lines.append("Left out:")
         lines.extend(f"  {count:>7,}  {status}: {reason}" for status, reason, count in summary.left_out)

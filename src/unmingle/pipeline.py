@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from unmingle.errors import PictureError
+from unmingle.errors import PictureError, SettingsError
 from unmingle.grouping.confidence import face_probabilities
 from unmingle.grouping.founding import cluster_by_standing
 from unmingle.grouping.impostors import SFACE_CURVE
 from unmingle.grouping.kmeans import classic_clusters
 from unmingle.grouping.looks import Looks
-from unmingle.library import pictures
+from unmingle.library import pictures, recordings
 from unmingle.library.frames import seen_frames
 from unmingle.library.people import ALONE, Memory, refresh_marks
 from unmingle.library.proposal import Measured, store_proposal
 from unmingle.library.rows import Rows
 from unmingle.models.runtime import available_cores
+from unmingle.progress import Times, silent
+from unmingle.settings import RecordingSettings
 from unmingle.sources.images import decode, digest, quiet_decoders, read_bytes
 from unmingle.sources.names import MEETING_PATTERN
+from unmingle.tracking.watch import Sight
+from unmingle.watching import Watched, Watcher, watch_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from unmingle.grouping.constraints import Constraints
     from unmingle.library.pictures import Known, StoredFaces
     from unmingle.library.store import Store
+    from unmingle.progress import Progress
     from unmingle.records import F32, F64, I64, U8, Analysis, Bool, Clustering
     from unmingle.settings import ClassicSettings, GroupingSettings
     from unmingle.sources.images import PictureFile, Scan
@@ -44,8 +47,6 @@ AHEAD = 8  # pictures being read while others are analysed
 AT_ONCE = 2  # batches being analysed
 SCALE = "scale"  # the fact that holds how far strangers spread, empty where the grouping doesn't know
 CURRENT = "recipe"  # the fact that names the recipe whose faces are the library's people
-
-Stage = Literal["draw", "analyse", "cluster", "write", "fetch"]
 
 
 class Grouper(Protocol):
@@ -65,45 +66,17 @@ class Grouper(Protocol):
         ...
 
 
-class Progress(Protocol):
-    """Told how far a stage is; `total` is 0 while unknown."""
-
-    def __call__(self, stage: Stage, done: int, total: int) -> None:
-        """`done` of `total` are done."""
-        ...
-
-
-def silent(stage: Stage, done: int, total: int) -> None:
-    """A Progress that tells nobody."""
-
-
-@dataclass(slots=True)
-class Times:
-    """Seconds spent in each stage."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def measure(self, stage: str) -> Iterator[None]:
-        """Add the time of a block to its stage."""
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
-
-
 @dataclass(frozen=True, slots=True)
 class Added:
     """What `add` did.
 
     Attributes:
-        files: picture files looked at.
-        analysed: pictures whose faces were found and embedded now.
+        files: picture files and recordings looked at.
+        analysed: pictures and recordings whose faces were found and embedded now.
         known: files that are as they were at an earlier run.
         copies: files read now whose content was known already, under another name or from before.
         unreadable: files that can't be read.
-        passed_over: files that are no pictures by their ending.
+        passed_over: files that are neither pictures nor recordings by their ending.
         gone: files of earlier runs that are no longer there.
     """
 
@@ -135,31 +108,41 @@ def add(
     runner: RecipeRunner,
     *,
     exact: bool = False,
+    every: float = RecordingSettings().every,
     progress: Progress = silent,
     times: Times | None = None,
 ) -> Added:
-    """Find and embed the faces of all pictures that the library doesn't know yet.
+    """Find and embed the faces of all pictures and recordings that the library doesn't know yet.
 
-    What was found is stored every few pictures: a killed run loses at most its last batch.
+    What was found is stored every few pictures, and every minute of a recording: a killed run loses no more than that.
 
     Args:
         store: open for writing.
         scan: the files that are there.
         runner: the recipe.
         exact: whether faces found in another precision must be computed again.
+        every: seconds between the frames of a recording that are looked at.
         progress: told after each batch.
         times: where to add the seconds of reading and analysing.
+
+    Raises:
+        SettingsError: the recipe can't watch recordings.
     """
     times = Times() if times is None else times
     known = pictures.register(store, scan, runner.key)
     store.set_fact(CURRENT, runner.key)
     done = pictures.analysed(store, runner.key, runner.precision if exact else None)
+    done -= recordings.seen_otherwise(store, runner.key, every)
     todo = [file for file in sorted(known) if not _unchanged(file, known[file], done)]
+    still = [file for file in todo if not file.is_recording]
+    watched = Watched()
     unreadable = analysed = 0
     finished = len(known) - len(todo)
-    progress("analyse", finished, len(known))
+    total = len(known) - len(todo) + len(still)
+    if still or len(still) == len(todo):
+        progress("analyse", finished, total)
     with quiet_decoders():
-        batches = _batches(_read_all(todo, known, done), times)
+        batches = _batches(_read_all(still, known, done), times)
         for batch, found in _analyse_all(batches, runner, done, times):
             with times.measure("write"), store.transaction() as connection:
                 for name, analysis in found.items():
@@ -169,7 +152,14 @@ def add(
             analysed += len(found)
             unreadable += sum(bool(read.problem) for read in batch)
             finished += len(batch)
-            progress("analyse", finished, len(known))
+            progress("analyse", finished, total)
+    if len(still) < len(todo):
+        if not isinstance(runner, Sight):
+            raise SettingsError("The classic recipe can't watch recordings.", "Leave --recipe classic out.")
+        moving = [file for file in todo if file.is_recording]
+        watcher = Watcher(runner, runner.key, runner.precision, every)
+        watched = watch_all(store, moving, known, watcher, done, progress=progress, times=times)
+    analysed, unreadable = analysed + watched.analysed, unreadable + watched.unreadable
     return Added(
         files=len(known),
         analysed=analysed,
@@ -300,8 +290,9 @@ def cluster(
         rows = Rows(memory, faces)
         founders_n, copy_of_n = faces.founders.copy(), None
         founders_n[list(rows.person_of)] = True  # whatever a face is like, somebody said whose it is
-        seen = seen_frames(store, faces, pattern=name_pattern)
-        clustering = group(faces.vectors, rows.constraints(seen), founders_n, copy_of_n)
+        followed = recordings.followed(store, recipe, faces)
+        seen = seen_frames(store, faces, followed.seen_k2, pattern=name_pattern)
+        clustering = group(faces.vectors, rows.constraints(seen, followed.same_m2), founders_n, copy_of_n)
         looks = Looks.of(clustering, founders_n, copy_of_n, least=1 if whole_clusters else 2)
         labels_n = np.where(looks.people_n, clustering.labels, ALONE)
         likeness_n, cohesion_k = looks.likeness(faces.vectors, clustering.labels)

@@ -62,6 +62,17 @@ class DetectionSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingSettings:
+    """How recordings are watched."""
+
+    every: float = 0.1  # seconds between the frames that are looked at; a face moves little in a tenth of a second
+
+    def __post_init__(self) -> None:
+        if not 0.001 <= self.every <= 60:
+            raise SettingsError(f"every is {self.every:g} seconds.", "Give a time from 0.001 to 60 seconds.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClassicSettings:
     """The seed's method: VGG16 features of the whole crop, PCA, k-means."""
 

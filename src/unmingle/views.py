@@ -10,7 +10,7 @@ from unmingle.files import write_atomically
 from unmingle.library.tables import FACES, faces_table, people_table, thumbnail_of, tiles
 from unmingle.library.wording import count as count_faces
 from unmingle.library.wording import label
-from unmingle.pipeline import silent
+from unmingle.progress import silent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from unmingle.library.store import Store
     from unmingle.library.tables import Tile
-    from unmingle.pipeline import Progress
+    from unmingle.progress import Progress
 
 
 def write_views(

@@ -21,7 +21,7 @@ from unmingle.library.browse import (
     people,
 )
 from unmingle.library.left_out import count_faces, faceless_files, left_out_groups, lone_faces
-from unmingle.library.one_face import face_detail, originals
+from unmingle.library.one_face import face_detail, original
 from unmingle.library.store import open_to_read, open_to_write
 from unmingle.library.tables import thumbnail_of
 
@@ -185,14 +185,15 @@ def test_one_face_with_others_in_its_picture(album: Album) -> None:
         assert face_detail(store, 999) is None
         assert thumbnail_of(store, 1) == b""
         assert thumbnail_of(store, 999) is None
-        assert originals(store, 999) == ("", [])
-        digest, files = originals(store, 1)
+        assert original(store, 999) is None
+        where = original(store, 1)
     assert found is not None
     assert (found.file, found.files, found.frame) == ("a0000.jpg", ["a0000.jpg"], None)
     assert (found.box, found.picture.width, found.picture.height) == ((0, 0, 80, 90), 100, 100)
     assert (found.status, found.person) == ("clustered", album.person("a"))
     assert [(other.face, other.person) for other in found.others] == [(2, album.person("a")), (3, None)]
-    assert (digest, [str(file.path) for file in files]) == ("a0000.jpg", ["/a0000.jpg"])
+    assert where is not None
+    assert (where.digest, where.frame, [str(file.path) for file in where.files]) == ("a0000.jpg", None, ["/a0000.jpg"])
     album.library.not_a_face(["a0000.jpg"])
     with open_to_read(album.library.folder) as store:
         found = face_detail(store, 1)

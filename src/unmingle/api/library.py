@@ -19,7 +19,14 @@ from unmingle.grouping.impostors import SFACE_CURVE
 from unmingle.library.deciding import Desk
 from unmingle.library.store import open_to_decide, open_to_read, open_to_write
 from unmingle.library.tables import FACES, confidence_table, faces_table, people_table, thumbnail_of, tiles
-from unmingle.settings import ClassicSettings, DetectionSettings, EngineSettings, GroupingSettings
+from unmingle.progress import Times, silent
+from unmingle.settings import (
+    ClassicSettings,
+    DetectionSettings,
+    EngineSettings,
+    GroupingSettings,
+    RecordingSettings,
+)
 from unmingle.sources.names import MEETING_PATTERN
 
 if TYPE_CHECKING:
@@ -36,11 +43,13 @@ if TYPE_CHECKING:
     from unmingle.grouping.parts import Tree
     from unmingle.library.asking import Question
     from unmingle.library.store import Store
-    from unmingle.pipeline import Added, Progress
+    from unmingle.pipeline import Added
+    from unmingle.progress import Progress
     from unmingle.records import U8, Status
     from unmingle.settings import Recipe
 
 DETECTION = "detection"  # the fact that holds the settings with which pictures were added
+RECORDING = "recording"  # the fact that holds how recordings were watched
 NAME_PATTERN = "name_pattern"  # the fact that holds how file names carry meeting, frame and index
 SHEETS = "sheets"  # the fact that says how many people get a contact sheet
 
@@ -71,7 +80,7 @@ class Library(Deciding):
     _held: Store | None = field(default=None, repr=False)
     _desk: Desk = field(default_factory=Desk, repr=False)
     _trees: dict[bytes, Tree] = field(default_factory=dict, repr=False)
-    _times: pipeline.Times = field(default_factory=pipeline.Times, repr=False)
+    _times: Times = field(default_factory=Times, repr=False)
 
     @contextmanager
     def writing(self) -> Iterator[Store]:
@@ -111,18 +120,20 @@ class Library(Deciding):
         weights: Path | None = None,
         any_weights: bool = False,
         engine: EngineSettings | None = None,
-        progress: Progress = pipeline.silent,
+        recording: RecordingSettings | None = None,
+        progress: Progress = silent,
     ) -> Added:
         """Find and embed the faces of all pictures in `sources` that are not known yet; goes on where it was stopped.
 
         Args:
-            sources: folders, picture files, or text files that list them.
+            sources: folders, picture files, recordings, or text files that list them.
             recipe: "faces" detects and embeds faces; "classic" takes each whole picture as a face, as the seed did.
             detection: what counts as a face, for "faces".
             classic: which features, for "classic".
             weights: VGG16's weight file, for "classic"; the fetched one if None.
             any_weights: accept weights of the right layout that are not the official ones.
             engine: how networks are run.
+            recording: how recordings are watched.
             progress: told after each batch.
 
         Returns:
@@ -143,8 +154,17 @@ class Library(Deciding):
         runner = make_runner(recipe, detection, classic, weights, engine, any_weights=any_weights)
         with self.writing() as store:
             store.set_fact(DETECTION, json.dumps(asdict(detection or DetectionSettings())))
-            exact = engine.precision == "f32"
-            return pipeline.add(store, found, runner, exact=exact, progress=progress, times=self._times)
+            recording = recording or RecordingSettings()
+            store.set_fact(RECORDING, json.dumps(asdict(recording)))
+            return pipeline.add(
+                store,
+                found,
+                runner,
+                exact=engine.precision == "f32",
+                every=recording.every,
+                progress=progress,
+                times=self._times,
+            )
 
     def cluster(
         self,
@@ -154,7 +174,7 @@ class Library(Deciding):
         classic: ClassicSettings | None = None,
         name_pattern: str = MEETING_PATTERN,
         sheets: int = 100,
-        progress: Progress = pipeline.silent,
+        progress: Progress = silent,
     ) -> Summary:
         """Make people of the faces that are there, and the library's tables and sheets.
 
@@ -195,7 +215,7 @@ class Library(Deciding):
             store.set_fact(NAME_PATTERN, name_pattern)
             with self._times.measure("write"), store.snapshot():
                 faces = views.write_views(store, recipe, sheets=sheets, progress=progress)
-        times, self._times = self._times, pipeline.Times()  # the next summary tells of its own run
+        times, self._times = self._times, Times()  # the next summary tells of its own run
         return summarise(faces, times.seconds, dict(clustering.notes))
 
     def write_views(self, *, redraw: Iterable[int] | None = None) -> None:
@@ -235,7 +255,8 @@ class Library(Deciding):
                     "The library was made with another recipe.", "Run unmingle cluster again: it tries all files."
                 )
             picture = PictureFile(os.fsdecode(row[0]), os.fsdecode(row[1]))
-            pipeline.add(store, Scan((picture,), (), 0), runner)
+            recording = RecordingSettings(**json.loads(store.fact(RECORDING) or "{}"))
+            pipeline.add(store, Scan((picture,), (), 0), runner, every=recording.every)
             faces = faces_table(store, runner.key)
             found = faces.filter((faces["file"] == picture.name) & (faces["source"] == picture.source))
             status, reason = found.select("status", "reason").row(0)
@@ -255,9 +276,10 @@ class Library(Deciding):
 
     @property
     def confidence(self) -> pl.DataFrame:
-        """One row per face of a person: source, file, face, person, and the probability that it belongs there.
+        """One row per face of a person: source, file, frame of a recording, face, person, probability.
 
-        The least sure come first. Empty probabilities: the recipe can't say. See docs/concepts/how-it-works.md for how
+        The probability is that the face belongs there; of recordings there are the faces that stand for others. The
+        least sure come first. Empty probabilities: the recipe can't say. See docs/concepts/how-it-works.md for how
         far these numbers are to be trusted.
         """
         with self._reading() as store:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from unmingle.demo.meeting import Crop
     from unmingle.evaluation.score import Evaluation
-    from unmingle.pipeline import Progress
+    from unmingle.progress import Progress
 
 app = typer.Typer(
     name="unmingle",
@@ -81,7 +81,7 @@ def cluster(
         list[Path],
         typer.Argument(
             metavar="SOURCE...",
-            help="Folders of pictures, picture files, or text files that list paths.",
+            help="Folders of pictures and recordings, such files, or text files that list paths.",
             show_default=False,
         ),
     ],
@@ -154,11 +154,17 @@ def cluster(
             " for the name without its ending. Faces of one frame were seen together.",
         ),
     ] = MEETING_PATTERN,
+    every: Annotated[
+        str,
+        typer.Option(
+            metavar="TIME", help="Time between the frames of a recording that are looked at, such as 0.1s or 500ms."
+        ),
+    ] = "0.1s",
     sheets: Annotated[int, typer.Option(min=0, help="How many people, largest first, get a contact sheet.")] = 100,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Sort the faces of all pictures in SOURCE into people.
+    """Sort the faces of all pictures and recordings in SOURCE into people.
 
     Killed or stopped, the same command goes on where it was. LIBRARY gets faces.csv, people.csv and sheets/.
     """
@@ -171,9 +177,11 @@ def cluster(
         DetectionSettings,
         EngineSettings,
         GroupingSettings,
+        RecordingSettings,
     )
     from unmingle.sources.names import compile_pattern
 
+    recording = RecordingSettings(every=_seconds(every))
     compile_pattern(name_pattern)  # before an hour of work, not after it
     if people is not None and labels is not None:
         raise SettingsError("Both --people and --labels give the number of people.", "Leave one of them out.")
@@ -190,6 +198,7 @@ def cluster(
             weights=weights,
             any_weights=any_weights,
             engine=EngineSettings(engine=engine, precision=precision, threads=threads),
+            recording=recording,
             progress=progress,
         )
         summary = library.cluster(
@@ -204,6 +213,15 @@ def cluster(
     elif not quiet:
         print("\n".join(console.summary_lines(added, summary)))
         print(f"See {output / 'sheets' / 'overview.jpg'}, {output / 'people.csv'} and {output / 'faces.csv'}")
+
+
+def _seconds(text: str) -> float:
+    """A time as people write it."""
+    number, unit = (text[:-2], 0.001) if text.endswith("ms") else (text.removesuffix("s"), 1.0)
+    try:
+        return float(number) * unit
+    except ValueError as error:
+        raise SettingsError(f"{text!r} is no time.", "Write it like 0.1s or 500ms.") from error
 
 
 def _count_labels(labels: str, sources: Sequence[Path]) -> int:

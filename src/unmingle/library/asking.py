@@ -14,6 +14,7 @@ from unmingle.library.deciding import Wish
 from unmingle.library.frames import seen_frames
 from unmingle.library.people import ALONE, Memory
 from unmingle.library.pictures import faces_to_group
+from unmingle.library.recordings import followed
 from unmingle.library.rows import Rows
 from unmingle.library.wording import label
 
@@ -98,16 +99,11 @@ def ask(
     faces = faces_to_group(store, recipe)
     person_n = memory.persons(faces.ids)
     shown = np.flatnonzero(~np.isin(person_n, list(memory.standing.ignored)))
-    faces = replace(
-        faces,
-        ids=faces.ids[shown],
-        pictures=faces.pictures[shown],
-        files=faces.files[shown],
-        vectors=faces.vectors[shown],
-    )
+    faces = faces.take(shown)
     person_n = person_n[shown]
     standing, rows = memory.standing, Rows(memory, faces)
-    constraints = rows.constraints(seen_frames(store, faces, pattern=pattern))
+    tracked = followed(store, recipe, faces)
+    constraints = rows.constraints(seen_frames(store, faces, tracked.seen_k2, pattern=pattern), tracked.same_m2)
     different = np.concatenate([constraints.different_m2, rows.people(standing.different)])
     unsure = [rows.people(standing.unsure), rows.faces(standing.unsure_faces), rows.two_faces(standing.unsure_two)]
     found = grouping.questions(

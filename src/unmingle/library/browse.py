@@ -50,7 +50,7 @@ class FaceCard:
     """One face of a person.
 
     file:        one of the files that show it, as its source names it.
-    frame:       of the recording, where the file's name tells.
+    frame:       of the recording, or where the file's name tells.
     probability: that the face belongs to the person; None where it is not known.
     decided:     a person said that it belongs there.
     new:         it came with the last clustering.
@@ -103,12 +103,12 @@ class FaceIndex:
 def face_index(store: Store, recipe: str) -> FaceIndex:
     """The index of all faces of a recipe in pictures that are there."""
     query = (
-        "SELECT face.id, face.number, face.quality, file.source, file.name FROM file"
-        " JOIN analysis ON analysis.digest = file.digest AND analysis.recipe = ?"
+        "SELECT face.id, face.number, face.quality, file.source, file.name, coalesce(analysis.frame, -1) FROM file"
+        " JOIN analysis ON analysis.content = file.digest AND analysis.recipe = ?"
         " JOIN face ON face.analysis = analysis.id WHERE file.present = 1"
     )
     rows = store.connection.execute(query, (recipe,)).fetchall()
-    rows.sort(key=lambda row: (row[3], _natural(row[4]), row[1]))
+    rows.sort(key=lambda row: (row[3], _natural(row[4]), row[5], row[1]))
     # Of a picture that several files hold, the first counts.
     ids, rank = np.unique(np.array([row[0] for row in rows], np.int64), return_index=True)
     quality = np.array([row[2] for row in rows], np.float32)[rank]
@@ -167,17 +167,25 @@ def faces_of(store: Store, person: int, order: FaceOrder, index: FaceIndex) -> I
 def face_cards(store: Store, faces: Sequence[int]) -> list[FaceCard]:
     """Faces as a list shows them, in the order asked for; those that are no longer there are left out."""
     query = (
-        "SELECT face.id, (SELECT name FROM file WHERE file.digest = analysis.digest"
-        " ORDER BY present DESC, source, name LIMIT 1), face.quality, member.probability, member.decided, member.since"
+        "SELECT face.id, (SELECT name FROM file WHERE file.digest = analysis.content"
+        " ORDER BY present DESC, source, name LIMIT 1), analysis.frame, face.quality,"
+        " member.probability, member.decided, member.since"
         " FROM json_each(?) AS wanted JOIN face ON face.id = wanted.value JOIN analysis ON analysis.id = face.analysis"
         " LEFT JOIN member ON member.face = face.id ORDER BY wanted.key"
     )
     last = last_clustering(store)
     rows = store.connection.execute(query, (json.dumps(list(faces)),))
     return [
-        FaceCard(face, name or "", frame_of(name or ""), round(quality, 4), chance, bool(decided), since == last)
-        for face, name, quality, chance, decided, since in rows
+        FaceCard(
+            face, name or "", shown_frame(name or "", frame), round(quality, 4), chance, bool(decided), since == last
+        )
+        for face, name, frame, quality, chance, decided, since in rows
     ]
+
+
+def shown_frame(name: str, frame: int | None) -> int | None:
+    """The frame of a recording; of a picture file, the one that its name tells."""
+    return frame_of(name) if frame is None else frame
 
 
 def frame_of(name: str) -> int | None:

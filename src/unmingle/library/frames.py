@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 USUAL_STEPS = 2.0
 
 
-def seen_frames(store: Store, faces: StoredFaces, *, pattern: str = MEETING_PATTERN) -> I64:
+def seen_frames(
+    store: Store, faces: StoredFaces, recorded_k2: I64 | None = None, *, pattern: str = MEETING_PATTERN
+) -> I64:
     """(k, 2) a face, by its position in `faces`, and the number of a frame in which it was seen.
 
     Faces of one picture were seen together. Crops whose names carry meeting and frame were seen together if both agree;
@@ -34,17 +36,21 @@ def seen_frames(store: Store, faces: StoredFaces, *, pattern: str = MEETING_PATT
     Args:
         store: the library.
         faces: the n faces.
+        recorded_k2: what is known of faces of recordings, see `recordings.followed`; None: there are none.
         pattern: how a file name carries meeting, frame and index, see `sources.names.parse_name`.
 
     Raises:
         SettingsError: the pattern is no regular expression, or lacks a group.
     """
     held: defaultdict[int, list[int]] = defaultdict(list)
+    of_recordings = frame_pictures(store)
     for row, picture in enumerate(faces.pictures.tolist()):
-        held[picture].append(row)
+        if picture not in of_recordings:
+            held[picture].append(row)
     recordings = _recordings(store, held, pattern)
-    seen: set[tuple[int, int]] = set()
-    number = 0
+    recorded_k2 = np.zeros((0, 2), np.int64) if recorded_k2 is None else recorded_k2
+    seen: set[tuple[int, int]] = {(row, frame) for row, frame in recorded_k2.tolist()}
+    number = int(recorded_k2[:, 1].max(initial=0))
     for key in sorted(recordings):
         for frame, follows in _in_order(recordings[key]):
             number += 1 if follows else 2
@@ -78,6 +84,11 @@ def _recordings(store: Store, held: dict[int, list[int]], pattern: str) -> dict[
         for key, frames in found.items()
         if key not in serial or len(frames) >= max(map(len, frames.values()))
     }
+
+
+def frame_pictures(store: Store) -> set[int]:
+    """The analyses that are of frames of recordings."""
+    return {row for (row,) in store.connection.execute("SELECT id FROM analysis WHERE frame IS NOT NULL")}
 
 
 def _names(store: Store) -> dict[int, list[tuple[int, str]]]:

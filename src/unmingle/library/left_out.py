@@ -51,16 +51,19 @@ FROM lone
 JOIN face ON face.id = lone.id
 JOIN analysis ON analysis.id = face.analysis AND analysis.recipe = ?
 JOIN file ON file.id = (
-    SELECT id FROM file WHERE file.digest = analysis.digest AND file.present = 1 ORDER BY source, name LIMIT 1
+    SELECT id FROM file WHERE file.digest = analysis.content AND file.present = 1 ORDER BY source, name LIMIT 1
 )
 LEFT JOIN mark ON mark.face = face.id
-ORDER BY file.source, file.name, face.number
+ORDER BY file.source, file.name, analysis.frame, face.number
 """
 _FILES = """
 SELECT file.problem, analysis.id, analysis.reason, file.name, file.id
 FROM file
 LEFT JOIN analysis ON analysis.digest = file.digest AND analysis.recipe = ?
-WHERE file.present = 1 AND NOT EXISTS (SELECT 1 FROM face WHERE face.analysis = analysis.id)
+WHERE file.present = 1 AND NOT EXISTS (
+    SELECT 1 FROM analysis AS picture JOIN face ON face.analysis = picture.id
+    WHERE picture.content = analysis.content AND picture.recipe = analysis.recipe
+)
 ORDER BY file.source, file.name
 """
 
@@ -87,7 +90,7 @@ def count_faces(store: Store, recipe: str) -> int:
     """How many faces there are in pictures that are there, each counted once."""
     query = (
         "SELECT count(*) FROM analysis JOIN face ON face.analysis = analysis.id WHERE analysis.recipe = ?"
-        " AND EXISTS (SELECT 1 FROM file WHERE file.digest = analysis.digest AND file.present = 1)"
+        " AND EXISTS (SELECT 1 FROM file WHERE file.digest = analysis.content AND file.present = 1)"
     )
     return int(store.connection.execute(query, (recipe,)).fetchone()[0])
 

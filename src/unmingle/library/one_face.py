@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from unmingle.library.browse import frame_of
+from unmingle.library.browse import shown_frame
 from unmingle.library.tables import status_of
 from unmingle.records import Status  # not only for checking types: the review's server reads these records
 from unmingle.sources.images import PictureFile
@@ -40,7 +40,7 @@ class FaceDetail:
     """A face and its picture.
 
     file:        one of the files that show it, as its source names it; `files` are all of them.
-    frame:       of the recording, where the file's name tells.
+    frame:       of the recording, or where the file's name tells.
     box:         left, top, width, height in pixels of the upright picture.
     score:       the detector's confidence, 0 to 1.
     person:      whose face it is; None for nobody's.
@@ -68,7 +68,7 @@ class FaceDetail:
 
 
 _FACE = """
-SELECT analysis.id, analysis.digest, analysis.reason, analysis.width, analysis.height,
+SELECT analysis.id, analysis.content, analysis.frame, analysis.reason, analysis.width, analysis.height,
        face."left", face.top, face.width, face.height, face.quality, face.score, face.reason, face.flag,
        person.id, person.name, person.ignored, member.probability, member.decided, mark.mark
 FROM face
@@ -85,17 +85,17 @@ def face_detail(store: Store, face: int) -> FaceDetail | None:
     row = store.connection.execute(_FACE, (face,)).fetchone()
     if row is None:
         return None
-    analysis, digest, why, width, height, *rest = row
+    analysis, content, frame, why, width, height, *rest = row
     *measures, person, name, ignored, probability, decided, mark = rest
     *box, quality, score, reason, flag = measures
     status, reason = status_of("", analysis, why, face, reason, flag, person, mark, ignored)
-    files = [file.name for file in _files(store, digest)]
+    files = [file.name for file in _files(store, content)]
     shown = files[0] if files else ""
     return FaceDetail(
         face=face,
         file=shown,
         files=files,
-        frame=frame_of(shown),
+        frame=shown_frame(shown, frame),
         box=_box(box),
         picture=Size(width, height),
         quality=round(quality, 4),
@@ -135,8 +135,24 @@ def _files(store: Store, digest: str) -> list[PictureFile]:
     return [PictureFile(os.fsdecode(source), os.fsdecode(path)) for source, path in rows]
 
 
-def originals(store: Store, face: int) -> tuple[str, list[PictureFile]]:
-    """The digest of the picture that shows a face, and the files that should hold it; empty for no such face."""
-    query = "SELECT analysis.digest FROM face JOIN analysis ON analysis.id = face.analysis WHERE face.id = ?"
+@dataclass(frozen=True, slots=True)
+class Original:
+    """Where the whole picture of a face is.
+
+    digest: of the file that shows it. frame: of a recording; None for a picture file.
+    files:  those that should hold it.
+    """
+
+    digest: str
+    frame: int | None
+    files: list[PictureFile]
+
+
+def original(store: Store, face: int) -> Original | None:
+    """The picture that shows a face; None for no such face."""
+    query = (
+        "SELECT analysis.content, analysis.frame FROM face JOIN analysis ON analysis.id = face.analysis"
+        " WHERE face.id = ?"
+    )
     row = store.connection.execute(query, (face,)).fetchone()
-    return ("", []) if row is None else (row[0], _files(store, row[0]))
+    return None if row is None else Original(row[0], row[1], _files(store, row[0]))

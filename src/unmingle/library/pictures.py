@@ -57,6 +57,12 @@ class StoredFaces:
         check_shape("vectors", self.vectors, (len(self.ids), None))
         check_shape("founders", self.founders, (len(self.ids),))
 
+    def take(self, index: I64) -> StoredFaces:
+        """The faces at `index`, in that order."""
+        return StoredFaces(
+            self.ids[index], self.pictures[index], self.files[index], self.vectors[index], self.founders[index]
+        )
+
 
 def register(store: Store, scan: Scan, recipe: str) -> dict[PictureFile, Known]:
     """Note every file of a scan, and tell what is known of it.
@@ -117,28 +123,47 @@ def add_analysis(connection: sqlite3.Connection, digest: str, recipe: str, preci
     """Store what a recipe found in a picture, in place of what it found in another precision."""
     connection.execute("DELETE FROM analysis WHERE digest = ? AND recipe = ?", (digest, recipe))
     row = connection.execute(
-        "INSERT INTO analysis (digest, recipe, precision, width, height, reason) VALUES (?, ?, ?, ?, ?, ?)",
-        (digest, recipe, precision, analysis.width, analysis.height, analysis.reason),
+        "INSERT INTO analysis (digest, content, recipe, precision, width, height, reason) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (digest, digest, recipe, precision, analysis.width, analysis.height, analysis.reason),
     ).lastrowid
-    faces = analysis.faces
-    for number in range(len(faces)):
-        face = connection.execute(
-            'INSERT INTO face (analysis, number, "left", top, width, height, points, score, quality,'
-            " standing, flag, reason, vector) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                row,
-                number,
-                *map(float, faces.boxes[number]),
-                faces.points[number].astype("<f4").tobytes(),
-                float(faces.scores[number]),
-                float(analysis.quality[number]),
-                analysis.triage.standings[number],
-                analysis.triage.flags[number],
-                analysis.triage.reasons[number],
-                analysis.vectors[number].astype("<f4").tobytes(),
-            ),
-        ).lastrowid
-        connection.execute("INSERT INTO thumbnail (face, jpeg) VALUES (?, ?)", (face, analysis.thumbnails[number]))
+    assert row is not None  # an INSERT always has one
+    for number in range(len(analysis.faces)):
+        add_face(connection, row, number, analysis, number)
+
+
+def add_face(connection: sqlite3.Connection, row: int, number: int, analysis: Analysis, face: int) -> int:
+    """Store one face of an analysis.
+
+    Args:
+        connection: of the library.
+        row: of the picture's analysis.
+        number: of the face in its picture.
+        analysis: what was found.
+        face: which of its faces.
+
+    Returns:
+        Its row.
+    """
+    faces, triage = analysis.faces, analysis.triage
+    stored = connection.execute(
+        'INSERT INTO face (analysis, number, "left", top, width, height, points, score, quality,'
+        " standing, flag, reason, vector) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            row,
+            number,
+            *map(float, faces.boxes[face]),
+            faces.points[face].astype("<f4").tobytes(),
+            float(faces.scores[face]),
+            float(analysis.quality[face]),
+            triage.standings[face],
+            triage.flags[face],
+            triage.reasons[face],
+            analysis.vectors[face].astype("<f4").tobytes(),
+        ),
+    ).lastrowid
+    assert stored is not None  # an INSERT always has one
+    connection.execute("INSERT INTO thumbnail (face, jpeg) VALUES (?, ?)", (stored, analysis.thumbnails[face]))
+    return stored
 
 
 def faces_to_group(store: Store, recipe: str) -> StoredFaces:
@@ -151,14 +176,14 @@ def faces_to_group(store: Store, recipe: str) -> StoredFaces:
     present = (
         " FROM face JOIN analysis ON analysis.id = face.analysis JOIN"
         " (SELECT digest, count(*) AS files FROM file WHERE present = 1 AND digest IS NOT NULL GROUP BY digest) AS held"
-        " ON held.digest = analysis.digest LEFT JOIN mark ON mark.face = face.id"
+        " ON held.digest = analysis.content LEFT JOIN mark ON mark.face = face.id"
         " WHERE analysis.recipe = ? AND coalesce(mark.mark, iif(face.standing = 'aside', '', 'face')) = 'face'"
     )
     (count,) = store.connection.execute("SELECT count(*)" + present, (recipe,)).fetchone()
     rows = store.connection.execute(
         "SELECT face.id, analysis.id, held.files, coalesce(mark.mark, face.standing) != 'join', face.vector"
         + present
-        + " ORDER BY analysis.digest, face.number",
+        + " ORDER BY analysis.content, analysis.frame, face.number",
         (recipe,),
     )
     return _stored(rows, count)

@@ -25,7 +25,7 @@ SELECT place.id, place."left", place.top, place.width, place.height,
 FROM place
 JOIN analysis ON analysis.digest = place.digest AND analysis.recipe = ?
 JOIN face ON face.analysis = analysis.id
-WHERE EXISTS (SELECT 1 FROM file WHERE file.digest = place.digest AND file.present = 1)
+WHERE EXISTS (SELECT 1 FROM file WHERE file.digest = analysis.content AND file.present = 1)
 """
 
 

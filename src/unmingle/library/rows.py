@@ -43,7 +43,7 @@ class Rows:
     def _of(self, place: int) -> int | None:
         return self._row_of.get(self._memory.face_of.get(place, -1))
 
-    def constraints(self, seen_k2: I64) -> Constraints:
+    def constraints(self, seen_k2: I64, tracked_m2: I64) -> Constraints:
         """What must hold.
 
         The faces that stand for a person are one person, those that are barred from somebody are different from them,
@@ -52,12 +52,15 @@ class Rows:
 
         Args:
             seen_k2: (k, 2) in which frames the faces were seen, see `Constraints`.
+            tracked_m2: (m, 2) pairs of one track: one person as well, as far as no decision says otherwise.
         """
         standing = self._memory.standing
         same = _pairs(pair for rows in self.held.values() for pair in pairwise(rows))
         different = np.concatenate([self.faces(standing.barred), self.two_faces(standing.two_faces)])
         apart = _pairs((rows[0], 0) for rows in self.held.values())
-        return Constraints(len(self._row_of), seen_k2, same, np.unique(different, axis=0), apart)
+        decided = Constraints(len(self._row_of), seen_k2, same, np.unique(different, axis=0), apart)
+        torn = decided.torn_by(tracked_m2)[tracked_m2[:, 0]]
+        return decided.with_same(tracked_m2[~torn])
 
     def people(self, pairs: Iterable[tuple[int, int]]) -> I64:
         """(m, 2) for pairs of people, each by a row that stands for them."""

@@ -6,8 +6,10 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
 
+from unmingle.library.recordings import tracks
 from unmingle.sources.names import parse_name
 
 if TYPE_CHECKING:
@@ -51,7 +53,10 @@ LEFT JOIN face ON face.analysis = analysis.id
 LEFT JOIN member ON member.face = face.id
 LEFT JOIN person ON person.id = member.person
 LEFT JOIN mark ON mark.face = face.id
-WHERE file.present = 1
+WHERE file.present = 1 AND NOT EXISTS (
+    SELECT 1 FROM recording JOIN track ON track.recording = recording.id
+    WHERE recording.content = file.digest AND recording.recipe = ?
+)
 ORDER BY source.path, file.name, file.path, face.number
 """
 
@@ -66,8 +71,72 @@ class Tile:
 
 def faces_table(store: Store, recipe: str) -> pl.DataFrame:
     """The table `faces.csv`, plus a last column `id`: the face's row in the library, empty where there is none."""
-    rows = [_row(row) for row in store.connection.execute(_ROWS, (recipe,))]
-    return pl.DataFrame(rows, schema={**FACES, "id": pl.Int64}, orient="row")
+    rows = [_row(row) for row in store.connection.execute(_ROWS, (recipe, recipe))]
+    table = pl.DataFrame(rows, schema={**FACES, "id": pl.Int64}, orient="row")
+    seen = sightings_table(store, recipe)
+    if not seen.height:
+        return table
+    return pl.concat([table, seen]).sort("source", "file", "frame", "face", nulls_last=True, maintain_order=True)
+
+
+_LOOKS = """
+SELECT face.id, face.quality, face.reason, face.flag, person.id, person.name, mark.mark, person.ignored
+FROM recording
+JOIN track ON track.recording = recording.id
+JOIN face ON face.track = track.id
+LEFT JOIN member ON member.face = face.id
+LEFT JOIN person ON person.id = member.person
+LEFT JOIN mark ON mark.face = face.id
+WHERE recording.recipe = ?
+"""
+
+
+def sightings_table(store: Store, recipe: str) -> pl.DataFrame:
+    """The rows of `faces.csv` that are of recordings, and the column `id`: the face that stands for each sighting.
+
+    Quality, person, status and reason are those of that face, the look of the same track that is nearest in time.
+    """
+    parts = [
+        pl.DataFrame(
+            {
+                "recording": np.full(len(track.sightings), track.recording),
+                "frame": track.sightings.frames,
+                "face": track.sightings.numbers,
+                **{
+                    name: track.sightings.boxes[:, i].astype(np.float64).round(1)
+                    for i, name in enumerate(("left", "top", "width", "height"))
+                },
+                "score": track.sightings.scores.astype(np.float64).round(4),
+                "id": track.look_of_each(),
+            }
+        )
+        for track in tracks(store, recipe)
+    ]
+    if not parts:
+        return pl.DataFrame(schema={**FACES, "id": pl.Int64})
+    looks = pl.DataFrame(
+        [_look(row) for row in store.connection.execute(_LOOKS, (recipe,))],
+        schema={"id": pl.Int64, **{name: FACES[name] for name in ("quality", "person", "name", "status", "reason")}},
+        orient="row",
+    )
+    query = (
+        "SELECT recording.id, file.name, source.path FROM recording JOIN file ON file.digest = recording.content"
+        " JOIN source ON source.id = file.source WHERE recording.recipe = ? AND file.present = 1"
+    )
+    files = pl.DataFrame(
+        [(row, name, _text(path)) for row, name, path in store.connection.execute(query, (recipe,))],
+        schema={"recording": pl.Int64, "file": pl.String, "source": pl.String},
+        orient="row",
+    )
+    return pl.concat(parts).join(looks, on="id").join(files, on="recording").select([*FACES, "id"])
+
+
+def _look(row: Sequence[Any]) -> tuple[Any, ...]:
+    face, quality, why, flag, person, name, mark, ignored = row
+    status, reason = status_of("", 0, "", face, why, flag, person, mark, ignored)
+    if ignored:
+        person = name = None
+    return face, round(quality, 4), person, name, status, reason
 
 
 def _row(row: Sequence[Any]) -> tuple[Any, ...]:
@@ -116,7 +185,7 @@ def _status_of_face(flag: Flag, reason: str, person: int | None, picture_reason:
         return "masked" if flag == "masked" else "clustered", reason or picture_reason
     if flag:
         return flag, reason
-    return "alone", "no other face is like it"
+    return "alone", reason or "no other face is like it"
 
 
 _MARKED: dict[str, tuple[Status, str]] = {
@@ -128,13 +197,14 @@ _MARKED: dict[str, tuple[Status, str]] = {
 def confidence_table(store: Store, recipe: str) -> pl.DataFrame:
     """How sure it is that each face belongs to its person, the least sure first."""
     query = (
-        "SELECT source.path, file.name, face.number, member.person, member.probability FROM member"
+        "SELECT source.path, file.name, analysis.frame, face.number, member.person, member.probability FROM member"
         " JOIN face ON face.id = member.face JOIN analysis ON analysis.id = face.analysis"
-        " JOIN file ON file.digest = analysis.digest AND file.present = 1 JOIN source ON source.id = file.source"
-        " WHERE analysis.recipe = ? ORDER BY member.probability, source.path, file.name, face.number"
+        " JOIN file ON file.digest = analysis.content AND file.present = 1 JOIN source ON source.id = file.source"
+        " WHERE analysis.recipe = ? ORDER BY member.probability, source.path, file.name, analysis.frame, face.number"
     )
     rows = [(_text(source), *rest) for source, *rest in store.connection.execute(query, (recipe,))]
-    schema = {"source": pl.String, "file": pl.String, "face": pl.Int64, "person": pl.Int64, "probability": pl.Float64}
+    columns = ("frame", "face", "person")
+    schema = {"source": pl.String, "file": pl.String, **dict.fromkeys(columns, pl.Int64), "probability": pl.Float64}
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
@@ -166,8 +236,8 @@ def tiles(store: Store, recipe: str) -> dict[int, list[Tile]]:
     query = (
         "SELECT member.person, face.id, face.quality FROM face"
         " JOIN analysis ON analysis.id = face.analysis JOIN member ON member.face = face.id"
-        " JOIN file ON file.digest = analysis.digest AND file.present = 1"
-        " WHERE analysis.recipe = ? GROUP BY face.id ORDER BY min(file.name), face.number"
+        " JOIN file ON file.digest = analysis.content AND file.present = 1"
+        " WHERE analysis.recipe = ? GROUP BY face.id ORDER BY min(file.name), analysis.frame, face.number"
     )
     people: dict[int, list[Tile]] = {}
     for person, face, quality in store.connection.execute(query, (recipe,)):

@@ -53,6 +53,11 @@ class PictureFile:
         return Path(self.source, self.relative)
 
     @property
+    def is_recording(self) -> bool:
+        """Whether it is to be watched, by its ending."""
+        return self.path.suffix.lower() in RECORDING_SUFFIXES
+
+    @property
     def name(self) -> str:
         """The relative path as text for tables: forward slashes, undecodable bytes escaped."""
         return readable(self.relative).replace(os.sep, "/")
@@ -108,8 +113,6 @@ def _expand(path: Path, folders: list[str]) -> Iterator[PictureFile | None]:
     elif path.suffix.lower() == ".txt":
         for listed in _listed(path):
             yield from _expand(listed, folders)
-    elif path.suffix.lower() in RECORDING_SUFFIXES:
-        raise SourceError(f"{path.name} is a recording, which this version doesn't read.", "Give pictures cut from it.")
     else:
         yield PictureFile(str(path.parent), path.name)
 
@@ -145,7 +148,7 @@ def _walk(root: Path) -> Iterator[PictureFile | None]:
         for entry in listing:
             if _is_folder(entry):
                 pending.append(Path(entry.path))
-            elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:  # noqa: PTH122  # thousands of names: no Path
+            elif os.path.splitext(entry.name)[1].lower() in SUFFIXES | RECORDING_SUFFIXES:  # noqa: PTH122  # thousands of names: no Path
                 yield PictureFile(str(root), os.path.relpath(entry.path, root))
             else:
                 yield None

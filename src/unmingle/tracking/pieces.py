@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -85,7 +86,7 @@ def _split(piece: Piece, looks: dict[int, Analysis]) -> list[Part]:
     """The piece in parts, cut between looks that follow each other like strangers."""
     where = sorted(looks)
     cuts = [0]
-    for one, other in zip(where, where[1:], strict=False):
+    for one, other in pairwise(where):
         if float(looks[one].vectors[0] @ looks[other].vectors[0]) < _bar(SPLIT):
             steps = [correlation(piece.patches[i - 1], piece.patches[i]) for i in range(one + 1, other + 1)]
             cuts.append(one + 1 + int(np.argmin(steps)))

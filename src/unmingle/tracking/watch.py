@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -12,7 +12,7 @@ from unmingle.tracking.records import Segment
 from unmingle.tracking.tracker import Tracker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from unmingle.records import F32, U8, Analysis, Faces
     from unmingle.sources.recordings import Frame, Recording
@@ -29,6 +29,7 @@ CUT = 10.0  # of 255: a frame that differs by more from the one before, on avera
 GLANCE = (32, 18)  # pixels, of the frames that are compared so
 
 
+@runtime_checkable
 class Sight(Protocol):
     """What watching asks of a recipe."""
 
@@ -74,7 +75,7 @@ def watch(recording: Recording, sight: Sight, *, every: float, start: float = 0.
 
 def _most(part: Sequence[Frame]) -> int:
     height, width = part[0].pixels.shape[:2]
-    return max(1, CHUNK_PIXELS // (height * width))
+    return max(1, CHUNK_PIXELS // int(height * width))
 
 
 class _Seen:
@@ -139,4 +140,4 @@ def _coarser(faces: Faces, picture: U8, side: int) -> int:
 
 def _small(picture: U8) -> F32:
     grey = cv2.cvtColor(cv2.resize(picture, GLANCE, interpolation=cv2.INTER_NEAREST), cv2.COLOR_RGB2GRAY)
-    return grey.astype(np.float32)
+    return np.asarray(grey, np.float32)

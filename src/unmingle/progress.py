@@ -1,0 +1,41 @@
+"""How far the work is, and how long its stages took: told to whoever shows it."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Stage = Literal["draw", "analyse", "watch", "cluster", "write", "fetch"]
+
+
+class Progress(Protocol):
+    """Told how far a stage is; `total` is 0 while unknown."""
+
+    def __call__(self, stage: Stage, done: int, total: int) -> None:
+        """`done` of `total` are done; seconds of recordings in the stage `watch`."""
+        ...
+
+
+def silent(stage: Stage, done: int, total: int) -> None:
+    """A Progress that tells nobody."""
+
+
+@dataclass(slots=True)
+class Times:
+    """Seconds spent in each stage."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def measure(self, stage: str) -> Iterator[None]:
+        """Add the time of a block to its stage."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start

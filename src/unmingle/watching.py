@@ -1,0 +1,128 @@
+"""Recordings to tracks in the library: a segment at a time, so that a killed run goes on in the middle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from unmingle.errors import PictureError
+from unmingle.library import pictures, recordings
+from unmingle.sources.recordings import Recording, recording_digest
+from unmingle.tracking.watch import watch
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from unmingle.library.pictures import Known
+    from unmingle.library.store import Store
+    from unmingle.progress import Progress, Times
+    from unmingle.sources.images import PictureFile
+    from unmingle.tracking.watch import Sight
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """How many recordings were watched now, and how many can't be read; the others are copies."""
+
+    analysed: int = 0
+    unreadable: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Watcher:
+    """Who watches, and how.
+
+    recipe, precision: of the sight.
+    every: seconds between the frames that are looked at.
+    """
+
+    sight: Sight
+    recipe: str
+    precision: str
+    every: float
+
+
+def watch_all(
+    store: Store,
+    files: Sequence[PictureFile],
+    known: dict[PictureFile, Known],
+    watcher: Watcher,
+    done: set[str],
+    *,
+    progress: Progress,
+    times: Times,
+) -> Watched:
+    """Watch recordings from where each was left; what was seen is stored every minute of them.
+
+    Args:
+        store: open for writing.
+        files: the recordings.
+        known: what the library knows of them.
+        watcher: how to watch.
+        done: digests of what was seen to its end; those that are now join it.
+        progress: told after each segment.
+        times: where to add the seconds of watching and of writing.
+    """
+    analysed = unreadable = 0
+    for file in files:
+        try:
+            analysed += _watch(store, file, known[file].row, watcher, done, progress, times)
+        except PictureError as error:
+            unreadable += 1
+            with store.transaction() as connection:
+                pictures.note_read(connection, known[file].row, -1, -1, "", error.problem)
+    return Watched(analysed, unreadable)
+
+
+def _watch(
+    store: Store,
+    file: PictureFile,
+    row: int,
+    watcher: Watcher,
+    done: set[str],
+    progress: Progress,
+    times: Times,
+) -> bool:
+    """Watch a recording to its end; whether there was anything to do.
+
+    Raises:
+        PictureError: it can't be read.
+    """
+    if file.problem:
+        raise PictureError(file.problem)
+    with times.measure("watch"):
+        size, modified = _stamp(file)
+        digest = recording_digest(file.path)
+    new = digest not in done
+    if new:
+        with Recording(file.path) as recording:
+            duration = int(recording.info.duration)
+            with store.transaction() as connection:
+                at = recordings.begin(connection, digest, watcher.recipe, watcher.every, recording.info)
+                # Not yet its size and time: until it was seen to its end, the next run takes it up again.
+                pictures.note_read(connection, row, -1, -1, digest, "")
+            progress("watch", min(int(at.seen), duration), duration)
+            segments = watch(recording, watcher.sight, every=watcher.every, start=at.seen)
+            while True:
+                with times.measure("watch"):
+                    segment = next(segments, None)
+                if segment is None:
+                    break
+                with times.measure("write"), store.transaction() as connection:
+                    recordings.add_segment(connection, at.row, watcher.precision, segment)
+                progress("watch", min(int(segment.stop), duration), duration)
+            with store.transaction() as connection:
+                recordings.finish(connection, at.row, watcher.precision)
+        done.add(digest)
+    with store.transaction() as connection:
+        pictures.note_read(connection, row, size, modified, digest, "")
+    return new
+
+
+def _stamp(file: PictureFile) -> tuple[int, int]:
+    """Size and time of a file."""
+    try:
+        status = file.path.stat()
+    except OSError as error:
+        raise PictureError(f"can't be opened: {error.strerror or error}") from error
+    return status.st_size, status.st_mtime_ns
