@@ -49,10 +49,9 @@ class StoredTrack:
     looks_k: I64
     at_k: I64
 
-    def look_of_each(self) -> I64:
-        """(n,) the face that stands for each sighting: the one nearest in time."""
-        faces: I64 = self.looks_k[nearest_looks(self.sightings.times, self.at_k)]
-        return faces
+    def nearest(self) -> I64:
+        """(n,) which of the looks stands for each sighting: the one nearest in time."""
+        return nearest_looks(self.sightings.times, self.at_k)
 
 
 def begin(connection: sqlite3.Connection, content: str, recipe: str, every: float, info: RecordingInfo) -> Progress:

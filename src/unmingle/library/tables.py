@@ -107,7 +107,7 @@ def sightings_table(store: Store, recipe: str) -> pl.DataFrame:
                     for i, name in enumerate(("left", "top", "width", "height"))
                 },
                 "score": track.sightings.scores.astype(np.float64).round(4),
-                "id": track.look_of_each(),
+                "id": track.looks_k[track.nearest()],
             }
         )
         for track in tracks(store, recipe)
