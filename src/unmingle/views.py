@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from unmingle.export.gallery import MOST, STRIP, PersonCard, contact_sheet, encode, overview, spread
 from unmingle.export.tables import write_csv
+from unmingle.export.timeline import Row, captions, timeline
 from unmingle.files import write_atomically
-from unmingle.library.tables import FACES, faces_table, people_table, thumbnail_of, tiles
+from unmingle.library.intervals import watched
+from unmingle.library.tables import (
+    FACES,
+    faces_table,
+    intervals_table,
+    people_table,
+    recordings_table,
+    thumbnail_of,
+    tiles,
+)
 from unmingle.library.wording import count as count_faces
 from unmingle.library.wording import label
 from unmingle.progress import silent
+from unmingle.sources.names import distinct
+
+WEBVTT = "webvtt"  # the fact that says that recordings get captions, "1"; else empty
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -18,6 +32,7 @@ if TYPE_CHECKING:
     import polars as pl
     from PIL.Image import Image
 
+    from unmingle.library.intervals import Watched
     from unmingle.library.store import Store
     from unmingle.library.tables import Tile
     from unmingle.progress import Progress
@@ -31,7 +46,7 @@ def write_views(
     redraw: Iterable[int] | None = None,
     progress: Progress = silent,
 ) -> pl.DataFrame:
-    """Make the library's views again: `faces.csv`, `people.csv`, and the contact sheets in `sheets/`.
+    """Make the library's views again: the tables, the contact sheets in `sheets/`, and `timelines/` of recordings.
 
     Args:
         store: where people are.
@@ -48,8 +63,58 @@ def write_views(
     write_csv(faces.select(list(FACES)), store.folder / "faces.csv")
     write_csv(people, store.folder / "people.csv")
     stale = None if redraw is None else set(redraw)
-    _write_sheets(store, people.head(sheets), tiles(store, recipe), people.height, stale, progress)
+    shown = tiles(store, recipe)
+    _write_sheets(store, people.head(sheets), shown, people.height, stale, progress)
+    write_recordings(store, watched(store, recipe), dict(people.select("person", "name").iter_rows()), shown)
     return faces
+
+
+def write_recordings(
+    store: Store, recordings: Sequence[Watched], names: dict[int, str], faces: dict[int, list[Tile]]
+) -> None:
+    """Make `recordings.csv`, `intervals.csv` and `timelines/`; without recordings there is none of them.
+
+    Args:
+        store: where faces are.
+        recordings: with their intervals.
+        names: of people, empty for those without.
+        faces: of each person.
+    """
+    folder, wanted = store.folder / "timelines", set()
+    if recordings:
+        write_csv(recordings_table(recordings), store.folder / "recordings.csv")
+        write_csv(intervals_table(recordings, names), store.folder / "intervals.csv")
+    else:
+        for name in ("recordings.csv", "intervals.csv"):
+            (store.folder / name).unlink(missing_ok=True)
+    names_of_files = distinct(str(PurePosixPath(one.file).with_suffix("")).replace("/", "-") for one in recordings)
+    for recording, name in zip(recordings, names_of_files, strict=True):
+        rows = [
+            Row(label(person, names[person]), _best(store, faces[person]), spans)
+            for person, spans in _by_person(recording).items()
+        ]
+        write_atomically(folder / f"{name}.png", timeline(rows, recording.duration, title=recording.file))
+        wanted.add(f"{name}.png")
+        if store.fact(WEBVTT):
+            spans = [(one.start, one.end, label(one.person, names[one.person])) for one in recording.intervals]
+            write_atomically(folder / f"{name}.vtt", captions(spans).encode())
+            wanted.add(f"{name}.vtt")
+    for old in folder.glob("*.*"):
+        if old.suffix in {".png", ".vtt"} and old.name not in wanted:
+            old.unlink(missing_ok=True)
+
+
+def _by_person(recording: Watched) -> dict[int, tuple[tuple[float, float], ...]]:
+    """When each person is on screen; who is there longest comes first."""
+    spans: dict[int, list[tuple[float, float]]] = {}
+    for one in recording.intervals:
+        spans.setdefault(one.person, []).append((one.start, one.end))
+    order = sorted(spans, key=lambda person: (-sum(end - start for start, end in spans[person]), person))
+    return {person: tuple(spans[person]) for person in order}
+
+
+def _best(store: Store, faces: Sequence[Tile]) -> bytes:
+    return thumbnail_of(store, max(faces, key=lambda tile: tile.quality).face) or b""
 
 
 def _write_sheets(

@@ -17,8 +17,18 @@ from unmingle.api.summary import summarise
 from unmingle.errors import LibraryError, PictureError, SettingsError, SourceError
 from unmingle.grouping.impostors import SFACE_CURVE
 from unmingle.library.deciding import Desk
+from unmingle.library.intervals import watched
 from unmingle.library.store import open_to_decide, open_to_read, open_to_write
-from unmingle.library.tables import FACES, confidence_table, faces_table, people_table, thumbnail_of, tiles
+from unmingle.library.tables import (
+    FACES,
+    confidence_table,
+    faces_table,
+    intervals_table,
+    people_table,
+    recordings_table,
+    thumbnail_of,
+    tiles,
+)
 from unmingle.progress import Times, silent
 from unmingle.settings import (
     ClassicSettings,
@@ -174,6 +184,7 @@ class Library(Deciding):
         classic: ClassicSettings | None = None,
         name_pattern: str = MEETING_PATTERN,
         sheets: int = 100,
+        webvtt: bool = False,
         progress: Progress = silent,
     ) -> Summary:
         """Make people of the faces that are there, and the library's tables and sheets.
@@ -185,6 +196,7 @@ class Library(Deciding):
             name_pattern: how a file name carries meeting, frame and index, as a regular expression with these three
                 named groups, for the whole name without its ending. Faces of one frame were seen together.
             sheets: how many people, largest first, get a contact sheet.
+            webvtt: whether recordings get captions that say who is on screen.
             progress: told while faces are grouped and sheets are made.
 
         Raises:
@@ -213,10 +225,30 @@ class Library(Deciding):
             )
             store.set_fact(SHEETS, str(sheets))
             store.set_fact(NAME_PATTERN, name_pattern)
+            store.set_fact(views.WEBVTT, "1" if webvtt else "")
             with self._times.measure("write"), store.snapshot():
                 faces = views.write_views(store, recipe, sheets=sheets, progress=progress)
         times, self._times = self._times, Times()  # the next summary tells of its own run
         return summarise(faces, times.seconds, dict(clustering.notes))
+
+    def save_crops(self, folder: str | Path, *, progress: Progress = silent) -> int:
+        """Cut out every face of every recording, as `<recording>_<frame>_<index>.jpg`, which `add` reads as crops.
+
+        Args:
+            folder: made if it isn't there; recordings of subfolders get theirs.
+            progress: told while files are written, in seconds of recordings.
+
+        Returns:
+            How many files were written.
+
+        Raises:
+            SourceError: a recording is no longer there.
+            WriteError: the folder can't be written, or the disk is full.
+        """
+        from unmingle.api.crops import save_crops
+
+        with self._reading() as store:
+            return save_crops(store, current(store), Path(folder), progress)
 
     def write_views(self, *, redraw: Iterable[int] | None = None) -> None:
         """Make `faces.csv`, `people.csv` and the sheets again, after decisions.
@@ -273,6 +305,20 @@ class Library(Deciding):
         """One row per person, largest first, in the columns of `people.csv`."""
         with self._reading() as store:
             return people_table(faces_table(store, current(store)), store)
+
+    @property
+    def recordings(self) -> pl.DataFrame:
+        """One row per recording, in the columns of `recordings.csv`."""
+        with self._reading() as store:
+            return recordings_table(watched(store, current(store)))
+
+    @property
+    def intervals(self) -> pl.DataFrame:
+        """When people are on screen: one row each time, in the columns of `intervals.csv`."""
+        with self._reading() as store:
+            recipe = current(store)
+            names = dict(people_table(faces_table(store, recipe), store).select("person", "name").iter_rows())
+            return intervals_table(watched(store, recipe), names)
 
     @property
     def confidence(self) -> pl.DataFrame:

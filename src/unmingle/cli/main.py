@@ -161,6 +161,17 @@ def cluster(
         ),
     ] = "0.1s",
     sheets: Annotated[int, typer.Option(min=0, help="How many people, largest first, get a contact sheet.")] = 100,
+    webvtt: Annotated[
+        bool, typer.Option("--webvtt", help="Write captions for each recording that say who is on screen.")
+    ] = False,
+    save_crops: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Cut every face of the recordings out into FOLDER, named meeting_frame_index.jpg.",
+            show_default=False,
+        ),
+    ] = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -206,8 +217,11 @@ def cluster(
             settings=GroupingSettings(expected_false_merges=FALSE_MERGES[strictness], co_occurrence=co_occurrence),
             name_pattern=name_pattern,
             sheets=sheets,
+            webvtt=webvtt,
             progress=progress,
         )
+        if save_crops is not None:
+            library.save_crops(save_crops, progress=progress)
     if as_json:
         print(summary_json(summary))
     elif not quiet:

@@ -60,7 +60,7 @@ def contact_sheet(faces: Sequence[bytes], *, title: str, note: str) -> Image.Ima
     _heading(page, title, note)
     for i, face in enumerate(faces):
         row, column = divmod(i, columns)
-        _paste(page, face, EDGE + column * (TILE + GAP), EDGE + 84 + row * (TILE + GAP))
+        paste(page, face, EDGE + column * (TILE + GAP), EDGE + 84 + row * (TILE + GAP))
     return page
 
 
@@ -94,41 +94,42 @@ def _columns(count: int) -> int:
 
 
 def _title_width(title: str, note: str) -> int:
-    return int(max(_font(30, bold=True).getlength(clean(title)), _font(16).getlength(clean(note))))
+    return int(max(font(30, bold=True).getlength(clean(title)), font(16).getlength(clean(note))))
 
 
 def _heading(page: Image.Image, title: str, note: str) -> None:
     draw = ImageDraw.Draw(page)
-    draw.text((EDGE, EDGE - 10), clean(title), font=_font(30, bold=True), fill=INK)
-    draw.text((EDGE, EDGE + 34), clean(note), font=_font(16), fill=FAINT)
+    draw.text((EDGE, EDGE - 10), clean(title), font=font(30, bold=True), fill=INK)
+    draw.text((EDGE, EDGE + 34), clean(note), font=font(16), fill=FAINT)
 
 
 def _card(page: Image.Image, person: PersonCard, x: int, y: int) -> None:
     draw = ImageDraw.Draw(page)
     title = clean(person.title)
     draw.line((x, y - 8, x + STRIP * (TILE + GAP) - GAP, y - 8), fill=LINE, width=1)
-    draw.text((x, y), title, font=_font(18, bold=True), fill=INK)
-    after = x + _font(18, bold=True).getlength(title) + 14
-    draw.text((after, y + 3), clean(person.note), font=_font(15), fill=FAINT)
+    draw.text((x, y), title, font=font(18, bold=True), fill=INK)
+    after = x + font(18, bold=True).getlength(title) + 14
+    draw.text((after, y + 3), clean(person.note), font=font(15), fill=FAINT)
     for i, face in enumerate(person.faces):
-        _paste(page, face, x + i * (TILE + GAP), y + 30)
+        paste(page, face, x + i * (TILE + GAP), y + 30)
 
 
-def _paste(page: Image.Image, jpeg: bytes, x: int, y: int) -> None:
+def paste(page: Image.Image, jpeg: bytes, x: int, y: int, *, side: int = TILE) -> None:
+    """Put a face on a page, as a square of `side` pixels with round corners."""
     with Image.open(io.BytesIO(jpeg)) as face:
-        page.paste(face.convert("RGB").resize((TILE, TILE)), (x, y), _rounded())
+        page.paste(face.convert("RGB").resize((side, side)), (x, y), _rounded(side))
 
 
-@lru_cache(maxsize=1)
-def _rounded() -> Image.Image:
+@lru_cache(maxsize=4)
+def _rounded(side: int) -> Image.Image:
     """The mask of a tile, drawn four times too large and shrunk, so that its corners are smooth."""
-    mask = Image.new("L", (TILE * 4, TILE * 4), 0)
-    ImageDraw.Draw(mask).rounded_rectangle((0, 0, TILE * 4 - 1, TILE * 4 - 1), CORNER * 4, fill=255)
-    return ImageChops.duplicate(mask.resize((TILE, TILE), Image.Resampling.LANCZOS))
+    mask = Image.new("L", (side * 4, side * 4), 0)
+    ImageDraw.Draw(mask).rounded_rectangle((0, 0, side * 4 - 1, side * 4 - 1), CORNER * 4 * side // TILE, fill=255)
+    return ImageChops.duplicate(mask.resize((side, side), Image.Resampling.LANCZOS))
 
 
 @lru_cache(maxsize=8)
-def _font(size: int, *, bold: bool = False) -> ImageFont.FreeTypeFont:
+def font(size: int, *, bold: bool = False) -> ImageFont.FreeTypeFont:
     """DejaVu Sans, which comes with matplotlib: the same on every machine, and most alphabets in it."""
     from matplotlib import get_data_path
 

@@ -15,6 +15,7 @@ from unmingle.sources.names import parse_name
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from unmingle.library.intervals import Watched
     from unmingle.library.store import Store
     from unmingle.records import Flag, Status
 
@@ -40,6 +41,29 @@ PEOPLE = {
     "faces": pl.Int64,
     "first_file": pl.String,
     "cohesion": pl.Float64,
+}
+
+RECORDINGS = {
+    "file": pl.String,
+    "source": pl.String,
+    "width": pl.Int64,
+    "height": pl.Int64,
+    "frames": pl.Int64,
+    "duration": pl.Float64,
+    "every": pl.Float64,
+    "looked_at": pl.Int64,
+    "skipped": pl.Int64,
+    "complete": pl.String,
+    "people": pl.Int64,
+}
+INTERVALS = {
+    "person": pl.Int64,
+    "name": pl.String,
+    "file": pl.String,
+    "source": pl.String,
+    "start": pl.Float64,
+    "end": pl.Float64,
+    "faces": pl.Int64,
 }
 
 _ROWS = """
@@ -229,6 +253,29 @@ def people_table(faces: pl.DataFrame, store: Store) -> pl.DataFrame:
         .sort(["faces", "person"], descending=[True, False])
         .select(list(PEOPLE))
     )
+
+
+def recordings_table(recordings: Sequence[Watched]) -> pl.DataFrame:
+    """The table `recordings.csv`."""
+    rows = [
+        (
+            *(one.file, one.source, one.width, one.height, one.frames, round(one.duration, 3), one.every),
+            *(one.looked_at, one.skipped, "yes" if one.complete else "no"),
+            len({interval.person for interval in one.intervals}),
+        )
+        for one in recordings
+    ]
+    return pl.DataFrame(rows, schema=RECORDINGS, orient="row")
+
+
+def intervals_table(recordings: Sequence[Watched], names: dict[int, str]) -> pl.DataFrame:
+    """The table `intervals.csv`, by recording and in the order of time."""
+    rows = [
+        (one.person, names[one.person], where.file, where.source, round(one.start, 3), round(one.end, 3), one.faces)
+        for where in recordings
+        for one in where.intervals
+    ]
+    return pl.DataFrame(rows, schema=INTERVALS, orient="row")
 
 
 def tiles(store: Store, recipe: str) -> dict[int, list[Tile]]:

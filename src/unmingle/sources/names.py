@@ -5,8 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
 from unmingle.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 MEETING_PATTERN = r"(?P<meeting>.+)_(?P<frame>\d{4,})_(?P<index>\d{1,3})"
 GROUPS = frozenset({"meeting", "frame", "index"})
@@ -67,3 +71,16 @@ def stem(file: str) -> str:
     name = file.replace("\\", "/").rpartition("/")[2]
     head, dot, _ = name.rpartition(".")
     return head if dot and head else name
+
+
+def distinct(names: Iterable[str]) -> list[str]:
+    """The names, those that came before (also in other capitals) with a number behind them."""
+    found: list[str] = []
+    taken: set[str] = set()
+    for plain in names:
+        name, number = plain, 2
+        while name.casefold() in taken:
+            name, number = f"{plain}-{number}", number + 1
+        taken.add(name.casefold())
+        found.append(name)
+    return found
