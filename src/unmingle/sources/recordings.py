@@ -34,6 +34,7 @@ THREADS = 2  # of the decoder: each holds frames of its own, and finding faces t
 TOLERANCE = 0.001  # seconds that a frame may come before its instant: some containers round times to milliseconds
 USUAL_RATE = 25.0  # frames a second, of a file that tells neither times nor a rate
 PATIENCE = 16  # unreadable places in a row, after which nothing more is expected of a file
+SPOILT = 10.0  # seconds at most that a picture which could not be decoded spoils those after it, up to a keyframe
 BLOCK = 1 << 20  # bytes
 
 # What holds pictures that move, or sound, which is told apart. Without playlists, which name other files and addresses.
@@ -144,7 +145,6 @@ class Recording:
         self._path = path
         self._lost: set[int] = set()
         self._reading: set[InputContainer] = set()
-        _check_file(path)
         with _open(path) as (container, stream):
             self._index = _read_index(container, stream)
         first = next(self._decoded(0), None)
@@ -220,18 +220,29 @@ class Recording:
         """Numbers and pictures, ascending, from the keyframe before frame `target` or earlier."""
         with ExitStack() as files:
             container, stream = files.enter_context(self._opened())
-            begin, packets = _seek(container, stream, self._index, target) or (0, None)
-            if packets is None:
+            found = _seek(container, stream, self._index, target)
+            if found is None:
+                files.close()
                 container, stream = files.enter_context(self._opened())
-                packets = _packets(container, stream)
+                found = 0, _packets(container, stream)
+            begin, packets = found
             last = begin - 1
+            spoilt_until = -math.inf
             for picture in _pictures(stream, packets, numbered=not self._index.stamped):
+                if picture is None:
+                    spoilt_until = self._index.times[max(last, 0)] + SPOILT
+                    continue
                 number = self._index.number(picture.pts, last)
                 if number is None:
                     continue
-                self._lost.update(range(last + 1, number))
+                missing = range(last + 1, number)
+                if missing and not (picture.interlaced_frame and len(missing) == 1):  # the half of a frame, by itself
+                    self._lost.update(missing)
+                    spoilt_until = self._index.times[number] + SPOILT
                 last = number
-                if picture.is_corrupt:
+                if picture.key_frame:
+                    spoilt_until = -math.inf
+                if picture.is_corrupt or self._index.times[number] < spoilt_until:
                     self._lost.add(number)
                 else:
                     yield number, picture
@@ -297,15 +308,16 @@ def _open(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     """The container and its stream of pictures, ready to decode. Only local files are ever opened by it."""
     import av
 
+    _check_file(path)
     guards = {"protocol_whitelist": "file", "format_whitelist": _FORMATS}
     try:
         container = av.open(path.absolute(), "r", container_options=guards, metadata_errors="replace")
     except av.error.FFmpegError as error:
-        raise PictureError(_no_container(path)) from error
+        raise PictureError(_not_opened(path)) from error
     with container:
         stream = _stream(container)
         context = stream.codec_context
-        if context.width * context.height > MAX_PIXELS:
+        if _area(stream) > MAX_PIXELS:
             raise PictureError(f"too large: {context.width}×{context.height}, over {MAX_PIXELS:,} pixels")
         context.options = {"max_pixels": str(MAX_PIXELS)}  # a stream may grow later
         context.thread_type = "AUTO"
@@ -313,7 +325,7 @@ def _open(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         yield container, stream
 
 
-def _no_container(path: Path) -> str:
+def _not_opened(path: Path) -> str:
     with path.open("rb") as file:
         head = file.read(8)
     if head[4:] in _QUICKTIME_BOXES:
@@ -328,13 +340,14 @@ def _stream(container: InputContainer) -> VideoStream:
     streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
     if not streams:
         raise PictureError("no pictures in it: sound only" if container.streams.audio else "no pictures in it")
-    return max(
-        streams,
-        key=lambda stream: (
-            bool(stream.disposition & Disposition.default),
-            stream.codec_context.width * stream.codec_context.height,
-        ),
-    )
+    readable = [stream for stream in streams if stream.codec_context is not None]
+    if not readable:
+        raise PictureError("its pictures are in a format that is not read")
+    return max(readable, key=lambda stream: (bool(stream.disposition & Disposition.default), _area(stream)))
+
+
+def _area(stream: VideoStream) -> int:
+    return stream.codec_context.width * stream.codec_context.height
 
 
 def _packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
@@ -354,8 +367,16 @@ def _packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet[
             return
 
 
-def _pictures(stream: VideoStream, packets: Iterable[Packet[VideoStream]], *, numbered: bool) -> Iterator[VideoFrame]:
-    """Decode packets; what can't be decoded is left out. numbered: stamp packets with their place."""
+def _shows(packet: Packet[VideoStream]) -> bool:
+    """Whether a packet's picture is to be seen; if not, it is there for others to be decoded from."""
+    hidden = packet.stream.codec_context.name == "vp8" and not memoryview(packet)[0] & 0x10  # RFC 6386, 9.1
+    return not packet.is_discard and not hidden
+
+
+def _pictures(
+    stream: VideoStream, packets: Iterable[Packet[VideoStream]], *, numbered: bool
+) -> Iterator[VideoFrame | None]:
+    """Decode packets; None where one can't be. numbered: stamp packets with their place."""
     import av
 
     context = stream.codec_context
@@ -363,24 +384,24 @@ def _pictures(stream: VideoStream, packets: Iterable[Packet[VideoStream]], *, nu
     for packet in packets:
         if numbered:
             packet.pts = packet.dts = place
-        place += not packet.is_discard
+        place += _shows(packet)
         try:
             yield from context.decode(packet)
         except av.error.FFmpegError:  # the decoder goes on with the next packet by itself
-            continue
+            yield None
     for _ in range(PATIENCE):  # the frames that the decoder still holds; a damaged one must not hide the rest
         try:
             yield from context.decode(None)
         except av.error.EOFError:
             return
         except av.error.FFmpegError:
-            continue
+            yield None
 
 
 def _seek(
     container: InputContainer, stream: VideoStream, index: _Index, target: int
 ) -> tuple[int, Iterable[Packet[VideoStream]]] | None:
-    """Go to a keyframe at or before frame `target`: its number and the packets from it; None: only the start will do.
+    """Go to a keyframe at or before frame `target`: its number and the packets from it; None: it must be read anew.
 
     Where a container lands is not to be relied on, so it is looked at, and an earlier keyframe tried: it may be past
     the one that was asked for, or, in an MPEG program stream, in the middle of a picture that has another's time.
@@ -388,6 +409,8 @@ def _seek(
     import av
 
     nearest = int(np.searchsorted(index.keys, target, side="right")) - 1
+    if nearest <= 0:
+        return 0, _packets(container, stream)
     for back in (0, 1, 2, 4, 8):
         if nearest - back <= 0:
             return None
@@ -408,7 +431,7 @@ def _read_index(container: InputContainer, stream: VideoStream) -> _Index:
     """Learn every frame's time from the packets."""
     stamps, keys, sizes, lengths = [], [], [], []
     for packet in _packets(container, stream):
-        if packet.is_discard:  # decoded, since others need it, but not shown
+        if not _shows(packet):
             continue
         stamps.append(packet.pts)
         keys.append(packet.is_keyframe)
