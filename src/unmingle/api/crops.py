@@ -54,7 +54,7 @@ def save_crops(store: Store, recipe: str, folder: Path, progress: Progress) -> i
 def _sightings(store: Store, recipe: str) -> dict[int, dict[int, list[tuple[int, F32]]]]:
     """By recording and frame: numbers and boxes of the faces."""
     found: defaultdict[int, dict[int, list[tuple[int, F32]]]] = defaultdict(dict)
-    for track in tracks(store, recipe):
+    for track in tracks(store.connection, recipe):
         seen = track.sightings
         for frame, number, box in zip(seen.frames.tolist(), seen.numbers.tolist(), seen.boxes, strict=True):
             found[track.recording].setdefault(frame, []).append((number, box))

@@ -104,7 +104,7 @@ def _intervals(store: Store, recipe: str, every: dict[int, float]) -> dict[int, 
     )
     person_of = dict(store.connection.execute(query))
     times: defaultdict[int, defaultdict[int, list[F64]]] = defaultdict(lambda: defaultdict(list))
-    for track in tracks(store, recipe):
+    for track in tracks(store.connection, recipe):
         if track.still:
             continue
         persons_k = np.array([person_of.get(face, -1) for face in track.looks_k.tolist()])

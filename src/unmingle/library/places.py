@@ -8,16 +8,21 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from unmingle.errors import DecisionError
+from unmingle.library.recordings import FRAME, tracks
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     Box = tuple[float, float, float, float]  # left, top, width, height in pixels
 
 # Two boxes of one face overlap by at least so much, as intersection over union.
 SAME_FACE = 0.4
+# A face that a track shows so many frames before or after is still in the same place.
+NEAR_FRAMES = 30
 
 _CANDIDATES = """
 SELECT place.id, place."left", place.top, place.width, place.height,
@@ -63,6 +68,33 @@ def faces_of_places(
     for place, held in whole.items():
         if place not in faces and len(held) == 1 and held[0] >= 0:
             faces[place] = held[0]
+    return faces if beside is not None else faces | _on_tracks(connection, recipe, faces)
+
+
+def _on_tracks(connection: sqlite3.Connection, recipe: str, found: Collection[int]) -> dict[int, int]:
+    """For places in frames of recordings where no face is stored: the face that stands for who is seen there.
+
+    Watched at other instants, a recording has its looks in other frames. Who was seen at a place is on a track through
+    it, or through where it was a moment before or after.
+    """
+    lost: defaultdict[str, list[tuple[int, int, Box]]] = defaultdict(list)
+    query = 'SELECT id, digest, "left", top, width, height FROM place WHERE instr(digest, ?)'
+    for place, digest, *box in connection.execute(query, (FRAME,)):
+        if place not in found:
+            content, _, frame = digest.partition(FRAME)
+            lost[content].append((place, int(frame), (box[0], box[1], box[2], box[3])))
+    faces: dict[int, int] = {}
+    for content, places in lost.items():
+        best: dict[int, tuple[int, float]] = {}  # by place: how many frames off, and how far the boxes are apart
+        for track in tracks(connection, recipe, content):
+            seen = track.sightings
+            for place, frame, box in places:
+                at = int(np.argmin(np.abs(seen.frames - frame)))
+                off = abs(int(seen.frames[at]) - frame)
+                overlap = _overlap(box, seen.boxes[at].tolist())
+                if overlap >= SAME_FACE and (off, -overlap) < best.get(place, (NEAR_FRAMES + 1, 0.0)):
+                    best[place] = (off, -overlap)
+                    faces[place] = int(track.looks_k[track.nearest()[at]])
     return faces
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from unmingle.sources.recordings import RecordingInfo
     from unmingle.tracking.records import Segment, Track
 
+# Between the digest of a recording and the number of a frame: together they name a picture.
+FRAME = "#"
 # Looks whose frames are further apart, in seconds, don't follow each other.
 FOLLOWS = 2.0
 
@@ -98,7 +100,7 @@ def add_segment(connection: sqlite3.Connection, row: int, precision: str, segmen
                         "INSERT INTO analysis (digest, content, recipe, precision, width, height, reason, frame, time)"
                         " VALUES (?, ?, ?, ?, ?, ?, '', ?, ?)",
                         (
-                            *(f"{content}#{frame}", content, recipe, precision, width, height),
+                            *(f"{content}{FRAME}{frame}", content, recipe, precision, width, height),
                             *(frame, float(track.sightings.times[look.sighting])),
                         ),
                     ).lastrowid
@@ -139,22 +141,31 @@ def finish(connection: sqlite3.Connection, row: int, precision: str) -> None:
     )
 
 
-def tracks(store: Store, recipe: str) -> Iterator[StoredTrack]:
-    """All tracks of recordings that are there, by recording and in the order of time."""
+def tracks(connection: sqlite3.Connection, recipe: str, content: str | None = None) -> Iterator[StoredTrack]:
+    """All tracks of recordings that are there, by recording and in the order of time.
+
+    Args:
+        connection: of the library.
+        recipe: whose.
+        content: digest of the only recording wanted; None: all.
+    """
+    only, values = ("", [recipe]) if content is None else (" AND recording.content = ?", [recipe, content])
     looks: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
     query = (
         "SELECT face.track, face.sighting, face.id FROM face JOIN track ON track.id = face.track"
-        " JOIN recording ON recording.id = track.recording WHERE recording.recipe = ? ORDER BY face.sighting"
+        " JOIN recording ON recording.id = track.recording WHERE recording.recipe = ?"
+        + only
+        + " ORDER BY face.sighting"
     )
-    for track, sighting, face in store.connection.execute(query, (recipe,)):
+    for track, sighting, face in connection.execute(query, values):
         looks[track].append((sighting, face))
     query = (
         "SELECT track.id, recording.id, still, track.frames, times, numbers, boxes, scores FROM recording"
-        " JOIN track ON track.recording = recording.id WHERE recording.recipe = ?"
-        " AND EXISTS (SELECT 1 FROM file WHERE file.digest = recording.content AND file.present = 1)"
+        " JOIN track ON track.recording = recording.id WHERE recording.recipe = ?" + only + " AND EXISTS"
+        " (SELECT 1 FROM file WHERE file.digest = recording.content AND file.present = 1)"
         " ORDER BY recording.content, track.id"
     )
-    for track, recording, still, *columns in store.connection.execute(query, (recipe,)):
+    for track, recording, still, *columns in connection.execute(query, values):
         at_k, looks_k = np.array(looks[track], np.int64).reshape(-1, 2).T
         yield StoredTrack(recording, bool(still), _sightings(*columns), looks_k, at_k)
 
@@ -192,7 +203,7 @@ def followed(store: Store, recipe: str, faces: StoredFaces) -> Followed:
     same: list[tuple[int, int]] = []
     number = 0
     by_recording: defaultdict[int, list[tuple[StoredTrack, I64]]] = defaultdict(list)
-    for track in tracks(store, recipe):
+    for track in tracks(store.connection, recipe):
         rows_k = np.array([row_of.get(face, -1) for face in track.looks_k.tolist()], np.int64)
         grouped = np.flatnonzero(rows_k >= 0)
         if not len(grouped):

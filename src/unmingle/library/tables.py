@@ -134,7 +134,7 @@ def sightings_table(store: Store, recipe: str) -> pl.DataFrame:
                 "id": track.looks_k[track.nearest()],
             }
         )
-        for track in tracks(store, recipe)
+        for track in tracks(store.connection, recipe)
     ]
     if not parts:
         return pl.DataFrame(schema={**FACES, "id": pl.Int64})
