@@ -11,7 +11,7 @@ from scipy.special import ndtri
 
 from unmingle.grouping.impostors import SFACE_CURVE
 from unmingle.tracking.records import Look, Sightings, Track
-from unmingle.tracking.still import is_still
+from unmingle.tracking.still import is_still, judged
 from unmingle.tracking.tracker import correlation
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Part:
     """
 
     sightings: Sightings
-    patches: list[U8]
+    there: list[U8]
     looks: dict[int, Analysis]
     before: Part | None = None
     parts: list[Part] = field(default_factory=list)
@@ -94,7 +94,7 @@ def _split(piece: Piece, looks: dict[int, Analysis]) -> list[Part]:
     return [
         Part(
             taken(sightings, slice(start, stop)),
-            piece.patches[start:stop],
+            piece.there[start:stop],
             {at - start: looks[at] for at in where if start <= at < stop},
         )
         for start, stop in zip(cuts, [*cuts[1:], len(piece)], strict=True)
@@ -121,8 +121,9 @@ def _track(chain: Sequence[Part]) -> Track:
         for start, part in zip(starts, chain, strict=False)
         for at, analysis in sorted(part.looks.items())
     ]
-    patches = [patch for part in chain for patch in part.patches]
-    return Track(sightings, is_still(sightings, patches), _chosen(looks))
+    there = [patch for part in chain for patch in part.there]
+    still = is_still(sightings.times, there)
+    return Track(sightings, still, _chosen([judged(look, sightings.times) for look in looks] if still else looks))
 
 
 def _chosen(looks: Sequence[Look]) -> tuple[Look, ...]:

@@ -2,34 +2,43 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from unmingle.records import Triage
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from unmingle.records import U8
-    from unmingle.tracking.records import Sightings
+    from unmingle.records import F64, U8
+    from unmingle.tracking.records import Look
 
 LEAST_TIME = 3.0  # seconds: nobody sits that still
 LEAST_SIGHTINGS = 4
-MOST_CHANGE = 2.0  # of 255: what compression leaves of a picture that stands still, averaged over a patch
-MOST_MOVE = 0.02  # of the box's size: what the detector's boxes tremble by
+MOST_CHANGE = 2.0  # of 255, averaged over a patch: what compression makes of a picture that stands still
 
 
-def is_still(sightings: Sightings, patches: Sequence[U8]) -> bool:
+def is_still(times_n: F64, there: Sequence[U8]) -> bool:
     """Whether nothing moved in a face for seconds.
 
     Args:
-        sightings: n of a track.
-        patches: n, what each box shows, see `tracker.patch_of`.
+        times_n: seconds, of the n sightings of a track.
+        there: n patches of one shape, what is to be seen at one and the same place.
     """
-    if len(sightings) < LEAST_SIGHTINGS or sightings.times[-1] - sightings.times[0] < LEAST_TIME:
+    if len(times_n) < LEAST_SIGHTINGS or times_n[-1] - times_n[0] < LEAST_TIME:
         return False
-    size = float(np.sqrt(np.prod(np.median(sightings.boxes[:, 2:], axis=0))))
-    middles = sightings.boxes[:, :2] + sightings.boxes[:, 2:] / 2
-    moved = float(np.abs(middles - np.median(middles, axis=0)).max())
-    stack = np.stack([patch[0] for patch in patches]).astype(np.float32)
-    changed = float(np.abs(stack - np.median(stack, axis=0)).mean(axis=(1, 2)).max())
-    return moved <= MOST_MOVE * max(size, 1.0) + 1 and changed <= MOST_CHANGE
+    patches = np.stack(there).astype(np.float32)
+    changed_n = np.abs(patches - np.median(patches, axis=0)).mean(axis=(1, 2))
+    return float(changed_n.max()) <= MOST_CHANGE
+
+
+def judged(look: Look, times_n: F64) -> Look:
+    """A look of a still picture: it may only join a person, if it is fit for that."""
+    found = look.analysis.triage
+    if found.standings[0] != "found":
+        return look
+    reason = f"a still picture: nothing in it moved for {times_n[-1] - times_n[0]:.0f} seconds"
+    triage = Triage(("join",), ("",), (reason,))
+    return replace(look, analysis=replace(look.analysis, triage=triage))

@@ -32,15 +32,19 @@ class Piece:
     """A face followed without a doubt.
 
     before: the piece that it may continue; None where nothing was.
+    place:  the box of its first sighting, or of the piece's before it: where it is looked at for whether it moves.
+    patches, there: of each sighting, what its own box shows, and what is to be seen at `place`.
     """
 
-    before: Piece | None = None
+    before: Piece | None
+    place: F32
     frames: list[int] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
     boxes: list[F32] = field(default_factory=list)
     scores: list[float] = field(default_factory=list)
     patches: list[U8] = field(default_factory=list)
+    there: list[U8] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -88,18 +92,19 @@ class Tracker:
             piece = before.get(face)
             gone = piece is not None and piece.times[-1] < newest
             if piece is None or gone or correlation(piece.patches[-1], patches[face]) < SAME_SCENE:
-                piece = self._begin(piece)
+                piece = self._begin(piece, faces.boxes[face])
             piece.frames.append(frame)
             piece.times.append(time)
             piece.numbers.append(face)
             piece.boxes.append(faces.boxes[face])
             piece.scores.append(float(faces.scores[face]))
             piece.patches.append(patches[face])
+            piece.there.append(small_grey(picture_hw3, piece.place, AROUND[0]))
             touched.append(piece)
         return touched
 
-    def _begin(self, before: Piece | None) -> Piece:
-        piece = Piece(before)
+    def _begin(self, before: Piece | None, box: F32) -> Piece:
+        piece = Piece(before, box if before is None else before.place)
         if before is not None:
             self._open.remove(before)
         self._open.append(piece)
@@ -129,16 +134,18 @@ def overlaps(one_n4: F32, other_m4: F32) -> F32:
 
 def patch_of(picture_hw3: U8, box: F32) -> U8:
     """(2, 16, 16) uint8, grey: what a box shows, with a little around it, and with much."""
+    return np.stack([small_grey(picture_hw3, box, around) for around in AROUND])
+
+
+def small_grey(picture_hw3: U8, box: F32, around: float) -> U8:
+    """(16, 16) uint8, grey: what a box shows, and so much of its size around it."""
     left, top, width, height = box.tolist()
     rows, columns = picture_hw3.shape[:2]
-    patch = np.empty((len(AROUND), PATCH, PATCH), np.uint8)
-    for i, around in enumerate(AROUND):
-        low = np.clip([left - around * width, top - around * height], 0, [columns - 1, rows - 1]).astype(int)
-        high = np.clip([left + (1 + around) * width, top + (1 + around) * height], low + 1, [columns, rows]).astype(int)
-        part = picture_hw3[low[1] : high[1], low[0] : high[0]]
-        small = cv2.resize(part, (PATCH, PATCH), interpolation=cv2.INTER_AREA)
-        patch[i] = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
-    return patch
+    low = np.clip([left - around * width, top - around * height], 0, [columns - 1, rows - 1]).astype(int)
+    high = np.clip([left + (1 + around) * width, top + (1 + around) * height], low + 1, [columns, rows]).astype(int)
+    part = picture_hw3[low[1] : high[1], low[0] : high[0]]
+    small = cv2.resize(part, (PATCH, PATCH), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
 def correlation(one: U8, other: U8) -> float:

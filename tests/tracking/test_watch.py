@@ -1,0 +1,125 @@
+"""Watching a call of made-up people: real networks, a real recording, a truth that is known."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from tests.gallery import Call, people, record
+
+from unmingle.faces.recipe import FaceRecipe
+from unmingle.settings import DetectionSettings, EngineSettings
+from unmingle.sources.recordings import Recording
+from unmingle.tracking import watch as watching
+from unmingle.tracking.watch import find, watch
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from unmingle.records import U8, Analysis, Faces
+    from unmingle.tracking.records import Segment, Track
+
+
+@pytest.fixture(scope="module")
+def recipe() -> FaceRecipe:
+    return FaceRecipe(DetectionSettings(), EngineSettings())
+
+
+@pytest.fixture(scope="module")
+def call(tmp_path_factory: pytest.TempPathFactory) -> Call:
+    return record(tmp_path_factory.mktemp("call") / "call.mp4", still=True)
+
+
+def watched(call: Call, recipe: FaceRecipe, **options: float) -> list[Segment]:
+    with Recording(call.path) as recording:
+        return list(watch(recording, recipe, **{"every": 0.1, **options}))
+
+
+def who(call: Call, track: Track) -> list[int]:
+    middles = track.sightings.boxes[:, :2] + track.sightings.boxes[:, 2:] / 2
+    frames = track.sightings.frames.tolist()
+    return [call.shown(frame, (x, y)) for frame, (x, y) in zip(frames, middles.tolist(), strict=True)]
+
+
+def test_everybody_is_followed_and_nobody_taken_for_another(call: Call, recipe: FaceRecipe) -> None:
+    (segment,) = watched(call, recipe)
+    assert (segment.start, segment.stop, segment.looked_at, segment.skipped) == (0, 60, 60, 0)
+    shown = [who(call, track) for track in segment.tracks]
+    assert all(len(set(persons)) == 1 for persons in shown)
+    found = {
+        (frame, person)
+        for track, persons in zip(segment.tracks, shown, strict=True)
+        for frame, person in zip(track.sightings.frames.tolist(), persons, strict=True)
+    }
+    assert len(found & set(people(call))) >= 0.97 * len(list(people(call)))
+    assert len(segment.tracks) <= 10  # two each for those who swap or leave, one for the other, and a few spare
+
+
+def test_the_still_tile_is_known_as_such(call: Call, recipe: FaceRecipe) -> None:
+    (segment,) = watched(call, recipe)
+    assert [track.still for track in segment.tracks].count(True) == 1
+    (still,) = [track for track in segment.tracks if track.still]
+    assert set(who(call, still)) == {3}
+    assert {look.analysis.triage.standings for look in still.looks} == {("join",)}
+
+
+def test_a_run_that_goes_on_in_the_middle_finds_the_same(
+    call: Call, recipe: FaceRecipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "SEGMENT", 2.0)
+    whole = watched(call, recipe)
+    rest = watched(call, recipe, start=2.0)
+    assert [(one.start, one.looked_at) for one in whole] == [(0, 20), (2, 20), (4, 20)]
+    assert [one.start for one in rest] == [2, 4]
+    for one, other in zip(whole[1:], rest, strict=True):
+        assert len(one.tracks) == len(other.tracks)
+        for track, again in zip(one.tracks, other.tracks, strict=True):
+            np.testing.assert_array_equal(track.sightings.boxes, again.sightings.boxes)
+            assert [look.sighting for look in track.looks] == [look.sighting for look in again.looks]
+            np.testing.assert_allclose(track.looks[0].vector, again.looks[0].vector, atol=1e-5)
+
+
+def test_fewer_frames_are_looked_at_if_asked(call: Call, recipe: FaceRecipe) -> None:
+    (segment,) = watched(call, recipe, every=0.5)
+    assert segment.looked_at == 12
+    frames = {int(frame) for track in segment.tracks for frame in track.sightings.frames}
+    assert frames <= set(range(0, 60, 5))
+
+
+class Asked:
+    """A sight that notes how closely it was asked to look, and sees one face of a given size."""
+
+    def __init__(self, face: float) -> None:
+        self.face = face
+        self.sides: list[int] = []
+
+    def glance(self, pictures: Sequence[U8], sides: Sequence[int]) -> list[Faces]:
+        from unmingle.records import Faces
+
+        self.sides.extend(sides)
+        box = np.array([[5, 5, self.face, self.face * 1.3]], np.float32)
+        return [Faces(box, np.zeros((1, 5, 2), np.float32), np.ones(1, np.float32)) for _ in pictures]
+
+    def describe_faces(self, pictures: Sequence[U8], faces: Sequence[Faces]) -> list[Analysis]:
+        raise AssertionError
+
+
+@pytest.mark.parametrize(("face", "coarse"), [(30, 960), (40, 720), (100, 480)])
+def test_large_faces_are_looked_at_coarsely(face: float, coarse: int) -> None:
+    asked = Asked(face)
+    find(asked, [np.full((480, 960, 3), 90, np.uint8)] * 3)
+    assert asked.sides == [960, coarse, coarse]
+
+
+def test_what_changes_is_looked_at_closely() -> None:
+    asked = Asked(200)
+    dark, bright = np.full((480, 960, 3), 20, np.uint8), np.full((480, 960, 3), 200, np.uint8)
+    find(asked, [dark, dark, bright, bright])
+    assert asked.sides == [960, 960, 480, 480]
+
+
+def test_large_frames_are_not_looked_at_in_full() -> None:
+    asked = Asked(200)
+    find(asked, [np.zeros((1080, 1920, 3), np.uint8)])
+    assert asked.sides == [1280]
