@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from contextlib import suppress
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from av.codec.context import Flags
+from av.video.stream import VideoStream
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.videos import SIZE, number_in, numbered, write_sound, write_video
@@ -148,6 +151,31 @@ def test_a_picture_that_is_only_there_for_others_to_refer_to_is_no_frame(tmp_pat
         assert numbers(frames) == list(range(29))
         assert shown(frames) == [*range(7), *range(8, 30)]
         assert recording.skipped == 0
+
+
+def test_interlaced_frames_in_two_packets_each_are_not_taken_for_half_lost(tmp_path: Path) -> None:
+    # As camcorders store fields; no encoder here does, so each frame is followed by a packet that gives no picture.
+    millisecond = Fraction(1, 1000)
+    with av.open(tmp_path / "fields.mkv", "w") as container:
+        stream = container.add_stream("mpeg2video", rate=25)
+        assert isinstance(stream, VideoStream)
+        stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
+        stream.codec_context.flags |= Flags.interlaced_dct | Flags.interlaced_me
+        pictures = [av.VideoFrame.from_ndarray(numbered(number), format="rgb24") for number in range(30)]
+        for number, frame in enumerate(pictures):
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+        packets = [packet for frame in [*pictures, None] for packet in stream.encode(frame)]
+        for number, packet in enumerate(packets):
+            field = av.Packet(b"\x00\x00\x01\xb2 user data")
+            for half, part in enumerate([packet, field]):
+                part.stream, part.time_base, part.pts = stream, millisecond, number * 40 + half * 20
+                part.dts = part.pts
+                container.mux(part)
+    with Recording(tmp_path / "fields.mkv") as recording:
+        frames = list(recording.frames(every=0))
+        assert shown(frames) == list(range(30))
+        assert numbers(frames) == list(range(0, 60, 2))
+        assert recording.skipped <= 1
 
 
 def test_a_single_frame_is_a_recording(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.packet import Packet
     from av.video.frame import VideoFrame
+    from av.video.reformatter import VideoReformatter
     from av.video.stream import VideoStream
 
     from unmingle.records import F64, I64, U8
@@ -187,11 +188,14 @@ class Recording:
         """
         if not every >= 0:
             raise SettingsError(f"Frames can't be taken every {every} seconds.", "Give 0 or more.")
+        from av.video.reformatter import VideoReformatter
+
+        converter = VideoReformatter()  # one for all: it remembers what it set up for the frame before
         wanted = self._index.wanted(every, start, stop)
         done = 0
         for number, picture in self._decoded(int(wanted[0])) if len(wanted) else ():
             if number >= wanted[done]:
-                pixels = self._pixels(number, picture)
+                pixels = self._pixels(number, picture, converter)
                 if pixels is None:
                     continue
                 yield Frame(number, float(self._index.times[number]), pixels)
@@ -205,12 +209,14 @@ class Recording:
         Raises:
             PictureError: there is no such frame, or it can't be decoded.
         """
+        from av.video.reformatter import VideoReformatter
+
         frames = len(self._index.times)
         if not 0 <= number < frames:
             raise PictureError(f"there is no frame {number} among its {frames:,}")
         for found, picture in self._decoded(number):
             if found >= number:
-                pixels = self._pixels(number, picture) if found == number else None
+                pixels = self._pixels(number, picture, VideoReformatter()) if found == number else None
                 if pixels is not None:
                     return Frame(number, float(self._index.times[number]), pixels)
                 break
@@ -240,7 +246,7 @@ class Recording:
                     self._lost.update(missing)
                     spoilt_until = self._index.times[number] + SPOILT
                 last = number
-                if picture.key_frame:
+                if picture.key_frame and not picture.is_corrupt:
                     spoilt_until = -math.inf
                 if picture.is_corrupt or self._index.times[number] < spoilt_until:
                     self._lost.add(number)
@@ -257,13 +263,13 @@ class Recording:
             finally:
                 self._reading.discard(container)
 
-    def _pixels(self, number: int, picture: VideoFrame) -> U8 | None:
+    def _pixels(self, number: int, picture: VideoFrame, converter: VideoReformatter) -> U8 | None:
         """A frame's pixels, in the size of the first frame; None, and lost, where they can't be turned into RGB."""
         import av
 
         width, height = self._stored
         try:
-            stored = picture.reformat(width=width, height=height, format="rgb24").to_ndarray()
+            stored = converter.reformat(picture, width, height, "rgb24").to_ndarray()
         except (av.error.FFmpegError, ValueError):
             self._lost.add(number)
             return None
@@ -363,6 +369,8 @@ def _packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet[
                     yield packet
         except av.error.FFmpegError:
             failures += 1
+        except IndexError:  # how PyAV may end a damaged file in which another stream turns up late
+            return
         else:
             return
 
