@@ -57,7 +57,7 @@ def rows(folder: Path) -> dict[str, tuple[str, str]]:
 
 def test_empty_and_missing_folders(unmingle: Command) -> None:
     (unmingle.folder / "empty").mkdir()
-    failed(unmingle("cluster", "empty", "-o", "out"), "There are no pictures in empty", "Name a folder")
+    failed(unmingle("cluster", "empty", "-o", "out"), "There are no pictures or recordings in empty", "Name a folder")
     failed(unmingle("cluster", "nowhere", "-o", "out"), "There is no", "nowhere", "Check the path")
     failed(unmingle("evaluate", "nowhere", "--labels", "folders"), "There is no library in nowhere")
     failed(unmingle("show", "empty", "1"), "There is no library in empty")

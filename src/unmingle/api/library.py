@@ -159,7 +159,8 @@ class Library(Deciding):
         found = scan(sources)
         if not found.files:
             names = ", ".join(str(source) for source in sources)
-            raise SourceError(f"There are no pictures in {names}.", "Name a folder with jpg, png, webp, tiff, … files.")
+            mend = "Name a folder with jpg, png, webp, tiff, … files, or with mp4, mov, mkv, … files."
+            raise SourceError(f"There are no pictures or recordings in {names}.", mend)
         engine = engine or EngineSettings()
         runner = make_runner(recipe, detection, classic, weights, engine, any_weights=any_weights)
         with self.writing() as store:

@@ -1,4 +1,4 @@
-"""Find picture files and read them: upright, RGB, 8 bits, whatever they were."""
+"""Find pictures and recordings, and read pictures: upright, RGB, 8 bits, whatever they were."""
 
 from __future__ import annotations
 
@@ -26,7 +26,12 @@ PLAIN_SUFFIXES = frozenset(
 )
 HEIC_SUFFIXES = frozenset({".heic", ".heif"})
 SUFFIXES = PLAIN_SUFFIXES | HEIC_SUFFIXES
-RECORDING_SUFFIXES = frozenset({".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v"})
+# Without .ts, which in most folders is TypeScript.
+RECORDING_SUFFIXES = frozenset(
+    {".mp4", ".m4v", ".mov", ".3gp", ".3g2", ".mkv", ".webm", ".avi", ".wmv", ".asf", ".flv", ".ogv"}
+    | {".mpg", ".mpeg", ".vob", ".mts", ".m2ts"}
+)
+FOUND_SUFFIXES = SUFFIXES | RECORDING_SUFFIXES
 
 MAX_PIXELS = 178_956_970  # the largest picture that Pillow opens without calling it a decompression bomb
 LIBRARY_FILE = "library.sqlite"  # marks a folder as a library
@@ -62,13 +67,18 @@ class PictureFile:
         """The relative path as text for tables: forward slashes, undecodable bytes escaped."""
         return readable(self.relative).replace(os.sep, "/")
 
+    @property
+    def is_recording(self) -> bool:
+        """Whether it is to be read as a recording, by its ending."""
+        return self.path.suffix.lower() in RECORDING_SUFFIXES
+
 
 @dataclass(frozen=True, slots=True)
 class Scan:
     """What was found under the sources.
 
     Attributes:
-        files: the picture files, sorted.
+        files: the pictures and recordings, sorted.
         folders: the folders that were walked whole: what is not in `files` is no longer in them.
         passed_over: how many other files there were.
     """
@@ -84,12 +94,12 @@ def readable(path: str) -> str:
 
 
 def scan(sources: Sequence[str | Path]) -> Scan:
-    """List the pictures of folders, single files, and text files that list paths.
+    """List the pictures and recordings of folders, single files, and text files that list paths.
 
     Links to folders are followed, each real folder once, so a loop ends. Hidden files are passed over.
 
     Raises:
-        SourceError: a source is missing or may not be opened, or is of a kind that isn't read.
+        SourceError: a source is missing or may not be opened, or a list names another list.
     """
     found: set[PictureFile] = set()
     folders: list[str] = []
@@ -104,7 +114,7 @@ def scan(sources: Sequence[str | Path]) -> Scan:
 
 
 def _expand(path: Path, folders: list[str]) -> Iterator[PictureFile | None]:
-    """The pictures of one source; a folder that is walked joins `folders`."""
+    """The pictures and recordings of one source; a folder that is walked joins `folders`."""
     if path.is_dir():
         folders.append(str(path))
         yield from _walk(path)
@@ -148,7 +158,7 @@ def _walk(root: Path) -> Iterator[PictureFile | None]:
         for entry in listing:
             if _is_folder(entry):
                 pending.append(Path(entry.path))
-            elif os.path.splitext(entry.name)[1].lower() in SUFFIXES | RECORDING_SUFFIXES:  # noqa: PTH122  # thousands of names: no Path
+            elif os.path.splitext(entry.name)[1].lower() in FOUND_SUFFIXES:  # noqa: PTH122  # thousands of names: no Path
                 yield PictureFile(str(root), os.path.relpath(entry.path, root))
             else:
                 yield None
