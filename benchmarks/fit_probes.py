@@ -9,7 +9,8 @@ Material, all from DATA (see benchmarks/grouping/embed.py for its layout):
   every face, out of lfw_a.
 
 Two fits, each on half of the people and pictures, give held-out errors on the other half; meeting, sitcom and johns
-are in neither fit. The weights written are fitted to both halves. JSON on stdout; errors are in percent.
+are in neither fit. The weights written are fitted to both halves. JSON on stdout: how many aligned squares
+there are, of how many pictures, where each is the main face that the product finds, and errors in percent.
 
     python benchmarks/fit_probes.py --data DATA -o src/unmingle/faces/probes.npz
 """
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
     from unmingle.models.runtime import Session
     from unmingle.records import F32, F64, I64, U8, Bool
+    from unmingle.sources.images import PictureFile
 
     Drawn = Callable[[U8, F32, Generator], U8]
     Squares = Iterator[tuple[str, U8]]  # whose, and the aligned square
@@ -85,11 +87,9 @@ class Maker:
 
     def pictures(self, name: str, count: int = sys.maxsize) -> Iterator[tuple[list[str], list[U8]]]:
         """Evenly spread pictures of a data set, some at a time, with the names of their owners."""
-        folder = self.data / name
-        files = scan([folder / "faces" if (folder / "faces").is_dir() else folder]).files
-        chosen = np.unique(np.linspace(0, len(files) - 1, min(count, len(files))).astype(int))
-        for start in range(0, len(chosen), AT_ONCE):
-            part = [files[at] for at in chosen[start : start + AT_ONCE]]
+        files = files_of(self.data, name, count)
+        for start in range(0, len(files), AT_ONCE):
+            part = files[start : start + AT_ONCE]
             yield [owner(name, file.name) for file in part], [shrunk(decode(read_bytes(file))) for file in part]
 
     def main_faces(self, pictures: Sequence[U8]) -> list[F32 | None]:
@@ -169,6 +169,14 @@ class Maker:
                 return
 
 
+def files_of(data: Path, name: str, count: int = sys.maxsize) -> list[PictureFile]:
+    """Evenly spread pictures of a data set."""
+    folder = data / name
+    files = scan([folder / "faces" if (folder / "faces").is_dir() else folder]).files
+    chosen = np.unique(np.linspace(0, len(files) - 1, min(count, len(files))).astype(int))
+    return [files[at] for at in chosen]
+
+
 def shrunk(picture: U8) -> U8:
     """At most so large that a face in it has all the pixels that count."""
     scale = LONGEST / max(picture.shape)
@@ -215,13 +223,30 @@ def gather(maker: Maker) -> dict[str, Material]:
 def unseen(maker: Maker) -> dict[str, Material]:
     """What no fit sees."""
     parts = {name: maker.material(maker.faces(name), covered=False, face=True) for name in ("sitcom", "johns")}
-    labels = read_labels(maker.data / "meeting" / "annotations.xlsx", LabelOptions())
-    kinds = dict.fromkeys(labels.files, "meeting") | {one.file: f"meeting, {one.rule}" for one in labels.dropped}
+    parts["nonface, found"] = maker.material(maker.faces("nonface"), covered=False, face=False)
     squares = list(maker.faces("meeting"))
-    for kind in sorted(set(kinds.values())):
-        these = [one for one in squares if kinds.get(Path(one[0]).name) == kind]
+    for kind, names in meeting(maker.data).items():
+        these = [one for one in squares if Path(one[0]).name in names]
         parts[kind] = maker.material(these, covered="Mask" in kind, face="ID" not in kind)
     return parts
+
+
+def meeting(data: Path) -> dict[str, set[str]]:
+    """The pictures of the meetings by what the workbook says of them."""
+    labels = read_labels(data / "meeting" / "annotations.xlsx", LabelOptions())
+    kinds = {"meeting": set(labels.files)}
+    for one in labels.dropped:
+        kinds.setdefault(f"meeting, {one.rule}", set()).add(one.file)
+    there = {Path(file.name).name for file in files_of(data, "meeting")}
+    return {kind: {Path(name).name for name in names} & there for kind, names in kinds.items()}
+
+
+def whole_pictures(data: Path) -> dict[str, int]:
+    """How many pictures there are behind the faces that are taken as they are."""
+    drawn_on = {f"{name}, as it is": len(files_of(data, name, count)) for name, count in DRAWN_ON.items()}
+    others = {name: len(files_of(data, name)) for name in ("masked", "sitcom", "johns")}
+    nonface = {"nonface, found": len(files_of(data, "nonface"))}
+    return drawn_on | others | nonface | {kind: len(names) for kind, names in meeting(data).items()}
 
 
 def fit(bands_nd: F32, wanted: Bool) -> tuple[F64, float]:
@@ -247,7 +272,7 @@ def errors(material: Material, readings: Sequence[dict[str, tuple[F64, float]]])
     for what in ("covered", "face"):
         odds_hn = np.array([material.bands_nd.astype(np.float32) @ one[what][0] + one[what][1] for one in readings])
         told[what] = odds_hn[1 - material.half, np.arange(len(material.half))] > 0
-    found: dict[str, float | int] = {"n": len(material.half)}
+    found: dict[str, float | int] = {"squares": len(material.half)}
     if material.face.all():
         found["called not a face"] = percent(~told["face"])
         found["called covered"] = percent(told["covered"])
@@ -274,7 +299,11 @@ def main() -> None:
         fit_both(Material(*(getattr(everything, name)[everything.half == half] for name in Material.__slots__)))
         for half in (0, 1)
     ]
-    result = {name: errors(part, halves) for name, part in (parts | unseen(maker)).items()}
+    pictures = whole_pictures(options.data)
+    result = {
+        name: ({"pictures": pictures[name]} if name in pictures else {}) | errors(part, halves)
+        for name, part in (parts | unseen(maker)).items()
+    }
     if options.output:
         whole = fit_both(everything)
         weights = {name: np.append(weights, constant).astype(np.float32) for name, (weights, constant) in whole.items()}
