@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from unmingle.models.runtime import Session
     from unmingle.records import F32, U8, Bool
+    from unmingle.sources.images import PictureFile
 
 PIXELS = (64, 48, 40, 32, 28, 24, 20, 18, 16, 14, 12, 10, 8)
 BLURS = (1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0, 8.0)
@@ -39,6 +41,7 @@ TURNS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 FRONTAL = 0.12  # of `turn_of`
 PAIRS = 600
 ONCE_IN = 1000
+AT_ONCE = 32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,16 +58,22 @@ def read(data: Path, name: str) -> Portraits:
     detector = yunet.open_yunet(precision="f32")
     aligned, people, turns = [], [], []
     files = scan([data / name]).files
-    owners = [file.name.partition("/")[0] for file in files]
-    for file, person in zip(files, owners, strict=True):
-        if owners.count(person) > 1:
-            picture = decode(read_bytes(file))
-            faces = find_faces(detector, [picture], DetectionSettings(crops="always"))[0].faces
-            if len(faces):
-                aligned.append(align(picture, faces.points[0]))
-                people.append(person)
-                turns.append(turn_of(faces.points[0]))
+    many = Counter(owner_of(file) for file in files)
+    wanted = [file for file in files if many[owner_of(file)] > 1]
+    for start in range(0, len(wanted), AT_ONCE):
+        part = wanted[start : start + AT_ONCE]
+        pictures = [decode(read_bytes(file)) for file in part]
+        found = find_faces(detector, pictures, DetectionSettings(crops="always"))
+        for file, picture, one in zip(part, pictures, found, strict=True):
+            if len(one.faces):
+                aligned.append(align(picture, one.faces.points[0]))
+                people.append(owner_of(file))
+                turns.append(turn_of(one.faces.points[0]))
     return Portraits(np.stack(aligned), people, np.array(turns, np.float32))
+
+
+def owner_of(file: PictureFile) -> str:
+    return file.name.partition("/")[0]
 
 
 def pairs(people: Sequence[str], rng: np.random.Generator) -> tuple[list[int], list[int]]:
@@ -87,7 +96,9 @@ def blurred(face: U8, deviation: float) -> U8:
 
 
 def embed(session: Session, aligned_nhwc: U8) -> F32:
-    return np.concatenate([sface.embed(session, aligned_nhwc[i : i + 32]) for i in range(0, len(aligned_nhwc), 32)])
+    return np.concatenate(
+        [sface.embed(session, aligned_nhwc[i : i + AT_ONCE]) for i in range(0, len(aligned_nhwc), AT_ONCE)]
+    )
 
 
 def curve(

@@ -1,4 +1,4 @@
-"""What is left out, from pictures alone: `unmingle cluster` on each data set, and what `faces.csv` says of each picture.
+"""What is left out, from pictures alone: `unmingle cluster` on data sets, and what `faces.csv` says of each picture.
 
 Told for the main face of each picture, by what labels or the kind of data set say that it shows:
 
