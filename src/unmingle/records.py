@@ -146,7 +146,7 @@ class Merge:
     similarity: the average cosine over all pairs of their faces.
     how: why they were merged: "given" (equal rows, must-links), "average" (average linkage), "best quarter" (two looks
         of one person), "track" (from one frame to the next), "straggler", "seen together" (alike enough although they
-        share a frame), "number given".
+        share a frame), "number given", "joined" (a face that may only join found its person).
     """
 
     first: int
