@@ -100,9 +100,9 @@ export function mount(root, { query, restore }) {
     const said = chosen.reason.endsWith(SAID);
     const able = [];
     if (chosen.status !== "unreadable") able.push({ words: "Move to…", key: "M", run: () => void move() });
-    if (["low_quality", "not_a_face"].includes(chosen.status) && !said) able.push({ words: "This is a face", key: "F", run: () => void say("face") });
+    if (["low_quality", "masked", "not_a_face"].includes(chosen.status) && !said) able.push({ words: "This is a face", key: "F", run: () => void say("face") });
     if (said) able.push({ words: "Restore", key: "R", run: () => void say("restore") });
-    if (chosen.status === "alone" || chosen.status === "low_quality") able.push({ words: "Not a face", key: "X", run: () => void say("not_a_face") });
+    if (["alone", "low_quality", "masked"].includes(chosen.status)) able.push({ words: "Not a face", key: "X", run: () => void say("not_a_face") });
     if (chosen.status === "unreadable") able.push({ words: "Try again", key: "T", run: () => void retry() });
     return able;
   }
