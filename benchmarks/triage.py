@@ -1,8 +1,8 @@
 """What each rule of the triage costs and saves.
 
 Collections: meeting, umist, pins_a, lfw_a, and lfw_a with `nonface` and `masked` mixed in. The faces of each are found
-and measured once; then all rules apply, all but one, or none. What a rule on turned heads would do, which there isn't,
-is told as well. For each way, JSON on stdout:
+and measured once; then all rules apply, all but one, or none. Two rules that there aren't are tried as well: turned
+heads may only join, and what is hardly a face is set aside. For each way, JSON on stdout:
 
 - faces by the reason why they may not found, how many of them are labelled, and how many set aside are;
 - accuracy and BCubed F on the labelled faces, as `unmingle evaluate` counts them, and coverage, the share of them that
@@ -55,8 +55,11 @@ WAYS = {
     "without size": DetectionSettings(min_pixels=0, founder_pixels=0),
     "without blur": DetectionSettings(founder_blur=NEVER),
     "without covered": DetectionSettings(founder_covered=1),
-    "without not a face": DetectionSettings(min_face=0),
-    "no rules": DetectionSettings(min_pixels=0, founder_pixels=0, founder_blur=NEVER, founder_covered=1, min_face=0),
+    "without not a face": DetectionSettings(min_face=0, founder_face=0),
+    "hardly a face set aside": DetectionSettings(min_face=0.5),
+    "no rules": DetectionSettings(
+        min_pixels=0, founder_pixels=0, founder_blur=NEVER, founder_covered=1, min_face=0, founder_face=0
+    ),
 }
 FAR_TURNED = 0.3  # of `turn_of`
 AT_ONCE = 32

@@ -45,6 +45,10 @@ class DetectionSettings:
     The bars on pixels and blur come from how far the embedding carries (benchmarks/degradation.py): at 18 pixels, or a
     blur of 4, half of the pairs of one person with a good picture are less alike than one pair of strangers in a
     thousand; at 13 pixels nine in ten are. Each is the geometric mean of easy and hard portraits.
+
+    The readings of what is covered and of what is a face say how likely each is, were both alike frequent. Of what the
+    detector believes in, far more than twenty in twenty-one are faces: only a reading below one in twenty makes it more
+    likely that it is none. From there to a half it may still join, since what is strongly like somebody is a face.
     """
 
     crops: Crops = "auto"  # whether a picture is one cut-out face: always, never, or decided per picture
@@ -54,7 +58,8 @@ class DetectionSettings:
     founder_pixels: float = 18.0  # likewise; a smaller face may only join a person
     founder_blur: float = 4.0  # deviation in pixels of the aligned face, of 112 a side; above it may only join
     founder_covered: float = 0.5  # probability that the lower face is covered; above it may only join
-    min_face: float = 0.5  # probability that it is a face at all; below it is not grouped
+    min_face: float = 0.05  # probability that it is a face at all; below it is not grouped
+    founder_face: float = 0.5  # likewise; below it may only join
 
     def __post_init__(self) -> None:
         if not 0.3 <= self.min_score < 1:

@@ -34,7 +34,8 @@ def test_a_good_face_founds_and_needs_no_reason() -> None:
         ({"pixels": 15.2}, "join", "low_quality", "small: 15 pixels a side, under 18"),
         ({"blur": 5.25}, "join", "low_quality", "too blurred: by 5.2 of 112 pixels, over 4"),
         ({"covered": 0.98}, "join", "masked", "lower face covered: sure to 98%, over 50%"),
-        ({"face": 0.02}, "aside", "not_a_face", "not a face: sure to 98%, over 50%"),
+        ({"face": 0.02}, "aside", "not_a_face", "not a face: sure to 98%, over 95%"),
+        ({"face": 0.3}, "join", "not_a_face", "hardly a face: sure to 70% that it is none, over 50%"),
     ],
 )
 def test_each_flaw_has_its_standing_flag_and_reason(
@@ -59,7 +60,8 @@ def test_the_bars_are_those_of_the_settings() -> None:
         ({"pixels": 15}, {"founder_pixels": 14}),
         ({"blur": 6}, {"founder_blur": 7}),
         ({"covered": 0.98}, {"founder_covered": 0.99}),
-        ({"face": 0.02}, {"min_face": 0.01}),
+        ({"face": 0.02}, {"min_face": 0.01, "founder_face": 0.01}),
+        ({"face": 0.3}, {"founder_face": 0.2}),
     ]
     for flaw, settings in flaws:
         assert judged(flaw).standings != ("found",)

@@ -52,6 +52,10 @@ def _aside(measures: Measures, face: int, settings: DetectionSettings) -> Verdic
 def _joins(measures: Measures, face: int, settings: DetectionSettings) -> Verdict:
     """Why a face may only join, if so."""
     pixels, blur, covered = measures.pixels[face], measures.blur[face], measures.covered[face]
+    sure = measures.face[face]
+    if sure < settings.founder_face:
+        reason = f"hardly a face: sure to {1 - sure:.0%} that it is none, over {1 - settings.founder_face:.0%}"
+        return Verdict("join", "not_a_face", reason)
     if covered > settings.founder_covered:
         reason = f"lower face covered: sure to {covered:.0%}, over {settings.founder_covered:.0%}"
         return Verdict("join", "masked", reason)
