@@ -58,11 +58,6 @@ class PictureFile:
         return Path(self.source, self.relative)
 
     @property
-    def is_recording(self) -> bool:
-        """Whether it is to be watched, by its ending."""
-        return self.path.suffix.lower() in RECORDING_SUFFIXES
-
-    @property
     def name(self) -> str:
         """The relative path as text for tables: forward slashes, undecodable bytes escaped."""
         return readable(self.relative).replace(os.sep, "/")
