@@ -94,7 +94,10 @@ def _find(session: Session, pictures: Sequence[U8], settings: DetectionSettings)
     judged = [_judged(faces, picture, settings) for faces, picture in zip(seen, pictures, strict=True)]
     better = read_again(session, pictures, [found.faces for found in judged])
     upright = right(session, pictures, better)
-    return [replace(found, faces=faces) for found, faces in zip(judged, upright, strict=True)]
+    return [
+        replace(found, faces=_main_first(merged([faces], settings.max_overlap), picture))  # a turn may show one twice
+        for found, faces, picture in zip(judged, upright, pictures, strict=True)
+    ]
 
 
 def _rescued(
@@ -166,11 +169,18 @@ def _judged(seen: Faces, picture: U8, settings: DetectionSettings) -> Found:
     faces = seen.take(seen.scores >= settings.min_score)
     if not len(faces):
         return Found(faces, best, 0)
+    crop = _one_face(faces, picture, settings)
+    faces = _main_first(faces, picture)
+    return Found(faces.take(np.arange(1)), best, len(faces) - 1) if crop else Found(faces, best, 0)
+
+
+def _main_first(faces: Faces, picture: U8) -> Faces:
+    """The face that the picture is about before the others, which stay in their order."""
+    if not len(faces):
+        return faces
     main = _main_face(faces, picture.shape[1], picture.shape[0])
-    if _one_face(faces, picture, settings):
-        return Found(faces.take(np.array([main])), best, len(faces) - 1)
     rest = np.arange(len(faces))
-    return Found(faces.take(np.concatenate([[main], rest[rest != main]])), best, 0)
+    return faces.take(np.concatenate([[main], rest[rest != main]]))
 
 
 def _main_face(faces: Faces, width: int, height: int) -> int:
