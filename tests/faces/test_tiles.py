@@ -112,16 +112,15 @@ def test_small_faces_of_a_large_photograph_are_found_once_each(yunet: Session, p
 
 
 def test_faces_on_the_borders_of_tiles_are_found_once(yunet: Session, portraits: list[U8]) -> None:
-    width, height = 3400, 1500
+    width, height = 3400, 1900
     photograph = np.full((height, width, 3), 120, np.uint8)
     first, second = sorted({tile.left for tile in tiles(width, height)})[:2]
     right_end = first + tiles(width, height)[0].width
-    side, expected = 120, []
+    side, expected = 140, []
     base = find_faces(yunet, portraits, DetectionSettings())
     borders = [second, right_end, (second + right_end) // 2]
-    for number, (border, step) in enumerate((border, step) for step in range(-60, 61, 20) for border in borders):
-        x, y = border - side // 2 + step, 10 + 200 * ((step + 60) // 20)
-        x += 160 * (number % 3 - 1)
+    for number, (border, step) in enumerate((border, step) for step in (-60, -20, 20, 60) for border in borders):
+        x, y = border - side // 2 + step, 5 + 150 * number
         pasted(photograph, portraits[number % len(portraits)], x, y, side)
         box = base[number % len(portraits)].faces.boxes[0] * (side / 256)
         expected.append(box + np.array([x, y, 0, 0]))
