@@ -16,8 +16,8 @@ from unmingle.grouping.founding import cluster_by_standing
 from unmingle.grouping.impostors import SFACE_CURVE
 from unmingle.grouping.kmeans import classic_clusters
 from unmingle.grouping.looks import Looks
-from unmingle.library import pictures, recordings
-from unmingle.library.frames import seen_frames
+from unmingle.library import copies, pictures, recordings
+from unmingle.library.frames import recording_of, seen_frames
 from unmingle.library.people import ALONE, Memory, refresh_marks
 from unmingle.library.proposal import Measured, store_proposal
 from unmingle.library.rows import Rows
@@ -288,7 +288,8 @@ def cluster(
     progress("cluster", 0, len(faces.ids))
     with times.measure("cluster"):
         rows = Rows(memory, faces)
-        founders_n, copy_of_n = faces.founders.copy(), None
+        recording_n = recording_of(store, faces, pattern=name_pattern)
+        founders_n, copy_of_n = faces.founders.copy(), copies.copy_of(store, faces, recording_n)
         founders_n[list(rows.person_of)] = True  # whatever a face is like, somebody said whose it is
         followed = recordings.followed(store, recipe, faces)
         seen = seen_frames(store, faces, followed.seen_k2, pattern=name_pattern)
@@ -297,6 +298,7 @@ def cluster(
         labels_n = np.where(looks.people_n, clustering.labels, ALONE)
         likeness_n, cohesion_k = looks.likeness(faces.vectors, clustering.labels)
         measured = Measured(labels_n, cohesion_k, likeness_n, _sure(faces, clustering, looks))
+        copies.note(store, faces, copy_of_n)
         store_proposal(store, recipe, faces, measured, memory)
         store.set_fact(SCALE, str(dict(clustering.notes).get("scale", "")))
     progress("cluster", len(faces.ids), len(faces.ids))

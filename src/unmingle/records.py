@@ -107,6 +107,7 @@ class Analysis:
     thumbnails: n JPEG files, a small square picture of each.
     triage:  what each face is fit for.
     reason:  why there is no face, or what else a reader should know; may be empty.
+    fingerprint: by which copies of the picture are known, see `faces.fingerprint`; empty if none is wanted.
     """
 
     width: int
@@ -117,6 +118,7 @@ class Analysis:
     thumbnails: tuple[bytes, ...]
     triage: Triage
     reason: str = ""
+    fingerprint: bytes = b""
 
     def __post_init__(self) -> None:
         check_shape("vectors", self.vectors, (len(self.faces), None))

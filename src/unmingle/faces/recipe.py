@@ -6,12 +6,14 @@ stored under the picture's content and that key, and never computed twice.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from unmingle.faces.align import align
 from unmingle.faces.detect import Found, find_faces
+from unmingle.faces.fingerprint import fingerprint as of_picture
 from unmingle.faces.landmarks import read_again
 from unmingle.faces.looks import Look, look
 from unmingle.faces.quality import Measures, measure, quality
@@ -67,7 +69,11 @@ class FaceRecipe:
 
     def analyse(self, pictures: Sequence[U8]) -> list[Analysis]:
         """Find and embed the faces of each picture."""
-        return self.describe(pictures, find_faces(self._detector, pictures, self._detection))
+        found = self.describe(pictures, find_faces(self._detector, pictures, self._detection))
+        return [
+            replace(one, fingerprint=of_picture(picture)) if len(one.faces) else one
+            for picture, one in zip(pictures, found, strict=True)
+        ]
 
     def describe(self, pictures: Sequence[U8], found: Sequence[Found]) -> list[Analysis]:
         """Embed and judge the faces that were found in each picture; faces of all pictures share batches."""

@@ -42,11 +42,7 @@ def seen_frames(
     Raises:
         SettingsError: the pattern is no regular expression, or lacks a group.
     """
-    held: defaultdict[int, list[int]] = defaultdict(list)
-    of_recordings = frame_pictures(store)
-    for row, picture in enumerate(faces.pictures.tolist()):
-        if picture not in of_recordings:
-            held[picture].append(row)
+    held = _held(store, faces)
     recordings = _recordings(store, held, pattern)
     recorded_k2 = np.zeros((0, 2), np.int64) if recorded_k2 is None else recorded_k2
     seen: set[tuple[int, int]] = {(row, frame) for row, frame in recorded_k2.tolist()}
@@ -62,6 +58,28 @@ def seen_frames(
             number += 2
             seen.update((row, number) for row in rows)
     return np.array(sorted(seen), np.int64).reshape(-1, 2)
+
+
+def recording_of(store: Store, faces: StoredFaces, *, pattern: str = MEETING_PATTERN) -> I64:
+    """(n,) the recording of which each face shows a frame, numbered from 0, or -1; arguments as for `seen_frames`.
+
+    A picture that is there under several names may be of several recordings: then it is of the last of them.
+    """
+    held = _held(store, faces)
+    found = np.full(len(faces.pictures), -1, np.int64)
+    for number, (_, frames) in enumerate(sorted(_recordings(store, held, pattern).items())):
+        found[[row for pictures in frames.values() for picture in pictures for row in held[picture]]] = number
+    return found
+
+
+def _held(store: Store, faces: StoredFaces) -> dict[int, list[int]]:
+    """The rows of the faces of each picture that is no frame of a recording."""
+    frames = {row for (row,) in store.connection.execute("SELECT id FROM analysis WHERE frame IS NOT NULL")}
+    held: defaultdict[int, list[int]] = defaultdict(list)
+    for row, picture in enumerate(faces.pictures.tolist()):
+        if picture not in frames:
+            held[picture].append(row)
+    return held
 
 
 def _recordings(store: Store, held: dict[int, list[int]], pattern: str) -> dict[Recording, dict[int, list[int]]]:
@@ -84,11 +102,6 @@ def _recordings(store: Store, held: dict[int, list[int]], pattern: str) -> dict[
         for key, frames in found.items()
         if key not in serial or len(frames) >= max(map(len, frames.values()))
     }
-
-
-def frame_pictures(store: Store) -> set[int]:
-    """The analyses that are of frames of recordings."""
-    return {row for (row,) in store.connection.execute("SELECT id FROM analysis WHERE frame IS NOT NULL")}
 
 
 def _names(store: Store) -> dict[int, list[tuple[int, str]]]:

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from unmingle.library.tables import status_of
+from unmingle.library.tables import COPY_OF, status_of
 from unmingle.records import Status  # not only for checking types: the review's server reads these records
 
 if TYPE_CHECKING:
@@ -42,11 +42,12 @@ class LeftOutGroup:
     faces: int
 
 
-_FACES = """
+_FACES = f"""
 WITH lone AS MATERIALIZED (
     SELECT face.id FROM face WHERE NOT EXISTS (SELECT 1 FROM member WHERE member.face = face.id)
 )
-SELECT analysis.id, analysis.reason, face.id, face.reason, face.flag, mark.mark, file.name, file.id, face.quality
+SELECT analysis.id, analysis.reason, face.id, face.reason, face.flag, mark.mark, file.name, file.id, face.quality,
+       {COPY_OF}
 FROM lone
 JOIN face ON face.id = lone.id
 JOIN analysis ON analysis.id = face.analysis AND analysis.recipe = ?
@@ -71,8 +72,10 @@ ORDER BY file.source, file.name
 def lone_faces(store: Store, recipe: str) -> list[LeftOut]:
     """The faces without a person, in the order of their files; a face that several files show is there once."""
     found = []
-    for analysis, why, face, face_why, flag, mark, name, file, quality in store.connection.execute(_FACES, (recipe,)):
-        status, reason = status_of("", analysis, why, face, face_why, flag, None, mark, None)
+    for analysis, why, face, face_why, flag, mark, name, file, quality, copy in store.connection.execute(
+        _FACES, (recipe,)
+    ):
+        status, reason = status_of("", analysis, why, face, face_why, flag, None, mark, None, copy)
         found.append(LeftOut(face, name, file, status, reason, round(quality, 4)))
     return found
 
@@ -81,7 +84,7 @@ def faceless_files(store: Store, recipe: str) -> list[LeftOut]:
     """The files without a face, and those that can't be read; decisions change nothing about them."""
     found = []
     for problem, analysis, why, name, file in store.connection.execute(_FILES, (recipe,)):
-        status, reason = status_of(problem, analysis, why, None, None, None, None, None, None)
+        status, reason = status_of(problem, analysis, why, None, None, None, None, None, None, None)
         found.append(LeftOut(None, name, file, status, reason, None))
     return found
 

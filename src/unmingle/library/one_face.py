@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from unmingle.library.browse import shown_frame
-from unmingle.library.tables import status_of
+from unmingle.library.tables import COPY_OF, status_of
 from unmingle.records import Status  # not only for checking types: the review's server reads these records
 from unmingle.sources.images import PictureFile
 
@@ -67,10 +67,11 @@ class FaceDetail:
     others: list[OtherFace]
 
 
-_FACE = """
+_FACE = f"""
 SELECT analysis.id, analysis.content, analysis.frame, analysis.reason, analysis.width, analysis.height,
        face."left", face.top, face.width, face.height, face.quality, face.score, face.reason, face.flag,
-       person.id, person.name, person.ignored, member.probability, member.decided, mark.mark
+       person.id, person.name, person.ignored, member.probability, member.decided, mark.mark,
+       {COPY_OF}
 FROM face
 JOIN analysis ON analysis.id = face.analysis
 LEFT JOIN member ON member.face = face.id
@@ -86,9 +87,9 @@ def face_detail(store: Store, face: int) -> FaceDetail | None:
     if row is None:
         return None
     analysis, content, frame, why, width, height, *rest = row
-    *measures, person, name, ignored, probability, decided, mark = rest
+    *measures, person, name, ignored, probability, decided, mark, copy = rest
     *box, quality, score, reason, flag = measures
-    status, reason = status_of("", analysis, why, face, reason, flag, person, mark, ignored)
+    status, reason = status_of("", analysis, why, face, reason, flag, person, mark, ignored, copy)
     files = [file.name for file in _files(store, content)]
     shown = files[0] if files else ""
     return FaceDetail(

@@ -123,8 +123,9 @@ def add_analysis(connection: sqlite3.Connection, digest: str, recipe: str, preci
     """Store what a recipe found in a picture, in place of what it found in another precision."""
     connection.execute("DELETE FROM analysis WHERE digest = ? AND recipe = ?", (digest, recipe))
     row = connection.execute(
-        "INSERT INTO analysis (digest, content, recipe, precision, width, height, reason) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (digest, digest, recipe, precision, analysis.width, analysis.height, analysis.reason),
+        "INSERT INTO analysis (digest, content, recipe, precision, width, height, reason, fingerprint)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (digest, digest, recipe, precision, analysis.width, analysis.height, analysis.reason, analysis.fingerprint),
     ).lastrowid
     assert row is not None  # an INSERT always has one
     for number in range(len(analysis.faces)):

@@ -66,10 +66,19 @@ INTERVALS = {
     "faces": pl.Int64,
 }
 
-_ROWS = """
+# The file whose picture a face's picture is a copy of: empty for the one of which others are, NULL without copies.
+COPY_OF = """
+(SELECT CASE WHEN copy."of" = copy.face THEN '' ELSE min(kept_file.name) END
+ FROM copy
+ JOIN face AS kept ON kept.id = copy."of"
+ JOIN analysis AS kept_analysis ON kept_analysis.id = kept.analysis
+ JOIN file AS kept_file ON kept_file.digest = kept_analysis.content AND kept_file.present = 1
+ WHERE copy.face = face.id)
+"""
+_ROWS = f"""
 SELECT file.name, source.path, file.problem, analysis.id, analysis.reason, face.id, face.number,
        face."left", face.top, face.width, face.height, face.score, face.quality, face.reason, face.flag,
-       person.id, person.name, mark.mark, person.ignored
+       person.id, person.name, mark.mark, person.ignored, {COPY_OF}
 FROM file
 JOIN source ON source.id = file.source
 LEFT JOIN analysis ON analysis.digest = file.digest AND analysis.recipe = ?
@@ -157,7 +166,7 @@ def sightings_table(store: Store, recipe: str) -> pl.DataFrame:
 
 def _look(row: Sequence[Any]) -> tuple[Any, ...]:
     face, quality, why, flag, person, name, mark, ignored = row
-    status, reason = status_of("", 0, "", face, why, flag, person, mark, ignored)
+    status, reason = status_of("", 0, "", face, why, flag, person, mark, ignored, None)
     if ignored:
         person = name = None
     return face, round(quality, 4), person, name, status, reason
@@ -165,10 +174,10 @@ def _look(row: Sequence[Any]) -> tuple[Any, ...]:
 
 def _row(row: Sequence[Any]) -> tuple[Any, ...]:
     name, source, problem, analysis, analysis_reason, face, number, *measures = row
-    *box, score, quality, face_reason, flag, person, person_name, mark, ignored = measures
+    *box, score, quality, face_reason, flag, person, person_name, mark, ignored, copy = measures
     parts = parse_name(name)
     place = (name, _text(source), parts.frame if parts else None)
-    status, reason = status_of(problem, analysis, analysis_reason, face, face_reason, flag, person, mark, ignored)
+    status, reason = status_of(problem, analysis, analysis_reason, face, face_reason, flag, person, mark, ignored, copy)
     if ignored:
         person = person_name = None
     if face is None:
@@ -187,6 +196,7 @@ def status_of(
     person: int | None,
     mark: str | None,
     ignored: int | None,
+    copy: str | None,
 ) -> tuple[Status, str]:
     """Status and reason of a row of `faces.csv`; what a person said of a face outweighs what the program says."""
     if problem:
@@ -199,17 +209,22 @@ def status_of(
         return _MARKED[mark]
     if ignored:
         return "ignored", "a stranger: a person said so"
-    return _status_of_face(
-        *("", "") if mark == "face" else (flag or "", face_reason or ""), person, analysis_reason or ""
-    )
+    if mark == "face":
+        flag, face_reason = "", ""
+    return _status_of_face(flag or "", face_reason or "", person, analysis_reason or "", copy)
 
 
-def _status_of_face(flag: Flag, reason: str, person: int | None, picture_reason: str) -> tuple[Status, str]:
+def _status_of_face(
+    flag: Flag, reason: str, person: int | None, picture_reason: str, copy: str | None
+) -> tuple[Status, str]:
+    copied = f"a copy of another picture: {copy}" if copy else ""
     if person is not None:
-        return "masked" if flag == "masked" else "clustered", reason or picture_reason
+        return "masked" if flag == "masked" else "clustered", reason or copied or picture_reason
     if flag:
         return flag, reason
-    return "alone", reason or "no other face is like it"
+    if copy is None:
+        return "alone", reason or "no other face is like it"
+    return "alone", f"only copies of one picture: {copy or 'the best of them'}"
 
 
 _MARKED: dict[str, tuple[Status, str]] = {
