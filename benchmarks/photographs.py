@@ -2,7 +2,8 @@
 
 Group photographs are made up: faces cut from pictures of one face each (`--faces`, folders below --data) are pasted at
 sizes from 12 to 400 pixels on a large background made of pictures without a face (`--empty`). JSON out: recall by the
-shorter side of the face's box, detections that are no pasted face per megapixel, and seconds per photograph.
+shorter side of the face's box, the same from looks at the whole picture alone, detections that are no pasted face per
+megapixel, and seconds per photograph.
 
 Run it as: python benchmarks/photographs.py --data DATA --faces lfw_a pins_a --empty nonface
 """
@@ -19,6 +20,7 @@ import cv2
 import numpy as np
 
 from unmingle.faces.detect import find_faces
+from unmingle.faces.looks import first_looks, look
 from unmingle.models.yunet import open_yunet
 from unmingle.settings import DetectionSettings
 from unmingle.sources.images import decode, read_bytes, scan
@@ -139,6 +141,7 @@ def main() -> None:
     for width in arguments.widths:
         rng = np.random.default_rng(5)
         hits: dict[int, list[bool]] = {size: [] for size in SIZES}
+        without: dict[int, list[bool]] = {size: [] for size in SIZES}
         false, twice, seconds, pixels = 0, 0, 0.0, 0
         for _ in range(arguments.photographs):
             canvas = background(empty, width, width * 3 // 4, rng)
@@ -149,11 +152,16 @@ def main() -> None:
             same = overlaps(boxes, found.boxes) > SAME
             for size, hit in zip(sizes, same.any(axis=1), strict=True):
                 hits[size].append(bool(hit))
+            whole = look(session, [canvas], [first_looks(canvas)], settings)[0]
+            whole = whole.take(whole.scores >= settings.min_score)
+            for size, hit in zip(sizes, (overlaps(boxes, whole.boxes) > SAME).any(axis=1), strict=True):
+                without[size].append(bool(hit))
             false += int((~same.any(axis=0)).sum())
             twice += int((same.sum(axis=1) > 1).sum())
             pixels += canvas.shape[0] * canvas.shape[1]
         result[f"{width} pixels wide"] = {
             "recall": {size: round(float(np.mean(hit)), 3) for size, hit in hits.items() if hit},
+            "recall without tiles": {size: round(float(np.mean(hit)), 3) for size, hit in without.items() if hit},
             "faces": {size: len(hit) for size, hit in hits.items()},
             "no pasted face, per megapixel": round(false / pixels * 1e6, 3),
             "found twice": twice,
