@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from unmingle.records import Faces
-from unmingle.tracking.tracker import Tracker, assigned, correlation, overlaps, patch_of
+from unmingle.tracking.tracker import Grey, Tracker, assigned, correlation, overlaps, patch_of
 
 if TYPE_CHECKING:
     from unmingle.records import F32, U8
@@ -110,12 +110,12 @@ def test_overlaps_are_shares(one: F32, other: F32) -> None:
 
 @pytest.mark.parametrize("box", [(-40, -40, 30, 30), (95, 95, 80, 80), (10, 10, 0.4, 0.4), (500, 500, 10, 10)])
 def test_a_box_over_the_border_has_a_patch(box: tuple[float, float, float, float]) -> None:
-    assert patch_of(scene(1), np.array(box, np.float32)).shape == (2, 16, 16)
+    assert patch_of(Grey.of(scene(1)), np.array(box, np.float32)).shape == (2, 16, 16)
 
 
 def test_correlation_ignores_light_and_tells_scenes_apart() -> None:
     box = np.array([20, 20, 60, 60], np.float32)
-    one, other = patch_of(scene(1), box), patch_of(scene(2), box)
+    one, other = patch_of(Grey.of(scene(1)), box), patch_of(Grey.of(scene(2)), box)
     assert correlation(one, one) == pytest.approx(1)
     assert correlation(one, (one // 2 + 40).astype(np.uint8)) > 0.99
     assert correlation(one, other) < 0.5

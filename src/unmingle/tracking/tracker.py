@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 LEAST_OVERLAP = 0.3  # intersection over union of a face's boxes in two frames that follow each other
 LONGEST_GAP = 1.0  # seconds out of sight after which a face in the same place isn't thought to be the same any more
+GREY_SIDE = 640  # pixels, the longer side of the grey picture that patches are cut from, if the frame is larger
 PATCH = 16  # pixels a side of what is kept of a box, to tell whether it changed
 AROUND = (0.2, 1.0)  # of the box, on each side: the head, and what is behind it
 SAME_SCENE = 0.8  # correlation of two patches, on average: above it nobody took anybody's place
@@ -83,7 +84,8 @@ class Tracker:
             n pieces: for each face the one whose last sighting it is now.
         """
         self._open = [piece for piece in self._open if time - piece.times[-1] <= LONGEST_GAP]
-        patches = [patch_of(picture_hw3, box) for box in faces.boxes]
+        grey = Grey.of(picture_hw3)
+        patches = [patch_of(grey, box) for box in faces.boxes]
         last = np.array([piece.boxes[-1] for piece in self._open], np.float32).reshape(-1, 4)
         before = {face: self._open[piece] for piece, face in assigned(last, faces.boxes)}
         newest = max((piece.times[-1] for piece in self._open), default=time)
@@ -99,7 +101,7 @@ class Tracker:
             piece.boxes.append(faces.boxes[face])
             piece.scores.append(float(faces.scores[face]))
             piece.patches.append(patches[face])
-            piece.there.append(small_grey(picture_hw3, piece.place, AROUND[0]))
+            piece.there.append(grey.patch(piece.place, AROUND[0]))
             touched.append(piece)
         return touched
 
@@ -132,20 +134,39 @@ def overlaps(one_n4: F32, other_m4: F32) -> F32:
     return np.asarray(common / np.maximum(union, np.finfo(np.float32).tiny), np.float32)
 
 
-def patch_of(picture_hw3: U8, box: F32) -> U8:
-    """(2, 16, 16) uint8, grey: what a box shows, with a little around it, and with much."""
-    return np.stack([small_grey(picture_hw3, box, around) for around in AROUND])
+@dataclass(frozen=True, slots=True, eq=False)
+class Grey:
+    """A frame in grey and small, quick to cut patches from. scale: its pixels for one of the frame."""
+
+    pixels_hw: U8
+    scale: float
+
+    @classmethod
+    def of(cls, picture_hw3: U8) -> Grey:
+        """Of a frame, RGB."""
+        rows, columns = picture_hw3.shape[:2]
+        scale = min(1.0, GREY_SIDE / max(rows, columns))
+        size = (max(1, round(columns * scale)), max(1, round(rows * scale)))
+        # Colours go first: the sum of three is quicker to shrink than three.
+        grey = cv2.cvtColor(picture_hw3, cv2.COLOR_RGB2GRAY)
+        small = grey if scale == 1 else cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+        return cls(np.asarray(small, np.uint8), scale)
+
+    def patch(self, box: F32, around: float) -> U8:
+        """(16, 16) uint8: what a box of the frame shows, and so much of its size around it."""
+        left, top, width, height = (value * self.scale for value in box.tolist())
+        rows, columns = self.pixels_hw.shape
+        x = min(max(int(left - around * width), 0), columns - 1)
+        y = min(max(int(top - around * height), 0), rows - 1)
+        to_x = min(max(int(left + (1 + around) * width), x + 1), columns)
+        to_y = min(max(int(top + (1 + around) * height), y + 1), rows)
+        part = self.pixels_hw[y:to_y, x:to_x]
+        return np.asarray(cv2.resize(part, (PATCH, PATCH), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def small_grey(picture_hw3: U8, box: F32, around: float) -> U8:
-    """(16, 16) uint8, grey: what a box shows, and so much of its size around it."""
-    left, top, width, height = box.tolist()
-    rows, columns = picture_hw3.shape[:2]
-    low = np.clip([left - around * width, top - around * height], 0, [columns - 1, rows - 1]).astype(int)
-    high = np.clip([left + (1 + around) * width, top + (1 + around) * height], low + 1, [columns, rows]).astype(int)
-    part = picture_hw3[low[1] : high[1], low[0] : high[0]]
-    small = cv2.resize(part, (PATCH, PATCH), interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
+def patch_of(grey: Grey, box: F32) -> U8:
+    """(2, 16, 16) uint8: what a box shows, with a little around it, and with much."""
+    return np.stack([grey.patch(box, around) for around in AROUND])
 
 
 def correlation(one: U8, other: U8) -> float:

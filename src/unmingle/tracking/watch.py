@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from unmingle.tracking.tracker import Piece
 
 SEGMENT = 60.0  # seconds between two instants at which work is stored: what a killed run loses at most
-LOOK_EVERY = 1.0  # seconds: a face is embedded once in so much time
+CHUNK = 1.0  # seconds of frames that are looked at together, the first of them closely
+LOOK_EVERY = 2.0  # seconds: a face that is followed without a doubt is embedded once in so much time
 CHUNK_PIXELS = 32_000_000  # of the frames that are in memory at once
 WIDE = 1280  # pixels: a frame's longer side when it is looked at closely; a face of 16 pixels there is found
-NARROWER = (1.0, 0.75, 0.5)  # of the close look
+NARROWER = (1.0, 0.75, 0.5, 0.4)  # of the close look
 LEAST_FACE = 28.0  # pixels of a box's shorter side at which nothing is lost by a coarser look
 CUT = 10.0  # of 255: a frame that differs by more from the one before, on average, may show something else
 GLANCE = (32, 18)  # pixels, of the frames that are compared so
@@ -63,7 +64,7 @@ def watch(recording: Recording, sight: Sight, *, every: float, start: float = 0.
         part: list[Frame] = []
         while ahead is not None and ahead.time < stop:
             part.append(ahead)
-            if len(part) >= _most(part) or part[-1].time - part[0].time >= LOOK_EVERY:
+            if len(part) >= _most(part) or part[-1].time - part[0].time >= CHUNK:
                 seen.add(part)
                 part = []
             ahead = next(frames, None)
@@ -85,10 +86,11 @@ class _Seen:
         self._sight = sight
         self._tracker = Tracker()
         self._looks: dict[int, dict[int, Analysis]] = {}
+        self._next: dict[int, float] = {}  # by piece: when it is to be described again
         self.looked_at = 0
 
     def add(self, part: Sequence[Frame]) -> None:
-        """Take in the frames of about a second: each face in them is described once."""
+        """Take in the frames of about a second: each face in them is described once, if it is time for that."""
         if not part:
             return
         self.looked_at += len(part)
@@ -98,6 +100,8 @@ class _Seen:
         for i, (frame, faces) in enumerate(zip(part, found, strict=True)):
             for face, piece in enumerate(self._tracker.add(frame.number, frame.time, frame.pixels, faces)):
                 score = float(faces.scores[face])
+                if frame.time < self._next.get(id(piece), 0.0):
+                    continue
                 if id(piece) not in best or score > best[id(piece)][0]:
                     best[id(piece)] = (score, i, face, piece)
         wanted = [[face for _, at, face, _ in best.values() if at == i] for i in range(len(part))]
@@ -108,6 +112,7 @@ class _Seen:
         for _, i, face, piece in best.values():
             looks = self._looks.setdefault(id(piece), {})
             looks[piece.frames.index(part[i].number)] = of_frame[i].one(wanted[i].index(face))
+            self._next[id(piece)] = part[i].time + LOOK_EVERY - CHUNK / 2
 
     def tracks(self) -> tuple[Track, ...]:
         """All tracks of the segment."""
