@@ -105,7 +105,7 @@ class Asked:
         raise AssertionError
 
 
-@pytest.mark.parametrize(("face", "coarse"), [(30, 960), (40, 720), (100, 480)])
+@pytest.mark.parametrize(("face", "coarse"), [(30, 960), (40, 720), (60, 480), (100, 384)])
 def test_large_faces_are_looked_at_coarsely(face: float, coarse: int) -> None:
     asked = Asked(face)
     find(asked, [np.full((480, 960, 3), 90, np.uint8)] * 3)
@@ -116,7 +116,7 @@ def test_what_changes_is_looked_at_closely() -> None:
     asked = Asked(200)
     dark, bright = np.full((480, 960, 3), 20, np.uint8), np.full((480, 960, 3), 200, np.uint8)
     find(asked, [dark, dark, bright, bright])
-    assert asked.sides == [960, 960, 480, 480]
+    assert asked.sides == [960, 960, 384, 384]
 
 
 def test_large_frames_are_not_looked_at_in_full() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import cv2
@@ -23,6 +25,7 @@ SEGMENT = 60.0  # seconds between two instants at which work is stored: what a k
 CHUNK = 1.0  # seconds of frames that are looked at together, the first of them closely
 LOOK_EVERY = 2.0  # seconds: a face that is followed without a doubt is embedded once in so much time
 CHUNK_PIXELS = 32_000_000  # of the frames that are in memory at once
+FRAMES_AHEAD = 4  # decoded while others are looked at
 WIDE = 1280  # pixels: a frame's longer side when it is looked at closely; a face of 16 pixels there is found
 NARROWER = (1.0, 0.75, 0.5, 0.4)  # of the close look
 LEAST_FACE = 28.0  # pixels of a box's shorter side at which nothing is lost by a coarser look
@@ -54,24 +57,41 @@ def watch(recording: Recording, sight: Sight, *, every: float, start: float = 0.
         every: seconds between the frames that are looked at.
         start: seconds; a multiple of SEGMENT.
     """
-    frames = recording.frames(every=every, start=start)
-    skipped = recording.skipped
-    number = round(start / SEGMENT)
-    ahead: Frame | None = next(frames, None)
-    while ahead is not None:
+    frames = _read_ahead(recording, every, start)
+    number, before = round(start / SEGMENT), 0
+    frame, skipped = next(frames)
+    while frame is not None:
         stop = (number + 1) * SEGMENT
         seen = _Seen(sight)
         part: list[Frame] = []
-        while ahead is not None and ahead.time < stop:
-            part.append(ahead)
+        while frame is not None and frame.time < stop:
+            part.append(frame)
             if len(part) >= _most(part) or part[-1].time - part[0].time >= CHUNK:
                 seen.add(part)
                 part = []
-            ahead = next(frames, None)
+            frame, skipped = next(frames)
         seen.add(part)
-        yield Segment(number * SEGMENT, stop, seen.looked_at, recording.skipped - skipped, seen.tracks())
-        skipped = recording.skipped
-        number += 1
+        yield Segment(number * SEGMENT, stop, seen.looked_at, skipped - before, seen.tracks())
+        number, before = number + 1, skipped
+
+
+def _read_ahead(recording: Recording, every: float, start: float) -> Iterator[tuple[Frame | None, int]]:
+    """Frames, decoded a few ahead on another core, and how many were skipped until then; at the end None."""
+    frames = recording.frames(every=every, start=start)
+
+    def step() -> tuple[Frame | None, int]:
+        frame = next(frames, None)
+        return frame, recording.skipped
+
+    with ThreadPoolExecutor(1, thread_name_prefix="decode") as pool:
+        waiting = deque(pool.submit(step) for _ in range(FRAMES_AHEAD))
+        try:
+            while True:
+                frame, skipped = waiting.popleft().result()
+                waiting.append(pool.submit(step))
+                yield frame, skipped
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _most(part: Sequence[Frame]) -> int:
