@@ -69,22 +69,26 @@ AT_ONCE = 32
 class Found:
     """n faces of a data set: vectors, measures, the frame of each (one a picture, or a meeting's), and whose it is.
 
-    people: n labels; "" where there is none: a further face in a picture, a mask, no face.
+    copies_n: (n,) the row of the first face of the same picture, itself if it is the first.
+    people:   n labels; "" where there is none: a further face in a picture, a mask, no face.
     """
 
     vectors_nd: F32
     measures: Measures
     frames_n: I64
+    copies_n: I64
     people: list[str]
 
     @classmethod
     def together(cls, parts: list[Found]) -> Found:
         """The faces of several data sets."""
         first = np.cumsum([0, *(part.frames_n.max() + 2 for part in parts[:-1])])
+        row = np.cumsum([0, *(len(part.people) for part in parts[:-1])])
         return cls(
             np.concatenate([part.vectors_nd for part in parts]),
             Measures.together([part.measures for part in parts]),
             np.concatenate([part.frames_n + start for part, start in zip(parts, first, strict=True)]),
+            np.concatenate([part.copies_n + start for part, start in zip(parts, row, strict=True)]),
             [person for part in parts for person in part.people],
         )
 
@@ -118,9 +122,11 @@ def find(data: Path, name: str) -> Found:
     files = scan([folder / "faces" if (folder / "faces").is_dir() else folder]).files
     names = [file.name for file in files]
     whose, frames = labels_of(folder, names), frames_of(names)
-    vectors, parts, people, numbers = [], [], [], []
+    vectors, parts, people, numbers, copies = [], [], [], [], []
+    first: dict[tuple[bytes, int], int] = {}  # rows by the picture's bytes and the face's place in it
     for start in range(0, len(files), AT_ONCE):
-        pictures = [decode(read_bytes(file)) for file in files[start : start + AT_ONCE]]
+        contents = [read_bytes(file) for file in files[start : start + AT_ONCE]]
+        pictures = [decode(content) for content in contents]
         for i, found in enumerate(find_faces(detector, pictures, DetectionSettings()), start):
             if not len(found.faces):
                 continue
@@ -128,9 +134,10 @@ def find(data: Path, name: str) -> Found:
             vectors_nd, bands = sface.describe(embedder, aligned)
             vectors.append(vectors_nd)
             parts.append(measure(found.faces.points, aligned, bands))
+            copies += [first.setdefault((contents[i - start], k), len(people) + k) for k in range(len(aligned))]
             people += [whose[names[i]], *[""] * (len(aligned) - 1)]
             numbers += [frames[i]] * len(aligned)
-    return Found(np.concatenate(vectors), Measures.together(parts), np.array(numbers), people)
+    return Found(np.concatenate(vectors), Measures.together(parts), np.array(numbers), np.array(copies), people)
 
 
 def judge(found: Found, settings: DetectionSettings, *, turned_join: bool = False) -> dict[str, object]:
@@ -142,15 +149,17 @@ def judge(found: Found, settings: DetectionSettings, *, turned_join: bool = Fals
     in_n = np.flatnonzero(standing != "aside")
     founders = standing[in_n] == "found"
     seen = np.stack([np.arange(len(in_n)), found.frames_n[in_n]], axis=1)
+    copies = np.searchsorted(in_n, found.copies_n[in_n])  # a picture and its copies are judged alike
     clustering = cluster_by_standing(
         found.vectors_nd[in_n],
         GroupingSettings(),
         curve=SFACE_CURVE,
         constraints=Constraints(len(in_n), seen),
         founders_n=founders,
+        copy_of_n=copies,
     )
     person_n = np.full(len(standing), -1, np.int64)
-    person_n[in_n] = np.where(Looks.of(clustering, founders).people_n, clustering.labels, -1)
+    person_n[in_n] = np.where(Looks.of(clustering, founders, copies).people_n, clustering.labels, -1)
     labelled = np.array([bool(person) for person in found.people])
     scores = score([person for person in found.people if person], person_n[labelled])
     named = set(person_n[labelled & (person_n >= 0)].tolist())
