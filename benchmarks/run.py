@@ -2,8 +2,9 @@
 
     make bench                      without data: start-up, a thousand kills, the review page in Chromium, a million
                                     generated faces
-    UNMINGLE_DATA=DATA make bench   and the main job, memory growth, what the second reading of landmarks is worth, and
-                                    the grouping: parts of the sets, one set left out, confidence, adding, scale
+    UNMINGLE_DATA=DATA make bench   and the main job, memory growth, what the second reading of landmarks is worth, what
+                                    is left out and why, and the grouping: parts of the sets, one set left out,
+                                    confidence, adding, scale
 
 The comparison of the grouping with other methods needs the group `bench` and some forty minutes; see
 grouping/side_by_side.py. The comparison of the classic recipe with the seed's own loop needs TensorFlow in an
@@ -42,6 +43,11 @@ def main() -> None:
         run("main_job", "main_job.py", "--data", data, *MAIN_SETS)
         run("main_job_lfw_a", "main_job.py", "--data", data, "--growth", "lfw_a")
         run("landmarks", "landmarks.py", "--data", data, "umist", "sitcom", "pins_a", "johns")
+        run("probes", "fit_probes.py", "--data", data)
+        run("degradation", "degradation.py", "--data", data, "lfw_a", "pins_a", "umist")
+        run("triage", "triage.py", "--data", data)
+        libraries = str(HERE / "work" / "libraries")
+        run("left_out", "left_out.py", "--data", data, "-o", libraries, *MAIN_SETS, "lfw_a", "nonface", "masked")
         embeddings = str(HERE / "work" / "embeddings")
         run("grouping_embed", "grouping/embed.py", "--data", data, "-o", embeddings, *MAIN_SETS, "lfw_a")
         for name in ("subcollections", "leave_one_out", "calibration", "adding"):
