@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 BATCH_PICTURES = 32
 BATCH_PIXELS = 8_000_000  # large photographs make smaller batches, so that memory stays flat
 AHEAD = 8  # pictures being read while others are analysed
+AHEAD_PIXELS = 100_000_000  # likewise, so that large ones don't fill the memory
 AT_ONCE = 2  # batches being analysed
 SCALE = "scale"  # the fact that holds how far strangers spread, empty where the grouping doesn't know
 CURRENT = "recipe"  # the fact that names the recipe whose faces are the library's people
@@ -188,10 +189,19 @@ def _read_all(todo: Sequence[PictureFile], known: dict[PictureFile, Known], done
     with ThreadPoolExecutor(workers, thread_name_prefix="read") as pool:
         try:
             waiting = iter(todo)
-            ahead = [pool.submit(_read, file, known[file], done) for file in islice(waiting, AHEAD)]
-            while ahead:
-                yield ahead.pop(0).result()
-                ahead.extend(pool.submit(_read, file, known[file], done) for file in islice(waiting, 1))
+            ahead: deque[Future[Read]] = deque()
+            room = workers
+            while True:
+                ahead.extend(
+                    pool.submit(_read, file, known[file], done) for file in islice(waiting, max(0, room - len(ahead)))
+                )
+                if not ahead:
+                    break
+                read = ahead.popleft().result()
+                size = 0 if read.pixels is None else read.pixels.shape[0] * read.pixels.shape[1]
+                # Pictures of one source are of one sort: where they are large, fewer wait.
+                room = max(1, min(AHEAD, AHEAD_PIXELS // max(size, 1)))
+                yield read
         finally:
             pool.shutdown(cancel_futures=True)
 
