@@ -54,6 +54,14 @@ def record(path: Path, *, seconds: float = 6.0, still: bool = False, codec: str 
     return Call(path, tiles, 3 if still else EMPTY)
 
 
+def record_speakers(path: Path, *, turns: int = 8, frames: int = 6) -> Call:
+    """Record a speaker's view: one large tile in which people take turns, cut hard from one to the next."""
+    speakers = tuple(turn % 3 for turn in range(turns) for _ in range(frames))
+    large = (np.repeat(np.repeat(_moved(one, frame), 2, axis=0), 2, axis=1) for frame, one in enumerate(speakers))
+    write_video(path, large, rate=RATE)
+    return Call(path, tuple((one,) * 4 for one in speakers), EMPTY)
+
+
 def _who(frame: int, frames: int) -> tuple[int, ...]:
     upper = (0, 1) if frame < frames // 2 else (1, 0)
     third = EMPTY if frames // 2 <= frame < 3 * frames // 4 else 2

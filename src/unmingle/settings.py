@@ -42,9 +42,10 @@ class EngineSettings:
 class DetectionSettings:
     """What counts as a face, and what a face is fit for.
 
-    The bars on pixels and blur come from how far the embedding carries (benchmarks/degradation.py): at 18 pixels, or a
-    blur of 4, half of the pairs of one person with a good picture are less alike than one pair of strangers in a
-    thousand; at 13 pixels nine in ten are. Each is the geometric mean of easy and hard portraits.
+    The bars on pixels and blur come from how far the embedding carries (benchmarks/degradation.py). Half of the pairs
+    of one person with a good picture are less alike than one pair of strangers in a thousand at 16 pixels for easy
+    portraits and at 23 for hard ones, or at a blur of 4.3 and 3.1; nine in ten are at 11 to 15 pixels. The bars lie in
+    between.
 
     The readings of what is covered and of what is a face say how likely each is, were both alike frequent. Of what the
     detector believes in, far more than twenty in twenty-one are faces: only a reading below one in twenty makes it more

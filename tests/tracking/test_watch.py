@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from tests.gallery import Call, people, record
+from tests.gallery import Call, people, record, record_speakers
 
 from unmingle.faces.recipe import FaceRecipe
 from unmingle.settings import DetectionSettings, EngineSettings
@@ -16,6 +16,7 @@ from unmingle.tracking.watch import find, watch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from unmingle.records import U8, Analysis, Faces
     from unmingle.tracking.records import Segment, Track
@@ -62,6 +63,15 @@ def test_the_still_tile_is_known_as_such(call: Call, recipe: FaceRecipe) -> None
     (still,) = [track for track in segment.tracks if track.still]
     assert set(who(call, still)) == {3}
     assert {look.analysis.triage.standings for look in still.looks} == {("join",)}
+
+
+def test_speakers_who_take_turns_in_one_tile_are_kept_apart(tmp_path: Path, recipe: FaceRecipe) -> None:
+    call = record_speakers(tmp_path / "speakers.mp4")
+    (segment,) = watched(call, recipe)
+    shown = [who(call, track) for track in segment.tracks]
+    assert all(len(set(persons)) == 1 for persons in shown)
+    assert sum(map(len, shown)) >= 0.95 * len(call.tiles)
+    assert len(shown) >= 8  # nobody's turn goes on into the next
 
 
 def test_a_run_that_goes_on_in_the_middle_finds_the_same(

@@ -7,8 +7,9 @@ fitted by benchmarks/fit_probes.py on faces of three data sets, on the same face
 
 How often they err on people that no fit saw (benchmarks/results/left_out.json): of 1,380 bare faces of a meeting 1.2 %
 are called covered, half of them with a hand before the face, half bent down; of 155 portraits one, a profile; of 81
-drawn masks all are. None of these is called no face. benchmarks/fit_probes.py tells the errors on the sets of the fit,
-of a fit to one half on the other.
+drawn masks all are. None of these is called no face. Fitted to one half of the sets of the fit, on the other half
+99.3 % of real and 99.0 to 99.4 % of drawn masks are called covered, and 0.2 to 0.7 % of bare faces
+(benchmarks/results/probes.json).
 """
 
 from __future__ import annotations
