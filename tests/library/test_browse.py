@@ -193,7 +193,11 @@ def test_one_face_with_others_in_its_picture(album: Album) -> None:
     assert (found.status, found.person) == ("clustered", album.person("a"))
     assert [(other.face, other.person) for other in found.others] == [(2, album.person("a")), (3, None)]
     assert where is not None
-    assert (where.digest, where.frame, [str(file.path) for file in where.files]) == ("a0000.jpg", None, ["/a0000.jpg"])
+    assert (where.digest, where.frame, [str(held.file.path) for held in where.files]) == (
+        "a0000.jpg",
+        None,
+        ["/a0000.jpg"],
+    )
     album.library.not_a_face(["a0000.jpg"])
     with open_to_read(album.library.folder) as store:
         found = face_detail(store, 1)

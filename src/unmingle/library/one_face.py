@@ -41,6 +41,7 @@ class FaceDetail:
 
     file:        one of the files that show it, as its source names it; `files` are all of them.
     frame:       of the recording, or where the file's name tells.
+    time:        of a recording's frame, seconds since the first; None for a picture file.
     box:         left, top, width, height in pixels of the upright picture.
     score:       the detector's confidence, 0 to 1.
     person:      whose face it is; None for nobody's.
@@ -54,6 +55,7 @@ class FaceDetail:
     file: str
     files: list[str]
     frame: int | None
+    time: float | None
     box: Box
     picture: Size
     quality: float
@@ -68,7 +70,7 @@ class FaceDetail:
 
 
 _FACE = f"""
-SELECT analysis.id, analysis.content, analysis.frame, analysis.reason, analysis.width, analysis.height,
+SELECT analysis.id, analysis.content, analysis.frame, analysis.time, analysis.reason, analysis.width, analysis.height,
        face."left", face.top, face.width, face.height, face.quality, face.score, face.reason, face.flag,
        person.id, person.name, person.ignored, member.probability, member.decided, mark.mark,
        {COPY_OF}
@@ -86,17 +88,18 @@ def face_detail(store: Store, face: int) -> FaceDetail | None:
     row = store.connection.execute(_FACE, (face,)).fetchone()
     if row is None:
         return None
-    analysis, content, frame, why, width, height, *rest = row
+    analysis, content, frame, time, why, width, height, *rest = row
     *measures, person, name, ignored, probability, decided, mark, copy = rest
     *box, quality, score, reason, flag = measures
     status, reason = status_of("", analysis, why, face, reason, flag, person, mark, ignored, copy)
-    files = [file.name for file in _files(store, content)]
+    files = [held.file.name for held in _files(store, content)]
     shown = files[0] if files else ""
     return FaceDetail(
         face=face,
         file=shown,
         files=files,
         frame=shown_frame(shown, frame),
+        time=None if time is None else round(time, 3),
         box=_box(box),
         picture=Size(width, height),
         quality=round(quality, 4),
@@ -126,14 +129,23 @@ def _others(store: Store, analysis: int, face: int) -> list[OtherFace]:
     return [OtherFace(other, _box(box), person, name) for other, *box, person, name in rows]
 
 
-def _files(store: Store, digest: str) -> list[PictureFile]:
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A file that held a picture or recording when it was last read; size and modified, in ns: what it was then."""
+
+    file: PictureFile
+    size: int
+    modified: int
+
+
+def _files(store: Store, digest: str) -> list[Held]:
     """The files that hold a picture, those that are there first."""
     query = (
-        "SELECT source.path, file.path FROM file JOIN source ON source.id = file.source WHERE file.digest = ?"
-        " ORDER BY file.present DESC, file.source, file.name"
+        "SELECT source.path, file.path, size, modified FROM file JOIN source ON source.id = file.source"
+        " WHERE file.digest = ? ORDER BY file.present DESC, file.source, file.name"
     )
     rows = store.connection.execute(query, (digest,))
-    return [PictureFile(os.fsdecode(source), os.fsdecode(path)) for source, path in rows]
+    return [Held(PictureFile(os.fsdecode(source), os.fsdecode(path)), *stamp) for source, path, *stamp in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +158,7 @@ class Original:
 
     digest: str
     frame: int | None
-    files: list[PictureFile]
+    files: list[Held]
 
 
 def original(store: Store, face: int) -> Original | None:

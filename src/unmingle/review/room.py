@@ -14,19 +14,16 @@ from unmingle.library import browse
 from unmingle.library.one_face import original
 from unmingle.review.background import Later, QuestionList
 from unmingle.review.edits import Editor
+from unmingle.review.originals import Originals
 from unmingle.review.problems import GoneError
 from unmingle.review.views import Views
-from unmingle.sources.images import decode, digest, read_bytes
-from unmingle.sources.recordings import Recording, recording_digest
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from unmingle.library.asking import Answer, Question
     from unmingle.library.decisions import Decision
-    from unmingle.library.one_face import Original
     from unmingle.records import U8
-    from unmingle.sources.images import PictureFile
 
 MOST_QUESTIONS = 200
 QUIET = 3.0  # seconds without an edit before the tables on disk are written
@@ -54,6 +51,7 @@ class Room:
         self._redraw: set[int] = set()  # people who changed since the tables were written
         self._redrawing = Lock()
         self._tables = Later(self._write_tables, quiet=QUIET, name="tables")
+        self._originals = Originals()
         self._decoding = Semaphore(AT_ONCE)
 
     def start(self) -> None:
@@ -143,26 +141,13 @@ class Room:
         if wanted is None:
             raise GoneError(f"There is no face {face}.", "Look at the library again.")
         problem = "no file holds it"
-        for file in wanted.files:
+        for held in wanted.files:
             try:
                 with self._decoding:
-                    return _small(_whole(file, wanted), side)
+                    return _small(self._originals.read(held, wanted), side)
             except PictureError as error:
                 problem = error.problem
         raise GoneError(f"The picture can't be shown: {problem}.", "Put the file back where it was.")
-
-
-def _whole(file: PictureFile, wanted: Original) -> U8:
-    """The picture or frame, if the file is still what it was."""
-    if wanted.frame is not None:
-        if recording_digest(file.path) != wanted.digest:
-            raise PictureError("the file has another content now")
-        with Recording(file.path) as recording:
-            return recording.frame(wanted.frame).pixels
-    content = read_bytes(file)
-    if digest(content) != wanted.digest:
-        raise PictureError("the file has another content now")
-    return decode(content, suffix=file.path.suffix)
 
 
 def _small(picture_hw3: U8, side: int) -> bytes:

@@ -1,0 +1,62 @@
+"""The whole pictures that faces are from, read from their files when they are looked at."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from unmingle.errors import PictureError
+from unmingle.sources.images import decode, digest, read_bytes
+from unmingle.sources.recordings import Recording, recording_digest
+
+if TYPE_CHECKING:
+    from unmingle.library.one_face import Held, Original
+    from unmingle.records import U8
+
+    Key = tuple[str, str, int, int]  # path, digest, size, time: a recording as it was found to be
+
+CHANGED = "the file has another content now"
+KEPT = 4  # recordings whose times of frames are remembered: to learn them a file is read through, hours of it too
+
+
+class Originals:
+    """Reads pictures, and frames of recordings; remembers where the frames of the last recordings are."""
+
+    def __init__(self) -> None:
+        self._recordings: OrderedDict[Key, Recording] = OrderedDict()
+        self._lock = Lock()
+
+    def read(self, held: Held, wanted: Original) -> U8:
+        """The upright picture or frame, (h, w, 3), if the file is still what it was.
+
+        Raises:
+            PictureError: it is not, or it can't be read; the message says which.
+        """
+        if wanted.frame is not None:
+            return self._recording(held, wanted.digest).frame(wanted.frame).pixels
+        content = read_bytes(held.file)
+        if digest(content) != wanted.digest:
+            raise PictureError(CHANGED)
+        return decode(content, suffix=held.file.path.suffix)
+
+    def _recording(self, held: Held, content: str) -> Recording:
+        """A recording, known to have this content: by its size and time, or else by reading all of it, once."""
+        path = held.file.path
+        try:
+            status = path.stat()
+        except OSError as error:
+            raise PictureError(f"can't be opened: {error.strerror or error}") from error
+        stamp = (status.st_size, status.st_mtime_ns)
+        key = (str(path), content, *stamp)
+        # One at a time: who asks for the next frame of the same recording waits for what was learned of it.
+        with self._lock:
+            kept = self._recordings.pop(key, None)
+            if kept is None:
+                if stamp != (held.size, held.modified) and recording_digest(path) != content:
+                    raise PictureError(CHANGED)
+                kept = Recording(path)  # which holds no file open between frames
+            self._recordings[key] = kept
+            while len(self._recordings) > KEPT:
+                self._recordings.popitem(last=False)
+        return kept
