@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from tests.review.recording import Recorded
 
 from unmingle import pipeline
 from unmingle.faces.thumbnail import FACE_MARGIN, thumbnail
@@ -141,3 +142,15 @@ def client(library_folder: Path) -> Iterator[TestClient]:
 @pytest.fixture
 def browser(client: TestClient) -> Browser:
     return Browser(client)
+
+
+@pytest.fixture(scope="session")
+def recorded_template(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
+    """Drawn and watched once, since that takes seconds."""
+    return Recorded.made(tmp_path_factory.mktemp("recorded"))
+
+
+@pytest.fixture
+def recorded(recorded_template: Recorded, tmp_path: Path) -> Recorded:
+    """A library of two recordings."""
+    return recorded_template.copied(tmp_path)

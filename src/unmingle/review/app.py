@@ -18,7 +18,7 @@ from unmingle.review import schemas
 from unmingle.review.assets import Assets
 from unmingle.review.problems import MERGED, PROBLEMS, STALE, GoneError, Pages
 from unmingle.review.room import Room
-from unmingle.review.schemas import IdInPath, Limit, Offset, Search
+from unmingle.review.schemas import IdInPath, IdInQuery, Limit, Offset, Search
 from unmingle.review.security import Gate, Guard
 from unmingle.review.views import chosen, named_like
 from unmingle.version import __version__
@@ -35,6 +35,7 @@ PAGES = {
     "/questions": "questions",
     "/left-out": "left_out",
     "/history": "history",
+    "/timeline": "timeline",
 }
 
 
@@ -105,6 +106,7 @@ def library(room: TheRoom) -> schemas.LibrarySummary:
         named=sum(bool(one.name) for one in shown),
         left_out=room.views.left_out_count(),
         ignored=len(people) - len(shown),
+        recordings=room.views.recordings(),
         questions_ready=room.questions.ready(),
         revision=overview.revision,
         clusterings=overview.clusterings,
@@ -208,6 +210,18 @@ def left_out_faces(
         if (not status or row.status == status) and (not reason or short(row.reason) == reason)
     ]
     return schemas.LeftOutPage(total=len(found), faces=found[offset : offset + limit])
+
+
+@read.get("/timeline")
+def timeline(
+    room: TheRoom, person: IdInQuery | None = None, offset: Offset = 0, limit: Limit = 20
+) -> schemas.TimelinePage:
+    """Who is on screen when, recording by recording; of one person, only the recordings that they are in."""
+    revision = room.views.overview().revision  # first, as above
+    found = room.views.timelines()
+    if person is not None:
+        found = [alone for one in found if (alone := one.only(person)) is not None]
+    return schemas.TimelinePage(revision=revision, total=len(found), recordings=found[offset : offset + limit])
 
 
 @read.get("/names")

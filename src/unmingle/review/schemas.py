@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from unmingle.library.browse import FaceCard, PersonSummary
 from unmingle.library.left_out import LeftOut, LeftOutGroup
+from unmingle.library.timeline import Timeline
 
 if TYPE_CHECKING:
     from unmingle.library import asking, decisions
@@ -24,6 +25,7 @@ def _whole(value: object) -> object:
 
 Id = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=LARGEST)]
 IdInPath = Annotated[int, Path(ge=1, le=LARGEST)]
+IdInQuery = Annotated[int, Query(ge=1, le=LARGEST)]
 Offset = Annotated[int, Query(ge=0, le=LARGEST)]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Search = Annotated[str, Query(max_length=200)]
@@ -81,7 +83,10 @@ class Merged(Problem):
 
 
 class LibrarySummary(BaseModel):
-    """The library in numbers. left_out: faces and files without a person; ignored: people not to be shown."""
+    """The library in numbers. left_out: faces and files without a person; ignored: people not to be shown.
+
+    recordings: those that are there, of which /api/timeline tells.
+    """
 
     folder: str
     faces: int
@@ -89,6 +94,7 @@ class LibrarySummary(BaseModel):
     named: int
     left_out: int
     ignored: int
+    recordings: int
     questions_ready: bool
     revision: int
     clusterings: int
@@ -149,6 +155,14 @@ class LeftOutPage(BaseModel):
 
     total: int
     faces: list[LeftOut]
+
+
+class TimelinePage(BaseModel):
+    """A part of the recordings, and who is on screen when; total: how many there are."""
+
+    revision: int
+    total: int
+    recordings: list[Timeline]
 
 
 class Retried(BaseModel):

@@ -16,6 +16,7 @@ from unmingle.library import browse, decisions
 from unmingle.library.decisions import Decision
 from unmingle.library.left_out import LeftOut, count_faces, faceless_files, lone_faces
 from unmingle.library.standing import Standing
+from unmingle.library.timeline import count_recordings, timelines
 from unmingle.library.wording import label
 from unmingle.pipeline import CURRENT
 from unmingle.review.readers import Kept, Readers
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from unmingle.library.browse import FaceIndex, PersonSummary
     from unmingle.library.decisions import Entry
     from unmingle.library.store import Store
+    from unmingle.library.timeline import Timeline
     from unmingle.records import I64
 
 T = TypeVar("T")
@@ -145,6 +147,8 @@ class Views:
         self._faceless: Kept[list[LeftOut]] = Kept()
         self._count: Kept[int] = Kept()
         self._index: Kept[FaceIndex] = Kept()
+        self._recordings: Kept[int] = Kept()
+        self._timelines: Kept[list[Timeline]] = Kept()
         self._covers: dict[int, list[int]] = {}
         self._orders: OrderedDict[tuple[int, int, str], I64] = OrderedDict()
         self._lock = Lock()
@@ -186,6 +190,16 @@ class Views:
         overview = self.overview()
         faces = self._kept(self._count, overview.pictures, lambda store: count_faces(store, overview.recipe))
         return max(0, faces - overview.faces) + len(self._files(overview))
+
+    def recordings(self) -> int:
+        """How many recordings there are."""
+        overview = self.overview()
+        return self._kept(self._recordings, overview.pictures, lambda store: count_recordings(store, overview.recipe))
+
+    def timelines(self) -> list[Timeline]:
+        """The recordings, and who is on screen when."""
+        version, overview = self.readers.version(), self.overview()
+        return self._kept(self._timelines, version, lambda store: timelines(store, overview.recipe))
 
     def index(self) -> FaceIndex:
         """The order of all faces; it changes with the pictures, not with decisions."""

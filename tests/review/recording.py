@@ -1,0 +1,90 @@
+"""A small library of recordings: made-up people who move a little, found by the real models."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+import shutil
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+import av
+
+from unmingle.api import Library
+from unmingle.demo import portraits, scenery
+from unmingle.demo.cast import CAST
+from unmingle.demo.people import Look, Person
+from unmingle.library.store import open_to_write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from unmingle.records import U8
+
+There = tuple[list[tuple[float, float]], ...]  # for each person, from when to when, in seconds
+
+WIDTH, HEIGHT, TILE = 480, 200, 150  # pixels
+RATE = 10  # frames a second
+SWAY = 8  # frames from one side to the other and back
+
+# When each is there, in seconds: the first always, the second goes away for longer than an interval bridges, the third
+# leaves before the end.
+TALK: There = ([(0.0, 4.0)], [(0.0, 1.2), (2.8, 4.0)], [(0.0, 2.4)])
+# Of another recording, in which the third is not.
+PAIR: There = ([(0.0, 1.0)], [(0.5, 2.0)], [])
+
+
+def write_recording(path: Path, there: There, *, seconds: float) -> None:
+    """An mp4 in which the people of the cast, side by side, are there at these times."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=RATE)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        for number in range(round(seconds * RATE)):
+            at = (number + 0.5) / RATE
+            shown = tuple(i for i, times in enumerate(there) if any(start <= at < end for start, end in times))
+            frame = av.VideoFrame.from_ndarray(_draw(shown, number % SWAY), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+
+@cache
+def _draw(shown: tuple[int, ...], phase: int) -> U8:
+    look = Look(seed=phase, background="wall", background_seed=1)
+    picture = scenery.paint(look.background, look.background_seed, WIDTH, blur=0.025)[:HEIGHT].copy()
+    for person in shown:
+        turn = math.sin(2 * math.pi * phase / SWAY + person)
+        moved = dataclasses.replace(look, yaw=0.3 * turn, smile=0.3 + 0.5 * turn)
+        place = (12.0 + 155 * person + 3 * turn, 40.0, float(TILE))
+        portraits.paint(picture, Person.from_seed(CAST[person]), moved, place)
+    return portraits.expose(picture, look, sigma=0.4)
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A library and the folder of its recordings."""
+
+    folder: Path
+    videos: Path
+
+    @classmethod
+    def made(cls, folder: Path) -> Recorded:
+        """Three people in two recordings."""
+        videos = folder / "recordings"
+        videos.mkdir()
+        write_recording(videos / "talk.mp4", TALK, seconds=4)
+        write_recording(videos / "pair.mp4", PAIR, seconds=2.5)
+        library = Library(folder / "library")
+        library.add(videos)
+        library.cluster()
+        return cls(folder / "library", videos)
+
+    def copied(self, folder: Path) -> Recorded:
+        """Another one like it, with recordings of its own."""
+        copy = Recorded(folder / "library", folder / "recordings")
+        shutil.copytree(self.folder, copy.folder)
+        shutil.copytree(self.videos, copy.videos)
+        with open_to_write(copy.folder) as store, store.transaction() as connection:
+            connection.execute("UPDATE source SET path = ?", (os.fsencode(copy.videos),))
+        return copy
