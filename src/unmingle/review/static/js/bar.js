@@ -20,6 +20,8 @@ function draw() {
   count("people", library ? library.people : null);
   count("left-out", library ? library.left_out : null);
   count("questions", session.questions);
+  const timeline = /** @type {HTMLElement} */ (document.querySelector("[data-tab=timeline]"));
+  timeline.hidden = !library?.recordings && location.pathname !== "/timeline";
   offer(tool("undo"), "Undo", session.undoable);
   offer(tool("redo"), "Redo", session.redoable);
 }

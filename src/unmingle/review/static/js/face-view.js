@@ -1,7 +1,7 @@
 import { get, picture, thumbnail } from "./api.js";
 import { button, h, icon } from "./dom.js";
 import { drawFrames, fit } from "./face-frames.js";
-import { baseName, called, number, percent, statusWords } from "./format.js";
+import { baseName, called, number, percent, statusWords, timecode } from "./format.js";
 import { keyOf } from "./keyboard.js";
 
 /**
@@ -75,7 +75,7 @@ export function openFace({ index, total, faceAt, acts = [], onClose }) {
 
   const draw = (/** @type {any} */ facts) => {
     const figure = drawFrames(facts);
-    const image = h("img", { class: "stage-picture", alt: `${baseName(facts.file)}, with the face framed` });
+    const image = h("img", { class: "stage-picture", alt: `${placeOf(facts)}, with the face framed` });
     image.addEventListener("load", () => figure.classList.add("ready"));
     image.addEventListener("error", () => gone(facts));
     image.src = picture(facts.face);
@@ -131,6 +131,9 @@ export function openFace({ index, total, faceAt, acts = [], onClose }) {
 /** @param {string} picture @param {string} words @param {() => void} onclick */
 const step = (picture, words, onclick) => h("button", { type: "button", class: `step step-${picture}`, "aria-label": words, onclick }, icon(picture));
 
+/** The file, and where in a recording. @param {any} facts */
+const placeOf = (facts) => (facts.time === null ? baseName(facts.file) : `${baseName(facts.file)} at ${timecode(facts.time, 1)}`);
+
 /** The server's words for a picture that can't be shown. @param {number} face */
 async function whyGone(face) {
   const answer = await fetch(picture(face)).catch(() => null);
@@ -149,7 +152,8 @@ function factsOf(facts) {
     ["Quality", percent(facts.quality)],
     ["Detector", percent(facts.score)],
     ["File", baseName(facts.file)],
-    ["Frame", facts.frame ? number(facts.frame) : ""],
+    ["Time", facts.time === null ? "" : timecode(facts.time, 1)],
+    ["Frame", facts.frame === null ? "" : number(facts.frame)],
     ["Picture", `${number(facts.picture.width)} × ${number(facts.picture.height)}`],
     ["Copies", facts.files.length > 1 ? facts.files.slice(1).map(baseName).join(", ") : ""],
     ["Also here", facts.others.length ? number(facts.others.length) : ""],

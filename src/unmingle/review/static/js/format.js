@@ -29,6 +29,22 @@ export function day(iso) {
 /** @param {Date} date */
 const midnight = (date) => new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime();
 
+/**
+ * A time in a recording: 75.25 → "1:15", with one digit "1:15.2"; from an hour on "1:00:00".
+ * @param {number} seconds @param {number} [digits] after the point
+ */
+export function timecode(seconds, digits = 0) {
+  const scale = 10 ** digits;
+  const parts = Math.floor(seconds * scale + 1e-6); // cut off, as clocks do; 0.3 may be stored as 0.29999
+  const whole = Math.floor(parts / scale);
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
+  const clock = hours ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
+  return digits ? `${clock}.${String(parts % scale).padStart(digits, "0")}` : clock;
+}
+
+/** @param {number} n */
+const two = (n) => String(n).padStart(2, "0");
+
 /** The last part of a path, which is what people look at. @param {string} path */
 export const baseName = (path) => path.split("/").pop() ?? path;
 

@@ -8,6 +8,7 @@ import { mount as leftOut } from "./pages/left-out.js";
 import { mount as people } from "./pages/people.js";
 import { mount as person } from "./pages/person.js";
 import { mount as questions } from "./pages/questions.js";
+import { mount as timeline } from "./pages/timeline.js";
 import { go, startRouter } from "./router.js";
 import { emit, refreshFacts, session, setQuestions } from "./session.js";
 
@@ -19,6 +20,7 @@ bind({
     { keys: ["g p"], words: "Go to people", run: () => go("/") },
     { keys: ["g s"], words: "Go to suggestions", run: () => go("/questions") },
     { keys: ["g l"], words: "Go to what was left out", run: () => go("/left-out") },
+    { keys: ["g t"], words: "Go to the timeline", run: () => go("/timeline") },
     { keys: ["g h"], words: "Go to the history", run: () => go("/history") },
     { keys: ["?"], words: "Show the keys", run: showKeys },
   ],
@@ -30,6 +32,7 @@ startRouter([
   { pattern: /^\/people\/(\d+)\/?$/, tab: "people", mount: person },
   { pattern: /^\/questions\/?$/, tab: "questions", mount: questions },
   { pattern: /^\/left-out\/?$/, tab: "left-out", mount: leftOut },
+  { pattern: /^\/timeline\/?$/, tab: "timeline", mount: timeline },
   { pattern: /^\/history\/?$/, tab: "history", mount: history },
 ]);
 

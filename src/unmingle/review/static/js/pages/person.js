@@ -8,6 +8,7 @@ import { called, counted } from "../format.js";
 import { bind } from "../keyboard.js";
 import { askPerson } from "../move-dialog.js";
 import { personHead } from "../person-head.js";
+import { personTimes } from "../person-times.js";
 import { go, setQuery, setTitle } from "../router.js";
 import { Selection } from "../selection.js";
 import { on } from "../session.js";
@@ -38,7 +39,8 @@ export function mount(root, { params, query, restore }) {
       else if (list.total === null) message.replaceChildren(errorState(error, reload));
     },
   });
-  root.append(head.element, message, grid.root);
+  const times = personTimes({ person: id, open: openTimes, onResize: () => grid.render() });
+  root.append(head.element, times.element, message, grid.root);
 
   async function reload() {
     try {
@@ -62,12 +64,14 @@ export function mount(root, { params, query, restore }) {
     selection.clear();
     grid.resize(0);
     head.element.hidden = true;
+    times.element.replaceChildren();
     setTitle("Nobody");
     message.replaceChildren(emptyState("Nobody is here any more", "All faces went elsewhere. Ctrl+Z brings them back.", h("p", {}, h("a", { class: "button primary", href: "/", text: "All people" }))));
     return undefined;
   }
 
   async function refresh() {
+    times.again();
     await Promise.all([reload(), list.refresh()]);
     if (list.total && head.element.hidden) head.element.hidden = false;
     view?.again();
@@ -145,13 +149,28 @@ export function mount(root, { params, query, restore }) {
       index,
       total: () => list.total ?? 0,
       faceAt: async (at) => /** @type {any} */ ((await list.range(at, at))[0])?.face ?? null,
-      acts: ACTS.map(({ words, key, kind }) => ({ words, key, run: (face) => act(kind, [face]) })),
+      acts: actsOnFace(),
       onClose: (at) => {
         view = null;
         if (grid.root.isConnected) grid.focus(at);
       },
     });
   }
+
+  /** The pictures of times on screen, one after the other. @param {number[]} faces @param {number} index */
+  function openTimes(faces, index) {
+    view = openFace({
+      index,
+      total: () => faces.length,
+      faceAt: async (at) => faces[at],
+      acts: actsOnFace(),
+      onClose: () => {
+        view = null;
+      },
+    });
+  }
+
+  const actsOnFace = () => ACTS.map(({ words, key, kind }) => ({ words, key, run: (/** @type {number} */ face) => act(kind, [face]) }));
 
   const unbind = bind({
     title: "This person",
@@ -175,10 +194,12 @@ export function mount(root, { params, query, restore }) {
   grid.start();
   if (restore.focused) grid.focused = restore.focused;
   reload();
+  times.load();
   return {
     snapshot,
     unmount: () => {
       view?.close();
+      times.stop();
       unbind();
       unheard();
       stop();

@@ -1,0 +1,125 @@
+import { h } from "./dom.js";
+import { timecode } from "./format.js";
+import { showTip } from "./time-tip.js";
+
+/** Seconds between two marks, of which the first that leaves room enough is taken. */
+const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 28_800];
+const ROOM = 64; // pixels between two marks
+const LEAST = 3; // pixels: the width of the shortest bar, as in the style sheet
+
+/**
+ * @typedef {{start: number, end: number, faces: number, face: number}} Time
+ * @typedef {{person: number, name: string, face: number, seconds: number, intervals: Time[]}} OnScreen
+ */
+
+/** "0:03.2 to 0:11.8, 8.6 seconds" @param {Time} time */
+export const timeWords = (time) => `${timecode(time.start, 1)} to ${timecode(time.end, 1)}, ${(time.end - time.start).toFixed(1)} seconds`;
+
+/**
+ * The bars of one person along a recording.
+ * @param {OnScreen} one
+ * @param {{duration: number, label: string, barOf: (index: number, words: string) => HTMLElement}} options
+ * barOf: makes the link or button that a bar is
+ */
+export function lane(one, { duration, label, barOf }) {
+  const bars = one.intervals.map((time, index) => {
+    const bar = barOf(index, timeWords(time));
+    const left = Math.min(100, (100 * time.start) / duration);
+    bar.classList.add("bar-time");
+    bar.dataset.at = String(index);
+    bar.tabIndex = -1;
+    bar.style.left = `min(${left}%, 100% - ${LEAST}px)`;
+    bar.style.width = `${Math.min(100 - left, (100 * (time.end - time.start)) / duration)}%`;
+    return bar;
+  });
+  return h("div", { class: "lane", role: "group", "aria-label": label }, ...bars);
+}
+
+/**
+ * Makes the bars of several lanes one stop of the Tab key, walked through with the arrows, and says times beside them.
+ * @param {HTMLElement} root holds the lanes
+ * @param {OnScreen[]} people whose lanes they are, in that order
+ */
+export function walkable(root, people) {
+  const lanes = /** @type {HTMLElement[]} */ ([...root.querySelectorAll(".lane")]);
+  const first = /** @type {HTMLElement|null} */ (root.querySelector(".bar-time"));
+  if (first) first.tabIndex = 0;
+
+  /** @param {EventTarget|null} target @returns {HTMLElement|null} */
+  const barAt = (target) => (target instanceof Element ? target.closest(".bar-time") : null);
+
+  /** @param {HTMLElement} bar @returns {[number, number]} the lane, and the place in it */
+  const placeOf = (bar) => [lanes.indexOf(/** @type {HTMLElement} */ (bar.parentElement)), Number(bar.dataset.at)];
+
+  /** @param {HTMLElement} bar @param {number} [x] of the pointer */
+  const tell = (bar, x) => {
+    const [row, at] = placeOf(bar);
+    showTip(bar, people[row], people[row].intervals[at], x);
+  };
+
+  root.addEventListener("focusin", (event) => {
+    const bar = barAt(event.target);
+    if (!bar) return;
+    for (const other of root.querySelectorAll('.bar-time[tabindex="0"]')) /** @type {HTMLElement} */ (other).tabIndex = -1;
+    bar.tabIndex = 0;
+    if (bar.matches(":focus-visible")) tell(bar);
+  });
+  root.addEventListener("focusout", () => showTip(null));
+  root.addEventListener("pointermove", (event) => {
+    if (event.pointerType === "touch") return;
+    const bar = barAt(event.target);
+    if (bar) tell(bar, event.clientX);
+    else showTip(null);
+  });
+  root.addEventListener("pointerleave", () => showTip(null));
+  root.addEventListener("keydown", (event) => {
+    const bar = barAt(event.target);
+    if (!bar || event.altKey || event.ctrlKey || event.metaKey) return;
+    if (event.key === "Escape") return showTip(null);
+    const to = step(event.key, ...placeOf(bar), people);
+    if (!to) return undefined;
+    event.preventDefault();
+    /** @type {HTMLElement} */ (lanes[to[0]].children[to[1]]).focus();
+    return undefined;
+  });
+}
+
+/**
+ * Where a key leads: along the lane, or to what is nearest in time in the next one.
+ * @param {string} key @param {number} row @param {number} at @param {OnScreen[]} people
+ * @returns {[number, number]|null} null: not a key that moves
+ */
+function step(key, row, at, people) {
+  const last = people[row].intervals.length - 1;
+  if (key === "ArrowLeft") return [row, Math.max(0, at - 1)];
+  if (key === "ArrowRight") return [row, Math.min(last, at + 1)];
+  if (key === "Home") return [row, 0];
+  if (key === "End") return [row, last];
+  if (key !== "ArrowUp" && key !== "ArrowDown") return null;
+  const next = row + (key === "ArrowUp" ? -1 : 1);
+  return people[next] ? [next, nearest(people[next].intervals, people[row].intervals[at])] : [row, at];
+}
+
+/** @param {Time[]} times @param {Time} to */
+function nearest(times, to) {
+  const apart = times.map((time) => Math.max(0, time.start - to.end, to.start - time.end));
+  return apart.indexOf(Math.min(...apart));
+}
+
+/**
+ * Marks along a stretch of time: a line each, and its time where there is room for it.
+ * @param {number} duration seconds
+ * @param {number} width pixels
+ */
+export function marks(duration, width) {
+  const perSecond = width / duration;
+  const step = STEPS.find((seconds) => seconds * perSecond >= ROOM) ?? duration;
+  const made = [];
+  for (let at = 0; at * step <= duration; at += 1) {
+    const mark = h("span", { class: "mark" });
+    mark.style.left = `${(100 * at * step) / duration}%`;
+    if ((duration - at * step) * perSecond >= ROOM * 0.7 || at === 0) mark.textContent = timecode(at * step, step < 1 ? 1 : 0);
+    made.push(mark);
+  }
+  return made;
+}
