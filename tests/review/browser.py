@@ -10,7 +10,6 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
-from tests.review.conftest import TOKEN
 
 from unmingle.review.app import create_app
 from unmingle.review.serve import free_listener
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Request
 
+TOKEN = "the-token-of-a-test"
 PATIENCE = 10.0  # seconds for anything that a person would wait for
 # What a person operates or is led by; whoever does not see them needs a name.
 CONTROLS = {
@@ -28,7 +28,7 @@ CONTROLS = {
     *("gridcell", "grid", "dialog", "toolbar", "navigation", "alertdialog", "tab", "slider", "spinbutton", "heading"),
 }
 # Any of these, and the page has got what it asked the server for.
-SHOWN = "[role=gridcell][aria-label]:not([hidden]), .question, .log-row, .empty"
+SHOWN = "[role=gridcell][aria-label]:not([hidden]), .question, .log-row, .recording, .empty"
 VIOLATIONS = """document.addEventListener("securitypolicyviolation", (event) =>
   console.error(`content security policy: ${event.violatedDirective} ${event.blockedURI}`));"""
 

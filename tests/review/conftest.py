@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from playwright.sync_api import sync_playwright
+from tests.review.browser import TOKEN, Seat, Watch, chromium_path, served
 from tests.review.recording import Recorded
 
 from unmingle import pipeline
@@ -24,11 +26,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from playwright.sync_api import Browser as Chromium
+    from playwright.sync_api import BrowserContext
+
     from unmingle.records import U8
 
 RECIPE = "faces-test"
 ORIGIN = "http://127.0.0.1:8000"
-TOKEN = "the-token-of-a-test"
 PEOPLE, EACH = 12, 6
 SIDE = 96  # pixels
 
@@ -154,3 +158,39 @@ def recorded_template(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
 def recorded(recorded_template: Recorded, tmp_path: Path) -> Recorded:
     """A library of two recordings."""
     return recorded_template.copied(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Chromium]:
+    """One browser for all stories; each has a profile of its own."""
+    path = chromium_path()
+    if path is None:
+        pytest.skip("there is no chromium on the path, and UNMINGLE_CHROMIUM names none")
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def origin(library_folder: Path) -> Iterator[str]:
+    """Where the server of the library listens."""
+    with served(library_folder) as listening:
+        yield listening
+
+
+@pytest.fixture
+def context(chromium: Chromium) -> Iterator[BrowserContext]:
+    """A profile of the browser."""
+    made = chromium.new_context(viewport={"width": 1200, "height": 800}, reduced_motion="reduce")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def seat(context: BrowserContext, origin: str) -> Iterator[Seat]:
+    """Somebody who was let in; no page may log an error or ask another host."""
+    watch = Watch(context, origin)
+    context.request.get(f"{origin}/?token={TOKEN}")
+    yield Seat(context.new_page(), watch)
+    watch.check()

@@ -13,7 +13,8 @@ import uvicorn
 from hypothesis import HealthCheck, given, settings
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
-from tests.review.conftest import TOKEN, Maker
+from tests.review.browser import TOKEN
+from tests.review.conftest import Maker
 
 from unmingle.api import Library
 from unmingle.review.app import create_app, read, write

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
-from tests.review.conftest import ORIGIN, TOKEN, Browser
+from tests.review.browser import TOKEN
+from tests.review.conftest import ORIGIN, Browser
 
 from unmingle import pipeline
 from unmingle.api import Library

@@ -7,31 +7,18 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
-from tests.review.browser import PATIENCE, Seat, Watch, chromium_path, nameless, served
-from tests.review.conftest import TOKEN, Maker
+from playwright.sync_api import expect
+from tests.review.browser import PATIENCE, TOKEN, Seat, Watch, nameless, served
+from tests.review.conftest import Maker
 
 from unmingle.api import Library
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Browser, BrowserContext
+    from playwright.sync_api import BrowserContext
 
 expect.set_options(timeout=PATIENCE * 1000)
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """One browser for all stories; each has a profile of its own."""
-    path = chromium_path()
-    if path is None:
-        pytest.skip("there is no chromium on the path, and UNMINGLE_CHROMIUM names none")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -45,30 +32,6 @@ def library_folder(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     """A library of twelve people, about whom there are questions."""
     monkeypatch.setattr("unmingle.library.asking.LEAST_CHANCE", 0.0)
     return shutil.copytree(template, tmp_path / "library")
-
-
-@pytest.fixture
-def origin(library_folder: Path) -> Iterator[str]:
-    """Where the server of the library listens."""
-    with served(library_folder) as listening:
-        yield listening
-
-
-@pytest.fixture
-def context(chromium: Browser) -> Iterator[BrowserContext]:
-    """A profile of the browser."""
-    made = chromium.new_context(viewport={"width": 1200, "height": 800}, reduced_motion="reduce")
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def seat(context: BrowserContext, origin: str) -> Iterator[Seat]:
-    """Somebody who was let in; no page may log an error or ask another host."""
-    watch = Watch(context, origin)
-    context.request.get(f"{origin}/?token={TOKEN}")
-    yield Seat(context.new_page(), watch)
-    watch.check()
 
 
 def test_somebody_is_named_in_place(seat: Seat) -> None:
@@ -659,3 +622,12 @@ def test_everything_that_can_be_operated_has_a_name(seat: Seat, width: int) -> N
     seat.press("Escape", "Enter")
     expect(seat.dialog().locator(".frames.ready")).to_be_visible()
     assert nameless(seat.page) == []
+
+
+def test_a_library_without_recordings_has_no_timeline(seat: Seat) -> None:
+    seat.open("/people/1")
+    expect(seat.page.locator("[data-count=people]")).to_have_text("12")
+    expect(seat.page.get_by_role("link", name="Timeline")).to_be_hidden()
+    expect(seat.page.locator(".person-times")).to_be_hidden()
+    seat.open("/timeline")
+    expect(seat.page.get_by_role("heading", name="There are no recordings")).to_be_visible()

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
-from tests.review.conftest import ORIGIN, TOKEN, Browser
+from tests.review.browser import TOKEN
+from tests.review.conftest import ORIGIN, Browser
 from tests.review.recording import HEIGHT, TILE, WIDTH
 
 from unmingle.library.store import open_to_write

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from fastapi.testclient import TestClient
 from starlette.datastructures import Headers
-from tests.review.conftest import ORIGIN, TOKEN, Browser
+from tests.review.browser import TOKEN
+from tests.review.conftest import ORIGIN, Browser
 
 from unmingle.review.app import create_app
 from unmingle.review.security import HEADERS, MAX_BODY, Gate, is_loopback
