@@ -52,8 +52,12 @@ export function openFace({ index, total, faceAt, acts = [], onClose }) {
     if (!total()) return element.close();
     at = Math.min(at, total() - 1);
     place.textContent = `${number(at + 1)} of ${number(total())}`;
-    /** @type {any} */ (back).disabled = at === 0;
-    /** @type {any} */ (next).disabled = at >= total() - 1;
+    const held = document.activeElement;
+    back.disabled = at === 0;
+    next.disabled = at >= total() - 1;
+    // Keys go nowhere while a button has the focus that can't be pressed.
+    if (held === next && next.disabled) (back.disabled ? close : back).focus();
+    else if (held === back && back.disabled) (next.disabled ? close : next).focus();
     const id = await faceAt(at);
     if (mine !== wave) return undefined;
     face = id;

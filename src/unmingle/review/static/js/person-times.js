@@ -64,6 +64,10 @@ export function personTimes({ person, open, onResize }) {
   return {
     element,
     load,
+    clear: () => {
+      told = "";
+      element.replaceChildren();
+    },
     again: () => {
       clearTimeout(timer);
       timer = window.setTimeout(load, PAUSE);

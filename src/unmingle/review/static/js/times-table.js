@@ -14,7 +14,7 @@ export function timesTable(facts) {
   const element = h("details", { class: "times" }, h("summary", { "aria-label": `Times in ${name} as a table`, text: "Times as a table" }));
   element.addEventListener("toggle", () => {
     if (element.childElementCount > 1) return;
-    const copy = button("Copy", { onclick: () => copyRows(facts), class: "quiet-button" });
+    const copy = button("Copy", { onclick: () => copyRows(facts) });
     // Where others in the network may look, browsers give no clipboard.
     if (!navigator.clipboard) copy.hidden = true;
     element.append(h("div", { class: "times-table", role: "region", tabindex: "0", "aria-label": `Times in ${name}` }, table(facts)), copy);

@@ -64,7 +64,7 @@ export function mount(root, { params, query, restore }) {
     selection.clear();
     grid.resize(0);
     head.element.hidden = true;
-    times.element.replaceChildren();
+    times.clear();
     setTitle("Nobody");
     message.replaceChildren(emptyState("Nobody is here any more", "All faces went elsewhere. Ctrl+Z brings them back.", h("p", {}, h("a", { class: "button primary", href: "/", text: "All people" }))));
     return undefined;
