@@ -151,17 +151,28 @@ def test_a_long_recording_is_looked_at_closely(seat: Seat, library_folder: Path,
 
 
 def test_decisions_are_seen_at_once(seat: Seat) -> None:
-    first, second, _ = people(seat)
+    first, _, third = people(seat)
     seat.open("/timeline")
     names = recording(seat, "talk.mp4").locator(".track-name")
     expect(names.first).to_have_text(f"Person {first}")
+    bar = recording(seat, "talk.mp4").locator(f'.bar-time[href="/people/{first}"]')
+    bar.focus()
     seat.decide("name", person=first, name="Ada")
-    seat.decide("ignore", person=second)
+    seat.decide("ignore", person=third)  # who is not in the other recording
     seat.page.evaluate("dispatchEvent(new Event('focus'))")
     expect(names).to_have_count(2)
     expect(names.first).to_have_text("Ada")
+    expect(bar).to_be_focused()
     seat.press("Control+z")
     expect(names).to_have_count(3)
+    expect(bar).to_be_focused()
+    # A recording that a decision has nothing to do with is left as it was.
+    pair = recording(seat, "pair.mp4")
+    pair.get_by_text("Times as a table").click()
+    seat.decide("ignore", person=third)
+    seat.page.evaluate("dispatchEvent(new Event('focus'))")
+    expect(names).to_have_count(2)
+    expect(pair.get_by_role("table")).to_be_visible()
 
 
 def test_a_person_is_shown_in_each_recording(seat: Seat) -> None:

@@ -37,7 +37,7 @@ export function personTimes({ person, open, onResize }) {
   /** @param {any[]} recordings */
   function draw(recordings) {
     showTip(null);
-    const longest = recordings.toSorted((one, other) => other.people[0].seconds - one.people[0].seconds);
+    const longest = [...recordings].sort((one, other) => other.people[0].seconds - one.people[0].seconds);
     const shown = all ? recordings : recordings.filter((one) => longest.indexOf(one) < SHOWN);
     const rest = recordings.length - shown.length;
     const faces = shown.flatMap((facts) => facts.people[0].intervals.map((/** @type {any} */ time) => time.face));

@@ -22,7 +22,7 @@ export function recordingView(facts, { zoom = 1, onZoom } = {}) {
   const closer = tool("plus", "Closer", () => zoomTo(zoom * 2));
   const farther = tool("minus", "Farther", () => zoomTo(zoom / 2));
   const tools = h("div", { class: "recording-tools", role: "group", "aria-label": `How closely ${baseName(facts.file)} is looked at` }, farther, closer);
-  const element = h("section", { class: "recording", "aria-labelledby": id },
+  const element = h("section", { class: "recording", "aria-labelledby": id, "data-recording": facts.recording },
     h("header", { class: "recording-head" },
       h("h2", { id, title: facts.file, text: baseName(facts.file) }),
       h("p", { class: "person-facts" }, ...factsOf(facts)),
@@ -58,7 +58,8 @@ export function recordingView(facts, { zoom = 1, onZoom } = {}) {
   }
 
   function apply() {
-    wide.style.setProperty("--zoom", String(zoom));
+    // Not as a custom property: every bar would inherit it, and be styled anew.
+    wide.style.width = `calc(var(--who) + (100% - var(--who)) * ${zoom})`;
     scroller.classList.toggle("zoomed", zoom > 1);
     draw2();
   }

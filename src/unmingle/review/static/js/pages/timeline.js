@@ -19,7 +19,7 @@ export function mount(root, { restore }) {
   let scroll = restore.scroll ?? 0; // to come back to, once
   /** How closely each recording is looked at. @type {Map<number, number>} */
   const zooms = new Map();
-  /** @type {Map<Element, ReturnType<typeof recordingView>>} */
+  /** What is on the page, by recording. told: what it was drawn from. @type {Map<number, ReturnType<typeof recordingView> & {told: string}>} */
   const views = new Map();
   const list = h("div", { class: "recordings" });
   const end = h("div", { class: "log-end" });
@@ -30,7 +30,7 @@ export function mount(root, { restore }) {
     for (const { isIntersecting, target } of entries) {
       if (!isIntersecting) continue;
       if (target === end) void more();
-      else views.get(target)?.draw();
+      else views.get(Number(/** @type {HTMLElement} */ (target).dataset.recording))?.draw();
     }
   }, { rootMargin: "800px" });
 
@@ -41,8 +41,7 @@ export function mount(root, { restore }) {
     try {
       const page = await get("/timeline", { offset: 0, limit: Math.min(1000, Math.max(PAGE, wanted)) });
       if (mine !== wave) return;
-      clear();
-      put(page);
+      renew(page);
       end.replaceChildren(...(total ? [] : [emptyState("There are no recordings", "Give “unmingle cluster” a recording, and who is on screen when is shown here.")]));
       if (scroll) scrollTo(0, scroll);
       scroll = 0;
@@ -67,28 +66,68 @@ export function mount(root, { restore }) {
     }
   }
 
+  /** What did not change stays as it is: opened, scrolled, with the focus in it. @param {any} page */
+  function renew(page) {
+    const numbers = page.recordings.map((/** @type {any} */ facts) => facts.recording);
+    if (!shown || numbers.join() !== [...views.keys()].join()) {
+      clear();
+      put(page);
+      return;
+    }
+    total = page.total;
+    for (const facts of page.recordings) {
+      const before = /** @type {ReturnType<typeof view>} */ (views.get(facts.recording));
+      if (before.told === JSON.stringify(facts)) continue;
+      const held = barHeld(before.element);
+      forget(before);
+      before.element.replaceWith(view(facts).element);
+      if (held) refocus(facts.recording, held);
+    }
+  }
+
+  /** @param {Element} element @returns {string|null} how to find the bar that has the focus */
+  function barHeld(element) {
+    const bar = element.querySelector(".bar-time:focus");
+    return bar && `.bar-time[href="${bar.getAttribute("href")}"][data-at="${/** @type {HTMLElement} */ (bar).dataset.at}"]`;
+  }
+
+  /** @param {number} recording @param {string} bar */
+  function refocus(recording, bar) {
+    const now = views.get(recording);
+    now?.draw();
+    /** @type {HTMLElement|null} */ (now?.element.querySelector(bar))?.focus({ preventScroll: true });
+  }
+
   /** @param {any} page */
   function put(page) {
     total = page.total;
     shown += page.recordings.length;
-    for (const facts of page.recordings) {
-      const view = recordingView(facts, { zoom: zooms.get(facts.recording), onZoom: (zoom) => zooms.set(facts.recording, zoom) });
-      views.set(view.element, view);
-      list.append(view.element);
-      observer.observe(view.element);
-    }
+    list.append(...page.recordings.map((/** @type {any} */ facts) => view(facts).element));
     observer.unobserve(end); // it tells of changes only, and the end may still be near
     observer.observe(end);
   }
 
+  /** @param {any} facts */
+  function view(facts) {
+    const { recording } = facts;
+    const made = recordingView(facts, { zoom: zooms.get(recording), onZoom: (zoom) => zooms.set(recording, zoom) });
+    const kept = { ...made, told: JSON.stringify(facts) };
+    views.set(recording, kept);
+    observer.observe(kept.element);
+    return kept;
+  }
+
+  /** @param {ReturnType<typeof view>} kept */
+  function forget(kept) {
+    observer.unobserve(kept.element);
+    kept.stop();
+    showTip(null);
+  }
+
   function clear() {
-    for (const [element, view] of views) {
-      observer.unobserve(element);
-      view.stop();
-    }
+    for (const kept of views.values()) forget(kept);
     views.clear();
     list.replaceChildren();
-    showTip(null);
     shown = 0;
   }
 
