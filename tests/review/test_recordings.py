@@ -152,6 +152,20 @@ def test_a_face_is_shown_in_its_frame(seen: Browser, recorded: Recorded) -> None
     assert int(np.argmin(apart)) == told["frame"]
 
 
+def test_whoever_else_is_in_the_frame_is_named(seen: Browser) -> None:
+    first, second, third = timeline(seen)[1]["people"]
+    seen.decide("name", person=first["person"], name="Ada")
+    for interval, beside in zip(second["intervals"], ([first, third], [first]), strict=True):
+        others = seen.get(f"/api/faces/{interval['face']}")["others"]
+        assert {one["person"]: one["name"] for one in others} == {
+            person["person"]: "Ada" if person is first else "" for person in beside
+        }
+        for one in others:
+            left, _, width, _ = one["box"]
+            place = (left + width / 2) // (TILE + 5)
+            assert place == (0 if one["name"] else 2)
+
+
 def test_a_recording_is_read_whole_only_if_it_seems_another(
     seen: Browser, recorded: Recorded, digests: list[Path]
 ) -> None:

@@ -6,10 +6,13 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from unmingle.library.browse import shown_frame
 from unmingle.library.tables import COPY_OF, status_of
 from unmingle.records import Status  # not only for checking types: the review's server reads these records
 from unmingle.sources.images import PictureFile
+from unmingle.tracking.records import nearest_looks
 
 if TYPE_CHECKING:
     from unmingle.library.store import Store
@@ -27,7 +30,7 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class OtherFace:
-    """Another face in the same picture; box: left, top, width, height in pixels."""
+    """Another face in the same picture, or the one that stands for it; box: left, top, width, height in pixels."""
 
     face: int
     box: Box
@@ -70,7 +73,8 @@ class FaceDetail:
 
 
 _FACE = f"""
-SELECT analysis.id, analysis.content, analysis.frame, analysis.time, analysis.reason, analysis.width, analysis.height,
+SELECT analysis.id, analysis.content, analysis.frame, face.track, analysis.time, analysis.reason,
+       analysis.width, analysis.height,
        face."left", face.top, face.width, face.height, face.quality, face.score, face.reason, face.flag,
        person.id, person.name, person.ignored, member.probability, member.decided, mark.mark,
        {COPY_OF}
@@ -88,7 +92,7 @@ def face_detail(store: Store, face: int) -> FaceDetail | None:
     row = store.connection.execute(_FACE, (face,)).fetchone()
     if row is None:
         return None
-    analysis, content, frame, time, why, width, height, *rest = row
+    analysis, content, frame, track, time, why, width, height, *rest = row
     *measures, person, name, ignored, probability, decided, mark, copy = rest
     *box, quality, score, reason, flag = measures
     status, reason = status_of("", analysis, why, face, reason, flag, person, mark, ignored, copy)
@@ -110,7 +114,7 @@ def face_detail(store: Store, face: int) -> FaceDetail | None:
         reason=reason,
         probability=probability,
         decided=bool(decided),
-        others=_others(store, analysis, face),
+        others=_others(store, analysis, face) if track is None else _others_in_frame(store, track, frame),
     )
 
 
@@ -127,6 +131,35 @@ def _others(store: Store, analysis: int, face: int) -> list[OtherFace]:
     )
     rows = store.connection.execute(query, (analysis, face))
     return [OtherFace(other, _box(box), person, name) for other, *box, person, name in rows]
+
+
+def _others_in_frame(store: Store, track: int, frame: int) -> list[OtherFace]:
+    """Whoever else was seen in a frame of a recording, though few of them have a face of their own just there."""
+    query = (
+        "SELECT other.id, other.frames FROM track JOIN track AS other ON other.recording = track.recording"
+        " WHERE track.id = ? AND other.id <> track.id ORDER BY other.id"
+    )
+    others = []
+    for other, packed in store.connection.execute(query, (track,)):
+        frames = np.frombuffer(packed, "<i4")
+        at = int(np.searchsorted(frames, frame))
+        if at < len(frames) and frames[at] == frame:
+            others.append(_seen(store, other, at))
+    return others
+
+
+def _seen(store: Store, track: int, at: int) -> OtherFace:
+    """One sighting of a track; whose it is says the look that is nearest in time."""
+    times, boxes = store.connection.execute("SELECT times, boxes FROM track WHERE id = ?", (track,)).fetchone()
+    query = (
+        "SELECT face.sighting, face.id, person.id, coalesce(person.name, '') FROM face"
+        " LEFT JOIN member ON member.face = face.id LEFT JOIN person ON person.id = member.person"
+        " WHERE face.track = ? ORDER BY face.sighting"
+    )
+    looks = store.connection.execute(query, (track,)).fetchall()
+    nearest = nearest_looks(np.frombuffer(times, "<f8"), np.array([sighting for sighting, *_ in looks], np.int64))
+    _, face, person, name = looks[nearest[at]]
+    return OtherFace(face, _box(np.frombuffer(boxes, "<f4").reshape(-1, 4)[at].tolist()), person, name)
 
 
 @dataclass(frozen=True, slots=True)
