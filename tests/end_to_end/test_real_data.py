@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 import unmingle
 
+RECORDINGS = Path(__file__).parents[2] / "benchmarks" / "recordings.py"
 DATA = os.environ.get("UNMINGLE_DATA")
 pytestmark = [
     pytest.mark.slow,
@@ -45,3 +49,14 @@ def test_the_meeting_with_masks_and_non_faces_in_the_folder(tmp_path: Path) -> N
     assert aside.nonface_recall >= 0.95
     assert aside.face_loss is not None
     assert aside.face_loss <= 0.01
+
+
+def test_the_people_of_two_meetings_from_their_recordings_alone() -> None:
+    words = [sys.executable, str(RECORDINGS), "--data", DATA or ""]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=540)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["people"] == 5
+    assert result["found"] >= 0.97
+    assert result["least_purity"] >= 0.995
+    assert result["right"] >= 0.995
