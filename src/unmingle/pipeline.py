@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from unmingle.errors import PictureError, SettingsError
+from unmingle.errors import PictureError
 from unmingle.grouping.confidence import face_probabilities
 from unmingle.grouping.founding import cluster_by_standing
 from unmingle.grouping.impostors import SFACE_CURVE
@@ -120,14 +120,11 @@ def add(
     Args:
         store: open for writing.
         scan: the files that are there.
-        runner: the recipe.
+        runner: the recipe; a `Sight` where there are recordings.
         exact: whether faces found in another precision must be computed again.
         every: seconds between the frames of a recording that are looked at.
         progress: told after each batch.
         times: where to add the seconds of reading and analysing.
-
-    Raises:
-        SettingsError: the recipe can't watch recordings.
     """
     times = Times() if times is None else times
     known = pictures.register(store, scan, runner.key)
@@ -155,8 +152,7 @@ def add(
             finished += len(batch)
             progress("analyse", finished, total)
     if len(still) < len(todo):
-        if not isinstance(runner, Sight):
-            raise SettingsError("The classic recipe can't watch recordings.", "Leave --recipe classic out.")
+        assert isinstance(runner, Sight)  # whoever calls has made sure of it
         moving = [file for file in todo if file.is_recording]
         watcher = Watcher(runner, runner.key, runner.precision, every)
         watched = watch_all(store, moving, known, watcher, done, progress=progress, times=times)

@@ -264,6 +264,13 @@ def test_a_time_that_is_none_is_a_clear_error(
     assert not (unmingle.folder / "out").exists()
 
 
+def test_the_classic_recipe_refuses_recordings_before_it_does_anything(made: Made, unmingle: Command) -> None:
+    done = unmingle("cluster", made.source, "-o", "out", "--recipe", "classic", "--people", "4")
+    assert done.code == 1
+    assert done.err == "Error: The classic recipe can't watch recordings.\nLeave --recipe classic out, or call.mp4.\n"
+    assert not (unmingle.folder / "out" / "faces.csv").exists()
+
+
 def test_crops_of_a_recording_become_the_same_people(made: Made, unmingle: Command, library: Path) -> None:
     done = unmingle("cluster", made.source, "-o", "out", "--save-crops", "crops", "--quiet")
     assert done.code == 0, done.err

@@ -151,6 +151,7 @@ class Library(Deciding):
 
         Raises:
             SourceError: a source is missing, can't be opened, or holds no picture.
+            SettingsError: the classic recipe can't watch recordings.
             LibraryError: the library can't be used; see its subclasses.
             ModelError: a model is missing or damaged.
         """
@@ -161,6 +162,11 @@ class Library(Deciding):
             names = ", ".join(str(source) for source in sources)
             mend = "Name a folder with jpg, png, webp, tiff, … files, or with mp4, mov, mkv, … files."
             raise SourceError(f"There are no pictures or recordings in {names}.", mend)
+        moving = next((file.name for file in found.files if file.is_recording), None)
+        if recipe == "classic" and moving is not None:
+            raise SettingsError(
+                "The classic recipe can't watch recordings.", f"Leave --recipe classic out, or {moving}."
+            )
         engine = engine or EngineSettings()
         runner = make_runner(recipe, detection, classic, weights, engine, any_weights=any_weights)
         with self.writing() as store:
