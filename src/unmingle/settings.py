@@ -49,7 +49,8 @@ class DetectionSettings:
 
     The readings of what is covered and of what is a face say how likely each is, were both alike frequent. Of what the
     detector believes in, far more than twenty in twenty-one are faces: only a reading below one in twenty makes it more
-    likely that it is none. From there to a half it may still join, since what is strongly like somebody is a face.
+    likely that it is none. From there to a half it may still join, since what is strongly like somebody is a face. Of
+    faces far fewer than one in ten are covered: only a reading above nine in ten makes that the likelier.
     """
 
     crops: Crops = "auto"  # whether a picture is one cut-out face: always, never, or decided per picture
@@ -58,7 +59,7 @@ class DetectionSettings:
     min_pixels: float = 13.0  # a side of the aligned face, some 1.4 times the box; a smaller face is not grouped
     founder_pixels: float = 18.0  # likewise; a smaller face may only join a person
     founder_blur: float = 4.0  # deviation in pixels of the aligned face, of 112 a side; above it may only join
-    founder_covered: float = 0.5  # probability that the lower face is covered; above it may only join
+    founder_covered: float = 0.9  # probability that the lower face is covered; above it may only join
     min_face: float = 0.05  # probability that it is a face at all; below it is not grouped
     founder_face: float = 0.5  # likewise; below it may only join
 

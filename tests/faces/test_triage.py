@@ -33,7 +33,7 @@ def test_a_good_face_founds_and_needs_no_reason() -> None:
         ({"pixels": 8}, "aside", "low_quality", "too small: 8 pixels a side, under 13"),
         ({"pixels": 15.2}, "join", "low_quality", "small: 15 pixels a side, under 18"),
         ({"blur": 5.25}, "join", "low_quality", "too blurred: by 5.2 of 112 pixels, over 4"),
-        ({"covered": 0.98}, "join", "masked", "lower face covered: sure to 98%, over 50%"),
+        ({"covered": 0.98}, "join", "masked", "lower face covered: sure to 98%, over 90%"),
         ({"face": 0.02}, "aside", "not_a_face", "not a face: sure to 98%, over 95%"),
         ({"face": 0.3}, "join", "not_a_face", "hardly a face: sure to 70% that it is none, over 50%"),
     ],
@@ -49,9 +49,9 @@ def test_each_flaw_has_its_standing_flag_and_reason(
 
 
 def test_the_gravest_reason_counts() -> None:
-    assert judged({"face": 0.1, "covered": 0.9, "blur": 9}).flags == ("not_a_face",)
-    assert judged({"covered": 0.9, "blur": 9, "pixels": 16}).flags == ("masked",)
-    assert judged({"pixels": 5, "covered": 0.9}).standings == ("aside",)
+    assert judged({"face": 0.1, "covered": 0.95, "blur": 9}).flags == ("not_a_face",)
+    assert judged({"covered": 0.95, "blur": 9, "pixels": 16}).flags == ("masked",)
+    assert judged({"pixels": 5, "covered": 0.95}).standings == ("aside",)
 
 
 def test_the_bars_are_those_of_the_settings() -> None:

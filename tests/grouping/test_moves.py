@@ -11,7 +11,7 @@ from unmingle.grouping.cluster import cluster_faces
 from unmingle.grouping.constraints import Constraints
 from unmingle.grouping.impostors import SFACE_CURVE
 from unmingle.grouping.linkage import Start, average_linkage
-from unmingle.grouping.moves import move_faces, nearest_faces, without
+from unmingle.grouping.moves import move_faces, nearest_faces
 from unmingle.grouping.stopping import FalseMergeBar, FlatBar, NoBar
 from unmingle.grouping.tree import HOW_AVERAGE, HOW_STRAGGLER, Tree
 from unmingle.settings import GroupingSettings
@@ -150,7 +150,7 @@ def test_without_is_the_partition_with_these_faces_alone(data: st.DataObject) ->
     stop: StopRule = NoBar() if data.draw(st.booleans()) else FlatBar(bar=0.3)
     tree = average_linkage(vectors, stop=stop)
     out = np.array(sorted(data.draw(st.sets(st.integers(0, n - 1), min_size=1))))
-    rest = without(tree, out)
+    rest = tree.without(out)
     expected = {group - set(out.tolist()) for group in partition(tree.cut())} - {frozenset()}
     assert partition(rest.cut()) == expected | {frozenset([face]) for face in out.tolist()}
     sizes = np.concatenate([np.ones(n, np.int64), rest.size_m])

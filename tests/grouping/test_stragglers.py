@@ -9,7 +9,7 @@ from unmingle.grouping.constraints import Constraints
 from unmingle.grouping.impostors import SFACE_CURVE
 from unmingle.grouping.linkage import average_linkage
 from unmingle.grouping.stopping import FalseMergeBar, FlatBar
-from unmingle.grouping.stragglers import attach_by_looks, attach_by_vacancy
+from unmingle.grouping.stragglers import attach_by_looks, attach_by_vacancy, part_by_vacancy
 from unmingle.grouping.tree import HOW_STRAGGLER
 from unmingle.settings import GroupingSettings
 
@@ -116,3 +116,36 @@ def test_vacancy_says_nothing_when_two_places_are_free(make_faces: MakeFaces) ->
     tree = average_linkage(vectors, stop=FlatBar(bar=0.5), constraints=seen)
     _, faces = attach_by_vacancy(vectors, tree, constraints=seen)
     assert faces == 0
+
+
+def two_bad_faces(make_faces: MakeFaces, frames: tuple[int, int]) -> tuple[F32, I64, Constraints]:
+    """One bad face of each of two people, in these frames, that are like each other and nobody; their rows."""
+    vectors, person, frame = meeting(make_faces)
+    bad = np.array([np.flatnonzero((person == who) & (frame == at))[0] for who, at in enumerate(frames)])
+    vectors[bad] = blurred(np.repeat(blurred(vectors[bad[:1]], 0.0, 3), 2, axis=0), 0.9, 4)
+    return vectors, bad, Constraints(len(vectors), np.stack([np.arange(len(vectors)), frame], axis=1))
+
+
+def test_two_bad_faces_that_fill_the_places_of_two_people_are_taken_apart(make_faces: MakeFaces) -> None:
+    vectors, bad, seen = two_bad_faces(make_faces, (4, 9))
+    tree = average_linkage(vectors, stop=FlatBar(bar=0.5), constraints=seen)
+    assert tree.cut()[bad[0]] == tree.cut()[bad[1]]
+    labels = cluster_faces(vectors, GroupingSettings(), curve=SFACE_CURVE, constraints=seen).labels
+    assert np.bincount(labels).tolist() == [20, 20]
+    assert labels[bad[0]] != labels[bad[1]]
+
+
+def test_who_must_be_one_is_never_taken_apart(make_faces: MakeFaces) -> None:
+    vectors, bad, seen = two_bad_faces(make_faces, (4, 9))
+    tied = Constraints(len(vectors), seen.seen_k2, same_m2=bad[None])
+    labels = cluster_faces(vectors, GroupingSettings(), curve=SFACE_CURVE, constraints=tied).labels
+    assert labels[bad[0]] == labels[bad[1]]
+
+
+def test_faces_that_could_fill_the_place_of_one_person_stay_together(make_faces: MakeFaces) -> None:
+    vectors, person, frame = meeting(make_faces)
+    bad = np.flatnonzero((person == 1) & np.isin(frame, [4, 9]))
+    vectors[bad] = blurred(np.repeat(blurred(vectors[bad[:1]], 0.0, 3), 2, axis=0), 0.9, 4)
+    seen = Constraints(len(vectors), np.stack([np.arange(len(vectors)), frame], axis=1))
+    tree = average_linkage(vectors, stop=FlatBar(bar=0.5), constraints=seen)
+    assert part_by_vacancy(vectors, tree, constraints=seen) is tree

@@ -18,7 +18,7 @@ from unmingle.grouping.linkage import Agglomeration, Start, average_linkage
 from unmingle.grouping.moves import move_faces, nearest_faces
 from unmingle.grouping.snapshot import Snapshot, means
 from unmingle.grouping.stopping import FalseMergeBar, collection_scale
-from unmingle.grouping.stragglers import attach_by_looks, attach_by_vacancy
+from unmingle.grouping.stragglers import attach_by_looks, attach_by_vacancy, part_by_vacancy
 from unmingle.grouping.tracks import join_by_tracks
 from unmingle.records import Clustering
 
@@ -231,6 +231,7 @@ def _calibrated(
     ]
     tree, moved = move_faces(vectors_nd, tree, near_n=near_n, bar=bar, constraints=constraints)
     tree, tracks = join_by_tracks(vectors_nd, tree, curve=curve, constraints=constraints)
+    tree = part_by_vacancy(vectors_nd, tree, constraints=constraints)
     tree, looks = attach_by_looks(vectors_nd, tree, bar=bar, constraints=constraints)
     tree, places = attach_by_vacancy(vectors_nd, tree, constraints=constraints)
     notes += [("moved", float(moved)), ("joined_by_tracks", float(tracks)), ("stragglers", float(looks + places))]

@@ -21,12 +21,13 @@ from unmingle.grouping.fragments import best_quarters
 from unmingle.grouping.linkage import disjoint
 from unmingle.grouping.snapshot import Snapshot
 from unmingle.grouping.stragglers import MOST_FACES
-from unmingle.grouping.tree import HOW_STRAGGLER, Tree
+from unmingle.grouping.tree import HOW_STRAGGLER
 
 if TYPE_CHECKING:
     from unmingle.grouping.constraints import Constraints
     from unmingle.grouping.linkage import Start
     from unmingle.grouping.stopping import FalseMergeBar
+    from unmingle.grouping.tree import Tree
     from unmingle.records import F32, F64, I64
 
 
@@ -63,7 +64,7 @@ def move_faces(
     face_m, near_m, rest_m = _in_doubt(tree, near_n)
     if not len(face_m):
         return tree, 0
-    clusters = Snapshot.of(vectors_nd, without(tree, face_m))
+    clusters = Snapshot.of(vectors_nd, tree.without(face_m))
     slot_m, other_m, own_m = (clusters.slot_n[of_m] for of_m in (face_m, near_m, rest_m))
     free = np.minimum(clusters.size_c[other_m], clusters.size_c[own_m]) > MOST_FACES
     free &= ~CannotLinks(constraints, clusters.slot_n).pairs(slot_m, other_m)
@@ -72,7 +73,7 @@ def move_faces(
     moves = (other_2m > own_2m).all(axis=0)
     if not moves.any():
         return tree, 0
-    tree = without(tree, face_m[moves])
+    tree = tree.without(face_m[moves])
     return _joined(Snapshot.of(vectors_nd, tree), tree, face_m[moves], near_m[moves], constraints), int(moves.sum())
 
 
@@ -116,38 +117,3 @@ def _joined(clusters: Snapshot, tree: Tree, face_m: I64, near_m: I64, constraint
         later = later[~links.pairs(person[later], moving[later])]
         moving, person = moving[later], person[later]
     return tree
-
-
-def without(tree: Tree, face_k: I64) -> Tree:
-    """The tree in which some faces were never merged: what each of them was merged with takes the place of the two.
-
-    The merges above are told with the similarity that they had.
-    """
-    n, merges = tree.leaves, len(tree.first_m)
-    stands = np.arange(n + merges)  # what has taken the place of each cluster; -1: nothing
-    lost = np.zeros(n + merges, np.int64)
-    stands[face_k], lost[face_k] = -1, 1
-    for node in _above(tree, face_k).tolist():
-        parts = [int(tree.first_m[node - n]), int(tree.second_m[node - n])]
-        lost[node] = lost[parts].sum()
-        if stands[parts].min() < 0:
-            stands[node] = stands[parts].max()
-    kept = np.flatnonzero(stands[n:] == np.arange(n, n + merges))
-    name = np.arange(n + merges)
-    name[n + kept] = n + np.arange(len(kept))
-    first, second = (name[stands[part_m[kept]]] for part_m in (tree.first_m, tree.second_m))
-    return Tree(n, first, second, tree.similarity_m[kept], tree.size_m[kept] - lost[n + kept], tree.how_m[kept])
-
-
-def _above(tree: Tree, face_k: I64) -> I64:
-    """The clusters of several faces that some faces became part of, oldest first."""
-    made = np.arange(tree.leaves, tree.leaves + len(tree.first_m))
-    parent = np.full(tree.leaves + len(tree.first_m), -1, np.int64)
-    parent[tree.first_m], parent[tree.second_m] = made, made
-    inside = np.zeros(len(parent), np.bool_)
-    level = np.unique(parent[face_k])
-    while len(level := level[level >= 0]):
-        inside[level] = True
-        level = parent[level]
-        level = np.unique(level[(level >= 0) & ~inside[level]])
-    return np.flatnonzero(inside)

@@ -13,7 +13,9 @@ another share of strangers spoil the estimate for both (Efron 2008).
 
 By vacancy. In a recording, somebody who is there in the frame before and in the frame after, but not in this one, has
 left a place, and an unknown face in just this frame fills it, even one that was read so badly that it looks like
-nobody. A visitor does not fit who is seen in two frames on end: the frames beside theirs are their own.
+nobody. A visitor does not fit who is seen in two frames on end: the frames beside theirs are their own. Two bad faces
+of different people may be more like each other than like their own; where each fills a place, and they are different
+people's places, they are taken apart first.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from unmingle.grouping.constraints import CannotLinks, Constraints
 from unmingle.grouping.fragments import best_quarters
 from unmingle.grouping.neighbours import nearest
 from unmingle.grouping.snapshot import Snapshot
-from unmingle.grouping.tree import HOW_STRAGGLER
+from unmingle.grouping.tree import HOW_GIVEN, HOW_STRAGGLER
 
 if TYPE_CHECKING:
     from unmingle.grouping.stopping import FalseMergeBar
@@ -179,28 +181,73 @@ def attach_by_vacancy(vectors_nd: F32, tree: Tree, *, constraints: Constraints) 
 
     Args and returns: see `attach_by_looks`.
     """
+    if not len(constraints.seen_k2):
+        return tree, 0
     clusters = Snapshot.of(vectors_nd, tree)
-    seen = np.unique(np.stack([clusters.slot_n[constraints.seen_k2[:, 0]], constraints.seen_k2[:, 1]], axis=1), axis=0)
-    present: dict[int, set[int]] = {}
-    for slot, frame in seen.tolist():
-        present.setdefault(frame, set()).add(slot)
-    frames: dict[int, list[int]] = {}
-    for slot, frame in seen[clusters.size_c[seen[:, 0]] <= MOST_FACES].tolist():
-        frames.setdefault(slot, []).append(frame)
-    chosen = {slot: _vacant(clusters, slot, own, present) for slot, own in sorted(frames.items())}
+    there = _There.of(clusters, constraints)
+    frames: dict[int, set[int]] = {}
+    for face, frame in there.seen_k2.tolist():
+        slot = int(clusters.slot_n[face])
+        if clusters.size_c[slot] <= MOST_FACES:
+            frames.setdefault(slot, set()).add(frame)
+    chosen = {slot: there.vacant(slot, own) for slot, own in sorted(frames.items())}
     claims = [(slot, places[0]) for slot, places in chosen.items() if len(places) == 1]
     first, second = (np.array([claim[side] for claim in claims], np.int64) for side in (0, 1))
     return _attach(tree, clusters, first, second, constraints)
 
 
-def _vacant(clusters: Snapshot, slot: int, frames: list[int], present: dict[int, set[int]]) -> list[int]:
-    """The people who left their place in the frames of a fragment: there before and after most of them, in none."""
-    nobody: set[int] = set()
-    beside = [present.get(frame - 1, nobody) & present.get(frame + 1, nobody) for frame in frames]
-    during = set().union(*(present[frame] for frame in frames))
-    people = sorted(set().union(*beside) - during - {slot})
-    return [
-        person
-        for person in people
-        if clusters.size_c[person] > MOST_FACES and 2 * sum(person in there for there in beside) > len(frames)
-    ]
+def part_by_vacancy(vectors_nd: F32, tree: Tree, *, constraints: Constraints) -> Tree:
+    """Take fragments apart whose faces fill the places of different people: no one place could be that of all.
+
+    Nothing that must be one person, nor one picture that is there twice, is taken apart.
+
+    Args and returns: see `attach_by_looks`.
+    """
+    if not len(constraints.seen_k2):
+        return tree
+    clusters = Snapshot.of(vectors_nd, tree)
+    there = _There.of(clusters, constraints)
+    given = tree.how_m == HOW_GIVEN
+    parts = np.concatenate([tree.first_m[given], tree.second_m[given]])
+    frames: dict[int, set[int]] = {}
+    for face, frame in there.seen_k2.tolist():
+        if 1 < clusters.size_c[clusters.slot_n[face]] <= MOST_FACES:
+            frames.setdefault(face, set()).add(frame)
+    faces: dict[int, list[int]] = {}
+    for face in sorted(frames):
+        faces.setdefault(int(clusters.slot_n[face]), []).append(face)
+    torn: list[int] = []
+    for slot, own in faces.items():
+        places = [set(there.vacant(slot, frames[face])) for face in own]
+        seen = all(places) and len(own) == clusters.size_c[slot]
+        if seen and not set.intersection(*places) and not np.isin(own, parts).any():
+            torn += own
+    return tree.without(np.array(torn, np.int64)) if torn else tree
+
+
+@dataclass(frozen=True, slots=True)
+class _There:
+    """Who is there in each frame.
+
+    seen_k2: (k, 2) faces and frames. present: the clusters in a frame. people: those of more than `MOST_FACES` faces.
+    """
+
+    seen_k2: I64
+    present: dict[int, set[int]]
+    people: set[int]
+
+    @classmethod
+    def of(cls, clusters: Snapshot, constraints: Constraints) -> _There:
+        seen_k2 = constraints.seen_k2
+        present: dict[int, set[int]] = {}
+        for slot, frame in zip(clusters.slot_n[seen_k2[:, 0]].tolist(), seen_k2[:, 1].tolist(), strict=True):
+            present.setdefault(frame, set()).add(slot)
+        return cls(seen_k2, present, set(np.flatnonzero(clusters.size_c > MOST_FACES).tolist()))
+
+    def vacant(self, slot: int, frames: set[int]) -> list[int]:
+        """The people who left their place in the frames of a fragment: there before and after most, in none."""
+        nobody: set[int] = set()
+        beside = [self.present.get(frame - 1, nobody) & self.present.get(frame + 1, nobody) for frame in frames]
+        during = set().union(*(self.present[frame] for frame in frames))
+        vacant = (set().union(*beside) & self.people) - during - {slot}
+        return sorted(one for one in vacant if 2 * sum(one in there for there in beside) > len(frames))

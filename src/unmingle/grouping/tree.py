@@ -112,3 +112,37 @@ class Tree:
             tree.size_m,
             tree.how_m,
         )
+
+    def without(self, face_k: I64) -> Tree:
+        """The tree in which some faces were never merged: what each of them was merged with takes the place of the two.
+
+        The merges above are told with the similarity that they had.
+        """
+        n, merges = self.leaves, len(self.first_m)
+        stands = np.arange(n + merges)  # what has taken the place of each cluster; -1: nothing
+        lost = np.zeros(n + merges, np.int64)
+        stands[face_k], lost[face_k] = -1, 1
+        for node in _above(self, face_k).tolist():
+            parts = [int(self.first_m[node - n]), int(self.second_m[node - n])]
+            lost[node] = lost[parts].sum()
+            if stands[parts].min() < 0:
+                stands[node] = stands[parts].max()
+        kept = np.flatnonzero(stands[n:] == np.arange(n, n + merges))
+        name = np.arange(n + merges)
+        name[n + kept] = n + np.arange(len(kept))
+        first, second = (name[stands[part_m[kept]]] for part_m in (self.first_m, self.second_m))
+        return Tree(n, first, second, self.similarity_m[kept], self.size_m[kept] - lost[n + kept], self.how_m[kept])
+
+
+def _above(tree: Tree, face_k: I64) -> I64:
+    """The clusters of several faces that some faces became part of, oldest first."""
+    made = np.arange(tree.leaves, tree.leaves + len(tree.first_m))
+    parent = np.full(tree.leaves + len(tree.first_m), -1, np.int64)
+    parent[tree.first_m], parent[tree.second_m] = made, made
+    inside = np.zeros(len(parent), np.bool_)
+    level = np.unique(parent[face_k])
+    while len(level := level[level >= 0]):
+        inside[level] = True
+        level = parent[level]
+        level = np.unique(level[(level >= 0) & ~inside[level]])
+    return np.flatnonzero(inside)
