@@ -39,7 +39,7 @@ from unmingle.library import pictures
 from unmingle.library.people import ALONE, Memory
 from unmingle.library.proposal import Measured, store_proposal
 from unmingle.library.store import open_to_write
-from unmingle.records import Analysis, Faces
+from unmingle.records import Analysis, Faces, Triage
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -92,7 +92,7 @@ def make(folder: Path, faces: int, people: int) -> None:
                 vector = (centre + 0.5 * random.normal(size=128)).astype(np.float32)
                 shape = Faces(np.full((1, 4), 80, np.float32), np.ones((1, 5, 2), np.float32), np.ones(1, np.float32))
                 quality = random.random(1).astype(np.float32)
-                found = Analysis(300, 300, shape, vector[None], quality, (jpegs[face % DRAWN],), ("",))
+                found = Analysis(300, 300, shape, vector[None], quality, (jpegs[face % DRAWN],), Triage.alike(1))
                 name = f"meeting{face % 7}/m_{face // 8:08}_{face % 8}.jpg"
                 pictures.add_analysis(connection, name, RECIPE, "f32", found)
                 connection.execute(

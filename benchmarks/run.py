@@ -2,13 +2,13 @@
 
     make bench                      without data: start-up, a thousand kills, the review page in Chromium, a million
                                     generated faces
-    UNMINGLE_DATA=DATA make bench   and the main job, memory growth, what the second reading of landmarks is worth, what
-                                    is left out and why, and the grouping: parts of the sets, one set left out,
-                                    confidence, adding, scale
+    UNMINGLE_DATA=DATA make bench   and the main job, memory growth, recordings, photographs, what the second reading of
+                                    landmarks is worth, what is left out and why, and the grouping: parts of the sets,
+                                    one set left out, confidence, adding, scale
 
 The comparison of the grouping with other methods needs the group `bench` and some forty minutes; see
 grouping/side_by_side.py. The comparison of the classic recipe with the seed's own loop needs TensorFlow in an
-environment of its own; see classic.py.
+environment of its own; see classic.py. That of the tracker with others needs the package trackers; see tracking.py.
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ def main() -> None:
     if data:
         run("main_job", "main_job.py", "--data", data, *MAIN_SETS)
         run("main_job_lfw_a", "main_job.py", "--data", data, "--growth", "lfw_a")
+        run("recordings", "recordings.py", "--data", data, "--loop", "600")
+        run("photographs", "photographs.py", "--data", data, "--faces", "lfw_a", "pins_a", "--empty", "nonface")
         run("landmarks", "landmarks.py", "--data", data, "umist", "sitcom", "pins_a", "johns")
         run("probes", "fit_probes.py", "--data", data)
         run("degradation", "degradation.py", "--data", data, "lfw_a", "pins_a", "umist")
