@@ -524,3 +524,20 @@ def test_what_does_not_fit_is_told(make_faces: MakeFaces) -> None:
         run(vectors, founders)
     empty = run(np.zeros((0, 4), np.float32), np.zeros(0, np.bool_))
     assert len(empty.labels) == 0
+
+
+def test_a_founder_who_is_alone_goes_where_joiners_show_a_place_to_be_vacant(make_faces: MakeFaces) -> None:
+    vectors, person, frame = recording(make_faces)
+    lost, poor = (int(np.flatnonzero((person == who) & (frame == 7))[0]) for who in (1, 0))
+    vectors[lost] = unit(np.random.default_rng(3).normal(size=(1, 128)))[0]
+    founders = np.arange(60) != poor
+    seen = Constraints(60, np.stack([np.arange(60), frame], axis=1))
+    labels = run(vectors, founders, constraints=seen).labels
+    assert np.bincount(labels).tolist() == [30, 30]
+    assert labels[lost] != labels[poor]
+    # Without the joiner both places are vacant; and where three people are asked for, three there are.
+    rest = np.flatnonzero(founders)
+    unseen = Constraints(59, np.stack([np.arange(59), frame[rest]], axis=1))
+    alone = run(vectors[rest], founders[rest], constraints=unseen).labels
+    assert np.bincount(alone)[alone[np.flatnonzero(rest == lost)[0]]] == 1
+    assert len(np.unique(run(vectors, founders, constraints=seen, people=3).labels)) == 3

@@ -2,8 +2,9 @@
 
 A collection is not only good faces: masks, blur, a few pixels at the edge. Such faces lean towards each other, and two
 of them that agree say little. So only some faces, the founders, make people; then each of the others joins the person
-that it is like, if the evidence is strong (`grouping.joining`), or stays alone. No joiner changes who is one person:
-joiners are compared with founders only, and don't hear of each other except where a frame shows two of them.
+that it is like, if the evidence is strong (`grouping.joining`), or stays alone. No joiner makes one of two people:
+joiners are compared with founders only, and don't hear of each other except where a frame shows two of them. In a
+recording they do show which place is vacant, and a founder who is alone may fill it.
 
 One picture saved twice, smaller or with a border, is the same look twice: however often, it is one piece of evidence.
 """
@@ -210,10 +211,13 @@ def _found_and_join(
     if people and loose:
         bar = FalseMergeBar(curve=curve, expected=settings.expected_false_merges, scale=notes["scale"])
         heeded = constraints if settings.co_occurrence else constraints.without_frames()
-        joined, person = _joins(unit_nd, slot_a, people, ranks, bar=bar, constraints=heeded)
-    merges = _all_merges(unit_nd, found, slot_a, joined - people + f, person, ranks)
-    slot_a[joined - people + f] = person
-    labels_n = slot_a[ranks.atom_n]
+        joined, person = _joins(
+            unit_nd, slot_a, people, ranks, fixed=settings.people is not None, bar=bar, constraints=heeded
+        )
+    merges = _all_merges(unit_nd, found, slot_a, joined, person, ranks)
+    whose = np.arange(people + loose)
+    whose[joined] = person
+    labels_n = whose[whose][slot_a[ranks.atom_n]]  # twice: a joiner's person may go to another
     notes["joiners"] = float(np.count_nonzero(ranks.joins_n))
     notes["joined"] = float(np.count_nonzero(labels_n[ranks.joins_n] < people))
     notes["copies"] = float(np.count_nonzero(~ranks.stands_n))
@@ -223,9 +227,12 @@ def _found_and_join(
 
 
 def _joins(
-    unit_nd: F32, slot_a: I64, people: int, ranks: _Ranks, *, bar: FalseMergeBar, constraints: Constraints
+    unit_nd: F32, slot_a: I64, people: int, ranks: _Ranks, *, fixed: bool, bar: FalseMergeBar, constraints: Constraints
 ) -> tuple[I64, I64]:
-    """The slots that join, and the person of each, see `join_people`; each picture is seen once."""
+    """The slots that go to another, and the person that each goes to, see `grouping.joining`; each picture is seen once.
+
+    fixed: whether there are as many people as there have to be.
+    """
     stands = np.flatnonzero(ranks.stands_n)
     place_n = np.searchsorted(stands, ranks.copy_n)
     slot = slot_a[ranks.atom_n[stands]]
@@ -236,7 +243,8 @@ def _joins(
     joined, person = join_people(looking, slot, judged, people, bar=bar, constraints=known)
     whose = np.arange(len(slot_a))
     whose[joined] = person
-    later, host = join_in_recordings(looking, whose[slot], people, curve=bar.curve, constraints=known)
+    stays_p = (np.bincount(slot[judged & (slot < people)], minlength=people) > 1) | fixed
+    later, host = join_in_recordings(looking, whose[slot], stays_p, curve=bar.curve, constraints=known)
     return np.concatenate([joined, later]), np.concatenate([person, host])
 
 
@@ -246,19 +254,19 @@ def _all_merges(unit_nd: F32, found: Clustering, slot_a: I64, joined: I64, perso
     node_a, size_a = _give(tree, unit_nd, ranks)
     f, steps = found.merges.leaves, found.merges
     node, size, label = node_a[:f], size_a[:f], found.labels.tolist()
-    of_person = dict(zip(label, node, strict=True))
+    of_slot = dict(zip(label, node, strict=True))
     how = zip(steps.first.tolist(), steps.second.tolist(), steps.similarity.tolist(), steps.why.tolist(), strict=True)
     for first, second, similarity, why in how:
         size.append(size[first] + size[second])
         label.append(label[first])
         node.append(tree.add(node[first], node[second], similarity, size[-1], why))
-        of_person[label[-1]] = node[-1]
-    total, many = _totals(unit_nd, slot_a[ranks.atom_n], np.concatenate([slot_a[joined], person]))
-    for atom, who in zip(joined.tolist(), person.tolist(), strict=True):
-        slot = int(slot_a[atom])
+        of_slot[label[-1]] = node[-1]
+    of_slot.update(zip(slot_a[f:].tolist(), node_a[f:], strict=True))
+    total, many = _totals(unit_nd, slot_a[ranks.atom_n], np.concatenate([joined, person]))
+    for slot, who in zip(joined.tolist(), person.tolist(), strict=True):
         similarity = float(total[who] @ total[slot]) / (many[who] * many[slot])
         total[who], many[who] = total[who] + total[slot], many[who] + many[slot]
-        of_person[who] = tree.add(of_person[who], node_a[atom], similarity, many[who], HOW_JOINED)
+        of_slot[who] = tree.add(of_slot[who], of_slot[slot], similarity, many[who], HOW_JOINED)
     return tree.merges()
 
 

@@ -19,7 +19,8 @@ expected share of wrong ones stays below what each person may expect in merges w
 belongs to somebody, the bar rises by itself until nearly none joins.
 
 In a recording place and time tell more than looks. There a poor face also goes where a track leads, and where it fills
-the place of somebody who is there just before and just after (`grouping.tracks`, `grouping.stragglers`).
+the place of somebody who is there just before and just after (`grouping.tracks`, `grouping.stragglers`). So
+does a founder who is alone, now that it is known who else is there.
 """
 
 from __future__ import annotations
@@ -85,28 +86,37 @@ def join_people(
 
 
 def join_in_recordings(
-    vectors_md: F32, slot_m: I64, people: int, *, curve: ImpostorCurve, constraints: Constraints
+    vectors_md: F32, slot_m: I64, stays_p: Bool, *, curve: ImpostorCurve, constraints: Constraints
 ) -> tuple[I64, I64]:
     """Which poor faces go to which person since a track leads there, or they fill the place of somebody.
 
-    Args and returns: see `join_people`; faces that have joined have the slot of their person.
+    Args:
+        vectors_md: see `join_people`.
+        slot_m: likewise; faces that have joined have the slot of their person.
+        stays_p: (people,) who stays who they are; the others, founders who are alone, may go to somebody as well.
+        curve: how similar strangers are.
+        constraints: see `join_people`.
+
+    Returns:
+        The slots that go to another, those of people first, and the person that each goes to.
     """
     frame = np.unique(constraints.seen_k2[:, 1])
     if not (np.diff(frame) == 1).any():
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    _, row = np.unique(slot_m, return_index=True)
+    slot, row = np.unique(slot_m, return_index=True)
     group = int(constraints.apart_k2[:, 1].max(initial=-1)) + 1
-    # No track of a poor face makes one person of two.
-    different = np.stack([row[:people], np.full(people, group)], axis=1)
+    stays = row[: len(stays_p)][stays_p]
+    different = np.stack([stays, np.full(len(stays), group)], axis=1)
     known = replace(constraints, apart_k2=np.concatenate([constraints.apart_k2, different]))
     tree, _ = join_by_tracks(vectors_md, _tree(slot_m), curve=curve, constraints=known)
     tree, _ = attach_by_vacancy(vectors_md, tree, constraints=known)
     node = tree.cut()[row]
-    order = np.argsort(node[:people])
-    at = np.minimum(np.searchsorted(node[:people], node[people:], sorter=order), people - 1)
-    there = np.flatnonzero(node[:people][order[at]] == node[people:])
-    slot = slot_m[row]
-    return slot[people + there], slot[order[at[there]]]
+    first_who_stays = np.argsort(~stays_p, kind="stable")
+    made, first = np.unique(node[first_who_stays], return_index=True)
+    at = np.minimum(np.searchsorted(made, node), len(made) - 1)
+    person = first_who_stays[first[at]]
+    goes = np.flatnonzero((made[at] == node) & (person != slot))
+    return slot[goes], person[goes]
 
 
 def _tree(slot_m: I64) -> Tree:
