@@ -229,7 +229,7 @@ def _found_and_join(
 def _joins(
     unit_nd: F32, slot_a: I64, people: int, ranks: _Ranks, *, fixed: bool, bar: FalseMergeBar, constraints: Constraints
 ) -> tuple[I64, I64]:
-    """The slots that go to another, and the person that each goes to, see `grouping.joining`; each picture is seen once.
+    """The slots that go to another, and the person of each, see `grouping.joining`; each picture is seen once.
 
     fixed: whether there are as many people as there have to be.
     """
