@@ -294,7 +294,7 @@ def test_who_is_sure_and_who_may_be_one(library: Path) -> None:
 
     opened = unmingle.open(library)
     sure = opened.confidence
-    assert sure.columns == ["source", "file", "face", "person", "probability"]
+    assert sure.columns == ["source", "file", "frame", "face", "person", "probability"]
     assert sure.height == opened.faces["person"].is_not_null().sum()
     assert sure["probability"].is_sorted()
     assert sure["probability"].is_between(0, 1).all()

@@ -85,10 +85,11 @@ def test_a_track_keeps_its_best_and_most_different_looks() -> None:
     assert (vectors @ vectors.T - np.eye(MOST_LOOKS)).max() <= ALIKE
 
 
-def test_of_looks_that_are_all_alike_one_is_enough() -> None:
+@pytest.mark.parametrize(("moving", "kept"), [(False, [29]), (True, [0, 29])])
+def test_of_looks_that_are_all_alike_two_stand_for_whoever_moves(moving: bool, kept: list[int]) -> None:
     looks = {i: seen(like(STRANGERS[0], 0.99, STRANGERS[1 + i % 14]), quality=i / 30) for i in range(30)}
-    (track,) = tracks_of([piece(range(30))], [looks])
-    assert [look.sighting for look in track.looks] == [29]
+    (track,) = tracks_of([piece(range(30), moving=moving)], [looks])
+    assert [look.sighting for look in track.looks] == kept
 
 
 def test_poor_looks_stand_for_a_track_only_where_nothing_better_does() -> None:

@@ -5,9 +5,9 @@ aligned face (`sface.describe`); the network runs once for both, and the reading
 fitted by benchmarks/fit_probes.py on faces of three data sets, on the same faces behind masks that a program drew, on
 300 real masks, and on no faces: what the detector half believes in pictures without a face, and backgrounds.
 
-How often they err on people that no fit saw (benchmarks/results/left_out.json): of 1,380 bare faces of a meeting 1.2 %
-are called covered, half of them with a hand before the face, half bent down; of 155 portraits one, a profile; of 81
-drawn masks all are. None of these is called no face. Fitted to one half of the sets of the fit, on the other half
+How often the program's bars err on people that no fit saw (benchmarks/results/left_out.json): of 1,380 bare faces of a
+meeting one is called covered, with a hand before the mouth; of 155 portraits none; of 81 drawn masks all are. None of
+these is called no face. Fitted to one half of the sets of the fit, on the other half
 99.3 % of real and 99.0 to 99.4 % of drawn masks are called covered, and 0.2 to 0.7 % of bare faces
 (benchmarks/results/probes.json).
 """

@@ -11,7 +11,7 @@ from scipy.special import ndtri
 
 from unmingle.grouping.impostors import SFACE_CURVE
 from unmingle.tracking.records import Look, Sightings, Track
-from unmingle.tracking.still import is_still, judged
+from unmingle.tracking.still import is_still, judged, moves
 from unmingle.tracking.tracker import correlation
 
 if TYPE_CHECKING:
@@ -123,11 +123,17 @@ def _track(chain: Sequence[Part]) -> Track:
     ]
     there = [patch for part in chain for patch in part.there]
     still = is_still(sightings.times, there)
-    return Track(sightings, still, _chosen([judged(look, sightings.times) for look in looks] if still else looks))
+    if still:
+        looks = [judged(look, sightings.times) for look in looks]
+    # Somebody who moves, and is followed for a while, is more than one picture, however alike two looks are.
+    return Track(sightings, still, _chosen(looks, least=2 if moves(there) else 1))
 
 
-def _chosen(looks: Sequence[Look]) -> tuple[Look, ...]:
-    """The best look, then one after the other the one least like those that were taken, until none is new."""
+def _chosen(looks: Sequence[Look], *, least: int) -> tuple[Look, ...]:
+    """The best look, then one after the other the one least like those that were taken, until none is new.
+
+    least: how many are taken even if none is, where there are so many.
+    """
     # What isn't fit to found stands for a track only where nothing better does.
     fit = [look for look in looks if look.analysis.triage.standings[0] == "found"] or list(looks)
     best = max(range(len(fit)), key=lambda i: fit[i].quality)
@@ -136,7 +142,7 @@ def _chosen(looks: Sequence[Look]) -> tuple[Look, ...]:
     nearest_n = vectors_nd @ vectors_nd[best]
     while len(chosen) < min(MOST_LOOKS, len(fit)):
         next_one = int(np.argmin(nearest_n))
-        if nearest_n[next_one] > ALIKE:
+        if len(chosen) >= least and nearest_n[next_one] > ALIKE:
             break
         chosen.append(next_one)
         nearest_n = np.maximum(nearest_n, vectors_nd @ vectors_nd[next_one])

@@ -27,11 +27,15 @@ def is_still(times_n: F64, there: Sequence[U8]) -> bool:
         times_n: seconds, of the n sightings of a track.
         there: n patches of one shape, what is to be seen at one and the same place.
     """
-    if len(times_n) < LEAST_SIGHTINGS or times_n[-1] - times_n[0] < LEAST_TIME:
-        return False
+    long = len(times_n) >= LEAST_SIGHTINGS and times_n[-1] - times_n[0] >= LEAST_TIME
+    return bool(long) and not moves(there)
+
+
+def moves(there: Sequence[U8]) -> bool:
+    """Whether anything moved in a face, however short it was there; see `is_still`."""
     patches = np.stack(there).astype(np.float32)
     changed_n = np.abs(patches - np.median(patches, axis=0)).mean(axis=(1, 2))
-    return float(changed_n.max()) <= MOST_CHANGE
+    return float(changed_n.max()) > MOST_CHANGE
 
 
 def judged(look: Look, times_n: F64) -> Look:
