@@ -24,8 +24,9 @@ $(VENV)/dev: $(VENV)/core requirements/dev.lock
 demo: $(VENV)/core
 	$(BIN)/unmingle demo -o demo
 
+# Two processes, a file of tests in one of them, the long ones first.
 test: $(VENV)/dev
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/dev
 	$(BIN)/ruff check .
