@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 SEGMENT = 60.0  # seconds between two instants at which work is stored: what a killed run loses at most
 CHUNK = 1.0  # seconds of frames that are looked at together, the first of them closely
-LOOK_EVERY = 2.0  # seconds: a face that is followed without a doubt is embedded once in so much time, after two seconds
 CHUNK_PIXELS = 32_000_000  # of the frames that are in memory at once
 FRAMES_AHEAD = 4  # decoded while others are looked at
 WIDE = 1280  # pixels: a frame's longer side when it is looked at closely; a face of 16 pixels there is found
@@ -132,8 +131,10 @@ class _Seen:
         for _, i, face, piece in best.values():
             looks = self._looks.setdefault(id(piece), {})
             looks[piece.frames.index(part[i].number)] = of_frame[i].one(wanted[i].index(face))
-            # Two looks make a person, so the second comes soon: somebody who is there for two seconds is somebody.
-            self._next[id(piece)] = part[i].time + (LOOK_EVERY - CHUNK / 2 if len(looks) > 1 else CHUNK / 2)
+            # Two looks make a person, so the second comes soon; and the longer a face is followed without a doubt, the
+            # less a further one tells. Each comes a second later after the one before than that one did.
+            known = len(looks) + (piece.before is not None)
+            self._next[id(piece)] = part[i].time + (known - 0.5) * CHUNK
 
     def tracks(self) -> tuple[Track, ...]:
         """All tracks of the segment."""
