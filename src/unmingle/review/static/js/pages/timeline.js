@@ -1,10 +1,10 @@
-import { get } from "../api.js";
 import { h } from "../dom.js";
+import { endless } from "../endless.js";
 import { bind } from "../keyboard.js";
 import { recordingView } from "../recording.js";
 import { setTitle } from "../router.js";
 import { on } from "../session.js";
-import { emptyState, errorState } from "../states.js";
+import { emptyState } from "../states.js";
 import { showTip } from "../time-tip.js";
 
 const PAGE = 20;
@@ -12,11 +12,6 @@ const PAGE = 20;
 /** Who is on screen when, recording by recording. @type {import("../router.js").Mount} */
 export function mount(root, { restore }) {
   setTitle("Timeline");
-  let total = 0;
-  let shown = 0;
-  let wave = 0;
-  let loading = false;
-  let scroll = restore.scroll ?? 0; // to come back to, once
   /** How closely each recording is looked at. @type {Map<number, number>} */
   const zooms = new Map();
   /** What is on the page, by recording. told: what it was drawn from. @type {Map<number, ReturnType<typeof recordingView> & {told: string}>} */
@@ -28,53 +23,29 @@ export function mount(root, { restore }) {
   // A recording is filled in when it comes near the screen.
   const observer = new IntersectionObserver((entries) => {
     for (const { isIntersecting, target } of entries) {
-      if (!isIntersecting) continue;
-      if (target === end) void more();
-      else views.get(Number(/** @type {HTMLElement} */ (target).dataset.recording))?.draw();
+      if (isIntersecting) views.get(Number(/** @type {HTMLElement} */ (target).dataset.recording))?.draw();
     }
   }, { rootMargin: "800px" });
 
-  /** @param {number} [wanted] recordings that are to be there at least */
-  async function start(wanted = PAGE) {
-    wave += 1;
-    const mine = wave;
-    try {
-      const page = await get("/timeline", { offset: 0, limit: Math.min(1000, Math.max(PAGE, wanted)) });
-      if (mine !== wave) return;
-      renew(page);
-      end.replaceChildren(...(total ? [] : [emptyState("There are no recordings", "Give “unmingle cluster” a recording, and who is on screen when is shown here.")]));
-      if (scroll) scrollTo(0, scroll);
-      scroll = 0;
-    } catch (error) {
-      if (mine === wave) end.replaceChildren(errorState(error, () => start()));
-    }
-  }
-
-  async function more() {
-    if (loading || shown >= total) return;
-    loading = true;
-    const mine = wave;
-    try {
-      const page = await get("/timeline", { offset: shown, limit: PAGE });
-      if (mine !== wave) return;
-      end.replaceChildren();
-      put(page);
-    } catch (error) {
-      if (mine === wave) end.replaceChildren(errorState(error, more));
-    } finally {
-      loading = false;
-    }
-  }
+  const recordings = endless({
+    path: "/timeline",
+    size: PAGE,
+    items: (page) => page.recordings,
+    end,
+    empty: () => emptyState("There are no recordings", "Give “unmingle cluster” a recording, and who is on screen when is shown here."),
+    scroll: restore.scroll ?? 0,
+    renew,
+    put,
+  });
 
   /** What did not change stays as it is: opened, scrolled, with the focus in it. @param {any} page */
   function renew(page) {
     const numbers = page.recordings.map((/** @type {any} */ facts) => facts.recording);
-    if (!shown || numbers.join() !== [...views.keys()].join()) {
+    if (!views.size || numbers.join() !== [...views.keys()].join()) {
       clear();
       put(page);
       return;
     }
-    total = page.total;
     for (const facts of page.recordings) {
       const before = /** @type {ReturnType<typeof view>} */ (views.get(facts.recording));
       if (before.told === JSON.stringify(facts)) continue;
@@ -100,11 +71,7 @@ export function mount(root, { restore }) {
 
   /** @param {any} page */
   function put(page) {
-    total = page.total;
-    shown += page.recordings.length;
     list.append(...page.recordings.map((/** @type {any} */ facts) => view(facts).element));
-    observer.unobserve(end); // it tells of changes only, and the end may still be near
-    observer.observe(end);
   }
 
   /** @param {any} facts */
@@ -128,7 +95,6 @@ export function mount(root, { restore }) {
     for (const kept of views.values()) forget(kept);
     views.clear();
     list.replaceChildren();
-    shown = 0;
   }
 
   const toBars = () => /** @type {HTMLElement|null} */ (list.querySelector('.bar-time[tabindex="0"]'))?.focus();
@@ -136,12 +102,12 @@ export function mount(root, { restore }) {
     title: "Timeline",
     bindings: [{ keys: ["ArrowLeft", "ArrowRight", "Home", "End"], words: "From one time to the next", run: toBars }],
   });
-  const unheard = on("changed", () => start(shown));
-  start(restore.shown);
+  const unheard = on("changed", recordings.again);
+  void recordings.start(restore.shown);
   return {
-    snapshot: () => ({ shown }),
+    snapshot: () => ({ shown: recordings.shown() }),
     unmount: () => {
-      wave += 1;
+      recordings.stop();
       observer.disconnect();
       clear();
       unbind();
