@@ -21,7 +21,8 @@ DOING = {
     "analyse": "Finding faces",
     "watch": "Watching (seconds)",
     "cluster": "Grouping faces",
-    "write": "Drawing sheets",
+    "read": "Reading names",
+    "write": "Writing",
     "fetch": "Fetching",
 }
 PLAIN_SECONDS = 10.0  # between two plain lines

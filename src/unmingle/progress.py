@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Stage = Literal["draw", "analyse", "watch", "cluster", "write", "fetch"]
+Stage = Literal["draw", "analyse", "watch", "cluster", "read", "write", "fetch"]
 
 
 class Progress(Protocol):

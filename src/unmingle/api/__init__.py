@@ -1,7 +1,9 @@
 """The library as Python sees it."""
 
+from unmingle.api.exporting import Exported, ExportOptions
 from unmingle.api.identify import Identified
+from unmingle.api.importing import Imported
 from unmingle.api.library import Library, Sheet
 from unmingle.api.summary import Summary, as_json
 
-__all__ = ["Identified", "Library", "Sheet", "Summary", "as_json"]
+__all__ = ["ExportOptions", "Exported", "Identified", "Imported", "Library", "Sheet", "Summary", "as_json"]

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from unmingle import pipeline, views
-from unmingle.api.deciding import Deciding
+from unmingle.api.exchanging import Exchanging
 from unmingle.api.recipes import current, known_scale, make_runner
 from unmingle.api.summary import summarise
 from unmingle.errors import LibraryError, PictureError, SettingsError, SourceError
 from unmingle.grouping.impostors import SFACE_CURVE
 from unmingle.library.deciding import Desk
 from unmingle.library.intervals import watched
+from unmingle.library.portable import WALKED
 from unmingle.library.store import open_to_decide, open_to_read, open_to_write
 from unmingle.library.tables import (
     FACES,
@@ -73,8 +74,10 @@ class Sheet:
 
 
 @dataclass(slots=True)
-class Library(Deciding):
-    """A folder that remembers faces and people, and what was said about them; see `Deciding` for the latter.
+class Library(Exchanging):
+    """A folder that remembers faces and people, and what was said about them.
+
+    See `Deciding` for what may be said, and `Exchanging` for exports and imports.
 
     Each call that adds or groups takes the writer's lock for itself; `with library.writing():` keeps it over several.
     Decisions don't need it.
@@ -173,6 +176,8 @@ class Library(Deciding):
             store.set_fact(DETECTION, json.dumps(asdict(detection or DetectionSettings())))
             recording = recording or RecordingSettings()
             store.set_fact(RECORDING, json.dumps(asdict(recording)))
+            walked = {*json.loads(store.fact(WALKED) or "[]"), *found.folders}
+            store.set_fact(WALKED, json.dumps(sorted(walked)))
             return pipeline.add(
                 store,
                 found,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from unmingle.cli import decisions, models
+from unmingle.cli import decisions, export, models
 from unmingle.cli.options import Json, LibraryArgument, Quiet
 from unmingle.errors import SettingsError, UnmingleError
 from unmingle.sources.names import MEETING_PATTERN
@@ -356,6 +356,7 @@ def review(
 
 
 decisions.register(app)
+export.register(app)
 
 
 @app.command()

@@ -254,11 +254,7 @@ class _Taking:
 
     def check_name(self, wish: Wish) -> Wish:
         wish = self.check_person(wish)
-        name = unicodedata.normalize("NFC", " ".join(wish.name.split()))
-        if len(name) > LONGEST_NAME or not all(char.isprintable() for char in name):
-            raise DecisionError(
-                f"A name has at most {LONGEST_NAME} characters, all of them printable.", "Choose a shorter one."
-            )
+        name = clean_name(wish.name)
         names = self.memory.standing.names
         assert wish.person is not None  # checked
         if names.get(wish.person, "") == name:
@@ -286,6 +282,20 @@ class _Taking:
         if memory.stands[target] != undo:
             raise DecisionError(f"#{target} {'was undone already' if undo else 'stands'}.", "Nothing has to be done.")
         return replace(wish, target=target, others=(), person=entry.said.person)
+
+
+def clean_name(name: str) -> str:
+    """A name as it is kept: single spaces, composed letters.
+
+    Raises:
+        DecisionError: it is too long, or has signs that don't show.
+    """
+    name = unicodedata.normalize("NFC", " ".join(name.split()))
+    if len(name) > LONGEST_NAME or not all(char.isprintable() for char in name):
+        raise DecisionError(
+            f"A name has at most {LONGEST_NAME} characters, all of them printable.", "Choose a shorter one."
+        )
+    return name
 
 
 _OF_FACES: tuple[Kind, ...] = ("not_a_face", "face", "ignore", "restore", "assign", "split")

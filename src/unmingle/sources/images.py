@@ -213,7 +213,7 @@ def decode(content: bytes, *, suffix: str = "") -> U8:
         PictureError: not a picture, damaged, truncated, too small or too large; the message says which.
     """
     if suffix.lower() in HEIC_SUFFIXES:
-        _enable_heic()
+        enable_heic()
     try:
         with Image.open(io.BytesIO(content)) as image:
             _check_size(image)
@@ -272,7 +272,12 @@ def _eight_bits(grey: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> U8:
     return np.asarray(np.clip(np.rint(values), 0, 255), np.uint8)
 
 
-def _enable_heic() -> None:
+def enable_heic() -> None:
+    """Let Pillow open HEIC.
+
+    Raises:
+        PictureError: the extra that reads it is not installed.
+    """
     try:
         from pillow_heif import register_heif_opener
     except ImportError as error:

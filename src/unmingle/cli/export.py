@@ -1,0 +1,196 @@
+"""The commands that hand results to other programs, and take names from them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from unmingle.cli.options import Json, LibraryArgument, Quiet
+
+if TYPE_CHECKING:
+    from unmingle.api import Exported, Imported
+
+SHOWN = 20  # lines of a kind on the terminal; --json has them all
+
+# Which options count for which target.
+COUNTS_FOR = {
+    "by": ("folders",),
+    "how": ("folders",),
+    "faces": ("xmp",),
+    "embed": ("xmp",),
+    "labels": ("xlsx",),
+    "file_column": ("xlsx",),
+    "label_column": ("xlsx",),
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    app.command()(export)
+    app.command("import")(import_names)
+
+
+def export(
+    library: LibraryArgument,
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="DEST", help="Folder to write to; made if new.", show_default=False),
+    ],
+    to: Annotated[
+        Literal["folders", "csv", "xlsx", "parquet", "json", "xmp"],
+        typer.Option(
+            help="folders: the pictures of each person. csv, xlsx, parquet, json: the tables. xmp: named face regions"
+            " for photo programs, in DEST/PICTURE.EXT.xmp.",
+            show_default=False,
+        ),
+    ],
+    by: Annotated[
+        Literal["name", "id"] | None, typer.Option(help="folders: what they are called by; name if not given.")
+    ] = None,
+    how: Annotated[
+        Literal["copy", "hardlink", "symlink"] | None,
+        typer.Option(
+            help="folders: whether files are copied or linked; copy if not given. Recordings are linked only."
+        ),
+    ] = None,
+    faces: Annotated[
+        Literal["named", "all"] | None,
+        typer.Option(help="xmp: whose faces get a region; named if not given. all: the others get one without a name."),
+    ] = None,
+    embed: Annotated[
+        bool,
+        typer.Option("--embed", help="xmp: write regions into copies of the pictures in DEST; needs ExifTool."),
+    ] = False,
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="xlsx: a workbook or csv of labels, into a copy of which the found people are filled in."),
+    ] = None,
+    file_column: Annotated[
+        str | None, typer.Option(help="Column of the labels with file names; found by its usual names if not given.")
+    ] = None,
+    label_column: Annotated[
+        str | None, typer.Option(help="Column of the labels with the person; found by its usual names if not given.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be written.")] = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Hand the results of LIBRARY to other programs: folders of pictures, tables, or face regions in XMP.
+
+    Nothing in DEST is ever overwritten, and originals are never changed. Stopped, the same command goes on.
+    """
+    from unmingle import console
+    from unmingle.api import ExportOptions, Library
+    from unmingle.evaluation.labels import LabelOptions
+
+    given: dict[str, Any] = {"by": by, "how": how, "faces": faces, "embed": embed, "labels": labels}
+    given |= {"file_column": file_column, "label_column": label_column}
+    _check_usage(to, given)
+    options = ExportOptions(
+        by=by or "name",
+        how=how or "copy",
+        faces=faces or "named",
+        embed=embed,
+        labels=labels,
+        label_options=LabelOptions(file_column=file_column, label_column=label_column),
+    )
+    with console.progress(quiet=quiet) as progress:
+        done = Library(library).export(to, output, options, dry_run=dry_run, progress=progress)
+    if as_json:
+        print(json.dumps(asdict(done), ensure_ascii=False, indent=2))
+    elif not quiet:
+        print("\n".join(_export_lines(done, dry_run=dry_run)))
+    if done.in_the_way:
+        _fail(done)
+
+
+def import_names(
+    library: LibraryArgument,
+    sources: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="SOURCE...",
+            help="XMP files, pictures with XMP in them, folders of both, or workbooks and csv files with the columns"
+            " file and name, and face for another than the main one.",
+            show_default=False,
+        ),
+    ],
+    conflicts: Annotated[
+        Literal["keep", "take"],
+        typer.Option(help="Of a face that has another name in LIBRARY: keep that one, or take the imported one."),
+    ] = "keep",
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Take in the names that other programs gave to faces, as decisions that can be undone.
+
+    Regions are matched to the faces of LIBRARY by overlap. Every name that is not given is told, with the reason.
+    """
+    from unmingle import console
+    from unmingle.api import Library
+
+    with console.progress(quiet=quiet) as progress:
+        done = Library(library).import_names(*sources, conflicts=conflicts, progress=progress)
+    if as_json:
+        print(json.dumps(asdict(done), ensure_ascii=False, indent=2))
+    elif not quiet:
+        print("\n".join(_import_lines(done)))
+
+
+def _check_usage(to: str, given: dict[str, Any]) -> None:
+    for option, value in given.items():
+        if value and to not in COUNTS_FOR[option]:
+            name = f"--{option.replace('_', '-')}"
+            raise typer.BadParameter(f"{name} counts for --to {COUNTS_FOR[option][0]} only, not for --to {to}.")
+    for option in ("file_column", "label_column"):
+        if given[option] and not given["labels"]:
+            raise typer.BadParameter(f"--{option.replace('_', '-')} says how --labels is read, which is not given.")
+
+
+def _export_lines(done: Exported, *, dry_run: bool) -> list[str]:
+    would = "would be written" if dry_run else "written"
+    parts = [f"{done.written:,} files {would} to {done.destination}"]
+    if done.there:
+        parts.append(f"{done.there:,} were there already")
+    lines = [", ".join(parts)]
+    if done.folders:
+        lines.append(f"{len(done.folders):,} people:")
+        lines.extend(f"  {files:>7,}  {folder}" for folder, files in done.folders[:SHOWN])
+        lines.extend(_more(len(done.folders)))
+    if done.left_out:
+        lines.append(f"Left out: {len(done.left_out):,}")
+        lines.extend(f"  {file}: {why}" for file, why in done.left_out[:SHOWN])
+        lines.extend(_more(len(done.left_out)))
+    return lines
+
+
+def _import_lines(done: Imported) -> list[str]:
+    lines = [f"{done.faces:,} faces named, {done.known:,} were so already; names in {done.files:,} files"]
+    if done.nameless:
+        lines.append(f"{done.nameless:,} without a name, passed over")
+    if done.others:
+        lines.append(f"{done.others:,} regions of something else than faces, passed over")
+    if done.left:
+        lines.append(f"Not taken: {len(done.left):,}")
+        lines.extend(f"  {one.where}: {f'{one.name}: ' if one.name else ''}{one.why}" for one in done.left[:SHOWN])
+        lines.extend(_more(len(done.left)))
+    if done.decisions:
+        first, last = done.decisions[0].id, done.decisions[-1].id
+        lines.append(f"Decisions #{first} to #{last}. To take one back: unmingle undo LIBRARY NUMBER")
+    return lines
+
+
+def _more(count: int) -> list[str]:
+    return [f"  and {count - SHOWN:,} more; --json has them all"] if count > SHOWN else []
+
+
+def _fail(done: Exported) -> None:
+    names = ", ".join(done.in_the_way[:3]) + (", …" if len(done.in_the_way) > 3 else "")
+    print(f"Error: {len(done.in_the_way):,} files of other content are in the way: {names}.", file=sys.stderr)
+    print("They were left as they are. Choose another folder, or take them away.", file=sys.stderr)
+    raise typer.Exit(1)
