@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from unmingle.errors import LabelsError
+from unmingle.evaluation.names import NamedFace, read_names
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_files_and_names_are_enough(tmp_path: Path) -> None:
+    (tmp_path / "n.csv").write_text("File;Name\na.jpg; Zoë \n;nobody\nb.jpg;\n", encoding="utf-8")
+    assert read_names(tmp_path / "n.csv") == (
+        NamedFace("a.jpg", "", "", "", "Zoë"),
+        NamedFace("b.jpg", "", "", "", ""),
+    )
+
+
+def test_the_columns_of_faces_csv_are_read(tmp_path: Path) -> None:
+    text = "file,source,frame,face,person,name,status\na.mp4,/s,120,1.0,7,Ada,clustered\n"
+    (tmp_path / "n.csv").write_text(text)
+    assert read_names(tmp_path / "n.csv") == (NamedFace("a.mp4", "/s", "120", "1", "Ada"),)
+
+
+def test_a_table_without_names_says_what_it_has(tmp_path: Path) -> None:
+    (tmp_path / "n.csv").write_text("file,score\na.jpg,1\n")
+    with pytest.raises(LabelsError, match="It has file, score"):
+        read_names(tmp_path / "n.csv")

@@ -1,0 +1,89 @@
+"""A library of real picture files with made-up faces, made without any model."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from unmingle import pipeline
+from unmingle.api import Library
+from unmingle.library import pictures
+from unmingle.library.portable import WALKED
+from unmingle.library.store import open_to_write
+from unmingle.records import Analysis, Faces, Triage
+from unmingle.settings import GroupingSettings
+from unmingle.sources.images import scan
+from unmingle.sources.regions import ORIENTATION
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    Box = tuple[float, float, float, float]
+
+RECIPE = "faces-test"
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A picture to make: width and height upright; who is on it and where, upright; a box may reach over the border."""
+
+    name: str
+    people: Sequence[int]
+    boxes: Sequence[Box]
+    size: tuple[int, int] = (400, 300)
+    orientation: int = 1
+
+
+def take(folder: Path, shots: Sequence[Shot]) -> None:
+    """Write the files, each with a content of its own."""
+    for number, shot in enumerate(shots):
+        path = folder / shot.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        width, height = shot.size if shot.orientation < 5 else shot.size[::-1]
+        exif = Image.Exif()
+        exif[ORIENTATION] = shot.orientation
+        Image.new("RGB", (width, height), (number % 256, number // 256, 90)).save(path, exif=exif)
+
+
+def library(folder: Path, source: Path, shots: Sequence[Shot]) -> Library:
+    """A library of these shots in `source`, grouped."""
+    random = np.random.default_rng(5)
+    centres = random.normal(size=(50, 64))
+    found = {shot.name: shot for shot in shots}
+    with open_to_write(folder) as store:
+        store.set_fact(pipeline.CURRENT, RECIPE)
+        store.set_fact(WALKED, f'["{source}"]')
+        known = pictures.register(store, scan([source]), RECIPE)
+        with store.transaction() as connection:
+            for file, what in known.items():
+                status = file.path.stat()
+                digest = hashlib.sha256(file.path.read_bytes()).hexdigest()
+                pictures.note_read(connection, what.row, status.st_size, status.st_mtime_ns, digest, "")
+                pictures.add_analysis(connection, digest, RECIPE, "f32", _analysis(found[file.name], centres, random))
+        group = partial(pipeline.group_faces, settings=GroupingSettings())
+        pipeline.cluster(store, RECIPE, group, whole_clusters=False)
+    opened = Library(folder)
+    opened.write_views()
+    return opened
+
+
+def _analysis(shot: Shot, centres: np.ndarray, random: np.random.Generator) -> Analysis:
+    n = len(shot.people)
+    vectors = (centres[list(shot.people)] + 0.3 * random.normal(size=(n, 64))).astype(np.float32)
+    boxes = np.array(shot.boxes, np.float32).reshape(-1, 4)
+    faces = Faces(boxes, np.ones((n, 5, 2), np.float32), np.ones(n, np.float32))
+    return Analysis(*shot.size, faces, vectors, np.ones(n, np.float32), (_tile(),) * n, Triage.alike(n))
+
+
+def _tile() -> bytes:
+    import io
+
+    buffer = io.BytesIO()
+    Image.new("RGB", (112, 112), "grey").save(buffer, "JPEG")
+    return buffer.getvalue()
