@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from unmingle.export.naming import safe
 from unmingle.export.placing import Placer
 from unmingle.export.tables import as_files, filled_workbook
 from unmingle.library.intervals import watched
-from unmingle.library.portable import WALKED, files_of_people, pictures, sources
+from unmingle.library.portable import files_of_people, pictures, walked_folders
 from unmingle.library.tables import FACES, faces_table, intervals_table, people_table, recordings_table
 from unmingle.sources.images import quiet_decoders, readable
 from unmingle.sources.names import distinct
@@ -127,8 +126,7 @@ def _check_destination(store: Store, destination: Path) -> None:
     real = destination.resolve()
     if real.is_relative_to(store.folder.resolve()):
         raise SettingsError(f"{destination} is inside the library.", "Choose a folder outside of it.")
-    walked = json.loads(store.fact(WALKED) or "null")
-    for source in sources(store) if walked is None else walked:
+    for source in walked_folders(store):
         if real.is_relative_to(Path(source).resolve()):
             raise SettingsError(
                 f"{destination} is inside {readable(source)}, where the library's pictures are.",

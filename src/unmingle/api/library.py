@@ -18,7 +18,7 @@ from unmingle.errors import LibraryError, PictureError, SettingsError, SourceErr
 from unmingle.grouping.impostors import SFACE_CURVE
 from unmingle.library.deciding import Desk
 from unmingle.library.intervals import watched
-from unmingle.library.portable import WALKED
+from unmingle.library.portable import WALKED, walked_folders
 from unmingle.library.store import open_to_decide, open_to_read, open_to_write
 from unmingle.library.tables import (
     FACES,
@@ -176,8 +176,7 @@ class Library(Exchanging):
             store.set_fact(DETECTION, json.dumps(asdict(detection or DetectionSettings())))
             recording = recording or RecordingSettings()
             store.set_fact(RECORDING, json.dumps(asdict(recording)))
-            walked = {*json.loads(store.fact(WALKED) or "[]"), *found.folders}
-            store.set_fact(WALKED, json.dumps(sorted(walked)))
+            store.set_fact(WALKED, json.dumps(sorted({*walked_folders(store), *found.folders})))
             return pipeline.add(
                 store,
                 found,

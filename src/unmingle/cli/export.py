@@ -105,6 +105,8 @@ def export(
         print(json.dumps(asdict(done), ensure_ascii=False, indent=2))
     elif not quiet:
         print("\n".join(_export_lines(done, dry_run=dry_run)))
+        if to == "xmp" and not (done.written or done.there or done.left_out):
+            print("Nobody on a picture has a name yet: unmingle name LIBRARY PERSON NAME, or pass --faces all.")
     if done.in_the_way:
         _fail(done)
 

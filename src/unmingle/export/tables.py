@@ -66,11 +66,7 @@ def workbook(tables: Mapping[str, pl.DataFrame]) -> bytes:
         WriteError: a table has more rows than a sheet can hold.
     """
     for name, table in tables.items():
-        if table.height >= MOST_ROWS:
-            raise WriteError(
-                f"The table of {name} has {table.height:,} rows, and a sheet of a workbook holds {MOST_ROWS:,}.",
-                "Pass --to csv or --to parquet.",
-            )
+        _check_rows(name, table.height + 1)
     with _Book() as book:
         for name, table in tables.items():
             table.write_excel(workbook=book.book, worksheet=name, autofit=table.height < 10_000, freeze_panes=(1, 0))
@@ -84,7 +80,11 @@ def filled_workbook(sheet: str, rows: Sequence[Sequence[str | float]], *, new: S
         sheet: its name.
         rows: as they are to stand there, text or numbers; may differ in length.
         new: columns to set off.
+
+    Raises:
+        WriteError: there are more rows than a sheet can hold.
     """
+    _check_rows(sheet, len(rows))
     with _Book() as book:
         page = book.book.add_worksheet(sheet)
         mark = book.book.add_format({"bg_color": "#e8f0fe"})
@@ -97,6 +97,14 @@ def filled_workbook(sheet: str, rows: Sequence[Sequence[str | float]], *, new: S
                 write: Any = page.write_string if isinstance(cell, str) else page.write_number
                 write(i, j, cell)
     return book.content
+
+
+def _check_rows(name: str, rows: int) -> None:
+    if rows > MOST_ROWS:
+        raise WriteError(
+            f"The table of {name} has {rows:,} rows, and a sheet of a workbook holds {MOST_ROWS:,}.",
+            "Pass --to csv or --to parquet.",
+        )
 
 
 class _Book:

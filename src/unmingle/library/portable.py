@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass
 from itertools import groupby
@@ -114,7 +115,13 @@ def files_of_people(store: Store, recipe: str) -> Iterator[tuple[int, str, HeldF
         yield person, name, HeldFile(file, size, modified)
 
 
-def sources(store: Store) -> list[str]:
-    """The folders that files of the library are below, as native paths."""
+def walked_folders(store: Store) -> list[str]:
+    """The folders that were searched for pictures, as native paths.
+
+    A library from before that was noted may have searched every folder that its files are below.
+    """
+    noted = store.fact(WALKED)
+    if noted is not None:
+        return list(json.loads(noted))
     query = "SELECT path FROM source WHERE EXISTS (SELECT 1 FROM file WHERE file.source = source.id AND present = 1)"
     return sorted(os.fsdecode(path) for (path,) in store.connection.execute(query))
