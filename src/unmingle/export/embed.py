@@ -84,8 +84,11 @@ class ExifTool:
         """The lines of its answer."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write("\n".join((*words, "-execute\n")))
-        self._process.stdin.flush()
+        try:
+            self._process.stdin.write("\n".join((*words, "-execute\n")))
+            self._process.stdin.flush()
+        except OSError as error:
+            raise PictureError("ExifTool has ended") from error
         answer: list[str] = []
         for line in self._process.stdout:
             if line.strip() == _READY:
