@@ -29,7 +29,7 @@ import tempfile
 import time
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -37,13 +37,18 @@ from PIL import Image
 from unmingle import pipeline
 from unmingle.api import ExportOptions, Library
 from unmingle.library import pictures
+from unmingle.library.people import Memory
 from unmingle.library.portable import WALKED
 from unmingle.library.portable import pictures as stored_pictures
+from unmingle.library.proposal import Measured, store_proposal
 from unmingle.library.store import open_to_read, open_to_write
 from unmingle.records import Analysis, Faces, Triage
 from unmingle.settings import GroupingSettings
 from unmingle.sources.images import scan
 from unmingle.sources.orientation import to_upright
+
+if TYPE_CHECKING:
+    from unmingle.library.store import Store
 
 RECIPE = "faces-made-up"
 SIZE = (640, 480)  # upright
@@ -58,11 +63,21 @@ def draw(folder: Path, count: int, upright: tuple[int, int] = SIZE) -> None:
         exif = Image.Exif()
         exif[0x0112] = orientation
         size = upright if orientation < 5 else upright[::-1]
-        Image.new("RGB", size, (number % 256, number // 256 % 256, number // 65536)).save(path, exif=exif, quality=30)
+        # The comment makes each a content of its own.
+        Image.new("RGB", size, (number % 256, 90, 90)).save(path, exif=exif, quality=30, comment=str(number))
 
 
-def make(folder: Path, source: Path, people: int, *, faces_each: int | None = None, seed: int = 0) -> Library:
-    """A library of the pictures, with faces of its own grouping; the same seed gives the same faces."""
+def make(folder: Path, source: Path, people: int, *, given: bool = False, seed: int = 0) -> Library:
+    """A library of the pictures; the same seed gives the same faces.
+
+    Args:
+        folder: of the library.
+        source: the pictures.
+        people: how many are in them.
+        given: each picture shows one person, and who is given; else several, and the faces are grouped.
+        seed: of the faces.
+    """
+    who_of: dict[str, int] = {}
     choose = np.random.default_rng(seed)
     centres = choose.normal(size=(people, 64)).astype(np.float32)
     with open_to_write(folder) as store:
@@ -75,17 +90,31 @@ def make(folder: Path, source: Path, people: int, *, faces_each: int | None = No
                 status = file.path.stat()
                 digest = hashlib.sha256(content).hexdigest()
                 pictures.note_read(connection, known[file].row, status.st_size, status.st_mtime_ns, digest, "")
-                found = faces_of(choose, centres, faces_each)
-                pictures.add_analysis(connection, digest, RECIPE, "f32", found)
-        group = partial(pipeline.group_faces, settings=GroupingSettings())
-        pipeline.cluster(store, RECIPE, group, whole_clusters=False)
+                who = choose.choice(people, 1 if given else int(choose.integers(1, MOST + 1)), replace=False)
+                who_of[digest] = int(who[0])
+                pictures.add_analysis(connection, digest, RECIPE, "f32", faces_of(choose, centres[who]))
+        if given:
+            hand_over(store, who_of)
+        else:
+            group = partial(pipeline.group_faces, settings=GroupingSettings())
+            pipeline.cluster(store, RECIPE, group, whole_clusters=False)
     return Library(folder, views="on request")
 
 
-def faces_of(choose: np.random.Generator, centres: np.ndarray[Any, Any], count: int | None) -> Analysis:
-    n = int(choose.integers(1, MOST + 1)) if count is None else count
-    who = choose.choice(len(centres), n, replace=False)
-    vectors = (centres[who] + 0.4 * choose.normal(size=(n, 64))).astype(np.float32)
+def hand_over(store: Store, who_of: dict[str, int]) -> None:
+    """Store people as a grouping would have found them, by the digests of their pictures."""
+    with store.transaction() as connection:
+        memory = Memory.read(connection, RECIPE)
+    grouped = pictures.faces_to_group(store, RECIPE)
+    digest = dict(store.connection.execute("SELECT face.id, digest FROM face JOIN analysis ON analysis.id = analysis"))
+    labels = np.unique([who_of[digest[face]] for face in grouped.ids.tolist()], return_inverse=True)[1]
+    sure = np.ones(len(labels))
+    store_proposal(store, RECIPE, grouped, Measured(labels, np.ones(labels.max() + 1), sure, sure), memory)
+
+
+def faces_of(choose: np.random.Generator, centres: np.ndarray[Any, Any]) -> Analysis:
+    n = len(centres)
+    vectors = (centres + 0.4 * choose.normal(size=(n, 64))).astype(np.float32)
     # Each in a column of its own, so that none hides another; up to a third of it over the border.
     side = choose.uniform(40, 120, (n, 2))
     left = np.arange(n) * SIZE[0] / MOST + choose.uniform(-13, 30, n)
@@ -247,7 +276,7 @@ def main() -> None:
         result["interrupted"] = interrupted(library, folder, options.kills)
         sys.stderr.write("kills done\n")
         draw(folder / "many", options.faces, (64, 48))
-        many = make(folder / "large", folder / "many", options.people, faces_each=1)
+        many = make(folder / "large", folder / "many", options.people, given=True)
         sys.stderr.write("large library made\n")
         result["folders"] = {"faces": options.faces, **folders(many, folder)}
         if options.data:
