@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -14,7 +14,8 @@ from unmingle.tracking.records import Segment
 from unmingle.tracking.tracker import Tracker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from concurrent.futures import Future
 
     from unmingle.records import F32, U8, Analysis, Faces
     from unmingle.sources.recordings import Frame, Recording
@@ -56,22 +57,55 @@ def watch(recording: Recording, sight: Sight, *, every: float, start: float = 0.
         every: seconds between the frames that are looked at.
         start: seconds; a multiple of SEGMENT.
     """
-    frames = _read_ahead(recording, every, start)
-    number, before = round(start / SEGMENT), 0
+    number, before, seen = round(start / SEGMENT), 0, _Seen(sight)
+    parts = _parts(_read_ahead(recording, every, start), number)
+    for part, found in _one_ahead(lambda part: find(sight, [frame.pixels for frame in part.frames]), parts):
+        seen.add(part.frames, found)
+        if part.last:
+            yield Segment(
+                number * SEGMENT, (number + 1) * SEGMENT, seen.looked_at, part.skipped - before, seen.tracks()
+            )
+            number, before, seen = number + 1, part.skipped, _Seen(sight)
+
+
+class _Part(NamedTuple):
+    """About a second of frames; none where a segment has none.
+
+    last: whether its segment ends with it. skipped: frames that could not be decoded up to the next part.
+    """
+
+    frames: list[Frame]
+    last: bool
+    skipped: int
+
+
+def _parts(frames: Iterator[tuple[Frame | None, int]], number: int) -> Iterator[_Part]:
+    """Frames by seconds, none of which reaches from one segment to the next; the first segment has this number."""
     frame, skipped = next(frames)
     while frame is not None:
         stop = (number + 1) * SEGMENT
-        seen = _Seen(sight)
         part: list[Frame] = []
         while frame is not None and frame.time < stop:
             part.append(frame)
-            if len(part) >= _most(part) or part[-1].time - part[0].time >= CHUNK:
-                seen.add(part)
-                part = []
             frame, skipped = next(frames)
-        seen.add(part)
-        yield Segment(number * SEGMENT, stop, seen.looked_at, skipped - before, seen.tracks())
-        number, before = number + 1, skipped
+            if len(part) >= _most(part) or part[-1].time - part[0].time >= CHUNK:
+                break
+        last = frame is None or frame.time >= stop
+        yield _Part(part, last, skipped)
+        number += last
+
+
+def _one_ahead(work: Callable[[_Part], list[Faces]], parts: Iterator[_Part]) -> Iterator[tuple[_Part, list[Faces]]]:
+    """Each part with what was made of it, while the next is worked on: that keeps all cores busy."""
+    with ThreadPoolExecutor(1, thread_name_prefix="find") as pool:
+        waiting: deque[tuple[_Part, Future[list[Faces]]]] = deque()
+        for part in parts:
+            waiting.append((part, pool.submit(work, part)))
+            if len(waiting) > 1:
+                before, found = waiting.popleft()
+                yield before, found.result()
+        for part, found in waiting:
+            yield part, found.result()
 
 
 def _read_ahead(recording: Recording, every: float, start: float) -> Iterator[tuple[Frame | None, int]]:
@@ -108,14 +142,13 @@ class _Seen:
         self._next: dict[int, float] = {}  # by piece: when it is to be described again
         self.looked_at = 0
 
-    def add(self, part: Sequence[Frame]) -> None:
-        """Take in the frames of about a second: each face in them is described once, if it is time for that."""
+    def add(self, part: Sequence[Frame], found: Sequence[Faces]) -> None:
+        """Take in the frames of about a second, and their faces: each is described once, if it is time for that."""
         if not part:
             return
         self.looked_at += len(part)
         pictures = [frame.pixels for frame in part]
         best: dict[int, tuple[float, int, int, Piece]] = {}  # by piece: score, frame, face
-        found = find(self._sight, pictures)
         for i, (frame, faces) in enumerate(zip(part, found, strict=True)):
             for face, piece in enumerate(self._tracker.add(frame.number, frame.time, frame.pixels, faces)):
                 score = float(faces.scores[face])
@@ -148,6 +181,8 @@ def find(sight: Sight, pictures: Sequence[U8]) -> list[Faces]:
     The first is looked at closely, and so is one that shows something else than the one before it; the others as
     coarsely as the smallest face of the last close look allows.
     """
+    if not pictures:
+        return []
     small = [_small(picture) for picture in pictures]
     cuts = [i == 0 or float(np.abs(small[i] - small[i - 1]).mean()) > CUT for i in range(len(pictures))]
     close = [i for i, cut in enumerate(cuts) if cut]
