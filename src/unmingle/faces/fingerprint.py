@@ -91,8 +91,11 @@ def fingerprint(picture: U8) -> bytes:
 def _plain(picture: U8) -> int:
     """How many rows from the top have the colour of the first; a whole quarter of the picture is more than a border."""
     step = max(1, picture.shape[1] // ACROSS)
+    first = picture[0, ::step].astype(np.int16)
+    colour = np.median(first, axis=0).astype(np.int16)
+    if np.abs(first - colour).max(axis=1).mean() > PLAIN:
+        return 0  # as nearly always
     rows = picture[: int(BORDER * len(picture)) + 1, ::step].astype(np.int16)
-    colour = np.median(rows[0], axis=0).astype(np.int16)
     away = np.abs(rows - colour).max(axis=2).mean(axis=1) > PLAIN
     return int(np.argmax(away)) if away.any() else 0
 
