@@ -9,7 +9,7 @@ heads may only join, and what is hardly a face is set aside. For each way, JSON 
   is in a person;
 - strays: faces that labels say nothing of, or that they call masked or no face, in people of labelled faces.
 
-    python benchmarks/triage.py --data DATA
+    python benchmarks/triage.py --data DATA [meeting ...]
 """
 
 from __future__ import annotations
@@ -187,10 +187,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     data = os.environ.get("UNMINGLE_DATA")
     parser.add_argument("--data", type=Path, default=data and Path(data), required=data is None)
+    parser.add_argument("collections", nargs="*", help="those to look at; all if none is named")
     options = parser.parse_args()
-    sets = {name: find(options.data, name) for name in sorted({one for parts in COLLECTIONS.values() for one in parts})}
+    collections = {name: COLLECTIONS[name] for name in options.collections or COLLECTIONS}
+    sets = {name: find(options.data, name) for name in sorted({one for parts in collections.values() for one in parts})}
     result: dict[str, dict[str, object]] = {}
-    for name, parts in COLLECTIONS.items():
+    for name, parts in collections.items():
         found = Found.together([sets[part] for part in parts])
         result[name] = {way: judge(found, settings) for way, settings in WAYS.items()}
         result[name]["turned faces may only join"] = judge(found, DetectionSettings(), turned_join=True)
