@@ -28,7 +28,6 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from drawn_masks import with_decoy, with_mask, with_upper_decoy, worn
@@ -268,18 +267,17 @@ def fit_both(material: Material) -> dict[str, tuple[F64, float]]:
 
 
 def errors(material: Material, readings: Sequence[dict[str, tuple[F64, float]]]) -> dict[str, float | int]:
-    """Percent that each bar of the program concerns, each by the reading that did not see its half."""
+    """Percent wrong, each by the reading that did not see its half."""
     told = {}
     for what in ("covered", "face"):
         odds_hn = np.array([material.bands_nd.astype(np.float32) @ one[what][0] + one[what][1] for one in readings])
-        told[what] = expit(odds_hn[1 - material.half, np.arange(len(material.half))])
-    bars = DetectionSettings()
+        told[what] = odds_hn[1 - material.half, np.arange(len(material.half))] > 0
     found: dict[str, float | int] = {"squares": len(material.half)}
-    found["called hardly a face or none"] = percent(told["face"] < bars.founder_face)
-    found["called no face"] = percent(told["face"] < bars.min_face)
     if material.face.all():
-        found["called covered"] = percent(told["covered"] > bars.founder_covered)
-        found["covered, even odds"] = percent(told["covered"] > 0.5)
+        found["called not a face"] = percent(~told["face"])
+        found["called covered"] = percent(told["covered"])
+    else:
+        found["called a face"] = percent(told["face"])
     return found
 
 
