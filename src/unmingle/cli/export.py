@@ -156,12 +156,12 @@ def _check_usage(to: str, given: dict[str, Any]) -> None:
 
 def _export_lines(done: Exported, *, dry_run: bool) -> list[str]:
     would = "would be written" if dry_run else "written"
-    parts = [f"{done.written:,} files {would} to {done.destination}"]
+    parts = [f"{_files(done.written)} {would} to {done.destination}"]
     if done.there:
         parts.append(f"{done.there:,} were there already")
     lines = [", ".join(parts)]
     if done.folders:
-        lines.append(f"{len(done.folders):,} people:")
+        lines.append(f"{len(done.folders):,} {'person' if len(done.folders) == 1 else 'people'}:")
         lines.extend(f"  {files:>7,}  {folder}" for folder, files in done.folders[:SHOWN])
         lines.extend(_more(len(done.folders)))
     if done.left_out:
@@ -172,7 +172,8 @@ def _export_lines(done: Exported, *, dry_run: bool) -> list[str]:
 
 
 def _import_lines(done: Imported) -> list[str]:
-    lines = [f"{done.faces:,} faces named, {done.known:,} were so already; names in {done.files:,} files"]
+    faces = f"{done.faces:,} face{'' if done.faces == 1 else 's'}"
+    lines = [f"{faces} named, {done.known:,} named so already; names in {_files(done.files)}"]
     if done.nameless:
         lines.append(f"{done.nameless:,} without a name, passed over")
     if done.others:
@@ -183,8 +184,13 @@ def _import_lines(done: Imported) -> list[str]:
         lines.extend(_more(len(done.left)))
     if done.decisions:
         first, last = done.decisions[0].id, done.decisions[-1].id
-        lines.append(f"Decisions #{first} to #{last}. To take one back: unmingle undo LIBRARY NUMBER")
+        which = f"Decision #{first}" if first == last else f"Decisions #{first} to #{last}"
+        lines.append(f"{which}. To take one back: unmingle undo LIBRARY NUMBER")
     return lines
+
+
+def _files(count: int) -> str:
+    return f"{count:,} file{'' if count == 1 else 's'}"
 
 
 def _more(count: int) -> list[str]:
