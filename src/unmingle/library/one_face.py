@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from unmingle.library.browse import shown_frame
+from unmingle.library.held import HELD, HeldFile
+from unmingle.library.recordings import beside
 from unmingle.library.tables import COPY_OF, status_of
 from unmingle.records import Status  # not only for checking types: the review's server reads these records
-from unmingle.sources.images import PictureFile
-from unmingle.tracking.records import nearest_looks
 
 if TYPE_CHECKING:
     from unmingle.library.store import Store
@@ -136,49 +133,23 @@ def _others(store: Store, analysis: int, face: int) -> list[OtherFace]:
 def _others_in_frame(store: Store, track: int, frame: int) -> list[OtherFace]:
     """Whoever else was seen in a frame of a recording, though few of them have a face of their own just there."""
     query = (
-        "SELECT other.id, other.frames FROM track JOIN track AS other ON other.recording = track.recording"
-        " WHERE track.id = ? AND other.id <> track.id ORDER BY other.id"
+        "SELECT person.id, coalesce(person.name, '') FROM face LEFT JOIN member ON member.face = face.id"
+        " LEFT JOIN person ON person.id = member.person WHERE face.id = ?"
     )
     others = []
-    for other, packed in store.connection.execute(query, (track,)):
-        frames = np.frombuffer(packed, "<i4")
-        at = int(np.searchsorted(frames, frame))
-        if at < len(frames) and frames[at] == frame:
-            others.append(_seen(store, other, at))
+    for face, box in beside(store.connection, track, frame):
+        person, name = store.connection.execute(query, (face,)).fetchone()
+        others.append(OtherFace(face, _box(box), person, name))
     return others
 
 
-def _seen(store: Store, track: int, at: int) -> OtherFace:
-    """One sighting of a track; whose it is says the look that is nearest in time."""
-    times, boxes = store.connection.execute("SELECT times, boxes FROM track WHERE id = ?", (track,)).fetchone()
-    query = (
-        "SELECT face.sighting, face.id, person.id, coalesce(person.name, '') FROM face"
-        " LEFT JOIN member ON member.face = face.id LEFT JOIN person ON person.id = member.person"
-        " WHERE face.track = ? ORDER BY face.sighting"
-    )
-    looks = store.connection.execute(query, (track,)).fetchall()
-    nearest = nearest_looks(np.frombuffer(times, "<f8"), np.array([sighting for sighting, *_ in looks], np.int64))
-    _, face, person, name = looks[nearest[at]]
-    return OtherFace(face, _box(np.frombuffer(boxes, "<f4").reshape(-1, 4)[at].tolist()), person, name)
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """A file that held a picture or recording when it was last read; size and modified, in ns: what it was then."""
-
-    file: PictureFile
-    size: int
-    modified: int
-
-
-def _files(store: Store, digest: str) -> list[Held]:
+def _files(store: Store, digest: str) -> list[HeldFile]:
     """The files that hold a picture, those that are there first."""
     query = (
-        "SELECT source.path, file.path, size, modified FROM file JOIN source ON source.id = file.source"
+        f"SELECT {HELD} FROM file JOIN source ON source.id = file.source"
         " WHERE file.digest = ? ORDER BY file.present DESC, file.source, file.name"
     )
-    rows = store.connection.execute(query, (digest,))
-    return [Held(PictureFile(os.fsdecode(source), os.fsdecode(path)), *stamp) for source, path, *stamp in rows]
+    return [HeldFile.of(row) for row in store.connection.execute(query, (digest,))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +162,7 @@ class Original:
 
     digest: str
     frame: int | None
-    files: list[Held]
+    files: list[HeldFile]
 
 
 def original(store: Store, face: int) -> Original | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from unmingle.sources.images import PictureFile
+from unmingle.library.held import HELD, HeldFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,25 +16,6 @@ if TYPE_CHECKING:
     from unmingle.library.store import Store
 
 WALKED = "walked"  # the fact that lists the folders that were searched for pictures
-
-
-@dataclass(frozen=True, slots=True)
-class HeldFile:
-    """A file; size and modified, in ns: what it was when it was last read."""
-
-    file: PictureFile
-    size: int
-    modified: int
-
-    @property
-    def changed(self) -> str:
-        """Why it is not what was read; empty if it still is."""
-        try:
-            status = self.file.path.stat()
-        except OSError as error:
-            return f"can't be opened: {error.strerror}"
-        same = (status.st_size, status.st_mtime_ns) == (self.size, self.modified)
-        return "" if same else "changed since it was read: run unmingle cluster again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +47,8 @@ class Picture:
     faces: tuple[FileFace, ...]
 
 
-_PICTURES = """
-SELECT source.path, file.path, file.size, file.modified, analysis.width, analysis.height,
+_PICTURES = f"""
+SELECT {HELD}, analysis.width, analysis.height,
        face.id, face.number, face."left", face.top, face.width, face.height,
        person.id, person.name, person.ignored, mark.mark, face.flag
 FROM file
@@ -85,12 +66,9 @@ ORDER BY source.path, file.path, face.number
 def pictures(store: Store, recipe: str) -> Iterator[Picture]:
     """The picture files that are there, by source and path."""
     rows = store.connection.execute(_PICTURES, (recipe,))
-    for (source, path, *_), of_file in groupby(rows, key=lambda row: row[:2]):
-        found = list(of_file)
-        _, _, size, modified, width, height, *_ = found[0]
-        file = PictureFile(os.fsdecode(source), os.fsdecode(path))
-        faces = tuple(_face(row[6:]) for row in found if row[6] is not None)
-        yield Picture(HeldFile(file, size, modified), width, height, faces)
+    for (*held, width, height), of_file in groupby(rows, key=lambda row: row[:6]):
+        faces = tuple(_face(row[6:]) for row in of_file if row[6] is not None)
+        yield Picture(HeldFile.of(held), width, height, faces)
 
 
 def _face(row: tuple[Any, ...]) -> FileFace:
@@ -103,16 +81,15 @@ def _face(row: tuple[Any, ...]) -> FileFace:
 def files_of_people(store: Store, recipe: str) -> Iterator[tuple[int, str, HeldFile]]:
     """Person, name, and a file that shows them, pictures and recordings; ignored people are left out."""
     query = (
-        "SELECT DISTINCT person.id, person.name, source.path, file.path, file.size, file.modified FROM member"
+        f"SELECT DISTINCT person.id, person.name, {HELD} FROM member"
         " JOIN person ON person.id = member.person AND NOT person.ignored"
         " JOIN face ON face.id = member.face"
         " JOIN analysis ON analysis.id = face.analysis AND analysis.recipe = ?"
         " JOIN file ON file.digest = analysis.content AND file.present = 1"
         " JOIN source ON source.id = file.source"
     )
-    for person, name, source, path, size, modified in store.connection.execute(query, (recipe,)):
-        file = PictureFile(os.fsdecode(source), os.fsdecode(path))
-        yield person, name, HeldFile(file, size, modified)
+    for person, name, *held in store.connection.execute(query, (recipe,)):
+        yield person, name, HeldFile.of(held)
 
 
 def walked_folders(store: Store) -> list[str]:

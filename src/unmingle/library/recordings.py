@@ -170,6 +170,28 @@ def tracks(connection: sqlite3.Connection, recipe: str, content: str | None = No
         yield StoredTrack(recording, bool(still), _sightings(*columns), looks_k, at_k)
 
 
+def beside(connection: sqlite3.Connection, track: int, frame: int) -> Iterator[tuple[int, list[float]]]:
+    """The other tracks of a recording that are seen in a frame: the look that stands for each there, and its box.
+
+    Args:
+        connection: of the library.
+        track: the number of the one that is known.
+        frame: in which it is seen.
+    """
+    query = (
+        "SELECT other.id, other.frames, other.times, other.numbers, other.boxes, other.scores FROM track"
+        " JOIN track AS other ON other.recording = track.recording AND other.id <> track.id"
+        " WHERE track.id = ? ORDER BY other.id"
+    )
+    looks = "SELECT sighting, id FROM face WHERE track = ? ORDER BY sighting"
+    for other, *columns in connection.execute(query, (track,)):
+        seen = _sightings(*columns)
+        at = int(np.searchsorted(seen.frames, frame))
+        if at < len(seen) and seen.frames[at] == frame:
+            at_k, looks_k = np.array(connection.execute(looks, (other,)).fetchall(), np.int64).T
+            yield int(looks_k[nearest_looks(seen.times, at_k)[at]]), seen.boxes[at].tolist()
+
+
 def _sightings(frames: bytes, times: bytes, numbers: bytes, boxes: bytes, scores: bytes) -> Sightings:
     return Sightings(
         np.frombuffer(frames, "<i4").astype(np.int64),

@@ -11,7 +11,8 @@ from unmingle.sources.images import decode, digest, read_bytes
 from unmingle.sources.recordings import Recording, recording_digest
 
 if TYPE_CHECKING:
-    from unmingle.library.one_face import Held, Original
+    from unmingle.library.held import HeldFile
+    from unmingle.library.one_face import Original
     from unmingle.records import U8
 
     Key = tuple[str, str, int, int]  # path, digest, size, time: a recording as it was found to be
@@ -27,7 +28,7 @@ class Originals:
         self._recordings: OrderedDict[Key, Recording] = OrderedDict()
         self._lock = Lock()
 
-    def read(self, held: Held, wanted: Original) -> U8:
+    def read(self, held: HeldFile, wanted: Original) -> U8:
         """The upright picture or frame, (h, w, 3), if the file is still what it was.
 
         Raises:
@@ -40,7 +41,7 @@ class Originals:
             raise PictureError(CHANGED)
         return decode(content, suffix=held.file.path.suffix)
 
-    def _recording(self, held: Held, content: str) -> Recording:
+    def _recording(self, held: HeldFile, content: str) -> Recording:
         """A recording, known to have this content: by its size and time, or else by reading all of it, once."""
         path = held.file.path
         try:
