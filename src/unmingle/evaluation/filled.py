@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from unmingle.errors import LabelsError
-from unmingle.evaluation.columns import find_columns, rules_for
+from unmingle.evaluation.columns import rules_for
 from unmingle.evaluation.counts import join_files
-from unmingle.evaluation.labels import build, cell, plain_number
+from unmingle.evaluation.labels import build, cell, find_sheet, plain_number
 from unmingle.evaluation.score import best_faces, evaluate
-from unmingle.evaluation.sheets import read_sheets
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +17,6 @@ if TYPE_CHECKING:
 
     from unmingle.evaluation.columns import Columns
     from unmingle.evaluation.labels import LabelOptions
-    from unmingle.evaluation.sheets import Sheet
 
     Cell = str | float
 
@@ -57,7 +54,7 @@ def fill_in(path: Path, options: LabelOptions, faces: pl.DataFrame) -> Filled:
     Raises:
         LabelsError: it can't be understood, or is about no file of the library.
     """
-    sheet, columns = _find_sheet(path, options)
+    sheet, columns = find_sheet(path, options)
     labels = build(columns, rules_for(columns, path.name, options.drops), path.name, sheet.note)
     best = best_faces(faces)
     filler = _Filler(
@@ -77,17 +74,6 @@ def fill_in(path: Path, options: LabelOptions, faces: pl.DataFrame) -> Filled:
     padded = ([_typed(text) for text in (*row, *[""] * (width - len(row)))] for row in sheet.rows)
     rows = tuple((*row[:at], *new, *row[at:]) for row, new in zip(padded, added, strict=True))
     return Filled(rows, tuple(range(at, at + len(NEW))), filler.found, tuple(filler.missing))
-
-
-def _find_sheet(path: Path, options: LabelOptions) -> tuple[Sheet, Columns]:
-    """The first sheet with both columns."""
-    first_error: LabelsError | None = None
-    for sheet in read_sheets(path):
-        try:
-            return sheet, find_columns(sheet.rows, path.name, options.file_column, options.label_column)
-        except LabelsError as error:
-            first_error = first_error or error
-    raise first_error or LabelsError(f"{path.name} is empty.", "It needs a header and one row per file.")
 
 
 @dataclass(slots=True)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from unmingle.evaluation.columns import Columns, Rule
+    from unmingle.evaluation.sheets import Sheet
 
 WHOLE_NUMBER = re.compile(r"([+-]?[0-9]+)\.0*")
 
@@ -104,15 +105,22 @@ def read_labels(path: Path, options: LabelOptions) -> Labels:
     Raises:
         LabelsError: the file can't be read, lacks the columns, has no labelled file, or a rule makes no sense.
     """
+    sheet, columns = find_sheet(path, options)
+    return build(columns, rules_for(columns, path.name, options.drops), path.name, sheet.note)
+
+
+def find_sheet(path: Path, options: LabelOptions) -> tuple[Sheet, Columns]:
+    """The first sheet that has both columns, and these.
+
+    Raises:
+        LabelsError: the file can't be read, or no sheet has them.
+    """
     first_error: LabelsError | None = None
     for sheet in read_sheets(path):
         try:
-            columns = find_columns(sheet.rows, path.name, options.file_column, options.label_column)
+            return sheet, find_columns(sheet.rows, path.name, options.file_column, options.label_column)
         except LabelsError as error:
             first_error = first_error or error
-            continue
-        rules = rules_for(columns, path.name, options.drops)
-        return build(columns, rules, path.name, sheet.note)
     raise first_error or LabelsError(f"{path.name} is empty.", "It needs a header and one row per file.")
 
 
