@@ -60,6 +60,11 @@ class Constraints:
         rows = np.flatnonzero(frames_n >= 0)
         return cls(len(frames_n), np.stack([rows, 2 * frames_n[rows]], axis=1))
 
+    @property
+    def in_order(self) -> bool:
+        """Whether any frame follows another, as in a recording."""
+        return bool((np.diff(np.unique(self.seen_k2[:, 1])) == 1).any())
+
     def taken(self, order_n: I64) -> Constraints:
         """The same for the faces in another order: row i is what row order_n[i] was."""
         place = np.empty(self.faces, np.int64)

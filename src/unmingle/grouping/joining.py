@@ -100,8 +100,7 @@ def join_in_recordings(
     Returns:
         The slots that go to another, those of people first, and the person that each goes to.
     """
-    frame = np.unique(constraints.seen_k2[:, 1])
-    if not (np.diff(frame) == 1).any():
+    if not constraints.in_order:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     slot, row = np.unique(slot_m, return_index=True)
     group = int(constraints.apart_k2[:, 1].max(initial=-1)) + 1

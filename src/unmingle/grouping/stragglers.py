@@ -20,6 +20,7 @@ people's places, they are taken apart first.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,8 @@ from unmingle.grouping.snapshot import Snapshot
 from unmingle.grouping.tree import HOW_GIVEN, HOW_STRAGGLER
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from unmingle.grouping.stopping import FalseMergeBar
     from unmingle.grouping.tree import Tree
     from unmingle.records import F32, F64, I64
@@ -181,16 +184,14 @@ def attach_by_vacancy(vectors_nd: F32, tree: Tree, *, constraints: Constraints) 
 
     Args and returns: see `attach_by_looks`.
     """
-    if not len(constraints.seen_k2):
+    if not constraints.in_order:
         return tree, 0
     clusters = Snapshot.of(vectors_nd, tree)
     there = _There.of(clusters, constraints)
-    frames: dict[int, set[int]] = {}
-    for face, frame in there.seen_k2.tolist():
-        slot = int(clusters.slot_n[face])
-        if clusters.size_c[slot] <= MOST_FACES:
-            frames.setdefault(slot, set()).add(frame)
-    chosen = {slot: there.vacant(slot, own) for slot, own in sorted(frames.items())}
+    chosen = {
+        slot: there.vacant(slot, clusters.faces(slot, most=MOST_FACES).tolist())
+        for slot in np.flatnonzero(clusters.size_c <= MOST_FACES).tolist()
+    }
     claims = [(slot, places[0]) for slot, places in chosen.items() if len(places) == 1]
     first, second = (np.array([claim[side] for claim in claims], np.int64) for side in (0, 1))
     return _attach(tree, clusters, first, second, constraints)
@@ -203,25 +204,18 @@ def part_by_vacancy(vectors_nd: F32, tree: Tree, *, constraints: Constraints) ->
 
     Args and returns: see `attach_by_looks`.
     """
-    if not len(constraints.seen_k2):
+    if not constraints.in_order:
         return tree
     clusters = Snapshot.of(vectors_nd, tree)
     there = _There.of(clusters, constraints)
     given = tree.how_m == HOW_GIVEN
     parts = np.concatenate([tree.first_m[given], tree.second_m[given]])
-    frames: dict[int, set[int]] = {}
-    for face, frame in there.seen_k2.tolist():
-        if 1 < clusters.size_c[clusters.slot_n[face]] <= MOST_FACES:
-            frames.setdefault(face, set()).add(frame)
-    faces: dict[int, list[int]] = {}
-    for face in sorted(frames):
-        faces.setdefault(int(clusters.slot_n[face]), []).append(face)
     torn: list[int] = []
-    for slot, own in faces.items():
-        places = [set(there.vacant(slot, frames[face])) for face in own]
-        seen = all(places) and len(own) == clusters.size_c[slot]
-        if seen and not set.intersection(*places) and not np.isin(own, parts).any():
-            torn += own
+    for slot in np.flatnonzero((clusters.size_c > 1) & (clusters.size_c <= MOST_FACES)).tolist():
+        faces = clusters.faces(slot, most=MOST_FACES).tolist()
+        places = [set(there.vacant(slot, [face])) for face in faces]
+        if all(places) and not set.intersection(*places) and not np.isin(faces, parts).any():
+            torn += faces
     return tree.without(np.array(torn, np.int64)) if torn else tree
 
 
@@ -229,25 +223,28 @@ def part_by_vacancy(vectors_nd: F32, tree: Tree, *, constraints: Constraints) ->
 class _There:
     """Who is there in each frame.
 
-    seen_k2: (k, 2) faces and frames. present: the clusters in a frame. people: those of more than `MOST_FACES` faces.
+    frames: of each face that was seen in one. present: the clusters in a frame. people: those of more than `MOST_FACES`
+    faces.
     """
 
-    seen_k2: I64
+    frames: dict[int, set[int]]
     present: dict[int, set[int]]
     people: set[int]
 
     @classmethod
     def of(cls, clusters: Snapshot, constraints: Constraints) -> _There:
-        seen_k2 = constraints.seen_k2
-        present: dict[int, set[int]] = {}
-        for slot, frame in zip(clusters.slot_n[seen_k2[:, 0]].tolist(), seen_k2[:, 1].tolist(), strict=True):
-            present.setdefault(frame, set()).add(slot)
-        return cls(seen_k2, present, set(np.flatnonzero(clusters.size_c > MOST_FACES).tolist()))
+        frames: defaultdict[int, set[int]] = defaultdict(set)
+        present: defaultdict[int, set[int]] = defaultdict(set)
+        for face, frame in constraints.seen_k2.tolist():
+            frames[face].add(frame)
+            present[frame].add(int(clusters.slot_n[face]))
+        return cls(dict(frames), dict(present), set(np.flatnonzero(clusters.size_c > MOST_FACES).tolist()))
 
-    def vacant(self, slot: int, frames: set[int]) -> list[int]:
-        """The people who left their place in the frames of a fragment: there before and after most, in none."""
+    def vacant(self, slot: int, faces: Sequence[int]) -> list[int]:
+        """The people who left their place in the frames of a fragment's faces: there before and after most, in none."""
         nobody: set[int] = set()
+        frames = nobody.union(*(self.frames.get(face, nobody) for face in faces))
         beside = [self.present.get(frame - 1, nobody) & self.present.get(frame + 1, nobody) for frame in frames]
-        during = set().union(*(self.present[frame] for frame in frames))
-        vacant = (set().union(*beside) & self.people) - during - {slot}
+        during = nobody.union(*(self.present[frame] for frame in frames))
+        vacant = (nobody.union(*beside) & self.people) - during - {slot}
         return sorted(one for one in vacant if 2 * sum(one in there for there in beside) > len(frames))

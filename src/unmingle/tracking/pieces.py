@@ -126,7 +126,7 @@ def _track(chain: Sequence[Part]) -> Track:
     if still:
         looks = [judged(look, sightings.times) for look in looks]
     # Somebody who moves, and is followed for a while, is more than one picture, however alike two looks are.
-    return Track(sightings, still, _chosen(looks, least=2 if moves(there) else 1))
+    return Track(sightings, still, _chosen(looks, least=1 if still or not moves(there) else 2))
 
 
 def _chosen(looks: Sequence[Look], *, least: int) -> tuple[Look, ...]:
