@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-import av
+from tests.videos import write_video
 
 from unmingle.api import Library
 from unmingle.demo import portraits, scenery
@@ -38,15 +38,12 @@ PAIR: There = ([(0.0, 1.0)], [(0.5, 2.0)], [])
 
 def write_recording(path: Path, there: There, *, seconds: float) -> None:
     """An mp4 in which the people of the cast, side by side, are there at these times."""
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=RATE)
-        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        for number in range(round(seconds * RATE)):
-            at = (number + 0.5) / RATE
-            shown = tuple(i for i, times in enumerate(there) if any(start <= at < end for start, end in times))
-            frame = av.VideoFrame.from_ndarray(_draw(shown, number % SWAY), format="rgb24")
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
+    frames = []
+    for number in range(round(seconds * RATE)):
+        at = (number + 0.5) / RATE
+        shown = tuple(i for i, times in enumerate(there) if any(start <= at < end for start, end in times))
+        frames.append(_draw(shown, number % SWAY))
+    write_video(path, frames, rate=RATE)
 
 
 @cache
