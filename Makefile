@@ -24,7 +24,7 @@ $(VENV)/dev: $(VENV)/core requirements/dev.lock
 demo: $(VENV)/core
 	$(BIN)/unmingle demo -o demo
 
-# Two processes, a file of tests in one of them, the long ones first.
+# Two processes, a file of tests in one of them, in the order of their names: the long ones come early.
 test: $(VENV)/dev
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 

@@ -7,8 +7,8 @@ fitted by benchmarks/fit_probes.py on faces of three data sets, on the same face
 
 How often the program's bars err on people that no fit saw (benchmarks/results/left_out.json): of 1,380 bare faces of a
 meeting one is called covered, with a hand before the mouth; of 155 portraits none; of 81 drawn masks all are. None of
-these is called no face. Fitted to one half of the sets of the fit, on the other half
-99.3 % of real and 99.0 to 99.4 % of drawn masks are called covered, and 0.2 to 0.7 % of bare faces
+these is called no face. Fitted to one half of the sets of the fit, on the other half 99.3 % of real and 99.0 to 99.4 %
+of drawn masks, and 0.2 to 0.7 % of bare faces, are likelier covered than not at even odds
 (benchmarks/results/probes.json).
 """
 
