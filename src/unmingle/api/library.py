@@ -61,6 +61,7 @@ if TYPE_CHECKING:
 
 DETECTION = "detection"  # the fact that holds the settings with which pictures were added
 RECORDING = "recording"  # the fact that holds how recordings were watched
+GROUPING = "grouping"  # the fact that holds how faces were grouped
 NAME_PATTERN = "name_pattern"  # the fact that holds how file names carry meeting, frame and index
 SHEETS = "sheets"  # the fact that says how many people get a contact sheet
 
@@ -236,6 +237,7 @@ class Library(Exchanging):
             )
             store.set_fact(SHEETS, str(sheets))
             store.set_fact(NAME_PATTERN, name_pattern)
+            store.set_fact(GROUPING, json.dumps(asdict(replace(settings, people=people))))
             store.set_fact(views.WEBVTT, "1" if webvtt else "")
             with self._times.measure("write"), store.snapshot():
                 faces = views.write_views(store, recipe, sheets=sheets, progress=progress)
@@ -427,7 +429,7 @@ class Library(Exchanging):
             labels = read_labels(Path(labels), options or LabelOptions())
         return evaluate(faces, labels)
 
-    def report(self, evaluation: Evaluation, folder: Path | None = None) -> tuple[Path, ...]:
+    def write_evaluation(self, evaluation: Evaluation, folder: Path | None = None) -> tuple[Path, ...]:
         """Write an evaluation down: json, a table per person, the confusion matrix, the worst mistakes as pictures.
 
         Args:

@@ -301,7 +301,7 @@ def evaluate(
     )
     opened = Library(library)
     evaluation = opened.evaluate(labels, options=options)
-    written = opened.report(evaluation, output or library / "evaluation")
+    written = opened.write_evaluation(evaluation, output or library / "evaluation")
     if as_json:
         print(report_json(evaluation), end="")
     else:
@@ -381,7 +381,7 @@ def demo(
         summary = library.cluster(progress=progress)
     print("\n".join(console.summary_lines(added, summary)))
     evaluation = library.evaluate(meeting.labels)
-    library.report(evaluation, library.folder / "evaluation")
+    library.write_evaluation(evaluation, library.folder / "evaluation")
     _print_evaluation(evaluation)
     first = library.people["person"][0]
     print(
