@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    import polars as pl
+
     from unmingle.library.store import Store
     from unmingle.records import F32, I64
 
@@ -93,6 +95,22 @@ def identify(
             nearest = None if one.nearest is None else int(known.ids[one.nearest])
             found.append(Identified(path, box, person, nearest, one.similarity, one.probability))
     return found
+
+
+def pair_table(store: Store, recipe: str, *, most: int) -> pl.DataFrame:
+    """See `Library.likely_pairs`.
+
+    Raises:
+        LibraryError: the library was not grouped by faces.
+    """
+    import polars as pl
+
+    from unmingle.grouping.confidence import likely_pairs
+
+    known = known_people(store, recipe)
+    pairs, chance = likely_pairs(*known.means(), SFACE_CURVE, scale=known.scale, most=most)
+    one, other = (known.ids[pairs[:, side]] for side in (0, 1))
+    return pl.DataFrame({"person": one, "other": other, "probability": chance.round(4)})
 
 
 def known_people(store: Store, recipe: str) -> KnownPeople:

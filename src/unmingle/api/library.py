@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from unmingle import pipeline, views
 from unmingle.api.exchanging import Exchanging
-from unmingle.api.recipes import current, known_scale, make_runner
+from unmingle.api.recipes import GROUPING, current, known_scale, make_runner
 from unmingle.api.summary import summarise
 from unmingle.errors import LibraryError, PictureError, SettingsError, SourceError
 from unmingle.grouping.impostors import SFACE_CURVE
@@ -61,7 +61,6 @@ if TYPE_CHECKING:
 
 DETECTION = "detection"  # the fact that holds the settings with which pictures were added
 RECORDING = "recording"  # the fact that holds how recordings were watched
-GROUPING = "grouping"  # the fact that holds how faces were grouped
 NAME_PATTERN = "name_pattern"  # the fact that holds how file names carry meeting, frame and index
 SHEETS = "sheets"  # the fact that says how many people get a contact sheet
 
@@ -350,16 +349,10 @@ class Library(Exchanging):
         Args:
             most: how many pairs at most.
         """
-        import polars as pl
-
-        from unmingle.api.identify import known_people
-        from unmingle.grouping.confidence import likely_pairs
+        from unmingle.api.identify import pair_table
 
         with self._reading() as store:
-            known = known_people(store, current(store))
-        pairs, chance = likely_pairs(*known.means(), SFACE_CURVE, scale=known.scale, most=most)
-        one, other = (known.ids[pairs[:, side]] for side in (0, 1))
-        return pl.DataFrame({"person": one, "other": other, "probability": chance.round(4)})
+            return pair_table(store, current(store), most=most)
 
     def questions(self, *, most: int = 20) -> tuple[Question, ...]:
         """What is most worth asking a person about who is who, the most useful first; see `answer`.
@@ -451,6 +444,37 @@ class Library(Exchanging):
                 return open_thumbnail(jpeg)
 
             return write_report(evaluation, folder or self.folder / "evaluation", crop=crop)
+
+    def write_report(
+        self,
+        destination: Path | str | None = None,
+        *,
+        title: str = "",
+        evaluation: Evaluation | None = None,
+        progress: Progress = silent,
+    ) -> Path:
+        """Write what was found as one page of html: it opens from disk, and needs no other file and no network.
+
+        Args:
+            destination: the file; `report.html` in the library's folder if None.
+            title: of the page; the folder's name if empty.
+            evaluation: from `evaluate`, to be shown with its mistakes.
+            progress: told while it is made.
+
+        Returns:
+            The file written.
+
+        Raises:
+            LibraryError: there is nothing in the library yet.
+            WriteError: the file can't be written.
+        """
+        from unmingle.api.reporting import write_report
+
+        written = self.folder / "report.html" if destination is None else Path(destination)
+        with self._reading() as store:
+            title = title or self.folder.absolute().name
+            write_report(store, current(store), written, title, evaluation, progress)
+        return written
 
     def show(self, person: int | str) -> Sheet:
         """The contact sheet of one person: up to a hundred faces, spread over all of them.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from unmingle import pipeline
 from unmingle.errors import LibraryError
-from unmingle.settings import ClassicSettings, DetectionSettings
+from unmingle.settings import ClassicSettings, DetectionSettings, GroupingSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,6 +15,15 @@ if TYPE_CHECKING:
     from unmingle.faces.recipe import RecipeRunner
     from unmingle.library.store import Store
     from unmingle.settings import EngineSettings, Recipe
+
+
+GROUPING = "grouping"  # the fact that holds how faces were grouped
+
+
+def grouped_with(store: Store) -> GroupingSettings | None:
+    """How the library's faces were grouped; None if they were not, or before that was noted."""
+    noted = store.fact(GROUPING)
+    return None if noted is None else GroupingSettings(**json.loads(noted))
 
 
 def current(store: Store) -> str:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from unmingle.cli import decisions, export, models
-from unmingle.cli.options import Json, LibraryArgument, Quiet
+from unmingle.cli import decisions, export, models, reporting
+from unmingle.cli.options import Drop, FileColumn, Json, LabelColumn, LibraryArgument, Quiet
 from unmingle.errors import SettingsError, UnmingleError
 from unmingle.sources.names import MEETING_PATTERN
 from unmingle.version import __version__
@@ -33,19 +33,6 @@ app = typer.Typer(
 app.add_typer(models.app, name="models")
 
 WORST_PEOPLE = 20  # printed; the report has them all
-
-Drop = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--drop",
-        metavar="COLUMN=VALUE",
-        help="Leave such rows out of the score; may be repeated. Default: Mask=Y and ID=0 where such columns exist.",
-    ),
-]
-FileColumn = Annotated[str | None, typer.Option(help="Column with file names; found by its usual names if not given.")]
-LabelColumn = Annotated[
-    str | None, typer.Option(help="Column with the true person; found by its usual names if not given.")
-]
 
 
 def main() -> None:
@@ -357,6 +344,7 @@ def review(
 
 decisions.register(app)
 export.register(app)
+reporting.register(app)
 
 
 @app.command()

@@ -1,0 +1,1 @@
+"""A library as one page of html that opens from disk, for whoever wants to see what was found."""
