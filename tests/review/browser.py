@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import time
 from contextlib import contextmanager
 from threading import Thread
@@ -31,11 +29,6 @@ CONTROLS = {
 SHOWN = "[role=gridcell][aria-label]:not([hidden]), .question, .log-row, .recording, .empty"
 VIOLATIONS = """document.addEventListener("securitypolicyviolation", (event) =>
   console.error(`content security policy: ${event.violatedDirective} ${event.blockedURI}`));"""
-
-
-def chromium_path() -> str | None:
-    """The browser to drive: `UNMINGLE_CHROMIUM`, or the one on the path."""
-    return os.environ.get("UNMINGLE_CHROMIUM") or shutil.which("chromium")
 
 
 @contextmanager

@@ -9,8 +9,7 @@ import cv2
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
-from playwright.sync_api import sync_playwright
-from tests.review.browser import TOKEN, Seat, Watch, chromium_path, served
+from tests.review.browser import TOKEN, Seat, Watch, served
 from tests.review.recording import Recorded
 
 from unmingle import pipeline
@@ -158,18 +157,6 @@ def recorded_template(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
 def recorded(recorded_template: Recorded, tmp_path: Path) -> Recorded:
     """A library of two recordings."""
     return recorded_template.copied(tmp_path)
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Chromium]:
-    """One browser for all stories; each has a profile of its own."""
-    path = chromium_path()
-    if path is None:
-        pytest.skip("there is no chromium on the path, and UNMINGLE_CHROMIUM names none")
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture

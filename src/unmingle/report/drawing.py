@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from unmingle.report.similarity import Similarity
 
 WIDTH, HEIGHT = 900, 240  # of the drawing of similarities
+MARKS = (-0.4, -0.2, 0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 BANDS = ((2, 2), (3, 4), (5, 9), (10, 19), (20, 49), (50, 99), (100, 499), (500, None))
 
 
@@ -40,7 +41,7 @@ class Hills:
 def hills(found: Similarity) -> Hills:
     """Draw the similarities."""
     line = None if found.line is None else _across(min(max(found.line, LOW), HIGH))
-    marks = tuple((_across(at), f"{at:g}".replace("-", "−")) for at in np.linspace(LOW, HIGH, 8).round(1).tolist())
+    marks = tuple((_across(at), f"{at:g}".replace("-", "−")) for at in MARKS)
     return Hills(WIDTH, HEIGHT, _outline(found.same_b), _outline(found.different_b), line, marks)
 
 

@@ -30,6 +30,7 @@ from unmingle.report.parts import (
     Map,
     Person,
     Point,
+    Reason,
     Recording,
     Report,
     Row,
@@ -63,7 +64,7 @@ FILES = 40  # names of files that can't be read
 DOUBTS = 24  # faces that are least sure
 PAIRS = 8  # pairs of people who may be one
 LEAST_PAIR = 0.05  # the probability from which a pair is worth a look
-ON_MAP = 3000  # faces
+ON_MAP = 2000  # faces
 MISTAKES = 48
 MATRIX = 16  # people whose confusions fit on a page
 WORST = 12
@@ -170,22 +171,27 @@ class Gatherer:
         return bars(zip(self._titles.values(), counts, strict=True)), False
 
     def _left_out(self) -> tuple[LeftOutPart, ...]:
-        groups: dict[tuple[Status, str], list[LeftOut]] = {}
+        groups: dict[Status, dict[str, list[LeftOut]]] = {}
         for row in (*lone_faces(self._store, self._recipe), *faceless_files(self._store, self._recipe)):
-            groups.setdefault((row.status, short(row.reason)), []).append(row)
-        order = sorted(groups, key=lambda key: (-len(groups[key]), key))
-        return tuple(self._left_out_part(*key, groups[key]) for key in order)
+            groups.setdefault(row.status, {}).setdefault(short(row.reason), []).append(row)
+        parts = [self._left_out_part(status, reasons) for status, reasons in groups.items()]
+        return tuple(sorted(parts, key=lambda part: (-part.count, part.title)))
 
-    def _left_out_part(self, status: Status, reason: str, rows: Sequence[LeftOut]) -> LeftOutPart:
-        title, meaning = STATUS[status]
+    def _left_out_part(self, status: Status, reasons: dict[str, list[LeftOut]]) -> LeftOutPart:
+        order = sorted(reasons, key=lambda reason: (-len(reasons[reason]), reason))
+        found = tuple(self._reason(reason, reasons[reason]) for reason in order)
+        return LeftOutPart(status, *STATUS[status], sum(reason.count for reason in found), found)
+
+    def _reason(self, reason: str, rows: Sequence[LeftOut]) -> Reason:
         chosen = [rows[i * len(rows) // EXAMPLES] for i in range(EXAMPLES)] if len(rows) > EXAMPLES else rows
-        examples = () if status == "unreadable" else tuple(map(self._example, chosen))
-        seen = tuple(face for face in examples if face.picture)
-        names = () if len(seen) == len(rows) else tuple(f"{row.file}: {row.reason}" for row in rows[:FILES])
-        return LeftOutPart(status, title, meaning, reason, len(rows), seen, names if not seen else ())
+        seen = tuple(face for face in map(self._example, chosen) if face.picture)
+        names = () if seen else tuple(_named(row, reason) for row in rows[:FILES])
+        return Reason(reason, len(rows), seen, names)
 
     def _example(self, row: LeftOut) -> Face:
         caption = f"{row.file}: {row.reason}"
+        if row.status == "unreadable":
+            return Face("", caption)
         if row.face is not None:
             return self._face(row.face, caption)
         query = f"SELECT {HELD} FROM file JOIN source ON source.id = file.source WHERE file.id = ?"
@@ -292,6 +298,11 @@ class Gatherer:
         else:
             verdict = f"taken for {row['predicted']}"
         return Wrong(shown, taken_for, str(row["label"]), verdict, alike)
+
+
+def _named(row: LeftOut, reason: str) -> str:
+    """A file, and its own reason where that says more than the group's."""
+    return row.file if row.reason == reason else f"{row.file}: {row.reason}"
 
 
 def _best_of_parts(faces: Sequence[Tile], most: int) -> Iterable[int]:

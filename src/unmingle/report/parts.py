@@ -45,16 +45,24 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class Reason:
+    """Why something was left out: how often, some of it to see, or the names of files where there is nothing to see."""
+
+    text: str
+    count: int
+    examples: tuple[Face, ...]
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class LeftOutPart:
-    """What was left out for one reason: how often, some of it to see, and the names of files without a picture."""
+    """What was left out with one status: what that means, how often, and the reasons."""
 
     status: Status
     title: str
     meaning: str
-    reason: str
     count: int
-    examples: tuple[Face, ...]
-    files: tuple[str, ...]
+    reasons: tuple[Reason, ...]
 
 
 @dataclass(frozen=True, slots=True)

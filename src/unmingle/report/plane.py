@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from unmingle.records import F32, F64
 
 LEAST = 8  # of fewer faces there is nothing to see on a map
+STEPS = 500  # half of them pull neighbours together, and half spread them out; more moves hardly anything
 PERPLEXITY = 30.0  # neighbours that each face wants to keep near; the method's usual choice
 
 
@@ -26,7 +27,7 @@ def plane(vectors_nd: F32) -> F64:
 
     perplexity = min(PERPLEXITY, (len(vectors_nd) - 1) / 3)
     # Distances of unit vectors fall as their cosine rises, so the plain ones will do, which are found faster.
-    tsne = TSNE(perplexity=perplexity, init=_start(vectors_nd), random_state=0, n_jobs=-1)
+    tsne = TSNE(perplexity=perplexity, init=_start(vectors_nd), random_state=0, max_iter=STEPS)
     at_n2: F64 = tsne.fit_transform(vectors_nd).astype(np.float64)
     low, high = at_n2.min(axis=0), at_n2.max(axis=0)
     # One scale for both axes, so that near stays near whichever way.
