@@ -67,7 +67,7 @@ def test_the_page_needs_nothing_from_outside_and_names_are_no_code(page: str) ->
     assert NAME not in page
     assert html.escape(NAME, quote=False).replace("'", "&#39;") in page
     assert "<title>My &lt;faces&gt;</title>" in page
-    assert "default-src 'none'" in page
+    assert "default-src &#39;none&#39;" in page
 
 
 def test_it_opens_from_disk_shows_a_face_that_is_pointed_at_and_marks_its_person(

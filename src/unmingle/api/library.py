@@ -363,19 +363,21 @@ class Library(Exchanging):
         Raises:
             LibraryError: the library was not grouped by faces.
         """
+        with self._reading() as store:
+            return self._ask(store, most)
+
+    def _ask(self, store: Store, most: int) -> tuple[Question, ...]:
         from unmingle.library.asking import ask
 
-        with self._reading() as store:
-            recipe = current(store)
-            return ask(
-                store,
-                recipe,
-                curve=SFACE_CURVE,
-                scale=known_scale(store),
-                most=most,
-                pattern=store.fact(NAME_PATTERN) or MEETING_PATTERN,
-                trees=self._trees,
-            )
+        return ask(
+            store,
+            current(store),
+            curve=SFACE_CURVE,
+            scale=known_scale(store),
+            most=most,
+            pattern=store.fact(NAME_PATTERN) or MEETING_PATTERN,
+            trees=self._trees,
+        )
 
     def identify(
         self, *pictures: str | Path, detection: DetectionSettings | None = None, engine: EngineSettings | None = None
@@ -468,12 +470,14 @@ class Library(Exchanging):
             LibraryError: there is nothing in the library yet.
             WriteError: the file can't be written.
         """
-        from unmingle.api.reporting import write_report
+        from unmingle.api.reporting import QUESTIONS, write_report
 
         written = self.folder / "report.html" if destination is None else Path(destination)
         with self._reading() as store:
             title = title or self.folder.absolute().name
-            write_report(store, current(store), written, title, evaluation, progress)
+            # The classic recipe has none.
+            questions = self._ask(store, QUESTIONS) if store.fact(pipeline.SCALE) else ()
+            write_report(store, current(store), written, title, evaluation, questions, progress)
         return written
 
     def show(self, person: int | str) -> Sheet:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmingle.api.identify import pair_table
 from unmingle.api.recipes import grouped_with, known_scale
 from unmingle.files import write_atomically
 from unmingle.grouping.impostors import SFACE_CURVE
@@ -24,24 +23,31 @@ from unmingle.settings import FALSE_MERGES
 from unmingle.sources.images import readable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from unmingle.evaluation.score import Evaluation
+    from unmingle.library.asking import Question
     from unmingle.library.store import Store
     from unmingle.progress import Progress
 
-PAIRS = 40  # looked at for those worth showing
+QUESTIONS = 10  # that a page shows
 
 
 def write_report(
-    store: Store, recipe: str, destination: Path, title: str, evaluation: Evaluation | None, progress: Progress
+    store: Store,
+    recipe: str,
+    destination: Path,
+    title: str,
+    evaluation: Evaluation | None,
+    questions: Sequence[Question],
+    progress: Progress,
 ) -> None:
     """See `Library.write_report`."""
-    by_faces = bool(store.fact(SCALE))
     gatherer = Gatherer(store, recipe, Pictures(store), progress)
     report = gatherer.report(
-        line=single_face_line(store, recipe) if by_faces else None,
-        pairs=pair_table(store, recipe, most=PAIRS) if by_faces else None,
+        line=single_face_line(store, recipe),
+        questions=questions,
         evaluation=evaluation,
     )
     page = render(
@@ -57,7 +63,7 @@ def write_report(
 def single_face_line(store: Store, recipe: str) -> float | None:
     """The similarity that two single faces need to become a person; None where their number was given, or unknown."""
     settings = grouped_with(store)
-    if settings is None or settings.people is not None:
+    if settings is None or settings.people is not None or not store.fact(SCALE):
         return None
     person_n = persons_now(store.connection, faces_to_group(store, recipe).ids)
     clusters = len(np.unique(person_n[person_n != ALONE])) + int(np.count_nonzero(person_n == ALONE))

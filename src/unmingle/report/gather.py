@@ -43,9 +43,8 @@ from unmingle.report.similarity import similarity
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    import polars as pl
-
     from unmingle.evaluation.score import Evaluation
+    from unmingle.library.asking import Question
     from unmingle.library.left_out import LeftOut
     from unmingle.library.store import Store
     from unmingle.library.tables import Tile
@@ -62,8 +61,6 @@ ONE_BY_ONE = 30  # people whose sizes are drawn one by one
 EXAMPLES = 12  # of what was left out for one reason
 FILES = 40  # names of files that can't be read
 DOUBTS = 24  # faces that are least sure
-PAIRS = 8  # pairs of people who may be one
-LEAST_PAIR = 0.05  # the probability from which a pair is worth a look
 ON_MAP = 2000  # faces
 MISTAKES = 48
 MATRIX = 16  # people whose confusions fit on a page
@@ -93,12 +90,12 @@ class Gatherer:
         shown = self._faces.drop_nulls("id").unique("id", keep="first", maintain_order=True)
         self._files = dict(shown.select("id", "file").iter_rows())
 
-    def report(self, *, line: float | None, pairs: pl.DataFrame | None, evaluation: Evaluation | None) -> Report:
+    def report(self, *, line: float | None, questions: Sequence[Question], evaluation: Evaluation | None) -> Report:
         """Gather everything.
 
         Args:
             line: the similarity that two single faces need; None where there is no such bar.
-            pairs: as `Library.likely_pairs`; None where the recipe can't say.
+            questions: those most worth an answer; see `Library.questions`.
             evaluation: of the same library.
         """
         parts = 6
@@ -123,7 +120,7 @@ class Gatherer:
             sizes=sizes,
             by_band=by_band,
             left_out=left_out,
-            pairs=() if pairs is None else self._pairs(pairs),
+            questions=self._questions(questions),
             doubts=self._doubts(),
             similarity=found_pairs,
             hills=None if found_pairs is None else hills(found_pairs),
@@ -199,19 +196,17 @@ class Gatherer:
         # A file that changed would show something else than what was looked at.
         return Face("" if held.changed or held.file.is_recording else self._pictures.whole(held.file), caption)
 
-    def _pairs(self, pairs: pl.DataFrame) -> tuple[Doubt, ...]:
-        found: list[Doubt] = []
-        for one, other, chance in pairs.iter_rows():
-            if chance < LEAST_PAIR or len(found) == PAIRS:
-                break
-            if one not in self._titles or other not in self._titles:
-                continue  # a stranger whom somebody ignored
-            text = f"{self._titles[one]} and {self._titles[other]}"
-            found.append(Doubt(self._best(one), self._best(other), text, round(100 * chance)))
-        return tuple(found)
+    def _questions(self, questions: Sequence[Question]) -> tuple[Doubt, ...]:
+        return tuple(
+            Doubt(self._face(one.one.show[0]), self._face(one.other.show[0]), one.text, round(100 * one.probability))
+            for one in questions
+        )
 
-    def _best(self, person: int) -> Face:
-        return self._face(max(self._tiles[person], key=lambda tile: tile.quality).face, self._titles[person])
+    def _best(self, person: int, *, but: int | None = None) -> Face:
+        """The best face of a person, and not the one that it is to be compared with, if there is another."""
+        faces = sorted(self._tiles[person], key=lambda tile: tile.quality)
+        others = [tile.face for tile in faces if tile.face != but] or [tile.face for tile in faces]
+        return self._face(others[-1], self._titles[person])
 
     def _doubts(self) -> tuple[Doubt, ...]:
         query = (
@@ -227,7 +222,9 @@ class Gatherer:
                 break
             if person in self._titles:
                 title = self._titles[person]
-                found.append(Doubt(self._face(face), self._best(person), f"with {title}", round(100 * chance)))
+                found.append(
+                    Doubt(self._face(face), self._best(person, but=face), f"with {title}", round(100 * chance))
+                )
         return tuple(found)
 
     def _map(self, ids_n: I64, vectors_nd: F32, person_n: I64) -> Map | None:

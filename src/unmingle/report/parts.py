@@ -177,7 +177,7 @@ class Report:
     sizes: tuple[Bar, ...]
     by_band: bool
     left_out: tuple[LeftOutPart, ...]
-    pairs: tuple[Doubt, ...]
+    questions: tuple[Doubt, ...]
     doubts: tuple[Doubt, ...]
     similarity: Similarity | None
     hills: Hills | None
