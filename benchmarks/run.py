@@ -2,8 +2,8 @@
 
     make bench                      without data: start-up, a thousand kills, the review page in Chromium, exports (with
                                     ExifTool), a million generated faces
-    UNMINGLE_DATA=DATA make bench   and the main job, memory growth, recordings, photographs, what the second reading of
-                                    landmarks is worth, what is left out and why, and the grouping: parts of the sets,
+    UNMINGLE_DATA=DATA make bench   and the main job, memory growth, recordings, photographs, the report in Chromium, what
+                                    the second reading of landmarks is worth, what is left out and why, and the grouping: parts of the sets,
                                     one set left out, confidence, adding, scale
 
 The comparison of the grouping with other methods needs the group `bench` and some forty minutes; see
@@ -43,6 +43,7 @@ def main() -> None:
     if data:
         run("main_job", "main_job.py", "--data", data, *MAIN_SETS)
         run("main_job_lfw_a", "main_job.py", "--data", data, "--growth", "lfw_a")
+        run("report", "report.py", "--data", data)
         run("recordings", "recordings.py", "--data", data, "--loop", "600")
         run("photographs", "photographs.py", "--data", data, "--faces", "lfw_a", "pins_a", "--empty", "nonface")
         run("landmarks", "landmarks.py", "--data", data, "umist", "sitcom", "pins_a", "johns")
