@@ -18,8 +18,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from main_job import run, source_and_labels
 from playwright.sync_api import sync_playwright
+
+from main_job import run, source_and_labels
 
 TIMES = 5
 DRAWN = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done())))"

@@ -2,9 +2,9 @@
 
     make bench                      without data: start-up, a thousand kills, the review page in Chromium, exports (with
                                     ExifTool), a million generated faces
-    UNMINGLE_DATA=DATA make bench   and the main job, memory growth, recordings, photographs, the report in Chromium, what
-                                    the second reading of landmarks is worth, what is left out and why, and the grouping: parts of the sets,
-                                    one set left out, confidence, adding, scale
+    UNMINGLE_DATA=DATA make bench   and the main job, memory growth, the report in Chromium, recordings, photographs, what
+                                    the second reading of landmarks is worth, what is left out and why, and the
+                                    grouping: parts of the sets, one set left out, confidence, adding, scale
 
 The comparison of the grouping with other methods needs the group `bench` and some forty minutes; see
 grouping/side_by_side.py. The comparison of the classic recipe with the seed's own loop needs TensorFlow in an
