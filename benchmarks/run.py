@@ -2,8 +2,8 @@
 
     make bench                      without data: start-up, a thousand kills, the review page in Chromium, exports (with
                                     ExifTool), a million generated faces
-    UNMINGLE_DATA=DATA make bench   and the main job, memory growth, the report in Chromium, recordings, photographs, what
-                                    the second reading of landmarks is worth, what is left out and why, and the
+    UNMINGLE_DATA=DATA make bench   and the main job, memory growth, the report in Chromium, recordings, photographs,
+                                    what the second reading of landmarks is worth, what is left out and why, and the
                                     grouping: parts of the sets, one set left out, confidence, adding, scale
 
 The comparison of the grouping with other methods needs the group `bench` and some forty minutes; see
