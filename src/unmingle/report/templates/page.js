@@ -1,6 +1,11 @@
 // The map shows the face that is pointed at, and marks the person of one that is clicked. All else works without.
 "use strict";
 
+// Faces further down are not drawn before they come into view; on paper all of them do.
+window.addEventListener("beforeprint", () => {
+  for (const image of document.images) image.loading = "eager";
+});
+
 for (const map of document.querySelectorAll(".map")) {
   const svg = map.querySelector("svg");
   const hover = map.querySelector(".hover");
