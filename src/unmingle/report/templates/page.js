@@ -1,9 +1,11 @@
 // The map shows the face that is pointed at, and marks the person of one that is clicked. All else works without.
 "use strict";
 
-// Faces further down are not drawn before they come into view; on paper all of them do.
-window.addEventListener("beforeprint", () => {
-  for (const image of document.images) image.loading = "eager";
+// The page is there before the faces further down are; they follow as soon as it is, since on paper all are wanted.
+window.addEventListener("load", () => {
+  setTimeout(() => {
+    for (const image of document.images) image.loading = "eager";
+  }, 200);
 });
 
 for (const map of document.querySelectorAll(".map")) {
