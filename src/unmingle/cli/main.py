@@ -383,6 +383,8 @@ def demo(
         f"  unmingle cluster {meeting.faces} -o {library.folder}\n"
         f"  unmingle evaluate {library.folder} --labels {meeting.labels}\n"
         f"  unmingle show {library.folder} {first}\n"
+        "All of it as one page, for others:\n"
+        f"  unmingle report {library.folder} --labels {meeting.labels}\n"
         "Say who they are, and correct what is wrong, in the browser:\n"
         f"  unmingle review {library.folder}"
     )

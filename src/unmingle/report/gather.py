@@ -17,7 +17,7 @@ from unmingle.library.left_out import faceless_files, lone_faces, short
 from unmingle.library.people import ALONE, persons_now
 from unmingle.library.pictures import faces_to_group
 from unmingle.library.tables import faces_table, people_table, tiles
-from unmingle.library.timeline import timelines
+from unmingle.library.timeline import count_recordings, timelines
 from unmingle.library.wording import label
 from unmingle.report.drawing import axis, bars, hills, size_bands
 from unmingle.report.parts import (
@@ -139,7 +139,7 @@ class Gatherer:
             people=len(self._titles),
             named=int((self._people["name"].fill_null("") != "").sum()),
             sorted=int(faces["person"].is_not_null().sum()),
-            recordings=len(timelines(self._store, self._recipe)),
+            recordings=count_recordings(self._store, self._recipe),
         )
 
     def _face(self, face: int, caption: str = "") -> Face:
