@@ -1,0 +1,70 @@
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from unmingle.evaluation.pairing import Boxes, overlaps, pair_faces, pair_pictures
+
+Box = tuple[float, float, float, float]
+
+
+def boxes(*faces: tuple[int, Box]) -> Boxes:
+    """Faces as (picture, box), numbered on each picture in their order."""
+    pictures = [picture for picture, _ in faces]
+    numbers = [pictures[:i].count(picture) for i, picture in enumerate(pictures)]
+    box_n4 = np.array([box for _, box in faces], np.float64).reshape(-1, 4)
+    return Boxes(np.array(pictures, np.int64), np.array(numbers, np.int64), box_n4)
+
+
+def pairs(one: Boxes, other: Boxes) -> list[tuple[int, ...]]:
+    return [tuple(pair) for pair in pair_faces(one, other, least=0.4).tolist()]
+
+
+box = st.tuples(*[st.floats(0, 0.5)] * 2, *[st.floats(0.05, 0.5)] * 2)
+many = st.lists(st.tuples(st.integers(0, 3), box), max_size=8)
+
+
+@given(many)
+def test_every_face_is_itself(faces: list[tuple[int, Box]]) -> None:
+    found = pairs(boxes(*faces), boxes(*faces))
+    assert [faces[a] for a, _ in found] == [faces[b] for _, b in found]
+    assert len(found) == len(faces)
+
+
+@given(many, many)
+def test_pairs_are_one_to_one_and_overlap_from_either_side(
+    one: list[tuple[int, Box]], other: list[tuple[int, Box]]
+) -> None:
+    a, b = boxes(*one), boxes(*other)
+    found = pairs(a, b)
+    assert len({i for i, _ in found}) == len({j for _, j in found}) == len(found)
+    assert len(pairs(b, a)) == len(found)
+    for i, j in found:
+        assert one[i][0] == other[j][0]
+        assert overlaps(a.box_n4[[i]], b.box_n4[[j]])[0, 0] >= 0.4
+
+
+def test_the_best_assignment_is_not_the_greedy_one() -> None:
+    """The first face overlaps both others, and the second only what the first would take."""
+    one = boxes((0, (0.10, 0, 0.2, 0.2)), (0, (0.14, 0, 0.2, 0.2)))
+    other = boxes((0, (0.11, 0, 0.2, 0.2)), (0, (0.04, 0, 0.2, 0.2)))
+    assert pairs(one, other) == [(0, 1), (1, 0)]
+
+
+def test_a_face_elsewhere_is_another_face() -> None:
+    assert pairs(boxes((0, (0, 0, 0.2, 0.2))), boxes((0, (0.5, 0, 0.2, 0.2)))) == []
+    assert pairs(boxes((0, (0, 0, 0.2, 0.2))), boxes((1, (0, 0, 0.2, 0.2)))) == []
+    assert pairs(boxes(), boxes((0, (0, 0, 0.2, 0.2)))) == []
+
+
+def test_the_whole_picture_is_its_main_face() -> None:
+    whole = boxes((0, (0, 0, 1, 1)))
+    faces = boxes((0, (0.4, 0.4, 0.1, 0.1)), (0, (0, 0, 0.6, 0.9)))
+    assert pairs(whole, faces) == [(0, 0)]
+    assert pairs(faces, whole) == [(0, 0)]
+
+
+def test_pictures_are_the_same_by_content_then_by_name() -> None:
+    first = {"aa": ["x/1.jpg"], "bb": ["x/2.JPG"], "cc": ["3.jpg"], "dd": ["4.jpg"], "ee": ["4.jpg"]}
+    second = {"aa": ["moved.jpg"], "ff": ["x/2.jpg"], "gg": ["y/3.jpg"], "hh": ["4.jpg"], "ii": ["x/1.jpg"]}
+    assert pair_pictures(first, second) == [("aa", "aa"), ("bb", "ff")]
+    assert [pair[::-1] for pair in pair_pictures(second, first)] == [("aa", "aa"), ("bb", "ff")]
