@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from unmingle import pipeline, views
-from unmingle.api.exchanging import Exchanging
+from unmingle.api.comparing import Comparing
 from unmingle.api.recipes import GROUPING, current, known_scale, make_runner
 from unmingle.api.summary import summarise
 from unmingle.errors import LibraryError, PictureError, SettingsError, SourceError
@@ -74,10 +74,10 @@ class Sheet:
 
 
 @dataclass(slots=True)
-class Library(Exchanging):
+class Library(Comparing):
     """A folder that remembers faces and people, and what was said about them.
 
-    See `Deciding` for what may be said, and `Exchanging` for exports and imports.
+    See `Deciding` for what may be said, `Exchanging` for exports and imports, and `Comparing` for two side by side.
 
     Each call that adds or groups takes the writer's lock for itself; `with library.writing():` keeps it over several.
     Decisions don't need it.

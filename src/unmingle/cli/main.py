@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from unmingle.cli import decisions, export, models, reporting
+from unmingle.cli import comparing, decisions, export, models, reporting
 from unmingle.cli.options import Drop, FileColumn, Json, LabelColumn, LibraryArgument, Quiet
 from unmingle.errors import SettingsError, UnmingleError
 from unmingle.sources.names import MEETING_PATTERN
@@ -344,6 +344,7 @@ def review(
 
 decisions.register(app)
 export.register(app)
+comparing.register(app)
 reporting.register(app)
 
 

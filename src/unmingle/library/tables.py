@@ -157,7 +157,7 @@ def sightings_table(store: Store, recipe: str) -> pl.DataFrame:
         " JOIN source ON source.id = file.source WHERE recording.recipe = ? AND file.present = 1"
     )
     files = pl.DataFrame(
-        [(row, name, _text(path)) for row, name, path in store.connection.execute(query, (recipe,))],
+        [(row, name, source_text(path)) for row, name, path in store.connection.execute(query, (recipe,))],
         schema={"recording": pl.Int64, "file": pl.String, "source": pl.String},
         orient="row",
     )
@@ -176,7 +176,7 @@ def _row(row: Sequence[Any]) -> tuple[Any, ...]:
     name, source, problem, analysis, analysis_reason, face, number, *measures = row
     *box, score, quality, face_reason, flag, person, person_name, mark, ignored, copy = measures
     parts = parse_name(name)
-    place = (name, _text(source), parts.frame if parts else None)
+    place = (name, source_text(source), parts.frame if parts else None)
     status, reason = status_of(problem, analysis, analysis_reason, face, face_reason, flag, person, mark, ignored, copy)
     if ignored:
         person = person_name = None
@@ -241,13 +241,13 @@ def confidence_table(store: Store, recipe: str) -> pl.DataFrame:
         " JOIN file ON file.digest = analysis.content AND file.present = 1 JOIN source ON source.id = file.source"
         " WHERE analysis.recipe = ? ORDER BY member.probability, source.path, file.name, analysis.frame, face.number"
     )
-    rows = [(_text(source), *rest) for source, *rest in store.connection.execute(query, (recipe,))]
+    rows = [(source_text(source), *rest) for source, *rest in store.connection.execute(query, (recipe,))]
     columns = ("frame", "face", "person")
     schema = {"source": pl.String, "file": pl.String, **dict.fromkeys(columns, pl.Int64), "probability": pl.Float64}
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def _text(path: bytes) -> str:
+def source_text(path: bytes) -> str:
     """A stored path as text; bytes that are none are shown as escapes."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 

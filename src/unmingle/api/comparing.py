@@ -1,0 +1,87 @@
+"""Two libraries side by side."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Literal
+
+from unmingle.api.exchanging import Exchanging
+from unmingle.api.recipes import current
+from unmingle.library.places import SAME_FACE
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    import polars as pl
+
+    from unmingle.evaluation.comparison import Comparison, Side
+    from unmingle.evaluation.labels import LabelOptions, Labels
+    from unmingle.evaluation.score import Evaluation
+    from unmingle.library.store import Store
+
+
+class Comparing(Exchanging):
+    """What a library has in common with another, and what not."""
+
+    __slots__ = ()
+
+    folder: Path
+
+    @abstractmethod
+    def _reading(self) -> AbstractContextManager[Store]:
+        """The library, open for looking."""
+
+    @abstractmethod
+    def evaluate(
+        self, labels: Path | str | Labels | Literal["folders"], *, options: LabelOptions | None = None
+    ) -> Evaluation:
+        """Score the people against labels."""
+
+    def compare(
+        self,
+        other: Comparing,
+        *,
+        labels: Path | str | Literal["folders"] | None = None,
+        options: LabelOptions | None = None,
+    ) -> Comparison:
+        """Lay another library of the same pictures beside this one: who is who, what split, merged or was left out.
+
+        Pictures are the same by content, or else by their name below their source; faces by where they are. What only
+        one of the two has seen is counted, and nothing is said about it.
+
+        Args:
+            other: made with another recipe, other settings, or other decisions.
+            labels: as for `evaluate`: then it says too which of the two was right about each change.
+            options: how the labels are read.
+
+        Raises:
+            LibraryError: one of them is no library, or holds no pictures.
+            SourceError: they have no picture in common.
+            LabelsError: the labels can't be understood, or none of them is about a file of both.
+        """
+        from unmingle.evaluation.comparison import compare
+
+        a, b = self._side(), other._side()
+        evaluations = None
+        if labels is not None:
+            evaluations = self.evaluate(labels, options=options), other.evaluate(labels, options=options)
+        return compare(a, b, least=SAME_FACE, evaluations=evaluations)
+
+    def _side(self) -> tuple[Side, pl.DataFrame]:
+        from unmingle.evaluation.comparison import Side
+        from unmingle.library.comparable import comparable_faces
+
+        with self._reading() as store:
+            recipe = current(store)
+            faces = comparable_faces(store, recipe)
+        once = faces.filter(faces["face"].is_not_null()).unique(["content", "instant", "face"])
+        side = Side(
+            title=str(self.folder),
+            settings=(),
+            pictures=faces["content"].n_unique(),
+            faces=once.height,
+            people=once["person"].drop_nulls().n_unique(),
+            sorted=int(once["person"].is_not_null().sum()),
+        )
+        return side, faces
