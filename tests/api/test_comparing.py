@@ -79,7 +79,7 @@ def test_what_was_split_merged_and_left_out_is_told_from_both_sides(two: tuple[L
     document = json.loads(as_json(found))
     assert document["people"]["split"][0]["parts"][1]["name"] == "Ada"
     assert len(document["faces"]) == 2 + 10
-    assert side_rows(found)[-1][1:] == ("24", "14")
+    assert side_rows(found, settings="all")[-1][1:] == ("24", "14")
 
 
 def test_labels_say_who_was_right(tmp_path: Path) -> None:

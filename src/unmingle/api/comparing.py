@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from abc import abstractmethod
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from unmingle.api.exchanging import Exchanging
-from unmingle.api.recipes import current
+from unmingle.api.recipes import DETECTION, RECORDING, current
+from unmingle.files import write_atomically
 from unmingle.library.places import SAME_FACE
+from unmingle.progress import silent
+from unmingle.settings import DetectionSettings, RecordingSettings
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
-    from pathlib import Path
 
     import polars as pl
 
@@ -19,6 +24,7 @@ if TYPE_CHECKING:
     from unmingle.evaluation.labels import LabelOptions, Labels
     from unmingle.evaluation.score import Evaluation
     from unmingle.library.store import Store
+    from unmingle.progress import Progress
 
 
 class Comparing(Exchanging):
@@ -68,20 +74,57 @@ class Comparing(Exchanging):
             evaluations = self.evaluate(labels, options=options), other.evaluate(labels, options=options)
         return compare(a, b, least=SAME_FACE, evaluations=evaluations)
 
+    def write_comparison(
+        self, other: Comparing, comparison: Comparison, destination: Path | str, *, progress: Progress = silent
+    ) -> Path:
+        """Write a comparison as one page of html, with the faces concerned; it needs no other file and no network.
+
+        Args:
+            other: the library that this one was compared with.
+            comparison: from `compare`.
+            destination: the file.
+            progress: told while it is made.
+
+        Returns:
+            The file written.
+
+        Raises:
+            WriteError: the file can't be written.
+        """
+        from unmingle.report.comparison import comparison_page
+        from unmingle.report.pictures import Pictures
+
+        with self._reading() as store, other._reading() as beside:
+            page = comparison_page(comparison, Pictures(store), Pictures(beside), progress)
+        write_atomically(Path(destination), page.encode())
+        return Path(destination)
+
     def _side(self) -> tuple[Side, pl.DataFrame]:
+        from unmingle.api.reporting import how_made
         from unmingle.evaluation.comparison import Side
         from unmingle.library.comparable import comparable_faces
 
         with self._reading() as store:
             recipe = current(store)
             faces = comparable_faces(store, recipe)
+            settings = (*how_made(store, recipe), *how_looked(store))
         once = faces.filter(faces["face"].is_not_null()).unique(["content", "instant", "face"])
         side = Side(
             title=str(self.folder),
-            settings=(),
+            settings=tuple(row for row in settings if row[0] not in ("Library", "Times grouped")),
             pictures=faces["content"].n_unique(),
             faces=once.height,
             people=once["person"].drop_nulls().n_unique(),
             sorted=int(once["person"].is_not_null().sum()),
         )
         return side, faces
+
+
+def how_looked(store: Store) -> list[tuple[str, str]]:
+    """Names and values of the settings with which faces were looked for, as far as they are not the usual ones."""
+    rows = []
+    usual = {DETECTION: asdict(DetectionSettings()), RECORDING: asdict(RecordingSettings())}
+    for fact, values in usual.items():
+        noted = json.loads(store.fact(fact) or "{}")
+        rows += [(name, str(value)) for name, value in noted.items() if value != values.get(name)]
+    return rows

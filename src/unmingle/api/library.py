@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from unmingle import pipeline, views
 from unmingle.api.comparing import Comparing
-from unmingle.api.recipes import GROUPING, current, known_scale, make_runner
+from unmingle.api.recipes import DETECTION, GROUPING, RECORDING, current, known_scale, make_runner
 from unmingle.api.summary import summarise
 from unmingle.errors import LibraryError, PictureError, SettingsError, SourceError
 from unmingle.grouping.impostors import SFACE_CURVE
@@ -59,8 +59,6 @@ if TYPE_CHECKING:
     from unmingle.records import U8, Status
     from unmingle.settings import Recipe
 
-DETECTION = "detection"  # the fact that holds the settings with which pictures were added
-RECORDING = "recording"  # the fact that holds how recordings were watched
 NAME_PATTERN = "name_pattern"  # the fact that holds how file names carry meeting, frame and index
 SHEETS = "sheets"  # the fact that says how many people get a contact sheet
 

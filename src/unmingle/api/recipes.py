@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from unmingle.settings import EngineSettings, Recipe
 
 
+DETECTION = "detection"  # the fact that holds the settings with which pictures were added
+RECORDING = "recording"  # the fact that holds how recordings were watched
 GROUPING = "grouping"  # the fact that holds how faces were grouped
 
 

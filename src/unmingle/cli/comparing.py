@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from unmingle.cli.options import Drop, FileColumn, Json, LabelColumn
+from unmingle.cli.options import Drop, FileColumn, Json, LabelColumn, Quiet
 
 
 def register(app: typer.Typer) -> None:
@@ -35,6 +35,13 @@ def compare(
     file_column: FileColumn = None,
     label_column: LabelColumn = None,
     drop: Drop = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="PAGE.html", help="Also write a page with the faces concerned, for a browser."
+        ),
+    ] = None,
+    quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Say what differs between two libraries of the same pictures: who was split, put together, or left out.
@@ -50,10 +57,17 @@ def compare(
 
     drops = None if drop is None else tuple(drop)
     options = LabelOptions(file_column=file_column, label_column=label_column, drops=drops)
-    comparison = Library(library_a).compare(Library(library_b), labels=labels, options=options)
+    one, other = Library(library_a), Library(library_b)
+    comparison = one.compare(other, labels=labels, options=options)
+    if output is not None:
+        with console.progress(quiet=quiet) as progress:
+            one.write_comparison(other, comparison, output, progress=progress)
     if as_json:
         print(comparison_text.as_json(comparison), end="")
-    else:
-        headings = ("", f"A: {comparison.a.title}", f"B: {comparison.b.title}")
-        Console().print(console.table(comparison_text.side_rows(comparison), headings=headings))
+    elif not quiet:
+        print(f"A: {comparison.a.title}\nB: {comparison.b.title}")
+        rows = comparison_text.side_rows(comparison, settings="differing")
+        Console().print(console.table(rows, headings=("", "A", "B")))
         print("\n".join(comparison_text.lines(comparison)))
+        if output is not None:
+            print(f"See {output}: it opens in any browser.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
@@ -56,11 +56,11 @@ def as_json(comparison: Comparison) -> str:
     return json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
 
-def side_rows(comparison: Comparison) -> list[tuple[str, str, str]]:
-    """What differs in how the two were made, what each holds, and with labels how each scores: name, a, b."""
+def side_rows(comparison: Comparison, *, settings: Literal["all", "differing"]) -> list[tuple[str, str, str]]:
+    """How the two were made, what each holds, and with labels how each scores: name, a, b."""
     a, b = comparison.a, comparison.b
     made_a, made_b = dict(a.settings), dict(b.settings)
-    settings = [(name, made_a.get(name, "–"), made_b.get(name, "–")) for name in dict.fromkeys([*made_a, *made_b])]
+    made = [(name, made_a.get(name, "–"), made_b.get(name, "–")) for name in dict.fromkeys([*made_a, *made_b])]
     counts = [
         (title, f"{getattr(a, name):,}", f"{getattr(b, name):,}")
         for title, name in (
@@ -70,7 +70,8 @@ def side_rows(comparison: Comparison) -> list[tuple[str, str, str]]:
             ("Faces of people", "sorted"),
         )
     ]
-    return [*settings, *counts, *score_rows(comparison)]
+    told = [row for row in made if settings == "all" or row[1] != row[2]]
+    return [*told, *counts, *score_rows(comparison)]
 
 
 def score_rows(comparison: Comparison) -> list[tuple[str, str, str]]:
