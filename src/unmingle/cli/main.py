@@ -10,7 +10,20 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from unmingle.cli import comparing, decisions, export, models, reporting
-from unmingle.cli.options import Drop, FileColumn, Json, LabelColumn, LibraryArgument, Quiet
+from unmingle.cli.options import (
+    Crops,
+    Drop,
+    FileColumn,
+    Json,
+    LabelColumn,
+    LibraryArgument,
+    Precision,
+    Quiet,
+    Recipe,
+    Strictness,
+    Threads,
+    Weights,
+)
 from unmingle.errors import SettingsError, UnmingleError
 from unmingle.sources.names import MEETING_PATTERN
 from unmingle.version import __version__
@@ -82,10 +95,7 @@ def cluster(
             show_default=False,
         ),
     ],
-    recipe: Annotated[
-        Literal["faces", "classic"],
-        typer.Option(help="faces: detect and embed faces. classic: the whole picture through VGG16, PCA, k-means."),
-    ] = "faces",
+    recipe: Recipe = "faces",
     people: Annotated[
         int | None, typer.Option(min=1, help="How many people there are, if you know; found if not given.")
     ] = None,
@@ -93,39 +103,25 @@ def cluster(
         str | None,
         typer.Option(help="Take the number of people, and nothing else, from a workbook, a csv, or folders."),
     ] = None,
-    crops: Annotated[
-        Literal["auto", "always", "never"],
-        typer.Option(
-            help="Whether a picture is one cut-out face, whose neighbours don't count; auto: decide by picture."
-        ),
-    ] = "auto",
+    crops: Crops = "auto",
     features: Annotated[
         Literal["fc2", "pool5"],
         typer.Option(help="classic: the layer of VGG16; pool5 needs only a convolution-only weight file."),
     ] = "fc2",
-    weights: Annotated[Path | None, typer.Option(help="classic: Keras' VGG16 weight file, if not fetched.")] = None,
+    weights: Weights = None,
     any_weights: Annotated[
         bool,
         typer.Option(
             "--any-weights", help="classic: accept weights of the right layout that are not the official ones."
         ),
     ] = False,
-    precision: Annotated[
-        Literal["auto", "f32", "bf16"],
-        typer.Option(help="Of the networks' arithmetic: auto is bf16 where the processor has AMX; f32 is exact."),
-    ] = "auto",
+    precision: Precision = "auto",
     engine: Annotated[
         Literal["auto", "openvino", "onnxruntime"],
         typer.Option(help="What runs the networks; onnxruntime is an extra."),
     ] = "auto",
-    threads: Annotated[int, typer.Option(min=0, help="Processor cores to use; 0 for all.")] = 0,
-    strictness: Annotated[
-        Literal["lenient", "balanced", "strict"],
-        typer.Option(
-            help="How sure a merge must be. lenient: one person in ten may take in a stranger, and fewer faces stay"
-            " alone. balanced: one in fifty. strict: one in five hundred, and people may be found in parts."
-        ),
-    ] = "balanced",
+    threads: Threads = 0,
+    strictness: Strictness = "balanced",
     co_occurrence: Annotated[
         bool,
         typer.Option(

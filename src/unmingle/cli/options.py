@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -21,4 +21,25 @@ Drop = Annotated[
 FileColumn = Annotated[str | None, typer.Option(help="Column with file names; found by its usual names if not given.")]
 LabelColumn = Annotated[
     str | None, typer.Option(help="Column with the true person; found by its usual names if not given.")
+]
+Recipe = Annotated[
+    Literal["faces", "classic"],
+    typer.Option(help="faces: detect and embed faces. classic: the whole picture through VGG16, PCA, k-means."),
+]
+Crops = Annotated[
+    Literal["auto", "always", "never"],
+    typer.Option(help="Whether a picture is one cut-out face, whose neighbours don't count; auto: decide by picture."),
+]
+Weights = Annotated[Path | None, typer.Option(help="classic: Keras' VGG16 weight file, if not fetched.")]
+Precision = Annotated[
+    Literal["auto", "f32", "bf16"],
+    typer.Option(help="Of the networks' arithmetic: auto is bf16 where the processor has AMX; f32 is exact."),
+]
+Threads = Annotated[int, typer.Option(min=0, help="Processor cores to use; 0 for all.")]
+Strictness = Annotated[
+    Literal["lenient", "balanced", "strict"],
+    typer.Option(
+        help="How sure a merge must be. lenient: one person in ten may take in a stranger, and fewer faces stay"
+        " alone. balanced: one in fifty. strict: one in five hundred, and people may be found in parts."
+    ),
 ]
