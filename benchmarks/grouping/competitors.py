@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from unmingle.grouping.baselines import SFACE_COSINE, k_means
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     Labels = NDArray[np.integer[Any]]
     Setting = dict[str, Any]
 
-SFACE_COSINE = 0.363
 SFACE_DISTANCE = 1.128
 SEED = 0
 COSINES = (0.2, 0.25, 0.3, 0.33, 0.363, 0.4, 0.43, 0.46, 0.5, 0.55, 0.6)
@@ -61,11 +62,8 @@ def ours(vectors_nd: F32, setting: Setting) -> Labels:
     return cluster_faces(vectors_nd, GroupingSettings(**setting), curve=SFACE_CURVE).labels
 
 
-def k_means(vectors_nd: F32, setting: Setting) -> Labels:
-    from sklearn.cluster import KMeans
-
-    people = min(setting["people"], len(vectors_nd))
-    return KMeans(people, n_init=setting["n_init"], random_state=SEED).fit_predict(vectors_nd)
+def k_means_told(vectors_nd: F32, setting: Setting) -> Labels:
+    return k_means(vectors_nd, min(setting["people"], len(vectors_nd)), starts=setting["n_init"], seed=SEED)
 
 
 def agglomerative(vectors_nd: F32, setting: Setting) -> Labels:
@@ -174,7 +172,7 @@ GRAPHS = product(neighbours=(20, NEIGHBOURS, 100), cosine=(0.0, 0.3, SFACE_COSIN
 COMPETITORS = {
     "unmingle": Competitor(ours, {}),
     "k-means, true k": Competitor(
-        k_means,
+        k_means_told,
         {"share": 1.0, "n_init": "auto"},
         (*product(share=(0.8, 1.0, 1.25, 1.5, 2.0), n_init=("auto",)), {"share": 1.0, "n_init": 10}),
         told="people",

@@ -1,10 +1,12 @@
-"""How far the work is, and how long its stages took: told to whoever shows it."""
+"""How far the work is, how long its stages took, and how much memory: told to whoever shows it."""
 
 from __future__ import annotations
 
+import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
@@ -39,3 +41,16 @@ class Times:
             yield
         finally:
             self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
+
+
+def peak_memory() -> int | None:
+    """The most bytes that this process has held at once; None where the system doesn't say."""
+    status = Path("/proc/self/status")
+    if status.exists():  # Linux' `ru_maxrss` of a child begins with its parent's size
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024
+    try:
+        import resource
+    except ImportError:  # on Windows
+        return None
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

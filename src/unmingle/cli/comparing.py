@@ -7,12 +7,25 @@ from typing import Annotated
 
 import typer
 
-from unmingle.cli.options import Drop, FileColumn, Json, LabelColumn, Quiet
+from unmingle.cli.options import (
+    Crops,
+    Drop,
+    FileColumn,
+    Json,
+    LabelColumn,
+    Precision,
+    Quiet,
+    Recipe,
+    Strictness,
+    Threads,
+    Weights,
+)
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     app.command()(compare)
+    app.command()(bench)
 
 
 def compare(
@@ -71,3 +84,84 @@ def compare(
         print("\n".join(comparison_text.lines(comparison)))
         if output is not None:
             print(f"See {output}: it opens in any browser.")
+
+
+def bench(
+    dataset: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DATASET", help="Folder of labelled pictures, by default one folder a person.", show_default=False
+        ),
+    ],
+    labels: Annotated[
+        str,
+        typer.Option(help="A workbook or csv with the true people, or the word folders: each folder is one person."),
+    ] = "folders",
+    file_column: FileColumn = None,
+    label_column: LabelColumn = None,
+    drop: Drop = None,
+    recipe: Recipe = "faces",
+    people: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Tell unmingle how many people there are; classic gets the true number if it isn't given."
+        ),
+    ] = None,
+    crops: Crops = "auto",
+    weights: Weights = None,
+    precision: Precision = "auto",
+    threads: Threads = 0,
+    strictness: Strictness = "balanced",
+    others: Annotated[
+        bool,
+        typer.Option("--others/--no-others", help="Whether usual methods are run on the same embeddings beside it."),
+    ] = True,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FOLDER", help="Keep the library here; it is thrown away if not given."),
+    ] = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Sort labelled pictures of your own and print the standard table: how well, how fast, beside usual methods.
+
+    The labels are used for the scores, and by those of the other methods that are said to know them.
+    """
+    from contextlib import ExitStack
+    from tempfile import TemporaryDirectory
+
+    from rich.console import Console
+
+    from unmingle import console
+    from unmingle.api import Library, benching
+    from unmingle.evaluation.labels import LabelOptions
+    from unmingle.settings import FALSE_MERGES, DetectionSettings, EngineSettings, GroupingSettings
+
+    settings = benching.BenchSettings(
+        recipe=recipe,
+        people=people,
+        detection=DetectionSettings(crops=crops),
+        grouping=GroupingSettings(expected_false_merges=FALSE_MERGES[strictness]),
+        engine=EngineSettings(precision=precision, threads=threads),
+        weights=weights,
+        others=others,
+    )
+    drops = None if drop is None else tuple(drop)
+    options = LabelOptions(file_column=file_column, label_column=label_column, drops=drops)
+    with ExitStack() as held, console.progress(quiet=quiet) as progress:
+        folder = output or Path(held.enter_context(TemporaryDirectory())) / "library"
+        found = benching.bench(
+            Library(folder), dataset, labels=labels, options=options, settings=settings, progress=progress
+        )
+    if as_json:
+        print(benching.as_json(found), end="")
+        return
+    scores = found.evaluation.scores
+    print(f"{found.pictures:,} pictures, {scores.faces:,} of them labelled")
+    headings, rows = benching.table(found)
+    Console().print(console.table(rows, headings=headings))
+    for method in found.others:
+        if method.left_out:
+            print(f"Not run: {method.name}, {method.told}: {method.left_out}.")
+    if output is not None:
+        print(f"The library is in {output}.")
