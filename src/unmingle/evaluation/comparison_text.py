@@ -118,7 +118,8 @@ def _shared_lines(comparison: Comparison) -> list[str]:
         "missing_a": "found by B only",
     }
     counts = [(comparison.count(fate), text) for fate, text in fates.items()]
-    told.append(f"{_count(comparison.faces.height, 'face')}: " + ", ".join(f"{n:,} {text}" for n, text in counts if n))
+    apart = ", ".join(f"{n:,} {text}" for n, text in counts if n)
+    told.append(f"{_count(comparison.faces.height, 'face')}{f': {apart}' if apart else ''}")
     if (figures := comparison.agreement) is not None:
         told.append(
             f"Agreement (1 is the same): BCubed F {figures.bcubed:.4f}, pairwise F {figures.pairwise:.4f},"

@@ -1,0 +1,102 @@
+"""Comparisons of made-up tables: what tests with real files don't reach."""
+
+from typing import Any
+
+import polars as pl
+import pytest
+
+from unmingle.evaluation.comparison import Comparison, Side, compare
+from unmingle.evaluation.comparison_text import lines
+
+SCHEMA = {
+    **dict.fromkeys(("file", "source", "content", "name", "status", "reason"), pl.String),
+    **dict.fromkeys(("frame", "instant", "face", "id", "person"), pl.Int64),
+    **dict.fromkeys(("left", "top", "width", "height", "quality", "every"), pl.Float64),
+}
+
+
+def face(content: str, person: int | None, number: int = 0, **more: Any) -> dict[str, Any]:
+    """A face at a place that its number gives."""
+    row: dict[str, Any] = {
+        "file": content,
+        "source": "s",
+        "content": content,
+        "name": "",
+        "status": "clustered",
+        "reason": "",
+    }
+    row |= {"frame": None, "instant": -1, "face": number, "id": 1, "person": person, "quality": 1.0, "every": None}
+    return {**row, "left": 0.2 * number, "top": 0.1, "width": 0.15, "height": 0.2, **more}
+
+
+def seen(frame: int, person: int | None, every: float, number: int = 0) -> dict[str, Any]:
+    """A face in a frame of a recording."""
+    return face("meeting.mp4", person, number, frame=frame, instant=frame, every=every)
+
+
+def empty(content: str, status: str, reason: str, **more: Any) -> dict[str, Any]:
+    """A file without a face."""
+    nothing = dict.fromkeys(("face", "id", "left", "top", "width", "height", "quality"))
+    return face(content, None, status=status, reason=reason, **{**nothing, **more})
+
+
+def compared(a: list[dict[str, Any]], b: list[dict[str, Any]]) -> Comparison:
+    first, second = (
+        (Side(title, (), 0, 0, 0, 0), pl.DataFrame(rows, schema=SCHEMA)) for title, rows in (("a", a), ("b", b))
+    )
+    return compare(first, second, least=0.4)
+
+
+def test_faces_of_a_recording_are_compared_frame_by_frame() -> None:
+    one = [seen(frame, 1, 0.1) for frame in range(6)] + [seen(frame, 2, 0.1, 1) for frame in range(6)]
+    other = [seen(frame, 5, 0.1) for frame in range(6)] + [
+        seen(frame, 5 if frame else None, 0.1, 1) for frame in range(6)
+    ]
+    found = compared(one, other)
+    assert found.faces.height == 12
+    assert [[part.faces for part in change.parts] for change in found.merged] == [[6, 5]]
+    assert (found.count("same"), found.count("moved"), found.count("left_out_b")) == (6, 5, 1)
+
+
+def test_of_frames_that_only_one_looked_at_nothing_is_said() -> None:
+    one = [seen(frame, 1, 0.1) for frame in range(6)]
+    other = [seen(frame, 1, 0.2) for frame in range(0, 6, 2)]
+    found = compared(one, other)
+    assert (found.faces.height, found.count("same"), found.unseen) == (3, 3, 3)
+    assert compared(other, one).unseen == 3
+    # Looked at in the same steps, a frame without a face was looked at all the same.
+    assert compared(one, [seen(frame, 1, 0.1) for frame in range(0, 6, 2)]).count("missing_b") == 3
+
+
+def test_the_reason_of_a_missing_face_is_that_of_its_file() -> None:
+    one = [face("x", 1), face("y", 1), face("z", 1), face("z", 1, 1)]
+    other = [empty("x", "unreadable", "can't be opened: no"), empty("y", "not_a_face", "no face found"), face("z", 1)]
+    found = compared(one, other)
+    assert found.left_out("b") == [
+        ("not_a_face", "no face found", 1),
+        ("not_found", "no face was found there", 1),
+        ("unreadable", "can't be opened", 1),
+    ]
+    assert compared(other, one).left_out("a") == found.left_out("b")
+    assert found.faces["fate"].to_list() == ["missing_b", "missing_b", "same", "missing_b"]
+
+
+def test_copies_count_once() -> None:
+    one = [face("x", 1), face("x", 1, file="copy"), face("y", 1)]
+    found = compared(one, [face("x", 3, file="moved"), face("y", 4)])
+    assert (found.pictures, found.by_name, found.faces.height) == (2, 0, 2)
+    assert found.changes.b_of == {1: 3}
+
+
+def test_no_face_at_all() -> None:
+    found = compared([empty("x", "not_a_face", "none")], [empty("x", "not_a_face", "none")])
+    assert (found.agreement, found.same, found.faces.height) == (None, (), 0)
+    assert lines(found) == ["Pictures that both have: 1", "0 faces", "0 people have the same faces in both"]
+
+
+@pytest.mark.parametrize("people", [(1, 1, 2, 2, 3), (4, 4, 4, 4, 4), (None, None, 7, 7, None)])
+def test_a_library_compared_with_itself(people: tuple[int | None, ...]) -> None:
+    rows = [face("x", person, i) for i, person in enumerate(people)]
+    found = compared(rows, rows)
+    assert {*found.faces["fate"]} <= {"same", "neither"}
+    assert len(found.same) == len({*people} - {None})
