@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 CHANGES = 60  # of a kind
 PARTS = 8  # of a change
-STRIP = 7  # faces of a part
+STRIP = 10  # faces of a part
 EXAMPLES = 14  # of what was left out for one reason
 JUDGED = 42  # faces on which one of the two is right
 SAME = 120  # people who are the same in both
