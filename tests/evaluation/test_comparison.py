@@ -100,3 +100,10 @@ def test_a_library_compared_with_itself(people: tuple[int | None, ...]) -> None:
     found = compared(rows, rows)
     assert {*found.faces["fate"]} <= {"same", "neither"}
     assert len(found.same) == len({*people} - {None})
+
+
+def test_a_person_in_very_many_parts_fits_on_a_terminal() -> None:
+    found = compared([face(str(i), 1) for i in range(20)], [face(str(i), i % 11) for i in range(20)])
+    (line,) = (line for line in lines(found) if line.startswith("  Person 1 (20)"))
+    assert line.endswith(", Person 7 (2) and 3 more (4)")
+    assert line.count("Person") == 1 + 8

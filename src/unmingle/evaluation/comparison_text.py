@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1  # of the json; counts up when a key changes its meaning or goes
 SHOWN = 12  # changes of a kind on the terminal; the json has them all
+PARTS = 8  # of a change, likewise
 
 
 def as_json(comparison: Comparison) -> str:
@@ -147,7 +148,12 @@ def _people_lines(comparison: Comparison) -> list[str]:
 
 def change_line(change: Change, *, labels: bool) -> str:
     """One change: the person, their parts, and what labels say of it."""
-    parts = ", ".join(share_text(part) for part in change.parts)
+    shown, rest = change.parts[:PARTS], change.parts[PARTS:]
+    if len(rest) == 1:
+        shown, rest = change.parts, ()
+    parts = ", ".join(share_text(part) for part in shown)
+    if rest:
+        parts += f" and {len(rest):,} more ({sum(part.faces for part in rest):,})"
     said = f". {verdict_text(change)}" if labels else ""
     return f"{share_text(change.whole)}: {parts}{said}"
 
