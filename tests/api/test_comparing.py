@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 from PIL import Image
 from tests.api.conftest import SHOTS
+from tests.api.test_recordings import watched
 from tests.made_library import Shot, library, take
 
 from unmingle.errors import SourceError
@@ -130,3 +131,16 @@ def test_nothing_in_common(tmp_path: Path) -> None:
         made.append(library(tmp_path / name, tmp_path / f"pictures of {name}", shots))
     with pytest.raises(SourceError, match="no picture in common"):
         made[0].compare(made[1])
+
+
+def test_recordings_are_compared_frame_by_frame(tmp_path: Path) -> None:
+    one, other = (watched(tmp_path / name, tmp_path / "a.mp4") for name in ("one", "other"))
+    first, second = other.people["person"].to_list()
+    faces = one.faces.height
+    other.merge(first, second)
+    found = one.compare(other)
+    assert (found.pictures, found.faces.height) == (1, faces)
+    assert [(change.whole.faces, len(change.parts)) for change in found.merged] == [(faces, 2)]
+    assert found.faces["frame"].n_unique() == one.faces["frame"].n_unique()
+    page = one.write_comparison(other, found, tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "Put together in B" in page
