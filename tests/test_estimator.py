@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -104,3 +105,17 @@ def test_new_faces_find_their_people() -> None:
     assert np.array_equal(found, np.where(whose < 4, whose, -1))
     assert ((clusterer.probabilities_ >= 0) & (clusterer.probabilities_ <= 1)).all()
     assert np.median(clusterer.probabilities_) > 0.9
+
+
+def test_frames_are_taken_as_scikit_learn_takes_them() -> None:
+    vectors, person = faces([12, 9, 7])
+    names = [f"v{i}" for i in range(vectors.shape[1])]
+    frame = pl.DataFrame(vectors, schema=names)
+    clusterer = FaceClusterer(impostor_curve=SFACE_CURVE).set_params(expected_false_merges=0.1)
+    assert np.array_equal(clusterer.fit_predict(frame, frames=np.full(len(person), -1)), person)
+    assert clusterer.feature_names_in_.tolist() == names
+    assert np.array_equal(clusterer.predict(frame), person)
+    with pytest.raises(ValueError, match="feature names"):
+        clusterer.predict(frame.select(reversed(names)))
+    # It makes labels and no columns, so there is no output to set.
+    assert not hasattr(clusterer, "transform")

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
     from unmingle.api import Library
     from unmingle.estimator import FaceClusterer
+    from unmingle.frames import to_pandas
 
-__all__ = ["FaceClusterer", "Library", "UnmingleError", "__version__", "open"]
+__all__ = ["FaceClusterer", "Library", "UnmingleError", "__version__", "open", "to_pandas"]
 
 
 def open(folder: str | Path) -> Library:  # noqa: A001  # unmingle.open reads as it should
@@ -32,7 +33,7 @@ def open(folder: str | Path) -> Library:  # noqa: A001  # unmingle.open reads as
 
 
 def __getattr__(name: str) -> Any:
-    # Both bring heavy packages, which `import unmingle` alone must not load.
+    # All bring heavy packages, which `import unmingle` alone must not load.
     if name == "FaceClusterer":
         from unmingle.estimator import FaceClusterer
 
@@ -41,4 +42,8 @@ def __getattr__(name: str) -> Any:
         from unmingle.api import Library
 
         return Library
+    if name == "to_pandas":
+        from unmingle.frames import to_pandas
+
+        return to_pandas
     raise AttributeError(f"module 'unmingle' has no attribute {name!r}")
