@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from unmingle.errors import WriteError
 from unmingle.evaluation.labels import Contradiction, Dropped, Labels
-from unmingle.evaluation.report import as_json, as_table, write_report
+from unmingle.evaluation.report import WORST, as_json, as_table, write_report
 from unmingle.evaluation.score import Evaluation, evaluate
 
 
@@ -114,3 +114,59 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "report").write_text("a file is in the way")
     with pytest.raises(WriteError, match="can't be written"):
         write_report(evaluation(), tmp_path / "report")
+
+
+def test_it_shows_itself_in_a_notebook_and_in_a_terminal() -> None:
+    found = evaluation()
+    page = found._repr_html_()
+    assert f"Accuracy {found.scores.accuracy:.4f}" in page
+    assert "confused with" in page
+    assert "ö (1)" in page
+    assert repr(found).startswith("Evaluation(faces=6, people_found=2, people_true=2, accuracy=")
+    assert len(repr(found)) < 200
+
+
+def test_the_same_numbers_as_tables(tmp_path: Path) -> None:
+    found = evaluation()
+    write_report(found, tmp_path)
+    written = pl.read_csv(tmp_path / "evaluation.csv", schema_overrides=found.per_person.schema)
+    assert found.per_person.with_columns(pl.col("confused_with").replace("", None)).equals(written)
+    table = found.confusion
+    assert table.columns == ["label", "b", "ö", "nobody's cluster", "left out"]
+    assert table["label"].to_list() == ["b", "ö"]
+    counts = dict(zip(table["label"], table.drop("label").iter_rows(), strict=True))
+    assert counts == {"b": (2, 0, 0, 1), "ö": (1, 2, 0, 0)}
+
+
+def test_people_may_be_called_like_the_columns() -> None:
+    names = ("left out", "nobody's cluster", "label")
+    faces = pl.DataFrame(
+        {
+            **{name: ["/s"] * 3 for name in ("source", "name", "status", "reason")},
+            **{name: [1.0] * 3 for name in ("width", "height", "score", "quality")},
+            "file": ["a.jpg", "b.jpg", "c.jpg"],
+            "face": [0] * 3,
+            "person": [1, 2, None],
+        }
+    )
+    found = evaluate(faces, Labels("x", ("a.jpg", "b.jpg", "c.jpg"), names))
+    table = found.confusion
+    assert table.columns[-2:] == ["nobody's cluster", "left out"]
+    assert sorted(table["label"]) == sorted(names)
+    assert table["left out"].sum() == 1
+
+
+def test_only_the_worst_people_are_shown() -> None:
+    count = 60
+    files = tuple(f"{i}.jpg" for i in range(count))
+    faces = pl.DataFrame(
+        {
+            **{name: ["/s"] * count for name in ("source", "name", "status", "reason")},
+            **{name: [1.0] * count for name in ("width", "height", "score", "quality")},
+            "file": files,
+            "face": [0] * count,
+            "person": list(range(count)),
+        }
+    )
+    found = evaluate(faces, Labels("x", files, files))
+    assert f"The worst {WORST} of {count} people." in found._repr_html_()

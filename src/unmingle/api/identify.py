@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from unmingle import markup
 from unmingle.api.recipes import known_scale
 from unmingle.errors import LibraryError, PictureError, SourceError
 from unmingle.grouping.impostors import SFACE_CURVE
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from unmingle.library.store import Store
-    from unmingle.records import F32, I64
+    from unmingle.records import F32, I64, U8
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,28 @@ class Identified:
     nearest: int | None
     similarity: float
     probability: float
+
+    def _repr_html_(self) -> str:
+        whose = "nobody of the library" if self.person is None else f"Person {self.person}"
+        nearest = "nobody" if self.nearest is None else f"Person {self.nearest}"
+        rows = [
+            ("most like", nearest),
+            ("similarity, probability", f"{self.similarity:.2f}, {self.probability:.2f}"),
+            ("picture", self.picture.name),
+            ("box", ", ".join(f"{value:g}" for value in self.box)),
+        ]
+        jpeg = self._cut()
+        picture = [] if jpeg is None else [markup.faces([jpeg], of=whose, side=112)]
+        return markup.block(markup.heading(whose), *picture, markup.table(rows))
+
+    def _cut(self) -> bytes | None:
+        """The face, cut out of its picture; None if that is gone."""
+        from unmingle.faces.thumbnail import FACE_MARGIN, thumbnail
+
+        try:
+            return thumbnail(_decoded(self.picture), np.array(self.box, np.float32), margin=FACE_MARGIN)
+        except PictureError:
+            return None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,7 +94,6 @@ def identify(
     """See `Library.identify`."""
     from unmingle.faces.recipe import FaceRecipe
     from unmingle.grouping.assign import Assigner
-    from unmingle.sources.images import PictureFile, decode, read_bytes
 
     runner = FaceRecipe(detection or DetectionSettings(), engine or EngineSettings())
     if recipe != runner.key:
@@ -84,8 +106,7 @@ def identify(
     found: list[Identified] = []
     for path in pictures:
         try:
-            content = read_bytes(PictureFile(str(path.parent.absolute()), path.name))
-            (analysis,) = runner.analyse([decode(content, suffix=path.suffix)])
+            (analysis,) = runner.analyse([_decoded(path)])
         except PictureError as error:
             raise SourceError(f"{path} can't be read: {error}.", "Name a picture file.") from error
         usable = [face for face, standing in enumerate(analysis.triage.standings) if standing != "aside"]
@@ -111,6 +132,12 @@ def pair_table(store: Store, recipe: str, *, most: int) -> pl.DataFrame:
     pairs, chance = likely_pairs(*known.means(), SFACE_CURVE, scale=known.scale, most=most)
     one, other = (known.ids[pairs[:, side]] for side in (0, 1))
     return pl.DataFrame({"person": one, "other": other, "probability": chance.round(4)})
+
+
+def _decoded(path: Path) -> U8:
+    from unmingle.sources.images import PictureFile, decode, read_bytes
+
+    return decode(read_bytes(PictureFile(str(path.parent.absolute()), path.name)), suffix=path.suffix)
 
 
 def known_people(store: Store, recipe: str) -> KnownPeople:

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from unmingle import pipeline, views
 from unmingle.api.comparing import Comparing
+from unmingle.api.looking import Looking
 from unmingle.api.recipes import DETECTION, GROUPING, RECORDING, current, known_scale, make_runner
 from unmingle.api.summary import summarise
 from unmingle.errors import LibraryError, PictureError, SettingsError, SourceError
+from unmingle.export.gallery import encode
 from unmingle.grouping.impostors import SFACE_CURVE
 from unmingle.library.deciding import Desk
 from unmingle.library.intervals import watched
@@ -70,12 +72,16 @@ class Sheet:
     person: int
     page: Image
 
+    def _repr_jpeg_(self) -> bytes:
+        return encode(self.page)
+
 
 @dataclass(slots=True)
-class Library(Comparing):
+class Library(Comparing, Looking):
     """A folder that remembers faces and people, and what was said about them.
 
-    See `Deciding` for what may be said, `Exchanging` for exports and imports, and `Comparing` for two side by side.
+    See `Deciding` for what may be said, `Exchanging` for exports and imports, `Comparing` for two side by side, and
+    `Looking` for people and faces as objects.
 
     Each call that adds or groups takes the writer's lock for itself; `with library.writing():` keeps it over several.
     Decisions don't need it.
@@ -367,7 +373,7 @@ class Library(Comparing):
     def _ask(self, store: Store, most: int) -> tuple[Question, ...]:
         from unmingle.library.asking import ask
 
-        return ask(
+        asked = ask(
             store,
             current(store),
             curve=SFACE_CURVE,
@@ -376,6 +382,7 @@ class Library(Comparing):
             pattern=store.fact(NAME_PATTERN) or MEETING_PATTERN,
             trees=self._trees,
         )
+        return tuple(replace(one, jpegs=self.jpegs) for one in asked)
 
     def identify(
         self, *pictures: str | Path, detection: DetectionSettings | None = None, engine: EngineSettings | None = None

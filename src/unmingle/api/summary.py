@@ -6,8 +6,12 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from unmingle import markup
+
 if TYPE_CHECKING:
     import polars as pl
+
+REASONS = 12  # shown in a notebook, the most frequent
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,18 @@ class Summary:
     left_out: tuple[tuple[str, str, int], ...]
     seconds: dict[str, float]
     notes: dict[str, float]
+
+    def _repr_html_(self) -> str:
+        title = f"{self.people:,} {'person' if self.people == 1 else 'people'}"
+        note = f"{self.faces:,} faces in {self.files:,} files, {self.clustered:,} of them a person's"
+        parts = [markup.heading(title, note)]
+        if self.left_out:
+            shown = [(status, reason, f"{count:,}") for status, reason, count in self.left_out[:REASONS]]
+            parts.append(markup.table(shown, ("left out as", "reason", "faces or files")))
+        if self.seconds:
+            spent = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in self.seconds.items())
+            parts.append(markup.remark(f"Time: {spent}"))
+        return markup.block(*parts)
 
 
 def summarise(faces: pl.DataFrame, seconds: dict[str, float], notes: dict[str, float]) -> Summary:

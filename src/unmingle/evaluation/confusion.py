@@ -12,6 +12,7 @@ from unmingle.lettering import columns, fonts, save, shorten
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import polars as pl
     from matplotlib.axes import Axes
 
     from unmingle.evaluation.score import Evaluation
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 MOST_PEOPLE = 40  # more rows than this can't be read on a screen
 MOST_NUMBERS = 25  # cells wide enough to hold a number
+NOBODYS, LEFT_OUT = "nobody's cluster", "left out"  # the columns that are no person
 GAP = 0.6  # of a cell, before the columns that are no person
 INK, GREY, PAPER, RULE = "#22272e", "#57606a", "#ffffff", "#d7dce2"
 RIGHT, WRONG, NEITHER = (0.106, 0.420, 0.647), (0.769, 0.231, 0.169), (0.42, 0.45, 0.49)
@@ -68,6 +70,19 @@ def confusion(evaluation: Evaluation, *, most: int = MOST_PEOPLE) -> Confusion:
     return Confusion(labels, sizes, count_sk, len(people))
 
 
+def confusion_table(evaluation: Evaluation) -> pl.DataFrame:
+    """Everybody by everybody, see `Evaluation.confusion`."""
+    import polars as pl
+
+    table = confusion(evaluation, most=len(evaluation.people))
+    ours = ("label", NOBODYS, LEFT_OUT)
+    people = [f"{label} (person)" if label in ours else label for label in table.labels]
+    # Without the column of people who are not shown, of whom there are none.
+    count_sk = np.delete(table.count_sk, len(people), axis=1)
+    counts = dict(zip([*people, NOBODYS, LEFT_OUT], count_sk.T, strict=True))
+    return pl.DataFrame({"label": table.labels, **counts})
+
+
 def end(predicted: str | None, outcome: str, place: dict[str, int]) -> int:
     """Where a face ended: position of a person, -2 for a cluster of nobody, -1 for left out."""
     if outcome == "left_out":
@@ -85,7 +100,7 @@ def draw_confusion(evaluation: Evaluation, path: Path) -> None:
 
     table = confusion(evaluation)
     hidden = len(table.labels) < table.people
-    ends = [*(["someone else"] if hidden else []), "nobody's cluster", "left out"]
+    ends = [*(["someone else"] if hidden else []), NOBODYS, LEFT_OUT]
     count_sk = table.count_sk if hidden else np.delete(table.count_sk, len(table.labels), axis=1)
     s, k = count_sk.shape
     names = [shorten(label, 22) for label in table.labels]

@@ -8,6 +8,9 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
+
+from unmingle import markup
 from unmingle.errors import WriteError
 from unmingle.evaluation.confusion import draw_confusion
 from unmingle.evaluation.metrics import LEFT_OUT_RULE
@@ -19,13 +22,25 @@ if TYPE_CHECKING:
 
     from unmingle.evaluation.metrics import Scores, Triple
     from unmingle.evaluation.mistakes import Crop
+    from unmingle.evaluation.people import PersonScore
     from unmingle.evaluation.score import Evaluation
 
 FORMAT = 1  # of evaluation.json; counts up when a key changes its meaning or goes
 LIBRARIES = ("unmingle", "numpy", "scipy", "polars")
 EXAMPLES = 3  # names shown in a terminal; the json has them all
 MEETINGS = 20  # shown in a terminal
-PERSON_COLUMNS = (*("label", "size", "cluster", "precision", "recall", "f1", "left_out", "elsewhere", "confused_with"),)
+WORST = 15  # people shown in a notebook
+PERSON_COLUMNS = {
+    "label": pl.String,
+    "size": pl.Int64,
+    "cluster": pl.Int64,
+    "precision": pl.Float64,
+    "recall": pl.Float64,
+    "f1": pl.Float64,
+    "left_out": pl.Int64,
+    "elsewhere": pl.Int64,
+    "confused_with": pl.String,
+}
 
 
 def write_report(evaluation: Evaluation, folder: Path, *, crop: Crop | None = None) -> tuple[Path, ...]:
@@ -115,9 +130,42 @@ def write_people(evaluation: Evaluation, path: Path) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, PERSON_COLUMNS)
         writer.writeheader()
-        for person in evaluation.people:
-            confused = "; ".join(f"{label} ({faces})" for label, faces in person.confused_with)
-            writer.writerow({**asdict(person), "confused_with": confused})
+        writer.writerows(person_row(person) for person in evaluation.people)
+
+
+def people_table(evaluation: Evaluation) -> pl.DataFrame:
+    """The same rows as a table."""
+    return pl.DataFrame([person_row(person) for person in evaluation.people], schema=PERSON_COLUMNS)
+
+
+def person_row(person: PersonScore) -> dict[str, Any]:
+    """A person's scores by column."""
+    return {**asdict(person), "confused_with": "; ".join(f"{label} ({faces})" for label, faces in person.confused_with)}
+
+
+def as_html(evaluation: Evaluation) -> str:
+    """The scores, and the people who were found worst, for a notebook."""
+    worst = sorted(evaluation.people, key=lambda person: person.f1)[:WORST]
+    rows = [
+        (
+            *(person.label, f"{person.size:,}", "" if person.cluster is None else person.cluster),
+            *(f"{value:.4f}" for value in (person.precision, person.recall, person.f1)),
+            *(f"{person.left_out:,}", person_row(person)["confused_with"]),
+        )
+        for person in worst
+    ]
+    scores = evaluation.scores
+    return markup.block(
+        markup.heading(f"Accuracy {scores.accuracy:.4f}, weighted F1 {scores.weighted_f1:.4f}"),
+        markup.table([*score_rows(evaluation), *aside_rows(evaluation)]),
+        markup.table(rows, ("person", "faces", "cluster", "precision", "recall", "F1", "left out", "confused with")),
+        *(
+            [markup.remark(f"The worst {WORST} of {len(evaluation.people):,} people.")]
+            if len(rows) < len(evaluation.people)
+            else []
+        ),
+        markup.remark(LEFT_OUT_RULE),
+    )
 
 
 def as_table(evaluation: Evaluation) -> list[tuple[str, str]]:

@@ -26,7 +26,7 @@ NEEDED = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Evaluation:
     """Everything that the labels say about a library.
 
@@ -50,6 +50,37 @@ class Evaluation:
     join: JoinCounts
     labels: Labels
     faces: pl.DataFrame
+
+    @property
+    def per_person(self) -> pl.DataFrame:
+        """One row per labelled person, in the columns of `evaluation.csv`."""
+        from unmingle.evaluation.report import people_table
+
+        return people_table(self)
+
+    @property
+    def confusion(self) -> pl.DataFrame:
+        """Who was taken for whom: a row for each labelled person, with the number of faces in a column for each.
+
+        The first column, `label`, is who it is, the following are whom the faces were taken for, `nobody's cluster` is
+        a cluster that is assigned to nobody, and `left out` none at all.
+        """
+        from unmingle.evaluation.confusion import confusion_table
+
+        return confusion_table(self)
+
+    def __repr__(self) -> str:
+        scores = self.scores
+        return (
+            f"Evaluation(faces={scores.faces}, people_found={scores.people_found}, people_true={scores.people_true}, "
+            f"accuracy={scores.accuracy:.4f}, weighted_f1={scores.weighted_f1:.4f}, "
+            f"bcubed_f1={scores.bcubed.f1:.4f}, left_out={scores.left_out})"
+        )
+
+    def _repr_html_(self) -> str:
+        from unmingle.evaluation.report import as_html
+
+        return as_html(self)
 
 
 def evaluate(faces: pl.DataFrame, labels: Labels, *, name_pattern: str = MEETING_PATTERN) -> Evaluation:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from unmingle import markup
+from unmingle.errors import LibraryError
 from unmingle.grouping import questions as grouping
 from unmingle.grouping.cluster import unit_rows
 from unmingle.library.deciding import Wish
@@ -16,9 +18,11 @@ from unmingle.library.people import ALONE, Memory
 from unmingle.library.pictures import faces_to_group
 from unmingle.library.recordings import followed
 from unmingle.library.rows import Rows
-from unmingle.library.wording import label
+from unmingle.library.wording import count, label
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from unmingle.grouping.impostors import ImpostorCurve
     from unmingle.grouping.parts import Tree
     from unmingle.library.pictures import StoredFaces
@@ -45,8 +49,12 @@ class Side:
 
     person: int | None
     name: str
-    faces: tuple[int, ...]
+    faces: tuple[int, ...] = field(repr=False)
     show: tuple[int, ...]
+
+
+def _no_jpegs(faces: Sequence[int]) -> tuple[bytes, ...]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +68,7 @@ class Question:
     other:       the larger side.
     probability: that they are one person, 0 to 1.
     settles:     faces whose place the answer settles.
+    jpegs:       gives the pictures of faces, for a notebook; none where there is no library to ask.
     """
 
     id: str
@@ -69,6 +78,20 @@ class Question:
     other: Side
     probability: float
     settles: int
+    jpegs: Callable[[Sequence[int]], tuple[bytes, ...]] = field(default=_no_jpegs, repr=False, compare=False)
+
+    def _repr_html_(self) -> str:
+        note = f"probability {self.probability:.2f}, settles {count(self.settles)}"
+        parts = [markup.heading(self.text, note)]
+        for side in (self.one, self.other):
+            called = "nobody" if side.person is None else label(side.person, side.name)
+            try:
+                jpegs = self.jpegs(side.show)
+            except LibraryError as error:  # it is gone since
+                parts.append(markup.remark(error.problem))
+                continue
+            parts += [markup.heading(called, count(len(side.faces))), markup.faces(jpegs, of=called)]
+        return markup.block(*parts)
 
 
 def ask(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from unmingle.library.browse import shown_frame
 from unmingle.library.recordings import tracks
 from unmingle.sources.names import parse_name
 
@@ -245,6 +246,29 @@ def confidence_table(store: Store, recipe: str) -> pl.DataFrame:
     columns = ("frame", "face", "person")
     schema = {"source": pl.String, "file": pl.String, **dict.fromkeys(columns, pl.Int64), "probability": pl.Float64}
     return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def embeddings_table(store: Store, recipe: str) -> pl.DataFrame:
+    """The embedding of each face in each file that shows it; of recordings, of the faces that stand for others."""
+    query = (
+        "SELECT source.path, file.name, analysis.frame, face.number,"
+        " CASE WHEN person.ignored = 0 THEN person.id END, face.vector FROM face"
+        " JOIN analysis ON analysis.id = face.analysis"
+        " JOIN file ON file.digest = analysis.content AND file.present = 1 JOIN source ON source.id = file.source"
+        " LEFT JOIN member ON member.face = face.id LEFT JOIN person ON person.id = member.person"
+        " WHERE analysis.recipe = ? ORDER BY source.path, file.name, analysis.frame, face.number"
+    )
+    rows = store.connection.execute(query, (recipe,)).fetchall()
+    schema = {"source": pl.String, "file": pl.String, **dict.fromkeys(("frame", "face", "person"), pl.Int64)}
+    table = pl.DataFrame(
+        [(source_text(source), file, shown_frame(file, frame), *rest[:2]) for source, file, frame, *rest in rows],
+        schema=schema,
+        orient="row",
+    )
+    flat = np.frombuffer(b"".join(row[5] for row in rows), "<f4").astype(np.float32, copy=False)
+    dimension = len(flat) // max(1, len(rows))
+    vectors = pl.Series("vector", flat.reshape(-1, max(1, dimension)), dtype=pl.Array(pl.Float32, max(1, dimension)))
+    return table.with_columns(vectors)
 
 
 def source_text(path: bytes) -> str:
