@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint bench docs lock clean
+.PHONY: demo test lint bench docs notebook lock clean
 
 # One stamp a set of packages: it is made anew when the lock or the project's own list changes.
 $(VENV)/made:
@@ -41,6 +41,11 @@ bench: $(VENV)/dev
 docs: $(VENV)/dev
 	$(BIN)/python docs/build.py
 	$(BIN)/pytest tests/test_docs.py
+
+# After a change to the example notebook: runs it in Jupyter, and keeps what it shows.
+notebook: $(VENV)/dev
+	$(BIN)/pip install --quiet ipykernel nbclient
+	$(BIN)/jupyter execute --inplace examples/seed-study.ipynb
 
 # After a change to the dependencies in pyproject.toml.
 lock: $(VENV)/made
