@@ -26,20 +26,36 @@ def run(words: list[str], folder: Path) -> None:
     assert done.returncode == 0, f"{words}\n{done.stdout}\n{done.stderr}"
 
 
-@pytest.mark.slow
-def test_the_start_page_runs_from_top_to_bottom(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def started(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which the start page was run from top to bottom."""
+    folder = tmp_path_factory.mktemp("started")
     blocks = BLOCK.findall((ROOT / "docs" / "start.md").read_text(encoding="utf-8"))
     assert {kind for kind, _ in blocks} == {"console", "python"}
     for kind, text in blocks:
         if kind == "python":
-            run([sys.executable, "-W", "error", "-c", text], tmp_path)
+            run([sys.executable, "-W", "error", "-c", text], folder)
             continue
         for line in text.splitlines():
             program, *words = shlex.split(line.removeprefix("$ "))
             assert program == "unmingle"
-            run([sys.executable, "-m", "unmingle", *words], tmp_path)
-    assert (tmp_path / "out" / "sheets" / "overview.jpg").is_file()
-    assert (tmp_path / "out" / "evaluation" / "evaluation.json").is_file()
+            run([sys.executable, "-m", "unmingle", *words], folder)
+    return folder
+
+
+@pytest.mark.slow
+def test_the_start_page_runs_from_top_to_bottom(started: Path) -> None:
+    assert (started / "out" / "sheets" / "overview.jpg").is_file()
+    assert (started / "out" / "evaluation" / "evaluation.json").is_file()
+
+
+@pytest.mark.slow
+def test_the_page_on_notebooks_runs_after_it(started: Path) -> None:
+    blocks = BLOCK.findall((ROOT / "docs" / "guides" / "notebooks.md").read_text(encoding="utf-8"))
+    text = "\n".join(text for kind, text in blocks if kind == "python")
+    run([sys.executable, "-W", "error", "-c", text], started)
+    assert '"Ada"' in text
+    assert ",Ada," in (started / "demo" / "library" / "people.csv").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
