@@ -46,7 +46,7 @@ def make(folder: Path, faces: int, people: int) -> None:
     share = np.arange(1, people + 1) ** -0.75
     whose = random.choice(people, faces, p=share / share.sum()) + 1
     jpegs = [drawn(random) for _ in range(DRAWN)]
-    vector = bytes(512)
+    vector = b""
     rows: dict[str, Iterable[tuple[Any, ...]]] = {
         "file": ((i, 1, f"{i}.jpg".encode(), f"{i}.jpg", f"{i:064}") for i in range(1, faces + 1)),
         "analysis": ((i, f"{i:064}", f"{i:064}", RECIPE, "f32", 300, 300, "") for i in range(1, faces + 1)),

@@ -1,7 +1,7 @@
 """Every benchmark that this machine can run, one after the other; results go to benchmarks/results/*.json.
 
     make bench                      without data: start-up, a thousand kills, the review page in Chromium, exports (with
-                                    ExifTool), a million generated faces
+                                    ExifTool), a large library in a notebook, a million generated faces
     UNMINGLE_DATA=DATA make bench   and the main job, memory growth, the report in Chromium, recordings, photographs,
                                     what the second reading of landmarks is worth, what is left out and why, and the
                                     grouping: parts of the sets, one set left out, confidence, adding, scale
@@ -39,6 +39,7 @@ def main() -> None:
     run("kills", "kills.py", "--kills", "1000")
     run("review_page", "review_page.py")
     run("exports", "exports.py")
+    run("notebook", "notebook.py")
     data = os.environ.get("UNMINGLE_DATA")
     if data:
         run("main_job", "main_job.py", "--data", data, *MAIN_SETS)
