@@ -40,7 +40,7 @@ def test_without_a_line_nothing_is_above_it_and_nobody_has_no_pairs() -> None:
     assert found.different_b.sum() == 3
 
 
-def test_large_collections_are_sampled_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_collections_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("unmingle.report.similarity.MOST_STRANGERS", 50)
     monkeypatch.setattr("unmingle.report.similarity.MOST_OF_ONE", 10)
     people = [i % 4 for i in range(400)]

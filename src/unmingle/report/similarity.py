@@ -39,7 +39,7 @@ class Similarity:
 def similarity(vectors_nd: F32, person_n: I64, line: float | None) -> Similarity:
     """Count the pairs of n faces.
 
-    Of more than 4,000 faces an even sample tells of different people, and of more than 200 of a person of that person.
+    Of more than 4,000 faces a sample tells of different people, and of more than 200 of a person of that person.
 
     Args:
         vectors_nd: (n, d) float32 unit vectors.
@@ -51,7 +51,7 @@ def similarity(vectors_nd: F32, person_n: I64, line: float | None) -> Similarity
     for rows in _rows_of_people(person_n):
         cosines = vectors_nd[rows] @ vectors_nd[rows].T
         same.add(cosines[np.triu_indices(len(rows), 1)])
-    rows = _spread(np.arange(len(person_n)), MOST_STRANGERS)
+    rows = _sample(np.arange(len(person_n)), MOST_STRANGERS)
     sample_kd, person_k = vectors_nd[rows], person_n[rows]
     for block, similarity_rk in similarity_blocks(sample_kd, sample_kd, cells=1 << 21):
         mine_r = person_k[block, None]
@@ -96,9 +96,9 @@ def _rows_of_people(person_n: I64) -> list[I64]:
     order = np.argsort(person_n, kind="stable")
     order = order[np.searchsorted(person_n[order], 0) :]
     starts = np.flatnonzero(np.diff(person_n[order])) + 1
-    return [_spread(rows, MOST_OF_ONE) for rows in np.split(order, starts) if len(rows) > 1]
+    return [_sample(rows, MOST_OF_ONE) for rows in np.split(order, starts) if len(rows) > 1]
 
 
-def _spread(rows: I64, most: int) -> I64:
-    """At most so many of the rows, evenly."""
-    return rows if len(rows) <= most else rows[np.arange(most) * len(rows) // most]
+def _sample(rows: I64, most: int) -> I64:
+    """At most so many of the rows, at random and always the same: faces that follow each other may be in step."""
+    return rows if len(rows) <= most else np.sort(np.random.default_rng(0).permutation(rows)[:most])
