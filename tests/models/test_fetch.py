@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import contextlib
 import hashlib
 import io
@@ -11,18 +12,20 @@ import socket
 import sys
 import threading
 import urllib.request
+import zipfile
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from http.client import HTTPMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import pytest
 
 from unmingle.errors import FetchError
-from unmingle.models.fetch import _Redirects, fetch
+from unmingle.models.cards import Archive
+from unmingle.models.fetch import _Redirects, fetch, fetch_archived
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -359,3 +362,55 @@ def test_redirection_never_leaves_https() -> None:
     secure = urllib.request.Request("https://host/model.h5")
     with pytest.raises(FetchError, match="leads to http://other/"):
         _Redirects().redirect_request(secure, io.BytesIO(), 302, "Found", HTTPMessage(), "http://other/")
+
+
+def packed(kind: Literal["zip", "bz2"], content: bytes = CONTENT) -> tuple[bytes, Archive]:
+    """An archive that holds the model, and what its card says of it."""
+    if kind == "bz2":
+        data = bz2.compress(content)
+    else:
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            archive.writestr("pack/other.onnx", b"another model")
+            archive.writestr("pack/model.h5", content)
+        data = buffer.getvalue()
+    return data, Archive(kind=kind, sha256=hashlib.sha256(data).hexdigest(), size=len(data), member="pack/model.h5")
+
+
+@pytest.mark.parametrize("kind", ["zip", "bz2"])
+def test_one_file_is_taken_out_of_an_archive(site: Site, target: Path, kind: Literal["zip", "bz2"]) -> None:
+    site.behaviour.content, archive = packed(kind)
+    for _ in range(2):  # the second time nothing is asked
+        assert fetch_archived(site.url, target, archive, sha256=SHA256, size=len(CONTENT)) == target
+    assert target.read_bytes() == CONTENT
+    assert left_over(target) == ["model.h5"]
+    assert len(site.behaviour.asked) == 1
+
+
+def test_an_archive_goes_on_where_it_was_cut_off(site: Site, target: Path) -> None:
+    site.behaviour.content, archive = packed("zip")
+    site.behaviour.cut_after = 300_000
+    with pytest.raises(FetchError, match="cut off after 300,000"):
+        fetch_archived(site.url, target, archive, sha256=SHA256, size=len(CONTENT))
+    assert "model.h5" not in left_over(target)
+    site.behaviour.cut_after = None
+    fetch_archived(site.url, target, archive, sha256=SHA256, size=len(CONTENT))
+    assert target.read_bytes() == CONTENT
+    assert site.behaviour.asked == [None, "bytes=300000-"]
+
+
+def test_an_archive_that_is_not_the_one_on_the_card_is_not_opened(site: Site, target: Path) -> None:
+    _, archive = packed("zip")
+    site.behaviour.content, _ = packed("zip", CONTENT[::-1])
+    with pytest.raises(FetchError, match="not the file expected: its sha256"):
+        fetch_archived(site.url, target, archive, sha256=SHA256, size=len(CONTENT))
+    assert left_over(target) == []
+
+
+@pytest.mark.parametrize("member", ["pack/model.h5", "pack/missing.onnx"])
+def test_an_archive_without_the_file_expected(site: Site, target: Path, member: str) -> None:
+    site.behaviour.content, archive = packed("zip", CONTENT[::-1])
+    wanted = Archive(kind="zip", sha256=archive.sha256, size=archive.size, member=member)
+    with pytest.raises(FetchError, match=r"doesn't hold the file expected|can't be unpacked"):
+        fetch_archived(site.url, target, wanted, sha256=SHA256, size=len(CONTENT))
+    assert not target.exists()

@@ -48,7 +48,8 @@ def fetch_model(
 ) -> None:
     """Download a model. The only command that uses the network; goes on where an earlier try stopped."""
     from unmingle import console
-    from unmingle.models.catalogue import card, fetch_card
+    from unmingle.models.catalogue import fetch_card
+    from unmingle.models.shelf import card
 
     wanted = card(name)
     if not quiet:

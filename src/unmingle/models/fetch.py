@@ -5,6 +5,7 @@ The only code of unmingle that opens a connection; it runs in `unmingle models f
 
 from __future__ import annotations
 
+import bz2
 import errno
 import functools
 import hashlib
@@ -14,13 +15,17 @@ import shutil
 import urllib.error
 import urllib.parse
 import urllib.request
+import zipfile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from unmingle.errors import FetchError
+from unmingle.files import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from unmingle.models.cards import Archive
 
     Progress = Callable[[int, int | None], None]
 
@@ -75,6 +80,52 @@ def fetch(
     except OSError as error:  # of the disk: those of the network became a FetchError where they arose
         raise _disk_error(destination, error) from error
     return destination
+
+
+def fetch_archived(
+    url: str, destination: Path, archive: Archive, *, sha256: str, size: int, on_progress: Progress | None = None
+) -> Path:
+    """Download an archive and keep the one file that is wanted of it; see `fetch`.
+
+    Args:
+        url: of the archive.
+        destination: the file to make.
+        archive: what is at `url`.
+        sha256: checksum that the unpacked file must have.
+        size: its bytes.
+        on_progress: as for `fetch`, of the archive.
+
+    Returns:
+        `destination`.
+
+    Raises:
+        FetchError: as for `fetch`, or the archive doesn't hold the file expected.
+    """
+    wanted = _Wanted(url, sha256=sha256, md5=None, size=size)
+    if destination.is_file() and wanted.mismatch(destination) is None:
+        return destination
+    packed = destination.with_name(f"{destination.name}.{archive.kind}")
+    fetch(url, packed, sha256=archive.sha256, size=archive.size, on_progress=on_progress)
+    try:
+        _check_room(destination, size)
+        with replacing(destination) as temporary:
+            with _unpacked(packed, archive) as stream, temporary.open("wb") as sink:
+                shutil.copyfileobj(stream, sink, CHUNK)
+            mismatch = wanted.mismatch(temporary)
+            if mismatch is not None:
+                raise FetchError(f"{url} doesn't hold the file expected: {mismatch}.", "It may have been replaced.")
+        packed.unlink()
+    except (zipfile.BadZipFile, KeyError, EOFError) as error:
+        raise FetchError(f"{url} can't be unpacked: {error}.", "It may have been replaced.") from error
+    except OSError as error:
+        raise _disk_error(destination, error) from error
+    return destination
+
+
+def _unpacked(packed: Path, archive: Archive) -> IO[bytes]:
+    if archive.kind == "bz2":
+        return bz2.open(packed)
+    return zipfile.ZipFile(packed).open(archive.member)
 
 
 class _Wanted:

@@ -29,8 +29,7 @@ def fold_quantised(model: ModelProto, *, free_size: bool) -> ModelProto:
         free_size: whether height and width may vary too.
     """
     graph = model.graph
-    constants: Constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    nodes = [node for node in graph.node if not _folded(node, constants)]
+    nodes, constants = _fold(graph)
     for node in nodes:
         if node.op_type == "Reshape" and node.input[1] in constants:
             # A leading 1 is the frozen batch; 0 tells ONNX to copy the axis from the input.
@@ -42,6 +41,18 @@ def fold_quantised(model: ModelProto, *, free_size: bool) -> ModelProto:
     _take_pictures(graph)
     onnx.checker.check_model(model)
     return model
+
+
+def fold_constants(graph: GraphProto) -> None:
+    """Compute quantised weights once, in place; a graph without any stays as it is."""
+    if any(node.op_type == "DequantizeLinear" for node in graph.node):
+        _rebuild(graph, *_fold(graph))
+
+
+def _fold(graph: GraphProto) -> tuple[list[NodeProto], Constants]:
+    """The nodes that are left to run, and all constants, with what they made of each other."""
+    constants: Constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    return [node for node in graph.node if not _folded(node, constants)], constants
 
 
 def swap_input_channels(model: ModelProto) -> None:
@@ -69,7 +80,7 @@ def _folded(node: NodeProto, constants: Constants) -> bool:
     """Whether `node` works on constants only; if so its result joins `constants`."""
     if not node.input or any(name not in constants for name in node.input):
         return False
-    if node.op_type == "DequantizeLinear":
+    if node.op_type == "DequantizeLinear" and len(node.input) == 3:
         constants[node.output[0]] = _dequantised(node, constants)
     elif node.op_type == "Reshape":
         constants[node.output[0]] = constants[node.input[0]].reshape(constants[node.input[1]])

@@ -1,0 +1,225 @@
+"""Embeddings of aligned faces, by any ONNX graph that takes them.
+
+A published graph may want the channels in another order, other numbers for pixels, the axes in another order, or one
+face at a time. All that is seen to here, so that every embedding takes (n, 112, 112, 3) uint8 RGB.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from unmingle.errors import ModelError
+from unmingle.models.catalogue import model_file
+from unmingle.models.runtime import open_session
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from onnx import GraphProto, ModelProto, ValueInfoProto
+
+    from unmingle.models.cards import Card, Intake
+    from unmingle.models.runtime import Session
+    from unmingle.records import F32, U8
+    from unmingle.settings import EngineSettings
+
+SIDE = 112
+LEAST_DIMENSION = 16  # an output of fewer numbers tells something else of a face than whose it is
+AS_ALONE = 0.999  # cosine: a face among others must come out as it does alone, to the rounding of bf16
+EXPORT = "Export it for faces aligned by five points: N×3×112×112 or N×112×112×3."
+
+
+class Embedder(Protocol):
+    """Turns aligned faces into vectors. Calls are safe from several threads."""
+
+    def __call__(self, aligned_nhwc: U8, /) -> F32:
+        """(n, d) float32, each of length 1, from (n, 112, 112, 3) uint8 RGB."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OnnxEmbedder:
+    """An ONNX graph, given the kind of input that it wants.
+
+    Attributes:
+        session: of the graph; its only output is the embedding.
+        intake: how it takes pixels.
+        channels_first: whether it takes (n, 3, 112, 112).
+        dtype: of its input.
+        one_by_one: whether it takes a single face only.
+    """
+
+    session: Session
+    intake: Intake
+    channels_first: bool
+    dtype: np.dtype[Any]
+    one_by_one: bool
+
+    def __call__(self, aligned_nhwc: U8) -> F32:
+        """See `Embedder`."""
+        if self.one_by_one and len(aligned_nhwc) > 1:
+            return np.concatenate([self(face) for face in np.split(aligned_nhwc, len(aligned_nhwc))])
+        channels = aligned_nhwc[..., ::-1] if self.intake.colour == "bgr" else aligned_nhwc
+        batch = (channels.astype(np.float32) - np.float32(self.intake.mean)) / np.float32(self.intake.scale)
+        batch = batch.transpose(0, 3, 1, 2) if self.channels_first else batch
+        (output,) = self.session(batch.astype(self.dtype)).values()
+        vectors_nd = output.reshape(len(aligned_nhwc), int(np.prod(output.shape[1:])))
+        length_n1 = np.linalg.norm(vectors_nd, axis=1, keepdims=True)
+        return np.asarray(vectors_nd / np.maximum(length_n1, np.finfo(np.float32).tiny), np.float32)
+
+
+def open_embedder(card: Card, engine: EngineSettings) -> OnnxEmbedder:
+    """The embedding of a card, its file checked.
+
+    Raises:
+        ModelError: it can't be used, is not here, or is not the file on the card.
+    """
+    if card.unfit:
+        raise ModelError(f"{card.name} can't be used here: {card.unfit}.", "Choose another model.")
+    if card.intake is None:
+        raise ModelError(f"{card.name} is no face embedding.", "unmingle models list shows which are.")
+    return open_embedding(model_file(card), card.intake, engine)
+
+
+def open_embedding(file: Path, intake: Intake, engine: EngineSettings) -> OnnxEmbedder:
+    """An ONNX embedding from its file; it takes several faces at once where the graph can do that.
+
+    Raises:
+        ModelError: it is no ONNX graph that makes one vector of a 112×112 face.
+    """
+    for one_by_one in (False, True):
+        model = _load(file)
+        port = _only_input(model.graph, file)
+        channels_first = _channels_first(port, file)
+        _keep_output(model.graph, intake.output, file)
+        if not one_by_one:
+            _free_batch(model.graph)
+        try:
+            session = open_session(
+                model.SerializeToString(), engine=engine.engine, precision=engine.precision, threads=engine.threads
+            )
+            embedder = OnnxEmbedder(session, intake, channels_first, _dtype(port), one_by_one)
+            vectors_nd = embedder(_noise(3))
+        except (ModelError, ValueError) as error:
+            if one_by_one:
+                raise ModelError(f"{file} can't be run on a face: {_why(error)}", EXPORT) from error
+            continue
+        if one_by_one or _as_alone(embedder, vectors_nd):
+            break
+    if not np.isfinite(vectors_nd).all():
+        raise ModelError(f"{file} gives numbers that are none (NaN or infinite).", "Check how pixels must go in.")
+    return embedder
+
+
+def _load(file: Path) -> ModelProto:
+    import onnx
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # it comes with onnx
+
+    from unmingle.models.fold import fold_constants
+
+    try:
+        model = onnx.load(str(file))
+    except OSError as error:
+        raise ModelError(f"{file} can't be read: {error.strerror or error}.", "Name an ONNX file.") from error
+    except (DecodeError, onnx.checker.ValidationError) as error:
+        raise ModelError(f"{file} is no ONNX file, or not all of it.", "Get it again.") from error
+    if not model.graph.node:
+        raise ModelError(f"{file} is no ONNX file, or an empty one.", "Get it again.")
+    fold_constants(model.graph)
+    return model
+
+
+def _only_input(graph: GraphProto, file: Path) -> ValueInfoProto:
+    # Some exporters list constants among the inputs, and some quantisers leave there what they took away.
+    constants = {tensor.name for tensor in graph.initializer}
+    used = {name for node in graph.node for name in node.input} - constants
+    inputs = [value for value in graph.input if value.name in used]
+    if len(inputs) != 1:
+        names = ", ".join(value.name for value in inputs)
+        raise ModelError(f"{file} has {len(inputs)} inputs ({names}), not one.", EXPORT)
+    kept = inputs[0]
+    for value in [value for value in graph.input if value.name != kept.name]:
+        graph.input.remove(value)
+    return kept
+
+
+def _shape(value: ValueInfoProto) -> list[int]:
+    """The axes of a port; 0 where one is free."""
+    return [dim.dim_value if dim.HasField("dim_value") else 0 for dim in value.type.tensor_type.shape.dim]
+
+
+def _channels_first(port: ValueInfoProto, file: Path) -> bool:
+    """Whether the graph takes (n, 3, 112, 112); else (n, 112, 112, 3). Axes that are free fit anything."""
+    shape = _shape(port)
+    for axes in ((3, SIDE, SIDE), (SIDE, SIDE, 3)):
+        if len(shape) == 4 and all(have in (0, want) for have, want in zip(shape[1:], axes, strict=True)):
+            return axes[0] == 3
+    written = "×".join(str(length or "any") for length in shape)
+    raise ModelError(f"{file} takes {written or 'a single number'}, not faces of 112×112.", EXPORT)
+
+
+def _dtype(port: ValueInfoProto) -> np.dtype[Any]:
+    from onnx import helper
+
+    dtype: np.dtype[Any] = helper.tensor_dtype_to_np_dtype(port.type.tensor_type.elem_type)
+    return dtype
+
+
+def _keep_output(graph: GraphProto, name: str, file: Path) -> None:
+    """Leave only the output that is the embedding."""
+    if name:
+        chosen = [value for value in graph.output if value.name == name]
+    else:
+        # Some give out the length of the vector beside it.
+        chosen = [value for value in graph.output if _shape(value)[1:2] != [1]] or list(graph.output)
+    if len(chosen) != 1:
+        names = ", ".join(value.name for value in graph.output)
+        wrong = f"no output {name}" if name else f"{len(graph.output)} outputs"
+        raise ModelError(f"{file} has {wrong} ({names}).", "Name the one that is the embedding: --output NAME")
+    kept = chosen[0]
+    for value in [value for value in graph.output if value.name != kept.name]:
+        graph.output.remove(value)
+
+
+def _free_batch(graph: GraphProto) -> None:
+    """Let the graph take any number of faces, also where it was exported for one."""
+    from onnx import numpy_helper
+
+    for value in (*graph.input, *graph.output):
+        if value.type.tensor_type.shape.dim:
+            value.type.tensor_type.shape.dim[0].dim_param = "n"
+    del graph.value_info[:]
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    constants |= {
+        node.output[0]: node.attribute[0].t
+        for node in graph.node
+        if node.op_type == "Constant" and node.attribute[0].name == "value"
+    }
+    for node in graph.node:
+        tensor = constants.get(node.input[1]) if node.op_type == "Reshape" else None
+        if tensor is None:
+            continue
+        shape = numpy_helper.to_array(tensor).copy()
+        if len(shape) and shape[0] == 1:  # the one face; 0 tells ONNX to copy the axis from the input
+            shape[0] = 0
+            tensor.CopyFrom(numpy_helper.from_array(shape, tensor.name))
+
+
+def _noise(n: int) -> U8:
+    return np.random.default_rng(0).integers(0, 256, (n, SIDE, SIDE, 3), np.uint8)
+
+
+def _as_alone(embedder: OnnxEmbedder, together_nd: F32) -> bool:
+    """Whether faces come out of a batch as they do one by one: some graphs mix them up, and none says so."""
+    alone_nd = replace(embedder, one_by_one=True)(_noise(len(together_nd)))
+    return alone_nd.shape == together_nd.shape and bool((np.sum(alone_nd * together_nd, axis=1) >= AS_ALONE).all())
+
+
+def _why(error: Exception) -> str:
+    """The line of an engine's report that says what is wrong, without where in its code that was noticed."""
+    lines = [line.strip() for line in str(error.__cause__ or error).splitlines() if line.strip()]
+    noise = ("Exception from", "Check '", "FrontEnd API", "the graph can't")
+    said = [line for line in lines if not line.startswith(noise)]
+    return (said or lines)[0]

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from unmingle.errors import ModelError, WriteError
+from unmingle.models import shelf
+from unmingle.models.cards import Calibration, Card, Intake, from_json, to_json
+from unmingle.models.catalogue import BUFFALO_S, CARDS, checksum, is_here, model_file, model_folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MEASURED = Calibration(mean=0.02, people=0.002, faces=0.001, pairs=0.001, measured_on="300 people")
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("UNMINGLE_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "published.onnx"
+    path.write_bytes(b"a graph")
+    return path
+
+
+def mine(file: Path, name: str = "mine") -> Card:
+    return Card(
+        name=name,
+        purpose="face embedding",
+        dimension=32,
+        input="faces",
+        licence="",
+        commercial=None,
+        source="",
+        file=f"{name}.onnx",
+        sha256=checksum(file),
+        intake=Intake(colour="bgr"),
+        calibration=MEASURED,
+    )
+
+
+@pytest.mark.parametrize("card", CARDS.values(), ids=lambda card: card.name)
+def test_every_card_of_the_catalogue_is_complete(card: Card) -> None:
+    assert re.fullmatch(r"[0-9a-f]{64}", card.sha256) or re.fullmatch(r"[0-9a-f]{32}", card.md5)
+    assert card.licence
+    assert card.commercial is not None
+    assert bool(card.package) != bool(card.url)
+    assert card.archive is None or re.fullmatch(r"[0-9a-f]{64}", card.archive.sha256)
+    assert card.purpose.startswith("face embedding") == (card.intake is not None or bool(card.unfit))
+    assert from_json(to_json(card)) == card
+
+
+def test_an_added_model_is_found_checked_and_removed(file: Path) -> None:
+    card = shelf.put(mine(file), file)
+    assert shelf.card("mine") == card == shelf.all_cards()["mine"]
+    assert is_here(card)
+    assert model_file(card).read_bytes() == b"a graph"
+    model_file(card).write_bytes(b"another")
+    with pytest.raises(ModelError, match="has the checksum"):
+        model_file(card)
+    shelf.remove("mine")
+    assert list(model_folder().iterdir()) == []
+    with pytest.raises(ModelError, match="No model is called 'mine'"):
+        shelf.card("mine")
+
+
+def test_a_name_belongs_to_one_file(file: Path) -> None:
+    shelf.put(mine(file), file)
+    shelf.check_free("mine", "0" * 64, overwrite=True)
+    shelf.check_free("other", "0" * 64, overwrite=False)
+    for name, problem in (
+        ("mine", "There is a model mine already"),
+        ("sface", "sface is a model of the catalogue, and the file is another one"),
+        ("../escape", "can't be called"),
+        ("", "can't be called"),
+    ):
+        with pytest.raises(ModelError, match=problem):
+            shelf.check_free(name, "0" * 64, overwrite=False)
+    with pytest.raises(ModelError, match="of the catalogue"):
+        shelf.check_free("buffalo_s", "0" * 64, overwrite=True)
+    shelf.check_free("buffalo_s", BUFFALO_S.sha256, overwrite=False)
+
+
+def test_what_was_measured_here_joins_the_card_of_the_catalogue_and_nothing_else_does() -> None:
+    shelf.write_card(replace(BUFFALO_S, calibration=MEASURED, commercial=True, licence="anything"))
+    assert shelf.card("buffalo_s") == replace(BUFFALO_S, calibration=MEASURED)
+    shelf.write_card(replace(BUFFALO_S, calibration=MEASURED, sha256="0" * 64))
+    assert shelf.all_cards()["buffalo_s"] == BUFFALO_S
+
+
+def test_a_near_name_is_suggested() -> None:
+    with pytest.raises(ModelError) as caught:
+        shelf.card("bufalo_l")
+    assert "Did you mean 'buffalo_l'?" in caught.value.mend
+
+
+def test_what_is_not_here_says_how_to_get_it(file: Path) -> None:
+    with pytest.raises(ModelError, match="is not here") as caught:
+        model_file(BUFFALO_S)
+    assert "unmingle models fetch buffalo_s" in caught.value.mend
+    with pytest.raises(ModelError, match="is not here") as caught:
+        model_file(mine(file))
+    assert "unmingle models add FILE --name mine" in caught.value.mend
+    with pytest.raises(ModelError, match="is not here"):
+        shelf.remove("buffalo_s")
+    with pytest.raises(ModelError, match="part of the installation"):
+        shelf.remove("sface")
+
+
+def test_a_damaged_card_is_an_error_with_the_mend(file: Path) -> None:
+    shelf.put(mine(file), file)
+    path = model_folder() / "mine.json"
+    for damage in ("{", "[]", '{"name": "mine"}', '{"surprise": 1}'):
+        path.write_text(damage)
+        with pytest.raises(ModelError):
+            shelf.card("mine")
+
+
+def test_a_folder_that_cant_be_written(
+    open_folder: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    monkeypatch.setenv("UNMINGLE_CACHE", str(open_folder))
+    request.getfixturevalue("ordinary_user")
+    with pytest.raises(WriteError, match="can't be written"):
+        shelf.write_card(BUFFALO_S)
+
+
+def test_licences_are_warned_of(file: Path) -> None:
+    assert "not for commercial use (licence: non-commercial research" in BUFFALO_S.licence_warning
+    assert "Nobody said under which terms mine may be used" in mine(file).licence_warning
+    assert replace(BUFFALO_S, commercial=True).licence_warning == ""
