@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unmingle.library.decisions import Entry, read_log, standing_ids
-from unmingle.library.places import faces_of_places
+from unmingle.library.places import counterparts, faces_of_places
 from unmingle.library.standing import Standing
 
 if TYPE_CHECKING:
@@ -185,7 +185,22 @@ def _undone_since(memory: Memory, connection: sqlite3.Connection) -> dict[int, l
         for face, old, new in connection.execute("SELECT face, before, after FROM moved WHERE decision = ?", (entry,)):
             went = {ALONE} if new is None else {new, then.now(new)}
             steps.setdefault(face, []).append((went, ALONE if old is None else old))
+    others = _of_other_recipes(connection, memory.recipe, steps)
+    face_of = counterparts(connection, memory.recipe, others)
+    for face in others:
+        if face in face_of:
+            steps.setdefault(face_of[face], []).extend(steps[face])
+        del steps[face]
     return steps
+
+
+def _of_other_recipes(connection: sqlite3.Connection, recipe: str, faces: Iterable[int]) -> list[int]:
+    rows = connection.execute(
+        "SELECT face.id FROM json_each(?) JOIN face ON face.id = json_each.value"
+        " JOIN analysis ON analysis.id = face.analysis WHERE analysis.recipe != ?",
+        (str(list(faces)), recipe),
+    )
+    return [face for (face,) in rows]
 
 
 def persons_now(connection: sqlite3.Connection, faces: Sequence[int] | I64) -> I64:

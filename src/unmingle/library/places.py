@@ -6,7 +6,7 @@ The rows of faces come and go: another recipe finds them anew, a few pixels off.
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,10 +24,16 @@ SAME_FACE = 0.4
 # A face that a track shows so many frames before or after is still in the same place.
 NEAR_FRAMES = 30
 
+# Faces of any recipe, as places.
+_FACES = """(
+    SELECT face.id, analysis.digest, face."left", face.top, face.width, face.height
+    FROM json_each(?) JOIN face ON face.id = json_each.value JOIN analysis ON analysis.id = face.analysis
+)"""
+
 _CANDIDATES = """
 SELECT place.id, place."left", place.top, place.width, place.height,
        face.id, face."left", face.top, face.width, face.height
-FROM place
+FROM {places} AS place
 JOIN analysis ON analysis.digest = place.digest AND analysis.recipe = ?
 JOIN face ON face.analysis = analysis.id
 WHERE EXISTS (SELECT 1 FROM file WHERE file.digest = analysis.content AND file.present = 1)
@@ -53,12 +59,33 @@ def faces_of_places(
         recipe: whose faces.
         beside: only places in the pictures of these faces.
     """
-    query, values = (
-        (_CANDIDATES, [recipe]) if beside is None else (_CANDIDATES + _OF_FACES, [recipe, str(list(beside))])
-    )
+    query = _CANDIDATES.format(places="place")
+    if beside is not None:
+        return _largest_overlap(connection.execute(query + _OF_FACES, (recipe, str(list(beside)))))
+    faces = _largest_overlap(connection.execute(query, (recipe,)))
+    in_frames = 'SELECT id, digest, "left", top, width, height FROM place WHERE instr(digest, ?)'
+    return faces | _on_tracks(connection, recipe, connection.execute(in_frames, (FRAME,)), faces)
+
+
+def counterparts(connection: sqlite3.Connection, recipe: str, faces: Sequence[int]) -> dict[int, int]:
+    """The faces that a recipe found where another one found these; what it found nowhere is left out.
+
+    Args:
+        connection: of the library.
+        recipe: whose faces are wanted.
+        faces: rows of faces of another recipe.
+    """
+    listed = str(list(faces))
+    found = _largest_overlap(connection.execute(_CANDIDATES.format(places=_FACES), (listed, recipe)))
+    in_frames = f"SELECT * FROM {_FACES} AS face WHERE instr(face.digest, ?)"
+    return found | _on_tracks(connection, recipe, connection.execute(in_frames, (listed, FRAME)), found)
+
+
+def _largest_overlap(rows: Iterable[tuple[Any, ...]]) -> dict[int, int]:
+    """The face for each place, of the rows of `_CANDIDATES`."""
     found: defaultdict[int, list[tuple[float, int]]] = defaultdict(list)
     whole: dict[int, list[int]] = defaultdict(list)
-    for place, *rest in connection.execute(query, values):
+    for place, *rest in rows:
         box, face, other = tuple(rest[:4]), rest[4], tuple(rest[5:])
         overlap = _overlap(box, other)
         if overlap >= SAME_FACE:
@@ -68,27 +95,28 @@ def faces_of_places(
     for place, held in whole.items():
         if place not in faces and len(held) == 1 and held[0] >= 0:
             faces[place] = held[0]
-    return faces if beside is not None else faces | _on_tracks(connection, recipe, faces)
+    return faces
 
 
-def _on_tracks(connection: sqlite3.Connection, recipe: str, found: Collection[int]) -> dict[int, int]:
+def _on_tracks(
+    connection: sqlite3.Connection, recipe: str, places: Iterable[tuple[Any, ...]], found: Collection[int]
+) -> dict[int, int]:
     """For places in frames of recordings where no face is stored: the face that stands for who is seen there.
 
     Watched at other instants, a recording has its looks in other frames. Who was seen at a place is on a track through
     it, or through where it was a moment before or after.
     """
     lost: defaultdict[str, list[tuple[int, int, Box]]] = defaultdict(list)
-    query = 'SELECT id, digest, "left", top, width, height FROM place WHERE instr(digest, ?)'
-    for place, digest, *box in connection.execute(query, (FRAME,)):
+    for place, digest, left, top, width, height in places:
         if place not in found:
             content, _, frame = digest.partition(FRAME)
-            lost[content].append((place, int(frame), (box[0], box[1], box[2], box[3])))
+            lost[content].append((place, int(frame), (left, top, width, height)))
     faces: dict[int, int] = {}
-    for content, places in lost.items():
+    for content, spots in lost.items():
         best: dict[int, tuple[int, float]] = {}  # by place: how many frames off, and how far the boxes are apart
         for track in tracks(connection, recipe, content):
             seen = track.sightings
-            for place, frame, box in places:
+            for place, frame, box in spots:
                 at = int(np.argmin(np.abs(seen.frames - frame)))
                 off = abs(int(seen.frames[at]) - frame)
                 overlap = _overlap(box, seen.boxes[at].tolist())

@@ -14,11 +14,13 @@ from unmingle.library.people import (
     Memory,
     Proposal,
     note_moved,
+    persons_now,
     refresh_marks,
     refresh_persons,
     store_members,
 )
 from unmingle.library.rows import Rows
+from unmingle.library.switching import carry_over
 
 if TYPE_CHECKING:
     import sqlite3
@@ -104,8 +106,10 @@ def store_proposal(store: Store, recipe: str, faces: StoredFaces, measured: Meas
     """
     labels_n = measured.labels_n
     claimed, decided = _claims(Rows(heeded, faces), heeded.standing.names, labels_n)
-    ids = keep_ids(labels_n, heeded.persons(faces.ids), claimed, reserved=decided)
     with store.transaction() as connection:
+        carried = carry_over(connection, recipe, heeded.standing)
+        before_n = persons_now(connection, faces.ids) if carried else heeded.persons(faces.ids)
+        ids = keep_ids(labels_n, before_n, claimed, reserved=decided)
         number = last_id(connection) + 1
         for cluster in _largest_first(labels_n, faces.files):
             if cluster not in ids:
