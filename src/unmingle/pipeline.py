@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from unmingle.faces.recipe import RecipeRunner
     from unmingle.grouping.constraints import Constraints
+    from unmingle.grouping.impostors import ImpostorCurve
     from unmingle.library.pictures import Known, StoredFaces
     from unmingle.library.store import Store
     from unmingle.progress import Progress
@@ -269,6 +270,7 @@ def cluster(
     group: Grouper,
     *,
     whole_clusters: bool,
+    curve: ImpostorCurve = SFACE_CURVE,
     name_pattern: str = MEETING_PATTERN,
     progress: Progress = silent,
     times: Times | None = None,
@@ -281,6 +283,7 @@ def cluster(
         group: from vectors (n, d) and constraints to a clustering.
         whole_clusters: whether one face that may found is a person too (when the number of people was given), or alone.
             Else a person needs two different looks; copies of one picture are one.
+        curve: of the model whose faces they are.
         name_pattern: how a file name carries meeting, frame and index; faces of one frame were seen together.
         progress: told before and after.
         times: where to add the seconds.
@@ -303,7 +306,7 @@ def cluster(
         looks = Looks.of(clustering, founders_n, copy_of_n, least=1 if whole_clusters else 2)
         labels_n = np.where(looks.people_n, clustering.labels, ALONE)
         likeness_n, cohesion_k = looks.likeness(faces.vectors, clustering.labels)
-        measured = Measured(labels_n, cohesion_k, likeness_n, _sure(faces, clustering, looks))
+        measured = Measured(labels_n, cohesion_k, likeness_n, _sure(faces, clustering, looks, curve))
         copies.note(store, faces, copy_of_n)
         store_proposal(store, recipe, faces, measured, memory)
         store.set_fact(SCALE, str(dict(clustering.notes).get("scale", "")))
@@ -311,7 +314,7 @@ def cluster(
     return clustering
 
 
-def _sure(faces: StoredFaces, clustering: Clustering, looks: Looks) -> F64 | None:
+def _sure(faces: StoredFaces, clustering: Clustering, looks: Looks, curve: ImpostorCurve) -> F64 | None:
     """The probability that each face belongs to its person, where the grouping found out how strangers spread.
 
     A copy is as sure as the face that it is a copy of, and adds nothing to how sure that is.
@@ -320,7 +323,7 @@ def _sure(faces: StoredFaces, clustering: Clustering, looks: Looks) -> F64 | Non
     if scale is None or not len(faces.ids):
         return None
     shown_n = looks.shown(clustering.labels)
-    return face_probabilities(faces.vectors, shown_n, SFACE_CURVE, scale=scale)[looks.look_n]
+    return face_probabilities(faces.vectors, shown_n, curve, scale=scale)[looks.look_n]
 
 
 def group_faces(
@@ -330,10 +333,11 @@ def group_faces(
     copy_of_n: I64 | None = None,
     *,
     settings: GroupingSettings,
+    curve: ImpostorCurve = SFACE_CURVE,
 ) -> Clustering:
     """Average linkage with a bar that sets itself; faces seen together are different people; poor faces only join."""
     return cluster_by_standing(
-        vectors_nd, settings, curve=SFACE_CURVE, constraints=constraints, founders_n=founders_n, copy_of_n=copy_of_n
+        vectors_nd, settings, curve=curve, constraints=constraints, founders_n=founders_n, copy_of_n=copy_of_n
     )
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from unmingle.models.cards import Calibration
     from unmingle.records import U8, Analysis, Faces
     from unmingle.tracking.records import Segment, Track
 
@@ -99,6 +100,8 @@ def test_fewer_frames_are_looked_at_if_asked(call: Call, recipe: FaceRecipe) -> 
 
 class Asked:
     """A sight that notes how closely it was asked to look, and sees one face of a given size."""
+
+    calibration: Calibration | None = None
 
     def __init__(self, face: float) -> None:
         self.face = face

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unmingle import markup
-from unmingle.api.recipes import known_scale
+from unmingle.api.recipes import known_scale, library_curve, model_of
 from unmingle.errors import LibraryError, PictureError, SourceError
-from unmingle.grouping.impostors import SFACE_CURVE
 from unmingle.library.people import ALONE, persons_now
 from unmingle.library.pictures import faces_to_group
 from unmingle.settings import DetectionSettings, EngineSettings
@@ -95,14 +94,15 @@ def identify(
     from unmingle.faces.recipe import FaceRecipe
     from unmingle.grouping.assign import Assigner
 
-    runner = FaceRecipe(detection or DetectionSettings(), engine or EngineSettings())
+    model = model_of(store, recipe)
+    runner = FaceRecipe(detection or DetectionSettings(), engine or EngineSettings(), model)
     if recipe != runner.key:
         raise LibraryError(
             f"{store.folder} was made with another recipe or other settings.",
             "Use the settings it was made with.",
         )
     known = known_people(store, recipe)
-    assigner = Assigner(known.vectors, known.labels, SFACE_CURVE, scale=known.scale)
+    assigner = Assigner(known.vectors, known.labels, library_curve(store, recipe), scale=known.scale)
     found: list[Identified] = []
     for path in pictures:
         try:
@@ -129,7 +129,7 @@ def pair_table(store: Store, recipe: str, *, most: int) -> pl.DataFrame:
     from unmingle.grouping.confidence import likely_pairs
 
     known = known_people(store, recipe)
-    pairs, chance = likely_pairs(*known.means(), SFACE_CURVE, scale=known.scale, most=most)
+    pairs, chance = likely_pairs(*known.means(), library_curve(store, recipe), scale=known.scale, most=most)
     one, other = (known.ids[pairs[:, side]] for side in (0, 1))
     return pl.DataFrame({"person": one, "other": other, "probability": chance.round(4)})
 

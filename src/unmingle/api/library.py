@@ -13,11 +13,21 @@ from typing import TYPE_CHECKING, Any, Literal
 from unmingle import pipeline, views
 from unmingle.api.comparing import Comparing
 from unmingle.api.looking import Looking
-from unmingle.api.recipes import DETECTION, GROUPING, RECORDING, current, known_scale, make_runner
+from unmingle.api.recipes import (
+    DETECTION,
+    GROUPING,
+    RECORDING,
+    current,
+    known_scale,
+    library_curve,
+    make_runner,
+    model_of,
+    models_table,
+    note_model,
+)
 from unmingle.api.summary import summarise
 from unmingle.errors import LibraryError, PictureError, SettingsError, SourceError
 from unmingle.export.gallery import encode
-from unmingle.grouping.impostors import SFACE_CURVE
 from unmingle.library.deciding import Desk
 from unmingle.library.intervals import watched
 from unmingle.library.portable import WALKED, walked_folders
@@ -32,6 +42,8 @@ from unmingle.library.tables import (
     thumbnail_of,
     tiles,
 )
+from unmingle.models.catalogue import SFACE
+from unmingle.models.shelf import card
 from unmingle.progress import Times, silent
 from unmingle.settings import (
     ClassicSettings,
@@ -138,6 +150,7 @@ class Library(Comparing, Looking):
         any_weights: bool = False,
         engine: EngineSettings | None = None,
         recording: RecordingSettings | None = None,
+        model: str = SFACE.name,
         progress: Progress = silent,
     ) -> Added:
         """Find and embed the faces of all pictures in `sources` that are not known yet; goes on where it was stopped.
@@ -151,6 +164,8 @@ class Library(Comparing, Looking):
             any_weights: accept weights of the right layout that are not the official ones.
             engine: how networks are run.
             recording: how recordings are watched.
+            model: what "faces" embeds with, as in `unmingle models list`. What other models found stays in the
+                library, and coming back to one computes nothing again.
             progress: told after each batch.
 
         Returns:
@@ -158,9 +173,9 @@ class Library(Comparing, Looking):
 
         Raises:
             SourceError: a source is missing, can't be opened, or holds no picture.
-            SettingsError: the classic recipe can't watch recordings.
+            SettingsError: the classic recipe can't watch recordings, and has no other model.
             LibraryError: the library can't be used; see its subclasses.
-            ModelError: a model is missing or damaged.
+            ModelError: a model is missing, damaged, or was never calibrated.
         """
         from unmingle.sources.images import scan
 
@@ -174,9 +189,13 @@ class Library(Comparing, Looking):
             raise SettingsError(
                 "The classic recipe can't watch recordings.", f"Leave --recipe classic out, or {moving}."
             )
+        if recipe == "classic" and model != SFACE.name:
+            raise SettingsError("The classic recipe has a model of its own.", "Leave --recipe classic out, or --model.")
         engine = engine or EngineSettings()
-        runner = make_runner(recipe, detection, classic, weights, engine, any_weights=any_weights)
+        runner = make_runner(recipe, detection, classic, weights, engine, any_weights=any_weights, model=model)
         with self.writing() as store:
+            if recipe == "faces":
+                note_model(store, runner.key, card(model))
             store.set_fact(DETECTION, json.dumps(asdict(detection or DetectionSettings())))
             recording = recording or RecordingSettings()
             store.set_fact(RECORDING, json.dumps(asdict(recording)))
@@ -227,13 +246,15 @@ class Library(Comparing, Looking):
                     raise SettingsError("The classic recipe can't find the number of people.", "Pass --people K.")
                 group = partial(pipeline.group_classic, people=people, settings=classic or ClassicSettings())
             else:
-                group = partial(pipeline.group_faces, settings=replace(settings, people=people))
+                settings = replace(settings, people=people)
+                group = partial(pipeline.group_faces, settings=settings, curve=library_curve(store, recipe))
             whole = people is not None
             clustering = pipeline.cluster(
                 store,
                 recipe,
                 group,
                 whole_clusters=whole,
+                curve=library_curve(store, recipe),
                 name_pattern=name_pattern,
                 progress=progress,
                 times=self._times,
@@ -297,7 +318,8 @@ class Library(Comparing, Looking):
             if row is None:
                 raise SourceError(f"There is no file {file}.", "Look at the library again.")
             detection = DetectionSettings(**json.loads(store.fact(DETECTION) or "{}"))
-            runner = make_runner("faces", detection, None, None, EngineSettings(), any_weights=False)
+            model = model_of(store, current(store)).name
+            runner = make_runner("faces", detection, None, None, EngineSettings(), any_weights=False, model=model)
             if runner.key != current(store):
                 raise SettingsError(
                     "The library was made with another recipe.", "Run unmingle cluster again: it tries all files."
@@ -321,6 +343,16 @@ class Library(Comparing, Looking):
         """One row per person, largest first, in the columns of `people.csv`."""
         with self._reading() as store:
             return people_table(faces_table(store, current(store)), store)
+
+    @property
+    def models(self) -> pl.DataFrame:
+        """One row per model whose faces are here: model, recipe, pictures, faces, dimension, current.
+
+        Of the recipes with other settings that the library has seen, too, each has a row. `people` and `faces` are
+        those of the current one; `add(model=...)` and `cluster()` make another one current.
+        """
+        with self._reading() as store:
+            return models_table(store)
 
     @property
     def recordings(self) -> pl.DataFrame:
@@ -373,10 +405,11 @@ class Library(Comparing, Looking):
     def _ask(self, store: Store, most: int) -> tuple[Question, ...]:
         from unmingle.library.asking import ask
 
+        recipe = current(store)
         asked = ask(
             store,
-            current(store),
-            curve=SFACE_CURVE,
+            recipe,
+            curve=library_curve(store, recipe),
             scale=known_scale(store),
             most=most,
             pattern=store.fact(NAME_PATTERN) or MEETING_PATTERN,

@@ -1,4 +1,4 @@
-"""The recipe of a library: which it has, and how to run it."""
+"""The recipe of a library: which it has, with which model, and how to run it."""
 
 from __future__ import annotations
 
@@ -7,19 +7,28 @@ from typing import TYPE_CHECKING
 
 from unmingle import pipeline
 from unmingle.errors import LibraryError
+from unmingle.grouping.impostors import curve_of
+from unmingle.models.cards import from_json, to_json
+from unmingle.models.catalogue import SFACE, VGG16
+from unmingle.models.shelf import card
 from unmingle.settings import ClassicSettings, DetectionSettings, GroupingSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import polars as pl
+
     from unmingle.faces.recipe import RecipeRunner
+    from unmingle.grouping.impostors import ImpostorCurve
     from unmingle.library.store import Store
+    from unmingle.models.cards import Card
     from unmingle.settings import EngineSettings, Recipe
 
 
 DETECTION = "detection"  # the fact that holds the settings with which pictures were added
 RECORDING = "recording"  # the fact that holds how recordings were watched
 GROUPING = "grouping"  # the fact that holds how faces were grouped
+MODELS = "models"  # the fact that holds the card of each recipe's model, as it was when pictures were last added
 
 
 def grouped_with(store: Store) -> GroupingSettings | None:
@@ -52,6 +61,47 @@ def known_scale(store: Store) -> float:
     return float(scale)
 
 
+def note_model(store: Store, recipe: str, model: Card) -> None:
+    """Remember with which model a recipe embeds, and how similar strangers are to it.
+
+    So a library is understood wherever it is carried, also without the model's file.
+    """
+    cards = json.loads(store.fact(MODELS) or "{}")
+    cards[recipe] = to_json(model)
+    store.set_fact(MODELS, json.dumps(cards))
+
+
+def model_of(store: Store, recipe: str) -> Card:
+    """The model whose vectors a recipe stored; SFace in libraries from before there were others."""
+    cards = json.loads(store.fact(MODELS) or "{}")
+    return from_json(cards[recipe]) if recipe in cards else SFACE
+
+
+def library_curve(store: Store, recipe: str) -> ImpostorCurve:
+    """How similar strangers are to the model of a recipe."""
+    calibration = model_of(store, recipe).calibration
+    assert calibration is not None  # no recipe runs a model without one
+    return curve_of(calibration)
+
+
+def models_table(store: Store) -> pl.DataFrame:
+    """See `Library.models`."""
+    import polars as pl
+
+    query = (
+        "SELECT recipe, count(DISTINCT content), (SELECT count(*) FROM face JOIN analysis AS own ON own.id ="
+        " face.analysis WHERE own.recipe = analysis.recipe), max(id) FROM analysis GROUP BY recipe ORDER BY max(id)"
+    )
+    now = store.fact(pipeline.CURRENT)
+    rows = []
+    for recipe, pictures, faces, _ in store.connection.execute(query):
+        model = VGG16 if recipe.startswith("classic") else model_of(store, recipe)
+        rows.append((model.name, recipe, pictures, faces, model.dimension, recipe == now))
+    columns = ("model", "recipe", "pictures", "faces", "dimension", "current")
+    types = (pl.String, pl.String, pl.Int64, pl.Int64, pl.Int64, pl.Boolean)
+    return pl.DataFrame(rows, dict(zip(columns, types, strict=True)), orient="row")
+
+
 def make_runner(
     recipe: Recipe,
     detection: DetectionSettings | None,
@@ -60,12 +110,13 @@ def make_runner(
     engine: EngineSettings,
     *,
     any_weights: bool,
+    model: str = SFACE.name,
 ) -> RecipeRunner:
     """What finds and embeds the faces of a picture; see `Library.add` for the arguments."""
     from unmingle.faces.recipe import ClassicRecipe, FaceRecipe
 
     if recipe == "faces":
-        return FaceRecipe(detection or DetectionSettings(), engine)
+        return FaceRecipe(detection or DetectionSettings(), engine, card(model))
     from unmingle.models.vgg16 import prepared_vgg16
 
     classic = classic or ClassicSettings()

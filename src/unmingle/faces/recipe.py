@@ -1,5 +1,8 @@
 """A recipe turns pictures into faces with embeddings. There are two: faces (the default) and the seed's classic one.
 
+The faces recipe embeds with SFace, or with another model. SFace runs in both cases, since what it sees on its way tells
+what is covered and what is no face.
+
 A recipe is a pure function of the picture, its settings and its models; `key` names all three, so what it found is
 stored under the picture's content and that key, and never computed twice.
 """
@@ -11,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from unmingle.errors import ModelError
 from unmingle.faces.align import align
 from unmingle.faces.detect import Found, find_faces
 from unmingle.faces.fingerprint import fingerprint as of_picture
@@ -21,6 +25,7 @@ from unmingle.faces.thumbnail import FACE_MARGIN, thumbnail
 from unmingle.faces.triage import triage
 from unmingle.models import sface
 from unmingle.models.catalogue import PREPARATION, SFACE, YUNET
+from unmingle.models.embedding import open_embedder
 from unmingle.models.runtime import resolve_precision
 from unmingle.models.yunet import open_yunet
 from unmingle.records import Analysis, Faces, Triage
@@ -30,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from unmingle.models.cards import Calibration, Card
     from unmingle.models.runtime import Session
     from unmingle.records import F32, U8
 
@@ -57,15 +63,27 @@ class RecipeRunner(Protocol):
 
 
 class FaceRecipe:
-    """YuNet, alignment, SFace."""
+    """YuNet, alignment, SFace or another embedding.
 
-    def __init__(self, detection: DetectionSettings, engine: EngineSettings) -> None:
+    Raises:
+        ModelError: the embedding can't be used, or was never calibrated.
+    """
+
+    def __init__(self, detection: DetectionSettings, engine: EngineSettings, model: Card = SFACE) -> None:
+        self._other = None if model.name == SFACE.name else open_embedder(model, engine)
+        if model.calibration is None:
+            raise ModelError(
+                f"It is not known how similar strangers are to {model.name}.",
+                f"Measure it: unmingle models calibrate {model.name}",
+            )
         self._detection = detection
-        self.key = f"faces-{fingerprint(detection, YUNET.sha256, SFACE.sha256, PREPARATION, VERSION)}"
+        self.key = key_of(detection, model)
+        self.calibration: Calibration | None = model.calibration
         self.precision: str = resolve_precision(engine.precision)
         # The detector always runs in float32: it takes a small part of the time, and boxes want all their digits.
         self._detector = open_yunet(engine=engine.engine, precision="f32", threads=engine.threads)
-        self._embedder = sface.open_sface(engine=engine.engine, precision=engine.precision, threads=engine.threads)
+        self._sface = sface.open_sface(engine=engine.engine, precision=engine.precision, threads=engine.threads)
+        self._dimension = model.dimension
 
     def analyse(self, pictures: Sequence[U8]) -> list[Analysis]:
         """Find and embed the faces of each picture."""
@@ -78,12 +96,13 @@ class FaceRecipe:
     def describe(self, pictures: Sequence[U8], found: Sequence[Found]) -> list[Analysis]:
         """Embed and judge the faces that were found in each picture; faces of all pictures share batches."""
         owners = [(i, points) for i, one in enumerate(found) for points in one.faces.points]
-        vectors = np.zeros((len(owners), SFACE.dimension), np.float32)
+        vectors = np.zeros((len(owners), self._dimension), np.float32)
         parts: list[Measures] = []
         for start in range(0, len(owners), FACES_AT_ONCE):
             part = owners[start : start + FACES_AT_ONCE]
             aligned = np.stack([align(pictures[picture], points) for picture, points in part])
-            vectors[start : start + len(part)], bands = sface.describe(self._embedder, aligned)
+            seen, bands = sface.describe(self._sface, aligned)
+            vectors[start : start + len(part)] = seen if self._other is None else self._other(aligned)
             parts.append(measure(np.stack([points for _, points in part]), aligned, bands))
         measures = Measures.together(parts)
         ends = np.cumsum([0, *(len(one.faces) for one in found)])
@@ -114,6 +133,13 @@ class FaceRecipe:
             triage=triage(measures, self._detection),
             reason=_why(found, self._detection),
         )
+
+
+def key_of(detection: DetectionSettings, model: Card) -> str:
+    """The key of the faces recipe with these settings and this embedding."""
+    # SFace's is as it was before there were others, so that older libraries are not analysed again.
+    more = () if model.name == SFACE.name or model.intake is None else (model.sha256, model.intake)
+    return f"faces-{fingerprint(detection, YUNET.sha256, SFACE.sha256, *more, PREPARATION, VERSION)}"
 
 
 def _why(found: Found, settings: DetectionSettings) -> str:

@@ -17,6 +17,7 @@ from unmingle.tracking.tracker import correlation
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from unmingle.grouping.impostors import ImpostorCurve
     from unmingle.records import U8, Analysis
     from unmingle.tracking.tracker import Piece
 
@@ -26,10 +27,10 @@ MOST_LOOKS = 8  # of a track: an hour of one person is then some 500 faces to gr
 ALIKE = 0.9  # cosine: a further look that is so like another one tells nothing new
 
 
-def _bar(share: float) -> float:
+def _bar(share: float, curve: ImpostorCurve) -> float:
     """The cosine that this share of pairs of strangers exceeds."""
     one = np.ones(1, np.int64)
-    return SFACE_CURVE.mean - float(ndtri(share)) * float(SFACE_CURVE.deviation(one, one)[0])
+    return curve.mean - float(ndtri(share)) * float(curve.deviation(one, one)[0])
 
 
 @dataclass(slots=True, eq=False)
@@ -52,7 +53,9 @@ class Part:
         return Look(first, self.looks[first]), Look(last, self.looks[last])
 
 
-def tracks_of(pieces: Sequence[Piece], looks: Sequence[dict[int, Analysis]]) -> tuple[Track, ...]:
+def tracks_of(
+    pieces: Sequence[Piece], looks: Sequence[dict[int, Analysis]], curve: ImpostorCurve = SFACE_CURVE
+) -> tuple[Track, ...]:
     """Tracks, in the order of their first sightings; each sighting is in one.
 
     Pieces become one where the one may continue the other and their looks next to each other are as alike as hardly
@@ -61,11 +64,12 @@ def tracks_of(pieces: Sequence[Piece], looks: Sequence[dict[int, Analysis]]) -> 
     Args:
         pieces: from the tracker.
         looks: of each piece, analyses by position among its sightings; at least one each.
+        curve: of the model that made their vectors.
     """
-    parts = {id(piece): _split(piece, seen) for piece, seen in zip(pieces, looks, strict=True)}
+    parts = {id(piece): _split(piece, seen, _bar(SPLIT, curve)) for piece, seen in zip(pieces, looks, strict=True)}
     chains: list[list[Part]] = []
     chain_of: dict[int, list[Part]] = {}
-    least = _bar(LINK)
+    least = _bar(LINK, curve)
     for piece in pieces:
         for number, part in enumerate(parts[id(piece)]):
             chain = None
@@ -82,12 +86,12 @@ def tracks_of(pieces: Sequence[Piece], looks: Sequence[dict[int, Analysis]]) -> 
     return tuple(sorted(tracks, key=lambda track: (track.sightings.frames[0], track.sightings.numbers[0])))
 
 
-def _split(piece: Piece, looks: dict[int, Analysis]) -> list[Part]:
-    """The piece in parts, cut between looks that follow each other like strangers."""
+def _split(piece: Piece, looks: dict[int, Analysis], least: float) -> list[Part]:
+    """The piece in parts, cut between looks that follow each other like strangers: less alike than `least`."""
     where = sorted(looks)
     cuts = [0]
     for one, other in pairwise(where):
-        if float(looks[one].vectors[0] @ looks[other].vectors[0]) < _bar(SPLIT):
+        if float(looks[one].vectors[0] @ looks[other].vectors[0]) < least:
             steps = [correlation(piece.patches[i - 1], piece.patches[i]) for i in range(one + 1, other + 1)]
             cuts.append(one + 1 + int(np.argmin(steps)))
     sightings = piece.sightings()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 import cv2
 import numpy as np
 
+from unmingle.grouping.impostors import curve_of
 from unmingle.tracking.pieces import tracks_of
 from unmingle.tracking.records import Segment
 from unmingle.tracking.tracker import Tracker
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from concurrent.futures import Future
 
+    from unmingle.models.cards import Calibration
     from unmingle.records import F32, U8, Analysis, Faces
     from unmingle.sources.recordings import Frame, Recording
     from unmingle.tracking.records import Track
@@ -36,6 +38,11 @@ GLANCE = (32, 18)  # pixels, of the frames that are compared so
 @runtime_checkable
 class Sight(Protocol):
     """What watching asks of a recipe."""
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """How similar strangers are to its embedding."""
+        ...
 
     def glance(self, pictures: Sequence[U8], sides: Sequence[int]) -> list[Faces]:
         """The faces of frames, each looked at once, with its longer side at so many pixels."""
@@ -172,7 +179,9 @@ class _Seen:
     def tracks(self) -> tuple[Track, ...]:
         """All tracks of the segment."""
         pieces = self._tracker.pieces
-        return tracks_of(pieces, [self._looks[id(piece)] for piece in pieces])
+        calibration = self._sight.calibration
+        assert calibration is not None  # a recipe that watches has one
+        return tracks_of(pieces, [self._looks[id(piece)] for piece in pieces], curve_of(calibration))
 
 
 def find(sight: Sight, pictures: Sequence[U8]) -> list[Faces]:
