@@ -137,6 +137,13 @@ def cluster(
             " for the name without its ending. Faces of one frame were seen together.",
         ),
     ] = MEETING_PATTERN,
+    model: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="faces: what turns a face into numbers, as in unmingle models list. What other models found is kept.",
+        ),
+    ] = "sface",
     every: Annotated[
         str,
         typer.Option(
@@ -183,6 +190,8 @@ def cluster(
     if recipe == "classic" and people is None:
         raise SettingsError("The classic recipe can't find the number of people.", "Pass --people K or --labels FILE.")
     library = Library(output)
+    if not quiet:
+        models.warn(model)
     with library.writing(), console.progress(quiet=quiet) as progress:
         added = library.add(
             *sources,
@@ -193,6 +202,7 @@ def cluster(
             any_weights=any_weights,
             engine=EngineSettings(engine=engine, precision=precision, threads=threads),
             recording=recording,
+            model=model,
             progress=progress,
         )
         summary = library.cluster(

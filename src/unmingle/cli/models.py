@@ -3,57 +3,250 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from unmingle.cli.options import Json, Quiet
 
+if TYPE_CHECKING:
+    from unmingle.api.modelling import Checked, Tried
+
 app = typer.Typer(
-    help="The networks: what there is, under which licence, and fetching those that are no part of the installation.",
+    help="The networks: what there is, under which licence, fetching those that are no part of the installation, and"
+    " adding your own.",
     no_args_is_help=True,
 )
 
+Name = Annotated[str, typer.Argument(help="As in unmingle models list.", show_default=False)]
+LabelFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--labels",
+        metavar="FOLDER",
+        help="Calibrate on these pictures: a folder with one folder for each person, best of hundreds.",
+        show_default=False,
+    ),
+]
+LibraryFolder = Annotated[
+    Path | None,
+    typer.Option("--library", metavar="LIBRARY", help="Calibrate on the people of a library.", show_default=False),
+]
+
 
 @app.command("list")
-def list_models(*, as_json: Json = False) -> None:
-    """The models that unmingle knows, their licences, and whether they are here."""
-    from dataclasses import asdict
-
+def list_models(
+    library: Annotated[
+        Path | None,
+        typer.Option("--library", metavar="LIBRARY", help="Those whose faces a library holds.", show_default=False),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """The models that unmingle knows, their licences, whether they are here and whether they are calibrated."""
     from rich.console import Console
 
     from unmingle import console
-    from unmingle.models.catalogue import CARDS, is_here
+    from unmingle.models.cards import to_json
+    from unmingle.models.catalogue import is_here
+    from unmingle.models.shelf import all_cards
 
+    if library is not None:
+        _list_of(library, as_json=as_json)
+        return
+    cards = all_cards().values()
     if as_json:
-        print(json.dumps([{**asdict(card), "here": is_here(card)} for card in CARDS.values()], indent=2))
+        print(json.dumps([{**to_json(card), "here": is_here(card)} for card in cards], indent=2, ensure_ascii=False))
         return
     rows = [
         (
             card.name,
             card.purpose,
-            card.licence,
-            "yes" if card.commercial else "no",
-            "yes" if is_here(card) else f"unmingle models fetch {card.name}",
+            card.licence or "unknown",
+            {True: "yes", False: "no", None: "unknown"}[card.commercial],
+            "yes" if is_here(card) else "no",
+            "" if card.calibration is None else "provisionally" if card.calibration.provisional else "yes",
         )
-        for card in CARDS.values()
+        for card in cards
     ]
-    Console().print(console.table(rows, headings=("model", "purpose", "licence", "commercial use", "here")))
+    headings = ("model", "purpose", "licence", "commercial", "here", "calibrated")
+    Console().print(console.table(rows, headings=headings))
+    print("What isn't here comes with: unmingle models fetch NAME")
+
+
+def _list_of(library: Path, *, as_json: bool) -> None:
+    from rich.console import Console
+
+    from unmingle import console
+    from unmingle.api import Library
+
+    found = Library(library).models.rows(named=True)
+    if as_json:
+        print(json.dumps(found, indent=2))
+        return
+    rows = [
+        (one["model"], one["recipe"], f"{one['pictures']:,}", f"{one['faces']:,}", "yes" if one["current"] else "")
+        for one in found
+    ]
+    Console().print(console.table(rows, headings=("model", "recipe", "pictures", "faces", "current")))
 
 
 @app.command("fetch")
-def fetch_model(
-    name: Annotated[str, typer.Argument(help="As in unmingle models list.", show_default=False)],
-    quiet: Quiet = False,
-) -> None:
+def fetch_model(name: Name, quiet: Quiet = False) -> None:
     """Download a model. The only command that uses the network; goes on where an earlier try stopped."""
     from unmingle import console
-    from unmingle.models.catalogue import fetch_card
+    from unmingle.api import modelling
     from unmingle.models.shelf import card
 
     wanted = card(name)
     if not quiet:
         print(f"{wanted.name}: {wanted.purpose}. Licence {wanted.licence}. {wanted.source}.")
     with console.progress(quiet=quiet) as progress:
-        path = fetch_card(wanted, on_progress=lambda done, total: progress("fetch", done, total or wanted.size))
+        path = modelling.fetch_model(name, progress=progress)
+    if not quiet:
+        warn(name)
     print(path)
+
+
+@app.command("add")
+def add_model(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="An ONNX file.", show_default=False)],
+    name: Annotated[str, typer.Option(help="How to call it; the file's name if not given.", show_default=False)] = "",
+    licence: Annotated[str, typer.Option(help="Its licence, for those who use it.", show_default=False)] = "",
+    commercial: Annotated[
+        bool | None,
+        typer.Option("--commercial/--non-commercial", help="Whether it allows commercial use.", show_default=False),
+    ] = None,
+    source: Annotated[str, typer.Option(help="Where it is from.", show_default=False)] = "",
+    colour: Annotated[
+        Literal["rgb", "bgr"] | None, typer.Option(help="The order of its channels; tried out if not given.")
+    ] = None,
+    mean: Annotated[
+        float | None,
+        typer.Option(help="A pixel p from 0 to 255 goes in as (p - mean) / scale; tried out if neither is given."),
+    ] = None,
+    scale: Annotated[float | None, typer.Option(help="See --mean.")] = None,
+    output: Annotated[
+        str, typer.Option(help="Which of its outputs is the embedding, if it has several.", show_default=False)
+    ] = "",
+    labels: LabelFolder = None,
+    library: LibraryFolder = None,
+    overwrite: Annotated[bool, typer.Option("--replace", help="Replace a model that is called so.")] = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Add a face embedding of your own: any ONNX graph for faces aligned to the 112×112 five-point template.
+
+    It is tried, calibrated and copied. Without --labels or --library that is done on made-up faces, provisionally.
+    """
+    from unmingle import console
+    from unmingle.api import modelling
+    from unmingle.models.cards import Intake
+
+    intake = None
+    if (colour, mean, scale) != (None, None, None):
+        usual = Intake()
+        intake = Intake(
+            colour=colour or usual.colour,
+            mean=usual.mean if mean is None else mean,
+            scale=usual.scale if scale is None else scale,
+        )
+    with console.progress(quiet=quiet) as progress:
+        tried = modelling.add_model(
+            file,
+            name,
+            licence=licence,
+            commercial=commercial,
+            source=source,
+            intake=intake,
+            output=output,
+            examples=modelling.Examples(labels, library),
+            overwrite=overwrite,
+            progress=progress,
+        )
+    _tell(tried, "Added", quiet=quiet, as_json=as_json)
+
+
+@app.command("calibrate")
+def calibrate_model(
+    name: Name, labels: LabelFolder = None, library: LibraryFolder = None, quiet: Quiet = False, as_json: Json = False
+) -> None:
+    """Measure anew how similar strangers are to a model that is here: where the bar between people lies."""
+    from unmingle import console
+    from unmingle.api import modelling
+
+    with console.progress(quiet=quiet) as progress:
+        tried = modelling.calibrate_model(name, modelling.Examples(labels, library), progress=progress)
+    _tell(tried, "Calibrated", quiet=quiet, as_json=as_json)
+
+
+def _tell(tried: Tried, what: str, *, quiet: bool, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from unmingle.models.cards import to_json
+
+    card, trial = tried.card, tried.trial
+    for warning in () if quiet else tried.warnings:
+        print(f"Warning: {warning}", file=sys.stderr)
+    if as_json:
+        plain = {"card": to_json(card), "trial": asdict(trial), "warnings": tried.warnings}
+        print(json.dumps(plain, indent=2, ensure_ascii=False))
+    elif not quiet and card.calibration is not None:
+        print(
+            f"{what} {card.name}: {trial.dimension} numbers a face, pixels as {trial.intake}.\n"
+            f"Faces of one person and of two are {trial.separation:.1f} deviations apart.\n"
+            f"Strangers' cosines are {card.calibration.mean:.3f} on average"
+            f" ({card.calibration.measured_on}).\n"
+            f"Use it: unmingle cluster SOURCE -o LIBRARY --model {card.name}"
+        )
+
+
+@app.command("check")
+def check_models(
+    name: Annotated[
+        str | None, typer.Argument(help="As in unmingle models list; all that are here if not given.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check models: checksum, whether they run, a known pair of faces, speed, calibration. Exit code 1 if one fails."""
+    from dataclasses import asdict
+
+    from rich.console import Console
+
+    from unmingle import console
+    from unmingle.api import modelling
+
+    found = [modelling.check_model(one) for one in ([name] if name else modelling.models_here())]
+    if as_json:
+        print(json.dumps([asdict(one) for one in found], indent=2, ensure_ascii=False))
+    else:
+        headings = ("model", "numbers", "one person", "two people", "faces a second", "state")
+        Console().print(console.table([_checked(one) for one in found], headings=headings))
+    if any(one.problem for one in found):
+        raise typer.Exit(1)
+
+
+def _checked(one: Checked) -> tuple[str, ...]:
+    figures = ("", "", "")
+    if one.faces_per_second:
+        figures = (f"{one.same:.3f}", f"{one.different:.3f}", f"{one.faces_per_second:,.0f}")
+    return (one.name, str(one.dimension or ""), *figures, one.problem or "good")
+
+
+@app.command("remove")
+def remove_model(name: Name, as_json: Json = False) -> None:
+    """Remove a model's file. Libraries keep what was computed with it."""
+    from unmingle.models.shelf import remove
+
+    gone = remove(name)
+    print(json.dumps({"removed": gone.name}) if as_json else f"Removed {gone.name}.")
+
+
+def warn(name: str) -> None:
+    """Say on standard error what somebody who uses a model must know."""
+    from unmingle.api.modelling import warnings_of
+    from unmingle.models.shelf import card
+
+    for warning in warnings_of(card(name)):
+        print(f"Warning: {warning}", file=sys.stderr)
