@@ -26,7 +26,7 @@ def render() -> str:
         "# Command line\n",
         "Made from the program by `make docs`. Exit codes: 0 done, 1 a clear error, 2 wrong usage. What a command",
         "finds goes to standard output, its progress to standard error: bars on a terminal, plain lines elsewhere.\n",
-        "Environment: `UNMINGLE_CACHE` names the folder for prepared and fetched models.\n",
+        "Environment: `UNMINGLE_CACHE` names the folder for prepared, fetched and added models.\n",
     ]
     for name, function in sorted(commands(app)):
         parts.extend(section(name, function))

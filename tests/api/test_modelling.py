@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import threading
+import zipfile
 from dataclasses import replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +22,7 @@ from unmingle.errors import ModelError, SourceError
 from unmingle.grouping.calibrate import MANY_PEOPLE
 from unmingle.grouping.impostors import SFACE_CURVE
 from unmingle.models import shelf
-from unmingle.models.cards import Intake
+from unmingle.models.cards import Archive, Intake
 from unmingle.models.catalogue import BUFFALO_S, CARDS, DLIB, SFACE, checksum, model_folder
 from unmingle.models.embedding import open_embedder
 from unmingle.settings import EngineSettings
@@ -167,6 +171,43 @@ def test_a_file_of_the_catalogue_is_known_by_its_checksum(graph: Path, monkeypat
     monkeypatch.setitem(CARDS, "buffalo_s", BUFFALO_S)
     with pytest.raises(ModelError, match="dlib can't be used here"):
         modelling.add_model(graph)
+
+
+def test_a_fetched_model_is_provisionally_calibrated(
+    graph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("no_proxy", "*")
+    with zipfile.ZipFile(tmp_path / "pack.zip", "w") as pack:
+        pack.write(graph, "inside.onnx")
+    serve = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), serve) as server:
+        archive = Archive(
+            kind="zip",
+            sha256=checksum(tmp_path / "pack.zip"),
+            size=(tmp_path / "pack.zip").stat().st_size,
+            member="inside.onnx",
+        )
+        known = replace(
+            BUFFALO_S,
+            sha256=checksum(graph),
+            size=graph.stat().st_size,
+            dimension=graphs.DIMENSION,
+            url=f"http://127.0.0.1:{server.server_port}/pack.zip",
+            archive=archive,
+        )
+        monkeypatch.setitem(CARDS, "buffalo_s", known)
+        serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        serving.start()
+        try:
+            path = modelling.fetch_model("buffalo_s")
+        finally:
+            server.shutdown()
+            serving.join()
+    assert path.read_bytes() == graph.read_bytes()
+    calibration = shelf.card("buffalo_s").calibration
+    assert calibration is not None
+    assert calibration.provisional
+    assert modelling.fetch_model("buffalo_s") == path  # nothing is asked: the server is gone
 
 
 def test_checks_of_what_is_no_embedding_look_at_the_file() -> None:

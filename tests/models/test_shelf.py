@@ -78,6 +78,7 @@ def test_a_name_belongs_to_one_file(file: Path) -> None:
     for name, problem in (
         ("mine", "There is a model mine already"),
         ("sface", "sface is a model of the catalogue, and the file is another one"),
+        ("w600k_r50", "The file of a model of the catalogue is called w600k_r50.onnx"),
         ("../escape", "can't be called"),
         ("", "can't be called"),
     ):

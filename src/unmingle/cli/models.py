@@ -93,20 +93,20 @@ def _list_of(library: Path, *, as_json: bool) -> None:
 
 
 @app.command("fetch")
-def fetch_model(name: Name, quiet: Quiet = False) -> None:
+def fetch_model(name: Name, quiet: Quiet = False, as_json: Json = False) -> None:
     """Download a model. The only command that uses the network; goes on where an earlier try stopped."""
     from unmingle import console
     from unmingle.api import modelling
     from unmingle.models.shelf import card
 
     wanted = card(name)
-    if not quiet:
+    if not quiet and not as_json:
         print(f"{wanted.name}: {wanted.purpose}. Licence {wanted.licence}. {wanted.source}.")
     with console.progress(quiet=quiet) as progress:
         path = modelling.fetch_model(name, progress=progress)
     if not quiet:
         warn(name)
-    print(path)
+    print(json.dumps({"name": name, "file": str(path)}) if as_json else path)
 
 
 @app.command("add")

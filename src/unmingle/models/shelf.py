@@ -69,6 +69,8 @@ def check_free(name: str, sha256: str, *, overwrite: bool) -> None:
                 f"{name} is a model of the catalogue, and the file is another one.", "Choose another name."
             )
         return
+    if any(known.file == f"{name}.onnx" for known in CARDS.values()):
+        raise ModelError(f"The file of a model of the catalogue is called {name}.onnx.", "Choose another name.")
     if name in all_cards() and not overwrite:
         raise ModelError(f"There is a model {name} already.", "Choose another name, or replace it: --replace")
 
