@@ -48,6 +48,7 @@ def test_there_and_back_with_a_model_of_ones_own(
     added = unmingle("models", "add", turned, *pixels, "--non-commercial", "--licence", "research only", "--json")
     assert added.code == 0, added.err
     assert "Warning: turned is not for commercial use (licence: research only)." in added.err
+    assert "hardly anybody" not in added.err
     calibration, of_sface = json.loads(added.out)["card"]["calibration"], SFACE.calibration
     assert of_sface is not None
     assert calibration["mean"] == pytest.approx(of_sface.mean, abs=2e-3)

@@ -14,13 +14,14 @@ from unmingle.api.examples import faces_of_folder, faces_of_library
 from unmingle.api.trying import embed_all, made_up_faces, try_model
 from unmingle.errors import ModelError
 from unmingle.grouping.calibrate import MANY_PEOPLE, compared_curve, measure_curve
-from unmingle.grouping.impostors import estimate_curve
+from unmingle.grouping.impostors import curve_of, estimate_curve
+from unmingle.grouping.stopping import FalseMergeBar
 from unmingle.models import sface, shelf
 from unmingle.models.cards import Calibration, Card
 from unmingle.models.catalogue import checksum, fetch_card, is_here, model_file
 from unmingle.models.embedding import open_embedder
 from unmingle.progress import silent
-from unmingle.settings import EngineSettings
+from unmingle.settings import FALSE_MERGES, EngineSettings
 
 if TYPE_CHECKING:
     from unmingle.api.trying import KnownFaces, Trial
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from unmingle.progress import Progress
     from unmingle.records import F32, U8
 
+SOME_PEOPLE = 100
+NEARLY_THE_SAME = 0.9  # cosine: hardly two pictures of one person are so alike to any model
 TIMED = 64  # faces whose embedding is timed
 
 
@@ -252,10 +255,10 @@ def measure(embedder: Embedder, faces: KnownFaces) -> Calibration:
         curve = estimate_curve(vectors_nd)
         words = f"{len(vectors_nd):,} faces of {faces.origin}, not knowing whose they are"
     return Calibration(
-        mean=round(curve.mean, 5),
-        people=round(curve.people, 6),
-        faces=round(curve.faces, 6),
-        pairs=round(curve.pairs, 6),
+        mean=_short(curve.mean),
+        people=_short(curve.people),
+        faces=_short(curve.faces),
+        pairs=_short(curve.pairs),
         measured_on=words,
         provisional=faces.made_up,
     )
@@ -270,8 +273,21 @@ def _made_up_to_sface() -> F32:
     return _to_sface(made_up_faces().aligned)
 
 
+def _short(number: float) -> float:
+    """The number to five digits: more are not known."""
+    return float(f"{number:.5g}")
+
+
 def _warnings(card: Card, trial: Trial) -> tuple[str, ...]:
-    found = [warning for warning in warnings_of(card) if warning]
+    found = list(warnings_of(card))
+    assert card.calibration is not None  # it was just measured
+    bar = FalseMergeBar(curve=curve_of(card.calibration), expected=FALSE_MERGES["balanced"])
+    least = float(bar.cosine(1, 1, clusters=SOME_PEOPLE))
+    if least > NEARLY_THE_SAME:
+        found.append(
+            f"To {card.name} strangers are so alike ({card.calibration.mean:.2f} on average) that two pictures of one"
+            f" person among {SOME_PEOPLE} would have to be {least:.2f} alike: expect to find hardly anybody."
+        )
     if trial.better is not None:
         found.append(
             f"Taking pixels as {trial.better} tells people clearly better apart than {trial.intake}, as it was told."
