@@ -7,11 +7,12 @@ import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from unmingle.api.recipes import current
+from unmingle.api.recipes import current, model_of
 from unmingle.evaluation.report import as_json as evaluation_json
 from unmingle.evaluation.report import scores_document
 from unmingle.library.pictures import faces_to_group
 from unmingle.library.store import open_to_read
+from unmingle.models.catalogue import SFACE
 from unmingle.progress import peak_memory, silent
 from unmingle.settings import DetectionSettings, EngineSettings
 
@@ -39,6 +40,7 @@ class BenchSettings:
     """
 
     recipe: Recipe = "faces"
+    model: str = SFACE.name
     people: int | None = None
     detection: DetectionSettings | None = None
     grouping: GroupingSettings | None = None
@@ -96,6 +98,7 @@ def bench(
         added = library.add(
             dataset,
             recipe=chosen.recipe,
+            model=chosen.model,
             detection=chosen.detection,
             weights=chosen.weights,
             engine=chosen.engine,
@@ -125,8 +128,9 @@ def _others(library: Library, evaluation: Evaluation) -> tuple[Method, ...]:
     with open_to_read(library.folder) as store:
         recipe = current(store)
         stored = faces_to_group(store, recipe)
+        sface = recipe.startswith("faces") and model_of(store, recipe).name == SFACE.name
     beside = Beside(evaluation.faces, stored.ids, stored.vectors)
-    return tuple(beside.methods(sface=recipe.startswith("faces")))
+    return tuple(beside.methods(sface=sface))
 
 
 def as_json(found: Bench) -> str:

@@ -111,6 +111,9 @@ class Library(Comparing, Looking):
     _trees: dict[bytes, Tree] = field(default_factory=dict, repr=False)
     _times: Times = field(default_factory=Times, repr=False)
 
+    def __post_init__(self) -> None:
+        self.folder = Path(self.folder)  # a string is what people write
+
     @contextmanager
     def writing(self) -> Iterator[Store]:
         """Hold the writer's lock for the length of a block."""

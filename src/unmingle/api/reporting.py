@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmingle.api.recipes import grouped_with, known_scale
+from unmingle.api.recipes import grouped_with, known_scale, library_curve, model_of
 from unmingle.files import write_atomically
-from unmingle.grouping.impostors import SFACE_CURVE
 from unmingle.grouping.stopping import FalseMergeBar
 from unmingle.library.decisions import read_log, standing_ids
 from unmingle.library.people import ALONE, persons_now
 from unmingle.library.pictures import faces_to_group
-from unmingle.models.catalogue import SFACE, VGG16, YUNET
+from unmingle.models.catalogue import VGG16, YUNET
 from unmingle.pipeline import SCALE
 from unmingle.report.gather import Gatherer
 from unmingle.report.page import Heading, render
@@ -68,7 +67,7 @@ def single_face_line(store: Store, recipe: str) -> float | None:
     person_n = persons_now(store.connection, faces_to_group(store, recipe).ids)
     clusters = len(np.unique(person_n[person_n != ALONE])) + int(np.count_nonzero(person_n == ALONE))
     expected = settings.expected_false_merges
-    bar = FalseMergeBar(curve=SFACE_CURVE, expected=expected, scale=known_scale(store))
+    bar = FalseMergeBar(curve=library_curve(store, recipe), expected=expected, scale=known_scale(store))
     return bar.cosine(1, 1, clusters=max(2, clusters))
 
 
@@ -86,10 +85,12 @@ def how_made(store: Store, recipe: str) -> tuple[tuple[str, str], ...]:
         rows.append(("Method", f"the whole picture through VGG16 ({VGG16.licence}), then PCA and k-means"))
     else:
         rows.append(("Faces found by", f"{YUNET.name} ({YUNET.licence})"))
-        rows.append(("Faces compared by", f"{SFACE.name}, {SFACE.dimension} numbers a face ({SFACE.licence})"))
+        model = model_of(store, recipe)
+        rows.append(("Faces compared by", f"{model.name}, {model.dimension} numbers a face ({model.licence})"))
     settings = grouped_with(store)
     if settings is not None:
-        rows += [("Grouped", strictness_in_words(settings.expected_false_merges))]
+        if not recipe.startswith("classic"):  # which takes no notice of how sure a merge is
+            rows.append(("Grouped", strictness_in_words(settings.expected_false_merges)))
         given = "found by unmingle" if settings.people is None else f"given: {settings.people:,}"
         rows.append(("Number of people", given))
         if not settings.co_occurrence:

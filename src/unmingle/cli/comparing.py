@@ -7,12 +7,14 @@ from typing import Annotated
 
 import typer
 
+from unmingle.cli import models
 from unmingle.cli.options import (
     Crops,
     Drop,
     FileColumn,
     Json,
     LabelColumn,
+    Model,
     Precision,
     Quiet,
     Recipe,
@@ -107,6 +109,7 @@ def bench(
             min=1, help="Tell unmingle how many people there are; classic gets the true number if it isn't given."
         ),
     ] = None,
+    model: Model = "sface",
     crops: Crops = "auto",
     weights: Weights = None,
     precision: Precision = "auto",
@@ -139,6 +142,7 @@ def bench(
 
     settings = benching.BenchSettings(
         recipe=recipe,
+        model=model,
         people=people,
         detection=DetectionSettings(crops=crops),
         grouping=GroupingSettings(expected_false_merges=FALSE_MERGES[strictness]),
@@ -148,6 +152,8 @@ def bench(
     )
     drops = None if drop is None else tuple(drop)
     options = LabelOptions(file_column=file_column, label_column=label_column, drops=drops)
+    if not quiet:
+        models.warn(model)
     with ExitStack() as held, console.progress(quiet=quiet) as progress:
         folder = output or Path(held.enter_context(TemporaryDirectory())) / "library"
         found = benching.bench(

@@ -17,6 +17,7 @@ from unmingle.cli.options import (
     Json,
     LabelColumn,
     LibraryArgument,
+    Model,
     Precision,
     Quiet,
     Recipe,
@@ -137,13 +138,7 @@ def cluster(
             " for the name without its ending. Faces of one frame were seen together.",
         ),
     ] = MEETING_PATTERN,
-    model: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME",
-            help="faces: what turns a face into numbers, as in unmingle models list. What other models found is kept.",
-        ),
-    ] = "sface",
+    model: Model = "sface",
     every: Annotated[
         str,
         typer.Option(

@@ -43,3 +43,10 @@ Strictness = Annotated[
         " alone. balanced: one in fifty. strict: one in five hundred, and people may be found in parts."
     ),
 ]
+Model = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="faces: what turns a face into numbers, as in unmingle models list. What other models found is kept.",
+    ),
+]
