@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint bench docs notebook lock clean
+.PHONY: demo test lint bench docs site notebook lock clean
 
 # One stamp a set of packages: it is made anew when the lock or the project's own list changes.
 $(VENV)/made:
@@ -47,13 +47,18 @@ notebook: $(VENV)/dev
 	$(BIN)/pip install --quiet ipykernel nbclient
 	$(BIN)/jupyter execute --inplace examples/seed-study.ipynb
 
+# The documentation as a site, to be opened from disk; what leads nowhere is an error.
+site: $(VENV)/dev
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs site
+	@echo "See site/index.html"
+
 # After a change to the dependencies in pyproject.toml.
 lock: $(VENV)/made
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --python-version 3.11 --no-emit-index-url \
 		pyproject.toml -o requirements/core.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --python-version 3.11 --no-emit-index-url \
-		pyproject.toml --extra heic --extra onnxruntime --group test --group parity --group lint --constraint requirements/core.lock -o requirements/dev.lock
+		pyproject.toml --extra heic --extra onnxruntime --group test --group parity --group lint --group docs --constraint requirements/core.lock -o requirements/dev.lock
 
 clean:
-	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) demo site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
