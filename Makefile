@@ -40,7 +40,7 @@ bench: $(VENV)/dev
 # The pages that are made from the program, then every example in the documentation as a test.
 docs: $(VENV)/dev
 	$(BIN)/python docs/build.py
-	$(BIN)/pytest tests/test_docs.py
+	$(BIN)/pytest tests/test_docs.py tests/test_docs_complete.py
 
 # After a change to the example notebook: runs it in Jupyter, and keeps what it shows.
 notebook: $(VENV)/dev
@@ -49,7 +49,7 @@ notebook: $(VENV)/dev
 
 # The documentation as a site, to be opened from disk; what leads nowhere is an error.
 site: $(VENV)/dev
-	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs site
+	$(BIN)/sphinx-build --fail-on-warning --fresh-env --keep-going --quiet docs site
 	@echo "See site/index.html"
 
 # After a change to the dependencies in pyproject.toml.

@@ -1,79 +1,50 @@
-"""Write docs/reference/command-line.md from the program itself. `make docs` runs it; a test fails if the page is stale.
+"""Write what the documentation takes from the program: whole pages, and parts of pages between two comments.
 
-Reads the signatures of the commands, not Typer's insides, which change from version to version.
+`make docs` runs it; a test fails if anything is stale. A part begins with `<!-- made: NAME -->` and ends with
+`<!-- end -->`, both of which code hosts and the site don't show.
 """
 
 from __future__ import annotations
 
-import inspect
+import re
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING
 
-import typer
-from typer.models import ArgumentInfo
-
-from unmingle.cli import app
+from making import api, command_line, errors, settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-PAGE = Path(__file__).parent / "reference" / "command-line.md"
-
-
-def render() -> str:
-    """The whole page."""
-    parts = [
-        "# Command line\n",
-        "Made from the program by `make docs`. Exit codes: 0 done, 1 a clear error, 2 wrong usage. What a command",
-        "finds goes to standard output, its progress to standard error: bars on a terminal, plain lines elsewhere.\n",
-        "Environment: `UNMINGLE_CACHE` names the folder for prepared, fetched and added models.\n",
-    ]
-    for name, function in sorted(commands(app)):
-        parts.extend(section(name, function))
-    return "\n".join(parts).rstrip() + "\n"
+ROOT = Path(__file__).parent.parent
+REFERENCE = ROOT / "docs" / "reference"
+PAGES: dict[Path, Callable[[], str]] = {
+    REFERENCE / "command-line.md": command_line.render,
+    REFERENCE / "errors.md": errors.render,
+    REFERENCE / "settings.md": settings.render,
+}
+PARTS: dict[str, Callable[[], str]] = {"api": api.render}
+PART = re.compile(r"(<!-- made: ([a-z ]+) -->\n).*?(^<!-- end -->)", re.MULTILINE | re.DOTALL)
 
 
-def commands(group: typer.Typer, before: str = "") -> Iterator[tuple[str, Callable[..., Any]]]:
-    """The full name and the function of each command."""
-    for command in group.registered_commands:
-        assert command.callback is not None
-        yield f"{before}{command.name or command.callback.__name__}", command.callback
-    for below in group.registered_groups:
-        assert below.typer_instance is not None
-        yield from commands(below.typer_instance, f"{before}{below.name} ")
+def rendered() -> dict[Path, str]:
+    """Each page that is made, or has parts that are, as it has to be."""
+    pages = {page: render() for page, render in PAGES.items()}
+    for page in sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md")]):
+        text = page.read_text(encoding="utf-8")
+        if page not in pages and PART.search(text):
+            pages[page] = PART.sub(lambda part: f"{part[1]}\n{PARTS[part[2]]()}\n{part[3]}", text)
+    return pages
 
 
-def section(name: str, function: Callable[..., Any]) -> list[str]:
-    """One command: what it does, its arguments and its options."""
-    hints = get_type_hints(function, include_extras=True)
-    arguments, options = [], []
-    for parameter in inspect.signature(function).parameters.values():
-        hint, info = get_args(hints[parameter.name])
-        about = f"{info.help}{choices(hint)}{default(parameter)}"
-        if isinstance(info, ArgumentInfo):
-            arguments.append((info.metavar or parameter.name.upper(), about))
-        else:
-            named = [word for word in (info.default, *(info.param_decls or ())) if isinstance(word, str)]
-            options.append((", ".join(named) or f"--{parameter.name.replace('_', '-')}", about))
-    usage = " ".join(["unmingle", name, *(shown for shown, _ in arguments), "[OPTIONS]"])
-    about = " ".join(inspect.cleandoc(function.__doc__ or "").split())
-    rows = [f"| `{shown}` | {text} |" for shown, text in [*arguments, *options]]
-    return [f"## unmingle {name}\n", f"`{usage}`\n", f"{about}\n", "| | |", "|---|---|", *rows, ""]
-
-
-def choices(hint: Any) -> str:
-    """The values that an option may have, if they are named."""
-    if get_origin(hint) is not Literal:
-        return ""
-    return f" One of {', '.join(f'`{value}`' for value in get_args(hint))}."
-
-
-def default(parameter: inspect.Parameter) -> str:
-    """The default of an option, if there is one worth saying."""
-    if parameter.default in (inspect.Parameter.empty, None, False):
-        return ""
-    return f" Default: `{parameter.default}`."
+def main() -> None:
+    """Bring all pages up to date; with --check only say which are not."""
+    stale = [page for page, text in rendered().items() if not page.exists() or page.read_text(encoding="utf-8") != text]
+    for page in stale:
+        print(page.relative_to(ROOT))
+        if "--check" not in sys.argv:
+            page.write_text(rendered()[page], encoding="utf-8")
 
 
 if __name__ == "__main__":
-    PAGE.write_text(render(), encoding="utf-8")
+    main()

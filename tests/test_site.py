@@ -24,7 +24,16 @@ TOO_WIDE = "document.documentElement.scrollWidth > window.innerWidth"
 
 def build(docs: Path, site: Path) -> subprocess.CompletedProcess[str]:
     """As `make site` does."""
-    words = ["--fail-on-warning", "--keep-going", "--quiet", "--doctree-dir", f"{site}-work", str(docs), str(site)]
+    words = [
+        "--fail-on-warning",
+        "--fresh-env",
+        "--keep-going",
+        "--quiet",
+        "--doctree-dir",
+        f"{site}-work",
+        str(docs),
+        str(site),
+    ]
     return subprocess.run(
         [sys.executable, "-m", "sphinx.cmd.build", *words], capture_output=True, text=True, check=False, timeout=300
     )

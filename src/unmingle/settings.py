@@ -33,8 +33,8 @@ def fingerprint(*parts: DataclassInstance | str | int) -> str:
 class EngineSettings:
     """How the networks are run. Not part of a fingerprint: every engine gives the same faces."""
 
-    engine: Engine = "auto"
-    precision: Precision = "auto"  # auto: bf16 where the processor has AMX, else f32
+    engine: Engine = "auto"  # auto: ONNX Runtime where it finds a working NVIDIA card, else OpenVINO
+    precision: Precision = "auto"  # of the arithmetic; auto: bf16 where the processor has AMX, else f32
     threads: int = 0  # 0: all cores
 
 
@@ -83,7 +83,7 @@ class RecordingSettings:
 class ClassicSettings:
     """The seed's method: VGG16 features of the whole crop, PCA, k-means."""
 
-    features: Features = "fc2"
+    features: Features = "fc2"  # the layer of VGG16: fc2, 4,096 numbers, or the averages of pool5, 512
     components: int = 100  # dimensions that PCA keeps
     seed: int = 22  # of PCA and k-means, the seed's own
 

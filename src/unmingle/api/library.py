@@ -79,7 +79,11 @@ SHEETS = "sheets"  # the fact that says how many people get a contact sheet
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sheet:
-    """The contact sheet of a person: their id and the page, a PIL image."""
+    """The contact sheet of a person.
+
+    person: their id.
+    page:   a PIL image.
+    """
 
     person: int
     page: Image

@@ -85,8 +85,10 @@ class Entry:
 class Decision:
     """An entry of the log, as told to whoever decided.
 
+    id:     its number, 1 for the first.
     made:   UTC, ISO 8601.
     by:     "person", "rule" (grouping the faces is one), or "import".
+    kind:   what was said: "name", "merge", "undo" and so on.
     words:  what it did, as a sentence.
     person: whom it is about; of "split" the new person; None where it is about faces only.
     people: everybody whom it touched.
