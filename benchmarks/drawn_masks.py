@@ -44,6 +44,11 @@ def with_mask(picture: U8, points_52: F32, rng: Generator) -> U8:
     return _ear_loops(laid, points_52, rng) if rng.random() < 0.5 else laid
 
 
+def with_glasses(picture: U8, points_52: F32, rng: Generator) -> U8:
+    """The picture with dark glasses."""
+    return lay(picture, points_52, _glasses(_in_frame(points_52), rng))
+
+
 def with_decoy(picture: U8, points_52: F32, rng: Generator) -> U8:
     """The picture with something that is no mask."""
     draw = (_beard, _beard, _scarf, _microphone, _shadow, _headband, _glasses)[rng.integers(7)]
