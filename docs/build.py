@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from making import api, command_line, errors, settings
+from making import api, command_line, errors, figures, settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,7 @@ PAGES: dict[Path, Callable[[], str]] = {
     REFERENCE / "errors.md": errors.render,
     REFERENCE / "settings.md": settings.render,
 }
-PARTS: dict[str, Callable[[], str]] = {"api": api.render}
+PARTS: dict[str, Callable[[], str]] = {"api": api.render, **figures.PARTS}
 PART = re.compile(r"(<!-- made: ([a-z ]+) -->\n).*?(^<!-- end -->)", re.MULTILINE | re.DOTALL)
 
 
@@ -33,7 +33,7 @@ def rendered() -> dict[Path, str]:
     for page in sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md")]):
         text = page.read_text(encoding="utf-8")
         if page not in pages and PART.search(text):
-            pages[page] = PART.sub(lambda part: f"{part[1]}\n{PARTS[part[2]]()}\n{part[3]}", text)
+            pages[page] = PART.sub(lambda part: f"{part[1]}\n{PARTS[part[2]]().strip()}\n\n{part[3]}", text)
     return pages
 
 
