@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,10 @@ from making import figures, sentences
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
 BLOCK = re.compile(r"^```(console|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+SCRIPT = re.compile(r"^```(bash|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+UNMINGLE = f'unmingle() {{ {shlex.quote(sys.executable)} -m unmingle "$@"; }}'  # installed or not
 
 
 def run(words: list[str], folder: Path) -> None:
@@ -44,6 +49,18 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_start_page_runs_from_top_to_bottom(started: Path) -> None:
     assert (started / "out" / "sheets" / "overview.jpg").is_file()
     assert (started / "out" / "evaluation" / "evaluation.json").is_file()
+    assert (started / "people" / "Ada").is_dir()
+
+
+@pytest.mark.slow
+def test_the_scripts_run_after_it(started: Path) -> None:
+    scripts = SCRIPT.findall((ROOT / "docs" / "guides" / "scripts.md").read_text(encoding="utf-8"))
+    assert {kind for kind, _ in scripts} == {"bash", "python"}
+    for kind, text in scripts:
+        if kind == "python":
+            run([sys.executable, "-W", "error", "-c", text], started)
+        elif shutil.which("jq"):
+            run(["bash", "-euo", "pipefail", "-c", f"{UNMINGLE}\n{text}"], started)
 
 
 @pytest.mark.slow
