@@ -68,10 +68,11 @@ html_copy_source = html_show_sourcelink = html_show_sphinx = False
 html_permalinks_icon = "#"
 html_show_search_summary = False  # it would fetch pages, which browsers forbid to what is opened from disk
 ACCENTED = ("color-brand-primary", "color-brand-content", "color-brand-visited")
+MENU = {"color-sidebar-link-text--top-level": "var(--color-foreground-primary)"}
 html_theme_options = {
     # The accent of the review page.
-    "light_css_variables": dict.fromkeys(ACCENTED, "#b4421a"),
-    "dark_css_variables": dict.fromkeys(ACCENTED, "#f08a5d"),
+    "light_css_variables": dict.fromkeys(ACCENTED, "#b4421a") | MENU,
+    "dark_css_variables": dict.fromkeys(ACCENTED, "#f08a5d") | MENU,
 }
 
 
