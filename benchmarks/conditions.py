@@ -11,8 +11,8 @@ made by program: real ones differ.
 face in the band is one; `strangers`: of the pairs of two people both of whom are in the band, how many in a thousand
 are as alike as one in a thousand of all is; `bcubed_f`: mean over the faces of the band, of a grouping of all.
 
-*people*: how the mistakes are spread over people: the share of all lost pairs, and of all pairs of strangers above the
-bar, that the worst tenth of people has. JSON out.
+*people*: how the mistakes are spread over people. Each person has a share of lost pairs among their own, and of
+strangers above the bar; told is what the tenth of people has who fare worst, of the sum of all shares. JSON out.
 
     python benchmarks/conditions.py --data DATA lfw_a pins_a umist > benchmarks/results/conditions.json
 """
@@ -176,13 +176,14 @@ def bands(portraits: Portraits, measure: F32, lost_nn: Bool, above_nn: Bool, f_n
     return told
 
 
-def spread(people: Any, cases_nn: Bool) -> dict[str, float]:
-    """How much of the cases the tenth of people has who have the most, and how many have none."""
-    by_person = np.sort(np.bincount(people, cases_nn.sum(axis=1)))[::-1]
-    tenth = by_person[: max(1, round(WORST * len(by_person)))]
+def spread(people: Any, cases_nn: Bool, pairs_nn: Bool) -> dict[str, float]:
+    """Each person has a share of mistakes among their pairs: what the worst tenth has of the sum, and who has none."""
+    cases, possible = (np.bincount(people, kind_nn.sum(axis=1)) for kind_nn in (cases_nn, pairs_nn))
+    shares = np.sort(cases / possible)[::-1]
+    tenth = shares[: max(1, round(WORST * len(shares)))]
     return {
-        "of the worst tenth": round(float(tenth.sum() / max(by_person.sum(), 1)), 3),
-        "people with none": round(float(np.mean(by_person == 0)), 3),
+        "of the worst tenth": round(float(tenth.sum() / max(shares.sum(), 1e-9)), 3),
+        "people with none": round(float(np.mean(shares == 0)), 3),
     }
 
 
@@ -201,7 +202,8 @@ def main() -> None:
         cosine_nn = portraits.vectors @ portraits.vectors.T
         other_nn = people[:, None] != people
         bar = float(np.quantile(cosine_nn[other_nn], 1 - 1 / ONCE_IN))
-        lost_nn = ~other_nn & (cosine_nn < bar)
+        same_nn = ~other_nn & ~np.eye(len(people), dtype=bool)
+        lost_nn = same_nn & (cosine_nn < bar)
         above_nn = other_nn & (cosine_nn >= bar)
         clusters = cluster_faces(portraits.vectors, GroupingSettings(), curve=SFACE_CURVE).labels
         f_n = bcubed_by_face(people, clusters)
@@ -215,8 +217,8 @@ def main() -> None:
             "changes": changed(recipe, portraits, one, other, bar),
             "by quality": bands(portraits, portraits.quality, lost_nn, above_nn, f_n),
             "by brightness": bands(portraits, portraits.brightness, lost_nn, above_nn, f_n),
-            "lost pairs": spread(people, lost_nn),
-            "strangers alike": spread(people, above_nn),
+            "lost pairs": spread(people, lost_nn, same_nn),
+            "strangers alike": spread(people, above_nn, other_nn),
         }
     print(json.dumps(result, indent=1))
 
