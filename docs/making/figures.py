@@ -181,12 +181,12 @@ def conditions_people() -> str:
             CALLED[name],
             f"{one['people']:,}",
             *(percent(one[kind]["of the worst tenth"]) for kind in ("strangers alike", "lost pairs")),
-            percent(one["strangers alike"]["people with none"]),
+            *(percent(one[kind]["people with none"]) for kind in ("strangers alike", "lost pairs")),
         ]
         for name, one in result("conditions").items()
     ]
     head = ("collection", "people", "strangers alike: share of the worst tenth", "pairs lost: share of the worst tenth")
-    return table((*head, "people like no stranger"), rows)
+    return table((*head, "people like no stranger", "people who lose no pair"), rows)
 
 
 def conditions_changes() -> str:
