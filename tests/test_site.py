@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import sync_playwright
-from tests.review.browser import chromium_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from playwright.sync_api import Browser as Chromium
     from playwright.sync_api import Error, Page, Request, ViewportSize
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -78,14 +77,10 @@ class Visitor:
 
 
 @pytest.fixture(scope="module")
-def page() -> Iterator[Page]:
-    path = chromium_path()
-    if path is None:
-        pytest.skip("there is no chromium on the path, and UNMINGLE_CHROMIUM names none")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser.new_page(viewport=PHONE, reduced_motion="reduce")
-        browser.close()
+def page(chromium: Chromium) -> Iterator[Page]:
+    opened = chromium.new_page(viewport=PHONE, reduced_motion="reduce")
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
