@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from unmingle.faces.boxes import overlaps
 from unmingle.faces.detect import find_faces
 from unmingle.faces.looks import first_looks, look
 from unmingle.models.yunet import open_yunet
@@ -112,15 +113,6 @@ def compose(
             sizes.append(size)
             break
     return np.array(boxes, np.float32).reshape(-1, 4), sizes
-
-
-def overlaps(one: F32, other: F32) -> F32:
-    """(n, m) intersection over union."""
-    low = np.maximum(one[:, None, :2], other[None, :, :2])
-    high = np.minimum(one[:, None, :2] + one[:, None, 2:], other[None, :, :2] + other[None, :, 2:])
-    common = np.prod(np.clip(high - low, 0, None), axis=2)
-    area_n, area_m = np.prod(one[:, 2:], axis=1), np.prod(other[:, 2:], axis=1)
-    return np.asarray(common / (area_n[:, None] + area_m[None] - common), np.float32)
 
 
 def main() -> None:

@@ -35,10 +35,10 @@ import polars as pl
 from scipy.optimize import linear_sum_assignment
 
 from unmingle.api import Library
+from unmingle.faces.boxes import overlaps
 from unmingle.library.recordings import tracks
 from unmingle.library.store import open_to_read
 from unmingle.pipeline import CURRENT
-from unmingle.tracking.tracker import overlaps
 
 if TYPE_CHECKING:
     from unmingle.records import F32

@@ -2,7 +2,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unmingle.evaluation.pairing import Boxes, overlaps, pair_faces, pair_pictures
+from unmingle.evaluation.pairing import Boxes, pair_faces, pair_pictures
+from unmingle.faces.boxes import overlaps
 
 Box = tuple[float, float, float, float]
 

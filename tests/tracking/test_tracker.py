@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from unmingle.faces.boxes import overlaps
 from unmingle.records import Faces
-from unmingle.tracking.tracker import Grey, Tracker, assigned, correlation, overlaps, patch_of
+from unmingle.tracking.tracker import Grey, Tracker, assigned, correlation, patch_of
 
 if TYPE_CHECKING:
     from unmingle.records import F32, U8

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unmingle.evaluation.join import folded
+from unmingle.faces.boxes import overlaps
 from unmingle.records import check_shape
 
 if TYPE_CHECKING:
@@ -97,16 +98,6 @@ def _is_whole(box_n4: F64) -> bool:
     """Whether the only box is the picture."""
     width, height = np.minimum(box_n4[0, :2] + box_n4[0, 2:], 1) - np.maximum(box_n4[0, :2], 0)
     return len(box_n4) == 1 and bool(width * height >= WHOLE)
-
-
-def overlaps(one_n4: F64, other_m4: F64) -> F64:
-    """(n, m) float64: intersection over union."""
-    low = np.maximum(one_n4[:, None, :2], other_m4[None, :, :2])
-    high = np.minimum((one_n4[:, :2] + one_n4[:, 2:])[:, None], (other_m4[:, :2] + other_m4[:, 2:])[None])
-    shared_nm: F64 = np.maximum(high - low, 0).prod(axis=2)
-    union_nm = one_n4[:, 2:].prod(axis=1)[:, None] + other_m4[:, 2:].prod(axis=1)[None] - shared_nm
-    overlap_nm: F64 = np.divide(shared_nm, union_nm, out=np.zeros_like(shared_nm), where=union_nm > 0)
-    return overlap_nm
 
 
 def pair_pictures(first: Mapping[str, list[str]], second: Mapping[str, list[str]]) -> list[tuple[str, str]]:

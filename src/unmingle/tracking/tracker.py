@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from unmingle.faces.boxes import overlaps
 from unmingle.tracking.records import Sightings
 
 if TYPE_CHECKING:
@@ -122,16 +123,6 @@ def assigned(one_n4: F32, other_m4: F32) -> list[tuple[int, int]]:
     rows, columns = linear_sum_assignment(np.where(overlap_nm >= LEAST_OVERLAP, overlap_nm, 0), maximize=True)
     pairs = zip(rows.tolist(), columns.tolist(), strict=True)
     return [(row, column) for row, column in pairs if overlap_nm[row, column] >= LEAST_OVERLAP]
-
-
-def overlaps(one_n4: F32, other_m4: F32) -> F32:
-    """(n, m) intersection over union of boxes."""
-    low_n2, low_m2 = one_n4[:, :2], other_m4[:, :2]
-    high_n2, high_m2 = low_n2 + one_n4[:, 2:], low_m2 + other_m4[:, 2:]
-    extent = np.minimum(high_n2[:, None], high_m2) - np.maximum(low_n2[:, None], low_m2)
-    common = np.clip(extent, 0, None).prod(axis=2)
-    union = np.prod(one_n4[:, 2:], axis=1)[:, None] + np.prod(other_m4[:, 2:], axis=1) - common
-    return np.asarray(common / np.maximum(union, np.finfo(np.float32).tiny), np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
