@@ -119,12 +119,18 @@ class Comparison:
 
     def left_out(self, side: str) -> list[tuple[str, str, int]]:
         """(status, reason, faces) of what the library `side`, a or b, gave to nobody, and the other to somebody."""
+        counted = self.left_out_faces(side).group_by("status", "reason").len()
+        counted = counted.sort(["len", "status", "reason"], descending=[True, False, False])
+        return [(str(status), str(reason), int(faces)) for status, reason, faces in counted.rows()]
+
+    def left_out_faces(self, side: str) -> pl.DataFrame:
+        """The rows of `faces` that `left_out` counts, with the `status` and the `reason` that it counts them under."""
         other = "b" if side == "a" else "a"
         rows = self.faces.filter(pl.col(f"person_{side}").is_null() & pl.col(f"person_{other}").is_not_null())
-        status = pl.col(f"status_{side}").fill_null("not_found").alias("status")
-        reason = pl.col(f"reason_{side}").str.replace(r":.*", "").alias("reason")
-        counted = rows.group_by(status, reason).len().sort(["len", "status", "reason"], descending=[True, False, False])
-        return [(str(status), str(reason), int(faces)) for status, reason, faces in counted.rows()]
+        return rows.with_columns(
+            pl.col(f"status_{side}").fill_null("not_found").alias("status"),
+            pl.col(f"reason_{side}").str.replace(r":.*", "").alias("reason"),
+        )
 
 
 def compare(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from unmingle.evaluation.comparison_text import side_rows, verdict_text, who
 from unmingle.export.gallery import spread
+from unmingle.library.wording import label
 from unmingle.report.page import Heading, render
 from unmingle.report.parts import STATUS, Face
 
@@ -26,7 +27,6 @@ STRIP = 10  # faces of a part
 EXAMPLES = 14  # of what was left out for one reason
 JUDGED = 42  # faces on which one of the two is right
 SAME = 120  # people who are the same in both
-OTHER = {"a": "b", "b": "a"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +140,13 @@ class _Shown:
     def __init__(self, comparison: Comparison, pictures: dict[str, Pictures]) -> None:
         self._comparison = comparison
         self._pictures = pictures
-        # Of recordings, several sightings are shown by one face.
-        once = comparison.faces.unique(["id_a", "id_b"], keep="first", maintain_order=True)
-        self._parts = once.partition_by("person_a", "person_b", as_dict=True, maintain_order=True)
-        self._faces = once
+        self._faces = self._once(comparison.faces)
+        self._parts = self._faces.partition_by("person_a", "person_b", as_dict=True, maintain_order=True)
+
+    @staticmethod
+    def _once(rows: pl.DataFrame) -> pl.DataFrame:
+        """Of recordings, several sightings are shown by one face."""
+        return rows.unique(["id_a", "id_b"], keep="first", maintain_order=True)
 
     def change(self, side: str, change: Change) -> ChangeShown:
         """A change of a person of the library `side`."""
@@ -157,8 +160,7 @@ class _Shown:
 
     def _part(self, side: str, whole: Share, part: Share) -> PartShown:
         pair = (whole.person, part.person) if side == "a" else (part.person, whole.person)
-        title = who(part) if part.person is not None else "nobody"
-        return PartShown(title, part.faces, self._strip(self._parts[pair], STRIP))
+        return PartShown(who(part), part.faces, self._strip(self._parts[pair], STRIP))
 
     def one(self, a: Share, b: Share) -> tuple[Face, str, int]:
         """A person who is the same in both: their clearest face, what they are called, and how many faces."""
@@ -169,15 +171,11 @@ class _Shown:
 
     def left_out(self, side: str) -> list[LeftOutShown]:
         """What the library `side` alone left out."""
-        other = OTHER[side]
-        rows = self._faces.filter(pl.col(f"person_{side}").is_null() & pl.col(f"person_{other}").is_not_null())
+        rows = self._once(self._comparison.left_out_faces(side))
         found = []
         for status, reason, faces in self._comparison.left_out(side):
             title = "Not found" if status == "not_found" else STATUS[status][0]
-            alike = rows.filter(
-                (pl.col(f"status_{side}").fill_null("not_found") == status)
-                & (pl.col(f"reason_{side}").str.replace(r":.*", "") == reason)
-            )
+            alike = rows.filter((pl.col("status") == status) & (pl.col("reason") == reason))
             found.append(LeftOutShown(side.upper(), title, reason, faces, self._strip(alike, EXAMPLES)))
         return found
 
@@ -190,7 +188,7 @@ class _Shown:
         )
 
     def _strip(self, rows: pl.DataFrame, most: int) -> tuple[Face, ...]:
-        chosen = rows[list(spread(rows.height, most))]
+        chosen = rows[spread(rows.height, most)]
         return tuple(self._face(row) for row in chosen.iter_rows(named=True))
 
     def _face(self, row: dict[str, object]) -> Face:
@@ -200,6 +198,6 @@ class _Shown:
         return Face(self._pictures[side].face(face), str(row["file"]))
 
 
-def _whose(row: dict[str, object], side: str) -> str:
+def _whose(row: dict[str, Any], side: str) -> str:
     person = row[f"person_{side}"]
-    return "nobody" if person is None else str(row[f"name_{side}"] or f"Person {person}")
+    return "nobody" if person is None else label(person, row[f"name_{side}"] or "")
