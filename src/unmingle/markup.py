@@ -53,6 +53,11 @@ def table(rows: Iterable[Sequence[object]], head: Sequence[str] = ()) -> str:
     return f'<table style="border-collapse:collapse;margin:4px 0">{top}<tbody>{body}</tbody></table>'
 
 
+def address(jpeg: bytes) -> str:
+    """A JPEG as a data address, so that a page needs no other file."""
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode('ascii')}"
+
+
 def faces(jpegs: Iterable[bytes], *, of: str, side: int = SIDE) -> str:
     """A strip of faces, which wraps where the page ends.
 
@@ -64,9 +69,5 @@ def faces(jpegs: Iterable[bytes], *, of: str, side: int = SIDE) -> str:
     about = html.escape(clean(of), quote=True)
     style = f"display:inline-block;margin:2px;border-radius:6px;width:{side}px;height:{side}px;max-width:none"
     return block(
-        *(
-            f'<img alt="{about}" width="{side}" height="{side}" style="{style}" '
-            f'src="data:image/jpeg;base64,{base64.b64encode(jpeg).decode("ascii")}">'
-            for jpeg in jpegs
-        )
+        *(f'<img alt="{about}" width="{side}" height="{side}" style="{style}" src="{address(jpeg)}">' for jpeg in jpegs)
     )

@@ -14,7 +14,7 @@ from unmingle.errors import ModelError, PictureError, SourceError
 from unmingle.faces.align import align
 from unmingle.library.known_faces import examples
 from unmingle.library.store import open_to_read
-from unmingle.sources.images import decode, read_bytes, scan
+from unmingle.sources.images import quiet_decoders, read_picture, scan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,12 +59,15 @@ def faces_of_library(folder: Path, progress: Progress) -> KnownFaces:
     with open_to_read(folder) as store:
         wanted = list(examples(store, current(store)))[:MOST_FACES]
     aligned, people = [], []
-    for number, (file, group) in enumerate(groupby(wanted, key=lambda one: one.file)):
-        progress("analyse", number, len(wanted))
+    done = 0
+    for file, group in groupby(wanted, key=lambda one: one.file):
+        progress("analyse", done, len(wanted))
+        on_it = list(group)
+        done += len(on_it)
         picture = _picture(file)
         if picture is None:
             continue
-        for one in group:
+        for one in on_it:
             aligned.append(align(picture, one.points))
             people.append(-1 if one.person is None else one.person)
     progress("analyse", len(wanted), len(wanted))
@@ -79,6 +82,7 @@ def faces_of_library(folder: Path, progress: Progress) -> KnownFaces:
 def _picture(file: PictureFile) -> U8 | None:
     """Its pixels; None if it can't be read."""
     try:
-        return decode(read_bytes(file), suffix=file.path.suffix)
+        with quiet_decoders():
+            return read_picture(file)
     except PictureError:
         return None

@@ -135,9 +135,9 @@ def pair_table(store: Store, recipe: str, *, most: int) -> pl.DataFrame:
 
 
 def _decoded(path: Path) -> U8:
-    from unmingle.sources.images import PictureFile, decode, read_bytes
+    from unmingle.sources.images import PictureFile, read_picture
 
-    return decode(read_bytes(PictureFile(str(path.parent.absolute()), path.name)), suffix=path.suffix)
+    return read_picture(PictureFile(str(path.parent.absolute()), path.name))
 
 
 def known_people(store: Store, recipe: str) -> KnownPeople:

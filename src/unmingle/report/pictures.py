@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,7 +10,8 @@ from PIL import Image
 
 from unmingle.errors import PictureError
 from unmingle.library.tables import thumbnail_of
-from unmingle.sources.images import decode, quiet_decoders, read_bytes
+from unmingle.markup import address
+from unmingle.sources.images import quiet_decoders, read_picture
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,7 +55,7 @@ class Pictures:
         """A whole picture, small; empty if it can't be read any more."""
         try:
             with quiet_decoders():
-                picture = Image.fromarray(decode(read_bytes(file), suffix=file.path.suffix))
+                picture = Image.fromarray(read_picture(file))
         except PictureError:
             return ""
         picture.thumbnail((PICTURE, PICTURE))
@@ -78,11 +78,6 @@ class Pictures:
                     page.paste(tile.convert("RGB").resize((SMALL, SMALL)), (i % ACROSS * SMALL, i // ACROSS * SMALL))
             found.append(address(_jpeg(page, SMALL_QUALITY)))
         return Sheets(tuple(found), SMALL, ACROSS, DOWN)
-
-
-def address(jpeg: bytes) -> str:
-    """A JPEG as a data address."""
-    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode('ascii')}"
 
 
 def _jpeg(picture: Image.Image, quality: int) -> bytes:

@@ -229,6 +229,15 @@ def decode(content: bytes, *, suffix: str = "") -> U8:
         raise PictureError("too large for the memory of this machine") from error
 
 
+def read_picture(file: PictureFile) -> U8:
+    """A picture from its file, (h, w, 3) uint8 RGB.
+
+    Raises:
+        PictureError: as for `read_bytes` and `decode`.
+    """
+    return decode(read_bytes(file), suffix=file.path.suffix)
+
+
 @contextmanager
 def quiet_decoders() -> Iterator[None]:
     """Silence Pillow's warnings of odd metadata and of large pictures while pictures are read.
