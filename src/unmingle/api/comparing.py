@@ -16,8 +16,6 @@ from unmingle.progress import silent
 from unmingle.settings import DetectionSettings, RecordingSettings
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     import polars as pl
 
     from unmingle.evaluation.comparison import Comparison, Side
@@ -31,12 +29,6 @@ class Comparing(Exchanging):
     """What a library has in common with another, and what not."""
 
     __slots__ = ()
-
-    folder: Path
-
-    @abstractmethod
-    def _reading(self) -> AbstractContextManager[Store]:
-        """The library, open for looking."""
 
     @abstractmethod
     def evaluate(

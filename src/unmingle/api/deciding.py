@@ -13,6 +13,7 @@ from unmingle.library.references import faces_named, person_named
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     import polars as pl
 
@@ -40,6 +41,7 @@ class Deciding:
 
     __slots__ = ()
 
+    folder: Path
     views: Views
     _desk: Desk
 

@@ -246,29 +246,30 @@ class Library(Comparing, Looking):
         """
         settings = settings or GroupingSettings()
         people = settings.people if people is None else people
+        settings = replace(settings, people=people)
         with self.writing() as store:
             recipe = current(store)
+            curve = library_curve(store, recipe)
             if recipe.startswith("classic"):
                 if people is None:
                     raise SettingsError("The classic recipe can't find the number of people.", "Pass --people K.")
                 group = partial(pipeline.group_classic, people=people, settings=classic or ClassicSettings())
             else:
-                settings = replace(settings, people=people)
-                group = partial(pipeline.group_faces, settings=settings, curve=library_curve(store, recipe))
+                group = partial(pipeline.group_faces, settings=settings, curve=curve)
             whole = people is not None
             clustering = pipeline.cluster(
                 store,
                 recipe,
                 group,
                 whole_clusters=whole,
-                curve=library_curve(store, recipe),
+                curve=curve,
                 name_pattern=name_pattern,
                 progress=progress,
                 times=self._times,
             )
             store.set_fact(SHEETS, str(sheets))
             store.set_fact(NAME_PATTERN, name_pattern)
-            store.set_fact(GROUPING, json.dumps(asdict(replace(settings, people=people))))
+            store.set_fact(GROUPING, json.dumps(asdict(settings)))
             store.set_fact(views.WEBVTT, "1" if webvtt else "")
             with self._times.measure("write"), store.snapshot():
                 faces = views.write_views(store, recipe, sheets=sheets, progress=progress)

@@ -11,7 +11,6 @@ from unmingle.errors import DecisionError, LibraryError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     import polars as pl
 
@@ -24,8 +23,6 @@ class Looking(Exchanging):
     """The people and faces of a library as objects that show themselves in a notebook."""
 
     __slots__ = ()
-
-    folder: Path
 
     @property
     @abstractmethod
