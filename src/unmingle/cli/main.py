@@ -301,11 +301,12 @@ def _print_evaluation(evaluation: Evaluation) -> None:
     from rich.console import Console
 
     from unmingle import console
+    from unmingle.evaluation.people import found_worst
     from unmingle.evaluation.report import as_table
 
     terminal = Console()
     terminal.print(console.table(as_table(evaluation)))
-    worst = sorted(evaluation.people, key=lambda person: (person.f1, -person.size))[:WORST_PEOPLE]
+    worst = found_worst(evaluation.people, WORST_PEOPLE)
     if len(worst) < len(evaluation.people):
         terminal.print(f"The {len(worst)} lowest of {len(evaluation.people):,} people; evaluation.csv has them all.")
     rows = [

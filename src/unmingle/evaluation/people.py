@@ -13,6 +13,8 @@ from unmingle.evaluation.contingency import assign
 from unmingle.evaluation.metrics import agreement, f1_scores
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from unmingle.evaluation.contingency import Contingency
     from unmingle.records import I64
 
@@ -71,6 +73,11 @@ def person_scores(table: Contingency) -> tuple[PersonScore, ...]:
             )
         )
     return tuple(result)
+
+
+def found_worst(people: Sequence[PersonScore], most: int) -> list[PersonScore]:
+    """The people with the lowest F1, and of these the largest."""
+    return sorted(people, key=lambda person: (person.f1, -person.size))[:most]
 
 
 def confusions(table: Contingency, person_c: I64) -> dict[int, Counter[int]]:

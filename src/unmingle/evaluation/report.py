@@ -15,6 +15,7 @@ from unmingle.errors import WriteError
 from unmingle.evaluation.confusion import draw_confusion
 from unmingle.evaluation.metrics import LEFT_OUT_RULE
 from unmingle.evaluation.mistakes import draw_mistakes
+from unmingle.evaluation.people import found_worst
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -145,7 +146,7 @@ def person_row(person: PersonScore) -> dict[str, Any]:
 
 def as_html(evaluation: Evaluation) -> str:
     """The scores, and the people who were found worst, for a notebook."""
-    worst = sorted(evaluation.people, key=lambda person: person.f1)[:WORST]
+    worst = found_worst(evaluation.people, WORST)
     rows = [
         (
             *(person.label, f"{person.size:,}", "" if person.cluster is None else person.cluster),

@@ -9,7 +9,9 @@ import numpy as np
 
 from unmingle.evaluation.confusion import confusion
 from unmingle.evaluation.mistakes import worst_mistakes
+from unmingle.evaluation.people import found_worst
 from unmingle.evaluation.report import aside_rows, join_rows
+from unmingle.export.gallery import spread
 from unmingle.export.timeline import clock
 from unmingle.library.browse import UNSURE
 from unmingle.library.held import HELD, HeldFile
@@ -180,7 +182,7 @@ class Gatherer:
         return LeftOutPart(status, *STATUS[status], sum(reason.count for reason in found), found)
 
     def _reason(self, reason: str, rows: Sequence[LeftOut]) -> Reason:
-        chosen = [rows[i * len(rows) // EXAMPLES] for i in range(EXAMPLES)] if len(rows) > EXAMPLES else rows
+        chosen = (rows[i] for i in spread(len(rows), EXAMPLES))
         seen = tuple(face for face in map(self._example, chosen) if face.picture)
         names = () if seen else tuple(_named(row, reason) for row in rows[:FILES])
         return Reason(reason, len(rows), seen, names)
@@ -232,7 +234,7 @@ class Gatherer:
             return None
         # By person, so that the sample takes its share of each.
         order = np.argsort(person_n, kind="stable")
-        chosen = order if len(order) <= ON_MAP else order[np.arange(ON_MAP) * len(order) // ON_MAP]
+        chosen = order[spread(len(order), ON_MAP)]
         at_n2 = plane(vectors_nd[chosen]) * 1000
         points = []
         for face, person, (x, y) in zip(
@@ -263,7 +265,7 @@ class Gatherer:
     def _checked(self, evaluation: Evaluation) -> Checked:
         mistakes, wrong = worst_mistakes(evaluation, most=MISTAKES)
         counts = confusion(evaluation, most=MATRIX)
-        worst = sorted(evaluation.people, key=lambda person: (person.f1, -person.size))[:WORST]
+        worst = found_worst(evaluation.people, WORST)
         return Checked(
             evaluation,
             tuple(self._wrong(mistake.row, mistake.alike) for mistake in mistakes),
