@@ -16,6 +16,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import zipfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -23,7 +24,7 @@ from unmingle.errors import FetchError
 from unmingle.files import replacing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from unmingle.models.cards import Archive
 
@@ -122,10 +123,14 @@ def fetch_archived(
     return destination
 
 
-def _unpacked(packed: Path, archive: Archive) -> IO[bytes]:
+@contextmanager
+def _unpacked(packed: Path, archive: Archive) -> Iterator[IO[bytes]]:
     if archive.kind == "bz2":
-        return bz2.open(packed)
-    return zipfile.ZipFile(packed).open(archive.member)
+        with bz2.open(packed) as stream:
+            yield stream
+    else:
+        with zipfile.ZipFile(packed) as held, held.open(archive.member) as stream:
+            yield stream
 
 
 class _Wanted:
