@@ -20,6 +20,8 @@ def readme() -> list[tuple[str, str]]:
     tiled, whole = (figures.percent(small[how]["24"]) for how in ("recall", "recall without tiles"))
     million_known = figures.result("grouping_adding")["time"][-1]
     side, folders = exports["round_trip"]["sidecars"], exports["folders"]
+    report = figures.result("report")["lfw_a"]
+    assert report["opened"]["others"] == []
     assert side["names_that_came_back"] == side["named_faces"]
     assert (figures.result("kills")["kills"], figures.result("kills")["wrong"]) == (1000, [])
     told = [
@@ -32,6 +34,7 @@ def readme() -> list[tuple[str, str]]:
         f"{tiled} found; {whole} without tiles",
         f"all {side['named_faces']:,}; {side['worst_pixels']:.1f} pixels; all {side['read_by_exiftool']:,} |",
         f"asked about among a million | {million_known['milliseconds_median']:.0f} ms |",
+        f"| {report['made_in_seconds']:.0f} s; {report['opened']['seconds']:.1f} s; {report['megabytes']:.1f} MB |",
         f"by hard link | {folders['seconds']:.0f} s |",
         f"{figures.result('classic')['ratio']:.1f} times as fast",
         f"Over all faces it is {figures.result('main_job_lfw_a')['lfw_a']['accuracy']:.4f}",
