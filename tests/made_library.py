@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -40,32 +41,35 @@ class Shot:
     orientation: int = 1
 
 
-def take(folder: Path, shots: Sequence[Shot]) -> None:
-    """Write the files, each with a content of its own."""
-    for number, shot in enumerate(shots):
+def take(folder: Path, shots: Sequence[Shot], *, first: int = 0) -> None:
+    """Write the files, each with a content of its own; first: that of another folder differs by another number."""
+    for number, shot in enumerate(shots, first):
         path = folder / shot.name
         path.parent.mkdir(parents=True, exist_ok=True)
         width, height = shot.size if shot.orientation < 5 else shot.size[::-1]
         exif = Image.Exif()
         exif[ORIENTATION] = shot.orientation
-        Image.new("RGB", (width, height), (number % 256, number // 256, 90)).save(path, exif=exif)
+        Image.new("RGB", (width, height), (number % 32 * 8, number // 32 * 8, 90)).save(path, exif=exif)
 
 
-def library(folder: Path, source: Path, shots: Sequence[Shot]) -> Library:
-    """A library of these shots in `source`, grouped."""
+def library(folder: Path, source: Path, shots: Sequence[Shot], *more: tuple[Path, Sequence[Shot]]) -> Library:
+    """A library of these shots in `source`, and of more in other sources, grouped."""
     random = np.random.default_rng(5)
     centres = random.normal(size=(50, 64))
-    found = {shot.name: shot for shot in shots}
+    taken = [(source, shots), *more]
+    found = {(str(one), shot.name): shot for one, of_one in taken for shot in of_one}
     with open_to_write(folder) as store:
         store.set_fact(pipeline.CURRENT, RECIPE)
-        store.set_fact(WALKED, f'["{source}"]')
-        known = pictures.register(store, scan([source]), RECIPE)
+        store.set_fact(WALKED, json.dumps([str(one) for one, _ in taken]))
+        known = pictures.register(store, scan([one for one, _ in taken]), RECIPE)
         with store.transaction() as connection:
             for file, what in known.items():
                 status = file.path.stat()
                 digest = hashlib.sha256(file.path.read_bytes()).hexdigest()
                 pictures.note_read(connection, what.row, status.st_size, status.st_mtime_ns, digest, "")
-                pictures.add_analysis(connection, digest, RECIPE, "f32", _analysis(found[file.name], centres, random))
+                pictures.add_analysis(
+                    connection, digest, RECIPE, "f32", _analysis(found[file.source, file.name], centres, random)
+                )
         group = partial(pipeline.group_faces, settings=GroupingSettings())
         pipeline.cluster(store, RECIPE, group, whole_clusters=False)
     opened = Library(folder)

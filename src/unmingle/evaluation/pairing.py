@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmingle.evaluation.join import folded
 from unmingle.faces.boxes import overlaps
 from unmingle.records import check_shape
+from unmingle.sources.paths import folded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

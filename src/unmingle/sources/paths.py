@@ -1,0 +1,126 @@
+"""Which file a name or a path means: one way for labels, for imports, and for faces that somebody names."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    Step = tuple[int, dict[str, list[int]], Callable[[str], str]]
+
+# How sure a match is. A match by the last k parts of a path has rank k.
+FULL, RELATIVE, SLASHED, COMPOSED, FOLDED = 10_005, 10_004, 10_003, 10_002, 10_001
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The files that a name could mean at the first step that found any; astray: their folders say otherwise."""
+
+    files: tuple[int, ...] = ()
+    rank: int = 0
+    astray: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.files)
+
+
+def find_all(names: Sequence[str], files: Sequence[tuple[str, str]]) -> list[Found]:
+    """What each name could mean, in the order of `match_names`; the exact spelling goes before the folded one.
+
+    Args:
+        names: m names or paths.
+        files: n files as (source, path relative to it).
+    """
+    # Whatever step finds a file, its last part agrees: of a million files few are left.
+    last = {parts_of(name)[-1] for name in names}
+    kept = [i for i, (_, file) in enumerate(files) if parts_of(file)[-1] in last]
+    found = _find_among(names, [files[i] for i in kept])
+    return [replace(one, files=tuple(kept[i] for i in one.files)) for one in found]
+
+
+def _find_among(names: Sequence[str], files: Sequence[tuple[str, str]]) -> list[Found]:
+    whole = [f"{source.rstrip('/')}/{file}" for source, file in files]
+    relative = [file for _, file in files]
+    steps: list[Step] = [
+        (FULL, index_by(whole, str), str),
+        (RELATIVE, index_by(relative, str), str),
+        (SLASHED, index_by(relative, slashed), slashed),
+        (COMPOSED, index_by(relative, _composed), _composed),
+        (FOLDED, index_by(relative, folded), folded),
+    ]
+    wanted = [first_step(name, steps) for name in names]
+    rest = [i for i, found in enumerate(wanted) if not found]
+    if rest:
+        endings = index_endings(whole)
+        for i in rest:
+            found = longest_ending(parts_of(names[i]), endings, relative)
+            wanted[i] = replace(found, files=_exact(names[i], found, whole))
+    return wanted
+
+
+def _exact(name: str, found: Found, whole: Sequence[str]) -> tuple[int, ...]:
+    """Of several files those that are spelled like the name, letter for letter or in another Unicode form."""
+    for key in (str, _composed):
+        ending = "/".join(slashed(key(name)).split("/")[-found.rank :])
+        exact = tuple(i for i in found.files if slashed(key(whole[i])).endswith("/" + ending))
+        if exact:
+            return exact
+    return found.files
+
+
+def first_step(name: str, steps: list[Step]) -> Found:
+    """The first step that knows a name."""
+    for rank, index, key in steps:
+        if files := index.get(key(name)):
+            return Found(tuple(files), rank)
+    return Found()
+
+
+def longest_ending(parts: list[str], endings: dict[tuple[str, ...], list[int]], relative: list[str]) -> Found:
+    """The files that agree with the most parts from the end of a path."""
+    for length in range(len(parts), 0, -1):
+        if files := endings.get(tuple(parts[-length:])):
+            astray = length < len(parts) and length < len(parts_of(relative[files[0]]))
+            return Found(tuple(files), length, astray)
+    return Found()
+
+
+def index_by(paths: Sequence[str], key: Callable[[str], str]) -> dict[str, list[int]]:
+    """Positions of the paths by their key."""
+    index: defaultdict[str, list[int]] = defaultdict(list)
+    for i, path in enumerate(paths):
+        index[key(path)].append(i)
+    return dict(index)
+
+
+def index_endings(paths: Sequence[str]) -> dict[tuple[str, ...], list[int]]:
+    """Positions of the paths by each of their endings."""
+    index: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
+    for i, path in enumerate(paths):
+        parts = parts_of(path)
+        for length in range(1, len(parts) + 1):
+            index[tuple(parts[-length:])].append(i)
+    return dict(index)
+
+
+def slashed(path: str) -> str:
+    """A path with / between folders, and none in front."""
+    return path.replace("\\", "/").removeprefix("./")
+
+
+def _composed(path: str) -> str:
+    return unicodedata.normalize("NFC", slashed(path))
+
+
+def folded(path: str) -> str:
+    """A path without letter case, spaces around it, and differences of Unicode form (as between macOS and others)."""
+    return unicodedata.normalize("NFC", slashed(path.strip()).casefold())
+
+
+def parts_of(path: str) -> list[str]:
+    """The folded parts of a path; at least one."""
+    return [part for part in folded(path).split("/") if part not in ("", ".")] or [""]
