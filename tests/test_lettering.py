@@ -24,6 +24,7 @@ def test_a_shortened_text_fits_on_one_line(text: str, width: int) -> None:
 
 def test_signs_without_a_shape_are_shown() -> None:
     assert clean("a\nb\tc\x00") == "a⏎b�c�"
+    assert clean("محمد\u200cرضا") == "محمدرضا"
 
 
 def test_a_text_is_measured_as_it_is_drawn() -> None:

@@ -32,8 +32,9 @@ def fonts() -> tuple[str, ...]:
 
 
 def clean(text: str) -> str:
-    """The text on one line, with a visible sign for each that has no shape."""
-    return "".join("⏎" if sign == "\n" else sign if sign.isprintable() else "�" for sign in text)
+    """The text on one line, with a visible sign for each that has no shape; joiners have none and need none."""
+    shown = text.replace("\u200c", "").replace("\u200d", "")
+    return "".join("⏎" if sign == "\n" else sign if sign.isprintable() else "�" for sign in shown)
 
 
 def shorten(text: str, width: int) -> str:

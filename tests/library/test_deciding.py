@@ -9,6 +9,7 @@ import pytest
 
 from unmingle import pipeline
 from unmingle.errors import DecisionError, StaleError
+from unmingle.library.deciding import clean_name
 from unmingle.library.store import open_to_write
 from unmingle.settings import ClassicSettings, GroupingSettings
 
@@ -139,6 +140,8 @@ def test_a_face_that_was_set_aside_takes_part_when_somebody_says_so(album: Album
         (lambda library: library.name("Nobody", "Ada"), "There is no person 'Nobody'"),
         (lambda library: library.name(1, "x" * 201), "at most 200 characters"),
         (lambda library: library.name(1, "a\x07b"), "all of them printable"),
+        (lambda library: library.name(1, "A\u202eda"), "U\\+202E is not"),
+        (lambda library: library.name(1, "\u200d \u200f"), "no sign that shows"),
         (lambda library: library.name(1, ""), "without a name already"),
         (lambda library: library.merge(1), "One person alone"),
         (lambda library: library.merge(1, 1), "named twice"),
@@ -160,6 +163,23 @@ def test_what_cant_be_done_is_refused_and_changes_nothing(
         say(album.library)
     assert refused.value.mend
     assert (album.people(), album.library.revision) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("محمد\u200cرضا", "محمد\u200cرضا"),
+        ("ක්\u200dෂ", "ක්\u200dෂ"),
+        ("Ada 👩\u200d🚀", "Ada 👩\u200d🚀"),
+        ("\U0001f3f4\U000e0067\U000e0062\U000e007f", "\U0001f3f4\U000e0067\U000e0062\U000e007f"),
+        ("\u200fדנה\u200f\u200d ", "דנה"),
+        ("\ufeffZoe\u0308\u00ad\u3000\n X", "Zoë X"),
+        ("rare \ue000 and new \U00031350", "rare \ue000 and new \U00031350"),
+        ("", ""),
+    ],
+)
+def test_names_of_every_script_are_kept_without_what_nobody_sees(name: str, kept: str) -> None:
+    assert clean_name(name) == clean_name(kept) == kept
 
 
 def test_no_two_people_have_one_name(album: Album) -> None:

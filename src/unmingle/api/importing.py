@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unmingle.errors import DecisionError, PictureError, SourceError
-from unmingle.evaluation.join import find_all
 from unmingle.evaluation.names import read_names
 from unmingle.export.xmp import ENDING, clip
 from unmingle.library.deciding import clean_name
@@ -21,6 +20,7 @@ from unmingle.library.portable import pictures
 from unmingle.library.tables import faces_table
 from unmingle.sources.images import LIBRARY_FILE, RECORDING_SUFFIXES, SUFFIXES, quiet_decoders, readable
 from unmingle.sources.orientation import NORMAL, lies, to_upright
+from unmingle.sources.paths import find_all
 from unmingle.sources.regions import FACE, LARGEST_PACKET, LEAST_OVERLAP, overlap, read_packet, read_stored
 
 if TYPE_CHECKING:

@@ -285,17 +285,37 @@ class _Taking:
 
 
 def clean_name(name: str) -> str:
-    """A name as it is kept: single spaces, composed letters.
+    """A name as it is kept: single spaces, composed letters, no marks that nobody sees; whatever script it is in.
+
+    Joiners stay within a word, where Persian, Sinhala and emoji are spelled with them.
 
     Raises:
-        DecisionError: it is too long, or has signs that don't show.
+        DecisionError: it is too long, or has signs that don't show or turn the text around them.
     """
-    name = unicodedata.normalize("NFC", " ".join(name.split()))
-    if len(name) > LONGEST_NAME or not all(char.isprintable() for char in name):
-        raise DecisionError(
-            f"A name has at most {LONGEST_NAME} characters, all of them printable.", "Choose a shorter one."
-        )
-    return name
+    seen = "".join(sign for sign in unicodedata.normalize("NFC", name) if sign not in _UNSEEN)
+    words = (word.strip(_JOINERS) for word in seen.split())
+    cleaned = " ".join(word for word in words if word)
+    wrong = next((sign for sign in cleaned if _refused(sign)), "")
+    if wrong or len(cleaned) > LONGEST_NAME:
+        which = f": U+{ord(wrong):04X} is not" if wrong else ""
+        mend = "Leave that sign out." if wrong else "Choose a shorter one."
+        raise DecisionError(f"A name has at most {LONGEST_NAME} characters, all of them printable{which}.", mend)
+    if name.strip() and not cleaned:
+        raise DecisionError("That name has no sign that shows.", "Choose another one.")
+    return cleaned
+
+
+_JOINERS = "\u200c\u200d"
+# Marks of direction, spaces without width, and the like, which come along when a name is copied.
+_UNSEEN = frozenset("\u00ad\u061c\u180e\u200b\u200e\u200f\u2060\ufeff")
+# Embeddings, overrides and isolates turn text around; the rest is deprecated, or of no text.
+_TURNING = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x2070), *range(0xFFF9, 0xFFFC))))
+
+
+def _refused(sign: str) -> bool:
+    """Whether no name has such a sign; letters that a newer Unicode has, and private ones, are none of them."""
+    nothing = ord(sign) & 0xFFFE == 0xFFFE or 0xFDD0 <= ord(sign) <= 0xFDEF
+    return nothing or sign in _TURNING or unicodedata.category(sign) in ("Cc", "Cs")
 
 
 _OF_FACES: tuple[Kind, ...] = ("not_a_face", "face", "ignore", "restore", "assign", "split")
