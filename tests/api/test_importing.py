@@ -10,7 +10,8 @@ from tests.api.conftest import SHOTS
 from tests.made_library import Shot, library, take
 
 from unmingle.api import ExportOptions, Library
-from unmingle.api.importing import NO_FACE, NOT_THERE, OTHER_FOLDER, SEVERAL, Left, assign
+from unmingle.api.importing import Left, assign
+from unmingle.api.named_rows import NO_FACE, NOT_THERE, OTHER_FOLDER, SEVERAL
 from unmingle.errors import LabelsError, SourceError
 from unmingle.export.xmp import packet
 from unmingle.sources.orientation import to_upright

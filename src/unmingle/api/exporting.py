@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from unmingle.errors import PictureError, SettingsError
@@ -19,8 +20,8 @@ from unmingle.library.intervals import watched
 from unmingle.library.portable import files_of_people, pictures, walked_folders
 from unmingle.library.tables import FACES, faces_table, intervals_table, people_table, recordings_table
 from unmingle.sources.images import quiet_decoders, readable
-from unmingle.sources.names import distinct
 from unmingle.sources.orientation import to_stored
+from unmingle.sources.paths import tails
 from unmingle.sources.regions import FACE, LEAST_OVERLAP, Region, overlap, read_packet, read_stored
 
 if TYPE_CHECKING:
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
 Target = Literal["folders", "csv", "xlsx", "parquet", "json", "xmp"]
 # Whose faces get a region: those of people with a name, or all, of whom the others have none.
 WhichFaces = Literal["named", "all"]
+# What ExifTool goes by; the name of a picture may say otherwise.
+ENDINGS = {"JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png", "TIFF": ".tif", "WEBP": ".webp", "GIF": ".gif"}
+ENDINGS |= {"HEIF": ".heic", "AVIF": ".avif", "JPEG2000": ".jp2"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +107,10 @@ def export(
         job.labels(options.labels)
     else:
         for name, content in as_files(tables(store, recipe), to).items():
-            job.placer.put(name, content)
+            job.placer.attempt(name, partial(job.placer.put, name, content))
     placer = job.placer
-    told = (placer.written, placer.there, tuple(placer.in_the_way), tuple(job.left_out))
+    placer.check()
+    told = (placer.written, placer.there, tuple(placer.in_the_way), tuple(placer.left_out))
     return Exported(str(destination), *told, tuple(job.counts.items()))
 
 
@@ -145,19 +150,18 @@ class _Job:
     placer: Placer
     options: ExportOptions
     progress: Progress
-    left_out: list[tuple[str, str]] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
 
     def folders(self) -> None:
         shown, asked = [], {}
-        for person, name, held in files_of_people(self.store, self.recipe):
+        for person, name, frame, face, held in files_of_people(self.store, self.recipe):
             if held.file not in asked:
                 asked[held.file] = held.changed
                 if not asked[held.file] and held.file.is_recording and self.options.how == "copy":
                     asked[held.file] = "a recording, which is linked only: pass --how hardlink or symlink"
             if not asked[held.file]:
-                shown.append(folders.Shown(person, name, held.file.source, held.file.relative))
-        self.left_out.extend(sorted((file.name, why) for file, why in asked.items() if why))
+                shown.append(folders.Shown(person, name, held.file.source, held.file.relative, frame, face))
+        self.placer.left_out.extend(sorted((file.name, why) for file, why in asked.items() if why))
         places = folders.plan(shown, by=self.options.by)
         for place in places:
             self.counts[place.folder] = self.counts.get(place.folder, 0) + 1
@@ -170,23 +174,25 @@ class _Job:
         faces = faces_table(self.store, self.recipe)
         filled = fill_in(labels, self.options.label_options or LabelOptions(), faces)
         self.placer.put(safe(f"{labels.stem}.xlsx"), filled_workbook("labels", filled.rows, new=filled.new))
-        self.left_out.extend((name, "not in the library, or not the only one so called") for name in filled.missing)
+        self.placer.left_out.extend(
+            (name, "not in the library, or not the only one so called") for name in filled.missing
+        )
 
     def xmp(self) -> None:
-        found = [(picture, faces) for picture in pictures(self.store, self.recipe) if (faces := self._named(picture))]
+        known = list(pictures(self.store, self.recipe))
+        found = [(picture, faces) for picture in known if (faces := self._named(picture))]
         roots = sorted({picture.held.file.source for picture, _ in found})
         # With one source the tree is that source's; of several, each has a folder called like it.
-        below = dict(zip(roots, distinct(PurePath(root).name or "root" for root in roots), strict=True))
+        below = dict(zip(roots, tails(roots) if len(roots) > 1 else [""], strict=False))
+        stems = Counter(picture.held.file.path.with_suffix("") for picture in known)
         with ExitStack() as stack, quiet_decoders():
             tool = stack.enter_context(ExifTool()) if self.options.embed else None
             for done, (picture, faces) in enumerate(found):
                 self.progress("write", done, len(found))
                 file = picture.held.file
-                name = os.path.join(*[below[file.source]] * (len(roots) > 1), file.relative)  # noqa: PTH118
-                try:
-                    self._write(picture, faces, name, tool)
-                except PictureError as error:
-                    self.left_out.append((file.name, error.problem))
+                name = os.path.join(below[file.source], file.relative)  # noqa: PTH118
+                alone = stems[file.path.with_suffix("")] == 1
+                self.placer.attempt(file.name, partial(self._write, picture, faces, name, tool, alone=alone))
             self.progress("write", len(found), len(found))
 
     def _named(self, picture: Picture) -> list[Region]:
@@ -198,7 +204,10 @@ class _Job:
                 regions.append(Region(face.name, FACE, area))
         return regions
 
-    def _write(self, picture: Picture, upright: Sequence[Region], name: str, tool: ExifTool | None) -> None:
+    def _write(
+        self, picture: Picture, upright: Sequence[Region], name: str, tool: ExifTool | None, *, alone: bool
+    ) -> None:
+        """Write the regions of a picture; alone: no other is called so before its ending."""
         if picture.held.changed:
             raise PictureError(picture.held.changed)
         path = picture.held.file.path
@@ -215,9 +224,13 @@ class _Job:
         size = {"width": stored.width, "height": stored.height}
         packet = xmp.packet(regions, **size, orientation=stored.orientation)
         if tool is None:
-            self.placer.put(name + xmp.ENDING, packet)
+            sidecar = xmp.sidecar(name)
+            if sidecar != name + xmp.ENDING and not alone:
+                raise PictureError("its name is too long for a sidecar of its own: pass --embed")
+            self.placer.put(sidecar, packet)
         else:
-            self.placer.make(name, partial(tool.embed, path, packet))
+            ending = ENDINGS.get(stored.format, "")
+            self.placer.make(name, partial(tool.embed, path, packet, ending=ending))
 
 
 def _others(stored: Stored, regions: Sequence[Region]) -> list[Region]:
@@ -228,5 +241,6 @@ def _others(stored: Stored, regions: Sequence[Region]) -> list[Region]:
         for packet in stored.packets
         for region in read_packet(packet).regions
         if region.area is not None
-        and (region.kind not in (FACE, "") or all(overlap(region.area, area) < LEAST_OVERLAP for area in ours))
+        and region.schema == "MWG"
+        and (not region.is_face or all(overlap(region.area, area) < LEAST_OVERLAP for area in ours))
     ]

@@ -1,10 +1,12 @@
-"""From a file to rows of text: the sheets of a workbook, or a delimited text file.
+"""From a file to rows of text: the sheets of a workbook, a delimited text file, Parquet, or JSON.
 
 What a file is, is read from its first bytes and not from its ending.
 """
 
 from __future__ import annotations
 
+import io
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,9 +15,10 @@ from unmingle.evaluation.delimited import parse_text
 from unmingle.evaluation.workbook import OLE2, ZIP, open_workbook
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+PARQUET = b"PAR1"
 WORKBOOK_ENDINGS = frozenset({".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"})
 
 
@@ -32,7 +35,7 @@ class Sheet:
 
 
 def read_sheets(path: Path) -> Iterator[Sheet]:
-    """The sheets of a workbook in order, visible ones first, or the single one of a text file.
+    """The sheets of a workbook in order, visible ones first, or the single one of another file.
 
     Raises:
         LabelsError: the file is missing, not readable, empty, protected, or neither workbook nor text.
@@ -42,10 +45,40 @@ def read_sheets(path: Path) -> Iterator[Sheet]:
         for name, rows in open_workbook(data, path.name):
             yield Sheet(rows, f"sheet {name!r}")
         return
+    records = _records(data, path.name)
+    if records is not None:
+        yield records
+        return
     if path.suffix.lower() in WORKBOOK_ENDINGS:
         raise LabelsError(f"{path.name} is not a workbook.", "Open it in a spreadsheet program and save it as .xlsx.")
     rows, note = parse_text(data, path.name)
     yield Sheet(rows, note)
+
+
+def _records(data: bytes, name: str) -> Sheet | None:
+    """The table of a Parquet file, or of JSON that is a list of objects; None for other content."""
+    if data.startswith(PARQUET):
+        import polars as pl
+
+        try:
+            table = pl.read_parquet(io.BytesIO(data))
+        except Exception as error:  # whatever a broken file raises, it is that file's
+            raise LabelsError(f"{name} can't be read: {error}.", "Write the file anew.") from error
+        return Sheet((tuple(table.columns), *(_as_text(row) for row in table.iter_rows())), "Parquet")
+    if not data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["):
+        return None
+    try:
+        rows = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    if not (isinstance(rows, list) and rows and all(isinstance(row, dict) for row in rows)):
+        return None
+    header = tuple(dict.fromkeys(key for row in rows for key in row))
+    return Sheet((header, *(_as_text([row.get(key) for key in header]) for row in rows)), "JSON")
+
+
+def _as_text(row: Sequence[object]) -> tuple[str, ...]:
+    return tuple("" if value is None else str(value) for value in row)
 
 
 def read_bytes(path: Path) -> bytes:

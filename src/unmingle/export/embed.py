@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
 import tempfile
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unmingle.errors import PictureError, SettingsError
+from unmingle.export.naming import LONGEST_ENDING
 
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+PATIENCE = 120  # seconds for one picture
 # What it says when it waits for the next words, and when it has written.
 _READY, _DONE = "{ready}", "1 image files updated"
 
@@ -37,6 +41,10 @@ class ExifTool:
     def __enter__(self) -> Self:
         # Names that ExifTool sees are ours, so that no name of a picture can be taken for an option or break a line.
         self._folder = tempfile.TemporaryDirectory(prefix="unmingle-")
+        self._start()
+        return self
+
+    def _start(self) -> None:
         self._process = subprocess.Popen(
             [self._program, "-stay_open", "True", "-@", "-"],
             cwd=self._folder.name,
@@ -46,7 +54,6 @@ class ExifTool:
             text=True,
             errors="replace",
         )
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -59,14 +66,22 @@ class ExifTool:
         finally:
             self._folder.cleanup()
 
-    def embed(self, original: Path, packet: bytes, copy: Path) -> None:
+    def embed(self, original: Path, packet: bytes, copy: Path, *, ending: str = "") -> None:
         """Write a copy of a picture that has the regions of a packet; all else in it stays.
+
+        Args:
+            original: the picture.
+            packet: with the regions.
+            copy: where to.
+            ending: of pictures of its format; empty for what its name says.
 
         Raises:
             PictureError: ExifTool can't write such a file, or finds it damaged.
             OSError: the copy can't be written.
         """
-        picture = Path(self._folder.name, "picture").with_suffix(original.suffix)
+        ending = ending or original.suffix
+        plain = ending[1:].isascii() and ending[1:].isalnum() and len(ending) < LONGEST_ENDING
+        picture = Path(self._folder.name, "picture" + ending * plain)
         regions = Path(self._folder.name, "regions.xmp")
         try:
             shutil.copyfile(original, picture)
@@ -81,17 +96,32 @@ class ExifTool:
             picture.unlink(missing_ok=True)
 
     def _ask(self, *words: str) -> list[str]:
-        """The lines of its answer."""
+        """The lines of its answer; it is started anew after a picture that ended it."""
+        if self._process.poll() is not None:
+            with contextlib.suppress(OSError), self._process:  # closes its pipes
+                pass
+            self._start()
+        watch = threading.Timer(PATIENCE, self._process.kill)
+        watch.start()
+        try:
+            return self._asked(*words)
+        finally:
+            watch.cancel()
+
+    def _asked(self, *words: str) -> list[str]:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         try:
             self._process.stdin.write("\n".join((*words, "-execute\n")))
             self._process.stdin.flush()
         except OSError as error:
+            self._process.kill()
+            self._process.wait()
             raise PictureError("ExifTool has ended") from error
         answer: list[str] = []
         for line in self._process.stdout:
             if line.strip() == _READY:
                 return answer
             answer.append(line.strip())
+        self._process.wait()  # so that the next picture finds it ended
         raise PictureError(f"ExifTool ended: {'; '.join(answer)}")

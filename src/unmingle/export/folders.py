@@ -7,6 +7,7 @@ import io
 import os
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Literal
 
@@ -25,16 +26,23 @@ By = Literal["name", "id"]
 
 MANIFEST = "manifest.csv"
 COLUMNS = ("folder", "file", "person", "name", "source", "original")
+FACE_COLUMNS = ("frame", "face")  # one face of the person there, by which the name comes back
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A file that shows a person. source and relative are native paths, as in `sources.images.PictureFile`."""
+    """A file that shows a person.
+
+    source, relative: native paths, as in `sources.images.PictureFile`.
+    frame, face:      of one face of the person there; None where they are not known, frame also for a picture file.
+    """
 
     person: int
     name: str
     source: str
     relative: str
+    frame: int | None = None
+    face: int | None = None
 
     @property
     def original(self) -> Path:
@@ -61,18 +69,17 @@ def plan(shown: Iterable[Shown], *, by: By) -> list[Place]:
         shown: files and whom they show; one that shows several people is there for each.
         by: what folders are called by.
     """
-    files: defaultdict[tuple[int, str], set[tuple[str, str]]] = defaultdict(set)
+    files: defaultdict[tuple[int, str], dict[tuple[str, str], Shown]] = defaultdict(dict)
     for one in shown:
-        files[one.person, one.name].add((one.source, one.relative))
+        files[one.person, one.name].setdefault((one.source, one.relative), one)
     folders = Names(MANIFEST)
     places = []
     for person, name in sorted(files):
         label = name if name and by == "name" else f"person-{person:04}"
         folder = folders.take(label, ending=False)
         names = Names()
-        for source, relative in sorted(files[person, name]):
-            file = names.take(readable(PurePath(relative).name))
-            places.append(Place(Shown(person, name, source, relative), folder, file))
+        for (_, relative), one in sorted(files[person, name].items()):
+            places.append(Place(one, folder, names.take(readable(PurePath(relative).name))))
     return places
 
 
@@ -80,16 +87,20 @@ def manifest(places: Sequence[Place]) -> bytes:
     """The manifest as csv."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    faces = any(place.shown.face is not None for place in places)
+    writer.writerow(COLUMNS + FACE_COLUMNS * faces)
     for place in places:
         shown = place.shown
         original = readable(shown.relative).replace(os.sep, "/")
-        writer.writerow((place.folder, place.file, shown.person, shown.name, readable(shown.source), original))
+        row = (place.folder, place.file, shown.person, shown.name, readable(shown.source), original)
+        writer.writerow(row + (shown.frame, shown.face) * faces)
     return text.getvalue().encode()
 
 
 def put_in_folders(places: Sequence[Place], placer: Placer, how: How, *, progress: Progress = silent) -> None:
     """Bring the files to their places, the manifest first: it tells whether what is there is of this very export.
+
+    What can't be brought is left out and told by the placer.
 
     Raises:
         WriteError: the folder holds another export, can't be written, or the disk is full.
@@ -103,5 +114,6 @@ def put_in_folders(places: Sequence[Place], placer: Placer, how: How, *, progres
     for done, place in enumerate(places):
         if done % 1000 == 0:
             progress("write", done, len(places))
-        placer.bring(os.path.join(place.folder, place.file), place.shown.original, how)  # noqa: PTH118  # may be many
+        name = os.path.join(place.folder, place.file)  # noqa: PTH118  # may be many
+        placer.attempt(name, partial(placer.bring, name, place.shown.original, how))
     progress("write", len(places), len(places))

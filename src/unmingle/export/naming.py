@@ -11,6 +11,7 @@ _RESERVED = frozenset(
 )
 _FORBIDDEN = frozenset('<>:"/\\|?*')
 LONGEST = 100  # characters: a folder and a file in it leave room in the 260 that a Windows path has
+LONGEST_ENDING = 20  # characters with the dot: what is longer behind a dot is no ending
 _LONGEST_BYTES = 200  # of UTF-8: Linux allows 255, and a number or a further ending may come behind
 
 
@@ -24,7 +25,7 @@ def safe(name: str, *, ending: bool = True) -> str:
     name = unicodedata.normalize("NFC", name)
     name = "".join("_" if sign in _FORBIDDEN or not _shows(sign) else sign for sign in name)
     stem, dot, tail = name.rpartition(".") if ending else (name, "", "")
-    if not stem:
+    if not stem or len(tail) >= LONGEST_ENDING:
         stem, dot, tail = name, "", ""
     # Windows drops dots and spaces at the end, and a dot in front hides a file elsewhere.
     tail = (dot + tail).rstrip(". ")
@@ -77,6 +78,6 @@ def _cut(text: str, characters: int, size: int) -> str:
     text = text[:characters]
     while len(text.encode()) > size:
         text = text[:-1]
-    while len(text) > 1 and unicodedata.combining(text[-1]):
+    while len(text) > 1 and (unicodedata.combining(text[-1]) or text[-1] in "\u200c\u200d"):
         text = text[:-1]
     return text

@@ -8,16 +8,18 @@ import hashlib
 import os
 import shutil
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from unmingle.errors import WriteError
+from unmingle.errors import PictureError, UnmingleError, WriteError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 How = Literal["copy", "hardlink", "symlink"]
 
+# What stops one file stops all.
+_FOR_ALL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 # No hard links between disks, on this file system, or none further of this file.
 _NO_LINK = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS}
 
@@ -37,6 +39,7 @@ class Placer:
         written: how many files were written, or would be.
         there: how many were there.
         in_the_way: names below `folder` that something else has.
+        left_out: (file, why) of files that could not be written.
     """
 
     folder: Path
@@ -44,7 +47,38 @@ class Placer:
     written: int = 0
     there: int = 0
     in_the_way: list[str] = field(default_factory=list)
+    left_out: list[tuple[str, str]] = field(default_factory=list)
+    _failed: WriteError | None = None
     _made: set[Path] = field(default_factory=set)
+
+    def attempt(self, file: str, write: Callable[[], object]) -> None:
+        """Let one of many files be written: what stops it is told, and the next has its turn.
+
+        Args:
+            file: how to call it.
+            write: writes it, by the other methods.
+
+        Raises:
+            WriteError: nothing more can be written: the disk is full or read-only.
+        """
+        try:
+            write()
+        except Exception as error:  # whatever one file can do, the others are exported
+            if isinstance(error, WriteError):
+                if isinstance(error.__cause__, OSError) and error.__cause__.errno in _FOR_ALL:
+                    raise
+                self._failed = self._failed or error
+            why = str(error) if isinstance(error, UnmingleError) else f"{type(error).__name__}: {error}"
+            self.left_out.append((file, why))
+
+    def check(self) -> None:
+        """Say so if nothing at all could be written there.
+
+        Raises:
+            WriteError: why the first file could not.
+        """
+        if self._failed and not (self.written or self.there or self.in_the_way):
+            raise self._failed
 
     def put(self, name: str, content: bytes) -> None:
         """Write a file.
@@ -196,4 +230,6 @@ class _clear_errors:  # noqa: N801  # used as a with block only
             raise WriteError(problem, "Symbolic links don't work there: pass --how copy.") from error
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise WriteError(problem, "Free some space: the same command then goes on from there.") from error
+        if self._how == "copy" and error.filename and not Path(error.filename).is_relative_to(self._target.parent):
+            raise PictureError(f"can't be opened: {error.strerror}") from error
         raise WriteError(problem, "Check who may write there, or choose another folder.") from error

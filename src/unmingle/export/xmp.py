@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
-from unmingle.sources.regions import AREA, DIMENSIONS, RDF, REGIONS, TIFF
+from unmingle.sources.rdf import RDF
+from unmingle.sources.regions import AREA, DIMENSIONS, REGIONS, TIFF
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,8 +17,15 @@ if TYPE_CHECKING:
     from unmingle.sources.regions import Region
 
 ENDING = ".xmp"  # behind the picture's whole name: party.jpg.xmp
+LONGEST_NAME = 255  # bytes, on most file systems
 # Eight decimals: a hundredth of a pixel in the largest picture there is.
 _DECIMALS = 8
+
+
+def sidecar(name: str) -> str:
+    """The path of a picture's sidecar: `a.jpg.xmp`, or `a.xmp` as Lightroom has it where that would be too long."""
+    whole = name + ENDING
+    return whole if len(os.fsencode(PurePath(whole).name)) <= LONGEST_NAME else str(PurePath(name).with_suffix(ENDING))
 
 
 def packet(regions: Sequence[Region], *, width: int, height: int, orientation: int) -> bytes:
@@ -83,4 +93,9 @@ def _item(region: Region) -> str:
 
 def _legal(text: str) -> str:
     """The text without the signs that XML can't hold."""
-    return "".join(sign for sign in text if sign in "\t\n\r" or (sign >= " " and not "\ud800" <= sign <= "\udfff"))
+    none = "\ufffe\uffff"
+    return "".join(
+        sign
+        for sign in text
+        if sign in "\t\n\r" or (sign >= " " and not "\ud800" <= sign <= "\udfff" and sign not in none)
+    )

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from unmingle.errors import DecisionError
 from unmingle.library.deciding import Wish
 from unmingle.library.people import ALONE
 
@@ -73,22 +74,25 @@ def apply_names(store: Store, recipe: str, desk: Desk, given: Iterable[Given], *
             not who it is called. What somebody left out stays out in any case.
 
     Raises:
-        DecisionError: a face is not in the library.
         LibraryError: the library can't be used.
     """
     applied = Applied()
     with store.snapshot() as connection:
         memory = desk.memory(connection, recipe)
     by_name: defaultdict[str, list[int]] = defaultdict(list)
+    agreed = _agreed(given, applied)
     objections = _Objections(memory, conflicts)
-    for one in _agreed(given, applied):
+    for one in agreed:
         if against := objections.to(one):
             applied.conflicts.append(Conflict(one, against))
         else:
             by_name[one.name].append(one.face)
     chosen = _choose(memory, by_name)
     for name in sorted(by_name, key=lambda name: (-len(by_name[name]), name)):
-        _Naming(store, recipe, desk, applied, name, by_name[name]).carry_out(chosen.get(name))
+        try:
+            _Naming(store, recipe, desk, applied, name, by_name[name]).carry_out(chosen.get(name))
+        except DecisionError as error:  # the other names are given all the same
+            applied.conflicts.extend(Conflict(one, error.problem) for one in agreed if one.name == name)
     return applied
 
 

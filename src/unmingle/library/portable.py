@@ -78,18 +78,24 @@ def _face(row: tuple[Any, ...]) -> FileFace:
     return FileFace(face, number, (left, top, width, height), whose, "" if ignored else name or "", counts)
 
 
-def files_of_people(store: Store, recipe: str) -> Iterator[tuple[int, str, HeldFile]]:
-    """Person, name, and a file that shows them, pictures and recordings; ignored people are left out."""
+def files_of_people(store: Store, recipe: str) -> Iterator[tuple[int, str, int | None, int | None, HeldFile]]:
+    """Person, name, frame and number of one of their faces, and the file that shows it; ignored people are left out.
+
+    The frame is that of a recording; None for a picture file. The number of a face in a recording may be missing.
+    """
+    # With min(), SQLite takes the other columns from the row that has the least.
     query = (
-        f"SELECT DISTINCT person.id, person.name, {HELD} FROM member"
+        "SELECT person.id, person.name, track.recording IS NOT NULL, analysis.frame, face.number,"
+        f" {HELD}, min(face.id) FROM member"
         " JOIN person ON person.id = member.person AND NOT person.ignored"
         " JOIN face ON face.id = member.face"
+        " LEFT JOIN track ON track.id = face.track"
         " JOIN analysis ON analysis.id = face.analysis AND analysis.recipe = ?"
         " JOIN file ON file.digest = analysis.content AND file.present = 1"
-        " JOIN source ON source.id = file.source"
+        " JOIN source ON source.id = file.source GROUP BY person.id, file.id"
     )
-    for person, name, *held in store.connection.execute(query, (recipe,)):
-        yield person, name, HeldFile.of(held)
+    for person, name, moving, frame, number, *held, _ in store.connection.execute(query, (recipe,)):
+        yield person, name, frame if moving else None, number, HeldFile.of(held)
 
 
 def walked_folders(store: Store) -> list[str]:

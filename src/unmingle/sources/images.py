@@ -112,7 +112,7 @@ def _expand(path: Path, folders: list[str]) -> Iterator[PictureFile | None]:
     """The pictures and recordings of one source; a folder that is walked joins `folders`."""
     if path.is_dir():
         folders.append(str(path))
-        yield from _walk(path)
+        yield from walk(path)
     elif not path.exists():
         raise SourceError(f"There is no {readable(str(path))}.", "Check the path; quote it if it has spaces.")
     elif path.suffix.lower() == ".txt":
@@ -135,7 +135,12 @@ def _listed(path: Path) -> Iterator[Path]:
         yield listed
 
 
-def _walk(root: Path) -> Iterator[PictureFile | None]:
+def walk(root: Path, endings: frozenset[str] = FOUND_SUFFIXES) -> Iterator[PictureFile | None]:
+    """The files below a folder that end so, None for each other; a folder that can't be opened is a problem.
+
+    Raises:
+        SourceError: the folder itself can't be opened.
+    """
     seen: set[tuple[int, int]] = set()
     pending = [root]
     while pending:
@@ -153,7 +158,7 @@ def _walk(root: Path) -> Iterator[PictureFile | None]:
         for entry in listing:
             if _is_folder(entry):
                 pending.append(Path(entry.path))
-            elif os.path.splitext(entry.name)[1].lower() in FOUND_SUFFIXES:  # noqa: PTH122  # thousands of names: no Path
+            elif os.path.splitext(entry.name)[1].lower() in endings:  # noqa: PTH122  # thousands of names: no Path
                 yield PictureFile(str(root), os.path.relpath(entry.path, root))
             else:
                 yield None

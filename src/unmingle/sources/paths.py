@@ -122,5 +122,19 @@ def folded(path: str) -> str:
 
 
 def parts_of(path: str) -> list[str]:
-    """The folded parts of a path; at least one."""
-    return [part for part in folded(path).split("/") if part not in ("", ".")] or [""]
+    """The folded parts of a path, without the spaces that tables add or drop around them; at least one."""
+    parts = [part.strip() for part in folded(path).split("/")]
+    return [part for part in parts if part not in ("", ".")] or [""]
+
+
+def tails(paths: Sequence[str]) -> list[str]:
+    """Of each path, all different, the shortest end that no other has: what tells it from them, and finds it again."""
+    parts = [[part for part in path.split("/") if part] or ["root"] for path in paths]
+    folds = [[folded(part) for part in path] for path in parts]
+    found = []
+    for i, path in enumerate(parts):
+        others = [fold for j, fold in enumerate(folds) if j != i]
+        lengths = range(1, len(path) + 1)
+        length = next((n for n in lengths if all(other[-n:] != folds[i][-n:] for other in others)), len(path))
+        found.append("/".join(path[-length:]))
+    return found

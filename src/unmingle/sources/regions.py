@@ -1,37 +1,44 @@
-"""Regions that programs wrote of who is where in a picture: MWG regions in XMP, beside a picture or inside it.
+"""Regions that programs wrote of who is where in a picture: in XMP, beside a picture or inside it.
 
-Metadata Working Group, Guidelines for Handling Image Metadata 2.0, 5.9; the XML is RDF as in Adobe's XMP, part 1.
+Three schemas are read: the Metadata Working Group's (guidelines 2.0, 5.9), Microsoft's people tags, and image regions
+of the IPTC photo metadata standard. All are of the stored picture.
 """
 
 from __future__ import annotations
 
-import codecs
-import math
-import xml.etree.ElementTree as ET
+import re
+from collections import Counter, defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-from xml.parsers import expat
+from typing import TYPE_CHECKING, Literal
 
 from PIL import Image, UnidentifiedImageError
 
 from unmingle.errors import PictureError
 from unmingle.sources.images import HEIC_SUFFIXES, enable_heic
 from unmingle.sources.orientation import NORMAL, lies
+from unmingle.sources.rdf import RDF, Fields, fields, items, number, numbers, parse, struct, text, texts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import xml.etree.ElementTree as ET
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from unmingle.sources.orientation import Area
 
-RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 REGIONS = "http://www.metadataworkinggroup.com/schemas/regions/"
 AREA = "http://ns.adobe.com/xmp/sType/Area#"
 DIMENSIONS = "http://ns.adobe.com/xap/1.0/sType/Dimensions#"
 TIFF = "http://ns.adobe.com/tiff/1.0/"
+XMP = "http://ns.adobe.com/xap/1.0/"
+MICROSOFT = "http://ns.microsoft.com/photo/1.2/"
+MICROSOFT_INFO = f"{MICROSOFT}t/RegionInfo#"
+MICROSOFT_REGION = f"{MICROSOFT}t/Region#"
+IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 FACE = "Face"
 
-LARGEST_PACKET = 64 << 20  # bytes; the regions of a thousand faces take half a million
+Schema = Literal["MWG", "Microsoft", "IPTC"]
+SCHEMAS: tuple[Schema, ...] = ("MWG", "Microsoft", "IPTC")  # of two that name one face, the first is believed
+
 # A region twice as wide and twice as high as a face, around it, is still of that face: intersection over union.
 LEAST_OVERLAP = 0.25
 ORIENTATION = 0x0112  # the tag of EXIF
@@ -39,22 +46,40 @@ ORIENTATION = 0x0112  # the tag of EXIF
 _FURTHER = b"http://ns.adobe.com/xmp/extension/\0"
 # Simple fields of a region that are neither its name nor its kind: kept when a picture's regions are written anew.
 _MORE = ("Description", "FocusUsage", "BarCodeValue")
+_HUMAN = re.compile("human|person|people|face|head", re.IGNORECASE)  # what IPTC's types call somebody
+_OTHERS = re.compile("region|face", re.IGNORECASE)  # what other schemas call their lists
 
 
 @dataclass(frozen=True, slots=True)
 class Region:
     """One region.
 
-    name: empty if it has none.
-    kind: Face, Pet, Focus, BarCode, or whatever a program wrote.
-    area: of the stored picture; None if it is none that is understood, such as a point.
-    more: further fields, as (name, text).
+    name:   empty if it has none.
+    kind:   Face, Pet, Focus, BarCode, or whatever a program wrote.
+    area:   of the stored picture; None if it is none that is understood, such as a point.
+    more:   further fields, as (name, text).
+    schema: in which it was written.
+    pixels: the area is in pixels of the stored picture, not in shares of it.
     """
 
     name: str
     kind: str
     area: Area | None
     more: tuple[tuple[str, str], ...] = ()
+    schema: Schema = "MWG"
+    pixels: bool = False
+
+    @property
+    def is_face(self) -> bool:
+        """Whether it is a person's; some programs leave the kind out."""
+        return self.kind.casefold() in (FACE.casefold(), "")
+
+    def shares(self, size: tuple[int, int]) -> Area | None:
+        """The area in shares of a picture of that stored width and height."""
+        if self.area is None or not self.pixels:
+            return self.area
+        x, y, width, height = self.area
+        return x / size[0], y / size[1], width / size[0], height / size[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +88,17 @@ class Packet:
 
     size:        width and height in pixels of the picture that they were drawn on; None if it does not say.
     orientation: that it gives the picture; None if it gives none.
+    speaks:      it has a list of regions, be it an empty one.
+    people:      names that it gives to the picture as a whole.
+    unread:      (schema, how many regions) of schemas that are not read.
     """
 
     regions: tuple[Region, ...]
     size: tuple[float, float] | None = None
     orientation: int | None = None
+    speaks: bool = False
+    people: tuple[str, ...] = ()
+    unread: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +109,7 @@ class Stored:
     width: int
     height: int
     packets: tuple[bytes, ...]
+    format: str = ""
 
     @property
     def upright_size(self) -> tuple[int, int]:
@@ -95,45 +127,68 @@ def read_stored(path: Path) -> Stored:
         enable_heic()
     try:
         with Image.open(path) as image:
-            # As `ImageOps.exif_transpose` asks for it, which turned the picture in which faces were found.
-            orientation = image.getexif().get(ORIENTATION, NORMAL)
             packets = tuple(_packets(image))
-            return Stored(orientation if orientation in range(1, 9) else NORMAL, *image.size, packets)
+            return Stored(_orientation_of(image), *image.size, packets, image.format or "")
     except (UnidentifiedImageError, Image.DecompressionBombError) as error:
         raise PictureError("not a picture in a format that is read") from error
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError, OverflowError) as error:
-        # Pillow's readers raise all of these on damaged files.
+    except Exception as error:  # whatever a decoder raises on one file, it is that file's
         raise PictureError(f"can't be read: {error}") from error
+
+
+def _orientation_of(image: Image.Image) -> int:
+    """As `ImageOps.exif_transpose` asks for it, which turned the picture in which faces were found."""
+    try:
+        found = image.getexif().get(ORIENTATION, NORMAL)
+    except Exception:  # noqa: BLE001  # EXIF that can't be parsed costs the orientation, not the picture
+        return NORMAL
+    return found if found in range(1, 9) else NORMAL
 
 
 def _packets(image: Image.Image) -> Iterator[bytes]:
     main = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
     if main:
         yield main if isinstance(main, bytes) else str(main).encode()
-    parts = [data[len(_FURTHER) :] for _, data in getattr(image, "applist", ()) if bytes(data).startswith(_FURTHER)]
-    if parts:
-        # Of each: 32 characters that name the packet, 4 bytes of its length, 4 of where the part begins.
-        yield b"".join(part[40:] for part in sorted(parts, key=lambda part: int.from_bytes(part[36:40], "big")))
+    further: defaultdict[bytes, list[tuple[int, bytes]]] = defaultdict(list)
+    for _, data in getattr(image, "applist", ()):
+        if bytes(data).startswith(_FURTHER):
+            # 32 characters that name the packet, 4 bytes of its length, 4 of where the part begins, the part.
+            part = bytes(data[len(_FURTHER) :])
+            further[part[:32]].append((int.from_bytes(part[36:40], "big"), part[40:]))
+    for parts in further.values():
+        yield b"".join(part for _, part in sorted(parts))
 
 
 def read_packet(packet: bytes) -> Packet:
     """The regions in an XMP packet.
 
     Raises:
-        PictureError: it is no XML, or declares a document type: no XMP needs one, and entities can blow it up.
+        PictureError: as for `rdf.parse`.
     """
-    if not packet.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        packet = packet.strip(b"\0 \t\r\n")  # some formats pad it
-    root = _parse(packet)
+    root = parse(packet)
     regions: list[Region] = []
+    people: list[str] = []
+    unread: Counter[str] = Counter()
     size = orientation = None
+    speaks = False
     for description in root.iter(f"{{{RDF}}}Description"):
-        top = _fields(description)
-        orientation = _orientation(_text(top, f"{{{TIFF}}}Orientation")) or orientation
-        info = _struct(top, f"{{{REGIONS}}}Regions")
-        size = _size(_struct(info, f"{{{REGIONS}}}AppliedToDimensions")) or size
-        regions.extend(_region(_fields(item)) for item in _items(info.get(f"{{{REGIONS}}}RegionList")))
-    return Packet(tuple(regions), size, orientation)
+        top = fields(description)
+        orientation = _orientation(text(top, f"{{{TIFF}}}Orientation")) or orientation
+        info = struct(top, f"{{{REGIONS}}}Regions")
+        size = _size(struct(info, f"{{{REGIONS}}}AppliedToDimensions")) or size
+        regions.extend(_of_mwg(fields(item)) for item in items(info.get(f"{{{REGIONS}}}RegionList")))
+        tagged = struct(top, f"{{{MICROSOFT}}}RegionInfo").get(f"{{{MICROSOFT_INFO}}}Regions")
+        regions.extend(_of_microsoft(fields(item)) for item in items(tagged))
+        for item in items(top.get(f"{{{IPTC}}}ImageRegion")):
+            regions.extend(_of_iptc(fields(item), size))
+        speaks |= not top.keys().isdisjoint(_LISTS)
+    for rdf in root.iter(f"{{{RDF}}}RDF"):
+        for description in rdf:
+            people.extend(_people(fields(description)))
+            unread.update(_unread(description))
+    return Packet(tuple(regions), size, orientation, speaks, tuple(people), tuple(unread.items()))
+
+
+_LISTS = (f"{{{REGIONS}}}Regions", f"{{{MICROSOFT}}}RegionInfo", f"{{{IPTC}}}ImageRegion")
 
 
 def overlap(one: Area, other: Area) -> float:
@@ -146,88 +201,107 @@ def overlap(one: Area, other: Area) -> float:
     return shared / (one[2] * one[3] + other[2] * other[3] - shared)
 
 
-# A field of an RDF struct: its text, if it was written as an attribute, or its element.
-_Fields = dict[str, "str | ET.Element"]
+def _unread(description: ET.Element) -> Iterator[str]:
+    """The schema of each region in a list that is of none of the three."""
+    for child in description:
+        schema, _, name = child.tag.removeprefix("{").rpartition("}")
+        if child.tag not in _LISTS and _OTHERS.search(name):
+            lists = (list(items(inner)) for inner in child.iter())
+            yield from [schema] * len(next(filter(None, lists), ()))
 
 
-def _parse(packet: bytes) -> ET.Element:
-    if len(packet) > LARGEST_PACKET:
-        raise PictureError(f"its XMP is larger than {LARGEST_PACKET >> 20} MB")
-    builder = ET.TreeBuilder()
-    parser = expat.ParserCreate(namespace_separator="}")
-    parser.buffer_text = True
-    parser.StartDoctypeDeclHandler = _refuse
-    parser.StartElementHandler = lambda tag, given: builder.start(_name(tag), {_name(k): v for k, v in given.items()})
-    parser.EndElementHandler = lambda tag: builder.end(_name(tag))
-    parser.CharacterDataHandler = builder.data
-    try:
-        parser.Parse(packet, True)  # noqa: FBT003  # expat takes no keywords
-        return builder.close()
-    except (expat.ExpatError, AssertionError) as error:
-        raise PictureError(f"its XMP is not well-formed: {error}") from error
+def _orientation(written: str) -> int | None:
+    return int(written) if written in {str(known) for known in range(1, 9)} else None
 
 
-def _name(expanded: str) -> str:
-    """A name as ElementTree writes it: {namespace}local."""
-    return "{" + expanded if "}" in expanded else expanded
-
-
-def _refuse(*_: object) -> None:
-    raise PictureError("its XMP declares a document type, which is not read")
-
-
-def _fields(struct: ET.Element) -> _Fields:
-    """The fields of a struct, in any of the ways in which RDF may write them."""
-    inner = struct.find(f"{{{RDF}}}Description")
-    found: _Fields = {**struct.attrib, **{child.tag: child for child in struct}}
-    if inner is not None:
-        found |= {**inner.attrib, **{child.tag: child for child in inner}}
-    return found
-
-
-def _struct(fields: _Fields, name: str) -> _Fields:
-    element = fields.get(name)
-    return _fields(element) if isinstance(element, ET.Element) else {}
-
-
-def _items(field: str | ET.Element | None) -> Iterator[ET.Element]:
-    """The items of a list, be it a bag or a sequence."""
-    if isinstance(field, ET.Element):
-        for container in field:
-            yield from container.findall(f"{{{RDF}}}li")
-
-
-def _text(fields: _Fields, name: str) -> str:
-    field = fields.get(name, "")
-    return (field if isinstance(field, str) else field.text or "").strip()
-
-
-def _number(fields: _Fields, name: str) -> float | None:
-    try:
-        number = float(_text(fields, name))
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
-
-
-def _orientation(text: str) -> int | None:
-    return int(text) if text in {str(known) for known in range(1, 9)} else None
-
-
-def _size(dimensions: _Fields) -> tuple[float, float] | None:
-    width, height = (_number(dimensions, f"{{{DIMENSIONS}}}{side}") for side in "wh")
+def _size(dimensions: Fields) -> tuple[float, float] | None:
+    width, height = (number(dimensions, f"{{{DIMENSIONS}}}{side}") for side in "wh")
     return (width, height) if width and height and min(width, height) > 0 else None
 
 
-def _region(fields: _Fields) -> Region:
-    area = _struct(fields, f"{{{REGIONS}}}Area")
-    more = tuple((name, text) for name in _MORE if (text := _text(fields, f"{{{REGIONS}}}{name}")))
-    return Region(_text(fields, f"{{{REGIONS}}}Name"), _text(fields, f"{{{REGIONS}}}Type"), _area(area), more)
+def _of_mwg(region: Fields) -> Region:
+    area = struct(region, f"{{{REGIONS}}}Area")
+    more = tuple((name, said) for name in _MORE if (said := text(region, f"{{{REGIONS}}}{name}")))
+    return Region(text(region, f"{{{REGIONS}}}Name"), text(region, f"{{{REGIONS}}}Type"), _mwg_area(area), more)
 
 
-def _area(fields: _Fields) -> Area | None:
-    x, y, width, height = (_number(fields, f"{{{AREA}}}{side}") for side in "xywh")
+def _mwg_area(area: Fields) -> Area | None:
+    # The standard knows no other unit, and some programs leave it out.
+    if text(area, f"{{{AREA}}}unit") not in ("", "normalized"):
+        return None
+    return _rectangle(*(number(area, f"{{{AREA}}}{side}") for side in "xywh"))
+
+
+def _rectangle(x: float | None, y: float | None, width: float | None, height: float | None) -> Area | None:
+    """An area by its centre; None if something is missing."""
     if x is None or y is None or not width or not height or min(width, height) <= 0:
         return None
-    # The standard knows no other unit, and some programs leave it out.
-    return (x, y, width, height) if _text(fields, f"{{{AREA}}}unit") in ("", "normalized") else None
+    return x, y, width, height
+
+
+def _of_microsoft(region: Fields) -> Region:
+    area = numbers(text(region, f"{{{MICROSOFT_REGION}}}Rectangle"))
+    found = _cornered(*area) if len(area) == 4 else None
+    return Region(text(region, f"{{{MICROSOFT_REGION}}}PersonDisplayName"), FACE, found, schema="Microsoft")
+
+
+def _cornered(left: float | None, top: float | None, width: float | None, height: float | None) -> Area | None:
+    """An area by its corner."""
+    if left is None or top is None or width is None or height is None:
+        return None
+    return _rectangle(left + width / 2, top + height / 2, width, height)
+
+
+def _of_iptc(region: Fields, size: tuple[float, float] | None) -> Iterator[Region]:
+    """A region, or one without a place for each of several people that it names: who of them is where?"""
+    people = list(_people(region))
+    kind = FACE if people else _iptc_kind(region)
+    boundary = struct(region, f"{{{IPTC}}}RegionBoundary")
+    unit = text(boundary, f"{{{IPTC}}}rbUnit").casefold()
+    area = _boundary(boundary, size) if unit in ("", "relative", "pixel") and len(people) < 2 else None
+    for name in people or [text(region, f"{{{IPTC}}}Name")]:
+        yield Region(name, kind, area, schema="IPTC", pixels=unit == "pixel")
+
+
+def _people(of: Fields) -> Iterator[str]:
+    """Who is in a picture or a region, each once."""
+    detailed = (
+        text(fields(item), f"{{{IPTC}}}PersonName") for item in items(of.get(f"{{{IPTC}}}PersonInImageWDetails"))
+    )
+    yield from dict.fromkeys(filter(None, (*texts(of, f"{{{IPTC}}}PersonInImage"), *detailed)))
+
+
+def _iptc_kind(region: Fields) -> str:
+    """What a region without a person is of, by its types, or else by its role such as cropping."""
+    words = (f"{{{IPTC}}}Name", f"{{{XMP}}}Identifier")
+    for field in ("rCtype", "rRole"):
+        concepts = [fields(item) for item in items(region.get(f"{{{IPTC}}}{field}"))]
+        said = [word for concept in concepts for name in words for word in texts(concept, name)]
+        if said:
+            return FACE if any(map(_HUMAN.search, said)) else said[0].rpartition("/")[2]
+    return ""
+
+
+def _boundary(boundary: Fields, size: tuple[float, float] | None) -> Area | None:
+    """What a rectangle, a circle or a polygon takes up."""
+
+    def asked(of: Fields, *names: str) -> list[float | None]:
+        return [number(of, f"{{{IPTC}}}{name}") for name in names]
+
+    shape = text(boundary, f"{{{IPTC}}}rbShape").casefold()
+    if shape == "circle":
+        x, y, radius = asked(boundary, "rbX", "rbY", "rbRx")
+        pixels = text(boundary, f"{{{IPTC}}}rbUnit").casefold() == "pixel"
+        aspect = size[0] / size[1] if size and not pixels else 1.0  # the radius is a share of the width
+        return _rectangle(x, y, 2 * radius, 2 * radius * aspect) if radius else None
+    if shape == "polygon":
+        corners = [asked(fields(item), "rbX", "rbY") for item in items(boundary.get(f"{{{IPTC}}}rbVertices"))]
+        return _around([(x, y) for x, y in corners if x is not None and y is not None])
+    return _cornered(*asked(boundary, "rbX", "rbY", "rbW", "rbH"))
+
+
+def _around(corners: Sequence[tuple[float, float]]) -> Area | None:
+    if not corners:
+        return None
+    (left, right), (top, bottom) = ((min(axis), max(axis)) for axis in zip(*corners, strict=True))
+    return _cornered(left, top, right - left, bottom - top)
