@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import struct
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,20 @@ from PIL import Image
 
 from unmingle.errors import PictureError
 from unmingle.export.xmp import packet
-from unmingle.sources.regions import FACE, Region, overlap, read_packet, read_stored
+from unmingle.sources.regions import (
+    DIMENSIONS,
+    FACE,
+    IPTC,
+    MICROSOFT,
+    MICROSOFT_INFO,
+    MICROSOFT_REGION,
+    REGIONS,
+    Packet,
+    Region,
+    overlap,
+    read_packet,
+    read_stored,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -116,3 +130,157 @@ def test_a_file_that_is_no_picture_is_an_error(content: bytes, tmp_path: Path) -
         read_stored(tmp_path / "a.jpg")
     with pytest.raises(PictureError):
         read_stored(tmp_path / "missing.jpg")
+
+
+SPACES = f"""xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:m="{MICROSOFT}" xmlns:i="{MICROSOFT_INFO}"
+ xmlns:g="{MICROSOFT_REGION}" xmlns:e="{IPTC}" xmlns:x="http://ns.adobe.com/xap/1.0/" xmlns:o="http://ns.other.org/1/"
+ xmlns:r="{REGIONS}" xmlns:d="{DIMENSIONS}\""""
+
+
+STRUCT = 'rdf:parseType="Resource"'
+
+
+def said(body: str, wrapper: str = "x:xmpmeta") -> Packet:
+    rdf = f'<rdf:RDF><rdf:Description rdf:about="">{body}</rdf:Description></rdf:RDF>'
+    whole = f"<{wrapper} {SPACES}>{rdf}</{wrapper}>" if wrapper else rdf.replace(">", f" {SPACES}>", 1)
+    return read_packet(whole.encode())
+
+
+def bag(*items: str) -> str:
+    return f"<rdf:Bag>{''.join(items)}</rdf:Bag>"
+
+
+def tagged(*items: str) -> str:
+    return f"<m:RegionInfo {STRUCT}><i:Regions>{bag(*items)}</i:Regions></m:RegionInfo>"
+
+
+def place(region: Region) -> list[float]:
+    assert region.area is not None
+    return [round(value, 6) for value in region.area]
+
+
+@pytest.mark.parametrize("wrapper", ["x:xmpmeta", "x:xml_doc", ""])
+@pytest.mark.parametrize(
+    "rectangle",
+    [
+        "0.25, 0.5, 0.5, 0.25",
+        "0.25,0.5,0.5,0.25",
+        "0,25, 0,5, 0,5, 0,25",
+        "0,25,0,5,0,5,0,25",
+        "0,25;0,5;0,5;0,25",
+    ],
+)
+@pytest.mark.parametrize(
+    "item",
+    [
+        '<rdf:li g:Rectangle="{}" g:PersonDisplayName="Ada"/>',
+        f"<rdf:li {STRUCT}><g:Rectangle>{{}}</g:Rectangle><g:PersonDisplayName>Ada</g:PersonDisplayName></rdf:li>",
+        '<rdf:li><rdf:Description g:Rectangle="{}" g:PersonDisplayName=" Ada "/></rdf:li>',
+    ],
+)
+def test_microsofts_regions_are_read(item: str, rectangle: str, wrapper: str) -> None:
+    body = tagged(item.format(rectangle))
+    read = said(body, wrapper)
+    (region,) = read.regions
+    assert (region.name, region.is_face, region.schema, read.speaks) == ("Ada", True, "Microsoft", True)
+    assert place(region) == [0.5, 0.625, 0.5, 0.25]
+
+
+@pytest.mark.parametrize("rectangle", ["", "0.1, 0.2", "a, b, c, d", "0.1, 0.1, 0, 0", "0.1, nan, 0.1, 0.1"])
+def test_a_name_without_a_rectangle_keeps_its_name(rectangle: str) -> None:
+    item = f'<rdf:li g:Rectangle="{rectangle}" g:PersonDisplayName="Ada"/>'
+    read = said(tagged(item))
+    assert [(region.name, region.area) for region in read.regions] == [("Ada", None)]
+
+
+def iptc(boundary: str, more: str) -> str:
+    fields = "".join(f"<e:{name}>{value}</e:{name}>" for name, value in (part.split("=") for part in boundary.split()))
+    boundary = f"<e:RegionBoundary {STRUCT}>{fields}</e:RegionBoundary>"
+    return f"<e:ImageRegion>{bag(f'<rdf:li {STRUCT}>{boundary}{more}</rdf:li>')}</e:ImageRegion>"
+
+
+PERSON = f"<e:PersonInImage>{bag('<rdf:li>Ada</rdf:li>')}</e:PersonInImage>"
+LANGUAGES = '<rdf:Alt><rdf:li xml:lang="x-default">Ada</rdf:li><rdf:li xml:lang="hu">Ada L.</rdf:li></rdf:Alt>'
+DETAILED = f"<rdf:li {STRUCT}><e:PersonName>{LANGUAGES}</e:PersonName></rdf:li>"
+DETAILED = f"<e:PersonInImageWDetails>{bag(DETAILED)}</e:PersonInImageWDetails>"
+NAMED = '<e:Name><rdf:Alt><rdf:li xml:lang="x-default">Ada</rdf:li></rdf:Alt></e:Name>'
+
+
+@pytest.mark.parametrize("who", [PERSON, DETAILED, NAMED])
+@pytest.mark.parametrize(
+    ("boundary", "wanted", "pixels"),
+    [
+        ("rbShape=rectangle rbUnit=relative rbX=0.25 rbY=0.5 rbW=0.5 rbH=0.25", [0.5, 0.625, 0.5, 0.25], False),
+        ("rbX=0,25 rbY=0,5 rbW=0,5 rbH=0,25", [0.5, 0.625, 0.5, 0.25], False),
+        ("rbShape=rectangle rbUnit=pixel rbX=100 rbY=150 rbW=200 rbH=75", [0.5, 0.625, 0.5, 0.25], True),
+        ("rbShape=circle rbUnit=pixel rbX=200 rbY=150 rbRx=30", [0.5, 0.5, 0.15, 0.2], True),
+        ("rbShape=circle rbUnit=relative rbX=0.5 rbY=0.5 rbRx=0.1", [0.5, 0.5, 0.2, 0.2], False),
+    ],
+)
+def test_iptcs_regions_are_read(boundary: str, wanted: list[float], pixels: bool, who: str) -> None:
+    (region,) = said(iptc(boundary, who)).regions
+    assert (region.name, region.is_face, region.schema, region.pixels) == ("Ada", True, "IPTC", pixels)
+    assert [round(value, 6) for value in region.shares((400, 300)) or ()] == wanted
+
+
+def test_an_iptc_polygon_takes_up_what_is_around_it() -> None:
+    corners = "".join(
+        f'<rdf:li rdf:parseType="Resource"><e:rbX>{x}</e:rbX><e:rbY>{y}</e:rbY></rdf:li>'
+        for x, y in ((0.5, 0.2), (0.7, 0.4), (0.5, 0.6), (0.3, 0.4))
+    )
+    polygon = iptc("rbShape=polygon rbUnit=relative", PERSON).replace(
+        "</e:RegionBoundary>", f"<e:rbVertices><rdf:Seq>{corners}</rdf:Seq></e:rbVertices></e:RegionBoundary>"
+    )
+    (region,) = said(polygon).regions
+    assert place(region) == [0.5, 0.4, 0.4, 0.4]
+
+
+def test_an_iptc_region_of_several_people_says_not_who_is_where_and_others_are_none() -> None:
+    rectangle = "rbShape=rectangle rbUnit=relative rbX=0.25 rbY=0.5 rbW=0.5 rbH=0.25"
+    several = said(iptc(rectangle, PERSON.replace("</rdf:li>", "</rdf:li><rdf:li>Ben</rdf:li>"))).regions
+    assert [(region.name, region.area) for region in several] == [("Ada", None), ("Ben", None)]
+    for concept, kind in (("rRole", "cropping"), ("rCtype", "animal")):
+        term = bag(f"<rdf:li>http://cv.iptc.org/newscodes/x/{kind}</rdf:li>")
+        terms = bag(f"<rdf:li {STRUCT}><x:Identifier>{term}</x:Identifier></rdf:li>")
+        (region,) = said(iptc(rectangle, f"<e:{concept}>{terms}</e:{concept}>")).regions
+        assert (region.kind, region.is_face) == (kind, False)
+    (region,) = said(iptc(rectangle.replace("relative", "furlong"), PERSON)).regions
+    assert region.area is None
+
+
+def test_regions_of_other_schemas_and_people_without_a_place_are_told() -> None:
+    items = bag("<rdf:li>1</rdf:li>", "<rdf:li>2</rdf:li>")
+    read = said(f"<o:FaceRegions {STRUCT}><o:List>{items}</o:List></o:FaceRegions>" + PERSON)
+    assert (read.regions, read.people, read.speaks) == ((), ("Ada",), False)
+    assert read.unread == (("http://ns.other.org/1/", 2),)
+    assert said("<r:Regions rdf:parseType='Resource'/>").speaks
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le"])
+@pytest.mark.parametrize("declared", ["", '<?xml version="1.0" encoding="UTF-8"?>', '<?xpacket begin="\ufeff"?>'])
+def test_a_packet_is_read_in_each_encoding(encoding: str, declared: str) -> None:
+    assert read_packet((declared + NESTED).encode(encoding)).regions == (ADA,)
+
+
+def test_what_a_longer_packet_left_behind_this_one_is_no_matter() -> None:
+    assert read_packet(NESTED.encode() + b"\n<?xpacket end='w'?> rest</rdf:RDF>").regions == (ADA,)
+
+
+def test_a_flood_of_elements_is_refused_before_it_fills_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("unmingle.sources.rdf.MOST_ELEMENTS", 100)
+    with pytest.raises(PictureError, match="over 100 elements"):
+        read_packet(b"<a>" + b"<b/>" * 100 + b"</a>")
+
+
+def test_decimal_commas_are_read() -> None:
+    text = NESTED.replace("0.", "0,")
+    assert read_packet(text.encode()).regions == (ADA,)
+
+
+def test_exif_that_cant_be_parsed_costs_the_orientation_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise struct.error("cut")
+
+    Image.new("RGB", (40, 30)).save(tmp_path / "a.jpg")
+    monkeypatch.setattr(Image.Image, "getexif", broken)
+    assert read_stored(tmp_path / "a.jpg").upright_size == (40, 30)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from unmingle import lettering
 from unmingle.cli.options import Json, LibraryArgument, Quiet
 
 if TYPE_CHECKING:
     from unmingle.api import Exported, Imported
 
+MOST_REASONS = 5  # or kinds, with how often they are
 SHOWN = 20  # lines of a kind on the terminal; --json has them all
 
 # Which options count for which target.
@@ -117,8 +120,8 @@ def import_names(
         list[Path],
         typer.Argument(
             metavar="SOURCE...",
-            help="XMP files, pictures with XMP in them, folders of both, or workbooks and csv files with the columns"
-            " file and name, and face for another than the main one.",
+            help="XMP files, pictures with XMP in them, folders of both, exports of our own, or tables (csv, workbook,"
+            " Parquet, JSON) with the columns file and name, and face for another than the main one.",
             show_default=False,
         ),
     ],
@@ -164,10 +167,7 @@ def _export_lines(done: Exported, *, dry_run: bool) -> list[str]:
         lines.append(f"{len(done.folders):,} {'person' if len(done.folders) == 1 else 'people'}:")
         lines.extend(f"  {files:>7,}  {folder}" for folder, files in done.folders[:SHOWN])
         lines.extend(_more(len(done.folders)))
-    if done.left_out:
-        lines.append(f"Left out: {len(done.left_out):,}")
-        lines.extend(f"  {file}: {why}" for file, why in done.left_out[:SHOWN])
-        lines.extend(_more(len(done.left_out)))
+    lines.extend(_reasons("Left out", list(done.left_out)))
     return lines
 
 
@@ -177,16 +177,27 @@ def _import_lines(done: Imported) -> list[str]:
     if done.nameless:
         lines.append(f"{done.nameless:,} without a name, passed over")
     if done.others:
-        lines.append(f"{done.others:,} regions of something else than faces, passed over")
-    if done.left:
-        lines.append(f"Not taken: {len(done.left):,}")
-        lines.extend(f"  {one.where}: {f'{one.name}: ' if one.name else ''}{one.why}" for one in done.left[:SHOWN])
-        lines.extend(_more(len(done.left)))
+        kinds = ", ".join(f"{lettering.clean(kind)} {count:,}" for kind, count in done.kinds[:MOST_REASONS])
+        lines.append(f"{done.others:,} regions of something else than faces, passed over: {kinds}")
+    lines.extend(
+        _reasons("Not taken", [(": ".join(filter(None, (one.where, one.name))), one.why) for one in done.left])
+    )
     if done.decisions:
         first, last = done.decisions[0].id, done.decisions[-1].id
         which = f"Decision #{first}" if first == last else f"Decisions #{first} to #{last}"
         lines.append(f"{which}. To take one back: unmingle undo LIBRARY NUMBER")
     return lines
+
+
+def _reasons(heading: str, told: list[tuple[str, str]]) -> list[str]:
+    """What was not done and why; of many also how often for which reason."""
+    if not told:
+        return []
+    often = Counter(why for _, why in told).most_common(MOST_REASONS)
+    summed = "; ".join(f"{count:,} {why}" for why, count in often) if len(told) > SHOWN else ""
+    lines = [f"{heading}: {len(told):,}" + (f" ({summed})" if summed else "")]
+    lines.extend(f"  {lettering.clean(what)}: {lettering.clean(why)}" for what, why in told[:SHOWN])
+    return lines + _more(len(told))
 
 
 def _files(count: int) -> str:
