@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+import errno
+import importlib
 import json
 import os
 import shutil
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
 from PIL import Image
+from tests.made_library import Shot, take
+from tests.made_library import library as library_of
 
 from unmingle.api import ExportOptions
 from unmingle.errors import SettingsError, WriteError
@@ -16,9 +21,9 @@ from unmingle.library.store import open_to_write
 from unmingle.sources.regions import FACE, read_packet, read_stored
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.api.conftest import Set
+
+    from unmingle.api.exporting import Target
 
 needs_exiftool = pytest.mark.skipif(shutil.which("exiftool") is None, reason="exiftool is not installed")
 
@@ -165,3 +170,109 @@ def test_exiftool_finds_each_face_in_the_pixels_of_the_file(pictures: Set) -> No
         assert (info["AppliedToDimensions"]["W"], info["AppliedToDimensions"]["H"]) == size
         assert all(0 <= region["Area"][side] <= 1 for region in info["RegionList"] for side in "XYWH")
         assert {region["Type"] for region in info["RegionList"]} == {FACE}
+
+
+FAULTS: list[Exception] = [
+    OSError(errno.EIO, "Input/output error"),
+    OSError(errno.ENAMETOOLONG, "File name too long"),
+    OSError("odd"),
+]
+FAULTS += [
+    PermissionError(errno.EACCES, "Permission denied"),
+    UnicodeEncodeError("ascii", "x", 0, 1, "no"),
+    MemoryError(),
+]
+
+
+@pytest.mark.parametrize("error", FAULTS, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize(
+    ("target", "how", "place"),
+    [
+        ("folders", "copy", "unmingle.export.placing._copy"),
+        ("folders", "hardlink", "unmingle.export.placing._link"),
+        ("folders", "symlink", "unmingle.export.placing._link"),
+        ("xmp", "copy", "unmingle.api.exporting.read_stored"),
+        ("xmp", "copy", "unmingle.export.placing._appear"),
+        ("csv", "copy", "unmingle.export.placing._appear"),
+        ("json", "copy", "unmingle.export.placing._write"),
+        ("parquet", "copy", "unmingle.export.placing._appear"),
+    ],
+)
+def test_whatever_one_file_does_the_others_are_exported(
+    target: Any, how: Any, place: str, error: Exception, pictures: Set, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = pictures.named()
+    module, _, name = place.rpartition(".")
+    at = "party1.jpg" if target in ("folders", "xmp") else "faces." if name == "_appear" else ""
+    options = ExportOptions(how=how)
+    whole = library.export(target, pictures.folder / "whole", options)
+    real = getattr(importlib.import_module(module), name)
+    failed: list[Exception] = []
+
+    def fails(*args: Any, **more: Any) -> Any:
+        if any(at in str(one) for one in args if isinstance(one, Path)) and (at or not failed):
+            failed.append(error)
+            raise error
+        return real(*args, **more)
+
+    monkeypatch.setattr(place, fails)
+    done = library.export(target, pictures.folder / "out", options)
+    assert failed
+    assert done.left_out
+    assert {file.rpartition("/")[2].partition(".")[0] for file, _ in done.left_out} <= {"party1", "faces"}
+    assert all(why for _, why in done.left_out)
+    assert done.written + len(done.left_out) == whole.written
+
+
+def test_a_full_disk_stops_an_export_since_it_stops_every_file(pictures: Set, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    library = pictures.named()
+    monkeypatch.setattr("unmingle.export.placing._write", full)
+    with pytest.raises(WriteError, match="Free some space"):
+        library.export("xmp", pictures.folder / "out")
+
+
+def test_where_nothing_at_all_can_be_written_the_export_is_an_error(
+    pictures: Set, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    library = pictures.named()
+    monkeypatch.setattr("unmingle.export.placing._write", refused)
+    with pytest.raises(WriteError, match="Check who may write there"):
+        library.export("xmp", pictures.folder / "out")
+
+
+@pytest.mark.parametrize("embed", [False, pytest.param(True, marks=needs_exiftool)])
+def test_the_longest_names_are_exported_and_come_back(embed: bool, tmp_path: Path) -> None:
+    long = "l" * 251 + ".jpg"
+    names = [
+        "a.jpg",
+        long,
+        "é" * 125 + ".jpg",
+        "m" * 251 + ".jpg",
+        "m" * 251 + ".png",
+        "x." + "y" * 240 + ".jpg",
+        "z.jpg",
+    ]
+    shots = [Shot(name, (number,), ((150, 90, 90, 100),)) for number, name in enumerate(names)]
+    take(tmp_path / "s", shots)
+    one = library_of(tmp_path / "one", tmp_path / "s", shots)
+    for number, name in enumerate(names):
+        person = one.split([name]).person
+        assert person is not None
+        one.name(person, f"Person {number}")
+    targets: list[Target] = ["folders", "csv", "xlsx", "parquet", "json"]
+    for target in targets:
+        done = one.export(target, tmp_path / target)
+        assert (done.left_out, done.in_the_way) == ((), ())
+    done = one.export("xmp", tmp_path / "xmp", ExportOptions(embed=embed))
+    # Two that differ by their ending only can't share a sidecar.
+    assert [file for file, _ in done.left_out] == ([] if embed else names[3:5])
+    two = library_of(tmp_path / "two", tmp_path / "s", shots)
+    told = two.import_names(tmp_path / "xmp")
+    assert told.left == ()
+    assert told.faces == len(names) - len(done.left_out)

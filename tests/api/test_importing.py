@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import importlib
+import os
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -10,12 +12,22 @@ from tests.api.conftest import SHOTS
 from tests.made_library import Shot, library, take
 
 from unmingle.api import ExportOptions, Library
-from unmingle.api.importing import Left, assign
+from unmingle.api.importing import NO_PLACE, OWN_SIDECARS, PICASA_FACES, Left, assign
 from unmingle.api.named_rows import NO_FACE, NOT_THERE, OTHER_FOLDER, SEVERAL
 from unmingle.errors import LabelsError, SourceError
 from unmingle.export.xmp import packet
-from unmingle.sources.orientation import to_upright
-from unmingle.sources.regions import FACE, Region, read_packet, read_stored
+from unmingle.sources.orientation import to_stored, to_upright
+from unmingle.sources.rdf import RDF
+from unmingle.sources.regions import (
+    FACE,
+    IPTC,
+    MICROSOFT,
+    MICROSOFT_INFO,
+    MICROSOFT_REGION,
+    Region,
+    read_packet,
+    read_stored,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -193,3 +205,186 @@ def test_exported_tables_come_back_through_polars_and_sheets(pictures: Set) -> N
     second.import_names(pictures.folder / "out" / "unmingle.xlsx")
     assert names(second) == names(first)
     assert second.people.filter(pl.col("name") != "").height == 2
+
+
+ON_FACE = (0.49, 0.47, 0.22, 0.33)  # of a picture that is 400 by 300: where the face of `one_face` is
+
+
+def one_face(folder: Path, *names: str) -> Library:
+    """A library of pictures in `folder`/pictures, with one face each, none of them a person."""
+    shots = [Shot(name, (number,), ((150, 90, 90, 100),)) for number, name in enumerate(names)]
+    take(folder / "pictures", shots)
+    return library(folder / "one", folder / "pictures", shots)
+
+
+def inside(picture: Path, *regions: Region) -> None:
+    """Put regions into a JPEG."""
+    content = b"http://ns.adobe.com/xap/1.0/\0" + packet(regions, width=400, height=300, orientation=1)
+    jpeg = picture.read_bytes()
+    picture.write_bytes(jpeg[:2] + b"\xff\xe1" + (len(content) + 2).to_bytes(2, "big") + content + jpeg[2:])
+
+
+ADA, OLD = Region("Ada", FACE, ON_FACE), Region("Old", FACE, ON_FACE)
+
+
+@pytest.mark.parametrize("sidecar", ["a.jpg.xmp", "a.xmp", "A.JPG.XMP", "A.xmp", "a.jpg.XMP"])
+@pytest.mark.parametrize("named", [".", "a.jpg"])
+def test_a_sidecar_wins_over_what_is_inside_of_its_picture(sidecar: str, named: str, tmp_path: Path) -> None:
+    one = one_face(tmp_path, "a.jpg")
+    pictures = tmp_path / "pictures"
+    inside(pictures / "a.jpg", OLD)
+    draw(pictures / sidecar, ADA)
+    assert one.import_names(pictures / named).left == ()
+    assert names(one) == {("a.jpg", 0): "Ada"}
+
+
+def test_a_sidecar_that_says_nothing_of_regions_leaves_it_to_the_picture_and_an_empty_list_is_the_last_word(
+    tmp_path: Path,
+) -> None:
+    one = one_face(tmp_path, "a.jpg", "b.jpg", "c.jpg")
+    pictures = tmp_path / "pictures"
+    for name in "abc":
+        inside(pictures / f"{name}.jpg", OLD)
+    nothing = packet([], width=400, height=300, orientation=1).replace(b"mwg-rs:Region", b"tiff:Other")
+    (pictures / "a.jpg.xmp").write_bytes(nothing)
+    draw(pictures / "b.jpg.xmp")
+    (pictures / "c.jpg.xmp").write_bytes(b"cut")
+    done = one.import_names(pictures)
+    assert names(one) == {("a.jpg", 0): "Old"}
+    assert [left.where for left in done.left] == ["c.jpg.xmp"]
+
+
+def test_a_shared_sidecar_is_of_the_picture_that_has_none_of_its_own(tmp_path: Path) -> None:
+    one = one_face(tmp_path, "a.jpg", "a.png", "b.jpg")
+    pictures = tmp_path / "pictures"
+    draw(pictures / "a.xmp", ADA)
+    draw(pictures / "a.png.xmp", Region("Eve", FACE, ON_FACE))
+    draw(pictures / "b.xmp", OLD)
+    draw(pictures / "b.jpg.xmp", Region("Ben", FACE, ON_FACE))
+    done = one.import_names(pictures)
+    assert names(one) == {("a.jpg", 0): "Ada", ("a.png", 0): "Eve", ("b.jpg", 0): "Ben"}
+    assert [(left.where, left.why) for left in done.left] == [("b.xmp", OWN_SIDECARS)]
+
+
+def test_of_two_schemas_that_name_one_face_the_standard_is_believed(tmp_path: Path) -> None:
+    one = one_face(tmp_path, "a.jpg", "b.jpg", "c.jpg")
+    left, top = ON_FACE[0] - ON_FACE[2] / 2, ON_FACE[1] - ON_FACE[3] / 2
+    for name, microsofts, far in (("a", "Ada", False), ("b", "Eve", False), ("c", "Ada", True)):
+        rectangle = f"{left + far * 0.3}, {top}, {ON_FACE[2]}, {ON_FACE[3]}"
+        tagged = (
+            f'<MP:RegionInfo xmlns:MP="{MICROSOFT}" xmlns:I="{MICROSOFT_INFO}" xmlns:R="{MICROSOFT_REGION}"'
+            f' rdf:parseType="Resource"><I:Regions><rdf:Bag><rdf:li R:Rectangle="{rectangle}"'
+            f' R:PersonDisplayName="{microsofts}"/></rdf:Bag></I:Regions></MP:RegionInfo></rdf:Description>'
+        )
+        whole = packet([ADA], width=400, height=300, orientation=1).decode()
+        path = tmp_path / "sidecars" / f"{name}.jpg.xmp"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(whole.replace("</rdf:Description>", tagged))
+    done = one.import_names(tmp_path / "sidecars")
+    assert names(one) == {(f"{name}.jpg", 0): "Ada" for name in "abc"}
+    assert [(left.where, left.name) for left in done.left] == [("b.jpg.xmp", "Eve")]
+    assert "calls this face Ada" in done.left[0].why
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("schema", ["MP", "relative", "pixel"])
+def test_the_other_schemas_are_of_the_stored_picture_too(schema: str, orientation: int, tmp_path: Path) -> None:
+    boxes = ((20, 30, 90, 100), (280, 180, 90, 100))
+    shot = Shot("a.jpg", (0, 1), boxes, orientation=orientation)
+    take(tmp_path / "pictures", [shot])
+    one = library(tmp_path / "one", tmp_path / "pictures", [shot])
+    size = (400, 300) if orientation < 5 else (300, 400)
+    items = []
+    for name, box in zip(("Ada", "Eve"), boxes, strict=True):
+        area = to_stored(((box[0] + 45) / 400, (box[1] + 50) / 300, 90 / 400, 100 / 300), orientation)
+        scale = size if schema == "pixel" else (1, 1)
+        x, y, width, height = (value * scale[i % 2] for i, value in enumerate(area))
+        corner = (x - width / 2, y - height / 2, width, height)
+        if schema == "MP":
+            items.append(f'<rdf:li R:Rectangle="{", ".join(map(str, corner))}" R:PersonDisplayName="{name}"/>')
+        else:
+            sides = "".join(f"<e:rb{side}>{value}</e:rb{side}>" for side, value in zip("XYWH", corner, strict=True))
+            boundary = f"<e:rbShape>rectangle</e:rbShape><e:rbUnit>{schema}</e:rbUnit>{sides}"
+            items.append(
+                f'<rdf:li rdf:parseType="Resource"><e:RegionBoundary rdf:parseType="Resource">{boundary}'
+                f"</e:RegionBoundary><e:PersonInImage><rdf:Bag><rdf:li>{name}</rdf:li></rdf:Bag></e:PersonInImage></rdf:li>"
+            )
+    bag = f"<rdf:Bag>{''.join(items)}</rdf:Bag>"
+    body = f"<m:RegionInfo rdf:parseType='Resource'><I:Regions>{bag}</I:Regions></m:RegionInfo>"
+    body = body if schema == "MP" else f"<e:ImageRegion>{bag}</e:ImageRegion>"
+    spaces = f'xmlns:m="{MICROSOFT}" xmlns:I="{MICROSOFT_INFO}" xmlns:R="{MICROSOFT_REGION}" xmlns:e="{IPTC}"'
+    (tmp_path / "a.jpg.xmp").write_text(
+        f'<rdf:RDF xmlns:rdf="{RDF}"><rdf:Description {spaces}>{body}</rdf:Description></rdf:RDF>'
+    )
+    assert one.import_names(tmp_path / "a.jpg.xmp").left == ()
+    assert names(one) == {("a.jpg", 0): "Ada", ("a.jpg", 1): "Eve"}
+
+
+@pytest.mark.parametrize(
+    "error", [OSError("odd"), RecursionError("deep"), MemoryError(), ValueError("no"), KeyError(1)]
+)
+@pytest.mark.parametrize("bad", ["a.jpg.xmp", "b.jpg", "n.csv"])
+def test_whatever_one_file_does_the_other_names_are_taken(
+    bad: str, error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = one_face(tmp_path, "a.jpg", "b.jpg", "c.jpg", "d.jpg")
+    pictures = tmp_path / "pictures"
+    draw(pictures / "a.jpg.xmp", ADA)
+    inside(pictures / "b.jpg", OLD)
+    draw(pictures / "c.jpg.xmp", Region("Ben", FACE, ON_FACE))
+    (tmp_path / "n.csv").write_text("file,name\nd.jpg,Dan\n")
+    for place in ("unmingle.api.importing.read_drawn", "unmingle.api.importing.read_names"):
+        module, _, name = place.rpartition(".")
+        real = getattr(importlib.import_module(module), name)
+
+        def fails(given: Any, real: Any = real) -> Any:
+            if str(getattr(given, "path", given)).endswith(bad):
+                raise error
+            return real(given)
+
+        monkeypatch.setattr(place, fails)
+    done = one.import_names(pictures, tmp_path / "n.csv")
+    assert [(left.where, left.name, left.why[:14]) for left in done.left] == [(bad, "", "can't be read:")]
+    every = {"a.jpg": "Ada", "b.jpg": "Old", "c.jpg": "Ben", "d.jpg": "Dan"}
+    missing = {"a.jpg.xmp": "a.jpg", "b.jpg": "b.jpg", "n.csv": "d.jpg"}[bad]
+    assert names(one) == {(file, 0): name for file, name in every.items() if file != missing}
+
+
+def test_what_is_not_understood_is_told_with_how_many_it_are(tmp_path: Path) -> None:
+    one = one_face(tmp_path, "a.jpg", "b.jpg", "c.jpg")
+    pictures = tmp_path / "pictures"
+    draw(
+        pictures / "a.jpg.xmp", ADA, Region("Rex", "Pet", ON_FACE), Region("", "Focus", ON_FACE), Region("", FACE, ON_FACE)
+    )
+    others = '<o:Faces xmlns:o="http://o.org/"><rdf:Bag><rdf:li>1</rdf:li><rdf:li>2</rdf:li></rdf:Bag></o:Faces>'
+    people = f'<e:PersonInImage xmlns:e="{IPTC}"><rdf:Bag><rdf:li>Zed</rdf:li></rdf:Bag></e:PersonInImage>'
+    (pictures / "b.jpg.xmp").write_text(
+        f'<rdf:RDF xmlns:rdf="{RDF}"><rdf:Description>{others}{people}</rdf:Description></rdf:RDF>'
+    )
+    (pictures / ".picasa.ini").write_text("[c.jpg]\nfaces=rect64(3f845bcb59418507),8e62398ebda8c1a5\n")
+    done = one.import_names(pictures)
+    assert (done.faces, done.nameless, done.others) == (1, 1, 2)
+    assert dict(done.kinds) == {"Pet": 1, "Focus": 1}
+    assert {(left.where, left.name, left.why) for left in done.left} == {
+        (".picasa.ini", "", PICASA_FACES),
+        ("b.jpg.xmp", "", "2 regions of another schema, which is not read: http://o.org/"),
+        ("b.jpg.xmp", "Zed", NO_PLACE),
+    }
+
+
+def test_a_folder_that_cant_be_opened_is_told_and_the_others_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = one_face(tmp_path, "a.jpg", "sub/b.jpg")
+    draw(tmp_path / "pictures" / "a.jpg.xmp", ADA)
+    real = os.scandir
+
+    def fails(folder: Any) -> Any:
+        if str(folder).endswith("sub"):
+            raise PermissionError(13, "Permission denied")
+        return real(folder)
+
+    monkeypatch.setattr(os, "scandir", fails)
+    done = one.import_names(tmp_path / "pictures")
+    assert [(left.where, "can't be opened" in left.why) for left in done.left] == [("sub", True)]
+    assert names(one) == {("a.jpg", 0): "Ada"}
