@@ -295,11 +295,13 @@ def clean_name(name: str) -> str:
     seen = "".join(sign for sign in unicodedata.normalize("NFC", name) if sign not in _UNSEEN)
     words = (word.strip(_JOINERS) for word in seen.split())
     cleaned = " ".join(word for word in words if word)
+    if len(cleaned) > LONGEST_NAME:
+        raise DecisionError(f"A name has at most {LONGEST_NAME} characters.", "Choose a shorter one.")
     wrong = next((sign for sign in cleaned if _refused(sign)), "")
-    if wrong or len(cleaned) > LONGEST_NAME:
-        which = f": U+{ord(wrong):04X} is not" if wrong else ""
-        mend = "Leave that sign out." if wrong else "Choose a shorter one."
-        raise DecisionError(f"A name has at most {LONGEST_NAME} characters, all of them printable{which}.", mend)
+    if wrong:
+        raise DecisionError(
+            f"The signs of a name are all of them printable: U+{ord(wrong):04X} is not.", "Leave it out."
+        )
     if name.strip() and not cleaned:
         raise DecisionError("That name has no sign that shows.", "Choose another one.")
     return cleaned

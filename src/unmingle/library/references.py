@@ -113,7 +113,7 @@ class _Files:
             shown = sorted(found.values())
             told = ", ".join(shown[:MOST_SHOWN]) + (", …" if len(shown) > MOST_SHOWN else "")
             raise DecisionError(
-                f"Several pictures are called {file}: {told}.", "Give as much of the path as tells one."
+                f"Several pictures are called {file}: {told}.", "Give as much of the path as tells it from the others."
             )
         return next(iter(found), None)
 
