@@ -119,3 +119,10 @@ class MissingExtraError(UnmingleError):
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
         super().__init__(f"{package} is needed {purpose}.", f"Run: pip install 'unmingle[{extra}]'")
+
+
+def reason(error: Exception) -> str:
+    """Why one file was passed over, for its row: whatever was raised, the others go on."""
+    if isinstance(error, UnmingleError):
+        return str(error)
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

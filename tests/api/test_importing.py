@@ -344,7 +344,8 @@ def test_whatever_one_file_does_the_other_names_are_taken(
 
         monkeypatch.setattr(place, fails)
     done = one.import_names(pictures, tmp_path / "n.csv")
-    assert [(left.where, left.name, left.why[:14]) for left in done.left] == [(bad, "", "can't be read:")]
+    assert [(left.where, left.name) for left in done.left] == [(bad, "")]
+    assert type(error).__name__ in done.left[0].why
     every = {"a.jpg": "Ada", "b.jpg": "Old", "c.jpg": "Ben", "d.jpg": "Dan"}
     missing = {"a.jpg.xmp": "a.jpg", "b.jpg": "b.jpg", "n.csv": "d.jpg"}[bad]
     assert names(one) == {(file, 0): name for file, name in every.items() if file != missing}
@@ -354,7 +355,11 @@ def test_what_is_not_understood_is_told_with_how_many_it_are(tmp_path: Path) -> 
     one = one_face(tmp_path, "a.jpg", "b.jpg", "c.jpg")
     pictures = tmp_path / "pictures"
     draw(
-        pictures / "a.jpg.xmp", ADA, Region("Rex", "Pet", ON_FACE), Region("", "Focus", ON_FACE), Region("", FACE, ON_FACE)
+        pictures / "a.jpg.xmp",
+        ADA,
+        Region("Rex", "Pet", ON_FACE),
+        Region("", "Focus", ON_FACE),
+        Region("", FACE, ON_FACE),
     )
     others = '<o:Faces xmlns:o="http://o.org/"><rdf:Bag><rdf:li>1</rdf:li><rdf:li>2</rdf:li></rdf:Bag></o:Faces>'
     people = f'<e:PersonInImage xmlns:e="{IPTC}"><rdf:Bag><rdf:li>Zed</rdf:li></rdf:Bag></e:PersonInImage>'

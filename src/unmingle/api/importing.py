@@ -10,7 +10,7 @@ import numpy as np
 
 from unmingle.api.drawn import expand, has_ending, read_drawn, unreadable
 from unmingle.api.named_rows import NO_FACE, NOT_THERE, OTHER_FOLDER, SEVERAL, FacesOfFiles, match_files, stems
-from unmingle.errors import DecisionError, LabelsError, UnmingleError
+from unmingle.errors import DecisionError, LabelsError, reason
 from unmingle.evaluation.names import read_names
 from unmingle.export.xmp import ENDING, clip
 from unmingle.library.deciding import clean_name
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from unmingle.records import F64
     from unmingle.sources.orientation import Area
     from unmingle.sources.regions import Region
+
+# In this order they are read, after all else: a picture need not be opened if its sidecar speaks for it.
+PICTURED = {"sidecar": 1, "picture": 2}
 
 NO_PLACE = "in the picture, but it isn't said where"
 OWN_SIDECARS = f"each picture so called has a sidecar of its own, PICTURE.EXT{ENDING}"
@@ -115,10 +118,12 @@ class _Reader:
             LabelsError: nothing was named but tables that can't be read, or have no names.
         """
         drawn: list[Drawn] = []
-        spoken: set[Path] = set()  # of the pictures that need not be opened, since their sidecar speaks for them
+        spoken: set[Path] = set()  # pictures that have a sidecar which speaks for them
         failed: LabelsError | None = None
-        for done, source in enumerate(sorted(sources, key=lambda source: source.kind == "picture")):
-            progress("read", done, len(sources))
+        ordered = sorted(sources, key=lambda source: PICTURED.get(source.kind, 0))
+        for done, source in enumerate(ordered):
+            if source.kind in PICTURED:
+                progress("read", done, len(sources))
             if source.path in spoken:
                 continue
             try:
@@ -126,14 +131,13 @@ class _Reader:
             except Exception as error:  # noqa: BLE001  # whatever one file can do, the others are read
                 failed = error if isinstance(error, LabelsError) else failed
                 found = [unreadable(source)] if source.kind == "sidecar" else []
-                why = error.problem if isinstance(error, UnmingleError) else f"can't be read: {error}"
-                self._leave(source.name, "", why)
+                self._leave(source.name, "", reason(error))
             spoken |= {source.path.with_suffix("") for one in found if one.beside}
             drawn += found
-        progress("read", len(sources), len(sources))
         if failed and all(source.kind == "table" for source in sources) and not self.files:
             raise failed
-        if drawn:
+        if any(source.kind in PICTURED for source in sources):
+            progress("read", len(sources), len(sources))
             self._take(drawn)
 
     def _read(self, source: Source) -> list[Drawn]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from unmingle.errors import PictureError, UnmingleError, WriteError
+from unmingle.errors import PictureError, WriteError, reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,8 +68,7 @@ class Placer:
                 if isinstance(error.__cause__, OSError) and error.__cause__.errno in _FOR_ALL:
                     raise
                 self._failed = self._failed or error
-            why = str(error) if isinstance(error, UnmingleError) else f"{type(error).__name__}: {error}"
-            self.left_out.append((file, why))
+            self.left_out.append((file, reason(error)))
 
     def check(self) -> None:
         """Say so if nothing at all could be written there.
