@@ -186,7 +186,9 @@ def test_microsofts_regions_are_read(item: str, rectangle: str, wrapper: str) ->
     assert place(region) == [0.5, 0.625, 0.5, 0.25]
 
 
-@pytest.mark.parametrize("rectangle", ["", "0.1, 0.2", "a, b, c, d", "0.1, 0.1, 0, 0", "0.1, nan, 0.1, 0.1"])
+@pytest.mark.parametrize(
+    "rectangle", ["", "0.1, 0.2", "a, b, c, d", "0.1, 0.1, 0, 0", "0.1, nan, 0.1, 0.1", "0, 0, 1e300, 1e300"]
+)
 def test_a_name_without_a_rectangle_keeps_its_name(rectangle: str) -> None:
     item = f'<rdf:li g:Rectangle="{rectangle}" g:PersonDisplayName="Ada"/>'
     read = said(tagged(item))

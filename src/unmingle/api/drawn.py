@@ -70,18 +70,20 @@ def expand(sources: Sequence[Path]) -> list[Source]:
 
 def _walk(root: Path) -> Iterator[Source]:
     files = [file for file in walk(root, SUFFIXES | {ENDING} | TABLE_ENDINGS) if file is not None]
-    # A folder of people that we exported holds copies, of which its manifest says whence they are.
-    copies = [str(file.path.parent) + os.sep for file in files if file.path.name == MANIFEST and _is_ours(file.path)]
     for folder in sorted({file.path.parent for file in files} | {root}):
         yield from (Source(folder / ini, ini, "picasa") for ini in PICASA if (folder / ini).is_file())
+    # A folder of people that we exported holds copies, of which its manifest says whence they are.
+    manifests = [file.path for file in files if file.path.name == MANIFEST and _is_ours(file.path)]
+    copies = tuple(str(manifest.parent) + os.sep for manifest in manifests)
     for file in files:
-        kind = _kind(file.path)
-        ours = kind == "table" and file.path.name in OUR_TABLES
-        copied = any(str(file.path).startswith(folder) for folder in copies) and not ours
         if file.problem:
             yield Source(file.path, file.relative, "problem", file.problem)
-        elif not copied and (kind != "table" or ours) and (file.path.name != MANIFEST or _is_ours(file.path)):
-            yield Source(file.path, file.relative, kind)
+        elif file.path in manifests:
+            yield Source(file.path, file.relative, "table")
+        elif not str(file.path).startswith(copies):
+            kind = _kind(file.path)
+            if kind != "table" or file.path.name in OUR_TABLES:
+                yield Source(file.path, file.relative, kind)
 
 
 def _named(path: Path) -> Iterator[Source]:

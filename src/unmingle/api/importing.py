@@ -168,7 +168,11 @@ class _Reader:
         files = [(readable(one.held.file.source), one.held.file.name) for one in known]
         for at, ranked in self._speakers(drawn, files).items():
             highest = max(rank for rank, _ in ranked)
-            self._regions([one for rank, one in ranked if rank == highest], known[at])
+            best = [one for rank, one in ranked if rank == highest]
+            try:
+                self._regions(best, known[at])
+            except Exception as error:  # noqa: BLE001  # whatever is drawn on one picture, the others are named
+                self._leave(best[0].where, "", reason(error))
 
     def _speakers(self, drawn: Sequence[Drawn], files: Sequence[tuple[str, str]]) -> dict[int, list[tuple[int, Drawn]]]:
         """What was drawn on each picture, by position, with its rank.

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 TableKind = Literal["csv", "xlsx", "parquet", "json"]
 
-# The files in which names come back: those of the table of faces, and the manifest of folders.
-OUR_TABLES = frozenset({"faces.csv", "faces.json", "faces.parquet", "unmingle.xlsx", "manifest.csv"})
+# The files in which names come back: those of the table of faces.
+OUR_TABLES = frozenset({"faces.csv", "faces.json", "faces.parquet", "unmingle.xlsx"})
 MOST_ROWS = 1_048_576  # of a sheet of a workbook, the header among them
 # The same tables give the same workbook, so it must not say when it was made.
 _MADE = datetime(2026, 1, 1, tzinfo=UTC).replace(tzinfo=None)

@@ -41,6 +41,7 @@ SCHEMAS: tuple[Schema, ...] = ("MWG", "Microsoft", "IPTC")  # of two that name o
 
 # A region twice as wide and twice as high as a face, around it, is still of that face: intersection over union.
 LEAST_OVERLAP = 0.25
+LARGEST_SIDE = 1e6  # pixels or shares: no picture has more, and beyond it arithmetic ends
 ORIENTATION = 0x0112  # the tag of EXIF
 # A JPEG segment holds 64 kB; what of a packet does not fit stands in further segments behind this mark (XMP, part 3).
 _FURTHER = b"http://ns.adobe.com/xmp/extension/\0"
@@ -236,7 +237,7 @@ def _rectangle(x: float | None, y: float | None, width: float | None, height: fl
     """An area by its centre; None if something is missing."""
     if x is None or y is None or not width or not height or min(width, height) <= 0:
         return None
-    return x, y, width, height
+    return (x, y, width, height) if max(abs(x), abs(y), width, height) <= LARGEST_SIDE else None
 
 
 def _of_microsoft(region: Fields) -> Region:
