@@ -19,7 +19,7 @@ from unmingle.library.store import open_to_write
 from unmingle.records import Analysis, Faces, Triage
 from unmingle.settings import GroupingSettings
 from unmingle.sources.images import scan
-from unmingle.sources.regions import ORIENTATION
+from unmingle.sources.metadata import ORIENTATION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -121,8 +121,9 @@ class MissingExtraError(UnmingleError):
         super().__init__(f"{package} is needed {purpose}.", f"Run: pip install 'unmingle[{extra}]'")
 
 
-def reason(error: Exception) -> str:
-    """Why one file was passed over, for its row: whatever was raised, the others go on."""
-    if isinstance(error, UnmingleError):
-        return str(error)
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+def reason(error: BaseException) -> str:
+    """Why one file was passed over, on one line for its row: whatever was raised, the others go on."""
+    words = " ".join(str(error).split())[:200]
+    if isinstance(error, (UnmingleError, OSError)) and words:
+        return words
+    return f"{type(error).__name__}: {words}" if words else type(error).__name__

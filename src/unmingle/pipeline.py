@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from unmingle.errors import PictureError
+from unmingle.errors import PictureError, reason
 from unmingle.grouping.confidence import face_probabilities
 from unmingle.grouping.founding import cluster_by_standing
 from unmingle.grouping.impostors import SFACE_CURVE
@@ -24,7 +24,8 @@ from unmingle.library.rows import Rows
 from unmingle.models.runtime import available_cores
 from unmingle.progress import Times, silent
 from unmingle.settings import RecordingSettings
-from unmingle.sources.images import decode, digest, quiet_decoders, read_bytes
+from unmingle.sources.decoding import decode
+from unmingle.sources.images import digest, quiet_decoders, read_bytes
 from unmingle.sources.names import MEETING_PATTERN
 from unmingle.tracking.watch import Sight
 from unmingle.watching import Watched, Watcher, watch_all
@@ -47,6 +48,7 @@ BATCH_PIXELS = 8_000_000  # large photographs make smaller batches, so that memo
 AHEAD = 8  # pictures being read while others are analysed
 AHEAD_PIXELS = 100_000_000  # likewise, so that large ones don't fill the memory
 AT_ONCE = 2  # batches being analysed
+PROBE = np.full((64, 64, 3), 128, np.uint8)  # a picture that tells a bad picture from a broken engine
 SCALE = "scale"  # the fact that holds how far strangers spread, empty where the grouping doesn't know
 CURRENT = "recipe"  # the fact that names the recipe whose faces are the library's people
 
@@ -208,11 +210,13 @@ def _read(file: PictureFile, known: Known, done: set[str]) -> Read:
         content = read_bytes(file)
         status = file.path.stat()
         name = digest(content)
-        pixels = None if name in done else decode(content, suffix=file.path.suffix)
+        pixels = None if name in done else decode(content)
     except PictureError as error:
         return Read(file, known, problem=error.problem)
     except OSError as error:  # it went away between reading and asking for its time
         return Read(file, known, problem=f"can't be opened: {error.strerror}")
+    except Exception as error:  # noqa: BLE001  # whatever one file does, the others are read
+        return Read(file, known, problem=f"can't be read: {reason(error)}")
     return Read(file, known, len(content), status.st_mtime_ns, name, pixels)
 
 
@@ -224,12 +228,12 @@ def _analyse_all(
     What is taken up joins `done` at once, so a copy in a later batch is not analysed again.
     """
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="analyse") as pool:
-        waiting: deque[tuple[list[Read], list[str], Future[list[Analysis]]]] = deque()
+        waiting: deque[tuple[list[Read], list[str], Future[list[Analysis | str]]]] = deque()
         try:
             for batch in batches:
                 new = {one.digest: one.pixels for one in batch if one.pixels is not None and one.digest not in done}
                 done.update(new)
-                waiting.append((batch, list(new), pool.submit(runner.analyse, list(new.values()))))
+                waiting.append((batch, list(new), pool.submit(_analyse, runner, list(new.values()))))
                 if len(waiting) >= AT_ONCE:
                     yield _first_done(waiting, times)
             while waiting:
@@ -238,12 +242,26 @@ def _analyse_all(
             pool.shutdown(cancel_futures=True)
 
 
+def _analyse(runner: RecipeRunner, pictures: list[U8]) -> list[Analysis | str]:
+    """What is found in each picture, or why nothing could be: a picture that ends an analysis ends its own only."""
+    try:
+        return list(runner.analyse(pictures))
+    except Exception as error:  # noqa: BLE001  # whatever it is, the next line but one finds out whose it is
+        if len(pictures) > 1:
+            return [one for picture in pictures for one in _analyse(runner, [picture])]
+        runner.analyse([PROBE])  # raises where it is not the picture that is the matter
+        return [f"the analysis failed: {reason(error)}"]
+
+
 def _first_done(
-    waiting: deque[tuple[list[Read], list[str], Future[list[Analysis]]]], times: Times
+    waiting: deque[tuple[list[Read], list[str], Future[list[Analysis | str]]]], times: Times
 ) -> tuple[list[Read], dict[str, Analysis]]:
     batch, names, future = waiting.popleft()
     with times.measure("analyse"):
-        return batch, dict(zip(names, future.result(), strict=True))
+        found = dict(zip(names, future.result(), strict=True))
+    problems = {name: one for name, one in found.items() if isinstance(one, str)}
+    batch = [replace(read, problem=problems.get(read.digest, read.problem)) for read in batch]
+    return batch, {name: one for name, one in found.items() if not isinstance(one, str)}
 
 
 def _batches(reads: Iterator[Read], times: Times) -> Iterator[list[Read]]:

@@ -16,7 +16,7 @@ from unmingle.demo.portraits import Look, Person, encode, render
 from unmingle.faces.fingerprint import MAX_BITS, Prints, alike, fingerprint
 from unmingle.faces.same_picture import lay_over
 from unmingle.library.copies import MAX_IN_ONE_PLACE, MAX_LEFT
-from unmingle.sources.images import decode
+from unmingle.sources.decoding import decode
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -20,7 +20,7 @@ from unmingle.library.frames import recording_of
 from unmingle.library.store import open_to_read, open_to_write
 from unmingle.records import Analysis, Faces, Triage
 from unmingle.settings import GroupingSettings
-from unmingle.sources.images import decode
+from unmingle.sources.decoding import decode
 
 from .conftest import RECIPE
 

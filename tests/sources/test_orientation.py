@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from unmingle.sources.images import decode
+from unmingle.sources.decoding import decode
+from unmingle.sources.metadata import ORIENTATION
 from unmingle.sources.orientation import lies, to_stored, to_upright
-from unmingle.sources.regions import ORIENTATION
 
 ALL = range(1, 9)
 share = st.floats(0, 1)

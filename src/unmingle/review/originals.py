@@ -7,7 +7,8 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from unmingle.errors import PictureError
-from unmingle.sources.images import decode, digest, read_bytes
+from unmingle.sources.decoding import decode
+from unmingle.sources.images import digest, read_bytes
 from unmingle.sources.recordings import Recording, recording_digest
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Originals:
         content = read_bytes(held.file)
         if digest(content) != wanted.digest:
             raise PictureError(CHANGED)
-        return decode(content, suffix=held.file.path.suffix)
+        return decode(content)
 
     def _recording(self, held: HeldFile, content: str) -> Recording:
         """A recording, known to have this content: by its size and time, or else by reading all of it, once."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import warnings
 from contextlib import contextmanager
@@ -11,10 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
-
 from unmingle.errors import PictureError, SourceError
+from unmingle.sources.decoding import decode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,9 +30,7 @@ RECORDING_SUFFIXES = frozenset(
 )
 FOUND_SUFFIXES = SUFFIXES | RECORDING_SUFFIXES
 
-MAX_PIXELS = 178_956_970  # the largest picture that Pillow opens without calling it a decompression bomb
 LIBRARY_FILE = "library.sqlite"  # marks a folder as a library
-MIN_SIDE = 8  # pixels; nothing smaller can hold a face
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -204,96 +199,21 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def decode(content: bytes, *, suffix: str = "") -> U8:
-    """Decode a picture: first frame, turned upright by its EXIF, transparency on white.
-
-    Args:
-        content: the file's bytes.
-        suffix: the file's ending, only for telling that HEIC needs an extra.
-
-    Returns:
-        (h, w, 3) uint8, RGB.
-
-    Raises:
-        PictureError: not a picture, damaged, truncated, too small or too large; the message says which.
-    """
-    if suffix.lower() in HEIC_SUFFIXES:
-        enable_heic()
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            _check_size(image)
-            return _upright_rgb(image)
-    except UnidentifiedImageError as error:
-        raise PictureError("not a picture in a format that is read") from error
-    except Image.DecompressionBombError as error:
-        raise PictureError(f"too large: over {MAX_PIXELS:,} pixels") from error
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError, OverflowError) as error:
-        # Pillow's decoders raise all of these on damaged files.
-        raise PictureError(f"damaged or truncated: {error}") from error
-    except MemoryError as error:
-        raise PictureError("too large for the memory of this machine") from error
-
-
 def read_picture(file: PictureFile) -> U8:
     """A picture from its file, (h, w, 3) uint8 RGB.
 
     Raises:
         PictureError: as for `read_bytes` and `decode`.
     """
-    return decode(read_bytes(file), suffix=file.path.suffix)
+    return decode(read_bytes(file))
 
 
 @contextmanager
 def quiet_decoders() -> Iterator[None]:
-    """Silence Pillow's warnings of odd metadata and of large pictures while pictures are read.
+    """Silence Pillow's warnings of odd files while pictures are read.
 
     Not inside `decode`, since Python's warning filters belong to the whole process and `decode` runs in threads.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\..*")
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         yield
-
-
-def _check_size(image: Image.Image) -> None:
-    width, height = image.size
-    if width * height > MAX_PIXELS:
-        raise PictureError(f"too large: {width}×{height}, over {MAX_PIXELS:,} pixels")
-    if min(width, height) < MIN_SIDE:
-        raise PictureError(f"too small: {width}×{height} pixels can't hold a face")
-
-
-def _upright_rgb(image: Image.Image) -> U8:
-    image.load()
-    upright = ImageOps.exif_transpose(image)
-    if upright.mode in {"I;16", "I;16B", "I;16L", "I", "F"}:
-        grey = _eight_bits(np.asarray(upright))
-        return np.repeat(grey[..., None], 3, axis=2)
-    if upright.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in upright.info:
-        white = Image.new("RGBA", upright.size, "white")
-        upright = Image.alpha_composite(white, upright.convert("RGBA"))
-    return np.array(upright.convert("RGB"), np.uint8)
-
-
-def _eight_bits(grey: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> U8:
-    """Deep grey to 8 bits: integers by their top byte; numbers of unknown range by their own range."""
-    values = np.asarray(grey, np.float64)
-    if grey.dtype.kind == "f":
-        low, high = (np.nanmin(values), np.nanmax(values)) if np.isfinite(values).any() else (0.0, 1.0)
-        values = np.nan_to_num((values - low) / max(high - low, 1e-12) * 255)
-    elif values.max(initial=0) > 255:
-        values = values / 257  # 65535 becomes 255
-    return np.asarray(np.clip(np.rint(values), 0, 255), np.uint8)
-
-
-def enable_heic() -> None:
-    """Let Pillow open HEIC.
-
-    Raises:
-        PictureError: the extra that reads it is not installed.
-    """
-    try:
-        from pillow_heif import register_heif_opener
-    except ImportError as error:
-        raise PictureError("HEIC needs an extra: pip install 'unmingle[heic]'") from error
-    register_heif_opener()

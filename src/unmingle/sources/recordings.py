@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from unmingle.errors import PictureError, SettingsError
-from unmingle.sources.images import MAX_PIXELS, MIN_SIDE, RECORDING_SUFFIXES
+from unmingle.sources.decoding import MAX_PIXELS, MIN_SIDE
+from unmingle.sources.images import RECORDING_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -11,17 +11,17 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from PIL import Image, UnidentifiedImageError
-
-from unmingle.errors import PictureError
-from unmingle.sources.images import HEIC_SUFFIXES, enable_heic
-from unmingle.sources.orientation import NORMAL, lies
+from unmingle.errors import PictureError, reason
+from unmingle.sources.decoding import open_picture, orientation_of
+from unmingle.sources.orientation import lies
 from unmingle.sources.rdf import RDF, Fields, fields, items, number, numbers, parse, struct, text, texts
 
 if TYPE_CHECKING:
     import xml.etree.ElementTree as ET
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from PIL import Image
 
     from unmingle.sources.orientation import Area
 
@@ -42,7 +42,6 @@ SCHEMAS: tuple[Schema, ...] = ("MWG", "Microsoft", "IPTC")  # of two that name o
 # A region twice as wide and twice as high as a face, around it, is still of that face: intersection over union.
 LEAST_OVERLAP = 0.25
 LARGEST_SIDE = 1e6  # pixels or shares: no picture has more, and beyond it arithmetic ends
-ORIENTATION = 0x0112  # the tag of EXIF
 # A JPEG segment holds 64 kB; what of a packet does not fit stands in further segments behind this mark (XMP, part 3).
 _FURTHER = b"http://ns.adobe.com/xmp/extension/\0"
 # Simple fields of a region that are neither its name nor its kind: kept when a picture's regions are written anew.
@@ -124,25 +123,15 @@ def read_stored(path: Path) -> Stored:
     Raises:
         PictureError: it is no picture, or damaged.
     """
-    if path.suffix.lower() in HEIC_SUFFIXES:
-        enable_heic()
     try:
-        with Image.open(path) as image:
+        content = path.read_bytes()
+        with open_picture(content) as image:
             packets = tuple(_packets(image))
-            return Stored(_orientation_of(image), *image.size, packets, image.format or "")
-    except (UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise PictureError("not a picture in a format that is read") from error
+            return Stored(orientation_of(content), *image.size, packets, image.format or "")
+    except PictureError:
+        raise
     except Exception as error:  # whatever a decoder raises on one file, it is that file's
-        raise PictureError(f"can't be read: {error}") from error
-
-
-def _orientation_of(image: Image.Image) -> int:
-    """As `ImageOps.exif_transpose` asks for it, which turned the picture in which faces were found."""
-    try:
-        found = image.getexif().get(ORIENTATION, NORMAL)
-    except Exception:  # noqa: BLE001  # EXIF that can't be parsed costs the orientation, not the picture
-        return NORMAL
-    return found if found in range(1, 9) else NORMAL
+        raise PictureError(f"can't be read: {reason(error)}") from error
 
 
 def _packets(image: Image.Image) -> Iterator[bytes]:

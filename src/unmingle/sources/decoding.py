@@ -1,0 +1,240 @@
+"""A picture from the bytes of its file: upright, RGB, 8 bits. The bytes, not the name, say what it is."""
+
+from __future__ import annotations
+
+import io
+import struct
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+from PIL import Image, ImageCms, UnidentifiedImageError
+
+from unmingle.errors import PictureError, reason
+from unmingle.sources.metadata import HEAD, ORIENTATION, picture_format, without_metadata
+from unmingle.sources.orientation import NORMAL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from unmingle.records import U8
+
+MAX_PIXELS = 220_000_000  # the largest of telephones have 200 million; these take 1.5 GB while they are decoded
+MIN_SIDE = 8  # pixels; nothing smaller can hold a face
+FRAMES_TRIED = 20  # of an animation that begins with nothing
+BAND = 512  # rows that are converted at a time, so that a large picture is in memory once
+DEPTHS = (8, 10, 12, 14, 16)  # bits of a sample, as cameras and scanners have them
+FILLER = b"\x5a\xa5" * 64  # any bits will do: behind a scan that is whole they change nothing
+
+
+def decode(content: bytes) -> U8:
+    """Decode a picture: turned upright, transparency on white, of an animation the first frame that shows anything.
+
+    Args:
+        content: the file's bytes.
+
+    Returns:
+        (h, w, 3) uint8, RGB.
+
+    Raises:
+        PictureError: not a picture, damaged, truncated, too small or too large; the message says which.
+    """
+    try:
+        return _decode(content)
+    except PictureError:
+        raise
+    except UnidentifiedImageError as error:
+        raise PictureError("not a picture in a format that is read, or its beginning is damaged") from error
+    except MemoryError as error:
+        raise PictureError("too large for the memory of this machine") from error
+    except Exception as error:  # whatever a decoder makes of a file, it is about this file alone
+        raise PictureError(f"damaged or truncated: {reason(error)}") from error
+
+
+def open_picture(content: bytes) -> Image.Image:
+    """A picture file as Pillow opens it, with its metadata, not decoded.
+
+    Raises:
+        PictureError: it is no picture that is read.
+        Exception: what Pillow makes of broken metadata.
+    """
+    return _open(content, _known_format(content))
+
+
+def orientation_of(content: bytes) -> int:
+    """How `decode` turns a picture: 1 to 8, as EXIF has it."""
+    kind = picture_format(content[:HEAD])
+    plain, orientation = without_metadata(content, kind)
+    if kind != "AVIF":
+        return orientation
+    with _open(plain, kind) as picture:  # which hands the boxes that turn it on as EXIF
+        return int(picture.getexif().get(ORIENTATION, NORMAL))
+
+
+def _known_format(content: bytes) -> str:
+    kind = picture_format(content[:HEAD])
+    if not kind:
+        raise PictureError("not a picture in a format that is read")
+    return kind
+
+
+def _decode(content: bytes) -> U8:
+    kind = _known_format(content)
+    plain, orientation = without_metadata(content, kind)
+    try:
+        picture = _open(plain, kind)
+    except UnidentifiedImageError:
+        if kind not in {"TIFF", "PNG"}:
+            raise
+        return _upright(_by_opencv(plain), orientation)
+    with picture:
+        _check_size(*picture.size)
+        try:
+            picture.load()
+        except OSError:
+            if kind != "JPEG":
+                raise
+            picture = _jpeg_without_end(plain)
+        shown = _first_shown(picture)
+        return _upright(_rgb(shown), orientation_of(content) if kind == "AVIF" else orientation)
+
+
+def _open(content: bytes, kind: str) -> Image.Image:
+    """Open a picture as what it is, and as nothing else that Pillow could make of it, without Pillow's limit."""
+    Image.init()
+    if kind == "HEIF":
+        try:
+            import pillow_heif
+        except ImportError as error:
+            raise PictureError("HEIC needs an extra: pip install 'unmingle[heic]'") from error
+        pillow_heif.register_heif_opener()
+    if kind not in Image.OPEN:
+        raise PictureError(f"this Pillow can't read {kind}")
+    factory, _ = Image.OPEN[kind]
+    try:
+        return factory(io.BytesIO(content), "")
+    except (
+        SyntaxError,
+        IndexError,
+        TypeError,
+        KeyError,
+        EOFError,
+        struct.error,
+    ) as error:  # as Pillow's plugins refuse
+        raise UnidentifiedImageError(str(error)) from error
+
+
+def _check_size(width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        raise PictureError(f"too large: {width}×{height}, over {MAX_PIXELS:,} pixels")
+    if min(width, height) < MIN_SIDE:
+        raise PictureError(f"too small: {width}×{height} pixels can't hold a face")
+
+
+def _jpeg_without_end(content: bytes) -> Image.Image:
+    """A JPEG whose last marker is lost but whose pixels are all there: whatever follows then, they are the same.
+
+    Raises:
+        PictureError: pixels are missing.
+    """
+    first, second = (_open(content + more, "JPEG") for more in (b"\xff\xd9", FILLER + b"\xff\xd9"))
+    with second:
+        first.load()
+        second.load()
+        if first.tobytes() != second.tobytes():
+            raise PictureError("damaged or truncated: a part of the picture is missing")
+    return first
+
+
+def _first_shown(picture: Image.Image) -> Image.Image:
+    """The first frame that is not of one colour alone."""
+    for frame in range(1, min(getattr(picture, "n_frames", 1), FRAMES_TRIED)):
+        if any(low != high for low, high in _extrema(picture)):
+            return picture
+        picture.seek(frame)
+        picture.load()
+    if getattr(picture, "n_frames", 1) > 1 and not any(low != high for low, high in _extrema(picture)):
+        picture.seek(0)
+    return picture
+
+
+def _extrema(picture: Image.Image) -> list[tuple[Any, Any]]:
+    found: Any = picture.getextrema()
+    return [found] if isinstance(found[0], (int, float)) else list(found)
+
+
+def _rgb(picture: Image.Image) -> U8:
+    """(h, w, 3), band by band."""
+    rgb = np.empty((picture.height, picture.width, 3), np.uint8)
+    tops = range(0, picture.height, BAND)
+
+    def band(top: int) -> Image.Image:
+        return picture.crop((0, top, picture.width, min(top + BAND, picture.height)))
+
+    if picture.mode == "F" or picture.mode.startswith("I"):
+        low, high = _range(np.asarray(band(top)) for top in tops)
+        for top in tops:
+            rgb[top : top + BAND] = _eight_bits(np.asarray(band(top)), low, high)[..., None]
+    else:
+        for top in tops:
+            rgb[top : top + BAND] = _plain_band(band(top))
+    return rgb
+
+
+def _plain_band(band: Image.Image) -> U8:
+    if band.mode == "LAB":
+        lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+        band = ImageCms.profileToProfile(band, lab, srgb, outputMode="RGB") or band
+    if band.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in band.info:
+        white = Image.new("RGBA", band.size, "white")
+        band = Image.alpha_composite(white, band.convert("RGBA"))
+    return np.asarray(band.convert("RGB"))
+
+
+def _range(bands: Iterable[NDArray[Any]]) -> tuple[float, float]:
+    """What becomes 0 and what 255: whole numbers fill one of the usual depths, others their own range."""
+    low, high, whole = np.inf, -np.inf, True
+    for band in bands:
+        finite = band[np.isfinite(band)] if band.dtype.kind == "f" else band
+        whole &= band.dtype.kind in "ui"
+        if finite.size:
+            low, high = min(low, float(finite.min())), max(high, float(finite.max()))
+    if not low <= high:  # nothing but what is no number
+        return 0.0, 1.0
+    if not whole or low < 0:
+        return low, high
+    return 0.0, float(next((2**bits - 1 for bits in DEPTHS if high < 2**bits), high))
+
+
+def _eight_bits(band: NDArray[Any], low: float, high: float) -> U8:
+    values = (band.astype(np.float32) - np.float32(low)) * np.float32(255 / max(high - low, 1e-12))
+    return np.asarray(np.clip(np.rint(np.nan_to_num(values)), 0, 255), np.uint8)
+
+
+def _by_opencv(content: bytes) -> U8:
+    """Deep and floating-point colour, which Pillow has no mode for."""
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # it prints what it thinks of a damaged file
+    pixels: NDArray[Any] | None = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None:
+        raise UnidentifiedImageError
+    _check_size(pixels.shape[1], pixels.shape[0])
+    if pixels.dtype != np.uint8:
+        pixels = _eight_bits(pixels, *_range([pixels if pixels.ndim == 2 else pixels[..., :3]]))
+    if pixels.ndim == 2:
+        return np.repeat(pixels[..., None], 3, axis=2)
+    if pixels.shape[2] == 4:
+        pixels = np.asarray(_plain_band(Image.fromarray(cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA))))[..., ::-1]
+    return np.ascontiguousarray(pixels[..., 2::-1])
+
+
+def _upright(rgb_hw3: U8, orientation: int) -> U8:
+    """Turned and mirrored as EXIF's eight orientations ask."""
+    if orientation >= 5:
+        rgb_hw3 = rgb_hw3.transpose(1, 0, 2)
+    if orientation in {3, 4, 7, 8}:
+        rgb_hw3 = rgb_hw3[::-1]
+    if orientation in {2, 3, 6, 7}:
+        rgb_hw3 = rgb_hw3[:, ::-1]
+    return np.ascontiguousarray(rgb_hw3)
