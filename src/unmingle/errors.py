@@ -124,6 +124,6 @@ class MissingExtraError(UnmingleError):
 def reason(error: BaseException) -> str:
     """Why one file was passed over, on one line for its row: whatever was raised, the others go on."""
     words = " ".join(str(error).split())[:200]
-    if isinstance(error, (UnmingleError, OSError)) and words:
+    if isinstance(error, UnmingleError):
         return words
     return f"{type(error).__name__}: {words}" if words else type(error).__name__

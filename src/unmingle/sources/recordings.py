@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from unmingle.errors import PictureError, SettingsError
-from unmingle.sources.decoding import MAX_PIXELS, MIN_SIDE
+from unmingle.sources.decoding import MIN_SIDE
 from unmingle.sources.images import RECORDING_SUFFIXES
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from unmingle.records import F64, I64, U8
 
+MAX_PIXELS = 178_956_970  # of a frame
 THREADS = 2  # of the decoder: each holds frames of its own, and finding faces takes longer than decoding
 TOLERANCE = 0.001  # seconds that a frame may come before its instant: some containers round times to milliseconds
 USUAL_RATE = 25.0  # frames a second, of a file that tells neither times nor a rate
