@@ -16,6 +16,7 @@ import json
 import os
 import time
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,8 +61,7 @@ def read(videos: list[Path]) -> dict[str, list[Frame]]:
     for number, video in enumerate(videos):
         with Recording(video) as recording:
             read[video.stem[:8]] = [
-                Frame(frame.number + 10_000 * number, frame.time, frame.pixels)
-                for frame in recording.frames(every=EVERY)
+                replace(frame, number=frame.number + 10_000 * number) for frame in recording.frames(every=EVERY)
             ]
     one, other = list(read.values())[:2]
     read["cut"] = [(one, other)[i // CUT_EVERY % 2][i] for i in range(min(len(one), len(other)))]

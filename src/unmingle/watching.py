@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from unmingle.errors import PictureError
 from unmingle.library import pictures, recordings
-from unmingle.sources.recordings import Recording, recording_digest
+from unmingle.sources.containers import recording_digest
+from unmingle.sources.recordings import Recording
 from unmingle.tracking.watch import watch
 
 if TYPE_CHECKING:

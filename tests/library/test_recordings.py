@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from unmingle.library.store import Store
-    from unmingle.records import F32
+    from unmingle.records import F32, F64
 
 RECIPE = "faces-test"
 INFO = RecordingInfo(200, 100, 120, 6.0, 20.0)
@@ -61,8 +61,10 @@ def track(person: int, frames: Sequence[int], looks: Sequence[int], *, number: i
     )
 
 
-def segment(*tracks: Track, start: float = 0.0, looked_at: int = 60, skipped: int = 0) -> Segment:
-    return Segment(start, start + 60, looked_at, skipped, tracks)
+def segment(*tracks: Track, start: float = 0.0, skipped: int = 0) -> Segment:
+    """A minute in which a frame was looked at every tenth of a second for six."""
+    times = start + np.array(FRAMES) / 20
+    return Segment(start, start + 60, times, times + 0.1, skipped, tracks)
 
 
 FRAMES = range(0, 120, 2)
@@ -136,11 +138,30 @@ def test_when_people_are_on_screen(folder: Path) -> None:
 
 def test_a_short_absence_does_not_end_an_interval() -> None:
     times = np.array([0, 0.1, 0.2, 1.1, 1.2, 3.0])
-    assert [(one.start, round(one.end, 6), one.faces) for one in spans(7, times, every=0.1)] == [
-        (0, 1.3, 5),
-        (3.0, 3.1, 1),
-    ]
-    assert len(spans(7, np.array([0.0, 2, 4]), every=1.0)) == 1
+    assert on_screen(times, np.arange(31) / 10) == [(0, 1.3), (3.0, 3.1)]
+    assert on_screen([0, 2, 4], np.arange(5), every=1.0) == [(0, 5)]
+    assert on_screen([0, 3, 4], np.arange(5), every=1.0) == [(0, 1), (3, 5)]
+
+
+def on_screen(
+    seen: Sequence[float] | F64, times: Sequence[float] | F64, every: float = 0.1
+) -> list[tuple[float, float]]:
+    """Intervals of somebody who is seen in some of the frames that come at these times; the last lasts like others."""
+    times = np.asarray(times, np.float64)
+    ends = np.append(times[1:], 2 * times[-1] - times[-2])
+    found = spans(7, np.asarray(seen, np.float64), (times, ends), every=every)
+    assert sum(one.faces for one in found) == len(seen)
+    return [(one.start, round(one.end, 6)) for one in found]
+
+
+def test_a_frame_stands_until_the_next_one_comes() -> None:
+    sparse = [0.0, 2, 4, 6, 8]
+    assert on_screen(sparse, sparse) == [(0, 10)]
+    assert on_screen([0, 2, 6, 8], sparse) == [(0, 4), (6, 10)]  # two seconds away are not passed over
+    frozen = [0.0, 0.1, 0.2, 20.2, 20.3, 20.4]
+    assert on_screen(frozen, frozen) == [(0, 20.5)]
+    assert on_screen([0, 0.1, 0.2, 20.3, 20.4], frozen) == [(0, 20.5)]  # missed for a tenth of a second
+    assert on_screen([0, 0.1, 20.2, 20.3, 20.4], frozen) == [(0, 0.2), (20.2, 20.5)]
 
 
 def test_faces_of_one_frame_are_told_of_looks_in_others(folder: Path) -> None:
@@ -212,7 +233,7 @@ def test_faces_are_named_by_recording_frame_and_number(folder: Path) -> None:
 
 def test_a_recording_without_faces_says_so(tmp_path: Path) -> None:
     with open_to_write(tmp_path) as store:
-        store_recording(store, "a.mp4", segment(looked_at=60, skipped=2))
+        store_recording(store, "a.mp4", segment(skipped=2))
         table = faces_table(store, RECIPE)
         assert table.select("file", "status", "reason").rows() == [
             ("a.mp4", "not_a_face", "no face found: 60 frames looked at, 2 could not be decoded")

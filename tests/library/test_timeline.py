@@ -42,8 +42,9 @@ def add(store: Store, *tracks: Track, of: int) -> None:
         connection.execute("INSERT INTO source (id, path) VALUES (1, X'2F')")
         connection.execute("INSERT INTO file (source, path, name, digest) VALUES (1, X'61', 'a.mp4', 'a')")
         connection.execute("INSERT INTO person (id, name) VALUES (?, 'Ada')", (of,))
+        times = np.arange(100) / 10
         progress = recordings.begin(connection, "a", RECIPE, 0.1, RecordingInfo(200, 100, 100, 10.0, 10.0))
-        recordings.add_segment(connection, progress.row, "f32", Segment(0.0, 10.0, 100, 2, tracks))
+        recordings.add_segment(connection, progress.row, "f32", Segment(0.0, 10.0, times, times + 0.1, 2, tracks))
         connection.execute("INSERT INTO member (face, person) SELECT id, ? FROM face", (of,))
 
 

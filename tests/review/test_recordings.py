@@ -19,7 +19,8 @@ from tests.review.recording import HEIGHT, TILE, WIDTH
 from unmingle.library.store import open_to_write
 from unmingle.review import originals
 from unmingle.review.app import create_app
-from unmingle.sources.recordings import Recording, recording_digest
+from unmingle.sources.containers import recording_digest
+from unmingle.sources.recordings import Recording
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

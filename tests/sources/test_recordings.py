@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 from tests.videos import SIZE, number_in, numbered, write_sound, write_video
 
 from unmingle.errors import PictureError, SettingsError
-from unmingle.sources.recordings import Frame, Recording, is_recording, recording_digest
+from unmingle.sources.containers import recording_digest
+from unmingle.sources.recordings import Frame, Recording, is_recording
 
 # Ending, and how it is written: every container by its usual codec, with frames out of order where it may have them.
 KINDS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -93,6 +94,18 @@ def test_a_grid_takes_the_first_frame_at_or_after_each_instant(tmp_path: Path) -
     assert numbers(read(path, every=0.1, start=0.2, stop=0.5)) == [6, 9, 12]
     assert numbers(read(path, every=5)) == [0]
     assert read(path, every=0.1, start=2) == []
+
+
+def test_a_frame_stands_until_the_next_one_that_is_wanted_and_the_last_to_its_end(tmp_path: Path) -> None:
+    sparse = write_video(tmp_path / "sparse.mkv", 4, milliseconds=[0, 100, 20_000, 31_500])
+    assert [frame.until for frame in read(sparse, every=0.1)][:3] == [0.1, 20, 31.5]
+    with Recording(sparse) as recording:
+        *_, last = recording.frames(every=0.1)
+        assert last.until == recording.info.duration == pytest.approx(31.55)
+        assert (recording.frame(1).until, recording.frame(3).until) == (20, recording.info.duration)
+        (alone,) = recording.frames(every=0.1, start=1, stop=20.05)
+        assert (alone.time, alone.until) == (20, 31.5)
+        assert next(recording.frames(every=0.2)).until == 20
 
 
 def test_times_that_a_container_rounds_to_milliseconds_still_meet_their_instants(tmp_path: Path) -> None:

@@ -69,6 +69,17 @@ def test_a_face_that_was_gone_for_a_moment_may_be_another() -> None:
     assert again.before is first
 
 
+def test_from_one_frame_to_the_next_a_face_may_go_on_however_long_that_takes() -> None:
+    tracker = Tracker()
+    first, _ = tracker.add(0, 0.0, scene(1, 2), faces(LEFT, RIGHT))
+    then, _ = tracker.add(1, 20.0, scene(1, 2), faces(LEFT, RIGHT))
+    assert then is not first  # which is for embeddings to say
+    assert then.before is first
+    tracker.add(2, 40.0, scene(1, 2), faces(RIGHT))
+    again, _ = tracker.add(3, 60.0, scene(1, 2), faces(LEFT, RIGHT))
+    assert again.before is None
+
+
 def test_after_a_second_nobody_is_waited_for() -> None:
     tracker = Tracker()
     follow(tracker, 0, scene(1, 2), LEFT, RIGHT)

@@ -46,7 +46,7 @@ def who(call: Call, track: Track) -> list[int]:
 
 def test_everybody_is_followed_and_nobody_taken_for_another(call: Call, recipe: FaceRecipe) -> None:
     (segment,) = watched(call, recipe)
-    assert (segment.start, segment.stop, segment.looked_at, segment.skipped) == (0, 60, 60, 0)
+    assert (segment.start, segment.stop, len(segment.times), segment.skipped) == (0, 60, 60, 0)
     shown = [who(call, track) for track in segment.tracks]
     assert all(len(set(persons)) == 1 for persons in shown)
     found = {
@@ -81,7 +81,7 @@ def test_a_run_that_goes_on_in_the_middle_finds_the_same(
     monkeypatch.setattr(watching, "SEGMENT", 2.0)
     whole = watched(call, recipe)
     rest = watched(call, recipe, start=2.0)
-    assert [(one.start, one.looked_at) for one in whole] == [(0, 20), (2, 20), (4, 20)]
+    assert [(one.start, len(one.times)) for one in whole] == [(0, 20), (2, 20), (4, 20)]
     assert [one.start for one in rest] == [2, 4]
     for one, other in zip(whole[1:], rest, strict=True):
         assert len(one.tracks) == len(other.tracks)
@@ -93,7 +93,7 @@ def test_a_run_that_goes_on_in_the_middle_finds_the_same(
 
 def test_fewer_frames_are_looked_at_if_asked(call: Call, recipe: FaceRecipe) -> None:
     (segment,) = watched(call, recipe, every=0.5)
-    assert segment.looked_at == 12
+    assert len(segment.times) == 12
     frames = {int(frame) for track in segment.tracks for frame in track.sightings.frames}
     assert frames <= set(range(0, 60, 5))
 

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unmingle.library.recordings import tracks
+from unmingle.library.recordings import frame_times, tracks
 from unmingle.sources.images import readable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from unmingle.library.store import Store
     from unmingle.records import F64
 
 # Seconds out of sight that don't end an interval: a blink, a turned head, a hand before the face.
 BRIDGED = 1.0
+ROUNDING = 1e-6  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +76,12 @@ def watched(store: Store, recipe: str) -> list[Watched]:
         " WHERE recording.recipe = ? ORDER BY source.path, file.name, file.path"
     )
     rows = store.connection.execute(query, (recipe,)).fetchall()
-    intervals = _intervals(store, recipe, {row[0]: row[9] for row in rows})
-    return [_watched(row, intervals.get(row[0], ())) for row in rows]
+    found = [_watched(row) for row in rows]
+    intervals = _intervals(store, recipe, {one.row: one for one in found}.values())
+    return [replace(one, intervals=intervals[one.row]) for one in found]
 
 
-def _watched(row: Sequence[Any], intervals: tuple[Interval, ...]) -> Watched:
+def _watched(row: Sequence[Any]) -> Watched:
     number, name, path, width, height, frames, looked_at, skipped, duration, every, complete = row
     return Watched(
         number,
@@ -93,46 +95,67 @@ def _watched(row: Sequence[Any], intervals: tuple[Interval, ...]) -> Watched:
         duration,
         every,
         bool(complete),
-        intervals,
+        (),
     )
 
 
-def _intervals(store: Store, recipe: str, every: dict[int, float]) -> dict[int, tuple[Interval, ...]]:
+def _intervals(store: Store, recipe: str, recordings: Iterable[Watched]) -> dict[int, tuple[Interval, ...]]:
     query = (
         "SELECT member.face, member.person FROM face JOIN member ON member.face = face.id"
         " JOIN person ON person.id = member.person WHERE face.track IS NOT NULL AND NOT person.ignored"
     )
     person_of = dict(store.connection.execute(query))
+    seen: defaultdict[int, list[F64]] = defaultdict(list)
     times: defaultdict[int, defaultdict[int, list[F64]]] = defaultdict(lambda: defaultdict(list))
     for track in tracks(store.connection, recipe):
+        seen[track.recording].append(track.sightings.times)
         if track.still:
             continue
         persons_k = np.array([person_of.get(face, -1) for face in track.looks_k.tolist()])
         person_n = persons_k[track.nearest()]
         for person in np.unique(person_n[person_n >= 0]).tolist():
             times[track.recording][person].append(track.sightings.times[person_n == person])
-    return {
-        recording: tuple(
-            sorted(
-                (
-                    interval
-                    for person, parts in people.items()
-                    for interval in spans(person, np.sort(np.concatenate(parts)), every=every[recording])
-                ),
-                key=lambda interval: (interval.start, interval.person),
-            )
-        )
-        for recording, people in times.items()
-    }
+    found = {}
+    for one in recordings:
+        frames = frame_times(store.connection, one.row)
+        if len(frames[0]) < one.looked_at:
+            frames = _guessed(one, np.unique(np.concatenate([frames[0], *seen[one.row]])))
+        intervals = [
+            interval
+            for person, parts in times[one.row].items()
+            for interval in spans(person, np.sort(np.concatenate(parts)), frames, every=one.every)
+        ]
+        found[one.row] = tuple(sorted(intervals, key=lambda interval: (interval.start, interval.person)))
+    return found
 
 
-def spans(person: int, times_n: F64, *, every: float) -> Sequence[Interval]:
-    """The intervals in which somebody was seen at these instants.
+def _guessed(recording: Watched, seen_n: F64) -> tuple[F64, F64]:
+    """When the frames of a recording came and gave way, where an earlier version did not note it.
+
+    seen_n: seconds, rising: of the frames that are known of, since they show a face. If these are fewer than were
+        looked at, further ones are taken to lie between them wherever there is room for one.
+    """
+    if len(seen_n) < recording.looked_at:
+        step = max(recording.every, recording.duration / recording.frames)
+        room = np.diff(seen_n, append=recording.duration) > 1.5 * step
+        seen_n = np.union1d(seen_n, seen_n[room] + step)
+    return seen_n, np.append(seen_n[1:], recording.duration)
+
+
+def spans(person: int, seen_n: F64, frames: tuple[F64, F64], *, every: float) -> Sequence[Interval]:
+    """The intervals in which somebody is on screen: a frame that shows them stands until the next one comes.
 
     Args:
         person: who.
-        times_n: seconds, rising.
-        every: seconds between two frames that were looked at: that much further does the last of an interval last.
+        seen_n: seconds, rising: when the frames come that show them.
+        frames: when each frame that was looked at comes, and when it gives way to the next: seconds, rising.
+        every: seconds between two frames that were to be looked at.
     """
-    breaks = np.flatnonzero(np.diff(times_n) > max(BRIDGED, 2 * every)) + 1
-    return [Interval(person, float(part[0]), float(part[-1]) + every, len(part)) for part in np.split(times_n, breaks)]
+    at_n = np.searchsorted(frames[0], seen_n)
+    ends_n = frames[1][at_n]
+    # From one frame to the next nobody was away, be it after seconds, or after others that could not be decoded. Else
+    # it is from when they were last to be seen; of a frame after `every`, so much counts for the frame itself.
+    away_n = np.where(np.diff(at_n) > 1, seen_n[1:] - ends_n[:-1], 0.0)
+    breaks = np.flatnonzero(away_n > max(BRIDGED - every, every) + ROUNDING) + 1
+    parts = np.split(np.arange(len(seen_n)), breaks)
+    return [Interval(person, float(seen_n[part[0]]), float(ends_n[part[-1]]), len(part)) for part in parts]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from unmingle.library.pictures import StoredFaces
     from unmingle.library.store import Store
-    from unmingle.records import I64
+    from unmingle.records import F64, I64
     from unmingle.sources.recordings import RecordingInfo
     from unmingle.tracking.records import Segment, Track
 
@@ -110,8 +110,12 @@ def add_segment(connection: sqlite3.Connection, row: int, precision: str, segmen
             face = add_face(connection, frames[frame], place, look.analysis, 0)
             connection.execute("UPDATE face SET track = ?, sighting = ? WHERE id = ?", (number, look.sighting, face))
     connection.execute(
+        "INSERT INTO frame_times (recording, start, times, ends) VALUES (?, ?, ?, ?)",
+        (row, segment.start, segment.times.astype("<f8").tobytes(), segment.ends.astype("<f8").tobytes()),
+    )
+    connection.execute(
         "UPDATE recording SET seen = ?, looked_at = looked_at + ?, skipped = skipped + ? WHERE id = ?",
-        (segment.stop, segment.looked_at, segment.skipped, row),
+        (segment.stop, len(segment.times), segment.skipped, row),
     )
 
 
@@ -168,6 +172,14 @@ def tracks(connection: sqlite3.Connection, recipe: str, content: str | None = No
     for track, recording, still, *columns in connection.execute(query, values):
         at_k, looks_k = np.array(looks[track], np.int64).reshape(-1, 2).T
         yield StoredTrack(recording, bool(still), _sightings(*columns), looks_k, at_k)
+
+
+def frame_times(connection: sqlite3.Connection, row: int) -> tuple[F64, F64]:
+    """(n,) when the frames of a recording that were looked at come, and when each gives way to the next, in seconds."""
+    query = "SELECT times, ends FROM frame_times WHERE recording = ? ORDER BY start"
+    stored = connection.execute(query, (row,)).fetchall()
+    times_n, ends_n = (np.frombuffer(b"".join(row[i] for row in stored), "<f8").astype(np.float64) for i in (0, 1))
+    return times_n, ends_n
 
 
 def beside(connection: sqlite3.Connection, track: int, frame: int) -> Iterator[tuple[int, list[float]]]:

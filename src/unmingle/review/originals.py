@@ -7,9 +7,10 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from unmingle.errors import PictureError
+from unmingle.sources.containers import recording_digest
 from unmingle.sources.decoding import decode
 from unmingle.sources.images import digest, read_bytes
-from unmingle.sources.recordings import Recording, recording_digest
+from unmingle.sources.recordings import Recording
 
 if TYPE_CHECKING:
     from unmingle.library.held import HeldFile

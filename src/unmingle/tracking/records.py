@@ -86,14 +86,15 @@ class Segment:
     """What was seen between two instants of a recording: a pure function of its content and these.
 
     start, stop: seconds; sightings lie in [start, stop).
-    looked_at:   how many frames.
+    times, ends: (n,) float64, seconds, rising: when each frame that was looked at comes, and gives way to the next.
     skipped:     frames that could not be decoded.
     tracks:      in the order of their first sightings.
     """
 
     start: float
     stop: float
-    looked_at: int
+    times: F64
+    ends: F64
     skipped: int
     tracks: tuple[Track, ...]
 

@@ -9,6 +9,7 @@ person is for embeddings to say (`tracking.pieces`).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from unmingle.records import F32, U8, Faces
 
 LEAST_OVERLAP = 0.3  # intersection over union of a face's boxes in two frames that follow each other
-LONGEST_GAP = 1.0  # seconds out of sight after which a face in the same place isn't thought to be the same any more
+# Seconds after which a face in the same place isn't thought to be the same any more; from one frame to the next it may
+# be, however long that takes.
+LONGEST_GAP = 1.0
 GREY_SIDE = 640  # pixels, the longer side of the grey picture that patches are cut from, if the frame is larger
 PATCH = 16  # pixels a side of what is kept of a box, to tell whether it changed
 AROUND = (0.2, 1.0)  # of the box, on each side: the head, and what is behind it
@@ -71,6 +74,7 @@ class Tracker:
 
     pieces: list[Piece] = field(default_factory=list)
     _open: list[Piece] = field(default_factory=list)
+    _before: float = -math.inf  # the time of the last frame
 
     def add(self, frame: int, time: float, picture_hw3: U8, faces: Faces) -> list[Piece]:
         """Take in the faces of one more frame.
@@ -84,7 +88,8 @@ class Tracker:
         Returns:
             n pieces: for each face the one whose last sighting it is now.
         """
-        self._open = [piece for piece in self._open if time - piece.times[-1] <= LONGEST_GAP]
+        self._open = [piece for piece in self._open if piece.times[-1] == self._before or not _long_ago(piece, time)]
+        self._before = time
         grey = Grey.of(picture_hw3)
         patches = [patch_of(grey, box) for box in faces.boxes]
         last = np.array([piece.boxes[-1] for piece in self._open], np.float32).reshape(-1, 4)
@@ -93,7 +98,7 @@ class Tracker:
         touched = []
         for face in range(len(faces)):
             piece = before.get(face)
-            gone = piece is not None and piece.times[-1] < newest
+            gone = piece is not None and (piece.times[-1] < newest or _long_ago(piece, time))
             if piece is None or gone or correlation(piece.patches[-1], patches[face]) < SAME_SCENE:
                 piece = self._begin(piece, faces.boxes[face])
             piece.frames.append(frame)
@@ -113,6 +118,10 @@ class Tracker:
         self._open.append(piece)
         self.pieces.append(piece)
         return piece
+
+
+def _long_ago(piece: Piece, time: float) -> bool:
+    return time - piece.times[-1] > LONGEST_GAP
 
 
 def assigned(one_n4: F32, other_m4: F32) -> list[tuple[int, int]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 import cv2
@@ -15,7 +16,7 @@ from unmingle.tracking.records import Segment
 from unmingle.tracking.tracker import Tracker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
     from concurrent.futures import Future
 
     from unmingle.models.cards import Calibration
@@ -64,19 +65,22 @@ def watch(recording: Recording, sight: Sight, *, every: float, start: float = 0.
         every: seconds between the frames that are looked at.
         start: seconds; a multiple of SEGMENT.
     """
-    number, before, seen = round(start / SEGMENT), 0, _Seen(sight)
-    parts = _parts(_read_ahead(recording, every, start), number)
-    for part, found in _one_ahead(lambda part: find(sight, [frame.pixels for frame in part.frames]), parts):
-        seen.add(part.frames, found)
-        if part.last:
-            yield Segment(
-                number * SEGMENT, (number + 1) * SEGMENT, seen.looked_at, part.skipped - before, seen.tracks()
-            )
-            number, before, seen = number + 1, part.skipped, _Seen(sight)
+    before, seen = 0, _Seen(sight)
+
+    def look(part: _Part) -> list[Faces]:
+        return find(sight, [frame.pixels for frame in part.frames])
+
+    # Closed one after the other whatever happens: a file must not be closed while a thread still decodes it.
+    with closing(_read_ahead(recording, every, start)) as frames, closing(_one_ahead(look, _parts(frames))) as looked:
+        for part, found in looked:
+            seen.add(part.frames, found)
+            if part.last:
+                yield seen.segment(part.skipped - before)
+                before, seen = part.skipped, _Seen(sight)
 
 
 class _Part(NamedTuple):
-    """About a second of frames; none where a segment has none.
+    """About a second of frames, at least one.
 
     last: whether its segment ends with it. skipped: frames that could not be decoded up to the next part.
     """
@@ -86,23 +90,32 @@ class _Part(NamedTuple):
     skipped: int
 
 
-def _parts(frames: Iterator[tuple[Frame | None, int]], number: int) -> Iterator[_Part]:
-    """Frames by seconds, none of which reaches from one segment to the next; the first segment has this number."""
+def _parts(frames: Iterator[tuple[Frame | None, int]]) -> Iterator[_Part]:
+    """Frames by seconds, none of which reaches from one segment to the next."""
     frame, skipped = next(frames)
     while frame is not None:
-        stop = (number + 1) * SEGMENT
-        part: list[Frame] = []
-        while frame is not None and frame.time < stop:
+        stop = _segment_of(frame) + SEGMENT
+        part = [frame]
+        frame, skipped = next(frames)
+        while frame is not None and frame.time < stop and not _full(part, frame):
             part.append(frame)
             frame, skipped = next(frames)
-            if len(part) >= _most(part) or part[-1].time - part[0].time >= CHUNK:
-                break
-        last = frame is None or frame.time >= stop
-        yield _Part(part, last, skipped)
-        number += last
+        yield _Part(part, frame is None or frame.time >= stop, skipped)
 
 
-def _one_ahead(work: Callable[[_Part], list[Faces]], parts: Iterator[_Part]) -> Iterator[tuple[_Part, list[Faces]]]:
+def _segment_of(frame: Frame) -> float:
+    """Where the segment of a frame begins."""
+    return frame.time // SEGMENT * SEGMENT
+
+
+def _full(part: Sequence[Frame], following: Frame) -> bool:
+    """Whether a part takes no further frame: it is a second long, or much, or the next one comes long after."""
+    height, width = following.pixels.shape[:2]
+    most = max(1, CHUNK_PIXELS // int(height * width))
+    return len(part) >= most or part[-1].time - part[0].time >= CHUNK or following.time - part[-1].time > CHUNK
+
+
+def _one_ahead(work: Callable[[_Part], list[Faces]], parts: Iterator[_Part]) -> Generator[tuple[_Part, list[Faces]]]:
     """Each part with what was made of it, while the next is worked on: that keeps all cores busy."""
     with ThreadPoolExecutor(1, thread_name_prefix="find") as pool:
         waiting: deque[tuple[_Part, Future[list[Faces]]]] = deque()
@@ -115,7 +128,7 @@ def _one_ahead(work: Callable[[_Part], list[Faces]], parts: Iterator[_Part]) -> 
             yield part, found.result()
 
 
-def _read_ahead(recording: Recording, every: float, start: float) -> Iterator[tuple[Frame | None, int]]:
+def _read_ahead(recording: Recording, every: float, start: float) -> Generator[tuple[Frame | None, int]]:
     """Frames, decoded a few ahead on another core, and how many were skipped until then; at the end None."""
     frames = recording.frames(every=every, start=start)
 
@@ -134,11 +147,6 @@ def _read_ahead(recording: Recording, every: float, start: float) -> Iterator[tu
             pool.shutdown(cancel_futures=True)
 
 
-def _most(part: Sequence[Frame]) -> int:
-    height, width = part[0].pixels.shape[:2]
-    return max(1, CHUNK_PIXELS // int(height * width))
-
-
 class _Seen:
     """What was seen of a segment so far."""
 
@@ -147,13 +155,11 @@ class _Seen:
         self._tracker = Tracker()
         self._looks: dict[int, dict[int, Analysis]] = {}
         self._next: dict[int, float] = {}  # by piece: when it is to be described again
-        self.looked_at = 0
+        self._frames: list[tuple[float, float]] = []  # when each comes, and gives way
 
     def add(self, part: Sequence[Frame], found: Sequence[Faces]) -> None:
         """Take in the frames of about a second, and their faces: each is described once, if it is time for that."""
-        if not part:
-            return
-        self.looked_at += len(part)
+        self._frames.extend((frame.time, frame.until) for frame in part)
         pictures = [frame.pixels for frame in part]
         best: dict[int, tuple[float, int, int, Piece]] = {}  # by piece: score, frame, face
         for i, (frame, faces) in enumerate(zip(part, found, strict=True)):
@@ -176,8 +182,13 @@ class _Seen:
             known = len(looks) + (piece.before is not None)
             self._next[id(piece)] = part[i].time + (known - 0.5) * CHUNK
 
-    def tracks(self) -> tuple[Track, ...]:
-        """All tracks of the segment."""
+    def segment(self, skipped: int) -> Segment:
+        """The segment that the frames so far are of, without so many that could not be decoded."""
+        times_n, ends_n = np.array(self._frames).T
+        start = times_n[0] // SEGMENT * SEGMENT
+        return Segment(start, start + SEGMENT, times_n, ends_n, skipped, self._tracks())
+
+    def _tracks(self) -> tuple[Track, ...]:
         pieces = self._tracker.pieces
         calibration = self._sight.calibration
         assert calibration is not None  # a recipe that watches has one
