@@ -139,8 +139,8 @@ def test_when_people_are_on_screen(folder: Path) -> None:
 def test_a_short_absence_does_not_end_an_interval() -> None:
     times = np.array([0, 0.1, 0.2, 1.1, 1.2, 3.0])
     assert on_screen(times, np.arange(31) / 10) == [(0, 1.3), (3.0, 3.1)]
-    assert on_screen([0, 2, 4], np.arange(5), every=1.0) == [(0, 5)]
-    assert on_screen([0, 3, 4], np.arange(5), every=1.0) == [(0, 1), (3, 5)]
+    assert on_screen([0, 2, 4], np.arange(5.0), every=1.0) == [(0, 5)]
+    assert on_screen([0, 3, 4], np.arange(5.0), every=1.0) == [(0, 1), (3, 5)]
 
 
 def on_screen(
