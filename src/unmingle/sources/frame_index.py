@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from av.video.stream import VideoStream
 
-    from unmingle.records import F64, I64
+    from unmingle.records import F64, I64, Bool
 
 TOLERANCE = 0.001  # seconds that a frame may come before its instant: some containers round times to milliseconds
+LONGEST_FRAME = 30 * 3600.0  # seconds: a clock that goes on by more was set anew, as FFmpeg has it
 USUAL_RATE = 25.0  # frames a second, of a file that tells neither times nor a rate
 
 
@@ -107,62 +108,77 @@ def seek(
 
 def read_index(container: InputContainer, stream: VideoStream) -> FrameIndex:
     """Learn every frame's time from the packets."""
-    stamps, keys, sizes, lengths = [], [], [], []
-    for packet in packets_of(container, stream):
-        if not shows(packet):
-            continue
-        stamps.append(packet.pts)
-        keys.append(packet.is_keyframe)
-        sizes.append(packet.size)
-        lengths.append(packet.duration or 0)
-    if not stamps:
+    shown = [packet for packet in map(_told, packets_of(container, stream)) if packet is not None]
+    if not shown:
         raise PictureError("damaged or truncated: no picture in it can be reached")
+    given, keys, sizes, lengths = zip(*shown, strict=True)
     rate = float(stream.average_rate or stream.guessed_rate or USUAL_RATE)
-    reordered = stream.codec_context.has_b_frames
-    given = np.array([stamp for stamp in stamps if stamp is not None], np.int64)
-    key = np.array(keys)
-    if len(given) < len(stamps) or not _believable(given, key, reordered=reordered, container=container):
-        places, none = np.arange(len(stamps)), np.empty(0, np.int64)
-        duration = len(stamps) / rate
-        return FrameIndex(places / rate, places, none, none, duration, stamped=False, counted=reordered)
-    order = np.argsort(given, kind="stable")
-    ticks = given[order] - given[order[0]]
     tick = float(stream.time_base or 1 / rate)
-    last = (
-        lengths[order[-1]] * tick or _rest(container, stream, int(given[order[-1]])) or _usual(ticks) * tick or 1 / rate
-    )
-    key = key[order]
-    return FrameIndex(
-        ticks * tick, given[order], np.flatnonzero(key), np.array(sizes)[order][key], ticks[-1] * tick + last
-    )
+    n, key_n, reordered = len(shown), np.array(keys), bool(stream.codec_context.has_b_frames)
+    stamps_n = np.array([-1 if stamp is None else stamp for stamp in given], np.int64)
+    running_n = _running(stamps_n, key_n, tick)
+    if None in given or (reordered and _are_guesses(running_n, container)):
+        return FrameIndex(np.arange(n) / rate, *_unstamped(n), n / rate, stamped=False, counted=reordered)
+    order = np.argsort(running_n, kind="stable")
+    ticks_n = running_n[order] - running_n[order[0]]
+    last = lengths[order[-1]] * tick or _rest(container, stream, int(running_n[order[-1]])) or _usual(ticks_n) * tick
+    duration = float(ticks_n[-1]) * tick + (last or 1 / rate)
+    if running_n is not stamps_n:
+        return FrameIndex(ticks_n * tick, *_unstamped(n), duration, stamped=False, counted=reordered)
+    first_n = key_n[order]
+    keys_k, sizes_k = np.flatnonzero(first_n), np.array(sizes)[order][first_n]
+    return FrameIndex(ticks_n * tick, stamps_n[order], keys_k, sizes_k, duration)
 
 
-def _usual(ticks: I64) -> float:
+def _told(packet: Packet[VideoStream]) -> tuple[int | None, bool, int, int] | None:
+    """What a packet tells of its picture: stamp, whether decoding can begin there, bytes, ticks; None: not shown."""
+    return (packet.pts, packet.is_keyframe, packet.size, packet.duration or 0) if shows(packet) else None
+
+
+def _unstamped(n: int) -> tuple[I64, I64, I64]:
+    """Stamps, keys and sizes of n frames that are told by their place, so that decoding begins at the first."""
+    none = np.empty(0, np.int64)
+    return np.arange(n), none, none
+
+
+def _are_guesses(stamps_n: I64, container: InputContainer) -> bool:
+    """Whether stamps of frames that are out of order, as they come to be decoded, are libavformat's guesses.
+
+    Then two have the same one, as in MPEG program streams; or they seem to be in order, as of H.264 in AVI.
+    """
+    in_order = container.format.name == "avi" and bool(np.all(np.diff(stamps_n) >= 0))
+    return in_order or len(np.unique(stamps_n)) < len(stamps_n)
+
+
+def _running(stamps_n: I64, key_n: Bool, tick: float) -> I64:
+    """Stamps of a clock that runs on where the file's was set anew, as where files were joined; or the very same.
+
+    A keyframe is shown after all that came before it, unless the clock was set back; and nobody waits for days.
+    """
+    before_n = np.maximum.accumulate(stamps_n)
+    leaps_n = np.diff(before_n, prepend=before_n[0]) * tick > LONGEST_FRAME
+    anew = np.flatnonzero((key_n & (stamps_n < before_n)) | leaps_n)
+    if not len(anew):
+        return stamps_n
+    running_n = stamps_n.copy()
+    for part in np.split(np.arange(len(stamps_n)), anew)[1:]:
+        earlier_n = running_n[: part[0]]
+        begin = earlier_n.max() + max(1, round(_usual(np.sort(earlier_n))))
+        running_n[part] += begin - running_n[part].min()
+    return running_n
+
+
+def _usual(ticks_n: I64) -> float:
     """How long a frame usually lasts."""
-    return float(np.median(np.diff(ticks))) if len(ticks) > 1 else 0.0
+    return float(np.median(np.diff(ticks_n))) if len(ticks_n) > 1 else 0.0
 
 
 def _rest(container: InputContainer, stream: VideoStream, stamp: int) -> float:
     """Seconds from a stamp to where the stream ends, or else the container, as far as they tell; or 0."""
     import av
 
-    if stream.duration and stream.time_base:
-        return max(0.0, float((stream.start_time or 0) + stream.duration - stamp) * float(stream.time_base))
-    if container.duration and stream.time_base:
-        end = ((container.start_time or 0) + container.duration) / av.time_base
-        return max(0.0, end - stamp * float(stream.time_base))
-    return 0.0
-
-
-def _believable(stamps: I64, keys: np.ndarray, *, reordered: bool, container: InputContainer) -> bool:
-    """Whether the stamps, in the order of decoding, can be the order of showing.
-
-    A keyframe is shown after all that came before it, unless clocks were set back, as where files were joined. Where
-    frames are reordered no two may have one stamp, as libavformat's guesses for MPEG program streams do; and AVI,
-    which has no stamps, must not seem to be in order, as its guesses for H.264 do.
-    """
-    before = np.maximum.accumulate(stamps)
-    if not np.all(stamps[keys] >= before[keys]):
-        return False
-    guessed = container.format.name == "avi" and np.all(stamps == before)
-    return not (reordered and (guessed or len(np.unique(stamps)) < len(stamps)))
+    tick = float(stream.time_base or 0)
+    if stream.duration:
+        return max(0.0, ((stream.start_time or 0) + stream.duration - stamp) * tick)
+    end = ((container.start_time or 0) + (container.duration or 0)) / av.time_base
+    return max(0.0, end - stamp * tick)
