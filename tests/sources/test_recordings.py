@@ -16,14 +16,17 @@ import av
 import numpy as np
 import pytest
 from av.codec.context import Flags
+from av.stream import Disposition
 from av.video.stream import VideoStream
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.videos import SIZE, number_in, numbered, write_sound, write_video
+from PIL import Image
+from tests.videos import H264, SIZE, number_in, numbered, write_sound, write_video
 
 from unmingle.errors import PictureError, SettingsError
-from unmingle.sources.containers import recording_digest
-from unmingle.sources.recordings import Frame, Recording, is_recording
+from unmingle.sources.containers import begins_recording, head_of, recording_digest
+from unmingle.sources.images import PictureFile, read_picture, scan
+from unmingle.sources.recordings import Frame, Recording
 
 # Ending, and how it is written: every container by its usual codec, with frames out of order where it may have them.
 KINDS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -393,7 +396,7 @@ def test_random_damage_never_ends_the_reading(tmp_path_factory: pytest.TempPathF
     folder = tmp_path_factory.mktemp("damage")
     content = bytearray(write_video(folder / f"talk{ending}", 30, **how).read_bytes())
     for _ in range(data.draw(st.integers(1, 4))):
-        place = data.draw(st.integers(0, len(content) - 1))
+        place = data.draw(st.integers(0, 1 << 20)) % len(content)  # an encoder's file is not always as long
         damage = data.draw(st.binary(min_size=1, max_size=60))
         content[place : place + len(damage)] = damage
     path = folder / f"damaged{ending}"
@@ -466,10 +469,104 @@ def test_the_digest_is_that_of_the_content(tmp_path: Path) -> None:
         recording_digest(tmp_path / "gone.mp4")
 
 
-def test_endings_tell_recordings_from_pictures() -> None:
-    assert is_recording(Path("a/Talk.MP4"))
-    assert not is_recording(Path("a/talk.jpg"))
-    assert not is_recording(Path("mp4"))
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_recording_is_known_by_its_first_bytes(tmp_path: Path, kind: str) -> None:
+    ending, how = KINDS[kind]
+    path = write_video(tmp_path / f"talk{ending}", 8, **how).rename(tmp_path / "talk.jpg")
+    assert begins_recording(head_of(path))
+    assert PictureFile(str(tmp_path), path.name).is_recording
+
+
+def test_a_transport_stream_is_told_from_a_program(tmp_path: Path) -> None:
+    write_video(tmp_path / "talk.mts", 8).rename(tmp_path / "talk.ts")
+    (tmp_path / "Good.ts").write_text("G" * 187 + "const a = 1;\n" * 100, encoding="utf-8")
+    found = scan([tmp_path])
+    assert [(file.name, file.is_recording) for file in found.files] == [("talk.ts", True)]
+    assert found.passed_over == 1
+    assert not PictureFile(str(tmp_path), "Good.ts").is_recording
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "png", "gif", "bmp", "tiff", "webp", "avif"])
+def test_a_picture_is_none_whatever_it_is_called(tmp_path: Path, kind: str) -> None:
+    Image.fromarray(numbered(7)).save(tmp_path / "photo.mp4", format=kind)
+    file = PictureFile(str(tmp_path), "photo.mp4")
+    assert not file.is_recording
+    assert read_picture(file).shape == (48, 64, 3)
+
+
+def test_where_the_first_bytes_tell_nothing_the_ending_does(tmp_path: Path) -> None:
+    for name in ("talk.MP4", "notes.txt", "mp4"):
+        (tmp_path / name).write_text("nothing", encoding="utf-8")
+    (tmp_path / "folder.mkv").mkdir()
+    names = ("talk.MP4", "notes.txt", "mp4", "gone.mov", "folder.mkv")
+    assert [PictureFile(str(tmp_path), name).is_recording for name in names] == [True, False, False, True, True]
+
+
+def write_streams(path: Path, *sizes: tuple[int, int], default: int | None = None) -> Path:
+    """Write a recording of several streams of pictures, each of another size, one of which may be marked."""
+    with av.open(path, "w") as container:
+        streams = []
+        for place, size in enumerate(sizes):
+            stream = container.add_stream(H264, rate=10)
+            assert isinstance(stream, VideoStream)
+            stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+            if default is not None:
+                stream.disposition = Disposition.default if place == default else Disposition(0)
+            streams.append(stream)
+        for number in range(5):
+            for stream, size in zip(streams, sizes, strict=True):
+                frame = av.VideoFrame.from_ndarray(numbered(number, size), format="rgb24")
+                frame.pts, frame.time_base = number, Fraction(1, 10)
+                container.mux(stream.encode(frame))
+        for stream in streams:
+            container.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("sizes", "default", "note"),
+    [
+        ([(64, 48)], None, ""),
+        (
+            [(64, 48), (128, 96)],
+            None,
+            "2 streams of pictures: the largest, 128×96, is watched, and not 64×48",
+        ),
+        (
+            [(64, 48), (128, 96), (160, 96)],
+            0,
+            "3 streams of pictures: the default one, 64×48, is watched, and not 128×96, 160×96",
+        ),
+        (
+            [(64, 48), (64, 48)],
+            None,
+            "2 streams of pictures: the first of its size, 64×48, is watched, and not 64×48",
+        ),
+    ],
+)
+def test_of_several_streams_it_is_said_which_is_watched(
+    tmp_path: Path, sizes: list[tuple[int, int]], default: int | None, note: str
+) -> None:
+    with Recording(write_streams(tmp_path / "talk.mkv", *sizes, default=default)) as recording:
+        assert recording.info.note == note
+
+
+@pytest.mark.parametrize("door", ["open", "demux", "decode"])
+def test_whatever_the_decoder_does_is_an_error_of_that_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, door: str
+) -> None:
+    path = write_video(tmp_path / "talk.mp4", 5)
+    where = {
+        "open": "unmingle.sources.containers._container",
+        "demux": "unmingle.sources.frame_index.packets_of",
+        "decode": "unmingle.sources.recordings.decode",
+    }
+
+    def fail(*_: object, **__: object) -> None:
+        raise KeyError("odd")
+
+    monkeypatch.setattr(where[door], fail)
+    assert bad(path) == "damaged: KeyError: 'odd'"
 
 
 def test_importing_the_reader_loads_no_decoder() -> None:

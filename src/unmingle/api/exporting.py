@@ -157,7 +157,7 @@ class _Job:
         for person, name, frame, face, held in files_of_people(self.store, self.recipe):
             if held.file not in asked:
                 asked[held.file] = held.changed
-                if not asked[held.file] and held.file.is_recording and self.options.how == "copy":
+                if not asked[held.file] and self.options.how == "copy" and held.file.is_recording:
                     asked[held.file] = "a recording, which is linked only: pass --how hardlink or symlink"
             if not asked[held.file]:
                 shown.append(folders.Shown(person, name, held.file.source, held.file.relative, frame, face))

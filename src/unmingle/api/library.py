@@ -191,8 +191,9 @@ class Library(Comparing, Looking):
             names = ", ".join(str(source) for source in sources)
             mend = "Name a folder with jpg, png, webp, tiff, … files, or with mp4, mov, mkv, … files."
             raise SourceError(f"There are no pictures or recordings in {names}.", mend)
-        moving = next((file.name for file in found.files if file.is_recording), None)
-        if recipe == "classic" and moving is not None:
+        # Asked only where it matters: what a file is, its first bytes tell.
+        moving = next((file.name for file in found.files if recipe == "classic" and file.is_recording), None)
+        if moving is not None:
             raise SettingsError(
                 "The classic recipe can't watch recordings.", f"Leave --recipe classic out, or {moving}."
             )

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unmingle.errors import PictureError, SourceError
+from unmingle.sources.containers import begins_recording, head_of
 from unmingle.sources.decoding import decode
+from unmingle.sources.metadata import HEAD, picture_format
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,7 +25,7 @@ PLAIN_SUFFIXES = frozenset(
 )
 HEIC_SUFFIXES = frozenset({".heic", ".heif"})
 SUFFIXES = PLAIN_SUFFIXES | HEIC_SUFFIXES
-# Without .ts, which in most folders is TypeScript.
+# Without .ts, which in most folders is TypeScript: one of these is a recording if it begins like one.
 RECORDING_SUFFIXES = frozenset(
     {".mp4", ".m4v", ".mov", ".3gp", ".3g2", ".mkv", ".webm", ".avi", ".wmv", ".asf", ".flv", ".ogv"}
     | {".mpg", ".mpeg", ".vob", ".mts", ".m2ts"}
@@ -59,8 +61,10 @@ class PictureFile:
 
     @property
     def is_recording(self) -> bool:
-        """Whether it is to be read as a recording, by its ending."""
-        return self.path.suffix.lower() in RECORDING_SUFFIXES
+        """Whether it is to be read as a recording, by its first bytes; by its ending where they tell nothing."""
+        head = head_of(self.path)
+        named = self.path.suffix.lower() in RECORDING_SUFFIXES
+        return begins_recording(head) or (named and not picture_format(head[:HEAD]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +157,7 @@ def walk(root: Path, endings: frozenset[str] = FOUND_SUFFIXES) -> Iterator[Pictu
         for entry in listing:
             if _is_folder(entry):
                 pending.append(Path(entry.path))
-            elif os.path.splitext(entry.name)[1].lower() in endings:  # noqa: PTH122  # thousands of names: no Path
+            elif _is_wanted(entry, endings):
                 yield PictureFile(str(root), os.path.relpath(entry.path, root))
             else:
                 yield None
@@ -168,6 +172,12 @@ def _new_entries(folder: Path, seen: set[tuple[int, int]]) -> list[os.DirEntry[s
     with os.scandir(folder) as entries:
         listing = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
     return [] if any(entry.name == LIBRARY_FILE for entry in listing) else listing
+
+
+def _is_wanted(entry: os.DirEntry[str], endings: frozenset[str]) -> bool:
+    suffix = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122  # thousands of names: no Path
+    stream = suffix == ".ts" and ".mts" in endings
+    return suffix in endings or (stream and begins_recording(head_of(Path(entry.path))))
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from unmingle.errors import PictureError, SettingsError
-from unmingle.sources.containers import decode, open_stream, packets_of
+from unmingle.sources.containers import decode, open_stream, packets_of, unwatched
 from unmingle.sources.decoding import MIN_SIDE
 from unmingle.sources.frame_index import read_index, seek
-from unmingle.sources.images import RECORDING_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,6 +42,7 @@ class RecordingInfo:
     frames:        how many pictures it carries, whether or not all can be decoded.
     duration:      seconds, from the beginning of the first frame to the end of the last.
     rate:          frames a second, on average.
+    note:          what of it is not looked at, and why; empty where there is nothing to say.
     """
 
     width: int
@@ -50,6 +50,7 @@ class RecordingInfo:
     frames: int
     duration: float
     rate: float
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,6 +87,7 @@ class Recording:
         self._lost: set[int] = set()
         self._reading: set[InputContainer] = set()
         with open_stream(path) as (container, stream):
+            note = unwatched(container, stream)
             self._index = read_index(container, stream)
         first = next(self._decoded(0), None)
         if first is None:
@@ -96,7 +98,7 @@ class Recording:
         if min(width, height) < MIN_SIDE:
             raise PictureError(f"too small: {width}×{height} pixels can't hold a face")
         frames = len(self._index.times)
-        self.info = RecordingInfo(width, height, frames, self._index.duration, frames / self._index.duration)
+        self.info = RecordingInfo(width, height, frames, self._index.duration, frames / self._index.duration, note)
 
     def __enter__(self) -> Self:
         return self
@@ -219,11 +221,6 @@ class Recording:
             self._lost.add(number)
             return None
         return _turned(np.asarray(stored, np.uint8), self._turn)
-
-
-def is_recording(path: Path) -> bool:
-    """Whether a file's ending is one of a recording's."""
-    return path.suffix.lower() in RECORDING_SUFFIXES
 
 
 def _turn(picture: VideoFrame) -> tuple[int, int, int, int]:
