@@ -109,6 +109,27 @@ def write_video(
     return path
 
 
+def write_streams(path: Path, *sizes: tuple[int, int], default: int | None = None) -> Path:
+    """Write a recording of several streams of pictures, each of another size, one of which may be marked."""
+    with av.open(path, "w") as container:
+        streams = []
+        for place, size in enumerate(sizes):
+            stream = container.add_stream(H264, rate=10)
+            assert isinstance(stream, VideoStream)
+            stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+            if default is not None:
+                stream.disposition = Disposition.default if place == default else Disposition(0)
+            streams.append(stream)
+        for number in range(5):
+            for stream, size in zip(streams, sizes, strict=True):
+                frame = VideoFrame.from_ndarray(numbered(number, size), format="rgb24")
+                frame.pts, frame.time_base = number, Fraction(1, 10)
+                container.mux(stream.encode(frame))
+        for stream in streams:
+            container.mux(stream.encode(None))
+    return path
+
+
 def write_sound(path: Path, *, cover: U8 | None = None) -> Path:
     """Write two seconds of silence, as an MP4 file, with a cover picture where one is given."""
     with av.open(path, "w", format="mp4") as container:

@@ -118,6 +118,9 @@ def summary_lines(added: Added, summary: Summary) -> list[str]:
         lines.append(
             f"{added.passed_over:,} other files passed over: their endings are not those of pictures or recordings"
         )
+    if added.unwatched:
+        lines.append("Not looked at, of recordings:")
+        lines.extend(f"  {count:>7,}  {note} ({first})" for note, count, first in added.unwatched)
     if summary.left_out:
         lines.append("Left out:")
         lines.extend(f"  {count:>7,}  {status}: {reason}" for status, reason, count in summary.left_out)

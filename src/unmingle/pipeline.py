@@ -82,6 +82,7 @@ class Added:
         unreadable: files that can't be read.
         passed_over: files that are neither pictures nor recordings by their ending.
         gone: files of earlier runs that are no longer there.
+        unwatched: what of recordings was not looked at, such as a second stream; of how many files, and the first.
     """
 
     files: int
@@ -91,6 +92,7 @@ class Added:
     unreadable: int
     passed_over: int
     gone: int
+    unwatched: tuple[tuple[str, int, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -168,6 +170,7 @@ def add(
         unreadable=unreadable,
         passed_over=scan.passed_over,
         gone=pictures.gone(store),
+        unwatched=tuple(recordings.notes(store, runner.key)),
     )
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from unmingle.errors import PictureError
+from unmingle.errors import PictureError, UnmingleError
 from unmingle.library import pictures, recordings
 from unmingle.sources.containers import recording_digest
 from unmingle.sources.recordings import Recording
@@ -70,9 +71,21 @@ def watch_all(
             analysed += _watch(store, file, known[file].row, watcher, done, progress, times)
         except PictureError as error:
             unreadable += 1
-            with store.transaction() as connection:
-                pictures.note_read(connection, known[file].row, -1, -1, "", error.problem)
+            _note_problem(store, known[file].row, watcher.recipe, error.problem)
+        except UnmingleError:  # of the library or the disk, and so of all
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever happens with one recording, the others are watched
+            unreadable += 1
+            _note_problem(store, known[file].row, watcher.recipe, f"not watched: {type(error).__name__}: {error}")
     return Watched(analysed, unreadable)
+
+
+def _note_problem(store: Store, row: int, recipe: str, problem: str) -> None:
+    """Note why a recording can't be watched; what was seen of it before stays, and the next run goes on there."""
+    with store.transaction() as connection:
+        digest, seen = recordings.unfinished(connection, row, recipe)
+        after = f", after {seen:,.0f} seconds that were" if seen else ""
+        pictures.note_read(connection, row, -1, -1, digest, problem + after)
 
 
 def _watch(
@@ -103,15 +116,15 @@ def _watch(
                 # Not yet its size and time: until it was seen to its end, the next run takes it up again.
                 pictures.note_read(connection, row, -1, -1, digest, "")
             progress("watch", min(int(at.seen), duration), duration)
-            segments = watch(recording, watcher.sight, every=watcher.every, start=at.seen)
-            while True:
-                with times.measure("watch"):
-                    segment = next(segments, None)
-                if segment is None:
-                    break
-                with times.measure("write"), store.transaction() as connection:
-                    recordings.add_segment(connection, at.row, watcher.precision, segment)
-                progress("watch", min(int(segment.stop), duration), duration)
+            with closing(watch(recording, watcher.sight, every=watcher.every, start=at.seen)) as segments:
+                while True:
+                    with times.measure("watch"):
+                        segment = next(segments, None)
+                    if segment is None:
+                        break
+                    with times.measure("write"), store.transaction() as connection:
+                        recordings.add_segment(connection, at.row, watcher.precision, segment)
+                    progress("watch", min(int(segment.stop), duration), duration)
             with store.transaction() as connection:
                 recordings.finish(connection, at.row, watcher.precision)
         done.add(digest)

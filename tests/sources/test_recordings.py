@@ -16,12 +16,11 @@ import av
 import numpy as np
 import pytest
 from av.codec.context import Flags
-from av.stream import Disposition
 from av.video.stream import VideoStream
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from tests.videos import H264, SIZE, number_in, numbered, write_sound, write_video
+from tests.videos import SIZE, number_in, numbered, write_sound, write_streams, write_video
 
 from unmingle.errors import PictureError, SettingsError
 from unmingle.sources.containers import begins_recording, head_of, recording_digest
@@ -500,27 +499,6 @@ def test_where_the_first_bytes_tell_nothing_the_ending_does(tmp_path: Path) -> N
     (tmp_path / "folder.mkv").mkdir()
     names = ("talk.MP4", "notes.txt", "mp4", "gone.mov", "folder.mkv")
     assert [PictureFile(str(tmp_path), name).is_recording for name in names] == [True, False, False, True, True]
-
-
-def write_streams(path: Path, *sizes: tuple[int, int], default: int | None = None) -> Path:
-    """Write a recording of several streams of pictures, each of another size, one of which may be marked."""
-    with av.open(path, "w") as container:
-        streams = []
-        for place, size in enumerate(sizes):
-            stream = container.add_stream(H264, rate=10)
-            assert isinstance(stream, VideoStream)
-            stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
-            if default is not None:
-                stream.disposition = Disposition.default if place == default else Disposition(0)
-            streams.append(stream)
-        for number in range(5):
-            for stream, size in zip(streams, sizes, strict=True):
-                frame = av.VideoFrame.from_ndarray(numbered(number, size), format="rgb24")
-                frame.pts, frame.time_base = number, Fraction(1, 10)
-                container.mux(stream.encode(frame))
-        for stream in streams:
-            container.mux(stream.encode(None))
-    return path
 
 
 @pytest.mark.parametrize(

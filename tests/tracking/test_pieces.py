@@ -57,6 +57,11 @@ def test_pieces_of_one_person_are_one_track() -> None:
     assert [look.sighting for look in track.looks] == [0, 9] or [look.sighting for look in track.looks] == [9, 13]
 
 
+def test_looks_that_are_the_very_same_are_two() -> None:
+    (track,) = tracks_of([piece(range(20))], [{at: seen(STRANGERS[0]) for at in (0, 9, 15)}])
+    assert len({look.sighting for look in track.looks}) == len(track.looks) == 2
+
+
 def test_a_stranger_in_the_same_place_is_another_track() -> None:
     first = piece(range(10))
     second = piece(range(10, 20), before=first)

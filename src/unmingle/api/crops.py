@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from unmingle.errors import SourceError
+from unmingle.errors import PictureError, SourceError
 from unmingle.files import write_atomically
 from unmingle.library.intervals import watched
 from unmingle.library.recordings import tracks
@@ -38,16 +38,25 @@ def save_crops(store: Store, recipe: str, folder: Path, progress: Progress) -> i
     total = sum(int(one.duration) for one in recordings)
     before = 0
     names = distinct(str(PurePosixPath(one.file).with_suffix("")) for one in recordings)
+    failed = []
     for one, name in zip(recordings, names, strict=True):
-        with Recording(_file(store, one).path) as recording:
-            for frame in recording.frames(every=one.every):
-                progress("write", before + int(frame.time), total)
-                for number, box in sightings[one.row].get(frame.number, ()):
-                    target = folder / f"{name}_{frame.number:08}_{number}.jpg"
-                    write_atomically(target, _crop(frame.pixels, box))
-                    written += 1
+        try:
+            with Recording(_file(store, one).path) as recording:
+                for frame in recording.frames(every=one.every):
+                    progress("write", before + int(frame.time), total)
+                    for number, box in sightings[one.row].get(frame.number, ()):
+                        target = folder / f"{name}_{frame.number:08}_{number}.jpg"
+                        write_atomically(target, _crop(frame.pixels, box))
+                        written += 1
+        except PictureError as error:
+            failed.append(f"{one.file} ({error.problem})")
         before += int(one.duration)
     progress("write", total, total)
+    if failed:
+        raise SourceError(
+            f"{written:,} crops were saved, and none, or not all, of {', '.join(failed)}.",
+            "Put these recordings back as they were, or leave --save-crops out.",
+        )
     return written
 
 
@@ -71,7 +80,7 @@ def _file(store: Store, one: Watched) -> PictureFile:
         file = PictureFile(os.fsdecode(source), os.fsdecode(path))
         if file.path.exists():
             return file
-    raise SourceError(f"{one.file} is no longer there.", "Put it back, or leave --save-crops out.")
+    raise PictureError("it is no longer there")
 
 
 def _crop(picture_hw3: U8, box: F32) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -69,7 +70,8 @@ def timeline(rows: Sequence[Row], duration: float, *, title: str) -> bytes:
 
 def ticks(duration: float) -> list[float]:
     """Instants to mark on an axis of so many seconds, from 0 on."""
-    step = next((step for step in STEPS if duration / step <= MOST_TICKS), STEPS[-1])
+    longest = STEPS[-1] * max(1, math.ceil(duration / MOST_TICKS / STEPS[-1]))
+    step = next((step for step in STEPS if duration / step <= MOST_TICKS), longest)
     return [float(at) for at in range(0, int(duration) + 1, step)]
 
 

@@ -65,8 +65,9 @@ def begin(connection: sqlite3.Connection, content: str, recipe: str, every: floa
         return Progress(*row[:-1])
     forget(connection, content, recipe)
     number = connection.execute(
-        "INSERT INTO recording (content, recipe, every, width, height, frames, duration) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (content, recipe, every, info.width, info.height, info.frames, info.duration),
+        "INSERT INTO recording (content, recipe, every, width, height, frames, duration, note)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (content, recipe, every, info.width, info.height, info.frames, info.duration, info.note),
     ).lastrowid
     assert number is not None  # an INSERT always has one
     return Progress(number, 0.0, 0, 0)
@@ -76,6 +77,25 @@ def forget(connection: sqlite3.Connection, content: str, recipe: str) -> None:
     """Forget what a recipe saw of a recording; decisions about its faces stay."""
     connection.execute("DELETE FROM analysis WHERE content = ? AND recipe = ?", (content, recipe))
     connection.execute("DELETE FROM recording WHERE content = ? AND recipe = ?", (content, recipe))
+
+
+def unfinished(connection: sqlite3.Connection, file: int, recipe: str) -> tuple[str, float]:
+    """The digest of a file's recording that was seen in part, and how many seconds of it; `""` and 0 of others."""
+    query = (
+        "SELECT content, seen FROM file JOIN recording ON recording.content = file.digest WHERE file.id = ?"
+        " AND recipe = ? AND seen > 0 AND NOT EXISTS (SELECT 1 FROM analysis"
+        " WHERE analysis.digest = recording.content AND analysis.recipe = recording.recipe)"
+    )
+    return connection.execute(query, (file, recipe)).fetchone() or ("", 0.0)
+
+
+def notes(store: Store, recipe: str) -> list[tuple[str, int, str]]:
+    """What of the recordings that are there was not looked at, of how many files, and the first of these."""
+    query = (
+        "SELECT note, count(*), min(file.name) FROM recording JOIN file ON file.digest = recording.content"
+        " WHERE recipe = ? AND note != '' AND file.present = 1 GROUP BY note ORDER BY 2 DESC, 3"
+    )
+    return store.connection.execute(query, (recipe,)).fetchall()
 
 
 def seen_otherwise(store: Store, recipe: str, every: float) -> set[str]:

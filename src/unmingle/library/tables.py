@@ -87,10 +87,10 @@ LEFT JOIN face ON face.analysis = analysis.id
 LEFT JOIN member ON member.face = face.id
 LEFT JOIN person ON person.id = member.person
 LEFT JOIN mark ON mark.face = face.id
-WHERE file.present = 1 AND NOT EXISTS (
+WHERE file.present = 1 AND (file.problem != '' OR NOT EXISTS (
     SELECT 1 FROM recording JOIN track ON track.recording = recording.id
     WHERE recording.content = file.digest AND recording.recipe = ?
-)
+))
 ORDER BY source.path, file.name, file.path, face.number
 """
 

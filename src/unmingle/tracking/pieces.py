@@ -145,6 +145,9 @@ def _chosen(looks: Sequence[Look], *, least: int) -> tuple[Look, ...]:
     chosen = [best]
     nearest_n = vectors_nd @ vectors_nd[best]
     while len(chosen) < min(MOST_LOOKS, len(fit)):
+        nearest_n[chosen] = (
+            np.inf
+        )  # frames that are repeated give looks that are no less alike than a look is to itself
         next_one = int(np.argmin(nearest_n))
         if len(chosen) >= least and nearest_n[next_one] > ALIKE:
             break

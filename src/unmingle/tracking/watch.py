@@ -54,7 +54,7 @@ class Sight(Protocol):
         ...
 
 
-def watch(recording: Recording, sight: Sight, *, every: float, start: float = 0.0) -> Iterator[Segment]:
+def watch(recording: Recording, sight: Sight, *, every: float, start: float = 0.0) -> Generator[Segment]:
     """Follow the faces of a recording from an instant on.
 
     Tracks end where segments end, so each segment is the same whether a run began before it or with it.

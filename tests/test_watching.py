@@ -1,0 +1,211 @@
+"""Recordings that do odd things: each is a row with a reason, and the others are watched."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from tests.videos import number_in, write_streams, write_video
+
+from unmingle import pipeline, watching
+from unmingle.api.summary import Summary
+from unmingle.console import summary_lines
+from unmingle.errors import WriteError
+from unmingle.library import recordings
+from unmingle.library.intervals import watched
+from unmingle.library.left_out import faceless_files
+from unmingle.library.store import open_to_write
+from unmingle.library.tables import faces_table
+from unmingle.models.catalogue import SFACE
+from unmingle.records import Analysis, Faces, Triage
+from unmingle.sources.images import scan
+from unmingle.sources.recordings import Frame, Recording
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from unmingle.models.cards import Calibration
+    from unmingle.pipeline import Added
+    from unmingle.records import U8
+
+EVERY = 2.0
+FRAMES = 50  # one in two seconds: a whole segment of a minute, and 40 seconds
+
+
+class Sight:
+    """A recipe that sees one face in every frame."""
+
+    key, precision = "faces-test", "f32"
+    calibration: Calibration | None = SFACE.calibration
+
+    def analyse(self, pictures: Sequence[U8]) -> list[Analysis]:
+        return self.describe_faces(pictures, self.glance(pictures, []))
+
+    def glance(self, pictures: Sequence[U8], sides: Sequence[int]) -> list[Faces]:
+        del sides
+        box = np.array([[5, 5, 30, 30]], np.float32)
+        return [Faces(box, np.zeros((1, 5, 2), np.float32), np.ones(1, np.float32)) for _ in pictures]
+
+    def describe_faces(self, pictures: Sequence[U8], faces: Sequence[Faces]) -> list[Analysis]:
+        vectors = np.eye(1, 128, dtype=np.float32)
+        return [
+            Analysis(64, 48, one, vectors, np.full(1, 0.5, np.float32), (b"jpeg",), Triage.alike(1)) for one in faces
+        ]
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """Three recordings, of which the one in the middle will do something odd."""
+    (tmp_path / "source").mkdir()
+    for number, name in enumerate(("a", "odd", "z")):
+        times = [round(1000 * EVERY) * frame + number for frame in range(FRAMES)]
+        write_video(tmp_path / "source" / f"{name}.mkv", FRAMES, milliseconds=times)
+    return tmp_path / "source"
+
+
+def add(source: Path) -> Added:
+    with open_to_write(source.parent / "out") as store:
+        return pipeline.add(store, scan([source]), Sight(), every=EVERY)
+
+
+def reasons(source: Path) -> dict[str, str]:
+    """The reason of each file that has a row of its own."""
+    with open_to_write(source.parent / "out") as store:
+        told = {row.file: row.reason for row in faceless_files(store, Sight.key)}
+        table = faces_table(store, Sight.key)
+        alone = table.filter(table["face"].is_null()).select("file", "reason").rows()
+        assert told.items() <= dict(alone).items()
+        return dict(alone)
+
+
+def seen(source: Path) -> dict[str, int]:
+    """How many faces each file has."""
+    with open_to_write(source.parent / "out") as store:
+        table = faces_table(store, Sight.key)
+        assert len(watched(store, Sight.key)) == table.filter(table["face"].is_not_null())["file"].n_unique()
+        return dict(table.filter(table["face"].is_not_null()).group_by("file").len().rows())
+
+
+def odd(call: Callable[..., object], where: Callable[..., bool], error: Exception) -> Callable[..., object]:
+    """What does as it did, but fails where it is told to."""
+
+    def failing(*given: object, **more: object) -> object:
+        if where(*given):
+            raise error
+        return call(*given, **more)
+
+    return failing
+
+
+def fail_to_open(patch: pytest.MonkeyPatch) -> None:
+    opened = odd(Recording, lambda path: path.stem == "odd", RuntimeError("odd"))
+    patch.setattr(watching, "Recording", opened)
+
+
+def fail_to_decode(patch: pytest.MonkeyPatch) -> None:
+    frames = Recording.frames
+
+    def failing(self: Recording, *, every: float, start: float) -> Iterator[Frame]:
+        for frame in frames(self, every=every, start=start):
+            if self._path.stem == "odd" and frame.time > 70:
+                raise RuntimeError("odd")
+            yield frame
+
+    patch.setattr(Recording, "frames", failing)
+
+
+def fail_to_detect(patch: pytest.MonkeyPatch) -> None:
+    turn = iter(range(1000))
+
+    def of_the_second(_: Sight, pictures: Sequence[U8], sides: Sequence[int]) -> bool:
+        del sides
+        return any(number_in(picture) == 35 for picture in pictures) and next(turn) == 1
+
+    patch.setattr(Sight, "glance", odd(Sight.glance, of_the_second, RuntimeError("odd")))
+
+
+def fail_to_describe(patch: pytest.MonkeyPatch) -> None:
+    turn = iter(range(1000))
+
+    def of_the_second(_: Sight, pictures: Sequence[U8], faces: object) -> bool:
+        del faces
+        return any(number_in(picture) == 35 for picture in pictures) and next(turn) == 1
+
+    patch.setattr(Sight, "describe_faces", odd(Sight.describe_faces, of_the_second, RuntimeError("odd")))
+
+
+def fail_to_store(patch: pytest.MonkeyPatch) -> None:
+    turn = iter(range(1000))
+    stored = odd(recordings.add_segment, lambda *_: next(turn) == 3, sqlite3.IntegrityError("odd"))
+    patch.setattr(recordings, "add_segment", stored)
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason", "kept"),
+    [
+        (fail_to_open, "not watched: RuntimeError: odd", 0),
+        (fail_to_decode, "not watched: RuntimeError: odd, after 60 seconds that were", 30),
+        (fail_to_detect, "not watched: RuntimeError: odd, after 60 seconds that were", 30),
+        (fail_to_describe, "not watched: RuntimeError: odd, after 60 seconds that were", 30),
+        (fail_to_store, "not watched: IntegrityError: odd, after 60 seconds that were", 30),
+    ],
+)
+def test_whatever_one_recording_does_the_others_are_watched(
+    source: Path, fault: Callable[[pytest.MonkeyPatch], None], reason: str, kept: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        fault(patch)
+        added = add(source)
+    assert (added.analysed, added.unreadable) == (2, 1)
+    assert reasons(source) == {"odd.mkv": reason}
+    assert seen(source) == {"a.mkv": FRAMES, "z.mkv": FRAMES} | ({"odd.mkv": kept} if kept else {})
+    again = add(source)
+    assert (again.analysed, again.known, again.unreadable) == (1, 2, 0)
+    assert reasons(source) == {}
+    assert set(seen(source).values()) == {FRAMES}
+
+
+def test_what_is_wrong_with_the_disk_ends_the_job(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = odd(recordings.add_segment, lambda *_: True, WriteError("The disk is full."))
+    monkeypatch.setattr(recordings, "add_segment", full)
+    with pytest.raises(WriteError):
+        add(source)
+
+
+def test_what_a_frame_shows_lasts_until_the_next(source: Path) -> None:
+    add(source)
+    with open_to_write(source.parent / "out") as store:
+        for one in watched(store, Sight.key):
+            times, ends = recordings.frame_times(store.connection, one.row)
+            assert times.tolist() == pytest.approx([EVERY * frame for frame in range(FRAMES)])
+            assert ends.tolist() == pytest.approx([*times[1:].tolist(), one.duration])
+
+
+def test_a_recording_by_another_name_and_a_picture_by_a_recording_s(source: Path) -> None:
+    (source / "a.mkv").rename(source / "a.jpg")
+    (source / "odd.mkv").unlink()
+    with open_to_write(source.parent / "out") as store:
+        added = pipeline.add(store, scan([source]), Sight(), every=EVERY)
+    assert (added.analysed, added.unreadable, added.unwatched) == (2, 0, ())
+    assert seen(source) == {"a.jpg": FRAMES, "z.mkv": FRAMES}
+
+
+def test_a_second_stream_is_told_of_once_with_a_count(source: Path) -> None:
+    for name in ("two.mkv", "too.mkv"):
+        write_streams(source / name, (64, 48), (128, 96) if name == "two.mkv" else (160, 96))
+    shutil.copy(source / "two.mkv", source / "copy.mkv")
+    for _ in range(2):
+        added = add(source)
+        assert added.unwatched == (
+            ("2 streams of pictures: the largest, 128×96, is watched, and not 64×48", 2, "copy.mkv"),
+            ("2 streams of pictures: the largest, 160×96, is watched, and not 64×48", 1, "too.mkv"),
+        )
+    summary = Summary(6, 0, 0, 0, (), {}, {})
+    assert summary_lines(added, summary)[2:4] == [
+        "Not looked at, of recordings:",
+        "        2  2 streams of pictures: the largest, 128×96, is watched, and not 64×48 (copy.mkv)",
+    ]
