@@ -288,6 +288,33 @@ def test_crops_of_a_recording_become_the_same_people(made: Made, unmingle: Comma
     assert both["again"].n_unique() == 4
 
 
+CLOCKS = {
+    "half a frame a second.mp4": [2_000 * frame for frame in range(15)],
+    "one in ten seconds.mkv": [10_000 * frame for frame in range(14)],
+    "uneven.mp4": [0, 1_200, 2_700, 4_700, 7_800, 9_300, 11_900, 13_100, 16_200, 18_800],
+    "frozen for a while.mkv": [*range(0, 1_000, 100), *range(21_000, 22_000, 100)],
+    "two frames.mp4": [0, 30_000],
+}
+
+
+def test_who_is_there_throughout_is_on_screen_throughout(unmingle: Command) -> None:
+    source = unmingle.folder / "source"
+    source.mkdir()
+    for name, times in CLOCKS.items():
+        write_video(source / name, two_people(len(times)), milliseconds=times)
+    done = unmingle("cluster", source, "-o", "out", "--webvtt")
+    assert done.code == 0, done.err
+    duration = dict(recordings_of(unmingle.folder / "out").select("file", "duration").iter_rows())
+    assert all(duration[name] >= times[-1] / 1000 for name, times in CLOCKS.items())
+    spans = intervals_of(unmingle.folder / "out").select("file", "person", "start", "end").rows()
+    assert Counter(file for file, *_ in spans) == dict.fromkeys(CLOCKS, 2)
+    assert len({person for _, person, *_ in spans}) == 2
+    for file, _, start, end in spans:
+        assert (start, end) == (0, pytest.approx(duration[file], abs=0.001)), file
+    captions = (unmingle.folder / "out" / "timelines" / "two frames.vtt").read_text(encoding="utf-8")
+    assert captions.count("\n00:00:00.000 --> 00:00:30.") == 2
+
+
 SECONDS = 130  # two whole segments of a minute, and what is left
 
 
