@@ -11,15 +11,17 @@ import pytest
 from tests.videos import number_in, write_streams, write_video
 
 from unmingle import pipeline, watching
+from unmingle.api.crops import save_crops
 from unmingle.api.summary import Summary
 from unmingle.console import summary_lines
-from unmingle.errors import WriteError
+from unmingle.errors import SourceError, WriteError
 from unmingle.library import recordings
 from unmingle.library.intervals import watched
 from unmingle.library.left_out import faceless_files
 from unmingle.library.store import open_to_write
 from unmingle.library.tables import faces_table
 from unmingle.models.catalogue import SFACE
+from unmingle.progress import silent
 from unmingle.records import Analysis, Faces, Triage
 from unmingle.sources.images import scan
 from unmingle.sources.recordings import Frame, Recording
@@ -209,3 +211,14 @@ def test_a_second_stream_is_told_of_once_with_a_count(source: Path) -> None:
         "Not looked at, of recordings:",
         "        2  2 streams of pictures: the largest, 128×96, is watched, and not 64×48 (copy.mkv)",
     ]
+
+
+def test_crops_of_the_others_are_saved_if_one_can_not_be_read_any_more(source: Path) -> None:
+    add(source)
+    (source / "odd.mkv").write_bytes(b"\x1aE\xdf\xa3 no more")
+    folder = source.parent / "crops"
+    with open_to_write(source.parent / "out") as store, pytest.raises(SourceError) as caught:
+        save_crops(store, Sight.key, folder, silent)
+    assert f"{2 * FRAMES} crops were saved, and none, or not all, of odd.mkv (not a recording" in caught.value.problem
+    assert {path.name[0] for path in folder.iterdir()} == {"a", "z"}
+    assert len(list(folder.iterdir())) == 2 * FRAMES

@@ -248,6 +248,18 @@ def test_files_that_were_joined_with_frames_out_of_order_are_counted_through(tmp
         assert number_in(recording.frame(40).pixels) == 10
 
 
+def test_time_runs_on_where_the_clock_was_set_anew(tmp_path: Path) -> None:
+    uneven = [0, 1_200, 2_700, 4_700, 7_300]
+    one = write_video(tmp_path / "one.mts", 5, milliseconds=uneven).read_bytes()
+    (tmp_path / "both.mts").write_bytes(one + one)
+    back = read(tmp_path / "both.mts")
+    assert shown(back) == [*range(5), *range(5)]
+    assert [frame.time for frame in back[:5]] == pytest.approx([0, 1.2, 2.7, 4.7, 7.3])
+    assert np.diff([frame.time for frame in back]).tolist() == pytest.approx([1.2, 1.5, 2, 2.6, 1.75, 1.2, 1.5, 2, 2.6])
+    leap = write_video(tmp_path / "leap.mkv", 6, milliseconds=[0, 100, 200, 10**12, 10**12 + 100, 10**12 + 900])
+    assert [frame.time for frame in read(leap)] == pytest.approx([0, 0.1, 0.2, 0.3, 0.4, 1.2])
+
+
 def bad(path: Path) -> str:
     with pytest.raises(PictureError) as caught:
         Recording(path)

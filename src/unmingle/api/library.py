@@ -288,7 +288,7 @@ class Library(Comparing, Looking):
             How many files were written.
 
         Raises:
-            SourceError: a recording is no longer there.
+            SourceError: a recording is no longer there, or can't be read; the crops of the others are saved.
             WriteError: the folder can't be written, or the disk is full.
         """
         from unmingle.api.crops import save_crops

@@ -121,8 +121,9 @@ def read_index(container: InputContainer, stream: VideoStream) -> FrameIndex:
         return FrameIndex(np.arange(n) / rate, *_unstamped(n), n / rate, stamped=False, counted=reordered)
     order = np.argsort(running_n, kind="stable")
     ticks_n = running_n[order] - running_n[order[0]]
-    last = lengths[order[-1]] * tick or _rest(container, stream, int(running_n[order[-1]])) or _usual(ticks_n) * tick
-    duration = float(ticks_n[-1]) * tick + (last or 1 / rate)
+    told = lengths[order[-1]] * tick, _rest(container, stream, int(running_n[order[-1]])), _usual(ticks_n) * tick
+    last = next((seconds for seconds in told if 0 < seconds <= LONGEST_FRAME), 1 / rate)
+    duration = float(ticks_n[-1]) * tick + last
     if running_n is not stamps_n:
         return FrameIndex(ticks_n * tick, *_unstamped(n), duration, stamped=False, counted=reordered)
     first_n = key_n[order]
@@ -156,21 +157,22 @@ def _running(stamps_n: I64, key_n: Bool, tick: float) -> I64:
     A keyframe is shown after all that came before it, unless the clock was set back; and nobody waits for days.
     """
     before_n = np.maximum.accumulate(stamps_n)
-    leaps_n = np.diff(before_n, prepend=before_n[0]) * tick > LONGEST_FRAME
+    leaps_n = np.diff(before_n.astype(np.float64), prepend=before_n[0]) * tick > LONGEST_FRAME
     anew = np.flatnonzero((key_n & (stamps_n < before_n)) | leaps_n)
     if not len(anew):
         return stamps_n
-    running_n = stamps_n.copy()
-    for part in np.split(np.arange(len(stamps_n)), anew)[1:]:
-        earlier_n = running_n[: part[0]]
-        begin = earlier_n.max() + max(1, round(_usual(np.sort(earlier_n))))
-        running_n[part] += begin - running_n[part].min()
-    return running_n
+    usual = max(1, round(_usual(stamps_n)))
+    running, end = [], 0
+    for part_n in np.split(stamps_n, anew):
+        running.append(part_n - part_n.min() + end)
+        end = int(running[-1].max()) + usual
+    return np.concatenate(running)
 
 
 def _usual(ticks_n: I64) -> float:
-    """How long a frame usually lasts."""
-    return float(np.median(np.diff(ticks_n))) if len(ticks_n) > 1 else 0.0
+    """How long a frame usually lasts, where they are in order."""
+    steps = np.diff(ticks_n)
+    return float(np.median(steps[steps > 0])) if np.any(steps > 0) else 0.0
 
 
 def _rest(container: InputContainer, stream: VideoStream, stamp: int) -> float:
