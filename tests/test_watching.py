@@ -69,9 +69,9 @@ def source(tmp_path: Path) -> Path:
     return tmp_path / "source"
 
 
-def add(source: Path) -> Added:
+def add(source: Path, every: float = EVERY) -> Added:
     with open_to_write(source.parent / "out") as store:
-        return pipeline.add(store, scan([source]), Sight(), every=EVERY)
+        return pipeline.add(store, scan([source]), Sight(), every=every)
 
 
 def reasons(source: Path) -> dict[str, str]:
@@ -113,7 +113,7 @@ def fail_to_decode(patch: pytest.MonkeyPatch) -> None:
 
     def failing(self: Recording, *, every: float, start: float) -> Iterator[Frame]:
         for frame in frames(self, every=every, start=start):
-            if self._path.stem == "odd" and frame.time > 70:
+            if self._path.stem == "odd" and frame.time > 65:
                 raise RuntimeError("odd")
             yield frame
 
@@ -222,3 +222,13 @@ def test_crops_of_the_others_are_saved_if_one_can_not_be_read_any_more(source: P
     assert f"{2 * FRAMES} crops were saved, and none, or not all, of odd.mkv (not a recording" in caught.value.problem
     assert {path.name[0] for path in folder.iterdir()} == {"a", "z"}
     assert len(list(folder.iterdir())) == 2 * FRAMES
+
+
+def test_a_frame_that_comes_a_moment_before_its_instant_is_watched_once(source: Path) -> None:
+    times = [1_000 * frame - (frame == 60) for frame in range(70)]
+    write_video(source / "odd.mkv", 70, milliseconds=times)
+    with pytest.MonkeyPatch.context() as patch:
+        fail_to_decode(patch)
+        assert add(source, every=1.0).unreadable == 1
+    assert add(source, every=1.0).unreadable == 0
+    assert seen(source)["odd.mkv"] == 70

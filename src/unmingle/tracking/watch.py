@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from itertools import dropwhile
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 import cv2
@@ -94,18 +95,13 @@ def _parts(frames: Iterator[tuple[Frame | None, int]]) -> Iterator[_Part]:
     """Frames by seconds, none of which reaches from one segment to the next."""
     frame, skipped = next(frames)
     while frame is not None:
-        stop = _segment_of(frame) + SEGMENT
+        stop = frame.time // SEGMENT * SEGMENT + SEGMENT
         part = [frame]
         frame, skipped = next(frames)
         while frame is not None and frame.time < stop and not _full(part, frame):
             part.append(frame)
             frame, skipped = next(frames)
         yield _Part(part, frame is None or frame.time >= stop, skipped)
-
-
-def _segment_of(frame: Frame) -> float:
-    """Where the segment of a frame begins."""
-    return frame.time // SEGMENT * SEGMENT
 
 
 def _full(part: Sequence[Frame], following: Frame) -> bool:
@@ -130,7 +126,8 @@ def _one_ahead(work: Callable[[_Part], list[Faces]], parts: Iterator[_Part]) -> 
 
 def _read_ahead(recording: Recording, every: float, start: float) -> Generator[tuple[Frame | None, int]]:
     """Frames, decoded a few ahead on another core, and how many were skipped until then; at the end None."""
-    frames = recording.frames(every=every, start=start)
+    # One that comes a moment before its instant, as times are rounded, is of the segment before.
+    frames = dropwhile(lambda frame: frame.time < start, recording.frames(every=every, start=start))
 
     def step() -> tuple[Frame | None, int]:
         frame = next(frames, None)
