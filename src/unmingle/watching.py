@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from unmingle.errors import PictureError, UnmingleError
+from unmingle.errors import PictureError, UnmingleError, reason
 from unmingle.library import pictures, recordings
 from unmingle.sources.containers import recording_digest
 from unmingle.sources.recordings import Recording
@@ -76,7 +76,7 @@ def watch_all(
             raise
         except Exception as error:  # noqa: BLE001  # whatever happens with one recording, the others are watched
             unreadable += 1
-            _note_problem(store, known[file].row, watcher.recipe, f"not watched: {type(error).__name__}: {error}")
+            _note_problem(store, known[file].row, watcher.recipe, f"not watched: {reason(error)}")
     return Watched(analysed, unreadable)
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from itertools import takewhile
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from unmingle.api.drawn import has_ending
 from unmingle.evaluation.join import match_names
+from unmingle.library import recordings
 from unmingle.library.tables import faces_table
-from unmingle.sources.images import RECORDING_SUFFIXES
 from unmingle.sources.paths import folded, parts_of
 from unmingle.sources.regions import LEAST_OVERLAP, overlap
 
@@ -97,11 +97,11 @@ class FacesOfFiles:
         columns = ("source", "file", "frame", "face", "id", "left", "top", "width", "height")
         table = faces_table(store, recipe).select(columns)
         found: defaultdict[tuple[str, str], dict[tuple[int | None, int], tuple[int, Area]]] = defaultdict(dict)
+        recorded = recordings.names(store, recipe)
         for source, file, frame, face, row, *box in table.iter_rows():
             of_file = found[source, file]
             if row is not None:
-                moving = Path(file).suffix.lower() in RECORDING_SUFFIXES
-                of_file[frame if moving else None, face] = row, _area(*box)
+                of_file[frame if (source, file) in recorded else None, face] = row, _area(*box)
         self.files = list(found)
         self._of_file = list(found.values())
 

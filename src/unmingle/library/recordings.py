@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unmingle.library.pictures import add_face
+from unmingle.sources.images import readable
 from unmingle.tracking.records import Sightings, nearest_looks
 
 if TYPE_CHECKING:
@@ -96,6 +98,15 @@ def notes(store: Store, recipe: str) -> list[tuple[str, int, str]]:
         " WHERE recipe = ? AND note != '' AND file.present = 1 GROUP BY note ORDER BY 2 DESC, 3"
     )
     return store.connection.execute(query, (recipe,)).fetchall()
+
+
+def names(store: Store, recipe: str) -> set[tuple[str, str]]:
+    """Sources and names of the recordings that are there, as in `faces.csv`."""
+    query = (
+        "SELECT source.path, file.name FROM recording JOIN file ON file.digest = recording.content"
+        " JOIN source ON source.id = file.source WHERE recording.recipe = ? AND file.present = 1"
+    )
+    return {(readable(os.fsdecode(path)), name) for path, name in store.connection.execute(query, (recipe,))}
 
 
 def seen_otherwise(store: Store, recipe: str, every: float) -> set[str]:
