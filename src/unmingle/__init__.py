@@ -29,7 +29,7 @@ def open(folder: str | Path) -> Library:  # noqa: A001  # unmingle.open reads as
     """The library in `folder`; it is made at the first `add`."""
     from unmingle.api import Library
 
-    return Library(Path(folder).expanduser())
+    return Library(Path(folder))
 
 
 def __getattr__(name: str) -> Any:

@@ -82,6 +82,7 @@ class Added:
         unreadable: files that can't be read.
         passed_over: files that are neither pictures nor recordings by their ending.
         gone: files of earlier runs that are no longer there.
+        along: sources of earlier runs that were not looked through now, and how many files each still gives.
     """
 
     files: int
@@ -91,6 +92,7 @@ class Added:
     unreadable: int
     passed_over: int
     gone: int
+    along: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

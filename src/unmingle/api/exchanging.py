@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from unmingle.api.deciding import Deciding
 from unmingle.api.recipes import current
+from unmingle.files import user_path
 from unmingle.progress import silent
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Exchanging(Deciding):
 
         with self._reading() as store:
             chosen = options or ExportOptions()
-            return export(store, current(store), to, Path(destination), chosen, dry_run=dry_run, progress=progress)
+            return export(store, current(store), to, user_path(destination), chosen, dry_run=dry_run, progress=progress)
 
     def import_names(
         self, *sources: str | Path, conflicts: Conflicts = "keep", progress: Progress = silent
@@ -78,7 +79,7 @@ class Exchanging(Deciding):
                 store,
                 current(store),
                 self._desk,
-                tuple(map(Path, sources)),
+                tuple(map(user_path, sources)),
                 conflicts=conflicts,
                 progress=progress,
             )

@@ -16,6 +16,7 @@ from unmingle.export.embed import ExifTool
 from unmingle.export.naming import safe
 from unmingle.export.placing import Placer
 from unmingle.export.tables import as_files, filled_workbook
+from unmingle.files import no_empty_folder
 from unmingle.library.intervals import watched
 from unmingle.library.portable import files_of_people, pictures, walked_folders
 from unmingle.library.tables import FACES, faces_table, intervals_table, people_table, recordings_table
@@ -96,20 +97,21 @@ def export(
     progress: Progress,
 ) -> Exported:
     """See `Library.export`."""
-    destination = destination.expanduser().absolute()
+    destination = destination.absolute()
     _check_destination(store, destination)
     job = _Job(store, recipe, Placer(destination, dry_run), options, progress)
-    if to == "folders":
-        job.folders()
-    elif to == "xmp":
-        job.xmp()
-    elif options.labels is not None:
-        job.labels(options.labels)
-    else:
-        for name, content in as_files(tables(store, recipe), to).items():
-            job.placer.attempt(name, partial(job.placer.put, name, content))
+    with no_empty_folder(destination):
+        if to == "folders":
+            job.folders()
+        elif to == "xmp":
+            job.xmp()
+        elif options.labels is not None:
+            job.labels(options.labels)
+        else:
+            for name, content in as_files(tables(store, recipe), to).items():
+                job.placer.attempt(name, partial(job.placer.put, name, content))
+        job.placer.check()
     placer = job.placer
-    placer.check()
     told = (placer.written, placer.there, tuple(placer.in_the_way), tuple(placer.left_out))
     return Exported(str(destination), *told, tuple(job.counts.items()))
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from unmingle import console
 from unmingle.cli.options import Drop, FileColumn, Json, LabelColumn, LibraryArgument, Quiet
 
 
@@ -40,7 +40,6 @@ def report(
 
     The page needs no other file and no network. It holds pictures of faces: share it as you would share these.
     """
-    from unmingle import console
     from unmingle.api import Library
     from unmingle.evaluation.labels import LabelOptions
 
@@ -53,6 +52,6 @@ def report(
     with console.progress(quiet=quiet) as progress:
         page = opened.write_report(output, title=title, evaluation=evaluation, progress=progress)
     if as_json:
-        print(json.dumps({"report": str(page), "bytes": page.stat().st_size}))
+        console.say_json({"report": str(page), "bytes": page.stat().st_size})
     elif not quiet:
-        print(f"{page}: {page.stat().st_size / 1e6:,.1f} MB. It opens in any browser.")
+        console.say(f"{page}: {page.stat().st_size / 1e6:,.1f} MB. It opens in any browser.")

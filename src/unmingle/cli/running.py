@@ -1,0 +1,107 @@
+"""How the command line begins and ends: streams that take any text, and an end by Ctrl+C that says what is kept.
+
+It loads nothing but the standard library, so that Ctrl+C ends the loading of the rest as clearly.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import os
+import signal
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from types import FrameType
+
+STOPPED = 128  # a process that a signal ended has this and the signal's number as its exit code
+READER_GONE = STOPPED + 13  # SIGPIPE's, which Windows has no name for
+REPEAT = "Nothing is done by half: the same command does it anew."
+
+
+def main() -> None:
+    """Run the command line."""
+    _take_any_text()
+    with _signals_stop():
+        try:
+            from unmingle.cli.commands import app
+
+            app()
+        except KeyboardInterrupt as stop:  # before a command was reached
+            sys.exit(tell_stopped(stop))
+        finally:
+            _flush()
+
+
+def tell_stopped(stop: KeyboardInterrupt) -> int:
+    """Say what a command that was stopped has kept, and give its exit code."""
+    print("Stopped.", *(getattr(stop, "__notes__", None) or [REPEAT]), file=sys.stderr)
+    return STOPPED + (stop.args[0] if stop.args else signal.SIGINT)
+
+
+@contextmanager
+def keeping(sentence: str, *, once: Path | None = None) -> Iterator[None]:
+    """Say so if the block is stopped: what is kept then, and how to go on.
+
+    Args:
+        sentence: what is said.
+        once: what is there as soon as there is something that is kept.
+    """
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        stop.add_note(sentence if once is None or once.exists() else "Nothing was stored yet.")
+        raise
+
+
+@contextmanager
+def _signals_stop() -> Iterator[None]:
+    """Let Ctrl+C and SIGTERM stop the block in the same way, and a second one end the process at once."""
+
+    def at_once(number: int, frame: FrameType | None) -> None:
+        os._exit(STOPPED + number)  # what was stored is stored
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        for one in ours:
+            signal.signal(one, at_once)
+        raise KeyboardInterrupt(number)
+
+    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+    # Who started this may have let it pass over a signal, as nohup does.
+    ours = [one for one, handler in before.items() if handler != signal.SIG_IGN]
+    for one in ours:
+        signal.signal(one, stop)
+    try:
+        yield
+    finally:
+        for one in ours:
+            signal.signal(one, before[one])
+
+
+def _take_any_text() -> None:
+    """Write what a terminal or a pipe can't show as JSON escapes it, so that text never ends a command."""
+    codecs.register_error("unmingle", _escaped)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="unmingle")
+
+
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    units = error.object[error.start : error.end].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2)), error.end
+
+
+def _flush() -> None:
+    """Hand over what was printed; where nobody reads it any more, nothing is said of it."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            # Python flushes once more at its end, and would complain.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
