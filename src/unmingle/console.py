@@ -125,8 +125,11 @@ def summary_lines(added: Added, summary: Summary) -> list[str]:
         f"{summary.faces:,} faces, {summary.clustered:,} of them in {summary.people:,} people",
     ]
     if added.along:
-        names = ", ".join(f"{files:,} of {source}" for source, files in added.along)
-        lines.append(f"Taken along as they were, from earlier runs: {names}")
+        lines.append("Taken along as they were in earlier runs:")
+        lines.extend(
+            f"  {files:>7,}  {source}" + ("" if there else ", which is not there now")
+            for source, files, there in added.along
+        )
     if added.gone:
         lines.append(f"{added.gone:,} files of earlier runs are no longer there and were left out")
     if added.passed_over:

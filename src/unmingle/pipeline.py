@@ -82,7 +82,8 @@ class Added:
         unreadable: files that can't be read.
         passed_over: files that are neither pictures nor recordings by their ending.
         gone: files of earlier runs that are no longer there.
-        along: sources of earlier runs that were not looked through now, and how many files each still gives.
+        along: sources of earlier runs that were not looked through now, how many files each still gives, and whether
+            it is there.
     """
 
     files: int
@@ -92,7 +93,7 @@ class Added:
     unreadable: int
     passed_over: int
     gone: int
-    along: tuple[tuple[str, int], ...] = ()
+    along: tuple[tuple[str, int, bool], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

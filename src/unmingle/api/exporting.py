@@ -8,18 +8,20 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from unmingle.errors import PictureError, SettingsError
 from unmingle.export import folders, xmp
 from unmingle.export.embed import ExifTool
+from unmingle.export.folders import By
 from unmingle.export.naming import safe
-from unmingle.export.placing import Placer
+from unmingle.export.placing import How, Placer
 from unmingle.export.tables import as_files, filled_workbook
-from unmingle.files import no_empty_folder
+from unmingle.files import no_empty_folder, user_path
 from unmingle.library.intervals import watched
 from unmingle.library.portable import files_of_people, pictures, walked_folders
 from unmingle.library.tables import FACES, faces_table, intervals_table, people_table, recordings_table
+from unmingle.settings import one_of
 from unmingle.sources.images import quiet_decoders, readable
 from unmingle.sources.orientation import to_stored
 from unmingle.sources.paths import tails
@@ -31,8 +33,6 @@ if TYPE_CHECKING:
     import polars as pl
 
     from unmingle.evaluation.labels import LabelOptions
-    from unmingle.export.folders import By
-    from unmingle.export.placing import How
     from unmingle.library.portable import Picture
     from unmingle.library.store import Store
     from unmingle.progress import Progress
@@ -64,6 +64,13 @@ class ExportOptions:
     embed: bool = False
     labels: Path | None = None
     label_options: LabelOptions | None = None
+
+    def __post_init__(self) -> None:
+        one_of("by", self.by, get_args(By))
+        one_of("how", self.how, get_args(How))
+        one_of("faces", self.faces, get_args(WhichFaces))
+        if self.labels is not None:
+            object.__setattr__(self, "labels", user_path(self.labels))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +104,7 @@ def export(
     progress: Progress,
 ) -> Exported:
     """See `Library.export`."""
+    one_of("to", to, get_args(Target))
     destination = destination.absolute()
     _check_destination(store, destination)
     job = _Job(store, recipe, Placer(destination, dry_run), options, progress)

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from unmingle import pipeline, views
 from unmingle.api.comparing import Comparing
+from unmingle.api.deciding import Views
 from unmingle.api.looking import Looking, find_person
 from unmingle.api.recipes import (
     DETECTION,
@@ -51,7 +52,10 @@ from unmingle.settings import (
     DetectionSettings,
     EngineSettings,
     GroupingSettings,
+    Recipe,
     RecordingSettings,
+    one_of,
+    whole_number,
 )
 from unmingle.sources.images import readable
 from unmingle.sources.names import MEETING_PATTERN
@@ -62,7 +66,6 @@ if TYPE_CHECKING:
     import polars as pl
     from PIL.Image import Image
 
-    from unmingle.api.deciding import Views
     from unmingle.api.identify import Identified
     from unmingle.api.summary import Summary
     from unmingle.evaluation.labels import LabelOptions, Labels
@@ -73,7 +76,6 @@ if TYPE_CHECKING:
     from unmingle.pipeline import Added
     from unmingle.progress import Progress
     from unmingle.records import U8, Status
-    from unmingle.settings import Recipe
 
 NAME_PATTERN = "name_pattern"  # the fact that holds how file names carry meeting, frame and index
 SHEETS = "sheets"  # the fact that says how many people get a contact sheet
@@ -118,6 +120,7 @@ class Library(Comparing, Looking):
     _times: Times = field(default_factory=Times, repr=False)
 
     def __post_init__(self) -> None:
+        one_of("views", self.views, get_args(Views))
         self.folder = user_path(self.folder)  # a string is what people write
 
     @contextmanager
@@ -189,6 +192,7 @@ class Library(Comparing, Looking):
         """
         from unmingle.sources.images import scan
 
+        one_of("recipe", recipe, get_args(Recipe))
         found = scan(sources or self._sources_there())
         if not found.files:
             names = ", ".join(readable(str(source)) for source in sources) or "what was named before"
@@ -265,6 +269,7 @@ class Library(Comparing, Looking):
             LibraryError: there is nothing to cluster.
             SettingsError: more people than faces, or the classic recipe without a number.
         """
+        sheets = whole_number("sheets", sheets)
         settings = settings or GroupingSettings()
         people = settings.people if people is None else people
         settings = replace(settings, people=people)
@@ -429,7 +434,7 @@ class Library(Comparing, Looking):
             LibraryError: the library was not grouped by faces.
         """
         with self._reading() as store:
-            return self._ask(store, most)
+            return self._ask(store, whole_number("most", most))
 
     def _ask(self, store: Store, most: int) -> tuple[Question, ...]:
         from unmingle.library.asking import ask

@@ -13,10 +13,7 @@ from unmingle.cli import comparing, decisions, export, models, reporting
 from unmingle.cli.group import Commands
 from unmingle.cli.options import (
     Crops,
-    Drop,
-    FileColumn,
     Json,
-    LabelColumn,
     LibraryArgument,
     Model,
     PersonArgument,
@@ -37,7 +34,6 @@ if TYPE_CHECKING:
 
     from unmingle.api import Library
     from unmingle.demo.meeting import Crop
-    from unmingle.evaluation.score import Evaluation
     from unmingle.progress import Progress
 
 app = typer.Typer(
@@ -50,8 +46,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(models.app, name="models")
-
-WORST_PEOPLE = 20  # printed; the report has them all
 
 
 def _say_version(value: bool) -> None:
@@ -270,67 +264,6 @@ def show(
 
 
 @app.command()
-def evaluate(
-    library: LibraryArgument,
-    labels: Annotated[
-        str,
-        typer.Option(
-            help="A workbook or csv with the true people, or the word folders: each folder is one person.",
-            show_default=False,
-        ),
-    ],
-    file_column: FileColumn = None,
-    label_column: LabelColumn = None,
-    drop: Drop = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Folder for the report; LIBRARY/evaluation if not given."),
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Score the people of a library against labels, joined by file name.
-
-    Writes evaluation.json, evaluation.csv (per person), confusion.png, and mistakes.png if there are any.
-    """
-    from unmingle.api import Library
-    from unmingle.evaluation.labels import LabelOptions
-    from unmingle.evaluation.report import as_json as report_json
-
-    options = LabelOptions(
-        file_column=file_column, label_column=label_column, drops=None if drop is None else tuple(drop)
-    )
-    opened = Library(library)
-    evaluation = opened.evaluate(labels, options=options)
-    written = opened.write_evaluation(evaluation, output or library / "evaluation")
-    if as_json:
-        print(report_json(evaluation), end="")
-    else:
-        _print_evaluation(evaluation)
-        console.say(f"Written: {', '.join(str(path) for path in written)}")
-
-
-def _print_evaluation(evaluation: Evaluation) -> None:
-    from unmingle.evaluation.people import found_worst
-    from unmingle.evaluation.report import as_table
-
-    console.show_table(as_table(evaluation))
-    worst = found_worst(evaluation.people, WORST_PEOPLE)
-    if len(worst) < len(evaluation.people):
-        console.say(f"The {len(worst)} lowest of {len(evaluation.people):,} people; evaluation.csv has them all.")
-    rows = [
-        (
-            person.label,
-            f"{person.size:,}",
-            f"{person.precision:.4f}",
-            f"{person.recall:.4f}",
-            ", ".join(f"{label} ({faces})" for label, faces in person.confused_with),
-        )
-        for person in worst
-    ]
-    console.show_table(rows, headings=("person", "faces", "precision", "recall", "confused with"))
-
-
-@app.command()
 def review(
     library: LibraryArgument,
     host: Annotated[
@@ -349,7 +282,8 @@ def review(
     """
     from unmingle.review.serve import serve
 
-    serve(library, host=host, port=port, open_browser=browser)
+    with keeping("What was decided is kept; the same command opens the page again."):
+        serve(library, host=host, port=port, open_browser=browser)
 
 
 decisions.register(app)
@@ -380,7 +314,7 @@ def demo(
     console.say(*console.summary_lines(added, summary))
     evaluation = library.evaluate(meeting.labels)
     library.write_evaluation(evaluation, library.folder / "evaluation")
-    _print_evaluation(evaluation)
+    reporting.print_evaluation(evaluation)
     first = library.people["person"][0]
     sheets = library.folder / "sheets"
     console.say(

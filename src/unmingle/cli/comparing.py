@@ -23,6 +23,7 @@ from unmingle.cli.options import (
     Threads,
     Weights,
 )
+from unmingle.cli.running import keeping
 
 
 def register(app: typer.Typer) -> None:
@@ -150,6 +151,9 @@ def bench(
     if not quiet:
         models.warn(model)
     with ExitStack() as held, console.progress(quiet=quiet) as progress:
+        if output is not None:
+            kept = f"What was found so far is kept in {output}; the same command goes on from there."
+            held.enter_context(keeping(kept, once=output))
         folder = output or Path(held.enter_context(TemporaryDirectory())) / "library"
         found = benching.bench(
             Library(folder), dataset, labels=labels, options=options, settings=settings, progress=progress

@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from unmingle import console
-from unmingle.cli.running import READER_GONE, tell_stopped
+from unmingle.cli.running import READER_GONE
 from unmingle.errors import UnmingleError
 
 
@@ -29,5 +29,3 @@ class Commands(TyperGroup):
             console.say(f"Error: {place}{error.strerror or error}.", error=True)
             console.say("Check who may read and write there, and whether the disk is full.", error=True)
             raise typer.Exit(1) from error
-        except KeyboardInterrupt as stop:
-            raise typer.Exit(tell_stopped(stop)) from stop

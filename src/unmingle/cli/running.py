@@ -23,6 +23,18 @@ READER_GONE = STOPPED + 13  # SIGPIPE's, which Windows has no name for
 REPEAT = "Nothing is done by half: the same command does it anew."
 
 
+class Stopped(BaseException):  # no error
+    """Somebody stopped the program: no KeyboardInterrupt, which libraries end in ways of their own.
+
+    Args:
+        number: of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
 def main() -> None:
     """Run the command line."""
     _take_any_text()
@@ -31,16 +43,11 @@ def main() -> None:
             from unmingle.cli.commands import app
 
             app()
-        except KeyboardInterrupt as stop:  # before a command was reached
-            sys.exit(tell_stopped(stop))
+        except Stopped as stop:
+            print("Stopped.", *getattr(stop, "__notes__", [REPEAT]), file=sys.stderr)
+            sys.exit(STOPPED + stop.number)
         finally:
             _flush()
-
-
-def tell_stopped(stop: KeyboardInterrupt) -> int:
-    """Say what a command that was stopped has kept, and give its exit code."""
-    print("Stopped.", *(getattr(stop, "__notes__", None) or [REPEAT]), file=sys.stderr)
-    return STOPPED + (stop.args[0] if stop.args else signal.SIGINT)
 
 
 @contextmanager
@@ -53,7 +60,7 @@ def keeping(sentence: str, *, once: Path | None = None) -> Iterator[None]:
     """
     try:
         yield
-    except KeyboardInterrupt as stop:
+    except Stopped as stop:
         stop.add_note(sentence if once is None or once.exists() else "Nothing was stored yet.")
         raise
 
@@ -68,7 +75,7 @@ def _signals_stop() -> Iterator[None]:
     def stop(number: int, frame: FrameType | None) -> None:
         for one in ours:
             signal.signal(one, at_once)
-        raise KeyboardInterrupt(number)
+        raise Stopped(number)
 
     before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
     # Who started this may have let it pass over a signal, as nohup does.

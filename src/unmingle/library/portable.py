@@ -126,8 +126,8 @@ def remembered(store: Store) -> list[Path]:
     return found
 
 
-def taken_along(store: Store, scan: Scan) -> tuple[tuple[str, int], ...]:
-    """The sources that a scan did not look through, and how many files each still gives to the library."""
+def taken_along(store: Store, scan: Scan) -> tuple[tuple[str, int, bool], ...]:
+    """The sources that a scan did not look through, how many files each still gives, and whether it is there."""
     searched = [os.path.realpath(folder) for folder in scan.folders]
     named = Counter(file.source for file in scan.files)
     query = (
@@ -138,5 +138,5 @@ def taken_along(store: Store, scan: Scan) -> tuple[tuple[str, int], ...]:
     for path, files in store.connection.execute(query):
         source = os.fsdecode(path)
         if not any(Path(os.path.realpath(source)).is_relative_to(folder) for folder in searched):
-            along.append((readable(source), files - named[source]))
-    return tuple((source, files) for source, files in along if files)
+            along.append((readable(source), files - named[source], os.path.isdir(source)))  # noqa: PTH112
+    return tuple(one for one in along if one[1])
