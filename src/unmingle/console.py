@@ -155,4 +155,7 @@ def show_table(rows: Sequence[Sequence[str]], *, headings: Sequence[str] = ()) -
         shown.add_column(headings[i] if headings else "", style="bold" if i == 0 and not headings else "")
     for row in rows:
         shown.add_row(*(Text(printable(cell)) for cell in row))  # in a string, brackets would be commands
-    Console().print(shown)
+    terminal = Console()
+    with terminal.capture() as drawn:
+        terminal.print(shown)
+    print(drawn.get(), end="")  # Rich ends the program itself where nobody reads any more

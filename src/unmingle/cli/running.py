@@ -37,7 +37,7 @@ class Stopped(BaseException):  # no error
 
 def main() -> None:
     """Run the command line."""
-    _take_any_text()
+    take_any_text()
     with _signals_stop():
         try:
             from unmingle.cli.commands import app
@@ -89,7 +89,7 @@ def _signals_stop() -> Iterator[None]:
             signal.signal(one, before[one])
 
 
-def _take_any_text() -> None:
+def take_any_text() -> None:
     """Write what a terminal or a pipe can't show as JSON escapes it, so that text never ends a command."""
     codecs.register_error("unmingle", _escaped)
     for stream in (sys.stdout, sys.stderr):
