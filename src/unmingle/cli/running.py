@@ -44,7 +44,9 @@ def main() -> None:
 
             app()
         except Stopped as stop:
-            print("Stopped.", *getattr(stop, "__notes__", [REPEAT]), file=sys.stderr)
+            from unmingle.lettering import printable
+
+            print("Stopped.", *map(printable, getattr(stop, "__notes__", [REPEAT])), file=sys.stderr)
             sys.exit(STOPPED + stop.number)
         finally:
             _flush()
