@@ -13,7 +13,7 @@ import typer
 from making import api, command_line, errors, settings
 from making.records import fields_of
 
-from unmingle.cli import app
+from unmingle.cli.commands import app
 from unmingle.library.tables import FACES, INTERVALS, PEOPLE, RECORDINGS
 from unmingle.records import Status
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_h
 
 from typer.models import ArgumentInfo
 
-from unmingle.cli import app
+from unmingle.cli.commands import app
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -9,13 +9,13 @@ library.cluster()
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unmingle.errors import UnmingleError
 from unmingle.version import __version__
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from typing import Any
 
     from unmingle.api import Library
@@ -28,8 +28,9 @@ __all__ = ["FaceClusterer", "Library", "UnmingleError", "__version__", "open", "
 def open(folder: str | Path) -> Library:  # noqa: A001  # unmingle.open reads as it should
     """The library in `folder`; it is made at the first `add`."""
     from unmingle.api import Library
+    from unmingle.files import user_path
 
-    return Library(Path(folder).expanduser())
+    return Library(user_path(folder))
 
 
 def __getattr__(name: str) -> Any:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from unmingle.lettering import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    from rich.table import Table
 
     from unmingle.api import Summary
     from unmingle.pipeline import Added
@@ -26,6 +27,17 @@ DOING = {
     "fetch": "Fetching",
 }
 PLAIN_SECONDS = 10.0  # between two plain lines
+
+
+def say(*lines: str, error: bool = False) -> None:
+    """Print lines; whatever a file or a person is called neither breaks them nor commands the terminal."""
+    for line in lines:
+        print(printable(line), file=sys.stderr if error else sys.stdout)
+
+
+def say_json(result: Any) -> None:
+    """Print a result as JSON."""
+    print(json.dumps(result, ensure_ascii=False, indent=2))
 
 
 @contextmanager
@@ -112,6 +124,12 @@ def summary_lines(added: Added, summary: Summary) -> list[str]:
         f"{summary.files:,} files ({', '.join(filter(None, parts))})",
         f"{summary.faces:,} faces, {summary.clustered:,} of them in {summary.people:,} people",
     ]
+    if added.along:
+        lines.append("Taken along as they were in earlier runs:")
+        lines.extend(
+            f"  {files:>7,}  {source}" + ("" if there else ", which is not there now")
+            for source, files, there in added.along
+        )
     if added.gone:
         lines.append(f"{added.gone:,} files of earlier runs are no longer there and were left out")
     if added.passed_over:
@@ -128,14 +146,19 @@ def summary_lines(added: Added, summary: Summary) -> list[str]:
     return [*lines, f"Time: {spent}"]
 
 
-def table(rows: Sequence[Sequence[str]], *, headings: Sequence[str] = ()) -> Table:
-    """A table for the terminal."""
+def show_table(rows: Sequence[Sequence[str]], *, headings: Sequence[str] = ()) -> None:
+    """Print a table."""
     from rich import box
+    from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     shown = Table(box=box.SIMPLE_HEAD, show_header=bool(headings))
     for i in range(len(headings or rows[0])):
         shown.add_column(headings[i] if headings else "", style="bold" if i == 0 and not headings else "")
     for row in rows:
-        shown.add_row(*row)
-    return shown
+        shown.add_row(*(Text(printable(cell)) for cell in row))  # in a string, brackets would be commands
+    terminal = Console()
+    with terminal.capture() as drawn:
+        terminal.print(shown)
+    print(drawn.get(), end="")  # Rich ends the program itself where nobody reads any more

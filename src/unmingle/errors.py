@@ -21,6 +21,16 @@ Each carries what is wrong and, where there is one, the mend.
 
 from __future__ import annotations
 
+import shlex
+from pathlib import PurePath
+
+
+def command(*words: str | PurePath) -> str:
+    """A command for the mend of an error, quoted for the shell, with the real path of what it is about."""
+    # A path that begins with a dash would be taken for an option.
+    plain = [f"./{word}" if isinstance(word, PurePath) and str(word).startswith("-") else str(word) for word in words]
+    return shlex.join(["unmingle", *plain])
+
 
 class UnmingleError(Exception):
     """Root of all errors of unmingle.

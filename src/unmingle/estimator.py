@@ -14,7 +14,7 @@ from unmingle.grouping.cluster import canonical_order, cluster_faces, unit_rows
 from unmingle.grouping.confidence import face_probabilities
 from unmingle.grouping.constraints import Constraints
 from unmingle.grouping.impostors import estimate_curve
-from unmingle.settings import GroupingSettings
+from unmingle.settings import GroupingSettings, one_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -86,8 +86,7 @@ class FaceClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]  # sciki
             SettingsError: a row is zero, or a setting is out of range.
             ConstraintError: two rows must be one person and must be different people; both are named.
         """
-        if self.singletons not in ("noise", "clusters"):
-            raise SettingsError(f"singletons is {self.singletons!r}.", 'Give "noise" or "clusters".')
+        one_of("singletons", self.singletons, ("noise", "clusters"))
         settings = GroupingSettings(people=self.people, expected_false_merges=self.expected_false_merges)
         vectors_nd: Any = validate_data(self, X, dtype=[np.float64, np.float32])
         constraints = _constraints(len(vectors_nd), frames, same, different)

@@ -3,15 +3,53 @@
 from __future__ import annotations
 
 import os
+import reprlib
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from unmingle.errors import WriteError
+from unmingle.errors import SettingsError, WriteError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+def user_path(path: str | os.PathLike[str], below: Path | None = None) -> Path:
+    """A path as somebody gave it; a ~ in front is a home folder, unless something is really called so.
+
+    The shell has replaced what it takes for a home folder: what begins with ~ after that is mostly a name.
+
+    Args:
+        path: as given.
+        below: the folder that it is relative to; the current one if None.
+
+    Raises:
+        SettingsError: it is no path, but a list of some, for instance.
+    """
+    if not isinstance(path, (str, os.PathLike)):
+        raise SettingsError(f"{reprlib.repr(path)} is no path.", "Give each path as text, or as a pathlib.Path.")
+    given = Path(path)
+    there = given if below is None else below / given
+    if not str(given).startswith("~") or os.path.lexists(there):
+        return there
+    try:
+        return given.expanduser()
+    except RuntimeError:  # nobody is called so
+        return there
+
+
+@contextmanager
+def no_empty_folder(folder: Path) -> Iterator[None]:
+    """If the block fails, take away the folder and the parents that it made, where nothing is in them."""
+    new = [one for one in (folder, *folder.parents) if not one.exists()]
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):  # it was never made, or there is something in it
+            for one in new:
+                one.rmdir()
+        raise
 
 
 @contextmanager
@@ -22,22 +60,24 @@ def replacing(destination: Path) -> Iterator[Path]:
         WriteError: the folder can't be written, or the disk is full.
     """
     temporary: Path | None = None
-    try:
-        destination.parent.mkdir(parents=True, exist_ok=True)
-        # The suffix stays, since writers of pictures and tables read the format from it.
-        handle, name = tempfile.mkstemp(dir=destination.parent, prefix=".", suffix=destination.suffix)
-        os.close(handle)
-        temporary = Path(name)
-        yield temporary
-        temporary.chmod(0o644)
-        temporary.replace(destination)
-    except OSError as error:
-        raise WriteError(
-            f"{destination} can't be written: {error.strerror or error}.", "Free some space or choose another folder."
-        ) from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+    with no_empty_folder(destination.parent):
+        try:
+            destination.parent.mkdir(parents=True, exist_ok=True)
+            # The suffix stays, since writers of pictures and tables read the format from it.
+            handle, name = tempfile.mkstemp(dir=destination.parent, prefix=".", suffix=destination.suffix)
+            os.close(handle)
+            temporary = Path(name)
+            yield temporary
+            temporary.chmod(0o644)
+            temporary.replace(destination)
+        except OSError as error:
+            raise WriteError(
+                f"{destination} can't be written: {error.strerror or error}.",
+                "Free some space or choose another folder.",
+            ) from error
+        finally:
+            if temporary is not None:
+                temporary.unlink(missing_ok=True)
 
 
 def write_atomically(destination: Path, content: bytes) -> None:

@@ -31,6 +31,27 @@ def fonts() -> tuple[str, ...]:
     return (*FONTS, *(name for name in MORE_FONTS if name in known))
 
 
+# Controls, halves of signs, signs that Unicode doesn't know, and line breaks of all sorts.
+_UNSEEN = frozenset({"Cc", "Cs", "Cn", "Co", "Zl", "Zp"})
+# Marks that turn the direction of writing could make a name lie.
+_DIRECTIONS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def shows(sign: str) -> bool:
+    """Whether a sign is one that can be seen, or joins such signs, as Persian and Sinhala need it."""
+    return unicodedata.category(sign) not in _UNSEEN and sign not in _DIRECTIONS
+
+
+def printable(text: str) -> str:
+    """The text on one line for a terminal, with what doesn't show escaped; bytes that are no text as such."""
+    return text if text.isprintable() else "".join(sign if shows(sign) else _escape(sign) for sign in text)
+
+
+def _escape(sign: str) -> str:
+    code = ord(sign)
+    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else sign.encode("unicode_escape").decode()
+
+
 def clean(text: str) -> str:
     """The text on one line, with a visible sign for each that has no shape; joiners have none and need none."""
     shown = text.replace("\u200c", "").replace("\u200d", "")

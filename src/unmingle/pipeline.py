@@ -83,6 +83,8 @@ class Added:
         passed_over: files that are neither pictures nor recordings by their ending.
         gone: files of earlier runs that are no longer there.
         unwatched: what of recordings was not looked at, such as a second stream; of how many files, and the first.
+        along: sources of earlier runs that were not looked through now, how many files each still gives, and whether
+            it is there.
     """
 
     files: int
@@ -93,6 +95,7 @@ class Added:
     passed_over: int
     gone: int
     unwatched: tuple[tuple[str, int, str], ...] = ()
+    along: tuple[tuple[str, int, bool], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

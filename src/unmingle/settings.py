@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import numbers
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
 from unmingle.errors import SettingsError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from _typeshed import DataclassInstance
 
 Crops = Literal["auto", "always", "never"]
@@ -29,8 +33,54 @@ def fingerprint(*parts: DataclassInstance | str | int) -> str:
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]
 
 
+def whole_number(name: str, value: object, *, least: int = 0, mend: str = "") -> int:
+    """A whole number as Python has it, be it NumPy's; never one with a point, nor a truth value.
+
+    Raises:
+        SettingsError: it is none, or smaller than `least`.
+    """
+    if isinstance(value, numbers.Integral) and not isinstance(value, bool) and least <= int(value) < 2**63:
+        return int(value)
+    raise SettingsError(f"{name} is {value!r}.", mend or f"Give a whole number, at least {least}.")
+
+
+def one_of(name: str, value: object, choices: Sequence[object]) -> None:
+    """Refuse what is none of the values that an argument may have.
+
+    Raises:
+        SettingsError: it is none of them.
+    """
+    if not isinstance(value, str) or value not in choices:
+        raise SettingsError(f"{name} is {value!r}.", f"Give {' or '.join(map(repr, choices))}.")
+
+
+class _Checked:
+    """Settings whose values are of the kinds that their annotations say."""
+
+    __slots__ = ()
+
+    def __post_init__(self) -> None:
+        for name, hint in get_type_hints(type(self)).items():
+            object.__setattr__(self, name, _checked(name, getattr(self, name), hint))
+
+
+def _checked(name: str, value: Any, hint: Any) -> Any:
+    """A value, if it is of its kind; numbers of NumPy become Python's."""
+    if get_origin(hint) is Literal:
+        one_of(name, value, get_args(hint))
+    elif hint is bool and not isinstance(value, bool):
+        raise SettingsError(f"{name} is {value!r}.", "Give True or False.")
+    elif hint is int:
+        return whole_number(name, value)
+    elif hint is float:
+        if isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value):
+            return value if isinstance(value, (int, float)) else float(value)
+        raise SettingsError(f"{name} is {value!r}.", "Give a number.")
+    return value
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EngineSettings:
+class EngineSettings(_Checked):
     """How the networks are run. Not part of a fingerprint: every engine gives the same faces."""
 
     engine: Engine = "auto"  # auto: ONNX Runtime where it finds a working NVIDIA card, else OpenVINO
@@ -39,7 +89,7 @@ class EngineSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DetectionSettings:
+class DetectionSettings(_Checked):
     """What counts as a face, and what a face is fit for.
 
     The bars on pixels and blur come from how far the embedding carries (benchmarks/degradation.py). Half of the pairs
@@ -64,23 +114,25 @@ class DetectionSettings:
     founder_face: float = 0.5  # likewise; below it may only join
 
     def __post_init__(self) -> None:
+        _Checked.__post_init__(self)
         if not 0.3 <= self.min_score < 1:
             raise SettingsError(f"min_score is {self.min_score}.", "Give a confidence from 0.3 to 1.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecordingSettings:
+class RecordingSettings(_Checked):
     """How recordings are watched."""
 
     every: float = 0.1  # seconds between the frames that are looked at; a face moves little in a tenth of a second
 
     def __post_init__(self) -> None:
+        _Checked.__post_init__(self)
         if not 0.001 <= self.every <= 60:
             raise SettingsError(f"every is {self.every:g} seconds.", "Give a time from 0.001 to 60 seconds.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClassicSettings:
+class ClassicSettings(_Checked):
     """The seed's method: VGG16 features of the whole crop, PCA, k-means."""
 
     features: Features = "fc2"  # the layer of VGG16: fc2, 4,096 numbers, or the averages of pool5, 512
@@ -89,7 +141,7 @@ class ClassicSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GroupingSettings:
+class GroupingSettings(_Checked):
     """How embeddings become clusters."""
 
     people: int | None = None  # None: find the number
@@ -97,8 +149,10 @@ class GroupingSettings:
     co_occurrence: bool = True  # two faces of one frame are two people, unless they are too alike for that
 
     def __post_init__(self) -> None:
-        if self.people is not None and self.people < 1:
-            raise SettingsError(f"people is {self.people}.", "Give at least 1, or leave it out to find the number.")
+        _Checked.__post_init__(self)
+        if self.people is not None:
+            mend = "Give a whole number, at least 1, or leave it out to find the number."
+            object.__setattr__(self, "people", whole_number("people", self.people, least=1, mend=mend))
         if not 0 < self.expected_false_merges < 1:
             raise SettingsError(
                 f"expected_false_merges is {self.expected_false_merges}.", "Give a number between 0 and 1."

@@ -38,11 +38,11 @@ def test_names_and_corrections_outlive_a_new_grouping(unmingle: Command, meeting
     one, other, third = (row["person"] for row in shown[:3])
     face = shown[1]["first_file"]
     for words, answer in (
-        (("name", "out", str(one), "Ada"), f"#2 Called Person {one} Ada. To take it back: unmingle undo LIBRARY"),
+        (("name", "out", str(one), "Ada"), f"#2 Called Person {one} Ada. To take it back: unmingle undo out"),
         (("assign", "out", "Ada", face), "#3 1 face is Ada."),
         (("merge", "out", "Ada", str(third)), f"#4 Merged Person {third} into Ada"),
         (("reject", "out", "Ada", face), "#5 1 face is not Ada."),
-        (("undo", "out"), "#6 Undid #5: 1 face is not Ada. To take it back: unmingle redo LIBRARY"),
+        (("undo", "out"), "#6 Undid #5: 1 face is not Ada. To take it back: unmingle redo out"),
         (("undo", "out", "4"), "#7 Undid #4: Merged"),
         (("different", "out", "Ada", str(third)), f"#8 Ada and Person {third} are different people."),
         (("ignore", "out", "--person", str(third)), f"#9 Ignored Person {third}."),

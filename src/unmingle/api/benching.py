@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from unmingle.api.recipes import current, model_of
 from unmingle.evaluation.report import as_json as evaluation_json
 from unmingle.evaluation.report import scores_document
+from unmingle.files import user_path
 from unmingle.library.pictures import faces_to_group
 from unmingle.library.store import open_to_read
 from unmingle.models.catalogue import SFACE
@@ -83,7 +84,7 @@ def bench(
     Args:
         library: where it is made; best in a new folder.
         dataset: the folder with the pictures.
-        labels: a workbook or csv, or "folders" where each folder holds one person. They are read after the grouping,
+        labels: a workbook or csv, or "folders" where each folder holds one person. They are used after the grouping,
             but for the number of people where that has to be given.
         options: how the labels are read.
         settings: how the library is made.
@@ -92,7 +93,10 @@ def bench(
     Raises:
         UnmingleError: see `Library.add`, `Library.cluster` and `Library.evaluate`.
     """
+    from unmingle.evaluation.labels import LabelOptions, read_labels
+
     chosen = settings or BenchSettings()
+    known = labels if labels == "folders" else read_labels(user_path(labels), options or LabelOptions())
     start = time.perf_counter()
     with library.writing():
         added = library.add(
@@ -106,11 +110,11 @@ def bench(
         )
         people = chosen.people
         if people is None and chosen.recipe == "classic":
-            people = library.evaluate(labels, options=options).scores.people_true
+            people = library.evaluate(known).scores.people_true
         summary = library.cluster(people=people, settings=chosen.grouping, progress=progress)
     seconds = time.perf_counter() - start
     memory = peak_memory()
-    evaluation = library.evaluate(labels, options=options)
+    evaluation = library.evaluate(known)
     return Bench(
         pictures=summary.files,
         seconds=seconds,

@@ -3,35 +3,41 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Literal, get_args
 
 from unmingle.api.recipes import current
+from unmingle.errors import DecisionError
 from unmingle.library.deciding import Desk, Wish
-from unmingle.library.decisions import Decision, last_id, read_log, standing_ids
+from unmingle.library.decisions import By, Decision, last_id, read_log, standing_ids
 from unmingle.library.references import faces_named, person_named
+from unmingle.settings import one_of, whole_number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
     import polars as pl
 
     from unmingle.library.asking import Answer, Question
-    from unmingle.library.decisions import By, Kind
+    from unmingle.library.decisions import Kind
     from unmingle.library.store import Store
 
     PersonReference = int | str
-    FaceReferences = Sequence[int | str]
+    FaceReferences = int | str | Iterable[int | str]
 
+FACE = "Give its row, which is a whole number, or its file."
+DECISION = "Give its number, as in unmingle log, or none for the last."
 Views = Literal["at once", "on request"]
 
 
 class Deciding:
     """The decisions of a library.
 
-    A person is named by id or by name; a face by its row (as `browse` and the review page know it), or by its file:
-    "frame_12_1.jpg" is the main face of the file, "party.jpg#2" its face 2 as in `faces.csv`.
+    A person is named by id or by name: text that is a plain number is an id, whoever is called so, and "name:2" is who
+    is called 2. A face is named by its row (as `browse` and the review page know it), or by its file: "frame_12_1.jpg"
+    is the main face of the file, "party.jpg#2" its face 2 as in `faces.csv`.
 
     Each method takes `by`, who decides ("person", "rule" or "import"), and `seen`, the `revision` that whoever decides
     had looked at: if the people or faces in question were changed after it, the decision is refused. Each returns what
@@ -59,6 +65,8 @@ class Deciding:
 
     def name(self, person: PersonReference, name: str, *, by: By = "person", seen: int | None = None) -> Decision:
         """Give a person a name; an empty one takes the name away. No two people have the same."""
+        if not isinstance(name, str):
+            raise DecisionError(f"{name!r} is no name.", "Give text; an empty one takes the name away.")
         return self._decide("name", person, name=name, by=by, seen=seen)
 
     def merge(
@@ -137,11 +145,11 @@ class Deciding:
 
     def undo(self, decision: int | None = None, *, by: By = "person", seen: int | None = None) -> Decision:
         """Undo a decision, any that stands; None: the last."""
-        return self._decide("undo", target=decision or 0, by=by, seen=seen)
+        return self._decide("undo", target=_number(decision), by=by, seen=seen)
 
     def redo(self, decision: int | None = None, *, by: By = "person", seen: int | None = None) -> Decision:
         """Redo a decision, any that was undone; None: the last, if nothing new was decided since."""
-        return self._decide("redo", target=decision or 0, by=by, seen=seen)
+        return self._decide("redo", target=_number(decision), by=by, seen=seen)
 
     def answer(self, question: Question, answer: Answer, *, by: By = "person", seen: int | None = None) -> Decision:
         """Answer one of `questions`: "same", "different", or "unsure"."""
@@ -203,7 +211,7 @@ class Deciding:
                 kind,
                 None if person is None else person_named(store, person),
                 tuple(person_named(store, other) for other in others),
-                faces_named(store, recipe, faces),
+                faces_named(store, recipe, several(faces)),
                 name,
                 target,
             )
@@ -211,9 +219,21 @@ class Deciding:
         return self._take(wished, by, seen)
 
     def _take(self, wished: Callable[[Store, str], Wish], by: By, seen: int | None) -> Decision:
+        one_of("by", by, get_args(By))
         with self._deciding() as store:
             recipe = current(store)
             entry = self._desk.decide(store, recipe, wished(store, recipe), by=by, seen=seen)
         if self.views == "at once":
             self.write_views(redraw=entry.changed.people)
         return Decision.of(entry, live=True)
+
+
+def several(faces: FaceReferences) -> list[int | str]:
+    """Faces as they were named; a single one may be named by itself."""
+    named = faces if isinstance(faces, Iterable) and not isinstance(faces, str) else (faces,)
+    return [face if isinstance(face, str) else whole_number("A face", face, mend=FACE) for face in named]
+
+
+def _number(decision: int | None) -> int:
+    """The number of a decision; 0 for the last."""
+    return 0 if decision is None else whole_number("A decision", decision, least=1, mend=DECISION)

@@ -53,7 +53,7 @@ def expand(sources: Sequence[Path]) -> list[Source]:
     """
     found: list[Source] = []
     for source in sources:
-        path = source.expanduser().absolute()
+        path = source.absolute()
         if path.is_dir():
             found.extend(_walk(path))
         elif path.exists():

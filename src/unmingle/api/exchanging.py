@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from unmingle.api.deciding import Deciding
 from unmingle.api.recipes import current
+from unmingle.files import user_path
+from unmingle.library.importing import Conflicts
 from unmingle.progress import silent
+from unmingle.settings import one_of
 
 if TYPE_CHECKING:
     from unmingle.api.exporting import Exported, ExportOptions, Target
     from unmingle.api.importing import Imported
-    from unmingle.library.importing import Conflicts
     from unmingle.progress import Progress
 
 
@@ -51,7 +53,7 @@ class Exchanging(Deciding):
 
         with self._reading() as store:
             chosen = options or ExportOptions()
-            return export(store, current(store), to, Path(destination), chosen, dry_run=dry_run, progress=progress)
+            return export(store, current(store), to, user_path(destination), chosen, dry_run=dry_run, progress=progress)
 
     def import_names(
         self, *sources: str | Path, conflicts: Conflicts = "keep", progress: Progress = silent
@@ -73,12 +75,13 @@ class Exchanging(Deciding):
         """
         from unmingle.api.importing import import_names
 
+        one_of("conflicts", conflicts, get_args(Conflicts))
         with self._deciding() as store:
             done = import_names(
                 store,
                 current(store),
                 self._desk,
-                tuple(map(Path, sources)),
+                tuple(map(user_path, sources)),
                 conflicts=conflicts,
                 progress=progress,
             )

@@ -8,17 +8,20 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from unmingle.errors import PictureError, SettingsError
 from unmingle.export import folders, xmp
 from unmingle.export.embed import ExifTool
+from unmingle.export.folders import By
 from unmingle.export.naming import safe
-from unmingle.export.placing import Placer
+from unmingle.export.placing import How, Placer
 from unmingle.export.tables import as_files, filled_workbook
+from unmingle.files import no_empty_folder, user_path
 from unmingle.library.intervals import watched
 from unmingle.library.portable import files_of_people, pictures, walked_folders
 from unmingle.library.tables import FACES, faces_table, intervals_table, people_table, recordings_table
+from unmingle.settings import one_of
 from unmingle.sources.images import quiet_decoders, readable
 from unmingle.sources.orientation import to_stored
 from unmingle.sources.paths import tails
@@ -30,8 +33,6 @@ if TYPE_CHECKING:
     import polars as pl
 
     from unmingle.evaluation.labels import LabelOptions
-    from unmingle.export.folders import By
-    from unmingle.export.placing import How
     from unmingle.library.portable import Picture
     from unmingle.library.store import Store
     from unmingle.progress import Progress
@@ -63,6 +64,13 @@ class ExportOptions:
     embed: bool = False
     labels: Path | None = None
     label_options: LabelOptions | None = None
+
+    def __post_init__(self) -> None:
+        one_of("by", self.by, get_args(By))
+        one_of("how", self.how, get_args(How))
+        one_of("faces", self.faces, get_args(WhichFaces))
+        if self.labels is not None:
+            object.__setattr__(self, "labels", user_path(self.labels))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,20 +104,22 @@ def export(
     progress: Progress,
 ) -> Exported:
     """See `Library.export`."""
-    destination = destination.expanduser().absolute()
+    one_of("to", to, get_args(Target))
+    destination = destination.absolute()
     _check_destination(store, destination)
     job = _Job(store, recipe, Placer(destination, dry_run), options, progress)
-    if to == "folders":
-        job.folders()
-    elif to == "xmp":
-        job.xmp()
-    elif options.labels is not None:
-        job.labels(options.labels)
-    else:
-        for name, content in as_files(tables(store, recipe), to).items():
-            job.placer.attempt(name, partial(job.placer.put, name, content))
+    with no_empty_folder(destination):
+        if to == "folders":
+            job.folders()
+        elif to == "xmp":
+            job.xmp()
+        elif options.labels is not None:
+            job.labels(options.labels)
+        else:
+            for name, content in as_files(tables(store, recipe), to).items():
+                job.placer.attempt(name, partial(job.placer.put, name, content))
+        job.placer.check()
     placer = job.placer
-    placer.check()
     told = (placer.written, placer.there, tuple(placer.in_the_way), tuple(placer.left_out))
     return Exported(str(destination), *told, tuple(job.counts.items()))
 

@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from unmingle import pipeline, views
 from unmingle.api.comparing import Comparing
-from unmingle.api.looking import Looking
+from unmingle.api.deciding import Views
+from unmingle.api.looking import Looking, find_person
 from unmingle.api.recipes import (
     DETECTION,
     GROUPING,
@@ -28,9 +29,10 @@ from unmingle.api.recipes import (
 from unmingle.api.summary import summarise
 from unmingle.errors import LibraryError, PictureError, SettingsError, SourceError
 from unmingle.export.gallery import encode
+from unmingle.files import user_path
 from unmingle.library.deciding import Desk
 from unmingle.library.intervals import watched
-from unmingle.library.portable import WALKED, walked_folders
+from unmingle.library.portable import WALKED, remembered, taken_along, walked_folders
 from unmingle.library.store import open_to_decide, open_to_read, open_to_write
 from unmingle.library.tables import (
     FACES,
@@ -50,8 +52,12 @@ from unmingle.settings import (
     DetectionSettings,
     EngineSettings,
     GroupingSettings,
+    Recipe,
     RecordingSettings,
+    one_of,
+    whole_number,
 )
+from unmingle.sources.images import readable
 from unmingle.sources.names import MEETING_PATTERN
 
 if TYPE_CHECKING:
@@ -60,7 +66,6 @@ if TYPE_CHECKING:
     import polars as pl
     from PIL.Image import Image
 
-    from unmingle.api.deciding import Views
     from unmingle.api.identify import Identified
     from unmingle.api.summary import Summary
     from unmingle.evaluation.labels import LabelOptions, Labels
@@ -71,7 +76,6 @@ if TYPE_CHECKING:
     from unmingle.pipeline import Added
     from unmingle.progress import Progress
     from unmingle.records import U8, Status
-    from unmingle.settings import Recipe
 
 NAME_PATTERN = "name_pattern"  # the fact that holds how file names carry meeting, frame and index
 SHEETS = "sheets"  # the fact that says how many people get a contact sheet
@@ -116,7 +120,8 @@ class Library(Comparing, Looking):
     _times: Times = field(default_factory=Times, repr=False)
 
     def __post_init__(self) -> None:
-        self.folder = Path(self.folder)  # a string is what people write
+        one_of("views", self.views, get_args(Views))
+        self.folder = user_path(self.folder)  # a string is what people write
 
     @contextmanager
     def writing(self) -> Iterator[Store]:
@@ -163,7 +168,8 @@ class Library(Comparing, Looking):
         """Find and embed the faces of all pictures in `sources` that are not known yet; goes on where it was stopped.
 
         Args:
-            sources: folders, picture files, recordings, or text files that list them.
+            sources: folders, picture files, recordings, or text files that list them; none: all that were named before
+                and are there (see `sources`).
             recipe: "faces" detects and embeds faces; "classic" takes each whole picture as a face, as the seed did.
             detection: what counts as a face, for "faces".
             classic: which features, for "classic".
@@ -186,9 +192,10 @@ class Library(Comparing, Looking):
         """
         from unmingle.sources.images import scan
 
-        found = scan(sources)
+        one_of("recipe", recipe, get_args(Recipe))
+        found = scan(sources or self._sources_there())
         if not found.files:
-            names = ", ".join(str(source) for source in sources)
+            names = ", ".join(readable(str(source)) for source in sources) or "what was named before"
             mend = "Name a folder with jpg, png, webp, tiff, … files, or with mp4, mov, mkv, … files."
             raise SourceError(f"There are no pictures or recordings in {names}.", mend)
         # Asked only where it matters: what a file is, its first bytes tell.
@@ -208,7 +215,7 @@ class Library(Comparing, Looking):
             recording = recording or RecordingSettings()
             store.set_fact(RECORDING, json.dumps(asdict(recording)))
             store.set_fact(WALKED, json.dumps(sorted({*walked_folders(store), *found.folders})))
-            return pipeline.add(
+            added = pipeline.add(
                 store,
                 found,
                 runner,
@@ -217,6 +224,24 @@ class Library(Comparing, Looking):
                 progress=progress,
                 times=self._times,
             )
+            return replace(added, along=taken_along(store, found))
+
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        """What was named to `add` so far: folders, and files that were named by themselves."""
+        with self._reading() as store:
+            return tuple(remembered(store))
+
+    def _sources_there(self) -> list[Path]:
+        found = self.sources
+        there = [source for source in found if source.exists()]
+        if not there:
+            names = ", ".join(readable(str(source)) for source in found[:3]) or "none"
+            raise SourceError(
+                f"{self.folder} remembers no source that is there (of before: {names}).",
+                "Name the pictures: a folder, or files.",
+            )
+        return there
 
     def cluster(
         self,
@@ -245,6 +270,7 @@ class Library(Comparing, Looking):
             LibraryError: there is nothing to cluster.
             SettingsError: more people than faces, or the classic recipe without a number.
         """
+        sheets = whole_number("sheets", sheets)
         settings = settings or GroupingSettings()
         people = settings.people if people is None else people
         settings = replace(settings, people=people)
@@ -294,7 +320,7 @@ class Library(Comparing, Looking):
         from unmingle.api.crops import save_crops
 
         with self._reading() as store:
-            return save_crops(store, current(store), Path(folder), progress)
+            return save_crops(store, current(store), user_path(folder), progress)
 
     def write_views(self, *, redraw: Iterable[int] | None = None) -> None:
         """Make `faces.csv`, `people.csv` and the sheets again, after decisions.
@@ -409,7 +435,7 @@ class Library(Comparing, Looking):
             LibraryError: the library was not grouped by faces.
         """
         with self._reading() as store:
-            return self._ask(store, most)
+            return self._ask(store, whole_number("most", most))
 
     def _ask(self, store: Store, most: int) -> tuple[Question, ...]:
         from unmingle.library.asking import ask
@@ -446,7 +472,7 @@ class Library(Comparing, Looking):
 
         with self._reading() as store:
             recipe = current(store)
-            return identify(store, recipe, tuple(map(Path, pictures)), detection, engine)
+            return identify(store, recipe, tuple(map(user_path, pictures)), detection, engine)
 
     def evaluate(
         self, labels: Path | str | Labels | Literal["folders"], *, options: LabelOptions | None = None
@@ -468,10 +494,10 @@ class Library(Comparing, Looking):
         if labels == "folders":
             labels = folder_labels(faces["file"].to_list(), sources=faces["source"].to_list())
         elif isinstance(labels, (str, Path)):
-            labels = read_labels(Path(labels), options or LabelOptions())
+            labels = read_labels(user_path(labels), options or LabelOptions())
         return evaluate(faces, labels)
 
-    def write_evaluation(self, evaluation: Evaluation, folder: Path | None = None) -> tuple[Path, ...]:
+    def write_evaluation(self, evaluation: Evaluation, folder: Path | str | None = None) -> tuple[Path, ...]:
         """Write an evaluation down: json, a table per person, the confusion matrix, the worst mistakes as pictures.
 
         Args:
@@ -492,7 +518,8 @@ class Library(Comparing, Looking):
                     raise PictureError(row["reason"])
                 return open_thumbnail(jpeg)
 
-            return write_report(evaluation, folder or self.folder / "evaluation", crop=crop)
+            written = self.folder / "evaluation" if folder is None else user_path(folder)
+            return write_report(evaluation, written, crop=crop)
 
     def write_report(
         self,
@@ -519,7 +546,7 @@ class Library(Comparing, Looking):
         """
         from unmingle.api.reporting import QUESTIONS, write_report
 
-        written = self.folder / "report.html" if destination is None else Path(destination)
+        written = self.folder / "report.html" if destination is None else user_path(destination)
         with self._reading() as store:
             title = title or self.folder.absolute().name
             # The classic recipe has none.
@@ -531,7 +558,7 @@ class Library(Comparing, Looking):
         """The contact sheet of one person: up to a hundred faces, spread over all of them.
 
         Args:
-            person: id or name.
+            person: id or name, as for `person`.
 
         Raises:
             LibraryError: nobody is called so.
@@ -539,7 +566,7 @@ class Library(Comparing, Looking):
         with self._reading() as store:
             recipe = current(store)
             people = people_table(faces_table(store, recipe), store)
-            found = people.filter((people["person"].cast(str) == str(person)) | (people["name"] == str(person)))
+            found = people.filter(people["person"] == find_person(store, person))
             if found.height == 0:
                 raise LibraryError(f"There is no person {person!r}.", "people.csv lists them all.")
             number, name, count = found.select("person", "name", "faces").row(0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING
 
+from unmingle.api.deciding import several
 from unmingle.api.exchanging import Exchanging
 from unmingle.api.recipes import current
 from unmingle.errors import DecisionError, LibraryError
@@ -17,6 +18,21 @@ if TYPE_CHECKING:
     from unmingle.api.deciding import PersonReference
     from unmingle.api.library import Sheet
     from unmingle.api.person import Face, Person
+    from unmingle.library.store import Store
+
+
+def find_person(store: Store, person: PersonReference) -> int:
+    """The id of a person, where nothing is decided about them.
+
+    Raises:
+        LibraryError: nobody is called so.
+    """
+    from unmingle.library.references import person_named
+
+    try:
+        return person_named(store, person)
+    except DecisionError as error:
+        raise LibraryError(error.problem, error.mend) from error
 
 
 class Looking(Exchanging):
@@ -42,20 +58,16 @@ class Looking(Exchanging):
         """One person.
 
         Args:
-            person: id or name.
+            person: id or name; text that is a plain number is an id, and "name:2" is who is called 2.
 
         Raises:
             LibraryError: nobody is called so.
         """
         from unmingle.api.person import Person
         from unmingle.library import browse
-        from unmingle.library.references import person_named
 
         with self._reading() as store:
-            try:
-                found = browse.people(store, only=[person_named(store, person)])
-            except DecisionError as error:
-                raise LibraryError(error.problem, error.mend) from error
+            found = browse.people(store, only=[find_person(store, person)])
         if not found:
             raise LibraryError(f"There is no person {person!r}.", "people.csv lists them all.")
         one = found[0]
@@ -79,7 +91,7 @@ class Looking(Exchanging):
 
         with self._reading() as store:
             try:
-                (row,) = faces_named(store, current(store), [face])
+                (row,) = faces_named(store, current(store), several(face))
             except DecisionError as error:
                 raise LibraryError(error.problem, error.mend) from error
             detail = face_detail(store, row)

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from unmingle import pipeline
-from unmingle.errors import LibraryError
+from unmingle.errors import LibraryError, command
 from unmingle.grouping.impostors import curve_of
 from unmingle.models.cards import from_json, to_json
 from unmingle.models.catalogue import SFACE, VGG16
@@ -45,8 +45,12 @@ def current(store: Store) -> str:
     """
     recipe = store.fact(pipeline.CURRENT)
     if recipe is None:
-        raise LibraryError(f"{store.folder} holds no pictures yet.", "Run: unmingle cluster PICTURES -o LIBRARY")
+        raise LibraryError(f"{store.folder} holds no pictures yet.", f"Run: {_again(store)}")
     return recipe
+
+
+def _again(store: Store) -> str:
+    return command("cluster", "PICTURES", "-o", store.folder)
 
 
 def known_scale(store: Store) -> float:
@@ -57,7 +61,7 @@ def known_scale(store: Store) -> float:
     """
     scale = store.fact(pipeline.SCALE)
     if not scale:
-        raise LibraryError(f"{store.folder} was not grouped by faces.", "Run: unmingle cluster PICTURES -o LIBRARY")
+        raise LibraryError(f"{store.folder} was not grouped by faces.", f"Run: {_again(store)}")
     return float(scale)
 
 

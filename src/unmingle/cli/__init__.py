@@ -1,5 +1,7 @@
-"""The command line."""
+"""The command line. Exit codes: 0 done, 1 a clear error, 2 wrong usage, 130 stopped by Ctrl+C."""
 
-from unmingle.cli.main import app, main
+from __future__ import annotations
 
-__all__ = ["app", "main"]
+from unmingle.cli.running import main
+
+__all__ = ["main"]

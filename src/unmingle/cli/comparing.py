@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from unmingle import console
 from unmingle.cli import models
 from unmingle.cli.options import (
     Crops,
@@ -22,6 +23,7 @@ from unmingle.cli.options import (
     Threads,
     Weights,
 )
+from unmingle.cli.running import keeping
 
 
 def register(app: typer.Typer) -> None:
@@ -63,9 +65,6 @@ def compare(
 
     Pictures are the same by content, or else by name; faces by where they are. Neither library is changed.
     """
-    from rich.console import Console
-
-    from unmingle import console
     from unmingle.api import Library
     from unmingle.evaluation import comparison_text
     from unmingle.evaluation.labels import LabelOptions
@@ -80,12 +79,12 @@ def compare(
     if as_json:
         print(comparison_text.as_json(comparison), end="")
     elif not quiet:
-        print(f"A: {comparison.a.title}\nB: {comparison.b.title}")
+        console.say(f"A: {comparison.a.title}", f"B: {comparison.b.title}")
         rows = comparison_text.side_rows(comparison, settings="differing")
-        Console().print(console.table(rows, headings=("", "A", "B")))
-        print("\n".join(comparison_text.lines(comparison)))
+        console.show_table(rows, headings=("", "A", "B"))
+        console.say(*comparison_text.lines(comparison))
         if output is not None:
-            print(f"See {output}: it opens in any browser.")
+            console.say(f"See {output}: it opens in any browser.")
 
 
 def bench(
@@ -133,9 +132,6 @@ def bench(
     from contextlib import ExitStack
     from tempfile import TemporaryDirectory
 
-    from rich.console import Console
-
-    from unmingle import console
     from unmingle.api import Library, benching
     from unmingle.evaluation.labels import LabelOptions
     from unmingle.settings import FALSE_MERGES, DetectionSettings, EngineSettings, GroupingSettings
@@ -155,6 +151,9 @@ def bench(
     if not quiet:
         models.warn(model)
     with ExitStack() as held, console.progress(quiet=quiet) as progress:
+        if output is not None:
+            kept = f"What was found so far is kept in {output}; the same command goes on from there."
+            held.enter_context(keeping(kept, once=output))
         folder = output or Path(held.enter_context(TemporaryDirectory())) / "library"
         found = benching.bench(
             Library(folder), dataset, labels=labels, options=options, settings=settings, progress=progress
@@ -163,11 +162,11 @@ def bench(
         print(benching.as_json(found), end="")
         return
     scores = found.evaluation.scores
-    print(f"{found.pictures:,} pictures, {scores.faces:,} of them labelled")
+    console.say(f"{found.pictures:,} pictures, {scores.faces:,} of them labelled")
     headings, rows = benching.table(found)
-    Console().print(console.table(rows, headings=headings))
+    console.show_table(rows, headings=headings)
     for method in found.others:
         if method.left_out:
-            print(f"Not run: {method.name}, {method.told}: {method.left_out}.")
+            console.say(f"Not run: {method.name}, {method.told}: {method.left_out}.")
     if output is not None:
-        print(f"The library is in {output}.")
+        console.say(f"The library is in {output}.")

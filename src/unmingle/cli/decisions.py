@@ -2,36 +2,39 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from unmingle.cli.options import Json, LibraryArgument
+from unmingle import console
+from unmingle.cli.options import Json, LibraryArgument, PersonArgument
+from unmingle.errors import command
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from unmingle.library.decisions import Decision
 
+SHOWN = 50  # people and entries in a table
 FACES = "Files whose main face is meant, as in faces.csv; FILE#2 is face 2 of a file."
 
-PersonArgument = Annotated[
-    str, typer.Argument(metavar="PERSON", help="Id or name, as in people.csv.", show_default=False)
-]
 OthersArgument = Annotated[list[str], typer.Argument(metavar="OTHER...", help="Ids or names.", show_default=False)]
 FacesArgument = Annotated[list[str], typer.Argument(metavar="FILE...", help=FACES, show_default=False)]
 PersonOption = Annotated[str | None, typer.Option("--person", metavar="PERSON", help="Id or name of a person.")]
 SomeFacesArgument = Annotated[list[str] | None, typer.Argument(metavar="[FILE]...", help=FACES, show_default=False)]
 DecisionArgument = Annotated[
     int | None,
-    typer.Argument(metavar="[DECISION]", help="Number of the decision, as in unmingle log; the last if not given."),
+    typer.Argument(
+        min=1, metavar="[DECISION]", help="Number of the decision, as in unmingle log; the last if not given."
+    ),
 ]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
-    for command in (people, name, merge, split, reject, assign, ignore, restore, different, undo, redo):
-        app.command()(command)
+    for one in (people, name, merge, split, reject, assign, ignore, restore, different, undo, redo):
+        app.command()(one)
     app.command("not-a-face")(not_a_face)
     app.command("is-a-face")(is_a_face)
     app.command("log")(show_log)
@@ -39,29 +42,29 @@ def register(app: typer.Typer) -> None:
 
 def people(
     library: LibraryArgument,
-    most: Annotated[int, typer.Option(min=1, help="How many people, largest first.")] = 50,
+    most: Annotated[
+        int | None, typer.Option(min=1, help="How many people, largest first; 50 if not given, with --json all.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """List the people of a library, largest first."""
-    from rich.console import Console
-
-    from unmingle import console
     from unmingle.api import Library
 
     table = Library(library).people
     if as_json:
-        print(json.dumps(table.to_dicts(), ensure_ascii=False, indent=2))
+        console.say_json((table if most is None else table.head(most)).to_dicts())
         return
+    most = most or SHOWN
     rows = [
         (str(person), called, f"{faces:,}", file, "" if alike is None else f"{alike:.3f}")
         for person, called, faces, file, alike in table.head(most).iter_rows()
     ]
     if not rows:
-        print("There are no people yet.")
+        console.say("There are no people yet.")
         return
-    Console().print(console.table(rows, headings=("person", "name", "faces", "first file", "cohesion")))
+    console.show_table(rows, headings=("person", "name", "faces", "first file", "cohesion"))
     if table.height > most:
-        print(f"{most} of {table.height:,} people; people.csv has them all.")
+        console.say(f"{most} of {table.height:,} people; people.csv has them all.")
 
 
 def name(
@@ -71,93 +74,93 @@ def name(
     as_json: Json = False,
 ) -> None:
     """Give a person a name, which stays with them however often the faces are grouped again."""
-    _say(_library(library).name(person, new), as_json=as_json)
+    _say(library, _library(library).name(person, new), as_json=as_json)
 
 
 def merge(library: LibraryArgument, person: PersonArgument, others: OthersArgument, as_json: Json = False) -> None:
     """Make OTHER a part of PERSON, who keeps id and name."""
-    _say(_library(library).merge(person, *others), as_json=as_json)
+    _say(library, _library(library).merge(person, *others), as_json=as_json)
 
 
 def split(library: LibraryArgument, faces: FacesArgument, as_json: Json = False) -> None:
     """Make a new person of some faces: they are one, and not who they were."""
-    _say(_library(library).split(faces), as_json=as_json)
+    _say(library, _library(library).split(faces), as_json=as_json)
 
 
 def reject(library: LibraryArgument, person: PersonArgument, faces: FacesArgument, as_json: Json = False) -> None:
     """Say that faces are not PERSON."""
-    _say(_library(library).reject(faces, person), as_json=as_json)
+    _say(library, _library(library).reject(faces, person), as_json=as_json)
 
 
 def assign(library: LibraryArgument, person: PersonArgument, faces: FacesArgument, as_json: Json = False) -> None:
     """Say that faces are PERSON."""
-    _say(_library(library).assign(faces, person), as_json=as_json)
+    _say(library, _library(library).assign(faces, person), as_json=as_json)
 
 
 def not_a_face(library: LibraryArgument, faces: FacesArgument, as_json: Json = False) -> None:
     """Say that there is no face in FILE."""
-    _say(_library(library).not_a_face(faces), as_json=as_json)
+    _say(library, _library(library).not_a_face(faces), as_json=as_json)
 
 
 def is_a_face(library: LibraryArgument, faces: FacesArgument, as_json: Json = False) -> None:
     """Say that there is a face, whatever the program says; the next unmingle cluster groups it."""
-    _say(_library(library).face(faces), as_json=as_json)
+    _say(library, _library(library).face(faces), as_json=as_json)
 
 
 def ignore(
     library: LibraryArgument, faces: SomeFacesArgument = None, person: PersonOption = None, as_json: Json = False
 ) -> None:
     """Leave a stranger (--person) or some faces out of all results."""
-    _say(_library(library).ignore(person, faces=faces or ()), as_json=as_json)
+    _say(library, _library(library).ignore(person, faces=faces or ()), as_json=as_json)
 
 
 def restore(
     library: LibraryArgument, faces: SomeFacesArgument = None, person: PersonOption = None, as_json: Json = False
 ) -> None:
     """Take back in who or what was ignored or said to be no face."""
-    _say(_library(library).restore(person, faces=faces or ()), as_json=as_json)
+    _say(library, _library(library).restore(person, faces=faces or ()), as_json=as_json)
 
 
 def different(library: LibraryArgument, person: PersonArgument, others: OthersArgument, as_json: Json = False) -> None:
     """Say that PERSON and OTHER are different people: it is never suggested again."""
-    _say(_library(library).different(person, *others), as_json=as_json)
+    _say(library, _library(library).different(person, *others), as_json=as_json)
 
 
 def undo(library: LibraryArgument, decision: DecisionArgument = None, as_json: Json = False) -> None:
     """Undo a decision, any that stands."""
-    _say(_library(library).undo(decision), as_json=as_json)
+    _say(library, _library(library).undo(decision), as_json=as_json)
 
 
 def redo(library: LibraryArgument, decision: DecisionArgument = None, as_json: Json = False) -> None:
     """Redo a decision, any that was undone."""
-    _say(_library(library).redo(decision), as_json=as_json)
+    _say(library, _library(library).redo(decision), as_json=as_json)
 
 
 def show_log(
     library: LibraryArgument,
-    most: Annotated[int, typer.Option(min=1, help="How many entries, newest first.")] = 50,
+    most: Annotated[
+        int | None, typer.Option(min=1, help="How many entries, newest first; 50 if not given, with --json all.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show what was decided, by whom and when, newest first."""
-    from rich.console import Console
-
-    from unmingle import console
     from unmingle.api import Library
 
     decisions = Library(library).decisions[::-1]
     if as_json:
-        print(json.dumps([asdict(decision) for decision in decisions], ensure_ascii=False, indent=2))
+        console.say_json([asdict(decision) for decision in decisions[:most]])
         return
+    most = most or SHOWN
     rows = [
         (f"#{one.id}", one.made.replace("T", " ")[:16], one.by, one.words, "" if one.live else "undone")
         for one in decisions[:most]
     ]
     if not rows:
-        print("Nothing was decided yet.")
+        console.say("Nothing was decided yet.")
         return
-    Console().print(console.table(rows, headings=("entry", "UTC", "by", "what", "")))
+    console.show_table(rows, headings=("entry", "UTC", "by", "what", ""))
     if len(decisions) > most:
-        print(f"The newest {most} of {len(decisions):,} entries.")
+        console.say(f"The newest {most} of {len(decisions):,} entries.")
 
 
 def _library(folder: Any) -> Any:
@@ -166,9 +169,9 @@ def _library(folder: Any) -> Any:
     return Library(folder)
 
 
-def _say(decision: Decision, *, as_json: bool) -> None:
+def _say(library: Path, decision: Decision, *, as_json: bool) -> None:
     if as_json:
-        print(json.dumps(asdict(decision), ensure_ascii=False, indent=2))
+        console.say_json(asdict(decision))
     else:
         back = "redo" if decision.kind == "undo" else "undo"
-        print(f"#{decision.id} {decision.words}. To take it back: unmingle {back} LIBRARY")
+        console.say(f"#{decision.id} {decision.words}. To take it back: {command(back, library)}")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
@@ -11,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from unmingle import lettering
+from unmingle import console
 from unmingle.cli.options import Json, LibraryArgument, Quiet
+from unmingle.cli.running import keeping
+from unmingle.errors import command
 
 if TYPE_CHECKING:
     from unmingle.api import Exported, Imported
@@ -87,7 +87,6 @@ def export(
 
     Nothing in DEST is ever overwritten, and originals are never changed. Stopped, the same command goes on.
     """
-    from unmingle import console
     from unmingle.api import ExportOptions, Library
     from unmingle.evaluation.labels import LabelOptions
 
@@ -102,14 +101,16 @@ def export(
         labels=labels,
         label_options=LabelOptions(file_column=file_column, label_column=label_column),
     )
-    with console.progress(quiet=quiet) as progress:
+    kept = f"What was written to {output} is kept; the same command goes on from there."
+    with keeping(kept, once=output), console.progress(quiet=quiet) as progress:
         done = Library(library).export(to, output, options, dry_run=dry_run, progress=progress)
     if as_json:
-        print(json.dumps(asdict(done), ensure_ascii=False, indent=2))
+        console.say_json(asdict(done))
     elif not quiet:
-        print("\n".join(_export_lines(done, dry_run=dry_run)))
+        console.say(*_export_lines(done, dry_run=dry_run))
         if to == "xmp" and not (done.written or done.there or done.left_out):
-            print("Nobody on a picture has a name yet: unmingle name LIBRARY PERSON NAME, or pass --faces all.")
+            name = command("name", library, "PERSON", "NAME")
+            console.say(f"Nobody on a picture has a name yet: {name}, or pass --faces all.")
     if done.in_the_way:
         _fail(done)
 
@@ -136,15 +137,15 @@ def import_names(
 
     Regions are matched to the faces of LIBRARY by overlap. Every name that is not given is told, with the reason.
     """
-    from unmingle import console
     from unmingle.api import Library
 
-    with console.progress(quiet=quiet) as progress:
+    kept = "Names that were given are kept; the same command goes on from there."
+    with keeping(kept), console.progress(quiet=quiet) as progress:
         done = Library(library).import_names(*sources, conflicts=conflicts, progress=progress)
     if as_json:
-        print(json.dumps(asdict(done), ensure_ascii=False, indent=2))
+        console.say_json(asdict(done))
     elif not quiet:
-        print("\n".join(_import_lines(done)))
+        console.say(*_import_lines(library, done))
 
 
 def _check_usage(to: str, given: dict[str, Any]) -> None:
@@ -171,13 +172,13 @@ def _export_lines(done: Exported, *, dry_run: bool) -> list[str]:
     return lines
 
 
-def _import_lines(done: Imported) -> list[str]:
+def _import_lines(library: Path, done: Imported) -> list[str]:
     faces = f"{done.faces:,} face{'' if done.faces == 1 else 's'}"
     lines = [f"{faces} named, {done.known:,} named so already; names in {_files(done.files)}"]
     if done.nameless:
         lines.append(f"{done.nameless:,} without a name, passed over")
     if done.others:
-        kinds = ", ".join(f"{lettering.clean(kind)} {count:,}" for kind, count in done.kinds[:MOST_REASONS])
+        kinds = ", ".join(f"{kind} {count:,}" for kind, count in done.kinds[:MOST_REASONS])
         lines.append(f"{done.others:,} regions of something else than faces, passed over: {kinds}")
     lines.extend(
         _reasons("Not taken", [(": ".join(filter(None, (one.where, one.name))), one.why) for one in done.left])
@@ -185,7 +186,7 @@ def _import_lines(done: Imported) -> list[str]:
     if done.decisions:
         first, last = done.decisions[0].id, done.decisions[-1].id
         which = f"Decision #{first}" if first == last else f"Decisions #{first} to #{last}"
-        lines.append(f"{which}. To take one back: unmingle undo LIBRARY NUMBER")
+        lines.append(f"{which}. To take the last back: {command('undo', library, str(last))}")
     return lines
 
 
@@ -196,7 +197,7 @@ def _reasons(heading: str, told: list[tuple[str, str]]) -> list[str]:
     often = Counter(why for _, why in told).most_common(MOST_REASONS)
     summed = "; ".join(f"{count:,} {why}" for why, count in often) if len(told) > SHOWN else ""
     lines = [f"{heading}: {len(told):,}" + (f" ({summed})" if summed else "")]
-    lines.extend(f"  {lettering.clean(what)}: {lettering.clean(why)}" for what, why in told[:SHOWN])
+    lines.extend(f"  {what}: {why}" for what, why in told[:SHOWN])
     return lines + _more(len(told))
 
 
@@ -210,6 +211,6 @@ def _more(count: int) -> list[str]:
 
 def _fail(done: Exported) -> None:
     names = ", ".join(done.in_the_way[:3]) + (", …" if len(done.in_the_way) > 3 else "")
-    print(f"Error: {len(done.in_the_way):,} files of other content are in the way: {names}.", file=sys.stderr)
-    print("They were left as they are. Choose another folder, or take them away.", file=sys.stderr)
+    console.say(f"Error: {len(done.in_the_way):,} files of other content are in the way: {names}.", error=True)
+    console.say("They were left as they are. Choose another folder, or take them away.", error=True)
     raise typer.Exit(1)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import sys
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from unmingle import console
 from unmingle.cli.options import Json, Quiet
+from unmingle.cli.running import keeping
 
 if TYPE_CHECKING:
     from unmingle.api.modelling import Checked, Tried
@@ -45,9 +46,6 @@ def list_models(
     as_json: Json = False,
 ) -> None:
     """The models that unmingle knows, their licences, whether they are here and whether they are calibrated."""
-    from rich.console import Console
-
-    from unmingle import console
     from unmingle.models.cards import to_json
     from unmingle.models.catalogue import is_here
     from unmingle.models.shelf import all_cards
@@ -57,7 +55,7 @@ def list_models(
         return
     cards = all_cards().values()
     if as_json:
-        print(json.dumps([{**to_json(card), "here": is_here(card)} for card in cards], indent=2, ensure_ascii=False))
+        console.say_json([{**to_json(card), "here": is_here(card)} for card in cards])
         return
     rows = [
         (
@@ -71,42 +69,41 @@ def list_models(
         for card in cards
     ]
     headings = ("model", "purpose", "licence", "commercial", "here", "calibrated")
-    Console().print(console.table(rows, headings=headings))
-    print("What isn't here comes with: unmingle models fetch NAME")
+    console.show_table(rows, headings=headings)
+    console.say("What isn't here comes with: unmingle models fetch NAME")
 
 
 def _list_of(library: Path, *, as_json: bool) -> None:
-    from rich.console import Console
-
-    from unmingle import console
     from unmingle.api import Library
 
     found = Library(library).models.rows(named=True)
     if as_json:
-        print(json.dumps(found, indent=2))
+        console.say_json(found)
         return
     rows = [
         (one["model"], one["recipe"], f"{one['pictures']:,}", f"{one['faces']:,}", "yes" if one["current"] else "")
         for one in found
     ]
-    Console().print(console.table(rows, headings=("model", "recipe", "pictures", "faces", "current")))
+    console.show_table(rows, headings=("model", "recipe", "pictures", "faces", "current"))
 
 
 @app.command("fetch")
 def fetch_model(name: Name, quiet: Quiet = False, as_json: Json = False) -> None:
     """Download a model. The only command that uses the network; goes on where an earlier try stopped."""
-    from unmingle import console
     from unmingle.api import modelling
     from unmingle.models.shelf import card
 
     wanted = card(name)
     if not quiet and not as_json:
-        print(f"{wanted.name}: {wanted.purpose}. Licence {wanted.licence}. {wanted.source}.")
-    with console.progress(quiet=quiet) as progress:
+        console.say(f"{wanted.name}: {wanted.purpose}. Licence {wanted.licence}. {wanted.source}.")
+    with keeping("What came is kept; the same command goes on."), console.progress(quiet=quiet) as progress:
         path = modelling.fetch_model(name, progress=progress)
     if not quiet:
         warn(name)
-    print(json.dumps({"name": name, "file": str(path)}) if as_json else path)
+    if as_json:
+        console.say_json({"name": name, "file": str(path)})
+    else:
+        console.say(str(path))
 
 
 @app.command("add")
@@ -140,7 +137,6 @@ def add_model(
 
     It is tried, calibrated and copied. Without --labels or --library that is done on made-up faces, provisionally.
     """
-    from unmingle import console
     from unmingle.api import modelling
     from unmingle.models.cards import Intake
 
@@ -173,7 +169,6 @@ def calibrate_model(
     name: Name, labels: LabelFolder = None, library: LibraryFolder = None, quiet: Quiet = False, as_json: Json = False
 ) -> None:
     """Measure anew how similar strangers are to a model that is here: where the bar between people lies."""
-    from unmingle import console
     from unmingle.api import modelling
 
     with console.progress(quiet=quiet) as progress:
@@ -188,17 +183,16 @@ def _tell(tried: Tried, what: str, *, quiet: bool, as_json: bool) -> None:
 
     card, trial = tried.card, tried.trial
     for warning in () if quiet else tried.warnings:
-        print(f"Warning: {warning}", file=sys.stderr)
+        console.say(f"Warning: {warning}", error=True)
     if as_json:
         plain = {"card": to_json(card), "trial": asdict(trial), "warnings": tried.warnings}
-        print(json.dumps(plain, indent=2, ensure_ascii=False))
+        console.say_json(plain)
     elif not quiet and card.calibration is not None:
-        print(
-            f"{what} {card.name}: {trial.dimension} numbers a face, pixels as {trial.intake}.\n"
-            f"Faces of one person and of two are {trial.separation:.1f} deviations apart.\n"
-            f"Strangers' cosines are {card.calibration.mean:.3f} on average"
-            f" ({card.calibration.measured_on}).\n"
-            f"Use it: unmingle cluster SOURCE -o LIBRARY --model {card.name}"
+        console.say(
+            f"{what} {card.name}: {trial.dimension} numbers a face, pixels as {trial.intake}.",
+            f"Faces of one person and of two are {trial.separation:.1f} deviations apart.",
+            f"Strangers' cosines are {card.calibration.mean:.3f} on average ({card.calibration.measured_on}).",
+            f"To use it, add to unmingle cluster: --model {shlex.quote(card.name)}",
         )
 
 
@@ -212,17 +206,14 @@ def check_models(
     """Check models: checksum, whether they run, a known pair of faces, speed, calibration. Exit code 1 if one fails."""
     from dataclasses import asdict
 
-    from rich.console import Console
-
-    from unmingle import console
     from unmingle.api import modelling
 
     found = [modelling.check_model(one) for one in ([name] if name else modelling.models_here())]
     if as_json:
-        print(json.dumps([asdict(one) for one in found], indent=2, ensure_ascii=False))
+        console.say_json([asdict(one) for one in found])
     else:
         headings = ("model", "numbers", "one person", "two people", "faces a second", "state")
-        Console().print(console.table([_checked(one) for one in found], headings=headings))
+        console.show_table([_checked(one) for one in found], headings=headings)
     if any(one.problem for one in found):
         raise typer.Exit(1)
 
@@ -240,7 +231,10 @@ def remove_model(name: Name, as_json: Json = False) -> None:
     from unmingle.models.shelf import remove
 
     gone = remove(name)
-    print(json.dumps({"removed": gone.name}) if as_json else f"Removed {gone.name}.")
+    if as_json:
+        console.say_json({"removed": gone.name})
+    else:
+        console.say(f"Removed {gone.name}.")
 
 
 def warn(name: str) -> None:
@@ -249,4 +243,4 @@ def warn(name: str) -> None:
     from unmingle.models.shelf import card
 
     for warning in warnings_of(card(name)):
-        print(f"Warning: {warning}", file=sys.stderr)
+        console.say(f"Warning: {warning}", error=True)

@@ -16,6 +16,7 @@ from unmingle.evaluation.confusion import draw_confusion
 from unmingle.evaluation.metrics import LEFT_OUT_RULE
 from unmingle.evaluation.mistakes import draw_mistakes
 from unmingle.evaluation.people import found_worst
+from unmingle.files import no_empty_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,8 +63,9 @@ def write_report(evaluation: Evaluation, folder: Path, *, crop: Crop | None = No
     files = [folder / name for name in ("evaluation.json", "evaluation.csv", "confusion.png", "mistakes.png")]
     document, table, matrix, sheet = files
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        document.write_text(as_json(evaluation), encoding="utf-8")
+        with no_empty_folder(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            document.write_text(as_json(evaluation), encoding="utf-8")
         write_people(evaluation, table)
         draw_confusion(evaluation, matrix)
         sheet.unlink(missing_ok=True)  # one of an earlier evaluation would show mistakes that are no more

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 
+from unmingle.lettering import shows
+
 # What Windows takes for devices, whatever the ending. Superscript digits count as digits there.
 _RESERVED = frozenset(
     {"con", "prn", "aux", "nul", "conin$", "conout$"}
@@ -23,7 +25,7 @@ def safe(name: str, *, ending: bool = True) -> str:
         ending: whether what follows the last dot is an ending, to be kept whole.
     """
     name = unicodedata.normalize("NFC", name)
-    name = "".join("_" if sign in _FORBIDDEN or not _shows(sign) else sign for sign in name)
+    name = "".join("_" if sign in _FORBIDDEN or not shows(sign) else sign for sign in name)
     stem, dot, tail = name.rpartition(".") if ending else (name, "", "")
     if not stem or len(tail) >= LONGEST_ENDING:
         stem, dot, tail = name, "", ""
@@ -60,14 +62,6 @@ class Names:
             free, number = f"{stem}-{number}{dot}{tail}", number + 1
         self._taken.add(key(free))
         return free
-
-
-def _shows(sign: str) -> bool:
-    """Whether a sign is one that can be seen, and no half of one; direction marks could make a name lie."""
-    return unicodedata.category(sign) not in {"Cc", "Cs", "Cn", "Co", "Zl", "Zp"} and sign not in _DIRECTIONS
-
-
-_DIRECTIONS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def _cut(text: str, characters: int, size: int) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmingle.errors import DecisionError, StaleError
+from unmingle.errors import DecisionError, StaleError, command
 from unmingle.library.decisions import Changed, Entry, Said, append, last_id, to_redo, to_undo
 from unmingle.library.people import ALONE, Memory, note_moved, refresh_marks, refresh_persons, store_members
 from unmingle.library.places import places_of_faces
@@ -18,6 +18,7 @@ from unmingle.library.wording import Names, words
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from unmingle.library.decisions import By, Kind
     from unmingle.library.store import Store
@@ -75,7 +76,7 @@ class Desk:
         try:
             with store.transaction() as connection:
                 memory = self.memory(connection, recipe)
-                return _Taking(connection, memory).take(wish, by, seen)
+                return _Taking(connection, memory, store.folder).take(wish, by, seen)
         except DecisionError:
             raise  # what can't be done is refused before anything is changed
         except BaseException:
@@ -89,6 +90,7 @@ class _Taking:
 
     connection: sqlite3.Connection
     memory: Memory
+    folder: Path
 
     def take(self, wish: Wish, by: By, seen: int | None) -> Entry:
         memory = self.memory
@@ -262,9 +264,10 @@ class _Taking:
             raise DecisionError(f"Person {wish.person} is {called} already.", "Nothing has to be done.")
         taken = [person for person, other in names.items() if name and other == name and self._has_faces(person)]
         if taken:
+            merge = command("merge", self.folder, str(taken[0]), str(wish.person))
             raise DecisionError(
                 f"Person {taken[0]} is called {name} already.",
-                f"Merge them if they are one: unmingle merge LIBRARY {taken[0]} {wish.person}; or choose another name.",
+                f"Merge them if they are one: {merge}; or choose another name.",
             )
         return replace(wish, name=name)
 
@@ -273,12 +276,13 @@ class _Taking:
 
     def check_undo(self, wish: Wish) -> Wish:
         memory, undo = self.memory, wish.kind == "undo"
+        log = command("log", self.folder)
         target = wish.target or (to_undo(memory.stands) if undo else to_redo(memory.entries, memory.stands))
         if target is None:
-            raise DecisionError(f"There is nothing to {wish.kind}.", "unmingle log LIBRARY shows what was decided.")
+            raise DecisionError(f"There is nothing to {wish.kind}.", f"{log} shows what was decided.")
         entry = memory.entry(target)
         if entry is None or target not in memory.stands:
-            raise DecisionError(f"#{target} is no decision.", "unmingle log LIBRARY shows what can be undone.")
+            raise DecisionError(f"#{target} is no decision.", f"{log} shows what can be undone.")
         if memory.stands[target] != undo:
             raise DecisionError(f"#{target} {'was undone already' if undo else 'stands'}.", "Nothing has to be done.")
         return replace(wish, target=target, others=(), person=entry.said.person)

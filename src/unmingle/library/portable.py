@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unmingle.library.held import HELD, HeldFile
+from unmingle.sources.images import readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from unmingle.library.store import Store
+    from unmingle.sources.images import Scan
 
 WALKED = "walked"  # the fact that lists the folders that were searched for pictures
 
@@ -108,3 +112,31 @@ def walked_folders(store: Store) -> list[str]:
         return list(json.loads(noted))
     query = "SELECT path FROM source WHERE EXISTS (SELECT 1 FROM file WHERE file.source = source.id AND present = 1)"
     return sorted(os.fsdecode(path) for (path,) in store.connection.execute(query))
+
+
+def remembered(store: Store) -> list[Path]:
+    """What was named as a source so far: the folders that were searched, and files that were named by themselves."""
+    walked = walked_folders(store)
+    found = [Path(folder) for folder in walked]
+    for row, source in store.connection.execute("SELECT id, path FROM source ORDER BY path"):
+        if os.fsdecode(source) not in walked:
+            query = "SELECT path FROM file WHERE source = ? AND present = 1 ORDER BY path"
+            files = store.connection.execute(query, (row,))
+            found.extend(Path(os.fsdecode(source), os.fsdecode(path)) for (path,) in files)
+    return found
+
+
+def taken_along(store: Store, scan: Scan) -> tuple[tuple[str, int, bool], ...]:
+    """The sources that a scan did not look through, how many files each still gives, and whether it is there."""
+    searched = [os.path.realpath(folder) for folder in scan.folders]
+    named = Counter(file.source for file in scan.files)
+    query = (
+        "SELECT source.path, count(*) FROM file JOIN source ON source.id = file.source WHERE present = 1"
+        " GROUP BY source.id ORDER BY source.path"
+    )
+    along = []
+    for path, files in store.connection.execute(query):
+        source = os.fsdecode(path)
+        if not any(Path(os.path.realpath(source)).is_relative_to(folder) for folder in searched):
+            along.append((readable(source), files - named[source], os.path.isdir(source)))  # noqa: PTH112
+    return tuple(one for one in along if one[1])

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unmingle.errors import DecisionError
+from unmingle.library.deciding import clean_name
 from unmingle.library.recordings import tracks
+from unmingle.settings import whole_number
 from unmingle.sources.images import readable
 from unmingle.sources.paths import FOLDED, find_all, parts_of
 
@@ -19,27 +21,56 @@ if TYPE_CHECKING:
 
     from unmingle.library.store import Store
 
-LARGEST_ROW = 2**63 - 1
-LONGEST_NUMBER = 19  # digits: more are no face's or frame's
+LONGEST_NUMBER = 19  # digits: more are no person's, face's or frame's
 MOST_SHOWN = 5  # of the files that a name could mean
+BY_NAME = "name:"
 
 
 def person_named(store: Store, person: int | str) -> int:
-    """The id of a person, given that or the name.
+    """The id of a person, given that or the name; what is asked for by whoever speaks of a person goes through here.
+
+    A plain number is an id, also as text and whoever is called so: `name:2` is who is called 2.
 
     Raises:
         DecisionError: nobody is called so.
+        SettingsError: it is neither an id nor a name.
     """
-    text = str(person).strip()
-    found = store.connection.execute(
-        "SELECT id FROM person WHERE name = ? AND EXISTS (SELECT 1 FROM member WHERE member.person = person.id)",
-        (text,),
-    ).fetchone()
-    if isinstance(person, str) and found:
-        return int(found[0])
-    if text.isascii() and text.isdigit() and int(text) <= LARGEST_ROW:
-        return int(text)
-    raise DecisionError(f"There is no person {person!r}.", "people.csv lists them all.")
+    if not isinstance(person, str):
+        return whole_number("A person", person, mend="Give an id, which is a whole number, or a name.")
+    if not _is_id(person.strip()):
+        return _called(store, person, clean_name(person.strip().removeprefix(BY_NAME)))
+    number = int(person)
+    if not _has_faces(store, number) and (others := _named(store, str(number))):
+        raise DecisionError(
+            f"There is no person {number}, but person {others[0]} is called so.", f"Say {others[0]}, or name:{number}."
+        )
+    return number
+
+
+def _is_id(text: str) -> bool:
+    """Whether somebody is meant by number, as people.csv writes it."""
+    return text.isascii() and text.isdigit() and len(text) < LONGEST_NUMBER and (text == "0" or text[0] != "0")
+
+
+def _called(store: Store, said: str, name: str) -> int:
+    found = _named(store, name)
+    if found:
+        return found[0]
+    query = "SELECT name FROM person WHERE name != '' AND EXISTS (SELECT 1 FROM member WHERE person = person.id)"
+    alike = [one for (one,) in store.connection.execute(query) if one.casefold() == name.casefold()]
+    mend = f"There is somebody called {alike[0]}." if alike else "people.csv lists them all."
+    raise DecisionError(f"There is no person {said!r}.", mend)
+
+
+def _named(store: Store, name: str) -> list[int]:
+    """Who has just this name, and faces."""
+    query = "SELECT id FROM person WHERE name = ? AND EXISTS (SELECT 1 FROM member WHERE member.person = person.id)"
+    return [person for (person,) in store.connection.execute(query, (name,))] if name else []
+
+
+def _has_faces(store: Store, person: int) -> bool:
+    query = "SELECT EXISTS (SELECT 1 FROM member WHERE person = ?)"
+    return bool(store.connection.execute(query, (person,)).fetchone()[0])
 
 
 def faces_named(store: Store, recipe: str, faces: Sequence[int | str]) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 import filelock
 
-from unmingle.errors import LibraryBusyError, LibraryError, LibraryNewerError, WriteError
+from unmingle.errors import LibraryBusyError, LibraryError, LibraryNewerError, WriteError, command
+from unmingle.files import no_empty_folder
 from unmingle.sources.images import LIBRARY_FILE as FILE
 
 if TYPE_CHECKING:
@@ -84,13 +85,34 @@ class Store:
 def open_to_write(folder: Path) -> Iterator[Store]:
     """Open a library for changing it; make it if it isn't there.
 
+    Where the block fails before a first picture was stored in a new library, nothing of it is left.
+
     Raises:
         LibraryBusyError: another run is writing to it.
         LibraryNewerError: a newer version made it.
         WriteError: the folder can't be written.
         LibraryError: `folder` is a file, or its library file is damaged.
     """
-    _make_folder(folder)
+    with no_empty_folder(folder), _locked(folder), _removed_if_empty(folder):
+        with _clear_errors(folder):
+            connection = sqlite3.connect(folder / FILE, isolation_level=None)
+        try:
+            with _clear_errors(folder):
+                _prepare(connection)
+            yield Store(folder, connection)
+        finally:
+            connection.close()
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the writer's lock of a folder, which is made if it isn't there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise LibraryError(f"{folder} is a file.", "A library is a folder: choose another name.") from error
+    except OSError as error:
+        raise WriteError(f"{folder} can't be made: {error.strerror}.", "Choose another folder.") from error
     lock = filelock.FileLock(folder / LOCK)
     try:
         lock.acquire(timeout=0)
@@ -101,16 +123,41 @@ def open_to_write(folder: Path) -> Iterator[Store]:
     except OSError as error:
         raise WriteError(f"{folder} can't be written: {error.strerror}.", "Choose another folder.") from error
     try:
-        with _clear_errors(folder):
-            connection = sqlite3.connect(folder / FILE, isolation_level=None)
-        try:
-            with _clear_errors(folder):
-                _prepare(connection)
-            yield Store(folder, connection)
-        finally:
-            connection.close()
+        yield
     finally:
         lock.release()
+
+
+@contextmanager
+def _removed_if_empty(folder: Path) -> Iterator[None]:
+    """If the block fails, take a library away that was new and has no picture yet."""
+    new = not (folder / FILE).exists()
+    try:
+        yield
+    except BaseException:
+        if new and _is_empty(folder):
+            with suppress(OSError):
+                for name in (FILE, f"{FILE}-wal", f"{FILE}-shm", LOCK):
+                    (folder / name).unlink(missing_ok=True)
+        raise
+
+
+def _is_empty(folder: Path) -> bool:
+    """Whether nothing was stored: no picture or recording, and no file that can't be read."""
+    connection = sqlite3.connect(folder / FILE)
+    try:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version < _migrations()[-1][0]:  # not even its tables could be made
+            return True
+        query = (
+            "SELECT EXISTS (SELECT 1 FROM analysis) OR EXISTS (SELECT 1 FROM recording)"
+            " OR EXISTS (SELECT 1 FROM file WHERE problem != '')"
+        )
+        return not connection.execute(query).fetchone()[0]
+    except sqlite3.Error:
+        return False
+    finally:
+        connection.close()
 
 
 @contextmanager
@@ -170,16 +217,8 @@ def _connect_to_read(folder: Path, *, any_thread: bool) -> sqlite3.Connection:
 
 def _check_there(folder: Path) -> None:
     if not (folder / FILE).is_file():
-        raise LibraryError(f"There is no library in {folder}.", "Make one: unmingle cluster PICTURES -o LIBRARY")
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except FileExistsError as error:
-        raise LibraryError(f"{folder} is a file.", "A library is a folder: choose another name.") from error
-    except OSError as error:
-        raise WriteError(f"{folder} can't be made: {error.strerror}.", "Choose another folder.") from error
+        make = command("cluster", "PICTURES", "-o", folder)
+        raise LibraryError(f"There is no library in {folder}.", f"Make one: {make}")
 
 
 def _prepare(connection: sqlite3.Connection) -> None:

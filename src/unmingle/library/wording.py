@@ -33,8 +33,8 @@ class Names:
 
 
 def label(person: int, name: str) -> str:
-    """What a person is called: the name that was given, or a number."""
-    return name or f"Person {person}"
+    """What a person is called: the name that was given, or a number; a name that looks like one is told from it."""
+    return f"{name} (Person {person})" if name.isdecimal() else name or f"Person {person}"
 
 
 def count(faces: int) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unmingle.errors import PictureError, SourceError
+from unmingle.files import user_path
 from unmingle.sources.containers import begins_recording, head_of
 from unmingle.sources.decoding import decode
 from unmingle.sources.metadata import HEAD, picture_format
@@ -99,7 +100,7 @@ def scan(sources: Sequence[str | Path]) -> Scan:
     folders: list[str] = []
     passed_over = 0
     for source in sources:
-        for entry in _expand(Path(source).expanduser().absolute(), folders):
+        for entry in _expand(user_path(source).absolute(), folders):
             if entry is None:
                 passed_over += 1
             else:
@@ -128,7 +129,7 @@ def _listed(path: Path) -> Iterator[Path]:
     except (OSError, UnicodeDecodeError) as error:
         raise SourceError(f"{path.name} can't be read as a list of paths.", "Save it as UTF-8 text.") from error
     for line in filter(None, map(str.strip, lines)):
-        listed = path.parent / Path(line).expanduser()
+        listed = user_path(line, below=path.parent)
         if listed.suffix.lower() == ".txt":
             raise SourceError(f"{path.name} lists another list, {line}.", "Name that list as a source of its own.")
         yield listed

@@ -1,23 +1,22 @@
-"""The command line: parse, call, print. Exit codes: 0 done, 1 a clear error, 2 wrong usage."""
+"""The commands: parse, call, print."""
 
 from __future__ import annotations
 
-import json
-import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from unmingle import console
 from unmingle.cli import comparing, decisions, export, models, reporting
+from unmingle.cli.group import Commands
 from unmingle.cli.options import (
     Crops,
-    Drop,
-    FileColumn,
     Json,
-    LabelColumn,
     LibraryArgument,
     Model,
+    PersonArgument,
     Precision,
     Quiet,
     Recipe,
@@ -25,19 +24,21 @@ from unmingle.cli.options import (
     Threads,
     Weights,
 )
-from unmingle.errors import SettingsError, UnmingleError
+from unmingle.cli.running import keeping
+from unmingle.errors import SettingsError, command
 from unmingle.sources.names import MEETING_PATTERN
 from unmingle.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from unmingle.api import Library
     from unmingle.demo.meeting import Crop
-    from unmingle.evaluation.score import Evaluation
     from unmingle.progress import Progress
 
 app = typer.Typer(
     name="unmingle",
+    cls=Commands,
     help="Sort mingled faces into people, without labels. Nothing leaves this machine.",
     no_args_is_help=True,
     add_completion=False,
@@ -46,46 +47,24 @@ app = typer.Typer(
 )
 app.add_typer(models.app, name="models")
 
-WORST_PEOPLE = 20  # printed; the report has them all
 
-
-def main() -> None:
-    """Run the command line; an error of ours becomes a sentence and exit code 1."""
-    try:
-        app()
-    except UnmingleError as error:
-        print(f"Error: {error.problem}", file=sys.stderr)
-        if error.mend:
-            print(error.mend, file=sys.stderr)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        print("Stopped. The same command goes on from here.", file=sys.stderr)
-        sys.exit(1)
-
-
-def _version(*, wanted: bool) -> None:
-    if wanted:
-        print(f"unmingle {__version__}")
+def _say_version(value: bool) -> None:
+    if value:
+        console.say(f"unmingle {__version__}")
         raise typer.Exit
 
 
 @app.callback()
 def _root(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_say_version)
+    ] = False,
 ) -> None:
-    _version(wanted=version)
+    pass
 
 
 @app.command()
 def cluster(
-    sources: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="SOURCE...",
-            help="Folders of pictures and recordings, such files, or text files that list paths.",
-            show_default=False,
-        ),
-    ],
     output: Annotated[
         Path,
         typer.Option(
@@ -96,6 +75,15 @@ def cluster(
             show_default=False,
         ),
     ],
+    sources: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[SOURCE]...",
+            help="Folders of pictures and recordings, such files, or text files that list paths; those that LIBRARY"
+            " remembers if none is given.",
+            show_default=False,
+        ),
+    ] = None,
     recipe: Recipe = "faces",
     people: Annotated[
         int | None, typer.Option(min=1, help="How many people there are, if you know; found if not given.")
@@ -164,7 +152,6 @@ def cluster(
 
     Killed or stopped, the same command goes on where it was. LIBRARY gets faces.csv, people.csv and sheets/.
     """
-    from unmingle import console
     from unmingle.api import Library
     from unmingle.api import as_json as summary_json
     from unmingle.settings import (
@@ -181,15 +168,17 @@ def cluster(
     compile_pattern(name_pattern)  # before an hour of work, not after it
     if people is not None and labels is not None:
         raise SettingsError("Both --people and --labels give the number of people.", "Leave one of them out.")
-    people = _count_labels(labels, sources) if labels is not None else people
+    library = Library(output)
+    if not sources and not _database(library).exists():
+        raise typer.BadParameter(f"Name the pictures: there is no library in {output} to go on with.")
+    people = _count_labels(labels, sources or library.sources) if labels is not None else people
     if recipe == "classic" and people is None:
         raise SettingsError("The classic recipe can't find the number of people.", "Pass --people K or --labels FILE.")
-    library = Library(output)
     if not quiet:
         models.warn(model)
-    with library.writing(), console.progress(quiet=quiet) as progress:
+    with _stored_in(library), console.progress(quiet=quiet) as progress:
         added = library.add(
-            *sources,
+            *(sources or ()),
             recipe=recipe,
             detection=DetectionSettings(crops=crops),
             classic=ClassicSettings(features=features),
@@ -213,8 +202,22 @@ def cluster(
     if as_json:
         print(summary_json(summary))
     elif not quiet:
-        print("\n".join(console.summary_lines(added, summary)))
-        print(f"See {output / 'sheets' / 'overview.jpg'}, {output / 'people.csv'} and {output / 'faces.csv'}")
+        console.say(*console.summary_lines(added, summary))
+        console.say(f"See {output / 'sheets' / 'overview.jpg'}, {output / 'people.csv'} and {output / 'faces.csv'}")
+
+
+@contextmanager
+def _stored_in(library: Library) -> Iterator[None]:
+    """Hold the library, and tell what it keeps if the block is stopped."""
+    kept = f"What was found so far is kept in {library.folder}; the same command goes on from there."
+    with keeping(kept, once=_database(library)), library.writing():
+        yield
+
+
+def _database(library: Library) -> Path:
+    from unmingle.sources.images import LIBRARY_FILE
+
+    return library.folder / LIBRARY_FILE
 
 
 def _seconds(text: str) -> float:
@@ -239,7 +242,7 @@ def _count_labels(labels: str, sources: Sequence[Path]) -> int:
 @app.command()
 def show(
     library: LibraryArgument,
-    person: Annotated[str, typer.Argument(help="Id or name, as in people.csv.", show_default=False)],
+    person: PersonArgument,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The picture to write; in LIBRARY/sheets if not given.")
     ] = None,
@@ -254,72 +257,10 @@ def show(
     sheet = Library(library).show(person)
     destination = output or library / "sheets" / sheet_name(sheet.person)
     write_atomically(destination, encode(sheet.page))
-    print(json.dumps({"person": sheet.person, "sheet": str(destination)}) if as_json else destination)
-
-
-@app.command()
-def evaluate(
-    library: LibraryArgument,
-    labels: Annotated[
-        str,
-        typer.Option(
-            help="A workbook or csv with the true people, or the word folders: each folder is one person.",
-            show_default=False,
-        ),
-    ],
-    file_column: FileColumn = None,
-    label_column: LabelColumn = None,
-    drop: Drop = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Folder for the report; LIBRARY/evaluation if not given."),
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Score the people of a library against labels, joined by file name.
-
-    Writes evaluation.json, evaluation.csv (per person), confusion.png, and mistakes.png if there are any.
-    """
-    from unmingle.api import Library
-    from unmingle.evaluation.labels import LabelOptions
-    from unmingle.evaluation.report import as_json as report_json
-
-    options = LabelOptions(
-        file_column=file_column, label_column=label_column, drops=None if drop is None else tuple(drop)
-    )
-    opened = Library(library)
-    evaluation = opened.evaluate(labels, options=options)
-    written = opened.write_evaluation(evaluation, output or library / "evaluation")
     if as_json:
-        print(report_json(evaluation), end="")
+        console.say_json({"person": sheet.person, "sheet": str(destination)})
     else:
-        _print_evaluation(evaluation)
-        print(f"Written: {', '.join(str(path) for path in written)}")
-
-
-def _print_evaluation(evaluation: Evaluation) -> None:
-    from rich.console import Console
-
-    from unmingle import console
-    from unmingle.evaluation.people import found_worst
-    from unmingle.evaluation.report import as_table
-
-    terminal = Console()
-    terminal.print(console.table(as_table(evaluation)))
-    worst = found_worst(evaluation.people, WORST_PEOPLE)
-    if len(worst) < len(evaluation.people):
-        terminal.print(f"The {len(worst)} lowest of {len(evaluation.people):,} people; evaluation.csv has them all.")
-    rows = [
-        (
-            person.label,
-            f"{person.size:,}",
-            f"{person.precision:.4f}",
-            f"{person.recall:.4f}",
-            ", ".join(f"{label} ({faces})" for label, faces in person.confused_with),
-        )
-        for person in worst
-    ]
-    terminal.print(console.table(rows, headings=("person", "faces", "precision", "recall", "confused with")))
+        console.say(str(destination))
 
 
 @app.command()
@@ -341,7 +282,8 @@ def review(
     """
     from unmingle.review.serve import serve
 
-    serve(library, host=host, port=port, open_browser=browser)
+    with keeping("What was decided is kept; the same command opens the page again."):
+        serve(library, host=host, port=port, open_browser=browser)
 
 
 decisions.register(app)
@@ -357,7 +299,6 @@ def demo(
     frames: Annotated[int, typer.Option(min=1, help="In how many frames.")] = 20,
 ) -> None:
     """The whole story on made-up faces: draw a meeting, sort it, score it, show it."""
-    from unmingle import console
     from unmingle.api import Library
     from unmingle.demo.meeting import draw_meeting
     from unmingle.views import sheet_name
@@ -367,29 +308,30 @@ def demo(
             output / "meeting", people=people, frames=frames, track=lambda crops: _tracked(crops, progress)
         )
     library = Library(output / "library")
-    with library.writing(), console.progress(quiet=False) as progress:
+    with _stored_in(library), console.progress(quiet=False) as progress:
         added = library.add(meeting.faces, progress=progress)
         summary = library.cluster(progress=progress)
-    print("\n".join(console.summary_lines(added, summary)))
+    console.say(*console.summary_lines(added, summary))
     evaluation = library.evaluate(meeting.labels)
     library.write_evaluation(evaluation, library.folder / "evaluation")
-    _print_evaluation(evaluation)
+    reporting.print_evaluation(evaluation)
     first = library.people["person"][0]
-    print(
-        "Made-up people prove that it works, not how well: the model that judges them also chose them.\n"
-        "Look at:\n"
-        f"  {library.folder / 'sheets' / 'overview.jpg'}   everyone\n"
-        f"  {library.folder / 'sheets' / sheet_name(first)}   the largest person\n"
-        f"  {library.folder / 'faces.csv'}   every file, with its person or the reason for none\n"
-        f"  {library.folder / 'evaluation'}   the score\n"
-        "The same, command by command:\n"
-        f"  unmingle cluster {meeting.faces} -o {library.folder}\n"
-        f"  unmingle evaluate {library.folder} --labels {meeting.labels}\n"
-        f"  unmingle show {library.folder} {first}\n"
-        "All of it as one page, for others:\n"
-        f"  unmingle report {library.folder} --labels {meeting.labels}\n"
-        "Say who they are, and correct what is wrong, in the browser:\n"
-        f"  unmingle review {library.folder}"
+    sheets = library.folder / "sheets"
+    console.say(
+        "Made-up people prove that it works, not how well: the model that judges them also chose them.",
+        "Look at:",
+        f"  {sheets / 'overview.jpg'}   everyone",
+        f"  {sheets / sheet_name(first)}   the largest person",
+        f"  {library.folder / 'faces.csv'}   every file, with its person or the reason for none",
+        f"  {library.folder / 'evaluation'}   the score",
+        "The same, command by command:",
+        f"  {command('cluster', meeting.faces, '-o', library.folder)}",
+        f"  {command('evaluate', library.folder, '--labels', meeting.labels)}",
+        f"  {command('show', library.folder, str(first))}",
+        "All of it as one page, for others:",
+        f"  {command('report', library.folder, '--labels', meeting.labels)}",
+        "Say who they are, and correct what is wrong, in the browser:",
+        f"  {command('review', library.folder)}",
     )
 
 

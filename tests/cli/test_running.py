@@ -1,0 +1,199 @@
+"""How commands begin and end: version, errors, signals, pipes, and terminals that can't show everything."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.made_library import Shot, library, take
+
+from unmingle.api import Library
+from unmingle.cli.running import Stopped, keeping, take_any_text
+from unmingle.errors import command
+from unmingle.lettering import printable
+from unmingle.library.store import open_to_read
+from unmingle.version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.cli.conftest import Result
+
+    from unmingle.demo.meeting import Meeting
+
+
+def start(*words: str | Path, **environment: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "unmingle", *map(str, words)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, **environment},
+    )
+
+
+def finish(process: subprocess.Popen[bytes]) -> tuple[int, bytes, bytes]:
+    out, err = process.communicate(timeout=120)
+    return process.returncode, out, err
+
+
+def test_the_version_is_told(unmingle: Callable[..., Result]) -> None:
+    done = unmingle("--version")
+    assert (done.code, done.out, done.err) == (0, f"unmingle {__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    "words", [(), ("nothing",), ("people",), ("people", "a", "--most", "0"), ("cluster", "a"), ("undo", "a", "x")]
+)
+def test_wrong_usage_is_2(unmingle: Callable[..., Result], words: tuple[str, ...]) -> None:
+    assert unmingle(*words).code == 2
+
+
+def test_hints_name_the_library_for_the_shell(album: Path, unmingle: Callable[..., Result]) -> None:
+    named = unmingle("name", album, "1", "Ada")
+    assert named.out == f"#2 Called Person 1 Ada. To take it back: unmingle undo '{album}'\n"
+    assert unmingle("undo", album).out.endswith(f"To take it back: unmingle redo '{album}'\n")
+    exported = unmingle("export", album, "-o", album.parent / "new", "--to", "xmp")
+    assert f"unmingle name '{album}' PERSON NAME" in exported.out
+    unmingle("name", album, "1", "Ada")
+    assert f"unmingle merge '{album}' 1 2" in unmingle("name", album, "2", "Ada").err
+    assert f"unmingle log '{album}'" in unmingle("undo", album, "99").err
+    assert "unmingle cluster PICTURES -o '/no where'" in unmingle("people", "/no where").err
+    names = album.parent / "names.csv"
+    names.write_text("file,name\np1/1.jpg,Bob\n")
+    assert f"unmingle undo '{album}' " in unmingle("import", album, names).out
+    assert command("undo", Path("-a b")) == "unmingle undo './-a b'"
+
+
+NAMES = [
+    ("new\nline\ttab", r"new\nline\ttab"),
+    ("\x1b[31mred\x9b", r"\x1b[31mred\x9b"),
+    ("\u202egpj.exe", r"\u202egpj.exe"),
+    ("ls\u2028sep", r"ls\u2028sep"),
+    ("bad\udcff", r"bad\xff"),
+    ("half \ud800", r"half \ud800"),
+    ("نیم\u200cفاصله 😀 \u3000é", "نیم\u200cفاصله 😀 \u3000é"),
+    ("back\\slash [/b] [red]", "back\\slash [/b] [red]"),
+]
+
+
+@pytest.mark.parametrize(("text", "shown"), NAMES)
+def test_text_is_printed_harmlessly(text: str, shown: str) -> None:
+    assert printable(text) == shown
+
+
+def test_odd_names_break_no_table(tmp_path: Path, unmingle: Callable[..., Result]) -> None:
+    odd = ["new\nline", "[/b]", "[red]x", "\x1b[31mred", "bad\udcff", "x" * 240]
+    shots = [Shot(f"{name}/{i}.jpg", (person,), ((10, 10, 90, 90),)) for person, name in enumerate(odd) for i in (1, 2)]
+    take(tmp_path / "pictures", shots)
+    found = [Shot(printable(one.name) if "\udcff" in one.name else one.name, one.people, one.boxes) for one in shots]
+    album = tmp_path / "lib\x1b[31m[/b]\n"
+    library(album, tmp_path / "pictures", found)
+    Library(album).name(1, "[/b] [red]")
+    for words in (("people",), ("log",), ("evaluate", "--labels", "folders"), ("name", "2", "[/x]"), ("undo",)):
+        done = unmingle(words[0], album, *words[1:])
+        assert done.code == 0, done.err
+        assert "\x1b[31m" not in done.out + done.err
+    assert "[/b] [red]" in unmingle("people", album).out
+
+
+def test_a_terminal_that_cant_show_a_name_ends_nothing(album: Path) -> None:
+    code, out, err = finish(start("name", album, "1", "Zoë 😀", PYTHONIOENCODING="ascii"))
+    assert (code, err) == (0, b"")
+    assert rb"Called Person 1 Zo\u00eb \ud83d\ude00" in out
+    code, out, err = finish(start("people", album, "--json", PYTHONIOENCODING="cp1252"))
+    assert (code, err) == (0, b"")
+    assert json.loads(out.decode("cp1252"))[0]["name"] == "Zoë 😀"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1", "utf-8", "utf-16", "cp932"])
+@pytest.mark.parametrize("text", ["Zoë", "😀 ☃", "bad\udcff", "half \ud800", "日本"])
+def test_json_stays_json_in_every_encoding(encoding: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written, encoding=encoding))
+    take_any_text()
+    print(json.dumps(text, ensure_ascii=False), flush=True)
+    assert json.loads(written.getvalue().decode(encoding)) == text
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no such pipes")
+@pytest.mark.parametrize("words", [("people",), ("people", "--json")])
+def test_a_reader_that_has_seen_enough_ends_it_quietly(album: Path, words: tuple[str, ...]) -> None:
+    with start(words[0], album, *words[1:]) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no such device")
+def test_a_full_disk_is_a_clear_error(album: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "unmingle", "people", album], stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"Error: ")
+
+
+def test_what_is_kept_is_told(tmp_path: Path) -> None:
+    for there in (False, True):
+        if there:
+            (tmp_path / "library").mkdir()
+        with pytest.raises(Stopped) as stopped, keeping("It is kept.", once=tmp_path / "library"):
+            raise Stopped(2)
+        assert stopped.value.__notes__ == ["It is kept." if there else "Nothing was stored yet."]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no such signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("after", [0.1, 0.4, 1.0])
+def test_stopped_early_it_leaves_nothing_and_says_so(
+    meeting: Meeting, tmp_path: Path, number: signal.Signals, after: float
+) -> None:
+    process = start("cluster", meeting.faces, "-o", tmp_path / "library")
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(after)
+    process.send_signal(number)
+    code, out, err = finish(process)
+    if after > 0.1:  # Python itself is up
+        assert (code, out) == (128 + number, b"")
+        assert b"Stopped. " in err
+        assert b"Traceback" not in err
+        assert not (tmp_path / "library").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="there are no such signals")
+def test_stopped_later_it_goes_on(meeting: Meeting, tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    for copy in range(8):
+        for file in meeting.faces.iterdir():
+            (tmp_path / "pictures" / f"{copy}-{file.name}").write_bytes(file.read_bytes() + bytes([copy]))
+    words = ("cluster", tmp_path / "pictures", "-o", tmp_path / "library")
+    process = start(*words)
+    assert process.stderr is not None
+    assert process.stderr.readline().startswith(b"Finding faces: 0 of")
+    while not _stored(tmp_path / "library"):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    code, out, err = finish(process)
+    assert (code, out) == (130, b"")
+    kept = f"Stopped. What was found so far is kept in {tmp_path / 'library'}; the same command goes on from there.\n"
+    assert err.endswith(kept.encode())
+    code, out, err = finish(start(*words))
+    assert code == 0
+    assert b"known from before" in out
+
+
+def _stored(folder: Path) -> int:
+    with open_to_read(folder) as store:
+        return int(store.connection.execute("SELECT count(*) FROM analysis").fetchone()[0])
