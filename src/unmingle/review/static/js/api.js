@@ -15,12 +15,12 @@ export class ApiError extends Error {
 
 /**
  * @param {string} path below /api
- * @param {Record<string, string|number|undefined>} [query]
+ * @param {Record<string, string|number|number[]|undefined>} [query]
  * @param {AbortSignal} [signal]
  */
 export function get(path, query = {}, signal) {
   const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== "");
-  const search = new URLSearchParams(given.map(([key, value]) => [key, String(value)])).toString();
+  const search = new URLSearchParams(given.flatMap(([key, value]) => [value].flat().map((one) => [key, String(one)]))).toString();
   return send(`/api${path}${search ? `?${search}` : ""}`, { signal });
 }
 

@@ -1,7 +1,9 @@
 import { button, freshId, h } from "./dom.js";
+import { overlay } from "./router.js";
 
 /**
- * @typedef {{words: string, value: string|null, primary?: boolean, key?: string}} Choice
+ * @typedef {{words: string, value: string|null, primary?: boolean, focus?: boolean}} Choice
+ * focus: what Enter means; the primary one if left out
  */
 
 /**
@@ -22,10 +24,12 @@ export function openDialog({ title, body, foot = [], class: extra = "" }) {
   /** @type {string|null} */
   let result = null;
   const before = /** @type {HTMLElement|null} */ (document.activeElement);
+  const taken = overlay(() => element.close());
   const closed = /** @type {Promise<string|null>} */ (
     new Promise((resolve) => {
       element.addEventListener("close", () => {
         element.remove();
+        taken();
         if (before?.isConnected) before.focus({ preventScroll: true });
         resolve(result);
       });
@@ -60,9 +64,8 @@ export function ask({ title, body, choices, class: extra }) {
   const foot = choices.map((choice) =>
     button(choice.words, {
       primary: choice.primary,
-      key: choice.key,
       onclick: () => close(choice.value),
-      attrs: choice.primary ? { autofocus: true } : {},
+      attrs: { autofocus: choice.focus ?? choice.primary ?? false },
     }),
   );
   const dialog = openDialog({ title, body, foot, class: extra });

@@ -3,7 +3,7 @@ import { baseName, percent } from "./format.js";
 import { faceImage, forget, showFace } from "./thumbs.js";
 
 /** A place for one face, or for a file without any. */
-export function createTile() {
+function createTile() {
   const pick = h("button", { type: "button", class: "pick", tabindex: "-1", "aria-label": "Select" }, icon("check"));
   return h("div", { class: "tile" }, faceImage(), h("span", { class: "tile-file" }), pick, h("span", { class: "tile-flag" }));
 }
@@ -13,7 +13,7 @@ export function createTile() {
  * @param {any} face a record of a person's faces or of what was left out
  * @param {{tier: number, selected: boolean}} how
  */
-export function fillTile(tile, face, { tier, selected }) {
+function fillTile(tile, face, { tier, selected }) {
   tile.classList.toggle("pending", !face);
   tile.setAttribute("aria-selected", String(selected));
   if (!face) return clearTile(tile);
@@ -35,7 +35,7 @@ export function fillTile(tile, face, { tier, selected }) {
 }
 
 /** @param {HTMLElement} tile */
-export function clearTile(tile) {
+function clearTile(tile) {
   forget(/** @type {HTMLImageElement} */ (tile.querySelector("img.thumb")));
   part(tile, ".tile-file").replaceChildren();
   part(tile, ".tile-flag").textContent = "";
@@ -58,3 +58,9 @@ function labelOf(face, unsure) {
   if (face.new) parts.push("new");
   return parts.join(", ");
 }
+
+/** How a grid of faces is made: see `listGrid`. */
+export const FACES = {
+  shapes: [{ minWidth: 104, gap: 4, ratio: 1, extra: 0 }, { minWidth: 84, gap: 4, ratio: 1, extra: 0 }],
+  cell: { create: createTile, clear: clearTile, fill: fillTile },
+};

@@ -37,8 +37,8 @@ export function keyOf(event) {
 }
 
 /** Whether keys are letters of a text now. @param {EventTarget|null} where */
-function typing(where) {
-  return where instanceof HTMLElement && (where.isContentEditable || where.matches("input:not([type=checkbox]), textarea, select"));
+export function typing(where) {
+  return where instanceof HTMLElement && where.matches("input:not([type=checkbox]), textarea, select");
 }
 
 /** @param {KeyboardEvent} event */
@@ -46,6 +46,9 @@ function heard(event) {
   if (event.defaultPrevented || event.altKey || event.isComposing || typing(event.target)) return;
   if (["Shift", "Control", "Meta"].includes(event.key)) return;
   const key = keyOf(event);
+  // A key that is held down, or pressed on what was decided before, is no command about what is on the page.
+  const aside = event.target instanceof Element && event.target.closest(".toasts, .banner");
+  if ((event.repeat || aside) && !key.startsWith("Mod+")) return;
   const pair = prefix && Date.now() - prefixAt < PATIENCE ? `${prefix} ${key}` : "";
   prefix = key;
   prefixAt = Date.now();

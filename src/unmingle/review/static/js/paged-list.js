@@ -32,6 +32,24 @@ export class PagedList {
     return this.pages.get(Math.floor(index / this.size))?.items[index % this.size];
   }
 
+  /** Where a row is that is up to date. @param {(row: T) => boolean} fits @returns {number|null} */
+  find(fits) {
+    for (const [page, { items, fresh }] of this.pages) {
+      const at = fresh ? items.findIndex(fits) : -1;
+      if (at >= 0) return page * this.size + at;
+    }
+    return null;
+  }
+
+  /** Everything is forgotten and asked for again, from the top. */
+  restart() {
+    this.pages.clear();
+    this.total = null;
+    this.first = 0;
+    this.last = 0;
+    return this.refresh();
+  }
+
   /** Says which rows are on show. @param {number} first @param {number} last */
   want(first, last) {
     this.first = first;
@@ -51,7 +69,6 @@ export class PagedList {
     for (const { stop } of this.coming.values()) stop.abort();
     this.coming.clear();
     for (const page of this.pages.values()) page.fresh = false;
-    this.revision = null;
     this.want(this.first, this.last);
     await this.settled();
   }
@@ -101,7 +118,9 @@ export class PagedList {
   /** @param {number} page */
   #fetch(page) {
     const known = this.pages.get(page)?.fresh;
-    const beyond = page > 0 && (this.total === null || page * this.size >= this.total);
+    // Of a list that nobody has seen yet any page may be there, but what is on show comes first.
+    const [from, to] = this.#span();
+    const beyond = page > 0 && (this.total === null ? page < from || page > to : page * this.size >= this.total);
     if (known || beyond) return Promise.resolve();
     const under = this.coming.get(page);
     if (under) return under.done;

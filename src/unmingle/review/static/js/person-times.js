@@ -11,10 +11,10 @@ const PAUSE = 600; // milliseconds without a change before it is asked for again
 
 /**
  * Where a person is on screen: a row for each recording; nothing where there is none.
- * @param {{person: number, open: (faces: number[], at: number) => void, onResize: () => void}} options
- * open: shows one of these faces in its picture; onResize: what is below has moved
+ * @param {{person: number, open: (faces: number[], at: number) => void}} options
+ * open: shows one of these faces in its picture
  */
-export function personTimes({ person, open, onResize }) {
+export function personTimes({ person, open }) {
   const element = h("section", { class: "person-times", "aria-label": "On screen" });
   let timer = 0;
   let stopped = false;
@@ -51,7 +51,6 @@ export function personTimes({ person, open, onResize }) {
     const more = rest ? button(`Show ${counted(rest, "more recording")}`, { class: "quiet-button", onclick: () => unfold(recordings) }) : null;
     element.replaceChildren(...rows, ...(more ? [more] : []));
     walkable(element, shown.map((facts) => facts.people[0]));
-    onResize();
   }
 
   /** @param {any[]} recordings */

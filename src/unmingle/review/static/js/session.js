@@ -34,12 +34,21 @@ export function on(kind, listener) {
 /** @param {"changed"|"facts"} kind @param {unknown} [detail] */
 export const emit = (kind, detail) => target.dispatchEvent(new CustomEvent(kind, { detail }));
 
-/** Asks for the header's numbers again. */
-export async function refreshFacts() {
-  const [library, log] = await Promise.all([get("/library"), get("/decisions", { limit: 30 })]);
+/** @type {Promise<void>|null} the answer that counts, of several asked for at once */
+let newest = null;
+
+/** Asks for the header's numbers again. @returns {Promise<void>} */
+export function refreshFacts() {
+  const mine = Promise.all([get("/library"), get("/decisions", { limit: 30 })]).then(([library, log]) => (newest === mine ? take(library, log) : newest ?? undefined));
+  newest = mine;
+  return mine;
+}
+
+/** @param {any} library @param {any} log */
+function take(library, log) {
   session.library = library;
-  session.undoable = await entry(log, log.can_undo);
-  session.redoable = await entry(log, log.can_redo);
+  session.undoable = entry(log, log.can_undo);
+  session.redoable = entry(log, log.can_redo);
   emit("facts");
 }
 

@@ -1,4 +1,4 @@
-import { h, icon } from "./dom.js";
+import { button, h, icon } from "./dom.js";
 
 const SHOWN = 8000; // milliseconds
 const MOST = 3;
@@ -29,6 +29,28 @@ export function toast(words, action, { stays = false } = {}) {
   element.addEventListener("focusin", () => clearTimeout(timer));
   element.addEventListener("focusout", start);
   home.append(element);
-  while (home.childElementCount > MOST) home.firstElementChild?.remove();
+  const passing = [...home.children].filter((one) => one.getAttribute("role") !== "alert");
+  for (const one of passing.slice(0, Math.max(0, home.childElementCount - MOST))) one.remove();
   start();
+}
+
+/**
+ * @typedef {{words: string, key?: string, run: () => void, primary?: boolean}} Act
+ */
+
+/**
+ * The bar that comes up from below when something is picked.
+ * @param {string} words what is picked
+ * @param {Act[]} acts none: the bar goes away
+ */
+export function showDock(words, acts) {
+  const home = /** @type {HTMLElement} */ (document.getElementById("actions"));
+  if (!acts.length) return home.replaceChildren();
+  const known = home.querySelector(".dock");
+  const count = h("p", { class: "dock-count", text: words });
+  const buttons = acts.map((act) => button(act.words, { key: act.key, onclick: act.run, primary: act.primary }));
+  const bar = known ?? h("div", { class: "dock", role: "toolbar", "aria-label": "With what is selected" });
+  bar.replaceChildren(count, ...buttons);
+  if (!known) home.replaceChildren(bar);
+  return undefined;
 }

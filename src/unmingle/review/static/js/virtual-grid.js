@@ -13,7 +13,7 @@ export class VirtualGrid {
    * @param {{label: string, shape: import("./geometry.js").Shape, guess?: number, selectable?: boolean,
    *   create: () => HTMLElement, fill: (cell: HTMLElement, index: number, tier: number) => void,
    *   clear: (cell: HTMLElement) => void, onRange: (first: number, last: number) => void,
-   *   onMove?: (index: number, event: KeyboardEvent, from: number) => void}} options
+   *   onMove?: (index: number, event: KeyboardEvent, from: number) => void, onFocus?: (index: number) => void}} options
    * guess: cells to show before the number is known; tier: 0 on screen, 1 beyond
    */
   constructor(options) {
@@ -34,6 +34,8 @@ export class VirtualGrid {
     this.focused = 0;
     this.layout = layoutOf(1000, options.shape);
     this.width = 0;
+    /** What lies over a cell and moves with it. @type {{element: HTMLElement, index: number}|null} */
+    this.over = null;
     this.onScroll = () => this.render();
     this.root.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => this.#key(event));
     this.root.addEventListener("focusin", (/** @type {FocusEvent} */ event) => this.#focusIn(event));
@@ -43,26 +45,40 @@ export class VirtualGrid {
   start() {
     this.observer = new ResizeObserver(() => this.#measure());
     this.observer.observe(this.root);
-    window.addEventListener("scroll", this.onScroll, { passive: true });
+    if (this.root.parentElement) this.observer.observe(this.root.parentElement); // what is above may push it down
+    for (const kind of ["scroll", "resize"]) window.addEventListener(kind, this.onScroll, { passive: true });
     this.#measure();
   }
 
   stop() {
     this.observer?.disconnect();
-    window.removeEventListener("scroll", this.onScroll);
+    for (const kind of ["scroll", "resize"]) window.removeEventListener(kind, this.onScroll);
     for (const row of [...this.rows.keys()]) this.#release(row);
   }
 
-  /** @param {number} total */
+  /** What is there stays where it is: somebody may have the focus in it. @param {number} total */
   resize(total) {
     if (total === this.total) return;
     const held = this.indexAt(document.activeElement) !== null;
     this.total = total;
     this.focused = Math.max(0, Math.min(this.focused, total - 1));
-    for (const row of [...this.rows.keys()]) this.#release(row);
+    for (const row of [...this.rows.keys()]) if (row >= rowsOf(total, this.layout)) this.#release(row);
+    this.refill();
     this.#setHeight();
     this.render();
-    if (held) this.focus(this.focused);
+    if (held && this.indexAt(document.activeElement) === null) this.focus(this.focused);
+  }
+
+  /** Lays something over a cell, or takes it away. @param {HTMLElement|null} element @param {number} [index] */
+  cover(element, index = 0) {
+    if (this.over && this.over.element !== element) this.over.element.remove();
+    this.over = element && { element, index };
+    if (!element) return;
+    const { columns, width, height, pitch, gap } = this.layout;
+    element.style.width = `${width}px`;
+    element.style.left = `${(index % columns) * (width + gap)}px`;
+    element.style.top = `${Math.floor(index / columns) * pitch + height}px`;
+    if (!element.isConnected) this.root.append(element);
   }
 
   /** Fills cells again whose rows changed. @param {number} [first] @param {number} [last] */
@@ -89,21 +105,26 @@ export class VirtualGrid {
   /** Moves the focus to a cell, and the window if need be. @param {number} index */
   focus(index) {
     if (!this.total) return;
-    const before = this.focused;
-    this.focused = Math.max(0, Math.min(index, this.total - 1));
-    this.show(this.focused);
+    this.show(Math.max(0, Math.min(index, this.total - 1)));
     this.render();
-    const old = this.cell(before);
+    this.point(index, { focus: true });
+  }
+
+  /** Makes a cell the one that keys start from, wherever it is. @param {number} index @param {{focus?: boolean}} [how] */
+  point(index, { focus = this.indexAt(document.activeElement) !== null } = {}) {
+    const old = this.cell(this.focused);
     if (old) old.tabIndex = -1;
+    this.focused = Math.max(0, Math.min(index, this.total - 1));
+    if (focus) this.#place(Math.floor(this.focused / this.layout.columns));
     const cell = this.cell(this.focused);
-    if (!cell) return;
-    cell.tabIndex = 0;
-    cell.focus({ preventScroll: true });
+    if (cell) cell.tabIndex = 0;
+    if (cell && focus) cell.focus({ preventScroll: true });
+    this.options.onFocus?.(this.focused);
   }
 
   /** Scrolls until a cell can be seen whole. @param {number} index */
   show(index) {
-    const top = this.#top() + Math.floor(index / this.layout.columns) * this.layout.pitch;
+    const top = this.#top() + this.#rowTop(index);
     const head = covered("[data-sticky]");
     const foot = document.querySelector("#actions > *") ? 88 : 12;
     if (top < head) window.scrollBy(0, top - head - 8);
@@ -131,6 +152,24 @@ export class VirtualGrid {
     return Math.max(0, (this.seen?.[0] ?? 0) * this.layout.columns);
   }
 
+  /** What is needed to come back to the same cells, in whatever width: the first that is seen, and where it stands. */
+  snapshot() {
+    const first = this.firstSeen();
+    const top = this.#top();
+    return { total: this.total, focused: this.focused, first, offset: top < 0 ? top + this.#rowTop(first) : null };
+  }
+
+  /** How far down the page a snapshot was. @param {{first?: number, offset?: number|null}} restore @returns {number|null} */
+  placeOf({ first, offset }) {
+    if (first === undefined || offset === undefined || offset === null) return null;
+    return scrollY + this.#top() + this.#rowTop(first) - offset;
+  }
+
+  /** @param {number} index */
+  #rowTop(index) {
+    return Math.floor(index / this.layout.columns) * this.layout.pitch;
+  }
+
   #top() {
     return this.root.getBoundingClientRect().top;
   }
@@ -143,16 +182,19 @@ export class VirtualGrid {
 
   #measure() {
     const width = this.root.clientWidth;
-    if (!width || width === this.width) return;
+    if (!width || width === this.width) return this.render();
     const keep = this.width ? this.firstSeen() : 0;
     const offset = this.#top();
     this.width = width;
     this.layout = layoutOf(width, this.options.shape);
+    const held = this.indexAt(document.activeElement) !== null;
     for (const row of [...this.rows.keys()]) this.#release(row);
     this.spare = [];
     this.#setHeight();
-    if (keep && offset < 0) window.scrollTo(0, scrollY + this.#top() + Math.floor(keep / this.layout.columns) * this.layout.pitch);
+    if (this.over) this.cover(this.over.element, this.over.index);
+    if (keep && offset < 0) window.scrollTo(0, scrollY + this.#top() + this.#rowTop(keep));
     this.render();
+    return held ? this.point(this.focused, { focus: true }) : undefined;
   }
 
   #setHeight() {
@@ -172,9 +214,7 @@ export class VirtualGrid {
 
   /** @param {number} row */
   #place(row) {
-    if (this.rows.has(row)) {
-      return;
-    }
+    if (this.rows.has(row)) return;
     const element = this.spare.pop() ?? this.#newRow();
     element.style.transform = `translateY(${row * this.layout.pitch}px)`;
     element.setAttribute("aria-rowindex", String(row + 1));
@@ -220,12 +260,7 @@ export class VirtualGrid {
   /** @param {FocusEvent} event */
   #focusIn(event) {
     const index = this.indexAt(event.target);
-    if (index === null || index === this.focused) return;
-    const old = this.cell(this.focused);
-    if (old) old.tabIndex = -1;
-    this.focused = index;
-    const cell = this.cell(index);
-    if (cell) cell.tabIndex = 0;
+    if (index !== null) this.point(index, { focus: false });
   }
 
   /** @param {KeyboardEvent} event */

@@ -1,17 +1,17 @@
-import { decide } from "../actions.js";
+import { decide, tell } from "../actions.js";
 import { get, post } from "../api.js";
-import { showDock } from "../dock.js";
 import { announce, h } from "../dom.js";
-import { faceGrid } from "../face-grid.js";
+import { FACES } from "../face-tile.js";
 import { openFace } from "../face-view.js";
 import { counted, number, statusWords } from "../format.js";
 import { bind } from "../keyboard.js";
-import { askPerson } from "../move-dialog.js";
+import { listGrid } from "../list-grid.js";
+import { askPerson } from "../person-dialogs.js";
 import { setQuery, setTitle } from "../router.js";
 import { Selection } from "../selection.js";
 import { on, refreshFacts } from "../session.js";
 import { emptyState, errorState } from "../states.js";
-import { toast } from "../toasts.js";
+import { showDock, toast } from "../toasts.js";
 
 const SAID = "a person said so"; // how the reason of a decision ends
 
@@ -21,6 +21,8 @@ export function mount(root, { query, restore }) {
   /** @type {any[]} */
   let groups = [];
   let chosen = { status: query.get("status") ?? "", reason: query.get("reason") ?? "" };
+  /** @type {ReturnType<typeof openFace>|null} */
+  let view = null;
   const selection = new Selection(() => redraw());
   const chips = h("div", { class: "reasons", role: "group", "aria-label": "Reason" });
   const about = h("p", { class: "reason-about" });
@@ -29,17 +31,20 @@ export function mount(root, { query, restore }) {
   /** A file without a face has an id too, below zero, so that it can be selected. @param {any} row */
   const idOf = (row) => (row.face === null ? -row.file_id : row.face);
 
-  const { list, grid, picker, snapshot, stop } = faceGrid({
+  const faceList = listGrid({
     label: "Left out",
-    guess: restore.total ?? 0,
+    ...FACES,
+    guess: 0,
+    restore,
     selection,
-    load: (offset, limit, signal) => get("/left-out/faces", { ...chosen, offset, limit }, signal),
+    load: (offset, limit, signal) => get("/left-out/faces", { ...chosen, offset, limit }, signal).then(({ faces: items, ...more }) => ({ items, ...more })),
     idOf,
     open,
     onError: (error) => {
       if (list.total === null) message.replaceChildren(errorState(error, reload));
     },
   });
+  const { list, grid } = faceList;
   root.append(h("h1", { class: "page-title", text: "Left out" }), chips, about, message, grid.root);
 
   async function reload() {
@@ -86,14 +91,7 @@ export function mount(root, { query, restore }) {
     setQuery(chosen);
     selection.clear();
     draw();
-    list.pages.clear();
-    list.total = null;
-    list.first = 0;
-    list.last = 0;
-    grid.focused = 0;
-    scrollTo(0, 0);
-    grid.refill();
-    list.refresh().then(() => announce(`${statusWords(group.status)}: ${counted(group.faces, "entry", "entries")}`));
+    faceList.restart().then(() => announce(`${statusWords(group.status)}: ${counted(group.faces, "entry", "entries")}`));
   }
 
   function acts() {
@@ -117,7 +115,7 @@ export function mount(root, { query, restore }) {
   /** What is selected, or else what has the focus: faces by row, files below zero. */
   function picked() {
     if (selection.size) return selection.list();
-    const row = grid.indexAt(document.activeElement) === null ? undefined : /** @type {any} */ (list.get(grid.focused));
+    const row = faceList.current();
     if (!row) toast("Select something first: click it, or move with the arrows and press Space.");
     return row ? [idOf(row)] : [];
   }
@@ -140,7 +138,7 @@ export function mount(root, { query, restore }) {
   async function move() {
     const about = faces();
     if (!about.length) return;
-    const where = await askPerson({ title: `${counted(about.length, "face")}: who is this?`, allowNew: true });
+    const where = await askPerson({ title: `${counted(about.length, "face")}: who is this?`, faces: about, allowNew: true });
     if (!where) return;
     const body = "person" in where ? { kind: "assign", faces: about, person: where.person } : { kind: "split", faces: about };
     const made = await decide(body, { seen: list.revision });
@@ -158,8 +156,7 @@ export function mount(root, { query, restore }) {
         const { status } = await post(`/files/${-id}/retry`, {});
         if (status !== "unreadable") good += 1;
       } catch (error) {
-        const { problem, mend, message } = /** @type {any} */ (error);
-        return toast([problem ?? message, mend].filter(Boolean).join(" "), undefined, { stays: true });
+        return tell(error);
       }
     }
     if (!files.length) return undefined;
@@ -171,11 +168,12 @@ export function mount(root, { query, restore }) {
 
   /** @param {number} index */
   function open(index) {
-    openFace({
+    view = openFace({
       index,
-      total: () => list.total ?? 0,
-      faceAt: async (at) => /** @type {any} */ ((await list.range(at, at))[0])?.face ?? null,
+      total: () => list.total ?? grid.total,
+      faceAt: faceList.faceAt,
       onClose: (at) => {
+        view = null;
         if (grid.root.isConnected) grid.focus(at);
       },
     });
@@ -189,8 +187,8 @@ export function mount(root, { query, restore }) {
     bindings: [
       { keys: ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"], words: "Move (with Shift: select)", run: () => grid.focus(grid.focused) },
       { keys: ["Enter"], words: "See the picture", run: () => open(grid.focused) },
-      { keys: ["Space"], words: "Select", run: () => picker.toggle(grid.focused) },
-      { keys: ["Mod+a"], words: "Select all", run: () => void picker.all() },
+      { keys: ["Space"], words: "Select", run: faceList.toggle },
+      { keys: ["Mod+a"], words: "Select all", run: () => void faceList.all() },
       { keys: ["m"], words: "Move to a person", run: () => press("M") },
       { keys: ["f"], words: "This is a face", run: () => press("F") },
       { keys: ["r"], words: "Restore", run: () => press("R") },
@@ -200,15 +198,17 @@ export function mount(root, { query, restore }) {
     ],
   });
   const unheard = on("changed", () => void reload());
-  grid.start();
-  if (restore.focused) grid.focused = restore.focused;
+  faceList.start();
   reload();
   return {
-    snapshot,
+    snapshot: () => ({ ...faceList.snapshot(), picture: view?.at() }),
+    placeOf: faceList.placeOf,
+    reopen: ({ picture }) => picture !== undefined && !view && open(picture),
     unmount: () => {
+      view?.close();
       unbind();
       unheard();
-      stop();
+      faceList.stop();
     },
   };
 }

@@ -1,19 +1,19 @@
 import { decide } from "../actions.js";
 import { get } from "../api.js";
-import { showDock } from "../dock.js";
-import { announce, h } from "../dom.js";
-import { faceGrid } from "../face-grid.js";
+import { announce, button, h, icon } from "../dom.js";
+import { FACES } from "../face-tile.js";
 import { openFace } from "../face-view.js";
-import { called, counted } from "../format.js";
-import { bind } from "../keyboard.js";
-import { askPerson } from "../move-dialog.js";
-import { personHead } from "../person-head.js";
+import { called, counted, number } from "../format.js";
+import { bind, typing } from "../keyboard.js";
+import { listGrid } from "../list-grid.js";
+import { asNamed, nameField } from "../name-field.js";
+import { askPerson } from "../person-dialogs.js";
 import { personTimes } from "../person-times.js";
-import { go, setQuery, setTitle } from "../router.js";
+import { back, go, setQuery, setTitle } from "../router.js";
 import { Selection } from "../selection.js";
 import { on } from "../session.js";
 import { emptyState, errorState } from "../states.js";
-import { toast } from "../toasts.js";
+import { showDock, toast } from "../toasts.js";
 
 /** One person and all their faces. @type {import("../router.js").Mount} */
 export function mount(root, { params, query, restore }) {
@@ -27,11 +27,16 @@ export function mount(root, { params, query, restore }) {
   const message = h("div", { class: "message" });
   const head = personHead({ sort, onSort: changeSort, seen: () => list.revision, onMerge: mergeWhole, onIgnore: ignoreWhole });
 
-  const { list, grid, picker, snapshot, stop } = faceGrid({
+  /** Faces that a decision is about which was not answered yet: the same key twice is meant for two of them. @type {Set<number>} */
+  const deciding = new Set();
+
+  const faceList = listGrid({
     label: "Faces",
-    guess: restore.total ?? 40,
+    ...FACES,
+    guess: 40,
+    restore,
     selection,
-    load: (offset, limit, signal) => get(`/people/${id}/faces`, { sort, offset, limit }, signal),
+    load: (offset, limit, signal) => get(`/people/${id}/faces`, { sort, offset, limit }, signal).then(({ faces: items, ...more }) => ({ items, ...more })),
     idOf: (face) => face.face,
     open,
     onError: (error) => {
@@ -39,7 +44,8 @@ export function mount(root, { params, query, restore }) {
       else if (list.total === null) message.replaceChildren(errorState(error, reload));
     },
   });
-  const times = personTimes({ person: id, open: openTimes, onResize: () => grid.render() });
+  const { list, grid } = faceList;
+  const times = personTimes({ person: id, open: openTimes });
   root.append(head.element, times.element, message, grid.root);
 
   async function reload() {
@@ -83,13 +89,7 @@ export function mount(root, { params, query, restore }) {
     sort = order;
     setQuery({ sort: sort === "time" ? "" : sort });
     head.sorted(sort);
-    list.pages.clear();
-    grid.refill();
-    scrollTo(0, 0);
-    grid.focused = 0;
-    list.first = 0;
-    list.last = 60;
-    list.refresh().then(() => grid.focus(0));
+    faceList.restart().then(() => typing(document.activeElement) || grid.focus(0));
     announce(`Sorted by ${SORT_WORDS[sort]}`);
   }
 
@@ -105,18 +105,27 @@ export function mount(root, { params, query, restore }) {
   /** What an action is about: what is selected, or else the face that has the focus. */
   function faces() {
     if (selection.size) return selection.list();
-    const face = grid.indexAt(document.activeElement) === null ? undefined : /** @type {any} */ (list.get(grid.focused));
+    const face = faceList.current();
     if (!face) toast("Select faces first: click one, or move with the arrows and press X.");
     return face ? [face.face] : [];
   }
 
-  /** @param {string} kind @param {number[]} [about] */
-  async function act(kind, about = faces()) {
+  /** @param {string} kind @param {number[]} [all] */
+  async function act(kind, all = faces()) {
+    const about = all.filter((face) => !deciding.has(face));
     if (!about.length) return;
-    const done = kind === "move" ? await move(about) : await decide(bodyOf(kind, about), { seen: list.revision });
-    if (!done) return;
+    if (kind === "move") return void ((await move(about)) && rest());
+    for (const face of about) deciding.add(face);
+    const done = await decide(bodyOf(kind, about), { seen: list.revision });
+    if (done) await rest();
+    for (const face of about) deciding.delete(face);
+  }
+
+  /** Once it is done, the next face has the focus. */
+  async function rest() {
     selection.clear();
-    if (!view) grid.focus(Math.min(grid.focused, Math.max(0, (list.total ?? 1) - 1)));
+    if (!view && !typing(document.activeElement)) grid.focus(Math.min(grid.focused, Math.max(0, (list.total ?? 1) - 1)));
+    await list.settled();
   }
 
   /** @param {string} kind @param {number[]} about */
@@ -124,7 +133,7 @@ export function mount(root, { params, query, restore }) {
 
   /** @param {number[]} about */
   async function move(about) {
-    const where = await askPerson({ title: `Move ${counted(about.length, "face")} to…`, without: id, allowNew: true });
+    const where = await askPerson({ title: `Move ${counted(about.length, "face")} to…`, person: id, faces: about, allowNew: true });
     if (!where) return null;
     if ("person" in where) return decide({ kind: "assign", faces: about, person: where.person }, { seen: list.revision });
     const made = await decide({ kind: "split", faces: about }, { seen: list.revision });
@@ -133,7 +142,7 @@ export function mount(root, { params, query, restore }) {
   }
 
   async function mergeWhole() {
-    const where = await askPerson({ title: `${called(person)} is the same as…`, without: id });
+    const where = await askPerson({ title: `${called(person)} is the same as…`, person: id });
     if (!where || !("person" in where)) return;
     const outcome = await decide({ kind: "merge", person: where.person, others: [id] }, { seen: list.revision });
     if (outcome) go(`/people/${where.person}`, { replace: true });
@@ -147,8 +156,8 @@ export function mount(root, { params, query, restore }) {
   function open(index) {
     view = openFace({
       index,
-      total: () => list.total ?? 0,
-      faceAt: async (at) => /** @type {any} */ ((await list.range(at, at))[0])?.face ?? null,
+      total: () => list.total ?? grid.total,
+      faceAt: faceList.faceAt,
       acts: actsOnFace(),
       onClose: (at) => {
         view = null;
@@ -177,8 +186,8 @@ export function mount(root, { params, query, restore }) {
     bindings: [
       { keys: ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"], words: "Move (with Shift: select)", run: () => grid.focus(grid.focused) },
       { keys: ["Enter"], words: "See the picture", run: () => open(grid.focused) },
-      { keys: ["x", "Space"], words: "Select", run: () => picker.toggle(grid.focused) },
-      { keys: ["Mod+a"], words: "Select all", run: () => picker.all() },
+      { keys: ["x", "Space"], words: "Select", run: faceList.toggle },
+      { keys: ["Mod+a"], words: "Select all", run: faceList.all },
       { keys: ["Escape"], words: "Select nothing", run: () => (selection.size ? selection.clear() : undefined) },
       ...ACTS.map(({ words, key, kind }) => ({ keys: [key.toLowerCase()], words, run: () => void act(kind) })),
       { keys: ["n"], words: "Name", run: () => head.edit() },
@@ -187,22 +196,24 @@ export function mount(root, { params, query, restore }) {
       { keys: ["u"], words: "Least sure first", run: () => changeSort(sort === "unsure" ? "time" : "unsure") },
       { keys: ["t"], words: "By time", run: () => changeSort("time") },
       { keys: ["q"], words: "Best first", run: () => changeSort("quality") },
-      { keys: ["Backspace"], words: "Back to all people", run: () => go("/") },
+      { keys: ["Backspace"], words: "Back to all people", run: back },
     ],
   });
   const unheard = on("changed", refresh);
-  grid.start();
-  if (restore.focused) grid.focused = restore.focused;
+  faceList.start();
   reload();
   times.load();
   return {
-    snapshot,
+    snapshot: () => ({ ...faceList.snapshot(), picture: view?.at() }),
+    placeOf: faceList.placeOf,
+    reopen: ({ picture }) => picture !== undefined && !view && open(picture),
     unmount: () => {
+      head.leave();
       view?.close();
       times.stop();
       unbind();
       unheard();
-      stop();
+      faceList.stop();
     },
   };
 }
@@ -215,3 +226,88 @@ const ACTS = [
   { words: "Ignore", key: "I", kind: "ignore" },
 ];
 const SORT_WORDS = /** @type {Record<string, string>} */ ({ time: "time", quality: "quality", unsure: "how unsure they are" });
+
+const SORTS = [["time", "Time", "T"], ["quality", "Quality", "Q"], ["unsure", "Least sure", "U"]];
+
+/**
+ * The name, the numbers and the order of a person's page.
+ * @param {{sort: string, onSort: (sort: string) => void, seen: () => number|null, onMerge: () => void, onIgnore: () => void}} options
+ */
+function personHead({ sort, onSort, seen, onMerge, onIgnore }) {
+  /** @type {any} */
+  let person = null;
+  /** @type {ReturnType<typeof nameField>|null} */
+  let field = null;
+  const title = h("h1", { class: "person-name" });
+  const facts = h("p", { class: "person-facts" });
+  const ignore = button("Ignore", { onclick: onIgnore, class: "quiet-button" });
+  const orders = SORTS.map(([value, words, key]) => {
+    const order = button(words, { key, onclick: () => onSort(value), class: "segment" });
+    order.dataset.value = value;
+    return order;
+  });
+  const element = h("header", { class: "person-head", "data-sticky": "" },
+    h("a", { class: "tool back", href: "/", "aria-label": "All people", onclick: goBack }, icon("left")),
+    h("div", { class: "person-title" }, title, facts),
+    h("div", { class: "segments", role: "group", "aria-label": "Sort by" }, ...orders),
+    h("div", { class: "person-tools" }, button("Merge with…", { onclick: onMerge, class: "quiet-button" }), ignore),
+  );
+
+  const sorted = (/** @type {string} */ now) => {
+    for (const order of orders) order.setAttribute("aria-pressed", String(order.dataset.value === now));
+  };
+
+  const edit = () => {
+    if (!person || field) return;
+    const named = asNamed(person, person.revision);
+    field = nameField({
+      person: named,
+      seen,
+      again: () => title.isConnected && edit(),
+      done: ({ merged, to }) => {
+        field = null;
+        title.replaceChildren(nameButton());
+        if (to !== "elsewhere") title.querySelector("button")?.focus();
+        if (merged !== undefined) go(`/people/${merged}`, { replace: true });
+      },
+    });
+    title.replaceChildren(field.element);
+    field.focus();
+  };
+
+  const nameButton = () => {
+    const now = asNamed(person, person.revision);
+    return h("button", { type: "button", class: now.name ? "name-button" : "name-button unnamed", title: "Change the name (N)", onclick: edit }, h("span", { text: called(now) }), icon("pencil"));
+  };
+
+  const show = (/** @type {any} */ now) => {
+    person = now;
+    const held = title.contains(document.activeElement);
+    if (!field) title.replaceChildren(nameButton());
+    if (!field && held) title.querySelector("button")?.focus();
+    facts.replaceChildren(...factsOf(person));
+    /** @type {HTMLElement} */ (ignore.querySelector("span")).textContent = person.ignored ? "Restore" : "Ignore";
+  };
+
+  sorted(sort);
+  return { element, show, edit, sorted, leave: () => field?.save("elsewhere") };
+}
+
+/** @param {Event} event */
+function goBack(event) {
+  const { ctrlKey, metaKey, shiftKey } = /** @type {MouseEvent} */ (event);
+  if (ctrlKey || metaKey || shiftKey) return; // in another tab
+  event.preventDefault();
+  back();
+}
+
+/** @param {any} person */
+function factsOf(person) {
+  const facts = [counted(person.faces, "face")];
+  if (person.unsure) facts.push(`${number(person.unsure)} unsure`);
+  if (person.new) facts.push(`${number(person.new)} new`);
+  if (person.ignored) facts.push("ignored");
+  const nodes = facts.map((words) => h("span", { text: words }));
+  if (person.cohesion !== null) nodes.push(h("span", { title: "How alike the faces are to each other, on average: 1 is the most", text: `alike ${person.cohesion.toFixed(2)}` }));
+  return nodes;
+}
