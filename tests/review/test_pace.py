@@ -65,7 +65,7 @@ def look(seat: Seat) -> int:
     return int(seat.page.evaluate(SEEN))
 
 
-@pytest.mark.parametrize("delay", [0, 150, 700])
+@pytest.mark.parametrize("delay", [0, 150, pytest.param(700, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("show", ["all", "unnamed"])
 def test_people_are_named_as_fast_as_somebody_types(seat: Seat, delay: int, show: str) -> None:
     seat.open(f"/?show={show}")
@@ -346,10 +346,7 @@ def test_decisions_on_each_other_s_heels_are_all_taken(seat: Seat) -> None:
     expect(seat.dialog()).to_have_count(0)
 
 
-def test_open_tabs_go_on_after_the_server_was_started_again(
-    seat: Seat, library_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    del monkeypatch
+def test_names_wait_for_a_server_that_is_away(seat: Seat) -> None:
     seat.open()
     seat.cell("Person 1,").focus()
     seat.page.context.set_offline(True)

@@ -90,8 +90,7 @@ export function redo(decision) {
   return afterAll(() => (session.redoable ? redo(session.redoable.id) : say("There is nothing to redo.")));
 }
 
-/** @param {string} words */
-function say(words) {
+function say(/** @type {string} */ words) {
   toast(words);
   return null;
 }
@@ -126,8 +125,7 @@ export function settled(outcome, about = {}) {
   inFlight(refreshFacts().catch(() => {}));
 }
 
-/** @param {Decision} decision @param {{undoes?: number}} about */
-function wayBack(decision, about) {
+function wayBack(/** @type {Decision} */ decision, /** @type {{undoes?: number}} */ about) {
   if (about.undoes !== undefined) return { words: "Redo", run: () => redo(about.undoes) };
   const id = decision.kind === "redo" ? undefined : decision.id;
   return { words: "Undo", run: () => undo(id) };
@@ -153,8 +151,7 @@ async function refused(error, body, again) {
   return null;
 }
 
-/** @param {any} error */
-export const tell = (error) => toast([error.problem ?? error.message, error.mend].filter(Boolean).join(" "), undefined, { stays: true });
+export const tell = (/** @type {any} */ error) => toast([error.problem ?? error.message, error.mend].filter(Boolean).join(" "), undefined, { stays: true });
 
 /** Somebody else changed what this view shows. @param {ApiError} error @param {string} what was not done */
 async function showStale(error, what) {

@@ -2,8 +2,7 @@ import { waitForServer } from "./connection.js";
 
 /** What the server refuses, in its own words. */
 export class ApiError extends Error {
-  /** @param {number} status @param {{problem?: string, mend?: string, since?: object[], merged_into?: number|null}} body */
-  constructor(status, body) {
+  constructor(/** @type {number} */ status, /** @type {{problem?: string, mend?: string, since?: object[], merged_into?: number|null}} */ body) {
     super(body.problem || `The server answered ${status}.`);
     this.status = status;
     this.problem = this.message;
@@ -48,8 +47,7 @@ async function send(address, options) {
   }
 }
 
-/** @param {Response} response */
-async function answer(response) {
+async function answer(/** @type {Response} */ response) {
   const text = await response.text();
   const body = parse(text);
   if (response.ok) return body;
@@ -65,8 +63,6 @@ function parse(text) {
   }
 }
 
-/** @param {number} face */
-export const thumbnail = (face) => `/api/faces/${face}/thumbnail`;
+export const thumbnail = (/** @type {number} */ face) => `/api/faces/${face}/thumbnail`;
 
-/** @param {number} face @param {number} [side] */
-export const picture = (face, side = 1600) => `/api/faces/${face}/picture?side=${side}`;
+export const picture = (/** @type {number} */ face, /** @type {number} */ side = 1600) => `/api/faces/${face}/picture?side=${side}`;

@@ -1,7 +1,6 @@
 import { button, h } from "./dom.js";
 
-/** @type {Promise<void>|null} */
-let waiting = null;
+/** @type {Promise<void>|null} */ let waiting = null;
 const LONGEST = 8000; // milliseconds between two tries
 
 /**
@@ -20,8 +19,7 @@ export function waitForServer(signal) {
 }
 
 async function knock() {
-  /** @type {() => void} */
-  let now = () => {};
+  /** @type {() => void} */ let now = () => {};
   const banner = show(() => now());
   for (let pause = 400; !(await isThere()); pause = Math.min(pause * 2, LONGEST)) {
     await new Promise((resolve) => {
@@ -41,8 +39,7 @@ async function isThere() {
   }
 }
 
-/** @param {() => void} retry */
-function show(retry) {
+function show(/** @type {() => void} */ retry) {
   const banner = /** @type {HTMLElement} */ (document.getElementById("banner"));
   const words = "The server does not answer. Is “unmingle review” still running? What you were doing is kept, and goes on once it is back.";
   banner.replaceChildren(h("p", { text: words }), button("Try now", { onclick: retry }));

@@ -21,8 +21,7 @@ export function openDialog({ title, body, foot = [], class: extra = "" }) {
     h("div", { class: "dialog-body" }, ...body),
     foot.length ? h("div", { class: "dialog-foot" }, ...foot) : null,
   );
-  /** @type {string|null} */
-  let result = null;
+  /** @type {string|null} */ let result = null;
   const before = /** @type {HTMLElement|null} */ (document.activeElement);
   const taken = overlay(() => element.close());
   const closed = /** @type {Promise<string|null>} */ (
@@ -47,8 +46,7 @@ export function openDialog({ title, body, foot = [], class: extra = "" }) {
   return { element, close, closed };
 }
 
-/** @param {HTMLElement} element @param {PointerEvent} event */
-function outside(element, event) {
+function outside(/** @type {HTMLElement} */ element, /** @type {PointerEvent} */ event) {
   const box = element.getBoundingClientRect();
   return event.clientX < box.left || event.clientX > box.right || event.clientY < box.top || event.clientY > box.bottom;
 }
@@ -59,8 +57,7 @@ function outside(element, event) {
  * @returns {Promise<string|null>} null: closed without one
  */
 export function ask({ title, body, choices, class: extra }) {
-  /** @type {(value: string|null) => void} */
-  let close = () => {};
+  /** @type {(value: string|null) => void} */ let close = () => {};
   const foot = choices.map((choice) =>
     button(choice.words, {
       primary: choice.primary,

@@ -34,8 +34,7 @@ function fillTile(tile, face, { tier, selected }) {
   return undefined;
 }
 
-/** @param {HTMLElement} tile */
-function clearTile(tile) {
+function clearTile(/** @type {HTMLElement} */ tile) {
   forget(/** @type {HTMLImageElement} */ (tile.querySelector("img.thumb")));
   part(tile, ".tile-file").replaceChildren();
   part(tile, ".tile-flag").textContent = "";
@@ -43,14 +42,12 @@ function clearTile(tile) {
   tile.classList.remove("no-face");
 }
 
-/** @param {any} face */
-const isUnsure = (face) => !face.decided && face.probability !== null && face.probability !== undefined && face.probability < 0.9;
+const isUnsure = (/** @type {any} */ face) => !face.decided && face.probability !== null && face.probability !== undefined && face.probability < 0.9;
 
 /** @param {HTMLElement} tile @param {string} selector @returns {HTMLElement} */
 const part = (tile, selector) => /** @type {HTMLElement} */ (tile.querySelector(selector));
 
-/** @param {any} face @param {boolean} unsure */
-function labelOf(face, unsure) {
+function labelOf(/** @type {any} */ face, /** @type {boolean} */ unsure) {
   const parts = [baseName(face.file)];
   if (face.frame) parts.push(`frame ${face.frame}`);
   if (unsure) parts.push(`${percent(face.probability)} sure`);

@@ -187,8 +187,7 @@ function drawFrames(facts) {
   return figure;
 }
 
-/** @param {any} other @param {{width: number, height: number}} picture */
-function otherFrame(other, picture) {
+function otherFrame(/** @type {any} */ other, /** @type {{width: number, height: number}} */ picture) {
   const name = other.person === null ? "Nobody's" : called(other);
   const frame = other.person === null
     ? h("div", { class: "frame frame-other" }, h("span", { class: "frame-name", text: name }))

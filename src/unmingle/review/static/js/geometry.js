@@ -19,8 +19,7 @@ export function layoutOf(room, { minWidth, gap, ratio, extra, most = Infinity })
   return { columns, width, height, pitch: height + gap, gap };
 }
 
-/** @param {number} total @param {Layout} layout */
-export const rowsOf = (total, layout) => Math.ceil(total / layout.columns);
+export const rowsOf = (/** @type {number} */ total, /** @type {Layout} */ layout) => Math.ceil(total / layout.columns);
 
 /** Pixels from top to bottom. @param {number} total @param {Layout} layout */
 export const heightOf = (total, layout) => Math.max(0, rowsOf(total, layout) * layout.pitch - layout.gap);

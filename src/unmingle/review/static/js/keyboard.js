@@ -6,8 +6,7 @@ import { dialogOpen } from "./dialog.js";
  * keys: "n", "Mod+z" (Ctrl or ⌘), "Shift+/", "g p" (one after the other). anywhere: also while a dialog is open.
  */
 
-/** @type {Keymap[]} */
-const maps = [];
+/** @type {Keymap[]} */ const maps = [];
 let prefix = "";
 let prefixAt = 0;
 const PATIENCE = 1200; // milliseconds between the two keys of a pair
@@ -41,8 +40,7 @@ export function typing(where) {
   return where instanceof HTMLElement && where.matches("input:not([type=checkbox]), textarea, select");
 }
 
-/** @param {KeyboardEvent} event */
-function heard(event) {
+function heard(/** @type {KeyboardEvent} */ event) {
   if (event.defaultPrevented || event.altKey || event.isComposing || typing(event.target)) return;
   if (["Shift", "Control", "Meta"].includes(event.key)) return;
   const key = keyOf(event);

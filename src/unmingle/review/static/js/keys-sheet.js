@@ -22,8 +22,7 @@ function row(keys) {
 
 /** Shows the keys that work now. */
 export function showKeys() {
-  /** @type {(value?: string|null) => void} */
-  let close = () => {};
+  /** @type {(value?: string|null) => void} */ let close = () => {};
   const sections = keymaps().filter((map) => map.bindings.length).reverse().map((map) =>
     h("section", { class: "keys-part" },
       h("h3", { text: map.title }),

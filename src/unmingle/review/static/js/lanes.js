@@ -100,8 +100,7 @@ function step(key, row, at, people) {
   return people[next] ? [next, nearest(people[next].intervals, people[row].intervals[at])] : [row, at];
 }
 
-/** @param {Time[]} times @param {Time} to */
-function nearest(times, to) {
+function nearest(/** @type {Time[]} */ times, /** @type {Time} */ to) {
   const apart = times.map((time) => Math.max(0, time.start - to.end, to.start - time.end));
   return apart.indexOf(Math.min(...apart));
 }

@@ -1,6 +1,6 @@
 import { redo, undo } from "./actions.js";
-import { startBar } from "./bar.js";
 import { get } from "./api.js";
+import { number } from "./format.js";
 import { bind, listen } from "./keyboard.js";
 import { showKeys } from "./keys-sheet.js";
 import { mount as history } from "./pages/history.js";
@@ -10,7 +10,7 @@ import { mount as person } from "./pages/person.js";
 import { mount as questions } from "./pages/questions.js";
 import { mount as timeline } from "./pages/timeline.js";
 import { go, startRouter } from "./router.js";
-import { emit, refreshFacts, session, setQuestions } from "./session.js";
+import { emit, on, refreshFacts, session, setQuestions } from "./session.js";
 
 bind({
   title: "Everywhere",
@@ -53,3 +53,39 @@ async function lookAgain() {
 
 setTimeout(() => askLater().catch(() => {}), 150);
 addEventListener("focus", () => lookAgain().catch(() => {}));
+
+/** The header: numbers beside the tabs, undo, redo and keys. */
+function startBar() {
+  tool("undo").addEventListener("click", () => undo());
+  tool("redo").addEventListener("click", () => redo());
+  tool("keys").addEventListener("click", showKeys);
+  tool("keys").title = "Keys (?)";
+  on("facts", draw);
+}
+
+function tool(/** @type {string} */ name) {
+  return /** @type {HTMLButtonElement} */ (document.querySelector(`[data-tool=${name}]`));
+}
+
+function draw() {
+  const library = session.library;
+  count("people", library ? library.people : null);
+  count("left-out", library ? library.left_out : null);
+  count("questions", session.questions);
+  const timeline = /** @type {HTMLElement} */ (document.querySelector("[data-tab=timeline]"));
+  timeline.hidden = !library?.recordings && location.pathname !== "/timeline";
+  offer(tool("undo"), "Undo", session.undoable);
+  offer(tool("redo"), "Redo", session.redoable);
+}
+
+function count(/** @type {string} */ tab, /** @type {number|null} */ value) {
+  const place = document.querySelector(`[data-count=${tab}]`);
+  if (place) place.textContent = value ? number(value) : "";
+}
+
+function offer(/** @type {HTMLButtonElement} */ button, /** @type {string} */ verb, /** @type {import("./session.js").Decision|null} */ decision) {
+  button.disabled = !decision;
+  const words = decision ? `${verb}: ${decision.words}` : verb;
+  button.setAttribute("aria-label", words);
+  button.title = words;
+}

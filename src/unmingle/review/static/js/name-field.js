@@ -8,8 +8,7 @@ import { toast } from "./toasts.js";
 
 /** What was typed and not saved lasts as long as the tab. @param {number} person */
 const draftKey = (person) => `unmingle-name-${person}`;
-/** @param {number} person */
-const forget = (person) => sessionStorage.removeItem(draftKey(person));
+const forget = (/** @type {number} */ person) => sessionStorage.removeItem(draftKey(person));
 /** Names on their way, and the revision that knows them: shown as if they were saved. @type {Map<number, {name: string, from: number}>} */
 const given = new Map();
 
@@ -43,8 +42,7 @@ export function nameField({ person, typed, seen, again, done }) {
   let asking = false;
   const list = suggestions({ input, find: (text) => others(id, text), pick: (other) => void merge(other), label: "People with a name" });
 
-  /** @param {Parameters<typeof done>[0]} result */
-  const close = (result) => {
+  const close = (/** @type {Parameters<typeof done>[0]} */ result) => {
     over = true;
     done(result);
   };
@@ -57,8 +55,7 @@ export function nameField({ person, typed, seen, again, done }) {
     return close({ merged: other.person, to: "here" });
   };
 
-  /** @param {"here"|"next"|"before"|"elsewhere"} to */
-  const save = (to) => {
+  const save = (/** @type {"here"|"next"|"before"|"elsewhere"} */ to) => {
     if (over || asking) return;
     const name = input.value.trim();
     const other = to === "elsewhere" || !name ? null : list.marked() ?? (to === "here" ? list.namesake(name) : null);
@@ -126,7 +123,6 @@ async function keep(person, name, seen, nobodys, again) {
   return undefined;
 }
 
-/** @param {any} person @param {any} other @param {string} name @param {number|null} seen */
-function offer(person, other, name, seen) {
+function offer(/** @type {any} */ person, /** @type {any} */ other, /** @type {string} */ name, /** @type {number|null} */ seen) {
   toast(`“${name}” was not saved, since there is somebody called so.`, { words: `Merge with ${other.name}…`, run: () => void mergeInto(person, other, seen) }, { stays: true });
 }

@@ -115,8 +115,7 @@ export class PagedList {
     }
   }
 
-  /** @param {number} page */
-  #fetch(page) {
+  #fetch(/** @type {number} */ page) {
     const known = this.pages.get(page)?.fresh;
     // Of a list that nobody has seen yet any page may be there, but what is on show comes first.
     const [from, to] = this.#span();
@@ -132,8 +131,7 @@ export class PagedList {
     return done;
   }
 
-  /** @param {number} page @param {AbortController} stop @param {{total: number, items: T[], revision?: number}} answer */
-  #arrived(page, stop, answer) {
+  #arrived(/** @type {number} */ page, /** @type {AbortController} */ stop, /** @type {{total: number, items: T[], revision?: number}} */ answer) {
     if (stop.signal.aborted) return;
     this.coming.delete(page);
     const grew = this.total !== answer.total;
@@ -157,8 +155,7 @@ export class PagedList {
     if (revision !== null) this.revision = Math.max(this.revision ?? 0, revision);
   }
 
-  /** @param {number} page @param {AbortController} stop @param {any} error */
-  #failed(page, stop, error) {
+  #failed(/** @type {number} */ page, /** @type {AbortController} */ stop, /** @type {any} */ error) {
     if (stop.signal.aborted) return;
     this.coming.delete(page);
     this.onError(error);

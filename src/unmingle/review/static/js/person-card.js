@@ -35,8 +35,7 @@ export function fillCard(card, person, { tier, selected }) {
   return undefined;
 }
 
-/** @param {HTMLElement} card */
-export function clearCard(card) {
+export function clearCard(/** @type {HTMLElement} */ card) {
   for (const image of card.querySelectorAll("img.thumb")) forget(/** @type {HTMLImageElement} */ (image));
   delete card.dataset.person;
   part(card, ".card-name").textContent = "";
@@ -47,16 +46,14 @@ export function clearCard(card) {
 /** @param {HTMLElement} card @param {string} selector @returns {HTMLElement} */
 const part = (card, selector) => /** @type {HTMLElement} */ (card.querySelector(selector));
 
-/** @param {any} person */
-function factsOf(person) {
+function factsOf(/** @type {any} */ person) {
   const facts = [h("span", { class: "faces-count", text: counted(person.faces, "face") })];
   if (person.new) facts.push(h("span", { class: "badge badge-new", title: `${counted(person.new, "face")} new since the last run`, text: `${number(person.new)} new` }));
   if (person.unsure) facts.push(h("span", { class: "badge", title: `${counted(person.unsure, "face")} that may not belong here`, text: `${number(person.unsure)} unsure` }));
   return facts;
 }
 
-/** @param {any} person @param {string} words */
-function labelOf(person, words) {
+function labelOf(/** @type {any} */ person, /** @type {string} */ words) {
   const parts = [words, counted(person.faces, "face")];
   if (person.new) parts.push(`${person.new} new`);
   if (person.unsure) parts.push(`${person.unsure} unsure`);

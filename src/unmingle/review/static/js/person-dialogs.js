@@ -48,8 +48,7 @@ export async function askWhichName(people) {
     ),
   );
   const form = h("div", { class: "choices", role: "radiogroup", "aria-label": "The name that stays" }, ...group);
-  /** @type {(value?: string|null) => void} */
-  let close = () => {};
+  /** @type {(value?: string|null) => void} */ let close = () => {};
   const accept = () => {
     const chosen = form.querySelector("input:checked");
     if (chosen) close(chosen.value);
@@ -76,10 +75,8 @@ export async function askWhichName(people) {
  * @returns {Promise<{person: number}|{name: string}|null>} name: a new person, called so (or not at all, if empty)
  */
 export async function askPerson({ title, person, faces = [], allowNew = false }) {
-  /** @type {any} */
-  let result = null;
-  /** @type {(value?: string|null) => void} */
-  let close = () => {};
+  /** @type {any} */ let result = null;
+  /** @type {(value?: string|null) => void} */ let close = () => {};
   const finish = (/** @type {any} */ value) => {
     result = value;
     close();

@@ -34,8 +34,7 @@ export function personTimes({ person, open }) {
     }
   }
 
-  /** @param {any[]} recordings */
-  function draw(recordings) {
+  function draw(/** @type {any[]} */ recordings) {
     showTip(null);
     const longest = [...recordings].sort((one, other) => other.people[0].seconds - one.people[0].seconds);
     const shown = all ? recordings : recordings.filter((one) => longest.indexOf(one) < SHOWN);
@@ -53,8 +52,7 @@ export function personTimes({ person, open }) {
     walkable(element, shown.map((facts) => facts.people[0]));
   }
 
-  /** @param {any[]} recordings */
-  function unfold(recordings) {
+  function unfold(/** @type {any[]} */ recordings) {
     all = true;
     draw(recordings);
     /** @type {HTMLElement|null} */ (element.querySelector('.bar-time[tabindex="0"]'))?.focus();
@@ -79,8 +77,7 @@ export function personTimes({ person, open }) {
   };
 }
 
-/** @param {any} facts @param {any} one @param {(at: number) => void} open */
-function row(facts, one, open) {
+function row(/** @type {any} */ facts, /** @type {any} */ one, /** @type {(at: number) => void} */ open) {
   const file = baseName(facts.file);
   return h("div", { class: "track-row" },
     h("p", { class: "track-who", title: facts.file },

@@ -1,8 +1,8 @@
-import { freshId, h, icon } from "./dom.js";
+import { announce, button, freshId, h, icon } from "./dom.js";
 import { baseName, called, counted, number, percent, timecode } from "./format.js";
 import { lane, marks, walkable } from "./lanes.js";
 import { faceImage, showFace } from "./thumbs.js";
-import { timesTable } from "./times-table.js";
+import { toast } from "./toasts.js";
 
 const DENSEST = 40; // pixels a second, past which nothing more is to be seen
 
@@ -86,8 +86,7 @@ export function recordingView(facts, { zoom = 1, onZoom } = {}) {
 /** @param {string} picture @param {string} words @param {() => void} onclick */
 const tool = (picture, words, onclick) => h("button", { type: "button", class: "tool", "aria-label": words, title: words, onclick }, icon(picture));
 
-/** @param {any} one @param {any} facts */
-function row(one, facts) {
+function row(/** @type {any} */ one, /** @type {any} */ facts) {
   const image = faceImage();
   showFace(image, one.face, 1);
   const share = Math.min(1, one.seconds / facts.duration);
@@ -106,12 +105,62 @@ function row(one, facts) {
   return h("div", { class: "track-row" }, who, bars);
 }
 
-/** @param {any} facts */
-function factsOf(facts) {
+function factsOf(/** @type {any} */ facts) {
   const told = [timecode(facts.duration), counted(facts.people.length, "person"), `${number(facts.width)} × ${number(facts.height)}`];
   if (facts.files.length > 1) told.push(counted(facts.files.length, "copy", "copies"));
   const nodes = told.map((words) => h("span", { text: words }));
   if (facts.skipped) nodes.push(h("span", { class: "warned", text: `${counted(facts.skipped, "frame")} could not be decoded` }));
   if (!facts.complete) nodes.push(h("span", { class: "warned", text: "not yet watched to its end" }));
   return nodes;
+}
+
+const COLUMNS = ["Person", "From", "To", "Seconds", "Seen"];
+
+/**
+ * The same times in words and numbers, made once somebody opens it: for who does not see bars, and for copying.
+ * @param {any} facts a recording of /api/timeline
+ * @returns {HTMLElement}
+ */
+function timesTable(facts) {
+  const name = baseName(facts.file);
+  const element = h("details", { class: "times" }, h("summary", { "aria-label": `Times in ${name} as a table`, text: "Times as a table" }));
+  element.addEventListener("toggle", () => {
+    if (element.childElementCount > 1) return;
+    const copy = button("Copy", { onclick: () => copyRows(facts) });
+    // Where others in the network may look, browsers give no clipboard.
+    if (!navigator.clipboard) copy.hidden = true;
+    element.append(h("div", { class: "times-table", role: "region", tabindex: "0", "aria-label": `Times in ${name}` }, table(facts)), copy);
+  });
+  return element;
+}
+
+function rowsOf(/** @type {any} */ facts) {
+  return facts.people.flatMap((/** @type {any} */ one) =>
+    one.intervals.map((/** @type {any} */ time) => [
+      called(one),
+      timecode(time.start, 1),
+      timecode(time.end, 1),
+      (time.end - time.start).toFixed(1),
+      number(time.faces),
+    ]));
+}
+
+function table(/** @type {any} */ facts) {
+  const rows = rowsOf(facts).map(([who, ...rest]) => h("tr", {}, h("th", { scope: "row", text: who }), ...rest.map((/** @type {string} */ text) => h("td", { text }))));
+  return h("table", {},
+    h("caption", { class: "unseen", text: `Who is on screen when in ${baseName(facts.file)}` }),
+    h("thead", {}, h("tr", {}, ...COLUMNS.map((text) => h("th", { scope: "col", text })))),
+    h("tbody", {}, ...rows),
+  );
+}
+
+async function copyRows(/** @type {any} */ facts) {
+  const rows = [COLUMNS, ...rowsOf(facts)];
+  try {
+    await navigator.clipboard.writeText(rows.map((row) => row.join("\t")).join("\n"));
+    toast("Copied: paste it into a sheet.");
+    announce("Copied");
+  } catch {
+    toast("The browser does not let the page copy. Select the rows instead.");
+  }
 }

@@ -4,10 +4,8 @@
  * @typedef {(root: HTMLElement, about: {params: string[], query: URLSearchParams, restore: any}) => Page} Mount
  */
 
-/** @type {{pattern: RegExp, tab: string, mount: Mount}[]} */
-let routes = [];
-/** @type {Page|null} */
-let current = null;
+/** @type {{pattern: RegExp, tab: string, mount: Mount}[]} */ let routes = [];
+/** @type {Page|null} */ let current = null;
 let timer = 0;
 /** @type {any} how the page was that is to come back, until it is there or somebody moves */
 let restoring = null;
@@ -20,8 +18,7 @@ let key = ""; // of the page that is shown; what is open over it has the same
 const SETTLED = 2000; // milliseconds after which a page that came back is as it was
 const WALL = "unmingle-wall"; // how all people were left, as long as the tab is there
 
-/** @param {typeof routes} table */
-export function startRouter(table) {
+export function startRouter(/** @type {typeof routes} */ table) {
   routes = table;
   history.scrollRestoration = "manual";
   if (!history.state?.key) history.replaceState({ key: freshKey() }, "");
@@ -112,8 +109,7 @@ export function setQuery(settings) {
   history.replaceState(history.state, "", `${location.pathname}${query ? `?${query}` : ""}`);
 }
 
-/** @param {string} words */
-export function setTitle(words) {
+export function setTitle(/** @type {string} */ words) {
   document.title = `${words} · unmingle`;
 }
 
@@ -131,8 +127,7 @@ function remember() {
   if (location.pathname === "/") sessionStorage.setItem(WALL, JSON.stringify({ address: location.pathname + location.search, state }));
 }
 
-/** @param {MouseEvent} event */
-function follow(event) {
+function follow(/** @type {MouseEvent} */ event) {
   if (event.defaultPrevented || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
   const link = event.target instanceof Element ? event.target.closest("a[href]") : null;
   if (!(link instanceof HTMLAnchorElement) || link.origin !== location.origin || link.target) return;
@@ -178,8 +173,7 @@ function scrolled() {
   rememberSoon();
 }
 
-/** @param {string} tab */
-function mark(tab) {
+function mark(/** @type {string} */ tab) {
   for (const link of document.querySelectorAll("[data-tab]")) {
     const here = /** @type {HTMLElement} */ (link).dataset.tab === tab;
     if (!here) link.removeAttribute("aria-current");

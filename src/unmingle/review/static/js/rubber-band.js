@@ -14,8 +14,7 @@ const SPEED = 18; // pixels a frame at most
 export function rubberBand(grid, { onStart, onBox, onEnd }) {
   /** @type {{x: number, y: number, event: PointerEvent}|null} where it began, in the grid */
   let from = null;
-  /** @type {HTMLElement|null} */
-  let band = null;
+  /** @type {HTMLElement|null} */ let band = null;
   let pointer = { x: 0, y: 0 };
   let frame = 0;
 

@@ -2,8 +2,7 @@
  * What is picked, by id, so that it lasts when the order changes.
  */
 export class Selection {
-  /** @param {() => void} onChange */
-  constructor(onChange) {
+  constructor(/** @type {() => void} */ onChange) {
     /** @type {Set<number>} */
     this.ids = new Set();
     /** @type {number|null} where a range starts, as a place in the list */
@@ -15,8 +14,7 @@ export class Selection {
     return this.ids.size;
   }
 
-  /** @param {number} id */
-  has(id) {
+  has(/** @type {number} */ id) {
     return this.ids.has(id);
   }
 
@@ -24,27 +22,23 @@ export class Selection {
     return [...this.ids];
   }
 
-  /** @param {number} id @param {number} index */
-  only(id, index) {
+  only(/** @type {number} */ id, /** @type {number} */ index) {
     this.replace([id]);
     this.anchor = index;
   }
 
-  /** @param {number} id @param {number} index */
-  toggle(id, index) {
+  toggle(/** @type {number} */ id, /** @type {number} */ index) {
     if (!this.ids.delete(id)) this.ids.add(id);
     this.anchor = index;
     this.onChange();
   }
 
-  /** @param {Iterable<number>} ids */
-  add(ids) {
+  add(/** @type {Iterable<number>} */ ids) {
     for (const id of ids) this.ids.add(id);
     this.onChange();
   }
 
-  /** @param {Iterable<number>} ids */
-  replace(ids) {
+  replace(/** @type {Iterable<number>} */ ids) {
     this.ids = new Set(ids);
     this.onChange();
   }

@@ -44,16 +44,14 @@ export function refreshFacts() {
   return mine;
 }
 
-/** @param {any} library @param {any} log */
-function take(library, log) {
+function take(/** @type {any} */ library, /** @type {any} */ log) {
   session.library = library;
   session.undoable = entry(log, log.can_undo);
   session.redoable = entry(log, log.can_redo);
   emit("facts");
 }
 
-/** @param {number} left */
-export function setQuestions(left) {
+export function setQuestions(/** @type {number} */ left) {
   session.questions = left;
   emit("facts");
 }

@@ -18,8 +18,7 @@ export function suggestions({ input, find, pick, label, only = false }) {
   for (const [key, value] of Object.entries({ role: "combobox", "aria-autocomplete": "list", "aria-controls": id, "aria-expanded": "false", autocomplete: "off" })) {
     input.setAttribute(key, value);
   }
-  /** @type {Known[]} */
-  let known = [];
+  /** @type {Known[]} */ let known = [];
   let marked = -1;
   let wave = 0;
   /** @type {string|null} the text that the list on show belongs to */
@@ -77,8 +76,7 @@ export function suggestions({ input, find, pick, label, only = false }) {
 /** @param {Known[]} known @param {string} name */
 export const namesake = (known, name) => known.find((other) => called(other).localeCompare(name, undefined, { sensitivity: "base" }) === 0) ?? null;
 
-/** @param {Known} person @param {string} id @param {() => void} onclick */
-function option(person, id, onclick) {
+function option(/** @type {Known} */ person, /** @type {string} */ id, /** @type {() => void} */ onclick) {
   const props = { role: "option", id, "aria-selected": "false", onclick, onpointerdown: (/** @type {Event} */ event) => event.preventDefault() };
   return h("li", props, faceImage(), h("span", { class: "option-name", text: called(person) }), h("span", { class: "option-count", text: [counted(person.faces, "face"), likely(person.probability)].filter(Boolean).join(", ") }));
 }

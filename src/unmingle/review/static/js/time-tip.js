@@ -9,8 +9,7 @@ const who = h("strong", {});
 const when = h("span", {});
 // What it says is in the label of each bar, too.
 const tip = h("div", { class: "time-tip", "aria-hidden": "true", hidden: true }, image, h("p", {}, who, when));
-/** @type {Element|null} */
-let shown = null;
+/** @type {Element|null} */ let shown = null;
 
 /**
  * Says beside a bar who is on screen, and when exactly; null: nothing.

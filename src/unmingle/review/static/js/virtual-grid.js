@@ -165,8 +165,7 @@ export class VirtualGrid {
     return scrollY + this.#top() + this.#rowTop(first) - offset;
   }
 
-  /** @param {number} index */
-  #rowTop(index) {
+  #rowTop(/** @type {number} */ index) {
     return Math.floor(index / this.layout.columns) * this.layout.pitch;
   }
 
@@ -212,8 +211,7 @@ export class VirtualGrid {
     this.root.setAttribute("aria-colcount", String(columns));
   }
 
-  /** @param {number} row */
-  #place(row) {
+  #place(/** @type {number} */ row) {
     if (this.rows.has(row)) return;
     const element = this.spare.pop() ?? this.#newRow();
     element.style.transform = `translateY(${row * this.layout.pitch}px)`;
@@ -233,8 +231,7 @@ export class VirtualGrid {
     return h("div", { class: "grid-row", role: "row" }, ...cells);
   }
 
-  /** @param {HTMLElement} element @param {number} row */
-  #fillRow(element, row) {
+  #fillRow(/** @type {HTMLElement} */ element, /** @type {number} */ row) {
     const seen = !this.seen || (row >= this.seen[0] && row <= this.seen[1]);
     const cells = /** @type {HTMLElement[]} */ ([...element.children]);
     for (const [column, cell] of cells.entries()) {
@@ -247,8 +244,7 @@ export class VirtualGrid {
     }
   }
 
-  /** @param {number} row */
-  #release(row) {
+  #release(/** @type {number} */ row) {
     const element = this.rows.get(row);
     if (!element) return;
     this.rows.delete(row);
@@ -257,14 +253,12 @@ export class VirtualGrid {
     if (element.childElementCount === this.layout.columns && this.spare.length < 40) this.spare.push(element);
   }
 
-  /** @param {FocusEvent} event */
-  #focusIn(event) {
+  #focusIn(/** @type {FocusEvent} */ event) {
     const index = this.indexAt(event.target);
     if (index !== null) this.point(index, { focus: false });
   }
 
-  /** @param {KeyboardEvent} event */
-  #key(event) {
+  #key(/** @type {KeyboardEvent} */ event) {
     if (!(event.target instanceof HTMLElement) || event.target.getAttribute("role") !== "gridcell") return;
     if (event.altKey || ((event.ctrlKey || event.metaKey) && !["Home", "End"].includes(event.key))) return;
     const page = Math.max(1, Math.floor(innerHeight / this.layout.pitch) - 1);

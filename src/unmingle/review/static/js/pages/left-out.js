@@ -10,19 +10,16 @@ import { askPerson } from "../person-dialogs.js";
 import { setQuery, setTitle } from "../router.js";
 import { Selection } from "../selection.js";
 import { on, refreshFacts } from "../session.js";
-import { emptyState, errorState } from "../states.js";
-import { showDock, toast } from "../toasts.js";
+import { emptyState, errorState, showDock, toast } from "../toasts.js";
 
 const SAID = "a person said so"; // how the reason of a decision ends
 
 /** Every face and file without a person, and why. @type {import("../router.js").Mount} */
 export function mount(root, { query, restore }) {
   setTitle("Left out");
-  /** @type {any[]} */
-  let groups = [];
+  /** @type {any[]} */ let groups = [];
   let chosen = { status: query.get("status") ?? "", reason: query.get("reason") ?? "" };
-  /** @type {ReturnType<typeof openFace>|null} */
-  let view = null;
+  /** @type {ReturnType<typeof openFace>|null} */ let view = null;
   const selection = new Selection(() => redraw());
   const chips = h("div", { class: "reasons", role: "group", "aria-label": "Reason" });
   const about = h("p", { class: "reason-about" });
@@ -59,8 +56,7 @@ export function mount(root, { query, restore }) {
     }
   }
 
-  /** @param {any} group */
-  const isChosen = (group) => group.status === chosen.status && group.reason === chosen.reason;
+  const isChosen = (/** @type {any} */ group) => group.status === chosen.status && group.reason === chosen.reason;
 
   function draw() {
     chips.replaceChildren(...groups.map((group) => chip(group)));
@@ -72,8 +68,7 @@ export function mount(root, { query, restore }) {
     }
   }
 
-  /** @param {any} group */
-  function chip(group) {
+  function chip(/** @type {any} */ group) {
     const element = h("button", { type: "button", class: "chip", "aria-pressed": String(isChosen(group)), title: group.reason }, wordsOf(group), " ", h("span", { class: "count", text: number(group.faces) }));
     element.addEventListener("click", () => choose(group));
     return element;
@@ -85,8 +80,7 @@ export function mount(root, { query, restore }) {
     return alone ? statusWords(group.status) : `${statusWords(group.status)}: ${group.reason}`;
   }
 
-  /** @param {any} group */
-  function choose(group) {
+  function choose(/** @type {any} */ group) {
     chosen = { status: group.status, reason: group.reason };
     setQuery(chosen);
     selection.clear();
@@ -127,8 +121,7 @@ export function mount(root, { query, restore }) {
     return found;
   }
 
-  /** @param {string} kind */
-  async function say(kind) {
+  async function say(/** @type {string} */ kind) {
     const about = faces();
     if (!about.length || !(await decide({ kind, faces: about }, { seen: list.revision }))) return;
     selection.clear();
@@ -166,8 +159,7 @@ export function mount(root, { query, restore }) {
     return refreshFacts().catch(() => {});
   }
 
-  /** @param {number} index */
-  function open(index) {
+  function open(/** @type {number} */ index) {
     view = openFace({
       index,
       total: () => list.total ?? grid.total,
@@ -213,5 +205,4 @@ export function mount(root, { query, restore }) {
   };
 }
 
-/** @param {string} reason */
-const sentence = (reason) => (reason ? `${reason[0].toUpperCase()}${reason.slice(1)}.` : "");
+const sentence = (/** @type {string} */ reason) => (reason ? `${reason[0].toUpperCase()}${reason.slice(1)}.` : "");

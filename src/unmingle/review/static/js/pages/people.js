@@ -10,8 +10,7 @@ import { askWhichName } from "../person-dialogs.js";
 import { go, setQuery, setTitle } from "../router.js";
 import { Selection } from "../selection.js";
 import { on, session } from "../session.js";
-import { emptyState, errorState } from "../states.js";
-import { showDock, toast } from "../toasts.js";
+import { emptyState, errorState, showDock, toast } from "../toasts.js";
 
 const CARD = { minWidth: 168, gap: 20, ratio: 0.75, extra: 58 };
 const SMALL_CARD = { minWidth: 148, gap: 12, ratio: 0.75, extra: 58 };
@@ -58,8 +57,7 @@ export function mount(root, { query, restore }) {
     return emptyState("Nothing here yet", "This library has no faces. Add pictures to it and the people in them appear here.", h("pre", { class: "sample", text: "unmingle cluster PICTURES -o LIBRARY" }));
   }
 
-  /** @param {Partial<typeof settings>} change */
-  function changeSettings(change) {
+  function changeSettings(/** @type {Partial<typeof settings>} */ change) {
     Object.assign(settings, change);
     setQuery({ show: settings.show === "all" ? "" : settings.show, sort: settings.sort === "faces" ? "" : settings.sort, search: settings.search });
     restart();
@@ -84,8 +82,7 @@ export function mount(root, { query, restore }) {
     showDock(`${counted(chosen.length, "person")} selected`, chosen.length ? acts.slice(chosen.length > 1 ? 0 : 1) : []);
   }
 
-  /** @param {number} index */
-  function open(index) {
+  function open(/** @type {number} */ index) {
     const person = list.get(index);
     if (!person) return;
     grid.point(index, { focus: true });

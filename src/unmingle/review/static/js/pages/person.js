@@ -12,20 +12,17 @@ import { personTimes } from "../person-times.js";
 import { back, go, setQuery, setTitle } from "../router.js";
 import { Selection } from "../selection.js";
 import { on } from "../session.js";
-import { emptyState, errorState } from "../states.js";
-import { showDock, toast } from "../toasts.js";
+import { emptyState, errorState, showDock, toast } from "../toasts.js";
 
 /** One person and all their faces. @type {import("../router.js").Mount} */
 export function mount(root, { params, query, restore }) {
   const id = Number(params[0]);
-  /** @type {any} */
-  let person = null;
+  /** @type {any} */ let person = null;
   let sort = query.get("sort") ?? "time";
-  /** @type {ReturnType<typeof openFace>|null} */
-  let view = null;
+  /** @type {ReturnType<typeof openFace>|null} */ let view = null;
   const selection = new Selection(() => redraw());
   const message = h("div", { class: "message" });
-  const head = personHead({ sort, onSort: changeSort, seen: () => list.revision, onMerge: mergeWhole, onIgnore: ignoreWhole });
+  const head = personHead({ id, sort, onSort: changeSort, seen: () => list.revision, onMerge: mergeWhole, onIgnore: ignoreWhole });
 
   /** Faces that a decision is about which was not answered yet: the same key twice is meant for two of them. @type {Set<number>} */
   const deciding = new Set();
@@ -60,8 +57,7 @@ export function mount(root, { params, query, restore }) {
     }
   }
 
-  /** @param {any} error */
-  function gone(error) {
+  function gone(/** @type {any} */ error) {
     if (error.status !== 404) return message.replaceChildren(errorState(error, reload));
     if (error.mergedInto) {
       toast(`Person ${id} became part of this one.`);
@@ -83,8 +79,7 @@ export function mount(root, { params, query, restore }) {
     view?.again();
   }
 
-  /** @param {string} order */
-  function changeSort(order) {
+  function changeSort(/** @type {string} */ order) {
     if (order === sort) return;
     sort = order;
     setQuery({ sort: sort === "time" ? "" : sort });
@@ -96,8 +91,7 @@ export function mount(root, { params, query, restore }) {
   function redraw() {
     grid.refill();
     grid.root.classList.toggle("picking", selection.size > 0);
-    /** @type {import("../dock.js").Act[]} */
-    const acts = ACTS.map(({ words, key, kind }) => ({ words, key, run: () => void act(kind) }));
+    /** @type {import("../dock.js").Act[]} */ const acts = ACTS.map(({ words, key, kind }) => ({ words, key, run: () => void act(kind) }));
     acts.push({ words: "Clear", key: "Esc", run: () => selection.clear() });
     showDock(`${counted(selection.size, "face")} selected`, selection.size ? acts : []);
   }
@@ -128,11 +122,9 @@ export function mount(root, { params, query, restore }) {
     await list.settled();
   }
 
-  /** @param {string} kind @param {number[]} about */
-  const bodyOf = (kind, about) => (kind === "reject" ? { kind, faces: about, person: id } : { kind, faces: about });
+  const bodyOf = (/** @type {string} */ kind, /** @type {number[]} */ about) => (kind === "reject" ? { kind, faces: about, person: id } : { kind, faces: about });
 
-  /** @param {number[]} about */
-  async function move(about) {
+  async function move(/** @type {number[]} */ about) {
     const where = await askPerson({ title: `Move ${counted(about.length, "face")} to…`, person: id, faces: about, allowNew: true });
     if (!where) return null;
     if ("person" in where) return decide({ kind: "assign", faces: about, person: where.person }, { seen: list.revision });
@@ -142,18 +134,20 @@ export function mount(root, { params, query, restore }) {
   }
 
   async function mergeWhole() {
+    await loaded;
+    if (!person) return;
     const where = await askPerson({ title: `${called(person)} is the same as…`, person: id });
     if (!where || !("person" in where)) return;
     const outcome = await decide({ kind: "merge", person: where.person, others: [id] }, { seen: list.revision });
     if (outcome) go(`/people/${where.person}`, { replace: true });
   }
 
-  function ignoreWhole() {
-    return decide({ kind: person.ignored ? "restore" : "ignore", person: id }, { seen: list.revision });
+  async function ignoreWhole() {
+    await loaded;
+    return person && decide({ kind: person.ignored ? "restore" : "ignore", person: id }, { seen: list.revision });
   }
 
-  /** @param {number} index */
-  function open(index) {
+  function open(/** @type {number} */ index) {
     view = openFace({
       index,
       total: () => list.total ?? grid.total,
@@ -201,7 +195,7 @@ export function mount(root, { params, query, restore }) {
   });
   const unheard = on("changed", refresh);
   faceList.start();
-  reload();
+  const loaded = reload(); // keys may be quicker
   times.load();
   return {
     snapshot: () => ({ ...faceList.snapshot(), picture: view?.at() }),
@@ -231,13 +225,11 @@ const SORTS = [["time", "Time", "T"], ["quality", "Quality", "Q"], ["unsure", "L
 
 /**
  * The name, the numbers and the order of a person's page.
- * @param {{sort: string, onSort: (sort: string) => void, seen: () => number|null, onMerge: () => void, onIgnore: () => void}} options
+ * @param {{id: number, sort: string, onSort: (sort: string) => void, seen: () => number|null, onMerge: () => void, onIgnore: () => void}} options
  */
-function personHead({ sort, onSort, seen, onMerge, onIgnore }) {
-  /** @type {any} */
-  let person = null;
-  /** @type {ReturnType<typeof nameField>|null} */
-  let field = null;
+function personHead({ id, sort, onSort, seen, onMerge, onIgnore }) {
+  /** @type {any} */ let person = null;
+  /** @type {ReturnType<typeof nameField>|null} */ let field = null;
   const title = h("h1", { class: "person-name" });
   const facts = h("p", { class: "person-facts" });
   const ignore = button("Ignore", { onclick: onIgnore, class: "quiet-button" });
@@ -258,15 +250,14 @@ function personHead({ sort, onSort, seen, onMerge, onIgnore }) {
   };
 
   const edit = () => {
-    if (!person || field) return;
-    const named = asNamed(person, person.revision);
+    if (field) return;
     field = nameField({
-      person: named,
+      person: person ? asNamed(person, person.revision) : { person: id, name: "" }, // keys may be quicker than the answer
       seen,
       again: () => title.isConnected && edit(),
       done: ({ merged, to }) => {
         field = null;
-        title.replaceChildren(nameButton());
+        title.replaceChildren(...(person ? [nameButton()] : []));
         if (to !== "elsewhere") title.querySelector("button")?.focus();
         if (merged !== undefined) go(`/people/${merged}`, { replace: true });
       },
@@ -293,16 +284,14 @@ function personHead({ sort, onSort, seen, onMerge, onIgnore }) {
   return { element, show, edit, sorted, leave: () => field?.save("elsewhere") };
 }
 
-/** @param {Event} event */
-function goBack(event) {
+function goBack(/** @type {Event} */ event) {
   const { ctrlKey, metaKey, shiftKey } = /** @type {MouseEvent} */ (event);
   if (ctrlKey || metaKey || shiftKey) return; // in another tab
   event.preventDefault();
   back();
 }
 
-/** @param {any} person */
-function factsOf(person) {
+function factsOf(/** @type {any} */ person) {
   const facts = [counted(person.faces, "face")];
   if (person.unsure) facts.push(`${number(person.unsure)} unsure`);
   if (person.new) facts.push(`${number(person.new)} new`);

@@ -5,9 +5,8 @@ import { called, counted, number } from "../format.js";
 import { bind } from "../keyboard.js";
 import { setTitle } from "../router.js";
 import { on, setQuestions } from "../session.js";
-import { emptyState, errorState } from "../states.js";
 import { faceImage, showFace, warm } from "../thumbs.js";
-import { toast } from "../toasts.js";
+import { emptyState, errorState, toast } from "../toasts.js";
 
 const MOST = 200; // questions, all that the server has at a time: of what is on show it has to be known whether it still stands
 const POLL = 700; // milliseconds between two looks while questions are worked out
@@ -19,8 +18,7 @@ const given = new Map();
 /** One question at a time, the most useful first. @type {import("../router.js").Mount} */
 export function mount(root) {
   setTitle("Suggestions");
-  /** @type {any[]} */
-  let queue = [];
+  /** @type {any[]} */ let queue = [];
   /** @type {Set<string>} those not to be shown again: on their way, put off, or out of date */
   const done = new Set();
   let ready = true;
@@ -97,8 +95,7 @@ export function mount(root) {
     return emptyState("Nothing to ask", words, h("p", {}, h("a", { class: "button primary", href: "/", text: "All people" })));
   }
 
-  /** @param {"same"|"different"|"unsure"} said */
-  function answer(said) {
+  function answer(/** @type {"same"|"different"|"unsure"} */ said) {
     const question = queue[0];
     if (!question) return;
     // The next question is there at once; if the answer is refused, this one comes back.
@@ -135,8 +132,7 @@ export function mount(root) {
     }
   }
 
-  /** @param {any} question @param {"same"|"different"|"unsure"} said @param {import("../api.js").ApiError} error */
-  async function refused(question, said, error) {
+  async function refused(/** @type {any} */ question, /** @type {"same"|"different"|"unsure"} */ said, /** @type {import("../api.js").ApiError} */ error) {
     answered -= 1;
     if (error.status === 409) {
       toast(`“${question.text}” no longer stands, since something changed: your answer was not taken.`);

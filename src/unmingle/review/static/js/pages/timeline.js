@@ -4,8 +4,8 @@ import { bind } from "../keyboard.js";
 import { recordingView } from "../recording.js";
 import { setTitle } from "../router.js";
 import { on } from "../session.js";
-import { emptyState } from "../states.js";
 import { showTip } from "../time-tip.js";
+import { emptyState } from "../toasts.js";
 
 const PAGE = 20;
 
@@ -33,7 +33,6 @@ export function mount(root, { restore }) {
     items: (page) => page.recordings,
     end,
     empty: () => emptyState("There are no recordings", "Give “unmingle cluster” a recording, and who is on screen when is shown here."),
-    scroll: restore.scroll ?? 0,
     renew,
     put,
   });
@@ -62,20 +61,17 @@ export function mount(root, { restore }) {
     return bar && `.bar-time[href="${bar.getAttribute("href")}"][data-at="${/** @type {HTMLElement} */ (bar).dataset.at}"]`;
   }
 
-  /** @param {number} recording @param {string} bar */
-  function refocus(recording, bar) {
+  function refocus(/** @type {number} */ recording, /** @type {string} */ bar) {
     const now = views.get(recording);
     now?.draw();
     /** @type {HTMLElement|null} */ (now?.element.querySelector(bar))?.focus({ preventScroll: true });
   }
 
-  /** @param {any} page */
-  function put(page) {
+  function put(/** @type {any} */ page) {
     list.append(...page.recordings.map((/** @type {any} */ facts) => view(facts).element));
   }
 
-  /** @param {any} facts */
-  function view(facts) {
+  function view(/** @type {any} */ facts) {
     const { recording } = facts;
     const made = recordingView(facts, { zoom: zooms.get(recording), onZoom: (zoom) => zooms.set(recording, zoom) });
     const kept = { ...made, told: JSON.stringify(facts) };
@@ -84,8 +80,7 @@ export function mount(root, { restore }) {
     return kept;
   }
 
-  /** @param {ReturnType<typeof view>} kept */
-  function forget(kept) {
+  function forget(/** @type {ReturnType<typeof view>} */ kept) {
     observer.unobserve(kept.element);
     kept.stop();
     showTip(null);
