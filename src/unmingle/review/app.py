@@ -206,12 +206,13 @@ def left_out_faces(
     room: TheRoom, status: Search = "", reason: Search = "", offset: Offset = 0, limit: Limit = 200
 ) -> schemas.LeftOutPage:
     """Faces and files that have no person for one reason; without status or reason, for any."""
+    revision = room.views.overview().revision  # first, as above
     found = [
         row
         for row in room.views.left_out()
         if (not status or row.status == status) and (not reason or short(row.reason) == reason)
     ]
-    return schemas.LeftOutPage(total=len(found), faces=found[offset : offset + limit])
+    return schemas.LeftOutPage(revision=revision, total=len(found), faces=found[offset : offset + limit])
 
 
 @read.get("/timeline")

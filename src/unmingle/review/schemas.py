@@ -154,6 +154,7 @@ class LeftOutGroups(BaseModel):
 class LeftOutPage(BaseModel):
     """A part of what was left out for one reason; total: how many there are."""
 
+    revision: int
     total: int
     faces: list[LeftOut]
 

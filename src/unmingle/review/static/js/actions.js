@@ -12,14 +12,10 @@ import { toast } from "./toasts.js";
  * @typedef {import("./api.js").ApiError} ApiError
  */
 
-/** What was sent and not answered yet, and what can be undone after it. @type {Promise<unknown>} */
-let underWay = Promise.resolve();
-/** Decisions go out one after another, in the order in which they were made. @type {Promise<unknown>} */
-let line = Promise.resolve();
-/** Undos and redos of the last decision, one after another. @type {Promise<unknown>} */
-let turn = Promise.resolve();
-/** Entries of the log that were made here, or that somebody was told of. @type {Set<number>} */
-const known = new Set();
+/** What was sent and not answered yet, and what can be undone after it. @type {Promise<unknown>} */ let underWay = Promise.resolve();
+/** Decisions go out one after another, in the order in which they were made. @type {Promise<unknown>} */ let line = Promise.resolve();
+/** Undos and redos of the last decision, one after another. @type {Promise<unknown>} */ let turn = Promise.resolve();
+/** Entries of the log that were made here, or that somebody was told of. @type {Set<number>} */ const known = new Set();
 
 /** @template T @param {Promise<T>} work @returns {Promise<T>} */
 function inFlight(work) {
@@ -34,12 +30,8 @@ export function inTurn(run) {
   return inFlight(done);
 }
 
-/**
- * As `inTurn`, and when it is known too what can be undone then: what is sent when the key is pressed is what is meant.
- * @param {() => Promise<Outcome|null>|null} run
- * @returns {Promise<Outcome|null>}
- */
-function afterAll(run) {
+/** As `inTurn`, and when it is known too what can be undone then: what is sent when the key is pressed is what is meant. @returns {Promise<Outcome|null>} */
+function afterAll(/** @type {() => Promise<Outcome|null>|null} */ run) {
   const done = turn.then(async () => {
     for (let seen; seen !== underWay; await seen) seen = underWay;
     return run();
@@ -90,10 +82,7 @@ export function redo(decision) {
   return afterAll(() => (session.redoable ? redo(session.redoable.id) : say("There is nothing to redo.")));
 }
 
-function say(/** @type {string} */ words) {
-  toast(words);
-  return null;
-}
+const say = (/** @type {string} */ words) => toast(words) ?? null;
 
 /**
  * @param {string} path
@@ -142,16 +131,15 @@ async function refused(error, body, again) {
     refreshFacts().catch(() => {});
     if (typing(document.activeElement)) toast(`${what}. ${error.problem}`, { words: "Do it anyway", run: again }, { stays: true });
     else await showStale(error, what);
-  } else if (error.status === 423) {
-    if (typing(document.activeElement)) toast(`${what}: another run is writing.`, { words: "Try again", run: again }, { stays: true });
-    else if (await showBusy(error)) return again();
-  } else {
-    tell(error);
-  }
+  } else tell(error, again);
   return null;
 }
 
-export const tell = (/** @type {any} */ error) => toast([error.problem ?? error.message, error.mend].filter(Boolean).join(" "), undefined, { stays: true });
+/** Says what went wrong; while another run is writing, it may be tried again. @param {any} error @param {() => void} [again] */
+export function tell(error, again) {
+  const words = [error.problem ?? error.message, error.mend].filter(Boolean).join(" ");
+  toast(words, error.status === 423 && again ? { words: "Try again", run: again } : undefined, { stays: true });
+}
 
 /** Somebody else changed what this view shows. @param {ApiError} error @param {string} what was not done */
 async function showStale(error, what) {
@@ -166,17 +154,4 @@ async function showStale(error, what) {
     ],
     choices: [{ words: "Show how it is now", value: "ok", primary: true }],
   });
-}
-
-/** Another run holds the library. @param {ApiError} error @returns {Promise<boolean>} whether to try again */
-export async function showBusy(error) {
-  const answer = await ask({
-    title: "Another run is writing",
-    body: [h("p", { text: error.mend || "Try again when it is done. Nothing was changed." })],
-    choices: [
-      { words: "Leave it", value: null },
-      { words: "Try again", value: "again", primary: true },
-    ],
-  });
-  return answer === "again";
 }

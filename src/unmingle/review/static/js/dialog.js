@@ -1,10 +1,7 @@
 import { button, freshId, h } from "./dom.js";
 import { overlay } from "./router.js";
 
-/**
- * @typedef {{words: string, value: string|null, primary?: boolean, focus?: boolean}} Choice
- * focus: what Enter means; the primary one if left out
- */
+/** @typedef {{words: string, value: string|null, primary?: boolean, focus?: boolean}} Choice focus: what Enter means; the primary one if left out */
 
 /**
  * A modal dialog around anything. The browser's own <dialog> keeps the focus inside and gives it back.

@@ -4,9 +4,7 @@ import { baseName, called, number, percent, statusWords, timecode } from "./form
 import { keyOf } from "./keyboard.js";
 import { overlay, rememberSoon } from "./router.js";
 
-/**
- * @typedef {{words: string, key: string, run: (face: number) => void}} FaceAct
- */
+/** @typedef {{words: string, key: string, run: (face: number) => void}} FaceAct */
 
 /**
  * Opens the picture a face is from, and walks through its neighbours.
@@ -17,8 +15,7 @@ import { overlay, rememberSoon } from "./router.js";
  */
 export function openFace({ index, total, faceAt, acts = [], onClose }) {
   let at = index;
-  /** The face at this place, as soon as it is known. @type {Promise<number|null>} */
-  let face = Promise.resolve(null);
+  /** The face at this place, as soon as it is known. @type {Promise<number|null>} */ let face = Promise.resolve(null);
   let wave = 0;
 
   const stage = h("div", { class: "stage" });

@@ -11,11 +11,8 @@ let prefix = "";
 let prefixAt = 0;
 const PATIENCE = 1200; // milliseconds between the two keys of a pair
 
-/**
- * @param {Keymap} map
- * @returns {() => void} takes it off again
- */
-export function bind(map) {
+/** @returns {() => void} takes it off again */
+export function bind(/** @type {Keymap} */ map) {
   maps.push(map);
   return () => {
     const at = maps.indexOf(map);

@@ -1,23 +1,45 @@
-import { isTouch } from "./dom.js";
+import { h, isTouch } from "./dom.js";
 import { PagedList } from "./paged-list.js";
-import { rubberBand } from "./rubber-band.js";
-import { VirtualGrid } from "./virtual-grid.js";
+import { cellsIn, VirtualGrid } from "./virtual-grid.js";
+
+/** What is picked, by id, so that it lasts when the order changes. */
+class Selection {
+  constructor(/** @type {() => void} */ onChange) {
+    this.ids = /** @type {Set<number>} */ (new Set());
+    this.anchor = /** @type {number|null} */ (null); // where a range starts, as a place in the list
+    this.onChange = onChange;
+  }
+
+  has = (/** @type {number} */ id) => this.ids.has(id);
+  list = () => [...this.ids];
+  clear = () => this.ids.size && this.replace([]);
+
+  replace(/** @type {Iterable<number>} */ ids) {
+    this.ids = new Set(ids);
+    if (!this.ids.size) this.anchor = null;
+    this.onChange();
+  }
+}
 
 /**
  * A grid of rows of the server that are fetched as it scrolls, and picked with mouse, finger and keys. Whoever has the
  * focus keeps it when the order changes: keys are about what was under them.
- * @param {{label: string, shapes: import("./geometry.js").Shape[], size?: number, guess: number, restore: any,
- *   selection: import("./selection.js").Selection, cell: {create: () => HTMLElement, clear: (cell: HTMLElement) => void,
+ * @param {{label: string, shapes: import("./virtual-grid.js").Shape[], size?: number, guess: number, restore: any,
+ *   onPick: (picked: number[]) => void, cell: {create: () => HTMLElement, clear: (cell: HTMLElement) => void,
  *   fill: (cell: HTMLElement, row: any, how: {tier: number, selected: boolean}) => void},
  *   load: (offset: number, limit: number, signal: AbortSignal) => Promise<any>, idOf: (row: any) => number,
  *   open: (index: number) => void, onError: (error: any) => void, onChange?: () => void, clickOpens?: boolean, band?: boolean}} options
  * shapes: of a cell, in a wide window and in a narrow one; guess: rows to show before their number is known; load: a page
  * of rows, with total and revision; clickOpens: a plain click opens rather than picks
  */
-export function listGrid({ label, shapes, size, guess, restore, selection, cell, load, idOf, open, onError, onChange, clickOpens = false, band = true }) {
-  /** @type {number|null} what has the focus */
-  let held = restore.held ?? null;
+export function listGrid({ label, shapes, size, guess, restore, onPick, cell, load, idOf, open, onError, onChange, clickOpens = false, band = true }) {
+  /** @type {number|null} what has the focus */ let held = restore.held ?? null;
   let came = !restore.focus; // whether who comes back has the focus again
+  const selection = new Selection(() => {
+    grid.refill();
+    grid.root.classList.toggle("picking", selection.ids.size > 0);
+    onPick(selection.list());
+  });
 
   const list = new PagedList({
     size,
@@ -68,8 +90,7 @@ export function listGrid({ label, shapes, size, guess, restore, selection, cell,
     return row !== undefined && (held === null || idOf(row) === held) ? row : undefined;
   }
 
-  /** @type {Set<number>} what was picked before the range now being pulled */
-  let base = new Set();
+  /** @type {Set<number>} what was picked before the range now being pulled */ let base = new Set();
   let wave = 0;
 
   const idsOf = (/** @type {T[]} */ rows) => rows.map(idOf).filter((id) => id !== null);
@@ -78,7 +99,9 @@ export function listGrid({ label, shapes, size, guess, restore, selection, cell,
     const row = list.get(index);
     const id = row === undefined ? null : idOf(row);
     if (id === null) return;
-    selection.toggle(id, index);
+    selection.anchor = index;
+    const others = selection.list().filter((one) => one !== id);
+    selection.replace(selection.has(id) ? others : [...others, id]);
     base = new Set(selection.ids);
   };
 
@@ -108,13 +131,14 @@ export function listGrid({ label, shapes, size, guess, restore, selection, cell,
   };
 
   const plain = (/** @type {number} */ index) => {
-    if (clickOpens || (isTouch() && !selection.size)) return open(index);
+    if (clickOpens || (isTouch() && !selection.ids.size)) return open(index);
     const row = list.get(index);
     const id = row === undefined ? null : idOf(row);
     if (id === null) return undefined;
     if (isTouch()) return toggle(index);
     base = new Set();
-    return selection.only(id, index);
+    selection.anchor = index;
+    return selection.replace([id]);
   };
 
   const click = (/** @type {MouseEvent} */ event) => {
@@ -160,11 +184,18 @@ export function listGrid({ label, shapes, size, guess, restore, selection, cell,
   return {
     list,
     grid,
+    selection,
     current,
-    all,
-    toggle: () => toggle(grid.focused),
     /** The face at a place, for the view of its picture. @param {number} at */
     faceAt: async (at) => /** @type {any} */ ((await list.range(at, at))[0])?.face ?? null,
+    /** Keys that every such grid has. @param {string} enter what Enter does @param {string[]} select the keys that do */
+    bindings: (enter, select) => [
+      { keys: ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"], words: band ? "Move (with Shift: select)" : "Move", run: () => grid.focus(grid.focused) },
+      { keys: ["Enter"], words: enter, run: () => open(grid.focused) },
+      { keys: select, words: "Select", run: () => toggle(grid.focused) },
+      { keys: ["Mod+a"], words: "Select all", run: () => void all() },
+      { keys: ["Escape"], words: "Select nothing", run: () => void selection.clear() },
+    ],
     /** Once it is in the document. */
     start: () => {
       grid.focused = restore.focused ?? 0;
@@ -187,4 +218,99 @@ export function listGrid({ label, shapes, size, guess, restore, selection, cell,
       grid.stop();
     },
   };
+}
+
+const SLACK = 6; // pixels before a press is a drag
+const EDGE = 48; // pixels from the edge of the window where it scrolls
+const SPEED = 18; // pixels a frame at most
+
+/**
+ * Picks cells by pulling a rectangle over them with a mouse.
+ * @param {import("./virtual-grid.js").VirtualGrid} grid
+ * @param {{onStart: (event: PointerEvent) => void, onBox: (stretches: [number, number][]) => void, onEnd: () => void}} handlers
+ * @returns {() => void} takes it off again
+ */
+function rubberBand(grid, { onStart, onBox, onEnd }) {
+  /** @type {{x: number, y: number, event: PointerEvent}|null} where it began, in the grid */ let from = null;
+  /** @type {HTMLElement|null} */ let band = null;
+  let pointer = { x: 0, y: 0 };
+  let frame = 0;
+
+  const inGrid = (/** @type {number} */ x, /** @type {number} */ y) => {
+    const box = grid.root.getBoundingClientRect();
+    return { x: x - box.left, y: y - box.top };
+  };
+
+  const draw = () => {
+    if (!from || !band) return;
+    const to = inGrid(pointer.x, pointer.y);
+    const box = { left: Math.min(from.x, to.x), top: Math.min(from.y, to.y), right: Math.max(from.x, to.x), bottom: Math.max(from.y, to.y) };
+    band.style.transform = `translate(${box.left}px, ${box.top}px)`;
+    band.style.width = `${box.right - box.left}px`;
+    band.style.height = `${box.bottom - box.top}px`;
+    onBox(cellsIn(box, grid.total, grid.layout));
+  };
+
+  const pull = () => {
+    const over = pointer.y - (innerHeight - EDGE);
+    const under = EDGE + 60 - pointer.y;
+    const step = over > 0 ? Math.min(over, SPEED) : under > 0 ? -Math.min(under, SPEED) : 0;
+    if (step) {
+      window.scrollBy(0, step);
+      draw();
+    }
+    frame = requestAnimationFrame(pull);
+  };
+
+  const begin = () => {
+    if (!from) return;
+    band = h("div", { class: "band", "aria-hidden": "true" });
+    grid.root.append(/** @type {HTMLElement} */ (band));
+    document.body.classList.add("dragging");
+    onStart(from.event);
+    frame = requestAnimationFrame(pull);
+  };
+
+  const down = (/** @type {PointerEvent} */ event) => {
+    if (event.button !== 0 || event.pointerType !== "mouse") return;
+    if (event.target instanceof Element && event.target.closest("button, input, a")) return;
+    from = { ...inGrid(event.clientX, event.clientY), event };
+  };
+  const move = (/** @type {PointerEvent} */ event) => {
+    if (!from) return;
+    pointer = { x: event.clientX, y: event.clientY };
+    const here = inGrid(pointer.x, pointer.y);
+    if (!band && Math.hypot(here.x - from.x, here.y - from.y) > SLACK) begin();
+    draw();
+  };
+  const up = () => {
+    cancelAnimationFrame(frame);
+    if (band) {
+      band.remove();
+      document.body.classList.remove("dragging");
+      addEventListener("click", swallow, { capture: true, once: true });
+      setTimeout(() => removeEventListener("click", swallow, { capture: true }), 0);
+      onEnd();
+    }
+    from = null;
+    band = null;
+  };
+
+  grid.root.addEventListener("pointerdown", down);
+  addEventListener("pointermove", move);
+  addEventListener("pointerup", up);
+  addEventListener("pointercancel", up);
+  return () => {
+    up();
+    grid.root.removeEventListener("pointerdown", down);
+    removeEventListener("pointermove", move);
+    removeEventListener("pointerup", up);
+    removeEventListener("pointercancel", up);
+  };
+}
+
+/** The click that ends a drag is none. @param {Event} event */
+function swallow(event) {
+  event.stopPropagation();
+  event.preventDefault();
 }

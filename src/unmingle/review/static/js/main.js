@@ -1,8 +1,9 @@
 import { redo, undo } from "./actions.js";
 import { get } from "./api.js";
 import { number } from "./format.js";
-import { bind, listen } from "./keyboard.js";
-import { showKeys } from "./keys-sheet.js";
+import { openDialog } from "./dialog.js";
+import { button, h } from "./dom.js";
+import { bind, keymaps, listen } from "./keyboard.js";
 import { mount as history } from "./pages/history.js";
 import { mount as leftOut } from "./pages/left-out.js";
 import { mount as people } from "./pages/people.js";
@@ -11,6 +12,11 @@ import { mount as questions } from "./pages/questions.js";
 import { mount as timeline } from "./pages/timeline.js";
 import { go, startRouter } from "./router.js";
 import { emit, on, refreshFacts, session, setQuestions } from "./session.js";
+
+const SHOWN = /** @type {Record<string, string>} */ ({
+  ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", Escape: "Esc", " ": "Space", "Shift+?": "?",
+});
+const MOD = /Mac|iPhone|iPad/.test(navigator.userAgent) ? "⌘" : "Ctrl";
 
 bind({
   title: "Everywhere",
@@ -83,9 +89,37 @@ function count(/** @type {string} */ tab, /** @type {number|null} */ value) {
   if (place) place.textContent = value ? number(value) : "";
 }
 
-function offer(/** @type {HTMLButtonElement} */ button, /** @type {string} */ verb, /** @type {import("./session.js").Decision|null} */ decision) {
-  button.disabled = !decision;
+function offer(/** @type {HTMLButtonElement} */ tool, /** @type {string} */ verb, /** @type {import("./session.js").Decision|null} */ decision) {
+  tool.disabled = !decision;
   const words = decision ? `${verb}: ${decision.words}` : verb;
-  button.setAttribute("aria-label", words);
-  button.title = words;
+  tool.setAttribute("aria-label", words);
+  tool.title = words;
+}
+
+/** A key as on the keyboard. @param {string} key */
+function caps(key) {
+  return key.split(" ").flatMap((press) => press.split("+").map((part) => part || "+")).map((part) => {
+    const shown = SHOWN[part] ?? (part === "Mod" ? MOD : part.length === 1 ? part.toUpperCase() : part);
+    return h("kbd", { text: shown });
+  });
+}
+
+/** @param {string[]} keys @returns {Node[]} */
+function row(keys) {
+  return keys.flatMap((key, at) => [at ? h("span", { class: "or", text: "or" }) : null, ...caps(key)]).filter((node) => node !== null);
+}
+
+/** Shows the keys that work now. */
+function showKeys() {
+  /** @type {(value?: string|null) => void} */ let close = () => {};
+  const sections = keymaps().filter((map) => map.bindings.length).reverse().map((map) =>
+    h("section", { class: "keys-part" },
+      h("h3", { text: map.title }),
+      h("dl", {}, ...map.bindings.filter((binding) => binding.words).map((binding) =>
+        h("div", {}, h("dt", { text: binding.words }), h("dd", {}, ...row(binding.keys))),
+      )),
+    ),
+  );
+  const done = button("Close", { onclick: () => close(), primary: true, attrs: { autofocus: true } });
+  ({ close } = openDialog({ title: "Keys", class: "dialog-wide", body: [h("div", { class: "keys-sheet" }, ...sections)], foot: [done] }));
 }

@@ -2,8 +2,7 @@ import { decide, inTurn, tell } from "./actions.js";
 import { get } from "./api.js";
 import { h } from "./dom.js";
 import { typing } from "./keyboard.js";
-import { askMerge } from "./person-dialogs.js";
-import { namesake, suggestions } from "./suggestions.js";
+import { askMerge, namesake, suggestions } from "./person-dialogs.js";
 import { toast } from "./toasts.js";
 
 /** What was typed and not saved lasts as long as the tab. @param {number} person */

@@ -15,14 +15,10 @@ export class PagedList {
     this.ahead = ahead;
     this.onChange = onChange;
     this.onError = onError;
-    /** @type {number|null} null until the first page came */
-    this.total = null;
-    /** @type {number|null} */
-    this.revision = null;
-    /** @type {Map<number, {items: T[], fresh: boolean}>} */
-    this.pages = new Map();
-    /** @type {Map<number, {stop: AbortController, done: Promise<void>}>} */
-    this.coming = new Map();
+    /** @type {number|null} null until the first page came */ this.total = null;
+    /** @type {number|null} */ this.revision = null;
+    /** @type {Map<number, {items: T[], fresh: boolean}>} */ this.pages = new Map();
+    /** @type {Map<number, {stop: AbortController, done: Promise<void>}>} */ this.coming = new Map();
     this.first = 0;
     this.last = 0;
   }

@@ -7,13 +7,11 @@
 /** @type {{pattern: RegExp, tab: string, mount: Mount}[]} */ let routes = [];
 /** @type {Page|null} */ let current = null;
 let timer = 0;
-/** @type {any} how the page was that is to come back, until it is there or somebody moves */
-let restoring = null;
+/** @type {any} how the page was that is to come back, until it is there or somebody moves */ let restoring = null;
 /** What is open over the page, the newest last; each has an entry of the browser's history. @type {{close: () => void, state: object}[]} */
 const overlays = [];
 let returning = false; // whether the browser is on its way back to an entry as it was told here
-/** What is to be done once it is there. @type {(() => void)[]} */
-const waiting = [];
+/** What is to be done once it is there. @type {(() => void)[]} */ const waiting = [];
 let key = ""; // of the page that is shown; what is open over it has the same
 const SETTLED = 2000; // milliseconds after which a page that came back is as it was
 const WALL = "unmingle-wall"; // how all people were left, as long as the tab is there

@@ -34,15 +34,9 @@ export function toast(words, action, { stays = false } = {}) {
   start();
 }
 
-/**
- * @typedef {{words: string, key?: string, run: () => void, primary?: boolean}} Act
- */
+/** @typedef {{words: string, key?: string, run: () => void, primary?: boolean}} Act */
 
-/**
- * The bar that comes up from below when something is picked.
- * @param {string} words what is picked
- * @param {Act[]} acts none: the bar goes away
- */
+/** The bar that comes up from below when something is picked. @param {string} words what is picked @param {Act[]} acts none: the bar goes away */
 export function showDock(words, acts) {
   const home = /** @type {HTMLElement} */ (document.getElementById("actions"));
   if (!acts.length) return home.replaceChildren();
@@ -55,11 +49,7 @@ export function showDock(words, acts) {
   return undefined;
 }
 
-/**
- * A page with nothing to show says why, and what to do.
- * @param {string} title @param {string} words
- * @param {...Node} more
- */
+/** A page with nothing to show says why, and what to do. @param {string} title @param {string} words @param {...Node} more */
 export const emptyState = (title, words, ...more) => h("section", { class: "empty" }, h("h2", { text: title }), h("p", { text: words }), ...more);
 
 export function errorState(/** @type {any} */ error, /** @type {() => void} */ retry) {

@@ -1,5 +1,87 @@
 import { h } from "./dom.js";
-import { heightOf, layoutOf, moved, rowsBetween, rowsOf } from "./geometry.js";
+
+/**
+ * @typedef {{minWidth: number, gap: number, ratio: number, extra: number, most?: number}} Shape
+ * minWidth: of a cell; ratio: height of its picture to its width; extra: pixels below the picture; most: columns
+ * @typedef {{columns: number, width: number, height: number, pitch: number, gap: number}} Layout
+ * width, height: of a cell; pitch: from one row to the next
+ */
+
+/**
+ * Where cells go: every row is as high as every other, so that any row is found without looking at those before it.
+ * @param {number} room pixels across
+ * @param {Shape} shape
+ * @returns {Layout}
+ */
+function layoutOf(room, { minWidth, gap, ratio, extra, most = Infinity }) {
+  const fitting = Math.floor((room + gap) / (minWidth + gap));
+  const columns = Math.max(1, Math.min(fitting, most));
+  const width = Math.max(1, Math.floor((room - gap * (columns - 1)) / columns));
+  const height = Math.round(width * ratio) + extra;
+  return { columns, width, height, pitch: height + gap, gap };
+}
+
+const rowsOf = (/** @type {number} */ total, /** @type {Layout} */ layout) => Math.ceil(total / layout.columns);
+
+/** Pixels from top to bottom. @param {number} total @param {Layout} layout */
+const heightOf = (total, layout) => Math.max(0, rowsOf(total, layout) * layout.pitch - layout.gap);
+
+/**
+ * Rows that touch a stretch of pixels.
+ * @param {number} top @param {number} bottom @param {number} total @param {Layout} layout
+ * @returns {[number, number]} the first and the last; last < first if there is none
+ */
+function rowsBetween(top, bottom, total, layout) {
+  const first = Math.max(0, Math.floor(top / layout.pitch));
+  const last = Math.min(rowsOf(total, layout) - 1, Math.floor(bottom / layout.pitch));
+  return [first, last];
+}
+
+/**
+ * Cells that touch a rectangle, row by row.
+ * @param {{left: number, top: number, right: number, bottom: number}} box
+ * @param {number} total @param {Layout} layout
+ * @returns {[number, number][]} stretches of cells, both ends included
+ */
+export function cellsIn(box, total, layout) {
+  const across = layout.width + layout.gap;
+  const left = Math.max(0, Math.ceil((box.left - layout.width) / across));
+  const right = Math.min(layout.columns - 1, Math.floor(box.right / across));
+  const [first, last] = rowsBetween(box.top, box.bottom, total, layout);
+  const stretches = [];
+  for (let row = first; row <= last && left <= right; row += 1) {
+    const from = row * layout.columns + left;
+    const to = Math.min(row * layout.columns + right, total - 1);
+    if (from <= to) stretches.push(/** @type {[number, number]} */ ([from, to]));
+  }
+  return stretches;
+}
+
+/**
+ * Where a key leads.
+ * @param {string} key @param {number} from @param {number} total @param {Layout} layout @param {number} page rows
+ * @returns {number|null} null: not a key that moves
+ */
+function moved(key, from, total, layout, page) {
+  const steps = /** @type {Record<string, number>} */ ({
+    ArrowLeft: -1,
+    ArrowRight: 1,
+    ArrowUp: -layout.columns,
+    ArrowDown: layout.columns,
+    PageUp: -layout.columns * page,
+    PageDown: layout.columns * page,
+    Home: -from,
+    End: total - 1 - from,
+  });
+  if (!(key in steps)) return null;
+  const to = from + steps[key];
+  if (key === "ArrowUp" && to < 0) return from;
+  if (key === "ArrowDown" && to >= total) {
+    const lastRow = Math.floor((total - 1) / layout.columns);
+    return Math.floor(from / layout.columns) < lastRow ? total - 1 : from;
+  }
+  return Math.max(0, Math.min(total - 1, to));
+}
 
 /** Screens of rows that are kept beyond what is seen, each way. */
 const OVERSCAN = 1;
@@ -10,7 +92,7 @@ const OVERSCAN = 1;
  */
 export class VirtualGrid {
   /**
-   * @param {{label: string, shape: import("./geometry.js").Shape, guess?: number, selectable?: boolean,
+   * @param {{label: string, shape: import("./virtual-grid.js").Shape, guess?: number, selectable?: boolean,
    *   create: () => HTMLElement, fill: (cell: HTMLElement, index: number, tier: number) => void,
    *   clear: (cell: HTMLElement) => void, onRange: (first: number, last: number) => void,
    *   onMove?: (index: number, event: KeyboardEvent, from: number) => void, onFocus?: (index: number) => void}} options
@@ -26,16 +108,13 @@ export class VirtualGrid {
     });
     this.ground = h("div", { class: "grid-ground", role: "presentation" });
     this.root.append(this.ground);
-    /** @type {Map<number, HTMLElement>} row → its element */
-    this.rows = new Map();
-    /** @type {HTMLElement[]} */
-    this.spare = [];
+    /** @type {Map<number, HTMLElement>} row → its element */ this.rows = new Map();
+    /** @type {HTMLElement[]} */ this.spare = [];
     this.total = options.guess ?? 0;
     this.focused = 0;
     this.layout = layoutOf(1000, options.shape);
     this.width = 0;
-    /** What lies over a cell and moves with it. @type {{element: HTMLElement, index: number}|null} */
-    this.over = null;
+    /** What lies over a cell and moves with it. @type {{element: HTMLElement, index: number}|null} */ this.over = null;
     this.onScroll = () => this.render();
     this.root.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => this.#key(event));
     this.root.addEventListener("focusin", (/** @type {FocusEvent} */ event) => this.#focusIn(event));

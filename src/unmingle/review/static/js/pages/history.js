@@ -2,7 +2,6 @@ import { redo, undo } from "../actions.js";
 import { button, h } from "../dom.js";
 import { endless } from "../endless.js";
 import { clock, counted, day } from "../format.js";
-import { bind } from "../keyboard.js";
 import { setTitle } from "../router.js";
 import { on } from "../session.js";
 import { emptyState } from "../toasts.js";
@@ -45,14 +44,12 @@ export function mount(root, { restore }) {
     }
   }
 
-  const unbind = bind({ title: "History", bindings: [] });
   const unheard = on("changed", log.again);
   void log.start(restore.shown);
   return {
     snapshot: () => ({ shown: log.shown() }),
     unmount: () => {
       log.stop();
-      unbind();
       unheard();
     },
   };

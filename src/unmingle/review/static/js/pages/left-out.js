@@ -1,14 +1,13 @@
 import { decide, tell } from "../actions.js";
 import { get, post } from "../api.js";
 import { announce, h } from "../dom.js";
-import { FACES } from "../face-tile.js";
+import { FACES } from "../cells.js";
 import { openFace } from "../face-view.js";
 import { counted, number, statusWords } from "../format.js";
 import { bind } from "../keyboard.js";
 import { listGrid } from "../list-grid.js";
-import { askPerson } from "../person-dialogs.js";
+import { moveFaces } from "../person-dialogs.js";
 import { setQuery, setTitle } from "../router.js";
-import { Selection } from "../selection.js";
 import { on, refreshFacts } from "../session.js";
 import { emptyState, errorState, showDock, toast } from "../toasts.js";
 
@@ -20,7 +19,6 @@ export function mount(root, { query, restore }) {
   /** @type {any[]} */ let groups = [];
   let chosen = { status: query.get("status") ?? "", reason: query.get("reason") ?? "" };
   /** @type {ReturnType<typeof openFace>|null} */ let view = null;
-  const selection = new Selection(() => redraw());
   const chips = h("div", { class: "reasons", role: "group", "aria-label": "Reason" });
   const about = h("p", { class: "reason-about" });
   const message = h("div", { class: "message" });
@@ -33,7 +31,7 @@ export function mount(root, { query, restore }) {
     ...FACES,
     guess: 0,
     restore,
-    selection,
+    onPick: offer,
     load: (offset, limit, signal) => get("/left-out/faces", { ...chosen, offset, limit }, signal).then(({ faces: items, ...more }) => ({ items, ...more })),
     idOf,
     open,
@@ -41,7 +39,7 @@ export function mount(root, { query, restore }) {
       if (list.total === null) message.replaceChildren(errorState(error, reload));
     },
   });
-  const { list, grid } = faceList;
+  const { list, grid, selection } = faceList;
   root.append(h("h1", { class: "page-title", text: "Left out" }), chips, about, message, grid.root);
 
   async function reload() {
@@ -99,16 +97,14 @@ export function mount(root, { query, restore }) {
     return able;
   }
 
-  function redraw() {
-    grid.refill();
-    grid.root.classList.toggle("picking", selection.size > 0);
-    const able = [...acts(), { words: "Clear", key: "Esc", run: () => selection.clear() }];
-    showDock(`${counted(selection.size, "entry", "entries")} selected`, selection.size ? able : []);
+  function offer(/** @type {number[]} */ chosenRows) {
+    const able = [...acts(), { words: "Clear", key: "Esc", run: () => void selection.clear() }];
+    showDock(`${counted(chosenRows.length, "entry", "entries")} selected`, chosenRows.length ? able : []);
   }
 
   /** What is selected, or else what has the focus: faces by row, files below zero. */
   function picked() {
-    if (selection.size) return selection.list();
+    if (selection.ids.size) return selection.list();
     const row = faceList.current();
     if (!row) toast("Select something first: click it, or move with the arrows and press Space.");
     return row ? [idOf(row)] : [];
@@ -123,7 +119,10 @@ export function mount(root, { query, restore }) {
 
   async function say(/** @type {string} */ kind) {
     const about = faces();
-    if (!about.length || !(await decide({ kind, faces: about }, { seen: list.revision }))) return;
+    if (about.length && (await decide({ kind, faces: about }, { seen: list.revision }))) rest();
+  }
+
+  function rest() {
     selection.clear();
     grid.focus(grid.focused);
   }
@@ -131,14 +130,8 @@ export function mount(root, { query, restore }) {
   async function move() {
     const about = faces();
     if (!about.length) return;
-    const where = await askPerson({ title: `${counted(about.length, "face")}: who is this?`, faces: about, allowNew: true });
-    if (!where) return;
-    const body = "person" in where ? { kind: "assign", faces: about, person: where.person } : { kind: "split", faces: about };
-    const made = await decide(body, { seen: list.revision });
-    if (!made) return;
-    selection.clear();
-    grid.focus(grid.focused);
-    if ("name" in where && where.name) await decide({ kind: "name", person: made.decision.person, name: where.name }, { seen: made.revision });
+    const title = `${counted(about.length, "face")}: who is this?`;
+    if (await moveFaces({ title, faces: about, seen: list.revision })) rest();
   }
 
   async function retry() {
@@ -171,22 +164,14 @@ export function mount(root, { query, restore }) {
     });
   }
 
-  /** Only what the chosen reason allows. @param {string} key */
-  const press = (key) => acts().find((act) => act.key === key)?.run();
-
+  /** Only what the chosen reason allows. @type {[string, string][]} */
+  const keys = [["M", "Move to a person"], ["F", "This is a face"], ["R", "Restore"], ["X", "Not a face"], ["T", "Try again"]];
+  const press = (/** @type {string} */ key) => acts().find((act) => act.key === key)?.run();
   const unbind = bind({
     title: "Left out",
     bindings: [
-      { keys: ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"], words: "Move (with Shift: select)", run: () => grid.focus(grid.focused) },
-      { keys: ["Enter"], words: "See the picture", run: () => open(grid.focused) },
-      { keys: ["Space"], words: "Select", run: faceList.toggle },
-      { keys: ["Mod+a"], words: "Select all", run: () => void faceList.all() },
-      { keys: ["m"], words: "Move to a person", run: () => press("M") },
-      { keys: ["f"], words: "This is a face", run: () => press("F") },
-      { keys: ["r"], words: "Restore", run: () => press("R") },
-      { keys: ["x"], words: "Not a face", run: () => press("X") },
-      { keys: ["t"], words: "Try again", run: () => press("T") },
-      { keys: ["Escape"], words: "Select nothing", run: () => selection.clear() },
+      ...faceList.bindings("See the picture", ["Space"]),
+      ...keys.map(([key, words]) => ({ keys: [key.toLowerCase()], words, run: () => press(key) })),
     ],
   });
   const unheard = on("changed", () => void reload());

@@ -1,37 +1,31 @@
 import { decide } from "../actions.js";
 import { get } from "../api.js";
+import { PEOPLE } from "../cells.js";
 import { announce, button, h, icon } from "../dom.js";
 import { counted } from "../format.js";
 import { bind } from "../keyboard.js";
 import { listGrid } from "../list-grid.js";
 import { asNamed, nameField } from "../name-field.js";
-import { clearCard, createCard, fillCard } from "../person-card.js";
 import { askWhichName } from "../person-dialogs.js";
 import { go, setQuery, setTitle } from "../router.js";
-import { Selection } from "../selection.js";
 import { on, session } from "../session.js";
 import { emptyState, errorState, showDock, toast } from "../toasts.js";
-
-const CARD = { minWidth: 168, gap: 20, ratio: 0.75, extra: 58 };
-const SMALL_CARD = { minWidth: 148, gap: 12, ratio: 0.75, extra: 58 };
 
 /** The wall of people. @type {import("../router.js").Mount} */
 export function mount(root, { query, restore }) {
   setTitle("People");
   const settings = { show: query.get("show") ?? "all", sort: query.get("sort") ?? "faces", search: query.get("search") ?? "" };
-  const selection = new Selection(() => redraw());
-  /** @type {{person: number, index: number, field: ReturnType<typeof nameField>}|null} whose name is edited, and where */
-  let naming = null;
+  /** @type {{person: number, index: number, field: ReturnType<typeof nameField>}|null} whose name is edited, and where */ let naming = null;
   const message = h("div", { class: "message" });
   const tools = wallTools(settings, changeSettings);
   const wall = listGrid({
     label: "People",
-    shapes: [CARD, SMALL_CARD],
+    shapes: PEOPLE.shapes,
     size: 60,
     guess: 60,
     restore,
-    selection,
-    cell: { create: createCard, clear: clearCard, fill: (card, person, how) => fillCard(card, asNamed(person, list.revision), how) },
+    onPick: picked,
+    cell: { ...PEOPLE.cell, fill: (card, person, how) => PEOPLE.cell.fill(card, asNamed(person, list.revision), how) },
     load: (offset, limit, signal) => get("/people", { ...settings, offset, limit }, signal).then(({ people, ...more }) => ({ items: people, ...more })),
     idOf: (person) => person.person,
     open,
@@ -46,7 +40,7 @@ export function mount(root, { query, restore }) {
       if (list.total === null) message.replaceChildren(errorState(error, restart));
     },
   });
-  const { list, grid } = wall;
+  const { list, grid, selection } = wall;
   root.append(h("h1", { class: "unseen", text: "People" }), tools.element, message, grid.root);
 
   function nothing() {
@@ -70,10 +64,7 @@ export function mount(root, { query, restore }) {
     announce(counted(list.total ?? 0, "person"));
   }
 
-  function redraw() {
-    grid.refill();
-    grid.root.classList.toggle("picking", selection.size > 0);
-    const chosen = selection.list();
+  function picked(/** @type {number[]} */ chosen) {
     const acts = [
       { words: "Merge", key: "M", run: merge, primary: true },
       { words: settings.show === "ignored" ? "Restore" : "Ignore", key: "I", run: ignore },
@@ -153,7 +144,7 @@ export function mount(root, { query, restore }) {
   }
 
   async function merge() {
-    if (selection.size < 2) return announce("Select at least two people to merge.");
+    if (selection.ids.size < 2) return announce("Select at least two people to merge.");
     const people = await selected();
     const named = people.filter((person) => person.name);
     const stays = named.length > 1 ? await askWhichName(named) : people[0].person;
@@ -164,7 +155,7 @@ export function mount(root, { query, restore }) {
   }
 
   async function ignore() {
-    const people = selection.size ? await selected() : [wall.current()].filter(Boolean);
+    const people = selection.ids.size ? await selected() : [wall.current()].filter(Boolean);
     if (!people.length) toast("Select somebody first: with X, or move to them with the arrows.");
     const kind = settings.show === "ignored" ? "restore" : "ignore";
     for (const person of people) {
@@ -176,15 +167,11 @@ export function mount(root, { query, restore }) {
   const unbind = bind({
     title: "People",
     bindings: [
-      { keys: ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"], words: "Move", run: () => grid.focus(grid.focused) },
-      { keys: ["Enter"], words: "Open the person", run: () => open(grid.focused) },
+      ...wall.bindings("Open the person", ["x", "Space"]),
       { keys: ["n"], words: "Name", run: () => edit(grid.focused) },
-      { keys: ["x", "Space"], words: "Select", run: wall.toggle },
-      { keys: ["Mod+a"], words: "Select all", run: wall.all },
       { keys: ["m"], words: "Merge those selected", run: merge },
       { keys: ["i"], words: "Ignore, or restore", run: ignore },
       { keys: ["/"], words: "Search", run: () => tools.focus() },
-      { keys: ["Escape"], words: "Select nothing", run: () => selection.clear() },
     ],
   });
   const unheard = on("changed", () => list.refresh());
@@ -242,15 +229,10 @@ function wallTools(settings, change) {
       /** @type {HTMLElement|null} */ (document.querySelector(".grid [role=gridcell][tabindex='0']"))?.focus();
     }
   });
-  const chips = SHOWS.map(([value, words]) => {
-    const chip = h("button", { type: "button", class: "chip", text: words, "aria-pressed": String(settings.show === value) });
-    chip.addEventListener("click", () => pickChip(value));
-    chip.dataset.value = value;
-    return chip;
-  });
-  const pickChip = (/** @type {string} */ value) => {
-    for (const chip of chips) chip.setAttribute("aria-pressed", String(chip.dataset.value === value));
-    change({ show: value });
+  const chips = SHOWS.map(([value, words]) => h("button", { type: "button", class: "chip", text: words, "data-value": value, "aria-pressed": String(settings.show === value), onclick: () => show({ show: value }) }));
+  const show = (/** @type {Partial<Settings>} */ now) => {
+    change(now);
+    for (const chip of chips) chip.setAttribute("aria-pressed", String(chip.dataset.value === settings.show));
   };
   const sort = h("select", { class: "field", "aria-label": "Sort by" }, ...SORTS.map(([value, words]) => h("option", { value, text: words, selected: settings.sort === value })));
   sort.addEventListener("change", () => change({ sort: sort.value }));
@@ -269,8 +251,7 @@ function wallTools(settings, change) {
     },
     reset: () => {
       search.value = "";
-      for (const chip of chips) chip.setAttribute("aria-pressed", String(chip.dataset.value === "all"));
-      change({ search: "", show: "all" });
+      show({ search: "", show: "all" });
     },
   };
 }

@@ -1,17 +1,16 @@
 import { decide } from "../actions.js";
 import { get } from "../api.js";
+import { FACES } from "../cells.js";
 import { announce, button, h, icon } from "../dom.js";
-import { FACES } from "../face-tile.js";
 import { openFace } from "../face-view.js";
-import { called, counted, number } from "../format.js";
+import { baseName, called, counted, number, timecode } from "../format.js";
 import { bind, typing } from "../keyboard.js";
+import { lane, showTip, walkable } from "../lanes.js";
 import { listGrid } from "../list-grid.js";
 import { asNamed, nameField } from "../name-field.js";
-import { askPerson } from "../person-dialogs.js";
-import { personTimes } from "../person-times.js";
+import { askPerson, moveFaces } from "../person-dialogs.js";
 import { back, go, setQuery, setTitle } from "../router.js";
-import { Selection } from "../selection.js";
-import { on } from "../session.js";
+import { on, session } from "../session.js";
 import { emptyState, errorState, showDock, toast } from "../toasts.js";
 
 /** One person and all their faces. @type {import("../router.js").Mount} */
@@ -20,7 +19,6 @@ export function mount(root, { params, query, restore }) {
   /** @type {any} */ let person = null;
   let sort = query.get("sort") ?? "time";
   /** @type {ReturnType<typeof openFace>|null} */ let view = null;
-  const selection = new Selection(() => redraw());
   const message = h("div", { class: "message" });
   const head = personHead({ id, sort, onSort: changeSort, seen: () => list.revision, onMerge: mergeWhole, onIgnore: ignoreWhole });
 
@@ -32,7 +30,7 @@ export function mount(root, { params, query, restore }) {
     ...FACES,
     guess: 40,
     restore,
-    selection,
+    onPick: offer,
     load: (offset, limit, signal) => get(`/people/${id}/faces`, { sort, offset, limit }, signal).then(({ faces: items, ...more }) => ({ items, ...more })),
     idOf: (face) => face.face,
     open,
@@ -41,8 +39,8 @@ export function mount(root, { params, query, restore }) {
       else if (list.total === null) message.replaceChildren(errorState(error, reload));
     },
   });
-  const { list, grid } = faceList;
-  const times = personTimes({ person: id, open: openTimes });
+  const { list, grid, selection } = faceList;
+  const times = personTimes({ person: id, open: (faces, at) => openPicture(at, () => faces.length, async (index) => faces[index]) });
   root.append(head.element, times.element, message, grid.root);
 
   async function reload() {
@@ -88,17 +86,15 @@ export function mount(root, { params, query, restore }) {
     announce(`Sorted by ${SORT_WORDS[sort]}`);
   }
 
-  function redraw() {
-    grid.refill();
-    grid.root.classList.toggle("picking", selection.size > 0);
-    /** @type {import("../dock.js").Act[]} */ const acts = ACTS.map(({ words, key, kind }) => ({ words, key, run: () => void act(kind) }));
-    acts.push({ words: "Clear", key: "Esc", run: () => selection.clear() });
-    showDock(`${counted(selection.size, "face")} selected`, selection.size ? acts : []);
+  function offer(/** @type {number[]} */ picked) {
+    const acts = ACTS.map(({ words, key, kind }) => ({ words, key, run: () => void act(kind) }));
+    acts.push({ words: "Clear", key: "Esc", run: () => void selection.clear() });
+    showDock(`${counted(picked.length, "face")} selected`, picked.length ? acts : []);
   }
 
   /** What an action is about: what is selected, or else the face that has the focus. */
   function faces() {
-    if (selection.size) return selection.list();
+    if (selection.ids.size) return selection.list();
     const face = faceList.current();
     if (!face) toast("Select faces first: click one, or move with the arrows and press X.");
     return face ? [face.face] : [];
@@ -108,7 +104,8 @@ export function mount(root, { params, query, restore }) {
   async function act(kind, all = faces()) {
     const about = all.filter((face) => !deciding.has(face));
     if (!about.length) return;
-    if (kind === "move") return void ((await move(about)) && rest());
+    const title = `Move ${counted(about.length, "face")} to…`;
+    if (kind === "move") return void ((await moveFaces({ title, person: id, faces: about, seen: list.revision })) && rest());
     for (const face of about) deciding.add(face);
     const done = await decide(bodyOf(kind, about), { seen: list.revision });
     if (done) await rest();
@@ -123,15 +120,6 @@ export function mount(root, { params, query, restore }) {
   }
 
   const bodyOf = (/** @type {string} */ kind, /** @type {number[]} */ about) => (kind === "reject" ? { kind, faces: about, person: id } : { kind, faces: about });
-
-  async function move(/** @type {number[]} */ about) {
-    const where = await askPerson({ title: `Move ${counted(about.length, "face")} to…`, person: id, faces: about, allowNew: true });
-    if (!where) return null;
-    if ("person" in where) return decide({ kind: "assign", faces: about, person: where.person }, { seen: list.revision });
-    const made = await decide({ kind: "split", faces: about }, { seen: list.revision });
-    if (!made || !where.name) return made;
-    return decide({ kind: "name", person: made.decision.person, name: where.name }, { seen: made.revision });
-  }
 
   async function mergeWhole() {
     await loaded;
@@ -148,41 +136,23 @@ export function mount(root, { params, query, restore }) {
   }
 
   function open(/** @type {number} */ index) {
-    view = openFace({
-      index,
-      total: () => list.total ?? grid.total,
-      faceAt: faceList.faceAt,
-      acts: actsOnFace(),
-      onClose: (at) => {
-        view = null;
-        if (grid.root.isConnected) grid.focus(at);
-      },
-    });
+    openPicture(index, () => list.total ?? grid.total, faceList.faceAt, (at) => grid.root.isConnected && grid.focus(at));
   }
 
-  /** The pictures of times on screen, one after the other. @param {number[]} faces @param {number} index */
-  function openTimes(faces, index) {
-    view = openFace({
-      index,
-      total: () => faces.length,
-      faceAt: async (at) => faces[at],
-      acts: actsOnFace(),
-      onClose: () => {
-        view = null;
-      },
-    });
+  /** @param {number} index @param {() => number} total @param {(at: number) => Promise<number|null>} faceAt @param {(at: number) => void} [closed] */
+  function openPicture(index, total, faceAt, closed) {
+    const acts = ACTS.map(({ words, key, kind }) => ({ words, key, run: (/** @type {number} */ face) => act(kind, [face]) }));
+    const onClose = (/** @type {number} */ at) => {
+      view = null;
+      closed?.(at);
+    };
+    view = openFace({ index, total, faceAt, acts, onClose });
   }
-
-  const actsOnFace = () => ACTS.map(({ words, key, kind }) => ({ words, key, run: (/** @type {number} */ face) => act(kind, [face]) }));
 
   const unbind = bind({
     title: "This person",
     bindings: [
-      { keys: ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"], words: "Move (with Shift: select)", run: () => grid.focus(grid.focused) },
-      { keys: ["Enter"], words: "See the picture", run: () => open(grid.focused) },
-      { keys: ["x", "Space"], words: "Select", run: faceList.toggle },
-      { keys: ["Mod+a"], words: "Select all", run: faceList.all },
-      { keys: ["Escape"], words: "Select nothing", run: () => (selection.size ? selection.clear() : undefined) },
+      ...faceList.bindings("See the picture", ["x", "Space"]),
       ...ACTS.map(({ words, key, kind }) => ({ keys: [key.toLowerCase()], words, run: () => void act(kind) })),
       { keys: ["n"], words: "Name", run: () => head.edit() },
       { keys: ["Shift+m"], words: "Merge with…", run: () => void mergeWhole() },
@@ -299,4 +269,91 @@ function factsOf(/** @type {any} */ person) {
   const nodes = facts.map((words) => h("span", { text: words }));
   if (person.cohesion !== null) nodes.push(h("span", { title: "How alike the faces are to each other, on average: 1 is the most", text: `alike ${person.cohesion.toFixed(2)}` }));
   return nodes;
+}
+
+const SHOWN = 4; // recordings, until somebody wants to see all
+const MOST = 200;
+const PAUSE = 600; // milliseconds without a change before it is asked for again: it takes a while in long recordings
+
+/**
+ * Where a person is on screen: a row for each recording; nothing where there is none.
+ * @param {{person: number, open: (faces: number[], at: number) => void}} options
+ * open: shows one of these faces in its picture
+ */
+function personTimes({ person, open }) {
+  const element = h("section", { class: "person-times", "aria-label": "On screen" });
+  let timer = 0;
+  let stopped = false;
+  let all = false;
+  let told = "";
+
+  async function load() {
+    if (session.library?.recordings === 0) return;
+    try {
+      const { recordings } = await get("/timeline", { person, limit: MOST });
+      const now = JSON.stringify(recordings);
+      if (stopped || now === told) return;
+      told = now;
+      draw(recordings);
+    } catch {
+      // The page tells of its own requests what is wrong; without this part it is whole.
+    }
+  }
+
+  function draw(/** @type {any[]} */ recordings) {
+    showTip(null);
+    const longest = [...recordings].sort((one, other) => other.people[0].seconds - one.people[0].seconds);
+    const shown = all ? recordings : recordings.filter((one) => longest.indexOf(one) < SHOWN);
+    const rest = recordings.length - shown.length;
+    const faces = shown.flatMap((facts) => facts.people[0].intervals.map((/** @type {any} */ time) => time.face));
+    let before = 0;
+    const rows = shown.map((facts) => {
+      const [one] = facts.people;
+      const first = before;
+      before += one.intervals.length;
+      return row(facts, one, (at) => open(faces, first + at));
+    });
+    const more = rest ? button(`Show ${counted(rest, "more recording")}`, { class: "quiet-button", onclick: () => unfold(recordings) }) : null;
+    element.replaceChildren(...rows, ...(more ? [more] : []));
+    walkable(element, shown.map((facts) => facts.people[0]));
+  }
+
+  function unfold(/** @type {any[]} */ recordings) {
+    all = true;
+    draw(recordings);
+    /** @type {HTMLElement|null} */ (element.querySelector('.bar-time[tabindex="0"]'))?.focus();
+  }
+
+  return {
+    element,
+    load,
+    clear: () => {
+      told = "";
+      element.replaceChildren();
+    },
+    again: () => {
+      clearTimeout(timer);
+      timer = window.setTimeout(load, PAUSE);
+    },
+    stop: () => {
+      stopped = true;
+      clearTimeout(timer);
+      showTip(null);
+    },
+  };
+}
+
+function row(/** @type {any} */ facts, /** @type {any} */ one, /** @type {(at: number) => void} */ open) {
+  const file = baseName(facts.file);
+  return h("div", { class: "track-row" },
+    h("p", { class: "track-who", title: facts.file },
+      h("span", { class: "track-name", text: file }),
+      h("span", { class: "track-seconds", text: `${timecode(one.seconds, one.seconds < 60 ? 1 : 0)} of ${timecode(facts.duration)}` }),
+    ),
+    lane(one, {
+      duration: facts.duration,
+      label: `${called(one)} in ${file}: ${counted(one.intervals.length, "time")} on screen`,
+      barOf: (at, words) => h("button", { type: "button", "aria-label": `${words}: see the picture`, onclick: () => open(at) }),
+    }),
+  );
 }

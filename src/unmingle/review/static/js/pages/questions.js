@@ -1,4 +1,4 @@
-import { inTurn, send, settled, showBusy, tell } from "../actions.js";
+import { inTurn, send, settled, tell } from "../actions.js";
 import { get } from "../api.js";
 import { announce, button, h } from "../dom.js";
 import { called, counted, number } from "../format.js";
@@ -12,20 +12,16 @@ const MOST = 200; // questions, all that the server has at a time: of what is on
 const POLL = 700; // milliseconds between two looks while questions are worked out
 
 let answered = 0; // in this session, over all visits of this page
-/** The questions that were answered in this session, by the decision that came of each. @type {Map<number, any>} */
-const given = new Map();
+/** The questions that were answered in this session, by the decision that came of each. @type {Map<number, any>} */ const given = new Map();
 
 /** One question at a time, the most useful first. @type {import("../router.js").Mount} */
 export function mount(root) {
   setTitle("Suggestions");
   /** @type {any[]} */ let queue = [];
-  /** @type {Set<string>} those not to be shown again: on their way, put off, or out of date */
-  const done = new Set();
+  /** @type {Set<string>} those not to be shown again: on their way, put off, or out of date */ const done = new Set();
   let ready = true;
-  /** @type {number|null} what is on show is as of this entry of the log, or of one's own answers since */
-  let looked = null;
-  /** @type {any} one whose answer was undone, until the server asks it again */
-  let back = null;
+  /** @type {number|null} what is on show is as of this entry of the log, or of one's own answers since */ let looked = null;
+  /** @type {any} one whose answer was undone, until the server asks it again */ let back = null;
   let stopped = false;
   let timer = 0;
   let wave = 0;
@@ -141,9 +137,7 @@ export function mount(root) {
     done.delete(question.id);
     queue = [question, ...queue];
     show();
-    if (error.status !== 423) return tell(error);
-    if ((await showBusy(error)) && queue[0]?.id === question.id) return answer(said);
-    return undefined;
+    return tell(error, () => queue[0]?.id === question.id && answer(said));
   }
 
   /** A decision was made, here or elsewhere. @param {any} outcome */
