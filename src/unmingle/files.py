@@ -53,8 +53,8 @@ def no_empty_folder(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def replacing(destination: Path) -> Iterator[Path]:
-    """Give a temporary path beside `destination`; on success it takes its place at once.
+def replacing(destination: Path, *, mode: int = 0o644) -> Iterator[Path]:
+    """Give a temporary path beside `destination`; on success it takes its place at once, with these permissions.
 
     Raises:
         WriteError: the folder can't be written, or the disk is full.
@@ -68,7 +68,7 @@ def replacing(destination: Path) -> Iterator[Path]:
             os.close(handle)
             temporary = Path(name)
             yield temporary
-            temporary.chmod(0o644)
+            temporary.chmod(mode)
             temporary.replace(destination)
         except OSError as error:
             raise WriteError(
@@ -80,7 +80,7 @@ def replacing(destination: Path) -> Iterator[Path]:
                 temporary.unlink(missing_ok=True)
 
 
-def write_atomically(destination: Path, content: bytes) -> None:
+def write_atomically(destination: Path, content: bytes, *, mode: int = 0o644) -> None:
     """Write `content` to `destination` in one step (see `replacing`)."""
-    with replacing(destination) as temporary:
+    with replacing(destination, mode=mode) as temporary:
         temporary.write_bytes(content)

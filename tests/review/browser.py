@@ -37,7 +37,7 @@ def served(folder: Path, *, port: int = 0) -> Iterator[str]:
     with free_listener(port=port) as listener:
         origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
         app = create_app(folder, token=TOKEN, origin=origin)
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=5))
         thread = Thread(target=server.run, kwargs={"sockets": [listener]}, name="server")
         thread.start()
         try:

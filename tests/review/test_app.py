@@ -363,3 +363,53 @@ def test_the_tables_on_disk_are_written_in_the_end(library_folder: Path) -> None
         browser = Browser(client)
         browser.decide("name", person=wall(browser)[0]["person"], name="Ada")
     assert "Ada" in (library_folder / "people.csv").read_text(encoding="utf-8")
+
+
+def test_the_most_alike_come_first(browser: Browser, made: Maker) -> None:
+    one = wall(browser)[0]["person"]
+    twin = made.centres[0] + 0.1
+    made.centres[5] = twin  # what is drawn of person 5 from now on looks like person 0
+    for number in range(4):
+        made.draw(f"p05_8{number:03}_1.jpg", 5)
+    made.add()
+    made.cluster()
+    rows = [row for row in browser.get("/api/left-out/faces")["faces"] if row["face"]]
+    assert rows
+    whose = [face["face"] for face in faces(browser, one)[:2]]
+    found = browser.get("/api/alike", faces=whose)["people"]
+    assert found[0]["person"] == one
+    assert found[0]["probability"] > 0.9 > found[1]["probability"]
+    assert one not in [person["person"] for person in browser.get("/api/alike", person=one)["people"]]
+    chances = [person["probability"] for person in browser.get("/api/alike", person=one, limit=100)["people"]]
+    assert chances == sorted(chances, reverse=True)
+    other = wall(browser)[3]["person"]
+    browser.decide("name", person=other, name="Zoë")
+    browser.decide("assign", faces=whose, person=other)  # the means follow at once
+    assert [person["person"] for person in browser.get("/api/alike", person=one, search="zoe")["people"]] == [other]
+    assert browser.get("/api/alike", person=999)["people"][0]["probability"] is None
+
+
+def test_a_decision_that_others_overtook_is_taken_where_it_still_applies(browser: Browser) -> None:
+    one, other, third = (person["person"] for person in wall(browser)[:3])
+    seen = browser.get("/api/people")["revision"]
+    first, second, last = (face["face"] for face in faces(browser, one)[:3])
+    browser.decide("reject", faces=[first], person=one)
+    browser.decide("reject", faces=[second], person=one, seen=seen)  # another face of the same person
+    browser.decide("name", person=one, name="Ada", seen=seen)  # who is still the same
+    browser.decide("not_a_face", faces=[last], seen=seen)
+    told = browser.decide("assign", faces=[first], person=other, seen=seen, status=409)  # somebody placed this face
+    assert [entry["kind"] for entry in told["since"]] == ["reject"]
+    browser.decide("different", person=other, other=third)
+    browser.decide("merge", person=other, others=[third], seen=seen, status=409)
+    browser.decide("ignore", person=one, seen=seen, status=409)  # somebody named this stranger
+    browser.decide("ignore", person=third, seen=seen)
+
+
+def test_an_answer_holds_though_one_side_was_merged_meanwhile(browser: Browser) -> None:
+    asked = next(one for one in ready_questions(browser) if one["kind"] == "people")
+    one, other = (asked[side]["person"] for side in ("one", "other"))
+    into = next(person["person"] for person in wall(browser) if person["person"] not in (one, other))
+    seen = browser.decide("merge", person=into, others=[one])["revision"]
+    told = browser.post(f"/api/questions/{asked['id']}", {"answer": "different", "seen": seen})["decision"]
+    assert told["kind"] == "different"
+    assert {into, other} == set(told["changed"]["people"])

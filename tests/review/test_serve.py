@@ -117,3 +117,31 @@ def test_only_this_machine_can_connect() -> None:
     with free_listener() as listener:
         assert listener.getsockname()[0] == "127.0.0.1"
         assert listener.family == socket.AF_INET
+
+
+def test_the_key_and_the_port_stay_for_a_library(start: type[Process], library_folder: Path) -> None:
+    quiet = "{'open_browser': False}"
+    server = start(quiet)  # type: ignore[arg-type, call-arg]
+    address = server.line("The review page is at ").split()[-1]
+    origin = address.partition("/?")[0]
+    with requests.Session() as session:
+        assert session.get(address).status_code == 200
+        server.end(signal.SIGINT)
+        again = start(quiet)  # type: ignore[arg-type, call-arg]
+        assert again.line("The review page is at ").split()[-1] == address
+        assert session.get(f"{origin}/api/library").status_code == 200
+        beside = start(quiet)  # type: ignore[arg-type, call-arg]  # the port is taken: another one
+        assert beside.line("The review page is at ").split()[-1].partition("/?")[0] != origin
+        again.end(signal.SIGINT)
+        beside.end(signal.SIGINT)
+        kept = library_folder / "review.json"
+        assert kept.stat().st_mode & 0o777 == 0o600
+        kept.chmod(0o644)  # others could have read it: it is no secret any more
+        fresh = start(quiet)  # type: ignore[arg-type, call-arg]
+        other = fresh.line("The review page is at ").split()[-1]
+        assert other.partition("=")[2] != address.partition("=")[2]
+        assert session.get(f"{other.partition('/?')[0]}/api/library").status_code == 401
+        assert kept.stat().st_mode & 0o777 == 0o600
+        fresh.end(signal.SIGINT)
+        kept.write_text("{", encoding="utf-8")
+        assert "token=" in start(quiet).line("The review page is at ")  # type: ignore[arg-type, call-arg]

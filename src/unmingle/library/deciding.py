@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unmingle.errors import DecisionError, StaleError, command
-from unmingle.library.decisions import Changed, Entry, Said, append, last_id, to_redo, to_undo
+from unmingle.library.decisions import Changed, Entry, Said, append, last_id, read_log, to_redo, to_undo
 from unmingle.library.people import ALONE, Memory, note_moved, refresh_marks, refresh_persons, store_members
-from unmingle.library.places import places_of_faces
+from unmingle.library.places import faces_of_places, places_of_faces
 from unmingle.library.wording import Names, words
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
     from unmingle.library.decisions import By, Kind
@@ -286,6 +286,33 @@ class _Taking:
         if memory.stands[target] != undo:
             raise DecisionError(f"#{target} {'was undone already' if undo else 'stands'}.", "Nothing has to be done.")
         return replace(wish, target=target, others=(), person=entry.said.person)
+
+
+def contradicts(connection: sqlite3.Connection, recipe: str, wish: Wish, entries: Collection[int]) -> bool:
+    """Whether any of these entries of the log is at odds with a wish that did not know of it.
+
+    So is what moved or named one of its faces, and what says of its people who they are; not what only gave them other
+    faces or took some away.
+    """
+    (moved,) = connection.execute(
+        "SELECT EXISTS (SELECT 1 FROM moved WHERE decision IN (SELECT value FROM json_each(?))"
+        " AND face IN (SELECT value FROM json_each(?)))",
+        (json.dumps(list(entries)), json.dumps(wish.faces)),
+    ).fetchone()
+    if moved:
+        return True
+    log = {entry.id: entry for entry in read_log(connection)}
+    said = [log.get(log[entry].said.target, log[entry]) for entry in entries]
+    named = faces_of_places(connection, recipe, beside=wish.faces)
+    places = {place for place, face in named.items() if face in wish.faces}
+    return any(places & set(entry.said.faces) or _of_the_same_people(entry, wish) for entry in said)
+
+
+def _of_the_same_people(entry: Entry, wish: Wish) -> bool:
+    if entry.said.faces or entry.kind == "cluster" or wish.kind == "reject":
+        return False
+    named, wanted = ({one.person, *one.others} - {None} for one in (entry.said, wish))
+    return named <= wanted if entry.kind in ("different", "unsure") else bool(named & wanted)
 
 
 def clean_name(name: str) -> str:

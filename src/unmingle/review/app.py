@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.responses import HTMLResponse, Response
 from starlette.concurrency import run_in_threadpool
 
+from unmingle.library.alike import Likeness
 from unmingle.library.browse import FaceOrder, face_cards
 from unmingle.library.left_out import left_out_groups, short
 from unmingle.library.one_face import FaceDetail, face_detail
@@ -26,6 +27,7 @@ from unmingle.version import __version__
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+UNKNOWN = Likeness(None, -1.0)
 FOREVER = "private, max-age=31536000, immutable"
 A_WHILE = "private, max-age=3600"
 JPEG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}}, "description": "A JPEG picture."}}
@@ -188,7 +190,7 @@ def face_picture(room: TheRoom, face: IdInPath, side: Annotated[int, Query(ge=64
 
 
 def _jpeg(content: bytes, keep: str) -> Response:
-    # The cookie is another one for each run of the server, so a browser never shows what another library had there.
+    # The cookie is another one for each library, so a browser never shows what another library had there.
     return Response(content, media_type="image/jpeg", headers={"Cache-Control": keep, "Vary": "Cookie"})
 
 
@@ -204,12 +206,13 @@ def left_out_faces(
     room: TheRoom, status: Search = "", reason: Search = "", offset: Offset = 0, limit: Limit = 200
 ) -> schemas.LeftOutPage:
     """Faces and files that have no person for one reason; without status or reason, for any."""
+    revision = room.views.overview().revision  # first, as above
     found = [
         row
         for row in room.views.left_out()
         if (not status or row.status == status) and (not reason or short(row.reason) == reason)
     ]
-    return schemas.LeftOutPage(total=len(found), faces=found[offset : offset + limit])
+    return schemas.LeftOutPage(revision=revision, total=len(found), faces=found[offset : offset + limit])
 
 
 @read.get("/timeline")
@@ -232,6 +235,29 @@ def names(room: TheRoom, search: Search = "", limit: Annotated[int, Query(ge=1, 
         covers = room.views.covers(look, found)
     return schemas.Names(
         names=[schemas.NamedPerson(one.person, one.name, one.faces, covers[one.person][:1]) for one in found]
+    )
+
+
+@read.get("/alike")
+def alike(
+    room: TheRoom,
+    person: IdInQuery | None = None,
+    faces: schemas.Faces = [],  # noqa: B006  # FastAPI reads it, and nobody changes it
+    search: Search = "",
+    limit: Annotated[int, Query(ge=1, le=100)] = 12,
+) -> schemas.Candidates:
+    """Who these faces may be, or who may be the same as a person, who is left out: the most alike first."""
+    with room.views.look() as look:
+        known = room.views.alike(look, person, faces)
+        found = chosen(list(look.overview.people.values()), sort="faces", show="all", search=search)
+        others = [(known.get(one.person, UNKNOWN), one) for one in found if one.person != person]
+        part = sorted(others, key=lambda pair: pair[0].order)[:limit]
+        covers = room.views.covers(look, [one for _, one in part])
+    return schemas.Candidates(
+        people=[
+            schemas.Candidate(one.person, one.name, one.faces, covers[one.person][:1], likeness.probability)
+            for likeness, one in part
+        ]
     )
 
 

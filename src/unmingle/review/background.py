@@ -127,6 +127,7 @@ class QuestionList:
         self._revision = revision
         self._lock = Condition()
         self._questions: tuple[Question, ...] = ()
+        self._asked: dict[str, Question] = {}  # those, and those before them: somebody may just be answering one
         self._answered: dict[str, int] = {}  # id of a question, and the revision that its answer made
         self._at: int | None = None
         self._later = Later(self._work, quiet=THINKING, name="questions")
@@ -152,10 +153,16 @@ class QuestionList:
         with self._lock:
             return self._questions
 
+    def find(self, question: str) -> Question | None:
+        """A question that was asked and not answered, even if it would not be asked any more."""
+        with self._lock:
+            return self._asked.get(question)
+
     def answered(self, question: str, revision: int) -> None:
         """Drop a question at once, whatever is being worked out meanwhile."""
         with self._lock:
             self._answered[question] = revision
+            self._asked.pop(question, None)
             self._questions = tuple(one for one in self._questions if one.id != question)
         self._later.ask()
 
@@ -169,5 +176,7 @@ class QuestionList:
         with self._lock:
             # An answer that came while these were worked out is not in them yet.
             self._answered = {one: at for one, at in self._answered.items() if at > revision}
+            before = self._questions
             self._questions = tuple(one for one in found if one.id not in self._answered)
+            self._asked = {one.id: one for one in (*before, *self._questions)}
             self._at = revision

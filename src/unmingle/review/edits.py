@@ -5,11 +5,18 @@ from __future__ import annotations
 from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
+from unmingle.api.recipes import current
+from unmingle.errors import StaleError
+from unmingle.library.asking import wish
+from unmingle.library.deciding import Wish, contradicts
+from unmingle.library.store import open_to_read
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
     from unmingle.api import Library
+    from unmingle.library.asking import Answer, Question
     from unmingle.library.decisions import Decision
     from unmingle.review import schemas
 
@@ -39,7 +46,35 @@ class Editor:
 
     def take(self, asked: schemas.DecisionRequest) -> Decision:
         """Take the decision that a request asks for."""
-        return self.do(lambda library: _ACTS[asked.kind](library, asked))
+        others = tuple(getattr(asked, "others", ())) or tuple(filter(None, [getattr(asked, "other", None)]))
+        wish = Wish(asked.kind, getattr(asked, "person", None), others, tuple(getattr(asked, "faces", ())))
+
+        def act(library: Library, seen: int | None) -> Decision:
+            return _ACTS[asked.kind](library, asked.model_copy(update={"seen": seen}))
+
+        return self.rebased(wish, asked.seen, act)
+
+    def answer(self, question: Question, said: Answer, seen: int | None) -> Decision:
+        """Take the answer to a question."""
+        return self.rebased(wish(question, said), seen, lambda library, now: library.answer(question, said, seen=now))
+
+    def rebased(self, wish: Wish, seen: int | None, act: Callable[[Library, int | None], Decision]) -> Decision:
+        """Take a decision that others may have overtaken: then on what is there now, unless theirs contradict it.
+
+        Raises:
+            StaleError: they do.
+        """
+
+        def taken(library: Library) -> Decision:
+            try:
+                return act(library, seen)
+            except StaleError as error:
+                with open_to_read(library.folder) as store:
+                    if contradicts(store.connection, current(store), wish, error.entries):
+                        raise
+                return act(library, max(error.entries))
+
+        return self.do(taken)
 
 
 _ACTS: dict[str, Callable[[Library, Any], Decision]] = {

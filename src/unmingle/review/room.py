@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from threading import Lock, Semaphore
 from typing import TYPE_CHECKING
 
@@ -117,12 +118,31 @@ class Room:
         Raises:
             StaleError: the question no longer stands.
         """
-        asked = next((one for one in self.standing_questions() if one.id == question), None)
+        asked = self._restated(question)
         if asked is None:
             raise StaleError("This question no longer stands.", "Look at the questions again.")
-        decision = self.editor.do(lambda library: library.answer(asked, said, seen=seen))
+        decision = self.editor.answer(asked, said, seen)
         self.questions.answered(question, decision.id)
         return self.edited(decision)
+
+    def _restated(self, question: str) -> Question | None:
+        """A question about the people of now, some of whom were merged since; None if it no longer stands."""
+        asked = self.questions.find(question)
+        if asked is None:
+            return None
+        history = self.views.history()
+        with self.views.look() as look:
+            owner = browse.owners(look.store, (*asked.one.show, *asked.other.show))
+            people = look.overview.people
+        sides = []
+        for side in (asked.one, asked.other):
+            now = side.person if side.person is None else history.merged_into(side.person) or side.person
+            if {owner.get(face) for face in side.show} != {now} or (now is not None and now not in people):
+                return None
+            sides.append(replace(side, person=now, name="" if now is None else people[now].name))
+        one, other = sides
+        merged = asked.kind == "people" and one.person == other.person
+        return None if merged else replace(asked, one=one, other=other)
 
     def retry(self, file: int) -> tuple[str, str]:
         """Read a file again; its status and reason now."""

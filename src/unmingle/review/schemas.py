@@ -28,6 +28,7 @@ IdInPath = Annotated[int, Path(ge=1, le=LARGEST)]
 IdInQuery = Annotated[int, Query(ge=1, le=LARGEST)]
 Offset = Annotated[int, Query(ge=0, le=LARGEST)]
 Limit = Annotated[int, Query(ge=1, le=1000)]
+Faces = Annotated[list[Annotated[int, Field(ge=1, le=LARGEST)]], Query(max_length=100)]
 Search = Annotated[str, Query(max_length=200)]
 FaceIds = Annotated[list[Id], Field(min_length=1, max_length=100_000)]
 QuestionId = Annotated[str, Path(max_length=200)]
@@ -153,6 +154,7 @@ class LeftOutGroups(BaseModel):
 class LeftOutPage(BaseModel):
     """A part of what was left out for one reason; total: how many there are."""
 
+    revision: int
     total: int
     faces: list[LeftOut]
 
@@ -186,6 +188,19 @@ class Names(BaseModel):
     """Names that are there already."""
 
     names: list[NamedPerson]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate(NamedPerson):
+    """Somebody who may be meant. probability: that it is the same person; null if it can't be told."""
+
+    probability: float | None
+
+
+class Candidates(BaseModel):
+    """Who may be meant, the most alike first."""
+
+    people: list[Candidate]
 
 
 class Side(BaseModel):

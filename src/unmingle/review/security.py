@@ -11,6 +11,7 @@ of the machine. Hence the checks, for each request, before anything else looks a
 
 from __future__ import annotations
 
+import base64
 import hmac
 import ipaddress
 import secrets
@@ -54,10 +55,10 @@ class Refusal:
 
 @dataclass(slots=True)
 class Gate:
-    """The secrets of one run of the server, and whom it lets in.
+    """The secrets of a server, and whom it lets in.
 
     Args:
-        token: in the address that is printed; good for as long as the server runs.
+        token: in the address that is printed.
         origin: where the server listens, as `http://127.0.0.1:8000`.
     """
 
@@ -65,6 +66,11 @@ class Gate:
     origin: str
     _key: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     _once: set[str] = field(default_factory=set, repr=False)
+
+    @classmethod
+    def of(cls, secret: str, origin: str) -> Gate:
+        """With keys that are made of one secret, the same each time."""
+        return cls(_derived(secret, "token"), origin, _derived(secret, "cookie"))
 
     @property
     def cookie(self) -> str:
@@ -128,6 +134,11 @@ class Gate:
             return False
         # A browser hides the origin in some settings; then only its word for the site counts.
         return site is not None if origin in (None, "null") else origin == f"http://{headers.get('host', '')}"
+
+
+def _derived(secret: str, use: str) -> str:
+    made = hmac.digest(secret.encode(), use.encode(), "sha256")
+    return base64.urlsafe_b64encode(made).decode().rstrip("=")
 
 
 def _same(one: str, other: str) -> bool:

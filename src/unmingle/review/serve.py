@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import os
 import secrets
 import signal
 import socket
 import webbrowser
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from threading import Thread
 from typing import TYPE_CHECKING
 
 import uvicorn
 
 from unmingle.errors import LibraryBusyError, SettingsError, WriteError
+from unmingle.files import write_atomically
 from unmingle.library.store import open_to_decide
 from unmingle.review.app import create_app
 from unmingle.review.security import Gate, is_loopback
@@ -23,6 +27,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PATIENCE = 5  # seconds that open connections may take to end
+KEPT = "review.json"  # in the library: the page's secret and its port
+MOST_KEPT = 4096  # bytes of it
 LAST_PORT = 65_535
 KEEP_ALIVE = 75  # seconds that an idle one stays open
 
@@ -49,10 +55,12 @@ def serve(
         SettingsError: nothing can listen at this address.
     """
     _bring_up_to_date(folder)
-    listener = free_listener(host, port)
+    known = _Known.of(folder)
+    listener = _listener(host, port, known)
     with listener, quiet_decoders(), _ended_by_signals():
         origin = _origin(host, listener)
-        gate = Gate(secrets.token_urlsafe(32), origin)
+        known.keep(folder, listener.getsockname()[1] if port or not known.port else known.port)
+        gate = Gate.of(known.secret, origin)
         server = _Server(create_app(folder, token=gate.token, origin=origin, gate=gate))
 
         def started() -> None:
@@ -88,6 +96,41 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self.when_started()
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What stays the same each time the page of a library is served, so that open tabs and bookmarks go on working.
+
+    secret: of which the keys are made; port: where it listened last, 0 for none.
+    """
+
+    secret: str
+    port: int
+
+    @classmethod
+    def of(cls, folder: Path) -> _Known:
+        """As kept in the library; made anew where there is none, or where others could have read it."""
+        with suppress(OSError, ValueError, KeyError, TypeError), (folder / KEPT).open("rb") as file:
+            if not (hasattr(os, "geteuid") and os.fstat(file.fileno()).st_mode & 0o077):
+                read = json.loads(file.read(MOST_KEPT))
+                if len(read["secret"]) >= 43 and 0 <= int(read["port"]) <= LAST_PORT:
+                    return cls(str(read["secret"]), int(read["port"]))
+        return cls(secrets.token_urlsafe(32), 0)
+
+    def keep(self, folder: Path, port: int) -> None:
+        """Note it for the next time, for the owner's eyes only; a library that can't be written has new keys then."""
+        with suppress(WriteError):
+            content = json.dumps({"secret": self.secret, "port": port}).encode()
+            write_atomically(folder / KEPT, content, mode=0o600)
+
+
+def _listener(host: str, port: int, known: _Known) -> socket.socket:
+    """At the port that is asked for; else at the one of the last time, if that is free."""
+    if not port and known.port:
+        with suppress(SettingsError):
+            return free_listener(host, known.port)
+    return free_listener(host, port)
 
 
 def _lines(host: str, gate: Gate) -> Iterator[str]:

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import unicodedata
 from collections import OrderedDict
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
+from unmingle.api.recipes import known_scale, library_curve
+from unmingle.errors import LibraryError
 from unmingle.library import browse, decisions
+from unmingle.library.alike import Appearances, Likeness
 from unmingle.library.decisions import Decision
 from unmingle.library.left_out import LeftOut, count_faces, faceless_files, lone_faces
 from unmingle.library.standing import Standing
@@ -149,6 +152,7 @@ class Views:
         self._index: Kept[FaceIndex] = Kept()
         self._recordings: Kept[int] = Kept()
         self._timelines: Kept[list[Timeline]] = Kept()
+        self._appearances: Kept[Appearances] = Kept()
         self._covers: dict[int, list[int]] = {}
         self._orders: OrderedDict[tuple[int, int, str], I64] = OrderedDict()
         self._lock = Lock()
@@ -162,6 +166,8 @@ class Views:
         """Make what later requests will need."""
         self.left_out_count()
         self.index()
+        with self.look() as look:
+            self._looks(look)
 
     def overview(self) -> Overview:
         """All people."""
@@ -238,6 +244,30 @@ class Views:
                 while len(self._orders) > KEPT_ORDERS:
                     self._orders.popitem(last=False)
         return kept
+
+    def alike(self, look: Look, person: int | None, faces: list[int]) -> dict[int, Likeness]:
+        """How alike each person is to some faces, or else to this person."""
+        scale = None
+        with suppress(LibraryError):  # it was not grouped by faces, so nothing is known about how likely it is
+            scale = known_scale(look.store)
+        curve, known = library_curve(look.store, look.overview.recipe), self._looks(look)
+        if faces:
+            return known.to_faces(look.store, faces, curve, scale)
+        return {} if person is None else known.to_person(person, curve, scale)
+
+    def _looks(self, look: Look) -> Appearances:
+        overview = look.overview
+        revision, pictures = overview.revision, overview.pictures
+
+        def make(before: Appearances | None) -> Appearances:
+            if before is None or before.pictures != pictures or before.revision > revision:
+                return Appearances.of(look.store, revision, pictures)
+            later = decisions.read_log(look.store.connection, after=before.revision)
+            if any(entry.kind == "cluster" for entry in later):
+                return Appearances.of(look.store, revision, pictures)
+            return before.now(look.store, revision, {person for entry in later for person in entry.changed.people})
+
+        return self._appearances.get((revision, pictures), make)
 
     def covers(self, look: Look, people: list[PersonSummary]) -> dict[int, list[int]]:
         """The faces that stand for each person; they stay while they are theirs, so that a wall doesn't flicker."""

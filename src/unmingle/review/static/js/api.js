@@ -1,9 +1,8 @@
-import { waitForServer } from "./connection.js";
+import { button, h } from "./dom.js";
 
 /** What the server refuses, in its own words. */
 export class ApiError extends Error {
-  /** @param {number} status @param {{problem?: string, mend?: string, since?: object[], merged_into?: number|null}} body */
-  constructor(status, body) {
+  constructor(/** @type {number} */ status, /** @type {{problem?: string, mend?: string, since?: object[], merged_into?: number|null}} */ body) {
     super(body.problem || `The server answered ${status}.`);
     this.status = status;
     this.problem = this.message;
@@ -13,14 +12,10 @@ export class ApiError extends Error {
   }
 }
 
-/**
- * @param {string} path below /api
- * @param {Record<string, string|number|undefined>} [query]
- * @param {AbortSignal} [signal]
- */
+/** @param {string} path below /api @param {Record<string, string|number|number[]|undefined>} [query] @param {AbortSignal} [signal] */
 export function get(path, query = {}, signal) {
   const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== "");
-  const search = new URLSearchParams(given.map(([key, value]) => [key, String(value)])).toString();
+  const search = new URLSearchParams(given.flatMap(([key, value]) => [value].flat().map((one) => [key, String(one)]))).toString();
   return send(`/api${path}${search ? `?${search}` : ""}`, { signal });
 }
 
@@ -48,8 +43,7 @@ async function send(address, options) {
   }
 }
 
-/** @param {Response} response */
-async function answer(response) {
+async function answer(/** @type {Response} */ response) {
   const text = await response.text();
   const body = parse(text);
   if (response.ok) return body;
@@ -65,8 +59,50 @@ function parse(text) {
   }
 }
 
-/** @param {number} face */
-export const thumbnail = (face) => `/api/faces/${face}/thumbnail`;
+export const thumbnail = (/** @type {number} */ face) => `/api/faces/${face}/thumbnail`;
 
-/** @param {number} face @param {number} [side] */
-export const picture = (face, side = 1600) => `/api/faces/${face}/picture?side=${side}`;
+export const picture = (/** @type {number} */ face, /** @type {number} */ side = 1600) => `/api/faces/${face}/picture?side=${side}`;
+
+/** @type {Promise<void>|null} */ let waiting = null;
+const LONGEST = 8000; // milliseconds between two tries
+
+/** Resolves once the server answers again. Shows a banner meanwhile. @param {AbortSignal} [signal] */
+function waitForServer(signal) {
+  waiting ??= knock().finally(() => {
+    waiting = null;
+  });
+  if (!signal) return waiting;
+  const aborted = new Promise((_, reject) => {
+    signal.addEventListener("abort", () => reject(new DOMException("No longer wanted.", "AbortError")), { once: true });
+  });
+  return Promise.race([waiting, aborted]);
+}
+
+async function knock() {
+  /** @type {() => void} */ let now = () => {};
+  const banner = show(() => now());
+  for (let pause = 400; !(await isThere()); pause = Math.min(pause * 2, LONGEST)) {
+    await new Promise((resolve) => {
+      now = () => resolve(undefined);
+      setTimeout(resolve, pause);
+    });
+  }
+  banner.hidden = true;
+}
+
+async function isThere() {
+  try {
+    await fetch("/api/library", { credentials: "same-origin" });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function show(/** @type {() => void} */ retry) {
+  const banner = /** @type {HTMLElement} */ (document.getElementById("banner"));
+  const words = "The server does not answer. Is “unmingle review” still running? What you were doing is kept, and goes on once it is back.";
+  banner.replaceChildren(h("p", { text: words }), button("Try now", { onclick: retry }));
+  banner.hidden = false;
+  return banner;
+}

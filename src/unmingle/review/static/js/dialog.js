@@ -1,8 +1,7 @@
 import { button, freshId, h } from "./dom.js";
+import { overlay } from "./router.js";
 
-/**
- * @typedef {{words: string, value: string|null, primary?: boolean, key?: string}} Choice
- */
+/** @typedef {{words: string, value: string|null, primary?: boolean, focus?: boolean}} Choice focus: what Enter means; the primary one if left out */
 
 /**
  * A modal dialog around anything. The browser's own <dialog> keeps the focus inside and gives it back.
@@ -19,13 +18,14 @@ export function openDialog({ title, body, foot = [], class: extra = "" }) {
     h("div", { class: "dialog-body" }, ...body),
     foot.length ? h("div", { class: "dialog-foot" }, ...foot) : null,
   );
-  /** @type {string|null} */
-  let result = null;
+  /** @type {string|null} */ let result = null;
   const before = /** @type {HTMLElement|null} */ (document.activeElement);
+  const taken = overlay(() => element.close());
   const closed = /** @type {Promise<string|null>} */ (
     new Promise((resolve) => {
       element.addEventListener("close", () => {
         element.remove();
+        taken();
         if (before?.isConnected) before.focus({ preventScroll: true });
         resolve(result);
       });
@@ -43,8 +43,7 @@ export function openDialog({ title, body, foot = [], class: extra = "" }) {
   return { element, close, closed };
 }
 
-/** @param {HTMLElement} element @param {PointerEvent} event */
-function outside(element, event) {
+function outside(/** @type {HTMLElement} */ element, /** @type {PointerEvent} */ event) {
   const box = element.getBoundingClientRect();
   return event.clientX < box.left || event.clientX > box.right || event.clientY < box.top || event.clientY > box.bottom;
 }
@@ -55,14 +54,12 @@ function outside(element, event) {
  * @returns {Promise<string|null>} null: closed without one
  */
 export function ask({ title, body, choices, class: extra }) {
-  /** @type {(value: string|null) => void} */
-  let close = () => {};
+  /** @type {(value: string|null) => void} */ let close = () => {};
   const foot = choices.map((choice) =>
     button(choice.words, {
       primary: choice.primary,
-      key: choice.key,
       onclick: () => close(choice.value),
-      attrs: choice.primary ? { autofocus: true } : {},
+      attrs: { autofocus: choice.focus ?? choice.primary ?? false },
     }),
   );
   const dialog = openDialog({ title, body, foot, class: extra });

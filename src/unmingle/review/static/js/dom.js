@@ -14,8 +14,7 @@ export function h(tag, props = {}, ...children) {
   return element;
 }
 
-/** @param {HTMLElement} element @param {string} key @param {unknown} value */
-function put(element, key, value) {
+function put(/** @type {HTMLElement} */ element, /** @type {string} */ key, /** @type {unknown} */ value) {
   if (value === null || value === undefined || value === false) return;
   if (key === "text") element.textContent = String(value);
   else if (key === "class") element.className = String(value);

@@ -1,16 +1,16 @@
 import { get } from "./api.js";
-import { errorState } from "./states.js";
+import { errorState } from "./toasts.js";
 
 const MOST = 1000; // entries that the server gives at once
 
 /**
  * A list of the server that goes on as its end comes near.
- * @param {{path: string, size: number, items: (page: any) => any[], end: HTMLElement, empty: () => HTMLElement, scroll: number,
+ * @param {{path: string, size: number, items: (page: any) => any[], end: HTMLElement, empty: () => HTMLElement,
  *   renew: (page: any) => void, put: (page: any) => void}} options
- * size: entries a page; end: what stands below the list; empty: what it says of none; scroll: where to come back to, once;
+ * size: entries a page; end: what stands below the list; empty: what it says of none;
  * renew: shows the first entries, again or for the first time; put: shows the next
  */
-export function endless({ path, size, items, end, empty, scroll, renew, put }) {
+export function endless({ path, size, items, end, empty, renew, put }) {
   let total = 0;
   let shown = 0;
   let wave = 0;
@@ -31,8 +31,6 @@ export function endless({ path, size, items, end, empty, scroll, renew, put }) {
       shown = 0;
       count(page);
       end.replaceChildren(...(total ? [] : [empty()]));
-      if (scroll) scrollTo(0, scroll);
-      scroll = 0;
     } catch (error) {
       if (mine === wave) end.replaceChildren(errorState(error, () => start()));
     }
@@ -55,8 +53,7 @@ export function endless({ path, size, items, end, empty, scroll, renew, put }) {
     }
   }
 
-  /** @param {any} page */
-  function count(page) {
+  function count(/** @type {any} */ page) {
     total = page.total;
     shown += items(page).length;
     observer.unobserve(end); // it tells of changes only, and the end may still be near

@@ -1,24 +1,21 @@
 import { get, picture, thumbnail } from "./api.js";
 import { button, h, icon } from "./dom.js";
-import { drawFrames, fit } from "./face-frames.js";
 import { baseName, called, number, percent, statusWords, timecode } from "./format.js";
 import { keyOf } from "./keyboard.js";
+import { overlay, rememberSoon } from "./router.js";
 
-/**
- * @typedef {{words: string, key: string, run: (face: number) => void}} FaceAct
- */
+/** @typedef {{words: string, key: string, run: (face: number) => void}} FaceAct */
 
 /**
  * Opens the picture a face is from, and walks through its neighbours.
  * @param {{index: number, total: () => number, faceAt: (index: number) => Promise<number|null>, acts?: FaceAct[],
  *   onClose: (index: number) => void}} options
  * faceAt: the face at a place of the list, null for a file without one
- * @returns {{close: () => void, again: () => void}} again: shows what is now at this place
+ * @returns {{close: () => void, again: () => void, at: () => number}} again: shows what is now at this place
  */
 export function openFace({ index, total, faceAt, acts = [], onClose }) {
   let at = index;
-  /** @type {number|null} */
-  let face = null;
+  /** The face at this place, as soon as it is known. @type {Promise<number|null>} */ let face = Promise.resolve(null);
   let wave = 0;
 
   const stage = h("div", { class: "stage" });
@@ -35,14 +32,16 @@ export function openFace({ index, total, faceAt, acts = [], onClose }) {
     h("div", { class: "toasts" }),
   );
 
-  const act2 = (/** @type {FaceAct} */ act) => {
-    if (face !== null) act.run(face);
+  const act2 = async (/** @type {FaceAct} */ act) => {
+    const about = await face; // the one of when the key was pressed, whatever is on show by then
+    if (about !== null) act.run(about);
   };
 
   const walk = (/** @type {number} */ way) => {
     const to = at + way;
     if (to < 0 || to >= total()) return;
     at = to;
+    rememberSoon();
     show();
   };
 
@@ -58,9 +57,9 @@ export function openFace({ index, total, faceAt, acts = [], onClose }) {
     // Keys go nowhere while a button has the focus that can't be pressed.
     if (held === next && next.disabled) (back.disabled ? close : back).focus();
     else if (held === back && back.disabled) (next.disabled ? close : next).focus();
-    const id = await faceAt(at);
+    face = faceAt(at);
+    const id = await face;
     if (mine !== wave) return undefined;
-    face = id;
     if (id === null) return noFace();
     try {
       const facts = await get(`/faces/${id}`);
@@ -90,7 +89,7 @@ export function openFace({ index, total, faceAt, acts = [], onClose }) {
   };
 
   const gone = async (/** @type {any} */ facts) => {
-    if (face !== facts.face) return;
+    if ((await face) !== facts.face) return;
     const words = await whyGone(facts.face);
     stage.replaceChildren(h("div", { class: "stage-gone" }, h("img", { src: thumbnail(facts.face), alt: "The face" }), h("p", { class: "stage-words", text: words })));
   };
@@ -113,15 +112,18 @@ export function openFace({ index, total, faceAt, acts = [], onClose }) {
     else {
       const act = acts.find((one) => one.key.toLowerCase() === key);
       if (!act) return;
-      act2(act);
+      if (!event.repeat) void act2(act);
     }
     event.preventDefault();
     event.stopPropagation();
   });
+  const taken = overlay(() => element.close(), { picture: index });
   element.addEventListener("close", () => {
     wave += 1;
     removeEventListener("resize", resized);
+    document.getElementById("toasts")?.append(...element.querySelectorAll(".toast"));
     element.remove();
+    taken();
     onClose(at);
   });
   addEventListener("resize", resized);
@@ -129,7 +131,7 @@ export function openFace({ index, total, faceAt, acts = [], onClose }) {
   element.showModal();
   next.focus();
   show();
-  return { close: () => element.open && element.close(), again: show };
+  return { close: () => element.open && element.close(), again: show, at: () => at };
 }
 
 /** @param {string} picture @param {string} words @param {() => void} onclick */
@@ -164,4 +166,44 @@ function factsOf(facts) {
   ];
   const list = rows.filter(([, value]) => value).map(([term, value]) => h("div", {}, h("dt", { text: term }), h("dd", { text: value })));
   return [who, h("dl", { class: "facts" }, ...list)];
+}
+
+const LARGEST = 3; // times a small picture is enlarged
+
+/**
+ * The place of a picture with its faces framed: this one clearly, the others lightly, with names that lead to them.
+ * @param {any} facts an answer of /api/faces/{face}
+ * @returns {HTMLElement}
+ */
+function drawFrames(facts) {
+  const figure = h("figure", { class: "frames", "data-width": facts.picture.width, "data-height": facts.picture.height });
+  for (const other of facts.others) figure.append(otherFrame(other, facts.picture));
+  const frame = h("div", { class: "frame frame-this", "aria-hidden": "true" }, h("span", { class: "frame-name", text: facts.person === null ? "This face" : called(facts) }));
+  put(frame, facts.box, facts.picture);
+  figure.append(frame);
+  return figure;
+}
+
+function otherFrame(/** @type {any} */ other, /** @type {{width: number, height: number}} */ picture) {
+  const name = other.person === null ? "Nobody's" : called(other);
+  const frame = other.person === null
+    ? h("div", { class: "frame frame-other" }, h("span", { class: "frame-name", text: name }))
+    : h("a", { class: "frame frame-other", href: `/people/${other.person}` }, h("span", { class: "frame-name", text: name }));
+  put(frame, other.box, picture);
+  return frame;
+}
+
+/** @param {HTMLElement} frame @param {number[]} box left, top, width, height @param {{width: number, height: number}} picture */
+function put(frame, [left, top, width, height], picture) {
+  frame.style.left = `${(100 * left) / picture.width}%`;
+  frame.style.top = `${(100 * top) / picture.height}%`;
+  frame.style.width = `${(100 * width) / picture.width}%`;
+  frame.style.height = `${(100 * height) / picture.height}%`;
+}
+
+/** As large as the stage allows. @param {HTMLElement} figure @param {HTMLElement} stage @param {{width: number, height: number}} picture */
+function fit(figure, stage, picture) {
+  const scale = Math.min(stage.clientWidth / picture.width, stage.clientHeight / picture.height, LARGEST);
+  figure.style.width = `${Math.floor(picture.width * scale)}px`;
+  figure.style.height = `${Math.floor(picture.height * scale)}px`;
 }

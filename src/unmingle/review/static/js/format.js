@@ -26,8 +26,7 @@ export function day(iso) {
   return days === 1 ? "Yesterday" : DAY.format(then);
 }
 
-/** @param {Date} date */
-const midnight = (date) => new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime();
+const midnight = (/** @type {Date} */ date) => new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime();
 
 /**
  * A time in a recording: 75.25 → "1:15", with one digit "1:15.2"; from an hour on "1:00:00".
@@ -42,8 +41,7 @@ export function timecode(seconds, digits = 0) {
   return digits ? `${clock}.${String(parts % scale).padStart(digits, "0")}` : clock;
 }
 
-/** @param {number} n */
-const two = (n) => String(n).padStart(2, "0");
+const two = (/** @type {number} */ n) => String(n).padStart(2, "0");
 
 /** The last part of a path, which is what people look at. @param {string} path */
 export const baseName = (path) => path.split("/").pop() ?? path;

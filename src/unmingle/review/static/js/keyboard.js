@@ -6,17 +6,13 @@ import { dialogOpen } from "./dialog.js";
  * keys: "n", "Mod+z" (Ctrl or ⌘), "Shift+/", "g p" (one after the other). anywhere: also while a dialog is open.
  */
 
-/** @type {Keymap[]} */
-const maps = [];
+/** @type {Keymap[]} */ const maps = [];
 let prefix = "";
 let prefixAt = 0;
 const PATIENCE = 1200; // milliseconds between the two keys of a pair
 
-/**
- * @param {Keymap} map
- * @returns {() => void} takes it off again
- */
-export function bind(map) {
+/** @returns {() => void} takes it off again */
+export function bind(/** @type {Keymap} */ map) {
   maps.push(map);
   return () => {
     const at = maps.indexOf(map);
@@ -37,15 +33,17 @@ export function keyOf(event) {
 }
 
 /** Whether keys are letters of a text now. @param {EventTarget|null} where */
-function typing(where) {
-  return where instanceof HTMLElement && (where.isContentEditable || where.matches("input:not([type=checkbox]), textarea, select"));
+export function typing(where) {
+  return where instanceof HTMLElement && where.matches("input:not([type=checkbox]), textarea, select");
 }
 
-/** @param {KeyboardEvent} event */
-function heard(event) {
+function heard(/** @type {KeyboardEvent} */ event) {
   if (event.defaultPrevented || event.altKey || event.isComposing || typing(event.target)) return;
   if (["Shift", "Control", "Meta"].includes(event.key)) return;
   const key = keyOf(event);
+  // A key that is held down, or pressed on what was decided before, is no command about what is on the page.
+  const aside = event.target instanceof Element && event.target.closest(".toasts, .banner");
+  if ((event.repeat || aside) && !key.startsWith("Mod+")) return;
   const pair = prefix && Date.now() - prefixAt < PATIENCE ? `${prefix} ${key}` : "";
   prefix = key;
   prefixAt = Date.now();

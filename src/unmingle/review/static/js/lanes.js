@@ -1,6 +1,46 @@
 import { h } from "./dom.js";
-import { timecode } from "./format.js";
-import { showTip } from "./time-tip.js";
+import { called, timecode } from "./format.js";
+import { faceImage, showFace } from "./thumbs.js";
+
+const EDGE = 8; // pixels to the sides of the window
+
+const image = faceImage();
+const who = h("strong", {});
+const when = h("span", {});
+// What it says is in the label of each bar, too.
+const tip = h("div", { class: "time-tip", "aria-hidden": "true", hidden: true }, image, h("p", {}, who, when));
+/** @type {Element|null} */ let shown = null;
+
+/**
+ * Says beside a bar who is on screen, and when exactly; null: nothing.
+ * @param {HTMLElement|null} bar
+ * @param {OnScreen} [person]
+ * @param {Time} [time]
+ * @param {number} [x] of the pointer; the middle of what is seen of the bar if left out
+ */
+export function showTip(bar, person, time, x) {
+  if (!bar || !person || !time) {
+    shown = null;
+    tip.hidden = true;
+    return;
+  }
+  if (shown !== bar) {
+    shown = bar;
+    if (!tip.isConnected) document.body.append(tip);
+    who.textContent = called(person);
+    when.textContent = `${timecode(time.start, 1)} – ${timecode(time.end, 1)} (${(time.end - time.start).toFixed(1)} s)`;
+    tip.hidden = false;
+    showFace(image, time.face);
+  }
+  const box = bar.getBoundingClientRect();
+  const middle = x ?? (Math.max(0, box.left) + Math.min(innerWidth, box.right)) / 2;
+  const left = Math.max(EDGE, Math.min(middle - tip.offsetWidth / 2, innerWidth - tip.offsetWidth - EDGE));
+  const above = box.top - tip.offsetHeight - EDGE;
+  tip.style.left = `${left}px`;
+  tip.style.top = `${above < EDGE ? box.bottom + EDGE : above}px`;
+}
+
+addEventListener("scroll", () => showTip(null), { passive: true, capture: true });
 
 /** Seconds between two marks, of which the first that leaves room enough is taken. */
 const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 28_800];
@@ -13,7 +53,7 @@ const LEAST = 3; // pixels: the width of the shortest bar, as in the style sheet
  */
 
 /** "0:03.2 to 0:11.8, 8.6 seconds" @param {Time} time */
-export const timeWords = (time) => `${timecode(time.start, 1)} to ${timecode(time.end, 1)}, ${(time.end - time.start).toFixed(1)} seconds`;
+const timeWords = (time) => `${timecode(time.start, 1)} to ${timecode(time.end, 1)}, ${(time.end - time.start).toFixed(1)} seconds`;
 
 /**
  * The bars of one person along a recording.
@@ -100,17 +140,12 @@ function step(key, row, at, people) {
   return people[next] ? [next, nearest(people[next].intervals, people[row].intervals[at])] : [row, at];
 }
 
-/** @param {Time[]} times @param {Time} to */
-function nearest(times, to) {
+function nearest(/** @type {Time[]} */ times, /** @type {Time} */ to) {
   const apart = times.map((time) => Math.max(0, time.start - to.end, to.start - time.end));
   return apart.indexOf(Math.min(...apart));
 }
 
-/**
- * Marks along a stretch of time: a line each, and its time where there is room for it.
- * @param {number} duration seconds
- * @param {number} width pixels
- */
+/** Marks along a stretch of time: a line each, and its time where there is room for it. @param {number} duration seconds @param {number} width pixels */
 export function marks(duration, width) {
   const perSecond = width / duration;
   const step = STEPS.find((seconds) => seconds * perSecond >= ROOM) ?? duration;

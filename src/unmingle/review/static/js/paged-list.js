@@ -15,14 +15,10 @@ export class PagedList {
     this.ahead = ahead;
     this.onChange = onChange;
     this.onError = onError;
-    /** @type {number|null} null until the first page came */
-    this.total = null;
-    /** @type {number|null} */
-    this.revision = null;
-    /** @type {Map<number, {items: T[], fresh: boolean}>} */
-    this.pages = new Map();
-    /** @type {Map<number, {stop: AbortController, done: Promise<void>}>} */
-    this.coming = new Map();
+    /** @type {number|null} null until the first page came */ this.total = null;
+    /** @type {number|null} */ this.revision = null;
+    /** @type {Map<number, {items: T[], fresh: boolean}>} */ this.pages = new Map();
+    /** @type {Map<number, {stop: AbortController, done: Promise<void>}>} */ this.coming = new Map();
     this.first = 0;
     this.last = 0;
   }
@@ -30,6 +26,24 @@ export class PagedList {
   /** @param {number} index @returns {T|undefined} undefined: not here yet */
   get(index) {
     return this.pages.get(Math.floor(index / this.size))?.items[index % this.size];
+  }
+
+  /** Where a row is that is up to date. @param {(row: T) => boolean} fits @returns {number|null} */
+  find(fits) {
+    for (const [page, { items, fresh }] of this.pages) {
+      const at = fresh ? items.findIndex(fits) : -1;
+      if (at >= 0) return page * this.size + at;
+    }
+    return null;
+  }
+
+  /** Everything is forgotten and asked for again, from the top. */
+  restart() {
+    this.pages.clear();
+    this.total = null;
+    this.first = 0;
+    this.last = 0;
+    return this.refresh();
   }
 
   /** Says which rows are on show. @param {number} first @param {number} last */
@@ -51,7 +65,6 @@ export class PagedList {
     for (const { stop } of this.coming.values()) stop.abort();
     this.coming.clear();
     for (const page of this.pages.values()) page.fresh = false;
-    this.revision = null;
     this.want(this.first, this.last);
     await this.settled();
   }
@@ -98,10 +111,11 @@ export class PagedList {
     }
   }
 
-  /** @param {number} page */
-  #fetch(page) {
+  #fetch(/** @type {number} */ page) {
     const known = this.pages.get(page)?.fresh;
-    const beyond = page > 0 && (this.total === null || page * this.size >= this.total);
+    // Of a list that nobody has seen yet any page may be there, but what is on show comes first.
+    const [from, to] = this.#span();
+    const beyond = page > 0 && (this.total === null ? page < from || page > to : page * this.size >= this.total);
     if (known || beyond) return Promise.resolve();
     const under = this.coming.get(page);
     if (under) return under.done;
@@ -113,8 +127,7 @@ export class PagedList {
     return done;
   }
 
-  /** @param {number} page @param {AbortController} stop @param {{total: number, items: T[], revision?: number}} answer */
-  #arrived(page, stop, answer) {
+  #arrived(/** @type {number} */ page, /** @type {AbortController} */ stop, /** @type {{total: number, items: T[], revision?: number}} */ answer) {
     if (stop.signal.aborted) return;
     this.coming.delete(page);
     const grew = this.total !== answer.total;
@@ -138,8 +151,7 @@ export class PagedList {
     if (revision !== null) this.revision = Math.max(this.revision ?? 0, revision);
   }
 
-  /** @param {number} page @param {AbortController} stop @param {any} error */
-  #failed(page, stop, error) {
+  #failed(/** @type {number} */ page, /** @type {AbortController} */ stop, /** @type {any} */ error) {
     if (stop.signal.aborted) return;
     this.coming.delete(page);
     this.onError(error);

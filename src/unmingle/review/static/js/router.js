@@ -1,35 +1,104 @@
 /**
- * @typedef {{unmount: () => void, snapshot?: () => object}} Page
- * snapshot: what the page needs to come back as it was
+ * @typedef {{unmount: () => void, snapshot?: () => object, placeOf?: (restore: any) => number|null, reopen?: (restore: any) => void}} Page
+ * snapshot: what the page needs to come back as it was; placeOf: how far down that was; reopen: what was open over it
  * @typedef {(root: HTMLElement, about: {params: string[], query: URLSearchParams, restore: any}) => Page} Mount
  */
 
-/** @type {{pattern: RegExp, tab: string, mount: Mount}[]} */
-let routes = [];
-/** @type {Page|null} */
-let current = null;
+/** @type {{pattern: RegExp, tab: string, mount: Mount}[]} */ let routes = [];
+/** @type {Page|null} */ let current = null;
 let timer = 0;
+/** @type {any} how the page was that is to come back, until it is there or somebody moves */ let restoring = null;
+/** What is open over the page, the newest last; each has an entry of the browser's history. @type {{close: () => void, state: object}[]} */
+const overlays = [];
+let returning = false; // whether the browser is on its way back to an entry as it was told here
+/** What is to be done once it is there. @type {(() => void)[]} */ const waiting = [];
+let key = ""; // of the page that is shown; what is open over it has the same
+const SETTLED = 2000; // milliseconds after which a page that came back is as it was
+const WALL = "unmingle-wall"; // how all people were left, as long as the tab is there
 
-/** @param {typeof routes} table */
-export function startRouter(table) {
+export function startRouter(/** @type {typeof routes} */ table) {
   routes = table;
   history.scrollRestoration = "manual";
-  addEventListener("popstate", () => show());
-  addEventListener("scroll", () => {
-    clearTimeout(timer);
-    timer = window.setTimeout(remember, 120);
-  }, { passive: true });
+  if (!history.state?.key) history.replaceState({ key: freshKey() }, "");
+  addEventListener("popstate", travelled);
+  addEventListener("scroll", scrolled, { passive: true });
+  addEventListener("focusin", rememberSoon);
   addEventListener("pagehide", remember);
+  for (const kind of ["wheel", "touchstart", "pointerdown", "keydown"]) addEventListener(kind, () => (restoring = null), { passive: true, capture: true });
+  new ResizeObserver(comeBack).observe(/** @type {HTMLElement} */ (document.getElementById("page")));
   document.addEventListener("click", follow);
   show();
+  reconcile();
 }
 
-/** Goes to another page of this site. @param {string} address @param {{replace?: boolean}} [how] */
-export function go(address, { replace = false } = {}) {
+const freshKey = () => crypto.getRandomValues(new Uint32Array(2)).join("-");
+
+/** Goes to another page of this site. @param {string} address @param {{replace?: boolean, state?: object}} [how] state: as the page was left */
+export function go(address, { replace = false, state = {} } = {}) {
+  for (const { close } of overlays.splice(0).reverse()) close();
+  waiting.push(() => {
+    remember();
+    const from = replace ? history.state?.from : location.pathname;
+    history[replace ? "replaceState" : "pushState"]({ ...state, key: freshKey(), from }, "", address);
+    show();
+  });
+  reconcile();
+}
+
+/** Back to all people, as they were left. */
+export function back() {
+  if (history.state?.from === "/") return history.back();
+  const { address = "/", state = {} } = JSON.parse(sessionStorage.getItem(WALL) ?? "{}");
+  return go(address, { state });
+}
+
+/**
+ * What is open over the page gets an entry of the history, so that Back closes it first.
+ * @param {() => void} close
+ * @param {object} [state] what the page needs to open it again
+ * @returns {() => void} to be called once it is closed
+ */
+export function overlay(close, state = {}) {
+  const mine = { close, state };
   remember();
-  if (replace) history.replaceState(null, "", address);
-  else history.pushState(null, "", address);
-  show();
+  overlays.push(mine);
+  reconcile();
+  if (!returning) history.replaceState({ ...history.state, ...state }, ""); // the entry may be there, after Forward
+  return () => {
+    const at = overlays.indexOf(mine);
+    if (at < 0) return;
+    overlays.splice(at);
+    reconcile();
+  };
+}
+
+/** As many entries of the history as there are things open. */
+function reconcile() {
+  if (returning) return;
+  const depth = history.state?.depth ?? 0;
+  if (depth > overlays.length) {
+    returning = true;
+    history.go(overlays.length - depth);
+    return;
+  }
+  for (let next = depth + 1; next <= overlays.length; next += 1) history.pushState({ ...history.state, ...overlays[next - 1].state, depth: next }, "");
+  for (const run of waiting.splice(0)) run();
+}
+
+/** The browser's Back and Forward: of what is open over a page first, then of pages. */
+function travelled() {
+  const own = returning;
+  returning = false;
+  if (!history.state?.key) return history.replaceState({ key }, ""); // a link within the page
+  const depth = history.state.depth ?? 0;
+  if (history.state.key !== key) {
+    for (const { close } of overlays.splice(0).reverse()) close();
+    show();
+  } else if (!own) {
+    for (const { close } of overlays.splice(depth).reverse()) close();
+    if (depth > overlays.length) current?.reopen?.(history.state);
+  }
+  return reconcile();
 }
 
 /** Writes the page's settings into the address without leaving. @param {Record<string, string>} settings */
@@ -38,24 +107,30 @@ export function setQuery(settings) {
   history.replaceState(history.state, "", `${location.pathname}${query ? `?${query}` : ""}`);
 }
 
-/** @param {string} words */
-export function setTitle(words) {
+export function setTitle(/** @type {string} */ words) {
   document.title = `${words} · unmingle`;
+}
+
+export function rememberSoon() {
+  clearTimeout(timer);
+  timer = window.setTimeout(remember, 120);
 }
 
 function remember() {
   clearTimeout(timer);
-  if (current) history.replaceState({ scroll: scrollY, ...current.snapshot?.() }, "");
+  if (!current || returning || history.state?.key !== key) return;
+  const state = restoring ?? { scroll: scrollY, ...current.snapshot?.() };
+  const { from, depth } = history.state;
+  history.replaceState({ ...state, key, from, depth }, "");
+  if (location.pathname === "/") sessionStorage.setItem(WALL, JSON.stringify({ address: location.pathname + location.search, state }));
 }
 
-/** @param {MouseEvent} event */
-function follow(event) {
+function follow(/** @type {MouseEvent} */ event) {
   if (event.defaultPrevented || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
   const link = event.target instanceof Element ? event.target.closest("a[href]") : null;
   if (!(link instanceof HTMLAnchorElement) || link.origin !== location.origin || link.target) return;
   if (link.hash || !routes.some(({ pattern }) => pattern.test(link.pathname))) return;
   event.preventDefault();
-  for (const dialog of document.querySelectorAll("dialog[open]")) /** @type {HTMLDialogElement} */ (dialog).close();
   go(link.pathname + link.search);
 }
 
@@ -65,18 +140,38 @@ function show() {
   current = null;
   const root = /** @type {HTMLElement} */ (document.getElementById("page"));
   const route = routes.find(({ pattern }) => pattern.test(location.pathname)) ?? routes[0];
-  const restore = history.state ?? {};
+  const restore = history.state;
+  key = restore.key;
   document.getElementById("actions")?.replaceChildren();
   mark(route.tab);
   root.replaceChildren();
   scrollTo(0, 0);
   const params = (location.pathname.match(route.pattern) ?? []).slice(1);
+  restoring = restore.scroll ? restore : null;
   current = route.mount(root, { params, query: new URLSearchParams(location.search), restore });
-  if (restore.scroll) scrollTo(0, restore.scroll);
+  comeBack();
+  if (restore.depth) current.reopen?.(restore);
 }
 
-/** @param {string} tab */
-function mark(tab) {
+let broughtTo = 0; // pixels, where the page was scrolled to in order to come back
+
+/** Scrolls to where the page was left, as soon as it is long enough. */
+function comeBack() {
+  const mine = restoring;
+  if (!mine || !current) return;
+  const wanted = Math.round(current.placeOf?.(mine) ?? mine.scroll);
+  scrollTo(0, wanted);
+  broughtTo = scrollY;
+  if (Math.abs(scrollY - wanted) < 2) setTimeout(() => (restoring = restoring === mine ? null : restoring), SETTLED);
+}
+
+function scrolled() {
+  const lowest = document.documentElement.scrollHeight - innerHeight;
+  if (Math.abs(scrollY - broughtTo) > 2 && scrollY < lowest - 2) restoring = null; // nobody did that but whoever looks at it
+  rememberSoon();
+}
+
+function mark(/** @type {string} */ tab) {
   for (const link of document.querySelectorAll("[data-tab]")) {
     const here = /** @type {HTMLElement} */ (link).dataset.tab === tab;
     if (!here) link.removeAttribute("aria-current");

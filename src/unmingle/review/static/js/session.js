@@ -8,14 +8,10 @@ import { get } from "./api.js";
 
 /** What all pages share: the library's numbers, and what can be undone. */
 export const session = {
-  /** @type {any} the answer of /api/library */
-  library: null,
-  /** @type {Decision|null} */
-  undoable: null,
-  /** @type {Decision|null} */
-  redoable: null,
-  /** @type {number|null} suggestions that are left; null: nobody asked yet */
-  questions: null,
+  library: /** @type {any} */ (null), // the answer of /api/library
+  undoable: /** @type {Decision|null} */ (null),
+  redoable: /** @type {Decision|null} */ (null),
+  questions: /** @type {number|null} */ (null), // suggestions that are left; null: nobody asked yet
 };
 
 const target = new EventTarget();
@@ -34,27 +30,29 @@ export function on(kind, listener) {
 /** @param {"changed"|"facts"} kind @param {unknown} [detail] */
 export const emit = (kind, detail) => target.dispatchEvent(new CustomEvent(kind, { detail }));
 
-/** Asks for the header's numbers again. */
-export async function refreshFacts() {
-  const [library, log] = await Promise.all([get("/library"), get("/decisions", { limit: 30 })]);
+/** @type {Promise<void>|null} the answer that counts, of several asked for at once */ let newest = null;
+
+/** Asks for the header's numbers again. @returns {Promise<void>} */
+export function refreshFacts() {
+  const mine = Promise.all([get("/library"), get("/decisions", { limit: 30 })]).then(([library, log]) => (newest === mine ? take(library, log) : newest ?? undefined));
+  newest = mine;
+  return mine;
+}
+
+function take(/** @type {any} */ library, /** @type {any} */ log) {
   session.library = library;
-  session.undoable = await entry(log, log.can_undo);
-  session.redoable = await entry(log, log.can_redo);
+  session.undoable = entry(log, log.can_undo);
+  session.redoable = entry(log, log.can_redo);
   emit("facts");
 }
 
-/** @param {number} left */
-export function setQuestions(left) {
+export function setQuestions(/** @type {number} */ left) {
   session.questions = left;
   emit("facts");
 }
 
-/**
- * An entry of the log by id; one that is not among the newest has only its number.
- * @param {{decisions: Decision[]}} log
- * @param {number|null} id
- */
-function entry(log, id) {
+/** An entry of the log by id; one that is not among the newest has only its number. */
+function entry(/** @type {{decisions: Decision[]}} */ log, /** @type {number|null} */ id) {
   if (id === null || id === undefined) return null;
   const known = log.decisions.find((decision) => decision.id === id);
   return known ?? /** @type {any} */ ({ id, words: `decision ${id}` });

@@ -5,10 +5,8 @@ import { thumbnail } from "./api.js";
  * left to itself asks in the order of asking, so that after a long scroll what is on screen comes last.
  */
 const AT_ONCE = 12;
-/** @type {Map<HTMLImageElement, {face: number, tier: number}>} */
-const waiting = new Map();
-/** @type {Set<HTMLImageElement>} */
-const loading = new Set();
+/** @type {Map<HTMLImageElement, {face: number, tier: number}>} */ const waiting = new Map();
+/** @type {Set<HTMLImageElement>} */ const loading = new Set();
 let pumping = false;
 
 /** An empty place for a face. */
@@ -60,8 +58,7 @@ export function warm(faces) {
   }
 }
 
-/** @param {HTMLImageElement} image @param {boolean} good */
-function settle(image, good) {
+function settle(/** @type {HTMLImageElement} */ image, /** @type {boolean} */ good) {
   if (!image.dataset.face) return;
   image.dataset.ready = good ? "yes" : "broken";
   loading.delete(image);
@@ -90,8 +87,7 @@ function nearest() {
   return /** @type {HTMLImageElement} */ (best);
 }
 
-/** @param {HTMLImageElement} image */
-function start(image) {
+function start(/** @type {HTMLImageElement} */ image) {
   const wish = waiting.get(image);
   waiting.delete(image);
   if (!wish || !image.isConnected) {

@@ -1,5 +1,87 @@
 import { h } from "./dom.js";
-import { heightOf, layoutOf, moved, rowsBetween, rowsOf } from "./geometry.js";
+
+/**
+ * @typedef {{minWidth: number, gap: number, ratio: number, extra: number, most?: number}} Shape
+ * minWidth: of a cell; ratio: height of its picture to its width; extra: pixels below the picture; most: columns
+ * @typedef {{columns: number, width: number, height: number, pitch: number, gap: number}} Layout
+ * width, height: of a cell; pitch: from one row to the next
+ */
+
+/**
+ * Where cells go: every row is as high as every other, so that any row is found without looking at those before it.
+ * @param {number} room pixels across
+ * @param {Shape} shape
+ * @returns {Layout}
+ */
+function layoutOf(room, { minWidth, gap, ratio, extra, most = Infinity }) {
+  const fitting = Math.floor((room + gap) / (minWidth + gap));
+  const columns = Math.max(1, Math.min(fitting, most));
+  const width = Math.max(1, Math.floor((room - gap * (columns - 1)) / columns));
+  const height = Math.round(width * ratio) + extra;
+  return { columns, width, height, pitch: height + gap, gap };
+}
+
+const rowsOf = (/** @type {number} */ total, /** @type {Layout} */ layout) => Math.ceil(total / layout.columns);
+
+/** Pixels from top to bottom. @param {number} total @param {Layout} layout */
+const heightOf = (total, layout) => Math.max(0, rowsOf(total, layout) * layout.pitch - layout.gap);
+
+/**
+ * Rows that touch a stretch of pixels.
+ * @param {number} top @param {number} bottom @param {number} total @param {Layout} layout
+ * @returns {[number, number]} the first and the last; last < first if there is none
+ */
+function rowsBetween(top, bottom, total, layout) {
+  const first = Math.max(0, Math.floor(top / layout.pitch));
+  const last = Math.min(rowsOf(total, layout) - 1, Math.floor(bottom / layout.pitch));
+  return [first, last];
+}
+
+/**
+ * Cells that touch a rectangle, row by row.
+ * @param {{left: number, top: number, right: number, bottom: number}} box
+ * @param {number} total @param {Layout} layout
+ * @returns {[number, number][]} stretches of cells, both ends included
+ */
+export function cellsIn(box, total, layout) {
+  const across = layout.width + layout.gap;
+  const left = Math.max(0, Math.ceil((box.left - layout.width) / across));
+  const right = Math.min(layout.columns - 1, Math.floor(box.right / across));
+  const [first, last] = rowsBetween(box.top, box.bottom, total, layout);
+  const stretches = [];
+  for (let row = first; row <= last && left <= right; row += 1) {
+    const from = row * layout.columns + left;
+    const to = Math.min(row * layout.columns + right, total - 1);
+    if (from <= to) stretches.push(/** @type {[number, number]} */ ([from, to]));
+  }
+  return stretches;
+}
+
+/**
+ * Where a key leads.
+ * @param {string} key @param {number} from @param {number} total @param {Layout} layout @param {number} page rows
+ * @returns {number|null} null: not a key that moves
+ */
+function moved(key, from, total, layout, page) {
+  const steps = /** @type {Record<string, number>} */ ({
+    ArrowLeft: -1,
+    ArrowRight: 1,
+    ArrowUp: -layout.columns,
+    ArrowDown: layout.columns,
+    PageUp: -layout.columns * page,
+    PageDown: layout.columns * page,
+    Home: -from,
+    End: total - 1 - from,
+  });
+  if (!(key in steps)) return null;
+  const to = from + steps[key];
+  if (key === "ArrowUp" && to < 0) return from;
+  if (key === "ArrowDown" && to >= total) {
+    const lastRow = Math.floor((total - 1) / layout.columns);
+    return Math.floor(from / layout.columns) < lastRow ? total - 1 : from;
+  }
+  return Math.max(0, Math.min(total - 1, to));
+}
 
 /** Screens of rows that are kept beyond what is seen, each way. */
 const OVERSCAN = 1;
@@ -10,10 +92,10 @@ const OVERSCAN = 1;
  */
 export class VirtualGrid {
   /**
-   * @param {{label: string, shape: import("./geometry.js").Shape, guess?: number, selectable?: boolean,
+   * @param {{label: string, shape: import("./virtual-grid.js").Shape, guess?: number, selectable?: boolean,
    *   create: () => HTMLElement, fill: (cell: HTMLElement, index: number, tier: number) => void,
    *   clear: (cell: HTMLElement) => void, onRange: (first: number, last: number) => void,
-   *   onMove?: (index: number, event: KeyboardEvent, from: number) => void}} options
+   *   onMove?: (index: number, event: KeyboardEvent, from: number) => void, onFocus?: (index: number) => void}} options
    * guess: cells to show before the number is known; tier: 0 on screen, 1 beyond
    */
   constructor(options) {
@@ -26,14 +108,13 @@ export class VirtualGrid {
     });
     this.ground = h("div", { class: "grid-ground", role: "presentation" });
     this.root.append(this.ground);
-    /** @type {Map<number, HTMLElement>} row → its element */
-    this.rows = new Map();
-    /** @type {HTMLElement[]} */
-    this.spare = [];
+    /** @type {Map<number, HTMLElement>} row → its element */ this.rows = new Map();
+    /** @type {HTMLElement[]} */ this.spare = [];
     this.total = options.guess ?? 0;
     this.focused = 0;
     this.layout = layoutOf(1000, options.shape);
     this.width = 0;
+    /** What lies over a cell and moves with it. @type {{element: HTMLElement, index: number}|null} */ this.over = null;
     this.onScroll = () => this.render();
     this.root.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => this.#key(event));
     this.root.addEventListener("focusin", (/** @type {FocusEvent} */ event) => this.#focusIn(event));
@@ -43,26 +124,40 @@ export class VirtualGrid {
   start() {
     this.observer = new ResizeObserver(() => this.#measure());
     this.observer.observe(this.root);
-    window.addEventListener("scroll", this.onScroll, { passive: true });
+    if (this.root.parentElement) this.observer.observe(this.root.parentElement); // what is above may push it down
+    for (const kind of ["scroll", "resize"]) window.addEventListener(kind, this.onScroll, { passive: true });
     this.#measure();
   }
 
   stop() {
     this.observer?.disconnect();
-    window.removeEventListener("scroll", this.onScroll);
+    for (const kind of ["scroll", "resize"]) window.removeEventListener(kind, this.onScroll);
     for (const row of [...this.rows.keys()]) this.#release(row);
   }
 
-  /** @param {number} total */
+  /** What is there stays where it is: somebody may have the focus in it. @param {number} total */
   resize(total) {
     if (total === this.total) return;
     const held = this.indexAt(document.activeElement) !== null;
     this.total = total;
     this.focused = Math.max(0, Math.min(this.focused, total - 1));
-    for (const row of [...this.rows.keys()]) this.#release(row);
+    for (const row of [...this.rows.keys()]) if (row >= rowsOf(total, this.layout)) this.#release(row);
+    this.refill();
     this.#setHeight();
     this.render();
-    if (held) this.focus(this.focused);
+    if (held && this.indexAt(document.activeElement) === null) this.focus(this.focused);
+  }
+
+  /** Lays something over a cell, or takes it away. @param {HTMLElement|null} element @param {number} [index] */
+  cover(element, index = 0) {
+    if (this.over && this.over.element !== element) this.over.element.remove();
+    this.over = element && { element, index };
+    if (!element) return;
+    const { columns, width, height, pitch, gap } = this.layout;
+    element.style.width = `${width}px`;
+    element.style.left = `${(index % columns) * (width + gap)}px`;
+    element.style.top = `${Math.floor(index / columns) * pitch + height}px`;
+    if (!element.isConnected) this.root.append(element);
   }
 
   /** Fills cells again whose rows changed. @param {number} [first] @param {number} [last] */
@@ -89,21 +184,26 @@ export class VirtualGrid {
   /** Moves the focus to a cell, and the window if need be. @param {number} index */
   focus(index) {
     if (!this.total) return;
-    const before = this.focused;
-    this.focused = Math.max(0, Math.min(index, this.total - 1));
-    this.show(this.focused);
+    this.show(Math.max(0, Math.min(index, this.total - 1)));
     this.render();
-    const old = this.cell(before);
+    this.point(index, { focus: true });
+  }
+
+  /** Makes a cell the one that keys start from, wherever it is. @param {number} index @param {{focus?: boolean}} [how] */
+  point(index, { focus = this.indexAt(document.activeElement) !== null } = {}) {
+    const old = this.cell(this.focused);
     if (old) old.tabIndex = -1;
+    this.focused = Math.max(0, Math.min(index, this.total - 1));
+    if (focus) this.#place(Math.floor(this.focused / this.layout.columns));
     const cell = this.cell(this.focused);
-    if (!cell) return;
-    cell.tabIndex = 0;
-    cell.focus({ preventScroll: true });
+    if (cell) cell.tabIndex = 0;
+    if (cell && focus) cell.focus({ preventScroll: true });
+    this.options.onFocus?.(this.focused);
   }
 
   /** Scrolls until a cell can be seen whole. @param {number} index */
   show(index) {
-    const top = this.#top() + Math.floor(index / this.layout.columns) * this.layout.pitch;
+    const top = this.#top() + this.#rowTop(index);
     const head = covered("[data-sticky]");
     const foot = document.querySelector("#actions > *") ? 88 : 12;
     if (top < head) window.scrollBy(0, top - head - 8);
@@ -131,6 +231,23 @@ export class VirtualGrid {
     return Math.max(0, (this.seen?.[0] ?? 0) * this.layout.columns);
   }
 
+  /** What is needed to come back to the same cells, in whatever width: the first that is seen, and where it stands. */
+  snapshot() {
+    const first = this.firstSeen();
+    const top = this.#top();
+    return { total: this.total, focused: this.focused, first, offset: top < 0 ? top + this.#rowTop(first) : null };
+  }
+
+  /** How far down the page a snapshot was. @param {{first?: number, offset?: number|null}} restore @returns {number|null} */
+  placeOf({ first, offset }) {
+    if (first === undefined || offset === undefined || offset === null) return null;
+    return scrollY + this.#top() + this.#rowTop(first) - offset;
+  }
+
+  #rowTop(/** @type {number} */ index) {
+    return Math.floor(index / this.layout.columns) * this.layout.pitch;
+  }
+
   #top() {
     return this.root.getBoundingClientRect().top;
   }
@@ -143,16 +260,19 @@ export class VirtualGrid {
 
   #measure() {
     const width = this.root.clientWidth;
-    if (!width || width === this.width) return;
+    if (!width || width === this.width) return this.render();
     const keep = this.width ? this.firstSeen() : 0;
     const offset = this.#top();
     this.width = width;
     this.layout = layoutOf(width, this.options.shape);
+    const held = this.indexAt(document.activeElement) !== null;
     for (const row of [...this.rows.keys()]) this.#release(row);
     this.spare = [];
     this.#setHeight();
-    if (keep && offset < 0) window.scrollTo(0, scrollY + this.#top() + Math.floor(keep / this.layout.columns) * this.layout.pitch);
+    if (this.over) this.cover(this.over.element, this.over.index);
+    if (keep && offset < 0) window.scrollTo(0, scrollY + this.#top() + this.#rowTop(keep));
     this.render();
+    return held ? this.point(this.focused, { focus: true }) : undefined;
   }
 
   #setHeight() {
@@ -170,11 +290,8 @@ export class VirtualGrid {
     this.root.setAttribute("aria-colcount", String(columns));
   }
 
-  /** @param {number} row */
-  #place(row) {
-    if (this.rows.has(row)) {
-      return;
-    }
+  #place(/** @type {number} */ row) {
+    if (this.rows.has(row)) return;
     const element = this.spare.pop() ?? this.#newRow();
     element.style.transform = `translateY(${row * this.layout.pitch}px)`;
     element.setAttribute("aria-rowindex", String(row + 1));
@@ -193,8 +310,7 @@ export class VirtualGrid {
     return h("div", { class: "grid-row", role: "row" }, ...cells);
   }
 
-  /** @param {HTMLElement} element @param {number} row */
-  #fillRow(element, row) {
+  #fillRow(/** @type {HTMLElement} */ element, /** @type {number} */ row) {
     const seen = !this.seen || (row >= this.seen[0] && row <= this.seen[1]);
     const cells = /** @type {HTMLElement[]} */ ([...element.children]);
     for (const [column, cell] of cells.entries()) {
@@ -207,8 +323,7 @@ export class VirtualGrid {
     }
   }
 
-  /** @param {number} row */
-  #release(row) {
+  #release(/** @type {number} */ row) {
     const element = this.rows.get(row);
     if (!element) return;
     this.rows.delete(row);
@@ -217,19 +332,12 @@ export class VirtualGrid {
     if (element.childElementCount === this.layout.columns && this.spare.length < 40) this.spare.push(element);
   }
 
-  /** @param {FocusEvent} event */
-  #focusIn(event) {
+  #focusIn(/** @type {FocusEvent} */ event) {
     const index = this.indexAt(event.target);
-    if (index === null || index === this.focused) return;
-    const old = this.cell(this.focused);
-    if (old) old.tabIndex = -1;
-    this.focused = index;
-    const cell = this.cell(index);
-    if (cell) cell.tabIndex = 0;
+    if (index !== null) this.point(index, { focus: false });
   }
 
-  /** @param {KeyboardEvent} event */
-  #key(event) {
+  #key(/** @type {KeyboardEvent} */ event) {
     if (!(event.target instanceof HTMLElement) || event.target.getAttribute("role") !== "gridcell") return;
     if (event.altKey || ((event.ctrlKey || event.metaKey) && !["Home", "End"].includes(event.key))) return;
     const page = Math.max(1, Math.floor(innerHeight / this.layout.pitch) - 1);

@@ -2,10 +2,9 @@ import { redo, undo } from "../actions.js";
 import { button, h } from "../dom.js";
 import { endless } from "../endless.js";
 import { clock, counted, day } from "../format.js";
-import { bind } from "../keyboard.js";
 import { setTitle } from "../router.js";
 import { on } from "../session.js";
-import { emptyState } from "../states.js";
+import { emptyState } from "../toasts.js";
 
 const PAGE = 60;
 const BY = /** @type {Record<string, string>} */ ({ person: "", rule: "by the program", import: "imported" });
@@ -24,13 +23,11 @@ export function mount(root, { restore }) {
     items: (page) => page.decisions,
     end,
     empty: () => emptyState("Nothing was decided yet", "Names, merges and corrections are listed here as you make them, and each can be taken back."),
-    scroll: restore.scroll ?? 0,
     renew,
     put,
   });
 
-  /** @param {any} page */
-  function renew(page) {
+  function renew(/** @type {any} */ page) {
     const held = list.contains(document.activeElement) ? document.activeElement?.closest("li")?.dataset.decision : null;
     lastDay = "";
     list.replaceChildren();
@@ -38,8 +35,7 @@ export function mount(root, { restore }) {
     if (held) list.querySelector(`[data-decision="${held}"] button`)?.focus({ preventScroll: true });
   }
 
-  /** @param {any} page */
-  function put(page) {
+  function put(/** @type {any} */ page) {
     for (const decision of page.decisions) {
       const date = day(decision.made);
       if (date !== lastDay) list.append(h("li", { class: "log-day" }, h("h2", { text: date })));
@@ -48,21 +44,18 @@ export function mount(root, { restore }) {
     }
   }
 
-  const unbind = bind({ title: "History", bindings: [] });
   const unheard = on("changed", log.again);
   void log.start(restore.shown);
   return {
     snapshot: () => ({ shown: log.shown() }),
     unmount: () => {
       log.stop();
-      unbind();
       unheard();
     },
   };
 }
 
-/** @param {import("../session.js").Decision} decision */
-function row(decision) {
+function row(/** @type {import("../session.js").Decision} */ decision) {
   const about = [BY[decision.by] ?? decision.by, decision.faces ? `${counted(decision.faces, "face")} moved` : ""].filter(Boolean).join(", ");
   const words = decision.person === null
     ? h("span", { class: "log-words", text: decision.words })

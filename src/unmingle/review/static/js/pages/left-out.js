@@ -1,27 +1,24 @@
-import { decide } from "../actions.js";
+import { decide, tell } from "../actions.js";
 import { get, post } from "../api.js";
-import { showDock } from "../dock.js";
 import { announce, h } from "../dom.js";
-import { faceGrid } from "../face-grid.js";
+import { FACES } from "../cells.js";
 import { openFace } from "../face-view.js";
 import { counted, number, statusWords } from "../format.js";
 import { bind } from "../keyboard.js";
-import { askPerson } from "../move-dialog.js";
+import { listGrid } from "../list-grid.js";
+import { moveFaces } from "../person-dialogs.js";
 import { setQuery, setTitle } from "../router.js";
-import { Selection } from "../selection.js";
 import { on, refreshFacts } from "../session.js";
-import { emptyState, errorState } from "../states.js";
-import { toast } from "../toasts.js";
+import { emptyState, errorState, showDock, toast } from "../toasts.js";
 
 const SAID = "a person said so"; // how the reason of a decision ends
 
 /** Every face and file without a person, and why. @type {import("../router.js").Mount} */
 export function mount(root, { query, restore }) {
   setTitle("Left out");
-  /** @type {any[]} */
-  let groups = [];
+  /** @type {any[]} */ let groups = [];
   let chosen = { status: query.get("status") ?? "", reason: query.get("reason") ?? "" };
-  const selection = new Selection(() => redraw());
+  /** @type {ReturnType<typeof openFace>|null} */ let view = null;
   const chips = h("div", { class: "reasons", role: "group", "aria-label": "Reason" });
   const about = h("p", { class: "reason-about" });
   const message = h("div", { class: "message" });
@@ -29,17 +26,20 @@ export function mount(root, { query, restore }) {
   /** A file without a face has an id too, below zero, so that it can be selected. @param {any} row */
   const idOf = (row) => (row.face === null ? -row.file_id : row.face);
 
-  const { list, grid, picker, snapshot, stop } = faceGrid({
+  const faceList = listGrid({
     label: "Left out",
-    guess: restore.total ?? 0,
-    selection,
-    load: (offset, limit, signal) => get("/left-out/faces", { ...chosen, offset, limit }, signal),
+    ...FACES,
+    guess: 0,
+    restore,
+    onPick: offer,
+    load: (offset, limit, signal) => get("/left-out/faces", { ...chosen, offset, limit }, signal).then(({ faces: items, ...more }) => ({ items, ...more })),
     idOf,
     open,
     onError: (error) => {
       if (list.total === null) message.replaceChildren(errorState(error, reload));
     },
   });
+  const { list, grid, selection } = faceList;
   root.append(h("h1", { class: "page-title", text: "Left out" }), chips, about, message, grid.root);
 
   async function reload() {
@@ -54,8 +54,7 @@ export function mount(root, { query, restore }) {
     }
   }
 
-  /** @param {any} group */
-  const isChosen = (group) => group.status === chosen.status && group.reason === chosen.reason;
+  const isChosen = (/** @type {any} */ group) => group.status === chosen.status && group.reason === chosen.reason;
 
   function draw() {
     chips.replaceChildren(...groups.map((group) => chip(group)));
@@ -67,8 +66,7 @@ export function mount(root, { query, restore }) {
     }
   }
 
-  /** @param {any} group */
-  function chip(group) {
+  function chip(/** @type {any} */ group) {
     const element = h("button", { type: "button", class: "chip", "aria-pressed": String(isChosen(group)), title: group.reason }, wordsOf(group), " ", h("span", { class: "count", text: number(group.faces) }));
     element.addEventListener("click", () => choose(group));
     return element;
@@ -80,20 +78,12 @@ export function mount(root, { query, restore }) {
     return alone ? statusWords(group.status) : `${statusWords(group.status)}: ${group.reason}`;
   }
 
-  /** @param {any} group */
-  function choose(group) {
+  function choose(/** @type {any} */ group) {
     chosen = { status: group.status, reason: group.reason };
     setQuery(chosen);
     selection.clear();
     draw();
-    list.pages.clear();
-    list.total = null;
-    list.first = 0;
-    list.last = 0;
-    grid.focused = 0;
-    scrollTo(0, 0);
-    grid.refill();
-    list.refresh().then(() => announce(`${statusWords(group.status)}: ${counted(group.faces, "entry", "entries")}`));
+    faceList.restart().then(() => announce(`${statusWords(group.status)}: ${counted(group.faces, "entry", "entries")}`));
   }
 
   function acts() {
@@ -107,17 +97,15 @@ export function mount(root, { query, restore }) {
     return able;
   }
 
-  function redraw() {
-    grid.refill();
-    grid.root.classList.toggle("picking", selection.size > 0);
-    const able = [...acts(), { words: "Clear", key: "Esc", run: () => selection.clear() }];
-    showDock(`${counted(selection.size, "entry", "entries")} selected`, selection.size ? able : []);
+  function offer(/** @type {number[]} */ chosenRows) {
+    const able = [...acts(), { words: "Clear", key: "Esc", run: () => void selection.clear() }];
+    showDock(`${counted(chosenRows.length, "entry", "entries")} selected`, chosenRows.length ? able : []);
   }
 
   /** What is selected, or else what has the focus: faces by row, files below zero. */
   function picked() {
-    if (selection.size) return selection.list();
-    const row = grid.indexAt(document.activeElement) === null ? undefined : /** @type {any} */ (list.get(grid.focused));
+    if (selection.ids.size) return selection.list();
+    const row = faceList.current();
     if (!row) toast("Select something first: click it, or move with the arrows and press Space.");
     return row ? [idOf(row)] : [];
   }
@@ -129,10 +117,12 @@ export function mount(root, { query, restore }) {
     return found;
   }
 
-  /** @param {string} kind */
-  async function say(kind) {
+  async function say(/** @type {string} */ kind) {
     const about = faces();
-    if (!about.length || !(await decide({ kind, faces: about }, { seen: list.revision }))) return;
+    if (about.length && (await decide({ kind, faces: about }, { seen: list.revision }))) rest();
+  }
+
+  function rest() {
     selection.clear();
     grid.focus(grid.focused);
   }
@@ -140,14 +130,8 @@ export function mount(root, { query, restore }) {
   async function move() {
     const about = faces();
     if (!about.length) return;
-    const where = await askPerson({ title: `${counted(about.length, "face")}: who is this?`, allowNew: true });
-    if (!where) return;
-    const body = "person" in where ? { kind: "assign", faces: about, person: where.person } : { kind: "split", faces: about };
-    const made = await decide(body, { seen: list.revision });
-    if (!made) return;
-    selection.clear();
-    grid.focus(grid.focused);
-    if ("name" in where && where.name) await decide({ kind: "name", person: made.decision.person, name: where.name }, { seen: made.revision });
+    const title = `${counted(about.length, "face")}: who is this?`;
+    if (await moveFaces({ title, faces: about, seen: list.revision })) rest();
   }
 
   async function retry() {
@@ -158,8 +142,7 @@ export function mount(root, { query, restore }) {
         const { status } = await post(`/files/${-id}/retry`, {});
         if (status !== "unreadable") good += 1;
       } catch (error) {
-        const { problem, mend, message } = /** @type {any} */ (error);
-        return toast([problem ?? message, mend].filter(Boolean).join(" "), undefined, { stays: true });
+        return tell(error);
       }
     }
     if (!files.length) return undefined;
@@ -169,49 +152,42 @@ export function mount(root, { query, restore }) {
     return refreshFacts().catch(() => {});
   }
 
-  /** @param {number} index */
-  function open(index) {
-    openFace({
+  function open(/** @type {number} */ index) {
+    view = openFace({
       index,
-      total: () => list.total ?? 0,
-      faceAt: async (at) => /** @type {any} */ ((await list.range(at, at))[0])?.face ?? null,
+      total: () => list.total ?? grid.total,
+      faceAt: faceList.faceAt,
       onClose: (at) => {
+        view = null;
         if (grid.root.isConnected) grid.focus(at);
       },
     });
   }
 
-  /** Only what the chosen reason allows. @param {string} key */
-  const press = (key) => acts().find((act) => act.key === key)?.run();
-
+  /** Only what the chosen reason allows. @type {[string, string][]} */
+  const keys = [["M", "Move to a person"], ["F", "This is a face"], ["R", "Restore"], ["X", "Not a face"], ["T", "Try again"]];
+  const press = (/** @type {string} */ key) => acts().find((act) => act.key === key)?.run();
   const unbind = bind({
     title: "Left out",
     bindings: [
-      { keys: ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"], words: "Move (with Shift: select)", run: () => grid.focus(grid.focused) },
-      { keys: ["Enter"], words: "See the picture", run: () => open(grid.focused) },
-      { keys: ["Space"], words: "Select", run: () => picker.toggle(grid.focused) },
-      { keys: ["Mod+a"], words: "Select all", run: () => void picker.all() },
-      { keys: ["m"], words: "Move to a person", run: () => press("M") },
-      { keys: ["f"], words: "This is a face", run: () => press("F") },
-      { keys: ["r"], words: "Restore", run: () => press("R") },
-      { keys: ["x"], words: "Not a face", run: () => press("X") },
-      { keys: ["t"], words: "Try again", run: () => press("T") },
-      { keys: ["Escape"], words: "Select nothing", run: () => selection.clear() },
+      ...faceList.bindings("See the picture", ["Space"]),
+      ...keys.map(([key, words]) => ({ keys: [key.toLowerCase()], words, run: () => press(key) })),
     ],
   });
   const unheard = on("changed", () => void reload());
-  grid.start();
-  if (restore.focused) grid.focused = restore.focused;
+  faceList.start();
   reload();
   return {
-    snapshot,
+    snapshot: () => ({ ...faceList.snapshot(), picture: view?.at() }),
+    placeOf: faceList.placeOf,
+    reopen: ({ picture }) => picture !== undefined && !view && open(picture),
     unmount: () => {
+      view?.close();
       unbind();
       unheard();
-      stop();
+      faceList.stop();
     },
   };
 }
 
-/** @param {string} reason */
-const sentence = (reason) => (reason ? `${reason[0].toUpperCase()}${reason.slice(1)}.` : "");
+const sentence = (/** @type {string} */ reason) => (reason ? `${reason[0].toUpperCase()}${reason.slice(1)}.` : "");

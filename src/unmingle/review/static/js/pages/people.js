@@ -1,71 +1,47 @@
 import { decide } from "../actions.js";
 import { get } from "../api.js";
-import { showDock } from "../dock.js";
-import { announce, button, h } from "../dom.js";
+import { PEOPLE } from "../cells.js";
+import { announce, button, h, icon } from "../dom.js";
 import { counted } from "../format.js";
 import { bind } from "../keyboard.js";
-import { askWhichName } from "../merge-dialog.js";
-import { nameField } from "../name-field.js";
-import { PagedList } from "../paged-list.js";
-import { clearCard, createCard, fillCard } from "../person-card.js";
-import { picking } from "../picking.js";
+import { listGrid } from "../list-grid.js";
+import { asNamed, nameField } from "../name-field.js";
+import { askWhichName } from "../person-dialogs.js";
 import { go, setQuery, setTitle } from "../router.js";
-import { Selection } from "../selection.js";
 import { on, session } from "../session.js";
-import { emptyState, errorState } from "../states.js";
-import { VirtualGrid } from "../virtual-grid.js";
-import { wallTools } from "../wall-tools.js";
-
-const CARD = { minWidth: 168, gap: 20, ratio: 0.75, extra: 58 };
-const SMALL_CARD = { minWidth: 148, gap: 12, ratio: 0.75, extra: 58 };
+import { emptyState, errorState, showDock, toast } from "../toasts.js";
 
 /** The wall of people. @type {import("../router.js").Mount} */
 export function mount(root, { query, restore }) {
   setTitle("People");
   const settings = { show: query.get("show") ?? "all", sort: query.get("sort") ?? "faces", search: query.get("search") ?? "" };
-  const selection = new Selection(() => redraw());
-  /** @type {number|null} the person whose name is edited */
-  let naming = null;
-
-  const list = new PagedList({
+  /** @type {{person: number, index: number, field: ReturnType<typeof nameField>}|null} whose name is edited, and where */ let naming = null;
+  const message = h("div", { class: "message" });
+  const tools = wallTools(settings, changeSettings);
+  const wall = listGrid({
+    label: "People",
+    shapes: PEOPLE.shapes,
     size: 60,
-    load: async (offset, limit, signal) => {
-      const { people, total, revision } = await get("/people", { ...settings, offset, limit }, signal);
-      return { items: people, total, revision };
+    guess: 60,
+    restore,
+    onPick: picked,
+    cell: { ...PEOPLE.cell, fill: (card, person, how) => PEOPLE.cell.fill(card, asNamed(person, list.revision), how) },
+    load: (offset, limit, signal) => get("/people", { ...settings, offset, limit }, signal).then(({ people, ...more }) => ({ items: people, ...more })),
+    idOf: (person) => person.person,
+    open,
+    clickOpens: true,
+    band: false,
+    onChange: () => {
+      follow();
+      tools.count(list.total ?? 0);
+      message.replaceChildren(...(list.total === 0 ? [nothing()] : []));
     },
-    onChange: (first, last) => arrived(first, last),
     onError: (error) => {
       if (list.total === null) message.replaceChildren(errorState(error, restart));
     },
   });
-  const grid = new VirtualGrid({
-    label: "People",
-    selectable: true,
-    shape: innerWidth < 560 ? SMALL_CARD : CARD,
-    guess: restore.total ?? 60,
-    create: createCard,
-    clear: clearCard,
-    fill: (card, index, tier) => {
-      const person = /** @type {any} */ (list.get(index));
-      if (card.querySelector(".name-field") && naming === person?.person) return;
-      dropField(card);
-      fillCard(card, person, { tier, selected: Boolean(person && selection.has(person.person)) });
-    },
-    onRange: (first, last) => list.want(first, last),
-    onMove: (index, event, from) => (event.shiftKey ? picker.extend(index, from) : picker.rest(index)),
-  });
-  const picker = picking({ grid, list, selection, idOf: (person) => person.person, open, clickOpens: true, band: false });
-  const message = h("div", { class: "message" });
-  const tools = wallTools(settings, changeSettings);
+  const { list, grid, selection } = wall;
   root.append(h("h1", { class: "unseen", text: "People" }), tools.element, message, grid.root);
-
-  /** @param {number} first @param {number} last */
-  function arrived(first, last) {
-    grid.resize(list.total ?? 0);
-    grid.refill(first, last);
-    tools.count(list.total ?? 0);
-    message.replaceChildren(...(list.total === 0 ? [nothing()] : []));
-  }
 
   function nothing() {
     if (settings.search) return emptyState("Nobody is called that", `No person matches “${settings.search}”.`, h("p", {}, button("Show everyone", { onclick: () => tools.reset() })));
@@ -75,28 +51,20 @@ export function mount(root, { query, restore }) {
     return emptyState("Nothing here yet", "This library has no faces. Add pictures to it and the people in them appear here.", h("pre", { class: "sample", text: "unmingle cluster PICTURES -o LIBRARY" }));
   }
 
-  /** @param {Partial<typeof settings>} change */
-  function changeSettings(change) {
+  function changeSettings(/** @type {Partial<typeof settings>} */ change) {
     Object.assign(settings, change);
     setQuery({ show: settings.show === "all" ? "" : settings.show, sort: settings.sort === "faces" ? "" : settings.sort, search: settings.search });
     restart();
   }
 
   async function restart() {
+    naming?.field.save("elsewhere");
     message.replaceChildren();
-    scrollTo(0, 0);
-    list.first = 0;
-    list.last = 0;
-    list.pages.clear();
-    grid.refill();
-    await list.refresh();
+    await wall.restart();
     announce(counted(list.total ?? 0, "person"));
   }
 
-  function redraw() {
-    grid.refill();
-    grid.root.classList.toggle("picking", selection.size > 0);
-    const chosen = selection.list();
+  function picked(/** @type {number[]} */ chosen) {
     const acts = [
       { words: "Merge", key: "M", run: merge, primary: true },
       { words: settings.show === "ignored" ? "Restore" : "Ignore", key: "I", run: ignore },
@@ -105,36 +73,67 @@ export function mount(root, { query, restore }) {
     showDock(`${counted(chosen.length, "person")} selected`, chosen.length ? acts.slice(chosen.length > 1 ? 0 : 1) : []);
   }
 
-  /** @param {number} index */
-  function open(index) {
-    const person = /** @type {any} */ (list.get(index));
-    if (person) go(`/people/${person.person}`);
+  function open(/** @type {number} */ index) {
+    const person = list.get(index);
+    if (!person) return;
+    grid.point(index, { focus: true });
+    go(`/people/${person.person}`);
   }
 
-  /** @param {number} index */
-  function edit(index) {
-    const person = /** @type {any} */ (list.get(index));
-    const card = grid.cell(index);
-    if (!person || !card) return;
-    naming = person.person;
-    card.classList.add("naming");
+  /** The field lies over the wall, so that nothing that happens to the cards below touches it. @param {number} index @param {string} [typed] */
+  function edit(index, typed) {
+    if (!grid.root.isConnected || index < 0 || index >= grid.total) return;
+    naming?.field.save("elsewhere");
+    grid.show(index);
+    const person = asNamed(/** @type {any} */ (list.get(index)), list.revision);
+    if (!person) return void later(index);
     const field = nameField({
       person,
+      typed,
       seen: () => list.revision,
-      done: ({ focus }) => {
+      again: () => naming || edit(list.find((one) => one.person === person.person) ?? index),
+      done: ({ to }) => {
+        const at = naming?.index ?? index;
         naming = null;
-        dropField(card);
-        grid.refill(index, index);
-        if (focus) grid.focus(index);
+        if (to !== "elsewhere") grid.focus(at);
+        grid.cover(null);
+        grid.refill(at, at);
+        if (to === "next" || to === "before") edit(at + (to === "next" ? 1 : -1));
       },
     });
-    card.querySelector(".card-foot")?.prepend(field);
+    naming = { person: person.person, index, field };
+    grid.cover(field.element, index);
+    field.focus();
   }
 
-  /** @param {HTMLElement} card */
-  function dropField(card) {
-    card.classList.remove("naming");
-    card.querySelector(".name-field")?.remove();
+  /** On a card that is still empty, letters wait until it is known whom they name. @param {number} index */
+  async function later(index) {
+    const input = h("input", { class: "name-input", "aria-label": "Name" });
+    const field = h("div", { class: "name-field" }, input);
+    let ended = "";
+    input.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+      if (!["Enter", "Escape", "Tab"].includes(event.key)) return;
+      event.preventDefault();
+      ended = event.key;
+      input.readOnly = true;
+    });
+    grid.cover(field, index);
+    input.focus();
+    await list.range(index, index);
+    if (grid.over?.element !== field) return;
+    const there = list.get(index) !== undefined && ended !== "Escape";
+    grid.focus(index);
+    grid.cover(null);
+    if (!there) return;
+    edit(index, input.value);
+    if (ended) naming?.field.save("here");
+  }
+
+  /** The field stays with the person, wherever they go. */
+  function follow() {
+    if (!naming) return;
+    naming.index = list.find((one) => one.person === naming?.person) ?? Math.min(naming.index, Math.max(0, grid.total - 1));
+    grid.cover(naming.field.element, naming.index);
   }
 
   /** @returns {Promise<any[]>} the records of those selected, named ones first, then the largest */
@@ -145,7 +144,7 @@ export function mount(root, { query, restore }) {
   }
 
   async function merge() {
-    if (selection.size < 2) return announce("Select at least two people to merge.");
+    if (selection.ids.size < 2) return announce("Select at least two people to merge.");
     const people = await selected();
     const named = people.filter((person) => person.name);
     const stays = named.length > 1 ? await askWhichName(named) : people[0].person;
@@ -156,7 +155,8 @@ export function mount(root, { query, restore }) {
   }
 
   async function ignore() {
-    const people = selection.size ? await selected() : [list.get(grid.focused)].filter(Boolean);
+    const people = selection.ids.size ? await selected() : [wall.current()].filter(Boolean);
+    if (!people.length) toast("Select somebody first: with X, or move to them with the arrows.");
     const kind = settings.show === "ignored" ? "restore" : "ignore";
     for (const person of people) {
       if (!(await decide({ kind, person: person.person }, { seen: list.revision }))) break;
@@ -167,15 +167,11 @@ export function mount(root, { query, restore }) {
   const unbind = bind({
     title: "People",
     bindings: [
-      { keys: ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"], words: "Move", run: () => grid.focus(grid.focused) },
-      { keys: ["Enter"], words: "Open the person", run: () => open(grid.focused) },
+      ...wall.bindings("Open the person", ["x", "Space"]),
       { keys: ["n"], words: "Name", run: () => edit(grid.focused) },
-      { keys: ["x", "Space"], words: "Select", run: () => picker.toggle(grid.focused) },
-      { keys: ["Mod+a"], words: "Select all", run: () => picker.all() },
       { keys: ["m"], words: "Merge those selected", run: merge },
       { keys: ["i"], words: "Ignore, or restore", run: ignore },
       { keys: ["/"], words: "Search", run: () => tools.focus() },
-      { keys: ["Escape"], words: "Select nothing", run: () => selection.clear() },
     ],
   });
   const unheard = on("changed", () => list.refresh());
@@ -187,16 +183,15 @@ export function mount(root, { query, restore }) {
     const person = /** @type {any} */ (list.get(grid.indexAt(event.target) ?? -1));
     if (event.button === 1 && person) window.open(`/people/${person.person}`);
   });
-  grid.start();
-  if (restore.focused) grid.focused = restore.focused;
+  wall.start();
   return {
-    snapshot: () => ({ total: list.total ?? undefined, focused: grid.focused }),
+    snapshot: wall.snapshot,
+    placeOf: wall.placeOf,
     unmount: () => {
+      naming?.field.save("elsewhere");
       unbind();
       unheard();
-      picker.stop();
-      list.stop();
-      grid.stop();
+      wall.stop();
     },
   };
 }
@@ -209,3 +204,54 @@ const EMPTY = {
   uncertain: ["Nothing in doubt", "Every face is where it belongs, as far as the program can tell."],
   ignored: ["Nobody is ignored", "Press I on a stranger, and they no longer stand among the others."],
 };
+
+const SHOWS = [["all", "All"], ["unnamed", "Unnamed"], ["named", "Named"], ["new", "New"], ["uncertain", "Uncertain"], ["ignored", "Ignored"]];
+const SORTS = [["faces", "Most faces"], ["name", "Name"], ["new", "Newest"], ["uncertain", "Most unsure"], ["cohesion", "Loosest"]];
+const PAUSE = 140; // milliseconds after the last letter
+
+/**
+ * Search, filter and sort of the wall.
+ * @typedef {{show: string, sort: string, search: string}} Settings
+ * @param {Settings} settings
+ * @param {(change: Partial<Settings>) => void} change
+ */
+function wallTools(settings, change) {
+  let timer = 0;
+  const search = /** @type {HTMLInputElement} */ (h("input", { type: "search", class: "field search-field", placeholder: "Search", "aria-label": "Search for a person", "aria-keyshortcuts": "/", value: settings.search, spellcheck: "false" }));
+  search.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = window.setTimeout(() => change({ search: search.value.trim() }), PAUSE);
+  });
+  search.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && !search.value) search.blur();
+    if (event.key === "Enter" || event.key === "ArrowDown") {
+      event.preventDefault();
+      /** @type {HTMLElement|null} */ (document.querySelector(".grid [role=gridcell][tabindex='0']"))?.focus();
+    }
+  });
+  const chips = SHOWS.map(([value, words]) => h("button", { type: "button", class: "chip", text: words, "data-value": value, "aria-pressed": String(settings.show === value), onclick: () => show({ show: value }) }));
+  const show = (/** @type {Partial<Settings>} */ now) => {
+    change(now);
+    for (const chip of chips) chip.setAttribute("aria-pressed", String(chip.dataset.value === settings.show));
+  };
+  const sort = h("select", { class: "field", "aria-label": "Sort by" }, ...SORTS.map(([value, words]) => h("option", { value, text: words, selected: settings.sort === value })));
+  sort.addEventListener("change", () => change({ sort: sort.value }));
+  const total = h("p", { class: "tools-count" });
+  const element = h("div", { class: "tools", "data-sticky": "", role: "search", "aria-label": "People" },
+    h("div", { class: "search-box" }, icon("search"), search, h("kbd", { text: "/", "aria-hidden": "true" })),
+    h("div", { class: "chips", role: "group", "aria-label": "Show" }, ...chips),
+    total,
+    h("label", { class: "sort" }, h("span", { text: "Sort" }), sort),
+  );
+  return {
+    element,
+    focus: () => search.select(),
+    count: (/** @type {number} */ n) => {
+      total.textContent = counted(n, "person");
+    },
+    reset: () => {
+      search.value = "";
+      show({ search: "", show: "all" });
+    },
+  };
+}

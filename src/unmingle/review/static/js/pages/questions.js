@@ -1,37 +1,27 @@
-import { answerQuestion, inFlight, settled } from "../actions.js";
+import { inTurn, send, settled, tell } from "../actions.js";
 import { get } from "../api.js";
-import { announce, h } from "../dom.js";
-import { counted, number } from "../format.js";
+import { announce, button, h } from "../dom.js";
+import { called, counted, number } from "../format.js";
 import { bind } from "../keyboard.js";
-import { questionCard } from "../question-card.js";
-import { showBusy } from "../refusals.js";
 import { setTitle } from "../router.js";
 import { on, setQuestions } from "../session.js";
-import { emptyState, errorState } from "../states.js";
-import { warm } from "../thumbs.js";
-import { toast } from "../toasts.js";
+import { faceImage, showFace, warm } from "../thumbs.js";
+import { emptyState, errorState, toast } from "../toasts.js";
 
 const MOST = 200; // questions, all that the server has at a time: of what is on show it has to be known whether it still stands
 const POLL = 700; // milliseconds between two looks while questions are worked out
 
 let answered = 0; // in this session, over all visits of this page
-/** The questions that were answered in this session, by the decision that came of each. @type {Map<number, any>} */
-const given = new Map();
+/** The questions that were answered in this session, by the decision that came of each. @type {Map<number, any>} */ const given = new Map();
 
 /** One question at a time, the most useful first. @type {import("../router.js").Mount} */
 export function mount(root) {
   setTitle("Suggestions");
-  /** @type {any[]} */
-  let queue = [];
-  /** @type {Set<string>} those not to be shown again: on their way, put off, or out of date */
-  const done = new Set();
+  /** @type {any[]} */ let queue = [];
+  /** @type {Set<string>} those not to be shown again: on their way, put off, or out of date */ const done = new Set();
   let ready = true;
-  /** @type {number|null} what is on show is as of this entry of the log, or of one's own answers since */
-  let looked = null;
-  /** @type {any} one whose answer was undone, until the server asks it again */
-  let back = null;
-  /** @type {Promise<unknown>} answers go out one after another, however fast they are given */
-  let sending = Promise.resolve();
+  /** @type {number|null} what is on show is as of this entry of the log, or of one's own answers since */ let looked = null;
+  /** @type {any} one whose answer was undone, until the server asks it again */ let back = null;
   let stopped = false;
   let timer = 0;
   let wave = 0;
@@ -101,8 +91,7 @@ export function mount(root) {
     return emptyState("Nothing to ask", words, h("p", {}, h("a", { class: "button primary", href: "/", text: "All people" })));
   }
 
-  /** @param {"same"|"different"|"unsure"} said */
-  function answer(said) {
+  function answer(/** @type {"same"|"different"|"unsure"} */ said) {
     const question = queue[0];
     if (!question) return;
     // The next question is there at once; if the answer is refused, this one comes back.
@@ -112,14 +101,14 @@ export function mount(root) {
     const returned = back?.id === question.id;
     if (returned) back = null;
     show();
-    sending = inFlight(sending.then(() => send(question, said, returned)));
+    void inTurn(() => give(question, said, returned)); // one after another, however fast they are given
   }
 
   /** @param {any} question @param {"same"|"different"|"unsure"} said @param {boolean} returned its answer was undone */
-  async function send(question, said, returned) {
+  async function give(question, said, returned) {
     try {
       if (returned) await asked(question);
-      const outcome = await answerQuestion(question.id, said, { seen: looked });
+      const outcome = await send(`/questions/${encodeURIComponent(question.id)}`, { answer: said }, { seen: looked });
       looked = Math.max(looked ?? 0, outcome.revision);
       given.set(outcome.decision.id, question);
       if (said !== "unsure") done.delete(question.id);
@@ -139,19 +128,16 @@ export function mount(root) {
     }
   }
 
-  /** @param {any} question @param {"same"|"different"|"unsure"} said @param {import("../api.js").ApiError} error */
-  async function refused(question, said, error) {
+  async function refused(/** @type {any} */ question, /** @type {"same"|"different"|"unsure"} */ said, /** @type {import("../api.js").ApiError} */ error) {
     answered -= 1;
     if (error.status === 409) {
-      toast("That question no longer stands, since something changed.");
+      toast(`“${question.text}” no longer stands, since something changed: your answer was not taken.`);
       return load();
     }
     done.delete(question.id);
     queue = [question, ...queue];
     show();
-    if (error.status !== 423) return toast([error.problem, error.mend].filter(Boolean).join(" "), undefined, { stays: true });
-    if ((await showBusy(error)) && queue[0]?.id === question.id) return answer(said);
-    return undefined;
+    return tell(error, () => queue[0]?.id === question.id && answer(said));
   }
 
   /** A decision was made, here or elsewhere. @param {any} outcome */
@@ -187,4 +173,37 @@ export function mount(root) {
       unheard();
     },
   };
+}
+
+/**
+ * One question: both sides large, and the answers.
+ * @param {any} question a record of /api/questions
+ * @param {(answer: "same"|"different"|"unsure") => void} answer
+ */
+function questionCard(question, answer) {
+  const heading = h("h2", { class: "question-text", text: question.text, tabindex: "-1" });
+  const element = h("article", { class: "question" },
+    heading,
+    h("div", { class: "question-sides" }, side(question.one, question.kind), h("span", { class: "question-sign", "aria-hidden": "true", text: "?" }), side(question.other, question.kind)),
+    h("div", { class: "question-answers", role: "group", "aria-label": "Answer" },
+      button("Same person", { key: "Y", onclick: () => answer("same") }),
+      button("Different", { key: "N", onclick: () => answer("different") }),
+      button("Not sure", { key: "U", class: "quiet-button", onclick: () => answer("unsure") }),
+    ),
+    h("p", { class: "question-worth", text: `The answer settles ${counted(question.settles, "face")}.` }),
+  );
+  return { element, focus: () => heading.focus({ preventScroll: true }) };
+}
+
+/** @param {any} about one side @param {string} kind */
+function side(about, kind) {
+  const images = about.show.map(() => faceImage());
+  const grid = h("div", { class: `question-faces question-faces-${Math.ceil(Math.sqrt(about.show.length))}` }, ...images);
+  queueMicrotask(() => {
+    for (const [at, image] of images.entries()) showFace(image, about.show[at]);
+  });
+  const name = about.person === null ? h("strong", { text: "Seen once" }) : h("a", { href: `/people/${about.person}` }, h("strong", { text: called(about) }));
+  const words = about.faces > about.show.length ? `${about.show.length} of ${counted(about.faces, "face")}` : counted(about.faces, "face");
+  const part = (kind === "part" || kind === "face") && about.person !== null ? `, ${words}` : words;
+  return h("figure", { class: "question-side" }, grid, h("figcaption", {}, name, h("span", { text: part.replace(/^, /, "") })));
 }

@@ -1,0 +1,53 @@
+"""A library of very many made-up people, made without any model and without grouping."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from unmingle import pipeline
+from unmingle.library import pictures
+from unmingle.library.people import ALONE, Memory
+from unmingle.library.proposal import Measured, store_proposal
+from unmingle.library.store import open_to_write
+from unmingle.records import Analysis, Faces, Triage
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RECIPE = "faces-crowd"
+
+
+def crowd(folder: Path, *, people: int, lone: int, each: int = 2) -> Path:
+    """Person 1 has most faces, `each` and one for every hundred people after them; `lone` faces are nobody's."""
+    random = np.random.default_rng(3)
+    owner_n = [person for person in range(people) for _ in range(each + (people - person) // 100)] + [ALONE] * lone
+    centres = random.normal(size=(people, 64))
+    jpegs = [cv2.imencode(".jpg", np.full((96, 96, 3), shade, np.uint8))[1].tobytes() for shade in range(40, 240, 10)]
+    with open_to_write(folder) as store:
+        store.set_fact(pipeline.CURRENT, RECIPE)
+        store.set_fact(pipeline.SCALE, "1.0")
+        with store.transaction() as connection:
+            connection.execute("INSERT INTO source (id, path) VALUES (1, X'2F')")
+            for face, owner in enumerate(owner_n):
+                vector = (0 if owner == ALONE else centres[owner]) + random.normal(size=64) * (
+                    1 if owner == ALONE else 0.4
+                )
+                shape = Faces(np.full((1, 4), 80, np.float32), np.ones((1, 5, 2), np.float32), np.ones(1, np.float32))
+                quality = np.full(1, 0.9, np.float32)
+                jpeg = jpegs[owner % len(jpegs)]
+                found = Analysis(300, 300, shape, vector.astype(np.float32)[None], quality, (jpeg,), Triage.alike(1))
+                name = f"c_{face:06}.jpg"
+                pictures.add_analysis(connection, name, RECIPE, "f32", found)
+                connection.execute(
+                    "INSERT INTO file (source, path, name, digest) VALUES (1, ?, ?, ?)", (name.encode(), name, name)
+                )
+            memory = Memory.read(connection, RECIPE)
+        grouped = pictures.faces_to_group(store, RECIPE)
+        row = dict(store.connection.execute("SELECT face.id, digest FROM face JOIN analysis ON analysis.id = analysis"))
+        labels = np.array([owner_n[int(row[face][2:8])] for face in grouped.ids.tolist()])
+        sure = np.full(len(labels), 0.99)
+        store_proposal(store, RECIPE, grouped, Measured(labels, np.full(people, 0.8), sure, sure), memory)
+    return folder
