@@ -26,6 +26,7 @@ DOING = {
     "write": "Writing",
     "fetch": "Fetching",
 }
+ENDINGS = 8  # of files passed over that are told one by one
 PLAIN_SECONDS = 10.0  # between two plain lines
 
 
@@ -112,6 +113,12 @@ def _clock(seconds: float) -> str:
     return f"{minutes}:{rest:02}"
 
 
+def _endings(others: Sequence[tuple[str, int]]) -> str:
+    shown = [f"{count:,} {ending or 'without an ending'}" for ending, count in others[:ENDINGS]]
+    rest = sum(count for _, count in others[ENDINGS:])
+    return ", ".join([*shown, f"{rest:,} of {len(others) - ENDINGS:,} more endings"] if rest else shown)
+
+
 def summary_lines(added: Added, summary: Summary) -> list[str]:
     """The summary after clustering, as lines of text."""
     parts = [
@@ -134,7 +141,7 @@ def summary_lines(added: Added, summary: Summary) -> list[str]:
         lines.append(f"{added.gone:,} files of earlier runs are no longer there and were left out")
     if added.passed_over:
         lines.append(
-            f"{added.passed_over:,} other files passed over: their endings are not those of pictures or recordings"
+            f"{added.passed_over:,} other files passed over, neither pictures nor recordings: {_endings(added.others)}"
         )
     if added.unwatched:
         lines.append("Not looked at, of recordings:")

@@ -80,11 +80,12 @@ class Added:
         known: files that are as they were at an earlier run.
         copies: files read now whose content was known already, under another name or from before.
         unreadable: files that can't be read.
-        passed_over: files that are neither pictures nor recordings by their ending.
+        passed_over: files that are neither pictures nor recordings by their ending and their first bytes.
         gone: files of earlier runs that are no longer there.
         unwatched: what of recordings was not looked at, such as a second stream; of how many files, and the first.
         along: sources of earlier runs that were not looked through now, how many files each still gives, and whether
             it is there.
+        others: how many files were passed over, by their ending, most first.
     """
 
     files: int
@@ -96,6 +97,7 @@ class Added:
     gone: int
     unwatched: tuple[tuple[str, int, str], ...] = ()
     along: tuple[tuple[str, int, bool], ...] = ()
+    others: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -171,9 +173,10 @@ def add(
         known=len(known) - len(todo),
         copies=len(todo) - analysed - unreadable,
         unreadable=unreadable,
-        passed_over=scan.passed_over,
+        passed_over=sum(count for _, count in scan.others),
         gone=pictures.gone(store),
         unwatched=tuple(recordings.notes(store, runner.key)),
+        others=scan.others,
     )
 
 

@@ -7,14 +7,15 @@ import warnings
 import zlib
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
 from unmingle.errors import PictureError
 from unmingle.sources import decoding, images
-from unmingle.sources.decoding import decode, orientation_of
-from unmingle.sources.metadata import ORIENTATION, picture_format
+from unmingle.sources.decoding import decode, open_picture, packets_of
+from unmingle.sources.metadata import ORIENTATION, hide_items, picture_format
 
 RED_LEFT = np.zeros((20, 40, 3), np.uint8)
 RED_LEFT[:, :20, 0] = 200
@@ -172,7 +173,7 @@ def broken_metadata(content: bytes, seed: int) -> bytes:
 def test_broken_metadata_costs_no_pixel(kind: str) -> None:
     content = with_metadata(kind)
     pixels = decode(content)
-    assert orientation_of(content) == 6
+    assert open_picture(content)[1].orientation == 6
     stored = np.rot90(pixels)
     for seed in range(60):
         shown = decode(broken_metadata(content, seed))
@@ -203,7 +204,7 @@ def test_orientation_survives_what_stops_a_parser_of_exif() -> None:
         (b"Exif\0\0garbage that is no TIFF", 1),
         (b"Exif\0\0", 1),
     ):
-        assert orientation_of(jpeg(exif)) == expected
+        assert open_picture(jpeg(exif))[1].orientation == expected
         assert decode(jpeg(exif)).shape == (48, 48, 3)
 
 
@@ -262,6 +263,63 @@ def test_animation_that_begins_with_nothing_gives_what_it_shows_first() -> None:
 def test_twelve_bits_of_sixteen_are_no_night() -> None:
     deep = np.linspace(0, 4095, 400).astype(np.uint16).reshape(20, 20)
     assert decode(encoded(Image.fromarray(deep), "PNG")).max() == 255
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14])
+@pytest.mark.parametrize("ending", [".png", ".tif", ".jp2"])
+def test_colours_of_fewer_bits_than_their_samples_are_no_night(bits: int, ending: str) -> None:
+    shown = np.asarray(busy().resize((96, 96)))
+    deep = (shown[..., ::-1].astype(np.uint32) * (2**bits - 1) // 255).astype(np.uint16)
+    _, content = cv2.imencode(ending, deep)
+    assert np.abs(decode(content.tobytes()).astype(int) - shown).mean() < 2
+
+
+def test_transparency_of_deep_colours_falls_on_white() -> None:
+    deep = np.zeros((20, 20, 4), np.uint16)
+    deep[:10] = [3000, 2000, 1000, 65535]
+    _, content = cv2.imencode(".png", deep)
+    pixels = decode(content.tobytes())
+    assert pixels[0, 0].tolist() == [round(one * 255 / 4095) for one in (1000, 2000, 3000)]
+    assert pixels[19, 0].tolist() == [255, 255, 255]
+
+
+def test_a_cut_picture_of_deep_colours_is_damaged() -> None:
+    deep = np.random.default_rng(0).integers(0, 4096, (200, 200, 3)).astype(np.uint16)
+    for ending in (".png", ".tif"):
+        _, content = cv2.imencode(ending, deep)
+        with pytest.raises(PictureError, match="truncated"):
+            decode(content.tobytes()[: len(content) // 2])
+
+
+def test_exif_that_says_upright_outweighs_xmp() -> None:
+    packet = b'<x xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/>'
+    exif = Image.Exif()
+    assert open_picture(encoded(busy(), "JPEG", xmp=packet))[1].orientation == 6
+    exif[ORIENTATION] = 1
+    assert open_picture(encoded(busy(), "JPEG", xmp=packet, exif=exif))[1].orientation == 1
+
+
+def test_only_the_items_of_a_file_of_boxes_are_hidden() -> None:
+    entries = b"infe\2\0\0\0\0\1\0\0Exif\0" + b"infe\3\0\0\0\0\0\0\2\0\0mimeapplication/rdf+xml\0"
+    pixels = b"pixels that happen to read Exif and mime"
+    assert hide_items(entries + pixels) == entries.replace(b"Exif", b"free").replace(b"mime", b"free") + pixels
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"])
+def test_packets_are_read_beside_metadata_that_no_parser_takes(kind: str) -> None:
+    if kind == "HEIF":
+        pytest.importorskip("pillow_heif").register_heif_opener()
+    packet = b"<x/>" + b" " * 3000
+    options = {"tiffinfo": {700: packet}} if kind == "TIFF" else {"xmp": packet}
+    if kind == "PNG":
+        chunk = png_chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(packet + b" " * 2_000_000))
+        content = encoded(busy(), "PNG")
+        content = content[:33] + png_chunk(b"tEXt", b"wrong")[:-4] + b"\0\0\0\0" + chunk + content[33:]
+    else:
+        exif = b"Exif\0\0II*\0\xff\xff" if kind not in {"TIFF", "AVIF"} else Image.Exif().tobytes()
+        content = encoded(busy(), kind, exif=exif, **options)
+    found = packets_of(content, open_picture(content)[1])
+    assert [one.strip() for one in found] == [b"<x/>"]
 
 
 def test_negative_numbers_fill_their_own_range() -> None:

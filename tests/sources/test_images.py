@@ -32,7 +32,21 @@ def test_scan_finds_pictures_by_their_ending_and_counts_the_rest(tmp_path: Path)
     found = images.scan([tmp_path])
     assert [file.name for file in found.files] == ["a.png", "b.JPG", "sub/c.webp", "sub/deep/d.HEIC"]
     assert found.folders == (str(tmp_path),)
-    assert found.passed_over == 1
+    assert found.others == ((".docx", 1),)
+
+
+def test_files_of_unknown_endings_are_found_by_their_first_bytes(tmp_path: Path) -> None:
+    picture = b"\xff\xd8\xff\xe0" + b"\0" * 40
+    for name in ("a.jpg_large", "noending", "b.JPE", "d.insp", "c.jpg_original", "raw.dng", "e.thm", "f.jpg.part"):
+        (tmp_path / name).write_bytes(picture)
+    (tmp_path / "clip.dat").write_bytes(b"\0\0\0\x18ftypmp42" + b"\0" * 40)
+    (tmp_path / "words").write_bytes(b"just words")
+    os.mkfifo(tmp_path / "pipe")  # to open it would wait for ever
+    found = images.scan([tmp_path])
+    assert [file.name for file in found.files] == ["a.jpg_large", "b.JPE", "clip.dat", "d.insp", "noending"]
+    assert dict(found.others) == {"": 2, ".jpg_original": 1, ".dng": 1, ".thm": 1, ".part": 1}
+    (tmp_path / "list.txt").write_text("raw.dng\nwords\n", encoding="utf-8")
+    assert [file.name for file in images.scan([tmp_path / "list.txt"]).files] == ["raw.dng", "words"]
 
 
 def test_scan_finds_recordings_in_folders_by_themselves_and_in_lists(tmp_path: Path) -> None:
@@ -43,7 +57,7 @@ def test_scan_finds_recordings_in_folders_by_themselves_and_in_lists(tmp_path: P
         ("sub/old.avi", True),
         ("talk.MP4", True),
     ]
-    assert found.passed_over == 1
+    assert found.others == ((".ts", 1),)
     (tmp_path / "list.txt").write_text("sub/old.avi\n", encoding="utf-8")
     alone = images.scan([tmp_path / "talk.MP4", tmp_path / "list.txt"])
     assert [(file.name, file.is_recording) for file in alone.files] == [("talk.MP4", True), ("old.avi", True)]

@@ -493,7 +493,7 @@ def test_a_transport_stream_is_told_from_a_program(tmp_path: Path) -> None:
     (tmp_path / "Good.ts").write_text("G" * 187 + "const a = 1;\n" * 100, encoding="utf-8")
     found = scan([tmp_path])
     assert [(file.name, file.is_recording) for file in found.files] == [("talk.ts", True)]
-    assert found.passed_over == 1
+    assert found.others == ((".ts", 1),)
     assert not PictureFile(str(tmp_path), "Good.ts").is_recording
 
 

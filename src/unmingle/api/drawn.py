@@ -11,7 +11,9 @@ from unmingle.errors import PictureError, SourceError
 from unmingle.export.folders import COLUMNS, MANIFEST
 from unmingle.export.tables import OUR_TABLES
 from unmingle.export.xmp import ENDING
+from unmingle.sources.containers import head_of
 from unmingle.sources.images import RECORDING_SUFFIXES, SUFFIXES, readable, walk
+from unmingle.sources.metadata import HEAD, picture_format
 from unmingle.sources.orientation import NORMAL, lies, to_upright
 from unmingle.sources.rdf import LARGEST_PACKET
 from unmingle.sources.regions import Packet, Stored, read_packet, read_stored
@@ -69,7 +71,7 @@ def expand(sources: Sequence[Path]) -> list[Source]:
 
 
 def _walk(root: Path) -> Iterator[Source]:
-    files = [file for file in walk(root, SUFFIXES | {ENDING} | TABLE_ENDINGS) if file is not None]
+    files = [file for file in walk(root, SUFFIXES | {ENDING} | TABLE_ENDINGS) if not isinstance(file, str)]
     for folder in sorted({file.path.parent for file in files} | {root}):
         yield from (Source(folder / ini, ini, "picasa") for ini in PICASA if (folder / ini).is_file())
     # A folder of people that we exported holds copies, of which its manifest says whence they are.
@@ -89,8 +91,6 @@ def _walk(root: Path) -> Iterator[Source]:
 def _named(path: Path) -> Iterator[Source]:
     """A file that was named, and the sidecars beside a picture, which speak for it."""
     kind: Kind = "picasa" if path.name in PICASA else _kind(path)
-    if kind == "table" and path.suffix.lower() not in TABLE_ENDINGS and _is_picture(path):
-        kind = "picture"
     if kind == "picture":
         wanted = {f"{name}{ENDING}".casefold() for name in (path.name, path.stem)}
         for beside in sorted(path.parent.iterdir()):
@@ -103,14 +103,9 @@ def _kind(path: Path) -> Kind:
     suffix = path.suffix.lower()
     if suffix == ENDING:
         return "sidecar"
-    return "picture" if suffix in SUFFIXES else "table"
-
-
-def _is_picture(path: Path) -> bool:
-    try:
-        return bool(read_stored(path).format)
-    except PictureError:
-        return False
+    if suffix in SUFFIXES or (suffix not in TABLE_ENDINGS and picture_format(head_of(path)[:HEAD])):
+        return "picture"
+    return "table"
 
 
 def _is_ours(manifest: Path) -> bool:

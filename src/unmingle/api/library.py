@@ -361,7 +361,7 @@ class Library(Comparing, Looking):
                 )
             picture = PictureFile(os.fsdecode(row[0]), os.fsdecode(row[1]))
             recording = RecordingSettings(**json.loads(store.fact(RECORDING) or "{}"))
-            pipeline.add(store, Scan((picture,), (), 0), runner, every=recording.every)
+            pipeline.add(store, Scan((picture,), ()), runner, every=recording.every)
             faces = faces_table(store, runner.key)
             found = faces.filter((faces["file"] == picture.name) & (faces["source"] == picture.source))
             status, reason = found.select("status", "reason").row(0)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import struct
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -11,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from unmingle.errors import PictureError, reason
-from unmingle.sources.metadata import HEAD, ORIENTATION, picture_format, without_metadata
+from unmingle.sources.metadata import BOXED, HEAD, ORIENTATION, Plain, hide_items, picture_format, without_metadata
 from unmingle.sources.orientation import NORMAL
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ MIN_SIDE = 8  # pixels; nothing smaller can hold a face
 FRAMES_TRIED = 20  # of an animation that begins with nothing
 BAND = 512  # rows that are converted at a time, so that a large picture is in memory once
 DEPTHS = (8, 10, 12, 14, 16)  # bits of a sample, as cameras and scanners have them
+OVERSHOOT = 1.02  # of the largest sample: lossy compression may exceed it
+BITS, PHOTOMETRIC = 258, 262  # tags of TIFF
 FILLER = b"\x5a\xa5" * 64  # any bits will do: behind a scan that is whole they change nothing
 
 
@@ -53,52 +57,69 @@ def decode(content: bytes) -> U8:
         raise PictureError(f"damaged or truncated: {reason(error)}") from error
 
 
-def open_picture(content: bytes) -> Image.Image:
-    """A picture file as Pillow opens it, with its metadata, not decoded.
+def open_picture(content: bytes) -> tuple[Image.Image, Plain]:
+    """A picture file without its metadata, as Pillow opens it, not decoded; and what the metadata said.
 
     Raises:
         PictureError: it is no picture that is read.
-        Exception: what Pillow makes of broken metadata.
+        UnidentifiedImageError: it looks like one, but Pillow can't open it.
     """
-    return _open(content, _known_format(content))
-
-
-def orientation_of(content: bytes) -> int:
-    """How `decode` turns a picture: 1 to 8, as EXIF has it."""
-    kind = picture_format(content[:HEAD])
-    plain, orientation = without_metadata(content, kind)
-    if kind != "AVIF":
-        return orientation
-    with _open(plain, kind) as picture:  # which hands the boxes that turn it on as EXIF
-        return int(picture.getexif().get(ORIENTATION, NORMAL))
-
-
-def _known_format(content: bytes) -> str:
     kind = picture_format(content[:HEAD])
     if not kind:
         raise PictureError("not a picture in a format that is read")
-    return kind
+    plain = without_metadata(content, kind)
+    picture = _open(plain.content, kind)
+    if kind == "AVIF":  # which hands the boxes that turn it on as EXIF
+        plain = replace(plain, orientation=int(picture.getexif().get(ORIENTATION, NORMAL)))
+    return picture, plain
+
+
+def packets_of(content: bytes, plain: Plain) -> tuple[bytes, ...]:
+    """The XMP packets of a file that was opened, also of one whose boxes only its decoder can follow."""
+    kind = picture_format(content[:HEAD])
+    if kind not in BOXED:
+        return plain.packets
+    with _open(hide_items(content, (b"Exif",)), kind) as picture:
+        found = picture.info.get("xmp")
+    return (found,) if found else ()
 
 
 def _decode(content: bytes) -> U8:
-    kind = _known_format(content)
-    plain, orientation = without_metadata(content, kind)
     try:
-        picture = _open(plain, kind)
+        picture, plain = open_picture(content)
     except UnidentifiedImageError:
-        if kind not in {"TIFF", "PNG"}:
+        kind = picture_format(content[:HEAD])
+        if kind not in {"TIFF", "PPM"}:
             raise
-        return _upright(_by_opencv(plain), orientation)
+        plain = without_metadata(content, kind)
+        return _upright(_by_opencv(plain.content), plain.orientation)
     with picture:
         _check_size(*picture.size)
         try:
             picture.load()
         except OSError:
-            if kind != "JPEG":
+            if picture.format != "JPEG":
                 raise
-            picture = _jpeg_without_end(plain)
-        shown = _first_shown(picture)
-        return _upright(_rgb(shown), orientation_of(content) if kind == "AVIF" else orientation)
+            picture = _jpeg_without_end(plain.content)
+        if _is_deep(picture, plain.content):
+            with suppress(UnidentifiedImageError, cv2.error):
+                return _upright(_by_opencv(plain.content), plain.orientation)
+        return _upright(_rgb(_first_shown(picture)), plain.orientation)
+
+
+def _is_deep(picture: Image.Image, content: bytes) -> bool:
+    """Whether its colours have more than 8 bits: Pillow keeps the upper 8, even where only lower ones are used."""
+    if picture.format == "PNG":
+        return content[24:26] in {b"\x10\x02", b"\x10\x04", b"\x10\x06"}  # colour, or grey with transparency
+    if picture.format == "TIFF":
+        tags = getattr(picture, "tag_v2", {})
+        depths = tags.get(BITS, ())
+        return len(depths) > 1 and max(depths) > 8 and bool(tags.get(PHOTOMETRIC) in {1, 2})
+    if picture.format == "JPEG2000":
+        size = content.find(b"\xff\x4f\xff\x51")
+        many, depth = struct.unpack_from(">HB", content, size + 40)
+        return bool(many > 1 and depth & 0x7F > 7)
+    return False
 
 
 def _open(content: bytes, kind: str) -> Image.Image:
@@ -106,10 +127,10 @@ def _open(content: bytes, kind: str) -> Image.Image:
     Image.init()
     if kind == "HEIF":
         try:
-            import pillow_heif
+            from pillow_heif import register_heif_opener
         except ImportError as error:
             raise PictureError("HEIC needs an extra: pip install 'unmingle[heic]'") from error
-        pillow_heif.register_heif_opener()
+        register_heif_opener()
     if kind not in Image.OPEN:
         raise PictureError(f"this Pillow can't read {kind}")
     factory, _ = Image.OPEN[kind]
@@ -205,7 +226,7 @@ def _range(bands: Iterable[NDArray[Any]]) -> tuple[float, float]:
         return 0.0, 1.0
     if not whole or low < 0:
         return low, high
-    return 0.0, float(next((2**bits - 1 for bits in DEPTHS if high < 2**bits), high))
+    return 0.0, float(next((2**bits - 1 for bits in DEPTHS if high <= OVERSHOOT * (2**bits - 1)), high))
 
 
 def _eight_bits(band: NDArray[Any], low: float, high: float) -> U8:
@@ -221,12 +242,25 @@ def _by_opencv(content: bytes) -> U8:
         raise UnidentifiedImageError
     _check_size(pixels.shape[1], pixels.shape[0])
     if pixels.dtype != np.uint8:
-        pixels = _eight_bits(pixels, *_range([pixels if pixels.ndim == 2 else pixels[..., :3]]))
+        pixels = _narrowed(pixels)
     if pixels.ndim == 2:
         return np.repeat(pixels[..., None], 3, axis=2)
+    rgb: U8 = np.ascontiguousarray(pixels[..., 2::-1])
     if pixels.shape[2] == 4:
-        pixels = np.asarray(_plain_band(Image.fromarray(cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA))))[..., ::-1]
-    return np.ascontiguousarray(pixels[..., 2::-1])
+        for top in range(0, len(rgb), BAND):
+            band = np.dstack([rgb[top : top + BAND], pixels[top : top + BAND, :, 3]])
+            rgb[top : top + BAND] = _plain_band(Image.fromarray(band))
+    return rgb
+
+
+def _narrowed(deep: NDArray[Any]) -> U8:
+    """Deep pixels in 8 bits; how transparent they are does not tell their range."""
+    bands = [slice(top, top + BAND) for top in range(0, len(deep), BAND)]
+    low, high = _range(deep[band][..., :3] if deep.ndim == 3 else deep[band] for band in bands)
+    narrow = np.empty(deep.shape, np.uint8)
+    for band in bands:
+        narrow[band] = _eight_bits(deep[band], low, high)
+    return narrow
 
 
 def _upright(rgb_hw3: U8, orientation: int) -> U8:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import warnings
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,17 +22,25 @@ if TYPE_CHECKING:
 
     from unmingle.records import U8
 
-PLAIN_SUFFIXES = frozenset(
+# Endings are a hint for folders: what a file is, its first bytes say. A file that ends so and is no picture is told of.
+SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".pgm", ".ppm", ".pbm", ".pnm", ".gif"}
+    | {".heic", ".heif", ".hif", ".avif", ".jp2", ".j2k", ".jpx", ".mpo", ".apng"}
 )
-HEIC_SUFFIXES = frozenset({".heic", ".heif"})
-SUFFIXES = PLAIN_SUFFIXES | HEIC_SUFFIXES
 # Without .ts, which in most folders is TypeScript: one of these is a recording if it begins like one.
 RECORDING_SUFFIXES = frozenset(
     {".mp4", ".m4v", ".mov", ".3gp", ".3g2", ".mkv", ".webm", ".avi", ".wmv", ".asf", ".flv", ".ogv"}
     | {".mpg", ".mpeg", ".vob", ".mts", ".m2ts"}
 )
 FOUND_SUFFIXES = SUFFIXES | RECORDING_SUFFIXES
+# Of files in folders that are not looked into: no pictures or recordings, or made from one that lies beside them.
+OTHER_SUFFIXES = frozenset(
+    {".xmp", ".json", ".txt", ".aae", ".csv", ".xml", ".html", ".db", ".ini", ".thm", ".lrv", ".ico", ".tmp", ".bak"}
+    | {".wav", ".mp3", ".m4a", ".m4b", ".aac", ".flac", ".ogg", ".oga", ".opus", ".wma", ".aif", ".aiff", ".amr"}
+    | {".mka", ".part", ".crdownload", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".srf", ".sr2", ".dng", ".orf"}
+    | {".rw2", ".raf", ".pef", ".srw", ".3fr", ".iiq", ".erf", ".kdc", ".mos", ".x3f"}
+)
+BACKUP = "_original"  # how the endings of ExifTool's backups end
 
 LIBRARY_FILE = "library.sqlite"  # marks a folder as a library
 
@@ -75,12 +84,12 @@ class Scan:
     Attributes:
         files: the pictures and recordings, sorted.
         folders: the folders that were walked whole: what is not in `files` is no longer in them.
-        passed_over: how many other files there were.
+        others: how many other files there were, by their ending in small letters, most first.
     """
 
     files: tuple[PictureFile, ...]
     folders: tuple[str, ...]
-    passed_over: int
+    others: tuple[tuple[str, int], ...] = ()
 
 
 def readable(path: str) -> str:
@@ -91,25 +100,26 @@ def readable(path: str) -> str:
 def scan(sources: Sequence[str | Path]) -> Scan:
     """List the pictures and recordings of folders, single files, and text files that list paths.
 
-    Links to folders are followed, each real folder once, so a loop ends. Hidden files are passed over.
+    A file that is named, itself or in a list, is taken whatever it is called. Links to folders are followed, each real
+    folder once, so a loop ends. Hidden files are passed over.
 
     Raises:
         SourceError: a source is missing or may not be opened, or a list names another list.
     """
     found: set[PictureFile] = set()
     folders: list[str] = []
-    passed_over = 0
+    others: Counter[str] = Counter()
     for source in sources:
         for entry in _expand(user_path(source).absolute(), folders):
-            if entry is None:
-                passed_over += 1
+            if isinstance(entry, str):
+                others[entry] += 1
             else:
                 found.add(entry)
-    return Scan(tuple(sorted(found)), tuple(dict.fromkeys(folders)), passed_over)
+    return Scan(tuple(sorted(found)), tuple(dict.fromkeys(folders)), tuple(others.most_common()))
 
 
-def _expand(path: Path, folders: list[str]) -> Iterator[PictureFile | None]:
-    """The pictures and recordings of one source; a folder that is walked joins `folders`."""
+def _expand(path: Path, folders: list[str]) -> Iterator[PictureFile | str]:
+    """The files of one source, and the endings of those passed over; a folder that is walked joins `folders`."""
     if path.is_dir():
         folders.append(str(path))
         yield from walk(path)
@@ -135,8 +145,10 @@ def _listed(path: Path) -> Iterator[Path]:
         yield listed
 
 
-def walk(root: Path, endings: frozenset[str] = FOUND_SUFFIXES) -> Iterator[PictureFile | None]:
-    """The files below a folder that end so, None for each other; a folder that can't be opened is a problem.
+def walk(root: Path, endings: frozenset[str] = FOUND_SUFFIXES) -> Iterator[PictureFile | str]:
+    """The files below a folder that end so, and those of unknown endings that begin like what does.
+
+    Of each other file its ending; a folder that can't be opened is a problem.
 
     Raises:
         SourceError: the folder itself can't be opened.
@@ -161,7 +173,7 @@ def walk(root: Path, endings: frozenset[str] = FOUND_SUFFIXES) -> Iterator[Pictu
             elif _is_wanted(entry, endings):
                 yield PictureFile(str(root), os.path.relpath(entry.path, root))
             else:
-                yield None
+                yield _ending(entry.name)
 
 
 def _new_entries(folder: Path, seen: set[tuple[int, int]]) -> list[os.DirEntry[str]]:
@@ -176,9 +188,15 @@ def _new_entries(folder: Path, seen: set[tuple[int, int]]) -> list[os.DirEntry[s
 
 
 def _is_wanted(entry: os.DirEntry[str], endings: frozenset[str]) -> bool:
-    suffix = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122  # thousands of names: no Path
-    stream = suffix == ".ts" and ".mts" in endings
-    return suffix in endings or (stream and begins_recording(head_of(Path(entry.path))))
+    ending = _ending(entry.name)
+    if ending in endings or ending in OTHER_SUFFIXES or ending.endswith(BACKUP):
+        return ending in endings
+    head = head_of(Path(entry.path))
+    return bool(picture_format(head[:HEAD])) or (endings >= RECORDING_SUFFIXES and begins_recording(head))
+
+
+def _ending(name: str) -> str:
+    return os.path.splitext(name)[1].lower()  # noqa: PTH122  # thousands of names: no Path
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -1,7 +1,7 @@
-"""Picture files without their metadata, and how the picture has to be turned.
+"""Picture files without their metadata, and what the metadata says: how the picture has to be turned, and XMP.
 
 EXIF, XMP, colour profiles and comments are broken in many files whose pixels are whole. So decoders never see them:
-they get the segments, chunks or tags that pixels need, and the orientation is read here as far as it can be.
+they get the segments, chunks or tags that pixels need, and the rest is read here as far as it can be.
 """
 
 from __future__ import annotations
@@ -9,23 +9,26 @@ from __future__ import annotations
 import re
 import struct
 import zlib
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from unmingle.sources.orientation import NORMAL
+from unmingle.sources.rdf import LARGEST_PACKET
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 ORIENTATION = 0x0112  # the tag of EXIF and TIFF, a short of 1 to 8
 HEAD = 32  # bytes that tell a format
 
-_BRANDS = {
+# Of files of boxes (ISO/IEC 23008-12), by the brands at their beginning.
+BOXED = {
     "AVIF": (b"avif", b"avis"),
     "HEIF": (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1", b"mif2"),
 }
 _BEGINNINGS = (
-    (b"\xff\xd8\xff", "JPEG"),
+    (b"\xff\xd8", "JPEG"),
     (b"\x89PNG\r\n\x1a\n", "PNG"),
     (b"GIF8", "GIF"),
     (b"BM", "BMP"),
@@ -37,6 +40,10 @@ _BEGINNINGS = (
     (b"\xff\x4f\xff\x51", "JPEG2000"),
     (b"qoif", "QOI"),
     (b"\x01\xda", "SGI"),
+    (b"8BPS\0\1", "PSD"),
+    (b"DDS ", "DDS"),
+    (b"\x59\xa6\x6a\x95", "SUN"),
+    (b"\x0a\x05\x01", "PCX"),
 )
 # Frames, Huffman and arithmetic tables, quantisation, lines, restarts; JFIF and Adobe, which tell the colours.
 _JPEG_KEPT = frozenset({*range(0xC0, 0xC8), *range(0xC9, 0xD0), 0xDB, 0xDC, 0xDD, 0xDE, 0xDF, 0xE0, 0xEE})
@@ -53,6 +60,13 @@ _TIFF_KEPT = frozenset(
     | set(range(512, 522))
 )
 _TIFF_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+_XMP = 700  # the tag of TIFF
+_XMP_MARK = b"http://ns.adobe.com/xap/1.0/\0"
+# A JPEG segment holds 64 kB; what of a packet does not fit stands in further segments behind this mark (XMP, part 3).
+_FURTHER_MARK = b"http://ns.adobe.com/xmp/extension/\0"
+_PNG_XMP = b"XML:com.adobe.xmp\0"
+# An entry of the items in a HEIC or AVIF, up to the item's kind (ISO/IEC 14496-12, 8.11.6).
+_ITEM = re.compile(rb"infe(?:\x02.{7}|\x03.{9})(Exif|mime)", re.DOTALL)
 _XMP_ORIENTATION = re.compile(rb"""tiff:Orientation\s*(?:=\s*["']|>)\s*([1-8])""")
 
 
@@ -67,14 +81,34 @@ def picture_format(head: bytes) -> str:
         return "PPM"
     if head[4:8] == b"ftyp":
         brands = {head[8:12], *(head[at : at + 4] for at in range(16, len(head), 4))}
-        return next((name for name, known in _BRANDS.items() if brands.intersection(known)), "")
+        return next((name for name, known in BOXED.items() if brands.intersection(known)), "")
     return ""
 
 
-def without_metadata(content: bytes, kind: str) -> tuple[bytes, int]:
-    """A file that holds the same pixels and nothing else, and the orientation, 1 to 8, that its metadata asked for.
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """A picture file without its metadata, and what they said.
 
-    A file whose structure can't be followed comes back as it is: its decoder says what is wrong with it.
+    content:     a file that holds the same pixels and nothing else.
+    orientation: 1 to 8, as EXIF has it, or XMP where EXIF says nothing.
+    packets:     of XMP; none of HEIC and AVIF, see `hide_items`.
+    """
+
+    content: bytes
+    orientation: int = NORMAL
+    packets: tuple[bytes, ...] = ()
+
+    @classmethod
+    def of(cls, content: bytes, exif_orientation: int, packets: Sequence[bytes]) -> Plain:
+        """The first packet speaks where EXIF is silent."""
+        said = _XMP_ORIENTATION.search(packets[0]) if packets and not exif_orientation else None
+        return cls(content, int(said[1]) if said else exif_orientation or NORMAL, tuple(packets))
+
+
+def without_metadata(content: bytes, kind: str) -> Plain:
+    """What a file of this format holds; where its structure can't be followed, it stays as it is.
+
+    Then its decoder says what is wrong with it.
     """
     if kind == "JPEG":
         return _plain_jpeg(content)
@@ -84,19 +118,22 @@ def without_metadata(content: bytes, kind: str) -> tuple[bytes, int]:
         return _plain_webp(content)
     if kind == "TIFF":
         return _plain_tiff(content)
-    if kind in _BRANDS:  # turned by boxes of their own, never by EXIF: the names of such items are written over
-        return content.replace(b"Exif", b"free").replace(b"mimeapplication/rdf+xml", b"freeapplication/rdf+xml"), NORMAL
-    return content, NORMAL
+    return Plain(hide_items(content) if kind in BOXED else content)
+
+
+def hide_items(content: bytes, kinds: tuple[bytes, ...] = (b"Exif", b"mime")) -> bytes:
+    """A HEIC or AVIF whose decoder does not find its EXIF and XMP: such pictures are turned by boxes of their own."""
+    return _ITEM.sub(lambda item: item[0][:-4] + b"free" if item[1] in kinds else item[0], content)
 
 
 def exif_orientation(exif: bytes) -> int:
-    """The orientation in an EXIF block, with or without its heading; 1 where there is none or it can't be told."""
+    """The orientation in an EXIF block, with or without its heading; 0 where there is none or it can't be told."""
     while exif.startswith(b"Exif\0\0"):
         exif = exif[6:]
     found = next((values for tag, values in _entries(exif) if tag == ORIENTATION), b"")
     digits = found.strip(b"\0 ")[:1] if exif[:2] == b"II" else found.strip(b"\0 ")[-1:]
-    value = digits[0] - (ord("0") if digits.isdigit() else 0) if digits else NORMAL
-    return value if 1 <= value <= 8 else NORMAL
+    value = digits[0] - (ord("0") if digits.isdigit() else 0) if digits else 0
+    return value if 1 <= value <= 8 else 0
 
 
 def _entries(tiff: bytes) -> Iterator[tuple[int, bytes]]:
@@ -113,27 +150,21 @@ def _entries(tiff: bytes) -> Iterator[tuple[int, bytes]]:
         yield tag, tiff[at + 8 : at + 8 + min(4, _TIFF_SIZES.get(kind, 4))]
 
 
-def _orientation(exif: bytes, xmp: bytes) -> int:
-    """By EXIF; by XMP where EXIF says nothing."""
-    found = exif_orientation(exif)
-    said = _XMP_ORIENTATION.search(xmp) if found == NORMAL else None
-    return int(said[1]) if said else found
-
-
 @dataclass(slots=True)
 class _Segments:
     """What a JPEG holds up to its first scan. steady: each segment lay just behind the one before it, and was known."""
 
     kept: list[bytes] = field(default_factory=list)
     exif: bytes = b""
-    xmp: bytes = b""
+    packets: list[bytes] = field(default_factory=list)
+    further: list[bytes] = field(default_factory=list)
     pixels: int = 0
     tables: bool = False
     scan: int = -1
     steady: bool = True
 
 
-def _plain_jpeg(content: bytes) -> tuple[bytes, int]:
+def _plain_jpeg(content: bytes) -> Plain:
     """Without APP1 to APP13, APP15 and comments; what the length of a broken segment hides is found again."""
     first = best = _segments(content, 2)
     if first.scan < 0 or not first.steady:
@@ -141,8 +172,18 @@ def _plain_jpeg(content: bytes) -> tuple[bytes, int]:
         found = [one for at in _all(content, b"\xff\xdb") if (one := _segments(content, at)).scan >= 0]
         best = max((first, *found), key=lambda one: (one.scan >= 0 and one.tables, one.steady, one.pixels))
     if best.scan < 0:
-        return content, NORMAL
-    return b"\xff\xd8" + b"".join(best.kept) + content[best.scan :], _orientation(first.exif, first.xmp)
+        return Plain(content)
+    plain = b"\xff\xd8" + b"".join(best.kept) + content[best.scan :]
+    return Plain.of(plain, exif_orientation(first.exif), [*first.packets, *_joined(first.further)])
+
+
+def _joined(further: Sequence[bytes]) -> Iterator[bytes]:
+    """The packets that were cut into segments: 32 characters that name it, 4 bytes of its length, 4 of the place."""
+    packets: defaultdict[bytes, list[tuple[int, bytes]]] = defaultdict(list)
+    for part in further:
+        packets[part[:32]].append((int.from_bytes(part[36:40], "big"), part[40:]))
+    for parts in packets.values():
+        yield b"".join(part for _, part in sorted(parts))
 
 
 def _segments(content: bytes, at: int) -> _Segments:
@@ -170,8 +211,10 @@ def _note(found: _Segments, marker: int, segment: bytes) -> None:
     body = segment[4:]
     if marker == 0xE1 and body.startswith(b"Exif"):
         found.exif = found.exif or body
-    elif marker == 0xE1 and body.startswith(b"http://ns.adobe.com/xap/1.0/"):
-        found.xmp += body
+    elif marker == 0xE1 and body.startswith(_XMP_MARK):
+        found.packets.append(body[len(_XMP_MARK) :])
+    elif marker == 0xE1 and body.startswith(_FURTHER_MARK):
+        found.further.append(body[len(_FURTHER_MARK) :])
     found.tables |= marker == 0xDB
     found.steady &= marker in _JPEG_KEPT or 0xE0 <= marker <= 0xFE
     if marker in _JPEG_KEPT:
@@ -188,9 +231,10 @@ def _all(content: bytes, part: bytes) -> Iterator[int]:
         at = content.find(part, at + 1)
 
 
-def _plain_png(content: bytes) -> tuple[bytes, int]:
+def _plain_png(content: bytes) -> Plain:
     kept = [content[:8]]
-    exif = xmp = b""
+    exif = b""
+    packets: list[bytes] = []
     at = 8
     while at + 8 <= len(content):
         length, kind = struct.unpack_from(">I4s", content, at)
@@ -201,14 +245,26 @@ def _plain_png(content: bytes) -> tuple[bytes, int]:
             exif = body
         elif kind == b"zTXt" and body.startswith(b"Raw profile type exif\0"):
             exif = exif or _raw_profile(body)
-        elif kind == b"iTXt" and body.startswith(b"XML:com.adobe.xmp\0\0"):
-            xmp = body
+        elif kind == b"iTXt" and body.startswith(_PNG_XMP):
+            packets.append(_text_of(body))
         if kind == b"IEND":
             break
         at = _next_chunk(content, at, at + 12 + length)
     else:
         kept.append(b"\0\0\0\0IEND\xaeB`\x82")  # a lost end costs no pixel
-    return b"".join(kept), _orientation(exif, xmp)
+    return Plain.of(b"".join(kept), exif_orientation(exif), packets)
+
+
+def _text_of(body: bytes) -> bytes:
+    """The text of an iTXt chunk, behind its keyword, whether it is packed and how, its language, and a translation."""
+    packed, rest = body[len(_PNG_XMP) : len(_PNG_XMP) + 1], body[len(_PNG_XMP) + 2 :]
+    text = rest.split(b"\0", 2)[-1]
+    if packed != b"\1":
+        return text
+    try:
+        return zlib.decompressobj().decompress(text, LARGEST_PACKET + 1)
+    except zlib.error:
+        return b""
 
 
 def _next_chunk(content: bytes, at: int, end: int) -> int:
@@ -228,9 +284,10 @@ def _raw_profile(body: bytes) -> bytes:
         return b""
 
 
-def _plain_webp(content: bytes) -> tuple[bytes, int]:
+def _plain_webp(content: bytes) -> Plain:
     kept: list[bytes] = []
-    exif = xmp = b""
+    exif = b""
+    packets: list[bytes] = []
     at = 12
     while at + 8 <= len(content):
         kind, length = struct.unpack_from("<4sI", content, at)
@@ -244,32 +301,38 @@ def _plain_webp(content: bytes) -> tuple[bytes, int]:
             found = _WEBP_PIXELS.search(content, at + 8)
             end = len(content) if found is None else found.start()
         exif = body if kind == b"EXIF" else exif
-        xmp = body if kind == b"XMP " else xmp
+        packets += [body] if kind == b"XMP " else []
         at = end
     chunks = b"".join(kept)
-    return b"RIFF" + struct.pack("<I", len(chunks) + 4) + b"WEBP" + chunks, _orientation(exif, xmp)
+    plain = b"RIFF" + struct.pack("<I", len(chunks) + 4) + b"WEBP" + chunks
+    return Plain.of(plain, exif_orientation(exif), packets)
 
 
-def _plain_tiff(content: bytes) -> tuple[bytes, int]:
+def _plain_tiff(content: bytes) -> Plain:
     """Only the first directory, without the tags that pixels don't need; it stays where it is."""
-    big = content[2:4] in (b"+\0", b"\0+")
     order = "<" if content[:2] == b"II" else ">"
-    start_at, count_kind, size = (8, "Q", 20) if big else (4, "H", 12)
-    wide = struct.calcsize(order + count_kind)
+    count_kind, address = ("Q", "Q") if content[2:4] in (b"+\0", b"\0+") else ("H", "I")
+    wide = struct.calcsize("=" + address)
+    size = 4 + 2 * wide  # of an entry: tag, type, count, value or where it is
     try:
-        (start,) = struct.unpack_from(order + ("Q" if big else "I"), content, start_at)
+        (start,) = struct.unpack_from(order + address, content, wide)
         (count,) = struct.unpack_from(order + count_kind, content, start)
+        first = start + struct.calcsize("=" + count_kind)
+        ends = range(first, first + size * min(count, 4096), size)
+        entries = [struct.unpack_from(f"{order}HH{address}{wide}s", content, at) for at in ends]
     except struct.error:
-        return content, NORMAL
-    entries = [content[at : at + size] for at in range(start + wide, start + wide + size * min(count, 4096), size)]
-    tags = [struct.unpack(order + "H", entry[:2])[0] for entry in entries if len(entry) == size]
-    kept = [entry for tag, entry in zip(tags, entries, strict=False) if tag in _TIFF_KEPT]
-    after = start + wide + size * len(tags)
-    directory = struct.pack(order + count_kind, len(kept)) + b"".join(kept)
-    plain = content[:start] + directory.ljust(after - start, b"\0") + content[after:]
-    end = start + len(directory)  # where the address of a next directory would be: there is none
-    wide = 8 if big else 4
-    plain = plain[:end] + b"\0" * min(wide, len(plain) - end) + plain[end + wide :]
-    value = next((entry[size - wide :] for tag, entry in zip(tags, entries, strict=False) if tag == ORIENTATION), b"")
-    code = value[0 if order == "<" else 1] if len(value) > 1 else NORMAL
-    return plain, code if 1 <= code <= 8 else NORMAL
+        return Plain(content)
+    kept = b"".join(content[at : at + size] for at, entry in zip(ends, entries, strict=True) if entry[0] in _TIFF_KEPT)
+    directory = struct.pack(order + count_kind, len(kept) // size) + kept
+    # Behind it would be the address of a next directory: there is none.
+    cleared = directory.ljust(first + size * len(entries) + wide - start, b"\0")
+    plain = content[:start] + cleared[: len(content) - start] + content[start + len(cleared) :]
+    said = {tag: (kind, many, value) for tag, kind, many, value in entries if tag in (ORIENTATION, _XMP)}
+    value = said.get(ORIENTATION, (0, 0, b"\0\0"))[2]
+    turn = int.from_bytes(value[:2], "little" if order == "<" else "big")
+    packets = []
+    if _XMP in said:
+        kind, many, value = said[_XMP]
+        (at,) = struct.unpack(order + address, value)
+        packets.append(content[at : at + many * _TIFF_SIZES.get(kind, 1)])
+    return Plain.of(plain, turn if 1 <= turn <= 8 else 0, packets)

@@ -7,12 +7,12 @@ of the IPTC photo metadata standard. All are of the stored picture.
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from unmingle.errors import PictureError, reason
-from unmingle.sources.decoding import open_picture, orientation_of
+from unmingle.sources.decoding import open_picture, packets_of
 from unmingle.sources.orientation import lies
 from unmingle.sources.rdf import RDF, Fields, fields, items, number, numbers, parse, struct, text, texts
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     import xml.etree.ElementTree as ET
     from collections.abc import Iterator, Sequence
     from pathlib import Path
-
-    from PIL import Image
 
     from unmingle.sources.orientation import Area
 
@@ -42,8 +40,6 @@ SCHEMAS: tuple[Schema, ...] = ("MWG", "Microsoft", "IPTC")  # of two that name o
 # A region twice as wide and twice as high as a face, around it, is still of that face: intersection over union.
 LEAST_OVERLAP = 0.25
 LARGEST_SIDE = 1e6  # pixels or shares: no picture has more, and beyond it arithmetic ends
-# A JPEG segment holds 64 kB; what of a packet does not fit stands in further segments behind this mark (XMP, part 3).
-_FURTHER = b"http://ns.adobe.com/xmp/extension/\0"
 # Simple fields of a region that are neither its name nor its kind: kept when a picture's regions are written anew.
 _MORE = ("Description", "FocusUsage", "BarCodeValue")
 _HUMAN = re.compile("human|person|people|face|head", re.IGNORECASE)  # what IPTC's types call somebody
@@ -125,27 +121,13 @@ def read_stored(path: Path) -> Stored:
     """
     try:
         content = path.read_bytes()
-        with open_picture(content) as image:
-            packets = tuple(_packets(image))
-            return Stored(orientation_of(content), *image.size, packets, image.format or "")
+        picture, plain = open_picture(content)
+        with picture:
+            return Stored(plain.orientation, *picture.size, packets_of(content, plain), picture.format or "")
     except PictureError:
         raise
     except Exception as error:  # whatever a decoder raises on one file, it is that file's
         raise PictureError(f"can't be read: {reason(error)}") from error
-
-
-def _packets(image: Image.Image) -> Iterator[bytes]:
-    main = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
-    if main:
-        yield main if isinstance(main, bytes) else str(main).encode()
-    further: defaultdict[bytes, list[tuple[int, bytes]]] = defaultdict(list)
-    for _, data in getattr(image, "applist", ()):
-        if bytes(data).startswith(_FURTHER):
-            # 32 characters that name the packet, 4 bytes of its length, 4 of where the part begins, the part.
-            part = bytes(data[len(_FURTHER) :])
-            further[part[:32]].append((int.from_bytes(part[36:40], "big"), part[40:]))
-    for parts in further.values():
-        yield b"".join(part for _, part in sorted(parts))
 
 
 def read_packet(packet: bytes) -> Packet:
