@@ -26,7 +26,6 @@ from unmingle.cli.options import (
     Weights,
 )
 from unmingle.errors import SettingsError, UnmingleError
-from unmingle.sources.names import MEETING_PATTERN
 from unmingle.version import __version__
 
 if TYPE_CHECKING:
@@ -131,13 +130,18 @@ def cluster(
         ),
     ] = True,
     name_pattern: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="REGEX",
             help="How a file name carries meeting, frame and index: a regular expression with these three named groups"
-            " for the name without its ending. Faces of one frame were seen together.",
+            " for the name without its ending. Faces of one frame were seen together. If not given, names like"
+            " meeting_00000290_3 are read so where the faces bear it out.",
+            show_default=False,
         ),
-    ] = MEETING_PATTERN,
+    ] = None,
+    no_name_pattern: Annotated[
+        bool, typer.Option("--no-name-pattern", help="Read no meeting and no frame from file names.")
+    ] = False,
     model: Model = "sface",
     every: Annotated[
         str,
@@ -175,10 +179,9 @@ def cluster(
         GroupingSettings,
         RecordingSettings,
     )
-    from unmingle.sources.names import compile_pattern
 
     recording = RecordingSettings(every=_seconds(every))
-    compile_pattern(name_pattern)  # before an hour of work, not after it
+    pattern = _name_pattern(name_pattern, unread=no_name_pattern)
     if people is not None and labels is not None:
         raise SettingsError("Both --people and --labels give the number of people.", "Leave one of them out.")
     people = _count_labels(labels, sources) if labels is not None else people
@@ -203,7 +206,7 @@ def cluster(
         summary = library.cluster(
             people=people,
             settings=GroupingSettings(expected_false_merges=FALSE_MERGES[strictness], co_occurrence=co_occurrence),
-            name_pattern=name_pattern,
+            name_pattern=pattern,
             sheets=sheets,
             webvtt=webvtt,
             progress=progress,
@@ -215,6 +218,18 @@ def cluster(
     elif not quiet:
         print("\n".join(console.summary_lines(added, summary)))
         print(f"See {output / 'sheets' / 'overview.jpg'}, {output / 'people.csv'} and {output / 'faces.csv'}")
+
+
+def _name_pattern(given: str | None, *, unread: bool) -> str | None:
+    """How names are read, checked before an hour of work and not after it."""
+    from unmingle.sources.names import AUTO, compile_pattern
+
+    if given is None:
+        return None if unread else AUTO
+    if unread:
+        raise SettingsError("Names can't be both read and not read.", "Leave --name-pattern or --no-name-pattern out.")
+    compile_pattern(given)
+    return given
 
 
 def _seconds(text: str) -> float:
