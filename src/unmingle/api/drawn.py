@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from unmingle.errors import PictureError, SourceError
 from unmingle.export.folders import COLUMNS, MANIFEST
 from unmingle.export.tables import OUR_TABLES
 from unmingle.export.xmp import ENDING
-from unmingle.sources.images import RECORDING_SUFFIXES, SUFFIXES, readable, walk
+from unmingle.sources.images import SUFFIXES, readable, walk
 from unmingle.sources.orientation import NORMAL, lies, to_upright
 from unmingle.sources.rdf import LARGEST_PACKET
 from unmingle.sources.regions import Packet, Stored, read_packet, read_stored
@@ -209,8 +209,3 @@ def _content(sidecar: Path) -> bytes:
         return sidecar.read_bytes()
     except OSError as error:
         raise PictureError(f"can't be opened: {error.strerror}") from error
-
-
-def has_ending(name: str) -> bool:
-    """Whether a name ends like a picture's or a recording's; those of Lightroom's sidecars don't."""
-    return PurePosixPath(name.rstrip()).suffix.lower() in SUFFIXES | RECORDING_SUFFIXES

@@ -18,9 +18,11 @@ from unmingle.cli.options import (
     Precision,
     Quiet,
     Recipe,
+    Sheet,
     Strictness,
     Threads,
     Weights,
+    label_options,
 )
 
 
@@ -49,6 +51,7 @@ def compare(
     ] = None,
     file_column: FileColumn = None,
     label_column: LabelColumn = None,
+    sheet: Sheet = None,
     drop: Drop = None,
     output: Annotated[
         Path | None,
@@ -68,10 +71,8 @@ def compare(
     from unmingle import console
     from unmingle.api import Library
     from unmingle.evaluation import comparison_text
-    from unmingle.evaluation.labels import LabelOptions
 
-    drops = None if drop is None else tuple(drop)
-    options = LabelOptions(file_column=file_column, label_column=label_column, drops=drops)
+    options = label_options(file_column, label_column, sheet, drop)
     one, other = Library(library_a), Library(library_b)
     comparison = one.compare(other, labels=labels, options=options)
     if output is not None:
@@ -101,6 +102,7 @@ def bench(
     ] = "folders",
     file_column: FileColumn = None,
     label_column: LabelColumn = None,
+    sheet: Sheet = None,
     drop: Drop = None,
     recipe: Recipe = "faces",
     people: Annotated[
@@ -137,7 +139,6 @@ def bench(
 
     from unmingle import console
     from unmingle.api import Library, benching
-    from unmingle.evaluation.labels import LabelOptions
     from unmingle.settings import FALSE_MERGES, DetectionSettings, EngineSettings, GroupingSettings
 
     settings = benching.BenchSettings(
@@ -150,8 +151,7 @@ def bench(
         weights=weights,
         others=others,
     )
-    drops = None if drop is None else tuple(drop)
-    options = LabelOptions(file_column=file_column, label_column=label_column, drops=drops)
+    options = label_options(file_column, label_column, sheet, drop)
     if not quiet:
         models.warn(model)
     with ExitStack() as held, console.progress(quiet=quiet) as progress:

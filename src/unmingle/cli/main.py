@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from unmingle.cli import comparing, decisions, export, models, reporting
+from unmingle.cli import comparing, decisions, export, models, reporting, scoring
 from unmingle.cli.options import (
     Crops,
-    Drop,
     FileColumn,
     Json,
     LabelColumn,
@@ -21,9 +20,11 @@ from unmingle.cli.options import (
     Precision,
     Quiet,
     Recipe,
+    Sheet,
     Strictness,
     Threads,
     Weights,
+    label_options,
 )
 from unmingle.errors import SettingsError, UnmingleError
 from unmingle.version import __version__
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from unmingle.demo.meeting import Crop
-    from unmingle.evaluation.score import Evaluation
+    from unmingle.evaluation.labels import LabelOptions
     from unmingle.progress import Progress
 
 app = typer.Typer(
@@ -44,8 +45,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(models.app, name="models")
-
-WORST_PEOPLE = 20  # printed; the report has them all
 
 
 def main() -> None:
@@ -103,6 +102,9 @@ def cluster(
         str | None,
         typer.Option(help="Take the number of people, and nothing else, from a workbook, a csv, or folders."),
     ] = None,
+    file_column: FileColumn = None,
+    label_column: LabelColumn = None,
+    sheet: Sheet = None,
     crops: Crops = "auto",
     features: Annotated[
         Literal["fc2", "pool5"],
@@ -184,7 +186,9 @@ def cluster(
     pattern = _name_pattern(name_pattern, unread=no_name_pattern)
     if people is not None and labels is not None:
         raise SettingsError("Both --people and --labels give the number of people.", "Leave one of them out.")
-    people = _count_labels(labels, sources) if labels is not None else people
+    if labels is not None:
+        options = label_options(file_column, label_column, sheet)
+        people = _count_labels(labels, sources, options)
     if recipe == "classic" and people is None:
         raise SettingsError("The classic recipe can't find the number of people.", "Pass --people K or --labels FILE.")
     library = Library(output)
@@ -241,14 +245,17 @@ def _seconds(text: str) -> float:
         raise SettingsError(f"{text!r} is no time.", "Write it like 0.1s or 500ms.") from error
 
 
-def _count_labels(labels: str, sources: Sequence[Path]) -> int:
-    from unmingle.evaluation.labels import LabelOptions, folder_labels, read_labels
+def _count_labels(labels: str, sources: Sequence[Path], options: LabelOptions) -> int:
+    from unmingle.evaluation.labels import folder_labels, read_labels
     from unmingle.sources.images import scan
 
     if labels == "folders":
         files = scan(sources).files
         return folder_labels([file.name for file in files], sources=[file.source for file in files]).people
-    return read_labels(Path(labels), LabelOptions()).people
+    read = read_labels(Path(labels), options)
+    if read.unread:
+        print(f"Sheets of labels not read, pass them with --sheet: {', '.join(read.unread)}", file=sys.stderr)
+    return read.people
 
 
 @app.command()
@@ -272,69 +279,7 @@ def show(
     print(json.dumps({"person": sheet.person, "sheet": str(destination)}) if as_json else destination)
 
 
-@app.command()
-def evaluate(
-    library: LibraryArgument,
-    labels: Annotated[
-        str,
-        typer.Option(
-            help="A workbook or csv with the true people, or the word folders: each folder is one person.",
-            show_default=False,
-        ),
-    ],
-    file_column: FileColumn = None,
-    label_column: LabelColumn = None,
-    drop: Drop = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Folder for the report; LIBRARY/evaluation if not given."),
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Score the people of a library against labels, joined by file name.
-
-    Writes evaluation.json, evaluation.csv (per person), confusion.png, and mistakes.png if there are any.
-    """
-    from unmingle.api import Library
-    from unmingle.evaluation.labels import LabelOptions
-    from unmingle.evaluation.report import as_json as report_json
-
-    options = LabelOptions(
-        file_column=file_column, label_column=label_column, drops=None if drop is None else tuple(drop)
-    )
-    opened = Library(library)
-    evaluation = opened.evaluate(labels, options=options)
-    written = opened.write_evaluation(evaluation, output or library / "evaluation")
-    if as_json:
-        print(report_json(evaluation), end="")
-    else:
-        _print_evaluation(evaluation)
-        print(f"Written: {', '.join(str(path) for path in written)}")
-
-
-def _print_evaluation(evaluation: Evaluation) -> None:
-    from rich.console import Console
-
-    from unmingle import console
-    from unmingle.evaluation.people import found_worst
-    from unmingle.evaluation.report import as_table
-
-    terminal = Console()
-    terminal.print(console.table(as_table(evaluation)))
-    worst = found_worst(evaluation.people, WORST_PEOPLE)
-    if len(worst) < len(evaluation.people):
-        terminal.print(f"The {len(worst)} lowest of {len(evaluation.people):,} people; evaluation.csv has them all.")
-    rows = [
-        (
-            person.label,
-            f"{person.size:,}",
-            f"{person.precision:.4f}",
-            f"{person.recall:.4f}",
-            ", ".join(f"{label} ({faces})" for label, faces in person.confused_with),
-        )
-        for person in worst
-    ]
-    terminal.print(console.table(rows, headings=("person", "faces", "precision", "recall", "confused with")))
+scoring.register(app)
 
 
 @app.command()
@@ -388,7 +333,7 @@ def demo(
     print("\n".join(console.summary_lines(added, summary)))
     evaluation = library.evaluate(meeting.labels)
     library.write_evaluation(evaluation, library.folder / "evaluation")
-    _print_evaluation(evaluation)
+    scoring.print_evaluation(evaluation)
     first = library.people["person"][0]
     print(
         "Made-up people prove that it works, not how well: the model that judges them also chose them.\n"

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from unmingle.cli.options import Drop, FileColumn, Json, LabelColumn, LibraryArgument, Quiet
+from unmingle.cli.options import Drop, FileColumn, Json, LabelColumn, LibraryArgument, Quiet, Sheet, label_options
 
 
 def register(app: typer.Typer) -> None:
@@ -31,6 +31,7 @@ def report(
     ] = None,
     file_column: FileColumn = None,
     label_column: LabelColumn = None,
+    sheet: Sheet = None,
     drop: Drop = None,
     title: Annotated[str, typer.Option(help="Of the page; the name of the library's folder if not given.")] = "",
     quiet: Quiet = False,
@@ -42,14 +43,11 @@ def report(
     """
     from unmingle import console
     from unmingle.api import Library
-    from unmingle.evaluation.labels import LabelOptions
 
     opened = Library(library)
     evaluation = None
     if labels is not None:
-        drops = None if drop is None else tuple(drop)
-        options = LabelOptions(file_column=file_column, label_column=label_column, drops=drops)
-        evaluation = opened.evaluate(labels, options=options)
+        evaluation = opened.evaluate(labels, options=label_options(file_column, label_column, sheet, drop))
     with console.progress(quiet=quiet) as progress:
         page = opened.write_report(output, title=title, evaluation=evaluation, progress=progress)
     if as_json:
