@@ -216,12 +216,16 @@ def test_sheets_that_are_not_read_are_told_and_may_be_asked_for(tmp_path: Path) 
         raw=[("File Name", "ID"), ("old.jpg", 9)],
         final=[("File Name", "ID"), ("a.jpg", 1)],
         other=[("File Name", "Person"), ("b.jpg", "Ada")],
+        bare=[("c.jpg", "Ada")],
+        people=[("ID", "Name"), (1, "Ada")],
     )
     labels = read_labels(path, LabelOptions())
-    assert (labels.files, labels.unread) == (("a.jpg",), ("other", "raw"))
+    assert (labels.files, labels.unread) == (("a.jpg",), ("other", "bare", "raw"))
     assert read_labels(path, LabelOptions(sheets=("Raw ", "final"))).files == ("old.jpg", "a.jpg")
-    with pytest.raises(LabelsError, match=r"no sheet 'x' in a.xlsx. It has 'final', 'other', 'raw'"):
+    with pytest.raises(LabelsError, match=r"no sheet 'x' in a.xlsx. It has 'final', 'other', 'bare', 'people', 'raw'"):
         read_labels(path, LabelOptions(sheets=("x",)))
+    with pytest.raises(LabelsError, match="No column with file names"):
+        read_labels(path, LabelOptions(sheets=("final", "people")))
 
 
 def test_labels_that_look_the_same_are_one(tmp_path: Path) -> None:

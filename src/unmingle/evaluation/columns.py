@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from unmingle.errors import LabelsError
 from unmingle.evaluation.cells import cell, fold, plain_number
-from unmingle.sources.paths import bare, has_ending
+from unmingle.sources.paths import LONGEST_NUMBER, bare, has_ending
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -203,7 +203,8 @@ class _Candidates:
     def _numbers_rows(self, column: int) -> bool:
         """Whether a column has another number in each row."""
         texts = self._texts(column)
-        return len(texts) > 1 and len(set(texts)) == len(texts) and all(text.isdecimal() for text in texts)
+        numbers = all(text.isdecimal() and len(text) < LONGEST_NUMBER for text in texts)
+        return numbers and len(texts) > 1 and len(set(texts)) == len(texts)
 
     def _runs(self, column: int) -> bool:
         texts = self._texts(column)

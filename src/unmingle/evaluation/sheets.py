@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from unmingle.errors import LabelsError
 from unmingle.evaluation.delimited import parse_text
 from unmingle.evaluation.workbook import OLE2, ZIP, open_workbook
+from unmingle.sources.paths import has_ending
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     Find = Callable[[tuple[Row, ...]], Columns | LabelsError]
 
 PARQUET = b"PAR1"
+LOOKED_AT = 100  # rows of a sheet without the columns, for names of files
 WORKBOOK_ENDINGS = frozenset({".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"})
 
 
@@ -49,7 +51,7 @@ class Table:
     above:   rows above the header.
     columns: the table.
     note:    how it was read.
-    unread:  titles of sheets that have such columns, too, and were not read.
+    unread:  titles of sheets that have such columns or name files, too, and were not read.
     """
 
     above: tuple[Row, ...]
@@ -84,17 +86,22 @@ def read_table(path: Path, find: Find, *, titles: tuple[str, ...] = ()) -> Table
             continue
         if isinstance(columns, LabelsError):
             lacking.append(columns)
+            unread.extend([sheet.title] * _names_files(sheet))
         elif not found or (columns.headings == found[0][1].headings and (titles or sheet.hidden == found[0][0].hidden)):
             found.append((sheet, columns))
         else:
             unread.append(sheet.title)
-    if not found:
+    if not found or (titles and lacking):
         raise lacking[0]
     main, columns = found[0]
     body = tuple(row for _, other in found for row in other.rows_for(columns))
     above = main.rows[: len(main.rows) - len(columns.body) - 1]
     note = main.note if len(found) == 1 else "sheets " + ", ".join(repr(sheet.title) for sheet, _ in found)
     return Table(above, replace(columns, body=body), note, tuple(unread))
+
+
+def _names_files(sheet: Sheet) -> bool:
+    return any(has_ending(cell) for row in sheet.rows[:LOOKED_AT] for cell in row)
 
 
 def _wanted(sheets: list[Sheet], name: str, titles: tuple[str, ...]) -> list[Sheet]:
