@@ -146,11 +146,25 @@ def summary_lines(added: Added, summary: Summary) -> list[str]:
     if added.unwatched:
         lines.append("Not looked at, of recordings:")
         lines.extend(f"  {count:>7,}  {note} ({first})" for note, count, first in added.unwatched)
+    if "named_files" in summary.notes:
+        lines.append(_names_line({key: int(value) for key, value in summary.notes.items() if key.startswith("named_")}))
     if summary.left_out:
         lines.append("Left out:")
         lines.extend(f"  {count:>7,}  {status}: {reason}" for status, reason, count in summary.left_out)
     spent = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in summary.seconds.items())
     return [*lines, f"Time: {spent}"]
+
+
+def _names_line(notes: dict[str, int]) -> str:
+    """What file names were taken to say, and how to overrule it."""
+    files, believed, frames = notes["named_files"], notes["named_believed"], notes["named_frames"]
+    if not believed:
+        return (
+            f"{files:,} files are named like faces of frames, but the faces don't bear it out: nothing was read from"
+            " names (--name-pattern REGEX overrules)"
+        )
+    but = "" if believed == files else f", those of {files - believed:,} not, since the faces don't bear it out"
+    return f"Names of {believed:,} files were read as {frames:,} frames{but} (--no-name-pattern overrules)"
 
 
 def show_table(rows: Sequence[Sequence[str]], *, headings: Sequence[str] = ()) -> None:

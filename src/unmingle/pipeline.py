@@ -17,7 +17,8 @@ from unmingle.grouping.impostors import SFACE_CURVE
 from unmingle.grouping.kmeans import classic_clusters
 from unmingle.grouping.looks import Looks
 from unmingle.library import copies, pictures, recordings
-from unmingle.library.frames import recording_of, seen_frames
+from unmingle.library.frame_names import conclude
+from unmingle.library.frames import recording_of, rows_of_pictures, seen_frames
 from unmingle.library.people import ALONE, Memory, refresh_marks
 from unmingle.library.proposal import Measured, store_proposal
 from unmingle.library.rows import Rows
@@ -26,7 +27,7 @@ from unmingle.progress import Times, silent
 from unmingle.settings import RecordingSettings
 from unmingle.sources.decoding import decode
 from unmingle.sources.images import digest, quiet_decoders, read_bytes
-from unmingle.sources.names import MEETING_PATTERN
+from unmingle.sources.names import AUTO
 from unmingle.tracking.watch import Sight
 from unmingle.watching import Watched, Watcher, watch_all
 
@@ -298,7 +299,7 @@ def cluster(
     *,
     whole_clusters: bool,
     curve: ImpostorCurve = SFACE_CURVE,
-    name_pattern: str = MEETING_PATTERN,
+    name_pattern: str | None = AUTO,
     progress: Progress = silent,
     times: Times | None = None,
 ) -> Clustering:
@@ -311,7 +312,8 @@ def cluster(
         whole_clusters: whether one face that may found is a person too (when the number of people was given), or alone.
             Else a person needs two different looks; copies of one picture are one.
         curve: of the model whose faces they are.
-        name_pattern: how a file name carries meeting, frame and index; faces of one frame were seen together.
+        name_pattern: how a file name carries meeting, frame and index; faces of one frame were seen together. "auto":
+            as usual, where the faces bear it out; None: names say nothing.
         progress: told before and after.
         times: where to add the seconds.
     """
@@ -324,11 +326,12 @@ def cluster(
     progress("cluster", 0, len(faces.ids))
     with times.measure("cluster"):
         rows = Rows(memory, faces)
-        recording_n = recording_of(store, faces, pattern=name_pattern)
+        names = conclude(store, faces, rows_of_pictures(store, faces), name_pattern, curve)
+        recording_n = recording_of(store, faces, names)
         founders_n, copy_of_n = faces.founders.copy(), copies.copy_of(store, faces, recording_n)
         founders_n[list(rows.person_of)] = True  # whatever a face is like, somebody said whose it is
         followed = recordings.followed(store, recipe, faces)
-        seen = seen_frames(store, faces, followed.seen_k2, pattern=name_pattern)
+        seen = seen_frames(store, faces, names, followed.seen_k2)
         clustering = group(faces.vectors, rows.constraints(seen, followed.same_m2), founders_n, copy_of_n)
         looks = Looks.of(clustering, founders_n, copy_of_n, least=1 if whole_clusters else 2)
         labels_n = np.where(looks.people_n, clustering.labels, ALONE)
@@ -337,8 +340,9 @@ def cluster(
         copies.note(store, faces, copy_of_n)
         store_proposal(store, recipe, faces, measured, memory)
         store.set_fact(SCALE, str(dict(clustering.notes).get("scale", "")))
+        names.keep(store)
     progress("cluster", len(faces.ids), len(faces.ids))
-    return clustering
+    return replace(clustering, notes=(*clustering.notes, *names.notes))
 
 
 def _sure(faces: StoredFaces, clustering: Clustering, looks: Looks, curve: ImpostorCurve) -> F64 | None:

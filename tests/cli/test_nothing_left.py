@@ -88,7 +88,7 @@ def test_a_folder_that_was_there_stays(tmp_path: Path) -> None:
 def test_what_was_stored_stays(tmp_path: Path, problem: str) -> None:
     """A file that can't be read is a row that tells so."""
     folder = tmp_path / "new" / "library"
-    scan = Scan((PictureFile(str(tmp_path), "a.jpg", problem),), (), 0)
+    scan = Scan((PictureFile(str(tmp_path), "a.jpg", problem),), ())
 
     def stop(store: Store) -> None:
         pictures.register(store, scan, "faces")

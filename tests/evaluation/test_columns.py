@@ -7,7 +7,10 @@ Header = tuple[str, ...]
 
 
 def find(*rows: Header, file: str | None = None, label: str | None = None) -> Columns:
-    return find_columns(rows, "labels.csv", file, label)
+    found = find_columns(rows, "labels.csv", file, label)
+    if isinstance(found, LabelsError):
+        raise found
+    return found
 
 
 @pytest.mark.parametrize(
@@ -86,3 +89,48 @@ def test_rules_that_make_no_sense_are_refused() -> None:
         rules_for(columns, "x", ("Mask",))
     with pytest.raises(LabelsError, match=r"No column 'Mask' in x, which --drop asks for. It has file, ID."):
         rules_for(columns, "x", ("Mask=Y",))
+
+
+@pytest.mark.parametrize(
+    ("rows", "file", "label"),
+    [
+        ([("id", "filename", "person"), ("1", "a.jpg", "Ada"), ("2", "b.jpg", "Ada")], "filename", "person"),
+        ([("id", "filename", "name"), ("7", "a.jpg", "Ada"), ("7", "b.jpg", "Ada")], "filename", "id"),
+        ([("image_id", "file_name", "category_id", "name"), ("1", "a.jpg", "7", "Ada")], "file_name", "name"),
+        ([("id", "file", "person"), ("4", "a.jpg", "Ada"), ("4", "b.jpg", "Bob")], "file", "person"),
+        ([("name", "image", "label"), ("a.jpg", "1", "Ada"), ("b.jpg", "2", "Ada")], "image", "label"),
+        ([("image", "path", "id"), ("1", "x/a.jpg", "4"), ("2", "x/b.jpg", "4")], "path", "id"),
+        ([("file", "path", "id"), ("a.jpg", "x/a.jpg", "4"), ("b.jpg", "x/b.jpg", "4")], "file", "id"),
+        ([("No", "File", "ID", "Mask"), *((str(i), f"{i}.jpg", str(i), "N") for i in range(9))], "File", "ID"),
+    ],
+)  # fmt: skip
+def test_a_column_is_taken_where_it_is_unmistakable(rows: list[Header], file: str, label: str) -> None:
+    found = find(*rows)
+    assert (found.file_name, found.label_name) == (file, label)
+
+
+@pytest.mark.parametrize(
+    ("rows", "problem", "mend"),
+    [
+        (
+            [("label", "file", "name"), ("1", "a.jpg", "Ada"), ("1", "b.jpg", "Bob"), ("2", "c.jpg", "Bob")],
+            "Several columns of labels.csv could hold people: label (1, 2); name (Ada, Bob).",
+            "Say which: pass --label-column.",
+        ),
+        (
+            [("id", "file", "who"), *((str(i), f"{i}.jpg", "AB"[i % 2]) for i in range(6))],
+            "Several columns of labels.csv could hold people: id (0, 1, 2); who (A, B).",
+            "Say which: pass --label-column.",
+        ),
+        (
+            [("file", "photo", "id"), ("a.jpg", "x.jpg", "4"), ("b.jpg", "x.jpg", "4")],
+            "Several columns of labels.csv could hold file names: file (a.jpg, b.jpg); photo (x.jpg).",
+            "Say which: pass --file-column.",
+        ),
+    ],
+)
+def test_columns_that_contradict_each_other_are_asked_about(rows: list[Header], problem: str, mend: str) -> None:
+    with pytest.raises(LabelsError) as caught:
+        find(*rows)
+    assert (caught.value.problem, caught.value.mend) == (problem, mend)
+    assert find(*rows, file="file", label="id" if "id" in rows[0] else "name").file_name == "file"

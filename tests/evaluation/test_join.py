@@ -34,7 +34,15 @@ TWO_CASES = [("/s", "A.jpg"), ("/s", "a.jpg")]
         ("2.jpg", TWO_FOLDERS, "/s/b/2.jpg"),
         ("C:\\elsewhere\\2.JPG", TWO_FOLDERS, "/s/b/2.jpg"),
         ("3.jpg", TWO_FOLDERS, None),
-        ("2", TWO_FOLDERS, None),
+        ("2", TWO_FOLDERS, "/s/b/2.jpg"),
+        ("1", TWO_FOLDERS, "?"),
+        ("a/1", TWO_FOLDERS, "/s/a/1.jpg"),
+        ("3", TWO_FOLDERS, None),
+        ("7", [("/s", "007.jpg"), ("/s", "17.jpg")], "/s/007.jpg"),
+        ("7", [("/s", "07.jpg"), ("/s", "007.jpg")], "?"),
+        ("f", [("/s", "f.jpg"), ("/s", "f.png")], "?"),
+        ("v1.2", [("/s", "v1.2.jpg")], "/s/v1.2.jpg"),
+        ("f.png", [("/s", "f.jpg")], None),
         ("", TWO_FOLDERS, None),
         ("1.jpg", TWO_SOURCES, "?"),
         ("two/1.jpg", TWO_SOURCES, "/d/two/1.jpg"),
@@ -57,6 +65,11 @@ def test_a_file_is_for_the_surest_name() -> None:
     found = match_names(["b/1.jpg", "a/1.jpg"], [("/s", "a/1.jpg")])
     assert found.files == (None, 0)
     assert found.ambiguous == ()
+
+
+def test_a_name_with_its_ending_is_surer_than_one_without() -> None:
+    found = match_names(["f", "f.jpg"], [("/s", "f.jpg")])
+    assert found.files == (None, 0)
 
 
 def test_names_that_want_a_file_equally_are_ambiguous() -> None:

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unmingle.errors import LabelsError
+from unmingle.evaluation.cells import plain_number
 from unmingle.evaluation.labels import (
     Contradiction,
     Dropped,
     LabelOptions,
     Labels,
     folder_labels,
-    plain_number,
     read_labels,
 )
 
@@ -179,3 +179,79 @@ def test_the_workbook_of_the_development_data() -> None:
     assert (len(labels.files), labels.empty_rows) == (1386, 8)
     assert Counter(one.rule for one in labels.dropped) == {"ID=0": 110, "Mask=Y": 81}
     assert [labels.duplicates, labels.unlabelled, labels.contradictions] == [(), (), ()]
+
+
+def book(path: Path, hidden: tuple[str, ...] = (), **sheets: list[tuple[Any, ...]]) -> Path:
+    with xlsxwriter.Workbook(path) as made:
+        for title, rows in sheets.items():
+            sheet = made.add_worksheet(title)
+            for i, row in enumerate(rows):
+                sheet.write_row(i, 0, row)
+            if title in hidden:
+                sheet.hide()
+            else:
+                sheet.activate()
+                sheet.set_first_sheet()
+    return path
+
+
+def test_a_sheet_for_each_meeting_is_read(tmp_path: Path) -> None:
+    path = book(
+        tmp_path / "a.xlsx",
+        one=[("Meeting 1",), ("File Name", "ID", "Mask"), ("a.jpg", 1, "N"), ("b.jpg", 2, "N")],
+        two=[("mask", "ID", "file_name"), ("N", 3, "c.jpg"), ("N", 1, "a.jpg"), ("N", 9, "b.jpg")],
+        people=[("ID", "Name"), (1, "Ada")],
+    )
+    labels = read_labels(path, LabelOptions())
+    assert dict(zip(labels.files, labels.labels, strict=True)) == {"a.jpg": "1", "c.jpg": "3"}
+    assert labels.duplicates == ("a.jpg",)
+    assert labels.contradictions == (Contradiction("b.jpg", ("2", "9")),)
+    assert (labels.note, labels.unread) == ("sheets 'one', 'two'", ())
+
+
+def test_sheets_that_are_not_read_are_told_and_may_be_asked_for(tmp_path: Path) -> None:
+    path = book(
+        tmp_path / "a.xlsx",
+        ("raw",),
+        raw=[("File Name", "ID"), ("old.jpg", 9)],
+        final=[("File Name", "ID"), ("a.jpg", 1)],
+        other=[("File Name", "Person"), ("b.jpg", "Ada")],
+        bare=[("c.jpg", "Ada")],
+        people=[("ID", "Name"), (1, "Ada")],
+    )
+    labels = read_labels(path, LabelOptions())
+    assert (labels.files, labels.unread) == (("a.jpg",), ("other", "bare", "raw"))
+    assert read_labels(path, LabelOptions(sheets=("Raw ", "final"))).files == ("old.jpg", "a.jpg")
+    with pytest.raises(LabelsError, match=r"no sheet 'x' in a.xlsx. It has 'final', 'other', 'bare', 'people', 'raw'"):
+        read_labels(path, LabelOptions(sheets=("x",)))
+    with pytest.raises(LabelsError, match="No column with file names"):
+        read_labels(path, LabelOptions(sheets=("final", "people")))
+
+
+def test_labels_that_look_the_same_are_one(tmp_path: Path) -> None:
+    labels = table(tmp_path / "a.csv", "file,person\na.jpg,Ada\nb.jpg,ada\nc.jpg,Ａda\n\ufeffd.jpg\u200b,Ada\u200b\n")
+    assert labels.files == ("a.jpg", "b.jpg", "c.jpg", "d.jpg")
+    assert (set(labels.labels), labels.spellings) == ({"Ada"}, ("ada", "Ａda"))
+
+
+def test_words_for_nobody_name_nobody(tmp_path: Path) -> None:
+    labels = table(tmp_path / "a.csv", "file,person\na.jpg,nan\nb.jpg,None\nc.jpg,Unknown\nd.jpg,Na\n")
+    assert (labels.labels, labels.unlabelled) == (("Na",), ("a.jpg", "b.jpg", "c.jpg"))
+
+
+def test_a_label_of_several_people_is_of_none(tmp_path: Path) -> None:
+    text = 'file,person\na.jpg,"1,2"\nb.jpg,1\nc.jpg,Ada & Bob\nd.jpg,Ada\ne.jpg,Bob\nf.jpg,"Smith, Ada"\n'
+    labels = table(tmp_path / "a.csv", text)
+    assert labels.files == ("b.jpg", "d.jpg", "e.jpg", "f.jpg")
+    assert labels.contradictions == (Contradiction("a.jpg", ("1", "2")), Contradiction("c.jpg", ("Ada", "Bob")))
+
+
+@pytest.mark.parametrize("yes", ["Y", "y", "Yes", "TRUE", "1"])
+def test_a_mask_is_one_however_yes_is_written(tmp_path: Path, yes: str) -> None:
+    labels = table(tmp_path / "a.csv", f"file,ID,Mask\na.jpg,1,{yes}\nb.jpg,1,N\n")
+    assert [one.file for one in labels.dropped] == ["a.jpg"]
+
+
+def test_a_date_is_a_date_without_a_time() -> None:
+    assert plain_number("2024-01-02 00:00:00") == "2024-01-02"
+    assert plain_number("2024-01-02 10:00:00") == "2024-01-02 10:00:00"

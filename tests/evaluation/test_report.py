@@ -30,6 +30,7 @@ def evaluation(*, perfect: bool = False) -> Evaluation:
             "name": pl.Series([None] * 8, dtype=pl.String),
             "status": ["clustered"] * 6 + ["not_a_face"] * 2,
             "reason": [""] * 8,
+            "meeting": [*(f"m{i % 2}" for i in range(6)), None, None],
         }
     )
     labels = Labels(

@@ -15,12 +15,12 @@ from unmingle.library.tables import FACES
 
 def face(file: str, person: int | None, **more: Any) -> dict[str, Any]:
     status = "clustered" if person is not None else "not_a_face"
-    row = dict.fromkeys(FACES) | {"file": file, "source": "/s", "face": 0, "person": person, "status": status}
-    return row | {"width": 10.0, "height": 10.0, "score": 0.9} | more
+    row = dict.fromkeys((*FACES, "meeting")) | {"file": file, "source": "/s", "face": 0, "person": person}
+    return row | {"status": status, "width": 10.0, "height": 10.0, "score": 0.9} | more
 
 
 def table(*rows: dict[str, Any]) -> pl.DataFrame:
-    return pl.DataFrame(rows, schema=FACES)
+    return pl.DataFrame(rows, schema=FACES | {"meeting": pl.String})
 
 
 def labelled(**files: str) -> Labels:
@@ -28,7 +28,7 @@ def labelled(**files: str) -> Labels:
 
 
 def test_perfect_is_one_everywhere() -> None:
-    faces = table(*(face(f"m_{i:04d}_0.jpg", i % 3) for i in range(12)))
+    faces = table(*(face(f"m_{i:04d}_0.jpg", i % 3, meeting="m") for i in range(12)))
     labels = Labels("x", tuple(f"m_{i:04d}_0.jpg" for i in range(12)), tuple("pqr"[i % 3] for i in range(12)))
     found = evaluate(faces, labels)
     scores = found.scores
@@ -139,13 +139,14 @@ def test_files_of_one_name_are_listed_with_their_source() -> None:
 
 def test_meetings_are_scored_on_their_own() -> None:
     # One person is cluster 0 in the first meeting and cluster 1 in the second: whole in each, broken over both.
-    faces = table(*(face(f"m{m}_000{i}_0.jpg", m) for m in (2, 10) for i in range(3)), face("other.jpg", 2))
+    faces = table(
+        *(face(f"m{m}_000{i}_0.jpg", m, meeting=f"m{m}") for m in (2, 10) for i in range(3)), face("m3_0001_0.jpg", 2)
+    )
     labels = Labels("x", tuple(faces["file"].to_list()), ("p",) * 7)
     found = evaluate(faces, labels)
     assert [(name, scores.accuracy) for name, scores in found.meetings] == [("m2", 1.0), ("m10", 1.0)]
     assert found.scores.accuracy == 4 / 7
-    by_pattern = evaluate(faces, labels, name_pattern=r"(?P<meeting>m)(?P<frame>\d+)_(?P<index>\d+)_0")
-    assert [name for name, _ in by_pattern.meetings] == ["m"]
+    assert evaluate(faces.drop("meeting"), labels).meetings == ()
 
 
 def test_nothing_that_joins_is_an_error_that_shows_both_sides() -> None:
@@ -174,8 +175,12 @@ def test_the_development_data_joins() -> None:
     folder = Path(os.environ["UNMINGLE_DATA"]) / "meeting"
     labels = read_labels(folder / "annotations.xlsx", LabelOptions())
     truth = dict(zip(labels.files, labels.labels, strict=True))
+
+    def person(name: str) -> int | None:
+        return int(truth[name]) if name in truth else None
+
     names = sorted(path.name for path in (folder / "faces").iterdir())
-    found = evaluate(table(*(face(name, int(truth[name]) if name in truth else None) for name in names)), labels)
+    found = evaluate(table(*(face(name, person(name), meeting=name.partition("_")[0]) for name in names)), labels)
     assert found.scores.accuracy == 1.0
     assert len(found.meetings) == 2
     assert (len(found.join.rows_without_file), len(found.join.files_without_row)) == (6, 12)

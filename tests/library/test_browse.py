@@ -15,7 +15,6 @@ from unmingle.library.browse import (
     face_cards,
     face_index,
     faces_of,
-    frame_of,
     last_clustering,
     owners,
     people,
@@ -98,12 +97,6 @@ def test_numbers_in_names_count_by_their_value(album: Album) -> None:
     with open_to_read(album.library.folder) as store:
         ordered = face_index(store, RECIPE).by_time(np.array(faces, np.int64))
         assert [card.file for card in face_cards(store, ordered.tolist())] == names
-
-
-def test_a_frame_too_large_for_a_table_is_none() -> None:
-    assert frame_of("m_0012_1.jpg") == 12
-    assert frame_of("holiday.jpg") is None
-    assert frame_of(f"m_{2**63}_1.jpg") is None
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.floats(0, 1, width=32)), unique_by=lambda row: row[0]), st.data())

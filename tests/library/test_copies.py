@@ -16,11 +16,13 @@ from unmingle.demo.portraits import Look, Person, encode, render
 from unmingle.faces.fingerprint import fingerprint
 from unmingle.library import pictures
 from unmingle.library.copies import copy_of
+from unmingle.library.frame_names import FrameNames
 from unmingle.library.frames import recording_of
 from unmingle.library.store import open_to_read, open_to_write
 from unmingle.records import Analysis, Faces, Triage
 from unmingle.settings import GroupingSettings
 from unmingle.sources.decoding import decode
+from unmingle.sources.names import MEETING_PATTERN
 
 from .conftest import RECIPE
 
@@ -72,7 +74,7 @@ class Shelf:
         """Of each file with a copy of another, that other."""
         with open_to_read(self.library.folder) as store:
             faces = pictures.faces_to_group(store, RECIPE)
-            of_n = copy_of(store, faces, recording_of(store, faces))
+            of_n = copy_of(store, faces, recording_of(store, faces, FrameNames(MEETING_PATTERN)))
             names = dict(store.connection.execute("SELECT id, digest FROM analysis").fetchall())
         if of_n is None:
             return {}

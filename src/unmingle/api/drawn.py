@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from unmingle.errors import PictureError, SourceError
@@ -12,7 +12,7 @@ from unmingle.export.folders import COLUMNS, MANIFEST
 from unmingle.export.tables import OUR_TABLES
 from unmingle.export.xmp import ENDING
 from unmingle.sources.containers import head_of
-from unmingle.sources.images import RECORDING_SUFFIXES, SUFFIXES, readable, walk
+from unmingle.sources.images import SUFFIXES, readable, walk
 from unmingle.sources.metadata import HEAD, picture_format
 from unmingle.sources.orientation import NORMAL, lies, to_upright
 from unmingle.sources.rdf import LARGEST_PACKET
@@ -204,8 +204,3 @@ def _content(sidecar: Path) -> bytes:
         return sidecar.read_bytes()
     except OSError as error:
         raise PictureError(f"can't be opened: {error.strerror}") from error
-
-
-def has_ending(name: str) -> bool:
-    """Whether a name ends like a picture's or a recording's; those of Lightroom's sidecars don't."""
-    return PurePosixPath(name.rstrip()).suffix.lower() in SUFFIXES | RECORDING_SUFFIXES

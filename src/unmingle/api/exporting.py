@@ -187,6 +187,9 @@ class _Job:
         self.placer.left_out.extend(
             (name, "not in the library, or not the only one so called") for name in filled.missing
         )
+        self.placer.left_out.extend(
+            (f"sheet {title!r}", "not read: its headings are others") for title in filled.unread
+        )
 
     def xmp(self) -> None:
         known = list(pictures(self.store, self.recipe))

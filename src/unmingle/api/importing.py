@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmingle.api.drawn import expand, has_ending, read_drawn, unreadable
-from unmingle.api.named_rows import NO_FACE, NOT_THERE, OTHER_FOLDER, SEVERAL, FacesOfFiles, match_files, stems
+from unmingle.api.drawn import expand, read_drawn, unreadable
+from unmingle.api.named_rows import NO_FACE, NOT_THERE, OTHER_FOLDER, SEVERAL, FacesOfFiles, match_files
 from unmingle.errors import DecisionError, LabelsError, reason
 from unmingle.evaluation.names import read_names
 from unmingle.export.xmp import ENDING, clip
@@ -18,7 +18,7 @@ from unmingle.library.decisions import Decision
 from unmingle.library.importing import Given, apply_names
 from unmingle.library.portable import pictures
 from unmingle.sources.images import quiet_decoders, readable
-from unmingle.sources.paths import find_all
+from unmingle.sources.paths import find_all, has_ending, stems
 from unmingle.sources.regions import LEAST_OVERLAP, SCHEMAS, overlap
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 # In this order they are read, after all else: a picture need not be opened if its sidecar speaks for it.
 PICTURED = {"sidecar": 1, "picture": 2}
 
+OTHER_SHEET = "not read: it is hidden, or has other headings than the first sheet with names"
 NO_PLACE = "in the picture, but it isn't said where"
 OWN_SIDECARS = f"each picture so called has a sidecar of its own, PICTURE.EXT{ENDING}"
 PICASA_FACES = "Picasa keeps faces here, which is not read: let it write them into the pictures"
@@ -261,7 +262,9 @@ class _Reader:
     # Tables
 
     def _table(self, source: Source) -> None:
-        rows = read_names(source.path)
+        rows, unread = read_names(source.path)
+        for title in unread:
+            self._leave(f"{source.name}: sheet {title!r}", "", OTHER_SHEET)
         self.files.add(source.name)
         self.nameless += sum(not row.name for row in rows)
         self._faces = self._faces or FacesOfFiles(self.store, self.recipe)
@@ -306,7 +309,7 @@ def _pictures_meant(names: Sequence[str], files: Sequence[tuple[str, str]]) -> I
         found = by_stem[i] if stem else found
         if not found:
             yield _Meant(why=NOT_THERE)
-        elif found.astray and found.rank == 1:
+        elif found.astray:
             yield _Meant(why=OTHER_FOLDER)
         elif len(found.files) > 1 and not stem:
             yield _Meant(why=SEVERAL)

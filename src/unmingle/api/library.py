@@ -58,7 +58,7 @@ from unmingle.settings import (
     whole_number,
 )
 from unmingle.sources.images import readable
-from unmingle.sources.names import MEETING_PATTERN
+from unmingle.sources.names import AUTO
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -77,7 +77,6 @@ if TYPE_CHECKING:
     from unmingle.progress import Progress
     from unmingle.records import U8, Status
 
-NAME_PATTERN = "name_pattern"  # the fact that holds how file names carry meeting, frame and index
 SHEETS = "sheets"  # the fact that says how many people get a contact sheet
 
 
@@ -249,7 +248,7 @@ class Library(Comparing, Looking):
         people: int | None = None,
         settings: GroupingSettings | None = None,
         classic: ClassicSettings | None = None,
-        name_pattern: str = MEETING_PATTERN,
+        name_pattern: str | None = AUTO,
         sheets: int = 100,
         webvtt: bool = False,
         progress: Progress = silent,
@@ -261,7 +260,8 @@ class Library(Comparing, Looking):
             settings: how faces are grouped; `people` given beside it wins.
             classic: components and seed, for a library of the classic recipe.
             name_pattern: how a file name carries meeting, frame and index, as a regular expression with these three
-                named groups, for the whole name without its ending. Faces of one frame were seen together.
+                named groups, for the whole name without its ending. Faces of one frame were seen together. "auto" reads
+                `<meeting>_<frame>_<index>`, of meetings whose faces bear it out; None reads nothing from names.
             sheets: how many people, largest first, get a contact sheet.
             webvtt: whether recordings get captions that say who is on screen.
             progress: told while faces are grouped and sheets are made.
@@ -295,7 +295,6 @@ class Library(Comparing, Looking):
                 times=self._times,
             )
             store.set_fact(SHEETS, str(sheets))
-            store.set_fact(NAME_PATTERN, name_pattern)
             store.set_fact(GROUPING, json.dumps(asdict(settings)))
             store.set_fact(views.WEBVTT, "1" if webvtt else "")
             with self._times.measure("write"), store.snapshot():
@@ -447,7 +446,6 @@ class Library(Comparing, Looking):
             curve=library_curve(store, recipe),
             scale=known_scale(store),
             most=most,
-            pattern=store.fact(NAME_PATTERN) or MEETING_PATTERN,
             trees=self._trees,
         )
         return tuple(replace(one, jpegs=self.jpegs) for one in asked)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from itertools import takewhile
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from unmingle.api.drawn import has_ending
 from unmingle.evaluation.join import match_names
 from unmingle.library import recordings
 from unmingle.library.tables import faces_table
@@ -15,7 +13,7 @@ from unmingle.sources.paths import folded, parts_of
 from unmingle.sources.regions import LEAST_OVERLAP, overlap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from unmingle.evaluation.names import NamedFace
     from unmingle.library.store import Store
@@ -40,19 +38,16 @@ def match_files(
     wanted: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
     for row, name in zip(rows, names, strict=True):
         wanted[name].append(row)
-    bare = [name for name in wanted if not has_ending(name)]
-    whole = [name for name in wanted if has_ending(name)]
-    for group, among in ((whole, files), (bare, stems(files) if bare else [])):
-        matched = match_names(group, among)
-        for i, name in enumerate(group):
-            at, why = matched.files[i], ""
-            if i in matched.ambiguous or len(wanted[name]) > 1:
-                at, why = None, SEVERAL
-            elif at is None:
-                why = NOT_THERE
-            elif i in matched.by_name:
-                at, why = None, OTHER_FOLDER
-            yield from ((row, at, why) for row in wanted[name])
+    matched = match_names(list(wanted), files)
+    for i, name in enumerate(wanted):
+        at, why = matched.files[i], ""
+        if i in matched.ambiguous or len(wanted[name]) > 1:
+            at, why = None, SEVERAL
+        elif at is None:
+            why = NOT_THERE
+        elif i in matched.by_name:
+            at, why = None, OTHER_FOLDER
+        yield from ((row, at, why) for row in wanted[name])
 
 
 def _as_here(rows: Sequence[tuple[str, str]], files: Sequence[tuple[str, str]]) -> list[str]:
@@ -83,11 +78,6 @@ def _moved(source: str, sources: Sequence[str]) -> str | None:
     most = max(map(alike, sources), default=0)
     best = [other for other in sources if alike(other) == most]
     return best[0] if most and len(best) == 1 else None
-
-
-def stems(files: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Sources and paths without the paths' endings."""
-    return [(source, str(PurePosixPath(file).with_suffix(""))) for source, file in files]
 
 
 class FacesOfFiles:

@@ -13,20 +13,23 @@ from unmingle.cli import comparing, decisions, export, models, reporting
 from unmingle.cli.group import Commands
 from unmingle.cli.options import (
     Crops,
+    FileColumn,
     Json,
+    LabelColumn,
     LibraryArgument,
     Model,
     PersonArgument,
     Precision,
     Quiet,
     Recipe,
+    Sheet,
     Strictness,
     Threads,
     Weights,
+    label_options,
 )
 from unmingle.cli.running import keeping
 from unmingle.errors import SettingsError, command
-from unmingle.sources.names import MEETING_PATTERN
 from unmingle.version import __version__
 
 if TYPE_CHECKING:
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
 
     from unmingle.api import Library
     from unmingle.demo.meeting import Crop
+    from unmingle.evaluation.labels import LabelOptions
     from unmingle.progress import Progress
 
 app = typer.Typer(
@@ -92,6 +96,9 @@ def cluster(
         str | None,
         typer.Option(help="Take the number of people, and nothing else, from a workbook, a csv, or folders."),
     ] = None,
+    file_column: FileColumn = None,
+    label_column: LabelColumn = None,
+    sheet: Sheet = None,
     crops: Crops = "auto",
     features: Annotated[
         Literal["fc2", "pool5"],
@@ -119,13 +126,18 @@ def cluster(
         ),
     ] = True,
     name_pattern: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="REGEX",
             help="How a file name carries meeting, frame and index: a regular expression with these three named groups"
-            " for the name without its ending. Faces of one frame were seen together.",
+            " for the name without its ending. Faces of one frame were seen together. If not given, names like"
+            " meeting_00000290_3 are read so where the faces bear it out.",
+            show_default=False,
         ),
-    ] = MEETING_PATTERN,
+    ] = None,
+    no_name_pattern: Annotated[
+        bool, typer.Option("--no-name-pattern", help="Read no meeting and no frame from file names.")
+    ] = False,
     model: Model = "sface",
     every: Annotated[
         str,
@@ -162,16 +174,15 @@ def cluster(
         GroupingSettings,
         RecordingSettings,
     )
-    from unmingle.sources.names import compile_pattern
 
     recording = RecordingSettings(every=_seconds(every))
-    compile_pattern(name_pattern)  # before an hour of work, not after it
-    if people is not None and labels is not None:
-        raise SettingsError("Both --people and --labels give the number of people.", "Leave one of them out.")
+    pattern = _name_pattern(name_pattern, unread=no_name_pattern)
     library = Library(output)
     if not sources and not _database(library).exists():
         raise typer.BadParameter(f"Name the pictures: there is no library in {output} to go on with.")
-    people = _count_labels(labels, sources or library.sources) if labels is not None else people
+    if labels is not None:
+        options = label_options(file_column, label_column, sheet)
+        people = _count_labels(labels, sources or library.sources, options, given=people)
     if recipe == "classic" and people is None:
         raise SettingsError("The classic recipe can't find the number of people.", "Pass --people K or --labels FILE.")
     if not quiet:
@@ -192,7 +203,7 @@ def cluster(
         summary = library.cluster(
             people=people,
             settings=GroupingSettings(expected_false_merges=FALSE_MERGES[strictness], co_occurrence=co_occurrence),
-            name_pattern=name_pattern,
+            name_pattern=pattern,
             sheets=sheets,
             webvtt=webvtt,
             progress=progress,
@@ -220,6 +231,18 @@ def _database(library: Library) -> Path:
     return library.folder / LIBRARY_FILE
 
 
+def _name_pattern(given: str | None, *, unread: bool) -> str | None:
+    """How names are read, checked before an hour of work and not after it."""
+    from unmingle.sources.names import AUTO, compile_pattern
+
+    if given is None:
+        return None if unread else AUTO
+    if unread:
+        raise SettingsError("Names can't be both read and not read.", "Leave --name-pattern or --no-name-pattern out.")
+    compile_pattern(given)
+    return given
+
+
 def _seconds(text: str) -> float:
     """A time as people write it."""
     number, unit = (text[:-2], 0.001) if text.endswith("ms") else (text.removesuffix("s"), 1.0)
@@ -229,14 +252,19 @@ def _seconds(text: str) -> float:
         raise SettingsError(f"{text!r} is no time.", "Write it like 0.1s or 500ms.") from error
 
 
-def _count_labels(labels: str, sources: Sequence[Path]) -> int:
-    from unmingle.evaluation.labels import LabelOptions, folder_labels, read_labels
+def _count_labels(labels: str, sources: Sequence[Path], options: LabelOptions, *, given: int | None) -> int:
+    from unmingle.evaluation.labels import folder_labels, read_labels
     from unmingle.sources.images import scan
 
+    if given is not None:
+        raise SettingsError("Both --people and --labels give the number of people.", "Leave one of them out.")
     if labels == "folders":
         files = scan(sources).files
         return folder_labels([file.name for file in files], sources=[file.source for file in files]).people
-    return read_labels(Path(labels), LabelOptions()).people
+    read = read_labels(Path(labels), options)
+    if read.unread:
+        console.say(f"Sheets of labels not read, pass them with --sheet: {', '.join(read.unread)}", error=True)
+    return read.people
 
 
 @app.command()

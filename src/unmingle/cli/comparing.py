@@ -19,9 +19,11 @@ from unmingle.cli.options import (
     Precision,
     Quiet,
     Recipe,
+    Sheet,
     Strictness,
     Threads,
     Weights,
+    label_options,
 )
 from unmingle.cli.running import keeping
 
@@ -51,6 +53,7 @@ def compare(
     ] = None,
     file_column: FileColumn = None,
     label_column: LabelColumn = None,
+    sheet: Sheet = None,
     drop: Drop = None,
     output: Annotated[
         Path | None,
@@ -67,10 +70,8 @@ def compare(
     """
     from unmingle.api import Library
     from unmingle.evaluation import comparison_text
-    from unmingle.evaluation.labels import LabelOptions
 
-    drops = None if drop is None else tuple(drop)
-    options = LabelOptions(file_column=file_column, label_column=label_column, drops=drops)
+    options = label_options(file_column, label_column, sheet, drop)
     one, other = Library(library_a), Library(library_b)
     comparison = one.compare(other, labels=labels, options=options)
     if output is not None:
@@ -100,6 +101,7 @@ def bench(
     ] = "folders",
     file_column: FileColumn = None,
     label_column: LabelColumn = None,
+    sheet: Sheet = None,
     drop: Drop = None,
     recipe: Recipe = "faces",
     people: Annotated[
@@ -133,7 +135,6 @@ def bench(
     from tempfile import TemporaryDirectory
 
     from unmingle.api import Library, benching
-    from unmingle.evaluation.labels import LabelOptions
     from unmingle.settings import FALSE_MERGES, DetectionSettings, EngineSettings, GroupingSettings
 
     settings = benching.BenchSettings(
@@ -146,8 +147,7 @@ def bench(
         weights=weights,
         others=others,
     )
-    drops = None if drop is None else tuple(drop)
-    options = LabelOptions(file_column=file_column, label_column=label_column, drops=drops)
+    options = label_options(file_column, label_column, sheet, drop)
     if not quiet:
         models.warn(model)
     with ExitStack() as held, console.progress(quiet=quiet) as progress:

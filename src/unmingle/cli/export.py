@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from unmingle import console
-from unmingle.cli.options import Json, LibraryArgument, Quiet
+from unmingle.cli.options import FileColumn, Json, LabelColumn, LibraryArgument, Quiet, Sheet, label_options
 from unmingle.cli.running import keeping
 from unmingle.errors import command
 
@@ -29,6 +29,7 @@ COUNTS_FOR = {
     "labels": ("xlsx",),
     "file_column": ("xlsx",),
     "label_column": ("xlsx",),
+    "sheet": ("xlsx",),
 }
 
 
@@ -73,12 +74,9 @@ def export(
         Path | None,
         typer.Option(help="xlsx: a workbook or csv of labels, into a copy of which the found people are filled in."),
     ] = None,
-    file_column: Annotated[
-        str | None, typer.Option(help="Column of the labels with file names; found by its usual names if not given.")
-    ] = None,
-    label_column: Annotated[
-        str | None, typer.Option(help="Column of the labels with the person; found by its usual names if not given.")
-    ] = None,
+    file_column: FileColumn = None,
+    label_column: LabelColumn = None,
+    sheet: Sheet = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be written.")] = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -88,10 +86,9 @@ def export(
     Nothing in DEST is ever overwritten, and originals are never changed. Stopped, the same command goes on.
     """
     from unmingle.api import ExportOptions, Library
-    from unmingle.evaluation.labels import LabelOptions
 
     given: dict[str, Any] = {"by": by, "how": how, "faces": faces, "embed": embed, "labels": labels}
-    given |= {"file_column": file_column, "label_column": label_column}
+    given |= {"file_column": file_column, "label_column": label_column, "sheet": sheet}
     _check_usage(to, given)
     options = ExportOptions(
         by=by or "name",
@@ -99,7 +96,7 @@ def export(
         faces=faces or "named",
         embed=embed,
         labels=labels,
-        label_options=LabelOptions(file_column=file_column, label_column=label_column),
+        label_options=label_options(file_column, label_column, sheet),
     )
     kept = f"What was written to {output} is kept; the same command goes on from there."
     with keeping(kept, once=output), console.progress(quiet=quiet) as progress:
@@ -153,7 +150,7 @@ def _check_usage(to: str, given: dict[str, Any]) -> None:
         if value and to not in COUNTS_FOR[option]:
             name = f"--{option.replace('_', '-')}"
             raise typer.BadParameter(f"{name} counts for --to {COUNTS_FOR[option][0]} only, not for --to {to}.")
-    for option in ("file_column", "label_column"):
+    for option in ("file_column", "label_column", "sheet"):
         if given[option] and not given["labels"]:
             raise typer.BadParameter(f"--{option.replace('_', '-')} says how --labels is read, which is not given.")
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+if TYPE_CHECKING:
+    from unmingle.evaluation.labels import LabelOptions
 
 LibraryArgument = Annotated[Path, typer.Argument(metavar="LIBRARY", help="Folder of the library.", show_default=False)]
 PersonArgument = Annotated[
@@ -28,7 +31,18 @@ Drop = Annotated[
 ]
 FileColumn = Annotated[str | None, typer.Option(help="Column with file names; found by its usual names if not given.")]
 LabelColumn = Annotated[
-    str | None, typer.Option(help="Column with the true person; found by its usual names if not given.")
+    str | None,
+    typer.Option(
+        help="Column with the true person; found by its usual names if not given, where only one can be meant."
+    ),
+]
+Sheet = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="TITLE",
+        help="Sheet of the workbook to read; may be repeated. Default: all with the headings of the first with labels.",
+        show_default=False,
+    ),
 ]
 Recipe = Annotated[
     Literal["faces", "classic"],
@@ -58,3 +72,12 @@ Model = Annotated[
         help="faces: what turns a face into numbers, as in unmingle models list. What other models found is kept.",
     ),
 ]
+
+
+def label_options(
+    file_column: str | None, label_column: str | None, sheet: list[str] | None, drop: list[str] | None = None
+) -> LabelOptions:
+    """How a table of labels is read, from the options that say so."""
+    from unmingle.evaluation.labels import LabelOptions
+
+    return LabelOptions(file_column, label_column, None if drop is None else tuple(drop), tuple(sheet or ()))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from unmingle import console
-from unmingle.cli.options import Drop, FileColumn, Json, LabelColumn, LibraryArgument, Quiet
+from unmingle.cli.options import Drop, FileColumn, Json, LabelColumn, LibraryArgument, Quiet, Sheet, label_options
 
 if TYPE_CHECKING:
     from unmingle.evaluation.score import Evaluation
@@ -33,6 +33,7 @@ def evaluate(
     ],
     file_column: FileColumn = None,
     label_column: LabelColumn = None,
+    sheet: Sheet = None,
     drop: Drop = None,
     output: Annotated[
         Path | None,
@@ -45,14 +46,10 @@ def evaluate(
     Writes evaluation.json, evaluation.csv (per person), confusion.png, and mistakes.png if there are any.
     """
     from unmingle.api import Library
-    from unmingle.evaluation.labels import LabelOptions
     from unmingle.evaluation.report import as_json as report_json
 
-    options = LabelOptions(
-        file_column=file_column, label_column=label_column, drops=None if drop is None else tuple(drop)
-    )
     opened = Library(library)
-    evaluation = opened.evaluate(labels, options=options)
+    evaluation = opened.evaluate(labels, options=label_options(file_column, label_column, sheet, drop))
     written = opened.write_evaluation(evaluation, output or library / "evaluation")
     if as_json:
         print(report_json(evaluation), end="")
@@ -98,6 +95,7 @@ def report(
     ] = None,
     file_column: FileColumn = None,
     label_column: LabelColumn = None,
+    sheet: Sheet = None,
     drop: Drop = None,
     title: Annotated[str, typer.Option(help="Of the page; the name of the library's folder if not given.")] = "",
     quiet: Quiet = False,
@@ -108,14 +106,11 @@ def report(
     The page needs no other file and no network. It holds pictures of faces: share it as you would share these.
     """
     from unmingle.api import Library
-    from unmingle.evaluation.labels import LabelOptions
 
     opened = Library(library)
     evaluation = None
     if labels is not None:
-        drops = None if drop is None else tuple(drop)
-        options = LabelOptions(file_column=file_column, label_column=label_column, drops=drops)
-        evaluation = opened.evaluate(labels, options=options)
+        evaluation = opened.evaluate(labels, options=label_options(file_column, label_column, sheet, drop))
     with console.progress(quiet=quiet) as progress:
         page = opened.write_report(output, title=title, evaluation=evaluation, progress=progress)
     if as_json:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from unmingle.errors import LabelsError
+from unmingle.evaluation.cells import cell, fold, plain_number
+from unmingle.sources.paths import LONGEST_NUMBER, bare, has_ending
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
 
 # In order of preference, as `fold` writes them.
 FILE_COLUMNS = (
@@ -21,6 +27,13 @@ FILE_COLUMNS = (
     "path",
 )
 LABEL_COLUMNS = ("id", "label", "person", "personid", "identity", "name", "subject")
+NAME_COLUMNS = ("name", "personname", "fullname", "person", "label", "identity", "subject")
+# Where columns contradict each other, one with such a heading is meant, if there is one.
+PLAIN_LABELS = frozenset({"person", "personid", "identity", "subject"})
+PLAIN_NAMES = frozenset({"name", "personname", "fullname"})
+HEADINGS = 20  # that an error shows
+EXAMPLES = 3  # values of a column that an error shows
+RUNNING = 5  # rows from which on 1, 2, 3, … is a row number, and not one person after another
 DEFAULT_DROPS = ("Mask=Y", "ID=0")
 HEADER_ROWS = 10  # a title or a note above the header is common, more than a few lines of them are not
 
@@ -40,6 +53,19 @@ class Columns:
     body: tuple[Row, ...]
     file: int
     label: int
+
+    @property
+    def headings(self) -> frozenset[str]:
+        """The headings, whatever their order and writing."""
+        return frozenset(filter(None, map(fold, self.header)))
+
+    def rows_for(self, other: Columns) -> tuple[Row, ...]:
+        """The rows with their cells in the order of another table of the same headings."""
+        if self.header == other.header:
+            return self.body
+        at = {fold(heading): i for i, heading in enumerate(self.header)}
+        order = [at.get(fold(heading)) if heading.strip() else None for heading in other.header]
+        return tuple(tuple("" if i is None else cell(row, i) for i in order) for row in self.body)
 
     @property
     def file_name(self) -> str:
@@ -62,14 +88,8 @@ class Rule:
     by_label: bool
 
 
-def fold(heading: str) -> str:
-    """A heading without case, spaces, underscores, hyphens, and differences of width: "File Name" is "filename"."""
-    plain = unicodedata.normalize("NFKC", heading).casefold()
-    return "".join(sign for sign in plain if not sign.isspace() and sign not in "_-")
-
-
-def find_columns(rows: tuple[Row, ...], name: str, file: str | None, label: str | None) -> Columns:
-    """Find the header among the first rows, and in it the two columns.
+def find_columns(rows: tuple[Row, ...], name: str, file: str | None, label: str | None) -> Columns | LabelsError:
+    """Find the header among the first rows, and in it the two columns; or the error that says what is not there.
 
     Args:
         rows: all rows of the table.
@@ -78,27 +98,152 @@ def find_columns(rows: tuple[Row, ...], name: str, file: str | None, label: str 
         label: heading of the label column, or None for one of LABEL_COLUMNS.
 
     Raises:
-        LabelsError: the table has no cells, or no row has both; it lists what the first row has.
+        LabelsError: several columns could be meant; it lists them.
     """
+    for candidates in _headers(rows, name):
+        files, labels = candidates.of(file, FILE_COLUMNS, label), candidates.of(label, LABEL_COLUMNS, file)
+        if files and labels:
+            return candidates.columns(candidates.file(files), candidates.label(labels, asked=label is not None))
+    first = next((row for row in rows if any(cell.strip() for cell in row)), None)
+    if first is None:
+        return LabelsError(f"{name} is empty.", "It needs a header and one row per file.")
+    return missing(first, name, file, label)
+
+
+def find_names(rows: tuple[Row, ...], name: str) -> Columns | LabelsError:
+    """The same for a table of files and names of their faces."""
+    seen: list[str] = []
+    for candidates in _headers(rows, name):
+        files, names = candidates.of(None, FILE_COLUMNS, None), candidates.of(None, NAME_COLUMNS, None)
+        if files and names:
+            return candidates.columns(candidates.file(files), candidates.name_of_face(names))
+        seen.extend(filter(None, map(bare, candidates.header)))
+    has = ", ".join(seen[:HEADINGS]) or "nothing"
+    problem = f"{name} has no column with files and one with names."
+    return LabelsError(problem, f"It has {has}. Call them file and name.")
+
+
+def _headers(rows: tuple[Row, ...], name: str) -> Iterator[_Candidates]:
+    """The first rows with cells, each with the rows below it."""
     filled = [i for i, row in enumerate(rows) if any(cell.strip() for cell in row)]
-    if not filled:
-        raise LabelsError(f"{name} is empty.", "It needs a header and one row per file.")
-    for i in filled[:HEADER_ROWS]:
-        found = place(rows[i], file, FILE_COLUMNS, taken=label), place(rows[i], label, LABEL_COLUMNS, taken=file)
-        if found[0] is not None and found[1] is not None:
-            return Columns(rows[i], rows[i + 1 :], found[0], found[1])
-    raise missing(rows[filled[0]], name, file, label)
+    return (_Candidates(rows[i], rows[i + 1 :], name) for i in filled[:HEADER_ROWS])
 
 
-def place(header: Row, wanted: str | None, usual: tuple[str, ...], *, taken: str | None = None) -> int | None:
-    """Position of a column: as written, else folded; the first of several. `taken` is asked for as the other column."""
+@dataclass(frozen=True, slots=True)
+class _Candidates:
+    """Columns that could be meant, told apart by what they hold. A column is taken only where it is unmistakable."""
+
+    header: Row
+    body: tuple[Row, ...]
+    name: str
+
+    def of(self, wanted: str | None, usual: tuple[str, ...], taken: str | None) -> list[int]:
+        """Positions of the column asked for, or of those with usual headings, the most usual first."""
+        if wanted is not None:
+            found = place(self.header, wanted, ())
+            return [] if found is None else [found]
+        folded = [fold(heading) for heading in self.header]
+        other = None if taken is None else place(self.header, taken, ())
+        return [i for heading in usual for i, is_ in enumerate(folded) if is_ == heading and i != other]
+
+    def columns(self, file: int, label: int) -> Columns:
+        """The table with these two columns."""
+        return Columns(self.header, self.body, file, label)
+
+    def file(self, columns: list[int]) -> int:
+        """The column with the files."""
+        columns = _rather(columns, self._holds_files)
+        if self._agree(columns, lambda text: text.replace("\\", "/").rpartition("/")[2].casefold()):
+            return columns[0]
+        raise self._several(columns, "file names", "--file-column")
+
+    def label(self, columns: list[int], *, asked: bool) -> int:
+        """The column with the people."""
+        left = _rather(columns, lambda i: not self._holds_files(i))
+        left = _rather(left, lambda i: not self._numbers_rows(i))
+        if not asked and len(left) == 1 and self._runs(left[0]):
+            others = [i for i in range(len(self.header)) if self._tells_apart(i)]
+            if others:
+                raise self._several([*left, *others], "people", "--label-column")
+        return self._plain(left, PLAIN_LABELS, "people", "--label-column")
+
+    def name_of_face(self, columns: list[int]) -> int:
+        """The column with names: rather words than numbers, as `faces.csv` has both."""
+        left = _rather(columns, lambda i: any(not text.isdecimal() for text in self._texts(i)))
+        return self._plain(_rather(left, lambda i: not self._holds_files(i)), PLAIN_NAMES, "names", "")
+
+    def _plain(self, columns: list[int], plain: frozenset[str], what: str, option: str) -> int:
+        if self._agree(columns, str.casefold):
+            return columns[0]
+        rather = [i for i in columns if fold(self.header[i]) in plain]
+        if rather and self._agree(rather, str.casefold):
+            return rather[0]
+        raise self._several(columns, what, option)
+
+    def _several(self, columns: list[int], what: str, option: str) -> LabelsError:
+        mend = f"Say which: pass {option}." if option else "Leave one of them in the table."
+        return LabelsError(f"Several columns of {self.name} could hold {what}: {self._shown(columns)}.", mend)
+
+    def _shown(self, columns: Iterable[int]) -> str:
+        """Headings with the first different values."""
+        return "; ".join(
+            f"{self.header[i].strip()} ({', '.join(list(dict.fromkeys(self._texts(i)))[:EXAMPLES])})"
+            for i in columns
+            if self.header[i].strip()
+        )
+
+    def _texts(self, column: int) -> list[str]:
+        """What is in a column, without empty cells."""
+        return [text for row in self.body if (text := plain_number(cell(row, column)))]
+
+    def _holds_files(self, column: int) -> bool:
+        texts = self._texts(column)
+        return 2 * sum(has_ending(text) for text in texts) > len(texts)
+
+    def _numbers_rows(self, column: int) -> bool:
+        """Whether a column has another number in each row."""
+        texts = self._texts(column)
+        numbers = all(text.isdecimal() and len(text) < LONGEST_NUMBER for text in texts)
+        return numbers and len(texts) > 1 and len(set(texts)) == len(texts)
+
+    def _runs(self, column: int) -> bool:
+        texts = self._texts(column)
+        if len(texts) < RUNNING or not self._numbers_rows(column):
+            return False
+        return all(int(after) - int(before) == 1 for before, after in pairwise(texts))
+
+    def _tells_apart(self, column: int) -> bool:
+        """Whether words in a column without a usual heading come back, as names do."""
+        rule = any(fold(text.partition("=")[0]) == fold(self.header[column]) for text in DEFAULT_DROPS)
+        texts = self._texts(column)
+        words = not any(text.isdecimal() for text in texts)
+        return words and not rule and not self._holds_files(column) and 1 < len(set(texts)) < len(texts)
+
+    def _agree(self, columns: list[int], key: Callable[[str], str]) -> bool:
+        """Whether columns part the rows in the same way; what is empty in one of them contradicts nothing."""
+        one = columns[0]
+        for other in columns[1:]:
+            pairs = {
+                (key(plain_number(cell(row, one))), key(plain_number(cell(row, other))))
+                for row in self.body
+                if cell(row, one).strip() and cell(row, other).strip()
+            }
+            if not len(pairs) == len({first for first, _ in pairs}) == len({second for _, second in pairs}):
+                return False
+        return True
+
+
+def _rather(columns: list[int], wanted: Callable[[int], bool]) -> list[int]:
+    """Those that are as wanted, or all if none is."""
+    return [i for i in columns if wanted(i)] or columns
+
+
+def place(header: Row, wanted: str | None, usual: tuple[str, ...]) -> int | None:
+    """Position of a column: as written, else folded; the first of several."""
     if wanted is not None and wanted in header:
         return header.index(wanted)
     folded = [fold(heading) for heading in header]
-    for candidate in usual if wanted is None else (fold(wanted),):
-        if candidate in folded and (wanted is not None or taken is None or candidate != fold(taken)):
-            return folded.index(candidate)
-    return None
+    return next((folded.index(one) for one in (usual if wanted is None else (fold(wanted),)) if one in folded), None)
 
 
 def missing(header: Row, name: str, file: str | None, label: str | None) -> LabelsError:

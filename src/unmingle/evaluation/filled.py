@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from unmingle.evaluation.cells import cell, plain_number
 from unmingle.evaluation.columns import rules_for
 from unmingle.evaluation.counts import join_files
-from unmingle.evaluation.labels import build, cell, find_sheet, plain_number
+from unmingle.evaluation.labels import build, find_table
 from unmingle.evaluation.score import best_faces, evaluate
+from unmingle.sources.paths import bare
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,12 +34,14 @@ class Filled:
     new:     positions of the columns that were added, right behind the one with the given label.
     found:   rows whose file is in the library.
     missing: names in the table that mean no file of the library, or several.
+    unread:  sheets with labels that were not read.
     """
 
     rows: tuple[tuple[Cell, ...], ...]
     new: tuple[int, ...]
     found: int
     missing: tuple[str, ...]
+    unread: tuple[str, ...]
 
 
 def fill_in(path: Path, options: LabelOptions, faces: pl.DataFrame) -> Filled:
@@ -54,8 +58,9 @@ def fill_in(path: Path, options: LabelOptions, faces: pl.DataFrame) -> Filled:
     Raises:
         LabelsError: it can't be understood, or is about no file of the library.
     """
-    sheet, columns = find_sheet(path, options)
-    labels = build(columns, rules_for(columns, path.name, options.drops), path.name, sheet.note)
+    table = find_table(path, options)
+    columns = table.columns
+    labels = build(table, rules_for(columns, path.name, options.drops), path.name)
     best = best_faces(faces)
     filler = _Filler(
         columns,
@@ -64,16 +69,16 @@ def fill_in(path: Path, options: LabelOptions, faces: pl.DataFrame) -> Filled:
         dict(evaluate(faces, labels).scores.mapping),
     )
     at = columns.label + 1
-    above = sheet.rows[: len(sheet.rows) - len(columns.body) - 1]
+    given = (*table.above, columns.header, *columns.body)
     added = [
-        *(_NOTHING for _ in above),
+        *(_NOTHING for _ in table.above),
         tuple(heading.format(label=columns.label_name) for heading in NEW),
         *map(filler.fill, columns.body),
     ]
-    width = max(len(row) for row in sheet.rows)
-    padded = ([_typed(text) for text in (*row, *[""] * (width - len(row)))] for row in sheet.rows)
+    width = max(len(row) for row in given)
+    padded = ([_typed(text) for text in (*row, *[""] * (width - len(row)))] for row in given)
     rows = tuple((*row[:at], *new, *row[at:]) for row, new in zip(padded, added, strict=True))
-    return Filled(rows, tuple(range(at, at + len(NEW))), filler.found, tuple(filler.missing))
+    return Filled(rows, tuple(range(at, at + len(NEW))), filler.found, tuple(filler.missing), table.unread)
 
 
 @dataclass(slots=True)
@@ -94,7 +99,7 @@ class _Filler:
 
     def fill(self, row: tuple[str, ...]) -> tuple[Cell, ...]:
         """The new cells of a row."""
-        file = cell(row, self.columns.file).strip()
+        file = bare(cell(row, self.columns.file))
         if not file:
             return _NOTHING
         position = self.position[_key(file)]

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from unmingle.sources.paths import find_all
+from unmingle.sources.paths import find_named
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +35,8 @@ def match_names(names: Sequence[str], files: Sequence[tuple[str, str]]) -> Match
     2. the relative path, exactly;
     3. the relative path, with / for backslashes;
     4. the relative path, whatever its Unicode form, then also whatever its letter case;
-    5. as many parts from the end of the path as agree with some file: at least the file name, whatever its letter case.
+    5. as many parts from the end of the path as agree with some file: at least the file name, whatever its letter case;
+    6. for a name without an ending the same, of files without theirs; a number also without the zeros before it.
 
     Two files at the same step leave the name ambiguous. Of several names that want one file, the surest has it.
 
@@ -43,7 +44,7 @@ def match_names(names: Sequence[str], files: Sequence[tuple[str, str]]) -> Match
         names: m names or paths, all different.
         files: n files as (source, path relative to it), all different.
     """
-    wanted = find_all(names, files)
+    wanted = find_named(names, files)
     ambiguous = {i for i, found in enumerate(wanted) if found and len(found.files) > 1}
     claims: defaultdict[int, list[int]] = defaultdict(list)
     for i, found in enumerate(wanted):
@@ -57,5 +58,5 @@ def match_names(names: Sequence[str], files: Sequence[tuple[str, str]]) -> Match
             result[surest[0]] = file
         else:
             ambiguous.update(surest)
-    by_name = tuple(i for i, file in enumerate(result) if file is not None and wanted[i].rank == 1 and wanted[i].astray)
+    by_name = tuple(i for i, file in enumerate(result) if file is not None and wanted[i].astray)
     return Matches(tuple(result), tuple(sorted(ambiguous)), by_name)

@@ -7,17 +7,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from unmingle.errors import LabelsError
+from unmingle.evaluation.cells import YES, cell, label_of, plain_number, same
 from unmingle.evaluation.columns import DEFAULT_DROPS, find_columns, rules_for
-from unmingle.evaluation.sheets import read_sheets
+from unmingle.evaluation.sheets import read_table
+from unmingle.sources.paths import bare
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Sequence, Set
     from pathlib import Path
 
-    from unmingle.evaluation.columns import Columns, Rule
-    from unmingle.evaluation.sheets import Sheet
+    from unmingle.evaluation.columns import Rule
+    from unmingle.evaluation.sheets import Table
 
-WHOLE_NUMBER = re.compile(r"([+-]?[0-9]+)\.0*")
+SEPARATORS = re.compile(r"[,;/|&+]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +29,13 @@ class LabelOptions:
     file_column:  the column with file names; None finds it by name (see `columns.FILE_COLUMNS`).
     label_column: the column with people; None finds it by name (see `columns.LABEL_COLUMNS`).
     drops:        rules like "Mask=Y": such rows are left out. None is "Mask=Y" and "ID=0", each where the column is.
+    sheets:       titles of the sheets of a workbook to read; empty: all with the headings of the first with labels.
     """
 
     file_column: str | None = None
     label_column: str | None = None
     drops: tuple[str, ...] | None = None
+    sheets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,8 @@ class Labels:
     file_column, label_column: the columns used; "" for folders.
     rules:          the drop rules that applied.
     note:           how the file was read.
+    unread:         sheets with labels that were not read.
+    spellings:      labels that were taken for another, which differs in letter case, width or Unicode form only.
     """
 
     origin: str
@@ -85,6 +91,8 @@ class Labels:
     label_column: str = ""
     rules: tuple[str, ...] = ()
     note: str = ""
+    unread: tuple[str, ...] = ()
+    spellings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.files) != len(self.labels):
@@ -100,28 +108,24 @@ def read_labels(path: Path, options: LabelOptions) -> Labels:
     """Read a workbook (.xlsx, .xls, .ods) or delimited text (.csv, .tsv).
 
     The header is the first of the first ten rows with cells that holds both columns; of a workbook, the first sheet
-    that has one. Rows of one file that say the same count as duplicates; rows that disagree leave the file out.
+    that has one, and all sheets with the same headings. Rows of one file that say the same count as duplicates; rows
+    that disagree leave the file out.
 
     Raises:
         LabelsError: the file can't be read, lacks the columns, has no labelled file, or a rule makes no sense.
     """
-    sheet, columns = find_sheet(path, options)
-    return build(columns, rules_for(columns, path.name, options.drops), path.name, sheet.note)
+    table = find_table(path, options)
+    return build(table, rules_for(table.columns, path.name, options.drops), path.name)
 
 
-def find_sheet(path: Path, options: LabelOptions) -> tuple[Sheet, Columns]:
-    """The first sheet that has both columns, and these.
+def find_table(path: Path, options: LabelOptions) -> Table:
+    """The table of labels in a file, see `sheets.read_table`.
 
     Raises:
-        LabelsError: the file can't be read, or no sheet has them.
+        LabelsError: the file can't be read, or no sheet has both columns.
     """
-    first_error: LabelsError | None = None
-    for sheet in read_sheets(path):
-        try:
-            return sheet, find_columns(sheet.rows, path.name, options.file_column, options.label_column)
-        except LabelsError as error:
-            first_error = first_error or error
-    raise first_error or LabelsError(f"{path.name} is empty.", "It needs a header and one row per file.")
+    file, label = options.file_column, options.label_column
+    return read_table(path, lambda rows: find_columns(rows, path.name, file, label), titles=options.sheets)
 
 
 def folder_labels(files: Sequence[str], *, sources: Sequence[str] | None = None) -> Labels:
@@ -158,13 +162,19 @@ def folder_of(path: str) -> str:
     return parts[-2] if len(parts) > 1 else ""
 
 
-def build(columns: Columns, rules: tuple[Rule, ...], origin: str, note: str) -> Labels:
+def build(table: Table, rules: tuple[Rule, ...], origin: str) -> Labels:
     """Labels from the rows below the header."""
+    columns = table.columns
     by_file: dict[str, list[Said]] = {}
     names: dict[str, str] = {}
+    spelled: dict[str, str] = {}
+    spellings: dict[str, None] = {}
     empty_rows = nameless_rows = 0
     for row in columns.body:
-        file, label = cell(row, columns.file).strip(), plain_number(cell(row, columns.label))
+        file, written = bare(cell(row, columns.file)), label_of(cell(row, columns.label))
+        label = spelled.setdefault(same(written), written)
+        if label != written:
+            spellings[written] = None
         if file:
             key = file.replace("\\", "/").removeprefix("./")
             names.setdefault(key, file)
@@ -173,7 +183,7 @@ def build(columns: Columns, rules: tuple[Rule, ...], origin: str, note: str) -> 
             nameless_rows += 1
         else:
             empty_rows += 1
-    sorted_out = sort_out((names[key], said) for key, said in by_file.items())
+    sorted_out = sort_out(((names[key], said) for key, said in by_file.items()), set(spelled.values()))
     if not sorted_out.files and not sorted_out.dropped:
         mend = f"Check the columns {columns.file_name} and {columns.label_name}."
         raise LabelsError(f"No row of {origin} has both a file and a label.", mend)
@@ -190,8 +200,17 @@ def build(columns: Columns, rules: tuple[Rule, ...], origin: str, note: str) -> 
         file_column=columns.file_name,
         label_column=columns.label_name,
         rules=tuple(rule.text for rule in rules),
-        note=note,
+        note=table.note,
+        unread=table.unread,
+        spellings=tuple(spellings),
     )
+
+
+def several(label: str, known: Set[str]) -> tuple[str, ...]:
+    """The people whom a label names, if these are several: numbers, or labels that others have on their own."""
+    parts = tuple(bare(part) for part in SEPARATORS.split(label))
+    numbers = all(part.isdecimal() for part in parts)
+    return parts if len(parts) > 1 and all(parts) and (numbers or known >= set(parts)) else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,8 +235,11 @@ class SortedOut:
     duplicates: list[str]
 
 
-def sort_out(said_by_file: Iterable[tuple[str, list[Said]]]) -> SortedOut:
-    """Give each file its group. A row that names nobody and meets no rule says nothing, so it contradicts nothing."""
+def sort_out(said_by_file: Iterable[tuple[str, list[Said]]], known: Set[str]) -> SortedOut:
+    """Give each file its group. A row that names nobody and meets no rule says nothing, so it contradicts nothing.
+
+    A label that names several people contradicts itself; known: all labels.
+    """
     result = SortedOut({}, [], [], [], [])
     for file, said in said_by_file:
         different = list(dict.fromkeys(one for one in said if one.label or one.rule))
@@ -229,29 +251,20 @@ def sort_out(said_by_file: Iterable[tuple[str, list[Said]]]) -> SortedOut:
             result.unlabelled.append(file)
         elif (rule := different[0].rule) is not None:
             result.dropped.append(Dropped(file, different[0].label, rule.text, rule.by_label))
+        elif people := several(different[0].label, known):
+            result.contradictions.append(Contradiction(file, people))
         else:
             result.files[file] = different[0].label
     return result
 
 
 def first_match(row: tuple[str, ...], rules: tuple[Rule, ...]) -> Rule | None:
-    """The first rule that a row meets; letter case and the form of a number do not matter."""
+    """The first rule that a row meets; letter case and the form of a number do not matter, nor how a yes is written."""
     for rule in rules:
-        if plain_number(cell(row, rule.column)).casefold() == plain_number(rule.value).casefold():
+        found, value = (plain_number(text).casefold() for text in (cell(row, rule.column), rule.value))
+        if found == value or (value in YES and not rule.by_label and found in YES | {"1"}):
             return rule
     return None
-
-
-def cell(row: tuple[str, ...], column: int) -> str:
-    """A cell of a row that may be too short."""
-    return row[column] if column < len(row) else ""
-
-
-def plain_number(text: str) -> str:
-    """The text without spaces around it, and a whole number without its decimals: 1.0 is "1", 001 stays."""
-    text = text.strip()
-    whole = WHOLE_NUMBER.fullmatch(text)
-    return whole[1] if whole else text
 
 
 __all__ = ["DEFAULT_DROPS", "Contradiction", "Dropped", "LabelOptions", "Labels", "folder_labels", "read_labels"]

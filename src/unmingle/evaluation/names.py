@@ -6,18 +6,16 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from unmingle.errors import LabelsError
-from unmingle.evaluation.columns import FILE_COLUMNS, HEADER_ROWS, place
-from unmingle.evaluation.labels import cell, plain_number
-from unmingle.evaluation.sheets import read_sheets
+from unmingle.evaluation.cells import cell, label_of, plain_number
+from unmingle.evaluation.columns import find_names, place
+from unmingle.evaluation.sheets import read_table
+from unmingle.sources.paths import bare
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from unmingle.evaluation.columns import Row
-
-NAME_COLUMNS = ("name", "personname", "fullname", "person", "label", "identity", "subject")
+    from unmingle.evaluation.columns import Columns, Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,42 +35,33 @@ class NamedFace:
     box: tuple[float, float, float, float] | None = None
 
 
-def read_names(path: Path) -> tuple[NamedFace, ...]:
-    """Read a workbook or delimited text with a header; the first sheet that has the columns counts.
+def read_names(path: Path) -> tuple[tuple[NamedFace, ...], tuple[str, ...]]:
+    """Read a workbook or delimited text with a header, see `sheets.read_table`; also the sheets that were not read.
 
     Columns are a file and a name, and where these don't tell faces apart `face`, `frame` of recordings, and `source`.
     `faces.csv` is such a table, and so is the manifest of exported folders, whose files are the originals.
 
     Raises:
-        LabelsError: it can't be read, or has no such columns.
+        LabelsError: it can't be read, has no such columns, or several that could be meant.
     """
-    headings: list[str] = []
-    for sheet in read_sheets(path):
-        for i, header in enumerate(sheet.rows[:HEADER_ROWS]):
-            file, name = place(header, None, FILE_COLUMNS), place(header, None, NAME_COLUMNS)
-            if file is not None and name is not None:
-                return tuple(_rows(header, sheet.rows[i + 1 :], file, name))
-            headings.extend(heading.strip() for heading in header if heading.strip())
-    has = ", ".join(headings[:20]) or "nothing"
-    raise LabelsError(
-        f"{path.name} has no column with files and one with names.", f"It has {has}. Call them file and name."
-    )
+    table = read_table(path, lambda rows: find_names(rows, path.name))
+    return tuple(_rows(table.columns)), table.unread
 
 
-def _rows(header: Row, body: tuple[Row, ...], file: int, name: int) -> Iterator[NamedFace]:
+def _rows(columns: Columns) -> Iterator[NamedFace]:
     def column(wanted: str) -> int | None:
-        return place(header, None, (wanted,))
+        return place(columns.header, None, (wanted,))
 
     # A manifest names the copies, too, by the folders that they are in.
     original = column("original") if column("folder") is not None else None
     source, frame, face = map(column, ("source", "frame", "face"))
     box = tuple(map(column, ("left", "top", "width", "height")))
-    for row in body:
-        called = cell(row, file if original is None else original)  # spaces around it may be part of it
-        if called.strip():
+    for row in columns.body:
+        called = cell(row, columns.file if original is None else original)  # spaces around it may be part of it
+        if bare(called):
             origin = "" if source is None else cell(row, source)
             at, number = ("" if i is None else plain_number(cell(row, i)) for i in (frame, face))
-            yield NamedFace(called, origin, at, number, cell(row, name).strip(), _box(row, box))
+            yield NamedFace(called, origin, at, number, label_of(cell(row, columns.label)), _box(row, box))
 
 
 def _box(row: Row, columns: tuple[int | None, ...]) -> tuple[float, float, float, float] | None:

@@ -89,6 +89,8 @@ def as_json(evaluation: Evaluation) -> str:
             "file_column": labels.file_column,
             "label_column": labels.label_column,
             "rules": labels.rules,
+            "spelled_otherwise": labels.spellings,
+            "sheets_not_read": labels.unread,
             "files": len(labels.files),
             "people": labels.people,
         },
@@ -245,6 +247,8 @@ def join_rows(evaluation: Evaluation) -> list[tuple[str, str]]:
         ("Rows without a label", some(join.unlabelled)),
         ("Rows with a label only", f"{join.nameless_rows:,}"),
         ("Further faces, unscored", f"{join.other_faces:,}"),
+        ("Labels spelled otherwise", some(evaluation.labels.spellings)),
+        ("Sheets not read (--sheet)", some(evaluation.labels.unread)),
     ]
     return [*always, *(row for row in rest if row[1] != "0")]
 

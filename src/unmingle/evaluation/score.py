@@ -13,7 +13,6 @@ from unmingle.evaluation.contingency import contingency
 from unmingle.evaluation.counts import join_counts, join_files, set_aside
 from unmingle.evaluation.metrics import score, score_table
 from unmingle.evaluation.people import natural, person_scores
-from unmingle.sources.names import MEETING_PATTERN, parse_name
 
 if TYPE_CHECKING:
     from unmingle.evaluation.counts import Join, JoinCounts, SetAside
@@ -31,7 +30,7 @@ class Evaluation:
     """Everything that the labels say about a library.
 
     scores:    over all scored faces.
-    meetings:  (meeting, scores) where file names carry one, by name; each with its own assignment.
+    meetings:  (meeting, scores) where file names tell of one, by name; each with its own assignment.
     people:    one record per labelled person.
     people_in_library: people that the library found, of at least two faces, whether labelled or not.
     set_aside: non-faces and faces told apart.
@@ -83,7 +82,7 @@ class Evaluation:
         return as_html(self)
 
 
-def evaluate(faces: pl.DataFrame, labels: Labels, *, name_pattern: str = MEETING_PATTERN) -> Evaluation:
+def evaluate(faces: pl.DataFrame, labels: Labels) -> Evaluation:
     """Score the people of a library against labels.
 
     A label belongs to a file. Where a file holds several faces it is taken to mean the main one, number 0; the others
@@ -91,9 +90,9 @@ def evaluate(faces: pl.DataFrame, labels: Labels, *, name_pattern: str = MEETING
     `metrics` for what that counts as. Files are joined by name, see `join.match_names`.
 
     Args:
-        faces: the table faces.csv: one row per face, and one per file in which none was found.
+        faces: the table faces.csv: one row per face, and one per file in which none was found. With a column `meeting`,
+            each meeting is scored on its own, too.
         labels: who is on which file.
-        name_pattern: how a file name carries its meeting, see `sources.names.parse_name`.
 
     Raises:
         LabelsError: no labelled name means a file of the library.
@@ -103,7 +102,7 @@ def evaluate(faces: pl.DataFrame, labels: Labels, *, name_pattern: str = MEETING
         raise ValueError(f"the table of faces lacks {', '.join(lacking)}")
     best = best_faces(faces)
     join = join_files(best, labels)
-    scored = scored_faces(join, labels, name_pattern)
+    scored = scored_faces(join, labels)
     table = contingency(scored["label"].to_list(), clusters_of(scored))
     scores = score_table(table)
     return Evaluation(
@@ -132,17 +131,16 @@ def best_faces(faces: pl.DataFrame) -> pl.DataFrame:
     return first.sort("_order").drop("_order")
 
 
-def scored_faces(join: Join, labels: Labels, pattern: str) -> pl.DataFrame:
+def scored_faces(join: Join, labels: Labels) -> pl.DataFrame:
     """The best face of each labelled file that joined, with `label` and `meeting`."""
     joined = [(join.file_of[name], label) for name, label in zip(labels.files, labels.labels, strict=True)]
     found = [(position, label) for position, label in joined if position is not None]
     if not found:
         raise nothing_joined(join.best, labels)
     scored = join.best[[position for position, _ in found]]
-    meetings = [parts.meeting if (parts := parse_name(file, pattern=pattern)) else None for file in scored["file"]]
+    meeting = pl.col("meeting").cast(pl.String) if "meeting" in scored.columns else pl.lit(None, pl.String)
     return scored.with_columns(
-        pl.Series("label", [label for _, label in found], dtype=pl.String),
-        pl.Series("meeting", meetings, dtype=pl.String),
+        pl.Series("label", [label for _, label in found], dtype=pl.String), meeting.alias("meeting")
     )
 
 

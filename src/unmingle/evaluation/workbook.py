@@ -17,8 +17,8 @@ ENCRYPTED_STREAM = "EncryptedPackage".encode("utf-16-le")
 Rows = tuple[tuple[str, ...], ...]
 
 
-def open_workbook(data: bytes, name: str) -> Iterator[tuple[str, Rows]]:
-    """Each sheet's name and rows, in order, hidden sheets last; a sheet is read when its turn comes.
+def open_workbook(data: bytes, name: str) -> Iterator[tuple[str, bool, Rows]]:
+    """Each sheet's name, whether it is hidden, and its rows; in order, hidden ones last, each read when its turn comes.
 
     Numbers are text as the sheet stores them: 1.0 and 1 are both "1". A cell that is empty, or holds an error, is "".
 
@@ -39,7 +39,8 @@ def open_workbook(data: bytes, name: str) -> Iterator[tuple[str, Rows]]:
         order = sorted(range(len(lazy)), key=lambda i: (lazy[i].visible != "visible", i))
         for i in order:
             frame = reader.load_sheet(i, header_row=None, dtypes="string").to_polars()
-            yield reader.sheet_names[i], tuple(tuple(cell or "" for cell in row) for row in frame.iter_rows())
+            rows = tuple(tuple(cell or "" for cell in row) for row in frame.iter_rows())
+            yield reader.sheet_names[i], lazy[i].visible != "visible", rows
     except fastexcel.FastExcelError as error:
         if "password" in str(error).lower():
             raise protected(name) from error

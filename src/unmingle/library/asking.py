@@ -13,6 +13,7 @@ from unmingle.errors import LibraryError
 from unmingle.grouping import questions as grouping
 from unmingle.grouping.cluster import unit_rows
 from unmingle.library.deciding import Wish
+from unmingle.library.frame_names import FrameNames
 from unmingle.library.frames import seen_frames
 from unmingle.library.people import ALONE, Memory
 from unmingle.library.pictures import faces_to_group
@@ -101,7 +102,6 @@ def ask(
     curve: ImpostorCurve,
     scale: float,
     most: int,
-    pattern: str,
     trees: dict[bytes, Tree] | None = None,
 ) -> tuple[Question, ...]:
     """The questions most worth an answer, the most useful first.
@@ -115,7 +115,6 @@ def ask(
         curve: how similar strangers are to the model.
         scale: how much wider they spread in this collection.
         most: how many at most.
-        pattern: how file names carry meeting, frame and index.
         trees: kept between calls, see `grouping.questions.questions`.
     """
     memory = Memory.read(store.connection, recipe)
@@ -126,7 +125,8 @@ def ask(
     person_n = person_n[shown]
     standing, rows = memory.standing, Rows(memory, faces)
     tracked = followed(store, recipe, faces)
-    constraints = rows.constraints(seen_frames(store, faces, tracked.seen_k2, pattern=pattern), tracked.same_m2)
+    seen = seen_frames(store, faces, FrameNames.of(store), tracked.seen_k2)
+    constraints = rows.constraints(seen, tracked.same_m2)
     different = np.concatenate([constraints.different_m2, rows.people(standing.different)])
     unsure = [rows.people(standing.unsure), rows.faces(standing.unsure_faces), rows.two_faces(standing.unsure_two)]
     found = grouping.questions(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from unmingle.sources.names import parse_name
+from unmingle.library.frame_names import FrameNames
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -167,31 +167,23 @@ def faces_of(store: Store, person: int, order: FaceOrder, index: FaceIndex) -> I
 def face_cards(store: Store, faces: Sequence[int]) -> list[FaceCard]:
     """Faces as a list shows them, in the order asked for; those that are no longer there are left out."""
     query = (
-        "SELECT face.id, (SELECT name FROM file WHERE file.digest = analysis.content"
-        " ORDER BY present DESC, source, name LIMIT 1), analysis.frame, face.quality,"
+        "SELECT face.id, file.source, file.name, analysis.frame, face.quality,"
         " member.probability, member.decided, member.since"
         " FROM json_each(?) AS wanted JOIN face ON face.id = wanted.value JOIN analysis ON analysis.id = face.analysis"
+        " LEFT JOIN file ON file.id = (SELECT id FROM file WHERE file.digest = analysis.content"
+        " ORDER BY present DESC, source, name LIMIT 1)"
         " LEFT JOIN member ON member.face = face.id ORDER BY wanted.key"
     )
+    names = FrameNames.of(store)
     last = last_clustering(store)
     rows = store.connection.execute(query, (json.dumps(list(faces)),))
     return [
         FaceCard(
-            face, name or "", shown_frame(name or "", frame), round(quality, 4), chance, bool(decided), since == last
+            *(face, name or "", names.frame(source, name or "") if frame is None else frame, round(quality, 4)),
+            *(chance, bool(decided), since == last),
         )
-        for face, name, frame, quality, chance, decided, since in rows
+        for face, source, name, frame, quality, chance, decided, since in rows
     ]
-
-
-def shown_frame(name: str, frame: int | None) -> int | None:
-    """The frame of a recording; of a picture file, the one that its name tells."""
-    return frame_of(name) if frame is None else frame
-
-
-def frame_of(name: str) -> int | None:
-    """The frame that a file's name tells; None for names without, and for numbers past what a table holds."""
-    parts = parse_name(name)
-    return parts.frame if parts is not None and parts.frame < 2**63 else None
 
 
 def covers_of(store: Store, persons: Iterable[int]) -> dict[int, list[int]]:

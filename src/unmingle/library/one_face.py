@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from unmingle.library.browse import shown_frame
+from unmingle.library.browse import face_cards
 from unmingle.library.held import HELD, HeldFile
 from unmingle.library.recordings import beside
 from unmingle.library.tables import COPY_OF, status_of
@@ -99,7 +99,7 @@ def face_detail(store: Store, face: int) -> FaceDetail | None:
         face=face,
         file=shown,
         files=files,
-        frame=shown_frame(shown, frame),
+        frame=face_cards(store, [face])[0].frame,
         time=None if time is None else round(time, 3),
         box=_box(box),
         picture=Size(width, height),

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from unmingle.library.browse import shown_frame
+from unmingle.library.frame_names import FrameNames
 from unmingle.library.recordings import tracks
-from unmingle.sources.names import parse_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +35,7 @@ FACES = {
     "status": pl.String,
     "reason": pl.String,
 }
+_MORE = {"id": pl.Int64, "meeting": pl.String}
 PEOPLE = {
     "person": pl.Int64,
     "name": pl.String,
@@ -77,7 +77,7 @@ COPY_OF = """
  WHERE copy.face = face.id)
 """
 _ROWS = f"""
-SELECT file.name, source.path, file.problem, analysis.id, analysis.reason, face.id, face.number,
+SELECT file.source, file.name, source.path, file.problem, analysis.id, analysis.reason, face.id, face.number,
        face."left", face.top, face.width, face.height, face.score, face.quality, face.reason, face.flag,
        person.id, person.name, mark.mark, person.ignored, {COPY_OF}
 FROM file
@@ -104,9 +104,14 @@ class Tile:
 
 
 def faces_table(store: Store, recipe: str) -> pl.DataFrame:
-    """The table `faces.csv`, plus a last column `id`: the face's row in the library, empty where there is none."""
-    rows = [_row(row) for row in store.connection.execute(_ROWS, (recipe, recipe))]
-    table = pl.DataFrame(rows, schema={**FACES, "id": pl.Int64}, orient="row")
+    """The table `faces.csv`, and two columns more, each empty where there is none.
+
+    id:      the face's row in the library.
+    meeting: of which the file's name tells.
+    """
+    names = FrameNames.of(store)
+    rows = [_row(row, names) for row in store.connection.execute(_ROWS, (recipe, recipe))]
+    table = pl.DataFrame(rows, schema=FACES | _MORE, orient="row")
     seen = sightings_table(store, recipe)
     if not seen.height:
         return table
@@ -126,7 +131,7 @@ WHERE recording.recipe = ?
 
 
 def sightings_table(store: Store, recipe: str) -> pl.DataFrame:
-    """The rows of `faces.csv` that are of recordings, and the column `id`: the face that stands for each sighting.
+    """The rows of `faces_table` that are of recordings; `id` is the face that stands for each sighting.
 
     Quality, person, status and reason are those of that face, the look of the same track that is nearest in time.
     """
@@ -147,7 +152,7 @@ def sightings_table(store: Store, recipe: str) -> pl.DataFrame:
         for track in tracks(store.connection, recipe)
     ]
     if not parts:
-        return pl.DataFrame(schema={**FACES, "id": pl.Int64})
+        return pl.DataFrame(schema=FACES | _MORE)
     looks = pl.DataFrame(
         [_look(row) for row in store.connection.execute(_LOOKS, (recipe,))],
         schema={"id": pl.Int64, **{name: FACES[name] for name in ("quality", "person", "name", "status", "reason")}},
@@ -162,7 +167,8 @@ def sightings_table(store: Store, recipe: str) -> pl.DataFrame:
         schema={"recording": pl.Int64, "file": pl.String, "source": pl.String},
         orient="row",
     )
-    return pl.concat(parts).join(looks, on="id").join(files, on="recording").select([*FACES, "id"])
+    found = pl.concat(parts).join(looks, on="id").join(files, on="recording")
+    return found.with_columns(pl.lit(None, pl.String).alias("meeting")).select([*FACES, *_MORE])
 
 
 def _look(row: Sequence[Any]) -> tuple[Any, ...]:
@@ -173,18 +179,18 @@ def _look(row: Sequence[Any]) -> tuple[Any, ...]:
     return face, round(quality, 4), person, name, status, reason
 
 
-def _row(row: Sequence[Any]) -> tuple[Any, ...]:
-    name, source, problem, analysis, analysis_reason, face, number, *measures = row
+def _row(row: Sequence[Any], names: FrameNames) -> tuple[Any, ...]:
+    origin, name, source, problem, analysis, analysis_reason, face, number, *measures = row
     *box, score, quality, face_reason, flag, person, person_name, mark, ignored, copy = measures
-    parts = parse_name(name)
-    place = (name, source_text(source), parts.frame if parts else None)
+    place = (name, source_text(source), names.frame(origin, name))
+    meeting = names.meeting(origin, name)
     status, reason = status_of(problem, analysis, analysis_reason, face, face_reason, flag, person, mark, ignored, copy)
     if ignored:
         person = person_name = None
     if face is None:
-        return (*place, None, *[None] * 6, None, None, status, reason, None)
+        return (*place, None, *[None] * 6, None, None, status, reason, None, meeting)
     rounded = (*(round(value, 1) for value in box), round(score, 4), round(quality, 4))
-    return (*place, number, *rounded, person, person_name, status, reason, face)
+    return (*place, number, *rounded, person, person_name, status, reason, face, meeting)
 
 
 def status_of(
@@ -251,7 +257,7 @@ def confidence_table(store: Store, recipe: str) -> pl.DataFrame:
 def embeddings_table(store: Store, recipe: str) -> pl.DataFrame:
     """The embedding of each face in each file that shows it; of recordings, of the faces that stand for others."""
     query = (
-        "SELECT source.path, file.name, analysis.frame, face.number,"
+        "SELECT source.path, file.source, file.name, analysis.frame, face.number,"
         " CASE WHEN person.ignored = 0 THEN person.id END, face.vector FROM face"
         " JOIN analysis ON analysis.id = face.analysis"
         " JOIN file ON file.digest = analysis.content AND file.present = 1 JOIN source ON source.id = file.source"
@@ -260,12 +266,16 @@ def embeddings_table(store: Store, recipe: str) -> pl.DataFrame:
     )
     rows = store.connection.execute(query, (recipe,)).fetchall()
     schema = {"source": pl.String, "file": pl.String, **dict.fromkeys(("frame", "face", "person"), pl.Int64)}
+    names = FrameNames.of(store)
     table = pl.DataFrame(
-        [(source_text(source), file, shown_frame(file, frame), *rest[:2]) for source, file, frame, *rest in rows],
+        [
+            (source_text(path), file, names.frame(source, file) if frame is None else frame, *rest[:2])
+            for path, source, file, frame, *rest in rows
+        ],
         schema=schema,
         orient="row",
     )
-    flat = np.frombuffer(b"".join(row[5] for row in rows), "<f4").astype(np.float32, copy=False)
+    flat = np.frombuffer(b"".join(row[-1] for row in rows), "<f4").astype(np.float32, copy=False)
     dimension = len(flat) // max(1, len(rows))
     vectors = pl.Series("vector", flat.reshape(-1, max(1, dimension)), dtype=pl.Array(pl.Float32, max(1, dimension)))
     return table.with_columns(vectors)

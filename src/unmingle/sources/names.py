@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MEETING_PATTERN = r"(?P<meeting>.+)_(?P<frame>\d{4,})_(?P<index>\d{1,3})"
+AUTO = "auto"  # in place of a pattern: MEETING_PATTERN, as far as the faces of a collection bear it out
 GROUPS = frozenset({"meeting", "frame", "index"})
 
 
