@@ -31,8 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from unmingle.models.cards import Calibration
-    from unmingle.pipeline import Added
-    from unmingle.records import U8
+    from unmingle.records import U8, Added
 
 EVERY = 2.0
 FRAMES = 50  # one in two seconds: a whole segment of a minute, and 40 seconds

@@ -7,14 +7,16 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from unmingle.sources.images import readable
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from rich.table import Table
 
     from unmingle.api import Summary
-    from unmingle.pipeline import Added
     from unmingle.progress import Progress
+    from unmingle.records import Added
 
 DOING = {
     "draw": "Drawing people",
@@ -105,6 +107,8 @@ def summary_lines(added: Added, summary: Summary) -> list[str]:
     parts = [
         f"{added.analysed:,} analysed now" if added.analysed else "nothing new to embed",
         f"{added.known:,} known from before" if added.known else "",
+        f"{added.moved:,} found again under another name or in another folder" if added.moved else "",
+        f"{added.changed:,} changed but showing the same picture" if added.changed else "",
         f"{added.copies:,} copies of another" if added.copies else "",
         f"{added.unreadable:,} unreadable" if added.unreadable else "",
     ]
@@ -112,6 +116,15 @@ def summary_lines(added: Added, summary: Summary) -> list[str]:
         f"{summary.files:,} files ({', '.join(filter(None, parts))})",
         f"{summary.faces:,} faces, {summary.clustered:,} of them in {summary.people:,} people",
     ]
+    if added.carried:
+        lines.append(f"{added.carried:,} pictures were saved again, turned or cut: their faces go on as they were")
+    if added.lost:
+        lines.append(f"{added.lost:,} faces that were decided about are no longer in their changed pictures")
+    lines += [
+        f"{folder} is not there now, or empty: its files are kept. See unmingle relocate and unmingle forget"
+        for folder in map(readable, added.out_of_reach)
+    ]
+    lines += [f"{folder} was written by unmingle export and passed over" for folder in map(readable, added.made)]
     if added.gone:
         lines.append(f"{added.gone:,} files of earlier runs are no longer there and were left out")
     if added.passed_over:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from unmingle.cli import comparing, decisions, export, models, reporting
+from unmingle.cli import comparing, decisions, export, locating, models, reporting
 from unmingle.cli.options import (
     Crops,
     Drop,
@@ -24,6 +24,7 @@ from unmingle.cli.options import (
     Strictness,
     Threads,
     Weights,
+    seconds,
 )
 from unmingle.errors import SettingsError, UnmingleError
 from unmingle.sources.names import MEETING_PATTERN
@@ -167,6 +168,7 @@ def cluster(
     from unmingle import console
     from unmingle.api import Library
     from unmingle.api import as_json as summary_json
+    from unmingle.api.exporting import check_outside
     from unmingle.settings import (
         FALSE_MERGES,
         ClassicSettings,
@@ -177,7 +179,9 @@ def cluster(
     )
     from unmingle.sources.names import compile_pattern
 
-    recording = RecordingSettings(every=_seconds(every))
+    recording = RecordingSettings(every=seconds(every))
+    if save_crops is not None:
+        check_outside(save_crops, [source for source in sources if source.is_dir()])
     compile_pattern(name_pattern)  # before an hour of work, not after it
     if people is not None and labels is not None:
         raise SettingsError("Both --people and --labels give the number of people.", "Leave one of them out.")
@@ -215,15 +219,6 @@ def cluster(
     elif not quiet:
         print("\n".join(console.summary_lines(added, summary)))
         print(f"See {output / 'sheets' / 'overview.jpg'}, {output / 'people.csv'} and {output / 'faces.csv'}")
-
-
-def _seconds(text: str) -> float:
-    """A time as people write it."""
-    number, unit = (text[:-2], 0.001) if text.endswith("ms") else (text.removesuffix("s"), 1.0)
-    try:
-        return float(number) * unit
-    except ValueError as error:
-        raise SettingsError(f"{text!r} is no time.", "Write it like 0.1s or 500ms.") from error
 
 
 def _count_labels(labels: str, sources: Sequence[Path]) -> int:
@@ -348,6 +343,7 @@ decisions.register(app)
 export.register(app)
 comparing.register(app)
 reporting.register(app)
+locating.register(app)
 
 
 @app.command()

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from unmingle.errors import SettingsError
+
 LibraryArgument = Annotated[Path, typer.Argument(metavar="LIBRARY", help="Folder of the library.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress and no summary.")]
@@ -50,3 +52,12 @@ Model = Annotated[
         help="faces: what turns a face into numbers, as in unmingle models list. What other models found is kept.",
     ),
 ]
+
+
+def seconds(text: str) -> float:
+    """A time as people write it."""
+    number, unit = (text[:-2], 0.001) if text.endswith("ms") else (text.removesuffix("s"), 1.0)
+    try:
+        return float(number) * unit
+    except ValueError as error:
+        raise SettingsError(f"{text!r} is no time.", "Write it like 0.1s or 500ms.") from error
