@@ -443,6 +443,14 @@ def test_a_recording_is_what_it_shows(tmp_path: Path, older: bool) -> None:
     assert set(library.faces["file"]) == {"call.mkv"}
 
 
+def test_the_same_frames_at_another_speed_are_another_recording(tmp_path: Path) -> None:
+    (tmp_path / "calls").mkdir()
+    for speed in (1, 2):
+        times = [400 * frame // speed for frame in range(10)]
+        write_video(tmp_path / "calls" / f"{speed}.mkv", 10, milliseconds=times)
+    assert unmingle.open(tmp_path / "library").add(tmp_path / "calls").analysed == 2
+
+
 def test_other_frames_are_another_recording(tmp_path: Path) -> None:
     shown = set()
     for name, frames, turn in (("a", 12, 0), ("b", 13, 0), ("c", 12, 90)):

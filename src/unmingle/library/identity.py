@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 LOOKED_AT = 5  # faces of a recording that must still be there
 UNCHANGED = 3.0  # of 255, on average: a face that was cut out of the same pixels, as another version of a codec has it
+SLACK = 0.02  # of the duration, by which containers may differ about the same frames
 SAME_LOOK = 0.9  # least cosine of a face that is the very same, in a picture that was cut
 
 
@@ -70,7 +71,11 @@ class Recogniser:
 
     def recording(self, content: str, shown: bytes, former: str | None, recording: Recording) -> str:
         """The digest of a recording that was opened; arguments as for `picture`."""
-        return self._known(content, shown, former, lambda former: self._is_still_recording(former, recording))
+        found = self._known(content, shown, former, lambda former: self._is_still_recording(former, recording))
+        row = self.connection.execute("SELECT duration FROM recording WHERE content = ?", (found,)).fetchone()
+        # The same frames at another speed are another recording; containers may differ about how long the last one is.
+        slack = max(SLACK * recording.info.duration, 2 / recording.info.rate)
+        return found if row is None or abs(row[0] - recording.info.duration) <= slack else content
 
     def stored(self, shown: Iterable[bytes]) -> None:
         """These are in the library now."""
