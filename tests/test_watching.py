@@ -31,8 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from unmingle.models.cards import Calibration
-    from unmingle.pipeline import Added
-    from unmingle.records import U8
+    from unmingle.records import U8, Added
 
 EVERY = 2.0
 FRAMES = 50  # one in two seconds: a whole segment of a minute, and 40 seconds
@@ -65,7 +64,8 @@ def source(tmp_path: Path) -> Path:
     (tmp_path / "source").mkdir()
     for number, name in enumerate(("a", "odd", "z")):
         times = [round(1000 * EVERY) * frame + number for frame in range(FRAMES)]
-        write_video(tmp_path / "source" / f"{name}.mkv", FRAMES, milliseconds=times)
+        # The same coded frames would be one recording.
+        write_video(tmp_path / "source" / f"{name}.mkv", FRAMES, milliseconds=times, keyframe_every=10 + number)
     return tmp_path / "source"
 
 

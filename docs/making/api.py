@@ -14,12 +14,13 @@ from unmingle.evaluation.metrics import Scores
 from unmingle.evaluation.score import Evaluation
 from unmingle.library.asking import Question
 from unmingle.library.decisions import Decision
-from unmingle.pipeline import Added
+from unmingle.library.files import Forgotten
+from unmingle.records import Added
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-RETURNED = (Added, Evaluation, Scores, Decision, Question)  # what methods give back, which nobody imports
+RETURNED = (Added, Forgotten, Evaluation, Scores, Decision, Question)  # what methods give back, which nobody imports
 ANNOTATION = re.compile(r"(: |-> )'([^']*)'")
 DEEP = re.compile(r"<function (\w+) at [^>]*>")
 

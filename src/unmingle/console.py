@@ -9,13 +9,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from unmingle.lettering import printable
+from unmingle.sources.images import readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from unmingle.api import Summary
-    from unmingle.pipeline import Added
     from unmingle.progress import Progress
+    from unmingle.records import Added
 
 DOING = {
     "draw": "Drawing people",
@@ -124,6 +125,8 @@ def summary_lines(added: Added, summary: Summary) -> list[str]:
     parts = [
         f"{added.analysed:,} analysed now" if added.analysed else "nothing new to embed",
         f"{added.known:,} known from before" if added.known else "",
+        f"{added.moved:,} found again under another name or in another folder" if added.moved else "",
+        f"{added.changed:,} changed but showing the same picture" if added.changed else "",
         f"{added.copies:,} copies of another" if added.copies else "",
         f"{added.unreadable:,} unreadable" if added.unreadable else "",
     ]
@@ -131,21 +134,7 @@ def summary_lines(added: Added, summary: Summary) -> list[str]:
         f"{summary.files:,} files ({', '.join(filter(None, parts))})",
         f"{summary.faces:,} faces, {summary.clustered:,} of them in {summary.people:,} people",
     ]
-    if added.along:
-        lines.append("Taken along as they were in earlier runs:")
-        lines.extend(
-            f"  {files:>7,}  {source}" + ("" if there else ", which is not there now")
-            for source, files, there in added.along
-        )
-    if added.gone:
-        lines.append(f"{added.gone:,} files of earlier runs are no longer there and were left out")
-    if added.passed_over:
-        lines.append(
-            f"{added.passed_over:,} other files passed over, neither pictures nor recordings: {_endings(added.others)}"
-        )
-    if added.unwatched:
-        lines.append("Not looked at, of recordings:")
-        lines.extend(f"  {count:>7,}  {note} ({first})" for note, count, first in added.unwatched)
+    lines += _added_lines(added)
     if "named_files" in summary.notes:
         lines.append(_names_line({key: int(value) for key, value in summary.notes.items() if key.startswith("named_")}))
     if summary.left_out:
@@ -153,6 +142,27 @@ def summary_lines(added: Added, summary: Summary) -> list[str]:
         lines.extend(f"  {count:>7,}  {status}: {reason}" for status, reason, count in summary.left_out)
     spent = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in summary.seconds.items())
     return [*lines, f"Time: {spent}"]
+
+
+def _added_lines(added: Added) -> Iterator[str]:
+    """What is to be said of the files."""
+    if added.along:
+        yield "Taken along as they were in earlier runs:"
+        yield from (f"  {files:>7,}  {source}" for source, files, there in added.along if there)
+    for folder in map(readable, added.out_of_reach):
+        yield f"{folder} is not there now, or empty: its files are kept. See unmingle relocate and unmingle forget"
+    for folder in map(readable, added.made):
+        yield f"{folder} was written by unmingle export and passed over"
+    counts = (
+        (added.carried, "pictures were saved again, turned or cut: their faces go on as they were"),
+        (added.lost, "faces that were decided about are no longer in their changed pictures"),
+        (added.gone, "files of earlier runs are no longer there and were left out"),
+        (added.passed_over, f"other files passed over, neither pictures nor recordings: {_endings(added.others)}"),
+    )
+    yield from (f"{count:,} {what}" for count, what in counts if count)
+    if added.unwatched:
+        yield "Not looked at, of recordings:"
+        yield from (f"  {count:>7,}  {note} ({first})" for note, count, first in added.unwatched)
 
 
 def _names_line(notes: dict[str, int]) -> str:

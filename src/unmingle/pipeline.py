@@ -17,15 +17,18 @@ from unmingle.grouping.impostors import SFACE_CURVE
 from unmingle.grouping.kmeans import classic_clusters
 from unmingle.grouping.looks import Looks
 from unmingle.library import copies, pictures, recordings
+from unmingle.library.files import note_moved, out_of_reach
 from unmingle.library.frame_names import conclude
 from unmingle.library.frames import recording_of, rows_of_pictures, seen_frames
+from unmingle.library.identity import Recogniser, carry_over
 from unmingle.library.people import ALONE, Memory, refresh_marks
 from unmingle.library.proposal import Measured, store_proposal
 from unmingle.library.rows import Rows
 from unmingle.models.runtime import available_cores
 from unmingle.progress import Times, silent
+from unmingle.records import Added
 from unmingle.settings import RecordingSettings
-from unmingle.sources.decoding import decode
+from unmingle.sources.decoding import decode, pixel_digest
 from unmingle.sources.images import digest, quiet_decoders, read_bytes
 from unmingle.sources.names import AUTO
 from unmingle.tracking.watch import Sight
@@ -71,45 +74,20 @@ class Grouper(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Added:
-    """What `add` did.
-
-    Attributes:
-        files: picture files and recordings looked at.
-        analysed: pictures and recordings whose faces were found and embedded now.
-        known: files that are as they were at an earlier run.
-        copies: files read now whose content was known already, under another name or from before.
-        unreadable: files that can't be read.
-        passed_over: files that are neither pictures nor recordings by their ending and their first bytes.
-        gone: files of earlier runs that are no longer there.
-        unwatched: what of recordings was not looked at, such as a second stream; of how many files, and the first.
-        along: sources of earlier runs that were not looked through now, how many files each still gives, and whether
-            it is there.
-        others: how many files were passed over, by their ending, most first.
-    """
-
-    files: int
-    analysed: int
-    known: int
-    copies: int
-    unreadable: int
-    passed_over: int
-    gone: int
-    unwatched: tuple[tuple[str, int, str], ...] = ()
-    along: tuple[tuple[str, int, bool], ...] = ()
-    others: tuple[tuple[str, int], ...] = ()
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Read:
-    """One file, read: its pixels, or the problem, or neither when its content is known already."""
+    """One file, read: its pixels, or the problem, or neither when its content is known already.
+
+    digest: of the picture. content: SHA-256 of the bytes. shown: of the pixels, if they were decoded.
+    """
 
     file: PictureFile
     known: Known
     size: int = -1
     modified: int = -1
     digest: str = ""
+    content: str = ""
+    shown: bytes = b""
     pixels: U8 | None = None
     problem: str = ""
 
@@ -143,6 +121,8 @@ def add(
     done = pictures.analysed(store, runner.key, runner.precision if exact else None)
     done -= recordings.seen_otherwise(store, runner.key, every)
     todo = [file for file in sorted(known) if not _unchanged(file, known[file], done)]
+    before = [known[file] for file in todo if known[file].digest in done]
+    recogniser = Recogniser(store.connection, runner.key)
     still = [file for file in todo if not file.is_recording]
     watched = Watched()
     unreadable = analysed = 0
@@ -151,13 +131,24 @@ def add(
     if still or len(still) == len(todo):
         progress("analyse", finished, total)
     with quiet_decoders():
-        batches = _batches(_read_all(still, known, done), times)
+        reads = _read_all(still, known, done, recogniser.by_bytes())
+        batches = _batches(_recognised(reads, recogniser, done), times)
         for batch, found in _analyse_all(batches, runner, done, times):
             with times.measure("write"), store.transaction() as connection:
                 for name, analysis in found.items():
                     pictures.add_analysis(connection, name, runner.key, runner.precision, analysis)
                 for read in batch:
-                    pictures.note_read(connection, read.known.row, read.size, read.modified, read.digest, read.problem)
+                    pictures.note_read(
+                        connection,
+                        read.known.row,
+                        read.size,
+                        read.modified,
+                        read.digest,
+                        read.problem,
+                        content=read.content,
+                        shown=read.shown,
+                    )
+            recogniser.stored(read.shown for read in batch)
             analysed += len(found)
             unreadable += sum(bool(read.problem) for read in batch)
             finished += len(batch)
@@ -165,19 +156,28 @@ def add(
     if len(still) < len(todo):
         assert isinstance(runner, Sight)  # whoever calls has made sure of it
         moving = [file for file in todo if file.is_recording]
-        watcher = Watcher(runner, runner.key, runner.precision, every)
+        watcher = Watcher(runner, runner.key, runner.precision, every, recogniser)
         watched = watch_all(store, moving, known, watcher, done, progress=progress, times=times)
     analysed, unreadable = analysed + watched.analysed, unreadable + watched.unreadable
+    same, changed = pictures.unchanged(store, before)
+    moved = note_moved(store, [known[file].row for file in todo if known[file].digest is None])
+    carried = carry_over(store, runner.key)
     return Added(
         files=len(known),
         analysed=analysed,
-        known=len(known) - len(todo),
-        copies=len(todo) - analysed - unreadable,
+        known=len(known) - len(todo) + same,
+        copies=max(0, len(todo) - analysed - unreadable - same - changed - moved),
         unreadable=unreadable,
         passed_over=sum(count for _, count in scan.others),
         gone=pictures.gone(store),
         unwatched=tuple(recordings.notes(store, runner.key)),
         others=scan.others,
+        moved=moved,
+        changed=changed,
+        carried=carried.pictures,
+        lost=carried.lost,
+        out_of_reach=tuple(out_of_reach(store.connection)),
+        made=scan.made,
     )
 
 
@@ -192,7 +192,19 @@ def _unchanged(file: PictureFile, known: Known, done: set[str]) -> bool:
     return (status.st_size, status.st_mtime_ns) == (known.size, known.modified)
 
 
-def _read_all(todo: Sequence[PictureFile], known: dict[PictureFile, Known], done: set[str]) -> Iterator[Read]:
+def _recognised(reads: Iterator[Read], recogniser: Recogniser, done: set[str]) -> Iterator[Read]:
+    """Give what was read its name, and let go of the pixels of what is known already."""
+    for read in reads:
+        if read.pixels is None:
+            yield read
+            continue
+        name = recogniser.picture(read.content, read.shown, read.known.digest, read.pixels)
+        yield replace(read, digest=name, pixels=None if name in done else read.pixels)
+
+
+def _read_all(
+    todo: Sequence[PictureFile], known: dict[PictureFile, Known], done: set[str], by_bytes: dict[str, str]
+) -> Iterator[Read]:
     """Read files on all cores, in order, a few ahead of the reader."""
     workers = max(2, available_cores())
     with ThreadPoolExecutor(workers, thread_name_prefix="read") as pool:
@@ -202,7 +214,8 @@ def _read_all(todo: Sequence[PictureFile], known: dict[PictureFile, Known], done
             room = workers
             while True:
                 ahead.extend(
-                    pool.submit(_read, file, known[file], done) for file in islice(waiting, max(0, room - len(ahead)))
+                    pool.submit(_read, file, known[file], done, by_bytes)
+                    for file in islice(waiting, max(0, room - len(ahead)))
                 )
                 if not ahead:
                     break
@@ -215,19 +228,21 @@ def _read_all(todo: Sequence[PictureFile], known: dict[PictureFile, Known], done
             pool.shutdown(cancel_futures=True)
 
 
-def _read(file: PictureFile, known: Known, done: set[str]) -> Read:
+def _read(file: PictureFile, known: Known, done: set[str], by_bytes: dict[str, str]) -> Read:
     try:
         content = read_bytes(file)
         status = file.path.stat()
-        name = digest(content)
+        sha = digest(content)
+        name = by_bytes.get(sha, sha)
         pixels = None if name in done else decode(content)
+        shown = b"" if pixels is None else pixel_digest(pixels)
     except PictureError as error:
         return Read(file, known, problem=error.problem)
     except OSError as error:  # it went away between reading and asking for its time
         return Read(file, known, problem=f"can't be opened: {error.strerror}")
     except Exception as error:  # noqa: BLE001  # whatever one file does, the others are read
         return Read(file, known, problem=f"can't be read: {reason(error)}")
-    return Read(file, known, len(content), status.st_mtime_ns, name, pixels)
+    return Read(file, known, len(content), status.st_mtime_ns, name, sha, shown, pixels)
 
 
 def _analyse_all(

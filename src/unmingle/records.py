@@ -234,3 +234,45 @@ class Clustering:
         check_shape("labels", self.labels, (None,))
         if len(self.labels) and (self.labels.min() != 0 or len(np.unique(self.labels)) != self.labels.max() + 1):
             raise ValueError("labels must be 0 … k-1 without gaps")
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What `add` did.
+
+    Attributes:
+        files: picture files and recordings looked at.
+        analysed: pictures and recordings whose faces were found and embedded now.
+        known: files that are as they were at an earlier run.
+        copies: files read now whose content was known already, under another name or from before.
+        unreadable: files that can't be read.
+        passed_over: files that are neither pictures nor recordings by their ending and their first bytes.
+        gone: files of earlier runs that are no longer there.
+        unwatched: what of recordings was not looked at, such as a second stream; of how many files, and the first.
+        along: sources of earlier runs that were not looked through now, how many files each still gives, and whether
+            it is there.
+        others: how many files were passed over, by their ending, most first.
+        moved: files that were there before under another name or in another folder.
+        changed: files with other bytes that show what they showed, such as pictures that got a rating.
+        carried: pictures saved again, turned or cut, whose faces go on as they were.
+        lost: faces that were decided about, and that are not in their changed pictures any more.
+        out_of_reach: folders that are not there now, whose files are kept.
+        made: folders that unmingle export wrote, whose files were passed over.
+    """
+
+    files: int
+    analysed: int
+    known: int
+    copies: int
+    unreadable: int
+    passed_over: int
+    gone: int
+    unwatched: tuple[tuple[str, int, str], ...] = ()
+    along: tuple[tuple[str, int, bool], ...] = ()
+    others: tuple[tuple[str, int], ...] = ()
+    moved: int = 0
+    changed: int = 0
+    carried: int = 0
+    lost: int = 0
+    out_of_reach: tuple[str, ...] = ()
+    made: tuple[str, ...] = ()

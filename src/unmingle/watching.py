@@ -15,6 +15,7 @@ from unmingle.tracking.watch import watch
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from unmingle.library.identity import Recogniser
     from unmingle.library.pictures import Known
     from unmingle.library.store import Store
     from unmingle.progress import Progress, Times
@@ -36,12 +37,14 @@ class Watcher:
 
     recipe, precision: of the sight.
     every: seconds between the frames that are looked at.
+    recogniser: finds out which recording a file shows.
     """
 
     sight: Sight
     recipe: str
     precision: str
     every: float
+    recogniser: Recogniser
 
 
 def watch_all(
@@ -68,7 +71,7 @@ def watch_all(
     analysed = unreadable = 0
     for file in files:
         try:
-            analysed += _watch(store, file, known[file].row, watcher, done, progress, times)
+            analysed += _watch(store, file, known[file], watcher, done, progress, times)
         except PictureError as error:
             unreadable += 1
             _note_problem(store, known[file].row, watcher.recipe, error.problem)
@@ -91,7 +94,7 @@ def _note_problem(store: Store, row: int, recipe: str, problem: str) -> None:
 def _watch(
     store: Store,
     file: PictureFile,
-    row: int,
+    known: Known,
     watcher: Watcher,
     done: set[str],
     progress: Progress,
@@ -106,31 +109,43 @@ def _watch(
         raise PictureError(file.problem)
     with times.measure("watch"):
         size, modified = _stamp(file)
-        digest = recording_digest(file.path)
-    new = digest not in done
-    if new:
+        content = recording_digest(file.path)
+    digest, shown, new = watcher.recogniser.by_bytes().get(content, content), b"", False
+    if digest not in done:
         with Recording(file.path) as recording:
-            duration = int(recording.info.duration)
-            with store.transaction() as connection:
-                at = recordings.begin(connection, digest, watcher.recipe, watcher.every, recording.info)
-                # Not yet its size and time: until it was seen to its end, the next run takes it up again.
-                pictures.note_read(connection, row, -1, -1, digest, "")
-            progress("watch", min(int(at.seen), duration), duration)
-            with closing(watch(recording, watcher.sight, every=watcher.every, start=at.seen)) as segments:
-                while True:
-                    with times.measure("watch"):
-                        segment = next(segments, None)
-                    if segment is None:
-                        break
-                    with times.measure("write"), store.transaction() as connection:
-                        recordings.add_segment(connection, at.row, watcher.precision, segment)
-                    progress("watch", min(int(segment.stop), duration), duration)
-            with store.transaction() as connection:
-                recordings.finish(connection, at.row, watcher.precision)
-        done.add(digest)
+            shown = recording.shown()
+            digest = watcher.recogniser.recording(content, shown, known.digest, recording)
+            new = digest not in done
+            if new:
+                with store.transaction() as connection:
+                    # Not yet its size and time: until it was seen to its end, the next run takes it up again.
+                    pictures.note_read(connection, known.row, -1, -1, digest, "", content=content, shown=shown)
+                _watch_on(store, recording, digest, watcher, progress, times)
+                done.add(digest)
     with store.transaction() as connection:
-        pictures.note_read(connection, row, size, modified, digest, "")
+        pictures.note_read(connection, known.row, size, modified, digest, "", content=content, shown=shown)
     return new
+
+
+def _watch_on(
+    store: Store, recording: Recording, digest: str, watcher: Watcher, progress: Progress, times: Times
+) -> None:
+    """Watch a recording from where it was left to its end."""
+    duration = int(recording.info.duration)
+    with store.transaction() as connection:
+        at = recordings.begin(connection, digest, watcher.recipe, watcher.every, recording.info)
+    progress("watch", min(int(at.seen), duration), duration)
+    with closing(watch(recording, watcher.sight, every=watcher.every, start=at.seen)) as segments:
+        while True:
+            with times.measure("watch"):
+                segment = next(segments, None)
+            if segment is None:
+                break
+            with times.measure("write"), store.transaction() as connection:
+                recordings.add_segment(connection, at.row, watcher.precision, segment)
+            progress("watch", min(int(segment.stop), duration), duration)
+    with store.transaction() as connection:
+        recordings.finish(connection, at.row, watcher.precision)
 
 
 def _stamp(file: PictureFile) -> tuple[int, int]:

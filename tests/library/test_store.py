@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -129,6 +130,29 @@ def test_a_read_only_library_can_be_read_and_not_written(open_folder: Path, requ
     assert caught.value.mend
     with pytest.raises(WriteError, match="can't be made"), open_to_write(library / "below"):
         pass
+
+
+@pytest.mark.parametrize("index", [True, False])
+def test_a_reader_who_may_not_write_sees_the_last_changes_or_says_that_it_can_t(
+    open_folder: Path, request: pytest.FixtureRequest, index: bool
+) -> None:
+    copy = open_folder / "copy"
+    with open_to_write(open_folder / "library") as store:
+        store.set_fact("season", "autumn")
+        shutil.copytree(store.folder, copy)  # as a backup does, with the log that nobody has closed
+    if not index:
+        (copy / "library.sqlite-shm").unlink()
+    for file in copy.iterdir():
+        file.chmod(0o444)
+    copy.chmod(0o555)
+    request.getfixturevalue("ordinary_user")
+    if index:
+        with open_to_read(copy) as store:
+            assert store.fact("season") == "autumn"
+    else:
+        with pytest.raises(LibraryError, match="last changes") as caught, open_to_read(copy):
+            pass
+        assert caught.value.mend
 
 
 def test_the_file_is_durable_by_its_settings(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from unmingle.sources.paths import tails
 from unmingle.sources.regions import FACE, LEAST_OVERLAP, Region, overlap, read_packet, read_stored
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     import polars as pl
 
@@ -106,7 +106,9 @@ def export(
     """See `Library.export`."""
     one_of("to", to, get_args(Target))
     destination = destination.absolute()
-    _check_destination(store, destination)
+    if destination.resolve().is_relative_to(store.folder.resolve()):
+        raise SettingsError(f"{destination} is inside the library.", "Choose a folder outside of it.")
+    check_outside(destination, walked_folders(store))
     job = _Job(store, recipe, Placer(destination, dry_run), options, progress)
     with no_empty_folder(destination):
         if to == "folders":
@@ -136,18 +138,20 @@ def tables(store: Store, recipe: str) -> dict[str, pl.DataFrame]:
     return found
 
 
-def _check_destination(store: Store, destination: Path) -> None:
-    """Refuse to write where the next run would find copies of what it knows, or where the library lives."""
-    real = destination.resolve()
-    if real.is_relative_to(store.folder.resolve()):
-        raise SettingsError(f"{destination} is inside the library.", "Choose a folder outside of it.")
-    for source in walked_folders(store):
+def check_outside(destination: Path, folders: Iterable[str | Path]) -> None:
+    """Refuse to write into folders where the next run would find copies of what it knows.
+
+    Raises:
+        SettingsError: the destination is in one of them, or is a file.
+    """
+    real = user_path(destination).resolve()
+    for source in folders:
         if real.is_relative_to(Path(source).resolve()):
             raise SettingsError(
-                f"{destination} is inside {readable(source)}, where the library's pictures are.",
-                "Choose a folder outside of it: the next unmingle cluster would take the export for pictures.",
+                f"{destination} is inside {readable(str(source))}, where the library's pictures are.",
+                "Choose a folder outside of it: the next unmingle cluster would take what is written there for more.",
             )
-    if destination.exists() and not destination.is_dir():
+    if real.exists() and not real.is_dir():
         raise SettingsError(f"{destination} is a file.", "An export needs a folder: choose another name.")
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from unmingle import pipeline, views
 from unmingle.api.comparing import Comparing
 from unmingle.api.deciding import Views
+from unmingle.api.locating import Locating
 from unmingle.api.looking import Looking, find_person
 from unmingle.api.recipes import (
     DETECTION,
@@ -73,9 +74,8 @@ if TYPE_CHECKING:
     from unmingle.grouping.parts import Tree
     from unmingle.library.asking import Question
     from unmingle.library.store import Store
-    from unmingle.pipeline import Added
     from unmingle.progress import Progress
-    from unmingle.records import U8, Status
+    from unmingle.records import U8, Added, Status
 
 SHEETS = "sheets"  # the fact that says how many people get a contact sheet
 
@@ -96,11 +96,11 @@ class Sheet:
 
 
 @dataclass(slots=True)
-class Library(Comparing, Looking):
+class Library(Comparing, Looking, Locating):
     """A folder that remembers faces and people, and what was said about them.
 
-    See `Deciding` for what may be said, `Exchanging` for exports and imports, `Comparing` for two side by side, and
-    `Looking` for people and faces as objects.
+    See `Deciding` for what may be said, `Exchanging` for exports and imports, `Comparing` for two side by side,
+    `Looking` for people and faces as objects, and `Locating` for where the pictures are.
 
     Each call that adds or groups takes the writer's lock for itself; `with library.writing():` keeps it over several.
     Decisions don't need it.
@@ -313,12 +313,15 @@ class Library(Comparing, Looking):
             How many files were written.
 
         Raises:
+            SettingsError: the folder is inside a source, where the next run would take the crops for pictures.
             SourceError: a recording is no longer there, or can't be read; the crops of the others are saved.
             WriteError: the folder can't be written, or the disk is full.
         """
         from unmingle.api.crops import save_crops
+        from unmingle.api.exporting import check_outside
 
         with self._reading() as store:
+            check_outside(user_path(folder), walked_folders(store))
             return save_crops(store, current(store), user_path(folder), progress)
 
     def write_views(self, *, redraw: Iterable[int] | None = None) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from unmingle import console
-from unmingle.cli import comparing, decisions, export, models, reporting
+from unmingle.cli import comparing, decisions, export, locating, models, reporting
 from unmingle.cli.group import Commands
 from unmingle.cli.options import (
     Crops,
@@ -27,6 +27,7 @@ from unmingle.cli.options import (
     Threads,
     Weights,
     label_options,
+    seconds,
 )
 from unmingle.cli.running import keeping
 from unmingle.errors import SettingsError, command
@@ -166,6 +167,7 @@ def cluster(
     """
     from unmingle.api import Library
     from unmingle.api import as_json as summary_json
+    from unmingle.api.exporting import check_outside
     from unmingle.settings import (
         FALSE_MERGES,
         ClassicSettings,
@@ -175,14 +177,15 @@ def cluster(
         RecordingSettings,
     )
 
-    recording = RecordingSettings(every=_seconds(every))
+    recording = RecordingSettings(every=seconds(every))
     pattern = _name_pattern(name_pattern, unread=no_name_pattern)
     library = Library(output)
-    if not sources and not _database(library).exists():
-        raise typer.BadParameter(f"Name the pictures: there is no library in {output} to go on with.")
+    known = _sources(library, sources)
+    if save_crops is not None:
+        check_outside(save_crops, [source for source in known if source.is_dir()])
     if labels is not None:
         options = label_options(file_column, label_column, sheet)
-        people = _count_labels(labels, sources or library.sources, options, given=people)
+        people = _count_labels(labels, known, options, given=people)
     if recipe == "classic" and people is None:
         raise SettingsError("The classic recipe can't find the number of people.", "Pass --people K or --labels FILE.")
     if not quiet:
@@ -225,6 +228,13 @@ def _stored_in(library: Library) -> Iterator[None]:
         yield
 
 
+def _sources(library: Library, named: Sequence[Path] | None) -> Sequence[Path]:
+    """Where the pictures are: as named, or as the library remembers."""
+    if not named and not _database(library).exists():
+        raise typer.BadParameter(f"Name the pictures: there is no library in {library.folder} to go on with.")
+    return named or library.sources
+
+
 def _database(library: Library) -> Path:
     from unmingle.sources.images import LIBRARY_FILE
 
@@ -241,15 +251,6 @@ def _name_pattern(given: str | None, *, unread: bool) -> str | None:
         raise SettingsError("Names can't be both read and not read.", "Leave --name-pattern or --no-name-pattern out.")
     compile_pattern(given)
     return given
-
-
-def _seconds(text: str) -> float:
-    """A time as people write it."""
-    number, unit = (text[:-2], 0.001) if text.endswith("ms") else (text.removesuffix("s"), 1.0)
-    try:
-        return float(number) * unit
-    except ValueError as error:
-        raise SettingsError(f"{text!r} is no time.", "Write it like 0.1s or 500ms.") from error
 
 
 def _count_labels(labels: str, sources: Sequence[Path], options: LabelOptions, *, given: int | None) -> int:
@@ -318,6 +319,7 @@ decisions.register(app)
 export.register(app)
 comparing.register(app)
 reporting.register(app)
+locating.register(app)
 
 
 @app.command()

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from unmingle.errors import SettingsError
+
 if TYPE_CHECKING:
     from unmingle.evaluation.labels import LabelOptions
 
@@ -81,3 +83,12 @@ def label_options(
     from unmingle.evaluation.labels import LabelOptions
 
     return LabelOptions(file_column, label_column, None if drop is None else tuple(drop), tuple(sheet or ()))
+
+
+def seconds(text: str) -> float:
+    """A time as people write it."""
+    number, unit = (text[:-2], 0.001) if text.endswith("ms") else (text.removesuffix("s"), 1.0)
+    try:
+        return float(number) * unit
+    except ValueError as error:
+        raise SettingsError(f"{text!r} is no time.", "Write it like 0.1s or 500ms.") from error

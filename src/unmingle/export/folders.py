@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from unmingle.errors import WriteError
 from unmingle.export.naming import Names
 from unmingle.progress import silent
+from unmingle.sources import images
 from unmingle.sources.images import readable
 
 if TYPE_CHECKING:
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
 
 By = Literal["name", "id"]
 
-MANIFEST = "manifest.csv"
-COLUMNS = ("folder", "file", "person", "name", "source", "original")
+MANIFEST, COLUMNS = images.MANIFEST, images.MANIFEST_COLUMNS  # by which a folder is known not to be a source
 FACE_COLUMNS = ("frame", "face")  # one face of the person there, by which the name comes back
 
 

@@ -50,6 +50,10 @@ class Desk:
         self._memory: Memory | None = None
         self._newest_face = 0
 
+    def look_again(self) -> None:
+        """Remember nothing: somebody changed what is there without a decision."""
+        self._memory = None
+
     def memory(self, connection: sqlite3.Connection, recipe: str) -> Memory:
         """What the library remembers, read again if need be; to be called within a transaction."""
         (newest,) = connection.execute("SELECT coalesce(max(id), 0) FROM face").fetchone()

@@ -156,13 +156,15 @@ def _files(store: Store, digest: str) -> list[HeldFile]:
 class Original:
     """Where the whole picture of a face is.
 
-    digest: of the file that shows it. frame: of a recording; None for a picture file.
+    digest: of the picture or recording. frame: of a recording; None for a picture file.
     files:  those that should hold it.
+    bytes:  SHA-256 of all files that showed it.
     """
 
     digest: str
     frame: int | None
     files: list[HeldFile]
+    bytes: frozenset[str]
 
 
 def original(store: Store, face: int) -> Original | None:
@@ -172,4 +174,7 @@ def original(store: Store, face: int) -> Original | None:
         " WHERE face.id = ?"
     )
     row = store.connection.execute(query, (face,)).fetchone()
-    return None if row is None else Original(row[0], row[1], _files(store, row[0]))
+    if row is None:
+        return None
+    forms = store.connection.execute("SELECT DISTINCT bytes FROM file WHERE digest = ?", (row[0],))
+    return Original(row[0], row[1], _files(store, row[0]), frozenset({row[0], *(form for (form,) in forms)}))

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from unmingle.library.files import note_files
 from unmingle.records import check_shape
 from unmingle.sources.images import PictureFile
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from unmingle.library.store import Store
     from unmingle.records import F32, I64, Analysis, Bool
@@ -26,12 +27,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the library knows of a file: its row, and size, time and digest when it was last read."""
+    """What the library knows of a file: its row, and size, time, digest and bytes when it was last read."""
 
     row: int
     size: int
     modified: int
     digest: str | None
+    bytes: str = ""
+
+    @property
+    def content(self) -> str | None:
+        """SHA-256 of its bytes; None for a file that was never read."""
+        return self.bytes or self.digest
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,34 +74,21 @@ class StoredFaces:
 def register(store: Store, scan: Scan, recipe: str) -> dict[PictureFile, Known]:
     """Note every file of a scan, and tell what is known of it.
 
-    Files that are no longer in a scanned folder are marked, never forgotten. Files of earlier scans that the recipe
+    Files that are gone are marked, never forgotten. Files of earlier scans that the recipe
     has not seen are in the result as well, so that one library never mixes recipes.
     """
     with store.transaction() as connection:
-        roots = {file.source for file in scan.files} | set(scan.folders)
-        connection.executemany("INSERT OR IGNORE INTO source (path) VALUES (?)", [(os.fsencode(r),) for r in roots])
-        sources = {root: _source_row(connection, root) for root in roots}
-        connection.executemany("UPDATE file SET present = 0 WHERE source = ?", [(sources[f],) for f in scan.folders])
-        connection.executemany(
-            "INSERT INTO file (source, path, name, problem) VALUES (?, ?, ?, ?)"
-            " ON CONFLICT (source, path) DO UPDATE SET present = 1, problem = excluded.problem",
-            [(sources[f.source], os.fsencode(f.relative), f.name, f.problem) for f in scan.files],
-        )
+        scanned = note_files(connection, scan)
         rows = connection.execute(
-            "SELECT source.path, file.path, file.problem, file.id, size, modified, digest FROM file"
+            "SELECT source.path, file.path, file.problem, file.id, size, modified, digest, bytes FROM file"
             " JOIN source ON source.id = file.source WHERE present = 1"
         )
         known = {
             PictureFile(os.fsdecode(source), os.fsdecode(path), problem): Known(*rest)
             for source, path, problem, *rest in rows
         }
-    scanned = set(scan.files)
     done = analysed(store, recipe, None)
     return {file: what for file, what in known.items() if file in scanned or what.digest not in done}
-
-
-def _source_row(connection: sqlite3.Connection, path: str) -> int:
-    return int(connection.execute("SELECT id FROM source WHERE path = ?", (os.fsencode(path),)).fetchone()[0])
 
 
 def gone(store: Store) -> int:
@@ -109,14 +103,50 @@ def analysed(store: Store, recipe: str, precision: str | None) -> set[str]:
     return {digest for (digest,) in store.connection.execute(query, values)}
 
 
-def note_read(connection: sqlite3.Connection, row: int, size: int, modified: int, digest: str, problem: str) -> None:
-    """Note what a file held when it was read, or why it couldn't be; then it is tried again at the next run."""
+def unchanged(store: Store, before: Sequence[Known]) -> tuple[int, int]:
+    """How many of these files show what they showed, with the same bytes and with other ones."""
+    query = "SELECT digest, bytes, size, modified FROM file WHERE id = ?"
+    same = changed = 0
+    for known in before:
+        row = store.connection.execute(query, (known.row,)).fetchone()
+        now = Known(known.row, row[2], row[3], row[0], row[1])
+        if now.digest == known.digest:
+            same, changed = same + (now.content == known.content), changed + (now.content != known.content)
+    return same, changed
+
+
+def note_read(
+    connection: sqlite3.Connection,
+    row: int,
+    size: int,
+    modified: int,
+    digest: str,
+    problem: str,
+    content: str = "",
+    shown: bytes = b"",
+) -> None:
+    """Note what a file held when it was read, or why it couldn't be; then it is tried again at the next run.
+
+    Args:
+        connection: of the library.
+        row: of the file.
+        size: in bytes.
+        modified: in nanoseconds.
+        digest: of the picture or recording; empty if it could not be read.
+        problem: why not.
+        content: SHA-256 of the bytes, if that is not the digest.
+        shown: what names what it shows; empty where nobody asked.
+    """
     if problem:
         size, modified = -1, -1
     connection.execute(
-        "UPDATE file SET size = ?, modified = ?, digest = ?, problem = ? WHERE id = ?",
-        (size, modified, digest or None, problem, row),
+        "UPDATE file SET size = ?, modified = ?, digest = ?3, problem = ?, bytes = ?, former = CASE"
+        " WHEN coalesce(former, digest) IS ?3 THEN NULL WHEN digest IS ?3 THEN former"
+        " ELSE coalesce(former, digest) END WHERE id = ?",
+        (size, modified, digest or None, problem, "" if content == digest else content, row),
     )
+    if shown:
+        connection.execute("INSERT OR IGNORE INTO shown (sha, digest) VALUES (?, ?)", (shown, digest))
 
 
 def add_analysis(connection: sqlite3.Connection, digest: str, recipe: str, precision: str, analysis: Analysis) -> None:

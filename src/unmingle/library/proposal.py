@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unmingle.library.decisions import Changed, Said, append, last_id
+from unmingle.library.files import keep_former
 from unmingle.library.people import (
     ALONE,
     Memory,
@@ -108,7 +109,9 @@ def store_proposal(store: Store, recipe: str, faces: StoredFaces, measured: Meas
     claimed, decided = _claims(Rows(heeded, faces), heeded.standing.names, labels_n)
     with store.transaction() as connection:
         carried = carry_over(connection, recipe, heeded.standing)
+        keep_former(connection, recipe)
         before_n = persons_now(connection, faces.ids) if carried else heeded.persons(faces.ids)
+        before_n = _come_back(connection, faces.ids, before_n, heeded)
         ids = keep_ids(labels_n, before_n, claimed, reserved=decided)
         number = last_id(connection) + 1
         for cluster in _largest_first(labels_n, faces.files):
@@ -144,6 +147,18 @@ def store_proposal(store: Store, recipe: str, faces: StoredFaces, measured: Meas
             "INSERT INTO clustering (id, made, decisions, recipe) VALUES (?, ?, ?, ?)",
             (entry.id, entry.made, heeded.last, recipe),
         )
+
+
+def _come_back(connection: sqlite3.Connection, faces_n: I64, before_n: I64, heeded: Memory) -> I64:
+    """(n,) whose each face was; of those that were away for a while, whose they were then."""
+    former = dict(connection.execute("SELECT face, person FROM former"))
+    away = np.flatnonzero(before_n == ALONE) if former else np.zeros(0, np.int64)
+    found = before_n.copy()
+    found[away] = [heeded.standing.now(former.get(face, ALONE)) for face in faces_n[away].tolist()]
+    connection.executemany(
+        "DELETE FROM former WHERE face = ?", [(face,) for face in faces_n.tolist() if face in former]
+    )
+    return found
 
 
 def _write(connection: sqlite3.Connection, faces_n: I64, persons_n: I64, measured: Measured) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LOCK = "library.lock"
+LOG = f"{FILE}-wal"
 PATIENCE = 5.0  # seconds to wait for a transaction of another process
 
 
@@ -206,13 +207,39 @@ def open_to_read(folder: Path, *, any_thread: bool = False) -> Iterator[Store]:
 
 
 def _connect_to_read(folder: Path, *, any_thread: bool) -> sqlite3.Connection:
-    # A reader of a write-ahead log keeps a small index beside it, which a read-only folder forbids; there, nobody
-    # can be writing either, so the file may be taken as it is.
+    # A reader of a write-ahead log keeps a small index beside it, which a read-only folder forbids unless it is there.
+    # Where there is no log, nobody is writing, so the file may be taken as it is.
     writable = os.access(folder, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
-    way = "mode=ro" if writable else "immutable=1"
+    way = "mode=ro" if writable or _has_log(folder) else "immutable=1"
     address = f"{(folder / FILE).absolute().as_uri()}?{way}"
     with _clear_errors(folder):
-        return sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=not any_thread)
+        connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=not any_thread)
+    if not writable:
+        try:
+            connection.execute("SELECT 1 FROM sqlite_master")
+        except sqlite3.OperationalError as error:
+            connection.close()
+            raise LibraryError(
+                f"The last changes of {folder} are in {LOG}, which can't be read there.",
+                "Copy the whole folder to where you may write, or wait until whoever writes to it has ended.",
+            ) from error
+        except sqlite3.DatabaseError:
+            pass  # it is damaged, which whoever reads it next is told
+    return connection
+
+
+def _has_log(folder: Path) -> bool:
+    """Whether there are changes that are not in the library's file yet.
+
+    Raises:
+        LibraryError: that can't be told.
+    """
+    try:
+        return (folder / LOG).stat().st_size > 0
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise LibraryError(f"{folder / LOG} can't be looked at: {error.strerror}.", "Check who may read it.") from error
 
 
 def _check_there(folder: Path) -> None:

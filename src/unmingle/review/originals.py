@@ -37,26 +37,26 @@ class Originals:
             PictureError: it is not, or it can't be read; the message says which.
         """
         if wanted.frame is not None:
-            return self._recording(held, wanted.digest).frame(wanted.frame).pixels
+            return self._recording(held, wanted).frame(wanted.frame).pixels
         content = read_bytes(held.file)
-        if digest(content) != wanted.digest:
+        if digest(content) not in wanted.bytes:
             raise PictureError(CHANGED)
         return decode(content)
 
-    def _recording(self, held: HeldFile, content: str) -> Recording:
-        """A recording, known to have this content: by its size and time, or else by reading all of it, once."""
+    def _recording(self, held: HeldFile, wanted: Original) -> Recording:
+        """A recording, known to be what is wanted: by its size and time, or else by reading all of it, once."""
         path = held.file.path
         try:
             status = path.stat()
         except OSError as error:
             raise PictureError(f"can't be opened: {error.strerror or error}") from error
         stamp = (status.st_size, status.st_mtime_ns)
-        key = (str(path), content, *stamp)
+        key = (str(path), wanted.digest, *stamp)
         # One at a time: who asks for the next frame of the same recording waits for what was learned of it.
         with self._lock:
             kept = self._recordings.pop(key, None)
             if kept is None:
-                if stamp != (held.size, held.modified) and recording_digest(path) != content:
+                if stamp != (held.size, held.modified) and recording_digest(path) not in wanted.bytes:
                     raise PictureError(CHANGED)
                 kept = Recording(path)  # which holds no file open between frames
             self._recordings[key] = kept

@@ -43,6 +43,8 @@ OTHER_SUFFIXES = frozenset(
 BACKUP = "_original"  # how the endings of ExifTool's backups end
 
 LIBRARY_FILE = "library.sqlite"  # marks a folder as a library
+MANIFEST = "manifest.csv"  # marks a folder that unmingle export wrote, beginning so
+MANIFEST_COLUMNS = ("folder", "file", "person", "name", "source", "original")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -85,11 +87,13 @@ class Scan:
         files: the pictures and recordings, sorted.
         folders: the folders that were walked whole: what is not in `files` is no longer in them.
         others: how many other files there were, by their ending in small letters, most first.
+        made: folders below that unmingle export wrote, whose pictures were passed over.
     """
 
     files: tuple[PictureFile, ...]
     folders: tuple[str, ...]
     others: tuple[tuple[str, int], ...] = ()
+    made: tuple[str, ...] = ()
 
 
 def readable(path: str) -> str:
@@ -108,26 +112,37 @@ def scan(sources: Sequence[str | Path]) -> Scan:
     """
     found: set[PictureFile] = set()
     folders: list[str] = []
+    made: list[str] = []
     others: Counter[str] = Counter()
     for source in sources:
-        for entry in _expand(user_path(source).absolute(), folders):
+        for entry in _expand(_whole(user_path(source)), folders, made):
             if isinstance(entry, str):
                 others[entry] += 1
             else:
                 found.add(entry)
-    return Scan(tuple(sorted(found)), tuple(dict.fromkeys(folders)), tuple(others.most_common()))
+    ended = tuple(others.most_common())
+    return Scan(tuple(sorted(found)), tuple(dict.fromkeys(folders)), ended, tuple(dict.fromkeys(made)))
 
 
-def _expand(path: Path, folders: list[str]) -> Iterator[PictureFile | str]:
-    """The files of one source, and the endings of those passed over; a folder that is walked joins `folders`."""
+def _whole(path: Path) -> Path:
+    """The whole path, without steps back; links stay as they were named where nothing steps back over them."""
+    whole = path.absolute()
+    return whole.resolve() if ".." in whole.parts else whole
+
+
+def _expand(path: Path, folders: list[str], made: list[str]) -> Iterator[PictureFile | str]:
+    """The files of one source, and the endings of those passed over.
+
+    Walked folders join `folders`, those that we wrote `made`.
+    """
     if path.is_dir():
         folders.append(str(path))
-        yield from walk(path)
+        yield from walk(path, made=made)
     elif not path.exists():
         raise SourceError(f"There is no {readable(str(path))}.", "Check the path; quote it if it has spaces.")
     elif path.suffix.lower() == ".txt":
         for listed in _listed(path):
-            yield from _expand(listed, folders)
+            yield from _expand(listed, folders, made)
     else:
         yield PictureFile(str(path.parent), path.name)
 
@@ -139,16 +154,23 @@ def _listed(path: Path) -> Iterator[Path]:
     except (OSError, UnicodeDecodeError) as error:
         raise SourceError(f"{path.name} can't be read as a list of paths.", "Save it as UTF-8 text.") from error
     for line in filter(None, map(str.strip, lines)):
-        listed = user_path(line, below=path.parent)
+        listed = _whole(user_path(line, below=path.parent))
         if listed.suffix.lower() == ".txt":
             raise SourceError(f"{path.name} lists another list, {line}.", "Name that list as a source of its own.")
         yield listed
 
 
-def walk(root: Path, endings: frozenset[str] = FOUND_SUFFIXES) -> Iterator[PictureFile | str]:
+def walk(
+    root: Path, endings: frozenset[str] = FOUND_SUFFIXES, *, made: list[str] | None = None
+) -> Iterator[PictureFile | str]:
     """The files below a folder that end so, and those of unknown endings that begin like what does.
 
     Of each other file its ending; a folder that can't be opened is a problem.
+
+    Args:
+        root: the folder.
+        endings: in small letters.
+        made: where to put the folders below that unmingle export wrote, which are passed over then.
 
     Raises:
         SourceError: the folder itself can't be opened.
@@ -166,6 +188,9 @@ def walk(root: Path, endings: frozenset[str] = FOUND_SUFFIXES) -> Iterator[Pictu
                 ) from error
             problem = f"the folder can't be opened: {error.strerror}"
             yield PictureFile(str(root), os.path.relpath(folder, root), problem)
+            continue
+        if made is not None and folder != root and any(_is_manifest(entry) for entry in listing):
+            made.append(str(folder))
             continue
         for entry in listing:
             if _is_folder(entry):
@@ -197,6 +222,18 @@ def _is_wanted(entry: os.DirEntry[str], endings: frozenset[str]) -> bool:
 
 def _ending(name: str) -> str:
     return os.path.splitext(name)[1].lower()  # noqa: PTH122  # thousands of names: no Path
+
+
+def _is_manifest(entry: os.DirEntry[str]) -> bool:
+    """Whether a file is what an export of pictures in folders has at its top."""
+    if entry.name != MANIFEST:
+        return False
+    head = ",".join(MANIFEST_COLUMNS).encode()
+    try:
+        with open(entry.path, "rb") as file:  # noqa: PTH123
+            return file.read(len(head)) == head
+    except OSError:
+        return False
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

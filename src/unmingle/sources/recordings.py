@@ -6,6 +6,7 @@ same wherever decoding begins, and tells which frames a grid of instants wants b
 
 from __future__ import annotations
 
+import hashlib
 import math
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -168,6 +169,18 @@ class Recording:
                     return Frame(number, float(times[number]), float(until), pixels)
                 break
         raise PictureError(f"frame {number} can't be decoded")
+
+    def shown(self) -> bytes:
+        """What names what it shows, whatever container it is in: SHA-256 of its coded frames, and how they are turned.
+
+        Raises:
+            PictureError: the file is no longer what it was.
+        """
+        found = hashlib.sha256(str((self._stored, self._turn)).encode())
+        with self._opened() as (container, stream):
+            for packet in packets_of(container, stream):
+                found.update(memoryview(packet))
+        return found.digest()
 
     def _decoded(self, target: int) -> Iterator[tuple[int, VideoFrame]]:
         """Numbers and pictures, ascending, from the keyframe before frame `target` or earlier."""
