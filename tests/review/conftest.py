@@ -181,3 +181,5 @@ def seat(context: BrowserContext, origin: str) -> Iterator[Seat]:
     context.request.get(f"{origin}/?token={TOKEN}")
     yield Seat(context.new_page(), watch)
     watch.check()
+    for page in context.pages:  # before the server ends: nothing is asked of it any more
+        page.close()

@@ -76,9 +76,10 @@ function fillCard(card, person, { tier, selected }) {
   const images = /** @type {HTMLImageElement[]} */ ([...card.querySelectorAll("img.thumb")]);
   for (const [at, image] of images.entries()) showFace(image, person.covers[at], tier * 2 + (at ? 1 : 0));
   const words = called(person);
+  const shown = called({ ...person, name: person.pending ?? person.name });
   const name = part(card, ".card-name");
-  if (name.textContent !== words) name.textContent = words;
-  name.classList.toggle("unnamed", !person.name);
+  if (name.textContent !== shown) name.textContent = shown;
+  name.classList.toggle("unnamed", !(person.pending ?? person.name));
   name.setAttribute("aria-label", `${words}: change the name`);
   part(card, ".pick").setAttribute("aria-label", selected ? `Unselect ${words}` : `Select ${words}`);
   part(card, ".card-facts").replaceChildren(...factsOf(person));
@@ -107,6 +108,7 @@ function personLabel(/** @type {any} */ person, /** @type {string} */ words) {
   if (person.new) parts.push(`${person.new} new`);
   if (person.unsure) parts.push(`${person.unsure} unsure`);
   if (person.ignored) parts.push("ignored");
+  if (person.pending) parts.push(`being named ${person.pending}`);
   return parts.join(", ");
 }
 

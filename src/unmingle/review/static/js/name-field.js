@@ -8,14 +8,14 @@ import { toast } from "./toasts.js";
 /** What was typed and not saved lasts as long as the tab. @param {number} person */
 const draftKey = (person) => `unmingle-name-${person}`;
 const forget = (/** @type {number} */ person) => sessionStorage.removeItem(draftKey(person));
-/** Names on their way, and the revision that knows them: shown as if they were saved. @type {Map<number, {name: string, from: number}>} */
+/** Names on their way, and the revision that knows them: shown as if they were saved, and told as being saved. @type {Map<number, {name: string, from: number}>} */
 const given = new Map();
 
-/** Called as somebody just called them. @template {{person: number, name: string}|undefined} P @param {P} person @param {number|null} revision of the record @returns {P} */
+/** A record with the name that is on its way, as `pending`. @template {{person: number, name: string}|undefined} P @param {P} person @param {number|null} revision of the record @returns {P} */
 export function asNamed(person, revision) {
   const now = person && given.get(person.person);
   if (now && (revision ?? 0) >= now.from) given.delete(person.person);
-  return now && (revision ?? 0) < now.from ? { ...person, name: now.name } : person;
+  return now && (revision ?? 0) < now.from ? { ...person, pending: now.name } : person;
 }
 
 /** Names like this that others have. @param {number} person @param {string} text */
@@ -35,7 +35,8 @@ async function others(person, text) {
  */
 export function nameField({ person, typed, seen, again, done }) {
   const id = person.person;
-  const input = /** @type {HTMLInputElement} */ (h("input", { class: "name-input", type: "text", "aria-label": "Name", placeholder: "Who is this?", maxlength: 200, spellcheck: "false", value: typed || (sessionStorage.getItem(draftKey(id)) ?? person.name) }));
+  const before = person.pending ?? person.name;
+  const input = /** @type {HTMLInputElement} */ (h("input", { class: "name-input", type: "text", "aria-label": "Name", placeholder: "Who is this?", maxlength: 200, spellcheck: "false", value: typed || (sessionStorage.getItem(draftKey(id)) ?? before) }));
   const looked = seen(); // what was on show when the editing began, so that a name given elsewhere meanwhile is noticed
   let over = false;
   let asking = false;
@@ -59,7 +60,7 @@ export function nameField({ person, typed, seen, again, done }) {
     const name = input.value.trim();
     const other = to === "elsewhere" || !name ? null : list.marked() ?? (to === "here" ? list.namesake(name) : null);
     if (other) return void merge(other);
-    if (name === person.name) forget(id);
+    if (name === before) forget(id);
     else void keep(person, name, looked, list.fresh() && !list.namesake(name), again);
     close({ to });
   };

@@ -238,7 +238,7 @@ function personHead({ id, sort, onSort, seen, onMerge, onIgnore }) {
 
   const nameButton = () => {
     const now = asNamed(person, person.revision);
-    return h("button", { type: "button", class: now.name ? "name-button" : "name-button unnamed", title: "Change the name (N)", onclick: edit }, h("span", { text: called(now) }), icon("pencil"));
+    return h("button", { type: "button", class: now.name ? "name-button" : "name-button unnamed", title: "Change the name (N)", onclick: edit }, h("span", { text: now.pending ? `Saving “${now.pending}”…` : called(now) }), icon("pencil"));
   };
 
   const show = (/** @type {any} */ now) => {
