@@ -128,9 +128,9 @@ def partition(folder: Path) -> dict[tuple[str, ...], tuple[str, ...]]:
     import polars as pl
 
     rows = pl.read_csv(folder / "faces.csv", infer_schema=False).to_dicts()
-    key = [(row["file"], row.get("frame") or "", row["face"] or "") for row in rows]
+    key: list[tuple[str, ...]] = [(row["file"], row.get("frame") or "", row["face"] or "") for row in rows]
     first: dict[Any, str] = {}
-    found = {}
+    found: dict[tuple[str, ...], tuple[str, ...]] = {}
     for one, row in zip(key, rows, strict=True):
         person = row["person"]
         together = "" if not person else first.setdefault(person, "/".join(one))
@@ -149,8 +149,8 @@ def compare(before: Path, after: Path) -> int:
             print(f"{folder.name}: {'/'.join(key)}: {old.get(key)} -> {new.get(key)}")
         texts = 0
         for name in ("people.csv", "scores.txt", "walk.txt", "http.txt"):
-            lines = [(one / name).read_text(encoding="utf-8").splitlines() for one in (folder, other)]
-            difference = list(difflib.unified_diff(*lines, f"{folder.name}/{name}", "after", lineterm="", n=1))
+            was, now = ((one / name).read_text(encoding="utf-8").splitlines() for one in (folder, other))
+            difference = list(difflib.unified_diff(was, now, f"{folder.name}/{name}", "after", lineterm="", n=1))
             texts += bool(difference)
             print("\n".join(difference[:60]))
         print(f"{folder.name}: {len(old)} rows, {len(changed)} differ, {texts} texts differ")
