@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from unmingle.demo.portraits import Look, Person, encode, render
+from madeup.portraits import Look, Person, encode, render
 from unmingle.faces.align import align
 from unmingle.faces.detect import find_faces
 from unmingle.models.sface import embed, open_sface

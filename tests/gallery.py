@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tests.videos import write_video
 
-from unmingle.demo.cast import CAST
-from unmingle.demo.portraits import Look, Person, render
+from madeup.cast import CAST
+from madeup.portraits import Look, Person, render
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

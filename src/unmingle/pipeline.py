@@ -6,7 +6,7 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -35,7 +35,7 @@ from unmingle.tracking.watch import Sight
 from unmingle.watching import Watched, Watcher, watch_all
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from unmingle.faces.recipe import RecipeRunner
     from unmingle.grouping.constraints import Constraints
@@ -47,6 +47,9 @@ if TYPE_CHECKING:
     from unmingle.settings import ClassicSettings, GroupingSettings
     from unmingle.sources.images import PictureFile, Scan
 
+    # Groups faces by their vectors (n, d), constraints, which may found a person (n,), and whose copy each is (n,).
+    Grouper = Callable[[F32, Constraints, Bool, I64 | None], Clustering]
+
 BATCH_PICTURES = 32
 BATCH_PIXELS = 8_000_000  # large photographs make smaller batches, so that memory stays flat
 AHEAD = 8  # pictures being read while others are analysed
@@ -55,23 +58,6 @@ AT_ONCE = 2  # batches being analysed
 PROBE = np.full((64, 64, 3), 128, np.uint8)  # a picture that tells a bad picture from a broken engine
 SCALE = "scale"  # the fact that holds how far strangers spread, empty where the grouping doesn't know
 CURRENT = "recipe"  # the fact that names the recipe whose faces are the library's people
-
-
-class Grouper(Protocol):
-    """Groups n faces."""
-
-    def __call__(
-        self, vectors_nd: F32, constraints: Constraints, founders_n: Bool, copy_of_n: I64 | None
-    ) -> Clustering:
-        """A clustering of embeddings (n, d), given what is known of these faces.
-
-        Args:
-            vectors_nd: of the faces.
-            constraints: who must be one person, who can't be, and who was seen together.
-            founders_n: (n,) which of them may found a person.
-            copy_of_n: (n,) the row whose picture a row is a copy of, itself if none; None: there are no copies.
-        """
-        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,9 +18,9 @@ from PIL.PngImagePlugin import PngInfo
 from tests.videos import write_video
 
 import unmingle
+from madeup.cast import CAST
+from madeup.portraits import Look, Person, render
 from unmingle.console import summary_lines
-from unmingle.demo.cast import CAST
-from unmingle.demo.portraits import Look, Person, render
 from unmingle.errors import SettingsError, SourceError
 from unmingle.library.one_face import original
 from unmingle.library.store import open_to_read

@@ -12,12 +12,12 @@ from tests.made_library import Shot, library, take
 from typer.testing import CliRunner
 
 from unmingle.cli.commands import app
-from unmingle.demo.meeting import draw_meeting
+from unmingle.demo import write_meeting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from unmingle.demo.meeting import Meeting
+    from unmingle.demo import Meeting
 
 PEOPLE = 4
 # Four people, one more often than the next, in folders that are called like them.
@@ -66,4 +66,4 @@ def album(made: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def meeting(tmp_path_factory: pytest.TempPathFactory) -> Meeting:
-    return draw_meeting(tmp_path_factory.mktemp("meeting"), people=3, frames=6, size=160)
+    return write_meeting(tmp_path_factory.mktemp("meeting"), people=3, frames=6)

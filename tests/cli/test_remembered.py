@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tests.cli.conftest import Result
 
-    from unmingle.demo.meeting import Meeting
+    from unmingle.demo import Meeting
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from tests.cli.conftest import Result
 
-    from unmingle.demo.meeting import Meeting
+    from unmingle.demo import Meeting
 
 
 def start(*words: str | Path, **environment: str) -> subprocess.Popen[bytes]:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from unmingle.demo.meeting import draw_meeting
+from unmingle.demo import write_meeting
 
 if TYPE_CHECKING:
-    from unmingle.demo.meeting import Meeting
+    from unmingle.demo import Meeting
 
 
 @dataclass(frozen=True)
@@ -53,4 +53,4 @@ def unmingle(tmp_path: Path) -> Command:
 
 @pytest.fixture(scope="session")
 def meeting(tmp_path_factory: pytest.TempPathFactory) -> Meeting:
-    return draw_meeting(tmp_path_factory.mktemp("meeting"), people=6, frames=8, size=160)
+    return write_meeting(tmp_path_factory.mktemp("meeting"), people=6, frames=8)

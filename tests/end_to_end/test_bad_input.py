@@ -18,15 +18,15 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from unmingle.demo.cast import CAST
-from unmingle.demo.portraits import Look, Person, render
+from madeup.cast import CAST
+from madeup.portraits import Look, Person, render
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.end_to_end.conftest import Command, Finished
 
-    from unmingle.demo.meeting import Meeting
+    from unmingle.demo import Meeting
 
 
 def portrait(seed: int, size: int = 160) -> Image.Image:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tests.end_to_end.conftest import Command
 
-    from unmingle.demo.meeting import Meeting
+    from unmingle.demo import Meeting
 
 WIDTHS = ((3, 64, 64), (64, 128, 128), (128, 256, 256, 256), (256, 512, 512, 512), (512, 512, 512, 512))
 

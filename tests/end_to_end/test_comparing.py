@@ -13,7 +13,7 @@ from unmingle.api import Library
 if TYPE_CHECKING:
     from tests.end_to_end.conftest import Command
 
-    from unmingle.demo.meeting import Meeting
+    from unmingle.demo import Meeting
 
 
 @pytest.mark.slow

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import polars as pl
 
-from unmingle.demo.cast import CAST
-from unmingle.demo.portraits import Look, Person, encode, render
+from madeup.cast import CAST
+from madeup.portraits import Look, Person, encode, render
 
 if TYPE_CHECKING:
     from pathlib import Path

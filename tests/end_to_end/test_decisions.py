@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tests.end_to_end.conftest import Command
 
-    from unmingle.demo.meeting import Meeting
+    from unmingle.demo import Meeting
 
 
 def person_of(folder: Path, file: str) -> int | None:

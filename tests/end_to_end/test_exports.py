@@ -17,7 +17,7 @@ from tests.end_to_end.conftest import Command
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from unmingle.demo.meeting import Meeting
+    from unmingle.demo import Meeting
 
 
 def tree(folder: Path) -> dict[str, bytes]:

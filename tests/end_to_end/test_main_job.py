@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tests.end_to_end.conftest import Command
 
-    from unmingle.demo.meeting import Meeting
+    from unmingle.demo import Meeting
 
 
 @pytest.fixture(scope="session")
@@ -212,7 +212,7 @@ def test_evaluate_writes_its_report(unmingle: Command, library: Path, meeting: M
 
 def test_evaluate_by_folders(unmingle: Command, meeting: Meeting) -> None:
     for crop in meeting.crops:
-        if crop.person and not crop.look.mask:
+        if crop.person and not crop.masked:
             folder = unmingle.folder / "people" / f"person {crop.person}"
             folder.mkdir(parents=True, exist_ok=True)
             shutil.copy(meeting.faces / crop.name, folder)

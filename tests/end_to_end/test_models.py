@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tests.end_to_end.conftest import Command
 
-    from unmingle.demo.meeting import Meeting
+    from unmingle.demo import Meeting
 
 
 def turned_sface(path: Path) -> Path:
@@ -57,7 +57,7 @@ def test_there_and_back_with_a_model_of_ones_own(
     pictures = unmingle.folder / "pictures"
     pictures.mkdir()
     for crop in meeting.crops:
-        if 0 < crop.person < 5 and not crop.look.mask:
+        if 0 < crop.person < 5 and not crop.masked:
             shutil.copy(meeting.faces / crop.name, pictures)
     library = package.open(unmingle.folder / "out")
     first = library.add(pictures)

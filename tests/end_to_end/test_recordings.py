@@ -19,8 +19,8 @@ from tests.end_to_end.conftest import Command
 from tests.gallery import TILE, Call, people, record
 from tests.videos import write_sound, write_video
 
-from unmingle.demo.cast import CAST
-from unmingle.demo.portraits import Look, Person, render
+from madeup.cast import CAST
+from madeup.portraits import Look, Person, render
 from unmingle.library.tables import FACES, INTERVALS, PEOPLE, RECORDINGS
 
 if TYPE_CHECKING:

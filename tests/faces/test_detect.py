@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from unmingle.demo.cast import CAST
-from unmingle.demo.portraits import Look, Person, render
+from madeup.cast import CAST
+from madeup.portraits import Look, Person, render
 from unmingle.faces.detect import find_faces, is_crop
 from unmingle.models.yunet import open_yunet, suppress
 from unmingle.records import Faces

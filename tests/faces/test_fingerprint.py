@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unmingle.demo.cast import CAST
-from unmingle.demo.portraits import Look, Person, encode, render
+from madeup.cast import CAST
+from madeup.portraits import Look, Person, encode, render
 from unmingle.faces.fingerprint import MAX_BITS, Prints, alike, fingerprint
 from unmingle.faces.same_picture import lay_over
 from unmingle.library.copies import MAX_IN_ONE_PLACE, MAX_LEFT

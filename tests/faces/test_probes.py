@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from unmingle.demo.cast import CAST
-from unmingle.demo.portraits import Look, Person, render
+from madeup.cast import CAST
+from madeup.portraits import Look, Person, render
 from unmingle.faces.probes import read_bands
 from unmingle.faces.recipe import FaceRecipe
 from unmingle.models import sface

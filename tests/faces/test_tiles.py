@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unmingle.demo.cast import CAST
-from unmingle.demo.portraits import Look, Person, render
+from madeup.cast import CAST
+from madeup.portraits import Look, Person, render
 from unmingle.faces.detect import find_faces
 from unmingle.faces.looks import WIDE
 from unmingle.faces.tiles import BORDER, LARGEST, OVERLAP, SCALE, look_closer, tiles, wants_tiles, whole

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unmingle.demo.cast import CAST
-from unmingle.demo.portraits import Look, Person, render
+from madeup.cast import CAST
+from madeup.portraits import Look, Person, render
 from unmingle.faces.align import align
 from unmingle.faces.detect import find_faces
 from unmingle.faces.looks import first_looks, look

@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import pytest
 
+from madeup.cast import CAST
+from madeup.portraits import Look, Person, encode, render
 from unmingle import pipeline
 from unmingle.api import Library
-from unmingle.demo.cast import CAST
-from unmingle.demo.portraits import Look, Person, encode, render
 from unmingle.faces.fingerprint import fingerprint
 from unmingle.library import pictures
 from unmingle.library.copies import copy_of

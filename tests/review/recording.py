@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from tests.videos import write_video
 
+from madeup import portraits, scenery
+from madeup.cast import CAST
+from madeup.people import Look, Person
 from unmingle.api import Library
-from unmingle.demo import portraits, scenery
-from unmingle.demo.cast import CAST
-from unmingle.demo.people import Look, Person
 from unmingle.library.store import open_to_write
 
 if TYPE_CHECKING:

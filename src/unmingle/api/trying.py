@@ -16,6 +16,7 @@ from unmingle.models.cards import Intake
 from unmingle.models.embedding import LEAST_DIMENSION, open_embedding
 from unmingle.models.yunet import open_yunet
 from unmingle.settings import DetectionSettings, EngineSettings
+from unmingle.sources.decoding import decode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -80,11 +81,11 @@ class Trial:
 
 @cache
 def made_up_faces() -> KnownFaces:
-    """Faces of the demo's people, drawn anew: nothing of anybody."""
-    from unmingle.demo.meeting import draw, plan_meeting
+    """Faces of the demo's people: nothing of anybody."""
+    from unmingle.demo import pictures, plan_meeting
 
-    crops = [crop for crop in plan_meeting(people=12, frames=MADE_UP_FRAMES) if crop.person > 0 and not crop.look.mask]
-    found = aligned_faces((str(crop.person), draw(crop, 160)) for crop in crops)
+    crops = [crop for crop in plan_meeting(frames=MADE_UP_FRAMES) if crop.person > 0 and not crop.masked]
+    found = aligned_faces((str(crop.person), decode(jpeg)) for crop, jpeg in pictures(crops))
     return replace(found, origin="made-up faces", made_up=True)
 
 

@@ -37,9 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from unmingle.api import Library
-    from unmingle.demo.meeting import Crop
     from unmingle.evaluation.labels import LabelOptions
-    from unmingle.progress import Progress
 
 app = typer.Typer(
     name="unmingle",
@@ -326,18 +324,16 @@ locating.register(app)
 def demo(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to work in.")] = Path("unmingle-demo"),
     people: Annotated[int, typer.Option(min=1, max=12, help="How many made-up people meet.")] = 12,
-    frames: Annotated[int, typer.Option(min=1, help="In how many frames.")] = 20,
+    frames: Annotated[int, typer.Option(min=1, max=20, help="In how many frames.")] = 20,
 ) -> None:
-    """The whole story on made-up faces: draw a meeting, sort it, score it, show it."""
+    """The whole story on made-up faces: a meeting, sorted, scored and shown."""
     from unmingle.api import Library
-    from unmingle.demo.meeting import draw_meeting
+    from unmingle.demo import write_meeting
     from unmingle.views import sheet_name
 
-    with console.progress(quiet=False) as progress:
-        meeting = draw_meeting(
-            output / "meeting", people=people, frames=frames, track=lambda crops: _tracked(crops, progress)
-        )
     library = Library(output / "library")
+    with console.progress(quiet=False) as progress:
+        meeting = write_meeting(output / "meeting", people=people, frames=frames, progress=progress)
     with _stored_in(library), console.progress(quiet=False) as progress:
         added = library.add(meeting.faces, progress=progress)
         summary = library.cluster(progress=progress)
@@ -363,10 +359,3 @@ def demo(
         "Say who they are, and correct what is wrong, in the browser:",
         f"  {command('review', library.folder)}",
     )
-
-
-def _tracked(crops: Sequence[Crop], progress: Progress) -> Iterator[Crop]:
-    for done, crop in enumerate(crops):
-        progress("draw", done, len(crops))
-        yield crop
-    progress("draw", len(crops), len(crops))

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmingle.demo.canvas import blob, drop_shadow, inside, noise, over, ramp, sample, shade
-from unmingle.demo.face import outline
+from madeup.canvas import blob, drop_shadow, inside, noise, over, ramp, sample, shade
+from madeup.face import outline
 
 if TYPE_CHECKING:
-    from unmingle.demo.canvas import F32, Grid
-    from unmingle.demo.people import Look, Person
+    from madeup.canvas import F32, Grid
+    from madeup.people import Look, Person
 
 
 def paint(picture: F32, person: Person, look: Look, grid: Grid, u: F32, v: F32) -> None:

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmingle.demo import headgear
-from unmingle.demo.canvas import blob, drop_shadow, inside, noise, over, ramp, sample, shade, smooth, triple
-from unmingle.demo.face import SIDES, mouth_line, outline
-from unmingle.demo.people import mix
+from madeup import headgear
+from madeup.canvas import blob, drop_shadow, inside, noise, over, ramp, sample, shade, smooth, triple
+from madeup.face import SIDES, mouth_line, outline
+from madeup.people import mix
 
 if TYPE_CHECKING:
-    from unmingle.demo.canvas import F32, Grid
-    from unmingle.demo.people import Look, Person
+    from madeup.canvas import F32, Grid
+    from madeup.people import Look, Person
 
 _LONG = {"long": 1.75, "bob": 0.95, "fringe": 1.45}  # how far down the hair falls
 

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from unmingle.demo.cast import CAST
-from unmingle.demo.portraits import Look, Person, encode, expose, paint, render
+from madeup.cast import CAST
+from madeup.portraits import Look, Person, encode, expose, paint, render
 from unmingle.faces.align import align
 from unmingle.faces.detect import find_faces
 from unmingle.models.runtime import Session

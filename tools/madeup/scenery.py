@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from unmingle.demo.canvas import smooth
+from madeup.canvas import smooth
 
 if TYPE_CHECKING:
-    from unmingle.demo.canvas import F32
-    from unmingle.demo.people import Scene
+    from madeup.canvas import F32
+    from madeup.people import Scene
 
 _WALLS = (
     (0.78, 0.77, 0.74),

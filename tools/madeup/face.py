@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmingle.demo.canvas import blob, inside, noise, over, ramp, sample, shade, smooth, triple, window
-from unmingle.demo.people import mix
+from madeup.canvas import blob, inside, noise, over, ramp, sample, shade, smooth, triple, window
+from madeup.people import mix
 
 if TYPE_CHECKING:
-    from unmingle.demo.canvas import F32, Grid
-    from unmingle.demo.people import Look, Person
+    from madeup.canvas import F32, Grid
+    from madeup.people import Look, Person
 
 SIDES = (-1, 1)
 

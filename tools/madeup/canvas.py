@@ -15,7 +15,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from unmingle.demo.people import Look, Person
+    from madeup.people import Look, Person
 
     F32 = NDArray[np.floating[Any]]  # always float32; the stubs lose that wherever a Python float comes in
 

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from unmingle.demo import face, hair, scenery
-from unmingle.demo.canvas import blob, distort, inside, over, place, ramp, shade, smooth, triple
-from unmingle.demo.people import Look, Person
+from madeup import face, hair, scenery
+from madeup.canvas import blob, distort, inside, over, place, ramp, shade, smooth, triple
+from madeup.people import Look, Person
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from unmingle.demo.canvas import F32, Grid
+    from madeup.canvas import F32, Grid
 
     U8 = NDArray[np.uint8]
 

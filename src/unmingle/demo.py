@@ -1,0 +1,159 @@
+"""A meeting of made-up people, drawn beforehand by tools/draw_demo.py: nobody in it exists.
+
+Crops are named as a meeting cutter names them. The workbook of labels has the dirt of those made by hand: an empty
+first column, rows out of order, empty rows, rows without a file, files without a row.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import random
+import uuid
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING
+from zipfile import ZipFile
+
+from unmingle.errors import SettingsError, SourceError
+from unmingle.progress import silent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from unmingle.progress import Progress
+
+PEOPLE, FRAMES = 12, 20
+FRAME_STEP = 2  # a cutter takes every second frame
+HEADER = ("No", "File Name", "ID", "Mask")
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """One picture of the meeting.
+
+    name:   the file's name.
+    person: 1, 2, …, the number of the person in the workbook; 0 is no face.
+    masked: whether the person wears a mask.
+    drawn:  its name in the archive.
+    """
+
+    name: str
+    person: int
+    masked: bool
+    drawn: str
+
+
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    """A meeting on disk, with the truth about it.
+
+    faces:    the folder of crops.
+    labels:   the workbook.
+    crops:    every picture in the folder.
+    unlisted: names of pictures that the workbook lacks.
+    missing:  names in the workbook that have no picture.
+    """
+
+    faces: Path
+    labels: Path
+    crops: tuple[Crop, ...]
+    unlisted: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+def identifier(part: int) -> str:
+    """What the names of one of the two meetings begin with."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, f"unmingle demo meeting 0 {part}"))
+
+
+@cache
+def _archive() -> dict[str, bytes]:
+    with files("unmingle").joinpath("demo.zip").open("rb") as file, ZipFile(file) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def plan_meeting(*, people: int = PEOPLE, frames: int = FRAMES) -> tuple[Crop, ...]:
+    """The pictures of a meeting of so many people, in so many frames over two parts.
+
+    Raises:
+        SettingsError: a number out of range.
+    """
+    if not 1 <= people <= PEOPLE:
+        raise SettingsError(f"There is no demo of {people} people.", f"Give 1 to {PEOPLE}.")
+    if not 1 <= frames <= FRAMES:
+        raise SettingsError(f"There is no demo of {frames} frames.", f"Give 1 to {FRAMES}.")
+    crops: list[Crop] = []
+    for part, shown in enumerate(json.loads(_archive()["plan.json"])):
+        for frame, tiles in enumerate(shown[: (frames + 1 - part) // 2]):
+            seen = [(person, masked, drawn) for person, masked, drawn in tiles if person <= people]
+            crops.extend(
+                Crop(f"{identifier(part)}_{frame * FRAME_STEP:08d}_{index}.jpg", person, bool(masked), drawn)
+                for index, (person, masked, drawn) in enumerate(seen)
+            )
+    return tuple(crops)
+
+
+def pictures(crops: Sequence[Crop]) -> Iterator[tuple[Crop, bytes]]:
+    """Each crop with its JPEG."""
+    for crop in crops:
+        yield crop, _archive()[crop.drawn]
+
+
+def write_meeting(folder: Path, *, people: int = PEOPLE, frames: int = FRAMES, progress: Progress = silent) -> Meeting:
+    """Write the meeting into `folder`: `faces/*.jpg` and `annotations.xlsx`. The same arguments give the same bytes.
+
+    Raises:
+        SettingsError: a number out of range.
+        SourceError: the folder can't be written, or holds other pictures.
+    """
+    crops = plan_meeting(people=people, frames=frames)
+    faces, labels = folder / "faces", folder / "annotations.xlsx"
+    _make_room(faces, {crop.name for crop in crops})
+    try:
+        for done, (crop, jpeg) in enumerate(pictures(crops)):
+            progress("draw", done, len(crops))
+            (faces / crop.name).write_bytes(jpeg)
+        progress("draw", len(crops), len(crops))
+        unlisted, missing = _write_workbook(labels, crops)
+    except OSError as error:
+        raise SourceError(f"The meeting can't be written into {folder}: {error.strerror}.") from error
+    return Meeting(faces=faces, labels=labels, crops=crops, unlisted=unlisted, missing=missing)
+
+
+def _make_room(faces: Path, names: set[str]) -> None:
+    try:
+        faces.mkdir(parents=True, exist_ok=True)
+        others = sorted(path.name for path in faces.iterdir() if path.name not in names)
+    except OSError as error:
+        mend = "Give a folder that you may write to."
+        raise SourceError(f"The folder {faces} can't be made: {error.strerror}.", mend) from error
+    if others:
+        problem = f"{faces} already holds other files, such as {others[0]}."
+        raise SourceError(problem, "Give an empty folder: they would be taken for part of the meeting.")
+
+
+def _write_workbook(path: Path, crops: Sequence[Crop]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Write the labels; returns the names left out of it, and the names in it that have no picture."""
+    import xlsxwriter
+
+    order = random.Random(22).sample(crops, len(crops))
+    left_out = [crop.name for crop in order if crop.person and not crop.masked][: len(crops) // 40]
+    rows = [(crop.name, crop.person, "Y" if crop.masked else "N") for crop in order if crop.name not in left_out]
+    missing = tuple(f"{identifier(100 + i)}_00000000_0.jpg" for i in range(3))
+    for i, name in enumerate(missing):
+        rows.insert((i * len(rows)) // 3 + 1, (name, 1, "N"))
+
+    book = xlsxwriter.Workbook(str(path))
+    # The date of making would make every file's bytes different.
+    book.set_properties({"created": datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)})
+    sheet = book.add_worksheet()
+    sheet.write_row(0, 1, HEADER)
+    line = 0
+    for number, row in enumerate(rows, start=1):
+        line += 2 if number % 61 == 2 else 1  # an empty row now and then
+        sheet.write_row(line, 1, (number, *row))
+    book.close()
+    return tuple(sorted(left_out)), missing
