@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from unmingle.errors import PictureError
-from unmingle.faces.thumbnail import BACKGROUND, SIDE, open_thumbnail, thumbnail
+from unmingle.faces.thumbnail import BACKGROUND, SIDE, open_thumbnail, show_thumbnail, thumbnail
 
 
 def red_face(left: int, top: int, size: int, *, columns: int = 300, rows: int = 200) -> np.ndarray:
@@ -44,6 +44,8 @@ def test_a_box_outside_the_picture_is_all_background() -> None:
     assert np.abs(tile.astype(int) - BACKGROUND).max() < 12
 
 
-def test_a_damaged_thumbnail_is_a_clear_error() -> None:
+@pytest.mark.parametrize("jpeg", [b"no picture", b"", b"\xff\xd8\xff\xe0 cut off", b"%!PS-Adobe-3.0 EPSF-3.0\n"])
+def test_a_damaged_thumbnail_is_a_clear_error_and_shown_as_an_empty_square(jpeg: bytes) -> None:
     with pytest.raises(PictureError, match="damaged"):
-        open_thumbnail(b"no picture")
+        open_thumbnail(jpeg)
+    assert show_thumbnail(jpeg).getcolors() == [(SIDE * SIDE, BACKGROUND)]

@@ -238,6 +238,14 @@ def test_first_bytes_tell_the_format(kind: str) -> None:
     assert picture_format(encoded(busy(), kind)[:32]) == kind
 
 
+def test_jpeg_of_thousands_of_scans_is_refused_at_once() -> None:
+    content = encoded(busy(), "JPEG", progressive=True)
+    assert decode(content).shape == (48, 48, 3)
+    scan = content[content.rfind(b"\xff\xda") : -2]
+    with pytest.raises(PictureError, match="scans"):
+        decode(content[:-2] + scan * 3000 + b"\xff\xd9")
+
+
 def test_nothing_but_pictures_is_opened() -> None:
     for content in (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 20 20\n", b"GIMP", b"\0\0\0\x18ftypmp42", b"II"):
         with pytest.raises(PictureError, match="not a picture"):

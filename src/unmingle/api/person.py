@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -59,7 +58,9 @@ class Person:
         Args:
             most: how many at most.
         """
-        return [_opened(jpeg) for jpeg in self._library.jpegs_of(self.id, most)]
+        from unmingle.faces.thumbnail import show_thumbnail
+
+        return [show_thumbnail(jpeg) for jpeg in self._library.jpegs_of(self.id, most)]
 
     def _repr_html_(self) -> str:
         shown = self._library.jpegs_of(self.id, STRIP)
@@ -80,13 +81,6 @@ class Person:
 
 def _of(person: int, table: pl.DataFrame) -> pl.DataFrame:
     return table.filter(table["person"] == person)
-
-
-def _opened(jpeg: bytes) -> Image:
-    from PIL import Image
-
-    with Image.open(io.BytesIO(jpeg)) as picture:
-        return picture.convert("RGB")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +134,9 @@ class Face:
     @property
     def thumbnail(self) -> Image | None:
         """The face as a small square picture; None if the library has none."""
-        return None if self._jpeg is None else _opened(self._jpeg)
+        from unmingle.faces.thumbnail import show_thumbnail
+
+        return None if self._jpeg is None else show_thumbnail(self._jpeg)
 
     def _repr_html_(self) -> str:
         whose = "nobody" if self.person is None else label(self.person, self.name)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageChops, ImageDraw, ImageFont
 
+from unmingle.faces.thumbnail import show_thumbnail
 from unmingle.lettering import clean
 
 if TYPE_CHECKING:
@@ -116,8 +117,7 @@ def _card(page: Image.Image, person: PersonCard, x: int, y: int) -> None:
 
 def paste(page: Image.Image, jpeg: bytes, x: int, y: int, *, side: int = TILE) -> None:
     """Put a face on a page, as a square of `side` pixels with round corners."""
-    with Image.open(io.BytesIO(jpeg)) as face:
-        page.paste(face.convert("RGB").resize((side, side)), (x, y), _rounded(side))
+    page.paste(show_thumbnail(jpeg).resize((side, side)), (x, y), _rounded(side))
 
 
 @lru_cache(maxsize=4)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from unmingle.errors import PictureError
 
@@ -62,7 +63,15 @@ def open_thumbnail(jpeg: bytes) -> U8:
     Raises:
         PictureError: it is no JPEG.
     """
-    picture_bgr = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    picture_bgr = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR) if jpeg else None
     if picture_bgr is None:
         raise PictureError("the stored thumbnail is damaged")
     return np.asarray(picture_bgr[..., ::-1], np.uint8)
+
+
+def show_thumbnail(jpeg: bytes) -> Image.Image:
+    """A stored thumbnail as a picture; one that is damaged is an empty square, and costs no other its place."""
+    try:
+        return Image.fromarray(open_thumbnail(jpeg))
+    except PictureError:
+        return Image.new("RGB", (SIDE, SIDE), BACKGROUND)

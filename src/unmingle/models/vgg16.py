@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unmingle.errors import ModelError, PictureError
+from unmingle.errors import ModelError, PictureError, reason
 from unmingle.files import write_atomically
 from unmingle.models.catalogue import PREPARATION, VGG16, VGG16_NOTOP, cache_folder, downloaded_file
 from unmingle.records import check_shape
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from unmingle.settings import Features
 
 SIDE = 224  # pixels, of the square that the network sees
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "PPM")  # of crops
 BATCH = 16  # pictures a call: past it nothing is gained, and each one more takes 26 MB while it is computed
 
 # Each block: convolutions of 3×3 and then a 2×2 maximum.
@@ -74,10 +75,10 @@ def load_crop(source: Path | U8) -> U8:
     from PIL import Image
 
     try:
-        with Image.open(source) as picture:
+        with Image.open(source, formats=FORMATS) as picture:
             return to_224(np.asarray(picture.convert("RGB")))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise PictureError(f"{source.name} can't be read: {error}.") from error
+    except Exception as error:  # whatever a decoder raises on one file, it is that file's
+        raise PictureError(f"{source.name} can't be read: {reason(error)}.") from error
 
 
 def to_224(pixels_hwc: U8) -> U8:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from unmingle.errors import PictureError
+from unmingle.faces.thumbnail import show_thumbnail
 from unmingle.library.tables import thumbnail_of
 from unmingle.markup import address
 from unmingle.sources.images import quiet_decoders, read_picture
@@ -73,9 +74,8 @@ class Pictures:
                 jpeg = thumbnail_of(self._store, face)
                 if jpeg is None:
                     continue
-                with Image.open(io.BytesIO(jpeg)) as tile:
-                    tile.draft("RGB", (SMALL, SMALL))  # decodes at half the size, four times as fast
-                    page.paste(tile.convert("RGB").resize((SMALL, SMALL)), (i % ACROSS * SMALL, i // ACROSS * SMALL))
+                small = show_thumbnail(jpeg).resize((SMALL, SMALL))
+                page.paste(small, (i % ACROSS * SMALL, i // ACROSS * SMALL))
             found.append(address(_jpeg(page, SMALL_QUALITY)))
         return Sheets(tuple(found), SMALL, ACROSS, DOWN)
 

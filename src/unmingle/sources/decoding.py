@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 MAX_PIXELS = 220_000_000  # the largest of telephones have 200 million; these take 1.5 GB while they are decoded
 MIN_SIDE = 8  # pixels; nothing smaller can hold a face
+MOST_SCANS = 100  # of a JPEG; encoders make some ten
 FRAMES_TRIED = 20  # of an animation that begins with nothing
 BAND = 512  # rows that are converted at a time, so that a large picture is in memory once
 DEPTHS = (8, 10, 12, 14, 16)  # bits of a sample, as cameras and scanners have them
@@ -103,6 +104,8 @@ def _decode(content: bytes) -> U8:
         return _upright(_by_opencv(plain.content), plain.orientation)
     with picture:
         _check_size(*picture.size)
+        if picture.format == "JPEG":
+            _check_scans(plain.content)
         try:
             picture.load()
         except OSError:
@@ -160,6 +163,14 @@ def _check_size(width: int, height: int) -> None:
         raise PictureError(f"too large: {width}×{height}, over {MAX_PIXELS:,} pixels")
     if min(width, height) < MIN_SIDE:
         raise PictureError(f"too small: {width}×{height} pixels can't hold a face")
+
+
+def _check_scans(content: bytes) -> None:
+    """Refuse a JPEG that is small and takes minutes: each of its scans goes over all of the picture."""
+    end = content.find(b"\xff\xd9")
+    scans = content.count(b"\xff\xda", 0, end if end >= 0 else len(content))
+    if scans > MOST_SCANS:
+        raise PictureError(f"damaged or made to keep a decoder busy: {scans:,} scans")
 
 
 def _jpeg_without_end(content: bytes) -> Image.Image:
