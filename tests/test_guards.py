@@ -92,6 +92,18 @@ def test_picture_that_fails_while_it_is_analysed_is_a_row_and_tried_again(
     assert "no face found" in told(tmp_path / "library", pictures)["bad.png"][1]
 
 
+def test_copy_of_a_picture_that_failed_is_a_row_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, pictures: Path
+) -> None:
+    (pictures / "copy.png").write_bytes((pictures / "bad.png").read_bytes())
+    monkeypatch.setattr(pipeline, "BATCH_PICTURES", 1)
+    monkeypatch.setattr(
+        FaceRecipe, "analyse", failing(lambda given: any(map(is_bad, given)), RuntimeError("odd"), FaceRecipe.analyse)
+    )
+    rows = told(tmp_path / "library", pictures)
+    assert rows["bad.png"] == rows["copy.png"] == ("unreadable", "the analysis failed: RuntimeError: odd")
+
+
 def test_engine_that_is_broken_is_an_error_and_not_a_row_for_each_file(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, pictures: Path
 ) -> None:

@@ -236,8 +236,9 @@ def _analyse_all(
 ) -> Iterator[tuple[list[Read], dict[str, Analysis]]]:
     """Analyse batches in order, two at a time: while the networks work on one, the other is cut out and aligned.
 
-    What is taken up joins `done` at once, so a copy in a later batch is not analysed again.
+    What is taken up joins `done` at once, so a copy in a later batch is not analysed again, and fails as it did.
     """
+    failed: dict[str, str] = {}
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="analyse") as pool:
         waiting: deque[tuple[list[Read], list[str], Future[list[Analysis | str]]]] = deque()
         try:
@@ -246,9 +247,9 @@ def _analyse_all(
                 done.update(new)
                 waiting.append((batch, list(new), pool.submit(_analyse, runner, list(new.values()))))
                 if len(waiting) >= AT_ONCE:
-                    yield _first_done(waiting, times)
+                    yield _first_done(waiting, failed, times)
             while waiting:
-                yield _first_done(waiting, times)
+                yield _first_done(waiting, failed, times)
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -265,13 +266,13 @@ def _analyse(runner: RecipeRunner, pictures: list[U8]) -> list[Analysis | str]:
 
 
 def _first_done(
-    waiting: deque[tuple[list[Read], list[str], Future[list[Analysis | str]]]], times: Times
+    waiting: deque[tuple[list[Read], list[str], Future[list[Analysis | str]]]], failed: dict[str, str], times: Times
 ) -> tuple[list[Read], dict[str, Analysis]]:
     batch, names, future = waiting.popleft()
     with times.measure("analyse"):
         found = dict(zip(names, future.result(), strict=True))
-    problems = {name: one for name, one in found.items() if isinstance(one, str)}
-    batch = [replace(read, problem=problems.get(read.digest, read.problem)) for read in batch]
+    failed.update((name, one) for name, one in found.items() if isinstance(one, str))
+    batch = [replace(read, problem=failed.get(read.digest, read.problem)) for read in batch]
     return batch, {name: one for name, one in found.items() if not isinstance(one, str)}
 
 
