@@ -141,8 +141,8 @@ def partition(folder: Path) -> dict[tuple[str, ...], tuple[str, ...]]:
 def compare(before: Path, after: Path) -> int:
     """Print what differs between two frozen states; how many collections do."""
     different = 0
-    for folder in sorted(path.parent for path in before.glob("*/faces.csv")):
-        other = after / folder.name
+    for other in sorted(path.parent for path in after.glob("*/faces.csv")):
+        folder = before / other.name
         old, new = partition(folder), partition(other)
         changed = [key for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key)]
         for key in changed[:20]:
