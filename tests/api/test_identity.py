@@ -460,16 +460,15 @@ def test_other_frames_are_another_recording(tmp_path: Path) -> None:
 
 
 def test_the_commands_say_what_they_did(
-    album: Album, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    album: Album,
 ) -> None:
-    from unmingle.cli.main import main
+    from typer.testing import CliRunner
+
+    from unmingle.cli.commands import app
 
     def unmingle(*words: object) -> str:
-        monkeypatch.setattr("sys.argv", ["unmingle", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        return f"{ended.value.code} {said.out}{said.err}"
+        done = CliRunner().invoke(app, [str(word) for word in words])
+        return f"{done.exit_code} {done.stdout}{done.stderr}"
 
     library, new = album.folder / "library", album.folder / "new"
     assert unmingle("relocate", library, album.pictures, new).startswith("1 Error: 8 of 8 files are not in")

@@ -70,7 +70,7 @@ def test_quoted_newlines_and_delimiters_are_kept() -> None:
     [
         b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00",
         b"file,ID\na\x00b.jpg,1\n",
-        b"file,ID\na\x07.jpg,1\n",
+        b"file,ID\na\x07\xe4.jpg,1\n",
         b"file,ID\n\x81\x20.jpg,1\n",
         codecs.BOM_UTF16_LE + b"f\x00i",
         codecs.BOM_UTF16_LE + b"f\x00i\x00\x00\xd8",
@@ -82,6 +82,10 @@ def test_what_is_no_text_is_refused(data: bytes) -> None:
     with pytest.raises(LabelsError, match="is not text in a known encoding") as caught:
         parse_text(data, "x.csv")
     assert "UTF-8" in caught.value.mend
+
+
+def test_names_of_files_with_control_signs_are_text() -> None:
+    assert parse_text(b"file,ID\na\x07.jpg,1\n", "x.csv")[0] == (("file", "ID"), ("a\x07.jpg", "1"))
 
 
 def test_a_field_beyond_the_limit_is_an_error_of_ours() -> None:

@@ -340,3 +340,11 @@ def test_large_picture_is_in_memory_once() -> None:
     bands = {decoding.BAND}
     tall = Image.fromarray(np.random.default_rng(0).integers(0, 256, (1300, 16, 3), np.uint8))
     assert np.array_equal(decode(encoded(tall, "PNG")), np.asarray(tall)), bands
+
+
+def test_broken_marks_of_jfif_and_adobe_tell_nothing() -> None:
+    content = encoded(busy(), "JPEG")
+    pixels = decode(content)
+    for short in (b"", b"JF", b"JFIF", b"JFIF\0\1"):
+        segment = b"\xff\xe0" + struct.pack(">H", len(short) + 2) + short
+        assert np.array_equal(decode(content[:2] + segment + content[20:]), pixels)

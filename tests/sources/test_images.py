@@ -119,3 +119,10 @@ def test_a_folder_without_permission_is_named_and_the_rest_is_read(
         images.read_bytes(files[1])
     with pytest.raises(SourceError, match="Permission denied"):
         images.scan([open_folder / "locked"])
+
+
+def test_line_of_a_list_that_leads_nowhere_is_a_row(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg")
+    (tmp_path / "list.txt").write_text(f"a.jpg\ngone.jpg\n{'x' * 300}.jpg\n", encoding="utf-8")
+    files = images.scan([tmp_path / "list.txt"]).files
+    assert [(file.name[:4], bool(file.problem)) for file in files] == [("a.jp", False), ("gone", True), ("xxxx", True)]

@@ -49,7 +49,9 @@ def decode(data: bytes, name: str) -> tuple[str, str]:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
         raise LabelsError(f"{name} is not text in a known encoding.", MEND) from error
-    if any(sign < " " and sign not in "\t\n\r\f\v" for sign in set(text)):
+    # File names may hold control signs; of bytes whose encoding is only guessed they say that it is no text.
+    surely = encoding in {"utf-8", "utf-8-sig"}
+    if any(sign < " " and sign not in "\t\n\r\f\v" and (sign == "\0" or not surely) for sign in set(text)):
         raise LabelsError(f"{name} is not text in a known encoding.", MEND)
     return text, "utf-8" if encoding == "utf-8-sig" else encoding
 

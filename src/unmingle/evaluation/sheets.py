@@ -92,7 +92,7 @@ def read_table(path: Path, find: Find, *, titles: tuple[str, ...] = ()) -> Table
         else:
             unread.append(sheet.title)
     if not found or (titles and lacking):
-        raise lacking[0]
+        raise lacking[0] if lacking else LabelsError(f"{path.name} holds no table.", "Name a sheet that has one.")
     main, columns = found[0]
     body = tuple(row for _, other in found for row in other.rows_for(columns))
     above = main.rows[: len(main.rows) - len(columns.body) - 1]

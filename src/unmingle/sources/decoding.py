@@ -98,7 +98,7 @@ def _decode(content: bytes) -> U8:
         picture, plain = open_picture(content)
     except UnidentifiedImageError:
         kind = picture_format(content[:HEAD])
-        if kind not in {"TIFF", "PPM"}:
+        if kind not in {"TIFF", "PPM", "GIF"}:
             raise
         plain = without_metadata(content, kind)
         return _upright(_by_opencv(plain.content), plain.orientation)

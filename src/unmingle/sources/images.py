@@ -135,14 +135,17 @@ def _expand(path: Path, folders: list[str], made: list[str]) -> Iterator[Picture
 
     Walked folders join `folders`, those that we wrote `made`.
     """
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112  # unlike Path, no path of a list is too odd for it
         folders.append(str(path))
         yield from walk(path, made=made)
-    elif not path.exists():
+    elif not os.path.exists(path):  # noqa: PTH110
         raise SourceError(f"There is no {readable(str(path))}.", "Check the path; quote it if it has spaces.")
     elif path.suffix.lower() == ".txt":
         for listed in _listed(path):
-            yield from _expand(listed, folders, made)
+            try:
+                yield from _expand(listed, folders, made)
+            except SourceError as error:  # one line of a list is one row
+                yield PictureFile(str(listed.parent), listed.name, error.problem)
     else:
         yield PictureFile(str(path.parent), path.name)
 

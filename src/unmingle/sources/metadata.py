@@ -47,6 +47,10 @@ _BEGINNINGS = (
 )
 # Frames, Huffman and arithmetic tables, quantisation, lines, restarts; JFIF and Adobe, which tell the colours.
 _JPEG_KEPT = frozenset({*range(0xC0, 0xC8), *range(0xC9, 0xD0), 0xDB, 0xDC, 0xDD, 0xDE, 0xDF, 0xE0, 0xEE})
+_JPEG_MARKS = {
+    0xE0: re.compile(rb"JFIF\0.{9}", re.S),
+    0xEE: re.compile(rb"Adobe.{7}", re.S),
+}  # broken ones tell nothing
 _PNG_KEPT = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 _PNG_PIXELS = re.compile(rb"PLTE|tRNS|IDAT|IEND")
 _WEBP_KEPT = frozenset({b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF"})
@@ -217,7 +221,7 @@ def _note(found: _Segments, marker: int, segment: bytes) -> None:
         found.further.append(body[len(_FURTHER_MARK) :])
     found.tables |= marker == 0xDB
     found.steady &= marker in _JPEG_KEPT or 0xE0 <= marker <= 0xFE
-    if marker in _JPEG_KEPT:
+    if marker in _JPEG_KEPT and not (marker in _JPEG_MARKS and not _JPEG_MARKS[marker].match(body)):
         found.kept.append(segment)
     if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC) and len(body) > 5:
         height, width = struct.unpack_from(">HH", body, 1)
