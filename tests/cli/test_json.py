@@ -104,7 +104,7 @@ def test_options_that_choose_are_these() -> None:
         for parameter in inspect.signature(function).parameters
     }
     known = {"as_json", "quiet", "output", "file_column", "label_column", "how", "embed", "title", "sources"}
-    known |= {"library_a", "library_b", "others", "new", "decision"}
+    known |= {"library_a", "library_b", "others", "new", "old", "source", "sheet", "decision"}
     assert found == known | set(taking)
 
 
