@@ -146,9 +146,8 @@ def summary_lines(added: Added, summary: Summary) -> list[str]:
 
 def _added_lines(added: Added) -> Iterator[str]:
     """What is to be said of the files."""
-    if added.along:
-        yield "Taken along as they were in earlier runs:"
-        yield from (f"  {files:>7,}  {source}" for source, files, there in added.along if there)
+    along = [f"  {files:>7,}  {source}" for source, files, there in added.along if there]
+    yield from ["Taken along as they were in earlier runs:", *along] if along else ()
     for folder in map(readable, added.out_of_reach):
         yield f"{folder} is not there now, or empty: its files are kept. See unmingle relocate and unmingle forget"
     for folder in map(readable, added.made):
@@ -177,6 +176,12 @@ def _names_line(notes: dict[str, int]) -> str:
     return f"Names of {believed:,} files were read as {frames:,} frames{but} (--no-name-pattern overrules)"
 
 
+def _as_shown(cell: str) -> str:
+    """A cell as the terminal will show it, so that columns are as wide as what is in them."""
+    encoding, errors = sys.stdout.encoding or "utf-8", sys.stdout.errors or "strict"
+    return printable(cell).encode(encoding, errors).decode(encoding)
+
+
 def show_table(rows: Sequence[Sequence[str]], *, headings: Sequence[str] = ()) -> None:
     """Print a table."""
     from rich import box
@@ -188,7 +193,7 @@ def show_table(rows: Sequence[Sequence[str]], *, headings: Sequence[str] = ()) -
     for i in range(len(headings or rows[0])):
         shown.add_column(headings[i] if headings else "", style="bold" if i == 0 and not headings else "")
     for row in rows:
-        shown.add_row(*(Text(printable(cell)) for cell in row))  # in a string, brackets would be commands
+        shown.add_row(*(Text(_as_shown(cell)) for cell in row))  # in a string, brackets would be commands
     terminal = Console()
     with terminal.capture() as drawn:
         terminal.print(shown)

@@ -88,6 +88,7 @@ def test_words_are_those_that_there_are(tmp_path: Path) -> None:
         lambda: library.name(1, "Ada", by="me"),
         lambda: library.import_names(tmp_path, conflicts="ask"),
         lambda: library.cluster(sheets=1.5),
+        lambda: library.cluster(name_pattern=3),
     ):
         with pytest.raises(SettingsError, match=" is "):
             refused()
@@ -104,6 +105,11 @@ def test_names_and_targets_are_text(pictures: Set) -> None:
     for most in (-1, 2.5, "20", True):
         with pytest.raises(SettingsError, match="most is"):
             library.questions(most=most)
+        with pytest.raises(SettingsError, match="most is"):
+            library.likely_pairs(most=most)
+    for labels in (None, 5, ["a.csv"]):
+        with pytest.raises(SettingsError, match="is no path"):
+            library.evaluate(labels)
     evaluation = library.evaluate("folders")
     assert library.write_evaluation(evaluation, str(pictures.folder / "text"))
     assert not (pictures.folder / "out").exists()

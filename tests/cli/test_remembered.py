@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from typing import TYPE_CHECKING
 
@@ -54,7 +55,8 @@ def test_it_goes_on_with_all_and_says_what_it_takes_along(
     first.rename(tmp_path / "away")
     away = unmingle("cluster", "-o", library.folder)
     assert away.code == 0
-    assert f"{first}, which is not there now" in away.out
+    assert f"{first} is not there now" in away.out
+    assert "Taken along" not in away.out  # a heading without a line
     assert library.faces.height == files
     for path in (tmp_path / "away", second, third.parent):
         shutil.rmtree(path)
@@ -69,3 +71,32 @@ def test_no_source_and_no_library_is_wrong_usage(tmp_path: Path, unmingle: Calla
         Library(tmp_path / "new").add()
     with pytest.raises(SourceError, match="no pictures"):
         Library(tmp_path / "new").add(tmp_path)
+
+
+def test_what_is_asked_of_new_sources_holds_for_remembered_ones(
+    sources: tuple[Path, Path], tmp_path: Path, unmingle: Callable[..., Result]
+) -> None:
+    first, second = sources
+    folder = tmp_path / "library"
+    crops = unmingle("cluster", second, "-o", folder, "--save-crops", first / "crops")
+    assert (crops.code, f"is inside {first}" in crops.err) == (1, True)
+    assert "Finding faces" not in crops.err  # not after an hour of work
+    none = unmingle("cluster", second, "-o", folder, "--save-crops", tmp_path / "crops")
+    assert f"0 faces of recordings cut out into {tmp_path / 'crops'}" in none.out
+    # Files of three folders are sorted, so that there are three people, whichever of the folders is named.
+    done = unmingle("cluster", second, "-o", folder, "--labels", "folders", "--json")
+    assert json.loads(done.out)["people"] == 3
+
+
+def test_a_folder_within_a_source_comes_back_and_that_is_said(
+    meeting: Meeting, tmp_path: Path, unmingle: Callable[..., Result]
+) -> None:
+    files = sorted(meeting.faces.iterdir())
+    for name in ("a", "b"):
+        (tmp_path / "all" / name).mkdir(parents=True)
+    for file in files:
+        shutil.copy(file, tmp_path / "all" / ("a" if file in files[:6] else "b"))
+    unmingle("cluster", tmp_path / "all", "-o", tmp_path / "library")
+    done = unmingle("forget", tmp_path / "library", tmp_path / "all" / "a")
+    assert f"The next unmingle cluster of {tmp_path / 'all'} finds them again" in done.out
+    assert "finds them again" not in unmingle("forget", tmp_path / "library", tmp_path / "all").out

@@ -113,6 +113,26 @@ def test_a_terminal_that_cant_show_a_name_ends_nothing(album: Path) -> None:
     assert json.loads(out.decode("cp1252"))[0]["name"] == "Zoë 😀"
 
 
+def test_columns_stand_under_each_other_where_names_are_escaped(album: Path) -> None:
+    Library(album).name(1, "Zoë 😀")
+    _, out, _ = finish(start("people", album, PYTHONIOENCODING="ascii"))
+    lines = out.decode().splitlines()
+    assert len({len(line) for line in lines if line.strip()}) == 1
+
+
+@pytest.mark.parametrize(
+    "words", [("cluster", "a"), ("report",), ("compare", "b"), ("export", "--to", "xlsx", "-o", "b")]
+)
+@pytest.mark.parametrize("option", ["--sheet", "--file-column", "--label-column"])
+def test_how_labels_are_read_is_said_of_labels_only(
+    album: Path, unmingle: Callable[..., Result], words: tuple[str, ...], option: str
+) -> None:
+    library = ("-o", album) if words[0] == "cluster" else (album,)
+    done = unmingle(words[0], *library, *words[1:], option, "ID")
+    assert done.code == 2
+    assert option in done.err
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1", "utf-8", "utf-16", "cp932"])
 @pytest.mark.parametrize("text", ["Zoë", "😀 ☃", "bad\udcff", "half \ud800", "日本"])
 def test_json_stays_json_in_every_encoding(encoding: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
 import pytest
 
 from unmingle.errors import LabelsError
-from unmingle.evaluation.columns import Columns, find_columns, rules_for
+from unmingle.evaluation.columns import HEADINGS, Columns, find_columns, find_names, rules_for
 
 Header = tuple[str, ...]
 
@@ -134,3 +134,14 @@ def test_columns_that_contradict_each_other_are_asked_about(rows: list[Header], 
         find(*rows)
     assert (caught.value.problem, caught.value.mend) == (problem, mend)
     assert find(*rows, file="file", label="id" if "id" in rows[0] else "name").file_name == "file"
+
+
+def test_what_an_error_shows_of_a_table_is_its_header_in_short() -> None:
+    rows = (("Our holidays", "", ""), ("picture", "who", "x" * 500), ("a.jpg", "Ann", "y"))
+    for found in (find_names(rows, "a.csv"), find_columns(rows, "a.csv", "no such", None)):
+        assert isinstance(found, LabelsError)
+        assert f"It has picture, who, {'x' * 39}…" in found.mend
+        assert "Ann" not in found.mend
+    many = tuple(f"c{i}" for i in range(HEADINGS + 1))
+    assert isinstance(error := find_names((many,), "a.csv"), LabelsError)
+    assert f"c{HEADINGS - 1}, …" in error.mend

@@ -120,6 +120,12 @@ def test_names_of_any_kind(tmp_path: Path) -> None:
     assert labels.files == ("a b 📷.jpg", "two\nlines.jpg", 'x,"y".jpg')
 
 
+def test_names_that_several_files_share_are_said_to_disagree(tmp_path: Path) -> None:
+    text = "file,person\nIMG_1.jpg,ann\nIMG_1.jpg,ben\nIMG_2.jpg,ann\nIMG_2.jpg,ben\n"
+    with pytest.raises(LabelsError, match=r"disagree about each of 2 files, such as IMG_1\.jpg \(ann, ben\).*folder"):
+        table(tmp_path / "a.csv", text)
+
+
 def test_a_table_without_a_single_label(tmp_path: Path) -> None:
     with pytest.raises(LabelsError, match=r"No row of a\.csv has both a file and a label"):
         table(tmp_path / "a.csv", "file,ID\na.jpg,\n")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from unmingle.errors import WriteError
 from unmingle.evaluation.labels import Contradiction, Dropped, Labels
-from unmingle.evaluation.report import WORST, as_json, as_table, write_report
+from unmingle.evaluation.report import WORST, as_json, as_table, some, write_report
 from unmingle.evaluation.score import Evaluation, evaluate
 
 
@@ -171,3 +171,8 @@ def test_only_the_worst_people_are_shown() -> None:
     )
     found = evaluate(faces, Labels("x", files, files))
     assert f"The worst {WORST} of {count} people." in found._repr_html_()
+
+
+def test_names_that_can_be_seen_are_shown_as_they_are() -> None:
+    assert some(["نیم\u200cفاصله.jpg", "a\u3000b"]) == "2: نیم\u200cفاصله.jpg, a\u3000b"
+    assert some(["a\u202eb"]) == r"1: 'a\u202eb'"

@@ -12,7 +12,7 @@ from unmingle.api.drawn import expand, read_drawn, unreadable
 from unmingle.api.named_rows import NO_FACE, NOT_THERE, OTHER_FOLDER, SEVERAL, FacesOfFiles, match_files
 from unmingle.errors import DecisionError, LabelsError, reason
 from unmingle.evaluation.names import read_names
-from unmingle.export.tables import OUR_TABLES
+from unmingle.export.tables import OUR_SUMMARIES, OUR_TABLES
 from unmingle.export.xmp import ENDING, clip
 from unmingle.library.deciding import clean_name
 from unmingle.library.decisions import Decision
@@ -264,7 +264,8 @@ class _Reader:
 
     def _table(self, source: Source) -> None:
         rows, unread = read_names(source.path)
-        for title in unread if source.path.name not in OUR_TABLES else ():  # whose other sheets hold no names
+        ours = OUR_SUMMARIES if source.path.name in OUR_TABLES else frozenset()
+        for title in [one for one in unread if one not in ours]:
             self._leave(f"{source.name}: sheet {title!r}", "", OTHER_SHEET)
         self.files.add(source.name)
         self.nameless += sum(not row.name for row in rows)

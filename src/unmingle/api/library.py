@@ -271,6 +271,8 @@ class Library(Comparing, Looking, Locating):
             SettingsError: more people than faces, or the classic recipe without a number.
         """
         sheets = whole_number("sheets", sheets)
+        if not isinstance(name_pattern, (str, type(None))):
+            raise SettingsError(f"name_pattern is {name_pattern!r}.", "Give text, or None to read nothing from names.")
         settings = settings or GroupingSettings()
         people = settings.people if people is None else people
         settings = replace(settings, people=people)
@@ -425,7 +427,7 @@ class Library(Comparing, Looking, Locating):
         from unmingle.api.identify import pair_table
 
         with self._reading() as store:
-            return pair_table(store, current(store), most=most)
+            return pair_table(store, current(store), most=whole_number("most", most))
 
     def questions(self, *, most: int = 20) -> tuple[Question, ...]:
         """What is most worth asking a person about who is who, the most useful first; see `answer`.
@@ -487,14 +489,14 @@ class Library(Comparing, Looking, Locating):
         Raises:
             LabelsError: the labels can't be understood, or none of them is about a file of the library.
         """
-        from unmingle.evaluation.labels import LabelOptions, folder_labels, read_labels
+        from unmingle.evaluation.labels import LabelOptions, Labels, folder_labels, read_labels
         from unmingle.evaluation.score import evaluate
 
         with self._reading() as store:
             faces = faces_table(store, current(store))
         if labels == "folders":
             labels = folder_labels(faces["file"].to_list(), sources=faces["source"].to_list())
-        elif isinstance(labels, (str, Path)):
+        elif not isinstance(labels, Labels):
             labels = read_labels(user_path(labels), options or LabelOptions())
         return evaluate(faces, labels)
 

@@ -181,8 +181,8 @@ def cluster(
     known = _sources(library, sources)
     if save_crops is not None:
         check_outside(save_crops, [source for source in known if source.is_dir()])
+    options = label_options(labels, file_column, label_column, sheet)
     if labels is not None:
-        options = label_options(file_column, label_column, sheet)
         people = _count_labels(labels, known, options, given=people)
     if recipe == "classic" and people is None:
         raise SettingsError("The classic recipe can't find the number of people.", "Pass --people K or --labels FILE.")
@@ -209,12 +209,13 @@ def cluster(
             webvtt=webvtt,
             progress=progress,
         )
-        if save_crops is not None:
-            library.save_crops(save_crops, progress=progress)
+        crops_saved = None if save_crops is None else library.save_crops(save_crops, progress=progress)
     if as_json:
         print(summary_json(summary))
     elif not quiet:
         console.say(*console.summary_lines(added, summary))
+        if crops_saved is not None:
+            console.say(f"{crops_saved:,} faces of recordings cut out into {save_crops}")
         console.say(f"See {output / 'sheets' / 'overview.jpg'}, {output / 'people.csv'} and {output / 'faces.csv'}")
 
 
@@ -227,10 +228,13 @@ def _stored_in(library: Library) -> Iterator[None]:
 
 
 def _sources(library: Library, named: Sequence[Path] | None) -> Sequence[Path]:
-    """Where the pictures are: as named, or as the library remembers."""
-    if not named and not _database(library).exists():
+    """Where the pictures are of whom people are made: as named, and as the library remembers."""
+    there = _database(library).exists()
+    if not named and not there:
         raise typer.BadParameter(f"Name the pictures: there is no library in {library.folder} to go on with.")
-    return named or library.sources
+    real = [source.resolve() for source in named or ()]
+    remembered = [source for source in (library.sources if there else ()) if source.exists() or not named]
+    return [*(named or ()), *(one for one in remembered if not any(map(one.resolve().is_relative_to, real)))]
 
 
 def _database(library: Library) -> Path:

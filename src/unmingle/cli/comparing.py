@@ -71,7 +71,7 @@ def compare(
     from unmingle.api import Library
     from unmingle.evaluation import comparison_text
 
-    options = label_options(file_column, label_column, sheet, drop)
+    options = label_options(labels, file_column, label_column, sheet, drop)
     one, other = Library(library_a), Library(library_b)
     comparison = one.compare(other, labels=labels, options=options)
     if output is not None:
@@ -147,7 +147,7 @@ def bench(
         weights=weights,
         others=others,
     )
-    options = label_options(file_column, label_column, sheet, drop)
+    options = label_options(labels, file_column, label_column, sheet, drop)
     if not quiet:
         models.warn(model)
     with ExitStack() as held, console.progress(quiet=quiet) as progress:

@@ -96,7 +96,7 @@ def export(
         faces=faces or "named",
         embed=embed,
         labels=labels,
-        label_options=label_options(file_column, label_column, sheet),
+        label_options=label_options(labels, file_column, label_column, sheet),
     )
     kept = f"What was written to {output} is kept; the same command goes on from there."
     with keeping(kept, once=output), console.progress(quiet=quiet) as progress:
@@ -150,9 +150,6 @@ def _check_usage(to: str, given: dict[str, Any]) -> None:
         if value and to not in COUNTS_FOR[option]:
             name = f"--{option.replace('_', '-')}"
             raise typer.BadParameter(f"{name} counts for --to {COUNTS_FOR[option][0]} only, not for --to {to}.")
-    for option in ("file_column", "label_column", "sheet"):
-        if given[option] and not given["labels"]:
-            raise typer.BadParameter(f"--{option.replace('_', '-')} says how --labels is read, which is not given.")
 
 
 def _export_lines(done: Exported, *, dry_run: bool) -> list[str]:

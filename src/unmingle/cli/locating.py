@@ -11,6 +11,7 @@ import typer
 from unmingle import console
 from unmingle.cli.options import Json, LibraryArgument
 from unmingle.errors import command
+from unmingle.sources.images import readable
 
 
 def register(app: typer.Typer) -> None:
@@ -35,7 +36,8 @@ def forget(
     """
     from unmingle.api import Library
 
-    gone = Library(library).forget(source)
+    opened = Library(library)
+    gone = opened.forget(source)
     if as_json:
         console.say_json(asdict(gone))
         return
@@ -43,6 +45,11 @@ def forget(
         f"Forgotten: {gone.files:,} files, {gone.faces:,} faces, {gone.people:,} people.",
         f"To have them back: {command('cluster', source, '-o', library)}",
     )
+    around = [one for one in opened.sources if one in source.absolute().parents]
+    if around:
+        console.say(
+            f"The next unmingle cluster of {readable(str(around[0]))} finds them again if they are still in it."
+        )
 
 
 def relocate(

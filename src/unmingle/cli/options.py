@@ -77,11 +77,19 @@ Model = Annotated[
 
 
 def label_options(
-    file_column: str | None, label_column: str | None, sheet: list[str] | None, drop: list[str] | None = None
+    labels: str | Path | None,
+    file_column: str | None,
+    label_column: str | None,
+    sheet: list[str] | None,
+    drop: list[str] | None = None,
 ) -> LabelOptions:
-    """How a table of labels is read, from the options that say so."""
+    """How a table of labels is read, from the options that say so; without a table they would do nothing."""
     from unmingle.evaluation.labels import LabelOptions
 
+    given = {"--file-column": file_column, "--label-column": label_column, "--sheet": sheet, "--drop": drop}
+    idle = next((option for option, value in given.items() if value and labels is None), None)
+    if idle is not None:
+        raise typer.BadParameter(f"{idle} says how --labels is read, which is not given.")
     return LabelOptions(file_column, label_column, None if drop is None else tuple(drop), tuple(sheet or ()))
 
 

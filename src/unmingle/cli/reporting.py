@@ -48,8 +48,9 @@ def evaluate(
     from unmingle.api import Library
     from unmingle.evaluation.report import as_json as report_json
 
+    options = label_options(labels, file_column, label_column, sheet, drop)
     opened = Library(library)
-    evaluation = opened.evaluate(labels, options=label_options(file_column, label_column, sheet, drop))
+    evaluation = opened.evaluate(labels, options=options)
     written = opened.write_evaluation(evaluation, output or library / "evaluation")
     if as_json:
         print(report_json(evaluation), end="")
@@ -107,10 +108,9 @@ def report(
     """
     from unmingle.api import Library
 
+    options = label_options(labels, file_column, label_column, sheet, drop)
     opened = Library(library)
-    evaluation = None
-    if labels is not None:
-        evaluation = opened.evaluate(labels, options=label_options(file_column, label_column, sheet, drop))
+    evaluation = None if labels is None else opened.evaluate(labels, options=options)
     with console.progress(quiet=quiet) as progress:
         page = opened.write_report(output, title=title, evaluation=evaluation, progress=progress)
     if as_json:

@@ -32,6 +32,7 @@ NAME_COLUMNS = ("name", "personname", "fullname", "person", "label", "identity",
 PLAIN_LABELS = frozenset({"person", "personid", "identity", "subject"})
 PLAIN_NAMES = frozenset({"name", "personname", "fullname"})
 HEADINGS = 20  # that an error shows
+LONGEST_SHOWN = 40  # characters of such a heading
 EXAMPLES = 3  # values of a column that an error shows
 RUNNING = 5  # rows from which on 1, 2, 3, … is a row number, and not one person after another
 DEFAULT_DROPS = ("Mask=Y", "ID=0")
@@ -104,23 +105,33 @@ def find_columns(rows: tuple[Row, ...], name: str, file: str | None, label: str 
         files, labels = candidates.of(file, FILE_COLUMNS, label), candidates.of(label, LABEL_COLUMNS, file)
         if files and labels:
             return candidates.columns(candidates.file(files), candidates.label(labels, asked=label is not None))
-    first = next((row for row in rows if any(cell.strip() for cell in row)), None)
-    if first is None:
+    header = _likely_header(rows)
+    if not header:
         return LabelsError(f"{name} is empty.", "It needs a header and one row per file.")
-    return missing(first, name, file, label)
+    return missing(header, name, file, label)
 
 
 def find_names(rows: tuple[Row, ...], name: str) -> Columns | LabelsError:
     """The same for a table of files and names of their faces."""
-    seen: list[str] = []
     for candidates in _headers(rows, name):
         files, names = candidates.of(None, FILE_COLUMNS, None), candidates.of(None, NAME_COLUMNS, None)
         if files and names:
             return candidates.columns(candidates.file(files), candidates.name_of_face(names))
-        seen.extend(filter(None, map(bare, candidates.header)))
-    has = ", ".join(seen[:HEADINGS]) or "nothing"
     problem = f"{name} has no column with files and one with names."
-    return LabelsError(problem, f"It has {has}. Call them file and name.")
+    return LabelsError(problem, f"It has {_headings(_likely_header(rows))}. Call them file and name.")
+
+
+def _likely_header(rows: tuple[Row, ...]) -> Row:
+    """The first row with several cells, since a title has one, else the first with any; none of an empty table."""
+    filled = [row for row in rows if any(map(bare, row))][:HEADER_ROWS]
+    return next((row for row in filled if sum(map(bool, map(bare, row))) > 1), next(iter(filled), ()))
+
+
+def _headings(header: Row) -> str:
+    """What is in a header, for an error."""
+    filled = list(filter(None, map(bare, header)))
+    shown = [text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 1]}…" for text in filled[:HEADINGS]]
+    return ", ".join([*shown, *["…"] * (len(filled) > HEADINGS)]) or "nothing"
 
 
 def _headers(rows: tuple[Row, ...], name: str) -> Iterator[_Candidates]:
@@ -248,7 +259,7 @@ def place(header: Row, wanted: str | None, usual: tuple[str, ...]) -> int | None
 
 def missing(header: Row, name: str, file: str | None, label: str | None) -> LabelsError:
     """The error that says which column is not there, what is, and which option names another."""
-    has = ", ".join(heading.strip() for heading in header if heading.strip())
+    has = _headings(header)
     if place(header, file, FILE_COLUMNS) is None:
         what, option = (f"column {file!r}" if file else "column with file names"), "--file-column"
     else:
@@ -276,6 +287,6 @@ def rules_for(columns: Columns, name: str, drops: tuple[str, ...] | None) -> tup
         if column is not None:
             rules.append(Rule(text, column, value.strip(), column == columns.label))
         elif drops is not None:
-            has = ", ".join(cell.strip() for cell in columns.header if cell.strip())
+            has = _headings(columns.header)
             raise LabelsError(f"No column {heading.strip()!r} in {name}, which --drop asks for.", f"It has {has}.")
     return tuple(sorted(rules, key=lambda rule: not rule.by_label))

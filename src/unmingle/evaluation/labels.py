@@ -184,6 +184,13 @@ def build(table: Table, rules: tuple[Rule, ...], origin: str) -> Labels:
         else:
             empty_rows += 1
     sorted_out = sort_out(((names[key], said) for key, said in by_file.items()), set(spelled.values()))
+    if not sorted_out.files and sorted_out.contradictions:
+        one = sorted_out.contradictions[0]
+        raise LabelsError(
+            f"The rows of {origin} disagree about each of {len(sorted_out.contradictions):,} files, such as"
+            f" {one.file} ({', '.join(one.says)}).",
+            "Where several files have the same name, write it with the folder, as in phone1/IMG_0001.jpg.",
+        )
     if not sorted_out.files and not sorted_out.dropped:
         mend = f"Check the columns {columns.file_name} and {columns.label_name}."
         raise LabelsError(f"No row of {origin} has both a file and a label.", mend)

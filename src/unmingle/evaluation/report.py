@@ -17,6 +17,7 @@ from unmingle.evaluation.metrics import LEFT_OUT_RULE
 from unmingle.evaluation.mistakes import draw_mistakes
 from unmingle.evaluation.people import found_worst
 from unmingle.files import no_empty_folder
+from unmingle.lettering import shows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -257,7 +258,7 @@ def some(names: Sequence[str]) -> str:
     """The count and the first few names."""
     if not names:
         return "0"
-    shown = ", ".join(repr(name) if not name.isprintable() else name for name in names[:EXAMPLES])
+    shown = ", ".join(name if all(map(shows, name)) else repr(name) for name in names[:EXAMPLES])
     return f"{len(names):,}: {shown}{', …' if len(names) > EXAMPLES else ''}"
 
 

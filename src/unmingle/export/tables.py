@@ -19,6 +19,7 @@ TableKind = Literal["csv", "xlsx", "parquet", "json"]
 
 # The files in which names come back: those of the table of faces.
 OUR_TABLES = frozenset({"faces.csv", "faces.json", "faces.parquet", "unmingle.xlsx"})
+OUR_SUMMARIES = frozenset({"people", "recordings", "intervals"})  # sheets beside it, made of it
 MOST_ROWS = 1_048_576  # of a sheet of a workbook, the header among them
 # The same tables give the same workbook, so it must not say when it was made.
 _MADE = datetime(2026, 1, 1, tzinfo=UTC).replace(tzinfo=None)
