@@ -2,12 +2,18 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from unmingle.errors import PictureError, SourceError
 from unmingle.sources import images
+from unmingle.sources.containers import recording_digest
+from unmingle.sources.regions import read_stored
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 RED_LEFT = np.zeros((20, 40, 3), np.uint8)
 RED_LEFT[:, :20, 0] = 200
@@ -19,6 +25,22 @@ def test_reading_tells_an_empty_file_from_a_missing_one(tmp_path: Path) -> None:
         images.read_bytes(images.PictureFile(str(tmp_path), "empty.jpg"))
     with pytest.raises(PictureError, match="can't be opened"):
         images.read_bytes(images.PictureFile(str(tmp_path), "gone.jpg"))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes")
+def test_a_pipe_is_waited_for_by_no_reader(tmp_path: Path) -> None:
+    pipe = tmp_path / "a.jpg"
+    os.mkfifo(pipe)
+    file = images.PictureFile(str(tmp_path), pipe.name)
+    assert not file.is_recording
+    readers: list[Callable[[], object]] = [
+        lambda: images.read_bytes(file),
+        lambda: recording_digest(pipe),
+        lambda: read_stored(pipe),
+    ]
+    for read in readers:
+        with pytest.raises(PictureError, match="not a file"):
+            read()
 
 
 def touch(folder: Path, *names: str) -> None:
