@@ -63,10 +63,12 @@ def test_files_of_unknown_endings_are_found_by_their_first_bytes(tmp_path: Path)
         (tmp_path / name).write_bytes(picture)
     (tmp_path / "clip.dat").write_bytes(b"\0\0\0\x18ftypmp42" + b"\0" * 40)
     (tmp_path / "words").write_bytes(b"just words")
+    (tmp_path / "notes.md").write_bytes(b"BMI of all, by years and by sex")
+    (tmp_path / "code.py").write_bytes(b"P1 = 4")
     os.mkfifo(tmp_path / "pipe")  # to open it would wait for ever
     found = images.scan([tmp_path])
     assert [file.name for file in found.files] == ["a.jpg_large", "b.JPE", "clip.dat", "d.insp", "noending"]
-    assert dict(found.others) == {"": 2, ".jpg_original": 1, ".dng": 1, ".thm": 1, ".part": 1}
+    assert dict(found.others) == {"": 2, ".md": 1, ".py": 1, ".jpg_original": 1, ".dng": 1, ".thm": 1, ".part": 1}
     (tmp_path / "list.txt").write_text("raw.dng\nwords\n", encoding="utf-8")
     assert [file.name for file in images.scan([tmp_path / "list.txt"]).files] == ["raw.dng", "words"]
 
