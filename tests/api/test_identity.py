@@ -286,6 +286,7 @@ def test_pictures_on_a_disk_that_was_taken_out_are_kept_and_told_of(album: Album
     assert {"Ada", "Bob"} <= set(album.library.people["name"])
     album.pictures.mkdir()  # where a disk would be put in
     assert album.again(other).out_of_reach == (str(album.pictures),)
+    assert album.library.add().gone == 0  # which looks into all that is remembered, and there is nothing in it
     album.pictures.rmdir()
     away.rename(album.pictures)
     shutil.rmtree(other)

@@ -115,7 +115,8 @@ def note_files(connection: sqlite3.Connection, scan: Scan) -> set[PictureFile]:
         relative = os.path.join(folder, os.path.basename(file.relative))  # noqa: PTH118, PTH119
         found.setdefault((source, relative), PictureFile(source, relative, file.problem))
     sources = _note_sources(connection, {file.source for file in found.values()} | set(scan.folders))
-    walked = {key for folder in scan.folders if (key := folders.key((folder, "")))}
+    # Of a folder that is empty now nothing is known to be gone: it may be where a disk is put in.
+    walked = {key for folder in scan.folders if folders.reachable(folder) and (key := folders.key((folder, "")))}
     gone = [row.row for row in rows if (row.source, row.path) not in found and _is_gone(row, folders, walked)]
     connection.executemany("UPDATE file SET present = 0 WHERE id = ?", [(row,) for row in gone])
     connection.executemany(
