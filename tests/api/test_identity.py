@@ -386,6 +386,20 @@ def test_a_source_is_somewhere_else_only_if_its_files_are(album: Album) -> None:
     assert album.is_as_before()
 
 
+def test_a_folder_that_went_into_itself_keeps_all_files(album: Album) -> None:
+    inner, outer = album.pictures / "in", album.pictures / "in" / "z"
+    outer.mkdir(parents=True)
+    shutil.copy(album.pictures / "a1.png", inner / "x.png")
+    shutil.copy(album.pictures / "a2.png", outer / "x.png")
+    album.again()
+    inner.rename(album.folder / "aside")
+    inner.mkdir()
+    (album.folder / "aside").rename(outer)
+    assert album.library.relocate(inner, outer) == 2
+    album.library.cluster(sheets=0)
+    assert {"in/z/x.png", "in/z/z/x.png"} <= set(album.library.faces["file"])
+
+
 def test_crops_and_exports_don_t_go_into_a_source(album: Album) -> None:
     library = album.library
     with pytest.raises(SettingsError, match="is inside"):

@@ -300,7 +300,9 @@ def relocate(store: Store, old: Path, new: Path) -> int:
                 f" is {readable(missing[0])}.",
                 "Name the folder where they are now; first let unmingle cluster find out what is gone for good.",
             )
-        for one in there:
+        # A folder may have gone into itself, or out: then each goes where another has been that has left before.
+        deeper = _holds(_names(old)[0], str(new))
+        for one in sorted(there, key=lambda one: len(one.rest), reverse=deeper):
             row, whole = one.row, os.path.join(new, one.rest)  # noqa: PTH118
             if one.source is not None:
                 source = os.path.normpath(new / one.source)
