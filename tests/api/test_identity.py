@@ -286,6 +286,7 @@ def test_pictures_on_a_disk_that_was_taken_out_are_kept_and_told_of(album: Album
     assert {"Ada", "Bob"} <= set(album.library.people["name"])
     album.pictures.mkdir()  # where a disk would be put in
     assert album.again(other).out_of_reach == (str(album.pictures),)
+    assert album.library.add().gone == 0  # which looks into all that is remembered, and there is nothing in it
     album.pictures.rmdir()
     away.rename(album.pictures)
     shutil.rmtree(other)
@@ -383,6 +384,20 @@ def test_a_source_is_somewhere_else_only_if_its_files_are(album: Album) -> None:
     assert set(album.library.faces["source"]) == {str(new)}
     assert album.again(new).known == 8
     assert album.is_as_before()
+
+
+def test_a_folder_that_went_into_itself_keeps_all_files(album: Album) -> None:
+    inner, outer = album.pictures / "in", album.pictures / "in" / "z"
+    outer.mkdir(parents=True)
+    shutil.copy(album.pictures / "a1.png", inner / "x.png")
+    shutil.copy(album.pictures / "a2.png", outer / "x.png")
+    album.again()
+    inner.rename(album.folder / "aside")
+    inner.mkdir()
+    (album.folder / "aside").rename(outer)
+    assert album.library.relocate(inner, outer) == 2
+    album.library.cluster(sheets=0)
+    assert {"in/z/x.png", "in/z/z/x.png"} <= set(album.library.faces["file"])
 
 
 def test_crops_and_exports_don_t_go_into_a_source(album: Album) -> None:

@@ -2,12 +2,18 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from unmingle.errors import PictureError, SourceError
 from unmingle.sources import images
+from unmingle.sources.containers import recording_digest
+from unmingle.sources.regions import read_stored
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 RED_LEFT = np.zeros((20, 40, 3), np.uint8)
 RED_LEFT[:, :20, 0] = 200
@@ -19,6 +25,22 @@ def test_reading_tells_an_empty_file_from_a_missing_one(tmp_path: Path) -> None:
         images.read_bytes(images.PictureFile(str(tmp_path), "empty.jpg"))
     with pytest.raises(PictureError, match="can't be opened"):
         images.read_bytes(images.PictureFile(str(tmp_path), "gone.jpg"))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes")
+def test_a_pipe_is_waited_for_by_no_reader(tmp_path: Path) -> None:
+    pipe = tmp_path / "a.jpg"
+    os.mkfifo(pipe)
+    file = images.PictureFile(str(tmp_path), pipe.name)
+    assert not file.is_recording
+    readers: list[Callable[[], object]] = [
+        lambda: images.read_bytes(file),
+        lambda: recording_digest(pipe),
+        lambda: read_stored(pipe),
+    ]
+    for read in readers:
+        with pytest.raises(PictureError, match="not a file"):
+            read()
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -41,10 +63,12 @@ def test_files_of_unknown_endings_are_found_by_their_first_bytes(tmp_path: Path)
         (tmp_path / name).write_bytes(picture)
     (tmp_path / "clip.dat").write_bytes(b"\0\0\0\x18ftypmp42" + b"\0" * 40)
     (tmp_path / "words").write_bytes(b"just words")
+    (tmp_path / "notes.md").write_bytes(b"BMI of all, by years and by sex")
+    (tmp_path / "code.py").write_bytes(b"P1 = 4")
     os.mkfifo(tmp_path / "pipe")  # to open it would wait for ever
     found = images.scan([tmp_path])
     assert [file.name for file in found.files] == ["a.jpg_large", "b.JPE", "clip.dat", "d.insp", "noending"]
-    assert dict(found.others) == {"": 2, ".jpg_original": 1, ".dng": 1, ".thm": 1, ".part": 1}
+    assert dict(found.others) == {"": 2, ".md": 1, ".py": 1, ".jpg_original": 1, ".dng": 1, ".thm": 1, ".part": 1}
     (tmp_path / "list.txt").write_text("raw.dng\nwords\n", encoding="utf-8")
     assert [file.name for file in images.scan([tmp_path / "list.txt"]).files] == ["raw.dng", "words"]
 

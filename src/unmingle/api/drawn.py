@@ -11,7 +11,7 @@ from unmingle.errors import PictureError, SourceError
 from unmingle.export.folders import COLUMNS, MANIFEST
 from unmingle.export.tables import OUR_TABLES
 from unmingle.export.xmp import ENDING
-from unmingle.sources.containers import head_of
+from unmingle.sources.containers import check_file, head_of
 from unmingle.sources.images import SUFFIXES, readable, walk
 from unmingle.sources.metadata import HEAD, picture_format
 from unmingle.sources.orientation import NORMAL, lies, to_upright
@@ -198,6 +198,7 @@ def unreadable(source: Source) -> Drawn:
 
 
 def _content(sidecar: Path) -> bytes:
+    check_file(sidecar)
     try:
         if sidecar.stat().st_size > LARGEST_PACKET:
             raise PictureError(f"larger than {LARGEST_PACKET >> 20} MB")

@@ -115,7 +115,8 @@ def note_files(connection: sqlite3.Connection, scan: Scan) -> set[PictureFile]:
         relative = os.path.join(folder, os.path.basename(file.relative))  # noqa: PTH118, PTH119
         found.setdefault((source, relative), PictureFile(source, relative, file.problem))
     sources = _note_sources(connection, {file.source for file in found.values()} | set(scan.folders))
-    walked = {key for folder in scan.folders if (key := folders.key((folder, "")))}
+    # Of a folder that is empty now nothing is known to be gone: it may be where a disk is put in.
+    walked = {key for folder in scan.folders if folders.reachable(folder) and (key := folders.key((folder, "")))}
     gone = [row.row for row in rows if (row.source, row.path) not in found and _is_gone(row, folders, walked)]
     connection.executemany("UPDATE file SET present = 0 WHERE id = ?", [(row,) for row in gone])
     connection.executemany(
@@ -299,7 +300,9 @@ def relocate(store: Store, old: Path, new: Path) -> int:
                 f" is {readable(missing[0])}.",
                 "Name the folder where they are now; first let unmingle cluster find out what is gone for good.",
             )
-        for one in there:
+        # A folder may have gone into itself, or out: then each goes where another has been that has left before.
+        deeper = _holds(_names(old)[0], str(new))
+        for one in sorted(there, key=lambda one: len(one.rest), reverse=deeper):
             row, whole = one.row, os.path.join(new, one.rest)  # noqa: PTH118
             if one.source is not None:
                 source = os.path.normpath(new / one.source)

@@ -86,6 +86,7 @@ def recording_digest(path: Path) -> str:
     Raises:
         PictureError: it can't be read.
     """
+    check_file(path)
     found = hashlib.sha256()
     try:
         with path.open("rb") as file:
@@ -96,7 +97,12 @@ def recording_digest(path: Path) -> str:
     return found.hexdigest()
 
 
-def _check_file(path: Path) -> None:
+def check_file(path: Path) -> None:
+    """Refuse what can't be read, and pipes and devices, which would be waited for without end.
+
+    Raises:
+        PictureError: it can't be opened, is no file, or is empty.
+    """
     try:
         size = path.stat().st_size
         if not path.is_file():
@@ -115,7 +121,7 @@ def open_stream(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     Raises:
         PictureError: it can't be opened; or, within the context, whatever else is wrong with it.
     """
-    _check_file(path)
+    check_file(path)
     try:
         with _container(path) as container:
             stream = _stream(container)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from unmingle.errors import PictureError, SourceError
 from unmingle.files import user_path
-from unmingle.sources.containers import begins_recording, head_of
+from unmingle.sources.containers import begins_recording, check_file, head_of
 from unmingle.sources.decoding import decode
 from unmingle.sources.metadata import HEAD, picture_format
 
@@ -250,17 +250,15 @@ def read_bytes(file: PictureFile) -> bytes:
     """The file's content.
 
     Raises:
-        PictureError: it can't be opened, is empty, or was marked as a problem by the scan.
+        PictureError: it can't be opened, is no file, is empty, or was marked as a problem by the scan.
     """
     if file.problem:
         raise PictureError(file.problem)
+    check_file(file.path)
     try:
-        content = file.path.read_bytes()
+        return file.path.read_bytes()
     except OSError as error:
         raise PictureError(f"can't be opened: {error.strerror or error}") from error
-    if not content:
-        raise PictureError("the file is empty (0 bytes)")
-    return content
 
 
 def digest(content: bytes) -> str:

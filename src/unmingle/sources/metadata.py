@@ -27,11 +27,13 @@ BOXED = {
     "AVIF": (b"avif", b"avis"),
     "HEIF": (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1", b"mif2"),
 }
+# Where two letters are all that a format has in front, words may begin with them: what follows has to fit as well.
+_BMP = re.compile(rb"BM.{12}[\x0c\x10(48@l|]\0\0\0", re.DOTALL)  # the size of its second header, in bytes
+_PPM = re.compile(rb"P(?:[1-6fF]\s+[#\d-]|7\s)")
 _BEGINNINGS = (
     (b"\xff\xd8", "JPEG"),
     (b"\x89PNG\r\n\x1a\n", "PNG"),
     (b"GIF8", "GIF"),
-    (b"BM", "BMP"),
     (b"II*\0", "TIFF"),
     (b"MM\0*", "TIFF"),
     (b"II+\0", "TIFF"),
@@ -81,7 +83,9 @@ def picture_format(head: bytes) -> str:
             return name
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "WEBP"
-    if re.match(rb"P[1-7fF]\s", head[:3]):
+    if _BMP.match(head):
+        return "BMP"
+    if _PPM.match(head):
         return "PPM"
     if head[4:8] == b"ftyp":
         brands = {head[8:12], *(head[at : at + 4] for at in range(16, len(head), 4))}

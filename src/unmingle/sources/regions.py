@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from unmingle.errors import PictureError, reason
+from unmingle.sources.containers import check_file
 from unmingle.sources.decoding import open_picture, packets_of
 from unmingle.sources.orientation import lies
 from unmingle.sources.rdf import RDF, Fields, fields, items, number, numbers, parse, struct, text, texts
@@ -120,6 +121,7 @@ def read_stored(path: Path) -> Stored:
         PictureError: it is no picture, or damaged.
     """
     try:
+        check_file(path)
         content = path.read_bytes()
         picture, plain = open_picture(content)
         with picture:
