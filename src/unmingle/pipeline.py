@@ -109,7 +109,8 @@ def add(
     todo = [file for file in sorted(known) if not _unchanged(file, known[file], done)]
     before = [known[file] for file in todo if known[file].digest in done]
     recogniser = Recogniser(store.connection, runner.key)
-    still = [file for file in todo if not file.is_recording]
+    moving = [file for file in todo if file.is_recording]  # which looks into each
+    still = sorted(set(todo).difference(moving))
     watched = Watched()
     unreadable = analysed = 0
     finished = len(known) - len(todo)
@@ -141,7 +142,6 @@ def add(
             progress("analyse", finished, total)
     if len(still) < len(todo):
         assert isinstance(runner, Sight)  # whoever calls has made sure of it
-        moving = [file for file in todo if file.is_recording]
         watcher = Watcher(runner, runner.key, runner.precision, every, recogniser)
         watched = watch_all(store, moving, known, watcher, done, progress=progress, times=times)
     analysed, unreadable = analysed + watched.analysed, unreadable + watched.unreadable

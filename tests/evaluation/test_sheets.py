@@ -98,3 +98,13 @@ def test_a_loop_of_links_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "loop.csv"
     path.symlink_to(path)
     assert "can't be read" in problem_of(path).problem
+
+
+def test_cell_far_out_is_refused_before_room_is_made_for_all_before_it(tmp_path: Path) -> None:
+    book = xlsxwriter.Workbook(str(tmp_path / "far.xlsx"))
+    sheet = book.add_worksheet()
+    sheet.write_row(0, 0, ["file", "person"])
+    sheet.write_string(1_048_575, 16_383, "x")
+    book.close()
+    with pytest.raises(LabelsError, match="17,179,869,184 cells"):
+        list(read_sheets(tmp_path / "far.xlsx"))
