@@ -1,7 +1,8 @@
 """Every benchmark that this machine can run, one after the other; results go to benchmarks/results/*.json.
 
-    make bench                      without data: start-up, a thousand kills, the review page in Chromium, exports (with
-                                    ExifTool), a large library in a notebook, a million generated faces
+    make bench                      without data: start-up, a thousand kills, twenty thousand odd and damaged files, the
+                                    review page in Chromium, exports (with ExifTool), a large library in a notebook, a
+                                    million generated faces
     UNMINGLE_DATA=DATA make bench   and the main job, memory growth, the report in Chromium, recordings, photographs,
                                     what the second reading of landmarks is worth, what is left out and why, and the
                                     grouping: parts of the sets, one set left out, confidence, adding, scale
@@ -37,6 +38,7 @@ def main() -> None:
     """What can be run."""
     run("startup", "startup.py")
     run("kills", "kills.py", "--kills", "1000")
+    run("fuzz", "fuzz.py")
     run("review_page", "review_page.py")
     run("exports", "exports.py")
     run("notebook", "notebook.py")
