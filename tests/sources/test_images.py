@@ -115,6 +115,11 @@ def test_a_library_inside_a_source_is_no_source(tmp_path: Path) -> None:
     assert [file.name for file in images.scan([tmp_path]).files] == ["a.jpg"]
 
 
+def test_folder_that_is_called_like_a_library_is_none(tmp_path: Path) -> None:
+    touch(tmp_path, "library.sqlite/a.jpg")
+    assert [file.name for file in images.scan([tmp_path]).files] == ["library.sqlite/a.jpg"]
+
+
 def test_single_files_and_lists_are_sources(tmp_path: Path) -> None:
     touch(tmp_path, "x/a.jpg", "x/b.jpg", "y/c.jpg", "y/d.jpg")
     (tmp_path / "list.txt").write_text(f"x/b.jpg\n\n{tmp_path / 'y'}\n", encoding="utf-8")

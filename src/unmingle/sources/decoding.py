@@ -154,6 +154,7 @@ def _open(content: bytes, kind: str) -> Image.Image:
         KeyError,
         EOFError,
         struct.error,
+        Image.DecompressionBombError,  # of a size that a GIF is misread to have
     ) as error:  # as Pillow's plugins refuse
         raise UnidentifiedImageError(str(error)) from error
 

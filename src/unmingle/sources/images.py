@@ -212,7 +212,7 @@ def _new_entries(folder: Path, seen: set[tuple[int, int]]) -> list[os.DirEntry[s
     seen.add((status.st_dev, status.st_ino))
     with os.scandir(folder) as entries:
         listing = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
-    return [] if any(entry.name == LIBRARY_FILE for entry in listing) else listing
+    return [] if any(entry.name == LIBRARY_FILE and entry.is_file() for entry in listing) else listing
 
 
 def _is_wanted(entry: os.DirEntry[str], endings: frozenset[str]) -> bool:
