@@ -64,7 +64,7 @@ def test_the_classic_recipe_sorts_whole_pictures(unmingle: Command, meeting: Mee
     # The whole picture is the face, in every picture: the seed had no detector.
     assert faces.height == len(meeting.crops)
     assert set(faces["status"]) == {"clustered"}
-    assert set(faces["width"]) == {160.0}
+    assert set(faces["width"]) == {152.0}
     again = unmingle(*words, "--any-weights", "--labels", meeting.labels)
     assert "nothing new to embed" in again.out
     assert "in 6 people" in again.out
