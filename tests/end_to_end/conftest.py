@@ -53,4 +53,4 @@ def unmingle(tmp_path: Path) -> Command:
 
 @pytest.fixture(scope="session")
 def meeting(tmp_path_factory: pytest.TempPathFactory) -> Meeting:
-    return write_meeting(tmp_path_factory.mktemp("meeting"), people=6, frames=8)
+    return write_meeting(tmp_path_factory.mktemp("meeting"), people=6, frames=12)

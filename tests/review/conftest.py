@@ -20,6 +20,7 @@ from unmingle.records import Analysis, Faces, Triage
 from unmingle.review.app import create_app
 from unmingle.settings import GroupingSettings
 from unmingle.sources.images import digest, scan
+from unmingle.sources.names import MEETING_PATTERN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,7 +92,7 @@ class Maker:
         """Group the faces anew."""
         group = partial(pipeline.group_faces, settings=GroupingSettings())
         with open_to_write(self.folder) as store:
-            pipeline.cluster(store, RECIPE, group, whole_clusters=False)
+            pipeline.cluster(store, RECIPE, group, whole_clusters=False, name_pattern=MEETING_PATTERN)
 
 
 class Browser:
