@@ -251,7 +251,7 @@ def test_other_instants_are_watched_anew_and_what_was_said_stays(made: Made, unm
     [
         ("banana", "'banana' is no time.", "0.1s or 500ms"),
         ("nan", "every is nan.", "Give a number"),
-        ("0s", "every is 0.0 seconds.", "0.001 to 60 seconds"),
+        ("0s", "every is 0 seconds.", "0.001 to 60 seconds"),
     ],
 )
 def test_a_time_that_is_none_is_a_clear_error(
