@@ -489,7 +489,8 @@ def test_a_stale_edit_in_another_tab_is_refused_with_what_changed(seat: Seat) ->
     seat.cell("Person 1,").focus()
     seat.press("n")
     seat.page.keyboard.type("Ada")
-    seat.press("Enter")
+    with seat.page.expect_response(lambda answer: answer.request.method == "POST"):
+        seat.press("Enter")
     expect(seat.cell("Ada,")).to_be_visible()
     seat.watch.refusals.add(409)
     other.cell("Person 1,").focus()
