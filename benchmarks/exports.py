@@ -36,19 +36,19 @@ from PIL import Image
 
 from unmingle import pipeline
 from unmingle.api import ExportOptions, Library
-from unmingle.library import pictures
-from unmingle.library.people import Memory
-from unmingle.library.portable import WALKED
-from unmingle.library.portable import pictures as stored_pictures
-from unmingle.library.proposal import Measured, store_proposal
-from unmingle.library.store import open_to_read, open_to_write
 from unmingle.records import Analysis, Faces, Triage
 from unmingle.settings import GroupingSettings
 from unmingle.sources.images import scan
 from unmingle.sources.orientation import to_upright
+from unmingle.store import pictures
+from unmingle.store.people import Memory
+from unmingle.store.portable import WALKED
+from unmingle.store.portable import pictures as stored_pictures
+from unmingle.store.proposal import Measured, store_proposal
+from unmingle.store.sqlite import open_to_read, open_to_write
 
 if TYPE_CHECKING:
-    from unmingle.library.store import Store
+    from unmingle.store.sqlite import Store
 
 RECIPE = "faces-made-up"
 SIZE = (640, 480)  # upright

@@ -33,13 +33,13 @@ import numpy as np
 
 from unmingle import pipeline
 from unmingle.api import Library
+from unmingle.decisions.log import read_log
 from unmingle.errors import DecisionError
-from unmingle.library import pictures
-from unmingle.library.decisions import read_log
-from unmingle.library.people import ALONE, Memory
-from unmingle.library.store import open_to_decide, open_to_write
 from unmingle.records import Analysis, Faces, Triage
 from unmingle.settings import GroupingSettings
+from unmingle.store import pictures
+from unmingle.store.people import ALONE, Memory
+from unmingle.store.sqlite import open_to_decide, open_to_write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -23,7 +23,7 @@ import numpy as np
 from review_page import drawn
 from unmingle import pipeline
 from unmingle.api import Library
-from unmingle.library.store import open_to_write
+from unmingle.store.sqlite import open_to_write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

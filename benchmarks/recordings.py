@@ -36,9 +36,9 @@ from scipy.optimize import linear_sum_assignment
 
 from unmingle.api import Library
 from unmingle.faces.boxes import overlaps
-from unmingle.library.recordings import tracks
-from unmingle.library.store import open_to_read
 from unmingle.pipeline import CURRENT
+from unmingle.store.recordings import tracks
+from unmingle.store.sqlite import open_to_read
 
 if TYPE_CHECKING:
     from unmingle.records import F32

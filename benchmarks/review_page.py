@@ -35,11 +35,11 @@ from PIL import Image, ImageDraw
 from playwright.sync_api import sync_playwright
 
 from unmingle import pipeline
-from unmingle.library import pictures
-from unmingle.library.people import ALONE, Memory
-from unmingle.library.proposal import Measured, store_proposal
-from unmingle.library.store import open_to_write
 from unmingle.records import Analysis, Faces, Triage
+from unmingle.store import pictures
+from unmingle.store.people import ALONE, Memory
+from unmingle.store.proposal import Measured, store_proposal
+from unmingle.store.sqlite import open_to_write
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -13,13 +13,13 @@ from PIL import Image
 
 from unmingle import pipeline
 from unmingle.api import Library
-from unmingle.library import pictures
-from unmingle.library.portable import WALKED
-from unmingle.library.store import open_to_write
 from unmingle.records import Analysis, Faces, Triage
 from unmingle.settings import GroupingSettings
 from unmingle.sources.images import scan
 from unmingle.sources.metadata import ORIENTATION
+from unmingle.store import pictures
+from unmingle.store.portable import WALKED
+from unmingle.store.sqlite import open_to_write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

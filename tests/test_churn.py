@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 
 from unmingle import pipeline
-from unmingle.library import pictures
-from unmingle.library.store import open_to_write
 from unmingle.records import Analysis, Faces, Triage
 from unmingle.settings import GroupingSettings
+from unmingle.store import pictures
+from unmingle.store.sqlite import open_to_write
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from unmingle.library.store import Store
     from unmingle.records import F32
+    from unmingle.store.sqlite import Store
 
 RECIPE = "faces-test"
 GROUP = partial(pipeline.group_faces, settings=GroupingSettings())

@@ -14,8 +14,8 @@ from making import api, command_line, errors, settings
 from making.records import fields_of
 
 from unmingle.cli.commands import app
-from unmingle.library.tables import FACES, INTERVALS, PEOPLE, RECORDINGS
 from unmingle.records import Status
+from unmingle.store.tables import FACES, INTERVALS, PEOPLE, RECORDINGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -11,20 +11,20 @@ import pytest
 from tests.videos import number_in, write_streams, write_video
 
 from unmingle import pipeline, watching
-from unmingle.api.crops import save_crops
 from unmingle.api.summary import Summary
 from unmingle.console import summary_lines
 from unmingle.errors import SourceError, WriteError
-from unmingle.library import recordings
-from unmingle.library.intervals import watched
-from unmingle.library.left_out import faceless_files
-from unmingle.library.store import open_to_write
-from unmingle.library.tables import faces_table
+from unmingle.exchange.crops import save_crops
 from unmingle.models.catalogue import SFACE
 from unmingle.progress import silent
 from unmingle.records import Analysis, Faces, Triage
 from unmingle.sources.images import scan
 from unmingle.sources.recordings import Frame, Recording
+from unmingle.store import recordings
+from unmingle.store.intervals import watched
+from unmingle.store.left_out import faceless_files
+from unmingle.store.sqlite import open_to_write
+from unmingle.store.tables import faces_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -26,15 +26,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import unmingle
-from unmingle.library.pictures import faces_to_group
-from unmingle.library.store import open_to_read
-from unmingle.library.tables import faces_table
 from unmingle.pipeline import CURRENT
+from unmingle.store.pictures import faces_to_group
+from unmingle.store.sqlite import open_to_read
+from unmingle.store.tables import faces_table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from unmingle.library.pictures import StoredFaces
+    from unmingle.store.pictures import StoredFaces
 
     Strings = NDArray[np.str_]
 

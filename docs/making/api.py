@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import unmingle
 import unmingle.api
 from making.records import SECTION, about, fields_of
+from unmingle.decisions.asking import Question
+from unmingle.decisions.log import Decision
 from unmingle.evaluation.metrics import Scores
 from unmingle.evaluation.score import Evaluation
-from unmingle.library.asking import Question
-from unmingle.library.decisions import Decision
-from unmingle.library.files import Forgotten
 from unmingle.records import Added
+from unmingle.store.files import Forgotten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

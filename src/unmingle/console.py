@@ -8,8 +8,8 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from unmingle.lettering import printable
 from unmingle.sources.images import readable
+from unmingle.text_layout import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

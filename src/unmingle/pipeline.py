@@ -16,14 +16,6 @@ from unmingle.grouping.founding import cluster_by_standing
 from unmingle.grouping.impostors import SFACE_CURVE
 from unmingle.grouping.kmeans import classic_clusters
 from unmingle.grouping.looks import Looks
-from unmingle.library import copies, pictures, recordings
-from unmingle.library.files import note_moved, out_of_reach
-from unmingle.library.frame_names import conclude
-from unmingle.library.frames import recording_of, rows_of_pictures, seen_frames
-from unmingle.library.identity import Recogniser, carry_over
-from unmingle.library.people import ALONE, Memory, refresh_marks
-from unmingle.library.proposal import Measured, store_proposal
-from unmingle.library.rows import Rows
 from unmingle.models.runtime import available_cores
 from unmingle.progress import Times, silent
 from unmingle.records import Added
@@ -31,6 +23,14 @@ from unmingle.settings import RecordingSettings
 from unmingle.sources.decoding import decode, pixel_digest
 from unmingle.sources.images import digest, quiet_decoders, read_bytes
 from unmingle.sources.names import AUTO
+from unmingle.store import copies, pictures, recordings
+from unmingle.store.files import note_moved, out_of_reach
+from unmingle.store.frame_names import conclude
+from unmingle.store.frames import recording_of, rows_of_pictures, seen_frames
+from unmingle.store.identity import Recogniser, carry_over
+from unmingle.store.people import ALONE, Memory, refresh_marks
+from unmingle.store.proposal import Measured, store_proposal
+from unmingle.store.rows import Rows
 from unmingle.tracking.watch import Sight
 from unmingle.watching import Watched, Watcher, watch_all
 
@@ -40,12 +40,12 @@ if TYPE_CHECKING:
     from unmingle.faces.recipe import RecipeRunner
     from unmingle.grouping.constraints import Constraints
     from unmingle.grouping.impostors import ImpostorCurve
-    from unmingle.library.pictures import Known, StoredFaces
-    from unmingle.library.store import Store
     from unmingle.progress import Progress
     from unmingle.records import F32, F64, I64, U8, Analysis, Bool, Clustering
     from unmingle.settings import ClassicSettings, GroupingSettings
     from unmingle.sources.images import PictureFile, Scan
+    from unmingle.store.pictures import Known, StoredFaces
+    from unmingle.store.sqlite import Store
 
     # Groups faces by their vectors (n, d), constraints, which may found a person (n,), and whose copy each is (n,).
     Grouper = Callable[[F32, Constraints, Bool, I64 | None], Clustering]

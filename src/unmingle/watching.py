@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from unmingle.errors import PictureError, UnmingleError, reason
-from unmingle.library import pictures, recordings
 from unmingle.sources.containers import recording_digest
 from unmingle.sources.recordings import Recording
+from unmingle.store import pictures, recordings
 from unmingle.tracking.watch import watch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from unmingle.library.identity import Recogniser
-    from unmingle.library.pictures import Known
-    from unmingle.library.store import Store
     from unmingle.progress import Progress, Times
     from unmingle.sources.images import PictureFile
+    from unmingle.store.identity import Recogniser
+    from unmingle.store.pictures import Known
+    from unmingle.store.sqlite import Store
     from unmingle.tracking.watch import Sight
 
 

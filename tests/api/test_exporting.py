@@ -17,13 +17,13 @@ from tests.made_library import library as library_of
 
 from unmingle.api import ExportOptions
 from unmingle.errors import SettingsError, WriteError
-from unmingle.library.store import open_to_write
 from unmingle.sources.regions import FACE, read_packet, read_stored
+from unmingle.store.sqlite import open_to_write
 
 if TYPE_CHECKING:
     from tests.api.conftest import Set
 
-    from unmingle.api.exporting import Target
+    from unmingle.exchange.exporting import Target
 
 needs_exiftool = pytest.mark.skipif(shutil.which("exiftool") is None, reason="exiftool is not installed")
 
@@ -188,14 +188,14 @@ FAULTS += [
 @pytest.mark.parametrize(
     ("target", "how", "place"),
     [
-        ("folders", "copy", "unmingle.export.placing._copy"),
-        ("folders", "hardlink", "unmingle.export.placing._link"),
-        ("folders", "symlink", "unmingle.export.placing._link"),
-        ("xmp", "copy", "unmingle.api.exporting.read_stored"),
-        ("xmp", "copy", "unmingle.export.placing._appear"),
-        ("csv", "copy", "unmingle.export.placing._appear"),
-        ("json", "copy", "unmingle.export.placing._write"),
-        ("parquet", "copy", "unmingle.export.placing._appear"),
+        ("folders", "copy", "unmingle.exchange.placing._copy"),
+        ("folders", "hardlink", "unmingle.exchange.placing._link"),
+        ("folders", "symlink", "unmingle.exchange.placing._link"),
+        ("xmp", "copy", "unmingle.exchange.exporting.read_stored"),
+        ("xmp", "copy", "unmingle.exchange.placing._appear"),
+        ("csv", "copy", "unmingle.exchange.placing._appear"),
+        ("json", "copy", "unmingle.exchange.placing._write"),
+        ("parquet", "copy", "unmingle.exchange.placing._appear"),
     ],
 )
 def test_whatever_one_file_does_the_others_are_exported(
@@ -229,7 +229,7 @@ def test_a_full_disk_stops_an_export_since_it_stops_every_file(pictures: Set, mo
         raise OSError(errno.ENOSPC, "No space left on device")
 
     library = pictures.named()
-    monkeypatch.setattr("unmingle.export.placing._write", full)
+    monkeypatch.setattr("unmingle.exchange.placing._write", full)
     with pytest.raises(WriteError, match="Free some space"):
         library.export("xmp", pictures.folder / "out")
 
@@ -241,7 +241,7 @@ def test_where_nothing_at_all_can_be_written_the_export_is_an_error(
         raise PermissionError(errno.EACCES, "Permission denied")
 
     library = pictures.named()
-    monkeypatch.setattr("unmingle.export.placing._write", refused)
+    monkeypatch.setattr("unmingle.exchange.placing._write", refused)
     with pytest.raises(WriteError, match="Check who may write there"):
         library.export("xmp", pictures.folder / "out")
 

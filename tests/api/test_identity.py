@@ -23,11 +23,11 @@ from madeup.cast import CAST
 from madeup.portraits import Look, Person, render
 from unmingle.console import summary_lines
 from unmingle.errors import SettingsError, SourceError
-from unmingle.library.one_face import original
-from unmingle.library.store import open_to_read
 from unmingle.review.originals import Originals
 from unmingle.sources.decoding import pixel_digest
 from unmingle.sources.recordings import Recording
+from unmingle.store.one_face import original
+from unmingle.store.sqlite import open_to_read
 
 if TYPE_CHECKING:
     from collections.abc import Callable

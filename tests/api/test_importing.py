@@ -12,10 +12,10 @@ from tests.api.conftest import SHOTS
 from tests.made_library import Shot, library, take
 
 from unmingle.api import ExportOptions, Library
-from unmingle.api.importing import NO_PLACE, OWN_SIDECARS, PICASA_FACES, Left, assign
 from unmingle.api.named_rows import NO_FACE, NOT_THERE, OTHER_FOLDER, SEVERAL
 from unmingle.errors import LabelsError, SourceError
-from unmingle.export.xmp import packet
+from unmingle.exchange.importing import NO_PLACE, OWN_SIDECARS, PICASA_FACES, Left, assign
+from unmingle.exchange.xmp import packet
 from unmingle.sources.orientation import to_stored, to_upright
 from unmingle.sources.rdf import RDF
 from unmingle.sources.regions import (
@@ -333,7 +333,7 @@ def test_whatever_one_file_does_the_other_names_are_taken(
     inside(pictures / "b.jpg", OLD)
     draw(pictures / "c.jpg.xmp", Region("Ben", FACE, ON_FACE))
     (tmp_path / "n.csv").write_text("file,name\nd.jpg,Dan\n")
-    for place in ("unmingle.api.importing.read_drawn", "unmingle.api.importing.read_names"):
+    for place in ("unmingle.exchange.importing.read_drawn", "unmingle.exchange.importing.read_names"):
         module, _, name = place.rpartition(".")
         real = getattr(importlib.import_module(module), name)
 

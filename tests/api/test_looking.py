@@ -10,9 +10,9 @@ from PIL import Image
 
 import unmingle
 from unmingle.api import Identified, Summary
+from unmingle.decisions.asking import Question, Side
 from unmingle.errors import LibraryError
-from unmingle.library.asking import Question, Side
-from unmingle.library.tables import FACES, INTERVALS
+from unmingle.store.tables import FACES, INTERVALS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -163,7 +163,7 @@ def test_a_question_shows_both_sides(pictures: Set) -> None:
 
 
 def _members(folder: Path, person: int) -> list[tuple[int]]:
-    from unmingle.library.store import open_to_read
+    from unmingle.store.sqlite import open_to_read
 
     with open_to_read(folder) as store:
         rows: list[tuple[int]] = store.connection.execute(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.library.test_recordings import FRAMES, group, segment, store_recording, track
+from tests.store.test_recordings import FRAMES, group, segment, store_recording, track
 
 from unmingle.api import ExportOptions, Library
-from unmingle.library.portable import WALKED
-from unmingle.library.store import open_to_write
+from unmingle.store.portable import WALKED
+from unmingle.store.sqlite import open_to_write
 
 if TYPE_CHECKING:
     from pathlib import Path

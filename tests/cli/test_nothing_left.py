@@ -9,9 +9,9 @@ import pytest
 
 from unmingle.api import Library
 from unmingle.errors import SourceError
-from unmingle.library import pictures
-from unmingle.library.store import open_to_write
 from unmingle.sources.images import PictureFile, Scan
+from unmingle.store import pictures
+from unmingle.store.sqlite import open_to_write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tests.cli.conftest import Result
 
-    from unmingle.library.store import Store
+    from unmingle.store.sqlite import Store
 
 FAILING = [
     "cluster MISSING -o NEW/library",

@@ -18,8 +18,8 @@ from tests.made_library import Shot, library, take
 from unmingle.api import Library
 from unmingle.cli.running import Stopped, keeping, take_any_text
 from unmingle.errors import command
-from unmingle.lettering import printable
-from unmingle.library.store import open_to_read
+from unmingle.store.sqlite import open_to_read
+from unmingle.text_layout import printable
 from unmingle.version import __version__
 
 if TYPE_CHECKING:

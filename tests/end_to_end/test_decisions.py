@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 
 import unmingle as package
-from unmingle.library.tables import FACES
 from unmingle.sources.names import MEETING_PATTERN
+from unmingle.store.tables import FACES
 
 if TYPE_CHECKING:
     from pathlib import Path

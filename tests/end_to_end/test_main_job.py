@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from unmingle.library.tables import FACES, PEOPLE
+from unmingle.store.tables import FACES, PEOPLE
 
 if TYPE_CHECKING:
     from pathlib import Path

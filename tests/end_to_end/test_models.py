@@ -14,9 +14,9 @@ from onnx import helper, numpy_helper
 import unmingle as package
 from unmingle.api.recipes import model_of
 from unmingle.errors import LibraryError, ModelError, SettingsError
-from unmingle.library.store import open_to_read
 from unmingle.models.catalogue import SFACE, published_file
 from unmingle.models.fold import fold_quantised, swap_input_channels
+from unmingle.store.sqlite import open_to_read
 
 if TYPE_CHECKING:
     from pathlib import Path

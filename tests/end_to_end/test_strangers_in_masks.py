@@ -12,10 +12,10 @@ import pytest
 import unmingle
 from unmingle.grouping.founding import cluster_by_standing
 from unmingle.grouping.impostors import SFACE_CURVE
-from unmingle.library.pictures import faces_to_group
-from unmingle.library.store import open_to_read
 from unmingle.pipeline import CURRENT
 from unmingle.settings import FALSE_MERGES, GroupingSettings
+from unmingle.store.pictures import faces_to_group
+from unmingle.store.sqlite import open_to_read
 
 if TYPE_CHECKING:
     from unmingle.records import F32

@@ -9,7 +9,7 @@ import xlsxwriter
 from unmingle.errors import LabelsError
 from unmingle.evaluation.filled import fill_in
 from unmingle.evaluation.labels import LabelOptions
-from unmingle.library.tables import FACES
+from unmingle.store.tables import FACES
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,8 +15,8 @@ from madeup.cast import CAST
 from madeup.portraits import Look, Person, encode, render
 from unmingle.faces.fingerprint import MAX_BITS, Prints, alike, fingerprint
 from unmingle.faces.same_picture import lay_over
-from unmingle.library.copies import MAX_IN_ONE_PLACE, MAX_LEFT
 from unmingle.sources.decoding import decode
+from unmingle.store.copies import MAX_IN_ONE_PLACE, MAX_LEFT
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,13 +14,13 @@ from tests.review.recording import Recorded
 
 from unmingle import pipeline
 from unmingle.faces.thumbnail import FACE_MARGIN, thumbnail
-from unmingle.library import pictures
-from unmingle.library.store import open_to_write
 from unmingle.records import Analysis, Faces, Triage
 from unmingle.review.app import create_app
 from unmingle.settings import GroupingSettings
 from unmingle.sources.images import digest, scan
 from unmingle.sources.names import MEETING_PATTERN
+from unmingle.store import pictures
+from unmingle.store.sqlite import open_to_write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,7 +125,7 @@ class Browser:
 @pytest.fixture
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Maker:
     # Made-up people are told apart so well that nobody would have to be asked.
-    monkeypatch.setattr("unmingle.library.asking.LEAST_CHANCE", 0.0)
+    monkeypatch.setattr("unmingle.decisions.asking.LEAST_CHANCE", 0.0)
     monkeypatch.setattr("unmingle.review.background.THINKING", 0.1)
     return Maker(tmp_path)
 

@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 
 from unmingle import pipeline
-from unmingle.library import pictures
-from unmingle.library.people import ALONE, Memory
-from unmingle.library.proposal import Measured, store_proposal
-from unmingle.library.store import open_to_write
 from unmingle.records import Analysis, Faces, Triage
+from unmingle.store import pictures
+from unmingle.store.people import ALONE, Memory
+from unmingle.store.proposal import Measured, store_proposal
+from unmingle.store.sqlite import open_to_write
 
 if TYPE_CHECKING:
     from pathlib import Path

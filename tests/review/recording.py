@@ -16,7 +16,7 @@ from madeup import portraits, scenery
 from madeup.cast import CAST
 from madeup.people import Look, Person
 from unmingle.api import Library
-from unmingle.library.store import open_to_write
+from unmingle.store.sqlite import open_to_write
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,8 +14,8 @@ from tests.review.conftest import ORIGIN, Browser
 
 from unmingle import pipeline
 from unmingle.api import Library
-from unmingle.library.store import open_to_write
 from unmingle.review.app import create_app
+from unmingle.store.sqlite import open_to_write
 
 if TYPE_CHECKING:
     from pathlib import Path

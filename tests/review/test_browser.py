@@ -30,7 +30,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def library_folder(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A library of twelve people, about whom there are questions."""
-    monkeypatch.setattr("unmingle.library.asking.LEAST_CHANCE", 0.0)
+    monkeypatch.setattr("unmingle.decisions.asking.LEAST_CHANCE", 0.0)
     return shutil.copytree(template, tmp_path / "library")
 
 

@@ -16,11 +16,11 @@ from tests.review.browser import TOKEN
 from tests.review.conftest import ORIGIN, Browser
 from tests.review.recording import HEIGHT, TILE, WIDTH
 
-from unmingle.library.store import open_to_write
 from unmingle.review import originals
 from unmingle.review.app import create_app
 from unmingle.sources.containers import recording_digest
 from unmingle.sources.recordings import Recording
+from unmingle.store.sqlite import open_to_write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 from tests.review.browser import PATIENCE, Seat, nameless
 
-from unmingle.library.store import open_to_write
+from unmingle.store.sqlite import open_to_write
 
 if TYPE_CHECKING:
     from pathlib import Path

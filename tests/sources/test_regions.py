@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from unmingle.errors import PictureError
-from unmingle.export.xmp import packet
+from unmingle.exchange.xmp import packet
 from unmingle.sources.regions import (
     DIMENSIONS,
     FACE,

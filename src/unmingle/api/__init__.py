@@ -1,11 +1,11 @@
 """The library as Python sees it."""
 
-from unmingle.api.exporting import Exported, ExportOptions
 from unmingle.api.identify import Identified
-from unmingle.api.importing import Imported
 from unmingle.api.library import Library, Sheet
-from unmingle.api.person import Face, Person
 from unmingle.api.summary import Summary, as_json
+from unmingle.exchange.exporting import Exported, ExportOptions
+from unmingle.exchange.importing import Imported
+from unmingle.render.person import Face, Person
 
 __all__ = [
     "ExportOptions",

@@ -11,11 +11,11 @@ from unmingle.api.recipes import current, model_of
 from unmingle.evaluation.report import as_json as evaluation_json
 from unmingle.evaluation.report import scores_document
 from unmingle.files import user_path
-from unmingle.library.pictures import faces_to_group
-from unmingle.library.store import open_to_read
 from unmingle.models.catalogue import SFACE
 from unmingle.progress import peak_memory, silent
 from unmingle.settings import DetectionSettings, EngineSettings
+from unmingle.store.pictures import faces_to_group
+from unmingle.store.sqlite import open_to_read
 
 if TYPE_CHECKING:
     from pathlib import Path

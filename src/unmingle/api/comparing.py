@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Literal
 from unmingle.api.exchanging import Exchanging
 from unmingle.api.recipes import DETECTION, RECORDING, current
 from unmingle.files import write_atomically
-from unmingle.library.places import SAME_FACE
 from unmingle.progress import silent
 from unmingle.settings import DetectionSettings, RecordingSettings
+from unmingle.store.places import SAME_FACE
 
 if TYPE_CHECKING:
     import polars as pl
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from unmingle.evaluation.comparison import Comparison, Side
     from unmingle.evaluation.labels import LabelOptions, Labels
     from unmingle.evaluation.score import Evaluation
-    from unmingle.library.store import Store
     from unmingle.progress import Progress
+    from unmingle.store.sqlite import Store
 
 
 class Comparing(Exchanging):
@@ -83,8 +83,8 @@ class Comparing(Exchanging):
         Raises:
             WriteError: the file can't be written.
         """
-        from unmingle.report.comparison import comparison_page
-        from unmingle.report.pictures import Pictures
+        from unmingle.render.comparison import comparison_page
+        from unmingle.render.pictures import Pictures
 
         with self._reading() as store, other._reading() as beside:
             page = comparison_page(comparison, Pictures(store), Pictures(beside), progress)
@@ -92,9 +92,9 @@ class Comparing(Exchanging):
         return Path(destination)
 
     def _side(self) -> tuple[Side, pl.DataFrame]:
-        from unmingle.api.reporting import how_made
         from unmingle.evaluation.comparison import Side
-        from unmingle.library.comparable import comparable_faces
+        from unmingle.render.reporting import how_made
+        from unmingle.store.comparable import comparable_faces
 
         with self._reading() as store:
             recipe = current(store)

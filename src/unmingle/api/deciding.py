@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal, get_args
 
 from unmingle.api.recipes import current
+from unmingle.decisions.log import By, Decision, last_id, read_log, standing_ids
+from unmingle.decisions.references import faces_named, person_named
+from unmingle.decisions.service import Desk, Wish
 from unmingle.errors import DecisionError
-from unmingle.library.deciding import Desk, Wish
-from unmingle.library.decisions import By, Decision, last_id, read_log, standing_ids
-from unmingle.library.references import faces_named, person_named
 from unmingle.settings import one_of, whole_number
 
 if TYPE_CHECKING:
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from unmingle.library.asking import Answer, Question
-    from unmingle.library.decisions import Kind
-    from unmingle.library.store import Store
+    from unmingle.decisions.asking import Answer, Question
+    from unmingle.decisions.log import Kind
+    from unmingle.store.sqlite import Store
 
     PersonReference = int | str
     FaceReferences = int | str | Iterable[int | str]
@@ -153,7 +153,7 @@ class Deciding:
 
     def answer(self, question: Question, answer: Answer, *, by: By = "person", seen: int | None = None) -> Decision:
         """Answer one of `questions`: "same", "different", or "unsure"."""
-        from unmingle.library.asking import wish
+        from unmingle.decisions.asking import wish
 
         return self._take(lambda store, recipe: wish(question, answer), by, seen)
 

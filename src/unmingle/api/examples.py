@@ -12,9 +12,9 @@ from unmingle.api.recipes import current
 from unmingle.api.trying import KnownFaces, aligned_faces
 from unmingle.errors import ModelError, PictureError, SourceError
 from unmingle.faces.align import align
-from unmingle.library.known_faces import examples
-from unmingle.library.store import open_to_read
 from unmingle.sources.images import quiet_decoders, read_picture, scan
+from unmingle.store.known_faces import examples
+from unmingle.store.sqlite import open_to_read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, get_args
 
 from unmingle.api.deciding import Deciding
 from unmingle.api.recipes import current
+from unmingle.decisions.named_faces import Conflicts
 from unmingle.files import user_path
-from unmingle.library.importing import Conflicts
 from unmingle.progress import silent
 from unmingle.settings import one_of
 
 if TYPE_CHECKING:
-    from unmingle.api.exporting import Exported, ExportOptions, Target
-    from unmingle.api.importing import Imported
+    from unmingle.exchange.exporting import Exported, ExportOptions, Target
+    from unmingle.exchange.importing import Imported
     from unmingle.progress import Progress
 
 
@@ -49,7 +49,7 @@ class Exchanging(Deciding):
             WriteError: the folder can't be written, the disk is full, or another export is there.
             LabelsError: the labels to fill in can't be understood.
         """
-        from unmingle.api.exporting import ExportOptions, export
+        from unmingle.exchange.exporting import ExportOptions, export
 
         with self._reading() as store:
             chosen = options or ExportOptions()
@@ -73,7 +73,7 @@ class Exchanging(Deciding):
             LabelsError: a table has no such columns.
             LibraryError: the library can't be used.
         """
-        from unmingle.api.importing import import_names
+        from unmingle.exchange.importing import import_names
 
         one_of("conflicts", conflicts, get_args(Conflicts))
         with self._deciding() as store:

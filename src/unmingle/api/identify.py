@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmingle import markup
+from unmingle import html as markup
 from unmingle.api.recipes import known_scale, library_curve, model_of
 from unmingle.errors import LibraryError, PictureError, SourceError
-from unmingle.library.people import ALONE, persons_now
-from unmingle.library.pictures import faces_to_group
 from unmingle.settings import DetectionSettings, EngineSettings
+from unmingle.store.people import ALONE, persons_now
+from unmingle.store.pictures import faces_to_group
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from unmingle.library.store import Store
     from unmingle.records import F32, I64, U8
+    from unmingle.store.sqlite import Store
 
 
 @dataclass(frozen=True, slots=True)

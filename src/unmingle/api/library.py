@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from unmingle import pipeline, views
+from unmingle import pipeline
 from unmingle.api.comparing import Comparing
 from unmingle.api.deciding import Views
 from unmingle.api.locating import Locating
@@ -28,26 +28,14 @@ from unmingle.api.recipes import (
     note_model,
 )
 from unmingle.api.summary import summarise
+from unmingle.decisions.service import Desk
 from unmingle.errors import LibraryError, PictureError, SettingsError, SourceError
-from unmingle.export.gallery import encode
 from unmingle.files import user_path
-from unmingle.library.deciding import Desk
-from unmingle.library.intervals import watched
-from unmingle.library.portable import WALKED, remembered, taken_along, walked_folders
-from unmingle.library.store import open_to_decide, open_to_read, open_to_write
-from unmingle.library.tables import (
-    FACES,
-    confidence_table,
-    faces_table,
-    intervals_table,
-    people_table,
-    recordings_table,
-    thumbnail_of,
-    tiles,
-)
 from unmingle.models.catalogue import SFACE
 from unmingle.models.shelf import card
 from unmingle.progress import Times, silent
+from unmingle.render import views
+from unmingle.render.gallery import encode
 from unmingle.settings import (
     ClassicSettings,
     DetectionSettings,
@@ -60,6 +48,19 @@ from unmingle.settings import (
 )
 from unmingle.sources.images import readable
 from unmingle.sources.names import AUTO
+from unmingle.store.intervals import watched
+from unmingle.store.portable import WALKED, remembered, taken_along, walked_folders
+from unmingle.store.sqlite import open_to_decide, open_to_read, open_to_write
+from unmingle.store.tables import (
+    FACES,
+    confidence_table,
+    faces_table,
+    intervals_table,
+    people_table,
+    recordings_table,
+    thumbnail_of,
+    tiles,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -69,13 +70,13 @@ if TYPE_CHECKING:
 
     from unmingle.api.identify import Identified
     from unmingle.api.summary import Summary
+    from unmingle.decisions.asking import Question
     from unmingle.evaluation.labels import LabelOptions, Labels
     from unmingle.evaluation.score import Evaluation
     from unmingle.grouping.parts import Tree
-    from unmingle.library.asking import Question
-    from unmingle.library.store import Store
     from unmingle.progress import Progress
     from unmingle.records import U8, Added, Status
+    from unmingle.store.sqlite import Store
 
 SHEETS = "sheets"  # the fact that says how many people get a contact sheet
 
@@ -319,8 +320,8 @@ class Library(Comparing, Looking, Locating):
             SourceError: a recording is no longer there, or can't be read; the crops of the others are saved.
             WriteError: the folder can't be written, or the disk is full.
         """
-        from unmingle.api.crops import save_crops
-        from unmingle.api.exporting import check_outside
+        from unmingle.exchange.crops import save_crops
+        from unmingle.exchange.exporting import check_outside
 
         with self._reading() as store:
             check_outside(user_path(folder), walked_folders(store))
@@ -442,7 +443,7 @@ class Library(Comparing, Looking, Locating):
             return self._ask(store, whole_number("most", most))
 
     def _ask(self, store: Store, most: int) -> tuple[Question, ...]:
-        from unmingle.library.asking import ask
+        from unmingle.decisions.asking import ask
 
         recipe = current(store)
         asked = ask(
@@ -547,7 +548,7 @@ class Library(Comparing, Looking, Locating):
             LibraryError: there is nothing in the library yet.
             WriteError: the file can't be written.
         """
-        from unmingle.api.reporting import QUESTIONS, write_report
+        from unmingle.render.reporting import QUESTIONS, write_report
 
         written = self.folder / "report.html" if destination is None else user_path(destination)
         with self._reading() as store:

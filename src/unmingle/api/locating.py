@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from unmingle.api.exchanging import Exchanging
 from unmingle.api.recipes import current
 from unmingle.files import user_path
-from unmingle.library import files
+from unmingle.store import files
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from unmingle.library.files import Forgotten
-    from unmingle.library.store import Store
+    from unmingle.store.files import Forgotten
+    from unmingle.store.sqlite import Store
 
 
 class Locating(Exchanging):

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from unmingle.api.deciding import PersonReference
     from unmingle.api.library import Sheet
-    from unmingle.api.person import Face, Person
-    from unmingle.library.store import Store
+    from unmingle.render.person import Face, Person
+    from unmingle.store.sqlite import Store
 
 
 def find_person(store: Store, person: PersonReference) -> int:
@@ -27,7 +27,7 @@ def find_person(store: Store, person: PersonReference) -> int:
     Raises:
         LibraryError: nobody is called so.
     """
-    from unmingle.library.references import person_named
+    from unmingle.decisions.references import person_named
 
     try:
         return person_named(store, person)
@@ -63,8 +63,8 @@ class Looking(Exchanging):
         Raises:
             LibraryError: nobody is called so.
         """
-        from unmingle.api.person import Person
-        from unmingle.library import browse
+        from unmingle.render.person import Person
+        from unmingle.store import browse
 
         with self._reading() as store:
             found = browse.people(store, only=[find_person(store, person)])
@@ -84,10 +84,10 @@ class Looking(Exchanging):
         Raises:
             LibraryError: there is no such file or face, or several files end so.
         """
-        from unmingle.api.person import Face
-        from unmingle.library.one_face import face_detail
-        from unmingle.library.references import faces_named
-        from unmingle.library.tables import thumbnail_of
+        from unmingle.decisions.references import faces_named
+        from unmingle.render.person import Face
+        from unmingle.store.one_face import face_detail
+        from unmingle.store.tables import thumbnail_of
 
         with self._reading() as store:
             try:
@@ -106,7 +106,7 @@ class Looking(Exchanging):
         `library.embeddings["vector"].to_numpy()` is the (n, d) float32 matrix, in the same order. Faces that were set
         aside are here too; of recordings there are the faces that stand for others.
         """
-        from unmingle.library.tables import embeddings_table
+        from unmingle.store.tables import embeddings_table
 
         with self._reading() as store:
             return embeddings_table(store, current(store))
@@ -118,21 +118,21 @@ class Looking(Exchanging):
             person: id.
             most: how many at most.
         """
-        from unmingle.api.glance import jpegs_of
+        from unmingle.render.glance import jpegs_of
 
         with self._reading() as store:
             return jpegs_of(store, person, most)
 
     def jpegs(self, faces: Sequence[int]) -> tuple[bytes, ...]:
         """The stored pictures of faces, given their rows; those without one are passed over."""
-        from unmingle.library.tables import thumbnail_of
+        from unmingle.store.tables import thumbnail_of
 
         with self._reading() as store:
             return tuple(jpeg for jpeg in (thumbnail_of(store, face) for face in faces) if jpeg)
 
     def _repr_html_(self) -> str:
-        from unmingle import markup
-        from unmingle.api.glance import glance
+        from unmingle import html as markup
+        from unmingle.render.glance import glance
 
         try:
             with self._reading() as store:

@@ -7,17 +7,17 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from unmingle.evaluation.join import match_names
-from unmingle.library import recordings
-from unmingle.library.tables import faces_table
 from unmingle.sources.paths import folded, parts_of
 from unmingle.sources.regions import LEAST_OVERLAP, overlap
+from unmingle.store import recordings
+from unmingle.store.tables import faces_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from unmingle.evaluation.names import NamedFace
-    from unmingle.library.store import Store
     from unmingle.sources.orientation import Area
+    from unmingle.store.sqlite import Store
 
 NO_FACE = "no face was found there"
 NOT_THERE = "not in the library"

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from unmingle.faces.recipe import RecipeRunner
     from unmingle.grouping.impostors import ImpostorCurve
-    from unmingle.library.store import Store
     from unmingle.models.cards import Card
     from unmingle.settings import EngineSettings, Recipe
+    from unmingle.store.sqlite import Store
 
 
 DETECTION = "detection"  # the fact that holds the settings with which pictures were added

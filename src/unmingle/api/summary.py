@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from unmingle import markup
+from unmingle import html as markup
 
 if TYPE_CHECKING:
     import polars as pl

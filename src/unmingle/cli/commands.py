@@ -165,7 +165,7 @@ def cluster(
     """
     from unmingle.api import Library
     from unmingle.api import as_json as summary_json
-    from unmingle.api.exporting import check_outside
+    from unmingle.exchange.exporting import check_outside
     from unmingle.settings import (
         FALSE_MERGES,
         ClassicSettings,
@@ -281,9 +281,9 @@ def show(
 ) -> None:
     """Make a contact sheet of one person and print where it is."""
     from unmingle.api import Library
-    from unmingle.export.gallery import encode
     from unmingle.files import write_atomically
-    from unmingle.views import sheet_name
+    from unmingle.render.gallery import encode
+    from unmingle.render.views import sheet_name
 
     sheet = Library(library).show(person)
     destination = output or library / "sheets" / sheet_name(sheet.person)
@@ -333,7 +333,7 @@ def demo(
     """The whole story on made-up faces: a meeting, sorted, scored and shown."""
     from unmingle.api import Library
     from unmingle.demo import write_meeting
-    from unmingle.views import sheet_name
+    from unmingle.render.views import sheet_name
 
     library = Library(output / "library")
     with console.progress(quiet=False) as progress:

@@ -14,7 +14,7 @@ from unmingle.errors import command
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from unmingle.library.decisions import Decision
+    from unmingle.decisions.log import Decision
 
 SHOWN = 50  # people and entries in a table
 FACES = "Files whose main face is meant, as in faces.csv; FILE#2 is face 2 of a file."

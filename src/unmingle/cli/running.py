@@ -44,7 +44,7 @@ def main() -> None:
 
             app()
         except Stopped as stop:
-            from unmingle.lettering import printable
+            from unmingle.text_layout import printable
 
             print("Stopped.", *map(printable, getattr(stop, "__notes__", [REPEAT])), file=sys.stderr)
             sys.exit(STOPPED + stop.number)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmingle.lettering import columns, fonts, save, shorten
+from unmingle.text_layout import columns, fonts, save, shorten
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from unmingle.errors import UnmingleError
-from unmingle.lettering import clean, fit, fonts, save
+from unmingle.text_layout import clean, fit, fonts, save
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from unmingle import markup
+from unmingle import html as markup
 from unmingle.errors import WriteError
 from unmingle.evaluation.confusion import draw_confusion
 from unmingle.evaluation.metrics import LEFT_OUT_RULE
 from unmingle.evaluation.mistakes import draw_mistakes
 from unmingle.evaluation.people import found_worst
 from unmingle.files import no_empty_folder
-from unmingle.lettering import shows
+from unmingle.text_layout import shows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,11 +10,7 @@ from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.responses import HTMLResponse, Response
 from starlette.concurrency import run_in_threadpool
 
-from unmingle.library.alike import Likeness
-from unmingle.library.browse import FaceOrder, face_cards
-from unmingle.library.left_out import left_out_groups, short
-from unmingle.library.one_face import FaceDetail, face_detail
-from unmingle.library.tables import thumbnail_of
+from unmingle.decisions.alike import Likeness
 from unmingle.review import schemas
 from unmingle.review.assets import Assets
 from unmingle.review.problems import MERGED, PROBLEMS, STALE, GoneError, Pages
@@ -22,6 +18,10 @@ from unmingle.review.room import Room
 from unmingle.review.schemas import IdInPath, IdInQuery, Limit, Offset, Search
 from unmingle.review.security import Gate, Guard
 from unmingle.review.views import chosen, named_like
+from unmingle.store.browse import FaceOrder, face_cards
+from unmingle.store.left_out import left_out_groups, short
+from unmingle.store.one_face import FaceDetail, face_detail
+from unmingle.store.tables import thumbnail_of
 from unmingle.version import __version__
 
 if TYPE_CHECKING:

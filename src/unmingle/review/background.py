@@ -16,7 +16,7 @@ from unmingle.errors import UnmingleError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from unmingle.library.asking import Question
+    from unmingle.decisions.asking import Question
 
 THINKING = 2.5  # seconds without an edit before questions are worked out, which would slow down whoever decides
 NICE = 10  # how far questions stand back behind requests, as the system counts it

@@ -6,18 +6,18 @@ from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
 from unmingle.api.recipes import current
+from unmingle.decisions.asking import wish
+from unmingle.decisions.service import Wish, contradicts
 from unmingle.errors import StaleError
-from unmingle.library.asking import wish
-from unmingle.library.deciding import Wish, contradicts
-from unmingle.library.store import open_to_read
+from unmingle.store.sqlite import open_to_read
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
     from unmingle.api import Library
-    from unmingle.library.asking import Answer, Question
-    from unmingle.library.decisions import Decision
+    from unmingle.decisions.asking import Answer, Question
+    from unmingle.decisions.log import Decision
     from unmingle.review import schemas
 
 T = TypeVar("T")

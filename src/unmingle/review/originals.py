@@ -13,9 +13,9 @@ from unmingle.sources.images import digest, read_bytes
 from unmingle.sources.recordings import Recording
 
 if TYPE_CHECKING:
-    from unmingle.library.held import HeldFile
-    from unmingle.library.one_face import Original
     from unmingle.records import U8
+    from unmingle.store.held import HeldFile
+    from unmingle.store.one_face import Original
 
     Key = tuple[str, str, int, int]  # path, digest, size, time: a recording as it was found to be
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from unmingle.library.store import open_to_read
+from unmingle.store.sqlite import open_to_read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from unmingle.library.store import Store
+    from unmingle.store.sqlite import Store
 
 T = TypeVar("T")
 

@@ -10,20 +10,20 @@ from PIL import Image
 
 from unmingle.api import Library
 from unmingle.errors import LibraryBusyError, LibraryError, PictureError, StaleError, UnmingleError
-from unmingle.export.gallery import encode
-from unmingle.library import browse
-from unmingle.library.one_face import original
+from unmingle.render.gallery import encode
 from unmingle.review.background import Later, QuestionList
 from unmingle.review.edits import Editor
 from unmingle.review.originals import Originals
 from unmingle.review.problems import GoneError
 from unmingle.review.views import Views
+from unmingle.store import browse
+from unmingle.store.one_face import original
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from unmingle.library.asking import Answer, Question
-    from unmingle.library.decisions import Decision
+    from unmingle.decisions.asking import Answer, Question
+    from unmingle.decisions.log import Decision
     from unmingle.records import U8
 
 MOST_QUESTIONS = 200

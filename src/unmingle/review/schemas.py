@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from fastapi import Path, Query
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from unmingle.library.browse import FaceCard, PersonSummary
-from unmingle.library.left_out import LeftOut, LeftOutGroup
-from unmingle.library.timeline import Timeline
+from unmingle.store.browse import FaceCard, PersonSummary
+from unmingle.store.left_out import LeftOut, LeftOutGroup
+from unmingle.store.timeline import Timeline
 
 if TYPE_CHECKING:
-    from unmingle.library import asking, decisions
+    from unmingle.decisions import asking
+    from unmingle.decisions import log as decisions
 
 LARGEST = 2**63 - 1  # SQLite's integers end here
 

@@ -17,10 +17,10 @@ import uvicorn
 
 from unmingle.errors import LibraryBusyError, SettingsError, WriteError
 from unmingle.files import write_atomically
-from unmingle.library.store import open_to_decide
 from unmingle.review.app import create_app
 from unmingle.review.security import Gate, is_loopback
 from unmingle.sources.images import quiet_decoders
+from unmingle.store.sqlite import open_to_decide
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

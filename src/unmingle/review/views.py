@@ -13,26 +13,27 @@ from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
 from unmingle.api.recipes import known_scale, library_curve
+from unmingle.decisions import log as decisions
+from unmingle.decisions.alike import Appearances, Likeness
+from unmingle.decisions.log import Decision
+from unmingle.decisions.replay import Standing
+from unmingle.decisions.wording import label
 from unmingle.errors import LibraryError
-from unmingle.library import browse, decisions
-from unmingle.library.alike import Appearances, Likeness
-from unmingle.library.decisions import Decision
-from unmingle.library.left_out import LeftOut, count_faces, faceless_files, lone_faces
-from unmingle.library.standing import Standing
-from unmingle.library.timeline import count_recordings, timelines
-from unmingle.library.wording import label
 from unmingle.pipeline import CURRENT
 from unmingle.review.readers import Kept, Readers
+from unmingle.store import browse
+from unmingle.store.left_out import LeftOut, count_faces, faceless_files, lone_faces
+from unmingle.store.timeline import count_recordings, timelines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from unmingle.library.browse import FaceIndex, PersonSummary
-    from unmingle.library.decisions import Entry
-    from unmingle.library.store import Store
-    from unmingle.library.timeline import Timeline
+    from unmingle.decisions.log import Entry
     from unmingle.records import I64
+    from unmingle.store.browse import FaceIndex, PersonSummary
+    from unmingle.store.sqlite import Store
+    from unmingle.store.timeline import Timeline
 
 T = TypeVar("T")
 KEPT_ORDERS = 32  # lists of a person's faces, of those looked at last

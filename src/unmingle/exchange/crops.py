@@ -1,0 +1,93 @@
+"""The faces of recordings as files of their own, named as the main job reads them."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from unmingle.errors import PictureError, SourceError
+from unmingle.files import write_atomically
+from unmingle.sources.images import PictureFile
+from unmingle.sources.names import distinct
+from unmingle.sources.recordings import Recording
+from unmingle.store.intervals import watched
+from unmingle.store.recordings import tracks
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from unmingle.progress import Progress
+    from unmingle.records import F32, U8
+    from unmingle.store.intervals import Watched
+    from unmingle.store.sqlite import Store
+
+MARGIN = 0.3  # of the box, on each side: as much as a cutter usually adds, so that the crop is seen as one
+JPEG_QUALITY = 95
+
+
+def save_crops(store: Store, recipe: str, folder: Path, progress: Progress) -> int:
+    """Cut out every sighting of every recording; see `Library.save_crops`."""
+    sightings = _sightings(store, recipe)
+    written = 0
+    recordings = watched(store, recipe)
+    total = sum(int(one.duration) for one in recordings)
+    before = 0
+    names = distinct(str(PurePosixPath(one.file).with_suffix("")) for one in recordings)
+    failed = []
+    for one, name in zip(recordings, names, strict=True):
+        try:
+            with Recording(_file(store, one).path) as recording:
+                for frame in recording.frames(every=one.every):
+                    progress("write", before + int(frame.time), total)
+                    for number, box in sightings[one.row].get(frame.number, ()):
+                        target = folder / f"{name}_{frame.number:08}_{number}.jpg"
+                        write_atomically(target, _crop(frame.pixels, box))
+                        written += 1
+        except PictureError as error:
+            failed.append(f"{one.file} ({error.problem})")
+        before += int(one.duration)
+    progress("write", total, total)
+    if failed:
+        raise SourceError(
+            f"{written:,} crops were saved, and none, or not all, of {', '.join(failed)}.",
+            "Put these recordings back as they were, or leave --save-crops out.",
+        )
+    return written
+
+
+def _sightings(store: Store, recipe: str) -> dict[int, dict[int, list[tuple[int, F32]]]]:
+    """By recording and frame: numbers and boxes of the faces."""
+    found: defaultdict[int, dict[int, list[tuple[int, F32]]]] = defaultdict(dict)
+    for track in tracks(store.connection, recipe):
+        seen = track.sightings
+        for frame, number, box in zip(seen.frames.tolist(), seen.numbers.tolist(), seen.boxes, strict=True):
+            found[track.recording].setdefault(frame, []).append((number, box))
+    return found
+
+
+def _file(store: Store, one: Watched) -> PictureFile:
+    """A file that holds a recording."""
+    query = (
+        "SELECT source.path, file.path FROM recording JOIN file ON file.digest = recording.content AND file.present = 1"
+        " JOIN source ON source.id = file.source WHERE recording.id = ?"
+    )
+    for source, path in store.connection.execute(query, (one.row,)):
+        file = PictureFile(os.fsdecode(source), os.fsdecode(path))
+        if file.path.exists():
+            return file
+    raise PictureError("it is no longer there")
+
+
+def _crop(picture_hw3: U8, box: F32) -> bytes:
+    left, top, width, height = box.tolist()
+    rows, columns = picture_hw3.shape[:2]
+    low = np.clip([left - MARGIN * width, top - MARGIN * height], 0, [columns - 1, rows - 1]).astype(int)
+    high = np.clip([left + (1 + MARGIN) * width, top + (1 + MARGIN) * height], low + 1, [columns, rows]).astype(int)
+    part = picture_hw3[low[1] : high[1], low[0] : high[0], ::-1]
+    _, jpeg = cv2.imencode(".jpg", part, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    return bytes(jpeg)

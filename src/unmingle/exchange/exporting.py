@@ -1,0 +1,263 @@
+"""A library's results as others want them: folders, tables, a filled workbook, regions in XMP."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, get_args
+
+from unmingle.errors import PictureError, SettingsError
+from unmingle.exchange import folders, xmp
+from unmingle.exchange.embed import ExifTool
+from unmingle.exchange.folders import By
+from unmingle.exchange.naming import safe
+from unmingle.exchange.placing import How, Placer
+from unmingle.exchange.table_files import as_files, filled_workbook
+from unmingle.files import no_empty_folder, user_path
+from unmingle.settings import one_of
+from unmingle.sources.images import quiet_decoders, readable
+from unmingle.sources.orientation import to_stored
+from unmingle.sources.paths import tails
+from unmingle.sources.regions import FACE, LEAST_OVERLAP, Region, overlap, read_packet, read_stored
+from unmingle.store.intervals import watched
+from unmingle.store.portable import files_of_people, pictures, walked_folders
+from unmingle.store.tables import FACES, faces_table, intervals_table, people_table, recordings_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import polars as pl
+
+    from unmingle.evaluation.labels import LabelOptions
+    from unmingle.progress import Progress
+    from unmingle.sources.regions import Stored
+    from unmingle.store.portable import Picture
+    from unmingle.store.sqlite import Store
+
+Target = Literal["folders", "csv", "xlsx", "parquet", "json", "xmp"]
+# Whose faces get a region: those of people with a name, or all, of whom the others have none.
+WhichFaces = Literal["named", "all"]
+# What ExifTool goes by; the name of a picture may say otherwise.
+ENDINGS = {"JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png", "TIFF": ".tif", "WEBP": ".webp", "GIF": ".gif"}
+ENDINGS |= {"HEIF": ".heic", "AVIF": ".avif", "JPEG2000": ".jp2"}
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """What an export is like; each part counts for some targets only.
+
+    by:       folders: what they are called by.
+    how:      folders: whether files are copied or linked. Recordings are linked only, since copies may be vast.
+    faces:    xmp: whose faces get a region.
+    embed:    xmp: into copies of the pictures, instead of beside them.
+    labels:   xlsx: a workbook or csv of labels, into a copy of which the found people are filled in.
+    label_options: how that is read.
+    """
+
+    by: By = "name"
+    how: How = "copy"
+    faces: WhichFaces = "named"
+    embed: bool = False
+    labels: Path | None = None
+    label_options: LabelOptions | None = None
+
+    def __post_init__(self) -> None:
+        one_of("by", self.by, get_args(By))
+        one_of("how", self.how, get_args(How))
+        one_of("faces", self.faces, get_args(WhichFaces))
+        if self.labels is not None:
+            object.__setattr__(self, "labels", user_path(self.labels))
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What an export did.
+
+    destination: the folder.
+    written:     files that were written, or would be in a dry run.
+    there:       files that were there already, with the same content.
+    in_the_way:  names in the folder that something else has; it was left as it is.
+    left_out:    (file, why) of files that could not be exported.
+    folders:     (folder, how many files) of each person, for folders.
+    """
+
+    destination: str
+    written: int
+    there: int
+    in_the_way: tuple[str, ...]
+    left_out: tuple[tuple[str, str], ...]
+    folders: tuple[tuple[str, int], ...] = ()
+
+
+def export(
+    store: Store,
+    recipe: str,
+    to: Target,
+    destination: Path,
+    options: ExportOptions,
+    *,
+    dry_run: bool,
+    progress: Progress,
+) -> Exported:
+    """See `Library.export`."""
+    one_of("to", to, get_args(Target))
+    destination = destination.absolute()
+    if destination.resolve().is_relative_to(store.folder.resolve()):
+        raise SettingsError(f"{destination} is inside the library.", "Choose a folder outside of it.")
+    check_outside(destination, walked_folders(store))
+    job = _Job(store, recipe, Placer(destination, dry_run), options, progress)
+    with no_empty_folder(destination):
+        if to == "folders":
+            job.folders()
+        elif to == "xmp":
+            job.xmp()
+        elif options.labels is not None:
+            job.labels(options.labels)
+        else:
+            for name, content in as_files(tables(store, recipe), to).items():
+                job.placer.attempt(name, partial(job.placer.put, name, content))
+        job.placer.check()
+    placer = job.placer
+    told = (placer.written, placer.there, tuple(placer.in_the_way), tuple(placer.left_out))
+    return Exported(str(destination), *told, tuple(job.counts.items()))
+
+
+def tables(store: Store, recipe: str) -> dict[str, pl.DataFrame]:
+    """The library's tables by name, those of recordings only if there are any."""
+    faces = faces_table(store, recipe)
+    people = people_table(faces, store)
+    found = {"faces": faces.select(list(FACES)), "people": people}
+    recordings = watched(store, recipe)
+    if recordings:
+        names = dict(people.select("person", "name").iter_rows())
+        found |= {"recordings": recordings_table(recordings), "intervals": intervals_table(recordings, names)}
+    return found
+
+
+def check_outside(destination: Path, folders: Iterable[str | Path]) -> None:
+    """Refuse to write into folders where the next run would find copies of what it knows.
+
+    Raises:
+        SettingsError: the destination is in one of them, or is a file.
+    """
+    real = user_path(destination).resolve()
+    for source in folders:
+        if real.is_relative_to(Path(source).resolve()):
+            raise SettingsError(
+                f"{destination} is inside {readable(str(source))}, where the library's pictures are.",
+                "Choose a folder outside of it: the next unmingle cluster would take what is written there for more.",
+            )
+    if real.exists() and not real.is_dir():
+        raise SettingsError(f"{destination} is a file.", "An export needs a folder: choose another name.")
+
+
+@dataclass(slots=True)
+class _Job:
+    """One export."""
+
+    store: Store
+    recipe: str
+    placer: Placer
+    options: ExportOptions
+    progress: Progress
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def folders(self) -> None:
+        shown, asked = [], {}
+        for person, name, frame, face, held in files_of_people(self.store, self.recipe):
+            if held.file not in asked:
+                asked[held.file] = held.changed
+                if not asked[held.file] and self.options.how == "copy" and held.file.is_recording:
+                    asked[held.file] = "a recording, which is linked only: pass --how hardlink or symlink"
+            if not asked[held.file]:
+                shown.append(folders.Shown(person, name, held.file.source, held.file.relative, frame, face))
+        self.placer.left_out.extend(sorted((file.name, why) for file, why in asked.items() if why))
+        places = folders.plan(shown, by=self.options.by)
+        for place in places:
+            self.counts[place.folder] = self.counts.get(place.folder, 0) + 1
+        folders.put_in_folders(places, self.placer, self.options.how, progress=self.progress)
+
+    def labels(self, labels: Path) -> None:
+        from unmingle.evaluation.filled import fill_in
+        from unmingle.evaluation.labels import LabelOptions
+
+        faces = faces_table(self.store, self.recipe)
+        filled = fill_in(labels, self.options.label_options or LabelOptions(), faces)
+        self.placer.put(safe(f"{labels.stem}.xlsx"), filled_workbook("labels", filled.rows, new=filled.new))
+        self.placer.left_out.extend(
+            (name, "not in the library, or not the only one so called") for name in filled.missing
+        )
+        self.placer.left_out.extend(
+            (f"sheet {title!r}", "not read: its headings are others") for title in filled.unread
+        )
+
+    def xmp(self) -> None:
+        known = list(pictures(self.store, self.recipe))
+        found = [(picture, faces) for picture in known if (faces := self._named(picture))]
+        roots = sorted({picture.held.file.source for picture, _ in found})
+        # With one source the tree is that source's; of several, each has a folder called like it.
+        below = dict(zip(roots, tails(roots) if len(roots) > 1 else [""], strict=False))
+        stems = Counter(picture.held.file.path.with_suffix("") for picture in known)
+        with ExitStack() as stack, quiet_decoders():
+            tool = stack.enter_context(ExifTool()) if self.options.embed else None
+            for done, (picture, faces) in enumerate(found):
+                self.progress("write", done, len(found))
+                file = picture.held.file
+                name = os.path.join(below[file.source], file.relative)  # noqa: PTH118
+                alone = stems[file.path.with_suffix("")] == 1
+                self.placer.attempt(file.name, partial(self._write, picture, faces, name, tool, alone=alone))
+            self.progress("write", len(found), len(found))
+
+    def _named(self, picture: Picture) -> list[Region]:
+        """The regions of a picture, upright."""
+        regions = []
+        for face in picture.faces:
+            area = xmp.clip(face.box, picture.width, picture.height)
+            if area and face.counts and (face.name or self.options.faces == "all"):
+                regions.append(Region(face.name, FACE, area))
+        return regions
+
+    def _write(
+        self, picture: Picture, upright: Sequence[Region], name: str, tool: ExifTool | None, *, alone: bool
+    ) -> None:
+        """Write the regions of a picture; alone: no other is called so before its ending."""
+        if picture.held.changed:
+            raise PictureError(picture.held.changed)
+        path = picture.held.file.path
+        stored = read_stored(path)
+        if stored.upright_size != (picture.width, picture.height):
+            raise PictureError("not as large as when its faces were found: run unmingle cluster again")
+        regions = [
+            Region(one.name, one.kind, to_stored(one.area, stored.orientation))
+            for one in upright
+            if one.area is not None
+        ]
+        if tool is not None:
+            regions += _others(stored, regions)
+        size = {"width": stored.width, "height": stored.height}
+        packet = xmp.packet(regions, **size, orientation=stored.orientation)
+        if tool is None:
+            sidecar = xmp.sidecar(name)
+            if sidecar != name + xmp.ENDING and not alone:
+                raise PictureError("its name is too long for a sidecar of its own: pass --embed")
+            self.placer.put(sidecar, packet)
+        else:
+            ending = ENDINGS.get(stored.format, "")
+            self.placer.make(name, partial(tool.embed, path, packet, ending=ending))
+
+
+def _others(stored: Stored, regions: Sequence[Region]) -> list[Region]:
+    """The regions that a picture has already, but for those of the faces that are written anew."""
+    ours = [one.area for one in regions if one.area is not None]
+    return [
+        region
+        for packet in stored.packets
+        for region in read_packet(packet).regions
+        if region.area is not None
+        and region.schema == "MWG"
+        and (not region.is_face or all(overlap(region.area, area) < LEAST_OVERLAP for area in ours))
+    ]

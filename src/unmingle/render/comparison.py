@@ -1,0 +1,203 @@
+"""A comparison of two libraries as one page of html, with the faces concerned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from unmingle.decisions.wording import label
+from unmingle.evaluation.comparison_text import side_rows, verdict_text, who
+from unmingle.render.gallery import spread
+from unmingle.render.page import Heading, render
+from unmingle.render.parts import STATUS, Face
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from unmingle.evaluation.comparison import Change, Comparison, Share
+    from unmingle.progress import Progress
+    from unmingle.render.pictures import Pictures
+
+CHANGES = 60  # of a kind
+PARTS = 8  # of a change
+STRIP = 10  # faces of a part
+EXAMPLES = 14  # of what was left out for one reason
+JUDGED = 42  # faces on which one of the two is right
+SAME = 120  # people who are the same in both
+
+
+@dataclass(frozen=True, slots=True)
+class PartShown:
+    """The faces that a person shares with one of the other library: what that one is called, how many, some to see."""
+
+    title: str
+    faces: int
+    strip: tuple[Face, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeShown:
+    """A person and the parts that they have in the other library; verdict: what labels say, if there are any."""
+
+    title: str
+    faces: int
+    parts: tuple[PartShown, ...]
+    more: int
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
+class KindShown:
+    """Changes of one kind, and how many there are in all."""
+
+    key: str
+    title: str
+    meaning: str
+    changes: tuple[ChangeShown, ...]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOutShown:
+    """What one of the libraries alone left out for one reason."""
+
+    side: str
+    title: str
+    reason: str
+    faces: int
+    examples: tuple[Face, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedShown:
+    """A labelled face on which one of the two is right: who it is, and where each has it."""
+
+    face: Face
+    label: str
+    where: str
+
+
+KINDS = (
+    (
+        "merged",
+        "b",
+        "Put together in B",
+        "Each of these is one person in B and several in A. Look whether it is one human being.",
+    ),
+    (
+        "split",
+        "a",
+        "Taken apart in B",
+        "Each of these is one person in A and several in B. Look whether it is one human being.",
+    ),
+    ("gone", "a", "Nobody in B", "People of A all of whose faces belong to nobody in B."),
+    ("new", "b", "Nobody in A", "People of B all of whose faces belong to nobody in A."),
+)
+
+
+def comparison_page(comparison: Comparison, a: Pictures, b: Pictures, progress: Progress) -> str:
+    """The page.
+
+    Args:
+        comparison: of two libraries.
+        a: the pictures of the one.
+        b: of the other.
+        progress: told of each part.
+    """
+    shown = _Shown(comparison, {"a": a, "b": b})
+    parts = len(KINDS) + 3
+    kinds = []
+    for done, (key, side, title, meaning) in enumerate(KINDS, 1):
+        changes: Sequence[Change] = getattr(comparison, key)
+        told = tuple(shown.change(side, change) for change in changes[:CHANGES])
+        kinds.append(KindShown(key, title, meaning, told, len(changes)))
+        progress("write", done, parts)
+    left_out = [*shown.left_out("a"), *shown.left_out("b")]
+    progress("write", parts - 2, parts)
+    judged = {verdict: shown.judged(verdict) for verdict in ("mended", "broken")} if comparison.judged else {}
+    progress("write", parts - 1, parts)
+    same = tuple(shown.one(one, other) for one, other in comparison.same[:SAME])
+    progress("write", parts, parts)
+    return render(
+        "comparison.html",
+        Heading(f"{PurePath(comparison.a.title).name} and {PurePath(comparison.b.title).name}, side by side"),
+        found=comparison,
+        faces=comparison.faces.height,
+        rows=side_rows(comparison, settings="all"),
+        kinds=[kind for kind in kinds if kind.total],
+        left_out=left_out,
+        judged=judged,
+        same=same,
+    )
+
+
+class _Shown:
+    """Puts faces to what changed."""
+
+    def __init__(self, comparison: Comparison, pictures: dict[str, Pictures]) -> None:
+        self._comparison = comparison
+        self._pictures = pictures
+        self._faces = self._once(comparison.faces)
+        self._parts = self._faces.partition_by("person_a", "person_b", as_dict=True, maintain_order=True)
+
+    @staticmethod
+    def _once(rows: pl.DataFrame) -> pl.DataFrame:
+        """Of recordings, several sightings are shown by one face."""
+        return rows.unique(["id_a", "id_b"], keep="first", maintain_order=True)
+
+    def change(self, side: str, change: Change) -> ChangeShown:
+        """A change of a person of the library `side`."""
+        return ChangeShown(
+            title=who(change.whole),
+            faces=change.whole.faces,
+            parts=tuple(self._part(side, change.whole, part) for part in change.parts[:PARTS]),
+            more=max(len(change.parts) - PARTS, 0),
+            verdict=verdict_text(change) if self._comparison.judged else "",
+        )
+
+    def _part(self, side: str, whole: Share, part: Share) -> PartShown:
+        pair = (whole.person, part.person) if side == "a" else (part.person, whole.person)
+        return PartShown(who(part), part.faces, self._strip(self._parts[pair], STRIP))
+
+    def one(self, a: Share, b: Share) -> tuple[Face, str, int]:
+        """A person who is the same in both: their clearest face, what they are called, and how many faces."""
+        rows = self._parts[a.person, b.person]
+        names = dict.fromkeys([who(a), who(b)])
+        best = rows.sort("quality_a", descending=True, nulls_last=True).row(0, named=True)
+        return self._face(best), " · ".join(names), a.faces
+
+    def left_out(self, side: str) -> list[LeftOutShown]:
+        """What the library `side` alone left out."""
+        rows = self._once(self._comparison.left_out_faces(side))
+        found = []
+        for status, reason, faces in self._comparison.left_out(side):
+            title = "Not found" if status == "not_found" else STATUS[status][0]
+            alike = rows.filter((pl.col("status") == status) & (pl.col("reason") == reason))
+            found.append(LeftOutShown(side.upper(), title, reason, faces, self._strip(alike, EXAMPLES)))
+        return found
+
+    def judged(self, verdict: str) -> tuple[JudgedShown, ...]:
+        """The faces of which labels say that one of the two is right."""
+        rows = self._faces.filter(pl.col("verdict") == verdict).head(JUDGED)
+        return tuple(
+            JudgedShown(self._face(row), row["label"], f"A: {_whose(row, 'a')}, B: {_whose(row, 'b')}")
+            for row in rows.iter_rows(named=True)
+        )
+
+    def _strip(self, rows: pl.DataFrame, most: int) -> tuple[Face, ...]:
+        chosen = rows[spread(rows.height, most)]
+        return tuple(self._face(row) for row in chosen.iter_rows(named=True))
+
+    def _face(self, row: dict[str, object]) -> Face:
+        side = "a" if row["id_a"] is not None else "b"
+        face = row[f"id_{side}"]
+        assert isinstance(face, int)  # one of the two has found it
+        return Face(self._pictures[side].face(face), str(row["file"]))
+
+
+def _whose(row: dict[str, Any], side: str) -> str:
+    person = row[f"person_{side}"]
+    return "nobody" if person is None else label(person, row[f"name_{side}"] or "")

@@ -1,0 +1,166 @@
+"""People to tables and sheets: what a library shows beside its file of truth, made again after each change."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from unmingle.decisions.wording import count as count_faces
+from unmingle.decisions.wording import label
+from unmingle.exchange.table_files import write_csv
+from unmingle.files import write_atomically
+from unmingle.progress import silent
+from unmingle.render.captions import Row, captions, timeline
+from unmingle.render.gallery import MOST, STRIP, PersonCard, contact_sheet, encode, overview, spread
+from unmingle.sources.names import distinct
+from unmingle.store.intervals import watched
+from unmingle.store.tables import (
+    FACES,
+    faces_table,
+    intervals_table,
+    people_table,
+    recordings_table,
+    thumbnail_of,
+    tiles,
+)
+
+WEBVTT = "webvtt"  # the fact that says that recordings get captions, "1"; else empty
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import polars as pl
+    from PIL.Image import Image
+
+    from unmingle.progress import Progress
+    from unmingle.store.intervals import Watched
+    from unmingle.store.sqlite import Store
+    from unmingle.store.tables import Tile
+
+
+def write_views(
+    store: Store,
+    recipe: str,
+    *,
+    sheets: int = MOST,
+    redraw: Iterable[int] | None = None,
+    progress: Progress = silent,
+) -> pl.DataFrame:
+    """Make the library's views again: the tables, the contact sheets in `sheets/`, and `timelines/` of recordings.
+
+    Args:
+        store: where people are.
+        recipe: whose faces.
+        sheets: how many people, largest first, get a sheet of their own; others can be shown when asked for.
+        redraw: the only people whose sheets are out of date; None: all are.
+        progress: told after each sheet.
+
+    Returns:
+        The table of faces, with the column `id`.
+    """
+    faces = faces_table(store, recipe)
+    people = people_table(faces, store)
+    write_csv(faces.select(list(FACES)), store.folder / "faces.csv")
+    write_csv(people, store.folder / "people.csv")
+    stale = None if redraw is None else set(redraw)
+    shown = tiles(store, recipe)
+    _write_sheets(store, people.head(sheets), shown, people.height, stale, progress)
+    write_recordings(store, watched(store, recipe), dict(people.select("person", "name").iter_rows()), shown)
+    return faces
+
+
+def write_recordings(
+    store: Store, recordings: Sequence[Watched], names: dict[int, str], faces: dict[int, list[Tile]]
+) -> None:
+    """Make `recordings.csv`, `intervals.csv` and `timelines/`; without recordings there is none of them.
+
+    Args:
+        store: where faces are.
+        recordings: with their intervals.
+        names: of people, empty for those without.
+        faces: of each person.
+    """
+    folder, wanted = store.folder / "timelines", set()
+    if recordings:
+        write_csv(recordings_table(recordings), store.folder / "recordings.csv")
+        write_csv(intervals_table(recordings, names), store.folder / "intervals.csv")
+    else:
+        for name in ("recordings.csv", "intervals.csv"):
+            (store.folder / name).unlink(missing_ok=True)
+    names_of_files = distinct(str(PurePosixPath(one.file).with_suffix("")).replace("/", "-") for one in recordings)
+    for recording, name in zip(recordings, names_of_files, strict=True):
+        rows = [
+            Row(label(person, names[person]), _best(store, faces[person]), spans)
+            for person, spans in _by_person(recording).items()
+        ]
+        write_atomically(folder / f"{name}.png", timeline(rows, recording.duration, title=recording.file))
+        wanted.add(f"{name}.png")
+        if store.fact(WEBVTT):
+            spans = [(one.start, one.end, label(one.person, names[one.person])) for one in recording.intervals]
+            write_atomically(folder / f"{name}.vtt", captions(spans).encode())
+            wanted.add(f"{name}.vtt")
+    for old in folder.glob("*.*"):
+        if old.suffix in {".png", ".vtt"} and old.name not in wanted:
+            old.unlink(missing_ok=True)
+
+
+def _by_person(recording: Watched) -> dict[int, tuple[tuple[float, float], ...]]:
+    """When each person is on screen; who is there longest comes first."""
+    spans: dict[int, list[tuple[float, float]]] = {}
+    for one in recording.intervals:
+        spans.setdefault(one.person, []).append((one.start, one.end))
+    order = sorted(spans, key=lambda person: (-sum(end - start for start, end in spans[person]), person))
+    return {person: tuple(spans[person]) for person in order}
+
+
+def _best(store: Store, faces: Sequence[Tile]) -> bytes:
+    return thumbnail_of(store, max(faces, key=lambda tile: tile.quality).face) or b""
+
+
+def _write_sheets(
+    store: Store,
+    people: pl.DataFrame,
+    faces: dict[int, list[Tile]],
+    total: int,
+    stale: set[int] | None,
+    progress: Progress,
+) -> None:
+    folder = store.folder / "sheets"
+    wanted = {"overview.jpg"}
+    for done, (person, name, count) in enumerate(people.select("person", "name", "faces").iter_rows(), 1):
+        file = sheet_name(person)
+        wanted.add(file)
+        if stale is None or person in stale or not (folder / file).exists():
+            write_atomically(folder / file, encode(person_sheet(store, faces[person], person, name, count)))
+        progress("write", done, people.height)
+    cards = [
+        PersonCard(label(person, name), count_faces(count), _jpegs(store, faces[person], STRIP))
+        for person, name, count in people.select("person", "name", "faces").iter_rows()
+    ]
+    note = f"largest first; the largest {len(cards)} are shown" if total > len(cards) else "largest first"
+    title = f"{total:,} {'person' if total == 1 else 'people'}"
+    write_atomically(folder / "overview.jpg", encode(overview(cards, title=title, note=note)))
+    for old in folder.glob("person-*.jpg"):
+        if old.name not in wanted:
+            old.unlink(missing_ok=True)
+
+
+def person_sheet(store: Store, faces: Sequence[Tile], person: int, name: str, count: int) -> Image:
+    """The contact sheet of one person: up to a hundred faces, spread over all of them."""
+    shown = min(len(faces), MOST)
+    parts = [count_faces(count)]
+    if len(faces) < count:
+        parts.append(f"{len(faces):,} of them different pictures")
+    if shown < len(faces):
+        parts.append(f"{shown} shown, spread over all of them")
+    return contact_sheet(_jpegs(store, faces, MOST), title=label(person, name), note=", ".join(parts))
+
+
+def sheet_name(person: int) -> str:
+    """The file name of a person's contact sheet."""
+    return f"person-{person:04}.jpg"
+
+
+def _jpegs(store: Store, faces: Sequence[Tile], most: int) -> tuple[bytes, ...]:
+    found = (thumbnail_of(store, faces[i].face) for i in spread(len(faces), most))
+    return tuple(jpeg for jpeg in found if jpeg is not None)

@@ -1,0 +1,206 @@
+"""Looking at people and faces a page at a time, quick also where there are a hundred thousand faces."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from unmingle.store.frame_names import FrameNames
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+    from unmingle.records import F32, I64
+    from unmingle.store.sqlite import Store
+
+UNSURE = 0.9  # a face whose probability is lower wants a look
+COVERS = 4  # faces that stand for a person
+SAMPLE = 64  # faces of which the covers are chosen, so that the largest person costs no more than others
+LONGEST_NUMBER = 20  # digits; longer ones in names are compared as text
+_NUMBER = re.compile("[0-9]+")
+FaceOrder = Literal["time", "quality", "unsure"]
+
+
+@dataclass(frozen=True, slots=True)
+class PersonSummary:
+    """A person in a list.
+
+    faces:    different pictures of the face: a copy of a file doesn't count twice.
+    cohesion: average cosine between the faces, 0 to 1; None where it is not known.
+    unsure:   faces that belong there with a probability below 0.9, and of which nobody decided.
+    new:      faces that came with the last clustering; 0 at the first.
+    ignored:  a stranger, not to be shown among the others.
+    """
+
+    person: int
+    name: str
+    faces: int
+    cohesion: float | None
+    unsure: int
+    new: int
+    ignored: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FaceCard:
+    """One face of a person.
+
+    file:        one of the files that show it, as its source names it.
+    frame:       of the recording, or where the file's name tells.
+    probability: that the face belongs to the person; None where it is not known.
+    decided:     a person said that it belongs there.
+    new:         it came with the last clustering.
+    """
+
+    face: int
+    file: str
+    frame: int | None
+    quality: float
+    probability: float | None
+    decided: bool
+    new: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceIndex:
+    """Where each of n faces comes when they are sorted; says nothing of people, so decisions leave it as it is.
+
+    ids:     (n,) int64, of the faces, rising.
+    rank:    (n,) int64, the position by source and file name, numbers in names by their value.
+    quality: (n,) float32, 0 to 1.
+    """
+
+    ids: I64
+    rank: I64
+    quality: F32
+
+    def by_time(self, faces_k: I64) -> I64:
+        """(k,) the faces in the order of their files; faces that the index doesn't know come last."""
+        known, rows = self._rows(faces_k)
+        rank = np.full(len(faces_k), np.iinfo(np.int64).max)
+        rank[known] = self.rank[rows]
+        return faces_k[np.lexsort((faces_k, rank))]
+
+    def by_quality(self, faces_k: I64) -> I64:
+        """(k,) the faces, the best first; faces that the index doesn't know come last."""
+        known, rows = self._rows(faces_k)
+        quality = np.full(len(faces_k), -1.0)
+        quality[known] = self.quality[rows]
+        return faces_k[np.lexsort((faces_k, -quality))]
+
+    def _rows(self, faces_k: I64) -> tuple[I64, I64]:
+        """(m,) positions of the faces that the index knows, and (m,) their rows in it."""
+        rows = np.searchsorted(self.ids, faces_k)
+        known = np.flatnonzero(rows < len(self.ids))
+        known = known[self.ids[rows[known]] == faces_k[known]]
+        return known, rows[known]
+
+
+def face_index(store: Store, recipe: str) -> FaceIndex:
+    """The index of all faces of a recipe in pictures that are there."""
+    query = (
+        "SELECT face.id, face.number, face.quality, file.source, file.name, coalesce(analysis.frame, -1) FROM file"
+        " JOIN analysis ON analysis.content = file.digest AND analysis.recipe = ?"
+        " JOIN face ON face.analysis = analysis.id WHERE file.present = 1"
+    )
+    rows = store.connection.execute(query, (recipe,)).fetchall()
+    rows.sort(key=lambda row: (row[3], _natural(row[4]), row[5], row[1]))
+    # Of a picture that several files hold, the first counts.
+    ids, rank = np.unique(np.array([row[0] for row in rows], np.int64), return_index=True)
+    quality = np.array([row[2] for row in rows], np.float32)[rank]
+    return FaceIndex(ids, rank.astype(np.int64), quality)
+
+
+def _natural(name: str) -> tuple[str, str]:
+    """A sort key under which `a_9` comes before `a_10`."""
+    return _NUMBER.sub(lambda found: found[0].rjust(LONGEST_NUMBER, "0"), name), name
+
+
+def last_clustering(store: Store) -> int:
+    """The clustering whose faces are new: the last one, or -1 while there is none or only the first."""
+    count, last = store.connection.execute("SELECT count(*), max(id) FROM clustering").fetchone()
+    return int(last) if count > 1 else -1
+
+
+def people(store: Store, only: Collection[int] | None = None) -> list[PersonSummary]:
+    """Everyone who has a face, by id; or those of them who are in `only`."""
+    of = "" if only is None else "WHERE person IN (SELECT value FROM json_each(?))"
+    query = (
+        "SELECT person.id, person.name, counted.faces, person.cohesion, counted.unsure, counted.new, person.ignored"
+        " FROM (SELECT person, count(*) AS faces,"
+        " count(CASE WHEN probability < ? AND NOT decided THEN 1 END) AS unsure,"
+        f" count(CASE WHEN since = ? THEN 1 END) AS new FROM member {of} GROUP BY person) AS counted"
+        " JOIN person ON person.id = counted.person ORDER BY person.id"
+    )
+    values = [UNSURE, last_clustering(store), *([] if only is None else [json.dumps(sorted(only))])]
+    rows = store.connection.execute(query, values)
+    return [
+        PersonSummary(person, name, faces, cohesion, unsure, new, bool(ignored))
+        for person, name, faces, cohesion, unsure, new, ignored in rows
+    ]
+
+
+def faces_of(store: Store, person: int, order: FaceOrder, index: FaceIndex) -> I64:
+    """(k,) all faces of a person in an order; of those equally sure, the earlier file first."""
+    rows = store.connection.execute("SELECT face, probability, decided FROM member WHERE person = ?", (person,))
+    columns = list(zip(*rows.fetchall(), strict=True))
+    if not columns:
+        return np.zeros(0, np.int64)
+    faces = np.array(columns[0], np.int64)
+    if order == "quality":
+        return index.by_quality(faces)
+    ordered = index.by_time(faces)
+    if order == "time":
+        return ordered
+    # A decision is as sure as can be; what nobody knows comes between that and what is known.
+    sure = {
+        face: 3.0 if decided else 2.0 if probability is None else float(probability)
+        for face, probability, decided in zip(*columns, strict=True)
+    }
+    return ordered[np.argsort(np.array([sure[face] for face in ordered.tolist()]), kind="stable")]
+
+
+def face_cards(store: Store, faces: Sequence[int]) -> list[FaceCard]:
+    """Faces as a list shows them, in the order asked for; those that are no longer there are left out."""
+    query = (
+        "SELECT face.id, file.source, file.name, analysis.frame, face.quality,"
+        " member.probability, member.decided, member.since"
+        " FROM json_each(?) AS wanted JOIN face ON face.id = wanted.value JOIN analysis ON analysis.id = face.analysis"
+        " LEFT JOIN file ON file.id = (SELECT id FROM file WHERE file.digest = analysis.content"
+        " ORDER BY present DESC, source, name LIMIT 1)"
+        " LEFT JOIN member ON member.face = face.id ORDER BY wanted.key"
+    )
+    names = FrameNames.of(store)
+    last = last_clustering(store)
+    rows = store.connection.execute(query, (json.dumps(list(faces)),))
+    return [
+        FaceCard(
+            *(face, name or "", names.frame(source, name or "") if frame is None else frame, round(quality, 4)),
+            *(chance, bool(decided), since == last),
+        )
+        for face, source, name, frame, quality, chance, decided, since in rows
+    ]
+
+
+def covers_of(store: Store, persons: Iterable[int]) -> dict[int, list[int]]:
+    """Up to four faces that stand for each person: spread over all of them, each the best of its part."""
+    return {person: _covers(store, person) for person in persons}
+
+
+def _covers(store: Store, person: int) -> list[int]:
+    found = store.connection.execute("SELECT face FROM member WHERE person = ? ORDER BY face", (person,)).fetchall()
+    faces = [face for (face,) in found[:: max(1, len(found) // SAMPLE)]]
+    query = "SELECT value, face.quality FROM json_each(?) JOIN face ON face.id = value"
+    quality = dict(store.connection.execute(query, (json.dumps(faces),)).fetchall())
+    parts = [part.tolist() for part in np.array_split(np.array(faces, np.int64), COVERS) if len(part)]
+    return sorted((max(part, key=lambda face: quality[face]) for part in parts), key=lambda face: -quality[face])
+
+
+def owners(store: Store, faces: Iterable[int]) -> dict[int, int]:
+    """The person of each face that has one."""
+    query = "SELECT face, person FROM json_each(?) JOIN member ON member.face = value"
+    return dict(store.connection.execute(query, (json.dumps(list(faces)),)).fetchall())

@@ -1,0 +1,190 @@
+"""Faces whose pictures are copies of one another: saved again smaller, recompressed, brighter, with a border.
+
+The same file twice is one picture by its digest. Other copies are known by their fingerprints, and by their faces: in
+the same place, and alike. Strictly: the same scene a moment later is another look, so a copy that was cut or changed
+more than slightly counts as another look too.
+
+Frames of one recording are not compared. Where nobody moves, the next frame is the same picture by any measure, but
+following faces from frame to frame counts on every one of them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from unmingle.faces.fingerprint import SIDE, Prints, alike
+from unmingle.faces.same_picture import lay_over
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator, Sequence
+
+    from unmingle.faces.fingerprint import U64
+    from unmingle.records import F32, F64, I64
+    from unmingle.store.pictures import StoredFaces
+    from unmingle.store.sqlite import Store
+
+MAX_LEFT = 0.1  # of the contrast, that a copy doesn't explain
+MAX_IN_ONE_PLACE = 0.12  # likewise, on average over 3×3 cells of the print: less than a mouth that opens
+SAME_PLACE = 0.5  # intersection over union of two boxes of one face
+CLEAR = 8  # cells of the print a side, from which it shows what a face does
+# Least cosine of a face and its copy: where the print shows the face, it must only be nobody else's; where the face is
+# too small for that, it must be all but the same.
+COSINE_CLEAR, COSINE_SMALL = 0.4, 0.9
+PICTURES_AT_ONCE = 4096
+PAIRS_AT_ONCE = 2048
+
+
+def copy_of(store: Store, faces: StoredFaces, recording_n: I64) -> I64 | None:
+    """(n,) for each face the row of the best face that it is a copy of, itself if none; None if there are no copies.
+
+    Args:
+        store: open for reading.
+        faces: the n faces.
+        recording_n: (n,) the recording of which each shows a frame, or -1.
+    """
+    shown = _Shown.read(store, faces)
+    found = [np.zeros((0, 2), np.int64)]
+    owners, numbers, codes = _codes(store.connection, shown.pictures)
+    recording = recording_n[shown.rows[shown.start[:-1]]]  # of each picture
+    pairs = alike(
+        codes, np.where(recording < 0, recording.max(initial=-1) + 1 + np.arange(len(recording)), recording)[owners]
+    )
+    for start in range(0, len(pairs), PAIRS_AT_ONCE):
+        part = pairs[start : start + PAIRS_AT_ONCE]
+        places = np.unique(part)
+        prints = _prints(store.connection, shown.pictures[owners[places]], numbers[places])
+        one, other = np.searchsorted(places, part).T
+        for first, second in ((one, other), (other, one)):
+            fits = lay_over(prints.cells[first], prints.cells[second])
+            for k in np.flatnonzero((fits.left <= MAX_LEFT) & (fits.most <= MAX_IN_ONE_PLACE)).tolist():
+                one_of, other_of = owners[places[first[k]]], owners[places[second[k]]]
+                parts = prints.parts[[first[k], second[k]]]
+                found.append(shown.copies(int(one_of), int(other_of), parts, fits.maps[k]))
+    copies = np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
+    return _best(copies, shown.quality_n) if len(copies) else None
+
+
+def note(store: Store, faces: StoredFaces, copy_of_n: I64 | None) -> None:
+    """Remember which faces are copies, and those that have some, for the tables."""
+    rows = np.zeros(0, np.int64) if copy_of_n is None else np.flatnonzero(np.bincount(copy_of_n)[copy_of_n] > 1)
+    of = rows if copy_of_n is None else copy_of_n[rows]
+    with store.transaction() as connection:
+        connection.execute("DELETE FROM copy")
+        pairs = zip(faces.ids[rows].tolist(), faces.ids[of].tolist(), strict=True)
+        connection.executemany('INSERT INTO copy (face, "of") VALUES (?, ?)', pairs)
+
+
+def _codes(connection: sqlite3.Connection, pictures: I64) -> tuple[I64, I64, U64]:
+    """All prints of some pictures: whose each is, which of its picture's, and its code."""
+    owners, numbers, codes = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros(0, np.uint64)]
+    for start in range(0, len(pictures), PICTURES_AT_ONCE):
+        prints = Prints.read(list(_fingerprints(connection, pictures[start : start + PICTURES_AT_ONCE].tolist())))
+        owners.append(prints.owners + start)
+        numbers.append(_numbers(prints.owners))
+        codes.append(prints.codes())
+    return np.concatenate(owners), np.concatenate(numbers), np.concatenate(codes)
+
+
+def _numbers(owners: I64) -> I64:
+    _, first, sizes = np.unique(owners, return_index=True, return_counts=True)
+    return np.asarray(np.arange(len(owners)) - np.repeat(first, sizes), np.int64)
+
+
+def _prints(connection: sqlite3.Connection, pictures: I64, numbers: I64) -> Prints:
+    """These prints: the so-manieth of each picture."""
+    prints = Prints.read(list(_fingerprints(connection, pictures.tolist())))
+    chosen = np.flatnonzero(_numbers(prints.owners) == numbers[prints.owners])
+    return Prints(prints.owners[chosen], prints.parts[chosen], prints.cells[chosen])
+
+
+def _fingerprints(connection: sqlite3.Connection, pictures: Sequence[int]) -> Iterator[bytes]:
+    for picture in pictures:
+        yield connection.execute("SELECT fingerprint FROM analysis WHERE id = ?", (picture,)).fetchone()[0]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Shown:
+    """Where the n faces are in their pictures.
+
+    pictures:  (p,) the pictures, rising.
+    start:     (p + 1,) where the rows of each begin in `rows`.
+    rows:      (n,) the faces, by picture.
+    boxes_n4:  (n, 4) left, top, right, bottom as shares of the picture's sides, from -1 to 1.
+    quality_n: (n,).
+    vectors_nd: (n, d) their embeddings.
+    """
+
+    pictures: I64
+    start: I64
+    rows: I64
+    boxes_n4: F64
+    quality_n: F64
+    vectors_nd: F32
+
+    @classmethod
+    def read(cls, store: Store, faces: StoredFaces) -> _Shown:
+        boxes, quality = np.zeros((len(faces.ids), 4)), np.zeros(len(faces.ids))
+        query = (
+            'SELECT 2 * "left" / analysis.width - 1, 2 * top / analysis.height - 1,'
+            ' 2 * ("left" + face.width) / analysis.width - 1, 2 * (top + face.height) / analysis.height - 1, quality'
+            " FROM face JOIN analysis ON analysis.id = face.analysis WHERE face.id = ?"
+        )
+        for row, face in enumerate(faces.ids.tolist()):
+            *boxes[row], quality[row] = store.connection.execute(query, (face,)).fetchone()
+        pictures, sizes = np.unique(faces.pictures, return_counts=True)
+        start = np.concatenate([[0], np.cumsum(sizes)])
+        return cls(pictures, start, np.argsort(faces.pictures, kind="stable"), boxes, quality, faces.vectors)
+
+    def copies(self, one: int, other: int, parts_24: F32, map_4: F32) -> I64:
+        """(m, 2) rows of two pictures that are copies, given which parts their prints show, and their map."""
+        of_one, of_other = (self.rows[self.start[at] : self.start[at + 1]] for at in (one, other))
+        there = _in_part(self.boxes_n4[of_one], parts_24[0])
+        mine = _in_part(self.boxes_n4[of_other], parts_24[1])
+        a, b, c, d = map_4
+        moved = mine * [1 + a, 1 + c, 1 + a, 1 + c] + [b, d, b, d]
+        pairs = np.argwhere(_overlap(there, moved) >= SAME_PLACE)
+        same = [self._same(of_one[i], of_other[j], mine[j]) for i, j in pairs.tolist()]
+        chosen = pairs[np.array(same, np.bool_)]
+        return np.stack([of_one[chosen[:, 0]], of_other[chosen[:, 1]]], axis=1)
+
+    def _same(self, one: int, other: int, box: F64) -> bool:
+        first, second = self.vectors_nd[one], self.vectors_nd[other]
+        cosine = float(first @ second / np.sqrt((first @ first) * (second @ second)))
+        clear = (box[2:] - box[:2]).min() * SIDE / 2 >= CLEAR
+        return cosine >= (COSINE_CLEAR if clear else COSINE_SMALL)
+
+
+def _in_part(boxes_n4: F64, part: F32) -> F64:
+    """Boxes of a picture in a part of it (left, top, width, height as shares), again from -1 to 1."""
+    shares = (boxes_n4 + 1) / 2
+    return np.asarray((shares - part[[0, 1, 0, 1]]) / part[[2, 3, 2, 3]] * 2 - 1)
+
+
+def _overlap(one_n4: F64, other_m4: F64) -> F64:
+    """(n, m) intersection over union of boxes left, top, right, bottom."""
+    low = np.maximum(one_n4[:, None, :2], other_m4[None, :, :2])
+    high = np.minimum(one_n4[:, None, 2:], other_m4[None, :, 2:])
+    common = np.clip(high - low, 0, None).prod(axis=2)
+    area_n, area_m = ((boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (one_n4, other_m4))
+    return np.asarray(common / (area_n[:, None] + area_m - common))
+
+
+def _best(copies_k2: I64, quality_n: F64) -> I64:
+    """(n,) the best original of each row: no copy of another itself, so that a chain of small changes is not one."""
+    rank_n = np.empty(len(quality_n), np.int64)
+    rank_n[np.lexsort((np.arange(len(quality_n)), -quality_n))] = np.arange(len(quality_n))
+    better: dict[int, list[int]] = defaultdict(list)
+    for one, other in copies_k2.tolist():
+        worse, best = (one, other) if rank_n[one] > rank_n[other] else (other, one)
+        better[worse].append(best)
+    of_n = np.arange(len(quality_n))
+    for worse in sorted(better, key=rank_n.__getitem__):
+        originals = [row for row in better[worse] if of_n[row] == row]
+        if originals:
+            of_n[worse] = min(originals, key=rank_n.__getitem__)
+    return of_n

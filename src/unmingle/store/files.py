@@ -1,0 +1,370 @@
+"""Where the library's files lie: each real file has one row, however it is reached, and what is gone is marked.
+
+A folder is known by device and inode, so that links, `..`, other case and a source inside another make no second row.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from unmingle.errors import SourceError
+from unmingle.files import user_path
+from unmingle.sources.images import PictureFile, readable
+from unmingle.store.portable import WALKED, walked_folders
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Collection, Iterable, Sequence
+
+    from unmingle.sources.images import Scan
+    from unmingle.store.sqlite import Store
+
+    Key = tuple[int, int]  # device and inode
+    Place = tuple[str, str]  # source, and folder below it
+
+
+@dataclass(slots=True)
+class _Folders:
+    """Folders on the disk, each looked at once. owner: of a real folder, the place that its files are known by."""
+
+    owner: dict[Key, Place] = field(default_factory=dict)
+    _keys: dict[Place, Key | None] = field(default_factory=dict)
+    _names: dict[Place, frozenset[str] | None] = field(default_factory=dict)
+
+    def key(self, place: Place) -> Key | None:
+        """Device and inode; None if there is no such folder."""
+        if place not in self._keys:
+            try:
+                status = os.stat(os.path.join(*place))  # noqa: PTH116, PTH118  # there may be a hundred thousand
+                self._keys[place] = status.st_dev, status.st_ino
+            except OSError:
+                self._keys[place] = None
+        return self._keys[place]
+
+    def own(self, place: Place) -> Place:
+        """The place that the files of a folder are known by: the first that was asked for."""
+        key = self.key(place)
+        return place if key is None else self.owner.setdefault(key, place)
+
+    def names(self, place: Place) -> frozenset[str] | None:
+        """What lies in a folder; nothing if it is gone, None if it can't be told."""
+        if place not in self._names:
+            try:
+                self._names[place] = frozenset(os.listdir(os.path.join(*place)))  # noqa: PTH118, PTH208
+            except (FileNotFoundError, NotADirectoryError):
+                self._names[place] = frozenset()
+            except OSError:
+                self._names[place] = None
+        return self._names[place]
+
+    def reachable(self, source: str) -> bool:
+        """Whether a source is there; an empty folder may be where a disk is put in."""
+        return bool(self.names((source, "")))
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A file of the library."""
+
+    row: int
+    source: str
+    path: str
+    digest: str | None
+    present: bool
+
+    @property
+    def place(self) -> Place:
+        return self.source, os.path.dirname(self.path)  # noqa: PTH120
+
+    @property
+    def name(self) -> str:
+        return os.path.basename(self.path)  # noqa: PTH119
+
+
+def _rows(connection: sqlite3.Connection) -> list[_Row]:
+    rows = connection.execute(
+        "SELECT file.id, source.path, file.path, coalesce(file.digest, former), present FROM file"
+        " JOIN source ON source.id = file.source ORDER BY source.id, file.id"
+    )
+    return [
+        _Row(row, os.fsdecode(source), os.fsdecode(path), digest, bool(present))
+        for row, source, path, digest, present in rows
+    ]
+
+
+def note_files(connection: sqlite3.Connection, scan: Scan) -> set[PictureFile]:
+    """Note every file of a scan, each once, and mark those that are gone.
+
+    Args:
+        connection: within a transaction.
+        scan: what is there.
+
+    Returns:
+        The files of the scan as the library knows them.
+    """
+    folders = _Folders()
+    rows = _fold(connection, folders, _rows(connection))
+    found: dict[Place, PictureFile] = {}
+    for file in scan.files:
+        source, folder = folders.own((file.source, os.path.dirname(file.relative)))  # noqa: PTH120
+        relative = os.path.join(folder, os.path.basename(file.relative))  # noqa: PTH118, PTH119
+        found.setdefault((source, relative), PictureFile(source, relative, file.problem))
+    sources = _note_sources(connection, {file.source for file in found.values()} | set(scan.folders))
+    # Of a folder that is empty now nothing is known to be gone: it may be where a disk is put in.
+    walked = {key for folder in scan.folders if folders.reachable(folder) and (key := folders.key((folder, "")))}
+    gone = [row.row for row in rows if (row.source, row.path) not in found and _is_gone(row, folders, walked)]
+    connection.executemany("UPDATE file SET present = 0 WHERE id = ?", [(row,) for row in gone])
+    connection.executemany(
+        "INSERT INTO file (source, path, name, problem) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (source, path) DO UPDATE SET present = 1, problem = excluded.problem",
+        [(sources[f.source], os.fsencode(f.relative), f.name, f.problem) for f in found.values()],
+    )
+    return set(found.values())
+
+
+def _is_gone(row: _Row, folders: _Folders, walked: Collection[Key]) -> bool:
+    """Whether a file that was not found is gone, and not only out of reach."""
+    if not row.present:
+        return False
+    if folders.key((row.source, "")) in walked:
+        return folders.names(row.place) is not None  # it would have been found, unless its folder can't be opened
+    if folders.reachable(row.source):
+        names = folders.names(row.place)
+        return names is not None and row.name not in names
+    return any(folders.key((str(parent), "")) in walked for parent in Path(row.source).parents)
+
+
+def _fold(connection: sqlite3.Connection, folders: _Folders, rows: list[_Row]) -> list[_Row]:
+    """Let a real file have one row, where an earlier version or a new link gave it several; the first one stays."""
+    known = {(row.source, row.path): row for row in rows}
+    for row in rows:
+        source, folder = folders.own(row.place)
+        if (source, folder) == row.place:
+            continue
+        moved = replace(row, source=source, path=os.path.join(folder, row.name))  # noqa: PTH118
+        first = known.get((source, moved.path))
+        del known[row.source, row.path]
+        if first is not None and first.digest is not None:
+            connection.execute("DELETE FROM file WHERE id = ?", (row.row,))
+            connection.execute("UPDATE file SET present = max(present, ?) WHERE id = ?", (row.present, first.row))
+            known[first.source, first.path] = replace(first, present=first.present or row.present)
+        else:
+            _put(connection, moved)
+            known[moved.source, moved.path] = moved
+    return list(known.values())
+
+
+def _put(connection: sqlite3.Connection, row: _Row) -> None:
+    """Give a file its place, in place of any that has it."""
+    source, path = _note_sources(connection, {row.source})[row.source], os.fsencode(row.path)
+    connection.execute("DELETE FROM file WHERE source = ? AND path = ? AND id != ?", (source, path, row.row))
+    name = PictureFile(row.source, row.path).name
+    connection.execute("UPDATE file SET source = ?, path = ?, name = ? WHERE id = ?", (source, path, name, row.row))
+
+
+def _note_sources(connection: sqlite3.Connection, roots: Iterable[str]) -> dict[str, int]:
+    """The row of each source."""
+    sources = {}
+    for root in sorted(roots):
+        path = os.fsencode(root)
+        connection.execute("INSERT OR IGNORE INTO source (path) VALUES (?)", (path,))
+        (sources[root],) = connection.execute("SELECT id FROM source WHERE path = ?", (path,)).fetchone()
+    return sources
+
+
+# The faces of a recipe that no file shows.
+ABSENT = (
+    "SELECT face.id FROM analysis JOIN face ON face.analysis = analysis.id WHERE analysis.recipe = ?"
+    " AND NOT EXISTS (SELECT 1 FROM file WHERE file.digest = analysis.content AND file.present = 1)"
+)
+
+
+def note_moved(store: Store, new: Sequence[int]) -> int:
+    """Forget the old names of files that are there under a new one, and tell how many there are.
+
+    A file is the same if its content is that of one that is gone, or of one in a source that is not there any more.
+    Where most files of such a source are found elsewhere it was moved, and what was not found with them is gone.
+
+    Args:
+        store: open for writing.
+        new: rows of the files that this run found first.
+    """
+    query = "SELECT file.id, digest FROM json_each(?) JOIN file ON file.id = value WHERE digest IS NOT NULL"
+    with store.transaction() as connection:
+        digest_of = dict(connection.execute(query, (json.dumps(list(new)),)).fetchall())
+        shown, away = set(digest_of.values()), out_of_reach(connection)
+        lost: defaultdict[str, list[_Row]] = defaultdict(list)  # by source
+        for row in _rows(connection) if shown else ():
+            if row.row not in digest_of and (not row.present or row.source in away):
+                lost[row.source].append(row)
+        moved: set[str | None] = set()
+        for source, rows in lost.items():
+            found = [row for row in rows if row.digest in shown]
+            moved.update(row.digest for row in found)
+            connection.executemany("DELETE FROM file WHERE id = ?", [(row.row,) for row in found])
+            if source in away and 2 * len(found) > len(rows):
+                connection.executemany("UPDATE file SET present = 0 WHERE id = ?", [(row.row,) for row in rows])
+                _note_walked(store, [folder for folder in walked_folders(store) if folder != source])
+        _drop_empty(connection)
+    return sum(digest in moved for digest in digest_of.values())
+
+
+def out_of_reach(connection: sqlite3.Connection) -> dict[str, int]:
+    """The sources that are not there now, as on a disk that was taken out, and how many files each has."""
+    query = (
+        "SELECT source.path, count(*) FROM file JOIN source ON source.id = file.source WHERE present = 1"
+        " GROUP BY source.id ORDER BY source.path"
+    )
+    folders = _Folders()
+    counts = {os.fsdecode(path): count for path, count in connection.execute(query)}
+    return {source: count for source, count in counts.items() if not folders.reachable(source)}
+
+
+def _note_walked(store: Store, folders: Iterable[str]) -> None:
+    values = (WALKED, json.dumps(sorted(set(folders))))
+    store.connection.execute("INSERT OR REPLACE INTO fact (key, value) VALUES (?, ?)", values)
+
+
+def _drop_empty(connection: sqlite3.Connection) -> None:
+    connection.execute("DELETE FROM source WHERE NOT EXISTS (SELECT 1 FROM file WHERE file.source = source.id)")
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What left a library.
+
+    Attributes:
+        files: that were in it.
+        faces: that no other file shows.
+        people: who have no other face.
+    """
+
+    files: int
+    faces: int
+    people: int
+
+
+def forget(store: Store, recipe: str, folder: Path) -> Forgotten:
+    """Drop the files in a folder, or one file; what was found in them and said of them stays.
+
+    Args:
+        store: open for writing.
+        recipe: whose faces are the library's people.
+        folder: as it is or was called.
+
+    Raises:
+        SourceError: the library has no file there.
+    """
+    faces, people = f"SELECT count(*) FROM ({ABSENT})", "SELECT count(DISTINCT person) FROM member"
+    with store.transaction() as connection:
+        there = _below(connection, folder)
+        before = connection.execute(faces, (recipe,)).fetchone()[0], connection.execute(people).fetchone()[0]
+        connection.executemany("DELETE FROM file WHERE id = ?", [(one.row.row,) for one in there])
+        names = _names(folder)
+        _note_walked(store, [one for one in walked_folders(store) if not any(_holds(name, one) for name in names)])
+        _drop_empty(connection)
+        keep_former(connection, recipe)
+        for table in ("member", "proposal"):
+            connection.execute(f"DELETE FROM {table} WHERE face IN ({ABSENT})", (recipe,))
+        after = connection.execute(faces, (recipe,)).fetchone()[0], connection.execute(people).fetchone()[0]
+    return Forgotten(len(there), after[0] - before[0], before[1] - after[1])
+
+
+def keep_former(connection: sqlite3.Connection, recipe: str) -> None:
+    """Remember whose the faces were that no file shows any more, for when they come back."""
+    connection.execute(
+        f"INSERT OR REPLACE INTO former (face, person) SELECT face, person FROM member WHERE face IN ({ABSENT})",
+        (recipe,),
+    )
+
+
+def relocate(store: Store, old: Path, new: Path) -> int:
+    """Note that the files in a folder are in another one now, and tell how many there are; none is read.
+
+    Raises:
+        SourceError: the library has no file in `old`, or not all that it has are in `new`.
+    """
+    new = Path(_names(new)[0])
+    with store.transaction() as connection:
+        there = _below(connection, old)
+        stamps = {one.rest: _stamp(new / one.rest) for one in there}
+        missing = sorted(one.rest for one in there if one.row.present and stamps[one.rest] is None)
+        if missing:
+            raise SourceError(
+                f"{len(missing):,} of {len(there):,} files are not in {readable(str(new))}; the first that is missing"
+                f" is {readable(missing[0])}.",
+                "Name the folder where they are now; first let unmingle cluster find out what is gone for good.",
+            )
+        # A folder may have gone into itself, or out: then each goes where another has been that has left before.
+        deeper = _holds(_names(old)[0], str(new))
+        for one in sorted(there, key=lambda one: len(one.rest), reverse=deeper):
+            row, whole = one.row, os.path.join(new, one.rest)  # noqa: PTH118
+            if one.source is not None:
+                source = os.path.normpath(new / one.source)
+            elif _holds(row.source, whole):
+                source = row.source  # moved within its source
+            else:
+                source = str(new if one.rest != "." else new.parent)
+            _put(connection, replace(row, source=source, path=os.path.relpath(whole, source)))
+            # What has the same size is taken for the same, though a copy may have a time of its own.
+            size, modified = stamps[one.rest] or (-1, -1)
+            connection.execute("UPDATE file SET modified = ? WHERE id = ? AND size = ?", (modified, row.row, size))
+        sources = {one.row.source: os.path.normpath(new / one.source) for one in there if one.source is not None}
+        _note_walked(store, [sources.get(folder, folder) for folder in walked_folders(store)])
+        _drop_empty(connection)
+    return len(there)
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
+
+
+@dataclass(frozen=True, slots=True)
+class _Below:
+    """A file in a folder. rest: its path below it. source: the path of its source below it, if that is in it too."""
+
+    row: _Row
+    rest: str
+    source: str | None
+
+
+def _below(connection: sqlite3.Connection, folder: Path) -> list[_Below]:
+    """The files in a folder, however it is named, or a file itself.
+
+    Raises:
+        SourceError: there is none.
+    """
+    found: list[_Below] = []
+    real: dict[str, str] = {}
+    names = _names(folder)
+    for row in _rows(connection):
+        true = real.setdefault(row.source, os.path.realpath(row.source))
+        for root, wanted in ((row.source, names[0]), (true, names[1])):
+            whole = os.path.normpath(os.path.join(root, row.path))  # noqa: PTH118
+            if _holds(wanted, whole):
+                inside = os.path.relpath(root, wanted) if _holds(wanted, root) else None
+                found.append(_Below(row, os.path.relpath(whole, wanted), inside))
+                break
+    if not found:
+        sources = ", ".join(sorted(map(readable, real))) or "none"
+        raise SourceError(f"The library has no files in {readable(names[0])}.", f"Its sources: {sources}.")
+    return found
+
+
+def _names(folder: Path) -> tuple[str, str]:
+    """A path as it was named, but whole, and with its links followed."""
+    text = os.path.abspath(user_path(folder))  # noqa: PTH100  # links stay as they were named
+    return text, os.path.realpath(text)
+
+
+def _holds(folder: str, path: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)

@@ -1,0 +1,299 @@
+"""Which picture a file shows: it is what it shows, however often its bytes change.
+
+Metadata written into a file leave its pixels, and the frames of a recording, as they were. A picture that was saved
+again, turned or cut is analysed again; then the faces that it still shows go on as they were: in their rows, with their
+people and with all that was said of them.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unmingle.errors import PictureError
+from unmingle.faces.boxes import overlaps
+from unmingle.faces.fingerprint import Prints, fingerprint
+from unmingle.faces.same_picture import lay_over
+from unmingle.faces.thumbnail import FACE_MARGIN, open_thumbnail, thumbnail
+from unmingle.sources.images import readable
+from unmingle.store.copies import MAX_IN_ONE_PLACE, MAX_LEFT
+from unmingle.store.files import out_of_reach
+from unmingle.store.places import SAME_FACE
+from unmingle.store.recordings import FRAME
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterable, Sequence
+
+    from unmingle.records import F64, U8
+    from unmingle.sources.recordings import Recording
+    from unmingle.store.sqlite import Store
+
+    Box = Sequence[float]  # left, top, width, height
+    Moving = Callable[[F64], F64]  # boxes (n, 4) of one picture to those in another
+
+LOOKED_AT = 5  # faces of a recording that must still be there
+UNCHANGED = 3.0  # of 255, on average: a face that was cut out of the same pixels, as another version of a codec has it
+SLACK = 0.02  # of the duration, by which containers may differ about the same frames
+SAME_LOOK = 0.9  # least cosine of a face that is the very same, in a picture that was cut
+
+
+@dataclass(slots=True)
+class Recogniser:
+    """Finds the picture that a file shows.
+
+    connection: of the library.
+    recipe:     whose faces tell whether a picture is still the one it was.
+    """
+
+    connection: sqlite3.Connection
+    recipe: str
+    _new: dict[bytes, str] = field(default_factory=dict)
+    _gone_prints: dict[bytes, str] | None = None
+
+    def by_bytes(self) -> dict[str, str]:
+        """The pictures of files whose bytes were changed, by SHA-256 of these."""
+        return dict(self.connection.execute("SELECT bytes, digest FROM file WHERE bytes != '' AND digest IS NOT NULL"))
+
+    def picture(self, content: str, shown: bytes, former: str | None, pixels: U8) -> str:
+        """The digest of the picture that a file shows.
+
+        Args:
+            content: SHA-256 of its bytes.
+            shown: what names its pixels.
+            former: digest of what it showed when it was last read.
+            pixels: (h, w, 3) uint8 RGB.
+        """
+        return self._known(content, shown, former or self._gone(pixels), lambda former: self._is_still(former, pixels))
+
+    def recording(self, content: str, shown: bytes, former: str | None, recording: Recording) -> str:
+        """The digest of a recording that was opened; arguments as for `picture`."""
+        found = self._known(content, shown, former, lambda former: self._is_still_recording(former, recording))
+        row = self.connection.execute("SELECT duration FROM recording WHERE content = ?", (found,)).fetchone()
+        # The same frames at another speed are another recording; containers may differ about how long the last one is.
+        slack = max(SLACK * recording.info.duration, 2 / recording.info.rate)
+        return found if row is None or abs(row[0] - recording.info.duration) <= slack else content
+
+    def stored(self, shown: Iterable[bytes]) -> None:
+        """These are in the library now."""
+        for one in shown:
+            self._new.pop(one, None)
+
+    def _known(self, content: str, shown: bytes, former: str | None, is_still: Callable[[str], bool]) -> str:
+        row = self.connection.execute("SELECT digest FROM shown WHERE sha = ?", (shown,)).fetchone()
+        if row is not None:
+            return str(row[0])
+        if shown not in self._new:
+            # An earlier version noted no pixels: there the fingerprint and the faces must prove it.
+            self._new[shown] = former if former is not None and is_still(former) else content
+        return self._new[shown]
+
+    def _gone(self, pixels: U8) -> str | None:
+        """A picture with the same fingerprint whose files are gone, or out of reach."""
+        if self._gone_prints is None:
+            rows = self.connection.execute(
+                "SELECT fingerprint, analysis.digest FROM file JOIN source ON source.id = file.source"
+                " JOIN analysis ON analysis.digest = file.digest AND fingerprint != x''"
+                " WHERE present = 0 OR source.path IN (SELECT CAST(value AS BLOB) FROM json_each(?))",
+                (json.dumps([readable(source) for source in out_of_reach(self.connection)]),),
+            )
+            self._gone_prints = dict(rows.fetchall())
+        return self._gone_prints.get(fingerprint(pixels)) if self._gone_prints else None
+
+    def _is_still(self, digest: str, pixels: U8) -> bool:
+        row = self.connection.execute(
+            "SELECT id, width, height, fingerprint, recipe FROM analysis WHERE digest = ?"
+            " ORDER BY recipe = ? DESC, fingerprint = x'' LIMIT 1",
+            (digest, self.recipe),
+        ).fetchone()
+        if row is None or (row[2], row[1]) != pixels.shape[:2] or (row[3] and row[3] != fingerprint(pixels)):
+            return False
+        faces = self._faces("analysis.id = ?", (row[0],))
+        return bool(faces) and all(_shows(pixels, box, jpeg, row[4]) for _, *box, jpeg in faces)
+
+    def _is_still_recording(self, digest: str, recording: Recording) -> bool:
+        info = recording.info
+        row = self.connection.execute(
+            "SELECT recipe FROM recording WHERE content = ? AND width = ? AND height = ? AND frames = ?"
+            " ORDER BY recipe = ? DESC LIMIT 1",
+            (digest, info.width, info.height, info.frames, self.recipe),
+        ).fetchone()
+        if row is None:
+            return False
+        faces = self._faces("content = ? AND recipe = ? AND analysis.frame IS NOT NULL", (digest, row[0]))
+        looked_at = faces[:: max(1, len(faces) // LOOKED_AT)]
+        try:
+            shown = [_shows(recording.frame(frame).pixels, box, jpeg, row[0]) for frame, *box, jpeg in looked_at]
+        except PictureError:
+            return False
+        return bool(faces) and all(shown)
+
+    def _faces(self, where: str, values: tuple[Any, ...]) -> list[Any]:
+        """Frame, box and thumbnail of faces."""
+        query = (
+            'SELECT analysis.frame, face."left", face.top, face.width, face.height, jpeg FROM face'
+            " JOIN analysis ON analysis.id = face.analysis JOIN thumbnail ON thumbnail.face = face.id"
+            f" WHERE {where} ORDER BY analysis.frame, face.number"
+        )
+        return self.connection.execute(query, values).fetchall()
+
+
+def _shows(pixels: U8, box: Box, jpeg: bytes, recipe: str) -> bool:
+    """Whether a face that was cut out of a picture is in it still."""
+    if not jpeg:
+        return False
+    margin = 0.0 if recipe.startswith("classic") else FACE_MARGIN
+    now = open_thumbnail(thumbnail(pixels, np.array(box, np.float32), margin=margin))
+    return bool(np.abs(now.astype(np.int16) - open_thumbnail(jpeg)).mean() <= UNCHANGED)
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What became of files that show another picture than before.
+
+    pictures: how many show the same one, saved again, turned or cut.
+    lost:     faces that somebody had said something of, and that are in none of them any more.
+    """
+
+    pictures: int = 0
+    lost: int = 0
+
+
+def carry_over(store: Store, recipe: str) -> Carried:
+    """Let faces go on as they were in pictures that were saved again, turned or cut.
+
+    As long as another file shows the picture as it was, everything stays with that.
+
+    Args:
+        store: open for writing.
+        recipe: whose faces are the library's people.
+    """
+    pictures = lost = 0
+    changed = (
+        "SELECT file.id, former, file.digest FROM file JOIN analysis ON analysis.digest = file.digest"
+        " AND analysis.recipe = ? WHERE former IS NOT NULL AND present = 1"
+        " AND NOT EXISTS (SELECT 1 FROM file AS other WHERE other.digest = file.former AND other.present = 1)"
+    )
+    for row, former, digest in store.connection.execute(changed, (recipe,)).fetchall():
+        with store.transaction() as connection:
+            there = [_Picture.read(connection, recipe, one) for one in (former, digest)]
+            if there[0] is not None and there[1] is not None:
+                pictures += _carry(connection, there[0], there[1])
+            lost += connection.execute(
+                "SELECT count(*) FROM place WHERE digest = ? OR instr(digest, ?) = 1", (former, former + FRAME)
+            ).fetchone()[0]
+            connection.execute("UPDATE file SET former = NULL WHERE id = ?", (row,))
+    return Carried(pictures, lost)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Picture:
+    """A picture as a recipe saw it: its analysis, and the n faces in it.
+
+    boxes_n4: left, top, width, height in pixels. vectors_nd: of unit length.
+    """
+
+    digest: str
+    analysis: int
+    size: tuple[int, int]
+    print: bytes
+    ids: list[int]
+    boxes_n4: F64
+    vectors_nd: F64
+
+    @classmethod
+    def read(cls, connection: sqlite3.Connection, recipe: str, digest: str) -> _Picture | None:
+        row = connection.execute(
+            "SELECT id, width, height, fingerprint FROM analysis WHERE digest = ? AND recipe = ?", (digest, recipe)
+        ).fetchone()
+        if row is None:
+            return None
+        query = 'SELECT id, "left", top, width, height, vector FROM face WHERE analysis = ? ORDER BY number'
+        faces = connection.execute(query, (row[0],)).fetchall()
+        vectors = np.array([np.frombuffer(face[5], "<f4") for face in faces], np.float64).reshape(len(faces), -1)
+        vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+        boxes = np.array([face[1:5] for face in faces], np.float64).reshape(-1, 4)
+        return cls(digest, row[0], row[1:3], row[3], [face[0] for face in faces], boxes, vectors)
+
+
+def _carry(connection: sqlite3.Connection, old: _Picture, new: _Picture) -> bool:
+    """Carry over what can be; whether the new picture shows the old one, or at least a face of it."""
+    moving = _moving(old, new)
+    pairs = _pairs(old, new, moving)
+    for mine, theirs in pairs.items():
+        _become(connection, old.ids[mine], new.ids[theirs])
+    query = 'SELECT id, "left", top, width, height FROM place WHERE digest = ?'
+    for place, *box in connection.execute(query, (old.digest,)).fetchall():
+        found = _new_box(np.array([box]), old, new, pairs, moving)
+        if found is not None:
+            connection.execute(
+                'UPDATE OR IGNORE place SET digest = ?, "left" = ?, top = ?, width = ?, height = ? WHERE id = ?',
+                (new.digest, *found.tolist(), place),
+            )
+    if pairs:  # the old picture, should it come back, has to be analysed anew
+        connection.execute("DELETE FROM analysis WHERE id = ?", (old.analysis,))
+    return bool(pairs) or moving is not None
+
+
+def _new_box(box_14: F64, old: _Picture, new: _Picture, pairs: dict[int, int], moving: Moving | None) -> F64 | None:
+    """(4,) where the face of a place is now; None if nobody can tell."""
+    shared = overlaps(box_14, old.boxes_n4)[0]
+    best = int(np.argmax(shared)) if len(shared) else -1
+    if best in pairs and shared[best] >= SAME_FACE:
+        return np.asarray(new.boxes_n4[pairs[best]])
+    return None if moving is None else moving(box_14)[0]
+
+
+def _become(connection: sqlite3.Connection, face: int, new: int) -> None:
+    """Let a face go on in the picture in which it was found again."""
+    columns = 'analysis, number, "left", top, width, height, points, score, quality, standing, flag, reason, vector'
+    values = connection.execute(f"SELECT {columns} FROM face WHERE id = ?", (new,)).fetchone()
+    (jpeg,) = connection.execute("SELECT jpeg FROM thumbnail WHERE face = ?", (new,)).fetchone()
+    connection.execute("DELETE FROM face WHERE id = ?", (new,))
+    connection.execute(f"UPDATE face SET ({columns}) = ({', '.join('?' * 13)}) WHERE id = ?", (*values, face))
+    connection.execute("UPDATE thumbnail SET jpeg = ? WHERE face = ?", (jpeg, face))
+
+
+def _pairs(old: _Picture, new: _Picture, moving: Moving | None) -> dict[int, int]:
+    """The new face of each old one that is found again: in its place, or where the very same face is."""
+    likeness = np.zeros((len(old.ids), len(new.ids)))
+    if old.vectors_nd.shape[1] == new.vectors_nd.shape[1]:
+        cosine = old.vectors_nd @ new.vectors_nd.T
+        likeness += np.where(cosine >= SAME_LOOK, cosine, 0.0)
+    if moving is not None:
+        shared = overlaps(moving(old.boxes_n4), new.boxes_n4)
+        likeness += np.where(shared >= SAME_FACE, shared, 0.0)
+    pairs: dict[int, int] = {}
+    for flat in np.argsort(-likeness, axis=None, kind="stable").tolist():
+        mine, theirs = divmod(flat, len(new.ids))
+        if likeness[mine, theirs] > 0 and mine not in pairs and theirs not in pairs.values():
+            pairs[mine] = theirs
+    return pairs
+
+
+def _moving(old: _Picture, new: _Picture) -> Moving | None:
+    """Where boxes of the old picture are in the new one, if that shows it, be it turned or mirrored; else None."""
+    prints = [Prints.read([one]).cells[:1] for one in (old.print, new.print)]
+    if not all(map(len, prints)):
+        return None
+    turned = np.stack([np.rot90(cells, turn) for cells in (prints[0][0], prints[0][0][:, ::-1]) for turn in range(4)])
+    fits = lay_over(turned, np.repeat(prints[1], 8, axis=0))
+    turn = int(np.argmin(fits.left))
+    if fits.left[turn] > MAX_LEFT or fits.most[turn] > MAX_IN_ONE_PLACE:
+        return None
+    a, b, c, d = map(float, fits.maps[turn])
+
+    def moving(boxes_n4: F64) -> F64:
+        corners = np.concatenate([boxes_n4[:, :2], boxes_n4[:, :2] + boxes_n4[:, 2:]], axis=1)
+        x, y = (corners[:, axis::2] / old.size[axis] * 2 - 1 for axis in (0, 1))  # from -1 to 1
+        x = -x if turn >= 4 else x
+        for _ in range(turn % 4):
+            x, y = y, -x
+        x, y = np.sort((x - b) / (1 + a), axis=1), np.sort((y - d) / (1 + c), axis=1)
+        corners = np.stack([(x + 1) / 2 * new.size[0], (y + 1) / 2 * new.size[1]], axis=2)
+        return np.concatenate([corners[:, 0], corners[:, 1] - corners[:, 0]], axis=1)
+
+    return moving

@@ -1,0 +1,232 @@
+"""Files, pictures and faces in the library: what is there, what is still to do, what was found.
+
+A file is a name; a picture is its content, named by a digest. Two files with the same bytes are one picture, analysed
+once, and a moved file is found again by its content.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from unmingle.records import check_shape
+from unmingle.sources.images import PictureFile
+from unmingle.store.files import note_files
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Sequence
+
+    from unmingle.records import F32, I64, Analysis, Bool
+    from unmingle.sources.images import Scan
+    from unmingle.store.sqlite import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the library knows of a file: its row, and size, time, digest and bytes when it was last read."""
+
+    row: int
+    size: int
+    modified: int
+    digest: str | None
+    bytes: str = ""
+
+    @property
+    def content(self) -> str | None:
+        """SHA-256 of its bytes; None for a file that was never read."""
+        return self.bytes or self.digest
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredFaces:
+    """The n faces that may be grouped, each once, however many files hold its picture.
+
+    ids:      (n,) int64, of the face.
+    pictures: (n,) int64, of the analysis: faces with the same one were seen together.
+    files:    (n,) int64, how many files hold the picture.
+    vectors:  (n, d) float32.
+    founders: (n,) bool, which of them may found a person; the others may only join one.
+    """
+
+    ids: I64
+    pictures: I64
+    files: I64
+    vectors: F32
+    founders: Bool
+
+    def __post_init__(self) -> None:
+        check_shape("pictures", self.pictures, (len(self.ids),))
+        check_shape("files", self.files, (len(self.ids),))
+        check_shape("vectors", self.vectors, (len(self.ids), None))
+        check_shape("founders", self.founders, (len(self.ids),))
+
+    def take(self, index: I64) -> StoredFaces:
+        """The faces at `index`, in that order."""
+        return StoredFaces(
+            self.ids[index], self.pictures[index], self.files[index], self.vectors[index], self.founders[index]
+        )
+
+
+def register(store: Store, scan: Scan, recipe: str) -> dict[PictureFile, Known]:
+    """Note every file of a scan, and tell what is known of it.
+
+    Files that are gone are marked, never forgotten. Files of earlier scans that the recipe
+    has not seen are in the result as well, so that one library never mixes recipes.
+    """
+    with store.transaction() as connection:
+        scanned = note_files(connection, scan)
+        rows = connection.execute(
+            "SELECT source.path, file.path, file.problem, file.id, size, modified, digest, bytes FROM file"
+            " JOIN source ON source.id = file.source WHERE present = 1"
+        )
+        known = {
+            PictureFile(os.fsdecode(source), os.fsdecode(path), problem): Known(*rest)
+            for source, path, problem, *rest in rows
+        }
+    done = analysed(store, recipe, None)
+    return {file: what for file, what in known.items() if file in scanned or what.digest not in done}
+
+
+def gone(store: Store) -> int:
+    """How many files of the library were not there at the last scan of their source."""
+    return int(store.connection.execute("SELECT count(*) FROM file WHERE present = 0").fetchone()[0])
+
+
+def analysed(store: Store, recipe: str, precision: str | None) -> set[str]:
+    """Digests of the pictures that this recipe has seen; with a precision, only those computed in it."""
+    query = "SELECT digest FROM analysis WHERE recipe = ?" + ("" if precision is None else " AND precision = ?")
+    values = (recipe,) if precision is None else (recipe, precision)
+    return {digest for (digest,) in store.connection.execute(query, values)}
+
+
+def unchanged(store: Store, before: Sequence[Known]) -> tuple[int, int]:
+    """How many of these files show what they showed, with the same bytes and with other ones."""
+    query = "SELECT digest, bytes, size, modified FROM file WHERE id = ?"
+    same = changed = 0
+    for known in before:
+        row = store.connection.execute(query, (known.row,)).fetchone()
+        now = Known(known.row, row[2], row[3], row[0], row[1])
+        if now.digest == known.digest:
+            same, changed = same + (now.content == known.content), changed + (now.content != known.content)
+    return same, changed
+
+
+def note_read(
+    connection: sqlite3.Connection,
+    row: int,
+    size: int,
+    modified: int,
+    digest: str,
+    problem: str,
+    content: str = "",
+    shown: bytes = b"",
+) -> None:
+    """Note what a file held when it was read, or why it couldn't be; then it is tried again at the next run.
+
+    Args:
+        connection: of the library.
+        row: of the file.
+        size: in bytes.
+        modified: in nanoseconds.
+        digest: of the picture or recording; empty if it could not be read.
+        problem: why not.
+        content: SHA-256 of the bytes, if that is not the digest.
+        shown: what names what it shows; empty where nobody asked.
+    """
+    if problem:
+        size, modified = -1, -1
+    connection.execute(
+        "UPDATE file SET size = ?, modified = ?, digest = ?3, problem = ?, bytes = ?, former = CASE"
+        " WHEN coalesce(former, digest) IS ?3 THEN NULL WHEN digest IS ?3 THEN former"
+        " ELSE coalesce(former, digest) END WHERE id = ?",
+        (size, modified, digest or None, problem, "" if content == digest else content, row),
+    )
+    if shown:
+        connection.execute("INSERT OR IGNORE INTO shown (sha, digest) VALUES (?, ?)", (shown, digest))
+
+
+def add_analysis(connection: sqlite3.Connection, digest: str, recipe: str, precision: str, analysis: Analysis) -> None:
+    """Store what a recipe found in a picture, in place of what it found in another precision."""
+    connection.execute("DELETE FROM analysis WHERE digest = ? AND recipe = ?", (digest, recipe))
+    row = connection.execute(
+        "INSERT INTO analysis (digest, content, recipe, precision, width, height, reason, fingerprint)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (digest, digest, recipe, precision, analysis.width, analysis.height, analysis.reason, analysis.fingerprint),
+    ).lastrowid
+    assert row is not None  # an INSERT always has one
+    for number in range(len(analysis.faces)):
+        add_face(connection, row, number, analysis, number)
+
+
+def add_face(connection: sqlite3.Connection, row: int, number: int, analysis: Analysis, face: int) -> int:
+    """Store one face of an analysis.
+
+    Args:
+        connection: of the library.
+        row: of the picture's analysis.
+        number: of the face in its picture.
+        analysis: what was found.
+        face: which of its faces.
+
+    Returns:
+        Its row.
+    """
+    faces, triage = analysis.faces, analysis.triage
+    stored = connection.execute(
+        'INSERT INTO face (analysis, number, "left", top, width, height, points, score, quality,'
+        " standing, flag, reason, vector) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            row,
+            number,
+            *map(float, faces.boxes[face]),
+            faces.points[face].astype("<f4").tobytes(),
+            float(faces.scores[face]),
+            float(analysis.quality[face]),
+            triage.standings[face],
+            triage.flags[face],
+            triage.reasons[face],
+            analysis.vectors[face].astype("<f4").tobytes(),
+        ),
+    ).lastrowid
+    assert stored is not None  # an INSERT always has one
+    connection.execute("INSERT INTO thumbnail (face, jpeg) VALUES (?, ?)", (stored, analysis.thumbnails[face]))
+    return stored
+
+
+def faces_to_group(store: Store, recipe: str) -> StoredFaces:
+    """The faces of the recipe, in pictures that are there, that nothing speaks against grouping.
+
+    What a person said of a face outweighs what the recipe says of it.
+
+    Ordered by the picture's digest, so that the order doesn't depend on when a picture was added.
+    """
+    present = (
+        " FROM face JOIN analysis ON analysis.id = face.analysis JOIN"
+        " (SELECT digest, count(*) AS files FROM file WHERE present = 1 AND digest IS NOT NULL GROUP BY digest) AS held"
+        " ON held.digest = analysis.content LEFT JOIN mark ON mark.face = face.id"
+        " WHERE analysis.recipe = ? AND coalesce(mark.mark, iif(face.standing = 'aside', '', 'face')) = 'face'"
+    )
+    (count,) = store.connection.execute("SELECT count(*)" + present, (recipe,)).fetchone()
+    rows = store.connection.execute(
+        "SELECT face.id, analysis.id, held.files, coalesce(mark.mark, face.standing) != 'join', face.vector"
+        + present
+        + " ORDER BY analysis.content, analysis.frame, face.number",
+        (recipe,),
+    )
+    return _stored(rows, count)
+
+
+def _stored(rows: Iterable[tuple[int, int, int, int, bytes]], count: int) -> StoredFaces:
+    ids, pictures, files = (np.zeros(count, np.int64) for _ in range(3))
+    vectors_nd: F32 = np.zeros((0, 1), np.float32)
+    founders = np.zeros(count, np.bool_)
+    for i, (face, picture, held, founder, blob) in enumerate(rows):
+        vector = np.frombuffer(blob, "<f4")
+        if not len(vectors_nd):
+            vectors_nd = np.empty((count, len(vector)), np.float32)
+        ids[i], pictures[i], files[i], founders[i], vectors_nd[i] = face, picture, held, founder, vector
+    return StoredFaces(ids, pictures, files, vectors_nd, founders)

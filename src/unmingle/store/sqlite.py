@@ -1,0 +1,327 @@
+"""The library's one file of truth: SQLite, opened, migrated and locked.
+
+Everything that was computed is stored as it is computed, in small transactions, so a killed run loses at most the batch
+it was working on. One writer at a time (a lock that the system frees when a process dies), any number of readers.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import contextmanager, suppress
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import filelock
+
+from unmingle.errors import LibraryBusyError, LibraryError, LibraryNewerError, WriteError, command
+from unmingle.files import no_empty_folder
+from unmingle.sources.images import LIBRARY_FILE as FILE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LOCK = "library.lock"
+LOG = f"{FILE}-wal"
+PATIENCE = 5.0  # seconds to wait for a transaction of another process
+
+
+class Store:
+    """An open library file.
+
+    Args:
+        folder: the library's folder.
+        connection: an SQLite connection in autocommit mode.
+    """
+
+    def __init__(self, folder: Path, connection: sqlite3.Connection) -> None:
+        self.folder = folder
+        self.connection = connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing: what happens inside is on disk when the block ends, or never happened.
+
+        Raises:
+            WriteError: the disk is full or the library is read-only.
+        """
+        with _clear_errors(self.folder):
+            self.connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self.connection
+                self.connection.execute("COMMIT")
+            except BaseException:
+                # A full disk ends the transaction by itself.
+                if self.connection.in_transaction:
+                    self.connection.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def snapshot(self) -> Iterator[sqlite3.Connection]:
+        """See the library as it is at the first look, whoever writes meanwhile; within a transaction, as that does."""
+        if self.connection.in_transaction:
+            yield self.connection
+            return
+        with _clear_errors(self.folder):
+            self.connection.execute("BEGIN")
+            try:
+                yield self.connection
+            finally:
+                self.connection.execute("COMMIT")
+
+    def fact(self, key: str) -> str | None:
+        """A stored fact about the library, such as which recipe is current."""
+        row = self.connection.execute("SELECT value FROM fact WHERE key = ?", (key,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def set_fact(self, key: str, value: str) -> None:
+        """Store a fact, replacing an older value."""
+        with self.transaction() as connection:
+            connection.execute("INSERT OR REPLACE INTO fact (key, value) VALUES (?, ?)", (key, value))
+
+
+@contextmanager
+def open_to_write(folder: Path) -> Iterator[Store]:
+    """Open a library for changing it; make it if it isn't there.
+
+    Where the block fails before a first picture was stored in a new library, nothing of it is left.
+
+    Raises:
+        LibraryBusyError: another run is writing to it.
+        LibraryNewerError: a newer version made it.
+        WriteError: the folder can't be written.
+        LibraryError: `folder` is a file, or its library file is damaged.
+    """
+    with no_empty_folder(folder), _locked(folder), _removed_if_empty(folder):
+        with _clear_errors(folder):
+            connection = sqlite3.connect(folder / FILE, isolation_level=None)
+        try:
+            with _clear_errors(folder):
+                _prepare(connection)
+            yield Store(folder, connection)
+        finally:
+            connection.close()
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the writer's lock of a folder, which is made if it isn't there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise LibraryError(f"{folder} is a file.", "A library is a folder: choose another name.") from error
+    except OSError as error:
+        raise WriteError(f"{folder} can't be made: {error.strerror}.", "Choose another folder.") from error
+    lock = filelock.FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout as error:
+        raise LibraryBusyError(
+            f"Another run is writing to {folder}.", "Wait until it ends; started again, this one goes on from there."
+        ) from error
+    except OSError as error:
+        raise WriteError(f"{folder} can't be written: {error.strerror}.", "Choose another folder.") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _removed_if_empty(folder: Path) -> Iterator[None]:
+    """If the block fails, take a library away that was new and has no picture yet."""
+    new = not (folder / FILE).exists()
+    try:
+        yield
+    except BaseException:
+        if new and _is_empty(folder):
+            with suppress(OSError):
+                for name in (FILE, f"{FILE}-wal", f"{FILE}-shm", LOCK):
+                    (folder / name).unlink(missing_ok=True)
+        raise
+
+
+def _is_empty(folder: Path) -> bool:
+    """Whether nothing was stored: no picture or recording, and no file that can't be read."""
+    connection = sqlite3.connect(folder / FILE)
+    try:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version < _migrations()[-1][0]:  # not even its tables could be made
+            return True
+        query = (
+            "SELECT EXISTS (SELECT 1 FROM analysis) OR EXISTS (SELECT 1 FROM recording)"
+            " OR EXISTS (SELECT 1 FROM file WHERE problem != '')"
+        )
+        return not connection.execute(query).fetchone()[0]
+    except sqlite3.Error:
+        return False
+    finally:
+        connection.close()
+
+
+@contextmanager
+def open_to_decide(folder: Path) -> Iterator[Store]:
+    """Open a library for decisions, which are short: a run that adds pictures or groups faces goes on meanwhile.
+
+    Raises:
+        LibraryBusyError: somebody else held the file for longer than SQLite waits.
+        LibraryError: there is no library there, or it is damaged.
+        LibraryNewerError: a newer version made it.
+        WriteError: the folder can't be written.
+    """
+    _check_there(folder)
+    with _clear_errors(folder):
+        connection = sqlite3.connect(folder / FILE, isolation_level=None, timeout=PATIENCE)
+    try:
+        with _clear_errors(folder):
+            _prepare(connection)
+        yield Store(folder, connection)
+    finally:
+        connection.close()
+
+
+@contextmanager
+def open_to_read(folder: Path, *, any_thread: bool = False) -> Iterator[Store]:
+    """Open a library for looking, also from a disk that can't be written.
+
+    Args:
+        folder: of the library.
+        any_thread: whether threads may hand the connection on, one using it at a time.
+
+    Raises:
+        LibraryError: there is no library there, or it is damaged.
+        LibraryNewerError: a newer version made it.
+    """
+    _check_there(folder)
+    connection = _connect_to_read(folder, any_thread=any_thread)
+    try:
+        if _is_older(folder, connection):
+            connection.close()
+            _bring_up_to_date(folder)
+            connection = _connect_to_read(folder, any_thread=any_thread)
+        yield Store(folder, connection)
+    finally:
+        connection.close()
+
+
+def _connect_to_read(folder: Path, *, any_thread: bool) -> sqlite3.Connection:
+    # A reader of a write-ahead log keeps a small index beside it, which a read-only folder forbids unless it is there.
+    # Where there is no log, nobody is writing, so the file may be taken as it is.
+    writable = os.access(folder, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
+    way = "mode=ro" if writable or _has_log(folder) else "immutable=1"
+    address = f"{(folder / FILE).absolute().as_uri()}?{way}"
+    with _clear_errors(folder):
+        connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=not any_thread)
+    if not writable:
+        try:
+            connection.execute("SELECT 1 FROM sqlite_master")
+        except sqlite3.OperationalError as error:
+            connection.close()
+            raise LibraryError(
+                f"The last changes of {folder} are in {LOG}, which can't be read there.",
+                "Copy the whole folder to where you may write, or wait until whoever writes to it has ended.",
+            ) from error
+        except sqlite3.DatabaseError:
+            pass  # it is damaged, which whoever reads it next is told
+    return connection
+
+
+def _has_log(folder: Path) -> bool:
+    """Whether there are changes that are not in the library's file yet.
+
+    Raises:
+        LibraryError: that can't be told.
+    """
+    try:
+        return (folder / LOG).stat().st_size > 0
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise LibraryError(f"{folder / LOG} can't be looked at: {error.strerror}.", "Check who may read it.") from error
+
+
+def _check_there(folder: Path) -> None:
+    if not (folder / FILE).is_file():
+        make = command("cluster", "PICTURES", "-o", folder)
+        raise LibraryError(f"There is no library in {folder}.", f"Make one: {make}")
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    _check_version(connection)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    _migrate(connection)
+
+
+def _is_older(folder: Path, connection: sqlite3.Connection) -> bool:
+    with _clear_errors(folder):
+        _check_version(connection)
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version) < _migrations()[-1][0]
+
+
+def _bring_up_to_date(folder: Path) -> None:
+    """Give a library of an older version its new tables, which a reader needs as well.
+
+    Raises:
+        LibraryError: nothing can be written there.
+    """
+    try:
+        with open_to_decide(folder):
+            pass
+    except WriteError as error:
+        raise LibraryError(
+            f"An older unmingle made {folder}, and it can't be brought up to date: {error.problem}",
+            "Copy it to where it can be written.",
+        ) from error
+
+
+@cache
+def _migrations() -> list[tuple[int, str]]:
+    folder = resources.files("unmingle.store") / "migrations"
+    scripts = sorted((item for item in folder.iterdir() if item.name.endswith(".sql")), key=lambda item: item.name)
+    return [(int(item.name[:4]), item.read_text(encoding="utf-8")) for item in scripts]
+
+
+def _check_version(connection: sqlite3.Connection) -> None:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    newest = _migrations()[-1][0]
+    if version > newest:
+        raise LibraryNewerError(
+            f"A newer unmingle made this library (its format is {version}, this version knows {newest}).",
+            "Run: pip install --upgrade unmingle",
+        )
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    for number, script in _migrations():
+        if number > version:
+            # One script, one transaction: a kill in between leaves the old format whole.
+            connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
+
+
+@contextmanager
+def _clear_errors(folder: Path) -> Iterator[None]:
+    """SQLite's errors as ours, with the mend."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        name = getattr(error, "sqlite_errorname", "") or ""
+        if name.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
+            raise WriteError(
+                f"{folder} can't be written: {error}.",
+                "Free some space and start again: what was done so far is kept.",
+            ) from error
+        if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
+            raise WriteError(f"{folder} can't be written: {error}.", "Choose another folder.") from error
+        if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
+            raise LibraryError(
+                f"{folder / FILE} is damaged: {error}.", "Restore a copy, or choose another folder to start anew."
+            ) from error
+        if name.startswith("SQLITE_BUSY"):
+            raise LibraryBusyError(f"Another program holds {folder / FILE}.", "Close it and try again.") from error
+        raise

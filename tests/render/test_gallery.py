@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from unmingle.render.gallery import COLUMNS, EDGE, GAP, TILE, PersonCard, contact_sheet, encode, overview, spread
+
+
+def jpeg(colour: str) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (TILE, TILE), colour).save(buffer, "JPEG", quality=95)
+    return buffer.getvalue()
+
+
+@given(st.integers(0, 5000), st.integers(1, 200))
+def test_a_sample_is_spread_evenly_and_has_both_ends(count: int, most: int) -> None:
+    chosen = spread(count, most)
+    assert len(chosen) == min(count, most)
+    assert sorted(set(chosen)) == chosen
+    if 1 < most < count:
+        assert (chosen[0], chosen[-1]) == (0, count - 1)
+        steps = np.diff(chosen)
+        assert steps.max() - steps.min() <= 1
+
+
+def test_every_face_is_on_the_sheet_in_its_place() -> None:
+    page = contact_sheet([jpeg("red"), jpeg("blue"), jpeg("green")], title="Ada", note="3 faces")
+    colours = []
+    for i in range(3):
+        place = (EDGE + i * (TILE + GAP) + TILE // 2, EDGE + 84 + TILE // 2)
+        pixel = page.getpixel(place)
+        assert isinstance(pixel, tuple)
+        colours.append(int(np.argmax(pixel)))
+    assert colours == [0, 2, 1]
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 10, 37, 100])
+def test_a_page_fits_its_faces(count: int) -> None:
+    page = contact_sheet([jpeg("red")] * count, title="x" * 90, note="a long note " * 9)
+    reds = (np.asarray(page)[..., 0] > 200) & (np.asarray(page)[..., 1] < 60)
+    assert abs(reds.sum() - count * TILE * TILE) < 0.02 * count * TILE * TILE + 1
+    assert page.width <= 2 * EDGE + max(COLUMNS * (TILE + GAP), page.width - 2 * EDGE)
+
+
+@pytest.mark.parametrize("people", [0, 1, 7, 100])
+def test_the_overview_holds_everyone(people: int) -> None:
+    cards = [PersonCard(f"Person {i}", "9 faces", (jpeg("red"),) * 3) for i in range(people)]
+    page = overview(cards, title=f"{people} people", note="largest first")
+    reds = (np.asarray(page)[..., 0] > 200) & (np.asarray(page)[..., 1] < 60)
+    assert abs(reds.sum() - people * 3 * TILE * TILE) <= 0.02 * people * 3 * TILE * TILE
+
+
+@pytest.mark.parametrize("name", ["Zoë Åström", "李小龍", "two\nlines", "😀", ""])
+def test_any_name_can_be_written(name: str) -> None:
+    with Image.open(io.BytesIO(encode(contact_sheet([jpeg("red")], title=name, note=name)))) as page:
+        assert page.format == "JPEG"

@@ -1,0 +1,198 @@
+"""Looking at people a page at a time, what was left out, and one face closely."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from unmingle.store.browse import (
+    COVERS,
+    FaceIndex,
+    covers_of,
+    face_cards,
+    face_index,
+    faces_of,
+    last_clustering,
+    owners,
+    people,
+)
+from unmingle.store.left_out import count_faces, faceless_files, left_out_groups, lone_faces
+from unmingle.store.one_face import face_detail, original
+from unmingle.store.sqlite import open_to_read, open_to_write
+from unmingle.store.tables import thumbnail_of
+
+if TYPE_CHECKING:
+    from tests.store.conftest import Album
+
+RECIPE = "faces-test"  # of the albums
+
+
+def test_people_are_counted_as_the_table_counts_them(album: Album) -> None:
+    with open_to_read(album.library.folder) as store:
+        found = {one.person: one.faces for one in people(store)}
+        assert people(store, [1, 999]) == [one for one in people(store) if one.person == 1]
+        assert people(store, []) == []
+    assert found == dict(album.library.people.select("person", "faces").iter_rows())
+
+
+def test_unsure_and_new_faces_are_counted(album: Album) -> None:
+    ada = album.person("a")
+    with open_to_write(album.library.folder) as store, store.transaction() as connection:
+        connection.execute("UPDATE member SET probability = 1")
+        connection.execute("UPDATE member SET probability = 0.5 WHERE person = ? AND face % 2 = 0", (ada,))
+        connection.execute("UPDATE member SET probability = NULL WHERE person = ? AND face % 2 = 1", (ada,))
+    with open_to_read(album.library.folder) as store:
+        (one,) = people(store, [ada])
+        assert last_clustering(store) == -1  # all are new, so none is
+    assert (one.unsure, one.new, one.ignored, one.name) == (4, 0, False, "")
+    album.library.name(ada, "Ada")
+    album.library.assign([f"a{number:04}.jpg" for number in (0, 1, 2, 3)], ada)
+    with open_to_read(album.library.folder) as store:
+        (one,) = people(store, [ada])
+    assert (one.unsure, one.name) == (2, "Ada")
+    album.add([0, 0])
+    album.cluster()
+    album.library.ignore(ada)
+    with open_to_read(album.library.folder) as store:
+        (one,) = people(store, [ada])
+        cards = face_cards(store, [face for face, who in owners(store, range(1, 99)).items() if who == ada])
+    assert (one.new, one.ignored) == (2, True)
+    assert sum(card.new for card in cards) == 2
+
+
+def test_the_faces_of_a_person_in_each_order(album: Album) -> None:
+    ada = album.person("a")
+    with open_to_write(album.library.folder) as store, store.transaction() as connection:
+        connection.execute("UPDATE face SET quality = (id * 7 % 11) / 11.0")
+        connection.execute("UPDATE member SET probability = (face * 5 % 13) / 13.0")
+        connection.execute("UPDATE member SET probability = NULL WHERE face = 3")
+        connection.execute("UPDATE member SET decided = 1 WHERE face = 1")
+    with open_to_read(album.library.folder) as store:
+        index = face_index(store, RECIPE)
+        timed = face_cards(store, faces_of(store, ada, "time", index).tolist())
+        best = face_cards(store, faces_of(store, ada, "quality", index).tolist())
+        doubted = face_cards(store, faces_of(store, ada, "unsure", index).tolist())
+        assert faces_of(store, 999, "time", index).tolist() == []
+    assert [card.file for card in timed] == album.files(ada)
+    assert [card.quality for card in best] == sorted((card.quality for card in best), reverse=True)
+    assert [card.face for card in doubted[-2:]] == [3, 1]
+    chances = [card.probability for card in doubted[:-2]]
+    assert chances == sorted(chances, key=lambda chance: chance or 0.0)
+    assert {card.face for card in timed} == {card.face for card in best} == {card.face for card in doubted}
+
+
+def test_numbers_in_names_count_by_their_value(album: Album) -> None:
+    names = ["m_9_1.jpg", "m_10_1.jpg", "m_100_1.jpg", "x.jpg", "x01.jpg", "x1.jpg", f"y{'9' * 30}.jpg"]
+    with open_to_write(album.library.folder) as store, store.transaction() as connection:
+        faces = [face for (face,) in connection.execute("SELECT id FROM face ORDER BY id LIMIT ?", (len(names),))]
+        for face, name in zip(faces, reversed(names), strict=True):
+            connection.execute(
+                "UPDATE file SET name = ? WHERE digest ="
+                " (SELECT digest FROM analysis JOIN face ON face.analysis = analysis.id WHERE face.id = ?)",
+                (name, face),
+            )
+    with open_to_read(album.library.folder) as store:
+        ordered = face_index(store, RECIPE).by_time(np.array(faces, np.int64))
+        assert [card.file for card in face_cards(store, ordered.tolist())] == names
+
+
+@given(st.lists(st.tuples(st.integers(0, 50), st.floats(0, 1, width=32)), unique_by=lambda row: row[0]), st.data())
+def test_an_index_sorts_any_faces_also_unknown_ones(rows: list[tuple[int, float]], data: st.DataObject) -> None:
+    ids = np.array(sorted(face for face, _ in rows), np.int64)
+    # Of a picture that several files hold only the first has a rank, hence the gaps.
+    rank = 3 * np.array(data.draw(st.permutations(range(len(ids)))), np.int64)
+    quality = dict(rows)
+    index = FaceIndex(ids, rank, np.array([quality[face] for face in ids.tolist()], np.float32))
+    asked = np.array(data.draw(st.lists(st.integers(-5, 60), unique=True)), np.int64)
+    place = dict(zip(ids.tolist(), rank.tolist(), strict=True))
+    last = 1_000
+    assert index.by_time(asked).tolist() == sorted(asked.tolist(), key=lambda face: (place.get(face, last), face))
+    best = sorted(asked.tolist(), key=lambda face: (-quality.get(face, -1.0), face))
+    assert index.by_quality(asked).tolist() == best
+
+
+def test_covers_are_few_good_and_spread(album: Album) -> None:
+    with open_to_read(album.library.folder) as store:
+        everyone = [one.person for one in people(store)]
+        covers = covers_of(store, everyone)
+        whose = owners(store, [face for faces in covers.values() for face in faces])
+        assert covers_of(store, [999]) == {999: []}
+    for person, faces in covers.items():
+        assert len(set(faces)) == len(faces) == COVERS
+        assert {whose[face] for face in faces} == {person}
+
+
+def test_what_is_left_out_is_what_the_table_says(album: Album) -> None:
+    album.add([20, 21])
+    album.add([0, 1, 2], reason="too small: 12 pixels, 20 are needed")
+    ada = album.person("a")
+    album.library.reject(album.files(ada)[:2], ada)
+    album.library.not_a_face(album.files(ada)[:1])
+    with open_to_write(album.library.folder) as store, store.transaction() as connection:
+        connection.execute(
+            "INSERT INTO analysis (digest, recipe, precision, width, height, reason) VALUES ('n', ?, 'f32', 9, 9, '')",
+            (RECIPE,),
+        )
+        for name, digest, problem in (("none.jpg", "n", ""), ("bad.jpg", None, "damaged"), ("new.jpg", "z", "")):
+            connection.execute(
+                "INSERT INTO file (source, path, name, digest, problem) VALUES (1, ?, ?, ?, ?)",
+                (name.encode(), name, digest, problem),
+            )
+        # A second file with the same content is no second face.
+        connection.execute(
+            "INSERT INTO file (source, path, name, digest)"
+            " SELECT 1, X'7A', 'zz.jpg', digest FROM file WHERE name LIKE 'u%'"
+        )
+    with open_to_read(album.library.folder) as store:
+        faces, files = lone_faces(store, RECIPE), faceless_files(store, RECIPE)
+        assert count_faces(store, RECIPE) == len(faces) + sum(one.faces for one in people(store))
+    table = album.library.faces.filter(album.library.faces["status"] != "clustered")
+    expected = {(row["file"], row["status"], row["reason"]) for row in table.iter_rows(named=True)}
+    assert {(row.file, row.status, row.reason) for row in (*faces, *files)} == expected - {
+        row for row in expected if row[0] == "zz.jpg"
+    }
+    assert all(row.face is not None for row in faces)
+    assert all(row.face is None for row in files)
+    groups = left_out_groups([*faces, *files])
+    assert sum(group.faces for group in groups) == len(faces) + len(files)
+    assert ("low_quality", "too small", 3) in [(group.status, group.reason, group.faces) for group in groups]
+
+
+def test_files_that_are_gone_are_no_longer_left_out(album: Album) -> None:
+    files = album.add([20, 21])
+    album.remove(files[:1])
+    with open_to_read(album.library.folder) as store:
+        assert [row.file for row in lone_faces(store, RECIPE)] == files[1:]
+        assert count_faces(store, RECIPE) == 49
+
+
+def test_one_face_with_others_in_its_picture(album: Album) -> None:
+    with open_to_write(album.library.folder) as store, store.transaction() as connection:
+        connection.execute("UPDATE face SET analysis = 1, number = id WHERE id IN (2, 3)")
+        connection.execute("DELETE FROM member WHERE face = 3")
+    with open_to_read(album.library.folder) as store:
+        found = face_detail(store, 1)
+        assert face_detail(store, 999) is None
+        assert thumbnail_of(store, 1) == b""
+        assert thumbnail_of(store, 999) is None
+        assert original(store, 999) is None
+        where = original(store, 1)
+    assert found is not None
+    assert (found.file, found.files, found.frame) == ("a0000.jpg", ["a0000.jpg"], None)
+    assert (found.box, found.picture.width, found.picture.height) == ((0, 0, 80, 90), 100, 100)
+    assert (found.status, found.person) == ("clustered", album.person("a"))
+    assert [(other.face, other.person) for other in found.others] == [(2, album.person("a")), (3, None)]
+    assert where is not None
+    assert (where.digest, where.frame, [str(held.file.path) for held in where.files]) == (
+        "a0000.jpg",
+        None,
+        ["/a0000.jpg"],
+    )
+    album.library.not_a_face(["a0000.jpg"])
+    with open_to_read(album.library.folder) as store:
+        found = face_detail(store, 1)
+    assert found is not None
+    assert (found.status, found.reason, found.person) == ("not_a_face", "a person said so", None)

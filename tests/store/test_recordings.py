@@ -1,0 +1,257 @@
+"""Recordings in the library: segments that are stored one by one, and what tracks say of faces."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+import pytest
+
+from unmingle import pipeline
+from unmingle.api import Library
+from unmingle.decisions.references import faces_named
+from unmingle.errors import DecisionError
+from unmingle.records import Analysis, Faces, Triage
+from unmingle.settings import GroupingSettings
+from unmingle.sources.recordings import RecordingInfo
+from unmingle.store import recordings
+from unmingle.store.browse import face_cards
+from unmingle.store.intervals import spans, watched
+from unmingle.store.left_out import faceless_files
+from unmingle.store.one_face import face_detail, original
+from unmingle.store.pictures import faces_to_group, note_read
+from unmingle.store.sqlite import open_to_read, open_to_write
+from unmingle.store.tables import faces_table
+from unmingle.tracking.records import Look, Segment, Sightings, Track
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from unmingle.records import F32, F64
+    from unmingle.store.sqlite import Store
+
+RECIPE = "faces-test"
+INFO = RecordingInfo(200, 100, 120, 6.0, 20.0)
+RANDOM = np.random.default_rng(0)
+CENTRES = RANDOM.normal(size=(4, 64))
+
+
+def analysis(vector: F32, box: F32) -> Analysis:
+    faces = Faces(box[None], np.zeros((1, 5, 2), np.float32), np.ones(1, np.float32))
+    return Analysis(200, 100, faces, vector[None], np.full(1, 0.5, np.float32), (b"jpeg",), Triage.alike(1))
+
+
+def track(person: int, frames: Sequence[int], looks: Sequence[int], *, number: int = 0, still: bool = False) -> Track:
+    """A track of a made-up person in a place of their own; looks by their frames."""
+    n = len(frames)
+    box = np.array([50 * person, 10, 30, 40], np.float32)
+    sightings = Sightings(
+        np.array(frames), np.array(frames) / 20, np.full(n, number), np.tile(box, (n, 1)), np.full(n, 0.9, np.float32)
+    )
+    vectors = (CENTRES[person] + 0.4 * RANDOM.normal(size=64) for _ in looks)
+    return Track(
+        sightings,
+        still,
+        tuple(
+            Look(list(frames).index(frame), analysis(vector.astype(np.float32), box))
+            for frame, vector in zip(looks, vectors, strict=True)
+        ),
+    )
+
+
+def segment(*tracks: Track, start: float = 0.0, skipped: int = 0) -> Segment:
+    """A minute in which a frame was looked at every tenth of a second for six."""
+    times = start + np.array(FRAMES) / 20
+    return Segment(start, start + 60, times, times + 0.1, skipped, tracks)
+
+
+FRAMES = range(0, 120, 2)
+
+
+def store_recording(store: Store, content: str, *segments: Segment, every: float = 0.1, finish: bool = True) -> None:
+    store.set_fact(pipeline.CURRENT, RECIPE)
+    with store.transaction() as connection:
+        connection.execute("INSERT OR IGNORE INTO source (id, path) VALUES (1, X'2F')")
+        row = connection.execute(
+            "INSERT INTO file (source, path, name) VALUES (1, ?, ?) ON CONFLICT DO UPDATE SET present = 1 RETURNING id",
+            (content.encode(), content),
+        ).fetchone()[0]
+        note_read(connection, row, 1, 1, content, "")
+        at = recordings.begin(connection, content, RECIPE, every, INFO)
+        for one in segments:
+            recordings.add_segment(connection, at.row, "f32", one)
+        if finish:
+            recordings.finish(connection, at.row, "f32")
+
+
+def group(store: Store) -> None:
+    from functools import partial
+
+    grouper = partial(pipeline.group_faces, settings=GroupingSettings())
+    pipeline.cluster(store, RECIPE, grouper, whole_clusters=False)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A recording of two people who are there throughout, and of a third who comes later."""
+    with open_to_write(tmp_path) as store:
+        third = range(60, 120, 2)
+        store_recording(
+            store,
+            "a.mp4",
+            segment(
+                track(0, FRAMES, [4, 40, 90]),
+                track(1, FRAMES, [0, 50, 100], number=1),
+                track(2, third, [60, 80, 118], number=2),
+                skipped=3,
+            ),
+        )
+        group(store)
+    return tmp_path
+
+
+def test_every_sighting_is_a_row(folder: Path) -> None:
+    with open_to_read(folder) as store:
+        faces = faces_table(store, RECIPE)
+    assert faces.height == 60 + 60 + 30
+    assert faces["frame"].is_sorted()
+    assert faces["person"].n_unique() == 3
+    assert set(faces["status"]) == {"clustered"}
+    by_person = faces.group_by("person").agg(pl.col("left").n_unique(), pl.len()).sort("len")
+    assert by_person["left"].to_list() == [1, 1, 1]  # everybody stays in their place
+    assert by_person["len"].to_list() == [30, 60, 60]
+    library = Library(folder)
+    assert sorted(library.people["faces"].to_list()) == [30, 60, 60]
+    assert library.recordings.row(0) == ("a.mp4", "/", 200, 100, 120, 6.0, 0.1, 60, 3, "yes", 3)
+
+
+def test_when_people_are_on_screen(folder: Path) -> None:
+    table = Library(folder).intervals
+    assert [(round(start, 2), round(end, 2), n) for *_, start, end, n in table.rows()] == [
+        (0.0, 6.0, 60),
+        (0.0, 6.0, 60),
+        (3.0, 6.0, 30),
+    ]
+
+
+def test_a_short_absence_does_not_end_an_interval() -> None:
+    times = np.array([0, 0.1, 0.2, 1.1, 1.2, 3.0])
+    assert on_screen(times, np.arange(31) / 10) == [(0, 1.3), (3.0, 3.1)]
+    assert on_screen([0, 2, 4], np.arange(5.0), every=1.0) == [(0, 5)]
+    assert on_screen([0, 3, 4], np.arange(5.0), every=1.0) == [(0, 1), (3, 5)]
+
+
+def on_screen(
+    seen: Sequence[float] | F64, times: Sequence[float] | F64, every: float = 0.1
+) -> list[tuple[float, float]]:
+    """Intervals of somebody who is seen in some of the frames that come at these times; the last lasts like others."""
+    times = np.asarray(times, np.float64)
+    ends = np.append(times[1:], 2 * times[-1] - times[-2])
+    found = spans(7, np.asarray(seen, np.float64), (times, ends), every=every)
+    assert sum(one.faces for one in found) == len(seen)
+    return [(one.start, round(one.end, 6)) for one in found]
+
+
+def test_a_frame_stands_until_the_next_one_comes() -> None:
+    sparse = [0.0, 2, 4, 6, 8]
+    assert on_screen(sparse, sparse) == [(0, 10)]
+    assert on_screen([0, 2, 6, 8], sparse) == [(0, 4), (6, 10)]  # two seconds away are not passed over
+    frozen = [0.0, 0.1, 0.2, 20.2, 20.3, 20.4]
+    assert on_screen(frozen, frozen) == [(0, 20.5)]
+    assert on_screen([0, 0.1, 0.2, 20.3, 20.4], frozen) == [(0, 20.5)]  # missed for a tenth of a second
+    assert on_screen([0, 0.1, 20.2, 20.3, 20.4], frozen) == [(0, 0.2), (20.2, 20.5)]
+
+
+def test_faces_of_one_frame_are_told_of_looks_in_others(folder: Path) -> None:
+    with open_to_read(folder) as store:
+        faces = faces_to_group(store, RECIPE)
+        known = recordings.followed(store, RECIPE, faces)
+    assert len(faces.ids) == 9
+    frames = {number: set(known.seen_k2[known.seen_k2[:, 1] == number, 0]) for number in np.unique(known.seen_k2[:, 1])}
+    assert len(frames) == 9  # one for each frame with a look
+    assert sorted(map(len, frames.values())) == [2] * 4 + [3] * 5  # the third is there from frame 60 on
+    numbers = sorted(frames)
+    assert numbers == list(range(numbers[0], numbers[0] + 9))  # they follow each other within two seconds
+    assert len(known.same_m2) == 6
+
+
+def test_still_pictures_are_nobody_on_screen(tmp_path: Path) -> None:
+    with open_to_write(tmp_path) as store:
+        store_recording(
+            store, "a.mp4", segment(track(0, FRAMES, [4, 40]), track(0, FRAMES, [10, 50], number=1, still=True))
+        )
+        group(store)
+        known = recordings.followed(store, RECIPE, faces_to_group(store, RECIPE))
+        assert set(np.bincount(known.seen_k2[:, 1])) <= {0, 1}  # so it may be the one who is there
+        (one,) = watched(store, RECIPE)
+        assert [interval.faces for interval in one.intervals] == [60]
+        assert faces_table(store, RECIPE)["person"].n_unique() == 1
+
+
+def test_a_name_stays_when_a_recording_is_watched_at_other_instants(folder: Path) -> None:
+    library = Library(folder, views="on request")
+    who = library.faces.filter(pl.col("face") == 2)["person"][0]
+    library.name(who, "Ada")
+    with open_to_write(folder) as store:
+        assert recordings.seen_otherwise(store, RECIPE, 0.3) == {"a.mp4"}
+        store_recording(
+            store,
+            "a.mp4",
+            segment(
+                track(0, FRAMES, [6, 42]),
+                track(1, FRAMES, [6, 54], number=1),
+                track(2, range(60, 120, 6), [66, 90], number=2),
+            ),
+            every=0.3,
+        )
+        group(store)
+    named = library.faces.filter(pl.col("name") == "Ada")
+    assert named.height == 10
+    assert set(named["left"]) == {100.0}
+
+
+def test_faces_are_named_by_recording_frame_and_number(folder: Path) -> None:
+    with open_to_read(folder) as store:
+        (face,) = faces_named(store, RECIPE, ["a.mp4@70#2"])
+        detail = face_detail(store, face)
+        assert detail is not None
+        assert (detail.file, detail.frame) == ("a.mp4", 60)  # the look nearest to frame 70
+        assert [(card.face, card.frame) for card in face_cards(store, [face])] == [(face, 60)]
+        where = original(store, face)
+        assert where is not None
+        assert (where.digest, where.frame) == ("a.mp4", 60)
+        with pytest.raises(DecisionError, match="no face 2 in frame 10"):
+            faces_named(store, RECIPE, ["a.mp4@10#2"])
+        with pytest.raises(DecisionError, match="is a recording") as caught:
+            faces_named(store, RECIPE, ["a.mp4"])
+        assert "a.mp4@0#0" in caught.value.mend
+        with pytest.raises(DecisionError, match="There is no picture"):
+            faces_named(store, RECIPE, ["b.mp4@0#0"])
+
+
+def test_a_recording_without_faces_says_so(tmp_path: Path) -> None:
+    with open_to_write(tmp_path) as store:
+        store_recording(store, "a.mp4", segment(skipped=2))
+        table = faces_table(store, RECIPE)
+        assert table.select("file", "status", "reason").rows() == [
+            ("a.mp4", "not_a_face", "no face found: 60 frames looked at, 2 could not be decoded")
+        ]
+        assert [row.file for row in faceless_files(store, RECIPE)] == ["a.mp4"]
+
+
+def test_a_recording_goes_on_where_it_was_left(tmp_path: Path) -> None:
+    with open_to_write(tmp_path) as store:
+        store_recording(store, "a.mp4", segment(track(0, FRAMES, [0])), finish=False)
+        with store.transaction() as connection:
+            at = recordings.begin(connection, "a.mp4", RECIPE, 0.1, INFO)
+            assert (at.seen, at.looked_at) == (60, 60)
+            again = recordings.begin(connection, "a.mp4", RECIPE, 0.2, INFO)
+            assert (again.seen, again.looked_at) == (0, 0)
+        assert not len(faces_to_group(store, RECIPE).ids)
+
+
+def test_a_recording_with_faces_is_not_listed_as_faceless(folder: Path) -> None:
+    with open_to_read(folder) as store:
+        assert faceless_files(store, RECIPE) == []
