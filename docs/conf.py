@@ -47,6 +47,7 @@ NAVIGATION = {
         "reference/python",
         "reference/settings",
         "reference/errors",
+        "reference/measured",
     ],
 }
 

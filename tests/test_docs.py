@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import re
 import shlex
 import shutil
@@ -12,7 +11,6 @@ from pathlib import Path
 
 import build
 import pytest
-from making import figures, sentences
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
@@ -100,28 +98,6 @@ def test_every_command_on_every_page_exists_with_its_options(page: Path) -> None
 def test_what_is_made_from_the_program_is_up_to_date() -> None:
     for page, text in build.rendered().items():
         assert page.read_text(encoding="utf-8") == text, f"{page.name}: run make docs"
-
-
-def unlike(said: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Sentences that their page doesn't have, however its lines are broken."""
-    pages = {page: " ".join((ROOT / page).read_text(encoding="utf-8").split()) for page, _ in said}
-    return [(page, text) for page, text in said if text not in pages[page]]
-
-
-def test_figures_are_those_that_were_measured() -> None:
-    assert unlike(sentences.said()) == []
-
-
-def test_other_figures_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Otherwise the tests of figures could not fail."""
-    other = copy.deepcopy({name: figures.result(name) for name in ("startup", "grouping_scale")})
-    other["startup"]["import unmingle"] += 1
-    other["grouping_scale"]["sizes"][0]["bcubed_f"] -= 0.1
-    measured = figures.result
-    monkeypatch.setattr(figures, "result", lambda name: other.get(name) or measured(name))
-    assert [page for page, _ in unlike(sentences.said())] == ["README.md"]
-    page = ROOT / "docs" / "concepts" / "grouping-compared.md"
-    assert build.rendered()[page] != page.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())

@@ -224,17 +224,195 @@ def conditions_bands() -> str:
     return table(("collection", "part", "pairs lost", "strangers alike, of 1,000", "BCubed F"), rows)
 
 
+def figures_in_short() -> str:
+    """The README's five rows."""
+    measured, lfw = result("main_job"), result("main_job_lfw_a")["lfw_a"]
+    long = result("recordings")["long"]
+    million = next(one for one in result("grouping_scale")["sizes"] if one["faces"] == 1_000_000)
+    page = result("review_page")
+    meeting, celebrities = measured["meeting"], measured["pins_a"]
+    rows = [
+        [
+            f"two meetings, {meeting['files']:,} crops, masks and non-faces among them",
+            f"{meeting['people_in_library']} of {meeting['people_true']} people, BCubed F {meeting['bcubed_f']:.4f},"
+            f" {meeting['pictures_a_second']:.0f} crops a second",
+        ],
+        [
+            f"celebrities, {celebrities['files']:,} head crops",
+            f"{celebrities['people_in_library']} of {celebrities['people_true']} people,"
+            f" BCubed F {celebrities['bcubed_f']:.4f}",
+        ],
+        [
+            f"half of Labeled Faces in the Wild, {lfw['files']:,} photographs",
+            f"BCubed F {lfw['bcubed_f']:.4f}; two thirds of its {lfw['people_true']:,} people have one picture",
+        ],
+        [
+            f"{long['recording_seconds'] / 60:.0f} minutes of a recorded meeting",
+            f"{long['seconds']:.0f} s, {long['memory_mb'] / 1000:.2f} GB",
+        ],
+        [
+            "a million faces grouped; the review page with 100,000",
+            f"{million['seconds']:.0f} s, {million['peak_megabytes'] / 1000:.1f} GB;"
+            f" first view {page['first_view_ms']['first'] / 1000:.1f} s",
+        ],
+    ]
+    return table(("what", "measured"), rows)
+
+
+def other_figures() -> str:
+    """Speed, and what has no table of its own."""
+    start, page, recorded = result("startup"), result("review_page"), result("recordings")
+    exports, report = result("exports"), result("report")["lfw_a"]
+    side, folders = exports["round_trip"]["sidecars"], exports["folders"]
+    small = result("photographs")["4000 pixels wide"]
+    tiled, whole = (percent(small[how]["24"]) for how in ("recall", "recall without tiles"))
+    decisions = [one["median"] for one in page["decisions_ms"].values()]
+    painted = [one["painted_ms"] / 1000 for one in page["scroll"]]
+    others = [one["purity"] for name, one in result("tracking")["cut"].items() if not name.startswith("ours")]
+    kills = result("kills")
+    rows = [
+        [
+            "`import unmingle`; `unmingle --help`",
+            f"{start['import unmingle']:.2f} s; {start['unmingle --help']:.2f} s",
+            "startup",
+        ],
+        [
+            "the review page with 100,000 faces: first view; a decision; faces after a jump of one to forty screens",
+            f"{page['first_view_ms']['first'] / 1000:.1f} to {page['first_view_ms']['worst'] / 1000:.1f} s;"
+            f" {min(decisions):.0f} to {max(decisions):.0f} ms; {min(painted):.1f} to {max(painted):.1f} s",
+            "review_page",
+        ],
+        [
+            "the report of half of Labeled Faces in the Wild: made; opened in Chromium; size",
+            f"{report['made_in_seconds']:.0f} s; {report['opened']['seconds']:.1f} s; {report['megabytes']:.1f} MB",
+            "report",
+        ],
+        [
+            "two meetings from their recordings alone, 960×480",
+            f"{percent(recorded['found'], 1)} of the faces found, {percent(recorded['right'])} of them in the right one"
+            f" of {recorded['people']} people, no track with two people",
+            "recordings",
+        ],
+        [
+            "the same with a cut each second: the purest of SORT, OC-SORT and ByteTrack",
+            f"{percent(max(others))} of the faces in tracks of their own person; ours 100 %",
+            "tracking",
+        ],
+        [
+            "ten minutes of such a recording",
+            f"{recorded['long']['seconds']:.0f} s, {recorded['long']['memory_mb'] / 1000:.2f} GB",
+            "recordings --loop 600",
+        ],
+        [
+            "faces of 24 pixels in a photograph 4,000 pixels wide",
+            f"{tiled} found; {whole} without tiles",
+            "photographs",
+        ],
+        [
+            f"{kills['kills']:,} kills while deciding and adding",
+            f"{len(kills['wrong'])} answered decisions or pictures lost",
+            "kills",
+        ],
+        [
+            f"{exports['pictures']:,} pictures to XMP and into a new library: names that came back; regions off by",
+            f"{side['names_that_came_back']:,} of {side['named_faces']:,}; {side['worst_pixels']:.1f} pixels",
+            "exports",
+        ],
+        [
+            f"{folders['faces']:,} faces in folders of {folders['folders']:,} people, by hard link",
+            f"{folders['seconds']:.0f} s",
+            "exports",
+        ],
+        [
+            "one face asked about among a million",
+            f"{result('grouping_adding')['time'][-1]['milliseconds_median']:.0f} ms",
+            "grouping/adding",
+        ],
+        [
+            "half of Labeled Faces in the Wild: accuracy over all faces, strangers among them",
+            f"{result('main_job_lfw_a')['lfw_a']['accuracy']:.4f}",
+            "main_job",
+        ],
+    ]
+    return table(("what", "measured", "by `benchmarks/…`"), [[what, figure, f"`{by}`"] for what, figure, by in rows])
+
+
+def fuzz() -> str:
+    """Odd and damaged files, by kind."""
+    faults = ("tracebacks", "hangs", "crashes", "lost_rows")
+    rows = [
+        [kind, *(f"{one[key]:,}" for key in ("mutants", "read", "refused", *faults))]
+        for kind, one in result("fuzz")["kinds"].items()
+    ]
+    return table(
+        ("kind", "files", "read", "refused with a reason", *(fault.replace("_", " ") for fault in faults)), rows
+    )
+
+
+def subcollections() -> str:
+    """Random parts of the sets."""
+    found = result("grouping_subcollections")
+    rows = [
+        [name, str(one["parts"]), *(f"{one[key]:.4f}" for key in ("mean_bcubed_f", "p5_bcubed_f", "least_bcubed_f"))]
+        for name, one in [*found["by_collection"].items(), ("all", found["all"])]
+    ]
+    return table(("parts of", "parts", "BCubed F: mean", "5th percentile", "least"), rows)
+
+
+def left_out() -> str:
+    """How often the rules on what is left out err, in percent."""
+    kinds = (
+        ("meeting", "people", "the meetings' five people, bare"),
+        ("meeting", "ID=0", "the meetings' crops without a face"),
+        ("meeting", "Mask=Y", "the meetings' drawn masks"),
+        ("umist", "all", "grey pose sweeps (UMIST)"),
+        ("pins_a", "all", "celebrities, head crops"),
+        ("lfw_a", "all", "half of Labeled Faces in the Wild"),
+        ("sitcom", "all", "actors"),
+        ("johns", "all", "five men called John"),
+        ("nonface", "all", "pictures without a face"),
+        ("masked", "all", "real masks"),
+    )
+    measured = result("left_out")
+    rows = [
+        [called, f"{one['pictures']:,}", f"{one['lost']:.2f}", f"{one['masked']:.2f}"]
+        for name, kind, called in kinds
+        if (one := measured.get(name, {}).get(kind))
+    ]
+    return table(("pictures", "", "set aside, %", "flagged as masked, %"), rows)
+
+
+def degradation() -> str:
+    """At which size and blur a picture is lost."""
+    rows = [
+        [
+            CALLED[name],
+            *(f"{one['pixels'][lost]:.0f}" for lost in ("half lost at", "nine in ten lost at")),
+            f"{one['blur']['half lost at']:.1f}",
+        ]
+        for name, one in result("degradation").items()
+        if name in CALLED
+    ]
+    return table(("collection", "half lost at, pixels", "nine in ten lost at, pixels", "half lost at a blur of"), rows)
+
+
 PARTS = {
     "classic": classic,
     "conditions bands": conditions_bands,
     "conditions changes": conditions_changes,
     "conditions people": conditions_people,
+    "degradation": degradation,
+    "figures in short": figures_in_short,
+    "fuzz": fuzz,
     "leave one out": leave_one_out,
+    "left out": left_out,
     "main job": main_job,
+    "other figures": other_figures,
     "reviewer": reviewer,
     "scale": scale,
     "seed meeting": seed_meeting,
     "side by side": side_by_side,
+    "subcollections": subcollections,
     "triage": triage,
 }
 
