@@ -24,9 +24,9 @@ $(VENV)/dev: $(VENV)/core requirements/dev.lock
 demo: $(VENV)/core
 	$(BIN)/unmingle demo -o demo
 
-# Two processes, a file of tests in one of them, in the order of their names: the long ones come early.
+# What takes minutes, a browser or a Debian package is marked: ALL=yes runs that too, as .ci/run does.
 test: $(VENV)/dev
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -n 2 --dist worksteal $(if $(ALL),,-m "not (slow or browser or debian)")
 
 lint: $(VENV)/dev
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""For all tests: steady Hypothesis, a browser, and a way to be an ordinary user for a while."""
+"""For all tests: the command line, a drawn meeting, networks loaded once, steady Hypothesis, a browser, a user."""
 
 from __future__ import annotations
 
@@ -10,15 +10,53 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+from tests.command import Command
+from tests.networks import remembering
+
+from unmingle.demo import write_meeting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from playwright.sync_api import Browser as Chromium
 
-# Without a deadline, since a busy machine is no bug, and with the same examples each time.
-settings.register_profile("steady", deadline=None, derandomize=True)
-settings.load_profile("steady")
+    from unmingle.demo import Meeting
+
+# Without a deadline, since a busy machine is no bug, and with the same examples each time. CI tries more of them.
+settings.register_profile("few", deadline=None, derandomize=True, max_examples=10)
+settings.register_profile("many", settings.get_profile("few"), max_examples=100)
+settings.load_profile(os.environ.get("UNMINGLE_EXAMPLES", "few"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what drives a browser, and skip what needs a program that is not here."""
+    for item in items:
+        if "chromium" in getattr(item, "fixturenames", ()):
+            item.add_marker("browser")
+        for (program,) in (mark.args for mark in item.iter_markers("debian")):
+            if shutil.which(program) is None:
+                item.add_marker(pytest.mark.skip(reason=f"{program} is not installed"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _networks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """All processes of a run share what the packaged networks said."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("unmingle.models.runtime.OpenVinoSession", remembering(shared / "networks"))
+        yield
+
+
+@pytest.fixture
+def unmingle(tmp_path: Path) -> Command:
+    return Command(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def meeting(tmp_path_factory: pytest.TempPathFactory) -> Meeting:
+    """A small meeting of made-up people, drawn once."""
+    return write_meeting(tmp_path_factory.mktemp("meeting"), people=6, frames=12)
 
 
 @pytest.fixture

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import shlex
-import shutil
 import subprocess
 import sys
+from contextlib import chdir
 from pathlib import Path
 
 import build
 import pytest
+from tests.command import Command
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
@@ -21,25 +22,31 @@ SCRIPT = re.compile(r"^```(bash|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 UNMINGLE = f'unmingle() {{ {shlex.quote(sys.executable)} -m unmingle "$@"; }}'  # installed or not
 
 
-def run(words: list[str], folder: Path) -> None:
-    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False, timeout=600)
-    assert done.returncode == 0, f"{words}\n{done.stdout}\n{done.stderr}"
+def examples(page: str, blocks: re.Pattern[str] = BLOCK) -> list[tuple[str, str]]:
+    """The blocks of a page, each with its kind."""
+    return blocks.findall((ROOT / "docs" / page).read_text(encoding="utf-8"))
+
+
+def run_python(text: str, folder: Path) -> None:
+    with chdir(folder):
+        exec(compile(text, "example", "exec"), {})  # what it is for
 
 
 @pytest.fixture(scope="module")
 def started(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder in which the start page was run from top to bottom."""
     folder = tmp_path_factory.mktemp("started")
-    blocks = BLOCK.findall((ROOT / "docs" / "start.md").read_text(encoding="utf-8"))
+    blocks = examples("start.md")
     assert {kind for kind, _ in blocks} == {"console", "python"}
     for kind, text in blocks:
         if kind == "python":
-            run([sys.executable, "-W", "error", "-c", text], folder)
+            run_python(text, folder)
             continue
         for line in text.splitlines():
             program, *words = shlex.split(line.removeprefix("$ "))
             assert program == "unmingle"
-            run([sys.executable, "-m", "unmingle", *words], folder)
+            done = Command(folder)(*words)
+            assert done.code == 0, done.err
     return folder
 
 
@@ -51,32 +58,29 @@ def test_the_start_page_runs_from_top_to_bottom(started: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.debian("jq")
 def test_the_scripts_run_after_it(started: Path) -> None:
-    scripts = SCRIPT.findall((ROOT / "docs" / "guides" / "scripts.md").read_text(encoding="utf-8"))
-    shell, python = ("\n".join(text for kind, text in scripts if kind == wanted) for wanted in ("bash", "python"))
-    assert shell
-    assert python
-    if shutil.which("jq"):
-        run(["bash", "-euo", "pipefail", "-c", f"{UNMINGLE}\n{shell}"], started)
-    run([sys.executable, "-W", "error", "-c", python], started)
+    script = "\n".join(text for kind, text in examples("guides/scripts.md", SCRIPT) if kind == "bash")
+    assert script
+    words = ["bash", "-euo", "pipefail", "-c", f"{UNMINGLE}\n{script}"]
+    done = subprocess.run(words, cwd=started, capture_output=True, text=True, check=False, timeout=600)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.slow
-def test_the_page_on_notebooks_runs_after_it(started: Path) -> None:
-    blocks = BLOCK.findall((ROOT / "docs" / "guides" / "notebooks.md").read_text(encoding="utf-8"))
-    text = "\n".join(text for kind, text in blocks if kind == "python")
-    run([sys.executable, "-W", "error", "-c", text], started)
-    assert '"Ada"' in text
-    assert ",Ada," in (started / "demo" / "library" / "people.csv").read_text(encoding="utf-8")
+@pytest.mark.parametrize("page", ["scripts", "notebooks"])
+def test_the_python_of_a_guide_runs_after_it(started: Path, page: str) -> None:
+    text = "\n".join(text for kind, text in examples(f"guides/{page}.md") if kind == "python")
+    assert text
+    run_python(text, started)
 
 
 @pytest.mark.parametrize("page", ["errors", "settings"])
-def test_the_examples_of_the_reference_run(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    blocks = BLOCK.findall((ROOT / "docs" / "reference" / f"{page}.md").read_text(encoding="utf-8"))
+def test_the_examples_of_the_reference_run(page: str, tmp_path: Path) -> None:
+    blocks = examples(f"reference/{page}.md")
     assert blocks
     for _, text in blocks:
-        exec(compile(text, page, "exec"), {})  # what it is for
+        run_python(text, tmp_path)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Literal
 
@@ -14,7 +13,7 @@ from unmingle.api import ExportOptions, Library
 from unmingle.api.named_rows import ELSEWHERE, SEVERAL
 from unmingle.exchange.exporting import Target
 
-needs_exiftool = pytest.mark.skipif(shutil.which("exiftool") is None, reason="exiftool is not installed")
+needs_exiftool = pytest.mark.debian("exiftool")
 BOXES = (((20.0, 30.0, 90.0, 100.0), (280.0, 180.0, 90.0, 100.0)), ((150.0, 90.0, 90.0, 100.0),))
 NAMES = ("IMG_0001.jpg", "sub/IMG_0001.jpg", " lead.jpg", "new\nline,comma;.jpg", "back\\slash.jpg", "IMG_0002.jpg")
 

@@ -4,7 +4,6 @@ import errno
 import importlib
 import json
 import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
     from unmingle.exchange.exporting import Target
 
-needs_exiftool = pytest.mark.skipif(shutil.which("exiftool") is None, reason="exiftool is not installed")
+needs_exiftool = pytest.mark.debian("exiftool")
 
 
 def tree(folder: Path) -> dict[str, bytes]:

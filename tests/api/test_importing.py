@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from tests.api.conftest import Set
 
-needs_exiftool = pytest.mark.skipif(shutil.which("exiftool") is None, reason="exiftool is not installed")
+needs_exiftool = pytest.mark.debian("exiftool")
 
 
 def names(one: Library) -> dict[tuple[str, int], str]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.cli.conftest import Result
+    from tests.command import Command
 
 # Words behind the name of each command; {album} is a library, {made} a folder with its pictures.
 WORDS = {
@@ -56,7 +56,7 @@ def with_option(option: str) -> list[str]:
 
 
 @pytest.fixture
-def answer(album: Path, made: Path, tmp_path: Path, unmingle: Callable[..., Result]) -> Callable[..., Any]:
+def answer(album: Path, made: Path, tmp_path: Path, unmingle: Command) -> Callable[..., Any]:
     """What a command says as JSON."""
     library = Library(album)
     library.name(3, "2")

@@ -14,10 +14,9 @@ from unmingle.store import pictures
 from unmingle.store.sqlite import open_to_write
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-    from tests.cli.conftest import Result
+    from tests.command import Command
 
     from unmingle.store.sqlite import Store
 
@@ -57,9 +56,7 @@ def tree(folder: Path) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("words", FAILING)
-def test_what_fails_leaves_nothing(
-    words: str, album: Path, made: Path, tmp_path: Path, unmingle: Callable[..., Result]
-) -> None:
+def test_what_fails_leaves_nothing(words: str, album: Path, made: Path, tmp_path: Path, unmingle: Command) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").write_text("here")
     places = {

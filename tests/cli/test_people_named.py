@@ -12,10 +12,9 @@ from unmingle.api import Library
 from unmingle.errors import DecisionError, LibraryError, UnmingleError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-    from tests.cli.conftest import Result
+    from tests.command import Command
 
     Form = Literal["NFC", "NFD"]
 
@@ -24,21 +23,21 @@ def names(album: Path) -> dict[int, str]:
     return dict(Library(album).people.select("person", "name").iter_rows())
 
 
-def test_a_plain_number_is_an_id_whoever_is_called_so(album: Path, unmingle: Callable[..., Result]) -> None:
+def test_a_plain_number_is_an_id_whoever_is_called_so(album: Path, unmingle: Command) -> None:
     Library(album).name(3, "2")
     done = unmingle("merge", album, "1", "2")
     assert (done.code, names(album)) == (0, {1: "", 3: "2", 4: ""})
     assert "Merged Person 2 into Person 1" in done.out
 
 
-def test_who_is_called_like_a_number_is_meant_by_name(album: Path, unmingle: Callable[..., Result]) -> None:
+def test_who_is_called_like_a_number_is_meant_by_name(album: Path, unmingle: Command) -> None:
     Library(album).name(3, "2")
     done = unmingle("merge", album, "1", "name:2")
     assert (done.code, sorted(names(album))) == (0, [1, 2, 4])
     assert "Merged 2 (Person 3) into Person 1" in done.out
 
 
-def test_a_number_that_is_nobodys_id_is_not_taken_for_a_name(album: Path, unmingle: Callable[..., Result]) -> None:
+def test_a_number_that_is_nobodys_id_is_not_taken_for_a_name(album: Path, unmingle: Command) -> None:
     Library(album).name(3, "77")
     done = unmingle("merge", album, "1", "77")
     assert (done.code, names(album)[3]) == (1, "77")
@@ -55,9 +54,7 @@ def test_what_no_id_looks_like_is_a_name(album: Path, called: str) -> None:
 
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
 @pytest.mark.parametrize("asked", ["NFC", "NFD"])
-def test_a_name_is_the_same_in_every_form(
-    album: Path, unmingle: Callable[..., Result], form: Form, asked: Form
-) -> None:
+def test_a_name_is_the_same_in_every_form(album: Path, unmingle: Command, form: Form, asked: Form) -> None:
     library = Library(album)
     library.name(2, unicodedata.normalize(form, "Zoë  Ångström"))
     wanted = f"  {unicodedata.normalize(asked, 'Zoë Ångström')} "
@@ -71,7 +68,7 @@ def test_a_name_is_the_same_in_every_form(
 @pytest.mark.parametrize(
     "words", [("show", "77"), ("name", "77", "Ada"), ("merge", "1", "nobody"), ("merge", "1", "1")]
 )
-def test_nobody_is_a_clear_error(album: Path, unmingle: Callable[..., Result], words: tuple[str, ...]) -> None:
+def test_nobody_is_a_clear_error(album: Path, unmingle: Command, words: tuple[str, ...]) -> None:
     done = unmingle(words[0], album, *words[1:])
     assert (done.code, done.out) == (1, "")
     assert done.err.startswith("Error: ")
@@ -102,7 +99,7 @@ def test_a_face_may_be_named_by_itself(album: Path) -> None:
             library.split(wrong)  # type: ignore[arg-type]
 
 
-def test_the_first_decision_is_number_one(album: Path, unmingle: Callable[..., Result]) -> None:
+def test_the_first_decision_is_number_one(album: Path, unmingle: Command) -> None:
     library = Library(album)
     library.name(1, "Ada")
     assert unmingle("undo", album, "0").code == 2

@@ -12,16 +12,15 @@ from unmingle.api import Library
 from unmingle.errors import LibraryError, SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-    from tests.cli.conftest import Result
+    from tests.command import Command
 
     from unmingle.demo import Meeting
 
 
 @pytest.fixture
-def sources(meeting: Meeting, tmp_path: Path, unmingle: Callable[..., Result]) -> tuple[Path, Path]:
+def sources(meeting: Meeting, tmp_path: Path, unmingle: Command) -> tuple[Path, Path]:
     """Two folders, in a library, and a picture of a third."""
     files = sorted(meeting.faces.iterdir())
     half = len(files) // 2
@@ -37,7 +36,7 @@ def sources(meeting: Meeting, tmp_path: Path, unmingle: Callable[..., Result]) -
 
 
 def test_it_goes_on_with_all_and_says_what_it_takes_along(
-    sources: tuple[Path, Path], tmp_path: Path, unmingle: Callable[..., Result]
+    sources: tuple[Path, Path], tmp_path: Path, unmingle: Command
 ) -> None:
     first, second = sources
     library = Library(tmp_path / "library")
@@ -65,7 +64,7 @@ def test_it_goes_on_with_all_and_says_what_it_takes_along(
     assert str(first) in none.err
 
 
-def test_no_source_and_no_library_is_wrong_usage(tmp_path: Path, unmingle: Callable[..., Result]) -> None:
+def test_no_source_and_no_library_is_wrong_usage(tmp_path: Path, unmingle: Command) -> None:
     assert unmingle("cluster", "-o", tmp_path / "new").code == 2
     with pytest.raises(LibraryError, match="There is no library"):
         Library(tmp_path / "new").add()
@@ -74,7 +73,7 @@ def test_no_source_and_no_library_is_wrong_usage(tmp_path: Path, unmingle: Calla
 
 
 def test_what_is_asked_of_new_sources_holds_for_remembered_ones(
-    sources: tuple[Path, Path], tmp_path: Path, unmingle: Callable[..., Result]
+    sources: tuple[Path, Path], tmp_path: Path, unmingle: Command
 ) -> None:
     first, second = sources
     folder = tmp_path / "library"
@@ -89,7 +88,7 @@ def test_what_is_asked_of_new_sources_holds_for_remembered_ones(
 
 
 def test_a_folder_within_a_source_comes_back_and_that_is_said(
-    meeting: Meeting, tmp_path: Path, unmingle: Callable[..., Result]
+    meeting: Meeting, tmp_path: Path, unmingle: Command
 ) -> None:
     files = sorted(meeting.faces.iterdir())
     for name in ("a", "b"):

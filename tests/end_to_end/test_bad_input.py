@@ -20,11 +20,12 @@ from PIL import Image
 
 from madeup.cast import CAST
 from madeup.portraits import Look, Person, render
+from unmingle.store.sqlite import open_to_write
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.end_to_end.conftest import Command, Finished
+    from tests.command import Command, Result
 
     from unmingle.demo import Meeting
 
@@ -39,7 +40,7 @@ def jpeg(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def failed(done: Finished, *parts: str) -> None:
+def failed(done: Result, *parts: str) -> None:
     """Exit code 1 and a sentence, never a traceback."""
     assert done.code == 1, (done.out, done.err)
     assert done.err.startswith("Error: ") or "\nError: " in done.err
@@ -142,14 +143,9 @@ def test_loops_of_links_and_equal_names(unmingle: Command, meeting: Meeting) -> 
 
 
 def test_two_runs_at_once(unmingle: Command, meeting: Meeting) -> None:
-    first = unmingle.start("cluster", meeting.faces, "-o", "out", "-q")
-    lock = unmingle.folder / "out" / "library.sqlite"
-    while not lock.exists() and first.poll() is None:
-        pass
-    second = unmingle("cluster", meeting.faces, "-o", "out", "-q")
-    failed(second, "Another run is writing to", "Wait until it ends")
-    first.communicate(timeout=300)
-    assert first.returncode == 0
+    with open_to_write(unmingle.folder / "out"):
+        failed(unmingle("cluster", meeting.faces, "-o", "out"), "Another run is writing to", "Wait until it ends")
+    assert unmingle("cluster", meeting.faces, "-o", "out").code == 0
 
 
 def test_a_library_from_a_newer_version(unmingle: Command, meeting: Meeting) -> None:
@@ -166,6 +162,7 @@ def test_an_output_that_is_a_file_or_may_not_be_written(unmingle: Command, meeti
     failed(unmingle("cluster", meeting.faces, "-o", "/proc/nowhere"), "can't be made")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a limit on the size of files")
 def test_a_full_disk_is_told_and_the_next_run_goes_on(unmingle: Command, meeting: Meeting) -> None:
     """The system's limit on file sizes stands for the disk: writing past it fails in the same place."""

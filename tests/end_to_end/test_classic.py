@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from unmingle.demo import write_meeting
 from unmingle.models import catalogue
 from unmingle.models.vgg16 import prepared_vgg16
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.end_to_end.conftest import Command
+    from tests.command import Command
 
     from unmingle.demo import Meeting
 
@@ -45,6 +46,12 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def meeting(tmp_path_factory: pytest.TempPathFactory) -> Meeting:
+    """A very small one: the network is a large one."""
+    return write_meeting(tmp_path_factory.mktemp("meeting"), people=2, frames=4)
+
+
 @pytest.fixture
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("UNMINGLE_CACHE", str(tmp_path / "cache"))
@@ -54,12 +61,12 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.usefixtures("own_cache")
 def test_the_classic_recipe_sorts_whole_pictures(unmingle: Command, meeting: Meeting, base: Path) -> None:
     words = ("cluster", meeting.faces, "-o", "out", "--recipe", "classic", "--features", "pool5", "--weights", base)
-    refused = unmingle(*words, "--people", "7")
+    refused = unmingle(*words, "--people", "3")
     assert refused.code == 1
     assert "--any-weights" in refused.err
-    done = unmingle(*words, "--any-weights", "--people", "7", "--json")
+    done = unmingle(*words, "--any-weights", "--people", "3", "--json")
     assert done.code == 0, done.err
-    assert json.loads(done.out)["people"] == 7
+    assert json.loads(done.out)["people"] == 3
     faces = pl.read_csv(unmingle.folder / "out" / "faces.csv")
     # The whole picture is the face, in every picture: the seed had no detector.
     assert faces.height == len(meeting.crops)
@@ -67,7 +74,7 @@ def test_the_classic_recipe_sorts_whole_pictures(unmingle: Command, meeting: Mee
     assert set(faces["width"]) == {152.0}
     again = unmingle(*words, "--any-weights", "--labels", meeting.labels)
     assert "nothing new to embed" in again.out
-    assert "in 6 people" in again.out
+    assert "in 2 people" in again.out
     score = unmingle("evaluate", "out", "--labels", meeting.labels, "--json")
     assert json.loads(score.out)["scores"]["left_out"] == 0
 
@@ -76,7 +83,7 @@ def test_the_classic_recipe_sorts_whole_pictures(unmingle: Command, meeting: Mee
 def test_one_library_never_mixes_recipes(unmingle: Command, meeting: Meeting, base: Path) -> None:
     assert unmingle("cluster", meeting.faces, "-o", "out", "-q").code == 0
     faces = pl.read_csv(unmingle.folder / "out" / "faces.csv").drop("person")
-    words = ("--recipe", "classic", "--features", "pool5", "--weights", base, "--any-weights", "--people", "6", "-q")
+    words = ("--recipe", "classic", "--features", "pool5", "--weights", base, "--any-weights", "--people", "2", "-q")
     assert unmingle("cluster", meeting.faces, "-o", "out", *words).code == 0
     back = unmingle("cluster", meeting.faces, "-o", "out")
     assert "nothing new to embed" in back.out

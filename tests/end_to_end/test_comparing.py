@@ -11,7 +11,7 @@ import pytest
 from unmingle.api import Library
 
 if TYPE_CHECKING:
-    from tests.end_to_end.conftest import Command
+    from tests.command import Command
 
     from unmingle.demo import Meeting
 

@@ -14,7 +14,7 @@ from madeup.portraits import Look, Person, encode, render
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .conftest import Command
+    from tests.command import Command
 
 
 def test_one_picture_saved_three_ways_is_one_look(unmingle: Command, tmp_path: Path) -> None:

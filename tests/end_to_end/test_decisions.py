@@ -15,7 +15,7 @@ from unmingle.store.tables import FACES
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.end_to_end.conftest import Command
+    from tests.command import Command
 
     from unmingle.demo import Meeting
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import fastexcel
 import polars as pl
 import pytest
-from tests.end_to_end.conftest import Command
+from tests.command import Command
 
 if TYPE_CHECKING:
     from pathlib import Path

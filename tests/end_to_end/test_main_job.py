@@ -20,7 +20,7 @@ from unmingle.store.tables import FACES, PEOPLE
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.end_to_end.conftest import Command
+    from tests.command import Command
 
     from unmingle.demo import Meeting
 

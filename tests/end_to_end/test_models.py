@@ -21,7 +21,7 @@ from unmingle.store.sqlite import open_to_read
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.end_to_end.conftest import Command
+    from tests.command import Command
 
     from unmingle.demo import Meeting
 

@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 import pytest
 from PIL import Image
-from tests.end_to_end.conftest import Command
+from tests.command import Command
 from tests.gallery import TILE, Call, people, record
 from tests.videos import write_sound, write_video
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 ADA = Region("Ada", FACE, (0.5, 0.25, 0.1, 0.2))
 PACKET = packet([ADA], width=40, height=30, orientation=1)
-needs_exiftool = pytest.mark.skipif(shutil.which("exiftool") is None, reason="exiftool is not installed")
+needs_exiftool = pytest.mark.debian("exiftool")
 
 
 @needs_exiftool

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -46,7 +45,7 @@ def test_a_box_over_the_border_is_cut_off_there(box: tuple[float, ...], area: tu
     assert found is None if area is None else found == pytest.approx(area)
 
 
-@pytest.mark.skipif(shutil.which("exiftool") is None, reason="exiftool is not installed")
+@pytest.mark.debian("exiftool")
 def test_exiftool_reads_it(tmp_path: Path) -> None:
     regions = [Region("Zoë & <Åse>", FACE, (0.5, 0.25, 0.1, 0.2)), Region("", "Focus", (0.5, 0.5, 0.1, 0.1))]
     sidecar = tmp_path / "a.jpg.xmp"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import os
+import shutil
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -88,6 +91,16 @@ class Maker:
         jpeg = thumbnail(picture, box[0], margin=FACE_MARGIN)
         return Analysis(SIDE, SIDE, faces, vector.astype(np.float32)[None], quality, (jpeg,), Triage.alike(1))
 
+    def copied(self, folder: Path) -> Maker:
+        """Another one like it, with pictures of its own."""
+        other = copy.deepcopy(self)
+        other.folder, other.pictures = folder / "library", folder / "pictures"
+        shutil.copytree(self.folder, other.folder)
+        shutil.copytree(self.pictures, other.pictures)
+        with open_to_write(other.folder) as store, store.transaction() as connection:
+            connection.execute("UPDATE source SET path = ?", (os.fsencode(other.pictures),))
+        return other
+
     def cluster(self) -> None:
         """Group the faces anew."""
         group = partial(pipeline.group_faces, settings=GroupingSettings())
@@ -122,12 +135,17 @@ class Browser:
         return self.post("/api/decisions", {"kind": kind, **more}, status=status)
 
 
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Maker:
+    return Maker(tmp_path_factory.mktemp("made"))
+
+
 @pytest.fixture
-def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Maker:
+def made(made_once: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Maker:
     # Made-up people are told apart so well that nobody would have to be asked.
     monkeypatch.setattr("unmingle.decisions.asking.LEAST_CHANCE", 0.0)
     monkeypatch.setattr("unmingle.review.background.THINKING", 0.1)
-    return Maker(tmp_path)
+    return made_once.copied(tmp_path)
 
 
 @pytest.fixture

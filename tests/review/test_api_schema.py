@@ -30,12 +30,12 @@ NOTHING_TO_ASK = ("/api/library", "/api/left-out")
 
 
 @pytest.fixture(scope="module")
-def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[requests.Session]:
+def session(made_once: Maker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[requests.Session]:
     """Somebody signed in at a real server; `session.base` is its address."""
     with pytest.MonkeyPatch.context() as patch:
         # It would load the models each time.
         patch.setattr(Library, "retry", lambda self, file: ("unreadable", "still damaged"))
-        folder = Maker(tmp_path_factory.mktemp("described")).folder
+        folder = made_once.copied(tmp_path_factory.mktemp("described")).folder
         with free_listener() as listener:
             origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
             app = create_app(folder, token=TOKEN, origin=origin)

@@ -21,17 +21,11 @@ if TYPE_CHECKING:
 expect.set_options(timeout=PATIENCE * 1000)
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A library that each story gets a copy of."""
-    return Maker(tmp_path_factory.mktemp("template")).folder
-
-
 @pytest.fixture
-def library_folder(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def library_folder(made_once: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A library of twelve people, about whom there are questions."""
     monkeypatch.setattr("unmingle.decisions.asking.LEAST_CHANCE", 0.0)
-    return shutil.copytree(template, tmp_path / "library")
+    return shutil.copytree(made_once.folder, tmp_path / "library")
 
 
 def test_somebody_is_named_in_place(seat: Seat) -> None:

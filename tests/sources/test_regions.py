@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import shutil
 import struct
 import subprocess
 from typing import TYPE_CHECKING
@@ -93,7 +92,7 @@ def test_overlap_is_intersection_over_union() -> None:
     assert overlap((0.2, 0.5, 0.2, 0.2), (0.4, 0.5, 0.2, 0.2)) == pytest.approx(0)
 
 
-@pytest.mark.skipif(shutil.which("exiftool") is None, reason="exiftool is not installed")
+@pytest.mark.debian("exiftool")
 @pytest.mark.parametrize("ending", ["jpg", "png", "tif", "webp"])
 def test_regions_inside_a_picture_are_read(ending: str, tmp_path: Path) -> None:
     picture, sidecar = tmp_path / f"a.{ending}", tmp_path / "a.xmp"
