@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from tests.command import Command
 from tests.networks import remembering
 
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from unmingle.demo import Meeting
 
 # Without a deadline, since a busy machine is no bug, and with the same examples each time. CI tries more of them.
-settings.register_profile("few", deadline=None, derandomize=True, max_examples=10)
-settings.register_profile("many", settings.get_profile("few"), max_examples=100)
+STEADY = settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("few", STEADY, max_examples=10)
+settings.register_profile("many", STEADY, max_examples=100)
 settings.load_profile(os.environ.get("UNMINGLE_EXAMPLES", "few"))
 
 

@@ -251,6 +251,7 @@ def test_a_library_on_a_read_only_disk_can_be_looked_at(unmingle: Command, libra
         path.chmod(0o755 if path.is_dir() else 0o644)
 
 
+@pytest.mark.slow
 def test_the_same_faces_from_both_engines(meeting: Meeting, library: Path, tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     import unmingle
@@ -268,25 +269,29 @@ def test_the_same_faces_from_both_engines(meeting: Meeting, library: Path, tmp_p
     assert abs(difference).max() <= 0.2
 
 
+@pytest.mark.slow
 def test_nothing_is_sent_anywhere(unmingle: Command, meeting: Meeting) -> None:
     """The whole story with every way out closed: any attempt to connect or to look up a host ends the process."""
-    script = (
-        "import os, runpy, sys\n"
-        "def guard(event, details):\n"
-        "    if event in {'socket.connect', 'socket.getaddrinfo', 'socket.sendto', 'socket.gethostbyname'}:\n"
-        "        os.write(2, f'{event} {details}'.encode()); os._exit(99)\n"
-        "sys.addaudithook(guard)\n"
-        "runpy.run_module('unmingle', run_name='__main__')\n"
-    )
-    for words in (
-        ("cluster", meeting.faces, "-o", "out", "-q"),
-        ("evaluate", "out", "--labels", meeting.labels),
+    script = """
+import json, os, sys
+def guard(event, details):
+    if event in {"socket.connect", "socket.getaddrinfo", "socket.sendto", "socket.gethostbyname"}:
+        os.write(2, f"{event} {details}".encode()); os._exit(99)
+sys.addaudithook(guard)
+from unmingle.cli.commands import app
+for words in json.loads(sys.argv[1]):
+    assert not app(words, standalone_mode=False), words
+"""
+    commands = (
+        ("cluster", str(meeting.faces), "-o", "out", "-q"),
+        ("evaluate", "out", "--labels", str(meeting.labels)),
         ("show", "out", "1"),
         ("models", "list"),
-    ):
-        command = [sys.executable, "-c", script, *map(str, words)]
-        done = subprocess.run(command, cwd=unmingle.folder, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
+    )
+    words = [sys.executable, "-c", script, json.dumps(commands)]
+    done = subprocess.run(words, cwd=unmingle.folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "sface" in done.stdout
 
 
 def test_who_is_sure_and_who_may_be_one(library: Path) -> None:

@@ -4,7 +4,7 @@ from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn import metrics as reference
@@ -88,7 +88,6 @@ def test_bcubed_by_looking_at_every_face(pairs: list[tuple[int, int]]) -> None:
 
 
 @given(faces, st.permutations(range(6)), st.permutations(range(6)), st.randoms(use_true_random=False))
-@settings(max_examples=200)
 def test_neither_ids_nor_names_nor_order_change_a_score(
     pairs: list[tuple[int, int]], ids: list[int], names: list[int], chance: Random
 ) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from unmingle.faces.align import SIDE, TEMPLATE_52, align, scale_of, similarity_transform
@@ -52,7 +52,6 @@ def smooth_picture(size: int) -> np.ndarray:
     return np.asarray(cv2.resize(noise, (size, size), interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
-@settings(max_examples=25, deadline=None)
 @given(st.floats(-0.6, 0.6), st.floats(0.5, 6))
 def test_the_aligned_face_ignores_rotation_and_scale(angle: float, scale: float) -> None:
     base = smooth_picture(112)

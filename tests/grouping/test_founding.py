@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from unmingle.errors import ConstraintError, SettingsError
@@ -110,7 +110,6 @@ class Chance:
 SEEDS = st.integers(0, 10**6)
 
 
-@settings(deadline=None, max_examples=30)
 @given(st.integers(1, 40), SEEDS, st.sampled_from([None, 1, 3]))
 def test_where_all_found_nothing_changes(n: int, seed: int, people: int | None) -> None:
     made = Chance.of(n, seed)
@@ -130,7 +129,6 @@ def test_where_all_found_nothing_changes(n: int, seed: int, people: int | None) 
         assert steps(ranked) == steps(plain)
 
 
-@settings(deadline=None, max_examples=60)
 @given(st.integers(1, 40), SEEDS, st.sampled_from([None, 1, 3]))
 def test_the_order_of_the_faces_does_not_matter(n: int, seed: int, people: int | None) -> None:
     made = Chance.of(n, seed)
@@ -151,7 +149,6 @@ def steps(clustering: Clustering) -> list[tuple[int, int, float, int, str]]:
     return [(one.first, one.second, one.similarity, one.size, one.how) for one in clustering.merges]
 
 
-@settings(deadline=None, max_examples=60)
 @given(st.integers(2, 40), SEEDS)
 def test_joiners_never_change_who_the_founders_are(n: int, seed: int) -> None:
     made = Chance.of(n, seed, decisions=False, alike=1.0)
@@ -175,7 +172,6 @@ def same_partition(one: I64, other: I64) -> bool:
     return bool(np.array_equal(one[:, None] == one, other[:, None] == other))
 
 
-@settings(deadline=None, max_examples=60)
 @given(st.integers(2, 40), SEEDS)
 def test_decisions_always_hold_and_no_joiner_meets_itself_in_a_frame(n: int, seed: int) -> None:
     made = Chance.of(n, seed, alike=2.0)
@@ -190,7 +186,6 @@ def test_decisions_always_hold_and_no_joiner_meets_itself_in_a_frame(n: int, see
         assert (labels[beside] != labels[joiner]).all()
 
 
-@settings(deadline=None, max_examples=60)
 @given(st.integers(1, 40), SEEDS, st.booleans())
 def test_merges_are_a_tree_of_all_faces(n: int, seed: int, decisions: bool) -> None:
     clustering = Chance.of(n, seed, decisions=decisions, alike=1.0).run()

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from unmingle.errors import SettingsError
@@ -68,7 +68,6 @@ def test_components_count() -> None:
 
 
 @given(n=st.integers(1, 12), d=st.integers(1, 8), data=st.data())
-@settings(max_examples=20, deadline=None)
 def test_any_small_collection(n: int, d: int, data: st.DataObject) -> None:
     people = data.draw(st.integers(1, n))
     features_nd = np.random.default_rng(n * 100 + d).normal(size=(n, d)).astype(np.float32)

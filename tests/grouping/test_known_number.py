@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from unmingle.errors import SettingsError
@@ -25,7 +25,6 @@ def unit(vectors: list[list[float]]) -> F32:
     return rows
 
 
-@settings(deadline=None)
 @given(st.integers(1, 50), st.floats(-1, 1), st.data())
 def test_exactly_so_many_people_come_out(n: int, bar: float, data: st.DataObject) -> None:
     people = data.draw(st.integers(1, n))

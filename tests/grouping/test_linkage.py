@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.cluster.hierarchy import fcluster, linkage
 
@@ -28,7 +28,6 @@ def same_partition(one: I64, other: I64) -> bool:
     return bool(pairs == len(np.unique(one)) == len(np.unique(other)))
 
 
-@settings(deadline=None)
 @given(st.integers(2, 90), st.integers(2, 20), st.floats(-0.9, 0.95), st.integers(0, 10**6))
 def test_a_flat_bar_gives_scipys_average_linkage(n: int, d: int, bar: float, seed: int) -> None:
     vectors = unit(n, d, seed)
@@ -48,7 +47,6 @@ def test_the_full_tree_has_scipys_heights_and_sizes(n: int) -> None:
     assert tree.size_m.tolist() == expected[:, 3].astype(int).tolist()
 
 
-@settings(deadline=None)
 @given(st.integers(2, 60), st.integers(2, 8), st.integers(0, 10**6))
 def test_faces_of_a_group_never_come_together(n: int, each: int, seed: int) -> None:
     groups = np.random.default_rng(seed).integers(-1, max(1, n // each), n)

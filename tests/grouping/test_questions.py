@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from unmingle.errors import SettingsError
@@ -80,7 +80,6 @@ def decided(question: Question, known: Constraints) -> bool:
     return not question.together and bool(frames[0] & frames[1])
 
 
-@settings(max_examples=60, deadline=None)
 @given(situations())
 def test_what_must_always_hold(situation: tuple[F32, I64, Constraints, I64]) -> None:
     vectors, labels, known, asked = situation
@@ -102,7 +101,6 @@ def test_what_must_always_hold(situation: tuple[F32, I64, Constraints, I64]) -> 
             assert one | other == set(np.flatnonzero(labels == labels[question.one[0]]).tolist())
 
 
-@settings(max_examples=40, deadline=None)
 @given(situations(), st.randoms(use_true_random=False))
 def test_the_order_of_the_faces_does_not_matter(situation: tuple[F32, I64, Constraints, I64], random: Random) -> None:
     vectors, labels, known, asked = situation

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from unmingle.grouping.impostors import SFACE_CURVE, ImpostorCurve
@@ -79,7 +79,6 @@ def test_one_person_in_two_parts_does_not_stretch_the_scale_far() -> None:
     assert collection_scale(means, np.full(31, 5), SFACE_CURVE) < 3
 
 
-@settings(deadline=None, max_examples=60)
 @given(st.integers(1, 5000), st.integers(1, 5000), st.integers(2, 10**6), st.floats(0.7, 1.5))
 def test_the_floor_lies_below_the_bar_for_every_partner(size: int, partner: int, clusters: int, scale: float) -> None:
     rule = FalseMergeBar(curve=SFACE_CURVE, expected=0.02, scale=scale)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -89,7 +89,6 @@ def pillows(pixels: np.ndarray[Any, np.dtype[np.uint8]]) -> np.ndarray[Any, np.d
 
 
 @given(height=st.integers(1, 2500), width=st.integers(1, 700))
-@settings(max_examples=60, deadline=None)
 def test_to_224_is_pillows_nearest(height: int, width: int) -> None:
     pixels = noise(height, width)
     np.testing.assert_array_equal(to_224(pixels), pillows(pixels))

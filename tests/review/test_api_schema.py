@@ -23,7 +23,7 @@ from unmingle.review.serve import free_listener
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-EXAMPLES = 15  # for each route, sensible ones and others
+EXAMPLES = settings().max_examples // 5  # for each route, sensible ones and others
 ROUTES = [(method, route.path) for route in (*read.routes, *write.routes) for method in sorted(route.methods)]  # type: ignore[attr-defined]
 
 NOTHING_TO_ASK = ("/api/library", "/api/left-out")

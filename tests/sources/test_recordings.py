@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from av.codec.context import Flags
 from av.video.stream import VideoStream
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from tests.videos import SIZE, number_in, numbered, write_sound, write_streams, write_video
@@ -123,7 +123,6 @@ def test_times_that_a_container_rounds_to_milliseconds_still_meet_their_instants
     start=st.floats(min_value=0, max_value=5),
     length=st.floats(min_value=0, max_value=5),
 )
-@settings(max_examples=25)
 def test_uneven_times_give_what_the_definition_says(
     tmp_path_factory: pytest.TempPathFactory, gaps: list[int], every: float, start: float, length: float
 ) -> None:
@@ -400,7 +399,6 @@ def test_damage_between_pictures_costs_a_stretch_and_not_the_rest(tmp_path: Path
 
 
 @given(data=st.data())
-@settings(max_examples=60)
 def test_random_damage_never_ends_the_reading(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     kind = data.draw(st.sampled_from(sorted(KINDS)))
     ending, how = KINDS[kind]
