@@ -171,6 +171,7 @@ def test_what_is_kept_is_told(tmp_path: Path) -> None:
         assert stopped.value.__notes__ == ["It is kept." if there else "Nothing was stored yet."]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="there are no such signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("after", [0.1, 0.4, 1.0])
