@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from unmingle.models.runtime import Session
-    from unmingle.records import F32, Precision
+    from unmingle.records import F32
+    from unmingle.settings import Precision
 
 PACKAGED = ("yunet-", "sface-")  # their prepared files are named by their content
 Outputs = dict[str, "F32"]
