@@ -1,3 +1,5 @@
+import io
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -5,7 +7,7 @@ import xlsxwriter
 
 from unmingle.errors import LabelsError
 from unmingle.evaluation.sheets import read_sheets
-from unmingle.evaluation.workbook import ENCRYPTED_STREAM, OLE2
+from unmingle.evaluation.workbook import ENCRYPTED_STREAM, MOST_BLANK, OLE2
 
 
 def problem_of(path: Path) -> LabelsError:
@@ -100,11 +102,87 @@ def test_a_loop_of_links_is_refused(tmp_path: Path) -> None:
     assert "can't be read" in problem_of(path).problem
 
 
-def test_cell_far_out_is_refused_before_room_is_made_for_all_before_it(tmp_path: Path) -> None:
-    book = xlsxwriter.Workbook(str(tmp_path / "far.xlsx"))
-    sheet = book.add_worksheet()
-    sheet.write_row(0, 0, ["file", "person"])
-    sheet.write_string(1_048_575, 16_383, "x")
-    book.close()
-    with pytest.raises(LabelsError, match="17,179,869,184 cells"):
-        list(read_sheets(tmp_path / "far.xlsx"))
+def workbook(path: Path, **parts: str | bytes) -> Path:
+    """A workbook of one sheet; parts: what to put in place of its parts, or beside them, by the ends of their names."""
+    buffer = io.BytesIO()
+    with xlsxwriter.Workbook(buffer) as book:
+        book.add_worksheet().write(0, 0, 1)
+    with zipfile.ZipFile(buffer) as whole, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as out:
+        for name in whole.namelist():
+            out.writestr(name, parts.pop("sheet") if "sheet1" in name and "sheet" in parts else whole.read(name))
+        for name, content in parts.items():
+            out.writestr(name, content)
+    return path
+
+
+def sheet(rows: str, prefix: str = "") -> str:
+    space = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    xmlns = f'xmlns:{prefix[:-1]}="{space}"' if prefix else f'xmlns="{space}"'
+    return f"<{prefix}worksheet {xmlns}><{prefix}sheetData>{rows}</{prefix}sheetData></{prefix}worksheet>"
+
+
+OUTSIDE, MANY = "outside of what a sheet can hold", "a sheet of 17,179,869,184 cells"
+
+
+@pytest.mark.parametrize(
+    ("rows", "prefix", "problem"),
+    [
+        ('<row r="1"><c r="A1"><v>1</v></c></row><row r="2"><c r="XFD1048576"><v>2</v></c></row>', "", MANY),
+        ('<row r="1"><c r="A1"><v>1</v></c><c r="A99999999999" t="s"><v>0</v></c></row>', "", OUTSIDE),
+        ('<row r="1"><c r="ZZZZ9" t="inlineStr"><is><t>x</t></is></c></row>', "", OUTSIDE),
+        ('<row r="99999999"><c><v>1</v></c></row>', "", OUTSIDE),
+        ('<x:row r="1"><x:c s="1" r = \'AAAA1\'>\n<x:v>1</x:v></x:c></x:row>', "x:", OUTSIDE),
+        (
+            '<row r="1"><c r="A1"><v>1</v></c></row>' + "<!-- a block -->" * 80_000 + '<c r="AAAA1"><v>1</v></c>',
+            "",
+            OUTSIDE,
+        ),
+    ],
+)
+def test_cell_far_out_is_refused_before_room_is_made_for_all_before_it(
+    tmp_path: Path, rows: str, prefix: str, problem: str
+) -> None:
+    error = problem_of(workbook(tmp_path / "far.xlsx", sheet=sheet(rows, prefix)))
+    assert problem in error.problem
+    assert error.mend == "Save a copy that holds the table alone."
+
+
+def test_open_document_whose_cells_stand_for_many_is_refused(tmp_path: Path) -> None:
+    cell = '<table:table-cell table:number-columns-repeated="{}" office:value-type="float" office:value="1"/>'
+    table = '<table:table table:name="a"><table:table-row table:number-rows-repeated="{}">{}</table:table-row>'
+    for rows, columns, problem in ((1_048_576, 30, "31,457,280 cells"), (1, 99_999, OUTSIDE), (2**40, 1, OUTSIDE)):
+        content = table.format(rows, cell.format(columns))
+        assert problem in problem_of(workbook(tmp_path / "far.ods", **{"content.xml": content})).problem
+
+
+def test_binary_workbook_with_a_cell_far_out_is_refused(tmp_path: Path) -> None:
+    def record(kind: int, *numbers: int) -> bytes:
+        content = b"".join(number.to_bytes(4, "little") for number in numbers)
+        return bytes([kind, len(content)]) + content
+
+    far = record(0, 7) + record(5, 70_000, 0, 0, 0)
+    error = problem_of(workbook(tmp_path / "far.xlsb", **{"xl/worksheets/sheet1.bin": far}))
+    assert OUTSIDE in error.problem
+
+
+def test_formatting_that_reaches_the_last_row_is_no_rows(tmp_path: Path) -> None:
+    with xlsxwriter.Workbook(tmp_path / "a.xlsx", {"constant_memory": True}) as book:
+        page, bold = book.add_worksheet(), book.add_format({"bold": True})
+        page.write_row(0, 0, ["file", "ID"])
+        page.write_row(1, 0, ["a.jpg", 1])
+        for row in range(5, 1_048_576, 10_000):
+            page.write_blank(row, 0, None, bold)
+        page.write_blank(1_048_575, 16_383, None, bold)
+    (found,) = read_sheets(tmp_path / "a.xlsx")
+    assert found.rows == (("file", "ID"), ("a.jpg", "1"))
+
+
+def test_of_what_lies_far_off_the_rows_between_are_few(tmp_path: Path) -> None:
+    with xlsxwriter.Workbook(tmp_path / "a.xlsx") as book:
+        page = book.add_worksheet()
+        page.write_row(0, 0, ["file", "ID"])
+        page.write_row(1_048_575, 0, ["a.jpg", 1])
+        page.write(1_048_575, 5, "note")
+    (found,) = read_sheets(tmp_path / "a.xlsx")
+    assert len(found.rows) == MOST_BLANK + 2
+    assert found.rows[-1] == ("a.jpg", "1", "", "", "", "note")
