@@ -36,15 +36,16 @@ from PIL import Image
 
 from unmingle import pipeline
 from unmingle.api import ExportOptions, Library
+from unmingle.decisions.assignment import Measured, store_assignment
+from unmingle.decisions.state import State
 from unmingle.records import Analysis, Faces, Triage
 from unmingle.settings import GroupingSettings
 from unmingle.sources.images import scan
 from unmingle.sources.orientation import to_upright
 from unmingle.store import pictures
-from unmingle.store.people import Memory
+from unmingle.store.face_rows import faces_to_group
 from unmingle.store.portable import WALKED
 from unmingle.store.portable import pictures as stored_pictures
-from unmingle.store.proposal import Measured, store_proposal
 from unmingle.store.sqlite import open_to_read, open_to_write
 
 if TYPE_CHECKING:
@@ -104,12 +105,12 @@ def make(folder: Path, source: Path, people: int, *, given: bool = False, seed: 
 def hand_over(store: Store, who_of: dict[str, int]) -> None:
     """Store people as a grouping would have found them, by the digests of their pictures."""
     with store.transaction() as connection:
-        memory = Memory.read(connection, RECIPE)
-    grouped = pictures.faces_to_group(store, RECIPE)
+        state = State.read(connection, RECIPE)
+    grouped = faces_to_group(store, RECIPE)
     digest = dict(store.connection.execute("SELECT face.id, digest FROM face JOIN analysis ON analysis.id = analysis"))
     labels = np.unique([who_of[digest[face]] for face in grouped.ids.tolist()], return_inverse=True)[1]
     sure = np.ones(len(labels))
-    store_proposal(store, RECIPE, grouped, Measured(labels, np.ones(labels.max() + 1), sure, sure), memory)
+    store_assignment(store, RECIPE, grouped, Measured(labels, np.ones(labels.max() + 1), sure, sure), state)
 
 
 def faces_of(choose: np.random.Generator, centres: np.ndarray[Any, Any]) -> Analysis:

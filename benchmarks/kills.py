@@ -34,11 +34,12 @@ import numpy as np
 from unmingle import pipeline
 from unmingle.api import Library
 from unmingle.decisions.log import read_log
+from unmingle.decisions.state import State
 from unmingle.errors import DecisionError
 from unmingle.records import Analysis, Faces, Triage
 from unmingle.settings import GroupingSettings
 from unmingle.store import pictures
-from unmingle.store.people import ALONE, Memory
+from unmingle.store.face_rows import ALONE
 from unmingle.store.sqlite import open_to_decide, open_to_write
 
 if TYPE_CHECKING:
@@ -199,8 +200,8 @@ def check(folder: Path, told: list[str]) -> list[str]:
         for kind, what in (line.split() for line in told):
             if (int(what) not in log) if kind == "decision" else (what not in held):
                 wrong.append(f"lost {kind} {what}")
-        memory = Memory.read(connection, RECIPE)
-        faces_n, person_n = memory.people_now(connection)
+        state = State.read(connection, RECIPE)
+        faces_n, person_n = state.members_now(connection)
         replayed = {f: p for f, p in zip(faces_n.tolist(), person_n.tolist(), strict=True) if p != ALONE}
         if replayed != dict(connection.execute("SELECT face, person FROM member")):
             wrong.append("people are not what the log says")

@@ -35,10 +35,11 @@ from PIL import Image, ImageDraw
 from playwright.sync_api import sync_playwright
 
 from unmingle import pipeline
+from unmingle.decisions.assignment import Measured, store_assignment
+from unmingle.decisions.state import State
 from unmingle.records import Analysis, Faces, Triage
 from unmingle.store import pictures
-from unmingle.store.people import ALONE, Memory
-from unmingle.store.proposal import Measured, store_proposal
+from unmingle.store.face_rows import ALONE, faces_to_group
 from unmingle.store.sqlite import open_to_write
 
 if TYPE_CHECKING:
@@ -99,13 +100,13 @@ def make(folder: Path, faces: int, people: int) -> None:
                     "INSERT INTO file (source, path, name, digest) VALUES (1, ?, ?, ?)", (name.encode(), name, name)
                 )
         with store.transaction() as connection:
-            memory = Memory.read(connection, RECIPE)
-        grouped = pictures.faces_to_group(store, RECIPE)
+            state = State.read(connection, RECIPE)
+        grouped = faces_to_group(store, RECIPE)
         row = dict(store.connection.execute("SELECT face.id, digest FROM face JOIN analysis ON analysis.id = analysis"))
         number = {f"meeting{i % 7}/m_{i // 8:08}_{i % 8}.jpg": i for i in range(faces)}
         labels = person_n[[number[row[face]] for face in grouped.ids.tolist()]]
         sure = random.random(faces) ** 0.1
-        store_proposal(store, RECIPE, grouped, Measured(labels, np.full(people, 0.8), sure, sure), memory)
+        store_assignment(store, RECIPE, grouped, Measured(labels, np.full(people, 0.8), sure, sure), state)
 
 
 def drawn(random: np.random.Generator) -> bytes:

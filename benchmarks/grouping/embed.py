@@ -27,14 +27,14 @@ import numpy as np
 
 import unmingle
 from unmingle.pipeline import CURRENT
-from unmingle.store.pictures import faces_to_group
+from unmingle.store.face_rows import faces_to_group
 from unmingle.store.sqlite import open_to_read
 from unmingle.store.tables import faces_table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from unmingle.store.pictures import StoredFaces
+    from unmingle.store.face_rows import StoredFaces
 
     Strings = NDArray[np.str_]
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from unmingle.decisions.assignment import DecidedFaces, Measured, store_assignment
+from unmingle.decisions.state import State
 from unmingle.errors import PictureError, reason
 from unmingle.grouping.confidence import face_probabilities
 from unmingle.grouping.founding import cluster_by_standing
@@ -24,13 +26,11 @@ from unmingle.sources.decoding import decode, pixel_digest
 from unmingle.sources.images import digest, quiet_decoders, read_bytes
 from unmingle.sources.names import AUTO
 from unmingle.store import copies, pictures, recordings
+from unmingle.store.face_rows import ALONE, faces_to_group
 from unmingle.store.files import note_moved, out_of_reach
 from unmingle.store.frame_names import conclude
 from unmingle.store.frames import recording_of, rows_of_pictures, seen_frames
 from unmingle.store.identity import Recogniser, carry_over
-from unmingle.store.people import ALONE, Memory, refresh_marks
-from unmingle.store.proposal import Measured, store_proposal
-from unmingle.store.rows import Rows
 from unmingle.tracking.watch import Sight
 from unmingle.watching import Watched, Watcher, watch_all
 
@@ -44,7 +44,8 @@ if TYPE_CHECKING:
     from unmingle.records import F32, F64, I64, U8, Analysis, Bool, Clustering
     from unmingle.settings import ClassicSettings, GroupingSettings
     from unmingle.sources.images import PictureFile, Scan
-    from unmingle.store.pictures import Known, StoredFaces
+    from unmingle.store.face_rows import StoredFaces
+    from unmingle.store.pictures import Known
     from unmingle.store.sqlite import Store
 
     # Groups faces by their vectors (n, d), constraints, which may found a person (n,), and whose copy each is (n,).
@@ -321,26 +322,26 @@ def cluster(
     """
     times = Times() if times is None else times
     with store.transaction() as connection:
-        memory = Memory.read(connection, recipe)
-        refresh_marks(connection, memory)
+        state = State.read(connection, recipe)
+        state.write_marks(connection)
     with store.snapshot():
-        faces = pictures.faces_to_group(store, recipe)
+        faces = faces_to_group(store, recipe)
     progress("cluster", 0, len(faces.ids))
     with times.measure("cluster"):
-        rows = Rows(memory, faces)
+        decided = DecidedFaces(state, faces)
         names = conclude(store, faces, rows_of_pictures(store, faces), name_pattern, curve)
         recording_n = recording_of(store, faces, names)
         founders_n, copy_of_n = faces.founders.copy(), copies.copy_of(store, faces, recording_n)
-        founders_n[list(rows.person_of)] = True  # whatever a face is like, somebody said whose it is
+        founders_n[list(decided.person_of)] = True  # whatever a face is like, somebody said whose it is
         followed = recordings.followed(store, recipe, faces)
         seen = seen_frames(store, faces, names, followed.seen_k2)
-        clustering = group(faces.vectors, rows.constraints(seen, followed.same_m2), founders_n, copy_of_n)
+        clustering = group(faces.vectors, decided.constraints(seen, followed.same_m2), founders_n, copy_of_n)
         looks = Looks.of(clustering, founders_n, copy_of_n, least=1 if whole_clusters else 2)
         labels_n = np.where(looks.people_n, clustering.labels, ALONE)
         likeness_n, cohesion_k = looks.likeness(faces.vectors, clustering.labels)
         measured = Measured(labels_n, cohesion_k, likeness_n, _sure(faces, clustering, looks, curve))
         copies.note(store, faces, copy_of_n)
-        store_proposal(store, recipe, faces, measured, memory)
+        store_assignment(store, recipe, faces, measured, state)
         store.set_fact(SCALE, str(dict(clustering.notes).get("scale", "")))
         names.keep(store)
     progress("cluster", len(faces.ids), len(faces.ids))

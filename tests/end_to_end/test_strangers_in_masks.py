@@ -14,7 +14,7 @@ from unmingle.grouping.founding import cluster_by_standing
 from unmingle.grouping.impostors import SFACE_CURVE
 from unmingle.pipeline import CURRENT
 from unmingle.settings import FALSE_MERGES, GroupingSettings
-from unmingle.store.pictures import faces_to_group
+from unmingle.store.face_rows import faces_to_group
 from unmingle.store.sqlite import open_to_read
 
 if TYPE_CHECKING:

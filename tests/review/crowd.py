@@ -8,10 +8,11 @@ import cv2
 import numpy as np
 
 from unmingle import pipeline
+from unmingle.decisions.assignment import Measured, store_assignment
+from unmingle.decisions.state import State
 from unmingle.records import Analysis, Faces, Triage
 from unmingle.store import pictures
-from unmingle.store.people import ALONE, Memory
-from unmingle.store.proposal import Measured, store_proposal
+from unmingle.store.face_rows import ALONE, faces_to_group
 from unmingle.store.sqlite import open_to_write
 
 if TYPE_CHECKING:
@@ -44,10 +45,10 @@ def crowd(folder: Path, *, people: int, lone: int, each: int = 2) -> Path:
                 connection.execute(
                     "INSERT INTO file (source, path, name, digest) VALUES (1, ?, ?, ?)", (name.encode(), name, name)
                 )
-            memory = Memory.read(connection, RECIPE)
-        grouped = pictures.faces_to_group(store, RECIPE)
+            state = State.read(connection, RECIPE)
+        grouped = faces_to_group(store, RECIPE)
         row = dict(store.connection.execute("SELECT face.id, digest FROM face JOIN analysis ON analysis.id = analysis"))
         labels = np.array([owner_n[int(row[face][2:8])] for face in grouped.ids.tolist()])
         sure = np.full(len(labels), 0.99)
-        store_proposal(store, RECIPE, grouped, Measured(labels, np.full(people, 0.8), sure, sure), memory)
+        store_assignment(store, RECIPE, grouped, Measured(labels, np.full(people, 0.8), sure, sure), state)
     return folder

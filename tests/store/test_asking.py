@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from unmingle.decisions.asking import Question, Side, wish
-from unmingle.decisions.service import Wish
+from unmingle.decisions.asking import Question, Side, answer_command
+from unmingle.decisions.kinds import Assign, Command, Different, Merge, Reject, Split, Unsure
 
 from .conftest import Album
 
@@ -25,24 +25,24 @@ def side(person: int | None, *faces: int, name: str = "") -> Side:
 @pytest.mark.parametrize(
     ("kind", "one", "other", "answer", "wanted"),
     [
-        ("people", side(7, 1, 2), side(3, 4, 5, 6), "same", Wish("merge", 3, (7,))),
-        ("people", side(7, 1, 2, name="Ada"), side(3, 4, 5, 6), "same", Wish("merge", 7, (3,))),
-        ("people", side(7, 1, 2), side(3, 4, 5, 6), "different", Wish("different", 3, (7,))),
-        ("people", side(7, 1, 2), side(3, 4, 5, 6), "unsure", Wish("unsure", 3, (7,))),
-        ("single", side(None, 1), side(3, 4, 5), "same", Wish("assign", 3, faces=(1,))),
-        ("single", side(None, 1), side(3, 4, 5), "different", Wish("reject", 3, faces=(1,))),
-        ("single", side(None, 1), side(3, 4, 5), "unsure", Wish("unsure", 3, faces=(1,))),
-        ("single", side(None, 1), side(None, 2), "same", Wish("split", faces=(1, 2))),
-        ("single", side(None, 1), side(None, 2), "different", Wish("different", faces=(1, 2))),
-        ("single", side(None, 1), side(None, 2), "unsure", Wish("unsure", faces=(1, 2))),
-        ("part", side(3, 1, 2), side(3, 4, 5), "same", Wish("assign", 3, faces=(1, 2))),
-        ("part", side(3, 1, 2), side(3, 4, 5), "different", Wish("split", faces=(1, 2))),
-        ("part", side(3, 1, 2), side(3, 4, 5), "unsure", Wish("unsure", 3, faces=(1, 2))),
-        ("face", side(3, 1), side(3, 4, 5), "different", Wish("reject", 3, faces=(1,))),
+        ("people", side(7, 1, 2), side(3, 4, 5, 6), "same", Merge(3, (7,))),
+        ("people", side(7, 1, 2, name="Ada"), side(3, 4, 5, 6), "same", Merge(7, (3,))),
+        ("people", side(7, 1, 2), side(3, 4, 5, 6), "different", Different(3, (7,))),
+        ("people", side(7, 1, 2), side(3, 4, 5, 6), "unsure", Unsure(3, (7,))),
+        ("single", side(None, 1), side(3, 4, 5), "same", Assign(3, faces=(1,))),
+        ("single", side(None, 1), side(3, 4, 5), "different", Reject(3, faces=(1,))),
+        ("single", side(None, 1), side(3, 4, 5), "unsure", Unsure(3, faces=(1,))),
+        ("single", side(None, 1), side(None, 2), "same", Split(faces=(1, 2))),
+        ("single", side(None, 1), side(None, 2), "different", Different(faces=(1, 2))),
+        ("single", side(None, 1), side(None, 2), "unsure", Unsure(faces=(1, 2))),
+        ("part", side(3, 1, 2), side(3, 4, 5), "same", Assign(3, faces=(1, 2))),
+        ("part", side(3, 1, 2), side(3, 4, 5), "different", Split(faces=(1, 2))),
+        ("part", side(3, 1, 2), side(3, 4, 5), "unsure", Unsure(3, faces=(1, 2))),
+        ("face", side(3, 1), side(3, 4, 5), "different", Reject(3, faces=(1,))),
     ],
 )
-def test_an_answer_is_a_decision(kind: Kind, one: Side, other: Side, answer: Answer, wanted: Wish) -> None:
-    assert wish(Question("id", kind, "", one, other, 0.5, 1), answer) == wanted
+def test_an_answer_is_a_decision(kind: Kind, one: Side, other: Side, answer: Answer, wanted: Command) -> None:
+    assert answer_command(Question("id", kind, "", one, other, 0.5, 1), answer) == wanted
 
 
 @pytest.mark.parametrize("answer", ["same", "different", "unsure"])

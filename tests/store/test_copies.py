@@ -20,6 +20,7 @@ from unmingle.sources.decoding import decode
 from unmingle.sources.names import MEETING_PATTERN
 from unmingle.store import pictures
 from unmingle.store.copies import copy_of
+from unmingle.store.face_rows import faces_to_group
 from unmingle.store.frame_names import FrameNames
 from unmingle.store.frames import recording_of
 from unmingle.store.sqlite import open_to_read, open_to_write
@@ -73,7 +74,7 @@ class Shelf:
     def copies(self) -> dict[str, str]:
         """Of each file with a copy of another, that other."""
         with open_to_read(self.library.folder) as store:
-            faces = pictures.faces_to_group(store, RECIPE)
+            faces = faces_to_group(store, RECIPE)
             of_n = copy_of(store, faces, recording_of(store, faces, FrameNames(MEETING_PATTERN)))
             names = dict(store.connection.execute("SELECT id, digest FROM analysis").fetchall())
         if of_n is None:
@@ -135,7 +136,7 @@ def test_faces_of_a_group_are_copies_one_to_one(shelf: Shelf) -> None:
     shelf.put("group.png", picture, two, 0.9, box=box)
     shelf.put("again.jpg", decode(encode(picture, 40)), two, 0.4, box=box)
     with open_to_read(shelf.library.folder) as store:
-        faces = pictures.faces_to_group(store, RECIPE)
+        faces = faces_to_group(store, RECIPE)
         of_n = copy_of(store, faces, np.full(4, -1))
     assert of_n is not None
     of = [(int(row), int(other)) for row, other in enumerate(of_n) if row != other]

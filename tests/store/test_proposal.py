@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unmingle.store.people import ALONE
-from unmingle.store.proposal import keep_ids
+from unmingle.decisions.assignment import keep_ids
+from unmingle.store.face_rows import ALONE
 
 labels = st.lists(st.integers(-1, 5), max_size=40).map(lambda values: np.array(values, np.int64))
 

@@ -17,10 +17,11 @@ from unmingle.settings import GroupingSettings
 from unmingle.sources.recordings import RecordingInfo
 from unmingle.store import recordings
 from unmingle.store.browse import face_cards
+from unmingle.store.face_rows import faces_to_group
 from unmingle.store.intervals import spans, watched
 from unmingle.store.left_out import faceless_files
 from unmingle.store.one_face import face_detail, original
-from unmingle.store.pictures import faces_to_group, note_read
+from unmingle.store.pictures import note_read
 from unmingle.store.sqlite import open_to_read, open_to_write
 from unmingle.store.tables import faces_table
 from unmingle.tracking.records import Look, Segment, Sightings, Track

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unmingle.decisions.log import read_log, standing_ids
+from unmingle.decisions.log import active_ids, read_log
+from unmingle.decisions.state import State
 from unmingle.errors import DecisionError
-from unmingle.store.people import ALONE, Memory
+from unmingle.store.face_rows import ALONE
 from unmingle.store.sqlite import open_to_read, open_to_write
 
 from .conftest import RECIPE, Album, put
@@ -19,7 +20,8 @@ from .conftest import RECIPE, Album, put
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from unmingle.decisions.log import Entry, Kind
+    from unmingle.decisions.kinds import Kind
+    from unmingle.decisions.log import Entry
 
 
 STORIES = settings().max_examples // 8  # each takes a second
@@ -28,21 +30,21 @@ STORIES = settings().max_examples // 8  # each takes a second
 def check_all_holds(album: Album) -> None:
     """Every decision that stands holds, names are where they were given, and the tables are what the log says."""
     with open_to_read(album.library.folder) as store:
-        memory = Memory.read(store.connection, RECIPE)
-        faces_n, person_n = memory.people_now(store.connection)
+        state = State.read(store.connection, RECIPE)
+        faces_n, person_n = state.members_now(store.connection)
         stored = dict(store.connection.execute("SELECT face, person FROM member"))
         marks = dict(store.connection.execute("SELECT face, mark FROM mark"))
         names = dict(store.connection.execute("SELECT id, name FROM person WHERE name != ''"))
     replayed = dict(zip(faces_n.tolist(), person_n.tolist(), strict=True))
     assert {face: person for face, person in replayed.items() if person != ALONE} == stored
-    assert marks == memory.marks()
-    assert names == {person: name for person, name in memory.standing.names.items() if name}
-    marked = memory.marked()
-    for place, person in memory.standing.person_of.items():
-        face = memory.face_of.get(place)
+    assert marks == state.marks()
+    assert names == {person: name for person, name in state.projection.names.items() if name}
+    marked = state.marked()
+    for place, person in state.projection.person_of.items():
+        face = state.face_of.get(place)
         assert face is None or stored.get(face) == person or face in marked
-    for place, person in memory.standing.barred:
-        assert stored.get(memory.face_of.get(place, -1)) != person
+    for place, person in state.projection.barred:
+        assert stored.get(state.face_of.get(place, -1)) != person
     assert not marked & stored.keys()
 
 
@@ -85,7 +87,7 @@ class Hand:
         self.named[name] = letter
 
     def _turn(self, kind: Kind) -> None:
-        stands = standing_ids(self._entries())
+        stands = active_ids(self._entries())
         can = [entry for entry, stand in stands.items() if stand == (kind == "undo")]
         if can:
             getattr(self.album.library, kind)(int(self.random.choice(can)))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from unmingle import pipeline
-from unmingle.decisions.service import clean_name
+from unmingle.decisions.wording import clean_name
 from unmingle.errors import DecisionError, StaleError
 from unmingle.settings import ClassicSettings, GroupingSettings
 from unmingle.store.sqlite import open_to_write

@@ -14,7 +14,7 @@ from unmingle.files import user_path
 from unmingle.models.catalogue import SFACE
 from unmingle.progress import peak_memory, silent
 from unmingle.settings import DetectionSettings, EngineSettings
-from unmingle.store.pictures import faces_to_group
+from unmingle.store.face_rows import faces_to_group
 from unmingle.store.sqlite import open_to_read
 
 if TYPE_CHECKING:

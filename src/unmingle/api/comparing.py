@@ -13,7 +13,7 @@ from unmingle.api.recipes import DETECTION, RECORDING, current
 from unmingle.files import write_atomically
 from unmingle.progress import silent
 from unmingle.settings import DetectionSettings, RecordingSettings
-from unmingle.store.places import SAME_FACE
+from unmingle.store.face_regions import SAME_FACE
 
 if TYPE_CHECKING:
     import polars as pl

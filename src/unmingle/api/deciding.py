@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal, get_args
 
 from unmingle.api.recipes import current
-from unmingle.decisions.log import By, Decision, last_id, read_log, standing_ids
+from unmingle.decisions.kinds import make_command
+from unmingle.decisions.log import By, Decision, active_ids, last_id, read_log
 from unmingle.decisions.references import faces_named, person_named
-from unmingle.decisions.service import Desk, Wish
+from unmingle.decisions.service import DecisionService
 from unmingle.errors import DecisionError
 from unmingle.settings import one_of, whole_number
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from unmingle.decisions.asking import Answer, Question
-    from unmingle.decisions.log import Kind
+    from unmingle.decisions.kinds import Command, Kind
     from unmingle.store.sqlite import Store
 
     PersonReference = int | str
@@ -49,7 +50,7 @@ class Deciding:
 
     folder: Path
     views: Views
-    _desk: Desk
+    _service: DecisionService
 
     @abstractmethod
     def _deciding(self) -> AbstractContextManager[Store]:
@@ -153,22 +154,22 @@ class Deciding:
 
     def answer(self, question: Question, answer: Answer, *, by: By = "person", seen: int | None = None) -> Decision:
         """Answer one of `questions`: "same", "different", or "unsure"."""
-        from unmingle.decisions.asking import wish
+        from unmingle.decisions.asking import answer_command
 
-        return self._take(lambda store, recipe: wish(question, answer), by, seen)
+        return self._take(lambda store, recipe: answer_command(question, answer), by, seen)
 
     def get_ready(self) -> None:
         """Read what decisions need, so that the first takes no longer than others."""
         with self._reading() as store:
-            self._desk.memory(store.connection, current(store))
+            self._service.state(store.connection, current(store))
 
     @property
     def decisions(self) -> tuple[Decision, ...]:
         """The log, oldest first."""
         with self._reading() as store:
             entries = read_log(store.connection)
-        stands = standing_ids(entries)
-        return tuple(Decision.of(entry, live=stands.get(entry.id, True)) for entry in entries)
+        active = active_ids(entries)
+        return tuple(Decision.of(entry, live=active.get(entry.id, True)) for entry in entries)
 
     @property
     def log(self) -> pl.DataFrame:
@@ -206,8 +207,8 @@ class Deciding:
         name: str = "",
         target: int = 0,
     ) -> Decision:
-        def wished(store: Store, recipe: str) -> Wish:
-            return Wish(
+        def wanted(store: Store, recipe: str) -> Command:
+            return make_command(
                 kind,
                 None if person is None else person_named(store, person),
                 tuple(person_named(store, other) for other in others),
@@ -216,15 +217,15 @@ class Deciding:
                 target,
             )
 
-        return self._take(wished, by, seen)
+        return self._take(wanted, by, seen)
 
-    def _take(self, wished: Callable[[Store, str], Wish], by: By, seen: int | None) -> Decision:
+    def _take(self, wanted: Callable[[Store, str], Command], by: By, seen: int | None) -> Decision:
         one_of("by", by, get_args(By))
         with self._deciding() as store:
             recipe = current(store)
-            entry = self._desk.decide(store, recipe, wished(store, recipe), by=by, seen=seen)
+            entry = self._service.decide(store, recipe, wanted(store, recipe), by=by, seen=seen)
         if self.views == "at once":
-            self.write_views(redraw=entry.changed.people)
+            self.write_views(redraw=entry.people)
         return Decision.of(entry, live=True)
 
 

@@ -80,7 +80,7 @@ class Exchanging(Deciding):
             done = import_names(
                 store,
                 current(store),
-                self._desk,
+                self._service,
                 tuple(map(user_path, sources)),
                 conflicts=conflicts,
                 progress=progress,

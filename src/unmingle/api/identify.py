@@ -11,8 +11,7 @@ from unmingle import html as markup
 from unmingle.api.recipes import known_scale, library_curve, model_of
 from unmingle.errors import LibraryError, PictureError, SourceError
 from unmingle.settings import DetectionSettings, EngineSettings
-from unmingle.store.people import ALONE, persons_now
-from unmingle.store.pictures import faces_to_group
+from unmingle.store.face_rows import ALONE, faces_to_group, persons_now
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

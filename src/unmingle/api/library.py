@@ -28,7 +28,7 @@ from unmingle.api.recipes import (
     note_model,
 )
 from unmingle.api.summary import summarise
-from unmingle.decisions.service import Desk
+from unmingle.decisions.service import DecisionService
 from unmingle.errors import LibraryError, PictureError, SettingsError, SourceError
 from unmingle.files import user_path
 from unmingle.models.catalogue import SFACE
@@ -115,7 +115,7 @@ class Library(Comparing, Looking, Locating):
     folder: Path
     views: Views = "at once"
     _held: Store | None = field(default=None, repr=False)
-    _desk: Desk = field(default_factory=Desk, repr=False)
+    _service: DecisionService = field(default_factory=DecisionService, repr=False)
     _trees: dict[bytes, Tree] = field(default_factory=dict, repr=False)
     _times: Times = field(default_factory=Times, repr=False)
 

@@ -66,6 +66,6 @@ class Locating(Exchanging):
         return count
 
     def _look_again(self) -> None:
-        self._desk.look_again()
+        self._service.forget()
         if self.views == "at once":
             self.write_views()

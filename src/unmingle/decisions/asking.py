@@ -9,25 +9,26 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from unmingle import html as markup
-from unmingle.decisions.service import Wish
+from unmingle.decisions.assignment import DecidedFaces
+from unmingle.decisions.kinds import Assign, Different, Merge, Reject, Split, Unsure
+from unmingle.decisions.state import State
 from unmingle.decisions.wording import count, label
 from unmingle.errors import LibraryError
 from unmingle.grouping import questions as grouping
 from unmingle.grouping.cluster import unit_rows
+from unmingle.store.face_rows import ALONE, faces_to_group
 from unmingle.store.frame_names import FrameNames
 from unmingle.store.frames import seen_frames
-from unmingle.store.people import ALONE, Memory
-from unmingle.store.pictures import faces_to_group
 from unmingle.store.recordings import followed
-from unmingle.store.rows import Rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from unmingle.decisions.kinds import Command
     from unmingle.grouping.impostors import ImpostorCurve
     from unmingle.grouping.parts import Tree
     from unmingle.records import F32, I64
-    from unmingle.store.pictures import StoredFaces
+    from unmingle.store.face_rows import StoredFaces
     from unmingle.store.sqlite import Store
 
 Answer = Literal["same", "different", "unsure"]
@@ -117,18 +118,20 @@ def ask(
         most: how many at most.
         trees: kept between calls, see `grouping.questions.questions`.
     """
-    memory = Memory.read(store.connection, recipe)
-    faces = faces_to_group(store, recipe)
-    person_n = memory.persons(faces.ids)
-    shown = np.flatnonzero(~np.isin(person_n, list(memory.standing.ignored)))
-    faces = faces.take(shown)
-    person_n = person_n[shown]
-    standing, rows = memory.standing, Rows(memory, faces)
-    tracked = followed(store, recipe, faces)
+    state = State.read(store.connection, recipe)
+    faces, said = faces_to_group(store, recipe), state.projection
+    person_n = state.persons(faces.ids)
+    shown = np.flatnonzero(~np.isin(person_n, list(said.ignored)))
+    faces, person_n = faces.take(shown), person_n[shown]
+    decided, tracked = DecidedFaces(state, faces), followed(store, recipe, faces)
     seen = seen_frames(store, faces, FrameNames.of(store), tracked.seen_k2)
-    constraints = rows.constraints(seen, tracked.same_m2)
-    different = np.concatenate([constraints.different_m2, rows.people(standing.different)])
-    unsure = [rows.people(standing.unsure), rows.faces(standing.unsure_faces), rows.two_faces(standing.unsure_two)]
+    constraints = decided.constraints(seen, tracked.same_m2)
+    different = np.concatenate([constraints.different_m2, decided.people(said.different)])
+    unsure = [
+        decided.people(said.unsure),
+        decided.faces_and_people(said.unsure_faces),
+        decided.two_faces(said.unsure_two),
+    ]
     found = grouping.questions(
         faces.vectors,
         person_n,
@@ -139,92 +142,40 @@ def ask(
         most=2 * most,
         trees=trees,
     )
-    told = _Telling(memory, faces, person_n, unit_rows(faces.vectors))
-    return tuple(told.question(one) for one in found if _worthwhile(one) and not told.both_named(one))[:most]
+    names, unit_nd = said.names, unit_rows(faces.vectors)
+    asked = []
+    for one in found:
+        sides = [int(person_n[rows[0]]) for rows in (one.one, one.other)]
+        both_named = sides[0] != sides[1] and all(names.get(person, "") for person in sides)
+        if not both_named and (1 - one.probability if one.together else one.probability) >= LEAST_CHANCE:
+            asked.append(_question(one, faces, unit_nd, sides, names))
+    return tuple(asked[:most])
 
 
-def _worthwhile(asked: grouping.Question) -> bool:
-    return (1 - asked.probability if asked.together else asked.probability) >= LEAST_CHANCE
+def _question(
+    asked: grouping.Question, faces: StoredFaces, unit_nd: F32, people: Sequence[int], names: dict[int, str]
+) -> Question:
+    sides = []
+    for person, rows, others in zip(people, (asked.one, asked.other), (asked.other, asked.one), strict=True):
+        every, show = (faces.ids[of].tolist() for of in (rows, _shown(unit_nd, rows, others)))
+        whose = None if person == ALONE else person
+        sides.append(Side(whose, names.get(person, ""), tuple(every), tuple(show)))
+    one, other = sides
+    known = f"{asked.kind} {sorted(one.faces)} {sorted(other.faces)}"
+    name = hashlib.sha256(known.encode()).hexdigest()[:16]
+    return Question(
+        name, asked.kind, _text(asked.kind, one, other), one, other, round(asked.probability, 4), asked.settles
+    )
 
 
-def wish(question: Question, answer: Answer) -> Wish:
-    """What an answer decides."""
-    one, other = question.one, question.other
-    if other.person is None:  # two faces that are alone
-        if answer == "same":
-            return Wish("split", faces=(*one.faces, *other.faces))
-        return Wish(answer, faces=(*one.show[:1], *other.show))
-    together = question.kind in ("part", "face")
-    if answer == "unsure":
-        if together or one.person is None:
-            return Wish("unsure", other.person, faces=one.show)
-        return Wish("unsure", other.person, (one.person,))
-    if together:
-        return _about_a_part(question, answer)
-    return _about_two(question, answer)
-
-
-def _about_a_part(question: Question, answer: Answer) -> Wish:
-    one, person = question.one, question.other.person
-    if answer == "same":
-        return Wish("assign", person, faces=one.show)
-    return Wish("reject", person, faces=one.faces) if question.kind == "face" else Wish("split", faces=one.faces)
-
-
-def _about_two(question: Question, answer: Answer) -> Wish:
-    one, other = question.one, question.other
-    if one.person is None:
-        return Wish("assign" if answer == "same" else "reject", other.person, faces=one.faces)
-    if answer == "different":
-        return Wish("different", other.person, (one.person,))
-    # Whoever has a name keeps it, and else the larger.
-    kept, joined = (one, other) if one.name and not other.name else (other, one)
-    assert joined.person is not None  # of two people
-    return Wish("merge", kept.person, (joined.person,))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Telling:
-    """Puts questions about rows into the library's terms."""
-
-    memory: Memory
-    faces: StoredFaces
-    person_n: I64
-    unit_nd: F32
-
-    def question(self, asked: grouping.Question) -> Question:
-        one, other = self._side(asked.one, asked.other), self._side(asked.other, asked.one)
-        known = f"{asked.kind} {sorted(one.faces)} {sorted(other.faces)}"
-        name = hashlib.sha256(known.encode()).hexdigest()[:16]
-        text = _text(asked.kind, one, other)
-        return Question(name, asked.kind, text, one, other, round(asked.probability, 4), asked.settles)
-
-    def both_named(self, asked: grouping.Question) -> bool:
-        """Whether the sides are people to whom somebody gave different names."""
-        one, other = (self._person(rows) for rows in (asked.one, asked.other))
-        names = self.memory.standing.names
-        return one != other and bool(names.get(one, "")) and bool(names.get(other, ""))
-
-    def _person(self, rows: I64) -> int:
-        return int(self.person_n[rows[0]])
-
-    def _side(self, rows: I64, others: I64) -> Side:
-        person = self._person(rows)
-        name = self.memory.standing.names.get(person, "")
-        every, show = (self.faces.ids[of].tolist() for of in (rows, self._shown(rows, others)))
-        return Side(None if person == ALONE else person, name, tuple(every), tuple(show))
-
-    def _shown(self, rows: I64, others: I64) -> I64:
-        """Those most like the other side and those most like their own, in turns."""
-        if len(rows) <= SHOWN:
-            return rows
-        near, typical = (
-            np.argsort(-(self.unit_nd[rows] @ self.unit_nd[side].mean(axis=0)), kind="stable")
-            for side in (others, rows)
-        )
-        turns = np.stack([near, typical], axis=1).ravel()
-        _, first = np.unique(turns, return_index=True)
-        return rows[turns[np.sort(first)][:SHOWN]]
+def _shown(unit_nd: F32, rows: I64, others: I64) -> I64:
+    """Those most like the other side and those most like their own, in turns."""
+    if len(rows) <= SHOWN:
+        return rows
+    ranked = [np.argsort(-(unit_nd[rows] @ unit_nd[of].mean(axis=0)), kind="stable") for of in (others, rows)]
+    turns = np.stack(ranked, axis=1).ravel()
+    _, first = np.unique(turns, return_index=True)
+    return rows[turns[np.sort(first)][:SHOWN]]
 
 
 def _text(kind: grouping.Kind, one: Side, other: Side) -> str:
@@ -236,3 +187,25 @@ def _text(kind: grouping.Kind, one: Side, other: Side) -> str:
     if kind == "face" or one.person is None:
         return f"Is this {called}?"
     return f"Are {label(one.person, one.name)} and {called} one person?"
+
+
+def answer_command(question: Question, answer: Answer) -> Command:
+    """What an answer decides."""
+    one, other = question.one, question.other
+    together = question.kind in ("part", "face")
+    if other.person is None:  # two faces that are alone
+        if answer == "same":
+            return Split(faces=(*one.faces, *other.faces))
+        return (Different if answer == "different" else Unsure)(faces=(*one.show[:1], *other.show))
+    if together or one.person is None:
+        if answer == "unsure":
+            return Unsure(other.person, faces=one.show)
+        if answer == "same":
+            return Assign(other.person, faces=one.show if together else one.faces)
+        return Split(faces=one.faces) if question.kind == "part" else Reject(other.person, faces=one.faces)
+    if answer != "same":
+        return (Different if answer == "different" else Unsure)(other.person, (one.person,))
+    # Whoever has a name keeps it, and else the larger.
+    if one.name and not other.name:
+        return Merge(one.person, (other.person,))
+    return Merge(other.person, (one.person,))

@@ -1,84 +1,46 @@
-"""The log of decisions: what people said about faces and people, one entry after another, never rewritten.
+"""The log of decisions: commands, one entry after another, never rewritten.
 
-An entry can be undone and redone by later entries, any of them, not only the last: it stands or it doesn't. That faces
-were grouped again is an entry too, so that the number of the last entry tells how new somebody's view is.
+An entry can be undone and redone by later entries, any of them, not only the last: it is active or it isn't.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
+
+from unmingle.decisions.kinds import Clustered, Undo, read_command
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Sequence
 
-Kind = Literal[
-    "name", "merge", "split", "reject", "assign", "not_a_face", "face", "ignore", "restore", "different", "unsure",
-    "undo", "redo", "cluster",
-]  # fmt: skip
+    from unmingle.decisions.kinds import Command, Kind
+
 By = Literal["person", "rule", "import"]
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What an entry says; which parts count depends on its kind.
-
-    person:  whom it is about; of `split`, the new person; None where it is about faces only.
-    others:  further people: merged into `person`, different from them, or whom faces were split off.
-    faces:   places, see `library.places`; of `different` and `unsure` about faces only, the first and whom it is not.
-    name:    of `name`.
-    anchors: places that stand for people: whoever has these faces later is that person.
-    target:  the entry that `undo` or `redo` is about; of `cluster`, the last entry that the grouping heeded.
-    """
-
-    person: int | None = None
-    others: tuple[int, ...] = ()
-    faces: tuple[int, ...] = ()
-    name: str = ""
-    anchors: dict[int, tuple[int, ...]] = field(default_factory=dict)
-    target: int = 0
-
-    def as_json(self) -> str:
-        """As stored: parts that say nothing are left out."""
-        return json.dumps({key: value for key, value in asdict(self).items() if value not in (None, (), "", {}, 0)})
-
-    @classmethod
-    def from_json(cls, text: str) -> Said:
-        """As read back."""
-        read: dict[str, Any] = json.loads(text)
-        anchors = {int(person): tuple(places) for person, places in read.get("anchors", {}).items()}
-        return cls(
-            person=read.get("person"),
-            others=tuple(read.get("others", ())),
-            faces=tuple(read.get("faces", ())),
-            name=read.get("name", ""),
-            anchors=anchors,
-            target=read.get("target", 0),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Changed:
-    """What an entry changed. words: as a sentence. people: whom it touched. faces: how many it moved."""
-
-    words: str
-    people: tuple[int, ...] = ()
-    faces: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry of the log. made: UTC, ISO 8601. by: a person, a rule of the program, or an import."""
+    """One entry of the log.
+
+    made:   UTC, ISO 8601. by: a person, a rule of the program, or an import.
+    words:  what it did, as a sentence. people: whom it touched. moved: how many faces it moved.
+    """
 
     id: int
     made: str
     by: By
-    kind: Kind
-    said: Said
-    changed: Changed
+    command: Command
+    words: str
+    people: tuple[int, ...] = ()
+    moved: int = 0
+
+    @property
+    def kind(self) -> Kind:
+        """What was decided."""
+        return self.command.kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,37 +73,46 @@ class Decision:
     @classmethod
     def of(cls, entry: Entry, *, live: bool) -> Decision:
         """Without what only the library needs."""
-        target = entry.said.target if entry.kind in ("undo", "redo") else None
-        said, changed = entry.said, entry.changed
-        words = (changed.words, said.person, changed.people, changed.faces)
-        return cls(entry.id, entry.made, entry.by, entry.kind, *words, target, live)
+        command = entry.command
+        target = command.target if isinstance(command, Undo) else None
+        told = (command.kind, entry.words, command.person, entry.people, entry.moved)
+        return cls(entry.id, entry.made, entry.by, *told, target, live)
 
 
 def read_log(connection: sqlite3.Connection, *, after: int = 0) -> list[Entry]:
     """The entries with a larger id, in their order."""
-    rows = connection.execute(
-        "SELECT id, made, by, kind, body, changed FROM decision WHERE id > ? ORDER BY id", (after,)
-    )
-    return [
-        Entry(row, made, by, kind, Said.from_json(body), _changed(changed))
-        for row, made, by, kind, body, changed in rows
-    ]
+    query = "SELECT id, made, by, kind, body, changed FROM decision WHERE id > ? ORDER BY id"
+    entries = []
+    for row, made, by, kind, body, text in connection.execute(query, (after,)):
+        changed = json.loads(text)
+        parts = changed["words"], tuple(changed["people"]), changed["faces"]
+        entries.append(Entry(row, made, by, read_command(kind, body), *parts))
+    return entries
 
 
-def _changed(text: str) -> Changed:
-    read = json.loads(text)
-    return Changed(read["words"], tuple(read["people"]), read["faces"])
+def append(
+    connection: sqlite3.Connection,
+    command: Command,
+    by: By,
+    words: str,
+    people: Sequence[int] = (),
+    moved: Sequence[tuple[int, int | None, int | None]] = (),
+) -> Entry:
+    """Write an entry; it is on disk when the transaction around this ends.
 
-
-def append(connection: sqlite3.Connection, kind: Kind, by: By, said: Said, changed: Changed) -> Entry:
-    """Write an entry; it is on disk when the transaction around this ends."""
+    moved: faces, and the person of each before and after, or None.
+    """
     made = datetime.now(UTC).isoformat(timespec="seconds")
+    changed = {"words": words, "people": list(people), "faces": len(moved)}
     row = connection.execute(
         "INSERT INTO decision (made, by, kind, body, changed) VALUES (?, ?, ?, ?, ?)",
-        (made, by, kind, said.as_json(), json.dumps(asdict(changed), ensure_ascii=False)),
+        (made, by, command.kind, command.as_json(), json.dumps(changed, ensure_ascii=False)),
     ).lastrowid
     assert row is not None  # an INSERT always has one
-    return Entry(row, made, by, kind, said, changed)
+    connection.executemany(
+        "INSERT INTO moved (decision, face, before, after) VALUES (?, ?, ?, ?)", ((row, *step) for step in moved)
+    )
+    return Entry(row, made, by, command, words, tuple(people), len(moved))
 
 
 def last_id(connection: sqlite3.Connection) -> int:
@@ -149,27 +120,27 @@ def last_id(connection: sqlite3.Connection) -> int:
     return int(connection.execute("SELECT coalesce(max(id), 0) FROM decision").fetchone()[0])
 
 
-def standing_ids(entries: Iterable[Entry]) -> dict[int, bool]:
-    """Whether each decision stands, or was undone; undoing, redoing and grouping are no decisions themselves."""
-    stands: dict[int, bool] = {}
+def active_ids(entries: Iterable[Entry]) -> dict[int, bool]:
+    """Whether each decision is active, or was undone; undoing, redoing and grouping are no decisions themselves."""
+    active: dict[int, bool] = {}
     for entry in entries:
-        if entry.kind in ("undo", "redo"):
-            stands[entry.said.target] = entry.kind == "redo"
-        elif entry.kind != "cluster":
-            stands[entry.id] = True
-    return stands
+        if isinstance(entry.command, Undo):
+            active[entry.command.target] = entry.kind == "redo"
+        elif not isinstance(entry.command, Clustered):
+            active[entry.id] = True
+    return active
 
 
-def to_undo(stands: dict[int, bool]) -> int | None:
-    """The last decision that stands; see `standing_ids`."""
-    return max((entry for entry, stood in stands.items() if stood), default=None)
+def to_undo(active: dict[int, bool]) -> int | None:
+    """The last active decision; see `active_ids`."""
+    return max((entry for entry, stands in active.items() if stands), default=None)
 
 
-def to_redo(entries: Sequence[Entry], stands: dict[int, bool]) -> int | None:
-    """The last decision that was undone, if nothing new was decided since; see `standing_ids`."""
+def to_redo(entries: Sequence[Entry], active: dict[int, bool]) -> int | None:
+    """The last decision that was undone, if nothing new was decided since; see `active_ids`."""
     for entry in reversed(entries):
-        if entry.kind == "undo" and not stands[entry.said.target]:
-            return entry.said.target
-        if entry.kind not in ("undo", "redo", "cluster"):
+        if entry.kind == "undo" and not active[entry.command.target]:
+            return entry.command.target
+        if not isinstance(entry.command, Undo | Clustered):
             return None
     return None

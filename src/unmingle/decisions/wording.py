@@ -1,35 +1,18 @@
-"""Decisions in words: what an entry of the log did, as one sentence that stays true when names change."""
+"""What people are called, and how names are kept."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import unicodedata
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+from unmingle.errors import DecisionError
 
-    from unmingle.decisions.log import Entry, Said
-    from unmingle.store.people import Memory, Moved
+LONGEST_NAME = 200
 
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """What people are called at one moment."""
-
-    names: dict[int, str]
-
-    @classmethod
-    def of(cls, memory: Memory) -> Names:
-        """As the decisions that stand have it."""
-        return cls(dict(memory.standing.names))
-
-    def __getitem__(self, person: int | None) -> str:
-        return "nobody" if person is None else label(person, self.names.get(person, ""))
-
-    def all(self, people: Iterable[int]) -> str:
-        """Several people, as part of a sentence."""
-        called = [self[person] for person in people]
-        return called[0] if len(called) == 1 else f"{', '.join(called[:-1])} and {called[-1]}"
+_JOINERS = "\u200c\u200d"
+# Marks of direction, spaces without width, and the like, which come along when a name is copied.
+_UNSEEN = frozenset("\u00ad\u061c\u180e\u200b\u200e\u200f\u2060\ufeff")
+# Embeddings, overrides and isolates turn text around; the rest is deprecated, or of no text.
+_TURNING = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x2070), *range(0xFFF9, 0xFFFC))))
 
 
 def label(person: int, name: str) -> str:
@@ -42,46 +25,30 @@ def count(faces: int) -> str:
     return f"{faces:,} {'face' if faces == 1 else 'faces'}"
 
 
-def words(entry: Entry, names: Names, moved: Sequence[Moved], target: Entry | None) -> str:
-    """What an entry did.
+def clean_name(name: str) -> str:
+    """A name as it is kept: single spaces, composed letters, no marks that nobody sees; whatever script it is in.
 
-    Args:
-        entry: about to be written.
-        names: from before it.
-        moved: the faces that it moved.
-        target: what it undoes or redoes, if it does.
+    Joiners stay within a word, where Persian, Sinhala and emoji are spelled with them.
+
+    Raises:
+        DecisionError: it is too long, or has signs that don't show or turn the text around them.
     """
-    if target is not None:
-        return f"{'Undid' if entry.kind == 'undo' else 'Redid'} #{target.id}: {target.changed.words}"
-    said = entry.said
-    if entry.kind == "name":
-        return _named(names, said.person, said.name)
-    person, faces, one = names[said.person], count(len(said.faces)), len(said.faces) == 1
-    are = "is" if one else "are"
-    others = names.all(said.others) if said.others else ""
-    told = {
-        "merge": f"Merged {others} into {person} ({count(len(moved))})",
-        "split": f"Split {faces} off {others} as {person}" if others else f"Made {person} of {faces}",
-        "reject": f"{faces} {are} not {person}",
-        "assign": f"{faces} {are} {person}",
-        "not_a_face": f"{faces} {are} not {'a face' if one else 'faces'}",
-        "face": f"{faces} {are} {'a face' if one else 'faces'} after all",
-        "ignore": f"Ignored {faces if said.faces else person}",
-        "restore": f"Restored {faces if said.faces else person}",
-        "different": f"{person} and {others} are different people" if others else f"{faces} are different people",
-        "unsure": f"Not sure whether {_compared(said, faces, others, person)} are one person",
-    }
-    return told[entry.kind]
+    seen = "".join(sign for sign in unicodedata.normalize("NFC", name) if sign not in _UNSEEN)
+    words = (word.strip(_JOINERS) for word in seen.split())
+    cleaned = " ".join(word for word in words if word)
+    if len(cleaned) > LONGEST_NAME:
+        raise DecisionError(f"A name has at most {LONGEST_NAME} characters.", "Choose a shorter one.")
+    wrong = next((sign for sign in cleaned if _refused(sign)), "")
+    if wrong:
+        raise DecisionError(
+            f"The signs of a name are all of them printable: U+{ord(wrong):04X} is not.", "Leave it out."
+        )
+    if name.strip() and not cleaned:
+        raise DecisionError("That name has no sign that shows.", "Choose another one.")
+    return cleaned
 
 
-def _compared(said: Said, faces: str, others: str, person: str) -> str:
-    if said.person is None:
-        return faces
-    return f"{faces if said.faces else others} and {person}"
-
-
-def _named(names: Names, person: int | None, name: str) -> str:
-    before = names[person]
-    if not name:
-        return f"Took the name {before} from Person {person}"
-    return f"Called {before} {name}"
+def _refused(sign: str) -> bool:
+    """Whether no name has such a sign; letters that a newer Unicode has, and private ones, are none of them."""
+    nothing = ord(sign) & 0xFFFE == 0xFFFE or 0xFDD0 <= ord(sign) <= 0xFDEF
+    return nothing or sign in _TURNING or unicodedata.category(sign) in ("Cc", "Cs")

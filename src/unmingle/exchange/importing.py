@@ -11,7 +11,7 @@ import numpy as np
 from unmingle.api.named_rows import NO_FACE, NOT_THERE, OTHER_FOLDER, SEVERAL, FacesOfFiles, match_files
 from unmingle.decisions.log import Decision
 from unmingle.decisions.named_faces import Given, apply_names
-from unmingle.decisions.service import clean_name
+from unmingle.decisions.wording import clean_name
 from unmingle.errors import DecisionError, LabelsError, reason
 from unmingle.evaluation.names import read_names
 from unmingle.exchange.drawn import expand, read_drawn, unreadable
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from unmingle.decisions.named_faces import Conflicts
-    from unmingle.decisions.service import Desk
+    from unmingle.decisions.service import DecisionService
     from unmingle.evaluation.names import NamedFace
     from unmingle.exchange.drawn import Drawn, Source
     from unmingle.progress import Progress
@@ -80,13 +80,19 @@ class Imported:
 
 
 def import_names(
-    store: Store, recipe: str, desk: Desk, sources: Sequence[Path], *, conflicts: Conflicts, progress: Progress
+    store: Store,
+    recipe: str,
+    service: DecisionService,
+    sources: Sequence[Path],
+    *,
+    conflicts: Conflicts,
+    progress: Progress,
 ) -> Imported:
     """See `Library.import_names`."""
     reader = _Reader(store, recipe)
     with quiet_decoders():
         reader.read(expand(sources), progress)
-    applied = apply_names(store, recipe, desk, reader.given, conflicts=conflicts)
+    applied = apply_names(store, recipe, service, reader.given, conflicts=conflicts)
     reader.left.extend(Left(one.given.where, one.given.name, one.against) for one in applied.conflicts)
     return Imported(
         files=len(reader.files),

@@ -35,10 +35,9 @@ from unmingle.render.parts import (
 from unmingle.render.plane import LEAST, plane
 from unmingle.render.similarity import similarity
 from unmingle.store.browse import UNSURE
+from unmingle.store.face_rows import ALONE, faces_to_group, persons_now
 from unmingle.store.held import HELD, HeldFile
 from unmingle.store.left_out import faceless_files, lone_faces, short
-from unmingle.store.people import ALONE, persons_now
-from unmingle.store.pictures import faces_to_group
 from unmingle.store.tables import faces_table, people_table, tiles
 from unmingle.store.timeline import count_recordings, timelines
 

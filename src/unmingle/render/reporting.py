@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unmingle.api.recipes import grouped_with, known_scale, library_curve, model_of
-from unmingle.decisions.log import read_log, standing_ids
+from unmingle.decisions.log import active_ids, read_log
 from unmingle.files import write_atomically
 from unmingle.grouping.stopping import FalseMergeBar
 from unmingle.models.catalogue import VGG16, YUNET
@@ -18,8 +18,7 @@ from unmingle.render.page import Heading, render
 from unmingle.render.pictures import Pictures
 from unmingle.settings import FALSE_MERGES
 from unmingle.sources.images import readable
-from unmingle.store.people import ALONE, persons_now
-from unmingle.store.pictures import faces_to_group
+from unmingle.store.face_rows import ALONE, faces_to_group, persons_now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,7 +72,7 @@ def single_face_line(store: Store, recipe: str) -> float | None:
 
 def decisions_that_stand(store: Store) -> int:
     """How many things were said about people that were not undone."""
-    return sum(standing_ids(read_log(store.connection)).values())
+    return sum(active_ids(read_log(store.connection)).values())
 
 
 def how_made(store: Store, recipe: str) -> tuple[tuple[str, str], ...]:

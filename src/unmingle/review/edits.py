@@ -6,8 +6,9 @@ from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
 from unmingle.api.recipes import current
-from unmingle.decisions.asking import wish
-from unmingle.decisions.service import Wish, contradicts
+from unmingle.decisions.asking import answer_command
+from unmingle.decisions.kinds import make_command
+from unmingle.decisions.service import contradicts
 from unmingle.errors import StaleError
 from unmingle.store.sqlite import open_to_read
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from unmingle.api import Library
     from unmingle.decisions.asking import Answer, Question
+    from unmingle.decisions.kinds import Command
     from unmingle.decisions.log import Decision
     from unmingle.review import schemas
 
@@ -47,18 +49,19 @@ class Editor:
     def take(self, asked: schemas.DecisionRequest) -> Decision:
         """Take the decision that a request asks for."""
         others = tuple(getattr(asked, "others", ())) or tuple(filter(None, [getattr(asked, "other", None)]))
-        wish = Wish(asked.kind, getattr(asked, "person", None), others, tuple(getattr(asked, "faces", ())))
+        command = make_command(asked.kind, getattr(asked, "person", None), others, tuple(getattr(asked, "faces", ())))
 
         def act(library: Library, seen: int | None) -> Decision:
             return _ACTS[asked.kind](library, asked.model_copy(update={"seen": seen}))
 
-        return self.rebased(wish, asked.seen, act)
+        return self.rebased(command, asked.seen, act)
 
     def answer(self, question: Question, said: Answer, seen: int | None) -> Decision:
         """Take the answer to a question."""
-        return self.rebased(wish(question, said), seen, lambda library, now: library.answer(question, said, seen=now))
+        command = answer_command(question, said)
+        return self.rebased(command, seen, lambda library, now: library.answer(question, said, seen=now))
 
-    def rebased(self, wish: Wish, seen: int | None, act: Callable[[Library, int | None], Decision]) -> Decision:
+    def rebased(self, command: Command, seen: int | None, act: Callable[[Library, int | None], Decision]) -> Decision:
         """Take a decision that others may have overtaken: then on what is there now, unless theirs contradict it.
 
         Raises:
@@ -70,7 +73,7 @@ class Editor:
                 return act(library, seen)
             except StaleError as error:
                 with open_to_read(library.folder) as store:
-                    if contradicts(store.connection, current(store), wish, error.entries):
+                    if contradicts(store.connection, current(store), command, error.entries):
                         raise
                 return act(library, max(error.entries))
 

@@ -16,7 +16,7 @@ from unmingle.api.recipes import known_scale, library_curve
 from unmingle.decisions import log as decisions
 from unmingle.decisions.alike import Appearances, Likeness
 from unmingle.decisions.log import Decision
-from unmingle.decisions.replay import Standing
+from unmingle.decisions.projection import Projection
 from unmingle.decisions.wording import label
 from unmingle.errors import LibraryError
 from unmingle.pipeline import CURRENT
@@ -81,7 +81,7 @@ class Overview:
         entries = decisions.read_log(store.connection, after=self.revision)
         if not entries or any(entry.kind == "cluster" for entry in entries):
             return Overview.of(store, version)
-        touched = {person for entry in entries for person in entry.changed.people}
+        touched = {person for entry in entries for person in entry.people}
         people = {person: one for person, one in self.people.items() if person not in touched}
         people.update((one.person, one) for one in browse.people(store, touched))
         return replace(self, revision=entries[-1].id, people=people)
@@ -101,7 +101,7 @@ class History:
         """Of an open library; what was read before is not read again, since the log only grows."""
         known = before.entries if before else []
         entries = known + decisions.read_log(store.connection, after=known[-1].id if known else 0)
-        stands = decisions.standing_ids(entries)
+        stands = decisions.active_ids(entries)
         return cls(entries, stands, decisions.to_undo(stands), decisions.to_redo(entries, stands))
 
     @property
@@ -123,7 +123,7 @@ class History:
 
     def merged_into(self, person: int) -> int | None:
         """The person of whom another has become a part; None if it was not merged."""
-        now = Standing.of(self.entries, self.stands).now(person)
+        now = Projection.replay(self.entries, self.stands).now(person)
         return None if now == person else now
 
 
@@ -266,7 +266,7 @@ class Views:
             later = decisions.read_log(look.store.connection, after=before.revision)
             if any(entry.kind == "cluster" for entry in later):
                 return Appearances.of(look.store, revision, pictures)
-            return before.now(look.store, revision, {person for entry in later for person in entry.changed.people})
+            return before.now(look.store, revision, {person for entry in later for person in entry.people})
 
         return self._appearances.get((revision, pictures), make)
 

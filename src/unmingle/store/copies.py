@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from unmingle.faces.fingerprint import U64
     from unmingle.records import F32, F64, I64
-    from unmingle.store.pictures import StoredFaces
+    from unmingle.store.face_rows import StoredFaces
     from unmingle.store.sqlite import Store
 
 MAX_LEFT = 0.1  # of the contrast, that a copy doesn't explain

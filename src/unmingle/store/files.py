@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from unmingle.errors import SourceError
 from unmingle.files import user_path
 from unmingle.sources.images import PictureFile, readable
+from unmingle.store.face_rows import ABSENT, keep_previous
 from unmingle.store.portable import WALKED, walked_folders
 
 if TYPE_CHECKING:
@@ -177,13 +178,6 @@ def _note_sources(connection: sqlite3.Connection, roots: Iterable[str]) -> dict[
     return sources
 
 
-# The faces of a recipe that no file shows.
-ABSENT = (
-    "SELECT face.id FROM analysis JOIN face ON face.analysis = analysis.id WHERE analysis.recipe = ?"
-    " AND NOT EXISTS (SELECT 1 FROM file WHERE file.digest = analysis.content AND file.present = 1)"
-)
-
-
 def note_moved(store: Store, new: Sequence[int]) -> int:
     """Forget the old names of files that are there under a new one, and tell how many there are.
 
@@ -268,19 +262,11 @@ def forget(store: Store, recipe: str, folder: Path) -> Forgotten:
         names = _names(folder)
         _note_walked(store, [one for one in walked_folders(store) if not any(_holds(name, one) for name in names)])
         _drop_empty(connection)
-        keep_former(connection, recipe)
+        keep_previous(connection, recipe)
         for table in ("member", "proposal"):
             connection.execute(f"DELETE FROM {table} WHERE face IN ({ABSENT})", (recipe,))
         after = connection.execute(faces, (recipe,)).fetchone()[0], connection.execute(people).fetchone()[0]
     return Forgotten(len(there), after[0] - before[0], before[1] - after[1])
-
-
-def keep_former(connection: sqlite3.Connection, recipe: str) -> None:
-    """Remember whose the faces were that no file shows any more, for when they come back."""
-    connection.execute(
-        f"INSERT OR REPLACE INTO former (face, person) SELECT face, person FROM member WHERE face IN ({ABSENT})",
-        (recipe,),
-    )
 
 
 def relocate(store: Store, old: Path, new: Path) -> int:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from unmingle.grouping.impostors import ImpostorCurve
     from unmingle.records import F32, I64
     from unmingle.sources.names import NameParts
+    from unmingle.store.face_rows import StoredFaces
     from unmingle.store.name_evidence import Verdict
-    from unmingle.store.pictures import StoredFaces
     from unmingle.store.sqlite import Store
 
     Recording = tuple[int, str, str]  # row of the source, folder, meeting

@@ -10,8 +10,8 @@ from unmingle.store.name_evidence import follows
 
 if TYPE_CHECKING:
     from unmingle.records import I64
+    from unmingle.store.face_rows import StoredFaces
     from unmingle.store.frame_names import FrameNames
-    from unmingle.store.pictures import StoredFaces
     from unmingle.store.sqlite import Store
 
 

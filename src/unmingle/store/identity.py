@@ -20,8 +20,8 @@ from unmingle.faces.same_picture import lay_over
 from unmingle.faces.thumbnail import FACE_MARGIN, open_thumbnail, thumbnail
 from unmingle.sources.images import readable
 from unmingle.store.copies import MAX_IN_ONE_PLACE, MAX_LEFT
+from unmingle.store.face_regions import SAME_FACE
 from unmingle.store.files import out_of_reach
-from unmingle.store.places import SAME_FACE
 from unmingle.store.recordings import FRAME
 
 if TYPE_CHECKING:

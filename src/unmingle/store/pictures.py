@@ -10,17 +10,14 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from unmingle.records import check_shape
 from unmingle.sources.images import PictureFile
 from unmingle.store.files import note_files
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-    from unmingle.records import F32, I64, Analysis, Bool
+    from unmingle.records import Analysis
     from unmingle.sources.images import Scan
     from unmingle.store.sqlite import Store
 
@@ -39,36 +36,6 @@ class Known:
     def content(self) -> str | None:
         """SHA-256 of its bytes; None for a file that was never read."""
         return self.bytes or self.digest
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class StoredFaces:
-    """The n faces that may be grouped, each once, however many files hold its picture.
-
-    ids:      (n,) int64, of the face.
-    pictures: (n,) int64, of the analysis: faces with the same one were seen together.
-    files:    (n,) int64, how many files hold the picture.
-    vectors:  (n, d) float32.
-    founders: (n,) bool, which of them may found a person; the others may only join one.
-    """
-
-    ids: I64
-    pictures: I64
-    files: I64
-    vectors: F32
-    founders: Bool
-
-    def __post_init__(self) -> None:
-        check_shape("pictures", self.pictures, (len(self.ids),))
-        check_shape("files", self.files, (len(self.ids),))
-        check_shape("vectors", self.vectors, (len(self.ids), None))
-        check_shape("founders", self.founders, (len(self.ids),))
-
-    def take(self, index: I64) -> StoredFaces:
-        """The faces at `index`, in that order."""
-        return StoredFaces(
-            self.ids[index], self.pictures[index], self.files[index], self.vectors[index], self.founders[index]
-        )
 
 
 def register(store: Store, scan: Scan, recipe: str) -> dict[PictureFile, Known]:
@@ -195,38 +162,3 @@ def add_face(connection: sqlite3.Connection, row: int, number: int, analysis: An
     assert stored is not None  # an INSERT always has one
     connection.execute("INSERT INTO thumbnail (face, jpeg) VALUES (?, ?)", (stored, analysis.thumbnails[face]))
     return stored
-
-
-def faces_to_group(store: Store, recipe: str) -> StoredFaces:
-    """The faces of the recipe, in pictures that are there, that nothing speaks against grouping.
-
-    What a person said of a face outweighs what the recipe says of it.
-
-    Ordered by the picture's digest, so that the order doesn't depend on when a picture was added.
-    """
-    present = (
-        " FROM face JOIN analysis ON analysis.id = face.analysis JOIN"
-        " (SELECT digest, count(*) AS files FROM file WHERE present = 1 AND digest IS NOT NULL GROUP BY digest) AS held"
-        " ON held.digest = analysis.content LEFT JOIN mark ON mark.face = face.id"
-        " WHERE analysis.recipe = ? AND coalesce(mark.mark, iif(face.standing = 'aside', '', 'face')) = 'face'"
-    )
-    (count,) = store.connection.execute("SELECT count(*)" + present, (recipe,)).fetchone()
-    rows = store.connection.execute(
-        "SELECT face.id, analysis.id, held.files, coalesce(mark.mark, face.standing) != 'join', face.vector"
-        + present
-        + " ORDER BY analysis.content, analysis.frame, face.number",
-        (recipe,),
-    )
-    return _stored(rows, count)
-
-
-def _stored(rows: Iterable[tuple[int, int, int, int, bytes]], count: int) -> StoredFaces:
-    ids, pictures, files = (np.zeros(count, np.int64) for _ in range(3))
-    vectors_nd: F32 = np.zeros((0, 1), np.float32)
-    founders = np.zeros(count, np.bool_)
-    for i, (face, picture, held, founder, blob) in enumerate(rows):
-        vector = np.frombuffer(blob, "<f4")
-        if not len(vectors_nd):
-            vectors_nd = np.empty((count, len(vector)), np.float32)
-        ids[i], pictures[i], files[i], founders[i], vectors_nd[i] = face, picture, held, founder, vector
-    return StoredFaces(ids, pictures, files, vectors_nd, founders)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from unmingle.records import F64, I64
     from unmingle.sources.recordings import RecordingInfo
-    from unmingle.store.pictures import StoredFaces
+    from unmingle.store.face_rows import StoredFaces
     from unmingle.store.sqlite import Store
     from unmingle.tracking.records import Segment, Track
 

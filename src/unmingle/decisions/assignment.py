@@ -1,0 +1,258 @@
+"""A grouping meets the library: what decisions demand of it, and how its clusters become people that keep their ids."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from unmingle.decisions.kinds import Clustered
+from unmingle.decisions.log import append, last_id
+from unmingle.decisions.state import Assignment, State
+from unmingle.grouping.constraints import Constraints
+from unmingle.store.face_regions import counterparts
+from unmingle.store.face_rows import ALONE, add_person, keep_previous, persons_now
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Collection, Iterable
+
+    from unmingle.decisions.projection import Projection
+    from unmingle.records import F64, I64
+    from unmingle.store.face_rows import StoredFaces
+    from unmingle.store.sqlite import Store
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Measured:
+    """What a grouping found out about n faces in k clusters.
+
+    labels_n:      (n,) cluster of each face, 0 … k-1, or ALONE.
+    cohesion_k:    (k,) of each cluster, 0 to 1.
+    likeness_n:    (n,) cosine of each face to the mean of its cluster.
+    probability_n: (n,) that each face belongs to its person; None where that is not known.
+    """
+
+    labels_n: I64
+    cohesion_k: F64
+    likeness_n: F64
+    probability_n: F64 | None = None
+
+
+class DecidedFaces:
+    """What is decided of n faces that are to be grouped, by their positions.
+
+    person_of: the person that a face stands for.
+    faces_of:  the faces that stand for each person, in the order in which decisions first named them.
+    """
+
+    def __init__(self, state: State, faces: StoredFaces) -> None:
+        self._projection = state.projection
+        row_of = {face: row for row, face in enumerate(faces.ids.tolist())}
+        self._row_of = {region: row_of[face] for region, face in state.face_of.items() if face in row_of}
+        self._count = len(row_of)
+        self.person_of: dict[int, int] = {}
+        self.faces_of: dict[int, list[int]] = {}
+        for region, person in sorted(state.projection.person_of.items()):
+            row = self._row_of.get(region)
+            if row is not None and row not in self.person_of:
+                self.person_of[row] = person
+                self.faces_of.setdefault(person, []).append(row)
+
+    def constraints(self, seen_k2: I64, tracked_m2: I64) -> Constraints:
+        """What must hold.
+
+        The faces that stand for a person are one person, those that are barred from somebody are different from them,
+        and people of whom decisions speak are all different: they become one only when somebody says so.
+
+        Args:
+            seen_k2: (k, 2) in which frames the faces were seen, see `Constraints`.
+            tracked_m2: (m, 2) pairs of one track: one person as well, as far as no decision says otherwise.
+        """
+        same = _pairs(pair for rows in self.faces_of.values() for pair in pairwise(rows))
+        apart = _pairs((rows[0], 0) for rows in self.faces_of.values())
+        barred, two = self.faces_and_people(self._projection.barred), self.two_faces(self._projection.two_faces)
+        different = np.unique(np.concatenate([barred, two]), axis=0)
+        decided = Constraints(self._count, seen_k2, same, different, apart)
+        torn = decided.torn_by(tracked_m2)[tracked_m2[:, 0]]
+        return decided.with_same(tracked_m2[~torn])
+
+    def people(self, pairs: Iterable[tuple[int, int]]) -> I64:
+        """(m, 2) for pairs of people, each by a face that stands for them."""
+        there = self.faces_of
+        return _pairs((there[one][0], there[other][0]) for one, other in pairs if one in there and other in there)
+
+    def faces_and_people(self, pairs: Iterable[tuple[int, int]]) -> I64:
+        """(m, 2) for pairs of a face region and a person whom it does not stand for."""
+        there = [(self._row_of[region], person) for region, person in pairs if region in self._row_of]
+        return _pairs(
+            (row, self.faces_of[person][0])
+            for row, person in there
+            if person in self.faces_of and self.person_of.get(row) != person
+        )
+
+    def two_faces(self, pairs: Iterable[tuple[int, int]]) -> I64:
+        """(m, 2) for pairs of face regions."""
+        row = self._row_of
+        return _pairs((row[one], row[other]) for one, other in pairs if one in row and other in row)
+
+    def claims(self, labels_n: I64) -> tuple[dict[int, int], set[int]]:
+        """The person of each cluster that decisions speak of, by the faces that stand for them; and all such people."""
+        votes = Counter((int(labels_n[row]), who) for row, who in self.person_of.items() if labels_n[row] != ALONE)
+        claimed: dict[int, int] = {}
+        # Somebody with a name before somebody without: a name never moves.
+        names = self._projection.names
+        order = sorted(votes.items(), key=lambda item: (not names.get(item[0][1]), -item[1], item[0]))
+        for (cluster, person), _ in order:
+            if cluster not in claimed and person not in claimed.values():
+                claimed[cluster] = person
+        return claimed, {person for _, person in votes}
+
+
+def _pairs(pairs: Iterable[tuple[int, int]]) -> I64:
+    return np.array(sorted(pairs), np.int64).reshape(-1, 2)
+
+
+def keep_ids(
+    labels_n: I64, before_n: I64, claimed: dict[int, int] | None = None, *, reserved: Collection[int] = ()
+) -> dict[int, int]:
+    """Match new clusters to the people of the last clustering, one to one, largest overlap first.
+
+    Args:
+        labels_n: (n,) new cluster of each face, or ALONE.
+        before_n: (n,) person that the face had, or ALONE.
+        claimed: clusters whose person is settled by decisions, and that person.
+        reserved: people whose ids are given by such claims only.
+
+    Returns:
+        For each new cluster that continues a person, that person's id. Of two clusters that a person split into, the
+        larger keeps the id; of two people that merged, the larger part names the whole.
+    """
+    both = (labels_n != ALONE) & (before_n != ALONE)
+    overlaps = Counter(zip(labels_n[both].tolist(), before_n[both].tolist(), strict=True))
+    kept = dict(claimed or {})
+    taken = {*kept.values(), *reserved}
+    for (cluster, person), _ in sorted(overlaps.items(), key=lambda item: (-item[1], item[0])):
+        if cluster not in kept and person not in taken:
+            kept[cluster] = person
+            taken.add(person)
+    return kept
+
+
+def store_assignment(store: Store, recipe: str, faces: StoredFaces, measured: Measured, heeded: State) -> None:
+    """Make the clusters of a grouping the library's people, keeping ids where people continue; all in one step.
+
+    Decisions that were made while it ran, from another process, are heard as well.
+
+    Args:
+        store: open for writing.
+        recipe: whose faces.
+        faces: the n faces that were grouped.
+        measured: what came out.
+        heeded: the state when it began.
+    """
+    labels_n = measured.labels_n
+    claimed, decided = DecidedFaces(heeded, faces).claims(labels_n)
+    with store.transaction() as connection:
+        carried = _carry_over(connection, recipe, heeded.projection)
+        keep_previous(connection, recipe)
+        before_n = persons_now(connection, faces.ids) if carried else heeded.persons(faces.ids)
+        before_n = _come_back(connection, faces.ids, before_n, heeded.projection)
+        ids = keep_ids(labels_n, before_n, claimed, reserved=decided)
+        number = last_id(connection) + 1
+        grouped = labels_n != ALONE
+        sizes = np.bincount(labels_n[grouped], faces.files[grouped])
+        for cluster in np.argsort(-sizes, kind="stable").tolist():  # as tables list them
+            if sizes[cluster] and cluster not in ids:
+                ids[cluster] = add_person(connection, number)
+        persons_n = np.array([ids.get(label, ALONE) for label in labels_n.tolist()], np.int64)
+        _write(connection, faces.ids, persons_n, measured)
+        connection.executemany(
+            "UPDATE person SET cohesion = ? WHERE id = ?",
+            [(float(measured.cohesion_k[cluster]), person) for cluster, person in ids.items()],
+        )
+        state = State.read(connection, recipe)
+        order = np.argsort(faces.ids)
+        order = order[persons_n[order] != ALONE]
+        state.assignment = Assignment(number, heeded.last, faces.ids[order], persons_n[order])
+        moved = state.write_members(connection)
+        connection.execute(
+            "UPDATE member SET probability = (SELECT probability FROM proposal WHERE face = member.face),"
+            " likeness = (SELECT likeness FROM proposal WHERE face = member.face)"
+        )
+        state.write_marks(connection)
+        state.write_people(connection)
+        people = len(np.unique(state.person_n[state.person_n != ALONE]))
+        words = f"Grouped the faces: {people:,} {'person' if people == 1 else 'people'}"
+        again = [step for step in moved if step[1] is not None]
+        entry = append(connection, Clustered(target=heeded.last), "rule", words, moved=again)
+        assert entry.id == number  # nobody else writes within this transaction
+        connection.execute(
+            "INSERT INTO clustering (id, made, decisions, recipe) VALUES (?, ?, ?, ?)",
+            (entry.id, entry.made, heeded.last, recipe),
+        )
+
+
+def _carry_over(connection: sqlite3.Connection, recipe: str, projection: Projection) -> bool:
+    """Bring the table of members in line with the faces of a recipe, if another was the library's before.
+
+    A face that belonged to somebody when the recipe was last the library's belongs to them still. The others belong to
+    whom the other recipe gave the face in the same place. So ids, and what is new, survive a change of model.
+
+    Returns:
+        Whether there was anything to do: not if the members are the recipe's own.
+    """
+    query = "SELECT face, person, decided, since FROM face_row WHERE person IS NOT NULL AND recipe != ?"
+    rows = connection.execute(query, (recipe,)).fetchall()
+    if not rows:
+        return False
+    face_of = counterparts(connection, recipe, [row[0] for row in rows])
+    carried = {face_of[face]: rest for face, *rest in rows if face in face_of}
+    query = (
+        "SELECT former.face, former.person FROM former JOIN face_row ON face_row.face = former.face WHERE recipe = ?"
+    )
+    for face, person in connection.execute(query, (recipe,)).fetchall():
+        _, decided, since = carried.get(face, (person, 0, 0))
+        carried[face] = [projection.now(person), decided, since]
+    connection.execute(
+        "DELETE FROM former WHERE face IN (SELECT face FROM face_row"
+        " WHERE recipe IN (SELECT recipe FROM face_row WHERE person IS NOT NULL))"
+    )
+    connection.executemany("INSERT INTO former (face, person) VALUES (?, ?)", [row[:2] for row in rows])
+    connection.executemany("DELETE FROM member WHERE face = ?", [row[:1] for row in rows])
+    connection.executemany(
+        "INSERT OR REPLACE INTO member (face, person, decided, since) VALUES (?, ?, ?, ?)",
+        [(face, *rest) for face, rest in carried.items()],
+    )
+    return True
+
+
+def _come_back(connection: sqlite3.Connection, faces_n: I64, before_n: I64, projection: Projection) -> I64:
+    """(n,) whose each face was; of those that were away for a while, whose they were then."""
+    former = dict(connection.execute("SELECT face, person FROM former"))
+    away = np.flatnonzero(before_n == ALONE) if former else np.zeros(0, np.int64)
+    found = before_n.copy()
+    found[away] = [projection.now(former.get(face, ALONE)) for face in faces_n[away].tolist()]
+    connection.executemany(
+        "DELETE FROM former WHERE face = ?", [(face,) for face in faces_n.tolist() if face in former]
+    )
+    return found
+
+
+def _write(connection: sqlite3.Connection, faces_n: I64, persons_n: I64, measured: Measured) -> None:
+    grouped = persons_n != ALONE
+    sure = measured.probability_n
+    connection.execute("DELETE FROM proposal")
+    connection.executemany(
+        "INSERT INTO proposal (face, person, probability, likeness) VALUES (?, ?, ?, ?)",
+        zip(
+            faces_n[grouped].tolist(),
+            persons_n[grouped].tolist(),
+            [None] * int(grouped.sum()) if sure is None else sure[grouped].tolist(),
+            measured.likeness_n[grouped].tolist(),
+            strict=True,
+        ),
+    )

@@ -1,0 +1,259 @@
+"""The state of a library's people: the assignment that the last grouping made, and what the log makes of it.
+
+Who is whom is worked out from the assignment and the active decisions, every time in the same way: so any decision can
+be undone, and replaying the log gives the same people. An id keeps meaning the same person, and is never given twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from unmingle.decisions.log import Entry, active_ids, read_log, to_redo, to_undo
+from unmingle.decisions.projection import Projection
+from unmingle.decisions.wording import label
+from unmingle.store.face_regions import counterparts, faces_of_regions
+from unmingle.store.face_rows import ALONE, look_up, owners_by_face
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Sequence
+
+    from unmingle.records import I64
+
+Moved = tuple[int, int | None, int | None]  # a face, and its person before and after
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What people are called at one moment, and what was decided until then in words."""
+
+    names: dict[int, str]
+    entries: tuple[Entry, ...]
+
+    def __getitem__(self, person: int | None) -> str:
+        return "nobody" if person is None else label(person, self.names.get(person, ""))
+
+    def all(self, people: Iterable[int]) -> str:
+        """Several people, as part of a sentence."""
+        called = [self[person] for person in people]
+        return called[0] if len(called) == 1 else f"{', '.join(called[:-1])} and {called[-1]}"
+
+    def words(self, entry: int) -> str:
+        """What an entry did."""
+        return next(one.words for one in self.entries if one.id == entry)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Assignment:
+    """The people of the last grouping. n faces by rising row, and whose each is.
+
+    clustering: its entry in the log; 0 for one from before there was a log.
+    heeded:     the last entry of the log that it heeded.
+    """
+
+    clustering: int
+    heeded: int
+    faces_n: I64
+    person_n: I64
+
+
+@dataclass(slots=True)
+class State:
+    """What a library remembers of people: the log, what it says, the assignment, and whose each face is now.
+
+    faces_n and person_n: (n,) faces by rising row and the person of each, or ALONE: as stored in `member`.
+    face_of: the face of each face region that a decision named.
+    active:  whether each decision is, see `log.active_ids`.
+    """
+
+    recipe: str
+    assignment: Assignment
+    entries: list[Entry]
+    face_of: dict[int, int]
+    faces_n: I64
+    person_n: I64
+    active: dict[int, bool] = field(init=False)
+    projection: Projection = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.replay()
+
+    @classmethod
+    def read(cls, connection: sqlite3.Connection, recipe: str) -> State:
+        """All that is stored."""
+        query = "SELECT id, decisions FROM clustering ORDER BY id DESC LIMIT 1"
+        clustering, heeded = connection.execute(query).fetchone() or (0, 0)
+        assignment = Assignment(clustering, heeded, *owners_by_face(connection, "proposal"))
+        face_of = faces_of_regions(connection, recipe)
+        return cls(recipe, assignment, read_log(connection), face_of, *owners_by_face(connection, "member"))
+
+    @property
+    def last(self) -> int:
+        """The last entry of the log."""
+        return self.entries[-1].id if self.entries else 0
+
+    @property
+    def names(self) -> Names:
+        """What people are called now."""
+        return Names(dict(self.projection.names), tuple(self.entries))
+
+    def entry(self, number: int) -> Entry | None:
+        """The entry of the log with a number."""
+        return next((entry for entry in self.entries if entry.id == number), None)
+
+    def to_undo(self) -> int | None:
+        """The last active decision."""
+        return to_undo(self.active)
+
+    def to_redo(self) -> int | None:
+        """The last decision that was undone, if nothing new was decided since."""
+        return to_redo(self.entries, self.active)
+
+    def persons(self, faces: Sequence[int] | I64) -> I64:
+        """(m,) the person of each of these faces now, or ALONE."""
+        return look_up(self.faces_n, self.person_n, faces)
+
+    def replay(self) -> None:
+        """Work out anew which decisions are active, and what they say."""
+        self.active = active_ids(self.entries)
+        self.projection = Projection.replay(self.entries, self.active)
+
+    def apply(self, entry: Entry) -> None:
+        """Add an entry to the log, and to what it says."""
+        self.entries.append(entry)
+        if entry.kind in ("undo", "redo"):
+            self.replay()
+        else:
+            self.active[entry.id] = True
+            self.projection.apply(entry.command)
+
+    def marks(self) -> dict[int, str]:
+        """What was said of single faces, by row."""
+        marks = self.projection.marks
+        return {self.face_of[region]: mark for region, mark in marks.items() if region in self.face_of}
+
+    def marked(self) -> set[int]:
+        """Faces that belong to nobody, since somebody said so."""
+        return {face for face, mark in self.marks().items() if mark != "face"}
+
+    def placed(self) -> set[int]:
+        """Faces of which somebody said whose they are."""
+        return {self.face_of[region] for region in self.projection.placed if region in self.face_of}
+
+    def members_now(self, connection: sqlite3.Connection) -> tuple[I64, I64]:
+        """Faces by rising row, and the person of each or ALONE, as assignment and active decisions have it."""
+        projection, assigned, face_of = self.projection, self.assignment, self.face_of
+        undone = self._undone_since(connection)
+        whose = {face_of[region]: who for region, who in projection.person_of.items() if region in face_of}
+        faces_n = np.union1d(assigned.faces_n, np.array([*whose, *undone], np.int64))
+        person_n = look_up(assigned.faces_n, assigned.person_n, faces_n)
+        for face, steps in undone.items():
+            row = np.searchsorted(faces_n, face)
+            for went, came_from in steps:
+                if person_n[row] in went:
+                    person_n[row] = came_from
+        gone = np.array(sorted(projection.merged), np.int64)
+        merged = np.flatnonzero(np.isin(person_n, gone))
+        now = np.array([projection.now(person) for person in gone.tolist()], np.int64)
+        person_n[merged] = now[np.searchsorted(gone, person_n[merged])]
+        person_n[np.searchsorted(faces_n, np.array(list(whose), np.int64))] = list(whose.values())
+        self._part(faces_n, person_n, whose)
+        person_n[np.isin(faces_n, np.array(sorted(self.marked()), np.int64))] = ALONE
+        return faces_n, person_n
+
+    def _part(self, faces_n: I64, person_n: I64, whose: dict[int, int]) -> None:
+        """Take faces from people they are not, and of two that are not one person the one that nobody placed."""
+        face_of, last = self.face_of, len(faces_n)
+
+        def row(region: int) -> int | None:
+            face = face_of.get(region, -1)
+            at = int(np.searchsorted(faces_n, face))
+            return at if at < last and faces_n[at] == face else None
+
+        for region, person in self.projection.barred:
+            at = row(region)
+            if at is not None and person_n[at] == person:
+                person_n[at] = ALONE
+        for one, other in sorted(self.projection.two_faces):
+            at, beside = row(one), row(other)
+            if at is not None and beside is not None and person_n[at] == person_n[beside] != ALONE:
+                person_n[at if face_of[one] not in whose else beside] = ALONE
+
+    def _undone_since(self, connection: sqlite3.Connection) -> dict[int, list[tuple[set[int], int]]]:
+        """Where faces go back to, for decisions that the assignment heeded and that were undone since.
+
+        For each face that such a decision moved: the people in whom the assignment may have it for that reason, and
+        whom it came from; latest decision first.
+        """
+        heeded = [entry for entry in self.entries if entry.id <= self.assignment.heeded]
+        before = active_ids(heeded)
+        undone = sorted((entry for entry, stood in before.items() if stood and not self.active[entry]), reverse=True)
+        if not undone:
+            return {}
+        then = Projection.replay(heeded, before)
+        steps: dict[int, list[tuple[set[int], int]]] = {}
+        query = "SELECT face, before, after FROM moved WHERE decision = ?"
+        for entry in undone:
+            for face, old, new in connection.execute(query, (entry,)):
+                went = {ALONE} if new is None else {new, then.now(new)}
+                steps.setdefault(face, []).append((went, ALONE if old is None else old))
+        query = "SELECT face FROM json_each(?) JOIN face_row ON face = value WHERE recipe != ?"
+        others = [face for (face,) in connection.execute(query, (str(list(steps)), self.recipe))]
+        face_of = counterparts(connection, self.recipe, others)
+        for face in others:
+            moved = steps.pop(face)
+            if face in face_of:
+                steps.setdefault(face_of[face], []).extend(moved)
+        return steps
+
+    def write_members(self, connection: sqlite3.Connection) -> list[Moved]:
+        """Bring the table of members in line, touching only what changed.
+
+        Returns:
+            What moved.
+        """
+        faces_n, person_n = self.members_now(connection)
+        every = faces_n if np.array_equal(self.faces_n, faces_n) else np.union1d(self.faces_n, faces_n)
+        before, after = look_up(self.faces_n, self.person_n, every), look_up(faces_n, person_n, every)
+        rows = np.flatnonzero(before != after)
+        steps = zip(every[rows].tolist(), before[rows].tolist(), after[rows].tolist(), strict=True)
+        moved = [(face, *(None if who == ALONE else who for who in step)) for face, *step in steps]
+        connection.executemany(
+            "UPDATE member SET person = ? WHERE face = ?",
+            [(new, face) for face, old, new in moved if old is not None and new is not None],
+        )
+        connection.executemany("DELETE FROM member WHERE face = ?", [(face,) for face, _, new in moved if new is None])
+        connection.executemany(
+            "INSERT OR REPLACE INTO member (face, person, probability, likeness, since) VALUES (?1, ?2,"
+            " (SELECT probability FROM proposal WHERE face = ?1), (SELECT likeness FROM proposal WHERE face = ?1), ?3)",
+            [(face, new, self.assignment.clustering) for face, old, new in moved if old is None],
+        )
+        placed = self.placed()
+        stored = {face for (face,) in connection.execute("SELECT face FROM member WHERE decided = 1")}
+        connection.executemany(
+            "UPDATE member SET decided = ? WHERE face = ?", [(face in placed, face) for face in stored ^ placed]
+        )
+        self.faces_n, self.person_n = faces_n, person_n
+        return moved
+
+    def write_marks(self, connection: sqlite3.Connection) -> None:
+        """Make the table of marks again."""
+        connection.execute("DELETE FROM mark")
+        connection.executemany("INSERT INTO mark (face, mark) VALUES (?, ?)", self.marks().items())
+
+    def write_people(self, connection: sqlite3.Connection) -> None:
+        """Bring names, and who is ignored, in line with the active decisions."""
+        names, ignored = self.projection.names, self.projection.ignored
+        stored = dict(connection.execute("SELECT id, name FROM person WHERE name != ''"))
+        changed = {person: names.get(person, "") for person in stored.keys() | names.keys()}
+        connection.executemany(
+            "UPDATE person SET name = ? WHERE id = ?",
+            [(name, person) for person, name in changed.items() if stored.get(person, "") != name],
+        )
+        before = {person for (person,) in connection.execute("SELECT id FROM person WHERE ignored = 1")}
+        connection.executemany(
+            "UPDATE person SET ignored = ? WHERE id = ?", [(person in ignored, person) for person in before ^ ignored]
+        )

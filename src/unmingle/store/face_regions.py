@@ -1,0 +1,139 @@
+"""Faces as regions of pictures: what a decision names, so that it outlives the model that found the face.
+
+The rows of faces come and go: another recipe finds them anew, a few pixels off. A picture's digest and a box stay.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unmingle.errors import DecisionError
+from unmingle.store.recordings import FRAME, tracks
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Collection, Iterable, Sequence
+
+    from unmingle.records import F64
+
+# Two boxes of one face overlap by at least so much, as intersection over union.
+SAME_FACE = 0.4
+# A face that a track shows so many frames before or after is still in the same place.
+NEAR_FRAMES = 30
+
+_BOX = '"left", top, width, height'
+_OF_FACES = f"SELECT face AS id, digest, {_BOX} FROM face_row WHERE face IN (SELECT value FROM json_each(?))"
+_CANDIDATES = """
+SELECT region.id, region."left", region.top, region.width, region.height,
+       face, face_row."left", face_row.top, face_row.width, face_row.height
+FROM ({regions}) AS region
+JOIN face_row ON face_row.digest = region.digest AND face_row.recipe = ?
+WHERE EXISTS (SELECT 1 FROM file WHERE file.digest = face_row.content AND file.present = 1)
+"""
+
+
+def faces_of_regions(
+    connection: sqlite3.Connection, recipe: str, *, beside: Sequence[int] | None = None
+) -> dict[int, int]:
+    """The face that the recipe found at each region that decisions named; regions where it found none are left out.
+
+    The face of the largest overlap. A recipe that takes the whole picture as one face has that one for every region.
+
+    Args:
+        connection: of the library.
+        recipe: whose faces.
+        beside: only regions in the pictures of these faces.
+    """
+    if beside is None:
+        return _faces_at(connection, recipe, f"SELECT id, digest, {_BOX} FROM place", ())
+    query = f"SELECT id, digest, {_BOX} FROM place WHERE digest IN (SELECT digest FROM ({_OF_FACES}))"
+    return _best(connection.execute(_CANDIDATES.format(regions=query), (_listed(beside), recipe)))
+
+
+def counterparts(connection: sqlite3.Connection, recipe: str, faces: Sequence[int]) -> dict[int, int]:
+    """The faces that a recipe found where another one found these; what it found nowhere is left out."""
+    return _faces_at(connection, recipe, _OF_FACES, (_listed(faces),))
+
+
+def _listed(faces: Sequence[int]) -> str:
+    return str(list(faces))
+
+
+def _faces_at(connection: sqlite3.Connection, recipe: str, regions: str, values: tuple[str, ...]) -> dict[int, int]:
+    found = _best(connection.execute(_CANDIDATES.format(regions=regions), (*values, recipe)))
+    in_frames = connection.execute(f"SELECT * FROM ({regions}) WHERE instr(digest, ?)", (*values, FRAME))
+    return found | _on_tracks(connection, recipe, in_frames, found)
+
+
+def _best(rows: Iterable[tuple[Any, ...]]) -> dict[int, int]:
+    """The face for each region, of the rows of `_CANDIDATES`."""
+    table = np.array(list(rows), np.float64).reshape(-1, 10)
+    region_m, box_m4, face_m, other_m4 = table[:, 0], table[:, 1:5], table[:, 5], table[:, 6:]
+    share_m = _shares(box_m4, other_m4)
+    order = np.lexsort((face_m, -share_m, region_m))
+    _, first, count = np.unique(region_m[order], return_index=True, return_counts=True)
+    best = order[first]
+    middle = box_m4[best, :2] + box_m4[best, 2:] / 2 - other_m4[best, :2]
+    whole = (count == 1) & ((middle >= 0) & (middle <= other_m4[best, 2:])).all(axis=1)
+    best = best[(share_m[best] >= SAME_FACE) | whole]
+    return dict(zip(region_m[best].astype(int).tolist(), face_m[best].astype(int).tolist(), strict=True))
+
+
+def _shares(one_m4: F64, other_m4: F64) -> F64:
+    """(m,) intersection over union of pairs of boxes."""
+    low = np.maximum(one_m4[:, :2], other_m4[:, :2])
+    high = np.minimum(one_m4[:, :2] + one_m4[:, 2:], other_m4[:, :2] + other_m4[:, 2:])
+    common = np.clip(high - low, 0, None).prod(axis=1)
+    union = one_m4[:, 2:].prod(axis=1) + other_m4[:, 2:].prod(axis=1) - common
+    return np.asarray(common / np.maximum(union, np.finfo(np.float32).tiny), np.float64)
+
+
+def _on_tracks(
+    connection: sqlite3.Connection, recipe: str, regions: Iterable[tuple[Any, ...]], found: Collection[int]
+) -> dict[int, int]:
+    """For regions in frames of recordings where no face is stored: the face that stands for who is seen there.
+
+    Watched at other instants, a recording has its faces in other frames. Who was seen in a region is on a track through
+    it, or through where it was a moment before or after.
+    """
+    lost: defaultdict[str, list[tuple[int, int, F64]]] = defaultdict(list)
+    for region, digest, *box in regions:
+        if region not in found:
+            content, _, frame = digest.partition(FRAME)
+            lost[content].append((region, int(frame), np.array([box])))
+    faces: dict[int, int] = {}
+    for content, spots in lost.items():
+        best: dict[int, tuple[int, float]] = {}  # by region: how many frames off, and how far the boxes are apart
+        for track in tracks(connection, recipe, content):
+            seen = track.sightings
+            for region, frame, box_14 in spots:
+                at = int(np.argmin(np.abs(seen.frames - frame)))
+                off = abs(int(seen.frames[at]) - frame)
+                overlap = float(_shares(box_14, seen.boxes[at : at + 1].astype(np.float64))[0])
+                if overlap >= SAME_FACE and (off, -overlap) < best.get(region, (NEAR_FRAMES + 1, 0.0)):
+                    best[region] = (off, -overlap)
+                    faces[region] = int(track.looks_k[track.nearest()[at]])
+    return faces
+
+
+def regions_of_faces(connection: sqlite3.Connection, recipe: str, faces: Sequence[int]) -> list[int]:
+    """The region of each face; one that an earlier decision named keeps its region.
+
+    Raises:
+        DecisionError: there is no such face.
+    """
+    there = faces_of_regions(connection, recipe, beside=faces)
+    known = {face: region for region, face in sorted(there.items(), reverse=True)}
+    return [known[face] if face in known else _new_region(connection, face) for face in faces]
+
+
+def _new_region(connection: sqlite3.Connection, face: int) -> int:
+    row = connection.execute(f"SELECT digest, {_BOX} FROM face_row WHERE face = ?", (face,)).fetchone()
+    if row is None:
+        raise DecisionError(f"There is no face {face}.", "Look at the library again: its pictures may have changed.")
+    connection.execute(f"INSERT OR IGNORE INTO place (digest, {_BOX}) VALUES (?, ?, ?, ?, ?)", row)
+    query = 'SELECT id FROM place WHERE digest = ? AND "left" = ? AND top = ? AND width = ? AND height = ?'
+    return int(connection.execute(query, row).fetchone()[0])

@@ -1,0 +1,118 @@
+"""Faces as rows: those that are grouped, and whose each is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from unmingle.records import check_shape
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+
+    from unmingle.records import F32, I64, Bool
+    from unmingle.store.sqlite import Store
+
+ALONE = -1  # the person of a face that is nobody's
+
+# The faces of a recipe that no file shows.
+ABSENT = (
+    "SELECT face FROM face_row WHERE recipe = ?"
+    " AND NOT EXISTS (SELECT 1 FROM file WHERE file.digest = face_row.content AND file.present = 1)"
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredFaces:
+    """The n faces that may be grouped, each once, however many files hold its picture.
+
+    ids:      (n,) int64, of the face.
+    pictures: (n,) int64, of the analysis: faces with the same one were seen together.
+    files:    (n,) int64, how many files hold the picture.
+    vectors:  (n, d) float32.
+    founders: (n,) bool, which of them may found a person; the others may only join one.
+    """
+
+    ids: I64
+    pictures: I64
+    files: I64
+    vectors: F32
+    founders: Bool
+
+    def __post_init__(self) -> None:
+        for name in ("pictures", "files", "founders"):
+            check_shape(name, getattr(self, name), (len(self.ids),))
+        check_shape("vectors", self.vectors, (len(self.ids), None))
+
+    def take(self, index: I64) -> StoredFaces:
+        """The faces at `index`, in that order."""
+        return StoredFaces(
+            self.ids[index], self.pictures[index], self.files[index], self.vectors[index], self.founders[index]
+        )
+
+
+def faces_to_group(store: Store, recipe: str) -> StoredFaces:
+    """The faces of the recipe, in pictures that are there, that nothing speaks against grouping.
+
+    What a person said of a face outweighs what the recipe says of it. Ordered by the picture's digest, so that the
+    order doesn't depend on when a picture was added.
+    """
+    wanted = (
+        " FROM face_row JOIN"
+        " (SELECT digest, count(*) AS files FROM file WHERE present = 1 AND digest IS NOT NULL GROUP BY digest) AS held"
+        " ON held.digest = face_row.content"
+        " WHERE recipe = ? AND coalesce(mark, iif(standing = 'aside', '', 'face')) = 'face'"
+    )
+    (n,) = store.connection.execute("SELECT count(*)" + wanted, (recipe,)).fetchone()
+    columns = "SELECT face, picture, held.files, coalesce(mark, standing) != 'join', vector"
+    rows = store.connection.execute(columns + wanted + " ORDER BY content, frame, number", (recipe,))
+    ids, pictures, files = (np.zeros(n, np.int64) for _ in range(3))
+    vectors_nd: F32 = np.zeros((0, 1), np.float32)
+    founders = np.zeros(n, np.bool_)
+    for i, (face, picture, held, founder, blob) in enumerate(rows):
+        vector = np.frombuffer(blob, "<f4")
+        if not len(vectors_nd):
+            vectors_nd = np.empty((n, len(vector)), np.float32)
+        ids[i], pictures[i], files[i], founders[i], vectors_nd[i] = face, picture, held, founder, vector
+    return StoredFaces(ids, pictures, files, vectors_nd, founders)
+
+
+def owners_by_face(connection: sqlite3.Connection, table: Literal["member", "proposal"]) -> tuple[I64, I64]:
+    """Faces by rising row, and the person of each."""
+    rows = connection.execute(f"SELECT face, person FROM {table} ORDER BY face").fetchall()
+    faces_n, person_n = np.array(rows, np.int64).reshape(-1, 2).T
+    return faces_n, person_n
+
+
+def look_up(faces_n: I64, person_n: I64, wanted: Sequence[int] | I64) -> I64:
+    """(m,) the person of each wanted face, or ALONE; faces_n: rising."""
+    wanted_m = np.asarray(wanted, np.int64)
+    found = np.full(len(wanted_m), ALONE, np.int64)
+    at = np.searchsorted(faces_n, wanted_m)
+    known = np.flatnonzero(at < len(faces_n))
+    known = known[faces_n[at[known]] == wanted_m[known]]
+    found[known] = person_n[at[known]]
+    return found
+
+
+def persons_now(connection: sqlite3.Connection, faces: Sequence[int] | I64) -> I64:
+    """(m,) the person each of these faces belongs to, or ALONE."""
+    return look_up(*owners_by_face(connection, "member"), faces)
+
+
+def add_person(connection: sqlite3.Connection, clustering: int) -> int:
+    """The id of a new person, whom a clustering found or who was split off after it."""
+    row = connection.execute("INSERT INTO person (since) VALUES (?)", (clustering,)).lastrowid
+    assert row is not None  # an INSERT always has one
+    return row
+
+
+def keep_previous(connection: sqlite3.Connection, recipe: str) -> None:
+    """Remember whose the faces were that no file shows any more, for when they come back."""
+    connection.execute(
+        f"INSERT OR REPLACE INTO former (face, person) SELECT face, person FROM member WHERE face IN ({ABSENT})",
+        (recipe,),
+    )
