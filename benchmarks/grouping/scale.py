@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from unmingle.evaluation import metrics
-from unmingle.evaluation.contingency import contingency
+from unmingle.evaluation.metrics import contingency
 
 if TYPE_CHECKING:
     from unmingle.records import I64

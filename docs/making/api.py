@@ -13,7 +13,7 @@ from making.records import SECTION, about, fields_of
 from unmingle.decisions.asking import Question
 from unmingle.decisions.log import Decision
 from unmingle.evaluation.metrics import Scores
-from unmingle.evaluation.score import Evaluation
+from unmingle.evaluation.scores import Evaluation
 from unmingle.records import Added
 from unmingle.store.files import Forgotten
 

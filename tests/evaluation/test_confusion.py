@@ -6,9 +6,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from unmingle.evaluation.confusion import confusion, draw_confusion
 from unmingle.evaluation.labels import Labels
-from unmingle.evaluation.score import Evaluation, evaluate
+from unmingle.evaluation.mistakes import count_confusions
+from unmingle.evaluation.scores import Evaluation, evaluate
+from unmingle.render.score_pictures import draw_confusion
 
 
 def evaluation(true: list[str], predicted: NDArray[np.int64]) -> Evaluation:
@@ -32,7 +33,7 @@ def evaluation(true: list[str], predicted: NDArray[np.int64]) -> Evaluation:
 
 
 def test_counts() -> None:
-    found = confusion(evaluation(list("aaaaabbb"), np.array([0, 0, 0, 1, -1, 1, 1, 9])))
+    found = count_confusions(evaluation(list("aaaaabbb"), np.array([0, 0, 0, 1, -1, 1, 1, 9])))
     assert (found.labels, found.sizes, found.people) == (("a", "b"), (5, 3), 2)
     #                                    a  b  not shown, of nobody, left out
     assert found.count_sk.tolist() == [[3, 1, 0, 0, 1], [0, 2, 0, 1, 0]]
@@ -44,7 +45,7 @@ def test_only_the_most_confused_of_many_are_shown() -> None:
     predicted = true.copy()
     predicted[[12, 40]] = [10, 3]
     predicted[28] = 8
-    found = confusion(evaluation([f"p{t}" for t in true], predicted), most=3)
+    found = count_confusions(evaluation([f"p{t}" for t in true], predicted), most=3)
     assert found.labels == ("p3", "p7", "p10")
     assert found.count_sk.tolist() == [[3, 0, 1, 0, 0, 0], [0, 3, 0, 1, 0, 0], [1, 0, 3, 0, 0, 0]]
 

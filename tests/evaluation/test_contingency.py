@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unmingle.evaluation.contingency import assign, contingency
+from unmingle.evaluation.metrics import assign, contingency
 
 faces = st.lists(st.tuples(st.integers(0, 4), st.integers(-1, 4)), min_size=1, max_size=30)
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unmingle.evaluation.join import match_names
+from unmingle.evaluation.labels import match_names
 
 Files = list[tuple[str, str]]
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unmingle.errors import LabelsError
-from unmingle.evaluation.cells import plain_number
+from unmingle.evaluation.columns import plain_number
 from unmingle.evaluation.labels import (
     Contradiction,
     Dropped,

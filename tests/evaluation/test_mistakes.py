@@ -9,8 +9,9 @@ from PIL import Image
 
 from unmingle.errors import PictureError
 from unmingle.evaluation.labels import Labels
-from unmingle.evaluation.mistakes import FACE, GAP, HEAD, draw_mistakes, worst_mistakes
-from unmingle.evaluation.score import Evaluation, evaluate
+from unmingle.evaluation.mistakes import worst_mistakes
+from unmingle.evaluation.scores import Evaluation, evaluate
+from unmingle.render.score_pictures import FACE, HEAD, MARGIN, draw_mistakes
 
 
 def evaluation(*faces: tuple[str, int | None, float]) -> Evaluation:
@@ -67,11 +68,11 @@ def test_the_sheet_shows_the_faces_in_proportion(tmp_path: Path) -> None:
     assert draw_mistakes(evaluation(*RIGHT, *wrong), red, tmp_path / "a.png")
     with Image.open(tmp_path / "a.png") as picture:
         sheet = np.asarray(picture.convert("RGB")).astype(int)
-    assert sheet.shape[1] == 5 * (FACE + GAP) + GAP
+    assert sheet.shape[1] == 5 * (FACE + MARGIN) + MARGIN
     faces = sheet[HEAD : HEAD + FACE]
     is_red = (faces[..., 0] > 180) & (faces[..., 1] < 40)
     assert is_red.sum() == 3 * FACE * FACE // 2  # 40 × 20 pixels fill the height and half the width
-    assert is_red[:, GAP + FACE // 4 : GAP + 3 * FACE // 4].all()
+    assert is_red[:, MARGIN + FACE // 4 : MARGIN + 3 * FACE // 4].all()
 
 
 def test_a_face_that_cannot_be_shown_says_why(tmp_path: Path) -> None:
@@ -80,7 +81,7 @@ def test_a_face_that_cannot_be_shown_says_why(tmp_path: Path) -> None:
 
     assert draw_mistakes(evaluation(*RIGHT, ("a", 1, 0.5)), gone, tmp_path / "a.png")
     with Image.open(tmp_path / "a.png") as picture:
-        face = np.asarray(picture.convert("L"))[HEAD : HEAD + FACE, GAP : GAP + FACE]
+        face = np.asarray(picture.convert("L"))[HEAD : HEAD + FACE, MARGIN : MARGIN + FACE]
     assert face.min() < 200, "the reason is not written"
 
 

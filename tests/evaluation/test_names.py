@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from unmingle.errors import LabelsError
-from unmingle.evaluation.names import NamedFace, read_names
+from unmingle.evaluation.labels import NamedFace, read_names
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,9 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unmingle.evaluation.contingency import contingency
-from unmingle.evaluation.metrics import score
-from unmingle.evaluation.people import natural, person_scores
+from unmingle.evaluation.metrics import contingency, score
+from unmingle.evaluation.scores import natural, person_scores
 
 
 def test_one_person_taken_for_another() -> None:

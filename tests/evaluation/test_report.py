@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from unmingle.errors import WriteError
 from unmingle.evaluation.labels import Contradiction, Dropped, Labels
-from unmingle.evaluation.report import WORST, as_json, as_table, some, write_report
-from unmingle.evaluation.score import Evaluation, evaluate
+from unmingle.evaluation.report import WORST, as_json, as_table, some
+from unmingle.evaluation.scores import Evaluation, evaluate
+from unmingle.render.score_pictures import write_evaluation
 
 
 def evaluation(*, perfect: bool = False) -> Evaluation:
@@ -53,14 +54,14 @@ def grey(row: dict[str, Any]) -> NDArray[np.uint8]:
 
 
 def test_everything_is_written(tmp_path: Path) -> None:
-    files = write_report(evaluation(), tmp_path / "deep" / "report", crop=grey)
+    files = write_evaluation(evaluation(), tmp_path / "deep" / "report", crop=grey)
     assert [file.name for file in files] == ["evaluation.json", "evaluation.csv", "confusion.png", "mistakes.png"]
     assert all(file.stat().st_size for file in files)
 
 
 def test_a_perfect_result_has_no_sheet_of_mistakes(tmp_path: Path) -> None:
-    write_report(evaluation(), tmp_path, crop=grey)
-    files = write_report(evaluation(perfect=True), tmp_path, crop=grey)
+    write_evaluation(evaluation(), tmp_path, crop=grey)
+    files = write_evaluation(evaluation(perfect=True), tmp_path, crop=grey)
     assert len(files) == 3
     assert not (tmp_path / "mistakes.png").exists(), "the sheet of the run before is still there"
 
@@ -86,7 +87,7 @@ def test_the_json_holds_scores_counts_and_lists() -> None:
 
 
 def test_the_csv_has_one_row_per_person(tmp_path: Path) -> None:
-    write_report(evaluation(), tmp_path)
+    write_evaluation(evaluation(), tmp_path)
     with (tmp_path / "evaluation.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["label"], row["size"], row["cluster"], row["confused_with"]) for row in rows] == [
@@ -114,7 +115,7 @@ def test_the_table_for_the_terminal() -> None:
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "report").write_text("a file is in the way")
     with pytest.raises(WriteError, match="can't be written"):
-        write_report(evaluation(), tmp_path / "report")
+        write_evaluation(evaluation(), tmp_path / "report")
 
 
 def test_it_shows_itself_in_a_notebook_and_in_a_terminal() -> None:
@@ -129,7 +130,7 @@ def test_it_shows_itself_in_a_notebook_and_in_a_terminal() -> None:
 
 def test_the_same_numbers_as_tables(tmp_path: Path) -> None:
     found = evaluation()
-    write_report(found, tmp_path)
+    write_evaluation(found, tmp_path)
     written = pl.read_csv(tmp_path / "evaluation.csv", schema_overrides=found.per_person.schema)
     assert found.per_person.with_columns(pl.col("confused_with").replace("", None)).equals(written)
     table = found.confusion

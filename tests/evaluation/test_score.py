@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from unmingle.errors import LabelsError
 from unmingle.evaluation.labels import Contradiction, Dropped, LabelOptions, Labels, folder_labels, read_labels
-from unmingle.evaluation.score import evaluate
+from unmingle.evaluation.scores import evaluate
 from unmingle.store.tables import FACES
 
 

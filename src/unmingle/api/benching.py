@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from unmingle.api.summary import Summary
     from unmingle.evaluation.beside import Method
     from unmingle.evaluation.labels import LabelOptions
-    from unmingle.evaluation.score import Evaluation
+    from unmingle.evaluation.scores import Evaluation
     from unmingle.progress import Progress
     from unmingle.settings import GroupingSettings, Recipe
 

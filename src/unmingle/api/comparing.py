@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from unmingle.evaluation.comparison import Comparison, Side
     from unmingle.evaluation.labels import LabelOptions, Labels
-    from unmingle.evaluation.score import Evaluation
+    from unmingle.evaluation.scores import Evaluation
     from unmingle.progress import Progress
     from unmingle.store.sqlite import Store
 

@@ -72,7 +72,7 @@ if TYPE_CHECKING:
     from unmingle.api.summary import Summary
     from unmingle.decisions.asking import Question
     from unmingle.evaluation.labels import LabelOptions, Labels
-    from unmingle.evaluation.score import Evaluation
+    from unmingle.evaluation.scores import Evaluation
     from unmingle.grouping.parts import Tree
     from unmingle.progress import Progress
     from unmingle.records import U8, Added, Status
@@ -491,7 +491,7 @@ class Library(Comparing, Looking, Locating):
             LabelsError: the labels can't be understood, or none of them is about a file of the library.
         """
         from unmingle.evaluation.labels import LabelOptions, Labels, folder_labels, read_labels
-        from unmingle.evaluation.score import evaluate
+        from unmingle.evaluation.scores import evaluate
 
         with self._reading() as store:
             faces = faces_table(store, current(store))
@@ -511,8 +511,8 @@ class Library(Comparing, Looking, Locating):
         Returns:
             The files written.
         """
-        from unmingle.evaluation.report import write_report
         from unmingle.faces.thumbnail import open_thumbnail
+        from unmingle.render.score_pictures import write_evaluation
 
         with self._reading() as store:
 
@@ -523,7 +523,7 @@ class Library(Comparing, Looking, Locating):
                 return open_thumbnail(jpeg)
 
             written = self.folder / "evaluation" if folder is None else user_path(folder)
-            return write_report(evaluation, written, crop=crop)
+            return write_evaluation(evaluation, written, crop=crop)
 
     def write_report(
         self,

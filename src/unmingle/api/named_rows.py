@@ -6,7 +6,7 @@ from collections import defaultdict
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from unmingle.evaluation.join import match_names
+from unmingle.evaluation.labels import match_names
 from unmingle.sources.paths import folded, parts_of
 from unmingle.sources.regions import LEAST_OVERLAP, overlap
 from unmingle.store import recordings
@@ -15,7 +15,7 @@ from unmingle.store.tables import faces_table
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from unmingle.evaluation.names import NamedFace
+    from unmingle.evaluation.labels import NamedFace
     from unmingle.sources.orientation import Area
     from unmingle.store.sqlite import Store
 

@@ -11,7 +11,7 @@ from unmingle import console
 from unmingle.cli.options import Drop, FileColumn, Json, LabelColumn, LibraryArgument, Quiet, Sheet, label_options
 
 if TYPE_CHECKING:
-    from unmingle.evaluation.score import Evaluation
+    from unmingle.evaluation.scores import Evaluation
 
 WORST_PEOPLE = 20  # printed; the report has them all
 
@@ -61,8 +61,8 @@ def evaluate(
 
 def print_evaluation(evaluation: Evaluation) -> None:
     """Print scores, and the people that were found worst."""
-    from unmingle.evaluation.people import found_worst
     from unmingle.evaluation.report import as_table
+    from unmingle.evaluation.scores import found_worst
 
     console.show_table(as_table(evaluation))
     worst = found_worst(evaluation.people, WORST_PEOPLE)

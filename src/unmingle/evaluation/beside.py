@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmingle.evaluation.contingency import contingency
-from unmingle.evaluation.metrics import bcubed, score
+from unmingle.evaluation.metrics import bcubed, contingency, score
 from unmingle.grouping.baselines import SFACE_COSINE, AverageLinkage, k_means, unit
 
 if TYPE_CHECKING:

@@ -13,8 +13,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmingle.evaluation.contingency import Contingency, assign, contingency
-from unmingle.evaluation.metrics import adjusted_mutual_information, adjusted_rand, bcubed, pairwise
+from unmingle.evaluation.metrics import (
+    Contingency,
+    adjusted_mutual_information,
+    adjusted_rand,
+    assign,
+    bcubed,
+    contingency,
+    pairwise,
+)
 from unmingle.records import check_shape
 
 if TYPE_CHECKING:

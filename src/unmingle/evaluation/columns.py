@@ -1,54 +1,76 @@
-"""Which columns of a table hold the file, the label, and what the drop rules ask about."""
+"""Which columns of a table hold the file, the label, and what the drop rules ask about; cells in one form."""
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from unmingle.errors import LabelsError
-from unmingle.evaluation.cells import cell, fold, plain_number
 from unmingle.sources.paths import LONGEST_NUMBER, bare, has_ending
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
 # In order of preference, as `fold` writes them.
 FILE_COLUMNS = (
-    "filename",
-    "file",
-    "imagename",
-    "imagefile",
-    "image",
-    "picture",
-    "photo",
-    "filepath",
-    "imagepath",
-    "path",
+    *("filename", "file", "imagename", "imagefile", "image", "picture", "photo"),
+    *("filepath", "imagepath", "path"),
 )
 LABEL_COLUMNS = ("id", "label", "person", "personid", "identity", "name", "subject")
 NAME_COLUMNS = ("name", "personname", "fullname", "person", "label", "identity", "subject")
 # Where columns contradict each other, one with such a heading is meant, if there is one.
 PLAIN_LABELS = frozenset({"person", "personid", "identity", "subject"})
 PLAIN_NAMES = frozenset({"name", "personname", "fullname"})
-HEADINGS = 20  # that an error shows
-LONGEST_SHOWN = 40  # characters of such a heading
-EXAMPLES = 3  # values of a column that an error shows
-RUNNING = 5  # rows from which on 1, 2, 3, … is a row number, and not one person after another
 DEFAULT_DROPS = ("Mask=Y", "ID=0")
 HEADER_ROWS = 10  # a title or a note above the header is common, more than a few lines of them are not
+RUNNING = 5  # rows from which on 1, 2, 3, … is a row number, and not one person after another
+HEADINGS, LONGEST_SHOWN = 20, 40  # that an error shows, and characters of each
+EXAMPLES = 3  # values of a column that an error shows
+
+PLAIN = re.compile(
+    r"([+-]?[0-9]+)\.0*"  # a whole number
+    r"|([0-9]{4}-[0-9]{2}-[0-9]{2})[ T]00:00:00"  # what a date without a time is read as
+)
+NOBODY = frozenset({"nan", "none", "null", "n/a", "#n/a", "unknown", "unlabeled", "unlabelled", "?", "-"})
+YES = frozenset({"y", "yes", "true"})
 
 Row = tuple[str, ...]
 
 
+def cell(row: Row, column: int) -> str:
+    """A cell of a row that may be too short."""
+    return row[column] if column < len(row) else ""
+
+
+def plain_number(text: str) -> str:
+    """The text without spaces around it; a whole number without its decimals: 1.0 is "1", 001 stays; a date as such."""
+    text = bare(text)
+    found = PLAIN.fullmatch(text)
+    return found[1] or found[2] if found else text
+
+
+def label_of(text: str) -> str:
+    """Whom a cell names; empty for nobody."""
+    text = plain_number(text)
+    return "" if text.casefold() in NOBODY else text
+
+
+def same(text: str) -> str:
+    """A key under which labels are one that differ in letter case, width, or Unicode form only."""
+    return unicodedata.normalize("NFKC", text).casefold()
+
+
+def fold(heading: str) -> str:
+    """A heading without case, spaces, underscores, hyphens, and differences of width: "File Name" is "filename"."""
+    return "".join(sign for sign in same(bare(heading)) if not sign.isspace() and sign not in "_-")
+
+
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """A table with its header found.
-
-    header: cells of the header.
-    body:   the rows below it.
-    file, label: positions of the two columns; file_name, label_name: their headings as written.
-    """
+    """A table with its header found; `file` and `label` are positions of columns."""
 
     header: Row
     body: tuple[Row, ...]
@@ -90,7 +112,7 @@ class Rule:
 
 
 def find_columns(rows: tuple[Row, ...], name: str, file: str | None, label: str | None) -> Columns | LabelsError:
-    """Find the header among the first rows, and in it the two columns; or the error that says what is not there.
+    """The header among the first rows with the two columns, or the error that says which is not there.
 
     Args:
         rows: all rows of the table.
@@ -101,152 +123,28 @@ def find_columns(rows: tuple[Row, ...], name: str, file: str | None, label: str 
     Raises:
         LabelsError: several columns could be meant; it lists them.
     """
-    for candidates in _headers(rows, name):
-        files, labels = candidates.of(file, FILE_COLUMNS, label), candidates.of(label, LABEL_COLUMNS, file)
+    for found in _headers(rows, name):
+        files, labels = found.candidates(file, FILE_COLUMNS, label), found.candidates(label, LABEL_COLUMNS, file)
         if files and labels:
-            return candidates.columns(candidates.file(files), candidates.label(labels, asked=label is not None))
+            return found.columns(found.file(files), found.label(labels, asked=label is not None))
     header = _likely_header(rows)
     if not header:
         return LabelsError(f"{name} is empty.", "It needs a header and one row per file.")
-    return missing(header, name, file, label)
+    if place(header, file, FILE_COLUMNS) is None:
+        what, option = (f"column {file!r}" if file else "column with file names"), "--file-column"
+    else:
+        what, option = (f"column {label!r}" if label else "column 'ID'"), "--label-column"
+    return LabelsError(f"No {what} in {name}.", f"It has {_headings(header)}: pass {option}.")
 
 
 def find_names(rows: tuple[Row, ...], name: str) -> Columns | LabelsError:
     """The same for a table of files and names of their faces."""
-    for candidates in _headers(rows, name):
-        files, names = candidates.of(None, FILE_COLUMNS, None), candidates.of(None, NAME_COLUMNS, None)
+    for found in _headers(rows, name):
+        files, names = found.candidates(None, FILE_COLUMNS, None), found.candidates(None, NAME_COLUMNS, None)
         if files and names:
-            return candidates.columns(candidates.file(files), candidates.name_of_face(names))
+            return found.columns(found.file(files), found.name_of_face(names))
     problem = f"{name} has no column with files and one with names."
     return LabelsError(problem, f"It has {_headings(_likely_header(rows))}. Call them file and name.")
-
-
-def _likely_header(rows: tuple[Row, ...]) -> Row:
-    """The first row with several cells, since a title has one, else the first with any; none of an empty table."""
-    filled = [row for row in rows if any(map(bare, row))][:HEADER_ROWS]
-    return next((row for row in filled if sum(map(bool, map(bare, row))) > 1), next(iter(filled), ()))
-
-
-def _headings(header: Row) -> str:
-    """What is in a header, for an error."""
-    filled = list(filter(None, map(bare, header)))
-    shown = [text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 1]}…" for text in filled[:HEADINGS]]
-    return ", ".join([*shown, *["…"] * (len(filled) > HEADINGS)]) or "nothing"
-
-
-def _headers(rows: tuple[Row, ...], name: str) -> Iterator[_Candidates]:
-    """The first rows with cells, each with the rows below it."""
-    filled = [i for i, row in enumerate(rows) if any(cell.strip() for cell in row)]
-    return (_Candidates(rows[i], rows[i + 1 :], name) for i in filled[:HEADER_ROWS])
-
-
-@dataclass(frozen=True, slots=True)
-class _Candidates:
-    """Columns that could be meant, told apart by what they hold. A column is taken only where it is unmistakable."""
-
-    header: Row
-    body: tuple[Row, ...]
-    name: str
-
-    def of(self, wanted: str | None, usual: tuple[str, ...], taken: str | None) -> list[int]:
-        """Positions of the column asked for, or of those with usual headings, the most usual first."""
-        if wanted is not None:
-            found = place(self.header, wanted, ())
-            return [] if found is None else [found]
-        folded = [fold(heading) for heading in self.header]
-        other = None if taken is None else place(self.header, taken, ())
-        return [i for heading in usual for i, is_ in enumerate(folded) if is_ == heading and i != other]
-
-    def columns(self, file: int, label: int) -> Columns:
-        """The table with these two columns."""
-        return Columns(self.header, self.body, file, label)
-
-    def file(self, columns: list[int]) -> int:
-        """The column with the files."""
-        columns = _rather(columns, self._holds_files)
-        if self._agree(columns, lambda text: text.replace("\\", "/").rpartition("/")[2].casefold()):
-            return columns[0]
-        raise self._several(columns, "file names", "--file-column")
-
-    def label(self, columns: list[int], *, asked: bool) -> int:
-        """The column with the people."""
-        left = _rather(columns, lambda i: not self._holds_files(i))
-        left = _rather(left, lambda i: not self._numbers_rows(i))
-        if not asked and len(left) == 1 and self._runs(left[0]):
-            others = [i for i in range(len(self.header)) if self._tells_apart(i)]
-            if others:
-                raise self._several([*left, *others], "people", "--label-column")
-        return self._plain(left, PLAIN_LABELS, "people", "--label-column")
-
-    def name_of_face(self, columns: list[int]) -> int:
-        """The column with names: rather words than numbers, as `faces.csv` has both."""
-        left = _rather(columns, lambda i: any(not text.isdecimal() for text in self._texts(i)))
-        return self._plain(_rather(left, lambda i: not self._holds_files(i)), PLAIN_NAMES, "names", "")
-
-    def _plain(self, columns: list[int], plain: frozenset[str], what: str, option: str) -> int:
-        if self._agree(columns, str.casefold):
-            return columns[0]
-        rather = [i for i in columns if fold(self.header[i]) in plain]
-        if rather and self._agree(rather, str.casefold):
-            return rather[0]
-        raise self._several(columns, what, option)
-
-    def _several(self, columns: list[int], what: str, option: str) -> LabelsError:
-        mend = f"Say which: pass {option}." if option else "Leave one of them in the table."
-        return LabelsError(f"Several columns of {self.name} could hold {what}: {self._shown(columns)}.", mend)
-
-    def _shown(self, columns: Iterable[int]) -> str:
-        """Headings with the first different values."""
-        return "; ".join(
-            f"{self.header[i].strip()} ({', '.join(list(dict.fromkeys(self._texts(i)))[:EXAMPLES])})"
-            for i in columns
-            if self.header[i].strip()
-        )
-
-    def _texts(self, column: int) -> list[str]:
-        """What is in a column, without empty cells."""
-        return [text for row in self.body if (text := plain_number(cell(row, column)))]
-
-    def _holds_files(self, column: int) -> bool:
-        texts = self._texts(column)
-        return 2 * sum(has_ending(text) for text in texts) > len(texts)
-
-    def _numbers_rows(self, column: int) -> bool:
-        """Whether a column has another number in each row."""
-        texts = self._texts(column)
-        numbers = all(text.isdecimal() and len(text) < LONGEST_NUMBER for text in texts)
-        return numbers and len(texts) > 1 and len(set(texts)) == len(texts)
-
-    def _runs(self, column: int) -> bool:
-        texts = self._texts(column)
-        if len(texts) < RUNNING or not self._numbers_rows(column):
-            return False
-        return all(int(after) - int(before) == 1 for before, after in pairwise(texts))
-
-    def _tells_apart(self, column: int) -> bool:
-        """Whether words in a column without a usual heading come back, as names do."""
-        rule = any(fold(text.partition("=")[0]) == fold(self.header[column]) for text in DEFAULT_DROPS)
-        texts = self._texts(column)
-        words = not any(text.isdecimal() for text in texts)
-        return words and not rule and not self._holds_files(column) and 1 < len(set(texts)) < len(texts)
-
-    def _agree(self, columns: list[int], key: Callable[[str], str]) -> bool:
-        """Whether columns part the rows in the same way; what is empty in one of them contradicts nothing."""
-        one = columns[0]
-        for other in columns[1:]:
-            pairs = {
-                (key(plain_number(cell(row, one))), key(plain_number(cell(row, other))))
-                for row in self.body
-                if cell(row, one).strip() and cell(row, other).strip()
-            }
-            if not len(pairs) == len({first for first, _ in pairs}) == len({second for _, second in pairs}):
-                return False
-        return True
-
-
-def _rather(columns: list[int], wanted: Callable[[int], bool]) -> list[int]:
-    """Those that are as wanted, or all if none is."""
-    return [i for i in columns if wanted(i)] or columns
 
 
 def place(header: Row, wanted: str | None, usual: tuple[str, ...]) -> int | None:
@@ -255,16 +153,6 @@ def place(header: Row, wanted: str | None, usual: tuple[str, ...]) -> int | None
         return header.index(wanted)
     folded = [fold(heading) for heading in header]
     return next((folded.index(one) for one in (usual if wanted is None else (fold(wanted),)) if one in folded), None)
-
-
-def missing(header: Row, name: str, file: str | None, label: str | None) -> LabelsError:
-    """The error that says which column is not there, what is, and which option names another."""
-    has = _headings(header)
-    if place(header, file, FILE_COLUMNS) is None:
-        what, option = (f"column {file!r}" if file else "column with file names"), "--file-column"
-    else:
-        what, option = (f"column {label!r}" if label else "column 'ID'"), "--label-column"
-    return LabelsError(f"No {what} in {name}.", f"It has {has}: pass {option}.")
 
 
 def rules_for(columns: Columns, name: str, drops: tuple[str, ...] | None) -> tuple[Rule, ...]:
@@ -290,3 +178,122 @@ def rules_for(columns: Columns, name: str, drops: tuple[str, ...] | None) -> tup
             has = _headings(columns.header)
             raise LabelsError(f"No column {heading.strip()!r} in {name}, which --drop asks for.", f"It has {has}.")
     return tuple(sorted(rules, key=lambda rule: not rule.by_label))
+
+
+def _likely_header(rows: tuple[Row, ...]) -> Row:
+    """The first row with several cells, since a title has one, else the first with any; none of an empty table."""
+    filled = [row for row in rows if any(map(bare, row))][:HEADER_ROWS]
+    return next((row for row in filled if sum(map(bool, map(bare, row))) > 1), next(iter(filled), ()))
+
+
+def _headings(header: Row) -> str:
+    """What is in a header, for an error."""
+    filled = list(filter(None, map(bare, header)))
+    shown = [text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 1]}…" for text in filled[:HEADINGS]]
+    return ", ".join([*shown, *["…"] * (len(filled) > HEADINGS)]) or "nothing"
+
+
+def _headers(rows: tuple[Row, ...], name: str) -> Iterator[_Header]:
+    """The first rows with cells, each with the rows below it."""
+    filled = [i for i, row in enumerate(rows) if any(cell.strip() for cell in row)]
+    return (_Header(rows[i], rows[i + 1 :], name) for i in filled[:HEADER_ROWS])
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """A row that may be the header. Columns are told apart by what they hold; one is taken only if unmistakable."""
+
+    header: Row
+    body: tuple[Row, ...]
+    name: str
+
+    def candidates(self, wanted: str | None, usual: tuple[str, ...], taken: str | None) -> list[int]:
+        """Positions of the column asked for, or of those with usual headings, the most usual first."""
+        if wanted is not None:
+            found = place(self.header, wanted, ())
+            return [] if found is None else [found]
+        folded = [fold(heading) for heading in self.header]
+        other = None if taken is None else place(self.header, taken, ())
+        return [i for heading in usual for i, is_ in enumerate(folded) if is_ == heading and i != other]
+
+    def columns(self, file: int, label: int) -> Columns:
+        return Columns(self.header, self.body, file, label)
+
+    def file(self, columns: list[int]) -> int:
+        columns = _rather(columns, self._holds_files)
+        if self._agree(columns, lambda text: text.replace("\\", "/").rpartition("/")[2].casefold()):
+            return columns[0]
+        raise self._several(columns, "file names", "--file-column")
+
+    def label(self, columns: list[int], *, asked: bool) -> int:
+        left = _rather(columns, lambda i: not self._holds_files(i))
+        left = _rather(left, lambda i: not _numbers_rows(self._texts(i)))
+        if not asked and len(left) == 1:
+            texts = self._texts(left[0])
+            runs = len(texts) >= RUNNING and _numbers_rows(texts)
+            if runs and all(int(after) - int(before) == 1 for before, after in pairwise(texts)):
+                others = [i for i in range(len(self.header)) if self._tells_apart(i)]
+                if others:
+                    raise self._several([*left, *others], "people", "--label-column")
+        return self._plain(left, PLAIN_LABELS, "people", "--label-column")
+
+    def name_of_face(self, columns: list[int]) -> int:
+        """The column with names: rather words than numbers, as `faces.csv` has both."""
+        left = _rather(columns, lambda i: any(not text.isdecimal() for text in self._texts(i)))
+        return self._plain(_rather(left, lambda i: not self._holds_files(i)), PLAIN_NAMES, "names", "")
+
+    def _plain(self, columns: list[int], plain: frozenset[str], what: str, option: str) -> int:
+        if self._agree(columns, str.casefold):
+            return columns[0]
+        rather = [i for i in columns if fold(self.header[i]) in plain]
+        if rather and self._agree(rather, str.casefold):
+            return rather[0]
+        raise self._several(columns, what, option)
+
+    def _several(self, columns: list[int], what: str, option: str) -> LabelsError:
+        """The error that shows headings with the first different values."""
+        shown = "; ".join(
+            f"{self.header[i].strip()} ({', '.join(list(dict.fromkeys(self._texts(i)))[:EXAMPLES])})"
+            for i in columns
+            if self.header[i].strip()
+        )
+        mend = f"Say which: pass {option}." if option else "Leave one of them in the table."
+        return LabelsError(f"Several columns of {self.name} could hold {what}: {shown}.", mend)
+
+    def _texts(self, column: int) -> list[str]:
+        return [text for row in self.body if (text := plain_number(cell(row, column)))]
+
+    def _holds_files(self, column: int) -> bool:
+        texts = self._texts(column)
+        return 2 * sum(has_ending(text) for text in texts) > len(texts)
+
+    def _tells_apart(self, column: int) -> bool:
+        """Whether words in a column without a usual heading come back, as names do."""
+        rule = any(fold(text.partition("=")[0]) == fold(self.header[column]) for text in DEFAULT_DROPS)
+        texts = self._texts(column)
+        words = not any(text.isdecimal() for text in texts)
+        return words and not rule and not self._holds_files(column) and 1 < len(set(texts)) < len(texts)
+
+    def _agree(self, columns: list[int], key: Callable[[str], str]) -> bool:
+        """Whether columns part the rows in the same way; what is empty in one of them contradicts nothing."""
+        one = columns[0]
+        for other in columns[1:]:
+            pairs = {
+                (key(plain_number(cell(row, one))), key(plain_number(cell(row, other))))
+                for row in self.body
+                if cell(row, one).strip() and cell(row, other).strip()
+            }
+            if not len(pairs) == len({first for first, _ in pairs}) == len({second for _, second in pairs}):
+                return False
+        return True
+
+
+def _numbers_rows(texts: list[str]) -> bool:
+    """Whether a column has another number in each row."""
+    numbers = all(text.isdecimal() and len(text) < LONGEST_NUMBER for text in texts)
+    return numbers and len(texts) > 1 and len(set(texts)) == len(texts)
+
+
+def _rather(columns: list[int], wanted: Callable[[int], bool]) -> list[int]:
+    """Those that are as wanted, or all if none is."""
+    return [i for i in columns if wanted(i)] or columns

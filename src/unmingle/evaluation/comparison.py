@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from unmingle.evaluation.changes import Agreement, Changes, Part
-    from unmingle.evaluation.score import Evaluation
+    from unmingle.evaluation.scores import Evaluation
 
 # What became of a face, by the numbers of `changes` and, for the last two, where only one of the libraries found it.
 FATES = ("same", "moved", "left_out_b", "left_out_a", "neither", "missing_b", "missing_a")

@@ -1,22 +1,33 @@
-"""Labels: who is on which file, from a workbook, a delimited text file, or folder names."""
+"""Labels: who is on which file, from a workbook, a delimited text file, or folder names; and names of single faces."""
 
 from __future__ import annotations
 
+import math
 import re
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from unmingle.errors import LabelsError
-from unmingle.evaluation.cells import YES, cell, label_of, plain_number, same
-from unmingle.evaluation.columns import DEFAULT_DROPS, find_columns, rules_for
+from unmingle.evaluation.columns import (
+    YES,
+    cell,
+    find_columns,
+    find_names,
+    label_of,
+    place,
+    plain_number,
+    rules_for,
+    same,
+)
 from unmingle.evaluation.sheets import read_table
-from unmingle.sources.paths import bare
+from unmingle.sources.paths import bare, find_named
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence, Set
+    from collections.abc import Iterator, Sequence, Set
     from pathlib import Path
 
-    from unmingle.evaluation.columns import Rule
+    from unmingle.evaluation.columns import Columns, Row, Rule
     from unmingle.evaluation.sheets import Table
 
 SEPARATORS = re.compile(r"[,;/|&+]")
@@ -114,16 +125,11 @@ def read_labels(path: Path, options: LabelOptions) -> Labels:
     Raises:
         LabelsError: the file can't be read, lacks the columns, has no labelled file, or a rule makes no sense.
     """
-    table = find_table(path, options)
-    return build(table, rules_for(table.columns, path.name, options.drops), path.name)
+    return labels_of(find_table(path, options), path.name, options)
 
 
 def find_table(path: Path, options: LabelOptions) -> Table:
-    """The table of labels in a file, see `sheets.read_table`.
-
-    Raises:
-        LabelsError: the file can't be read, or no sheet has both columns.
-    """
+    """The table of labels in a file, see `sheets.read_table`."""
     file, label = options.file_column, options.label_column
     return read_table(path, lambda rows: find_columns(rows, path.name, file, label), titles=options.sheets)
 
@@ -148,7 +154,8 @@ def folder_labels(files: Sequence[str], *, sources: Sequence[str] | None = None)
     named: dict[str, str] = {}
     for file, origin in zip(files, origins, strict=True):
         path = f"{origin.rstrip('/')}/{file}" if origin else file
-        named[path] = folder_of(path if several else file)
+        parts = [part for part in (path if several else file).replace("\\", "/").split("/") if part not in ("", ".")]
+        named[path] = parts[-2] if len(parts) > 1 else ""
     kept = {path: label for path, label in named.items() if label}
     if not kept:
         raise LabelsError("No picture lies in a folder that could name its person.", "Pass a workbook or csv instead.")
@@ -156,16 +163,15 @@ def folder_labels(files: Sequence[str], *, sources: Sequence[str] | None = None)
     return Labels("folders", tuple(kept), tuple(kept.values()), unlabelled=unlabelled)
 
 
-def folder_of(path: str) -> str:
-    """The name of the folder that holds a file, or ""."""
-    parts = [part for part in path.replace("\\", "/").split("/") if part not in ("", ".")]
-    return parts[-2] if len(parts) > 1 else ""
+def labels_of(table: Table, origin: str, options: LabelOptions) -> Labels:
+    """Labels from the rows of a table.
 
-
-def build(table: Table, rules: tuple[Rule, ...], origin: str) -> Labels:
-    """Labels from the rows below the header."""
+    A row that names nobody and meets no rule says nothing, so it contradicts nothing; a label that names several people
+    contradicts itself.
+    """
     columns = table.columns
-    by_file: dict[str, list[Said]] = {}
+    rules = rules_for(columns, origin, options.drops)
+    said_of: defaultdict[str, list[tuple[str, Rule | None]]] = defaultdict(list)
     names: dict[str, str] = {}
     spelled: dict[str, str] = {}
     spellings: dict[str, None] = {}
@@ -176,32 +182,48 @@ def build(table: Table, rules: tuple[Rule, ...], origin: str) -> Labels:
         if label != written:
             spellings[written] = None
         if file:
-            key = file.replace("\\", "/").removeprefix("./")
-            names.setdefault(key, file)
-            by_file.setdefault(key, []).append(Said(label, first_match(row, rules)))
+            said_of[names.setdefault(file_key(file), file)].append((label, _first_match(row, rules)))
         elif label:
             nameless_rows += 1
         else:
             empty_rows += 1
-    sorted_out = sort_out(((names[key], said) for key, said in by_file.items()), set(spelled.values()))
-    if not sorted_out.files and sorted_out.contradictions:
-        one = sorted_out.contradictions[0]
+    files: dict[str, str] = {}
+    dropped, contradictions, unlabelled, duplicates = [], [], [], []
+    known = set(spelled.values())
+    for file, said in said_of.items():
+        different = list(dict.fromkeys(one for one in said if any(one)))
+        if len(different) > 1:
+            says = (f"{label or 'nobody'} ({rule.text})" if rule else label for label, rule in different)
+            contradictions.append(Contradiction(file, tuple(says)))
+            continue
+        duplicates.extend([file] * (len(said) - 1))
+        label, rule = different[0] if different else ("", None)
+        if rule is not None:
+            dropped.append(Dropped(file, label, rule.text, rule.by_label))
+        elif not label:
+            unlabelled.append(file)
+        elif people := _several(label, known):
+            contradictions.append(Contradiction(file, people))
+        else:
+            files[file] = label
+    if not files and contradictions:
+        one = contradictions[0]
         raise LabelsError(
-            f"The rows of {origin} disagree about each of {len(sorted_out.contradictions):,} files, such as"
+            f"The rows of {origin} disagree about each of {len(contradictions):,} files, such as"
             f" {one.file} ({', '.join(one.says)}).",
             "Where several files have the same name, write it with the folder, as in phone1/IMG_0001.jpg.",
         )
-    if not sorted_out.files and not sorted_out.dropped:
+    if not files and not dropped:
         mend = f"Check the columns {columns.file_name} and {columns.label_name}."
         raise LabelsError(f"No row of {origin} has both a file and a label.", mend)
     return Labels(
         origin=origin,
-        files=tuple(sorted_out.files),
-        labels=tuple(sorted_out.files.values()),
-        dropped=tuple(sorted_out.dropped),
-        contradictions=tuple(sorted_out.contradictions),
-        unlabelled=tuple(sorted_out.unlabelled),
-        duplicates=tuple(sorted_out.duplicates),
+        files=tuple(files),
+        labels=tuple(files.values()),
+        dropped=tuple(dropped),
+        contradictions=tuple(contradictions),
+        unlabelled=tuple(unlabelled),
+        duplicates=tuple(duplicates),
         empty_rows=empty_rows,
         nameless_rows=nameless_rows,
         file_column=columns.file_name,
@@ -213,59 +235,12 @@ def build(table: Table, rules: tuple[Rule, ...], origin: str) -> Labels:
     )
 
 
-def several(label: str, known: Set[str]) -> tuple[str, ...]:
-    """The people whom a label names, if these are several: numbers, or labels that others have on their own."""
-    parts = tuple(bare(part) for part in SEPARATORS.split(label))
-    numbers = all(part.isdecimal() for part in parts)
-    return parts if len(parts) > 1 and all(parts) and (numbers or known >= set(parts)) else ()
+def file_key(file: str) -> str:
+    """A key under which the writings of one path in a table are one."""
+    return file.replace("\\", "/").removeprefix("./")
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What one row says about its file."""
-
-    label: str
-    rule: Rule | None
-
-    def __str__(self) -> str:
-        return f"{self.label or 'nobody'} ({self.rule.text})" if self.rule else self.label
-
-
-@dataclass(frozen=True, slots=True)
-class SortedOut:
-    """The files of a table, each in one of the four groups, and its superfluous rows."""
-
-    files: dict[str, str]
-    dropped: list[Dropped]
-    contradictions: list[Contradiction]
-    unlabelled: list[str]
-    duplicates: list[str]
-
-
-def sort_out(said_by_file: Iterable[tuple[str, list[Said]]], known: Set[str]) -> SortedOut:
-    """Give each file its group. A row that names nobody and meets no rule says nothing, so it contradicts nothing.
-
-    A label that names several people contradicts itself; known: all labels.
-    """
-    result = SortedOut({}, [], [], [], [])
-    for file, said in said_by_file:
-        different = list(dict.fromkeys(one for one in said if one.label or one.rule))
-        if len(different) > 1:
-            result.contradictions.append(Contradiction(file, tuple(str(one) for one in different)))
-            continue
-        result.duplicates.extend([file] * (len(said) - 1))
-        if not different:
-            result.unlabelled.append(file)
-        elif (rule := different[0].rule) is not None:
-            result.dropped.append(Dropped(file, different[0].label, rule.text, rule.by_label))
-        elif people := several(different[0].label, known):
-            result.contradictions.append(Contradiction(file, people))
-        else:
-            result.files[file] = different[0].label
-    return result
-
-
-def first_match(row: tuple[str, ...], rules: tuple[Rule, ...]) -> Rule | None:
+def _first_match(row: Row, rules: tuple[Rule, ...]) -> Rule | None:
     """The first rule that a row meets; letter case and the form of a number do not matter, nor how a yes is written."""
     for rule in rules:
         found, value = (plain_number(text).casefold() for text in (cell(row, rule.column), rule.value))
@@ -274,4 +249,110 @@ def first_match(row: tuple[str, ...], rules: tuple[Rule, ...]) -> Rule | None:
     return None
 
 
-__all__ = ["DEFAULT_DROPS", "Contradiction", "Dropped", "LabelOptions", "Labels", "folder_labels", "read_labels"]
+def _several(label: str, known: Set[str]) -> tuple[str, ...]:
+    """The people whom a label names, if these are several: numbers, or labels that others have on their own."""
+    parts = tuple(bare(part) for part in SEPARATORS.split(label))
+    numbers = all(part.isdecimal() for part in parts)
+    return parts if len(parts) > 1 and all(parts) and (numbers or known >= set(parts)) else ()
+
+
+@dataclass(frozen=True, slots=True)
+class NamedFace:
+    """A row of a table with names of faces.
+
+    source:      empty if the table has none.
+    frame, face: numbers as text, empty for the main face.
+    box:         left, top, width, height of the face in pixels; None if the table doesn't say.
+    """
+
+    file: str
+    source: str
+    frame: str
+    face: str
+    name: str
+    box: tuple[float, float, float, float] | None = None
+
+
+def read_names(path: Path) -> tuple[tuple[NamedFace, ...], tuple[str, ...]]:
+    """Read a table of names, see `sheets.read_table`; also the sheets that were not read.
+
+    Columns are a file and a name, and where these don't tell faces apart `face`, `frame` of recordings, and `source`.
+    `faces.csv` is such a table, and so is the manifest of exported folders, whose files are the originals.
+    """
+    table = read_table(path, lambda rows: find_names(rows, path.name))
+    return tuple(_named_faces(table.columns)), table.unread
+
+
+def _named_faces(columns: Columns) -> Iterator[NamedFace]:
+    def column(wanted: str) -> int | None:
+        return place(columns.header, None, (wanted,))
+
+    # A manifest names the copies, too, by the folders that they are in.
+    original = column("original") if column("folder") is not None else None
+    source, frame, face = map(column, ("source", "frame", "face"))
+    box = tuple(map(column, ("left", "top", "width", "height")))
+    for row in columns.body:
+        called = cell(row, columns.file if original is None else original)  # spaces around it may be part of it
+        if bare(called):
+            origin = "" if source is None else cell(row, source)
+            at, number = ("" if i is None else plain_number(cell(row, i)) for i in (frame, face))
+            yield NamedFace(called, origin, at, number, label_of(cell(row, columns.label)), _box(row, box))
+
+
+def _box(row: Row, columns: tuple[int | None, ...]) -> tuple[float, float, float, float] | None:
+    try:
+        left, top, width, height = (float(cell(row, column)) for column in columns if column is not None)
+    except ValueError:  # not all of them are there, or numbers
+        return None
+    whole = all(map(math.isfinite, (left, top, width, height))) and min(width, height) > 0
+    return (left, top, width, height) if whole else None
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """Which files names in a table mean.
+
+    files:     per name the position of its file, None if it has none.
+    ambiguous: positions of names that could mean several files, or that want a file which another name wants as much.
+    by_name:   positions of names matched by their last part alone although the folders differ.
+    """
+
+    files: tuple[int | None, ...]
+    ambiguous: tuple[int, ...]
+    by_name: tuple[int, ...]
+
+
+def match_names(names: Sequence[str], files: Sequence[tuple[str, str]]) -> Matches:
+    """Find the file that each name means; by name, never by order.
+
+    Tried in this order; the first that finds something decides:
+
+    1. source and relative path, exactly;
+    2. the relative path, exactly;
+    3. the relative path, with / for backslashes;
+    4. the relative path, whatever its Unicode form, then also whatever its letter case;
+    5. as many parts from the end of the path as agree with some file: at least the file name, whatever its letter case;
+    6. for a name without an ending the same, of files without theirs; a number also without the zeros before it.
+
+    Two files at the same step leave the name ambiguous. Of several names that want one file, the surest has it.
+
+    Args:
+        names: m names or paths, all different.
+        files: n files as (source, path relative to it), all different.
+    """
+    wanted = find_named(names, files)
+    ambiguous = {i for i, found in enumerate(wanted) if found and len(found.files) > 1}
+    claims: defaultdict[int, list[int]] = defaultdict(list)
+    for i, found in enumerate(wanted):
+        if found and i not in ambiguous:
+            claims[found.files[0]].append(i)
+    result: list[int | None] = [None] * len(names)
+    for file, claimants in claims.items():
+        best = max(wanted[i].rank for i in claimants)
+        surest = [i for i in claimants if wanted[i].rank == best]
+        if len(surest) == 1:
+            result[surest[0]] = file
+        else:
+            ambiguous.update(surest)
+    by_name = tuple(i for i, file in enumerate(result) if file is not None and wanted[i].astray)
+    return Matches(tuple(result), tuple(sorted(ambiguous)), by_name)

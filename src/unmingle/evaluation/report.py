@@ -1,4 +1,4 @@
-"""An evaluation written down: json with everything, csv per person, two pictures, and rows for a terminal."""
+"""An evaluation written down: json with everything, csv per person, rows for a terminal, html for a notebook."""
 
 from __future__ import annotations
 
@@ -11,12 +11,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from unmingle import html as markup
-from unmingle.errors import WriteError
-from unmingle.evaluation.confusion import draw_confusion
 from unmingle.evaluation.metrics import LEFT_OUT_RULE
-from unmingle.evaluation.mistakes import draw_mistakes
-from unmingle.evaluation.people import found_worst
-from unmingle.files import no_empty_folder
+from unmingle.evaluation.scores import found_worst
 from unmingle.text_layout import shows
 
 if TYPE_CHECKING:
@@ -24,9 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from unmingle.evaluation.metrics import Scores, Triple
-    from unmingle.evaluation.mistakes import Crop
-    from unmingle.evaluation.people import PersonScore
-    from unmingle.evaluation.score import Evaluation
+    from unmingle.evaluation.scores import Evaluation, PersonScore
 
 FORMAT = 1  # of evaluation.json; counts up when a key changes its meaning or goes
 LIBRARIES = ("unmingle", "numpy", "scipy", "polars")
@@ -44,37 +38,6 @@ PERSON_COLUMNS = {
     "elsewhere": pl.Int64,
     "confused_with": pl.String,
 }
-
-
-def write_report(evaluation: Evaluation, folder: Path, *, crop: Crop | None = None) -> tuple[Path, ...]:
-    """Write evaluation.json, evaluation.csv, confusion.png and, where there are mistakes, mistakes.png.
-
-    Args:
-        evaluation: the scores.
-        folder: where to; made if it is not there. Files of these names are replaced.
-        crop: gives the picture of a row of `Evaluation.faces` as (h, w, 3) uint8 RGB, for mistakes.png; None leaves
-            that sheet out.
-
-    Returns:
-        The files written.
-
-    Raises:
-        WriteError: the folder can't be written.
-    """
-    files = [folder / name for name in ("evaluation.json", "evaluation.csv", "confusion.png", "mistakes.png")]
-    document, table, matrix, sheet = files
-    try:
-        with no_empty_folder(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            document.write_text(as_json(evaluation), encoding="utf-8")
-        write_people(evaluation, table)
-        draw_confusion(evaluation, matrix)
-        sheet.unlink(missing_ok=True)  # one of an earlier evaluation would show mistakes that are no more
-        drawn = crop is not None and draw_mistakes(evaluation, crop, sheet)
-    except OSError as error:
-        problem = f"The report can't be written to {folder}: {error.strerror or error}."
-        raise WriteError(problem, "Check the disk and its permissions.") from error
-    return tuple(files if drawn else files[:-1])
 
 
 def as_json(evaluation: Evaluation) -> str:

@@ -6,6 +6,7 @@ import io
 import re
 import zlib
 from contextlib import suppress
+from lzma import LZMAError
 from typing import IO, TYPE_CHECKING
 from zipfile import BadZipFile, ZipFile
 
@@ -25,6 +26,8 @@ ENCRYPTED_STREAM = "EncryptedPackage".encode("utf-16-le")
 MAX_CELLS = 20_000_000  # of a sheet: what lies before the last one takes memory, empty or not
 MAX_ROWS, MAX_COLUMNS = 1_048_576, 16_384  # that a spreadsheet program has
 MOST_BLANK = 1000  # rows or columns in a row that are kept
+# What zipfile raises of a file that is no whole zip.
+DAMAGE = (BadZipFile, OSError, NotImplementedError, EOFError, RuntimeError, ValueError, zlib.error, LZMAError)
 # A cell of .xlsx with something in it, and where it says it is; a row, and which.
 _CELL = re.compile(
     rb"""<(?:\w+:)?c(?=[\s>])(?:[^<>]*?\sr\s*=\s*["']([A-Za-z]{0,9})(\d{0,12}))?[^<>]*(?<!/)>[^<]*<(?!/)"""
@@ -47,7 +50,8 @@ def open_workbook(data: bytes, name: str) -> Iterator[tuple[str, bool, Rows]]:
 
     if data.startswith(OLE2) and ENCRYPTED_STREAM in data:
         raise _protected(name)
-    _check_extent(data, name)
+    if data.startswith(ZIP):
+        _check_extent(data, name)
     try:
         reader = fastexcel.read_excel(data)
         sheets = [reader.load_sheet(i, header_row=None, dtypes="string") for i in range(len(reader.sheet_names))]
@@ -81,24 +85,24 @@ def _kept(filled_n: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> np.ndarray[tu
 
 def _check_extent(data: bytes, name: str) -> None:
     """Refuse a sheet with a cell so far out that the reader, which makes room for all before it, ends the process."""
-    if not data.startswith(ZIP):
-        return
-    try:
-        with ZipFile(io.BytesIO(data)) as archive:
-            for part in archive.infolist():
-                binary = "worksheets/" in part.filename and part.filename.endswith(".bin")
-                extent = _extent_ods if part.filename == "content.xml" else _extent_xlsb if binary else _extent
-                with archive.open(part) as sheet:
-                    rows, columns = extent(sheet)
-                if rows > MAX_ROWS or columns > MAX_COLUMNS:
-                    problem = f"{name} has a sheet with a cell outside of what a sheet can hold."
-                elif rows * columns > MAX_CELLS:
-                    problem = f"{name} has a sheet of {rows * columns:,} cells, if all up to its last one are counted."
-                else:
-                    continue
-                raise LabelsError(problem, "Save a copy that holds the table alone.")
-    except (BadZipFile, OSError, NotImplementedError, EOFError, zlib.error, RuntimeError):
-        return  # what is damaged or locked, the reader finds out
+    for rows, columns in _extents(data):
+        if rows > MAX_ROWS or columns > MAX_COLUMNS:
+            problem = f"{name} has a sheet with a cell outside of what a sheet can hold."
+        elif rows * columns > MAX_CELLS:
+            problem = f"{name} has a sheet of {rows * columns:,} cells, if all up to its last one are counted."
+        else:
+            continue
+        raise LabelsError(problem, "Save a copy that holds the table alone.")
+
+
+def _extents(data: bytes) -> Iterator[tuple[int, int]]:
+    """The last row and the last column of each part of a workbook; what is damaged or locked, the reader finds out."""
+    with suppress(*DAMAGE), ZipFile(io.BytesIO(data)) as archive:
+        for part in archive.infolist():
+            binary = "worksheets/" in part.filename and part.filename.endswith(".bin")
+            extent = _extent_ods if part.filename == "content.xml" else _extent_xlsb if binary else _extent
+            with suppress(*DAMAGE), archive.open(part) as sheet:
+                yield extent(sheet)
 
 
 def _extent(sheet: IO[bytes]) -> tuple[int, int]:

@@ -182,7 +182,7 @@ class _Job:
         folders.put_in_folders(places, self.placer, self.options.how, progress=self.progress)
 
     def labels(self, labels: Path) -> None:
-        from unmingle.evaluation.filled import fill_in
+        from unmingle.evaluation.fill_labels import fill_in
         from unmingle.evaluation.labels import LabelOptions
 
         faces = faces_table(self.store, self.recipe)

@@ -13,7 +13,7 @@ from unmingle.decisions.log import Decision
 from unmingle.decisions.named_faces import Given, apply_names
 from unmingle.decisions.wording import clean_name
 from unmingle.errors import DecisionError, LabelsError, reason
-from unmingle.evaluation.names import read_names
+from unmingle.evaluation.labels import read_names
 from unmingle.exchange.drawn import expand, read_drawn, unreadable
 from unmingle.exchange.table_files import OUR_SUMMARIES, OUR_TABLES
 from unmingle.exchange.xmp import ENDING, clip
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from unmingle.decisions.named_faces import Conflicts
     from unmingle.decisions.service import DecisionService
-    from unmingle.evaluation.names import NamedFace
+    from unmingle.evaluation.labels import NamedFace
     from unmingle.exchange.drawn import Drawn, Source
     from unmingle.progress import Progress
     from unmingle.records import F64

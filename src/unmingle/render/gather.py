@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unmingle.decisions.wording import label
-from unmingle.evaluation.confusion import confusion
-from unmingle.evaluation.mistakes import worst_mistakes
-from unmingle.evaluation.people import found_worst
+from unmingle.evaluation.mistakes import count_confusions, worst_mistakes
 from unmingle.evaluation.report import aside_rows, join_rows
+from unmingle.evaluation.scores import found_worst
 from unmingle.render.captions import clock
 from unmingle.render.drawing import axis, bars, hills, size_bands
 from unmingle.render.gallery import spread
@@ -45,7 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from unmingle.decisions.asking import Question
-    from unmingle.evaluation.score import Evaluation
+    from unmingle.evaluation.scores import Evaluation
     from unmingle.progress import Progress
     from unmingle.records import F32, I64, Status
     from unmingle.render.drawing import Bar
@@ -263,7 +262,7 @@ class Gatherer:
 
     def _checked(self, evaluation: Evaluation) -> Checked:
         mistakes, wrong = worst_mistakes(evaluation, most=MISTAKES)
-        counts = confusion(evaluation, most=MATRIX)
+        counts = count_confusions(evaluation, most=MATRIX)
         worst = found_worst(evaluation.people, WORST)
         return Checked(
             evaluation,

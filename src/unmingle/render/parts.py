@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from unmingle.evaluation.confusion import Confusion
-    from unmingle.evaluation.score import Evaluation
+    from unmingle.evaluation.mistakes import Confusion
+    from unmingle.evaluation.scores import Evaluation
     from unmingle.records import Status
     from unmingle.render.drawing import Axis, Bar, Hills
     from unmingle.render.pictures import Sheets

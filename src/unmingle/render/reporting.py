@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from unmingle.decisions.asking import Question
-    from unmingle.evaluation.score import Evaluation
+    from unmingle.evaluation.scores import Evaluation
     from unmingle.progress import Progress
     from unmingle.store.sqlite import Store
 

@@ -1,0 +1,377 @@
+"""The library's faces against labels: join, count what does not join, and score the rest."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from unmingle.errors import LabelsError
+from unmingle.evaluation.labels import match_names
+from unmingle.evaluation.metrics import agreement, assign, contingency, f1_scores, score, score_table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from unmingle.evaluation.labels import Labels, Matches
+    from unmingle.evaluation.metrics import Contingency, Scores
+
+NEEDED = frozenset(
+    {"file", "source", "face", "width", "height", "score", "quality", "person", "name", "status", "reason"}
+)
+MOST_CONFUSED = 3  # others that a person is told to be confused with
+
+
+@dataclass(frozen=True, slots=True)
+class PersonScore:
+    """One labelled person.
+
+    label:     the person.
+    size:      labelled faces, left-out ones included.
+    cluster:   the cluster assigned to the person, None if none is.
+    precision: share of the cluster's labelled faces that are the person's; 0 without a cluster.
+    recall:    share of the person's faces that are in it.
+    f1:        their harmonic mean.
+    left_out:  faces of the person that are in no cluster.
+    elsewhere: faces of the person in clusters that are assigned to nobody.
+    confused_with: up to three (label, faces), most first: faces that are in the other's cluster, either way round.
+    """
+
+    label: str
+    size: int
+    cluster: int | None
+    precision: float
+    recall: float
+    f1: float
+    left_out: int
+    elsewhere: int
+    confused_with: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DropCount:
+    """What became of the files that one rule left out of the scores.
+
+    rule:     as in "Mask=Y".
+    files:    names in the labels that it left out.
+    joined:   those of them that are in the library.
+    statuses: (status, files) of the joined ones, most first.
+    """
+
+    rule: str
+    files: int
+    joined: int
+    statuses: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """Whether pictures without a face were told from faces; both by the library's status `not_a_face`.
+
+    nonfaces, nonfaces_set_aside: joined files dropped by a rule about the label (ID=0), and those set aside.
+    faces, faces_set_aside:       scored files, which show a labelled person, and those wrongly set aside.
+    """
+
+    nonfaces: int
+    nonfaces_set_aside: int
+    faces: int
+    faces_set_aside: int
+
+    @property
+    def nonface_recall(self) -> float | None:
+        """Share of the non-faces that were set aside."""
+        return self.nonfaces_set_aside / self.nonfaces if self.nonfaces else None
+
+    @property
+    def face_loss(self) -> float | None:
+        """Share of the labelled faces that were wrongly set aside."""
+        return self.faces_set_aside / self.faces if self.faces else None
+
+
+@dataclass(frozen=True, slots=True)
+class JoinCounts:
+    """What joined and what did not; each tuple lists names.
+
+    rows_without_file: names in the labels that mean no file of the library.
+    files_without_row: files of the library that no name in the labels means, as "source/file" where two share a name.
+    ambiguous:         names that could mean several files, or that want a file which another name wants as much.
+    by_name:           names matched by their last part alone although the folders differ.
+    unlabelled:        names in the labels that name nobody.
+    contradictions:    (name, what its rows say), left out.
+    duplicates:        one name per superfluous row.
+    dropped:           per rule.
+    empty_rows, nameless_rows: rows without file and label, and with a label only.
+    other_faces:       faces beside the labelled one in labelled files: nobody said who they are, so none is scored.
+    """
+
+    rows_without_file: tuple[str, ...]
+    files_without_row: tuple[str, ...]
+    ambiguous: tuple[str, ...]
+    by_name: tuple[str, ...]
+    unlabelled: tuple[str, ...]
+    contradictions: tuple[tuple[str, tuple[str, ...]], ...]
+    duplicates: tuple[str, ...]
+    dropped: tuple[DropCount, ...]
+    empty_rows: int
+    nameless_rows: int
+    other_faces: int
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Evaluation:
+    """Everything that the labels say about a library.
+
+    scores:    over all scored faces.
+    meetings:  (meeting, scores) where file names tell of one, by name; each with its own assignment.
+    people:    one record per labelled person.
+    people_in_library: people that the library found, of at least two faces, whether labelled or not.
+    set_aside: non-faces and faces told apart.
+    join:      what joined and what did not.
+    labels:    where the labels came from and how they were read.
+    faces:     the scored faces, one row per labelled file: the columns of faces.csv, and `label`, `predicted` (the
+        label that its cluster is assigned to, null if none), `meeting` (null if none), and `outcome`: right,
+        confused (in another person's cluster), elsewhere (in a cluster that is assigned to nobody) or left_out.
+    """
+
+    scores: Scores
+    meetings: tuple[tuple[str, Scores], ...]
+    people: tuple[PersonScore, ...]
+    people_in_library: int
+    set_aside: SetAside
+    join: JoinCounts
+    labels: Labels
+    faces: pl.DataFrame
+
+    @property
+    def per_person(self) -> pl.DataFrame:
+        """One row per labelled person, in the columns of `evaluation.csv`."""
+        from unmingle.evaluation.report import people_table
+
+        return people_table(self)
+
+    @property
+    def confusion(self) -> pl.DataFrame:
+        """Who was taken for whom: a row for each labelled person, with the number of faces in a column for each.
+
+        The first column, `label`, is who it is, the following are whom the faces were taken for, `nobody's cluster` is
+        a cluster that is assigned to nobody, and `left out` none at all.
+        """
+        from unmingle.evaluation.mistakes import confusion_table
+
+        return confusion_table(self)
+
+    def __repr__(self) -> str:
+        scores = self.scores
+        return (
+            f"Evaluation(faces={scores.faces}, people_found={scores.people_found}, people_true={scores.people_true}, "
+            f"accuracy={scores.accuracy:.4f}, weighted_f1={scores.weighted_f1:.4f}, "
+            f"bcubed_f1={scores.bcubed.f1:.4f}, left_out={scores.left_out})"
+        )
+
+    def _repr_html_(self) -> str:
+        from unmingle.evaluation.report import as_html
+
+        return as_html(self)
+
+
+def evaluate(faces: pl.DataFrame, labels: Labels) -> Evaluation:
+    """Score the people of a library against labels.
+
+    A label belongs to a file. Where a file holds several faces it is taken to mean the main one, number 0; the others
+    are counted and not scored. A file without a person (not_a_face, alone, masked, …) is a left-out face; see
+    `metrics` for what that counts as. Files are joined by name, see `labels.match_names`.
+
+    Args:
+        faces: the table faces.csv: one row per face, and one per file in which none was found. With a column `meeting`,
+            each meeting is scored on its own, too.
+        labels: who is on which file.
+
+    Raises:
+        LabelsError: no labelled name means a file of the library.
+        ValueError: the table lacks columns.
+    """
+    if lacking := sorted(NEEDED - set(faces.columns)):
+        raise ValueError(f"the table of faces lacks {', '.join(lacking)}")
+    join = join_files(best_faces(faces), labels)
+    scored = _scored_faces(join, labels)
+    table = contingency(scored["label"].to_list(), _clusters_of(scored))
+    scores = score_table(table)
+    by_meeting = scored.filter(pl.col("meeting").is_not_null()).partition_by("meeting", as_dict=True)
+    meetings = [(str(name), score(part["label"].to_list(), _clusters_of(part))) for (name,), part in by_meeting.items()]
+    nonfaces = join.statuses([one.file for one in labels.dropped if one.by_label])
+    return Evaluation(
+        scores=scores,
+        meetings=tuple(sorted(meetings, key=lambda item: natural(item[0]))),
+        people=person_scores(table),
+        people_in_library=int((faces["person"].drop_nulls().value_counts()["count"] > 1).sum()),
+        set_aside=SetAside(
+            nonfaces=len(nonfaces),
+            nonfaces_set_aside=nonfaces.count("not_a_face"),
+            faces=len(scored),
+            faces_set_aside=int((scored["status"] == "not_a_face").sum()),
+        ),
+        join=_join_counts(join, scored, labels),
+        labels=labels,
+        faces=_with_outcomes(scored, dict(scores.mapping)),
+    )
+
+
+def best_faces(faces: pl.DataFrame) -> pl.DataFrame:
+    """One row per file, its face of lowest number (the first of equals), and `faces_in_file`, its rows."""
+    ranked = faces.with_columns(
+        pl.col("source", "file").cast(pl.String).fill_null(""),
+        pl.col("person").cast(pl.Int64),
+        pl.int_range(pl.len()).alias("_order"),
+        pl.len().over("source", "file").alias("faces_in_file"),
+    )
+    first = ranked.sort(["face", "_order"], nulls_last=True).unique(
+        ["source", "file"], keep="first", maintain_order=True
+    )
+    return first.sort("_order").drop("_order")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Join:
+    """What every name in the labels means, as positions in `best`, which has one row per file of the library."""
+
+    best: pl.DataFrame
+    names: tuple[str, ...]
+    matches: Matches
+    file_of: dict[str, int | None]
+
+    def statuses(self, names: Sequence[str]) -> list[str]:
+        """The statuses of those names that are in the library."""
+        statuses = self.best["status"].to_list()
+        return [statuses[position] for name in names if (position := self.file_of[name]) is not None]
+
+
+def join_files(best: pl.DataFrame, labels: Labels) -> Join:
+    """Join every name in the labels, those that are not scored too, so that their files do not count as unnamed."""
+    left_out = (*(one.file for one in labels.dropped), *(one.file for one in labels.contradictions), *labels.unlabelled)
+    names = tuple(dict.fromkeys((*labels.files, *left_out)))
+    matches = match_names(names, list(zip(best["source"].to_list(), best["file"].to_list(), strict=True)))
+    return Join(best, names, matches, dict(zip(names, matches.files, strict=True)))
+
+
+def _scored_faces(join: Join, labels: Labels) -> pl.DataFrame:
+    """The best face of each labelled file that joined, with `label` and `meeting`."""
+    joined = [(join.file_of[name], label) for name, label in zip(labels.files, labels.labels, strict=True)]
+    found = [(position, label) for position, label in joined if position is not None]
+    if not labels.files:
+        raise LabelsError(f"Every row of {labels.origin} is dropped by a rule.", "Pass other rules with --drop.")
+    if not found:
+        problem = f"None of the {len(labels.files)} labelled names in {labels.origin} is a file of the library."
+        example = f", the library {join.best['file'][0]!r}" if len(join.best) else ", the library nothing"
+        column = f"of {labels.file_column!r} " if labels.file_column else ""
+        raise LabelsError(problem, f"The labels {column}have {labels.files[0]!r}{example}: compare the names.")
+    scored = join.best[[position for position, _ in found]]
+    meeting = pl.col("meeting").cast(pl.String) if "meeting" in scored.columns else pl.lit(None, pl.String)
+    return scored.with_columns(
+        pl.Series("label", [label for _, label in found], dtype=pl.String), meeting.alias("meeting")
+    )
+
+
+def _clusters_of(faces: pl.DataFrame) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """(n,) int64: the person of each face, -1 for none."""
+    return faces["person"].fill_null(-1).to_numpy().astype(np.int64)
+
+
+def _with_outcomes(scored: pl.DataFrame, mapping: dict[int, str]) -> pl.DataFrame:
+    predicted = [None if person is None else mapping.get(person) for person in scored["person"].to_list()]
+    return scored.with_columns(pl.Series("predicted", predicted, dtype=pl.String)).with_columns(
+        pl.when(pl.col("person").is_null())
+        .then(pl.lit("left_out"))
+        .when(pl.col("predicted").is_null())
+        .then(pl.lit("elsewhere"))
+        .when(pl.col("predicted") == pl.col("label"))
+        .then(pl.lit("right"))
+        .otherwise(pl.lit("confused"))
+        .alias("outcome")
+    )
+
+
+def _join_counts(join: Join, scored: pl.DataFrame, labels: Labels) -> JoinCounts:
+    files, ambiguous = join.matches.files, set(join.matches.ambiguous)
+    missing = [name for i, name in enumerate(join.names) if files[i] is None and i not in ambiguous]
+    named = {position for position in files if position is not None}
+    dropped = []
+    for rule in labels.rules:  # one that dropped nothing, too
+        names = [one.file for one in labels.dropped if one.rule == rule]
+        became = join.statuses(names)
+        counts = sorted(Counter(became).items(), key=lambda item: (-item[1], item))
+        dropped.append(DropCount(rule, len(names), len(became), tuple(counts)))
+    return JoinCounts(
+        rows_without_file=tuple(missing),
+        files_without_row=tuple(_shown_names(join.best, [i for i in range(len(join.best)) if i not in named])),
+        ambiguous=tuple(join.names[i] for i in join.matches.ambiguous),
+        by_name=tuple(join.names[i] for i in join.matches.by_name),
+        unlabelled=labels.unlabelled,
+        contradictions=tuple((one.file, one.says) for one in labels.contradictions),
+        duplicates=labels.duplicates,
+        dropped=tuple(dropped),
+        empty_rows=labels.empty_rows,
+        nameless_rows=labels.nameless_rows,
+        other_faces=int((scored["faces_in_file"] - 1).sum()),
+    )
+
+
+def _shown_names(best: pl.DataFrame, positions: list[int]) -> list[str]:
+    """Relative paths, with their source where it takes that to tell two apart."""
+    twice = best["file"].is_duplicated().to_list()
+    sources, files = best["source"].to_list(), best["file"].to_list()
+    return [f"{sources[i]}/{files[i]}" if twice[i] else files[i] for i in positions]
+
+
+def person_scores(table: Contingency) -> tuple[PersonScore, ...]:
+    """One record per person, in natural order of their labels (9 before 10)."""
+    person_c = assign(table)
+    right_p, f1_p = agreement(table, person_c), f1_scores(table, person_c)
+    cluster_p = {int(person): c for c, person in enumerate(person_c) if person >= 0}
+    nobody_z = person_c[table.column_z] < 0
+    elsewhere_p = np.bincount(table.row_z[nobody_z], table.count_z[nobody_z], len(table.people))
+    # Per person, how many faces lie in another's cluster or the other way round, by the other person.
+    confused: dict[int, Counter[int]] = {}
+    for row, column, count in zip(table.row_z.tolist(), table.column_z.tolist(), table.count_z.tolist(), strict=True):
+        other = int(person_c[column])
+        if other not in (-1, row):
+            confused.setdefault(row, Counter())[other] += count
+            confused.setdefault(other, Counter())[row] += count
+    result = []
+    for p in sorted(range(len(table.people)), key=lambda p: natural(table.people[p])):
+        column = cluster_p.get(p)
+        top = sorted(confused.get(p, Counter()).items(), key=lambda item: (-item[1], natural(table.people[item[0]])))
+        result.append(
+            PersonScore(
+                label=table.people[p],
+                size=int(table.size_p[p]),
+                cluster=None if column is None else int(table.clusters[column]),
+                precision=0.0 if column is None else float(right_p[p] / table.size_c[column]),
+                recall=float(right_p[p] / table.size_p[p]),
+                f1=float(f1_p[p]),
+                left_out=int(table.left_p[p]),
+                elsewhere=int(elsewhere_p[p]),
+                confused_with=tuple((table.people[other], count) for other, count in top[:MOST_CONFUSED]),
+            )
+        )
+    return tuple(result)
+
+
+def found_worst(people: Sequence[PersonScore], most: int) -> list[PersonScore]:
+    """The people with the lowest F1, and of these the largest."""
+    return sorted(people, key=lambda person: (person.f1, -person.size))[:most]
+
+
+def natural(label: str) -> tuple[tuple[int, int, str], ...]:
+    """A sort key that puts 9 before 10, and numbers before words."""
+
+    def key(part: str) -> tuple[int, int, str]:
+        if part[0] not in "0123456789":
+            return 1, 0, part.casefold()
+        number = part.lstrip("0")  # of any length: shorter is smaller
+        return 0, len(number), number
+
+    return (*(key(part) for part in re.split(r"([0-9]+)", label) if part), (2, 0, label))
