@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unmingle import html as markup
+from unmingle import html
 
 
 class Page(HTMLParser):
@@ -38,11 +39,11 @@ class Page(HTMLParser):
 
 
 def everything(name: str) -> str:
-    return markup.block(
-        markup.heading(name, name),
-        markup.table([(name, name)], (name, name)),
-        markup.faces([b"jpeg"], of=name),
-        markup.remark(name),
+    return html.block(
+        html.heading(name, name),
+        html.table([(name, name)], (name, name)),
+        html.faces([b"jpeg"], of=name),
+        html.remark(name),
     )
 
 
@@ -61,17 +62,17 @@ def test_no_name_becomes_a_part_of_the_page(name: str) -> None:
 
 
 def test_a_name_is_told_as_it_is() -> None:
-    assert "<script>alert(1)</script>" in Page(markup.heading("<script>alert(1)</script>")).text
-    assert "Zoë & Åse" in Page(markup.text("Zoë & Åse")).text
+    assert "<script>alert(1)</script>" in Page(html.heading("<script>alert(1)</script>")).text
+    assert "Zoë & Åse" in Page(html.heading("Zoë & Åse")).text
     # Signs that turn the direction of what follows are no part of a name that one can read.
     assert "\u202e" not in everything("\u202eabc")
 
 
 def test_a_long_text_is_shortened_and_both_ends_tell() -> None:
-    shown = Page(markup.text("begin" + "x" * 10_000 + "end")).text
+    shown = Page(html.heading("begin" + "x" * 10_000 + "end")).text
     assert shown.startswith("begin")
     assert shown.endswith("end")
-    assert len(shown) <= markup.LONGEST
+    assert len(shown) <= html.LONGEST
 
 
 def test_a_page_brings_its_pictures_and_no_colour_of_its_own() -> None:
@@ -79,3 +80,15 @@ def test_a_page_brings_its_pictures_and_no_colour_of_its_own() -> None:
     assert "data:image/jpeg;base64,anBlZw==" in page
     assert "://" not in page
     assert not re.search(r"(?<![-\w])color:|background:(?!none)", page), "a notebook may be dark"
+
+
+@pytest.mark.parametrize(
+    ("share", "shown"), [(1, "100 %"), (0.99996, "over 99.9 %"), (0, "0 %"), (0.0001, "under 0.1 %"), (0.973, "97.3 %")]
+)
+def test_a_share_is_never_rounded_to_all_or_nothing(share: float, shown: str) -> None:
+    assert html.percent(share) == shown
+
+
+def test_numbers_agree_with_their_nouns() -> None:
+    assert html.counted(1, "face") == "1 face"
+    assert html.counted(2400, "person", "people") == "2,400 people"

@@ -1,11 +1,8 @@
-from pathlib import Path
-
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from matplotlib.figure import Figure
-from PIL import Image
 
-from unmingle.text_layout import clean, columns, fit, save, shorten
+from unmingle.text_layout import MOST_TICKS, clean, clock, columns, shorten, ticks
 
 
 def test_the_middle_goes_first() -> None:
@@ -27,16 +24,10 @@ def test_signs_without_a_shape_are_shown() -> None:
     assert clean("محمد\u200cرضا") == "محمدرضا"
 
 
-def test_a_text_is_measured_as_it_is_drawn() -> None:
-    wide, narrow = (fit(sign * 100, 120, size=8, weight="normal", dpi=100) for sign in "Wi")
-    assert 5 < len(wide) < len(narrow) < 100
-    assert fit("short", 120, size=8, weight="bold", dpi=100) == "short"
-    assert fit("W" * 9, 1, size=8, weight="bold", dpi=100) == "…"
-
-
-def test_any_text_is_drawn_without_a_warning(tmp_path: Path) -> None:
-    figure = Figure(figsize=(2, 1), dpi=50)
-    figure.text(0.1, 0.5, "田中 📷 \U0010ffff $x_", parse_math=False)
-    save(figure, tmp_path / "a.png")
-    with Image.open(tmp_path / "a.png") as picture:
-        assert picture.size == (100, 50)
+@pytest.mark.parametrize("duration", [0.04, 9.9, 61, 7_201, 144_001, 1e7, 1e13])
+def test_an_axis_has_a_few_marks_however_long_it_is(duration: float) -> None:
+    marks = ticks(duration)
+    assert marks[0] == 0
+    assert len(marks) <= MOST_TICKS + 1
+    assert marks[-1] <= duration
+    assert clock(ticks(125.5)[1]) == "0:15"

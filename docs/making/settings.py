@@ -60,7 +60,7 @@ def choices(record: type[Any], kind: str) -> str:
 
 def _imported(kind: str) -> Any:
     """Types that a module imports for the type checker only."""
-    from unmingle.exchange.folders import By
+    from unmingle.exchange.exporting import By
     from unmingle.exchange.placing import How
 
     return {"By": By, "How": How}.get(kind)

@@ -1,61 +1,79 @@
-"""Results as HTML for a notebook: whole in itself, without scripts, readable on light and on dark paper."""
+"""HTML from one set of templates: pages that need no other file, and results that show themselves in a notebook."""
 
 from __future__ import annotations
 
 import base64
-import html
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from importlib import resources
 from typing import TYPE_CHECKING
 
-from unmingle.text_layout import clean, shorten
+from unmingle.text_layout import clean, clock, shorten, ticks
+from unmingle.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-SIDE = 64  # pixels of a face; stored thumbnails are larger, so that they are sharp on fine screens
-LONGEST = 60  # columns of a text from elsewhere; the middle of a longer one is left out
-# Neither paper nor ink is ours: a notebook may be light or dark, and greys that let it through are read on both.
-_FAINT = "opacity:.7;font-size:90%"
-_CELL = "text-align:left;padding:2px 14px 2px 0;vertical-align:top;background:none;border:0"
-_LINE = "border-top:1px solid rgba(128,128,128,.35)"
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+SIDE = 64  # pixels of a face in a notebook; stored thumbnails are larger, so that they are sharp on fine screens
+LONGEST = 60  # columns of a text in a notebook; the middle of a longer one is left out
 
 
-def text(value: object) -> str:
-    """Any text as a part of a page: harmless, on one line, and in one direction of its own."""
-    return f"<bdi>{html.escape(shorten(clean(str(value)), LONGEST))}</bdi>"
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """What stands above a page: its title, and (name, value) rows of how it was made."""
+
+    title: str
+    made: tuple[tuple[str, str], ...] = ()
+
+
+def render(template: str, heading: Heading, **values: object) -> str:
+    """A page.
+
+    A browser that opens it may run this page's own script and show pictures that are in it, and nothing else: the
+    page's policy forbids every connection.
+
+    Args:
+        template: its name in `render/templates`, which extends `page.html`.
+        heading: what stands above it.
+        values: what the template shows.
+    """
+    assets = resources.files("unmingle") / "render" / "templates"
+    script, style = ((assets / name).read_text(encoding="utf-8") for name in ("page.js", "page.css"))
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+    policy = (
+        f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}';"
+        " base-uri 'none'; form-action 'none'"
+    )
+    date = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M")
+    page = _templates().get_template(template)
+    return page.render(
+        heading=heading, policy=policy, script=script, style=style, version=__version__, date=date, **values
+    )
 
 
 def block(*parts: str) -> str:
-    """Parts one below the other."""
-    return f'<div style="margin:4px 0">{"".join(parts)}</div>'
+    """Parts of a notebook's output, one below the other; each is made by one of the functions that follow."""
+    return _notebook("block", parts)
 
 
 def heading(title: str, note: str = "") -> str:
     """A line that says what follows, and a fainter remark behind it."""
-    behind = f'<span style="{_FAINT};margin-left:10px">{text(note)}</span>' if note else ""
-    return f'<div style="margin-top:6px"><strong>{text(title)}</strong>{behind}</div>'
+    return _notebook("heading", title, note)
 
 
 def remark(line: str) -> str:
     """A fainter line."""
-    return f'<div style="{_FAINT}">{html.escape(clean(line))}</div>'
+    return _notebook("remark", line)
 
 
 def table(rows: Iterable[Sequence[object]], head: Sequence[str] = ()) -> str:
     """Rows of texts; without a head, the first column is what the second is about."""
-    titles = "".join(f'<th style="{_CELL};font-weight:600">{text(title)}</th>' for title in head)
-    body = "".join(
-        f'<tr style="background:none;{_LINE}">'
-        + "".join(f'<td style="{_CELL}">{text(cell)}</td>' for cell in row)
-        + "</tr>"
-        for row in rows
-    )
-    top = f"<thead><tr>{titles}</tr></thead>" if head else ""
-    return f'<table style="border-collapse:collapse;margin:4px 0">{top}<tbody>{body}</tbody></table>'
-
-
-def address(jpeg: bytes) -> str:
-    """A JPEG as a data address, so that a page needs no other file."""
-    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode('ascii')}"
+    return _notebook("table", rows, head)
 
 
 def faces(jpegs: Iterable[bytes], *, of: str, side: int = SIDE) -> str:
@@ -66,8 +84,59 @@ def faces(jpegs: Iterable[bytes], *, of: str, side: int = SIDE) -> str:
         of: who or what they show, for those who can't see them.
         side: pixels of each on the page.
     """
-    about = html.escape(clean(of), quote=True)
-    style = f"display:inline-block;margin:2px;border-radius:6px;width:{side}px;height:{side}px;max-width:none"
-    return block(
-        *(f'<img alt="{about}" width="{side}" height="{side}" style="{style}" src="{address(jpeg)}">' for jpeg in jpegs)
+    return _notebook("faces", [address(jpeg) for jpeg in jpegs], of, side)
+
+
+def address(jpeg: bytes) -> str:
+    """A JPEG as a data address, so that a page needs no other file."""
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode('ascii')}"
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """`1 face`, `2,400 faces`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def percent(share: float) -> str:
+    """A share as a reader wants it: `97.3 %`, and never 0 or 100 where it is not quite that."""
+    shown = f"{100 * share:.1f}"
+    if shown == "100.0" and share < 1:
+        return "over 99.9 %"
+    if shown == "0.0" and share > 0:
+        return "under 0.1 %"
+    return f"{shown.removesuffix('.0')} %"
+
+
+@cache
+def _templates() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    found = Environment(
+        loader=PackageLoader("unmingle", "render/templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
     )
+    found.filters |= {
+        "thousands": lambda number: f"{number:,}",
+        "count": counted,
+        "percent": percent,
+        "clock": clock,
+        "ticks": ticks,
+        "text": _text,
+        "clean": lambda value: clean(str(value)),
+    }
+    return found
+
+
+def _text(value: object) -> Markup:
+    """Any text as a part of a notebook: harmless, on one line, and in one direction of its own."""
+    from markupsafe import Markup
+
+    return Markup("<bdi>{}</bdi>").format(shorten(clean(str(value)), LONGEST))
+
+
+def _notebook(macro: str, *values: object) -> Markup:
+    made: Markup = getattr(_templates().get_template("notebook.html").module, macro)(*values)
+    return made

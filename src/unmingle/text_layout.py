@@ -1,35 +1,12 @@
-"""Text in pictures: any name that a file or a person may have, drawn without a warning and without surprises."""
+"""Text on a line: any name that a file or a person may have, made harmless and short; times and marks of an axis."""
 
 from __future__ import annotations
 
+import math
 import unicodedata
-import warnings
-from contextlib import contextmanager
-from functools import cache
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from matplotlib.figure import Figure
-
-# matplotlib's own font has no Han, kana or Hangul; what the machine has of these is asked for them.
-FONTS = ("DejaVu Sans",)
-MORE_FONTS = (
-    *("Noto Sans CJK JP", "Noto Sans JP", "Source Han Sans JP", "Hiragino Sans", "Yu Gothic", "Meiryo", "MS Gothic"),
-    *("IPAexGothic", "TakaoGothic", "PingFang SC", "Microsoft YaHei", "WenQuanYi Zen Hei", "Malgun Gothic"),
-)
-
-
-@cache
-def fonts() -> tuple[str, ...]:
-    """The font that comes with matplotlib and what the machine has beyond it, for the `family` of a text."""
-    from matplotlib.font_manager import fontManager
-
-    known = set(fontManager.get_font_names())
-    return (*FONTS, *(name for name in MORE_FONTS if name in known))
-
+TICKS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)  # seconds between two marks
+MOST_TICKS = 10
 
 # Controls, halves of signs, signs that Unicode doesn't know, and line breaks of all sorts.
 _UNSEEN = frozenset({"Cc", "Cs", "Cn", "Co", "Zl", "Zp"})
@@ -74,39 +51,20 @@ def shorten(text: str, width: int) -> str:
     return f"{head}…{tail}"
 
 
-def fit(text: str, room: float, *, size: float, weight: str, dpi: float) -> str:
-    """The text, its middle left out until it takes at most `room` pixels at `size` points."""
-    from matplotlib.backends.backend_agg import RendererAgg
-    from matplotlib.font_manager import FontProperties
-
-    renderer = RendererAgg(1, 1, dpi)
-    font = FontProperties(family=list(fonts()), size=size, weight=weight)
-    width = columns(clean(text))
-    with no_glyph_warnings():
-        while width > 1:
-            wide, _, _ = renderer.get_text_width_height_descent(shorten(text, width), font, ismath=False)
-            if wide <= room:
-                break
-            width = min(width - 1, int(width * room / wide) + 1)
-    return shorten(text, width)
-
-
 def columns(text: str) -> int:
     """Columns that a text takes, roughly: two for a wide sign."""
     return sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text)
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure as png, without a display or global state; a sign that no font has becomes a box."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
+def ticks(duration: float) -> list[float]:
+    """Instants to mark on an axis of so many seconds, from 0 on."""
+    longest = TICKS[-1] * max(1, math.ceil(duration / MOST_TICKS / TICKS[-1]))
+    step = next((step for step in TICKS if duration / step <= MOST_TICKS), longest)
+    return [float(at) for at in range(0, int(duration) + 1, step)]
 
-    with no_glyph_warnings():
-        FigureCanvasAgg(figure).print_png(path)
 
-
-@contextmanager
-def no_glyph_warnings() -> Iterator[None]:
-    """Silence the warning that a font lacks a sign: the box in its place says so."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
-        yield
+def clock(seconds: float) -> str:
+    """`0:04`, `12:30`, `1:02:03`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

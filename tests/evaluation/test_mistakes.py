@@ -1,17 +1,17 @@
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
+import pytest
 from numpy.typing import NDArray
-from PIL import Image
 
 from unmingle.errors import PictureError
 from unmingle.evaluation.labels import Labels
 from unmingle.evaluation.mistakes import worst_mistakes
 from unmingle.evaluation.scores import Evaluation, evaluate
-from unmingle.render.score_pictures import FACE, HEAD, MARGIN, draw_mistakes
+from unmingle.render.canvas import EDGE, HEAD
+from unmingle.render.score_pictures import FACE, mistakes_sheet
 
 
 def evaluation(*faces: tuple[str, int | None, float]) -> Evaluation:
@@ -63,28 +63,26 @@ def test_no_confusion_crowds_out_the_others() -> None:
     assert Counter(one.row["label"] for one in found) == {"a": 10, "b": 6, "c": 4}
 
 
-def test_the_sheet_shows_the_faces_in_proportion(tmp_path: Path) -> None:
+def test_the_sheet_shows_the_faces_in_proportion() -> None:
     wrong = [("a", 1, 0.5)] * 3
-    assert draw_mistakes(evaluation(*RIGHT, *wrong), red, tmp_path / "a.png")
-    with Image.open(tmp_path / "a.png") as picture:
-        sheet = np.asarray(picture.convert("RGB")).astype(int)
-    assert sheet.shape[1] == 5 * (FACE + MARGIN) + MARGIN
-    faces = sheet[HEAD : HEAD + FACE]
+    picture = mistakes_sheet(evaluation(*RIGHT, *wrong), red)
+    assert picture is not None
+    faces = np.asarray(picture).astype(int)[EDGE + HEAD : EDGE + HEAD + FACE]
     is_red = (faces[..., 0] > 180) & (faces[..., 1] < 40)
-    assert is_red.sum() == 3 * FACE * FACE // 2  # 40 × 20 pixels fill the height and half the width
-    assert is_red[:, MARGIN + FACE // 4 : MARGIN + 3 * FACE // 4].all()
+    # 40 × 20 pixels fill the height and half the width.
+    assert is_red.sum() == pytest.approx(3 * FACE * FACE // 2, rel=0.02)
+    assert is_red[:, EDGE + FACE // 4 + 1 : EDGE + 3 * FACE // 4 - 1].all()
 
 
-def test_a_face_that_cannot_be_shown_says_why(tmp_path: Path) -> None:
+def test_a_face_that_cannot_be_shown_says_why() -> None:
     def gone(row: dict[str, Any]) -> NDArray[np.uint8]:
         raise PictureError(f"{row['file']} is gone.")
 
-    assert draw_mistakes(evaluation(*RIGHT, ("a", 1, 0.5)), gone, tmp_path / "a.png")
-    with Image.open(tmp_path / "a.png") as picture:
-        face = np.asarray(picture.convert("L"))[HEAD : HEAD + FACE, MARGIN : MARGIN + FACE]
+    picture = mistakes_sheet(evaluation(*RIGHT, ("a", 1, 0.5)), gone)
+    assert picture is not None
+    face = np.asarray(picture.convert("L"))[EDGE + HEAD : EDGE + HEAD + FACE, EDGE : EDGE + FACE]
     assert face.min() < 200, "the reason is not written"
 
 
-def test_no_sheet_without_a_mistake(tmp_path: Path) -> None:
-    assert not draw_mistakes(evaluation(*RIGHT), red, tmp_path / "a.png")
-    assert list(tmp_path.iterdir()) == []
+def test_no_sheet_without_a_mistake() -> None:
+    assert mistakes_sheet(evaluation(*RIGHT), red) is None

@@ -9,8 +9,7 @@ import pytest
 from PIL import Image
 
 from unmingle.errors import PictureError, SettingsError
-from unmingle.exchange.embed import ExifTool
-from unmingle.exchange.xmp import packet
+from unmingle.exchange.xmp import ExifTool, packet
 from unmingle.sources.regions import FACE, Region, read_packet, read_stored
 
 if TYPE_CHECKING:

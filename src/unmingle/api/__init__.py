@@ -5,7 +5,7 @@ from unmingle.api.library import Library, Sheet
 from unmingle.api.summary import Summary, as_json
 from unmingle.exchange.exporting import Exported, ExportOptions
 from unmingle.exchange.importing import Imported
-from unmingle.render.person import Face, Person
+from unmingle.render.notebook import Face, Person
 
 __all__ = [
     "ExportOptions",

@@ -93,7 +93,7 @@ class Comparing(Exchanging):
 
     def _side(self) -> tuple[Side, pl.DataFrame]:
         from unmingle.evaluation.comparison import Side
-        from unmingle.render.reporting import how_made
+        from unmingle.render.report import how_made
         from unmingle.store.comparable import comparable_faces
 
         with self._reading() as store:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmingle import html as markup
+from unmingle import html
 from unmingle.api.recipes import known_scale, library_curve, model_of
 from unmingle.errors import LibraryError, PictureError, SourceError
 from unmingle.settings import DetectionSettings, EngineSettings
@@ -52,8 +52,8 @@ class Identified:
             ("box", ", ".join(f"{value:g}" for value in self.box)),
         ]
         jpeg = self._cut()
-        picture = [] if jpeg is None else [markup.faces([jpeg], of=whose, side=112)]
-        return markup.block(markup.heading(whose), *picture, markup.table(rows))
+        picture = [] if jpeg is None else [html.faces([jpeg], of=whose, side=112)]
+        return html.block(html.heading(whose), *picture, html.table(rows))
 
     def _cut(self) -> bytes | None:
         """The face, cut out of its picture; None if that is gone."""

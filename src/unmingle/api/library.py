@@ -35,7 +35,7 @@ from unmingle.models.catalogue import SFACE
 from unmingle.models.shelf import card
 from unmingle.progress import Times, silent
 from unmingle.render import views
-from unmingle.render.gallery import encode
+from unmingle.render.canvas import as_jpeg
 from unmingle.settings import (
     ClassicSettings,
     DetectionSettings,
@@ -93,7 +93,7 @@ class Sheet:
     page: Image
 
     def _repr_jpeg_(self) -> bytes:
-        return encode(self.page)
+        return as_jpeg(self.page)
 
 
 @dataclass(slots=True)
@@ -548,7 +548,7 @@ class Library(Comparing, Looking, Locating):
             LibraryError: there is nothing in the library yet.
             WriteError: the file can't be written.
         """
-        from unmingle.render.reporting import QUESTIONS, write_report
+        from unmingle.render.report import QUESTIONS, write_report
 
         written = self.folder / "report.html" if destination is None else user_path(destination)
         with self._reading() as store:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from unmingle.api.deciding import PersonReference
     from unmingle.api.library import Sheet
-    from unmingle.render.person import Face, Person
+    from unmingle.render.notebook import Face, Person
     from unmingle.store.sqlite import Store
 
 
@@ -63,7 +63,7 @@ class Looking(Exchanging):
         Raises:
             LibraryError: nobody is called so.
         """
-        from unmingle.render.person import Person
+        from unmingle.render.notebook import Person
         from unmingle.store import browse
 
         with self._reading() as store:
@@ -85,7 +85,7 @@ class Looking(Exchanging):
             LibraryError: there is no such file or face, or several files end so.
         """
         from unmingle.decisions.references import faces_named
-        from unmingle.render.person import Face
+        from unmingle.render.notebook import Face
         from unmingle.store.one_face import face_detail
         from unmingle.store.tables import thumbnail_of
 
@@ -118,7 +118,7 @@ class Looking(Exchanging):
             person: id.
             most: how many at most.
         """
-        from unmingle.render.glance import jpegs_of
+        from unmingle.render.notebook import jpegs_of
 
         with self._reading() as store:
             return jpegs_of(store, person, most)
@@ -131,12 +131,12 @@ class Looking(Exchanging):
             return tuple(jpeg for jpeg in (thumbnail_of(store, face) for face in faces) if jpeg)
 
     def _repr_html_(self) -> str:
-        from unmingle import html as markup
-        from unmingle.render.glance import glance
+        from unmingle import html
+        from unmingle.render.notebook import overview_html
 
         try:
             with self._reading() as store:
                 current(store)  # says what to do where there is none
-                return glance(store)
+                return overview_html(store)
         except LibraryError as error:
-            return markup.block(markup.heading(self.folder.name, error.problem), markup.remark(error.mend))
+            return html.block(html.heading(self.folder.name, error.problem), html.remark(error.mend))

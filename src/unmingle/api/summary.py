@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from unmingle import html as markup
+from unmingle import html
 
 if TYPE_CHECKING:
     import polars as pl
@@ -39,14 +39,14 @@ class Summary:
     def _repr_html_(self) -> str:
         title = f"{self.people:,} {'person' if self.people == 1 else 'people'}"
         note = f"{self.faces:,} faces in {self.files:,} files, {self.clustered:,} of them a person's"
-        parts = [markup.heading(title, note)]
+        parts = [html.heading(title, note)]
         if self.left_out:
             shown = [(status, reason, f"{count:,}") for status, reason, count in self.left_out[:REASONS]]
-            parts.append(markup.table(shown, ("left out as", "reason", "faces or files")))
+            parts.append(html.table(shown, ("left out as", "reason", "faces or files")))
         if self.seconds:
             spent = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in self.seconds.items())
-            parts.append(markup.remark(f"Time: {spent}"))
-        return markup.block(*parts)
+            parts.append(html.remark(f"Time: {spent}"))
+        return html.block(*parts)
 
 
 def summarise(faces: pl.DataFrame, seconds: dict[str, float], notes: dict[str, float]) -> Summary:

@@ -282,12 +282,12 @@ def show(
     """Make a contact sheet of one person and print where it is."""
     from unmingle.api import Library
     from unmingle.files import write_atomically
-    from unmingle.render.gallery import encode
+    from unmingle.render.canvas import as_jpeg
     from unmingle.render.views import sheet_name
 
     sheet = Library(library).show(person)
     destination = output or library / "sheets" / sheet_name(sheet.person)
-    write_atomically(destination, encode(sheet.page))
+    write_atomically(destination, as_jpeg(sheet.page))
     if as_json:
         console.say_json({"person": sheet.person, "sheet": str(destination)})
     else:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from unmingle import html as markup
+from unmingle import html
 from unmingle.decisions.assignment import DecidedFaces
 from unmingle.decisions.kinds import Assign, Different, Merge, Reject, Split, Unsure
 from unmingle.decisions.state import State
@@ -84,16 +84,16 @@ class Question:
 
     def _repr_html_(self) -> str:
         note = f"probability {self.probability:.2f}, settles {count(self.settles)}"
-        parts = [markup.heading(self.text, note)]
+        parts = [html.heading(self.text, note)]
         for side in (self.one, self.other):
             called = "nobody" if side.person is None else label(side.person, side.name)
             try:
                 jpegs = self.jpegs(side.show)
             except LibraryError as error:  # it is gone since
-                parts.append(markup.remark(error.problem))
+                parts.append(html.remark(error.problem))
                 continue
-            parts += [markup.heading(called, count(len(side.faces))), markup.faces(jpegs, of=called)]
-        return markup.block(*parts)
+            parts += [html.heading(called, count(len(side.faces))), html.faces(jpegs, of=called)]
+        return html.block(*parts)
 
 
 def ask(

@@ -1,8 +1,8 @@
-"""Who was taken for whom: the confusion matrix, and the worst mistakes."""
+"""Who was taken for whom: how often, and the worst mistakes."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +13,44 @@ if TYPE_CHECKING:
     from unmingle.evaluation.scores import Evaluation
     from unmingle.records import I64
 
-    Row = dict[str, Any]
-
-MOST_PEOPLE = 40  # of a confusion matrix: more rows than this can't be read on a screen
-MOST_MISTAKES = 60
+MOST_MISTAKES = 60  # faces on a sheet
+MOST_PEOPLE = 40  # more rows of a matrix than this can't be read on a screen
 NOBODYS, LEFT_OUT = "nobody's cluster", "left out"  # the columns that are no person
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One face that is not with its person.
+
+    row:   its row of `Evaluation.faces`.
+    alike: how many faces made the same mistake: the same person taken for the same other.
+    """
+
+    row: dict[str, Any]
+    alike: int
+
+
+def worst_mistakes(evaluation: Evaluation, *, most: int = MOST_MISTAKES) -> tuple[list[Mistake], int]:
+    """The worst mistakes, and how many there are.
+
+    Faces in another's cluster come first, then those in a cluster of nobody, then those left out. Within each the most
+    numerous confusion comes first, and within it the clearest faces (quality, then score): these have no excuse. No
+    confusion takes more than its fair share of the sheet while others wait.
+    """
+    wrong = evaluation.faces.filter(pl.col("outcome") != "right")
+    rows = wrong.sort(["quality", "score"], descending=True, nulls_last=True, maintain_order=True).to_dicts()
+    groups: defaultdict[tuple[int, str, str], list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        gravity, other = {"confused": (0, "predicted"), "elsewhere": (1, "person")}.get(row["outcome"], (2, "status"))
+        groups[gravity, row["label"], str(row[other])].append(row)
+    ordered = sorted(groups, key=lambda key: (key[0], -len(groups[key]), key))
+    chosen: Counter[tuple[int, str, str]] = Counter()
+    # Of each at most its share, then what is left in the same order.
+    for limit in (max(6, most // max(len(groups), 1)), most):
+        for key in ordered:
+            room = most - chosen.total()
+            chosen[key] += min(max(min(limit, len(groups[key])) - chosen[key], 0), room)
+    return [Mistake(row, len(groups[key])) for key in ordered for row in groups[key][: chosen[key]]], len(rows)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,86 +71,34 @@ class Confusion:
 
 
 def count_confusions(evaluation: Evaluation, *, most: int = MOST_PEOPLE) -> Confusion:
-    """Who was taken for whom; of more than `most` people, those with the most wrong faces, in natural order."""
+    """Count; with more than `most` people, only those with the most wrong faces, in natural order as before."""
     people = evaluation.people
     place = {person.label: i for i, person in enumerate(people)}
-    ends = [
-        # -2 for a cluster of nobody, -1 for left out.
-        (place[label], -1 if outcome == "left_out" else -2 if predicted is None else place[predicted])
-        for label, predicted, outcome in evaluation.faces.select("label", "predicted", "outcome").iter_rows()
-    ]
-    wrong = np.zeros(len(people), np.int64)
-    for row, column in ends:
-        if row != column:
-            wrong[row] += 1
-            if column >= 0:
-                wrong[column] += 1
-    shown = sorted(np.argsort(-wrong, kind="stable")[:most].tolist())
-    position = {person: i for i, person in enumerate(shown)}
-    count_sk = np.zeros((len(shown), len(shown) + 3), np.int64)
-    for row, column in ends:
-        if row in position:
-            k = position.get(column, len(shown)) if column >= 0 else column
-            count_sk[position[row], k] += 1
-    labels, sizes = (tuple(getattr(people[i], name) for i in shown) for name in ("label", "size"))
+    ends = evaluation.faces.select("predicted", "outcome").iter_rows()
+    row_n = np.array([place[label] for label in evaluation.faces["label"]], np.int64)
+    # A cluster of nobody is column -2, left out is -1.
+    end_n = np.array([-1 if how == "left_out" else -2 if who is None else place[who] for who, how in ends], np.int64)
+    wrong_n = row_n != end_n
+    wrong = np.bincount(row_n[wrong_n], minlength=len(people))
+    wrong += np.bincount(end_n[wrong_n & (end_n >= 0)], minlength=len(people))
+    shown = np.sort(np.argsort(-wrong, kind="stable")[:most])
+    s = len(shown)
+    position = np.full(len(people), s)
+    position[shown] = np.arange(s)
+    column_n = np.where(end_n >= 0, position[end_n], end_n)
+    count_sk = np.zeros((s, s + 3), np.int64)
+    is_shown_n = position[row_n] < s
+    np.add.at(count_sk, (position[row_n][is_shown_n], column_n[is_shown_n]), 1)
+    labels, sizes = (tuple(getattr(people[i], name) for i in shown.tolist()) for name in ("label", "size"))
     return Confusion(labels, sizes, count_sk, len(people))
 
 
 def confusion_table(evaluation: Evaluation) -> pl.DataFrame:
     """Everybody by everybody, see `Evaluation.confusion`."""
     table = count_confusions(evaluation, most=len(evaluation.people))
-    people = [f"{label} (person)" if label in ("label", NOBODYS, LEFT_OUT) else label for label in table.labels]
+    ours = ("label", NOBODYS, LEFT_OUT)
+    people = [f"{label} (person)" if label in ours else label for label in table.labels]
     # Without the column of people who are not shown, of whom there are none.
     count_sk = np.delete(table.count_sk, len(people), axis=1)
-    return pl.DataFrame({"label": table.labels, **dict(zip([*people, NOBODYS, LEFT_OUT], count_sk.T, strict=True))})
-
-
-@dataclass(frozen=True, slots=True)
-class Mistake:
-    """One face that is not with its person.
-
-    row:   its row of `Evaluation.faces`.
-    alike: how many faces made the same mistake: the same person taken for the same other.
-    """
-
-    row: Row
-    alike: int
-
-
-def worst_mistakes(evaluation: Evaluation, *, most: int = MOST_MISTAKES) -> tuple[list[Mistake], int]:
-    """The worst mistakes, and how many there are.
-
-    Faces in another's cluster come first, then those in a cluster of nobody, then those left out. Within each the most
-    numerous confusion comes first, and within it the clearest faces (quality, then score): these have no excuse. No
-    confusion takes more than its fair share of the sheet while others wait.
-    """
-    wrong = evaluation.faces.filter(pl.col("outcome") != "right")
-    rows = wrong.sort(["quality", "score"], descending=True, nulls_last=True, maintain_order=True).to_dicts()
-    alike = Counter(kind(row) for row in rows)
-    groups: dict[tuple[int, str, str], list[Row]] = {}
-    for row in rows:
-        groups.setdefault(kind(row), []).append(row)
-    ordered = sorted(groups, key=lambda key: (key[0], -alike[key], key))
-    share = max(6, most // max(len(groups), 1))
-    chosen = fair(ordered, groups, share, most)
-    return [Mistake(row, alike[key]) for key in ordered for row in groups[key][: chosen[key]]], len(rows)
-
-
-def fair(ordered: list[tuple[int, str, str]], groups: dict[Any, list[Row]], share: int, most: int) -> Counter[Any]:
-    """How many of each group to show: at most `share` each, then what is left in the same order."""
-    chosen: Counter[Any] = Counter()
-    for limit in (share, most):
-        for key in ordered:
-            room = most - chosen.total()
-            chosen[key] += max(min(limit, len(groups[key])) - chosen[key], 0) if room > 0 else 0
-            chosen[key] -= max(chosen.total() - most, 0)
-    return chosen
-
-
-def kind(row: Row) -> tuple[int, str, str]:
-    """What sort of mistake a row is: order of gravity, the person, and what they were taken for."""
-    if row["outcome"] == "confused":
-        return 0, row["label"], row["predicted"]
-    if row["outcome"] == "elsewhere":
-        return 1, row["label"], str(row["person"])
-    return 2, row["label"], row["status"]
+    counts = dict(zip([*people, NOBODYS, LEFT_OUT], count_sk.T, strict=True))
+    return pl.DataFrame({"label": table.labels, **counts})

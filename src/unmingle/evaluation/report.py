@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from unmingle import html as markup
+from unmingle import html
 from unmingle.evaluation.metrics import LEFT_OUT_RULE
 from unmingle.evaluation.scores import found_worst
 from unmingle.text_layout import shows
@@ -124,16 +124,16 @@ def as_html(evaluation: Evaluation) -> str:
         for person in worst
     ]
     scores = evaluation.scores
-    return markup.block(
-        markup.heading(f"Accuracy {scores.accuracy:.4f}, weighted F1 {scores.weighted_f1:.4f}"),
-        markup.table([*score_rows(evaluation), *aside_rows(evaluation)]),
-        markup.table(rows, ("person", "faces", "cluster", "precision", "recall", "F1", "left out", "confused with")),
+    return html.block(
+        html.heading(f"Accuracy {scores.accuracy:.4f}, weighted F1 {scores.weighted_f1:.4f}"),
+        html.table([*score_rows(evaluation), *aside_rows(evaluation)]),
+        html.table(rows, ("person", "faces", "cluster", "precision", "recall", "F1", "left out", "confused with")),
         *(
-            [markup.remark(f"The worst {WORST} of {len(evaluation.people):,} people.")]
+            [html.remark(f"The worst {WORST} of {len(evaluation.people):,} people.")]
             if len(rows) < len(evaluation.people)
             else []
         ),
-        markup.remark(LEFT_OUT_RULE),
+        html.remark(LEFT_OUT_RULE),
     )
 
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from unmingle.progress import Progress
     from unmingle.records import F32, U8
-    from unmingle.store.intervals import Watched
     from unmingle.store.sqlite import Store
 
 MARGIN = 0.3  # of the box, on each side: as much as a cutter usually adds, so that the crop is seen as one
@@ -32,21 +31,23 @@ JPEG_QUALITY = 95
 
 def save_crops(store: Store, recipe: str, folder: Path, progress: Progress) -> int:
     """Cut out every sighting of every recording; see `Library.save_crops`."""
-    sightings = _sightings(store, recipe)
-    written = 0
+    # By recording and frame: numbers and boxes of the faces.
+    sightings: defaultdict[tuple[int, int], list[tuple[int, F32]]] = defaultdict(list)
+    for track in tracks(store.connection, recipe):
+        seen = track.sightings
+        for frame, number, box in zip(seen.frames.tolist(), seen.numbers.tolist(), seen.boxes, strict=True):
+            sightings[track.recording, frame].append((number, box))
     recordings = watched(store, recipe)
-    total = sum(int(one.duration) for one in recordings)
-    before = 0
     names = distinct(str(PurePosixPath(one.file).with_suffix("")) for one in recordings)
+    written, before, total = 0, 0, sum(int(one.duration) for one in recordings)
     failed = []
     for one, name in zip(recordings, names, strict=True):
         try:
-            with Recording(_file(store, one).path) as recording:
+            with Recording(_path(store, one.row)) as recording:
                 for frame in recording.frames(every=one.every):
                     progress("write", before + int(frame.time), total)
-                    for number, box in sightings[one.row].get(frame.number, ()):
-                        target = folder / f"{name}_{frame.number:08}_{number}.jpg"
-                        write_atomically(target, _crop(frame.pixels, box))
+                    for number, box in sightings.get((one.row, frame.number), ()):
+                        write_atomically(folder / f"{name}_{frame.number:08}_{number}.jpg", _crop(frame.pixels, box))
                         written += 1
         except PictureError as error:
             failed.append(f"{one.file} ({error.problem})")
@@ -60,26 +61,16 @@ def save_crops(store: Store, recipe: str, folder: Path, progress: Progress) -> i
     return written
 
 
-def _sightings(store: Store, recipe: str) -> dict[int, dict[int, list[tuple[int, F32]]]]:
-    """By recording and frame: numbers and boxes of the faces."""
-    found: defaultdict[int, dict[int, list[tuple[int, F32]]]] = defaultdict(dict)
-    for track in tracks(store.connection, recipe):
-        seen = track.sightings
-        for frame, number, box in zip(seen.frames.tolist(), seen.numbers.tolist(), seen.boxes, strict=True):
-            found[track.recording].setdefault(frame, []).append((number, box))
-    return found
-
-
-def _file(store: Store, one: Watched) -> PictureFile:
+def _path(store: Store, recording: int) -> Path:
     """A file that holds a recording."""
     query = (
         "SELECT source.path, file.path FROM recording JOIN file ON file.digest = recording.content AND file.present = 1"
         " JOIN source ON source.id = file.source WHERE recording.id = ?"
     )
-    for source, path in store.connection.execute(query, (one.row,)):
+    for source, path in store.connection.execute(query, (recording,)):
         file = PictureFile(os.fsdecode(source), os.fsdecode(path))
         if file.path.exists():
-            return file
+            return file.path
     raise PictureError("it is no longer there")
 
 

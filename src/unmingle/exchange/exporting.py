@@ -1,25 +1,25 @@
-"""A library's results as others want them: folders, tables, a filled workbook, regions in XMP."""
+"""A library's results as others want them: folders of people, tables, a filled workbook, regions in XMP."""
 
 from __future__ import annotations
 
+import csv
+import io
 import os
-from collections import Counter
+from collections import Counter, defaultdict
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Literal, get_args
 
-from unmingle.errors import PictureError, SettingsError
-from unmingle.exchange import folders, xmp
-from unmingle.exchange.embed import ExifTool
-from unmingle.exchange.folders import By
-from unmingle.exchange.naming import safe
+from unmingle.errors import PictureError, SettingsError, WriteError
+from unmingle.exchange import xmp
 from unmingle.exchange.placing import How, Placer
+from unmingle.exchange.safe_names import Names, safe
 from unmingle.exchange.table_files import as_files, filled_workbook
 from unmingle.files import no_empty_folder, user_path
 from unmingle.settings import one_of
-from unmingle.sources.images import quiet_decoders, readable
+from unmingle.sources.images import MANIFEST, MANIFEST_COLUMNS, quiet_decoders, readable
 from unmingle.sources.orientation import to_stored
 from unmingle.sources.paths import tails
 from unmingle.sources.regions import FACE, LEAST_OVERLAP, Region, overlap, read_packet, read_stored
@@ -34,13 +34,18 @@ if TYPE_CHECKING:
 
     from unmingle.evaluation.labels import LabelOptions
     from unmingle.progress import Progress
-    from unmingle.sources.regions import Stored
+    from unmingle.sources.images import PictureFile
     from unmingle.store.portable import Picture
     from unmingle.store.sqlite import Store
 
+    # Person, name, frame of a recording and number of one of their faces, and the file that shows it.
+    Shown = tuple[int, str, int | None, int | None, PictureFile]
+
 Target = Literal["folders", "csv", "xlsx", "parquet", "json", "xmp"]
+By = Literal["name", "id"]
 # Whose faces get a region: those of people with a name, or all, of whom the others have none.
 WhichFaces = Literal["named", "all"]
+FACE_COLUMNS = ("frame", "face")  # of a manifest: one face of the person there, by which the name comes back
 # What ExifTool goes by; the name of a picture may say otherwise.
 ENDINGS = {"JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png", "TIFF": ".tif", "WEBP": ".webp", "GIF": ".gif"}
 ENDINGS |= {"HEIF": ".heic", "AVIF": ".avif", "JPEG2000": ".jp2"}
@@ -109,19 +114,19 @@ def export(
     if destination.resolve().is_relative_to(store.folder.resolve()):
         raise SettingsError(f"{destination} is inside the library.", "Choose a folder outside of it.")
     check_outside(destination, walked_folders(store))
-    job = _Job(store, recipe, Placer(destination, dry_run), options, progress)
+    placer = Placer(destination, dry_run)
+    job = _Job(store, recipe, placer, options, progress)
     with no_empty_folder(destination):
         if to == "folders":
             job.folders()
         elif to == "xmp":
-            job.xmp()
+            job.regions()
         elif options.labels is not None:
             job.labels(options.labels)
         else:
             for name, content in as_files(tables(store, recipe), to).items():
-                job.placer.attempt(name, partial(job.placer.put, name, content))
-        job.placer.check()
-    placer = job.placer
+                placer.attempt(name, partial(placer.put, name, content))
+        placer.check()
     told = (placer.written, placer.there, tuple(placer.in_the_way), tuple(placer.left_out))
     return Exported(str(destination), *told, tuple(job.counts.items()))
 
@@ -155,9 +160,41 @@ def check_outside(destination: Path, folders: Iterable[str | Path]) -> None:
         raise SettingsError(f"{destination} is a file.", "An export needs a folder: choose another name.")
 
 
+def plan(shown: Iterable[Shown], *, by: By) -> dict[str, dict[str, Shown]]:
+    """A folder for each person, and a name there for each of their files, the same for the same library.
+
+    Names are safe for every system (see `safe_names`); of those that would be one on some system, the later get a
+    number. A person without a name is called by number. A file that shows several people is there for each.
+    """
+    files: defaultdict[tuple[int, str], dict[PictureFile, Shown]] = defaultdict(dict)
+    for one in shown:
+        files[one[:2]].setdefault(one[4], one)
+    folders, places = Names(MANIFEST), {}
+    for person, name in sorted(files):
+        folder = folders.take(name if name and by == "name" else f"person-{person:04}", ending=False)
+        names = Names()
+        places[folder] = {
+            names.take(readable(PurePath(file.relative).name)): one for file, one in sorted(files[person, name].items())
+        }
+    return places
+
+
+def manifest(places: dict[str, dict[str, Shown]]) -> bytes:
+    """A csv that says whence each file is."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    faces = any(face is not None for files in places.values() for _, _, _, face, _ in files.values())
+    writer.writerow(MANIFEST_COLUMNS + FACE_COLUMNS * faces)
+    for folder, files in places.items():
+        for name, (person, called, frame, face, file) in files.items():
+            row = (folder, name, person, called, readable(file.source), file.name)
+            writer.writerow(row + (frame, face) * faces)
+    return text.getvalue().encode()
+
+
 @dataclass(slots=True)
 class _Job:
-    """One export."""
+    """One export; counts: how many files each folder has."""
 
     store: Store
     recipe: str
@@ -167,19 +204,31 @@ class _Job:
     counts: dict[str, int] = field(default_factory=dict)
 
     def folders(self) -> None:
-        shown, asked = [], {}
+        shown: list[Shown] = []
+        problems: dict[PictureFile, str] = {}
         for person, name, frame, face, held in files_of_people(self.store, self.recipe):
-            if held.file not in asked:
-                asked[held.file] = held.changed
-                if not asked[held.file] and self.options.how == "copy" and held.file.is_recording:
-                    asked[held.file] = "a recording, which is linked only: pass --how hardlink or symlink"
-            if not asked[held.file]:
-                shown.append(folders.Shown(person, name, held.file.source, held.file.relative, frame, face))
-        self.placer.left_out.extend(sorted((file.name, why) for file, why in asked.items() if why))
-        places = folders.plan(shown, by=self.options.by)
-        for place in places:
-            self.counts[place.folder] = self.counts.get(place.folder, 0) + 1
-        folders.put_in_folders(places, self.placer, self.options.how, progress=self.progress)
+            if held.file not in problems:
+                problems[held.file] = held.changed
+                if not problems[held.file] and self.options.how == "copy" and held.file.is_recording:
+                    problems[held.file] = "a recording, which is linked only: pass --how hardlink or symlink"
+            if not problems[held.file]:
+                shown.append((person, name, frame, face, held.file))
+        self.placer.left_out.extend(sorted((file.name, why) for file, why in problems.items() if why))
+        places = plan(shown, by=self.options.by)
+        self.counts = {folder: len(files) for folder, files in places.items()}
+        # The manifest first: it tells whether what is there is of this very export.
+        self.placer.put(MANIFEST, manifest(places))
+        if self.placer.in_the_way:
+            raise WriteError(
+                f"{self.placer.folder} holds an export of another state of the library, or of other options.",
+                f"Choose another folder, or take {MANIFEST} away: files are never overwritten.",
+            )
+        every = [(os.path.join(folder, name), one[4]) for folder, of in places.items() for name, one in of.items()]  # noqa: PTH118
+        for done, (name, file) in enumerate(every):
+            if done % 1000 == 0:
+                self.progress("write", done, len(every))
+            self.placer.attempt(name, partial(self.placer.bring, name, file.path, self.options.how))
+        self.progress("write", len(every), len(every))
 
     def labels(self, labels: Path) -> None:
         from unmingle.evaluation.fill_labels import fill_in
@@ -188,41 +237,34 @@ class _Job:
         faces = faces_table(self.store, self.recipe)
         filled = fill_in(labels, self.options.label_options or LabelOptions(), faces)
         self.placer.put(safe(f"{labels.stem}.xlsx"), filled_workbook("labels", filled.rows, new=filled.new))
-        self.placer.left_out.extend(
-            (name, "not in the library, or not the only one so called") for name in filled.missing
-        )
-        self.placer.left_out.extend(
-            (f"sheet {title!r}", "not read: its headings are others") for title in filled.unread
-        )
+        self.placer.left_out += [(name, "not in the library, or not the only one so called") for name in filled.missing]
+        self.placer.left_out += [(f"sheet {title!r}", "not read: its headings are others") for title in filled.unread]
 
-    def xmp(self) -> None:
+    def regions(self) -> None:
         known = list(pictures(self.store, self.recipe))
-        found = [(picture, faces) for picture in known if (faces := self._named(picture))]
+        found = [(picture, regions) for picture in known if (regions := self._upright(picture))]
         roots = sorted({picture.held.file.source for picture, _ in found})
         # With one source the tree is that source's; of several, each has a folder called like it.
         below = dict(zip(roots, tails(roots) if len(roots) > 1 else [""], strict=False))
         stems = Counter(picture.held.file.path.with_suffix("") for picture in known)
         with ExitStack() as stack, quiet_decoders():
-            tool = stack.enter_context(ExifTool()) if self.options.embed else None
-            for done, (picture, faces) in enumerate(found):
+            tool = stack.enter_context(xmp.ExifTool()) if self.options.embed else None
+            for done, (picture, regions) in enumerate(found):
                 self.progress("write", done, len(found))
                 file = picture.held.file
                 name = os.path.join(below[file.source], file.relative)  # noqa: PTH118
                 alone = stems[file.path.with_suffix("")] == 1
-                self.placer.attempt(file.name, partial(self._write, picture, faces, name, tool, alone=alone))
+                self.placer.attempt(file.name, partial(self._write_xmp, picture, regions, name, tool, alone=alone))
             self.progress("write", len(found), len(found))
 
-    def _named(self, picture: Picture) -> list[Region]:
-        """The regions of a picture, upright."""
-        regions = []
-        for face in picture.faces:
-            area = xmp.clip(face.box, picture.width, picture.height)
-            if area and face.counts and (face.name or self.options.faces == "all"):
-                regions.append(Region(face.name, FACE, area))
-        return regions
+    def _upright(self, picture: Picture) -> list[Region]:
+        """The regions of the faces that are wanted, on the upright picture."""
+        areas = [(face, xmp.clip(face.box, picture.width, picture.height)) for face in picture.faces]
+        every = self.options.faces == "all"
+        return [Region(face.name, FACE, area) for face, area in areas if area and face.counts and (face.name or every)]
 
-    def _write(
-        self, picture: Picture, upright: Sequence[Region], name: str, tool: ExifTool | None, *, alone: bool
+    def _write_xmp(
+        self, picture: Picture, upright: Sequence[Region], name: str, tool: xmp.ExifTool | None, *, alone: bool
     ) -> None:
         """Write the regions of a picture; alone: no other is called so before its ending."""
         if picture.held.changed:
@@ -231,33 +273,23 @@ class _Job:
         stored = read_stored(path)
         if stored.upright_size != (picture.width, picture.height):
             raise PictureError("not as large as when its faces were found: run unmingle cluster again")
-        regions = [
-            Region(one.name, one.kind, to_stored(one.area, stored.orientation))
-            for one in upright
-            if one.area is not None
-        ]
+        areas = [to_stored(one.area, stored.orientation) for one in upright if one.area is not None]
+        regions = [Region(one.name, one.kind, area) for one, area in zip(upright, areas, strict=True)]
         if tool is not None:
-            regions += _others(stored, regions)
-        size = {"width": stored.width, "height": stored.height}
-        packet = xmp.packet(regions, **size, orientation=stored.orientation)
-        if tool is None:
-            sidecar = xmp.sidecar(name)
-            if sidecar != name + xmp.ENDING and not alone:
-                raise PictureError("its name is too long for a sidecar of its own: pass --embed")
-            self.placer.put(sidecar, packet)
-        else:
-            ending = ENDINGS.get(stored.format, "")
-            self.placer.make(name, partial(tool.embed, path, packet, ending=ending))
-
-
-def _others(stored: Stored, regions: Sequence[Region]) -> list[Region]:
-    """The regions that a picture has already, but for those of the faces that are written anew."""
-    ours = [one.area for one in regions if one.area is not None]
-    return [
-        region
-        for packet in stored.packets
-        for region in read_packet(packet).regions
-        if region.area is not None
-        and region.schema == "MWG"
-        and (not region.is_face or all(overlap(region.area, area) < LEAST_OVERLAP for area in ours))
-    ]
+            # The regions that the picture has already stay, but for those of the faces that are written anew.
+            regions += [
+                other
+                for packet in stored.packets
+                for other in read_packet(packet).regions
+                if other.area is not None
+                and other.schema == "MWG"
+                and (not other.is_face or all(overlap(other.area, area) < LEAST_OVERLAP for area in areas))
+            ]
+        packet = xmp.packet(regions, width=stored.width, height=stored.height, orientation=stored.orientation)
+        if tool is not None:
+            self.placer.make(name, partial(tool.embed, path, packet, ending=ENDINGS.get(stored.format, "")))
+            return
+        sidecar = xmp.sidecar(name)
+        if sidecar != name + xmp.ENDING and not alone:
+            raise PictureError("its name is too long for a sidecar of its own: pass --embed")
+        self.placer.put(sidecar, packet)

@@ -14,7 +14,7 @@ from unmingle.decisions.named_faces import Given, apply_names
 from unmingle.decisions.wording import clean_name
 from unmingle.errors import DecisionError, LabelsError, reason
 from unmingle.evaluation.labels import read_names
-from unmingle.exchange.drawn import expand, read_drawn, unreadable
+from unmingle.exchange.region_sources import expand, read_drawn, unreadable
 from unmingle.exchange.table_files import OUR_SUMMARIES, OUR_TABLES
 from unmingle.exchange.xmp import ENDING, clip
 from unmingle.sources.images import quiet_decoders, readable
@@ -23,13 +23,13 @@ from unmingle.sources.regions import LEAST_OVERLAP, SCHEMAS, overlap
 from unmingle.store.portable import pictures
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from unmingle.decisions.named_faces import Conflicts
     from unmingle.decisions.service import DecisionService
     from unmingle.evaluation.labels import NamedFace
-    from unmingle.exchange.drawn import Drawn, Source
+    from unmingle.exchange.region_sources import Drawn, NameSource
     from unmingle.progress import Progress
     from unmingle.records import F64
     from unmingle.sources.orientation import Area
@@ -119,7 +119,7 @@ class _Reader:
     kinds: Counter[str] = field(default_factory=Counter)
     _faces: FacesOfFiles | None = None
 
-    def read(self, sources: Sequence[Source], progress: Progress) -> None:
+    def read(self, sources: Sequence[NameSource], progress: Progress) -> None:
         """Read all sources; one that can't be read is told, and the others are.
 
         Raises:
@@ -146,18 +146,22 @@ class _Reader:
             raise failed
         if any(source.kind in PICTURED for source in sources):
             progress("read", len(sources), len(sources))
-            self._take(drawn)
+            known = list(pictures(self.store, self.recipe))
+            for at, speaking in self._speakers(drawn, known).items():
+                try:
+                    self._name(speaking, known[at])
+                except Exception as error:  # noqa: BLE001  # whatever is drawn on one picture, the others are named
+                    self._leave(speaking[0].where, "", reason(error))
 
-    def _read(self, source: Source) -> list[Drawn]:
+    def _read(self, source: NameSource) -> list[Drawn]:
+        if source.kind in PICTURED:
+            return read_drawn(source)
         if source.kind == "table":
             self._table(source)
-        elif source.kind == "picasa":
-            if b"faces=" in source.path.read_bytes():
-                self._leave(source.name, "", PICASA_FACES)
         elif source.kind == "problem":
             self._leave(source.name, "", source.problem)
-        else:
-            return [one for one in read_drawn(source) if one.says_anything]
+        elif b"faces=" in source.path.read_bytes():
+            self._leave(source.name, "", PICASA_FACES)
         return []
 
     def _leave(self, where: str, name: str, why: str) -> None:
@@ -169,106 +173,7 @@ class _Reader:
         except DecisionError as error:
             self._leave(where, name, error.problem)
 
-    # Regions
-
-    def _take(self, drawn: Sequence[Drawn]) -> None:
-        known = list(pictures(self.store, self.recipe))
-        files = [(readable(one.held.file.source), one.held.file.name) for one in known]
-        for at, ranked in self._speakers(drawn, files).items():
-            highest = max(rank for rank, _ in ranked)
-            best = [one for rank, one in ranked if rank == highest]
-            try:
-                self._regions(best, known[at])
-            except Exception as error:  # noqa: BLE001  # whatever is drawn on one picture, the others are named
-                self._leave(best[0].where, "", reason(error))
-
-    def _speakers(self, drawn: Sequence[Drawn], files: Sequence[tuple[str, str]]) -> dict[int, list[tuple[int, Drawn]]]:
-        """What was drawn on each picture, by position, with its rank.
-
-        Of `a.jpg.xmp`, `a.xmp` and the picture itself, the first that has a list of regions speaks for `a.jpg`.
-        """
-        paths = {f"{source.rstrip('/')}/{file}" for source, file in files}
-        names = [one.path if one.path in paths else one.name for one in drawn]
-        found: defaultdict[int, list[tuple[int, Drawn]]] = defaultdict(list)
-        shared = []
-        for one, meant in zip(drawn, _pictures_meant(names, files), strict=True):
-            if meant.by_stem:
-                shared.append((one, meant.files))
-            elif meant.files:
-                found[meant.files[0]].append((2 * one.beside, one))
-            else:
-                self._pass(one, meant.why)
-        for one, candidates in shared:
-            # A picture that has a sidecar of its own is not meant by one that several may share.
-            free = [at for at in candidates if all(rank < 2 for rank, _ in found.get(at, ()))]
-            if len(free) == 1:
-                found[free[0]].append((int(one.beside), one))
-            else:
-                self._pass(one, SEVERAL if free else OWN_SIDECARS)
-        return found
-
-    def _pass(self, drawn: Drawn, why: str) -> None:
-        self._count([drawn])
-        if drawn.has_names:
-            self._leave(drawn.where, "", why)
-
-    def _count(self, drawn: Sequence[Drawn]) -> None:
-        """Note what gives no name."""
-        for one in drawn:
-            regions = one.packet.regions
-            named = [region for region in regions if region.is_face and region.name]
-            self.files |= {one.where} if named else set()
-            self.kinds.update(region.kind for region in regions if not region.is_face)
-            self.nameless += sum(
-                region.is_face and not region.name and not any(_in_other_schema(region, other) for other in named)
-                for region in regions
-            )
-            for schema, count in one.packet.unread:
-                what = "a region" if count == 1 else f"{count:,} regions"
-                self._leave(one.where, "", f"{what} of another schema, which is not read: {schema}")
-
-    def _regions(self, drawn: Sequence[Drawn], picture: Picture) -> None:
-        self._count(drawn)
-        areas = [clip(face.box, picture.width, picture.height) for face in picture.faces]
-        for one in drawn:
-            said: dict[int, str] = {}
-            named = [region for region in one.packet.regions if region.is_face and region.name]
-            for schema in SCHEMAS:
-                self._of_schema(one, [region for region in named if region.schema == schema], picture, areas, said)
-        names = {region.name for one in drawn for region in one.packet.regions}
-        for one in drawn:
-            for name in one.packet.people:
-                if name not in names:
-                    self._leave(one.where, name, NO_PLACE)
-
-    def _of_schema(
-        self,
-        drawn: Drawn,
-        regions: Sequence[Region],
-        picture: Picture,
-        faces: Sequence[Area | None],
-        said: dict[int, str],
-    ) -> None:
-        """Give names of one schema; said: what those before it said of which face."""
-        placed = []
-        for region in regions:
-            area, why = drawn.upright(region, picture)
-            if area is not None:
-                placed.append((region.name, area))
-            elif region.name not in said.values():
-                self._leave(drawn.where, region.name, why)
-        for (name, _), at in zip(placed, assign([area for _, area in placed], faces), strict=True):
-            if at is None:
-                if name not in said.values():
-                    self._leave(drawn.where, name, NO_FACE)
-            elif said.setdefault(at, name) == name:
-                self._give(picture.faces[at].face, name, drawn.where)
-            else:
-                self._leave(drawn.where, name, f"the same file calls this face {said[at]}, in another schema")
-
-    # Tables
-
-    def _table(self, source: Source) -> None:
+    def _table(self, source: NameSource) -> None:
         rows, unread = read_names(source.path)
         ours = OUR_SUMMARIES if source.path.name in OUR_TABLES else frozenset()
         for title in [one for one in unread if one not in ours]:
@@ -289,40 +194,102 @@ class _Reader:
                 else:
                     self._give(face, row.name, where)
 
+    def _speakers(self, drawn: Sequence[Drawn], known: Sequence[Picture]) -> dict[int, list[Drawn]]:
+        """What speaks for each picture, by its position; what speaks for none is told.
+
+        Of `a.jpg.xmp`, `a.xmp` and the picture itself, the first that has a list of regions speaks for `a.jpg`. A name
+        without an ending, as Lightroom gives to sidecars, may mean several pictures; one in another folder means none.
+        """
+        files = [(readable(one.held.file.source), one.held.file.name) for one in known]
+        paths = {f"{source.rstrip('/')}/{file}" for source, file in files}
+        names = [one.path if one.path in paths else one.name for one in drawn]
+        by_stem = find_all(names, stems(files)) if not all(map(has_ending, names)) else []
+        ranked: defaultdict[int, list[tuple[int, Drawn]]] = defaultdict(list)
+        shared: list[tuple[Drawn, tuple[int, ...]]] = []
+        for i, (one, found) in enumerate(zip(drawn, find_all(names, files), strict=True)):
+            stem = not found and not has_ending(names[i])
+            meant = by_stem[i] if stem else found
+            if not meant or meant.astray:
+                self._pass(one, OTHER_FOLDER if meant else NOT_THERE)
+            elif stem:
+                shared.append((one, meant.files))
+            elif len(meant.files) > 1:
+                self._pass(one, SEVERAL)
+            else:
+                ranked[meant.files[0]].append((2 * one.beside, one))
+        for one, candidates in shared:
+            # A picture that has a sidecar of its own is not meant by one that several may share.
+            free = [at for at in candidates if all(rank < 2 for rank, _ in ranked.get(at, ()))]
+            if len(free) == 1:
+                ranked[free[0]].append((int(one.beside), one))
+            else:
+                self._pass(one, SEVERAL if free else OWN_SIDECARS)
+        highest = {at: max(rank for rank, _ in found) for at, found in ranked.items()}
+        return {at: [one for rank, one in found if rank == highest[at]] for at, found in ranked.items()}
+
+    def _pass(self, drawn: Drawn, why: str) -> None:
+        self._count(drawn)
+        if drawn.named:
+            self._leave(drawn.where, "", why)
+
+    def _count(self, drawn: Drawn) -> None:
+        """Note what gives no name."""
+        self.files |= {drawn.where} if drawn.named else set()
+        for region in drawn.packet.regions:
+            if not region.is_face:
+                self.kinds[region.kind] += 1
+            elif not region.name:
+                self.nameless += not any(_in_other_schema(region, other) for other in drawn.named)
+        for schema, count in drawn.packet.unread:
+            what = "a region" if count == 1 else f"{count:,} regions"
+            self._leave(drawn.where, "", f"{what} of another schema, which is not read: {schema}")
+
+    def _name(self, drawn: Sequence[Drawn], picture: Picture) -> None:
+        """Give the names that are drawn on a picture to its faces."""
+        for one in drawn:
+            self._count(one)
+        areas = [clip(face.box, picture.width, picture.height) for face in picture.faces]
+        for one in drawn:
+            said: dict[int, str] = {}  # by face, what a schema said of it that is believed more
+            for schema in SCHEMAS:
+                self._name_by(one, [region for region in one.named if region.schema == schema], picture, areas, said)
+        names = {region.name for one in drawn for region in one.packet.regions}
+        for one in drawn:
+            for name in one.packet.people:
+                if name not in names:
+                    self._leave(one.where, name, NO_PLACE)
+
+    def _name_by(
+        self,
+        drawn: Drawn,
+        regions: Sequence[Region],
+        picture: Picture,
+        faces: Sequence[Area | None],
+        said: dict[int, str],
+    ) -> None:
+        """Give the names of one schema."""
+        placed: list[tuple[str, Area]] = []
+        for region in regions:
+            area, why = drawn.upright(region, picture)
+            if area is not None:
+                placed.append((region.name, area))
+            elif region.name not in said.values():
+                self._leave(drawn.where, region.name, why)
+        for (name, _), at in zip(placed, assign([area for _, area in placed], faces), strict=True):
+            if at is None:
+                if name not in said.values():
+                    self._leave(drawn.where, name, NO_FACE)
+            elif said.setdefault(at, name) == name:
+                self._give(picture.faces[at].face, name, drawn.where)
+            else:
+                self._leave(drawn.where, name, f"the same file calls this face {said[at]}, in another schema")
+
 
 def _in_other_schema(one: Region, other: Region) -> bool:
     """Whether another schema has this region, too."""
-    if one.schema == other.schema:
+    if one.schema == other.schema or one.area is None or other.area is None:
         return False
-    return one.area is not None and other.area is not None and overlap(one.area, other.area) >= LEAST_OVERLAP
-
-
-@dataclass(frozen=True, slots=True)
-class _Meant:
-    """The pictures that a name means, by their stems if it has no ending, or why it means none."""
-
-    files: tuple[int, ...] = ()
-    by_stem: bool = False
-    why: str = ""
-
-
-def _pictures_meant(names: Sequence[str], files: Sequence[tuple[str, str]]) -> Iterator[_Meant]:
-    """What each name of a picture means. A name without an ending, as Lightroom gives to sidecars, may mean several.
-
-    A file in another folder is none, however much it is called so.
-    """
-    by_stem = find_all(names, stems(files)) if not all(map(has_ending, names)) else []
-    for i, (name, found) in enumerate(zip(names, find_all(names, files), strict=True)):
-        stem = not found and not has_ending(name)
-        found = by_stem[i] if stem else found
-        if not found:
-            yield _Meant(why=NOT_THERE)
-        elif found.astray:
-            yield _Meant(why=OTHER_FOLDER)
-        elif len(found.files) > 1 and not stem:
-            yield _Meant(why=SEVERAL)
-        else:
-            yield _Meant(found.files, stem)
+    return overlap(one.area, other.area) >= LEAST_OVERLAP
 
 
 def assign(regions: Sequence[Area], faces: Sequence[Area | None]) -> list[int | None]:
@@ -334,14 +301,12 @@ def assign(regions: Sequence[Area], faces: Sequence[Area | None]) -> list[int | 
     """
     from scipy.optimize import linear_sum_assignment
 
-    overlap_nm: F64 = np.array([[overlap(one, face) if face else 0.0 for face in faces] for one in regions])
-    if not overlap_nm.size:
-        return [None] * len(regions)
-    # What is too little to count must not push aside what counts.
-    overlap_nm[overlap_nm < LEAST_OVERLAP] = 0.0
-    rows, columns = linear_sum_assignment(-overlap_nm)
     found: list[int | None] = [None] * len(regions)
-    for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
-        if overlap_nm[row, column] > 0:
-            found[row] = column
+    overlap_nm: F64 = np.array([[overlap(one, face) if face else 0.0 for face in faces] for one in regions])
+    if overlap_nm.size:
+        # What is too little to count must not push aside what counts.
+        overlap_nm[overlap_nm < LEAST_OVERLAP] = 0.0
+        for row, column in zip(*linear_sum_assignment(-overlap_nm), strict=True):
+            if overlap_nm[row, column] > 0:
+                found[row] = int(column)
     return found

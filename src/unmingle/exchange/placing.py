@@ -26,20 +26,14 @@ _NO_LINK = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOS
 
 @dataclass(slots=True)
 class Placer:
-    """Puts files below a folder.
+    """Puts files below a folder, or only counts them in a dry run.
 
     What is there already with the same content counts as done; what is there with another is left as it is. A file
     appears under its name only when it is whole. Stopped in between, the same once more gives the same tree.
 
-    Args:
-        folder: where to; made with the first file.
-        dry_run: write nothing, only count.
-
-    Attributes:
-        written: how many files were written, or would be.
-        there: how many were there.
-        in_the_way: names below `folder` that something else has.
-        left_out: (file, why) of files that could not be written.
+    written, there: how many files were written, or would be, and how many were there.
+    in_the_way:     names below the folder that something else has.
+    left_out:       (file, why) of files that could not be written.
     """
 
     folder: Path
@@ -52,11 +46,7 @@ class Placer:
     _made: set[Path] = field(default_factory=set)
 
     def attempt(self, file: str, write: Callable[[], object]) -> None:
-        """Let one of many files be written: what stops it is told, and the next has its turn.
-
-        Args:
-            file: how to call it.
-            write: writes it, by the other methods.
+        """Let one of many files be written: what stops it is told of `file`, and the next has its turn.
 
         Raises:
             WriteError: nothing more can be written: the disk is full or read-only.
@@ -71,46 +61,32 @@ class Placer:
             self.left_out.append((file, reason(error)))
 
     def check(self) -> None:
-        """Say so if nothing at all could be written there.
-
-        Raises:
-            WriteError: why the first file could not.
-        """
+        """Say so if nothing at all could be written there."""
         if self._failed and not (self.written or self.there or self.in_the_way):
             raise self._failed
 
     def put(self, name: str, content: bytes) -> None:
-        """Write a file.
-
-        Raises:
-            WriteError: the folder can't be written, or the disk is full.
-        """
+        """Write a file."""
         self.make(name, lambda path: _write(path, content), same=lambda there: there.read_bytes() == content)
 
     def bring(self, name: str, original: Path, how: How) -> None:
-        """Put a file of elsewhere there too, as a copy or a link.
-
-        Raises:
-            WriteError: as for `put`, or links can't be made there.
-        """
+        """Put a file of elsewhere there too, as a copy or a link."""
         original = original.resolve() if original.is_symlink() else original
         if how == "copy":
             self.make(name, lambda path: _copy(original, path), same=lambda there: _alike(there, original))
             return
         target = self.folder / name
         with _clear_errors(target, how):
-            if not self.dry_run:
-                self._make_folder(target)
-                try:
-                    _link(original, target, how)
-                except FileExistsError:
-                    self._judge(name, same=_alike(target, original))
-                else:
-                    self.written += 1
-            elif os.path.lexists(target):
+            if self.dry_run and os.path.lexists(target):
                 self._judge(name, same=_alike(target, original))
-            else:
+                return
+            try:
+                if not self.dry_run:
+                    self._make_folder(target)
+                    _link(original, target, how)
                 self.written += 1
+            except FileExistsError:
+                self._judge(name, same=_alike(target, original))
 
     def make(self, name: str, write: Callable[[Path], object], *, same: Callable[[Path], bool] | None = None) -> None:
         """Let a file be written.
@@ -119,9 +95,6 @@ class Placer:
             name: below the folder.
             write: given a path beside it with the same ending, writes the file there.
             same: whether a file holds just what would be written; None: write it and compare.
-
-        Raises:
-            WriteError: as for `put`.
         """
         target = self.folder / name
         partial = _partial(target)
@@ -211,7 +184,7 @@ def _alike(one: Path, other: Path) -> bool:
 
 
 class _clear_errors:  # noqa: N801  # used as a with block only
-    """The system's errors as ours, with the mend; lighter than a generator, since there may be a million files."""
+    """The system's errors as ours, with what to do; lighter than a generator, since there may be a million files."""
 
     def __init__(self, target: Path, how: How) -> None:
         self._target, self._how = target, how

@@ -1,17 +1,26 @@
-"""Who is where in a picture, as an XMP packet with MWG regions: the file beside a picture that photo programs read."""
+"""Who is where in a picture, as XMP with MWG regions: beside a picture, or by ExifTool inside a copy of it."""
 
 from __future__ import annotations
 
+import contextlib
 import os
-from pathlib import PurePath
+import shutil
+import subprocess
+import tempfile
+import threading
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
-from xml.sax.saxutils import escape, quoteattr
+from xml.sax.saxutils import escape
 
+from unmingle.errors import PictureError, SettingsError
+from unmingle.exchange.safe_names import LONGEST_ENDING
 from unmingle.sources.rdf import RDF
 from unmingle.sources.regions import AREA, DIMENSIONS, REGIONS, TIFF
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import TracebackType
+    from typing import Self
 
     from unmingle.sources.orientation import Area
     from unmingle.sources.regions import Region
@@ -20,6 +29,9 @@ ENDING = ".xmp"  # behind the picture's whole name: party.jpg.xmp
 LONGEST_NAME = 255  # bytes, on most file systems
 # Eight decimals: a hundredth of a pixel in the largest picture there is.
 _DECIMALS = 8
+PATIENCE = 120  # seconds that ExifTool has for one picture
+# What it says when it waits for the next words, and when it has written.
+_READY, _DONE = "{ready}", "1 image files updated"
 
 
 def sidecar(name: str) -> str:
@@ -79,12 +91,13 @@ def clip(box: Sequence[float], width: int, height: int) -> Area | None:
 
 def _item(region: Region) -> str:
     assert region.area is not None  # only what has a place is written
-    x, y, width, height = (f"{value:.{_DECIMALS}f}" for value in region.area)
-    named = (("Name", region.name), ("Type", region.kind), *region.more)
+    sides = zip("xywh", region.area, strict=True)
+    area = " ".join(f'stArea:{side}="{value:.{_DECIMALS}f}"' for side, value in sides)
     fields = "".join(
-        f"       <mwg-rs:{field}>{escape(_legal(text))}</mwg-rs:{field}>\n" for field, text in named if text
+        f"       <mwg-rs:{field}>{escape(_legal(text))}</mwg-rs:{field}>\n"
+        for field, text in (("Name", region.name), ("Type", region.kind), *region.more)
+        if text
     )
-    area = f"stArea:x={quoteattr(x)} stArea:y={quoteattr(y)} stArea:w={quoteattr(width)} stArea:h={quoteattr(height)}"
     return (
         '      <rdf:li rdf:parseType="Resource">\n'
         f'       <mwg-rs:Area {area} stArea:unit="normalized"/>\n{fields}      </rdf:li>'
@@ -93,9 +106,108 @@ def _item(region: Region) -> str:
 
 def _legal(text: str) -> str:
     """The text without the signs that XML can't hold."""
-    none = "\ufffe\uffff"
     return "".join(
         sign
         for sign in text
-        if sign in "\t\n\r" or (sign >= " " and not "\ud800" <= sign <= "\udfff" and sign not in none)
+        if sign in "\t\n\r" or (sign >= " " and not "\ud800" <= sign <= "\udfff" and sign not in "\ufffe\uffff")
     )
+
+
+class ExifTool:
+    """ExifTool, which leaves all else in a file as it was; started once for many pictures, as a `with` block.
+
+    Raises:
+        SettingsError: it isn't installed.
+    """
+
+    def __init__(self) -> None:
+        program = shutil.which("exiftool")
+        if program is None:
+            raise SettingsError(
+                "ExifTool is not installed, which writes into copies of pictures.",
+                "Install it (Debian: apt-get install libimage-exiftool-perl), or leave --embed out.",
+            )
+        self._program = program
+
+    def __enter__(self) -> Self:
+        # Names that ExifTool sees are ours, so that no name of a picture can be taken for an option or break a line.
+        self._folder = tempfile.TemporaryDirectory(prefix="unmingle-")
+        self._start()
+        return self
+
+    def _start(self) -> None:
+        self._process = subprocess.Popen(
+            [self._program, "-stay_open", "True", "-@", "-"],
+            cwd=self._folder.name,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._process.communicate("-stay_open\nFalse\n", timeout=10)
+        except (OSError, ValueError, subprocess.TimeoutExpired):
+            self._process.kill()
+            self._process.wait()
+        finally:
+            self._folder.cleanup()
+
+    def embed(self, original: Path, packet: bytes, copy: Path, *, ending: str = "") -> None:
+        """Write a copy of a picture that has the regions of a packet; all else in it stays.
+
+        Args:
+            original: the picture.
+            packet: with the regions.
+            copy: where to.
+            ending: of pictures of its format; empty for what its name says.
+
+        Raises:
+            PictureError: ExifTool can't write such a file, or finds it damaged.
+        """
+        ending = ending or original.suffix
+        plain = ending[1:].isascii() and ending[1:].isalnum() and len(ending) < LONGEST_ENDING
+        picture = Path(self._folder.name, "picture" + ending * plain)
+        regions = Path(self._folder.name, "regions.xmp")
+        try:
+            shutil.copyfile(original, picture)
+            regions.write_bytes(packet)
+            words = ("-overwrite_original", "-tagsfromfile", regions.name, "-XMP-mwg-rs:RegionInfo", picture.name)
+            said = self._ask(*words)
+            if _DONE not in said:
+                problems = [line.removeprefix("Error: ").partition(" - ")[0] for line in said if "Error" in line]
+                raise PictureError(f"ExifTool can't write into it: {'; '.join(problems) or 'it says nothing'}")
+            shutil.copyfile(picture, copy)
+        finally:
+            picture.unlink(missing_ok=True)
+
+    def _ask(self, *words: str) -> list[str]:
+        """The lines of its answer; it is started anew after a picture that ended it."""
+        if self._process.poll() is not None:
+            with contextlib.suppress(OSError), self._process:  # closes its pipes
+                pass
+            self._start()
+        watch = threading.Timer(PATIENCE, self._process.kill)
+        watch.start()
+        try:
+            assert self._process.stdin is not None
+            assert self._process.stdout is not None
+            self._process.stdin.write("\n".join((*words, "-execute\n")))
+            self._process.stdin.flush()
+            answer: list[str] = []
+            for line in self._process.stdout:
+                if line.strip() == _READY:
+                    return answer
+                answer.append(line.strip())
+        except OSError as error:
+            self._process.kill()
+            self._process.wait()
+            raise PictureError("ExifTool has ended") from error
+        finally:
+            watch.cancel()
+        self._process.wait()  # so that the next picture finds it ended
+        raise PictureError(f"ExifTool ended: {'; '.join(answer)}")

@@ -10,9 +10,10 @@ import polars as pl
 
 from unmingle.decisions.wording import label
 from unmingle.evaluation.comparison_text import side_rows, verdict_text, who
-from unmingle.render.gallery import spread
-from unmingle.render.page import Heading, render
-from unmingle.render.parts import STATUS, Face
+from unmingle.html import Heading, render
+from unmingle.render.charts import spread
+from unmingle.render.pictures import FacePicture
+from unmingle.render.report import STATUS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +36,7 @@ class PartShown:
 
     title: str
     faces: int
-    strip: tuple[Face, ...]
+    strip: tuple[FacePicture, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +69,14 @@ class LeftOutShown:
     title: str
     reason: str
     faces: int
-    examples: tuple[Face, ...]
+    examples: tuple[FacePicture, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class JudgedShown:
     """A labelled face on which one of the two is right: who it is, and where each has it."""
 
-    face: Face
+    face: FacePicture
     label: str
     where: str
 
@@ -162,7 +163,7 @@ class _Shown:
         pair = (whole.person, part.person) if side == "a" else (part.person, whole.person)
         return PartShown(who(part), part.faces, self._strip(self._parts[pair], STRIP))
 
-    def one(self, a: Share, b: Share) -> tuple[Face, str, int]:
+    def one(self, a: Share, b: Share) -> tuple[FacePicture, str, int]:
         """A person who is the same in both: their clearest face, what they are called, and how many faces."""
         rows = self._parts[a.person, b.person]
         names = dict.fromkeys([who(a), who(b)])
@@ -187,15 +188,15 @@ class _Shown:
             for row in rows.iter_rows(named=True)
         )
 
-    def _strip(self, rows: pl.DataFrame, most: int) -> tuple[Face, ...]:
+    def _strip(self, rows: pl.DataFrame, most: int) -> tuple[FacePicture, ...]:
         chosen = rows[spread(rows.height, most)]
         return tuple(self._face(row) for row in chosen.iter_rows(named=True))
 
-    def _face(self, row: dict[str, object]) -> Face:
+    def _face(self, row: dict[str, object]) -> FacePicture:
         side = "a" if row["id_a"] is not None else "b"
         face = row[f"id_{side}"]
         assert isinstance(face, int)  # one of the two has found it
-        return Face(self._pictures[side].face(face), str(row["file"]))
+        return FacePicture(self._pictures[side][face], str(row["file"]))
 
 
 def _whose(row: dict[str, Any], side: str) -> str:

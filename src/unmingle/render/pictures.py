@@ -22,23 +22,16 @@ if TYPE_CHECKING:
 
 SMALL = 56  # pixels, of a face on a sheet
 ACROSS = 24  # faces in a row of a sheet
-DOWN = 24  # rows of a sheet
-SMALL_QUALITY = 72
-PICTURE = 160  # pixels, the longer side of a whole picture
+EACH = ACROSS * ACROSS  # faces on a sheet
+WHOLE = 160  # pixels, the longer side of a whole picture
 
 
 @dataclass(frozen=True, slots=True)
-class Sheets:
-    """Many faces in few pictures. Face i is on sheet i // (across · down), row by row.
+class FacePicture:
+    """A face to show: its picture as a data address, empty for none, and what to say of it."""
 
-    sheets: data addresses of JPEGs.
-    side:   of a face, in pixels.
-    """
-
-    sheets: tuple[str, ...]
-    side: int
-    across: int
-    down: int
+    picture: str
+    caption: str
 
 
 class Pictures:
@@ -47,7 +40,7 @@ class Pictures:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def face(self, face: int) -> str:
+    def __getitem__(self, face: int) -> str:
         """The stored thumbnail of a face; empty if there is none."""
         jpeg = thumbnail_of(self._store, face)
         return "" if jpeg is None else address(jpeg)
@@ -59,28 +52,25 @@ class Pictures:
                 picture = Image.fromarray(read_picture(file))
         except PictureError:
             return ""
-        picture.thumbnail((PICTURE, PICTURE))
-        return address(_jpeg(picture, 80))
+        picture.thumbnail((WHOLE, WHOLE))
+        return _as_address(picture, 80)
 
-    def sheets(self, faces: Sequence[int]) -> Sheets:
-        """Many faces, small."""
-        each = ACROSS * DOWN
+    def sheets(self, faces: Sequence[int]) -> list[str]:
+        """Many faces, small: face i is on sheet i // EACH, ACROSS in a row."""
         found = []
-        for start in range(0, len(faces), each):
-            part = faces[start : start + each]
-            rows = -(-len(part) // ACROSS)
-            page = Image.new("RGB", (ACROSS * SMALL, rows * SMALL), "#ececec")
+        for start in range(0, len(faces), EACH):
+            part = faces[start : start + EACH]
+            page = Image.new("RGB", (ACROSS * SMALL, -(-len(part) // ACROSS) * SMALL), "#ececec")
             for i, face in enumerate(part):
                 jpeg = thumbnail_of(self._store, face)
-                if jpeg is None:
-                    continue
-                small = show_thumbnail(jpeg).resize((SMALL, SMALL))
-                page.paste(small, (i % ACROSS * SMALL, i // ACROSS * SMALL))
-            found.append(address(_jpeg(page, SMALL_QUALITY)))
-        return Sheets(tuple(found), SMALL, ACROSS, DOWN)
+                if jpeg is not None:
+                    small = show_thumbnail(jpeg).resize((SMALL, SMALL))
+                    page.paste(small, (i % ACROSS * SMALL, i // ACROSS * SMALL))
+            found.append(_as_address(page, 72))
+        return found
 
 
-def _jpeg(picture: Image.Image, quality: int) -> bytes:
+def _as_address(picture: Image.Image, quality: int) -> str:
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=quality, optimize=True)
-    return buffer.getvalue()
+    return address(buffer.getvalue())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -9,9 +10,11 @@ from unmingle.decisions.wording import count as count_faces
 from unmingle.decisions.wording import label
 from unmingle.exchange.table_files import write_csv
 from unmingle.files import write_atomically
+from unmingle.html import counted
 from unmingle.progress import silent
-from unmingle.render.captions import Row, captions, timeline
-from unmingle.render.gallery import MOST, STRIP, PersonCard, contact_sheet, encode, overview, spread
+from unmingle.render.canvas import as_jpeg, as_png
+from unmingle.render.charts import spread
+from unmingle.render.contact_sheets import MOST, STRIP, PersonCard, PersonRow, contact_sheet, overview, timeline
 from unmingle.sources.names import distinct
 from unmingle.store.intervals import watched
 from unmingle.store.tables import (
@@ -24,8 +27,6 @@ from unmingle.store.tables import (
     tiles,
 )
 
-WEBVTT = "webvtt"  # the fact that says that recordings get captions, "1"; else empty
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -33,9 +34,10 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from unmingle.progress import Progress
-    from unmingle.store.intervals import Watched
     from unmingle.store.sqlite import Store
     from unmingle.store.tables import Tile
+
+WEBVTT = "webvtt"  # the fact that says that recordings get captions, "1"; else empty
 
 
 def write_views(
@@ -62,59 +64,60 @@ def write_views(
     people = people_table(faces, store)
     write_csv(faces.select(list(FACES)), store.folder / "faces.csv")
     write_csv(people, store.folder / "people.csv")
-    stale = None if redraw is None else set(redraw)
     shown = tiles(store, recipe)
-    _write_sheets(store, people.head(sheets), shown, people.height, stale, progress)
-    write_recordings(store, watched(store, recipe), dict(people.select("person", "name").iter_rows()), shown)
+    _write_sheets(store, people.head(sheets), shown, people.height, None if redraw is None else set(redraw), progress)
+    _write_recordings(store, recipe, dict(people.select("person", "name").iter_rows()), shown)
     return faces
 
 
-def write_recordings(
-    store: Store, recordings: Sequence[Watched], names: dict[int, str], faces: dict[int, list[Tile]]
-) -> None:
-    """Make `recordings.csv`, `intervals.csv` and `timelines/`; without recordings there is none of them.
-
-    Args:
-        store: where faces are.
-        recordings: with their intervals.
-        names: of people, empty for those without.
-        faces: of each person.
-    """
-    folder, wanted = store.folder / "timelines", set()
+def _write_recordings(store: Store, recipe: str, names: dict[int, str], faces: dict[int, list[Tile]]) -> None:
+    """Make `recordings.csv`, `intervals.csv` and `timelines/`; without recordings there is none of them."""
+    recordings = watched(store, recipe)
     if recordings:
         write_csv(recordings_table(recordings), store.folder / "recordings.csv")
         write_csv(intervals_table(recordings, names), store.folder / "intervals.csv")
     else:
         for name in ("recordings.csv", "intervals.csv"):
             (store.folder / name).unlink(missing_ok=True)
+    folder, wanted = store.folder / "timelines", set()
     names_of_files = distinct(str(PurePosixPath(one.file).with_suffix("")).replace("/", "-") for one in recordings)
     for recording, name in zip(recordings, names_of_files, strict=True):
-        rows = [
-            Row(label(person, names[person]), _best(store, faces[person]), spans)
-            for person, spans in _by_person(recording).items()
-        ]
-        write_atomically(folder / f"{name}.png", timeline(rows, recording.duration, title=recording.file))
+        spans: defaultdict[int, list[tuple[float, float]]] = defaultdict(list)
+        for one in recording.intervals:
+            spans[one.person].append((one.start, one.end))
+        # Who is there longest comes first.
+        order = sorted(spans, key=lambda person: (-sum(end - start for start, end in spans[person]), person))
+        rows = []
+        for person in order:
+            best = thumbnail_of(store, max(faces[person], key=lambda tile: tile.quality).face)
+            rows.append(PersonRow(label(person, names[person]), best or b"", tuple(spans[person])))
+        write_atomically(folder / f"{name}.png", as_png(timeline(rows, recording.duration, title=recording.file)))
         wanted.add(f"{name}.png")
         if store.fact(WEBVTT):
-            spans = [(one.start, one.end, label(one.person, names[one.person])) for one in recording.intervals]
-            write_atomically(folder / f"{name}.vtt", captions(spans).encode())
+            cues = [(one.start, one.end, label(one.person, names[one.person])) for one in recording.intervals]
+            write_atomically(folder / f"{name}.vtt", captions(cues).encode())
             wanted.add(f"{name}.vtt")
     for old in folder.glob("*.*"):
         if old.suffix in {".png", ".vtt"} and old.name not in wanted:
             old.unlink(missing_ok=True)
 
 
-def _by_person(recording: Watched) -> dict[int, tuple[tuple[float, float], ...]]:
-    """When each person is on screen; who is there longest comes first."""
-    spans: dict[int, list[tuple[float, float]]] = {}
-    for one in recording.intervals:
-        spans.setdefault(one.person, []).append((one.start, one.end))
-    order = sorted(spans, key=lambda person: (-sum(end - start for start, end in spans[person]), person))
-    return {person: tuple(spans[person]) for person in order}
+def captions(spans: Iterable[tuple[float, float, str]]) -> str:
+    """WebVTT (W3C, 2019): a cue for each time on screen, given start and end in seconds, and who.
+
+    A cue is one line, without what would be read as a tag or an arrow.
+    """
+    cues = []
+    for start, end, who in spans:
+        text = " ".join(who.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        cues.append(f"{_stamp(start)} --> {_stamp(end)}\n{text}\n")
+    return "\n".join(["WEBVTT\n", *cues])
 
 
-def _best(store: Store, faces: Sequence[Tile]) -> bytes:
-    return thumbnail_of(store, max(faces, key=lambda tile: tile.quality).face) or b""
+def _stamp(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds * 1000), 60_000)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:02}:{minutes:02}:{rest // 1000:02}.{rest % 1000:03}"
 
 
 def _write_sheets(
@@ -131,15 +134,15 @@ def _write_sheets(
         file = sheet_name(person)
         wanted.add(file)
         if stale is None or person in stale or not (folder / file).exists():
-            write_atomically(folder / file, encode(person_sheet(store, faces[person], person, name, count)))
+            write_atomically(folder / file, as_jpeg(person_sheet(store, faces[person], person, name, count)))
         progress("write", done, people.height)
     cards = [
         PersonCard(label(person, name), count_faces(count), _jpegs(store, faces[person], STRIP))
         for person, name, count in people.select("person", "name", "faces").iter_rows()
     ]
     note = f"largest first; the largest {len(cards)} are shown" if total > len(cards) else "largest first"
-    title = f"{total:,} {'person' if total == 1 else 'people'}"
-    write_atomically(folder / "overview.jpg", encode(overview(cards, title=title, note=note)))
+    title = counted(total, "person", "people")
+    write_atomically(folder / "overview.jpg", as_jpeg(overview(cards, title=title, note=note)))
     for old in folder.glob("person-*.jpg"):
         if old.name not in wanted:
             old.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from PIL import Image
 
 from unmingle.api import Library
 from unmingle.errors import LibraryBusyError, LibraryError, PictureError, StaleError, UnmingleError
-from unmingle.render.gallery import encode
+from unmingle.render.canvas import as_jpeg
 from unmingle.review.background import Later, QuestionList
 from unmingle.review.edits import Editor
 from unmingle.review.originals import Originals
@@ -173,4 +173,4 @@ class Room:
 def _small(picture_hw3: U8, side: int) -> bytes:
     picture = Image.fromarray(picture_hw3)
     picture.thumbnail((side, side), reducing_gap=3.0)
-    return encode(picture)
+    return as_jpeg(picture)

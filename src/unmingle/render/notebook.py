@@ -1,12 +1,14 @@
-"""A person and a face of a library, to be looked at: as text in a terminal, with pictures in a notebook."""
+"""A library, a person and a face, to be looked at: as text in a terminal, with pictures in a notebook."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from unmingle import html as markup
+from unmingle import html
 from unmingle.decisions.wording import count, label
+from unmingle.render.charts import spread
+from unmingle.store.tables import thumbnail_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -15,8 +17,41 @@ if TYPE_CHECKING:
     from unmingle.api.looking import Looking
     from unmingle.records import Status
     from unmingle.store.one_face import Box, FaceDetail
+    from unmingle.store.sqlite import Store
 
 STRIP = 24  # faces that a person shows
+LARGEST, STRIP_OF_EACH = 10, 8  # people whom a library shows, and faces of each
+
+# Counted in an index alone, before anything is known of the person: as quick for a million faces as one can count.
+_PEOPLE = """
+SELECT person.id, person.name, counted.faces
+FROM (SELECT person, count(*) AS faces FROM member GROUP BY person) AS counted
+JOIN person ON person.id = counted.person
+WHERE person.ignored = 0
+ORDER BY counted.faces DESC, person.id
+"""
+
+
+def overview_html(store: Store) -> str:
+    """What a library holds, and its largest people."""
+    people = store.connection.execute(_PEOPLE).fetchall()
+    (files,) = store.connection.execute("SELECT count(*) FROM file WHERE present = 1").fetchone()
+    of = f"{count(sum(faces for _, _, faces in people))} of theirs in {html.counted(files, 'file')}"
+    parts = [html.heading(html.counted(len(people), "person", "people"), of)]
+    for person, name, faces in people[:LARGEST]:
+        who = label(person, name)
+        parts.append(html.heading(who, f"{f'person {person}, ' if name else ''}{count(faces)}"))
+        parts.append(html.faces(jpegs_of(store, person, STRIP_OF_EACH), of=who))
+    rest = f"The largest {LARGEST} are shown, library.people lists all. " if len(people) > LARGEST else ""
+    parts.append(html.remark(f"{rest}library.faces has a row for every file, also those that are nobody's, and why."))
+    return html.block(*parts)
+
+
+def jpegs_of(store: Store, person: int, most: int) -> tuple[bytes, ...]:
+    """The stored pictures of a person's faces, spread over all of them."""
+    rows = store.connection.execute("SELECT face FROM member WHERE person = ? ORDER BY face", (person,)).fetchall()
+    jpegs = (thumbnail_of(store, rows[i][0]) for i in spread(len(rows), most))
+    return tuple(jpeg for jpeg in jpegs if jpeg)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +75,14 @@ class Person:
     @property
     def faces(self) -> pl.DataFrame:
         """One row per face, in the columns of `faces.csv`."""
-        return _of(self.id, self._library.faces)
+        faces = self._library.faces
+        return faces.filter(faces["person"] == self.id)
 
     @property
     def intervals(self) -> pl.DataFrame:
         """When the person is on screen in recordings, in the columns of `intervals.csv`."""
-        return _of(self.id, self._library.intervals)
+        intervals = self._library.intervals
+        return intervals.filter(intervals["person"] == self.id)
 
     @property
     def sheet(self) -> Image:
@@ -65,22 +102,14 @@ class Person:
     def _repr_html_(self) -> str:
         shown = self._library.jpegs_of(self.id, STRIP)
         called = label(self.id, self.name)
-        return markup.block(markup.heading(called, self._note(len(shown))), markup.faces(shown, of=called))
-
-    def _note(self, shown: int) -> str:
-        parts = [f"person {self.id}"] if self.name else []
-        parts.append(count(self.count))
-        if self.cohesion is not None:
-            parts.append(f"cohesion {self.cohesion:.2f}")
-        if self.unsure:
-            parts.append(f"{self.unsure:,} unsure")
-        if shown < self.count:
-            parts.append(f"{shown} shown")
-        return ", ".join(parts)
-
-
-def _of(person: int, table: pl.DataFrame) -> pl.DataFrame:
-    return table.filter(table["person"] == person)
+        told = (
+            f"person {self.id}" if self.name else "",
+            count(self.count),
+            "" if self.cohesion is None else f"cohesion {self.cohesion:.2f}",
+            f"{self.unsure:,} unsure" if self.unsure else "",
+            f"{len(shown)} shown" if len(shown) < self.count else "",
+        )
+        return html.block(html.heading(called, ", ".join(filter(None, told))), html.faces(shown, of=called))
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,5 +176,5 @@ class Face:
             ("box", ", ".join(f"{value:g}" for value in self.box)),
             ("detected, quality", f"{self.score:.2f}, {self.quality:.2f}"),
         ]
-        picture = [] if self._jpeg is None else [markup.faces([self._jpeg], of=whose, side=112)]
-        return markup.block(markup.heading(whose, sure), *picture, markup.table(rows))
+        picture = [] if self._jpeg is None else [html.faces([self._jpeg], of=whose, side=112)]
+        return html.block(html.heading(whose, sure), *picture, html.table(rows))

@@ -4,11 +4,10 @@ import io
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 
-from unmingle.render.gallery import COLUMNS, EDGE, GAP, TILE, PersonCard, contact_sheet, encode, overview, spread
+from unmingle.render.canvas import EDGE, GAP, HEAD, TILE, as_jpeg, fit, text_width
+from unmingle.render.contact_sheets import COLUMNS, PersonCard, contact_sheet, overview, timeline
 
 
 def jpeg(colour: str) -> bytes:
@@ -17,22 +16,11 @@ def jpeg(colour: str) -> bytes:
     return buffer.getvalue()
 
 
-@given(st.integers(0, 5000), st.integers(1, 200))
-def test_a_sample_is_spread_evenly_and_has_both_ends(count: int, most: int) -> None:
-    chosen = spread(count, most)
-    assert len(chosen) == min(count, most)
-    assert sorted(set(chosen)) == chosen
-    if 1 < most < count:
-        assert (chosen[0], chosen[-1]) == (0, count - 1)
-        steps = np.diff(chosen)
-        assert steps.max() - steps.min() <= 1
-
-
 def test_every_face_is_on_the_sheet_in_its_place() -> None:
     page = contact_sheet([jpeg("red"), jpeg("blue"), jpeg("green")], title="Ada", note="3 faces")
     colours = []
     for i in range(3):
-        place = (EDGE + i * (TILE + GAP) + TILE // 2, EDGE + 84 + TILE // 2)
+        place = (EDGE + i * (TILE + GAP) + TILE // 2, EDGE + HEAD + TILE // 2)
         pixel = page.getpixel(place)
         assert isinstance(pixel, tuple)
         colours.append(int(np.argmax(pixel)))
@@ -57,5 +45,17 @@ def test_the_overview_holds_everyone(people: int) -> None:
 
 @pytest.mark.parametrize("name", ["Zoë Åström", "李小龍", "two\nlines", "😀", ""])
 def test_any_name_can_be_written(name: str) -> None:
-    with Image.open(io.BytesIO(encode(contact_sheet([jpeg("red")], title=name, note=name)))) as page:
+    with Image.open(io.BytesIO(as_jpeg(contact_sheet([jpeg("red")], title=name, note=name)))) as page:
         assert page.format == "JPEG"
+
+
+def test_a_text_is_measured_as_it_is_drawn() -> None:
+    wide, narrow = (fit(sign * 100, 120, 11) for sign in "Wi")
+    assert 5 < len(wide) < len(narrow) < 100
+    assert text_width(wide, 11) <= 120
+    assert fit("short", 120, 11, bold=True) == "short"
+    assert fit("W" * 9, 1, 11, bold=True) == "…"
+
+
+def test_a_recording_without_anybody_and_without_length_has_a_timeline() -> None:
+    assert timeline([], 0, title="empty.mp4").width > 1000

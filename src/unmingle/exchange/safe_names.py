@@ -18,12 +18,7 @@ _LONGEST_BYTES = 200  # of UTF-8: Linux allows 255, and a number or a further en
 
 
 def safe(name: str, *, ending: bool = True) -> str:
-    """A name like this one that can be a file's or folder's everywhere; the same name always gives the same.
-
-    Args:
-        name: any text.
-        ending: whether what follows the last dot is an ending, to be kept whole.
-    """
+    """A name like this one that can be a file's or folder's everywhere, the same each time; an ending is kept whole."""
     name = unicodedata.normalize("NFC", name)
     name = "".join("_" if sign in _FORBIDDEN or not shows(sign) else sign for sign in name)
     stem, dot, tail = name.rpartition(".") if ending else (name, "", "")
@@ -53,11 +48,8 @@ class Names:
 
     def take(self, name: str, *, ending: bool = True) -> str:
         """A safe name like this one that nobody has yet; a number is put behind one that is taken."""
-        wanted = safe(name, ending=ending)
-        stem, dot, tail = wanted.rpartition(".") if ending else (wanted, "", "")
-        if not stem:
-            stem, dot, tail = wanted, "", ""
-        free, number = wanted, 2
+        free, number = safe(name, ending=ending), 2
+        stem, dot, tail = free.rpartition(".") if ending and "." in free else (free, "", "")
         while key(free) in self._taken:
             free, number = f"{stem}-{number}{dot}{tail}", number + 1
         self._taken.add(key(free))
@@ -65,13 +57,10 @@ class Names:
 
 
 def _cut(text: str, characters: int, size: int) -> str:
-    """The beginning of a text, not cut between a letter and its accent."""
-    characters = max(characters, 1)
-    if len(text) <= characters and len(text.encode()) <= size:
-        return text
-    text = text[:characters]
-    while len(text.encode()) > size:
-        text = text[:-1]
-    while len(text) > 1 and (unicodedata.combining(text[-1]) or text[-1] in "\u200c\u200d"):
-        text = text[:-1]
-    return text
+    """The beginning of a text, of at most so many characters and bytes, not cut between a letter and its accent."""
+    cut = text[: max(characters, 1)]
+    while len(cut.encode()) > size:
+        cut = cut[:-1]
+    while cut != text and len(cut) > 1 and (unicodedata.combining(cut[-1]) or cut[-1] in "\u200c\u200d"):
+        cut = cut[:-1]
+    return cut

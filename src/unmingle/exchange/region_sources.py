@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from unmingle.errors import PictureError, SourceError
-from unmingle.exchange.folders import COLUMNS, MANIFEST
 from unmingle.exchange.table_files import OUR_TABLES
 from unmingle.exchange.xmp import ENDING
 from unmingle.sources.containers import check_file, head_of
-from unmingle.sources.images import SUFFIXES, readable, walk
+from unmingle.sources.images import MANIFEST, MANIFEST_COLUMNS, SUFFIXES, readable, walk
 from unmingle.sources.metadata import HEAD, picture_format
 from unmingle.sources.orientation import NORMAL, lies, to_upright
 from unmingle.sources.rdf import LARGEST_PACKET
@@ -34,7 +33,7 @@ Kind = Literal["sidecar", "picture", "table", "picasa", "problem"]
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class NameSource:
     """A file to read names from.
 
     name:    its path below the folder that was named.
@@ -47,21 +46,18 @@ class Source:
     problem: str = ""
 
 
-def expand(sources: Sequence[Path]) -> list[Source]:
+def expand(sources: Sequence[Path]) -> list[NameSource]:
     """The files of the sources: of folders, the sidecars, pictures and tables of our own in them.
 
     Raises:
         SourceError: one is missing or can't be opened, or there is nothing in them.
     """
-    found: list[Source] = []
+    found: list[NameSource] = []
     for source in sources:
         path = source.absolute()
-        if path.is_dir():
-            found.extend(_walk(path))
-        elif path.exists():
-            found.extend(_named(path))
-        else:
+        if not path.exists():
             raise SourceError(f"There is no {readable(str(path))}.", "Check the path; quote it if it has spaces.")
+        found.extend(_walk(path) if path.is_dir() else _named(path))
     if not found:
         names = ", ".join(readable(str(source)) for source in sources)
         raise SourceError(
@@ -70,33 +66,33 @@ def expand(sources: Sequence[Path]) -> list[Source]:
     return list(dict.fromkeys(found))
 
 
-def _walk(root: Path) -> Iterator[Source]:
+def _walk(root: Path) -> Iterator[NameSource]:
     files = [file for file in walk(root, SUFFIXES | {ENDING} | TABLE_ENDINGS) if not isinstance(file, str)]
     for folder in sorted({file.path.parent for file in files} | {root}):
-        yield from (Source(folder / ini, ini, "picasa") for ini in PICASA if (folder / ini).is_file())
+        yield from (NameSource(folder / ini, ini, "picasa") for ini in PICASA if (folder / ini).is_file())
     # A folder of people that we exported holds copies, of which its manifest says whence they are.
     manifests = [file.path for file in files if file.path.name == MANIFEST and _is_ours(file.path)]
     copies = tuple(str(manifest.parent) + os.sep for manifest in manifests)
     for file in files:
         if file.problem:
-            yield Source(file.path, file.relative, "problem", file.problem)
+            yield NameSource(file.path, file.relative, "problem", file.problem)
         elif file.path in manifests:
-            yield Source(file.path, file.relative, "table")
+            yield NameSource(file.path, file.relative, "table")
         elif not str(file.path).startswith(copies):
             kind = _kind(file.path)
             if kind != "table" or file.path.name in OUR_TABLES:
-                yield Source(file.path, file.relative, kind)
+                yield NameSource(file.path, file.relative, kind)
 
 
-def _named(path: Path) -> Iterator[Source]:
+def _named(path: Path) -> Iterator[NameSource]:
     """A file that was named, and the sidecars beside a picture, which speak for it."""
     kind: Kind = "picasa" if path.name in PICASA else _kind(path)
     if kind == "picture":
         wanted = {f"{name}{ENDING}".casefold() for name in (path.name, path.stem)}
         for beside in sorted(path.parent.iterdir()):
             if beside.name.casefold() in wanted:
-                yield Source(beside, beside.name, "sidecar")
-    yield Source(path, path.name, kind)
+                yield NameSource(beside, beside.name, "sidecar")
+    yield NameSource(path, path.name, kind)
 
 
 def _kind(path: Path) -> Kind:
@@ -109,10 +105,9 @@ def _kind(path: Path) -> Kind:
 
 
 def _is_ours(manifest: Path) -> bool:
-    """Whether a manifest has the columns of ours."""
     try:
         with manifest.open("rb") as file:
-            return file.readline(200).startswith(",".join(COLUMNS).encode())
+            return file.readline(200).startswith(",".join(MANIFEST_COLUMNS).encode())
     except OSError:
         return False
 
@@ -135,19 +130,19 @@ class Drawn:
     beside: bool = False
 
     @property
-    def says_anything(self) -> bool:
-        """Whether there is anything to take or to tell."""
-        packet = self.packet
-        return self.beside or bool(packet.regions or packet.people or packet.unread)
-
-    @property
-    def has_names(self) -> bool:
-        """Whether a face has a name."""
-        return any(region.is_face and region.name for region in self.packet.regions)
+    def named(self) -> list[Region]:
+        """The faces that have a name."""
+        return [region for region in self.packet.regions if region.is_face and region.name]
 
     def upright(self, region: Region, picture: Picture) -> tuple[Area | None, str]:
         """A region's area on the upright picture, or None and why it has none."""
-        orientation, size = self._of_picture(picture)
+        try:
+            stored = self.stored or read_stored(picture.held.file.path)
+            orientation, size = stored.orientation, (stored.width, stored.height)
+        except PictureError:
+            # The picture is gone, too: what the sidecar says of it has to do.
+            orientation, size = self.packet.orientation or NORMAL, (picture.width, picture.height)
+            size = size[::-1] if lies(orientation) else size
         area, shape = region.shares(size), self.packet.size
         if area is None:
             return None, "not a rectangle"
@@ -157,51 +152,47 @@ class Drawn:
             return area, ""  # against the standard, drawn on the picture as it is shown
         return None, f"drawn on a picture of another shape, {shape[0]:g}×{shape[1]:g}"
 
-    def _of_picture(self, picture: Picture) -> tuple[int, tuple[int, int]]:
-        """Its orientation, and its size as stored."""
-        try:
-            stored = self.stored or read_stored(picture.held.file.path)
-        except PictureError:
-            # The picture is gone, too: what the sidecar says of it has to do.
-            turned = self.packet.orientation or NORMAL
-            size = (picture.width, picture.height)
-            return turned, size[::-1] if lies(turned) else size
-        return stored.orientation, (stored.width, stored.height)
-
 
 def _one_shape(one: tuple[float, float], other: tuple[float, float]) -> bool:
     return abs(one[0] * other[1] / (one[1] * other[0]) - 1) <= SAME_SHAPE
 
 
-def read_drawn(source: Source) -> list[Drawn]:
-    """What a sidecar or a picture says.
+def read_drawn(source: NameSource) -> list[Drawn]:
+    """What a sidecar or a picture says, as far as there is anything to take or to tell.
 
     Raises:
         PictureError: it can't be read.
     """
-    name, path = (readable(text).replace(os.sep, "/") for text in (source.name, str(source.path)))
     if source.kind == "picture":
         stored = read_stored(source.path)
-        return [Drawn(source.name, name, path, read_packet(packet), stored) for packet in stored.packets]
-    packet = read_packet(_content(source.path))
-    try:
-        beside = read_stored(source.path.with_suffix(""))
-    except PictureError:
-        beside = None
-    return [Drawn(source.name, name[: -len(ENDING)], path[: -len(ENDING)], packet, beside, beside=packet.speaks)]
+        name, path = _as_text(source)
+        found = [Drawn(source.name, name, path, read_packet(packet), stored) for packet in stored.packets]
+    else:
+        check_file(source.path)
+        try:
+            if source.path.stat().st_size > LARGEST_PACKET:
+                raise PictureError(f"larger than {LARGEST_PACKET >> 20} MB")
+            packet = read_packet(source.path.read_bytes())
+        except OSError as error:
+            raise PictureError(f"can't be opened: {error.strerror}") from error
+        found = [_of_sidecar(source, packet, beside=packet.speaks)]
+    return [one for one in found if one.beside or one.packet.regions or one.packet.people or one.packet.unread]
 
 
-def unreadable(source: Source) -> Drawn:
+def unreadable(sidecar: NameSource) -> Drawn:
     """A sidecar that can't be read: what is inside its picture may be older, and is not taken for it."""
-    name, path = (readable(text).replace(os.sep, "/") for text in (source.name, str(source.path)))
-    return Drawn(source.name, name[: -len(ENDING)], path[: -len(ENDING)], Packet(()), None, beside=True)
+    return _of_sidecar(sidecar, Packet(()), beside=True)
 
 
-def _content(sidecar: Path) -> bytes:
-    check_file(sidecar)
+def _of_sidecar(source: NameSource, packet: Packet, *, beside: bool) -> Drawn:
     try:
-        if sidecar.stat().st_size > LARGEST_PACKET:
-            raise PictureError(f"larger than {LARGEST_PACKET >> 20} MB")
-        return sidecar.read_bytes()
-    except OSError as error:
-        raise PictureError(f"can't be opened: {error.strerror}") from error
+        stored = read_stored(source.path.with_suffix(""))
+    except PictureError:
+        stored = None
+    name, path = (text[: -len(ENDING)] for text in _as_text(source))
+    return Drawn(source.name, name, path, packet, stored, beside=beside)
+
+
+def _as_text(source: NameSource) -> tuple[str, str]:
+    name, path = (readable(text).replace(os.sep, "/") for text in (source.name, str(source.path)))
+    return name, path

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unmingle.exchange.naming import LONGEST, Names, key, safe
+from unmingle.exchange.safe_names import LONGEST, Names, key, safe
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,344 @@
+"""A library as one page of html: what it tells is worked out and put into words here, and laid out by `report.html`."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from itertools import islice, pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unmingle.api.recipes import grouped_with, known_scale, library_curve, model_of
+from unmingle.decisions.log import active_ids, read_log
+from unmingle.decisions.wording import label
+from unmingle.evaluation.mistakes import count_confusions, worst_mistakes
+from unmingle.evaluation.report import aside_rows, join_rows
+from unmingle.evaluation.scores import found_worst
+from unmingle.files import write_atomically
+from unmingle.grouping.stopping import FalseMergeBar
+from unmingle.html import Heading, render
+from unmingle.models.catalogue import VGG16, YUNET
+from unmingle.pipeline import SCALE
+from unmingle.render.charts import (
+    HEIGHT,
+    LEAST_ON_MAP,
+    MARKS,
+    WIDTH,
+    across,
+    embedding_map,
+    similarity,
+    size_bands,
+    spread,
+)
+from unmingle.render.pictures import ACROSS, SMALL, FacePicture, Pictures
+from unmingle.settings import FALSE_MERGES
+from unmingle.sources.images import readable
+from unmingle.store.browse import UNSURE
+from unmingle.store.face_rows import ALONE, faces_to_group, persons_now
+from unmingle.store.held import HELD, HeldFile
+from unmingle.store.left_out import faceless_files, lone_faces, short
+from unmingle.store.tables import faces_table, people_table, tiles
+from unmingle.store.timeline import count_recordings, timelines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from unmingle.decisions.asking import Question
+    from unmingle.evaluation.scores import Evaluation
+    from unmingle.progress import Progress
+    from unmingle.records import F32, I64
+    from unmingle.store.left_out import LeftOut
+    from unmingle.store.sqlite import Store
+    from unmingle.store.tables import Tile
+
+QUESTIONS = 10
+STRIP = 10  # faces that stand for a person
+STRIPS = 60  # people with a strip of faces; the next have one face each
+SINGLES = 600
+ONE_BY_ONE = 30  # people whose sizes are drawn one by one
+EXAMPLES = 12  # of what was left out for one reason
+FILES = 40  # names of files that can't be read
+DOUBTS = 24  # faces that are least sure
+ON_MAP = 2000  # faces
+MISTAKES = 48
+MATRIX = 16  # people whose confusions fit on a page
+WORST = 12
+# What a status means to somebody who reads it for the first time.
+STATUS = {
+    "clustered": ("Sorted", "The face belongs to a person."),
+    "alone": ("Seen once", "A face like no other here. A second picture of the same person would make it a person."),
+    "not_a_face": ("No face", "No face was found in the file, or what looked like one is none."),
+    "masked": ("Covered", "A mask, a hand or something else covers the lower face, and it could be several people."),
+    "low_quality": ("Too small or blurred", "There is a face, but not enough of it to tell whose."),
+    "ignored": ("Ignored", "Somebody said that this face is not wanted."),
+    "unreadable": ("Not readable", "The file could not be opened as a picture or a recording."),
+}
+# Two faces that may belong together, what is asked or said of them, and how probable it is in per cent.
+Doubt = tuple[tuple[FacePicture, FacePicture], str, int]
+
+
+def write_report(
+    store: Store,
+    recipe: str,
+    destination: Path,
+    title: str,
+    evaluation: Evaluation | None,
+    questions: Sequence[Question],
+    progress: Progress,
+) -> None:
+    """See `Library.write_report`."""
+    report = _Report(store, recipe)
+    stored = faces_to_group(store, recipe)
+    person_n = persons_now(store.connection, stored.ids)
+    parts = {
+        "similar": lambda: report.similar(stored.vectors, person_n),
+        "map": lambda: report.map(stored.ids, stored.vectors, person_n),
+        "strips": report.strips,
+        "left_out": report.left_out,
+        "checked": lambda: None if evaluation is None else report.checked(evaluation),
+        "doubts": report.doubts,
+    }
+    values: dict[str, Any] = {}
+    for done, (name, work_out) in enumerate(parts.items(), 1):
+        values[name] = work_out()
+        progress("write", done, len(parts))
+    page = render(
+        "report.html",
+        Heading(title, how_made(store, recipe)),
+        **report.found(),
+        **values,
+        questions=[
+            ((report.face(one.one.show[0]), report.face(one.other.show[0])), one.text, round(100 * one.probability))
+            for one in questions
+        ],
+        frame={"width": WIDTH, "height": HEIGHT, "marks": MARKS, "small": SMALL, "across": ACROSS},
+        recordings=timelines(store, recipe),
+        pictures=report.pictures,
+        titles=report.titles,
+        hues=report.hues,
+    )
+    write_atomically(destination, page.encode())
+
+
+class _Report:
+    """Works out the parts of a report of one library, open for looking."""
+
+    def __init__(self, store: Store, recipe: str) -> None:
+        self._store, self._recipe, self.pictures = store, recipe, Pictures(store)
+        self._faces = faces_table(store, recipe)
+        self._people = people_table(self._faces, store)
+        self._tiles = tiles(store, recipe)
+        self.titles = {person: label(person, name) for person, name in self._people.select("person", "name").rows()}
+        # Neighbours in this order get colours far apart: the golden angle.
+        self.hues = {person: round(i * 137.508) % 360 for i, person in enumerate(self.titles)}
+        shown = self._faces.drop_nulls("id").unique("id", keep="first", maintain_order=True)
+        self._files = dict(shown.select("id", "file").iter_rows())
+
+    def face(self, face: int, caption: str = "") -> FacePicture:
+        return FacePicture(self.pictures[face], caption or self._files.get(face, ""))
+
+    def found(self) -> dict[str, Any]:
+        """The figures at the head of the page, and how many faces people have."""
+        faces, counts = self._faces, self._people["faces"].to_list()
+        one_by_one = len(counts) <= ONE_BY_ONE
+        return {
+            "found": {
+                "files": faces.select("source", "file").n_unique(),
+                "faces": int(faces["face"].is_not_null().sum()),
+                "people": len(self.titles),
+                "named": int((self._people["name"].fill_null("") != "").sum()),
+                "sorted": int(faces["person"].is_not_null().sum()),
+                "recordings": count_recordings(self._store, self._recipe),
+                "decisions": decisions_that_stand(self._store),
+            },
+            "sizes": list(zip(self.titles.values(), counts, strict=True)) if one_by_one else size_bands(counts),
+            "one_by_one": one_by_one,
+        }
+
+    def strips(self) -> dict[str, Any]:
+        """The largest people with several faces, the next with one each, and how many more there are."""
+        # Those whose probability is not known are not unsure.
+        query = "SELECT person, count(*) FROM member WHERE probability < ? AND NOT decided GROUP BY person"
+        unsure = dict(self._store.connection.execute(query, (UNSURE,)).fetchall())
+        rows = self._people.head(STRIPS + SINGLES).select("person", "faces").iter_rows()
+        found = [
+            {
+                "person": person,
+                "title": self.titles[person],
+                "faces": faces,
+                "strip": [self.face(face) for face in _best_of_parts(self._tiles[person], STRIP if i < STRIPS else 1)],
+                "unsure": unsure.get(person, 0),
+            }
+            for i, (person, faces) in enumerate(rows)
+        ]
+        return {
+            "people": found[:STRIPS],
+            "singles": found[STRIPS:],
+            "more": max(0, len(self.titles) - STRIPS - SINGLES),
+        }
+
+    def left_out(self) -> list[tuple[str, str, int, list[tuple[str, int, list[FacePicture], list[str]]]]]:
+        """Title and meaning of each status, how often, and (reason, how often, examples, files) of each reason."""
+        groups: defaultdict[str, defaultdict[str, list[LeftOut]]] = defaultdict(lambda: defaultdict(list))
+        for row in (*lone_faces(self._store, self._recipe), *faceless_files(self._store, self._recipe)):
+            groups[row.status][short(row.reason)].append(row)
+        parts = []
+        for status, by_reason in groups.items():
+            reasons = []
+            for reason, rows in sorted(by_reason.items(), key=lambda one: (-len(one[1]), one[0])):
+                chosen = (rows[i] for i in spread(len(rows), EXAMPLES))
+                seen = [face for face in map(self._example, chosen) if face.picture]
+                # A file's own reason may say more than the group's.
+                names = [row.file if row.reason == reason else f"{row.file}: {row.reason}" for row in rows[:FILES]]
+                reasons.append((reason, len(rows), seen, [] if seen else names))
+            parts.append((*STATUS[status], sum(count for _, count, _, _ in reasons), reasons))
+        return sorted(parts, key=lambda part: (-part[2], part[0]))
+
+    def _example(self, row: LeftOut) -> FacePicture:
+        caption = f"{row.file}: {row.reason}"
+        if row.status == "unreadable":
+            return FacePicture("", caption)
+        if row.face is not None:
+            return self.face(row.face, caption)
+        query = f"SELECT {HELD} FROM file JOIN source ON source.id = file.source WHERE file.id = ?"
+        held = HeldFile.of(self._store.connection.execute(query, (row.file_id,)).fetchone())
+        # A file that changed would show something else than what was looked at.
+        return FacePicture("" if held.changed or held.file.is_recording else self.pictures.whole(held.file), caption)
+
+    def _best(self, person: int, *, but: int | None = None) -> FacePicture:
+        """The best face of a person, and not the one that it is to be compared with, if there is another."""
+        best = max(reversed(self._tiles[person]), key=lambda tile: (tile.face != but, tile.quality))
+        return self.face(best.face, self.titles[person])
+
+    def doubts(self) -> list[Doubt]:
+        """The faces that are least sure, each beside one of its person."""
+        query = (
+            "SELECT member.face, member.person, member.probability FROM member JOIN face ON face.id = member.face"
+            " JOIN analysis ON analysis.id = face.analysis AND analysis.recipe = ?"
+            " WHERE probability < ? AND NOT decided AND EXISTS"
+            " (SELECT 1 FROM file WHERE file.digest = analysis.content AND file.present = 1)"
+            " ORDER BY probability, member.face"
+        )
+        rows = self._store.connection.execute(query, (self._recipe, UNSURE))
+        shown = islice((row for row in rows if row[1] in self.titles), DOUBTS)
+        return [
+            (
+                (self.face(face), self._best(person, but=face)),
+                f"with {self.titles[person]}",
+                round(100 * chance),
+            )
+            for face, person, chance in shown
+        ]
+
+    def similar(self, vectors_nd: F32, person_n: I64) -> dict[str, Any] | None:
+        """How alike pairs are, and where the threshold is in the drawing."""
+        if len(vectors_nd) < 2:
+            return None
+        threshold = single_face_threshold(self._store, self._recipe, person_n)
+        found = similarity(vectors_nd, person_n, threshold)
+        return {"pairs": found, "line": None if threshold is None else across(threshold)}
+
+    def map(self, ids_n: I64, vectors_nd: F32, person_n: I64) -> dict[str, Any] | None:
+        """Faces on a plane: (x, y, person, colour), 0 to 1000 both ways; captions and sheets in the same order."""
+        if len(ids_n) < LEAST_ON_MAP:
+            return None
+        # By person, so that the sample takes its share of each.
+        order = np.argsort(person_n, kind="stable")
+        chosen = order[spread(len(order), ON_MAP)]
+        at_n2 = (embedding_map(vectors_nd[chosen]) * 1000).round(1)
+        ids, people = ids_n[chosen].tolist(), person_n[chosen].tolist()
+        whose = [self.titles.get(person, "nobody's" if person == ALONE else "ignored") for person in people]
+        return {
+            "points": [
+                (x, y, person, self.hues.get(person)) for (x, y), person in zip(at_n2.tolist(), people, strict=True)
+            ],
+            "captions": [f"{who} · {self._files.get(face, '')}" for who, face in zip(whose, ids, strict=True)],
+            "sheets": self.pictures.sheets(ids),
+            "total": len(ids_n),
+        }
+
+    def checked(self, evaluation: Evaluation) -> dict[str, Any]:
+        """The library against labels: the worst mistakes, who was taken for whom, and what did not join."""
+        mistakes, wrong = worst_mistakes(evaluation, most=MISTAKES)
+        worst = [
+            (
+                *(one.label, one.size, f"{one.precision:.3f}", f"{one.recall:.3f}"),
+                ", ".join(f"{who} ({n})" for who, n in one.confused_with),
+            )
+            for one in found_worst(evaluation.people, WORST)
+            if one.f1 < 1
+        ]
+        return {
+            "evaluation": evaluation,
+            "mistakes": [(*self._mistake(one.row), one.alike) for one in mistakes],
+            "wrong": wrong,
+            "matrix": count_confusions(evaluation, most=MATRIX) if wrong else None,
+            "worst": worst,
+            "notes": (*aside_rows(evaluation), *join_rows(evaluation)),
+        }
+
+    def _mistake(self, row: dict[str, Any]) -> tuple[list[FacePicture], str, str]:
+        """The face and one of the person it was put with, who it is, and what became of it."""
+        shown = [FacePicture("", row["file"]) if row["id"] is None else self.face(row["id"], row["file"])]
+        if row["person"] in self._tiles:
+            shown.append(self._best(row["person"]))
+        if row["outcome"] == "left_out":
+            verdict = f"left out: {STATUS[row['status']][0].lower()}"
+        else:
+            verdict = f"taken for {row['predicted']}" if row["predicted"] else "in a group of nobody's own"
+        return shown, row["label"], verdict
+
+
+def _best_of_parts(faces: Sequence[Tile], most: int) -> Iterable[int]:
+    """At most so many faces, spread over all of them, each the best of its part."""
+    parts = min(most, len(faces))
+    bounds = [i * len(faces) // parts for i in range(parts + 1)]
+    return (max(faces[low:high], key=lambda tile: tile.quality).face for low, high in pairwise(bounds))
+
+
+def single_face_threshold(store: Store, recipe: str, person_n: I64) -> float | None:
+    """The similarity that two single faces need to become a person; None where their number was given, or unknown."""
+    settings = grouped_with(store)
+    if settings is None or settings.people is not None or not store.fact(SCALE):
+        return None
+    clusters = len(np.unique(person_n[person_n != ALONE])) + int(np.count_nonzero(person_n == ALONE))
+    expected = settings.expected_false_merges
+    bar = FalseMergeBar(curve=library_curve(store, recipe), expected=expected, scale=known_scale(store))
+    return bar.cosine(1, 1, clusters=max(2, clusters))
+
+
+def decisions_that_stand(store: Store) -> int:
+    """How many things were said about people that were not undone."""
+    return sum(active_ids(read_log(store.connection)).values())
+
+
+def how_made(store: Store, recipe: str) -> tuple[tuple[str, str], ...]:
+    """Names and values: the library, its pictures, the networks and the settings."""
+    query = "SELECT path FROM source WHERE EXISTS (SELECT 1 FROM file WHERE file.source = source.id AND present = 1)"
+    sources = sorted(readable(os.fsdecode(path)) for (path,) in store.connection.execute(query))
+    rows = [("Library", str(store.folder.absolute())), ("Pictures and recordings from", ", ".join(sources))]
+    classic, settings = recipe.startswith("classic"), grouped_with(store)
+    if classic:
+        rows.append(("Method", f"the whole picture through VGG16 ({VGG16.licence}), then PCA and k-means"))
+    else:
+        rows.append(("Faces found by", f"{YUNET.name} ({YUNET.licence})"))
+        model = model_of(store, recipe)
+        rows.append(("Faces compared by", f"{model.name}, {model.dimension} numbers a face ({model.licence})"))
+    if settings is not None:
+        if not classic:  # which takes no notice of how sure a merge is
+            rows.append(("Grouped", strictness_in_words(settings.expected_false_merges)))
+        given = "found by unmingle" if settings.people is None else f"given: {settings.people:,}"
+        rows.append(("Number of people", given))
+        if not settings.co_occurrence:
+            rows.append(("Faces of one picture", "may be one person"))
+    (count,) = store.connection.execute("SELECT count(*) FROM clustering").fetchone()
+    rows += [("Times grouped", f"{count:,}"), ("Decisions by hand", f"{decisions_that_stand(store):,}")]
+    return tuple(rows)
+
+
+def strictness_in_words(expected: float) -> str:
+    """`balanced: one person in 50 may take in a stranger`."""
+    named = next((f"{name}: " for name, value in FALSE_MERGES.items() if value == expected), "")
+    return f"{named}one person in {1 / expected:,.0f} may take in a stranger"
