@@ -49,7 +49,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def meeting(tmp_path_factory: pytest.TempPathFactory) -> Meeting:
     """A very small one: the network is a large one."""
-    return write_meeting(tmp_path_factory.mktemp("meeting"), people=2, frames=4)
+    return write_meeting(tmp_path_factory.mktemp("meeting"), people=2, frames=3)
 
 
 @pytest.fixture

@@ -66,6 +66,7 @@ def start(library_folder: Path) -> Iterator[type[Process]]:
         one.process.communicate()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_it_serves_until_a_signal_and_leaves_tables_behind(
     start: type[Process], library_folder: Path, how: signal.Signals
@@ -87,6 +88,7 @@ def test_it_serves_until_a_signal_and_leaves_tables_behind(
     assert "Ada" in (library_folder / "people.csv").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_another_address_is_announced_with_what_it_means(start: type[Process]) -> None:
     server = start("{'host': '0.0.0.0', 'open_browser': False}")  # type: ignore[arg-type, call-arg]
     address = server.line("The review page is at ").split()[-1]
@@ -119,6 +121,7 @@ def test_only_this_machine_can_connect() -> None:
         assert listener.family == socket.AF_INET
 
 
+@pytest.mark.slow
 def test_the_key_and_the_port_stay_for_a_library(start: type[Process], library_folder: Path) -> None:
     quiet = "{'open_browser': False}"
     server = start(quiet)  # type: ignore[arg-type, call-arg]
