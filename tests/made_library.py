@@ -1,11 +1,12 @@
-"""A library of real picture files with made-up faces, made without any model."""
+"""The one factory of analyses, and of libraries that hold them: made-up faces, made without any model."""
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,10 +25,56 @@ from unmingle.store.sqlite import open_to_write
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+    from sqlite3 import Connection
+
+    from numpy.typing import ArrayLike
+
+    from unmingle.records import F32
 
     Box = tuple[float, float, float, float]
 
 RECIPE = "faces-test"
+
+
+def faces(boxes_n4: ArrayLike, *, score: float = 1.0) -> Faces:
+    """Faces in these boxes: left, top, width, height."""
+    boxes = np.asarray(boxes_n4, np.float32).reshape(-1, 4)
+    n = len(boxes)
+    return Faces(boxes, np.ones((n, 5, 2), np.float32), np.full(n, score, np.float32))
+
+
+def analysis(
+    vectors_nd: ArrayLike,
+    boxes_n4: ArrayLike | None = None,
+    *,
+    size: tuple[int, int] | None = None,
+    quality: ArrayLike = 1.0,
+    thumbnail: bytes = b"",
+    triage: Triage | None = None,
+) -> Analysis:
+    """A picture whose faces have these embeddings; side by side if not told where."""
+    vectors: F32 = np.asarray(vectors_nd, np.float32)
+    n = len(vectors)
+    found = faces([(100 * i, 0, 80, 90) for i in range(n)] if boxes_n4 is None else boxes_n4)
+    width, height = size or (100 * n, 100)
+    quality_n = np.broadcast_to(np.asarray(quality, np.float32), n).copy()
+    return Analysis(width, height, found, vectors, quality_n, (thumbnail,) * n, triage or Triage.alike(n))
+
+
+def put(connection: Connection, name: str, found: Analysis, *, recipe: str = RECIPE) -> None:
+    """A picture, and a file in source 1 that shows it."""
+    pictures.add_analysis(connection, name, recipe, "f32", found)
+    row = (name.encode(), name, name)
+    connection.execute("INSERT OR IGNORE INTO file (source, path, name, digest) VALUES (1, ?, ?, ?)", row)
+
+
+def empty(folder: Path) -> Path:
+    """A library with source 1 and nothing in it."""
+    with open_to_write(folder) as store:
+        store.set_fact(pipeline.CURRENT, RECIPE)
+        with store.transaction() as connection:
+            connection.execute("INSERT INTO source (id, path) VALUES (1, X'2F')")
+    return folder
 
 
 @dataclass(frozen=True)
@@ -79,15 +126,13 @@ def library(folder: Path, source: Path, shots: Sequence[Shot], *more: tuple[Path
 
 def _analysis(shot: Shot, centres: np.ndarray, random: np.random.Generator) -> Analysis:
     n = len(shot.people)
-    vectors = (centres[list(shot.people)] + 0.3 * random.normal(size=(n, 64))).astype(np.float32)
-    boxes = np.array(shot.boxes, np.float32).reshape(-1, 4)
-    faces = Faces(boxes, np.ones((n, 5, 2), np.float32), np.ones(n, np.float32))
-    return Analysis(*shot.size, faces, vectors, np.ones(n, np.float32), (_tile(),) * n, Triage.alike(n))
+    vectors = centres[list(shot.people)] + 0.3 * random.normal(size=(n, 64))
+    return analysis(vectors, shot.boxes, size=shot.size, thumbnail=jpeg())
 
 
-def _tile() -> bytes:
-    import io
-
+@cache
+def jpeg() -> bytes:
+    """A small grey picture."""
     buffer = io.BytesIO()
     Image.new("RGB", (112, 112), "grey").save(buffer, "JPEG")
     return buffer.getvalue()

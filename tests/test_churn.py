@@ -7,20 +7,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from tests.made_library import RECIPE, analysis, empty, put
 
 from unmingle import pipeline
-from unmingle.records import Analysis, Faces, Triage
 from unmingle.settings import GroupingSettings
-from unmingle.store import pictures
 from unmingle.store.sqlite import open_to_write
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from unmingle.records import F32
     from unmingle.store.sqlite import Store
 
-RECIPE = "faces-test"
 GROUP = partial(pipeline.group_faces, settings=GroupingSettings())
 
 
@@ -32,8 +29,6 @@ class Album:
         self.store = store
         self.people = self.random.normal(size=(people, 128))
         self.person_of: dict[str, int] = {}
-        with store.transaction() as connection:
-            connection.execute("INSERT INTO source (id, path) VALUES (1, X'2F')")
 
     def add(self, persons: list[int]) -> None:
         with self.store.transaction() as connection:
@@ -41,10 +36,7 @@ class Album:
                 name = f"{len(self.person_of):04}.jpg"
                 self.person_of[name] = person
                 vector = self.people[person] + 0.6 * self.random.normal(size=128)
-                pictures.add_analysis(connection, name, RECIPE, "f32", analysis(vector[None].astype(np.float32)))
-                connection.execute(
-                    "INSERT INTO file (source, path, name, digest) VALUES (1, ?, ?, ?)", (name.encode(), name, name)
-                )
+                put(connection, name, analysis(vector[None]))
 
     def remove(self, count: int) -> None:
         present = sorted(self.present())
@@ -66,15 +58,9 @@ class Album:
         return dict(self.store.connection.execute(query))
 
 
-def analysis(vectors: F32) -> Analysis:
-    n = len(vectors)
-    faces = Faces(np.ones((n, 4), np.float32), np.ones((n, 5, 2), np.float32), np.ones(n, np.float32))
-    return Analysis(9, 9, faces, vectors, np.ones(n, np.float32), (b"",) * n, Triage.alike(n))
-
-
 @pytest.mark.parametrize("seed", range(3))
 def test_people_keep_their_ids_while_pictures_come_and_go(tmp_path: Path, seed: int) -> None:
-    with open_to_write(tmp_path) as store:
+    with open_to_write(empty(tmp_path / "library")) as store:
         album = Album(store, people=12, seed=seed)
         album.add([person for person in range(6) for _ in range(8)])
         named: dict[int, int] = {}  # the id under which each made-up person was first known
@@ -95,7 +81,7 @@ def test_people_keep_their_ids_while_pictures_come_and_go(tmp_path: Path, seed: 
 
 
 def test_a_face_says_how_sure_it_is_of_its_person(tmp_path: Path) -> None:
-    with open_to_write(tmp_path) as store:
+    with open_to_write(empty(tmp_path / "library")) as store:
         album = Album(store, people=3, seed=1)
         album.add([person for person in range(3) for _ in range(8)])
         album.cluster()

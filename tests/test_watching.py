@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from tests.made_library import analysis
+from tests.made_library import faces as face_in
 from tests.videos import number_in, write_streams, write_video
 
 from unmingle import pipeline, watching
@@ -17,7 +19,6 @@ from unmingle.errors import SourceError, WriteError
 from unmingle.exchange.crops import save_crops
 from unmingle.models.catalogue import SFACE
 from unmingle.progress import silent
-from unmingle.records import Analysis, Faces, Triage
 from unmingle.sources.images import scan
 from unmingle.sources.recordings import Frame, Recording
 from unmingle.store import recordings
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from unmingle.models.cards import Calibration
-    from unmingle.records import U8, Added
+    from unmingle.records import U8, Added, Analysis, Faces
 
 EVERY = 2.0
 FRAMES = 50  # one in two seconds: a whole segment of a minute, and 40 seconds
@@ -48,14 +49,11 @@ class Sight:
 
     def glance(self, pictures: Sequence[U8], sides: Sequence[int]) -> list[Faces]:
         del sides
-        box = np.array([[5, 5, 30, 30]], np.float32)
-        return [Faces(box, np.zeros((1, 5, 2), np.float32), np.ones(1, np.float32)) for _ in pictures]
+        return [face_in((5, 5, 30, 30)) for _ in pictures]
 
     def describe_faces(self, pictures: Sequence[U8], faces: Sequence[Faces]) -> list[Analysis]:
-        vectors = np.eye(1, 128, dtype=np.float32)
-        return [
-            Analysis(64, 48, one, vectors, np.full(1, 0.5, np.float32), (b"jpeg",), Triage.alike(1)) for one in faces
-        ]
+        vectors = np.eye(1, 128)
+        return [analysis(vectors, one.boxes, size=(64, 48), quality=0.5, thumbnail=b"jpeg") for one in faces]
 
 
 @pytest.fixture

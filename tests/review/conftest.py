@@ -12,12 +12,12 @@ import cv2
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from tests.made_library import RECIPE, analysis
 from tests.review.browser import TOKEN, Seat, Watch, served
 from tests.review.recording import Recorded
 
 from unmingle import pipeline
 from unmingle.faces.thumbnail import FACE_MARGIN, thumbnail
-from unmingle.records import Analysis, Faces, Triage
 from unmingle.review.app import create_app
 from unmingle.settings import GroupingSettings
 from unmingle.sources.images import digest, scan
@@ -32,9 +32,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser as Chromium
     from playwright.sync_api import BrowserContext
 
-    from unmingle.records import U8
+    from unmingle.records import U8, Analysis
 
-RECIPE = "faces-test"
 ORIGIN = "http://127.0.0.1:8000"
 PEOPLE, EACH = 12, 6
 SIDE = 96  # pixels
@@ -85,11 +84,10 @@ class Maker:
     def _analysis(self, name: str, picture: U8) -> Analysis:
         centre = self.centres[int(name[1:3])] if name.startswith("p") else self.random.normal(size=64)
         vector = centre + 0.4 * self.random.normal(size=64)
-        box = np.array([[18, 18, 60, 60]], np.float32)
-        faces = Faces(box, np.ones((1, 5, 2), np.float32), np.array([0.9], np.float32))
-        quality = self.random.uniform(0.5, 1.0, 1).astype(np.float32)
-        jpeg = thumbnail(picture, box[0], margin=FACE_MARGIN)
-        return Analysis(SIDE, SIDE, faces, vector.astype(np.float32)[None], quality, (jpeg,), Triage.alike(1))
+        box = np.array([18, 18, 60, 60], np.float32)
+        jpeg = thumbnail(picture, box, margin=FACE_MARGIN)
+        quality = self.random.uniform(0.5, 1.0)
+        return analysis(vector[None], box, size=(SIDE, SIDE), quality=quality, thumbnail=jpeg)
 
     def copied(self, folder: Path) -> Maker:
         """Another one like it, with pictures of its own."""

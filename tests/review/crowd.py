@@ -6,19 +6,16 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+from tests.made_library import RECIPE, analysis, empty, put
 
 from unmingle import pipeline
 from unmingle.decisions.assignment import Measured, store_assignment
 from unmingle.decisions.state import State
-from unmingle.records import Analysis, Faces, Triage
-from unmingle.store import pictures
 from unmingle.store.face_rows import ALONE, faces_to_group
 from unmingle.store.sqlite import open_to_write
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-RECIPE = "faces-crowd"
 
 
 def crowd(folder: Path, *, people: int, lone: int, each: int = 2) -> Path:
@@ -27,24 +24,17 @@ def crowd(folder: Path, *, people: int, lone: int, each: int = 2) -> Path:
     owner_n = [person for person in range(people) for _ in range(each + (people - person) // 100)] + [ALONE] * lone
     centres = random.normal(size=(people, 64))
     jpegs = [cv2.imencode(".jpg", np.full((96, 96, 3), shade, np.uint8))[1].tobytes() for shade in range(40, 240, 10)]
-    with open_to_write(folder) as store:
-        store.set_fact(pipeline.CURRENT, RECIPE)
+    with open_to_write(empty(folder)) as store:
         store.set_fact(pipeline.SCALE, "1.0")
         with store.transaction() as connection:
-            connection.execute("INSERT INTO source (id, path) VALUES (1, X'2F')")
             for face, owner in enumerate(owner_n):
                 vector = (0 if owner == ALONE else centres[owner]) + random.normal(size=64) * (
                     1 if owner == ALONE else 0.4
                 )
-                shape = Faces(np.full((1, 4), 80, np.float32), np.ones((1, 5, 2), np.float32), np.ones(1, np.float32))
-                quality = np.full(1, 0.9, np.float32)
                 jpeg = jpegs[owner % len(jpegs)]
-                found = Analysis(300, 300, shape, vector.astype(np.float32)[None], quality, (jpeg,), Triage.alike(1))
-                name = f"c_{face:06}.jpg"
-                pictures.add_analysis(connection, name, RECIPE, "f32", found)
-                connection.execute(
-                    "INSERT INTO file (source, path, name, digest) VALUES (1, ?, ?, ?)", (name.encode(), name, name)
-                )
+                box = (80, 80, 80, 80)
+                found = analysis(vector[None], box, size=(300, 300), quality=0.9, thumbnail=jpeg)
+                put(connection, f"c_{face:06}.jpg", found)
             state = State.read(connection, RECIPE)
         grouped = faces_to_group(store, RECIPE)
         row = dict(store.connection.execute("SELECT face.id, digest FROM face JOIN analysis ON analysis.id = analysis"))

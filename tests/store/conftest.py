@@ -5,21 +5,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from tests.made_library import RECIPE, analysis, empty, put
 
 from unmingle import pipeline
 from unmingle.api import Library
-from unmingle.records import Analysis, Faces, Triage
+from unmingle.records import Triage
 from unmingle.settings import GroupingSettings
-from unmingle.store import pictures
 from unmingle.store.sqlite import open_to_write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-
-    from unmingle.records import F32
-
-RECIPE = "faces-test"
 
 
 class Album:
@@ -31,10 +27,7 @@ class Album:
         self.spread = spread
         self.library = Library(folder, views="on request")
         self.count = 0
-        with open_to_write(folder) as store:
-            store.set_fact(pipeline.CURRENT, RECIPE)
-            with store.transaction() as connection:
-                connection.execute("INSERT INTO source (id, path) VALUES (1, X'2F')")
+        empty(folder)
         self.add([person for person in range(people) for _ in range(each)])
         self.cluster()
 
@@ -46,7 +39,8 @@ class Album:
                 name = f"{chr(97 + person)}{self.count:04}.jpg"
                 self.count += 1
                 vector = self.centres[person] + self.spread * self.random.normal(size=64)
-                put(connection, name, vector.astype(np.float32)[None], reason=reason)
+                triage = Triage.alike(1, "aside", "low_quality", reason) if reason else None
+                put(connection, name, analysis(vector[None], triage=triage))
                 files.append(name)
         return files
 
@@ -81,19 +75,6 @@ class Album:
     def files(self, person: int) -> list[str]:
         """The files of one person, by name."""
         return sorted(self.people()[person])
-
-
-def put(connection: object, name: str, vectors_nd: F32, *, reason: str = "", recipe: str = RECIPE) -> None:
-    """A picture with faces side by side, and its file."""
-    n = len(vectors_nd)
-    boxes = np.array([(100 * i, 0, 80, 90) for i in range(n)], np.float32)
-    faces = Faces(boxes, np.ones((n, 5, 2), np.float32), np.ones(n, np.float32))
-    triage = Triage.alike(n, "aside", "low_quality", reason) if reason else Triage.alike(n)
-    analysis = Analysis(100 * n, 100, faces, vectors_nd, np.ones(n, np.float32), (b"",) * n, triage)
-    pictures.add_analysis(connection, name, recipe, "f32", analysis)  # type: ignore[arg-type]
-    connection.execute(  # type: ignore[attr-defined]
-        "INSERT OR IGNORE INTO file (source, path, name, digest) VALUES (1, ?, ?, ?)", (name.encode(), name, name)
-    )
 
 
 @pytest.fixture

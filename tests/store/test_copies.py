@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 import pytest
+from tests.made_library import RECIPE, analysis, empty, put
 
 from madeup.cast import CAST
 from madeup.portraits import Look, Person, encode, render
 from unmingle import pipeline
 from unmingle.api import Library
 from unmingle.faces.fingerprint import fingerprint
-from unmingle.records import Analysis, Faces, Triage
 from unmingle.settings import GroupingSettings
 from unmingle.sources.decoding import decode
 from unmingle.sources.names import MEETING_PATTERN
-from unmingle.store import pictures
 from unmingle.store.copies import copy_of
 from unmingle.store.face_rows import faces_to_group
 from unmingle.store.frame_names import FrameNames
 from unmingle.store.frames import recording_of
 from unmingle.store.sqlite import open_to_read, open_to_write
-
-from .conftest import RECIPE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,36 +38,16 @@ class Shelf:
 
     def __init__(self, folder: Path) -> None:
         self.library = Library(folder, views="on request")
-        with open_to_write(folder) as store:
-            store.set_fact(pipeline.CURRENT, RECIPE)
-            with store.transaction() as connection:
-                connection.execute("INSERT INTO source (id, path) VALUES (1, X'2F')")
+        empty(folder)
 
     def put(self, name: str, picture: U8, vectors_nd: F32, quality: float = 0.5, *, box: F32 | None = None) -> None:
         height, width = picture.shape[:2]
         n = len(vectors_nd)
         boxes = np.tile(BOX, (n, 1)) if box is None else np.tile(box, (n, 1))
         boxes[:, 0] += 0.3 * np.arange(n)
-        faces = Faces(
-            (boxes * [width, height, width, height]).astype(np.float32),
-            np.ones((n, 5, 2), np.float32),
-            np.ones(n, np.float32),
-        )
-        analysis = Analysis(
-            width=width,
-            height=height,
-            faces=faces,
-            vectors=vectors_nd.astype(np.float32),
-            quality=np.full(n, quality, np.float32),
-            thumbnails=(b"",) * n,
-            triage=Triage.alike(n),
-            fingerprint=fingerprint(picture),
-        )
+        found = analysis(vectors_nd, boxes * [width, height, width, height], size=(width, height), quality=quality)
         with open_to_write(self.library.folder) as store, store.transaction() as connection:
-            pictures.add_analysis(connection, name, RECIPE, "f32", analysis)
-            connection.execute(
-                "INSERT INTO file (source, path, name, digest) VALUES (1, ?, ?, ?)", (name.encode(), name, name)
-            )
+            put(connection, name, replace(found, fingerprint=fingerprint(picture)))
 
     def copies(self) -> dict[str, str]:
         """Of each file with a copy of another, that other."""

@@ -3,14 +3,12 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
+from tests.made_library import RECIPE, analysis, put
 
 from unmingle import pipeline
 from unmingle.settings import GroupingSettings
 from unmingle.store.sqlite import open_to_write
-
-from .conftest import RECIPE, put
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +24,7 @@ def add_poor(album: Album, persons: Sequence[int], *, share: float = 0.6) -> lis
             name = f"{chr(97 + person)}{album.count:04}.jpg"
             album.count += 1
             vector = share * album.centres[person] + (1 - share) * album.random.normal(size=64)
-            put(connection, name, vector.astype(np.float32)[None])
+            put(connection, name, analysis(vector[None]))
             connection.execute(
                 "UPDATE face SET standing = 'join' WHERE analysis IN (SELECT id FROM analysis WHERE digest = ?)",
                 (name,),

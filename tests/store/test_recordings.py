@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 import pytest
+from tests.made_library import RECIPE, analysis
 
 from unmingle import pipeline
 from unmingle.api import Library
 from unmingle.decisions.references import faces_named
 from unmingle.errors import DecisionError
-from unmingle.records import Analysis, Faces, Triage
+from unmingle.records import Analysis
 from unmingle.settings import GroupingSettings
 from unmingle.sources.recordings import RecordingInfo
 from unmingle.store import recordings
@@ -33,15 +34,13 @@ if TYPE_CHECKING:
     from unmingle.records import F32, F64
     from unmingle.store.sqlite import Store
 
-RECIPE = "faces-test"
 INFO = RecordingInfo(200, 100, 120, 6.0, 20.0)
 RANDOM = np.random.default_rng(0)
 CENTRES = RANDOM.normal(size=(4, 64))
 
 
-def analysis(vector: F32, box: F32) -> Analysis:
-    faces = Faces(box[None], np.zeros((1, 5, 2), np.float32), np.ones(1, np.float32))
-    return Analysis(200, 100, faces, vector[None], np.full(1, 0.5, np.float32), (b"jpeg",), Triage.alike(1))
+def seen(vector: F32, box: F32) -> Analysis:
+    return analysis(vector[None], box, size=(200, 100), quality=0.5, thumbnail=b"jpeg")
 
 
 def track(person: int, frames: Sequence[int], looks: Sequence[int], *, number: int = 0, still: bool = False) -> Track:
@@ -55,10 +54,7 @@ def track(person: int, frames: Sequence[int], looks: Sequence[int], *, number: i
     return Track(
         sightings,
         still,
-        tuple(
-            Look(list(frames).index(frame), analysis(vector.astype(np.float32), box))
-            for frame, vector in zip(looks, vectors, strict=True)
-        ),
+        tuple(Look(list(frames).index(frame), seen(vector, box)) for frame, vector in zip(looks, vectors, strict=True)),
     )
 
 

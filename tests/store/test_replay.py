@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.made_library import RECIPE, analysis, put
 
 from unmingle.decisions.log import active_ids, read_log
 from unmingle.decisions.state import State
@@ -15,7 +16,7 @@ from unmingle.errors import DecisionError
 from unmingle.store.face_rows import ALONE
 from unmingle.store.sqlite import open_to_read, open_to_write
 
-from .conftest import RECIPE, Album, put
+from .conftest import Album
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -167,7 +168,7 @@ def test_decisions_outlive_the_model_that_found_the_faces(album: Album) -> None:
     with open_to_write(library.folder) as store, store.transaction() as connection:
         for (name,) in connection.execute("SELECT name FROM file").fetchall():
             vector = album.centres[ord(name[0]) - 97][::-1] + 0.5 * album.random.normal(size=64)
-            put(connection, name, vector.astype(np.float32)[None], recipe="faces-other")
+            put(connection, name, analysis(vector[None]), recipe="faces-other")
         connection.execute("UPDATE face SET \"left\" = \"left\" + 7, width = width - 5 WHERE analysis IN"
                            " (SELECT id FROM analysis WHERE recipe = 'faces-other')")  # fmt: skip
         connection.execute("UPDATE fact SET value = 'faces-other' WHERE key = 'recipe'")

@@ -6,14 +6,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.made_library import RECIPE
 
 from unmingle import pipeline
 from unmingle.decisions.wording import clean_name
 from unmingle.errors import DecisionError, StaleError
 from unmingle.settings import ClassicSettings, GroupingSettings
 from unmingle.store.sqlite import open_to_write
-
-from .conftest import RECIPE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from tests.store.conftest import RECIPE, Album, put
+from tests.made_library import RECIPE, analysis, put
+from tests.store.conftest import Album
 
 from unmingle import pipeline
 from unmingle.store.sqlite import open_to_read, open_to_write
@@ -32,7 +33,7 @@ def add_other(album: Album, *, mixed: bool = False) -> None:
     with open_to_write(album.library.folder) as store, store.transaction() as connection:
         for name in names:
             vector = centres[ord(name[0]) - 97] + 0.5 * random.normal(size=64)
-            put(connection, name, vector.astype(np.float32)[None], recipe=OTHER)
+            put(connection, name, analysis(vector[None]), recipe=OTHER)
 
 
 def switch(album: Album, recipe: str) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from tests.store.conftest import RECIPE
+from tests.made_library import RECIPE, analysis
 
-from unmingle.records import Analysis, Faces, Triage
+from unmingle.records import Analysis
 from unmingle.sources.recordings import RecordingInfo
 from unmingle.store import recordings
 from unmingle.store.sqlite import open_to_write
@@ -31,9 +31,7 @@ def track(times: F64, looks: dict[int, float], *, still: bool = False) -> Track:
 
 
 def _analysis(quality: float) -> Analysis:
-    faces = Faces(np.array([[0, 0, 80, 90]], np.float32), np.ones((1, 5, 2), np.float32), np.ones(1, np.float32))
-    vectors = np.ones((1, 8), np.float32)
-    return Analysis(200, 100, faces, vectors, np.array([quality], np.float32), (b"",), Triage.alike(1))
+    return analysis(np.ones((1, 8)), size=(200, 100), quality=quality)
 
 
 def add(store: Store, *tracks: Track, of: int) -> None:

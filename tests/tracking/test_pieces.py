@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from tests.made_library import analysis
 
-from unmingle.records import Analysis, Faces, Triage
+from unmingle.records import Analysis, Triage
 from unmingle.tracking.pieces import ALIKE, MOST_LOOKS, tracks_of
 from unmingle.tracking.records import Look, Track, nearest_looks
 from unmingle.tracking.still import is_still
@@ -23,9 +24,8 @@ STRANGERS = np.linalg.qr(np.random.default_rng(0).normal(size=(16, 16)))[0].asty
 
 
 def seen(vector: F32, *, quality: float = 0.5, standing: str = "found") -> Analysis:
-    faces = Faces(BOX[None], np.zeros((1, 5, 2), np.float32), np.ones(1, np.float32))
     triage = Triage.alike(1, standing, "" if standing == "found" else "low_quality", "x")  # type: ignore[arg-type]
-    return Analysis(100, 100, faces, vector[None], np.array([quality], np.float32), (b"",), triage)
+    return analysis(vector[None], BOX, size=(100, 100), quality=quality, triage=triage)
 
 
 def piece(frames: Sequence[int], *, before: Piece | None = None, seed: int = 0, moving: bool = True) -> Piece:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from tests.gallery import Call, people, record, record_speakers
+from tests.made_library import faces
 
 from unmingle.faces.recipe import FaceRecipe
 from unmingle.settings import DetectionSettings, EngineSettings
@@ -108,11 +109,9 @@ class Asked:
         self.sides: list[int] = []
 
     def glance(self, pictures: Sequence[U8], sides: Sequence[int]) -> list[Faces]:
-        from unmingle.records import Faces
 
         self.sides.extend(sides)
-        box = np.array([[5, 5, self.face, self.face * 1.3]], np.float32)
-        return [Faces(box, np.zeros((1, 5, 2), np.float32), np.ones(1, np.float32)) for _ in pictures]
+        return [faces((5, 5, self.face, self.face * 1.3)) for _ in pictures]
 
     def describe_faces(self, pictures: Sequence[U8], faces: Sequence[Faces]) -> list[Analysis]:
         raise AssertionError
