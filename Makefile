@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint bench docs site notebook lock clean
+.PHONY: demo test coverage lint bench docs site notebook lock clean
 
 # One stamp a set of packages: it is made anew when the lock or the project's own list changes.
 $(VENV)/made:
@@ -27,6 +27,10 @@ demo: $(VENV)/core
 # What takes minutes, a browser or a Debian package is marked: ALL=yes runs that too, as .ci/run does.
 test: $(VENV)/dev
 	$(BIN)/pytest -n 2 --dist worksteal $(if $(ALL),,-m "not (slow or browser or debian)")
+
+# By lines of src/, with all tests, those too that run a process of their own.
+coverage: $(VENV)/dev
+	$(BIN)/pytest -n 2 --dist worksteal --cov --cov-report=term:skip-covered
 
 lint: $(VENV)/dev
 	$(BIN)/ruff check .
@@ -61,4 +65,4 @@ lock: $(VENV)/made
 		pyproject.toml --extra heic --extra onnxruntime --group test --group parity --group lint --group docs --constraint requirements/core.lock -o requirements/dev.lock
 
 clean:
-	rm -rf $(VENV) demo site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .coverage demo site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
