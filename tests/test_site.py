@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser as Chromium
     from playwright.sync_api import Error, Page, Request, ViewportSize
 
+pytestmark = pytest.mark.slow
 DOCS = Path(__file__).parent.parent / "docs"
 PHONE: ViewportSize = {"width": 360, "height": 740}
 LEFT = "net::ERR_ABORTED"  # the page was left before its icon had come

@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from unmingle.errors import WriteError
 from unmingle.review import background
 from unmingle.review.background import Later, QuestionList
@@ -14,7 +16,10 @@ from unmingle.review.background import Later, QuestionList
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import pytest
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(background, "THINKING", 0.1)
 
 
 def until(true: Callable[[], bool]) -> None:
