@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test coverage lint bench docs site notebook lock clean
+.PHONY: demo test coverage lint page bench docs site notebook lock clean
 
 # One stamp a set of packages: it is made anew when the lock or the project's own list changes.
 $(VENV)/made:
@@ -37,6 +37,16 @@ lint: $(VENV)/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@if command -v npm > /dev/null; then $(MAKE) page; else echo "The page is not checked: there is no npm."; fi
+
+# The review page's types, against what its server says of itself, and its linter: tools from npm that are not shipped.
+tools/page/node_modules/made: tools/page/package-lock.json
+	npm --prefix tools/page ci --no-audit --no-fund --silent
+	@touch $@
+
+page: $(VENV)/dev tools/page/node_modules/made
+	$(BIN)/python tools/page/describe.py tools/page/build/api.json
+	npm --prefix tools/page run --silent check
 
 bench: $(VENV)/dev
 	$(BIN)/python benchmarks/run.py
@@ -65,4 +75,4 @@ lock: $(VENV)/made
 		pyproject.toml --extra heic --extra onnxruntime --group test --group parity --group lint --group docs --constraint requirements/core.lock -o requirements/dev.lock
 
 clean:
-	rm -rf $(VENV) .coverage demo site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) tools/page/node_modules tools/page/build .coverage demo site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

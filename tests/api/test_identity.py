@@ -23,7 +23,7 @@ from madeup.cast import CAST
 from madeup.portraits import Look, Person, render
 from unmingle.console import summary_lines
 from unmingle.errors import SettingsError, SourceError
-from unmingle.review.originals import Originals
+from unmingle.review.session import PictureReader
 from unmingle.sources.decoding import pixel_digest
 from unmingle.sources.recordings import Recording
 from unmingle.store.one_face import original
@@ -156,7 +156,7 @@ def test_a_rating_changes_nothing(album: Album, older: bool) -> None:
         face = album.library.find_face("a0.png").id
         where = original(store, face)
         assert where is not None
-        assert Originals().read(where.files[0], where).shape == (240, 240, 3)
+        assert PictureReader().read(where.files[0], where).shape == (240, 240, 3)
     assert "8 changed but showing the same picture" in summary_lines(added, album.library.cluster())[0]
     assert album.again().known == PEOPLE * LOOKS
 

@@ -54,7 +54,7 @@ def test_every_page_is_there(browser: Browser) -> None:
 
 
 def test_the_pages_own_files_are_there_and_kept_by_the_browser(browser: Browser) -> None:
-    for name, kind in (("mark.svg", "image/svg+xml"), ("js/main.js", "text/javascript"), ("css/wall.css", "text/css")):
+    for name, kind in (("mark.svg", "image/svg+xml"), ("js/main.js", "text/javascript"), ("css/base.css", "text/css")):
         answer = browser.client.get(f"/static/{name}")
         assert (answer.status_code, answer.headers["content-type"].split(";")[0]) == (200, kind)
         again = browser.client.get(f"/static/{name}", headers={"If-None-Match": answer.headers["etag"]})

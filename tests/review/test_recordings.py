@@ -16,7 +16,7 @@ from tests.review.browser import TOKEN
 from tests.review.conftest import ORIGIN, Browser
 from tests.review.recording import HEIGHT, TILE, WIDTH
 
-from unmingle.review import originals
+from unmingle.review import session
 from unmingle.review.app import create_app
 from unmingle.sources.containers import recording_digest
 from unmingle.sources.recordings import Recording
@@ -45,7 +45,7 @@ def digests(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         read.append(path)
         return recording_digest(path)
 
-    monkeypatch.setattr(originals, "recording_digest", counted)
+    monkeypatch.setattr(session, "recording_digest", counted)
     return read
 
 
@@ -199,8 +199,8 @@ def test_only_some_recordings_are_remembered(seen: Browser, monkeypatch: pytest.
             opened.append(path.name)
             super().__init__(path)
 
-    monkeypatch.setattr(originals, "Recording", Counted)
-    monkeypatch.setattr(originals, "KEPT", 1)
+    monkeypatch.setattr(session, "Recording", Counted)
+    monkeypatch.setattr(session, "KEPT_RECORDINGS", 1)
     pair, talk = (one["people"][0]["face"] for one in timeline(seen))
     for face in (pair, pair, talk, talk, pair):
         assert picture_of(seen, face).status_code == 200

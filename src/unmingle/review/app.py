@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from pathlib import Path
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.responses import HTMLResponse, Response
 from starlette.concurrency import run_in_threadpool
 
+from unmingle.decisions import log
 from unmingle.decisions.alike import Likeness
 from unmingle.review import schemas
-from unmingle.review.assets import Assets
-from unmingle.review.problems import MERGED, PROBLEMS, STALE, GoneError, Pages
-from unmingle.review.room import Room
+from unmingle.review.auth import Auth, AuthMiddleware
+from unmingle.review.cache import named_like, query
+from unmingle.review.pages import Pages, RequestError
 from unmingle.review.schemas import IdInPath, IdInQuery, Limit, Offset, Search
-from unmingle.review.security import Gate, Guard
-from unmingle.review.views import chosen, named_like
+from unmingle.review.session import Session
 from unmingle.store.browse import FaceOrder, face_cards
 from unmingle.store.left_out import left_out_groups, short
 from unmingle.store.one_face import FaceDetail, face_detail
@@ -26,51 +26,61 @@ from unmingle.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
 UNKNOWN = Likeness(None, -1.0)
 FOREVER = "private, max-age=31536000, immutable"
 A_WHILE = "private, max-age=3600"
-JPEG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}}, "description": "A JPEG picture."}}
+# The pages, all of one shell, and how each looks while it waits for what it shows.
 PAGES = {
-    "/": "people",
-    "/people/{person:int}": "person",
-    "/questions": "questions",
-    "/left-out": "left_out",
-    "/history": "history",
-    "/timeline": "timeline",
+    "/": "cards",
+    "/people/{person:int}": "faces",
+    "/questions": "faces",
+    "/left-out": "faces",
+    "/history": "lines",
+    "/timeline": "lines",
 }
 
 
-def _room(request: Request) -> Room:
-    room: Room = request.app.state.room
-    return room
+def _session(request: Request) -> Session:
+    session: Session = request.app.state.session
+    return session
 
 
-TheRoom = Annotated[Room, Depends(_room)]
+def _described(status: int | str, description: str, **more: Any) -> dict[int | str, dict[str, Any]]:
+    return {status: {"description": description, **more}}
+
+
+Now = Annotated[Session, Depends(_session)]
+PROBLEMS = _described("4XX", "What is wrong, and what to do about it.", model=schemas.Problem)
+STALE = _described(409, "Others have changed this since it was looked at; nothing was done.", model=schemas.Stale)
+GONE = "There is no such person; `merged_into` tells who it is now, if anybody."
+MERGED = _described(404, GONE, model=schemas.Merged)
+JPEG = _described(200, "A JPEG picture.", content={"image/jpeg": {}})
 read = APIRouter(prefix="/api", responses=PROBLEMS, tags=["look"])
 write = APIRouter(prefix="/api", responses={**PROBLEMS, **STALE}, tags=["decide"])
 
 
-def create_app(folder: Path, *, token: str, origin: str, gate: Gate | None = None) -> FastAPI:
+def create_app(folder: Path, *, token: str, origin: str, auth: Auth | None = None) -> FastAPI:
     """The server of one library.
 
     Args:
         folder: of the library.
         token: in the address that is opened first, exchanged for a cookie.
         origin: where the server listens, as `http://127.0.0.1:8000`; requests to other names are refused.
-        gate: in place of `token` and `origin`, where more tokens are given out.
+        auth: in place of `token` and `origin`, where more tokens are given out.
 
     Raises:
         LibraryError: there is no library there, or it is damaged.
     """
-    room = Room(folder)
+    session = Session(folder)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         del app
-        room.start()
+        session.start()
         yield
-        await run_in_threadpool(room.stop)
+        await run_in_threadpool(session.stop)
 
     app = FastAPI(
         title="unmingle review",
@@ -82,34 +92,32 @@ def create_app(folder: Path, *, token: str, origin: str, gate: Gate | None = Non
         redirect_slashes=False,
         lifespan=lifespan,
     )
-    app.state.room = room
+    app.state.session = session
     app.include_router(read)
     app.include_router(write)
-    assets = Assets("static")
-    pages = Pages(folder, room, assets.modules())
+    pages = Pages(session)
     pages.install(app)
-    for path, name in PAGES.items():
-        app.add_api_route(path, pages.shell(name), include_in_schema=False, response_class=HTMLResponse)
-    app.mount("/static", assets)
-    app.add_middleware(Guard, gate=gate or Gate(token, origin), refuse=pages.refuse)
+    for path, waiting in PAGES.items():
+        app.add_api_route(path, pages.shell(waiting), include_in_schema=False, response_class=HTMLResponse)
+    app.add_middleware(AuthMiddleware, auth=auth or Auth(token, origin), refuse=pages.refuse)
     return app
 
 
 @read.get("/library")
-def library(room: TheRoom) -> schemas.LibrarySummary:
+def library(now: Now) -> schemas.LibrarySummary:
     """The library in numbers."""
-    overview = room.views.overview()
+    overview = now.cache.overview()
     people = overview.people.values()
     shown = [one for one in people if not one.ignored]
     return schemas.LibrarySummary(
-        folder=room.name,
+        folder=now.name,
         faces=overview.faces,
         people=len(shown),
         named=sum(bool(one.name) for one in shown),
-        left_out=room.views.left_out_count(),
+        left_out=now.cache.left_out_count(),
         ignored=len(people) - len(shown),
-        recordings=room.views.recordings(),
-        questions_ready=room.questions.ready(),
+        recordings=now.cache.recordings(),
+        questions_ready=now.questions.ready(),
         revision=overview.revision,
         clusterings=overview.clusterings,
         version=__version__,
@@ -118,7 +126,7 @@ def library(room: TheRoom) -> schemas.LibrarySummary:
 
 @read.get("/people")
 def people(
-    room: TheRoom,
+    now: Now,
     sort: schemas.Sort = "faces",
     show: schemas.Show = "all",
     search: Search = "",
@@ -126,67 +134,65 @@ def people(
     limit: Limit = 60,
 ) -> schemas.PeoplePage:
     """The people, filtered, searched by name or number, and sorted."""
-    with room.views.look() as look:
-        overview = look.overview
-        found = chosen(list(overview.people.values()), sort=sort, show=show, search=search)
+    with now.cache.view() as view:
+        found = query(view.overview, sort=sort, show=show, search=search)
         part = found[offset : offset + limit]
-        covers = room.views.covers(look, part)
-    shown = [schemas.ShownPerson.of(one, covers[one.person]) for one in part]
-    return schemas.PeoplePage(revision=overview.revision, total=len(found), people=shown)
+        covers = now.cache.covers(view, part)
+    shown = [schemas.ShownPerson(**asdict(one), covers=covers[one.person]) for one in part]
+    return schemas.PeoplePage(revision=view.overview.revision, total=len(found), people=shown)
 
 
 @read.get("/people/{person}", responses=MERGED)
-def one_person(room: TheRoom, person: IdInPath) -> schemas.WholePerson:
+def one_person(now: Now, person: IdInPath) -> schemas.WholePerson:
     """One person; of one who was merged, 404 tells into whom."""
-    with room.views.look() as look:
-        overview = look.overview
-        found = overview.people.get(person)
+    with now.cache.view() as view:
+        found = view.overview.people.get(person)
         if found is None:
-            into = room.views.history().merged_into(person)
-            raise GoneError(f"There is no person {person}.", "Look at all people.", merged_into=into)
-        covers = room.views.covers(look, [found])[person]
-        (first,) = face_cards(look.store, room.views.faces_of(look, person, "time")[:1].tolist()) or (None,)
-    return schemas.WholePerson.whole(found, covers, overview.revision, first.file if first else "")
+            into = now.cache.history().merged_into(person)
+            raise RequestError(404, f"There is no person {person}.", "Look at all people.", merged_into=into)
+        covers = now.cache.covers(view, [found])[person]
+        first = face_cards(view.store, now.cache.faces_of(view, person, "time")[:1].tolist())
+    file = first[0].file if first else ""
+    return schemas.WholePerson(**asdict(found), covers=covers, revision=view.overview.revision, first_file=file)
 
 
 @read.get("/people/{person}/faces")
 def faces(
-    room: TheRoom, person: IdInPath, sort: FaceOrder = "time", offset: Offset = 0, limit: Limit = 200
+    now: Now, person: IdInPath, sort: FaceOrder = "time", offset: Offset = 0, limit: Limit = 200
 ) -> schemas.FacesPage:
     """A person's faces: by file and frame, the best first, or the least sure first."""
-    with room.views.look() as look:
-        overview = look.overview
-        ordered = room.views.faces_of(look, person, sort)
+    with now.cache.view() as view:
+        ordered = now.cache.faces_of(view, person, sort)
         if not len(ordered):
-            raise GoneError(f"There is no person {person}.", "Look at all people.")
-        cards = face_cards(look.store, ordered[offset : offset + limit].tolist())
-    return schemas.FacesPage(revision=overview.revision, total=len(ordered), faces=cards)
+            raise RequestError(404, f"There is no person {person}.", "Look at all people.")
+        cards = face_cards(view.store, ordered[offset : offset + limit].tolist())
+    return schemas.FacesPage(revision=view.overview.revision, total=len(ordered), faces=cards)
 
 
 @read.get("/faces/{face}")
-def one_face(room: TheRoom, face: IdInPath) -> FaceDetail:
+def one_face(now: Now, face: IdInPath) -> FaceDetail:
     """One face: its picture, whose it is and why, and who else is there."""
-    with room.views.readers.snapshot() as store:
+    with now.cache.snapshot() as store:
         found = face_detail(store, face)
     if found is None:
-        raise GoneError(f"There is no face {face}.", "Look at the library again.")
+        raise RequestError(404, f"There is no face {face}.", "Look at the library again.")
     return found
 
 
 @read.get("/faces/{face}/thumbnail", response_class=Response, responses=JPEG)
-def face_thumbnail(room: TheRoom, face: IdInPath) -> Response:
+def face_thumbnail(now: Now, face: IdInPath) -> Response:
     """A small square picture of a face, as it was stored when the face was found."""
-    with room.views.readers.snapshot() as store:
+    with now.cache.snapshot() as store:
         jpeg = thumbnail_of(store, face)
     if jpeg is None:
-        raise GoneError(f"There is no face {face}.", "Look at the library again.")
+        raise RequestError(404, f"There is no face {face}.", "Look at the library again.")
     return _jpeg(jpeg, FOREVER)
 
 
 @read.get("/faces/{face}/picture", response_class=Response, responses=JPEG)
-def face_picture(room: TheRoom, face: IdInPath, side: Annotated[int, Query(ge=64, le=8192)] = 1600) -> Response:
+def face_picture(now: Now, face: IdInPath, side: Annotated[int, Query(ge=64, le=8192)] = 1600) -> Response:
     """The whole upright picture that shows a face, its longer side at most `side` pixels, read from its file now."""
-    return _jpeg(room.picture(face, side), A_WHILE)
+    return _jpeg(now.picture(face, side), A_WHILE)
 
 
 def _jpeg(content: bytes, keep: str) -> Response:
@@ -194,45 +200,46 @@ def _jpeg(content: bytes, keep: str) -> Response:
     return Response(content, media_type="image/jpeg", headers={"Cache-Control": keep, "Vary": "Cookie"})
 
 
+# In what follows the revision is read first, so that nobody decides by what is older than they think.
+
+
 @read.get("/left-out")
-def left_out(room: TheRoom) -> schemas.LeftOutGroups:
+def left_out(now: Now) -> schemas.LeftOutGroups:
     """What has no person, by reason."""
-    revision = room.views.overview().revision  # first, so that nobody decides by what is older than they think
-    return schemas.LeftOutGroups(revision=revision, groups=left_out_groups(room.views.left_out()))
+    revision = now.cache.overview().revision
+    return schemas.LeftOutGroups(revision=revision, groups=left_out_groups(now.cache.left_out()))
 
 
 @read.get("/left-out/faces")
 def left_out_faces(
-    room: TheRoom, status: Search = "", reason: Search = "", offset: Offset = 0, limit: Limit = 200
+    now: Now, status: Search = "", reason: Search = "", offset: Offset = 0, limit: Limit = 200
 ) -> schemas.LeftOutPage:
     """Faces and files that have no person for one reason; without status or reason, for any."""
-    revision = room.views.overview().revision  # first, as above
+    revision = now.cache.overview().revision
     found = [
         row
-        for row in room.views.left_out()
+        for row in now.cache.left_out()
         if (not status or row.status == status) and (not reason or short(row.reason) == reason)
     ]
     return schemas.LeftOutPage(revision=revision, total=len(found), faces=found[offset : offset + limit])
 
 
 @read.get("/timeline")
-def timeline(
-    room: TheRoom, person: IdInQuery | None = None, offset: Offset = 0, limit: Limit = 20
-) -> schemas.TimelinePage:
+def timeline(now: Now, person: IdInQuery | None = None, offset: Offset = 0, limit: Limit = 20) -> schemas.TimelinePage:
     """Who is on screen when, recording by recording; of one person, only the recordings that they are in."""
-    revision = room.views.overview().revision  # first, as above
-    found = room.views.timelines()
+    revision = now.cache.overview().revision
+    found = now.cache.timelines()
     if person is not None:
         found = [alone for one in found if (alone := one.only(person)) is not None]
     return schemas.TimelinePage(revision=revision, total=len(found), recordings=found[offset : offset + limit])
 
 
 @read.get("/names")
-def names(room: TheRoom, search: Search = "", limit: Annotated[int, Query(ge=1, le=100)] = 8) -> schemas.Names:
+def names(now: Now, search: Search = "", limit: Annotated[int, Query(ge=1, le=100)] = 8) -> schemas.Names:
     """Names that are there already, those that begin with `search` first."""
-    with room.views.look() as look:
-        found = named_like(list(look.overview.people.values()), search)[:limit]
-        covers = room.views.covers(look, found)
+    with now.cache.view() as view:
+        found = named_like(view.overview, search)[:limit]
+        covers = now.cache.covers(view, found)
     return schemas.Names(
         names=[schemas.NamedPerson(one.person, one.name, one.faces, covers[one.person][:1]) for one in found]
     )
@@ -240,19 +247,19 @@ def names(room: TheRoom, search: Search = "", limit: Annotated[int, Query(ge=1, 
 
 @read.get("/alike")
 def alike(
-    room: TheRoom,
+    now: Now,
     person: IdInQuery | None = None,
     faces: schemas.Faces = [],  # noqa: B006  # FastAPI reads it, and nobody changes it
     search: Search = "",
     limit: Annotated[int, Query(ge=1, le=100)] = 12,
 ) -> schemas.Candidates:
     """Who these faces may be, or who may be the same as a person, who is left out: the most alike first."""
-    with room.views.look() as look:
-        known = room.views.alike(look, person, faces)
-        found = chosen(list(look.overview.people.values()), sort="faces", show="all", search=search)
+    with now.cache.view() as view:
+        known = now.cache.alike(view, person, faces)
+        found = query(view.overview, sort="faces", show="all", search=search)
         others = [(known.get(one.person, UNKNOWN), one) for one in found if one.person != person]
         part = sorted(others, key=lambda pair: pair[0].order)[:limit]
-        covers = room.views.covers(look, [one for _, one in part])
+        covers = now.cache.covers(view, [one for _, one in part])
     return schemas.Candidates(
         people=[
             schemas.Candidate(one.person, one.name, one.faces, covers[one.person][:1], likeness.probability)
@@ -262,55 +269,53 @@ def alike(
 
 
 @read.get("/questions")
-def questions(room: TheRoom, limit: Annotated[int, Query(ge=1, le=200)] = 20) -> schemas.Questions:
+def questions(now: Now, limit: Annotated[int, Query(ge=1, le=200)] = 20) -> schemas.Questions:
     """The questions most worth an answer. While they are worked out anew, those that still stand are told."""
-    revision = room.views.overview().revision  # first, as above
-    ready, every = room.questions.ready(), room.standing_questions()
-    shown = [schemas.Question.of(one) for one in every[:limit]]
+    revision = now.cache.overview().revision
+    ready, every = now.questions.ready(), now.current_questions()
+    shown = [schemas.Question.model_validate(one) for one in every[:limit]]
     return schemas.Questions(revision=revision, ready=ready, left=len(every), questions=shown)
 
 
 @read.get("/decisions")
-def log(room: TheRoom, offset: Offset = 0, limit: Limit = 50) -> schemas.DecisionsPage:
+def decisions(now: Now, offset: Offset = 0, limit: Limit = 50) -> schemas.DecisionsPage:
     """The log, newest first."""
-    history = room.views.history()
+    history = now.cache.history()
     return schemas.DecisionsPage(
         revision=history.revision,
         total=len(history.entries),
-        can_undo=history.can_undo,
-        can_redo=history.can_redo,
+        can_undo=log.to_undo(history.active),
+        can_redo=log.to_redo(history.entries, history.active),
         decisions=[schemas.Decision.of(one) for one in history.newest(offset, limit)],
     )
 
 
 @write.post("/decisions")
-def decide(room: TheRoom, asked: schemas.DecisionRequest) -> schemas.Decided:
+def decide(now: Now, asked: schemas.DecisionRequest) -> schemas.Decided:
     """Decide something about people or faces."""
-    return schemas.Decided.of(room.edited(room.editor.take(asked)))
+    return schemas.Decided.of(now.decide(asked))
 
 
 @write.post("/undo")
-def undo(room: TheRoom, asked: schemas.UndoRequest) -> schemas.Decided:
+def undo(now: Now, asked: schemas.UndoRequest) -> schemas.Decided:
     """Undo a decision: this one, or the last that stands."""
-    done = room.editor.do(lambda library: library.undo(asked.decision, seen=asked.seen))
-    return schemas.Decided.of(room.edited(done))
+    return schemas.Decided.of(now.undo(asked.decision, asked.seen))
 
 
 @write.post("/redo")
-def redo(room: TheRoom, asked: schemas.UndoRequest) -> schemas.Decided:
+def redo(now: Now, asked: schemas.UndoRequest) -> schemas.Decided:
     """Let a decision stand again: this one, or the last that was undone."""
-    done = room.editor.do(lambda library: library.redo(asked.decision, seen=asked.seen))
-    return schemas.Decided.of(room.edited(done))
+    return schemas.Decided.of(now.redo(asked.decision, asked.seen))
 
 
 @write.post("/questions/{question}")
-def answer(room: TheRoom, question: schemas.QuestionId, asked: schemas.AnswerRequest) -> schemas.Decided:
+def answer(now: Now, question: schemas.QuestionId, asked: schemas.AnswerRequest) -> schemas.Decided:
     """Answer a question; the answer is a decision like others."""
-    return schemas.Decided.of(room.answer(question, asked.answer, asked.seen))
+    return schemas.Decided.of(now.answer(question, asked.answer, asked.seen))
 
 
 @write.post("/files/{file}/retry")
-def retry(room: TheRoom, file: IdInPath) -> schemas.Retried:
+def retry(now: Now, file: IdInPath) -> schemas.Retried:
     """Read a file again that could not be read."""
-    status, reason = room.retry(file)
+    status, reason = now.retry(file)
     return schemas.Retried(status=status, reason=reason)

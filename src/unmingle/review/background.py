@@ -7,7 +7,7 @@ import sys
 import time
 from contextlib import suppress
 from threading import Condition, Thread, get_native_id
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from threadpoolctl import threadpool_limits
 
@@ -25,31 +25,13 @@ PATIENCE = 1.0  # seconds to wait at the end for questions
 RETRY = 10.0  # seconds before a failed attempt is repeated
 
 
-def _give_way() -> None:
-    """Let this thread run when others don't want to, where the system knows that of threads."""
-    if sys.platform == "linux":
-        with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, get_native_id(), NICE)
-
-
-class Work(Protocol):
-    """Something done in the background."""
-
-    def __call__(self) -> None:
-        """Do it once."""
-        ...
-
-
 class Later:
     """Does some work in a thread of its own, some time after it was asked for; of several requests, once.
 
-    Args:
-        work: what to do; an error of ours is repeated later, others end the thread.
-        quiet: seconds without a new request before it is done.
-        name: of the thread.
+    An error of ours is repeated later, others end the thread; `quiet`: seconds without a new request before it is done.
     """
 
-    def __init__(self, work: Work, *, quiet: float, name: str) -> None:
+    def __init__(self, work: Callable[[], object], *, quiet: float, name: str) -> None:
         self._work = work
         self._quiet = quiet
         self._changed = Condition()
@@ -78,12 +60,7 @@ class Later:
         self.ask()
 
     def stop(self, *, finish: bool, patience: float | None = None) -> None:
-        """End the thread.
-
-        Args:
-            finish: whether what was asked for and not done yet is done before, or dropped.
-            patience: seconds to wait for work under way; None: until it is done. Then it is left to itself.
-        """
+        """End the thread; with `finish` what was asked for is done before. Waits `patience` seconds, or to the end."""
         with self._changed:
             self._stopped = True
             if not finish:
@@ -97,7 +74,10 @@ class Later:
             try:
                 self._work()
             except UnmingleError:
-                self._again()
+                with self._changed:
+                    if not self._stopped and self._asked is None:
+                        self._asked = time.monotonic()
+                        self._due = self._asked + RETRY
 
     def _wait(self) -> bool:
         """Wait until there is work; False: until the end."""
@@ -107,20 +87,9 @@ class Later:
             wanted, self._asked = self._asked is not None, None
             return wanted
 
-    def _again(self) -> None:
-        with self._changed:
-            if not self._stopped and self._asked is None:
-                self._asked = time.monotonic()
-                self._due = self._asked + RETRY
-
 
 class QuestionList:
-    """The questions that the page asks, most useful first, worked out in the background for the current revision.
-
-    Args:
-        compute: works out the questions; slow.
-        revision: the number of the last entry of the log.
-    """
+    """The questions that the page asks, most useful first, worked out in the background for the current revision."""
 
     def __init__(self, compute: Callable[[], Sequence[Question]], revision: Callable[[], int]) -> None:
         self._compute = compute
@@ -170,7 +139,9 @@ class QuestionList:
         revision = self._revision()
         if revision == self._at:
             return
-        _give_way()
+        if sys.platform == "linux":  # which knows priorities of threads
+            with suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, get_native_id(), NICE)
         with threadpool_limits(1):
             found = self._compute()
         with self._lock:

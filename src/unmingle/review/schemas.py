@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import Path, Query
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -13,8 +13,7 @@ from unmingle.store.left_out import LeftOut, LeftOutGroup
 from unmingle.store.timeline import Timeline
 
 if TYPE_CHECKING:
-    from unmingle.decisions import asking
-    from unmingle.decisions import log as decisions
+    from unmingle.decisions import log
 
 LARGEST = 2**63 - 1  # SQLite's integers end here
 
@@ -22,6 +21,10 @@ LARGEST = 2**63 - 1  # SQLite's integers end here
 def _whole(value: object) -> object:
     """To JSON 5.0 is an integer too."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _count(value: Any) -> Any:
+    return value if isinstance(value, int) else len(value)
 
 
 Id = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=LARGEST)]
@@ -65,7 +68,7 @@ class Decision(BaseModel):
     changed: Changed
 
     @classmethod
-    def of(cls, decision: decisions.Decision) -> Decision:
+    def of(cls, decision: log.Decision) -> Decision:
         """As the library tells it."""
         changed = Changed(people=list(decision.people), faces=decision.faces)
         parts = ("id", "made", "by", "kind", "words", "person", "faces", "live")
@@ -82,6 +85,13 @@ class Merged(Problem):
     """There is no such person; it may have become a part of another."""
 
     merged_into: int | None = None
+
+
+class _Page(BaseModel):
+    """A part of a list. revision: of the library; total: how many there are."""
+
+    revision: int
+    total: int
 
 
 class LibrarySummary(BaseModel):
@@ -109,17 +119,10 @@ class ShownPerson(PersonSummary):
 
     covers: list[int]
 
-    @classmethod
-    def of(cls, person: PersonSummary, covers: list[int]) -> ShownPerson:
-        """With these faces."""
-        return cls(covers=covers, **asdict(person))
 
-
-class PeoplePage(BaseModel):
+class PeoplePage(_Page):
     """A part of the people that were asked for; total: how many there are."""
 
-    revision: int
-    total: int
     people: list[ShownPerson]
 
 
@@ -131,17 +134,10 @@ class WholePerson(ShownPerson):
     first_file: str
     merged_into: int | None = None
 
-    @classmethod
-    def whole(cls, person: PersonSummary, covers: list[int], revision: int, first_file: str) -> WholePerson:
-        """With these faces, at this revision."""
-        return cls(covers=covers, revision=revision, first_file=first_file, **asdict(person))
 
-
-class FacesPage(BaseModel):
+class FacesPage(_Page):
     """A part of a person's faces; total: how many there are."""
 
-    revision: int
-    total: int
     faces: list[FaceCard]
 
 
@@ -152,19 +148,15 @@ class LeftOutGroups(BaseModel):
     groups: list[LeftOutGroup]
 
 
-class LeftOutPage(BaseModel):
+class LeftOutPage(_Page):
     """A part of what was left out for one reason; total: how many there are."""
 
-    revision: int
-    total: int
     faces: list[LeftOut]
 
 
-class TimelinePage(BaseModel):
+class TimelinePage(_Page):
     """A part of the recordings, and who is on screen when; total: how many there are."""
 
-    revision: int
-    total: int
     recordings: list[Timeline]
 
 
@@ -204,16 +196,16 @@ class Candidates(BaseModel):
     people: list[Candidate]
 
 
-class Side(BaseModel):
+class Side(BaseModel, from_attributes=True):
     """One side of a question. faces: how many it has; show: some of them."""
 
     person: int | None
     name: str
-    faces: int
+    faces: Annotated[int, BeforeValidator(_count)]
     show: list[int]
 
 
-class Question(BaseModel):
+class Question(BaseModel, from_attributes=True):
     """Are these one person? settles: how many faces have their place after the answer."""
 
     id: str
@@ -223,16 +215,6 @@ class Question(BaseModel):
     other: Side
     probability: float
     settles: int
-
-    @classmethod
-    def of(cls, question: asking.Question) -> Question:
-        """As the library asks it."""
-        one, other = (
-            Side(person=side.person, name=side.name, faces=len(side.faces), show=list(side.show))
-            for side in (question.one, question.other)
-        )
-        parts = ("id", "kind", "text", "probability", "settles")
-        return cls(one=one, other=other, **{part: getattr(question, part) for part in parts})
 
 
 class Questions(BaseModel):
@@ -244,11 +226,9 @@ class Questions(BaseModel):
     questions: list[Question]
 
 
-class DecisionsPage(BaseModel):
+class DecisionsPage(_Page):
     """A part of the log, newest first. can_undo, can_redo: the decision that would be undone or redone next."""
 
-    revision: int
-    total: int
     can_undo: int | None
     can_redo: int | None
     decisions: list[Decision]
@@ -261,7 +241,7 @@ class Decided(BaseModel):
     decision: Decision
 
     @classmethod
-    def of(cls, decision: decisions.Decision) -> Decided:
+    def of(cls, decision: log.Decision) -> Decided:
         """Its number is the revision that it made."""
         return cls(revision=decision.id, decision=Decision.of(decision))
 

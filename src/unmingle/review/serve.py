@@ -9,7 +9,6 @@ import signal
 import socket
 import webbrowser
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,7 @@ import uvicorn
 from unmingle.errors import LibraryBusyError, SettingsError, WriteError
 from unmingle.files import write_atomically
 from unmingle.review.app import create_app
-from unmingle.review.security import Gate, is_loopback
+from unmingle.review.auth import Auth, is_loopback
 from unmingle.sources.images import quiet_decoders
 from unmingle.store.sqlite import open_to_decide
 
@@ -54,21 +53,24 @@ def serve(
         LibraryError: there is no library there, or it is damaged.
         SettingsError: nothing can listen at this address.
     """
-    _bring_up_to_date(folder)
-    known = _Known.of(folder)
-    listener = _listener(host, port, known)
-    with listener, quiet_decoders(), _ended_by_signals():
-        origin = _origin(host, listener)
-        known.keep(folder, listener.getsockname()[1] if port or not known.port else known.port)
-        gate = Gate.of(known.secret, origin)
-        server = _Server(create_app(folder, token=gate.token, origin=origin, gate=gate))
+    with suppress(LibraryBusyError, WriteError), open_to_decide(folder):
+        pass  # an older library gets its new tables; where that is not possible, reading it tells what is wrong
+    secret, last_port = _remembered(folder)
+    with _listener(host, port, last_port) as listener, quiet_decoders(), _ended_by_signals():
+        here = listener.getsockname()[1]
+        origin = f"http://{f'[{host}]' if ':' in host else host}:{here}"
+        with suppress(WriteError):  # a library that can't be written has new keys the next time
+            content = json.dumps({"secret": secret, "port": here if port or not last_port else last_port})
+            write_atomically(folder / KEPT, content.encode(), mode=0o600)  # for the owner's eyes only
+        auth = Auth.of(secret, origin)
+        server = _Server(create_app(folder, token=auth.token, origin=origin, auth=auth))
 
         def started() -> None:
-            for line in _lines(host, gate):
+            for line in _lines(host, auth):
                 announce(line)
             if open_browser:
                 # Where nobody sees it: other users of the machine can read how a browser was started.
-                address = f"{origin}/?token={gate.token_for_once()}"
+                address = f"{origin}/?token={auth.token_for_once()}"
                 Thread(target=webbrowser.open, args=(address,), name="browser", daemon=True).start()
 
         server.when_started = started
@@ -98,43 +100,19 @@ class _Server(uvicorn.Server):
             self.when_started()
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """What stays the same each time the page of a library is served, so that open tabs and bookmarks go on working.
-
-    secret: of which the keys are made; port: where it listened last, 0 for none.
-    """
-
-    secret: str
-    port: int
-
-    @classmethod
-    def of(cls, folder: Path) -> _Known:
-        """As kept in the library; made anew where there is none, or where others could have read it."""
-        with suppress(OSError, ValueError, KeyError, TypeError), (folder / KEPT).open("rb") as file:
-            if not (hasattr(os, "geteuid") and os.fstat(file.fileno()).st_mode & 0o077):
-                read = json.loads(file.read(MOST_KEPT))
-                if len(read["secret"]) >= 43 and 0 <= int(read["port"]) <= LAST_PORT:
-                    return cls(str(read["secret"]), int(read["port"]))
-        return cls(secrets.token_urlsafe(32), 0)
-
-    def keep(self, folder: Path, port: int) -> None:
-        """Note it for the next time, for the owner's eyes only; a library that can't be written has new keys then."""
-        with suppress(WriteError):
-            content = json.dumps({"secret": self.secret, "port": port}).encode()
-            write_atomically(folder / KEPT, content, mode=0o600)
+def _remembered(folder: Path) -> tuple[str, int]:
+    """The page's secret and its last port, so that open tabs go on working; a new one and 0 if unknown."""
+    with suppress(OSError, ValueError, KeyError, TypeError), (folder / KEPT).open("rb") as file:
+        # A secret that others could have read is none.
+        if not (hasattr(os, "geteuid") and os.fstat(file.fileno()).st_mode & 0o077):
+            read = json.loads(file.read(MOST_KEPT))
+            if len(read["secret"]) >= 43 and 0 <= int(read["port"]) <= LAST_PORT:
+                return str(read["secret"]), int(read["port"])
+    return secrets.token_urlsafe(32), 0
 
 
-def _listener(host: str, port: int, known: _Known) -> socket.socket:
-    """At the port that is asked for; else at the one of the last time, if that is free."""
-    if not port and known.port:
-        with suppress(SettingsError):
-            return free_listener(host, known.port)
-    return free_listener(host, port)
-
-
-def _lines(host: str, gate: Gate) -> Iterator[str]:
-    yield f"The review page is at {gate.origin}/?token={gate.token}"
+def _lines(host: str, auth: Auth) -> Iterator[str]:
+    yield f"The review page is at {auth.origin}/?token={auth.token}"
     if not is_loopback(host):
         yield (
             f"It listens at {host}: everybody who can reach this machine and knows the address above sees all pictures"
@@ -143,10 +121,12 @@ def _lines(host: str, gate: Gate) -> Iterator[str]:
     yield "Press Ctrl+C to end it; what was decided is kept."
 
 
-def _bring_up_to_date(folder: Path) -> None:
-    """Let an older library get its new tables; where that is not possible, reading it tells what is wrong."""
-    with suppress(LibraryBusyError, WriteError), open_to_decide(folder):
-        pass
+def _listener(host: str, port: int, last_port: int) -> socket.socket:
+    """At the port that is asked for; else at the one of the last time, if that is free."""
+    if not port and last_port:
+        with suppress(SettingsError):
+            return free_listener(host, last_port)
+    return free_listener(host, port)
 
 
 def free_listener(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
@@ -178,11 +158,6 @@ def free_listener(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
             f"Nothing can listen at {host}, port {port}: {error}.", "Leave --port out to get a free one."
         ) from error
     return listener
-
-
-def _origin(host: str, listener: socket.socket) -> str:
-    name = f"[{host}]" if ":" in host else host
-    return f"http://{name}:{listener.getsockname()[1]}"
 
 
 @contextmanager

@@ -120,10 +120,16 @@ def _natural(name: str) -> tuple[str, str]:
     return _NUMBER.sub(lambda found: found[0].rjust(LONGEST_NUMBER, "0"), name), name
 
 
+def clusterings(store: Store) -> tuple[int, int]:
+    """How often faces were grouped, and the number of the last time, 0 for none."""
+    count, last = store.connection.execute("SELECT count(*), coalesce(max(id), 0) FROM clustering").fetchone()
+    return count, last
+
+
 def last_clustering(store: Store) -> int:
     """The clustering whose faces are new: the last one, or -1 while there is none or only the first."""
-    count, last = store.connection.execute("SELECT count(*), max(id) FROM clustering").fetchone()
-    return int(last) if count > 1 else -1
+    count, last = clusterings(store)
+    return last if count > 1 else -1
 
 
 def people(store: Store, only: Collection[int] | None = None) -> list[PersonSummary]:

@@ -71,6 +71,10 @@ class Store:
             finally:
                 self.connection.execute("COMMIT")
 
+    def version(self) -> int:
+        """A number that changes whenever another connection has written to the library."""
+        return int(self.connection.execute("PRAGMA data_version").fetchone()[0])
+
     def fact(self, key: str) -> str | None:
         """A stored fact about the library, such as which recipe is current."""
         row = self.connection.execute("SELECT value FROM fact WHERE key = ?", (key,)).fetchone()

@@ -1,8 +1,10 @@
-import { button, h } from "./dom.js";
+import { button, byId, h } from "./dom.js";
+
+/** @typedef {Schemas["Decision"]} Decision @typedef {Schemas["Decided"]} Outcome */
 
 /** What the server refuses, in its own words. */
 export class ApiError extends Error {
-  constructor(/** @type {number} */ status, /** @type {{problem?: string, mend?: string, since?: object[], merged_into?: number|null}} */ body) {
+  constructor(/** @type {number} */ status, /** @type {Partial<Schemas["Stale"] & Schemas["Merged"]>} */ body) {
     super(body.problem || `The server answered ${status}.`);
     this.status = status;
     this.problem = this.message;
@@ -16,26 +18,27 @@ export class ApiError extends Error {
 export function get(path, query = {}, signal) {
   const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== "");
   const search = new URLSearchParams(given.flatMap(([key, value]) => [value].flat().map((one) => [key, String(one)]))).toString();
-  return send(`/api${path}${search ? `?${search}` : ""}`, { signal });
+  return request(`/api${path}${search ? `?${search}` : ""}`, { signal });
 }
 
 /** @param {string} path below /api @param {object} body */
 export function post(path, body) {
-  const headers = { "Content-Type": "application/json" };
-  return send(`/api${path}`, { method: "POST", headers, body: JSON.stringify(body) });
+  return request(`/api${path}`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
 }
 
 /**
  * When the server is gone the request waits, and goes out again once it is back. A decision sent twice that way is
  * refused the second time, since it carries the revision it was made on.
- * @param {string} address
- * @param {RequestInit} options
- * @returns {Promise<any>}
+ * @param {string} address @param {RequestInit} options @returns {Promise<any>}
  */
-async function send(address, options) {
+async function request(address, options) {
   for (;;) {
     try {
-      return await answer(await fetch(address, { credentials: "same-origin", ...options }));
+      const response = await fetch(address, { credentials: "same-origin", ...options });
+      const text = await response.text();
+      const body = await new Response(text).json().catch(() => ({}));
+      if (response.ok) return body;
+      throw new ApiError(response.status, body);
     } catch (error) {
       if (error instanceof ApiError || options.signal?.aborted) throw error;
       await waitForServer(options.signal ?? undefined);
@@ -43,34 +46,15 @@ async function send(address, options) {
   }
 }
 
-async function answer(/** @type {Response} */ response) {
-  const text = await response.text();
-  const body = parse(text);
-  if (response.ok) return body;
-  throw new ApiError(response.status, body);
-}
-
-/** @param {string} text @returns {any} */
-function parse(text) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return {};
-  }
-}
-
 export const thumbnail = (/** @type {number} */ face) => `/api/faces/${face}/thumbnail`;
-
-export const picture = (/** @type {number} */ face, /** @type {number} */ side = 1600) => `/api/faces/${face}/picture?side=${side}`;
+export const picture = (/** @type {number} */ face) => `/api/faces/${face}/picture`;
 
 /** @type {Promise<void>|null} */ let waiting = null;
 const LONGEST = 8000; // milliseconds between two tries
 
 /** Resolves once the server answers again. Shows a banner meanwhile. @param {AbortSignal} [signal] */
 function waitForServer(signal) {
-  waiting ??= knock().finally(() => {
-    waiting = null;
-  });
+  waiting ??= knock().finally(() => (waiting = null));
   if (!signal) return waiting;
   const aborted = new Promise((_, reject) => {
     signal.addEventListener("abort", () => reject(new DOMException("No longer wanted.", "AbortError")), { once: true });
@@ -79,8 +63,12 @@ function waitForServer(signal) {
 }
 
 async function knock() {
-  /** @type {() => void} */ let now = () => {};
-  const banner = show(() => now());
+  let now = () => {};
+  const banner = byId("banner");
+  const words = "The server does not answer. Is “unmingle review” still running? What you were doing is kept, and goes on once it is back.";
+  banner.replaceChildren(h("p", { text: words }), button("Try now", { onclick: () => now() }));
+  banner.hidden = false;
+  const isThere = () => fetch("/api/library", { credentials: "same-origin" }).then(() => true, () => false);
   for (let pause = 400; !(await isThere()); pause = Math.min(pause * 2, LONGEST)) {
     await new Promise((resolve) => {
       now = () => resolve(undefined);
@@ -90,19 +78,53 @@ async function knock() {
   banner.hidden = true;
 }
 
-async function isThere() {
-  try {
-    await fetch("/api/library", { credentials: "same-origin" });
-    return true;
-  } catch {
-    return false;
-  }
+/** What all pages share. */
+export const session = {
+  library: /** @type {Schemas["LibrarySummary"]|null} */ (null),
+  undoable: /** @type {Decision|null} */ (null),
+  redoable: /** @type {Decision|null} */ (null),
+  questions: /** @type {number|null} */ (null), // suggestions that are left; null: nobody asked yet
+};
+
+const target = new EventTarget();
+
+/**
+ * @param {"changed"|"facts"} kind changed: a decision was made, detail is its outcome; facts: numbers of the header
+ * @param {(detail: any) => void} listener
+ * @returns {() => void} takes it off again
+ */
+export function on(kind, listener) {
+  const heard = (/** @type {Event} */ event) => listener(/** @type {CustomEvent} */ (event).detail);
+  target.addEventListener(kind, heard);
+  return () => target.removeEventListener(kind, heard);
 }
 
-function show(/** @type {() => void} */ retry) {
-  const banner = /** @type {HTMLElement} */ (document.getElementById("banner"));
-  const words = "The server does not answer. Is “unmingle review” still running? What you were doing is kept, and goes on once it is back.";
-  banner.replaceChildren(h("p", { text: words }), button("Try now", { onclick: retry }));
-  banner.hidden = false;
-  return banner;
+/** @param {"changed"|"facts"} kind @param {unknown} [detail] */
+export const emit = (kind, detail) => target.dispatchEvent(new CustomEvent(kind, { detail }));
+
+/** @type {Promise<void>|null} the answer that counts, of several asked for at once */ let newest = null;
+
+/** Asks for the header's numbers again. @returns {Promise<void>} */
+export function refreshFacts() {
+  /** @type {Promise<void>} */
+  const mine = Promise.all([get("/library"), get("/decisions", { limit: 30 })]).then(([library, log]) => {
+    if (newest !== mine) return newest ?? undefined;
+    session.library = library;
+    session.undoable = entry(log, log.can_undo);
+    session.redoable = entry(log, log.can_redo);
+    return void emit("facts");
+  });
+  newest = mine;
+  return mine;
+}
+
+export function setQuestions(/** @type {number} */ left) {
+  session.questions = left;
+  emit("facts");
+}
+
+/** An entry of the log by id; one that is not among the newest has only its number. @param {Schemas["DecisionsPage"]} log @param {number|null} id */
+function entry(log, id) {
+  if (id === null) return null;
+  return log.decisions.find((decision) => decision.id === id) ?? /** @type {Decision} */ ({ id, words: `decision ${id}` });
 }

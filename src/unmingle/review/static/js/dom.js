@@ -2,35 +2,27 @@
  * Elements without markup in strings, so that no name of a file or person is ever read as HTML.
  * @param {string} tag
  * @param {Record<string, unknown>} [props] attributes; `class`, `text`, and handlers such as `onclick` too
- * @param {...(Node|string|number|null|undefined|false)} children
+ * @param {...(Node|string|null|undefined|false)} children
  * @returns {any} the element
  */
 export function h(tag, props = {}, ...children) {
   const element = document.createElement(tag);
-  for (const [key, value] of Object.entries(props)) put(element, key, value);
-  for (const child of children.flat()) {
-    if (child !== null && child !== undefined && child !== false) element.append(child instanceof Node ? child : String(child));
+  for (const [key, value] of Object.entries(props)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (key === "text") element.textContent = String(value);
+    else if (key === "class") element.className = String(value);
+    else if (key.startsWith("on")) element.addEventListener(key.slice(2), /** @type {EventListener} */ (value));
+    else element.setAttribute(key, value === true ? "" : String(value));
   }
+  element.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
   return element;
 }
 
-function put(/** @type {HTMLElement} */ element, /** @type {string} */ key, /** @type {unknown} */ value) {
-  if (value === null || value === undefined || value === false) return;
-  if (key === "text") element.textContent = String(value);
-  else if (key === "class") element.className = String(value);
-  else if (key.startsWith("on")) element.addEventListener(key.slice(2), /** @type {EventListener} */ (value));
-  else element.setAttribute(key, value === true ? "" : String(value));
-}
-
-const SVG = "http://www.w3.org/2000/svg";
-
-/** One picture of the sprite. @param {string} name @returns {SVGElement} */
+/** One picture of the sprite. @param {string} name */
 export function icon(name) {
-  const svg = document.createElementNS(SVG, "svg");
-  svg.setAttribute("class", "icon");
-  svg.setAttribute("viewBox", "0 0 20 20");
-  svg.setAttribute("aria-hidden", "true");
-  const use = document.createElementNS(SVG, "use");
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
+  for (const [key, value] of Object.entries({ class: "icon", viewBox: "0 0 20 20", "aria-hidden": "true" })) svg.setAttribute(key, value);
   use.setAttribute("href", `/static/icons.svg#${name}`);
   svg.append(use);
   return svg;
@@ -39,14 +31,22 @@ export function icon(name) {
 /**
  * A button that says its key.
  * @param {string} words
- * @param {{key?: string, onclick: (event: Event) => void, primary?: boolean, icon?: string, class?: string, attrs?: object}} options
+ * @param {{key?: string, onclick: (event: Event) => void, primary?: boolean, class?: string, attrs?: object}} options
+ * @returns {HTMLButtonElement}
  */
-export function button(words, { key, onclick, primary, icon: picture, class: extra = "", attrs = {} }) {
+export function button(words, { key, onclick, primary, class: extra = "", attrs = {} }) {
   const classes = ["button", primary ? "primary" : "", extra].filter(Boolean).join(" ");
-  const cap = key ? h("kbd", { "aria-hidden": "true", text: key }) : null;
-  const props = { type: "button", class: classes, onclick, "aria-keyshortcuts": key ?? null, ...attrs };
-  return h("button", props, picture ? icon(picture) : null, h("span", { text: words }), cap);
+  const props = { type: "button", class: classes, onclick, "aria-keyshortcuts": key, ...attrs };
+  return h("button", props, h("span", { text: words }), key && h("kbd", { "aria-hidden": "true", text: key }));
 }
+
+/**
+ * A button that is a picture.
+ * @param {string} picture @param {string} words @param {(event: Event) => void} onclick @param {object} [attrs]
+ * @returns {HTMLButtonElement}
+ */
+export const iconButton = (picture, words, onclick, attrs = {}) =>
+  h("button", { type: "button", class: "tool", "aria-label": words, onclick, ...attrs }, icon(picture));
 
 let counter = 0;
 
@@ -56,11 +56,17 @@ export function freshId(stem) {
   return `${stem}-${counter}`;
 }
 
+/** An element that is there. @param {string} id */
+export const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+
 /** Says something to screen readers. @param {string} words */
 export function announce(words) {
-  const live = document.getElementById("live");
-  if (live) live.textContent = live.textContent === words ? `${words} ` : words;
+  const live = byId("live");
+  live.textContent = live.textContent === words ? `${words} ` : words;
 }
 
 /** Whether a pointer on this device is a finger. */
 export const isTouch = () => matchMedia("(pointer: coarse)").matches;
+
+/** Whether keys are letters of a text now. @param {EventTarget|null} where */
+export const typing = (where) => where instanceof HTMLElement && where.matches("input:not([type=checkbox]), textarea, select");

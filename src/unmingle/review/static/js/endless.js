@@ -1,66 +1,53 @@
 import { get } from "./api.js";
-import { errorState } from "./toasts.js";
+import { errorState } from "./dialogs.js";
+import { h } from "./dom.js";
 
 const MOST = 1000; // entries that the server gives at once
 
 /**
  * A list of the server that goes on as its end comes near.
- * @param {{path: string, size: number, items: (page: any) => any[], end: HTMLElement, empty: () => HTMLElement,
- *   renew: (page: any) => void, put: (page: any) => void}} options
- * size: entries a page; end: what stands below the list; empty: what it says of none;
- * renew: shows the first entries, again or for the first time; put: shows the next
+ * @param {string} path
+ * @param {{size: number, items: (page: any) => any[], empty: () => HTMLElement, renew: (page: any) => void, put: (page: any) => void}} options
+ * size: entries a page; empty: what is said of none; renew: shows the first entries, again or for the first time; put: shows the next
  */
-export function endless({ path, size, items, end, empty, renew, put }) {
+export function endless(path, { size, items, empty, renew, put }) {
+  /** @type {HTMLElement} what stands below the list */ const end = h("div", { class: "log-end" });
   let total = 0;
   let shown = 0;
   let wave = 0;
   let loading = false;
-
   const observer = new IntersectionObserver((entries) => {
-    if (entries.some((entry) => entry.isIntersecting)) void more();
+    if (!loading && shown < total && entries.some((entry) => entry.isIntersecting)) void load(shown, size, put);
   }, { rootMargin: "800px" });
 
-  /** @param {number} [wanted] entries that are to be there at least */
-  async function start(wanted = size) {
-    wave += 1;
+  /** @param {number} offset @param {number} limit @param {(page: any) => void} draw */
+  async function load(offset, limit, draw) {
     const mine = wave;
-    try {
-      const page = await get(path, { offset: 0, limit: Math.min(MOST, Math.max(size, wanted)) });
-      if (mine !== wave) return;
-      renew(page);
-      shown = 0;
-      count(page);
-      end.replaceChildren(...(total ? [] : [empty()]));
-    } catch (error) {
-      if (mine === wave) end.replaceChildren(errorState(error, () => start()));
-    }
-  }
-
-  async function more() {
-    if (loading || shown >= total) return;
     loading = true;
-    const mine = wave;
     try {
-      const page = await get(path, { offset: shown, limit: size });
+      const page = await get(path, { offset, limit });
       if (mine !== wave) return;
-      end.replaceChildren();
-      put(page);
-      count(page);
+      draw(page);
+      total = page.total;
+      shown = offset + items(page).length;
+      end.replaceChildren(...(total ? [] : [empty()]));
+      observer.unobserve(end); // it tells of changes only, and the end may still be near
+      observer.observe(end);
     } catch (error) {
-      if (mine === wave) end.replaceChildren(errorState(error, more));
+      if (mine === wave) end.replaceChildren(errorState(error, () => load(offset, limit, draw)));
     } finally {
-      loading = false;
+      if (mine === wave) loading = false;
     }
   }
 
-  function count(/** @type {any} */ page) {
-    total = page.total;
-    shown += items(page).length;
-    observer.unobserve(end); // it tells of changes only, and the end may still be near
-    observer.observe(end);
+  /** From the top again. @param {number} [wanted] entries that are to be there at least */
+  function start(wanted = size) {
+    wave += 1;
+    void load(0, Math.min(MOST, Math.max(size, wanted)), renew);
   }
 
   return {
+    end,
     start,
     again: () => start(shown),
     shown: () => shown,

@@ -20,33 +20,27 @@ export const clock = (iso) => CLOCK.format(new Date(iso));
 
 /** "Today", "Yesterday" or "3 March 2026". @param {string} iso */
 export function day(iso) {
+  const midnight = (/** @type {Date} */ date) => new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime();
   const then = new Date(iso);
   const days = Math.round((midnight(new Date()) - midnight(then)) / 86_400_000);
-  if (days === 0) return "Today";
-  return days === 1 ? "Yesterday" : DAY.format(then);
+  return days === 0 ? "Today" : days === 1 ? "Yesterday" : DAY.format(then);
 }
 
-const midnight = (/** @type {Date} */ date) => new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime();
-
-/**
- * A time in a recording: 75.25 → "1:15", with one digit "1:15.2"; from an hour on "1:00:00".
- * @param {number} seconds @param {number} [digits] after the point
- */
+/** A time in a recording: 75.25 → "1:15", with one digit "1:15.2"; from an hour on "1:00:00". @param {number} seconds @param {number} [digits] */
 export function timecode(seconds, digits = 0) {
+  const two = (/** @type {number} */ n) => String(n).padStart(2, "0");
   const scale = 10 ** digits;
   const parts = Math.floor(seconds * scale + 1e-6); // cut off, as clocks do; 0.3 may be stored as 0.29999
   const whole = Math.floor(parts / scale);
   const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
-  const clock = hours ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
-  return digits ? `${clock}.${String(parts % scale).padStart(digits, "0")}` : clock;
+  const shown = hours ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
+  return digits ? `${shown}.${String(parts % scale).padStart(digits, "0")}` : shown;
 }
-
-const two = (/** @type {number} */ n) => String(n).padStart(2, "0");
 
 /** The last part of a path, which is what people look at. @param {string} path */
 export const baseName = (path) => path.split("/").pop() ?? path;
 
-const STATUS = {
+const STATUS = /** @type {Record<string, string>} */ ({
   alone: "Seen once",
   not_a_face: "Not a face",
   masked: "Masked",
@@ -54,7 +48,7 @@ const STATUS = {
   ignored: "Ignored",
   unreadable: "Unreadable",
   clustered: "With a person",
-};
+});
 
 /** A status in words. @param {string} status */
-export const statusWords = (status) => STATUS[/** @type {keyof typeof STATUS} */ (status)] ?? status.replaceAll("_", " ");
+export const statusWords = (status) => STATUS[status] ?? status.replaceAll("_", " ");

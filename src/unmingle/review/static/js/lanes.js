@@ -1,21 +1,24 @@
+import { faceImage, showFace } from "./cells.js";
 import { h } from "./dom.js";
 import { called, timecode } from "./format.js";
-import { faceImage, showFace } from "./thumbs.js";
+
+/** @typedef {Schemas["Timeline"]["people"][0]} OnScreen @typedef {OnScreen["intervals"][0]} Time */
 
 const EDGE = 8; // pixels to the sides of the window
+const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 28_800]; // seconds between two marks
+const ROOM = 64; // pixels between two marks
+const LEAST = 3; // pixels: the width of the shortest bar, as in the style sheet
 
 const image = faceImage();
-const who = h("strong", {});
-const when = h("span", {});
+const who = h("strong");
+const when = h("span");
 // What it says is in the label of each bar, too.
 const tip = h("div", { class: "time-tip", "aria-hidden": "true", hidden: true }, image, h("p", {}, who, when));
 /** @type {Element|null} */ let shown = null;
 
 /**
  * Says beside a bar who is on screen, and when exactly; null: nothing.
- * @param {HTMLElement|null} bar
- * @param {OnScreen} [person]
- * @param {Time} [time]
+ * @param {HTMLElement|null} bar @param {OnScreen} [person] @param {Time} [time]
  * @param {number} [x] of the pointer; the middle of what is seen of the bar if left out
  */
 export function showTip(bar, person, time, x) {
@@ -42,34 +45,21 @@ export function showTip(bar, person, time, x) {
 
 addEventListener("scroll", () => showTip(null), { passive: true, capture: true });
 
-/** Seconds between two marks, of which the first that leaves room enough is taken. */
-const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 28_800];
-const ROOM = 64; // pixels between two marks
-const LEAST = 3; // pixels: the width of the shortest bar, as in the style sheet
-
-/**
- * @typedef {{start: number, end: number, faces: number, face: number}} Time
- * @typedef {{person: number, name: string, face: number, seconds: number, intervals: Time[]}} OnScreen
- */
-
-/** "0:03.2 to 0:11.8, 8.6 seconds" @param {Time} time */
-const timeWords = (time) => `${timecode(time.start, 1)} to ${timecode(time.end, 1)}, ${(time.end - time.start).toFixed(1)} seconds`;
-
 /**
  * The bars of one person along a recording.
  * @param {OnScreen} one
  * @param {{duration: number, label: string, barOf: (index: number, words: string) => HTMLElement}} options
- * barOf: makes the link or button that a bar is
+ * barOf: makes the link or button that a bar is, "0:03.2 to 0:11.8, 8.6 seconds"
  */
 export function lane(one, { duration, label, barOf }) {
-  const bars = one.intervals.map((time, index) => {
-    const bar = barOf(index, timeWords(time));
-    const left = Math.min(100, (100 * time.start) / duration);
+  const bars = one.intervals.map(({ start, end }, index) => {
+    const bar = barOf(index, `${timecode(start, 1)} to ${timecode(end, 1)}, ${(end - start).toFixed(1)} seconds`);
+    const left = Math.min(100, (100 * start) / duration);
     bar.classList.add("bar-time");
     bar.dataset.at = String(index);
     bar.tabIndex = -1;
     bar.style.left = `min(${left}%, 100% - ${LEAST}px)`;
-    bar.style.width = `${Math.min(100 - left, (100 * (time.end - time.start)) / duration)}%`;
+    bar.style.width = `${Math.min(100 - left, (100 * (end - start)) / duration)}%`;
     return bar;
   });
   return h("div", { class: "lane", role: "group", "aria-label": label }, ...bars);
@@ -77,16 +67,15 @@ export function lane(one, { duration, label, barOf }) {
 
 /**
  * Makes the bars of several lanes one stop of the Tab key, walked through with the arrows, and says times beside them.
- * @param {HTMLElement} root holds the lanes
- * @param {OnScreen[]} people whose lanes they are, in that order
+ * @param {HTMLElement} root holds the lanes @param {OnScreen[]} people whose lanes they are, in that order
  */
 export function walkable(root, people) {
   const lanes = /** @type {HTMLElement[]} */ ([...root.querySelectorAll(".lane")]);
   const first = /** @type {HTMLElement|null} */ (root.querySelector(".bar-time"));
   if (first) first.tabIndex = 0;
 
-  /** @param {EventTarget|null} target @returns {HTMLElement|null} */
-  const barAt = (target) => (target instanceof Element ? target.closest(".bar-time") : null);
+  /** @param {Event} event @returns {HTMLElement|null} */
+  const barOf = ({ target }) => (target instanceof Element ? target.closest(".bar-time") : null);
 
   /** @param {HTMLElement} bar @returns {[number, number]} the lane, and the place in it */
   const placeOf = (bar) => [lanes.indexOf(/** @type {HTMLElement} */ (bar.parentElement)), Number(bar.dataset.at)];
@@ -98,22 +87,21 @@ export function walkable(root, people) {
   };
 
   root.addEventListener("focusin", (event) => {
-    const bar = barAt(event.target);
+    const bar = barOf(event);
     if (!bar) return;
     for (const other of root.querySelectorAll('.bar-time[tabindex="0"]')) /** @type {HTMLElement} */ (other).tabIndex = -1;
     bar.tabIndex = 0;
     if (bar.matches(":focus-visible")) tell(bar);
   });
-  root.addEventListener("focusout", () => showTip(null));
+  for (const kind of ["focusout", "pointerleave"]) root.addEventListener(kind, () => showTip(null));
   root.addEventListener("pointermove", (event) => {
     if (event.pointerType === "touch") return;
-    const bar = barAt(event.target);
+    const bar = barOf(event);
     if (bar) tell(bar, event.clientX);
     else showTip(null);
   });
-  root.addEventListener("pointerleave", () => showTip(null));
   root.addEventListener("keydown", (event) => {
-    const bar = barAt(event.target);
+    const bar = barOf(event);
     if (!bar || event.altKey || event.ctrlKey || event.metaKey) return;
     if (event.key === "Escape") return showTip(null);
     const to = step(event.key, ...placeOf(bar), people);
@@ -125,9 +113,8 @@ export function walkable(root, people) {
 }
 
 /**
- * Where a key leads: along the lane, or to what is nearest in time in the next one.
- * @param {string} key @param {number} row @param {number} at @param {OnScreen[]} people
- * @returns {[number, number]|null} null: not a key that moves
+ * Where a key leads: along the lane, or to what is nearest in time in the next one; null: not a key that moves.
+ * @param {string} key @param {number} row @param {number} at @param {OnScreen[]} people @returns {[number, number]|null}
  */
 function step(key, row, at, people) {
   const last = people[row].intervals.length - 1;
@@ -137,12 +124,10 @@ function step(key, row, at, people) {
   if (key === "End") return [row, last];
   if (key !== "ArrowUp" && key !== "ArrowDown") return null;
   const next = row + (key === "ArrowUp" ? -1 : 1);
-  return people[next] ? [next, nearest(people[next].intervals, people[row].intervals[at])] : [row, at];
-}
-
-function nearest(/** @type {Time[]} */ times, /** @type {Time} */ to) {
-  const apart = times.map((time) => Math.max(0, time.start - to.end, to.start - time.end));
-  return apart.indexOf(Math.min(...apart));
+  if (!people[next]) return [row, at];
+  const { start, end } = people[row].intervals[at];
+  const apart = people[next].intervals.map((time) => Math.max(0, time.start - end, start - time.end));
+  return [next, apart.indexOf(Math.min(...apart))];
 }
 
 /** Marks along a stretch of time: a line each, and its time where there is room for it. @param {number} duration seconds @param {number} width pixels */

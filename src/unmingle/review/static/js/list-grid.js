@@ -1,49 +1,29 @@
 import { h, isTouch } from "./dom.js";
+import { VirtualGrid } from "./grid.js";
 import { PagedList } from "./paged-list.js";
-import { cellsIn, VirtualGrid } from "./virtual-grid.js";
-
-/** What is picked, by id, so that it lasts when the order changes. */
-class Selection {
-  constructor(/** @type {() => void} */ onChange) {
-    this.ids = /** @type {Set<number>} */ (new Set());
-    this.anchor = /** @type {number|null} */ (null); // where a range starts, as a place in the list
-    this.onChange = onChange;
-  }
-
-  has = (/** @type {number} */ id) => this.ids.has(id);
-  list = () => [...this.ids];
-  clear = () => this.ids.size && this.replace([]);
-
-  replace(/** @type {Iterable<number>} */ ids) {
-    this.ids = new Set(ids);
-    if (!this.ids.size) this.anchor = null;
-    this.onChange();
-  }
-}
 
 /**
  * A grid of rows of the server that are fetched as it scrolls, and picked with mouse, finger and keys. Whoever has the
  * focus keeps it when the order changes: keys are about what was under them.
- * @param {{label: string, shapes: import("./virtual-grid.js").Shape[], size?: number, guess: number, restore: any,
- *   onPick: (picked: number[]) => void, cell: {create: () => HTMLElement, clear: (cell: HTMLElement) => void,
- *   fill: (cell: HTMLElement, row: any, how: {tier: number, selected: boolean}) => void},
+ * @param {{label: string, size?: number, guess: number, restore: any,
+ *   cells: {shapes: import("./grid.js").Shape[], create: () => HTMLElement, clear: (cell: HTMLElement) => void,
+ *     fill: (cell: HTMLElement, row: any, how: {tier: number, selected: boolean}) => void},
  *   load: (offset: number, limit: number, signal: AbortSignal) => Promise<any>, idOf: (row: any) => number,
- *   open: (index: number) => void, onError: (error: any) => void, onChange?: () => void, clickOpens?: boolean, band?: boolean}} options
- * shapes: of a cell, in a wide window and in a narrow one; guess: rows to show before their number is known; load: a page
- * of rows, with total and revision; clickOpens: a plain click opens rather than picks
+ *   open: (index: number) => void, onPick: (picked: number[]) => void, onError: (error: any) => void,
+ *   onChange?: () => void, wall?: boolean}} options
+ * guess: rows to show before their number is known; shapes: of a cell, in a wide window and in a narrow one; load: a page
+ * of rows as `items`, with total and revision; wall: a plain click opens rather than picks, and no frame is pulled
  */
-export function listGrid({ label, shapes, size, guess, restore, onPick, cell, load, idOf, open, onError, onChange, clickOpens = false, band = true }) {
+export function listGrid({ label, size, guess, restore, cells, load, idOf, open, onPick, onError, onChange, wall = false }) {
   /** @type {number|null} what has the focus */ let held = restore.held ?? null;
   let came = !restore.focus; // whether who comes back has the focus again
-  const selection = new Selection(() => {
-    grid.refill();
-    grid.root.classList.toggle("picking", selection.ids.size > 0);
-    onPick(selection.list());
-  });
+  /** @type {Set<number>} what is picked, by id, so that it lasts when the order changes */ let picked = new Set();
+  /** @type {Set<number>} what was picked before the range now being pulled */ let base = new Set();
+  /** @type {number|null} where a range starts, as a place in the list */ let anchor = null;
+  let wave = 0;
 
-  const list = new PagedList({
+  const list = new PagedList(load, {
     size,
-    load,
     onChange: (first, last) => {
       grid.resize(list.total ?? 0);
       follow();
@@ -54,147 +34,134 @@ export function listGrid({ label, shapes, size, guess, restore, onPick, cell, lo
   });
   const grid = new VirtualGrid({
     label,
-    selectable: true,
-    shape: shapes[innerWidth < 560 ? 1 : 0],
+    shape: cells.shapes[innerWidth < 560 ? 1 : 0],
     guess: restore.total ?? guess,
-    create: cell.create,
-    clear: cell.clear,
-    fill: (element, index, tier) => {
-      const row = /** @type {any} */ (list.get(index));
-      cell.fill(element, row, { tier, selected: Boolean(row && selection.has(idOf(row))) });
-    },
+    create: cells.create,
+    clear: cells.clear,
+    fill: (element, index, tier) => cells.fill(element, list.get(index), { tier, selected: picked.has(idAt(index) ?? NaN) }),
     onRange: (first, last) => list.want(first, last),
-    onMove: (index, event, from) => (event.shiftKey ? extend(index, from) : rest(index)),
-    onFocus: (index) => {
-      const row = list.get(index);
-      held = row === undefined ? null : idOf(row);
+    onMove: (index, event, from) => {
+      if (event.shiftKey) return extend(index, from);
+      anchor = index; // the next range starts here
+      base = new Set(picked);
     },
+    onFocus: (index) => (held = idAt(index)),
   });
 
+  /** @param {number} index @returns {number|null} */
+  function idAt(index) {
+    const row = list.get(index);
+    return row === undefined ? null : idOf(row);
+  }
+
   function follow() {
-    const row = list.get(grid.focused);
-    if (row !== undefined && held !== null && idOf(row) !== held) {
-      const at = list.find((one) => idOf(one) === held);
-      if (at !== null) grid.point(at);
-      else if (!list.coming.size) held = idOf(row);
-    } else if (row !== undefined) held = idOf(row);
-    if (came || row === undefined) return;
+    const id = idAt(grid.focused);
+    if (id === null) return;
+    const at = held === null || id === held ? grid.focused : list.find((row) => idOf(row) === held);
+    if (at === null) held = list.coming.size ? held : id;
+    else if (at === grid.focused) held = id;
+    else grid.point(at);
+    if (came) return;
     came = true;
     if (document.activeElement === document.body) grid.point(grid.focused, { focus: true });
   }
 
   /** What has the focus, if that is in the grid. @returns {any} */
   function current() {
-    if (grid.indexAt(document.activeElement) === null) return undefined;
-    const row = list.get(grid.focused);
-    return row !== undefined && (held === null || idOf(row) === held) ? row : undefined;
+    const id = grid.hasFocus() ? idAt(grid.focused) : null;
+    return id !== null && (held === null || id === held) ? list.get(grid.focused) : undefined;
   }
 
-  /** @type {Set<number>} what was picked before the range now being pulled */ let base = new Set();
-  let wave = 0;
+  function pick(/** @type {Iterable<number>} */ ids) {
+    picked = new Set(ids);
+    if (!picked.size) anchor = null;
+    grid.refill();
+    grid.root.classList.toggle("picking", picked.size > 0);
+    onPick([...picked]);
+  }
 
-  const idsOf = (/** @type {T[]} */ rows) => rows.map(idOf).filter((id) => id !== null);
+  const clear = () => void (picked.size && pick([]));
 
-  const toggle = (/** @type {number} */ index) => {
-    const row = list.get(index);
-    const id = row === undefined ? null : idOf(row);
+  function toggle(/** @type {number} */ index) {
+    const id = idAt(index);
     if (id === null) return;
-    selection.anchor = index;
-    const others = selection.list().filter((one) => one !== id);
-    selection.replace(selection.has(id) ? others : [...others, id]);
-    base = new Set(selection.ids);
-  };
+    anchor = index;
+    pick(picked.has(id) ? [...picked].filter((one) => one !== id) : [...picked, id]);
+    base = new Set(picked);
+  }
 
-  const stretch = async (/** @type {[number, number][]} */ stretches) => {
+  /** Picks stretches of rows, and what was picked before. @param {[number, number][]} stretches */
+  async function stretch(stretches) {
     wave += 1;
     const mine = wave;
     const ids = new Set(base);
     for (const [first, last] of stretches) {
-      for (const id of idsOf(await list.range(first, last))) ids.add(id);
+      for (const row of await list.range(first, last)) ids.add(idOf(row));
       if (mine !== wave) return;
     }
-    selection.replace(ids);
-  };
+    pick(ids);
+  }
 
-  const extend = (/** @type {number} */ index, /** @type {number} */ from) => {
-    if (selection.anchor === null) {
-      selection.anchor = from;
-      base = new Set(selection.ids);
+  function extend(/** @type {number} */ index, /** @type {number} */ from) {
+    if (anchor === null) {
+      anchor = from;
+      base = new Set(picked);
     }
-    const anchor = selection.anchor;
-    stretch([[Math.min(anchor, index), Math.max(anchor, index)]]);
-  };
+    void stretch([[Math.min(anchor, index), Math.max(anchor, index)]]);
+  }
 
-  const all = async () => {
+  function all() {
     base = new Set();
-    if (list.total) await stretch([[0, list.total - 1]]);
-  };
+    if (list.total) void stretch([[0, list.total - 1]]);
+  }
 
-  const plain = (/** @type {number} */ index) => {
-    if (clickOpens || (isTouch() && !selection.ids.size)) return open(index);
-    const row = list.get(index);
-    const id = row === undefined ? null : idOf(row);
+  function plain(/** @type {number} */ index) {
+    if (wall || (isTouch() && !picked.size)) return open(index);
+    const id = idAt(index);
     if (id === null) return undefined;
     if (isTouch()) return toggle(index);
     base = new Set();
-    selection.anchor = index;
-    return selection.replace([id]);
-  };
+    anchor = index;
+    return pick([id]);
+  }
 
-  const click = (/** @type {MouseEvent} */ event) => {
+  grid.root.addEventListener("click", (event) => {
     const target = /** @type {Element} */ (event.target);
     const index = grid.indexAt(target);
-    if (index === null) {
-      if (target === grid.root || target === grid.ground) selection.clear();
-      return;
-    }
+    if (index === null) return target === grid.root || target === grid.ground ? clear() : undefined;
     if (event.shiftKey) extend(index, grid.focused);
     else if (target.closest(".pick") || event.ctrlKey || event.metaKey) toggle(index);
-    else if (target.closest("button, input, a")) return;
+    else if (target.closest("button, input, a")) return undefined;
     else plain(index);
-    if (document.activeElement === document.body || !grid.root.contains(document.activeElement)) grid.focus(index);
-  };
-  const double = (/** @type {MouseEvent} */ event) => {
-    const target = /** @type {Element} */ (event.target);
+    if (!grid.root.contains(document.activeElement)) grid.focus(index);
+    return undefined;
+  });
+  const unband = wall ? () => {} : rubberBand(grid, {
+    onStart: (event) => (base = event.shiftKey || event.ctrlKey || event.metaKey ? new Set(picked) : new Set()),
+    onBox: (box) => void stretch(grid.cellsIn(box)),
+    onEnd: () => (base = new Set(picked)),
+  });
+  if (!wall) grid.root.addEventListener("dblclick", ({ target }) => {
     const index = grid.indexAt(target);
-    if (index !== null && !target.closest("button, input, a")) open(index);
-  };
-
-  /** A move without Shift: the next range starts here. @param {number} index */
-  const rest = (index) => {
-    selection.anchor = index;
-    base = new Set(selection.ids);
-  };
-
-  grid.root.addEventListener("click", click);
-  if (!clickOpens) grid.root.addEventListener("dblclick", double);
-  const unband = band
-    ? rubberBand(grid, {
-        onStart: (event) => {
-          const adds = event.shiftKey || event.ctrlKey || event.metaKey;
-          base = adds ? new Set(selection.ids) : new Set();
-        },
-        onBox: (stretches) => stretch(stretches),
-        onEnd: () => {
-          base = new Set(selection.ids);
-        },
-      })
-    : () => {};
+    if (index !== null && !(/** @type {Element} */ (target).closest("button, input, a"))) open(index);
+  });
 
   return {
     list,
     grid,
-    selection,
+    clear,
     current,
-    /** The face at a place, for the view of its picture. @param {number} at */
-    faceAt: async (at) => /** @type {any} */ ((await list.range(at, at))[0])?.face ?? null,
+    /** What an action is about, by id: what is picked, or else what has the focus. */
+    chosen: () => (picked.size ? [...picked] : [current()].filter(Boolean).map(idOf)),
+    /** The face at a place, for the view of its picture. @param {number} at @returns {Promise<number|null>} */
+    faceAt: async (at) => (await list.range(at, at))[0]?.face ?? null,
     /** Keys that every such grid has. @param {string} enter what Enter does @param {string[]} select the keys that do */
     bindings: (enter, select) => [
-      { keys: ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"], words: band ? "Move (with Shift: select)" : "Move", run: () => grid.focus(grid.focused) },
+      { keys: ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"], words: wall ? "Move" : "Move (with Shift: select)", run: () => grid.focus(grid.focused) },
       { keys: ["Enter"], words: enter, run: () => open(grid.focused) },
       { keys: select, words: "Select", run: () => toggle(grid.focused) },
-      { keys: ["Mod+a"], words: "Select all", run: () => void all() },
-      { keys: ["Escape"], words: "Select nothing", run: () => void selection.clear() },
+      { keys: ["Mod+a"], words: "Select all", run: all },
+      { keys: ["Escape"], words: "Select nothing", run: clear },
     ],
     /** Once it is in the document. */
     start: () => {
@@ -210,7 +177,7 @@ export function listGrid({ label, shapes, size, guess, restore, onPick, cell, lo
       grid.refill();
       return done;
     },
-    snapshot: () => ({ ...grid.snapshot(), held, focus: grid.indexAt(document.activeElement) !== null }),
+    snapshot: () => ({ ...grid.snapshot(), held, focus: grid.hasFocus() }),
     placeOf: (/** @type {any} */ at) => grid.placeOf(at),
     stop: () => {
       unband();
@@ -226,8 +193,8 @@ const SPEED = 18; // pixels a frame at most
 
 /**
  * Picks cells by pulling a rectangle over them with a mouse.
- * @param {import("./virtual-grid.js").VirtualGrid} grid
- * @param {{onStart: (event: PointerEvent) => void, onBox: (stretches: [number, number][]) => void, onEnd: () => void}} handlers
+ * @param {VirtualGrid} grid
+ * @param {{onStart: (event: PointerEvent) => void, onBox: (box: {left: number, top: number, right: number, bottom: number}) => void, onEnd: () => void}} handlers
  * @returns {() => void} takes it off again
  */
 function rubberBand(grid, { onStart, onBox, onEnd }) {
@@ -248,7 +215,7 @@ function rubberBand(grid, { onStart, onBox, onEnd }) {
     band.style.transform = `translate(${box.left}px, ${box.top}px)`;
     band.style.width = `${box.right - box.left}px`;
     band.style.height = `${box.bottom - box.top}px`;
-    onBox(cellsIn(box, grid.total, grid.layout));
+    onBox(box);
   };
 
   const pull = () => {
@@ -262,27 +229,33 @@ function rubberBand(grid, { onStart, onBox, onEnd }) {
     frame = requestAnimationFrame(pull);
   };
 
-  const begin = () => {
-    if (!from) return;
-    band = h("div", { class: "band", "aria-hidden": "true" });
-    grid.root.append(/** @type {HTMLElement} */ (band));
-    document.body.classList.add("dragging");
-    onStart(from.event);
-    frame = requestAnimationFrame(pull);
+  /** The click that ends a drag is none. @param {Event} event */
+  const swallow = (event) => {
+    event.stopPropagation();
+    event.preventDefault();
   };
+  const gone = new AbortController();
+  const listen = (/** @type {string} */ kind, /** @type {(event: PointerEvent) => void} */ heard, /** @type {EventTarget} */ where = window) =>
+    where.addEventListener(kind, /** @type {EventListener} */ (heard), { signal: gone.signal });
 
-  const down = (/** @type {PointerEvent} */ event) => {
+  listen("pointerdown", (event) => {
     if (event.button !== 0 || event.pointerType !== "mouse") return;
     if (event.target instanceof Element && event.target.closest("button, input, a")) return;
     from = { ...inGrid(event.clientX, event.clientY), event };
-  };
-  const move = (/** @type {PointerEvent} */ event) => {
+  }, grid.root);
+  listen("pointermove", (event) => {
     if (!from) return;
     pointer = { x: event.clientX, y: event.clientY };
     const here = inGrid(pointer.x, pointer.y);
-    if (!band && Math.hypot(here.x - from.x, here.y - from.y) > SLACK) begin();
+    if (!band && Math.hypot(here.x - from.x, here.y - from.y) > SLACK) {
+      band = /** @type {HTMLElement} */ (h("div", { class: "band", "aria-hidden": "true" }));
+      grid.root.append(band);
+      document.body.classList.add("dragging");
+      onStart(from.event);
+      frame = requestAnimationFrame(pull);
+    }
     draw();
-  };
+  });
   const up = () => {
     cancelAnimationFrame(frame);
     if (band) {
@@ -295,22 +268,10 @@ function rubberBand(grid, { onStart, onBox, onEnd }) {
     from = null;
     band = null;
   };
-
-  grid.root.addEventListener("pointerdown", down);
-  addEventListener("pointermove", move);
-  addEventListener("pointerup", up);
-  addEventListener("pointercancel", up);
+  listen("pointerup", up);
+  listen("pointercancel", up);
   return () => {
     up();
-    grid.root.removeEventListener("pointerdown", down);
-    removeEventListener("pointermove", move);
-    removeEventListener("pointerup", up);
-    removeEventListener("pointercancel", up);
+    gone.abort();
   };
-}
-
-/** The click that ends a drag is none. @param {Event} event */
-function swallow(event) {
-  event.stopPropagation();
-  event.preventDefault();
 }

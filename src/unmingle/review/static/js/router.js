@@ -1,3 +1,5 @@
+import { byId } from "./dom.js";
+
 /**
  * @typedef {{unmount: () => void, snapshot?: () => object, placeOf?: (restore: any) => number|null, reopen?: (restore: any) => void}} Page
  * snapshot: what the page needs to come back as it was; placeOf: how far down that was; reopen: what was open over it
@@ -13,8 +15,10 @@ const overlays = [];
 let returning = false; // whether the browser is on its way back to an entry as it was told here
 /** What is to be done once it is there. @type {(() => void)[]} */ const waiting = [];
 let key = ""; // of the page that is shown; what is open over it has the same
+let broughtTo = 0; // pixels, where the page was scrolled to in order to come back
 const SETTLED = 2000; // milliseconds after which a page that came back is as it was
 const WALL = "unmingle-wall"; // how all people were left, as long as the tab is there
+const freshKey = () => crypto.getRandomValues(new Uint32Array(2)).join("-");
 
 export function startRouter(/** @type {typeof routes} */ table) {
   routes = table;
@@ -25,17 +29,19 @@ export function startRouter(/** @type {typeof routes} */ table) {
   addEventListener("focusin", rememberSoon);
   addEventListener("pagehide", remember);
   for (const kind of ["wheel", "touchstart", "pointerdown", "keydown"]) addEventListener(kind, () => (restoring = null), { passive: true, capture: true });
-  new ResizeObserver(comeBack).observe(/** @type {HTMLElement} */ (document.getElementById("page")));
+  new ResizeObserver(comeBack).observe(byId("page"));
   document.addEventListener("click", follow);
   show();
   reconcile();
 }
 
-const freshKey = () => crypto.getRandomValues(new Uint32Array(2)).join("-");
+function closeOverlays(/** @type {number} */ depth) {
+  for (const { close } of overlays.splice(depth).reverse()) close();
+}
 
 /** Goes to another page of this site. @param {string} address @param {{replace?: boolean, state?: object}} [how] state: as the page was left */
 export function go(address, { replace = false, state = {} } = {}) {
-  for (const { close } of overlays.splice(0).reverse()) close();
+  closeOverlays(0);
   waiting.push(() => {
     remember();
     const from = replace ? history.state?.from : location.pathname;
@@ -92,10 +98,10 @@ function travelled() {
   if (!history.state?.key) return history.replaceState({ key }, ""); // a link within the page
   const depth = history.state.depth ?? 0;
   if (history.state.key !== key) {
-    for (const { close } of overlays.splice(0).reverse()) close();
+    closeOverlays(0);
     show();
   } else if (!own) {
-    for (const { close } of overlays.splice(depth).reverse()) close();
+    closeOverlays(depth);
     if (depth > overlays.length) current?.reopen?.(history.state);
   }
   return reconcile();
@@ -138,22 +144,26 @@ function show() {
   clearTimeout(timer);
   current?.unmount();
   current = null;
-  const root = /** @type {HTMLElement} */ (document.getElementById("page"));
   const route = routes.find(({ pattern }) => pattern.test(location.pathname)) ?? routes[0];
   const restore = history.state;
   key = restore.key;
-  document.getElementById("actions")?.replaceChildren();
-  mark(route.tab);
-  root.replaceChildren();
+  byId("actions").replaceChildren();
+  for (const link of document.querySelectorAll("[data-tab]")) {
+    const here = /** @type {HTMLElement} */ (link).dataset.tab === route.tab;
+    if (!here) link.removeAttribute("aria-current");
+    else if (!link.hasAttribute("aria-current")) {
+      link.setAttribute("aria-current", "page");
+      link.scrollIntoView({ block: "nearest", inline: "nearest" });
+    }
+  }
+  byId("page").replaceChildren();
   scrollTo(0, 0);
   const params = (location.pathname.match(route.pattern) ?? []).slice(1);
   restoring = restore.scroll ? restore : null;
-  current = route.mount(root, { params, query: new URLSearchParams(location.search), restore });
+  current = route.mount(byId("page"), { params, query: new URLSearchParams(location.search), restore });
   comeBack();
   if (restore.depth) current.reopen?.(restore);
 }
-
-let broughtTo = 0; // pixels, where the page was scrolled to in order to come back
 
 /** Scrolls to where the page was left, as soon as it is long enough. */
 function comeBack() {
@@ -169,15 +179,4 @@ function scrolled() {
   const lowest = document.documentElement.scrollHeight - innerHeight;
   if (Math.abs(scrollY - broughtTo) > 2 && scrollY < lowest - 2) restoring = null; // nobody did that but whoever looks at it
   rememberSoon();
-}
-
-function mark(/** @type {string} */ tab) {
-  for (const link of document.querySelectorAll("[data-tab]")) {
-    const here = /** @type {HTMLElement} */ (link).dataset.tab === tab;
-    if (!here) link.removeAttribute("aria-current");
-    else if (!link.hasAttribute("aria-current")) {
-      link.setAttribute("aria-current", "page");
-      link.scrollIntoView({ block: "nearest", inline: "nearest" });
-    }
-  }
 }

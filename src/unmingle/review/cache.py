@@ -1,0 +1,331 @@
+"""What the page looks at, kept between requests, and made anew once anybody has written, the command line included."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import defaultdict
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field, replace
+from threading import Lock
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from unmingle.api.recipes import known_scale, library_curve
+from unmingle.decisions import log as decisions
+from unmingle.decisions.alike import Appearances, Likeness
+from unmingle.decisions.projection import Projection
+from unmingle.decisions.wording import label
+from unmingle.errors import LibraryError
+from unmingle.pipeline import CURRENT
+from unmingle.store import browse
+from unmingle.store.left_out import LeftOut, count_faces, faceless_files, lone_faces
+from unmingle.store.sqlite import open_to_read
+from unmingle.store.timeline import count_recordings, timelines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from unmingle.records import I64
+    from unmingle.store.browse import FaceIndex, PersonSummary
+    from unmingle.store.sqlite import Store
+    from unmingle.store.timeline import Timeline
+
+T = TypeVar("T")
+KEPT_ORDERS = 32  # lists of a person's faces, of those looked at last
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Everybody with a face, by id, at one moment.
+
+    revision:    number of the last entry of the log.
+    clusterings: how often faces were grouped; clustering: number of the last one, 0 for none.
+    recipe:      whose faces they are; empty before any picture was added.
+    pictures:    changes whenever anything but a decision was written.
+    """
+
+    revision: int
+    people: dict[int, PersonSummary]
+    clusterings: int
+    clustering: int
+    recipe: str
+    pictures: int
+
+    @property
+    def faces(self) -> int:
+        """How many faces have a person."""
+        return sum(person.faces for person in self.people.values())
+
+    @classmethod
+    def of(cls, store: Store, version: int, before: Overview | None) -> Overview:
+        """Of an open library; only whom decisions touched is looked at again."""
+        revision = decisions.last_id(store.connection)
+        touched = None if before is None else _touched(store, before.revision)
+        if before is not None and touched is not None:
+            people = {person: one for person, one in before.people.items() if person not in touched}
+            people.update((one.person, one) for one in browse.people(store, touched))
+            return replace(before, revision=revision, people=people)
+        count, last = browse.clusterings(store)
+        everybody = {person.person: person for person in browse.people(store)}
+        return cls(revision, everybody, count, last, store.fact(CURRENT) or "", version)
+
+
+def _touched(store: Store, revision: int) -> set[int] | None:
+    """Whom decisions touched since; None if something else was written: pictures, or a grouping."""
+    entries = decisions.read_log(store.connection, after=revision)
+    if not entries or any(entry.kind == "cluster" for entry in entries):
+        return None
+    return {person for entry in entries for person in entry.people}
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The log at one moment, oldest first, and which decisions are active."""
+
+    entries: list[decisions.Entry]
+    active: dict[int, bool]
+
+    @classmethod
+    def of(cls, store: Store, before: History | None) -> History:
+        """Of an open library; what was read before is not read again, since the log only grows."""
+        known = before.entries if before else []
+        entries = known + decisions.read_log(store.connection, after=known[-1].id if known else 0)
+        return cls(entries, decisions.active_ids(entries))
+
+    @property
+    def revision(self) -> int:
+        """The number of the last entry."""
+        return self.entries[-1].id if self.entries else 0
+
+    def newest(self, offset: int, limit: int) -> list[decisions.Decision]:
+        """A part of the log, newest first."""
+        return [self._decision(entry) for entry in self.entries[::-1][offset : offset + limit]]
+
+    def decisions(self, numbers: Iterable[int]) -> list[decisions.Decision]:
+        """The entries with these numbers."""
+        wanted = set(numbers)
+        return [self._decision(entry) for entry in self.entries if entry.id in wanted]
+
+    def _decision(self, entry: decisions.Entry) -> decisions.Decision:
+        return decisions.Decision.of(entry, live=self.active.get(entry.id, True))
+
+    def merged_into(self, person: int) -> int | None:
+        """The person of whom another has become a part; None if it was not merged."""
+        now = Projection.replay(self.entries, self.active).now(person)
+        return None if now == person else now
+
+
+@dataclass(slots=True)
+class _Kept:
+    lock: Lock = field(default_factory=Lock)
+    key: object = None
+    value: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The library for the length of a request. version: changes whenever somebody writes; store: open at one moment."""
+
+    version: int
+    overview: Overview
+    store: Store
+
+
+class Cache:
+    """A library read by many requests at once, each with a connection of its own that is used again."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = Lock()
+        self._opened = ExitStack()
+        self._idle: list[Store] = []
+        self._watch = self._open()
+        self._watching = Lock()
+        self._kept: defaultdict[str, _Kept] = defaultdict(_Kept)
+        self._covers: dict[int, list[int]] = {}
+        self._orders: dict[tuple[int, int, str], I64] = {}
+
+    def _open(self) -> Store:
+        return self._opened.enter_context(open_to_read(self._folder, any_thread=True))
+
+    def close(self) -> None:
+        """Close all connections; nobody may be reading any more."""
+        self._opened.close()
+
+    def version(self) -> int:
+        """A number that changes whenever somebody has written to the library."""
+        with self._watching:
+            return self._watch.version()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Store]:
+        """The library as it is at one moment, whatever is written meanwhile."""
+        with self._lock:
+            store = self._idle.pop() if self._idle else self._open()
+        try:
+            with store.snapshot():
+                yield store
+        finally:
+            with self._lock:
+                self._idle.append(store)
+
+    @contextmanager
+    def view(self) -> Iterator[View]:
+        """All people, and the library open at that moment or just after it, never before."""
+        version, overview = self.version(), self.overview()
+        with self.snapshot() as store:
+            yield View(version, overview, store)
+
+    def _get(self, name: str, key: object, make: Callable[[Store, Any], T], store: Store | None = None) -> T:
+        """The value for this key, made of the one before; who asks for the same meanwhile waits."""
+        with self._lock:
+            kept = self._kept[name]
+        with kept.lock:
+            if kept.value is None or kept.key != key:
+                with nullcontext(store) if store else self.snapshot() as opened:
+                    kept.value, kept.key = make(opened, kept.value), key
+            found: T = kept.value
+            return found
+
+    def first_page(self) -> None:
+        """Make what the first request will need."""
+        with self.view() as view:
+            self.covers(view, query(view.overview, sort="faces", show="all", search="")[:60])
+
+    def warm(self) -> None:
+        """Make what later requests will need."""
+        self.left_out_count()
+        self.index()
+        with self.view() as view:
+            self._appearances(view)
+
+    def overview(self) -> Overview:
+        """All people."""
+        version = self.version()
+        return self._get("overview", version, lambda store, before: Overview.of(store, version, before))
+
+    def history(self) -> History:
+        """The log."""
+        return self._get("history", self.version(), History.of)
+
+    def left_out(self) -> list[LeftOut]:
+        """Everything without a person: faces, then files without any."""
+        version, overview = self.version(), self.overview()
+        return self._get("lone", version, lambda store, _: lone_faces(store, overview.recipe)) + self._files(overview)
+
+    def _files(self, overview: Overview) -> list[LeftOut]:
+        return self._get("files", overview.pictures, lambda store, _: faceless_files(store, overview.recipe))
+
+    def left_out_count(self) -> int:
+        """How many things have no person, without looking at each."""
+        overview = self.overview()
+        faces = self._get("count", overview.pictures, lambda store, _: count_faces(store, overview.recipe))
+        return max(0, faces - overview.faces) + len(self._files(overview))
+
+    def recordings(self) -> int:
+        """How many recordings there are."""
+        overview = self.overview()
+        return self._get("recordings", overview.pictures, lambda store, _: count_recordings(store, overview.recipe))
+
+    def timelines(self) -> list[Timeline]:
+        """The recordings, and who is on screen when."""
+        version, overview = self.version(), self.overview()
+        return self._get("timelines", version, lambda store, _: timelines(store, overview.recipe))
+
+    def index(self) -> FaceIndex:
+        """The order of all faces; it changes with the pictures, not with decisions."""
+        overview = self.overview()
+        key = (overview.recipe, overview.clustering)
+        return self._get("index", key, lambda store, _: browse.face_index(store, overview.recipe))
+
+    def faces_of(self, view: View, person: int, order: browse.FaceOrder) -> I64:
+        """(k,) a person's faces in an order."""
+        key = (view.version, person, order)
+        with self._lock:
+            kept = self._orders.pop(key, None)
+        if kept is None:
+            kept = browse.faces_of(view.store, person, order, self.index())
+        with self._lock:
+            self._orders[key] = kept
+            while len(self._orders) > KEPT_ORDERS:
+                del self._orders[next(iter(self._orders))]
+        return kept
+
+    def alike(self, view: View, person: int | None, faces: list[int]) -> dict[int, Likeness]:
+        """How alike each person is to some faces, or else to this person."""
+        scale = None
+        with suppress(LibraryError):  # it was not grouped by faces, so nothing is known about how likely it is
+            scale = known_scale(view.store)
+        curve, known = library_curve(view.store, view.overview.recipe), self._appearances(view)
+        if faces:
+            return known.to_faces(view.store, faces, curve, scale)
+        return {} if person is None else known.to_person(person, curve, scale)
+
+    def _appearances(self, view: View) -> Appearances:
+        revision, pictures = view.overview.revision, view.overview.pictures
+
+        def make(store: Store, before: Appearances | None) -> Appearances:
+            if before is not None and before.pictures == pictures and before.revision <= revision:
+                touched = _touched(store, before.revision)
+                if touched is not None:
+                    return before.now(store, revision, touched)
+            return Appearances.of(store, revision, pictures)
+
+        return self._get("appearances", (revision, pictures), make, view.store)
+
+    def covers(self, view: View, people: list[PersonSummary]) -> dict[int, list[int]]:
+        """The faces that stand for each person; they stay while they are theirs, so that the wall doesn't flicker."""
+        kept = {one.person: self._covers.get(one.person, []) for one in people}
+        owners = browse.owners(view.store, (face for faces in kept.values() for face in faces))
+        wrong = [
+            one.person
+            for one in people
+            if len(kept[one.person]) < min(browse.COVERS, one.faces)
+            or any(owners.get(face) != one.person for face in kept[one.person])
+        ]
+        made = browse.covers_of(view.store, wrong)
+        self._covers.update(made)
+        return kept | made
+
+
+def folded(text: str) -> str:
+    """Text as it is compared when searching: without case and accents."""
+    parts = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(letter for letter in parts if not unicodedata.combining(letter))
+
+
+def query(overview: Overview, *, sort: str, show: str, search: str) -> list[PersonSummary]:
+    """People, filtered, searched by name or number, and sorted."""
+    wanted, keep = folded(search.strip()), SHOWS[show]
+    everybody = overview.people.values()
+    found = [one for one in everybody if keep(one) and (not wanted or wanted in folded(label(one.person, one.name)))]
+    return sorted(found, key=SORTS[sort])
+
+
+SHOWS: dict[str, Callable[[PersonSummary], bool]] = {
+    "all": lambda one: not one.ignored,
+    "named": lambda one: bool(one.name) and not one.ignored,
+    "unnamed": lambda one: not one.name and not one.ignored,
+    "new": lambda one: one.new > 0 and not one.ignored,
+    "uncertain": lambda one: one.unsure > 0 and not one.ignored,
+    "ignored": lambda one: one.ignored,
+}
+SORTS: dict[str, Callable[[PersonSummary], tuple[object, ...]]] = {
+    "faces": lambda one: (-one.faces, one.person),
+    "name": lambda one: (not one.name, folded(one.name), -one.faces, one.person),
+    "new": lambda one: (-one.new, -one.faces, one.person),
+    # The loosest first: they are the likeliest to be several people.
+    "cohesion": lambda one: (1.0 if one.cohesion is None else one.cohesion, -one.faces, one.person),
+    "uncertain": lambda one: (-one.unsure, -one.faces, one.person),
+}
+
+
+def named_like(overview: Overview, search: str) -> list[PersonSummary]:
+    """People with a name like this: those whose name starts so, then those with a word that does, then the others."""
+    wanted = folded(search.strip())
+
+    def rank(one: PersonSummary) -> tuple[int, int, str]:
+        name = folded(one.name)
+        return 0 if name.startswith(wanted) else 1 if f" {wanted}" in name else 2, -one.faces, name
+
+    return sorted((one for one in overview.people.values() if one.name and wanted in folded(one.name)), key=rank)

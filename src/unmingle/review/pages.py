@@ -1,0 +1,135 @@
+"""Answers that are no plain data: the page's shell, its own files, and problems, never with a path of the disk."""
+
+from __future__ import annotations
+
+import mimetypes
+import sqlite3
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.exceptions import HTTPException
+from starlette.staticfiles import StaticFiles
+
+from unmingle.errors import DecisionError, LibraryBusyError, StaleError, UnmingleError
+from unmingle.review import schemas
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fastapi import FastAPI, Request
+    from fastapi.responses import Response
+
+    from unmingle.review.session import Session
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:;"
+    " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+STATIC = Path(__file__).parent / "static"
+# What the system's registry says may differ, and browsers insist.
+TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+# The first that fits counts.
+STATUS: tuple[tuple[type[UnmingleError], int], ...] = (
+    (StaleError, 409),
+    (DecisionError, 422),
+    (LibraryBusyError, 423),
+    (UnmingleError, 400),
+)
+
+
+class RequestError(Exception):
+    """A request that is answered with a problem. hint: what to do about it; more: further parts of the answer."""
+
+    def __init__(self, status: int, problem: str, hint: str, **more: Any) -> None:
+        super().__init__(problem)
+        self.status, self.problem, self.hint, self.more = status, problem, hint, more
+
+
+class Pages:
+    """Makes page shells, and answers to whatever goes wrong in a session."""
+
+    def __init__(self, session: Session) -> None:
+        folder = session.folder
+        self._paths = sorted({str(folder), str(folder.absolute()), str(folder.resolve())}, key=len, reverse=True)
+        self._session = session
+        templates = Environment(loader=PackageLoader("unmingle.review"), autoescape=True, undefined=StrictUndefined)
+        self._shell = templates.get_template("shell.html")
+        # The page asks for all scripts at once, and not for one after it has read another.
+        self._scripts = sorted(str(file.relative_to(STATIC)) for file in STATIC.rglob("*.js"))
+
+    def install(self, app: FastAPI) -> None:
+        """Let an app serve the page's own files, and answer all its errors like this."""
+        for ending, kind in TYPES.items():
+            mimetypes.add_type(kind, ending)
+        app.mount("/static", StaticFiles(directory=STATIC))
+        app.add_exception_handler(UnmingleError, self._ours)
+        app.add_exception_handler(RequestError, self._refused)
+        app.add_exception_handler(RequestValidationError, self._not_understood)
+        app.add_exception_handler(HTTPException, self._http)
+        app.add_exception_handler(sqlite3.Error, self._unreadable)
+        app.add_exception_handler(Exception, self._fault)
+
+    def shell(self, waiting: str) -> Callable[[], HTMLResponse]:
+        """A route for a page, the same for everybody. waiting: how it looks until what it shows is there."""
+        html = self._shell.render(scripts=self._scripts, waiting=waiting, problem=None)
+        return lambda: HTMLResponse(html)
+
+    def refuse(self, path: str, refusal: RequestError) -> Response:
+        """The answer to a request that is not served."""
+        problem, hint = self._clean(refusal.problem), self._clean(refusal.hint)
+        if path.startswith(("/api/", "/static/")):
+            return JSONResponse({"problem": problem, "mend": hint, **refusal.more}, refusal.status)
+        html = self._shell.render(scripts=[], waiting="", problem=problem, hint=hint, status=refusal.status)
+        return HTMLResponse(html, refusal.status)
+
+    def _clean(self, text: str) -> str:
+        """Without paths of the disk, and without halves of letters that a request may have brought."""
+        for path in self._paths:
+            text = text.replace(path, self._session.name)
+        return text.encode("utf-8", "replace").decode("utf-8")
+
+    def _ours(self, request: Request, error: Exception) -> Response:
+        assert isinstance(error, UnmingleError)  # as registered
+        status = next(status for kind, status in STATUS if isinstance(error, kind))
+        more: dict[str, Any] = {}
+        if isinstance(error, StaleError):
+            since = self._session.cache.history().decisions(error.entries)
+            more["since"] = [schemas.Decision.of(one).model_dump() for one in since]
+        return self.refuse(request.url.path, RequestError(status, error.problem, error.mend, **more))
+
+    def _refused(self, request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestError)  # as registered
+        return self.refuse(request.url.path, error)
+
+    def _not_understood(self, request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # as registered
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        problem = f"The request is not understood: {where}: {first['msg']}."
+        return self.refuse(
+            request.url.path, RequestError(422, problem, "Look at /api/openapi.json for what can be asked.")
+        )
+
+    def _http(self, request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # as registered
+        problem = "There is nothing here." if error.status_code == 404 else f"{error.detail}."
+        return self.refuse(request.url.path, RequestError(error.status_code, problem, "Go back to all people, at /."))
+
+    def _unreadable(self, request: Request, error: Exception) -> Response:
+        problem = f"The library can't be read just now: {error}."
+        refusal = RequestError(503, problem, "Try again; if it stays so, start the command again.")
+        return self.refuse(request.url.path, refusal)
+
+    def _fault(self, request: Request, error: Exception) -> Response:
+        del error  # the server logs it
+        refusal = RequestError(500, "The server made a mistake.", "The terminal tells more; nothing was half done.")
+        answer = self.refuse(request.url.path, refusal)
+        answer.headers.update(HEADERS)  # outermost of all, so nothing else adds them
+        return answer

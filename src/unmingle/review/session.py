@@ -1,0 +1,269 @@
+"""One library under review: what is looked at, what is decided, and what goes on beside the requests."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import replace
+from threading import Lock, Semaphore
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+
+from unmingle.api import Library
+from unmingle.api.recipes import current
+from unmingle.decisions.asking import answer_command
+from unmingle.decisions.kinds import make_command
+from unmingle.decisions.service import contradicts
+from unmingle.errors import LibraryBusyError, LibraryError, PictureError, StaleError, UnmingleError
+from unmingle.render.canvas import as_jpeg
+from unmingle.review.background import Later, QuestionList
+from unmingle.review.cache import Cache
+from unmingle.review.pages import RequestError
+from unmingle.sources.containers import recording_digest
+from unmingle.sources.decoding import decode
+from unmingle.sources.images import digest, read_bytes
+from unmingle.sources.recordings import Recording
+from unmingle.store import browse
+from unmingle.store.one_face import original
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from unmingle.decisions.asking import Answer, Question
+    from unmingle.decisions.kinds import Command
+    from unmingle.decisions.log import Decision
+    from unmingle.records import U8
+    from unmingle.review import schemas
+    from unmingle.store.held import HeldFile
+    from unmingle.store.one_face import Original
+
+MOST_QUESTIONS = 200
+QUIET = 3.0  # seconds without an edit before the tables on disk are written
+AT_ONCE = 2  # pictures being decoded: each may take half a gigabyte
+KEPT_RECORDINGS = 4  # whose times of frames are remembered: to learn them a file is read through, hours of it too
+CHANGED = "the file has another content now"
+
+
+class Session:
+    """A library under review.
+
+    Raises:
+        LibraryError: there is no library there, or it is damaged.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.absolute()
+        self.name = self.folder.name
+        self.cache = Cache(self.folder)
+        self.questions = QuestionList(self._ask, lambda: self.cache.overview().revision)
+        self._deciding = Library(self.folder, views="on request")
+        self._deciding_lock = Lock()
+        self._asking = Library(self.folder)  # remembers what it found out about people who don't change
+        self._warm = Later(self._get_ready, quiet=0.0, name="warm")
+        self._redraw: set[int] = set()  # people who changed since the tables were written
+        self._redraw_lock = Lock()
+        self._tables = Later(self._write_tables, quiet=QUIET, name="tables")
+        self._pictures = PictureReader()
+        self._decoding = Semaphore(AT_ONCE)
+
+    def start(self) -> None:
+        """Get ready for the first page, and begin the work beside the requests."""
+        self.cache.first_page()
+        self._warm.start()
+        self._warm.ask()
+        self.questions.start()
+        self._tables.start()
+
+    def stop(self) -> None:
+        """Finish it: tables that are out of date are written."""
+        self._warm.stop(finish=False)
+        self.questions.stop()
+        self._tables.stop(finish=True)
+        self.cache.close()
+
+    def _get_ready(self) -> None:
+        self.cache.warm()
+        with self._deciding_lock:
+            self._deciding.get_ready()
+
+    def _ask(self) -> tuple[Question, ...]:
+        self.cache.warm()  # first what the next pages need
+        try:
+            return self._asking.questions(most=MOST_QUESTIONS)
+        except LibraryBusyError:
+            raise
+        except LibraryError:  # it was not grouped by faces, so nothing is known about who may be whom
+            return ()
+
+    def _write_tables(self) -> None:
+        with self._redraw_lock:
+            people, self._redraw = self._redraw, set()
+        try:
+            Library(self.folder).write_views(redraw=people)
+        except UnmingleError:
+            with self._redraw_lock:
+                self._redraw.update(people)
+            raise
+
+    def decide(self, asked: schemas.DecisionRequest) -> Decision:
+        """Take the decision that a request asks for."""
+        others = tuple(getattr(asked, "others", ())) or tuple(filter(None, [getattr(asked, "other", None)]))
+        command = make_command(asked.kind, getattr(asked, "person", None), others, tuple(getattr(asked, "faces", ())))
+        return self._take(lambda library, seen: _ACTS[asked.kind](library, asked, seen), asked.seen, command)
+
+    def undo(self, decision: int | None, seen: int | None) -> Decision:
+        """Undo a decision, or the last that is active."""
+        return self._take(lambda library, now: library.undo(decision, seen=now), seen)
+
+    def redo(self, decision: int | None, seen: int | None) -> Decision:
+        """Redo a decision, or the last that was undone."""
+        return self._take(lambda library, now: library.redo(decision, seen=now), seen)
+
+    def answer(self, question: str, said: Answer, seen: int | None) -> Decision:
+        """Answer a question.
+
+        Raises:
+            StaleError: it no longer stands.
+        """
+        asked = self._restated(question)
+        if asked is None:
+            raise StaleError("This question no longer stands.", "Look at the questions again.")
+        taken = self._take(
+            lambda library, now: library.answer(asked, said, seen=now), seen, answer_command(asked, said)
+        )
+        self.questions.answered(question, taken.id)
+        return taken
+
+    def _take(
+        self, act: Callable[[Library, int | None], Decision], seen: int | None, command: Command | None = None
+    ) -> Decision:
+        """Take a decision; one that others have overtaken is about what is there now, unless theirs contradict it."""
+        with self._deciding_lock:
+            try:
+                decision = act(self._deciding, seen)
+            except StaleError as error:
+                if command is None:
+                    raise
+                with self.cache.snapshot() as store:
+                    if contradicts(store.connection, current(store), command, error.entries):
+                        raise
+                decision = act(self._deciding, max(error.entries))
+        with self._redraw_lock:
+            self._redraw.update(decision.people)
+        self._tables.ask()
+        return decision
+
+    def current_questions(self) -> list[Question]:
+        """The questions whose faces are still where they were when the questions were worked out."""
+        asked = self.questions.all()
+        shown = {face for one in asked for side in (one.one, one.other) for face in side.show}
+        with self.cache.snapshot() as store:
+            owner = browse.owners(store, shown)
+        return [
+            one
+            for one in asked
+            if all(owner.get(face) == side.person for side in (one.one, one.other) for face in side.show)
+        ]
+
+    def _restated(self, question: str) -> Question | None:
+        """A question about the people of now, some of whom were merged since; None if it no longer stands."""
+        asked = self.questions.find(question)
+        if asked is None:
+            return None
+        history = self.cache.history()
+        with self.cache.view() as view:
+            owner = browse.owners(view.store, (*asked.one.show, *asked.other.show))
+            people = view.overview.people
+        sides = []
+        for side in (asked.one, asked.other):
+            now = side.person if side.person is None else history.merged_into(side.person) or side.person
+            if {owner.get(face) for face in side.show} != {now} or (now is not None and now not in people):
+                return None
+            sides.append(replace(side, person=now, name="" if now is None else people[now].name))
+        one, other = sides
+        merged = asked.kind == "people" and one.person == other.person
+        return None if merged else replace(asked, one=one, other=other)
+
+    def retry(self, file: int) -> tuple[str, str]:
+        """Read a file again; its status and reason now."""
+        found = Library(self.folder).retry(file)
+        self._tables.ask()
+        return found
+
+    def picture(self, face: int, side: int) -> bytes:
+        """A JPEG of the whole upright picture that shows a face.
+
+        Raises:
+            RequestError: there is no such face, or no file holds its picture any more.
+        """
+        with self.cache.snapshot() as store:
+            wanted = original(store, face)
+        if wanted is None:
+            raise RequestError(404, f"There is no face {face}.", "Look at the library again.")
+        problem = "no file holds it"
+        for file in wanted.files:
+            try:
+                with self._decoding:
+                    picture = Image.fromarray(self._pictures.read(file, wanted))
+                    picture.thumbnail((side, side), reducing_gap=3.0)
+                    return as_jpeg(picture)
+            except PictureError as error:
+                problem = error.problem
+        raise RequestError(404, f"The picture can't be shown: {problem}.", "Put the file back where it was.")
+
+
+_ACTS: dict[str, Callable[[Library, Any, int | None], Decision]] = {
+    "name": lambda library, asked, seen: library.name(asked.person, asked.name, seen=seen),
+    "merge": lambda library, asked, seen: library.merge(asked.person, *asked.others, seen=seen),
+    "split": lambda library, asked, seen: library.split(asked.faces, seen=seen),
+    "not_a_face": lambda library, asked, seen: library.not_a_face(asked.faces, seen=seen),
+    "face": lambda library, asked, seen: library.face(asked.faces, seen=seen),
+    "reject": lambda library, asked, seen: library.reject(asked.faces, asked.person, seen=seen),
+    "assign": lambda library, asked, seen: library.assign(asked.faces, asked.person, seen=seen),
+    "ignore": lambda library, asked, seen: library.ignore(asked.person, faces=asked.faces, seen=seen),
+    "restore": lambda library, asked, seen: library.restore(asked.person, faces=asked.faces, seen=seen),
+    "different": lambda library, asked, seen: library.different(asked.person, asked.other, seen=seen),
+    "unsure": lambda library, asked, seen: library.unsure(asked.person, asked.other, seen=seen),
+}
+
+
+class PictureReader:
+    """Reads pictures, and frames of recordings; remembers where the frames of the last recordings are."""
+
+    def __init__(self) -> None:
+        self._recordings: OrderedDict[tuple[str, str, int, int], Recording] = OrderedDict()
+        self._lock = Lock()
+
+    def read(self, file: HeldFile, wanted: Original) -> U8:
+        """The upright picture or frame, (h, w, 3), if the file is still what it was.
+
+        Raises:
+            PictureError: it is not, or it can't be read; the message says which.
+        """
+        if wanted.frame is not None:
+            return self._recording(file, wanted).frame(wanted.frame).pixels
+        content = read_bytes(file.file)
+        if digest(content) not in wanted.bytes:
+            raise PictureError(CHANGED)
+        return decode(content)
+
+    def _recording(self, file: HeldFile, wanted: Original) -> Recording:
+        """A recording, known to be what is wanted: by its size and time, or else by reading all of it, once."""
+        path = file.file.path
+        try:
+            status = path.stat()
+        except OSError as error:
+            raise PictureError(f"can't be opened: {error.strerror or error}") from error
+        key = (str(path), wanted.digest, status.st_size, status.st_mtime_ns)
+        # One at a time: who asks for the next frame of the same recording waits for what was learned of it.
+        with self._lock:
+            kept = self._recordings.pop(key, None)
+            if kept is None:
+                if key[2:] != (file.size, file.modified) and recording_digest(path) not in wanted.bytes:
+                    raise PictureError(CHANGED)
+                kept = Recording(path)  # which holds no file open between frames
+            self._recordings[key] = kept
+            while len(self._recordings) > KEPT_RECORDINGS:
+                self._recordings.popitem(last=False)
+        return kept

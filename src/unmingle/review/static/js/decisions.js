@@ -1,0 +1,126 @@
+import { emit, post, refreshFacts, session } from "./api.js";
+import { openDialog, toast } from "./dialogs.js";
+import { announce, button, h, typing } from "./dom.js";
+import { clock } from "./format.js";
+
+/** @typedef {import("./api.js").ApiError} ApiError @typedef {import("./api.js").Decision} Decision @typedef {import("./api.js").Outcome} Outcome */
+
+/** What was sent and not answered yet, and what can be undone after it. @type {Promise<unknown>} */ let underWay = Promise.resolve();
+/** Decisions go out one after another, in the order in which they were made. @type {Promise<unknown>} */ let line = Promise.resolve();
+/** Undos and redos of the last decision, one after another. @type {Promise<unknown>} */ let turn = Promise.resolve();
+/** Entries of the log that were made here, or that somebody was told of. @type {Set<number>} */ const known = new Set();
+
+function inFlight(/** @type {Promise<unknown>} */ work) {
+  underWay = Promise.allSettled([underWay, work]);
+}
+
+/** Runs something once everything is answered that was sent before. @template T @param {() => Promise<T>} run @returns {Promise<T>} */
+export function inTurn(run) {
+  const done = line.then(run, run);
+  line = done;
+  inFlight(done);
+  return done;
+}
+
+/**
+ * Sends a decision. If it was refused only for what was decided here meanwhile, it is sent again.
+ * @param {string} path @param {object} body @param {number|null} [seen] the revision that was on show
+ * @returns {Promise<Outcome>}
+ */
+export async function send(path, body, seen) {
+  for (let looked = seen ?? undefined; ; ) {
+    try {
+      while (looked !== undefined && known.has(looked + 1)) looked += 1;
+      const outcome = await post(path, { ...body, seen: looked });
+      known.add(outcome.decision.id);
+      return outcome;
+    } catch (error) {
+      const ids = (/** @type {ApiError} */ (error).since ?? []).map(({ id }) => id);
+      const own = ids.length > 0 && ids.every((id) => known.has(id));
+      for (const id of ids) known.add(id); // whoever is told of them and goes on knows
+      if (!own) throw error;
+      looked = Math.max(...ids);
+    }
+  }
+}
+
+/**
+ * Makes a decision and tells every part of the page. A refusal is told in its own words.
+ * @param {{kind: string} & Record<string, unknown>} body @param {number|null} [seen] the revision that was on show
+ * @returns {Promise<Outcome|null>} null: nothing was changed
+ */
+export const decide = (body, seen) => carryOut("/decisions", body, {}, seen);
+
+/** @param {number} [decision] the last that can be, if left out */
+export const undo = (decision) => (decision === undefined ? last("undo") : carryOut("/undo", { decision }, { undoes: decision }));
+
+/** @param {number} [decision] the last that was undone, if left out */
+export const redo = (decision) => (decision === undefined ? last("redo") : carryOut("/redo", { decision }, { redoes: decision }));
+
+/**
+ * Once all is answered, and known what can be undone then: what is sent when the key is pressed is what is meant.
+ * @param {"undo"|"redo"} verb @returns {Promise<Outcome|null>}
+ */
+function last(verb) {
+  const done = turn.then(async () => {
+    for (let seen; seen !== underWay; await seen) seen = underWay;
+    const decision = verb === "undo" ? session.undoable : session.redoable;
+    if (decision) return (verb === "undo" ? undo : redo)(decision.id);
+    toast(`There is nothing to ${verb}.`);
+    return null;
+  });
+  turn = done.catch(() => {});
+  return done;
+}
+
+/** @param {string} path @param {any} body @param {{undoes?: number, redoes?: number}} about @param {number|null} [seen] @returns {Promise<Outcome|null>} */
+async function carryOut(path, body, about, seen) {
+  try {
+    const outcome = await inTurn(() => send(path, body, seen));
+    settled(outcome, about);
+    return outcome;
+  } catch (error) {
+    await refused(/** @type {any} */ (error), body, () => carryOut(path, body, about));
+    return null;
+  }
+}
+
+/**
+ * What follows every decision: words, an Undo beside them, and fresh numbers.
+ * @param {Outcome} outcome @param {{undoes?: number, redoes?: number, quiet?: boolean}} [about]
+ */
+export function settled(outcome, about = {}) {
+  const { decision } = outcome;
+  announce(decision.words);
+  const undone = about.undoes;
+  const back = () => undo(decision.kind === "redo" ? undefined : decision.id);
+  if (!about.quiet) toast(decision.words, undone === undefined ? { words: "Undo", run: back } : { words: "Redo", run: () => redo(undone) });
+  emit("changed", { ...outcome, ...about });
+  inFlight(refreshFacts().catch(() => {}));
+}
+
+/**
+ * Who is typing is not asked anything: the answer would be a letter of something else.
+ * @param {ApiError} error @param {any} body @param {() => void} again
+ */
+async function refused(error, body, again) {
+  if (error.status !== 409) return tell(error, again);
+  const what = body.kind === "name" && body.name ? `“${body.name}” was not saved` : "Nothing of yours was done";
+  emit("changed", null);
+  refreshFacts().catch(() => {});
+  if (typing(document.activeElement)) return toast(`${what}. ${error.problem}`, { words: "Do it anyway", run: again }, { stays: true });
+  const lines = error.since.map(({ made, words }) => h("li", {}, h("time", { text: clock(made) }), h("span", { text: words })));
+  return openDialog("This changed while you were looking", (close) => ({
+    body: [
+      h("p", { text: `${what}, so nothing is lost. Meanwhile:` }),
+      lines.length ? h("ul", { class: "since" }, ...lines) : h("p", { text: error.problem }),
+    ],
+    foot: [button("Show how it is now", { primary: true, onclick: () => close(), attrs: { autofocus: true } })],
+  }));
+}
+
+/** Says what went wrong; while another run is writing, it may be tried again. @param {any} error @param {() => void} [again] */
+export function tell(error, again) {
+  const words = [error.problem ?? error.message, error.mend].filter(Boolean).join(" ");
+  toast(words, error.status === 423 && again ? { words: "Try again", run: again } : undefined, { stays: true });
+}

@@ -1,0 +1,66 @@
+import { on } from "./api.js";
+import { redo, undo } from "./decisions.js";
+import { emptyState } from "./dialogs.js";
+import { button, h } from "./dom.js";
+import { endless } from "./endless.js";
+import { clock, counted, day } from "./format.js";
+import { setTitle } from "./router.js";
+
+const BY = /** @type {Record<string, string>} */ ({ person: "", rule: "by the program", import: "imported" });
+
+/** The log, newest first. @type {import("./router.js").Mount} */
+export function history(root, { restore }) {
+  setTitle("History");
+  let lastDay = "";
+  const list = h("ol", { class: "log" });
+  const log = endless("/decisions", {
+    size: 60,
+    items: (page) => page.decisions,
+    empty: () => emptyState("Nothing was decided yet", "Names, merges and corrections are listed here as you make them, and each can be taken back."),
+    renew: (page) => {
+      const held = list.contains(document.activeElement) ? document.activeElement?.closest("li")?.dataset.decision : null;
+      lastDay = "";
+      list.replaceChildren();
+      put(page);
+      if (held) list.querySelector(`[data-decision="${held}"] button`)?.focus({ preventScroll: true });
+    },
+    put,
+  });
+  root.append(h("h1", { class: "page-title", text: "History" }), list, log.end);
+
+  function put(/** @type {Schemas["DecisionsPage"]} */ page) {
+    for (const decision of page.decisions) {
+      const date = day(decision.made);
+      if (date !== lastDay) list.append(h("li", { class: "log-day" }, h("h2", { text: date })));
+      lastDay = date;
+      list.append(row(decision));
+    }
+  }
+
+  const unheard = on("changed", log.again);
+  log.start(restore.shown);
+  return {
+    snapshot: () => ({ shown: log.shown() }),
+    unmount: () => {
+      log.stop();
+      unheard();
+    },
+  };
+}
+
+function row(/** @type {Schemas["Decision"]} */ decision) {
+  const { id, live, words, person, faces } = decision;
+  const about = [BY[decision.by] ?? decision.by, faces ? `${counted(faces, "face")} moved` : ""].filter(Boolean).join(", ");
+  const verb = live ? "Undo" : "Redo";
+  const turn = () => void (live ? undo : redo)(id);
+  return h("li", { class: live ? "log-row" : "log-row undone", "data-decision": id },
+    h("time", { datetime: decision.made, text: clock(decision.made) }),
+    h("div", { class: "log-what" },
+      person === null ? h("span", { class: "log-words", text: words }) : h("a", { class: "log-words", href: `/people/${person}`, text: words }),
+      h("span", { class: "log-about", text: live ? about : "undone" }),
+    ),
+    // What takes back, and that faces were grouped, can't be taken back itself.
+    !["undo", "redo", "cluster"].includes(decision.kind) &&
+      button(verb, { onclick: turn, class: "quiet-button", attrs: { "aria-label": `${verb}: ${words}` } }),
+  );
+}

@@ -1,0 +1,176 @@
+import { get, on, post, refreshFacts } from "./api.js";
+import { FACES } from "./cells.js";
+import { decide, tell } from "./decisions.js";
+import { emptyState, errorState, showDock, toast } from "./dialogs.js";
+import { announce, h } from "./dom.js";
+import { openFace } from "./face-view.js";
+import { counted, number, statusWords } from "./format.js";
+import { bind } from "./keyboard.js";
+import { listGrid } from "./list-grid.js";
+import { moveFaces } from "./names.js";
+import { setQuery, setTitle } from "./router.js";
+
+/** @typedef {Schemas["LeftOutGroup"]} Group */
+
+const SAID = "a person said so"; // how the reason of a decision ends
+
+/** Every face and file without a person, and why. @type {import("./router.js").Mount} */
+export function leftOut(root, { query, restore }) {
+  setTitle("Left out");
+  /** @type {Group[]} */ let groups = [];
+  let chosen = { status: query.get("status") ?? "", reason: query.get("reason") ?? "" };
+  /** @type {ReturnType<typeof openFace>|null} */ let view = null;
+  const chips = h("div", { class: "reasons", role: "group", "aria-label": "Reason" });
+  const about = h("p", { class: "reason-about" });
+  const message = h("div", { class: "message" });
+  const rows = listGrid({
+    label: "Left out",
+    cells: FACES,
+    guess: 0,
+    restore,
+    onPick: (picked) => {
+      const able = [...acts().map(({ words, key, run }) => ({ words, key, run: () => void run() })), { words: "Clear", key: "Esc", run: rows.clear }];
+      showDock(`${counted(picked.length, "entry", "entries")} selected`, picked.length ? able : []);
+    },
+    load: async (offset, limit, signal) => {
+      const { faces: items, ...more } = await get("/left-out/faces", { ...chosen, offset, limit }, signal);
+      return { items, ...more };
+    },
+    // A file without a face has an id too, below zero, so that it can be selected.
+    idOf: (row) => row.face ?? -row.file_id,
+    open,
+    onError: (error) => {
+      if (list.total === null) message.replaceChildren(errorState(error, reload));
+    },
+  });
+  const { list, grid } = rows;
+  root.append(h("h1", { class: "page-title", text: "Left out" }), chips, about, message, grid.root);
+
+  const isChosen = (/** @type {Group} */ { status, reason }) => status === chosen.status && reason === chosen.reason;
+
+  async function reload() {
+    try {
+      ({ groups } = await get("/left-out"));
+      message.replaceChildren();
+      const [first = { status: "", reason: "" }] = groups;
+      if (!groups.some(isChosen)) chosen = { status: first.status, reason: first.reason };
+      draw();
+      if (groups.length) await list.refresh();
+    } catch (error) {
+      message.replaceChildren(errorState(error, reload));
+    }
+  }
+
+  function draw() {
+    chips.replaceChildren(...groups.map(chip));
+    const reason = groups.find(isChosen)?.reason;
+    about.textContent = reason ? `${reason[0].toUpperCase()}${reason.slice(1)}.` : "";
+    if (groups.length) return;
+    grid.resize(0);
+    message.replaceChildren(emptyState("Nothing was left out", "Every file has a face, and every face a person."));
+  }
+
+  /** The status, and the reason too where it alone would not tell. @param {Group} group */
+  function chip(group) {
+    const { status, reason, faces } = group;
+    const alone = groups.filter((other) => other.status === status).length === 1;
+    const choose = async () => {
+      chosen = { status, reason };
+      setQuery(chosen);
+      rows.clear();
+      draw();
+      await rows.restart();
+      announce(`${statusWords(status)}: ${counted(faces, "entry", "entries")}`);
+    };
+    return h("button", { type: "button", class: "chip", "aria-pressed": String(isChosen(group)), title: reason, onclick: choose },
+      alone ? statusWords(status) : `${statusWords(status)}: ${reason}`, " ", h("span", { class: "count", text: number(faces) }));
+  }
+
+  /** Only what the chosen reason allows. */
+  function acts() {
+    const { status, reason } = chosen;
+    const said = reason.endsWith(SAID);
+    return [
+      { words: "Move to…", key: "M", run: move, able: status !== "unreadable" },
+      { words: "This is a face", key: "F", run: () => say("face"), able: ["low_quality", "masked", "not_a_face"].includes(status) && !said },
+      { words: "Restore", key: "R", run: () => say("restore"), able: said },
+      { words: "Not a face", key: "X", run: () => say("not_a_face"), able: ["alone", "low_quality", "masked"].includes(status) },
+      { words: "Try again", key: "T", run: retry, able: status === "unreadable" },
+    ].filter(({ able }) => able);
+  }
+
+  /** What is selected, or else what has the focus: faces by row, files below zero. */
+  function picked() {
+    const ids = rows.chosen();
+    if (!ids.length) toast("Select something first: click it, or move with the arrows and press Space.");
+    return ids;
+  }
+
+  function faces() {
+    const ids = picked();
+    const found = ids.filter((id) => id > 0);
+    if (ids.length && !found.length) toast("No face was found in these files, so there is nothing to place.");
+    return found;
+  }
+
+  function rest() {
+    rows.clear();
+    grid.focus(grid.focused);
+  }
+
+  async function say(/** @type {string} */ kind) {
+    const meant = faces();
+    if (meant.length && (await decide({ kind, faces: meant }, list.revision))) rest();
+  }
+
+  async function move() {
+    const meant = faces();
+    if (meant.length && (await moveFaces(`${counted(meant.length, "face")}: who is this?`, meant, list.revision))) rest();
+  }
+
+  async function retry() {
+    const files = picked().filter((id) => id < 0);
+    let good = 0;
+    for (const id of files) {
+      try {
+        const { status } = await post(`/files/${-id}/retry`, {});
+        if (status !== "unreadable") good += 1;
+      } catch (error) {
+        return tell(error);
+      }
+    }
+    if (!files.length) return;
+    toast(`${number(good)} of ${counted(files.length, "file")} can be read now.${good ? " Their faces are grouped at the next run." : ""}`);
+    rows.clear();
+    await reload();
+    await refreshFacts().catch(() => {});
+  }
+
+  function open(/** @type {number} */ index) {
+    const onClose = (/** @type {number} */ at) => {
+      view = null;
+      if (grid.root.isConnected) grid.focus(at);
+    };
+    view = openFace({ index, total: () => list.total ?? grid.total, faceAt: rows.faceAt, onClose });
+  }
+
+  const keys = { m: "Move to a person", f: "This is a face", r: "Restore", x: "Not a face", t: "Try again" };
+  const unbind = bind("Left out", [
+    ...rows.bindings("See the picture", ["Space"]),
+    ...Object.entries(keys).map(([key, words]) => ({ keys: [key], words, run: () => void acts().find((act) => act.key.toLowerCase() === key)?.run() })),
+  ]);
+  const unheard = on("changed", () => void reload());
+  rows.start();
+  void reload();
+  return {
+    snapshot: () => ({ ...rows.snapshot(), picture: view?.at() }),
+    placeOf: rows.placeOf,
+    reopen: ({ picture }) => picture !== undefined && !view && open(picture),
+    unmount: () => {
+      view?.close();
+      unbind();
+      unheard();
+      rows.stop();
+    },
+  };
+}

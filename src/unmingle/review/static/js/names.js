@@ -1,0 +1,296 @@
+import { get } from "./api.js";
+import { faceImages } from "./cells.js";
+import { decide, inTurn, tell } from "./decisions.js";
+import { openDialog, toast } from "./dialogs.js";
+import { button, freshId, h, typing } from "./dom.js";
+import { called, counted, percent } from "./format.js";
+
+/** @typedef {{person: number, name: string, faces: number, covers: number[], probability?: number|null}} Known */
+
+/** Names on their way, and the revision that knows them: shown as if they were saved, and told as being saved. @type {Map<number, {name: string, from: number}>} */
+const given = new Map();
+/** What was typed and not saved lasts as long as the tab. @param {number} person */
+const draftKey = (person) => `unmingle-name-${person}`;
+const forget = (/** @type {number} */ person) => sessionStorage.removeItem(draftKey(person));
+
+/** A record with the name that is on its way, as `pending`. @param {any} person @param {number|null} revision of the record @returns {any} */
+export function asNamed(person, revision) {
+  const now = person && given.get(person.person);
+  if (now && (revision ?? 0) >= now.from) given.delete(person.person);
+  return now && (revision ?? 0) < now.from ? { ...person, pending: now.name } : person;
+}
+
+/**
+ * A list of people below a text field, filtered by what is typed: an ARIA combobox. Nobody is marked until somebody
+ * marks them.
+ * @param {HTMLInputElement} input
+ * @param {{find: (text: string) => Promise<Known[]>, pick: (person: Known) => void, label: string, only?: boolean}} options
+ * only: who is the only one left of what was typed is marked
+ */
+function suggestions(input, { find, pick, label, only = false }) {
+  const id = freshId("suggestions");
+  const list = h("ul", { class: "suggestions", role: "listbox", id, "aria-label": label, hidden: true });
+  for (const [key, value] of Object.entries({ role: "combobox", "aria-autocomplete": "list", "aria-controls": id, "aria-expanded": "false", autocomplete: "off" })) {
+    input.setAttribute(key, value);
+  }
+  /** @type {Known[]} */ let known = [];
+  let marked = -1;
+  let wave = 0;
+  /** @type {string|null} the text that the list on show belongs to */ let shownFor = null;
+
+  function mark(/** @type {number} */ index) {
+    marked = index >= known.length ? -1 : index;
+    for (const [at, option] of [...list.children].entries()) {
+      option.setAttribute("aria-selected", String(at === marked));
+      if (at === marked) option.scrollIntoView({ block: "nearest" });
+    }
+    if (marked >= 0) input.setAttribute("aria-activedescendant", `${id}-${marked}`);
+    else input.removeAttribute("aria-activedescendant");
+  }
+
+  /** Whoever was marked stays so while the text is the same: Enter means the person that was on show. */
+  async function refresh() {
+    wave += 1;
+    const mine = wave;
+    const text = input.value.trim();
+    const found = await find(text).catch(() => []);
+    if (mine !== wave || !input.isConnected) return;
+    const kept = text === shownFor ? known[marked]?.person : undefined;
+    shownFor = text;
+    known = found;
+    list.replaceChildren(...known.map((person, at) => option(person, `${id}-${at}`, () => pick(person))));
+    list.hidden = !known.length;
+    input.setAttribute("aria-expanded", String(known.length > 0));
+    const at = kept === undefined ? -1 : known.findIndex(({ person }) => person === kept);
+    mark(at < 0 && only && text && known.length === 1 ? 0 : at);
+  }
+
+  input.addEventListener("input", refresh);
+  input.addEventListener("keydown", (event) => {
+    if (event.key === "ArrowDown") mark(marked + 1);
+    else if (event.key === "ArrowUp") mark(marked < 0 ? known.length - 1 : marked - 1);
+    else return;
+    event.preventDefault();
+  });
+  return {
+    list,
+    refresh,
+    marked: () => known[marked] ?? null,
+    empty: () => !known.length,
+    /** Who is called so, as far as the list tells. @param {string} name */
+    namesake: (name) => namesake(known, name),
+    /** Whether the list is the one for what is typed now. */
+    fresh: () => shownFor === input.value.trim(),
+  };
+}
+
+/** @param {Known[]} known @param {string} name */
+const namesake = (known, name) => known.find((other) => called(other).localeCompare(name, undefined, { sensitivity: "base" }) === 0) ?? null;
+
+/** @param {Known} person @param {string} id @param {() => void} onclick */
+function option({ probability: chance, ...person }, id, onclick) {
+  const likely = chance === null || chance === undefined ? "" : chance < 0.01 ? ", under 1% likely" : `, ${percent(chance)} likely`;
+  return h("li", { role: "option", id, "aria-selected": "false", onclick, onpointerdown: (/** @type {Event} */ event) => event.preventDefault() },
+    ...faceImages([person.covers[0]]),
+    h("span", { class: "option-name", text: called(person) }),
+    h("span", { class: "option-count", text: counted(person.faces, "face") + likely }),
+  );
+}
+
+/** Names like this that others have. @param {number} person @param {string} text @returns {Promise<Known[]>} */
+async function others(person, text) {
+  const { names } = await get("/names", { search: text, limit: 8 });
+  return names.filter((/** @type {Known} */ other) => other.person !== person && other.name);
+}
+
+/**
+ * Edits a person's name where it stands. Enter, Tab and leaving save, Escape leaves it as it was; choosing a name that
+ * somebody else has offers to merge. The field is gone the moment a key ends it, and is saved after that: the next key
+ * is about what has the focus then.
+ * @param {{person: any, typed?: string, seen: () => number|null, again: () => void,
+ *   done: (result: {merged?: number, to: "here"|"next"|"before"|"elsewhere"}) => void}} options
+ * typed: what was typed before it was open; again: opens it once more, with what was typed; to: where the focus goes
+ */
+export function nameField({ person, typed, seen, again, done }) {
+  const id = person.person;
+  const before = person.pending ?? person.name;
+  const value = typed || (sessionStorage.getItem(draftKey(id)) ?? before);
+  /** @type {HTMLInputElement} */
+  const input = h("input", { class: "name-input", type: "text", "aria-label": "Name", placeholder: "Who is this?", maxlength: 200, spellcheck: "false", value });
+  const looked = seen(); // what was on show when the editing began, so that a name given elsewhere meanwhile is noticed
+  let over = false;
+  let asking = false;
+  const list = suggestions(input, { find: (text) => others(id, text), pick: (other) => void merge(other), label: "People with a name" });
+
+  function close(/** @type {Parameters<typeof done>[0]} */ result) {
+    over = true;
+    done(result);
+  }
+
+  async function merge(/** @type {Known} */ other) {
+    asking = true;
+    const outcome = await mergeInto(person, other, looked);
+    asking = false;
+    if (!outcome) return input.focus();
+    return close({ merged: other.person, to: "here" });
+  }
+
+  function save(/** @type {"here"|"next"|"before"|"elsewhere"} */ to) {
+    if (over || asking) return;
+    const name = input.value.trim();
+    const other = to === "elsewhere" || !name ? null : list.marked() ?? (to === "here" ? list.namesake(name) : null);
+    if (other) return void merge(other);
+    if (name === before) forget(id);
+    else void keep(person, name, looked, list.fresh() && !list.namesake(name), again);
+    close({ to });
+  }
+
+  input.addEventListener("input", () => sessionStorage.setItem(draftKey(id), input.value));
+  input.addEventListener("keydown", (event) => {
+    event.stopPropagation();
+    if (event.isComposing || event.keyCode === 229) return;
+    const to = /** @type {const} */ ({ Enter: "here", Tab: event.shiftKey ? "before" : "next", Escape: "here" })[event.key];
+    if (!to) return;
+    event.preventDefault();
+    if (event.repeat || over || asking) return;
+    if (event.key !== "Escape") return save(to);
+    forget(id);
+    close({ to });
+  });
+  input.addEventListener("blur", () => {
+    if (document.hasFocus()) save("elsewhere"); // who looks at another window comes back
+  });
+  /** @type {HTMLElement} */ const element = h("div", { class: "name-field" }, input, list.list);
+  queueMicrotask(() => void list.refresh());
+  const focus = () => {
+    input.focus();
+    if (typed) input.setSelectionRange(typed.length, typed.length);
+    else input.select();
+  };
+  return { element, save, focus };
+}
+
+/** @param {any} person @param {any} other whose name stays @param {number|null} seen */
+async function mergeInto(person, other, seen) {
+  const outcome = (await askMerge(person, other)) && (await decide({ kind: "merge", person: other.person, others: [person.person] }, seen));
+  if (outcome) forget(person.person);
+  return outcome;
+}
+
+/**
+ * Saves a name after the field is gone.
+ * @param {any} person @param {string} name @param {number|null} seen @param {boolean} nobodys whether it is known that nobody is called so
+ * @param {() => void} again
+ */
+async function keep(person, name, seen, nobodys, again) {
+  const id = person.person;
+  const mine = { name, from: Infinity };
+  given.set(id, mine);
+  const failed = () => given.get(id) === mine && given.delete(id);
+  try {
+    const other = name && !nobodys ? await inTurn(async () => namesake(await others(id, name), name)) : null;
+    if (other) {
+      failed();
+      const act = { words: `Merge with ${other.name}…`, run: () => void mergeInto(person, other, seen) };
+      return toast(`“${name}” was not saved, since there is somebody called so.`, act, { stays: true });
+    }
+    const outcome = await decide({ kind: "name", person: id, name }, seen);
+    if (outcome) mine.from = outcome.revision;
+    else failed();
+    if (!outcome && !typing(document.activeElement)) again();
+    if (outcome && sessionStorage.getItem(draftKey(id))?.trim() === name) forget(id);
+  } catch (error) {
+    failed();
+    tell(error);
+  }
+  return undefined;
+}
+
+/** A few faces of a person with the name below. @param {any} person */
+const portrait = (person) =>
+  h("figure", { class: "portrait" },
+    h("div", { class: "portrait-faces" }, ...faceImages(person.covers.slice(0, 4))),
+    h("figcaption", {}, h("strong", { text: called(person) }), h("span", { text: counted(person.faces, "face") })),
+  );
+
+/** Asks before one person becomes part of another. @param {any} person @param {any} other whose name stays @returns {Promise<boolean>} */
+async function askMerge(person, other) {
+  const pair = h("div", { class: "pair" }, portrait(person), h("span", { class: "pair-sign", "aria-hidden": "true", text: "+" }), portrait(other));
+  const merged = await openDialog(`Merge with ${called(other)}?`, (close) => ({
+    body: [pair],
+    foot: [
+      button("Cancel", { onclick: () => close(), attrs: { autofocus: true } }),
+      button(`Merge into ${called(other)}`, { primary: true, onclick: () => close(true) }),
+    ],
+  }));
+  return Boolean(merged);
+}
+
+/** Which of several names stays; none is chosen beforehand. @param {any[]} people @returns {Promise<number|null>} the person that the others become part of */
+export function askWhichName(people) {
+  const group = people.map((person) => h("label", { class: "choice" }, h("input", { type: "radio", name: "stays", value: person.person }), portrait(person)));
+  const form = h("div", { class: "choices", role: "radiogroup", "aria-label": "The name that stays" }, ...group);
+  return openDialog(`Merge ${people.length} people: which name stays?`, (close) => {
+    const accept = () => {
+      const chosen = form.querySelector("input:checked");
+      if (chosen) close(Number(chosen.value));
+    };
+    const merge = button("Merge", { primary: true, onclick: accept, attrs: { disabled: true } });
+    form.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => event.key === "Enter" && accept());
+    form.addEventListener("change", () => merge.removeAttribute("disabled"));
+    return { body: [form], foot: [button("Cancel", { onclick: () => close() }), merge] };
+  });
+}
+
+/**
+ * Asks for a person, the most alike first; nobody is chosen beforehand.
+ * @param {string} title
+ * @param {{person?: number, faces?: number[], allowNew?: boolean}} about person: who is not asked for; faces: of whom, if not of that person
+ * @returns {Promise<{person?: number, name?: string}|null>} without a person: a new one with this name, if any
+ */
+export function askPerson(title, { person, faces = [], allowNew = false }) {
+  /** @type {HTMLInputElement} */
+  const input = h("input", { class: "field", type: "search", "aria-label": "Search for a person", placeholder: "Type a name", autofocus: true, spellcheck: "false" });
+  const closed = openDialog(title, (close) => {
+    const find = async (/** @type {string} */ text) => (await get("/alike", { search: text, person, faces: faces.slice(0, 100) })).people;
+    const list = suggestions(input, { find, pick: (other) => close({ person: other.person }), label: "People", only: true });
+    const fresh = button("New person", { onclick: () => close({ name: input.value.trim() }) });
+    input.addEventListener("input", () => {
+      const name = input.value.trim();
+      fresh.replaceChildren(h("span", { text: name ? `New person “${name}”` : "New person" }));
+    });
+    input.addEventListener("keydown", async (event) => {
+      if (event.key !== "Enter") return;
+      event.preventDefault();
+      if (event.repeat || event.isComposing) return;
+      const chosen = list.marked();
+      if (chosen) return close({ person: chosen.person });
+      const name = input.value.trim();
+      if (!name) return;
+      // The list may come later than the key: only who is called exactly so can be meant.
+      await list.refresh();
+      const other = list.namesake(name);
+      if (other) close({ person: other.person });
+      else if (allowNew && list.empty()) close({ name });
+    });
+    list.list.classList.add("suggestions-open");
+    queueMicrotask(() => void list.refresh());
+    const nothing = h("p", { class: "quiet nothing", text: "Nobody is called that." });
+    return { body: [input, list.list, nothing], foot: [button("Cancel", { onclick: () => close() }), ...(allowNew ? [fresh] : [])] };
+  }, "dialog-people");
+  return closed;
+}
+
+/**
+ * Asks whose some faces are, and says so.
+ * @param {string} title @param {number[]} faces @param {number|null} seen @param {number} [person] who they are not
+ * @returns {Promise<import("./api.js").Outcome|null>}
+ */
+export async function moveFaces(title, faces, seen, person) {
+  const where = await askPerson(title, { person, faces, allowNew: true });
+  if (!where) return null;
+  if (where.person !== undefined) return decide({ kind: "assign", faces, person: where.person }, seen);
+  const made = await decide({ kind: "split", faces }, seen);
+  if (made && where.name) await decide({ kind: "name", person: made.decision.person, name: where.name }, made.revision);
+  return made;
+}

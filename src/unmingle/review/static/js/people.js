@@ -1,0 +1,247 @@
+import { get, on, session } from "./api.js";
+import { PEOPLE } from "./cells.js";
+import { decide } from "./decisions.js";
+import { emptyState, errorState, linkButton, showDock, toast } from "./dialogs.js";
+import { announce, button, h, icon } from "./dom.js";
+import { counted } from "./format.js";
+import { bind } from "./keyboard.js";
+import { listGrid } from "./list-grid.js";
+import { askWhichName, asNamed, nameField } from "./names.js";
+import { go, setQuery, setTitle } from "./router.js";
+
+/** @typedef {{show: string, sort: string, search: string}} Settings */
+
+/** The wall of people. @type {import("./router.js").Mount} */
+export function people(root, { query, restore }) {
+  setTitle("People");
+  /** @type {Settings} */
+  const settings = { show: query.get("show") ?? "all", sort: query.get("sort") ?? "faces", search: query.get("search") ?? "" };
+  /** @type {{person: number, index: number, field: ReturnType<typeof nameField>}|null} whose name is edited, and where */ let naming = null;
+  const message = h("div", { class: "message" });
+  const tools = wallTools(settings, (change) => {
+    Object.assign(settings, change);
+    setQuery({ show: settings.show === "all" ? "" : settings.show, sort: settings.sort === "faces" ? "" : settings.sort, search: settings.search });
+    void restart();
+  });
+  const wall = listGrid({
+    label: "People",
+    cells: { ...PEOPLE, fill: (card, person, how) => PEOPLE.fill(card, asNamed(person, list.revision), how) },
+    size: 60,
+    guess: 60,
+    restore,
+    wall: true,
+    load: async (offset, limit, signal) => {
+      const { people: items, ...more } = await get("/people", { ...settings, offset, limit }, signal);
+      return { items, ...more };
+    },
+    idOf: (person) => person.person,
+    open,
+    onPick: (picked) => {
+      const acts = [
+        { words: "Merge", key: "M", run: merge, primary: true },
+        { words: settings.show === "ignored" ? "Restore" : "Ignore", key: "I", run: ignore },
+        { words: "Clear", key: "Esc", run: wall.clear },
+      ];
+      showDock(`${counted(picked.length, "person")} selected`, picked.length ? acts.slice(picked.length > 1 ? 0 : 1) : []);
+    },
+    onChange: () => {
+      follow();
+      tools.count(list.total ?? 0);
+      message.replaceChildren(...(list.total === 0 ? [nothing()] : []));
+    },
+    onError: (error) => {
+      if (list.total === null) message.replaceChildren(errorState(error, restart));
+    },
+  });
+  const { list, grid } = wall;
+  root.append(h("h1", { class: "unseen", text: "People" }), tools.element, message, grid.root);
+
+  function nothing() {
+    const [title, words] = settings.search ? ["Nobody is called that", `No person matches “${settings.search}”.`] : EMPTY[settings.show] ?? [];
+    if (title) return emptyState(title, words, button("Show everyone", { onclick: tools.reset }));
+    if (session.library?.faces) {
+      const alone = "There are faces, but no two of them are alike enough to be a person. They are all in “Left out”.";
+      return emptyState("No people yet", alone, linkButton("See what was left out", "/left-out", "button"));
+    }
+    const empty = emptyState("Nothing here yet", "This library has no faces. Add pictures to it and the people in them appear here.");
+    empty.append(h("pre", { class: "sample", text: "unmingle cluster PICTURES -o LIBRARY" }));
+    return empty;
+  }
+
+  async function restart() {
+    naming?.field.save("elsewhere");
+    message.replaceChildren();
+    await wall.restart();
+    announce(counted(list.total ?? 0, "person"));
+  }
+
+  function open(/** @type {number} */ index) {
+    const person = list.get(index);
+    if (!person) return;
+    grid.point(index, { focus: true });
+    go(`/people/${person.person}`);
+  }
+
+  /** The field lies over the wall, so that nothing that happens to the cards below touches it. @param {number} index @param {string} [typed] */
+  function edit(index, typed) {
+    if (!grid.root.isConnected || index < 0 || index >= grid.total) return;
+    naming?.field.save("elsewhere");
+    grid.show(index);
+    const person = asNamed(list.get(index), list.revision);
+    if (!person) return void later(index);
+    const field = nameField({
+      person,
+      typed,
+      seen: () => list.revision,
+      again: () => naming || edit(list.find((one) => one.person === person.person) ?? index),
+      done: ({ to }) => {
+        const at = naming?.index ?? index;
+        naming = null;
+        if (to !== "elsewhere") grid.focus(at);
+        grid.cover(null);
+        grid.refill(at, at);
+        if (to === "next" || to === "before") edit(at + (to === "next" ? 1 : -1));
+      },
+    });
+    naming = { person: person.person, index, field };
+    grid.cover(field.element, index);
+    field.focus();
+  }
+
+  /** On a card that is still empty, letters wait until it is known whom they name. @param {number} index */
+  async function later(index) {
+    const input = h("input", { class: "name-input", "aria-label": "Name" });
+    const field = h("div", { class: "name-field" }, input);
+    let ended = "";
+    input.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+      if (!["Enter", "Escape", "Tab"].includes(event.key)) return;
+      event.preventDefault();
+      ended = event.key;
+      input.readOnly = true;
+    });
+    grid.cover(field, index);
+    input.focus();
+    await list.range(index, index);
+    if (grid.over?.element !== field) return;
+    const there = list.get(index) !== undefined && ended !== "Escape";
+    grid.focus(index);
+    grid.cover(null);
+    if (!there) return;
+    edit(index, input.value);
+    if (ended) naming?.field.save("here");
+  }
+
+  /** The field stays with the person, wherever they go. */
+  function follow() {
+    if (!naming) return;
+    naming.index = list.find((one) => one.person === naming?.person) ?? Math.min(naming.index, Math.max(0, grid.total - 1));
+    grid.cover(naming.field.element, naming.index);
+  }
+
+  /** The records of those selected, named ones first, then the largest. @returns {Promise<any[]>} */
+  async function selected() {
+    const known = new Map([...list.pages.values()].flatMap(({ items }) => items).map((person) => [person.person, person]));
+    const found = await Promise.all(wall.chosen().map((id) => known.get(id) ?? get(`/people/${id}`)));
+    return found.sort((one, other) => Number(!one.name) - Number(!other.name) || other.faces - one.faces);
+  }
+
+  async function merge() {
+    const merged = await selected();
+    if (merged.length < 2) return announce("Select at least two people to merge.");
+    const named = merged.filter((person) => person.name);
+    const stays = named.length > 1 ? await askWhichName(named) : merged[0].person;
+    if (stays === null) return undefined;
+    const others = merged.map((person) => person.person).filter((id) => id !== stays);
+    if (await decide({ kind: "merge", person: stays, others }, list.revision)) wall.clear();
+    return undefined;
+  }
+
+  async function ignore() {
+    const about = await selected();
+    if (!about.length) toast("Select somebody first: with X, or move to them with the arrows.");
+    const kind = settings.show === "ignored" ? "restore" : "ignore";
+    for (const { person } of about) if (!(await decide({ kind, person }, list.revision))) break;
+    wall.clear();
+  }
+
+  const unbind = bind("People", [
+    ...wall.bindings("Open the person", ["x", "Space"]),
+    { keys: ["n"], words: "Name", run: () => edit(grid.focused) },
+    { keys: ["m"], words: "Merge those selected", run: merge },
+    { keys: ["i"], words: "Ignore, or restore", run: ignore },
+    { keys: ["/"], words: "Search", run: tools.focus },
+  ]);
+  const unheard = on("changed", () => list.refresh());
+  grid.root.addEventListener("click", ({ target }) => {
+    const index = grid.indexAt(target);
+    if (index !== null && /** @type {Element} */ (target).closest(".card-name")) edit(index);
+  });
+  grid.root.addEventListener("auxclick", (event) => {
+    const person = list.get(grid.indexAt(event.target) ?? -1);
+    if (event.button === 1 && person) window.open(`/people/${person.person}`);
+  });
+  wall.start();
+  return {
+    snapshot: wall.snapshot,
+    placeOf: wall.placeOf,
+    unmount: () => {
+      naming?.field.save("elsewhere");
+      unbind();
+      unheard();
+      wall.stop();
+    },
+  };
+}
+
+/** @type {Record<string, [string, string]>} */
+const EMPTY = {
+  named: ["Nobody has a name yet", "Press N on a person to give them one. Names last, whatever is grouped again."],
+  unnamed: ["Everyone has a name", "There is nobody left to name."],
+  new: ["Nobody new", "The last run brought no new faces."],
+  uncertain: ["Nothing in doubt", "Every face is where it belongs, as far as the program can tell."],
+  ignored: ["Nobody is ignored", "Press I on a stranger, and they no longer stand among the others."],
+};
+const SHOWS = { all: "All", unnamed: "Unnamed", named: "Named", new: "New", uncertain: "Uncertain", ignored: "Ignored" };
+const SORTS = { faces: "Most faces", name: "Name", new: "Newest", uncertain: "Most unsure", cohesion: "Loosest" };
+const PAUSE = 140; // milliseconds after the last letter
+
+/** Search, filter and sort of the wall. @param {Settings} settings @param {(change: Partial<Settings>) => void} change */
+function wallTools(settings, change) {
+  let timer = 0;
+  /** @type {HTMLInputElement} */
+  const search = h("input", { type: "search", class: "field search-field", placeholder: "Search", "aria-label": "Search for a person", "aria-keyshortcuts": "/", value: settings.search, spellcheck: "false" });
+  search.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = window.setTimeout(() => change({ search: search.value.trim() }), PAUSE);
+  });
+  search.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && !search.value) search.blur();
+    if (event.key !== "Enter" && event.key !== "ArrowDown") return;
+    event.preventDefault();
+    /** @type {HTMLElement|null} */ (document.querySelector(".grid [role=gridcell][tabindex='0']"))?.focus();
+  });
+  const chips = Object.entries(SHOWS).map(([value, text]) =>
+    h("button", { type: "button", class: "chip", text, "data-value": value, "aria-pressed": String(settings.show === value), onclick: () => show({ show: value }) }));
+  const show = (/** @type {Partial<Settings>} */ now) => {
+    change(now);
+    for (const chip of chips) chip.setAttribute("aria-pressed", String(chip.dataset.value === settings.show));
+  };
+  const options = Object.entries(SORTS).map(([value, text]) => h("option", { value, text, selected: settings.sort === value }));
+  const sort = h("select", { class: "field", "aria-label": "Sort by", onchange: () => change({ sort: sort.value }) }, ...options);
+  const total = h("p", { class: "tools-count" });
+  const element = h("div", { class: "tools", "data-sticky": "", role: "search", "aria-label": "People" },
+    h("div", { class: "search-box" }, icon("search"), search, h("kbd", { text: "/", "aria-hidden": "true" })),
+    h("div", { class: "chips", role: "group", "aria-label": "Show" }, ...chips),
+    total,
+    h("label", { class: "sort" }, h("span", { text: "Sort" }), sort),
+  );
+  return {
+    element,
+    focus: () => search.select(),
+    count: (/** @type {number} */ n) => total.replaceChildren(counted(n, "person")),
+    reset: () => {
+      search.value = "";
+      show({ search: "", show: "all" });
+    },
+  };
+}

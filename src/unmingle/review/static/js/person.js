@@ -1,0 +1,329 @@
+import { get, on, session } from "./api.js";
+import { FACES } from "./cells.js";
+import { decide } from "./decisions.js";
+import { emptyState, errorState, linkButton, showDock, toast } from "./dialogs.js";
+import { announce, button, h, icon, typing } from "./dom.js";
+import { openFace } from "./face-view.js";
+import { baseName, called, counted, number, timecode } from "./format.js";
+import { bind } from "./keyboard.js";
+import { lane, showTip, walkable } from "./lanes.js";
+import { listGrid } from "./list-grid.js";
+import { asNamed, askPerson, moveFaces, nameField } from "./names.js";
+import { back, go, setQuery, setTitle } from "./router.js";
+
+const ACTS = [
+  { words: "Not this person", key: "R", kind: "reject" },
+  { words: "Move to…", key: "M", kind: "move" },
+  { words: "New person", key: "S", kind: "split" },
+  { words: "Not a face", key: "F", kind: "not_a_face" },
+  { words: "Ignore", key: "I", kind: "ignore" },
+];
+const SORTS = [
+  { sort: "time", words: "Time", key: "T", told: "time" },
+  { sort: "quality", words: "Quality", key: "Q", told: "quality" },
+  { sort: "unsure", words: "Least sure", key: "U", told: "how unsure they are" },
+];
+
+/** One person and all their faces. @type {import("./router.js").Mount} */
+export function person(root, { params, query, restore }) {
+  const id = Number(params[0]);
+  /** @type {Schemas["WholePerson"]|null} */ let about = null;
+  let sort = query.get("sort") ?? "time";
+  /** @type {ReturnType<typeof openFace>|null} */ let view = null;
+  /** Faces that a decision is about which was not answered yet: the same key twice is meant for two of them. @type {Set<number>} */
+  const deciding = new Set();
+  const message = h("div", { class: "message" });
+  const head = personHead({ id, sort, onSort: changeSort, seen: () => list.revision, onMerge: mergeWhole, onIgnore: ignoreWhole });
+  const faces = listGrid({
+    label: "Faces",
+    cells: FACES,
+    guess: 40,
+    restore,
+    onPick: (picked) => {
+      const acts = [...ACTS.map(({ words, key, kind }) => ({ words, key, run: () => void act(kind) })), { words: "Clear", key: "Esc", run: faces.clear }];
+      showDock(`${counted(picked.length, "face")} selected`, picked.length ? acts : []);
+    },
+    load: async (offset, limit, signal) => {
+      const { faces: items, ...more } = await get(`/people/${id}/faces`, { sort, offset, limit }, signal);
+      return { items, ...more };
+    },
+    idOf: (face) => face.face,
+    open,
+    onError: (error) => {
+      if (error.status === 404) gone(error);
+      else if (list.total === null) message.replaceChildren(errorState(error, reload));
+    },
+  });
+  const { list, grid } = faces;
+  const times = personTimes(id, (shown, at) => openPicture(at, () => shown.length, async (index) => shown[index]));
+  root.append(head.element, times.element, message, grid.root);
+
+  async function reload() {
+    try {
+      about = /** @type {Schemas["WholePerson"]} */ (await get(`/people/${id}`));
+      message.replaceChildren();
+      setTitle(called(about));
+      head.show(about);
+      grid.root.setAttribute("aria-label", `Faces of ${called(about)}`);
+    } catch (error) {
+      gone(/** @type {any} */ (error));
+    }
+  }
+
+  function gone(/** @type {import("./api.js").ApiError} */ error) {
+    if (error.status !== 404) return message.replaceChildren(errorState(error, reload));
+    if (error.mergedInto) {
+      toast(`Person ${id} became part of this one.`);
+      return go(`/people/${error.mergedInto}`, { replace: true });
+    }
+    faces.clear();
+    grid.resize(0);
+    head.element.hidden = true;
+    times.clear();
+    setTitle("Nobody");
+    message.replaceChildren(emptyState("Nobody is here any more", "All faces went elsewhere. Ctrl+Z brings them back.", linkButton("All people", "/")));
+    return undefined;
+  }
+
+  async function refresh() {
+    times.again();
+    await Promise.all([reload(), list.refresh()]);
+    if (list.total) head.element.hidden = false;
+    view?.again();
+  }
+
+  function changeSort(/** @type {string} */ order) {
+    if (order === sort) return;
+    sort = order;
+    setQuery({ sort: sort === "time" ? "" : sort });
+    head.sorted(sort);
+    faces.restart().then(() => typing(document.activeElement) || grid.focus(0));
+    announce(`Sorted by ${SORTS.find((one) => one.sort === sort)?.told}`);
+  }
+
+  /** @param {string} kind @param {number[]} [all] what it is about; what is selected or has the focus if left out */
+  async function act(kind, all = faces.chosen()) {
+    if (!all.length) toast("Select faces first: click one, or move with the arrows and press X.");
+    const meant = all.filter((face) => !deciding.has(face));
+    if (!meant.length) return;
+    if (kind === "move") {
+      if (await moveFaces(`Move ${counted(meant.length, "face")} to…`, meant, list.revision, id)) await rest();
+      return;
+    }
+    for (const face of meant) deciding.add(face);
+    if (await decide({ kind, faces: meant, ...(kind === "reject" && { person: id }) }, list.revision)) await rest();
+    for (const face of meant) deciding.delete(face);
+  }
+
+  /** Once it is done, the next face has the focus. */
+  async function rest() {
+    faces.clear();
+    if (!view && !typing(document.activeElement)) grid.focus(Math.min(grid.focused, Math.max(0, (list.total ?? 1) - 1)));
+    await list.settled();
+  }
+
+  async function mergeWhole() {
+    await loaded;
+    if (!about) return;
+    const where = await askPerson(`${called(about)} is the same as…`, { person: id });
+    if (where?.person === undefined) return;
+    const outcome = await decide({ kind: "merge", person: where.person, others: [id] }, list.revision);
+    if (outcome) go(`/people/${where.person}`, { replace: true });
+  }
+
+  async function ignoreWhole() {
+    await loaded;
+    if (about) await decide({ kind: about.ignored ? "restore" : "ignore", person: id }, list.revision);
+  }
+
+  function open(/** @type {number} */ index) {
+    openPicture(index, () => list.total ?? grid.total, faces.faceAt, (at) => grid.root.isConnected && grid.focus(at));
+  }
+
+  /** @param {number} index @param {() => number} total @param {(at: number) => Promise<number|null>} faceAt @param {(at: number) => void} [closed] */
+  function openPicture(index, total, faceAt, closed) {
+    const acts = ACTS.map(({ words, key, kind }) => ({ words, key, run: (/** @type {number} */ face) => act(kind, [face]) }));
+    const onClose = (/** @type {number} */ at) => {
+      view = null;
+      closed?.(at);
+    };
+    view = openFace({ index, total, faceAt, acts, onClose });
+  }
+
+  const unbind = bind("This person", [
+    ...faces.bindings("See the picture", ["x", "Space"]),
+    ...ACTS.map(({ words, key, kind }) => ({ keys: [key.toLowerCase()], words, run: () => void act(kind) })),
+    { keys: ["n"], words: "Name", run: () => head.edit() },
+    { keys: ["Shift+m"], words: "Merge with…", run: () => void mergeWhole() },
+    { keys: ["Shift+i"], words: "Ignore this person, or restore", run: () => void ignoreWhole() },
+    { keys: ["u"], words: "Least sure first", run: () => changeSort(sort === "unsure" ? "time" : "unsure") },
+    { keys: ["t"], words: "By time", run: () => changeSort("time") },
+    { keys: ["q"], words: "Best first", run: () => changeSort("quality") },
+    { keys: ["Backspace"], words: "Back to all people", run: back },
+  ]);
+  const unheard = on("changed", refresh);
+  faces.start();
+  const loaded = reload(); // keys may be quicker
+  void times.load();
+  return {
+    snapshot: () => ({ ...faces.snapshot(), picture: view?.at() }),
+    placeOf: faces.placeOf,
+    reopen: ({ picture }) => picture !== undefined && !view && open(picture),
+    unmount: () => {
+      head.leave();
+      view?.close();
+      times.stop();
+      unbind();
+      unheard();
+      faces.stop();
+    },
+  };
+}
+
+/**
+ * The name, the numbers and the order of a person's page.
+ * @param {{id: number, sort: string, onSort: (sort: string) => void, seen: () => number|null, onMerge: () => void, onIgnore: () => void}} options
+ */
+function personHead({ id, sort, onSort, seen, onMerge, onIgnore }) {
+  /** @type {Schemas["WholePerson"]|null} */ let about = null;
+  /** @type {ReturnType<typeof nameField>|null} */ let field = null;
+  const title = h("h1", { class: "person-name" });
+  const facts = h("p", { class: "person-facts" });
+  const ignore = button("Ignore", { onclick: onIgnore, class: "quiet-button" });
+  const orders = SORTS.map(({ sort: order, words, key }) => button(words, { key, onclick: () => onSort(order), class: "segment", attrs: { "data-value": order } }));
+  const goBack = (/** @type {MouseEvent} */ event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return; // in another tab
+    event.preventDefault();
+    back();
+  };
+  const element = h("header", { class: "person-head", "data-sticky": "" },
+    h("a", { class: "tool back", href: "/", "aria-label": "All people", onclick: goBack }, icon("left")),
+    h("div", { class: "person-title" }, title, facts),
+    h("div", { class: "segments", role: "group", "aria-label": "Sort by" }, ...orders),
+    h("div", { class: "person-tools" }, button("Merge with…", { onclick: onMerge, class: "quiet-button" }), ignore),
+  );
+
+  const sorted = (/** @type {string} */ now) => {
+    for (const order of orders) order.setAttribute("aria-pressed", String(order.dataset.value === now));
+  };
+
+  function edit() {
+    if (field) return;
+    field = nameField({
+      person: about ? asNamed(about, about.revision) : { person: id, name: "" }, // keys may be quicker than the answer
+      seen,
+      again: () => title.isConnected && edit(),
+      done: ({ merged, to }) => {
+        field = null;
+        title.replaceChildren(...nameButton());
+        if (to !== "elsewhere") title.querySelector("button")?.focus();
+        if (merged !== undefined) go(`/people/${merged}`, { replace: true });
+      },
+    });
+    title.replaceChildren(field.element);
+    field.focus();
+  }
+
+  function nameButton() {
+    if (!about) return [];
+    const now = asNamed(about, about.revision);
+    const text = now.pending ? `Saving “${now.pending}”…` : called(now);
+    return [h("button", { type: "button", class: now.name ? "name-button" : "name-button unnamed", title: "Change the name (N)", onclick: edit }, h("span", { text }), icon("pencil"))];
+  }
+
+  function show(/** @type {Schemas["WholePerson"]} */ now) {
+    about = now;
+    const held = title.contains(document.activeElement);
+    if (!field) title.replaceChildren(...nameButton());
+    if (!field && held) title.querySelector("button")?.focus();
+    const told = [counted(now.faces, "face"), now.unsure && `${number(now.unsure)} unsure`, now.new && `${number(now.new)} new`, now.ignored && "ignored"];
+    facts.replaceChildren(...told.filter(Boolean).map((text) => h("span", { text })));
+    const alike = "How alike the faces are to each other, on average: 1 is the most";
+    if (now.cohesion !== null) facts.append(h("span", { title: alike, text: `alike ${now.cohesion.toFixed(2)}` }));
+    ignore.replaceChildren(h("span", { text: now.ignored ? "Restore" : "Ignore" }));
+  }
+
+  sorted(sort);
+  return { element, show, edit, sorted, leave: () => field?.save("elsewhere") };
+}
+
+const SHOWN = 4; // recordings, until somebody wants to see all
+const MOST = 200;
+const PAUSE = 600; // milliseconds without a change before it is asked for again: it takes a while in long recordings
+
+/**
+ * Where a person is on screen: a row for each recording; nothing where there is none.
+ * @param {number} id @param {(faces: number[], at: number) => void} open shows one of these faces in its picture
+ */
+function personTimes(id, open) {
+  const element = h("section", { class: "person-times", "aria-label": "On screen" });
+  let timer = 0;
+  let stopped = false;
+  let all = false;
+  let told = "";
+
+  async function load() {
+    if (session.library?.recordings === 0) return;
+    // The page tells of its own requests what is wrong; without this part it is whole.
+    const found = await get("/timeline", { person: id, limit: MOST }).catch(() => null);
+    const now = JSON.stringify(found?.recordings);
+    if (stopped || !found || now === told) return;
+    told = now;
+    draw(found.recordings);
+  }
+
+  function draw(/** @type {Schemas["Timeline"][]} */ recordings) {
+    showTip(null);
+    const longest = [...recordings].sort((one, other) => other.people[0].seconds - one.people[0].seconds);
+    const shown = all ? recordings : recordings.filter((one) => longest.indexOf(one) < SHOWN);
+    const rest = recordings.length - shown.length;
+    const faces = shown.flatMap(({ people: [one] }) => one.intervals.map(({ face }) => face));
+    let before = 0;
+    const rows = shown.map((recording) => {
+      const first = before;
+      before += recording.people[0].intervals.length;
+      return row(recording, (at) => open(faces, first + at));
+    });
+    const unfold = () => {
+      all = true;
+      draw(recordings);
+      element.querySelector('.bar-time[tabindex="0"]')?.focus();
+    };
+    element.replaceChildren(...rows, ...(rest ? [button(`Show ${counted(rest, "more recording")}`, { class: "quiet-button", onclick: unfold })] : []));
+    walkable(element, shown.map(({ people: [one] }) => one));
+  }
+
+  return {
+    element,
+    load,
+    clear: () => {
+      told = "";
+      element.replaceChildren();
+    },
+    again: () => {
+      clearTimeout(timer);
+      timer = window.setTimeout(load, PAUSE);
+    },
+    stop: () => {
+      stopped = true;
+      clearTimeout(timer);
+      showTip(null);
+    },
+  };
+}
+
+/** @param {Schemas["Timeline"]} recording @param {(at: number) => void} open */
+function row({ file, duration, people: [one] }, open) {
+  const name = baseName(file);
+  return h("div", { class: "track-row" },
+    h("p", { class: "track-who", title: file },
+      h("span", { class: "track-name", text: name }),
+      h("span", { class: "track-seconds", text: `${timecode(one.seconds, one.seconds < 60 ? 1 : 0)} of ${timecode(duration)}` }),
+    ),
+    lane(one, {
+      duration,
+      label: `${called(one)} in ${name}: ${counted(one.intervals.length, "time")} on screen`,
+      barOf: (at, words) => h("button", { type: "button", "aria-label": `${words}: see the picture`, onclick: () => open(at) }),
+    }),
+  );
+}

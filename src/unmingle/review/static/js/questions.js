@@ -1,0 +1,186 @@
+import { get, on, setQuestions, thumbnail } from "./api.js";
+import { faceImages } from "./cells.js";
+import { inTurn, send, settled, tell } from "./decisions.js";
+import { emptyState, errorState, linkButton, toast } from "./dialogs.js";
+import { announce, button, h } from "./dom.js";
+import { called, counted, number } from "./format.js";
+import { bind } from "./keyboard.js";
+import { setTitle } from "./router.js";
+
+/** @typedef {Schemas["Question"]} Question @typedef {Schemas["AnswerRequest"]["answer"]} Answer */
+
+const MOST = 200; // questions, all that the server has at a time: of what is on show it has to be known whether it still stands
+const POLL = 700; // milliseconds between two looks while questions are worked out
+
+let answered = 0; // in this session, over all visits of this page
+/** The questions that were answered in this session, by the decision that came of each. @type {Map<number, Question>} */ const given = new Map();
+
+/** One question at a time, the most useful first. @type {import("./router.js").Mount} */
+export function questions(root) {
+  setTitle("Suggestions");
+  /** @type {Question[]} */ let queue = [];
+  /** @type {Set<string>} those not to be shown again: on their way, put off, or out of date */ const done = new Set();
+  let ready = true;
+  let looked = 0; // what is on show is as of this entry of the log, or of one's own answers since
+  /** @type {Question|null} one whose answer was undone, until the server asks it again */ let back = null;
+  let stopped = false;
+  let timer = 0;
+  let wave = 0;
+  let drawn = ""; // what is in its place now
+  const progress = h("p", { class: "question-progress" });
+  const place = h("div", { class: "question-place" });
+  root.append(h("h1", { class: "unseen", text: "Suggestions" }), progress, place);
+
+  async function load() {
+    clearTimeout(timer);
+    wave += 1;
+    const mine = wave;
+    try {
+      const page = await get("/questions", { limit: MOST });
+      if (stopped || mine !== wave) return;
+      take(page);
+      setQuestions(queue.length);
+      show();
+      if (!ready) timer = window.setTimeout(load, POLL);
+    } catch (error) {
+      if (stopped || mine !== wave) return;
+      drawn = "";
+      place.replaceChildren(errorState(error, load));
+    }
+  }
+
+  /** What is on show stays so, as long as it is asked. @param {Schemas["Questions"]} page */
+  function take(page) {
+    const shown = queue[0]?.id;
+    queue = page.questions.filter(({ id }) => !done.has(id));
+    queue.sort((one, other) => Number(other.id === shown) - Number(one.id === shown));
+    if (back && (page.ready || queue.some(({ id }) => id === back?.id))) back = null;
+    if (back) queue.unshift(back);
+    ready = page.ready;
+    looked = Math.max(looked, page.revision);
+  }
+
+  function show() {
+    const question = queue[0];
+    const told = [
+      queue.length && h("span", { text: `${number(queue.length)} to answer` }),
+      answered && h("span", { text: `${number(answered)} answered` }),
+      !ready && queue.length && h("span", { class: "quiet", text: "looking for better ones…" }),
+    ];
+    progress.replaceChildren(...told.filter(Boolean));
+    for (const { one, other } of queue.slice(1, 3)) for (const face of [...one.show, ...other.show]) new Image().src = thumbnail(face);
+    const looks = JSON.stringify(question ? [question.id, question.text, question.one, question.other] : [ready, answered]);
+    if (drawn === looks) return;
+    drawn = looks;
+    if (!question) return place.replaceChildren(nothing());
+    const heading = h("h2", { class: "question-text", text: question.text, tabindex: "-1" });
+    place.replaceChildren(questionCard(question, heading, answer));
+    heading.focus({ preventScroll: true });
+    announce(question.text);
+  }
+
+  function nothing() {
+    if (!ready) return h("div", { class: "question-wait", role: "status" }, h("p", { text: "Working out what is most worth asking…" }));
+    const words = "As far as the program can tell, everybody is where they belong.";
+    const before = answered ? `You answered ${counted(answered, "question")}. ` : "";
+    return emptyState("Nothing to ask", before + words, linkButton("All people", "/"));
+  }
+
+  function answer(/** @type {Answer} */ said) {
+    const question = queue[0];
+    if (!question) return;
+    // The next question is there at once; if the answer is refused, this one comes back.
+    queue = queue.slice(1);
+    done.add(question.id);
+    answered += 1;
+    const returned = back?.id === question.id;
+    if (returned) back = null;
+    show();
+    void inTurn(() => give(question, said, returned)); // one after another, however fast they are given
+  }
+
+  /** @param {Question} question @param {Answer} said @param {boolean} returned its answer was undone */
+  async function give(question, said, returned) {
+    try {
+      // The server asks a question again some time after its answer was undone.
+      for (let known = !returned; !known && !stopped; ) {
+        const page = await get("/questions", { limit: MOST });
+        known = page.ready || page.questions.some((/** @type {Question} */ one) => one.id === question.id);
+        if (!known) await new Promise((resolve) => setTimeout(resolve, POLL));
+      }
+      const outcome = await send(`/questions/${encodeURIComponent(question.id)}`, { answer: said }, looked);
+      looked = Math.max(looked, outcome.revision);
+      given.set(outcome.decision.id, question);
+      if (said !== "unsure") done.delete(question.id);
+      settled(outcome, { quiet: true });
+    } catch (error) {
+      // Not awaited: what it asks must not hold up the answers after this one.
+      void refused(question, said, /** @type {any} */ (error));
+    }
+  }
+
+  /** @param {Question} question @param {Answer} said @param {import("./api.js").ApiError} error */
+  async function refused(question, said, error) {
+    answered -= 1;
+    if (error.status === 409) {
+      toast(`“${question.text}” no longer stands, since something changed: your answer was not taken.`);
+      return load();
+    }
+    done.delete(question.id);
+    queue = [question, ...queue];
+    show();
+    return tell(error, () => queue[0]?.id === question.id && answer(said));
+  }
+
+  /** A decision was made, here or elsewhere. @param {any} outcome */
+  function changed(outcome) {
+    if (outcome?.revision) looked = Math.max(looked, outcome.revision);
+    const question = given.get(outcome?.undoes);
+    if (question) {
+      given.delete(outcome.undoes);
+      done.delete(question.id);
+      answered -= 1;
+      back = question;
+      queue = [question, ...queue.filter(({ id }) => id !== question.id)];
+      show();
+    }
+    void load();
+  }
+
+  const unbind = bind("Suggestions", [
+    { keys: ["y", "1"], words: "Same person", run: () => answer("same") },
+    { keys: ["n", "2"], words: "Different", run: () => answer("different") },
+    { keys: ["u", "3", "Space"], words: "Not sure", run: () => answer("unsure") },
+  ]);
+  const unheard = on("changed", changed);
+  void load();
+  return {
+    unmount: () => {
+      stopped = true;
+      clearTimeout(timer);
+      unbind();
+      unheard();
+    },
+  };
+}
+
+/** One question: both sides large, and the answers. @param {Question} question @param {Node} heading @param {(answer: Answer) => void} answer */
+const questionCard = ({ one, other, settles }, heading, answer) =>
+  h("article", { class: "question" },
+    heading,
+    h("div", { class: "question-sides" }, side(one), h("span", { class: "question-sign", "aria-hidden": "true", text: "?" }), side(other)),
+    h("div", { class: "question-answers", role: "group", "aria-label": "Answer" },
+      button("Same person", { key: "Y", onclick: () => answer("same") }),
+      button("Different", { key: "N", onclick: () => answer("different") }),
+      button("Not sure", { key: "U", class: "quiet-button", onclick: () => answer("unsure") }),
+    ),
+    h("p", { class: "question-worth", text: `The answer settles ${counted(settles, "face")}.` }),
+  );
+
+function side(/** @type {Schemas["Side"]} */ about) {
+  const { person, faces, show } = about;
+  const grid = h("div", { class: `question-faces question-faces-${Math.ceil(Math.sqrt(show.length))}` }, ...faceImages(show));
+  const name = person === null ? h("strong", { text: "Seen once" }) : h("a", { href: `/people/${person}` }, h("strong", { text: called(about) }));
+  const text = faces > show.length ? `${show.length} of ${counted(faces, "face")}` : counted(faces, "face");
+  return h("figure", { class: "question-side" }, grid, h("figcaption", {}, name, h("span", { text })));
+}

@@ -1,0 +1,225 @@
+import { on } from "./api.js";
+import { faceImages } from "./cells.js";
+import { emptyState, toast } from "./dialogs.js";
+import { announce, button, freshId, h, iconButton } from "./dom.js";
+import { endless } from "./endless.js";
+import { baseName, called, counted, number, percent, timecode } from "./format.js";
+import { bind } from "./keyboard.js";
+import { lane, marks, showTip, walkable } from "./lanes.js";
+import { setTitle } from "./router.js";
+
+/** @typedef {Schemas["Timeline"]} Recording */
+
+/** Who is on screen when, recording by recording. @type {import("./router.js").Mount} */
+export function timeline(root, { restore }) {
+  setTitle("Timeline");
+  /** How closely each recording is looked at. @type {Map<number, number>} */ const zooms = new Map();
+  /** What is on the page, by recording. told: what it was drawn from. @type {Map<number, ReturnType<typeof recordingView> & {told: string}>} */
+  const views = new Map();
+  const list = h("div", { class: "recordings" });
+
+  // A recording is filled in when it comes near the screen.
+  const observer = new IntersectionObserver((entries) => {
+    for (const { isIntersecting, target } of entries) {
+      if (isIntersecting) views.get(Number(/** @type {HTMLElement} */ (target).dataset.recording))?.draw();
+    }
+  }, { rootMargin: "800px" });
+
+  const recordings = endless("/timeline", {
+    size: 20,
+    items: (page) => page.recordings,
+    empty: () => emptyState("There are no recordings", "Give “unmingle cluster” a recording, and who is on screen when is shown here."),
+    renew,
+    put,
+  });
+  root.append(h("h1", { class: "page-title", text: "Timeline" }), list, recordings.end);
+
+  /** What did not change stays as it is: opened, scrolled, with the focus in it. @param {Schemas["TimelinePage"]} page */
+  function renew(page) {
+    const numbers = page.recordings.map(({ recording }) => recording);
+    if (!views.size || numbers.join() !== [...views.keys()].join()) {
+      clear();
+      put(page);
+      return;
+    }
+    for (const recording of page.recordings) {
+      const before = views.get(recording.recording);
+      if (!before || before.told === JSON.stringify(recording)) continue;
+      const held = /** @type {HTMLElement|null} */ (before.element.querySelector(".bar-time:focus"));
+      forget(before);
+      const now = view(recording);
+      before.element.replaceWith(now.element);
+      if (!held) continue;
+      now.draw();
+      const bar = `.bar-time[href="${held.getAttribute("href")}"][data-at="${held.dataset.at}"]`;
+      /** @type {HTMLElement|null} */ (now.element.querySelector(bar))?.focus({ preventScroll: true });
+    }
+  }
+
+  function put(/** @type {Schemas["TimelinePage"]} */ page) {
+    list.append(...page.recordings.map((recording) => view(recording).element));
+  }
+
+  function view(/** @type {Recording} */ recording) {
+    const id = recording.recording;
+    const made = { ...recordingView(recording, zooms.get(id) ?? 1, (zoom) => zooms.set(id, zoom)), told: JSON.stringify(recording) };
+    views.set(id, made);
+    observer.observe(made.element);
+    return made;
+  }
+
+  function forget(/** @type {ReturnType<typeof view>} */ made) {
+    observer.unobserve(made.element);
+    made.stop();
+    showTip(null);
+  }
+
+  function clear() {
+    for (const made of views.values()) forget(made);
+    views.clear();
+    list.replaceChildren();
+  }
+
+  const toBars = () => list.querySelector('.bar-time[tabindex="0"]')?.focus();
+  const unbind = bind("Timeline", [{ keys: ["ArrowLeft", "ArrowRight", "Home", "End"], words: "From one time to the next", run: toBars }]);
+  const unheard = on("changed", recordings.again);
+  recordings.start(restore.shown);
+  return {
+    snapshot: () => ({ shown: recordings.shown() }),
+    unmount: () => {
+      recordings.stop();
+      observer.disconnect();
+      clear();
+      unbind();
+      unheard();
+    },
+  };
+}
+
+const DENSEST = 40; // pixels a second, past which nothing more is to be seen
+
+/**
+ * A recording: a row for each person, with bars for the times on screen.
+ * @param {Recording} recording @param {number} zoom how many times wider than the page @param {(zoom: number) => void} onZoom
+ * @returns {{element: HTMLElement, draw: () => void, stop: () => void}} draw: fills it in, once it is near the screen
+ */
+function recordingView(recording, zoom, onZoom) {
+  const { people, duration, file } = recording;
+  const name = baseName(file);
+  const id = freshId("recording");
+  const ruler = h("div", { class: "ruler", "aria-hidden": "true" });
+  const rows = h("div", { class: "track-rows" });
+  const wide = h("div", { class: "tracks-wide" }, ruler, rows);
+  const scroller = h("div", { class: "tracks" }, wide);
+  const closer = iconButton("plus", "Closer", () => zoomTo(zoom * 2), { title: "Closer" });
+  const farther = iconButton("minus", "Farther", () => zoomTo(zoom / 2), { title: "Farther" });
+  const tools = h("div", { class: "recording-tools", role: "group", "aria-label": `How closely ${name} is looked at` }, farther, closer);
+  const element = h("section", { class: "recording", "aria-labelledby": id, "data-recording": recording.recording },
+    h("header", { class: "recording-head" },
+      h("h2", { id, title: file, text: name }),
+      h("p", { class: "person-facts" }, ...factsOf(recording)),
+      tools,
+    ),
+    scroller,
+  );
+  // As high as it will be, so that nothing jumps when it is filled in.
+  rows.style.setProperty("--people", String(Math.max(1, people.length)));
+  const observer = new ResizeObserver(mark);
+  let drawn = false;
+  let width = 0;
+
+  function draw() {
+    if (drawn) return;
+    drawn = true;
+    if (people.length) {
+      rows.append(...people.map((one) => row(one, duration)));
+      walkable(rows, people);
+      element.append(timesTable(recording));
+    } else rows.append(h("p", { class: "quiet nobody", text: "Nobody is on screen." }));
+    observer.observe(ruler);
+    apply();
+  }
+
+  function mark() {
+    if (!ruler.clientWidth || ruler.clientWidth === width) return;
+    width = ruler.clientWidth;
+    ruler.replaceChildren(...marks(duration, width));
+    farther.disabled = zoom <= 1;
+    closer.disabled = width / duration >= DENSEST;
+    tools.hidden = farther.disabled && closer.disabled;
+  }
+
+  function apply() {
+    // Not as a custom property: every bar would inherit it, and be styled anew.
+    wide.style.width = `calc(var(--who) + (100% - var(--who)) * ${zoom})`;
+    scroller.classList.toggle("zoomed", zoom > 1);
+    mark();
+  }
+
+  /** What is in the middle stays there. @param {number} to */
+  function zoomTo(to) {
+    const room = scroller.clientWidth - (wide.clientWidth - ruler.clientWidth);
+    const middle = (scroller.scrollLeft + room / 2) / (room * zoom);
+    zoom = Math.max(1, to);
+    apply();
+    scroller.scrollLeft = middle * room * zoom - room / 2;
+    onZoom(zoom);
+  }
+
+  return { element, draw, stop: () => observer.disconnect() };
+}
+
+/** @param {import("./lanes.js").OnScreen} one @param {number} duration */
+function row(one, duration) {
+  const share = Math.min(1, one.seconds / duration);
+  const seconds = `${timecode(one.seconds, one.seconds < 60 ? 1 : 0)} on screen, ${share < 0.01 ? "under 1%" : percent(share)}`;
+  const name = called(one);
+  const href = `/people/${one.person}`;
+  const who = h("a", { class: "track-who", href, title: name },
+    ...faceImages([one.face]),
+    h("span", { class: one.name ? "track-name" : "track-name unnamed", text: name }),
+    h("span", { class: "track-seconds", text: seconds }),
+  );
+  const label = `${name}: ${counted(one.intervals.length, "time")} on screen`;
+  return h("div", { class: "track-row" }, who, lane(one, { duration, label, barOf: (_, times) => h("a", { href, "aria-label": `${name}, ${times}` }) }));
+}
+
+function factsOf(/** @type {Recording} */ { duration, people, width, height, files, skipped, complete }) {
+  const told = [timecode(duration), counted(people.length, "person"), `${number(width)} × ${number(height)}`];
+  if (files.length > 1) told.push(counted(files.length, "copy", "copies"));
+  const nodes = told.map((text) => h("span", { text }));
+  if (skipped) nodes.push(h("span", { class: "warned", text: `${counted(skipped, "frame")} could not be decoded` }));
+  if (!complete) nodes.push(h("span", { class: "warned", text: "not yet watched to its end" }));
+  return nodes;
+}
+
+/**
+ * The same times in words and numbers, made once somebody opens it: for who does not see bars, and for copying.
+ * @param {Recording} recording @returns {HTMLElement}
+ */
+function timesTable({ file, people }) {
+  const name = baseName(file);
+  const columns = ["Person", "From", "To", "Seconds", "Seen"];
+  const rows = () => people.flatMap((one) =>
+    one.intervals.map(({ start, end, faces }) => [called(one), timecode(start, 1), timecode(end, 1), (end - start).toFixed(1), number(faces)]));
+  const copy = () => navigator.clipboard.writeText([columns, ...rows()].map((row) => row.join("\t")).join("\n")).then(
+    () => {
+      toast("Copied: paste it into a sheet.");
+      announce("Copied");
+    },
+    () => toast("The browser does not let the page copy. Select the rows instead."),
+  );
+  const element = h("details", { class: "times" }, h("summary", { "aria-label": `Times in ${name} as a table`, text: "Times as a table" }));
+  element.addEventListener("toggle", () => {
+    if (element.childElementCount > 1) return;
+    const table = h("table", {},
+      h("caption", { class: "unseen", text: `Who is on screen when in ${name}` }),
+      h("thead", {}, h("tr", {}, ...columns.map((text) => h("th", { scope: "col", text })))),
+      h("tbody", {}, ...rows().map(([who, ...rest]) => h("tr", {}, h("th", { scope: "row", text: who }), ...rest.map((text) => h("td", { text }))))),
+    );
+    element.append(h("div", { class: "times-table", role: "region", tabindex: "0", "aria-label": `Times in ${name}` }, table));
+    // Where others in the network may look, browsers give no clipboard.
+    element.append(button("Copy", { onclick: copy, attrs: { hidden: !navigator.clipboard } }));
+  });
+  return element;
+}
