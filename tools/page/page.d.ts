@@ -1,6 +1,125 @@
-// What the server says of itself in its OpenAPI description, for the page's comments: `Schemas["Question"]`.
+// The types that the page's modules share. What the server sends is typed by its own OpenAPI description.
 import type { components } from "./build/api";
 
 declare global {
   type Schemas = components["schemas"];
+  type Decision = Schemas["Decision"];
+  type Outcome = Schemas["Decided"];
+  type Recording = Schemas["Timeline"];
+  type OnScreen = Recording["people"][0];
+  type Time = OnScreen["intervals"][0];
+
+  /** A page of the site. snapshot: what it needs to come back as it was; placeOf: how far down that was; reopen: what was open over it. */
+  interface Page {
+    snapshot?: () => object;
+    placeOf?: (restore: any) => number | null;
+    reopen?: (restore: any) => void;
+  }
+
+  /** restore: a snapshot, if the page comes back; signal: aborted when somebody leaves. */
+  type Mount = (root: HTMLElement, visit: { params: string[]; query: URLSearchParams; restore: any; signal: AbortSignal }) => Page;
+
+  /** keys: "n", "Mod+z" (Ctrl or ⌘), "Shift+/", "g p" (one after the other). anywhere: also while a dialog is open. */
+  interface Binding {
+    keys: string[];
+    words: string;
+    run: (event: KeyboardEvent) => void;
+    anywhere?: boolean;
+  }
+
+  /** What can be done with what is selected. */
+  interface Act {
+    words: string;
+    key?: string;
+    run: () => void;
+    primary?: boolean;
+  }
+
+  interface FaceAct {
+    words: string;
+    key: string;
+    run: (face: number) => void;
+  }
+
+  /** A face's picture that is open. again: shows what is now at this place of the list. */
+  interface FaceView {
+    close: () => void;
+    again: () => void;
+    at: () => number;
+  }
+
+  interface FaceViewOptions {
+    index: number;
+    total: () => number;
+    /** The face at a place of the list, null for a file without one. */
+    faceAt: (index: number) => Promise<number | null>;
+    acts: FaceAct[];
+    onClose: (index: number) => void;
+  }
+
+  /** Somebody in a list of people. probability: that it is who is meant. */
+  type Known = Schemas["NamedPerson"] & { probability?: number | null };
+
+  interface NameFieldOptions {
+    person: any;
+    /** What was typed before it was open. */
+    typed?: string;
+    seen: () => number | null;
+    /** Opens it once more, with what was typed. */
+    again: () => void;
+    /** to: where the focus goes. */
+    done: (result: { merged?: number; to: "here" | "next" | "before" | "elsewhere" }) => void;
+  }
+
+  /** minWidth: of a cell; ratio: height of its picture to its width; extra: pixels below the picture. */
+  interface Shape {
+    minWidth: number;
+    gap: number;
+    ratio: number;
+    extra: number;
+  }
+
+  /** How the cells of a grid are made. shapes: in a wide window and in a narrow one; tier: 0 on screen, 1 beyond. */
+  interface Cells {
+    shapes: Shape[];
+    create: () => HTMLElement;
+    fill: (cell: HTMLElement, row: any, how: { tier: number; selected: boolean }) => void;
+    clear: (cell: HTMLElement) => void;
+  }
+
+  interface GridOptions {
+    label: string;
+    shape: Shape;
+    /** Cells to show before their number is known. */
+    guess: number;
+    create: () => HTMLElement;
+    fill: (cell: HTMLElement, index: number, tier: number) => void;
+    clear: (cell: HTMLElement) => void;
+    onRange: (first: number, last: number) => void;
+    onMove: (index: number, event: KeyboardEvent, from: number) => void;
+    onFocus: (index: number) => void;
+  }
+
+  interface ListGridOptions {
+    label: string;
+    cells: Cells;
+    /** Of the list, below /api, and where in its answers the rows are. */
+    path: string;
+    items: string;
+    query?: () => Record<string, string>;
+    /** Rows a page. */
+    size?: number;
+    guess: number;
+    restore: any;
+    signal: AbortSignal;
+    idOf: (row: any) => number;
+    /** What can be done with so many rows that are selected, and how they are told. */
+    acts: (picked: number) => Act[];
+    noun: string[];
+    faceActs?: FaceAct[];
+    /** What opens a row, with a plain click too; else a double click shows a face's picture, and a frame can be pulled. */
+    open?: (index: number) => void;
+    onChange?: () => void;
+    onError: (error: any) => void;
+  }
 }

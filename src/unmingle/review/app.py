@@ -62,17 +62,7 @@ write = APIRouter(prefix="/api", responses={**PROBLEMS, **STALE}, tags=["decide"
 
 
 def create_app(folder: Path, *, token: str, origin: str, auth: Auth | None = None) -> FastAPI:
-    """The server of one library.
-
-    Args:
-        folder: of the library.
-        token: in the address that is opened first, exchanged for a cookie.
-        origin: where the server listens, as `http://127.0.0.1:8000`; requests to other names are refused.
-        auth: in place of `token` and `origin`, where more tokens are given out.
-
-    Raises:
-        LibraryError: there is no library there, or it is damaged.
-    """
+    """The server of a library, for who has the token, at this origin; `auth` is in place of both, with more tokens."""
     session = Session(folder)
 
     @asynccontextmanager

@@ -40,14 +40,7 @@ def serve(
     open_browser: bool = True,
     announce: Callable[[str], object] = print,
 ) -> None:
-    """Serve the review page of a library until Ctrl+C or a signal to terminate.
-
-    Args:
-        folder: of the library.
-        host: address to listen at; any but this machine's own is announced with what it means.
-        port: 0 takes a free one.
-        open_browser: whether to open the page in the browser.
-        announce: told each line for the terminal.
+    """Serve the review page of a library until Ctrl+C or a signal to terminate; port 0 takes a free one.
 
     Raises:
         LibraryError: there is no library there, or it is damaged.

@@ -1,7 +1,5 @@
 import { button, byId, h } from "./dom.js";
 
-/** @typedef {Schemas["Decision"]} Decision @typedef {Schemas["Decided"]} Outcome */
-
 /** What the server refuses, in its own words. */
 export class ApiError extends Error {
   constructor(/** @type {number} */ status, /** @type {Partial<Schemas["Stale"] & Schemas["Merged"]>} */ body) {
@@ -90,14 +88,9 @@ const target = new EventTarget();
 
 /**
  * @param {"changed"|"facts"} kind changed: a decision was made, detail is its outcome; facts: numbers of the header
- * @param {(detail: any) => void} listener
- * @returns {() => void} takes it off again
+ * @param {(detail: any) => void} listener @param {AbortSignal} [signal] takes it off again
  */
-export function on(kind, listener) {
-  const heard = (/** @type {Event} */ event) => listener(/** @type {CustomEvent} */ (event).detail);
-  target.addEventListener(kind, heard);
-  return () => target.removeEventListener(kind, heard);
-}
+export const on = (kind, listener, signal) => target.addEventListener(kind, (event) => listener(/** @type {CustomEvent} */ (event).detail), { signal });
 
 /** @param {"changed"|"facts"} kind @param {unknown} [detail] */
 export const emit = (kind, detail) => target.dispatchEvent(new CustomEvent(kind, { detail }));

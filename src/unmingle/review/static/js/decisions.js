@@ -3,7 +3,7 @@ import { openDialog, toast } from "./dialogs.js";
 import { announce, button, h, typing } from "./dom.js";
 import { clock } from "./format.js";
 
-/** @typedef {import("./api.js").ApiError} ApiError @typedef {import("./api.js").Decision} Decision @typedef {import("./api.js").Outcome} Outcome */
+/** @typedef {import("./api.js").ApiError} ApiError */
 
 /** What was sent and not answered yet, and what can be undone after it. @type {Promise<unknown>} */ let underWay = Promise.resolve();
 /** Decisions go out one after another, in the order in which they were made. @type {Promise<unknown>} */ let line = Promise.resolve();

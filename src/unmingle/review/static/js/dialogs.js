@@ -1,8 +1,6 @@
 import { button, byId, freshId, h, iconButton } from "./dom.js";
 import { overlay } from "./router.js";
 
-/** @typedef {{words: string, key?: string, run: () => void, primary?: boolean}} Act */
-
 /**
  * A modal dialog around anything. The browser's own <dialog> keeps the focus inside and gives it back.
  * @param {string} title

@@ -1,4 +1,4 @@
-import { get } from "./api.js";
+import { get, on } from "./api.js";
 import { errorState } from "./dialogs.js";
 import { h } from "./dom.js";
 
@@ -6,11 +6,11 @@ const MOST = 1000; // entries that the server gives at once
 
 /**
  * A list of the server that goes on as its end comes near.
- * @param {string} path
+ * @param {string} path below /api @param {any} restore @param {AbortSignal} signal ends it
  * @param {{size: number, items: (page: any) => any[], empty: () => HTMLElement, renew: (page: any) => void, put: (page: any) => void}} options
  * size: entries a page; empty: what is said of none; renew: shows the first entries, again or for the first time; put: shows the next
  */
-export function endless(path, { size, items, empty, renew, put }) {
+export function endless(path, restore, signal, { size, items, empty, renew, put }) {
   /** @type {HTMLElement} what stands below the list */ const end = h("div", { class: "log-end" });
   let total = 0;
   let shown = 0;
@@ -46,14 +46,10 @@ export function endless(path, { size, items, empty, renew, put }) {
     void load(0, Math.min(MOST, Math.max(size, wanted)), renew);
   }
 
-  return {
-    end,
-    start,
-    again: () => start(shown),
-    shown: () => shown,
-    stop: () => {
-      wave += 1;
-      observer.disconnect();
-    },
-  };
+  on("changed", () => start(shown), signal);
+  signal.addEventListener("abort", () => {
+    wave += 1;
+    observer.disconnect();
+  });
+  return { end, start: () => start(restore.shown), snapshot: () => ({ shown }) };
 }

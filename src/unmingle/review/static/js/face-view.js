@@ -4,18 +4,12 @@ import { baseName, called, number, percent, statusWords, timecode } from "./form
 import { keyOf } from "./keyboard.js";
 import { overlay, rememberSoon } from "./router.js";
 
-/** @typedef {Schemas["FaceDetail"]} FaceDetail @typedef {{words: string, key: string, run: (face: number) => void}} FaceAct */
+/** @typedef {Schemas["FaceDetail"]} FaceDetail */
 
 const LARGEST = 3; // times a small picture is enlarged
 
-/**
- * Opens the picture a face is from, and walks through its neighbours.
- * @param {{index: number, total: () => number, faceAt: (index: number) => Promise<number|null>, acts?: FaceAct[],
- *   onClose: (index: number) => void}} options
- * faceAt: the face at a place of the list, null for a file without one
- * @returns {{close: () => void, again: () => void, at: () => number}} again: shows what is now at this place
- */
-export function openFace({ index, total, faceAt, acts = [], onClose }) {
+/** Opens the picture a face is from, and walks through its neighbours. @param {FaceViewOptions} options @returns {FaceView} */
+export function openFace({ index, total, faceAt, acts, onClose }) {
   let at = index;
   /** The face at this place, as soon as it is known. @type {Promise<number|null>} */ let face = Promise.resolve(null);
   let wave = 0;

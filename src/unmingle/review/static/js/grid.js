@@ -1,15 +1,5 @@
 import { h } from "./dom.js";
 
-/**
- * @typedef {{minWidth: number, gap: number, ratio: number, extra: number}} Shape
- * minWidth: of a cell; ratio: height of its picture to its width; extra: pixels below the picture
- * @typedef {{label: string, shape: Shape, guess: number, create: () => HTMLElement,
- *   fill: (cell: HTMLElement, index: number, tier: number) => void, clear: (cell: HTMLElement) => void,
- *   onRange: (first: number, last: number) => void, onMove: (index: number, event: KeyboardEvent, from: number) => void,
- *   onFocus: (index: number) => void}} Options
- * guess: cells to show before their number is known; tier: 0 on screen, 1 beyond
- */
-
 const OVERSCAN = 1; // screens of rows that are kept beyond what is seen, each way
 const SPARE = 40; // rows kept to be used again
 
@@ -19,7 +9,7 @@ const SPARE = 40; // rows kept to be used again
  * that nothing is ever blank, however fast it is scrolled.
  */
 export class VirtualGrid {
-  constructor(/** @type {Options} */ options) {
+  constructor(/** @type {GridOptions} */ options) {
     this.options = options;
     this.ground = h("div", { class: "grid-ground", role: "presentation" });
     /** @type {HTMLElement} */
@@ -33,7 +23,6 @@ export class VirtualGrid {
     /** @type {[number, number]|null} rows on screen */ this.seen = null;
     /** What lies over a cell and moves with it. @type {{element: HTMLElement, index: number}|null} */ this.over = null;
     this.#layOut(1000);
-    this.onScroll = () => this.render();
     this.root.addEventListener("keydown", (event) => this.#key(event));
     this.root.addEventListener("focusin", ({ target }) => {
       const index = this.indexAt(target);
@@ -75,19 +64,17 @@ export class VirtualGrid {
     return stretches;
   }
 
-  /** Begins to follow the window. Call once it is in the document. */
-  start() {
-    this.observer = new ResizeObserver(() => this.#measure());
-    this.observer.observe(this.root);
-    if (this.root.parentElement) this.observer.observe(this.root.parentElement); // what is above may push it down
-    for (const kind of ["scroll", "resize"]) window.addEventListener(kind, this.onScroll, { passive: true });
+  /** Begins to follow the window. Call once it is in the document. @param {AbortSignal} signal ends it */
+  start(signal) {
+    const observer = new ResizeObserver(() => this.#measure());
+    observer.observe(this.root);
+    if (this.root.parentElement) observer.observe(this.root.parentElement); // what is above may push it down
+    for (const kind of ["scroll", "resize"]) window.addEventListener(kind, () => this.render(), { passive: true, signal });
+    signal.addEventListener("abort", () => {
+      observer.disconnect();
+      for (const row of [...this.rows.keys()]) this.#release(row);
+    });
     this.#measure();
-  }
-
-  stop() {
-    this.observer?.disconnect();
-    for (const kind of ["scroll", "resize"]) window.removeEventListener(kind, this.onScroll);
-    for (const row of [...this.rows.keys()]) this.#release(row);
   }
 
   /** What is there stays where it is: somebody may have the focus in it. @param {number} total */

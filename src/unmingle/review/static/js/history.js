@@ -1,4 +1,3 @@
-import { on } from "./api.js";
 import { redo, undo } from "./decisions.js";
 import { emptyState } from "./dialogs.js";
 import { button, h } from "./dom.js";
@@ -8,12 +7,12 @@ import { setTitle } from "./router.js";
 
 const BY = /** @type {Record<string, string>} */ ({ person: "", rule: "by the program", import: "imported" });
 
-/** The log, newest first. @type {import("./router.js").Mount} */
-export function history(root, { restore }) {
+/** The log, newest first. @type {Mount} */
+export function history(root, { restore, signal }) {
   setTitle("History");
   let lastDay = "";
   const list = h("ol", { class: "log" });
-  const log = endless("/decisions", {
+  const log = endless("/decisions", restore, signal, {
     size: 60,
     items: (page) => page.decisions,
     empty: () => emptyState("Nothing was decided yet", "Names, merges and corrections are listed here as you make them, and each can be taken back."),
@@ -37,15 +36,8 @@ export function history(root, { restore }) {
     }
   }
 
-  const unheard = on("changed", log.again);
-  log.start(restore.shown);
-  return {
-    snapshot: () => ({ shown: log.shown() }),
-    unmount: () => {
-      log.stop();
-      unheard();
-    },
-  };
+  log.start();
+  return log;
 }
 
 function row(/** @type {Schemas["Decision"]} */ decision) {

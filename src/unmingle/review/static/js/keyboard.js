@@ -1,21 +1,15 @@
 import { typing } from "./dom.js";
 
-/**
- * @typedef {{keys: string[], words: string, run: (event: KeyboardEvent) => void, anywhere?: boolean}} Binding
- * @typedef {{title: string, bindings: Binding[]}} Keymap
- * keys: "n", "Mod+z" (Ctrl or ⌘), "Shift+/", "g p" (one after the other). anywhere: also while a dialog is open.
- */
-
-/** Every keymap that works now, the newest last. @type {Keymap[]} */ export const keymaps = [];
+/** Every keymap that works now, the newest last. @type {{title: string, bindings: Binding[]}[]} */ export const keymaps = [];
 let prefix = "";
 let prefixAt = 0;
 const PATIENCE = 1200; // milliseconds between the two keys of a pair
 
-/** @param {string} title @param {Binding[]} bindings @returns {() => void} takes it off again */
-export function bind(title, bindings) {
+/** @param {string} title @param {Binding[]} bindings @param {AbortSignal} [signal] takes it off again */
+export function bind(title, bindings, signal) {
   const map = { title, bindings };
   keymaps.push(map);
-  return () => void keymaps.splice(keymaps.indexOf(map), 1);
+  signal?.addEventListener("abort", () => keymaps.splice(keymaps.indexOf(map), 1));
 }
 
 /** The key as written in a Binding. @param {KeyboardEvent} event */

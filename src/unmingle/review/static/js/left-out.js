@@ -1,9 +1,8 @@
 import { get, on, post, refreshFacts } from "./api.js";
 import { FACES } from "./cells.js";
 import { decide, tell } from "./decisions.js";
-import { emptyState, errorState, showDock, toast } from "./dialogs.js";
+import { emptyState, errorState, toast } from "./dialogs.js";
 import { announce, h } from "./dom.js";
-import { openFace } from "./face-view.js";
 import { counted, number, statusWords } from "./format.js";
 import { bind } from "./keyboard.js";
 import { listGrid } from "./list-grid.js";
@@ -14,12 +13,11 @@ import { setQuery, setTitle } from "./router.js";
 
 const SAID = "a person said so"; // how the reason of a decision ends
 
-/** Every face and file without a person, and why. @type {import("./router.js").Mount} */
-export function leftOut(root, { query, restore }) {
+/** Every face and file without a person, and why. @type {Mount} */
+export function leftOut(root, { query, restore, signal }) {
   setTitle("Left out");
   /** @type {Group[]} */ let groups = [];
   let chosen = { status: query.get("status") ?? "", reason: query.get("reason") ?? "" };
-  /** @type {ReturnType<typeof openFace>|null} */ let view = null;
   const chips = h("div", { class: "reasons", role: "group", "aria-label": "Reason" });
   const about = h("p", { class: "reason-about" });
   const message = h("div", { class: "message" });
@@ -28,17 +26,14 @@ export function leftOut(root, { query, restore }) {
     cells: FACES,
     guess: 0,
     restore,
-    onPick: (picked) => {
-      const able = [...acts().map(({ words, key, run }) => ({ words, key, run: () => void run() })), { words: "Clear", key: "Esc", run: rows.clear }];
-      showDock(`${counted(picked.length, "entry", "entries")} selected`, picked.length ? able : []);
-    },
-    load: async (offset, limit, signal) => {
-      const { faces: items, ...more } = await get("/left-out/faces", { ...chosen, offset, limit }, signal);
-      return { items, ...more };
-    },
+    signal,
+    path: "/left-out/faces",
+    items: "faces",
+    query: () => chosen,
+    noun: ["entry", "entries"],
+    acts: () => acts().map(({ words, key, run }) => ({ words, key, run: () => void run() })),
     // A file without a face has an id too, below zero, so that it can be selected.
     idOf: (row) => row.face ?? -row.file_id,
-    open,
     onError: (error) => {
       if (list.total === null) message.replaceChildren(errorState(error, reload));
     },
@@ -146,31 +141,13 @@ export function leftOut(root, { query, restore }) {
     await refreshFacts().catch(() => {});
   }
 
-  function open(/** @type {number} */ index) {
-    const onClose = (/** @type {number} */ at) => {
-      view = null;
-      if (grid.root.isConnected) grid.focus(at);
-    };
-    view = openFace({ index, total: () => list.total ?? grid.total, faceAt: rows.faceAt, onClose });
-  }
-
   const keys = { m: "Move to a person", f: "This is a face", r: "Restore", x: "Not a face", t: "Try again" };
-  const unbind = bind("Left out", [
+  bind("Left out", [
     ...rows.bindings("See the picture", ["Space"]),
     ...Object.entries(keys).map(([key, words]) => ({ keys: [key], words, run: () => void acts().find((act) => act.key.toLowerCase() === key)?.run() })),
-  ]);
-  const unheard = on("changed", () => void reload());
+  ], signal);
+  on("changed", () => void reload(), signal);
   rows.start();
   void reload();
-  return {
-    snapshot: () => ({ ...rows.snapshot(), picture: view?.at() }),
-    placeOf: rows.placeOf,
-    reopen: ({ picture }) => picture !== undefined && !view && open(picture),
-    unmount: () => {
-      view?.close();
-      unbind();
-      unheard();
-      rows.stop();
-    },
-  };
+  return rows;
 }

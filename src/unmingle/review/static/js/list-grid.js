@@ -1,20 +1,18 @@
+import { get } from "./api.js";
+import { showDock } from "./dialogs.js";
 import { h, isTouch } from "./dom.js";
+import { openFace } from "./face-view.js";
+import { counted } from "./format.js";
 import { VirtualGrid } from "./grid.js";
 import { PagedList } from "./paged-list.js";
 
 /**
  * A grid of rows of the server that are fetched as it scrolls, and picked with mouse, finger and keys. Whoever has the
  * focus keeps it when the order changes: keys are about what was under them.
- * @param {{label: string, size?: number, guess: number, restore: any,
- *   cells: {shapes: import("./grid.js").Shape[], create: () => HTMLElement, clear: (cell: HTMLElement) => void,
- *     fill: (cell: HTMLElement, row: any, how: {tier: number, selected: boolean}) => void},
- *   load: (offset: number, limit: number, signal: AbortSignal) => Promise<any>, idOf: (row: any) => number,
- *   open: (index: number) => void, onPick: (picked: number[]) => void, onError: (error: any) => void,
- *   onChange?: () => void, wall?: boolean}} options
- * guess: rows to show before their number is known; shapes: of a cell, in a wide window and in a narrow one; load: a page
- * of rows as `items`, with total and revision; wall: a plain click opens rather than picks, and no frame is pulled
+ * @param {ListGridOptions} options
  */
-export function listGrid({ label, size, guess, restore, cells, load, idOf, open, onPick, onError, onChange, wall = false }) {
+export function listGrid({ label, cells, path, items, query, size, guess, restore, signal, idOf, acts, noun, faceActs = [], open, onChange, onError }) {
+  const wall = open !== undefined;
   /** @type {number|null} what has the focus */ let held = restore.held ?? null;
   let came = !restore.focus; // whether who comes back has the focus again
   /** @type {Set<number>} what is picked, by id, so that it lasts when the order changes */ let picked = new Set();
@@ -22,6 +20,12 @@ export function listGrid({ label, size, guess, restore, cells, load, idOf, open,
   /** @type {number|null} where a range starts, as a place in the list */ let anchor = null;
   let wave = 0;
 
+  /** @type {FaceView|null} the picture of a face that is open */ let view = null;
+
+  const load = async (/** @type {number} */ offset, /** @type {number} */ limit, /** @type {AbortSignal} */ stop) => {
+    const page = await get(path, { ...query?.(), offset, limit }, stop);
+    return { ...page, items: page[items] };
+  };
   const list = new PagedList(load, {
     size,
     onChange: (first, last) => {
@@ -54,6 +58,21 @@ export function listGrid({ label, size, guess, restore, cells, load, idOf, open,
     return row === undefined ? null : idOf(row);
   }
 
+  const openAt = open ?? ((/** @type {number} */ index) =>
+    look(index, () => list.total ?? grid.total, async (at) => (await list.range(at, at))[0]?.face ?? null, (at) => grid.root.isConnected && grid.focus(at)));
+
+  /**
+   * Shows the pictures of faces, one after another.
+   * @param {number} index @param {FaceViewOptions["total"]} total @param {FaceViewOptions["faceAt"]} faceAt @param {(at: number) => void} [closed]
+   */
+  function look(index, total, faceAt, closed) {
+    const onClose = (/** @type {number} */ at) => {
+      view = null;
+      closed?.(at);
+    };
+    view = openFace({ index, total, faceAt, acts: faceActs, onClose });
+  }
+
   function follow() {
     const id = idAt(grid.focused);
     if (id === null) return;
@@ -77,7 +96,8 @@ export function listGrid({ label, size, guess, restore, cells, load, idOf, open,
     if (!picked.size) anchor = null;
     grid.refill();
     grid.root.classList.toggle("picking", picked.size > 0);
-    onPick([...picked]);
+    const able = picked.size ? [...acts(picked.size), { words: "Clear", key: "Esc", run: clear }] : [];
+    showDock(`${counted(picked.size, noun[0], noun[1])} selected`, able);
   }
 
   const clear = () => void (picked.size && pick([]));
@@ -116,7 +136,7 @@ export function listGrid({ label, size, guess, restore, cells, load, idOf, open,
   }
 
   function plain(/** @type {number} */ index) {
-    if (wall || (isTouch() && !picked.size)) return open(index);
+    if (wall || (isTouch() && !picked.size)) return openAt(index);
     const id = idAt(index);
     if (id === null) return undefined;
     if (isTouch()) return toggle(index);
@@ -136,16 +156,20 @@ export function listGrid({ label, size, guess, restore, cells, load, idOf, open,
     if (!grid.root.contains(document.activeElement)) grid.focus(index);
     return undefined;
   });
-  const unband = wall ? () => {} : rubberBand(grid, {
+  if (!wall) rubberBand(grid, signal, {
     onStart: (event) => (base = event.shiftKey || event.ctrlKey || event.metaKey ? new Set(picked) : new Set()),
     onBox: (box) => void stretch(grid.cellsIn(box)),
     onEnd: () => (base = new Set(picked)),
   });
   if (!wall) grid.root.addEventListener("dblclick", ({ target }) => {
     const index = grid.indexAt(target);
-    if (index !== null && !(/** @type {Element} */ (target).closest("button, input, a"))) open(index);
+    if (index !== null && !(/** @type {Element} */ (target).closest("button, input, a"))) openAt(index);
   });
 
+  signal.addEventListener("abort", () => {
+    view?.close();
+    list.stop();
+  });
   return {
     list,
     grid,
@@ -153,12 +177,13 @@ export function listGrid({ label, size, guess, restore, cells, load, idOf, open,
     current,
     /** What an action is about, by id: what is picked, or else what has the focus. */
     chosen: () => (picked.size ? [...picked] : [current()].filter(Boolean).map(idOf)),
-    /** The face at a place, for the view of its picture. @param {number} at @returns {Promise<number|null>} */
-    faceAt: async (at) => (await list.range(at, at))[0]?.face ?? null,
+    look,
+    /** The picture that is open. */
+    view: () => view,
     /** Keys that every such grid has. @param {string} enter what Enter does @param {string[]} select the keys that do */
     bindings: (enter, select) => [
       { keys: ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"], words: wall ? "Move" : "Move (with Shift: select)", run: () => grid.focus(grid.focused) },
-      { keys: ["Enter"], words: enter, run: () => open(grid.focused) },
+      { keys: ["Enter"], words: enter, run: () => openAt(grid.focused) },
       { keys: select, words: "Select", run: () => toggle(grid.focused) },
       { keys: ["Mod+a"], words: "Select all", run: all },
       { keys: ["Escape"], words: "Select nothing", run: clear },
@@ -166,7 +191,7 @@ export function listGrid({ label, size, guess, restore, cells, load, idOf, open,
     /** Once it is in the document. */
     start: () => {
       grid.focused = restore.focused ?? 0;
-      grid.start();
+      grid.start(signal);
     },
     /** From the top, with what is asked for now. */
     restart: () => {
@@ -177,13 +202,9 @@ export function listGrid({ label, size, guess, restore, cells, load, idOf, open,
       grid.refill();
       return done;
     },
-    snapshot: () => ({ ...grid.snapshot(), held, focus: grid.hasFocus() }),
+    snapshot: () => ({ ...grid.snapshot(), held, focus: grid.hasFocus(), picture: view?.at() }),
     placeOf: (/** @type {any} */ at) => grid.placeOf(at),
-    stop: () => {
-      unband();
-      list.stop();
-      grid.stop();
-    },
+    reopen: (/** @type {any} */ { picture }) => picture !== undefined && !view && openAt(picture),
   };
 }
 
@@ -193,11 +214,10 @@ const SPEED = 18; // pixels a frame at most
 
 /**
  * Picks cells by pulling a rectangle over them with a mouse.
- * @param {VirtualGrid} grid
+ * @param {VirtualGrid} grid @param {AbortSignal} signal ends it
  * @param {{onStart: (event: PointerEvent) => void, onBox: (box: {left: number, top: number, right: number, bottom: number}) => void, onEnd: () => void}} handlers
- * @returns {() => void} takes it off again
  */
-function rubberBand(grid, { onStart, onBox, onEnd }) {
+function rubberBand(grid, signal, { onStart, onBox, onEnd }) {
   /** @type {{x: number, y: number, event: PointerEvent}|null} where it began, in the grid */ let from = null;
   /** @type {HTMLElement|null} */ let band = null;
   let pointer = { x: 0, y: 0 };
@@ -234,16 +254,12 @@ function rubberBand(grid, { onStart, onBox, onEnd }) {
     event.stopPropagation();
     event.preventDefault();
   };
-  const gone = new AbortController();
-  const listen = (/** @type {string} */ kind, /** @type {(event: PointerEvent) => void} */ heard, /** @type {EventTarget} */ where = window) =>
-    where.addEventListener(kind, /** @type {EventListener} */ (heard), { signal: gone.signal });
-
-  listen("pointerdown", (event) => {
+  grid.root.addEventListener("pointerdown", (event) => {
     if (event.button !== 0 || event.pointerType !== "mouse") return;
     if (event.target instanceof Element && event.target.closest("button, input, a")) return;
     from = { ...inGrid(event.clientX, event.clientY), event };
-  }, grid.root);
-  listen("pointermove", (event) => {
+  });
+  const move = (/** @type {PointerEvent} */ event) => {
     if (!from) return;
     pointer = { x: event.clientX, y: event.clientY };
     const here = inGrid(pointer.x, pointer.y);
@@ -255,7 +271,7 @@ function rubberBand(grid, { onStart, onBox, onEnd }) {
       frame = requestAnimationFrame(pull);
     }
     draw();
-  });
+  };
   const up = () => {
     cancelAnimationFrame(frame);
     if (band) {
@@ -268,10 +284,7 @@ function rubberBand(grid, { onStart, onBox, onEnd }) {
     from = null;
     band = null;
   };
-  listen("pointerup", up);
-  listen("pointercancel", up);
-  return () => {
-    up();
-    gone.abort();
-  };
+  addEventListener("pointermove", move, { signal });
+  for (const kind of ["pointerup", "pointercancel"]) addEventListener(kind, up, { signal });
+  signal.addEventListener("abort", up);
 }

@@ -5,8 +5,6 @@ import { openDialog, toast } from "./dialogs.js";
 import { button, freshId, h, typing } from "./dom.js";
 import { called, counted, percent } from "./format.js";
 
-/** @typedef {{person: number, name: string, faces: number, covers: number[], probability?: number|null}} Known */
-
 /** Names on their way, and the revision that knows them: shown as if they were saved, and told as being saved. @type {Map<number, {name: string, from: number}>} */
 const given = new Map();
 /** What was typed and not saved lasts as long as the tab. @param {number} person */
@@ -107,9 +105,7 @@ async function others(person, text) {
  * Edits a person's name where it stands. Enter, Tab and leaving save, Escape leaves it as it was; choosing a name that
  * somebody else has offers to merge. The field is gone the moment a key ends it, and is saved after that: the next key
  * is about what has the focus then.
- * @param {{person: any, typed?: string, seen: () => number|null, again: () => void,
- *   done: (result: {merged?: number, to: "here"|"next"|"before"|"elsewhere"}) => void}} options
- * typed: what was typed before it was open; again: opens it once more, with what was typed; to: where the focus goes
+ * @param {NameFieldOptions} options
  */
 export function nameField({ person, typed, seen, again, done }) {
   const id = person.person;
@@ -284,7 +280,7 @@ export function askPerson(title, { person, faces = [], allowNew = false }) {
 /**
  * Asks whose some faces are, and says so.
  * @param {string} title @param {number[]} faces @param {number|null} seen @param {number} [person] who they are not
- * @returns {Promise<import("./api.js").Outcome|null>}
+ * @returns {Promise<Outcome|null>}
  */
 export async function moveFaces(title, faces, seen, person) {
   const where = await askPerson(title, { person, faces, allowNew: true });

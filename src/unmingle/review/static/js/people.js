@@ -1,7 +1,7 @@
 import { get, on, session } from "./api.js";
 import { PEOPLE } from "./cells.js";
 import { decide } from "./decisions.js";
-import { emptyState, errorState, linkButton, showDock, toast } from "./dialogs.js";
+import { emptyState, errorState, linkButton, toast } from "./dialogs.js";
 import { announce, button, h, icon } from "./dom.js";
 import { counted } from "./format.js";
 import { bind } from "./keyboard.js";
@@ -11,8 +11,8 @@ import { go, setQuery, setTitle } from "./router.js";
 
 /** @typedef {{show: string, sort: string, search: string}} Settings */
 
-/** The wall of people. @type {import("./router.js").Mount} */
-export function people(root, { query, restore }) {
+/** The wall of people. @type {Mount} */
+export function people(root, { query, restore, signal }) {
   setTitle("People");
   /** @type {Settings} */
   const settings = { show: query.get("show") ?? "all", sort: query.get("sort") ?? "faces", search: query.get("search") ?? "" };
@@ -29,21 +29,17 @@ export function people(root, { query, restore }) {
     size: 60,
     guess: 60,
     restore,
-    wall: true,
-    load: async (offset, limit, signal) => {
-      const { people: items, ...more } = await get("/people", { ...settings, offset, limit }, signal);
-      return { items, ...more };
-    },
+    signal,
+    path: "/people",
+    items: "people",
+    query: () => settings,
     idOf: (person) => person.person,
     open,
-    onPick: (picked) => {
-      const acts = [
-        { words: "Merge", key: "M", run: merge, primary: true },
-        { words: settings.show === "ignored" ? "Restore" : "Ignore", key: "I", run: ignore },
-        { words: "Clear", key: "Esc", run: wall.clear },
-      ];
-      showDock(`${counted(picked.length, "person")} selected`, picked.length ? acts.slice(picked.length > 1 ? 0 : 1) : []);
-    },
+    noun: ["person"],
+    acts: (picked) => [
+      ...(picked > 1 ? [{ words: "Merge", key: "M", run: merge, primary: true }] : []),
+      { words: settings.show === "ignored" ? "Restore" : "Ignore", key: "I", run: ignore },
+    ],
     onChange: () => {
       follow();
       tools.count(list.total ?? 0);
@@ -164,14 +160,15 @@ export function people(root, { query, restore }) {
     wall.clear();
   }
 
-  const unbind = bind("People", [
+  bind("People", [
     ...wall.bindings("Open the person", ["x", "Space"]),
     { keys: ["n"], words: "Name", run: () => edit(grid.focused) },
     { keys: ["m"], words: "Merge those selected", run: merge },
     { keys: ["i"], words: "Ignore, or restore", run: ignore },
     { keys: ["/"], words: "Search", run: tools.focus },
-  ]);
-  const unheard = on("changed", () => list.refresh());
+  ], signal);
+  on("changed", () => list.refresh(), signal);
+  signal.addEventListener("abort", () => naming?.field.save("elsewhere"));
   grid.root.addEventListener("click", ({ target }) => {
     const index = grid.indexAt(target);
     if (index !== null && /** @type {Element} */ (target).closest(".card-name")) edit(index);
@@ -181,16 +178,7 @@ export function people(root, { query, restore }) {
     if (event.button === 1 && person) window.open(`/people/${person.person}`);
   });
   wall.start();
-  return {
-    snapshot: wall.snapshot,
-    placeOf: wall.placeOf,
-    unmount: () => {
-      naming?.field.save("elsewhere");
-      unbind();
-      unheard();
-      wall.stop();
-    },
-  };
+  return wall;
 }
 
 /** @type {Record<string, [string, string]>} */

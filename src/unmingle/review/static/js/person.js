@@ -1,9 +1,8 @@
 import { get, on, session } from "./api.js";
 import { FACES } from "./cells.js";
 import { decide } from "./decisions.js";
-import { emptyState, errorState, linkButton, showDock, toast } from "./dialogs.js";
+import { emptyState, errorState, linkButton, toast } from "./dialogs.js";
 import { announce, button, h, icon, typing } from "./dom.js";
-import { openFace } from "./face-view.js";
 import { baseName, called, counted, number, timecode } from "./format.js";
 import { bind } from "./keyboard.js";
 import { lane, showTip, walkable } from "./lanes.js";
@@ -24,12 +23,11 @@ const SORTS = [
   { sort: "unsure", words: "Least sure", key: "U", told: "how unsure they are" },
 ];
 
-/** One person and all their faces. @type {import("./router.js").Mount} */
-export function person(root, { params, query, restore }) {
+/** One person and all their faces. @type {Mount} */
+export function person(root, { params, query, restore, signal }) {
   const id = Number(params[0]);
   /** @type {Schemas["WholePerson"]|null} */ let about = null;
   let sort = query.get("sort") ?? "time";
-  /** @type {ReturnType<typeof openFace>|null} */ let view = null;
   /** Faces that a decision is about which was not answered yet: the same key twice is meant for two of them. @type {Set<number>} */
   const deciding = new Set();
   const message = h("div", { class: "message" });
@@ -39,23 +37,21 @@ export function person(root, { params, query, restore }) {
     cells: FACES,
     guess: 40,
     restore,
-    onPick: (picked) => {
-      const acts = [...ACTS.map(({ words, key, kind }) => ({ words, key, run: () => void act(kind) })), { words: "Clear", key: "Esc", run: faces.clear }];
-      showDock(`${counted(picked.length, "face")} selected`, picked.length ? acts : []);
-    },
-    load: async (offset, limit, signal) => {
-      const { faces: items, ...more } = await get(`/people/${id}/faces`, { sort, offset, limit }, signal);
-      return { items, ...more };
-    },
+    signal,
+    path: `/people/${id}/faces`,
+    items: "faces",
+    query: () => ({ sort }),
     idOf: (face) => face.face,
-    open,
+    noun: ["face"],
+    acts: () => ACTS.map(({ words, key, kind }) => ({ words, key, run: () => void act(kind) })),
+    faceActs: ACTS.map(({ words, key, kind }) => ({ words, key, run: (face) => void act(kind, [face]) })),
     onError: (error) => {
       if (error.status === 404) gone(error);
       else if (list.total === null) message.replaceChildren(errorState(error, reload));
     },
   });
   const { list, grid } = faces;
-  const times = personTimes(id, (shown, at) => openPicture(at, () => shown.length, async (index) => shown[index]));
+  const times = personTimes(id, signal, (shown, at) => faces.look(at, () => shown.length, async (index) => shown[index]));
   root.append(head.element, times.element, message, grid.root);
 
   async function reload() {
@@ -89,7 +85,7 @@ export function person(root, { params, query, restore }) {
     times.again();
     await Promise.all([reload(), list.refresh()]);
     if (list.total) head.element.hidden = false;
-    view?.again();
+    faces.view()?.again();
   }
 
   function changeSort(/** @type {string} */ order) {
@@ -118,7 +114,7 @@ export function person(root, { params, query, restore }) {
   /** Once it is done, the next face has the focus. */
   async function rest() {
     faces.clear();
-    if (!view && !typing(document.activeElement)) grid.focus(Math.min(grid.focused, Math.max(0, (list.total ?? 1) - 1)));
+    if (!faces.view() && !typing(document.activeElement)) grid.focus(Math.min(grid.focused, Math.max(0, (list.total ?? 1) - 1)));
     await list.settled();
   }
 
@@ -136,21 +132,7 @@ export function person(root, { params, query, restore }) {
     if (about) await decide({ kind: about.ignored ? "restore" : "ignore", person: id }, list.revision);
   }
 
-  function open(/** @type {number} */ index) {
-    openPicture(index, () => list.total ?? grid.total, faces.faceAt, (at) => grid.root.isConnected && grid.focus(at));
-  }
-
-  /** @param {number} index @param {() => number} total @param {(at: number) => Promise<number|null>} faceAt @param {(at: number) => void} [closed] */
-  function openPicture(index, total, faceAt, closed) {
-    const acts = ACTS.map(({ words, key, kind }) => ({ words, key, run: (/** @type {number} */ face) => act(kind, [face]) }));
-    const onClose = (/** @type {number} */ at) => {
-      view = null;
-      closed?.(at);
-    };
-    view = openFace({ index, total, faceAt, acts, onClose });
-  }
-
-  const unbind = bind("This person", [
+  bind("This person", [
     ...faces.bindings("See the picture", ["x", "Space"]),
     ...ACTS.map(({ words, key, kind }) => ({ keys: [key.toLowerCase()], words, run: () => void act(kind) })),
     { keys: ["n"], words: "Name", run: () => head.edit() },
@@ -160,24 +142,13 @@ export function person(root, { params, query, restore }) {
     { keys: ["t"], words: "By time", run: () => changeSort("time") },
     { keys: ["q"], words: "Best first", run: () => changeSort("quality") },
     { keys: ["Backspace"], words: "Back to all people", run: back },
-  ]);
-  const unheard = on("changed", refresh);
+  ], signal);
+  on("changed", refresh, signal);
+  signal.addEventListener("abort", () => head.leave());
   faces.start();
   const loaded = reload(); // keys may be quicker
   void times.load();
-  return {
-    snapshot: () => ({ ...faces.snapshot(), picture: view?.at() }),
-    placeOf: faces.placeOf,
-    reopen: ({ picture }) => picture !== undefined && !view && open(picture),
-    unmount: () => {
-      head.leave();
-      view?.close();
-      times.stop();
-      unbind();
-      unheard();
-      faces.stop();
-    },
-  };
+  return faces;
 }
 
 /**
@@ -253,12 +224,11 @@ const PAUSE = 600; // milliseconds without a change before it is asked for again
 
 /**
  * Where a person is on screen: a row for each recording; nothing where there is none.
- * @param {number} id @param {(faces: number[], at: number) => void} open shows one of these faces in its picture
+ * @param {number} id @param {AbortSignal} signal @param {(faces: number[], at: number) => void} open shows one of these faces in its picture
  */
-function personTimes(id, open) {
+function personTimes(id, signal, open) {
   const element = h("section", { class: "person-times", "aria-label": "On screen" });
   let timer = 0;
-  let stopped = false;
   let all = false;
   let told = "";
 
@@ -267,12 +237,12 @@ function personTimes(id, open) {
     // The page tells of its own requests what is wrong; without this part it is whole.
     const found = await get("/timeline", { person: id, limit: MOST }).catch(() => null);
     const now = JSON.stringify(found?.recordings);
-    if (stopped || !found || now === told) return;
+    if (signal.aborted || !found || now === told) return;
     told = now;
     draw(found.recordings);
   }
 
-  function draw(/** @type {Schemas["Timeline"][]} */ recordings) {
+  function draw(/** @type {Recording[]} */ recordings) {
     showTip(null);
     const longest = [...recordings].sort((one, other) => other.people[0].seconds - one.people[0].seconds);
     const shown = all ? recordings : recordings.filter((one) => longest.indexOf(one) < SHOWN);
@@ -293,6 +263,10 @@ function personTimes(id, open) {
     walkable(element, shown.map(({ people: [one] }) => one));
   }
 
+  signal.addEventListener("abort", () => {
+    clearTimeout(timer);
+    showTip(null);
+  });
   return {
     element,
     load,
@@ -304,15 +278,10 @@ function personTimes(id, open) {
       clearTimeout(timer);
       timer = window.setTimeout(load, PAUSE);
     },
-    stop: () => {
-      stopped = true;
-      clearTimeout(timer);
-      showTip(null);
-    },
   };
 }
 
-/** @param {Schemas["Timeline"]} recording @param {(at: number) => void} open */
+/** @param {Recording} recording @param {(at: number) => void} open */
 function row({ file, duration, people: [one] }, open) {
   const name = baseName(file);
   return h("div", { class: "track-row" },

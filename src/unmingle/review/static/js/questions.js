@@ -15,15 +15,14 @@ const POLL = 700; // milliseconds between two looks while questions are worked o
 let answered = 0; // in this session, over all visits of this page
 /** The questions that were answered in this session, by the decision that came of each. @type {Map<number, Question>} */ const given = new Map();
 
-/** One question at a time, the most useful first. @type {import("./router.js").Mount} */
-export function questions(root) {
+/** One question at a time, the most useful first. @type {Mount} */
+export function questions(root, { signal }) {
   setTitle("Suggestions");
   /** @type {Question[]} */ let queue = [];
   /** @type {Set<string>} those not to be shown again: on their way, put off, or out of date */ const done = new Set();
   let ready = true;
   let looked = 0; // what is on show is as of this entry of the log, or of one's own answers since
   /** @type {Question|null} one whose answer was undone, until the server asks it again */ let back = null;
-  let stopped = false;
   let timer = 0;
   let wave = 0;
   let drawn = ""; // what is in its place now
@@ -37,13 +36,13 @@ export function questions(root) {
     const mine = wave;
     try {
       const page = await get("/questions", { limit: MOST });
-      if (stopped || mine !== wave) return;
+      if (signal.aborted || mine !== wave) return;
       take(page);
       setQuestions(queue.length);
       show();
       if (!ready) timer = window.setTimeout(load, POLL);
     } catch (error) {
-      if (stopped || mine !== wave) return;
+      if (signal.aborted || mine !== wave) return;
       drawn = "";
       place.replaceChildren(errorState(error, load));
     }
@@ -103,7 +102,7 @@ export function questions(root) {
   async function give(question, said, returned) {
     try {
       // The server asks a question again some time after its answer was undone.
-      for (let known = !returned; !known && !stopped; ) {
+      for (let known = !returned; !known && !signal.aborted; ) {
         const page = await get("/questions", { limit: MOST });
         known = page.ready || page.questions.some((/** @type {Question} */ one) => one.id === question.id);
         if (!known) await new Promise((resolve) => setTimeout(resolve, POLL));
@@ -147,21 +146,15 @@ export function questions(root) {
     void load();
   }
 
-  const unbind = bind("Suggestions", [
+  bind("Suggestions", [
     { keys: ["y", "1"], words: "Same person", run: () => answer("same") },
     { keys: ["n", "2"], words: "Different", run: () => answer("different") },
     { keys: ["u", "3", "Space"], words: "Not sure", run: () => answer("unsure") },
-  ]);
-  const unheard = on("changed", changed);
+  ], signal);
+  on("changed", changed, signal);
+  signal.addEventListener("abort", () => clearTimeout(timer));
   void load();
-  return {
-    unmount: () => {
-      stopped = true;
-      clearTimeout(timer);
-      unbind();
-      unheard();
-    },
-  };
+  return {};
 }
 
 /** One question: both sides large, and the answers. @param {Question} question @param {Node} heading @param {(answer: Answer) => void} answer */

@@ -1,13 +1,8 @@
 import { byId } from "./dom.js";
 
-/**
- * @typedef {{unmount: () => void, snapshot?: () => object, placeOf?: (restore: any) => number|null, reopen?: (restore: any) => void}} Page
- * snapshot: what the page needs to come back as it was; placeOf: how far down that was; reopen: what was open over it
- * @typedef {(root: HTMLElement, about: {params: string[], query: URLSearchParams, restore: any}) => Page} Mount
- */
-
 /** @type {{pattern: RegExp, tab: string, mount: Mount}[]} */ let routes = [];
 /** @type {Page|null} */ let current = null;
+let visit = new AbortController(); // of the page that is shown; aborted when somebody leaves it
 let timer = 0;
 /** @type {any} how the page was that is to come back, until it is there or somebody moves */ let restoring = null;
 /** What is open over the page, the newest last; each has an entry of the browser's history. @type {{close: () => void, state: object}[]} */
@@ -142,7 +137,8 @@ function follow(/** @type {MouseEvent} */ event) {
 
 function show() {
   clearTimeout(timer);
-  current?.unmount();
+  visit.abort();
+  visit = new AbortController();
   current = null;
   const route = routes.find(({ pattern }) => pattern.test(location.pathname)) ?? routes[0];
   const restore = history.state;
@@ -160,7 +156,7 @@ function show() {
   scrollTo(0, 0);
   const params = (location.pathname.match(route.pattern) ?? []).slice(1);
   restoring = restore.scroll ? restore : null;
-  current = route.mount(byId("page"), { params, query: new URLSearchParams(location.search), restore });
+  current = route.mount(byId("page"), { params, query: new URLSearchParams(location.search), restore, signal: visit.signal });
   comeBack();
   if (restore.depth) current.reopen?.(restore);
 }

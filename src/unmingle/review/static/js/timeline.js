@@ -1,4 +1,3 @@
-import { on } from "./api.js";
 import { faceImages } from "./cells.js";
 import { emptyState, toast } from "./dialogs.js";
 import { announce, button, freshId, h, iconButton } from "./dom.js";
@@ -8,10 +7,8 @@ import { bind } from "./keyboard.js";
 import { lane, marks, showTip, walkable } from "./lanes.js";
 import { setTitle } from "./router.js";
 
-/** @typedef {Schemas["Timeline"]} Recording */
-
-/** Who is on screen when, recording by recording. @type {import("./router.js").Mount} */
-export function timeline(root, { restore }) {
+/** Who is on screen when, recording by recording. @type {Mount} */
+export function timeline(root, { restore, signal }) {
   setTitle("Timeline");
   /** How closely each recording is looked at. @type {Map<number, number>} */ const zooms = new Map();
   /** What is on the page, by recording. told: what it was drawn from. @type {Map<number, ReturnType<typeof recordingView> & {told: string}>} */
@@ -25,7 +22,7 @@ export function timeline(root, { restore }) {
     }
   }, { rootMargin: "800px" });
 
-  const recordings = endless("/timeline", {
+  const recordings = endless("/timeline", restore, signal, {
     size: 20,
     items: (page) => page.recordings,
     empty: () => emptyState("There are no recordings", "Give “unmingle cluster” a recording, and who is on screen when is shown here."),
@@ -81,19 +78,13 @@ export function timeline(root, { restore }) {
   }
 
   const toBars = () => list.querySelector('.bar-time[tabindex="0"]')?.focus();
-  const unbind = bind("Timeline", [{ keys: ["ArrowLeft", "ArrowRight", "Home", "End"], words: "From one time to the next", run: toBars }]);
-  const unheard = on("changed", recordings.again);
-  recordings.start(restore.shown);
-  return {
-    snapshot: () => ({ shown: recordings.shown() }),
-    unmount: () => {
-      recordings.stop();
-      observer.disconnect();
-      clear();
-      unbind();
-      unheard();
-    },
-  };
+  bind("Timeline", [{ keys: ["ArrowLeft", "ArrowRight", "Home", "End"], words: "From one time to the next", run: toBars }], signal);
+  signal.addEventListener("abort", () => {
+    observer.disconnect();
+    clear();
+  });
+  recordings.start();
+  return recordings;
 }
 
 const DENSEST = 40; // pixels a second, past which nothing more is to be seen
@@ -169,7 +160,7 @@ function recordingView(recording, zoom, onZoom) {
   return { element, draw, stop: () => observer.disconnect() };
 }
 
-/** @param {import("./lanes.js").OnScreen} one @param {number} duration */
+/** @param {OnScreen} one @param {number} duration */
 function row(one, duration) {
   const share = Math.min(1, one.seconds / duration);
   const seconds = `${timecode(one.seconds, one.seconds < 60 ? 1 : 0)} on screen, ${share < 0.01 ? "under 1%" : percent(share)}`;
