@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from unmingle.decisions import log
 from unmingle.decisions.alike import Likeness
+from unmingle.decisions.kinds import make_command
 from unmingle.review import schemas
 from unmingle.review.auth import Auth, AuthMiddleware
 from unmingle.review.cache import named_like, query
@@ -283,19 +284,19 @@ def decisions(now: Now, offset: Offset = 0, limit: Limit = 50) -> schemas.Decisi
 @write.post("/decisions")
 def decide(now: Now, asked: schemas.DecisionRequest) -> schemas.Decided:
     """Decide something about people or faces."""
-    return schemas.Decided.of(now.decide(asked))
+    return schemas.Decided.of(now.decide(schemas.command_of(asked), asked.seen))
 
 
 @write.post("/undo")
 def undo(now: Now, asked: schemas.UndoRequest) -> schemas.Decided:
     """Undo a decision: this one, or the last that stands."""
-    return schemas.Decided.of(now.undo(asked.decision, asked.seen))
+    return schemas.Decided.of(now.decide(make_command("undo", target=asked.decision or 0), asked.seen))
 
 
 @write.post("/redo")
 def redo(now: Now, asked: schemas.UndoRequest) -> schemas.Decided:
     """Let a decision stand again: this one, or the last that was undone."""
-    return schemas.Decided.of(now.redo(asked.decision, asked.seen))
+    return schemas.Decided.of(now.decide(make_command("redo", target=asked.decision or 0), asked.seen))
 
 
 @write.post("/questions/{question}")

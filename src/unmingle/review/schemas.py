@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from fastapi import Path, Query
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from unmingle.decisions.kinds import make_command
 from unmingle.store.browse import FaceCard, PersonSummary
 from unmingle.store.left_out import LeftOut, LeftOutGroup
 from unmingle.store.timeline import Timeline
 
 if TYPE_CHECKING:
     from unmingle.decisions import log
+    from unmingle.decisions.kinds import Command
 
 LARGEST = 2**63 - 1  # SQLite's integers end here
 
@@ -304,6 +306,15 @@ DecisionRequest = Annotated[
     NameRequest | MergeRequest | FacesRequest | FacesOfPersonRequest | IgnoreRequest | PairRequest,
     Field(discriminator="kind"),
 ]
+
+
+def command_of(asked: DecisionRequest) -> Command:
+    """What a request asks for."""
+    said: dict[str, Any] = {part: tuple(value) if isinstance(value, list) else value for part, value in asked}
+    del said["seen"]
+    if "other" in said:
+        said["others"] = (said.pop("other"),)
+    return make_command(**said)
 
 
 class UndoRequest(_Request):

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import replace
 from threading import Lock, Semaphore
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PIL import Image
 
 from unmingle.api import Library
 from unmingle.api.recipes import current
 from unmingle.decisions.asking import answer_command
-from unmingle.decisions.kinds import make_command
-from unmingle.decisions.service import contradicts
+from unmingle.decisions.kinds import Undo
+from unmingle.decisions.log import Decision
+from unmingle.decisions.service import DecisionService, contradicts
 from unmingle.errors import LibraryBusyError, LibraryError, PictureError, StaleError, UnmingleError
 from unmingle.render.canvas import as_jpeg
 from unmingle.review.background import Later, QuestionList
@@ -25,16 +26,14 @@ from unmingle.sources.images import digest, read_bytes
 from unmingle.sources.recordings import Recording
 from unmingle.store import browse
 from unmingle.store.one_face import original
+from unmingle.store.sqlite import open_to_decide
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from unmingle.decisions.asking import Answer, Question
     from unmingle.decisions.kinds import Command
-    from unmingle.decisions.log import Decision
     from unmingle.records import U8
-    from unmingle.review import schemas
     from unmingle.store.held import HeldFile
     from unmingle.store.one_face import Original
 
@@ -57,8 +56,8 @@ class Session:
         self.name = self.folder.name
         self.cache = Cache(self.folder)
         self.questions = QuestionList(self._ask, lambda: self.cache.overview().revision)
-        self._deciding = Library(self.folder, views="on request")
-        self._deciding_lock = Lock()
+        self._service = DecisionService()
+        self._deciding = Lock()
         self._asking = Library(self.folder)  # remembers what it found out about people who don't change
         self._warm = Later(self._get_ready, quiet=0.0, name="warm")
         self._redraw: set[int] = set()  # people who changed since the tables were written
@@ -84,8 +83,8 @@ class Session:
 
     def _get_ready(self) -> None:
         self.cache.warm()
-        with self._deciding_lock:
-            self._deciding.get_ready()
+        with self._deciding, self.cache.snapshot() as store:
+            self._service.state(store.connection, current(store))
 
     def _ask(self) -> tuple[Question, ...]:
         self.cache.warm()  # first what the next pages need
@@ -106,19 +105,20 @@ class Session:
                 self._redraw.update(people)
             raise
 
-    def decide(self, asked: schemas.DecisionRequest) -> Decision:
-        """Take the decision that a request asks for."""
-        others = tuple(getattr(asked, "others", ())) or tuple(filter(None, [getattr(asked, "other", None)]))
-        command = make_command(asked.kind, getattr(asked, "person", None), others, tuple(getattr(asked, "faces", ())))
-        return self._take(lambda library, seen: _ACTS[asked.kind](library, asked, seen), asked.seen, command)
-
-    def undo(self, decision: int | None, seen: int | None) -> Decision:
-        """Undo a decision, or the last that is active."""
-        return self._take(lambda library, now: library.undo(decision, seen=now), seen)
-
-    def redo(self, decision: int | None, seen: int | None) -> Decision:
-        """Redo a decision, or the last that was undone."""
-        return self._take(lambda library, now: library.redo(decision, seen=now), seen)
+    def decide(self, command: Command, seen: int | None) -> Decision:
+        """Take a decision; one that others have overtaken is about what is there now, unless theirs contradict it."""
+        with self._deciding, open_to_decide(self.folder) as store:
+            recipe = current(store)
+            try:
+                entry = self._service.decide(store, recipe, command, seen=seen)
+            except StaleError as error:
+                if isinstance(command, Undo) or contradicts(store.connection, recipe, command, error.entries):
+                    raise
+                entry = self._service.decide(store, recipe, command, seen=max(error.entries))
+        with self._redraw_lock:
+            self._redraw.update(entry.people)
+        self._tables.ask()
+        return Decision.of(entry, live=True)
 
     def answer(self, question: str, said: Answer, seen: int | None) -> Decision:
         """Answer a question.
@@ -129,30 +129,9 @@ class Session:
         asked = self._restated(question)
         if asked is None:
             raise StaleError("This question no longer stands.", "Look at the questions again.")
-        taken = self._take(
-            lambda library, now: library.answer(asked, said, seen=now), seen, answer_command(asked, said)
-        )
+        taken = self.decide(answer_command(asked, said), seen)
         self.questions.answered(question, taken.id)
         return taken
-
-    def _take(
-        self, act: Callable[[Library, int | None], Decision], seen: int | None, command: Command | None = None
-    ) -> Decision:
-        """Take a decision; one that others have overtaken is about what is there now, unless theirs contradict it."""
-        with self._deciding_lock:
-            try:
-                decision = act(self._deciding, seen)
-            except StaleError as error:
-                if command is None:
-                    raise
-                with self.cache.snapshot() as store:
-                    if contradicts(store.connection, current(store), command, error.entries):
-                        raise
-                decision = act(self._deciding, max(error.entries))
-        with self._redraw_lock:
-            self._redraw.update(decision.people)
-        self._tables.ask()
-        return decision
 
     def current_questions(self) -> list[Question]:
         """The questions whose faces are still where they were when the questions were worked out."""
@@ -211,21 +190,6 @@ class Session:
             except PictureError as error:
                 problem = error.problem
         raise RequestError(404, f"The picture can't be shown: {problem}.", "Put the file back where it was.")
-
-
-_ACTS: dict[str, Callable[[Library, Any, int | None], Decision]] = {
-    "name": lambda library, asked, seen: library.name(asked.person, asked.name, seen=seen),
-    "merge": lambda library, asked, seen: library.merge(asked.person, *asked.others, seen=seen),
-    "split": lambda library, asked, seen: library.split(asked.faces, seen=seen),
-    "not_a_face": lambda library, asked, seen: library.not_a_face(asked.faces, seen=seen),
-    "face": lambda library, asked, seen: library.face(asked.faces, seen=seen),
-    "reject": lambda library, asked, seen: library.reject(asked.faces, asked.person, seen=seen),
-    "assign": lambda library, asked, seen: library.assign(asked.faces, asked.person, seen=seen),
-    "ignore": lambda library, asked, seen: library.ignore(asked.person, faces=asked.faces, seen=seen),
-    "restore": lambda library, asked, seen: library.restore(asked.person, faces=asked.faces, seen=seen),
-    "different": lambda library, asked, seen: library.different(asked.person, asked.other, seen=seen),
-    "unsure": lambda library, asked, seen: library.unsure(asked.person, asked.other, seen=seen),
-}
 
 
 class PictureReader:
