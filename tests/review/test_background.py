@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -57,7 +58,7 @@ def test_a_stream_of_requests_does_not_put_it_off_for_ever(monkeypatch: pytest.M
 def test_what_was_asked_for_is_done_at_the_end_or_dropped() -> None:
     for finish, expected in ((True, [1]), (False, [])):
         done: list[int] = []
-        later = Later(lambda done=done: done.append(1), quiet=60.0, name="test")
+        later = Later(partial(done.append, 1), quiet=60.0, name="test")
         later.start()
         later.ask()
         later.stop(finish=finish)

@@ -10,7 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from unmingle.api.recipes import known_scale, library_curve
-from unmingle.decisions import log as decisions
+from unmingle.decisions import log
 from unmingle.decisions.alike import Appearances, Likeness
 from unmingle.decisions.projection import Projection
 from unmingle.decisions.wording import label
@@ -59,7 +59,7 @@ class Overview:
     @classmethod
     def of(cls, store: Store, version: int, before: Overview | None) -> Overview:
         """Of an open library; only whom decisions touched is looked at again."""
-        revision = decisions.last_id(store.connection)
+        revision = log.last_id(store.connection)
         touched = None if before is None else _touched(store, before.revision)
         if before is not None and touched is not None:
             people = {person: one for person, one in before.people.items() if person not in touched}
@@ -72,7 +72,7 @@ class Overview:
 
 def _touched(store: Store, revision: int) -> set[int] | None:
     """Whom decisions touched since; None if something else was written: pictures, or a grouping."""
-    entries = decisions.read_log(store.connection, after=revision)
+    entries = log.read_log(store.connection, after=revision)
     if not entries or any(entry.kind == "cluster" for entry in entries):
         return None
     return {person for entry in entries for person in entry.people}
@@ -82,32 +82,32 @@ def _touched(store: Store, revision: int) -> set[int] | None:
 class History:
     """The log at one moment, oldest first, and which decisions are active."""
 
-    entries: list[decisions.Entry]
+    entries: list[log.Entry]
     active: dict[int, bool]
 
     @classmethod
     def of(cls, store: Store, before: History | None) -> History:
         """Of an open library; what was read before is not read again, since the log only grows."""
         known = before.entries if before else []
-        entries = known + decisions.read_log(store.connection, after=known[-1].id if known else 0)
-        return cls(entries, decisions.active_ids(entries))
+        entries = known + log.read_log(store.connection, after=known[-1].id if known else 0)
+        return cls(entries, log.active_ids(entries))
 
     @property
     def revision(self) -> int:
         """The number of the last entry."""
         return self.entries[-1].id if self.entries else 0
 
-    def newest(self, offset: int, limit: int) -> list[decisions.Decision]:
+    def newest(self, offset: int, limit: int) -> list[log.Decision]:
         """A part of the log, newest first."""
         return [self._decision(entry) for entry in self.entries[::-1][offset : offset + limit]]
 
-    def decisions(self, numbers: Iterable[int]) -> list[decisions.Decision]:
+    def decisions(self, numbers: Iterable[int]) -> list[log.Decision]:
         """The entries with these numbers."""
         wanted = set(numbers)
         return [self._decision(entry) for entry in self.entries if entry.id in wanted]
 
-    def _decision(self, entry: decisions.Entry) -> decisions.Decision:
-        return decisions.Decision.of(entry, live=self.active.get(entry.id, True))
+    def _decision(self, entry: log.Entry) -> log.Decision:
+        return log.Decision.of(entry, live=self.active.get(entry.id, True))
 
     def merged_into(self, person: int) -> int | None:
         """The person of whom another has become a part; None if it was not merged."""
