@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from importlib import resources
@@ -23,24 +22,11 @@ SIDE = 64  # pixels of a face in a notebook; stored thumbnails are larger, so th
 LONGEST = 60  # columns of a text in a notebook; the middle of a longer one is left out
 
 
-@dataclass(frozen=True, slots=True)
-class Heading:
-    """What stands above a page: its title, and (name, value) rows of how it was made."""
-
-    title: str
-    made: tuple[tuple[str, str], ...] = ()
-
-
-def render(template: str, heading: Heading, **values: object) -> str:
-    """A page.
+def render(template: str, title: str, **values: object) -> str:
+    """A page of a template that extends `page.html`.
 
     A browser that opens it may run this page's own script and show pictures that are in it, and nothing else: the
     page's policy forbids every connection.
-
-    Args:
-        template: its name in `render/templates`, which extends `page.html`.
-        heading: what stands above it.
-        values: what the template shows.
     """
     assets = resources.files("unmingle") / "render" / "templates"
     script, style = ((assets / name).read_text(encoding="utf-8") for name in ("page.js", "page.css"))
@@ -51,9 +37,7 @@ def render(template: str, heading: Heading, **values: object) -> str:
     )
     date = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M")
     page = _templates().get_template(template)
-    return page.render(
-        heading=heading, policy=policy, script=script, style=style, version=__version__, date=date, **values
-    )
+    return page.render(title=title, policy=policy, script=script, style=style, version=__version__, date=date, **values)
 
 
 def block(*parts: str) -> str:
@@ -77,13 +61,7 @@ def table(rows: Iterable[Sequence[object]], head: Sequence[str] = ()) -> str:
 
 
 def faces(jpegs: Iterable[bytes], *, of: str, side: int = SIDE) -> str:
-    """A strip of faces, which wraps where the page ends.
-
-    Args:
-        jpegs: square pictures.
-        of: who or what they show, for those who can't see them.
-        side: pixels of each on the page.
-    """
+    """A strip of square pictures, which wraps where the page ends; of: who they show, for those who can't see them."""
     return _notebook("faces", [address(jpeg) for jpeg in jpegs], of, side)
 
 

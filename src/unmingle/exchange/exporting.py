@@ -16,7 +16,7 @@ from unmingle.errors import PictureError, SettingsError, WriteError
 from unmingle.exchange import xmp
 from unmingle.exchange.placing import How, Placer
 from unmingle.exchange.safe_names import Names, safe
-from unmingle.exchange.table_files import as_files, filled_workbook
+from unmingle.exchange.table_files import as_files, filled_workbook, library_tables
 from unmingle.files import no_empty_folder, user_path
 from unmingle.settings import one_of
 from unmingle.sources.images import MANIFEST, MANIFEST_COLUMNS, quiet_decoders, readable
@@ -25,12 +25,10 @@ from unmingle.sources.paths import tails
 from unmingle.sources.regions import FACE, LEAST_OVERLAP, Region, overlap, read_packet, read_stored
 from unmingle.store.intervals import watched
 from unmingle.store.portable import files_of_people, pictures, walked_folders
-from unmingle.store.tables import FACES, faces_table, intervals_table, people_table, recordings_table
+from unmingle.store.tables import faces_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
-    import polars as pl
 
     from unmingle.evaluation.labels import LabelOptions
     from unmingle.progress import Progress
@@ -124,31 +122,16 @@ def export(
         elif options.labels is not None:
             job.labels(options.labels)
         else:
-            for name, content in as_files(tables(store, recipe), to).items():
+            tables = library_tables(store, faces_table(store, recipe), watched(store, recipe))
+            for name, content in as_files(tables, to).items():
                 placer.attempt(name, partial(placer.put, name, content))
         placer.check()
     told = (placer.written, placer.there, tuple(placer.in_the_way), tuple(placer.left_out))
     return Exported(str(destination), *told, tuple(job.counts.items()))
 
 
-def tables(store: Store, recipe: str) -> dict[str, pl.DataFrame]:
-    """The library's tables by name, those of recordings only if there are any."""
-    faces = faces_table(store, recipe)
-    people = people_table(faces, store)
-    found = {"faces": faces.select(list(FACES)), "people": people}
-    recordings = watched(store, recipe)
-    if recordings:
-        names = dict(people.select("person", "name").iter_rows())
-        found |= {"recordings": recordings_table(recordings), "intervals": intervals_table(recordings, names)}
-    return found
-
-
 def check_outside(destination: Path, folders: Iterable[str | Path]) -> None:
-    """Refuse to write into folders where the next run would find copies of what it knows.
-
-    Raises:
-        SettingsError: the destination is in one of them, or is a file.
-    """
+    """Refuse to write into folders where the next run would find copies of what it knows, or onto a file."""
     real = user_path(destination).resolve()
     for source in folders:
         if real.is_relative_to(Path(source).resolve()):

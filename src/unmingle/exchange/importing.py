@@ -120,11 +120,7 @@ class _Reader:
     _faces: FacesOfFiles | None = None
 
     def read(self, sources: Sequence[NameSource], progress: Progress) -> None:
-        """Read all sources; one that can't be read is told, and the others are.
-
-        Raises:
-            LabelsError: nothing was named but tables that can't be read, or have no names.
-        """
+        """Read all sources; one that can't be read is told, and the others are; tables alone that all fail raise."""
         drawn: list[Drawn] = []
         spoken: set[Path] = set()  # pictures that have a sidecar which speaks for them
         failed: LabelsError | None = None
@@ -293,12 +289,7 @@ def _in_other_schema(one: Region, other: Region) -> bool:
 
 
 def assign(regions: Sequence[Area], faces: Sequence[Area | None]) -> list[int | None]:
-    """The face that each region is of, by position, no face twice: those that overlap most, all in all.
-
-    Args:
-        regions: areas of the upright picture.
-        faces: areas of it; None for one that lies outside.
-    """
+    """The face that each region is of, by position, no face twice: those that overlap most, all in all."""
     from scipy.optimize import linear_sum_assignment
 
     found: list[int | None] = [None] * len(regions)

@@ -46,11 +46,7 @@ class Placer:
     _made: set[Path] = field(default_factory=set)
 
     def attempt(self, file: str, write: Callable[[], object]) -> None:
-        """Let one of many files be written: what stops it is told of `file`, and the next has its turn.
-
-        Raises:
-            WriteError: nothing more can be written: the disk is full or read-only.
-        """
+        """Let one of many files be written: what stops it, but not all, is told of `file`; the next has its turn."""
         try:
             write()
         except Exception as error:  # whatever one file can do, the others are exported
@@ -89,12 +85,9 @@ class Placer:
                 self._judge(name, same=_alike(target, original))
 
     def make(self, name: str, write: Callable[[Path], object], *, same: Callable[[Path], bool] | None = None) -> None:
-        """Let a file be written.
+        """Let a file be written to a path beside its own, with the same ending.
 
-        Args:
-            name: below the folder.
-            write: given a path beside it with the same ending, writes the file there.
-            same: whether a file holds just what would be written; None: write it and compare.
+        `same` tells whether a file holds just what would be written; without it, it is written to be compared.
         """
         target = self.folder / name
         partial = _partial(target)

@@ -47,11 +47,7 @@ class NameSource:
 
 
 def expand(sources: Sequence[Path]) -> list[NameSource]:
-    """The files of the sources: of folders, the sidecars, pictures and tables of our own in them.
-
-    Raises:
-        SourceError: one is missing or can't be opened, or there is nothing in them.
-    """
+    """The files of the sources: of folders, the sidecars, pictures and tables of our own in them."""
     found: list[NameSource] = []
     for source in sources:
         path = source.absolute()
@@ -158,11 +154,7 @@ def _one_shape(one: tuple[float, float], other: tuple[float, float]) -> bool:
 
 
 def read_drawn(source: NameSource) -> list[Drawn]:
-    """What a sidecar or a picture says, as far as there is anything to take or to tell.
-
-    Raises:
-        PictureError: it can't be read.
-    """
+    """What a sidecar or a picture says, as far as there is anything to take or to tell."""
     if source.kind == "picture":
         stored = read_stored(source.path)
         name, path = _as_text(source)

@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from unmingle.errors import WriteError
 from unmingle.files import replacing
+from unmingle.store.tables import FACES, intervals_table, people_table, recordings_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     import polars as pl
+
+    from unmingle.store.intervals import Watched
+    from unmingle.store.sqlite import Store
 
 TableKind = Literal["csv", "xlsx", "parquet", "json"]
 
@@ -24,6 +28,16 @@ OUR_SUMMARIES = frozenset({"people", "recordings", "intervals"})  # sheets besid
 MOST_ROWS = 1_048_576  # of a sheet of a workbook, the header among them
 
 
+def library_tables(store: Store, faces: pl.DataFrame, recordings: Sequence[Watched]) -> dict[str, pl.DataFrame]:
+    """The library's tables by name, those of recordings only if there are any."""
+    people = people_table(faces, store)
+    found = {"faces": faces.select(list(FACES)), "people": people}
+    if recordings:
+        names = dict(people.select("person", "name").iter_rows())
+        found |= {"recordings": recordings_table(recordings), "intervals": intervals_table(recordings, names)}
+    return found
+
+
 def write_csv(table: pl.DataFrame, destination: Path) -> None:
     """Write a table as UTF-8 csv, in one step."""
     with replacing(destination) as temporary:
@@ -31,11 +45,7 @@ def write_csv(table: pl.DataFrame, destination: Path) -> None:
 
 
 def as_files(tables: Mapping[str, pl.DataFrame], kind: TableKind) -> dict[str, bytes]:
-    """Tables as the content of files: one file each, or one workbook with a sheet each.
-
-    Raises:
-        WriteError: a table has more rows than a sheet can hold.
-    """
+    """Tables as the content of files: one file each, or one workbook with a sheet each."""
     if kind == "xlsx":
         return {"unmingle.xlsx": workbook(tables)}
     files = {}
@@ -64,13 +74,7 @@ def workbook(tables: Mapping[str, pl.DataFrame]) -> bytes:
 
 
 def filled_workbook(sheet: str, rows: Sequence[Sequence[str | float]], *, new: Sequence[int]) -> bytes:
-    """A workbook of one sheet.
-
-    Args:
-        sheet: its name.
-        rows: as they are to stand there, text or numbers; may differ in length.
-        new: columns to set off.
-    """
+    """A workbook of one sheet: rows of any length, text or numbers, and columns to set off as new."""
     _check_rows(sheet, len(rows))
     buffer = io.BytesIO()
     with _plain_workbook(buffer) as book:

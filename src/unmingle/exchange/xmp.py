@@ -19,7 +19,6 @@ from unmingle.sources.regions import AREA, DIMENSIONS, REGIONS, TIFF
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
     from typing import Self
 
     from unmingle.sources.orientation import Area
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
 
 ENDING = ".xmp"  # behind the picture's whole name: party.jpg.xmp
 LONGEST_NAME = 255  # bytes, on most file systems
-# Eight decimals: a hundredth of a pixel in the largest picture there is.
-_DECIMALS = 8
 PATIENCE = 120  # seconds that ExifTool has for one picture
 # What it says when it waits for the next words, and when it has written.
 _READY, _DONE = "{ready}", "1 image files updated"
@@ -41,14 +38,7 @@ def sidecar(name: str) -> str:
 
 
 def packet(regions: Sequence[Region], *, width: int, height: int, orientation: int) -> bytes:
-    """An XMP packet, the same for the same regions.
-
-    Args:
-        regions: with areas of the stored picture.
-        width: of the stored picture, in pixels.
-        height: of the stored picture, in pixels.
-        orientation: of the picture, which programs need that read this packet alone.
-    """
+    """An XMP packet of areas of a stored picture; programs that read it alone need the picture's orientation."""
     items = "\n".join(_item(region) for region in regions)
     return f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/" x:xmptk="unmingle">
@@ -75,13 +65,7 @@ def packet(regions: Sequence[Region], *, width: int, height: int, orientation: i
 
 
 def clip(box: Sequence[float], width: int, height: int) -> Area | None:
-    """A box as an area of its picture, cut off at the border; None if nothing of it is inside.
-
-    Args:
-        box: left, top, width, height in pixels; may reach over the border.
-        width: of the picture.
-        height: of the picture.
-    """
+    """A box (left, top, width, height) as an area of its picture, cut off at the border; None if none is inside."""
     left, right = (min(max(x / width, 0.0), 1.0) for x in (box[0], box[0] + box[2]))
     top, bottom = (min(max(y / height, 0.0), 1.0) for y in (box[1], box[1] + box[3]))
     if right <= left or bottom <= top:
@@ -91,8 +75,8 @@ def clip(box: Sequence[float], width: int, height: int) -> Area | None:
 
 def _item(region: Region) -> str:
     assert region.area is not None  # only what has a place is written
-    sides = zip("xywh", region.area, strict=True)
-    area = " ".join(f'stArea:{side}="{value:.{_DECIMALS}f}"' for side, value in sides)
+    # Eight decimals: a hundredth of a pixel in the largest picture there is.
+    area = " ".join(f'stArea:{side}="{value:.8f}"' for side, value in zip("xywh", region.area, strict=True))
     fields = "".join(
         f"       <mwg-rs:{field}>{escape(_legal(text))}</mwg-rs:{field}>\n"
         for field, text in (("Name", region.name), ("Type", region.kind), *region.more)
@@ -146,9 +130,7 @@ class ExifTool:
             errors="replace",
         )
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         try:
             self._process.communicate("-stay_open\nFalse\n", timeout=10)
         except (OSError, ValueError, subprocess.TimeoutExpired):
@@ -158,17 +140,7 @@ class ExifTool:
             self._folder.cleanup()
 
     def embed(self, original: Path, packet: bytes, copy: Path, *, ending: str = "") -> None:
-        """Write a copy of a picture that has the regions of a packet; all else in it stays.
-
-        Args:
-            original: the picture.
-            packet: with the regions.
-            copy: where to.
-            ending: of pictures of its format; empty for what its name says.
-
-        Raises:
-            PictureError: ExifTool can't write such a file, or finds it damaged.
-        """
+        """Write a copy of a picture that has the regions of a packet; ending: of its format, if its name says other."""
         ending = ending or original.suffix
         plain = ending[1:].isascii() and ending[1:].isalnum() and len(ending) < LONGEST_ENDING
         picture = Path(self._folder.name, "picture" + ending * plain)
@@ -203,11 +175,11 @@ class ExifTool:
                 if line.strip() == _READY:
                     return answer
                 answer.append(line.strip())
+            self._process.wait()  # so that the next picture finds it ended
         except OSError as error:
             self._process.kill()
             self._process.wait()
             raise PictureError("ExifTool has ended") from error
         finally:
             watch.cancel()
-        self._process.wait()  # so that the next picture finds it ended
         raise PictureError(f"ExifTool ended: {'; '.join(answer)}")

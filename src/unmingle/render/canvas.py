@@ -47,18 +47,7 @@ class Canvas:
         middle: bool = False,
         room: float | None = None,
     ) -> float:
-        """Write a line, in at most `room` pixels; where it ends.
-
-        Args:
-            x: its left end, or its middle.
-            y: its top.
-            text: is made harmless.
-            size: pixels.
-            bold: heavier.
-            fill: its colour.
-            middle: whether x is its middle.
-            room: pixels that it may take; the middle of a longer text is left out.
-        """
+        """Write any text on a line from its left end, or around its middle; in at most `room` pixels. Where it ends."""
         text = clean(text) if room is None else fit(text, room, size, bold=bold)
         x -= text_width(text, size, bold=bold) / 2 if middle else 0
         foot = y + _font(_own_font(bold), size).getmetrics()[0]

@@ -78,13 +78,7 @@ class Similarity:
 
 
 def similarity(vectors_nd: F32, person_n: I64, threshold: float | None) -> Similarity:
-    """Count the pairs of n faces; of very many, samples tell.
-
-    Args:
-        vectors_nd: (n, d) float32 unit vectors.
-        person_n: (n,) whose each is; -1: nobody's, and so different from all others.
-        threshold: see `Similarity`.
-    """
+    """Count the pairs of n faces; of very many, samples tell. Nobody's (-1) are different from all others."""
     same = Pairs.of(_of_people(vectors_nd, person_n), threshold)
     return Similarity(same, Pairs.of(_of_strangers(vectors_nd, person_n), threshold), threshold)
 
@@ -121,11 +115,7 @@ MARKS = [(across(at / 5), f"{at / 5:g}".replace("-", "−")) for at in range(-2,
 
 
 def embedding_map(vectors_nd: F32) -> F64:
-    """(n, 2) float64 from 0 to 1: faces on a plane by t-SNE (van der Maaten and Hinton, 2008), the same each time.
-
-    Args:
-        vectors_nd: (n, d) float32 unit vectors; n at least 8.
-    """
+    """(n, 2) from 0 to 1: faces on a plane by t-SNE (van der Maaten and Hinton, 2008), the same each time."""
     from sklearn.manifold import TSNE
 
     # It begins with the two directions in which faces differ most; where all are alike, with tiny steps apart.

@@ -10,7 +10,7 @@ import polars as pl
 
 from unmingle.decisions.wording import label
 from unmingle.evaluation.comparison_text import side_rows, verdict_text, who
-from unmingle.html import Heading, render
+from unmingle.html import render
 from unmingle.render.charts import spread
 from unmingle.render.pictures import FacePicture
 from unmingle.render.report import STATUS
@@ -124,7 +124,7 @@ def comparison_page(comparison: Comparison, a: Pictures, b: Pictures, progress: 
     progress("write", parts, parts)
     return render(
         "comparison.html",
-        Heading(f"{PurePath(comparison.a.title).name} and {PurePath(comparison.b.title).name}, side by side"),
+        f"{PurePath(comparison.a.title).name} and {PurePath(comparison.b.title).name}, side by side",
         found=comparison,
         faces=comparison.faces.height,
         rows=side_rows(comparison, settings="all"),

@@ -52,15 +52,7 @@ def contact_sheet(
     captions: Sequence[Sequence[Line]] = (),
     side: int = TILE,
 ) -> Image.Image:
-    """One page of faces under a title.
-
-    Args:
-        faces: JPEG thumbnails, pictures, or why there is none, in the order to show them.
-        title: large, such as the person's name.
-        note: small, such as how many faces there are and how many are shown.
-        captions: lines below each face.
-        side: of a face, in pixels.
-    """
+    """One page of faces under a title: thumbnails, pictures, or why there is none, with lines below each."""
     # Few faces make a squarer page, many the full width.
     columns = max(1, min(COLUMNS, max(5, round(sqrt(len(faces) * 1.6)))))
     across, down = (
@@ -103,13 +95,7 @@ def overview(people: Sequence[PersonCard], *, title: str, note: str) -> Image.Im
 
 
 def timeline(rows: Sequence[PersonRow], duration: float, *, title: str) -> Image.Image:
-    """A row for each person of a recording, a bar for each time on screen.
-
-    Args:
-        rows: in the order to show them.
-        duration: of the recording, in seconds.
-        title: of the page.
-    """
+    """A row for each person of a recording of so many seconds, a bar for each time on screen."""
     duration = max([duration, 1e-9, *(end for row in rows for _, end in row.spans)])
     canvas = Canvas(2 * EDGE + NAMES + BARS, 2 * EDGE + 90 + ROW * max(1, len(rows)))
     canvas.heading(shorten(title, 70), "")

@@ -17,7 +17,7 @@ from unmingle.evaluation.report import aside_rows, join_rows
 from unmingle.evaluation.scores import found_worst
 from unmingle.files import write_atomically
 from unmingle.grouping.stopping import FalseMergeBar
-from unmingle.html import Heading, render
+from unmingle.html import render
 from unmingle.models.catalogue import VGG16, YUNET
 from unmingle.pipeline import SCALE
 from unmingle.render.charts import (
@@ -106,7 +106,8 @@ def write_report(
         progress("write", done, len(parts))
     page = render(
         "report.html",
-        Heading(title, how_made(store, recipe)),
+        title,
+        made=how_made(store, recipe),
         **report.found(),
         **values,
         questions=[
@@ -328,7 +329,9 @@ def how_made(store: Store, recipe: str) -> tuple[tuple[str, str], ...]:
         rows.append(("Faces compared by", f"{model.name}, {model.dimension} numbers a face ({model.licence})"))
     if settings is not None:
         if not classic:  # which takes no notice of how sure a merge is
-            rows.append(("Grouped", strictness_in_words(settings.expected_false_merges)))
+            expected = settings.expected_false_merges
+            named = next((f"{name}: " for name, value in FALSE_MERGES.items() if value == expected), "")
+            rows.append(("Grouped", f"{named}one person in {1 / expected:,.0f} may take in a stranger"))
         given = "found by unmingle" if settings.people is None else f"given: {settings.people:,}"
         rows.append(("Number of people", given))
         if not settings.co_occurrence:
@@ -336,9 +339,3 @@ def how_made(store: Store, recipe: str) -> tuple[tuple[str, str], ...]:
     (count,) = store.connection.execute("SELECT count(*) FROM clustering").fetchone()
     rows += [("Times grouped", f"{count:,}"), ("Decisions by hand", f"{decisions_that_stand(store):,}")]
     return tuple(rows)
-
-
-def strictness_in_words(expected: float) -> str:
-    """`balanced: one person in 50 may take in a stranger`."""
-    named = next((f"{name}: " for name, value in FALSE_MERGES.items() if value == expected), "")
-    return f"{named}one person in {1 / expected:,.0f} may take in a stranger"

@@ -35,17 +35,8 @@ RIGHT, WRONG, NEITHER = (0.106, 0.420, 0.647), (0.769, 0.231, 0.169), (0.42, 0.4
 def write_evaluation(evaluation: Evaluation, folder: Path, *, crop: Crop | None = None) -> tuple[Path, ...]:
     """Write evaluation.json, evaluation.csv, confusion.png and, where there are mistakes, mistakes.png.
 
-    Args:
-        evaluation: the scores.
-        folder: where to; made if it is not there. Files of these names are replaced.
-        crop: gives the picture of a row of `Evaluation.faces` as (h, w, 3) uint8 RGB, for mistakes.png; where it raises
-            an error of unmingle, the sheet shows the problem. None leaves that sheet out.
-
-    Returns:
-        The files written.
-
-    Raises:
-        WriteError: the folder can't be written.
+    `crop` gives the (h, w, 3) uint8 RGB picture of a row of `Evaluation.faces`, or raises why there is none; without it
+    there is no sheet of mistakes.
     """
     document, table, matrix, sheet = (
         folder / name for name in ("evaluation.json", "evaluation.csv", "confusion.png", "mistakes.png")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from unmingle.decisions.wording import count as count_faces
 from unmingle.decisions.wording import label
-from unmingle.exchange.table_files import write_csv
+from unmingle.exchange.table_files import library_tables, write_csv
 from unmingle.files import write_atomically
 from unmingle.html import counted
 from unmingle.progress import silent
@@ -17,15 +17,7 @@ from unmingle.render.charts import spread
 from unmingle.render.contact_sheets import MOST, STRIP, PersonCard, PersonRow, contact_sheet, overview, timeline
 from unmingle.sources.names import distinct
 from unmingle.store.intervals import watched
-from unmingle.store.tables import (
-    FACES,
-    faces_table,
-    intervals_table,
-    people_table,
-    recordings_table,
-    thumbnail_of,
-    tiles,
-)
+from unmingle.store.tables import faces_table, thumbnail_of, tiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -34,6 +26,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from unmingle.progress import Progress
+    from unmingle.store.intervals import Watched
     from unmingle.store.sqlite import Store
     from unmingle.store.tables import Tile
 
@@ -48,37 +41,27 @@ def write_views(
     redraw: Iterable[int] | None = None,
     progress: Progress = silent,
 ) -> pl.DataFrame:
-    """Make the library's views again: the tables, the contact sheets in `sheets/`, and `timelines/` of recordings.
+    """Make the tables, the contact sheets in `sheets/`, and `timelines/` of recordings again; the table of faces.
 
-    Args:
-        store: where people are.
-        recipe: whose faces.
-        sheets: how many people, largest first, get a sheet of their own; others can be shown when asked for.
-        redraw: the only people whose sheets are out of date; None: all are.
-        progress: told after each sheet.
-
-    Returns:
-        The table of faces, with the column `id`.
+    So many people, the largest, get a sheet of their own; of these, only those to redraw are out of date, or all.
     """
-    faces = faces_table(store, recipe)
-    people = people_table(faces, store)
-    write_csv(faces.select(list(FACES)), store.folder / "faces.csv")
-    write_csv(people, store.folder / "people.csv")
+    faces, recordings = faces_table(store, recipe), watched(store, recipe)
+    tables = library_tables(store, faces, recordings)
+    for name in ("faces", "people", "recordings", "intervals"):
+        if name in tables:
+            write_csv(tables[name], store.folder / f"{name}.csv")
+        else:
+            (store.folder / f"{name}.csv").unlink(missing_ok=True)
+    people = tables["people"].select("person", "name", "faces").rows()
     shown = tiles(store, recipe)
-    _write_sheets(store, people.head(sheets), shown, people.height, None if redraw is None else set(redraw), progress)
-    _write_recordings(store, recipe, dict(people.select("person", "name").iter_rows()), shown)
+    _write_sheets(store, people[:sheets], shown, len(people), None if redraw is None else set(redraw), progress)
+    _write_timelines(store, recordings, {person: label(person, name) for person, name, _ in people}, shown)
     return faces
 
 
-def _write_recordings(store: Store, recipe: str, names: dict[int, str], faces: dict[int, list[Tile]]) -> None:
-    """Make `recordings.csv`, `intervals.csv` and `timelines/`; without recordings there is none of them."""
-    recordings = watched(store, recipe)
-    if recordings:
-        write_csv(recordings_table(recordings), store.folder / "recordings.csv")
-        write_csv(intervals_table(recordings, names), store.folder / "intervals.csv")
-    else:
-        for name in ("recordings.csv", "intervals.csv"):
-            (store.folder / name).unlink(missing_ok=True)
+def _write_timelines(
+    store: Store, recordings: Sequence[Watched], titles: dict[int, str], faces: dict[int, list[Tile]]
+) -> None:
     folder, wanted = store.folder / "timelines", set()
     names_of_files = distinct(str(PurePosixPath(one.file).with_suffix("")).replace("/", "-") for one in recordings)
     for recording, name in zip(recordings, names_of_files, strict=True):
@@ -90,11 +73,11 @@ def _write_recordings(store: Store, recipe: str, names: dict[int, str], faces: d
         rows = []
         for person in order:
             best = thumbnail_of(store, max(faces[person], key=lambda tile: tile.quality).face)
-            rows.append(PersonRow(label(person, names[person]), best or b"", tuple(spans[person])))
+            rows.append(PersonRow(titles[person], best or b"", tuple(spans[person])))
         write_atomically(folder / f"{name}.png", as_png(timeline(rows, recording.duration, title=recording.file)))
         wanted.add(f"{name}.png")
         if store.fact(WEBVTT):
-            cues = [(one.start, one.end, label(one.person, names[one.person])) for one in recording.intervals]
+            cues = [(one.start, one.end, titles[one.person]) for one in recording.intervals]
             write_atomically(folder / f"{name}.vtt", captions(cues).encode())
             wanted.add(f"{name}.vtt")
     for old in folder.glob("*.*"):
@@ -103,12 +86,10 @@ def _write_recordings(store: Store, recipe: str, names: dict[int, str], faces: d
 
 
 def captions(spans: Iterable[tuple[float, float, str]]) -> str:
-    """WebVTT (W3C, 2019): a cue for each time on screen, given start and end in seconds, and who.
-
-    A cue is one line, without what would be read as a tag or an arrow.
-    """
+    """WebVTT (W3C, 2019): a cue for each time on screen, given start and end in seconds, and who."""
     cues = []
     for start, end, who in spans:
+        # A cue is one line, without what would be read as a tag or an arrow.
         text = " ".join(who.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
         cues.append(f"{_stamp(start)} --> {_stamp(end)}\n{text}\n")
     return "\n".join(["WEBVTT\n", *cues])
@@ -122,24 +103,21 @@ def _stamp(seconds: float) -> str:
 
 def _write_sheets(
     store: Store,
-    people: pl.DataFrame,
+    people: Sequence[tuple[int, str, int]],
     faces: dict[int, list[Tile]],
     total: int,
     stale: set[int] | None,
     progress: Progress,
 ) -> None:
     folder = store.folder / "sheets"
-    wanted = {"overview.jpg"}
-    for done, (person, name, count) in enumerate(people.select("person", "name", "faces").iter_rows(), 1):
+    cards, wanted = [], set()
+    for done, (person, name, count) in enumerate(people, 1):
         file = sheet_name(person)
         wanted.add(file)
         if stale is None or person in stale or not (folder / file).exists():
             write_atomically(folder / file, as_jpeg(person_sheet(store, faces[person], person, name, count)))
-        progress("write", done, people.height)
-    cards = [
-        PersonCard(label(person, name), count_faces(count), _jpegs(store, faces[person], STRIP))
-        for person, name, count in people.select("person", "name", "faces").iter_rows()
-    ]
+        cards.append(PersonCard(label(person, name), count_faces(count), _jpegs(store, faces[person], STRIP)))
+        progress("write", done, len(people))
     note = f"largest first; the largest {len(cards)} are shown" if total > len(cards) else "largest first"
     title = counted(total, "person", "people")
     write_atomically(folder / "overview.jpg", as_jpeg(overview(cards, title=title, note=note)))
