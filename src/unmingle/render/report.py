@@ -104,6 +104,7 @@ def write_report(
     for done, (name, work_out) in enumerate(parts.items(), 1):
         values[name] = work_out()
         progress("write", done, len(parts))
+    recordings = timelines(store, recipe)
     page = render(
         "report.html",
         title,
@@ -115,9 +116,9 @@ def write_report(
             for one in questions
         ],
         frame={"width": WIDTH, "height": HEIGHT, "marks": MARKS, "small": SMALL, "across": ACROSS},
-        recordings=timelines(store, recipe),
+        recordings=recordings,
         pictures=report.pictures,
-        titles=report.titles,
+        titles={one.person: label(one.person, one.name) for recording in recordings for one in recording.people},
         hues=report.hues,
     )
     write_atomically(destination, page.encode())
@@ -174,11 +175,8 @@ class _Report:
             }
             for i, (person, faces) in enumerate(rows)
         ]
-        return {
-            "people": found[:STRIPS],
-            "singles": found[STRIPS:],
-            "more": max(0, len(self.titles) - STRIPS - SINGLES),
-        }
+        more = max(0, len(self.titles) - STRIPS - SINGLES)
+        return {"people": found[:STRIPS], "singles": found[STRIPS:], "more": more}
 
     def left_out(self) -> list[tuple[str, str, int, list[tuple[str, int, list[FacePicture], list[str]]]]]:
         """Title and meaning of each status, how often, and (reason, how often, examples, files) of each reason."""
