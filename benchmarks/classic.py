@@ -31,14 +31,14 @@ import numpy as np
 from PIL import Image
 
 from unmingle.models.runtime import available_cores, open_session, resolve_precision
-from unmingle.models.vgg16 import BATCH, build_vgg16, load_crop
+from unmingle.models.vgg16 import BATCH, build_vgg16, to_224
 from vgg16_weights import random_weights, write_weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from unmingle.models.runtime import Session
-    from unmingle.records import F32
+    from unmingle.records import F32, U8
 
 HERE = Path(__file__).parent
 
@@ -87,10 +87,16 @@ def pictures(options: argparse.Namespace, folder: Path) -> list[Path]:
     return files
 
 
+def as_keras_reads(file: Path) -> U8:
+    """Without turning it as its EXIF orientation says, transparency dropped."""
+    with Image.open(file) as picture:
+        return to_224(np.asarray(picture.convert("RGB")))
+
+
 def extract(session: Session, files: list[Path]) -> F32:
     """Our features of all files, as the pipeline makes them."""
     batches = (files[start : start + BATCH] for start in range(0, len(files), BATCH))
-    return np.concatenate([session(np.stack([load_crop(file) for file in batch]))["fc2"] for batch in batches])
+    return np.concatenate([session(np.stack([as_keras_reads(file) for file in batch]))["fc2"] for batch in batches])
 
 
 class SeedLoop:

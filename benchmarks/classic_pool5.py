@@ -23,18 +23,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from PIL import Image
 from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import adjusted_rand_score
 
 from unmingle.grouping.kmeans import classic_clusters
 from unmingle.models.runtime import open_session, resolve_precision
-from unmingle.models.vgg16 import BATCH, build_vgg16, load_crop
+from unmingle.models.vgg16 import BATCH, build_vgg16, to_224
 from vgg16_weights import CONVOLUTIONS, write_weights
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from unmingle.records import F32, I64
+    from unmingle.records import F32, I64, U8
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".pgm", ".webp", ".bmp"}
 
@@ -96,10 +97,16 @@ def genuine_convolutions(wheel: Path) -> dict[str, tuple[F32, F32]]:
     return weights
 
 
+def as_keras_reads(file: Path) -> U8:
+    """Without turning it as its EXIF orientation says, transparency dropped."""
+    with Image.open(file) as picture:
+        return to_224(np.asarray(picture.convert("RGB")))
+
+
 def extract(model: Path, files: list[Path]) -> F32:
     session = open_session(model)
     batches = (files[start : start + BATCH] for start in range(0, len(files), BATCH))
-    return np.concatenate([session(np.stack([load_crop(file) for file in batch]))["pool5"] for batch in batches])
+    return np.concatenate([session(np.stack([as_keras_reads(file) for file in batch]))["pool5"] for batch in batches])
 
 
 def from_folders(data: Path) -> tuple[list[Path], list[str]]:

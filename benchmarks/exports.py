@@ -41,7 +41,7 @@ from unmingle.decisions.state import State
 from unmingle.records import Analysis, Faces, Triage
 from unmingle.settings import GroupingSettings
 from unmingle.sources.images import scan
-from unmingle.sources.orientation import to_upright
+from unmingle.sources.regions import to_upright
 from unmingle.store import pictures
 from unmingle.store.face_rows import faces_to_group
 from unmingle.store.portable import WALKED

@@ -1,4 +1,4 @@
-"""Fit the two readings of faces/probes.py, and say how often they err on what they were not fitted to.
+"""Fit the two readings of faces/quality.py, and say how often they err on what they were not fitted to.
 
 Material, all from DATA (see benchmarks/grouping/embed.py for its layout):
 

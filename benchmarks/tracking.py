@@ -28,7 +28,7 @@ from unmingle.faces.recipe import FaceRecipe
 from unmingle.settings import DetectionSettings, EngineSettings
 from unmingle.sources.recordings import Frame, Recording
 from unmingle.tracking.tracker import Tracker
-from unmingle.tracking.watch import find, watch
+from unmingle.tracking.video import find, track_video
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,7 +99,7 @@ def ours(frames: list[Frame], recipe: FaceRecipe) -> list[Boxes]:
     """Ours, as the program runs it."""
     return [
         list(zip(track.sightings.frames.tolist(), track.sightings.boxes, strict=True))
-        for segment in watch(Cut(frames), recipe, every=EVERY)  # type: ignore[arg-type]
+        for segment in track_video(Cut(frames), recipe, every=EVERY)  # type: ignore[arg-type]
         for track in segment.tracks
     ]
 

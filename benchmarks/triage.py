@@ -28,8 +28,7 @@ from unmingle.evaluation.labels import LabelOptions, read_labels
 from unmingle.evaluation.metrics import score
 from unmingle.faces.align import align
 from unmingle.faces.detect import find_faces
-from unmingle.faces.quality import Measures, measure
-from unmingle.faces.triage import triage
+from unmingle.faces.quality import Measures, measure, triage
 from unmingle.grouping.constraints import Constraints
 from unmingle.grouping.founding import cluster_by_standing
 from unmingle.grouping.impostors import SFACE_CURVE

@@ -17,7 +17,7 @@ from unmingle.api.summary import Summary
 from unmingle.console import summary_lines
 from unmingle.errors import SourceError, WriteError
 from unmingle.exchange.crops import save_crops
-from unmingle.models.catalogue import SFACE
+from unmingle.models.cards import SFACE
 from unmingle.progress import silent
 from unmingle.sources.images import scan
 from unmingle.sources.recordings import Frame, Recording

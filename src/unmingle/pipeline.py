@@ -31,7 +31,7 @@ from unmingle.store.files import note_moved, out_of_reach
 from unmingle.store.frame_names import conclude
 from unmingle.store.frames import recording_of, rows_of_pictures, seen_frames
 from unmingle.store.identity import Recogniser, carry_over
-from unmingle.tracking.watch import Sight
+from unmingle.tracking.video import VideoRecipe
 from unmingle.watching import Watched, Watcher, watch_all
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def add(
     Args:
         store: open for writing.
         scan: the files that are there.
-        runner: the recipe; a `Sight` where there are recordings.
+        runner: the recipe; a `VideoRecipe` where there are recordings.
         exact: whether faces found in another precision must be computed again.
         every: seconds between the frames of a recording that are looked at.
         progress: told after each batch.
@@ -142,7 +142,7 @@ def add(
             finished += len(batch)
             progress("analyse", finished, total)
     if len(still) < len(todo):
-        assert isinstance(runner, Sight)  # whoever calls has made sure of it
+        assert isinstance(runner, VideoRecipe)  # whoever calls has made sure of it
         watcher = Watcher(runner, runner.key, runner.precision, every, recogniser)
         watched = watch_all(store, moving, known, watcher, done, progress=progress, times=times)
     analysed, unreadable = analysed + watched.analysed, unreadable + watched.unreadable

@@ -107,7 +107,7 @@ class Analysis:
     thumbnails: n JPEG files, a small square picture of each.
     triage:  what each face is fit for.
     reason:  why there is no face, or what else a reader should know; may be empty.
-    fingerprint: by which copies of the picture are known, see `faces.fingerprint`; empty if none is wanted.
+    fingerprint: by which copies of the picture are known, see `faces.duplicates`; empty if none is wanted.
     """
 
     width: int

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from unmingle.errors import PictureError, UnmingleError, reason
-from unmingle.sources.containers import recording_digest
+from unmingle.sources.formats import file_digest
 from unmingle.sources.recordings import Recording
 from unmingle.store import pictures, recordings
-from unmingle.tracking.watch import watch
+from unmingle.tracking.video import track_video
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from unmingle.store.identity import Recogniser
     from unmingle.store.pictures import Known
     from unmingle.store.sqlite import Store
-    from unmingle.tracking.watch import Sight
+    from unmingle.tracking.video import VideoRecipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Watcher:
     recogniser: finds out which recording a file shows.
     """
 
-    sight: Sight
+    sight: VideoRecipe
     recipe: str
     precision: str
     every: float
@@ -109,7 +109,7 @@ def _watch(
         raise PictureError(file.problem)
     with times.measure("watch"):
         size, modified = _stamp(file)
-        content = recording_digest(file.path)
+        content = file_digest(file.path)
     digest, shown, new = watcher.recogniser.by_bytes().get(content, content), b"", False
     if digest not in done:
         with Recording(file.path) as recording:
@@ -135,7 +135,7 @@ def _watch_on(
     with store.transaction() as connection:
         at = recordings.begin(connection, digest, watcher.recipe, watcher.every, recording.info)
     progress("watch", min(int(at.seen), duration), duration)
-    with closing(watch(recording, watcher.sight, every=watcher.every, start=at.seen)) as segments:
+    with closing(track_video(recording, watcher.sight, every=watcher.every, start=at.seen)) as segments:
         while True:
             with times.measure("watch"):
                 segment = next(segments, None)

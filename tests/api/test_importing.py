@@ -16,7 +16,6 @@ from unmingle.api.named_rows import NO_FACE, NOT_THERE, OTHER_FOLDER, SEVERAL
 from unmingle.errors import LabelsError, SourceError
 from unmingle.exchange.importing import NO_PLACE, OWN_SIDECARS, PICASA_FACES, Left, assign
 from unmingle.exchange.xmp import packet
-from unmingle.sources.orientation import to_stored, to_upright
 from unmingle.sources.rdf import RDF
 from unmingle.sources.regions import (
     FACE,
@@ -27,6 +26,8 @@ from unmingle.sources.regions import (
     Region,
     read_packet,
     read_stored,
+    to_stored,
+    to_upright,
 )
 
 if TYPE_CHECKING:

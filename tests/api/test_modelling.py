@@ -17,14 +17,14 @@ from PIL import Image
 from tests.models import graphs
 
 from unmingle.api import modelling
-from unmingle.api.trying import KnownFaces, made_up_faces
+from unmingle.api.examples import Examples, KnownFaces, made_up_faces
 from unmingle.errors import ModelError, SourceError
 from unmingle.grouping.calibrate import MANY_PEOPLE
 from unmingle.grouping.impostors import SFACE_CURVE
-from unmingle.models import shelf
-from unmingle.models.cards import Archive, Intake
-from unmingle.models.catalogue import BUFFALO_S, CARDS, DLIB, SFACE, checksum, model_folder
+from unmingle.models import registry
+from unmingle.models.cards import CARDS, SFACE, Archive, Intake
 from unmingle.models.embedding import open_embedder
+from unmingle.models.registry import checksum, model_folder
 from unmingle.settings import EngineSettings
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def graph(tmp_path: Path) -> Path:
 
 def test_a_model_is_tried_calibrated_and_kept(graph: Path) -> None:
     tried = modelling.add_model(graph, licence="CC-BY-NC-4.0", commercial=False)
-    card = shelf.card("patches")
+    card = registry.card("patches")
     assert card == tried.card
     assert (card.dimension, card.commercial, card.file) == (graphs.DIMENSION, False, "patches.onnx")
     assert (model_folder() / "patches.onnx").read_bytes() == graph.read_bytes()
@@ -116,7 +116,7 @@ def test_a_folder_for_each_person_calibrates(graph: Path, tmp_path: Path) -> Non
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(faces.aligned[number]).save(folder / f"{number}.png")
     seen: list[str] = []
-    examples = modelling.Examples(labels=tmp_path / "people")
+    examples = Examples(labels=tmp_path / "people")
     tried = modelling.add_model(graph, examples=examples, progress=lambda stage, *_: seen.append(stage))
     calibration = tried.card.calibration
     assert calibration is not None
@@ -126,9 +126,9 @@ def test_a_folder_for_each_person_calibrates(graph: Path, tmp_path: Path) -> Non
     assert set(seen) == {"analyse"}
     assert modelling.calibrate_model("patches").card.calibration != calibration
     with pytest.raises(ModelError, match="Leave one of them out"):
-        modelling.calibrate_model("patches", modelling.Examples(tmp_path, tmp_path))
+        modelling.calibrate_model("patches", Examples(tmp_path, tmp_path))
     with pytest.raises(SourceError):
-        modelling.calibrate_model("patches", modelling.Examples(labels=tmp_path / "nowhere"))
+        modelling.calibrate_model("patches", Examples(labels=tmp_path / "nowhere"))
 
 
 def test_many_people_are_measured_and_few_are_compared() -> None:
@@ -160,16 +160,17 @@ def test_sface_itself_compares_as_sface() -> None:
 
 
 def test_a_file_of_the_catalogue_is_known_by_its_checksum(graph: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    published = CARDS["buffalo_s"]
     """A stand-in for files that can't be here: the card of one that is."""
-    known = replace(BUFFALO_S, sha256=checksum(graph), dimension=graphs.DIMENSION)
+    known = replace(CARDS["buffalo_s"], sha256=checksum(graph), dimension=graphs.DIMENSION)
     monkeypatch.setitem(CARDS, "buffalo_s", known)
     tried = modelling.add_model(graph)
     assert tried.card.name == "buffalo_s"
-    assert tried.card.licence == BUFFALO_S.licence
-    assert shelf.card("buffalo_s").calibration == tried.card.calibration
+    assert tried.card.licence == CARDS["buffalo_s"].licence
+    assert registry.card("buffalo_s").calibration == tried.card.calibration
     assert modelling.check_model("buffalo_s").problem == ""
-    monkeypatch.setitem(CARDS, "dlib", replace(DLIB, sha256=checksum(graph)))
-    monkeypatch.setitem(CARDS, "buffalo_s", BUFFALO_S)
+    monkeypatch.setitem(CARDS, "dlib", replace(CARDS["dlib"], sha256=checksum(graph)))
+    monkeypatch.setitem(CARDS, "buffalo_s", published)
     with pytest.raises(ModelError, match="dlib can't be used here"):
         modelling.add_model(graph)
 
@@ -189,7 +190,7 @@ def test_a_fetched_model_is_provisionally_calibrated(
             member="inside.onnx",
         )
         known = replace(
-            BUFFALO_S,
+            CARDS["buffalo_s"],
             sha256=checksum(graph),
             size=graph.stat().st_size,
             dimension=graphs.DIMENSION,
@@ -205,7 +206,7 @@ def test_a_fetched_model_is_provisionally_calibrated(
             server.shutdown()
             serving.join()
     assert path.read_bytes() == graph.read_bytes()
-    calibration = shelf.card("buffalo_s").calibration
+    calibration = registry.card("buffalo_s").calibration
     assert calibration is not None
     assert calibration.provisional
     assert modelling.fetch_model("buffalo_s") == path  # nothing is asked: the server is gone

@@ -16,7 +16,8 @@ import polars as pl
 import pytest
 
 from unmingle.demo import write_meeting
-from unmingle.models import catalogue
+from unmingle.models import registry
+from unmingle.models.cards import VGG16_NOTOP
 from unmingle.models.vgg16 import prepared_vgg16
 
 if TYPE_CHECKING:
@@ -109,11 +110,11 @@ def test_fetched_weights_are_found_by_the_recipe(
     own_cache: Path, base: Path, served: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checksum = hashlib.md5(base.read_bytes(), usedforsecurity=False).hexdigest()
-    card = replace(catalogue.VGG16_NOTOP, url=served, md5=checksum, size=base.stat().st_size)
+    card = replace(VGG16_NOTOP, url=served, md5=checksum, size=base.stat().st_size)
     monkeypatch.setattr("unmingle.models.vgg16.VGG16_NOTOP", card)
-    assert not catalogue.is_here(card)
+    assert not registry.is_here(card)
     seen: list[int] = []
-    path = catalogue.fetch_card(card, on_progress=lambda done, _: seen.append(done))
+    path = registry.fetch_card(card, on_progress=lambda done, _: seen.append(done))
     assert path.read_bytes() == base.read_bytes()
     assert path.is_relative_to(own_cache)
     assert seen[-1] == card.size

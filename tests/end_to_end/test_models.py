@@ -14,8 +14,9 @@ from onnx import helper, numpy_helper
 import unmingle as package
 from unmingle.api.recipes import model_of
 from unmingle.errors import LibraryError, ModelError, SettingsError
-from unmingle.models.catalogue import SFACE, published_file
-from unmingle.models.fold import fold_quantised, swap_input_channels
+from unmingle.models.cards import SFACE
+from unmingle.models.graphs import fold_quantised, swap_input_channels
+from unmingle.models.registry import model_file
 from unmingle.store.sqlite import open_to_read
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 def turned_sface(path: Path) -> Path:
     """SFace for BGR bytes with the channels last, its vectors turned by a rotation: no cosine changes."""
-    model = fold_quantised(onnx.load(str(published_file(SFACE))), free_size=False)
+    model = fold_quantised(onnx.load(str(model_file(SFACE))), free_size=False)
     swap_input_channels(model)
     rotation, _ = np.linalg.qr(np.random.default_rng(7).normal(size=(128, 128)))
     model.graph.initializer.append(numpy_helper.from_array(rotation.astype(np.float32), "rotation"))

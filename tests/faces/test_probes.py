@@ -11,13 +11,14 @@ import pytest
 
 from madeup.cast import CAST
 from madeup.portraits import Look, Person, render
-from unmingle.faces.probes import read_bands
+from unmingle.faces.align import TEMPLATE_52
+from unmingle.faces.quality import Measures, measure
 from unmingle.faces.recipe import FaceRecipe
 from unmingle.models import sface
 from unmingle.settings import DetectionSettings, EngineSettings
 
 if TYPE_CHECKING:
-    from unmingle.records import U8, Analysis
+    from unmingle.records import F32, U8, Analysis
 
 PEOPLE = CAST[:10]
 
@@ -29,6 +30,11 @@ def recipe() -> FaceRecipe:
 
 def portraits(*, mask: bool) -> list[U8]:
     return [render(Person.from_seed(seed), replace(Look.from_seed(i), mask=mask)) for i, seed in enumerate(PEOPLE)]
+
+
+def read_bands(bands: F32) -> Measures:
+    n = len(bands)
+    return measure(np.tile(TEMPLATE_52.astype(np.float32), (n, 1, 1)), np.zeros((n, 112, 112, 3), np.uint8), bands)
 
 
 def flags(found: list[Analysis]) -> list[str]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from unmingle.errors import PictureError
-from unmingle.faces.thumbnail import BACKGROUND, SIDE, open_thumbnail, show_thumbnail, thumbnail
+from unmingle.faces.align import BACKGROUND, SIDE, open_thumbnail, show_thumbnail, thumbnail
 
 
 def red_face(left: int, top: int, size: int, *, columns: int = 300, rows: int = 200) -> np.ndarray:

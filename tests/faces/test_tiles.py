@@ -13,9 +13,18 @@ from hypothesis import strategies as st
 
 from madeup.cast import CAST
 from madeup.portraits import Look, Person, render
-from unmingle.faces.detect import find_faces
-from unmingle.faces.looks import WIDE
-from unmingle.faces.tiles import BORDER, LARGEST, OVERLAP, SCALE, look_closer, tiles, wants_tiles, whole
+from unmingle.faces.detect import (
+    LARGEST_TILE,
+    TILE_BORDER,
+    TILE_OVERLAP,
+    TILE_SCALE,
+    WIDE,
+    find_faces,
+    in_tiles,
+    tiles,
+    wants_tiles,
+    whole,
+)
 from unmingle.models.yunet import open_yunet
 from unmingle.settings import DetectionSettings
 
@@ -42,28 +51,28 @@ sides = st.integers(64, 20_000)
 def test_tiles_cover_a_picture_and_overlap(width: int, height: int) -> None:
     found = tiles(width, height)
     assert len({(tile.width, tile.height) for tile in found}) == 1
-    assert max(found[0].width, found[0].height) <= LARGEST / SCALE + 1
+    assert max(found[0].width, found[0].height) <= LARGEST_TILE / TILE_SCALE + 1
     for low, high, length in (("left", "width", width), ("top", "height", height)):
         spans = sorted({(getattr(tile, low), getattr(tile, high)) for tile in found})
         assert spans[0][0] == 0
         assert sum(spans[-1]) == length
         for (start, extent), (following, _) in pairwise(spans):
-            assert start < following <= start + extent - OVERLAP / SCALE + 1
+            assert start < following <= start + extent - TILE_OVERLAP / TILE_SCALE + 1
     for tile in found:
         ends = (tile.left == 0, tile.top == 0, tile.left + tile.width == width, tile.top + tile.height == height)
         assert tile.ends == ends
 
 
-@given(sides, sides, st.integers(8, OVERLAP - 2 * BORDER - 2), st.floats(0, 1), st.floats(0, 1))
+@given(sides, sides, st.integers(8, TILE_OVERLAP - 2 * TILE_BORDER - 2), st.floats(0, 1), st.floats(0, 1))
 def test_a_face_lies_whole_in_some_tile(width: int, height: int, face: int, across: float, down: float) -> None:
-    side = min(face / SCALE, width, height)
+    side = min(face / TILE_SCALE, width, height)
     left, top = across * (width - side), down * (height - side)
     seen = [
         whole(
-            np.array([[left - tile.left, top - tile.top, side, side]], np.float32) * np.float32(SCALE),
+            np.array([[left - tile.left, top - tile.top, side, side]], np.float32) * np.float32(TILE_SCALE),
             tile.ends,
-            round(tile.width * SCALE),
-            round(tile.height * SCALE),
+            round(tile.width * TILE_SCALE),
+            round(tile.height * TILE_SCALE),
         )[0]
         for tile in tiles(width, height)
         if tile.left - 1 <= left <= tile.left + tile.width - side + 1
@@ -79,9 +88,9 @@ def test_a_face_that_a_border_cuts_is_not_seen_whole() -> None:
 
 
 def test_pictures_that_a_look_at_the_whole_shows_well_need_no_tiles() -> None:
-    finest = max(look.side for _, look in WIDE)
-    assert not wants_tiles(np.zeros((100, int(finest / SCALE), 3), np.uint8))
-    assert wants_tiles(np.zeros((int(finest / SCALE) + 2, 100, 3), np.uint8))
+    finest = max(scale.side for _, scale in WIDE)
+    assert not wants_tiles(np.zeros((100, int(finest / TILE_SCALE), 3), np.uint8))
+    assert wants_tiles(np.zeros((int(finest / TILE_SCALE) + 2, 100, 3), np.uint8))
 
 
 def pasted(canvas: U8, portrait: U8, x: int, y: int, side: int) -> None:
@@ -124,6 +133,6 @@ def test_faces_on_the_borders_of_tiles_are_found_once(yunet: Session, portraits:
         pasted(photograph, portraits[number % len(portraits)], x, y, side)
         box = base[number % len(portraits)].faces.boxes[0] * (side / 256)
         expected.append(box + np.array([x, y, 0, 0]))
-    faces = look_closer(yunet, photograph, DetectionSettings())
+    faces = in_tiles(yunet, photograph, DetectionSettings())
     assert matches(faces, np.array(expected, np.float32)) == [1] * len(expected)
     assert len(faces) == len(expected)

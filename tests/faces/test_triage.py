@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from unmingle.faces.quality import MEASURES, Measures
-from unmingle.faces.triage import triage
+from unmingle.faces.quality import MEASURES, Measures, triage
 from unmingle.settings import DetectionSettings
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from onnx import TensorProto, helper
 from tests.models import graphs
 
 from unmingle.errors import ModelError
-from unmingle.models.cards import Intake
-from unmingle.models.catalogue import DLIB, SFACE, YUNET, published_file
+from unmingle.models.cards import CARDS, SFACE, YUNET, Intake
 from unmingle.models.embedding import OnnxEmbedder, open_embedder, open_embedding
+from unmingle.models.registry import model_file
 from unmingle.models.sface import embed, open_sface
 from unmingle.settings import EngineSettings
 
@@ -77,7 +77,7 @@ def test_the_length_of_the_vector_beside_it_does_no_harm(tmp_path: Path) -> None
 
 def test_the_published_sface_is_sface_though_it_is_quantised_and_lists_what_it_lacks() -> None:
     assert SFACE.intake is not None
-    vectors = opened(published_file(SFACE), SFACE.intake)(FACES)
+    vectors = opened(model_file(SFACE), SFACE.intake)(FACES)
     cosines = np.sum(vectors * embed(open_sface(precision="f32", threads=1), FACES), axis=1)
     np.testing.assert_allclose(cosines, 1, atol=1e-5)
 
@@ -124,4 +124,4 @@ def test_cards_of_other_things_are_no_embedders() -> None:
     with pytest.raises(ModelError, match="yunet is no face embedding"):
         open_embedder(YUNET, F32)
     with pytest.raises(ModelError, match="dlib can't be used here"):
-        open_embedder(DLIB, F32)
+        open_embedder(CARDS["dlib"], F32)

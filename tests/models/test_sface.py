@@ -5,7 +5,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from unmingle.models.fold import add_pooled_output
+from unmingle.models.graphs import add_pooled_output
 from unmingle.models.runtime import open_session
 from unmingle.models.sface import describe, embed, open_sface
 

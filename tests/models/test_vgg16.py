@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from unmingle.errors import ModelError, PictureError, WriteError
+from unmingle.errors import ModelError, WriteError
 from unmingle.models.runtime import open_session
-from unmingle.models.vgg16 import build_vgg16, load_crop, to_224
+from unmingle.models.vgg16 import build_vgg16, to_224
 from unmingle.settings import Engine
 
 if TYPE_CHECKING:
@@ -111,29 +111,6 @@ def test_to_224_leaves_its_size_alone_and_copies() -> None:
 def test_to_224_wants_three_channels() -> None:
     with pytest.raises(ValueError, match="pixels_hwc"):
         to_224(np.zeros((5, 5), np.uint8))
-
-
-@pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "CMYK", "P", "1"])
-def test_load_crop_reads_every_mode_as_pillow_converts_it(tmp_path: Path, mode: str) -> None:
-    file = tmp_path / "crop.tiff"
-    Image.fromarray(noise(97, 61)).convert(mode).save(file)
-    with Image.open(file) as again:
-        assert again.mode == mode
-        expected = pillows(np.asarray(again.convert("RGB")))
-    np.testing.assert_array_equal(load_crop(file), expected)
-    assert load_crop(file).shape == (224, 224, 3)
-
-
-def test_load_crop_takes_pixels() -> None:
-    np.testing.assert_array_equal(load_crop(noise(60, 50)), pillows(noise(60, 50)))
-
-
-@pytest.mark.parametrize("content", [b"", b"some text", b"\xff\xd8\xff\xe0 cut off"])
-def test_load_crop_of_no_picture(tmp_path: Path, content: bytes) -> None:
-    file = tmp_path / "broken.jpg"
-    file.write_bytes(content)
-    with pytest.raises(PictureError, match=r"broken\.jpg can't be read"):
-        load_crop(file)
 
 
 def test_no_file(tmp_path: Path) -> None:

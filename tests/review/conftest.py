@@ -17,7 +17,7 @@ from tests.review.browser import TOKEN, Seat, Watch, served
 from tests.review.recording import Recorded
 
 from unmingle import pipeline
-from unmingle.faces.thumbnail import FACE_MARGIN, thumbnail
+from unmingle.faces.align import FACE_MARGIN, thumbnail
 from unmingle.review.app import create_app
 from unmingle.settings import GroupingSettings
 from unmingle.sources.images import digest, scan

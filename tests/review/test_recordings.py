@@ -18,7 +18,7 @@ from tests.review.recording import HEIGHT, TILE, WIDTH
 
 from unmingle.review import session
 from unmingle.review.app import create_app
-from unmingle.sources.containers import recording_digest
+from unmingle.sources.formats import file_digest
 from unmingle.sources.recordings import Recording
 from unmingle.store.sqlite import open_to_write
 
@@ -43,9 +43,9 @@ def digests(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
     def counted(path: Path) -> str:
         read.append(path)
-        return recording_digest(path)
+        return file_digest(path)
 
-    monkeypatch.setattr(session, "recording_digest", counted)
+    monkeypatch.setattr(session, "file_digest", counted)
     return read
 
 

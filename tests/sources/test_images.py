@@ -9,7 +9,7 @@ import pytest
 
 from unmingle.errors import PictureError, SourceError
 from unmingle.sources import images
-from unmingle.sources.containers import recording_digest
+from unmingle.sources.formats import file_digest
 from unmingle.sources.regions import read_stored
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def test_a_pipe_is_waited_for_by_no_reader(tmp_path: Path) -> None:
     assert not file.is_recording
     readers: list[Callable[[], object]] = [
         lambda: images.read_bytes(file),
-        lambda: recording_digest(pipe),
+        lambda: file_digest(pipe),
         lambda: read_stored(pipe),
     ]
     for read in readers:

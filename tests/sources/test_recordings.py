@@ -23,7 +23,7 @@ from PIL import Image
 from tests.videos import SIZE, number_in, numbered, write_sound, write_streams, write_video
 
 from unmingle.errors import PictureError, SettingsError
-from unmingle.sources.containers import begins_recording, head_of, recording_digest
+from unmingle.sources.formats import begins_recording, file_digest, head_of
 from unmingle.sources.images import PictureFile, read_picture, scan
 from unmingle.sources.recordings import Frame, Recording
 
@@ -473,9 +473,9 @@ def test_frames_that_are_not_there_are_clear_errors(tmp_path: Path) -> None:
 def test_the_digest_is_that_of_the_content(tmp_path: Path) -> None:
     path = tmp_path / "talk.mp4"
     path.write_bytes(bytes(range(256)) * 10_000)
-    assert recording_digest(path) == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert file_digest(path) == hashlib.sha256(path.read_bytes()).hexdigest()
     with pytest.raises(PictureError, match="No such file"):
-        recording_digest(tmp_path / "gone.mp4")
+        file_digest(tmp_path / "gone.mp4")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -545,9 +545,9 @@ def test_whatever_the_decoder_does_is_an_error_of_that_file(
 ) -> None:
     path = write_video(tmp_path / "talk.mp4", 5)
     where = {
-        "open": "unmingle.sources.containers._container",
+        "open": "av.open",
         "demux": "unmingle.sources.frame_index.packets_of",
-        "decode": "unmingle.sources.recordings.decode",
+        "decode": "unmingle.sources.recordings.decoded",
     }
 
     def fail(*_: object, **__: object) -> None:

@@ -1,14 +1,20 @@
 from __future__ import annotations
 
+import io
 import struct
 import subprocess
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from unmingle.errors import PictureError
 from unmingle.exchange.xmp import packet
+from unmingle.sources.decoding import decode
+from unmingle.sources.metadata import ORIENTATION
 from unmingle.sources.regions import (
     DIMENSIONS,
     FACE,
@@ -19,9 +25,12 @@ from unmingle.sources.regions import (
     REGIONS,
     Packet,
     Region,
+    lies,
     overlap,
     read_packet,
     read_stored,
+    to_stored,
+    to_upright,
 )
 
 if TYPE_CHECKING:
@@ -285,3 +294,35 @@ def test_exif_that_cant_be_parsed_costs_the_orientation_only(tmp_path: Path, mon
     Image.new("RGB", (40, 30)).save(tmp_path / "a.jpg")
     monkeypatch.setattr(Image.Image, "getexif", broken)
     assert read_stored(tmp_path / "a.jpg").upright_size == (40, 30)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_an_area_of_the_file_is_where_the_upright_picture_shows_it(orientation: int) -> None:
+    """Against the program's own reading of pictures: a red block, far from every axis of symmetry."""
+    pixels = np.zeros((60, 100, 3), np.uint8)
+    pixels[8:20, 70:90, 0] = 255
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG", exif=exif)
+    upright = decode(buffer.getvalue())
+    height, width = upright.shape[:2]
+    assert (width, height) == ((60, 100) if lies(orientation) else (100, 60))
+    rows, columns = np.nonzero(upright[..., 0])
+    x, y, w, h = to_upright((0.8, 14 / 60, 0.2, 0.2), orientation)
+    assert np.allclose(
+        [(x - w / 2) * width, (x + w / 2) * width, (y - h / 2) * height, (y + h / 2) * height],
+        [columns.min(), columns.max() + 1, rows.min(), rows.max() + 1],
+    )
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1), st.floats(0, 1), st.sampled_from(range(1, 9)))
+def test_there_and_back_is_the_same(x: float, y: float, width: float, height: float, orientation: int) -> None:
+    area = (x, y, width, height)
+    assert np.allclose(to_stored(to_upright(area, orientation), orientation), area)
+    assert np.allclose(to_upright(to_stored(area, orientation), orientation), area)
+
+
+def test_what_is_no_orientation_turns_nothing() -> None:
+    assert to_upright((0.1, 0.2, 0.3, 0.4), 0) == (0.1, 0.2, 0.3, 0.4)
+    assert to_upright((0.1, 0.2, 0.3, 0.4), 9) == (0.1, 0.2, 0.3, 0.4)

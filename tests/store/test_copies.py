@@ -15,7 +15,7 @@ from madeup.cast import CAST
 from madeup.portraits import Look, Person, encode, render
 from unmingle import pipeline
 from unmingle.api import Library
-from unmingle.faces.fingerprint import fingerprint
+from unmingle.faces.duplicates import fingerprint
 from unmingle.settings import GroupingSettings
 from unmingle.sources.decoding import decode
 from unmingle.sources.names import MEETING_PATTERN

@@ -25,7 +25,8 @@ from unmingle.store.one_face import face_detail, original
 from unmingle.store.pictures import note_read
 from unmingle.store.sqlite import open_to_read, open_to_write
 from unmingle.store.tables import faces_table
-from unmingle.tracking.records import Look, Segment, Sightings, Track
+from unmingle.tracking.tracker import Sightings
+from unmingle.tracking.tracks import Keyframe, Segment, Track
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,7 +55,9 @@ def track(person: int, frames: Sequence[int], looks: Sequence[int], *, number: i
     return Track(
         sightings,
         still,
-        tuple(Look(list(frames).index(frame), seen(vector, box)) for frame, vector in zip(looks, vectors, strict=True)),
+        tuple(
+            Keyframe(list(frames).index(frame), seen(vector, box)) for frame, vector in zip(looks, vectors, strict=True)
+        ),
     )
 
 

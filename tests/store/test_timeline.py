@@ -12,7 +12,8 @@ from unmingle.sources.recordings import RecordingInfo
 from unmingle.store import recordings
 from unmingle.store.sqlite import open_to_write
 from unmingle.store.timeline import count_recordings, timelines
-from unmingle.tracking.records import Look, Segment, Sightings, Track
+from unmingle.tracking.tracker import Sightings
+from unmingle.tracking.tracks import Keyframe, Segment, Track
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +28,7 @@ def track(times: F64, looks: dict[int, float], *, still: bool = False) -> Track:
     frames = np.rint(times * 10).astype(np.int64)
     boxes = np.tile(np.array([0, 0, 80, 90], np.float32), (n, 1))
     sightings = Sightings(frames, times, np.zeros(n, np.int64), boxes, np.ones(n, np.float32))
-    return Track(sightings, still, tuple(Look(at, _analysis(quality)) for at, quality in looks.items()))
+    return Track(sightings, still, tuple(Keyframe(at, _analysis(quality)) for at, quality in looks.items()))
 
 
 def _analysis(quality: float) -> Analysis:

@@ -11,7 +11,7 @@ from unmingle.api.recipes import current, model_of
 from unmingle.evaluation.report import as_json as evaluation_json
 from unmingle.evaluation.report import scores_document
 from unmingle.files import user_path
-from unmingle.models.catalogue import SFACE
+from unmingle.models.cards import SFACE
 from unmingle.progress import peak_memory, silent
 from unmingle.settings import DetectionSettings, EngineSettings
 from unmingle.store.face_rows import faces_to_group

@@ -1,38 +1,90 @@
-"""Faces of known people to try and calibrate a model on: from a labelled folder, or from a library."""
+"""Faces to try and calibrate a model on: of a labelled folder, of a library, or made-up ones."""
 
 from __future__ import annotations
 
-from itertools import groupby
+from dataclasses import dataclass
+from functools import cache
+from itertools import groupby, islice
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from unmingle.api.recipes import current
-from unmingle.api.trying import KnownFaces, aligned_faces
 from unmingle.errors import ModelError, PictureError, SourceError
 from unmingle.faces.align import align
+from unmingle.faces.detect import find_faces
+from unmingle.models.yunet import open_yunet
+from unmingle.settings import DetectionSettings
+from unmingle.sources.decoding import decode
 from unmingle.sources.images import quiet_decoders, read_picture, scan
 from unmingle.store.known_faces import examples
 from unmingle.store.sqlite import open_to_read
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from unmingle.progress import Progress
-    from unmingle.records import U8
+    from unmingle.records import I64, U8
     from unmingle.sources.images import PictureFile
 
+PICTURES_AT_ONCE = 32
 MOST_FACES = 10_000  # enough to measure strangers on; their pixels take 0.4 GB
+MADE_UP_FRAMES = 3  # pictures of each of the twelve made-up people
 
 
-def faces_of_folder(folder: Path, progress: Progress) -> KnownFaces:
-    """The main face of each picture in a folder that holds a folder for each person.
+@dataclass(frozen=True, slots=True, eq=False)
+class KnownFaces:
+    """n aligned faces of known people.
 
-    Raises:
-        SourceError: the folder is missing or holds no picture.
-        ModelError: no picture shows a face.
+    aligned: (n, 112, 112, 3) uint8 RGB.
+    people:  (n,) whose they are, from 0 on; -1 for nobody's.
+    origin:  where they are from, in words.
+    made_up: whether nobody of them exists.
     """
+
+    aligned: U8
+    people: I64
+    origin: str
+    made_up: bool = False
+
+    def repeated_people(self) -> int:
+        """How many people have two faces or more."""
+        return int(np.sum(np.unique(self.people[self.people >= 0], return_counts=True)[1] > 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """Faces to try and calibrate a model on; made-up ones if neither is given.
+
+    labels: a folder that holds a folder of pictures for each person.
+    library: a library; people already found there are taken as they are.
+    """
+
+    labels: Path | None = None
+    library: Path | None = None
+
+    def read(self, progress: Progress) -> KnownFaces:
+        """The faces, aligned; an error says which are not there."""
+        if self.labels is not None and self.library is not None:
+            raise ModelError("A folder and a library are given to calibrate on.", "Leave one of them out.")
+        if self.labels is not None:
+            return _faces_of_folder(self.labels, progress)
+        return made_up_faces() if self.library is None else _faces_of_library(self.library, progress)
+
+
+@cache
+def made_up_faces() -> KnownFaces:
+    """Faces of the demo's people: nothing of anybody."""
+    from unmingle.demo import pictures, plan_meeting
+
+    crops = [crop for crop in plan_meeting(frames=MADE_UP_FRAMES) if crop.person > 0 and not crop.masked]
+    found = _aligned_faces((str(crop.person), decode(jpeg)) for crop, jpeg in pictures(crops))
+    return KnownFaces(*found, "made-up faces", made_up=True)
+
+
+def _faces_of_folder(folder: Path, progress: Progress) -> KnownFaces:
+    """The main face of each picture in a folder that holds a folder for each person."""
     files = [file for file in scan([folder]).files if not file.is_recording][:MOST_FACES]
     if not files:
         raise SourceError(f"There are no pictures in {folder}.", "Name a folder with one folder for each person.")
@@ -45,31 +97,41 @@ def faces_of_folder(folder: Path, progress: Progress) -> KnownFaces:
                 yield str(PurePosixPath(file.name).parent), picture
         progress("analyse", len(files), len(files))
 
-    found = aligned_faces(pictures())
-    return KnownFaces(found.aligned, found.people, folder.resolve().name)
+    return KnownFaces(*_aligned_faces(pictures()), folder.resolve().name)
 
 
-def faces_of_library(folder: Path, progress: Progress) -> KnownFaces:
-    """The faces of a library's people, cut out anew; faces of nobody have -1, and fill up where there are few people.
+def _aligned_faces(pictures: Iterable[tuple[str, U8]]) -> tuple[U8, I64]:
+    """The main face of each picture, aligned, and whose it is of those named; pictures without one are left out."""
+    detector, settings = open_yunet(precision="f32"), DetectionSettings(crops="always")
+    faces: list[U8] = []
+    names: list[str] = []
+    rest = iter(pictures)
+    while part := list(islice(rest, PICTURES_AT_ONCE)):
+        found = find_faces(detector, [picture for _, picture in part], settings)
+        for (name, picture), one in zip(part, found, strict=True):
+            if len(one.faces):
+                faces.append(align(picture, one.faces.points[0]))
+                names.append(name)
+    if not faces:
+        raise ModelError("There is no face to try a model on.", "Name a folder with one folder for each person.")
+    return np.stack(faces), np.unique(names, return_inverse=True)[1].astype(np.int64)
 
-    Raises:
-        LibraryError: there is no library, or it was not grouped by faces.
-        ModelError: none of its pictures can be read.
-    """
+
+def _faces_of_library(folder: Path, progress: Progress) -> KnownFaces:
+    """The faces of a library's people, cut out anew; faces of nobody fill up where there are few people."""
     with open_to_read(folder) as store:
         wanted = list(examples(store, current(store)))[:MOST_FACES]
-    aligned, people = [], []
+    aligned: list[U8] = []
+    people: list[int] = []
     done = 0
     for file, group in groupby(wanted, key=lambda one: one.file):
         progress("analyse", done, len(wanted))
         on_it = list(group)
         done += len(on_it)
         picture = _picture(file)
-        if picture is None:
-            continue
-        for one in on_it:
-            aligned.append(align(picture, one.points))
-            people.append(-1 if one.person is None else one.person)
+        if picture is not None:
+            aligned.extend(align(picture, one.points) for one in on_it)
+            people.extend(-1 if one.person is None else one.person for one in on_it)
     progress("analyse", len(wanted), len(wanted))
     if not aligned:
         raise ModelError(

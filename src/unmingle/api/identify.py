@@ -57,7 +57,7 @@ class Identified:
 
     def _cut(self) -> bytes | None:
         """The face, cut out of its picture; None if that is gone."""
-        from unmingle.faces.thumbnail import FACE_MARGIN, thumbnail
+        from unmingle.faces.align import FACE_MARGIN, thumbnail
 
         try:
             return thumbnail(_decoded(self.picture), np.array(self.box, np.float32), margin=FACE_MARGIN)

@@ -31,8 +31,8 @@ from unmingle.api.summary import summarise
 from unmingle.decisions.service import DecisionService
 from unmingle.errors import LibraryError, PictureError, SettingsError, SourceError
 from unmingle.files import user_path
-from unmingle.models.catalogue import SFACE
-from unmingle.models.shelf import card
+from unmingle.models.cards import SFACE
+from unmingle.models.registry import card
 from unmingle.progress import Times, silent
 from unmingle.render import views
 from unmingle.render.canvas import as_jpeg
@@ -511,7 +511,7 @@ class Library(Comparing, Looking, Locating):
         Returns:
             The files written.
         """
-        from unmingle.faces.thumbnail import open_thumbnail
+        from unmingle.faces.align import open_thumbnail
         from unmingle.render.score_pictures import write_evaluation
 
         with self._reading() as store:

@@ -7,7 +7,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from unmingle.evaluation.labels import match_names
-from unmingle.sources.paths import folded, parts_of
+from unmingle.sources.names import folded, parts_of
 from unmingle.sources.regions import LEAST_OVERLAP, overlap
 from unmingle.store import recordings
 from unmingle.store.tables import faces_table
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from unmingle.evaluation.labels import NamedFace
-    from unmingle.sources.orientation import Area
+    from unmingle.sources.regions import Area
     from unmingle.store.sqlite import Store
 
 NO_FACE = "no face was found there"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from unmingle import pipeline
 from unmingle.errors import LibraryError, command
 from unmingle.grouping.impostors import curve_of
-from unmingle.models.cards import from_json, to_json
-from unmingle.models.catalogue import SFACE, VGG16
-from unmingle.models.shelf import card
+from unmingle.models.cards import SFACE, VGG16, from_json
+from unmingle.models.registry import card
 from unmingle.settings import ClassicSettings, DetectionSettings, GroupingSettings
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def note_model(store: Store, recipe: str, model: Card) -> None:
     So a library is understood wherever it is carried, also without the model's file.
     """
     cards = json.loads(store.fact(MODELS) or "{}")
-    cards[recipe] = to_json(model)
+    cards[recipe] = asdict(model)
     store.set_fact(MODELS, json.dumps(cards))
 
 

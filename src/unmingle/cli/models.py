@@ -46,16 +46,16 @@ def list_models(
     as_json: Json = False,
 ) -> None:
     """The models that unmingle knows, their licences, whether they are here and whether they are calibrated."""
-    from unmingle.models.cards import to_json
-    from unmingle.models.catalogue import is_here
-    from unmingle.models.shelf import all_cards
+    from dataclasses import asdict
+
+    from unmingle.models.registry import all_cards, is_here
 
     if library is not None:
         _list_of(library, as_json=as_json)
         return
     cards = all_cards().values()
     if as_json:
-        console.say_json([{**to_json(card), "here": is_here(card)} for card in cards])
+        console.say_json([{**asdict(card), "here": is_here(card)} for card in cards])
         return
     rows = [
         (
@@ -91,7 +91,7 @@ def _list_of(library: Path, *, as_json: bool) -> None:
 def fetch_model(name: Name, quiet: Quiet = False, as_json: Json = False) -> None:
     """Download a model. The only command that uses the network; goes on where an earlier try stopped."""
     from unmingle.api import modelling
-    from unmingle.models.shelf import card
+    from unmingle.models.registry import card
 
     wanted = card(name)
     if not quiet and not as_json:
@@ -138,16 +138,11 @@ def add_model(
     It is tried, calibrated and copied. Without --labels or --library that is done on made-up faces, provisionally.
     """
     from unmingle.api import modelling
+    from unmingle.api.examples import Examples
     from unmingle.models.cards import Intake
 
-    intake = None
-    if (colour, mean, scale) != (None, None, None):
-        usual = Intake()
-        intake = Intake(
-            colour=colour or usual.colour,
-            mean=usual.mean if mean is None else mean,
-            scale=usual.scale if scale is None else scale,
-        )
+    told = {name: value for name, value in (("colour", colour), ("mean", mean), ("scale", scale)) if value is not None}
+    intake = Intake(**told) if told else None  # type: ignore[arg-type]  # each is of its own kind
     with console.progress(quiet=quiet) as progress:
         tried = modelling.add_model(
             file,
@@ -157,7 +152,7 @@ def add_model(
             source=source,
             intake=intake,
             output=output,
-            examples=modelling.Examples(labels, library),
+            examples=Examples(labels, library),
             overwrite=overwrite,
             progress=progress,
         )
@@ -170,23 +165,21 @@ def calibrate_model(
 ) -> None:
     """Measure anew how similar strangers are to a model that is here: where the bar between people lies."""
     from unmingle.api import modelling
+    from unmingle.api.examples import Examples
 
     with console.progress(quiet=quiet) as progress:
-        tried = modelling.calibrate_model(name, modelling.Examples(labels, library), progress=progress)
+        tried = modelling.calibrate_model(name, Examples(labels, library), progress=progress)
     _tell(tried, "Calibrated", quiet=quiet, as_json=as_json)
 
 
 def _tell(tried: Tried, what: str, *, quiet: bool, as_json: bool) -> None:
     from dataclasses import asdict
 
-    from unmingle.models.cards import to_json
-
     card, trial = tried.card, tried.trial
     for warning in () if quiet else tried.warnings:
         console.say(f"Warning: {warning}", error=True)
     if as_json:
-        plain = {"card": to_json(card), "trial": asdict(trial), "warnings": tried.warnings}
-        console.say_json(plain)
+        console.say_json(asdict(tried))
     elif not quiet and card.calibration is not None:
         console.say(
             f"{what} {card.name}: {trial.dimension} numbers a face, pixels as {trial.intake}.",
@@ -228,19 +221,19 @@ def _checked(one: Checked) -> tuple[str, ...]:
 @app.command("remove")
 def remove_model(name: Name, as_json: Json = False) -> None:
     """Remove a model's file. Libraries keep what was computed with it."""
-    from unmingle.models.shelf import remove
+    from unmingle.models.registry import remove
 
-    gone = remove(name)
+    remove(name)
     if as_json:
-        console.say_json({"removed": gone.name})
+        console.say_json({"removed": name})
     else:
-        console.say(f"Removed {gone.name}.")
+        console.say(f"Removed {name}.")
 
 
 def warn(name: str) -> None:
     """Say on standard error what somebody who uses a model must know."""
     from unmingle.api.modelling import warnings_of
-    from unmingle.models.shelf import card
+    from unmingle.models.registry import card
 
     for warning in warnings_of(card(name)):
         console.say(f"Warning: {warning}", error=True)

@@ -13,7 +13,7 @@ from unmingle.decisions.wording import clean_name
 from unmingle.errors import DecisionError
 from unmingle.settings import whole_number
 from unmingle.sources.images import readable
-from unmingle.sources.paths import FOLDED, find_all, parts_of
+from unmingle.sources.names import FOLDED, find_all, parts_of
 from unmingle.store.recordings import tracks
 
 if TYPE_CHECKING:

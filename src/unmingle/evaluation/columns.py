@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from unmingle.errors import LabelsError
-from unmingle.sources.paths import LONGEST_NUMBER, bare, has_ending
+from unmingle.sources.names import LONGEST_NUMBER, bare, has_ending
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

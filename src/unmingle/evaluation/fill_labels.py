@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from unmingle.evaluation.columns import cell, plain_number
 from unmingle.evaluation.labels import file_key, find_table, labels_of
 from unmingle.evaluation.scores import best_faces, evaluate, join_files
-from unmingle.sources.paths import bare
+from unmingle.sources.names import bare
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -21,7 +21,7 @@ from unmingle.evaluation.columns import (
     same,
 )
 from unmingle.evaluation.sheets import read_table
-from unmingle.sources.paths import bare, find_named
+from unmingle.sources.names import bare, find_named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence, Set

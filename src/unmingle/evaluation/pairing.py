@@ -15,7 +15,7 @@ import numpy as np
 
 from unmingle.faces.boxes import overlaps
 from unmingle.records import check_shape
-from unmingle.sources.paths import folded
+from unmingle.sources.names import folded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from unmingle.errors import LabelsError
 from unmingle.evaluation.workbook import OLE2, ZIP, open_workbook
-from unmingle.sources.paths import has_ending
+from unmingle.sources.names import has_ending
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

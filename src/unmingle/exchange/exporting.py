@@ -20,9 +20,8 @@ from unmingle.exchange.table_files import as_files, filled_workbook, library_tab
 from unmingle.files import no_empty_folder, user_path
 from unmingle.settings import one_of
 from unmingle.sources.images import MANIFEST, MANIFEST_COLUMNS, quiet_decoders, readable
-from unmingle.sources.orientation import to_stored
-from unmingle.sources.paths import tails
-from unmingle.sources.regions import FACE, LEAST_OVERLAP, Region, overlap, read_packet, read_stored
+from unmingle.sources.names import tails
+from unmingle.sources.regions import FACE, LEAST_OVERLAP, Region, overlap, read_packet, read_stored, to_stored
 from unmingle.store.intervals import watched
 from unmingle.store.portable import files_of_people, pictures, walked_folders
 from unmingle.store.tables import faces_table

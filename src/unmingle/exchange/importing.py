@@ -18,7 +18,7 @@ from unmingle.exchange.region_sources import expand, read_drawn, unreadable
 from unmingle.exchange.table_files import OUR_SUMMARIES, OUR_TABLES
 from unmingle.exchange.xmp import ENDING, clip
 from unmingle.sources.images import quiet_decoders, readable
-from unmingle.sources.paths import find_all, has_ending, stems
+from unmingle.sources.names import find_all, has_ending, stems
 from unmingle.sources.regions import LEAST_OVERLAP, SCHEMAS, overlap
 from unmingle.store.portable import pictures
 
@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     from unmingle.exchange.region_sources import Drawn, NameSource
     from unmingle.progress import Progress
     from unmingle.records import F64
-    from unmingle.sources.orientation import Area
-    from unmingle.sources.regions import Region
+    from unmingle.sources.regions import Area, Region
     from unmingle.store.portable import Picture
     from unmingle.store.sqlite import Store
 

@@ -10,18 +10,15 @@ from typing import TYPE_CHECKING, Literal
 from unmingle.errors import PictureError, SourceError
 from unmingle.exchange.table_files import OUR_TABLES
 from unmingle.exchange.xmp import ENDING
-from unmingle.sources.containers import check_file, head_of
-from unmingle.sources.images import MANIFEST, MANIFEST_COLUMNS, SUFFIXES, readable, walk
-from unmingle.sources.metadata import HEAD, picture_format
-from unmingle.sources.orientation import NORMAL, lies, to_upright
-from unmingle.sources.rdf import LARGEST_PACKET
-from unmingle.sources.regions import Packet, Stored, read_packet, read_stored
+from unmingle.sources.formats import SUFFIXES, check_file, head_of, picture_format
+from unmingle.sources.images import MANIFEST, MANIFEST_COLUMNS, readable, walk
+from unmingle.sources.metadata import LARGEST_PACKET, NORMAL
+from unmingle.sources.regions import Packet, Stored, lies, read_packet, read_stored, to_upright
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from unmingle.sources.orientation import Area
-    from unmingle.sources.regions import Region
+    from unmingle.sources.regions import Area, Region
     from unmingle.store.portable import Picture
 
 # Two shapes are one if they differ by less: a small copy of a picture is rounded to whole pixels.
@@ -95,7 +92,7 @@ def _kind(path: Path) -> Kind:
     suffix = path.suffix.lower()
     if suffix == ENDING:
         return "sidecar"
-    if suffix in SUFFIXES or (suffix not in TABLE_ENDINGS and picture_format(head_of(path)[:HEAD])):
+    if suffix in SUFFIXES or (suffix not in TABLE_ENDINGS and picture_format(head_of(path))):
         return "picture"
     return "table"
 

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Self
 
-    from unmingle.sources.orientation import Area
-    from unmingle.sources.regions import Region
+    from unmingle.sources.regions import Area, Region
 
 ENDING = ".xmp"  # behind the picture's whole name: party.jpg.xmp
 LONGEST_NAME = 255  # bytes, on most file systems

@@ -1,4 +1,4 @@
-"""Alignment: a similarity transform that puts a face's five landmarks where the embedding expects them."""
+"""Faces cut out of a picture: aligned by a similarity transform for the networks, and as thumbnails for people."""
 
 from __future__ import annotations
 
@@ -6,31 +6,31 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+from PIL import Image
+
+from unmingle.errors import PictureError
 
 if TYPE_CHECKING:
     from unmingle.records import F32, F64, U8
 
-SIDE = 112
-
+SIDE = 112  # pixels, of an aligned face and of a thumbnail
 # Where recognisers of the ArcFace family expect the landmarks in a 112×112 picture: the eye on the left of the
 # picture, the one on the right, the nose tip, the mouth corners (Deng et al., "ArcFace", 2019).
 TEMPLATE_52: F64 = np.array(
     [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
 )
 
+FACE_MARGIN = 0.25  # of the box's longer side, added on each side: hair and chin help people to recognise
+JPEG_QUALITY = 85
+BACKGROUND = (236, 236, 236)  # where a thumbnail reaches over the border
+
 
 def similarity_transform(points_52: F32, target_52: F64 = TEMPLATE_52) -> F64:
-    """The rotation, scale and shift that bring `points_52` nearest to `target_52` in least squares.
+    """(2, 3) the rotation, scale and shift, for x, y, 1, that bring points nearest to `target_52` in least squares.
 
     Source: Umeyama, "Least-squares estimation of transformation parameters between two point patterns", 1991; in the
-    plane it has this closed form, with a point as a complex number: target = a * point + b.
-
-    Args:
-        points_52: (5, 2) x, y in pixels.
-        target_52: (5, 2) x, y in pixels.
-
-    Returns:
-        (2, 3) float64 matrix for x, y, 1. Points that all coincide are only shifted.
+    plane it has this closed form, with a point as a complex number: target = a * point + b. Points that all coincide
+    are only shifted.
     """
     source, target = (np.asarray(p, np.float64) @ [1, 1j] for p in (points_52, target_52))
     centred = source - source.mean()
@@ -42,8 +42,7 @@ def similarity_transform(points_52: F32, target_52: F64 = TEMPLATE_52) -> F64:
 
 def scale_of(points_52: F32) -> float:
     """Pixels of the aligned face per pixel of the picture: above 1 the face has fewer pixels than the network wants."""
-    matrix_23 = similarity_transform(points_52)
-    return float(np.hypot(matrix_23[0, 0], matrix_23[1, 0]))
+    return float(np.hypot(*similarity_transform(points_52)[:, 0]))
 
 
 def align(picture_hw3: U8, points_52: F32) -> U8:
@@ -52,18 +51,9 @@ def align(picture_hw3: U8, points_52: F32) -> U8:
 
 
 def cut(picture_hw3: U8, points_52: F32, target_52: F64, side: int) -> U8:
-    """Cut a square out of a picture so that landmarks come to lie on `target_52`.
+    """(side, side, 3) cut out of a picture so that landmarks come to lie on `target_52`; black beyond the border.
 
     A face far larger than the target is first shrunk by areas, since sampling every fifth pixel would alias.
-
-    Args:
-        picture_hw3: (h, w, 3) uint8.
-        points_52: (5, 2) landmarks in pixels of that picture.
-        target_52: (5, 2) where they belong, in pixels of the result.
-        side: of the result, in pixels.
-
-    Returns:
-        (side, side, 3) uint8; black where it reaches over the picture's border.
     """
     matrix_23 = similarity_transform(points_52, target_52)
     shrink = int(1 / max(np.hypot(matrix_23[0, 0], matrix_23[1, 0]), 1e-3))
@@ -87,3 +77,43 @@ def _shrunk(picture_hw3: U8, points_52: F32, matrix_23: F64, shrink: int, side: 
     # Pixel centres: x in the part is (x + 0.5) * factor - 0.5 in the small one.
     moved = (np.asarray(points_52, np.float64) - low + 0.5) * factor - 0.5
     return small, moved.astype(np.float32)
+
+
+def thumbnail(picture_hw3: U8, box: F32, *, margin: float) -> bytes:
+    """A square JPEG around a box of left, top, width, height; margin: on each side, as a share of the longer side."""
+    left, top, width, height = (float(value) for value in box)
+    rows, columns = picture_hw3.shape[:2]
+    middle = np.array([left + width / 2, top + height / 2])
+    # Near a border the margin gives way, so that the face stays in the middle and fills the square.
+    least = max(width, height, 1.0)
+    reach = 2 * min(*middle, *(np.array([columns, rows]) - middle))
+    side = min(least * (1 + 2 * margin), max(least, reach))
+    corner = middle - side / 2
+    low = np.clip(np.floor(corner), 0, [columns, rows]).astype(int)
+    high = np.clip(np.ceil(corner + side), 0, [columns, rows]).astype(int)
+    small = np.full((SIDE, SIDE, 3), BACKGROUND, np.uint8)
+    if (high > low).all():
+        scale = SIDE / side
+        at = np.clip(np.rint((low - corner) * scale), 0, SIDE - 1).astype(int)
+        to = np.clip(np.rint((high - corner) * scale), at + 1, SIDE).astype(int)
+        way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        part = picture_hw3[low[1] : high[1], low[0] : high[0]]
+        small[at[1] : to[1], at[0] : to[0]] = cv2.resize(part, (to - at).tolist(), interpolation=way)
+    _, jpeg = cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    return bytes(jpeg)
+
+
+def open_thumbnail(jpeg: bytes) -> U8:
+    """(112, 112, 3) uint8 RGB of a stored thumbnail; PictureError if it is no JPEG."""
+    picture_bgr = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR) if jpeg else None
+    if picture_bgr is None:
+        raise PictureError("the stored thumbnail is damaged")
+    return np.asarray(picture_bgr[..., ::-1], np.uint8)
+
+
+def show_thumbnail(jpeg: bytes) -> Image.Image:
+    """A stored thumbnail as a picture; one that is damaged is an empty square, and costs no other its place."""
+    try:
+        return Image.fromarray(open_thumbnail(jpeg))
+    except PictureError:
+        return Image.new("RGB", (SIDE, SIDE), BACKGROUND)

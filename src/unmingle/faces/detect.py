@@ -1,36 +1,41 @@
-"""Which faces a picture holds: looks at several scales, and whether the picture is one cut-out face.
+"""Which faces a picture holds: detection at several scales, and whether the picture is one cut-out face.
 
 YuNet finds faces of about 10 to 300 pixels. A tight crop is therefore looked at small and with a margin around it (a
 face that fills the picture, or touches its border, then lies inside the canvas), a photograph also at larger scales.
-A picture in which the first looks found nothing sure gets a second, closer look, a large photograph a finer one in
-tiles, and where faces don't stand upright, they or the whole picture are looked at turned.
+A picture without a sure face gets further scales, a large photograph a finer one in tiles, and where faces don't stand
+upright, they or the whole picture are looked at turned.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 
-from unmingle.faces.landmarks import read_again
-from unmingle.faces.looks import SECOND, first_looks, look, merged
-from unmingle.faces.tiles import look_closer, wants_tiles
-from unmingle.faces.tilt import read_turned, right, roll_of, turned, turned_back
+from unmingle.faces.rotation import read_again, read_turned, roll_of, turn_upright, turned, turned_back
+from unmingle.models import yunet
+from unmingle.records import Faces
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from unmingle.models.runtime import Session
-    from unmingle.records import F32, U8, Faces
+    from unmingle.records import F32, U8, Bool
     from unmingle.settings import DetectionSettings
 
-SURE_SCORE = 0.8  # a best face below this is worth a second look; what only a turned picture shows must be as sure
+CANDIDATE_SCORE = 0.3  # what is seen below min_score only explains why a picture was left out
+CONTAINED = 0.6  # two scales show the same face if this much of the smaller box lies in the larger
+PIXELS_AT_ONCE = 16 * 256 * 256  # canvas pixels in one call of the network: bounds its memory
+
+SURE_SCORE = 0.8  # a best face below this is worth further scales; what only a turned picture shows must be as sure
 RESCUED = 16  # candidates of a picture that are looked at turned
 TURNS = (90, 180, 270)
 ALIKE = 30.0  # degrees: heads of one picture lean by as much and are still the same way up
 KEPT = 0.9  # of the summed scores of a picture's faces: turning it must not lose more
-DECIDING = 608  # pixels: looks that tell which way up a picture is need not be larger
+DECIDING = 608  # pixels: scales that tell which way up a picture is need not be larger
 
 # When a picture is one cut-out face. A cutter that adds at most half the face's size on every side leaves at least a
 # quarter of the picture to the face, in its middle.
@@ -39,33 +44,44 @@ CROP_OFFSET = 0.2  # of the picture's side, between the face's centre and the pi
 RIVAL_AREA = 0.5  # of the main face's area: a smaller neighbour doesn't make a crop a photograph
 CUT_OFF = 0.15  # of a box beyond the border: a larger neighbour that is cut off doesn't either
 
+# Tiles. The detector finds four of five faces of 12 pixels, and nineteen of twenty from 14 on (benchmarks/
+# photographs.py). The overlap is wider than the largest face that the whole picture's scales could miss: whatever face
+# is cut by one tile's border lies whole in the next tile, or is large enough to be seen without tiles.
+TILE_SCALE = 2 / 3  # of the picture: a face of 24 pixels keeps 16
+LARGEST_TILE = 1024  # pixels, the side of a tile on its canvas
+TILE_OVERLAP = 128  # pixels on the canvas, of neighbouring tiles
+TILE_BORDER = 8  # pixels on the canvas: a box so near to a border inside the picture may be of a face that is cut
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """The picture's longer side becomes `side` pixels, with a margin of `margin` × side."""
+
+    side: int
+    margin: float
+
+
+NEAR = Scale(224, 0.07)
+SECOND = (Scale(128, 0.25), Scale(320, 0.25))
+WIDE = ((360, Scale(608, 0.05)), (900, Scale(1216, 0.05)))  # from this longer side on, this scale as well
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
     """The faces kept of one picture, and why others (or all) were not.
 
-    Attributes:
-        faces: the one that the picture is about first, then by falling score; in a crop only its own face.
-        best: the highest confidence seen, also when too low to count.
-        neighbours: faces dropped because the picture is one person's crop.
-        turn: 0, 90, 180 or 270, by how many degrees the picture had to be turned clockwise for its faces to stand
-            upright; faces are in the pixels of the picture as it was all the same.
+    faces: the one that the picture is about first, then by falling score; in a crop only its own face.
+    best: the highest confidence seen, also when too low to count.
+    neighbours: faces dropped because the picture is one person's crop.
     """
 
     faces: Faces
     best: float
     neighbours: int
-    turn: int = 0
 
 
 def find_faces(session: Session, pictures: Sequence[U8], settings: DetectionSettings) -> list[Found]:
-    """Find the faces of each picture.
-
-    Args:
-        session: the detector's, from `yunet.open_yunet`.
-        pictures: (h, w, 3) uint8 RGB each, of any sizes.
-        settings: what counts as a face.
-    """
+    """Find the faces of each picture (h, w, 3) uint8 RGB, of any sizes."""
     found = _find(session, pictures, settings)
     turns = [_vote(one.faces) for one in found]
     empty = [i for i, one in enumerate(found) if not len(one.faces)]
@@ -76,27 +92,32 @@ def find_faces(session: Session, pictures: Sequence[U8], settings: DetectionSett
     for i, other in zip(lying, again, strict=True):
         if float(other.faces.scores.sum()) > KEPT * float(found[i].faces.scores.sum()):
             height, width = pictures[i].shape[:2]
-            found[i] = replace(other, faces=turned_back(other.faces, turns[i], width, height), turn=turns[i])
+            found[i] = replace(other, faces=turned_back(other.faces, turns[i], width, height))
     return found
 
 
 def _find(session: Session, pictures: Sequence[U8], settings: DetectionSettings) -> list[Found]:
     """Find the faces of pictures as they are."""
-    seen = look(session, pictures, [first_looks(picture) for picture in pictures], settings)
+    seen = at_scales(session, pictures, [first_scales(picture) for picture in pictures], settings)
     unsure = [i for i, faces in enumerate(seen) if not len(faces) or faces.scores[0] < SURE_SCORE]
-    again = look(session, [pictures[i] for i in unsure], [list(SECOND)] * len(unsure), settings)
+    again = at_scales(session, [pictures[i] for i in unsure], [SECOND] * len(unsure), settings)
     for i, faces in zip(unsure, again, strict=True):
-        seen[i] = merged([seen[i], faces], settings.max_overlap)
+        seen[i] = _merged([seen[i], faces], settings)
     seen = _rescued(session, pictures, seen, settings)
+    found = []
     for i, picture in enumerate(pictures):
         if wants_tiles(picture) and not _one_face(seen[i], picture, settings):
-            seen[i] = merged([seen[i], look_closer(session, picture, settings)], settings.max_overlap)
-    judged = [_judged(faces, picture, settings) for faces, picture in zip(seen, pictures, strict=True)]
-    better = read_again(session, pictures, [found.faces for found in judged])
-    upright = right(session, pictures, better)
+            seen[i] = _merged([seen[i], in_tiles(session, picture, settings)], settings)
+        best = float(seen[i].scores[0]) if len(seen[i]) else 0.0
+        faces = seen[i].take(seen[i].scores >= settings.min_score)
+        crop = len(faces) > 0 and _one_face(faces, picture, settings)
+        faces = _main_first(faces, picture)
+        found.append(Found(faces.take(np.arange(1)), best, len(faces) - 1) if crop else Found(faces, best, 0))
+    better = read_again(session, pictures, [one.faces for one in found])
+    upright = turn_upright(session, pictures, better)
     return [
-        replace(found, faces=_main_first(merged([faces], settings.max_overlap), picture))  # a turn may show one twice
-        for found, faces, picture in zip(judged, upright, pictures, strict=True)
+        replace(one, faces=_main_first(_merged([faces], settings), picture))  # a turn may show one twice
+        for one, faces, picture in zip(found, upright, pictures, strict=True)
     ]
 
 
@@ -106,10 +127,10 @@ def _rescued(
     """Candidates that don't count as they stand, but that one turn makes sure, in their place among the others."""
     weak = [np.flatnonzero(faces.scores < settings.min_score)[:RESCUED] for faces in seen]
     readings = read_turned(session, pictures, [faces.take(index) for faces, index in zip(seen, weak, strict=True)])
-    result = []
-    for faces, (reading, moved) in zip(seen, readings, strict=True):
-        result.append(merged([faces, reading.take(moved)], settings.max_overlap) if moved.any() else faces)
-    return result
+    return [
+        _merged([faces, reading.take(moved)], settings) if moved.any() else faces
+        for faces, (reading, moved) in zip(seen, readings, strict=True)
+    ]
 
 
 def _vote(faces: Faces) -> int:
@@ -129,8 +150,8 @@ def _lying(session: Session, pictures: Sequence[U8], settings: DetectionSettings
     turns = [0] * len(pictures)
     for turn in TURNS:
         others = [turned(picture, turn) for picture in pictures]
-        looks = [first_looks(picture, largest=DECIDING) for picture in others]
-        for i, faces in enumerate(look(session, others, looks, settings)):
+        scales = [first_scales(picture, largest=DECIDING) for picture in others]
+        for i, faces in enumerate(at_scales(session, others, scales, settings)):
             sure = float(faces.scores[faces.scores >= settings.min_score].sum())
             if len(faces) and faces.scores[0] >= SURE_SCORE and sure > best[i]:
                 best[i], turns[i] = sure, turn
@@ -145,10 +166,11 @@ def _one_face(seen: Faces, picture: U8, settings: DetectionSettings) -> bool:
 
 
 def is_crop(faces: Faces, width: int, height: int) -> bool:
-    """Whether a picture is the cut-out of its first face: large, central, and without an equal beside it."""
+    """Whether a picture is the cut-out of its largest face: large, central, and without an equal beside it."""
     if not len(faces):
         return False
-    main = int(np.argmax(faces.boxes[:, 2] * faces.boxes[:, 3]))
+    area = faces.boxes[:, 2] * faces.boxes[:, 3]
+    main = int(np.argmax(area))
     left, top, w, h = faces.boxes[main]
     central = (
         abs(left + w / 2 - width / 2) <= CROP_OFFSET * width and abs(top + h / 2 - height / 2) <= CROP_OFFSET * height
@@ -164,28 +186,138 @@ def _is_rival(box: F32, main_area: float, width: int, height: int) -> bool:
     return bool(w * h >= RIVAL_AREA * main_area and inside >= (1 - CUT_OFF) * w * h)
 
 
-def _judged(seen: Faces, picture: U8, settings: DetectionSettings) -> Found:
-    best = float(seen.scores[0]) if len(seen) else 0.0
-    faces = seen.take(seen.scores >= settings.min_score)
-    if not len(faces):
-        return Found(faces, best, 0)
-    crop = _one_face(faces, picture, settings)
-    faces = _main_first(faces, picture)
-    return Found(faces.take(np.arange(1)), best, len(faces) - 1) if crop else Found(faces, best, 0)
-
-
 def _main_first(faces: Faces, picture: U8) -> Faces:
-    """The face that the picture is about before the others, which stay in their order."""
+    """The face that the picture is about, large and near the middle, before the others, which stay in their order."""
     if not len(faces):
         return faces
-    main = _main_face(faces, picture.shape[1], picture.shape[0])
+    centres = faces.boxes[:, :2] + faces.boxes[:, 2:] / 2
+    offset = np.abs(centres / np.array([picture.shape[1], picture.shape[0]]) - 0.5).max(axis=1)
+    area = faces.boxes[:, 2] * faces.boxes[:, 3]
+    main = int(np.argmax(area * np.clip(1 - offset, 0.1, 1) ** 2))
     rest = np.arange(len(faces))
     return faces.take(np.concatenate([[main], rest[rest != main]]))
 
 
-def _main_face(faces: Faces, width: int, height: int) -> int:
-    """The face that a picture is about, or that a crop was cut for: large and near the middle."""
-    centres = faces.boxes[:, :2] + faces.boxes[:, 2:] / 2
-    offset = np.abs(centres / np.array([width, height]) - 0.5).max(axis=1)
-    area = faces.boxes[:, 2] * faces.boxes[:, 3]
-    return int(np.argmax(area * np.clip(1 - offset, 0.1, 1) ** 2))
+def first_scales(picture: U8, *, largest: int = 1216) -> list[Scale]:
+    """The scales at which a picture is looked at first, by its size; without those of more than `largest` pixels."""
+    longer = max(picture.shape[:2])
+    return [NEAR, *(scale for least, scale in WIDE if longer >= least and scale.side <= largest)]
+
+
+def at_scales(
+    session: Session, pictures: Sequence[U8], scales: Sequence[Sequence[Scale]], settings: DetectionSettings
+) -> list[Faces]:
+    """What each picture shows at all its scales; canvases of one size go through the network together."""
+    by_size = defaultdict(list)
+    for i, picture in enumerate(pictures):
+        for scale in scales[i]:
+            # Sides in multiples of 64, so that few different sizes occur.
+            margin = 2 * scale.margin * scale.side
+            height, width = (-(-int(side + margin) // 64) * 64 for side in _scaled(picture, scale))
+            by_size[height, width].append((i, scale))
+    seen: list[list[Faces]] = [[] for _ in pictures]
+    for (height, width), wanted in by_size.items():
+        step = max(1, PIXELS_AT_ONCE // (height * width))
+        for start in range(0, len(wanted), step):
+            part = wanted[start : start + step]
+            placed = [_canvas(pictures[i], scale, height, width) for i, scale in part]
+            canvases = np.stack([canvas for canvas, _, _ in placed])
+            detected = yunet.detect(session, canvases, min_score=CANDIDATE_SCORE, max_overlap=settings.max_overlap)
+            for (i, _), (_, factor, shift), faces in zip(part, placed, detected, strict=True):
+                seen[i].append(_in_picture(faces, factor, shift))
+    return [_merged(faces, settings) for faces in seen]
+
+
+def _scaled(picture: U8, scale: Scale) -> tuple[int, int]:
+    height, width = picture.shape[:2]
+    factor = scale.side / max(height, width)
+    return max(1, round(height * factor)), max(1, round(width * factor))
+
+
+def _canvas(picture: U8, scale: Scale, height: int, width: int) -> tuple[U8, F32, F32]:
+    """The picture in the middle of a black canvas; also its factor and shift there, both (2,) x, y."""
+    rows, columns = _scaled(picture, scale)
+    way = cv2.INTER_AREA if rows < picture.shape[0] else cv2.INTER_LINEAR
+    top, left = (height - rows) // 2, (width - columns) // 2
+    canvas = np.zeros((height, width, 3), np.uint8)
+    canvas[top : top + rows, left : left + columns] = cv2.resize(picture, (columns, rows), interpolation=way)
+    factor = np.array([columns / picture.shape[1], rows / picture.shape[0]], np.float32)
+    return canvas, factor, np.array([left, top], np.float32)
+
+
+def _in_picture(faces: Faces, factor: F32, shift: F32) -> Faces:
+    """Faces of a canvas in the pixels of the picture that lies on it at `factor`, moved by `shift`, both (2,) x, y."""
+    corner = (faces.boxes[:, :2] - shift) / factor
+    boxes = np.concatenate([corner, faces.boxes[:, 2:] / factor], axis=1)
+    return Faces(boxes.astype(np.float32), ((faces.points - shift) / factor).astype(np.float32), faces.scores)
+
+
+def _merged(seen: Sequence[Faces], settings: DetectionSettings) -> Faces:
+    """The faces of several scales, each once: the surest sighting of it."""
+    parts = [Faces.none(), *seen]
+    together = Faces(
+        *(np.concatenate([getattr(part, name) for part in parts]) for name in ("boxes", "points", "scores"))
+    )
+    return together.take(yunet.suppress(together, settings.max_overlap, contained=CONTAINED))
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A part of a picture: left, top, width and height in its pixels, and whether each border is the picture's own."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+    ends: tuple[bool, bool, bool, bool]  # left, top, right, bottom
+
+
+def wants_tiles(picture: U8) -> bool:
+    """Whether the scales of the whole picture shrink it more than `TILE_SCALE`."""
+    return bool(max(picture.shape[:2]) * TILE_SCALE > max(scale.side for _, scale in WIDE))
+
+
+def tiles(width: int, height: int) -> list[Tile]:
+    """Tiles that cover a picture of so many pixels, row by row, all of one size."""
+    return [
+        Tile(left, top, wide, high, (left == 0, top == 0, left + wide == width, top + high == height))
+        for top, high in _spans(height)
+        for left, wide in _spans(width)
+    ]
+
+
+def _spans(length: int) -> list[tuple[int, int]]:
+    """Start and length of as few equal, evenly spread parts of a side as the largest tile and the overlap allow."""
+    largest, overlap = round(LARGEST_TILE / TILE_SCALE), round(TILE_OVERLAP / TILE_SCALE)
+    count = max(1, -(-(length - overlap) // (largest - overlap)))
+    extent = -(-(length + (count - 1) * overlap) // count)
+    starts = np.linspace(0, length - extent, count).round().astype(int)
+    return [(int(start), extent) for start in starts]
+
+
+def in_tiles(session: Session, picture: U8, settings: DetectionSettings) -> Faces:
+    """The faces of at least `min_score` that a large picture shows at `TILE_SCALE`, each once, in its pixels."""
+    parts = tiles(picture.shape[1], picture.shape[0])
+    high, wide = (round(side * TILE_SCALE) for side in (parts[0].height, parts[0].width))
+    size = (-(-high // 64) * 64, -(-wide // 64) * 64, 3)
+    factor = np.array([wide / parts[0].width, high / parts[0].height], np.float32)
+    step = max(1, PIXELS_AT_ONCE // (size[0] * size[1]))
+    found = []
+    for start in range(0, len(parts), step):
+        some = parts[start : start + step]
+        canvases = np.zeros((len(some), *size), np.uint8)
+        for canvas, tile in zip(canvases, some, strict=True):
+            part = picture[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width]
+            canvas[:high, :wide] = cv2.resize(part, (wide, high), interpolation=cv2.INTER_AREA)
+        seen = yunet.detect(session, canvases, min_score=settings.min_score, max_overlap=settings.max_overlap)
+        for faces, tile in zip(seen, some, strict=True):
+            shift = -factor * np.array([tile.left, tile.top], np.float32)
+            found.append(_in_picture(faces.take(whole(faces.boxes, tile.ends, wide, high)), factor, shift))
+    return _merged(found, settings)
+
+
+def whole(boxes: F32, ends: tuple[bool, bool, bool, bool], width: int, height: int) -> Bool:
+    """(n,) which faces are seen whole on a tile's canvas; over the picture's own borders, `ends`, they may reach."""
+    low, high = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
+    inside = np.concatenate([low >= TILE_BORDER, high <= np.array([width, height]) - TILE_BORDER], axis=1)
+    return np.asarray((inside | np.array(ends)).all(axis=1))

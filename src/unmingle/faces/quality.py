@@ -1,21 +1,27 @@
-"""What can be measured of a face: how many pixels it has, how blurred it is, how far turned, how much of it shows."""
+"""What is measured of a face, and what it is therefore fit for: founding a person, joining one, or neither.
+
+Each rule has a threshold with a meaning, all in `DetectionSettings`; benchmarks/triage.py measures what they cost
+and save. How far a face is turned is no reason: a turned face is like one that is turned a little less.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cache
+from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from unmingle.faces.align import SIDE, scale_of, similarity_transform
-from unmingle.faces.probes import read_bands
-from unmingle.records import check_shape
+from unmingle.records import Triage, check_shape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from unmingle.records import F32, F64, U8, Faces
+    from unmingle.records import F32, F64, U8, Faces, Flag, Standing
+    from unmingle.settings import DetectionSettings
 
 # Blurs, in pixels of the aligned face, whose gradients are compared. The finer one is wide enough to take away the
 # noise of cameras and the blocks of JPEG.
@@ -23,7 +29,10 @@ FINE, COARSE = 2.0, 4.0
 INNER = slice(14, 98)  # of the aligned face: further out is background
 MOST_BLUR = 20.0  # pixels; a sixth of the face: nothing is left to measure
 
-MEASURES = ("pixels", "blur", "turn", "covered", "face")
+# Two logistic regressions on 512 channels of the embedding's twelfth block, averaged over five bands across the aligned
+# face: `covered` and `face`, a weight for each channel and band, and the constant (benchmarks/fit_probes.py).
+WEIGHTS = "probes.npz"
+CHANNELS, BANDS = 512, 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,8 +42,8 @@ class Measures:
     pixels:  (n,) float32, how many pixels of the picture a side of the aligned face (of 112) has.
     blur:    (n,) float32, as `blur_of`.
     turn:    (n,) float32, as `turn_of`.
-    covered: (n,) float32, 0 to 1, as `probes.Readings`.
-    face:    (n,) float32, 0 to 1, as `probes.Readings`.
+    covered: (n,) float32, 0 to 1: the probability that the lower face is covered, were half of all faces.
+    face:    (n,) float32, 0 to 1: the probability that it is a face, were half of all squares faces.
     """
 
     pixels: F32
@@ -61,34 +70,40 @@ class Measures:
         return cls(*(np.concatenate([none, *(getattr(part, name) for part in parts)]) for name in MEASURES))
 
 
-def measure(points_n52: F32, aligned_nhwc: U8, bands_ncb: F32) -> Measures:
-    """Measure n faces.
+MEASURES = tuple(field.name for field in fields(Measures))
 
-    Args:
-        points_n52: (n, 5, 2) landmarks in pixels of their pictures.
-        aligned_nhwc: (n, 112, 112, 3) uint8, RGB.
-        bands_ncb: (n, 512, 5) what the embedding saw of them.
-    """
-    readings = read_bands(bands_ncb)
+
+def measure(points_n52: F32, aligned_nhwc: U8, bands_ncb: F32) -> Measures:
+    """Measure n faces by their landmarks in pixels, aligned pictures, and what `sface.describe` saw of them."""
+    check_shape("bands_ncb", bands_ncb, (None, CHANNELS, BANDS))
+    flat_nd = bands_ncb.reshape(len(bands_ncb), CHANNELS * BANDS)
     return Measures(
         pixels=np.array([SIDE / max(scale_of(points), 1e-6) for points in points_n52], np.float32),
         blur=np.array([blur_of(aligned) for aligned in aligned_nhwc], np.float32),
         turn=np.array([turn_of(points) for points in points_n52], np.float32),
-        covered=readings.covered,
-        face=readings.face,
+        covered=_probability(flat_nd, _weights("covered")),
+        face=_probability(flat_nd, _weights("face")),
     )
 
 
+def _probability(flat_nd: F32, weights: F32) -> F32:
+    odds_n = flat_nd @ weights[:-1] + weights[-1]
+    return np.asarray(1 / (1 + np.exp(-np.clip(odds_n, -30, 30))), np.float32)
+
+
+@cache
+def _weights(name: str) -> F32:
+    with files("unmingle.faces").joinpath(WEIGHTS).open("rb") as file, np.load(file) as kept:
+        return np.asarray(kept[name], np.float32)
+
+
 def blur_of(aligned_hwc: U8) -> float:
-    """The Gaussian blur that a face seems to have, its deviation in pixels of the 112 a side.
+    """The Gaussian blur that an aligned face seems to have, its deviation in pixels of the 112 a side.
 
     In a picture of nature the power of detail falls with the square of its frequency (Field, "Relations between the
     statistics of natural images and the response properties of cortical cells", 1987). Blurred by b it keeps gradients
     of mean square in proportion to 1 / b², and blurred once more by s, to 1 / (b² + s²): so the ratio of what two
     further blurs leave tells b. Sharp faces measure 1 to 2.5, their own smoothness; made blurred by 4, they measure 4.
-
-    Args:
-        aligned_hwc: (112, 112, 3) uint8. Without any detail it is taken as blurred by 20.
     """
     grey = aligned_hwc[INNER, INNER].mean(axis=2, dtype=np.float32)
     fine, coarse = (_gradients(cv2.GaussianBlur(grey, (0, 0), deviation)) for deviation in (FINE, COARSE))
@@ -127,3 +142,31 @@ def quality(faces: Faces, measures: Measures) -> F32:
     sharpness = 1 / (1 + (measures.blur / COARSE) ** 2)
     seen = np.clip(1 - measures.turn, 0, 1) * (1 - measures.covered / 2)
     return np.asarray(faces.scores * resolution * sharpness * seen * measures.face, np.float32)
+
+
+def triage(measures: Measures, settings: DetectionSettings) -> Triage:
+    """Judge each face; of several reasons the gravest counts."""
+    columns = (measures.pixels, measures.blur, measures.covered, measures.face)
+    verdicts = [_verdict(*face, settings) for face in zip(*columns, strict=True)]
+    return Triage(*zip(*verdicts, strict=True)) if verdicts else Triage.alike(0)
+
+
+def _verdict(
+    pixels: float, blur: float, covered: float, sure: float, settings: DetectionSettings
+) -> tuple[Standing, Flag, str]:
+    none = 1 - sure  # the probability that it is no face
+    if pixels < settings.min_pixels:
+        return "aside", "low_quality", f"too small: {pixels:.0f} pixels a side, under {settings.min_pixels:g}"
+    if sure < settings.min_face:
+        return "aside", "not_a_face", f"not a face: sure to {none:.0%}, over {1 - settings.min_face:.0%}"
+    if sure < settings.founder_face:
+        reason = f"hardly a face: sure to {none:.0%} that it is none, over {1 - settings.founder_face:.0%}"
+        return "join", "not_a_face", reason
+    if covered > settings.founder_covered:
+        reason = f"lower face covered: sure to {covered:.0%}, over {settings.founder_covered:.0%}"
+        return "join", "masked", reason
+    if pixels < settings.founder_pixels:
+        return "join", "low_quality", f"small: {pixels:.0f} pixels a side, under {settings.founder_pixels:g}"
+    if blur > settings.founder_blur:
+        return "join", "low_quality", f"too blurred: by {blur:.1f} of 112 pixels, over {settings.founder_blur:g}"
+    return "found", "", ""

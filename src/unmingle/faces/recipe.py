@@ -1,8 +1,5 @@
 """A recipe turns pictures into faces with embeddings. There are two: faces (the default) and the seed's classic one.
 
-The faces recipe embeds with SFace, or with another model. SFace runs in both cases, since what it sees on its way tells
-what is covered and what is no face.
-
 A recipe is a pure function of the picture, its settings and its models; `key` names all three, so what it found is
 stored under the picture's content and that key, and never computed twice.
 """
@@ -15,18 +12,16 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from unmingle.errors import ModelError
-from unmingle.faces.align import align
-from unmingle.faces.detect import Found, find_faces
-from unmingle.faces.fingerprint import fingerprint as of_picture
-from unmingle.faces.landmarks import read_again
-from unmingle.faces.looks import Look, look
-from unmingle.faces.quality import Measures, measure, quality
-from unmingle.faces.thumbnail import FACE_MARGIN, thumbnail
-from unmingle.faces.triage import triage
+from unmingle.faces.align import FACE_MARGIN, align, thumbnail
+from unmingle.faces.detect import Found, Scale, at_scales, find_faces
+from unmingle.faces.duplicates import fingerprint as of_picture
+from unmingle.faces.quality import Measures, measure, quality, triage
+from unmingle.faces.rotation import read_again
 from unmingle.models import sface
-from unmingle.models.catalogue import PREPARATION, SFACE, YUNET
+from unmingle.models.cards import SFACE, YUNET
 from unmingle.models.embedding import open_embedder
-from unmingle.models.runtime import resolve_precision
+from unmingle.models.graphs import PREPARATION
+from unmingle.models.runtime import open_session, resolve_precision
 from unmingle.models.yunet import open_yunet
 from unmingle.records import Analysis, Faces, Triage
 from unmingle.settings import ClassicSettings, DetectionSettings, EngineSettings, fingerprint
@@ -36,7 +31,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from unmingle.models.cards import Calibration, Card
-    from unmingle.models.runtime import Session
     from unmingle.records import F32, U8
 
 # Part of the key: raise it when a change to this room changes what is found.
@@ -50,23 +44,20 @@ class RecipeRunner(Protocol):
     @property
     def key(self) -> str:
         """Names the models, settings and preparation: the same key finds the same faces."""
-        ...
 
     @property
     def precision(self) -> str:
         """Of the arithmetic: f32 or bf16."""
-        ...
 
     def analyse(self, pictures: Sequence[U8]) -> list[Analysis]:
         """Find and embed the faces of each (h, w, 3) uint8 RGB picture."""
-        ...
 
 
 class FaceRecipe:
     """YuNet, alignment, SFace or another embedding.
 
-    Raises:
-        ModelError: the embedding can't be used, or was never calibrated.
+    SFace runs in both cases: what it sees on its way tells what is covered and what is no face. ModelError if the
+    embedding can't be used, or was never calibrated.
     """
 
     def __init__(self, detection: DetectionSettings, engine: EngineSettings, model: Card = SFACE) -> None:
@@ -105,34 +96,33 @@ class FaceRecipe:
             vectors[start : start + len(part)] = seen if self._other is None else self._other(aligned)
             parts.append(measure(np.stack([points for _, points in part]), aligned, bands))
         measures = Measures.together(parts)
-        ends = np.cumsum([0, *(len(one.faces) for one in found)])
-        return [
-            self._analysis(picture, one, vectors[start:end], measures.take(slice(start, end)))
-            for picture, one, start, end in zip(pictures, found, ends[:-1], ends[1:], strict=True)
-        ]
+        analyses, end = [], 0
+        for picture, one in zip(pictures, found, strict=True):
+            start, end = end, end + len(one.faces)
+            measured = measures.take(slice(start, end))
+            analyses.append(
+                Analysis(
+                    width=picture.shape[1],
+                    height=picture.shape[0],
+                    faces=one.faces,
+                    vectors=vectors[start:end],
+                    quality=quality(one.faces, measured),
+                    thumbnails=tuple(thumbnail(picture, box, margin=FACE_MARGIN) for box in one.faces.boxes),
+                    triage=triage(measured, self._detection),
+                    reason=_why(one, self._detection),
+                )
+            )
+        return analyses
 
     def glance(self, pictures: Sequence[U8], sides: Sequence[int]) -> list[Faces]:
         """The faces of frames of a recording, each looked at once, with its longer side at so many pixels."""
-        looks = [[Look(side, 0.0)] for side in sides]
-        seen = look(self._detector, pictures, looks, self._detection)
+        seen = at_scales(self._detector, pictures, [[Scale(side, 0.0)] for side in sides], self._detection)
         return [faces.take(faces.scores >= self._detection.min_score) for faces in seen]
 
     def describe_faces(self, pictures: Sequence[U8], faces: Sequence[Faces]) -> list[Analysis]:
         """Embed and judge these faces of each picture, after a second reading of their landmarks."""
         again = read_again(self._detector, pictures, faces)
         return self.describe(pictures, [Found(one, float(one.scores.max(initial=0)), 0) for one in again])
-
-    def _analysis(self, picture: U8, found: Found, vectors: F32, measures: Measures) -> Analysis:
-        return Analysis(
-            width=picture.shape[1],
-            height=picture.shape[0],
-            faces=found.faces,
-            vectors=vectors,
-            quality=quality(found.faces, measures),
-            thumbnails=tuple(thumbnail(picture, box, margin=FACE_MARGIN) for box in found.faces.boxes),
-            triage=triage(measures, self._detection),
-            reason=_why(found, self._detection),
-        )
 
 
 def key_of(detection: DetectionSettings, model: Card) -> str:
@@ -155,13 +145,9 @@ class ClassicRecipe:
     """The seed's recipe: the whole picture is the face, VGG16 describes it."""
 
     def __init__(self, classic: ClassicSettings, engine: EngineSettings, graph: Path, checksum: str) -> None:
-        from unmingle.models.runtime import open_session
-
         self.key = f"classic-{fingerprint(classic.features, checksum, PREPARATION, VERSION)}"
         self.precision: str = resolve_precision(engine.precision)
-        self._session: Session = open_session(
-            graph, engine=engine.engine, precision=engine.precision, threads=engine.threads
-        )
+        self._session = open_session(graph, engine=engine.engine, precision=engine.precision, threads=engine.threads)
 
     def analyse(self, pictures: Sequence[U8]) -> list[Analysis]:
         """Describe each whole picture."""
@@ -178,11 +164,10 @@ class ClassicRecipe:
 def _whole(picture: U8, vectors: F32) -> Analysis:
     height, width = picture.shape[:2]
     box = np.array([[0, 0, width, height]], np.float32)
-    faces = Faces(box, np.full((1, 5, 2), np.nan, np.float32), np.ones(1, np.float32))
     return Analysis(
         width=width,
         height=height,
-        faces=faces,
+        faces=Faces(box, np.full((1, 5, 2), np.nan, np.float32), np.ones(1, np.float32)),
         vectors=vectors,
         quality=np.ones(1, np.float32),
         thumbnails=(thumbnail(picture, box[0], margin=0.0),),

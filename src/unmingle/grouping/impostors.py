@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unmingle.errors import SettingsError
-from unmingle.models.catalogue import SFACE
+from unmingle.models.cards import SFACE
 
 if TYPE_CHECKING:
     from unmingle.models.cards import Calibration

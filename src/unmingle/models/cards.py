@@ -1,8 +1,10 @@
-"""Model cards: what must be known of a network before its output is trusted."""
+"""Model cards: what must be known of a network before its output is trusted, and the catalogue of those known."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import tomllib
+from dataclasses import dataclass
+from importlib.resources import files
 from typing import Any, Literal
 
 from unmingle.errors import ModelError, SettingsError
@@ -14,10 +16,8 @@ Colour = Literal["rgb", "bgr"]
 class Intake:
     """How an embedding takes faces that are aligned to the 112×112 five-point template.
 
-    Attributes:
-        colour: the order of its channels.
-        mean, scale: a pixel p from 0 to 255 goes in as (p - mean) / scale.
-        output: the name of the output that is the embedding; empty: the only one that can be.
+    A pixel p from 0 to 255 goes in as (p - mean) / scale, with the channels in the order of `colour`. `output` names
+    the output that is the embedding; empty: the only one that can be. (The name is part of the key of stored faces.)
     """
 
     colour: Colour = "rgb"
@@ -35,81 +35,47 @@ class Intake:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """How similar strangers are to a model, see `unmingle.grouping.impostors.ImpostorCurve`.
-
-    Attributes:
-        mean: the average cosine of two strangers' faces.
-        people, faces, pairs: variances around it.
-        measured_on: what it was measured on, in words.
-        provisional: whether that was too little to rely on.
-    """
+    """How similar strangers are to a model: the average cosine of two faces, and variances around it."""
 
     mean: float
     people: float
     faces: float
     pairs: float
-    measured_on: str
-    provisional: bool = False
+    measured_on: str  # in words
+    provisional: bool = False  # whether that was too little to rely on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Archive:
-    """The compressed file that a model is published in.
-
-    Attributes:
-        kind: zip, of which one member is taken, or bz2, which holds one file.
-        sha256: checksum of the archive.
-        size: its bytes.
-        member: the path inside a zip.
-    """
+    """The compressed file that a model is published in: a zip, of which one member is taken, or one file in bz2."""
 
     kind: Literal["zip", "bz2"]
     sha256: str
-    size: int
+    size: int  # bytes
     member: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """What must be known of a model before its output is trusted.
+    """What must be known of a model before its output is trusted."""
 
-    Attributes:
-        name: how settings and the library call it.
-        purpose: what it does.
-        dimension: length of its output vector; 0 for a detector.
-        input: what goes in, in words.
-        licence: SPDX identifier or name; empty if nobody said.
-        commercial: whether commercial use is allowed; None if nobody said.
-        source: where it comes from, for people.
-        package: the installed package that carries the file; empty for others.
-        file: path inside the package, or the file's name in the model folder.
-        sha256: checksum of the file as published; empty where the publisher gives only an MD5.
-        md5: the publisher's MD5, where that is all there is.
-        url: where `unmingle models fetch` gets it; empty if it isn't a download.
-        size: bytes, for progress and for telling a cut download.
-        archive: what `url` holds, where that isn't the file itself.
-        intake: how faces go in, of an embedding of aligned faces.
-        calibration: how similar strangers are to it, where measured.
-        unfit: why `unmingle cluster --model` can't use it; empty if it can.
-    """
-
-    name: str
+    name: str  # how settings and the library call it
     purpose: str
-    dimension: int
-    input: str
-    licence: str
-    commercial: bool | None
-    source: str
-    package: str = ""
-    file: str = ""
-    sha256: str = ""
+    dimension: int  # of its output vector; 0 for a detector
+    input: str  # what goes in, in words
+    licence: str  # SPDX identifier or name; empty if nobody said
+    commercial: bool | None  # whether commercial use is allowed; None if nobody said
+    source: str  # where it comes from, for people
+    package: str = ""  # the installed package that carries the file
+    file: str = ""  # path inside the package, or the file's name in the model folder
+    sha256: str = ""  # of the file as published; empty where the publisher gives only an MD5
     md5: str = ""
-    url: str = ""
-    size: int = 0
-    archive: Archive | None = None
-    intake: Intake | None = None
-    calibration: Calibration | None = None
-    unfit: str = ""
+    url: str = ""  # where `unmingle models fetch` gets it
+    size: int = 0  # bytes, for progress and for telling a cut download
+    archive: Archive | None = None  # what `url` holds, where that isn't the file itself
+    intake: Intake | None = None  # of an embedding of aligned faces
+    calibration: Calibration | None = None  # where measured
+    unfit: str = ""  # why `unmingle cluster --model` can't use it
 
     @property
     def licence_warning(self) -> str:
@@ -121,19 +87,21 @@ class Card:
         return f"{self.name} is not for commercial use (licence: {self.licence})."
 
 
-def to_json(card: Card) -> dict[str, Any]:
-    """The card as plain values."""
-    return asdict(card)
-
-
 def from_json(plain: dict[str, Any]) -> Card:
-    """The card from plain values.
-
-    Raises:
-        ModelError: they are not a card's.
-    """
+    """The card from plain values, as `asdict` makes them; ModelError if they are not a card's."""
     parts: dict[str, Any] = {"archive": Archive, "intake": Intake, "calibration": Calibration}
     try:
         return Card(**{key: parts[key](**value) if key in parts and value else value for key, value in plain.items()})
     except (TypeError, KeyError, AttributeError) as error:
         raise ModelError(f"This is no model card: {error}.", "Add the model again: unmingle models add") from error
+
+
+def _catalogue() -> dict[str, Card]:
+    with files("unmingle.models").joinpath("catalogue.toml").open("rb") as file:
+        plain = tomllib.load(file)
+    return {name: from_json({"name": name, **card}) for name, card in plain.items()}
+
+
+CARDS = _catalogue()
+YUNET, SFACE = CARDS["yunet"], CARDS["sface"]
+VGG16, VGG16_NOTOP = CARDS["vgg16"], CARDS["vgg16-notop"]

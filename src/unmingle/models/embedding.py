@@ -7,15 +7,16 @@ face at a time. All that is seen to here, so that every embedding takes (n, 112,
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from unmingle.errors import ModelError
-from unmingle.models.catalogue import model_file
+from unmingle.models.registry import model_file
 from unmingle.models.runtime import open_session
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from onnx import GraphProto, ModelProto, ValueInfoProto
@@ -25,30 +26,22 @@ if TYPE_CHECKING:
     from unmingle.records import F32, U8
     from unmingle.settings import EngineSettings
 
+    # (n, d) float32, each of length 1, from (n, 112, 112, 3) uint8 RGB; safe from several threads.
+    Embedder = Callable[[U8], F32]
+
 SIDE = 112
 LEAST_DIMENSION = 16  # an output of fewer numbers tells something else of a face than whose it is
 AS_ALONE = 0.999  # cosine: a face among others must come out as it does alone, to the rounding of bf16
 EXPORT = "Export it for faces aligned by five points: N×3×112×112 or N×112×112×3."
 
 
-class Embedder(Protocol):
-    """Turns aligned faces into vectors. Calls are safe from several threads."""
-
-    def __call__(self, aligned_nhwc: U8, /) -> F32:
-        """(n, d) float32, each of length 1, from (n, 112, 112, 3) uint8 RGB."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class OnnxEmbedder:
-    """An ONNX graph, given the kind of input that it wants.
+    """An `Embedder` by an ONNX graph, given the kind of input that it wants.
 
-    Attributes:
-        session: of the graph; its only output is the embedding.
-        intake: how it takes pixels.
-        channels_first: whether it takes (n, 3, 112, 112).
-        dtype: of its input.
-        one_by_one: whether it takes a single face only.
+    session: of the graph; its only output is the embedding.
+    channels_first: whether it takes (n, 3, 112, 112).
+    one_by_one: whether it takes a single face only.
     """
 
     session: Session
@@ -71,11 +64,7 @@ class OnnxEmbedder:
 
 
 def open_embedder(card: Card, engine: EngineSettings) -> OnnxEmbedder:
-    """The embedding of a card, its file checked.
-
-    Raises:
-        ModelError: it can't be used, is not here, or is not the file on the card.
-    """
+    """The embedding of a card, its file checked; ModelError if it can't be used, is not here, or is another file."""
     if card.unfit:
         raise ModelError(f"{card.name} can't be used here: {card.unfit}.", "Choose another model.")
     if card.intake is None:
@@ -96,17 +85,23 @@ def open_embedding(file: Path, intake: Intake, engine: EngineSettings) -> OnnxEm
         _keep_output(model.graph, intake.output, file)
         if not one_by_one:
             _free_batch(model.graph)
+        from onnx import helper
+
+        dtype = helper.tensor_dtype_to_np_dtype(port.type.tensor_type.elem_type)
         try:
             session = open_session(
                 model.SerializeToString(), engine=engine.engine, precision=engine.precision, threads=engine.threads
             )
-            embedder = OnnxEmbedder(session, intake, channels_first, _dtype(port), one_by_one)
-            vectors_nd = embedder(_noise(3))
+            embedder = OnnxEmbedder(session, intake, channels_first, dtype, one_by_one)
+            noise = np.random.default_rng(0).integers(0, 256, (3, SIDE, SIDE, 3), np.uint8)
+            vectors_nd = embedder(noise)
+            # Some graphs mix the faces of a batch up, and none says so.
+            alone_nd = vectors_nd if one_by_one else replace(embedder, one_by_one=True)(noise)
         except (ModelError, ValueError) as error:
             if one_by_one:
                 raise ModelError(f"{file} can't be run on a face: {_why(error)}", EXPORT) from error
             continue
-        if one_by_one or _as_alone(embedder, vectors_nd):
+        if alone_nd.shape == vectors_nd.shape and (np.sum(alone_nd * vectors_nd, axis=1) >= AS_ALONE).all():
             break
     if not np.isfinite(vectors_nd).all():
         raise ModelError(f"{file} gives numbers that are none (NaN or infinite).", "Check how pixels must go in.")
@@ -117,7 +112,7 @@ def _load(file: Path) -> ModelProto:
     import onnx
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # it comes with onnx
 
-    from unmingle.models.fold import fold_constants
+    from unmingle.models.graphs import fold_constants
 
     try:
         model = onnx.load(str(file))
@@ -139,10 +134,9 @@ def _only_input(graph: GraphProto, file: Path) -> ValueInfoProto:
     if len(inputs) != 1:
         names = ", ".join(value.name for value in inputs)
         raise ModelError(f"{file} has {len(inputs)} inputs ({names}), not one.", EXPORT)
-    kept = inputs[0]
-    for value in [value for value in graph.input if value.name != kept.name]:
+    for value in [value for value in graph.input if value.name != inputs[0].name]:
         graph.input.remove(value)
-    return kept
+    return inputs[0]
 
 
 def _shape(value: ValueInfoProto) -> list[int]:
@@ -160,13 +154,6 @@ def _channels_first(port: ValueInfoProto, file: Path) -> bool:
     raise ModelError(f"{file} takes {written or 'a single number'}, not faces of 112×112.", EXPORT)
 
 
-def _dtype(port: ValueInfoProto) -> np.dtype[Any]:
-    from onnx import helper
-
-    dtype: np.dtype[Any] = helper.tensor_dtype_to_np_dtype(port.type.tensor_type.elem_type)
-    return dtype
-
-
 def _keep_output(graph: GraphProto, name: str, file: Path) -> None:
     """Leave only the output that is the embedding."""
     if name:
@@ -178,8 +165,7 @@ def _keep_output(graph: GraphProto, name: str, file: Path) -> None:
         names = ", ".join(value.name for value in graph.output)
         wrong = f"no output {name}" if name else f"{len(graph.output)} outputs"
         raise ModelError(f"{file} has {wrong} ({names}).", "Name the one that is the embedding: --output NAME")
-    kept = chosen[0]
-    for value in [value for value in graph.output if value.name != kept.name]:
+    for value in [value for value in graph.output if value.name != chosen[0].name]:
         graph.output.remove(value)
 
 
@@ -205,16 +191,6 @@ def _free_batch(graph: GraphProto) -> None:
         if len(shape) and shape[0] == 1:  # the one face; 0 tells ONNX to copy the axis from the input
             shape[0] = 0
             tensor.CopyFrom(numpy_helper.from_array(shape, tensor.name))
-
-
-def _noise(n: int) -> U8:
-    return np.random.default_rng(0).integers(0, 256, (n, SIDE, SIDE, 3), np.uint8)
-
-
-def _as_alone(embedder: OnnxEmbedder, together_nd: F32) -> bool:
-    """Whether faces come out of a batch as they do one by one: some graphs mix them up, and none says so."""
-    alone_nd = replace(embedder, one_by_one=True)(_noise(len(together_nd)))
-    return alone_nd.shape == together_nd.shape and bool((np.sum(alone_nd * together_nd, axis=1) >= AS_ALONE).all())
 
 
 def _why(error: Exception) -> str:

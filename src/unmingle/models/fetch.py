@@ -16,19 +16,19 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import zipfile
-from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from unmingle.errors import FetchError
 from unmingle.files import replacing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from unmingle.models.cards import Archive
 
-    Progress = Callable[[int, int | None], None]
+    OnBytes = Callable[[int, int | None], None]  # told the bytes that are there and the total, None while unknown
 
 CHUNK = 1 << 18  # bytes a read
 PATIENCE = 30.0  # seconds without a byte before we give up; what came is kept
@@ -42,67 +42,41 @@ def fetch(
     sha256: str | None = None,
     md5: str | None = None,
     size: int | None = None,
-    on_progress: Progress | None = None,
+    on_progress: OnBytes | None = None,
 ) -> Path:
     """Download `url` to `destination`, going on with what an earlier try left.
 
     What arrives goes to `<destination>.part`, and takes its name only when it is whole and its checksums agree, so
     that `destination` is never half a file. A file that is there and has the checksums asked for is not fetched again.
-
-    Args:
-        url: http or https. Redirections are followed, but not from https to http.
-        destination: the file to make; its folder is made too.
-        sha256: checksum that the file must have, hexadecimal.
-        md5: the same, for sources that publish nothing better.
-        size: its length in bytes, where known.
-        on_progress: called with the bytes that are there and the total (None while unknown), about once a 256 KiB.
-
-    Returns:
-        `destination`.
+    Redirections are followed, but not from https to http.
 
     Raises:
         FetchError: no network, an answer other than the file, a connection cut off (what came is kept), a wrong
             checksum or length (what came is removed), or no room on the disk.
     """
-    wanted = _Wanted(url, sha256=sha256, md5=md5, size=size)
+    wanted = _Wanted(url, sha256, md5, size)
     if wanted.has_checksum and destination.is_file() and wanted.mismatch(destination) is None:
         return destination
-    part = _Part(destination.with_name(destination.name + ".part"))
+    part = destination.with_name(destination.name + ".part")
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)
-        if not (size is not None and part.length == size):
+        if size is None or _length(part) != size:
             _download(wanted, part, on_progress)
-        mismatch = wanted.mismatch(part.path)
+        mismatch = wanted.mismatch(part)
         if mismatch is not None:
-            part.discard()
+            part.unlink()
             raise FetchError(f"{url} is not the file expected: {mismatch}.", "Try again; it may have been replaced.")
-        part.path.replace(destination)
-        part.discard()
+        part.replace(destination)
     except OSError as error:  # of the disk: those of the network became a FetchError where they arose
         raise _disk_error(destination, error) from error
     return destination
 
 
 def fetch_archived(
-    url: str, destination: Path, archive: Archive, *, sha256: str, size: int, on_progress: Progress | None = None
+    url: str, destination: Path, archive: Archive, *, sha256: str, size: int, on_progress: OnBytes | None = None
 ) -> Path:
-    """Download an archive and keep the one file that is wanted of it; see `fetch`.
-
-    Args:
-        url: of the archive.
-        destination: the file to make.
-        archive: what is at `url`.
-        sha256: checksum that the unpacked file must have.
-        size: its bytes.
-        on_progress: as for `fetch`, of the archive.
-
-    Returns:
-        `destination`.
-
-    Raises:
-        FetchError: as for `fetch`, or the archive doesn't hold the file expected.
-    """
-    wanted = _Wanted(url, sha256=sha256, md5=None, size=size)
+    """Download an archive and keep the one file that is wanted of it, of this checksum and size; see `fetch`."""
+    wanted = _Wanted(url, sha256, None, size)
     if destination.is_file() and wanted.mismatch(destination) is None:
         return destination
     packed = destination.with_name(f"{destination.name}.{archive.kind}")
@@ -110,8 +84,12 @@ def fetch_archived(
     try:
         _check_room(destination, size)
         with replacing(destination) as temporary:
-            with _unpacked(packed, archive) as stream, temporary.open("wb") as sink:
-                shutil.copyfileobj(stream, sink, CHUNK)
+            if archive.kind == "bz2":
+                with bz2.open(packed) as stream, temporary.open("wb") as sink:
+                    shutil.copyfileobj(stream, sink, CHUNK)
+            else:
+                with zipfile.ZipFile(packed) as held, held.open(archive.member) as member, temporary.open("wb") as sink:
+                    shutil.copyfileobj(member, sink, CHUNK)
             mismatch = wanted.mismatch(temporary)
             if mismatch is not None:
                 raise FetchError(f"{url} doesn't hold the file expected: {mismatch}.", "It may have been replaced.")
@@ -123,33 +101,29 @@ def fetch_archived(
     return destination
 
 
-@contextmanager
-def _unpacked(packed: Path, archive: Archive) -> Iterator[IO[bytes]]:
-    if archive.kind == "bz2":
-        with bz2.open(packed) as stream:
-            yield stream
-    else:
-        with zipfile.ZipFile(packed) as held, held.open(archive.member) as stream:
-            yield stream
-
-
+@dataclass(frozen=True, slots=True)
 class _Wanted:
     """The file asked for: where it is and how to know it."""
 
-    def __init__(self, url: str, *, sha256: str | None, md5: str | None, size: int | None) -> None:
-        if urllib.parse.urlsplit(url).scheme not in {"http", "https"}:
-            raise FetchError(f"{url} can't be fetched: only http and https are.", "Give the file's path instead.")
-        self.url = url
-        self._sums = {"sha256": sha256, "md5": md5}
-        self.size = size
-        self.has_checksum = bool(sha256 or md5)
+    url: str
+    sha256: str | None
+    md5: str | None
+    size: int | None
+
+    def __post_init__(self) -> None:
+        if urllib.parse.urlsplit(self.url).scheme not in {"http", "https"}:
+            raise FetchError(f"{self.url} can't be fetched: only http and https are.", "Give the file's path instead.")
+
+    @property
+    def has_checksum(self) -> bool:
+        return bool(self.sha256 or self.md5)
 
     def mismatch(self, file: Path) -> str | None:
         """How `file` differs from what is wanted, in words; None if it doesn't."""
         length = file.stat().st_size
         if self.size is not None and length != self.size:
             return f"it has {length:,} bytes, expected {self.size:,}"
-        for name, expected in self._sums.items():
+        for name, expected in (("sha256", self.sha256), ("md5", self.md5)):
             if expected is None:
                 continue
             with file.open("rb") as stream:
@@ -159,64 +133,44 @@ class _Wanted:
         return None
 
 
-class _Part:
-    """What has arrived, and the server's mark of the version that it is from."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._mark = path.with_name(path.name + ".version")
-
-    @property
-    def length(self) -> int:
-        return self.path.stat().st_size if self.path.is_file() else 0
-
-    @property
-    def version(self) -> str:
-        return self._mark.read_text(encoding="utf-8") if self._mark.is_file() else ""
-
-    def start(self, version: str) -> None:
-        self.path.unlink(missing_ok=True)
-        self._mark.write_text(version, encoding="utf-8")
-
-    def discard(self) -> None:
-        self.path.unlink(missing_ok=True)
-        self._mark.unlink(missing_ok=True)
-
-
-def _download(wanted: _Wanted, part: _Part, on_progress: Progress | None) -> None:
+def _download(wanted: _Wanted, part: Path, on_progress: OnBytes | None) -> None:
     """Bring `part` to its full length, from where it is if the server can, else from the start."""
-    have = part.length
-    # Without a mark, only a checksum can tell a file that changed between two tries.
-    resumable = have > 0 and (part.version or wanted.has_checksum)
-    response = _open(wanted.url, have if resumable else 0, part.version)
+    # Only a checksum can tell whether the file changed between two tries.
+    have = _length(part) if wanted.has_checksum else 0
+    response = _open(wanted.url, have)
     if response is None:  # the server has nothing from there on: all is there, or it is another file
-        if wanted.has_checksum and wanted.mismatch(part.path) is None:
+        if wanted.mismatch(part) is None:
             return
-        response = _open(wanted.url, 0, "")
+        have = 0
+        response = _open(wanted.url, 0)
     if response is None:
         raise FetchError(f"{wanted.url} answered 416 (no such range) to a request for all of it.", AGAIN)
     with response:
         start, total = _range_of(response)
-        if start == 0:
-            have = 0
-            part.start(_version(response))
-        elif start != have:
+        if start not in (0, have):
             raise FetchError(f"{wanted.url} answered from byte {start:,}, asked for {have:,}.", "Fetch it another way.")
-        _check_room(part.path, (total or wanted.size or 0) - have)
-        with part.path.open("ab", buffering=0) as sink:
-            have = _copy(response, sink, have, total, wanted.url, on_progress)
+        have = start
+        _check_room(part, (total or wanted.size or 0) - have)
+        with part.open("ab" if start else "wb", buffering=0) as sink:
+            while chunk := _read(response, have, wanted.url):
+                sink.write(chunk)
+                have += len(chunk)
+                if on_progress is not None:
+                    on_progress(have, total)
     total = wanted.size if total is None else total
     if total is not None and have < total:
         raise FetchError(f"{wanted.url} was cut off after {have:,} of {total:,} bytes.", AGAIN)
 
 
-def _open(url: str, start: int, version: str) -> http.client.HTTPResponse | None:
+def _length(part: Path) -> int:
+    return part.stat().st_size if part.is_file() else 0
+
+
+def _open(url: str, start: int) -> http.client.HTTPResponse | None:
     """The server's answer, 200 or 206; None if it has nothing from `start` on."""
     headers = {"User-Agent": "unmingle", "Accept-Encoding": "identity"}
     if start:
         headers["Range"] = f"bytes={start}-"
-        if version:
-            headers["If-Range"] = version
     request = urllib.request.Request(url, headers=headers)  # the scheme was checked, and is at each redirection
     try:
         response: http.client.HTTPResponse = urllib.request.build_opener(_Redirects).open(request, timeout=PATIENCE)
@@ -224,38 +178,28 @@ def _open(url: str, start: int, version: str) -> http.client.HTTPResponse | None
         with error:
             if error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
                 return None
-            raise _status_error(url, error) from error
+            if error.code in {http.client.NOT_FOUND, http.client.GONE}:
+                raise FetchError(
+                    f"{url} is not there ({error.code}).", "Look for its new address, or give the file's path."
+                ) from error
+            raise FetchError(
+                f"{url} answered {error.code} {error.reason}.", "Try again later, or give the file's path."
+            ) from error
     except (OSError, http.client.HTTPException) as error:
-        reason = getattr(error, "reason", error)
         raise FetchError(
-            f"{url} can't be reached: {reason}.",
+            f"{url} can't be reached: {getattr(error, 'reason', error)}.",
             "Check the connection (and https_proxy), or fetch the file elsewhere and give its path.",
         ) from error
     return response
 
 
-def _copy(
-    response: http.client.HTTPResponse,
-    sink: IO[bytes],
-    have: int,
-    total: int | None,
-    url: str,
-    on_progress: Progress | None,
-) -> int:
-    """Copy the answer to `sink`; returns the length reached, short of `total` if the connection broke."""
-    while True:
-        try:
-            chunk = response.read(CHUNK)
-        except http.client.IncompleteRead as error:
-            chunk = error.partial
-        except (OSError, http.client.HTTPException) as error:
-            raise FetchError(f"{url} was cut off after {have:,} bytes: {error}.", AGAIN) from error
-        if not chunk:
-            return have
-        sink.write(chunk)
-        have += len(chunk)
-        if on_progress is not None:
-            on_progress(have, total)
+def _read(response: http.client.HTTPResponse, have: int, url: str) -> bytes:
+    try:
+        return response.read(CHUNK)
+    except http.client.IncompleteRead as error:
+        return error.partial
+    except (OSError, http.client.HTTPException) as error:
+        raise FetchError(f"{url} was cut off after {have:,} bytes: {error}.", AGAIN) from error
 
 
 def _range_of(response: http.client.HTTPResponse) -> tuple[int, int | None]:
@@ -269,22 +213,10 @@ def _range_of(response: http.client.HTTPResponse) -> tuple[int, int | None]:
     return 0, int(length) if length is not None and length.isdigit() else None
 
 
-def _version(response: http.client.HTTPResponse) -> str:
-    """What If-Range takes: a strong ETag, or else the date; empty if the server gives neither."""
-    etag = response.headers.get("ETag", "")
-    return etag if etag.startswith('"') else response.headers.get("Last-Modified", "")
-
-
 def _check_room(path: Path, needed: int) -> None:
     free = shutil.disk_usage(path.parent).free
     if needed > free:
         raise OSError(errno.ENOSPC, f"{needed / 1e6:,.0f} MB needed, {free / 1e6:,.0f} MB free")
-
-
-def _status_error(url: str, error: urllib.error.HTTPError) -> FetchError:
-    if error.code in {http.client.NOT_FOUND, http.client.GONE}:
-        return FetchError(f"{url} is not there ({error.code}).", "Look for its new address, or give the file's path.")
-    return FetchError(f"{url} answered {error.code} {error.reason}.", "Try again later, or give the file's path.")
 
 
 def _disk_error(destination: Path, error: OSError) -> FetchError:
@@ -297,13 +229,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     """Follow redirections to http and https only, and never from https to http."""
 
     def redirect_request(
-        self,
-        req: urllib.request.Request,
-        fp: IO[bytes],
-        code: int,
-        msg: str,
-        headers: http.client.HTTPMessage,
-        newurl: str,
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
     ) -> urllib.request.Request | None:
         scheme = urllib.parse.urlsplit(newurl).scheme
         if scheme not in {"https", req.type}:

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from unmingle.records import F32
     from unmingle.settings import Engine, Precision
 
-
 # One thread per stream is best on few cores (no barrier inside a layer); past four, the memory of each stream's
 # activations counts for more than the barriers.
 MOST_STREAMS = 4
@@ -39,34 +38,18 @@ class Session(Protocol):
     """A loaded graph. Calls are safe from several threads."""
 
     def __call__(self, batch: NDArray[Any]) -> dict[str, F32]:
-        """Run the graph on a batch.
+        """Each output by its name, of a batch for the graph's only input, with n pictures (or none) on its first axis.
 
-        Args:
-            batch: the graph's only input, its first axis the n pictures (0 is allowed); the layout is the graph's own.
-
-        Returns:
-            Each output by its name, float32, in the order of the batch.
-
-        Raises:
-            ValueError: the batch has another type or shape than the graph takes.
+        ValueError if the batch has another type or shape than the graph takes.
         """
-        ...
 
 
 def open_session(
-    model: Path | bytes,
-    *,
-    engine: Engine = "auto",
-    precision: Precision = "auto",
-    threads: int = 0,
+    model: Path | bytes, *, engine: Engine = "auto", precision: Precision = "auto", threads: int = 0
 ) -> Session:
-    """Load an ONNX graph that has one input, with the pictures on its first axis.
+    """Load an ONNX graph, from its file or its bytes, that has one input, with the pictures on its first axis.
 
-    Args:
-        model: the ONNX file, or its bytes.
-        engine: "auto" is ONNX Runtime where it finds a working NVIDIA card, else OpenVINO.
-        precision: of the arithmetic inside; the outputs are float32 always. See `resolve_precision`.
-        threads: how many processor cores to keep busy; 0 for all that this process may use.
+    The precision is of the arithmetic inside; the outputs are float32 always. 0 threads are all this process may use.
 
     Raises:
         ModelError: the file is missing, isn't a graph the engine can read, or has not exactly one input.
@@ -80,10 +63,11 @@ def open_session(
     cores = threads or available_cores()
     if engine == "onnxruntime":
         return OnnxRuntimeSession(model, precision=precision, threads=cores)
-    if engine == "auto":
-        on_card = _on_nvidia(model, precision=precision, threads=cores)
-        if on_card is not None:
-            return on_card
+    here = engine == "auto" and precision != "bf16" and importlib.util.find_spec("onnxruntime") is not None
+    if here and _card_offered(import_onnxruntime()):
+        session = OnnxRuntimeSession(model, precision=precision, threads=cores, card=True)
+        if session.on_card:
+            return session
     return OpenVinoSession(model, precision=precision, threads=cores)
 
 
@@ -91,8 +75,7 @@ def resolve_precision(precision: Precision) -> Literal["f32", "bf16"]:
     """What "auto" means on this processor: bf16 where AMX computes it in hardware, else f32.
 
     AVX-512 has bf16 instructions too, and OpenVINO offers bf16 wherever it finds them, but without AMX it is slower
-    than float32 (SFace on two cores: 100 against 170 faces a second). Only Linux tells of AMX in a way that needs no
-    other package; elsewhere "auto" is f32.
+    than float32. Only Linux tells of AMX in a way that needs no other package; elsewhere "auto" is f32.
     """
     if precision == "auto":
         return "bf16" if _has_amx(Path("/proc/cpuinfo")) else "f32"
@@ -140,16 +123,12 @@ class OpenVinoSession:
     """A graph on the processor, through OpenVINO.
 
     A batch is cut into pieces that run on separate streams, one request to a worker thread, so that a plain call keeps
-    all cores busy; a batch of one picture uses one stream. With the machine to itself that is as fast as one stream
-    with all cores, and a third faster when something else takes a core (SFace, 16 faces, two cores).
-
-    Shapes stay dynamic. A batch size, height or width that a stream has not seen costs about 35 ms there, once (YuNet);
-    callers with pictures of many sizes should bring them to few.
+    all cores busy; a batch of one picture uses one stream. Shapes stay dynamic: a batch size, height or width that a
+    stream has not seen costs about 35 ms there, once (YuNet); callers should bring pictures to few sizes.
     """
 
     def __init__(self, model: Path | bytes, *, precision: Precision, threads: int) -> None:
-        openvino = import_openvino()
-        core = openvino.Core()
+        core = import_openvino().Core()
         self._streams = min(threads, MOST_STREAMS)
         options = {
             "INFERENCE_PRECISION_HINT": resolve_precision(precision),
@@ -195,7 +174,10 @@ class OnnxRuntimeSession:
         if precision == "bf16":
             raise SettingsError("ONNX Runtime computes in float32 only.", "Use precision f32 or auto, or OpenVINO.")
         onnxruntime = import_onnxruntime()
-        self._errors = _engine_errors(onnxruntime)
+        # All that it raises; its errors have no base of their own.
+        known = vars(onnxruntime.capi.onnxruntime_pybind11_state).values()
+        own = [value for value in known if isinstance(value, type) and issubclass(value, Exception)]
+        self._errors: tuple[type[Exception], ...] = (*own, RuntimeError)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3  # errors only: warnings would land on the caller's terminal
@@ -212,7 +194,8 @@ class OnnxRuntimeSession:
         inputs = self._session.get_inputs()
         _check_inputs(model, [port.name for port in inputs])
         self._input = inputs[0].name
-        self._dtype = _numpy_type(inputs[0].type)
+        inner = inputs[0].type.removeprefix("tensor(").removesuffix(")")  # as in "tensor(float)"
+        self._dtype = np.dtype({"float": "float32", "double": "float64"}.get(inner, inner))
         self._names = [port.name for port in self._session.get_outputs()]
 
     @property
@@ -232,29 +215,16 @@ class OnnxRuntimeSession:
         return {name: np.asarray(value, np.float32) for name, value in zip(self._names, outputs, strict=True)}
 
 
-def _on_nvidia(model: Path | bytes, *, precision: Precision, threads: int) -> Session | None:
-    """ONNX Runtime on an NVIDIA card, or None where that is not to be had."""
-    if precision == "bf16" or importlib.util.find_spec("onnxruntime") is None:
-        return None
-    if not _card_offered(import_onnxruntime()):
-        return None
-    session = OnnxRuntimeSession(model, precision=precision, threads=threads, card=True)
-    return session if session.on_card else None
-
-
 def _card_offered(onnxruntime: ModuleType) -> bool:
     return "CUDAExecutionProvider" in onnxruntime.get_available_providers()
 
 
 def import_onnxruntime() -> ModuleType:
-    """ONNX Runtime without its telemetry; nothing else in unmingle may import it.
+    """ONNX Runtime without its telemetry; nothing else in unmingle may import it. MissingExtraError if it isn't there.
 
     Since 1.29 its Linux and macOS builds, too, have an uploader (a device identifier and a database in ~/.cache,
     made at the import, and https to mobile.events.data.microsoft.com). Only an environment variable read at that
     moment stops it: its name was ORT_TELEMETRY_DISABLED before the release and is ORT_DISABLE_TELEMETRY since.
-
-    Raises:
-        MissingExtraError: it is not installed.
     """
     os.environ.update(ORT_DISABLE_TELEMETRY="1", ORT_TELEMETRY_DISABLED="1")
     try:
@@ -265,19 +235,6 @@ def import_onnxruntime() -> ModuleType:
         raise MissingExtraError("onnxruntime", "onnxruntime", "for --engine onnxruntime") from error
     onnxruntime.disable_telemetry_events()  # on Windows: events to the system's log
     return onnxruntime  # type: ignore[no-any-return]
-
-
-def _engine_errors(onnxruntime: ModuleType) -> tuple[type[Exception], ...]:
-    """All that ONNX Runtime raises; its errors have no base of their own."""
-    state = onnxruntime.capi.onnxruntime_pybind11_state
-    own = [value for value in vars(state).values() if isinstance(value, type) and issubclass(value, Exception)]
-    return (*own, RuntimeError)
-
-
-def _numpy_type(name: str) -> np.dtype[Any]:
-    """NumPy's type for ONNX Runtime's name of it, as in "tensor(float)"."""
-    inner = name.removeprefix("tensor(").removesuffix(")")
-    return np.dtype({"float": "float32", "double": "float64"}.get(inner, inner))
 
 
 def _as_input(batch: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmingle.models.catalogue import BANDS, SFACE, prepared_model
+from unmingle.models.cards import SFACE
+from unmingle.models.graphs import BANDS, prepared_model
 from unmingle.models.runtime import open_session
 
 if TYPE_CHECKING:
@@ -29,15 +30,10 @@ def embed(session: Session, aligned_nhwc: U8) -> F32:
 
 
 def describe(session: Session, aligned_nhwc: U8) -> tuple[F32, F32]:
-    """Embed aligned faces, and tell what the network saw on its way, from the brows to the chin.
+    """Embed aligned faces (n, 112, 112, 3) uint8 RGB, and tell what the network saw, from the brows to the chin.
 
-    Args:
-        session: from `open_sface`.
-        aligned_nhwc: (n, 112, 112, 3) uint8, RGB, aligned to the five-point template.
-
-    Returns:
-        (n, 128) float32, each of length 1; and (n, 512, 5) float32, the averages of the channels of the twelfth block
-        over five bands across the face, 16 pixels high each.
+    (n, 128) float32, each of length 1; and (n, 512, 5) float32, the averages of the channels of the twelfth block over
+    five bands across the face, 16 pixels high each.
     """
     outputs = session(aligned_nhwc)
     vectors_nd = outputs[EMBEDDING]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmingle.models.catalogue import YUNET, prepared_model
+from unmingle.models.cards import YUNET
+from unmingle.models.graphs import prepared_model
 from unmingle.models.runtime import open_session
 from unmingle.records import Faces
 
@@ -25,16 +26,10 @@ def open_yunet(*, engine: Engine = "auto", precision: Precision = "auto", thread
 
 
 def detect(session: Session, canvases_nhwc: U8, *, min_score: float, max_overlap: float) -> list[Faces]:
-    """Find faces on canvases of one size.
+    """The faces on canvases (n, h, w, 3) uint8 RGB, whose h and w are multiples of 32: best first, in canvas pixels.
 
-    Args:
-        session: from `open_yunet`.
-        canvases_nhwc: (n, h, w, 3) uint8, RGB; h and w multiples of 32.
-        min_score: faces below this confidence (0 to 1) are dropped.
-        max_overlap: of two boxes whose intersection over union is above this, the better one stays.
-
-    Returns:
-        For each canvas its faces, best first, in canvas pixels; boxes may reach over the border.
+    Faces below `min_score` (0 to 1) are dropped; of two boxes whose intersection over union is above `max_overlap`, the
+    better one stays. Boxes may reach over the border.
     """
     outputs = session(canvases_nhwc)
     scores_na = np.concatenate([_scores(outputs, stride) for stride in STRIDES], axis=1)
@@ -49,10 +44,8 @@ def detect(session: Session, canvases_nhwc: U8, *, min_score: float, max_overlap
 def suppress(faces: Faces, max_overlap: float, *, contained: float = np.inf) -> I64:
     """Greedy non-maximum suppression: indices of the faces to keep, best score first.
 
-    Args:
-        faces: candidates in any order.
-        max_overlap: largest intersection over union that two kept boxes may have.
-        contained: largest part of the smaller of two kept boxes that may lie inside the other; any if infinite.
+    Of two kept boxes the intersection over union is at most `max_overlap`, and at most `contained` of the smaller one
+    lies inside the other.
     """
     order = np.argsort(-faces.scores, kind="stable")
     left, top, width, height = faces.boxes.T

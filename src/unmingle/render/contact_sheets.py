@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from unmingle.faces.thumbnail import show_thumbnail
+from unmingle.faces.align import show_thumbnail
 from unmingle.render.canvas import EDGE, FAINT, GAP, HEAD, LINE, MAT, TILE, Canvas, heading_width
 from unmingle.text_layout import clock, shorten, ticks
 

@@ -95,7 +95,7 @@ class Person:
         Args:
             most: how many at most.
         """
-        from unmingle.faces.thumbnail import show_thumbnail
+        from unmingle.faces.align import show_thumbnail
 
         return [show_thumbnail(jpeg) for jpeg in self._library.jpegs_of(self.id, most)]
 
@@ -163,7 +163,7 @@ class Face:
     @property
     def thumbnail(self) -> Image | None:
         """The face as a small square picture; None if the library has none."""
-        from unmingle.faces.thumbnail import show_thumbnail
+        from unmingle.faces.align import show_thumbnail
 
         return None if self._jpeg is None else show_thumbnail(self._jpeg)
 

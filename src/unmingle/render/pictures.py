@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from unmingle.errors import PictureError
-from unmingle.faces.thumbnail import show_thumbnail
+from unmingle.faces.align import show_thumbnail
 from unmingle.html import address
 from unmingle.sources.images import quiet_decoders, read_picture
 from unmingle.store.tables import thumbnail_of

@@ -18,7 +18,7 @@ from unmingle.evaluation.scores import found_worst
 from unmingle.files import write_atomically
 from unmingle.grouping.stopping import FalseMergeBar
 from unmingle.html import render
-from unmingle.models.catalogue import VGG16, YUNET
+from unmingle.models.cards import VGG16, YUNET
 from unmingle.pipeline import SCALE
 from unmingle.render.charts import (
     HEIGHT,

@@ -20,8 +20,8 @@ from unmingle.render.canvas import as_jpeg
 from unmingle.review.background import Later, QuestionList
 from unmingle.review.cache import Cache
 from unmingle.review.pages import RequestError
-from unmingle.sources.containers import recording_digest
 from unmingle.sources.decoding import decode
+from unmingle.sources.formats import file_digest
 from unmingle.sources.images import digest, read_bytes
 from unmingle.sources.recordings import Recording
 from unmingle.store import browse
@@ -224,7 +224,7 @@ class PictureReader:
         with self._lock:
             kept = self._recordings.pop(key, None)
             if kept is None:
-                if key[2:] != (file.size, file.modified) and recording_digest(path) not in wanted.bytes:
+                if key[2:] != (file.size, file.modified) and file_digest(path) not in wanted.bytes:
                     raise PictureError(CHANGED)
                 kept = Recording(path)  # which holds no file open between frames
             self._recordings[key] = kept

@@ -14,11 +14,11 @@ import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from unmingle.errors import PictureError, reason
-from unmingle.sources.metadata import BOXED, HEAD, ORIENTATION, Plain, hide_items, picture_format, without_metadata
-from unmingle.sources.orientation import NORMAL
+from unmingle.sources.formats import BOXED, picture_format
+from unmingle.sources.metadata import NORMAL, ORIENTATION, Plain, hide_items, without_metadata
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from numpy.typing import NDArray
 
@@ -36,13 +36,7 @@ FILLER = b"\x5a\xa5" * 64  # any bits will do: behind a scan that is whole they 
 
 
 def decode(content: bytes) -> U8:
-    """Decode a picture: turned upright, transparency on white, of an animation the first frame that shows anything.
-
-    Args:
-        content: the file's bytes.
-
-    Returns:
-        (h, w, 3) uint8, RGB.
+    """(h, w, 3) uint8 RGB: turned upright, transparency on white, of an animation the first frame that shows anything.
 
     Raises:
         PictureError: not a picture, damaged, truncated, too small or too large; the message says which.
@@ -73,7 +67,7 @@ def open_picture(content: bytes) -> tuple[Image.Image, Plain]:
         PictureError: it is no picture that is read.
         UnidentifiedImageError: it looks like one, but Pillow can't open it.
     """
-    kind = picture_format(content[:HEAD])
+    kind = picture_format(content)
     if not kind:
         raise PictureError("not a picture in a format that is read")
     plain = without_metadata(content, kind)
@@ -83,9 +77,9 @@ def open_picture(content: bytes) -> tuple[Image.Image, Plain]:
     return picture, plain
 
 
-def packets_of(content: bytes, plain: Plain) -> tuple[bytes, ...]:
+def xmp_packets(content: bytes, plain: Plain) -> tuple[bytes, ...]:
     """The XMP packets of a file that was opened, also of one whose boxes only its decoder can follow."""
-    kind = picture_format(content[:HEAD])
+    kind = picture_format(content)
     if kind not in BOXED:
         return plain.packets
     with _open(hide_items(content, (b"Exif",)), kind) as picture:
@@ -97,8 +91,8 @@ def _decode(content: bytes) -> U8:
     try:
         picture, plain = open_picture(content)
     except UnidentifiedImageError:
-        kind = picture_format(content[:HEAD])
-        if kind not in {"TIFF", "PPM", "GIF"}:
+        kind = picture_format(content)
+        if kind not in {"TIFF", "PPM", "GIF"}:  # of which OpenCV reads more
             raise
         plain = without_metadata(content, kind)
         return _upright(_by_opencv(plain.content), plain.orientation)
@@ -144,18 +138,11 @@ def _open(content: bytes, kind: str) -> Image.Image:
         register_heif_opener()
     if kind not in Image.OPEN:
         raise PictureError(f"this Pillow can't read {kind}")
-    factory, _ = Image.OPEN[kind]
+    # As Pillow's plugins refuse; and a GIF that is misread to be of a huge size.
+    refused = (SyntaxError, IndexError, TypeError, KeyError, EOFError, struct.error, Image.DecompressionBombError)
     try:
-        return factory(io.BytesIO(content), "")
-    except (
-        SyntaxError,
-        IndexError,
-        TypeError,
-        KeyError,
-        EOFError,
-        struct.error,
-        Image.DecompressionBombError,  # of a size that a GIF is misread to have
-    ) as error:  # as Pillow's plugins refuse
+        return Image.OPEN[kind][0](io.BytesIO(content), "")
+    except refused as error:
         raise UnidentifiedImageError(str(error)) from error
 
 
@@ -175,11 +162,7 @@ def _check_scans(content: bytes) -> None:
 
 
 def _jpeg_without_end(content: bytes) -> Image.Image:
-    """A JPEG whose last marker is lost but whose pixels are all there: whatever follows then, they are the same.
-
-    Raises:
-        PictureError: pixels are missing.
-    """
+    """A JPEG whose last marker is lost but whose pixels are all there: whatever follows then, they are the same."""
     first, second = (_open(content + more, "JPEG") for more in (b"\xff\xd9", FILLER + b"\xff\xd9"))
     with second:
         first.load()
@@ -190,37 +173,34 @@ def _jpeg_without_end(content: bytes) -> Image.Image:
 
 
 def _first_shown(picture: Image.Image) -> Image.Image:
-    """The first frame that is not of one colour alone."""
-    for frame in range(1, min(getattr(picture, "n_frames", 1), FRAMES_TRIED)):
-        if any(low != high for low, high in _extrema(picture)):
+    """The first frame that is not of one colour alone; the first one if all are."""
+    frames = getattr(picture, "n_frames", 1)
+    for frame in range(1, min(frames, FRAMES_TRIED)):
+        if not _is_plain(picture):
             return picture
         picture.seek(frame)
         picture.load()
-    if getattr(picture, "n_frames", 1) > 1 and not any(low != high for low, high in _extrema(picture)):
+    if frames > 1 and _is_plain(picture):
         picture.seek(0)
     return picture
 
 
-def _extrema(picture: Image.Image) -> list[tuple[Any, Any]]:
+def _is_plain(picture: Image.Image) -> bool:
     found: Any = picture.getextrema()
-    return [found] if isinstance(found[0], (int, float)) else list(found)
+    return all(low == high for low, high in ([found] if isinstance(found[0], (int, float)) else found))
 
 
 def _rgb(picture: Image.Image) -> U8:
     """(h, w, 3), band by band."""
     rgb = np.empty((picture.height, picture.width, 3), np.uint8)
-    tops = range(0, picture.height, BAND)
 
     def band(top: int) -> Image.Image:
         return picture.crop((0, top, picture.width, min(top + BAND, picture.height)))
 
     if picture.mode == "F" or picture.mode.startswith("I"):
-        low, high = _range(np.asarray(band(top)) for top in tops)
-        for top in tops:
-            rgb[top : top + BAND] = _eight_bits(np.asarray(band(top)), low, high)[..., None]
-    else:
-        for top in tops:
-            rgb[top : top + BAND] = _plain_band(band(top))
+        return _narrow(rgb, lambda top: np.asarray(band(top))[..., None])
+    for top in range(0, picture.height, BAND):
+        rgb[top : top + BAND] = _plain_band(band(top))
     return rgb
 
 
@@ -232,6 +212,38 @@ def _plain_band(band: Image.Image) -> U8:
         white = Image.new("RGBA", band.size, "white")
         band = Image.alpha_composite(white, band.convert("RGBA"))
     return np.asarray(band.convert("RGB"))
+
+
+def _by_opencv(content: bytes) -> U8:
+    """Deep and floating-point colour, which Pillow has no mode for."""
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # it prints what it thinks of a damaged file
+    pixels: NDArray[Any] | None = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None:
+        raise UnidentifiedImageError
+    _check_size(pixels.shape[1], pixels.shape[0])
+    deep = pixels.reshape(*pixels.shape[:2], -1)
+    if deep.dtype == np.uint8:
+        narrow: U8 = deep
+    else:
+        narrow = _narrow(np.empty(deep.shape, np.uint8), lambda top: deep[top : top + BAND])
+    if narrow.shape[2] == 1:
+        return np.repeat(narrow, 3, axis=2)
+    rgb: U8 = np.ascontiguousarray(narrow[..., 2::-1])
+    if narrow.shape[2] == 4:
+        for top in range(0, len(rgb), BAND):
+            band = np.dstack([rgb[top : top + BAND], narrow[top : top + BAND, :, 3]])
+            rgb[top : top + BAND] = _plain_band(Image.fromarray(band))
+    return rgb
+
+
+def _narrow(out_hwc: U8, band: Callable[[int], NDArray[Any]]) -> U8:
+    """Deep pixels in 8 bits, from bands by their first row; how transparent they are does not tell their range."""
+    tops = range(0, len(out_hwc), BAND)
+    low, high = _range(band(top)[..., :3] for top in tops)
+    for top in tops:
+        values = (band(top).astype(np.float32) - np.float32(low)) * np.float32(255 / max(high - low, 1e-12))
+        out_hwc[top : top + BAND] = np.clip(np.rint(np.nan_to_num(values)), 0, 255)
+    return out_hwc
 
 
 def _range(bands: Iterable[NDArray[Any]]) -> tuple[float, float]:
@@ -247,40 +259,6 @@ def _range(bands: Iterable[NDArray[Any]]) -> tuple[float, float]:
     if not whole or low < 0:
         return low, high
     return 0.0, float(next((2**bits - 1 for bits in DEPTHS if high <= OVERSHOOT * (2**bits - 1)), high))
-
-
-def _eight_bits(band: NDArray[Any], low: float, high: float) -> U8:
-    values = (band.astype(np.float32) - np.float32(low)) * np.float32(255 / max(high - low, 1e-12))
-    return np.asarray(np.clip(np.rint(np.nan_to_num(values)), 0, 255), np.uint8)
-
-
-def _by_opencv(content: bytes) -> U8:
-    """Deep and floating-point colour, which Pillow has no mode for."""
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # it prints what it thinks of a damaged file
-    pixels: NDArray[Any] | None = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
-    if pixels is None:
-        raise UnidentifiedImageError
-    _check_size(pixels.shape[1], pixels.shape[0])
-    if pixels.dtype != np.uint8:
-        pixels = _narrowed(pixels)
-    if pixels.ndim == 2:
-        return np.repeat(pixels[..., None], 3, axis=2)
-    rgb: U8 = np.ascontiguousarray(pixels[..., 2::-1])
-    if pixels.shape[2] == 4:
-        for top in range(0, len(rgb), BAND):
-            band = np.dstack([rgb[top : top + BAND], pixels[top : top + BAND, :, 3]])
-            rgb[top : top + BAND] = _plain_band(Image.fromarray(band))
-    return rgb
-
-
-def _narrowed(deep: NDArray[Any]) -> U8:
-    """Deep pixels in 8 bits; how transparent they are does not tell their range."""
-    bands = [slice(top, top + BAND) for top in range(0, len(deep), BAND)]
-    low, high = _range(deep[band][..., :3] if deep.ndim == 3 else deep[band] for band in bands)
-    narrow = np.empty(deep.shape, np.uint8)
-    for band in bands:
-        narrow[band] = _eight_bits(deep[band], low, high)
-    return narrow
 
 
 def _upright(rgb_hw3: U8, orientation: int) -> U8:

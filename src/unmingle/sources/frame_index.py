@@ -1,4 +1,4 @@
-"""Which frames a recording has, and when: learned from its packets, without decoding, before any picture is wanted."""
+"""The packets of a recording's stream, and what they tell, without decoding: which frames there are, and when."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unmingle.errors import PictureError
-from unmingle.sources.containers import packets_of, shows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from av.container import InputContainer
     from av.packet import Packet
+    from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
     from unmingle.records import F64, I64, Bool
 
+PATIENCE = 16  # unreadable places in a row, after which nothing more is expected of a file
 TOLERANCE = 0.001  # seconds that a frame may come before its instant: some containers round times to milliseconds
 LONGEST_FRAME = 30 * 3600.0  # seconds: a clock that goes on by more was set anew, as FFmpeg has it
 USUAL_RATE = 25.0  # frames a second, of a file that tells neither times nor a rate
@@ -76,39 +77,92 @@ class FrameIndex:
         first_new = np.maximum(before + 1, first)
         return np.flatnonzero((first_new <= slots) & (first_new < end))
 
+    def seek(
+        self, container: InputContainer, stream: VideoStream, target: int
+    ) -> tuple[int, Iterable[Packet[VideoStream]]] | None:
+        """Go to a keyframe at or before a frame: its number and the packets from it; None: it must be read anew.
 
-def seek(
-    container: InputContainer, stream: VideoStream, index: FrameIndex, target: int
-) -> tuple[int, Iterable[Packet[VideoStream]]] | None:
-    """Go to a keyframe at or before frame `target`: its number and the packets from it; None: it must be read anew.
+        Where a container lands is not to be relied on, so it is looked at, and an earlier keyframe tried: it may be
+        past the one that was asked for, or, in an MPEG program stream, in the middle of another's picture.
+        """
+        import av
 
-    Where a container lands is not to be relied on, so it is looked at, and an earlier keyframe tried: it may be past
-    the one that was asked for, or, in an MPEG program stream, in the middle of a picture that has another's time.
-    """
+        nearest = int(np.searchsorted(self.keys, target, side="right")) - 1
+        if nearest <= 0:
+            return 0, packets_of(container, stream)
+        for back in (0, 1, 2, 4, 8):
+            if nearest - back <= 0:
+                return None
+            try:
+                container.seek(int(self.stamps[self.keys[nearest - back]]), stream=stream)
+            except av.error.FFmpegError:
+                return None
+            packets = packets_of(container, stream)
+            for packet in packets:
+                if (key := self.key(packet)) is not None:
+                    if key <= target:
+                        return key, itertools.chain([packet], packets)
+                    break
+        return None
+
+
+def packets_of(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
+    """The packets that carry a picture, in the order of decoding; unreadable places are passed over."""
     import av
 
-    nearest = int(np.searchsorted(index.keys, target, side="right")) - 1
-    if nearest <= 0:
-        return 0, packets_of(container, stream)
-    for back in (0, 1, 2, 4, 8):
-        if nearest - back <= 0:
-            return None
+    failures = 0
+    while failures < PATIENCE:
         try:
-            container.seek(int(index.stamps[index.keys[nearest - back]]), stream=stream)
+            for packet in container.demux(stream):
+                if packet.size:
+                    failures = 0
+                    yield packet
         except av.error.FFmpegError:
-            return None
-        packets = packets_of(container, stream)
-        key, first = next(
-            ((key, packet) for packet in packets if (key := index.key(packet)) is not None), (target, None)
-        )
-        if first is not None and key <= target:
-            return key, itertools.chain([first], packets)
-    return None
+            failures += 1
+        except IndexError:  # how PyAV may end a damaged file in which another stream turns up late
+            return
+        else:
+            return
+
+
+def _shows(packet: Packet[VideoStream]) -> bool:
+    """Whether a packet's picture is to be seen; if not, it is there for others to be decoded from."""
+    hidden = packet.stream.codec_context.name == "vp8" and not memoryview(packet)[0] & 0x10  # RFC 6386, 9.1
+    return not packet.is_discard and not hidden
+
+
+def decoded(
+    stream: VideoStream, packets: Iterable[Packet[VideoStream]], *, numbered: bool
+) -> Iterator[VideoFrame | None]:
+    """Decode packets; None where one can't be. numbered: stamp packets with their place."""
+    import av
+
+    context = stream.codec_context
+    place = 0
+    for packet in packets:
+        if numbered:
+            packet.pts = packet.dts = place
+        place += _shows(packet)
+        try:
+            yield from context.decode(packet)
+        except av.error.FFmpegError:  # the decoder goes on with the next packet by itself
+            yield None
+    for _ in range(PATIENCE):  # the frames that the decoder still holds; a damaged one must not hide the rest
+        try:
+            yield from context.decode(None)
+        except av.error.EOFError:
+            return
+        except av.error.FFmpegError:
+            yield None
 
 
 def read_index(container: InputContainer, stream: VideoStream) -> FrameIndex:
     """Learn every frame's time from the packets."""
-    shown = [packet for packet in map(_told, packets_of(container, stream)) if packet is not None]
+    shown = [
+        (packet.pts, packet.is_keyframe, packet.size, packet.duration or 0)
+        for packet in packets_of(container, stream)
+        if _shows(packet)
+    ]
     if not shown:
         raise PictureError("damaged or truncated: no picture in it can be reached")
     given, keys, sizes, lengths = zip(*shown, strict=True)
@@ -117,29 +171,20 @@ def read_index(container: InputContainer, stream: VideoStream) -> FrameIndex:
     n, key_n, reordered = len(shown), np.array(keys), bool(stream.codec_context.has_b_frames)
     stamps_n = np.array([-1 if stamp is None else stamp for stamp in given], np.int64)
     running_n = _running(stamps_n, key_n, tick)
+    # Frames that are told by their place have no keys: decoding begins at the first.
+    places, none = np.arange(n), np.empty(0, np.int64)
     if None in given or (reordered and _are_guesses(running_n, container)):
-        return FrameIndex(np.arange(n) / rate, *_unstamped(n), n / rate, stamped=False, counted=reordered)
+        return FrameIndex(places / rate, places, none, none, n / rate, stamped=False, counted=reordered)
     order = np.argsort(running_n, kind="stable")
     ticks_n = running_n[order] - running_n[order[0]]
     told = lengths[order[-1]] * tick, _rest(container, stream, int(running_n[order[-1]])), _usual(ticks_n) * tick
     last = next((seconds for seconds in told if 0 < seconds <= LONGEST_FRAME), 1 / rate)
     duration = float(ticks_n[-1]) * tick + last
     if running_n is not stamps_n:
-        return FrameIndex(ticks_n * tick, *_unstamped(n), duration, stamped=False, counted=reordered)
+        return FrameIndex(ticks_n * tick, places, none, none, duration, stamped=False, counted=reordered)
     first_n = key_n[order]
     keys_k, sizes_k = np.flatnonzero(first_n), np.array(sizes)[order][first_n]
     return FrameIndex(ticks_n * tick, stamps_n[order], keys_k, sizes_k, duration)
-
-
-def _told(packet: Packet[VideoStream]) -> tuple[int | None, bool, int, int] | None:
-    """What a packet tells of its picture: stamp, whether decoding can begin there, bytes, ticks; None: not shown."""
-    return (packet.pts, packet.is_keyframe, packet.size, packet.duration or 0) if shows(packet) else None
-
-
-def _unstamped(n: int) -> tuple[I64, I64, I64]:
-    """Stamps, keys and sizes of n frames that are told by their place, so that decoding begins at the first."""
-    none = np.empty(0, np.int64)
-    return np.arange(n), none, none
 
 
 def _are_guesses(stamps_n: I64, container: InputContainer) -> bool:

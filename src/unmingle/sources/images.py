@@ -1,4 +1,4 @@
-"""Find pictures and recordings, and read pictures: upright, RGB, 8 bits, whatever they were."""
+"""Find pictures and recordings in folders, single files and lists, and read pictures."""
 
 from __future__ import annotations
 
@@ -13,35 +13,23 @@ from typing import TYPE_CHECKING
 
 from unmingle.errors import PictureError, SourceError
 from unmingle.files import user_path
-from unmingle.sources.containers import begins_recording, check_file, head_of
 from unmingle.sources.decoding import decode
-from unmingle.sources.metadata import HEAD, picture_format
+from unmingle.sources.formats import (
+    FOUND_SUFFIXES,
+    OTHER_SUFFIXES,
+    RECORDING_SUFFIXES,
+    begins_recording,
+    check_file,
+    head_of,
+    picture_format,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from unmingle.records import U8
 
-# Endings are a hint for folders: what a file is, its first bytes say. A file that ends so and is no picture is told of.
-SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".pgm", ".ppm", ".pbm", ".pnm", ".gif"}
-    | {".heic", ".heif", ".hif", ".avif", ".jp2", ".j2k", ".jpx", ".mpo", ".apng"}
-)
-# Without .ts, which in most folders is TypeScript: one of these is a recording if it begins like one.
-RECORDING_SUFFIXES = frozenset(
-    {".mp4", ".m4v", ".mov", ".3gp", ".3g2", ".mkv", ".webm", ".avi", ".wmv", ".asf", ".flv", ".ogv"}
-    | {".mpg", ".mpeg", ".vob", ".mts", ".m2ts"}
-)
-FOUND_SUFFIXES = SUFFIXES | RECORDING_SUFFIXES
-# Of files in folders that are not looked into: no pictures or recordings, or made from one that lies beside them.
-OTHER_SUFFIXES = frozenset(
-    {".xmp", ".json", ".txt", ".aae", ".csv", ".xml", ".html", ".db", ".ini", ".thm", ".lrv", ".ico", ".tmp", ".bak"}
-    | {".wav", ".mp3", ".m4a", ".m4b", ".aac", ".flac", ".ogg", ".oga", ".opus", ".wma", ".aif", ".aiff", ".amr"}
-    | {".mka", ".part", ".crdownload", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".srf", ".sr2", ".dng", ".orf"}
-    | {".rw2", ".raf", ".pef", ".srw", ".3fr", ".iiq", ".erf", ".kdc", ".mos", ".x3f"}
-)
 BACKUP = "_original"  # how the endings of ExifTool's backups end
-
 LIBRARY_FILE = "library.sqlite"  # marks a folder as a library
 MANIFEST = "manifest.csv"  # marks a folder that unmingle export wrote, beginning so
 MANIFEST_COLUMNS = ("folder", "file", "person", "name", "source", "original")
@@ -51,10 +39,9 @@ MANIFEST_COLUMNS = ("folder", "file", "person", "name", "source", "original")
 class PictureFile:
     """One file to read.
 
-    Attributes:
-        source: absolute path of the folder (or of the file's folder) that was named by the user.
-        relative: path below it; both are native paths and may hold bytes that are no text.
-        problem: why it can't even be tried (a folder that can't be opened), empty for files.
+    source: absolute path of the folder (or of the file's folder) that was named by the user.
+    relative: path below it; both are native paths and may hold bytes that are no text.
+    problem: why it can't even be tried (a folder that can't be opened), empty for files.
     """
 
     source: str
@@ -75,19 +62,17 @@ class PictureFile:
     def is_recording(self) -> bool:
         """Whether it is to be read as a recording, by its first bytes; by its ending where they tell nothing."""
         head = head_of(self.path)
-        named = self.path.suffix.lower() in RECORDING_SUFFIXES
-        return begins_recording(head) or (named and not picture_format(head[:HEAD]))
+        return begins_recording(head) or (self.path.suffix.lower() in RECORDING_SUFFIXES and not picture_format(head))
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
     """What was found under the sources.
 
-    Attributes:
-        files: the pictures and recordings, sorted.
-        folders: the folders that were walked whole: what is not in `files` is no longer in them.
-        others: how many other files there were, by their ending in small letters, most first.
-        made: folders below that unmingle export wrote, whose pictures were passed over.
+    files: the pictures and recordings, sorted.
+    folders: the folders that were walked whole: what is not in `files` is no longer in them.
+    others: how many other files there were, by their ending in small letters, most first.
+    made: folders below that unmingle export wrote, whose pictures were passed over.
     """
 
     files: tuple[PictureFile, ...]
@@ -131,10 +116,7 @@ def _whole(path: Path) -> Path:
 
 
 def _expand(path: Path, folders: list[str], made: list[str]) -> Iterator[PictureFile | str]:
-    """The files of one source, and the endings of those passed over.
-
-    Walked folders join `folders`, those that we wrote `made`.
-    """
+    """The files of one source, and the endings of those passed over; walked folders join `folders`, ours `made`."""
     if os.path.isdir(path):  # noqa: PTH112  # unlike Path, no path of a list is too odd for it
         folders.append(str(path))
         yield from walk(path, made=made)
@@ -168,15 +150,8 @@ def walk(
 ) -> Iterator[PictureFile | str]:
     """The files below a folder that end so, and those of unknown endings that begin like what does.
 
-    Of each other file its ending; a folder that can't be opened is a problem.
-
-    Args:
-        root: the folder.
-        endings: in small letters.
-        made: where to put the folders below that unmingle export wrote, which are passed over then.
-
-    Raises:
-        SourceError: the folder itself can't be opened.
+    Of each other file its ending; a folder that can't be opened is a problem. Folders below that unmingle export wrote
+    join `made`, if it is given, and are passed over. SourceError if the folder itself can't be opened.
     """
     seen: set[tuple[int, int]] = set()
     pending = [root]
@@ -196,12 +171,13 @@ def walk(
             made.append(str(folder))
             continue
         for entry in listing:
+            ending = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122  # thousands of names: no Path
             if _is_folder(entry):
                 pending.append(Path(entry.path))
-            elif _is_wanted(entry, endings):
+            elif _is_wanted(entry, ending, endings):
                 yield PictureFile(str(root), os.path.relpath(entry.path, root))
             else:
-                yield _ending(entry.name)
+                yield ending
 
 
 def _new_entries(folder: Path, seen: set[tuple[int, int]]) -> list[os.DirEntry[str]]:
@@ -215,16 +191,11 @@ def _new_entries(folder: Path, seen: set[tuple[int, int]]) -> list[os.DirEntry[s
     return [] if any(entry.name == LIBRARY_FILE and entry.is_file() for entry in listing) else listing
 
 
-def _is_wanted(entry: os.DirEntry[str], endings: frozenset[str]) -> bool:
-    ending = _ending(entry.name)
+def _is_wanted(entry: os.DirEntry[str], ending: str, endings: frozenset[str]) -> bool:
     if ending in endings or ending in OTHER_SUFFIXES or ending.endswith(BACKUP):
         return ending in endings
     head = head_of(Path(entry.path))
-    return bool(picture_format(head[:HEAD])) or (endings >= RECORDING_SUFFIXES and begins_recording(head))
-
-
-def _ending(name: str) -> str:
-    return os.path.splitext(name)[1].lower()  # noqa: PTH122  # thousands of names: no Path
+    return bool(picture_format(head)) or (endings >= RECORDING_SUFFIXES and begins_recording(head))
 
 
 def _is_manifest(entry: os.DirEntry[str]) -> bool:
@@ -247,11 +218,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def read_bytes(file: PictureFile) -> bytes:
-    """The file's content.
-
-    Raises:
-        PictureError: it can't be opened, is no file, is empty, or was marked as a problem by the scan.
-    """
+    """The file's content; PictureError if it can't be opened, is no file, is empty, or was a problem to the scan."""
     if file.problem:
         raise PictureError(file.problem)
     check_file(file.path)
@@ -267,11 +234,7 @@ def digest(content: bytes) -> str:
 
 
 def read_picture(file: PictureFile) -> U8:
-    """A picture from its file, (h, w, 3) uint8 RGB.
-
-    Raises:
-        PictureError: as for `read_bytes` and `decode`.
-    """
+    """A picture from its file, (h, w, 3) uint8 RGB; PictureError as for `read_bytes` and `decode`."""
     return decode(read_bytes(file))
 
 

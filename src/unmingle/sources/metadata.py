@@ -13,46 +13,19 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from unmingle.sources.orientation import NORMAL
-from unmingle.sources.rdf import LARGEST_PACKET
+from unmingle.sources.formats import BOXED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+NORMAL = 1  # the orientation of a picture that is stored as it is shown
 ORIENTATION = 0x0112  # the tag of EXIF and TIFF, a short of 1 to 8
-HEAD = 32  # bytes that tell a format
+LARGEST_PACKET = 64 << 20  # bytes of XMP; the regions of a thousand faces take half a million
 
-# Of files of boxes (ISO/IEC 23008-12), by the brands at their beginning.
-BOXED = {
-    "AVIF": (b"avif", b"avis"),
-    "HEIF": (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1", b"mif2"),
-}
-# Where two letters are all that a format has in front, words may begin with them: what follows has to fit as well.
-_BMP = re.compile(rb"BM.{12}[\x0c\x10(48@l|]\0\0\0", re.DOTALL)  # the size of its second header, in bytes
-_PPM = re.compile(rb"P(?:[1-6fF]\s+[#\d-]|7\s)")
-_BEGINNINGS = (
-    (b"\xff\xd8", "JPEG"),
-    (b"\x89PNG\r\n\x1a\n", "PNG"),
-    (b"GIF8", "GIF"),
-    (b"II*\0", "TIFF"),
-    (b"MM\0*", "TIFF"),
-    (b"II+\0", "TIFF"),
-    (b"MM\0+", "TIFF"),
-    (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG2000"),
-    (b"\xff\x4f\xff\x51", "JPEG2000"),
-    (b"qoif", "QOI"),
-    (b"\x01\xda", "SGI"),
-    (b"8BPS\0\1", "PSD"),
-    (b"DDS ", "DDS"),
-    (b"\x59\xa6\x6a\x95", "SUN"),
-    (b"\x0a\x05\x01", "PCX"),
-)
 # Frames, Huffman and arithmetic tables, quantisation, lines, restarts; JFIF and Adobe, which tell the colours.
 _JPEG_KEPT = frozenset({*range(0xC0, 0xC8), *range(0xC9, 0xD0), 0xDB, 0xDC, 0xDD, 0xDE, 0xDF, 0xE0, 0xEE})
-_JPEG_MARKS = {
-    0xE0: re.compile(rb"JFIF\0.{9}", re.S),
-    0xEE: re.compile(rb"Adobe.{7}", re.S),
-}  # broken ones tell nothing
+# Broken ones tell nothing.
+_JPEG_MARKS = {0xE0: re.compile(rb"JFIF\0.{9}", re.DOTALL), 0xEE: re.compile(rb"Adobe.{7}", re.DOTALL)}
 _PNG_KEPT = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 _PNG_PIXELS = re.compile(rb"PLTE|tRNS|IDAT|IEND")
 _WEBP_KEPT = frozenset({b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF"})
@@ -76,23 +49,6 @@ _ITEM = re.compile(rb"infe(?:\x02.{7}|\x03.{9})(Exif|mime)", re.DOTALL)
 _XMP_ORIENTATION = re.compile(rb"""tiff:Orientation\s*(?:=\s*["']|>)\s*([1-8])""")
 
 
-def picture_format(head: bytes) -> str:
-    """The format of a picture file that begins so, by Pillow's name for it; empty if it is none that is read."""
-    for beginning, name in _BEGINNINGS:
-        if head.startswith(beginning):
-            return name
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "WEBP"
-    if _BMP.match(head):
-        return "BMP"
-    if _PPM.match(head):
-        return "PPM"
-    if head[4:8] == b"ftyp":
-        brands = {head[8:12], *(head[at : at + 4] for at in range(16, len(head), 4))}
-        return next((name for name, known in BOXED.items() if brands.intersection(known)), "")
-    return ""
-
-
 @dataclass(frozen=True, slots=True)
 class Plain:
     """A picture file without its metadata, and what they said.
@@ -106,11 +62,11 @@ class Plain:
     orientation: int = NORMAL
     packets: tuple[bytes, ...] = ()
 
-    @classmethod
-    def of(cls, content: bytes, exif_orientation: int, packets: Sequence[bytes]) -> Plain:
-        """The first packet speaks where EXIF is silent."""
-        said = _XMP_ORIENTATION.search(packets[0]) if packets and not exif_orientation else None
-        return cls(content, int(said[1]) if said else exif_orientation or NORMAL, tuple(packets))
+
+def _plain(content: bytes, orientation: int, packets: Sequence[bytes]) -> Plain:
+    """The first packet speaks where EXIF, which gives 0 then, is silent."""
+    said = _XMP_ORIENTATION.search(packets[0]) if packets and not orientation else None
+    return Plain(content, int(said[1]) if said else orientation or NORMAL, tuple(packets))
 
 
 def without_metadata(content: bytes, kind: str) -> Plain:
@@ -118,14 +74,9 @@ def without_metadata(content: bytes, kind: str) -> Plain:
 
     Then its decoder says what is wrong with it.
     """
-    if kind == "JPEG":
-        return _plain_jpeg(content)
-    if kind == "PNG":
-        return _plain_png(content)
-    if kind == "WEBP":
-        return _plain_webp(content)
-    if kind == "TIFF":
-        return _plain_tiff(content)
+    readers = {"JPEG": _plain_jpeg, "PNG": _plain_png, "WEBP": _plain_webp, "TIFF": _plain_tiff}
+    if kind in readers:
+        return readers[kind](content)
     return Plain(hide_items(content) if kind in BOXED else content)
 
 
@@ -134,28 +85,25 @@ def hide_items(content: bytes, kinds: tuple[bytes, ...] = (b"Exif", b"mime")) ->
     return _ITEM.sub(lambda item: item[0][:-4] + b"free" if item[1] in kinds else item[0], content)
 
 
-def exif_orientation(exif: bytes) -> int:
+def _exif_orientation(exif: bytes) -> int:
     """The orientation in an EXIF block, with or without its heading; 0 where there is none or it can't be told."""
     while exif.startswith(b"Exif\0\0"):
         exif = exif[6:]
-    found = next((values for tag, values in _entries(exif) if tag == ORIENTATION), b"")
-    digits = found.strip(b"\0 ")[:1] if exif[:2] == b"II" else found.strip(b"\0 ")[-1:]
-    value = digits[0] - (ord("0") if digits.isdigit() else 0) if digits else 0
-    return value if 1 <= value <= 8 else 0
-
-
-def _entries(tiff: bytes) -> Iterator[tuple[int, bytes]]:
-    """Tag and first value of each entry of the first directory of a TIFF structure, as far as it can be followed."""
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
-    if order is None or len(tiff) < 8:
-        return
-    (start,) = struct.unpack_from(order + "I", tiff, 4)
-    if start + 2 > len(tiff):
-        return
-    (count,) = struct.unpack_from(order + "H", tiff, start)
-    for at in range(start + 2, min(start + 2 + 12 * count, len(tiff) - 11), 12):
-        tag, kind = struct.unpack_from(order + "HH", tiff, at)
-        yield tag, tiff[at + 8 : at + 8 + min(4, _TIFF_SIZES.get(kind, 4))]
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(exif[:4])
+    if order is None or len(exif) < 8:
+        return 0
+    (start,) = struct.unpack_from(order + "I", exif, 4)
+    if start + 2 > len(exif):
+        return 0
+    (count,) = struct.unpack_from(order + "H", exif, start)
+    for at in range(start + 2, min(start + 2 + 12 * count, len(exif) - 11), 12):
+        tag, kind = struct.unpack_from(order + "HH", exif, at)
+        if tag == ORIENTATION:
+            found = exif[at + 8 : at + 8 + min(4, _TIFF_SIZES.get(kind, 4))].strip(b"\0 ")
+            digits = found[:1] if order == "<" else found[-1:]
+            value = digits[0] - (ord("0") if digits.isdigit() else 0) if digits else 0
+            return value if 1 <= value <= 8 else 0
+    return 0
 
 
 @dataclass(slots=True)
@@ -171,27 +119,21 @@ class _Segments:
     scan: int = -1
     steady: bool = True
 
-
-def _plain_jpeg(content: bytes) -> Plain:
-    """Without APP1 to APP13, APP15 and comments; what the length of a broken segment hides is found again."""
-    first = best = _segments(content, 2)
-    if first.scan < 0 or not first.steady:
-        # A broken length leads past the tables or into a thumbnail: the largest picture that begins with tables is it.
-        found = [one for at in _all(content, b"\xff\xdb") if (one := _segments(content, at)).scan >= 0]
-        best = max((first, *found), key=lambda one: (one.scan >= 0 and one.tables, one.steady, one.pixels))
-    if best.scan < 0:
-        return Plain(content)
-    plain = b"\xff\xd8" + b"".join(best.kept) + content[best.scan :]
-    return Plain.of(plain, exif_orientation(first.exif), [*first.packets, *_joined(first.further)])
-
-
-def _joined(further: Sequence[bytes]) -> Iterator[bytes]:
-    """The packets that were cut into segments: 32 characters that name it, 4 bytes of its length, 4 of the place."""
-    packets: defaultdict[bytes, list[tuple[int, bytes]]] = defaultdict(list)
-    for part in further:
-        packets[part[:32]].append((int.from_bytes(part[36:40], "big"), part[40:]))
-    for parts in packets.values():
-        yield b"".join(part for _, part in sorted(parts))
+    def note(self, marker: int, segment: bytes) -> None:
+        body = segment[4:]
+        if marker == 0xE1 and body.startswith(b"Exif"):
+            self.exif = self.exif or body
+        elif marker == 0xE1 and body.startswith(_XMP_MARK):
+            self.packets.append(body[len(_XMP_MARK) :])
+        elif marker == 0xE1 and body.startswith(_FURTHER_MARK):
+            self.further.append(body[len(_FURTHER_MARK) :])
+        self.tables |= marker == 0xDB
+        self.steady &= marker in _JPEG_KEPT or 0xE0 <= marker <= 0xFE
+        if marker in _JPEG_KEPT and not (marker in _JPEG_MARKS and not _JPEG_MARKS[marker].match(body)):
+            self.kept.append(segment)
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC) and len(body) > 5:
+            height, width = struct.unpack_from(">HH", body, 1)
+            self.pixels = max(1, height * width)
 
 
 def _segments(content: bytes, at: int) -> _Segments:
@@ -210,33 +152,32 @@ def _segments(content: bytes, at: int) -> _Segments:
             found.scan = at
             break
         end = at + 2 + int.from_bytes(content[at + 2 : at + 4], "big")
-        _note(found, marker, content[at:end])
+        found.note(marker, content[at:end])
         at = end
     return found
 
 
-def _note(found: _Segments, marker: int, segment: bytes) -> None:
-    body = segment[4:]
-    if marker == 0xE1 and body.startswith(b"Exif"):
-        found.exif = found.exif or body
-    elif marker == 0xE1 and body.startswith(_XMP_MARK):
-        found.packets.append(body[len(_XMP_MARK) :])
-    elif marker == 0xE1 and body.startswith(_FURTHER_MARK):
-        found.further.append(body[len(_FURTHER_MARK) :])
-    found.tables |= marker == 0xDB
-    found.steady &= marker in _JPEG_KEPT or 0xE0 <= marker <= 0xFE
-    if marker in _JPEG_KEPT and not (marker in _JPEG_MARKS and not _JPEG_MARKS[marker].match(body)):
-        found.kept.append(segment)
-    if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC) and len(body) > 5:
-        height, width = struct.unpack_from(">HH", body, 1)
-        found.pixels = max(1, height * width)
+def _plain_jpeg(content: bytes) -> Plain:
+    """Without APP1 to APP13, APP15 and comments; what the length of a broken segment hides is found again."""
+    first = best = _segments(content, 2)
+    if first.scan < 0 or not first.steady:
+        # A broken length leads past the tables or into a thumbnail: the largest picture that begins with tables is it.
+        starts = (table.start() for table in re.finditer(rb"\xff\xdb", content))
+        found = [one for at in starts if (one := _segments(content, at)).scan >= 0]
+        best = max((first, *found), key=lambda one: (one.scan >= 0 and one.tables, one.steady, one.pixels))
+    if best.scan < 0:
+        return Plain(content)
+    plain = b"\xff\xd8" + b"".join(best.kept) + content[best.scan :]
+    return _plain(plain, _exif_orientation(first.exif), [*first.packets, *_joined(first.further)])
 
 
-def _all(content: bytes, part: bytes) -> Iterator[int]:
-    at = content.find(part)
-    while at >= 0:
-        yield at
-        at = content.find(part, at + 1)
+def _joined(further: Sequence[bytes]) -> Iterator[bytes]:
+    """The packets that were cut into segments: 32 characters that name it, 4 bytes of its length, 4 of the place."""
+    packets: defaultdict[bytes, list[tuple[int, bytes]]] = defaultdict(list)
+    for part in further:
+        packets[part[:32]].append((int.from_bytes(part[36:40], "big"), part[40:]))
+    for parts in packets.values():
+        yield b"".join(part for _, part in sorted(parts))
 
 
 def _plain_png(content: bytes) -> Plain:
@@ -257,10 +198,14 @@ def _plain_png(content: bytes) -> Plain:
             packets.append(_text_of(body))
         if kind == b"IEND":
             break
-        at = _next_chunk(content, at, at + 12 + length)
+        end = at + 12 + length
+        if end != len(content) and kind not in _PNG_KEPT and not content[end + 4 : end + 8].isalpha():
+            pixels = _PNG_PIXELS.search(content, at + 8)  # go on behind a broken length
+            end = len(content) if pixels is None else pixels.start() - 4
+        at = end
     else:
         kept.append(b"\0\0\0\0IEND\xaeB`\x82")  # a lost end costs no pixel
-    return Plain.of(b"".join(kept), exif_orientation(exif), packets)
+    return _plain(b"".join(kept), _exif_orientation(exif), packets)
 
 
 def _text_of(body: bytes) -> bytes:
@@ -273,14 +218,6 @@ def _text_of(body: bytes) -> bytes:
         return zlib.decompressobj().decompress(text, LARGEST_PACKET + 1)
     except zlib.error:
         return b""
-
-
-def _next_chunk(content: bytes, at: int, end: int) -> int:
-    """Where the chunk behind the one at `at` begins: at its `end`, or where pixels go on if its length is broken."""
-    if end == len(content) or (content[at + 4 : at + 8] in _PNG_KEPT or content[end + 4 : end + 8].isalpha()):
-        return end
-    found = _PNG_PIXELS.search(content, at + 8)
-    return len(content) if found is None else found.start() - 4
 
 
 def _raw_profile(body: bytes) -> bytes:
@@ -313,7 +250,7 @@ def _plain_webp(content: bytes) -> Plain:
         at = end
     chunks = b"".join(kept)
     plain = b"RIFF" + struct.pack("<I", len(chunks) + 4) + b"WEBP" + chunks
-    return Plain.of(plain, exif_orientation(exif), packets)
+    return _plain(plain, _exif_orientation(exif), packets)
 
 
 def _plain_tiff(content: bytes) -> Plain:
@@ -336,11 +273,10 @@ def _plain_tiff(content: bytes) -> Plain:
     cleared = directory.ljust(first + size * len(entries) + wide - start, b"\0")
     plain = content[:start] + cleared[: len(content) - start] + content[start + len(cleared) :]
     said = {tag: (kind, many, value) for tag, kind, many, value in entries if tag in (ORIENTATION, _XMP)}
-    value = said.get(ORIENTATION, (0, 0, b"\0\0"))[2]
-    turn = int.from_bytes(value[:2], "little" if order == "<" else "big")
+    turn = int.from_bytes(said.get(ORIENTATION, (0, 0, b""))[2][:2], "little" if order == "<" else "big")
     packets = []
     if _XMP in said:
         kind, many, value = said[_XMP]
         (at,) = struct.unpack(order + address, value)
         packets.append(content[at : at + many * _TIFF_SIZES.get(kind, 1)])
-    return Plain.of(plain, turn if 1 <= turn <= 8 else 0, packets)
+    return _plain(plain, turn if 1 <= turn <= 8 else 0, packets)

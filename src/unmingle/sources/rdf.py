@@ -7,16 +7,15 @@ import math
 import re
 import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING
-from xml.parsers import expat
 
 from unmingle.errors import PictureError
+from unmingle.sources.metadata import LARGEST_PACKET
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 
-LARGEST_PACKET = 64 << 20  # bytes; the regions of a thousand faces take half a million
 MOST_ELEMENTS = 1_000_000  # each takes some hundred bytes of memory, however short it is in the file
 # How a packet begins that is no UTF-8: the longer marks first, since the shorter are the beginning of them.
 _ENCODINGS = (
@@ -44,11 +43,38 @@ def parse(packet: bytes) -> ET.Element:
     """
     if len(packet) > LARGEST_PACKET:
         raise PictureError(f"its XMP is larger than {LARGEST_PACKET >> 20} MB")
-    reader = _Reader()
+    builder = _Builder()
     try:
-        return reader.read(*_as_utf8(packet))
-    except (expat.ExpatError, UnicodeError, AssertionError) as error:
+        plain, encoding = _as_utf8(packet)
+        parser = ET.XMLParser(target=builder, encoding=encoding)
+        try:
+            parser.feed(plain)
+            return parser.close()
+        except ET.ParseError:
+            if builder.depth or not builder.count:
+                raise
+            return builder.close()  # the packet was whole, and something follows it
+    except (ET.ParseError, UnicodeError, AssertionError) as error:
         raise PictureError(f"its XMP is not well-formed: {error}") from error
+
+
+class _Builder(ET.TreeBuilder):
+    """Counts elements, and is told of a document type before an entity is expanded."""
+
+    depth = count = 0
+
+    def start(self, tag: str, attrs: dict[str, str], /) -> ET.Element:
+        self.depth, self.count = self.depth + 1, self.count + 1
+        if self.count > MOST_ELEMENTS:
+            raise PictureError(f"its XMP has over {MOST_ELEMENTS:,} elements")
+        return super().start(tag, attrs)
+
+    def end(self, tag: str, /) -> ET.Element:
+        self.depth -= 1
+        return super().end(tag)
+
+    def doctype(self, *_: object) -> None:
+        raise PictureError("its XMP declares a document type, which is not read")
 
 
 def _as_utf8(packet: bytes) -> tuple[bytes, str | None]:
@@ -57,47 +83,6 @@ def _as_utf8(packet: bytes) -> tuple[bytes, str | None]:
         if packet.startswith(mark):
             return packet.decode(encoding).strip("\ufeff\0 \t\r\n").encode(), "utf-8"
     return packet.removeprefix(codecs.BOM_UTF8).strip(b"\0 \t\r\n"), None
-
-
-class _Reader:
-    """Builds the tree of elements by expat, which tells of a document type before it expands an entity."""
-
-    def __init__(self) -> None:
-        self._builder = ET.TreeBuilder()
-        self._open = self._count = 0
-
-    def read(self, packet: bytes, encoding: str | None) -> ET.Element:
-        parser = expat.ParserCreate(encoding, "}")
-        parser.buffer_text = True
-        parser.StartDoctypeDeclHandler = _refuse
-        parser.StartElementHandler = self._start
-        parser.EndElementHandler = self._end
-        parser.CharacterDataHandler = self._builder.data
-        try:
-            parser.Parse(packet, True)  # noqa: FBT003  # expat takes no keywords
-        except expat.ExpatError:
-            if self._open or not self._count:
-                raise  # else the packet was whole, and something follows it
-        return self._builder.close()
-
-    def _start(self, tag: str, given: dict[str, str]) -> None:
-        self._open, self._count = self._open + 1, self._count + 1
-        if self._count > MOST_ELEMENTS:
-            raise PictureError(f"its XMP has over {MOST_ELEMENTS:,} elements")
-        self._builder.start(_name(tag), {_name(key): value for key, value in given.items()})
-
-    def _end(self, tag: str) -> None:
-        self._open -= 1
-        self._builder.end(_name(tag))
-
-
-def _name(expanded: str) -> str:
-    """A name as ElementTree writes it: {namespace}local."""
-    return "{" + expanded if "}" in expanded else expanded
-
-
-def _refuse(*_: object) -> None:
-    raise PictureError("its XMP declares a document type, which is not read")
 
 
 def fields(struct: ET.Element) -> Fields:
@@ -128,11 +113,8 @@ def texts(of: Fields, name: str) -> list[str]:
     if isinstance(field, str):
         found = [field]
     else:
-        found = [
-            field.text or "",
-            *(item.text or "" for item in items(field)),
-            *texts(fields(field), f"{{{RDF}}}value"),
-        ]
+        listed = (item.text or "" for item in items(field))
+        found = [field.text or "", *listed, *texts(fields(field), f"{{{RDF}}}value")]
     return [stripped for text in found if (stripped := text.strip())]
 
 

@@ -14,15 +14,14 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from unmingle.errors import PictureError, SettingsError
-from unmingle.sources.containers import decode, open_stream, packets_of, unwatched
+from unmingle.errors import PictureError, SettingsError, UnmingleError, reason
 from unmingle.sources.decoding import MIN_SIDE
-from unmingle.sources.frame_index import read_index, seek
+from unmingle.sources.formats import QUICKTIME_BOXES, begins_recording, check_file, head_of
+from unmingle.sources.frame_index import decoded, packets_of, read_index
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-    from types import TracebackType
 
     from av.container import InputContainer
     from av.video.frame import VideoFrame
@@ -31,7 +30,14 @@ if TYPE_CHECKING:
 
     from unmingle.records import U8
 
+MAX_PIXELS = 8192 * 8192  # of a frame: several are in memory at once, and so are those that others refer to
+THREADS = 2  # of the decoder: each holds frames of its own, and finding faces takes longer than decoding
 SPOILT = 10.0  # seconds at most that a picture which could not be decoded spoils those after it, up to a keyframe
+# What holds pictures that move, or sound, which is told apart. Without playlists, which name other files and addresses.
+_FORMATS = (
+    "mov,matroska,webm,avi,asf,flv,live_flv,mpeg,mpegts,mpegvideo,ogg,mxf,dv,rm,nut,ivf,gxf,wtv,nsv,h264,hevc,m4v,"
+    "mp3,wav,aac,flac,aiff,amr"
+)
 _UNTURNED = (1, 0, 0, 1)
 
 
@@ -73,40 +79,32 @@ class Frame:
 class Recording:
     """A file of moving pictures, as a context manager: leaving it closes the file, whatever is still being read.
 
-    Args:
-        path: the file.
-
-    Attributes:
-        info: what it is.
-
-    Raises:
-        PictureError: no recording, damaged beyond use, or without pictures; the message says which.
+    `info` says what it is. PictureError, here and in all methods: no recording, damaged beyond use, without pictures,
+    or no longer what it was; the message says which.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lost: set[int] = set()
         self._reading: set[InputContainer] = set()
-        with open_stream(path) as (container, stream):
-            note = unwatched(container, stream)
+        with self._opened() as (container, stream):
+            note = _unwatched(container, stream)
             self._index = read_index(container, stream)
         first = next(self._decoded(0), None)
+        frames = len(self._index.times)
         if first is None:
-            raise PictureError(f"damaged or truncated: none of its {len(self._index.times):,} pictures can be decoded")
+            raise PictureError(f"damaged or truncated: none of its {frames:,} pictures can be decoded")
         self._stored = first[1].width, first[1].height
         self._turn = _turn(first[1])
         width, height = self._stored if self._turn[0] else self._stored[::-1]
         if min(width, height) < MIN_SIDE:
             raise PictureError(f"too small: {width}×{height} pixels can't hold a face")
-        frames = len(self._index.times)
         self.info = RecordingInfo(width, height, frames, self._index.duration, frames / self._index.duration, note)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for container in self._reading:
             container.close()
 
@@ -118,15 +116,8 @@ class Recording:
     def frames(self, *, every: float, start: float = 0.0, stop: float = math.inf) -> Iterator[Frame]:
         """The frames that a grid of instants wants, in order; a lost one is replaced by the next that can be decoded.
 
-        Args:
-            every: seconds between the instants 0, every, 2·every, …, of which each wants the first frame at or after
-                it; a frame that several want comes once. 0 for all frames.
-            start: seconds; earlier instants want nothing. Decoding begins at the keyframe before.
-            stop: seconds; this instant and later ones want nothing.
-
-        Raises:
-            SettingsError: `every` is negative.
-            PictureError: the file is no longer what it was.
+        Of the instants 0, every, 2·every, … in [start, stop), in seconds, each wants the first frame at or after it; a
+        frame that several want comes once. Without `every`, all frames. Decoding begins at the keyframe before.
         """
         if not every >= 0:
             raise SettingsError(f"Frames can't be taken every {every} seconds.", "Give 0 or more.")
@@ -150,32 +141,23 @@ class Recording:
                     return
 
     def frame(self, number: int) -> Frame:
-        """One frame.
-
-        Raises:
-            PictureError: there is no such frame, or it can't be decoded.
-        """
+        """One frame; PictureError if there is no such frame, or it can't be decoded."""
         from av.video.reformatter import VideoReformatter
 
-        frames = len(self._index.times)
-        if not 0 <= number < frames:
-            raise PictureError(f"there is no frame {number} among its {frames:,}")
+        times = self._index.times
+        if not 0 <= number < len(times):
+            raise PictureError(f"there is no frame {number} among its {len(times):,}")
         for found, picture in self._decoded(number):
             if found >= number:
                 pixels = self._pixels(number, picture, VideoReformatter()) if found == number else None
-                if pixels is not None:
-                    times = self._index.times
-                    until = times[number + 1] if number + 1 < frames else self._index.duration
-                    return Frame(number, float(times[number]), float(until), pixels)
-                break
+                if pixels is None:
+                    break
+                until = times[number + 1] if number + 1 < len(times) else self._index.duration
+                return Frame(number, float(times[number]), float(until), pixels)
         raise PictureError(f"frame {number} can't be decoded")
 
     def shown(self) -> bytes:
-        """What names what it shows, whatever container it is in: SHA-256 of its coded frames, and how they are turned.
-
-        Raises:
-            PictureError: the file is no longer what it was.
-        """
+        """What names what it shows, whatever container it is in: SHA-256 of its coded frames and how they turn."""
         found = hashlib.sha256(str((self._stored, self._turn)).encode())
         with self._opened() as (container, stream):
             for packet in packets_of(container, stream):
@@ -186,7 +168,7 @@ class Recording:
         """Numbers and pictures, ascending, from the keyframe before frame `target` or earlier."""
         with ExitStack() as files:
             container, stream = files.enter_context(self._opened())
-            found = seek(container, stream, self._index, target)
+            found = self._index.seek(container, stream, target)
             if found is None:
                 files.close()
                 container, stream = files.enter_context(self._opened())
@@ -194,7 +176,7 @@ class Recording:
             begin, packets = found
             last = begin - 1
             spoilt_until = -math.inf
-            for picture in decode(stream, packets, numbered=not self._index.stamped):
+            for picture in decoded(stream, packets, numbered=not self._index.stamped):
                 if picture is None:
                     spoilt_until = self._index.times[max(last, 0)] + SPOILT
                     continue
@@ -216,12 +198,32 @@ class Recording:
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[InputContainer, VideoStream]]:
-        with open_stream(self._path) as (container, stream):
-            self._reading.add(container)
-            try:
+        """The container and the stream to watch, ready to decode. Only local files are ever opened by it."""
+        import av
+
+        check_file(self._path)
+        guards = {"protocol_whitelist": "file", "format_whitelist": _FORMATS}
+        try:
+            container = av.open(self._path.absolute(), "r", container_options=guards, metadata_errors="replace")
+        except av.error.FFmpegError as error:
+            raise PictureError(_not_opened(self._path)) from error
+        except Exception as error:
+            raise PictureError(f"damaged: {reason(error)}") from error
+        self._reading.add(container)
+        try:
+            with container:
+                stream = _stream(container)
+                context = stream.codec_context
+                context.options = {"max_pixels": str(MAX_PIXELS)}  # a stream may grow later
+                context.thread_type = "AUTO"
+                context.thread_count = THREADS
                 yield container, stream
-            finally:
-                self._reading.discard(container)
+        except UnmingleError:
+            raise
+        except Exception as error:  # whatever a file can do: it is an error of that file, at every door
+            raise PictureError(f"damaged: {reason(error)}") from error
+        finally:
+            self._reading.discard(container)
 
     def _pixels(self, number: int, picture: VideoFrame, converter: VideoReformatter) -> U8 | None:
         """A frame's pixels, in the size of the first frame; None, and lost, where they can't be turned into RGB."""
@@ -229,11 +231,12 @@ class Recording:
 
         width, height = self._stored
         try:
-            stored = converter.reformat(picture, width, height, "rgb24").to_ndarray()
+            stored = np.asarray(converter.reformat(picture, width, height, "rgb24").to_ndarray(), np.uint8)
         except (av.error.FFmpegError, ValueError):
             self._lost.add(number)
             return None
-        return _turned(np.asarray(stored, np.uint8), self._turn)
+        a, b, c, d = self._turn
+        return np.ascontiguousarray(stored[::d, ::a] if a else stored.transpose(1, 0, 2)[::b, ::c])
 
 
 def _turn(picture: VideoFrame) -> tuple[int, int, int, int]:
@@ -250,7 +253,58 @@ def _turn(picture: VideoFrame) -> tuple[int, int, int, int]:
     return (a, b, c, d) if quarter_turns or half_turns else _UNTURNED
 
 
-def _turned(pixels: U8, turn: tuple[int, int, int, int]) -> U8:
-    a, b, c, d = turn
-    upright = pixels[::d, ::a] if a else pixels.transpose(1, 0, 2)[::b, ::c]
-    return np.ascontiguousarray(upright)
+def _not_opened(path: Path) -> str:
+    head = head_of(path)
+    if head[4:8] in QUICKTIME_BOXES and begins_recording(head):
+        return "cut short: its index is missing, so copy it again or have it repaired"
+    return "not a recording in a format that is read"
+
+
+def _streams(container: InputContainer) -> list[VideoStream]:
+    """The streams whose pictures move; covers and thumbnails are none."""
+    from av.stream import Disposition
+
+    none = Disposition.attached_pic | Disposition.timed_thumbnails
+    return [stream for stream in container.streams.video if not stream.disposition & none]
+
+
+def _stream(container: InputContainer) -> VideoStream:
+    """The stream to watch: a default one, and of several the largest."""
+    streams = _streams(container)
+    if not streams:
+        raise PictureError("no pictures in it: sound only" if container.streams.audio else "no pictures in it")
+    readable = [stream for stream in streams if stream.codec_context is not None]
+    if not readable:
+        raise PictureError("its pictures are in a format that is not read")
+
+    def area(stream: VideoStream) -> int:
+        return stream.codec_context.width * stream.codec_context.height
+
+    stream = max(readable, key=lambda stream: (_is_default(stream), area(stream)))
+    if area(stream) > MAX_PIXELS:
+        raise PictureError(f"too large: {_size(stream)}, over {MAX_PIXELS:,} pixels a frame")
+    return stream
+
+
+def _unwatched(container: InputContainer, stream: VideoStream) -> str:
+    """What is said of the other streams of pictures, and why this one is watched; empty where there are none."""
+    others = [other for other in _streams(container) if other.index != stream.index]
+    if not others:
+        return ""
+    rivals = [other for other in others if _is_default(other) or not _is_default(stream)]
+    why = "the default one"
+    if rivals:
+        why = "the largest" if all(_size(other) != _size(stream) for other in rivals) else "the first of its size"
+    left = ", ".join(map(_size, others))
+    return f"{len(others) + 1} streams of pictures: {why}, {_size(stream)}, is watched, and not {left}"
+
+
+def _is_default(stream: VideoStream) -> bool:
+    from av.stream import Disposition
+
+    return bool(stream.disposition & Disposition.default)
+
+
+def _size(stream: VideoStream) -> str:
+    context = stream.codec_context
+    return f"{context.width}×{context.height}" if context else "of a format that is not read"

@@ -1,7 +1,7 @@
 """Regions that programs wrote of who is where in a picture: in XMP, beside a picture or inside it.
 
 Three schemas are read: the Metadata Working Group's (guidelines 2.0, 5.9), Microsoft's people tags, and image regions
-of the IPTC photo metadata standard. All are of the stored picture.
+of the IPTC photo metadata standard. All are of the picture as it is stored; faces' boxes are of the upright one.
 """
 
 from __future__ import annotations
@@ -12,17 +12,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from unmingle.errors import PictureError, reason
-from unmingle.sources.containers import check_file
-from unmingle.sources.decoding import open_picture, packets_of
-from unmingle.sources.orientation import lies
+from unmingle.sources.decoding import open_picture, xmp_packets
+from unmingle.sources.formats import check_file
 from unmingle.sources.rdf import RDF, Fields, fields, items, number, numbers, parse, struct, text, texts
 
 if TYPE_CHECKING:
     import xml.etree.ElementTree as ET
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from unmingle.sources.orientation import Area
+# Centre x and y, width and height, each as a share of the picture's, from its left and top.
+Area = tuple[float, float, float, float]
+Schema = Literal["MWG", "Microsoft", "IPTC"]
+SCHEMAS: tuple[Schema, ...] = ("MWG", "Microsoft", "IPTC")  # of two that name one face, the first is believed
 
 REGIONS = "http://www.metadataworkinggroup.com/schemas/regions/"
 AREA = "http://ns.adobe.com/xmp/sType/Area#"
@@ -33,10 +35,8 @@ MICROSOFT = "http://ns.microsoft.com/photo/1.2/"
 MICROSOFT_INFO = f"{MICROSOFT}t/RegionInfo#"
 MICROSOFT_REGION = f"{MICROSOFT}t/Region#"
 IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
+_LISTS = (f"{{{REGIONS}}}Regions", f"{{{MICROSOFT}}}RegionInfo", f"{{{IPTC}}}ImageRegion")
 FACE = "Face"
-
-Schema = Literal["MWG", "Microsoft", "IPTC"]
-SCHEMAS: tuple[Schema, ...] = ("MWG", "Microsoft", "IPTC")  # of two that name one face, the first is believed
 
 # A region twice as wide and twice as high as a face, around it, is still of that face: intersection over union.
 LEAST_OVERLAP = 0.25
@@ -115,29 +115,61 @@ class Stored:
 
 
 def read_stored(path: Path) -> Stored:
-    """What a picture file says of itself; its pixels are not decoded.
-
-    Raises:
-        PictureError: it is no picture, or damaged.
-    """
+    """What a picture file says of itself, its pixels not decoded; PictureError if it is no picture, or damaged."""
     try:
         check_file(path)
         content = path.read_bytes()
         picture, plain = open_picture(content)
         with picture:
-            return Stored(plain.orientation, *picture.size, packets_of(content, plain), picture.format or "")
+            return Stored(plain.orientation, *picture.size, xmp_packets(content, plain), picture.format or "")
     except PictureError:
         raise
     except Exception as error:  # whatever a decoder raises on one file, it is that file's
         raise PictureError(f"can't be read: {reason(error)}") from error
 
 
-def read_packet(packet: bytes) -> Packet:
-    """The regions in an XMP packet.
+def to_upright(area: Area, orientation: int) -> Area:
+    """Where an area of the stored picture is in the upright one.
 
-    Raises:
-        PictureError: as for `rdf.parse`.
+    The orientation is 1 to 8, as EXIF has it (tag 0x0112); anything else is taken for 1, as viewers do.
     """
+    x, y, width, height = area
+    if lies(orientation):
+        width, height = height, width
+    turned = {
+        2: (1 - x, y),
+        3: (1 - x, 1 - y),
+        4: (x, 1 - y),
+        5: (y, x),
+        6: (1 - y, x),
+        7: (1 - y, 1 - x),
+        8: (y, 1 - x),
+    }
+    return *turned.get(orientation, (x, y)), width, height
+
+
+def to_stored(area: Area, orientation: int) -> Area:
+    """Where an area of the upright picture is in the stored one."""
+    return to_upright(area, {6: 8, 8: 6}.get(orientation, orientation))  # the others undo themselves
+
+
+def lies(orientation: int) -> bool:
+    """Whether the stored picture's width is the upright one's height."""
+    return 5 <= orientation <= 8
+
+
+def overlap(one: Area, other: Area) -> float:
+    """Intersection over union of two areas of one picture."""
+    shared = 1.0
+    for axis in (0, 1):
+        low = max(area[axis] - area[axis + 2] / 2 for area in (one, other))
+        high = min(area[axis] + area[axis + 2] / 2 for area in (one, other))
+        shared *= max(high - low, 0.0)
+    return shared / (one[2] * one[3] + other[2] * other[3] - shared)
+
+
+def read_packet(packet: bytes) -> Packet:
+    """The regions in an XMP packet; PictureError as for `parse`."""
     root = parse(packet)
     regions: list[Region] = []
     people: list[str] = []
@@ -146,9 +178,13 @@ def read_packet(packet: bytes) -> Packet:
     speaks = False
     for description in root.iter(f"{{{RDF}}}Description"):
         top = fields(description)
-        orientation = _orientation(text(top, f"{{{TIFF}}}Orientation")) or orientation
+        said = text(top, f"{{{TIFF}}}Orientation")
+        orientation = int(said) if said in set("12345678") else orientation
         info = struct(top, f"{{{REGIONS}}}Regions")
-        size = _size(struct(info, f"{{{REGIONS}}}AppliedToDimensions")) or size
+        width, height = (
+            number(struct(info, f"{{{REGIONS}}}AppliedToDimensions"), f"{{{DIMENSIONS}}}{s}") for s in "wh"
+        )
+        size = (width, height) if width and height and min(width, height) > 0 else size
         regions.extend(_of_mwg(fields(item)) for item in items(info.get(f"{{{REGIONS}}}RegionList")))
         tagged = struct(top, f"{{{MICROSOFT}}}RegionInfo").get(f"{{{MICROSOFT_INFO}}}Regions")
         regions.extend(_of_microsoft(fields(item)) for item in items(tagged))
@@ -162,19 +198,6 @@ def read_packet(packet: bytes) -> Packet:
     return Packet(tuple(regions), size, orientation, speaks, tuple(people), tuple(unread.items()))
 
 
-_LISTS = (f"{{{REGIONS}}}Regions", f"{{{MICROSOFT}}}RegionInfo", f"{{{IPTC}}}ImageRegion")
-
-
-def overlap(one: Area, other: Area) -> float:
-    """Intersection over union of two areas of one picture."""
-    shared = 1.0
-    for axis in (0, 1):
-        low = max(area[axis] - area[axis + 2] / 2 for area in (one, other))
-        high = min(area[axis] + area[axis + 2] / 2 for area in (one, other))
-        shared *= max(high - low, 0.0)
-    return shared / (one[2] * one[3] + other[2] * other[3] - shared)
-
-
 def _unread(description: ET.Element) -> Iterator[str]:
     """The schema of each region in a list that is of none of the three."""
     for child in description:
@@ -184,46 +207,19 @@ def _unread(description: ET.Element) -> Iterator[str]:
             yield from [schema] * len(next(filter(None, lists), ()))
 
 
-def _orientation(written: str) -> int | None:
-    return int(written) if written in {str(known) for known in range(1, 9)} else None
-
-
-def _size(dimensions: Fields) -> tuple[float, float] | None:
-    width, height = (number(dimensions, f"{{{DIMENSIONS}}}{side}") for side in "wh")
-    return (width, height) if width and height and min(width, height) > 0 else None
-
-
 def _of_mwg(region: Fields) -> Region:
     area = struct(region, f"{{{REGIONS}}}Area")
     more = tuple((name, said) for name in _MORE if (said := text(region, f"{{{REGIONS}}}{name}")))
-    return Region(text(region, f"{{{REGIONS}}}Name"), text(region, f"{{{REGIONS}}}Type"), _mwg_area(area), more)
-
-
-def _mwg_area(area: Fields) -> Area | None:
-    # The standard knows no other unit, and some programs leave it out.
-    if text(area, f"{{{AREA}}}unit") not in ("", "normalized"):
-        return None
-    return _rectangle(*(number(area, f"{{{AREA}}}{side}") for side in "xywh"))
-
-
-def _rectangle(x: float | None, y: float | None, width: float | None, height: float | None) -> Area | None:
-    """An area by its centre; None if something is missing."""
-    if x is None or y is None or not width or not height or min(width, height) <= 0:
-        return None
-    return (x, y, width, height) if max(abs(x), abs(y), width, height) <= LARGEST_SIDE else None
+    where = None
+    if text(area, f"{{{AREA}}}unit") in ("", "normalized"):  # some programs leave the unit out
+        where = _area(*(number(area, f"{{{AREA}}}{side}") for side in "xywh"))
+    return Region(text(region, f"{{{REGIONS}}}Name"), text(region, f"{{{REGIONS}}}Type"), where, more)
 
 
 def _of_microsoft(region: Fields) -> Region:
-    area = numbers(text(region, f"{{{MICROSOFT_REGION}}}Rectangle"))
-    found = _cornered(*area) if len(area) == 4 else None
-    return Region(text(region, f"{{{MICROSOFT_REGION}}}PersonDisplayName"), FACE, found, schema="Microsoft")
-
-
-def _cornered(left: float | None, top: float | None, width: float | None, height: float | None) -> Area | None:
-    """An area by its corner."""
-    if left is None or top is None or width is None or height is None:
-        return None
-    return _rectangle(left + width / 2, top + height / 2, width, height)
+    sides = numbers(text(region, f"{{{MICROSOFT_REGION}}}Rectangle"))
+    area = _area(*sides, cornered=True) if len(sides) == 4 else None
+    return Region(text(region, f"{{{MICROSOFT_REGION}}}PersonDisplayName"), FACE, area, schema="Microsoft")
 
 
 def _of_iptc(region: Fields, size: tuple[float, float] | None) -> Iterator[Region]:
@@ -267,15 +263,23 @@ def _boundary(boundary: Fields, size: tuple[float, float] | None) -> Area | None
         x, y, radius = asked(boundary, "rbX", "rbY", "rbRx")
         pixels = text(boundary, f"{{{IPTC}}}rbUnit").casefold() == "pixel"
         aspect = size[0] / size[1] if size and not pixels else 1.0  # the radius is a share of the width
-        return _rectangle(x, y, 2 * radius, 2 * radius * aspect) if radius else None
+        return _area(x, y, 2 * radius, 2 * radius * aspect) if radius else None
     if shape == "polygon":
-        corners = [asked(fields(item), "rbX", "rbY") for item in items(boundary.get(f"{{{IPTC}}}rbVertices"))]
-        return _around([(x, y) for x, y in corners if x is not None and y is not None])
-    return _cornered(*asked(boundary, "rbX", "rbY", "rbW", "rbH"))
+        read = [asked(fields(item), "rbX", "rbY") for item in items(boundary.get(f"{{{IPTC}}}rbVertices"))]
+        corners = [(x, y) for x, y in read if x is not None and y is not None]
+        if not corners:
+            return None
+        (left, right), (top, bottom) = ((min(axis), max(axis)) for axis in zip(*corners, strict=True))
+        return _area(left, top, right - left, bottom - top, cornered=True)
+    return _area(*asked(boundary, "rbX", "rbY", "rbW", "rbH"), cornered=True)
 
 
-def _around(corners: Sequence[tuple[float, float]]) -> Area | None:
-    if not corners:
+def _area(
+    x: float | None, y: float | None, width: float | None, height: float | None, *, cornered: bool = False
+) -> Area | None:
+    """An area by its centre, or its upper left corner; None if something is missing."""
+    if x is None or y is None or not width or not height or min(width, height) <= 0:
         return None
-    (left, right), (top, bottom) = ((min(axis), max(axis)) for axis in zip(*corners, strict=True))
-    return _cornered(left, top, right - left, bottom - top)
+    if cornered:
+        x, y = x + width / 2, y + height / 2
+    return (x, y, width, height) if max(abs(x), abs(y), width, height) <= LARGEST_SIDE else None

@@ -16,14 +16,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmingle.faces.fingerprint import SIDE, Prints, alike
-from unmingle.faces.same_picture import lay_over
+from unmingle.faces.duplicates import CELLS, Prints, alike, lay_over
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator, Sequence
 
-    from unmingle.faces.fingerprint import U64
+    from unmingle.faces.duplicates import U64
     from unmingle.records import F32, F64, I64
     from unmingle.store.face_rows import StoredFaces
     from unmingle.store.sqlite import Store
@@ -155,7 +154,7 @@ class _Shown:
     def _same(self, one: int, other: int, box: F64) -> bool:
         first, second = self.vectors_nd[one], self.vectors_nd[other]
         cosine = float(first @ second / np.sqrt((first @ first) * (second @ second)))
-        clear = (box[2:] - box[:2]).min() * SIDE / 2 >= CLEAR
+        clear = (box[2:] - box[:2]).min() * CELLS / 2 >= CLEAR
         return cosine >= (COSINE_CLEAR if clear else COSINE_SMALL)
 
 

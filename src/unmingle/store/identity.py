@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unmingle.errors import PictureError
+from unmingle.faces.align import FACE_MARGIN, open_thumbnail, thumbnail
 from unmingle.faces.boxes import overlaps
-from unmingle.faces.fingerprint import Prints, fingerprint
-from unmingle.faces.same_picture import lay_over
-from unmingle.faces.thumbnail import FACE_MARGIN, open_thumbnail, thumbnail
+from unmingle.faces.duplicates import Prints, fingerprint, lay_over
 from unmingle.sources.images import readable
 from unmingle.store.copies import MAX_IN_ONE_PLACE, MAX_LEFT
 from unmingle.store.face_regions import SAME_FACE

@@ -11,7 +11,8 @@ import numpy as np
 
 from unmingle.sources.images import readable
 from unmingle.store.pictures import add_face
-from unmingle.tracking.records import Sightings, nearest_looks
+from unmingle.tracking.tracker import Sightings
+from unmingle.tracking.tracks import nearest_keyframes
 
 if TYPE_CHECKING:
     import sqlite3
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from unmingle.sources.recordings import RecordingInfo
     from unmingle.store.face_rows import StoredFaces
     from unmingle.store.sqlite import Store
-    from unmingle.tracking.records import Segment, Track
+    from unmingle.tracking.tracks import Segment, Track
 
 # Between the digest of a recording and the number of a frame: together they name a picture.
 FRAME = "#"
@@ -55,7 +56,7 @@ class StoredTrack:
 
     def nearest(self) -> I64:
         """(n,) which of the looks stands for each sighting: the one nearest in time."""
-        return nearest_looks(self.sightings.times, self.at_k)
+        return nearest_keyframes(self.sightings.times, self.at_k)
 
 
 def begin(connection: sqlite3.Connection, content: str, recipe: str, every: float, info: RecordingInfo) -> Progress:
@@ -123,7 +124,7 @@ def add_segment(connection: sqlite3.Connection, row: int, precision: str, segmen
     frames: dict[int, int] = {}
     for track in segment.tracks:
         number = _add_track(connection, row, track)
-        for look in track.looks:
+        for look in track.keyframes:
             frame = int(track.sightings.frames[look.sighting])
             if frame not in frames:
                 frames[frame] = (
@@ -232,7 +233,7 @@ def beside(connection: sqlite3.Connection, track: int, frame: int) -> Iterator[t
         at = int(np.searchsorted(seen.frames, frame))
         if at < len(seen) and seen.frames[at] == frame:
             at_k, looks_k = np.array(connection.execute(looks, (other,)).fetchall(), np.int64).T
-            yield int(looks_k[nearest_looks(seen.times, at_k)[at]]), seen.boxes[at].tolist()
+            yield int(looks_k[nearest_keyframes(seen.times, at_k)[at]]), seen.boxes[at].tolist()
 
 
 def _sightings(frames: bytes, times: bytes, numbers: bytes, boxes: bytes, scores: bytes) -> Sightings:
@@ -276,7 +277,7 @@ def followed(store: Store, recipe: str, faces: StoredFaces) -> Followed:
         rows = rows_k[grouped]
         same.extend(zip(rows[:-1].tolist(), rows[1:].tolist(), strict=True))
         if not track.still:
-            nearest = nearest_looks(track.sightings.times, track.at_k[grouped])
+            nearest = nearest_keyframes(track.sightings.times, track.at_k[grouped])
             by_recording[track.recording].append((track, rows[nearest]))
     for there in by_recording.values():
         number += 1

@@ -1,1 +1,1 @@
-"""From the frames of a recording to tracks: one face followed through time, and the looks that stand for it."""
+"""From the frames of a recording to tracks: one face followed through time, and the keyframes that stand for it."""

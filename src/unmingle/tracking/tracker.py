@@ -2,9 +2,8 @@
 
 A face goes on where its box overlaps the one before (Hungarian assignment on intersection over union, as in SORT:
 Bewley et al., "Simple online and realtime tracking", 2016), and what the box shows hardly changed. Where it changed, or
-the face was gone for a moment, a new piece begins that only knows which one it may continue: tiles of a gallery swap
-places, a speaker's view shows another speaker, and where a face was is then somebody else's. Whether two pieces are one
-person is for embeddings to say (`tracking.pieces`).
+the face was gone for a moment, a new piece begins that only knows which one it may continue. Whether two pieces are one
+person is for embeddings to say (`tracking.tracks`).
 """
 
 from __future__ import annotations
@@ -17,10 +16,10 @@ import cv2
 import numpy as np
 
 from unmingle.faces.boxes import overlaps
-from unmingle.tracking.records import Sightings
+from unmingle.records import check_shape
 
 if TYPE_CHECKING:
-    from unmingle.records import F32, U8, Faces
+    from unmingle.records import F32, F64, I64, U8, Faces
 
 LEAST_OVERLAP = 0.3  # intersection over union of a face's boxes in two frames that follow each other
 # Seconds after which a face in the same place isn't thought to be the same any more; from one frame to the next it may
@@ -30,6 +29,33 @@ GREY_SIDE = 640  # pixels, the longer side of the grey picture that patches are 
 PATCH = 16  # pixels a side of what is kept of a box, to tell whether it changed
 AROUND = (0.2, 1.0)  # of the box, on each side: the head, and what is behind it
 SAME_SCENE = 0.8  # correlation of two patches, on average: above it nobody took anybody's place
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sightings:
+    """The n times that a face was seen, in the order of time.
+
+    frames:  (n,) int64, numbers of frames of the recording, from 0.
+    times:   (n,) float64, seconds since the first frame.
+    numbers: (n,) int64, which face of its frame it is: 0 is the surest.
+    boxes:   (n, 4) float32, pixels of the upright frame: left, top, width, height.
+    scores:  (n,) float32, the detector's confidence, 0 to 1.
+    """
+
+    frames: I64
+    times: F64
+    numbers: I64
+    boxes: F32
+    scores: F32
+
+    def __post_init__(self) -> None:
+        check_shape("frames", self.frames, (None,))
+        for name in ("times", "numbers", "scores"):
+            check_shape(name, getattr(self, name), (len(self.frames),))
+        check_shape("boxes", self.boxes, (len(self.frames), 4))
+
+    def __len__(self) -> int:
+        return len(self.frames)
 
 
 @dataclass(slots=True, eq=False)
@@ -67,26 +93,16 @@ class Piece:
 
 @dataclass(slots=True, eq=False)
 class Tracker:
-    """Follows faces through frames that are handed over in the order of time.
-
-    pieces: all so far, in the order of their first sightings.
-    """
+    """Follows faces through frames that are handed over in the order of time; its pieces are in that of their first."""
 
     pieces: list[Piece] = field(default_factory=list)
     _open: list[Piece] = field(default_factory=list)
     _before: float = -math.inf  # the time of the last frame
 
     def add(self, frame: int, time: float, picture_hw3: U8, faces: Faces) -> list[Piece]:
-        """Take in the faces of one more frame.
+        """Take in the n faces of one more frame: for each the piece whose last sighting it is now.
 
-        Args:
-            frame: its number.
-            time: in seconds.
-            picture_hw3: uint8 RGB, upright.
-            faces: the n faces in it.
-
-        Returns:
-            n pieces: for each face the one whose last sighting it is now.
+        The frame is given by its number, its time in seconds, and its upright pixels, uint8 RGB.
         """
         self._open = [piece for piece in self._open if piece.times[-1] == self._before or not _long_ago(piece, time)]
         self._before = time
@@ -96,28 +112,24 @@ class Tracker:
         before = {face: self._open[piece] for piece, face in assigned(last, faces.boxes)}
         newest = max((piece.times[-1] for piece in self._open), default=time)
         touched = []
-        for face in range(len(faces)):
+        for face, box in enumerate(faces.boxes):
             piece = before.get(face)
             gone = piece is not None and (piece.times[-1] < newest or _long_ago(piece, time))
             if piece is None or gone or correlation(piece.patches[-1], patches[face]) < SAME_SCENE:
-                piece = self._begin(piece, faces.boxes[face])
+                if piece is not None:
+                    self._open.remove(piece)
+                piece = Piece(piece, box if piece is None else piece.place)
+                self._open.append(piece)
+                self.pieces.append(piece)
             piece.frames.append(frame)
             piece.times.append(time)
             piece.numbers.append(face)
-            piece.boxes.append(faces.boxes[face])
+            piece.boxes.append(box)
             piece.scores.append(float(faces.scores[face]))
             piece.patches.append(patches[face])
             piece.there.append(grey.patch(piece.place, AROUND[0]))
             touched.append(piece)
         return touched
-
-    def _begin(self, before: Piece | None, box: F32) -> Piece:
-        piece = Piece(before, box if before is None else before.place)
-        if before is not None:
-            self._open.remove(before)
-        self._open.append(piece)
-        self.pieces.append(piece)
-        return piece
 
 
 def _long_ago(piece: Piece, time: float) -> bool:

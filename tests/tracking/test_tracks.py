@@ -9,10 +9,8 @@ import pytest
 from tests.made_library import analysis
 
 from unmingle.records import Analysis, Triage
-from unmingle.tracking.pieces import ALIKE, MOST_LOOKS, tracks_of
-from unmingle.tracking.records import Look, Track, nearest_looks
-from unmingle.tracking.still import is_still
 from unmingle.tracking.tracker import Piece
+from unmingle.tracking.tracks import ALIKE, MOST_KEYFRAMES, Keyframe, Track, is_still, nearest_keyframes, tracks_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,12 +52,12 @@ def test_pieces_of_one_person_are_one_track() -> None:
     looks = [{0: seen(STRANGERS[0]), 9: seen(like(STRANGERS[0], 0.8, STRANGERS[1]))}, {3: seen(STRANGERS[0])}]
     (track,) = tracks_of([first, second], looks)
     assert track.sightings.frames.tolist() == list(range(20))
-    assert [look.sighting for look in track.looks] == [0, 9] or [look.sighting for look in track.looks] == [9, 13]
+    assert [one.sighting for one in track.keyframes] == [0, 9] or [one.sighting for one in track.keyframes] == [9, 13]
 
 
 def test_looks_that_are_the_very_same_are_two() -> None:
     (track,) = tracks_of([piece(range(20))], [{at: seen(STRANGERS[0]) for at in (0, 9, 15)}])
-    assert len({look.sighting for look in track.looks}) == len(track.looks) == 2
+    assert len({one.sighting for one in track.keyframes}) == len(track.keyframes) == 2
 
 
 def test_a_stranger_in_the_same_place_is_another_track() -> None:
@@ -77,43 +75,43 @@ def test_a_piece_whose_looks_are_strangers_is_cut_where_it_changed_most() -> Non
     first, second = tracks_of([one], [{4: seen(STRANGERS[0]), 18: seen(STRANGERS[1])}])
     assert first.sightings.frames.tolist() == list(range(13))
     assert second.sightings.frames.tolist() == list(range(13, 20))
-    assert [look.sighting for look in second.looks] == [5]
+    assert [one.sighting for one in second.keyframes] == [5]
 
 
 def test_a_track_keeps_its_best_and_most_different_looks() -> None:
     looks = {i: seen(like(STRANGERS[0], 0.6, STRANGERS[1 + i % 14]), quality=0.1) for i in range(30)}
     looks[7] = seen(STRANGERS[0], quality=0.9)
     (track,) = tracks_of([piece(range(30))], [looks])
-    assert len(track.looks) == MOST_LOOKS
-    assert 7 in [look.sighting for look in track.looks]
-    vectors = np.stack([look.vector for look in track.looks])
-    assert (vectors @ vectors.T - np.eye(MOST_LOOKS)).max() <= ALIKE
+    assert len(track.keyframes) == MOST_KEYFRAMES
+    assert 7 in [one.sighting for one in track.keyframes]
+    vectors = np.stack([one.vector for one in track.keyframes])
+    assert (vectors @ vectors.T - np.eye(MOST_KEYFRAMES)).max() <= ALIKE
 
 
 @pytest.mark.parametrize(("moving", "kept"), [(False, [29]), (True, [0, 29])])
 def test_of_looks_that_are_all_alike_two_stand_for_whoever_moves(moving: bool, kept: list[int]) -> None:
     looks = {i: seen(like(STRANGERS[0], 0.99, STRANGERS[1 + i % 14]), quality=i / 30) for i in range(30)}
     (track,) = tracks_of([piece(range(30), moving=moving)], [looks])
-    assert [look.sighting for look in track.looks] == kept
+    assert [one.sighting for one in track.keyframes] == kept
 
 
 def test_poor_looks_stand_for_a_track_only_where_nothing_better_does() -> None:
     poor = {i: seen(STRANGERS[i], quality=0.9, standing="join") for i in range(2)}
     (track,) = tracks_of([piece(range(5))], [{0: poor[0], 3: seen(STRANGERS[0], quality=0.1)}])
-    assert [look.sighting for look in track.looks] == [3]
+    assert [one.sighting for one in track.keyframes] == [3]
     (track,) = tracks_of([piece(range(5))], [{0: poor[0]}])
-    assert [look.sighting for look in track.looks] == [0]
+    assert [one.sighting for one in track.keyframes] == [0]
 
 
 def test_what_does_not_move_is_still_and_may_only_join() -> None:
     (track,) = tracks_of([piece(range(40), moving=False)], [{0: seen(STRANGERS[0])}])
     assert track.still
-    triage = track.looks[0].analysis.triage
+    triage = track.keyframes[0].analysis.triage
     assert triage.standings == ("join",)
     assert triage.reasons == ("a still picture: nothing in it moved for 4 seconds",)
     (moving,) = tracks_of([piece(range(40))], [{0: seen(STRANGERS[0])}])
     assert not moving.still
-    assert moving.looks[0].analysis.triage.standings == ("found",)
+    assert moving.keyframes[0].analysis.triage.standings == ("found",)
 
 
 def test_three_seconds_tell_that_something_is_still() -> None:
@@ -131,12 +129,13 @@ def test_three_seconds_tell_that_something_is_still() -> None:
 
 def test_the_nearest_look_stands_for_a_sighting() -> None:
     times = np.array([0.0, 1, 2, 3, 10])
-    assert nearest_looks(times, np.array([1, 4])).tolist() == [0, 0, 0, 0, 1]
-    assert nearest_looks(times, np.array([2])).tolist() == [0] * 5
+    assert nearest_keyframes(times, np.array([1, 4])).tolist() == [0, 0, 0, 0, 1]
+    assert nearest_keyframes(times, np.array([2])).tolist() == [0] * 5
 
 
-def test_a_track_without_looks_is_refused() -> None:
+def test_a_track_without_keyframes_is_refused() -> None:
     sightings = piece(range(3)).sightings()
-    for looks in ((), (Look(3, seen(STRANGERS[0])),), (Look(1, seen(STRANGERS[0])), Look(1, seen(STRANGERS[0])))):
-        with pytest.raises(ValueError, match="looks"):
-            Track(sightings, False, looks)
+    one = seen(STRANGERS[0])
+    for keyframes in ((), (Keyframe(3, one),), (Keyframe(1, one), Keyframe(1, one))):
+        with pytest.raises(ValueError, match="keyframes"):
+            Track(sightings, False, keyframes)

@@ -1,33 +1,65 @@
-"""Turn a block-quantised ONNX graph into a plain float32 one that every engine runs fast.
+"""Published ONNX graphs made ready: block-quantised weights in plain float32, which every engine runs fast.
 
-The published int8 files of YuNet and SFace store weights as DequantizeLinear nodes over int8 constants, with the batch
-(and for YuNet the picture) frozen to one size. Folding computes those constants once; the result is the same network.
+The int8 files of YuNet and SFace store weights as DequantizeLinear nodes over int8 constants, with the batch (and for
+YuNet the picture) frozen to one size. Folding computes those constants once; the result is the same network.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import onnx
-from onnx import TensorProto, helper, numpy_helper
+
+from unmingle.files import write_atomically
+from unmingle.models.registry import cache_folder, model_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from numpy.typing import NDArray
     from onnx import GraphProto, ModelProto, NodeProto
 
+    from unmingle.models.cards import Card
+
     Constants = dict[str, NDArray[np.generic]]
+
+# Part of every cache key: raise it when a change to how graphs are made or fed changes their results.
+PREPARATION = 2
+
+# A second output of SFace, for what faces/quality.py reads: its twelfth block (512 channels, 14×14) in seven bands
+# across the face.
+BANDS = "bands"
+BANDS_LAYER = "conv_12_relu"
+BANDS_KERNEL = (2, 14)
+
+
+def prepared_model(wanted: Card, kind: Literal["detector", "embedding"]) -> Path:
+    """The float32 graph of a packaged model, made once and cached.
+
+    The published file is checked against its card each time (a few milliseconds), so the cache can't hide a change.
+    """
+    published = model_file(wanted)
+    destination = cache_folder() / f"{wanted.name}-{wanted.sha256[:12]}-{PREPARATION}.onnx"
+    if not destination.is_file():
+        import onnx
+
+        model = fold_quantised(onnx.load(str(published)), free_size=kind == "detector")
+        if kind == "detector":
+            swap_input_channels(model)  # YuNet was trained on BGR pictures; everything of ours is RGB
+        else:
+            add_pooled_output(model, BANDS_LAYER, BANDS, kernel=BANDS_KERNEL)
+        write_atomically(destination, model.SerializeToString())
+    return destination
 
 
 def fold_quantised(model: ModelProto, *, free_size: bool) -> ModelProto:
-    """Fold constants, free the batch axis, and take pictures as they come: uint8, (n, h, w, 3).
+    """Fold constants, in place, free the batch axis, and take pictures as they come: uint8, (n, h, w, 3).
 
-    Args:
-        model: graph with one NCHW float32 input; changed in place and returned.
-        free_size: whether height and width may vary too.
+    The graph has one NCHW float32 input; `free_size`: height and width may vary too.
     """
+    import onnx
+
     graph = model.graph
     nodes, constants = _fold(graph)
     for node in nodes:
@@ -37,7 +69,13 @@ def fold_quantised(model: ModelProto, *, free_size: bool) -> ModelProto:
             shape[0] = 0
             constants[node.input[1]] = shape
     _rebuild(graph, nodes, constants)
-    _free_axes(graph, free_size=free_size)
+    for value in (*graph.input, *graph.output):
+        value.type.tensor_type.shape.dim[0].dim_param = "n"
+    if free_size:
+        for axis, name in ((2, "h"), (3, "w")):
+            graph.input[0].type.tensor_type.shape.dim[axis].dim_param = name
+        for value in graph.output:
+            value.type.tensor_type.shape.dim[1].dim_param = f"anchors_{value.name}"
     _take_pictures(graph)
     onnx.checker.check_model(model)
     return model
@@ -49,14 +87,10 @@ def fold_constants(graph: GraphProto) -> None:
         _rebuild(graph, *_fold(graph))
 
 
-def _fold(graph: GraphProto) -> tuple[list[NodeProto], Constants]:
-    """The nodes that are left to run, and all constants, with what they made of each other."""
-    constants: Constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    return [node for node in graph.node if not _folded(node, constants)], constants
-
-
 def swap_input_channels(model: ModelProto) -> None:
     """Flip the input channels of the convolution that reads the picture, so a BGR network takes RGB."""
+    from onnx import numpy_helper
+
     first = next(node for node in model.graph.node if node.op_type == "Conv")
     for tensor in model.graph.initializer:
         if tensor.name == first.input[1]:
@@ -68,12 +102,23 @@ def swap_input_channels(model: ModelProto) -> None:
 
 def add_pooled_output(model: ModelProto, layer: str, name: str, *, kernel: tuple[int, int]) -> None:
     """Give out the averages of a layer over blocks of `kernel` rows and columns, beside what the graph gives out."""
+    import onnx
+    from onnx import TensorProto, helper
+
     graph = model.graph
     if not any(layer in node.output for node in graph.node):
         raise ValueError(f"the graph has no layer {layer}")
     graph.node.append(helper.make_node("AveragePool", [layer], [name], kernel_shape=kernel, strides=kernel))
     graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", None, None, None]))
     onnx.checker.check_model(model)
+
+
+def _fold(graph: GraphProto) -> tuple[list[NodeProto], Constants]:
+    """The nodes that are left to run, and all constants, with what they made of each other."""
+    from onnx import numpy_helper
+
+    constants: Constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    return [node for node in graph.node if not _folded(node, constants)], constants
 
 
 def _folded(node: NodeProto, constants: Constants) -> bool:
@@ -101,6 +146,8 @@ def _dequantised(node: NodeProto, constants: Mapping[str, NDArray[np.generic]]) 
 
 
 def _rebuild(graph: GraphProto, nodes: list[NodeProto], constants: Constants) -> None:
+    from onnx import numpy_helper
+
     used = {name for node in nodes for name in node.input}
     inputs = [value for value in graph.input if value.name not in constants]
     del graph.node[:], graph.initializer[:], graph.input[:], graph.value_info[:]
@@ -111,18 +158,10 @@ def _rebuild(graph: GraphProto, nodes: list[NodeProto], constants: Constants) ->
             graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
 
 
-def _free_axes(graph: GraphProto, *, free_size: bool) -> None:
-    for value in (*graph.input, *graph.output):
-        value.type.tensor_type.shape.dim[0].dim_param = "n"
-    if free_size:
-        for axis, name in ((2, "h"), (3, "w")):
-            graph.input[0].type.tensor_type.shape.dim[axis].dim_param = name
-        for value in graph.output:
-            value.type.tensor_type.shape.dim[1].dim_param = f"anchors_{value.name}"
-
-
 def _take_pictures(graph: GraphProto) -> None:
     """Put a uint8 NHWC input in front: pictures travel at a quarter of the memory, and no caller transposes."""
+    from onnx import TensorProto, helper
+
     old = graph.input[0]
     n, c, h, w = (dim.dim_param or dim.dim_value for dim in old.type.tensor_type.shape.dim)
     pictures = helper.make_tensor_value_info("pictures", TensorProto.UINT8, [n, h, w, c])

@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from madeup.cast import CAST
 from madeup.portraits import Look, Person, render
 from unmingle.faces.align import align
-from unmingle.faces.detect import find_faces
-from unmingle.faces.looks import first_looks, look
-from unmingle.faces.tilt import right, roll_of, turned, turned_back
+from unmingle.faces.detect import at_scales, find_faces, first_scales
+from unmingle.faces.rotation import roll_of, turn_upright, turned, turned_back
 from unmingle.models import sface
 from unmingle.models.yunet import open_yunet
 from unmingle.records import Faces
@@ -101,7 +100,6 @@ def test_a_photograph_on_its_side_yields_all_its_faces(yunet: Session, portraits
         photograph[y : y + SIDE, x : x + SIDE] = portrait
     upright = found(yunet, photograph)
     one = find_faces(yunet, [turned(photograph, 90)], DetectionSettings())[0]
-    assert one.turn == 270
     back = turned_back(one.faces, 90, 1000, 700)
     assert len(back) == len(upright) == len(portraits)
     assert all(max(overlap(box, other) for other in upright.boxes) > 0.8 for box in back.boxes)
@@ -128,9 +126,9 @@ def test_a_leaning_head_is_as_alike_as_an_upright_one(
 
 
 def test_upright_faces_stay_as_they_were_found(yunet: Session, portraits: list[U8]) -> None:
-    seen = look(yunet, portraits, [first_looks(portrait) for portrait in portraits], DetectionSettings())
+    seen = at_scales(yunet, portraits, [first_scales(portrait) for portrait in portraits], DetectionSettings())
     faces = [one.take(np.arange(1)) for one in seen]
-    for before, after in zip(faces, right(yunet, portraits, faces), strict=True):
+    for before, after in zip(faces, turn_upright(yunet, portraits, faces), strict=True):
         np.testing.assert_array_equal(after.boxes, before.boxes)
         np.testing.assert_array_equal(after.points, before.points)
         np.testing.assert_array_equal(after.scores, before.scores)

@@ -1,15 +1,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from unmingle.errors import ModelError, WriteError
-from unmingle.models import shelf
-from unmingle.models.cards import Calibration, Card, Intake, from_json, to_json
-from unmingle.models.catalogue import BUFFALO_S, CARDS, checksum, is_here, model_file, model_folder
+from unmingle.models import registry
+from unmingle.models.cards import CARDS, Calibration, Card, Intake, from_json
+from unmingle.models.registry import checksum, is_here, model_file, model_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,27 +54,28 @@ def test_every_card_of_the_catalogue_is_complete(card: Card) -> None:
     assert bool(card.package) != bool(card.url)
     assert card.archive is None or re.fullmatch(r"[0-9a-f]{64}", card.archive.sha256)
     assert card.purpose.startswith("face embedding") == (card.intake is not None or bool(card.unfit))
-    assert from_json(to_json(card)) == card
+    assert from_json(asdict(card)) == card
 
 
 def test_an_added_model_is_found_checked_and_removed(file: Path) -> None:
-    card = shelf.put(mine(file), file)
-    assert shelf.card("mine") == card == shelf.all_cards()["mine"]
+    card = mine(file)
+    registry.put(card, file)
+    assert registry.card("mine") == card == registry.all_cards()["mine"]
     assert is_here(card)
     assert model_file(card).read_bytes() == b"a graph"
     model_file(card).write_bytes(b"another")
     with pytest.raises(ModelError, match="has the checksum"):
         model_file(card)
-    shelf.remove("mine")
+    registry.remove("mine")
     assert list(model_folder().iterdir()) == []
     with pytest.raises(ModelError, match="No model is called 'mine'"):
-        shelf.card("mine")
+        registry.card("mine")
 
 
 def test_a_name_belongs_to_one_file(file: Path) -> None:
-    shelf.put(mine(file), file)
-    shelf.check_free("mine", "0" * 64, overwrite=True)
-    shelf.check_free("other", "0" * 64, overwrite=False)
+    registry.put(mine(file), file)
+    registry.check_free("mine", "0" * 64, overwrite=True)
+    registry.check_free("other", "0" * 64, overwrite=False)
     for name, problem in (
         ("mine", "There is a model mine already"),
         ("sface", "sface is a model of the catalogue, and the file is another one"),
@@ -83,45 +84,45 @@ def test_a_name_belongs_to_one_file(file: Path) -> None:
         ("", "can't be called"),
     ):
         with pytest.raises(ModelError, match=problem):
-            shelf.check_free(name, "0" * 64, overwrite=False)
+            registry.check_free(name, "0" * 64, overwrite=False)
     with pytest.raises(ModelError, match="of the catalogue"):
-        shelf.check_free("buffalo_s", "0" * 64, overwrite=True)
-    shelf.check_free("buffalo_s", BUFFALO_S.sha256, overwrite=False)
+        registry.check_free("buffalo_s", "0" * 64, overwrite=True)
+    registry.check_free("buffalo_s", CARDS["buffalo_s"].sha256, overwrite=False)
 
 
 def test_what_was_measured_here_joins_the_card_of_the_catalogue_and_nothing_else_does() -> None:
-    shelf.write_card(replace(BUFFALO_S, calibration=MEASURED, commercial=True, licence="anything"))
-    assert shelf.card("buffalo_s") == replace(BUFFALO_S, calibration=MEASURED)
-    shelf.write_card(replace(BUFFALO_S, calibration=MEASURED, sha256="0" * 64))
-    assert shelf.all_cards()["buffalo_s"] == BUFFALO_S
+    registry.write_card(replace(CARDS["buffalo_s"], calibration=MEASURED, commercial=True, licence="anything"))
+    assert registry.card("buffalo_s") == replace(CARDS["buffalo_s"], calibration=MEASURED)
+    registry.write_card(replace(CARDS["buffalo_s"], calibration=MEASURED, sha256="0" * 64))
+    assert registry.all_cards()["buffalo_s"] == CARDS["buffalo_s"]
 
 
 def test_a_near_name_is_suggested() -> None:
     with pytest.raises(ModelError) as caught:
-        shelf.card("bufalo_l")
+        registry.card("bufalo_l")
     assert "Did you mean 'buffalo_l'?" in caught.value.mend
 
 
 def test_what_is_not_here_says_how_to_get_it(file: Path) -> None:
     with pytest.raises(ModelError, match="is not here") as caught:
-        model_file(BUFFALO_S)
+        model_file(CARDS["buffalo_s"])
     assert "unmingle models fetch buffalo_s" in caught.value.mend
     with pytest.raises(ModelError, match="is not here") as caught:
         model_file(mine(file))
     assert "unmingle models add FILE --name mine" in caught.value.mend
     with pytest.raises(ModelError, match="is not here"):
-        shelf.remove("buffalo_s")
+        registry.remove("buffalo_s")
     with pytest.raises(ModelError, match="part of the installation"):
-        shelf.remove("sface")
+        registry.remove("sface")
 
 
 def test_a_damaged_card_is_an_error_with_the_mend(file: Path) -> None:
-    shelf.put(mine(file), file)
+    registry.put(mine(file), file)
     path = model_folder() / "mine.json"
     for damage in ("{", "[]", '{"name": "mine"}', '{"surprise": 1}'):
         path.write_text(damage)
         with pytest.raises(ModelError):
-            shelf.card("mine")
+            registry.card("mine")
 
 
 def test_a_folder_that_cant_be_written(
@@ -130,10 +131,10 @@ def test_a_folder_that_cant_be_written(
     monkeypatch.setenv("UNMINGLE_CACHE", str(open_folder))
     request.getfixturevalue("ordinary_user")
     with pytest.raises(WriteError, match="can't be written"):
-        shelf.write_card(BUFFALO_S)
+        registry.write_card(CARDS["buffalo_s"])
 
 
 def test_licences_are_warned_of(file: Path) -> None:
-    assert "not for commercial use (licence: non-commercial research" in BUFFALO_S.licence_warning
+    assert "not for commercial use (licence: non-commercial research" in CARDS["buffalo_s"].licence_warning
     assert "Nobody said under which terms mine may be used" in mine(file).licence_warning
-    assert replace(BUFFALO_S, commercial=True).licence_warning == ""
+    assert replace(CARDS["buffalo_s"], commercial=True).licence_warning == ""

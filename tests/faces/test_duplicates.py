@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from madeup.cast import CAST
 from madeup.portraits import Look, Person, encode, render
-from unmingle.faces.fingerprint import MAX_BITS, Prints, alike, fingerprint
-from unmingle.faces.same_picture import lay_over
+from unmingle.faces.duplicates import MAX_BITS, Prints, alike, fingerprint, lay_over
 from unmingle.sources.decoding import decode
 from unmingle.store.copies import MAX_IN_ONE_PLACE, MAX_LEFT
 

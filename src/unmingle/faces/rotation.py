@@ -1,11 +1,9 @@
-"""Faces that don't stand upright: pictures lying on their side, and heads that lean.
+"""Faces that don't stand upright, and landmarks read a second time in one standard pose.
 
-The detector knows upright faces. One that leans by 30° or more, lies or stands on its head is often found all the same,
-but with a lower score and with landmarks put where an upright face would have them, so that its embedding is worth
-nothing: turned by 45°, a face's embedding has a cosine of 0.4 with its upright one; upside down, of 0.1. Nothing but
-the score tells: looked at with the right side up, the same face scores clearly higher. So a face that isn't sure, or
-leans as far as its landmarks tell, is looked at turned in steps of 45°, and the surest reading counts. Upright faces
-stay as they were found.
+The detector knows upright faces. One that leans by 30° or more is often found all the same, but with a lower score and
+with landmarks where an upright face would have them, so that its embedding is worth nothing. Nothing but the score
+tells: looked at with the right side up, the same face scores clearly higher. So a face that isn't sure, or leans as far
+as its landmarks tell, is looked at turned in steps of 45°, and the surest reading counts.
 """
 
 from __future__ import annotations
@@ -14,8 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmingle.faces.align import cut, similarity_transform
-from unmingle.faces.landmarks import read_again
+from unmingle.faces.align import SIDE, TEMPLATE_52, cut, similarity_transform
 from unmingle.models import yunet
 from unmingle.records import Faces
 
@@ -25,18 +22,22 @@ if TYPE_CHECKING:
     from unmingle.models.runtime import Session
     from unmingle.records import F32, F64, I64, U8, Bool
 
+LEAST_SCORE = 0.3  # below it another reading is worth less than the first
+OFF_CENTRE = 0.25  # of the canvas: a face whose centre is further off is a neighbour
+
+POSE_CANVAS = 160  # pixels, a multiple of 32
+POSE_SCALE = 0.8  # of the 112-pixel template there: a face of some 80 pixels, where the detector is at its best
+POSE_52 = (TEMPLATE_52 - SIDE / 2) * POSE_SCALE + POSE_CANVAS / 2
+FACES_AT_ONCE = 32
+
 ANGLES = range(0, 360, 45)  # degrees clockwise, at which a face is looked at
 CANVAS = 128  # pixels, a multiple of 32
 FACE = 0.5  # of the canvas: the face's box
-OFF_CENTRE = 0.25  # of the canvas: a face whose centre is further off is a neighbour
 CANVASES_AT_ONCE = 64
-LEAST_SCORE = 0.3
-
 SURE_UPRIGHT = 0.9  # an upright, uncovered face in fair light scores more, one upside down rarely
 LEANING = 15.0  # degrees of roll from which landmarks lean towards upright, and are read again
-SURE_SCORE = 0.88  # what a turned reading must score itself: seven looks more must not make faces of hands
+SURE_SCORE = 0.88  # what a turned reading must score itself: seven readings more must not make faces of hands
 CLEARLY = 0.03  # of the score: what it must be surer than the upright one
-
 SQUARE_52: F64 = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5], [0.0, 0.0]])
 
 
@@ -46,14 +47,7 @@ def turned(picture: U8, turn: int) -> U8:
 
 
 def turned_back(faces: Faces, turn: int, width: int, height: int) -> Faces:
-    """Faces of a turned picture in the pixels of the picture as it was.
-
-    Args:
-        faces: in the pixels of `turned(picture, turn)`.
-        turn: degrees clockwise.
-        width: of the picture as it was, pixels.
-        height: likewise.
-    """
+    """Faces of `turned(picture, turn)` in the pixels of the picture as it was, so wide and high."""
     boxes, points = faces.boxes, faces.points
     sides = (height, width) if turn % 180 else (width, height)  # of the turned picture
     for _ in range(turn // 90):
@@ -65,14 +59,34 @@ def turned_back(faces: Faces, turn: int, width: int, height: int) -> Faces:
     return Faces(boxes.astype(np.float32), points.astype(np.float32), faces.scores)
 
 
-def right(session: Session, pictures: Sequence[U8], found: Sequence[Faces]) -> list[Faces]:
-    """Turn faces upright that are not: better landmarks, boxes and scores for these, the others as they are.
+def roll_of(points_52: F32) -> float:
+    """By how many degrees (-180 to 180) landmarks must be turned clockwise to stand upright."""
+    matrix_23 = similarity_transform(points_52)
+    return float(np.degrees(np.arctan2(matrix_23[1, 0], matrix_23[0, 0])))
 
-    Args:
-        session: the detector's.
-        pictures: (h, w, 3) uint8 RGB each.
-        found: the faces of each picture, in its pixels.
+
+def read_again(session: Session, pictures: Sequence[U8], found: Sequence[Faces]) -> list[Faces]:
+    """The faces of each picture with better landmarks; boxes and scores stay.
+
+    Landmarks lean on how large and how tilted a face happens to be on its canvas, and the embedding leans on them: so
+    each face is read once more turned upright and brought to one size (benchmarks/landmarks.py).
     """
+    owners = [(i, face) for i, faces in enumerate(found) for face in range(len(faces))]
+    points = [faces.points.copy() for faces in found]
+    for start in range(0, len(owners), FACES_AT_ONCE):
+        part = owners[start : start + FACES_AT_ONCE]
+        upright = np.stack([cut(pictures[i], points[i][face], POSE_52, POSE_CANVAS) for i, face in part])
+        seen = yunet.detect(session, upright, min_score=LEAST_SCORE, max_overlap=0.3)
+        for (i, face), again in zip(part, seen, strict=True):
+            central = _central(again, POSE_CANVAS)
+            if len(central):
+                matrix_23 = similarity_transform(points[i][face], POSE_52)
+                points[i][face] = (central.points[0] - matrix_23[:, 2]) @ np.linalg.inv(matrix_23[:, :2]).T
+    return [Faces(faces.boxes, better, faces.scores) for faces, better in zip(found, points, strict=True)]
+
+
+def turn_upright(session: Session, pictures: Sequence[U8], found: Sequence[Faces]) -> list[Faces]:
+    """Better landmarks, boxes and scores for faces that don't stand upright; the others as they are."""
     leaning = [np.array([abs(roll_of(points)) > LEANING for points in faces.points], np.bool_) for faces in found]
     doubtful = [
         np.flatnonzero(lean | (faces.scores < SURE_UPRIGHT)) for faces, lean in zip(found, leaning, strict=True)
@@ -88,20 +102,8 @@ def right(session: Session, pictures: Sequence[U8], found: Sequence[Faces]) -> l
     return [_replaced(faces, index, again) for faces, index, again in zip(result, better, some, strict=True)]
 
 
-def roll_of(points_52: F32) -> float:
-    """By how many degrees (-180 to 180) landmarks must be turned clockwise to stand upright."""
-    matrix_23 = similarity_transform(points_52)
-    return float(np.degrees(np.arctan2(matrix_23[1, 0], matrix_23[0, 0])))
-
-
 def read_turned(session: Session, pictures: Sequence[U8], found: Sequence[Faces]) -> list[tuple[Faces, Bool]]:
-    """The faces as their surest turn shows them, and which of them (n,) a turn made clearly surer; the others stay.
-
-    Args:
-        session: the detector's.
-        pictures: (h, w, 3) uint8 RGB each.
-        found: the faces of each picture, in its pixels.
-    """
+    """The faces as their surest turn shows them, and which of them (n,) a turn made clearly surer; the others stay."""
     owners = [(i, face) for i, faces in enumerate(found) for face in range(len(faces))]
     boxes = [(pictures[i], found[i].boxes[face]) for i, face in owners]
     standing = [
@@ -115,9 +117,8 @@ def read_turned(session: Session, pictures: Sequence[U8], found: Sequence[Faces]
     ]
     faces = list(found)
     moved = [np.zeros(len(one), np.bool_) for one in found]
-    for number, readings in zip(
-        unsettled, _readings(session, [boxes[number] for number in unsettled], ANGLES[1:]), strict=True
-    ):
+    others = _readings(session, [boxes[number] for number in unsettled], ANGLES[1:])
+    for number, readings in zip(unsettled, others, strict=True):
         i, face = owners[number]
         best = max(readings, key=_score)
         if _score(best) > max(standing[number] + CLEARLY, SURE_SCORE):
@@ -130,12 +131,12 @@ def _score(reading: Faces) -> float:
     return float(reading.scores[0]) if len(reading) else 0.0
 
 
-def _readings(session: Session, cuttings: Sequence[tuple[U8, F32]], angles: Sequence[int]) -> list[list[Faces]]:
+def _readings(session: Session, boxes: Sequence[tuple[U8, F32]], angles: Sequence[int]) -> list[list[Faces]]:
     """What is seen of the face in each box of its picture at each angle: no face or one, in the picture's pixels."""
     result: list[list[Faces]] = []
     step = max(1, CANVASES_AT_ONCE // len(angles))
-    for start in range(0, len(cuttings), step):
-        part = cuttings[start : start + step]
+    for start in range(0, len(boxes), step):
+        part = boxes[start : start + step]
         squares = [box[:2] + box[2:] / 2 + SQUARE_52 * np.sqrt(max(box[2] * box[3], 1.0)) for _, box in part]
         canvases = [
             cut(picture, square, _target(angle), CANVAS)
@@ -143,7 +144,7 @@ def _readings(session: Session, cuttings: Sequence[tuple[U8, F32]], angles: Sequ
             for angle in angles
         ]
         seen = iter(yunet.detect(session, np.stack(canvases), min_score=LEAST_SCORE, max_overlap=0.3))
-        result.extend([_placed(_central(next(seen)), square, angle) for angle in angles] for square in squares)
+        result.extend([_placed(_central(next(seen), CANVAS), square, angle) for angle in angles] for square in squares)
     return result
 
 
@@ -153,10 +154,10 @@ def _target(angle: int) -> F64:
     return np.asarray(SQUARE_52 @ np.array([[cos, sin], [-sin, cos]]) * FACE * CANVAS + CANVAS / 2)
 
 
-def _central(faces: Faces) -> Faces:
-    """The surest face in the middle of the canvas, if there is one."""
+def _central(faces: Faces, canvas: int) -> Faces:
+    """The surest face in the middle of a canvas, if there is one."""
     centres = faces.boxes[:, :2] + faces.boxes[:, 2:] / 2
-    middle = np.abs(centres - CANVAS / 2).max(axis=1, initial=0) <= OFF_CENTRE * CANVAS
+    middle = np.abs(centres - canvas / 2).max(axis=1, initial=0) <= OFF_CENTRE * canvas
     return faces.take(np.flatnonzero(middle)[:1])
 
 

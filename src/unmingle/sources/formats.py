@@ -1,0 +1,137 @@
+"""What a file is, by its first bytes and its ending: a picture, a recording, or neither."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+from typing import TYPE_CHECKING
+
+from unmingle.errors import PictureError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HEAD = 1024  # bytes, by which a file is known
+_PICTURE_HEAD = 32  # of them, by which a picture is
+
+# Endings are a hint for folders: what a file is, its first bytes say. A file that ends so and is no picture is told of.
+SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".pgm", ".ppm", ".pbm", ".pnm", ".gif"}
+    | {".heic", ".heif", ".hif", ".avif", ".jp2", ".j2k", ".jpx", ".mpo", ".apng"}
+)
+# Without .ts, which in most folders is TypeScript: one of these is a recording if it begins like one.
+RECORDING_SUFFIXES = frozenset(
+    {".mp4", ".m4v", ".mov", ".3gp", ".3g2", ".mkv", ".webm", ".avi", ".wmv", ".asf", ".flv", ".ogv"}
+    | {".mpg", ".mpeg", ".vob", ".mts", ".m2ts"}
+)
+FOUND_SUFFIXES = SUFFIXES | RECORDING_SUFFIXES
+# Of files in folders that are not looked into: no pictures or recordings, or made from one that lies beside them.
+OTHER_SUFFIXES = frozenset(
+    {".xmp", ".json", ".txt", ".aae", ".csv", ".xml", ".html", ".db", ".ini", ".thm", ".lrv", ".ico", ".tmp", ".bak"}
+    | {".wav", ".mp3", ".m4a", ".m4b", ".aac", ".flac", ".ogg", ".oga", ".opus", ".wma", ".aif", ".aiff", ".amr"}
+    | {".mka", ".part", ".crdownload", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".srf", ".sr2", ".dng", ".orf"}
+    | {".rw2", ".raf", ".pef", ".srw", ".3fr", ".iiq", ".erf", ".kdc", ".mos", ".x3f"}
+)
+
+# Pictures of boxes (ISO/IEC 23008-12), by the brands at their beginning.
+BOXED = {
+    "AVIF": (b"avif", b"avis"),
+    "HEIF": (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1", b"mif2"),
+}
+# Where two letters are all that a format has in front, words may begin with them: what follows has to fit as well.
+_PICTURES = (
+    (rb"\xff\xd8", "JPEG"),
+    (rb"\x89PNG\r\n\x1a\n", "PNG"),
+    (rb"GIF8", "GIF"),
+    (rb"II[*+]\0|MM\0[*+]", "TIFF"),
+    (rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51", "JPEG2000"),
+    (rb"qoif", "QOI"),
+    (rb"\x01\xda", "SGI"),
+    (rb"8BPS\x00\x01", "PSD"),
+    (rb"DDS ", "DDS"),
+    (rb"\x59\xa6\x6a\x95", "SUN"),
+    (rb"\x0a\x05\x01", "PCX"),
+    (rb"RIFF.{4}WEBP", "WEBP"),
+    (rb"BM.{12}[\x0c\x10(48@l|]\0\0\0", "BMP"),  # behind the size of its second header
+    (rb"P(?:[1-6fF]\s+[#\d-]|7\s)", "PPM"),
+)
+_PICTURE = tuple((re.compile(beginning, re.DOTALL), name) for beginning, name in _PICTURES)
+
+# One of these boxes begins an MP4 or MOV file; after `ftyp` may come the brand of a picture.
+QUICKTIME_BOXES = frozenset({b"ftyp", b"moov", b"mdat", b"moof", b"styp", b"wide", b"free", b"skip", b"pnot"})
+_RAW_BRANDS = frozenset({b"crx ", b"jp2 ", b"jpx ", b"jpm "})  # of pictures that `picture_format` does not know
+_RECORDINGS = (
+    b"\x1aE\xdf\xa3",  # EBML: Matroska, WebM
+    b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",  # ASF: WMV, WMA
+    b"FLV\x01",
+    b"OggS",
+    b".RMF",
+    b"DKIF\x00\x00",  # IVF
+    b"nut/multimedia container",
+    b"\x06\x0e\x2b\x34\x02\x05\x01\x01",  # MXF
+    b"\x00\x00\x01\xba",  # MPEG program stream
+    b"\x00\x00\x01\xb3",  # MPEG video
+    b"\x00\x00\x00\x01\x67",  # H.264
+    b"\x00\x00\x00\x01\x27",
+    b"\x00\x00\x00\x01\x40\x01",  # HEVC
+)
+_PACKETS = ((0, 188), (4, 192), (0, 204))  # where the first 0x47 of an MPEG transport stream is, and how far the next
+
+
+def head_of(path: Path) -> bytes:
+    """The first bytes of a file; none where it can't be read, or is no file."""
+    try:
+        with path.open("rb") if path.is_file() else io.BytesIO() as file:
+            return file.read(HEAD)
+    except OSError:
+        return b""
+
+
+def picture_format(head: bytes) -> str:
+    """The format of a picture file that begins so, by Pillow's name for it; empty if it is none that is read."""
+    head = head[:_PICTURE_HEAD]
+    found = next((name for beginning, name in _PICTURE if beginning.match(head)), "")
+    if found or head[4:8] != b"ftyp":
+        return found
+    brands = {head[8:12], *(head[at : at + 4] for at in range(16, len(head), 4))}
+    return next((name for name, known in BOXED.items() if brands.intersection(known)), "")
+
+
+def begins_recording(head: bytes) -> bool:
+    """Whether a file whose first HEAD bytes these are holds moving pictures, or sound, whatever it is called."""
+    if picture_format(head):
+        return False
+    if head[4:8] in QUICKTIME_BOXES:
+        return head[4:8] != b"ftyp" or head[8:12] not in _RAW_BRANDS
+    if head[:4] == b"RIFF" and head[8:12] in {b"AVI ", b"AVIX", b"WAVE"}:
+        return True
+    starts = (head[first::step] for first, step in _PACKETS)
+    return head.startswith(_RECORDINGS) or any(len(found) > 1 and set(found) == {0x47} for found in starts)
+
+
+def check_file(path: Path) -> None:
+    """Refuse what can't be read, and pipes and devices, which would be waited for without end.
+
+    Raises:
+        PictureError: it can't be opened, is no file, or is empty.
+    """
+    try:
+        size = path.stat().st_size
+        if not path.is_file():
+            raise PictureError("can't be opened: not a file")
+        path.open("rb").close()
+    except OSError as error:
+        raise PictureError(f"can't be opened: {error.strerror or error}") from error
+    if not size:
+        raise PictureError("the file is empty (0 bytes)")
+
+
+def file_digest(path: Path) -> str:
+    """What names a file's content, without holding it in memory; PictureError if it can't be read."""
+    check_file(path)
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise PictureError(f"can't be opened: {error.strerror or error}") from error

@@ -1,0 +1,218 @@
+"""What comes out of a recording: tracks, made of pieces by what embeddings say, with the keyframes that stand for them.
+
+A keyframe is a sighting that was embedded. Two pieces become one track where their nearest keyframes are as alike as
+hardly any strangers are; a piece whose keyframes follow each other like strangers is split.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import ndtri
+
+from unmingle.grouping.impostors import SFACE_CURVE
+from unmingle.records import Triage
+from unmingle.tracking.tracker import Sightings, correlation
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from unmingle.grouping.impostors import ImpostorCurve
+    from unmingle.records import F32, F64, I64, U8, Analysis
+    from unmingle.tracking.tracker import Piece
+
+LINK = 0.001  # share of strangers who are as alike as two pieces must be to be one track
+SPLIT = 0.1  # share of strangers who are more alike than two keyframes that one face in two moments may have
+MOST_KEYFRAMES = 8  # of a track: an hour of one person is then some 500 faces to group
+ALIKE = 0.9  # cosine: a further keyframe that is so like another one tells nothing new
+
+STILL_TIME = 3.0  # seconds: nobody sits that still
+STILL_SIGHTINGS = 4
+MOST_CHANGE = 2.0  # of 255, averaged over a patch: what compression makes of a picture that stands still
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Keyframe:
+    """A sighting that stands for others of its track, by its position among them; the analysis is of its face alone."""
+
+    sighting: int
+    analysis: Analysis
+
+    @property
+    def vector(self) -> F32:
+        """(d,) its embedding."""
+        vector: F32 = self.analysis.vectors[0]
+        return vector
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Track:
+    """One face through time, within a segment.
+
+    still: nothing in it moved for seconds: an avatar, a poster, a slide.
+    keyframes: by rising sighting; at least one.
+    """
+
+    sightings: Sightings
+    still: bool
+    keyframes: tuple[Keyframe, ...]
+
+    def __post_init__(self) -> None:
+        where = [one.sighting for one in self.keyframes]
+        if not where or where != sorted(set(where)) or not 0 <= where[0] <= where[-1] < len(self.sightings):
+            raise ValueError("keyframes must be of different sightings of the track, in their order")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segment:
+    """What was seen between two instants of a recording: a pure function of its content and these.
+
+    start, stop: seconds; sightings lie in [start, stop).
+    times, ends: (n,) float64, seconds, rising: when each frame that was looked at comes, and gives way to the next.
+    skipped:     frames that could not be decoded.
+    tracks:      in the order of their first sightings.
+    """
+
+    start: float
+    stop: float
+    times: F64
+    ends: F64
+    skipped: int
+    tracks: tuple[Track, ...]
+
+
+def nearest_keyframes(times_n: F64, sightings_k: I64) -> I64:
+    """(n,) for each sighting, by rising time, the position of the keyframe nearest in time, of k by their sightings."""
+    at = times_n[sightings_k]
+    after = np.clip(np.searchsorted(at, times_n), 0, len(at) - 1)
+    before = np.maximum(after - 1, 0)
+    nearest: I64 = np.where(np.abs(at[before] - times_n) <= np.abs(at[after] - times_n), before, after)
+    return nearest
+
+
+@dataclass(slots=True, eq=False)
+class _Part:
+    """A piece, or what is left of one that was split: from a sighting of it on, with at least one keyframe."""
+
+    piece: Piece
+    range: slice
+    analyses: dict[int, Analysis]  # by position among the piece's sightings
+    chain: list[_Part] = field(default_factory=list)
+
+    def vector(self, at: int) -> F32:
+        vector: F32 = self.analyses[at].vectors[0]
+        return vector
+
+
+def tracks_of(
+    pieces: Sequence[Piece], analyses: Sequence[dict[int, Analysis]], curve: ImpostorCurve = SFACE_CURVE
+) -> tuple[Track, ...]:
+    """Tracks, in the order of their first sightings; each sighting is in one.
+
+    `analyses` has at least one of each piece, by position among its sightings; `curve` is of their model.
+    """
+    strangers, least = _exceeded(SPLIT, curve), _exceeded(LINK, curve)
+    parts = {id(piece): _split(piece, seen, strangers) for piece, seen in zip(pieces, analyses, strict=True)}
+    chains: list[list[_Part]] = []
+    for piece in pieces:
+        for number, part in enumerate(parts[id(piece)]):
+            if number == 0 and piece.before is not None:
+                earlier = parts[id(piece.before)][-1]
+                if float(earlier.vector(max(earlier.analyses)) @ part.vector(min(part.analyses))) >= least:
+                    part.chain = earlier.chain
+            if not part.chain:
+                chains.append(part.chain)
+            part.chain.append(part)
+    tracks = [_track(chain) for chain in chains]
+    return tuple(sorted(tracks, key=lambda track: (track.sightings.frames[0], track.sightings.numbers[0])))
+
+
+def _exceeded(share: float, curve: ImpostorCurve) -> float:
+    """The cosine that this share of pairs of strangers exceeds."""
+    one = np.ones(1, np.int64)
+    return curve.mean - float(ndtri(share)) * float(curve.deviation(one, one)[0])
+
+
+def _split(piece: Piece, analyses: dict[int, Analysis], least: float) -> list[_Part]:
+    """The piece in parts, cut where its picture changed most between keyframes that are less alike than `least`."""
+    where = sorted(analyses)
+    cuts = [0]
+    for one, other in pairwise(where):
+        if float(analyses[one].vectors[0] @ analyses[other].vectors[0]) < least:
+            steps = [correlation(piece.patches[i - 1], piece.patches[i]) for i in range(one + 1, other + 1)]
+            cuts.append(one + 1 + int(np.argmin(steps)))
+    return [
+        _Part(piece, slice(start, stop), {at: analyses[at] for at in where if start <= at < stop})
+        for start, stop in zip(cuts, [*cuts[1:], len(piece)], strict=True)
+    ]
+
+
+def _track(chain: Sequence[_Part]) -> Track:
+    whole = [part.piece.sightings() for part in chain]
+    columns = [
+        np.concatenate([getattr(one, column.name)[part.range] for one, part in zip(whole, chain, strict=True)])
+        for column in fields(Sightings)
+    ]
+    sightings = Sightings(*columns)
+    keyframes: list[Keyframe] = []
+    start = 0
+    for part in chain:
+        shift = start - part.range.start
+        keyframes.extend(Keyframe(at + shift, analysis) for at, analysis in sorted(part.analyses.items()))
+        start += part.range.stop - part.range.start
+    there = [patch for part in chain for patch in part.piece.there[part.range]]
+    moving = moves(there)
+    still = not moving and _is_long(sightings.times)
+    if still:
+        keyframes = [_of_still(one, sightings.times) for one in keyframes]
+    # Somebody who moves, and is followed for a while, is more than one picture, however alike two keyframes are.
+    return Track(sightings, still, _chosen(keyframes, least=2 if moving else 1))
+
+
+def _is_long(times_n: F64) -> bool:
+    return len(times_n) >= STILL_SIGHTINGS and bool(times_n[-1] - times_n[0] >= STILL_TIME)
+
+
+def is_still(times_n: F64, there: Sequence[U8]) -> bool:
+    """Whether nothing moved in a face for seconds, by patches of one and the same place: an avatar, a poster."""
+    return _is_long(times_n) and not moves(there)
+
+
+def moves(there: Sequence[U8]) -> bool:
+    """Whether anything moved in a face, however short it was there; see `is_still`."""
+    patches = np.stack(there).astype(np.float32)
+    changed_n = np.abs(patches - np.median(patches, axis=0)).mean(axis=(1, 2))
+    return float(changed_n.max()) > MOST_CHANGE
+
+
+def _of_still(keyframe: Keyframe, times_n: F64) -> Keyframe:
+    """A keyframe of a still picture: it may only join a person, if it is fit for that."""
+    if keyframe.analysis.triage.standings[0] != "found":
+        return keyframe
+    reason = f"a still picture: nothing in it moved for {times_n[-1] - times_n[0]:.0f} seconds"
+    triage = Triage(("join",), ("",), (reason,))
+    return replace(keyframe, analysis=replace(keyframe.analysis, triage=triage))
+
+
+def _chosen(keyframes: Sequence[Keyframe], *, least: int) -> tuple[Keyframe, ...]:
+    """The best, then one after the other the one least like those that were taken, until none is new.
+
+    least: how many are taken even if none is, where there are so many.
+    """
+    # What isn't fit to found stands for a track only where nothing better does.
+    fit = [one for one in keyframes if one.analysis.triage.standings[0] == "found"] or list(keyframes)
+    best = max(range(len(fit)), key=lambda i: float(fit[i].analysis.quality[0]))
+    vectors_nd = np.stack([one.vector for one in fit])
+    chosen = [best]
+    nearest_n = vectors_nd @ vectors_nd[best]
+    while len(chosen) < min(MOST_KEYFRAMES, len(fit)):
+        nearest_n[chosen] = np.inf  # repeated frames give keyframes that are no less alike than one is to itself
+        next_one = int(np.argmin(nearest_n))
+        if len(chosen) >= least and nearest_n[next_one] > ALIKE:
+            break
+        chosen.append(next_one)
+        nearest_n = np.maximum(nearest_n, vectors_nd @ vectors_nd[next_one])
+    return tuple(sorted((fit[i] for i in chosen), key=lambda one: one.sighting))
