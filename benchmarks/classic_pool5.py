@@ -27,7 +27,7 @@ from PIL import Image
 from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import adjusted_rand_score
 
-from unmingle.grouping.kmeans import classic_clusters
+from unmingle.grouping.baselines import classic_clusters
 from unmingle.models.runtime import open_session, resolve_precision
 from unmingle.models.vgg16 import BATCH, build_vgg16, to_224
 from vgg16_weights import CONVOLUTIONS, write_weights

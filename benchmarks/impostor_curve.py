@@ -1,4 +1,4 @@
-"""How similar are strangers? Measures a model's impostor curve (unmingle.grouping.calibrate) on labelled embeddings.
+"""How similar are strangers? Measures a model's impostor curve (unmingle.grouping.impostors) on labelled embeddings.
 
     python benchmarks/impostor_curve.py lfw.npz
 
@@ -18,17 +18,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import ndtr
 
-from unmingle.grouping.calibrate import by_person, measure_curve
+from unmingle.grouping.impostors import by_person, measure_curve
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from unmingle.grouping.impostors import ImpostorCurve
+    from unmingle.grouping.impostors import ImpostorModel
 
     F64 = NDArray[np.float64]
 
 
-def check(vectors_nd: F64, sizes_p: NDArray[np.int64], curve: ImpostorCurve) -> list[dict[str, float]]:
+def check(vectors_nd: F64, sizes_p: NDArray[np.int64], curve: ImpostorModel) -> list[dict[str, float]]:
     """Expected and seen share of strangers' single pairs above some bars."""
     person = np.repeat(np.arange(len(sizes_p)), sizes_p)
     one = np.ones(1, np.int64)

@@ -1,4 +1,4 @@
-"""How fast does a review help? A simulated reviewer answers the questions of unmingle.grouping.questions from labels.
+"""How fast does a review help? A simulated reviewer answers the questions of unmingle.grouping.suggestions from labels.
 
     python benchmarks/reviewer.py FOLDER [--sets lfw_a pins_a ...] [--answers 200] [--plot reviewer.png]
 
@@ -34,13 +34,13 @@ from unmingle.evaluation.metrics import score
 from unmingle.grouping.cluster import cluster_faces
 from unmingle.grouping.constraints import Constraints
 from unmingle.grouping.impostors import SFACE_CURVE
-from unmingle.grouping.questions import questions
+from unmingle.grouping.suggestions import suggest
 from unmingle.settings import GroupingSettings
 
 if TYPE_CHECKING:
     from collection import Collection
 
-    from unmingle.grouping.questions import Question
+    from unmingle.grouping.suggestions import Suggestion
     from unmingle.records import I64
 
     Answer = Literal["same", "different", "unsure"]
@@ -78,9 +78,9 @@ class Review:
         )
         self.labels_n, self._scale = found.labels, dict(found.notes)["scale"]
 
-    def questions(self, most: int) -> tuple[Question, ...]:
+    def questions(self, most: int) -> tuple[Suggestion, ...]:
         """The best questions now."""
-        return questions(
+        return suggest(
             self._collection.vectors_nd,
             self.labels_n,
             curve=SFACE_CURVE,
@@ -91,17 +91,17 @@ class Review:
             trees=self._trees,
         )
 
-    def truth(self, question: Question) -> Answer:
+    def truth(self, question: Suggestion) -> Answer:
         """What the labels say."""
         one, other = self._shown(question.one), self._shown(question.other)
         return "unsure" if one < 0 or other < 0 else "same" if one == other else "different"
 
-    def mends(self, question: Question) -> float:
+    def mends(self, question: Suggestion) -> float:
         """Faces that the answer mends."""
         wrong = self.truth(question) == ("different" if question.together else "same")
         return question.gain if wrong else 0.0
 
-    def answer(self, question: Question) -> None:
+    def answer(self, question: Suggestion) -> None:
         """Answer from the labels, and apply the answer."""
         given = self.truth(question)
         pairs, known = question.pairs(), self._constraints
@@ -155,7 +155,7 @@ def reviewed(collection: Collection, order: Order, answers: int, *, seed: int = 
     }
 
 
-def _picked(found: tuple[Question, ...], order: Order, review: Review, random: np.random.Generator) -> Question:
+def _picked(found: tuple[Suggestion, ...], order: Order, review: Review, random: np.random.Generator) -> Suggestion:
     if order == "random":
         return found[random.integers(len(found))]
     if order == "uncertain first":

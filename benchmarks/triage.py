@@ -30,9 +30,8 @@ from unmingle.faces.align import align
 from unmingle.faces.detect import find_faces
 from unmingle.faces.quality import Measures, measure, triage
 from unmingle.grouping.constraints import Constraints
-from unmingle.grouping.founding import cluster_by_standing
 from unmingle.grouping.impostors import SFACE_CURVE
-from unmingle.grouping.looks import Looks
+from unmingle.grouping.quality import Evidence, cluster_with_quality
 from unmingle.models import sface, yunet
 from unmingle.settings import DetectionSettings, GroupingSettings
 from unmingle.sources.images import decode, read_bytes, scan
@@ -149,16 +148,16 @@ def judge(found: Found, settings: DetectionSettings, *, turned_join: bool = Fals
     founders = standing[in_n] == "found"
     seen = np.stack([np.arange(len(in_n)), found.frames_n[in_n]], axis=1)
     copies = np.searchsorted(in_n, found.copies_n[in_n])  # a picture and its copies are judged alike
-    clustering = cluster_by_standing(
+    clustering = cluster_with_quality(
         found.vectors_nd[in_n],
         GroupingSettings(),
         curve=SFACE_CURVE,
         constraints=Constraints(len(in_n), seen),
-        founders_n=founders,
+        core_n=founders,
         copy_of_n=copies,
     )
     person_n = np.full(len(standing), -1, np.int64)
-    person_n[in_n] = np.where(Looks.of(clustering, founders, copies).people_n, clustering.labels, -1)
+    person_n[in_n] = np.where(Evidence.of(clustering, founders, copies).people_n, clustering.labels, -1)
     labelled = np.array([bool(person) for person in found.people])
     scores = score([person for person in found.people if person], person_n[labelled])
     named = set(person_n[labelled & (person_n >= 0)].tolist())

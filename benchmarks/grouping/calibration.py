@@ -39,7 +39,7 @@ from unmingle.settings import GroupingSettings
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from unmingle.records import F64, I64, Bool
+    from unmingle.records import F32, F64, I64, Bool
 
 SIZES = ((5, 40), (20, 20), (100, 10), (400, 3))  # people, and how many sub-collections of each kind
 KINDS = ("any", "album", "by faces")
@@ -88,29 +88,29 @@ def cases(collection: Collection, expected: float, weight: float = 1.0) -> dict[
     person = np.where(collection.scored_n, np.unique(collection.labels_n, return_inverse=True)[1], -1)
     found = cluster_faces(vectors, GroupingSettings(expected_false_merges=expected), curve=SFACE_CURVE)
     scale = dict(found.notes)["scale"]
-    clusters = confidence.Means.of(vectors, found.labels)
-    chief = majority(person, clusters.slot_n, len(clusters.size_c))
+    slot, (mean, size) = found.labels, confidence.label_means(vectors, found.labels)
+    chief = majority(person, slot, len(size))
     faces = np.bincount(person[person >= 0])
-    many = np.flatnonzero((clusters.size_n > 1) & (person >= 0))
-    single = np.flatnonzero((clusters.size_n == 1) & (person >= 0))
-    of_faces = confidence.face_features(vectors, clusters, many, SFACE_CURVE, scale=scale)
-    of_single = confidence.alone_features(clusters, single, SFACE_CURVE, scale=scale)
-    pairs, of_pairs = all_pairs(clusters, chief, scale)
-    each, every = weight / len(vectors), weight / len(clusters.size_c)
+    many = np.flatnonzero((size[slot] > 1) & (person >= 0))
+    single = np.flatnonzero((size[slot] == 1) & (person >= 0))
+    of_faces = confidence.face_features(vectors, many, slot[many], mean, size, SFACE_CURVE, scale=scale)
+    of_single = confidence.alone_features(slot[single], mean, size, SFACE_CURVE, scale=scale)
+    pairs, of_pairs = all_pairs(mean, size, chief, scale)
+    each, every = weight / len(vectors), weight / len(size)
     return {
-        "face": Cases(of_faces, person[many] == chief[clusters.slot_n[many]], np.full(len(many), each)),
+        "face": Cases(of_faces, person[many] == chief[slot[many]], np.full(len(many), each)),
         "alone": Cases(of_single, faces[person[single]] == 1, np.full(len(single), each)),
         "pair": Cases(of_pairs, chief[pairs[:, 0]] == chief[pairs[:, 1]], np.full(len(pairs), every)),
     }
 
 
-def all_pairs(clusters: confidence.Means, chief_c: I64, scale: float) -> tuple[I64, F64]:
+def all_pairs(mean: F32, size: I64, chief_c: I64, scale: float) -> tuple[I64, F64]:
     """Pairs of clusters of known people that are a little more alike than most, and their features."""
-    mean, size = clusters.mean_cd, clusters.size_c
     z_cc = (mean @ mean.T - SFACE_CURVE.mean) / (scale * SFACE_CURVE.deviation(size[:, None], size[None]))
     known = chief_c >= 0
     pairs = np.argwhere(np.triu((z_cc >= LEAST_Z) & known[:, None] & known, 1))
-    return pairs, confidence.pair_features(mean, size, pairs, SFACE_CURVE, scale=scale)
+    smaller = np.minimum(size[pairs[:, 0]], size[pairs[:, 1]])
+    return pairs, confidence.pair_features(z_cc[pairs[:, 0], pairs[:, 1]].astype(np.float64), smaller, size)
 
 
 def draws(

@@ -3,7 +3,7 @@
     python benchmarks/grouping/leave_one_out.py FOLDER
 
 FOLDER holds one .npz a collection, see `collection`. The settings: how many false merges each cluster may expect, how
-many of the fragments that are taken in by looks may be wrong, and whether fragments are joined by their best quarter.
+many of the outliers that are attached may be wrong, and whether fragments are joined by their top quartile.
 For each left-out set: the setting with the best mean BCubed F on the others, what it scores there, what the default
 scores there, and what the best setting in hindsight scores. JSON on stdout, progress on stderr.
 """
@@ -21,7 +21,7 @@ import numpy as np
 from collection import load_folder
 
 from unmingle.evaluation.metrics import score
-from unmingle.grouping import cluster, fragments, stragglers
+from unmingle.grouping import attach, cluster
 from unmingle.grouping.impostors import SFACE_CURVE
 from unmingle.settings import GroupingSettings
 
@@ -38,15 +38,15 @@ DEFAULT: Setting = (0.02, 0.1, True)
 def bcubed(collection: Collection, setting: Setting) -> float:
     """BCubed F of our method with a setting, which is undone afterwards."""
     expected, mistakes, join = setting
-    before = stragglers.MISTAKES, cluster.join_fragments
-    stragglers.MISTAKES = mistakes
+    before = attach.MISTAKES, cluster.join_fragments
+    attach.MISTAKES = mistakes
     if not join:
-        cluster.join_fragments = lambda _, tree, **__: tree
+        cluster.join_fragments = lambda _, __: None
     try:
         chosen = GroupingSettings(expected_false_merges=expected)
         labels = cluster.cluster_faces(collection.vectors_nd, chosen, curve=SFACE_CURVE).labels
     finally:
-        stragglers.MISTAKES, cluster.join_fragments = before
+        attach.MISTAKES, cluster.join_fragments = before
     scored = collection.scored_n
     return float(score(collection.labels_n[scored], labels[scored]).bcubed.f1)
 
@@ -56,7 +56,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("folder", type=Path)
     sets = [one.clean() for one in load_folder(parser.parse_args().folder)]
-    assert fragments.join_fragments is cluster.join_fragments
     settings = list(itertools.product(FALSE_MERGES, MISTAKES, (True, False)))
     table = np.array([[bcubed(one, setting) for one in sets] for setting in settings])
     default = table[settings.index(DEFAULT)]

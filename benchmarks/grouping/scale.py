@@ -53,13 +53,13 @@ def peak_megabytes() -> int:
 
 def group(folder: Path, search: Search) -> dict[str, Any]:
     """Group the faces of a folder, write labels.npy there, and say what it took: run in a process of its own."""
-    from unmingle.grouping import neighbours
+    from unmingle.grouping import index
     from unmingle.grouping.cluster import cluster_faces
     from unmingle.grouping.impostors import SFACE_CURVE
     from unmingle.settings import GroupingSettings
 
     if search != "default":
-        neighbours.EXACT_ROWS = 0 if search == "index" else sys.maxsize
+        index.EXACT_PAIRS = 0 if search == "index" else sys.maxsize
     vectors_nd = np.load(folder / "vectors.npy")
     # Imports and first calls of compiled code don't count.
     cluster_faces(vectors_nd[:50], GroupingSettings(), curve=SFACE_CURVE)

@@ -9,8 +9,9 @@ from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from unmingle.errors import SettingsError
-from unmingle.grouping.assign import Assigner
-from unmingle.grouping.cluster import canonical_order, cluster_faces, unit_rows
+from unmingle.grouping.attach import Assigner
+from unmingle.grouping.cluster import cluster_faces
+from unmingle.grouping.clusters import canonical_order, unit_rows
 from unmingle.grouping.confidence import face_probabilities
 from unmingle.grouping.constraints import Constraints
 from unmingle.grouping.impostors import estimate_curve
@@ -19,7 +20,7 @@ from unmingle.settings import GroupingSettings, one_of
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-    from unmingle.grouping.impostors import ImpostorCurve
+    from unmingle.grouping.impostors import ImpostorModel
     from unmingle.records import F64, I64, Merges
 
 NOISE = -1
@@ -56,7 +57,7 @@ class FaceClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         people: int | None = None,
         expected_false_merges: float = 0.02,
         singletons: Literal["noise", "clusters"] = "noise",
-        impostor_curve: ImpostorCurve | None = None,
+        impostor_curve: ImpostorModel | None = None,
     ) -> None:
         self.people = people
         self.expected_false_merges = expected_false_merges

@@ -13,11 +13,10 @@ import numpy as np
 from unmingle.decisions.assignment import DecidedFaces, Measured, store_assignment
 from unmingle.decisions.state import State
 from unmingle.errors import PictureError, reason
+from unmingle.grouping.baselines import classic_clusters
 from unmingle.grouping.confidence import face_probabilities
-from unmingle.grouping.founding import cluster_by_standing
 from unmingle.grouping.impostors import SFACE_CURVE
-from unmingle.grouping.kmeans import classic_clusters
-from unmingle.grouping.looks import Looks
+from unmingle.grouping.quality import Evidence, cluster_with_quality
 from unmingle.models.runtime import available_cores
 from unmingle.progress import Times, silent
 from unmingle.records import Added
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
 
     from unmingle.faces.recipe import RecipeRunner
     from unmingle.grouping.constraints import Constraints
-    from unmingle.grouping.impostors import ImpostorCurve
+    from unmingle.grouping.impostors import ImpostorModel
     from unmingle.progress import Progress
     from unmingle.records import F32, F64, I64, U8, Analysis, Bool, Clustering
     from unmingle.settings import ClassicSettings, GroupingSettings
@@ -301,7 +300,7 @@ def cluster(
     group: Grouper,
     *,
     whole_clusters: bool,
-    curve: ImpostorCurve = SFACE_CURVE,
+    curve: ImpostorModel = SFACE_CURVE,
     name_pattern: str | None = AUTO,
     progress: Progress = silent,
     times: Times | None = None,
@@ -336,10 +335,10 @@ def cluster(
         followed = recordings.followed(store, recipe, faces)
         seen = seen_frames(store, faces, names, followed.seen_k2)
         clustering = group(faces.vectors, decided.constraints(seen, followed.same_m2), founders_n, copy_of_n)
-        looks = Looks.of(clustering, founders_n, copy_of_n, least=1 if whole_clusters else 2)
-        labels_n = np.where(looks.people_n, clustering.labels, ALONE)
-        likeness_n, cohesion_k = looks.likeness(faces.vectors, clustering.labels)
-        measured = Measured(labels_n, cohesion_k, likeness_n, _sure(faces, clustering, looks, curve))
+        evidence = Evidence.of(clustering, founders_n, copy_of_n, least=1 if whole_clusters else 2)
+        labels_n = np.where(evidence.people_n, clustering.labels, ALONE)
+        likeness_n, cohesion_k = evidence.likeness(faces.vectors, clustering.labels)
+        measured = Measured(labels_n, cohesion_k, likeness_n, _sure(faces, clustering, evidence, curve))
         copies.note(store, faces, copy_of_n)
         store_assignment(store, recipe, faces, measured, state)
         store.set_fact(SCALE, str(dict(clustering.notes).get("scale", "")))
@@ -348,7 +347,7 @@ def cluster(
     return replace(clustering, notes=(*clustering.notes, *names.notes))
 
 
-def _sure(faces: StoredFaces, clustering: Clustering, looks: Looks, curve: ImpostorCurve) -> F64 | None:
+def _sure(faces: StoredFaces, clustering: Clustering, evidence: Evidence, curve: ImpostorModel) -> F64 | None:
     """The probability that each face belongs to its person, where the grouping found out how strangers spread.
 
     A copy is as sure as the face that it is a copy of, and adds nothing to how sure that is.
@@ -356,8 +355,8 @@ def _sure(faces: StoredFaces, clustering: Clustering, looks: Looks, curve: Impos
     scale = dict(clustering.notes).get("scale")
     if scale is None or not len(faces.ids):
         return None
-    shown_n = looks.shown(clustering.labels)
-    return face_probabilities(faces.vectors, shown_n, curve, scale=scale)[looks.look_n]
+    shown_n = evidence.shown(clustering.labels)
+    return face_probabilities(faces.vectors, shown_n, curve, scale=scale)[evidence.picture_n]
 
 
 def group_faces(
@@ -367,11 +366,11 @@ def group_faces(
     copy_of_n: I64 | None = None,
     *,
     settings: GroupingSettings,
-    curve: ImpostorCurve = SFACE_CURVE,
+    curve: ImpostorModel = SFACE_CURVE,
 ) -> Clustering:
     """Average linkage with a bar that sets itself; faces seen together are different people; poor faces only join."""
-    return cluster_by_standing(
-        vectors_nd, settings, curve=curve, constraints=constraints, founders_n=founders_n, copy_of_n=copy_of_n
+    return cluster_with_quality(
+        vectors_nd, settings, curve=curve, constraints=constraints, core_n=founders_n, copy_of_n=copy_of_n
     )
 
 

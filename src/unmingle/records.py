@@ -146,9 +146,9 @@ class Merge:
     Clusters 0 … n-1 are single faces; the merge at position i makes cluster n + i (as in SciPy's linkage).
 
     similarity: the average cosine over all pairs of their faces.
-    how: why they were merged: "given" (equal rows, must-links), "average" (average linkage), "best quarter" (two looks
-        of one person), "track" (from one frame to the next), "straggler", "seen together" (alike enough although they
-        share a frame), "number given", "joined" (a face that may only join found its person).
+    how: why they were merged: "given" (equal rows, must-links), "average" (average linkage), "best quarter" (two
+        appearances of one person), "straggler" (an outlier found its person), "seen together" (alike enough although
+        they share a frame), "number given".
     """
 
     first: int
@@ -183,23 +183,6 @@ class Merges:
         """Nothing was merged."""
         none = np.zeros(0, np.int64)
         return cls(0, none, none, np.zeros(0), none, np.zeros(0, np.uint8), ())
-
-    def labels(self, *, least: float) -> I64:
-        """(n,) the cluster of each face, 0 … k-1, if only merges of this average cosine and above are made.
-
-        A merge of something that is not made is not made either. Nothing is compared again: it takes milliseconds.
-        """
-        made = np.ones(self.leaves + len(self.first), np.bool_)
-        root = np.arange(self.leaves + len(self.first))
-        steps = zip(self.first.tolist(), self.second.tolist(), (self.similarity >= least).tolist(), strict=True)
-        for node, (first, second, enough) in enumerate(steps, self.leaves):
-            made[node] = enough and made[first] and made[second]
-            if made[node]:
-                root[[first, second]] = node
-        while not np.array_equal(root, root[root]):
-            root = root[root]
-        labels: I64 = np.unique(root[: self.leaves], return_inverse=True)[1].astype(np.int64)
-        return labels
 
     def __len__(self) -> int:
         return len(self.first)

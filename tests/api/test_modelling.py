@@ -19,8 +19,7 @@ from tests.models import graphs
 from unmingle.api import modelling
 from unmingle.api.examples import Examples, KnownFaces, made_up_faces
 from unmingle.errors import ModelError, SourceError
-from unmingle.grouping.calibrate import MANY_PEOPLE
-from unmingle.grouping.impostors import SFACE_CURVE
+from unmingle.grouping.impostors import MANY_PEOPLE, SFACE_CURVE
 from unmingle.models import registry
 from unmingle.models.cards import CARDS, SFACE, Archive, Intake
 from unmingle.models.embedding import open_embedder

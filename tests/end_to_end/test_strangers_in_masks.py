@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import unmingle
-from unmingle.grouping.founding import cluster_by_standing
 from unmingle.grouping.impostors import SFACE_CURVE
+from unmingle.grouping.quality import cluster_with_quality
 from unmingle.pipeline import CURRENT
 from unmingle.settings import FALSE_MERGES, GroupingSettings
 from unmingle.store.face_rows import faces_to_group
@@ -37,13 +37,13 @@ def vectors(folder: Path, name: str) -> F32:
 def test_nobody_in_a_mask_is_taken_for_one_of_them(tmp_path: Path) -> None:
     people, masked = vectors(tmp_path, "umist"), vectors(tmp_path, "masked")
     everyone = np.concatenate([people, masked])
-    founders = np.arange(len(everyone)) < len(people)
+    core = np.arange(len(everyone)) < len(people)
     for expected in FALSE_MERGES.values():
         how = GroupingSettings(expected_false_merges=expected)
-        notes = dict(cluster_by_standing(everyone, how, curve=SFACE_CURVE, founders_n=founders).notes)
+        notes = dict(cluster_with_quality(everyone, how, curve=SFACE_CURVE, core_n=core).notes)
         assert notes["joiners"] == len(masked) > 50
         assert notes["joined"] == 0
     # Every other face of people who are there finds its person, though it may not found.
     half = np.arange(len(people)) % 2 == 0
-    notes = dict(cluster_by_standing(people, GroupingSettings(), curve=SFACE_CURVE, founders_n=half).notes)
+    notes = dict(cluster_with_quality(people, GroupingSettings(), curve=SFACE_CURVE, core_n=half).notes)
     assert notes["joined"] >= 0.97 * notes["joiners"]

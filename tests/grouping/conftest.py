@@ -1,12 +1,31 @@
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import pytest
 
+from unmingle.grouping.impostors import SFACE_CURVE, ImpostorModel
+from unmingle.grouping.threshold import FalseMergeThreshold
+
 if TYPE_CHECKING:
-    from unmingle.records import F32, I64
+    from unmingle.records import F32, F64, I64, Bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flat(FalseMergeThreshold):
+    """Merge at `least` and above (average cosine), whatever the sizes."""
+
+    curve: ImpostorModel = SFACE_CURVE
+    expected: float = 0.5
+    least: float = -2
+
+    def passes(self, similarity_m: F32, first_m: I64, second_m: I64, *, clusters: int) -> Bool:
+        return similarity_m >= self.least
+
+    def floor(self, size_m: I64, *, clusters: int) -> F64:
+        return np.full(len(size_m), self.least, np.float64)
 
 
 class MakeFaces(Protocol):

@@ -9,11 +9,10 @@ from hypothesis import strategies as st
 
 from unmingle.errors import SettingsError
 from unmingle.evaluation.metrics import score
-from unmingle.grouping import cluster, neighbours
-from unmingle.grouping.cluster import cluster_faces, likeness
+from unmingle.grouping import cluster
+from unmingle.grouping.cluster import cluster_faces
 from unmingle.grouping.constraints import Constraints, roots
 from unmingle.grouping.impostors import SFACE_CURVE
-from unmingle.grouping.stopping import FlatBar
 from unmingle.settings import GroupingSettings
 
 if TYPE_CHECKING:
@@ -150,23 +149,6 @@ def test_merges_rebuild_the_labels_in_the_readers_rows(make_faces: MakeFaces) ->
     assert all(len(np.unique(clustering.labels[faces])) == 1 for faces in members.values())
 
 
-def test_the_tree_can_be_cut_elsewhere(make_faces: MakeFaces) -> None:
-    vectors, _ = make_faces(SIZES, noise=0.9)
-    clustering = run(vectors)
-    merges = clustering.merges
-    assert same_partition(merges.labels(least=-1), clustering.labels)
-    assert merges.labels(least=1.1).tolist() == list(range(len(vectors)))
-    bar = float(np.median(merges.similarity))
-    cut = merges.labels(least=bar)
-    stricter = cluster_faces(vectors, GroupingSettings(), curve=SFACE_CURVE, stop=FlatBar(bar=bar)).labels
-    assert same_partition(cut, stricter)
-
-
-def same_partition(one: I64, other: I64) -> bool:
-    pairs = np.unique(np.stack([one, other]), axis=1).shape[1]
-    return bool(pairs == len(np.unique(one)) == len(np.unique(other)))
-
-
 def test_notes_say_what_was_found(make_faces: MakeFaces) -> None:
     vectors, _ = make_faces(SIZES)
     notes = dict(run(vectors).notes)
@@ -220,13 +202,6 @@ def test_shapes_must_fit() -> None:
         run(np.ones((3, 2), np.float32), groups=np.zeros(2, np.int64))
 
 
-def test_a_flat_bar_can_take_the_place_of_the_stop() -> None:
-    vectors = np.array([[1, 0], [1, 0.1], [0, 1]], np.float32)
-    clustering = cluster_faces(vectors, GroupingSettings(), curve=SFACE_CURVE, stop=FlatBar(bar=0.9))
-    assert clustering.labels.tolist() == [0, 0, 1]
-    assert clustering.notes == ()
-
-
 def test_an_unknown_model_is_measured(make_faces: MakeFaces) -> None:
     vectors, person = make_faces(SIZES)
     common = np.zeros(128)
@@ -237,25 +212,18 @@ def test_an_unknown_model_is_measured(make_faces: MakeFaces) -> None:
     assert run(shifted.astype(np.float32)).labels.max() + 1 < len(SIZES)
 
 
-def test_cohesion_is_the_mean_cosine_to_the_mean_direction() -> None:
-    vectors = np.array([[2, 0], [0, 1], [0, 3], [5, 5], [1, 0]], np.float32)
-    alike, found = likeness(vectors, np.array([0, 0, 1, 1, -1]))
-    wanted = [np.cos(np.pi / 4)] * 2 + [np.cos(np.pi / 8)] * 2 + [0]
-    assert alike.tolist() == pytest.approx(wanted, abs=1e-6)
-    assert found.tolist() == pytest.approx([np.cos(np.pi / 4), np.cos(np.pi / 8)], abs=1e-6)
-    assert likeness(vectors[:1], np.array([0]))[1].tolist() == pytest.approx([1])
-    assert likeness(vectors, np.full(5, -1))[1].tolist() == []
-
-
 def test_the_index_gives_nearly_what_comparing_all_gives(
     make_faces: MakeFaces, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     vectors, person = make_faces([60, 40, 30, 20, 10, 5, 3, 2] * 12 + [1] * 400, noise=0.8)
     exact = run(vectors)
-    monkeypatch.setattr(neighbours, "EXACT_ROWS", 500)
     monkeypatch.setattr(cluster, "SCALE_SAMPLE", 500)
-    for limit in ("grouping.linkage.PLENTY", "grouping.fragments.EXACT_CELLS", "grouping.cells.PLENTY"):
-        monkeypatch.setattr(f"unmingle.{limit}", 1 << 14)
+    for limit, value in (
+        ("index.EXACT_PAIRS", 500**2),
+        ("linkage.PLENTY", 1 << 14),
+        ("inverted_index.PLENTY", 1 << 14),
+    ):
+        monkeypatch.setattr(f"unmingle.grouping.{limit}", value)
     found = run(vectors)
     assert pairwise_f(exact.labels, person) > 0.99
     assert pairwise_f(found.labels, person) > 0.98

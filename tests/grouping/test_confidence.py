@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from unmingle.grouping import confidence, neighbours
-from unmingle.grouping.confidence import Means, evidence, face_probabilities, likely_pairs, pair_probabilities
-from unmingle.grouping.impostors import SFACE_CURVE, ImpostorCurve
+from unmingle.grouping import confidence, index
+from unmingle.grouping.confidence import evidence, face_probabilities, label_means, likely_pairs, pair_probabilities
+from unmingle.grouping.impostors import SFACE_CURVE, ImpostorModel
 
 if TYPE_CHECKING:
     from unmingle.records import F32, I64
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .conftest import MakeFaces
 
 # What make_faces draws: strangers' cosines have mean 0 and deviation 0.088, whatever their sizes up to noise.
-MADE_CURVE = ImpostorCurve(mean=0.0, people=0.0042, faces=0.0015, pairs=0.0006)
+MADE_CURVE = ImpostorModel(mean=0.0, people=0.0042, faces=0.0015, pairs=0.0006)
 
 
 def at_cosine(base_d: F32, cosine: float) -> F32:
@@ -25,11 +25,6 @@ def at_cosine(base_d: F32, cosine: float) -> F32:
     other /= np.linalg.norm(other)
     result: F32 = (cosine * base_d + np.sqrt(1 - cosine**2) * other).astype(np.float32)
     return result
-
-
-def clusters_of(vectors_nd: F32, labels_n: I64) -> tuple[F32, I64]:
-    means = Means.of(vectors_nd, labels_n)
-    return means.mean_cd, means.size_c
 
 
 def test_faces_with_their_people_are_sure_and_a_planted_one_is_not(make_faces: MakeFaces) -> None:
@@ -116,14 +111,14 @@ def test_fragments_of_one_person_stand_out(make_faces: MakeFaces) -> None:
     vectors, person = make_faces([12, 7, 6, 5, 4, 3, 2, 1])
     labels = person.copy()
     labels[np.flatnonzero(person == 0)[:5]] = 8  # the first person in two parts
-    pairs, chance = likely_pairs(*clusters_of(vectors, labels), MADE_CURVE)
+    pairs, chance = likely_pairs(*label_means(vectors, labels), MADE_CURVE)
     np.testing.assert_array_equal(pairs[0], [0, 8])
     assert chance[0] > 0.9
     assert (chance[1:] < 0.2).all()
 
 
 def test_pairs_are_between_0_and_1_and_do_not_care_who_is_first(make_faces: MakeFaces) -> None:
-    mean, size = clusters_of(*make_faces([5, 4, 3, 2, 1, 1]))
+    mean, size = label_means(*make_faces([5, 4, 3, 2, 1, 1]))
     pairs = np.argwhere(np.triu(np.ones((6, 6)), 1))
     chance = pair_probabilities(mean, size, pairs, SFACE_CURVE)
     assert ((chance >= 0) & (chance <= 1)).all()
@@ -139,9 +134,9 @@ def some_clusters() -> tuple[F32, I64]:
 
 
 @pytest.mark.parametrize("least", [1e-3, 0.01, 0.5])
-@pytest.mark.parametrize("columns", [7, 1 << 14])
-def test_the_search_misses_no_pair(monkeypatch: pytest.MonkeyPatch, least: float, columns: int) -> None:
-    monkeypatch.setattr(confidence, "COLUMNS", columns)
+@pytest.mark.parametrize("cells", [2000, 1 << 24])
+def test_the_search_misses_no_pair(monkeypatch: pytest.MonkeyPatch, least: float, cells: int) -> None:
+    monkeypatch.setattr(index, "BLOCK_CELLS", cells)
     mean, size = some_clusters()
     pairs, chance = likely_pairs(mean, size, SFACE_CURVE, most=10**6, least=least)
     every = np.argwhere(np.triu(np.ones((len(size), len(size))), 1))
@@ -151,7 +146,7 @@ def test_the_search_misses_no_pair(monkeypatch: pytest.MonkeyPatch, least: float
 
 
 def test_the_best_few_are_the_best(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(confidence, "COLUMNS", 7)
+    monkeypatch.setattr(index, "BLOCK_CELLS", 2000)
     monkeypatch.setattr(confidence, "KEPT", 3)
     mean, size = some_clusters()
     every, chances = likely_pairs(mean, size, SFACE_CURVE, most=10**6)
@@ -164,7 +159,7 @@ def test_an_index_takes_over_for_many_clusters(monkeypatch: pytest.MonkeyPatch, 
     vectors, person = make_faces([10, 8, 6, 4] + [1] * 60)
     labels = person.copy()
     labels[np.flatnonzero(person == 0)[:4]] = 64
-    exact = face_probabilities(vectors, labels, SFACE_CURVE), likely_pairs(*clusters_of(vectors, labels), SFACE_CURVE)
-    monkeypatch.setattr(neighbours, "EXACT_ROWS", 10)
+    exact = face_probabilities(vectors, labels, SFACE_CURVE), likely_pairs(*label_means(vectors, labels), SFACE_CURVE)
+    monkeypatch.setattr(index, "EXACT_PAIRS", 100)
     np.testing.assert_allclose(face_probabilities(vectors, labels, SFACE_CURVE), exact[0], atol=1e-5)
-    np.testing.assert_array_equal(likely_pairs(*clusters_of(vectors, labels), SFACE_CURVE)[0][0], exact[1][0][0])
+    np.testing.assert_array_equal(likely_pairs(*label_means(vectors, labels), SFACE_CURVE)[0][0], exact[1][0][0])

@@ -36,7 +36,7 @@ def test_a_face_may_be_of_several_frames_and_decisions_are_groups_of_two() -> No
     links = CannotLinks(Constraints(5, seen, different_m2=np.array([[3, 4]])), np.arange(5))
     first, second, shared = links.all_pairs()
     assert [*zip(first.tolist(), second.tolist(), shared.tolist(), strict=True)] == [(0, 1, 1), (0, 2, 1), (3, 4, 1)]
-    assert links.counts(np.array([0, 3]), np.array([1, 1])).tolist() == [1, 0]
+    assert links.pairs(np.array([0, 3]), np.array([1, 1])).tolist() == [True, False]
     assert not CannotLinks(Constraints(5), np.arange(5))
 
 

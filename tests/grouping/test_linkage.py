@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from scipy.cluster.hierarchy import fcluster, linkage
 
 from unmingle.grouping.constraints import Constraints
-from unmingle.grouping.linkage import Start, average_linkage
-from unmingle.grouping.stopping import FlatBar, NoBar
+from unmingle.grouping.linkage import Linkage
+
+from .conftest import Flat
 
 if TYPE_CHECKING:
     from unmingle.records import F32, I64
@@ -34,24 +35,24 @@ def test_a_flat_bar_gives_scipys_average_linkage(n: int, d: int, bar: float, see
     expected = linkage(vectors.astype(np.float64), "average", metric="cosine")
     if np.abs(1 - expected[:, 2] - bar).min() < 1e-5:
         return  # on the edge: rounding decides
-    labels = average_linkage(vectors, stop=FlatBar(bar=bar)).cut()
+    labels = Linkage(vectors).run(Flat(least=bar)).slot_n
     assert same_partition(labels, fcluster(expected, 1 - bar, "distance"))
 
 
 @pytest.mark.parametrize("n", [40, 600])
 def test_the_full_tree_has_scipys_heights_and_sizes(n: int) -> None:
     vectors = unit(n, 16, 5)
-    tree = average_linkage(vectors, stop=NoBar()).by_similarity()
+    merges = Linkage(vectors).run(Flat()).records(np.arange(n))
     expected = linkage(vectors.astype(np.float64), "average", metric="cosine")
-    np.testing.assert_allclose(1 - tree.similarity_m, expected[:, 2], atol=1e-5)
-    assert tree.size_m.tolist() == expected[:, 3].astype(int).tolist()
+    np.testing.assert_allclose(np.sort(1 - merges.similarity), expected[:, 2], atol=1e-5)
+    assert sorted(merges.size.tolist()) == sorted(expected[:, 3].astype(int).tolist())
 
 
 @given(st.integers(2, 60), st.integers(2, 8), st.integers(0, 10**6))
 def test_faces_of_a_group_never_come_together(n: int, each: int, seed: int) -> None:
     groups = np.random.default_rng(seed).integers(-1, max(1, n // each), n)
     vectors = unit(n, 4, seed)
-    labels = average_linkage(vectors, stop=NoBar(), constraints=Constraints.of_frames(groups)).cut()
+    labels = Linkage(vectors, Constraints.of_frames(groups)).run(Flat()).slot_n
     pairs = np.stack([labels, groups])[:, groups >= 0]
     assert np.unique(pairs, axis=1).shape == pairs.shape
     # And nothing that might be merged is left apart.
@@ -62,8 +63,8 @@ def test_faces_of_a_group_never_come_together(n: int, each: int, seed: int) -> N
 def test_constrained_linkage_merges_the_nearest_pair_that_is_allowed() -> None:
     vectors = unit(70, 6, 8)
     groups = np.random.default_rng(8).integers(0, 25, 70)
-    tree = average_linkage(vectors, stop=NoBar(), constraints=Constraints.of_frames(groups)).by_similarity()
-    assert tree.similarity_m.tolist() == pytest.approx(naive_heights(vectors, groups), abs=1e-5)
+    similarity = Linkage(vectors, Constraints.of_frames(groups)).run(Flat()).history()[2]
+    assert sorted(similarity.tolist()) == pytest.approx(sorted(naive_heights(vectors, groups)), abs=1e-5)
 
 
 def naive_heights(vectors: F32, groups: I64) -> list[float]:
@@ -90,7 +91,7 @@ def test_a_thousand_equal_faces_are_one_cluster_quickly() -> None:
     groups = np.full(len(vectors), -1)
     groups[3000:] = np.arange(50) // 2
     start = time.perf_counter()
-    labels = average_linkage(vectors, stop=FlatBar(bar=0.9), constraints=Constraints.of_frames(groups)).cut()
+    labels = Linkage(vectors, Constraints.of_frames(groups)).run(Flat(least=0.9)).slot_n
     assert time.perf_counter() - start < 10
     assert np.bincount(np.unique(labels, return_inverse=True)[1]).max() == 3000
     assert len(np.unique(labels)) == 51
@@ -99,9 +100,9 @@ def test_a_thousand_equal_faces_are_one_cluster_quickly() -> None:
 def test_equal_faces_are_one_whatever_their_frames_and_only_a_decision_parts_them() -> None:
     vectors = np.repeat(unit(1, 8, 0), 6, axis=0)
     frames = Constraints.of_frames(np.array([-1, -1, 3, 3, 4, 4]))
-    assert len(np.unique(average_linkage(vectors, stop=FlatBar(bar=2), constraints=frames).cut())) == 1
+    assert Linkage(vectors, frames).run(Flat(least=2)).count == 1
     decided = Constraints(6, different_m2=np.array([[2, 3]]))
-    labels = average_linkage(vectors, stop=NoBar(), constraints=decided).cut()
+    labels = Linkage(vectors, decided).run(Flat()).slot_n
     assert labels[2] != labels[3]
     assert len(np.unique(labels)) == 2
 
@@ -109,25 +110,33 @@ def test_equal_faces_are_one_whatever_their_frames_and_only_a_decision_parts_the
 def test_must_links_are_one_from_the_start_with_true_similarities() -> None:
     vectors = unit(30, 8, 4)
     same = np.array([[3, 20], [20, 9], [5, 6]])
-    tree = average_linkage(vectors, stop=FlatBar(bar=2), constraints=Constraints(30, same_m2=same))
-    labels = tree.cut()
+    clusters = Linkage(vectors, Constraints(30, same_m2=same)).run(Flat(least=2))
+    labels, merges = clusters.slot_n, clusters.records(np.arange(30))
     assert labels[3] == labels[9] == labels[20] != labels[5] == labels[6]
-    assert tree.size_m.tolist() == [2, 3, 2]
+    assert merges.size.tolist() == [2, 3, 2]
     expected = [vectors[3] @ vectors[9], (vectors[3] + vectors[9]) @ vectors[20] / 2, vectors[5] @ vectors[6]]
-    assert tree.similarity_m == pytest.approx(expected, abs=1e-6)
+    assert merges.similarity == pytest.approx(expected, abs=1e-6)
     # Later merges see the mean of the whole cluster.
-    whole = average_linkage(vectors, stop=NoBar(), constraints=Constraints(30, same_m2=same))
-    assert whole.size_m.max() == 30
+    whole = Linkage(vectors, Constraints(30, same_m2=same)).run(Flat())
+    assert whole.records(np.arange(30)).size.max() == 30
 
 
 @pytest.mark.parametrize("n", [0, 1])
 def test_nothing_to_merge(n: int) -> None:
-    assert len(average_linkage(unit(n, 4, 0), stop=NoBar()).cut()) == n
+    assert Linkage(unit(n, 4, 0)).run(Flat()).count == n
 
 
-def test_a_start_serves_several_rules() -> None:
+def test_a_copy_goes_its_own_way() -> None:
     vectors = unit(200, 12, 3)
-    start = Start.of(vectors)
+    start = Linkage(vectors)
     for bar in (0.2, 0.5):
-        again = average_linkage(vectors, stop=FlatBar(bar=bar), start=start).cut()
-        assert np.array_equal(again, average_linkage(vectors, stop=FlatBar(bar=bar)).cut())
+        again = start.copy().run(Flat(least=bar)).slot_n
+        assert np.array_equal(again, Linkage(vectors).run(Flat(least=bar)).slot_n)
+    assert start.clusters.count == 200
+
+
+def test_a_laxer_threshold_goes_on_where_a_stricter_one_stopped() -> None:
+    vectors = unit(200, 12, 3)
+    start = Linkage(vectors)
+    start.run(Flat(least=0.5))
+    assert same_partition(start.run(Flat(least=0.2)).slot_n, Linkage(vectors).run(Flat(least=0.2)).slot_n)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from unmingle.decisions.asking import Answer
-    from unmingle.grouping.questions import Kind
+    from unmingle.grouping.suggestions import Kind
 
 
 def side(person: int | None, *faces: int, name: str = "") -> Side:

@@ -76,10 +76,9 @@ class KnownPeople:
 
     def means(self) -> tuple[F32, I64]:
         """Mean vector and number of faces of each person."""
-        from unmingle.grouping.confidence import Means
+        from unmingle.grouping.confidence import label_means
 
-        means = Means.of(self.vectors, self.labels)
-        return means.mean_cd, means.size_c
+        return label_means(self.vectors, self.labels)
 
 
 def identify(
@@ -91,7 +90,7 @@ def identify(
 ) -> list[Identified]:
     """See `Library.identify`."""
     from unmingle.faces.recipe import FaceRecipe
-    from unmingle.grouping.assign import Assigner
+    from unmingle.grouping.attach import Assigner
 
     model = model_of(store, recipe)
     runner = FaceRecipe(detection or DetectionSettings(), engine or EngineSettings(), model)

@@ -73,7 +73,7 @@ if TYPE_CHECKING:
     from unmingle.decisions.asking import Question
     from unmingle.evaluation.labels import LabelOptions, Labels
     from unmingle.evaluation.scores import Evaluation
-    from unmingle.grouping.parts import Tree
+    from unmingle.grouping.split_candidates import Branches
     from unmingle.progress import Progress
     from unmingle.records import U8, Added, Status
     from unmingle.store.sqlite import Store
@@ -116,7 +116,7 @@ class Library(Comparing, Looking, Locating):
     views: Views = "at once"
     _held: Store | None = field(default=None, repr=False)
     _service: DecisionService = field(default_factory=DecisionService, repr=False)
-    _trees: dict[bytes, Tree] = field(default_factory=dict, repr=False)
+    _trees: dict[bytes, Branches] = field(default_factory=dict, repr=False)
     _times: Times = field(default_factory=Times, repr=False)
 
     def __post_init__(self) -> None:

@@ -12,9 +12,8 @@ import numpy as np
 
 from unmingle.api.examples import Examples, made_up_faces
 from unmingle.errors import ModelError
-from unmingle.grouping.calibrate import MANY_PEOPLE, compared_curve, measure_curve, separation
-from unmingle.grouping.impostors import curve_of, estimate_curve
-from unmingle.grouping.stopping import FalseMergeBar
+from unmingle.grouping.impostors import MANY_PEOPLE, compared_curve, curve_of, estimate_curve, measure_curve, separation
+from unmingle.grouping.threshold import FalseMergeThreshold
 from unmingle.models import registry, sface
 from unmingle.models.cards import CARDS, Calibration, Card, Intake
 from unmingle.models.embedding import LEAST_DIMENSION, open_embedder, open_embedding
@@ -227,7 +226,7 @@ def _calibrated(card: Card, trial: Trial, faces: KnownFaces) -> Tried:
     card = replace(card, calibration=calibration, dimension=trial.dimension)
     registry.write_card(card)
     found = list(warnings_of(card))
-    threshold = FalseMergeBar(curve=curve_of(calibration), expected=FALSE_MERGES["balanced"])
+    threshold = FalseMergeThreshold(curve=curve_of(calibration), expected=FALSE_MERGES["balanced"])
     least = float(threshold.cosine(1, 1, clusters=SOME_PEOPLE))
     if least > NEARLY_THE_SAME:
         found.append(

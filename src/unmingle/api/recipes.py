@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from unmingle.faces.recipe import RecipeRunner
-    from unmingle.grouping.impostors import ImpostorCurve
+    from unmingle.grouping.impostors import ImpostorModel
     from unmingle.models.cards import Card
     from unmingle.settings import EngineSettings, Recipe
     from unmingle.store.sqlite import Store
@@ -81,7 +81,7 @@ def model_of(store: Store, recipe: str) -> Card:
     return from_json(cards[recipe]) if recipe in cards else SFACE
 
 
-def library_curve(store: Store, recipe: str) -> ImpostorCurve:
+def library_curve(store: Store, recipe: str) -> ImpostorModel:
     """How similar strangers are to the model of a recipe."""
     calibration = model_of(store, recipe).calibration
     assert calibration is not None  # no recipe runs a model without one

@@ -13,7 +13,7 @@ from unmingle.grouping.confidence import pair_probabilities
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from unmingle.grouping.impostors import ImpostorCurve
+    from unmingle.grouping.impostors import ImpostorModel
     from unmingle.records import F32, I64
     from unmingle.store.sqlite import Store
 
@@ -64,7 +64,7 @@ class Appearances:
         mean = np.concatenate([self.mean_cd[stay], mean.reshape(-1, self.mean_cd.shape[1])])[order]
         return Appearances(revision, self.pictures, ids[order], mean, np.concatenate([self.size_c[stay], size])[order])
 
-    def to_person(self, person: int, curve: ImpostorCurve, scale: float | None) -> dict[int, Likeness]:
+    def to_person(self, person: int, curve: ImpostorModel, scale: float | None) -> dict[int, Likeness]:
         """How alike everybody else is to this person."""
         at = int(np.searchsorted(self.ids_c, person))
         if at == len(self.ids_c) or self.ids_c[at] != person:
@@ -72,7 +72,7 @@ class Appearances:
         return self._likeness(self.mean_cd, self.size_c, at, curve, scale)
 
     def to_faces(
-        self, store: Store, faces: Iterable[int], curve: ImpostorCurve, scale: float | None
+        self, store: Store, faces: Iterable[int], curve: ImpostorModel, scale: float | None
     ) -> dict[int, Likeness]:
         """How alike everybody is to some faces, which are taken to be of one person."""
         _, mean, size = _means(store.connection.execute(_OF_FACES, (json.dumps(list(faces)),)))
@@ -82,7 +82,7 @@ class Appearances:
         return self._likeness(means, sizes, len(self.ids_c), curve, scale)
 
     def _likeness(
-        self, mean_cd: F32, size_c: I64, row: int, curve: ImpostorCurve, scale: float | None
+        self, mean_cd: F32, size_c: I64, row: int, curve: ImpostorModel, scale: float | None
     ) -> dict[int, Likeness]:
         others = np.flatnonzero(np.arange(len(self.ids_c)) != row)
         similarity = (mean_cd[others] @ mean_cd[row]).tolist()

@@ -14,8 +14,8 @@ from unmingle.decisions.kinds import Assign, Different, Merge, Reject, Split, Un
 from unmingle.decisions.state import State
 from unmingle.decisions.wording import count, label
 from unmingle.errors import LibraryError
-from unmingle.grouping import questions as grouping
-from unmingle.grouping.cluster import unit_rows
+from unmingle.grouping import suggestions
+from unmingle.grouping.clusters import unit_rows
 from unmingle.store.face_rows import ALONE, faces_to_group
 from unmingle.store.frame_names import FrameNames
 from unmingle.store.frames import seen_frames
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from unmingle.decisions.kinds import Command
-    from unmingle.grouping.impostors import ImpostorCurve
-    from unmingle.grouping.parts import Tree
+    from unmingle.grouping.impostors import ImpostorModel
+    from unmingle.grouping.split_candidates import Branches
     from unmingle.records import F32, I64
     from unmingle.store.face_rows import StoredFaces
     from unmingle.store.sqlite import Store
@@ -64,7 +64,7 @@ class Question:
     """Are the two sides one person?
 
     id:          the same for the same question, whenever it is worked out.
-    kind:        see `grouping.questions.Question`.
+    kind:        see `grouping.suggestions.Suggestion`.
     text:        the question, as a sentence.
     one:         the smaller side.
     other:       the larger side.
@@ -74,7 +74,7 @@ class Question:
     """
 
     id: str
-    kind: grouping.Kind
+    kind: suggestions.Kind
     text: str
     one: Side
     other: Side
@@ -100,10 +100,10 @@ def ask(
     store: Store,
     recipe: str,
     *,
-    curve: ImpostorCurve,
+    curve: ImpostorModel,
     scale: float,
     most: int,
-    trees: dict[bytes, Tree] | None = None,
+    trees: dict[bytes, Branches] | None = None,
 ) -> tuple[Question, ...]:
     """The questions most worth an answer, the most useful first.
 
@@ -116,7 +116,7 @@ def ask(
         curve: how similar strangers are to the model.
         scale: how much wider they spread in this collection.
         most: how many at most.
-        trees: kept between calls, see `grouping.questions.questions`.
+        trees: kept between calls, see `grouping.suggestions.suggest`.
     """
     state = State.read(store.connection, recipe)
     faces, said = faces_to_group(store, recipe), state.projection
@@ -132,7 +132,7 @@ def ask(
         decided.faces_and_people(said.unsure_faces),
         decided.two_faces(said.unsure_two),
     ]
-    found = grouping.questions(
+    found = suggestions.suggest(
         faces.vectors,
         person_n,
         curve=curve,
@@ -153,7 +153,7 @@ def ask(
 
 
 def _question(
-    asked: grouping.Question, faces: StoredFaces, unit_nd: F32, people: Sequence[int], names: dict[int, str]
+    asked: suggestions.Suggestion, faces: StoredFaces, unit_nd: F32, people: Sequence[int], names: dict[int, str]
 ) -> Question:
     sides = []
     for person, rows, others in zip(people, (asked.one, asked.other), (asked.other, asked.one), strict=True):
@@ -178,7 +178,7 @@ def _shown(unit_nd: F32, rows: I64, others: I64) -> I64:
     return rows[turns[np.sort(first)][:SHOWN]]
 
 
-def _text(kind: grouping.Kind, one: Side, other: Side) -> str:
+def _text(kind: suggestions.Kind, one: Side, other: Side) -> str:
     if other.person is None:
         return "Are these two one person?"
     called = label(other.person, other.name)

@@ -1,13 +1,16 @@
-"""Usual ways to group faces, to set ours against: k-means that is told the number, and average linkage at a bar."""
+"""Usual ways to group faces: k-means that is told the number, as the classic recipe has it, and average linkage."""
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmingle.records import check_shape
+from unmingle.errors import SettingsError
+from unmingle.grouping.clusters import largest_first
+from unmingle.records import Clustering, check_shape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
 SFACE_COSINE = 0.363
 # Bars to choose the best of, with the labels.
 BARS = tuple(round(0.05 + 0.01 * i, 2) for i in range(91))
+# The notebook that unmingle began as ran scikit-learn of its day, whose default was so many starts.
+CLASSIC_STARTS = 10
 
 
 def unit(vectors_nd: F32) -> F32:
@@ -78,3 +83,44 @@ class AverageLinkage:
     def cuts(self, bars: Sequence[float] = BARS) -> list[tuple[float, I64]]:
         """Each bar with its clusters."""
         return [(bar, self.cut(bar)) for bar in bars]
+
+
+def classic_clusters(features_nd: F32, people: int, *, components: int = 100, seed: int = 22) -> Clustering:
+    """Group faces as the notebook did that unmingle began as: PCA, then k-means with k-means++ starts.
+
+    The features are neither scaled nor whitened. The same features, number, seed and thread count give the same labels.
+
+    Args:
+        features_nd: (n, d) float32, as VGG16 gives them.
+        people: how many clusters to make, 1 to n.
+        components: principal components to keep; fewer if there are fewer faces or features.
+        seed: of both steps; the default is the notebook's.
+
+    Returns:
+        Labels, largest cluster first; fewer clusters if there are fewer distinct faces. Notes: the share of the
+        variance that the components keep ("explained_variance"), and the sum of squared distances ("inertia").
+
+    Raises:
+        SettingsError: `people` is below 1 or above n, or `components` is below 1.
+    """
+    check_shape("features_nd", features_nd, (None, None))
+    n = len(features_nd)
+    if not 1 <= people <= n:
+        mend = f"Give a number from 1 to {n}." if n else "Add pictures first."
+        raise SettingsError(f"{people} people can't be made of {n} faces.", mend)
+    if components < 1:
+        raise SettingsError(f"components is {components}.", "Give 1 or more.")
+    if (features_nd == features_nd[0]).all():  # one face, or copies of it: there is no variance to find
+        notes = (("explained_variance", 1.0), ("inertia", 0.0))
+        return Clustering(np.zeros(n, np.int64), notes=notes)
+    from sklearn.cluster import KMeans
+    from sklearn.decomposition import PCA
+    from sklearn.exceptions import ConvergenceWarning
+
+    pca = PCA(n_components=min(components, *features_nd.shape), random_state=seed)
+    reduced_nc = pca.fit_transform(features_nd)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct faces than people: our labels show it
+        kmeans = KMeans(n_clusters=people, n_init=CLASSIC_STARTS, random_state=seed).fit(reduced_nc)
+    notes = (("explained_variance", float(pca.explained_variance_ratio_.sum())), ("inertia", float(kmeans.inertia_)))
+    return Clustering(largest_first(kmeans.labels_), notes=notes)

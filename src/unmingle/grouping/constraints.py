@@ -1,8 +1,7 @@
 """What is known before any two faces are compared: who must be one person, and who can't be.
 
-Three sorts, from soft to hard. Faces of one frame (a picture, a frame of a recording) are different people, unless they
-are too alike for that: mirrors, posters and shared screens do show somebody twice, see `grouping.co_occurrence`.
-Must-links and cannot-links are decisions: they always hold.
+Faces of one frame (a picture, a frame of a recording) are different people, unless they are too alike for that: mirrors
+and posters do show somebody twice. Must-links and cannot-links are decisions: they always hold.
 """
 
 from __future__ import annotations
@@ -102,10 +101,6 @@ class Constraints:
         torn: Bool = np.isin(root_n, root_n[different_m2[broken, 0]])
         return torn
 
-    def parted(self) -> I64:
-        """The rows that decisions hold apart from others."""
-        return np.union1d(self.different_m2.ravel(), self.apart_k2[:, 0])
-
     def components(self) -> I64:
         """(n,) the first face of those that must be one person with each.
 
@@ -167,9 +162,8 @@ def _path(pairs_m2: I64, one: int, other: int) -> list[int]:
 class CannotLinks:
     """Which clusters may not be merged, since they share a group.
 
-    A sparse slot × group table stands behind it: its size is the number of faces in groups, whatever the number of
-    pairs that it forbids. A frame is a group of its faces, people whom decisions hold apart
-    are one; a cannot-link is a group of two.
+    A sparse slot × group table, of the size of the number of faces in groups, whatever the number of pairs it forbids.
+    A frame is a group of its faces, people whom decisions hold apart are one; a cannot-link is a group of two.
 
     Args:
         constraints: of n faces; of the must-links nothing is read.
@@ -202,15 +196,11 @@ class CannotLinks:
 
     def pairs(self, first_m: I64, second_m: I64) -> Bool:
         """Which of the m pairs of slots may not be merged."""
-        return self.counts(first_m, second_m) > 0
-
-    def counts(self, first_m: I64, second_m: I64) -> I64:
-        """(m,) how many groups each pair of slots shares, each counted as often as its faces pair up."""
         if not self._table.nnz:
-            return np.zeros(len(first_m), np.int64)
+            return np.zeros(len(first_m), np.bool_)
         shared = np.asarray(self._table[first_m].multiply(self._table[second_m]).sum(axis=1)).ravel()
-        counts: I64 = np.rint(shared).astype(np.int64)
-        return counts
+        barred: Bool = shared > 0
+        return barred
 
     def all_pairs(self) -> tuple[I64, I64, I64]:
         """All pairs of slots that share a group, first below second, and how many groups they share."""

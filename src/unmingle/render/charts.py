@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmingle.grouping.neighbours import similarity_blocks
+from unmingle.grouping.index import similarity_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -16,7 +16,7 @@ from unmingle.evaluation.mistakes import count_confusions, worst_mistakes
 from unmingle.evaluation.report import aside_rows, join_rows
 from unmingle.evaluation.scores import found_worst
 from unmingle.files import write_atomically
-from unmingle.grouping.stopping import FalseMergeBar
+from unmingle.grouping.threshold import FalseMergeThreshold
 from unmingle.html import render
 from unmingle.models.cards import VGG16, YUNET
 from unmingle.pipeline import SCALE
@@ -304,7 +304,7 @@ def single_face_threshold(store: Store, recipe: str, person_n: I64) -> float | N
         return None
     clusters = len(np.unique(person_n[person_n != ALONE])) + int(np.count_nonzero(person_n == ALONE))
     expected = settings.expected_false_merges
-    bar = FalseMergeBar(curve=library_curve(store, recipe), expected=expected, scale=known_scale(store))
+    bar = FalseMergeThreshold(curve=library_curve(store, recipe), expected=expected, scale=known_scale(store))
     return bar.cosine(1, 1, clusters=max(2, clusters))
 
 

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmingle.grouping.cluster import unit_rows
+from unmingle.grouping.clusters import unit_rows
 from unmingle.sources.names import AUTO, MEETING_PATTERN, parse_name
 from unmingle.store.name_evidence import MOST_WITH_SEVERAL, counts_anew, judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from unmingle.grouping.impostors import ImpostorCurve
+    from unmingle.grouping.impostors import ImpostorModel
     from unmingle.records import F32, I64
     from unmingle.sources.names import NameParts
     from unmingle.store.face_rows import StoredFaces
@@ -110,7 +110,7 @@ class FrameNames:
 
 
 def conclude(
-    store: Store, faces: StoredFaces, held: Mapping[int, I64], pattern: str | None, curve: ImpostorCurve
+    store: Store, faces: StoredFaces, held: Mapping[int, I64], pattern: str | None, curve: ImpostorModel
 ) -> FrameNames:
     """What file names are to be taken for: all of a pattern that somebody gave, else what the faces bear out.
 
@@ -157,7 +157,7 @@ class _Candidate:
         self.indices: defaultdict[int, set[int]] = defaultdict(set)
         self.pictures: defaultdict[int, set[int]] = defaultdict(set)
 
-    def verdict(self, held: Mapping[int, I64], unit_nd: F32, curve: ImpostorCurve) -> Verdict:
+    def verdict(self, held: Mapping[int, I64], unit_nd: F32, curve: ImpostorModel) -> Verdict:
         """What the faces say of the names."""
         rows = {frame: [held[one] for one in of if one in held] for frame, of in sorted(self.pictures.items())}
         faces = {frame: np.unique(np.concatenate(of)) for frame, of in rows.items() if of}

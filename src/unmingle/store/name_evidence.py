@@ -15,7 +15,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence, Set
 
-    from unmingle.grouping.impostors import ImpostorCurve
+    from unmingle.grouping.impostors import ImpostorModel
     from unmingle.records import F32, F64, I64
 
     Verdict = Literal["nothing", "frames", "recording"]
@@ -54,7 +54,7 @@ def counts_anew(indices: Sequence[Set[int]]) -> bool:
     return first <= 1 and sum(map(len, indices)) >= LEAST_FILLED * could_be
 
 
-def judge(numbers: Sequence[int], faces: Sequence[I64], unit_nd: F32, curve: ImpostorCurve) -> Verdict:
+def judge(numbers: Sequence[int], faces: Sequence[I64], unit_nd: F32, curve: ImpostorModel) -> Verdict:
     """What the faces of supposed frames say: nothing, that they are frames, or that they are a recording's, in order.
 
     Args:
@@ -99,7 +99,7 @@ def _across(faces: Sequence[I64], unit_nd: F32) -> F32:
 
 
 def _in_order(
-    following: Sequence[bool], faces: Sequence[I64], unit_nd: F32, curve: ImpostorCurve, *, alone: bool
+    following: Sequence[bool], faces: Sequence[I64], unit_nd: F32, curve: ImpostorModel, *, alone: bool
 ) -> bool:
     """Whether nearly every face is there again in the next frame, and there more alike than some frames later.
 

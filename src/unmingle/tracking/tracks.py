@@ -20,7 +20,7 @@ from unmingle.tracking.tracker import Sightings, correlation
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from unmingle.grouping.impostors import ImpostorCurve
+    from unmingle.grouping.impostors import ImpostorModel
     from unmingle.records import F32, F64, I64, U8, Analysis
     from unmingle.tracking.tracker import Piece
 
@@ -108,7 +108,7 @@ class _Part:
 
 
 def tracks_of(
-    pieces: Sequence[Piece], analyses: Sequence[dict[int, Analysis]], curve: ImpostorCurve = SFACE_CURVE
+    pieces: Sequence[Piece], analyses: Sequence[dict[int, Analysis]], curve: ImpostorModel = SFACE_CURVE
 ) -> tuple[Track, ...]:
     """Tracks, in the order of their first sightings; each sighting is in one.
 
@@ -130,7 +130,7 @@ def tracks_of(
     return tuple(sorted(tracks, key=lambda track: (track.sightings.frames[0], track.sightings.numbers[0])))
 
 
-def _exceeded(share: float, curve: ImpostorCurve) -> float:
+def _exceeded(share: float, curve: ImpostorModel) -> float:
     """The cosine that this share of pairs of strangers exceeds."""
     one = np.ones(1, np.int64)
     return curve.mean - float(ndtri(share)) * float(curve.deviation(one, one)[0])

@@ -1,13 +1,12 @@
-"""The ways in which a person may fall into two: the branches of the tree of their faces.
+"""The ways in which a person may fall into two: the branches of the merge tree (average linkage) of their faces.
 
 If two people were taken for one, or a stranger slipped in, then the faces of one of them come together before they meet
-the others. So of all ways to part n faces, 2n - 2 are worth a look: each branch of their merge tree (average linkage)
-against the rest; a single face is a branch too.
+the others; a single face is a branch too.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,11 +21,9 @@ ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Tree:
-    """The branches of one person, smaller side each: face_s[start_m[i] : stop_m[i]] is branch i.
+class Branches:
+    """The branches of one person: face_s[start_m[i] : stop_m[i]] is the smaller side of branch i.
 
-    face_s:   (s,) int64, the person's faces, or the sample of them.
-    start_m, stop_m: (m,) int64.
     cosine_m: (m,) float64, average over the pairs of faces of which one is in the branch, the other is not.
     """
 
@@ -37,8 +34,8 @@ class Tree:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Parts:
-    """m ways to part people, of any number of them.
+class SplitCandidates:
+    """m ways to split people, of any number of them.
 
     face_s:  (s,) int64, the faces of the trees, person after person; `place_n` is where each face is, -1: nowhere.
     slot_m:  (m,) int64, the person.
@@ -56,7 +53,9 @@ class Parts:
     cosine_m: F64
 
     @classmethod
-    def of(cls, unit_nd: F32, slot_n: I64, size_c: I64, root_n: I64, trees: dict[bytes, Tree] | None = None) -> Parts:
+    def of(
+        cls, unit_nd: F32, slot_n: I64, size_c: I64, root_n: I64, trees: dict[bytes, Branches] | None = None
+    ) -> SplitCandidates:
         """All branches of all people of two faces or more.
 
         Args:
@@ -68,59 +67,46 @@ class Parts:
                 The new ones are added, the others go.
         """
         known = {} if trees is None else dict(trees)
-        several = np.flatnonzero(size_c > 1)
-        order_n = np.argsort(slot_n, kind="stable")
-        stop_c = np.cumsum(size_c)
-        made: dict[bytes, Tree] = {}
-        found: list[Tree] = []
-        for slot in several.tolist():
+        order_n, stop_c = np.argsort(slot_n, kind="stable"), np.cumsum(size_c)
+        slots = np.flatnonzero(size_c > 1)
+        made: dict[bytes, Branches] = {}
+        found: list[Branches] = []
+        for slot in slots.tolist():
             face = order_n[stop_c[slot] - size_c[slot] : stop_c[slot]]
             face = face[np.arange(min(len(face), SAMPLE)) * len(face) // min(len(face), SAMPLE)]
             key = np.stack([face, root_n[face]]).tobytes()
-            tree = known[key] if key in known else branches(unit_nd[face], face, root_n[face])
-            made[key] = tree
-            found.append(tree)
+            made[key] = known[key] if key in known else branches(unit_nd[face], face, root_n[face])
+            found.append(made[key])
         if trees is not None:
             trees.clear()
             trees.update(made)
-        return cls._joined(found, several, size_c, len(slot_n))
-
-    @classmethod
-    def _joined(cls, trees: list[Tree], slots: I64, size_c: I64, faces: int) -> Parts:
-        shown = np.array([len(tree.face_s) for tree in trees], np.int64)
-        count = np.array([len(tree.start_m) for tree in trees], np.int64)
+        shown = np.array([len(tree.face_s) for tree in found], np.int64)
+        count = np.array([len(tree.start_m) for tree in found], np.int64)
         none = np.zeros(0, np.int64)
-        face_s = np.concatenate([none, *(tree.face_s for tree in trees)])
-        place_n = np.full(faces, -1, np.int64)
+        face_s = np.concatenate([none, *(tree.face_s for tree in found)])
+        place_n = np.full(len(slot_n), -1, np.int64)
         place_n[face_s] = np.arange(len(face_s))
         before = np.repeat(np.cumsum(shown) - shown, count)
-        start = np.concatenate([none, *(tree.start_m for tree in trees)]) + before
-        stop = np.concatenate([none, *(tree.stop_m for tree in trees)]) + before
-        slot = np.repeat(slots, count)
-        size = stop - start
-        larger = size * size_c[slot] // np.maximum(1, np.repeat(shown, count))
+        start = np.concatenate([none, *(tree.start_m for tree in found)]) + before
+        stop = np.concatenate([none, *(tree.stop_m for tree in found)]) + before
+        slot_m, size = np.repeat(slots, count), stop - start
+        larger = size * size_c[slot_m] // np.maximum(1, np.repeat(shown, count))
         size = np.where(size > 1, np.maximum(size, larger), size)
-        cosine: F64 = np.concatenate([np.zeros(0), *(tree.cosine_m for tree in trees)])
-        return cls(face_s, place_n, slot, start, stop, size, cosine)
+        cosine: F64 = np.concatenate([np.zeros(0), *(tree.cosine_m for tree in found)])
+        return cls(face_s, place_n, slot_m, start, stop, size, cosine)
 
-    def take(self, index_k: I64) -> Parts:
+    def take(self, index_k: I64) -> SplitCandidates:
         """Some of them."""
-        k = index_k
-        slot, start, stop = self.slot_m[k], self.start_m[k], self.stop_m[k]
-        return Parts(self.face_s, self.place_n, slot, start, stop, self.size_m[k], self.cosine_m[k])
+        names = ("slot_m", "start_m", "stop_m", "size_m", "cosine_m")
+        return replace(self, **{name: getattr(self, name)[index_k] for name in names})
 
-    def side(self, part: int, person_p: I64, unit_nd: F32) -> I64:
+    def side(self, candidate: int, person_p: I64, unit_nd: F32) -> I64:
         """The faces of a smaller side.
 
-        Where a sample stood for the person, those faces that were not in it go to the side that they are more like; a
-        single face stays one.
-
-        Args:
-            part: which of the m.
-            person_p: all faces of its person.
-            unit_nd: (n, d) float32 unit vectors.
+        Where a sample stood for the person, those of its faces, person_p, that were not in it go to the side that they
+        are more like; a single face stays one.
         """
-        inside = self.face_s[self.start_m[part] : self.stop_m[part]]
+        inside = self.face_s[self.start_m[candidate] : self.stop_m[candidate]]
         unseen = person_p[self.place_n[person_p] < 0]
         if not len(unseen) or len(inside) == 1:
             return inside
@@ -139,12 +125,7 @@ class Parts:
         return np.asarray(table @ unit_nd, np.float32)
 
     def divide(self, pairs_p2: I64, slot_n: I64) -> Bool:
-        """(m,) whether the two faces of any of these pairs are on different sides.
-
-        Args:
-            pairs_p2: (p, 2) rows.
-            slot_n: (n,) the person of each.
-        """
+        """(m,) whether the two faces of any of these pairs of rows are on different sides."""
         result = np.zeros(len(self.slot_m), np.bool_)
         pairs = pairs_p2[slot_n[pairs_p2[:, 0]] == slot_n[pairs_p2[:, 1]]]
         if not len(pairs):
@@ -153,26 +134,22 @@ class Parts:
         slot = slot_n[pairs[:, 0]]
         first, last = (np.searchsorted(self.slot_m[order], slot, side=side) for side in ("left", "right"))
         count = last - first
-        part = order[np.repeat(first - np.cumsum(count) + count, count) + np.arange(count.sum())]
+        split = order[np.repeat(first - np.cumsum(count) + count, count) + np.arange(count.sum())]
         one, other = (np.repeat(self.place_n[pairs[:, column]], count) for column in (0, 1))
-        start, stop = self.start_m[part], self.stop_m[part]
-        result[part[((start <= one) & (one < stop)) != ((start <= other) & (other < stop))]] = True
+        start, stop = self.start_m[split], self.stop_m[split]
+        result[split[((start <= one) & (one < stop)) != ((start <= other) & (other < stop))]] = True
         return result
 
 
-def branches(unit_sd: F32, face_s: I64, root_s: I64) -> Tree:
-    """The tree of one person.
-
-    Args:
-        unit_sd: (s, d) float32, s at least 2.
-        face_s: (s,) their rows.
-        root_s: (s,) faces with the same root come together first.
-    """
+def branches(unit_sd: F32, face_s: I64, root_s: I64) -> Branches:
+    """The tree of one person of two faces or more, by row face_s; faces with the same root come together first."""
     from scipy.cluster.hierarchy import linkage
 
     s = len(face_s)
     if s == 2:
-        return _pair(unit_sd, face_s, root_s)
+        cosine = float(unit_sd[0] @ unit_sd[1])
+        apart = int(root_s[0] != root_s[1] and cosine < 1 - ROUNDING)
+        return Branches(face_s, np.zeros(apart, np.int64), np.ones(apart, np.int64), np.full(apart, cosine))
     distance_ss = np.clip(1 - (unit_sd @ unit_sd.T).astype(np.float64), 0, None)
     if len(np.unique(root_s)) < s:
         distance_ss[root_s[:, None] == root_s] = 0
@@ -186,14 +163,8 @@ def branches(unit_sd: F32, face_s: I64, root_s: I64) -> Tree:
     start, stop = start[small], stop[small]
     side = sum_sd[stop] - sum_sd[start]
     size = stop - start
-    cosine = np.einsum("md,md->m", side, sum_sd[-1] - side) / (size * (s - size))
-    return Tree(face_s[order_s], start, stop, cosine)
-
-
-def _pair(unit_2d: F32, face_2: I64, root_2: I64) -> Tree:
-    cosine = float(unit_2d[0] @ unit_2d[1])
-    apart = int(root_2[0] != root_2[1] and cosine < 1 - ROUNDING)
-    return Tree(face_2, np.zeros(apart, np.int64), np.ones(apart, np.int64), np.full(apart, cosine))
+    cosine_m: F64 = np.einsum("md,md->m", side, sum_sd[-1] - side) / (size * (s - size))
+    return Branches(face_s[order_s], start, stop, cosine_m)
 
 
 def _spans(merges: F64) -> tuple[I64, I64, F64]:

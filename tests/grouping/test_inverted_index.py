@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unmingle.grouping import cells as module
-from unmingle.grouping.cells import Cells, _Base, _Search
-from unmingle.grouping.neighbours import Neighbours, nearest
+from unmingle.grouping import inverted_index as module
+from unmingle.grouping.index import Neighbours, exact_nearest
+from unmingle.grouping.inverted_index import InvertedIndex, _Base, _Search
 
 if TYPE_CHECKING:
     from tests.grouping.conftest import MakeFaces
@@ -23,8 +23,8 @@ def busy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PLENTY", 0)
 
 
-def search(cells: Cells, vectors: F32, k: int) -> Neighbours:
-    return cells.nearest(vectors, vectors, cells.of(vectors), k, own_q=np.arange(len(vectors)))
+def search(index: InvertedIndex, vectors: F32, k: int) -> Neighbours:
+    return index.nearest(vectors, vectors, index.cell_of(vectors), k, own_q=np.arange(len(vectors)))
 
 
 def recall(found: Neighbours, exact: Neighbours, least: float) -> float:
@@ -36,16 +36,16 @@ def recall(found: Neighbours, exact: Neighbours, least: float) -> float:
 @pytest.mark.usefixtures("busy")
 def test_almost_all_of_the_true_nearest_are_found(make_faces: MakeFaces) -> None:
     vectors, _ = make_faces([1] * 3000 + [2] * 1500 + [5] * 600 + [40] * 100, noise=0.8)
-    found = search(Cells(vectors), vectors, 16)
-    exact = nearest(vectors, vectors, 16, own_q=np.arange(len(vectors)))
+    found = search(InvertedIndex(vectors), vectors, 16)
+    exact = exact_nearest(vectors, vectors, 16, own_q=np.arange(len(vectors)))
     # Of so few cells, 1.5 % are seven.
     assert recall(found, exact, 0.45) > 0.95
 
 
 def test_a_search_with_little_to_do_is_exact(make_faces: MakeFaces) -> None:
     vectors, _ = make_faces([3] * 300)
-    found = search(Cells(vectors), vectors, 8)
-    exact = nearest(vectors, vectors, 8, own_q=np.arange(len(vectors)))
+    found = search(InvertedIndex(vectors), vectors, 8)
+    exact = exact_nearest(vectors, vectors, 8, own_q=np.arange(len(vectors)))
     assert np.array_equal(found.index_qk, exact.index_qk)
     assert np.array_equal(found.similarity_qk, exact.similarity_qk)
 
@@ -53,7 +53,7 @@ def test_a_search_with_little_to_do_is_exact(make_faces: MakeFaces) -> None:
 @pytest.mark.usefixtures("busy")
 def test_what_is_found_has_its_true_similarity_and_is_never_oneself(make_faces: MakeFaces) -> None:
     vectors, _ = make_faces([4] * 1000)
-    found = search(Cells(vectors), vectors, 6)
+    found = search(InvertedIndex(vectors), vectors, 6)
     one, place = np.nonzero(found.index_qk >= 0)
     other = found.index_qk[one, place]
     assert (other != one).all()
@@ -67,14 +67,14 @@ def test_looking_into_all_cells_finds_what_a_full_sort_finds(n: int, k: int, cou
     random = np.random.default_rng(seed)
     # Small integers: products are exact, and there are ties, which go to the smaller position.
     vectors = random.integers(-3, 4, size=(n, 3)).astype(np.float32)
-    cells = Cells(vectors, cells=count)
-    cell = cells.of(vectors)
+    index = InvertedIndex(vectors, cells=count)
+    cell = index.cell_of(vectors)
     base = _Base.of(vectors, cell, count)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "FIRST_CELLS", 2)
-        search = _Search(cells.centres_cd, base, k, max(1, len(base.filled_c) - 2))
+        search = _Search(index.centres_cd, base, k, max(1, len(base.filled_c) - 2))
         found = search.all(vectors, cell, np.arange(n))
-    exact = nearest(vectors, vectors, k, own_q=np.arange(n))
+    exact = exact_nearest(vectors, vectors, k, own_q=np.arange(n))
     assert np.array_equal(found.index_qk, exact.index_qk)
     assert np.array_equal(found.similarity_qk, exact.similarity_qk)
 
@@ -85,7 +85,7 @@ def test_lists_are_in_order_and_hold_nobody_twice(n: int, k: int, count: int, se
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "PLENTY", 0)
         patch.setattr(module, "FIRST_CELLS", 2)
-        found = search(Cells(vectors, cells=count), vectors, k)
+        found = search(InvertedIndex(vectors, cells=count), vectors, k)
     position = np.where(found.index_qk < 0, n, found.index_qk)
     assert (np.lexsort((position, -found.similarity_qk), axis=1) == np.arange(k)).all()
     for row, index in enumerate(found.index_qk):
@@ -103,8 +103,8 @@ def test_the_number_of_threads_and_the_parts_change_nothing(
     results = []
     for threads in (1, 2, 5):
         monkeypatch.setattr(module, "available_cores", lambda threads=threads: threads)
-        cells = Cells(vectors)
-        results.append((cells.centres_cd, cells.of(vectors), search(cells, vectors, 5)))
+        index = InvertedIndex(vectors)
+        results.append((index.centres_cd, index.cell_of(vectors), search(index, vectors, 5)))
     for centres, cell, found in results[1:]:
         assert np.array_equal(centres, results[0][0])
         assert np.array_equal(cell, results[0][1])
@@ -119,33 +119,33 @@ def test_a_few_means_are_found_among_means(make_faces: MakeFaces) -> None:
     mean = np.zeros((len(size), 128), np.float32)
     np.add.at(mean, person, vectors)
     mean /= size[:, None]
-    cells = Cells(vectors)
+    index = InvertedIndex(vectors)
     own = np.arange(0, len(mean), 7)
-    found = cells.nearest(mean[own], mean, cells.of(mean), 4, own_q=own)
-    exact = nearest(mean[own], mean, 4, own_q=own)
+    found = index.nearest(mean[own], mean, index.cell_of(mean), 4, own_q=own)
+    exact = exact_nearest(mean[own], mean, 4, own_q=own)
     assert (found.index_qk != own[:, None]).all()
     assert np.allclose(found.similarity_qk[:, 0], exact.similarity_qk[:, 0], atol=0.3)
     # Half of a person each: their nearest is the other half, and much nearer than any stranger.
     halves = np.concatenate([mean + 0.02, mean - 0.02]).astype(np.float32)
-    found = search(cells, halves, 3)
+    found = search(index, halves, 3)
     assert (found.index_qk[:, 0] == (np.arange(len(halves)) + len(mean)) % len(halves)).mean() > 0.99
 
 
 @pytest.mark.usefixtures("busy")
 def test_queries_need_not_be_in_the_base(make_faces: MakeFaces) -> None:
     vectors, _ = make_faces([3] * 2000)
-    cells = Cells(vectors)
-    found = cells.nearest(vectors[:50], vectors, cells.of(vectors), 2)
+    index = InvertedIndex(vectors)
+    found = index.nearest(vectors[:50], vectors, index.cell_of(vectors), 2)
     assert np.array_equal(found.index_qk[:, 0], np.arange(50))
 
 
 @pytest.mark.usefixtures("busy")
 def test_cells_may_be_empty(make_faces: MakeFaces) -> None:
     vectors, _ = make_faces([5] * 1000)
-    cells = Cells(vectors)
-    cell = cells.of(vectors)
+    index = InvertedIndex(vectors)
+    cell = index.cell_of(vectors)
     base = np.flatnonzero(np.isin(cell, np.unique(cell)[::3]))
-    found = cells.nearest(vectors, vectors[base], cell[base], 4)
+    found = index.nearest(vectors, vectors[base], cell[base], 4)
     assert (found.index_qk < len(base)).all()
     assert np.array_equal(found.index_qk[base, 0], np.arange(len(base)))
 
@@ -154,14 +154,14 @@ def test_cells_may_be_empty(make_faces: MakeFaces) -> None:
 @pytest.mark.usefixtures("busy")
 def test_lists_longer_than_the_base_are_filled_up(n: int) -> None:
     vectors = np.eye(n, 8, dtype=np.float32)
-    cells = Cells(vectors)
-    found = search(cells, vectors, 7)
+    index = InvertedIndex(vectors)
+    found = search(index, vectors, 7)
     assert ((found.index_qk >= 0).sum(axis=1) == n - 1).all()
     assert (found.index_qk[:, n - 1 :] == -1).all()
     assert np.isneginf(found.similarity_qk[:, n - 1 :]).all()
     nobody: I64 = np.zeros(0, np.int64)
-    assert cells.nearest(vectors[:0], vectors, cells.of(vectors), 3, own_q=nobody).index_qk.shape == (0, 3)
-    assert (cells.nearest(vectors, vectors[:0], nobody, 3).index_qk == -1).all()
+    assert index.nearest(vectors[:0], vectors, index.cell_of(vectors), 3, own_q=nobody).index_qk.shape == (0, 3)
+    assert (index.nearest(vectors, vectors[:0], nobody, 3).index_qk == -1).all()
 
 
 @pytest.mark.usefixtures("busy")
@@ -170,5 +170,5 @@ def test_equal_rows_find_each_other() -> None:
     vectors = random.normal(size=(4000, 16)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     vectors[1::2] = vectors[::2]
-    found = search(Cells(vectors), vectors, 3)
+    found = search(InvertedIndex(vectors), vectors, 3)
     assert np.array_equal(found.index_qk[:, 0], np.arange(4000) ^ 1)

@@ -9,19 +9,19 @@ from hypothesis import strategies as st
 
 from unmingle.errors import SettingsError
 from unmingle.grouping.constraints import Constraints, roots
-from unmingle.grouping.impostors import SFACE_CURVE, ImpostorCurve
-from unmingle.grouping.questions import SHOWN, Question, questions
+from unmingle.grouping.impostors import SFACE_CURVE, ImpostorModel
+from unmingle.grouping.suggestions import SHOWN, Suggestion, suggest
 
 if TYPE_CHECKING:
     from random import Random
 
-    from unmingle.grouping.parts import Tree
+    from unmingle.grouping.split_candidates import Branches
     from unmingle.records import F32, I64
 
     from .conftest import MakeFaces
 
 # What make_faces draws: strangers' cosines have mean 0 and deviation 0.088, whatever their sizes up to noise.
-MADE_CURVE = ImpostorCurve(mean=0.0, people=0.0042, faces=0.0015, pairs=0.0006)
+MADE_CURVE = ImpostorModel(mean=0.0, people=0.0042, faces=0.0015, pairs=0.0006)
 
 
 def ask(
@@ -31,12 +31,12 @@ def ask(
     asked: I64 | None = None,
     *,
     most: int = 20,
-    trees: dict[bytes, Tree] | None = None,
-) -> tuple[Question, ...]:
-    return questions(vectors, labels, curve=MADE_CURVE, constraints=known, asked_m2=asked, most=most, trees=trees)
+    trees: dict[bytes, Branches] | None = None,
+) -> tuple[Suggestion, ...]:
+    return suggest(vectors, labels, curve=MADE_CURVE, constraints=known, asked_m2=asked, most=most, trees=trees)
 
 
-def told(question: Question) -> tuple[str, list[int], list[int], float]:
+def told(question: Suggestion) -> tuple[str, list[int], list[int], float]:
     return question.kind, question.one.tolist(), question.other.tolist(), round(question.probability, 4)
 
 
@@ -68,7 +68,7 @@ def situations(draw: st.DrawFn) -> tuple[F32, I64, Constraints, I64]:
     return vectors.astype(np.float32), labels, known, asked
 
 
-def decided(question: Question, known: Constraints) -> bool:
+def decided(question: Suggestion, known: Constraints) -> bool:
     """Whether the constraints know the answer, said in another way than in the code."""
     one, other = set(question.one.tolist()), set(question.other.tolist())
     root_n = roots(known.same_m2, known.faces)
@@ -158,7 +158,7 @@ def test_answers_are_not_asked_again_in_another_guise(make_faces: MakeFaces) -> 
 
 
 def test_a_large_side_is_tied_by_as_many_faces_as_are_shown() -> None:
-    question = Question("people", np.arange(40), np.arange(40, 90), 0.5, 40.0, 40)
+    question = Suggestion("people", np.arange(40), np.arange(40, 90), 0.5, 40.0, 40)
     pairs = question.pairs()
     assert len(pairs) == SHOWN
     assert len(np.unique(pairs[:, 0])) == SHOWN
@@ -198,7 +198,7 @@ def test_a_vector_without_direction() -> None:
 
 def test_trees_are_kept_for_people_who_did_not_change(make_faces: MakeFaces, monkeypatch: pytest.MonkeyPatch) -> None:
     vectors, _, labels = mixed_up(make_faces)
-    trees: dict[bytes, Tree] = {}
+    trees: dict[bytes, Branches] = {}
     first = ask(vectors, labels, trees=trees)
     kept = set(trees)
     again = ask(vectors, labels, trees=trees)
@@ -249,5 +249,5 @@ def test_questions_come_to_an_end(make_faces: MakeFaces, seed: int) -> None:
 
 def test_the_curve_of_the_model_counts(make_faces: MakeFaces) -> None:
     vectors, _, labels = mixed_up(make_faces)
-    usual, wide = (questions(vectors, labels, curve=SFACE_CURVE, scale=scale)[0] for scale in (1.0, 1.6))
+    usual, wide = (suggest(vectors, labels, curve=SFACE_CURVE, scale=scale)[0] for scale in (1.0, 1.6))
     assert usual.probability != wide.probability

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from unmingle.grouping import parts as parts_module
-from unmingle.grouping.parts import Parts, branches
+from unmingle.grouping import split_candidates
+from unmingle.grouping.split_candidates import SplitCandidates, branches
 
 if TYPE_CHECKING:
     from unmingle.records import F32, I64
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from .conftest import MakeFaces
 
 
-def all_parts(vectors: F32, labels: I64, root: I64 | None = None) -> Parts:
+def all_parts(vectors: F32, labels: I64, root: I64 | None = None) -> SplitCandidates:
     root = np.arange(len(labels)) if root is None else root
-    return Parts.of(vectors, labels, np.bincount(labels), root)
+    return SplitCandidates.of(vectors, labels, np.bincount(labels), root)
 
 
-def sides(parts: Parts) -> list[set[int]]:
+def sides(parts: SplitCandidates) -> list[set[int]]:
     bounds = zip(parts.start_m.tolist(), parts.stop_m.tolist(), strict=True)
     return [set(parts.face_s[start:stop].tolist()) for start, stop in bounds]
 
@@ -77,7 +77,7 @@ def test_divide(make_faces: MakeFaces) -> None:
 
 
 def test_a_sample_stands_for_a_large_person(make_faces: MakeFaces, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parts_module, "SAMPLE", 20)
+    monkeypatch.setattr(split_candidates, "SAMPLE", 20)
     vectors, person = make_faces([40, 20])
     labels = np.zeros(60, np.int64)
     parts = all_parts(vectors, labels)

@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unmingle.grouping.neighbours import nearest, similarity_blocks
+from unmingle.grouping.index import exact_nearest, find_nearest, similarity_blocks
+
+if TYPE_CHECKING:
+    from unmingle.records import I64, Bool
 
 
 @given(st.integers(1, 120), st.integers(1, 6), st.integers(1, 500), st.integers(0, 10**6))
@@ -12,7 +18,7 @@ def test_the_nearest_are_those_of_a_full_sort(n: int, k: int, cells: int, seed: 
     random = np.random.default_rng(seed)
     # Small integers: products are exact, and there are ties, which go to the smaller position.
     vectors = random.integers(-3, 4, size=(n, 3)).astype(np.float32)
-    found = nearest(vectors, vectors, k, own_q=np.arange(n), cells=cells)
+    found = exact_nearest(vectors, vectors, k, own_q=np.arange(n), cells=cells)
     similarity = (vectors @ vectors.T).astype(np.float64)
     np.fill_diagonal(similarity, -np.inf)
     order = np.argsort(-similarity, axis=1, kind="stable")[:, : min(k, n - 1)]
@@ -22,10 +28,15 @@ def test_the_nearest_are_those_of_a_full_sort(n: int, k: int, cells: int, seed: 
     assert np.isneginf(found.similarity_qk[:, n - 1 :]).all()
 
 
+def one_parity(row: I64, column: I64) -> Bool:
+    forbidden: Bool = (row[:, None] + column) % 2 == 0
+    return forbidden
+
+
 def test_forbidden_pairs_are_no_neighbours() -> None:
     random = np.random.default_rng(1)
     vectors = random.normal(size=(90, 8)).astype(np.float32)
-    found = nearest(vectors[:20], vectors, 3, forbidden=lambda row, column: (row[:, None] + column) % 2 == 0, cells=400)
+    found = exact_nearest(vectors[:20], vectors, 3, forbidden=one_parity, cells=400)
     assert ((np.arange(20)[:, None] + found.index_qk) % 2 == 1).all()
 
 
@@ -37,4 +48,15 @@ def test_blocks_hold_no_more_cells_than_asked() -> None:
 
 def test_nobody_has_no_neighbours() -> None:
     nobody = np.zeros((0, 4), np.float32)
-    assert nearest(nobody, nobody, 2).index_qk.shape == (0, 2)
+    assert exact_nearest(nobody, nobody, 2).index_qk.shape == (0, 2)
+
+
+@pytest.mark.parametrize("pairs", [0, 10**9])
+def test_a_query_need_not_be_in_the_base(monkeypatch: pytest.MonkeyPatch, pairs: int) -> None:
+    monkeypatch.setattr("unmingle.grouping.index.EXACT_PAIRS", pairs)
+    base = np.eye(6, dtype=np.float32)
+    found = find_nearest(base[:3], base, 2, own_q=np.array([0, -1, 2]))
+    assert found.index_qk.shape == (3, 2)
+    assert found.index_qk[1, 0] == 1
+    assert 0 not in found.index_qk[0]
+    assert 2 not in found.index_qk[2]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unmingle.errors import SettingsError
-from unmingle.grouping.kmeans import classic_clusters
+from unmingle.grouping.baselines import classic_clusters
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

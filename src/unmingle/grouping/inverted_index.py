@@ -1,15 +1,10 @@
 """Approximate nearest neighbours for many rows: directions are divided into cells, and only near cells are looked into.
 
 An inverted file (Sivic and Zisserman 2003) with k-means centres, over plain matrix products: all rows that look into a
-cell are multiplied with it at once, which is several times faster than row by row. A row's cell is a number, and
-building the rest is a sort of these numbers, so that a search after some rows changed costs no more than it computes.
-
-Faces of one person share little more than half of their direction, and 1.5 % of the cells hold only 90 % of the true
-nearest. Three things make up for the rest: what one row finds, the other is told of; then each asks the nearest in its
-list for the nearest in theirs; and a search looks into more cells the less there is to do, until it is exact.
-
-The same input gives the same result whatever the number of threads: in a search through cells each product is made by
-one thread, and what is multiplied at once depends on the input only.
+cell are multiplied with it at once. Faces of one person share little more than half of their direction, and 1.5 % of
+the cells hold only 90 % of the true nearest. Three things make up for the rest: what one row finds, the other is told
+of; each asks the nearest in its list for the nearest in theirs; and a search looks into more cells the less there is to
+do, until it is exact. The result does not depend on the number of threads.
 """
 
 from __future__ import annotations
@@ -20,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unmingle.grouping.neighbours import NOBODY, Neighbours, nearest
+from unmingle.grouping.index import NOBODY, Neighbours, exact_nearest
 from unmingle.models.runtime import available_cores
 
 if TYPE_CHECKING:
@@ -45,7 +40,7 @@ LEAST_SHARE = 0.015
 PLENTY = 1 << 28
 # With more than this, comparing all with all is as fast.
 EXACT_SHARE = 0.25
-# Cells that queries of one cell look into together, for a first bar: whatever is less similar is not remembered.
+# Cells that queries of one cell look into together, for a first bound: whatever is less similar is not remembered.
 FIRST_CELLS = 8
 # Queries that one thread works on at a time, at least and at most; their numbers fit into 16 bits.
 FEW_QUERIES, QUERIES = 1 << 12, 1 << 16
@@ -54,11 +49,11 @@ ROWS = 1 << 10
 BLOCK = 1 << 20
 # So many of its nearest each query asks for so many of theirs.
 FRIENDS, THEIRS = 6, 8
-# Finds held before the lists are set in order and the bars raised.
+# Finds held before the lists are set in order and their bounds raised.
 FINDS = 1 << 22
 
 
-class Cells:
+class InvertedIndex:
     """Directions divided into cells, to look for neighbours in the nearest cells only.
 
     centres_cd: (c, d) float32 unit vectors; a row lies in the cell whose centre has the largest dot product with it.
@@ -74,7 +69,7 @@ class Cells:
         wanted = min(round(CELLS_PER_ROOT * n**0.5), n // 16) if cells is None else min(cells, n)
         self.centres_cd = _centres(_spaced(vectors_nd, SAMPLE), max(1, wanted))
 
-    def of(self, vectors_md: F32) -> I64:
+    def cell_of(self, vectors_md: F32) -> I64:
         """(m,) the cell of each row."""
         return _nearest_centre(vectors_md, self.centres_cd)
 
@@ -89,44 +84,35 @@ class Cells:
         among_a: I64 | None = None,
         plenty: int | None = None,
     ) -> Neighbours:
-        """The k nearest base rows of each query by dot product, among those in the cells nearest to the query.
+        """The k nearest base rows of each query; a list may miss some, what it holds has its true similarity.
 
         Args:
             queries_qd: (q, d) float32.
             base_md: (m, d) float32, any length up to 1 (means of unit vectors).
-            cell_m: (m,) `of` the base.
+            cell_m: (m,) `cell_of` the base.
             k: how many neighbours, at least 1.
             own_q: (q,) position of each query in the base, which is no neighbour of itself; None if they are not in it.
             among_a: (a,) rising positions of the base rows that count; None: all. Nothing is copied for it.
             plenty: similarities that may be computed in any case; smaller is faster and misses more. None: the usual.
-
-        Returns:
-            As `neighbours.nearest`, but a list may miss a neighbour, or be shorter although the base is larger than k.
-            What it holds has its true similarity.
         """
         plenty = PLENTY if plenty is None else plenty
         counted = len(base_md) if among_a is None else len(among_a)
         share = max(LEAST_SHARE, plenty / max(1, len(queries_qd) * counted))
         base = _Base.of(base_md, cell_m, len(self.centres_cd), among_a)
-        looks = max(1, round(share * len(base.filled_c)))
-        if share > EXACT_SHARE or looks + FIRST_CELLS >= len(base.filled_c):
-            return _nearest_among(queries_qd, base_md, k, own_q, among_a)
-        home_q = self.of(queries_qd) if own_q is None else cell_m[own_q]
-        found = _Search(self.centres_cd, base, k, looks).all(queries_qd, home_q, own_q)
+        visits = max(1, round(share * len(base.filled_c)))
+        if share > EXACT_SHARE or visits + FIRST_CELLS >= len(base.filled_c):
+            if among_a is None:
+                return exact_nearest(queries_qd, base_md, k, own_q=own_q)
+            own = None if own_q is None else np.searchsorted(among_a, own_q)
+            exact = exact_nearest(queries_qd, base_md[among_a], k, own_q=own)
+            return Neighbours(np.where(exact.index_qk < 0, -1, among_a[exact.index_qk]), exact.similarity_qk)
+        home_q = self.cell_of(queries_qd) if own_q is None else cell_m[own_q]
+        found = _Search(self.centres_cd, base, k, visits).all(queries_qd, home_q, own_q)
         if own_q is None:
             return found
         query_m = np.full(len(base_md), -1)
         query_m[own_q] = np.arange(len(own_q))
-        return _asked(_told(found, own_q, query_m), queries_qd, base_md, own_q, query_m)
-
-
-def _nearest_among(queries_qd: F32, base_md: F32, k: int, own_q: I64 | None, among_a: I64 | None) -> Neighbours:
-    """Exact, and still by position in the whole base."""
-    if among_a is None:
-        return nearest(queries_qd, base_md, k, own_q=own_q)
-    own = None if own_q is None else np.searchsorted(among_a, own_q)
-    found = nearest(queries_qd, base_md[among_a], k, own_q=own)
-    return Neighbours(np.where(found.index_qk < 0, -1, among_a[found.index_qk]), found.similarity_qk)
+        return _ask_friends(_tell_back(found, own_q, query_m), queries_qd, base_md, own_q, query_m)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,17 +137,17 @@ class _Base:
         return self.order_m[self.start_c[cell] : self.start_c[cell + 1]]
 
 
-class _Finds:
+class _Lists:
     """Lists of the k nearest so far, kept in the arrays of `lists`.
 
-    bar_q: (q,) float32, the similarity of the last in each list, when they were last set in order.
+    least_q: (q,) float32, the similarity of the last in each list, when they were last set in order.
     """
 
     def __init__(self, lists: Neighbours) -> None:
         self.index_qk, self.similarity_qk = lists.index_qk, lists.similarity_qk
         self._waiting: list[tuple[Positions, Positions, F32]] = []
         self._count = 0
-        self.bar_q = np.ascontiguousarray(self.similarity_qk[:, -1])
+        self.least_q = np.ascontiguousarray(self.similarity_qk[:, -1])
 
     def add(self, query: Positions, row: Positions, similarity: F32) -> None:
         """Remember pairs that no list holds; they are set in order when there are many."""
@@ -170,104 +156,23 @@ class _Finds:
         if self._count > FINDS:
             self.settle()
 
-    def settle(self) -> None:
+    def settle(self) -> Neighbours:
         """Set the lists in order: falling similarity, equals by rising position."""
-        if not self._count:
-            return
-        k = self.index_qk.shape[1]
-        query, row, similarity = map(np.concatenate, zip(*self._waiting, strict=True))
-        touched = np.zeros(len(self.bar_q), np.bool_)
-        touched[query] = True
-        old = np.flatnonzero(touched)
-        query = np.concatenate([np.repeat(old, k).astype(query.dtype), query])
-        row = np.concatenate([self.index_qk[old].astype(row.dtype).ravel(), row])
-        similarity = np.concatenate([self.similarity_qk[old].ravel(), similarity])
-        order = _order(query, similarity, row)
-        first = np.searchsorted(query[order], old)
-        order = order[first[:, None] + np.arange(k)]
-        self.index_qk[old], self.similarity_qk[old] = row[order], similarity[order]
-        self.bar_q[old] = self.similarity_qk[old, -1]
-        self._waiting, self._count = [], 0
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Search:
-    """looks: how many cells each query looks into, besides those of its first bar."""
-
-    centres_cd: F32
-    base: _Base
-    k: int
-    looks: int
-
-    def all(self, queries_qd: F32, home_q: I64, own_q: I64 | None) -> Neighbours:
-        """The nearest of any number of queries. home_q: (q,) the cell of each."""
-        found = Neighbours(np.full((len(queries_qd), self.k), -1), np.full((len(queries_qd), self.k), NOBODY))
-        order_q = np.argsort(home_q, kind="stable")  # queries of one cell look into much the same cells
-
-        def work(rows: I64) -> None:
-            part = self._some(queries_qd[rows], home_q[rows], None if own_q is None else own_q[rows])
-            found.index_qk[rows], found.similarity_qk[rows] = part.index_qk, part.similarity_qk
-
-        _threads(work, _parts(order_q))
-        return found
-
-    def _some(self, queries_qd: F32, home_q: I64, own_q: I64 | None) -> Neighbours:
-        """Of up to QUERIES queries, sorted by the cell that they lie in."""
-        homes, home = np.unique(home_q, return_inverse=True)
-        first_hf = self._first_cells(homes)
-        finds = _Finds(self._first(queries_qd, home, first_hf, own_q))
-        query, cell = self._looks(queries_qd, home, first_hf)
-        order = np.argsort(cell, kind="stable")  # 16 bits: a radix sort
-        ends = np.searchsorted(cell[order], np.arange(len(self.centres_cd) + 1))
-        for c in np.flatnonzero(np.diff(ends)):
-            self._look(queries_qd, query[order[ends[c] : ends[c + 1]]], self.base.rows(int(c)), finds)
-        finds.settle()
-        return Neighbours(finds.index_qk, finds.similarity_qk)
-
-    def _first_cells(self, homes: I64) -> I64:
-        """(h, f) the filled cells nearest to each home, the home itself among them."""
-        near_hf = self.centres_cd[homes] @ self.centres_cd[self.base.filled_c].T
-        near_hf[self.base.filled_c == homes[:, None]] = np.inf
-        others = max(0, len(self.base.filled_c) - FIRST_CELLS)
-        return self.base.filled_c[np.argpartition(near_hf, others, axis=1)[:, others:]]
-
-    def _first(self, queries_qd: F32, home: I64, first_hf: I64, own_q: I64 | None) -> Neighbours:
-        index_qk = np.full((len(queries_qd), self.k), -1)
-        similarity_qk = np.full((len(queries_qd), self.k), NOBODY)
-        ends = np.searchsorted(home, np.arange(len(first_hf) + 1))
-        for h, cells in enumerate(first_hf):
-            part = slice(ends[h], ends[h + 1])
-            rows = np.sort(np.concatenate([self.base.rows(c) for c in cells]))
-            own = None if own_q is None else np.searchsorted(rows, own_q[part])
-            found = nearest(queries_qd[part], self.base.vectors_md[rows], self.k, own_q=own, cells=BLOCK)
-            index_qk[part] = np.where(found.index_qk < 0, -1, rows[found.index_qk])
-            similarity_qk[part] = found.similarity_qk
-        return Neighbours(index_qk, similarity_qk)
-
-    def _looks(self, queries_qd: F32, home: I64, first_hf: I64) -> tuple[Positions, Positions]:
-        """(query, cell) for the cells nearest to each query, the first cells and the empty left out."""
-        empty = np.setdiff1d(np.arange(len(self.centres_cd)), self.base.filled_c)
-        small = np.uint16 if len(self.centres_cd) <= 1 << 16 else np.int32
-        queries, cells = [], []
-        for start in range(0, len(queries_qd), ROWS):
-            near_rc = queries_qd[start : start + ROWS] @ self.centres_cd.T
-            near_rc[:, empty] = NOBODY
-            np.put_along_axis(near_rc, first_hf[home[start : start + ROWS]], NOBODY, axis=1)
-            row, cell = np.divmod(np.flatnonzero(near_rc >= _bar(near_rc, self.looks)[:, None]), near_rc.shape[1])
-            queries.append((row + start).astype(np.uint16))
-            cells.append(cell.astype(small))
-        return np.concatenate(queries), np.concatenate(cells)
-
-    def _look(self, queries_qd: F32, query: Positions, rows: I64, finds: _Finds) -> None:
-        """Compare these queries with the rows of a cell."""
-        cell_rd = self.base.vectors_md[rows]
-        step = max(1, BLOCK // len(rows))
-        for start in range(0, len(query), step):
-            part = query[start : start + step]
-            similarity = queries_qd[part] @ cell_rd.T
-            hit = np.flatnonzero(similarity >= finds.bar_q[part, None])
-            one, other = np.divmod(hit, len(rows))
-            finds.add(part[one], rows[other].astype(np.int32), similarity.ravel()[hit])
+        if self._count:
+            k = self.index_qk.shape[1]
+            query, row, similarity = map(np.concatenate, zip(*self._waiting, strict=True))
+            touched = np.zeros(len(self.least_q), np.bool_)
+            touched[query] = True
+            old = np.flatnonzero(touched)
+            query = np.concatenate([np.repeat(old, k).astype(query.dtype), query])
+            row = np.concatenate([self.index_qk[old].astype(row.dtype).ravel(), row])
+            similarity = np.concatenate([self.similarity_qk[old].ravel(), similarity])
+            order = _order(query, similarity, row)
+            order = order[np.searchsorted(query[order], old)[:, None] + np.arange(k)]
+            self.index_qk[old], self.similarity_qk[old] = row[order], similarity[order]
+            self.least_q[old] = self.similarity_qk[old, -1]
+            self._waiting, self._count = [], 0
+        return Neighbours(self.index_qk, self.similarity_qk)
 
 
 def _order(query: Positions, similarity: F32, row: Positions) -> I64:
@@ -285,16 +190,91 @@ def _order(query: Positions, similarity: F32, row: Positions) -> I64:
     return order
 
 
-def _bar(near_rc: F32, looks: int) -> F32:
-    """For each row a bar that at least `looks` of its values reach, and not many more; above -inf in any case."""
-    strips = min(8 * looks, near_rc.shape[1])
+@dataclass(frozen=True, slots=True, eq=False)
+class _Search:
+    """visits: how many cells each query looks into, besides those of its first bound."""
+
+    centres_cd: F32
+    base: _Base
+    k: int
+    visits: int
+
+    def all(self, queries_qd: F32, home_q: I64, own_q: I64 | None) -> Neighbours:
+        """The nearest of any number of queries. home_q: (q,) the cell of each."""
+        found = Neighbours.nobody(len(queries_qd), self.k)
+
+        def work(rows: I64) -> None:
+            part = self._some(queries_qd[rows], home_q[rows], None if own_q is None else own_q[rows])
+            found.index_qk[rows], found.similarity_qk[rows] = part.index_qk, part.similarity_qk
+
+        # Queries of one cell look into much the same cells.
+        _threads(work, _parts(np.argsort(home_q, kind="stable")))
+        return found
+
+    def _some(self, queries_qd: F32, home_q: I64, own_q: I64 | None) -> Neighbours:
+        """Of up to QUERIES queries, sorted by the cell that they lie in."""
+        homes, home = np.unique(home_q, return_inverse=True)
+        # The filled cells nearest to each home, the home itself among them.
+        near_hf = self.centres_cd[homes] @ self.centres_cd[self.base.filled_c].T
+        near_hf[self.base.filled_c == homes[:, None]] = np.inf
+        others = max(0, len(self.base.filled_c) - FIRST_CELLS)
+        first_hf = self.base.filled_c[np.argpartition(near_hf, others, axis=1)[:, others:]]
+        lists = _Lists(self._first(queries_qd, home, first_hf, own_q))
+        query, cell = self._visits(queries_qd, home, first_hf)
+        order = np.argsort(cell, kind="stable")  # 16 bits: a radix sort
+        ends = np.searchsorted(cell[order], np.arange(len(self.centres_cd) + 1))
+        for c in np.flatnonzero(np.diff(ends)):
+            self._visit(queries_qd, query[order[ends[c] : ends[c + 1]]], self.base.rows(int(c)), lists)
+        return lists.settle()
+
+    def _first(self, queries_qd: F32, home: I64, first_hf: I64, own_q: I64 | None) -> Neighbours:
+        lists = Neighbours.nobody(len(queries_qd), self.k)
+        ends = np.searchsorted(home, np.arange(len(first_hf) + 1))
+        for h, cells in enumerate(first_hf):
+            part = slice(ends[h], ends[h + 1])
+            rows = np.sort(np.concatenate([self.base.rows(c) for c in cells]))
+            own = None if own_q is None else np.searchsorted(rows, own_q[part])
+            found = exact_nearest(queries_qd[part], self.base.vectors_md[rows], self.k, own_q=own, cells=BLOCK)
+            lists.index_qk[part] = np.where(found.index_qk < 0, -1, rows[found.index_qk])
+            lists.similarity_qk[part] = found.similarity_qk
+        return lists
+
+    def _visits(self, queries_qd: F32, home: I64, first_hf: I64) -> tuple[Positions, Positions]:
+        """(query, cell) for the cells nearest to each query, the first cells and the empty left out."""
+        empty = np.setdiff1d(np.arange(len(self.centres_cd)), self.base.filled_c)
+        small = np.uint16 if len(self.centres_cd) <= 1 << 16 else np.int32
+        queries, cells = [], []
+        for start in range(0, len(queries_qd), ROWS):
+            near_rc = queries_qd[start : start + ROWS] @ self.centres_cd.T
+            near_rc[:, empty] = NOBODY
+            np.put_along_axis(near_rc, first_hf[home[start : start + ROWS]], NOBODY, axis=1)
+            row, cell = np.divmod(np.flatnonzero(near_rc >= _least(near_rc, self.visits)[:, None]), near_rc.shape[1])
+            queries.append((row + start).astype(np.uint16))
+            cells.append(cell.astype(small))
+        return np.concatenate(queries), np.concatenate(cells)
+
+    def _visit(self, queries_qd: F32, query: Positions, rows: I64, lists: _Lists) -> None:
+        """Compare these queries with the rows of a cell."""
+        cell_rd = self.base.vectors_md[rows]
+        step = max(1, BLOCK // len(rows))
+        for start in range(0, len(query), step):
+            part = query[start : start + step]
+            similarity = queries_qd[part] @ cell_rd.T
+            hit = np.flatnonzero(similarity >= lists.least_q[part, None])
+            one, other = np.divmod(hit, len(rows))
+            lists.add(part[one], rows[other].astype(np.int32), similarity.ravel()[hit])
+
+
+def _least(near_rc: F32, visits: int) -> F32:
+    """For each row a bound that at least `visits` of its values reach, and not many more; above -inf in any case."""
+    strips = min(8 * visits, near_rc.shape[1])
     depth = near_rc.shape[1] // strips
     maxima_rs = near_rc[:, : depth * strips].reshape(len(near_rc), depth, strips).max(axis=1)
-    bar: F32 = np.partition(maxima_rs, strips - looks, axis=1)[:, strips - looks]
-    return np.maximum(bar, np.finfo(np.float32).min)
+    least: F32 = np.partition(maxima_rs, strips - visits, axis=1)[:, strips - visits]
+    return np.maximum(least, np.finfo(np.float32).min)
 
 
-def _asked(found: Neighbours, queries_qd: F32, base_md: F32, own_q: I64, query_m: I64) -> Neighbours:
+def _ask_friends(found: Neighbours, queries_qd: F32, base_md: F32, own_q: I64, query_m: I64) -> Neighbours:
     """Each query's list after asking the nearest in it for the nearest in theirs.
 
     A neighbour in a cell that was not looked into is mostly of one person with another that was found (Dong, Charikar
@@ -303,15 +283,15 @@ def _asked(found: Neighbours, queries_qd: F32, base_md: F32, own_q: I64, query_m
     asked = Neighbours(np.empty_like(found.index_qk), np.empty_like(found.similarity_qk))
 
     def work(rows: I64) -> None:
-        finds = _Finds(Neighbours(found.index_qk[rows], found.similarity_qk[rows]))
+        lists = _Lists(Neighbours(found.index_qk[rows], found.similarity_qk[rows]))
         for start in range(0, len(rows), ROWS):
             part = rows[start : start + ROWS]
             one, other = _friends_of_friends(found.index_qk, part, own_q, query_m)
             similarity = np.einsum("pd,pd->p", queries_qd[part[one]], base_md[other])
-            near = similarity >= finds.bar_q[start + one]
-            finds.add((start + one)[near], other[near], similarity[near])
-        finds.settle()
-        asked.index_qk[rows], asked.similarity_qk[rows] = finds.index_qk, finds.similarity_qk
+            near = similarity >= lists.least_q[start + one]
+            lists.add((start + one)[near], other[near], similarity[near])
+        lists.settle()
+        asked.index_qk[rows], asked.similarity_qk[rows] = lists.index_qk, lists.similarity_qk
 
     _threads(work, _parts(np.arange(len(own_q))))
     return asked
@@ -330,22 +310,21 @@ def _friends_of_friends(index_qk: I64, part: I64, own_q: I64, query_m: I64) -> t
     return one, theirs[one, place]
 
 
-def _told(found: Neighbours, own_q: I64, query_m: I64) -> Neighbours:
+def _tell_back(found: Neighbours, own_q: I64, query_m: I64) -> Neighbours:
     """Each query told of the queries that found it."""
     k = found.index_qk.shape[1]
-    finds = _Finds(found)
+    lists = _Lists(found)
     for start in range(0, len(own_q), QUERIES):
         index = found.index_qk[start : start + QUERIES]
         other = np.where(index < 0, -1, query_m[index])
         similarity = found.similarity_qk[start : start + QUERIES]
-        row, place = np.nonzero((other >= 0) & (similarity >= finds.bar_q[other]))
+        row, place = np.nonzero((other >= 0) & (similarity >= lists.least_q[other]))
         told, me = other[row, place], own_q[start + row]
         new = np.ones(len(told), np.bool_)
         for column in range(k):
             new &= found.index_qk[told, column] != me
-        finds.add(told[new], me[new], similarity[row[new], place[new]])
-    finds.settle()
-    return Neighbours(finds.index_qk, finds.similarity_qk)
+        lists.add(told[new], me[new], similarity[row[new], place[new]])
+    return lists.settle()
 
 
 def _spaced(vectors_nd: F32, most: int) -> F32:
@@ -356,19 +335,17 @@ def _spaced(vectors_nd: F32, most: int) -> F32:
 
 def _centres(vectors_nd: F32, cells: int) -> F32:
     """Spherical k-means (Dhillon and Modha 2001), from evenly spaced rows on."""
-    centres_cd = _unit(_spaced(vectors_nd, cells))
-    if cells == 1 or not len(vectors_nd):
-        return centres_cd
-    for _ in range(ROUNDS):
+
+    def unit(vectors_nd: F32) -> F32:
+        length_n1 = np.linalg.norm(vectors_nd, axis=1, keepdims=True)
+        return np.asarray(vectors_nd / np.maximum(length_n1, np.finfo(np.float32).tiny), np.float32)
+
+    centres_cd = unit(_spaced(vectors_nd, cells))
+    for _ in range(ROUNDS if cells > 1 and len(vectors_nd) else 0):
         cell_n = _nearest_centre(vectors_nd, centres_cd)
         filled, first = np.unique(np.sort(cell_n), return_index=True)
-        centres_cd[filled] = _unit(np.add.reduceat(vectors_nd[np.argsort(cell_n, kind="stable")], first, axis=0))
+        centres_cd[filled] = unit(np.add.reduceat(vectors_nd[np.argsort(cell_n, kind="stable")], first, axis=0))
     return centres_cd
-
-
-def _unit(vectors_nd: F32) -> F32:
-    unit: F32 = vectors_nd / np.maximum(np.linalg.norm(vectors_nd, axis=1, keepdims=True), np.finfo(np.float32).tiny)
-    return unit
 
 
 def _nearest_centre(vectors_md: F32, centres_cd: F32) -> I64:

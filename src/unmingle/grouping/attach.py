@@ -1,0 +1,376 @@
+"""Single faces find their people: outliers that linkage left over, poor faces that may not found, gaps, and new faces.
+
+By similarity there is one rule. A face names the person that it is most like, by the average over the person's faces or
+by the most similar quarter of pairs, in standard deviations above strangers (`name_hosts`). Where many name somebody at
+once, they are taken for as long as the expected share of wrong ones stays low (`surest`): among passers-by even the
+best of thousands means little, in a meeting a fair resemblance is enough.
+
+In a recording, time tells too: somebody who is there in the frame before and in the frame after has left a gap.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unmingle.errors import SettingsError
+from unmingle.grouping.clusters import BLOCK, SAMPLE, top_quartile, unit_rows
+from unmingle.grouping.confidence import label_means, pair_chance
+from unmingle.grouping.index import find_nearest
+from unmingle.grouping.refine import FRAGMENT_FACES
+from unmingle.grouping.threshold import LEAST_Z, FalseMergeThreshold, standard_query
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from unmingle.grouping.clusters import Clusters
+    from unmingle.grouping.impostors import ImpostorModel
+    from unmingle.records import F32, F64, I64, Bool
+
+# People who are compared with each face one by one: the most similar ones by average.
+CANDIDATES = 16
+NEW_CANDIDATES = 8
+# Expected share of wrong ones among the outliers that are attached.
+MISTAKES = 0.1
+# Most p-values of strangers lie above this; of faces that belong to somebody nearly none.
+STOREY = 0.5
+# The standard normal counts as so many more people, or faces, where a scale of their own is measured.
+PRIOR = 10
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Named:
+    """q clusters, mostly single faces, and the person that each names, by slot.
+
+    average_q: standard deviations above strangers by average. best_q: by average or top quartile, whichever says more.
+    """
+
+    query_q: I64
+    host_q: I64
+    average_q: F64
+    best_q: F64
+
+    def take(self, index: I64) -> Named:
+        """Some of them, in that order."""
+        return Named(self.query_q[index], self.host_q[index], self.average_q[index], self.best_q[index])
+
+
+def name_hosts(clusters: Clusters, queries: I64, hosts: I64, threshold: FalseMergeThreshold) -> Named:
+    """The host that each query is most like, of those that it may be with; queries without any are left out."""
+    base = threshold.standard_base(clusters.mean_nd[hosts], clusters.size_n[hosts])
+    found = find_nearest(standard_query(clusters.mean_nd[queries]), base, CANDIDATES).index_qk
+    host_qk = np.where(found < 0, -1, hosts[found])
+    free_qk = host_qk >= 0
+    query_qk = np.repeat(queries[:, None], CANDIDATES, 1)
+    if clusters.links:
+        free_qk[free_qk] = ~clusters.links.pairs(query_qk[free_qk], host_qk[free_qk])
+    average_qk = np.full(host_qk.shape, -np.inf)
+    best_qk = average_qk.copy()
+    average_qk[free_qk], quartile = clusters.scores(query_qk[free_qk], host_qk[free_qk], threshold)
+    best_qk[free_qk] = np.maximum(average_qk[free_qk], quartile)
+    at = best_qk.argmax(axis=1)[:, None]
+    host, average, best = (np.take_along_axis(of, at, 1)[:, 0] for of in (host_qk, average_qk, best_qk))
+    return Named(queries, host, average, best).take(np.flatnonzero(best > -np.inf))
+
+
+def surest(p_m: F64, share: float) -> I64:
+    """The hypotheses of which at most such a share is expected to be wrong, surest first (Benjamini and Hochberg 1995).
+
+    Args:
+        p_m: (m,) the chance that a stranger is as alike. How many are strangers is estimated as by Storey (2002).
+        share: how many may be wrong.
+    """
+    m = len(p_m)
+    strangers = min(1.0, (1 + np.count_nonzero(p_m > STOREY)) / (max(1, m) * (1 - STOREY)))
+    order = np.argsort(p_m, kind="stable")
+    few = np.flatnonzero(strangers * m * p_m[order] / np.arange(1, m + 1) <= share)
+    return order[: few[-1] + 1] if len(few) else order[:0]
+
+
+def _chance_of_best(z_m: F64, hosts: int) -> F64:
+    """(m,) that the best of so many strangers is so alike."""
+    from scipy.special import log_ndtr
+
+    chance: F64 = -np.expm1(hosts * log_ndtr(z_m))
+    return chance
+
+
+def attach_outliers(clusters: Clusters, threshold: FalseMergeThreshold) -> int:
+    """Give single faces to people they look like, for as long as few are likely to be wrong; how many.
+
+    Fragments of two faces or more are not asked: after linkage they are nearly always people.
+    """
+    outliers, hosts = np.flatnonzero(clusters.size_n == 1), np.flatnonzero(clusters.size_n > FRAGMENT_FACES)
+    if not len(outliers) or not len(hosts):
+        return 0
+    named = name_hosts(clusters, outliers, hosts, threshold)
+    # A blurred face is a little like everybody, which must not count for anybody.
+    mean_q, spread_q = _among_people(clusters, hosts, named, threshold, left=0)
+    chance = _chance_of_best((named.best_q - mean_q) / spread_q, len(hosts))
+    named = named.take(surest(chance, MISTAKES))
+    return clusters.merge_in_turn(named.host_q, named.query_q, how="straggler")
+
+
+def attach_border(clusters: Clusters, border: I64, people: I64, threshold: FalseMergeThreshold) -> None:
+    """Give poor faces, which found nobody, to people they look like, where the evidence is strong.
+
+    Blur and masks make a face like many others in the same state, and a few people a little like all of them. So such a
+    face has to pass the usual threshold and, measured again in its own scale, be one of those that are surely right.
+
+    Args:
+        clusters: the people and the border faces; several that must be one person are a cluster.
+        border: the slots of these.
+        people: the slots of all others.
+        threshold: of the clustering that found the people.
+    """
+    if not len(border) or not len(people):
+        return
+    size_n = clusters.size_n
+    named = name_hosts(clusters, border, people, threshold)
+    p_q = _chance_of_best(_in_own_scale(clusters, border, people, named, threshold), max(1, len(people) - 1))
+    smaller = np.minimum(size_n[named.query_q], size_n[named.host_q])
+    passes = named.best_q >= threshold.least_z(smaller, clusters=len(people))
+    taken = _surest_of_families(p_q, size_n[named.host_q] == 1, threshold.expected)
+    taken = taken[passes[taken]]
+    named = named.take(taken[np.lexsort((named.query_q[taken], p_q[taken]))])
+    clusters.merge_in_turn(named.host_q, named.query_q, how="straggler")
+
+
+def _surest_of_families(p_q: F64, of_one_q: Bool, share: float) -> I64:
+    """As `surest`, apart for those that name a single face: far more of these are strangers (Efron 2008)."""
+    families = [np.flatnonzero(family) for family in (of_one_q, ~of_one_q)]
+    return np.concatenate([family[surest(p_q[family], share)] for family in families])
+
+
+def _in_own_scale(clusters: Clusters, border: I64, people: I64, named: Named, threshold: FalseMergeThreshold) -> F64:
+    """(q,) how far above strangers in the scale of the face and of the person, whichever says less.
+
+    Measured once as the face's own among all other people, once as the person's own among all other border faces;
+    neither may make the case easier (symmetric score normalisation of speaker recognition: Shum et al. 2010).
+    """
+    query, host, z_q = named.query_q, named.host_q, named.average_q
+    single = np.ones(1, np.int64)
+    deviation_n = threshold.curve.deviation(single, np.maximum(1, clusters.size_n))
+    # Several faces that are one vary less than a single one, of which most of the others are.
+    ratio_q = threshold.curve.deviation(clusters.size_n[query], clusters.size_n[host]) / deviation_n[host]
+    mean_q, spread_q = _among_people(clusters, people, named, threshold, left=1)
+    in_faces_scale = (named.best_q - np.maximum(0, mean_q)) / spread_q
+    _, who_q, claims = np.unique(host, return_inverse=True, return_counts=True)
+    alone_q = z_q * ratio_q
+    sum_q, square_q = (np.bincount(who_q, of).astype(np.float64)[who_q] for of in (alone_q, alone_q**2))
+    hosts_qd = threshold.standard_base(clusters.mean_nd[host], clusters.size_n[host])
+    cohort = Cohort.of(standard_query(clusters.mean_nd[border]))
+    mean_q, spread_q = _normal(cohort, hosts_qd, claims[who_q].astype(np.float64), sum_q, square_q)
+    in_persons_scale = (named.best_q - np.maximum(0, mean_q) / ratio_q) / spread_q
+    return np.minimum(in_faces_scale, in_persons_scale)
+
+
+def _among_people(
+    clusters: Clusters, people: I64, named: Named, threshold: FalseMergeThreshold, *, left: int
+) -> tuple[F64, F64]:
+    """(q,) mean and deviation of how far above strangers each query is with all people, or all but the one it names."""
+    size_n, base = clusters.size_n, threshold.standard_base(clusters.mean_nd[people], clusters.size_n[people])
+    usual = threshold.curve.deviation(np.ones(1, np.int64), size_n[named.host_q])
+    ratio_q = threshold.curve.deviation(size_n[named.query_q], size_n[named.host_q]) / usual
+    rows_qd = standard_query(clusters.mean_nd[named.query_q]) / ratio_q[:, None]
+    z_q = left * named.average_q
+    return _normal(Cohort.of(base), rows_qd, np.full(len(z_q), float(left)), z_q, z_q**2)
+
+
+def _normal(cohort: Cohort, rows_qd: NDArray[Any], left_q: F64, sum_q: F64, square_q: F64) -> tuple[F64, F64]:
+    """(q,) mean, and deviation of 1 or more, of products with a cohort; the standard normal counts as a few rows."""
+    rest_q, mean_q, variance_q = cohort.moments(rows_qd, left_q, sum_q, square_q)
+    weight_q = rest_q / (rest_q + PRIOR)
+    return weight_q * mean_q, np.sqrt(np.maximum(1, 1 - weight_q + weight_q * variance_q))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cohort:
+    """Rows of which only the number, the sum, and the sum of outer products are kept."""
+
+    count: int
+    sum_d: F64
+    square_dd: F64
+
+    @classmethod
+    def of(cls, rows_md: F32) -> Cohort:
+        """Of any number of rows, a block at a time."""
+        sum_d, square_dd = np.zeros(rows_md.shape[1]), np.zeros((rows_md.shape[1],) * 2)
+        for start in range(0, len(rows_md), BLOCK):
+            block = rows_md[start : start + BLOCK].astype(np.float64)
+            sum_d += block.sum(axis=0)
+            square_dd += block.T @ block
+        return cls(len(rows_md), sum_d, square_dd)
+
+    def moments(self, rows_qd: NDArray[Any], left_q: F64, sum_q: F64, square_q: F64) -> tuple[F64, F64, F64]:
+        """(q,) how many rows count, and mean and variance of their dot products with each of other rows.
+
+        Args:
+            rows_qd: (q, d).
+            left_q: how many of the cohort are left out, since they may be the same person.
+            sum_q: the sum of their products.
+            square_q: the sum of the squares of these.
+        """
+        rows = rows_qd.astype(np.float64)
+        rest_q = self.count - left_q
+        counted_q = np.maximum(1, rest_q)
+        mean_q = (rows @ self.sum_d - sum_q) / counted_q
+        squares = np.concatenate(
+            [
+                np.einsum("qd,qd->q", part @ self.square_dd, part)
+                for part in np.array_split(rows, 1 + len(rows) // BLOCK)
+            ]
+        )
+        return rest_q, mean_q, (squares - square_q) / counted_q - mean_q**2
+
+
+def split_by_gaps(clusters: Clusters) -> None:
+    """Take fragments apart whose faces fill the gaps of different people: two bad faces may be alike and nobody's.
+
+    Nothing that must be one person, nor one picture that is there twice, is taken apart.
+    """
+    gaps = _Gaps(clusters)
+    torn: list[int] = []
+    for slot in np.flatnonzero((clusters.size_n > 1) & (clusters.size_n <= FRAGMENT_FACES)) if gaps else ():
+        faces = clusters.faces(np.array([slot]))
+        people = [gaps.left_by(int(slot), [face]) for face in faces.tolist()]
+        if all(people) and not set.intersection(*people) and clusters.single_n[faces].all():
+            torn += faces.tolist()
+    if torn:
+        clusters.take_out(np.array(torn, np.int64))
+
+
+def fill_gaps(clusters: Clusters, fragments: I64 | None = None) -> int:
+    """Give fragments to the only person who left a gap in their frames, whatever they look like; how many faces.
+
+    A visitor does not fit who is seen in two frames on end: the frames beside theirs are their own.
+
+    Args:
+        clusters: of a recording, or nothing happens.
+        fragments: slots; None: all that are small.
+    """
+    gaps = _Gaps(clusters)
+    if not gaps:
+        return 0
+    fragments = clusters.alive if fragments is None else fragments
+    named = []
+    for slot in fragments[clusters.size_n[fragments] <= FRAGMENT_FACES].tolist():
+        people = gaps.left_by(slot, clusters.faces(np.array([slot])).tolist())
+        if len(people) == 1:
+            named.append((people.pop(), slot))
+    host, slot = np.array(named, np.int64).reshape(-1, 2).T
+    return clusters.merge_in_turn(host, slot, how="straggler")
+
+
+class _Gaps:
+    """Who is there in each frame; false where no frame follows another."""
+
+    def __init__(self, clusters: Clusters) -> None:
+        self._frames: defaultdict[int, set[int]] = defaultdict(set)  # of each face
+        self._present: defaultdict[int, set[int]] = defaultdict(set)  # clusters in each frame
+        self._people = set(np.flatnonzero(clusters.size_n > FRAGMENT_FACES).tolist())
+        self._in_order = clusters.constraints.in_order
+        if self._in_order:
+            for face, frame in clusters.constraints.seen_k2.tolist():
+                self._frames[face].add(frame)
+                self._present[frame].add(int(clusters.slot_n[face]))
+
+    def __bool__(self) -> bool:
+        return self._in_order
+
+    def left_by(self, slot: int, faces: Iterable[int]) -> set[int]:
+        """The people who are missing in all frames of these faces of a cluster, and there before and after most."""
+        frames = set[int]().union(*(self._frames.get(face, ()) for face in faces))
+        beside = [self._present.get(frame - 1, set()) & self._present.get(frame + 1, set()) for frame in frames]
+        during = set[int]().union(*(self._present[frame] for frame in frames))
+        missing = (set[int]().union(*beside) & self._people) - during - {slot}
+        return {one for one in missing if 2 * sum(one in there for there in beside) > len(frames)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assigned:
+    """What was found for one face.
+
+    label:       the person it belongs to; None: nobody here.
+    nearest:     the person it is most like, whether enough or not; None if there are no people.
+    similarity:  average cosine to the faces of `nearest`; NaN without.
+    probability: that it is a face of `nearest`, 0 to 1.
+    """
+
+    label: int | None
+    nearest: int | None
+    similarity: float
+    probability: float
+
+
+class Assigner:
+    """People, ready to be asked whose face a new one is, as the clustering itself would judge a cluster of one.
+
+    Args:
+        vectors_nd: (n, d) float32, only their directions count; they are kept, not copied.
+        labels_n: (n,) person of each, as `cluster_faces` gives them; negative for faces of nobody.
+        curve: how similar strangers are to the model that made the vectors.
+        scale: how much wider they spread in this collection; the note "scale" of the clustering.
+        expected: merges with a stranger that each cluster may expect; GroupingSettings.expected_false_merges.
+    """
+
+    def __init__(
+        self, vectors_nd: F32, labels_n: I64, curve: ImpostorModel, *, scale: float = 1.0, expected: float = 0.02
+    ) -> None:
+        self._vectors_nd = vectors_nd
+        self._label_c, (mean_cd, self._size_c) = np.unique(labels_n[labels_n >= 0]), label_means(vectors_nd, labels_n)
+        self._order_n = np.argsort(labels_n, kind="stable")[np.count_nonzero(labels_n < 0) :]
+        self._start_c = np.cumsum(self._size_c) - self._size_c
+        self._threshold = FalseMergeThreshold(curve=curve, expected=expected, scale=scale)
+        self._base_cd = self._threshold.standard_base(mean_cd, self._size_c)
+
+    def assign_many(self, vectors_md: NDArray[Any]) -> list[Assigned]:
+        """Whose face each of m is, by itself: the faces don't hear of each other.
+
+        Raises:
+            SettingsError: a vector has no direction, or they have not as many dimensions as the others.
+        """
+        if np.ndim(vectors_md) != 2 or np.shape(vectors_md)[1] != self._vectors_nd.shape[1]:
+            raise SettingsError(
+                f"New vectors of shape {np.shape(vectors_md)} for people in {self._vectors_nd.shape[1]} dimensions.",
+                "Give vectors of the same model, one row a face.",
+            )
+        unit_md = unit_rows(vectors_md)
+        if not len(self._label_c):
+            return [Assigned(label=None, nearest=None, similarity=np.nan, probability=0.0)] * len(unit_md)
+        found = find_nearest(standard_query(unit_md), self._base_cd, NEW_CANDIDATES)
+        index_mk, average_mk = found.index_qk, found.similarity_qk.astype(np.float64)
+        best_mk = average_mk.copy()
+        for row, column in np.argwhere((average_mk >= LEAST_Z) & (self._size_c[index_mk] > 1)).tolist():
+            best_mk[row, column] = max(best_mk[row, column], self._quartile(unit_md[row], int(index_mk[row, column])))
+        at = best_mk.argmax(axis=1)[:, None]
+        index, average, best = (np.take_along_axis(of, at, 1)[:, 0] for of in (index_mk, average_mk, best_mk))
+        one, size = np.ones(1, np.int64), self._size_c[index]
+        deviation = self._threshold.scale * self._threshold.curve.deviation(one, size)
+        # The probability is of averages, as it was fitted.
+        columns = (
+            self._label_c[index].tolist(),
+            (best >= self._threshold.least_z(one, clusters=len(self._label_c))).tolist(),
+            (self._threshold.curve.mean + average * deviation).tolist(),
+            pair_chance(
+                average.astype(np.float64), np.ones_like(size), self._size_c
+            ).tolist(),  # by averages, as it was fitted
+        )
+        return [
+            Assigned(label=label if enough else None, nearest=label, similarity=similarity, probability=chance)
+            for label, enough, similarity, chance in zip(*columns, strict=True)
+        ]
+
+    def _quartile(self, unit_d: F32, cluster: int) -> float:
+        """How far above strangers a face is by the most similar quarter of a person's faces, or of a sample of them."""
+        size = self._size_c[cluster : cluster + 1]
+        shown = min(int(size[0]), SAMPLE)
+        faces = self._vectors_nd[self._order_n[self._start_c[cluster] + np.arange(shown) * size[0] // shown]]
+        faces = faces / np.linalg.norm(faces, axis=1, keepdims=True)
+        quartile = top_quartile(unit_d[None, None], faces[None])
+        return float(self._threshold.quartile_standard(quartile, np.ones(1, np.int64), size)[0])

@@ -1,0 +1,333 @@
+"""The clusters of faces while they are made: one state, which every pass changes and nobody copies.
+
+A cluster is named by its slot, the row of one of its faces. Its mean vector tells all about averages: the average
+cosine between the faces of two clusters is the dot product of their means.
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unmingle.errors import SettingsError
+from unmingle.grouping.constraints import CannotLinks, Constraints, roots
+from unmingle.grouping.threshold import LEAST_Z
+from unmingle.records import Merges
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from unmingle.grouping.threshold import FalseMergeThreshold
+    from unmingle.records import F32, F64, I64, U8
+
+# Why a merge was made, in the words of `records.Merge`.
+HOW = ("given", "average", "best quarter", "straggler", "seen together", "number given")
+# Coordinates of unit vectors are rounded to multiples of this, far below what float32 arithmetic adds anyway: the same
+# picture twice is then the same row, however its vector was scaled.
+GRID = 2.0**-22
+NO_MERGES = np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.uint8)
+# Rows made ready, or summed, at a time.
+BLOCK = 1 << 15
+# Faces of a cluster that are compared pair by pair, evenly spread over it: a quarter of 64 × 64 pairs is plenty.
+SAMPLE = 64
+# Cosines computed at a time.
+PAIR_CELLS = 1 << 21
+
+
+class Clusters:
+    """n faces, and the clusters that they are in now.
+
+    Args:
+        vectors_nd: (n, d) float32 unit vectors.
+        slot_n: (n,) the slot in which each starts: the row of a face that has itself for slot.
+        constraints: of the n faces; which clusters may not be merged. Of the must-links nothing is read.
+
+    Attributes:
+        slot_n: (n,) int64, the slot of each face.
+        mean_nd: (n, d) float32, mean of the unit vectors of the cluster in each slot that is taken.
+        size_n: (n,) int64, its faces; 0 where a slot is free.
+        single_n: (n,) bool, the faces that started alone.
+    """
+
+    def __init__(self, vectors_nd: F32, slot_n: I64, constraints: Constraints | None = None) -> None:
+        n = len(vectors_nd)
+        self.vectors_nd, self.slot_n = vectors_nd, slot_n
+        self.constraints = Constraints(n) if constraints is None else constraints
+        self.size_n = np.bincount(slot_n, minlength=n)
+        self.mean_nd = vectors_nd.copy()
+        self._order: tuple[I64, I64] | None = None  # see _members
+        self.measure(np.flatnonzero(self.size_n > 1))
+        self.single_n = self.size_n[slot_n] == 1
+        self._given = np.flatnonzero(slot_n != np.arange(n)), slot_n
+        self._merges: list[tuple[I64, I64, F64, U8]] = []
+        self._links: CannotLinks | None = CannotLinks(self.constraints, slot_n)
+
+    def copy(self) -> Clusters:
+        """The same clusters, to be merged further on their own."""
+        other = copy(self)
+        other.slot_n, other.size_n, other.mean_nd = self.slot_n.copy(), self.size_n.copy(), self.mean_nd.copy()
+        other._merges, other._links = list(self._merges), None
+        return other
+
+    @property
+    def alive(self) -> I64:
+        """The slots that are taken, rising."""
+        return np.flatnonzero(self.size_n)
+
+    @property
+    def count(self) -> int:
+        """How many clusters there are."""
+        return int(np.count_nonzero(self.size_n))
+
+    @property
+    def links(self) -> CannotLinks:
+        """Which clusters may not be merged, by slot."""
+        if self._links is None:
+            self._links = CannotLinks(self.constraints, self.slot_n)
+        return self._links
+
+    def measure(self, slots: I64) -> None:
+        """Compute the means of these clusters from their faces."""
+        for part in np.array_split(slots, max(1, int(self.size_n[slots].sum()) // BLOCK)):
+            if len(part):
+                rows, size = self.faces(part), self.size_n[part]
+                total = np.add.reduceat(self.vectors_nd[rows], np.cumsum(size) - size, axis=0, dtype=np.float64)
+                self.mean_nd[part] = total / size[:, None]
+
+    def faces(self, slots: I64) -> I64:
+        """The faces of some clusters, rising within each, one cluster after another."""
+        order_n, start_n = self._members()
+        size = self.size_n[slots]
+        first = np.cumsum(size) - size
+        return order_n[np.repeat(start_n[slots] - first, size) + np.arange(int(size.sum()))]
+
+    def spread(self, slot_p: I64, shown: int) -> I64:
+        """(p, shown) faces of each cluster, of at least so many, evenly spread over it."""
+        order_n, start_n = self._members()
+        faces: I64 = order_n[start_n[slot_p, None] + np.arange(shown)[None] * self.size_n[slot_p, None] // shown]
+        return faces
+
+    def _members(self) -> tuple[I64, I64]:
+        """The faces, cluster after cluster, and where each slot begins."""
+        if self._order is None:
+            self._order = np.argsort(self.slot_n, kind="stable"), np.cumsum(self.size_n) - self.size_n
+        return self._order
+
+    def similarity(self, first_m: I64, second_m: I64) -> F32:
+        """(m,) average cosine between the faces of two clusters, for each of m pairs."""
+        cosine: F32 = np.einsum("md,md->m", self.mean_nd[first_m], self.mean_nd[second_m])
+        return cosine
+
+    def top_quartile(self, first_m: I64, second_m: I64) -> F64:
+        """(m,) the mean of the most similar quarter of all pairs of their faces, for each of m pairs."""
+        shown_n = np.minimum(self.size_n, SAMPLE)
+        quartile = np.empty(len(first_m))
+        shape = shown_n[first_m] * (SAMPLE + 1) + shown_n[second_m]
+        order = np.argsort(shape, kind="stable")
+        for rows in np.split(order, np.flatnonzero(np.diff(shape[order])) + 1) if len(order) else ():
+            a, b = int(shown_n[first_m[rows[0]]]), int(shown_n[second_m[rows[0]]])
+            step = max(1, PAIR_CELLS // (a * b * 8))
+            for start in range(0, len(rows), step):
+                part = rows[start : start + step]
+                one, other = self.spread(first_m[part], a), self.spread(second_m[part], b)
+                quartile[part] = top_quartile(self.vectors_nd[one], self.vectors_nd[other])
+        return quartile
+
+    def scores(self, first_m: I64, second_m: I64, threshold: FalseMergeThreshold) -> tuple[F64, F64]:
+        """(m,), (m,): standard deviations above strangers, by average and by top quartile.
+
+        The latter is -inf for two single faces, and where the average is so low that it could not tell anything.
+        """
+        a, b = self.size_n[first_m], self.size_n[second_m]
+        average = threshold.standard(self.similarity(first_m, second_m), a, b)
+        quartile = np.full(len(first_m), -np.inf)
+        near = np.flatnonzero((average >= LEAST_Z) & (a * b > 1))
+        found = self.top_quartile(first_m[near], second_m[near])
+        quartile[near] = threshold.quartile_standard(found, a[near], b[near])
+        return average, quartile
+
+    def merge(self, kept_m: I64, gone_m: I64, *, how: str) -> None:
+        """Cluster kept_m takes over gone_m, for each of m disjoint pairs."""
+        why = np.full(len(kept_m), HOW.index(how), np.uint8)
+        self._merges.append((kept_m, gone_m, self.similarity(kept_m, gone_m).astype(np.float64), why))
+        a, b = self.size_n[kept_m, None], self.size_n[gone_m, None]
+        self.mean_nd[kept_m] = (a * self.mean_nd[kept_m].astype(np.float64) + b * self.mean_nd[gone_m]) / (a + b)
+        self.size_n[kept_m] += self.size_n[gone_m]
+        self.size_n[gone_m] = 0
+        into = np.arange(len(self.slot_n))
+        into[gone_m] = kept_m
+        self.slot_n = into[self.slot_n]
+        if self._links is not None:
+            self._links.merge(kept_m, gone_m)
+        self._order = None
+
+    def merge_in_turn(self, kept_m: I64, gone_m: I64, *, how: str) -> int:
+        """Merge pairs of clusters in this order, unless constraints, or what was merged before, stand against it.
+
+        Returns:
+            How many faces joined another cluster.
+        """
+        faces = 0
+        while len(kept_m):
+            kept, gone = self.slot_n[kept_m], self.slot_n[gone_m]
+            free = np.flatnonzero((kept != gone) & ~self.links.pairs(kept, gone))
+            now = free[disjoint(kept[free], gone[free], len(self.slot_n))]
+            faces += int(self.size_n[gone[now]].sum())
+            if len(now):
+                self.merge(kept[now], gone[now], how=how)
+            later = np.setdiff1d(free, now)
+            kept_m, gone_m = kept_m[later], gone_m[later]
+        return faces
+
+    def take_out(self, face_k: I64) -> None:
+        """Make some faces single again, as if they had never been merged. All of them started alone."""
+        into = np.arange(len(self.slot_n))
+        slots = np.unique(self.slot_n[face_k])
+        for slot, named in self._forget(face_k).items():
+            into[slot] = named
+        while not np.array_equal(into, into[into]):
+            into = into[into]
+        self.slot_n = into[self.slot_n]
+        self.slot_n[face_k] = face_k
+        self.size_n = np.bincount(self.slot_n, minlength=len(self.slot_n))
+        self.mean_nd[face_k] = self.vectors_nd[face_k]
+        self._order = self._links = None
+        left = np.unique(into[slots])
+        self.measure(left[self.size_n[left] > 0])
+
+    def _forget(self, face_k: I64) -> dict[int, int]:
+        """Take faces out of the history: what each was merged with first takes its place, and is returned."""
+        kept, gone, similarity, how = (np.concatenate(column) for column in zip(NO_MERGES, *self._merges, strict=True))
+        made = np.ones(len(kept), np.bool_)
+        heir: dict[int, int] = {}
+        for face in face_k.tolist():
+            grew = np.flatnonzero((kept == face) & made)
+            if len(grew):
+                made[grew[0]] = False
+                heir[face] = int(gone[grew[0]])
+                kept[grew[1:]] = heir[face]
+                gone[(gone == face) & made] = heir[face]
+            else:
+                made[gone == face] = False
+        self._merges = [(kept[made], gone[made], similarity[made], how[made])]
+        return heir
+
+    def labels(self) -> I64:
+        """(n,) 0 … k-1, largest cluster first."""
+        return largest_first(self.slot_n)
+
+    def undo_least_similar(self, clusters: int) -> None:
+        """Keep only the most similar merges, so that this many clusters are left."""
+        kept, gone, similarity, how = self.history()
+        level_n = np.full(len(self.slot_n), np.inf)
+        level = np.empty(len(kept))
+        # A merge never comes before one of its parts, even where rounding makes it a hair more similar.
+        for m, (one, other) in enumerate(zip(kept.tolist(), gone.tolist(), strict=True)):
+            level[m] = level_n[one] = min(similarity[m], level_n[one], level_n[other])
+        order = np.argsort(-level, kind="stable")[: len(self.slot_n) - clusters]
+        slot_n = roots(np.stack([kept[order], gone[order]], axis=1), len(self.slot_n))
+        again = Clusters(self.vectors_nd, slot_n, self.constraints)
+        self.slot_n, self.size_n, self.mean_nd = again.slot_n, again.size_n, again.mean_nd
+        self._links = self._order = None
+        self._given = np.zeros(0, np.int64), slot_n
+        self._merges = [(kept[order], gone[order], similarity[order], how[order])]
+
+    def history(self) -> tuple[I64, I64, F64, U8]:
+        """All merges in order: the slot that was kept and the one that went, their average cosine, a place in HOW."""
+        joining, slot_n = self._given
+        joining = joining[np.argsort(slot_n[joining], kind="stable")]
+        similarity = np.empty(len(joining))
+        for group in np.split(np.arange(len(joining)), np.flatnonzero(np.diff(slot_n[joining])) + 1):
+            if len(group):
+                rows = np.append(slot_n[joining[group[0]]], joining[group])
+                total = np.cumsum(self.vectors_nd[rows], axis=0, dtype=np.float64)[:-1]
+                similarity[group] = np.einsum("md,md->m", total, self.vectors_nd[rows[1:]]) / np.arange(1, len(rows))
+        given = slot_n[joining], joining, similarity, np.zeros(len(joining), np.uint8)
+        kept, gone, level, how = (np.concatenate(column) for column in zip(given, *self._merges, strict=True))
+        return kept, gone, level, how
+
+    def records(self, rows_n: I64) -> Merges:
+        """The history for a reader whose row of face i is rows_n[i], numbered as SciPy's linkage is."""
+        kept, gone, similarity, how = self.history()
+        n, node, size = len(rows_n), rows_n.tolist(), [1] * len(rows_n)
+        first, second, sizes = [], [], []
+        for made, (one, other) in enumerate(zip(kept.tolist(), gone.tolist(), strict=True), n):
+            first.append(node[one])
+            second.append(node[other])
+            size[one] += size[other]
+            sizes.append(size[one])
+            node[one] = made
+        first_m, second_m, size_m = (np.array(column, np.int64) for column in (first, second, sizes))
+        return Merges(n, first_m, second_m, similarity, size_m, how, HOW)
+
+
+def top_quartile(one_pad: F32, other_pbd: F32) -> F64:
+    """(p,) the mean of the most similar quarter of a × b cosines, for p pairs of a and b faces."""
+    pairs = one_pad.shape[1] * other_pbd.shape[1]
+    cosines = np.matmul(one_pad, other_pbd.transpose(0, 2, 1)).reshape(len(one_pad), pairs)
+    count = -(-pairs // 4)
+    result: F64 = np.partition(cosines, pairs - count, axis=1)[:, pairs - count :].mean(axis=1, dtype=np.float64)
+    return result
+
+
+def disjoint(first_m: I64, second_m: I64, slots: int) -> I64:
+    """Which pairs to take so that no slot is taken twice: a pair is taken if no earlier pair holds one of its slots.
+
+    Pairs that lose only to a pair that is not taken itself are not taken either; they have their turn next time.
+    """
+    rank = np.arange(len(first_m))
+    taken = np.full(slots, len(first_m))
+    np.minimum.at(taken, first_m, rank)
+    np.minimum.at(taken, second_m, rank)
+    keep: I64 = np.flatnonzero((taken[first_m] == rank) & (taken[second_m] == rank))
+    return keep
+
+
+def largest_first(slot_n: NDArray[Any]) -> I64:
+    """Labels 0 … k-1 by falling size, of equal sizes by first face."""
+    _, first, index, sizes = np.unique(slot_n, return_index=True, return_inverse=True, return_counts=True)
+    rank = np.empty(len(first), np.int64)
+    rank[np.lexsort((first, -sizes))] = np.arange(len(first))
+    return rank[index]
+
+
+def canonical_order(unit_nd: F32) -> I64:
+    """(n,) the rows in order of their bytes, equal rows as they came: the order of the input is forgotten."""
+    n, width = len(unit_nd), unit_nd.shape[1]
+    head = np.zeros((n, 4), ">f4")
+    head[:, : min(4, width)] = unit_nd[:, :4]
+    keys = head.view(">u8").astype(np.uint64)
+    order_n: I64 = np.lexsort((keys[:, 1], keys[:, 0]))
+    # The first four coordinates tell nearly all faces apart; the whole rows have to be compared for the rest only.
+    equal = (keys[order_n[1:]] == keys[order_n[:-1]]).all(axis=1)
+    tied = np.flatnonzero(np.append(equal, False) | np.append(False, equal))
+    rows = np.sort(order_n[tied])
+    content = keys[rows, :1].astype(">u8").view(np.uint8), keys[rows, 1:].astype(">u8").view(np.uint8)
+    whole = np.concatenate([*content, unit_nd[rows].astype(">f4").view(np.uint8)], axis=1)
+    within = np.argsort(whole.view(np.dtype((np.void, whole.shape[1])))[:, 0], kind="stable") if len(rows) else rows
+    order_n[tied] = rows[within]
+    return order_n
+
+
+def unit_rows(vectors_nd: NDArray[Any]) -> F32:
+    """Unit vectors, or the error that names the rows that have no direction."""
+    vectors = np.asarray(vectors_nd)
+    if vectors.ndim != 2:
+        raise SettingsError(f"The vectors have shape {vectors.shape}.", "Give one row a face: (n, d).")
+    unit_nd = np.empty(vectors.shape, np.float32)
+    bad: list[int] = []
+    for start in range(0, len(vectors), BLOCK):
+        block = vectors[start : start + BLOCK].astype(np.float64, order="C")
+        largest = np.abs(block).max(axis=1, initial=0)
+        lost = ~np.isfinite(largest) | (largest == 0)
+        bad.extend((start + np.flatnonzero(lost)).tolist())
+        block[lost], largest[lost] = 1, 1
+        block /= largest[:, None]  # so that squares neither overflow nor vanish
+        block /= np.linalg.norm(block, axis=1, keepdims=True)
+        unit_nd[start : start + BLOCK] = np.round(block / GRID) * GRID + 0.0  # + 0.0: minus zero is zero
+    if bad:
+        rows = ", ".join(map(str, bad[:5])) + (f" and {len(bad) - 5} more" if len(bad) > 5 else "")
+        raise SettingsError(f"Vectors that are zero or not finite, in rows {rows}.", "Leave these faces out.")
+    return unit_nd

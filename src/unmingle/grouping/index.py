@@ -1,0 +1,142 @@
+"""Nearest neighbours by dot product: exact in blocks, so that no n × n matrix ever exists, or by an inverted index.
+
+Rows are mean vectors of clusters (or unit vectors of faces), so their dot product is an average cosine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from unmingle.records import check_shape
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from unmingle.records import F32, I64, Bool
+
+    # Which pairs of a query and a base row, by position, may not be neighbours: rows × columns, or pair by pair.
+    ForbiddenBlock = Callable[[I64, I64], Bool]
+
+# Up to so many pairs all are compared, which takes some ten seconds; past that `inverted_index` looks into the nearest
+# cells only.
+EXACT_PAIRS = 50_000**2
+# 64 MiB of similarities at a time; with the mask of the best this stays under 100 MiB at any n.
+BLOCK_CELLS = 1 << 24
+NOBODY = np.float32(-np.inf)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Neighbours:
+    """The k nearest of each of q rows, by falling similarity, equals by rising position.
+
+    index_qk:      (q, k) int64, positions in the base; -1 where there are fewer than k.
+    similarity_qk: (q, k) float32, -inf where there is none.
+    """
+
+    index_qk: I64
+    similarity_qk: F32
+
+    def __post_init__(self) -> None:
+        check_shape("index_qk", self.index_qk, (None, None))
+        check_shape("similarity_qk", self.similarity_qk, self.index_qk.shape)
+
+    @classmethod
+    def nobody(cls, queries: int, k: int) -> Neighbours:
+        """Lists to be filled."""
+        return cls(np.full((queries, k), -1, np.int64), np.full((queries, k), NOBODY))
+
+    def without(self, out_qk: Bool) -> Neighbours:
+        """The lists without some entries; what is left moves up."""
+        index_qk = np.where(out_qk, -1, self.index_qk)
+        similarity_qk = np.where(out_qk, NOBODY, self.similarity_qk)
+        order = np.argsort(-similarity_qk, axis=1, kind="stable")
+        return Neighbours(np.take_along_axis(index_qk, order, 1), np.take_along_axis(similarity_qk, order, 1))
+
+
+def find_nearest(queries_qd: F32, base_nd: F32, k: int, *, own_q: I64 | None = None) -> Neighbours:
+    """The k nearest base rows of each query; past `EXACT_PAIRS` a list may miss some.
+
+    Args:
+        queries_qd: (q, d) float32.
+        base_nd: (n, d) float32.
+        k: how many, at least 1.
+        own_q: (q,) position of each query in the base, which is no neighbour of itself; -1, or None, for not in it.
+    """
+    if len(queries_qd) * len(base_nd) <= EXACT_PAIRS:
+        return exact_nearest(queries_qd, base_nd, k, own_q=own_q)
+    from unmingle.grouping.inverted_index import InvertedIndex
+
+    index = InvertedIndex(base_nd)
+    everyone_its_own = own_q is not None and (own_q >= 0).all()
+    if own_q is None or everyone_its_own:
+        return index.nearest(queries_qd, base_nd, index.cell_of(base_nd), k, own_q=own_q)
+    found = index.nearest(queries_qd, base_nd, index.cell_of(base_nd), k + 1)
+    found = found.without(found.index_qk == np.where(own_q < 0, -2, own_q)[:, None])
+    return Neighbours(found.index_qk[:, :k], found.similarity_qk[:, :k])
+
+
+def similarity_blocks(queries_qd: F32, base_nd: F32, *, cells: int = BLOCK_CELLS) -> Iterator[tuple[slice, F32]]:
+    """Yield (rows, similarity_rn) for consecutive rows of the queries, at most `cells` similarities at a time."""
+    rows = max(1, cells // max(1, len(base_nd)))
+    for start in range(0, len(queries_qd), rows):
+        block = slice(start, min(start + rows, len(queries_qd)))
+        yield block, queries_qd[block] @ base_nd.T
+
+
+def exact_nearest(
+    queries_qd: F32,
+    base_nd: F32,
+    k: int,
+    *,
+    own_q: I64 | None = None,
+    forbidden: ForbiddenBlock | None = None,
+    cells: int = BLOCK_CELLS,
+) -> Neighbours:
+    """As `find_nearest`, comparing all with all, `cells` at a time; `forbidden` is asked block by block."""
+    found = Neighbours.nobody(len(queries_qd), k)
+    everyone = np.arange(len(base_nd), dtype=np.int64)
+    for block, similarity_rn in similarity_blocks(queries_qd, base_nd, cells=cells):
+        rows = np.arange(block.start, block.stop, dtype=np.int64)
+        if own_q is not None:
+            inside = np.flatnonzero(own_q[rows] >= 0)
+            similarity_rn[inside, own_q[rows[inside]]] = NOBODY
+        if forbidden is not None:
+            similarity_rn[forbidden(rows, everyone)] = NOBODY
+        index, similarity = _best(similarity_rn, k)
+        found.index_qk[block, : index.shape[1]] = index
+        found.similarity_qk[block, : index.shape[1]] = similarity
+    return found
+
+
+def _best(similarity_rn: F32, k: int) -> tuple[I64, F32]:
+    """The k largest of each row, in order; -1 and -inf fill what is missing."""
+    r = len(similarity_rn)
+    least_r = kth_largest(similarity_rn, k)
+    row, column = np.divmod(np.flatnonzero(similarity_rn >= least_r[:, None]), similarity_rn.shape[1])
+    similarity = similarity_rn[row, column]
+    order = np.lexsort((column, -similarity, row))
+    row, column, similarity = row[order], column[order], similarity[order]
+    place = np.arange(len(row)) - np.searchsorted(row, np.arange(r))[row]
+    keep = (place < k) & (similarity > NOBODY)
+    best = Neighbours.nobody(r, k)
+    best.index_qk[row[keep], place[keep]] = column[keep]
+    best.similarity_qk[row[keep], place[keep]] = similarity[keep]
+    return best.index_qk, best.similarity_qk
+
+
+def kth_largest(similarity_rn: F32, k: int) -> F32:
+    """For each row a bound that at least k of its values reach, and not many more.
+
+    The k-th largest of the maxima of 8k strips: two passes at memory speed, several times faster than selecting in the
+    whole row.
+    """
+    strips = 8 * k
+    depth = similarity_rn.shape[1] // strips
+    if depth < 2:
+        return np.full(len(similarity_rn), NOBODY, np.float32)
+    maxima_rs = similarity_rn[:, : depth * strips].reshape(len(similarity_rn), depth, strips).max(axis=1)
+    least: F32 = np.partition(maxima_rs, strips - k, axis=1)[:, strips - k]
+    return least

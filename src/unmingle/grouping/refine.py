@@ -1,0 +1,231 @@
+"""What average linkage leaves to do: fragments join, misplaced faces move, mirrors merge, a given number is met."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from unmingle.errors import SettingsError
+from unmingle.grouping.clusters import disjoint
+from unmingle.grouping.constraints import CannotLinks, Constraints
+from unmingle.grouping.index import find_nearest
+from unmingle.grouping.threshold import LEAST_Z
+
+if TYPE_CHECKING:
+    from unmingle.grouping.clusters import Clusters
+    from unmingle.grouping.threshold import FalseMergeThreshold
+    from unmingle.records import F32, F64, I64, Bool
+
+# Clusters that each cluster is compared with by its top quartile: its most similar ones for their sizes.
+CANDIDATES = 5
+# A cluster of more faces than this is somebody; a smaller one may be a fragment.
+FRAGMENT_FACES = 4
+# Faces of the smaller cluster for each frame that two clusters of one person may share by mistake.
+FACES_A_MISTAKE = 200
+# Fewer faces don't tell how alike a person's faces are.
+LEAST_FACES = 5
+# Share of the way from strangers to a person's own faces that another's faces have to cover.
+OWN_SHARE = 0.9
+
+
+def join_fragments(clusters: Clusters, threshold: FalseMergeThreshold) -> None:
+    """Top-quartile linkage: merge two appearances of one person, which are alike only where they meet.
+
+    Someone seen from the front and from the side is two clusters to average linkage. Their most similar quarter of
+    pairs, the half-turned faces of both, gives them away. Pairs that pass and are each other's best merge, until there
+    are none; only what changed is judged again.
+    """
+    pairs_m2, z_m = _judged(clusters, threshold, _candidates(clusters, threshold, clusters.alive))
+    while True:
+        first, second = pairs_m2.T
+        smaller = np.minimum(clusters.size_n[first], clusters.size_n[second])
+        passes = np.flatnonzero(z_m >= threshold.least_z(smaller, clusters=clusters.count))
+        order = passes[np.lexsort((second[passes], first[passes], -z_m[passes]))]
+        order = order[disjoint(first[order], second[order], len(clusters.size_n))]
+        if not len(order):
+            return
+        kept, gone = first[order], second[order]
+        clusters.merge(kept, gone, how="best quarter")
+        changed = np.zeros(len(clusters.size_n), np.bool_)
+        changed[kept] = changed[gone] = True
+        stale = changed[pairs_m2].any(axis=1)
+        touched = clusters.slot_n[pairs_m2[stale]]
+        touched = touched[(touched[:, 0] != touched[:, 1]) & ~clusters.links.pairs(*touched.T)]
+        fresh = np.concatenate([touched, _candidates(clusters, threshold, kept)])
+        more_m2, more_z = _judged(clusters, threshold, np.unique(np.sort(fresh, axis=1), axis=0))
+        pairs_m2, z_m = np.concatenate([pairs_m2[~stale], more_m2]), np.concatenate([z_m[~stale], more_z])
+
+
+def _judged(clusters: Clusters, threshold: FalseMergeThreshold, pairs_m2: I64) -> tuple[I64, F64]:
+    """The pairs that are worth remembering, and how far above strangers they are by top quartile."""
+    first, second = pairs_m2.T
+    a, b = clusters.size_n[first], clusters.size_n[second]
+    z_m = threshold.quartile_standard(clusters.top_quartile(first, second), a, b)
+    # What lies far below any threshold is judged again when one of the two changes.
+    return pairs_m2[z_m >= LEAST_Z], z_m[z_m >= LEAST_Z]
+
+
+def _candidates(clusters: Clusters, threshold: FalseMergeThreshold, of: I64) -> I64:
+    """(m, 2) pairs of clusters that may be one person: the best few of each of these by average, not both single."""
+    size_n, mean_nd = clusters.size_n, clusters.mean_nd
+    several = np.flatnonzero(size_n > 1)
+    if not len(several) or not len(of):
+        return np.zeros((0, 2), np.int64)
+    at = np.minimum(np.searchsorted(several, of), len(several) - 1)
+    own = np.where(several[at] == of, at, -1)
+    found = find_nearest(mean_nd[of], mean_nd[several], 3 * CANDIDATES, own_q=own)
+    row = np.repeat(of[:, None], found.index_qk.shape[1], 1)
+    column = several[found.index_qk]
+    z = threshold.standard(found.similarity_qk, size_n[row], size_n[column])
+    out = found.index_qk < 0
+    if clusters.links:
+        out |= clusters.links.pairs(row.ravel(), column.ravel()).reshape(out.shape)
+    z[out] = -np.inf
+    best = np.argsort(-z, axis=1, kind="stable")[:, :CANDIDATES]
+    good = np.take_along_axis(z, best, 1) >= LEAST_Z
+    pairs = np.stack([np.take_along_axis(side, best, 1)[good] for side in (row, column)], axis=1)
+    return np.unique(np.sort(pairs, axis=1), axis=0)
+
+
+def reassign(clusters: Clusters, near_n: I64, threshold: FalseMergeThreshold) -> int:
+    """Move faces that went to the wrong person while their own was still in pieces; how many moved.
+
+    The graph of nearest neighbours proposes: a face that is most like another person's face. It moves if it is also
+    more like that person than like the others of its own, by average and by top quartile, each against what strangers
+    of that size would have. (As Louvain and Leiden move single nodes between their levels.) Both people have more than
+    `FRAGMENT_FACES` faces, those in doubt not counted.
+
+    Args:
+        clusters: what linkage made.
+        near_n: (n,) see `Linkage.near_n`; -1 for faces that don't move.
+        threshold: what similarity means here.
+    """
+    slot_n = clusters.slot_n
+    face = np.flatnonzero(near_n >= 0)
+    near = near_n[face]
+    several = np.minimum(clusters.size_n[slot_n[face]], clusters.size_n[slot_n[near]]) > FRAGMENT_FACES
+    doubted = several & (slot_n[face] != slot_n[near])
+    face, near = face[doubted], near[doubted]
+    sure = np.setdiff1d(np.arange(len(near_n)), face)[::-1]
+    rest_n = np.full(len(slot_n), -1, np.int64)
+    rest_n[slot_n[sure]] = sure  # the first of each cluster, which is written last
+    rest = rest_n[slot_n[face]]
+    face, near, rest = face[rest >= 0], near[rest >= 0], rest[rest >= 0]
+    if not len(face):
+        return 0
+    sure_only = clusters.copy()
+    sure_only.take_out(face)
+    other, own = sure_only.slot_n[near], sure_only.slot_n[rest]
+    free = np.minimum(sure_only.size_n[other], sure_only.size_n[own]) > FRAGMENT_FACES
+    free &= ~sure_only.links.pairs(face, other)
+    face, near, other, own = face[free], near[free], other[free], own[free]
+    moves = np.ones(len(face), np.bool_)
+    a, b, c = (sure_only.size_n[of] for of in (face, other, own))
+    moves &= threshold.standard(sure_only.similarity(face, other), a, b) > threshold.standard(
+        sure_only.similarity(face, own), a, c
+    )
+    moves &= threshold.quartile_standard(sure_only.top_quartile(face, other), a, b) > threshold.quartile_standard(
+        sure_only.top_quartile(face, own), a, c
+    )
+    if moves.any():
+        clusters.take_out(face[moves])
+        clusters.merge_in_turn(clusters.slot_n[near[moves]], face[moves], how="straggler")
+    return int(moves.sum())
+
+
+def merge_seen_together(clusters: Clusters, threshold: FalseMergeThreshold) -> tuple[int, int]:
+    """Merge clusters that share frames but agree too strongly for two people: mirrors, posters, shared screens.
+
+    Either they would have merged but for very few shared frames, at most one for every 200 faces of the smaller; or
+    they are as alike as each is in itself, which twins are not.
+
+    Returns:
+        How many pairs of clusters were merged, and how many pass the threshold but are kept apart by their frames.
+    """
+    constraints, merged = clusters.constraints, 0
+    frames_only = Constraints(constraints.faces, seen_k2=constraints.seen_k2)
+    while True:
+        first, second, shared = CannotLinks(frames_only, clusters.slot_n).all_pairs()
+        free = ~CannotLinks(constraints.without_frames(), clusters.slot_n).pairs(first, second)
+        first, second, shared = first[free], second[free], shared[free]
+        smaller = np.minimum(clusters.size_n[first], clusters.size_n[second])
+        z_m = np.maximum(*clusters.scores(first, second, threshold))
+        alike = z_m >= threshold.least_z(smaller, clusters=clusters.count)
+        first, second = first[alike], second[alike]
+        strong = shared[alike] * FACES_A_MISTAKE <= smaller[alike]
+        strong |= _as_alike_as_their_own(clusters, first, second, strangers=threshold.curve.mean)
+        kept_apart = int((~strong).sum())
+        order = np.flatnonzero(strong)
+        order = order[np.lexsort((second[order], first[order], -clusters.similarity(first, second)[order]))]
+        order = order[disjoint(first[order], second[order], len(clusters.size_n))]
+        if not len(order):
+            return merged, kept_apart
+        merged += len(order)
+        clusters.merge(first[order], second[order], how="seen together")
+
+
+def _as_alike_as_their_own(clusters: Clusters, first_m: I64, second_m: I64, *, strangers: float) -> Bool:
+    """Which pairs of clusters are about as much like each other as one of five faces or more is like itself."""
+    own_2m = []
+    for slot_m in (first_m, second_m):
+        size = clusters.size_n[slot_m].astype(np.float64)
+        length = np.einsum("md,md->m", clusters.mean_nd[slot_m], clusters.mean_nd[slot_m], dtype=np.float64)
+        of_pairs = (length * size - 1) / np.maximum(size - 1, 1)  # of all pairs of its faces, none with itself
+        own_2m.append(np.where(size < LEAST_FACES, -np.inf, of_pairs))
+    own_m = np.maximum(*own_2m)
+    between = np.einsum("md,md->m", clusters.mean_nd[first_m], clusters.mean_nd[second_m], dtype=np.float64)
+    alike: Bool = (own_m > strangers) & (between - strangers >= OWN_SHARE * (own_m - strangers))
+    return alike
+
+
+def make_people(clusters: Clusters, people: int) -> int:
+    """Cut or continue, so that exactly so many clusters are left.
+
+    Too few: the least similar merges are undone. Too many: the largest stay (of equal ones those that come first), and
+    every other is merged into the one that it is most similar to, as they were before, most similar first. Cutting at a
+    number would spend it on outliers. A leftover that may not be any of them still goes to the most similar.
+
+    Returns:
+        How many leftovers had to go to a person whom they may not be.
+    """
+    check_people(people, len(clusters.slot_n))
+    if clusters.count <= people:
+        clusters.undo_least_similar(people)
+        return 0
+    slots, first = np.unique(clusters.slot_n, return_index=True)
+    by_size = np.lexsort((first, -clusters.size_n[slots]))
+    hosts, rest = slots[by_size[:people]], slots[by_size[people:][np.argsort(first[by_size[people:]])]]
+    similarity_rh = clusters.mean_nd[rest] @ clusters.mean_nd[hosts].T
+    similarity_rh /= np.linalg.norm(clusters.mean_nd[hosts], axis=1)
+    most_similar_first = np.argsort(-similarity_rh.max(axis=1), kind="stable")
+    rest, similarity_rh = rest[most_similar_first], similarity_rh[most_similar_first]
+    host, broken = _choose(similarity_rh, clusters, hosts, rest)
+    while len(rest):
+        now = disjoint(host, rest, len(clusters.size_n))
+        clusters.merge(host[now], rest[now], how="number given")
+        host, rest = np.delete(host, now), np.delete(rest, now)
+    return broken
+
+
+def _choose(similarity_rh: F32, clusters: Clusters, hosts: I64, rest: I64) -> tuple[I64, int]:
+    """The host of each leftover, and how many went to one whom they may not be."""
+    chosen = similarity_rh.argmax(axis=1)
+    links = CannotLinks(clusters.constraints, clusters.slot_n)
+    if not links:
+        return hosts[chosen], 0
+    broken = 0
+    for row in range(len(rest)):
+        barred = links.block(rest[row : row + 1], hosts)[0]
+        broken += bool(barred.all())
+        if not barred.all():
+            chosen[row] = np.where(barred, -np.inf, similarity_rh[row]).argmax()
+        links.merge(hosts[chosen[row : row + 1]], rest[row : row + 1])
+    return hosts[chosen], broken
+
+
+def check_people(people: int, n: int) -> None:
+    """Raise SettingsError unless `people` clusters can be made of n faces."""
+    if not 1 <= people <= n:
+        mend = f"Give a number from 1 to {n}, or leave it out to find the number." if n else "Add pictures first."
+        raise SettingsError(f"{people} people can't be made of {n} faces.", mend)
