@@ -2,78 +2,38 @@ import { thumbnail } from "./api.js";
 import { h, icon, iconButton } from "./dom.js";
 import { baseName, called, counted, number, percent } from "./format.js";
 
-/**
- * Thumbnails load a few at a time, the nearest first, and those that scrolled away before they came are dropped. A
- * browser left to itself asks in the order of asking, so that after a long scroll what is on screen comes last.
- */
-const AT_ONCE = 12;
-/** @type {Map<HTMLImageElement, {face: number, tier: number}>} */ const waiting = new Map();
-/** @type {Set<HTMLImageElement>} */ const loading = new Set();
-let pumping = false;
-
-/** An empty place for a face. */
+/** An empty place for a face. @returns {HTMLImageElement} */
 export function faceImage() {
   const settle = (/** @type {string} */ how) => {
-    if (!image.dataset.face) return;
-    image.dataset.ready = how;
-    loading.delete(image);
-    pump();
+    if (image.dataset.face) image.dataset.ready = how;
   };
-  /** @type {HTMLImageElement} */
   const image = h("img", { class: "thumb", alt: "", draggable: "false", decoding: "async", onload: () => settle("yes"), onerror: () => settle("broken") });
   return image;
 }
 
-/** Places for some faces, which load once they are in the document. @param {number[]} faces */
+/** Places for some faces. @param {number[]} faces */
 export const faceImages = (faces) =>
   faces.map((face) => {
     const image = faceImage();
-    queueMicrotask(() => showFace(image, face));
+    showFace(image, face);
     return image;
   });
 
-/** Shows a face in a place, or nothing. @param {HTMLImageElement} image @param {number|null|undefined} face @param {number} [tier] 0: on screen, larger: later */
+/**
+ * Shows a face in a place, or nothing. What is on screen, tier 0, loads before what is beyond; what scrolled away before
+ * it came is dropped, so that after a long scroll nothing waits for it.
+ * @param {HTMLImageElement} image @param {number|null|undefined} face @param {number} [tier]
+ */
 export function showFace(image, face, tier = 0) {
   const wanted = String(face ?? "");
-  if (image.dataset.face === wanted) {
-    const queued = waiting.get(image);
-    if (queued) queued.tier = Math.min(queued.tier, tier);
-    return;
-  }
-  forget(image);
-  if (!wanted) return;
-  image.dataset.face = wanted;
-  waiting.set(image, { face: Number(face), tier });
-  pump();
-}
-
-/** Empties a place, and stops loading what was meant for it. @param {HTMLImageElement} image */
-function forget(image) {
-  waiting.delete(image);
-  if (loading.delete(image)) pump();
+  if ((image.dataset.face ?? "") === wanted) return;
   image.removeAttribute("src");
   delete image.dataset.face;
   delete image.dataset.ready;
-}
-
-function pump() {
-  if (pumping) return;
-  pumping = true;
-  queueMicrotask(() => {
-    pumping = false;
-    while (loading.size < AT_ONCE && waiting.size) {
-      let [image, wish] = /** @type {[HTMLImageElement, {face: number, tier: number}]} */ (waiting.entries().next().value);
-      for (const [other, its] of waiting) {
-        if (wish.tier === 0) break;
-        if (its.tier < wish.tier) [image, wish] = [other, its];
-      }
-      waiting.delete(image);
-      if (image.isConnected) {
-        loading.add(image);
-        image.src = thumbnail(wish.face);
-      } else delete image.dataset.face;
-    }
-  });
+  if (!wanted) return;
+  image.dataset.face = wanted;
+  image.fetchPriority = tier ? "low" : "high";
+  image.src = thumbnail(Number(face));
 }
 
 /** @param {Element} cell @param {string} selector @returns {any} */
@@ -111,7 +71,7 @@ export const FACES = {
   },
 
   clear(/** @type {HTMLElement} */ tile) {
-    forget(part(tile, ".thumb"));
+    showFace(part(tile, ".thumb"), null);
     part(tile, ".tile-file").replaceChildren();
     part(tile, ".tile-flag").textContent = "";
     tile.removeAttribute("aria-label");
@@ -163,7 +123,7 @@ export const PEOPLE = {
   },
 
   clear(/** @type {HTMLElement} */ card) {
-    for (const image of card.querySelectorAll("img")) forget(image);
+    for (const image of card.querySelectorAll("img")) showFace(image, null);
     delete card.dataset.person;
     part(card, ".card-name").textContent = "";
     part(card, ".card-facts").replaceChildren();
