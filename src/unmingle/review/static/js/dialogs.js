@@ -22,7 +22,6 @@ export function openDialog(title, parts, kind = "") {
     h("div", { class: "dialog-body" }, ...body),
     h("div", { class: "dialog-foot" }, ...foot),
   );
-  const before = /** @type {HTMLElement|null} */ (document.activeElement);
   const closed = overlay(() => element.close());
   element.addEventListener("pointerdown", ({ target, clientX: x, clientY: y }) => {
     const { left, right, top, bottom } = element.getBoundingClientRect();
@@ -34,7 +33,6 @@ export function openDialog(title, parts, kind = "") {
     element.addEventListener("close", () => {
       element.remove();
       closed();
-      if (before?.isConnected) before.focus({ preventScroll: true });
       resolve(result);
     });
   });
