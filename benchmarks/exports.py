@@ -42,7 +42,7 @@ from unmingle.records import Analysis, Faces, Triage
 from unmingle.settings import GroupingSettings
 from unmingle.sources.images import scan
 from unmingle.sources.regions import to_upright
-from unmingle.store import pictures
+from unmingle.store import facts, pictures
 from unmingle.store.face_rows import faces_to_group
 from unmingle.store.portable import WALKED
 from unmingle.store.portable import pictures as stored_pictures
@@ -82,7 +82,7 @@ def make(folder: Path, source: Path, people: int, *, given: bool = False, seed: 
     choose = np.random.default_rng(seed)
     centres = choose.normal(size=(people, 64)).astype(np.float32)
     with open_to_write(folder) as store:
-        store.set_fact(pipeline.CURRENT, RECIPE)
+        store.set_fact(facts.CURRENT, RECIPE)
         store.set_fact(WALKED, json.dumps([str(source)]))
         known = pictures.register(store, scan([source]), RECIPE)
         with store.transaction() as connection:
@@ -185,7 +185,7 @@ def by_exiftool(library: Library, out: Path) -> dict[str, Any]:
 
 def recipe(library: Library) -> str:
     with open_to_read(library.folder) as store:
-        return str(store.fact(pipeline.CURRENT))
+        return str(store.fact(facts.CURRENT))
 
 
 def folders(library: Library, folder: Path) -> dict[str, Any]:

@@ -38,7 +38,7 @@ from unmingle.decisions.state import State
 from unmingle.errors import DecisionError
 from unmingle.records import Analysis, Faces, Triage
 from unmingle.settings import GroupingSettings
-from unmingle.store import pictures
+from unmingle.store import facts, pictures
 from unmingle.store.face_rows import ALONE
 from unmingle.store.sqlite import open_to_decide, open_to_write
 
@@ -79,7 +79,7 @@ class Made:
 
 def make(folder: Path, seed: int) -> None:
     with open_to_write(folder) as store:
-        store.set_fact(pipeline.CURRENT, RECIPE)
+        store.set_fact(facts.CURRENT, RECIPE)
         with store.transaction() as connection:
             connection.execute("INSERT INTO source (id, path) VALUES (1, X'2F')")
     Made(seed).add(folder, PEOPLE * EACH)

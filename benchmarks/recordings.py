@@ -36,7 +36,7 @@ from scipy.optimize import linear_sum_assignment
 
 from unmingle.api import Library
 from unmingle.faces.boxes import overlaps
-from unmingle.pipeline import CURRENT
+from unmingle.store.facts import CURRENT
 from unmingle.store.recordings import tracks
 from unmingle.store.sqlite import open_to_read
 

@@ -34,11 +34,10 @@ import numpy as np
 from PIL import Image, ImageDraw
 from playwright.sync_api import sync_playwright
 
-from unmingle import pipeline
 from unmingle.decisions.assignment import Measured, store_assignment
 from unmingle.decisions.state import State
 from unmingle.records import Analysis, Faces, Triage
-from unmingle.store import pictures
+from unmingle.store import facts, pictures
 from unmingle.store.face_rows import ALONE, faces_to_group
 from unmingle.store.sqlite import open_to_write
 
@@ -83,8 +82,8 @@ def make(folder: Path, faces: int, people: int) -> None:
     random.shuffle(person_n)
     jpegs = [drawn(random) for _ in range(DRAWN)]
     with open_to_write(folder) as store:
-        store.set_fact(pipeline.CURRENT, RECIPE)
-        store.set_fact(pipeline.SCALE, "1.0")
+        store.set_fact(facts.CURRENT, RECIPE)
+        store.set_fact(facts.SCALE, "1.0")
         with store.transaction() as connection:
             connection.execute("INSERT INTO source (id, path) VALUES (1, X'2F')")
             centres = random.normal(size=(people, 128))

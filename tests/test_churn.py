@@ -11,6 +11,7 @@ from tests.made_library import RECIPE, analysis, empty, put
 
 from unmingle import pipeline
 from unmingle.settings import GroupingSettings
+from unmingle.store import facts
 from unmingle.store.sqlite import open_to_write
 
 if TYPE_CHECKING:
@@ -88,4 +89,4 @@ def test_a_face_says_how_sure_it_is_of_its_person(tmp_path: Path) -> None:
         rows = store.connection.execute("SELECT probability FROM member").fetchall()
         assert len(rows) == 24
         assert all(0.5 < probability <= 1 for (probability,) in rows)
-        assert float(store.fact(pipeline.SCALE) or "nan") == pytest.approx(1, abs=0.3)
+        assert float(store.fact(facts.SCALE) or "nan") == pytest.approx(1, abs=0.3)

@@ -13,7 +13,6 @@ from tests.made_library import faces as face_in
 from tests.videos import number_in, write_streams, write_video
 
 from unmingle import pipeline, watching
-from unmingle.api.summary import Summary
 from unmingle.console import summary_lines
 from unmingle.errors import SourceError, WriteError
 from unmingle.exchange.crops import save_crops
@@ -26,6 +25,7 @@ from unmingle.store.intervals import watched
 from unmingle.store.left_out import faceless_files
 from unmingle.store.sqlite import open_to_write
 from unmingle.store.tables import faces_table
+from unmingle.summary import Summary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

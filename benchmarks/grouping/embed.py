@@ -26,8 +26,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import unmingle
-from unmingle.pipeline import CURRENT
 from unmingle.store.face_rows import faces_to_group
+from unmingle.store.facts import CURRENT
 from unmingle.store.sqlite import open_to_read
 from unmingle.store.tables import faces_table
 

@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from unmingle.api import Library
     from unmingle.estimator import FaceClusterer
     from unmingle.frames import to_pandas
+    from unmingle.library import Library
 
 __all__ = ["FaceClusterer", "Library", "UnmingleError", "__version__", "open", "to_pandas"]
 
 
 def open(folder: str | Path) -> Library:  # noqa: A001  # unmingle.open reads as it should
     """The library in `folder`; it is made at the first `add`."""
-    from unmingle.api import Library
     from unmingle.files import user_path
+    from unmingle.library import Library
 
     return Library(user_path(folder))
 
@@ -40,7 +40,7 @@ def __getattr__(name: str) -> Any:
 
         return FaceClusterer
     if name == "Library":
-        from unmingle.api import Library
+        from unmingle.library import Library
 
         return Library
     if name == "to_pandas":

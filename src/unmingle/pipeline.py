@@ -26,6 +26,7 @@ from unmingle.sources.images import digest, quiet_decoders, read_bytes
 from unmingle.sources.names import AUTO
 from unmingle.store import copies, pictures, recordings
 from unmingle.store.face_rows import ALONE, faces_to_group
+from unmingle.store.facts import CURRENT, SCALE
 from unmingle.store.files import note_moved, out_of_reach
 from unmingle.store.frame_names import conclude
 from unmingle.store.frames import recording_of, rows_of_pictures, seen_frames
@@ -56,8 +57,6 @@ AHEAD = 8  # pictures being read while others are analysed
 AHEAD_PIXELS = 100_000_000  # likewise, so that large ones don't fill the memory
 AT_ONCE = 2  # batches being analysed
 PROBE = np.full((64, 64, 3), 128, np.uint8)  # a picture that tells a bad picture from a broken engine
-SCALE = "scale"  # the fact that holds how far strangers spread, empty where the grouping doesn't know
-CURRENT = "recipe"  # the fact that names the recipe whose faces are the library's people
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,11 +12,11 @@ import pytest
 from onnx import helper, numpy_helper
 
 import unmingle as package
-from unmingle.api.recipes import model_of
 from unmingle.errors import LibraryError, ModelError, SettingsError
 from unmingle.models.cards import SFACE
 from unmingle.models.graphs import fold_quantised, swap_input_channels
 from unmingle.models.registry import model_file
+from unmingle.store.facts import model_of
 from unmingle.store.sqlite import open_to_read
 
 if TYPE_CHECKING:

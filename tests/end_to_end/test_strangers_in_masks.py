@@ -12,9 +12,9 @@ import pytest
 import unmingle
 from unmingle.grouping.impostors import SFACE_CURVE
 from unmingle.grouping.quality import cluster_with_quality
-from unmingle.pipeline import CURRENT
 from unmingle.settings import FALSE_MERGES, GroupingSettings
 from unmingle.store.face_rows import faces_to_group
+from unmingle.store.facts import CURRENT
 from unmingle.store.sqlite import open_to_read
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from unmingle.review.app import create_app
 from unmingle.settings import GroupingSettings
 from unmingle.sources.images import digest, scan
 from unmingle.sources.names import MEETING_PATTERN
-from unmingle.store import pictures
+from unmingle.store import facts, pictures
 from unmingle.store.sqlite import open_to_write
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Maker:
         """Bring the picture files into the library, as if their faces had been found."""
         found = scan([self.pictures])
         with open_to_write(self.folder) as store:
-            store.set_fact(pipeline.CURRENT, RECIPE)
+            store.set_fact(facts.CURRENT, RECIPE)
             known = pictures.register(store, found, RECIPE)
             done = pictures.analysed(store, RECIPE, None)
             with store.transaction() as connection:

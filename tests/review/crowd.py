@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from tests.made_library import RECIPE, analysis, empty, put
 
-from unmingle import pipeline
 from unmingle.decisions.assignment import Measured, store_assignment
 from unmingle.decisions.state import State
+from unmingle.store import facts
 from unmingle.store.face_rows import ALONE, faces_to_group
 from unmingle.store.sqlite import open_to_write
 
@@ -25,7 +25,7 @@ def crowd(folder: Path, *, people: int, lone: int, each: int = 2) -> Path:
     centres = random.normal(size=(people, 64))
     jpegs = [cv2.imencode(".jpg", np.full((96, 96, 3), shade, np.uint8))[1].tobytes() for shade in range(40, 240, 10)]
     with open_to_write(empty(folder)) as store:
-        store.set_fact(pipeline.SCALE, "1.0")
+        store.set_fact(facts.SCALE, "1.0")
         with store.transaction() as connection:
             for face, owner in enumerate(owner_n):
                 vector = (0 if owner == ALONE else centres[owner]) + random.normal(size=64) * (

@@ -12,9 +12,9 @@ from PIL import Image
 from tests.review.browser import TOKEN
 from tests.review.conftest import ORIGIN, Browser
 
-from unmingle import pipeline
 from unmingle.api import Library
 from unmingle.review.app import create_app
+from unmingle.store import facts
 from unmingle.store.sqlite import open_to_write
 
 if TYPE_CHECKING:
@@ -353,7 +353,7 @@ def test_a_library_without_pictures_is_shown_as_empty(tmp_path: Path) -> None:
 
 def test_a_library_without_questions_has_none(browser: Browser, library_folder: Path) -> None:
     with open_to_write(library_folder) as store:
-        store.set_fact(pipeline.SCALE, "")  # as the classic recipe leaves it
+        store.set_fact(facts.SCALE, "")  # as the classic recipe leaves it
     browser.decide("name", person=1, name="Ada")
     assert ready_questions(browser) == []
 

@@ -16,7 +16,7 @@ from unmingle.errors import DecisionError
 from unmingle.records import Analysis
 from unmingle.settings import GroupingSettings
 from unmingle.sources.recordings import RecordingInfo
-from unmingle.store import recordings
+from unmingle.store import facts, recordings
 from unmingle.store.browse import face_cards
 from unmingle.store.face_rows import faces_to_group
 from unmingle.store.intervals import spans, watched
@@ -71,7 +71,7 @@ FRAMES = range(0, 120, 2)
 
 
 def store_recording(store: Store, content: str, *segments: Segment, every: float = 0.1, finish: bool = True) -> None:
-    store.set_fact(pipeline.CURRENT, RECIPE)
+    store.set_fact(facts.CURRENT, RECIPE)
     with store.transaction() as connection:
         connection.execute("INSERT OR IGNORE INTO source (id, path) VALUES (1, X'2F')")
         row = connection.execute(

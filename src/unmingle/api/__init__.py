@@ -1,11 +1,11 @@
-"""The library as Python sees it."""
+"""Names as they were imported before each had a module of its own; they stay."""
 
-from unmingle.api.identify import Identified
-from unmingle.api.library import Library, Sheet
-from unmingle.api.summary import Summary, as_json
 from unmingle.exchange.exporting import Exported, ExportOptions
 from unmingle.exchange.importing import Imported
-from unmingle.render.notebook import Face, Person
+from unmingle.identification import Identified
+from unmingle.library import Library
+from unmingle.render.notebook import Face, Person, Sheet
+from unmingle.summary import Summary, as_json
 
 __all__ = [
     "ExportOptions",

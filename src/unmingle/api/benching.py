@@ -7,7 +7,6 @@ import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from unmingle.api.recipes import current, model_of
 from unmingle.evaluation.report import as_json as evaluation_json
 from unmingle.evaluation.report import scores_document
 from unmingle.files import user_path
@@ -15,18 +14,19 @@ from unmingle.models.cards import SFACE
 from unmingle.progress import peak_memory, silent
 from unmingle.settings import DetectionSettings, EngineSettings
 from unmingle.store.face_rows import faces_to_group
+from unmingle.store.facts import current, model_of
 from unmingle.store.sqlite import open_to_read
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from unmingle.api.library import Library
-    from unmingle.api.summary import Summary
     from unmingle.evaluation.beside import Method
     from unmingle.evaluation.labels import LabelOptions
     from unmingle.evaluation.scores import Evaluation
+    from unmingle.library import Library
     from unmingle.progress import Progress
     from unmingle.settings import GroupingSettings, Recipe
+    from unmingle.summary import Summary
 
 FORMAT = 1  # of the json; counts up when a key changes its meaning or goes
 NOT_KNOWN = "–"

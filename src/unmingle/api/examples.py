@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmingle.api.recipes import current
 from unmingle.errors import ModelError, PictureError, SourceError
 from unmingle.faces.align import align
 from unmingle.faces.detect import find_faces
@@ -18,6 +17,7 @@ from unmingle.models.yunet import open_yunet
 from unmingle.settings import DetectionSettings
 from unmingle.sources.decoding import decode
 from unmingle.sources.images import quiet_decoders, read_picture, scan
+from unmingle.store.facts import current
 from unmingle.store.known_faces import examples
 from unmingle.store.sqlite import open_to_read
 

@@ -17,6 +17,7 @@ from unmingle.errors import LibraryError
 from unmingle.grouping import suggestions
 from unmingle.grouping.clusters import unit_rows
 from unmingle.store.face_rows import ALONE, faces_to_group
+from unmingle.store.facts import known_scale, library_curve
 from unmingle.store.frame_names import FrameNames
 from unmingle.store.frames import seen_frames
 from unmingle.store.recordings import followed
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from unmingle.decisions.kinds import Command
-    from unmingle.grouping.impostors import ImpostorModel
     from unmingle.grouping.split_candidates import Branches
     from unmingle.records import F32, I64
     from unmingle.store.face_rows import StoredFaces
@@ -100,8 +100,6 @@ def ask(
     store: Store,
     recipe: str,
     *,
-    curve: ImpostorModel,
-    scale: float,
     most: int,
     trees: dict[bytes, Branches] | None = None,
 ) -> tuple[Question, ...]:
@@ -113,11 +111,13 @@ def ask(
     Args:
         store: open for looking.
         recipe: whose faces.
-        curve: how similar strangers are to the model.
-        scale: how much wider they spread in this collection.
         most: how many at most.
         trees: kept between calls, see `grouping.suggestions.suggest`.
+
+    Raises:
+        LibraryError: the library was not grouped by faces.
     """
+    curve, scale = library_curve(store, recipe), known_scale(store)
     state = State.read(store.connection, recipe)
     faces, said = faces_to_group(store, recipe), state.projection
     person_n = state.persons(faces.ids)

@@ -11,11 +11,13 @@ import cv2
 import numpy as np
 
 from unmingle.errors import PictureError, SourceError
+from unmingle.exchange.exporting import check_outside
 from unmingle.files import write_atomically
 from unmingle.sources.images import PictureFile
 from unmingle.sources.names import distinct
 from unmingle.sources.recordings import Recording
 from unmingle.store.intervals import watched
+from unmingle.store.portable import walked_folders
 from unmingle.store.recordings import tracks
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ JPEG_QUALITY = 95
 
 def save_crops(store: Store, recipe: str, folder: Path, progress: Progress) -> int:
     """Cut out every sighting of every recording; see `Library.save_crops`."""
+    check_outside(folder, walked_folders(store))
     # By recording and frame: numbers and boxes of the faces.
     sightings: defaultdict[tuple[int, int], list[tuple[int, F32]]] = defaultdict(list)
     for track in tracks(store.connection, recipe):

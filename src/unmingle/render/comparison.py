@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from unmingle.decisions.wording import label
+from unmingle.evaluation.comparison import Side
 from unmingle.evaluation.comparison_text import side_rows, verdict_text, who
 from unmingle.html import render
 from unmingle.render.charts import spread
 from unmingle.render.pictures import FacePicture
-from unmingle.render.report import STATUS
+from unmingle.render.report import STATUS, how_made
+from unmingle.settings import DetectionSettings, RecordingSettings
+from unmingle.store.comparable import comparable_faces
+from unmingle.store.facts import noted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
     from unmingle.evaluation.comparison import Change, Comparison, Share
     from unmingle.progress import Progress
     from unmingle.render.pictures import Pictures
+    from unmingle.store.sqlite import Store
 
 CHANGES = 60  # of a kind
 PARTS = 8  # of a change
@@ -202,3 +207,25 @@ class _Shown:
 def _whose(row: dict[str, Any], side: str) -> str:
     person = row[f"person_{side}"]
     return "nobody" if person is None else label(person, row[f"name_{side}"] or "")
+
+
+def side_of(store: Store, recipe: str, title: str) -> tuple[Side, pl.DataFrame]:
+    """A library as one side of a comparison, and its faces."""
+    faces = comparable_faces(store, recipe)
+    once = faces.filter(faces["face"].is_not_null()).unique(["content", "instant", "face"])
+    settings = [row for row in how_made(store, recipe) if row[0] not in ("Library", "Times grouped")]
+    # How faces were looked for, as far as that is not as usual.
+    looked = (noted(store, DetectionSettings), DetectionSettings())
+    watched = (noted(store, RecordingSettings), RecordingSettings())
+    for known, usual in (looked, watched):
+        values = asdict(known or usual)
+        settings += [(name, str(value)) for name, value in values.items() if value != getattr(usual, name)]
+    side = Side(
+        title=title,
+        settings=tuple(settings),
+        pictures=faces["content"].n_unique(),
+        faces=once.height,
+        people=once["person"].drop_nulls().n_unique(),
+        sorted=int(once["person"].is_not_null().sum()),
+    )
+    return side, faces

@@ -6,15 +6,24 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from unmingle import html
+from unmingle.decisions.references import faces_named, person_named
 from unmingle.decisions.wording import count, label
+from unmingle.errors import DecisionError, LibraryError
+from unmingle.render.canvas import as_jpeg
 from unmingle.render.charts import spread
-from unmingle.store.tables import thumbnail_of
+from unmingle.render.views import person_sheet
+from unmingle.store import browse
+from unmingle.store.facts import current
+from unmingle.store.one_face import face_detail
+from unmingle.store.tables import FACES, faces_table, library_intervals, people_table, thumbnail_of, tiles
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
     import polars as pl
     from PIL.Image import Image
 
-    from unmingle.api.looking import Looking
     from unmingle.records import Status
     from unmingle.store.one_face import Box, FaceDetail
     from unmingle.store.sqlite import Store
@@ -70,24 +79,27 @@ class Person:
     count: int
     cohesion: float | None
     unsure: int
-    _library: Looking = field(repr=False, hash=False)
+    _open: Callable[[], AbstractContextManager[Store]] = field(repr=False, compare=False)
 
     @property
     def faces(self) -> pl.DataFrame:
         """One row per face, in the columns of `faces.csv`."""
-        faces = self._library.faces
+        with self._open() as store:
+            faces = faces_table(store, current(store)).select(list(FACES))
         return faces.filter(faces["person"] == self.id)
 
     @property
     def intervals(self) -> pl.DataFrame:
         """When the person is on screen in recordings, in the columns of `intervals.csv`."""
-        intervals = self._library.intervals
-        return intervals.filter(intervals["person"] == self.id)
+        with self._open() as store:
+            found = library_intervals(store, current(store))
+        return found.filter(found["person"] == self.id)
 
     @property
     def sheet(self) -> Image:
         """The contact sheet: up to a hundred faces, spread over all of them."""
-        return self._library.show(self.id).page
+        with self._open() as store:
+            return sheet_of(store, current(store), self.id).page
 
     def thumbnails(self, most: int = STRIP) -> list[Image]:
         """Faces as small square pictures, spread over all of them.
@@ -97,10 +109,14 @@ class Person:
         """
         from unmingle.faces.align import show_thumbnail
 
-        return [show_thumbnail(jpeg) for jpeg in self._library.jpegs_of(self.id, most)]
+        return [show_thumbnail(jpeg) for jpeg in self._jpegs(most)]
+
+    def _jpegs(self, most: int) -> tuple[bytes, ...]:
+        with self._open() as store:
+            return jpegs_of(store, self.id, most)
 
     def _repr_html_(self) -> str:
-        shown = self._library.jpegs_of(self.id, STRIP)
+        shown = self._jpegs(STRIP)
         called = label(self.id, self.name)
         told = (
             f"person {self.id}" if self.name else "",
@@ -178,3 +194,69 @@ class Face:
         ]
         picture = [] if self._jpeg is None else [html.faces([self._jpeg], of=whose, side=112)]
         return html.block(html.heading(whose, sure), *picture, html.table(rows))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sheet:
+    """The contact sheet of a person.
+
+    person: their id.
+    page:   a PIL image.
+    """
+
+    person: int
+    page: Image
+
+    def _repr_jpeg_(self) -> bytes:
+        return as_jpeg(self.page)
+
+
+def find_person(store: Store, person: int | str, opened: Callable[[], AbstractContextManager[Store]]) -> Person:
+    """A person, by id or name, who reads further from the library as it is opened then.
+
+    Raises:
+        LibraryError: nobody is called so.
+    """
+    found = browse.people(store, only=[_named(store, person)])
+    if not found:
+        raise LibraryError(f"There is no person {person!r}.", "people.csv lists them all.")
+    one = found[0]
+    cohesion = None if one.cohesion is None else round(one.cohesion, 4)
+    return Person(one.person, one.name, one.faces, cohesion, one.unsure, opened)
+
+
+def sheet_of(store: Store, recipe: str, person: int | str) -> Sheet:
+    """The contact sheet of a person, by id or name.
+
+    Raises:
+        LibraryError: nobody is called so.
+    """
+    people = people_table(faces_table(store, recipe), store)
+    found = people.filter(people["person"] == _named(store, person))
+    if found.height == 0:
+        raise LibraryError(f"There is no person {person!r}.", "people.csv lists them all.")
+    number, name, faces = found.select("person", "name", "faces").row(0)
+    return Sheet(number, person_sheet(store, tiles(store, recipe)[number], number, name, faces))
+
+
+def find_face(store: Store, recipe: str, face: int | str) -> Face:
+    """A face, as decisions name it.
+
+    Raises:
+        LibraryError: there is no such file or face, or several files end so.
+    """
+    try:
+        (row,) = faces_named(store, recipe, [face])
+    except DecisionError as error:
+        raise LibraryError(error.problem, error.mend) from error
+    detail = face_detail(store, row)
+    if detail is None:
+        raise LibraryError(f"There is no face {face!r}.", "faces.csv lists them all, by file.")
+    return Face.of(detail, thumbnail_of(store, row) or None)
+
+
+def _named(store: Store, person: int | str) -> int:
+    try:
+        return person_named(store, person)
+    except DecisionError as error:
+        raise LibraryError(error.problem, error.mend) from error

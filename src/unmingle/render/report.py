@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unmingle.api.recipes import grouped_with, known_scale, library_curve, model_of
+from unmingle.decisions.asking import ask
 from unmingle.decisions.log import active_ids, read_log
 from unmingle.decisions.wording import label
 from unmingle.evaluation.mistakes import count_confusions, worst_mistakes
@@ -19,7 +19,6 @@ from unmingle.files import write_atomically
 from unmingle.grouping.threshold import FalseMergeThreshold
 from unmingle.html import render
 from unmingle.models.cards import VGG16, YUNET
-from unmingle.pipeline import SCALE
 from unmingle.render.charts import (
     HEIGHT,
     LEAST_ON_MAP,
@@ -32,10 +31,11 @@ from unmingle.render.charts import (
     spread,
 )
 from unmingle.render.pictures import ACROSS, SMALL, FacePicture, Pictures
-from unmingle.settings import FALSE_MERGES
+from unmingle.settings import FALSE_MERGES, GroupingSettings
 from unmingle.sources.images import readable
 from unmingle.store.browse import UNSURE
 from unmingle.store.face_rows import ALONE, faces_to_group, persons_now
+from unmingle.store.facts import SCALE, known_scale, library_curve, model_of, noted
 from unmingle.store.held import HELD, HeldFile
 from unmingle.store.left_out import faceless_files, lone_faces, short
 from unmingle.store.tables import faces_table, people_table, tiles
@@ -45,8 +45,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from unmingle.decisions.asking import Question
     from unmingle.evaluation.scores import Evaluation
+    from unmingle.grouping.split_candidates import Branches
     from unmingle.progress import Progress
     from unmingle.records import F32, I64
     from unmingle.store.left_out import LeftOut
@@ -85,10 +85,12 @@ def write_report(
     destination: Path,
     title: str,
     evaluation: Evaluation | None,
-    questions: Sequence[Question],
+    trees: dict[bytes, Branches],
     progress: Progress,
 ) -> None:
     """See `Library.write_report`."""
+    # The classic recipe knows nothing of who may be whom.
+    questions = ask(store, recipe, most=QUESTIONS, trees=trees) if store.fact(SCALE) else ()
     report = _Report(store, recipe)
     stored = faces_to_group(store, recipe)
     person_n = persons_now(store.connection, stored.ids)
@@ -299,7 +301,7 @@ def _best_of_parts(faces: Sequence[Tile], most: int) -> Iterable[int]:
 
 def single_face_threshold(store: Store, recipe: str, person_n: I64) -> float | None:
     """The similarity that two single faces need to become a person; None where their number was given, or unknown."""
-    settings = grouped_with(store)
+    settings = noted(store, GroupingSettings)
     if settings is None or settings.people is not None or not store.fact(SCALE):
         return None
     clusters = len(np.unique(person_n[person_n != ALONE])) + int(np.count_nonzero(person_n == ALONE))
@@ -318,7 +320,7 @@ def how_made(store: Store, recipe: str) -> tuple[tuple[str, str], ...]:
     query = "SELECT path FROM source WHERE EXISTS (SELECT 1 FROM file WHERE file.source = source.id AND present = 1)"
     sources = sorted(readable(os.fsdecode(path)) for (path,) in store.connection.execute(query))
     rows = [("Library", str(store.folder.absolute())), ("Pictures and recordings from", ", ".join(sources))]
-    classic, settings = recipe.startswith("classic"), grouped_with(store)
+    classic, settings = recipe.startswith("classic"), noted(store, GroupingSettings)
     if classic:
         rows.append(("Method", f"the whole picture through VGG16 ({VGG16.licence}), then PCA and k-means"))
     else:

@@ -9,14 +9,13 @@ from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from unmingle.api.recipes import known_scale, library_curve
 from unmingle.decisions import log
 from unmingle.decisions.alike import Appearances, Likeness
 from unmingle.decisions.projection import Projection
 from unmingle.decisions.wording import label
 from unmingle.errors import LibraryError
-from unmingle.pipeline import CURRENT
 from unmingle.store import browse
+from unmingle.store.facts import CURRENT, known_scale, library_curve
 from unmingle.store.left_out import LeftOut, count_faces, faceless_files, lone_faces
 from unmingle.store.sqlite import open_to_read
 from unmingle.store.timeline import count_recordings, timelines

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from unmingle.api import Library
-from unmingle.api.recipes import current
 from unmingle.decisions.asking import answer_command
 from unmingle.decisions.kinds import Undo
 from unmingle.decisions.log import Decision
@@ -25,6 +24,7 @@ from unmingle.sources.formats import file_digest
 from unmingle.sources.images import digest, read_bytes
 from unmingle.sources.recordings import Recording
 from unmingle.store import browse
+from unmingle.store.facts import current
 from unmingle.store.one_face import original
 from unmingle.store.sqlite import open_to_decide
 

@@ -11,6 +11,8 @@ from unmingle.sources.images import PictureFile
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from unmingle.store.sqlite import Store
+
 # Of the tables source and file: what `HeldFile.of` takes.
 HELD = "source.path, file.path, file.size, file.modified"
 
@@ -38,3 +40,10 @@ class HeldFile:
             return f"can't be opened: {error.strerror}"
         same = (status.st_size, status.st_mtime_ns) == (self.size, self.modified)
         return "" if same else "changed since it was read: run unmingle cluster again"
+
+
+def held_file(store: Store, file: int) -> HeldFile | None:
+    """The file of a row; None if there is no such row."""
+    query = f"SELECT {HELD} FROM file JOIN source ON source.id = file.source WHERE file.id = ?"
+    row = store.connection.execute(query, (file,)).fetchone()
+    return None if row is None else HeldFile.of(row)

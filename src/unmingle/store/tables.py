@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from unmingle.errors import PictureError
+from unmingle.faces.align import open_thumbnail
 from unmingle.store.frame_names import FrameNames
+from unmingle.store.intervals import Watched, watched
 from unmingle.store.recordings import tracks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from unmingle.records import Flag, Status
-    from unmingle.store.intervals import Watched
+    from unmingle.records import U8, Flag, Status
     from unmingle.store.sqlite import Store
 
 FACES = {
@@ -327,6 +329,12 @@ def intervals_table(recordings: Sequence[Watched], names: dict[int, str]) -> pl.
     return pl.DataFrame(rows, schema=INTERVALS, orient="row")
 
 
+def library_intervals(store: Store, recipe: str) -> pl.DataFrame:
+    """The table `intervals.csv` of all recordings."""
+    names = dict(people_table(faces_table(store, recipe), store).select("person", "name").iter_rows())
+    return intervals_table(watched(store, recipe), names)
+
+
 def tiles(store: Store, recipe: str) -> dict[int, list[Tile]]:
     """The distinct faces of each person, in the order of their file names; no thumbnails yet, since there are many."""
     query = (
@@ -345,3 +353,15 @@ def thumbnail_of(store: Store, face: int) -> bytes | None:
     """The stored JPEG of a face; None if there is no such face."""
     row = store.connection.execute("SELECT jpeg FROM thumbnail WHERE face = ?", (face,)).fetchone()
     return None if row is None else bytes(row[0])
+
+
+def picture_of(store: Store, row: dict[str, Any]) -> U8:
+    """The stored picture of a row of the table of faces, (h, w, 3).
+
+    Raises:
+        PictureError: there is none.
+    """
+    jpeg = None if row["id"] is None else thumbnail_of(store, row["id"])
+    if jpeg is None:
+        raise PictureError(row["reason"])
+    return open_thumbnail(jpeg)

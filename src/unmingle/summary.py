@@ -36,6 +36,28 @@ class Summary:
     seconds: dict[str, float]
     notes: dict[str, float]
 
+    @classmethod
+    def of(cls, faces: pl.DataFrame, seconds: dict[str, float], notes: dict[str, float]) -> Summary:
+        """The summary of a library's faces, in the columns of `faces.csv`."""
+        import polars as pl
+
+        left_out = (
+            faces.filter(pl.col("person").is_null())
+            .with_columns(pl.col("reason").str.replace(r":.*", ""))
+            .group_by("status", "reason")
+            .len()
+            .sort(["len", "status", "reason"], descending=[True, False, False])
+        )
+        return cls(
+            files=faces.select("source", "file").n_unique(),
+            faces=int(faces["face"].is_not_null().sum()),
+            people=faces["person"].drop_nulls().n_unique(),
+            clustered=int(faces["person"].is_not_null().sum()),
+            left_out=tuple((str(status), str(reason), int(count)) for status, reason, count in left_out.iter_rows()),
+            seconds={stage: round(value, 3) for stage, value in seconds.items()},
+            notes={key: round(value, 6) for key, value in notes.items()},
+        )
+
     def _repr_html_(self) -> str:
         title = f"{self.people:,} {'person' if self.people == 1 else 'people'}"
         note = f"{self.faces:,} faces in {self.files:,} files, {self.clustered:,} of them a person's"
@@ -47,28 +69,6 @@ class Summary:
             spent = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in self.seconds.items())
             parts.append(html.remark(f"Time: {spent}"))
         return html.block(*parts)
-
-
-def summarise(faces: pl.DataFrame, seconds: dict[str, float], notes: dict[str, float]) -> Summary:
-    """The summary of a library's faces, in the columns of `faces.csv`."""
-    import polars as pl
-
-    left_out = (
-        faces.filter(pl.col("person").is_null())
-        .with_columns(pl.col("reason").str.replace(r":.*", ""))
-        .group_by("status", "reason")
-        .len()
-        .sort(["len", "status", "reason"], descending=[True, False, False])
-    )
-    return Summary(
-        files=faces.select("source", "file").n_unique(),
-        faces=int(faces["face"].is_not_null().sum()),
-        people=faces["person"].drop_nulls().n_unique(),
-        clustered=int(faces["person"].is_not_null().sum()),
-        left_out=tuple((str(status), str(reason), int(count)) for status, reason, count in left_out.iter_rows()),
-        seconds={stage: round(value, 3) for stage, value in seconds.items()},
-        notes={key: round(value, 6) for key, value in notes.items()},
-    )
 
 
 def as_json(summary: Summary) -> str:

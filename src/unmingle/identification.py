@@ -8,10 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unmingle import html
-from unmingle.api.recipes import known_scale, library_curve, model_of
 from unmingle.errors import LibraryError, PictureError, SourceError
+from unmingle.faces.align import FACE_MARGIN, thumbnail
+from unmingle.faces.recipe import FaceRecipe
+from unmingle.grouping.attach import Assigner
+from unmingle.grouping.confidence import label_means, likely_pairs
 from unmingle.settings import DetectionSettings, EngineSettings
+from unmingle.sources.images import PictureFile, read_picture
 from unmingle.store.face_rows import ALONE, faces_to_group, persons_now
+from unmingle.store.facts import known_scale, library_curve, model_of, noted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -57,28 +62,10 @@ class Identified:
 
     def _cut(self) -> bytes | None:
         """The face, cut out of its picture; None if that is gone."""
-        from unmingle.faces.align import FACE_MARGIN, thumbnail
-
         try:
             return thumbnail(_decoded(self.picture), np.array(self.box, np.float32), margin=FACE_MARGIN)
         except PictureError:
             return None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class KnownPeople:
-    """The n faces of people: vectors (n, d), labels (n,) from 0 on, ids (k,) of the people, scale of strangers."""
-
-    vectors: F32
-    labels: I64
-    ids: I64
-    scale: float
-
-    def means(self) -> tuple[F32, I64]:
-        """Mean vector and number of faces of each person."""
-        from unmingle.grouping.confidence import label_means
-
-        return label_means(self.vectors, self.labels)
 
 
 def identify(
@@ -89,18 +76,15 @@ def identify(
     engine: EngineSettings | None,
 ) -> list[Identified]:
     """See `Library.identify`."""
-    from unmingle.faces.recipe import FaceRecipe
-    from unmingle.grouping.attach import Assigner
-
-    model = model_of(store, recipe)
-    runner = FaceRecipe(detection or DetectionSettings(), engine or EngineSettings(), model)
+    detection = detection or noted(store, DetectionSettings) or DetectionSettings()
+    runner = FaceRecipe(detection, engine or EngineSettings(), model_of(store, recipe))
     if recipe != runner.key:
         raise LibraryError(
             f"{store.folder} was made with another recipe or other settings.",
             "Use the settings it was made with.",
         )
-    known = known_people(store, recipe)
-    assigner = Assigner(known.vectors, known.labels, library_curve(store, recipe), scale=known.scale)
+    vectors_nd, labels_n, ids = _people(store, recipe)
+    assigner = Assigner(vectors_nd, labels_n, library_curve(store, recipe), scale=known_scale(store))
     found: list[Identified] = []
     for path in pictures:
         try:
@@ -110,43 +94,32 @@ def identify(
         usable = [face for face, standing in enumerate(analysis.triage.standings) if standing != "aside"]
         for face, one in zip(usable, assigner.assign_many(analysis.vectors[usable]), strict=True):
             box = tuple(round(float(value), 1) for value in analysis.faces.boxes[face])
-            person = None if one.label is None else int(known.ids[one.label])
-            nearest = None if one.nearest is None else int(known.ids[one.nearest])
+            person, nearest = (None if label is None else int(ids[label]) for label in (one.label, one.nearest))
             found.append(Identified(path, box, person, nearest, one.similarity, one.probability))
     return found
 
 
 def pair_table(store: Store, recipe: str, *, most: int) -> pl.DataFrame:
-    """See `Library.likely_pairs`.
-
-    Raises:
-        LibraryError: the library was not grouped by faces.
-    """
+    """See `Library.likely_pairs`."""
     import polars as pl
 
-    from unmingle.grouping.confidence import likely_pairs
-
-    known = known_people(store, recipe)
-    pairs, chance = likely_pairs(*known.means(), library_curve(store, recipe), scale=known.scale, most=most)
-    one, other = (known.ids[pairs[:, side]] for side in (0, 1))
+    scale = known_scale(store)
+    vectors_nd, labels_n, ids = _people(store, recipe)
+    means = label_means(vectors_nd, labels_n)
+    curve = library_curve(store, recipe)
+    pairs, chance = likely_pairs(*means, curve, scale=scale, most=most)
+    one, other = (ids[pairs[:, side]] for side in (0, 1))
     return pl.DataFrame({"person": one, "other": other, "probability": chance.round(4)})
 
 
-def _decoded(path: Path) -> U8:
-    from unmingle.sources.images import PictureFile, read_picture
-
-    return read_picture(PictureFile(str(path.parent.absolute()), path.name))
-
-
-def known_people(store: Store, recipe: str) -> KnownPeople:
-    """The people of a library and their faces.
-
-    Raises:
-        LibraryError: it was not grouped by faces.
-    """
-    scale = known_scale(store)
+def _people(store: Store, recipe: str) -> tuple[F32, I64, I64]:
+    """The n faces of people: vectors (n, d), labels (n,) from 0 on, and the ids (k,) of the people."""
     faces = faces_to_group(store, recipe)
     person_n = persons_now(store.connection, faces.ids)
     member = np.flatnonzero(person_n != ALONE)
     ids, labels = np.unique(person_n[member], return_inverse=True)
-    return KnownPeople(faces.vectors[member], labels.astype(np.int64), ids, scale)
+    return faces.vectors[member], labels.astype(np.int64), ids
+
+
+def _decoded(path: Path) -> U8:
+    return read_picture(PictureFile(str(path.parent.absolute()), path.name))
