@@ -112,8 +112,9 @@ def _linked(
     n = len(unit_nd)
     if n**2 > index.EXACT_PAIRS:
         # How far strangers spread is measured well enough on an even sample.
-        sample = Linkage(unit_nd[np.arange(SCALE_SAMPLE) * n // SCALE_SAMPLE])
-        threshold = replace(card, scale=_scale(_joined(sample.run(card), card), card.curve))
+        sample = Linkage(unit_nd[np.arange(SCALE_SAMPLE) * n // SCALE_SAMPLE]).run(card)
+        threshold = replace(card, scale=_scale(_joined(sample, card), card.curve))
+        del sample
         linkage = Linkage(unit_nd, constraints)
     else:
         linkage = Linkage(unit_nd, constraints)
@@ -121,7 +122,9 @@ def _linked(
         threshold = replace(card, scale=_scale(_joined(first.run(card).copy(), card), card.curve))
         if threshold.scale <= card.scale:  # laxer: it goes on from there; else what was merged may have to stay apart
             linkage = first
-    clusters, near_n = _joined(linkage.run(threshold), threshold), linkage.near_n
+    clusters, near_n = linkage.run(threshold), linkage.near_n
+    del linkage  # its lists are large
+    _joined(clusters, threshold)
     notes = {
         "strangers_mean": card.curve.mean,
         "strangers_deviation": float(card.curve.deviation(SINGLE, SINGLE)[0]),
@@ -139,9 +142,7 @@ def _joined(clusters: Clusters, threshold: FalseMergeThreshold) -> Clusters:
 
 
 def _scale(clusters: Clusters, curve: ImpostorModel) -> float:
-    slots, first = np.unique(clusters.slot_n, return_index=True)
-    slots = slots[np.argsort(first)]
-    return collection_scale(clusters.mean_nd[slots], clusters.size_n[slots], curve)
+    return collection_scale(clusters.mean_nd[clusters.alive], clusters.size_n[clusters.alive], curve)
 
 
 def count_seen_together(labels_n: I64, constraints: Constraints) -> dict[str, float]:

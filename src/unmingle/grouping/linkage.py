@@ -69,8 +69,8 @@ class Linkage:
         if len(slots) ** 2 > index.EXACT_PAIRS:
             from unmingle.grouping.inverted_index import InvertedIndex
 
-            self._inverted = InvertedIndex(self.clusters.mean_nd[slots])
-            self._cell_n[slots] = self._inverted.cell_of(self.clusters.mean_nd[slots])
+            self._inverted = InvertedIndex(self.clusters.mean_nd)
+            self._cell_n = self._inverted.cell_of(self.clusters.mean_nd)
         self._set(slots, self._search(slots, slots, first=True))
         self.near_n = np.where(self.clusters.single_n, self._near_nk[:, 0], -1).astype(np.int64)
 

@@ -120,14 +120,8 @@ def reassign(clusters: Clusters, near_n: I64, threshold: FalseMergeThreshold) ->
     free = np.minimum(sure_only.size_n[other], sure_only.size_n[own]) > FRAGMENT_FACES
     free &= ~sure_only.links.pairs(face, other)
     face, near, other, own = face[free], near[free], other[free], own[free]
-    moves = np.ones(len(face), np.bool_)
-    a, b, c = (sure_only.size_n[of] for of in (face, other, own))
-    moves &= threshold.standard(sure_only.similarity(face, other), a, b) > threshold.standard(
-        sure_only.similarity(face, own), a, c
-    )
-    moves &= threshold.quartile_standard(sure_only.top_quartile(face, other), a, b) > threshold.quartile_standard(
-        sure_only.top_quartile(face, own), a, c
-    )
+    to_other, to_own = (sure_only.scores(face, of, threshold) for of in (other, own))
+    moves = (to_other[0] > to_own[0]) & (to_other[1] > to_own[1])
     if moves.any():
         clusters.take_out(face[moves])
         clusters.merge_in_turn(clusters.slot_n[near[moves]], face[moves], how="straggler")
