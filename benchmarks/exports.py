@@ -42,10 +42,10 @@ from unmingle.records import Analysis, Faces, Triage
 from unmingle.settings import GroupingSettings
 from unmingle.sources.images import scan
 from unmingle.sources.regions import to_upright
-from unmingle.store import facts, pictures
+from unmingle.store import analyses, facts
+from unmingle.store.export_query import pictures as stored_pictures
 from unmingle.store.face_rows import faces_to_group
-from unmingle.store.portable import WALKED
-from unmingle.store.portable import pictures as stored_pictures
+from unmingle.store.file_rows import WALKED
 from unmingle.store.sqlite import open_to_read, open_to_write
 
 if TYPE_CHECKING:
@@ -84,16 +84,16 @@ def make(folder: Path, source: Path, people: int, *, given: bool = False, seed: 
     with open_to_write(folder) as store:
         store.set_fact(facts.CURRENT, RECIPE)
         store.set_fact(WALKED, json.dumps([str(source)]))
-        known = pictures.register(store, scan([source]), RECIPE)
+        known = analyses.register(store, scan([source]), RECIPE)
         with store.transaction() as connection:
             for file in sorted(known):
                 content = file.path.read_bytes()
                 status = file.path.stat()
                 digest = hashlib.sha256(content).hexdigest()
-                pictures.note_read(connection, known[file].row, status.st_size, status.st_mtime_ns, digest, "")
+                analyses.note_read(connection, known[file].row, status.st_size, status.st_mtime_ns, digest, "")
                 who = choose.choice(people, 1 if given else int(choose.integers(1, MOST + 1)), replace=False)
                 who_of[digest] = int(who[0])
-                pictures.add_analysis(connection, digest, RECIPE, "f32", faces_of(choose, centres[who]))
+                analyses.add_analysis(connection, digest, RECIPE, "f32", faces_of(choose, centres[who]))
         if given:
             hand_over(store, who_of)
         else:

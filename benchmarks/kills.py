@@ -38,7 +38,7 @@ from unmingle.decisions.state import State
 from unmingle.errors import DecisionError
 from unmingle.records import Analysis, Faces, Triage
 from unmingle.settings import GroupingSettings
-from unmingle.store import facts, pictures
+from unmingle.store import analyses, facts
 from unmingle.store.face_rows import ALONE
 from unmingle.store.sqlite import open_to_decide, open_to_write
 
@@ -69,7 +69,7 @@ class Made:
                 faces = Faces(np.ones((1, 4), np.float32), np.ones((1, 5, 2), np.float32), np.ones(1, np.float32))
                 found = Analysis(9, 9, faces, vector[None], np.ones(1, np.float32), (b"",), Triage.alike(1))
                 with store.transaction() as connection:
-                    pictures.add_analysis(connection, name, RECIPE, "f32", found)
+                    analyses.add_analysis(connection, name, RECIPE, "f32", found)
                     connection.execute(
                         "INSERT INTO file (source, path, name, digest) VALUES (1, ?, ?, ?)",
                         (name.encode(), name, name),

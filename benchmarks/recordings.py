@@ -37,7 +37,7 @@ from scipy.optimize import linear_sum_assignment
 from unmingle.api import Library
 from unmingle.faces.boxes import overlaps
 from unmingle.store.facts import CURRENT
-from unmingle.store.recordings import tracks
+from unmingle.store.sightings import tracks
 from unmingle.store.sqlite import open_to_read
 
 if TYPE_CHECKING:

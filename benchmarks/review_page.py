@@ -37,7 +37,7 @@ from playwright.sync_api import sync_playwright
 from unmingle.decisions.assignment import Measured, store_assignment
 from unmingle.decisions.state import State
 from unmingle.records import Analysis, Faces, Triage
-from unmingle.store import facts, pictures
+from unmingle.store import analyses, facts
 from unmingle.store.face_rows import ALONE, faces_to_group
 from unmingle.store.sqlite import open_to_write
 
@@ -94,7 +94,7 @@ def make(folder: Path, faces: int, people: int) -> None:
                 quality = random.random(1).astype(np.float32)
                 found = Analysis(300, 300, shape, vector[None], quality, (jpegs[face % DRAWN],), Triage.alike(1))
                 name = f"meeting{face % 7}/m_{face // 8:08}_{face % 8}.jpg"
-                pictures.add_analysis(connection, name, RECIPE, "f32", found)
+                analyses.add_analysis(connection, name, RECIPE, "f32", found)
                 connection.execute(
                     "INSERT INTO file (source, path, name, digest) VALUES (1, ?, ?, ?)", (name.encode(), name, name)
                 )

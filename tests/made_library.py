@@ -18,8 +18,8 @@ from unmingle.records import Analysis, Faces, Triage
 from unmingle.settings import GroupingSettings
 from unmingle.sources.images import scan
 from unmingle.sources.metadata import ORIENTATION
-from unmingle.store import facts, pictures
-from unmingle.store.portable import WALKED
+from unmingle.store import analyses, facts
+from unmingle.store.file_rows import WALKED
 from unmingle.store.sqlite import open_to_write
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def analysis(
 
 def put(connection: Connection, name: str, found: Analysis, *, recipe: str = RECIPE) -> None:
     """A picture, and a file in source 1 that shows it."""
-    pictures.add_analysis(connection, name, recipe, "f32", found)
+    analyses.add_analysis(connection, name, recipe, "f32", found)
     row = (name.encode(), name, name)
     connection.execute("INSERT OR IGNORE INTO file (source, path, name, digest) VALUES (1, ?, ?, ?)", row)
 
@@ -108,13 +108,13 @@ def library(folder: Path, source: Path, shots: Sequence[Shot], *more: tuple[Path
     with open_to_write(folder) as store:
         store.set_fact(facts.CURRENT, RECIPE)
         store.set_fact(WALKED, json.dumps([str(one) for one, _ in taken]))
-        known = pictures.register(store, scan([one for one, _ in taken]), RECIPE)
+        known = analyses.register(store, scan([one for one, _ in taken]), RECIPE)
         with store.transaction() as connection:
             for file, what in known.items():
                 status = file.path.stat()
                 digest = hashlib.sha256(file.path.read_bytes()).hexdigest()
-                pictures.note_read(connection, what.row, status.st_size, status.st_mtime_ns, digest, "")
-                pictures.add_analysis(
+                analyses.note_read(connection, what.row, status.st_size, status.st_mtime_ns, digest, "")
+                analyses.add_analysis(
                     connection, digest, RECIPE, "f32", _analysis(found[file.source, file.name], centres, random)
                 )
         group = partial(pipeline.group_faces, settings=GroupingSettings())

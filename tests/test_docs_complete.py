@@ -15,7 +15,7 @@ from making.records import fields_of
 
 from unmingle.cli.commands import app
 from unmingle.records import Status
-from unmingle.store.tables import FACES, INTERVALS, PEOPLE, RECORDINGS
+from unmingle.store.result_tables import FACES, INTERVALS, PEOPLE, RECORDINGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

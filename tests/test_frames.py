@@ -11,7 +11,7 @@ import pytest
 
 import unmingle
 from unmingle.errors import MissingExtraError
-from unmingle.store.tables import FACES
+from unmingle.store.result_tables import FACES
 
 
 def test_numbers_stay_whole_and_texts_stay_texts() -> None:

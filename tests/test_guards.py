@@ -116,6 +116,6 @@ def test_library_that_can_not_be_written_is_an_error(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, pictures: Path
 ) -> None:
     """Guards are around files: what is the matter with the library itself is never taken for a bad picture."""
-    monkeypatch.setattr("unmingle.store.pictures.add_analysis", failing(lambda _: True, KeyError("ours"), np.copy))
+    monkeypatch.setattr("unmingle.store.analyses.add_analysis", failing(lambda _: True, KeyError("ours"), np.copy))
     with pytest.raises(KeyError):
         told(tmp_path / "library", pictures)

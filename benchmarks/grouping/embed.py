@@ -28,8 +28,8 @@ import numpy as np
 import unmingle
 from unmingle.store.face_rows import faces_to_group
 from unmingle.store.facts import CURRENT
+from unmingle.store.result_tables import faces_table
 from unmingle.store.sqlite import open_to_read
-from unmingle.store.tables import faces_table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

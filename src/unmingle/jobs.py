@@ -25,10 +25,10 @@ from unmingle.settings import (
 )
 from unmingle.sources.images import Scan, readable, scan
 from unmingle.store import facts
+from unmingle.store.face_query import file_state
 from unmingle.store.facts import current
-from unmingle.store.held import held_file
-from unmingle.store.portable import WALKED, taken_along, walked_folders
-from unmingle.store.tables import faces_table
+from unmingle.store.file_rows import WALKED, taken_along, walked_folders
+from unmingle.store.result_tables import faces_table
 from unmingle.summary import Summary
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def adding(
 
 def retry(store: Store, file: int) -> tuple[Status, str]:
     """Read a file again; see `Library.retry`."""
-    held, recipe = held_file(store, file), current(store)
+    held, recipe = file_state(store, file), current(store)
     if held is None:
         raise SourceError(f"There is no file {file}.", "Look at the library again.")
     detection = facts.noted(store, DetectionSettings) or DetectionSettings()

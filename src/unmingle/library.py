@@ -20,9 +20,9 @@ from unmingle.models.cards import SFACE
 from unmingle.progress import Times, silent
 from unmingle.settings import one_of, whole_number
 from unmingle.sources.names import AUTO
-from unmingle.store import facts, files, tables
-from unmingle.store.intervals import watched
-from unmingle.store.portable import remembered
+from unmingle.store import facts, relocation, result_tables
+from unmingle.store.file_rows import remembered
+from unmingle.store.screen_time import screen_times
 from unmingle.store.sqlite import open_to_decide, open_to_read, open_to_write
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
         Recipe,
         RecordingSettings,
     )
-    from unmingle.store.files import Forgotten
+    from unmingle.store.relocation import Forgotten
     from unmingle.store.sqlite import Store
     from unmingle.summary import Summary
 
@@ -243,14 +243,14 @@ class Library:
         computed again.
         """
         with self.writing() as store:
-            gone = files.forget(store, facts.current(store), user_path(source))
+            gone = relocation.forget(store, facts.current(store), user_path(source))
         self._look_again()
         return gone
 
     def relocate(self, old: str | Path, new: str | Path) -> int:
         """Note that a source, or a folder in one, is somewhere else now: so many files. Nothing is read again."""
         with self.writing() as store:
-            count = files.relocate(store, user_path(old), user_path(new))
+            count = relocation.relocate(store, user_path(old), user_path(new))
         self._look_again()
         return count
 
@@ -262,12 +262,14 @@ class Library:
     @property
     def faces(self) -> pl.DataFrame:
         """One row per face, and one per file without any, in the columns of `faces.csv`."""
-        return self._read(tables.faces_table).select(list(tables.FACES))
+        return self._read(result_tables.faces_table).select(list(result_tables.FACES))
 
     @property
     def people(self) -> pl.DataFrame:
         """One row per person, largest first, in the columns of `people.csv`."""
-        return self._read(lambda store, recipe: tables.people_table(tables.faces_table(store, recipe), store))
+        return self._read(
+            lambda store, recipe: result_tables.people_table(result_tables.faces_table(store, recipe), store)
+        )
 
     @property
     def models(self) -> pl.DataFrame:
@@ -282,12 +284,12 @@ class Library:
     @property
     def recordings(self) -> pl.DataFrame:
         """One row per recording, in the columns of `recordings.csv`."""
-        return self._read(lambda store, recipe: tables.recordings_table(watched(store, recipe)))
+        return self._read(lambda store, recipe: result_tables.recordings_table(screen_times(store, recipe)))
 
     @property
     def intervals(self) -> pl.DataFrame:
         """When people are on screen: one row each time, in the columns of `intervals.csv`."""
-        return self._read(tables.library_intervals)
+        return self._read(result_tables.library_intervals)
 
     @property
     def embeddings(self) -> pl.DataFrame:
@@ -296,7 +298,7 @@ class Library:
         `library.embeddings["vector"].to_numpy()` is the (n, d) float32 matrix, in the same order. Faces that were set
         aside are here too; of recordings there are the faces that stand for others.
         """
-        return self._read(tables.embeddings_table)
+        return self._read(result_tables.embeddings_table)
 
     @property
     def confidence(self) -> pl.DataFrame:
@@ -305,7 +307,7 @@ class Library:
         The probability is that the face belongs there, empty where the recipe can't say; docs/concepts/how-it-works.md
         tells how far it is to be trusted. Of recordings there are the faces that stand for others.
         """
-        return self._read(tables.confidence_table)
+        return self._read(result_tables.confidence_table)
 
     def person(self, person: PersonRef) -> Person:
         """One person."""
@@ -336,7 +338,7 @@ class Library:
     def jpegs(self, faces: Sequence[int]) -> tuple[bytes, ...]:
         """The stored pictures of faces, given their rows; those without one are passed over."""
         with self._reading() as store:
-            return tuple(jpeg for jpeg in (tables.thumbnail_of(store, face) for face in faces) if jpeg)
+            return tuple(jpeg for jpeg in (result_tables.thumbnail_of(store, face) for face in faces) if jpeg)
 
     def _repr_html_(self) -> str:
         from unmingle.render.notebook import overview_html
@@ -383,7 +385,7 @@ class Library:
         from unmingle.evaluation.labels import LabelOptions, Labels, folder_labels, read_labels
         from unmingle.evaluation.scores import evaluate
 
-        faces = self._read(tables.faces_table)
+        faces = self._read(result_tables.faces_table)
         if labels == "folders":
             labels = folder_labels(faces["file"].to_list(), sources=faces["source"].to_list())
         elif not isinstance(labels, Labels):
@@ -399,7 +401,7 @@ class Library:
 
         written = self.folder / "evaluation" if folder is None else user_path(folder)
         with self._reading() as store:
-            return write_evaluation(evaluation, written, crop=partial(tables.picture_of, store))
+            return write_evaluation(evaluation, written, crop=partial(result_tables.picture_of, store))
 
     def write_report(
         self,

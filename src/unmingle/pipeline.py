@@ -24,15 +24,14 @@ from unmingle.settings import RecordingSettings
 from unmingle.sources.decoding import decode, pixel_digest
 from unmingle.sources.images import digest, quiet_decoders, read_bytes
 from unmingle.sources.names import AUTO
-from unmingle.store import copies, pictures, recordings
+from unmingle.store import analyses, copies, sightings
 from unmingle.store.face_rows import ALONE, faces_to_group
 from unmingle.store.facts import CURRENT, SCALE
-from unmingle.store.files import note_moved, out_of_reach
-from unmingle.store.frame_names import conclude
-from unmingle.store.frames import recording_of, rows_of_pictures, seen_frames
+from unmingle.store.file_rows import note_moved, out_of_reach
+from unmingle.store.frame_names import conclude, recording_of, rows_of_pictures, seen_frames
 from unmingle.store.identity import Recogniser, carry_over
 from unmingle.tracking.video import VideoRecipe
-from unmingle.watching import Watched, Watcher, watch_all
+from unmingle.video_ingest import VideoIngest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -44,8 +43,8 @@ if TYPE_CHECKING:
     from unmingle.records import F32, F64, I64, U8, Analysis, Bool, Clustering
     from unmingle.settings import ClassicSettings, GroupingSettings
     from unmingle.sources.images import PictureFile, Scan
+    from unmingle.store.analyses import Known
     from unmingle.store.face_rows import StoredFaces
-    from unmingle.store.pictures import Known
     from unmingle.store.sqlite import Store
 
     # Groups faces by their vectors (n, d), constraints, which may found a person (n,), and whose copy each is (n,).
@@ -91,26 +90,19 @@ def add(
 
     What was found is stored every few pictures, and every minute of a recording: a killed run loses no more than that.
 
-    Args:
-        store: open for writing.
-        scan: the files that are there.
-        runner: the recipe; a `VideoRecipe` where there are recordings.
-        exact: whether faces found in another precision must be computed again.
-        every: seconds between the frames of a recording that are looked at.
-        progress: told after each batch.
-        times: where to add the seconds of reading and analysing.
+    every: seconds between the frames of a recording that are looked at. exact: whether faces found in another precision
+    must be computed again.
     """
     times = Times() if times is None else times
-    known = pictures.register(store, scan, runner.key)
+    known = analyses.register(store, scan, runner.key)
     store.set_fact(CURRENT, runner.key)
-    done = pictures.analysed(store, runner.key, runner.precision if exact else None)
-    done -= recordings.seen_otherwise(store, runner.key, every)
+    done = analyses.analysed(store, runner.key, runner.precision if exact else None)
+    done -= sightings.seen_otherwise(store, runner.key, every)
     todo = [file for file in sorted(known) if not _unchanged(file, known[file], done)]
     before = [known[file] for file in todo if known[file].digest in done]
     recogniser = Recogniser(store.connection, runner.key)
     moving = [file for file in todo if file.is_recording]  # which looks into each
     still = sorted(set(todo).difference(moving))
-    watched = Watched()
     unreadable = analysed = 0
     finished = len(known) - len(todo)
     total = len(known) - len(todo) + len(still)
@@ -122,9 +114,9 @@ def add(
         for batch, found in _analyse_all(batches, runner, done, times):
             with times.measure("write"), store.transaction() as connection:
                 for name, analysis in found.items():
-                    pictures.add_analysis(connection, name, runner.key, runner.precision, analysis)
+                    analyses.add_analysis(connection, name, runner.key, runner.precision, analysis)
                 for read in batch:
-                    pictures.note_read(
+                    analyses.note_read(
                         connection,
                         read.known.row,
                         read.size,
@@ -141,10 +133,10 @@ def add(
             progress("analyse", finished, total)
     if len(still) < len(todo):
         assert isinstance(runner, VideoRecipe)  # whoever calls has made sure of it
-        watcher = Watcher(runner, runner.key, runner.precision, every, recogniser)
-        watched = watch_all(store, moving, known, watcher, done, progress=progress, times=times)
-    analysed, unreadable = analysed + watched.analysed, unreadable + watched.unreadable
-    same, changed = pictures.unchanged(store, before)
+        ingest = VideoIngest(store, runner, runner.key, runner.precision, every, recogniser, done, progress, times)
+        watched, unwatchable = ingest.add(moving, known)
+        analysed, unreadable = analysed + watched, unreadable + unwatchable
+    same, changed = analyses.unchanged(store, before)
     moved = note_moved(store, [known[file].row for file in todo if known[file].digest is None])
     carried = carry_over(store, runner.key)
     return Added(
@@ -154,8 +146,8 @@ def add(
         copies=max(0, len(todo) - analysed - unreadable - same - changed - moved),
         unreadable=unreadable,
         passed_over=sum(count for _, count in scan.others),
-        gone=pictures.gone(store),
-        unwatched=tuple(recordings.notes(store, runner.key)),
+        gone=analyses.gone(store),
+        unwatched=tuple(sightings.notes(store, runner.key)),
         others=scan.others,
         moved=moved,
         changed=changed,
@@ -331,7 +323,7 @@ def cluster(
         recording_n = recording_of(store, faces, names)
         founders_n, copy_of_n = faces.founders.copy(), copies.copy_of(store, faces, recording_n)
         founders_n[list(decided.person_of)] = True  # whatever a face is like, somebody said whose it is
-        followed = recordings.followed(store, recipe, faces)
+        followed = sightings.followed(store, recipe, faces)
         seen = seen_frames(store, faces, names, followed.seen_k2)
         clustering = group(faces.vectors, decided.constraints(seen, followed.same_m2), founders_n, copy_of_n)
         evidence = Evidence.of(clustering, founders_n, copy_of_n, least=1 if whole_clusters else 2)

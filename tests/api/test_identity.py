@@ -26,7 +26,7 @@ from unmingle.errors import SettingsError, SourceError
 from unmingle.review.session import PictureReader
 from unmingle.sources.decoding import pixel_digest
 from unmingle.sources.recordings import Recording
-from unmingle.store.one_face import original
+from unmingle.store.face_query import original
 from unmingle.store.sqlite import open_to_read
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import unmingle
 from unmingle.api import Identified, Summary
 from unmingle.decisions.asking import Question, Side
 from unmingle.errors import LibraryError
-from unmingle.store.tables import FACES, INTERVALS
+from unmingle.store.result_tables import FACES, INTERVALS
 
 if TYPE_CHECKING:
     from pathlib import Path

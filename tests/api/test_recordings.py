@@ -8,7 +8,7 @@ import pytest
 from tests.store.test_recordings import FRAMES, group, segment, store_recording, track
 
 from unmingle.api import ExportOptions, Library
-from unmingle.store.portable import WALKED
+from unmingle.store.file_rows import WALKED
 from unmingle.store.sqlite import open_to_write
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pytest
 from unmingle.api import Library
 from unmingle.errors import SourceError
 from unmingle.sources.images import PictureFile, Scan
-from unmingle.store import pictures
+from unmingle.store import analyses
 from unmingle.store.sqlite import open_to_write
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def test_what_was_stored_stays(tmp_path: Path, problem: str) -> None:
     scan = Scan((PictureFile(str(tmp_path), "a.jpg", problem),), ())
 
     def stop(store: Store) -> None:
-        pictures.register(store, scan, "faces")
+        analyses.register(store, scan, "faces")
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt), open_to_write(folder) as store:

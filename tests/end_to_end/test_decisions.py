@@ -10,7 +10,7 @@ import pytest
 
 import unmingle as package
 from unmingle.sources.names import MEETING_PATTERN
-from unmingle.store.tables import FACES
+from unmingle.store.result_tables import FACES
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from unmingle.store.tables import FACES, PEOPLE
+from unmingle.store.result_tables import FACES, PEOPLE
 
 if TYPE_CHECKING:
     from pathlib import Path

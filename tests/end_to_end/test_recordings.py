@@ -21,7 +21,7 @@ from tests.videos import write_sound, write_video
 
 from madeup.cast import CAST
 from madeup.portraits import Look, Person, render
-from unmingle.store.tables import FACES, INTERVALS, PEOPLE, RECORDINGS
+from unmingle.store.result_tables import FACES, INTERVALS, PEOPLE, RECORDINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

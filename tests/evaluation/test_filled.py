@@ -9,7 +9,7 @@ import xlsxwriter
 from unmingle.errors import LabelsError
 from unmingle.evaluation.fill_labels import fill_in
 from unmingle.evaluation.labels import LabelOptions
-from unmingle.store.tables import FACES
+from unmingle.store.result_tables import FACES
 
 if TYPE_CHECKING:
     from pathlib import Path

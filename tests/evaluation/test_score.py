@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from unmingle.errors import LabelsError
 from unmingle.evaluation.labels import Contradiction, Dropped, LabelOptions, Labels, folder_labels, read_labels
 from unmingle.evaluation.scores import evaluate
-from unmingle.store.tables import FACES
+from unmingle.store.result_tables import FACES
 
 
 def face(file: str, person: int | None, **more: Any) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from unmingle.review.app import create_app
 from unmingle.settings import GroupingSettings
 from unmingle.sources.images import digest, scan
 from unmingle.sources.names import MEETING_PATTERN
-from unmingle.store import facts, pictures
+from unmingle.store import analyses, facts
 from unmingle.store.sqlite import open_to_write
 
 if TYPE_CHECKING:
@@ -69,8 +69,8 @@ class Maker:
         found = scan([self.pictures])
         with open_to_write(self.folder) as store:
             store.set_fact(facts.CURRENT, RECIPE)
-            known = pictures.register(store, found, RECIPE)
-            done = pictures.analysed(store, RECIPE, None)
+            known = analyses.register(store, found, RECIPE)
+            done = analyses.analysed(store, RECIPE, None)
             with store.transaction() as connection:
                 for file in sorted(file for file in known if known[file].digest not in done):
                     content = file.path.read_bytes()
@@ -78,8 +78,8 @@ class Maker:
                     name = "" if problem else digest(content)
                     if name:
                         picture = np.asarray(cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR), np.uint8)
-                        pictures.add_analysis(connection, name, RECIPE, "f32", self._analysis(file.name, picture))
-                    pictures.note_read(connection, known[file].row, len(content), 0, name, problem)
+                        analyses.add_analysis(connection, name, RECIPE, "f32", self._analysis(file.name, picture))
+                    analyses.note_read(connection, known[file].row, len(content), 0, name, problem)
 
     def _analysis(self, name: str, picture: U8) -> Analysis:
         centre = self.centres[int(name[1:3])] if name.startswith("p") else self.random.normal(size=64)

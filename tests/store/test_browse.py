@@ -8,7 +8,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unmingle.store.browse import (
+from unmingle.store.face_query import count_faces, face_detail, faceless_files, left_out_groups, lone_faces, original
+from unmingle.store.people_query import (
     COVERS,
     FaceIndex,
     covers_of,
@@ -19,10 +20,8 @@ from unmingle.store.browse import (
     owners,
     people,
 )
-from unmingle.store.left_out import count_faces, faceless_files, left_out_groups, lone_faces
-from unmingle.store.one_face import face_detail, original
+from unmingle.store.result_tables import thumbnail_of
 from unmingle.store.sqlite import open_to_read, open_to_write
-from unmingle.store.tables import thumbnail_of
 
 if TYPE_CHECKING:
     from tests.store.conftest import Album

@@ -21,8 +21,7 @@ from unmingle.sources.decoding import decode
 from unmingle.sources.names import MEETING_PATTERN
 from unmingle.store.copies import copy_of
 from unmingle.store.face_rows import faces_to_group
-from unmingle.store.frame_names import FrameNames
-from unmingle.store.frames import recording_of
+from unmingle.store.frame_names import FrameNames, recording_of
 from unmingle.store.sqlite import open_to_read, open_to_write
 
 if TYPE_CHECKING:

@@ -10,8 +10,7 @@ import pytest
 from unmingle.grouping.impostors import SFACE_CURVE
 from unmingle.sources.names import AUTO
 from unmingle.store.face_rows import StoredFaces
-from unmingle.store.frame_names import conclude
-from unmingle.store.frames import rows_of_pictures
+from unmingle.store.frame_names import conclude, rows_of_pictures
 from unmingle.store.sqlite import open_to_write
 
 if TYPE_CHECKING:

@@ -9,8 +9,7 @@ from unmingle.errors import SettingsError
 from unmingle.grouping.impostors import SFACE_CURVE
 from unmingle.sources.names import AUTO, MEETING_PATTERN
 from unmingle.store.face_rows import StoredFaces
-from unmingle.store.frame_names import FrameNames, conclude
-from unmingle.store.frames import recording_of, rows_of_pictures, seen_frames
+from unmingle.store.frame_names import FrameNames, conclude, recording_of, rows_of_pictures, seen_frames
 from unmingle.store.sqlite import open_to_write
 
 if TYPE_CHECKING:

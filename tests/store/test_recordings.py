@@ -16,15 +16,14 @@ from unmingle.errors import DecisionError
 from unmingle.records import Analysis
 from unmingle.settings import GroupingSettings
 from unmingle.sources.recordings import RecordingInfo
-from unmingle.store import facts, recordings
-from unmingle.store.browse import face_cards
+from unmingle.store import facts, sightings
+from unmingle.store.analyses import note_read
+from unmingle.store.face_query import face_detail, faceless_files, original
 from unmingle.store.face_rows import faces_to_group
-from unmingle.store.intervals import spans, watched
-from unmingle.store.left_out import faceless_files
-from unmingle.store.one_face import face_detail, original
-from unmingle.store.pictures import note_read
+from unmingle.store.people_query import face_cards
+from unmingle.store.result_tables import faces_table
+from unmingle.store.screen_time import screen_times, spans
 from unmingle.store.sqlite import open_to_read, open_to_write
-from unmingle.store.tables import faces_table
 from unmingle.tracking.tracker import Sightings
 from unmingle.tracking.tracks import Keyframe, Segment, Track
 
@@ -79,11 +78,11 @@ def store_recording(store: Store, content: str, *segments: Segment, every: float
             (content.encode(), content),
         ).fetchone()[0]
         note_read(connection, row, 1, 1, content, "")
-        at = recordings.begin(connection, content, RECIPE, every, INFO)
+        recording, _ = sightings.begin(connection, content, RECIPE, every, INFO)
         for one in segments:
-            recordings.add_segment(connection, at.row, "f32", one)
+            sightings.add_segment(connection, recording, "f32", one)
         if finish:
-            recordings.finish(connection, at.row, "f32")
+            sightings.finish(connection, recording, "f32")
 
 
 def group(store: Store) -> None:
@@ -167,7 +166,7 @@ def test_a_frame_stands_until_the_next_one_comes() -> None:
 def test_faces_of_one_frame_are_told_of_looks_in_others(folder: Path) -> None:
     with open_to_read(folder) as store:
         faces = faces_to_group(store, RECIPE)
-        known = recordings.followed(store, RECIPE, faces)
+        known = sightings.followed(store, RECIPE, faces)
     assert len(faces.ids) == 9
     frames = {number: set(known.seen_k2[known.seen_k2[:, 1] == number, 0]) for number in np.unique(known.seen_k2[:, 1])}
     assert len(frames) == 9  # one for each frame with a look
@@ -183,9 +182,9 @@ def test_still_pictures_are_nobody_on_screen(tmp_path: Path) -> None:
             store, "a.mp4", segment(track(0, FRAMES, [4, 40]), track(0, FRAMES, [10, 50], number=1, still=True))
         )
         group(store)
-        known = recordings.followed(store, RECIPE, faces_to_group(store, RECIPE))
+        known = sightings.followed(store, RECIPE, faces_to_group(store, RECIPE))
         assert set(np.bincount(known.seen_k2[:, 1])) <= {0, 1}  # so it may be the one who is there
-        (one,) = watched(store, RECIPE)
+        (one,) = screen_times(store, RECIPE)
         assert [interval.faces for interval in one.intervals] == [60]
         assert faces_table(store, RECIPE)["person"].n_unique() == 1
 
@@ -195,7 +194,7 @@ def test_a_name_stays_when_a_recording_is_watched_at_other_instants(folder: Path
     who = library.faces.filter(pl.col("face") == 2)["person"][0]
     library.name(who, "Ada")
     with open_to_write(folder) as store:
-        assert recordings.seen_otherwise(store, RECIPE, 0.3) == {"a.mp4"}
+        assert sightings.seen_otherwise(store, RECIPE, 0.3) == {"a.mp4"}
         store_recording(
             store,
             "a.mp4",
@@ -245,10 +244,8 @@ def test_a_recording_goes_on_where_it_was_left(tmp_path: Path) -> None:
     with open_to_write(tmp_path) as store:
         store_recording(store, "a.mp4", segment(track(0, FRAMES, [0])), finish=False)
         with store.transaction() as connection:
-            at = recordings.begin(connection, "a.mp4", RECIPE, 0.1, INFO)
-            assert (at.seen, at.looked_at) == (60, 60)
-            again = recordings.begin(connection, "a.mp4", RECIPE, 0.2, INFO)
-            assert (again.seen, again.looked_at) == (0, 0)
+            assert sightings.begin(connection, "a.mp4", RECIPE, 0.1, INFO)[1] == 60
+            assert sightings.begin(connection, "a.mp4", RECIPE, 0.2, INFO)[1] == 0
         assert not len(faces_to_group(store, RECIPE).ids)
 
 

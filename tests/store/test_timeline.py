@@ -9,9 +9,9 @@ from tests.made_library import RECIPE, analysis
 
 from unmingle.records import Analysis
 from unmingle.sources.recordings import RecordingInfo
-from unmingle.store import recordings
+from unmingle.store import sightings
+from unmingle.store.screen_time import count_recordings, timelines
 from unmingle.store.sqlite import open_to_write
-from unmingle.store.timeline import count_recordings, timelines
 from unmingle.tracking.tracker import Sightings
 from unmingle.tracking.tracks import Keyframe, Segment, Track
 
@@ -42,8 +42,8 @@ def add(store: Store, *tracks: Track, of: int) -> None:
         connection.execute("INSERT INTO file (source, path, name, digest) VALUES (1, X'61', 'a.mp4', 'a')")
         connection.execute("INSERT INTO person (id, name) VALUES (?, 'Ada')", (of,))
         times = np.arange(100) / 10
-        progress = recordings.begin(connection, "a", RECIPE, 0.1, RecordingInfo(200, 100, 100, 10.0, 10.0))
-        recordings.add_segment(connection, progress.row, "f32", Segment(0.0, 10.0, times, times + 0.1, 2, tracks))
+        row, _ = sightings.begin(connection, "a", RECIPE, 0.1, RecordingInfo(200, 100, 100, 10.0, 10.0))
+        sightings.add_segment(connection, row, "f32", Segment(0.0, 10.0, times, times + 0.1, 2, tracks))
         connection.execute("INSERT INTO member (face, person) SELECT id, ? FROM face", (of,))
 
 

@@ -17,8 +17,8 @@ from unmingle.models.yunet import open_yunet
 from unmingle.settings import DetectionSettings
 from unmingle.sources.decoding import decode
 from unmingle.sources.images import quiet_decoders, read_picture, scan
+from unmingle.store.export_query import examples
 from unmingle.store.facts import current
-from unmingle.store.known_faces import examples
 from unmingle.store.sqlite import open_to_read
 
 if TYPE_CHECKING:

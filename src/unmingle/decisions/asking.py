@@ -18,9 +18,8 @@ from unmingle.grouping import suggestions
 from unmingle.grouping.clusters import unit_rows
 from unmingle.store.face_rows import ALONE, faces_to_group
 from unmingle.store.facts import known_scale, library_curve
-from unmingle.store.frame_names import FrameNames
-from unmingle.store.frames import seen_frames
-from unmingle.store.recordings import followed
+from unmingle.store.frame_names import FrameNames, seen_frames
+from unmingle.store.sightings import followed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -107,15 +106,6 @@ def ask(
 
     None that was answered before, none to which a frame or two names know the answer, and none of which the answer is
     all but certain; those that somebody was unsure about come last.
-
-    Args:
-        store: open for looking.
-        recipe: whose faces.
-        most: how many at most.
-        trees: kept between calls, see `grouping.suggestions.suggest`.
-
-    Raises:
-        LibraryError: the library was not grouped by faces.
     """
     curve, scale = library_curve(store, recipe), known_scale(store)
     state = State.read(store.connection, recipe)

@@ -146,13 +146,6 @@ def store_assignment(store: Store, recipe: str, faces: StoredFaces, measured: Me
     """Make the clusters of a grouping the library's people, keeping ids where people continue; all in one step.
 
     Decisions that were made while it ran, from another process, are heard as well.
-
-    Args:
-        store: open for writing.
-        recipe: whose faces.
-        faces: the n faces that were grouped.
-        measured: what came out.
-        heeded: the state when it began.
     """
     labels_n = measured.labels_n
     claimed, decided = DecidedFaces(heeded, faces).claims(labels_n)

@@ -54,11 +54,7 @@ class Command:
         return {person for person in (self.person, *self.others) if person is not None}
 
     def check(self, at: Check) -> Self:
-        """The command, complete.
-
-        Raises:
-            DecisionError: it can't be done.
-        """
+        """The command, complete."""
         raise NotImplementedError
 
     def apply(self, decided: Projection) -> None:

@@ -62,17 +62,6 @@ def apply_names(
     however often faces are grouped. People are not merged: what else is like them joins at the next grouping.
 
     Repeated, it changes nothing; stopped, it goes on.
-
-    Args:
-        store: open for decisions.
-        recipe: whose faces.
-        service: takes the decisions.
-        given: the names.
-        conflicts: what becomes of a face that is of a person with another name, or of which somebody said that it is
-            not who it is called. What somebody left out stays out in any case.
-
-    Raises:
-        LibraryError: the library can't be used.
     """
     naming = _Naming(store, recipe, service)
     applied, state = naming.applied, naming.state()

@@ -14,7 +14,7 @@ from unmingle.errors import DecisionError
 from unmingle.settings import whole_number
 from unmingle.sources.images import readable
 from unmingle.sources.names import FOLDED, find_all, parts_of
-from unmingle.store.recordings import tracks
+from unmingle.store.sightings import tracks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,10 +30,6 @@ def person_named(store: Store, person: int | str) -> int:
     """The id of a person, given that or the name; what is asked for by whoever speaks of a person goes through here.
 
     A plain number is an id, also as text and whoever is called so: `name:2` is who is called 2.
-
-    Raises:
-        DecisionError: nobody is called so.
-        SettingsError: it is neither an id nor a name.
     """
     if not isinstance(person, str):
         return whole_number("A person", person, mend="Give an id, which is a whole number, or a name.")
@@ -69,9 +65,6 @@ def faces_named(store: Store, recipe: str, faces: Sequence[int | str]) -> tuple[
     `name` is a file's main face, `name#2` its face 2, and `name@150#2` face 2 in frame 150 of a recording; for that the
     face counts that stands for it. A file is named by a path on the disk, by its path below its source, or by the end
     of its path, as much as tells it from others.
-
-    Raises:
-        DecisionError: there is no such file or face, or several files end so.
     """
     readings = {face: _readings(face) for face in faces if isinstance(face, str)}
     contents = _contents(store, [one.file for ways in readings.values() for one in ways])

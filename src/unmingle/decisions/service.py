@@ -95,19 +95,7 @@ class DecisionService:
     def decide(
         self, store: Store, recipe: str, command: Command, *, by: By = "person", seen: int | None = None
     ) -> Entry:
-        """Take a decision; it is on disk when this returns.
-
-        Args:
-            store: open for decisions.
-            recipe: whose faces are the library's people.
-            command: what to do, with faces by row.
-            by: who decides.
-            seen: the last entry of the log that whoever decides knew of; None: no matter.
-
-        Raises:
-            DecisionError: it can't be done.
-            StaleError: what it is about was changed after `seen`.
-        """
+        """Take a decision; it is on disk when this returns."""
         try:
             with store.transaction() as connection:
                 return _take(Check(connection, self.state(connection, recipe), store.folder), command, by, seen)

@@ -148,8 +148,11 @@ class State:
         projection, assigned, face_of = self.projection, self.assignment, self.face_of
         undone = self._undone_since(connection)
         whose = {face_of[region]: who for region, who in projection.person_of.items() if region in face_of}
-        faces_n = np.union1d(assigned.faces_n, np.array([*whose, *undone], np.int64))
-        person_n = look_up(assigned.faces_n, assigned.person_n, faces_n)
+        faces_n, person_n = assigned.faces_n, assigned.person_n.copy()
+        more = np.array([*whose, *undone], np.int64)
+        if (look_up(faces_n, person_n, more) == ALONE).any():
+            faces_n = np.union1d(faces_n, more)
+            person_n = look_up(assigned.faces_n, assigned.person_n, faces_n)
         for face, steps in undone.items():
             row = np.searchsorted(faces_n, face)
             for went, came_from in steps:

@@ -29,9 +29,6 @@ def clean_name(name: str) -> str:
     """A name as it is kept: single spaces, composed letters, no marks that nobody sees; whatever script it is in.
 
     Joiners stay within a word, where Persian, Sinhala and emoji are spelled with them.
-
-    Raises:
-        DecisionError: it is too long, or has signs that don't show or turn the text around them.
     """
     seen = "".join(sign for sign in unicodedata.normalize("NFC", name) if sign not in _UNSEEN)
     words = (word.strip(_JOINERS) for word in seen.split())

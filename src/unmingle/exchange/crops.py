@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -13,12 +12,11 @@ import numpy as np
 from unmingle.errors import PictureError, SourceError
 from unmingle.exchange.exporting import check_outside
 from unmingle.files import write_atomically
-from unmingle.sources.images import PictureFile
 from unmingle.sources.names import distinct
 from unmingle.sources.recordings import Recording
-from unmingle.store.intervals import watched
-from unmingle.store.portable import walked_folders
-from unmingle.store.recordings import tracks
+from unmingle.store.file_rows import walked_folders
+from unmingle.store.screen_time import file_of_recording, screen_times
+from unmingle.store.sightings import tracks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,13 +38,13 @@ def save_crops(store: Store, recipe: str, folder: Path, progress: Progress) -> i
         seen = track.sightings
         for frame, number, box in zip(seen.frames.tolist(), seen.numbers.tolist(), seen.boxes, strict=True):
             sightings[track.recording, frame].append((number, box))
-    recordings = watched(store, recipe)
+    recordings = screen_times(store, recipe)
     names = distinct(str(PurePosixPath(one.file).with_suffix("")) for one in recordings)
     written, before, total = 0, 0, sum(int(one.duration) for one in recordings)
     failed = []
     for one, name in zip(recordings, names, strict=True):
         try:
-            with Recording(_path(store, one.row)) as recording:
+            with Recording(file_of_recording(store, one.row).path) as recording:
                 for frame in recording.frames(every=one.every):
                     progress("write", before + int(frame.time), total)
                     for number, box in sightings.get((one.row, frame.number), ()):
@@ -62,19 +60,6 @@ def save_crops(store: Store, recipe: str, folder: Path, progress: Progress) -> i
             "Put these recordings back as they were, or leave --save-crops out.",
         )
     return written
-
-
-def _path(store: Store, recording: int) -> Path:
-    """A file that holds a recording."""
-    query = (
-        "SELECT source.path, file.path FROM recording JOIN file ON file.digest = recording.content AND file.present = 1"
-        " JOIN source ON source.id = file.source WHERE recording.id = ?"
-    )
-    for source, path in store.connection.execute(query, (recording,)):
-        file = PictureFile(os.fsdecode(source), os.fsdecode(path))
-        if file.path.exists():
-            return file.path
-    raise PictureError("it is no longer there")
 
 
 def _crop(picture_hw3: U8, box: F32) -> bytes:

@@ -22,9 +22,10 @@ from unmingle.settings import one_of
 from unmingle.sources.images import MANIFEST, MANIFEST_COLUMNS, quiet_decoders, readable
 from unmingle.sources.names import tails
 from unmingle.sources.regions import FACE, LEAST_OVERLAP, Region, overlap, read_packet, read_stored, to_stored
-from unmingle.store.intervals import watched
-from unmingle.store.portable import files_of_people, pictures, walked_folders
-from unmingle.store.tables import faces_table
+from unmingle.store.export_query import files_of_people, pictures
+from unmingle.store.file_rows import walked_folders
+from unmingle.store.result_tables import faces_table
+from unmingle.store.screen_time import screen_times
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from unmingle.evaluation.labels import LabelOptions
     from unmingle.progress import Progress
     from unmingle.sources.images import PictureFile
-    from unmingle.store.portable import Picture
+    from unmingle.store.export_query import Picture
     from unmingle.store.sqlite import Store
 
     # Person, name, frame of a recording and number of one of their faces, and the file that shows it.
@@ -121,7 +122,7 @@ def export(
         elif options.labels is not None:
             job.labels(options.labels)
         else:
-            tables = library_tables(store, faces_table(store, recipe), watched(store, recipe))
+            tables = library_tables(store, faces_table(store, recipe), screen_times(store, recipe))
             for name, content in as_files(tables, to).items():
                 placer.attempt(name, partial(placer.put, name, content))
         placer.check()

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from unmingle.evaluation.labels import match_names
 from unmingle.sources.names import folded, parts_of
 from unmingle.sources.regions import LEAST_OVERLAP, overlap
-from unmingle.store import recordings
-from unmingle.store.tables import faces_table
+from unmingle.store import sightings
+from unmingle.store.result_tables import faces_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -87,7 +87,7 @@ class FacesOfFiles:
         columns = ("source", "file", "frame", "face", "id", "left", "top", "width", "height")
         table = faces_table(store, recipe).select(columns)
         found: defaultdict[tuple[str, str], dict[tuple[int | None, int], tuple[int, Area]]] = defaultdict(dict)
-        recorded = recordings.names(store, recipe)
+        recorded = sightings.names(store, recipe)
         for source, file, frame, face, row, *box in table.iter_rows():
             of_file = found[source, file]
             if row is not None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from unmingle.errors import WriteError
 from unmingle.files import replacing
-from unmingle.store.tables import FACES, intervals_table, people_table, recordings_table
+from unmingle.store.result_tables import FACES, intervals_table, people_table, recordings_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from unmingle.store.intervals import Watched
+    from unmingle.store.screen_time import ScreenTime
     from unmingle.store.sqlite import Store
 
 TableKind = Literal["csv", "xlsx", "parquet", "json"]
@@ -28,7 +28,7 @@ OUR_SUMMARIES = frozenset({"people", "recordings", "intervals"})  # sheets besid
 MOST_ROWS = 1_048_576  # of a sheet of a workbook, the header among them
 
 
-def library_tables(store: Store, faces: pl.DataFrame, recordings: Sequence[Watched]) -> dict[str, pl.DataFrame]:
+def library_tables(store: Store, faces: pl.DataFrame, recordings: Sequence[ScreenTime]) -> dict[str, pl.DataFrame]:
     """The library's tables by name, those of recordings only if there are any."""
     people = people_table(faces, store)
     found = {"faces": faces.select(list(FACES)), "people": people}

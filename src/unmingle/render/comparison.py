@@ -16,8 +16,8 @@ from unmingle.render.charts import spread
 from unmingle.render.pictures import FacePicture
 from unmingle.render.report import STATUS, how_made
 from unmingle.settings import DetectionSettings, RecordingSettings
-from unmingle.store.comparable import comparable_faces
 from unmingle.store.facts import noted
+from unmingle.store.result_tables import comparable_faces
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

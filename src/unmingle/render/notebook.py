@@ -12,10 +12,12 @@ from unmingle.errors import DecisionError, LibraryError
 from unmingle.render.canvas import as_jpeg
 from unmingle.render.charts import spread
 from unmingle.render.views import person_sheet
-from unmingle.store import browse
+from unmingle.store import people_query
+from unmingle.store.face_query import face_detail
 from unmingle.store.facts import current
-from unmingle.store.one_face import face_detail
-from unmingle.store.tables import FACES, faces_table, library_intervals, people_table, thumbnail_of, tiles
+from unmingle.store.file_rows import count_files
+from unmingle.store.people_query import member_rows, people_by_size
+from unmingle.store.result_tables import FACES, faces_table, library_intervals, people_table, thumbnail_of, tiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,32 +27,22 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from unmingle.records import Status
-    from unmingle.store.one_face import Box, FaceDetail
+    from unmingle.store.face_query import Box, FaceDetail
     from unmingle.store.sqlite import Store
 
 STRIP = 24  # faces that a person shows
 LARGEST, STRIP_OF_EACH = 10, 8  # people whom a library shows, and faces of each
 
-# Counted in an index alone, before anything is known of the person: as quick for a million faces as one can count.
-_PEOPLE = """
-SELECT person.id, person.name, counted.faces
-FROM (SELECT person, count(*) AS faces FROM member GROUP BY person) AS counted
-JOIN person ON person.id = counted.person
-WHERE person.ignored = 0
-ORDER BY counted.faces DESC, person.id
-"""
-
 
 def overview_html(store: Store) -> str:
     """What a library holds, and its largest people."""
-    people = store.connection.execute(_PEOPLE).fetchall()
-    (files,) = store.connection.execute("SELECT count(*) FROM file WHERE present = 1").fetchone()
-    of = f"{count(sum(faces for _, _, faces in people))} of theirs in {html.counted(files, 'file')}"
+    people, files = people_by_size(store), count_files(store)
+    of = f"{count(sum(one.faces for one in people))} of theirs in {html.counted(files, 'file')}"
     parts = [html.heading(html.counted(len(people), "person", "people"), of)]
-    for person, name, faces in people[:LARGEST]:
-        who = label(person, name)
-        parts.append(html.heading(who, f"{f'person {person}, ' if name else ''}{count(faces)}"))
-        parts.append(html.faces(jpegs_of(store, person, STRIP_OF_EACH), of=who))
+    for one in people[:LARGEST]:
+        who = label(one.person, one.name)
+        parts.append(html.heading(who, f"{f'person {one.person}, ' if one.name else ''}{count(one.faces)}"))
+        parts.append(html.faces(jpegs_of(store, one.person, STRIP_OF_EACH), of=who))
     rest = f"The largest {LARGEST} are shown, library.people lists all. " if len(people) > LARGEST else ""
     parts.append(html.remark(f"{rest}library.faces has a row for every file, also those that are nobody's, and why."))
     return html.block(*parts)
@@ -58,8 +50,8 @@ def overview_html(store: Store) -> str:
 
 def jpegs_of(store: Store, person: int, most: int) -> tuple[bytes, ...]:
     """The stored pictures of a person's faces, spread over all of them."""
-    rows = store.connection.execute("SELECT face FROM member WHERE person = ? ORDER BY face", (person,)).fetchall()
-    jpegs = (thumbnail_of(store, rows[i][0]) for i in spread(len(rows), most))
+    rows = member_rows(store, person)
+    jpegs = (thumbnail_of(store, rows[i]) for i in spread(len(rows), most))
     return tuple(jpeg for jpeg in jpegs if jpeg)
 
 
@@ -217,7 +209,7 @@ def find_person(store: Store, person: int | str, opened: Callable[[], AbstractCo
     Raises:
         LibraryError: nobody is called so.
     """
-    found = browse.people(store, only=[_named(store, person)])
+    found = people_query.people(store, only=[_named(store, person)])
     if not found:
         raise LibraryError(f"There is no person {person!r}.", "people.csv lists them all.")
     one = found[0]

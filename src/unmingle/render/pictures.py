@@ -12,7 +12,7 @@ from unmingle.errors import PictureError
 from unmingle.faces.align import show_thumbnail
 from unmingle.html import address
 from unmingle.sources.images import quiet_decoders, read_picture
-from unmingle.store.tables import thumbnail_of
+from unmingle.store.result_tables import thumbnail_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any
@@ -33,13 +32,13 @@ from unmingle.render.charts import (
 from unmingle.render.pictures import ACROSS, SMALL, FacePicture, Pictures
 from unmingle.settings import FALSE_MERGES, GroupingSettings
 from unmingle.sources.images import readable
-from unmingle.store.browse import UNSURE
+from unmingle.store.face_query import faceless_files, file_state, lone_faces, short
 from unmingle.store.face_rows import ALONE, faces_to_group, persons_now
 from unmingle.store.facts import SCALE, known_scale, library_curve, model_of, noted
-from unmingle.store.held import HELD, HeldFile
-from unmingle.store.left_out import faceless_files, lone_faces, short
-from unmingle.store.tables import faces_table, people_table, tiles
-from unmingle.store.timeline import count_recordings, timelines
+from unmingle.store.file_rows import sources_there
+from unmingle.store.people_query import clusterings, people, unsure_faces
+from unmingle.store.result_tables import faces_table, people_table, tiles
+from unmingle.store.screen_time import count_recordings, timelines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -49,9 +48,9 @@ if TYPE_CHECKING:
     from unmingle.grouping.split_candidates import Branches
     from unmingle.progress import Progress
     from unmingle.records import F32, I64
-    from unmingle.store.left_out import LeftOut
+    from unmingle.store.face_query import LeftOut
+    from unmingle.store.result_tables import Tile
     from unmingle.store.sqlite import Store
-    from unmingle.store.tables import Tile
 
 QUESTIONS = 10
 STRIP = 10  # faces that stand for a person
@@ -164,8 +163,7 @@ class _Report:
     def strips(self) -> dict[str, Any]:
         """The largest people with several faces, the next with one each, and how many more there are."""
         # Those whose probability is not known are not unsure.
-        query = "SELECT person, count(*) FROM member WHERE probability < ? AND NOT decided GROUP BY person"
-        unsure = dict(self._store.connection.execute(query, (UNSURE,)).fetchall())
+        unsure = {one.person: one.unsure for one in people(self._store)}
         rows = self._people.head(STRIPS + SINGLES).select("person", "faces").iter_rows()
         found = [
             {
@@ -203,10 +201,10 @@ class _Report:
             return FacePicture("", caption)
         if row.face is not None:
             return self.face(row.face, caption)
-        query = f"SELECT {HELD} FROM file JOIN source ON source.id = file.source WHERE file.id = ?"
-        held = HeldFile.of(self._store.connection.execute(query, (row.file_id,)).fetchone())
+        held = file_state(self._store, row.file_id)
         # A file that changed would show something else than what was looked at.
-        return FacePicture("" if held.changed or held.file.is_recording else self.pictures.whole(held.file), caption)
+        gone = held is None or held.changed or held.file.is_recording
+        return FacePicture("" if held is None or gone else self.pictures.whole(held.file), caption)
 
     def _best(self, person: int, *, but: int | None = None) -> FacePicture:
         """The best face of a person, and not the one that it is to be compared with, if there is another."""
@@ -215,14 +213,7 @@ class _Report:
 
     def doubts(self) -> list[Doubt]:
         """The faces that are least sure, each beside one of its person."""
-        query = (
-            "SELECT member.face, member.person, member.probability FROM member JOIN face ON face.id = member.face"
-            " JOIN analysis ON analysis.id = face.analysis AND analysis.recipe = ?"
-            " WHERE probability < ? AND NOT decided AND EXISTS"
-            " (SELECT 1 FROM file WHERE file.digest = analysis.content AND file.present = 1)"
-            " ORDER BY probability, member.face"
-        )
-        rows = self._store.connection.execute(query, (self._recipe, UNSURE))
+        rows = unsure_faces(self._store, self._recipe)
         shown = islice((row for row in rows if row[1] in self.titles), DOUBTS)
         return [
             (
@@ -317,8 +308,7 @@ def decisions_that_stand(store: Store) -> int:
 
 def how_made(store: Store, recipe: str) -> tuple[tuple[str, str], ...]:
     """Names and values: the library, its pictures, the networks and the settings."""
-    query = "SELECT path FROM source WHERE EXISTS (SELECT 1 FROM file WHERE file.source = source.id AND present = 1)"
-    sources = sorted(readable(os.fsdecode(path)) for (path,) in store.connection.execute(query))
+    sources = sorted(map(readable, sources_there(store)))
     rows = [("Library", str(store.folder.absolute())), ("Pictures and recordings from", ", ".join(sources))]
     classic, settings = recipe.startswith("classic"), noted(store, GroupingSettings)
     if classic:
@@ -336,6 +326,6 @@ def how_made(store: Store, recipe: str) -> tuple[tuple[str, str], ...]:
         rows.append(("Number of people", given))
         if not settings.co_occurrence:
             rows.append(("Faces of one picture", "may be one person"))
-    (count,) = store.connection.execute("SELECT count(*) FROM clustering").fetchone()
+    count, _ = clusterings(store)
     rows += [("Times grouped", f"{count:,}"), ("Decisions by hand", f"{decisions_that_stand(store):,}")]
     return tuple(rows)

@@ -16,8 +16,8 @@ from unmingle.render.canvas import as_jpeg, as_png
 from unmingle.render.charts import spread
 from unmingle.render.contact_sheets import MOST, STRIP, PersonCard, PersonRow, contact_sheet, overview, timeline
 from unmingle.sources.names import distinct
-from unmingle.store.intervals import watched
-from unmingle.store.tables import faces_table, thumbnail_of, tiles
+from unmingle.store.result_tables import faces_table, thumbnail_of, tiles
+from unmingle.store.screen_time import screen_times
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from unmingle.progress import Progress
-    from unmingle.store.intervals import Watched
+    from unmingle.store.result_tables import Tile
+    from unmingle.store.screen_time import ScreenTime
     from unmingle.store.sqlite import Store
-    from unmingle.store.tables import Tile
 
 WEBVTT = "webvtt"  # the fact that says that recordings get captions, "1"; else empty
 
@@ -45,7 +45,7 @@ def write_views(
 
     So many people, the largest, get a sheet of their own; of these, only those to redraw are out of date, or all.
     """
-    faces, recordings = faces_table(store, recipe), watched(store, recipe)
+    faces, recordings = faces_table(store, recipe), screen_times(store, recipe)
     tables = library_tables(store, faces, recordings)
     for name in ("faces", "people", "recordings", "intervals"):
         if name in tables:
@@ -60,7 +60,7 @@ def write_views(
 
 
 def _write_timelines(
-    store: Store, recordings: Sequence[Watched], titles: dict[int, str], faces: dict[int, list[Tile]]
+    store: Store, recordings: Sequence[ScreenTime], titles: dict[int, str], faces: dict[int, list[Tile]]
 ) -> None:
     folder, wanted = store.folder / "timelines", set()
     names_of_files = distinct(str(PurePosixPath(one.file).with_suffix("")).replace("/", "-") for one in recordings)

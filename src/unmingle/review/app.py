@@ -19,10 +19,9 @@ from unmingle.review.cache import named_like, query
 from unmingle.review.pages import Pages, RequestError
 from unmingle.review.schemas import IdInPath, IdInQuery, Limit, Offset, Search
 from unmingle.review.session import Session
-from unmingle.store.browse import FaceOrder, face_cards
-from unmingle.store.left_out import left_out_groups, short
-from unmingle.store.one_face import FaceDetail, face_detail
-from unmingle.store.tables import thumbnail_of
+from unmingle.store.face_query import FaceDetail, face_detail, left_out_groups, short
+from unmingle.store.people_query import FaceOrder, face_cards
+from unmingle.store.result_tables import thumbnail_of
 from unmingle.version import __version__
 
 if TYPE_CHECKING:

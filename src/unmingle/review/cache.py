@@ -14,20 +14,20 @@ from unmingle.decisions.alike import Appearances, Likeness
 from unmingle.decisions.projection import Projection
 from unmingle.decisions.wording import label
 from unmingle.errors import LibraryError
-from unmingle.store import browse
+from unmingle.store import people_query
+from unmingle.store.face_query import LeftOut, count_faces, faceless_files, lone_faces
 from unmingle.store.facts import CURRENT, known_scale, library_curve
-from unmingle.store.left_out import LeftOut, count_faces, faceless_files, lone_faces
+from unmingle.store.screen_time import count_recordings, timelines
 from unmingle.store.sqlite import open_to_read
-from unmingle.store.timeline import count_recordings, timelines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from unmingle.records import I64
-    from unmingle.store.browse import FaceIndex, PersonSummary
+    from unmingle.store.people_query import FaceIndex, PersonSummary
+    from unmingle.store.screen_time import Timeline
     from unmingle.store.sqlite import Store
-    from unmingle.store.timeline import Timeline
 
 T = TypeVar("T")
 KEPT_ORDERS = 32  # lists of a person's faces, of those looked at last
@@ -62,10 +62,10 @@ class Overview:
         touched = None if before is None else _touched(store, before.revision)
         if before is not None and touched is not None:
             people = {person: one for person, one in before.people.items() if person not in touched}
-            people.update((one.person, one) for one in browse.people(store, touched))
+            people.update((one.person, one) for one in people_query.people(store, touched))
             return replace(before, revision=revision, people=people)
-        count, last = browse.clusterings(store)
-        everybody = {person.person: person for person in browse.people(store)}
+        count, last = people_query.clusterings(store)
+        everybody = {person.person: person for person in people_query.people(store)}
         return cls(revision, everybody, count, last, store.fact(CURRENT) or "", version)
 
 
@@ -235,15 +235,15 @@ class Cache:
         """The order of all faces; it changes with the pictures, not with decisions."""
         overview = self.overview()
         key = (overview.recipe, overview.clustering)
-        return self._get("index", key, lambda store, _: browse.face_index(store, overview.recipe))
+        return self._get("index", key, lambda store, _: people_query.face_index(store, overview.recipe))
 
-    def faces_of(self, view: View, person: int, order: browse.FaceOrder) -> I64:
+    def faces_of(self, view: View, person: int, order: people_query.FaceOrder) -> I64:
         """(k,) a person's faces in an order."""
         key = (view.version, person, order)
         with self._lock:
             kept = self._orders.pop(key, None)
         if kept is None:
-            kept = browse.faces_of(view.store, person, order, self.index())
+            kept = people_query.faces_of(view.store, person, order, self.index())
         with self._lock:
             self._orders[key] = kept
             while len(self._orders) > KEPT_ORDERS:
@@ -275,14 +275,14 @@ class Cache:
     def covers(self, view: View, people: list[PersonSummary]) -> dict[int, list[int]]:
         """The faces that stand for each person; they stay while they are theirs, so that the wall doesn't flicker."""
         kept = {one.person: self._covers.get(one.person, []) for one in people}
-        owners = browse.owners(view.store, (face for faces in kept.values() for face in faces))
+        owners = people_query.owners(view.store, (face for faces in kept.values() for face in faces))
         wrong = [
             one.person
             for one in people
-            if len(kept[one.person]) < min(browse.COVERS, one.faces)
+            if len(kept[one.person]) < min(people_query.COVERS, one.faces)
             or any(owners.get(face) != one.person for face in kept[one.person])
         ]
-        made = browse.covers_of(view.store, wrong)
+        made = people_query.covers_of(view.store, wrong)
         self._covers.update(made)
         return kept | made
 

@@ -9,9 +9,9 @@ from fastapi import Path, Query
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from unmingle.decisions.kinds import make_command
-from unmingle.store.browse import FaceCard, PersonSummary
-from unmingle.store.left_out import LeftOut, LeftOutGroup
-from unmingle.store.timeline import Timeline
+from unmingle.store.face_query import LeftOut, LeftOutGroup
+from unmingle.store.people_query import FaceCard, PersonSummary
+from unmingle.store.screen_time import Timeline
 
 if TYPE_CHECKING:
     from unmingle.decisions import log

@@ -23,9 +23,9 @@ from unmingle.sources.decoding import decode
 from unmingle.sources.formats import file_digest
 from unmingle.sources.images import digest, read_bytes
 from unmingle.sources.recordings import Recording
-from unmingle.store import browse
+from unmingle.store import people_query
+from unmingle.store.face_query import original
 from unmingle.store.facts import current
-from unmingle.store.one_face import original
 from unmingle.store.sqlite import open_to_decide
 
 if TYPE_CHECKING:
@@ -34,8 +34,7 @@ if TYPE_CHECKING:
     from unmingle.decisions.asking import Answer, Question
     from unmingle.decisions.kinds import Command
     from unmingle.records import U8
-    from unmingle.store.held import HeldFile
-    from unmingle.store.one_face import Original
+    from unmingle.store.face_query import FileState, Original
 
 MOST_QUESTIONS = 200
 QUIET = 3.0  # seconds without an edit before the tables on disk are written
@@ -138,7 +137,7 @@ class Session:
         asked = self.questions.all()
         shown = {face for one in asked for side in (one.one, one.other) for face in side.show}
         with self.cache.snapshot() as store:
-            owner = browse.owners(store, shown)
+            owner = people_query.owners(store, shown)
         return [
             one
             for one in asked
@@ -152,7 +151,7 @@ class Session:
             return None
         history = self.cache.history()
         with self.cache.view() as view:
-            owner = browse.owners(view.store, (*asked.one.show, *asked.other.show))
+            owner = people_query.owners(view.store, (*asked.one.show, *asked.other.show))
             people = view.overview.people
         sides = []
         for side in (asked.one, asked.other):
@@ -199,7 +198,7 @@ class PictureReader:
         self._recordings: OrderedDict[tuple[str, str, int, int], Recording] = OrderedDict()
         self._lock = Lock()
 
-    def read(self, file: HeldFile, wanted: Original) -> U8:
+    def read(self, file: FileState, wanted: Original) -> U8:
         """The upright picture or frame, (h, w, 3), if the file is still what it was.
 
         Raises:
@@ -212,7 +211,7 @@ class PictureReader:
             raise PictureError(CHANGED)
         return decode(content)
 
-    def _recording(self, file: HeldFile, wanted: Original) -> Recording:
+    def _recording(self, file: FileState, wanted: Original) -> Recording:
         """A recording, known to be what is wanted: by its size and time, or else by reading all of it, once."""
         path = file.file.path
         try:

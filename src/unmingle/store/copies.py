@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from unmingle.faces.boxes import overlaps
 from unmingle.faces.duplicates import CELLS, Prints, alike, lay_over
 
 if TYPE_CHECKING:
@@ -129,9 +130,9 @@ class _Shown:
     def read(cls, store: Store, faces: StoredFaces) -> _Shown:
         boxes, quality = np.zeros((len(faces.ids), 4)), np.zeros(len(faces.ids))
         query = (
-            'SELECT 2 * "left" / analysis.width - 1, 2 * top / analysis.height - 1,'
-            ' 2 * ("left" + face.width) / analysis.width - 1, 2 * (top + face.height) / analysis.height - 1, quality'
-            " FROM face JOIN analysis ON analysis.id = face.analysis WHERE face.id = ?"
+            'SELECT 2 * "left" / picture_width - 1, 2 * top / picture_height - 1,'
+            ' 2 * ("left" + width) / picture_width - 1, 2 * (top + height) / picture_height - 1, quality'
+            " FROM face_row WHERE face = ?"
         )
         for row, face in enumerate(faces.ids.tolist()):
             *boxes[row], quality[row] = store.connection.execute(query, (face,)).fetchone()
@@ -146,7 +147,7 @@ class _Shown:
         mine = _in_part(self.boxes_n4[of_other], parts_24[1])
         a, b, c, d = map_4
         moved = mine * [1 + a, 1 + c, 1 + a, 1 + c] + [b, d, b, d]
-        pairs = np.argwhere(_overlap(there, moved) >= SAME_PLACE)
+        pairs = np.argwhere(overlaps(_sides(there), _sides(moved)) >= SAME_PLACE)
         same = [self._same(of_one[i], of_other[j], mine[j]) for i, j in pairs.tolist()]
         chosen = pairs[np.array(same, np.bool_)]
         return np.stack([of_one[chosen[:, 0]], of_other[chosen[:, 1]]], axis=1)
@@ -164,13 +165,9 @@ def _in_part(boxes_n4: F64, part: F32) -> F64:
     return np.asarray((shares - part[[0, 1, 0, 1]]) / part[[2, 3, 2, 3]] * 2 - 1)
 
 
-def _overlap(one_n4: F64, other_m4: F64) -> F64:
-    """(n, m) intersection over union of boxes left, top, right, bottom."""
-    low = np.maximum(one_n4[:, None, :2], other_m4[None, :, :2])
-    high = np.minimum(one_n4[:, None, 2:], other_m4[None, :, 2:])
-    common = np.clip(high - low, 0, None).prod(axis=2)
-    area_n, area_m = ((boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (one_n4, other_m4))
-    return np.asarray(common / (area_n[:, None] + area_m - common))
+def _sides(boxes_n4: F64) -> F64:
+    """Boxes left, top, right, bottom as left, top, width, height."""
+    return np.concatenate([boxes_n4[:, :2], boxes_n4[:, 2:] - boxes_n4[:, :2]], axis=1)
 
 
 def _best(copies_k2: I64, quality_n: F64) -> I64:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unmingle.errors import DecisionError
-from unmingle.store.recordings import FRAME, tracks
+from unmingle.store.sightings import FRAME, tracks
 
 if TYPE_CHECKING:
     import sqlite3
@@ -30,7 +30,7 @@ _CANDIDATES = """
 SELECT region.id, region."left", region.top, region.width, region.height,
        face, face_row."left", face_row.top, face_row.width, face_row.height
 FROM ({regions}) AS region
-JOIN face_row ON face_row.digest = region.digest AND face_row.recipe = ?
+CROSS JOIN face_row ON face_row.digest = region.digest AND face_row.recipe = ?  -- the regions first
 WHERE EXISTS (SELECT 1 FROM file WHERE file.digest = face_row.content AND file.present = 1)
 """
 
@@ -41,11 +41,6 @@ def faces_of_regions(
     """The face that the recipe found at each region that decisions named; regions where it found none are left out.
 
     The face of the largest overlap. A recipe that takes the whole picture as one face has that one for every region.
-
-    Args:
-        connection: of the library.
-        recipe: whose faces.
-        beside: only regions in the pictures of these faces.
     """
     if beside is None:
         return _faces_at(connection, recipe, f"SELECT id, digest, {_BOX} FROM place", ())
@@ -120,11 +115,7 @@ def _on_tracks(
 
 
 def regions_of_faces(connection: sqlite3.Connection, recipe: str, faces: Sequence[int]) -> list[int]:
-    """The region of each face; one that an earlier decision named keeps its region.
-
-    Raises:
-        DecisionError: there is no such face.
-    """
+    """The region of each face; one that an earlier decision named keeps its region."""
     there = faces_of_regions(connection, recipe, beside=faces)
     known = {face: region for region, face in sorted(there.items(), reverse=True)}
     return [known[face] if face in known else _new_region(connection, face) for face in faces]

@@ -103,6 +103,15 @@ def persons_now(connection: sqlite3.Connection, faces: Sequence[int] | I64) -> I
     return look_up(*owners_by_face(connection, "member"), faces)
 
 
+def counts_by_recipe(store: Store) -> list[tuple[str, int, int]]:
+    """The recipes that the library has seen, the latest last: how many pictures and faces each has."""
+    return store.connection.execute(
+        "SELECT recipe, count(DISTINCT content),"
+        " (SELECT count(*) FROM face_row WHERE face_row.recipe = analysis.recipe)"
+        " FROM analysis GROUP BY recipe ORDER BY max(id)"
+    ).fetchall()
+
+
 def add_person(connection: sqlite3.Connection, clustering: int) -> int:
     """The id of a new person, whom a clustering found or who was split off after it."""
     row = connection.execute("INSERT INTO person (since) VALUES (?)", (clustering,)).lastrowid

@@ -10,6 +10,7 @@ from unmingle.errors import LibraryError, command
 from unmingle.grouping.impostors import curve_of
 from unmingle.models.cards import SFACE, VGG16, from_json
 from unmingle.settings import DetectionSettings, GroupingSettings, RecordingSettings
+from unmingle.store.face_rows import counts_by_recipe
 
 if TYPE_CHECKING:
     import polars as pl
@@ -90,13 +91,9 @@ def models_table(store: Store) -> pl.DataFrame:
     """See `Library.models`."""
     import polars as pl
 
-    query = (
-        "SELECT recipe, count(DISTINCT content), (SELECT count(*) FROM face JOIN analysis AS own ON own.id ="
-        " face.analysis WHERE own.recipe = analysis.recipe), max(id) FROM analysis GROUP BY recipe ORDER BY max(id)"
-    )
     now = store.fact(CURRENT)
     rows = []
-    for recipe, pictures, faces, _ in store.connection.execute(query):
+    for recipe, pictures, faces in counts_by_recipe(store):
         model = VGG16 if recipe.startswith("classic") else model_of(store, recipe)
         rows.append((model.name, recipe, pictures, faces, model.dimension, recipe == now))
     columns = ("model", "recipe", "pictures", "faces", "dimension", "current")

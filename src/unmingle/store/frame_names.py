@@ -1,7 +1,7 @@
-"""What file names are taken to say: which meeting and frame a face was cut from.
+"""In which frames faces were seen: frames of recordings, as file names tell, or else the pictures themselves.
 
-Whether names are believed is judged once, when faces are grouped, and stored; whatever shows or uses a frame of a file
-name asks here.
+Whether file names are believed is judged once, when faces are grouped, and stored; whatever shows or uses a frame of a
+file name asks here.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 from unmingle.grouping.clusters import unit_rows
 from unmingle.sources.names import AUTO, MEETING_PATTERN, parse_name
-from unmingle.store.name_evidence import MOST_WITH_SEVERAL, counts_anew, judge
+from unmingle.store.name_evidence import MOST_WITH_SEVERAL, counts_anew, follows, judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from unmingle.store.name_evidence import Verdict
     from unmingle.store.sqlite import Store
 
-    Recording = tuple[int, str, str]  # row of the source, folder, meeting
+    Meeting = tuple[int, str, str]  # row of the source, folder, meeting
 
 FACT = "frame_names"
 OLD_FACT = "name_pattern"  # of versions that believed all names of the pattern
@@ -39,13 +39,12 @@ class FrameNames:
 
     pattern:    how they are read, see `sources.names.parse_name`; None: they say nothing.
     recordings: those that are believed, and whether their frames follow each other; None: all, in order.
-    files:      how many files have a name of the pattern.
-    believed:   how many of these are believed.
+    files:      how many files have a name of the pattern. believed: how many of these are believed.
     frames:     in how many frames they are.
     """
 
     pattern: str | None = None
-    recordings: Mapping[Recording, bool] | None = None
+    recordings: Mapping[Meeting, bool] | None = None
     files: int = 0
     believed: int = 0
     frames: int = 0
@@ -72,7 +71,7 @@ class FrameNames:
         if self.pattern is None or self.recordings == {}:
             return None
         parts = parse_name(name, pattern=self.pattern)
-        if parts is None or self.recordings is None or _recording(source, name, parts) in self.recordings:
+        if parts is None or self.recordings is None or _meeting(source, name, parts) in self.recordings:
             return parts
         return None
 
@@ -86,17 +85,17 @@ class FrameNames:
         parts = self.parts(source, name)
         return None if parts is None else parts.meeting
 
-    def in_order(self, recording: Recording) -> bool:
+    def in_order(self, recording: Meeting) -> bool:
         """Whether the frames of a recording that is believed follow each other."""
         return self.recordings is None or self.recordings[recording]
 
-    def pictures(self, store: Store, held: Mapping[int, I64]) -> dict[Recording, dict[int, list[int]]]:
+    def pictures(self, store: Store, held: Mapping[int, I64]) -> dict[Meeting, dict[int, list[int]]]:
         """Those of the pictures in `held` that are in each frame of each recording; one may be in several."""
-        found: defaultdict[Recording, defaultdict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
+        found: defaultdict[Meeting, defaultdict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
         if self.pattern is not None and self.recordings != {}:
             for source, name, picture in _files(store):
                 if picture is not None and picture in held and (parts := self.parts(source, name)) is not None:
-                    found[_recording(source, name, parts)][parts.frame].append(picture)
+                    found[_meeting(source, name, parts)][parts.frame].append(picture)
         return {recording: dict(frames) for recording, frames in found.items()}
 
     @property
@@ -120,17 +119,17 @@ def conclude(
         held: the rows of the faces of each picture.
         pattern: how a name carries meeting, frame and index; `AUTO`; or None: names say nothing.
         curve: how similar strangers are to the model whose faces they are.
-
-    Raises:
-        SettingsError: the pattern is no regular expression, or lacks a group.
     """
     if pattern is None:
         return FrameNames()
     given = pattern != AUTO
     read = FrameNames(pattern if given else MEETING_PATTERN)
-    candidates = _candidates(store, read)
+    candidates: defaultdict[Meeting, _Candidate] = defaultdict(_Candidate)
+    for source, name, picture in _files(store):
+        if (parts := read.parts(source, name)) is not None:
+            candidates[_meeting(source, name, parts)].add(name, parts, picture)
     unit_nd = unit_rows(faces.vectors) if len(faces.ids) and candidates and not given else faces.vectors
-    recordings: dict[Recording, bool] = {}
+    recordings: dict[Meeting, bool] = {}
     for key, candidate in candidates.items():
         verdict = "recording" if given else candidate.verdict(held, unit_nd, curve)
         if verdict != "nothing":
@@ -145,17 +144,21 @@ def conclude(
 
 
 class _Candidate:
-    """Files whose names read as frames of one meeting.
+    """Files whose names read as frames of one meeting; the indices and the pictures in each frame.
 
-    files:    their names.
-    indices:  those in each frame, also of files in which no face was found.
-    pictures: those in each frame, by their analyses.
+    Indices also of files in which no face was found.
     """
 
     def __init__(self) -> None:
         self.files: set[str] = set()
         self.indices: defaultdict[int, set[int]] = defaultdict(set)
         self.pictures: defaultdict[int, set[int]] = defaultdict(set)
+
+    def add(self, name: str, parts: NameParts, picture: int | None) -> None:
+        self.files.add(name)
+        self.indices[parts.frame].add(parts.index)
+        if picture is not None:
+            self.pictures[parts.frame].add(picture)
 
     def verdict(self, held: Mapping[int, I64], unit_nd: F32, curve: ImpostorModel) -> Verdict:
         """What the faces say of the names."""
@@ -168,19 +171,7 @@ class _Candidate:
         return judge(list(faces), list(faces.values()), unit_nd, curve)
 
 
-def _candidates(store: Store, read: FrameNames) -> dict[Recording, _Candidate]:
-    found: defaultdict[Recording, _Candidate] = defaultdict(_Candidate)
-    for source, name, picture in _files(store):
-        if (parts := read.parts(source, name)) is not None:
-            candidate = found[_recording(source, name, parts)]
-            candidate.files.add(name)
-            candidate.indices[parts.frame].add(parts.index)
-            if picture is not None:
-                candidate.pictures[parts.frame].add(picture)
-    return dict(found)
-
-
-def _recording(source: int, name: str, parts: NameParts) -> Recording:
+def _meeting(source: int, name: str, parts: NameParts) -> Meeting:
     return source, name.rpartition("/")[0], parts.meeting
 
 
@@ -190,3 +181,51 @@ def _files(store: Store) -> Iterator[tuple[int, str, int | None]]:
         "SELECT file.source, file.name, analysis.id FROM file LEFT JOIN analysis ON analysis.digest = file.digest"
         " WHERE file.present = 1 ORDER BY file.source, file.name"
     )
+
+
+def seen_frames(store: Store, faces: StoredFaces, names: FrameNames, recorded_k2: I64 | None = None) -> I64:
+    """(k, 2) a face, by its position in `faces`, and the number of a frame in which it was seen.
+
+    Faces of one picture were seen together. Crops whose names carry meeting and frame were seen together if both agree;
+    a picture that is there under several names may be of several frames. Frames that follow each other in a meeting
+    get consecutive numbers, others don't.
+    """
+    held = rows_of_pictures(store, faces)
+    recordings = names.pictures(store, held)
+    recorded_k2 = np.zeros((0, 2), np.int64) if recorded_k2 is None else recorded_k2
+    seen: set[tuple[int, int]] = {(row, frame) for row, frame in recorded_k2.tolist()}
+    number = int(recorded_k2[:, 1].max(initial=0))
+    for recording, frames in sorted(recordings.items()):
+        numbers, in_order = sorted(frames), names.in_order(recording)
+        for frame, near in zip(numbers, follows(numbers), strict=True):
+            number += 1 if near and in_order else 2
+            seen.update((row, number) for picture in frames[frame] for row in held[picture].tolist())
+    named = {picture for frames in recordings.values() for pictures in frames.values() for picture in pictures}
+    for picture, rows in held.items():
+        # One face of a picture is of its frame; several are of their picture in any case.
+        if picture not in named or len(rows) > 1:
+            number += 2
+            seen.update((row, number) for row in rows.tolist())
+    return np.array(sorted(seen), np.int64).reshape(-1, 2)
+
+
+def recording_of(store: Store, faces: StoredFaces, names: FrameNames) -> I64:
+    """(n,) the recording of which each face shows a frame, numbered from 0, or -1.
+
+    A picture that is there under several names may be of several recordings: then it is of the last of them.
+    """
+    held = rows_of_pictures(store, faces)
+    found = np.full(len(faces.pictures), -1, np.int64)
+    for number, (recording, frames) in enumerate(sorted(names.pictures(store, held).items())):
+        if names.in_order(recording):
+            found[[row for pictures in frames.values() for picture in pictures for row in held[picture]]] = number
+    return found
+
+
+def rows_of_pictures(store: Store, faces: StoredFaces) -> dict[int, I64]:
+    """The rows of the faces of each picture that is no frame of a recording."""
+    frames = [row for (row,) in store.connection.execute("SELECT id FROM analysis WHERE frame IS NOT NULL")]
+    rows = np.flatnonzero(~np.isin(faces.pictures, frames))
+    rows = rows[np.argsort(faces.pictures[rows], kind="stable")]
+    pictures, first = np.unique(faces.pictures[rows], return_index=True)
+    return dict(zip(pictures.tolist(), np.split(rows, first)[1:], strict=True))

@@ -20,8 +20,8 @@ from unmingle.faces.duplicates import Prints, fingerprint, lay_over
 from unmingle.sources.images import readable
 from unmingle.store.copies import MAX_IN_ONE_PLACE, MAX_LEFT
 from unmingle.store.face_regions import SAME_FACE
-from unmingle.store.files import out_of_reach
-from unmingle.store.recordings import FRAME
+from unmingle.store.file_rows import out_of_reach
+from unmingle.store.sightings import FRAME
 
 if TYPE_CHECKING:
     import sqlite3
@@ -60,11 +60,7 @@ class Recogniser:
     def picture(self, content: str, shown: bytes, former: str | None, pixels: U8) -> str:
         """The digest of the picture that a file shows.
 
-        Args:
-            content: SHA-256 of its bytes.
-            shown: what names its pixels.
-            former: digest of what it showed when it was last read.
-            pixels: (h, w, 3) uint8 RGB.
+        content: SHA-256 of its bytes. shown: what names its pixels. former: digest of what it showed before.
         """
         return self._known(content, shown, former or self._gone(pixels), lambda former: self._is_still(former, pixels))
 
@@ -94,9 +90,9 @@ class Recogniser:
         """A picture with the same fingerprint whose files are gone, or out of reach."""
         if self._gone_prints is None:
             rows = self.connection.execute(
-                "SELECT fingerprint, analysis.digest FROM file JOIN source ON source.id = file.source"
-                " JOIN analysis ON analysis.digest = file.digest AND fingerprint != x''"
-                " WHERE present = 0 OR source.path IN (SELECT CAST(value AS BLOB) FROM json_each(?))",
+                "SELECT fingerprint, analysis.digest FROM file_row JOIN analysis USING (digest)"
+                " WHERE fingerprint != x'' AND (present = 0"
+                " OR folder IN (SELECT CAST(value AS BLOB) FROM json_each(?)))",
                 (json.dumps([readable(source) for source in out_of_reach(self.connection)]),),
             )
             self._gone_prints = dict(rows.fetchall())
@@ -110,7 +106,7 @@ class Recogniser:
         ).fetchone()
         if row is None or (row[2], row[1]) != pixels.shape[:2] or (row[3] and row[3] != fingerprint(pixels)):
             return False
-        faces = self._faces("analysis.id = ?", (row[0],))
+        faces = self._faces("picture = ?", (row[0],))
         return bool(faces) and all(_shows(pixels, box, jpeg, row[4]) for _, *box, jpeg in faces)
 
     def _is_still_recording(self, digest: str, recording: Recording) -> bool:
@@ -122,7 +118,7 @@ class Recogniser:
         ).fetchone()
         if row is None:
             return False
-        faces = self._faces("content = ? AND recipe = ? AND analysis.frame IS NOT NULL", (digest, row[0]))
+        faces = self._faces("content = ? AND recipe = ? AND frame IS NOT NULL", (digest, row[0]))
         looked_at = faces[:: max(1, len(faces) // LOOKED_AT)]
         try:
             shown = [_shows(recording.frame(frame).pixels, box, jpeg, row[0]) for frame, *box, jpeg in looked_at]
@@ -133,9 +129,8 @@ class Recogniser:
     def _faces(self, where: str, values: tuple[Any, ...]) -> list[Any]:
         """Frame, box and thumbnail of faces."""
         query = (
-            'SELECT analysis.frame, face."left", face.top, face.width, face.height, jpeg FROM face'
-            " JOIN analysis ON analysis.id = face.analysis JOIN thumbnail ON thumbnail.face = face.id"
-            f" WHERE {where} ORDER BY analysis.frame, face.number"
+            'SELECT frame, "left", top, width, height, jpeg FROM face_row JOIN thumbnail USING (face)'
+            f" WHERE {where} ORDER BY frame, number"
         )
         return self.connection.execute(query, values).fetchall()
 
@@ -165,10 +160,6 @@ def carry_over(store: Store, recipe: str) -> Carried:
     """Let faces go on as they were in pictures that were saved again, turned or cut.
 
     As long as another file shows the picture as it was, everything stays with that.
-
-    Args:
-        store: open for writing.
-        recipe: whose faces are the library's people.
     """
     pictures = lost = 0
     changed = (

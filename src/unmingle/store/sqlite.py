@@ -29,12 +29,7 @@ PATIENCE = 5.0  # seconds to wait for a transaction of another process
 
 
 class Store:
-    """An open library file.
-
-    Args:
-        folder: the library's folder.
-        connection: an SQLite connection in autocommit mode.
-    """
+    """An open library file."""
 
     def __init__(self, folder: Path, connection: sqlite3.Connection) -> None:
         self.folder = folder
@@ -42,11 +37,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing: what happens inside is on disk when the block ends, or never happened.
-
-        Raises:
-            WriteError: the disk is full or the library is read-only.
-        """
+        """All or nothing: what happens inside is on disk when the block ends, or never happened."""
         with _clear_errors(self.folder):
             self.connection.execute("BEGIN IMMEDIATE")
             try:
@@ -82,8 +73,12 @@ class Store:
 
     def set_fact(self, key: str, value: str) -> None:
         """Store a fact, replacing an older value."""
-        with self.transaction() as connection:
-            connection.execute("INSERT OR REPLACE INTO fact (key, value) VALUES (?, ?)", (key, value))
+        with self.transaction():
+            self.put_fact(key, value)
+
+    def put_fact(self, key: str, value: str) -> None:
+        """The same within a transaction."""
+        self.connection.execute("INSERT OR REPLACE INTO fact (key, value) VALUES (?, ?)", (key, value))
 
 
 @contextmanager
@@ -91,22 +86,35 @@ def open_to_write(folder: Path) -> Iterator[Store]:
     """Open a library for changing it; make it if it isn't there.
 
     Where the block fails before a first picture was stored in a new library, nothing of it is left.
-
-    Raises:
-        LibraryBusyError: another run is writing to it.
-        LibraryNewerError: a newer version made it.
-        WriteError: the folder can't be written.
-        LibraryError: `folder` is a file, or its library file is damaged.
     """
-    with no_empty_folder(folder), _locked(folder), _removed_if_empty(folder):
+    with no_empty_folder(folder), _locked(folder), _removed_if_empty(folder), _opened(folder) as store:
+        yield store
+
+
+@contextmanager
+def open_to_decide(folder: Path) -> Iterator[Store]:
+    """Open a library for decisions, which are short: a run that adds pictures or groups faces goes on meanwhile."""
+    _check_there(folder)
+    with _opened(folder) as store:
+        yield store
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[Store]:
+    """The library's file, open for changes, with the tables of this version."""
+    with _clear_errors(folder):
+        connection = sqlite3.connect(folder / FILE, isolation_level=None, timeout=PATIENCE)
+    try:
         with _clear_errors(folder):
-            connection = sqlite3.connect(folder / FILE, isolation_level=None)
-        try:
-            with _clear_errors(folder):
-                _prepare(connection)
-            yield Store(folder, connection)
-        finally:
-            connection.close()
+            _check_version(connection)
+            for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+                connection.execute(f"PRAGMA {pragma}")
+            for number, script in _migrations()[_version(connection) :]:
+                # One script, one transaction: a kill in between leaves the old format whole.
+                connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
+        yield Store(folder, connection)
+    finally:
+        connection.close()
 
 
 @contextmanager
@@ -151,8 +159,7 @@ def _is_empty(folder: Path) -> bool:
     """Whether nothing was stored: no picture or recording, and no file that can't be read."""
     connection = sqlite3.connect(folder / FILE)
     try:
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version < _migrations()[-1][0]:  # not even its tables could be made
+        if _version(connection) < _migrations()[-1][0]:  # not even its tables could be made
             return True
         query = (
             "SELECT EXISTS (SELECT 1 FROM analysis) OR EXISTS (SELECT 1 FROM recording)"
@@ -166,42 +173,15 @@ def _is_empty(folder: Path) -> bool:
 
 
 @contextmanager
-def open_to_decide(folder: Path) -> Iterator[Store]:
-    """Open a library for decisions, which are short: a run that adds pictures or groups faces goes on meanwhile.
-
-    Raises:
-        LibraryBusyError: somebody else held the file for longer than SQLite waits.
-        LibraryError: there is no library there, or it is damaged.
-        LibraryNewerError: a newer version made it.
-        WriteError: the folder can't be written.
-    """
-    _check_there(folder)
-    with _clear_errors(folder):
-        connection = sqlite3.connect(folder / FILE, isolation_level=None, timeout=PATIENCE)
-    try:
-        with _clear_errors(folder):
-            _prepare(connection)
-        yield Store(folder, connection)
-    finally:
-        connection.close()
-
-
-@contextmanager
 def open_to_read(folder: Path, *, any_thread: bool = False) -> Iterator[Store]:
-    """Open a library for looking, also from a disk that can't be written.
-
-    Args:
-        folder: of the library.
-        any_thread: whether threads may hand the connection on, one using it at a time.
-
-    Raises:
-        LibraryError: there is no library there, or it is damaged.
-        LibraryNewerError: a newer version made it.
-    """
+    """Open a library for looking, also from a disk that can't be written."""
     _check_there(folder)
     connection = _connect_to_read(folder, any_thread=any_thread)
     try:
-        if _is_older(folder, connection):
+        with _clear_errors(folder):
+            _check_version(connection)
+            older = _version(connection) < _migrations()[-1][0]
+        if older:
             connection.close()
             _bring_up_to_date(folder)
             connection = _connect_to_read(folder, any_thread=any_thread)
@@ -233,11 +213,7 @@ def _connect_to_read(folder: Path, *, any_thread: bool) -> sqlite3.Connection:
 
 
 def _has_log(folder: Path) -> bool:
-    """Whether there are changes that are not in the library's file yet.
-
-    Raises:
-        LibraryError: that can't be told.
-    """
+    """Whether there are changes that are not in the library's file yet."""
     try:
         return (folder / LOG).stat().st_size > 0
     except FileNotFoundError:
@@ -252,27 +228,8 @@ def _check_there(folder: Path) -> None:
         raise LibraryError(f"There is no library in {folder}.", f"Make one: {make}")
 
 
-def _prepare(connection: sqlite3.Connection) -> None:
-    _check_version(connection)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA foreign_keys = ON")
-    _migrate(connection)
-
-
-def _is_older(folder: Path, connection: sqlite3.Connection) -> bool:
-    with _clear_errors(folder):
-        _check_version(connection)
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-    return int(version) < _migrations()[-1][0]
-
-
 def _bring_up_to_date(folder: Path) -> None:
-    """Give a library of an older version its new tables, which a reader needs as well.
-
-    Raises:
-        LibraryError: nothing can be written there.
-    """
+    """Give a library of an older version its new tables, which a reader needs as well."""
     try:
         with open_to_decide(folder):
             pass
@@ -290,22 +247,17 @@ def _migrations() -> list[tuple[int, str]]:
     return [(int(item.name[:4]), item.read_text(encoding="utf-8")) for item in scripts]
 
 
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
 def _check_version(connection: sqlite3.Connection) -> None:
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    newest = _migrations()[-1][0]
+    version, newest = _version(connection), _migrations()[-1][0]
     if version > newest:
         raise LibraryNewerError(
             f"A newer unmingle made this library (its format is {version}, this version knows {newest}).",
             "Run: pip install --upgrade unmingle",
         )
-
-
-def _migrate(connection: sqlite3.Connection) -> None:
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    for number, script in _migrations():
-        if number > version:
-            # One script, one transaction: a kill in between leaves the old format whole.
-            connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
 
 
 @contextmanager

@@ -1,5 +1,4 @@
--- Joins that were written again and again. Where a view is joined on the right of LEFT JOIN, SQLite makes it first.
-
+-- Joins that were written again and again.
 -- Files with the folder that they are below.
 CREATE VIEW file_row AS
 SELECT file.id AS file, file.source, source.path AS folder, file.path, file.name, file.size, file.modified,
@@ -23,7 +22,14 @@ LEFT JOIN member ON member.face = face.id
 LEFT JOIN person ON person.id = member.person
 LEFT JOIN mark ON mark.face = face.id;
 
--- The file whose picture a face's picture is a copy of: empty for the one of which others are, NULL without copies.
+-- Each face in each file that is there and shows it.
+CREATE VIEW shown_face AS
+SELECT face_row.*, file_row.file, file_row.source, file_row.folder, file_row.path, file_row.name AS file_name,
+       file_row.size, file_row.modified
+FROM face_row
+JOIN file_row ON file_row.digest = face_row.content AND file_row.present = 1;
+
+-- The file whose picture a face's picture is a copy of: empty for the one of which others are.
 CREATE VIEW copied_face AS
 SELECT copy.face, CASE WHEN copy."of" = copy.face THEN '' ELSE min(file.name) END AS original
 FROM copy
@@ -32,7 +38,7 @@ JOIN analysis ON analysis.id = face.analysis
 JOIN file ON file.digest = analysis.content AND file.present = 1
 GROUP BY copy.face;
 
--- The same with status and reason as in faces.csv.
+-- The faces with status and reason as in faces.csv.
 CREATE VIEW face_status AS
 SELECT *,
        CASE

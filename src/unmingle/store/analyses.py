@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from unmingle.sources.images import PictureFile
-from unmingle.store.files import note_files
+from unmingle.store.file_rows import note_files
 
 if TYPE_CHECKING:
     import sqlite3
@@ -47,8 +47,7 @@ def register(store: Store, scan: Scan, recipe: str) -> dict[PictureFile, Known]:
     with store.transaction() as connection:
         scanned = note_files(connection, scan)
         rows = connection.execute(
-            "SELECT source.path, file.path, file.problem, file.id, size, modified, digest, bytes FROM file"
-            " JOIN source ON source.id = file.source WHERE present = 1"
+            "SELECT folder, path, problem, file, size, modified, digest, bytes FROM file_row WHERE present = 1"
         )
         known = {
             PictureFile(os.fsdecode(source), os.fsdecode(path), problem): Known(*rest)
@@ -131,13 +130,6 @@ def add_analysis(connection: sqlite3.Connection, digest: str, recipe: str, preci
 
 def add_face(connection: sqlite3.Connection, row: int, number: int, analysis: Analysis, face: int) -> int:
     """Store one face of an analysis.
-
-    Args:
-        connection: of the library.
-        row: of the picture's analysis.
-        number: of the face in its picture.
-        analysis: what was found.
-        face: which of its faces.
 
     Returns:
         Its row.

@@ -1,4 +1,4 @@
-"""Looking at people and faces a page at a time, quick also where there are a hundred thousand faces."""
+"""Looking at people a page at a time, quick also where there are a hundred thousand faces."""
 
 from __future__ import annotations
 
@@ -102,11 +102,7 @@ class FaceIndex:
 
 def face_index(store: Store, recipe: str) -> FaceIndex:
     """The index of all faces of a recipe in pictures that are there."""
-    query = (
-        "SELECT face.id, face.number, face.quality, file.source, file.name, coalesce(analysis.frame, -1) FROM file"
-        " JOIN analysis ON analysis.content = file.digest AND analysis.recipe = ?"
-        " JOIN face ON face.analysis = analysis.id WHERE file.present = 1"
-    )
+    query = "SELECT face, number, quality, source, file_name, coalesce(frame, -1) FROM shown_face WHERE recipe = ?"
     rows = store.connection.execute(query, (recipe,)).fetchall()
     rows.sort(key=lambda row: (row[3], _natural(row[4]), row[5], row[1]))
     # Of a picture that several files hold, the first counts.
@@ -121,9 +117,9 @@ def _natural(name: str) -> tuple[str, str]:
 
 
 def clusterings(store: Store) -> tuple[int, int]:
-    """How often faces were grouped, and the number of the last time, 0 for none."""
+    """How often faces were grouped, and the number of the last time; 0 for none."""
     count, last = store.connection.execute("SELECT count(*), coalesce(max(id), 0) FROM clustering").fetchone()
-    return count, last
+    return int(count), int(last)
 
 
 def last_clustering(store: Store) -> int:
@@ -143,11 +139,30 @@ def people(store: Store, only: Collection[int] | None = None) -> list[PersonSumm
         " JOIN person ON person.id = counted.person ORDER BY person.id"
     )
     values = [UNSURE, last_clustering(store), *([] if only is None else [json.dumps(sorted(only))])]
-    rows = store.connection.execute(query, values)
     return [
         PersonSummary(person, name, faces, cohesion, unsure, new, bool(ignored))
-        for person, name, faces, cohesion, unsure, new, ignored in rows
+        for person, name, faces, cohesion, unsure, new, ignored in store.connection.execute(query, values)
     ]
+
+
+def people_by_size(store: Store) -> list[PersonSummary]:
+    """Everyone who is not ignored, who has most faces first."""
+    return sorted((one for one in people(store) if not one.ignored), key=lambda one: (-one.faces, one.person))
+
+
+def unsure_faces(store: Store, recipe: str) -> list[tuple[int, int, float]]:
+    """Face, person and probability of whose place is not sure, the least sure first."""
+    query = (
+        "SELECT DISTINCT face, person, probability FROM shown_face WHERE recipe = ? AND probability < ?"
+        " AND NOT decided ORDER BY probability, face"
+    )
+    return store.connection.execute(query, (recipe, UNSURE)).fetchall()
+
+
+def member_rows(store: Store, person: int) -> list[int]:
+    """All faces of a person, by row."""
+    query = "SELECT face FROM member WHERE person = ? ORDER BY face"
+    return [face for (face,) in store.connection.execute(query, (person,))]
 
 
 def faces_of(store: Store, person: int, order: FaceOrder, index: FaceIndex) -> I64:
@@ -173,23 +188,18 @@ def faces_of(store: Store, person: int, order: FaceOrder, index: FaceIndex) -> I
 def face_cards(store: Store, faces: Sequence[int]) -> list[FaceCard]:
     """Faces as a list shows them, in the order asked for; those that are no longer there are left out."""
     query = (
-        "SELECT face.id, file.source, file.name, analysis.frame, face.quality,"
-        " member.probability, member.decided, member.since"
-        " FROM json_each(?) AS wanted JOIN face ON face.id = wanted.value JOIN analysis ON analysis.id = face.analysis"
-        " LEFT JOIN file ON file.id = (SELECT id FROM file WHERE file.digest = analysis.content"
-        " ORDER BY present DESC, source, name LIMIT 1)"
-        " LEFT JOIN member ON member.face = face.id ORDER BY wanted.key"
+        "SELECT face_row.face, file.source, coalesce(file.name, ''), face_row.frame, quality, probability, decided,"
+        " face_row.since FROM json_each(?) AS wanted JOIN face_row ON face_row.face = wanted.value"
+        " LEFT JOIN file ON file.id = (SELECT id FROM file WHERE file.digest = face_row.content"
+        " ORDER BY present DESC, source, name LIMIT 1) ORDER BY wanted.key"
     )
-    names = FrameNames.of(store)
-    last = last_clustering(store)
-    rows = store.connection.execute(query, (json.dumps(list(faces)),))
-    return [
-        FaceCard(
-            *(face, name or "", names.frame(source, name or "") if frame is None else frame, round(quality, 4)),
-            *(chance, bool(decided), since == last),
-        )
-        for face, source, name, frame, quality, chance, decided, since in rows
-    ]
+    names, last = FrameNames.of(store), last_clustering(store)
+    cards = []
+    for face, source, name, frame, quality, *rest, since in store.connection.execute(query, (json.dumps(list(faces)),)):
+        probability, decided = rest
+        shown = names.frame(source, name) if frame is None else frame
+        cards.append(FaceCard(face, name, shown, round(quality, 4), probability, bool(decided), since == last))
+    return cards
 
 
 def covers_of(store: Store, persons: Iterable[int]) -> dict[int, list[int]]:
@@ -198,8 +208,8 @@ def covers_of(store: Store, persons: Iterable[int]) -> dict[int, list[int]]:
 
 
 def _covers(store: Store, person: int) -> list[int]:
-    found = store.connection.execute("SELECT face FROM member WHERE person = ? ORDER BY face", (person,)).fetchall()
-    faces = [face for (face,) in found[:: max(1, len(found) // SAMPLE)]]
+    found = member_rows(store, person)
+    faces = found[:: max(1, len(found) // SAMPLE)]
     query = "SELECT value, face.quality FROM json_each(?) JOIN face ON face.id = value"
     quality = dict(store.connection.execute(query, (json.dumps(faces),)).fetchall())
     parts = [part.tolist() for part in np.array_split(np.array(faces, np.int64), COVERS) if len(part)]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unmingle.sources.images import readable
-from unmingle.store.pictures import add_face
+from unmingle.store.analyses import add_face
 from unmingle.tracking.tracker import Sightings
 from unmingle.tracking.tracks import nearest_keyframes
 
@@ -28,16 +28,6 @@ if TYPE_CHECKING:
 FRAME = "#"
 # Looks whose frames are further apart, in seconds, don't follow each other.
 FOLLOWS = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a recording was seen. row: its row. seen: seconds. looked_at, skipped: frames."""
-
-    row: int
-    seen: float
-    looked_at: int
-    skipped: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,21 +49,25 @@ class StoredTrack:
         return nearest_keyframes(self.sightings.times, self.at_k)
 
 
-def begin(connection: sqlite3.Connection, content: str, recipe: str, every: float, info: RecordingInfo) -> Progress:
-    """Go on with a recording, or begin: what was seen of it at other instants, or by another reading, goes."""
-    row = connection.execute(
-        "SELECT id, seen, looked_at, skipped, every FROM recording WHERE content = ? AND recipe = ?", (content, recipe)
-    ).fetchone()
-    if row is not None and row[-1] == every:
-        return Progress(*row[:-1])
+def begin(
+    connection: sqlite3.Connection, content: str, recipe: str, every: float, info: RecordingInfo
+) -> tuple[int, float]:
+    """Go on with a recording, or begin: its row, and how many seconds were seen.
+
+    What was seen of it at other instants, or by another reading, goes.
+    """
+    query = "SELECT id, seen, every FROM recording WHERE content = ? AND recipe = ?"
+    known = connection.execute(query, (content, recipe)).fetchone()
+    if known is not None and known[2] == every:
+        return known[0], known[1]
     forget(connection, content, recipe)
-    number = connection.execute(
+    row = connection.execute(
         "INSERT INTO recording (content, recipe, every, width, height, frames, duration, note)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (content, recipe, every, info.width, info.height, info.frames, info.duration, info.note),
     ).lastrowid
-    assert number is not None  # an INSERT always has one
-    return Progress(number, 0.0, 0, 0)
+    assert row is not None  # an INSERT always has one
+    return row, 0.0
 
 
 def forget(connection: sqlite3.Connection, content: str, recipe: str) -> None:
@@ -104,8 +98,8 @@ def notes(store: Store, recipe: str) -> list[tuple[str, int, str]]:
 def names(store: Store, recipe: str) -> set[tuple[str, str]]:
     """Sources and names of the recordings that are there, as in `faces.csv`."""
     query = (
-        "SELECT source.path, file.name FROM recording JOIN file ON file.digest = recording.content"
-        " JOIN source ON source.id = file.source WHERE recording.recipe = ? AND file.present = 1"
+        "SELECT folder, name FROM recording JOIN file_row ON file_row.digest = recording.content"
+        " WHERE recording.recipe = ? AND present = 1"
     )
     return {(readable(os.fsdecode(path)), name) for path, name in store.connection.execute(query, (recipe,))}
 
@@ -178,13 +172,7 @@ def finish(connection: sqlite3.Connection, row: int, precision: str) -> None:
 
 
 def tracks(connection: sqlite3.Connection, recipe: str, content: str | None = None) -> Iterator[StoredTrack]:
-    """All tracks of recordings that are there, by recording and in the order of time.
-
-    Args:
-        connection: of the library.
-        recipe: whose.
-        content: digest of the only recording wanted; None: all.
-    """
+    """All tracks of recordings that are there, by recording and in the order of time."""
     only, values = ("", [recipe]) if content is None else (" AND recording.content = ?", [recipe, content])
     looks: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
     query = (
@@ -215,13 +203,7 @@ def frame_times(connection: sqlite3.Connection, row: int) -> tuple[F64, F64]:
 
 
 def beside(connection: sqlite3.Connection, track: int, frame: int) -> Iterator[tuple[int, list[float]]]:
-    """The other tracks of a recording that are seen in a frame: the look that stands for each there, and its box.
-
-    Args:
-        connection: of the library.
-        track: the number of the one that is known.
-        frame: in which it is seen.
-    """
+    """The other tracks of a recording that are seen in a frame: the look that stands for each there, and its box."""
     query = (
         "SELECT other.id, other.frames, other.times, other.numbers, other.boxes, other.scores FROM track"
         " JOIN track AS other ON other.recording = track.recording AND other.id <> track.id"
@@ -288,11 +270,7 @@ def followed(store: Store, recipe: str, faces: StoredFaces) -> Followed:
 
 
 def _frames_in_order(there: list[tuple[StoredTrack, I64]]) -> Iterator[tuple[bool, list[int]]]:
-    """For each frame of a recording with a look: whether it follows the one before it, and the rows seen in it.
-
-    Args:
-        there: the tracks, and for each of its sightings the row that stands for it.
-    """
+    """For each frame of a recording with a look: whether it follows the one before it, and the rows seen in it."""
     looked = [(track.sightings.frames[track.at_k], track.sightings.times[track.at_k]) for track, _ in there]
     frames_e, first = np.unique(np.concatenate([frames for frames, _ in looked]), return_index=True)
     times_e = np.concatenate([times for _, times in looked])[first]

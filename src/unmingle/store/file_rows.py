@@ -7,16 +7,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from unmingle.errors import SourceError
-from unmingle.files import user_path
 from unmingle.sources.images import PictureFile, readable
-from unmingle.store.face_rows import ABSENT, keep_previous
-from unmingle.store.portable import WALKED, walked_folders
 
 if TYPE_CHECKING:
     import sqlite3
@@ -27,6 +23,9 @@ if TYPE_CHECKING:
 
     Key = tuple[int, int]  # device and inode
     Place = tuple[str, str]  # source, and folder below it
+
+
+WALKED = "walked"  # the fact that lists the folders that were searched for pictures
 
 
 @dataclass(slots=True)
@@ -69,7 +68,7 @@ class _Folders:
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class FileRow:
     """A file of the library."""
 
     row: int
@@ -80,36 +79,34 @@ class _Row:
 
     @property
     def place(self) -> Place:
+        """Its source, and its folder below that."""
         return self.source, os.path.dirname(self.path)  # noqa: PTH120
 
     @property
     def name(self) -> str:
+        """Without its folder."""
         return os.path.basename(self.path)  # noqa: PTH119
 
 
-def _rows(connection: sqlite3.Connection) -> list[_Row]:
+def file_rows(connection: sqlite3.Connection) -> list[FileRow]:
+    """All files that the library knows."""
     rows = connection.execute(
-        "SELECT file.id, source.path, file.path, coalesce(file.digest, former), present FROM file"
-        " JOIN source ON source.id = file.source ORDER BY source.id, file.id"
+        "SELECT file, folder, path, coalesce(digest, former), present FROM file_row ORDER BY source, file"
     )
     return [
-        _Row(row, os.fsdecode(source), os.fsdecode(path), digest, bool(present))
-        for row, source, path, digest, present in rows
+        FileRow(row, os.fsdecode(folder), os.fsdecode(path), digest, bool(present))
+        for row, folder, path, digest, present in rows
     ]
 
 
 def note_files(connection: sqlite3.Connection, scan: Scan) -> set[PictureFile]:
     """Note every file of a scan, each once, and mark those that are gone.
 
-    Args:
-        connection: within a transaction.
-        scan: what is there.
-
     Returns:
         The files of the scan as the library knows them.
     """
     folders = _Folders()
-    rows = _fold(connection, folders, _rows(connection))
+    rows = _fold(connection, folders, file_rows(connection))
     found: dict[Place, PictureFile] = {}
     for file in scan.files:
         source, folder = folders.own((file.source, os.path.dirname(file.relative)))  # noqa: PTH120
@@ -128,7 +125,7 @@ def note_files(connection: sqlite3.Connection, scan: Scan) -> set[PictureFile]:
     return set(found.values())
 
 
-def _is_gone(row: _Row, folders: _Folders, walked: Collection[Key]) -> bool:
+def _is_gone(row: FileRow, folders: _Folders, walked: Collection[Key]) -> bool:
     """Whether a file that was not found is gone, and not only out of reach."""
     if not row.present:
         return False
@@ -140,7 +137,7 @@ def _is_gone(row: _Row, folders: _Folders, walked: Collection[Key]) -> bool:
     return any(folders.key((str(parent), "")) in walked for parent in Path(row.source).parents)
 
 
-def _fold(connection: sqlite3.Connection, folders: _Folders, rows: list[_Row]) -> list[_Row]:
+def _fold(connection: sqlite3.Connection, folders: _Folders, rows: list[FileRow]) -> list[FileRow]:
     """Let a real file have one row, where an earlier version or a new link gave it several; the first one stays."""
     known = {(row.source, row.path): row for row in rows}
     for row in rows:
@@ -155,12 +152,12 @@ def _fold(connection: sqlite3.Connection, folders: _Folders, rows: list[_Row]) -
             connection.execute("UPDATE file SET present = max(present, ?) WHERE id = ?", (row.present, first.row))
             known[first.source, first.path] = replace(first, present=first.present or row.present)
         else:
-            _put(connection, moved)
+            put_file(connection, moved)
             known[moved.source, moved.path] = moved
     return list(known.values())
 
 
-def _put(connection: sqlite3.Connection, row: _Row) -> None:
+def put_file(connection: sqlite3.Connection, row: FileRow) -> None:
     """Give a file its place, in place of any that has it."""
     source, path = _note_sources(connection, {row.source})[row.source], os.fsencode(row.path)
     connection.execute("DELETE FROM file WHERE source = ? AND path = ? AND id != ?", (source, path, row.row))
@@ -192,8 +189,8 @@ def note_moved(store: Store, new: Sequence[int]) -> int:
     with store.transaction() as connection:
         digest_of = dict(connection.execute(query, (json.dumps(list(new)),)).fetchall())
         shown, away = set(digest_of.values()), out_of_reach(connection)
-        lost: defaultdict[str, list[_Row]] = defaultdict(list)  # by source
-        for row in _rows(connection) if shown else ():
+        lost: defaultdict[str, list[FileRow]] = defaultdict(list)  # by source
+        for row in file_rows(connection) if shown else ():
             if row.row not in digest_of and (not row.present or row.source in away):
                 lost[row.source].append(row)
         moved: set[str | None] = set()
@@ -203,154 +200,67 @@ def note_moved(store: Store, new: Sequence[int]) -> int:
             connection.executemany("DELETE FROM file WHERE id = ?", [(row.row,) for row in found])
             if source in away and 2 * len(found) > len(rows):
                 connection.executemany("UPDATE file SET present = 0 WHERE id = ?", [(row.row,) for row in rows])
-                _note_walked(store, [folder for folder in walked_folders(store) if folder != source])
-        _drop_empty(connection)
+                note_walked(store, [folder for folder in walked_folders(store) if folder != source])
+        drop_empty_sources(connection)
     return sum(digest in moved for digest in digest_of.values())
+
+
+def _files_by_source(connection: sqlite3.Connection) -> list[tuple[str, int]]:
+    """The sources, by path, and how many files of each are there."""
+    query = "SELECT folder, count(*) FROM file_row WHERE present = 1 GROUP BY source ORDER BY folder"
+    return [(os.fsdecode(folder), count) for folder, count in connection.execute(query)]
 
 
 def out_of_reach(connection: sqlite3.Connection) -> dict[str, int]:
     """The sources that are not there now, as on a disk that was taken out, and how many files each has."""
-    query = (
-        "SELECT source.path, count(*) FROM file JOIN source ON source.id = file.source WHERE present = 1"
-        " GROUP BY source.id ORDER BY source.path"
-    )
     folders = _Folders()
-    counts = {os.fsdecode(path): count for path, count in connection.execute(query)}
-    return {source: count for source, count in counts.items() if not folders.reachable(source)}
+    return {source: count for source, count in _files_by_source(connection) if not folders.reachable(source)}
 
 
-def _note_walked(store: Store, folders: Iterable[str]) -> None:
-    values = (WALKED, json.dumps(sorted(set(folders))))
-    store.connection.execute("INSERT OR REPLACE INTO fact (key, value) VALUES (?, ?)", values)
+def count_files(store: Store) -> int:
+    """How many files are there."""
+    return int(store.connection.execute("SELECT count(*) FROM file WHERE present = 1").fetchone()[0])
 
 
-def _drop_empty(connection: sqlite3.Connection) -> None:
+def sources_there(store: Store) -> list[str]:
+    """The sources of which files are there, as native paths."""
+    return sorted(source for source, _ in _files_by_source(store.connection))
+
+
+def walked_folders(store: Store) -> list[str]:
+    """The folders that were searched for pictures, as native paths.
+
+    A library from before that was noted may have searched every folder that its files are below.
+    """
+    noted = store.fact(WALKED)
+    return sources_there(store) if noted is None else list(json.loads(noted))
+
+
+def note_walked(store: Store, folders: Iterable[str]) -> None:
+    """Note the folders that were searched, within a transaction."""
+    store.put_fact(WALKED, json.dumps(sorted(set(folders))))
+
+
+def remembered(store: Store) -> list[Path]:
+    """What was named as a source so far: the folders that were searched, and files that were named by themselves."""
+    walked = walked_folders(store)
+    query = "SELECT DISTINCT folder, path FROM file_row WHERE present = 1 ORDER BY folder, path"
+    rows = [(os.fsdecode(folder), os.fsdecode(path)) for folder, path in store.connection.execute(query)]
+    return [*map(Path, walked), *(Path(folder, path) for folder, path in rows if folder not in walked)]
+
+
+def taken_along(store: Store, scan: Scan) -> tuple[tuple[str, int, bool], ...]:
+    """The sources that a scan did not look through, how many files each still gives, and whether it is there."""
+    searched = [os.path.realpath(folder) for folder in scan.folders]
+    named = Counter(file.source for file in scan.files)
+    return tuple(
+        (readable(source), files - named[source], os.path.isdir(source))  # noqa: PTH112
+        for source, files in _files_by_source(store.connection)
+        if files != named[source]
+        and not any(Path(os.path.realpath(source)).is_relative_to(folder) for folder in searched)
+    )
+
+
+def drop_empty_sources(connection: sqlite3.Connection) -> None:
+    """Forget the sources that have no file."""
     connection.execute("DELETE FROM source WHERE NOT EXISTS (SELECT 1 FROM file WHERE file.source = source.id)")
-
-
-@dataclass(frozen=True, slots=True)
-class Forgotten:
-    """What left a library.
-
-    Attributes:
-        files: that were in it.
-        faces: that no other file shows.
-        people: who have no other face.
-    """
-
-    files: int
-    faces: int
-    people: int
-
-
-def forget(store: Store, recipe: str, folder: Path) -> Forgotten:
-    """Drop the files in a folder, or one file; what was found in them and said of them stays.
-
-    Args:
-        store: open for writing.
-        recipe: whose faces are the library's people.
-        folder: as it is or was called.
-
-    Raises:
-        SourceError: the library has no file there.
-    """
-    faces, people = f"SELECT count(*) FROM ({ABSENT})", "SELECT count(DISTINCT person) FROM member"
-    with store.transaction() as connection:
-        there = _below(connection, folder)
-        before = connection.execute(faces, (recipe,)).fetchone()[0], connection.execute(people).fetchone()[0]
-        connection.executemany("DELETE FROM file WHERE id = ?", [(one.row.row,) for one in there])
-        names = _names(folder)
-        _note_walked(store, [one for one in walked_folders(store) if not any(_holds(name, one) for name in names)])
-        _drop_empty(connection)
-        keep_previous(connection, recipe)
-        for table in ("member", "proposal"):
-            connection.execute(f"DELETE FROM {table} WHERE face IN ({ABSENT})", (recipe,))
-        after = connection.execute(faces, (recipe,)).fetchone()[0], connection.execute(people).fetchone()[0]
-    return Forgotten(len(there), after[0] - before[0], before[1] - after[1])
-
-
-def relocate(store: Store, old: Path, new: Path) -> int:
-    """Note that the files in a folder are in another one now, and tell how many there are; none is read.
-
-    Raises:
-        SourceError: the library has no file in `old`, or not all that it has are in `new`.
-    """
-    new = Path(_names(new)[0])
-    with store.transaction() as connection:
-        there = _below(connection, old)
-        stamps = {one.rest: _stamp(new / one.rest) for one in there}
-        missing = sorted(one.rest for one in there if one.row.present and stamps[one.rest] is None)
-        if missing:
-            raise SourceError(
-                f"{len(missing):,} of {len(there):,} files are not in {readable(str(new))}; the first that is missing"
-                f" is {readable(missing[0])}.",
-                "Name the folder where they are now; first let unmingle cluster find out what is gone for good.",
-            )
-        # A folder may have gone into itself, or out: then each goes where another has been that has left before.
-        deeper = _holds(_names(old)[0], str(new))
-        for one in sorted(there, key=lambda one: len(one.rest), reverse=deeper):
-            row, whole = one.row, os.path.join(new, one.rest)  # noqa: PTH118
-            if one.source is not None:
-                source = os.path.normpath(new / one.source)
-            elif _holds(row.source, whole):
-                source = row.source  # moved within its source
-            else:
-                source = str(new if one.rest != "." else new.parent)
-            _put(connection, replace(row, source=source, path=os.path.relpath(whole, source)))
-            # What has the same size is taken for the same, though a copy may have a time of its own.
-            size, modified = stamps[one.rest] or (-1, -1)
-            connection.execute("UPDATE file SET modified = ? WHERE id = ? AND size = ?", (modified, row.row, size))
-        sources = {one.row.source: os.path.normpath(new / one.source) for one in there if one.source is not None}
-        _note_walked(store, [sources.get(folder, folder) for folder in walked_folders(store)])
-        _drop_empty(connection)
-    return len(there)
-
-
-def _stamp(path: Path) -> tuple[int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_size, status.st_mtime_ns
-
-
-@dataclass(frozen=True, slots=True)
-class _Below:
-    """A file in a folder. rest: its path below it. source: the path of its source below it, if that is in it too."""
-
-    row: _Row
-    rest: str
-    source: str | None
-
-
-def _below(connection: sqlite3.Connection, folder: Path) -> list[_Below]:
-    """The files in a folder, however it is named, or a file itself.
-
-    Raises:
-        SourceError: there is none.
-    """
-    found: list[_Below] = []
-    real: dict[str, str] = {}
-    names = _names(folder)
-    for row in _rows(connection):
-        true = real.setdefault(row.source, os.path.realpath(row.source))
-        for root, wanted in ((row.source, names[0]), (true, names[1])):
-            whole = os.path.normpath(os.path.join(root, row.path))  # noqa: PTH118
-            if _holds(wanted, whole):
-                inside = os.path.relpath(root, wanted) if _holds(wanted, root) else None
-                found.append(_Below(row, os.path.relpath(whole, wanted), inside))
-                break
-    if not found:
-        sources = ", ".join(sorted(map(readable, real))) or "none"
-        raise SourceError(f"The library has no files in {readable(names[0])}.", f"Its sources: {sources}.")
-    return found
-
-
-def _names(folder: Path) -> tuple[str, str]:
-    """A path as it was named, but whole, and with its links followed."""
-    text = os.path.abspath(user_path(folder))  # noqa: PTH100  # links stay as they were named
-    return text, os.path.realpath(text)
-
-
-def _holds(folder: str, path: str) -> bool:
-    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)

@@ -12,7 +12,7 @@ from tests.made_library import analysis
 from tests.made_library import faces as face_in
 from tests.videos import number_in, write_streams, write_video
 
-from unmingle import pipeline, watching
+from unmingle import pipeline, video_ingest
 from unmingle.console import summary_lines
 from unmingle.errors import SourceError, WriteError
 from unmingle.exchange.crops import save_crops
@@ -20,11 +20,11 @@ from unmingle.models.cards import SFACE
 from unmingle.progress import silent
 from unmingle.sources.images import scan
 from unmingle.sources.recordings import Frame, Recording
-from unmingle.store import recordings
-from unmingle.store.intervals import watched
-from unmingle.store.left_out import faceless_files
+from unmingle.store import sightings
+from unmingle.store.face_query import faceless_files
+from unmingle.store.result_tables import faces_table
+from unmingle.store.screen_time import screen_times
 from unmingle.store.sqlite import open_to_write
-from unmingle.store.tables import faces_table
 from unmingle.summary import Summary
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def seen(source: Path) -> dict[str, int]:
     """How many faces each file has."""
     with open_to_write(source.parent / "out") as store:
         table = faces_table(store, Sight.key)
-        assert len(watched(store, Sight.key)) == table.filter(table["face"].is_not_null())["file"].n_unique()
+        assert len(screen_times(store, Sight.key)) == table.filter(table["face"].is_not_null())["file"].n_unique()
         return dict(table.filter(table["face"].is_not_null()).group_by("file").len().rows())
 
 
@@ -103,7 +103,7 @@ def odd(call: Callable[..., object], where: Callable[..., bool], error: Exceptio
 
 def fail_to_open(patch: pytest.MonkeyPatch) -> None:
     opened = odd(Recording, lambda path: path.stem == "odd", RuntimeError("odd"))
-    patch.setattr(watching, "Recording", opened)
+    patch.setattr(video_ingest, "Recording", opened)
 
 
 def fail_to_decode(patch: pytest.MonkeyPatch) -> None:
@@ -140,8 +140,8 @@ def fail_to_describe(patch: pytest.MonkeyPatch) -> None:
 
 def fail_to_store(patch: pytest.MonkeyPatch) -> None:
     turn = iter(range(1000))
-    stored = odd(recordings.add_segment, lambda *_: next(turn) == 3, sqlite3.IntegrityError("odd"))
-    patch.setattr(recordings, "add_segment", stored)
+    stored = odd(sightings.add_segment, lambda *_: next(turn) == 3, sqlite3.IntegrityError("odd"))
+    patch.setattr(sightings, "add_segment", stored)
 
 
 @pytest.mark.parametrize(
@@ -170,8 +170,8 @@ def test_whatever_one_recording_does_the_others_are_watched(
 
 
 def test_what_is_wrong_with_the_disk_ends_the_job(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    full = odd(recordings.add_segment, lambda *_: True, WriteError("The disk is full."))
-    monkeypatch.setattr(recordings, "add_segment", full)
+    full = odd(sightings.add_segment, lambda *_: True, WriteError("The disk is full."))
+    monkeypatch.setattr(sightings, "add_segment", full)
     with pytest.raises(WriteError):
         add(source)
 
@@ -179,8 +179,8 @@ def test_what_is_wrong_with_the_disk_ends_the_job(source: Path, monkeypatch: pyt
 def test_what_a_frame_shows_lasts_until_the_next(source: Path) -> None:
     add(source)
     with open_to_write(source.parent / "out") as store:
-        for one in watched(store, Sight.key):
-            times, ends = recordings.frame_times(store.connection, one.row)
+        for one in screen_times(store, Sight.key):
+            times, ends = sightings.frame_times(store.connection, one.row)
             assert times.tolist() == pytest.approx([EVERY * frame for frame in range(FRAMES)])
             assert ends.tolist() == pytest.approx([*times[1:].tolist(), one.duration])
 

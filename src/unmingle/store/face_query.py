@@ -1,0 +1,267 @@
+"""Single faces: each looked at closely with its picture, and those that are nobody's, with the reason."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from unmingle.records import Status  # not only for checking types: the review's server reads these records
+from unmingle.sources.images import PictureFile
+from unmingle.store.people_query import face_cards
+from unmingle.store.result_tables import faceless
+from unmingle.store.sightings import beside
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from unmingle.store.sqlite import Store
+
+Box = tuple[float, float, float, float]
+
+# Of the view file_row: what `FileState.of` takes.
+FILE_STATE = "folder, path, size, modified"
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """A file as it was when it was last read; modified: in nanoseconds."""
+
+    file: PictureFile
+    size: int
+    modified: int
+
+    @classmethod
+    def of(cls, row: Sequence[Any]) -> FileState:
+        """The file of a row with the columns `FILE_STATE`."""
+        folder, path, size, modified = row
+        return cls(PictureFile(os.fsdecode(folder), os.fsdecode(path)), size, modified)
+
+    @property
+    def changed(self) -> str:
+        """Why it is not what was read; empty if it still is."""
+        try:
+            status = self.file.path.stat()
+        except OSError as error:
+            return f"can't be opened: {error.strerror}"
+        same = (status.st_size, status.st_mtime_ns) == (self.size, self.modified)
+        return "" if same else "changed since it was read: run unmingle cluster again"
+
+
+def file_state(store: Store, file: int) -> FileState | None:
+    """A file by its row; None if there is none."""
+    row = store.connection.execute(f"SELECT {FILE_STATE} FROM file_row WHERE file = ?", (file,)).fetchone()
+    return None if row is None else FileState.of(row)
+
+
+def files_of_picture(store: Store, digest: str) -> list[FileState]:
+    """The files that hold a picture or a recording, those that are there first."""
+    query = f"SELECT {FILE_STATE} FROM file_row WHERE digest = ? ORDER BY present DESC, source, name"
+    return [FileState.of(row) for row in store.connection.execute(query, (digest,))]
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A face without a person, or a file without a face.
+
+    face:    None for a file in which none was found, or that can't be read.
+    file:    as its source names it.
+    file_id: row of the file.
+    quality: 0 to 1, of the face.
+    """
+
+    face: int | None
+    file: str
+    file_id: int
+    status: Status
+    reason: str
+    quality: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOutGroup:
+    """How many were left out for one reason; faces: of these, or files where no face was found."""
+
+    status: Status
+    reason: str
+    faces: int
+
+
+def lone_faces(store: Store, recipe: str) -> list[LeftOut]:
+    """The faces without a person, in the order of their files; a face that several files show is there once."""
+    query = """
+    WITH lone AS MATERIALIZED (
+        SELECT id FROM face WHERE NOT EXISTS (SELECT 1 FROM member WHERE member.face = face.id)
+    )
+    SELECT face, file.name, file.id, status, reason, face_status.quality
+    FROM lone
+    JOIN face_status ON face_status.face = lone.id AND face_status.recipe = ?
+    JOIN file ON file.id = (
+        SELECT id FROM file WHERE file.digest = face_status.content AND present = 1 ORDER BY source, name LIMIT 1
+    )
+    ORDER BY file.source, file.name, frame, number
+    """
+    rows = store.connection.execute(query, (recipe,))
+    return [
+        LeftOut(face, file, row, status, reason, round(quality, 4)) for face, file, row, status, reason, quality in rows
+    ]
+
+
+def faceless_files(store: Store, recipe: str) -> list[LeftOut]:
+    """The files without a face, and those that can't be read; decisions change nothing about them."""
+    return [LeftOut(None, one.name, one.file, one.status, one.reason, None) for one in faceless(store, recipe)]
+
+
+def count_faces(store: Store, recipe: str) -> int:
+    """How many faces there are in pictures that are there, each counted once."""
+    query = (
+        "SELECT count(*) FROM analysis JOIN face ON face.analysis = analysis.id WHERE analysis.recipe = ?"
+        " AND EXISTS (SELECT 1 FROM file WHERE file.digest = analysis.content AND file.present = 1)"
+    )
+    return int(store.connection.execute(query, (recipe,)).fetchone()[0])
+
+
+def short(reason: str) -> str:
+    """A reason without its measures, which would make every row a group of its own."""
+    return reason.partition(":")[0]
+
+
+def left_out_groups(rows: Iterable[LeftOut]) -> list[LeftOutGroup]:
+    """How many rows there are of each status and reason, the most frequent first."""
+    counts = Counter((row.status, short(row.reason)) for row in rows)
+    groups = [LeftOutGroup(status, reason, count) for (status, reason), count in counts.items()]
+    return sorted(groups, key=lambda group: (-group.faces, group.status, group.reason))
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Of an upright picture, in pixels."""
+
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class OtherFace:
+    """Another face in the same picture, or the one that stands for it; box: left, top, width, height in pixels."""
+
+    face: int
+    box: Box
+    person: int | None
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class FaceDetail:
+    """A face and its picture.
+
+    file:        one of the files that show it, as its source names it; `files` are all of them.
+    frame:       of the recording, or where the file's name tells.
+    time:        of a recording's frame, seconds since the first; None for a picture file.
+    box:         left, top, width, height in pixels of the upright picture.
+    score:       the detector's confidence, 0 to 1.
+    person:      whose face it is; None for nobody's.
+    status:      as in `faces.csv`, and `reason` in words.
+    probability: that the face belongs to the person; None where it is not known.
+    decided:     a person said that it belongs there.
+    others:      the other faces in the picture.
+    """
+
+    face: int
+    file: str
+    files: list[str]
+    frame: int | None
+    time: float | None
+    box: Box
+    picture: Size
+    quality: float
+    score: float
+    person: int | None
+    name: str
+    status: Status
+    reason: str
+    probability: float | None
+    decided: bool
+    others: list[OtherFace]
+
+
+def face_detail(store: Store, face: int) -> FaceDetail | None:
+    """All that is known of a face; None if there is no such face."""
+    query = (
+        'SELECT picture, content, frame, track, time, picture_width, picture_height, "left", top, width, height,'
+        " quality, score, person, coalesce(name, ''), status, reason, probability, decided FROM face_status"
+        " WHERE face = ?"
+    )
+    row = store.connection.execute(query, (face,)).fetchone()
+    if row is None:
+        return None
+    picture, content, frame, track, time, across, down, *rest = row
+    *box, quality, score, person, name, status, reason, probability, decided = rest
+    files = [held.file.name for held in files_of_picture(store, content)]
+    return FaceDetail(
+        face=face,
+        file=files[0] if files else "",
+        files=files,
+        frame=face_cards(store, [face])[0].frame,
+        time=None if time is None else round(time, 3),
+        box=_box(box),
+        picture=Size(across, down),
+        quality=round(quality, 4),
+        score=round(score, 4),
+        person=person,
+        name=name,
+        status=status,
+        reason=reason,
+        probability=probability,
+        decided=bool(decided),
+        others=_others(store, picture, face) if track is None else _others_in_frame(store, track, frame),
+    )
+
+
+def _box(values: Sequence[float]) -> Box:
+    left, top, width, height = (round(float(value), 1) for value in values)
+    return left, top, width, height
+
+
+_OTHER = "SELECT face, \"left\", top, width, height, person, coalesce(name, '') FROM face_row"
+
+
+def _others(store: Store, picture: int, face: int) -> list[OtherFace]:
+    rows = store.connection.execute(f"{_OTHER} WHERE picture = ? AND face <> ? ORDER BY number", (picture, face))
+    return [OtherFace(other, _box(box), person, name) for other, *box, person, name in rows]
+
+
+def _others_in_frame(store: Store, track: int, frame: int) -> list[OtherFace]:
+    """Whoever else was seen in a frame of a recording, though few of them have a face of their own just there."""
+    others = []
+    for face, box in beside(store.connection, track, frame):
+        *_, person, name = store.connection.execute(f"{_OTHER} WHERE face = ?", (face,)).fetchone()
+        others.append(OtherFace(face, _box(box), person, name))
+    return others
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """Where the whole picture of a face is.
+
+    digest: of the picture or recording. frame: of a recording; None for a picture file.
+    files:  those that should hold it.
+    bytes:  SHA-256 of all files that showed it.
+    """
+
+    digest: str
+    frame: int | None
+    files: list[FileState]
+    bytes: frozenset[str]
+
+
+def original(store: Store, face: int) -> Original | None:
+    """The picture that shows a face; None for no such face."""
+    row = store.connection.execute("SELECT content, frame FROM face_row WHERE face = ?", (face,)).fetchone()
+    if row is None:
+        return None
+    forms = store.connection.execute("SELECT DISTINCT bytes FROM file WHERE digest = ?", (row[0],))
+    content, frame = row
+    known = frozenset({content, *(form for (form,) in forms)})
+    return Original(content, frame, files_of_picture(store, content), known)

@@ -1,0 +1,319 @@
+"""The library as tables, in the columns of the contract: one row per face, and one per file without a face."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from unmingle.errors import PictureError
+from unmingle.faces.align import open_thumbnail
+from unmingle.sources.images import readable
+from unmingle.store.frame_names import FrameNames
+from unmingle.store.screen_time import ScreenTime, screen_times
+from unmingle.store.sightings import tracks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from unmingle.records import U8, Status
+    from unmingle.store.sqlite import Store
+
+FACES = {
+    **dict.fromkeys(("file", "source"), pl.String),
+    **dict.fromkeys(("frame", "face"), pl.Int64),
+    **dict.fromkeys(("left", "top", "width", "height", "score", "quality"), pl.Float64),
+    "person": pl.Int64,
+    **dict.fromkeys(("name", "status", "reason"), pl.String),
+}
+_MORE = {"id": pl.Int64, "meeting": pl.String}
+PEOPLE = {"person": pl.Int64, "name": pl.String, "faces": pl.Int64, "first_file": pl.String, "cohesion": pl.Float64}
+RECORDINGS = {
+    **dict.fromkeys(("file", "source"), pl.String),
+    **dict.fromkeys(("width", "height", "frames"), pl.Int64),
+    **dict.fromkeys(("duration", "every"), pl.Float64),
+    **dict.fromkeys(("looked_at", "skipped"), pl.Int64),
+    "complete": pl.String,
+    "people": pl.Int64,
+}
+INTERVALS = {
+    "person": pl.Int64,
+    **dict.fromkeys(("name", "file", "source"), pl.String),
+    **dict.fromkeys(("start", "end"), pl.Float64),
+    "faces": pl.Int64,
+}
+
+_FACES = """
+SELECT folder, file_row.name, path, number, source, "left", top, width, height, score, quality,
+       iif(ignored, NULL, person), iif(ignored, NULL, face_status.name),
+       iif(problem = '', status, 'unreadable'), iif(problem = '', reason, problem), face
+FROM file_row
+JOIN face_status ON face_status.digest = file_row.digest AND recipe = ?
+WHERE present = 1
+"""
+# Files without a face, and those that can't be read.
+_FACELESS = """
+SELECT file_row.file, folder, name, path, source,
+       iif(problem != '' OR analysis.id IS NULL, 'unreadable', 'not_a_face') AS status,
+       CASE
+           WHEN problem != '' THEN problem
+           WHEN analysis.id IS NULL THEN 'not read yet: run unmingle cluster again'
+           ELSE coalesce(nullif(analysis.reason, ''), 'no face found')
+       END AS reason,
+       recording.id IS NOT NULL AND analysis.id IS NULL AND problem = '' AS begun
+FROM file_row
+LEFT JOIN analysis ON analysis.digest = file_row.digest AND analysis.recipe = ?1
+LEFT JOIN recording ON recording.content = file_row.digest AND recording.recipe = ?1
+    AND EXISTS (SELECT 1 FROM track WHERE track.recording = recording.id)
+WHERE present = 1
+  AND NOT EXISTS (SELECT 1 FROM face WHERE face.analysis = analysis.id)
+  AND (problem != '' OR analysis.id IS NULL OR recording.id IS NULL)
+ORDER BY source, name
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Faceless:
+    """A file without a face; begun: it is a recording of which a part was seen, faces in it."""
+
+    file: int
+    folder: bytes
+    name: str
+    path: bytes
+    source: int
+    status: Status
+    reason: str
+    begun: int
+
+
+def faceless(store: Store, recipe: str) -> Iterator[Faceless]:
+    """The files without a face, and those that can't be read, by source and name."""
+    return (Faceless(*row) for row in store.connection.execute(_FACELESS, (recipe,)))
+
+
+def source_text(path: bytes) -> str:
+    """A stored path as text; bytes that are none are shown as escapes."""
+    return readable(os.fsdecode(path))
+
+
+def faces_table(store: Store, recipe: str) -> pl.DataFrame:
+    """The table `faces.csv`, and two columns more, each empty where there is none.
+
+    id:      the face's row in the library.
+    meeting: of which the file's name tells.
+    """
+    names = FrameNames.of(store)
+    found: list[tuple[Any, ...]] = []
+    for folder, name, path, number, source, *rest in store.connection.execute(_FACES, (recipe,)):
+        *box, score, quality, person, called, status, reason, face = rest
+        measures = (*(round(value, 1) for value in box), round(score, 4), round(quality, 4))
+        row = (number, *measures, person, called, status, reason, face, names.meeting(source, name))
+        found.append((folder, name, path, source, *row))
+    for one in faceless(store, recipe):
+        if not one.begun:  # whose sightings are there
+            row = (None, *[None] * 8, one.status, one.reason, None, names.meeting(one.source, one.name))
+            found.append((one.folder, one.name, one.path, one.source, *row))
+    found.sort(key=lambda row: (*row[:3], -1 if row[4] is None else row[4]))
+    table = pl.DataFrame(
+        [(name, source_text(folder), names.frame(source, name), *rest) for folder, name, _, source, *rest in found],
+        schema=FACES | _MORE,
+        orient="row",
+    )
+    seen = _sightings(store, recipe)
+    if seen is None:
+        return table
+    return pl.concat([table, seen]).sort("source", "file", "frame", "face", nulls_last=True, maintain_order=True)
+
+
+def _sightings(store: Store, recipe: str) -> pl.DataFrame | None:
+    """The rows of `faces_table` that are of recordings; `id` is the face that stands for each sighting.
+
+    Quality, person, status and reason are those of that face, the one of the same track that is nearest in time.
+    """
+    parts = [
+        pl.DataFrame(
+            {
+                "recording": np.full(len(track.sightings), track.recording),
+                "frame": track.sightings.frames,
+                "face": track.sightings.numbers,
+                **{
+                    name: track.sightings.boxes[:, i].astype(np.float64).round(1)
+                    for i, name in enumerate(("left", "top", "width", "height"))
+                },
+                "score": track.sightings.scores.astype(np.float64).round(4),
+                "id": track.looks_k[track.nearest()],
+            }
+        )
+        for track in tracks(store.connection, recipe)
+    ]
+    if not parts:
+        return None
+    query = (
+        "SELECT face, quality, iif(ignored, NULL, person), iif(ignored, NULL, name), status, reason FROM face_status"
+        " WHERE track IS NOT NULL AND recipe = ?"
+    )
+    faces = pl.DataFrame(
+        [(face, round(quality, 4), *rest) for face, quality, *rest in store.connection.execute(query, (recipe,))],
+        schema={"id": pl.Int64, **{name: FACES[name] for name in ("quality", "person", "name", "status", "reason")}},
+        orient="row",
+    )
+    query = (
+        "SELECT recording.id, name, folder FROM recording JOIN file_row ON file_row.digest = recording.content"
+        " WHERE recording.recipe = ? AND present = 1"
+    )
+    files = pl.DataFrame(
+        [(row, name, source_text(folder)) for row, name, folder in store.connection.execute(query, (recipe,))],
+        schema={"recording": pl.Int64, "file": pl.String, "source": pl.String},
+        orient="row",
+    )
+    found = pl.concat(parts).join(faces, on="id").join(files, on="recording")
+    return found.with_columns(pl.lit(None, pl.String).alias("meeting")).select([*FACES, *_MORE])
+
+
+def comparable_faces(store: Store, recipe: str) -> pl.DataFrame:
+    """The table `faces_table`, with boxes in shares of the picture, and three more columns.
+
+    content: digest of the file; where it could not be read, its name, which is nobody else's content.
+    instant: the frame of a recording; -1 on a picture, whatever its name says.
+    every:   seconds between the frames of a recording that were looked at; empty for a picture.
+    """
+    query = """
+    SELECT name, folder, file_row.digest, coalesce(recording.width, analysis.width, 1),
+           coalesce(recording.height, analysis.height, 1), recording.every
+    FROM file_row
+    LEFT JOIN analysis ON analysis.digest = file_row.digest AND analysis.recipe = ?1
+    LEFT JOIN recording ON recording.content = file_row.digest AND recording.recipe = ?1
+    WHERE present = 1
+    """
+    rows = [
+        (name, source_text(folder), digest or f"{source_text(folder)}/{name}", width or 1, height or 1, every)
+        for name, folder, digest, width, height, every in store.connection.execute(query, (recipe,))
+    ]
+    schema = {
+        **dict.fromkeys(("file", "source", "content"), pl.String),
+        **dict.fromkeys(("across", "down", "every"), pl.Float64),
+    }
+    files = pl.DataFrame(rows, schema=schema, orient="row").unique(["file", "source"], keep="first")
+    faces = faces_table(store, recipe).join(files, on=["file", "source"], how="left", maintain_order="left")
+    return faces.with_columns(
+        *(pl.col(name) / pl.col("across") for name in ("left", "width")),
+        *(pl.col(name) / pl.col("down") for name in ("top", "height")),
+        pl.when(pl.col("every").is_null()).then(-1).otherwise(pl.col("frame").fill_null(-1)).alias("instant"),
+    ).drop("across", "down")
+
+
+def confidence_table(store: Store, recipe: str) -> pl.DataFrame:
+    """How sure it is that each face belongs to its person, the least sure first."""
+    query = (
+        "SELECT folder, file_name, frame, number, person, probability FROM shown_face"
+        " WHERE recipe = ? AND person IS NOT NULL ORDER BY probability, folder, file_name, frame, number"
+    )
+    rows = [(source_text(folder), *rest) for folder, *rest in store.connection.execute(query, (recipe,))]
+    columns = ("frame", "face", "person")
+    schema = {"source": pl.String, "file": pl.String, **dict.fromkeys(columns, pl.Int64), "probability": pl.Float64}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def embeddings_table(store: Store, recipe: str) -> pl.DataFrame:
+    """The embedding of each face in each file that shows it; of recordings, of the faces that stand for others."""
+    query = (
+        "SELECT folder, source, file_name, frame, number, iif(ignored, NULL, person), vector FROM shown_face"
+        " WHERE recipe = ? ORDER BY folder, file_name, frame, number"
+    )
+    rows = store.connection.execute(query, (recipe,)).fetchall()
+    names = FrameNames.of(store)
+    table = pl.DataFrame(
+        [
+            (source_text(folder), file, names.frame(source, file) if frame is None else frame, number, person)
+            for folder, source, file, frame, number, person, _ in rows
+        ],
+        schema={"source": pl.String, "file": pl.String, **dict.fromkeys(("frame", "face", "person"), pl.Int64)},
+        orient="row",
+    )
+    flat = np.frombuffer(b"".join(row[-1] for row in rows), "<f4").astype(np.float32, copy=False)
+    dimension = max(1, len(flat) // max(1, len(rows)))
+    return table.with_columns(pl.Series("vector", flat.reshape(-1, dimension), dtype=pl.Array(pl.Float32, dimension)))
+
+
+def people_table(faces: pl.DataFrame, store: Store) -> pl.DataFrame:
+    """The table `people.csv`, largest first."""
+    cohesion = pl.DataFrame(
+        store.connection.execute("SELECT id, cohesion FROM person").fetchall(),
+        schema={"person": pl.Int64, "cohesion": pl.Float64},
+        orient="row",
+    )
+    return (
+        faces.filter(pl.col("person").is_not_null())
+        .group_by("person")
+        .agg(pl.col("name").first(), pl.len().cast(pl.Int64).alias("faces"), pl.col("file").min().alias("first_file"))
+        .join(cohesion, on="person", how="left")
+        .with_columns(pl.col("cohesion").round(4))
+        .sort(["faces", "person"], descending=[True, False])
+        .select(list(PEOPLE))
+    )
+
+
+def recordings_table(recordings: Sequence[ScreenTime]) -> pl.DataFrame:
+    """The table `recordings.csv`."""
+    rows = [
+        (
+            *(one.file, one.source, one.width, one.height, one.frames, round(one.duration, 3), one.every),
+            *(one.looked_at, one.skipped, "yes" if one.complete else "no"),
+            len({interval.person for interval in one.intervals}),
+        )
+        for one in recordings
+    ]
+    return pl.DataFrame(rows, schema=RECORDINGS, orient="row")
+
+
+def intervals_table(recordings: Sequence[ScreenTime], names: dict[int, str]) -> pl.DataFrame:
+    """The table `intervals.csv`, by recording and in the order of time."""
+    rows = [
+        (one.person, names[one.person], where.file, where.source, round(one.start, 3), round(one.end, 3), one.faces)
+        for where in recordings
+        for one in where.intervals
+    ]
+    return pl.DataFrame(rows, schema=INTERVALS, orient="row")
+
+
+def library_intervals(store: Store, recipe: str) -> pl.DataFrame:
+    """The table `intervals.csv` of all recordings."""
+    names = dict(people_table(faces_table(store, recipe), store).select("person", "name").iter_rows())
+    return intervals_table(screen_times(store, recipe), names)
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One face to show: its row in the library, and its quality from 0 to 1."""
+
+    face: int
+    quality: float
+
+
+def tiles(store: Store, recipe: str) -> dict[int, list[Tile]]:
+    """The distinct faces of each person, in the order of their file names; no thumbnails yet, since there are many."""
+    query = (
+        "SELECT person, face, quality FROM shown_face WHERE recipe = ? AND person IS NOT NULL"
+        " GROUP BY face ORDER BY min(file_name), frame, number"
+    )
+    people: dict[int, list[Tile]] = {}
+    for person, face, quality in store.connection.execute(query, (recipe,)):
+        people.setdefault(person, []).append(Tile(face, quality))
+    return people
+
+
+def thumbnail_of(store: Store, face: int) -> bytes | None:
+    """The stored JPEG of a face; None if there is no such face."""
+    row = store.connection.execute("SELECT jpeg FROM thumbnail WHERE face = ?", (face,)).fetchone()
+    return None if row is None else bytes(row[0])
+
+
+def picture_of(store: Store, row: dict[str, Any]) -> U8:
+    """The stored picture of a row of the table of faces, (h, w, 3); raises PictureError if there is none."""
+    jpeg = None if row["id"] is None else thumbnail_of(store, row["id"])
+    if jpeg is None:
+        raise PictureError(row["reason"])
+    return open_thumbnail(jpeg)

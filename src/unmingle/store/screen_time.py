@@ -1,0 +1,287 @@
+"""When each person is on screen, recording by recording, with a face to show for each time."""
+
+from __future__ import annotations
+
+import os
+from bisect import bisect_left
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from unmingle.errors import PictureError
+from unmingle.sources.images import PictureFile, readable
+from unmingle.store.sightings import frame_times, tracks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from unmingle.records import F64
+    from unmingle.store.sqlite import Store
+
+    Shot = tuple[float, float, int]  # seconds since the first frame, quality, face
+
+# Seconds out of sight that don't end an interval: a blink, a turned head, a hand before the face.
+BRIDGED = 1.0
+ROUNDING = 1e-6  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A person is on screen.
+
+    start, end: seconds since the first frame; `end` is when the last frame seen gives way to the next.
+    faces:      how often the face was seen.
+    """
+
+    person: int
+    start: float
+    end: float
+    faces: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenTime:
+    """A recording, and who is on screen when.
+
+    file, source: as in `faces.csv`.
+    width, height: pixels of an upright frame.
+    frames:       how many it has, as far as it tells. looked_at, skipped: of these, and those that can't be decoded.
+    duration:     seconds. every: seconds between the frames that are looked at.
+    complete:     whether it was seen to its end.
+    intervals:    in the order of time.
+    """
+
+    row: int
+    file: str
+    source: str
+    width: int
+    height: int
+    frames: int
+    looked_at: int
+    skipped: int
+    duration: float
+    every: float
+    complete: bool
+    intervals: tuple[Interval, ...] = ()
+
+
+def screen_times(store: Store, recipe: str) -> list[ScreenTime]:
+    """The recordings that are there, by source and name; one that several files hold is there several times.
+
+    Still pictures of faces are nobody on screen, and neither are strangers whom somebody ignored.
+    """
+    query = (
+        "SELECT recording.id, file_row.name, folder, recording.width, recording.height, frames, looked_at, skipped,"
+        " duration, every, analysis.id IS NOT NULL FROM recording"
+        " JOIN file_row ON file_row.digest = recording.content AND present = 1"
+        " LEFT JOIN analysis ON analysis.digest = recording.content AND analysis.recipe = recording.recipe"
+        " WHERE recording.recipe = ? ORDER BY folder, file_row.name, path"
+    )
+    found = [
+        ScreenTime(*row)
+        for row in (
+            (number, name, readable(os.fsdecode(folder)), *rest, bool(complete))
+            for number, name, folder, *rest, complete in store.connection.execute(query, (recipe,))
+        )
+    ]
+    intervals = _intervals(store, recipe, {one.row: one for one in found}.values())
+    return [replace(one, intervals=intervals[one.row]) for one in found]
+
+
+def _intervals(store: Store, recipe: str, recordings: Iterable[ScreenTime]) -> dict[int, tuple[Interval, ...]]:
+    query = "SELECT face, person FROM face_row WHERE track IS NOT NULL AND person IS NOT NULL AND NOT ignored"
+    person_of = dict(store.connection.execute(query))
+    seen: defaultdict[int, list[F64]] = defaultdict(list)
+    times: defaultdict[int, defaultdict[int, list[F64]]] = defaultdict(lambda: defaultdict(list))
+    for track in tracks(store.connection, recipe):
+        seen[track.recording].append(track.sightings.times)
+        if track.still:
+            continue
+        persons_k = np.array([person_of.get(face, -1) for face in track.looks_k.tolist()])
+        person_n = persons_k[track.nearest()]
+        for person in np.unique(person_n[person_n >= 0]).tolist():
+            times[track.recording][person].append(track.sightings.times[person_n == person])
+    found = {}
+    for one in recordings:
+        frames = frame_times(store.connection, one.row)
+        if len(frames[0]) < one.looked_at:
+            frames = _guessed(one, np.unique(np.concatenate([frames[0], *seen[one.row]])))
+        intervals = [
+            interval
+            for person, parts in times[one.row].items()
+            for interval in spans(person, np.sort(np.concatenate(parts)), frames, every=one.every)
+        ]
+        found[one.row] = tuple(sorted(intervals, key=lambda interval: (interval.start, interval.person)))
+    return found
+
+
+def _guessed(recording: ScreenTime, seen_n: F64) -> tuple[F64, F64]:
+    """When the frames of a recording came and gave way, where an earlier version did not note it.
+
+    seen_n: seconds, rising: of the frames that are known of, since they show a face. If these are fewer than were
+        looked at, further ones are taken to lie between them wherever there is room for one.
+    """
+    if len(seen_n) < recording.looked_at:
+        step = max(recording.every, recording.duration / recording.frames)
+        room = np.diff(seen_n, append=recording.duration) > 1.5 * step
+        seen_n = np.union1d(seen_n, seen_n[room] + step)
+    return seen_n, np.append(seen_n[1:], recording.duration)
+
+
+def spans(person: int, seen_n: F64, frames: tuple[F64, F64], *, every: float) -> Sequence[Interval]:
+    """The intervals in which somebody is on screen: a frame that shows them stands until the next one comes.
+
+    Args:
+        person: who.
+        seen_n: seconds, rising: when the frames come that show them.
+        frames: when each frame that was looked at comes, and when it gives way to the next: seconds, rising.
+        every: seconds between two frames that were to be looked at.
+    """
+    at_n = np.searchsorted(frames[0], seen_n)
+    ends_n = frames[1][at_n]
+    # From one frame to the next nobody was away, be it after seconds, or after others that could not be decoded. Else
+    # it is from when they were last to be seen; of a frame after `every`, so much counts for the frame itself.
+    away_n = np.where(np.diff(at_n) > 1, seen_n[1:] - ends_n[:-1], 0.0)
+    breaks = np.flatnonzero(away_n > max(BRIDGED - every, every) + ROUNDING) + 1
+    parts = np.split(np.arange(len(seen_n)), breaks)
+    return [Interval(person, float(seen_n[part[0]]), float(ends_n[part[-1]]), len(part)) for part in parts]
+
+
+def file_of_recording(store: Store, recording: int) -> PictureFile:
+    """A file that holds a recording, by its row."""
+    query = (
+        "SELECT folder, path FROM recording JOIN file_row ON file_row.digest = recording.content AND present = 1"
+        " WHERE recording.id = ?"
+    )
+    for folder, path in store.connection.execute(query, (recording,)):
+        file = PictureFile(os.fsdecode(folder), os.fsdecode(path))
+        if file.path.exists():
+            return file
+    raise PictureError("it is no longer there")
+
+
+@dataclass(frozen=True, slots=True)
+class TimeOnScreen:
+    """A time without a break in which somebody is on screen.
+
+    start, end: seconds since the first frame.
+    faces:      how often the face was seen.
+    face:       the best of those that stand for it, or the one nearest in time.
+    """
+
+    start: float
+    end: float
+    faces: int
+    face: int
+
+
+@dataclass(frozen=True, slots=True)
+class OnScreen:
+    """A person in a recording.
+
+    face:      their best one there.
+    seconds:   on screen, all in all.
+    intervals: in the order of time.
+    """
+
+    person: int
+    name: str
+    face: int
+    seconds: float
+    intervals: list[TimeOnScreen]
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """A recording and who is in it.
+
+    file:                 one of the files that hold it, as its source names it; `files` are all of them.
+    width, height:        pixels of an upright frame.
+    frames:               how many it has. looked_at, skipped: of these, and those that could not be decoded.
+    duration, every:      seconds, all in all and between the frames that are looked at.
+    complete:             whether it was seen to its end.
+    people:               those who are longest on screen first.
+    """
+
+    recording: int
+    file: str
+    files: list[str]
+    width: int
+    height: int
+    frames: int
+    looked_at: int
+    skipped: int
+    duration: float
+    every: float
+    complete: bool
+    people: list[OnScreen]
+
+    def only(self, person: int) -> Timeline | None:
+        """The same with nobody else in it; None if they are not in it."""
+        there = [one for one in self.people if one.person == person]
+        return replace(self, people=there) if there else None
+
+
+def count_recordings(store: Store, recipe: str) -> int:
+    """How many recordings are there."""
+    query = (
+        "SELECT count(*) FROM recording WHERE recipe = ?"
+        " AND EXISTS (SELECT 1 FROM file WHERE file.digest = recording.content AND file.present = 1)"
+    )
+    return int(store.connection.execute(query, (recipe,)).fetchone()[0])
+
+
+def timelines(store: Store, recipe: str) -> list[Timeline]:
+    """The recordings that are there, by source and name; one that several files hold is there once."""
+    names = dict(store.connection.execute("SELECT id, name FROM person"))
+    query = (
+        "SELECT recording, person, time, quality, face FROM face_row JOIN track ON track.id = face_row.track"
+        " WHERE person IS NOT NULL AND recipe = ? AND NOT still ORDER BY 1, 2, 3, 5"
+    )
+    rows = store.connection.execute(query, (recipe,))
+    shots = {key: [row[2:] for row in found] for key, found in groupby(rows, key=lambda row: row[:2])}
+    by_row: defaultdict[int, list[ScreenTime]] = defaultdict(list)
+    for one in screen_times(store, recipe):
+        by_row[one.row].append(one)
+    found = []
+    for row, copies in by_row.items():
+        first = copies[0]
+        by_person: defaultdict[int, list[Interval]] = defaultdict(list)
+        for interval in first.intervals:
+            by_person[interval.person].append(interval)
+        people = [_on_screen(who, names[who], times, shots[row, who]) for who, times in by_person.items()]
+        shared = ("file", "width", "height", "frames", "looked_at", "skipped", "every", "complete")
+        timeline = Timeline(
+            recording=row,
+            files=[one.file for one in copies],
+            duration=round(first.duration, 3),
+            people=sorted(people, key=lambda one: (-one.seconds, one.person)),
+            **{name: getattr(first, name) for name in shared},
+        )
+        found.append(timeline)
+    return found
+
+
+def _on_screen(person: int, name: str, times: Iterable[Interval], shots: list[Shot]) -> OnScreen:
+    at = [time for time, _, _ in shots]
+    intervals = [
+        TimeOnScreen(round(one.start, 3), round(one.end, 3), one.faces, _shown(shots, at, one.start, one.end))
+        for one in times
+    ]
+    return OnScreen(person, name, _best(shots), round(sum(one.end - one.start for one in intervals), 3), intervals)
+
+
+def _shown(shots: list[Shot], at: list[float], start: float, end: float) -> int:
+    """The best face within these seconds; where the nearest one stands for all of them, that one."""
+    first, last = bisect_left(at, start), bisect_left(at, end)
+    if first < last:
+        return _best(shots[first:last])
+    beside = shots[max(0, first - 1) : first + 1]
+    return min(beside, key=lambda shot: max(start - shot[0], shot[0] - end))[2]
+
+
+def _best(shots: list[Shot]) -> int:
+    return max(shots, key=lambda shot: shot[1])[2]
