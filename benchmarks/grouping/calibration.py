@@ -198,10 +198,10 @@ def measured(parts: Iterable[tuple[str, dict[float, dict[str, Cases]]]]) -> dict
     for name, several in pooled.items():
         own: dict[str, Any] = {}
         for what in ("face", "alone"):
-            own[what] = judged(Cases.joined(p[DEFAULT][what] for p in several), getattr(confidence.FITTED, what))
+            own[what] = judged(Cases.joined(p[DEFAULT][what] for p in several), confidence.FITTED[what])
         for expected in PAIRS_AT:
             pairs = Cases.joined(p[expected]["pair"] for p in several)
-            own[f"pair, expected {expected:g}"] = judged(pairs, confidence.FITTED.pair, LEAST_SHOWN)
+            own[f"pair, expected {expected:g}"] = judged(pairs, confidence.FITTED["pair"], LEAST_SHOWN)
         result[name] = own
     return result
 

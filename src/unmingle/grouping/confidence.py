@@ -8,7 +8,6 @@ than in one of five. A logistic curve, fitted once by benchmarks/grouping/calibr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,21 +33,13 @@ KEPT = 1 << 18
 NEAR = 8
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Coefficients:
-    """Logistic curves: the intercept, then one weight for each column of the features of that name below."""
-
-    face: tuple[float, float]
-    alone: tuple[float, float, float]
-    pair: tuple[float, float, float, float]
-
-
-# By benchmarks/grouping/calibration.py, on half of the people of Labeled Faces in the Wild (SFace).
-FITTED = Coefficients(
-    face=(-7.743, 2.256),
-    alone=(5.197, -0.7, 0.744),
-    pair=(-10.247, 1.108, 4.034, 0.762),
-)
+# Logistic curves: the intercept, then one weight for each column of the features of that name below. Fitted by
+# benchmarks/grouping/calibration.py, on half of the people of Labeled Faces in the Wild (SFace).
+FITTED = {
+    "face": (-7.743, 2.256),
+    "alone": (5.197, -0.7, 0.744),
+    "pair": (-10.247, 1.108, 4.034, 0.762),
+}
 
 
 def face_probabilities(vectors_nd: NDArray[Any], labels_n: I64, curve: ImpostorModel, *, scale: float = 1.0) -> F64:
@@ -72,9 +63,9 @@ def face_probabilities(vectors_nd: NDArray[Any], labels_n: I64, curve: ImpostorM
     several = size_c[slot] > 1
     many, slots = inside[several], slot[several]
     features = face_features(vectors_nd, many, slots, mean_cd, size_c, curve, scale=scale)
-    result[many] = probability(features, FITTED.face)
+    result[many] = probability(features, FITTED["face"])
     features = alone_features(slot[~several], mean_cd, size_c, curve, scale=scale)
-    result[inside[~several]] = probability(features, FITTED.alone)
+    result[inside[~several]] = probability(features, FITTED["alone"])
     return result
 
 
@@ -161,7 +152,7 @@ def pair_features(z_m: F64, smaller_m: I64, size_c: I64) -> F64:
 
 def pair_chance(z_m: F64, smaller_m: I64, size_c: I64) -> F64:
     """(m,) the probability that two clusters, so far above strangers and the smaller of so many faces, are one."""
-    return probability(pair_features(z_m, smaller_m, size_c), FITTED.pair)
+    return probability(pair_features(z_m, smaller_m, size_c), FITTED["pair"])
 
 
 def pair_probabilities(mean_cd: F32, size_c: I64, pairs_m2: I64, curve: ImpostorModel, *, scale: float = 1.0) -> F64:
@@ -230,7 +221,7 @@ def _all_pairs(mean_cd: F32, size_c: I64, curve: ImpostorModel, scale: float, le
         return
     order = np.argsort(size_c, kind="stable")  # so that a row is never larger than a column after it
     mean, size = mean_cd[order], size_c[order]
-    intercept, by_evidence, by_size, by_mean = FITTED.pair
+    intercept, by_evidence, by_size, by_mean = FITTED["pair"]
     logit = np.log(least) - np.log1p(-least)
     needed = (logit - intercept - by_size / size - by_mean * np.log(size.mean())) / by_evidence
     # The z of which so few strangers are as similar; never below their mean. A larger cluster needs the lower cosine.

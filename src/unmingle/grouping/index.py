@@ -133,10 +133,10 @@ def kth_largest(similarity_rn: F32, k: int) -> F32:
     The k-th largest of the maxima of 8k strips: two passes at memory speed, several times faster than selecting in the
     whole row.
     """
-    strips = 8 * k
-    depth = similarity_rn.shape[1] // strips
-    if depth < 2:
+    strips = min(8 * k, similarity_rn.shape[1])
+    if k >= strips:
         return np.full(len(similarity_rn), NOBODY, np.float32)
+    depth = similarity_rn.shape[1] // strips
     maxima_rs = similarity_rn[:, : depth * strips].reshape(len(similarity_rn), depth, strips).max(axis=1)
     least: F32 = np.partition(maxima_rs, strips - k, axis=1)[:, strips - k]
     return least

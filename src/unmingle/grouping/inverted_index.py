@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unmingle.grouping.index import NOBODY, Neighbours, exact_nearest
+from unmingle.grouping.index import NOBODY, Neighbours, exact_nearest, kth_largest
 from unmingle.models.runtime import available_cores
 
 if TYPE_CHECKING:
@@ -248,7 +248,8 @@ class _Search:
             near_rc = queries_qd[start : start + ROWS] @ self.centres_cd.T
             near_rc[:, empty] = NOBODY
             np.put_along_axis(near_rc, first_hf[home[start : start + ROWS]], NOBODY, axis=1)
-            row, cell = np.divmod(np.flatnonzero(near_rc >= _least(near_rc, self.visits)[:, None]), near_rc.shape[1])
+            least_r = np.maximum(kth_largest(near_rc, self.visits), np.finfo(np.float32).min)  # above the left out
+            row, cell = np.divmod(np.flatnonzero(near_rc >= least_r[:, None]), near_rc.shape[1])
             queries.append((row + start).astype(np.uint16))
             cells.append(cell.astype(small))
         return np.concatenate(queries), np.concatenate(cells)
@@ -263,15 +264,6 @@ class _Search:
             hit = np.flatnonzero(similarity >= lists.least_q[part, None])
             one, other = np.divmod(hit, len(rows))
             lists.add(part[one], rows[other].astype(np.int32), similarity.ravel()[hit])
-
-
-def _least(near_rc: F32, visits: int) -> F32:
-    """For each row a bound that at least `visits` of its values reach, and not many more; above -inf in any case."""
-    strips = min(8 * visits, near_rc.shape[1])
-    depth = near_rc.shape[1] // strips
-    maxima_rs = near_rc[:, : depth * strips].reshape(len(near_rc), depth, strips).max(axis=1)
-    least: F32 = np.partition(maxima_rs, strips - visits, axis=1)[:, strips - visits]
-    return np.maximum(least, np.finfo(np.float32).min)
 
 
 def _ask_friends(found: Neighbours, queries_qd: F32, base_md: F32, own_q: I64, query_m: I64) -> Neighbours:
