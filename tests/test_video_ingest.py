@@ -13,7 +13,6 @@ from tests.made_library import faces as face_in
 from tests.videos import number_in, write_streams, write_video
 
 from unmingle import pipeline, video_ingest
-from unmingle.console import summary_lines
 from unmingle.errors import SourceError, WriteError
 from unmingle.exchange.crops import save_crops
 from unmingle.models.cards import SFACE
@@ -25,7 +24,7 @@ from unmingle.store.face_query import faceless_files
 from unmingle.store.result_tables import faces_table
 from unmingle.store.screen_time import screen_times
 from unmingle.store.sqlite import open_to_write
-from unmingle.summary import Summary
+from unmingle.summary import Summary, summary_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

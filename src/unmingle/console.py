@@ -6,17 +6,14 @@ import json
 import sys
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from unmingle.sources.images import readable
 from unmingle.text_layout import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from unmingle.api import Summary
     from unmingle.progress import Progress
-    from unmingle.records import Added
 
 DOING = {
     "draw": "Drawing people",
@@ -27,7 +24,6 @@ DOING = {
     "write": "Writing",
     "fetch": "Fetching",
 }
-ENDINGS = 8  # of files passed over that are told one by one
 PLAIN_SECONDS = 10.0  # between two plain lines
 
 
@@ -37,9 +33,17 @@ def say(*lines: str, error: bool = False) -> None:
         print(printable(line), file=sys.stderr if error else sys.stdout)
 
 
-def say_json(result: Any) -> None:
-    """Print a result as JSON."""
-    print(json.dumps(result, ensure_ascii=False, indent=2))
+def say_json(result: object) -> None:
+    """Print a result as JSON; a text is that already."""
+    print(result.rstrip() if isinstance(result, str) else json.dumps(result, ensure_ascii=False, indent=2))
+
+
+def tell(result: object, *lines: str, as_json: bool, quiet: bool = False) -> None:
+    """Print a result: as JSON, or as lines unless nothing is to be said."""
+    if as_json:
+        say_json(result)
+    elif not quiet:
+        say(*lines)
 
 
 @contextmanager
@@ -112,68 +116,6 @@ def _bars() -> Iterator[Progress]:
 def _clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}:{rest:02}"
-
-
-def _endings(others: Sequence[tuple[str, int]]) -> str:
-    shown = [f"{count:,} {ending or 'without an ending'}" for ending, count in others[:ENDINGS]]
-    rest = sum(count for _, count in others[ENDINGS:])
-    return ", ".join([*shown, f"{rest:,} of {len(others) - ENDINGS:,} more endings"] if rest else shown)
-
-
-def summary_lines(added: Added, summary: Summary) -> list[str]:
-    """The summary after clustering, as lines of text."""
-    parts = [
-        f"{added.analysed:,} analysed now" if added.analysed else "nothing new to embed",
-        f"{added.known:,} known from before" if added.known else "",
-        f"{added.moved:,} found again under another name or in another folder" if added.moved else "",
-        f"{added.changed:,} changed but showing the same picture" if added.changed else "",
-        f"{added.copies:,} copies of another" if added.copies else "",
-        f"{added.unreadable:,} unreadable" if added.unreadable else "",
-    ]
-    lines = [
-        f"{summary.files:,} files ({', '.join(filter(None, parts))})",
-        f"{summary.faces:,} faces, {summary.clustered:,} of them in {summary.people:,} people",
-    ]
-    lines += _added_lines(added)
-    if "named_files" in summary.notes:
-        lines.append(_names_line({key: int(value) for key, value in summary.notes.items() if key.startswith("named_")}))
-    if summary.left_out:
-        lines.append("Left out:")
-        lines.extend(f"  {count:>7,}  {status}: {reason}" for status, reason, count in summary.left_out)
-    spent = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in summary.seconds.items())
-    return [*lines, f"Time: {spent}"]
-
-
-def _added_lines(added: Added) -> Iterator[str]:
-    """What is to be said of the files."""
-    along = [f"  {files:>7,}  {source}" for source, files, there in added.along if there]
-    yield from ["Taken along as they were in earlier runs:", *along] if along else ()
-    for folder in map(readable, added.out_of_reach):
-        yield f"{folder} is not there now, or empty: its files are kept. See unmingle relocate and unmingle forget"
-    for folder in map(readable, added.made):
-        yield f"{folder} was written by unmingle export and passed over"
-    counts = (
-        (added.carried, "pictures were saved again, turned or cut: their faces go on as they were"),
-        (added.lost, "faces that were decided about are no longer in their changed pictures"),
-        (added.gone, "files of earlier runs are no longer there and were left out"),
-        (added.passed_over, f"other files passed over, neither pictures nor recordings: {_endings(added.others)}"),
-    )
-    yield from (f"{count:,} {what}" for count, what in counts if count)
-    if added.unwatched:
-        yield "Not looked at, of recordings:"
-        yield from (f"  {count:>7,}  {note} ({first})" for note, count, first in added.unwatched)
-
-
-def _names_line(notes: dict[str, int]) -> str:
-    """What file names were taken to say, and how to overrule it."""
-    files, believed, frames = notes["named_files"], notes["named_believed"], notes["named_frames"]
-    if not believed:
-        return (
-            f"{files:,} files are named like faces of frames, but the faces don't bear it out: nothing was read from"
-            " names (--name-pattern REGEX overrules)"
-        )
-    but = "" if believed == files else f", those of {files - believed:,} not, since the faces don't bear it out"
-    return f"Names of {believed:,} files were read as {frames:,} frames{but} (--no-name-pattern overrules)"
 
 
 def _as_shown(cell: str) -> str:

@@ -232,8 +232,8 @@ class Added:
         passed_over: files that are neither pictures nor recordings by their ending and their first bytes.
         gone: files of earlier runs that are no longer there.
         unwatched: what of recordings was not looked at, such as a second stream; of how many files, and the first.
-        along: sources of earlier runs that were not looked through now, how many files each still gives, and whether
-            it is there.
+        along: sources of earlier runs that are there and were not looked through now, and how many files each still
+            gives.
         others: how many files were passed over, by their ending, most first.
         moved: files that were there before under another name or in another folder.
         changed: files with other bytes that show what they showed, such as pictures that got a rating.
@@ -251,7 +251,7 @@ class Added:
     passed_over: int
     gone: int
     unwatched: tuple[tuple[str, int, str], ...] = ()
-    along: tuple[tuple[str, int, bool], ...] = ()
+    along: tuple[tuple[str, int], ...] = ()
     others: tuple[tuple[str, int], ...] = ()
     moved: int = 0
     changed: int = 0

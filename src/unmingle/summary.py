@@ -1,4 +1,4 @@
-"""What a run did, in numbers."""
+"""What a run did: in numbers, as lines for the terminal, and for a notebook."""
 
 from __future__ import annotations
 
@@ -7,11 +7,18 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from unmingle import html
+from unmingle.html import counted
+from unmingle.sources.images import readable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import polars as pl
 
+    from unmingle.records import Added
+
 REASONS = 12  # shown in a notebook, the most frequent
+ENDINGS = 8  # of files passed over that are told one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +66,8 @@ class Summary:
         )
 
     def _repr_html_(self) -> str:
-        title = f"{self.people:,} {'person' if self.people == 1 else 'people'}"
-        note = f"{self.faces:,} faces in {self.files:,} files, {self.clustered:,} of them a person's"
+        title = counted(self.people, "person", "people")
+        note = f"{counted(self.faces, 'face')} in {counted(self.files, 'file')}, {self.clustered:,} of them a person's"
         parts = [html.heading(title, note)]
         if self.left_out:
             shown = [(status, reason, f"{count:,}") for status, reason, count in self.left_out[:REASONS]]
@@ -74,3 +81,78 @@ class Summary:
 def as_json(summary: Summary) -> str:
     """The summary as one JSON object."""
     return json.dumps(asdict(summary), ensure_ascii=False, indent=2)
+
+
+def summary_lines(added: Added, summary: Summary) -> list[str]:
+    """The summary after clustering, as lines of text."""
+    people = counted(summary.people, "person", "people")
+    parts = [
+        f"{added.analysed:,} analysed now" if added.analysed else "nothing new to embed",
+        f"{added.known:,} known from before" if added.known else "",
+        f"{added.moved:,} found again under another name or in another folder" if added.moved else "",
+        f"{added.changed:,} changed but showing the same picture" if added.changed else "",
+        f"{counted(added.copies, 'copy', 'copies')} of another" if added.copies else "",
+        f"{added.unreadable:,} unreadable" if added.unreadable else "",
+    ]
+    lines = [
+        f"{counted(summary.files, 'file')} ({', '.join(filter(None, parts))})",
+        f"{counted(summary.faces, 'face')}, {summary.clustered:,} of them in {people}",
+    ]
+    lines += _added_lines(added)
+    if "named_files" in summary.notes:
+        lines.append(_names_line({key: int(value) for key, value in summary.notes.items() if key.startswith("named_")}))
+    if summary.left_out:
+        lines.append("Left out:")
+        lines.extend(f"  {count:>7,}  {status}: {reason}" for status, reason, count in summary.left_out)
+    spent = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in summary.seconds.items())
+    return [*lines, f"Time: {spent}"]
+
+
+def _added_lines(added: Added) -> Iterator[str]:
+    """What is to be said of the files."""
+    along = [f"  {files:>7,}  {source}" for source, files in added.along]
+    yield from ["Taken along as they were in earlier runs:", *along] if along else ()
+    for folder in map(readable, added.out_of_reach):
+        yield f"{folder} is not there now, or empty: its files are kept. See unmingle relocate and unmingle forget"
+    for folder in map(readable, added.made):
+        yield f"{folder} was written by unmingle export and passed over"
+    shown = [f"{count:,} {ending or 'without an ending'}" for ending, count in added.others[:ENDINGS]]
+    rest = sum(count for _, count in added.others[ENDINGS:])
+    if rest:
+        shown.append(f"{rest:,} of {len(added.others) - ENDINGS:,} more endings")
+    others = ", ".join(shown)
+    carried = counted(
+        added.carried,
+        "picture was saved again, turned or cut: its faces go on as they were",
+        "pictures were saved again, turned or cut: their faces go on as they were",
+    )
+    lost = counted(
+        added.lost,
+        "face that was decided about is no longer in its changed picture",
+        "faces that were decided about are no longer in their changed pictures",
+    )
+    gone = counted(
+        added.gone,
+        "file of earlier runs is no longer there and was left out",
+        "files of earlier runs are no longer there and were left out",
+    )
+    passed_over = f"{counted(added.passed_over, 'other file')} passed over, neither pictures nor recordings: {others}"
+    told = {carried: added.carried, lost: added.lost, gone: added.gone, passed_over: added.passed_over}
+    yield from (line for line, count in told.items() if count)
+    if added.unwatched:
+        yield "Not looked at, of recordings:"
+        yield from (f"  {count:>7,}  {note} ({first})" for note, count, first in added.unwatched)
+
+
+def _names_line(notes: dict[str, int]) -> str:
+    """What file names were taken to say, and how to overrule it."""
+    files, believed, frames = notes["named_files"], notes["named_believed"], notes["named_frames"]
+    named = counted(files, "file is", "files are")
+    if not believed:
+        return (
+            f"{named} named like faces of frames, but the faces don't bear it out: nothing was read from names"
+            " (--name-pattern REGEX overrules)"
+        )
+    read = f"Names of {counted(believed, 'file')} were read as {counted(frames, 'frame')}"
+    but = "" if believed == files else f", those of {files - believed:,} not, since the faces don't bear it out"
+    return f"{read}{but} (--no-name-pattern overrules)"

@@ -21,13 +21,13 @@ from tests.videos import write_video
 import unmingle
 from madeup.cast import CAST
 from madeup.portraits import Look, Person, render
-from unmingle.console import summary_lines
 from unmingle.errors import SettingsError, SourceError
 from unmingle.review.session import PictureReader
 from unmingle.sources.decoding import pixel_digest
 from unmingle.sources.recordings import Recording
 from unmingle.store.face_query import original
 from unmingle.store.sqlite import open_to_read
+from unmingle.summary import summary_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -206,7 +206,7 @@ def test_decisions_about_a_picture_that_was_replaced_are_told_of(album: Album) -
     Image.fromarray(drawn).save(album.pictures / "b0.png")
     added = album.again()
     assert (added.carried, added.lost) == (0, 1)
-    assert any("1 faces that were decided about" in line for line in summary_lines(added, album.library.cluster()))
+    assert any("1 face that was decided about" in line for line in summary_lines(added, album.library.cluster()))
     assert album.again().lost == 0
 
 

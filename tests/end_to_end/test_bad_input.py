@@ -103,7 +103,7 @@ def test_each_bad_picture_has_its_reason_and_the_good_ones_are_sorted(unmingle: 
     # Mended, they are read at the next run, and only they.
     (source / "cut.jpg").write_bytes(whole)
     done = unmingle("cluster", source, "-o", "out")
-    assert "nothing new to embed, 7 known from before, 1 copies of another, 4 unreadable" in done.out
+    assert "nothing new to embed, 7 known from before, 1 copy of another, 4 unreadable" in done.out
 
 
 def claims_to_be(width: int, height: int) -> bytes:

@@ -120,5 +120,5 @@ def test_what_cant_be_done_is_an_error_with_the_mend(named: Command, meeting: Me
     (folder / "y" / "people.csv").write_text("mine")
     done = named("export", "out", "-o", "y", "--to", "csv", "--quiet")
     assert (done.code, done.out) == (1, "")
-    assert "files of other content are in the way: people.csv." in done.err
+    assert "1 file of other content is in the way: people.csv." in done.err
     assert (folder / "y" / "people.csv").read_text() == "mine"

@@ -116,7 +116,7 @@ def test_a_picture_that_went_away_leaves_the_tables_and_comes_back(unmingle: Com
     away = sorted(source.iterdir())[3]
     away.rename(unmingle.folder / away.name)
     done = unmingle("cluster", source, "-o", "out")
-    assert "1 files of earlier runs are no longer there" in done.out
+    assert "1 file of earlier runs is no longer there" in done.out
     assert away.name not in set(faces_of(unmingle.folder / "out")["file"])
     (unmingle.folder / away.name).rename(away)
     done = unmingle("cluster", source, "-o", "out")

@@ -223,7 +223,7 @@ def test_a_second_run_watches_nothing_and_a_copy_is_not_watched_again(
     other.mkdir()
     shutil.copy(made.call.path, other / "Call again.mp4")
     done = unmingle("cluster", made.source, other, "-o", "out")
-    assert "14 files (nothing new to embed, 13 known from before, 1 copies of another)" in done.out
+    assert "14 files (nothing new to embed, 13 known from before, 1 copy of another)" in done.out
     assert query(library, "SELECT count(*) FROM recording") == [(1,)]
     again = faces_of(library).filter(pl.col("file") == "Call again.mp4").drop("file", "source")
     assert again.equals(before.filter(pl.col("file") == "call.mp4").drop("file", "source"))

@@ -1,43 +1,37 @@
-"""The commands: parse, call, print."""
+"""The command line: every command in the order of the help, each group from a module of its own."""
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from unmingle import console
-from unmingle.cli import comparing, decisions, export, locating, models, reporting
-from unmingle.cli.group import Commands
-from unmingle.cli.options import (
-    Crops,
-    FileColumn,
-    Json,
-    LabelColumn,
-    LibraryArgument,
-    Model,
-    PersonArgument,
-    Precision,
-    Quiet,
-    Recipe,
-    Sheet,
-    Strictness,
-    Threads,
-    Weights,
-    label_options,
-    seconds,
-)
-from unmingle.cli.running import keeping
-from unmingle.errors import SettingsError, command
+from unmingle.cli import decisions, evaluating, exchanging, models, sorting
+from unmingle.cli.running import READER_GONE
+from unmingle.errors import UnmingleError
 from unmingle.version import __version__
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
-    from unmingle.api import Library
-    from unmingle.evaluation.labels import LabelOptions
+class Commands(TyperGroup):
+    """What ends a command early becomes a sentence and an exit code, never a traceback."""
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except UnmingleError as error:
+            console.say(f"Error: {error.problem}", *filter(None, [error.mend]), error=True)
+            raise typer.Exit(1) from error
+        except BrokenPipeError as error:  # head has seen enough
+            raise typer.Exit(READER_GONE) from error
+        except OSError as error:
+            place = f"{error.filename}: " if error.filename is not None else ""
+            console.say(f"Error: {place}{error.strerror or error}.", error=True)
+            console.say("Check who may read and write there, and whether the disk is full.", error=True)
+            raise typer.Exit(1) from error
+
 
 app = typer.Typer(
     name="unmingle",
@@ -66,300 +60,32 @@ def _root(
     pass
 
 
-@app.command()
-def cluster(
-    output: Annotated[
-        Path,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="LIBRARY",
-            help="Folder of the library: made if new, gone on with if not.",
-            show_default=False,
-        ),
-    ],
-    sources: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="[SOURCE]...",
-            help="Folders of pictures and recordings, such files, or text files that list paths; those that LIBRARY"
-            " remembers if none is given.",
-            show_default=False,
-        ),
-    ] = None,
-    recipe: Recipe = "faces",
-    people: Annotated[
-        int | None, typer.Option(min=1, help="How many people there are, if you know; found if not given.")
-    ] = None,
-    labels: Annotated[
-        str | None,
-        typer.Option(help="Take the number of people, and nothing else, from a workbook, a csv, or folders."),
-    ] = None,
-    file_column: FileColumn = None,
-    label_column: LabelColumn = None,
-    sheet: Sheet = None,
-    crops: Crops = "auto",
-    features: Annotated[
-        Literal["fc2", "pool5"],
-        typer.Option(help="classic: the layer of VGG16; pool5 needs only a convolution-only weight file."),
-    ] = "fc2",
-    weights: Weights = None,
-    any_weights: Annotated[
-        bool,
-        typer.Option(
-            "--any-weights", help="classic: accept weights of the right layout that are not the official ones."
-        ),
-    ] = False,
-    precision: Precision = "auto",
-    engine: Annotated[
-        Literal["auto", "openvino", "onnxruntime"],
-        typer.Option(help="What runs the networks; onnxruntime is an extra."),
-    ] = "auto",
-    threads: Threads = 0,
-    strictness: Strictness = "balanced",
-    co_occurrence: Annotated[
-        bool,
-        typer.Option(
-            "--co-occurrence/--no-co-occurrence",
-            help="Whether two faces of one picture or frame are two people, unless they are too alike for that.",
-        ),
-    ] = True,
-    name_pattern: Annotated[
-        str | None,
-        typer.Option(
-            metavar="REGEX",
-            help="How a file name carries meeting, frame and index: a regular expression with these three named groups"
-            " for the name without its ending. Faces of one frame were seen together. If not given, names like"
-            " meeting_00000290_3 are read so where the faces bear it out.",
-            show_default=False,
-        ),
-    ] = None,
-    no_name_pattern: Annotated[
-        bool, typer.Option("--no-name-pattern", help="Read no meeting and no frame from file names.")
-    ] = False,
-    model: Model = "sface",
-    every: Annotated[
-        str,
-        typer.Option(
-            metavar="TIME", help="Time between the frames of a recording that are looked at, such as 0.1s or 500ms."
-        ),
-    ] = "0.1s",
-    sheets: Annotated[int, typer.Option(min=0, help="How many people, largest first, get a contact sheet.")] = 100,
-    webvtt: Annotated[
-        bool, typer.Option("--webvtt", help="Write captions for each recording that say who is on screen.")
-    ] = False,
-    save_crops: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FOLDER",
-            help="Cut every face of the recordings out into FOLDER, named meeting_frame_index.jpg.",
-            show_default=False,
-        ),
-    ] = None,
-    quiet: Quiet = False,
-    as_json: Json = False,
-) -> None:
-    """Sort the faces of all pictures and recordings in SOURCE into people.
-
-    Killed or stopped, the same command goes on where it was. LIBRARY gets faces.csv, people.csv and sheets/.
-    """
-    from unmingle.api import Library
-    from unmingle.api import as_json as summary_json
-    from unmingle.exchange.exporting import check_outside
-    from unmingle.settings import (
-        FALSE_MERGES,
-        ClassicSettings,
-        DetectionSettings,
-        EngineSettings,
-        GroupingSettings,
-        RecordingSettings,
-    )
-
-    recording = RecordingSettings(every=seconds(every))
-    pattern = _name_pattern(name_pattern, unread=no_name_pattern)
-    library = Library(output)
-    known = _sources(library, sources)
-    if save_crops is not None:
-        check_outside(save_crops, [source for source in known if source.is_dir()])
-    options = label_options(labels, file_column, label_column, sheet)
-    if labels is not None:
-        people = _count_labels(labels, known, options, given=people)
-    if recipe == "classic" and people is None:
-        raise SettingsError("The classic recipe can't find the number of people.", "Pass --people K or --labels FILE.")
-    if not quiet:
-        models.warn(model)
-    with _stored_in(library), console.progress(quiet=quiet) as progress:
-        added = library.add(
-            *(sources or ()),
-            recipe=recipe,
-            detection=DetectionSettings(crops=crops),
-            classic=ClassicSettings(features=features),
-            weights=weights,
-            any_weights=any_weights,
-            engine=EngineSettings(engine=engine, precision=precision, threads=threads),
-            recording=recording,
-            model=model,
-            progress=progress,
-        )
-        summary = library.cluster(
-            people=people,
-            settings=GroupingSettings(expected_false_merges=FALSE_MERGES[strictness], co_occurrence=co_occurrence),
-            name_pattern=pattern,
-            sheets=sheets,
-            webvtt=webvtt,
-            progress=progress,
-        )
-        crops_saved = None if save_crops is None else library.save_crops(save_crops, progress=progress)
-    if as_json:
-        print(summary_json(summary))
-    elif not quiet:
-        console.say(*console.summary_lines(added, summary))
-        if crops_saved is not None:
-            console.say(f"{crops_saved:,} faces of recordings cut out into {save_crops}")
-        console.say(f"See {output / 'sheets' / 'overview.jpg'}, {output / 'people.csv'} and {output / 'faces.csv'}")
-
-
-@contextmanager
-def _stored_in(library: Library) -> Iterator[None]:
-    """Hold the library, and tell what it keeps if the block is stopped."""
-    kept = f"What was found so far is kept in {library.folder}; the same command goes on from there."
-    with keeping(kept, once=_database(library)), library.writing():
-        yield
-
-
-def _sources(library: Library, named: Sequence[Path] | None) -> Sequence[Path]:
-    """Where the pictures are of whom people are made: as named, and as the library remembers."""
-    there = _database(library).exists()
-    if not named and not there:
-        raise typer.BadParameter(f"Name the pictures: there is no library in {library.folder} to go on with.")
-    real = [source.resolve() for source in named or ()]
-    remembered = [source for source in (library.sources if there else ()) if source.exists() or not named]
-    return [*(named or ()), *(one for one in remembered if not any(map(one.resolve().is_relative_to, real)))]
-
-
-def _database(library: Library) -> Path:
-    from unmingle.sources.images import LIBRARY_FILE
-
-    return library.folder / LIBRARY_FILE
-
-
-def _name_pattern(given: str | None, *, unread: bool) -> str | None:
-    """How names are read, checked before an hour of work and not after it."""
-    from unmingle.sources.names import AUTO, compile_pattern
-
-    if given is None:
-        return None if unread else AUTO
-    if unread:
-        raise SettingsError("Names can't be both read and not read.", "Leave --name-pattern or --no-name-pattern out.")
-    compile_pattern(given)
-    return given
-
-
-def _count_labels(labels: str, sources: Sequence[Path], options: LabelOptions, *, given: int | None) -> int:
-    from unmingle.evaluation.labels import folder_labels, read_labels
-    from unmingle.sources.images import scan
-
-    if given is not None:
-        raise SettingsError("Both --people and --labels give the number of people.", "Leave one of them out.")
-    if labels == "folders":
-        files = scan(sources).files
-        return folder_labels([file.name for file in files], sources=[file.source for file in files]).people
-    read = read_labels(Path(labels), options)
-    if read.unread:
-        console.say(f"Sheets of labels not read, pass them with --sheet: {', '.join(read.unread)}", error=True)
-    return read.people
-
-
-@app.command()
-def show(
-    library: LibraryArgument,
-    person: PersonArgument,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The picture to write; in LIBRARY/sheets if not given.")
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Make a contact sheet of one person and print where it is."""
-    from unmingle.api import Library
-    from unmingle.files import write_atomically
-    from unmingle.render.canvas import as_jpeg
-    from unmingle.render.views import sheet_name
-
-    sheet = Library(library).show(person)
-    destination = output or library / "sheets" / sheet_name(sheet.person)
-    write_atomically(destination, as_jpeg(sheet.page))
-    if as_json:
-        console.say_json({"person": sheet.person, "sheet": str(destination)})
-    else:
-        console.say(str(destination))
-
-
-@app.command()
-def review(
-    library: LibraryArgument,
-    host: Annotated[
-        str,
-        typer.Option(
-            help="Address to listen on. Any other than this machine's own shows the faces to everybody in the network"
-            " who has the printed address, unencrypted."
-        ),
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for a free one.")] = 0,
-    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Whether to open the browser.")] = True,
-) -> None:
-    """Look through the people of a library in the browser, name them and correct them. Ctrl+C ends it.
-
-    Everything runs on this machine and works offline. What is decided is kept in LIBRARY at once.
-    """
-    from unmingle.review.serve import serve
-
-    with keeping("What was decided is kept; the same command opens the page again."):
-        serve(library, host=host, port=port, open_browser=browser)
-
-
-decisions.register(app)
-export.register(app)
-comparing.register(app)
-reporting.register(app)
-locating.register(app)
-
-
-@app.command()
-def demo(
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to work in.")] = Path("unmingle-demo"),
-    people: Annotated[int, typer.Option(min=1, max=12, help="How many made-up people meet.")] = 12,
-    frames: Annotated[int, typer.Option(min=1, max=20, help="In how many frames.")] = 20,
-) -> None:
-    """The whole story on made-up faces: a meeting, sorted, scored and shown."""
-    from unmingle.api import Library
-    from unmingle.demo import write_meeting
-    from unmingle.render.views import sheet_name
-
-    library = Library(output / "library")
-    with console.progress(quiet=False) as progress:
-        meeting = write_meeting(output / "meeting", people=people, frames=frames, progress=progress)
-    with _stored_in(library), console.progress(quiet=False) as progress:
-        added = library.add(meeting.faces, progress=progress)
-        summary = library.cluster(progress=progress)
-    console.say(*console.summary_lines(added, summary))
-    evaluation = library.evaluate(meeting.labels)
-    library.write_evaluation(evaluation, library.folder / "evaluation")
-    reporting.print_evaluation(evaluation)
-    first = library.people["person"][0]
-    sheets = library.folder / "sheets"
-    console.say(
-        "Made-up people prove that it works, not how well: the model that judges them also chose them.",
-        "Look at:",
-        f"  {sheets / 'overview.jpg'}   everyone",
-        f"  {sheets / sheet_name(first)}   the largest person",
-        f"  {library.folder / 'faces.csv'}   every file, with its person or the reason for none",
-        f"  {library.folder / 'evaluation'}   the score",
-        "The same, command by command:",
-        f"  {command('cluster', meeting.faces, '-o', library.folder)}",
-        f"  {command('evaluate', library.folder, '--labels', meeting.labels)}",
-        f"  {command('show', library.folder, str(first))}",
-        "All of it as one page, for others:",
-        f"  {command('report', library.folder, '--labels', meeting.labels)}",
-        "Say who they are, and correct what is wrong, in the browser:",
-        f"  {command('review', library.folder)}",
-    )
+for command in (
+    sorting.cluster,
+    sorting.show,
+    sorting.review,
+    decisions.people,
+    decisions.name,
+    decisions.merge,
+    decisions.split,
+    decisions.reject,
+    decisions.assign,
+    decisions.ignore,
+    decisions.restore,
+    decisions.different,
+    decisions.undo,
+    decisions.redo,
+    decisions.not_a_face,
+    decisions.is_a_face,
+    decisions.log,
+    exchanging.export,
+    exchanging.import_,
+    evaluating.compare,
+    evaluating.bench,
+    evaluating.evaluate,
+    evaluating.report,
+    sorting.forget,
+    sorting.relocate,
+    sorting.demo,
+):
+    app.command(command.__name__.rstrip("_").replace("_", "-"))(command)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from unmingle import console
-from unmingle.cli.options import Json, LibraryArgument, PersonArgument
+from unmingle.cli.options import Json, LibraryArgument, PersonArgument, open_library
 from unmingle.errors import command
 
 if TYPE_CHECKING:
@@ -31,15 +31,6 @@ DecisionArgument = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the command line."""
-    for one in (people, name, merge, split, reject, assign, ignore, restore, different, undo, redo):
-        app.command()(one)
-    app.command("not-a-face")(not_a_face)
-    app.command("is-a-face")(is_a_face)
-    app.command("log")(show_log)
-
-
 def people(
     library: LibraryArgument,
     most: Annotated[
@@ -48,9 +39,7 @@ def people(
     as_json: Json = False,
 ) -> None:
     """List the people of a library, largest first."""
-    from unmingle.api import Library
-
-    table = Library(library).people
+    table = open_library(library).people
     if as_json:
         console.say_json((table if most is None else table.head(most)).to_dicts())
         return
@@ -74,69 +63,69 @@ def name(
     as_json: Json = False,
 ) -> None:
     """Give a person a name, which stays with them however often the faces are grouped again."""
-    _say(library, _library(library).name(person, new), as_json=as_json)
+    _say(library, open_library(library).name(person, new), as_json=as_json)
 
 
 def merge(library: LibraryArgument, person: PersonArgument, others: OthersArgument, as_json: Json = False) -> None:
     """Make OTHER a part of PERSON, who keeps id and name."""
-    _say(library, _library(library).merge(person, *others), as_json=as_json)
+    _say(library, open_library(library).merge(person, *others), as_json=as_json)
 
 
 def split(library: LibraryArgument, faces: FacesArgument, as_json: Json = False) -> None:
     """Make a new person of some faces: they are one, and not who they were."""
-    _say(library, _library(library).split(faces), as_json=as_json)
+    _say(library, open_library(library).split(faces), as_json=as_json)
 
 
 def reject(library: LibraryArgument, person: PersonArgument, faces: FacesArgument, as_json: Json = False) -> None:
     """Say that faces are not PERSON."""
-    _say(library, _library(library).reject(faces, person), as_json=as_json)
+    _say(library, open_library(library).reject(faces, person), as_json=as_json)
 
 
 def assign(library: LibraryArgument, person: PersonArgument, faces: FacesArgument, as_json: Json = False) -> None:
     """Say that faces are PERSON."""
-    _say(library, _library(library).assign(faces, person), as_json=as_json)
+    _say(library, open_library(library).assign(faces, person), as_json=as_json)
 
 
 def not_a_face(library: LibraryArgument, faces: FacesArgument, as_json: Json = False) -> None:
     """Say that there is no face in FILE."""
-    _say(library, _library(library).not_a_face(faces), as_json=as_json)
+    _say(library, open_library(library).not_a_face(faces), as_json=as_json)
 
 
 def is_a_face(library: LibraryArgument, faces: FacesArgument, as_json: Json = False) -> None:
     """Say that there is a face, whatever the program says; the next unmingle cluster groups it."""
-    _say(library, _library(library).face(faces), as_json=as_json)
+    _say(library, open_library(library).face(faces), as_json=as_json)
 
 
 def ignore(
     library: LibraryArgument, faces: SomeFacesArgument = None, person: PersonOption = None, as_json: Json = False
 ) -> None:
     """Leave a stranger (--person) or some faces out of all results."""
-    _say(library, _library(library).ignore(person, faces=faces or ()), as_json=as_json)
+    _say(library, open_library(library).ignore(person, faces=faces or ()), as_json=as_json)
 
 
 def restore(
     library: LibraryArgument, faces: SomeFacesArgument = None, person: PersonOption = None, as_json: Json = False
 ) -> None:
     """Take back in who or what was ignored or said to be no face."""
-    _say(library, _library(library).restore(person, faces=faces or ()), as_json=as_json)
+    _say(library, open_library(library).restore(person, faces=faces or ()), as_json=as_json)
 
 
 def different(library: LibraryArgument, person: PersonArgument, others: OthersArgument, as_json: Json = False) -> None:
     """Say that PERSON and OTHER are different people: it is never suggested again."""
-    _say(library, _library(library).different(person, *others), as_json=as_json)
+    _say(library, open_library(library).different(person, *others), as_json=as_json)
 
 
 def undo(library: LibraryArgument, decision: DecisionArgument = None, as_json: Json = False) -> None:
     """Undo a decision, any that stands."""
-    _say(library, _library(library).undo(decision), as_json=as_json)
+    _say(library, open_library(library).undo(decision), as_json=as_json)
 
 
 def redo(library: LibraryArgument, decision: DecisionArgument = None, as_json: Json = False) -> None:
     """Redo a decision, any that was undone."""
-    _say(library, _library(library).redo(decision), as_json=as_json)
+    _say(library, open_library(library).redo(decision), as_json=as_json)
 
 
-def show_log(
+def log(
     library: LibraryArgument,
     most: Annotated[
         int | None, typer.Option(min=1, help="How many entries, newest first; 50 if not given, with --json all.")
@@ -144,9 +133,7 @@ def show_log(
     as_json: Json = False,
 ) -> None:
     """Show what was decided, by whom and when, newest first."""
-    from unmingle.api import Library
-
-    decisions = Library(library).decisions[::-1]
+    decisions = open_library(library).decisions[::-1]
     if as_json:
         console.say_json([asdict(decision) for decision in decisions[:most]])
         return
@@ -163,15 +150,7 @@ def show_log(
         console.say(f"The newest {most} of {len(decisions):,} entries.")
 
 
-def _library(folder: Any) -> Any:
-    from unmingle.api import Library
-
-    return Library(folder)
-
-
 def _say(library: Path, decision: Decision, *, as_json: bool) -> None:
-    if as_json:
-        console.say_json(asdict(decision))
-    else:
-        back = "redo" if decision.kind == "undo" else "undo"
-        console.say(f"#{decision.id} {decision.words}. To take it back: {command(back, library)}")
+    back = "redo" if decision.kind == "undo" else "undo"
+    line = f"#{decision.id} {decision.words}. To take it back: {command(back, library)}"
+    console.tell(asdict(decision), line, as_json=as_json)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from unmingle import console
-from unmingle.cli.options import Json, Quiet
+from unmingle.cli.options import Json, Quiet, open_library
 from unmingle.cli.running import keeping
 
 if TYPE_CHECKING:
@@ -74,9 +74,7 @@ def list_models(
 
 
 def _list_of(library: Path, *, as_json: bool) -> None:
-    from unmingle.api import Library
-
-    found = Library(library).models.rows(named=True)
+    found = open_library(library).models.rows(named=True)
     if as_json:
         console.say_json(found)
         return
@@ -100,10 +98,7 @@ def fetch_model(name: Name, quiet: Quiet = False, as_json: Json = False) -> None
         path = modelling.fetch_model(name, progress=progress)
     if not quiet:
         warn(name)
-    if as_json:
-        console.say_json({"name": name, "file": str(path)})
-    else:
-        console.say(str(path))
+    console.tell({"name": name, "file": str(path)}, str(path), as_json=as_json)
 
 
 @app.command("add")
@@ -224,10 +219,7 @@ def remove_model(name: Name, as_json: Json = False) -> None:
     from unmingle.models.registry import remove
 
     remove(name)
-    if as_json:
-        console.say_json({"removed": name})
-    else:
-        console.say(f"Removed {name}.")
+    console.tell({"removed": name}, f"Removed {name}.", as_json=as_json)
 
 
 def warn(name: str) -> None:

@@ -11,6 +11,7 @@ from unmingle.errors import SettingsError
 
 if TYPE_CHECKING:
     from unmingle.evaluation.labels import LabelOptions
+    from unmingle.library import Library
 
 LibraryArgument = Annotated[Path, typer.Argument(metavar="LIBRARY", help="Folder of the library.", show_default=False)]
 PersonArgument = Annotated[
@@ -74,6 +75,13 @@ Model = Annotated[
         help="faces: what turns a face into numbers, as in unmingle models list. What other models found is kept.",
     ),
 ]
+
+
+def open_library(folder: Path) -> Library:
+    """A library; it is loaded with all that it needs only where a command uses it."""
+    from unmingle.library import Library
+
+    return Library(folder)
 
 
 def label_options(

@@ -249,14 +249,15 @@ def remembered(store: Store) -> list[Path]:
     return [*map(Path, walked), *(Path(folder, path) for folder, path in rows if folder not in walked)]
 
 
-def taken_along(store: Store, scan: Scan) -> tuple[tuple[str, int, bool], ...]:
-    """The sources that a scan did not look through, how many files each still gives, and whether it is there."""
+def taken_along(store: Store, scan: Scan) -> tuple[tuple[str, int], ...]:
+    """The sources that are there and that a scan did not look through, and how many files each still gives."""
     searched = [os.path.realpath(folder) for folder in scan.folders]
     named = Counter(file.source for file in scan.files)
     return tuple(
-        (readable(source), files - named[source], os.path.isdir(source))  # noqa: PTH112
+        (readable(source), files - named[source])
         for source, files in _files_by_source(store.connection)
         if files != named[source]
+        and os.path.isdir(source)  # noqa: PTH112
         and not any(Path(os.path.realpath(source)).is_relative_to(folder) for folder in searched)
     )
 

@@ -1,9 +1,9 @@
-"""The commands that set results beside others: two libraries, and on labelled pictures other methods."""
+"""The commands that set results beside labels, other methods and other libraries: evaluate, report, compare, bench."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +15,7 @@ from unmingle.cli.options import (
     FileColumn,
     Json,
     LabelColumn,
+    LibraryArgument,
     Model,
     Precision,
     Quiet,
@@ -24,14 +25,108 @@ from unmingle.cli.options import (
     Threads,
     Weights,
     label_options,
+    open_library,
 )
 from unmingle.cli.running import keeping
+from unmingle.html import counted
+
+if TYPE_CHECKING:
+    from unmingle.evaluation.scores import Evaluation
+
+WORST_PEOPLE = 20  # printed; the report has them all
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the command line."""
-    app.command()(compare)
-    app.command()(bench)
+def evaluate(
+    library: LibraryArgument,
+    labels: Annotated[
+        str,
+        typer.Option(
+            help="A workbook or csv with the true people, or the word folders: each folder is one person.",
+            show_default=False,
+        ),
+    ],
+    file_column: FileColumn = None,
+    label_column: LabelColumn = None,
+    sheet: Sheet = None,
+    drop: Drop = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Folder for the report; LIBRARY/evaluation if not given."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Score the people of a library against labels, joined by file name.
+
+    Writes evaluation.json, evaluation.csv (per person), confusion.png, and mistakes.png if there are any.
+    """
+    from unmingle.evaluation.report import as_json as report_json
+
+    options = label_options(labels, file_column, label_column, sheet, drop)
+    opened = open_library(library)
+    evaluation = opened.evaluate(labels, options=options)
+    written = opened.write_evaluation(evaluation, output or library / "evaluation")
+    if as_json:
+        console.say_json(report_json(evaluation))
+    else:
+        print_evaluation(evaluation)
+        console.say(f"Written: {', '.join(str(path) for path in written)}")
+
+
+def print_evaluation(evaluation: Evaluation) -> None:
+    """Print scores, and the people that were found worst."""
+    from unmingle.evaluation.report import as_table
+    from unmingle.evaluation.scores import found_worst
+
+    console.show_table(as_table(evaluation))
+    worst = found_worst(evaluation.people, WORST_PEOPLE)
+    if len(worst) < len(evaluation.people):
+        console.say(f"The {len(worst)} lowest of {len(evaluation.people):,} people; evaluation.csv has them all.")
+    rows = [
+        (
+            person.label,
+            f"{person.size:,}",
+            f"{person.precision:.4f}",
+            f"{person.recall:.4f}",
+            ", ".join(f"{label} ({faces})" for label, faces in person.confused_with),
+        )
+        for person in worst
+    ]
+    console.show_table(rows, headings=("person", "faces", "precision", "recall", "confused with"))
+
+
+def report(
+    library: LibraryArgument,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="PAGE.html", help="The file; LIBRARY/report.html if not given."),
+    ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            help="Show how far the people agree with a workbook or csv, or with the word folders: each folder is one"
+            " person."
+        ),
+    ] = None,
+    file_column: FileColumn = None,
+    label_column: LabelColumn = None,
+    sheet: Sheet = None,
+    drop: Drop = None,
+    title: Annotated[str, typer.Option(help="Of the page; the name of the library's folder if not given.")] = "",
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Write what was found as one page of html that opens from disk: people, what was left out and why, a map, scores.
+
+    The page needs no other file and no network. It holds pictures of faces: share it as you would share these.
+    """
+    options = label_options(labels, file_column, label_column, sheet, drop)
+    opened = open_library(library)
+    evaluation = None if labels is None else opened.evaluate(labels, options=options)
+    with console.progress(quiet=quiet) as progress:
+        page = opened.write_report(output, title=title, evaluation=evaluation, progress=progress)
+    size = page.stat().st_size
+    line = f"{page}: {size / 1e6:,.1f} MB. It opens in any browser."
+    console.tell({"report": str(page), "bytes": size}, line, as_json=as_json, quiet=quiet)
 
 
 def compare(
@@ -68,17 +163,16 @@ def compare(
 
     Pictures are the same by content, or else by name; faces by where they are. Neither library is changed.
     """
-    from unmingle.api import Library
     from unmingle.evaluation import comparison_text
 
     options = label_options(labels, file_column, label_column, sheet, drop)
-    one, other = Library(library_a), Library(library_b)
+    one, other = open_library(library_a), open_library(library_b)
     comparison = one.compare(other, labels=labels, options=options)
     if output is not None:
         with console.progress(quiet=quiet) as progress:
             one.write_comparison(other, comparison, output, progress=progress)
     if as_json:
-        print(comparison_text.as_json(comparison), end="")
+        console.say_json(comparison_text.as_json(comparison))
     elif not quiet:
         console.say(f"A: {comparison.a.title}", f"B: {comparison.b.title}")
         rows = comparison_text.side_rows(comparison, settings="differing")
@@ -134,7 +228,7 @@ def bench(
     from contextlib import ExitStack
     from tempfile import TemporaryDirectory
 
-    from unmingle.api import Library, benching
+    from unmingle.api import benching
     from unmingle.settings import FALSE_MERGES, DetectionSettings, EngineSettings, GroupingSettings
 
     settings = benching.BenchSettings(
@@ -155,14 +249,13 @@ def bench(
             kept = f"What was found so far is kept in {output}; the same command goes on from there."
             held.enter_context(keeping(kept, once=output))
         folder = output or Path(held.enter_context(TemporaryDirectory())) / "library"
-        found = benching.bench(
-            Library(folder), dataset, labels=labels, options=options, settings=settings, progress=progress
-        )
+        library = open_library(folder)
+        found = benching.bench(library, dataset, labels=labels, options=options, settings=settings, progress=progress)
     if as_json:
-        print(benching.as_json(found), end="")
+        console.say_json(benching.as_json(found))
         return
     scores = found.evaluation.scores
-    console.say(f"{found.pictures:,} pictures, {scores.faces:,} of them labelled")
+    console.say(f"{counted(found.pictures, 'picture')}, {scores.faces:,} of them labelled")
     headings, rows = benching.table(found)
     console.show_table(rows, headings=headings)
     for method in found.others:

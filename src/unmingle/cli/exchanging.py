@@ -10,12 +10,23 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from unmingle import console
-from unmingle.cli.options import FileColumn, Json, LabelColumn, LibraryArgument, Quiet, Sheet, label_options
+from unmingle.cli.options import (
+    FileColumn,
+    Json,
+    LabelColumn,
+    LibraryArgument,
+    Quiet,
+    Sheet,
+    label_options,
+    open_library,
+)
 from unmingle.cli.running import keeping
 from unmingle.errors import command
+from unmingle.html import counted
 
 if TYPE_CHECKING:
-    from unmingle.api import Exported, Imported
+    from unmingle.exchange.exporting import Exported
+    from unmingle.exchange.importing import Imported
 
 MOST_REASONS = 5  # or kinds, with how often they are
 SHOWN = 20  # lines of a kind on the terminal; --json has them all
@@ -31,12 +42,6 @@ COUNTS_FOR = {
     "label_column": ("xlsx",),
     "sheet": ("xlsx",),
 }
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands to the command line."""
-    app.command()(export)
-    app.command("import")(import_names)
 
 
 def export(
@@ -85,7 +90,7 @@ def export(
 
     Nothing in DEST is ever overwritten, and originals are never changed. Stopped, the same command goes on.
     """
-    from unmingle.api import ExportOptions, Library
+    from unmingle.exchange.exporting import ExportOptions
 
     given: dict[str, Any] = {"by": by, "how": how, "faces": faces, "embed": embed, "labels": labels}
     given |= {"file_column": file_column, "label_column": label_column, "sheet": sheet}
@@ -100,7 +105,7 @@ def export(
     )
     kept = f"What was written to {output} is kept; the same command goes on from there."
     with keeping(kept, once=output), console.progress(quiet=quiet) as progress:
-        done = Library(library).export(to, output, options, dry_run=dry_run, progress=progress)
+        done = open_library(library).export(to, output, options, dry_run=dry_run, progress=progress)
     if as_json:
         console.say_json(asdict(done))
     elif not quiet:
@@ -112,7 +117,7 @@ def export(
         _fail(done)
 
 
-def import_names(
+def import_(
     library: LibraryArgument,
     sources: Annotated[
         list[Path],
@@ -134,11 +139,9 @@ def import_names(
 
     Regions are matched to the faces of LIBRARY by overlap. Every name that is not given is told, with the reason.
     """
-    from unmingle.api import Library
-
     kept = "Names that were given are kept; the same command goes on from there."
     with keeping(kept), console.progress(quiet=quiet) as progress:
-        done = Library(library).import_names(*sources, conflicts=conflicts, progress=progress)
+        done = open_library(library).import_names(*sources, conflicts=conflicts, progress=progress)
     if as_json:
         console.say_json(asdict(done))
     elif not quiet:
@@ -154,12 +157,12 @@ def _check_usage(to: str, given: dict[str, Any]) -> None:
 
 def _export_lines(done: Exported, *, dry_run: bool) -> list[str]:
     would = "would be written" if dry_run else "written"
-    parts = [f"{_files(done.written)} {would} to {done.destination}"]
+    parts = [f"{counted(done.written, 'file')} {would} to {done.destination}"]
     if done.there:
-        parts.append(f"{done.there:,} were there already")
+        parts.append(f"{counted(done.there, 'was', 'were')} there already")
     lines = [", ".join(parts)]
     if done.folders:
-        lines.append(f"{len(done.folders):,} {'person' if len(done.folders) == 1 else 'people'}:")
+        lines.append(f"{counted(len(done.folders), 'person', 'people')}:")
         lines.extend(f"  {files:>7,}  {folder}" for folder, files in done.folders[:SHOWN])
         lines.extend(_more(len(done.folders)))
     lines.extend(_reasons("Left out", list(done.left_out)))
@@ -167,13 +170,14 @@ def _export_lines(done: Exported, *, dry_run: bool) -> list[str]:
 
 
 def _import_lines(library: Path, done: Imported) -> list[str]:
-    faces = f"{done.faces:,} face{'' if done.faces == 1 else 's'}"
-    lines = [f"{faces} named, {done.known:,} named so already; names in {_files(done.files)}"]
+    lines = [
+        f"{counted(done.faces, 'face')} named, {done.known:,} named so already; names in {counted(done.files, 'file')}"
+    ]
     if done.nameless:
         lines.append(f"{done.nameless:,} without a name, passed over")
     if done.others:
         kinds = ", ".join(f"{kind} {count:,}" for kind, count in done.kinds[:MOST_REASONS])
-        lines.append(f"{done.others:,} regions of something else than faces, passed over: {kinds}")
+        lines.append(f"{counted(done.others, 'region')} of something else than faces, passed over: {kinds}")
     lines.extend(
         _reasons("Not taken", [(": ".join(filter(None, (one.where, one.name))), one.why) for one in done.left])
     )
@@ -195,16 +199,13 @@ def _reasons(heading: str, told: list[tuple[str, str]]) -> list[str]:
     return lines + _more(len(told))
 
 
-def _files(count: int) -> str:
-    return f"{count:,} file{'' if count == 1 else 's'}"
-
-
 def _more(count: int) -> list[str]:
     return [f"  and {count - SHOWN:,} more; --json has them all"] if count > SHOWN else []
 
 
 def _fail(done: Exported) -> None:
     names = ", ".join(done.in_the_way[:3]) + (", …" if len(done.in_the_way) > 3 else "")
-    console.say(f"Error: {len(done.in_the_way):,} files of other content are in the way: {names}.", error=True)
-    console.say("They were left as they are. Choose another folder, or take them away.", error=True)
+    are = counted(len(done.in_the_way), "file of other content is", "files of other content are")
+    console.say(f"Error: {are} in the way: {names}.", error=True)
+    console.say("What is there was left as it is. Choose another folder, or take it away.", error=True)
     raise typer.Exit(1)

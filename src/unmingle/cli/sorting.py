@@ -1,0 +1,357 @@
+"""The commands that make a library of pictures, and show it: cluster, show, review, forget, relocate, demo."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from unmingle import console
+from unmingle.cli import evaluating, models
+from unmingle.cli.options import (
+    Crops,
+    FileColumn,
+    Json,
+    LabelColumn,
+    LibraryArgument,
+    Model,
+    PersonArgument,
+    Precision,
+    Quiet,
+    Recipe,
+    Sheet,
+    Strictness,
+    Threads,
+    Weights,
+    label_options,
+    open_library,
+    seconds,
+)
+from unmingle.cli.running import keeping
+from unmingle.errors import SettingsError, command
+from unmingle.html import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from unmingle.evaluation.labels import LabelOptions
+    from unmingle.library import Library
+
+
+def cluster(
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="LIBRARY",
+            help="Folder of the library: made if new, gone on with if not.",
+            show_default=False,
+        ),
+    ],
+    sources: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[SOURCE]...",
+            help="Folders of pictures and recordings, such files, or text files that list paths; those that LIBRARY"
+            " remembers if none is given.",
+            show_default=False,
+        ),
+    ] = None,
+    recipe: Recipe = "faces",
+    people: Annotated[
+        int | None, typer.Option(min=1, help="How many people there are, if you know; found if not given.")
+    ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(help="Take the number of people, and nothing else, from a workbook, a csv, or folders."),
+    ] = None,
+    file_column: FileColumn = None,
+    label_column: LabelColumn = None,
+    sheet: Sheet = None,
+    crops: Crops = "auto",
+    features: Annotated[
+        Literal["fc2", "pool5"],
+        typer.Option(help="classic: the layer of VGG16; pool5 needs only a convolution-only weight file."),
+    ] = "fc2",
+    weights: Weights = None,
+    any_weights: Annotated[
+        bool,
+        typer.Option(
+            "--any-weights", help="classic: accept weights of the right layout that are not the official ones."
+        ),
+    ] = False,
+    precision: Precision = "auto",
+    engine: Annotated[
+        Literal["auto", "openvino", "onnxruntime"],
+        typer.Option(help="What runs the networks; onnxruntime is an extra."),
+    ] = "auto",
+    threads: Threads = 0,
+    strictness: Strictness = "balanced",
+    co_occurrence: Annotated[
+        bool,
+        typer.Option(
+            "--co-occurrence/--no-co-occurrence",
+            help="Whether two faces of one picture or frame are two people, unless they are too alike for that.",
+        ),
+    ] = True,
+    name_pattern: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REGEX",
+            help="How a file name carries meeting, frame and index: a regular expression with these three named groups"
+            " for the name without its ending. Faces of one frame were seen together. If not given, names like"
+            " meeting_00000290_3 are read so where the faces bear it out.",
+            show_default=False,
+        ),
+    ] = None,
+    no_name_pattern: Annotated[
+        bool, typer.Option("--no-name-pattern", help="Read no meeting and no frame from file names.")
+    ] = False,
+    model: Model = "sface",
+    every: Annotated[
+        str,
+        typer.Option(
+            metavar="TIME", help="Time between the frames of a recording that are looked at, such as 0.1s or 500ms."
+        ),
+    ] = "0.1s",
+    sheets: Annotated[int, typer.Option(min=0, help="How many people, largest first, get a contact sheet.")] = 100,
+    webvtt: Annotated[
+        bool, typer.Option("--webvtt", help="Write captions for each recording that say who is on screen.")
+    ] = False,
+    save_crops: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Cut every face of the recordings out into FOLDER, named meeting_frame_index.jpg.",
+            show_default=False,
+        ),
+    ] = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Sort the faces of all pictures and recordings in SOURCE into people.
+
+    Killed or stopped, the same command goes on where it was. LIBRARY gets faces.csv, people.csv and sheets/.
+    """
+    from unmingle.exchange.exporting import check_outside
+    from unmingle.settings import (
+        FALSE_MERGES,
+        ClassicSettings,
+        DetectionSettings,
+        EngineSettings,
+        GroupingSettings,
+        RecordingSettings,
+    )
+    from unmingle.summary import summary_lines
+
+    # What can be checked before an hour of work is not checked after it.
+    recording = RecordingSettings(every=seconds(every))
+    pattern = _name_pattern(name_pattern, unread=no_name_pattern)
+    library = open_library(output)
+    known = _sources(library, sources)
+    if save_crops is not None:
+        check_outside(save_crops, [source for source in known if source.is_dir()])
+    options = label_options(labels, file_column, label_column, sheet)
+    if labels is not None:
+        people = _count_labels(labels, known, options, given=people)
+    if recipe == "classic" and people is None:
+        raise SettingsError("The classic recipe can't find the number of people.", "Pass --people K or --labels FILE.")
+    if not quiet:
+        models.warn(model)
+    with _stored_in(library), console.progress(quiet=quiet) as progress:
+        added = library.add(
+            *(sources or ()),
+            recipe=recipe,
+            detection=DetectionSettings(crops=crops),
+            classic=ClassicSettings(features=features),
+            weights=weights,
+            any_weights=any_weights,
+            engine=EngineSettings(engine=engine, precision=precision, threads=threads),
+            recording=recording,
+            model=model,
+            progress=progress,
+        )
+        summary = library.cluster(
+            people=people,
+            settings=GroupingSettings(expected_false_merges=FALSE_MERGES[strictness], co_occurrence=co_occurrence),
+            name_pattern=pattern,
+            sheets=sheets,
+            webvtt=webvtt,
+            progress=progress,
+        )
+        crops_saved = None if save_crops is None else library.save_crops(save_crops, progress=progress)
+    lines = summary_lines(added, summary)
+    if crops_saved is not None:
+        lines.append(f"{counted(crops_saved, 'face')} of recordings cut out into {save_crops}")
+    lines.append(f"See {output / 'sheets' / 'overview.jpg'}, {output / 'people.csv'} and {output / 'faces.csv'}")
+    console.tell(asdict(summary), *lines, as_json=as_json, quiet=quiet)
+
+
+@contextmanager
+def _stored_in(library: Library) -> Iterator[None]:
+    """Hold the library, and tell what it keeps if the block is stopped."""
+    from unmingle.sources.images import LIBRARY_FILE
+
+    kept = f"What was found so far is kept in {library.folder}; the same command goes on from there."
+    with keeping(kept, once=library.folder / LIBRARY_FILE), library.writing():
+        yield
+
+
+def _sources(library: Library, named: Sequence[Path] | None) -> Sequence[Path]:
+    """Where the pictures are of whom people are made: as named, and as the library remembers."""
+    from unmingle.sources.images import LIBRARY_FILE
+
+    there = (library.folder / LIBRARY_FILE).exists()
+    if not named and not there:
+        raise typer.BadParameter(f"Name the pictures: there is no library in {library.folder} to go on with.")
+    real = [source.resolve() for source in named or ()]
+    remembered = [source for source in (library.sources if there else ()) if source.exists() or not named]
+    return [*(named or ()), *(one for one in remembered if not any(map(one.resolve().is_relative_to, real)))]
+
+
+def _name_pattern(given: str | None, *, unread: bool) -> str | None:
+    from unmingle.sources.names import AUTO, compile_pattern
+
+    if given is None:
+        return None if unread else AUTO
+    if unread:
+        raise SettingsError("Names can't be both read and not read.", "Leave --name-pattern or --no-name-pattern out.")
+    compile_pattern(given)
+    return given
+
+
+def _count_labels(labels: str, sources: Sequence[Path], options: LabelOptions, *, given: int | None) -> int:
+    from unmingle.evaluation.labels import folder_labels, read_labels
+    from unmingle.sources.images import scan
+
+    if given is not None:
+        raise SettingsError("Both --people and --labels give the number of people.", "Leave one of them out.")
+    if labels == "folders":
+        files = scan(sources).files
+        return folder_labels([file.name for file in files], sources=[file.source for file in files]).people
+    read = read_labels(Path(labels), options)
+    if read.unread:
+        console.say(f"Sheets of labels not read, pass them with --sheet: {', '.join(read.unread)}", error=True)
+    return read.people
+
+
+def show(
+    library: LibraryArgument,
+    person: PersonArgument,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The picture to write; in LIBRARY/sheets if not given.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Make a contact sheet of one person and print where it is."""
+    from unmingle.files import write_atomically
+    from unmingle.render.canvas import as_jpeg
+    from unmingle.render.views import sheet_name
+
+    sheet = open_library(library).show(person)
+    destination = output or library / "sheets" / sheet_name(sheet.person)
+    write_atomically(destination, as_jpeg(sheet.page))
+    console.tell({"person": sheet.person, "sheet": str(destination)}, str(destination), as_json=as_json)
+
+
+def review(
+    library: LibraryArgument,
+    host: Annotated[
+        str,
+        typer.Option(
+            help="Address to listen on. Any other than this machine's own shows the faces to everybody in the network"
+            " who has the printed address, unencrypted."
+        ),
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for a free one.")] = 0,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Whether to open the browser.")] = True,
+) -> None:
+    """Look through the people of a library in the browser, name them and correct them. Ctrl+C ends it.
+
+    Everything runs on this machine and works offline. What is decided is kept in LIBRARY at once.
+    """
+    from unmingle.review.serve import serve
+
+    with keeping("What was decided is kept; the same command opens the page again."):
+        serve(library, host=host, port=port, open_browser=browser)
+
+
+def forget(
+    library: LibraryArgument,
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SOURCE", help="A folder that was given to cluster, one in it, or a file.", show_default=False
+        ),
+    ],
+    as_json: Json = False,
+) -> None:
+    """Drop a source: its files leave the tables, with the people who are in no other picture.
+
+    Nothing is deleted on the disk. What was decided stays, and comes back when the source is given to cluster again.
+    """
+    from unmingle.sources.images import readable
+
+    opened = open_library(library)
+    gone = opened.forget(source)
+    what = [counted(gone.files, "file"), counted(gone.faces, "face"), counted(gone.people, "person", "people")]
+    lines = [f"Forgotten: {', '.join(what)}.", f"To have them back: {command('cluster', source, '-o', library)}"]
+    around = next((readable(str(one)) for one in opened.sources if one in source.absolute().parents), None)
+    if around is not None:
+        lines.append(f"The next unmingle cluster of {around} finds them again if they are still in it.")
+    console.tell(asdict(gone), *lines, as_json=as_json)
+
+
+def relocate(
+    library: LibraryArgument,
+    old: Annotated[Path, typer.Argument(metavar="OLD", help="Where the pictures were.", show_default=False)],
+    new: Annotated[Path, typer.Argument(metavar="NEW", help="Where they are.", show_default=False)],
+    as_json: Json = False,
+) -> None:
+    """Say that a source, or a folder in one, is somewhere else now. Nothing is read again."""
+    count = open_library(library).relocate(old, new)
+    console.tell({"files": count}, f"{counted(count, 'file is', 'files are')} in {new} now.", as_json=as_json)
+
+
+def demo(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to work in.")] = Path("unmingle-demo"),
+    people: Annotated[int, typer.Option(min=1, max=12, help="How many made-up people meet.")] = 12,
+    frames: Annotated[int, typer.Option(min=1, max=20, help="In how many frames.")] = 20,
+) -> None:
+    """The whole story on made-up faces: a meeting, sorted, scored and shown."""
+    from unmingle.demo import write_meeting
+    from unmingle.render.views import sheet_name
+    from unmingle.summary import summary_lines
+
+    library = open_library(output / "library")
+    with console.progress(quiet=False) as progress:
+        meeting = write_meeting(output / "meeting", people=people, frames=frames, progress=progress)
+    with _stored_in(library), console.progress(quiet=False) as progress:
+        added = library.add(meeting.faces, progress=progress)
+        summary = library.cluster(progress=progress)
+    console.say(*summary_lines(added, summary))
+    evaluation = library.evaluate(meeting.labels)
+    library.write_evaluation(evaluation, library.folder / "evaluation")
+    evaluating.print_evaluation(evaluation)
+    first = library.people["person"][0]
+    sheets = library.folder / "sheets"
+    console.say(
+        "Made-up people prove that it works, not how well: the model that judges them also chose them.",
+        "Look at:",
+        f"  {sheets / 'overview.jpg'}   everyone",
+        f"  {sheets / sheet_name(first)}   the largest person",
+        f"  {library.folder / 'faces.csv'}   every file, with its person or the reason for none",
+        f"  {library.folder / 'evaluation'}   the score",
+        "The same, command by command:",
+        f"  {command('cluster', meeting.faces, '-o', library.folder)}",
+        f"  {command('evaluate', library.folder, '--labels', meeting.labels)}",
+        f"  {command('show', library.folder, str(first))}",
+        "All of it as one page, for others:",
+        f"  {command('report', library.folder, '--labels', meeting.labels)}",
+        "Say who they are, and correct what is wrong, in the browser:",
+        f"  {command('review', library.folder)}",
+    )
