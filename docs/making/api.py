@@ -28,8 +28,9 @@ DEEP = re.compile(r"<function (\w+) at [^>]*>")
 def names() -> dict[str, Any]:
     """Everything public, by the name under which it is imported."""
     found = {f"unmingle.{name}": getattr(unmingle, name) for name in unmingle.__all__}
-    found |= {f"unmingle.api.{name}": getattr(unmingle.api, name) for name in unmingle.api.__all__}
-    return {name: one for name, one in found.items() if name not in ("unmingle.__version__", "unmingle.api.Library")}
+    homes = [getattr(unmingle.api, name) for name in unmingle.api.__all__]
+    found |= {f"{one.__module__}.{one.__name__}": one for one in homes if one is not unmingle.Library}
+    return {name: one for name, one in found.items() if name != "unmingle.__version__"}
 
 
 def members(kind: type[Any]) -> Iterator[tuple[type[Any], str, Any]]:

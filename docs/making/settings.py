@@ -8,8 +8,8 @@ from typing import Any, Literal, get_args, get_origin
 
 from making.records import about, fields_of
 from unmingle import settings
-from unmingle.api import ExportOptions
 from unmingle.evaluation.labels import LabelOptions
+from unmingle.exchange.exporting import ExportOptions
 
 TITLE = """# Settings
 

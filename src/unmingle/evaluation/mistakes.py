@@ -85,7 +85,7 @@ def count_confusions(evaluation: Evaluation, *, most: int = MOST_PEOPLE) -> Conf
     s = len(shown)
     position = np.full(len(people), s)
     position[shown] = np.arange(s)
-    column_n = np.where(end_n >= 0, position[end_n], end_n)
+    column_n = np.where(end_n >= 0, position[np.maximum(end_n, 0)], end_n)
     count_sk = np.zeros((s, s + 3), np.int64)
     is_shown_n = position[row_n] < s
     np.add.at(count_sk, (position[row_n][is_shown_n], column_n[is_shown_n]), 1)
