@@ -27,7 +27,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,8 +96,7 @@ def make(folder: Path, source: Path, people: int, *, given: bool = False, seed: 
         if given:
             hand_over(store, who_of)
         else:
-            group = partial(pipeline.group_faces, settings=GroupingSettings())
-            pipeline.cluster(store, RECIPE, group, whole_clusters=False)
+            pipeline.cluster(store, RECIPE, GroupingSettings())
     return Library(folder, views="on request")
 
 

@@ -25,7 +25,6 @@ import tempfile
 import threading
 import time
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,9 +86,8 @@ def make(folder: Path, seed: int) -> None:
 
 
 def group(folder: Path) -> None:
-    grouper = partial(pipeline.group_faces, settings=GroupingSettings())
     with open_to_write(folder) as store:
-        pipeline.cluster(store, RECIPE, grouper, whole_clusters=False)
+        pipeline.cluster(store, RECIPE, GroupingSettings())
 
 
 def decide_for_ever(folder: Path, seed: int, tell: Callable[[str], object]) -> None:

@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -117,8 +117,7 @@ def library(folder: Path, source: Path, shots: Sequence[Shot], *more: tuple[Path
                 analyses.add_analysis(
                     connection, digest, RECIPE, "f32", _analysis(found[file.source, file.name], centres, random)
                 )
-        group = partial(pipeline.group_faces, settings=GroupingSettings())
-        pipeline.cluster(store, RECIPE, group, whole_clusters=False)
+        pipeline.cluster(store, RECIPE, GroupingSettings())
     opened = Library(folder)
     opened.write_views()
     return opened

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     from unmingle.store.sqlite import Store
 
-GROUP = partial(pipeline.group_faces, settings=GroupingSettings())
+SETTINGS = GroupingSettings()
 
 
 class Album:
@@ -51,7 +50,7 @@ class Album:
 
     def cluster(self) -> dict[str, int]:
         """The person that each picture shows, by the library."""
-        pipeline.cluster(self.store, RECIPE, GROUP, whole_clusters=False)
+        pipeline.cluster(self.store, RECIPE, SETTINGS)
         query = (
             "SELECT analysis.digest, member.person FROM member JOIN face ON face.id = member.face"
             " JOIN analysis ON analysis.id = face.analysis"

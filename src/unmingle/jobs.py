@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, get_args
 
 from unmingle import pipeline
@@ -137,18 +136,16 @@ def cluster(
     """Make people, tables and sheets; see `Library.cluster`."""
     settings = settings or GroupingSettings()
     settings = settings if people is None else replace(settings, people=people)
-    recipe, people = current(store), settings.people
+    recipe = current(store)
     curve = facts.library_curve(store, recipe)
-    group: pipeline.Grouper = partial(pipeline.group_faces, settings=settings, curve=curve)
-    if recipe.startswith("classic"):
-        if people is None:
-            raise SettingsError("The classic recipe can't find the number of people.", "Pass --people K.")
-        group = partial(pipeline.group_classic, people=people, settings=classic or ClassicSettings())
+    classic = (classic or ClassicSettings()) if recipe.startswith("classic") else None
+    if classic is not None and settings.people is None:
+        raise SettingsError("The classic recipe can't find the number of people.", "Pass --people K.")
     clustering = pipeline.cluster(
         store,
         recipe,
-        group,
-        whole_clusters=people is not None,
+        settings,
+        classic=classic,
         curve=curve,
         name_pattern=name_pattern,
         progress=progress,

@@ -34,13 +34,12 @@ from unmingle.tracking.video import VideoRecipe
 from unmingle.video_ingest import VideoIngest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from unmingle.faces.recipe import RecipeRunner
-    from unmingle.grouping.constraints import Constraints
     from unmingle.grouping.impostors import ImpostorModel
     from unmingle.progress import Progress
-    from unmingle.records import F32, F64, I64, U8, Analysis, Bool, Clustering
+    from unmingle.records import F64, U8, Analysis, Clustering
     from unmingle.settings import ClassicSettings, GroupingSettings
     from unmingle.sources.images import PictureFile, Scan
     from unmingle.store.analyses import Known
@@ -48,7 +47,6 @@ if TYPE_CHECKING:
     from unmingle.store.sqlite import Store
 
     # Groups faces by their vectors (n, d), constraints, which may found a person (n,), and whose copy each is (n,).
-    Grouper = Callable[[F32, Constraints, Bool, I64 | None], Clustering]
 
 BATCH_PICTURES = 32
 BATCH_PIXELS = 8_000_000  # large photographs make smaller batches, so that memory stays flat
@@ -288,9 +286,9 @@ def _batches(reads: Iterator[Read], times: Times) -> Iterator[list[Read]]:
 def cluster(
     store: Store,
     recipe: str,
-    group: Grouper,
+    settings: GroupingSettings,
     *,
-    whole_clusters: bool,
+    classic: ClassicSettings | None = None,
     curve: ImpostorModel = SFACE_CURVE,
     name_pattern: str | None = AUTO,
     progress: Progress = silent,
@@ -301,9 +299,9 @@ def cluster(
     Args:
         store: open for writing.
         recipe: whose faces.
-        group: from vectors (n, d) and constraints to a clustering.
-        whole_clusters: whether one face that may found is a person too (when the number of people was given), or alone.
-            Else a person needs two different looks; copies of one picture are one.
+        settings: how. Where the number of people is given, one core face is a person too. Else a person needs two
+            different pictures; copies are one.
+        classic: PCA and k-means instead, which need the number of people and know no constraints, ranks and copies.
         curve: of the model whose faces they are.
         name_pattern: how a file name carries meeting, frame and index; faces of one frame were seen together. "auto":
             as usual, where the faces bear it out; None: names say nothing.
@@ -321,12 +319,20 @@ def cluster(
         decided = DecidedFaces(state, faces)
         names = conclude(store, faces, rows_of_pictures(store, faces), name_pattern, curve)
         recording_n = recording_of(store, faces, names)
-        founders_n, copy_of_n = faces.founders.copy(), copies.copy_of(store, faces, recording_n)
-        founders_n[list(decided.person_of)] = True  # whatever a face is like, somebody said whose it is
+        core_n, copy_of_n = faces.founders.copy(), copies.copy_of(store, faces, recording_n)
+        core_n[list(decided.person_of)] = True  # whatever a face is like, somebody said whose it is
         followed = sightings.followed(store, recipe, faces)
         seen = seen_frames(store, faces, names, followed.seen_k2)
-        clustering = group(faces.vectors, decided.constraints(seen, followed.same_m2), founders_n, copy_of_n)
-        evidence = Evidence.of(clustering, founders_n, copy_of_n, least=1 if whole_clusters else 2)
+        if classic is None:
+            constraints = decided.constraints(seen, followed.same_m2)
+            clustering = cluster_with_quality(
+                faces.vectors, settings, curve=curve, constraints=constraints, core_n=core_n, copy_of_n=copy_of_n
+            )
+        else:
+            assert settings.people is not None  # whoever calls has made sure of it
+            components, seed = classic.components, classic.seed
+            clustering = classic_clusters(faces.vectors, settings.people, components=components, seed=seed)
+        evidence = Evidence.of(clustering, core_n, copy_of_n, least=2 if settings.people is None else 1)
         labels_n = np.where(evidence.people_n, clustering.labels, ALONE)
         likeness_n, cohesion_k = evidence.likeness(faces.vectors, clustering.labels)
         measured = Measured(labels_n, cohesion_k, likeness_n, _sure(faces, clustering, evidence, curve))
@@ -348,32 +354,3 @@ def _sure(faces: StoredFaces, clustering: Clustering, evidence: Evidence, curve:
         return None
     shown_n = evidence.shown(clustering.labels)
     return face_probabilities(faces.vectors, shown_n, curve, scale=scale)[evidence.picture_n]
-
-
-def group_faces(
-    vectors_nd: F32,
-    constraints: Constraints,
-    founders_n: Bool,
-    copy_of_n: I64 | None = None,
-    *,
-    settings: GroupingSettings,
-    curve: ImpostorModel = SFACE_CURVE,
-) -> Clustering:
-    """Average linkage with a bar that sets itself; faces seen together are different people; poor faces only join."""
-    return cluster_with_quality(
-        vectors_nd, settings, curve=curve, constraints=constraints, core_n=founders_n, copy_of_n=copy_of_n
-    )
-
-
-def group_classic(
-    vectors_nd: F32,
-    constraints: Constraints,
-    founders_n: Bool,
-    copy_of_n: I64 | None = None,
-    *,
-    people: int,
-    settings: ClassicSettings,
-) -> Clustering:
-    """The seed's grouping: PCA and k-means. It knows no constraints, no ranks and no copies."""
-    del constraints, founders_n, copy_of_n
-    return classic_clusters(vectors_nd, people, components=settings.components, seed=settings.seed)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import os
 import shutil
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -101,9 +100,8 @@ class Maker:
 
     def cluster(self) -> None:
         """Group the faces anew."""
-        group = partial(pipeline.group_faces, settings=GroupingSettings())
         with open_to_write(self.folder) as store:
-            pipeline.cluster(store, RECIPE, group, whole_clusters=False, name_pattern=MEETING_PATTERN)
+            pipeline.cluster(store, RECIPE, GroupingSettings(), name_pattern=MEETING_PATTERN)
 
 
 class Browser:

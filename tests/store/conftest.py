@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -51,9 +50,8 @@ class Album:
 
     def cluster(self, recipe: str = RECIPE, **settings: float) -> None:
         """Group the faces anew."""
-        group = partial(pipeline.group_faces, settings=GroupingSettings(**settings))  # type: ignore[arg-type]
         with open_to_write(self.library.folder) as store:
-            pipeline.cluster(store, recipe, group, whole_clusters=False)
+            pipeline.cluster(store, recipe, GroupingSettings(**settings))  # type: ignore[arg-type]
 
     def people(self) -> dict[int, set[str]]:
         """The files of each person."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 import cv2
@@ -60,9 +59,8 @@ class Shelf:
         return {files[row]: files[of] for row, of in enumerate(of_n.tolist()) if of != row}
 
     def cluster(self) -> None:
-        group = partial(pipeline.group_faces, settings=GroupingSettings())
         with open_to_write(self.library.folder) as store:
-            pipeline.cluster(store, RECIPE, group, whole_clusters=False)
+            pipeline.cluster(store, RECIPE, GroupingSettings())
 
 
 @pytest.fixture

@@ -86,10 +86,8 @@ def store_recording(store: Store, content: str, *segments: Segment, every: float
 
 
 def group(store: Store) -> None:
-    from functools import partial
 
-    grouper = partial(pipeline.group_faces, settings=GroupingSettings())
-    pipeline.cluster(store, RECIPE, grouper, whole_clusters=False)
+    pipeline.cluster(store, RECIPE, GroupingSettings())
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +10,7 @@ from tests.made_library import RECIPE
 from unmingle import pipeline
 from unmingle.decisions.wording import clean_name
 from unmingle.errors import DecisionError, StaleError
+from unmingle.grouping.quality import cluster_with_quality
 from unmingle.settings import ClassicSettings, GroupingSettings
 from unmingle.store.sqlite import open_to_write
 
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
     from tests.store.conftest import Album
 
-    from unmingle.grouping.constraints import Constraints
-    from unmingle.records import F32, I64, Bool, Clustering
+    from unmingle.records import Clustering
 
 
 def test_a_name_stays_through_a_new_grouping_and_can_be_taken_back(album: Album) -> None:
@@ -262,9 +261,8 @@ def test_decisions_hold_for_a_grouping_that_knows_no_constraints(album: Album) -
     library.name(a, "Ada")
     library.assign([face], b)
     library.not_a_face(album.files(b)[-1:])
-    group = partial(pipeline.group_classic, people=6, settings=ClassicSettings(components=10))
     with open_to_write(library.folder) as store:
-        pipeline.cluster(store, RECIPE, group, whole_clusters=True)
+        pipeline.cluster(store, RECIPE, GroupingSettings(people=6), classic=ClassicSettings(components=10))
     assert album.person_of(face) == b
     assert album.person("a") == a
     assert library.people.filter(library.people["person"] == a)["name"].item() == "Ada"
@@ -283,19 +281,20 @@ def test_two_faces_that_are_alone_can_be_told_apart_or_put_together(album: Album
         album.library.different(faces=[one])
 
 
-def test_a_name_can_wait_for_a_grouping_in_another_process(album: Album) -> None:
+def test_a_name_can_wait_for_a_grouping_in_another_process(album: Album, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is decided while faces are grouped is heard when that ends."""
     library = album.library
 
-    def group(vectors_nd: F32, constraints: Constraints, founders_n: Bool, copy_of_n: I64 | None) -> Clustering:
+    def group(*words: Any, **more: Any) -> Clustering:
         library.name(1, "Ada")
         library.merge(1, 2)
         library.reject([album.files(3)[0]], 3)
-        return pipeline.group_faces(vectors_nd, constraints, founders_n, copy_of_n, settings=GroupingSettings())
+        return cluster_with_quality(*words, **more)
 
     face = album.files(3)[0]
+    monkeypatch.setattr(pipeline, "cluster_with_quality", group)
     with open_to_write(library.folder) as store:
-        pipeline.cluster(store, RECIPE, group, whole_clusters=False)
+        pipeline.cluster(store, RECIPE, GroupingSettings())
     assert 2 not in album.people()
     assert len(album.people()[1]) == 16
     assert album.person_of(face) is None
