@@ -16,9 +16,9 @@ from onnx import helper
 from PIL import Image
 from tests.models import graphs
 
-from unmingle.api import modelling
-from unmingle.api.examples import Examples, KnownFaces, made_up_faces
+from unmingle import modelling
 from unmingle.errors import ModelError, SourceError
+from unmingle.example_faces import Examples, KnownFaces, made_up_faces
 from unmingle.grouping.impostors import MANY_PEOPLE, SFACE_CURVE
 from unmingle.models import registry
 from unmingle.models.cards import CARDS, SFACE, Archive, Intake

@@ -228,7 +228,7 @@ def bench(
     from contextlib import ExitStack
     from tempfile import TemporaryDirectory
 
-    from unmingle.api import benching
+    from unmingle import bench as benching
     from unmingle.settings import FALSE_MERGES, DetectionSettings, EngineSettings, GroupingSettings
 
     settings = benching.BenchSettings(

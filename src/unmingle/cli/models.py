@@ -13,7 +13,7 @@ from unmingle.cli.options import Json, Quiet, open_library
 from unmingle.cli.running import keeping
 
 if TYPE_CHECKING:
-    from unmingle.api.modelling import Checked, Tried
+    from unmingle.modelling import Checked, Tried
 
 app = typer.Typer(
     help="The networks: what there is, under which licence, fetching those that are no part of the installation, and"
@@ -88,7 +88,7 @@ def _list_of(library: Path, *, as_json: bool) -> None:
 @app.command("fetch")
 def fetch_model(name: Name, quiet: Quiet = False, as_json: Json = False) -> None:
     """Download a model. The only command that uses the network; goes on where an earlier try stopped."""
-    from unmingle.api import modelling
+    from unmingle import modelling
     from unmingle.models.registry import card
 
     wanted = card(name)
@@ -132,8 +132,8 @@ def add_model(
 
     It is tried, calibrated and copied. Without --labels or --library that is done on made-up faces, provisionally.
     """
-    from unmingle.api import modelling
-    from unmingle.api.examples import Examples
+    from unmingle import modelling
+    from unmingle.example_faces import Examples
     from unmingle.models.cards import Intake
 
     told = {name: value for name, value in (("colour", colour), ("mean", mean), ("scale", scale)) if value is not None}
@@ -159,8 +159,8 @@ def calibrate_model(
     name: Name, labels: LabelFolder = None, library: LibraryFolder = None, quiet: Quiet = False, as_json: Json = False
 ) -> None:
     """Measure anew how similar strangers are to a model that is here: where the bar between people lies."""
-    from unmingle.api import modelling
-    from unmingle.api.examples import Examples
+    from unmingle import modelling
+    from unmingle.example_faces import Examples
 
     with console.progress(quiet=quiet) as progress:
         tried = modelling.calibrate_model(name, Examples(labels, library), progress=progress)
@@ -194,7 +194,7 @@ def check_models(
     """Check models: checksum, whether they run, a known pair of faces, speed, calibration. Exit code 1 if one fails."""
     from dataclasses import asdict
 
-    from unmingle.api import modelling
+    from unmingle import modelling
 
     found = [modelling.check_model(one) for one in ([name] if name else modelling.models_here())]
     if as_json:
@@ -224,7 +224,7 @@ def remove_model(name: Name, as_json: Json = False) -> None:
 
 def warn(name: str) -> None:
     """Say on standard error what somebody who uses a model must know."""
-    from unmingle.api.modelling import warnings_of
+    from unmingle.modelling import warnings_of
     from unmingle.models.registry import card
 
     for warning in warnings_of(card(name)):
