@@ -6,8 +6,6 @@ import json
 import shutil
 from typing import TYPE_CHECKING
 
-import pytest
-
 from unmingle.api import Library
 
 if TYPE_CHECKING:
@@ -16,7 +14,6 @@ if TYPE_CHECKING:
     from unmingle.demo import Meeting
 
 
-@pytest.mark.slow
 def test_a_meeting_benched_then_grouped_otherwise_and_compared(unmingle: Command, meeting: Meeting) -> None:
     done = unmingle("bench", meeting.faces, "--labels", meeting.labels, "-o", "one", "--json", "--quiet")
     assert done.code == 0, done.err

@@ -6,7 +6,6 @@ import json
 from typing import TYPE_CHECKING
 
 import polars as pl
-import pytest
 
 import unmingle as package
 from unmingle.sources.names import MEETING_PATTERN
@@ -31,7 +30,6 @@ def names(folder: Path) -> dict[int, str]:
     return {person: name for person, name in people.select("person", "name").iter_rows() if name}
 
 
-@pytest.mark.slow
 def test_names_and_corrections_outlive_a_new_grouping(unmingle: Command, meeting: Meeting) -> None:
     out = unmingle.folder / "out"
     # Four frames a meeting are too few for names to be believed by themselves.
@@ -66,7 +64,6 @@ def test_names_and_corrections_outlive_a_new_grouping(unmingle: Command, meeting
     assert log.out.count("undone") == 2
 
 
-@pytest.mark.slow
 def test_what_cant_be_done_is_an_error_with_the_mend(unmingle: Command, meeting: Meeting) -> None:
     missing = unmingle("name", "nowhere", "1", "Ada")
     assert (missing.code, missing.out) == (1, "")
@@ -85,7 +82,6 @@ def test_what_cant_be_done_is_an_error_with_the_mend(unmingle: Command, meeting:
     assert unmingle("merge", "out", "1").code == 2
 
 
-@pytest.mark.slow
 def test_the_same_in_python(meeting: Meeting, tmp_path: Path) -> None:
     library = package.open(tmp_path / "library")
     library.add(meeting.faces)

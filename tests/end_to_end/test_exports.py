@@ -46,7 +46,6 @@ def named(unmingle: Command, made: Path) -> Command:
     return unmingle
 
 
-@pytest.mark.slow
 def test_named_people_go_out_and_come_into_another_library(named: Command, meeting: Meeting) -> None:
     unmingle, folder = named, named.folder
     done = unmingle("export", "out", "-o", "sidecars", "--to", "xmp", "--json", "--quiet")
@@ -80,7 +79,6 @@ def test_killed_and_repeated_an_export_gives_the_same_tree(named: Command) -> No
         assert tree(folder / f"killed-{target}") == tree(folder / f"whole-{target}")
 
 
-@pytest.mark.slow
 def test_the_labels_come_back_with_what_was_found(named: Command, meeting: Meeting) -> None:
     done = named("export", "out", "-o", "filled", "--to", "xlsx", "--labels", meeting.labels)
     assert done.code == 0, done.err
@@ -91,7 +89,6 @@ def test_the_labels_come_back_with_what_was_found(named: Command, meeting: Meeti
     assert (both["Found ID"] == both["ID"]).all()
 
 
-@pytest.mark.slow
 def test_what_cant_be_done_is_an_error_with_the_mend(named: Command, meeting: Meeting) -> None:
     folder = named.folder
     for words, problem in (
