@@ -188,7 +188,7 @@ def test_stopped_early_it_leaves_nothing_and_says_so(
     meeting: Meeting, tmp_path: Path, number: signal.Signals, after: float
 ) -> None:
     program = "from unmingle.cli import main; print('up', flush=True); main()"
-    words = [sys.executable, "-c", program, "cluster", meeting.faces, "-o", tmp_path / "library"]
+    words = [sys.executable, "-c", program, "cluster", str(meeting.faces), "-o", str(tmp_path / "library")]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout is not None
     assert process.stdout.readline() == b"up\n"
