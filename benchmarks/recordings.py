@@ -88,7 +88,7 @@ def judge(folder: Path, videos: list[Path]) -> dict[str, object]:
         )
         purity, pure, looks, seen = [], 0, 0, 0
         for track in tracks(store.connection, recipe):
-            looks += len(track.looks_k)
+            looks += len(track.keyframes_k)
             pairs = zip(track.sightings.frames.tolist(), track.sightings.numbers.tolist(), strict=True)
             ids = Counter(filter(None, (whose.get((names[track.recording], *pair)) for pair in pairs)))
             if ids:

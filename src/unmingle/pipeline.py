@@ -296,17 +296,9 @@ def cluster(
 ) -> Clustering:
     """Make people of the faces that are there; people of the last clustering keep their ids, and all decisions hold.
 
-    Args:
-        store: open for writing.
-        recipe: whose faces.
-        settings: how. Where the number of people is given, one core face is a person too. Else a person needs two
-            different pictures; copies are one.
-        classic: PCA and k-means instead, which need the number of people and know no constraints, ranks and copies.
-        curve: of the model whose faces they are.
-        name_pattern: how a file name carries meeting, frame and index; faces of one frame were seen together. "auto":
-            as usual, where the faces bear it out; None: names say nothing.
-        progress: told before and after.
-        times: where to add the seconds.
+    settings: how. Where the number of people is given, one core face is a person too; else a person needs two different
+    pictures, and copies are one. classic: PCA and k-means instead, which need the number of people and know no
+    constraints, ranks and copies. name_pattern: see `conclude`.
     """
     times = Times() if times is None else times
     with store.transaction() as connection:
@@ -319,7 +311,7 @@ def cluster(
         decided = DecidedFaces(state, faces)
         names = conclude(store, faces, rows_of_pictures(store, faces), name_pattern, curve)
         recording_n = recording_of(store, faces, names)
-        core_n, copy_of_n = faces.founders.copy(), copies.copy_of(store, faces, recording_n)
+        core_n, copy_of_n = faces.core.copy(), copies.copy_of(store, faces, recording_n)
         core_n[list(decided.person_of)] = True  # whatever a face is like, somebody said whose it is
         followed = sightings.followed(store, recipe, faces)
         seen = seen_frames(store, faces, names, followed.seen_k2)

@@ -161,7 +161,7 @@ def _face_of(store: Store, recipe: str, content: str, reading: _Reading) -> int:
     for track in tracks(store.connection, recipe, content):
         at = np.flatnonzero((track.sightings.frames == frame) & (track.sightings.numbers == number))
         if len(at):
-            return int(track.looks_k[track.nearest()[at[0]]])
+            return int(track.keyframes_k[track.nearest()[at[0]]])
     raise DecisionError(
         f"{file} has no face {number} in frame {frame}.", "faces.csv lists them by file, frame and face."
     )

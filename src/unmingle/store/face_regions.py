@@ -110,7 +110,7 @@ def _on_tracks(
                 overlap = float(_shares(box_14, seen.boxes[at : at + 1].astype(np.float64))[0])
                 if overlap >= SAME_FACE and (off, -overlap) < best.get(region, (NEAR_FRAMES + 1, 0.0)):
                     best[region] = (off, -overlap)
-                    faces[region] = int(track.looks_k[track.nearest()[at]])
+                    faces[region] = int(track.keyframes_k[track.nearest()[at]])
     return faces
 
 

@@ -33,24 +33,24 @@ class StoredFaces:
     pictures: (n,) int64, of the analysis: faces with the same one were seen together.
     files:    (n,) int64, how many files hold the picture.
     vectors:  (n, d) float32.
-    founders: (n,) bool, which of them may found a person; the others may only join one.
+    core:     (n,) bool, which of them may found a person; the others, border faces, may only join one.
     """
 
     ids: I64
     pictures: I64
     files: I64
     vectors: F32
-    founders: Bool
+    core: Bool
 
     def __post_init__(self) -> None:
-        for name in ("pictures", "files", "founders"):
+        for name in ("pictures", "files", "core"):
             check_shape(name, getattr(self, name), (len(self.ids),))
         check_shape("vectors", self.vectors, (len(self.ids), None))
 
     def take(self, index: I64) -> StoredFaces:
         """The faces at `index`, in that order."""
         return StoredFaces(
-            self.ids[index], self.pictures[index], self.files[index], self.vectors[index], self.founders[index]
+            self.ids[index], self.pictures[index], self.files[index], self.vectors[index], self.core[index]
         )
 
 
@@ -71,13 +71,13 @@ def faces_to_group(store: Store, recipe: str) -> StoredFaces:
     rows = store.connection.execute(columns + wanted + " ORDER BY content, frame, number", (recipe,))
     ids, pictures, files = (np.zeros(n, np.int64) for _ in range(3))
     vectors_nd: F32 = np.zeros((0, 1), np.float32)
-    founders = np.zeros(n, np.bool_)
-    for i, (face, picture, held, founder, blob) in enumerate(rows):
+    core = np.zeros(n, np.bool_)
+    for i, (face, picture, held, is_core, blob) in enumerate(rows):
         vector = np.frombuffer(blob, "<f4")
         if not len(vectors_nd):
             vectors_nd = np.empty((n, len(vector)), np.float32)
-        ids[i], pictures[i], files[i], founders[i], vectors_nd[i] = face, picture, held, founder, vector
-    return StoredFaces(ids, pictures, files, vectors_nd, founders)
+        ids[i], pictures[i], files[i], core[i], vectors_nd[i] = face, picture, held, is_core, vector
+    return StoredFaces(ids, pictures, files, vectors_nd, core)
 
 
 def owners_by_face(connection: sqlite3.Connection, table: Literal["member", "proposal"]) -> tuple[I64, I64]:

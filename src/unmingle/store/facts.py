@@ -37,7 +37,10 @@ def note(store: Store, *settings: DetectionSettings | RecordingSettings | Groupi
 def noted(store: Store, kind: type[S]) -> S | None:
     """The settings that a stage last had; None where it has not run, or not since they are noted."""
     text = store.fact(SETTINGS[kind])
-    return None if text is None else kind(**json.loads(text))
+    if text is None:
+        return None
+    names = kind.__dataclass_fields__  # what this version doesn't know is left out
+    return kind(**{name: value for name, value in json.loads(text).items() if name in names})
 
 
 def current(store: Store) -> str:

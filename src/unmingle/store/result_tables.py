@@ -144,7 +144,7 @@ def _sightings(store: Store, recipe: str) -> pl.DataFrame | None:
                     for i, name in enumerate(("left", "top", "width", "height"))
                 },
                 "score": track.sightings.scores.astype(np.float64).round(4),
-                "id": track.looks_k[track.nearest()],
+                "id": track.keyframes_k[track.nearest()],
             }
         )
         for track in tracks(store.connection, recipe)

@@ -100,7 +100,7 @@ def _intervals(store: Store, recipe: str, recordings: Iterable[ScreenTime]) -> d
         seen[track.recording].append(track.sightings.times)
         if track.still:
             continue
-        persons_k = np.array([person_of.get(face, -1) for face in track.looks_k.tolist()])
+        persons_k = np.array([person_of.get(face, -1) for face in track.keyframes_k.tolist()])
         person_n = persons_k[track.nearest()]
         for person in np.unique(person_n[person_n >= 0]).tolist():
             times[track.recording][person].append(track.sightings.times[person_n == person])

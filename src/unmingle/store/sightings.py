@@ -35,17 +35,17 @@ class StoredTrack:
     """A track and the faces that stand for it.
 
     recording: its row.
-    looks_k:   (k,) the faces, by their rows. at_k: (k,) the sighting that each is, rising.
+    keyframes_k: (k,) the faces, by their rows. at_k: (k,) the sighting that each is, rising.
     """
 
     recording: int
     still: bool
     sightings: Sightings
-    looks_k: I64
+    keyframes_k: I64
     at_k: I64
 
     def nearest(self) -> I64:
-        """(n,) which of the looks stands for each sighting: the one nearest in time."""
+        """(n,) which of the keyframes stands for each sighting: the one nearest in time."""
         return nearest_keyframes(self.sightings.times, self.at_k)
 
 
@@ -118,8 +118,8 @@ def add_segment(connection: sqlite3.Connection, row: int, precision: str, segmen
     frames: dict[int, int] = {}
     for track in segment.tracks:
         number = _add_track(connection, row, track)
-        for look in track.keyframes:
-            frame = int(track.sightings.frames[look.sighting])
+        for keyframe in track.keyframes:
+            frame = int(track.sightings.frames[keyframe.sighting])
             if frame not in frames:
                 frames[frame] = (
                     connection.execute(
@@ -127,14 +127,16 @@ def add_segment(connection: sqlite3.Connection, row: int, precision: str, segmen
                         " VALUES (?, ?, ?, ?, ?, ?, '', ?, ?)",
                         (
                             *(f"{content}{FRAME}{frame}", content, recipe, precision, width, height),
-                            *(frame, float(track.sightings.times[look.sighting])),
+                            *(frame, float(track.sightings.times[keyframe.sighting])),
                         ),
                     ).lastrowid
                     or 0
                 )
-            place = int(track.sightings.numbers[look.sighting])
-            face = add_face(connection, frames[frame], place, look.analysis, 0)
-            connection.execute("UPDATE face SET track = ?, sighting = ? WHERE id = ?", (number, look.sighting, face))
+            place = int(track.sightings.numbers[keyframe.sighting])
+            face = add_face(connection, frames[frame], place, keyframe.analysis, 0)
+            connection.execute(
+                "UPDATE face SET track = ?, sighting = ? WHERE id = ?", (number, keyframe.sighting, face)
+            )
     connection.execute(
         "INSERT INTO frame_times (recording, start, times, ends) VALUES (?, ?, ?, ?)",
         (row, segment.start, segment.times.astype("<f8").tobytes(), segment.ends.astype("<f8").tobytes()),
@@ -174,7 +176,7 @@ def finish(connection: sqlite3.Connection, row: int, precision: str) -> None:
 def tracks(connection: sqlite3.Connection, recipe: str, content: str | None = None) -> Iterator[StoredTrack]:
     """All tracks of recordings that are there, by recording and in the order of time."""
     only, values = ("", [recipe]) if content is None else (" AND recording.content = ?", [recipe, content])
-    looks: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+    faces: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
     query = (
         "SELECT face.track, face.sighting, face.id FROM face JOIN track ON track.id = face.track"
         " JOIN recording ON recording.id = track.recording WHERE recording.recipe = ?"
@@ -182,7 +184,7 @@ def tracks(connection: sqlite3.Connection, recipe: str, content: str | None = No
         + " ORDER BY face.sighting"
     )
     for track, sighting, face in connection.execute(query, values):
-        looks[track].append((sighting, face))
+        faces[track].append((sighting, face))
     query = (
         "SELECT track.id, recording.id, still, track.frames, times, numbers, boxes, scores FROM recording"
         " JOIN track ON track.recording = recording.id WHERE recording.recipe = ?" + only + " AND EXISTS"
@@ -190,8 +192,8 @@ def tracks(connection: sqlite3.Connection, recipe: str, content: str | None = No
         " ORDER BY recording.content, track.id"
     )
     for track, recording, still, *columns in connection.execute(query, values):
-        at_k, looks_k = np.array(looks[track], np.int64).reshape(-1, 2).T
-        yield StoredTrack(recording, bool(still), _sightings(*columns), looks_k, at_k)
+        at_k, keyframes_k = np.array(faces[track], np.int64).reshape(-1, 2).T
+        yield StoredTrack(recording, bool(still), _sightings(*columns), keyframes_k, at_k)
 
 
 def frame_times(connection: sqlite3.Connection, row: int) -> tuple[F64, F64]:
@@ -203,19 +205,19 @@ def frame_times(connection: sqlite3.Connection, row: int) -> tuple[F64, F64]:
 
 
 def beside(connection: sqlite3.Connection, track: int, frame: int) -> Iterator[tuple[int, list[float]]]:
-    """The other tracks of a recording that are seen in a frame: the look that stands for each there, and its box."""
+    """The other tracks of a recording that are seen in a frame: the face that stands for each there, and its box."""
     query = (
         "SELECT other.id, other.frames, other.times, other.numbers, other.boxes, other.scores FROM track"
         " JOIN track AS other ON other.recording = track.recording AND other.id <> track.id"
         " WHERE track.id = ? ORDER BY other.id"
     )
-    looks = "SELECT sighting, id FROM face WHERE track = ? ORDER BY sighting"
+    keyframes = "SELECT sighting, id FROM face WHERE track = ? ORDER BY sighting"
     for other, *columns in connection.execute(query, (track,)):
         seen = _sightings(*columns)
         at = int(np.searchsorted(seen.frames, frame))
         if at < len(seen) and seen.frames[at] == frame:
-            at_k, looks_k = np.array(connection.execute(looks, (other,)).fetchall(), np.int64).T
-            yield int(looks_k[nearest_keyframes(seen.times, at_k)[at]]), seen.boxes[at].tolist()
+            at_k, keyframes_k = np.array(connection.execute(keyframes, (other,)).fetchall(), np.int64).T
+            yield int(keyframes_k[nearest_keyframes(seen.times, at_k)[at]]), seen.boxes[at].tolist()
 
 
 def _sightings(frames: bytes, times: bytes, numbers: bytes, boxes: bytes, scores: bytes) -> Sightings:
@@ -241,9 +243,9 @@ class Followed:
 
 
 def followed(store: Store, recipe: str, faces: StoredFaces) -> Followed:
-    """What the tracks of recordings say of faces: looks of one track are one person, faces of one frame are several.
+    """What the tracks of recordings say of faces: those of one track are one person, those of one frame are several.
 
-    A frame in which a track has a look shows whoever else is seen in it, and for those the look nearest in time stands.
+    A keyframe of one track shows whoever else is seen in it, and for those their keyframe nearest in time stands.
     Still pictures are no people beside others: one may show somebody who is there.
     """
     row_of = {face: row for row, face in enumerate(faces.ids.tolist())}
@@ -252,7 +254,7 @@ def followed(store: Store, recipe: str, faces: StoredFaces) -> Followed:
     number = 0
     by_recording: defaultdict[int, list[tuple[StoredTrack, I64]]] = defaultdict(list)
     for track in tracks(store.connection, recipe):
-        rows_k = np.array([row_of.get(face, -1) for face in track.looks_k.tolist()], np.int64)
+        rows_k = np.array([row_of.get(face, -1) for face in track.keyframes_k.tolist()], np.int64)
         grouped = np.flatnonzero(rows_k >= 0)
         if not len(grouped):
             continue
@@ -270,7 +272,7 @@ def followed(store: Store, recipe: str, faces: StoredFaces) -> Followed:
 
 
 def _frames_in_order(there: list[tuple[StoredTrack, I64]]) -> Iterator[tuple[bool, list[int]]]:
-    """For each frame of a recording with a look: whether it follows the one before it, and the rows seen in it."""
+    """For each frame that is a keyframe: whether it follows the one before it, and the rows seen in it."""
     looked = [(track.sightings.frames[track.at_k], track.sightings.times[track.at_k]) for track, _ in there]
     frames_e, first = np.unique(np.concatenate([frames for frames, _ in looked]), return_index=True)
     times_e = np.concatenate([times for _, times in looked])[first]
