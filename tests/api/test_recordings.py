@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.store.test_recordings import FRAMES, group, segment, store_recording, track
+from tests.store.test_sightings import FRAMES, group, segment, store_recording, track
 
 from unmingle.api import ExportOptions, Library
 from unmingle.store.file_rows import WALKED
