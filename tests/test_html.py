@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unmingle import html
+from unmingle.text_layout import counted
 
 
 class Page(HTMLParser):
@@ -90,5 +91,5 @@ def test_a_share_is_never_rounded_to_all_or_nothing(share: float, shown: str) ->
 
 
 def test_numbers_agree_with_their_nouns() -> None:
-    assert html.counted(1, "face") == "1 face"
-    assert html.counted(2400, "person", "people") == "2,400 people"
+    assert counted(1, "face") == "1 face"
+    assert counted(2400, "person", "people") == "2,400 people"

@@ -9,7 +9,7 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from unmingle.text_layout import clean, clock, shorten, ticks
+from unmingle.text_layout import clean, clock, counted, shorten, ticks
 from unmingle.version import __version__
 
 if TYPE_CHECKING:
@@ -68,11 +68,6 @@ def faces(jpegs: Iterable[bytes], *, of: str, side: int = SIDE) -> str:
 def address(jpeg: bytes) -> str:
     """A JPEG as a data address, so that a page needs no other file."""
     return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode('ascii')}"
-
-
-def counted(number: int, one: str, many: str = "") -> str:
-    """`1 face`, `2,400 faces`."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def percent(share: float) -> str:

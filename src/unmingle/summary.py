@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from unmingle import html
-from unmingle.html import counted
 from unmingle.sources.images import readable
+from unmingle.text_layout import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

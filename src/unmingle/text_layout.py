@@ -19,6 +19,11 @@ def shows(sign: str) -> bool:
     return unicodedata.category(sign) not in _UNSEEN and sign not in _DIRECTIONS
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """`1 face`, `2,400 faces`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
 def printable(text: str) -> str:
     """The text on one line for a terminal, with what doesn't show escaped; bytes that are no text as such."""
     return text if text.isprintable() else "".join(sign if shows(sign) else _escape(sign) for sign in text)

@@ -28,7 +28,7 @@ from unmingle.cli.options import (
     open_library,
 )
 from unmingle.cli.running import keeping
-from unmingle.html import counted
+from unmingle.text_layout import counted
 
 if TYPE_CHECKING:
     from unmingle.evaluation.scores import Evaluation

@@ -22,7 +22,7 @@ from unmingle.cli.options import (
 )
 from unmingle.cli.running import keeping
 from unmingle.errors import command
-from unmingle.html import counted
+from unmingle.text_layout import counted
 
 if TYPE_CHECKING:
     from unmingle.exchange.exporting import Exported

@@ -32,7 +32,7 @@ from unmingle.cli.options import (
 )
 from unmingle.cli.running import keeping
 from unmingle.errors import SettingsError, command
-from unmingle.html import counted
+from unmingle.text_layout import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -15,6 +15,7 @@ from unmingle.decisions.state import Assignment, State
 from unmingle.grouping.constraints import Constraints
 from unmingle.store.face_regions import counterparts
 from unmingle.store.face_rows import ALONE, add_person, keep_previous, persons_now
+from unmingle.text_layout import counted
 
 if TYPE_CHECKING:
     import sqlite3
@@ -179,7 +180,7 @@ def store_assignment(store: Store, recipe: str, faces: StoredFaces, measured: Me
         state.write_marks(connection)
         state.write_people(connection)
         people = len(np.unique(state.person_n[state.person_n != ALONE]))
-        words = f"Grouped the faces: {people:,} {'person' if people == 1 else 'people'}"
+        words = f"Grouped the faces: {counted(people, 'person', 'people')}"
         again = [step for step in moved if step[1] is not None]
         entry = append(connection, Clustered(target=heeded.last), "rule", words, moved=again)
         assert entry.id == number  # nobody else writes within this transaction

@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 from unmingle.errors import DecisionError
+from unmingle.text_layout import counted
 
 LONGEST_NAME = 200
 
@@ -22,7 +23,7 @@ def label(person: int, name: str) -> str:
 
 def count(faces: int) -> str:
     """So many faces."""
-    return f"{faces:,} {'face' if faces == 1 else 'faces'}"
+    return counted(faces, "face")
 
 
 def clean_name(name: str) -> str:

@@ -17,6 +17,7 @@ from unmingle.sources.recordings import Recording
 from unmingle.store.file_rows import walked_folders
 from unmingle.store.screen_time import file_of_recording, screen_times
 from unmingle.store.sightings import tracks
+from unmingle.text_layout import counted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,7 +57,7 @@ def save_crops(store: Store, recipe: str, folder: Path, progress: Progress) -> i
     progress("write", total, total)
     if failed:
         raise SourceError(
-            f"{written:,} crops were saved, and none, or not all, of {', '.join(failed)}.",
+            f"{counted(written, 'crop was', 'crops were')} saved, and none, or not all, of {', '.join(failed)}.",
             "Put these recordings back as they were, or leave --save-crops out.",
         )
     return written

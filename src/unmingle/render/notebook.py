@@ -18,6 +18,7 @@ from unmingle.store.facts import current
 from unmingle.store.file_rows import count_files
 from unmingle.store.people_query import member_rows, people_by_size
 from unmingle.store.result_tables import FACES, faces_table, library_intervals, people_table, thumbnail_of, tiles
+from unmingle.text_layout import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,8 +38,8 @@ LARGEST, STRIP_OF_EACH = 10, 8  # people whom a library shows, and faces of each
 def overview_html(store: Store) -> str:
     """What a library holds, and its largest people."""
     people, files = people_by_size(store), count_files(store)
-    of = f"{count(sum(one.faces for one in people))} of theirs in {html.counted(files, 'file')}"
-    parts = [html.heading(html.counted(len(people), "person", "people"), of)]
+    of = f"{count(sum(one.faces for one in people))} of theirs in {counted(files, 'file')}"
+    parts = [html.heading(counted(len(people), "person", "people"), of)]
     for one in people[:LARGEST]:
         who = label(one.person, one.name)
         parts.append(html.heading(who, f"{f'person {one.person}, ' if one.name else ''}{count(one.faces)}"))

@@ -10,7 +10,6 @@ from unmingle.decisions.wording import count as count_faces
 from unmingle.decisions.wording import label
 from unmingle.exchange.table_files import library_tables, write_csv
 from unmingle.files import write_atomically
-from unmingle.html import counted
 from unmingle.progress import silent
 from unmingle.render.canvas import as_jpeg, as_png
 from unmingle.render.charts import spread
@@ -18,6 +17,7 @@ from unmingle.render.contact_sheets import MOST, STRIP, PersonCard, PersonRow, c
 from unmingle.sources.names import distinct
 from unmingle.store.result_tables import faces_table, thumbnail_of, tiles
 from unmingle.store.screen_time import screen_times
+from unmingle.text_layout import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -11,6 +11,7 @@ import numpy as np
 
 from unmingle.sources.images import readable
 from unmingle.store.analyses import add_face
+from unmingle.text_layout import counted
 from unmingle.tracking.tracker import Sightings
 from unmingle.tracking.tracks import nearest_keyframes
 
@@ -164,7 +165,7 @@ def finish(connection: sqlite3.Connection, row: int, precision: str) -> None:
     content, recipe, width, height, looked_at, skipped = connection.execute(
         "SELECT content, recipe, width, height, looked_at, skipped FROM recording WHERE id = ?", (row,)
     ).fetchone()
-    reason = f"no face found: {looked_at:,} {'frame' if looked_at == 1 else 'frames'} looked at"
+    reason = f"no face found: {counted(looked_at, 'frame')} looked at"
     if skipped:
         reason += f", {skipped:,} could not be decoded"
     connection.execute(
