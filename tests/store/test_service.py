@@ -8,11 +8,13 @@ import pytest
 from tests.made_library import RECIPE
 
 from unmingle import pipeline
+from unmingle.decisions.kinds import Name
+from unmingle.decisions.service import contradicts
 from unmingle.decisions.wording import clean_name
 from unmingle.errors import DecisionError, StaleError
 from unmingle.grouping.quality import cluster_with_quality
 from unmingle.settings import ClassicSettings, GroupingSettings
-from unmingle.store.sqlite import open_to_write
+from unmingle.store.sqlite import open_to_read, open_to_write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -208,6 +210,14 @@ def test_a_stale_decision_is_refused_with_what_changed(album: Album) -> None:
     library.not_a_face([alone])  # moves nobody, and yet it is about this face
     with pytest.raises(StaleError, match="1 face is not a face"):
         library.assign([alone], 3, seen=seen)
+
+
+def test_a_grouping_contradicts_nothing_that_it_only_heeded(album: Album) -> None:
+    named = album.library.name(1, "Ada")
+    album.cluster()
+    with open_to_read(album.library.folder) as store:
+        assert contradicts(store.connection, RECIPE, Name(1, name="Bea"), [named.id])
+        assert not contradicts(store.connection, RECIPE, Name(1, name="Bea"), [named.id + 1])
 
 
 def test_the_last_decision_is_undone_only_by_who_knows_it(album: Album) -> None:
