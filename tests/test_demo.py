@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from unmingle.demo import FRAMES, PEOPLE, Crop, Meeting, pictures, plan_meeting, write_meeting
+from unmingle.demo import FRAMES, PEOPLE, Crop, Meeting, plan_meeting, write_meeting
 from unmingle.errors import SettingsError, SourceError
 from unmingle.faces.detect import find_faces
 from unmingle.models.yunet import open_yunet
@@ -97,7 +97,7 @@ def test_the_usual_meeting_has_everything_in_it() -> None:
 
 
 def test_no_face_is_found_in_an_empty_room() -> None:
-    rooms = [decode(jpeg) for _, jpeg in pictures([crop for crop in plan_meeting() if not crop.person])]
+    rooms = [decode(crop.jpeg) for crop in plan_meeting() if not crop.person]
     found = find_faces(open_yunet(precision="f32", threads=1), rooms, DetectionSettings())
     assert [len(one.faces) for one in found] == [0] * len(rooms)
 

@@ -20,7 +20,7 @@ from unmingle.errors import SettingsError, SourceError
 from unmingle.progress import silent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from unmingle.progress import Progress
@@ -44,6 +44,11 @@ class Crop:
     person: int
     masked: bool
     drawn: str
+
+    @property
+    def jpeg(self) -> bytes:
+        """The picture."""
+        return _archive()[self.drawn]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +101,6 @@ def plan_meeting(*, people: int = PEOPLE, frames: int = FRAMES) -> tuple[Crop, .
     return tuple(crops)
 
 
-def pictures(crops: Sequence[Crop]) -> Iterator[tuple[Crop, bytes]]:
-    """Each crop with its JPEG."""
-    for crop in crops:
-        yield crop, _archive()[crop.drawn]
-
-
 def write_meeting(folder: Path, *, people: int = PEOPLE, frames: int = FRAMES, progress: Progress = silent) -> Meeting:
     """Write the meeting into `folder`: `faces/*.jpg` and `annotations.xlsx`. The same arguments give the same bytes.
 
@@ -111,28 +110,24 @@ def write_meeting(folder: Path, *, people: int = PEOPLE, frames: int = FRAMES, p
     """
     crops = plan_meeting(people=people, frames=frames)
     faces, labels = folder / "faces", folder / "annotations.xlsx"
-    _make_room(faces, {crop.name for crop in crops})
     try:
-        for done, (crop, jpeg) in enumerate(pictures(crops)):
+        faces.mkdir(parents=True, exist_ok=True)
+        others = {path.name for path in faces.iterdir()} - {crop.name for crop in crops}
+    except OSError as error:
+        mend = "Give a folder that you may write to."
+        raise SourceError(f"The folder {faces} can't be made: {error.strerror}.", mend) from error
+    if others:
+        problem = f"{faces} already holds other files, such as {min(others)}."
+        raise SourceError(problem, "Give an empty folder: they would be taken for part of the meeting.")
+    try:
+        for done, crop in enumerate(crops):
             progress("draw", done, len(crops))
-            (faces / crop.name).write_bytes(jpeg)
+            (faces / crop.name).write_bytes(crop.jpeg)
         progress("draw", len(crops), len(crops))
         unlisted, missing = _write_workbook(labels, crops)
     except OSError as error:
         raise SourceError(f"The meeting can't be written into {folder}: {error.strerror}.") from error
     return Meeting(faces=faces, labels=labels, crops=crops, unlisted=unlisted, missing=missing)
-
-
-def _make_room(faces: Path, names: set[str]) -> None:
-    try:
-        faces.mkdir(parents=True, exist_ok=True)
-        others = sorted(path.name for path in faces.iterdir() if path.name not in names)
-    except OSError as error:
-        mend = "Give a folder that you may write to."
-        raise SourceError(f"The folder {faces} can't be made: {error.strerror}.", mend) from error
-    if others:
-        problem = f"{faces} already holds other files, such as {others[0]}."
-        raise SourceError(problem, "Give an empty folder: they would be taken for part of the meeting.")
 
 
 def _write_workbook(path: Path, crops: Sequence[Crop]) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -76,10 +76,10 @@ class Examples:
 @cache
 def made_up_faces() -> KnownFaces:
     """Faces of the demo's people: nothing of anybody."""
-    from unmingle.demo import pictures, plan_meeting
+    from unmingle.demo import plan_meeting
 
     crops = [crop for crop in plan_meeting(frames=MADE_UP_FRAMES) if crop.person > 0 and not crop.masked]
-    found = _aligned_faces((str(crop.person), decode(jpeg)) for crop, jpeg in pictures(crops))
+    found = _aligned_faces((str(crop.person), decode(crop.jpeg)) for crop in crops)
     return KnownFaces(*found, "made-up faces", made_up=True)
 
 

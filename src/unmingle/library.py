@@ -378,9 +378,7 @@ class Library:
     ) -> Evaluation:
         """Score the people against labels; files are joined by name.
 
-        Args:
-            labels: a workbook or csv, "folders" where each folder holds one person, or labels that were read before.
-            options: which columns, and which rows to drop.
+        The labels are a workbook or csv, "folders" where each folder holds one person, or such as were read before.
         """
         from unmingle.evaluation.labels import LabelOptions, Labels, folder_labels, read_labels
         from unmingle.evaluation.scores import evaluate
@@ -413,11 +411,8 @@ class Library:
     ) -> Path:
         """Write what was found as one page of html: it opens from disk, and needs no other file and no network.
 
-        Args:
-            destination: the file, which is returned; `report.html` in the library's folder if None.
-            title: of the page; the folder's name if empty.
-            evaluation: from `evaluate`, to be shown with its mistakes.
-            progress: told while it is made.
+        Returns the file: `report.html` in the library's folder if None is given. The title is the folder's name if it
+        is empty. An evaluation is shown with its mistakes.
         """
         from unmingle.render.report import write_report
 
@@ -471,15 +466,9 @@ class Library:
     ) -> Exported:
         """Write results for other programs: folders of pictures, tables, or regions in XMP; see docs/guides/export.md.
 
-        Nothing in `destination` is ever overwritten, and originals are never changed. What is there already with the
-        same content counts as done, so that a stopped export can be repeated.
-
-        Args:
-            to: "folders", "csv", "xlsx", "parquet", "json", or "xmp".
-            destination: a folder, made if it isn't there; not inside the library or its pictures.
-            options: what it is like.
-            dry_run: write nothing, only tell.
-            progress: told while files are written.
+        The destination is a folder, made if it isn't there, and not inside the library or its pictures. Nothing in it
+        is ever overwritten, and originals are never changed. What is there already with the same content counts as
+        done, so that a stopped export can be repeated. A dry run writes nothing and only tells.
         """
         from unmingle.exchange.exporting import ExportOptions, export
 
@@ -491,13 +480,9 @@ class Library:
     ) -> Imported:
         """Take in the names that other programs gave to faces, as decisions that can be undone.
 
-        Args:
-            sources: XMP files, pictures with XMP in them, folders of both, or tables with the columns file and name.
-            conflicts: of a face that has another name in the library: "keep" that, or "take" what is imported.
-            progress: told while files are read.
-
-        Returns:
-            What was done, and every name that was not given, with the reason.
+        Sources are XMP files, pictures with XMP in them, folders of both, or tables with the columns file and name. A
+        face that has another name here keeps it, or takes the imported one where `conflicts` is "take". Returns what
+        was done, and every name that was not given, with the reason.
         """
         from unmingle.exchange.importing import import_names
 
