@@ -1,4 +1,5 @@
 import numpy as np
+import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -67,5 +68,10 @@ def test_the_whole_picture_is_its_main_face() -> None:
 def test_pictures_are_the_same_by_content_then_by_name() -> None:
     first = {"aa": ["x/1.jpg"], "bb": ["x/2.JPG"], "cc": ["3.jpg"], "dd": ["4.jpg"], "ee": ["4.jpg"]}
     second = {"aa": ["moved.jpg"], "ff": ["x/2.jpg"], "gg": ["y/3.jpg"], "hh": ["4.jpg"], "ii": ["x/1.jpg"]}
-    assert pair_pictures(first, second) == [("aa", "aa"), ("bb", "ff")]
-    assert [pair[::-1] for pair in pair_pictures(second, first)] == [("aa", "aa"), ("bb", "ff")]
+
+    def frame(names: dict[str, list[str]]) -> pl.DataFrame:
+        rows = [(content, name) for content, files in names.items() for name in files]
+        return pl.DataFrame(rows, schema=["content", "file"], orient="row")
+
+    assert pair_pictures(frame(first), frame(second)) == [("aa", "aa"), ("bb", "ff")]
+    assert [pair[::-1] for pair in pair_pictures(frame(second), frame(first))] == [("aa", "aa"), ("bb", "ff")]

@@ -1,14 +1,13 @@
 """Two groupings of the same faces: who is who, which people are the same, and what became of each face.
 
 Who is who is the one-to-one assignment with the most faces in agreement. Among assignments of equal agreement, the one
-with the highest F1 is taken (see `contingency.assign`), and what is still a tie is settled by the order of the faces:
+with the highest F1 is taken (see `metrics.assign`), and what is still a tie is settled by the order of the faces:
 neither ids, nor which grouping comes first, have a say.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +25,8 @@ from unmingle.records import check_shape
 
 if TYPE_CHECKING:
     from unmingle.records import I64
+
+    Parts = dict[int, tuple[tuple[int, int], ...]]
 
 NOBODY = -1
 # What became of a face: in two people who are one another's; in two who are not; somebody's in one grouping only; in
@@ -47,51 +48,27 @@ class Agreement:
     ami: float
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Faces that a person of one grouping shares with a person of the other, or with nobody there."""
-
-    person: int
-    faces: int
-
-
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class Changes:
     """Two groupings, a and b, of n faces.
 
-    a_n, b_n: (n,) int64, whose each face is, NOBODY for nobody's.
-    a_z, b_z, count_z: (z,) int64, the people who share faces, NOBODY among them, and how many; by a, then b.
-    b_of:     of each person of a who has a counterpart in b, that one.
-    fate_n:   (n,) int64, what became of each face.
+    b_of:    of each person of a who has a counterpart in b, that one.
+    fate_n:  (n,) int64, what became of each face.
+    parts_a: for each person of a, the largest first: (person of b, faces that they share), the most first, NOBODY last.
+    parts_b: for each person of b, likewise.
+    agreement: None of no faces.
     """
 
-    a_n: I64
-    b_n: I64
-    a_z: I64
-    b_z: I64
-    count_z: I64
     b_of: dict[int, int]
     fate_n: I64
-
-    @cached_property
-    def a_of(self) -> dict[int, int]:
-        """Of each person of b who has a counterpart in a, that one."""
-        return {b: a for a, b in self.b_of.items()}
-
-    @cached_property
-    def parts_a(self) -> dict[int, tuple[Part, ...]]:
-        """For each person of a: who has their faces in b, the most first, nobody last."""
-        return _parts(self.a_z, self.b_z, self.count_z)
-
-    @cached_property
-    def parts_b(self) -> dict[int, tuple[Part, ...]]:
-        """For each person of b: who has their faces in a, the most first, nobody last."""
-        return _parts(self.b_z, self.a_z, self.count_z)
+    parts_a: Parts
+    parts_b: Parts
+    agreement: Agreement | None
 
     @property
     def same(self) -> list[tuple[int, int]]:
         """The people who have the same faces in both."""
-        alone = [(a, parts[0].person) for a, parts in self.parts_a.items() if len(parts) == 1]
+        alone = [(a, parts[0][0]) for a, parts in self.parts_a.items() if len(parts) == 1]
         return [(a, b) for a, b in alone if b != NOBODY and len(self.parts_b[b]) == 1]
 
     @property
@@ -133,17 +110,13 @@ def compare_groupings(a_n: I64, b_n: I64) -> Changes:
         [NEITHER, ONLY_A, ONLY_B, SAME],
         MOVED,
     ).astype(np.int64)
-    return Changes(a_n, b_n, pair_z2[:, 0], pair_z2[:, 1], count_z.astype(np.int64), b_of, fate_n)
+    parts_a, parts_b = _parts(pair_z2, count_z), _parts(pair_z2[:, ::-1], count_z)
+    return Changes(b_of, fate_n, parts_a, parts_b, _agreement(a_n, b_n) if len(a_n) else None)
 
 
-def agreement(changes: Changes) -> Agreement:
-    """How alike the two are.
-
-    Raises:
-        ValueError: there is no face.
-    """
-    single_n = NOBODY - 1 - np.arange(len(changes.a_n))
-    table = contingency(np.where(changes.a_n == NOBODY, single_n, changes.a_n), changes.b_n)
+def _agreement(a_n: I64, b_n: I64) -> Agreement:
+    single_n = NOBODY - 1 - np.arange(len(a_n))
+    table = contingency(np.where(a_n == NOBODY, single_n, a_n), b_n)
     return Agreement(
         pairwise=pairwise(table).f1,
         bcubed=bcubed(table).f1,
@@ -153,7 +126,6 @@ def agreement(changes: Changes) -> Agreement:
 
 
 def _counterparts(a_n: I64, b_n: I64) -> dict[int, int]:
-    """Who is who, see the top of this file."""
     a_ids, a_rank_n = _by_first_face(a_n)
     b_ids, b_rank_n = _by_first_face(b_n)
     differ = np.flatnonzero(a_rank_n != b_rank_n)
@@ -192,21 +164,21 @@ def _assigned(row_ids: I64, row_n: I64, column_ids: I64, column_n: I64) -> list[
     return [(int(row_ids[row]), int(column_ids[c])) for c, row in enumerate(row_c) if row >= 0]
 
 
-def _parts(of_z: I64, with_z: I64, count_z: I64) -> dict[int, tuple[Part, ...]]:
-    found: dict[int, list[Part]] = {}
-    for person, other, count in zip(of_z.tolist(), with_z.tolist(), count_z.tolist(), strict=True):
+def _parts(pair_z2: I64, count_z: I64) -> Parts:
+    found: dict[int, list[tuple[int, int]]] = {}
+    for (person, other), count in zip(pair_z2.tolist(), count_z.tolist(), strict=True):
         if person != NOBODY:
-            found.setdefault(person, []).append(Part(other, count))
-    order = sorted(found, key=lambda person: (-sum(part.faces for part in found[person]), person))
+            found.setdefault(person, []).append((other, count))
+    order = sorted(found, key=lambda person: (-sum(faces for _, faces in found[person]), person))
     return {
-        person: tuple(sorted(found[person], key=lambda part: (part.person == NOBODY, -part.faces, part.person)))
+        person: tuple(sorted(found[person], key=lambda part: (part[0] == NOBODY, -part[1], part[0])))
         for person in order
     }
 
 
-def _of_several(parts: dict[int, tuple[Part, ...]]) -> list[int]:
-    return [person for person, shares in parts.items() if sum(part.person != NOBODY for part in shares) > 1]
+def _of_several(parts: Parts) -> list[int]:
+    return [person for person, shares in parts.items() if sum(other != NOBODY for other, _ in shares) > 1]
 
 
-def _of_nobody(parts: dict[int, tuple[Part, ...]]) -> list[int]:
-    return [person for person, shares in parts.items() if shares[0].person == NOBODY]
+def _of_nobody(parts: Parts) -> list[int]:
+    return [person for person, shares in parts.items() if shares[0][0] == NOBODY]

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from unmingle.errors import SourceError
-from unmingle.evaluation.changes import NOBODY, agreement, compare_groupings
-from unmingle.evaluation.pairing import pair_pictures
-from unmingle.evaluation.side_by_side import each_once, found, names, seen_by_both, shared, side_by_side
+from unmingle.evaluation.changes import NOBODY, compare_groupings
+from unmingle.evaluation.pairing import found, pair_pictures, seen_by_both, shared, side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from unmingle.evaluation.changes import Agreement, Changes, Part
+    from unmingle.evaluation.changes import Agreement, Changes
     from unmingle.evaluation.scores import Evaluation
 
 # What became of a face, by the numbers of `changes` and, for the last two, where only one of the libraries found it.
@@ -153,14 +152,16 @@ def compare(
         SourceError: they have no picture in common.
     """
     (side_a, all_a), (side_b, all_b) = a, b
-    pairs = pair_pictures(names(all_a), names(all_b))
+    pairs = pair_pictures(all_a, all_b)
     if not pairs:
         raise SourceError(
             f"{side_a.title} and {side_b.title} have no picture in common, by content or by name.",
             "Compare libraries of the same pictures.",
         )
     files_a, files_b = (shared(one, [pair[i] for pair in pairs]) for i, one in enumerate((all_a, all_b)))
-    of_a, of_b = each_once(files_a), each_once(files_b)
+    of_a, of_b = (  # each face once, however many files show it
+        one.unique(["picture", "instant", "face"], keep="first", maintain_order=True) for one in (files_a, files_b)
+    )
     seen_a, seen_b = seen_by_both(of_a, of_b)
     faces = side_by_side(seen_a, seen_b, least)
     changes = compare_groupings(*(faces[f"person_{s}"].fill_null(NOBODY).to_numpy() for s in "ab"))
@@ -188,7 +189,7 @@ def compare(
         only_b=all_b["content"].n_unique() - len(pairs),
         unseen=sum(found(every).height - found(seen).height for every, seen in ((of_a, seen_a), (of_b, seen_b))),
         changes=changes,
-        agreement=agreement(changes) if len(faces) else None,
+        agreement=changes.agreement,
         same=tuple((teller.share("a", one), teller.share("b", other)) for one, other in changes.same),
         split=teller.told("a", changes.split),
         merged=teller.told("b", changes.merged),
@@ -238,25 +239,22 @@ class _Teller:
                 counts = faces.drop_nulls(["verdict", f"person_{side}"]).group_by(f"person_{side}", "verdict").len()
                 self._verdicts |= {(side, person, verdict): n for person, verdict, n in counts.iter_rows()}
 
-    def share(self, side: str, person: int) -> Share:
-        """All of a person."""
-        return self._share(side, person, sum(part.faces for part in self._parts[side][person]))
+    def share(self, side: str, person: int, faces: int | None = None) -> Share:
+        """So many faces of a person, or all."""
+        if person == NOBODY:
+            return Share(None, "", faces or 0)
+        count = sum(n for _, n in self._parts[side][person]) if faces is None else faces
+        return Share(person, self._names[side].get(person) or "", count)
 
     def told(self, side: str, people: Sequence[int]) -> tuple[Change, ...]:
         """What became of people, or what they were made of; those of whom the most faces went elsewhere come first."""
-        found = [self._change(side, person) for person in people]
-        return tuple(sorted(found, key=lambda one: (one.parts[0].faces - one.whole.faces, one.whole.person or 0)))
-
-    def _change(self, side: str, person: int) -> Change:
         other = "b" if side == "a" else "a"
-        parts: Sequence[Part] = self._parts[side][person]
-        return Change(
-            self.share(side, person),
-            tuple(self._share(other, part.person, part.faces) for part in parts),
-            *(self._verdicts.get((side, person, verdict), 0) for verdict in ("mended", "broken")),
-        )
-
-    def _share(self, side: str, person: int, faces: int) -> Share:
-        if person == NOBODY:
-            return Share(None, "", faces)
-        return Share(person, self._names[side].get(person) or "", faces)
+        found = [
+            Change(
+                self.share(side, person),
+                tuple(self.share(other, *part) for part in self._parts[side][person]),
+                *(self._verdicts.get((side, person, verdict), 0) for verdict in ("mended", "broken")),
+            )
+            for person in people
+        ]
+        return tuple(sorted(found, key=lambda one: (one.parts[0].faces - one.whole.faces, one.whole.person or 0)))
