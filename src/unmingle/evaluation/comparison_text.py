@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
-from unmingle.evaluation.comparison import FATES
+from unmingle.evaluation.comparison import FATES, VERDICTS
 from unmingle.evaluation.report import scores_document
 
 if TYPE_CHECKING:
@@ -19,39 +19,47 @@ if TYPE_CHECKING:
 FORMAT = 1  # of the json; counts up when a key changes its meaning or goes
 SHOWN = 12  # changes of a kind on the terminal; the json has them all
 PARTS = 8  # of a change, likewise
+FATE_TEXTS = {
+    "same": "with the same person in both",
+    "moved": "with another person in B",
+    "left_out_b": "of a person in A, of nobody in B",
+    "left_out_a": "of nobody in A, of a person in B",
+    "neither": "of nobody in both",
+    "missing_b": "found by A only",
+    "missing_a": "found by B only",
+}
+KIND_TEXTS = {
+    "split": "of A, split in B",
+    "merged": "of B, put together of several of A",
+    "gone": "of A, all of whose faces are nobody's in B",
+    "new": "of B, all of whose faces are nobody's in A",
+}
 
 
 def as_json(comparison: Comparison) -> str:
     """Everything but the faces of which nothing changed; keys do not change within a FORMAT."""
-    shared = {name: getattr(comparison, name) for name in ("pictures", "by_name", "only_a", "only_b", "unseen")}
     judged = comparison.judged
+    labels = None
+    if judged is not None:
+        verdicts = {verdict: getattr(judged, verdict) for verdict in VERDICTS}
+        labels = {"a": scores_document(judged.a.scores), "b": scores_document(judged.b.scores), **verdicts}
+    shared = {name: getattr(comparison, name) for name in ("pictures", "by_name", "only_a", "only_b", "unseen")}
     document: dict[str, Any] = {
         "format": FORMAT,
-        **{
-            side: {**asdict(one), "settings": dict(one.settings)}
-            for side, one in (("a", comparison.a), ("b", comparison.b))
-        },
+        "a": {**asdict(comparison.a), "settings": dict(comparison.a.settings)},
+        "b": {**asdict(comparison.b), "settings": dict(comparison.b.settings)},
         "shared": {**shared, "faces": comparison.faces.height},
         "agreement": None if comparison.agreement is None else asdict(comparison.agreement),
         "fates": {fate: comparison.count(fate) for fate in FATES},
         "people": {
             "same": [{"a": asdict(one), "b": asdict(other)} for one, other in comparison.same],
-            **{kind: [asdict(one) for one in getattr(comparison, kind)] for kind in ("split", "merged", "gone", "new")},
+            **{kind: [asdict(one) for one in getattr(comparison, kind)] for kind in KIND_TEXTS},
         },
         "left_out": {
-            side: [
-                {"status": status, "reason": reason, "faces": faces}
-                for status, reason, faces in comparison.left_out(side)
-            ]
+            side: [dict(zip(("status", "reason", "faces"), row, strict=True)) for row in comparison.left_out(side)]
             for side in "ab"
         },
-        "labels": None
-        if judged is None
-        else {
-            "a": scores_document(judged.a.scores),
-            "b": scores_document(judged.b.scores),
-            **{verdict: getattr(judged, verdict) for verdict in ("right", "mended", "broken", "wrong")},
-        },
+        "labels": labels,
         "faces": comparison.faces.filter(~pl.col("fate").is_in(["same", "neither"])).to_dicts(),
     }
     return json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
@@ -62,44 +70,43 @@ def side_rows(comparison: Comparison, *, settings: Literal["all", "differing"]) 
     a, b = comparison.a, comparison.b
     made_a, made_b = dict(a.settings), dict(b.settings)
     made = [(name, made_a.get(name, "–"), made_b.get(name, "–")) for name in dict.fromkeys([*made_a, *made_b])]
-    counts = [
-        (title, f"{getattr(a, name):,}", f"{getattr(b, name):,}")
-        for title, name in (
-            ("Different pictures", "pictures"),
-            ("Faces", "faces"),
-            ("People", "people"),
-            ("Faces of people", "sorted"),
+    rows = [row for row in made if settings == "all" or row[1] != row[2]]
+    rows += [
+        ("Different pictures", f"{a.pictures:,}", f"{b.pictures:,}"),
+        ("Faces", f"{a.faces:,}", f"{b.faces:,}"),
+        ("People", f"{a.people:,}", f"{b.people:,}"),
+        ("Faces of people", f"{a.sorted:,}", f"{b.sorted:,}"),
+    ]
+    if comparison.judged is not None:
+        one, other = comparison.judged.a.scores, comparison.judged.b.scores
+        in_a, in_b = (f"{scores.people_found:,} found, {scores.people_true:,} true" for scores in (one, other))
+        figures = (
+            ("Accuracy", one.accuracy, other.accuracy),
+            ("Weighted F1", one.weighted_f1, other.weighted_f1),
+            ("BCubed F", one.bcubed.f1, other.bcubed.f1),
+            ("Pairwise F", one.pairwise.f1, other.pairwise.f1),
+            ("Homogeneity", one.homogeneity, other.homogeneity),
+            ("Completeness", one.completeness, other.completeness),
         )
-    ]
-    told = [row for row in made if settings == "all" or row[1] != row[2]]
-    return [*told, *counts, *score_rows(comparison)]
-
-
-def score_rows(comparison: Comparison) -> list[tuple[str, str, str]]:
-    """Scores against labels: name, a, b."""
-    if comparison.judged is None:
-        return []
-    a, b = comparison.judged.a.scores, comparison.judged.b.scores
-    found, other = (f"{one.people_found:,} found, {one.people_true:,} true" for one in (a, b))
-    figures = [
-        ("Accuracy", a.accuracy, b.accuracy),
-        ("Weighted F1", a.weighted_f1, b.weighted_f1),
-        ("BCubed F", a.bcubed.f1, b.bcubed.f1),
-        ("Pairwise F", a.pairwise.f1, b.pairwise.f1),
-        ("Homogeneity", a.homogeneity, b.homogeneity),
-        ("Completeness", a.completeness, b.completeness),
-    ]
-    return [("People by labels", found, other), *((name, f"{one:.4f}", f"{other:.4f}") for name, one, other in figures)]
+        rows += [("People by labels", in_a, in_b), *((name, f"{x:.4f}", f"{y:.4f}") for name, x, y in figures)]
+    return rows
 
 
 def lines(comparison: Comparison) -> list[str]:
     """What changed, in sentences."""
-    return [
-        *_shared_lines(comparison),
-        *_people_lines(comparison),
-        *_left_out_lines(comparison),
-        *_label_lines(comparison),
-    ]
+    told = [*_shared_lines(comparison), *_people_lines(comparison)]
+    for side, other in ("ab", "ba"):
+        rows = comparison.left_out(side)
+        if rows:
+            told.append(f"Left out by {side.upper()}, and somebody's in {other.upper()}:")
+            told.extend(_some(f"{faces:>7,}  {status}: {reason}" for status, reason, faces in rows))
+    if (judged := comparison.judged) is not None:
+        told.append(
+            f"Labels: of {_count(judged.right + judged.mended + judged.broken + judged.wrong, 'picture')}"
+            f" {judged.right:,} are right in both, {judged.mended:,} in B only, {judged.broken:,} in A only,"
+            f" {judged.wrong:,} in neither"
+        )
+    return told
 
 
 def _shared_lines(comparison: Comparison) -> list[str]:
@@ -109,16 +116,7 @@ def _shared_lines(comparison: Comparison) -> list[str]:
     told.extend(f"Only {side} has {_count(n, 'picture')} more, of which nothing is said here" for side, n in alone if n)
     if comparison.unseen:
         told.append(f"{_count(comparison.unseen, 'face')} in frames that only one of them looked at are passed over")
-    fates = {
-        "same": "with the same person in both",
-        "moved": "with another person in B",
-        "left_out_b": "of a person in A, of nobody in B",
-        "left_out_a": "of nobody in A, of a person in B",
-        "neither": "of nobody in both",
-        "missing_b": "found by A only",
-        "missing_a": "found by B only",
-    }
-    counts = [(comparison.count(fate), text) for fate, text in fates.items()]
+    counts = [(comparison.count(fate), text) for fate, text in FATE_TEXTS.items()]
     apart = ", ".join(f"{n:,} {text}" for n, text in counts if n)
     told.append(f"{_count(comparison.faces.height, 'face')}{f': {apart}' if apart else ''}")
     if (figures := comparison.agreement) is not None:
@@ -130,37 +128,26 @@ def _shared_lines(comparison: Comparison) -> list[str]:
 
 
 def _people_lines(comparison: Comparison) -> list[str]:
-    kinds = (
-        ("split", "of A, split in B"),
-        ("merged", "of B, put together of several of A"),
-        ("gone", "of A, all of whose faces are nobody's in B"),
-        ("new", "of B, all of whose faces are nobody's in A"),
-    )
     same = len(comparison.same)
     told = ["1 person has the same faces in both" if same == 1 else f"{same:,} people have the same faces in both"]
-    for kind, title in kinds:
+    for kind, title in KIND_TEXTS.items():
         found: Sequence[Change] = getattr(comparison, kind)
         if found:
             told.append(f"{len(found):,} {'person' if len(found) == 1 else 'people'} {title}:")
-            told.extend(_some(change_line(one, labels=comparison.judged is not None) for one in found))
+            told.extend(_some(_change_line(one, labels=comparison.judged is not None) for one in found))
     return told
 
 
-def change_line(change: Change, *, labels: bool) -> str:
-    """One change: the person, their parts, and what labels say of it."""
+def _change_line(change: Change, *, labels: bool) -> str:
+    """`Person 3 (12): Ada (11), nobody (1)`, and what labels say of it."""
     shown, rest = change.parts[:PARTS], change.parts[PARTS:]
     if len(rest) == 1:
         shown, rest = change.parts, ()
-    parts = ", ".join(share_text(part) for part in shown)
+    parts = ", ".join(f"{who(part)} ({part.faces:,})" for part in shown)
     if rest:
         parts += f" and {len(rest):,} more ({sum(part.faces for part in rest):,})"
     said = f". {verdict_text(change)}" if labels else ""
-    return f"{share_text(change.whole)}: {parts}{said}"
-
-
-def share_text(share: Share) -> str:
-    """`Ada (12)`, `Person 3 (12)`, `nobody (1)`: who, and how many faces."""
-    return f"{who(share)} ({share.faces:,})"
+    return f"{who(change.whole)} ({change.whole.faces:,}): {parts}{said}"
 
 
 def who(share: Share) -> str:
@@ -177,27 +164,6 @@ def verdict_text(change: Change) -> str:
         better, more, less = ("A", change.broken, change.mended)
     but = f", {less:,} the other way" if less else ""
     return f"By the labels {better} is right, on {_count(more, 'picture')}{but}"
-
-
-def _left_out_lines(comparison: Comparison) -> list[str]:
-    told = []
-    for side, other in (("a", "b"), ("b", "a")):
-        rows = comparison.left_out(side)
-        if rows:
-            told.append(f"Left out by {side.upper()}, and somebody's in {other.upper()}:")
-            told.extend(_some(f"{faces:>7,}  {status}: {reason}" for status, reason, faces in rows))
-    return told
-
-
-def _label_lines(comparison: Comparison) -> list[str]:
-    judged = comparison.judged
-    if judged is None:
-        return []
-    return [
-        f"Labels: of {_count(judged.right + judged.mended + judged.broken + judged.wrong, 'picture')}"
-        f" {judged.right:,} are right in both, {judged.mended:,} in B only, {judged.broken:,} in A only,"
-        f" {judged.wrong:,} in neither"
-    ]
 
 
 def _some(found: Iterable[str]) -> list[str]:

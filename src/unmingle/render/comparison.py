@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +20,12 @@ from unmingle.store.facts import noted
 from unmingle.store.result_tables import comparable_faces
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from unmingle.evaluation.comparison import Change, Comparison, Share
     from unmingle.progress import Progress
     from unmingle.render.pictures import Pictures
     from unmingle.store.sqlite import Store
+
+    Shown = dict[str, Any]  # what the template takes
 
 CHANGES = 60  # of a kind
 PARTS = 8  # of a change
@@ -33,59 +33,6 @@ STRIP = 10  # faces of a part
 EXAMPLES = 14  # of what was left out for one reason
 JUDGED = 42  # faces on which one of the two is right
 SAME = 120  # people who are the same in both
-
-
-@dataclass(frozen=True, slots=True)
-class PartShown:
-    """The faces that a person shares with one of the other library: what that one is called, how many, some to see."""
-
-    title: str
-    faces: int
-    strip: tuple[FacePicture, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ChangeShown:
-    """A person and the parts that they have in the other library; verdict: what labels say, if there are any."""
-
-    title: str
-    faces: int
-    parts: tuple[PartShown, ...]
-    more: int
-    verdict: str
-
-
-@dataclass(frozen=True, slots=True)
-class KindShown:
-    """Changes of one kind, and how many there are in all."""
-
-    key: str
-    title: str
-    meaning: str
-    changes: tuple[ChangeShown, ...]
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
-class LeftOutShown:
-    """What one of the libraries alone left out for one reason."""
-
-    side: str
-    title: str
-    reason: str
-    faces: int
-    examples: tuple[FacePicture, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class JudgedShown:
-    """A labelled face on which one of the two is right: who it is, and where each has it."""
-
-    face: FacePicture
-    label: str
-    where: str
-
-
 KINDS = (
     (
         "merged",
@@ -113,19 +60,20 @@ def comparison_page(comparison: Comparison, a: Pictures, b: Pictures, progress: 
         b: of the other.
         progress: told of each part.
     """
-    shown = _Shown(comparison, {"a": a, "b": b})
+    faces = _Faces(comparison, {"a": a, "b": b})
     parts = len(KINDS) + 3
     kinds = []
     for done, (key, side, title, meaning) in enumerate(KINDS, 1):
-        changes: Sequence[Change] = getattr(comparison, key)
-        told = tuple(shown.change(side, change) for change in changes[:CHANGES])
-        kinds.append(KindShown(key, title, meaning, told, len(changes)))
+        changes = getattr(comparison, key)
+        shown = [faces.change(side, change) for change in changes[:CHANGES]]
+        if changes:
+            kinds.append({"key": key, "title": title, "meaning": meaning, "changes": shown, "total": len(changes)})
         progress("write", done, parts)
-    left_out = [*shown.left_out("a"), *shown.left_out("b")]
+    left_out = [*faces.left_out("a"), *faces.left_out("b")]
     progress("write", parts - 2, parts)
-    judged = {verdict: shown.judged(verdict) for verdict in ("mended", "broken")} if comparison.judged else {}
+    judged = {verdict: faces.judged(verdict) for verdict in ("mended", "broken")} if comparison.judged else {}
     progress("write", parts - 1, parts)
-    same = tuple(shown.one(one, other) for one, other in comparison.same[:SAME])
+    same = [faces.of_both(one, other) for one, other in comparison.same[:SAME]]
     progress("write", parts, parts)
     return render(
         "comparison.html",
@@ -133,75 +81,68 @@ def comparison_page(comparison: Comparison, a: Pictures, b: Pictures, progress: 
         found=comparison,
         faces=comparison.faces.height,
         rows=side_rows(comparison, settings="all"),
-        kinds=[kind for kind in kinds if kind.total],
+        kinds=kinds,
         left_out=left_out,
         judged=judged,
         same=same,
     )
 
 
-class _Shown:
+class _Faces:
     """Puts faces to what changed."""
 
     def __init__(self, comparison: Comparison, pictures: dict[str, Pictures]) -> None:
         self._comparison = comparison
         self._pictures = pictures
-        self._faces = self._once(comparison.faces)
+        self._faces = _once(comparison.faces)
         self._parts = self._faces.partition_by("person_a", "person_b", as_dict=True, maintain_order=True)
 
-    @staticmethod
-    def _once(rows: pl.DataFrame) -> pl.DataFrame:
-        """Of recordings, several sightings are shown by one face."""
-        return rows.unique(["id_a", "id_b"], keep="first", maintain_order=True)
-
-    def change(self, side: str, change: Change) -> ChangeShown:
+    def change(self, side: str, change: Change) -> Shown:
         """A change of a person of the library `side`."""
-        return ChangeShown(
-            title=who(change.whole),
-            faces=change.whole.faces,
-            parts=tuple(self._part(side, change.whole, part) for part in change.parts[:PARTS]),
-            more=max(len(change.parts) - PARTS, 0),
-            verdict=verdict_text(change) if self._comparison.judged else "",
-        )
+        whole, parts = change.whole, []
+        for part in change.parts[:PARTS]:
+            pair = (whole.person, part.person) if side == "a" else (part.person, whole.person)
+            parts.append({"title": who(part), "faces": part.faces, "strip": self._strip(self._parts[pair], STRIP)})
+        more = max(len(change.parts) - PARTS, 0)
+        verdict = verdict_text(change) if self._comparison.judged else ""
+        return {"title": who(whole), "faces": whole.faces, "parts": parts, "more": more, "verdict": verdict}
 
-    def _part(self, side: str, whole: Share, part: Share) -> PartShown:
-        pair = (whole.person, part.person) if side == "a" else (part.person, whole.person)
-        return PartShown(who(part), part.faces, self._strip(self._parts[pair], STRIP))
-
-    def one(self, a: Share, b: Share) -> tuple[FacePicture, str, int]:
+    def of_both(self, a: Share, b: Share) -> tuple[FacePicture, str, int]:
         """A person who is the same in both: their clearest face, what they are called, and how many faces."""
         rows = self._parts[a.person, b.person]
-        names = dict.fromkeys([who(a), who(b)])
         best = rows.sort("quality_a", descending=True, nulls_last=True).row(0, named=True)
-        return self._face(best), " · ".join(names), a.faces
+        return self._face(best), " · ".join(dict.fromkeys([who(a), who(b)])), a.faces
 
-    def left_out(self, side: str) -> list[LeftOutShown]:
-        """What the library `side` alone left out."""
-        rows = self._once(self._comparison.left_out_faces(side))
+    def left_out(self, side: str) -> list[Shown]:
+        """What the library `side` alone left out, by reason."""
+        rows = _once(self._comparison.left_out_faces(side))
         found = []
         for status, reason, faces in self._comparison.left_out(side):
             title = "Not found" if status == "not_found" else STATUS[status][0]
             alike = rows.filter((pl.col("status") == status) & (pl.col("reason") == reason))
-            found.append(LeftOutShown(side.upper(), title, reason, faces, self._strip(alike, EXAMPLES)))
+            shown = {"side": side.upper(), "title": title, "reason": reason, "faces": faces}
+            found.append({**shown, "examples": self._strip(alike, EXAMPLES)})
         return found
 
-    def judged(self, verdict: str) -> tuple[JudgedShown, ...]:
-        """The faces of which labels say that one of the two is right."""
+    def judged(self, verdict: str) -> list[Shown]:
+        """The labelled faces of which the labels say that one of the two is right, and where each has them."""
         rows = self._faces.filter(pl.col("verdict") == verdict).head(JUDGED)
-        return tuple(
-            JudgedShown(self._face(row), row["label"], f"A: {_whose(row, 'a')}, B: {_whose(row, 'b')}")
+        return [
+            {"face": self._face(row), "label": row["label"], "where": f"A: {_whose(row, 'a')}, B: {_whose(row, 'b')}"}
             for row in rows.iter_rows(named=True)
-        )
+        ]
 
-    def _strip(self, rows: pl.DataFrame, most: int) -> tuple[FacePicture, ...]:
-        chosen = rows[spread(rows.height, most)]
-        return tuple(self._face(row) for row in chosen.iter_rows(named=True))
+    def _strip(self, rows: pl.DataFrame, most: int) -> list[FacePicture]:
+        return [self._face(row) for row in rows[spread(rows.height, most)].iter_rows(named=True)]
 
-    def _face(self, row: dict[str, object]) -> FacePicture:
-        side = "a" if row["id_a"] is not None else "b"
-        face = row[f"id_{side}"]
-        assert isinstance(face, int)  # one of the two has found it
-        return FacePicture(self._pictures[side][face], str(row["file"]))
+    def _face(self, row: dict[str, Any]) -> FacePicture:
+        side = "a" if row["id_a"] is not None else "b"  # one of the two has found it
+        return FacePicture(self._pictures[side][row[f"id_{side}"]], str(row["file"]))
+
+
+def _once(rows: pl.DataFrame) -> pl.DataFrame:
+    """Of recordings, several sightings are shown by one face."""
+    return rows.unique(["id_a", "id_b"], keep="first", maintain_order=True)
 
 
 def _whose(row: dict[str, Any], side: str) -> str:
