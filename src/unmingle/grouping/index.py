@@ -83,7 +83,10 @@ def similarity_blocks(queries_qd: F32, base_nd: F32, *, cells: int = BLOCK_CELLS
     rows = max(1, cells // max(1, len(base_nd)))
     for start in range(0, len(queries_qd), rows):
         block = slice(start, min(start + rows, len(queries_qd)))
-        yield block, queries_qd[block] @ base_nd.T
+        # OpenBLAS computes on padding, too, and may raise the flag of an invalid number for finite rows.
+        with np.errstate(invalid="ignore"):
+            similarity_rn = queries_qd[block] @ base_nd.T
+        yield block, similarity_rn
 
 
 def exact_nearest(
