@@ -95,6 +95,8 @@ class Placer:
             there = os.path.lexists(target)
             if there and same is not None:
                 self._judge(name, same=target.is_file() and same(target))
+                if not self.dry_run:
+                    partial.unlink(missing_ok=True)  # of an export that was killed when the file had just its name
                 return
             if self.dry_run:
                 # What would have to be written to be compared is taken for done.

@@ -47,11 +47,14 @@ async function askLater() {
   if (session.questions === null) setQuestions(left);
 }
 
+/** The revision that the page was last told of; the first time nobody knows what it was drawn from. @type {number|undefined} */
+let told;
+on("changed", () => (told = session.library?.revision));
+
 /** Another tab or the command line may have decided meanwhile. */
 async function lookAgain() {
-  const before = session.library?.revision;
   await refreshFacts();
-  if (before !== undefined && before !== session.library?.revision) emit("changed", null);
+  if (told !== session.library?.revision) emit("changed", null);
 }
 
 setTimeout(() => askLater().catch(() => {}), 150);
