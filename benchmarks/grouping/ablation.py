@@ -24,7 +24,7 @@ import numpy as np
 
 import unmingle
 from unmingle.evaluation.metrics import score
-from unmingle.grouping.quality import Evidence, cluster_with_quality
+from unmingle.grouping.eligibility import Evidence, cluster_with_quality
 from unmingle.settings import GroupingSettings
 from unmingle.store.face_rows import faces_to_group
 from unmingle.store.sqlite import open_to_read

@@ -7,8 +7,8 @@ import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from unmingle.evaluation.report import as_json as evaluation_json
-from unmingle.evaluation.report import scores_document
+from unmingle.evaluation.score_files import as_json as evaluation_json
+from unmingle.evaluation.score_files import scores_document
 from unmingle.files import user_path
 from unmingle.models.cards import SFACE
 from unmingle.progress import peak_memory, silent

@@ -434,7 +434,7 @@ class Library:
         which of the two was right about each change.
         """
         from unmingle.evaluation.comparison import compare
-        from unmingle.render.comparison import side_of
+        from unmingle.render.comparison_page import side_of
         from unmingle.store.face_regions import SAME_FACE
 
         one, two = (library._read(side_of, str(library.folder)) for library in (self, other))
@@ -447,7 +447,7 @@ class Library:
         self, other: Library, comparison: Comparison, destination: Path | str, *, progress: Progress = silent
     ) -> Path:
         """Write what `compare` found as one page of html, with the faces concerned, into a file, which is returned."""
-        from unmingle.render.comparison import comparison_page
+        from unmingle.render.comparison_page import comparison_page
         from unmingle.render.pictures import Pictures
 
         with self._reading() as store, other._reading() as beside:

@@ -206,7 +206,7 @@ class Clustering:
 
     labels: (n,) int64, cluster of each face, 0 … k-1, largest cluster first; every face has one, single faces too.
     merges: the merge tree, in order; empty for methods without one.
-    notes:  what the method found out about the collection, for the reader (bar, scale, …).
+    notes:  what the method found out about the collection, for the reader (threshold, scale, …).
     """
 
     labels: I64

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import unmingle
+from unmingle.grouping.eligibility import cluster_with_quality
 from unmingle.grouping.impostors import SFACE_CURVE
-from unmingle.grouping.quality import cluster_with_quality
 from unmingle.settings import FALSE_MERGES, GroupingSettings
 from unmingle.store.face_rows import faces_to_group
 from unmingle.store.facts import CURRENT

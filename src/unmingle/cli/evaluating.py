@@ -59,7 +59,7 @@ def evaluate(
 
     Writes evaluation.json, evaluation.csv (per person), confusion.png, and mistakes.png if there are any.
     """
-    from unmingle.evaluation.report import as_json as report_json
+    from unmingle.evaluation.score_files import as_json as report_json
 
     options = label_options(labels, file_column, label_column, sheet, drop)
     opened = open_library(library)
@@ -74,7 +74,7 @@ def evaluate(
 
 def print_evaluation(evaluation: Evaluation) -> None:
     """Print scores, and the people that were found worst."""
-    from unmingle.evaluation.report import as_table
+    from unmingle.evaluation.score_files import as_table
     from unmingle.evaluation.scores import found_worst
 
     console.show_table(as_table(evaluation))

@@ -158,7 +158,7 @@ def add_model(
 def calibrate_model(
     name: Name, labels: LabelFolder = None, library: LibraryFolder = None, quiet: Quiet = False, as_json: Json = False
 ) -> None:
-    """Measure anew how similar strangers are to a model that is here: where the bar between people lies."""
+    """Measure anew how similar strangers are to a model that is here: where the threshold between people lies."""
     from unmingle import modelling
     from unmingle.example_faces import Examples
 

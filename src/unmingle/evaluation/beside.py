@@ -68,7 +68,7 @@ class Beside:
         """All of them.
 
         Args:
-            sface: whether the embeddings are SFace's, for which there is a documented bar.
+            sface: whether the embeddings are SFace's, for which there is a documented threshold.
         """
         if not len(self._vectors):
             return []
@@ -85,17 +85,17 @@ class Beside:
         return Method(name, told, self._score(labels_v), time.perf_counter() - start)
 
     def _average_linkage(self, *, sface: bool) -> list[Method]:
-        name, best = "average linkage", "the best bar, chosen with the labels"
-        fixed = [(f"OpenCV's bar for SFace, {SFACE_COSINE}", SFACE_COSINE)] if sface else []
+        name, best = "average linkage", "the best threshold, chosen with the labels"
+        fixed = [(f"OpenCV's threshold for SFace, {SFACE_COSINE}", SFACE_COSINE)] if sface else []
         if (faces := len(self._vectors)) > MOST_ROWS:
             why = f"{faces:,} faces need {faces * (faces - 1) * 8 / 1e9:,.1f} GB for the distances of all pairs"
             return [Method(name, told, None, left_out=why) for told in (best, *(told for told, _ in fixed))]
         start = time.perf_counter()
         tree = AverageLinkage.of(self._vectors)
         seconds = time.perf_counter() - start
-        bar, labels_v = max(tree.cuts(), key=lambda cut: self._bcubed(cut[1]))
+        threshold, labels_v = max(tree.cuts(), key=lambda cut: self._bcubed(cut[1]))
         return [
-            Method(name, f"{best}, {bar:.2f}", self._score(labels_v), seconds),
+            Method(name, f"{best}, {threshold:.2f}", self._score(labels_v), seconds),
             *(Method(name, told, self._score(tree.cut(cosine)), seconds) for told, cosine in fixed),
         ]
 

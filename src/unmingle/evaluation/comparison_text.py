@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import polars as pl
 
 from unmingle.evaluation.comparison import FATES, VERDICTS
-from unmingle.evaluation.report import scores_document
+from unmingle.evaluation.score_files import scores_document
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -149,7 +149,7 @@ class Evaluation:
     @property
     def per_person(self) -> pl.DataFrame:
         """One row per labelled person, in the columns of `evaluation.csv`."""
-        from unmingle.evaluation.report import people_table
+        from unmingle.evaluation.score_files import people_table
 
         return people_table(self)
 
@@ -173,7 +173,7 @@ class Evaluation:
         )
 
     def _repr_html_(self) -> str:
-        from unmingle.evaluation.report import as_html
+        from unmingle.evaluation.score_files import as_html
 
         return as_html(self)
 

@@ -48,7 +48,7 @@ def k_means(vectors_nd: F32, people: int, *, starts: int | str = "auto", seed: i
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AverageLinkage:
-    """The whole tree of average linkage over cosine (SciPy's, which scikit-learn runs as well), to be cut at any bar.
+    """The whole tree of average linkage over cosine (SciPy's, which scikit-learn runs as well), to be cut anywhere.
 
     It holds n² / 2 distances while it is made.
 
@@ -81,7 +81,7 @@ class AverageLinkage:
         return labels
 
     def cuts(self, bars: Sequence[float] = BARS) -> list[tuple[float, I64]]:
-        """Each bar with its clusters."""
+        """Each threshold with its clusters."""
         return [(bar, self.cut(bar)) for bar in bars]
 
 

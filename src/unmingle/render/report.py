@@ -12,7 +12,7 @@ from unmingle.decisions.asking import ask
 from unmingle.decisions.log import active_ids, read_log
 from unmingle.decisions.wording import label
 from unmingle.evaluation.mistakes import count_confusions, worst_mistakes
-from unmingle.evaluation.report import aside_rows, join_rows
+from unmingle.evaluation.score_files import aside_rows, join_rows
 from unmingle.evaluation.scores import found_worst
 from unmingle.files import write_atomically
 from unmingle.grouping.threshold import FalseMergeThreshold
@@ -297,8 +297,8 @@ def single_face_threshold(store: Store, recipe: str, person_n: I64) -> float | N
         return None
     clusters = len(np.unique(person_n[person_n != ALONE])) + int(np.count_nonzero(person_n == ALONE))
     expected = settings.expected_false_merges
-    bar = FalseMergeThreshold(curve=library_curve(store, recipe), expected=expected, scale=known_scale(store))
-    return bar.cosine(1, 1, clusters=max(2, clusters))
+    threshold = FalseMergeThreshold(curve=library_curve(store, recipe), expected=expected, scale=known_scale(store))
+    return threshold.cosine(1, 1, clusters=max(2, clusters))
 
 
 def decisions_that_stand(store: Store) -> int:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from unmingle.errors import UnmingleError, WriteError
 from unmingle.evaluation.mistakes import LEFT_OUT, NOBODYS, count_confusions, worst_mistakes
-from unmingle.evaluation.report import as_json, write_people
+from unmingle.evaluation.score_files import as_json, write_people
 from unmingle.files import no_empty_folder
 from unmingle.render.canvas import EDGE, FAINT, INK, PAPER, Canvas, as_png, text_width
 from unmingle.render.contact_sheets import contact_sheet

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from unmingle.errors import WriteError
 from unmingle.evaluation.labels import Contradiction, Dropped, Labels
-from unmingle.evaluation.report import WORST, as_json, as_table, some
+from unmingle.evaluation.score_files import WORST, as_json, as_table, some
 from unmingle.evaluation.scores import Evaluation, evaluate
 from unmingle.render.score_pictures import write_evaluation
 

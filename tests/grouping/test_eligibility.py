@@ -13,8 +13,8 @@ from unmingle.grouping import index
 from unmingle.grouping.attach import Assigner
 from unmingle.grouping.cluster import cluster_faces
 from unmingle.grouping.constraints import Constraints, roots
+from unmingle.grouping.eligibility import Evidence, cluster_with_quality
 from unmingle.grouping.impostors import SFACE_CURVE, ImpostorModel
-from unmingle.grouping.quality import Evidence, cluster_with_quality
 from unmingle.grouping.threshold import FalseMergeThreshold
 from unmingle.records import Clustering
 from unmingle.settings import GroupingSettings
