@@ -267,7 +267,7 @@ def questions(now: Now, limit: Annotated[int, Query(ge=1, le=200)] = 20) -> sche
     return schemas.Questions(revision=revision, ready=ready, left=len(every), questions=shown)
 
 
-@read.get("/decisions")
+@read.get("/decisions", name="log")
 def decisions(now: Now, offset: Offset = 0, limit: Limit = 50) -> schemas.DecisionsPage:
     """The log, newest first."""
     history = now.cache.history()
