@@ -109,9 +109,11 @@ def attach_outliers(clusters: Clusters, threshold: FalseMergeThreshold) -> int:
     if not len(outliers) or not len(hosts):
         return 0
     named = name_hosts(clusters, outliers, hosts, threshold)
-    # A blurred face is a little like everybody, which must not count for anybody.
+    # A blurred face is a little like everybody, which must not count for anybody. Its average says nothing more here:
+    # linkage has judged by that already.
     mean_q, spread_q = _among_people(clusters, hosts, named, threshold, left=0)
-    chance = _chance_of_best((named.best_q - mean_q) / spread_q, len(hosts))
+    _, quartile_q = clusters.scores(named.query_q, named.host_q, threshold)
+    chance = _chance_of_best((quartile_q - mean_q) / spread_q, len(hosts))
     named = named.take(surest(chance, MISTAKES))
     return clusters.merge_in_turn(named.host_q, named.query_q, how="straggler")
 
@@ -165,7 +167,7 @@ def _in_own_scale(clusters: Clusters, border: I64, people: I64, named: Named, th
     sum_q, square_q = (np.bincount(who_q, of).astype(np.float64)[who_q] for of in (alone_q, alone_q**2))
     hosts_qd = threshold.standard_base(clusters.mean_nd[host], clusters.size_n[host])
     cohort = Cohort.of(standard_query(clusters.mean_nd[border]))
-    mean_q, spread_q = _normal(cohort, hosts_qd, claims[who_q].astype(np.float64), sum_q, square_q)
+    mean_q, spread_q = _normal(cohort, hosts_qd, claims[who_q].astype(np.float64), sum_q, square_q, least=1)
     in_persons_scale = (named.best_q - np.maximum(0, mean_q) / ratio_q) / spread_q
     return np.minimum(in_faces_scale, in_persons_scale)
 
@@ -179,14 +181,18 @@ def _among_people(
     ratio_q = threshold.curve.deviation(size_n[named.query_q], size_n[named.host_q]) / usual
     rows_qd = standard_query(clusters.mean_nd[named.query_q]) / ratio_q[:, None]
     z_q = left * named.average_q
-    return _normal(Cohort.of(base), rows_qd, np.full(len(z_q), float(left)), z_q, z_q**2)
+    # Of an outlier's own scale both directions count; a border face's may not make its case easier.
+    least = float(left)
+    return _normal(Cohort.of(base), rows_qd, np.full(len(z_q), float(left)), z_q, z_q**2, least=least)
 
 
-def _normal(cohort: Cohort, rows_qd: NDArray[Any], left_q: F64, sum_q: F64, square_q: F64) -> tuple[F64, F64]:
-    """(q,) mean, and deviation of 1 or more, of products with a cohort; the standard normal counts as a few rows."""
+def _normal(
+    cohort: Cohort, rows_qd: NDArray[Any], left_q: F64, sum_q: F64, square_q: F64, *, least: float
+) -> tuple[F64, F64]:
+    """(q,) mean, and deviation of `least` or more, of products with a cohort; the normal counts as a few rows."""
     rest_q, mean_q, variance_q = cohort.moments(rows_qd, left_q, sum_q, square_q)
     weight_q = rest_q / (rest_q + PRIOR)
-    return weight_q * mean_q, np.sqrt(np.maximum(1, 1 - weight_q + weight_q * variance_q))
+    return weight_q * mean_q, np.sqrt(np.maximum(least, 1 - weight_q + weight_q * variance_q))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
