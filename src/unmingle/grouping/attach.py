@@ -47,17 +47,23 @@ PRIOR = 10
 class Named:
     """q clusters, mostly single faces, and the person that each names, by slot.
 
-    average_q: standard deviations above strangers by average. best_q: by average or top quartile, whichever says more.
+    average_q, quartile_q: standard deviations above strangers by average, and by top quartile (-inf for two faces).
     """
 
     query_q: I64
     host_q: I64
     average_q: F64
-    best_q: F64
+    quartile_q: F64
+
+    @property
+    def best_q(self) -> F64:
+        """By average or top quartile, whichever says more."""
+        best_q: F64 = np.maximum(self.average_q, self.quartile_q)
+        return best_q
 
     def take(self, index: I64) -> Named:
         """Some of them, in that order."""
-        return Named(self.query_q[index], self.host_q[index], self.average_q[index], self.best_q[index])
+        return Named(self.query_q[index], self.host_q[index], self.average_q[index], self.quartile_q[index])
 
 
 def name_hosts(clusters: Clusters, queries: I64, hosts: I64, threshold: FalseMergeThreshold) -> Named:
@@ -70,12 +76,11 @@ def name_hosts(clusters: Clusters, queries: I64, hosts: I64, threshold: FalseMer
     if clusters.links:
         free_qk[free_qk] = ~clusters.links.pairs(query_qk[free_qk], host_qk[free_qk])
     average_qk = np.full(host_qk.shape, -np.inf)
-    best_qk = average_qk.copy()
-    average_qk[free_qk], quartile = clusters.scores(query_qk[free_qk], host_qk[free_qk], threshold)
-    best_qk[free_qk] = np.maximum(average_qk[free_qk], quartile)
-    at = best_qk.argmax(axis=1)[:, None]
-    host, average, best = (np.take_along_axis(of, at, 1)[:, 0] for of in (host_qk, average_qk, best_qk))
-    return Named(queries, host, average, best).take(np.flatnonzero(best > -np.inf))
+    quartile_qk = average_qk.copy()
+    average_qk[free_qk], quartile_qk[free_qk] = clusters.scores(query_qk[free_qk], host_qk[free_qk], threshold)
+    at = np.maximum(average_qk, quartile_qk).argmax(axis=1)[:, None]
+    host, average, quartile = (np.take_along_axis(of, at, 1)[:, 0] for of in (host_qk, average_qk, quartile_qk))
+    return Named(queries, host, average, quartile).take(np.flatnonzero(average > -np.inf))
 
 
 def surest(p_m: F64, share: float) -> I64:
@@ -111,9 +116,8 @@ def attach_outliers(clusters: Clusters, threshold: FalseMergeThreshold) -> int:
     named = name_hosts(clusters, outliers, hosts, threshold)
     # A blurred face is a little like everybody, which must not count for anybody. Its average says nothing more here:
     # linkage has judged by that already.
-    mean_q, spread_q = _among_people(clusters, hosts, named, threshold, left=0)
-    _, quartile_q = clusters.scores(named.query_q, named.host_q, threshold)
-    chance = _chance_of_best((quartile_q - mean_q) / spread_q, len(hosts))
+    mean_q, spread_q = _among_people(clusters, hosts, named, threshold, left=0, least=0)
+    chance = _chance_of_best((named.quartile_q - mean_q) / spread_q, len(hosts))
     named = named.take(surest(chance, MISTAKES))
     return clusters.merge_in_turn(named.host_q, named.query_q, how="straggler")
 
@@ -160,7 +164,7 @@ def _in_own_scale(clusters: Clusters, border: I64, people: I64, named: Named, th
     deviation_n = threshold.curve.deviation(single, np.maximum(1, clusters.size_n))
     # Several faces that are one vary less than a single one, of which most of the others are.
     ratio_q = threshold.curve.deviation(clusters.size_n[query], clusters.size_n[host]) / deviation_n[host]
-    mean_q, spread_q = _among_people(clusters, people, named, threshold, left=1)
+    mean_q, spread_q = _among_people(clusters, people, named, threshold, left=1, least=1)
     in_faces_scale = (named.best_q - np.maximum(0, mean_q)) / spread_q
     _, who_q, claims = np.unique(host, return_inverse=True, return_counts=True)
     alone_q = z_q * ratio_q
@@ -173,16 +177,17 @@ def _in_own_scale(clusters: Clusters, border: I64, people: I64, named: Named, th
 
 
 def _among_people(
-    clusters: Clusters, people: I64, named: Named, threshold: FalseMergeThreshold, *, left: int
+    clusters: Clusters, people: I64, named: Named, threshold: FalseMergeThreshold, *, left: int, least: float
 ) -> tuple[F64, F64]:
-    """(q,) mean and deviation of how far above strangers each query is with all people, or all but the one it names."""
+    """(q,) mean and deviation of how far above strangers each query is with all people, or all but the one it names.
+
+    least: of the variance; with 1 a face's own scale can't make its case easier, with 0 it counts in both directions.
+    """
     size_n, base = clusters.size_n, threshold.standard_base(clusters.mean_nd[people], clusters.size_n[people])
     usual = threshold.curve.deviation(np.ones(1, np.int64), size_n[named.host_q])
     ratio_q = threshold.curve.deviation(size_n[named.query_q], size_n[named.host_q]) / usual
     rows_qd = standard_query(clusters.mean_nd[named.query_q]) / ratio_q[:, None]
     z_q = left * named.average_q
-    # Of an outlier's own scale both directions count; a border face's may not make its case easier.
-    least = float(left)
     return _normal(Cohort.of(base), rows_qd, np.full(len(z_q), float(left)), z_q, z_q**2, least=least)
 
 
@@ -363,9 +368,7 @@ class Assigner:
             self._label_c[index].tolist(),
             (best >= self._threshold.least_z(one, clusters=len(self._label_c))).tolist(),
             (self._threshold.curve.mean + average * deviation).tolist(),
-            pair_chance(
-                average.astype(np.float64), np.ones_like(size), self._size_c
-            ).tolist(),  # by averages, as it was fitted
+            pair_chance(average.astype(np.float64), np.ones_like(size), self._size_c).tolist(),
         )
         return [
             Assigned(label=label if enough else None, nearest=label, similarity=similarity, probability=chance)
