@@ -13,8 +13,10 @@ from unmingle.settings import GroupingSettings
 from unmingle.store.sqlite import open_to_write
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
+
+    from unmingle.store.sqlite import Store
 
 
 class Album:
@@ -78,3 +80,20 @@ class Album:
 @pytest.fixture
 def album(tmp_path: Path) -> Album:
     return Album(tmp_path / "library")
+
+
+def put_files(store: Store, pictures: Iterable[tuple[str, ...]]) -> None:
+    """One picture for each tuple of the file names that hold it, analysed, without anything in it."""
+    with store.transaction() as connection:
+        connection.execute("INSERT INTO source (id, path) VALUES (1, X'2F')")
+        for number, names in enumerate(pictures, 1):
+            connection.execute(
+                "INSERT INTO analysis (id, digest, recipe, precision, width, height, reason)"
+                " VALUES (?, ?, '', '', 1, 1, '')",
+                (number, str(number)),
+            )
+            for name in names:
+                connection.execute(
+                    "INSERT INTO file (source, path, name, digest) VALUES (1, ?, ?, ?)",
+                    (name.encode(), name, str(number)),
+                )

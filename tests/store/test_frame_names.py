@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from tests.store.conftest import put_files
 
 from unmingle.grouping.impostors import SFACE_CURVE
 from unmingle.sources.names import AUTO
@@ -38,18 +39,7 @@ def vectors(people: Sequence[int], *, drift: bool = False, seed: int = 0) -> F32
 def concluded(folder: Path, names: Sequence[str], vectors_nd: F32) -> tuple[int, list[bool]]:
     """How many files are believed, and for each believed recording whether its frames are in order."""
     with open_to_write(folder) as store:
-        with store.transaction() as connection:
-            connection.execute("INSERT INTO source (id, path) VALUES (1, X'2F')")
-            for number, name in enumerate(names, 1):
-                connection.execute(
-                    "INSERT INTO analysis (id, digest, recipe, precision, width, height, reason)"
-                    " VALUES (?, ?, '', '', 1, 1, '')",
-                    (number, str(number)),
-                )
-                connection.execute(
-                    "INSERT INTO file (source, path, name, digest) VALUES (1, ?, ?, ?)",
-                    (name.encode(), name, str(number)),
-                )
+        put_files(store, ((name,) for name in names))
         n = len(names)
         faces = StoredFaces(np.arange(n), np.arange(1, n + 1), np.ones(n, np.int64), vectors_nd, np.ones(n, np.bool_))
         found = conclude(store, faces, rows_of_pictures(store, faces), AUTO, SFACE_CURVE)

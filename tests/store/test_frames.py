@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from tests.store.conftest import put_files
 
 from unmingle.errors import SettingsError
 from unmingle.grouping.impostors import SFACE_CURVE
@@ -30,19 +31,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def add(store: Store, *pictures: tuple[str, ...]) -> StoredFaces:
     """One picture for each tuple of the file names that hold it, each with one face."""
-    with store.transaction() as connection:
-        connection.execute("INSERT INTO source (id, path) VALUES (1, X'2F')")
-        for number, names in enumerate(pictures, 1):
-            connection.execute(
-                "INSERT INTO analysis (id, digest, recipe, precision, width, height, reason)"
-                " VALUES (?, ?, '', '', 1, 1, '')",
-                (number, str(number)),
-            )
-            for name in names:
-                connection.execute(
-                    "INSERT INTO file (source, path, name, digest) VALUES (1, ?, ?, ?)",
-                    (name.encode(), name, str(number)),
-                )
+    put_files(store, pictures)
     rows = np.arange(len(pictures))
     return StoredFaces(
         rows,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from bisect import bisect_left
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -43,20 +43,17 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True)
-class ScreenTime:
-    """A recording, and who is on screen when.
+class Footage:
+    """A recording, and what was looked at in it.
 
-    file, source: as in `faces.csv`.
+    file:          as its source names it.
     width, height: pixels of an upright frame.
-    frames:       how many it has, as far as it tells. looked_at, skipped: of these, and those that can't be decoded.
-    duration:     seconds. every: seconds between the frames that are looked at.
-    complete:     whether it was seen to its end.
-    intervals:    in the order of time.
+    frames:        how many it has, as far as it tells. looked_at, skipped: of these, and those that can't be decoded.
+    duration:      seconds. every: seconds between the frames that are looked at.
+    complete:      whether it was seen to its end.
     """
 
-    row: int
     file: str
-    source: str
     width: int
     height: int
     frames: int
@@ -65,6 +62,14 @@ class ScreenTime:
     duration: float
     every: float
     complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenTime(Footage):
+    """A recording, and who is on screen when: intervals in the order of time; source as in `faces.csv`."""
+
+    row: int
+    source: str
     intervals: tuple[Interval, ...] = ()
 
 
@@ -74,19 +79,17 @@ def screen_times(store: Store, recipe: str) -> list[ScreenTime]:
     Still pictures of faces are nobody on screen, and neither are strangers whom somebody ignored.
     """
     query = (
-        "SELECT recording.id, file_row.name, folder, recording.width, recording.height, frames, looked_at, skipped,"
-        " duration, every, analysis.id IS NOT NULL FROM recording"
+        "SELECT file_row.name, recording.width, recording.height, frames, looked_at, skipped, duration, every,"
+        " analysis.id IS NOT NULL, recording.id, folder FROM recording"
         " JOIN file_row ON file_row.digest = recording.content AND present = 1"
         " LEFT JOIN analysis ON analysis.digest = recording.content AND analysis.recipe = recording.recipe"
         " WHERE recording.recipe = ? ORDER BY folder, file_row.name, path"
     )
-    found = [
-        ScreenTime(*row)
-        for row in (
-            (number, name, readable(os.fsdecode(folder)), *rest, bool(complete))
-            for number, name, folder, *rest, complete in store.connection.execute(query, (recipe,))
-        )
-    ]
+    rows = (
+        (*looked, bool(complete), number, readable(os.fsdecode(folder)))
+        for *looked, complete, number, folder in store.connection.execute(query, (recipe,))
+    )
+    found = [ScreenTime(*row) for row in rows]
     intervals = _intervals(store, recipe, {one.row: one for one in found}.values())
     return [replace(one, intervals=intervals[one.row]) for one in found]
 
@@ -195,28 +198,14 @@ class OnScreen:
 
 
 @dataclass(frozen=True, slots=True)
-class Timeline:
-    """A recording and who is in it.
+class Timeline(Footage):
+    """A recording, what was looked at in it, and who is in it, longest on screen first.
 
-    file:                 one of the files that hold it, as its source names it; `files` are all of them.
-    width, height:        pixels of an upright frame.
-    frames:               how many it has. looked_at, skipped: of these, and those that could not be decoded.
-    duration, every:      seconds, all in all and between the frames that are looked at.
-    complete:             whether it was seen to its end.
-    people:               those who are longest on screen first.
+    Sizes are in pixels of an upright frame, times in seconds. `file` is one of the `files` that hold it.
     """
 
     recording: int
-    file: str
     files: list[str]
-    width: int
-    height: int
-    frames: int
-    looked_at: int
-    skipped: int
-    duration: float
-    every: float
-    complete: bool
     people: list[OnScreen]
 
     def only(self, person: int) -> Timeline | None:
@@ -253,13 +242,12 @@ def timelines(store: Store, recipe: str) -> list[Timeline]:
         for interval in first.intervals:
             by_person[interval.person].append(interval)
         people = [_on_screen(who, names[who], times, shots[row, who]) for who, times in by_person.items()]
-        shared = ("file", "width", "height", "frames", "looked_at", "skipped", "every", "complete")
+        footage = {one.name: getattr(first, one.name) for one in fields(Footage)}
         timeline = Timeline(
+            **footage | {"duration": round(first.duration, 3)},
             recording=row,
             files=[one.file for one in copies],
-            duration=round(first.duration, 3),
             people=sorted(people, key=lambda one: (-one.seconds, one.person)),
-            **{name: getattr(first, name) for name in shared},
         )
         found.append(timeline)
     return found
