@@ -117,8 +117,11 @@ class Clusters:
 
     def similarity(self, first_m: I64, second_m: I64) -> F32:
         """(m,) average cosine between the faces of two clusters, for each of m pairs."""
-        cosine: F32 = np.einsum("md,md->m", self.mean_nd[first_m], self.mean_nd[second_m])
-        return cosine
+        cosine_m = np.empty(len(first_m), np.float32)
+        for start in range(0, len(first_m), BLOCK):
+            part = slice(start, start + BLOCK)
+            cosine_m[part] = np.einsum("md,md->m", self.mean_nd[first_m[part]], self.mean_nd[second_m[part]])
+        return cosine_m
 
     def top_quartile(self, first_m: I64, second_m: I64) -> F64:
         """(m,) the mean of the most similar quarter of all pairs of their faces, for each of m pairs."""
