@@ -49,7 +49,7 @@ async function askLater() {
 
 /** The revision that the page was last told of; the first time nobody knows what it was drawn from. @type {number|undefined} */
 let told;
-on("changed", () => (told = session.library?.revision));
+on("changed", (outcome) => (told = outcome?.decision.id ?? session.library?.revision));
 
 /** Another tab or the command line may have decided meanwhile. */
 async function lookAgain() {
