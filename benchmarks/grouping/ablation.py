@@ -49,10 +49,10 @@ WAYS: dict[str, dict[str, Callable[..., Any]]] = {
     "no outlier attachment": {"grouping.cluster.attach_outliers": nothing},
     "no splitting by gaps": {"grouping.cluster.split_by_gaps": nothing},
     "no gap filling": {f"grouping.{name}": nothing for name in ("cluster.split_by_gaps", "cluster.fill_gaps")}
-    | {"grouping.quality.fill_gaps": nothing},
-    "no gap filling for border faces": {"grouping.quality.fill_gaps": nothing},
+    | {"grouping.eligibility.fill_gaps": nothing},
+    "no gap filling for border faces": {"grouping.eligibility.fill_gaps": nothing},
     "no merging of who was seen together": {"grouping.cluster.merge_seen_together": lambda *_: (0, 0)},
-    "no border attachment": {"grouping.quality.attach_border": nothing},
+    "no border attachment": {"grouping.eligibility.attach_border": nothing},
     "border faces by the threshold only": {"grouping.attach._surest_of_families": lambda p_m, *_: np.argsort(p_m)},
     "border faces without a scale of their own": {"grouping.attach._in_own_scale": lambda *words: words[3].best_q},
     "all faces core": {},
