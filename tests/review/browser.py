@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from contextlib import contextmanager
 from threading import Thread
@@ -13,6 +14,7 @@ from unmingle.review.app import create_app
 from unmingle.review.serve import free_listener
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
@@ -31,13 +33,24 @@ VIOLATIONS = """document.addEventListener("securitypolicyviolation", (event) =>
   console.error(`content security policy: ${event.violatedDirective} ${event.blockedURI}`));"""
 
 
+class Server(uvicorn.Server):
+    """Leaves no connection open when it ends, also where the browser kept one longer than it waits."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        for connection in list(self.server_state.connections):
+            if connection.transport is not None:
+                connection.transport.abort()
+        await asyncio.sleep(0)  # they close in the loop's next turn
+
+
 @contextmanager
 def served(folder: Path, *, port: int = 0) -> Iterator[str]:
     """The server of a library in a thread, as long as the block; its origin."""
     with free_listener(port=port) as listener:
         origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
         app = create_app(folder, token=TOKEN, origin=origin)
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=5))
+        server = Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=5))
         thread = Thread(target=server.run, kwargs={"sockets": [listener]}, name="server")
         thread.start()
         try:
