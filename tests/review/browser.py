@@ -27,6 +27,8 @@ CONTROLS = {
     *("button", "link", "textbox", "searchbox", "combobox", "radio", "checkbox", "option", "listbox", "menuitem"),
     *("gridcell", "grid", "dialog", "toolbar", "navigation", "alertdialog", "tab", "slider", "spinbutton", "heading"),
 }
+# A dialog that was closed goes back in the history, and an address asked for meanwhile would be given up.
+SETTLED = "() => !history.state?.depth || document.querySelector('dialog[open]')"
 # Any of these, and the page has got what it asked the server for.
 SHOWN = "[role=gridcell][aria-label]:not([hidden]), .question, .log-row, .recording, .empty"
 VIOLATIONS = """document.addEventListener("securitypolicyviolation", (event) =>
@@ -130,6 +132,7 @@ class Seat:
 
     def open(self, path: str = "/") -> None:
         """Go to an address of the site, and wait until what it shows is there."""
+        self.page.wait_for_function(SETTLED)
         self.page.goto(f"{self.watch.origin}{path}")
         self.page.locator(SHOWN).first.wait_for()
 
