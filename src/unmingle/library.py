@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict, Unpack, get_args
 
 from unmingle import html
-from unmingle.decisions.kinds import make_command
-from unmingle.decisions.log import By, Decision, active_ids, last_id, read_log
+from unmingle.decisions.kinds import KINDS
+from unmingle.decisions.log import By, Decision, Log, last_id
 from unmingle.decisions.references import faces_named, person_named
 from unmingle.decisions.service import DecisionService
 from unmingle.errors import DecisionError, LibraryError, SettingsError
@@ -575,7 +575,7 @@ class Library:
         def wanted(store: Store, recipe: str) -> Command:
             whom = None if person is None else person_named(store, person)
             named = tuple(person_named(store, other) for other in others)
-            return make_command(kind, whom, named, faces_named(store, recipe, _several(faces)), name, last)
+            return KINDS[kind](whom, named, faces_named(store, recipe, _several(faces)), name, last)
 
         return self._take(wanted, **who)
 
@@ -596,9 +596,7 @@ class Library:
     def decisions(self) -> tuple[Decision, ...]:
         """The log, oldest first."""
         with self._reading() as store:
-            entries = read_log(store.connection)
-        active = active_ids(entries)
-        return tuple(Decision.of(entry, live=active.get(entry.id, True)) for entry in entries)
+            return tuple(Log.read(store.connection).decisions())
 
     @property
     def log(self) -> pl.DataFrame:

@@ -9,8 +9,8 @@ from tests.made_library import RECIPE
 
 from unmingle import pipeline
 from unmingle.decisions.kinds import Name
+from unmingle.decisions.references import clean_name
 from unmingle.decisions.service import contradicts
-from unmingle.decisions.wording import clean_name
 from unmingle.errors import DecisionError, StaleError
 from unmingle.grouping.eligibility import cluster_with_quality
 from unmingle.settings import ClassicSettings, GroupingSettings

@@ -11,8 +11,8 @@ import numpy as np
 from unmingle import html
 from unmingle.decisions.assignment import DecidedFaces
 from unmingle.decisions.kinds import Assign, Different, Merge, Reject, Split, Unsure
+from unmingle.decisions.references import label
 from unmingle.decisions.state import State
-from unmingle.decisions.wording import count, label
 from unmingle.errors import LibraryError
 from unmingle.grouping import suggestions
 from unmingle.grouping.clusters import unit_rows
@@ -20,6 +20,7 @@ from unmingle.store.face_rows import ALONE, faces_to_group
 from unmingle.store.facts import known_scale, library_curve
 from unmingle.store.frame_names import FrameNames, seen_frames
 from unmingle.store.sightings import followed
+from unmingle.text_layout import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,49 +41,32 @@ LEAST_CHANCE = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One side of a question.
+    """One side of a question."""
 
-    person: whose faces these are; None for faces that are alone.
-    name:   what the person is called; empty for nobody.
-    faces:  all of them, by row.
-    show:   at most nine of them, to be looked at.
-    """
-
-    person: int | None
-    name: str
-    faces: tuple[int, ...] = field(repr=False)
-    show: tuple[int, ...]
-
-
-def _no_jpegs(faces: Sequence[int]) -> tuple[bytes, ...]:
-    return ()
+    person: int | None  # whose faces these are; None for faces that are alone.
+    name: str  # what the person is called; empty for nobody.
+    faces: tuple[int, ...] = field(repr=False)  # all of them, by row.
+    show: tuple[int, ...]  # at most nine of them, to be looked at.
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """Are the two sides one person?
 
-    id:          the same for the same question, whenever it is worked out.
-    kind:        see `grouping.suggestions.Suggestion`.
-    text:        the question, as a sentence.
-    one:         the smaller side.
-    other:       the larger side.
-    probability: that they are one person, 0 to 1.
-    settles:     faces whose place the answer settles.
-    jpegs:       gives the pictures of faces, for a notebook; none where there is no library to ask.
+    jpegs: gives the pictures of faces, for a notebook; none where there is no library to ask.
     """
 
-    id: str
-    kind: suggestions.Kind
-    text: str
-    one: Side
-    other: Side
-    probability: float
-    settles: int
-    jpegs: Callable[[Sequence[int]], tuple[bytes, ...]] = field(default=_no_jpegs, repr=False, compare=False)
+    id: str  # the same for the same question, whenever it is worked out.
+    kind: suggestions.Kind  # see `grouping.suggestions.Suggestion`.
+    text: str  # the question, as a sentence.
+    one: Side  # the smaller side.
+    other: Side  # the larger side.
+    probability: float  # that they are one person, 0 to 1.
+    settles: int  # faces whose place the answer settles.
+    jpegs: Callable[[Sequence[int]], tuple[bytes, ...]] = field(default=lambda faces: (), repr=False, compare=False)
 
     def _repr_html_(self) -> str:
-        note = f"probability {self.probability:.2f}, settles {count(self.settles)}"
+        note = f"probability {self.probability:.2f}, settles {counted(self.settles, 'face')}"
         parts = [html.heading(self.text, note)]
         for side in (self.one, self.other):
             called = "nobody" if side.person is None else label(side.person, side.name)
@@ -91,21 +75,15 @@ class Question:
             except LibraryError as error:  # it is gone since
                 parts.append(html.remark(error.problem))
                 continue
-            parts += [html.heading(called, count(len(side.faces))), html.faces(jpegs, of=called)]
+            parts += [html.heading(called, counted(len(side.faces), "face")), html.faces(jpegs, of=called)]
         return html.block(*parts)
 
 
-def ask(
-    store: Store,
-    recipe: str,
-    *,
-    most: int,
-    trees: dict[bytes, Branches] | None = None,
-) -> tuple[Question, ...]:
-    """The questions most worth an answer, the most useful first.
+def ask(store: Store, recipe: str, *, most: int, trees: dict[bytes, Branches] | None = None) -> tuple[Question, ...]:
+    """The questions most worth an answer, the most useful first; those that somebody was unsure about come last.
 
     None that was answered before, none to which a frame or two names know the answer, and none of which the answer is
-    all but certain; those that somebody was unsure about come last.
+    all but certain.
     """
     curve, scale = library_curve(store, recipe), known_scale(store)
     state = State.read(store.connection, recipe)

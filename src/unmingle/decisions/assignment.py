@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Collection, Iterable
 
-    from unmingle.decisions.projection import Projection
+    from unmingle.decisions.log import Projection
     from unmingle.records import F64, I64
     from unmingle.store.face_rows import StoredFaces
     from unmingle.store.sqlite import Store
@@ -29,34 +29,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Measured:
-    """What a grouping found out about n faces in k clusters.
+    """What a grouping found out about n faces in k clusters."""
 
-    labels_n:      (n,) cluster of each face, 0 … k-1, or ALONE.
-    cohesion_k:    (k,) of each cluster, 0 to 1.
-    likeness_n:    (n,) cosine of each face to the mean of its cluster.
-    probability_n: (n,) that each face belongs to its person; None where that is not known.
-    """
-
-    labels_n: I64
-    cohesion_k: F64
-    likeness_n: F64
-    probability_n: F64 | None = None
+    labels_n: I64  # cluster of each face, 0 … k-1, or ALONE
+    cohesion_k: F64  # 0 to 1
+    likeness_n: F64  # cosine of each face to the mean of its cluster
+    probability_n: F64 | None = None  # that each face belongs to its person; None where that is not known
 
 
 class DecidedFaces:
-    """What is decided of n faces that are to be grouped, by their positions.
-
-    person_of: the person that a face stands for.
-    faces_of:  the faces that stand for each person, in the order in which decisions first named them.
-    """
+    """What is decided of n faces that are to be grouped, by their positions."""
 
     def __init__(self, state: State, faces: StoredFaces) -> None:
         self._projection = state.projection
         row_of = {face: row for row, face in enumerate(faces.ids.tolist())}
         self._row_of = {region: row_of[face] for region, face in state.face_of.items() if face in row_of}
         self._count = len(row_of)
-        self.person_of: dict[int, int] = {}
-        self.faces_of: dict[int, list[int]] = {}
+        self.person_of: dict[int, int] = {}  # the person that a face stands for
+        self.faces_of: dict[int, list[int]] = {}  # those faces, in the order in which decisions first named them
         for region, person in sorted(state.projection.person_of.items()):
             row = self._row_of.get(region)
             if row is not None and row not in self.person_of:
@@ -64,14 +54,11 @@ class DecidedFaces:
                 self.faces_of.setdefault(person, []).append(row)
 
     def constraints(self, seen_k2: I64, tracked_m2: I64) -> Constraints:
-        """What must hold.
+        """What must hold, with the frames in which faces were seen (see `Constraints`), and pairs of one track.
 
         The faces that stand for a person are one person, those that are barred from somebody are different from them,
-        and people of whom decisions speak are all different: they become one only when somebody says so.
-
-        Args:
-            seen_k2: (k, 2) in which frames the faces were seen, see `Constraints`.
-            tracked_m2: (m, 2) pairs of one track: one person as well, as far as no decision says otherwise.
+        and people of whom decisions speak are all different: they become one only when somebody says so. Faces of one
+        track are one person as well, as far as no decision says otherwise.
         """
         same = _pairs(pair for rows in self.faces_of.values() for pair in pairwise(rows))
         apart = _pairs((rows[0], 0) for rows in self.faces_of.values())
@@ -120,17 +107,10 @@ def _pairs(pairs: Iterable[tuple[int, int]]) -> I64:
 def keep_ids(
     labels_n: I64, before_n: I64, claimed: dict[int, int] | None = None, *, reserved: Collection[int] = ()
 ) -> dict[int, int]:
-    """Match new clusters to the people of the last clustering, one to one, largest overlap first.
+    """The person that each new cluster continues, one to one, largest overlap with the last clustering first.
 
-    Args:
-        labels_n: (n,) new cluster of each face, or ALONE.
-        before_n: (n,) person that the face had, or ALONE.
-        claimed: clusters whose person is settled by decisions, and that person.
-        reserved: people whose ids are given by such claims only.
-
-    Returns:
-        For each new cluster that continues a person, that person's id. Of two clusters that a person split into, the
-        larger keeps the id; of two people that merged, the larger part names the whole.
+    Of two clusters that a person split into, the larger keeps the id; of two people that merged, the larger part names
+    the whole. Decisions settle whose the `claimed` clusters are; the ids of `reserved` people are given by that only.
     """
     both = (labels_n != ALONE) & (before_n != ALONE)
     overlaps = Counter(zip(labels_n[both].tolist(), before_n[both].tolist(), strict=True))
@@ -157,21 +137,31 @@ def store_assignment(store: Store, recipe: str, faces: StoredFaces, measured: Me
         before_n = _come_back(connection, faces.ids, before_n, heeded.projection)
         ids = keep_ids(labels_n, before_n, claimed, reserved=decided)
         number = last_id(connection) + 1
-        grouped = labels_n != ALONE
+        grouped = np.flatnonzero(labels_n != ALONE)
         sizes = np.bincount(labels_n[grouped], faces.files[grouped])
         for cluster in np.argsort(-sizes, kind="stable").tolist():  # as tables list them
             if sizes[cluster] and cluster not in ids:
                 ids[cluster] = add_person(connection, number)
         persons_n = np.array([ids.get(label, ALONE) for label in labels_n.tolist()], np.int64)
-        _write(connection, faces.ids, persons_n, measured)
+        sure_n = measured.probability_n
+        columns = (
+            faces.ids[grouped].tolist(),
+            persons_n[grouped].tolist(),
+            [None] * len(grouped) if sure_n is None else sure_n[grouped].tolist(),
+            measured.likeness_n[grouped].tolist(),
+        )
+        connection.execute("DELETE FROM proposal")
+        connection.executemany(
+            "INSERT INTO proposal (face, person, probability, likeness) VALUES (?, ?, ?, ?)",
+            zip(*columns, strict=True),
+        )
         connection.executemany(
             "UPDATE person SET cohesion = ? WHERE id = ?",
             [(float(measured.cohesion_k[cluster]), person) for cluster, person in ids.items()],
         )
         state = State.read(connection, recipe)
-        order = np.argsort(faces.ids)
-        order = order[persons_n[order] != ALONE]
-        state.assignment = Assignment(number, heeded.last, faces.ids[order], persons_n[order])
+        order = grouped[np.argsort(faces.ids[grouped])]
+        state.assignment = Assignment(number, heeded.log.last, faces.ids[order], persons_n[order])
         moved = state.write_members(connection)
         connection.execute(
             "UPDATE member SET probability = (SELECT probability FROM proposal WHERE face = member.face),"
@@ -182,22 +172,19 @@ def store_assignment(store: Store, recipe: str, faces: StoredFaces, measured: Me
         people = len(np.unique(state.person_n[state.person_n != ALONE]))
         words = f"Grouped the faces: {counted(people, 'person', 'people')}"
         again = [step for step in moved if step[1] is not None]
-        entry = append(connection, Clustered(target=heeded.last), "rule", words, moved=again)
+        entry = append(connection, Clustered(target=heeded.log.last), "rule", words, moved=again)
         assert entry.id == number  # nobody else writes within this transaction
         connection.execute(
             "INSERT INTO clustering (id, made, decisions, recipe) VALUES (?, ?, ?, ?)",
-            (entry.id, entry.made, heeded.last, recipe),
+            (entry.id, entry.made, heeded.log.last, recipe),
         )
 
 
 def _carry_over(connection: sqlite3.Connection, recipe: str, projection: Projection) -> bool:
-    """Bring the table of members in line with the faces of a recipe, if another was the library's before.
+    """Bring the members in line with the faces of a recipe; whether another recipe was the library's before.
 
     A face that belonged to somebody when the recipe was last the library's belongs to them still. The others belong to
     whom the other recipe gave the face in the same place. So ids, and what is new, survive a change of model.
-
-    Returns:
-        Whether there was anything to do: not if the members are the recipe's own.
     """
     query = "SELECT face, person, decided, since FROM face_row WHERE person IS NOT NULL AND recipe != ?"
     rows = connection.execute(query, (recipe,)).fetchall()
@@ -234,19 +221,3 @@ def _come_back(connection: sqlite3.Connection, faces_n: I64, before_n: I64, proj
         "DELETE FROM former WHERE face = ?", [(face,) for face in faces_n.tolist() if face in former]
     )
     return found
-
-
-def _write(connection: sqlite3.Connection, faces_n: I64, persons_n: I64, measured: Measured) -> None:
-    grouped = persons_n != ALONE
-    sure = measured.probability_n
-    connection.execute("DELETE FROM proposal")
-    connection.executemany(
-        "INSERT INTO proposal (face, person, probability, likeness) VALUES (?, ?, ?, ?)",
-        zip(
-            faces_n[grouped].tolist(),
-            persons_n[grouped].tolist(),
-            [None] * int(grouped.sum()) if sure is None else sure[grouped].tolist(),
-            measured.likeness_n[grouped].tolist(),
-            strict=True,
-        ),
-    )

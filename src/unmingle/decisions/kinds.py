@@ -6,11 +6,12 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
 
-from unmingle.decisions.wording import clean_name, count
+from unmingle.decisions.references import clean_name
 from unmingle.errors import DecisionError, command
+from unmingle.text_layout import counted
 
 if TYPE_CHECKING:
-    from unmingle.decisions.projection import Projection
+    from unmingle.decisions.log import Projection
     from unmingle.decisions.service import Check
     from unmingle.decisions.state import Names
 
@@ -24,23 +25,18 @@ Kind = Literal[
 class Command:
     """What somebody decides; which parts count depends on the kind.
 
-    person:    whom it is about; in the log of `split` the new person; None where it is about faces only.
-    others:    further people: merged into `person`, different from them, or whom faces were split off.
-    faces:     by row; in the log by face region, see `store.face_regions`. Of `different` and `unsure` about faces
-               only, the first and whom it is not.
-    name:      of `name`.
-    target:    the entry that `undo` or `redo` is about, 0 for the last; of `cluster`, the last that it heeded.
-    exemplars: in the log, face regions that stand for people: whoever has these faces later is that person.
+    faces: by row; in the log by face region, see `store.face_regions`. Of `different` and `unsure` about faces only,
+    the first and whom it is not.
     """
 
     kind: ClassVar[Kind]
 
-    person: int | None = None
-    others: tuple[int, ...] = ()
+    person: int | None = None  # whom it is about; in the log of `split` the new person
+    others: tuple[int, ...] = ()  # merged into `person`, different from them, or whom faces were split off
     faces: tuple[int, ...] = ()
     name: str = ""
-    target: int = 0
-    exemplars: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    target: int = 0  # the entry that `undo` or `redo` is about, 0: the last; of `cluster`, the last that it heeded
+    exemplars: dict[int, tuple[int, ...]] = field(default_factory=dict)  # face regions: who has these is that person
 
     @property
     def whom(self) -> int:
@@ -50,7 +46,6 @@ class Command:
 
     @property
     def people(self) -> set[int]:
-        """Everybody who is named."""
         return {person for person in (self.person, *self.others) if person is not None}
 
     def check(self, at: Check) -> Self:
@@ -61,7 +56,7 @@ class Command:
         """Add it to what is decided; faces are named by region."""
 
     def describe(self, names: Names, moved: int) -> str:
-        """What it did, as a sentence that stays true; names: from before it. moved: how many faces it moved."""
+        """What it did, as a sentence that stays true; names: from before it; moved: how many faces it moved."""
         raise NotImplementedError
 
     def as_json(self) -> str:
@@ -110,8 +105,12 @@ class Command:
         return {(min(first, other), max(first, other)) for other in others}
 
 
+def _faces(number: int) -> str:
+    return counted(number, "face")
+
+
 def _these(faces: int) -> str:
-    return f"{count(faces)} {'is' if faces == 1 else 'are'}"
+    return f"{_faces(faces)} {'is' if faces == 1 else 'are'}"
 
 
 class Name(Command):
@@ -150,13 +149,11 @@ class Merge(Command):
 
     def apply(self, decided: Projection) -> None:
         kept = decided.now(self.whom)
-        for other in map(decided.now, self.others):
-            if other != kept:  # else they were merged by another decision
-                decided.merge(kept, other)
-        decided.follow_merges()
+        # Those who are the same were merged by another decision.
+        decided.merge(kept, (other for other in map(decided.now, self.others) if other != kept))
 
     def describe(self, names: Names, moved: int) -> str:
-        return f"Merged {names.all(self.others)} into {names[self.person]} ({count(moved)})"
+        return f"Merged {names.all(self.others)} into {names[self.person]} ({_faces(moved)})"
 
 
 class Split(Command):
@@ -178,7 +175,7 @@ class Split(Command):
         decided.barred.update((face, decided.now(old)) for face in self.faces for old in self.others)
 
     def describe(self, names: Names, moved: int) -> str:
-        faces, person = count(len(self.faces)), names[self.person]
+        faces, person = _faces(len(self.faces)), names[self.person]
         return f"Split {faces} off {names.all(self.others)} as {person}" if self.others else f"Made {person} of {faces}"
 
 
@@ -250,7 +247,7 @@ class Ignore(Command):
         decided.mark(self.faces, "ignored")
 
     def describe(self, names: Names, moved: int) -> str:
-        return f"Ignored {count(len(self.faces)) if self.faces else names[self.person]}"
+        return f"Ignored {_faces(len(self.faces)) if self.faces else names[self.person]}"
 
 
 class Restore(Command):
@@ -266,7 +263,7 @@ class Restore(Command):
             decided.marks.pop(face, None)
 
     def describe(self, names: Names, moved: int) -> str:
-        return f"Restored {count(len(self.faces)) if self.faces else names[self.person]}"
+        return f"Restored {_faces(len(self.faces)) if self.faces else names[self.person]}"
 
 
 class Different(Command):
@@ -285,7 +282,7 @@ class Different(Command):
     def describe(self, names: Names, moved: int) -> str:
         if self.others:
             return f"{names[self.person]} and {names.all(self.others)} are different people"
-        return f"{count(len(self.faces))} are different people"
+        return f"{_faces(len(self.faces))} are different people"
 
 
 class Unsure(Command):
@@ -305,7 +302,7 @@ class Unsure(Command):
         decided.unsure_faces.update((face, person) for face in self.faces)
 
     def describe(self, names: Names, moved: int) -> str:
-        compared = count(len(self.faces)) if self.faces else names.all(self.others)
+        compared = _faces(len(self.faces)) if self.faces else names.all(self.others)
         if self.person is not None:
             compared += f" and {names[self.person]}"
         return f"Not sure whether {compared} are one person"
@@ -317,15 +314,15 @@ class Undo(Command):
     kind: ClassVar[Kind] = "undo"
 
     def check(self, at: Check) -> Self:
-        state, log = at.state, command("log", at.folder)
+        log, shown = at.state.log, command("log", at.folder)
         undo = self.kind == "undo"
-        target = self.target or (state.to_undo() if undo else state.to_redo())
+        target = self.target or (log.to_undo() if undo else log.to_redo())
         if target is None:
-            raise DecisionError(f"There is nothing to {self.kind}.", f"{log} shows what was decided.")
-        entry = state.entry(target)
-        if entry is None or target not in state.active:
-            raise DecisionError(f"#{target} is no decision.", f"{log} shows what can be undone.")
-        if state.active[target] != undo:
+            raise DecisionError(f"There is nothing to {self.kind}.", f"{shown} shows what was decided.")
+        entry = log.entry(target)
+        if entry is None or target not in log.active:
+            raise DecisionError(f"#{target} is no decision.", f"{shown} shows what can be undone.")
+        if log.active[target] != undo:
             raise DecisionError(f"#{target} {'was undone already' if undo else 'stands'}.", "Nothing has to be done.")
         return replace(self, target=target, others=(), person=entry.command.person)
 
@@ -345,32 +342,20 @@ class Clustered(Command):
     kind = "cluster"
 
 
-_KINDS: dict[str, type[Command]] = {
+KINDS: dict[str, type[Command]] = {
     kind.kind: kind
     for kind in (
         *(Name, Merge, Split, Reject, Assign, NotAFace, IsFace, Ignore, Restore, Different, Unsure),
         *(Undo, Redo, Clustered),
     )
 }
-assert set(_KINDS) == set(get_args(Kind))
-
-
-def make_command(
-    kind: Kind,
-    person: int | None = None,
-    others: tuple[int, ...] = (),
-    faces: tuple[int, ...] = (),
-    name: str = "",
-    target: int = 0,
-) -> Command:
-    """The command of a kind, with people by id and faces by row."""
-    return _KINDS[kind](person, others, faces, name, target)
+assert set(KINDS) == set(get_args(Kind))
 
 
 def read_command(kind: str, text: str) -> Command:
     """A command as the log keeps it."""
     read: dict[str, Any] = json.loads(text)
-    return _KINDS[kind](
+    return KINDS[kind](
         person=read.get("person"),
         others=tuple(read.get("others", ())),
         faces=tuple(read.get("faces", ())),

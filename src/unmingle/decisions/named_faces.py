@@ -27,7 +27,7 @@ LEFT_OUT = "left out: a person said so"
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A name for a face, cleaned (see `wording.clean_name`); where: what says so, for a report."""
+    """A name for a face, cleaned (see `clean_name`); where: what says so, for a report."""
 
     face: int
     name: str
@@ -44,11 +44,11 @@ class Conflict:
 
 @dataclass(slots=True)
 class Applied:
-    """What names became: entries of the log, faces that are named now or were so already, and names not given."""
+    """What names became."""
 
     entries: list[Entry] = field(default_factory=list)
-    faces: int = 0
-    known: int = 0
+    faces: int = 0  # that are named now
+    known: int = 0  # that were so already
     conflicts: list[Conflict] = field(default_factory=list)
 
 

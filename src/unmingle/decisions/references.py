@@ -1,15 +1,16 @@
-"""Faces and people as somebody names them: people by id or name, faces by row or by file."""
+"""Names: how they are kept, and the people and faces that somebody means by them."""
 
 from __future__ import annotations
 
 import os
+import unicodedata
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmingle.decisions.wording import clean_name
 from unmingle.errors import DecisionError
 from unmingle.settings import whole_number
 from unmingle.sources.images import readable
@@ -21,13 +22,50 @@ if TYPE_CHECKING:
 
     from unmingle.store.sqlite import Store
 
+LONGEST_NAME = 200
 LONGEST_NUMBER = 19  # digits: more are no person's, face's or frame's
 MOST_SHOWN = 5  # of the files that a name could mean
 BY_NAME = "name:"
 
+_JOINERS = "\u200c\u200d"
+# Marks of direction, spaces without width, and the like, which come along when a name is copied.
+_UNSEEN = frozenset("\u00ad\u061c\u180e\u200b\u200e\u200f\u2060\ufeff")
+# Embeddings, overrides and isolates turn text around; the rest is deprecated, or of no text.
+_TURNING = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x2070), *range(0xFFF9, 0xFFFC))))
+
+
+def label(person: int, name: str) -> str:
+    """What a person is called: the name that was given, or a number; a name that looks like one is told from it."""
+    return f"{name} (Person {person})" if name.isdecimal() else name or f"Person {person}"
+
+
+def clean_name(name: str) -> str:
+    """A name as it is kept: single spaces, composed letters, no marks that nobody sees; whatever script it is in.
+
+    Joiners stay within a word, where Persian, Sinhala and emoji are spelled with them.
+    """
+    seen = "".join(sign for sign in unicodedata.normalize("NFC", name) if sign not in _UNSEEN)
+    words = (word.strip(_JOINERS) for word in seen.split())
+    cleaned = " ".join(word for word in words if word)
+    if len(cleaned) > LONGEST_NAME:
+        raise DecisionError(f"A name has at most {LONGEST_NAME} characters.", "Choose a shorter one.")
+    if wrong := next((sign for sign in cleaned if _refused(sign)), ""):
+        raise DecisionError(
+            f"The signs of a name are all of them printable: U+{ord(wrong):04X} is not.", "Leave it out."
+        )
+    if name.strip() and not cleaned:
+        raise DecisionError("That name has no sign that shows.", "Choose another one.")
+    return cleaned
+
+
+def _refused(sign: str) -> bool:
+    # Letters that a newer Unicode has, and private ones, are not refused.
+    nothing = ord(sign) & 0xFFFE == 0xFFFE or 0xFDD0 <= ord(sign) <= 0xFDEF
+    return nothing or sign in _TURNING or unicodedata.category(sign) in ("Cc", "Cs")
+
 
 def person_named(store: Store, person: int | str) -> int:
-    """The id of a person, given that or the name; what is asked for by whoever speaks of a person goes through here.
+    """The id of a person, given that or the name.
 
     A plain number is an id, also as text and whoever is called so: `name:2` is who is called 2.
     """
@@ -36,7 +74,9 @@ def person_named(store: Store, person: int | str) -> int:
     text = person.strip()
     is_id = text.isascii() and text.isdigit() and len(text) < LONGEST_NUMBER and (text == "0" or text[0] != "0")
     name = text if is_id else clean_name(text.removeprefix(BY_NAME))
-    called = _called(store, name)
+    query = "SELECT id, name FROM person WHERE name != '' AND EXISTS (SELECT 1 FROM member WHERE person = person.id)"
+    names: dict[int, str] = dict(store.connection.execute(query))
+    called = min((one for one, other in names.items() if other == name), default=None)
     if is_id:
         query = "SELECT EXISTS (SELECT 1 FROM member WHERE person = ?)"
         if called is None or store.connection.execute(query, (int(text),)).fetchone()[0]:
@@ -46,17 +86,18 @@ def person_named(store: Store, person: int | str) -> int:
         )
     if called is not None:
         return called
-    query = "SELECT name FROM person WHERE name != '' AND EXISTS (SELECT 1 FROM member WHERE person = person.id)"
-    alike = [one for (one,) in store.connection.execute(query) if one.casefold() == name.casefold()]
+    alike = [one for one in names.values() if one.casefold() == name.casefold()]
     mend = f"There is somebody called {alike[0]}." if alike else "people.csv lists them all."
     raise DecisionError(f"There is no person {person!r}.", mend)
 
 
-def _called(store: Store, name: str) -> int | None:
-    """Who has just this name, and faces."""
-    query = "SELECT min(id) FROM person WHERE name = ? AND EXISTS (SELECT 1 FROM member WHERE person = person.id)"
-    found: int | None = store.connection.execute(query, (name,)).fetchone()[0] if name else None
-    return found
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A way to read the name of a face."""
+
+    file: str
+    frame: int | None  # of a recording; None for the picture itself
+    number: int
 
 
 def faces_named(store: Store, recipe: str, faces: Sequence[int | str]) -> tuple[int, ...]:
@@ -68,32 +109,22 @@ def faces_named(store: Store, recipe: str, faces: Sequence[int | str]) -> tuple[
     """
     readings = {face: _readings(face) for face in faces if isinstance(face, str)}
     contents = _contents(store, [one.file for ways in readings.values() for one in ways])
-
-    def row(face: str) -> int:
-        for reading in readings[face]:
-            found = contents[reading.file]
-            if len(found) > 1:
-                shown = sorted(found.values())
-                told = ", ".join(shown[:MOST_SHOWN]) + (", …" if len(shown) > MOST_SHOWN else "")
-                raise DecisionError(
-                    f"Several pictures are called {reading.file}: {told}.",
-                    "Give as much of the path as tells it from the others.",
-                )
-            for content in found:
-                return _face_of(store, recipe, content, reading)
-        file = readings[face][0].file
-        raise DecisionError(f"There is no picture {file} in the library.", "faces.csv lists them all, by file.")
-
-    return tuple(row(face) if isinstance(face, str) else face for face in faces)
+    return tuple(_row(store, recipe, readings[face], contents) if isinstance(face, str) else face for face in faces)
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """A way to read the name of a face; frame: of a recording, None for the picture itself."""
-
-    file: str
-    frame: int | None
-    number: int
+def _row(store: Store, recipe: str, readings: list[_Reading], contents: dict[str, dict[str, str]]) -> int:
+    for reading in readings:
+        found = contents[reading.file]
+        if len(found) > 1:
+            shown = sorted(found.values())
+            told = ", ".join(shown[:MOST_SHOWN]) + (", …" if len(shown) > MOST_SHOWN else "")
+            raise DecisionError(
+                f"Several pictures are called {reading.file}: {told}.",
+                "Give as much of the path as tells it from the others.",
+            )
+        for content in found:
+            return _face_of(store, recipe, content, reading)
+    raise DecisionError(f"There is no picture {readings[0].file} in the library.", "faces.csv lists them all, by file.")
 
 
 def _readings(text: str) -> list[_Reading]:
@@ -137,15 +168,12 @@ def _on_disk(text: str, rows: Sequence[tuple[str, bytes, str, str]], files: Sequ
     except (OSError, ValueError, RuntimeError):  # it is none, or leads round in a circle
         return []
     last = parts_of(path.name)[-1]
-    alike = [i for i, (_, name) in enumerate(files) if parts_of(name)[-1] == last]
-    return [i for i in alike if _leads_to(path, Path(rows[i][0], os.fsdecode(rows[i][1])))]
-
-
-def _leads_to(path: Path, file: Path) -> bool:
-    try:
-        return file.samefile(path)
-    except OSError:
-        return False
+    found = []
+    for i in (i for i, (_, name) in enumerate(files) if parts_of(name)[-1] == last):
+        with suppress(OSError):
+            if Path(rows[i][0], os.fsdecode(rows[i][1])).samefile(path):
+                found.append(i)
+    return found
 
 
 def _face_of(store: Store, recipe: str, content: str, reading: _Reading) -> int:

@@ -37,7 +37,6 @@ class Check:
     folder: Path
 
     def check_person(self, person: int) -> None:
-        """Refuse who is not there."""
         projection = self.state.projection
         now = projection.now(person)
         if now != person:
@@ -67,9 +66,7 @@ class Check:
 
     def owners(self, faces: tuple[int, ...]) -> list[int]:
         """The people whose faces these are now."""
-        people = np.unique(self.state.persons(faces))
-        found: list[int] = people[people != ALONE].tolist()
-        return found
+        return sorted(set(self.state.persons(faces).tolist()) - {ALONE})
 
 
 class DecisionService:
@@ -87,7 +84,7 @@ class DecisionService:
         """The library's state, read again if need be; to be called within a transaction."""
         (newest,) = connection.execute("SELECT coalesce(max(id), 0) FROM face").fetchone()
         known = self._state
-        if known is None or (known.last, known.recipe, self._newest_face) != (last_id(connection), recipe, newest):
+        if known is None or (known.log.last, known.recipe, self._newest_face) != (last_id(connection), recipe, newest):
             known = self._state = State.read(connection, recipe)
             self._newest_face = newest
         return known
@@ -115,7 +112,7 @@ def _take(at: Check, command: Command, by: By, seen: int | None) -> Entry:
         _check_fresh(at, touched, command.faces, seen, everything=the_last)
     names = state.names
     logged = _as_logged(at, command)
-    state.apply(Entry(state.last + 1, "", by, logged, ""))
+    state.apply(Entry(state.log.last + 1, "", by, logged, ""))
     moved = state.write_members(connection)
     if command.faces or isinstance(command, Undo):
         state.write_marks(connection)
@@ -124,8 +121,8 @@ def _take(at: Check, command: Command, by: By, seen: int | None) -> Entry:
         touched.update(person for person in step if person is not None)
     words = logged.describe(names, len(moved))
     entry = append(connection, logged, by, words, sorted(touched), moved)
-    assert entry.id == state.last  # nobody else writes within this transaction
-    state.entries[-1] = entry
+    assert entry.id == state.log.last  # nobody else writes within this transaction
+    state.log.entries[-1] = entry
     return entry
 
 
@@ -160,7 +157,7 @@ def _exemplars(at: Check, person: int, without: set[int]) -> tuple[int, ...]:
 
 def _check_fresh(at: Check, people: set[int], faces: Collection[int], seen: int, *, everything: bool) -> None:
     """Refuse what is about people or faces that were changed since; or, where that is meant, anything since."""
-    later = [entry for entry in at.state.entries if entry.id > seen]
+    later = [entry for entry in at.state.log.entries if entry.id > seen]
     if not later:
         return
     query = (

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmingle.decisions.log import Entry, active_ids, read_log, to_redo, to_undo
-from unmingle.decisions.projection import Projection
-from unmingle.decisions.wording import label
+from unmingle.decisions.log import Entry, Log, Moved, Projection, active_ids
+from unmingle.decisions.references import label
 from unmingle.store.face_regions import counterparts, faces_of_regions
 from unmingle.store.face_rows import ALONE, look_up, owners_by_face
 
@@ -23,15 +22,13 @@ if TYPE_CHECKING:
 
     from unmingle.records import I64
 
-Moved = tuple[int, int | None, int | None]  # a face, and its person before and after
-
 
 @dataclass(frozen=True, slots=True)
 class Names:
     """What people are called at one moment, and what was decided until then in words."""
 
     names: dict[int, str]
-    entries: tuple[Entry, ...]
+    log: Log
 
     def __getitem__(self, person: int | None) -> str:
         return "nobody" if person is None else label(person, self.names.get(person, ""))
@@ -43,43 +40,33 @@ class Names:
 
     def words(self, entry: int) -> str:
         """What an entry did."""
-        return next(one.words for one in self.entries if one.id == entry)
+        return next(one.words for one in self.log.entries if one.id == entry)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Assignment:
-    """The people of the last grouping. n faces by rising row, and whose each is.
+    """The people of the last grouping."""
 
-    clustering: its entry in the log; 0 for one from before there was a log.
-    heeded:     the last entry of the log that it heeded.
-    """
-
-    clustering: int
-    heeded: int
-    faces_n: I64
+    clustering: int  # its entry in the log; 0 for one from before there was a log
+    heeded: int  # the last entry of the log that it heeded
+    faces_n: I64  # by rising row
     person_n: I64
 
 
 @dataclass(slots=True)
 class State:
-    """What a library remembers of people: the log, what it says, the assignment, and whose each face is now.
-
-    faces_n and person_n: (n,) faces by rising row and the person of each, or ALONE: as stored in `member`.
-    face_of: the face of each face region that a decision named.
-    active:  whether each decision is, see `log.active_ids`.
-    """
+    """What a library remembers of people: the log, what it says, the assignment, and whose each face is now."""
 
     recipe: str
     assignment: Assignment
-    entries: list[Entry]
-    face_of: dict[int, int]
-    faces_n: I64
-    person_n: I64
-    active: dict[int, bool] = field(init=False)
+    log: Log
+    face_of: dict[int, int]  # the face of each face region that a decision named
+    faces_n: I64  # by rising row, as stored in `member`
+    person_n: I64  # of each, or ALONE
     projection: Projection = field(init=False)
 
     def __post_init__(self) -> None:
-        self.replay()
+        self.projection = self.log.projection()
 
     @classmethod
     def read(cls, connection: sqlite3.Connection, recipe: str) -> State:
@@ -88,46 +75,24 @@ class State:
         clustering, heeded = connection.execute(query).fetchone() or (0, 0)
         assignment = Assignment(clustering, heeded, *owners_by_face(connection, "proposal"))
         face_of = faces_of_regions(connection, recipe)
-        return cls(recipe, assignment, read_log(connection), face_of, *owners_by_face(connection, "member"))
-
-    @property
-    def last(self) -> int:
-        """The last entry of the log."""
-        return self.entries[-1].id if self.entries else 0
+        return cls(recipe, assignment, Log.read(connection), face_of, *owners_by_face(connection, "member"))
 
     @property
     def names(self) -> Names:
-        """What people are called now."""
-        return Names(dict(self.projection.names), tuple(self.entries))
-
-    def entry(self, number: int) -> Entry | None:
-        """The entry of the log with a number."""
-        return next((entry for entry in self.entries if entry.id == number), None)
-
-    def to_undo(self) -> int | None:
-        """The last active decision."""
-        return to_undo(self.active)
-
-    def to_redo(self) -> int | None:
-        """The last decision that was undone, if nothing new was decided since."""
-        return to_redo(self.entries, self.active)
+        return Names(dict(self.projection.names), self.log)
 
     def persons(self, faces: Sequence[int] | I64) -> I64:
         """(m,) the person of each of these faces now, or ALONE."""
         return look_up(self.faces_n, self.person_n, faces)
 
-    def replay(self) -> None:
-        """Work out anew which decisions are active, and what they say."""
-        self.active = active_ids(self.entries)
-        self.projection = Projection.replay(self.entries, self.active)
-
     def apply(self, entry: Entry) -> None:
         """Add an entry to the log, and to what it says."""
-        self.entries.append(entry)
+        self.log.entries.append(entry)
         if entry.kind in ("undo", "redo"):
-            self.replay()
+            self.log.active = active_ids(self.log.entries)
+            self.projection = self.log.projection()
         else:
-            self.active[entry.id] = True
+            self.log.active[entry.id] = True
             self.projection.apply(entry.command)
 
     def marks(self) -> dict[int, str]:
@@ -186,14 +151,15 @@ class State:
                 person_n[at if face_of[one] not in whose else beside] = ALONE
 
     def _undone_since(self, connection: sqlite3.Connection) -> dict[int, list[tuple[set[int], int]]]:
-        """Where faces go back to, for decisions that the assignment heeded and that were undone since.
+        """Where faces go back to that were moved by decisions that the assignment heeded and that were undone since.
 
-        For each face that such a decision moved: the people in whom the assignment may have it for that reason, and
-        whom it came from; latest decision first.
+        For each: the people in whom the assignment may have it for that reason, and whom it came from; latest first.
         """
-        heeded = [entry for entry in self.entries if entry.id <= self.assignment.heeded]
+        heeded = [entry for entry in self.log.entries if entry.id <= self.assignment.heeded]
         before = active_ids(heeded)
-        undone = sorted((entry for entry, stood in before.items() if stood and not self.active[entry]), reverse=True)
+        undone = sorted(
+            (entry for entry, stood in before.items() if stood and not self.log.active[entry]), reverse=True
+        )
         if not undone:
             return {}
         then = Projection.replay(heeded, before)
@@ -213,11 +179,7 @@ class State:
         return steps
 
     def write_members(self, connection: sqlite3.Connection) -> list[Moved]:
-        """Bring the table of members in line, touching only what changed.
-
-        Returns:
-            What moved.
-        """
+        """Bring the table of members in line, touching only what changed; returns what moved."""
         faces_n, person_n = self.members_now(connection)
         every = faces_n if np.array_equal(self.faces_n, faces_n) else np.union1d(self.faces_n, faces_n)
         before, after = look_up(self.faces_n, self.person_n, every), look_up(faces_n, person_n, every)
@@ -243,7 +205,6 @@ class State:
         return moved
 
     def write_marks(self, connection: sqlite3.Connection) -> None:
-        """Make the table of marks again."""
         connection.execute("DELETE FROM mark")
         connection.executemany("INSERT INTO mark (face, mark) VALUES (?, ?)", self.marks().items())
 

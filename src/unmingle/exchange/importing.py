@@ -10,7 +10,7 @@ import numpy as np
 
 from unmingle.decisions.log import Decision
 from unmingle.decisions.named_faces import Given, apply_names
-from unmingle.decisions.wording import clean_name
+from unmingle.decisions.references import clean_name
 from unmingle.errors import DecisionError, LabelsError, reason
 from unmingle.evaluation.labels import read_names
 from unmingle.exchange.named_rows import NO_FACE, NOT_THERE, OTHER_FOLDER, SEVERAL, FacesOfFiles, match_files

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from unmingle.decisions.wording import label
+from unmingle.decisions.references import label
 from unmingle.evaluation.comparison import Side
 from unmingle.evaluation.comparison_text import side_rows, verdict_text, who
 from unmingle.html import render

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from unmingle import html
-from unmingle.decisions.references import faces_named, person_named
-from unmingle.decisions.wording import count, label
+from unmingle.decisions.references import faces_named, label, person_named
 from unmingle.errors import DecisionError, LibraryError
 from unmingle.render.canvas import as_jpeg
 from unmingle.render.charts import spread
@@ -38,11 +37,11 @@ LARGEST, STRIP_OF_EACH = 10, 8  # people whom a library shows, and faces of each
 def overview_html(store: Store) -> str:
     """What a library holds, and its largest people."""
     people, files = people_by_size(store), count_files(store)
-    of = f"{count(sum(one.faces for one in people))} of theirs in {counted(files, 'file')}"
+    of = f"{counted(sum(one.faces for one in people), 'face')} of theirs in {counted(files, 'file')}"
     parts = [html.heading(counted(len(people), "person", "people"), of)]
     for one in people[:LARGEST]:
         who = label(one.person, one.name)
-        parts.append(html.heading(who, f"{f'person {one.person}, ' if one.name else ''}{count(one.faces)}"))
+        parts.append(html.heading(who, f"{f'person {one.person}, ' if one.name else ''}{counted(one.faces, 'face')}"))
         parts.append(html.faces(jpegs_of(store, one.person, STRIP_OF_EACH), of=who))
     rest = f"The largest {LARGEST} are shown, library.people lists all. " if len(people) > LARGEST else ""
     parts.append(html.remark(f"{rest}library.faces has a row for every file, also those that are nobody's, and why."))
@@ -113,7 +112,7 @@ class Person:
         called = label(self.id, self.name)
         told = (
             f"person {self.id}" if self.name else "",
-            count(self.count),
+            counted(self.count, "face"),
             "" if self.cohesion is None else f"cohesion {self.cohesion:.2f}",
             f"{self.unsure:,} unsure" if self.unsure else "",
             f"{len(shown)} shown" if len(shown) < self.count else "",

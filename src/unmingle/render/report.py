@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unmingle.decisions.asking import ask
-from unmingle.decisions.log import active_ids, read_log
-from unmingle.decisions.wording import label
+from unmingle.decisions.log import Log
+from unmingle.decisions.references import label
 from unmingle.evaluation.mistakes import count_confusions, worst_mistakes
 from unmingle.evaluation.score_files import aside_rows, join_rows
 from unmingle.evaluation.scores import found_worst
@@ -303,7 +303,7 @@ def single_face_threshold(store: Store, recipe: str, person_n: I64) -> float | N
 
 def decisions_that_stand(store: Store) -> int:
     """How many things were said about people that were not undone."""
-    return sum(active_ids(read_log(store.connection)).values())
+    return sum(Log.read(store.connection).active.values())
 
 
 def how_made(store: Store, recipe: str) -> tuple[tuple[str, str], ...]:

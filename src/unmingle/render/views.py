@@ -6,8 +6,7 @@ from collections import defaultdict
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from unmingle.decisions.wording import count as count_faces
-from unmingle.decisions.wording import label
+from unmingle.decisions.references import label
 from unmingle.exchange.table_files import library_tables, write_csv
 from unmingle.files import write_atomically
 from unmingle.progress import silent
@@ -116,7 +115,7 @@ def _write_sheets(
         wanted.add(file)
         if stale is None or person in stale or not (folder / file).exists():
             write_atomically(folder / file, as_jpeg(person_sheet(store, faces[person], person, name, count)))
-        cards.append(PersonCard(label(person, name), count_faces(count), _jpegs(store, faces[person], STRIP)))
+        cards.append(PersonCard(label(person, name), counted(count, "face"), _jpegs(store, faces[person], STRIP)))
         progress("write", done, len(people))
     note = f"largest first; the largest {len(cards)} are shown" if total > len(cards) else "largest first"
     title = counted(total, "person", "people")
@@ -129,7 +128,7 @@ def _write_sheets(
 def person_sheet(store: Store, faces: Sequence[Tile], person: int, name: str, count: int) -> Image:
     """The contact sheet of one person: up to a hundred faces, spread over all of them."""
     shown = min(len(faces), MOST)
-    parts = [count_faces(count)]
+    parts = [counted(count, "face")]
     if len(faces) < count:
         parts.append(f"{len(faces):,} of them different pictures")
     if shown < len(faces):

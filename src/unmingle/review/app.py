@@ -10,9 +10,8 @@ from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.responses import HTMLResponse, Response
 from starlette.concurrency import run_in_threadpool
 
-from unmingle.decisions import log
 from unmingle.decisions.alike import Likeness
-from unmingle.decisions.kinds import make_command
+from unmingle.decisions.kinds import Redo, Undo
 from unmingle.review import schemas
 from unmingle.review.auth import Auth, AuthMiddleware
 from unmingle.review.cache import named_like, query
@@ -138,7 +137,7 @@ def one_person(now: Now, person: IdInPath) -> schemas.WholePerson:
     with now.cache.view() as view:
         found = view.overview.people.get(person)
         if found is None:
-            into = now.cache.history().merged_into(person)
+            into = now.cache.log().merged_into(person)
             raise RequestError(404, f"There is no person {person}.", "Look at all people.", merged_into=into)
         covers = now.cache.covers(view, [found])[person]
         first = face_cards(view.store, now.cache.faces_of(view, person, "time")[:1].tolist())
@@ -270,13 +269,14 @@ def questions(now: Now, limit: Annotated[int, Query(ge=1, le=200)] = 20) -> sche
 @read.get("/decisions", name="log")
 def decisions(now: Now, offset: Offset = 0, limit: Limit = 50) -> schemas.DecisionsPage:
     """The log, newest first."""
-    history = now.cache.history()
+    log = now.cache.log()
+    newest = log.decisions(log.entries[::-1][offset : offset + limit])
     return schemas.DecisionsPage(
-        revision=history.revision,
-        total=len(history.entries),
-        can_undo=log.to_undo(history.active),
-        can_redo=log.to_redo(history.entries, history.active),
-        decisions=[schemas.Decision.of(one) for one in history.newest(offset, limit)],
+        revision=log.last,
+        total=len(log.entries),
+        can_undo=log.to_undo(),
+        can_redo=log.to_redo(),
+        decisions=[schemas.Decision.of(one) for one in newest],
     )
 
 
@@ -289,13 +289,13 @@ def decide(now: Now, asked: schemas.DecisionRequest) -> schemas.Decided:
 @write.post("/undo")
 def undo(now: Now, asked: schemas.UndoRequest) -> schemas.Decided:
     """Undo a decision: this one, or the last that stands."""
-    return schemas.Decided.of(now.decide(make_command("undo", target=asked.decision or 0), asked.seen))
+    return schemas.Decided.of(now.decide(Undo(target=asked.decision or 0), asked.seen))
 
 
 @write.post("/redo")
 def redo(now: Now, asked: schemas.UndoRequest) -> schemas.Decided:
     """Let a decision stand again: this one, or the last that was undone."""
-    return schemas.Decided.of(now.decide(make_command("redo", target=asked.decision or 0), asked.seen))
+    return schemas.Decided.of(now.decide(Redo(target=asked.decision or 0), asked.seen))
 
 
 @write.post("/questions/{question}")

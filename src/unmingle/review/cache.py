@@ -9,10 +9,9 @@ from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from unmingle.decisions import log
 from unmingle.decisions.alike import Appearances, Likeness
-from unmingle.decisions.projection import Projection
-from unmingle.decisions.wording import label
+from unmingle.decisions.log import Log, last_id, read_log
+from unmingle.decisions.references import label
 from unmingle.errors import LibraryError
 from unmingle.store import people_query
 from unmingle.store.face_query import LeftOut, count_faces, faceless_files, lone_faces
@@ -21,7 +20,7 @@ from unmingle.store.screen_time import count_recordings, timelines
 from unmingle.store.sqlite import open_to_read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from unmingle.records import I64
@@ -58,7 +57,7 @@ class Overview:
     @classmethod
     def of(cls, store: Store, version: int, before: Overview | None) -> Overview:
         """Of an open library; only whom decisions touched is looked at again."""
-        revision = log.last_id(store.connection)
+        revision = last_id(store.connection)
         touched = None if before is None else _touched(store, before.revision)
         if before is not None and touched is not None:
             people = {person: one for person, one in before.people.items() if person not in touched}
@@ -71,47 +70,10 @@ class Overview:
 
 def _touched(store: Store, revision: int) -> set[int] | None:
     """Whom decisions touched since; None if something else was written: pictures, or a grouping."""
-    entries = log.read_log(store.connection, after=revision)
+    entries = read_log(store.connection, after=revision)
     if not entries or any(entry.kind == "cluster" for entry in entries):
         return None
     return {person for entry in entries for person in entry.people}
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """The log at one moment, oldest first, and which decisions are active."""
-
-    entries: list[log.Entry]
-    active: dict[int, bool]
-
-    @classmethod
-    def of(cls, store: Store, before: History | None) -> History:
-        """Of an open library; what was read before is not read again, since the log only grows."""
-        known = before.entries if before else []
-        entries = known + log.read_log(store.connection, after=known[-1].id if known else 0)
-        return cls(entries, log.active_ids(entries))
-
-    @property
-    def revision(self) -> int:
-        """The number of the last entry."""
-        return self.entries[-1].id if self.entries else 0
-
-    def newest(self, offset: int, limit: int) -> list[log.Decision]:
-        """A part of the log, newest first."""
-        return [self._decision(entry) for entry in self.entries[::-1][offset : offset + limit]]
-
-    def decisions(self, numbers: Iterable[int]) -> list[log.Decision]:
-        """The entries with these numbers."""
-        wanted = set(numbers)
-        return [self._decision(entry) for entry in self.entries if entry.id in wanted]
-
-    def _decision(self, entry: log.Entry) -> log.Decision:
-        return log.Decision.of(entry, live=self.active.get(entry.id, True))
-
-    def merged_into(self, person: int) -> int | None:
-        """The person of whom another has become a part; None if it was not merged."""
-        now = Projection.replay(self.entries, self.active).now(person)
-        return None if now == person else now
 
 
 @dataclass(slots=True)
@@ -203,9 +165,8 @@ class Cache:
         version = self.version()
         return self._get("overview", version, lambda store, before: Overview.of(store, version, before))
 
-    def history(self) -> History:
-        """The log."""
-        return self._get("history", self.version(), History.of)
+    def log(self) -> Log:
+        return self._get("log", self.version(), lambda store, before: Log.read(store.connection, before))
 
     def left_out(self) -> list[LeftOut]:
         """Everything without a person: faces, then files without any."""

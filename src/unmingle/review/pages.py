@@ -100,7 +100,8 @@ class Pages:
         status = next(status for kind, status in STATUS if isinstance(error, kind))
         more: dict[str, Any] = {}
         if isinstance(error, StaleError):
-            since = self._session.cache.history().decisions(error.entries)
+            log = self._session.cache.log()
+            since = log.decisions(entry for entry in log.entries if entry.id in error.entries)
             more["since"] = [schemas.Decision.of(one).model_dump() for one in since]
         return self.refuse(request.url.path, RequestError(status, error.problem, error.mend, **more))
 

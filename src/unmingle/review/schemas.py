@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from fastapi import Path, Query
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from unmingle.decisions.kinds import make_command
+from unmingle.decisions.kinds import KINDS
 from unmingle.store.face_query import LeftOut, LeftOutGroup
 from unmingle.store.people_query import FaceCard, PersonSummary
 from unmingle.store.screen_time import Timeline
@@ -314,7 +314,7 @@ def command_of(asked: DecisionRequest) -> Command:
     del said["seen"]
     if "other" in said:
         said["others"] = (said.pop("other"),)
-    return make_command(**said)
+    return KINDS[said.pop("kind")](**said)
 
 
 class UndoRequest(_Request):

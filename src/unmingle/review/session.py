@@ -149,13 +149,13 @@ class Session:
         asked = self.questions.find(question)
         if asked is None:
             return None
-        history = self.cache.history()
+        log = self.cache.log()
         with self.cache.view() as view:
             owner = people_query.owners(view.store, (*asked.one.show, *asked.other.show))
             people = view.overview.people
         sides = []
         for side in (asked.one, asked.other):
-            now = side.person if side.person is None else history.merged_into(side.person) or side.person
+            now = side.person if side.person is None else log.merged_into(side.person) or side.person
             if {owner.get(face) for face in side.show} != {now} or (now is not None and now not in people):
                 return None
             sides.append(replace(side, person=now, name="" if now is None else people[now].name))
