@@ -16,13 +16,9 @@ from unmingle.errors import LabelsError, SourceError
 from unmingle.exchange.importing import NO_PLACE, OWN_SIDECARS, PICASA_FACES, Left, assign
 from unmingle.exchange.named_rows import NO_FACE, NOT_THERE, OTHER_FOLDER, SEVERAL
 from unmingle.exchange.xmp import packet
-from unmingle.sources.rdf import RDF
 from unmingle.sources.regions import (
     FACE,
-    IPTC,
-    MICROSOFT,
-    MICROSOFT_INFO,
-    MICROSOFT_REGION,
+    NAMESPACES,
     Region,
     read_packet,
     read_stored,
@@ -35,6 +31,8 @@ if TYPE_CHECKING:
 
     from tests.api.conftest import Set
 
+RDF, IPTC = NAMESPACES["rdf"], NAMESPACES["iptc"]
+MICROSOFT, MICROSOFT_INFO, MICROSOFT_REGION = (NAMESPACES[prefix] for prefix in ("MP", "MPRI", "MPReg"))
 needs_exiftool = pytest.mark.debian("exiftool")
 
 
@@ -338,10 +336,10 @@ def test_whatever_one_file_does_the_other_names_are_taken(
         module, _, name = place.rpartition(".")
         real = getattr(importlib.import_module(module), name)
 
-        def fails(given: Any, real: Any = real) -> Any:
-            if str(getattr(given, "path", given)).endswith(bad):
+        def fails(*given: Any, real: Any = real) -> Any:
+            if str(getattr(given[-1], "path", given[-1])).endswith(bad):
                 raise error
-            return real(given)
+            return real(*given)
 
         monkeypatch.setattr(place, fails)
     done = one.import_names(pictures, tmp_path / "n.csv")

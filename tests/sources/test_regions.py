@@ -16,13 +16,8 @@ from unmingle.exchange.xmp import packet
 from unmingle.sources.decoding import decode
 from unmingle.sources.metadata import ORIENTATION
 from unmingle.sources.regions import (
-    DIMENSIONS,
     FACE,
-    IPTC,
-    MICROSOFT,
-    MICROSOFT_INFO,
-    MICROSOFT_REGION,
-    REGIONS,
+    NAMESPACES,
     Packet,
     Region,
     lies,
@@ -35,6 +30,9 @@ from unmingle.sources.regions import (
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+REGIONS, DIMENSIONS, IPTC = (NAMESPACES[prefix] for prefix in ("mwg-rs", "stDim", "iptc"))
+MICROSOFT, MICROSOFT_INFO, MICROSOFT_REGION = (NAMESPACES[prefix] for prefix in ("MP", "MPRI", "MPReg"))
 
 HEAD = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
 <rdf:Description xmlns:r="http://www.metadataworkinggroup.com/schemas/regions/" xmlns:a="http://ns.adobe.com/xmp/sType/Area#"
@@ -277,7 +275,7 @@ def test_what_a_longer_packet_left_behind_this_one_is_no_matter() -> None:
 
 
 def test_a_flood_of_elements_is_refused_before_it_fills_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("unmingle.sources.rdf.MOST_ELEMENTS", 100)
+    monkeypatch.setattr("unmingle.sources.regions.MOST_ELEMENTS", 100)
     with pytest.raises(PictureError, match="over 100 elements"):
         read_packet(b"<a>" + b"<b/>" * 100 + b"</a>")
 

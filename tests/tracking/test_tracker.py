@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from unmingle.faces.boxes import overlaps
+from unmingle.faces.boxes import assigned, overlaps
 from unmingle.records import Faces
-from unmingle.tracking.tracker import Grey, Tracker, assigned, correlation, patch_of
+from unmingle.tracking.tracker import LEAST_OVERLAP, Grey, Tracker, correlation, patch_of
 
 if TYPE_CHECKING:
     from unmingle.records import F32, U8
@@ -106,9 +106,9 @@ def test_the_assignment_with_the_most_overlap_wins_over_the_greedy_one() -> None
     one = np.array([[0, 0, 10, 10], [4, 0, 10, 10]], np.float32)
     other = np.array([[3, 0, 10, 10], [8, 0, 10, 10]], np.float32)
     # Greedily 1 would take 0 (9 of 10 pixels), and 0 would be left with nothing.
-    assert assigned(one, other) == [(0, 0), (1, 1)]
-    assert assigned(one, other + np.float32(500)) == []
-    assert assigned(one[:0], other) == []
+    assert assigned(one, other, least=LEAST_OVERLAP) == [(0, 0), (1, 1)]
+    assert assigned(one, other + np.float32(500), least=LEAST_OVERLAP) == []
+    assert assigned(one[:0], other, least=LEAST_OVERLAP) == []
 
 
 @given(BOXES, BOXES)

@@ -13,10 +13,11 @@ from unmingle.decisions.named_faces import Given, apply_names
 from unmingle.decisions.references import clean_name
 from unmingle.errors import DecisionError, LabelsError, reason
 from unmingle.evaluation.labels import read_names
-from unmingle.exchange.named_rows import NO_FACE, NOT_THERE, OTHER_FOLDER, SEVERAL, FacesOfFiles, match_files
-from unmingle.exchange.region_sources import expand, read_drawn, unreadable
+from unmingle.exchange.named_rows import NO_FACE, NOT_THERE, OTHER_FOLDER, SEVERAL, FacesOfFiles
+from unmingle.exchange.region_sources import expand, of_sidecar, read_drawn
 from unmingle.exchange.table_files import OUR_SUMMARIES, OUR_TABLES
 from unmingle.exchange.xmp import ENDING, clip
+from unmingle.faces.boxes import assigned
 from unmingle.sources.images import quiet_decoders, readable
 from unmingle.sources.names import find_all, has_ending, stems
 from unmingle.sources.regions import LEAST_OVERLAP, SCHEMAS, overlap
@@ -28,10 +29,9 @@ if TYPE_CHECKING:
 
     from unmingle.decisions.named_faces import Conflicts
     from unmingle.decisions.service import DecisionService
-    from unmingle.evaluation.labels import NamedFace
-    from unmingle.exchange.region_sources import Drawn, NameSource
+    from unmingle.exchange.region_sources import Drawn, Kind, NameSource
     from unmingle.progress import Progress
-    from unmingle.records import F64
+    from unmingle.sources.images import PictureFile
     from unmingle.sources.regions import Area, Region
     from unmingle.store.export_query import Picture
     from unmingle.store.sqlite import Store
@@ -123,40 +123,39 @@ class _Reader:
         drawn: list[Drawn] = []
         spoken: set[Path] = set()  # pictures that have a sidecar which speaks for them
         failed: LabelsError | None = None
-        ordered = sorted(sources, key=lambda source: PICTURED.get(source.kind, 0))
-        for done, source in enumerate(ordered):
-            if source.kind in PICTURED:
+        for done, (kind, file) in enumerate(sorted(sources, key=lambda source: PICTURED.get(source[0], 0))):
+            if kind in PICTURED:
                 progress("read", done, len(sources))
-            if source.path in spoken:
+            if file.path in spoken:
                 continue
             try:
-                found = self._read(source)
+                found = self._read(kind, file)
             except Exception as error:  # noqa: BLE001  # whatever one file can do, the others are read
                 failed = error if isinstance(error, LabelsError) else failed
-                found = [unreadable(source)] if source.kind == "sidecar" else []
-                self._leave(source.name, "", reason(error))
-            spoken |= {source.path.with_suffix("") for one in found if one.beside}
+                found = [of_sidecar(file, None)] if kind == "sidecar" else []
+                self._leave(file.name, "", reason(error))
+            spoken |= {file.path.with_suffix("") for one in found if one.beside}
             drawn += found
-        if failed and all(source.kind == "table" for source in sources) and not self.files:
+        if failed and all(kind == "table" for kind, _ in sources) and not self.files:
             raise failed
-        if any(source.kind in PICTURED for source in sources):
+        if any(kind in PICTURED for kind, _ in sources):
             progress("read", len(sources), len(sources))
             known = list(pictures(self.store, self.recipe))
             for at, speaking in self._speakers(drawn, known).items():
                 try:
                     self._name(speaking, known[at])
                 except Exception as error:  # noqa: BLE001  # whatever is drawn on one picture, the others are named
-                    self._leave(speaking[0].where, "", reason(error))
+                    self._leave(speaking[0].file.name, "", reason(error))
 
-    def _read(self, source: NameSource) -> list[Drawn]:
-        if source.kind in PICTURED:
-            return read_drawn(source)
-        if source.kind == "table":
-            self._table(source)
-        elif source.kind == "problem":
-            self._leave(source.name, "", source.problem)
-        elif b"faces=" in source.path.read_bytes():
-            self._leave(source.name, "", PICASA_FACES)
+    def _read(self, kind: Kind, file: PictureFile) -> list[Drawn]:
+        if kind in PICTURED:
+            return read_drawn(kind, file)
+        if kind == "table":
+            self._table(file)
+        elif kind == "problem":
+            self._leave(file.name, "", file.problem)
+        elif b"faces=" in file.path.read_bytes():
+            self._leave(file.name, "", PICASA_FACES)
         return []
 
     def _leave(self, where: str, name: str, why: str) -> None:
@@ -168,26 +167,19 @@ class _Reader:
         except DecisionError as error:
             self._leave(where, name, error.problem)
 
-    def _table(self, source: NameSource) -> None:
-        rows, unread = read_names(source.path)
-        ours = OUR_SUMMARIES if source.path.name in OUR_TABLES else frozenset()
+    def _table(self, file: PictureFile) -> None:
+        rows, unread = read_names(file.path)
+        ours = OUR_SUMMARIES if file.path.name in OUR_TABLES else frozenset()
         for title in [one for one in unread if one not in ours]:
-            self._leave(f"{source.name}: sheet {title!r}", "", OTHER_SHEET)
-        self.files.add(source.name)
+            self._leave(f"{file.name}: sheet {title!r}", "", OTHER_SHEET)
+        self.files.add(file.name)
         self.nameless += sum(not row.name for row in rows)
         self._faces = self._faces or FacesOfFiles(self.store, self.recipe)
-        wanted: defaultdict[tuple[str, str], list[NamedFace]] = defaultdict(list)
-        for row in rows:
-            if row.name:
-                wanted[row.source, row.file].append(row)
-        for key, at, why in match_files(list(wanted), self._faces.files):
-            for row in wanted[key]:
-                where = f"{source.name}: {row.file}"
-                face, missing = (None, why) if at is None else self._faces.find(at, row)
-                if face is None:
-                    self._leave(where, row.name, missing)
-                else:
-                    self._give(face, row.name, where)
+        for row, face, why in self._faces.find([row for row in rows if row.name]):
+            if face is None:
+                self._leave(f"{file.name}: {row.file}", row.name, why)
+            else:
+                self._give(face, row.name, f"{file.name}: {row.file}")
 
     def _speakers(self, drawn: Sequence[Drawn], known: Sequence[Picture]) -> dict[int, list[Drawn]]:
         """What speaks for each picture, by its position; what speaks for none is told.
@@ -197,7 +189,7 @@ class _Reader:
         """
         files = [(readable(one.held.file.source), one.held.file.name) for one in known]
         paths = {f"{source.rstrip('/')}/{file}" for source, file in files}
-        names = [one.path if one.path in paths else one.name for one in drawn]
+        names = [path if path in paths else name for name, path in (one.picture for one in drawn)]
         by_stem = find_all(names, stems(files)) if not all(map(has_ending, names)) else []
         ranked: defaultdict[int, list[tuple[int, Drawn]]] = defaultdict(list)
         shared: list[tuple[Drawn, tuple[int, ...]]] = []
@@ -225,11 +217,11 @@ class _Reader:
     def _pass(self, drawn: Drawn, why: str) -> None:
         self._count(drawn)
         if drawn.named:
-            self._leave(drawn.where, "", why)
+            self._leave(drawn.file.name, "", why)
 
     def _count(self, drawn: Drawn) -> None:
         """Note what gives no name."""
-        self.files |= {drawn.where} if drawn.named else set()
+        self.files |= {drawn.file.name} if drawn.named else set()
         for region in drawn.packet.regions:
             if not region.is_face:
                 self.kinds[region.kind] += 1
@@ -237,7 +229,7 @@ class _Reader:
                 self.nameless += not any(_in_other_schema(region, other) for other in drawn.named)
         for schema, count in drawn.packet.unread:
             what = "a region" if count == 1 else f"{count:,} regions"
-            self._leave(drawn.where, "", f"{what} of another schema, which is not read: {schema}")
+            self._leave(drawn.file.name, "", f"{what} of another schema, which is not read: {schema}")
 
     def _name(self, drawn: Sequence[Drawn], picture: Picture) -> None:
         """Give the names that are drawn on a picture to its faces."""
@@ -252,7 +244,7 @@ class _Reader:
         for one in drawn:
             for name in one.packet.people:
                 if name not in names:
-                    self._leave(one.where, name, NO_PLACE)
+                    self._leave(one.file.name, name, NO_PLACE)
 
     def _name_by(
         self,
@@ -263,21 +255,22 @@ class _Reader:
         said: dict[int, str],
     ) -> None:
         """Give the names of one schema."""
+        where = drawn.file.name
         placed: list[tuple[str, Area]] = []
         for region in regions:
             area, why = drawn.upright(region, picture)
             if area is not None:
                 placed.append((region.name, area))
             elif region.name not in said.values():
-                self._leave(drawn.where, region.name, why)
+                self._leave(where, region.name, why)
         for (name, _), at in zip(placed, assign([area for _, area in placed], faces), strict=True):
             if at is None:
                 if name not in said.values():
-                    self._leave(drawn.where, name, NO_FACE)
+                    self._leave(where, name, NO_FACE)
             elif said.setdefault(at, name) == name:
-                self._give(picture.faces[at].face, name, drawn.where)
+                self._give(picture.faces[at].face, name, where)
             else:
-                self._leave(drawn.where, name, f"the same file calls this face {said[at]}, in another schema")
+                self._leave(where, name, f"the same file calls this face {said[at]}, in another schema")
 
 
 def _in_other_schema(one: Region, other: Region) -> bool:
@@ -289,14 +282,9 @@ def _in_other_schema(one: Region, other: Region) -> bool:
 
 def assign(regions: Sequence[Area], faces: Sequence[Area | None]) -> list[int | None]:
     """The face that each region is of, by position, no face twice: those that overlap most, all in all."""
-    from scipy.optimize import linear_sum_assignment
-
-    found: list[int | None] = [None] * len(regions)
-    overlap_nm: F64 = np.array([[overlap(one, face) if face else 0.0 for face in faces] for one in regions])
-    if overlap_nm.size:
-        # What is too little to count must not push aside what counts.
-        overlap_nm[overlap_nm < LEAST_OVERLAP] = 0.0
-        for row, column in zip(*linear_sum_assignment(-overlap_nm), strict=True):
-            if overlap_nm[row, column] > 0:
-                found[row] = int(column)
-    return found
+    boxes = [
+        np.array([(x - width / 2, y - height / 2, width, height) for x, y, width, height in areas]).reshape(-1, 4)
+        for areas in (regions, [area or (0.0, 0.0, 0.0, 0.0) for area in faces])
+    ]
+    found = dict(assigned(*boxes, least=LEAST_OVERLAP))
+    return [found.get(at) for at in range(len(regions))]

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from unmingle.errors import PictureError, SourceError
 from unmingle.exchange.table_files import OUR_TABLES
 from unmingle.exchange.xmp import ENDING
 from unmingle.sources.formats import SUFFIXES, check_file, head_of, picture_format
-from unmingle.sources.images import MANIFEST, MANIFEST_COLUMNS, readable, walk
+from unmingle.sources.images import MANIFEST, PictureFile, is_manifest, readable, walk
 from unmingle.sources.metadata import LARGEST_PACKET, NORMAL
 from unmingle.sources.regions import Packet, Stored, lies, read_packet, read_stored, to_upright
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from unmingle.sources.regions import Area, Region
     from unmingle.store.export_query import Picture
@@ -27,20 +27,7 @@ PICASA = (".picasa.ini", "Picasa.ini", "picasa.ini")
 TABLE_ENDINGS = frozenset({".csv", ".tsv", ".txt", ".json", ".parquet", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"})
 
 Kind = Literal["sidecar", "picture", "table", "picasa", "problem"]
-
-
-@dataclass(frozen=True, slots=True)
-class NameSource:
-    """A file to read names from.
-
-    name:    its path below the folder that was named.
-    problem: why it can't even be tried.
-    """
-
-    path: Path
-    name: str
-    kind: Kind
-    problem: str = ""
+NameSource = tuple[Kind, PictureFile]
 
 
 def expand(sources: Sequence[Path]) -> list[NameSource]:
@@ -50,7 +37,7 @@ def expand(sources: Sequence[Path]) -> list[NameSource]:
         path = source.absolute()
         if not path.exists():
             raise SourceError(f"There is no {readable(str(path))}.", "Check the path; quote it if it has spaces.")
-        found.extend(_walk(path) if path.is_dir() else _named(path))
+        found.extend(_of_folder(path) if path.is_dir() else _of_file(path))
     if not found:
         names = ", ".join(readable(str(source)) for source in sources)
         raise SourceError(
@@ -59,33 +46,32 @@ def expand(sources: Sequence[Path]) -> list[NameSource]:
     return list(dict.fromkeys(found))
 
 
-def _walk(root: Path) -> Iterator[NameSource]:
+def _of_folder(root: Path) -> Iterator[NameSource]:
     files = [file for file in walk(root, SUFFIXES | {ENDING} | TABLE_ENDINGS) if not isinstance(file, str)]
     for folder in sorted({file.path.parent for file in files} | {root}):
-        yield from (NameSource(folder / ini, ini, "picasa") for ini in PICASA if (folder / ini).is_file())
+        yield from (("picasa", PictureFile(str(folder), ini)) for ini in PICASA if (folder / ini).is_file())
     # A folder of people that we exported holds copies, of which its manifest says whence they are.
-    manifests = [file.path for file in files if file.path.name == MANIFEST and _is_ours(file.path)]
+    manifests = [file.path for file in files if file.path.name == MANIFEST and is_manifest(file.path)]
     copies = tuple(str(manifest.parent) + os.sep for manifest in manifests)
     for file in files:
+        path = file.path
         if file.problem:
-            yield NameSource(file.path, file.relative, "problem", file.problem)
-        elif file.path in manifests:
-            yield NameSource(file.path, file.relative, "table")
-        elif not str(file.path).startswith(copies):
-            kind = _kind(file.path)
-            if kind != "table" or file.path.name in OUR_TABLES:
-                yield NameSource(file.path, file.relative, kind)
+            yield "problem", file
+        elif path in manifests:
+            yield "table", file
+        elif not str(path).startswith(copies) and ((kind := _kind(path)) != "table" or path.name in OUR_TABLES):
+            yield kind, file
 
 
-def _named(path: Path) -> Iterator[NameSource]:
+def _of_file(path: Path) -> Iterator[NameSource]:
     """A file that was named, and the sidecars beside a picture, which speak for it."""
     kind: Kind = "picasa" if path.name in PICASA else _kind(path)
     if kind == "picture":
         wanted = {f"{name}{ENDING}".casefold() for name in (path.name, path.stem)}
         for beside in sorted(path.parent.iterdir()):
             if beside.name.casefold() in wanted:
-                yield NameSource(beside, beside.name, "sidecar")
-    yield NameSource(path, path.name, kind)
+                yield "sidecar", PictureFile(str(path.parent), beside.name)
+    yield kind, PictureFile(str(path.parent), path.name)
 
 
 def _kind(path: Path) -> Kind:
@@ -97,30 +83,21 @@ def _kind(path: Path) -> Kind:
     return "table"
 
 
-def _is_ours(manifest: Path) -> bool:
-    try:
-        with manifest.open("rb") as file:
-            return file.readline(200).startswith(",".join(MANIFEST_COLUMNS).encode())
-    except OSError:
-        return False
-
-
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """Regions and the picture that they were drawn on.
+    """Regions, and the file that they were read from: a picture, or a sidecar of one."""
 
-    where:      the file that they were read from.
-    name, path: of the picture, below the source that was named and in full.
-    stored:     that picture; None if it isn't there.
-    beside:     they were read from a sidecar that has a list of regions, or can't be read: it wins over what is inside.
-    """
-
-    where: str
-    name: str
-    path: str
+    file: PictureFile
     packet: Packet
-    stored: Stored | None
-    beside: bool = False
+    stored: Stored | None  # the picture; None if it isn't there
+    beside: bool = False  # read from a sidecar that has a list, or can't be read: it wins over what is inside
+
+    @property
+    def picture(self) -> tuple[str, str]:
+        """The picture's name below its source, and its whole path, as text."""
+        texts = self.file.name, readable(str(self.file.path)).replace(os.sep, "/")
+        name, path = (text[: -len(ENDING)] if text.lower().endswith(ENDING) else text for text in texts)
+        return name, path
 
     @property
     def named(self) -> list[Region]:
@@ -150,38 +127,26 @@ def _one_shape(one: tuple[float, float], other: tuple[float, float]) -> bool:
     return abs(one[0] * other[1] / (one[1] * other[0]) - 1) <= SAME_SHAPE
 
 
-def read_drawn(source: NameSource) -> list[Drawn]:
+def read_drawn(kind: Kind, file: PictureFile) -> list[Drawn]:
     """What a sidecar or a picture says, as far as there is anything to take or to tell."""
-    if source.kind == "picture":
-        stored = read_stored(source.path)
-        name, path = _as_text(source)
-        found = [Drawn(source.name, name, path, read_packet(packet), stored) for packet in stored.packets]
+    if kind == "picture":
+        stored = read_stored(file.path)
+        found = [Drawn(file, read_packet(packet), stored) for packet in stored.packets]
     else:
-        check_file(source.path)
+        check_file(file.path)
         try:
-            if source.path.stat().st_size > LARGEST_PACKET:
+            if file.path.stat().st_size > LARGEST_PACKET:
                 raise PictureError(f"larger than {LARGEST_PACKET >> 20} MB")
-            packet = read_packet(source.path.read_bytes())
+            found = [of_sidecar(file, read_packet(file.path.read_bytes()))]
         except OSError as error:
             raise PictureError(f"can't be opened: {error.strerror}") from error
-        found = [_of_sidecar(source, packet, beside=packet.speaks)]
     return [one for one in found if one.beside or one.packet.regions or one.packet.people or one.packet.unread]
 
 
-def unreadable(sidecar: NameSource) -> Drawn:
-    """A sidecar that can't be read: what is inside its picture may be older, and is not taken for it."""
-    return _of_sidecar(sidecar, Packet(()), beside=True)
-
-
-def _of_sidecar(source: NameSource, packet: Packet, *, beside: bool) -> Drawn:
+def of_sidecar(file: PictureFile, packet: Packet | None) -> Drawn:
+    """What a sidecar says; without a packet it can't be read, and what is inside its picture may be older."""
     try:
-        stored = read_stored(source.path.with_suffix(""))
+        stored = read_stored(file.path.with_suffix(""))
     except PictureError:
         stored = None
-    name, path = (text[: -len(ENDING)] for text in _as_text(source))
-    return Drawn(source.name, name, path, packet, stored, beside=beside)
-
-
-def _as_text(source: NameSource) -> tuple[str, str]:
-    name, path = (readable(text).replace(os.sep, "/") for text in (source.name, str(source.path)))
-    return name, path
+    return Drawn(file, packet or Packet(()), stored, beside=packet is None or packet.speaks)

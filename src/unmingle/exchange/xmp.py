@@ -14,8 +14,7 @@ from xml.sax.saxutils import escape
 
 from unmingle.errors import PictureError, SettingsError
 from unmingle.exchange.safe_names import LONGEST_ENDING
-from unmingle.sources.rdf import RDF
-from unmingle.sources.regions import AREA, DIMENSIONS, REGIONS, TIFF
+from unmingle.sources.regions import NAMESPACES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,14 +38,12 @@ def sidecar(name: str) -> str:
 def packet(regions: Sequence[Region], *, width: int, height: int, orientation: int) -> bytes:
     """An XMP packet of areas of a stored picture; programs that read it alone need the picture's orientation."""
     items = "\n".join(_item(region) for region in regions)
+    spaces = "\n".join(f'    xmlns:{prefix}="{NAMESPACES[prefix]}"' for prefix in ("mwg-rs", "stArea", "stDim", "tiff"))
     return f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/" x:xmptk="unmingle">
- <rdf:RDF xmlns:rdf="{RDF}">
+ <rdf:RDF xmlns:rdf="{NAMESPACES["rdf"]}">
   <rdf:Description rdf:about=""
-    xmlns:mwg-rs="{REGIONS}"
-    xmlns:stArea="{AREA}"
-    xmlns:stDim="{DIMENSIONS}"
-    xmlns:tiff="{TIFF}"
+{spaces}
     tiff:Orientation="{orientation}">
    <mwg-rs:Regions rdf:parseType="Resource">
     <mwg-rs:AppliedToDimensions stDim:w="{width}" stDim:h="{height}" stDim:unit="pixel"/>

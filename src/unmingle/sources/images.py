@@ -167,7 +167,11 @@ def walk(
             problem = f"the folder can't be opened: {error.strerror}"
             yield PictureFile(str(root), os.path.relpath(folder, root), problem)
             continue
-        if made is not None and folder != root and any(_is_manifest(entry) for entry in listing):
+        if (
+            made is not None
+            and folder != root
+            and any(is_manifest(entry.path) for entry in listing if entry.name == MANIFEST)
+        ):
             made.append(str(folder))
             continue
         for entry in listing:
@@ -198,13 +202,11 @@ def _is_wanted(entry: os.DirEntry[str], ending: str, endings: frozenset[str]) ->
     return bool(picture_format(head)) or (endings >= RECORDING_SUFFIXES and begins_recording(head))
 
 
-def _is_manifest(entry: os.DirEntry[str]) -> bool:
+def is_manifest(path: str | Path) -> bool:
     """Whether a file is what an export of pictures in folders has at its top."""
-    if entry.name != MANIFEST:
-        return False
     head = ",".join(MANIFEST_COLUMNS).encode()
     try:
-        with open(entry.path, "rb") as file:  # noqa: PTH123
+        with open(path, "rb") as file:  # noqa: PTH123
             return file.read(len(head)) == head
     except OSError:
         return False

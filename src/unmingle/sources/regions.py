@@ -1,4 +1,4 @@
-"""Regions that programs wrote of who is where in a picture: in XMP, beside a picture or inside it.
+"""Regions of who is where in a picture, as programs write them in XMP: beside a picture or inside it.
 
 Three schemas are read: the Metadata Working Group's (guidelines 2.0, 5.9), Microsoft's people tags, and image regions
 of the IPTC photo metadata standard. All are of the picture as it is stored; faces' boxes are of the upright one.
@@ -6,18 +6,22 @@ of the IPTC photo metadata standard. All are of the picture as it is stored; fac
 
 from __future__ import annotations
 
+import codecs
+import json
+import math
 import re
+import xml.etree.ElementTree as ET
 from collections import Counter
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from unmingle.errors import PictureError, reason
 from unmingle.sources.decoding import open_picture, xmp_packets
 from unmingle.sources.formats import check_file
-from unmingle.sources.rdf import RDF, Fields, fields, items, number, numbers, parse, struct, text, texts
+from unmingle.sources.metadata import LARGEST_PACKET
 
 if TYPE_CHECKING:
-    import xml.etree.ElementTree as ET
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -26,21 +30,24 @@ Area = tuple[float, float, float, float]
 Schema = Literal["MWG", "Microsoft", "IPTC"]
 SCHEMAS: tuple[Schema, ...] = ("MWG", "Microsoft", "IPTC")  # of two that name one face, the first is believed
 
-REGIONS = "http://www.metadataworkinggroup.com/schemas/regions/"
-AREA = "http://ns.adobe.com/xmp/sType/Area#"
-DIMENSIONS = "http://ns.adobe.com/xap/1.0/sType/Dimensions#"
-TIFF = "http://ns.adobe.com/tiff/1.0/"
-XMP = "http://ns.adobe.com/xap/1.0/"
-MICROSOFT = "http://ns.microsoft.com/photo/1.2/"
-MICROSOFT_INFO = f"{MICROSOFT}t/RegionInfo#"
-MICROSOFT_REGION = f"{MICROSOFT}t/Region#"
-IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
-_LISTS = (f"{{{REGIONS}}}Regions", f"{{{MICROSOFT}}}RegionInfo", f"{{{IPTC}}}ImageRegion")
+NAMESPACES = {
+    "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
+    "mwg-rs": "http://www.metadataworkinggroup.com/schemas/regions/",
+    "stArea": "http://ns.adobe.com/xmp/sType/Area#",
+    "stDim": "http://ns.adobe.com/xap/1.0/sType/Dimensions#",
+    "tiff": "http://ns.adobe.com/tiff/1.0/",
+    "xmp": "http://ns.adobe.com/xap/1.0/",
+    "MP": "http://ns.microsoft.com/photo/1.2/",
+    "MPRI": "http://ns.microsoft.com/photo/1.2/t/RegionInfo#",
+    "MPReg": "http://ns.microsoft.com/photo/1.2/t/Region#",
+    "iptc": "http://iptc.org/std/Iptc4xmpExt/2008-02-29/",
+}
 FACE = "Face"
 
 # A region twice as wide and twice as high as a face, around it, is still of that face: intersection over union.
 LEAST_OVERLAP = 0.25
 LARGEST_SIDE = 1e6  # pixels or shares: no picture has more, and beyond it arithmetic ends
+MOST_ELEMENTS = 1_000_000  # of a packet: each takes some hundred bytes of memory, however short it is in the file
 # Simple fields of a region that are neither its name nor its kind: kept when a picture's regions are written anew.
 _MORE = ("Description", "FocusUsage", "BarCodeValue")
 _HUMAN = re.compile("human|person|people|face|head", re.IGNORECASE)  # what IPTC's types call somebody
@@ -49,22 +56,14 @@ _OTHERS = re.compile("region|face", re.IGNORECASE)  # what other schemas call th
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """One region.
+    """A region of a stored picture."""
 
-    name:   empty if it has none.
-    kind:   Face, Pet, Focus, BarCode, or whatever a program wrote.
-    area:   of the stored picture; None if it is none that is understood, such as a point.
-    more:   further fields, as (name, text).
-    schema: in which it was written.
-    pixels: the area is in pixels of the stored picture, not in shares of it.
-    """
-
-    name: str
-    kind: str
-    area: Area | None
-    more: tuple[tuple[str, str], ...] = ()
+    name: str  # empty if it has none
+    kind: str  # Face, Pet, Focus, BarCode, or whatever a program wrote
+    area: Area | None  # None if it is none that is understood, such as a point
+    more: tuple[tuple[str, str], ...] = ()  # further fields, as (name, text)
     schema: Schema = "MWG"
-    pixels: bool = False
+    pixels: bool = False  # the area is in pixels, not in shares
 
     @property
     def is_face(self) -> bool:
@@ -81,26 +80,19 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """What an XMP packet says of regions.
-
-    size:        width and height in pixels of the picture that they were drawn on; None if it does not say.
-    orientation: that it gives the picture; None if it gives none.
-    speaks:      it has a list of regions, be it an empty one.
-    people:      names that it gives to the picture as a whole.
-    unread:      (schema, how many regions) of schemas that are not read.
-    """
+    """What an XMP packet says of regions."""
 
     regions: tuple[Region, ...]
-    size: tuple[float, float] | None = None
+    size: tuple[float, float] | None = None  # pixels of the picture that they were drawn on, if it says so
     orientation: int | None = None
-    speaks: bool = False
-    people: tuple[str, ...] = ()
-    unread: tuple[tuple[str, int], ...] = ()
+    speaks: bool = False  # it has a list of regions, be it an empty one
+    people: tuple[str, ...] = ()  # who is in the picture as a whole
+    unread: tuple[tuple[str, int], ...] = ()  # (schema, how many regions) of schemas that are not read
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A picture as its file holds it: how it is to be turned, width and height in pixels, and its XMP packets."""
+    """A picture as its file holds it; width and height in pixels."""
 
     orientation: int
     width: int
@@ -129,10 +121,7 @@ def read_stored(path: Path) -> Stored:
 
 
 def to_upright(area: Area, orientation: int) -> Area:
-    """Where an area of the stored picture is in the upright one.
-
-    The orientation is 1 to 8, as EXIF has it (tag 0x0112); anything else is taken for 1, as viewers do.
-    """
+    """Where an area of the stored picture is in the upright one; orientation: 1 to 8 as in EXIF, others count as 1."""
     x, y, width, height = area
     if lies(orientation):
         width, height = height, width
@@ -169,109 +158,109 @@ def overlap(one: Area, other: Area) -> float:
 
 
 def read_packet(packet: bytes) -> Packet:
-    """The regions in an XMP packet; PictureError as for `parse`."""
-    root = parse(packet)
+    """The regions in an XMP packet.
+
+    Raises:
+        PictureError: it is no XML, too large, or declares a document type.
+    """
+    root = _parse(packet)
     regions: list[Region] = []
-    people: list[str] = []
-    unread: Counter[str] = Counter()
     size = orientation = None
     speaks = False
-    for description in root.iter(f"{{{RDF}}}Description"):
-        top = fields(description)
-        said = text(top, f"{{{TIFF}}}Orientation")
+    for description in root.iter(_tag("rdf:Description")):
+        top = _Struct(description)
+        said = top.text("tiff:Orientation")
         orientation = int(said) if said in set("12345678") else orientation
-        info = struct(top, f"{{{REGIONS}}}Regions")
-        width, height = (
-            number(struct(info, f"{{{REGIONS}}}AppliedToDimensions"), f"{{{DIMENSIONS}}}{s}") for s in "wh"
-        )
+        mwg = top.struct("mwg-rs:Regions")
+        drawn_on = mwg.struct("mwg-rs:AppliedToDimensions")
+        width, height = drawn_on.number("stDim:w"), drawn_on.number("stDim:h")
         size = (width, height) if width and height and min(width, height) > 0 else size
-        regions.extend(_of_mwg(fields(item)) for item in items(info.get(f"{{{REGIONS}}}RegionList")))
-        tagged = struct(top, f"{{{MICROSOFT}}}RegionInfo").get(f"{{{MICROSOFT_INFO}}}Regions")
-        regions.extend(_of_microsoft(fields(item)) for item in items(tagged))
-        for item in items(top.get(f"{{{IPTC}}}ImageRegion")):
-            regions.extend(_of_iptc(fields(item), size))
-        speaks |= not top.keys().isdisjoint(_LISTS)
-    for rdf in root.iter(f"{{{RDF}}}RDF"):
+        regions.extend(map(_of_mwg, mwg.items("mwg-rs:RegionList")))
+        regions.extend(map(_of_microsoft, top.struct("MP:RegionInfo").items("MPRI:Regions")))
+        for item in top.items("iptc:ImageRegion"):
+            regions.extend(_of_iptc(item, size))
+        speaks |= not top.fields.keys().isdisjoint(_lists())
+    people: list[str] = []
+    unread: Counter[str] = Counter()
+    for rdf in root.iter(_tag("rdf:RDF")):
         for description in rdf:
-            people.extend(_people(fields(description)))
+            people.extend(_people(_Struct(description)))
             unread.update(_unread(description))
     return Packet(tuple(regions), size, orientation, speaks, tuple(people), tuple(unread.items()))
+
+
+def _lists() -> set[str]:
+    return {_tag(name) for name in ("mwg-rs:Regions", "MP:RegionInfo", "iptc:ImageRegion")}
 
 
 def _unread(description: ET.Element) -> Iterator[str]:
     """The schema of each region in a list that is of none of the three."""
     for child in description:
         schema, _, name = child.tag.removeprefix("{").rpartition("}")
-        if child.tag not in _LISTS and _OTHERS.search(name):
-            lists = (list(items(inner)) for inner in child.iter())
+        if child.tag not in _lists() and _OTHERS.search(name):
+            lists = (list(_items(inner)) for inner in child.iter())
             yield from [schema] * len(next(filter(None, lists), ()))
 
 
-def _of_mwg(region: Fields) -> Region:
-    area = struct(region, f"{{{REGIONS}}}Area")
-    more = tuple((name, said) for name in _MORE if (said := text(region, f"{{{REGIONS}}}{name}")))
+def _of_mwg(region: _Struct) -> Region:
+    area = region.struct("mwg-rs:Area")
+    more = tuple((name, said) for name in _MORE if (said := region.text(f"mwg-rs:{name}")))
     where = None
-    if text(area, f"{{{AREA}}}unit") in ("", "normalized"):  # some programs leave the unit out
-        where = _area(*(number(area, f"{{{AREA}}}{side}") for side in "xywh"))
-    return Region(text(region, f"{{{REGIONS}}}Name"), text(region, f"{{{REGIONS}}}Type"), where, more)
+    if area.text("stArea:unit") in ("", "normalized"):  # some programs leave the unit out
+        where = _area(*(area.number(f"stArea:{side}") for side in "xywh"))
+    return Region(region.text("mwg-rs:Name"), region.text("mwg-rs:Type"), where, more)
 
 
-def _of_microsoft(region: Fields) -> Region:
-    sides = numbers(text(region, f"{{{MICROSOFT_REGION}}}Rectangle"))
+def _of_microsoft(region: _Struct) -> Region:
+    sides = _numbers(region.text("MPReg:Rectangle"))
     area = _area(*sides, cornered=True) if len(sides) == 4 else None
-    return Region(text(region, f"{{{MICROSOFT_REGION}}}PersonDisplayName"), FACE, area, schema="Microsoft")
+    return Region(region.text("MPReg:PersonDisplayName"), FACE, area, schema="Microsoft")
 
 
-def _of_iptc(region: Fields, size: tuple[float, float] | None) -> Iterator[Region]:
+def _of_iptc(region: _Struct, size: tuple[float, float] | None) -> Iterator[Region]:
     """A region, or one without a place for each of several people that it names: who of them is where?"""
     people = list(_people(region))
     kind = FACE if people else _iptc_kind(region)
-    boundary = struct(region, f"{{{IPTC}}}RegionBoundary")
-    unit = text(boundary, f"{{{IPTC}}}rbUnit").casefold()
+    boundary = region.struct("iptc:RegionBoundary")
+    unit = boundary.text("iptc:rbUnit").casefold()
     area = _boundary(boundary, size) if unit in ("", "relative", "pixel") and len(people) < 2 else None
-    for name in people or [text(region, f"{{{IPTC}}}Name")]:
+    for name in people or [region.text("iptc:Name")]:
         yield Region(name, kind, area, schema="IPTC", pixels=unit == "pixel")
 
 
-def _people(of: Fields) -> Iterator[str]:
+def _people(of: _Struct) -> Iterator[str]:
     """Who is in a picture or a region, each once."""
-    detailed = (
-        text(fields(item), f"{{{IPTC}}}PersonName") for item in items(of.get(f"{{{IPTC}}}PersonInImageWDetails"))
-    )
-    yield from dict.fromkeys(filter(None, (*texts(of, f"{{{IPTC}}}PersonInImage"), *detailed)))
+    detailed = (item.text("iptc:PersonName") for item in of.items("iptc:PersonInImageWDetails"))
+    yield from dict.fromkeys(filter(None, (*of.texts("iptc:PersonInImage"), *detailed)))
 
 
-def _iptc_kind(region: Fields) -> str:
+def _iptc_kind(region: _Struct) -> str:
     """What a region without a person is of, by its types, or else by its role such as cropping."""
-    words = (f"{{{IPTC}}}Name", f"{{{XMP}}}Identifier")
-    for field in ("rCtype", "rRole"):
-        concepts = [fields(item) for item in items(region.get(f"{{{IPTC}}}{field}"))]
-        said = [word for concept in concepts for name in words for word in texts(concept, name)]
+    for field in ("iptc:rCtype", "iptc:rRole"):
+        concepts = region.items(field)
+        said = [word for of in concepts for name in ("iptc:Name", "xmp:Identifier") for word in of.texts(name)]
         if said:
             return FACE if any(map(_HUMAN.search, said)) else said[0].rpartition("/")[2]
     return ""
 
 
-def _boundary(boundary: Fields, size: tuple[float, float] | None) -> Area | None:
+def _boundary(boundary: _Struct, size: tuple[float, float] | None) -> Area | None:
     """What a rectangle, a circle or a polygon takes up."""
-
-    def asked(of: Fields, *names: str) -> list[float | None]:
-        return [number(of, f"{{{IPTC}}}{name}") for name in names]
-
-    shape = text(boundary, f"{{{IPTC}}}rbShape").casefold()
-    if shape == "circle":
-        x, y, radius = asked(boundary, "rbX", "rbY", "rbRx")
-        pixels = text(boundary, f"{{{IPTC}}}rbUnit").casefold() == "pixel"
-        aspect = size[0] / size[1] if size and not pixels else 1.0  # the radius is a share of the width
-        return _area(x, y, 2 * radius, 2 * radius * aspect) if radius else None
+    shape = boundary.text("iptc:rbShape").casefold()
     if shape == "polygon":
-        read = [asked(fields(item), "rbX", "rbY") for item in items(boundary.get(f"{{{IPTC}}}rbVertices"))]
+        read = [(item.number("iptc:rbX"), item.number("iptc:rbY")) for item in boundary.items("iptc:rbVertices")]
         corners = [(x, y) for x, y in read if x is not None and y is not None]
         if not corners:
             return None
         (left, right), (top, bottom) = ((min(axis), max(axis)) for axis in zip(*corners, strict=True))
         return _area(left, top, right - left, bottom - top, cornered=True)
-    return _area(*asked(boundary, "rbX", "rbY", "rbW", "rbH"), cornered=True)
+    x, y = boundary.number("iptc:rbX"), boundary.number("iptc:rbY")
+    if shape == "circle":
+        radius = boundary.number("iptc:rbRx")
+        pixels = boundary.text("iptc:rbUnit").casefold() == "pixel"
+        aspect = size[0] / size[1] if size and not pixels else 1.0  # the radius is a share of the width
+        return _area(x, y, 2 * radius, 2 * radius * aspect) if radius else None
+    return _area(x, y, boundary.number("iptc:rbW"), boundary.number("iptc:rbH"), cornered=True)
 
 
 def _area(
@@ -283,3 +272,116 @@ def _area(
     if cornered:
         x, y = x + width / 2, y + height / 2
     return (x, y, width, height) if max(abs(x), abs(y), width, height) <= LARGEST_SIDE else None
+
+
+@cache
+def _tag(name: str) -> str:
+    """A name with a prefix of NAMESPACES, as ElementTree has it."""
+    prefix, _, local = name.partition(":")
+    return f"{{{NAMESPACES[prefix]}}}{local}"
+
+
+class _Struct:
+    """The fields of an RDF struct, in whichever of its ways it was written (Adobe, XMP part 1)."""
+
+    def __init__(self, element: ET.Element | None) -> None:
+        self.fields: dict[str, str | ET.Element] = {}  # a field's text, if it was written as an attribute
+        inner = element.find(_tag("rdf:Description")) if element is not None else None
+        for one in (element, inner):
+            if one is not None:
+                self.fields |= {**one.attrib, **{child.tag: child for child in one}}
+
+    def struct(self, name: str) -> _Struct:
+        """A field that is a struct; without fields if there is none."""
+        field = self.fields.get(_tag(name))
+        return _Struct(field if isinstance(field, ET.Element) else None)
+
+    def items(self, name: str) -> list[_Struct]:
+        """The structs in a field that is a list."""
+        field = self.fields.get(_tag(name))
+        return [_Struct(item) for item in _items(field)] if isinstance(field, ET.Element) else []
+
+    def texts(self, name: str) -> list[str]:
+        """The texts of a field: one, or those of a list; without empty ones."""
+        field = self.fields.get(_tag(name), "")
+        if isinstance(field, str):
+            found = [field]
+        else:
+            listed = (item.text or "" for item in _items(field))
+            found = [field.text or "", *listed, *_Struct(field).texts("rdf:value")]
+        return [stripped for text in found if (stripped := text.strip())]
+
+    def text(self, name: str) -> str:
+        """The first text of a field; empty if there is none."""
+        return next(iter(self.texts(name)), "")
+
+    def number(self, name: str) -> float | None:
+        """The number of a field; None if it has none."""
+        found = _numbers(self.text(name))
+        return found[0] if len(found) == 1 else None
+
+
+def _items(field: ET.Element) -> Iterator[ET.Element]:
+    """The items of a list, be it a bag, a sequence or alternatives."""
+    for container in field:
+        yield from container.findall(_tag("rdf:li"))
+
+
+def _numbers(written: str) -> list[float | None]:
+    """Numbers that stand behind one another, with points or commas for their decimals; None for what is none."""
+    parts = re.split(r"[;\s]+|,\s+" if "." not in written else r"[,;\s]+", written.strip())
+    if len(parts) == 1 and parts[0].count(",") > 1:
+        parts = parts[0].split(",")
+        if len(parts) == 8:  # 0,25,0,25,0,5,0,5: four numbers with commas between and in them
+            parts = [f"{whole}.{rest}" for whole, rest in zip(parts[::2], parts[1::2], strict=True)]
+    return [_number(part) for part in parts if part]
+
+
+def _number(part: str) -> float | None:
+    try:
+        value = float(part.replace(",", "."))
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _parse(packet: bytes) -> ET.Element:
+    if len(packet) > LARGEST_PACKET:
+        raise PictureError(f"its XMP is larger than {LARGEST_PACKET >> 20} MB")
+    builder = _Builder()
+    try:
+        encoding = json.detect_encoding(packet)  # by its first bytes, whatever it says itself
+        if encoding.startswith("utf-8"):
+            parser = ET.XMLParser(target=builder)
+            packet = packet.removeprefix(codecs.BOM_UTF8)
+        else:
+            parser = ET.XMLParser(target=builder, encoding="utf-8")
+            packet = packet.decode(encoding).removeprefix("\ufeff").encode()
+        try:
+            parser.feed(packet.strip(b"\0 \t\r\n"))  # some formats pad it
+            return parser.close()
+        except ET.ParseError:
+            if builder.depth or not builder.count:
+                raise
+            return builder.close()  # the packet was whole; what a longer one before it left may follow
+    except (ET.ParseError, UnicodeError, AssertionError) as error:
+        raise PictureError(f"its XMP is not well-formed: {error}") from error
+
+
+class _Builder(ET.TreeBuilder):
+    """Counts elements, and is told of a document type before an entity is expanded: no XMP needs one."""
+
+    depth = count = 0
+
+    def start(self, tag: str, attrs: dict[str, str], /) -> ET.Element:
+        self.depth, self.count = self.depth + 1, self.count + 1
+        if self.count > MOST_ELEMENTS:
+            raise PictureError(f"its XMP has over {MOST_ELEMENTS:,} elements")
+        return super().start(tag, attrs)
+
+    def end(self, tag: str, /) -> ET.Element:
+        self.depth -= 1
+        return super().end(tag)
+
+    def doctype(self, *_: object) -> None:
+        raise PictureError("its XMP declares a document type, which is not read")

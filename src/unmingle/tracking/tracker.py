@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from unmingle.faces.boxes import overlaps
+from unmingle.faces.boxes import assigned
 from unmingle.records import check_shape
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class Tracker:
         grey = Grey.of(picture_hw3)
         patches = [patch_of(grey, box) for box in faces.boxes]
         last = np.array([piece.boxes[-1] for piece in self._open], np.float32).reshape(-1, 4)
-        before = {face: self._open[piece] for piece, face in assigned(last, faces.boxes)}
+        before = {face: self._open[piece] for piece, face in assigned(last, faces.boxes, least=LEAST_OVERLAP)}
         newest = max((piece.times[-1] for piece in self._open), default=time)
         touched = []
         for face, box in enumerate(faces.boxes):
@@ -134,16 +134,6 @@ class Tracker:
 
 def _long_ago(piece: Piece, time: float) -> bool:
     return time - piece.times[-1] > LONGEST_GAP
-
-
-def assigned(one_n4: F32, other_m4: F32) -> list[tuple[int, int]]:
-    """Pairs of boxes that are the same face in two frames, by position; the total overlap is as large as can be."""
-    from scipy.optimize import linear_sum_assignment
-
-    overlap_nm = overlaps(one_n4, other_m4)
-    rows, columns = linear_sum_assignment(np.where(overlap_nm >= LEAST_OVERLAP, overlap_nm, 0), maximize=True)
-    pairs = zip(rows.tolist(), columns.tolist(), strict=True)
-    return [(row, column) for row, column in pairs if overlap_nm[row, column] >= LEAST_OVERLAP]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
