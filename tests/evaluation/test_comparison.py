@@ -1,11 +1,14 @@
 """Comparisons of made-up tables: what tests with real files don't reach."""
 
+from dataclasses import astuple
 from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from unmingle.evaluation.comparison import Comparison, Side, compare
+from unmingle.evaluation.comparison import Change, Comparison, Side, compare
 from unmingle.evaluation.comparison_text import lines
 
 SCHEMA = {
@@ -85,7 +88,7 @@ def test_copies_count_once() -> None:
     one = [face("x", 1), face("x", 1, file="copy"), face("y", 1)]
     found = compared(one, [face("x", 3, file="moved"), face("y", 4)])
     assert (found.pictures, found.by_name, found.faces.height) == (2, 0, 2)
-    assert found.changes.b_of == {1: 3}
+    assert found.faces["fate"].to_list() == ["same", "moved"]
 
 
 def test_no_face_at_all() -> None:
@@ -107,3 +110,49 @@ def test_a_person_in_very_many_parts_fits_on_a_terminal() -> None:
     (line,) = (line for line in lines(found) if line.startswith("  Person 1 (20)"))
     assert line.endswith(", Person 7 (2) and 3 more (4)")
     assert line.count("Person") == 1 + 8
+
+
+Whose = list[tuple[int | None, int | None]]
+whose = st.one_of(st.none(), st.integers(0, 5))
+
+
+def grouped(pairs: Whose) -> Comparison:
+    """The same faces in two libraries, given whose each is."""
+    first, second = ([face(f"{i:02}", pair[side]) for i, pair in enumerate(pairs)] for side in (0, 1))
+    return compared(first, second)
+
+
+def told(changes: tuple[Change, ...]) -> list[tuple[int | None, list[tuple[int | None, int]]]]:
+    return [(one.whole.person, [(part.person, part.faces) for part in one.parts]) for one in changes]
+
+
+@given(st.lists(st.tuples(whose, whose), min_size=1, max_size=20))
+def test_which_comes_first_does_not_matter(pairs: Whose) -> None:
+    found, turned = grouped(pairs), grouped([(b, a) for a, b in pairs])
+    assert (found.split, found.gone) == (turned.merged, turned.new)
+    assert found.agreement is not None
+    assert turned.agreement is not None
+    assert astuple(found.agreement) == pytest.approx(astuple(turned.agreement))
+    assert {(a.person, b.person) for a, b in found.same} == {(a.person, b.person) for b, a in turned.same}
+    swapped = {"left_out_a": "left_out_b", "left_out_b": "left_out_a"}
+    assert found.faces["fate"].to_list() == [swapped.get(fate, fate) for fate in turned.faces["fate"]]
+
+
+@given(st.lists(st.tuples(whose, whose), min_size=1, max_size=20))
+def test_everybody_is_counted_once(pairs: Whose) -> None:
+    found = grouped(pairs)
+    for person, parts in told((*found.split, *found.gone)):
+        assert {other: pairs.count((person, other)) for _, other in pairs if (person, other) in pairs} == dict(parts)
+    people = {a: {b for one, b in pairs if one == a} for a, _ in pairs if a is not None}
+    assert {one.whole.person for one in found.split} == {a for a, others in people.items() if len(others - {None}) > 1}
+    assert {one.whole.person for one in found.gone} == {a for a, others in people.items() if others == {None}}
+
+
+def test_a_person_in_two_parts_is_the_larger_one() -> None:
+    found = grouped([(1, 7), (1, 8), (1, 8), (1, None), (2, 9), (None, 9), (3, None), (None, 4)])
+    assert told(found.split) == [(1, [(8, 2), (7, 1), (None, 1)])]
+    assert (told(found.merged), told(found.gone), told(found.new), found.same) == (
+        *([], [(3, [(None, 1)])], [(4, [(None, 1)])], ()),
+    )
+    fates = ["moved", "same", "same", "left_out_b", "same", "left_out_a", "left_out_b", "left_out_a"]
+    assert found.faces["fate"].to_list() == fates

@@ -3,21 +3,22 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unmingle.evaluation.pairing import Boxes, pair_faces, pair_pictures
+from unmingle.evaluation.pairing import BOX, pair_faces, pair_pictures
 from unmingle.faces.boxes import overlaps
 
 Box = tuple[float, float, float, float]
 
 
-def boxes(*faces: tuple[int, Box]) -> Boxes:
+def boxes(*faces: tuple[int, Box]) -> pl.DataFrame:
     """Faces as (picture, box), numbered on each picture in their order."""
     pictures = [picture for picture, _ in faces]
     numbers = [pictures[:i].count(picture) for i, picture in enumerate(pictures)]
-    box_n4 = np.array([box for _, box in faces], np.float64).reshape(-1, 4)
-    return Boxes(np.array(pictures, np.int64), np.array(numbers, np.int64), box_n4)
+    schema = {"spot": pl.Int64, "face": pl.Int64, **dict.fromkeys(BOX, pl.Float64)}
+    rows = [(spot, number, *box) for (spot, box), number in zip(faces, numbers, strict=True)]
+    return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def pairs(one: Boxes, other: Boxes) -> list[tuple[int, ...]]:
+def pairs(one: pl.DataFrame, other: pl.DataFrame) -> list[tuple[int, ...]]:
     return [tuple(pair) for pair in pair_faces(one, other, least=0.4).tolist()]
 
 
@@ -36,13 +37,12 @@ def test_every_face_is_itself(faces: list[tuple[int, Box]]) -> None:
 def test_pairs_are_one_to_one_and_overlap_from_either_side(
     one: list[tuple[int, Box]], other: list[tuple[int, Box]]
 ) -> None:
-    a, b = boxes(*one), boxes(*other)
-    found = pairs(a, b)
+    found = pairs(boxes(*one), boxes(*other))
     assert len({i for i, _ in found}) == len({j for _, j in found}) == len(found)
-    assert len(pairs(b, a)) == len(found)
+    assert len(pairs(boxes(*other), boxes(*one))) == len(found)
     for i, j in found:
         assert one[i][0] == other[j][0]
-        assert overlaps(a.box_n4[[i]], b.box_n4[[j]])[0, 0] >= 0.4
+        assert overlaps(np.array([one[i][1]]), np.array([other[j][1]]))[0, 0] >= 0.4
 
 
 def test_the_best_assignment_is_not_the_greedy_one() -> None:

@@ -5,19 +5,30 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
 from unmingle.errors import SourceError
-from unmingle.evaluation.changes import NOBODY, compare_groupings
+from unmingle.evaluation.metrics import (
+    Contingency,
+    adjusted_mutual_information,
+    adjusted_rand,
+    assign,
+    bcubed,
+    contingency,
+    pairwise,
+)
 from unmingle.evaluation.pairing import found, pair_pictures, seen_by_both, shared, side_by_side
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
-    from unmingle.evaluation.changes import Agreement, Changes
     from unmingle.evaluation.scores import Evaluation
+    from unmingle.records import I64
 
-# What became of a face, by the numbers of `changes` and, for the last two, where only one of the libraries found it.
+NOBODY = -1
+# What became of a face: with people who are one another's counterparts, or who are not; nobody's in one of the
+# libraries, or in both; found by only one of them.
 FATES = ("same", "moved", "left_out_b", "left_out_a", "neither", "missing_b", "missing_a")
 # What labels say of a picture: of its main face in the one library, and in the other.
 VERDICTS = ("right", "mended", "broken", "wrong")
@@ -61,13 +72,31 @@ class Change:
     mended: int
     broken: int
 
+    @property
+    def others(self) -> int:
+        """How many people of the other library have faces of this one."""
+        return sum(part.person is not None for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How alike two groupings are; each at most 1, which is the same. A face of nobody is a group of its own.
+
+    pairwise, bcubed: F, the same whichever grouping is taken for the truth.
+    ari, ami:         adjusted for chance, which is 0.
+    """
+
+    pairwise: float
+    bcubed: float
+    ari: float
+    ami: float
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Judged:
     """What labels say: both scores, and on how many of the labelled pictures that both have who is right.
 
-    a, b:         the evaluations.
-    right, wrong: in both. mended: in b only. broken: in a only.
+    right, wrong: both are. mended: b alone is right. broken: a alone.
     """
 
     a: Evaluation
@@ -84,8 +113,7 @@ class Comparison:
 
     pictures:  that both have, by_name of which not by content, only by name; only_a, only_b: that one has.
     unseen:    faces in frames of recordings that only one of them looked at: nothing is said about these.
-    changes:   of all faces that either found, see `changes`; a face that one did not find is nobody's there.
-    agreement: how alike they are; None where there is no face.
+    agreement: how alike they are; None where there is no face. A face that one did not find is nobody's there.
     same:      (person of a, person of b) with the same faces.
     split, gone:  people of a: whose faces have several people in b, or none.
     merged, new:  people of b, likewise.
@@ -102,7 +130,6 @@ class Comparison:
     only_a: int
     only_b: int
     unseen: int
-    changes: Changes
     agreement: Agreement | None
     same: tuple[tuple[Share, Share], ...]
     split: tuple[Change, ...]
@@ -119,8 +146,7 @@ class Comparison:
     def left_out(self, side: str) -> list[tuple[str, str, int]]:
         """(status, reason, faces) of what the library `side`, a or b, gave to nobody, and the other to somebody."""
         counted = self.left_out_faces(side).group_by("status", "reason").len()
-        counted = counted.sort(["len", "status", "reason"], descending=[True, False, False])
-        return [(str(status), str(reason), int(faces)) for status, reason, faces in counted.rows()]
+        return counted.sort(["len", "status", "reason"], descending=[True, False, False]).rows()
 
     def left_out_faces(self, side: str) -> pl.DataFrame:
         """The rows of `faces` that `left_out` counts, with the `status` and the `reason` that it counts them under."""
@@ -164,22 +190,16 @@ def compare(
     )
     seen_a, seen_b = seen_by_both(of_a, of_b)
     faces = side_by_side(seen_a, seen_b, least)
-    changes = compare_groupings(*(faces[f"person_{s}"].fill_null(NOBODY).to_numpy() for s in "ab"))
-    fate = pl.Series("fate", [FATES[fate] for fate in changes.fate_n.tolist()], dtype=pl.String)
-    faces = faces.with_columns(
-        pl.when(pl.col("face_b").is_null())
-        .then(pl.lit("missing_b"))
-        .when(pl.col("face_a").is_null())
-        .then(pl.lit("missing_a"))
-        .otherwise(fate)
-        .alias("fate")
-    )
+    whose_a, whose_b = (faces[f"person_{side}"].fill_null(NOBODY).to_numpy() for side in "ab")
+    faces = _with_fates(faces, counterparts(whose_a, whose_b))
     judged = None
     if evaluations is not None:
         said = _verdicts(evaluations, files_a, files_b)
         faces = _on_main_faces(faces, said)
         judged = Judged(*evaluations, *(int((said["verdict"] == verdict).sum()) for verdict in VERDICTS))
-    teller = _Teller(changes, faces)
+    changes_a, changes_b = _changes(faces, "a", "b"), _changes(faces, "b", "a")
+    people_b = {change.whole.person: change.whole for change in changes_b}
+    whole = ((change.whole, people_b.get(change.parts[0].person)) for change in changes_a if len(change.parts) == 1)
     return Comparison(
         a=side_a,
         b=side_b,
@@ -188,16 +208,90 @@ def compare(
         only_a=all_a["content"].n_unique() - len(pairs),
         only_b=all_b["content"].n_unique() - len(pairs),
         unseen=sum(found(every).height - found(seen).height for every, seen in ((of_a, seen_a), (of_b, seen_b))),
-        changes=changes,
-        agreement=changes.agreement,
-        same=tuple((teller.share("a", one), teller.share("b", other)) for one, other in changes.same),
-        split=teller.told("a", changes.split),
-        merged=teller.told("b", changes.merged),
-        gone=teller.told("a", changes.gone),
-        new=teller.told("b", changes.new),
+        agreement=agreement(whose_a, whose_b) if faces.height else None,
+        same=tuple((one, other) for one, other in whole if other is not None and one.faces == other.faces),
+        split=_torn_first(one for one in changes_a if one.others > 1),
+        merged=_torn_first(one for one in changes_b if one.others > 1),
+        gone=_torn_first(one for one in changes_a if not one.others),
+        new=_torn_first(one for one in changes_b if not one.others),
         judged=judged,
         faces=faces.drop("picture", "instant"),
     )
+
+
+def agreement(a_n: I64, b_n: I64) -> Agreement:
+    """How alike two groupings of n faces are, given whose each is; below 0 for nobody's."""
+    table = contingency(np.where(a_n < 0, NOBODY - 1 - np.arange(len(a_n)), a_n), b_n)
+    return Agreement(
+        pairwise=pairwise(table).f1,
+        bcubed=bcubed(table).f1,
+        ari=adjusted_rand(table),
+        ami=adjusted_mutual_information(table),
+    )
+
+
+def counterparts(a_n: I64, b_n: I64) -> dict[int, int]:
+    """Who is who in two groupings of n faces, given whose each is, below 0 for nobody's.
+
+    The one-to-one assignment with the most faces in agreement, and of these the one with the highest F1. What is still
+    a tie is settled by the order of the faces: neither ids, nor which grouping comes first, have a say.
+    """
+    (ids_a, rank_a_n), (ids_b, rank_b_n) = _by_first_face(a_n), _by_first_face(b_n)
+    differ = np.flatnonzero(rank_a_n != rank_b_n)
+    if len(differ) and rank_b_n[differ[0]] < rank_a_n[differ[0]]:
+        return {a: b for b, a in counterparts(b_n, a_n).items()}
+    person_c = assign(Contingency.of(tuple(map(str, ids_a)), rank_a_n, np.array(ids_b, np.int64), rank_b_n))
+    return {ids_a[person]: ids_b[c] for c, person in enumerate(person_c.tolist()) if person >= 0}
+
+
+def _by_first_face(whose_n: I64) -> tuple[list[int], I64]:
+    """The people in the order of their first faces, and (n,) the position of each face's person there, or -1."""
+    whose = pl.Series(whose_n, dtype=pl.Int64)
+    ids = whose.filter(whose >= 0).unique(maintain_order=True).to_list()
+    rank = whose.replace_strict(ids, range(len(ids)), default=NOBODY, return_dtype=pl.Int64)
+    return ids, rank.to_numpy()
+
+
+def _with_fates(faces: pl.DataFrame, b_of: dict[int, int]) -> pl.DataFrame:
+    person_a, person_b = pl.col("person_a"), pl.col("person_b")
+    counterpart = person_a.replace_strict(b_of, default=None, return_dtype=pl.Int64)
+    cases = {
+        "missing_b": pl.col("face_b").is_null(),
+        "missing_a": pl.col("face_a").is_null(),
+        "neither": person_a.is_null() & person_b.is_null(),
+        "left_out_b": person_b.is_null(),
+        "left_out_a": person_a.is_null(),
+        "same": counterpart == person_b,
+    }
+    fates = [pl.when(case).then(pl.lit(fate)) for fate, case in cases.items()]
+    return faces.with_columns(pl.coalesce(*fates, pl.lit("moved")).alias("fate"))
+
+
+def _changes(faces: pl.DataFrame, side: str, other: str) -> list[Change]:
+    """The people of one library with who has their faces in the other, the largest first."""
+    person, name, whose, called = f"person_{side}", f"name_{side}", f"person_{other}", f"name_{other}"
+    judged = "verdict" in faces.columns
+    counts = [
+        ((pl.col("verdict") == verdict).sum() if judged else pl.lit(0)).alias(verdict)
+        for verdict in ("mended", "broken")
+    ]
+    parts = (
+        faces.drop_nulls(person)
+        .group_by(person, whose)
+        .agg(pl.col(name, called).first().fill_null(""), pl.len().alias("faces"), *counts)
+        .sort(pl.col(whose).is_null(), "faces", whose, descending=[False, True, False])
+    )
+    changes = []
+    for (one, title), rows in parts.group_by(person, name, maintain_order=True):
+        count, mended, broken = (int(rows[column].sum()) for column in ("faces", "mended", "broken"))
+        shares = tuple(Share(*part) for part in rows.select(whose, called, "faces").iter_rows())
+        changes.append(Change(Share(one, title, count), shares, mended, broken))
+    return sorted(changes, key=lambda change: (-change.whole.faces, change.whole.person))
+
+
+def _torn_first(changes: Iterable[Change]) -> tuple[Change, ...]:
+    """Those of whom the most faces went elsewhere come first."""
+    return tuple(sorted(changes, key=lambda one: (one.parts[0].faces - one.whole.faces, one.whole.person)))
 
 
 def _verdicts(evaluations: tuple[Evaluation, Evaluation], a: pl.DataFrame, b: pl.DataFrame) -> pl.DataFrame:
@@ -222,39 +316,3 @@ def _on_main_faces(faces: pl.DataFrame, said: pl.DataFrame) -> pl.DataFrame:
     main = main.sort("picture", "face_a", "face_b", nulls_last=True).unique("picture", keep="first")
     verdicts = main.select("row", "picture").join(said, on="picture").drop("picture")
     return faces.with_row_index("row").join(verdicts, on="row", how="left", maintain_order="left").drop("row")
-
-
-class _Teller:
-    """Puts names and verdicts to what changed."""
-
-    def __init__(self, changes: Changes, faces: pl.DataFrame) -> None:
-        self._parts = {"a": changes.parts_a, "b": changes.parts_b}
-        self._names = {
-            side: dict(faces.select(f"person_{side}", f"name_{side}").drop_nulls(f"person_{side}").unique().iter_rows())
-            for side in "ab"
-        }
-        self._verdicts: dict[tuple[str, int, str], int] = {}
-        if "verdict" in faces.columns:
-            for side in "ab":
-                counts = faces.drop_nulls(["verdict", f"person_{side}"]).group_by(f"person_{side}", "verdict").len()
-                self._verdicts |= {(side, person, verdict): n for person, verdict, n in counts.iter_rows()}
-
-    def share(self, side: str, person: int, faces: int | None = None) -> Share:
-        """So many faces of a person, or all."""
-        if person == NOBODY:
-            return Share(None, "", faces or 0)
-        count = sum(n for _, n in self._parts[side][person]) if faces is None else faces
-        return Share(person, self._names[side].get(person) or "", count)
-
-    def told(self, side: str, people: Sequence[int]) -> tuple[Change, ...]:
-        """What became of people, or what they were made of; those of whom the most faces went elsewhere come first."""
-        other = "b" if side == "a" else "a"
-        found = [
-            Change(
-                self.share(side, person),
-                tuple(self.share(other, *part) for part in self._parts[side][person]),
-                *(self._verdicts.get((side, person, verdict), 0) for verdict in ("mended", "broken")),
-            )
-            for person in people
-        ]
-        return tuple(sorted(found, key=lambda one: (one.parts[0].faces - one.whole.faces, one.whole.person or 0)))

@@ -1,15 +1,7 @@
 """Exact scores of a clustering against labels.
 
-What a left-out face (one without a person) counts as:
-
-=====================  ==============================================================================
-faces, size of people  as any other face: it is never taken out of a total
-accuracy, F1           wrong, even if it is its person's only face: nothing was said about it
-pairwise               a cluster of one: it is in no predicted pair
-BCubed, ARI, AMI, V    a cluster of one
-people found           not counted; neither is a cluster that holds one of the scored faces only
-coverage               the share of faces that are not left out
-=====================  ==============================================================================
+A left-out face (one without a person) is never taken out of a total: it is wrong in accuracy and F1, and a cluster of
+one in pairwise, BCubed, ARI, AMI and V-measure. People found are clusters of at least two scored faces.
 """
 
 from __future__ import annotations
@@ -81,25 +73,18 @@ class Scores:
 
 
 def score(true_n: Sequence[str] | Sequence[int] | NDArray[Any], predicted_n: NDArray[Any]) -> Scores:
-    """Score a clustering of n faces.
-
-    Args:
-        true_n: n labels, one per face.
-        predicted_n: (n,) integers, the cluster of each face; below 0 for a left-out face.
-
-    Raises:
-        ValueError: there is no face, or the two differ in length.
-    """
+    """Score a clustering of n faces, given the label and the cluster of each; below 0 for a left-out face."""
     return score_table(contingency(true_n, predicted_n))
 
 
 def score_table(table: Contingency) -> Scores:
     """Every score of a contingency table."""
     person_c = assign(table)
-    right_p = agreement(table, person_c)
     f1_p = f1_scores(table, person_c)
-    right, faces = int(right_p.sum()), table.faces
-    homogeneity, completeness, v_measure = v_measures(table)
+    right, faces = int(agreement(table, person_c).sum()), table.faces
+    shared, true, predicted = information(table)
+    homogeneity, completeness = ratio(shared, true), ratio(shared, predicted)
+    named = zip(table.clusters, person_c, strict=True)
     return Scores(
         faces=faces,
         people_true=len(table.people),
@@ -116,13 +101,108 @@ def score_table(table: Contingency) -> Scores:
         ami=adjusted_mutual_information(table),
         homogeneity=homogeneity,
         completeness=completeness,
-        v_measure=v_measure,
-        mapping=tuple(
-            (int(cluster), table.people[person])
-            for cluster, person in zip(table.clusters, person_c, strict=True)
-            if person >= 0
-        ),
+        v_measure=triple(homogeneity, completeness).f1,
+        mapping=tuple((int(cluster), table.people[person]) for cluster, person in named if person >= 0),
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Contingency:
+    """Faces of p people in c clusters; only the z pairs that share a face are held.
+
+    people:        p labels.
+    clusters:      (c,) int64, the ids that were predicted.
+    row_z, column_z: (z,) int64, positions in people and clusters of each overlap.
+    count_z:       (z,) int64, faces in it, at least 1.
+    size_p:        (p,) int64, faces of each person, left-out ones included.
+    size_c:        (c,) int64, faces in each cluster.
+    left_p:        (p,) int64, left-out faces of each person: they are in no cluster here.
+    """
+
+    people: tuple[str, ...]
+    clusters: I64
+    row_z: I64
+    column_z: I64
+    count_z: I64
+    size_p: I64
+    size_c: I64
+    left_p: I64
+
+    @classmethod
+    def of(cls, people: tuple[str, ...], row_n: I64, clusters: I64, column_n: I64) -> Contingency:
+        """Of n faces, each with its positions in people and in clusters, -1 for none."""
+        p, c = len(people), len(clusters)
+        known, inside = row_n >= 0, column_n >= 0
+        both = known & inside
+        cell_z, count_z = np.unique(row_n[both] * max(c, 1) + column_n[both], return_counts=True)
+        return cls(
+            people=people,
+            clusters=clusters,
+            row_z=cell_z // max(c, 1),
+            column_z=cell_z % max(c, 1),
+            count_z=count_z.astype(np.int64),
+            size_p=np.bincount(row_n[known], minlength=p),
+            size_c=np.bincount(column_n[inside], minlength=c),
+            left_p=np.bincount(row_n[known & ~inside], minlength=p),
+        )
+
+    @property
+    def faces(self) -> int:
+        """All faces, left-out ones included."""
+        return int(self.size_p.sum())
+
+    @property
+    def left_out(self) -> int:
+        """Faces without a cluster."""
+        return int(self.left_p.sum())
+
+
+def contingency(true_n: Sequence[str] | Sequence[int] | NDArray[Any], predicted_n: NDArray[Any]) -> Contingency:
+    """Count the overlaps of n labels, numbers as their text, and clusters, below 0 for none; both sorted.
+
+    Raises:
+        ValueError: there is no face, or the two differ in length.
+    """
+    predicted_n = np.asarray(predicted_n, dtype=np.int64)
+    true_n = np.asarray(true_n).astype(np.str_)
+    check_shape("predicted_n", predicted_n, (len(true_n),))
+    if not len(true_n):
+        raise ValueError("no faces to score")
+    people, row_n = np.unique(true_n, return_inverse=True)
+    clusters = np.unique(predicted_n[predicted_n >= 0])
+    column_n = np.where(predicted_n >= 0, np.searchsorted(clusters, predicted_n), -1)
+    return Contingency.of(tuple(people.tolist()), row_n, clusters, column_n)
+
+
+def assign(table: Contingency) -> I64:
+    """The one-to-one assignment of clusters to people with the most faces in agreement.
+
+    Exact, whatever the size: a maximum weight matching on the sparse overlaps (Jonker-Volgenant in SciPy). Among
+    assignments of equal agreement, the one with the highest F1 is taken, so that neither ids nor the order count.
+
+    Returns:
+        (c,) int64: position in people of each cluster's person, -1 for a cluster that got none.
+    """
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import min_weight_full_bipartite_matching
+
+    person_c = np.full(len(table.clusters), -1, np.int64)
+    if not len(table.count_z):
+        return person_c
+    # A bonus for each overlap: its F1, weighted and plain, summing to less than one face over any assignment. The
+    # irrational share makes assignments tie only where both sums do.
+    f1_z = 2.0 * table.count_z / (table.size_p[table.row_z] + table.size_c[table.column_z])
+    share_z = (table.size_p[table.row_z] + np.sqrt(2.0)) / (table.faces + np.sqrt(2.0) * len(table.people))
+    # The solver wants weights other than 0 and a partner for every row: add 1 to all, and 1 is then worth "nobody".
+    p, c = len(table.people), len(table.clusters)
+    weight = np.concatenate([1.0 + table.count_z + f1_z * share_z / 4, np.ones(p)])
+    rows = np.concatenate([table.row_z, np.arange(p)])
+    columns = np.concatenate([table.column_z, c + np.arange(p)])
+    graph = csr_array((weight, (rows, columns)), shape=(p, c + p))
+    row_p, column_p = min_weight_full_bipartite_matching(graph, maximize=True)
+    real = column_p < c
+    person_c[column_p[real]] = row_p[real]
+    return person_c
 
 
 def agreement(table: Contingency, person_c: I64) -> I64:
@@ -147,7 +227,7 @@ def pairwise(table: Contingency) -> Triple:
 
     Without a predicted pair nothing is wrong, so precision is 1; without a true pair recall is 1.
     """
-    both, predicted, true = (pairs(sizes) for sizes in (table.count_z, table.size_c, table.size_p))
+    both, predicted, true = _pairs(table)
     return triple(ratio(both, predicted), ratio(both, true))
 
 
@@ -164,55 +244,41 @@ def bcubed(table: Contingency) -> Triple:
 
 def adjusted_rand(table: Contingency) -> float:
     """Adjusted Rand index (Hubert and Arabie 1985), in whole numbers up to the last division."""
-    if is_same(table):
+    both, predicted, true = _pairs(table)
+    if both == predicted == true:  # the same partition
         return 1.0
-    both, predicted, true = (pairs(sizes) for sizes in (table.count_z, table.size_c, table.size_p))
     total = table.faces * (table.faces - 1) // 2
     return (both * total - true * predicted) / ((true + predicted) * total / 2 - true * predicted)
 
 
-def v_measures(table: Contingency) -> tuple[float, float, float]:
-    """Homogeneity, completeness and V-measure (Rosenberg and Hirschberg 2007)."""
-    shared, true, predicted = information(table)
-    homogeneity, completeness = ratio(shared, true), ratio(shared, predicted)
-    return homogeneity, completeness, triple(homogeneity, completeness).f1
-
-
 def adjusted_mutual_information(table: Contingency) -> float:
     """Adjusted mutual information (Vinh, Epps and Bailey 2010), normalised by the mean of the entropies."""
-    if is_same(table):
+    both, *others = _pairs(table)
+    if others == [both, both]:
         return 1.0
     shared, true, predicted = information(table)
-    expected = expected_information(table.size_p, cluster_sizes(table))
+    expected = _expected_information(table.size_p, _cluster_sizes(table))
     gap = (true + predicted) / 2 - expected
     return (shared - expected) / gap if abs(gap) > 1e-12 else 0.0
 
 
-def is_same(table: Contingency) -> bool:
-    """Whether people and clusters are the same partition: whether they put the same pairs together."""
-    return pairs(table.count_z) == pairs(table.size_c) == pairs(table.size_p)
-
-
 def information(table: Contingency) -> tuple[float, float, float]:
-    """Mutual information, entropy of people, entropy of clusters, in nats; left-out faces are clusters of one."""
+    """Mutual information, entropy of people, entropy of clusters, in nats."""
     n = table.faces
     size_z = table.size_p[table.row_z].astype(np.float64) * table.size_c[table.column_z]
     shared = float(table.count_z @ np.log(n * table.count_z / size_z)) + float(table.left_p @ np.log(n / table.size_p))
-    return max(shared / n, 0.0), entropy(table.size_p), entropy(cluster_sizes(table))
+    true, predicted = (
+        float(sizes @ (np.log(n) - np.log(sizes))) / n for sizes in (table.size_p, _cluster_sizes(table))
+    )
+    return max(shared / n, 0.0), true, predicted
 
 
-def cluster_sizes(table: Contingency) -> I64:
+def _cluster_sizes(table: Contingency) -> I64:
     """Sizes of all clusters, left-out faces as clusters of one."""
     return np.concatenate([table.size_c, np.ones(table.left_out, np.int64)])
 
 
-def entropy(sizes: I64) -> float:
-    """Entropy of a partition in nats."""
-    n = int(sizes.sum())
-    return float(sizes @ (np.log(n) - np.log(sizes))) / n
-
-
-def expected_information(size_p: I64, size_c: I64) -> float:
+def _expected_information(size_p: I64, size_c: I64) -> float:
     """Mutual information in nats that chance alone would give to partitions of these sizes.
 
     The sum of Vinh, Epps and Bailey (2010, eq. 24a), once per pair of different sizes rather than of clusters: there
@@ -240,9 +306,12 @@ def expected_information(size_p: I64, size_c: I64) -> float:
     return total
 
 
-def pairs(sizes: I64) -> int:
-    """Pairs within groups of these sizes."""
-    return int((sizes * (sizes - 1) // 2).sum())
+def _pairs(table: Contingency) -> tuple[int, int, int]:
+    """Pairs of faces that are together in both, in clusters, and of people."""
+    both, predicted, true = (
+        int((sizes * (sizes - 1) // 2).sum()) for sizes in (table.count_z, table.size_c, table.size_p)
+    )
+    return both, predicted, true
 
 
 def ratio(part: float, whole: float, *, empty: float = 1.0) -> float:
@@ -255,109 +324,3 @@ def triple(precision: float, recall: float) -> Triple:
     precision, recall = min(precision, 1.0), min(recall, 1.0)
     total = precision + recall
     return Triple(precision, recall, 2 * precision * recall / total if total else 0.0)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Contingency:
-    """Faces of p people in c clusters; only the z pairs that share a face are held.
-
-    A left-out face (one without a person, predicted below 0) is in no cluster here; each metric says what it counts as.
-
-    people:        p labels, sorted.
-    clusters:      (c,) int64, the ids that were predicted, rising.
-    row_z, column_z: (z,) int64, positions in people and clusters of each overlap.
-    count_z:       (z,) int64, faces in it, at least 1.
-    size_p:        (p,) int64, faces of each person, left-out ones included.
-    size_c:        (c,) int64, faces in each cluster.
-    left_p:        (p,) int64, left-out faces of each person.
-    """
-
-    people: tuple[str, ...]
-    clusters: I64
-    row_z: I64
-    column_z: I64
-    count_z: I64
-    size_p: I64
-    size_c: I64
-    left_p: I64
-
-    @property
-    def faces(self) -> int:
-        """All faces, left-out ones included."""
-        return int(self.size_p.sum())
-
-    @property
-    def left_out(self) -> int:
-        """Faces without a cluster."""
-        return int(self.left_p.sum())
-
-
-def contingency(true_n: Sequence[str] | Sequence[int] | NDArray[Any], predicted_n: NDArray[Any]) -> Contingency:
-    """Count the overlaps.
-
-    Args:
-        true_n: n labels, one per face; numbers are taken as their text.
-        predicted_n: (n,) integers, the cluster of each face; below 0 for a face that is in none.
-
-    Raises:
-        ValueError: there is no face, or the two differ in length.
-    """
-    predicted_n = np.asarray(predicted_n, dtype=np.int64)
-    true_n = np.asarray(true_n).astype(np.str_)
-    check_shape("predicted_n", predicted_n, (len(true_n),))
-    if not len(true_n):
-        raise ValueError("no faces to score")
-    people, person_n = np.unique(true_n, return_inverse=True)
-    inside = predicted_n >= 0
-    clusters, cluster_m = np.unique(predicted_n[inside], return_inverse=True)
-    width = max(len(clusters), 1)
-    cell_z, count_z = np.unique(person_n[inside] * width + cluster_m, return_counts=True)
-    return Contingency(
-        people=tuple(people.tolist()),
-        clusters=clusters,
-        row_z=cell_z // width,
-        column_z=cell_z % width,
-        count_z=count_z.astype(np.int64),
-        size_p=np.bincount(person_n, minlength=len(people)),
-        size_c=np.bincount(cluster_m, minlength=len(clusters)),
-        left_p=np.bincount(person_n[~inside], minlength=len(people)),
-    )
-
-
-def assign(table: Contingency) -> I64:
-    """The one-to-one assignment of clusters to people with the most faces in agreement.
-
-    Exact, whatever the size: a maximum weight matching on the sparse overlaps (Jonker-Volgenant in SciPy), made
-    feasible by one empty partner per person. Among assignments of equal agreement, the one with the highest F1 is
-    taken, so that ids and the order of faces have no say in any score.
-
-    Returns:
-        (c,) int64: position in people of each cluster's person, -1 for a cluster that got none.
-    """
-    from scipy.sparse import csr_array
-    from scipy.sparse.csgraph import min_weight_full_bipartite_matching
-
-    person_c = np.full(len(table.clusters), -1, np.int64)
-    if not len(table.count_z):
-        return person_c
-    p, c = len(table.people), len(table.clusters)
-    # The solver wants weights other than 0 and a partner for every row: add 1 to all, and 1 is then worth "nobody".
-    weight = np.concatenate([1.0 + table.count_z + tie_break(table), np.ones(p)])
-    rows = np.concatenate([table.row_z, np.arange(p)])
-    columns = np.concatenate([table.column_z, c + np.arange(p)])
-    graph = csr_array((weight, (rows, columns)), shape=(p, c + p))
-    row_p, column_p = min_weight_full_bipartite_matching(graph, maximize=True)
-    real = column_p < c
-    person_c[column_p[real]] = row_p[real]
-    return person_c
-
-
-def tie_break(table: Contingency) -> F64:
-    """(z,) float64, a bonus per overlap: its F1, weighted and plain, summing to less than one face over any assignment.
-
-    The irrational share makes assignments tie only where both the weighted and the plain sum do.
-    """
-    f1_z = 2.0 * table.count_z / (table.size_p[table.row_z] + table.size_c[table.column_z])
-    share_z = (table.size_p[table.row_z] + np.sqrt(2.0)) / (table.faces + np.sqrt(2.0) * len(table.people))
-    bonus_z: F64 = f1_z * share_z / 4
-    return bonus_z
