@@ -10,10 +10,9 @@ import polars as pl
 
 from unmingle.evaluation.comparison import FATES, VERDICTS
 from unmingle.evaluation.score_files import scores_document
+from unmingle.text_layout import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
     from unmingle.evaluation.comparison import Change, Comparison, Share
 
 FORMAT = 1  # of the json; counts up when a key changes its meaning or goes
@@ -94,55 +93,45 @@ def side_rows(comparison: Comparison, *, settings: Literal["all", "differing"]) 
 
 def lines(comparison: Comparison) -> list[str]:
     """What changed, in sentences."""
-    told = [*_shared_lines(comparison), *_people_lines(comparison)]
-    for side, other in ("ab", "ba"):
-        rows = comparison.left_out(side)
-        if rows:
-            told.append(f"Left out by {side.upper()}, and somebody's in {other.upper()}:")
-            told.extend(_some(f"{faces:>7,}  {status}: {reason}" for status, reason, faces in rows))
-    if (judged := comparison.judged) is not None:
+    names = f", {comparison.by_name:,} of them known by their names only" if comparison.by_name else ""
+    told = [f"Pictures that both have: {comparison.pictures:,}{names}"]
+    for side, more in (("A", comparison.only_a), ("B", comparison.only_b)):
+        if more:
+            told.append(f"Only {side} has {counted(more, 'picture')} more, of which nothing is said here")
+    if comparison.unseen:
+        told.append(f"{counted(comparison.unseen, 'face')} in frames that only one of them looked at are passed over")
+    counts = [(comparison.count(fate), text) for fate, text in FATE_TEXTS.items()]
+    apart = ", ".join(f"{n:,} {text}" for n, text in counts if n)
+    told.append(f"{counted(comparison.faces.height, 'face')}{f': {apart}' if apart else ''}")
+    if (figures := comparison.agreement) is not None:
         told.append(
-            f"Labels: of {_count(judged.right + judged.mended + judged.broken + judged.wrong, 'picture')}"
+            f"Agreement (1 is the same): BCubed F {figures.bcubed:.4f}, pairwise F {figures.pairwise:.4f},"
+            f" ARI {figures.ari:.4f}, AMI {figures.ami:.4f}"
+        )
+    told.append(f"{counted(len(comparison.same), 'person has', 'people have')} the same faces in both")
+    judged = comparison.judged
+    for kind, title in KIND_TEXTS.items():
+        if changes := getattr(comparison, kind):
+            told.append(f"{counted(len(changes), 'person', 'people')} {title}:")
+            told += _some([_change_line(change, labels=judged is not None) for change in changes])
+    for side, other in ("ab", "ba"):
+        if rows := comparison.left_out(side):
+            told.append(f"Left out by {side.upper()}, and somebody's in {other.upper()}:")
+            told += _some([f"{faces:>7,}  {status}: {reason}" for status, reason, faces in rows])
+    if judged is not None:
+        told.append(
+            f"Labels: of {counted(judged.right + judged.mended + judged.broken + judged.wrong, 'picture')}"
             f" {judged.right:,} are right in both, {judged.mended:,} in B only, {judged.broken:,} in A only,"
             f" {judged.wrong:,} in neither"
         )
     return told
 
 
-def _shared_lines(comparison: Comparison) -> list[str]:
-    names = f", {comparison.by_name:,} of them known by their names only" if comparison.by_name else ""
-    told = [f"Pictures that both have: {comparison.pictures:,}{names}"]
-    alone = (("A", comparison.only_a), ("B", comparison.only_b))
-    told.extend(f"Only {side} has {_count(n, 'picture')} more, of which nothing is said here" for side, n in alone if n)
-    if comparison.unseen:
-        told.append(f"{_count(comparison.unseen, 'face')} in frames that only one of them looked at are passed over")
-    counts = [(comparison.count(fate), text) for fate, text in FATE_TEXTS.items()]
-    apart = ", ".join(f"{n:,} {text}" for n, text in counts if n)
-    told.append(f"{_count(comparison.faces.height, 'face')}{f': {apart}' if apart else ''}")
-    if (figures := comparison.agreement) is not None:
-        told.append(
-            f"Agreement (1 is the same): BCubed F {figures.bcubed:.4f}, pairwise F {figures.pairwise:.4f},"
-            f" ARI {figures.ari:.4f}, AMI {figures.ami:.4f}"
-        )
-    return told
-
-
-def _people_lines(comparison: Comparison) -> list[str]:
-    same = len(comparison.same)
-    told = ["1 person has the same faces in both" if same == 1 else f"{same:,} people have the same faces in both"]
-    for kind, title in KIND_TEXTS.items():
-        found: Sequence[Change] = getattr(comparison, kind)
-        if found:
-            told.append(f"{len(found):,} {'person' if len(found) == 1 else 'people'} {title}:")
-            told.extend(_some(_change_line(one, labels=comparison.judged is not None) for one in found))
-    return told
-
-
 def _change_line(change: Change, *, labels: bool) -> str:
     """`Person 3 (12): Ada (11), nobody (1)`, and what labels say of it."""
-    shown, rest = change.parts[:PARTS], change.parts[PARTS:]
-    if len(rest) == 1:
-        shown, rest = change.parts, ()
+    # A single part more is shown, since saying so takes as much room.
+    most = PARTS if len(change.parts) > PARTS + 1 else PARTS + 1
+    shown, rest = change.parts[:most], change.parts[most:]
     parts = ", ".join(f"{who(part)} ({part.faces:,})" for part in shown)
     if rest:
         parts += f" and {len(rest):,} more ({sum(part.faces for part in rest):,})"
@@ -157,20 +146,15 @@ def who(share: Share) -> str:
 
 def verdict_text(change: Change) -> str:
     """Who is right about a change, by the labelled pictures on which exactly one of the two is."""
-    if change.mended == change.broken:
-        return f"By the labels A and B are even, {change.mended:,} to {change.broken:,}"
-    better, more, less = ("B", change.mended, change.broken)
-    if change.broken > change.mended:
-        better, more, less = ("A", change.broken, change.mended)
+    less, more = sorted((change.mended, change.broken))
+    if less == more:
+        return f"By the labels A and B are even, {more:,} to {less:,}"
+    better = "B" if change.mended > change.broken else "A"
     but = f", {less:,} the other way" if less else ""
-    return f"By the labels {better} is right, on {_count(more, 'picture')}{but}"
+    return f"By the labels {better} is right, on {counted(more, 'picture')}{but}"
 
 
-def _some(found: Iterable[str]) -> list[str]:
-    every = [f"  {line}" for line in found]
-    more = len(every) - SHOWN
-    return [*every[:SHOWN], f"  and {more:,} more; --json has them all"] if more > 1 else every
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+def _some(found: list[str]) -> list[str]:
+    more = len(found) - SHOWN
+    rest = [f"and {more:,} more; --json has them all"] if more > 1 else found[SHOWN:]
+    return [f"  {line}" for line in (*found[:SHOWN], *rest)]

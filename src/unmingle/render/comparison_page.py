@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +15,14 @@ from unmingle.evaluation.comparison_text import side_rows, verdict_text, who
 from unmingle.html import render
 from unmingle.render.charts import spread
 from unmingle.render.pictures import FacePicture
-from unmingle.render.report import STATUS, how_made
+from unmingle.render.report import STATUS, how_made, work_out
 from unmingle.settings import DetectionSettings, RecordingSettings
 from unmingle.store.facts import noted
 from unmingle.store.result_tables import comparable_faces
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from unmingle.evaluation.comparison import Change, Comparison, Share
     from unmingle.progress import Progress
     from unmingle.render.pictures import Pictures
@@ -33,58 +36,33 @@ STRIP = 10  # faces of a part
 EXAMPLES = 14  # of what was left out for one reason
 JUDGED = 42  # faces on which one of the two is right
 SAME = 120  # people who are the same in both
-KINDS = (
-    (
-        "merged",
-        "b",
-        "Put together in B",
-        "Each of these is one person in B and several in A. Look whether it is one human being.",
-    ),
-    (
-        "split",
-        "a",
-        "Taken apart in B",
-        "Each of these is one person in A and several in B. Look whether it is one human being.",
-    ),
-    ("gone", "a", "Nobody in B", "People of A all of whose faces belong to nobody in B."),
-    ("new", "b", "Nobody in A", "People of B all of whose faces belong to nobody in A."),
-)
+LOOK = "Look whether it is one human being."
+KINDS = {
+    "merged": ("b", "Put together in B", "Each of these is one person in B and several in A. " + LOOK),
+    "split": ("a", "Taken apart in B", "Each of these is one person in A and several in B. " + LOOK),
+    "gone": ("a", "Nobody in B", "People of A all of whose faces belong to nobody in B."),
+    "new": ("b", "Nobody in A", "People of B all of whose faces belong to nobody in A."),
+}
 
 
 def comparison_page(comparison: Comparison, a: Pictures, b: Pictures, progress: Progress) -> str:
-    """The page.
-
-    Args:
-        comparison: of two libraries.
-        a: the pictures of the one.
-        b: of the other.
-        progress: told of each part.
-    """
+    """The page of a comparison of two libraries, given the pictures of each."""
     faces = _Faces(comparison, {"a": a, "b": b})
-    parts = len(KINDS) + 3
-    kinds = []
-    for done, (key, side, title, meaning) in enumerate(KINDS, 1):
-        changes = getattr(comparison, key)
-        shown = [faces.change(side, change) for change in changes[:CHANGES]]
-        if changes:
-            kinds.append({"key": key, "title": title, "meaning": meaning, "changes": shown, "total": len(changes)})
-        progress("write", done, parts)
-    left_out = [*faces.left_out("a"), *faces.left_out("b")]
-    progress("write", parts - 2, parts)
-    judged = {verdict: faces.judged(verdict) for verdict in ("mended", "broken")} if comparison.judged else {}
-    progress("write", parts - 1, parts)
-    same = [faces.of_both(one, other) for one, other in comparison.same[:SAME]]
-    progress("write", parts, parts)
+    parts: dict[str, Callable[[], Any]] = {
+        **{key: partial(faces.kind, key) for key in KINDS},
+        "left_out": lambda: [*faces.left_out("a"), *faces.left_out("b")],
+        "judged": lambda: {verdict: faces.judged(verdict) for verdict in ("mended", "broken") if comparison.judged},
+        "same": lambda: [faces.of_both(one, other) for one, other in comparison.same[:SAME]],
+    }
+    values = work_out(parts, progress)
     return render(
         "comparison.html",
         f"{PurePath(comparison.a.title).name} and {PurePath(comparison.b.title).name}, side by side",
         found=comparison,
         faces=comparison.faces.height,
         rows=side_rows(comparison, settings="all"),
-        kinds=kinds,
-        left_out=left_out,
-        judged=judged,
-        same=same,
+        kinds=[kind for kind in map(values.pop, KINDS) if kind["changes"]],
+        **values,
     )
 
 
@@ -92,13 +70,18 @@ class _Faces:
     """Puts faces to what changed."""
 
     def __init__(self, comparison: Comparison, pictures: dict[str, Pictures]) -> None:
-        self._comparison = comparison
-        self._pictures = pictures
+        self._comparison, self._pictures = comparison, pictures
         self._faces = _once(comparison.faces)
         self._parts = self._faces.partition_by("person_a", "person_b", as_dict=True, maintain_order=True)
 
-    def change(self, side: str, change: Change) -> Shown:
-        """A change of a person of the library `side`."""
+    def kind(self, key: str) -> Shown:
+        """The changes of one kind, the first of them with faces."""
+        side, title, meaning = KINDS[key]
+        changes = getattr(self._comparison, key)
+        shown = [self._change(side, change) for change in changes[:CHANGES]]
+        return {"key": key, "title": title, "meaning": meaning, "changes": shown, "total": len(changes)}
+
+    def _change(self, side: str, change: Change) -> Shown:
         whole, parts = change.whole, []
         for part in change.parts[:PARTS]:
             pair = (whole.person, part.person) if side == "a" else (part.person, whole.person)
@@ -167,6 +150,6 @@ def side_of(store: Store, recipe: str, title: str) -> tuple[Side, pl.DataFrame]:
         pictures=faces["content"].n_unique(),
         faces=once.height,
         people=once["person"].drop_nulls().n_unique(),
-        sorted=int(once["person"].is_not_null().sum()),
+        sorted=once["person"].count(),
     )
     return side, faces

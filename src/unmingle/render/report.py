@@ -41,7 +41,7 @@ from unmingle.store.result_tables import faces_table, people_table, tiles
 from unmingle.store.screen_time import count_recordings, timelines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from unmingle.evaluation.scores import Evaluation
@@ -101,10 +101,7 @@ def write_report(
         "checked": lambda: None if evaluation is None else report.checked(evaluation),
         "doubts": report.doubts,
     }
-    values: dict[str, Any] = {}
-    for done, (name, work_out) in enumerate(parts.items(), 1):
-        values[name] = work_out()
-        progress("write", done, len(parts))
+    values = work_out(parts, progress)
     recordings = timelines(store, recipe)
     page = render(
         "report.html",
@@ -123,6 +120,15 @@ def write_report(
         hues=report.hues,
     )
     write_atomically(destination, page.encode())
+
+
+def work_out(parts: Mapping[str, Callable[[], Any]], progress: Progress) -> dict[str, Any]:
+    """The parts of a page by name, each as it comes."""
+    values = {}
+    for done, (name, part) in enumerate(parts.items(), 1):
+        values[name] = part()
+        progress("write", done, len(parts))
+    return values
 
 
 class _Report:
