@@ -10,9 +10,9 @@ from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.responses import HTMLResponse, Response
 from starlette.concurrency import run_in_threadpool
 
-from unmingle.decisions.alike import Likeness
 from unmingle.decisions.kinds import Redo, Undo
 from unmingle.review import schemas
+from unmingle.review.alike import Likeness
 from unmingle.review.auth import Auth, AuthMiddleware
 from unmingle.review.cache import named_like, query
 from unmingle.review.pages import Pages, RequestError
@@ -205,11 +205,7 @@ def left_out_faces(
 ) -> schemas.LeftOutPage:
     """Faces and files that have no person for one reason; without status or reason, for any."""
     revision = now.cache.overview().revision
-    found = [
-        row
-        for row in now.cache.left_out()
-        if (not status or row.status == status) and (not reason or short(row.reason) == reason)
-    ]
+    found = [one for one in now.cache.left_out() if status in ("", one.status) and reason in ("", short(one.reason))]
     return schemas.LeftOutPage(revision=revision, total=len(found), faces=found[offset : offset + limit])
 
 

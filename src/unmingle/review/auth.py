@@ -1,8 +1,8 @@
 """Who may ask: the browser that was opened with the token, at this address, from the page itself, and nobody else.
 
-Every page in the browser can send requests to this machine, and so can every user of it. So before all else: the Host
-header names this server (DNS rebinding; Starlette's TrustedHostMiddleware knows neither ports nor IPv6), the cookie was
-given out for the token, what changes something comes from our own page, and the body is small.
+Every page in the browser and every user of this machine can send requests. So before all else: the Host header names
+this server (DNS rebinding; Starlette's TrustedHostMiddleware knows neither ports nor IPv6), the cookie was given out
+for the token, what changes something comes from our own page, and the body is small.
 """
 
 from __future__ import annotations
@@ -64,27 +64,30 @@ class Auth:
 
     def exchange(self, token: str) -> str | None:
         """The cookie for a token; None if the token is wrong."""
-        if _same(token, self.token):
-            return self._key
-        for once in [known for known in self._once if _same(token, known)]:
-            self._once.discard(once)
-            return self._key
-        return None
+        once = {known for known in self._once if _same(token, known)}
+        self._once -= once
+        return self._key if once or _same(token, self.token) else None
 
     def refusal(self, method: str, path: str, headers: Headers) -> RequestError | None:
         """Why a request is not to be served; None if it may be."""
+        length, safe = headers.get("content-length", "0"), method in SAFE_METHODS
+        is_number = length.isascii() and length.isdigit()
         if not self._knows_host(headers.get("host", "")):
             return RequestError(421, "This address is not the server's own.", f"Open {self.origin}.")
-        if (too_much := _body_refusal(headers)) is not None:
-            return too_much
-        if path.startswith(OPEN_PATHS) and method in SAFE_METHODS:
+        if "transfer-encoding" in headers:
+            return RequestError(411, "The request doesn't say how long it is.", "Send it with a Content-Length.")
+        if not is_number:
+            return RequestError(400, "The request says no number for its length.", "Send it with a Content-Length.")
+        if len(length) > 12 or int(length) > MAX_BODY:
+            most = f"Send at most {MAX_BODY:,} bytes: fewer faces at a time."
+            return RequestError(413, "The request is too large.", most)
+        if path.startswith(OPEN_PATHS) and safe:
             return None
         if not self._knows_cookie(headers):
             return RequestError(401, "This page is private.", "Open the address that unmingle review printed.")
-        if method not in SAFE_METHODS and not _is_own_page(headers):
-            return RequestError(
-                403, "Only the page itself may change something.", f"Send the header Origin: {self.origin}"
-            )
+        if not safe and not _is_own_page(headers):
+            own = f"Send the header Origin: {self.origin}"
+            return RequestError(403, "Only the page itself may change something.", own)
         return None
 
     def _knows_host(self, host: str) -> bool:
@@ -106,11 +109,8 @@ class Auth:
         return _address(name) is not None or name in {socket.gethostname().lower(), socket.getfqdn().lower()}
 
     def _knows_cookie(self, headers: Headers) -> bool:
-        for part in headers.get("cookie", "").split(";"):
-            name, _, value = part.strip().partition("=")
-            if name == self.cookie and _same(value, self._key):
-                return True
-        return False
+        cookies = (part.strip().partition("=") for part in headers.get("cookie", "").split(";"))
+        return any(name == self.cookie and _same(value, self._key) for name, _, value in cookies)
 
 
 def _is_own_page(headers: Headers) -> bool:
@@ -125,19 +125,6 @@ def _is_own_page(headers: Headers) -> bool:
 
 def _same(one: str, other: str) -> bool:
     return hmac.compare_digest(one.encode("utf-8", "surrogatepass"), other.encode("utf-8", "surrogatepass"))
-
-
-def _body_refusal(headers: Headers) -> RequestError | None:
-    if "transfer-encoding" in headers:
-        return RequestError(411, "The request doesn't say how long it is.", "Send it with a Content-Length.")
-    length = headers.get("content-length", "0")
-    if not (length.isascii() and length.isdigit()):
-        return RequestError(400, "The request says no number for its length.", "Send it with a Content-Length.")
-    if len(length) > 12 or int(length) > MAX_BODY:
-        return RequestError(
-            413, "The request is too large.", f"Send at most {MAX_BODY:,} bytes: fewer faces at a time."
-        )
-    return None
 
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

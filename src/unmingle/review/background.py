@@ -26,9 +26,9 @@ RETRY = 10.0  # seconds before a failed attempt is repeated
 
 
 class Later:
-    """Does some work in a thread of its own, some time after it was asked for; of several requests, once.
+    """Does some work in a thread of its own, after `quiet` seconds without a new request for it.
 
-    An error of ours is repeated later, others end the thread; `quiet`: seconds without a new request before it is done.
+    After an error of ours it is tried again, others end the thread.
     """
 
     def __init__(self, work: Callable[[], object], *, quiet: float, name: str) -> None:
@@ -41,23 +41,17 @@ class Later:
         self._thread = Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
-        """Begin to listen."""
         self._thread.start()
 
-    def ask(self) -> None:
-        """Have the work done soon."""
+    def ask(self, *, again: bool = True) -> None:
+        """Have the work done soon; if it was asked for already, it is put off, unless this was not `again`."""
         now = time.monotonic()
         with self._changed:
+            if self._asked is not None and not again:
+                return
             self._asked = now if self._asked is None else self._asked
             self._due = min(now + self._quiet, self._asked + LONGEST_WAIT)
             self._changed.notify()
-
-    def remind(self) -> None:
-        """Have the work done, without putting it off if it was asked for already."""
-        with self._changed:
-            if self._asked is not None:
-                return
-        self.ask()
 
     def stop(self, *, finish: bool, patience: float | None = None) -> None:
         """End the thread; with `finish` what was asked for is done before. Waits `patience` seconds, or to the end."""
@@ -102,7 +96,6 @@ class QuestionList:
         self._later = Later(self._work, quiet=THINKING, name="questions")
 
     def start(self) -> None:
-        """Begin to work."""
         self._later.start()
         self._later.ask()
 
@@ -114,13 +107,12 @@ class QuestionList:
         """Whether the questions are those of the current revision; if not, they are worked out from now on."""
         fresh = self._at == self._revision()
         if not fresh:
-            self._later.remind()
+            self._later.ask(again=False)
         return fresh
 
     def all(self) -> tuple[Question, ...]:
-        """The questions that were not answered yet."""
-        with self._lock:
-            return self._questions
+        """Those that were not answered yet."""
+        return self._questions
 
     def find(self, question: str) -> Question | None:
         """A question that was asked and not answered, even if it would not be asked any more."""

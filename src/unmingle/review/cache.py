@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from unmingle.decisions.alike import Appearances, Likeness
 from unmingle.decisions.log import Log, last_id, read_log
 from unmingle.decisions.references import label
 from unmingle.errors import LibraryError
+from unmingle.review.alike import Appearances
 from unmingle.store import people_query
 from unmingle.store.face_query import LeftOut, count_faces, faceless_files, lone_faces
 from unmingle.store.facts import CURRENT, known_scale, library_curve
@@ -24,30 +24,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from unmingle.records import I64
+    from unmingle.review.alike import Likeness
     from unmingle.store.people_query import FaceIndex, PersonSummary
     from unmingle.store.screen_time import Timeline
     from unmingle.store.sqlite import Store
 
 T = TypeVar("T")
-KEPT_ORDERS = 32  # lists of a person's faces, of those looked at last
 
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Everybody with a face, by id, at one moment.
+    """Everybody with a face, by id, at one moment."""
 
-    revision:    number of the last entry of the log.
-    clusterings: how often faces were grouped; clustering: number of the last one, 0 for none.
-    recipe:      whose faces they are; empty before any picture was added.
-    pictures:    changes whenever anything but a decision was written.
-    """
-
-    revision: int
+    revision: int  # number of the last entry of the log
     people: dict[int, PersonSummary]
-    clusterings: int
-    clustering: int
-    recipe: str
-    pictures: int
+    clusterings: int  # how often faces were grouped
+    clustering: int  # number of the last time, 0 for none
+    recipe: str  # whose faces they are; empty before any picture was added
+    pictures: int  # changes whenever anything but a decision was written
 
     @property
     def faces(self) -> int:
@@ -79,7 +73,7 @@ def _touched(store: Store, revision: int) -> set[int] | None:
 @dataclass(slots=True)
 class _Kept:
     lock: Lock = field(default_factory=Lock)
-    key: object = None
+    key: Any = None
     value: Any = None
 
 
@@ -104,7 +98,6 @@ class Cache:
         self._watching = Lock()
         self._kept: defaultdict[str, _Kept] = defaultdict(_Kept)
         self._covers: dict[int, list[int]] = {}
-        self._orders: dict[tuple[int, int, str], I64] = {}
 
     def _open(self) -> Store:
         return self._opened.enter_context(open_to_read(self._folder, any_thread=True))
@@ -137,14 +130,14 @@ class Cache:
         with self.snapshot() as store:
             yield View(version, overview, store)
 
-    def _get(self, name: str, key: object, make: Callable[[Store, Any], T], store: Store | None = None) -> T:
+    def _get(self, name: str, key: Any, make: Callable[[Store, _Kept], T], store: Store | None = None) -> T:
         """The value for this key, made of the one before; who asks for the same meanwhile waits."""
         with self._lock:
             kept = self._kept[name]
         with kept.lock:
             if kept.value is None or kept.key != key:
                 with nullcontext(store) if store else self.snapshot() as opened:
-                    kept.value, kept.key = make(opened, kept.value), key
+                    kept.value, kept.key = make(opened, kept), key
             found: T = kept.value
             return found
 
@@ -161,12 +154,11 @@ class Cache:
             self._appearances(view)
 
     def overview(self) -> Overview:
-        """All people."""
         version = self.version()
-        return self._get("overview", version, lambda store, before: Overview.of(store, version, before))
+        return self._get("overview", version, lambda store, kept: Overview.of(store, version, kept.value))
 
     def log(self) -> Log:
-        return self._get("log", self.version(), lambda store, before: Log.read(store.connection, before))
+        return self._get("log", self.version(), lambda store, kept: Log.read(store.connection, kept.value))
 
     def left_out(self) -> list[LeftOut]:
         """Everything without a person: faces, then files without any."""
@@ -200,36 +192,29 @@ class Cache:
 
     def faces_of(self, view: View, person: int, order: people_query.FaceOrder) -> I64:
         """(k,) a person's faces in an order."""
-        key = (view.version, person, order)
-        with self._lock:
-            kept = self._orders.pop(key, None)
-        if kept is None:
-            kept = people_query.faces_of(view.store, person, order, self.index())
-        with self._lock:
-            self._orders[key] = kept
-            while len(self._orders) > KEPT_ORDERS:
-                del self._orders[next(iter(self._orders))]
-        return kept
+
+        def make(store: Store, kept: _Kept) -> I64:
+            return people_query.faces_of(store, person, order, self.index())
+
+        # Of all people who were looked at, it comes to a few numbers for each of their faces.
+        return self._get(f"{person} {order}", view.version, make, view.store)
 
     def alike(self, view: View, person: int | None, faces: list[int]) -> dict[int, Likeness]:
         """How alike each person is to some faces, or else to this person."""
         scale = None
         with suppress(LibraryError):  # it was not grouped by faces, so nothing is known about how likely it is
             scale = known_scale(view.store)
-        curve, known = library_curve(view.store, view.overview.recipe), self._appearances(view)
-        if faces:
-            return known.to_faces(view.store, faces, curve, scale)
-        return {} if person is None else known.to_person(person, curve, scale)
+        known, store = self._appearances(view), view.store
+        asked = Appearances.of_faces(store, faces) if faces else known.only(0 if person is None else person)
+        return known.like(asked, library_curve(store, view.overview.recipe), scale)
 
     def _appearances(self, view: View) -> Appearances:
         revision, pictures = view.overview.revision, view.overview.pictures
 
-        def make(store: Store, before: Appearances | None) -> Appearances:
-            if before is not None and before.pictures == pictures and before.revision <= revision:
-                touched = _touched(store, before.revision)
-                if touched is not None:
-                    return before.now(store, revision, touched)
-            return Appearances.of(store, revision, pictures)
+        def make(store: Store, kept: _Kept) -> Appearances:
+            before, known_pictures = kept.key or (revision, None)
+            touched = _touched(store, before) if known_pictures == pictures and before <= revision else None
+            return Appearances.of_people(store) if touched is None else kept.value.renewed(store, touched)
 
         return self._get("appearances", (revision, pictures), make, view.store)
 

@@ -35,13 +35,6 @@ HEADERS = {
 STATIC = Path(__file__).parent / "static"
 # What the system's registry says may differ, and browsers insist.
 TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
-# The first that fits counts.
-STATUS: tuple[tuple[type[UnmingleError], int], ...] = (
-    (StaleError, 409),
-    (DecisionError, 422),
-    (LibraryBusyError, 423),
-    (UnmingleError, 400),
-)
 
 
 class RequestError(Exception):
@@ -69,12 +62,8 @@ class Pages:
         for ending, kind in TYPES.items():
             mimetypes.add_type(kind, ending)
         app.mount("/static", StaticFiles(directory=STATIC))
-        app.add_exception_handler(UnmingleError, self._ours)
-        app.add_exception_handler(RequestError, self._refused)
-        app.add_exception_handler(RequestValidationError, self._not_understood)
-        app.add_exception_handler(HTTPException, self._http)
-        app.add_exception_handler(sqlite3.Error, self._unreadable)
-        app.add_exception_handler(Exception, self._fault)
+        for error in (UnmingleError, RequestError, RequestValidationError, HTTPException, sqlite3.Error, Exception):
+            app.add_exception_handler(error, self._answer)
 
     def shell(self, waiting: str) -> Callable[[], HTMLResponse]:
         """A route for a page, the same for everybody. waiting: how it looks until what it shows is there."""
@@ -95,42 +84,37 @@ class Pages:
             text = text.replace(path, self._session.name)
         return text.encode("utf-8", "replace").decode("utf-8")
 
-    def _ours(self, request: Request, error: Exception) -> Response:
-        assert isinstance(error, UnmingleError)  # as registered
-        status = next(status for kind, status in STATUS if isinstance(error, kind))
-        more: dict[str, Any] = {}
-        if isinstance(error, StaleError):
-            log = self._session.cache.log()
-            since = log.decisions(entry for entry in log.entries if entry.id in error.entries)
-            more["since"] = [schemas.Decision.of(one).model_dump() for one in since]
-        return self.refuse(request.url.path, RequestError(status, error.problem, error.mend, **more))
-
-    def _refused(self, request: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestError)  # as registered
-        return self.refuse(request.url.path, error)
-
-    def _not_understood(self, request: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError)  # as registered
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        problem = f"The request is not understood: {where}: {first['msg']}."
-        return self.refuse(
-            request.url.path, RequestError(422, problem, "Look at /api/openapi.json for what can be asked.")
-        )
-
-    def _http(self, request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)  # as registered
-        problem = "There is nothing here." if error.status_code == 404 else f"{error.detail}."
-        return self.refuse(request.url.path, RequestError(error.status_code, problem, "Go back to all people, at /."))
-
-    def _unreadable(self, request: Request, error: Exception) -> Response:
-        problem = f"The library can't be read just now: {error}."
-        refusal = RequestError(503, problem, "Try again; if it stays so, start the command again.")
-        return self.refuse(request.url.path, refusal)
-
-    def _fault(self, request: Request, error: Exception) -> Response:
-        del error  # the server logs it
-        refusal = RequestError(500, "The server made a mistake.", "The terminal tells more; nothing was half done.")
-        answer = self.refuse(request.url.path, refusal)
-        answer.headers.update(HEADERS)  # outermost of all, so nothing else adds them
+    def _answer(self, request: Request, error: Exception) -> Response:
+        problem = self._problem(error)
+        answer = self.refuse(request.url.path, problem)
+        if problem.status == 500:
+            answer.headers.update(HEADERS)  # outermost of all, so nothing else adds them
         return answer
+
+    def _problem(self, error: Exception) -> RequestError:
+        match error:
+            case RequestError():
+                return error
+            case StaleError():
+                log = self._session.cache.log()
+                since = log.decisions(entry for entry in log.entries if entry.id in error.entries)
+                told = [schemas.Decision.of(one).model_dump() for one in since]
+                return RequestError(409, error.problem, error.mend, since=told)
+            case UnmingleError():
+                status = (
+                    422 if isinstance(error, DecisionError) else 423 if isinstance(error, LibraryBusyError) else 400
+                )
+                return RequestError(status, error.problem, error.mend)
+            case RequestValidationError():
+                first = error.errors()[0]
+                where = ".".join(str(part) for part in first["loc"])
+                problem = f"The request is not understood: {where}: {first['msg']}."
+                return RequestError(422, problem, "Look at /api/openapi.json for what can be asked.")
+            case HTTPException():
+                problem = "There is nothing here." if error.status_code == 404 else f"{error.detail}."
+                return RequestError(error.status_code, problem, "Go back to all people, at /.")
+            case sqlite3.Error():
+                problem = f"The library can't be read just now: {error}."
+                return RequestError(503, problem, "Try again; if it stays so, start the command again.")
+        # The server logs it.
+        return RequestError(500, "The server made a mistake.", "The terminal tells more; nothing was half done.")

@@ -40,12 +40,7 @@ def serve(
     open_browser: bool = True,
     announce: Callable[[str], object] = print,
 ) -> None:
-    """Serve the review page of a library until Ctrl+C or a signal to terminate; port 0 takes a free one.
-
-    Raises:
-        LibraryError: there is no library there, or it is damaged.
-        SettingsError: nothing can listen at this address.
-    """
+    """Serve the review page of a library until Ctrl+C or a signal to terminate; port 0 takes a free one."""
     with suppress(LibraryBusyError, WriteError), open_to_decide(folder):
         pass  # an older library gets its new tables; where that is not possible, reading it tells what is wrong
     secret, last_port = _remembered(folder)
@@ -116,18 +111,13 @@ def _lines(host: str, auth: Auth) -> Iterator[str]:
 
 def _listener(host: str, port: int, last_port: int) -> socket.socket:
     """At the port that is asked for; else at the one of the last time, if that is free."""
-    if not port and last_port:
-        with suppress(SettingsError):
-            return free_listener(host, last_port)
+    with suppress(SettingsError):
+        return free_listener(host, port or last_port)
     return free_listener(host, port)
 
 
 def free_listener(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
-    """A socket bound to an address; port 0: any that is free.
-
-    Raises:
-        SettingsError: nothing can listen there.
-    """
+    """A socket bound to an address; port 0: any that is free."""
     if not 0 <= port <= LAST_PORT:  # the system would take it for another one
         raise SettingsError(f"There is no port {port}.", f"Give one up to {LAST_PORT}, or none to get a free one.")
     try:
@@ -159,12 +149,8 @@ def _ended_by_signals() -> Iterator[None]:
 
     Uvicorn raises the signal again after its own end; that would kill the process or look like an error.
     """
-
-    def ignore(number: int, frame: object) -> None:
-        del number, frame
-
     try:
-        before = {one: signal.signal(one, ignore) for one in (signal.SIGINT, signal.SIGTERM)}
+        before = {one: signal.signal(one, lambda *_: None) for one in (signal.SIGINT, signal.SIGTERM)}
     except ValueError:  # not the main thread: signals are somebody else's
         before = {}
     try:

@@ -44,11 +44,7 @@ CHANGED = "the file has another content now"
 
 
 class Session:
-    """A library under review.
-
-    Raises:
-        LibraryError: there is no library there, or it is damaged.
-    """
+    """A library under review."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.absolute()
@@ -120,11 +116,6 @@ class Session:
         return Decision.of(entry, live=True)
 
     def answer(self, question: str, said: Answer, seen: int | None) -> Decision:
-        """Answer a question.
-
-        Raises:
-            StaleError: it no longer stands.
-        """
         asked = self._restated(question)
         if asked is None:
             raise StaleError("This question no longer stands.", "Look at the questions again.")
@@ -170,11 +161,7 @@ class Session:
         return found
 
     def picture(self, face: int, side: int) -> bytes:
-        """A JPEG of the whole upright picture that shows a face.
-
-        Raises:
-            RequestError: there is no such face, or no file holds its picture any more.
-        """
+        """A JPEG of the whole upright picture that shows a face."""
         with self.cache.snapshot() as store:
             wanted = original(store, face)
         if wanted is None:
@@ -199,11 +186,7 @@ class PictureReader:
         self._lock = Lock()
 
     def read(self, file: FileState, wanted: Original) -> U8:
-        """The upright picture or frame, (h, w, 3), if the file is still what it was.
-
-        Raises:
-            PictureError: it is not, or it can't be read; the message says which.
-        """
+        """The upright picture or frame, (h, w, 3), if the file is still what it was; else a PictureError."""
         if wanted.frame is not None:
             return self._recording(file, wanted).frame(wanted.frame).pixels
         content = read_bytes(file.file)
