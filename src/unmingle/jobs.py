@@ -21,6 +21,7 @@ from unmingle.settings import (
     Recipe,
     RecordingSettings,
     one_of,
+    whole_number,
 )
 from unmingle.sources.images import Scan, readable, scan
 from unmingle.store import facts
@@ -134,6 +135,9 @@ def cluster(
     times: Times,
 ) -> Summary:
     """Make people, tables and sheets; see `Library.cluster`."""
+    sheets = whole_number("sheets", sheets)
+    if not isinstance(name_pattern, (str, type(None))):
+        raise SettingsError(f"name_pattern is {name_pattern!r}.", "Give text, or None to read nothing from names.")
     settings = settings or GroupingSettings()
     settings = settings if people is None else replace(settings, people=people)
     recipe = current(store)
@@ -155,5 +159,5 @@ def cluster(
     store.set_fact(facts.SHEETS, str(sheets))
     store.set_fact(views.WEBVTT, "1" if webvtt else "")
     with times.measure("write"), store.snapshot():
-        faces = views.write_views(store, recipe, sheets=sheets, progress=progress)
+        faces = views.write_views(store, recipe, progress=progress)
     return Summary.of(faces, times.seconds, dict(clustering.notes))

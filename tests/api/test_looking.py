@@ -149,7 +149,7 @@ def test_a_question_shows_both_sides(pictures: Set) -> None:
     one_side, other_side = (
         Side(who.id, who.name, faces, faces[:3]) for who, faces in zip((one, other), ids, strict=True)
     )
-    asked = Question("id", "people", "Are Ben and <Zoë> one person?", one_side, other_side, 0.4, 8, library.jpegs)
+    asked = Question("id", "people", "Are Ben and <Zoë> one person?", one_side, other_side, 0.4, 8, library._jpegs)
     page = asked._repr_html_()
     assert "Are Ben and &lt;Zoë&gt; one person?" in page
     assert page.count("<img") == 6
@@ -159,7 +159,7 @@ def test_a_question_shows_both_sides(pictures: Set) -> None:
     assert "<img" not in asked._repr_html_()
     alone = Question("id", "people", "", one_side, other_side, 0.4, 8)
     assert "<img" not in alone._repr_html_()
-    assert alone == Question("id", "people", "", one_side, other_side, 0.4, 8, library.jpegs)
+    assert alone == Question("id", "people", "", one_side, other_side, 0.4, 8, library._jpegs)
 
 
 def _members(folder: Path, person: int) -> list[tuple[int]]:

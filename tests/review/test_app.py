@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from tests.review.conftest import Maker
 
+    from unmingle.store.sqlite import Store
+
 
 def wall(browser: Browser, **query: object) -> list[dict[str, Any]]:
     people: list[dict[str, Any]] = browser.get("/api/people", **query)["people"]
@@ -175,11 +177,11 @@ def test_a_file_is_read_again(browser: Browser, monkeypatch: pytest.MonkeyPatch)
     (damaged,) = browser.get("/api/left-out/faces", status="unreadable")["faces"]
     asked: list[int] = []
 
-    def retry(self: Library, file: int) -> tuple[str, str]:
+    def retry(store: Store, file: int) -> tuple[str, str]:
         asked.append(file)
         return "unreadable", "the file is empty (0 bytes)"
 
-    monkeypatch.setattr(Library, "retry", retry)
+    monkeypatch.setattr("unmingle.review.session.retry", retry)
     told = browser.post(f"/api/files/{damaged['file_id']}/retry", {})
     assert told == {"status": "unreadable", "reason": "the file is empty (0 bytes)"}
     assert asked == [damaged["file_id"]]

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Mapping, Sequence
 
+    import polars as pl
+
     from unmingle.decisions.kinds import Command, Kind
 
 By = Literal["person", "rule", "import"]
@@ -146,6 +148,16 @@ def append(
 def last_id(connection: sqlite3.Connection) -> int:
     """The number of the last entry; 0 for none."""
     return int(connection.execute("SELECT coalesce(max(id), 0) FROM decision").fetchone()[0])
+
+
+def log_table(decisions: Sequence[Decision]) -> pl.DataFrame:
+    """See `Library.log`."""
+    import polars as pl
+
+    texts = dict.fromkeys(("made", "by", "kind", "words"), pl.String)
+    schema = {"id": pl.Int64, **texts, "person": pl.Int64, "faces": pl.Int64, "live": pl.Boolean}
+    rows = [tuple(getattr(decision, column) for column in schema) for decision in decisions]
+    return pl.DataFrame(rows, schema=schema, orient="row")
 
 
 def active_ids(entries: Iterable[Entry]) -> dict[int, bool]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from unmingle.store.sqlite import Store
+
+    PersonRef = int | str
+    FaceRefs = int | str | Iterable[int | str]
 
 LONGEST_NAME = 200
 LONGEST_NUMBER = 19  # digits: more are no person's, face's or frame's
@@ -100,16 +104,19 @@ class _Reading:
     number: int
 
 
-def faces_named(store: Store, recipe: str, faces: Sequence[int | str]) -> tuple[int, ...]:
-    """The rows of faces, given those or their files.
+def faces_named(store: Store, recipe: str, faces: FaceRefs) -> tuple[int, ...]:
+    """The rows of faces, given those or their files; a single one may be named by itself.
 
     `name` is a file's main face, `name#2` its face 2, and `name@150#2` face 2 in frame 150 of a recording; for that the
     face counts that stands for it. A file is named by a path on the disk, by its path below its source, or by the end
     of its path, as much as tells it from others.
     """
-    readings = {face: _readings(face) for face in faces if isinstance(face, str)}
+    several = faces if isinstance(faces, Iterable) and not isinstance(faces, str) else (faces,)
+    mend = "Give its row, which is a whole number, or its file."
+    named = [face if isinstance(face, str) else whole_number("A face", face, mend=mend) for face in several]
+    readings = {face: _readings(face) for face in named if isinstance(face, str)}
     contents = _contents(store, [one.file for ways in readings.values() for one in ways])
-    return tuple(_row(store, recipe, readings[face], contents) if isinstance(face, str) else face for face in faces)
+    return tuple(_row(store, recipe, readings[face], contents) if isinstance(face, str) else face for face in named)
 
 
 def _row(store: Store, recipe: str, readings: list[_Reading], contents: dict[str, dict[str, str]]) -> int:

@@ -21,11 +21,14 @@ from unmingle.evaluation.columns import (
     same,
 )
 from unmingle.evaluation.sheets import read_table
+from unmingle.files import user_path
 from unmingle.sources.names import bare, find_named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence, Set
     from pathlib import Path
+
+    import polars as pl
 
     from unmingle.evaluation.columns import Columns, Row, Rule
     from unmingle.evaluation.sheets import Table
@@ -113,6 +116,15 @@ class Labels:
     def people(self) -> int:
         """How many different people the labels name."""
         return len(set(self.labels))
+
+
+def labels_for(faces: pl.DataFrame, labels: Labels | Path | str, options: LabelOptions | None = None) -> Labels:
+    """The labels of the files of a table of faces: read before, "folders" for one a person, or in a workbook or csv."""
+    if isinstance(labels, Labels):
+        return labels
+    if labels == "folders":
+        return folder_labels(faces["file"].to_list(), sources=faces["source"].to_list())
+    return read_labels(user_path(labels), options or LabelOptions())
 
 
 def read_labels(path: Path, options: LabelOptions) -> Labels:

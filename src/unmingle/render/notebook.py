@@ -16,7 +16,7 @@ from unmingle.store.face_query import face_detail
 from unmingle.store.facts import current
 from unmingle.store.file_rows import count_files
 from unmingle.store.people_query import member_rows, people_by_size
-from unmingle.store.result_tables import FACES, faces_table, library_intervals, people_table, thumbnail_of, tiles
+from unmingle.store.result_tables import FACES, faces_table, library_intervals, library_people, thumbnail_of, tiles
 from unmingle.text_layout import counted
 
 if TYPE_CHECKING:
@@ -223,7 +223,7 @@ def sheet_of(store: Store, recipe: str, person: int | str) -> Sheet:
     Raises:
         LibraryError: nobody is called so.
     """
-    people = people_table(faces_table(store, recipe), store)
+    people = library_people(store, recipe)
     found = people.filter(people["person"] == _named(store, person))
     if found.height == 0:
         raise LibraryError(f"There is no person {person!r}.", "people.csv lists them all.")
@@ -238,7 +238,7 @@ def find_face(store: Store, recipe: str, face: int | str) -> Face:
         LibraryError: there is no such file or face, or several files end so.
     """
     try:
-        (row,) = faces_named(store, recipe, [face])
+        (row,) = faces_named(store, recipe, face)
     except DecisionError as error:
         raise LibraryError(error.problem, error.mend) from error
     detail = face_detail(store, row)

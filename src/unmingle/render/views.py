@@ -14,6 +14,7 @@ from unmingle.render.canvas import as_jpeg, as_png
 from unmingle.render.charts import spread
 from unmingle.render.contact_sheets import MOST, STRIP, PersonCard, PersonRow, contact_sheet, overview, timeline
 from unmingle.sources.names import distinct
+from unmingle.store.facts import SHEETS
 from unmingle.store.result_tables import faces_table, thumbnail_of, tiles
 from unmingle.store.screen_time import screen_times
 from unmingle.text_layout import counted
@@ -36,14 +37,14 @@ def write_views(
     store: Store,
     recipe: str,
     *,
-    sheets: int = MOST,
     redraw: Iterable[int] | None = None,
     progress: Progress = silent,
 ) -> pl.DataFrame:
     """Make the tables, the contact sheets in `sheets/`, and `timelines/` of recordings again; the table of faces.
 
-    So many people, the largest, get a sheet of their own; of these, only those to redraw are out of date, or all.
+    So many people as `facts.SHEETS` says, the largest, get a sheet; of these, those to redraw are out of date, or all.
     """
+    sheets = int(store.fact(SHEETS) or 0)
     faces, recordings = faces_table(store, recipe), screen_times(store, recipe)
     tables = library_tables(store, faces, recordings)
     for name in ("faces", "people", "recordings", "intervals"):

@@ -15,6 +15,7 @@ from unmingle.decisions.kinds import Undo
 from unmingle.decisions.log import Decision
 from unmingle.decisions.service import DecisionService, contradicts
 from unmingle.errors import LibraryBusyError, LibraryError, PictureError, StaleError, UnmingleError
+from unmingle.jobs import retry
 from unmingle.render.canvas import as_jpeg
 from unmingle.review.background import Later, QuestionList
 from unmingle.review.cache import Cache
@@ -26,7 +27,7 @@ from unmingle.sources.recordings import Recording
 from unmingle.store import people_query
 from unmingle.store.face_query import original
 from unmingle.store.facts import current
-from unmingle.store.sqlite import open_to_decide
+from unmingle.store.sqlite import open_to_decide, open_to_write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -156,7 +157,8 @@ class Session:
 
     def retry(self, file: int) -> tuple[str, str]:
         """Read a file again; its status and reason now."""
-        found = Library(self.folder).retry(file)
+        with open_to_write(self.folder) as store:
+            found = retry(store, file)
         self._tables.ask()
         return found
 

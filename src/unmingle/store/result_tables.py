@@ -238,6 +238,11 @@ def embeddings_table(store: Store, recipe: str) -> pl.DataFrame:
     return table.with_columns(pl.Series("vector", flat.reshape(-1, dimension), dtype=pl.Array(pl.Float32, dimension)))
 
 
+def library_people(store: Store, recipe: str) -> pl.DataFrame:
+    """The table `people.csv`."""
+    return people_table(faces_table(store, recipe), store)
+
+
 def people_table(faces: pl.DataFrame, store: Store) -> pl.DataFrame:
     """The table `people.csv`, largest first."""
     cohesion = pl.DataFrame(
@@ -281,7 +286,7 @@ def intervals_table(recordings: Sequence[ScreenTime], names: dict[int, str]) -> 
 
 def library_intervals(store: Store, recipe: str) -> pl.DataFrame:
     """The table `intervals.csv` of all recordings."""
-    names = dict(people_table(faces_table(store, recipe), store).select("person", "name").iter_rows())
+    names = dict(library_people(store, recipe).select("person", "name").iter_rows())
     return intervals_table(screen_times(store, recipe), names)
 
 
