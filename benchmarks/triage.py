@@ -29,8 +29,8 @@ from unmingle.evaluation.metrics import score
 from unmingle.faces.align import align
 from unmingle.faces.detect import find_faces
 from unmingle.faces.quality import Measures, measure, triage
+from unmingle.grouping.cluster import Evidence, cluster_with_quality
 from unmingle.grouping.constraints import Constraints
-from unmingle.grouping.eligibility import Evidence, cluster_with_quality
 from unmingle.grouping.impostors import SFACE_CURVE
 from unmingle.models import sface, yunet
 from unmingle.settings import DetectionSettings, GroupingSettings

@@ -24,7 +24,8 @@ import numpy as np
 
 import unmingle
 from unmingle.evaluation.metrics import score
-from unmingle.grouping.eligibility import Evidence, cluster_with_quality
+from unmingle.grouping.attach import fill_gaps
+from unmingle.grouping.cluster import Evidence, cluster_with_quality
 from unmingle.settings import GroupingSettings
 from unmingle.store.face_rows import faces_to_group
 from unmingle.store.sqlite import open_to_read
@@ -48,11 +49,12 @@ WAYS: dict[str, dict[str, Callable[..., Any]]] = {
     "no reassignment": {"grouping.cluster.reassign": nothing},
     "no outlier attachment": {"grouping.cluster.attach_outliers": nothing},
     "no splitting by gaps": {"grouping.cluster.split_by_gaps": nothing},
-    "no gap filling": {f"grouping.{name}": nothing for name in ("cluster.split_by_gaps", "cluster.fill_gaps")}
-    | {"grouping.eligibility.fill_gaps": nothing},
-    "no gap filling for border faces": {"grouping.eligibility.fill_gaps": nothing},
+    "no gap filling": {f"grouping.cluster.{name}": nothing for name in ("split_by_gaps", "fill_gaps")},
+    "no gap filling for border faces": {
+        "grouping.cluster.fill_gaps": lambda clusters, *border: 0 if border else fill_gaps(clusters)
+    },
     "no merging of who was seen together": {"grouping.cluster.merge_seen_together": lambda *_: (0, 0)},
-    "no border attachment": {"grouping.eligibility.attach_border": nothing},
+    "no border attachment": {"grouping.cluster.attach_border": nothing},
     "border faces by the threshold only": {"grouping.attach._surest_of_families": lambda p_m, *_: np.argsort(p_m)},
     "border faces without a scale of their own": {"grouping.attach._in_own_scale": lambda *words: words[3].best_q},
     "all faces core": {},

@@ -14,8 +14,8 @@ from unmingle.decisions.assignment import DecidedFaces, Measured, store_assignme
 from unmingle.decisions.state import State
 from unmingle.errors import PictureError, reason
 from unmingle.grouping.baselines import classic_clusters
+from unmingle.grouping.cluster import Evidence, cluster_with_quality
 from unmingle.grouping.confidence import face_probabilities
-from unmingle.grouping.eligibility import Evidence, cluster_with_quality
 from unmingle.grouping.impostors import SFACE_CURVE
 from unmingle.models.runtime import available_cores
 from unmingle.progress import Times, silent

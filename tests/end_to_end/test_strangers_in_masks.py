@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import unmingle
-from unmingle.grouping.eligibility import cluster_with_quality
+from unmingle.grouping.cluster import cluster_with_quality
 from unmingle.grouping.impostors import SFACE_CURVE
 from unmingle.settings import FALSE_MERGES, GroupingSettings
 from unmingle.store.face_rows import faces_to_group

@@ -12,7 +12,7 @@ from unmingle.decisions.kinds import Name
 from unmingle.decisions.references import clean_name
 from unmingle.decisions.service import contradicts
 from unmingle.errors import DecisionError, StaleError
-from unmingle.grouping.eligibility import cluster_with_quality
+from unmingle.grouping.cluster import cluster_with_quality
 from unmingle.settings import ClassicSettings, GroupingSettings
 from unmingle.store.sqlite import open_to_read, open_to_write
 

@@ -1,11 +1,7 @@
-"""Single faces find their people: outliers that linkage left over, poor faces that may not found, gaps, and new faces.
+"""Single faces find their people: outliers, border faces, gaps of a recording, and new faces.
 
-By similarity there is one rule. A face names the person that it is most like, by the average over the person's faces or
-by the most similar quarter of pairs, in standard deviations above strangers (`name_hosts`). Where many name somebody at
-once, they are taken for as long as the expected share of wrong ones stays low (`surest`): among passers-by even the
-best of thousands means little, in a meeting a fair resemblance is enough.
-
-In a recording, time tells too: somebody who is there in the frame before and in the frame after has left a gap.
+A face names the person that it scores highest with (`name_hosts`). Those who do are attached, the surest first, for as
+long as few are expected to be wrong (`surest`). In a recording, whoever is there before and after has left a gap.
 """
 
 from __future__ import annotations
@@ -19,7 +15,8 @@ import numpy as np
 from unmingle.errors import SettingsError
 from unmingle.grouping.clusters import BLOCK, SAMPLE, top_quartile, unit_rows
 from unmingle.grouping.confidence import label_means, pair_chance
-from unmingle.grouping.index import find_nearest
+from unmingle.grouping.impostors import SINGLE
+from unmingle.grouping.index import find_nearest, spaced
 from unmingle.grouping.refine import FRAGMENT_FACES
 from unmingle.grouping.threshold import LEAST_Z, FalseMergeThreshold, standard_query
 
@@ -45,10 +42,7 @@ PRIOR = 10
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Named:
-    """q clusters, mostly single faces, and the person that each names, by slot.
-
-    average_q, quartile_q: standard deviations above strangers by average, and by top quartile (-inf for two faces).
-    """
+    """q clusters, mostly single faces, the person that each names, by slot, and their scores."""
 
     query_q: I64
     host_q: I64
@@ -57,7 +51,7 @@ class Named:
 
     @property
     def best_q(self) -> F64:
-        """By average or top quartile, whichever says more."""
+        """Whichever says more."""
         best_q: F64 = np.maximum(self.average_q, self.quartile_q)
         return best_q
 
@@ -67,7 +61,7 @@ class Named:
 
 
 def name_hosts(clusters: Clusters, queries: I64, hosts: I64, threshold: FalseMergeThreshold) -> Named:
-    """The host that each query is most like, of those that it may be with; queries without any are left out."""
+    """The host that each query is most like, of those that it may be with, if there are any."""
     base = threshold.standard_base(clusters.mean_nd[hosts], clusters.size_n[hosts])
     found = find_nearest(standard_query(clusters.mean_nd[queries]), base, CANDIDATES).index_qk
     host_qk = np.where(found < 0, -1, hosts[found])
@@ -84,13 +78,12 @@ def name_hosts(clusters: Clusters, queries: I64, hosts: I64, threshold: FalseMer
 
 
 def surest(p_m: F64, share: float) -> I64:
-    """The hypotheses of which at most such a share is expected to be wrong, surest first (Benjamini and Hochberg 1995).
+    """The places, surest first, of which at most such a share is expected to be wrong (Benjamini and Hochberg 1995).
 
-    Args:
-        p_m: (m,) the chance that a stranger is as alike. How many are strangers is estimated as by Storey (2002).
-        share: how many may be wrong.
+    p_m: the chance that a stranger is as alike.
     """
     m = len(p_m)
+    # The share of strangers, as by Storey 2002.
     strangers = min(1.0, (1 + np.count_nonzero(p_m > STOREY)) / (max(1, m) * (1 - STOREY)))
     order = np.argsort(p_m, kind="stable")
     few = np.flatnonzero(strangers * m * p_m[order] / np.arange(1, m + 1) <= share)
@@ -98,7 +91,7 @@ def surest(p_m: F64, share: float) -> I64:
 
 
 def _chance_of_best(z_m: F64, hosts: int) -> F64:
-    """(m,) that the best of so many strangers is so alike."""
+    """(m,) the chance that the best of so many strangers scores as high."""
     from scipy.special import log_ndtr
 
     chance: F64 = -np.expm1(hosts * log_ndtr(z_m))
@@ -106,10 +99,7 @@ def _chance_of_best(z_m: F64, hosts: int) -> F64:
 
 
 def attach_outliers(clusters: Clusters, threshold: FalseMergeThreshold) -> int:
-    """Give single faces to people they look like, for as long as few are likely to be wrong; how many.
-
-    Fragments of two faces or more are not asked: after linkage they are nearly always people.
-    """
+    """Give single faces to people they look like, for as long as few are likely to be wrong; how many."""
     outliers, hosts = np.flatnonzero(clusters.size_n == 1), np.flatnonzero(clusters.size_n > FRAGMENT_FACES)
     if not len(outliers) or not len(hosts):
         return 0
@@ -123,24 +113,17 @@ def attach_outliers(clusters: Clusters, threshold: FalseMergeThreshold) -> int:
 
 
 def attach_border(clusters: Clusters, border: I64, people: I64, threshold: FalseMergeThreshold) -> None:
-    """Give poor faces, which found nobody, to people they look like, where the evidence is strong.
+    """Give border faces (slots) to people (slots) they look like, where the evidence is strong.
 
-    Blur and masks make a face like many others in the same state, and a few people a little like all of them. So such a
-    face has to pass the usual threshold and, measured again in its own scale, be one of those that are surely right.
-
-    Args:
-        clusters: the people and the border faces; several that must be one person are a cluster.
-        border: the slots of these.
-        people: the slots of all others.
-        threshold: of the clustering that found the people.
+    Blur and masks make a face like many others in the same state, and a few people a little like all of them. So it has
+    to pass the usual threshold and, in its own scale and the person's, be one of those that are surely right.
     """
     if not len(border) or not len(people):
         return
     size_n = clusters.size_n
     named = name_hosts(clusters, border, people, threshold)
     p_q = _chance_of_best(_in_own_scale(clusters, border, people, named, threshold), max(1, len(people) - 1))
-    smaller = np.minimum(size_n[named.query_q], size_n[named.host_q])
-    passes = named.best_q >= threshold.least_z(smaller, clusters=len(people))
+    passes = threshold.accepts(named.best_q, size_n[named.query_q], size_n[named.host_q], clusters=len(people))
     taken = _surest_of_families(p_q, size_n[named.host_q] == 1, threshold.expected)
     taken = taken[passes[taken]]
     named = named.take(taken[np.lexsort((named.query_q[taken], p_q[taken]))])
@@ -148,20 +131,18 @@ def attach_border(clusters: Clusters, border: I64, people: I64, threshold: False
 
 
 def _surest_of_families(p_q: F64, of_one_q: Bool, share: float) -> I64:
-    """As `surest`, apart for those that name a single face: far more of these are strangers (Efron 2008)."""
+    """As `surest`, apart for those that name a single face: far more of these are wrong (Efron 2008)."""
     families = [np.flatnonzero(family) for family in (of_one_q, ~of_one_q)]
     return np.concatenate([family[surest(p_q[family], share)] for family in families])
 
 
 def _in_own_scale(clusters: Clusters, border: I64, people: I64, named: Named, threshold: FalseMergeThreshold) -> F64:
-    """(q,) how far above strangers in the scale of the face and of the person, whichever says less.
+    """(q,) scores among the face's own with other people, or the person's with other faces, whichever says less.
 
-    Measured once as the face's own among all other people, once as the person's own among all other border faces;
-    neither may make the case easier (symmetric score normalisation of speaker recognition: Shum et al. 2010).
+    The symmetric score normalisation of speaker recognition (Shum et al. 2010); neither may make the case easier.
     """
     query, host, z_q = named.query_q, named.host_q, named.average_q
-    single = np.ones(1, np.int64)
-    deviation_n = threshold.curve.deviation(single, np.maximum(1, clusters.size_n))
+    deviation_n = threshold.curve.deviation(SINGLE, np.maximum(1, clusters.size_n))
     # Several faces that are one vary less than a single one, of which most of the others are.
     ratio_q = threshold.curve.deviation(clusters.size_n[query], clusters.size_n[host]) / deviation_n[host]
     mean_q, spread_q = _among_people(clusters, people, named, threshold, left=1, least=1)
@@ -179,12 +160,12 @@ def _in_own_scale(clusters: Clusters, border: I64, people: I64, named: Named, th
 def _among_people(
     clusters: Clusters, people: I64, named: Named, threshold: FalseMergeThreshold, *, left: int, least: float
 ) -> tuple[F64, F64]:
-    """(q,) mean and deviation of how far above strangers each query is with all people, or all but the one it names.
+    """(q,) mean and deviation of the scores of each query with all people, or all but the `left` one that it names.
 
-    least: of the variance; with 1 a face's own scale can't make its case easier, with 0 it counts in both directions.
+    least: of the variance; with 1 a face's own scale can't make its case easier.
     """
     size_n, base = clusters.size_n, threshold.standard_base(clusters.mean_nd[people], clusters.size_n[people])
-    usual = threshold.curve.deviation(np.ones(1, np.int64), size_n[named.host_q])
+    usual = threshold.curve.deviation(SINGLE, size_n[named.host_q])
     ratio_q = threshold.curve.deviation(size_n[named.query_q], size_n[named.host_q]) / usual
     rows_qd = standard_query(clusters.mean_nd[named.query_q]) / ratio_q[:, None]
     z_q = left * named.average_q
@@ -194,7 +175,7 @@ def _among_people(
 def _normal(
     cohort: Cohort, rows_qd: NDArray[Any], left_q: F64, sum_q: F64, square_q: F64, *, least: float
 ) -> tuple[F64, F64]:
-    """(q,) mean, and deviation of `least` or more, of products with a cohort; the normal counts as a few rows."""
+    """(q,) mean, and deviation, of products with a cohort, in which the standard normal counts as a few rows."""
     rest_q, mean_q, variance_q = cohort.moments(rows_qd, left_q, sum_q, square_q)
     weight_q = rest_q / (rest_q + PRIOR)
     return weight_q * mean_q, np.sqrt(np.maximum(least, 1 - weight_q + weight_q * variance_q))
@@ -202,7 +183,7 @@ def _normal(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cohort:
-    """Rows of which only the number, the sum, and the sum of outer products are kept."""
+    """Moments of rows: their number, sum, and sum of outer products."""
 
     count: int
     sum_d: F64
@@ -210,7 +191,7 @@ class Cohort:
 
     @classmethod
     def of(cls, rows_md: F32) -> Cohort:
-        """Of any number of rows, a block at a time."""
+        """Of (m, d) rows."""
         sum_d, square_dd = np.zeros(rows_md.shape[1]), np.zeros((rows_md.shape[1],) * 2)
         for start in range(0, len(rows_md), BLOCK):
             block = rows_md[start : start + BLOCK].astype(np.float64)
@@ -219,32 +200,21 @@ class Cohort:
         return cls(len(rows_md), sum_d, square_dd)
 
     def moments(self, rows_qd: NDArray[Any], left_q: F64, sum_q: F64, square_q: F64) -> tuple[F64, F64, F64]:
-        """(q,) how many rows count, and mean and variance of their dot products with each of other rows.
+        """(q,) how many rows of the cohort count, and mean and variance of their dot products with each of these rows.
 
-        Args:
-            rows_qd: (q, d).
-            left_q: how many of the cohort are left out, since they may be the same person.
-            sum_q: the sum of their products.
-            square_q: the sum of the squares of these.
+        left_q of the cohort are left out: their products have the sum sum_q, and their squares square_q.
         """
         rows = rows_qd.astype(np.float64)
         rest_q = self.count - left_q
         counted_q = np.maximum(1, rest_q)
         mean_q = (rows @ self.sum_d - sum_q) / counted_q
-        squares = np.concatenate(
-            [
-                np.einsum("qd,qd->q", part @ self.square_dd, part)
-                for part in np.array_split(rows, 1 + len(rows) // BLOCK)
-            ]
-        )
+        parts = np.array_split(rows, 1 + len(rows) // BLOCK)
+        squares = np.concatenate([np.einsum("qd,qd->q", part @ self.square_dd, part) for part in parts])
         return rest_q, mean_q, (squares - square_q) / counted_q - mean_q**2
 
 
 def split_by_gaps(clusters: Clusters) -> None:
-    """Take fragments apart whose faces fill the gaps of different people: two bad faces may be alike and nobody's.
-
-    Nothing that must be one person, nor one picture that is there twice, is taken apart.
-    """
+    """Take fragments apart whose faces fill the gaps of different people, unless they must be one person."""
     gaps = _Gaps(clusters)
     torn: list[int] = []
     for slot in np.flatnonzero((clusters.size_n > 1) & (clusters.size_n <= FRAGMENT_FACES)) if gaps else ():
@@ -257,13 +227,9 @@ def split_by_gaps(clusters: Clusters) -> None:
 
 
 def fill_gaps(clusters: Clusters, fragments: I64 | None = None) -> int:
-    """Give fragments to the only person who left a gap in their frames, whatever they look like; how many faces.
+    """Give fragments (slots; None: all) to the only person who left a gap in their frames; how many faces.
 
-    A visitor does not fit who is seen in two frames on end: the frames beside theirs are their own.
-
-    Args:
-        clusters: of a recording, or nothing happens.
-        fragments: slots; None: all that are small.
+    A visitor who is seen in two frames on end does not fit: the frames beside theirs are their own.
     """
     gaps = _Gaps(clusters)
     if not gaps:
@@ -279,7 +245,7 @@ def fill_gaps(clusters: Clusters, fragments: I64 | None = None) -> int:
 
 
 class _Gaps:
-    """Who is there in each frame; false where no frame follows another."""
+    """Who is there in each frame of a recording; false for other collections."""
 
     def __init__(self, clusters: Clusters) -> None:
         self._frames: defaultdict[int, set[int]] = defaultdict(set)  # of each face
@@ -295,7 +261,7 @@ class _Gaps:
         return self._in_order
 
     def left_by(self, slot: int, faces: Iterable[int]) -> set[int]:
-        """The people who are missing in all frames of these faces of a cluster, and there before and after most."""
+        """The people who are missing in all frames of these faces of a slot, and there before and after most."""
         frames = set[int]().union(*(self._frames.get(face, ()) for face in faces))
         beside = [self._present.get(frame - 1, set()) & self._present.get(frame + 1, set()) for frame in frames]
         during = set[int]().union(*(self._present[frame] for frame in frames))
@@ -305,30 +271,16 @@ class _Gaps:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assigned:
-    """What was found for one face.
+    """What was found for one face."""
 
-    label:       the person it belongs to; None: nobody here.
-    nearest:     the person it is most like, whether enough or not; None if there are no people.
-    similarity:  average cosine to the faces of `nearest`; NaN without.
-    probability: that it is a face of `nearest`, 0 to 1.
-    """
-
-    label: int | None
-    nearest: int | None
-    similarity: float
-    probability: float
+    label: int | None  # the person it belongs to; None: nobody here
+    nearest: int | None  # the person it is most like, whether enough or not; None if there are no people
+    similarity: float  # average cosine to the faces of `nearest`; NaN without
+    probability: float  # that it is a face of `nearest`
 
 
 class Assigner:
-    """People, ready to be asked whose face a new one is, as the clustering itself would judge a cluster of one.
-
-    Args:
-        vectors_nd: (n, d) float32, only their directions count; they are kept, not copied.
-        labels_n: (n,) person of each, as `cluster_faces` gives them; negative for faces of nobody.
-        curve: how similar strangers are to the model that made the vectors.
-        scale: how much wider they spread in this collection; the note "scale" of the clustering.
-        expected: merges with a stranger that each cluster may expect; GroupingSettings.expected_false_merges.
-    """
+    """Tells whose face a new one is, as the clustering would judge a single face; labels below 0 are nobody."""
 
     def __init__(
         self, vectors_nd: F32, labels_n: I64, curve: ImpostorModel, *, scale: float = 1.0, expected: float = 0.02
@@ -341,11 +293,7 @@ class Assigner:
         self._base_cd = self._threshold.standard_base(mean_cd, self._size_c)
 
     def assign_many(self, vectors_md: NDArray[Any]) -> list[Assigned]:
-        """Whose face each of m is, by itself: the faces don't hear of each other.
-
-        Raises:
-            SettingsError: a vector has no direction, or they have not as many dimensions as the others.
-        """
+        """Whose face each of m is, by itself."""
         if np.ndim(vectors_md) != 2 or np.shape(vectors_md)[1] != self._vectors_nd.shape[1]:
             raise SettingsError(
                 f"New vectors of shape {np.shape(vectors_md)} for people in {self._vectors_nd.shape[1]} dimensions.",
@@ -359,16 +307,16 @@ class Assigner:
         best_mk = average_mk.copy()
         for row, column in np.argwhere((average_mk >= LEAST_Z) & (self._size_c[index_mk] > 1)).tolist():
             best_mk[row, column] = max(best_mk[row, column], self._quartile(unit_md[row], int(index_mk[row, column])))
-        at = best_mk.argmax(axis=1)[:, None]
-        index, average, best = (np.take_along_axis(of, at, 1)[:, 0] for of in (index_mk, average_mk, best_mk))
-        one, size = np.ones(1, np.int64), self._size_c[index]
-        deviation = self._threshold.scale * self._threshold.curve.deviation(one, size)
+        at_m = np.arange(len(unit_md)), best_mk.argmax(axis=1)
+        index, average, best = index_mk[at_m], average_mk[at_m], best_mk[at_m]
+        size = self._size_c[index]
+        deviation = self._threshold.scale * self._threshold.curve.deviation(SINGLE, size)
         # The probability is of averages, as it was fitted.
         columns = (
             self._label_c[index].tolist(),
-            (best >= self._threshold.least_z(one, clusters=len(self._label_c))).tolist(),
+            self._threshold.accepts(best, SINGLE, size, clusters=len(self._label_c)).tolist(),
             (self._threshold.curve.mean + average * deviation).tolist(),
-            pair_chance(average.astype(np.float64), np.ones_like(size), self._size_c).tolist(),
+            pair_chance(average, np.ones_like(size), self._size_c).tolist(),
         )
         return [
             Assigned(label=label if enough else None, nearest=label, similarity=similarity, probability=chance)
@@ -376,10 +324,9 @@ class Assigner:
         ]
 
     def _quartile(self, unit_d: F32, cluster: int) -> float:
-        """How far above strangers a face is by the most similar quarter of a person's faces, or of a sample of them."""
+        """The score of a face with a person by top quartile."""
         size = self._size_c[cluster : cluster + 1]
-        shown = min(int(size[0]), SAMPLE)
-        faces = self._vectors_nd[self._order_n[self._start_c[cluster] + np.arange(shown) * size[0] // shown]]
+        faces = self._vectors_nd[self._order_n[self._start_c[cluster] + spaced(int(size[0]), SAMPLE)]]
         faces = faces / np.linalg.norm(faces, axis=1, keepdims=True)
         quartile = top_quartile(unit_d[None, None], faces[None])
-        return float(self._threshold.quartile_standard(quartile, np.ones(1, np.int64), size)[0])
+        return float(self._threshold.quartile_standard(quartile, SINGLE, size)[0])

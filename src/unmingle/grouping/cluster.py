@@ -1,33 +1,39 @@
-"""From embeddings to clusters: average linkage, refined, with a threshold that sets itself."""
+"""From embeddings to clusters: the order of the passes, and who may make a person.
+
+`cluster_faces` groups faces that are all good. `cluster_with_quality` lets only core faces make people: masks, blur and
+few pixels make faces alike, so border faces just join whom core faces made, and copies of a picture count once.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from unmingle.errors import SettingsError
 from unmingle.grouping import index
-from unmingle.grouping.attach import attach_outliers, fill_gaps, split_by_gaps
-from unmingle.grouping.clusters import canonical_order, unit_rows
-from unmingle.grouping.constraints import Constraints
+from unmingle.grouping.attach import attach_border, attach_outliers, fill_gaps, split_by_gaps
+from unmingle.grouping.clusters import BLOCK, Clusters, canonical_order, largest_first, unit_rows
+from unmingle.grouping.confidence import label_means
+from unmingle.grouping.constraints import Constraints, roots
 from unmingle.grouping.impostors import SINGLE, estimate_curve
 from unmingle.grouping.linkage import Linkage
 from unmingle.grouping.refine import check_people, join_fragments, make_people, merge_seen_together, reassign
 from unmingle.grouping.threshold import FalseMergeThreshold, collection_scale
-from unmingle.records import Clustering
+from unmingle.records import Clustering, check_shape
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from unmingle.grouping.clusters import Clusters
     from unmingle.grouping.impostors import ImpostorModel
-    from unmingle.records import I64
+    from unmingle.records import F32, F64, I64, Bool
     from unmingle.settings import GroupingSettings
 
 # Faces on which the scale is measured, where the index is needed to group all.
 SCALE_SAMPLE = 20_000
+# The note that says that there were fewer core faces than people, so that all faces count as core.
+TOO_FEW = "founders_too_few"
 
 
 def cluster_faces(
@@ -37,42 +43,13 @@ def cluster_faces(
     curve: ImpostorModel | None,
     constraints: Constraints | None = None,
 ) -> Clustering:
-    """Group faces by person. The same faces in another order give the same partition.
+    """Group (n, d) embeddings by person; their lengths and their order don't matter.
 
-    Average linkage with a threshold that bounds the expected false merges, then top-quartile linkage of fragments; both
-    twice, the second time with strangers as far spread as the first found them in this collection. Then faces that are
-    more like another person than like their own move there, outliers and gaps of recordings find their people, and
-    clusters that share frames but agree too strongly for two people are merged.
-
-    Args:
-        vectors_nd: (n, d) finite numbers, one embedding a face; only their directions count.
-        settings: the number of people if it is known, and how strict to be.
-        curve: how similar strangers are to the model that made the vectors; None: estimated from the vectors, see
-            `unmingle.grouping.impostors.estimate_curve` for when that is not enough.
-        constraints: who must be one person, who can't be, and who was seen together; None: nothing is known. With
-            `settings.co_occurrence` off, frames are counted but not heeded.
-
-    Returns:
-        Labels, largest cluster first (of equal ones the one with the first face in canonical order), the merges in the
-        order in which they were made, and notes:
-
-        - "strangers_mean", "strangers_deviation": of the impostor model, for two single faces;
-        - "scale": how much wider strangers spread here;
-        - "bar_single": the cosine that two single faces had to reach at the end;
-        - "moved": faces that were in a person, and are more like another;
-        - "stragglers": outliers that found their people last;
-        - "merged_though_seen_together", "kept_apart_since_seen_together": pairs of clusters, where frames are heeded;
-        - "same_frame_pairs", "same_frame_pairs_in_one_person": pairs of faces, where frames are known; a low share says
-          that few people were mixed up;
-        - "cannot_links_broken": with a given number of people, clusters that had to go to whom they may not be.
-
-    Raises:
-        SettingsError: a vector is zero or not finite (rows are named), shapes don't fit, or the number of people is
-            larger than the number of faces.
-        ConstraintError: two faces must be one person and must not be.
+    curve: None estimates it from the vectors. constraints: None: nothing is known. Labels come largest cluster first,
+    of equal ones the one with the first face in canonical order. SettingsError names rows that have no direction.
     """
     unit_nd = unit_rows(vectors_nd)
-    constraints = checked(constraints, len(unit_nd))
+    constraints = _checked(constraints, len(unit_nd))
     order_n = canonical_order(unit_nd)
     if settings.people is not None:
         check_people(settings.people, len(order_n))
@@ -91,12 +68,12 @@ def cluster_faces(
     if settings.people is not None:
         notes["cannot_links_broken"] = float(make_people(clusters, settings.people))
     labels_n = np.empty(len(order_n), np.int64)
-    labels_n[order_n] = clusters.labels()
-    notes |= count_seen_together(labels_n, constraints)
+    labels_n[order_n] = largest_first(clusters.slot_n)
+    notes |= _count_seen_together(labels_n, constraints)
     return Clustering(labels_n, clusters.records(order_n), tuple(notes.items()))
 
 
-def checked(constraints: Constraints | None, n: int) -> Constraints:
+def _checked(constraints: Constraints | None, n: int) -> Constraints:
     """The constraints of n faces, which don't contradict each other."""
     constraints = Constraints(n) if constraints is None else constraints
     if constraints.faces != n:
@@ -108,11 +85,11 @@ def checked(constraints: Constraints | None, n: int) -> Constraints:
 def _linked(
     unit_nd: NDArray[np.float32], constraints: Constraints, card: FalseMergeThreshold
 ) -> tuple[Clusters, FalseMergeThreshold, dict[str, float]]:
-    """Link and join, measure how far strangers spread here, link and join again, and move who went wrong."""
+    """Link and join, once more with strangers as far spread as they are found here, and move who went wrong."""
     n = len(unit_nd)
     if n**2 > index.EXACT_PAIRS:
         # How far strangers spread is measured well enough on an even sample.
-        sample = Linkage(unit_nd[np.arange(SCALE_SAMPLE) * n // SCALE_SAMPLE]).run(card)
+        sample = Linkage(unit_nd[index.spaced(n, SCALE_SAMPLE)]).run(card)
         threshold = replace(card, scale=_scale(_joined(sample, card), card.curve))
         del sample
         linkage = Linkage(unit_nd, constraints)
@@ -145,11 +122,8 @@ def _scale(clusters: Clusters, curve: ImpostorModel) -> float:
     return collection_scale(clusters.mean_nd[clusters.alive], clusters.size_n[clusters.alive], curve)
 
 
-def count_seen_together(labels_n: I64, constraints: Constraints) -> dict[str, float]:
-    """How many pairs of faces of one frame there are, and how many of them ended in one person, where there are frames.
-
-    Faces of one frame that must be one person are counted as well.
-    """
+def _count_seen_together(labels_n: I64, constraints: Constraints) -> dict[str, float]:
+    """How many pairs of faces of one frame there are, and how many ended in one person: few if people are not mixed."""
     seen = np.unique(constraints.seen_k2, axis=0)
     if not len(seen):
         return {}
@@ -157,3 +131,146 @@ def count_seen_together(labels_n: I64, constraints: Constraints) -> dict[str, fl
     _, both = np.unique(np.stack([labels_n[seen[:, 0]], seen[:, 1]], axis=1), axis=0, return_counts=True)
     pairs, same = (float((count * (count - 1) // 2).sum()) for count in (sizes, both))
     return {"same_frame_pairs": pairs, "same_frame_pairs_in_one_person": same}
+
+
+def cluster_with_quality(
+    vectors_nd: NDArray[Any],
+    settings: GroupingSettings,
+    *,
+    curve: ImpostorModel | None,
+    constraints: Constraints | None = None,
+    core_n: Bool,
+    copy_of_n: I64 | None = None,
+) -> Clustering:
+    """As `cluster_faces`, where only `core_n` may make a person, and row i shows the picture of row copy_of_n[i].
+
+    Rows that decisions hold apart are core in any case. There are no merges if there are border faces or copies. A
+    cluster of border faces only, or of one picture, is nobody: see `Evidence`.
+    """
+    n = len(vectors_nd)
+    check_shape("core_n", core_n, (n,))
+    if constraints is not None:
+        core_n = np.asarray(core_n, np.bool_).copy()
+        core_n[constraints.apart_k2[:, 0]] = True
+    if copy_of_n is None:
+        copy_of_n = np.arange(n)
+    check_shape("copy_of_n", copy_of_n, (n,))
+    if n and not 0 <= copy_of_n.min() <= copy_of_n.max() < n:
+        raise SettingsError("A face is a copy of one that is not there.", f"Name faces by their row, 0 to {n - 1}.")
+    if np.all(core_n) and np.array_equal(copy_of_n, np.arange(n)):
+        return cluster_faces(vectors_nd, settings, curve=curve, constraints=constraints)
+    unit_nd, constraints = unit_rows(vectors_nd), _checked(constraints, n)
+    order_n = canonical_order(unit_nd)
+    unit_nd, known, place_n = unit_nd[order_n], constraints.taken(order_n), np.argsort(order_n)
+    # Of the copies of a picture one stands for all, in the frames of all.
+    stands_n = _representatives(known, place_n[copy_of_n[order_n]], core_n[order_n])
+    stands = stands_n == np.arange(n)
+    too_few = False
+    if settings.people is not None:
+        check_people(settings.people, int(stands.sum()))
+        too_few = int((stands & core_n[order_n]).sum()) < settings.people
+    core_f = np.flatnonzero(stands & (core_n[order_n] | too_few))
+    # A border face that must be one person with core faces goes with the first of them, and is no evidence of its own.
+    tied_n = roots(stands_n[known.same_m2], n)
+    leader_n = np.full(n, -1)
+    leader_n[tied_n[core_f][::-1]] = core_f[::-1]
+    leader_n = np.where(leader_n[tied_n] < 0, np.arange(n), leader_n[tied_n])
+    leader_n[core_f] = core_f
+    leader_n = leader_n[stands_n]
+    border_b = np.flatnonzero(leader_n == np.arange(n))
+    border_b = border_b[~np.isin(border_b, core_f)]
+    # From here on there are f core faces, then border faces.
+    f, rows = len(core_f), np.concatenate([core_f, border_b])
+    index_n = np.full(n, -1)
+    index_n[rows] = np.arange(len(rows))
+    index_n = index_n[leader_n]
+    curve = estimate_curve(unit_nd[core_f]) if curve is None else curve
+    of_core = known.mapped(np.where(index_n < f, index_n, -1), f)
+    found = cluster_faces(np.asarray(vectors_nd)[order_n[core_f]], settings, curve=curve, constraints=of_core)
+    notes = {key: value for key, value in found.notes if not key.startswith("same_frame")}
+    first = np.unique(found.labels, return_index=True)[1]
+    _, first_tied, tied = np.unique(tied_n[border_b], return_index=True, return_inverse=True)
+    heeded = known if settings.co_occurrence else known.without_frames()
+    slot_m = np.concatenate([first[found.labels], f + first_tied[tied]])
+    clusters = Clusters(unit_nd[rows], slot_m, heeded.mapped(index_n, len(rows)))
+    if f and len(border_b):
+        scale = notes["scale"]
+        threshold = FalseMergeThreshold(curve=curve, expected=settings.expected_false_merges, scale=scale)
+        attach_border(clusters, f + np.sort(first_tied), np.sort(first), threshold)
+        # Now that it is known who else is there, a core face that is alone may fill a gap, too.
+        single = first if settings.people is None else first[:0]
+        single = single[np.bincount(found.labels)[found.labels[single]] == 1]
+        loose = np.flatnonzero(clusters.slot_n[f:] >= f) + f
+        fill_gaps(clusters, np.unique(clusters.slot_n[np.concatenate([single, loose])]))
+    slot_n = clusters.slot_n[index_n]
+    labels_n = np.empty(n, np.int64)
+    labels_n[order_n] = largest_first(slot_n)
+    border = stands.copy()
+    border[core_f] = False
+    notes["joiners"] = float(border.sum())
+    notes["joined"] = float(np.isin(slot_n[border], slot_n[core_f]).sum())
+    notes["copies"] = float((~stands).sum())
+    if too_few:
+        notes[TOO_FEW] = 1.0
+    notes |= _count_seen_together(labels_n, constraints)
+    return Clustering(labels_n, notes=tuple(notes.items()))
+
+
+def _representatives(constraints: Constraints, copy_of_n: I64, core_n: Bool) -> I64:
+    """(n,) of the copies of each row one that stands for all: a core face before others, and the original."""
+    rows = np.arange(len(copy_of_n))
+    pairs = np.stack([rows, copy_of_n], axis=1)[copy_of_n != rows]
+    torn = constraints.torn_by(pairs)
+    group_n = roots(pairs[~torn[pairs[:, 0]]], len(rows))
+    order = np.lexsort((rows, copy_of_n != rows, ~core_n, group_n))
+    _, first, member = np.unique(group_n[order], return_index=True, return_inverse=True)
+    stands = np.empty(len(rows), np.int64)
+    stands[order] = order[first][member]
+    return stands
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evidence:
+    """Which of n faces in k clusters say something about people: copies of one picture in one cluster count once."""
+
+    picture_n: I64  # the row that shows each face's picture: the first of it in its cluster
+    cored_n: Bool  # whether the cluster of each face has a core face
+    people_n: Bool  # whether it is a person: with a core face, and of different pictures
+    telling_n: Bool  # faces by which likeness is measured: core faces, each picture once, or all if there is only one
+
+    @classmethod
+    def of(cls, clustering: Clustering, core_n: Bool, copy_of_n: I64 | None = None, *, least: int = 2) -> Evidence:
+        """Count pictures. least: how many different ones make a person, 1 where the number of people was given."""
+        labels_n, k = clustering.labels, int(clustering.labels.max(initial=-1)) + 1
+        rows = np.arange(len(labels_n))
+        picture_n = rows
+        if copy_of_n is not None:
+            same_n = labels_n * len(rows) + roots(np.stack([rows, copy_of_n], axis=1), len(rows))
+            _, first, at = np.unique(same_n, return_index=True, return_inverse=True)
+            picture_n = first[at].astype(np.int64)
+        core_n = np.asarray(core_n, np.bool_) | (TOO_FEW in dict(clustering.notes))
+        shows_n = picture_n == rows
+        pictures_k = np.bincount(labels_n[shows_n], minlength=k)
+        cored_k = np.bincount(labels_n[core_n], minlength=k) > 0
+        several_k = np.bincount(labels_n[core_n & shows_n], minlength=k) > 1
+        telling_n = shows_n & (core_n | ~several_k[labels_n])
+        return cls(picture_n, cored_k[labels_n], (cored_k & (pictures_k >= least))[labels_n], telling_n)
+
+    def shown(self, labels_n: I64) -> I64:
+        """(n,) the labels with one face of each picture, and -1 for other copies and for clusters without a core."""
+        shown: I64 = np.where((self.picture_n == np.arange(len(labels_n))) & self.cored_n, labels_n, -1)
+        return shown
+
+    def likeness(self, vectors_nd: F32, labels_n: I64) -> tuple[F64, F64]:
+        """(n,) cosine of each face to the mean of its cluster's telling faces, or 0; (k,) the mean of theirs."""
+        mean_kd, _ = label_means(vectors_nd, np.where(self.telling_n, labels_n, -1))
+        # A mean's dot product with its own direction is its length.
+        cohesion_k: F64 = np.linalg.norm(mean_kd, axis=1).astype(np.float64)
+        likeness_n = np.zeros(len(labels_n))
+        inside = np.flatnonzero(labels_n >= 0)
+        for start in range(0, len(inside), BLOCK):
+            rows = inside[start : start + BLOCK]
+            vectors, label = vectors_nd[rows].astype(np.float64), labels_n[rows]
+            length = np.linalg.norm(vectors, axis=1) * np.maximum(cohesion_k[label], np.finfo(np.float64).tiny)
+            likeness_n[rows] = np.einsum("nd,nd->n", vectors, mean_kd[label]) / length
+        return likeness_n, cohesion_k

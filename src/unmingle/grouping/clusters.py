@@ -1,7 +1,7 @@
-"""The clusters of faces while they are made: one state, which every pass changes and nobody copies.
+"""The clusters of faces while they are made: the one state that every pass changes.
 
-A cluster is named by its slot, the row of one of its faces. Its mean vector tells all about averages: the average
-cosine between the faces of two clusters is the dot product of their means.
+A cluster is named by its slot, the row of one of its faces. The average cosine between the faces of two clusters is the
+dot product of their means.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 
 from unmingle.errors import SettingsError
 from unmingle.grouping.constraints import CannotLinks, Constraints, roots
+from unmingle.grouping.index import dot_pairs
 from unmingle.grouping.threshold import LEAST_Z
 from unmingle.records import Merges
 
@@ -24,11 +25,11 @@ if TYPE_CHECKING:
 
 # Why a merge was made, in the words of `records.Merge`.
 HOW = ("given", "average", "best quarter", "straggler", "seen together", "number given")
-# Coordinates of unit vectors are rounded to multiples of this, far below what float32 arithmetic adds anyway: the same
-# picture twice is then the same row, however its vector was scaled.
+# Coordinates of unit vectors are rounded to multiples of this, so that the same picture twice is the same row, however
+# its vector was scaled.
 GRID = 2.0**-22
 NO_MERGES = np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.uint8)
-# Rows made ready, or summed, at a time.
+# Rows normalised, or summed, at a time.
 BLOCK = 1 << 15
 # Faces of a cluster that are compared pair by pair, evenly spread over it: a quarter of 64 × 64 pairs is plenty.
 SAMPLE = 64
@@ -37,18 +38,12 @@ PAIR_CELLS = 1 << 21
 
 
 class Clusters:
-    """n faces, and the clusters that they are in now.
+    """n faces, given as unit vectors and the slot in which each starts, and the clusters that they are in now.
 
-    Args:
-        vectors_nd: (n, d) float32 unit vectors.
-        slot_n: (n,) the slot in which each starts: the row of a face that has itself for slot.
-        constraints: of the n faces; which clusters may not be merged. Of the must-links nothing is read.
-
-    Attributes:
-        slot_n: (n,) int64, the slot of each face.
-        mean_nd: (n, d) float32, mean of the unit vectors of the cluster in each slot that is taken.
-        size_n: (n,) int64, its faces; 0 where a slot is free.
-        single_n: (n,) bool, the faces that started alone.
+    slot_n:   (n,) int64, the slot of each face.
+    mean_nd:  (n, d) float32, mean of the unit vectors of the cluster in each slot that is taken.
+    size_n:   (n,) int64, its faces; 0 where a slot is free.
+    single_n: (n,) bool, the faces that started alone.
     """
 
     def __init__(self, vectors_nd: F32, slot_n: I64, constraints: Constraints | None = None) -> None:
@@ -117,11 +112,7 @@ class Clusters:
 
     def similarity(self, first_m: I64, second_m: I64) -> F32:
         """(m,) average cosine between the faces of two clusters, for each of m pairs."""
-        cosine_m = np.empty(len(first_m), np.float32)
-        for start in range(0, len(first_m), BLOCK):
-            part = slice(start, start + BLOCK)
-            cosine_m[part] = np.einsum("md,md->m", self.mean_nd[first_m[part]], self.mean_nd[second_m[part]])
-        return cosine_m
+        return dot_pairs(self.mean_nd, first_m, self.mean_nd, second_m)
 
     def top_quartile(self, first_m: I64, second_m: I64) -> F64:
         """(m,) the mean of the most similar quarter of all pairs of their faces, for each of m pairs."""
@@ -139,10 +130,7 @@ class Clusters:
         return quartile
 
     def scores(self, first_m: I64, second_m: I64, threshold: FalseMergeThreshold) -> tuple[F64, F64]:
-        """(m,), (m,): standard deviations above strangers, by average and by top quartile.
-
-        The latter is -inf for two single faces, and where the average is so low that it could not tell anything.
-        """
+        """(m,), (m,) the scores of m pairs by average and by top quartile; the latter is -inf where it can't tell."""
         a, b = self.size_n[first_m], self.size_n[second_m]
         average = threshold.standard(self.similarity(first_m, second_m), a, b)
         quartile = np.full(len(first_m), -np.inf)
@@ -167,11 +155,7 @@ class Clusters:
         self._order = None
 
     def merge_in_turn(self, kept_m: I64, gone_m: I64, *, how: str) -> int:
-        """Merge pairs of clusters in this order, unless constraints, or what was merged before, stand against it.
-
-        Returns:
-            How many faces joined another cluster.
-        """
+        """Merge pairs in this order, unless what was merged before stands against it; how many faces moved."""
         faces = 0
         while len(kept_m):
             kept, gone = self.slot_n[kept_m], self.slot_n[gone_m]
@@ -185,7 +169,7 @@ class Clusters:
         return faces
 
     def take_out(self, face_k: I64) -> None:
-        """Make some faces single again, as if they had never been merged. All of them started alone."""
+        """Make some faces that started alone single again, as if they had never been merged."""
         into = np.arange(len(self.slot_n))
         slots = np.unique(self.slot_n[face_k])
         for slot, named in self._forget(face_k).items():
@@ -216,10 +200,6 @@ class Clusters:
                 made[gone == face] = False
         self._merges = [(kept[made], gone[made], similarity[made], how[made])]
         return heir
-
-    def labels(self) -> I64:
-        """(n,) 0 … k-1, largest cluster first."""
-        return largest_first(self.slot_n)
 
     def undo_least_similar(self, clusters: int) -> None:
         """Keep only the most similar merges, so that this many clusters are left."""
@@ -252,7 +232,7 @@ class Clusters:
         return kept, gone, level, how
 
     def records(self, rows_n: I64) -> Merges:
-        """The history for a reader whose row of face i is rows_n[i], numbered as SciPy's linkage is."""
+        """The history, numbered as SciPy's linkage is, where the row of face i is rows_n[i]."""
         kept, gone, similarity, how = self.history()
         n, node, size = len(rows_n), rows_n.tolist(), [1] * len(rows_n)
         first, second, sizes = [], [], []
@@ -276,10 +256,7 @@ def top_quartile(one_pad: F32, other_pbd: F32) -> F64:
 
 
 def disjoint(first_m: I64, second_m: I64, slots: int) -> I64:
-    """Which pairs to take so that no slot is taken twice: a pair is taken if no earlier pair holds one of its slots.
-
-    Pairs that lose only to a pair that is not taken itself are not taken either; they have their turn next time.
-    """
+    """The places of the pairs of which no earlier one has one of their slots."""
     rank = np.arange(len(first_m))
     taken = np.full(slots, len(first_m))
     np.minimum.at(taken, first_m, rank)
@@ -297,7 +274,7 @@ def largest_first(slot_n: NDArray[Any]) -> I64:
 
 
 def canonical_order(unit_nd: F32) -> I64:
-    """(n,) the rows in order of their bytes, equal rows as they came: the order of the input is forgotten."""
+    """(n,) the rows in order of their bytes, equal rows as they came, so that the input order does not matter."""
     n, width = len(unit_nd), unit_nd.shape[1]
     head = np.zeros((n, 4), ">f4")
     head[:, : min(4, width)] = unit_nd[:, :4]

@@ -1,9 +1,7 @@
 """How sure a clustering is: of each face, of each single face, and of two clusters being one person.
 
-All three start from one number: how many strangers should be as similar by chance. With N other clusters and the share
-Q(z) of strangers' pairs that lie z standard deviations or more above their mean, that is N · Q(z); its negative
-logarithm is the evidence, in natural units. So the same similarity says less in a collection of thousands of people
-than in one of five. A logistic curve, fitted once by benchmarks/grouping/calibration.py, turns it into a probability.
+All start from the evidence, minus the logarithm of how many strangers should score as high among so many clusters. A
+logistic curve, fitted once by benchmarks/grouping/calibration.py, makes a probability of it.
 """
 
 from __future__ import annotations
@@ -23,18 +21,14 @@ if TYPE_CHECKING:
     from unmingle.grouping.impostors import ImpostorModel
     from unmingle.records import F32, F64, I64
 
-# Rows gathered at a time: 32 MiB at 128 dimensions.
-ROWS = 1 << 16
 # Minus the logarithm of one half, the share of strangers above their mean: evidence of a face no more alike than that.
 HALF = 0.6931
 # Pairs at hand at most, besides those of the part that is being searched.
 KEPT = 1 << 18
 # Nearest clusters looked at where there are too many clusters to compare all.
 NEAR = 8
-
-
-# Logistic curves: the intercept, then one weight for each column of the features of that name below. Fitted by
-# benchmarks/grouping/calibration.py, on half of the people of Labeled Faces in the Wild (SFace).
+# Logistic curves: the intercept, then one weight for each column of the features of that name below. Fitted on half of
+# the people of Labeled Faces in the Wild (SFace).
 FITTED = {
     "face": (-7.743, 2.256),
     "alone": (5.197, -0.7, 0.744),
@@ -43,19 +37,7 @@ FITTED = {
 
 
 def face_probabilities(vectors_nd: NDArray[Any], labels_n: I64, curve: ImpostorModel, *, scale: float = 1.0) -> F64:
-    """The probability that each face is of the person that its cluster shows.
-
-    For a single face: that it is rightly alone, that no other face here is of its person.
-
-    Args:
-        vectors_nd: (n, d), only their directions count.
-        labels_n: (n,) cluster of each face, as `cluster_faces` gives them; negative for none.
-        curve: how similar strangers are to the model.
-        scale: how much wider they spread in this collection; the note "scale" of the clustering.
-
-    Returns:
-        (n,) from 0 to 1; NaN for a face without a cluster.
-    """
+    """(n,) the probability that a face is of its cluster's person, or rightly alone; NaN for a label below 0."""
     result = np.full(len(labels_n), np.nan)
     mean_cd, size_c = label_means(vectors_nd, labels_n)
     inside = np.flatnonzero(labels_n >= 0)
@@ -70,7 +52,7 @@ def face_probabilities(vectors_nd: NDArray[Any], labels_n: I64, curve: ImpostorM
 
 
 def label_means(vectors_nd: NDArray[Any], labels_n: I64) -> tuple[F32, I64]:
-    """(c, d) mean of the unit vectors of each cluster, by rising label, and (c,) its faces; negative is none."""
+    """(c, d) mean of the unit vectors of each cluster, by rising label, and (c,) its faces; below 0 is none."""
     from scipy.sparse import csr_array
 
     inside = np.flatnonzero(labels_n >= 0)
@@ -95,38 +77,28 @@ def face_features(
     *,
     scale: float,
 ) -> F64:
-    """For faces of clusters of two or more: (m, 1), the evidence of their similarity to the rest of their cluster.
-
-    As a number of standard deviations: the root of twice the evidence, for the logarithm of a normal tail falls with
-    the square.
-    """
-    similarity, size = np.empty(len(slot_m)), size_c[slot_m]
-    for start in range(0, len(slot_m), ROWS):
-        part = slice(start, start + ROWS)
-        vectors = vectors_nd[rows_m[part]]
-        similarity[part] = np.einsum("nd,nd->n", vectors, mean_cd[slot_m[part]]) / _lengths(vectors)
+    """(m, 1) evidence of the similarity of faces to the rest of their cluster, as a number of standard deviations."""
+    size = size_c[slot_m]
+    similarity = index.dot_pairs(vectors_nd, rows_m, mean_cd, slot_m) / _lengths(vectors_nd)[rows_m]
     similarity = (similarity * size - 1) / (size - 1)  # without itself
+    # The logarithm of a normal tail falls with the square.
     z = (similarity - curve.mean) / (scale * curve.deviation(np.ones_like(size), size - 1))
     result: F64 = np.sqrt(2 * np.maximum(0, evidence(z, len(size_c)) + HALF))[:, None]
     return result
 
 
 def alone_features(slot_m: I64, mean_cd: F32, size_c: I64, curve: ImpostorModel, *, scale: float) -> F64:
-    """For single faces: (m, 2), the evidence of the most similar other cluster (by z), and how common single faces are.
-
-    The latter, log odds, is the prior: where nearly all faces have found their people, a single one is rarely alone,
-    but one that was not recognised. Evidence below 0 is 0: some stranger is always that similar.
-    """
+    """(m, 2) of single faces: evidence of the most similar other cluster, and log odds of a face here being single."""
     base = FalseMergeThreshold(curve=curve, expected=0.5, scale=scale).standard_base(mean_cd, size_c)
     z = index.find_nearest(standard_query(mean_cd[slot_m]), base, 1, own_q=slot_m).similarity_qk[:, 0]
-    found = np.maximum(0, evidence(z.astype(np.float64), len(size_c)))
+    found = np.maximum(0, evidence(z.astype(np.float64), len(size_c)))  # some stranger is always that similar
     single = np.count_nonzero(size_c == 1)
     odds = np.log((single + 0.5) / (size_c.sum() - single + 0.5))
     return np.stack([found, np.full(len(slot_m), odds)], axis=1)
 
 
 def evidence(z_m: F64, clusters: int) -> F64:
-    """Minus the logarithm of how many strangers should be as similar, among so many clusters."""
+    """(m,) minus the logarithm of how many strangers should score as high, among so many clusters."""
     from scipy.special import log_ndtr
 
     result: F64 = -(np.log(max(1, clusters - 1)) + log_ndtr(-z_m))
@@ -142,35 +114,21 @@ def probability(features_mf: F64, coefficients: tuple[float, ...]) -> F64:
 
 
 def pair_features(z_m: F64, smaller_m: I64, size_c: I64) -> F64:
-    """(m, 3): the evidence, one over the size of the smaller cluster, and the mean size of all as a logarithm.
-
-    Large fragments of one person are rarer than small ones, and there are more fragments where people have many faces.
-    """
+    """(m, 3) evidence, one over the size of the smaller cluster, and the logarithm of the mean size of all."""
     mean_size = np.full(len(z_m), np.log(size_c.mean()) if len(size_c) else 0.0)
     return np.stack([evidence(z_m, len(size_c)), 1 / smaller_m, mean_size], axis=1)
 
 
 def pair_chance(z_m: F64, smaller_m: I64, size_c: I64) -> F64:
-    """(m,) the probability that two clusters, so far above strangers and the smaller of so many faces, are one."""
+    """(m,) the probability that two clusters with this score, the smaller of so many faces, are one person."""
     return probability(pair_features(z_m, smaller_m, size_c), FITTED["pair"])
 
 
 def pair_probabilities(mean_cd: F32, size_c: I64, pairs_m2: I64, curve: ImpostorModel, *, scale: float = 1.0) -> F64:
-    """(m,) the probability, 0 to 1, that two clusters are one person.
-
-    Args:
-        mean_cd: (c, d) mean of the unit vectors of each cluster; all clusters, for their number counts.
-        size_c: (c,) faces of each.
-        pairs_m2: (m, 2) the pairs asked about, by row.
-        curve: how similar strangers are to the model.
-        scale: how much wider they spread in this collection.
-    """
-    first, second = pairs_m2[:, 0], pairs_m2[:, 1]
-    similarity = np.empty(len(pairs_m2))
-    for start in range(0, len(pairs_m2), ROWS):
-        part = slice(start, start + ROWS)
-        similarity[part] = np.einsum("md,md->m", mean_cd[first[part]], mean_cd[second[part]])
+    """(m,) the probability that two clusters are one person, of some pairs of rows of all c clusters."""
+    first, second = pairs_m2.T
     a, b = size_c[first], size_c[second]
+    similarity = index.dot_pairs(mean_cd, first, mean_cd, second).astype(np.float64)
     z = (similarity - curve.mean) / (scale * curve.deviation(a, b))
     return pair_chance(z, np.minimum(a, b), size_c)
 
@@ -178,21 +136,9 @@ def pair_probabilities(mean_cd: F32, size_c: I64, pairs_m2: I64, curve: Impostor
 def likely_pairs(
     mean_cd: F32, size_c: I64, curve: ImpostorModel, *, scale: float = 1.0, most: int = 1000, least: float = 0.01
 ) -> tuple[I64, F64]:
-    """The pairs of clusters that may be one person, the most probable first.
+    """(m, 2) the pairs of rows most probably one person, the smaller first, and (m,) how probable; equals by row.
 
-    All pairs are compared, by blocks; past `index.EXACT_PAIRS` the nearest few of each cluster, which may miss some.
-    Pairs no more alike than strangers are never returned.
-
-    Args:
-        mean_cd: this, and `size_c`, `curve` and `scale` are as for `pair_probabilities`.
-        size_c: (c,).
-        curve: of the model.
-        scale: of the collection.
-        most: how many pairs to return at most.
-        least: the probability that a pair has to reach, above 0.
-
-    Returns:
-        (m, 2) pairs, each with its smaller row first, and their (m,) probabilities, falling; equals by row.
+    At most `most`, of probability `least` and more. Past `index.EXACT_PAIRS` it may miss some.
     """
     exact = len(size_c) ** 2 <= index.EXACT_PAIRS
     searched = _all_pairs(mean_cd, size_c, curve, scale, least) if exact else _near_pairs(mean_cd)
@@ -214,7 +160,7 @@ def _near_pairs(mean_cd: F32) -> Iterator[I64]:
 
 
 def _all_pairs(mean_cd: F32, size_c: I64, curve: ImpostorModel, scale: float, least: float) -> Iterator[I64]:
-    """(m, 2) all pairs that may have the probability `least`, and some that don't, part by part."""
+    """(m, 2) all pairs that may be so probable, and some that are not, part by part."""
     from scipy.special import ndtri_exp
 
     if not len(size_c):

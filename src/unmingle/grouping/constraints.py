@@ -1,8 +1,4 @@
-"""What is known before any two faces are compared: who must be one person, and who can't be.
-
-Faces of one frame (a picture, a frame of a recording) are different people, unless they are too alike for that: mirrors
-and posters do show somebody twice. Must-links and cannot-links are decisions: they always hold.
-"""
+"""Must-links and cannot-links. Those of decisions always hold; those of frames give way to mirrors and posters."""
 
 from __future__ import annotations
 
@@ -26,14 +22,11 @@ def _no_pairs() -> I64:
 class Constraints:
     """What is known of n faces.
 
-    faces:        n.
-    seen_k2:      (k, 2) int64, a row and a frame in which this face was seen; a picture that is there under several
-                  names may be of several frames. Two faces of one frame are two people, unless they are too alike.
-                  Frames that follow each other in a recording have consecutive numbers, others have not.
-    same_m2:      (m, 2) int64, rows that are one person: decisions, tracks. A frame does not weigh against them.
-    different_m2: (m, 2) int64, rows that are different people, whatever they look like.
-    apart_k2:     (k, 2) int64, a row and a group: the rows of one group are all different people, whatever they look
-                  like. Says with n entries what `different_m2` would need n² pairs for.
+    seen_k2:      a row and a frame in which this face was seen. Frames that follow each other in a recording have
+                  consecutive numbers, others have not.
+    same_m2:      rows that are one person, by decision or track, whatever their frames say.
+    different_m2: rows that are different people, whatever they look like.
+    apart_k2:     a row and a group: so are all rows of one group.
     """
 
     faces: int
@@ -54,7 +47,7 @@ class Constraints:
 
     @classmethod
     def of_frames(cls, frames_n: I64) -> Constraints:
-        """Each face was seen in one frame, or in none where the number is negative; frames have no order."""
+        """Each face was seen in one frame, or in none where the number is negative; no frame follows another."""
         frames_n = np.asarray(frames_n, np.int64)
         rows = np.flatnonzero(frames_n >= 0)
         return cls(len(frames_n), np.stack([rows, 2 * frames_n[rows]], axis=1))
@@ -66,16 +59,10 @@ class Constraints:
 
     def taken(self, order_n: I64) -> Constraints:
         """The same for the faces in another order: row i is what row order_n[i] was."""
-        place = np.empty(self.faces, np.int64)
-        place[order_n] = np.arange(self.faces)
-        seen, apart = (np.stack([place[of[:, 0]], of[:, 1]], axis=1) for of in (self.seen_k2, self.apart_k2))
-        return Constraints(self.faces, seen, place[self.same_m2], place[self.different_m2], apart)
+        return self.mapped(np.argsort(order_n), self.faces)
 
     def mapped(self, place_n: I64, faces: int) -> Constraints:
-        """The same for other faces: what is known of row i is known of row place_n[i], or of none where that is -1.
-
-        Several rows may become one: it was seen in all their frames. Two that decisions hold apart must not.
-        """
+        """What is known of row i is now known of row place_n[i], or of none for -1; several rows may become one."""
         seen, apart = (
             np.unique(np.stack([place_n[of[:, 0]], of[:, 1]], axis=1)[place_n[of[:, 0]] >= 0], axis=0)
             for of in (self.seen_k2, self.apart_k2)
@@ -96,22 +83,15 @@ class Constraints:
     def torn_by(self, pairs_m2: I64) -> Bool:
         """(n,) the faces that these further must-links tie to two that must be different people."""
         root_n = roots(np.concatenate([self.same_m2, pairs_m2]), self.faces)
-        different_m2 = np.concatenate([self.different_m2, _met(self.apart_k2, root_n)])
-        broken = root_n[different_m2[:, 0]] == root_n[different_m2[:, 1]]
-        torn: Bool = np.isin(root_n, root_n[different_m2[broken, 0]])
+        torn: Bool = np.isin(root_n, root_n[self._broken(root_n)[:, 0]])
         return torn
 
     def components(self) -> I64:
-        """(n,) the first face of those that must be one person with each.
-
-        Raises:
-            ConstraintError: two faces must be one person and must not be; both are named.
-        """
+        """(n,) the first face of those that must be one person with each; ConstraintError for a contradiction."""
         root_n = roots(self.same_m2, self.faces)
-        different_m2 = np.concatenate([self.different_m2, _met(self.apart_k2, root_n)])
-        broken = np.flatnonzero(root_n[different_m2[:, 0]] == root_n[different_m2[:, 1]])
+        broken = self._broken(root_n)
         if len(broken):
-            one, other = different_m2[broken[0]].tolist()
+            one, other = broken[0].tolist()
             chain = " – ".join(map(str, _path(self.same_m2, one, other)))
             raise ConstraintError(
                 f"Faces {one} and {other} must be different people, and must be one person (must-links {chain}).",
@@ -120,14 +100,16 @@ class Constraints:
             )
         return root_n
 
-
-def _met(apart_k2: I64, root_n: I64) -> I64:
-    """(m, 2) rows of one group that must be one person, if there are any."""
-    apart_k2 = np.unique(apart_k2, axis=0)
-    key = np.stack([apart_k2[:, 1], root_n[apart_k2[:, 0]]], axis=1)
-    order = np.lexsort((key[:, 1], key[:, 0]))
-    again = np.flatnonzero((key[order[1:]] == key[order[:-1]]).all(axis=1))
-    return np.stack([apart_k2[order[again], 0], apart_k2[order[again + 1], 0]], axis=1)
+    def _broken(self, root_n: I64) -> I64:
+        """(m, 2) rows that must be different people and have one root: at least one pair of each such root."""
+        apart_k2 = np.unique(self.apart_k2, axis=0)
+        key = np.stack([apart_k2[:, 1], root_n[apart_k2[:, 0]]], axis=1)
+        order = np.lexsort((key[:, 1], key[:, 0]))
+        again = np.flatnonzero((key[order[1:]] == key[order[:-1]]).all(axis=1))
+        met = np.stack([apart_k2[order[again], 0], apart_k2[order[again + 1], 0]], axis=1)
+        pairs_m2 = np.concatenate([self.different_m2, met])
+        broken: I64 = pairs_m2[root_n[pairs_m2[:, 0]] == root_n[pairs_m2[:, 1]]]
+        return broken
 
 
 def roots(pairs_m2: I64, n: int) -> I64:
@@ -160,15 +142,7 @@ def _path(pairs_m2: I64, one: int, other: int) -> list[int]:
 
 
 class CannotLinks:
-    """Which clusters may not be merged, since they share a group.
-
-    A sparse slot × group table, of the size of the number of faces in groups, whatever the number of pairs it forbids.
-    A frame is a group of its faces, people whom decisions hold apart are one; a cannot-link is a group of two.
-
-    Args:
-        constraints: of n faces; of the must-links nothing is read.
-        slots_n: (n,) the cluster, a slot from 0 on, in which each face is.
-    """
+    """Which clusters may not be merged: a sparse table of slots and groups (frames, `apart_k2`, pairs) they are in."""
 
     def __init__(self, constraints: Constraints, slots_n: I64) -> None:
         from scipy.sparse import csr_array
@@ -190,12 +164,12 @@ class CannotLinks:
         return bool(self._table.nnz)
 
     def block(self, rows: I64, columns: I64) -> Bool:
-        """Which of rows × columns (slots) may not be merged: a (rows, columns) mask."""
+        """(rows, columns) which of these slots may not be merged."""
         shared: Bool = (self._table[rows] @ self._table[columns].T).toarray() > 0
         return shared
 
     def pairs(self, first_m: I64, second_m: I64) -> Bool:
-        """Which of the m pairs of slots may not be merged."""
+        """(m,) which pairs of slots may not be merged."""
         if not self._table.nnz:
             return np.zeros(len(first_m), np.bool_)
         shared = np.asarray(self._table[first_m].multiply(self._table[second_m]).sum(axis=1)).ravel()

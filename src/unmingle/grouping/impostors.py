@@ -1,4 +1,4 @@
-"""How similar strangers are to a model: all that has to be known to tell people apart without labels."""
+"""How similar strangers are to an embedding model: its impostor distribution, and ways to measure it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unmingle.errors import ModelError, SettingsError
+from unmingle.grouping.index import spaced
 from unmingle.models.cards import SFACE
 
 if TYPE_CHECKING:
@@ -18,11 +19,9 @@ if TYPE_CHECKING:
     from unmingle.models.cards import Calibration
     from unmingle.records import F32, F64, I64
 
-# So many people are enough to measure strangers on: 200 of Labeled Faces in the Wild with two pictures each give the
-# mean of SFace to within 0.002 and the deviation to within half a percent, 30 to within 0.004 and 2.5 percent.
+# So many people are enough to measure strangers on: the deviation comes out to within half a percent.
 MANY_PEOPLE = 200
-# Quantiles of all pairs through which the normal curve of strangers is laid: below them there are strangers only, even
-# where half of all pairs are of one person.
+# Quantiles of all pairs through which the normal curve is laid: below them are strangers only, even of two people.
 LOW_TAIL = (0.01, 0.10)
 # So many faces weigh as much as what is known of face models in general.
 PRIOR_FACES = 20
@@ -32,10 +31,9 @@ SAMPLE = 2000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImpostorModel:
-    """How similar two strangers are to one embedding model: a fact of its card.
+    """The average cosine between a faces of one person and b faces of another is near normal.
 
-    The average cosine between a faces of one person and b faces of another is near normal, with mean `mean` and
-    variance `people + faces (1/a + 1/b) + pairs / (ab)`.
+    Its mean is `mean`, its variance `people + faces (1/a + 1/b) + pairs / (ab)`.
     """
 
     mean: float
@@ -48,12 +46,12 @@ class ImpostorModel:
             raise SettingsError("An impostor curve has variances below zero.", "Measure it again on more people.")
 
     def deviation(self, first_m: I64, second_m: I64) -> F64:
-        """Standard deviation of the average cosine for clusters of these sizes."""
+        """(m,) of the average cosine of clusters of these sizes."""
         a, b = 1 / np.asarray(first_m, np.float64), 1 / np.asarray(second_m, np.float64)
         return np.sqrt(self.people + self.faces * (a + b) + self.pairs * a * b)
 
     def spread(self, first_m: I64, second_m: I64) -> F64:
-        """Standard deviation of the single cosines of a pair of clusters around their average."""
+        """(m,) standard deviation of the single cosines of two clusters around their average."""
         a, b = 1 / np.asarray(first_m, np.float64), 1 / np.asarray(second_m, np.float64)
         return np.sqrt(self.faces * (2 - a - b) + self.pairs * (1 - a * b))
 
@@ -64,7 +62,7 @@ class ImpostorModel:
 
 
 def curve_of(calibration: Calibration) -> ImpostorModel:
-    """The impostor model that stands on a model's card."""
+    """The impostor model on a model's card."""
     return ImpostorModel(
         mean=calibration.mean, people=calibration.people, faces=calibration.faces, pairs=calibration.pairs
     )
@@ -76,20 +74,15 @@ SINGLE = np.ones(1, np.int64)
 
 
 def estimate_curve(vectors_nd: F32) -> ImpostorModel:
-    """The impostor model of an unknown embedding model, from unlabelled faces.
+    """The impostor model of an unknown embedding model, from unlabelled unit vectors in canonical order.
 
-    All of the least similar pairs of a collection are strangers, so a normal curve through the 1 % and the 10 %
-    quantile of all pairs is theirs, even with only two people. How its variance divides into people, faces and pairs is
-    taken from SFace, which counts as 20 more faces. A collection of one person only is taken for one of strangers.
-
-    Args:
-        vectors_nd: (n, d) float32 unit vectors, in an order that has nothing to do with people; past 2,000 rows an even
-            sample is taken.
+    The least similar pairs are strangers, even with two people only; one person alone is taken for strangers. How the
+    variance divides into people, faces and pairs is taken from SFace, which counts as a few more faces.
     """
     from scipy.special import ndtri
 
     n = len(vectors_nd)
-    sample = vectors_nd[np.arange(min(n, SAMPLE)) * n // max(1, min(n, SAMPLE))]
+    sample = vectors_nd[spaced(n, SAMPLE)]
     if len(sample) < 2:
         return SFACE_CURVE
     cosines = (sample @ sample.T)[np.triu_indices(len(sample), 1)]
@@ -105,12 +98,8 @@ def estimate_curve(vectors_nd: F32) -> ImpostorModel:
 def measure_curve(vectors_nd: NDArray[Any], labels_n: NDArray[Any]) -> ImpostorModel:
     """The impostor model by the method of moments, over all pairs of people with two faces or more.
 
-    For each such pair the table of cosines (their a faces × the other's b faces) is split by a two-way analysis of
-    variance into its mean, what rows and columns add, and the rest. Averaged over pairs of people with equal weights
-    this gives `faces` and `pairs`; the variance of the tables' means, less what few faces explain of it, `people`.
-
-    Raises:
-        ModelError: there are fewer than three such people, or they differ no more than chance explains.
+    A two-way analysis of variance splits each pair's a × b cosines into their mean, what rows and columns add, and the
+    rest. Averaged over pairs with equal weights these give `faces` and `pairs`, and the variance of the means `people`.
     """
     unit_nd, sizes_p = by_person(vectors_nd, labels_n, 2)
     if len(sizes_p) < 3:
@@ -150,7 +139,7 @@ def measure_curve(vectors_nd: NDArray[Any], labels_n: NDArray[Any]) -> ImpostorM
 
 
 def by_person(vectors_nd: NDArray[Any], labels_n: NDArray[Any], least: int) -> tuple[F64, I64]:
-    """Unit vectors of people with at least so many faces, person after person, and the size of each person."""
+    """Unit vectors of people with at least so many faces, person after person, and how many each has."""
     _, person, sizes = np.unique(labels_n, return_inverse=True, return_counts=True)
     keep = np.flatnonzero(sizes[person] >= least)
     chosen = vectors_nd[keep[np.argsort(person[keep], kind="stable")]].astype(np.float64)
@@ -158,13 +147,9 @@ def by_person(vectors_nd: NDArray[Any], labels_n: NDArray[Any], least: int) -> t
 
 
 def compared_curve(vectors_nd: F32, sface_nd: F32, labels_n: NDArray[Any]) -> ImpostorModel:
-    """The impostor model from a few people, by what SFace, whose own is known, makes of the same faces.
+    """The impostor model from a few people, compared with SFace's vectors of the same faces.
 
-    A few people are narrower, or farther from each other, than people in the world. To SFace they are so by a known
-    measure; strangers in the world are taken to spread as much wider to the model as they do to SFace.
-
-    Raises:
-        ModelError: there are no two people.
+    Strangers in the world are taken to spread as much wider than these few to this model as they do to SFace.
     """
     mean, deviation = _strangers(vectors_nd, labels_n)
     sface_mean, sface_deviation = _strangers(sface_nd, labels_n)

@@ -1,7 +1,4 @@
-"""Nearest neighbours by dot product: exact in blocks, so that no n × n matrix ever exists, or by an inverted index.
-
-Rows are mean vectors of clusters (or unit vectors of faces), so their dot product is an average cosine.
-"""
+"""Nearest neighbours by dot product of mean vectors, which is an average cosine, and no n × n matrix ever exists."""
 
 from __future__ import annotations
 
@@ -20,24 +17,21 @@ if TYPE_CHECKING:
     # Which pairs of a query and a base row, by position, may not be neighbours: rows × columns, or pair by pair.
     ForbiddenBlock = Callable[[I64, I64], Bool]
 
-# Up to so many pairs all are compared, which takes some ten seconds; past that `inverted_index` looks into the nearest
-# cells only.
+# Up to so many pairs all are compared, which takes some ten seconds; past that `inverted_index` is asked.
 EXACT_PAIRS = 50_000**2
 # 64 MiB of similarities at a time; with the mask of the best this stays under 100 MiB at any n.
 BLOCK_CELLS = 1 << 24
+# Rows gathered at a time.
+ROWS = 1 << 15
 NOBODY = np.float32(-np.inf)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Neighbours:
-    """The k nearest of each of q rows, by falling similarity, equals by rising position.
+    """The k nearest of each of q rows, by falling similarity, equals by rising position."""
 
-    index_qk:      (q, k) int64, positions in the base; -1 where there are fewer than k.
-    similarity_qk: (q, k) float32, -inf where there is none.
-    """
-
-    index_qk: I64
-    similarity_qk: F32
+    index_qk: I64  # positions in the base; -1 where there are fewer than k
+    similarity_qk: F32  # -inf where there is none
 
     def __post_init__(self) -> None:
         check_shape("index_qk", self.index_qk, (None, None))
@@ -45,7 +39,7 @@ class Neighbours:
 
     @classmethod
     def nobody(cls, queries: int, k: int) -> Neighbours:
-        """Lists to be filled."""
+        """Empty lists."""
         return cls(np.full((queries, k), -1, np.int64), np.full((queries, k), NOBODY))
 
     def without(self, out_qk: Bool) -> Neighbours:
@@ -59,11 +53,7 @@ class Neighbours:
 def find_nearest(queries_qd: F32, base_nd: F32, k: int, *, own_q: I64 | None = None) -> Neighbours:
     """The k nearest base rows of each query; past `EXACT_PAIRS` a list may miss some.
 
-    Args:
-        queries_qd: (q, d) float32.
-        base_nd: (n, d) float32.
-        k: how many, at least 1.
-        own_q: (q,) position of each query in the base, which is no neighbour of itself; -1, or None, for not in it.
+    own_q: (q,) position of each query in the base, which is no neighbour of itself; -1, or None, for not in it.
     """
     if len(queries_qd) * len(base_nd) <= EXACT_PAIRS:
         return exact_nearest(queries_qd, base_nd, k, own_q=own_q)
@@ -78,8 +68,23 @@ def find_nearest(queries_qd: F32, base_nd: F32, k: int, *, own_q: I64 | None = N
     return Neighbours(found.index_qk[:, :k], found.similarity_qk[:, :k])
 
 
+def spaced(count: int, most: int) -> I64:
+    """At most so many positions of so many, evenly spaced."""
+    shown = min(count, most)
+    return np.arange(shown) * count // max(1, shown)
+
+
+def dot_pairs(one_nd: F32, first_m: I64, other_nd: F32, second_m: I64) -> F32:
+    """(m,) dot products of m pairs of rows."""
+    dot_m = np.empty(len(first_m), np.float32)
+    for start in range(0, len(first_m), ROWS):
+        part = slice(start, start + ROWS)
+        dot_m[part] = np.einsum("md,md->m", one_nd[first_m[part]], other_nd[second_m[part]])
+    return dot_m
+
+
 def similarity_blocks(queries_qd: F32, base_nd: F32, *, cells: int = BLOCK_CELLS) -> Iterator[tuple[slice, F32]]:
-    """Yield (rows, similarity_rn) for consecutive rows of the queries, at most `cells` similarities at a time."""
+    """Yield consecutive rows of the queries and their similarities, at most `cells` at a time."""
     rows = max(1, cells // max(1, len(base_nd)))
     for start in range(0, len(queries_qd), rows):
         block = slice(start, min(start + rows, len(queries_qd)))
@@ -131,11 +136,8 @@ def _best(similarity_rn: F32, k: int) -> tuple[I64, F32]:
 
 
 def kth_largest(similarity_rn: F32, k: int) -> F32:
-    """For each row a bound that at least k of its values reach, and not many more.
-
-    The k-th largest of the maxima of 8k strips: two passes at memory speed, several times faster than selecting in the
-    whole row.
-    """
+    """For each row a bound that at least k of its values reach, and not many more."""
+    # The k-th largest of the maxima of 8k strips: several times faster than selecting in the whole row.
     strips = min(8 * k, similarity_rn.shape[1])
     if k >= strips:
         return np.full(len(similarity_rn), NOBODY, np.float32)

@@ -1,10 +1,8 @@
-"""Approximate nearest neighbours for many rows: directions are divided into cells, and only near cells are looked into.
+"""Approximate nearest neighbours: an inverted file with k-means centres (Sivic and Zisserman 2003).
 
-An inverted file (Sivic and Zisserman 2003) with k-means centres, over plain matrix products: all rows that look into a
-cell are multiplied with it at once. Faces of one person share little more than half of their direction, and 1.5 % of
-the cells hold only 90 % of the true nearest. Three things make up for the rest: what one row finds, the other is told
-of; each asks the nearest in its list for the nearest in theirs; and a search looks into more cells the less there is to
-do, until it is exact. The result does not depend on the number of threads.
+1.5 % of the cells hold 90 % of the true nearest faces. For the rest, what one row finds the other is told of, each asks
+the nearest in its list for the nearest in theirs, and a search looks into more cells the less there is to do, until it
+is exact. The result does not depend on the number of threads.
 """
 
 from __future__ import annotations
@@ -15,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unmingle.grouping.index import NOBODY, Neighbours, exact_nearest, kth_largest
+from unmingle.grouping.index import NOBODY, Neighbours, exact_nearest, kth_largest, spaced
 from unmingle.models.runtime import available_cores
 
 if TYPE_CHECKING:
@@ -33,8 +31,8 @@ CELLS_PER_ROOT = 4
 # Rows that the centres are learned from, and rounds of k-means.
 SAMPLE = 1 << 17
 ROUNDS = 6
-# The least share of cells that each query looks into. Of a million faces made by benchmarks/grouping/generator.py, 99 %
-# of the nearest with a cosine above 0.5 are found, and 97 % of all, most of the rest being strangers.
+# The least share of cells that each query looks into. Of a million generated faces, 99 % of the nearest with a cosine
+# above 0.5 are found.
 LEAST_SHARE = 0.015
 # So many similarities may be computed whatever the share: a small search is nearly exact, and then exact.
 PLENTY = 1 << 28
@@ -54,20 +52,13 @@ FINDS = 1 << 22
 
 
 class InvertedIndex:
-    """Directions divided into cells, to look for neighbours in the nearest cells only.
-
-    centres_cd: (c, d) float32 unit vectors; a row lies in the cell whose centre has the largest dot product with it.
-
-    Args:
-        vectors_nd: (n, d) float32, n at least 1; centres are learned from an even sample of these rows.
-        cells: how many; None: as many as suit n.
-    """
+    """Cells, learned from an even sample of n ≥ 1 rows: a row is in the one whose unit centre it is most like."""
 
     def __init__(self, vectors_nd: F32, *, cells: int | None = None) -> None:
         n = len(vectors_nd)
         # Fewer than 16 rows a cell would be a search among centres.
         wanted = min(round(CELLS_PER_ROOT * n**0.5), n // 16) if cells is None else min(cells, n)
-        self.centres_cd = _centres(_spaced(vectors_nd, SAMPLE), max(1, wanted))
+        self.centres_cd = _centres(vectors_nd[spaced(n, SAMPLE)], max(1, wanted))
 
     def cell_of(self, vectors_md: F32) -> I64:
         """(m,) the cell of each row."""
@@ -86,14 +77,9 @@ class InvertedIndex:
     ) -> Neighbours:
         """The k nearest base rows of each query; a list may miss some, what it holds has its true similarity.
 
-        Args:
-            queries_qd: (q, d) float32.
-            base_md: (m, d) float32, any length up to 1 (means of unit vectors).
-            cell_m: (m,) `cell_of` the base.
-            k: how many neighbours, at least 1.
-            own_q: (q,) position of each query in the base, which is no neighbour of itself; None if they are not in it.
-            among_a: (a,) rising positions of the base rows that count; None: all. Nothing is copied for it.
-            plenty: similarities that may be computed in any case; smaller is faster and misses more. None: the usual.
+        cell_m: (m,) `cell_of` the base. own_q: (q,) position of each query in the base; None if they are not in it.
+        among_a: (a,) rising positions of the base rows that count; None: all. plenty: similarities that may be computed
+        in any case; None: the usual.
         """
         plenty = PLENTY if plenty is None else plenty
         counted = len(base_md) if among_a is None else len(among_a)
@@ -117,12 +103,12 @@ class InvertedIndex:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Base:
-    """Rows by cell: those of cell c are order_m[start_c[c] : start_c[c + 1]], rising. filled_c: cells that have any."""
+    """Rows by cell, rising in each."""
 
     vectors_md: F32
     order_m: I64
-    start_c: I64
-    filled_c: I64
+    start_c: I64  # where each cell begins in order_m, and where the last ends
+    filled_c: I64  # the cells that have rows
 
     @classmethod
     def of(cls, vectors_md: F32, cell_m: I64, cells: int, among_a: I64 | None = None) -> _Base:
@@ -138,10 +124,7 @@ class _Base:
 
 
 class _Lists:
-    """Lists of the k nearest so far, kept in the arrays of `lists`.
-
-    least_q: (q,) float32, the similarity of the last in each list, when they were last set in order.
-    """
+    """Lists of the k nearest so far, in the arrays of `lists`; least_q is the last similarity of each when settled."""
 
     def __init__(self, lists: Neighbours) -> None:
         self.index_qk, self.similarity_qk = lists.index_qk, lists.similarity_qk
@@ -157,7 +140,7 @@ class _Lists:
             self.settle()
 
     def settle(self) -> Neighbours:
-        """Set the lists in order: falling similarity, equals by rising position."""
+        """Set the lists in order."""
         if self._count:
             k = self.index_qk.shape[1]
             query, row, similarity = map(np.concatenate, zip(*self._waiting, strict=True))
@@ -176,7 +159,7 @@ class _Lists:
 
 
 def _order(query: Positions, similarity: F32, row: Positions) -> I64:
-    """As np.lexsort((row, -similarity, query)), three times as fast: one sort of whole numbers, then the few equals."""
+    """As np.lexsort((row, -similarity, query)), three times as fast: one sort of integers, then the few equals."""
     bits = (similarity + np.float32(0)).view(np.int32)  # + 0: minus zero is zero
     falling = np.where(bits < 0, bits ^ np.int32(0x7FFFFFFF), bits) ^ np.int32(-1)
     key = query.astype(np.int64) << 32 | falling.astype(np.int64) + (1 << 31)
@@ -192,15 +175,13 @@ def _order(query: Positions, similarity: F32, row: Positions) -> I64:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Search:
-    """visits: how many cells each query looks into, besides those of its first bound."""
-
     centres_cd: F32
     base: _Base
     k: int
-    visits: int
+    visits: int  # cells that each query looks into, besides those of its first bound
 
     def all(self, queries_qd: F32, home_q: I64, own_q: I64 | None) -> Neighbours:
-        """The nearest of any number of queries. home_q: (q,) the cell of each."""
+        """The nearest of any number of queries, by the cell that each lies in."""
         found = Neighbours.nobody(len(queries_qd), self.k)
 
         def work(rows: I64) -> None:
@@ -267,11 +248,7 @@ class _Search:
 
 
 def _ask_friends(found: Neighbours, queries_qd: F32, base_md: F32, own_q: I64, query_m: I64) -> Neighbours:
-    """Each query's list after asking the nearest in it for the nearest in theirs.
-
-    A neighbour in a cell that was not looked into is mostly of one person with another that was found (Dong, Charikar
-    and Li 2011).
-    """
+    """Each query's list after asking the nearest in it for the nearest in theirs (Dong, Charikar and Li 2011)."""
     asked = Neighbours(np.empty_like(found.index_qk), np.empty_like(found.similarity_qk))
 
     def work(rows: I64) -> None:
@@ -319,12 +296,6 @@ def _tell_back(found: Neighbours, own_q: I64, query_m: I64) -> Neighbours:
     return lists.settle()
 
 
-def _spaced(vectors_nd: F32, most: int) -> F32:
-    """At most so many rows, evenly spaced."""
-    n = len(vectors_nd)
-    return vectors_nd[np.arange(min(n, most)) * n // max(1, min(n, most))]
-
-
 def _centres(vectors_nd: F32, cells: int) -> F32:
     """Spherical k-means (Dhillon and Modha 2001), from evenly spaced rows on."""
 
@@ -332,7 +303,7 @@ def _centres(vectors_nd: F32, cells: int) -> F32:
         length_n1 = np.linalg.norm(vectors_nd, axis=1, keepdims=True)
         return np.asarray(vectors_nd / np.maximum(length_n1, np.finfo(np.float32).tiny), np.float32)
 
-    centres_cd = unit(_spaced(vectors_nd, cells))
+    centres_cd = unit(vectors_nd[spaced(len(vectors_nd), cells)])
     for _ in range(ROUNDS if cells > 1 and len(vectors_nd) else 0):
         cell_n = _nearest_centre(vectors_nd, centres_cd)
         filled, first = np.unique(np.sort(cell_n), return_index=True)

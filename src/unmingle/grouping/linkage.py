@@ -1,17 +1,9 @@
 """Average linkage over cosine by reciprocal nearest neighbours, without an n × n matrix.
 
-Average linkage (UPGMA) needs the clusters' means only, and it is reducible: a merged cluster is never closer to a third
-than the closer of its two parts was. Three things follow.
-
-- Clusters that are each other's nearest may be merged at once, in any order, and the tree is the one that merging the
-  globally nearest pair step by step gives (Bruynooghe 1978). All such pairs of a round are merged together.
-- A short list of nearest clusters, with a bound on all clusters outside it, stays valid as clusters merge. A list is
-  searched for again only when its best falls below its bound.
-- Not even then, as long as the bound lies below all that the threshold would let pass: such a cluster sleeps. Most
-  single faces of a large collection are searched for once.
-
-The threshold looks at the sizes and at the number of clusters left, and judges each pair when its turn comes. The order
-of the rows does not matter as long as they come in a canonical order.
+It is reducible: a merged cluster is never closer to a third than the closer of its two parts was. So clusters that are
+each other's nearest can be merged at once, all of a round together (Bruynooghe 1978), and a short list of nearest
+clusters stays valid as clusters merge, with a bound on all others. A list is searched for again only when its best
+falls below its bound, and its bound is not below all that the threshold could let pass.
 """
 
 from __future__ import annotations
@@ -33,8 +25,8 @@ if TYPE_CHECKING:
     from unmingle.grouping.threshold import FalseMergeThreshold
     from unmingle.records import F32, I64
 
-# Two similarities this close are one: float32 dot products of 128 dimensions differ by this much with the order of
-# summation. Without it three clusters could each hold another for nearest and wait for ever.
+# Two similarities this close are one, as float32 dot products differ by this much with the order of summation. Without
+# it three clusters could each hold another for nearest and wait for ever.
 ROUNDING = np.float32(1e-6)
 # Neighbours remembered for each cluster. 8 to 32 are equally fast.
 WIDTH = 16
@@ -45,16 +37,10 @@ PLENTY = 1 << 21
 
 
 class Linkage:
-    """Clusters, each with a list of its nearest, by slot.
+    """Clusters of unit vectors in canonical order, each with a list of its nearest, by slot.
 
-    Args:
-        vectors_nd: (n, d) float32 unit vectors, in canonical order.
-        constraints: who starts as one person, and who never comes together. Equal rows are one picture, so one person.
-
-    Attributes:
-        clusters: as they are now.
-        near_n: (n,) the face that each face is most like, of those it may be with; -1 for faces that start as one with
-            others.
+    near_n: (n,) the face that each face is most like, of those it may be with; -1 for faces that start as one with
+        others.
     """
 
     def __init__(self, vectors_nd: F32, constraints: Constraints | None = None) -> None:
@@ -98,7 +84,7 @@ class Linkage:
             touched = touched[self.clusters.size_n[touched] > 0]
 
     def _search(self, rows: I64, among: I64, *, first: bool = False) -> Neighbours:
-        """The nearest of each of `rows` among some clusters, itself and the forbidden left out; all by slot, rising."""
+        """The nearest of each of `rows` among some clusters, itself and the forbidden left out; all slots rise."""
         mean_nd, links = self.clusters.mean_nd, self.clusters.links
         if self._inverted is None:
             forbidden = (lambda row, column: links.block(rows[row], among[column])) if links else None
@@ -128,10 +114,7 @@ class Linkage:
             self._set(rows, self._search(rows, alive))
 
     def _mutual_pairs(self, rows: I64, threshold: FalseMergeThreshold) -> tuple[I64, I64, I64]:
-        """Disjoint pairs of slots that are for certain each other's nearest (to within rounding) and pass.
-
-        Only pairs with one of `rows`; and, last, the slots of pairs that have to wait for another round.
-        """
+        """Disjoint pairs with one of `rows` that are for certain each other's nearest and pass; and all who would."""
         size_n = self.clusters.size_n
         one = rows[(self._near_nk[rows, 0] >= 0) & (self._similarity_n[rows] >= self._bound_n[rows])]
         other = self._near_nk[one, 0].astype(np.int64)
@@ -148,7 +131,7 @@ class Linkage:
         return first[keep], second[keep], np.union1d(first, second)
 
     def _merge(self, kept: I64, gone: I64) -> I64:
-        """Merge disjoint pairs of slots, repair the lists of every cluster that lost its nearest, and name them all."""
+        """Merge disjoint pairs, and renew the lists of these and of all that lost their nearest, who are returned."""
         clusters = self.clusters
         a, b = clusters.size_n[kept], clusters.size_n[gone]
         share = a / (a + b)
@@ -167,7 +150,7 @@ class Linkage:
         return np.concatenate([kept, others])
 
     def _judge(self, rows: I64, near_rc: NDArray[np.int32]) -> None:
-        """Set the lists of `rows` from candidates that may have merged, and be there twice, since they were listed."""
+        """Set the lists of `rows` from candidates, which may have merged since they were listed."""
         clusters, links = self.clusters, self.clusters.links
         step = max(1, GATHER // WIDTH)
         for start in range(0, len(rows), step):

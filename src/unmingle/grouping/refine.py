@@ -30,17 +30,12 @@ OWN_SHARE = 0.9
 
 
 def join_fragments(clusters: Clusters, threshold: FalseMergeThreshold) -> None:
-    """Top-quartile linkage: merge two appearances of one person, which are alike only where they meet.
-
-    Someone seen from the front and from the side is two clusters to average linkage. Their most similar quarter of
-    pairs, the half-turned faces of both, gives them away. Pairs that pass and are each other's best merge, until there
-    are none; only what changed is judged again.
-    """
+    """Top-quartile linkage: merge two appearances of one person, front and side, which are alike where they meet."""
     pairs_m2, z_m = _judged(clusters, threshold, _candidates(clusters, threshold, clusters.alive))
     while True:
         first, second = pairs_m2.T
-        smaller = np.minimum(clusters.size_n[first], clusters.size_n[second])
-        passes = np.flatnonzero(z_m >= threshold.least_z(smaller, clusters=clusters.count))
+        a, b = clusters.size_n[first], clusters.size_n[second]
+        passes = np.flatnonzero(threshold.accepts(z_m, a, b, clusters=clusters.count))
         order = passes[np.lexsort((second[passes], first[passes], -z_m[passes]))]
         order = order[disjoint(first[order], second[order], len(clusters.size_n))]
         if not len(order):
@@ -58,7 +53,7 @@ def join_fragments(clusters: Clusters, threshold: FalseMergeThreshold) -> None:
 
 
 def _judged(clusters: Clusters, threshold: FalseMergeThreshold, pairs_m2: I64) -> tuple[I64, F64]:
-    """The pairs that are worth remembering, and how far above strangers they are by top quartile."""
+    """The pairs that are worth remembering, and their scores by top quartile."""
     first, second = pairs_m2.T
     a, b = clusters.size_n[first], clusters.size_n[second]
     z_m = threshold.quartile_standard(clusters.top_quartile(first, second), a, b)
@@ -67,7 +62,7 @@ def _judged(clusters: Clusters, threshold: FalseMergeThreshold, pairs_m2: I64) -
 
 
 def _candidates(clusters: Clusters, threshold: FalseMergeThreshold, of: I64) -> I64:
-    """(m, 2) pairs of clusters that may be one person: the best few of each of these by average, not both single."""
+    """(m, 2) the best few pairs of each of these by average, not both single."""
     size_n, mean_nd = clusters.size_n, clusters.mean_nd
     several = np.flatnonzero(size_n > 1)
     if not len(several) or not len(of):
@@ -91,15 +86,8 @@ def _candidates(clusters: Clusters, threshold: FalseMergeThreshold, of: I64) -> 
 def reassign(clusters: Clusters, near_n: I64, threshold: FalseMergeThreshold) -> int:
     """Move faces that went to the wrong person while their own was still in pieces; how many moved.
 
-    The graph of nearest neighbours proposes: a face that is most like another person's face. It moves if it is also
-    more like that person than like the others of its own, by average and by top quartile, each against what strangers
-    of that size would have. (As Louvain and Leiden move single nodes between their levels.) Both people have more than
-    `FRAGMENT_FACES` faces, those in doubt not counted.
-
-    Args:
-        clusters: what linkage made.
-        near_n: (n,) see `Linkage.near_n`; -1 for faces that don't move.
-        threshold: what similarity means here.
+    A face whose nearest, `Linkage.near_n`, is another person's moves if it scores higher with that person than with its
+    own, by average and by top quartile. Both have more than `FRAGMENT_FACES` faces, those in doubt not counted.
     """
     slot_n = clusters.slot_n
     face = np.flatnonzero(near_n >= 0)
@@ -131,11 +119,8 @@ def reassign(clusters: Clusters, near_n: I64, threshold: FalseMergeThreshold) ->
 def merge_seen_together(clusters: Clusters, threshold: FalseMergeThreshold) -> tuple[int, int]:
     """Merge clusters that share frames but agree too strongly for two people: mirrors, posters, shared screens.
 
-    Either they would have merged but for very few shared frames, at most one for every 200 faces of the smaller; or
-    they are as alike as each is in itself, which twins are not.
-
-    Returns:
-        How many pairs of clusters were merged, and how many pass the threshold but are kept apart by their frames.
+    Either they share very few frames, or they are as alike as each is in itself, which twins are not. Returns how many
+    pairs were merged, and how many would pass but are kept apart by their frames.
     """
     constraints, merged = clusters.constraints, 0
     frames_only = Constraints(constraints.faces, seen_k2=constraints.seen_k2)
@@ -143,11 +128,11 @@ def merge_seen_together(clusters: Clusters, threshold: FalseMergeThreshold) -> t
         first, second, shared = CannotLinks(frames_only, clusters.slot_n).all_pairs()
         free = ~CannotLinks(constraints.without_frames(), clusters.slot_n).pairs(first, second)
         first, second, shared = first[free], second[free], shared[free]
-        smaller = np.minimum(clusters.size_n[first], clusters.size_n[second])
+        a, b = clusters.size_n[first], clusters.size_n[second]
         z_m = np.maximum(*clusters.scores(first, second, threshold))
-        alike = z_m >= threshold.least_z(smaller, clusters=clusters.count)
+        alike = threshold.accepts(z_m, a, b, clusters=clusters.count)
         first, second = first[alike], second[alike]
-        strong = shared[alike] * FACES_A_MISTAKE <= smaller[alike]
+        strong = shared[alike] * FACES_A_MISTAKE <= np.minimum(a, b)[alike]
         strong |= _as_alike_as_their_own(clusters, first, second, strangers=threshold.curve.mean)
         kept_apart = int((~strong).sum())
         order = np.flatnonzero(strong)
@@ -160,7 +145,7 @@ def merge_seen_together(clusters: Clusters, threshold: FalseMergeThreshold) -> t
 
 
 def _as_alike_as_their_own(clusters: Clusters, first_m: I64, second_m: I64, *, strangers: float) -> Bool:
-    """Which pairs of clusters are about as much like each other as one of five faces or more is like itself."""
+    """(m,) which pairs are about as much like each other as the more alike of the two is in itself."""
     own_2m = []
     for slot_m in (first_m, second_m):
         size = clusters.size_n[slot_m].astype(np.float64)
@@ -174,14 +159,9 @@ def _as_alike_as_their_own(clusters: Clusters, first_m: I64, second_m: I64, *, s
 
 
 def make_people(clusters: Clusters, people: int) -> int:
-    """Cut or continue, so that exactly so many clusters are left.
+    """Undo the least similar merges, or give all but the largest clusters to these, so that exactly so many are left.
 
-    Too few: the least similar merges are undone. Too many: the largest stay (of equal ones those that come first), and
-    every other is merged into the one that it is most similar to, as they were before, most similar first. Cutting at a
-    number would spend it on outliers. A leftover that may not be any of them still goes to the most similar.
-
-    Returns:
-        How many leftovers had to go to a person whom they may not be.
+    Returns how many leftovers had to go to a person whom they may not be.
     """
     check_people(people, len(clusters.slot_n))
     if clusters.count <= people:
@@ -219,7 +199,7 @@ def _choose(similarity_rh: F32, clusters: Clusters, hosts: I64, rest: I64) -> tu
 
 
 def check_people(people: int, n: int) -> None:
-    """Raise SettingsError unless `people` clusters can be made of n faces."""
+    """SettingsError unless `people` clusters can be made of n faces."""
     if not 1 <= people <= n:
         mend = f"Give a number from 1 to {n}, or leave it out to find the number." if n else "Add pictures first."
         raise SettingsError(f"{people} people can't be made of {n} faces.", mend)

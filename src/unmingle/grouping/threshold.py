@@ -1,7 +1,7 @@
-"""When two clusters may be merged: a threshold that bounds the expected number of false merges.
+"""When two clusters are merged: the one score of a pair, and the one rule that accepts it.
 
-The average cosine of two strangers' clusters is near normal. With its mean and deviation known (`impostors`), the
-chance that strangers reach a similarity follows; with N other clusters the most similar of N has to be beaten.
+The average cosine of two strangers' clusters is near normal. From its mean and deviation (`impostors`) follows how
+likely strangers are to be as similar; among N other clusters, the most similar of N has to be beaten.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmingle.grouping.index import similarity_blocks
+from unmingle.grouping.index import similarity_blocks, spaced
 
 if TYPE_CHECKING:
     from unmingle.grouping.impostors import ImpostorModel
@@ -38,56 +38,57 @@ OUTLIER_Z = 3.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FalseMergeThreshold:
-    """Merge while strangers are unlikely to be so similar, given how many of them there are.
+    """A pair is merged if the chance that strangers score as high is below expected / (N · min(a, b)).
 
-    A pair passes when the chance that two strangers' clusters of its sizes reach its similarity is below
-    expected / (N · min(a, b)), with N other clusters. The threshold falls by itself as clusters grow (averages of many
-    faces vary less) and as rivals vanish; the size of the smaller one guards large clusters: large fragments of one
-    person are rare, and merging them wrongly costs most.
+    N is the number of other clusters, a and b are the sizes of the two. The smaller one counts, since large fragments
+    of one person are rare, and merging them wrongly costs most. Scores are standard deviations above strangers.
     """
 
     curve: ImpostorModel
     expected: float  # merges with a stranger that each cluster may expect; GroupingSettings.expected_false_merges
     scale: float = 1.0  # how much wider strangers spread in this collection than on the model card
 
+    def standard(self, similarity_m: F32, first_m: I64, second_m: I64) -> F64:
+        """(m,) scores of average cosines of clusters of these sizes."""
+        z: F64 = (similarity_m - self.curve.mean) / (self.scale * self.curve.deviation(first_m, second_m))
+        return z
+
+    def quartile_standard(self, quartile_m: F64, first_m: I64, second_m: I64) -> F64:
+        """(m,) scores of means of the most similar quarter of pairs."""
+        expected = self.curve.mean + QUARTILE * self.curve.spread(first_m, second_m)
+        z: F64 = (quartile_m - expected) / (QUARTILE_SPREAD * self.scale * self.curve.deviation(first_m, second_m))
+        return z
+
+    def accepts(self, z_m: F64, first_m: I64, second_m: I64, *, clusters: int) -> Bool:
+        """(m,) which pairs of these scores and sizes may be merged, with so many clusters at this moment."""
+        accepted: Bool = z_m >= self.least_z(np.minimum(first_m, second_m), clusters=clusters)
+        return accepted
+
     def passes(self, similarity_m: F32, first_m: I64, second_m: I64, *, clusters: int) -> Bool:
-        """Which pairs of clusters of these sizes are alike enough by average, with so many clusters at this moment."""
-        z_m = self.standard(similarity_m, first_m, second_m)
-        passes: Bool = z_m >= self.least_z(np.minimum(first_m, second_m), clusters=clusters)
-        return passes
+        """(m,) which pairs may be merged for their average cosine."""
+        return self.accepts(self.standard(similarity_m, first_m, second_m), first_m, second_m, clusters=clusters)
 
     def least_z(self, smaller_m: I64, *, clusters: int) -> F64:
-        """The standard deviations to reach, for pairs whose smaller cluster has so many faces."""
+        """(m,) the score to reach, for pairs whose smaller cluster has so many faces."""
         from scipy.special import ndtri
 
         least: F64 = -ndtri(self.expected / (max(1, clusters - 1) * smaller_m))
         return least
 
-    def floor(self, size_m: I64, *, clusters: int) -> F64:
-        """(m,) what a cluster of so many faces has to reach with any other, whatever its size, or less than that.
+    def cosine(self, first: int, second: int, *, clusters: int) -> float:
+        """The average cosine that clusters of these sizes have to reach."""
+        a, b = np.array([first]), np.array([second])
+        z = self.least_z(np.minimum(a, b), clusters=clusters)
+        return float((self.curve.mean + z * self.scale * self.curve.deviation(a, b))[0])
 
-        Between two sizes of a partner the threshold is at least that of the smaller one, at the deviation of the larger
-        one, so a grid of sizes gives a bound for all.
-        """
+    def floor(self, size_m: I64, *, clusters: int) -> F64:
+        """(m,) a cosine that a cluster of so many faces has to reach with any other, whatever its size."""
+        # Between two sizes of a partner it is at least that of the smaller one, at the deviation of the larger one.
         sizes, index = np.unique(size_m, return_inverse=True)
         smaller, larger = PARTNERS[:-1, None], PARTNERS[1:, None]
         z = self.least_z(np.minimum(sizes, smaller), clusters=clusters)
         least: F64 = (z * self.scale * self.curve.deviation(sizes, larger)).min(axis=0)
         return self.curve.mean + least[index] - FLOOR_SLACK
-
-    def standard(self, similarity_m: F32, first_m: I64, second_m: I64) -> F64:
-        """How many standard deviations above strangers each pair is."""
-        z: F64 = (similarity_m - self.curve.mean) / (self.scale * self.curve.deviation(first_m, second_m))
-        return z
-
-    def quartile_standard(self, quartile_m: F64, first_m: I64, second_m: I64) -> F64:
-        """As `standard`, for the mean of the most similar quarter of pairs.
-
-        The top quartile of independent normal values lies 1.271 standard deviations above their average.
-        """
-        expected = self.curve.mean + QUARTILE * self.curve.spread(first_m, second_m)
-        z: F64 = (quartile_m - expected) / (QUARTILE_SPREAD * self.scale * self.curve.deviation(first_m, second_m))
-        return z
 
     def standard_base(self, mean_cd: F32, size_c: I64) -> F32:
         """(c, d + 1) rows whose product with a `standard_query` is `standard` for a single face and these clusters."""
@@ -96,12 +97,6 @@ class FalseMergeThreshold:
         base: F32 = (np.concatenate([mean_cd, last], axis=1) / unit_c1).astype(np.float32)
         return base
 
-    def cosine(self, first: int, second: int, *, clusters: int) -> float:
-        """The average cosine that clusters of these sizes have to reach."""
-        a, b = np.array([first]), np.array([second])
-        z = self.least_z(np.minimum(a, b), clusters=clusters)
-        return float((self.curve.mean + z * self.scale * self.curve.deviation(a, b))[0])
-
 
 def standard_query(vectors_qd: F32) -> F32:
     """(q, d + 1) see `FalseMergeThreshold.standard_base`."""
@@ -109,14 +104,13 @@ def standard_query(vectors_qd: F32) -> F32:
 
 
 def collection_scale(mean_cd: F32, size_c: I64, curve: ImpostorModel) -> float:
-    """How much wider strangers spread in this collection than the model's card says: 1 is as there.
+    """How much wider strangers spread in this collection than the model's card says, from a first clustering.
 
-    Siblings, one camera or one light make strangers more alike. After a first clustering its people are strangers to
-    each other; the upper half of their standardised similarities has a mean square of 1 if the card holds here. Drawn
-    to 1 where there are few clusters.
+    Siblings, one camera or one light make strangers more alike. The clusters are strangers to each other, and the upper
+    half of their scores has a mean square of 1 if the card holds here. Drawn to 1 where there are few clusters.
     """
     large = np.flatnonzero(size_c >= LEAST_FACES)
-    large = large[np.arange(min(len(large), MOST_CLUSTERS)) * len(large) // max(1, min(len(large), MOST_CLUSTERS))]
+    large = large[spaced(len(large), MOST_CLUSTERS)]
     mean_ld, size_l = mean_cd[large], size_c[large]
     card = FalseMergeThreshold(curve=curve, expected=0.5)
     total, count = 0.0, 0

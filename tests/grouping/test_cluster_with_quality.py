@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from unmingle.errors import ConstraintError, SettingsError
 from unmingle.grouping import index
 from unmingle.grouping.attach import Assigner
-from unmingle.grouping.cluster import cluster_faces
+from unmingle.grouping.cluster import Evidence, cluster_faces, cluster_with_quality
 from unmingle.grouping.constraints import Constraints, roots
-from unmingle.grouping.eligibility import Evidence, cluster_with_quality
 from unmingle.grouping.impostors import SFACE_CURVE, ImpostorModel
 from unmingle.grouping.threshold import FalseMergeThreshold
 from unmingle.records import Clustering
