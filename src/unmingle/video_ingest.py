@@ -25,21 +25,15 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class VideoIngest:
-    """Watches recordings from where each was left; what was seen is stored every minute of them.
-
-    recipe:     what sees the faces, its key, and the precision of its arithmetic.
-    every:      seconds between the frames that are looked at.
-    recogniser: finds out which recording a file shows.
-    done:       digests of what was seen to its end; those that are now join it.
-    """
+    """Watches recordings from where each was left; what was seen is stored every minute of them."""
 
     store: Store
-    recipe: VideoRecipe
+    recipe: VideoRecipe  # what sees the faces, its key, and the precision of its arithmetic
     key: str
     precision: str
-    every: float
+    every: float  # seconds between the frames that are looked at
     recogniser: Recogniser
-    done: set[str]
+    done: set[str]  # digests of what was seen to its end; those that are now join it
     progress: Progress
     times: Times
 
@@ -49,22 +43,20 @@ class VideoIngest:
         for file in files:
             try:
                 watched += self._watch(file, known[file])
+                continue
             except PictureError as error:
-                unreadable += 1
-                self._note_problem(known[file].row, error.problem)
+                problem = error.problem
             except UnmingleError:  # of the library or the disk, and so of all
                 raise
             except Exception as error:  # noqa: BLE001  # whatever happens with one recording, the others are watched
-                unreadable += 1
-                self._note_problem(known[file].row, f"not watched: {reason(error)}")
+                problem = f"not watched: {reason(error)}"
+            unreadable += 1
+            with self.store.transaction() as connection:
+                # What was seen of it before stays, and the next run goes on there.
+                digest, seen = sightings.unfinished(connection, known[file].row, self.key)
+                after = f", after {seen:,.0f} seconds that were" if seen else ""
+                analyses.note_read(connection, known[file].row, -1, -1, digest, problem + after)
         return watched, unreadable
-
-    def _note_problem(self, row: int, problem: str) -> None:
-        """Note why a recording can't be watched; what was seen of it before stays, and the next run goes on there."""
-        with self.store.transaction() as connection:
-            digest, seen = sightings.unfinished(connection, row, self.key)
-            after = f", after {seen:,.0f} seconds that were" if seen else ""
-            analyses.note_read(connection, row, -1, -1, digest, problem + after)
 
     def _watch(self, file: PictureFile, known: Known) -> bool:
         """Watch a recording to its end; whether there was anything to do."""
@@ -95,8 +87,8 @@ class VideoIngest:
 
     def _watch_on(self, recording: Recording, digest: str) -> None:
         """Watch a recording from where it was left to its end."""
-        store, duration = self.store, int(recording.info.duration)
-        with store.transaction() as connection:
+        duration = int(recording.info.duration)
+        with self.store.transaction() as connection:
             row, seen = sightings.begin(connection, digest, self.key, self.every, recording.info)
         self.progress("watch", min(int(seen), duration), duration)
         with closing(track_video(recording, self.recipe, every=self.every, start=seen)) as segments:
@@ -105,8 +97,8 @@ class VideoIngest:
                     segment = next(segments, None)
                 if segment is None:
                     break
-                with self.times.measure("write"), store.transaction() as connection:
+                with self.times.measure("write"), self.store.transaction() as connection:
                     sightings.add_segment(connection, row, self.precision, segment)
                 self.progress("watch", min(int(segment.stop), duration), duration)
-        with store.transaction() as connection:
+        with self.store.transaction() as connection:
             sightings.finish(connection, row, self.precision)

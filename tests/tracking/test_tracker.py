@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 
 from unmingle.faces.boxes import assigned, overlaps
 from unmingle.records import Faces
-from unmingle.tracking.tracker import LEAST_OVERLAP, Grey, Tracker, correlation, patch_of
+from unmingle.tracking.tracker import LEAST_OVERLAP, Grey, Sightings, Tracker, correlation, patches_of
 
 if TYPE_CHECKING:
     from unmingle.records import F32, U8
@@ -45,9 +46,9 @@ def test_faces_that_stay_where_they_are_go_on() -> None:
     tracker = Tracker()
     for frame in range(5):
         follow(tracker, frame, scene(1, 2), (30 + frame, 30, 40, 40), RIGHT)
-    assert [piece.frames for piece in tracker.pieces] == [[0, 1, 2, 3, 4]] * 2
-    assert [piece.numbers for piece in tracker.pieces] == [[0] * 5, [1] * 5]
-    sightings = tracker.pieces[0].sightings()
+    assert [[one.frame for one in piece.seen] for piece in tracker.pieces] == [[0, 1, 2, 3, 4]] * 2
+    assert [[one.number for one in piece.seen] for piece in tracker.pieces] == [[0] * 5, [1] * 5]
+    sightings = Sightings.of(tracker.pieces[0].seen)
     assert sightings.boxes[:, 0].tolist() == [30, 31, 32, 33, 34]
     assert sightings.times.tolist() == [0, 0.1, 0.2, 0.3, 0.4]
 
@@ -97,9 +98,10 @@ def test_every_face_is_in_one_piece_whatever_happens() -> None:
         boxes = [tuple(random.uniform([0, 0, 20, 20], [150, 60, 60, 60])) for _ in range(random.integers(0, 5))]
         follow(tracker, frame, scene(int(random.integers(3)), 2), *boxes)
         seen |= {(frame, number) for number in range(len(boxes))}
-    found = [pair for piece in tracker.pieces for pair in zip(piece.frames, piece.numbers, strict=True)]
+    found = [(one.frame, one.number) for piece in tracker.pieces for one in piece.seen]
     assert sorted(found) == sorted(seen)
-    assert all(piece.frames == sorted(set(piece.frames)) for piece in tracker.pieces)
+    for piece in tracker.pieces:
+        assert all(one.frame < other.frame for one, other in pairwise(piece.seen))
 
 
 def test_the_assignment_with_the_most_overlap_wins_over_the_greedy_one() -> None:
@@ -122,12 +124,12 @@ def test_overlaps_are_shares(one: F32, other: F32) -> None:
 
 @pytest.mark.parametrize("box", [(-40, -40, 30, 30), (95, 95, 80, 80), (10, 10, 0.4, 0.4), (500, 500, 10, 10)])
 def test_a_box_over_the_border_has_a_patch(box: tuple[float, float, float, float]) -> None:
-    assert patch_of(Grey.of(scene(1)), np.array(box, np.float32)).shape == (2, 16, 16)
+    assert patches_of(Grey.of(scene(1)), np.array(box, np.float32)).shape == (2, 16, 16)
 
 
 def test_correlation_ignores_light_and_tells_scenes_apart() -> None:
     box = np.array([20, 20, 60, 60], np.float32)
-    one, other = patch_of(Grey.of(scene(1)), box), patch_of(Grey.of(scene(2)), box)
+    one, other = patches_of(Grey.of(scene(1)), box), patches_of(Grey.of(scene(2)), box)
     assert correlation(one, one) == pytest.approx(1)
     assert correlation(one, (one // 2 + 40).astype(np.uint8)) > 0.99
     assert correlation(one, other) < 0.5

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
 import numpy as np
@@ -19,7 +19,10 @@ from unmingle.faces.boxes import assigned
 from unmingle.records import check_shape
 
 if TYPE_CHECKING:
-    from unmingle.records import F32, F64, I64, U8, Faces
+    from collections.abc import Iterable
+    from typing import Self
+
+    from unmingle.records import F32, F64, I64, U8, Analysis, Faces
 
 LEAST_OVERLAP = 0.3  # intersection over union of a face's boxes in two frames that follow each other
 # Seconds after which a face in the same place isn't thought to be the same any more; from one frame to the next it may
@@ -31,22 +34,27 @@ AROUND = (0.2, 1.0)  # of the box, on each side: the head, and what is behind it
 SAME_SCENE = 0.8  # correlation of two patches, on average: above it nobody took anybody's place
 
 
+class Sighting(NamedTuple):
+    """A face in a frame: see `Sightings`; patches are uint8, grey."""
+
+    frame: int
+    time: float
+    number: int
+    box: F32
+    score: float
+    patches: U8  # (2, 16, 16), what its own box shows
+    there: U8  # (16, 16), what is to be seen at its piece's `place`
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Sightings:
-    """The n times that a face was seen, in the order of time.
+    """The n times that a face was seen, in the order of time."""
 
-    frames:  (n,) int64, numbers of frames of the recording, from 0.
-    times:   (n,) float64, seconds since the first frame.
-    numbers: (n,) int64, which face of its frame it is: 0 is the surest.
-    boxes:   (n, 4) float32, pixels of the upright frame: left, top, width, height.
-    scores:  (n,) float32, the detector's confidence, 0 to 1.
-    """
-
-    frames: I64
-    times: F64
-    numbers: I64
-    boxes: F32
-    scores: F32
+    frames: I64  # (n,) numbers of frames of the recording, from 0
+    times: F64  # (n,) seconds since the first frame
+    numbers: I64  # (n,) which face of its frame it is: 0 is the surest
+    boxes: F32  # (n, 4) pixels of the upright frame: left, top, width, height
+    scores: F32  # (n,) the detector's confidence, 0 to 1
 
     def __post_init__(self) -> None:
         check_shape("frames", self.frames, (None,))
@@ -54,41 +62,31 @@ class Sightings:
             check_shape(name, getattr(self, name), (len(self.frames),))
         check_shape("boxes", self.boxes, (len(self.frames), 4))
 
+    @classmethod
+    def of(cls, seen: Iterable[Sighting]) -> Self:
+        """At least one, as arrays."""
+        frames, times, numbers, boxes, scores, *_ = zip(*seen, strict=True)
+        return cls(
+            np.array(frames, np.int64),
+            np.array(times, np.float64),
+            np.array(numbers, np.int64),
+            np.array(boxes, np.float32),
+            np.array(scores, np.float32),
+        )
+
     def __len__(self) -> int:
         return len(self.frames)
 
 
 @dataclass(slots=True, eq=False)
 class Piece:
-    """A face followed without a doubt.
+    """A face followed without a doubt."""
 
-    before: the piece that it may continue; None where nothing was.
-    place:  the box of its first sighting, or of the piece's before it: where it is looked at for whether it moves.
-    patches, there: of each sighting, what its own box shows, and what is to be seen at `place`.
-    """
-
-    before: Piece | None
-    place: F32
-    frames: list[int] = field(default_factory=list)
-    times: list[float] = field(default_factory=list)
-    numbers: list[int] = field(default_factory=list)
-    boxes: list[F32] = field(default_factory=list)
-    scores: list[float] = field(default_factory=list)
-    patches: list[U8] = field(default_factory=list)
-    there: list[U8] = field(default_factory=list)
-
-    def __len__(self) -> int:
-        return len(self.frames)
-
-    def sightings(self) -> Sightings:
-        """As arrays."""
-        return Sightings(
-            np.array(self.frames, np.int64),
-            np.array(self.times, np.float64),
-            np.array(self.numbers, np.int64),
-            np.array(self.boxes, np.float32).reshape(-1, 4),
-            np.array(self.scores, np.float32),
-        )
+    before: Piece | None  # the piece that it may continue
+    place: F32  # the box of its first sighting, or of the piece's before it: where it is looked at for whether it moves
+    seen: list[Sighting] = field(default_factory=list)
+    analyses: dict[int, Analysis] = field(default_factory=dict)  # of some of `seen`, by position
+    due: float = 0.0  # seconds, when it is to be analysed again
 
 
 @dataclass(slots=True, eq=False)
@@ -104,36 +102,32 @@ class Tracker:
 
         The frame is given by its number, its time in seconds, and its upright pixels, uint8 RGB.
         """
-        self._open = [piece for piece in self._open if piece.times[-1] == self._before or not _long_ago(piece, time)]
+        self._open = [
+            piece for piece in self._open if piece.seen[-1].time == self._before or not _long_ago(piece, time)
+        ]
         self._before = time
         grey = Grey.of(picture_hw3)
-        patches = [patch_of(grey, box) for box in faces.boxes]
-        last = np.array([piece.boxes[-1] for piece in self._open], np.float32).reshape(-1, 4)
+        last = np.array([piece.seen[-1].box for piece in self._open], np.float32).reshape(-1, 4)
         before = {face: self._open[piece] for piece, face in assigned(last, faces.boxes, least=LEAST_OVERLAP)}
-        newest = max((piece.times[-1] for piece in self._open), default=time)
+        newest = max((piece.seen[-1].time for piece in self._open), default=time)
         touched = []
         for face, box in enumerate(faces.boxes):
-            piece = before.get(face)
-            gone = piece is not None and (piece.times[-1] < newest or _long_ago(piece, time))
-            if piece is None or gone or correlation(piece.patches[-1], patches[face]) < SAME_SCENE:
+            piece, patches = before.get(face), patches_of(grey, box)
+            gone = piece is not None and (piece.seen[-1].time < newest or _long_ago(piece, time))
+            if piece is None or gone or correlation(piece.seen[-1].patches, patches) < SAME_SCENE:
                 if piece is not None:
                     self._open.remove(piece)
                 piece = Piece(piece, box if piece is None else piece.place)
                 self._open.append(piece)
                 self.pieces.append(piece)
-            piece.frames.append(frame)
-            piece.times.append(time)
-            piece.numbers.append(face)
-            piece.boxes.append(box)
-            piece.scores.append(float(faces.scores[face]))
-            piece.patches.append(patches[face])
-            piece.there.append(grey.patch(piece.place, AROUND[0]))
+            there = grey.patch(piece.place, AROUND[0])
+            piece.seen.append(Sighting(frame, time, face, box, float(faces.scores[face]), patches, there))
             touched.append(piece)
         return touched
 
 
 def _long_ago(piece: Piece, time: float) -> bool:
-    return time - piece.times[-1] > LONGEST_GAP
+    return time - piece.seen[-1].time > LONGEST_GAP
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -166,7 +160,7 @@ class Grey:
         return np.asarray(cv2.resize(part, (PATCH, PATCH), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def patch_of(grey: Grey, box: F32) -> U8:
+def patches_of(grey: Grey, box: F32) -> U8:
     """(2, 16, 16) uint8: what a box shows, with a little around it, and with much."""
     return np.stack([grey.patch(box, around) for around in AROUND])
 

@@ -6,9 +6,9 @@ hardly any strangers are; a piece whose keyframes follow each other like strange
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from scipy.special import ndtri
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from unmingle.grouping.impostors import ImpostorModel
     from unmingle.records import F32, F64, I64, U8, Analysis
-    from unmingle.tracking.tracker import Piece
+    from unmingle.tracking.tracker import Piece, Sighting
 
 LINK = 0.001  # share of strangers who are as alike as two pieces must be to be one track
 SPLIT = 0.1  # share of strangers who are more alike than two keyframes that one face in two moments may have
@@ -50,38 +50,23 @@ class Keyframe:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Track:
-    """One face through time, within a segment.
-
-    still: nothing in it moved for seconds: an avatar, a poster, a slide.
-    keyframes: by rising sighting; at least one.
-    """
+    """One face through time, within a segment."""
 
     sightings: Sightings
-    still: bool
-    keyframes: tuple[Keyframe, ...]
-
-    def __post_init__(self) -> None:
-        where = [one.sighting for one in self.keyframes]
-        if not where or where != sorted(set(where)) or not 0 <= where[0] <= where[-1] < len(self.sightings):
-            raise ValueError("keyframes must be of different sightings of the track, in their order")
+    still: bool  # nothing in it moved for seconds: an avatar, a poster, a slide
+    keyframes: tuple[Keyframe, ...]  # at least one; by rising sighting
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Segment:
-    """What was seen between two instants of a recording: a pure function of its content and these.
+    """What was seen between two instants of a recording: a pure function of its content and these."""
 
-    start, stop: seconds; sightings lie in [start, stop).
-    times, ends: (n,) float64, seconds, rising: when each frame that was looked at comes, and gives way to the next.
-    skipped:     frames that could not be decoded.
-    tracks:      in the order of their first sightings.
-    """
-
-    start: float
+    start: float  # seconds; sightings lie in [start, stop)
     stop: float
-    times: F64
+    times: F64  # (n,) seconds, rising: when each frame that was looked at comes, and gives way to the next
     ends: F64
-    skipped: int
-    tracks: tuple[Track, ...]
+    skipped: int  # frames that could not be decoded
+    tracks: tuple[Track, ...]  # in the order of their first sightings
 
 
 def nearest_keyframes(times_n: F64, sightings_k: I64) -> I64:
@@ -93,39 +78,29 @@ def nearest_keyframes(times_n: F64, sightings_k: I64) -> I64:
     return nearest
 
 
-@dataclass(slots=True, eq=False)
-class _Part:
-    """A piece, or what is left of one that was split: from a sighting of it on, with at least one keyframe."""
+class _Part(NamedTuple):
+    """A piece, or what is left of one that was split, with the analysis of at least one sighting by its position."""
 
-    piece: Piece
-    range: slice
-    analyses: dict[int, Analysis]  # by position among the piece's sightings
-    chain: list[_Part] = field(default_factory=list)
-
-    def vector(self, at: int) -> F32:
-        vector: F32 = self.analyses[at].vectors[0]
-        return vector
+    seen: Sequence[Sighting]
+    analyses: dict[int, Analysis]
 
 
-def tracks_of(
-    pieces: Sequence[Piece], analyses: Sequence[dict[int, Analysis]], curve: ImpostorModel = SFACE_CURVE
-) -> tuple[Track, ...]:
-    """Tracks, in the order of their first sightings; each sighting is in one.
+def tracks_of(pieces: Sequence[Piece], curve: ImpostorModel = SFACE_CURVE) -> tuple[Track, ...]:
+    """Tracks, in the order of their first sightings; each sighting is in one, and at least one of a piece is analysed.
 
-    `analyses` has at least one of each piece, by position among its sightings; `curve` is of their model.
+    `curve` is of the model that the analyses are of.
     """
     strangers, least = _exceeded(SPLIT, curve), _exceeded(LINK, curve)
-    parts = {id(piece): _split(piece, seen, strangers) for piece, seen in zip(pieces, analyses, strict=True)}
     chains: list[list[_Part]] = []
+    chain_of: dict[Piece | None, list[_Part]] = {}  # the chain that a piece's last part ends
     for piece in pieces:
-        for number, part in enumerate(parts[id(piece)]):
-            if number == 0 and piece.before is not None:
-                earlier = parts[id(piece.before)][-1]
-                if float(earlier.vector(max(earlier.analyses)) @ part.vector(min(part.analyses))) >= least:
-                    part.chain = earlier.chain
-            if not part.chain:
-                chains.append(part.chain)
-            part.chain.append(part)
+        for number, part in enumerate(_split(piece.seen, piece.analyses, strangers)):
+            chain = [] if number else chain_of.get(piece.before, [])
+            if not chain or _cosine(chain[-1], part) < least:
+                chain = []
+                chains.append(chain)
+            chain.append(part)
+            chain_of[piece] = chain
     tracks = [_track(chain) for chain in chains]
     return tuple(sorted(tracks, key=lambda track: (track.sightings.frames[0], track.sightings.numbers[0])))
 
@@ -136,63 +111,53 @@ def _exceeded(share: float, curve: ImpostorModel) -> float:
     return curve.mean - float(ndtri(share)) * float(curve.deviation(one, one)[0])
 
 
-def _split(piece: Piece, analyses: dict[int, Analysis], least: float) -> list[_Part]:
-    """The piece in parts, cut where its picture changed most between keyframes that are less alike than `least`."""
+def _cosine(earlier: _Part, later: _Part) -> float:
+    """How alike the last keyframe of one and the first of the other are."""
+    one, other = earlier.analyses[max(earlier.analyses)], later.analyses[min(later.analyses)]
+    return float(one.vectors[0] @ other.vectors[0])
+
+
+def _split(seen: Sequence[Sighting], analyses: dict[int, Analysis], least: float) -> list[_Part]:
+    """A piece in parts, cut where its picture changed most between keyframes that are less alike than `least`."""
     where = sorted(analyses)
     cuts = [0]
     for one, other in pairwise(where):
         if float(analyses[one].vectors[0] @ analyses[other].vectors[0]) < least:
-            steps = [correlation(piece.patches[i - 1], piece.patches[i]) for i in range(one + 1, other + 1)]
+            steps = [correlation(seen[i - 1].patches, seen[i].patches) for i in range(one + 1, other + 1)]
             cuts.append(one + 1 + int(np.argmin(steps)))
     return [
-        _Part(piece, slice(start, stop), {at: analyses[at] for at in where if start <= at < stop})
-        for start, stop in zip(cuts, [*cuts[1:], len(piece)], strict=True)
+        _Part(seen[start:stop], {at - start: analyses[at] for at in where if start <= at < stop})
+        for start, stop in pairwise([*cuts, len(seen)])
     ]
 
 
 def _track(chain: Sequence[_Part]) -> Track:
-    whole = [part.piece.sightings() for part in chain]
-    columns = [
-        np.concatenate([getattr(one, column.name)[part.range] for one, part in zip(whole, chain, strict=True)])
-        for column in fields(Sightings)
-    ]
-    sightings = Sightings(*columns)
+    seen: list[Sighting] = []
     keyframes: list[Keyframe] = []
-    start = 0
     for part in chain:
-        shift = start - part.range.start
-        keyframes.extend(Keyframe(at + shift, analysis) for at, analysis in sorted(part.analyses.items()))
-        start += part.range.stop - part.range.start
-    there = [patch for part in chain for patch in part.piece.there[part.range]]
-    moving = moves(there)
-    still = not moving and _is_long(sightings.times)
+        keyframes.extend(Keyframe(len(seen) + at, analysis) for at, analysis in sorted(part.analyses.items()))
+        seen.extend(part.seen)
+    seconds = seen[-1].time - seen[0].time
+    moving = moves([one.there for one in seen])
+    still = not moving and len(seen) >= STILL_SIGHTINGS and seconds >= STILL_TIME
     if still:
-        keyframes = [_of_still(one, sightings.times) for one in keyframes]
+        keyframes = [_of_still(one, seconds) for one in keyframes]
     # Somebody who moves, and is followed for a while, is more than one picture, however alike two keyframes are.
-    return Track(sightings, still, _chosen(keyframes, least=2 if moving else 1))
-
-
-def _is_long(times_n: F64) -> bool:
-    return len(times_n) >= STILL_SIGHTINGS and bool(times_n[-1] - times_n[0] >= STILL_TIME)
-
-
-def is_still(times_n: F64, there: Sequence[U8]) -> bool:
-    """Whether nothing moved in a face for seconds, by patches of one and the same place: an avatar, a poster."""
-    return _is_long(times_n) and not moves(there)
+    return Track(Sightings.of(seen), still, _chosen(keyframes, least=2 if moving else 1))
 
 
 def moves(there: Sequence[U8]) -> bool:
-    """Whether anything moved in a face, however short it was there; see `is_still`."""
+    """Whether anything moved in a face, by patches of one and the same place."""
     patches = np.stack(there).astype(np.float32)
     changed_n = np.abs(patches - np.median(patches, axis=0)).mean(axis=(1, 2))
     return float(changed_n.max()) > MOST_CHANGE
 
 
-def _of_still(keyframe: Keyframe, times_n: F64) -> Keyframe:
+def _of_still(keyframe: Keyframe, seconds: float) -> Keyframe:
     """A keyframe of a still picture: it may only join a person, if it is fit for that."""
     if keyframe.analysis.triage.standings[0] != "found":
         return keyframe
-    reason = f"a still picture: nothing in it moved for {times_n[-1] - times_n[0]:.0f} seconds"
+    reason = f"a still picture: nothing in it moved for {seconds:.0f} seconds"
     triage = Triage(("join",), ("",), (reason,))
     return replace(keyframe, analysis=replace(keyframe.analysis, triage=triage))
 

@@ -51,14 +51,11 @@ class VideoRecipe(Protocol):
 
 
 class _Chunk(NamedTuple):
-    """About a second of frames, at least one.
-
-    last: whether its segment ends with it. skipped: frames that could not be decoded up to the next chunk.
-    """
+    """About a second of frames, at least one."""
 
     frames: list[Frame]
-    last: bool
-    skipped: int
+    last: bool  # its segment ends with it
+    skipped: int  # frames that could not be decoded up to the next chunk
 
 
 def track_video(recording: Recording, recipe: VideoRecipe, *, every: float, start: float = 0.0) -> Generator[Segment]:
@@ -66,17 +63,18 @@ def track_video(recording: Recording, recipe: VideoRecipe, *, every: float, star
 
     Tracks end where segments end, so each segment is the same whether a run began before it or with it.
     """
-    before, seen = 0, _Seen(recipe)
+    before, tracker, times = 0, Tracker(), list[tuple[float, float]]()
     # Closed one after the other whatever happens: a file must not be closed while a thread still decodes it.
     with (
         closing(_read_ahead(recording, every, start)) as frames,
         closing(_found_ahead(recipe, _chunks(frames))) as chunks,
     ):
         for chunk, found in chunks:
-            seen.add(chunk.frames, found)
+            times.extend((frame.time, frame.until) for frame in chunk.frames)
+            _follow(tracker, recipe, chunk.frames, found)
             if chunk.last:
-                yield seen.segment(chunk.skipped - before)
-                before, seen = chunk.skipped, _Seen(recipe)
+                yield _segment(tracker, recipe, times, chunk.skipped - before)
+                before, tracker, times = chunk.skipped, Tracker(), []
 
 
 def _read_ahead(recording: Recording, every: float, start: float) -> Generator[tuple[Frame | None, int]]:
@@ -132,49 +130,32 @@ def _found_ahead(recipe: VideoRecipe, chunks: Iterator[_Chunk]) -> Generator[tup
             yield chunk, found.result()
 
 
-class _Seen:
-    """What was seen of a segment so far."""
+def _follow(tracker: Tracker, recipe: VideoRecipe, chunk: Sequence[Frame], found: Sequence[Faces]) -> None:
+    """Take in the frames of about a second, and their faces: each is described once, if it is time for that."""
+    best: dict[Piece, tuple[float, int, int, int]] = {}  # score, frame, face, and its position in the piece
+    for i, (frame, faces) in enumerate(zip(chunk, found, strict=True)):
+        for face, piece in enumerate(tracker.add(frame.number, frame.time, frame.pixels, faces)):
+            score = float(faces.scores[face])
+            if frame.time >= piece.due and (piece not in best or score > best[piece][0]):
+                best[piece] = score, i, face, len(piece.seen) - 1
+    wanted = [[face for _, at, face, _ in best.values() if at == i] for i in range(len(chunk))]
+    shown = [i for i, index in enumerate(wanted) if index]
+    some = [found[i].take(np.array(wanted[i], np.int64)) for i in shown]
+    analyses = dict(zip(shown, recipe.describe_faces([chunk[i].pixels for i in shown], some), strict=True))
+    for piece, (_, i, face, at) in best.items():
+        piece.analyses[at] = analyses[i].one(wanted[i].index(face))
+        # Two keyframes make a person, so the second comes soon; and the longer a face is followed without a doubt,
+        # the less a further one tells. Each comes a second later after the one before than that one did.
+        wait = len(piece.analyses) + (piece.before is not None) - 0.5
+        piece.due = chunk[i].time + wait * CHUNK
 
-    def __init__(self, recipe: VideoRecipe) -> None:
-        self._recipe = recipe
-        self._tracker = Tracker()
-        self._analyses: dict[int, dict[int, Analysis]] = {}  # by piece, and by position among its sightings
-        self._next: dict[int, float] = {}  # by piece: when it is to be described again
-        self._frames: list[tuple[float, float]] = []  # when each comes, and gives way
 
-    def add(self, chunk: Sequence[Frame], found: Sequence[Faces]) -> None:
-        """Take in the frames of about a second, and their faces: each is described once, if it is time for that."""
-        self._frames.extend((frame.time, frame.until) for frame in chunk)
-        best: dict[int, tuple[float, int, int, Piece]] = {}  # by piece: score, frame, face
-        for i, (frame, faces) in enumerate(zip(chunk, found, strict=True)):
-            for face, piece in enumerate(self._tracker.add(frame.number, frame.time, frame.pixels, faces)):
-                score = float(faces.scores[face])
-                if frame.time < self._next.get(id(piece), 0.0):
-                    continue
-                if id(piece) not in best or score > best[id(piece)][0]:
-                    best[id(piece)] = (score, i, face, piece)
-        wanted = [[face for _, at, face, _ in best.values() if at == i] for i in range(len(chunk))]
-        shown = [i for i, index in enumerate(wanted) if index]
-        some = [found[i].take(np.array(wanted[i], np.int64)) for i in shown]
-        analyses = self._recipe.describe_faces([chunk[i].pixels for i in shown], some)
-        of_frame = dict(zip(shown, analyses, strict=True))
-        for _, i, face, piece in best.values():
-            known = self._analyses.setdefault(id(piece), {})
-            known[piece.frames.index(chunk[i].number)] = of_frame[i].one(wanted[i].index(face))
-            # Two keyframes make a person, so the second comes soon; and the longer a face is followed without a doubt,
-            # the less a further one tells. Each comes a second later after the one before than that one did.
-            wait = len(known) + (piece.before is not None) - 0.5
-            self._next[id(piece)] = chunk[i].time + wait * CHUNK
-
-    def segment(self, skipped: int) -> Segment:
-        """The segment that the frames so far are of, without so many that could not be decoded."""
-        times_n, ends_n = np.array(self._frames).T
-        start = times_n[0] // SEGMENT * SEGMENT
-        assert self._recipe.calibration is not None  # a recipe that tracks has one
-        pieces = self._tracker.pieces
-        analyses = [self._analyses[id(piece)] for piece in pieces]
-        tracks = tracks_of(pieces, analyses, curve_of(self._recipe.calibration))
-        return Segment(start, start + SEGMENT, times_n, ends_n, skipped, tracks)
+def _segment(tracker: Tracker, recipe: VideoRecipe, times: Sequence[tuple[float, float]], skipped: int) -> Segment:
+    times_n, ends_n = np.array(times).T
+    start = times_n[0] // SEGMENT * SEGMENT
+    assert recipe.calibration is not None  # a recipe that tracks has one
+    tracks = tracks_of(tracker.pieces, curve_of(recipe.calibration))
+    return Segment(start, start + SEGMENT, times_n, ends_n, skipped, tracks)
 
 
 def find(recipe: VideoRecipe, pictures: Sequence[U8]) -> list[Faces]:
