@@ -46,7 +46,7 @@ def test_the_most_numerous_and_the_clearest_come_first() -> None:
     wrong = [("a", None, 1.0), ("c", 7, 1.0), ("b", 2, 1.0), ("a", 1, 0.2), ("a", 1, 0.9), ("a", 1, 0.6)]
     found, total = worst_mistakes(evaluation(*RIGHT, *wrong))
     assert total == 6
-    assert [(one.row["label"], one.row["predicted"], one.row["quality"], one.alike) for one in found] == [
+    assert [(one["label"], one["predicted"], one["quality"], one["alike"]) for one in found] == [
         ("a", "b", 0.9, 3),
         ("a", "b", 0.6, 3),
         ("a", "b", 0.2, 3),
@@ -60,7 +60,7 @@ def test_no_confusion_crowds_out_the_others() -> None:
     wrong = [("a", 1, 0.5)] * 15 + [("b", 2, 0.5)] * 9 + [("c", None, 0.5)] * 4
     found, total = worst_mistakes(evaluation(*RIGHT, *wrong), most=20)
     assert (len(found), total) == (20, 28)
-    assert Counter(one.row["label"] for one in found) == {"a": 10, "b": 6, "c": 4}
+    assert Counter(one["label"] for one in found) == {"a": 10, "b": 6, "c": 4}
 
 
 def test_the_sheet_shows_the_faces_in_proportion() -> None:

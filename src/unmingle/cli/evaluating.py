@@ -75,20 +75,14 @@ def evaluate(
 def print_evaluation(evaluation: Evaluation) -> None:
     """Print scores, and the people that were found worst."""
     from unmingle.evaluation.score_files import as_table
-    from unmingle.evaluation.scores import found_worst
+    from unmingle.evaluation.scores import confused, found_worst
 
     console.show_table(as_table(evaluation))
     worst = found_worst(evaluation.people, WORST_PEOPLE)
     if len(worst) < len(evaluation.people):
         console.say(f"The {len(worst)} lowest of {len(evaluation.people):,} people; evaluation.csv has them all.")
     rows = [
-        (
-            person.label,
-            f"{person.size:,}",
-            f"{person.precision:.4f}",
-            f"{person.recall:.4f}",
-            ", ".join(f"{label} ({faces})" for label, faces in person.confused_with),
-        )
+        (person.label, f"{person.size:,}", f"{person.precision:.4f}", f"{person.recall:.4f}", confused(person))
         for person in worst
     ]
     console.show_table(rows, headings=("person", "faces", "precision", "recall", "confused with"))

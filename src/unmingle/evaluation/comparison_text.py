@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import polars as pl
 
 from unmingle.evaluation.comparison import FATES, VERDICTS
-from unmingle.evaluation.score_files import scores_document
+from unmingle.evaluation.score_files import main_figures, scores_document
 from unmingle.text_layout import counted
 
 if TYPE_CHECKING:
@@ -79,15 +79,9 @@ def side_rows(comparison: Comparison, *, settings: Literal["all", "differing"]) 
     if comparison.judged is not None:
         one, other = comparison.judged.a.scores, comparison.judged.b.scores
         in_a, in_b = (f"{scores.people_found:,} found, {scores.people_true:,} true" for scores in (one, other))
-        figures = (
-            ("Accuracy", one.accuracy, other.accuracy),
-            ("Weighted F1", one.weighted_f1, other.weighted_f1),
-            ("BCubed F", one.bcubed.f1, other.bcubed.f1),
-            ("Pairwise F", one.pairwise.f1, other.pairwise.f1),
-            ("Homogeneity", one.homogeneity, other.homogeneity),
-            ("Completeness", one.completeness, other.completeness),
-        )
-        rows += [("People by labels", in_a, in_b), *((name, f"{x:.4f}", f"{y:.4f}") for name, x, y in figures)]
+        figures = zip(main_figures(one), main_figures(other), strict=True)
+        rows.append(("People by labels", in_a, in_b))
+        rows += [(f"{name[0].upper()}{name[1:]}", x, y) for (name, x), (_, y) in figures]
     return rows
 
 

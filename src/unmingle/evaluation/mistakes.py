@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,39 +17,29 @@ MOST_PEOPLE = 40  # more rows of a matrix than this can't be read on a screen
 NOBODYS, LEFT_OUT = "nobody's cluster", "left out"  # the columns that are no person
 
 
-@dataclass(frozen=True, slots=True)
-class Mistake:
-    """One face that is not with its person.
-
-    row:   its row of `Evaluation.faces`.
-    alike: how many faces made the same mistake: the same person taken for the same other.
-    """
-
-    row: dict[str, Any]
-    alike: int
-
-
-def worst_mistakes(evaluation: Evaluation, *, most: int = MOST_MISTAKES) -> tuple[list[Mistake], int]:
-    """The worst mistakes, and how many there are.
+def worst_mistakes(evaluation: Evaluation, *, most: int = MOST_MISTAKES) -> tuple[list[dict[str, Any]], int]:
+    """The rows of the worst mistakes, with how many faces made the same one as `alike`; and how many there are.
 
     Faces in another's cluster come first, then those in a cluster of nobody, then those left out. Within each the most
     numerous confusion comes first, and within it the clearest faces (quality, then score): these have no excuse. No
     confusion takes more than its fair share of the sheet while others wait.
     """
-    wrong = evaluation.faces.filter(pl.col("outcome") != "right")
-    rows = wrong.sort(["quality", "score"], descending=True, nulls_last=True, maintain_order=True).to_dicts()
-    groups: defaultdict[tuple[int, str, str], list[dict[str, Any]]] = defaultdict(list)
-    for row in rows:
-        gravity, other = {"confused": (0, "predicted"), "elsewhere": (1, "person")}.get(row["outcome"], (2, "status"))
-        groups[gravity, row["label"], str(row[other])].append(row)
-    ordered = sorted(groups, key=lambda key: (key[0], -len(groups[key]), key))
-    chosen: Counter[tuple[int, str, str]] = Counter()
-    # Of each at most its share, then what is left in the same order.
-    for limit in (max(6, most // max(len(groups), 1)), most):
-        for key in ordered:
-            room = most - chosen.total()
-            chosen[key] += min(max(min(limit, len(groups[key])) - chosen[key], 0), room)
-    return [Mistake(row, len(groups[key])) for key in ordered for row in groups[key][: chosen[key]]], len(rows)
+    outcome = pl.col("outcome")
+    kinds = pl.when(outcome == "confused"), pl.when(outcome == "elsewhere")
+    other = pl.coalesce(kinds[0].then("predicted"), kinds[1].then(pl.col("person").cast(pl.String)), "status")
+    gravity = pl.coalesce(kinds[0].then(0), kinds[1].then(1), 2)
+    key = ["gravity", "label", "other"]
+    wrong = (
+        evaluation.faces.filter(outcome != "right")
+        .sort("quality", "score", descending=True, nulls_last=True, maintain_order=True)
+        .with_columns(gravity.alias("gravity"), other.alias("other"))
+        .with_columns(pl.len().over(key).alias("alike"), pl.int_range(pl.len()).over(key).alias("rank"))
+        .sort("gravity", "alike", "label", "other", descending=[False, True, False, False], maintain_order=True)
+        .with_row_index("place")
+    )
+    fair = max(6, most // max(wrong.select(key).n_unique(), 1))
+    chosen = wrong.sort(pl.col("rank") >= fair, maintain_order=True).head(most).sort("place")
+    return chosen.to_dicts(), wrong.height
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,10 +63,10 @@ def count_confusions(evaluation: Evaluation, *, most: int = MOST_PEOPLE) -> Conf
     """Count; with more than `most` people, only those with the most wrong faces, in natural order as before."""
     people = evaluation.people
     place = {person.label: i for i, person in enumerate(people)}
-    ends = evaluation.faces.select("predicted", "outcome").iter_rows()
     row_n = np.array([place[label] for label in evaluation.faces["label"]], np.int64)
     # A cluster of nobody is column -2, left out is -1.
-    end_n = np.array([-1 if how == "left_out" else -2 if who is None else place[who] for who, how in ends], np.int64)
+    ends = evaluation.faces.select("predicted", "outcome").iter_rows()
+    end_n = np.array([-1 if how == "left_out" else place.get(who, -2) for who, how in ends], np.int64)
     wrong_n = row_n != end_n
     wrong = np.bincount(row_n[wrong_n], minlength=len(people))
     wrong += np.bincount(end_n[wrong_n & (end_n >= 0)], minlength=len(people))
@@ -86,8 +75,8 @@ def count_confusions(evaluation: Evaluation, *, most: int = MOST_PEOPLE) -> Conf
     position = np.full(len(people), s)
     position[shown] = np.arange(s)
     column_n = np.where(end_n >= 0, position[np.maximum(end_n, 0)], end_n)
-    count_sk = np.zeros((s, s + 3), np.int64)
     is_shown_n = position[row_n] < s
+    count_sk = np.zeros((s, s + 3), np.int64)
     np.add.at(count_sk, (position[row_n][is_shown_n], column_n[is_shown_n]), 1)
     labels, sizes = (tuple(getattr(people[i], name) for i in shown.tolist()) for name in ("label", "size"))
     return Confusion(labels, sizes, count_sk, len(people))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -24,20 +24,24 @@ NEEDED = frozenset(
     {"file", "source", "face", "width", "height", "score", "quality", "person", "name", "status", "reason"}
 )
 MOST_CONFUSED = 3  # others that a person is told to be confused with
+PERSON_COLUMNS = {
+    "label": pl.String,
+    **dict.fromkeys(("size", "cluster"), pl.Int64),
+    **dict.fromkeys(("precision", "recall", "f1"), pl.Float64),
+    **dict.fromkeys(("left_out", "elsewhere"), pl.Int64),
+    "confused_with": pl.String,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class PersonScore:
     """One labelled person.
 
-    label:     the person.
     size:      labelled faces, left-out ones included.
     cluster:   the cluster assigned to the person, None if none is.
     precision: share of the cluster's labelled faces that are the person's; 0 without a cluster.
     recall:    share of the person's faces that are in it.
-    f1:        their harmonic mean.
-    left_out:  faces of the person that are in no cluster.
-    elsewhere: faces of the person in clusters that are assigned to nobody.
+    left_out:  faces of the person that are in no cluster; elsewhere: in clusters that are assigned to nobody.
     confused_with: up to three (label, faces), most first: faces that are in the other's cluster, either way round.
     """
 
@@ -54,13 +58,7 @@ class PersonScore:
 
 @dataclass(frozen=True, slots=True)
 class DropCount:
-    """What became of the files that one rule left out of the scores.
-
-    rule:     as in "Mask=Y".
-    files:    names in the labels that it left out.
-    joined:   those of them that are in the library.
-    statuses: (status, files) of the joined ones, most first.
-    """
+    """Of the files that one rule left out: names in the labels, those in the library, and (status, files) of these."""
 
     rule: str
     files: int
@@ -98,13 +96,8 @@ class JoinCounts:
 
     rows_without_file: names in the labels that mean no file of the library.
     files_without_row: files of the library that no name in the labels means, as "source/file" where two share a name.
-    ambiguous:         names that could mean several files, or that want a file which another name wants as much.
-    by_name:           names matched by their last part alone although the folders differ.
-    unlabelled:        names in the labels that name nobody.
-    contradictions:    (name, what its rows say), left out.
-    duplicates:        one name per superfluous row.
-    dropped:           per rule.
-    empty_rows, nameless_rows: rows without file and label, and with a label only.
+    ambiguous, by_name: see `labels.Matches`.
+    unlabelled, contradictions, duplicates, empty_rows, nameless_rows: see `labels.Labels`.
     other_faces:       faces beside the labelled one in labelled files: nobody said who they are, so none is scored.
     """
 
@@ -149,9 +142,8 @@ class Evaluation:
     @property
     def per_person(self) -> pl.DataFrame:
         """One row per labelled person, in the columns of `evaluation.csv`."""
-        from unmingle.evaluation.score_files import people_table
-
-        return people_table(self)
+        rows = [{**asdict(one), "confused_with": confused(one, "; ")} for one in self.people]
+        return pl.DataFrame(rows, schema=PERSON_COLUMNS)
 
     @property
     def confusion(self) -> pl.DataFrame:
@@ -179,11 +171,10 @@ class Evaluation:
 
 
 def evaluate(faces: pl.DataFrame, labels: Labels) -> Evaluation:
-    """Score the people of a library against labels.
+    """Score the people of a library against labels, which are joined by name, see `labels.match_names`.
 
     A label belongs to a file. Where a file holds several faces it is taken to mean the main one, number 0; the others
-    are counted and not scored. A file without a person (not_a_face, alone, masked, …) is a left-out face; see
-    `metrics` for what that counts as. Files are joined by name, see `labels.match_names`.
+    are counted and not scored. A file without a person (not_a_face, alone, masked, …) is a left-out face.
 
     Args:
         faces: the table faces.csv: one row per face, and one per file in which none was found. With a column `meeting`,
@@ -198,14 +189,19 @@ def evaluate(faces: pl.DataFrame, labels: Labels) -> Evaluation:
         raise ValueError(f"the table of faces lacks {', '.join(lacking)}")
     join = join_files(best_faces(faces), labels)
     scored = _scored_faces(join, labels)
-    table = contingency(scored["label"].to_list(), _clusters_of(scored))
+    table = contingency(scored["label"].to_list(), scored["person"].fill_null(-1).to_numpy())
     scores = score_table(table)
+    mapping = dict(scores.mapping)
+    predicted = [mapping.get(person) for person in scored["person"].to_list()]
     by_meeting = scored.filter(pl.col("meeting").is_not_null()).partition_by("meeting", as_dict=True)
-    meetings = [(str(name), score(part["label"].to_list(), _clusters_of(part))) for (name,), part in by_meeting.items()]
+    meetings = {
+        str(name): score(part["label"].to_list(), part["person"].fill_null(-1).to_numpy())
+        for (name,), part in by_meeting.items()
+    }
     nonfaces = join.statuses([one.file for one in labels.dropped if one.by_label])
     return Evaluation(
         scores=scores,
-        meetings=tuple(sorted(meetings, key=lambda item: natural(item[0]))),
+        meetings=tuple((name, meetings[name]) for name in sorted(meetings, key=natural)),
         people=person_scores(table),
         people_in_library=int((faces["person"].drop_nulls().value_counts()["count"] > 1).sum()),
         set_aside=SetAside(
@@ -216,21 +212,25 @@ def evaluate(faces: pl.DataFrame, labels: Labels) -> Evaluation:
         ),
         join=_join_counts(join, scored, labels),
         labels=labels,
-        faces=_with_outcomes(scored, dict(scores.mapping)),
+        faces=scored.with_columns(pl.Series("predicted", predicted, dtype=pl.String)).with_columns(
+            pl.when(pl.col("person").is_null())
+            .then(pl.lit("left_out"))
+            .when(pl.col("predicted").is_null())
+            .then(pl.lit("elsewhere"))
+            .when(pl.col("predicted") == pl.col("label"))
+            .then(pl.lit("right"))
+            .otherwise(pl.lit("confused"))
+            .alias("outcome")
+        ),
     )
 
 
 def best_faces(faces: pl.DataFrame) -> pl.DataFrame:
     """One row per file, its face of lowest number (the first of equals), and `faces_in_file`, its rows."""
-    ranked = faces.with_columns(
-        pl.col("source", "file").cast(pl.String).fill_null(""),
-        pl.col("person").cast(pl.Int64),
-        pl.int_range(pl.len()).alias("_order"),
-        pl.len().over("source", "file").alias("faces_in_file"),
-    )
-    first = ranked.sort(["face", "_order"], nulls_last=True).unique(
-        ["source", "file"], keep="first", maintain_order=True
-    )
+    file = ["source", "file"]
+    typed = faces.with_columns(pl.col(file).cast(pl.String).fill_null(""), pl.col("person").cast(pl.Int64))
+    numbered = typed.with_columns(pl.len().over(file).alias("faces_in_file")).with_row_index("_order")
+    first = numbered.sort("face", "_order", nulls_last=True).unique(file, keep="first")
     return first.sort("_order").drop("_order")
 
 
@@ -253,7 +253,7 @@ def join_files(best: pl.DataFrame, labels: Labels) -> Join:
     """Join every name in the labels, those that are not scored too, so that their files do not count as unnamed."""
     left_out = (*(one.file for one in labels.dropped), *(one.file for one in labels.contradictions), *labels.unlabelled)
     names = tuple(dict.fromkeys((*labels.files, *left_out)))
-    matches = match_names(names, list(zip(best["source"].to_list(), best["file"].to_list(), strict=True)))
+    matches = match_names(names, best.select("source", "file").rows())
     return Join(best, names, matches, dict(zip(names, matches.files, strict=True)))
 
 
@@ -275,29 +275,12 @@ def _scored_faces(join: Join, labels: Labels) -> pl.DataFrame:
     )
 
 
-def _clusters_of(faces: pl.DataFrame) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """(n,) int64: the person of each face, -1 for none."""
-    return faces["person"].fill_null(-1).to_numpy().astype(np.int64)
-
-
-def _with_outcomes(scored: pl.DataFrame, mapping: dict[int, str]) -> pl.DataFrame:
-    predicted = [None if person is None else mapping.get(person) for person in scored["person"].to_list()]
-    return scored.with_columns(pl.Series("predicted", predicted, dtype=pl.String)).with_columns(
-        pl.when(pl.col("person").is_null())
-        .then(pl.lit("left_out"))
-        .when(pl.col("predicted").is_null())
-        .then(pl.lit("elsewhere"))
-        .when(pl.col("predicted") == pl.col("label"))
-        .then(pl.lit("right"))
-        .otherwise(pl.lit("confused"))
-        .alias("outcome")
-    )
-
-
 def _join_counts(join: Join, scored: pl.DataFrame, labels: Labels) -> JoinCounts:
-    files, ambiguous = join.matches.files, set(join.matches.ambiguous)
-    missing = [name for i, name in enumerate(join.names) if files[i] is None and i not in ambiguous]
-    named = {position for position in files if position is not None}
+    matches, ambiguous = join.matches, set(join.matches.ambiguous)
+    named = [position for position in matches.files if position is not None]
+    # With their source where it takes that to tell two apart.
+    shown = pl.when(pl.col("file").is_duplicated()).then(pl.format("{}/{}", "source", "file")).otherwise("file")
+    unnamed = join.best.select(shown.alias("shown")).with_row_index().filter(~pl.col("index").is_in(named))
     dropped = []
     for rule in labels.rules:  # one that dropped nothing, too
         names = [one.file for one in labels.dropped if one.rule == rule]
@@ -305,10 +288,12 @@ def _join_counts(join: Join, scored: pl.DataFrame, labels: Labels) -> JoinCounts
         counts = sorted(Counter(became).items(), key=lambda item: (-item[1], item))
         dropped.append(DropCount(rule, len(names), len(became), tuple(counts)))
     return JoinCounts(
-        rows_without_file=tuple(missing),
-        files_without_row=tuple(_shown_names(join.best, [i for i in range(len(join.best)) if i not in named])),
-        ambiguous=tuple(join.names[i] for i in join.matches.ambiguous),
-        by_name=tuple(join.names[i] for i in join.matches.by_name),
+        rows_without_file=tuple(
+            name for i, name in enumerate(join.names) if matches.files[i] is None and i not in ambiguous
+        ),
+        files_without_row=tuple(unnamed["shown"]),
+        ambiguous=tuple(join.names[i] for i in matches.ambiguous),
+        by_name=tuple(join.names[i] for i in matches.by_name),
         unlabelled=labels.unlabelled,
         contradictions=tuple((one.file, one.says) for one in labels.contradictions),
         duplicates=labels.duplicates,
@@ -319,13 +304,6 @@ def _join_counts(join: Join, scored: pl.DataFrame, labels: Labels) -> JoinCounts
     )
 
 
-def _shown_names(best: pl.DataFrame, positions: list[int]) -> list[str]:
-    """Relative paths, with their source where it takes that to tell two apart."""
-    twice = best["file"].is_duplicated().to_list()
-    sources, files = best["source"].to_list(), best["file"].to_list()
-    return [f"{sources[i]}/{files[i]}" if twice[i] else files[i] for i in positions]
-
-
 def person_scores(table: Contingency) -> tuple[PersonScore, ...]:
     """One record per person, in natural order of their labels (9 before 10)."""
     person_c = assign(table)
@@ -334,16 +312,17 @@ def person_scores(table: Contingency) -> tuple[PersonScore, ...]:
     nobody_z = person_c[table.column_z] < 0
     elsewhere_p = np.bincount(table.row_z[nobody_z], table.count_z[nobody_z], len(table.people))
     # Per person, how many faces lie in another's cluster or the other way round, by the other person.
-    confused: dict[int, Counter[int]] = {}
-    for row, column, count in zip(table.row_z.tolist(), table.column_z.tolist(), table.count_z.tolist(), strict=True):
-        other = int(person_c[column])
+    others: list[Counter[int]] = [Counter() for _ in table.people]
+    ends = zip(table.row_z.tolist(), person_c[table.column_z].tolist(), table.count_z.tolist(), strict=True)
+    for row, other, count in ends:
         if other not in (-1, row):
-            confused.setdefault(row, Counter())[other] += count
-            confused.setdefault(other, Counter())[row] += count
+            others[row][other] += count
+            others[other][row] += count
+    keys = [natural(label) for label in table.people]
     result = []
-    for p in sorted(range(len(table.people)), key=lambda p: natural(table.people[p])):
+    for p in sorted(range(len(table.people)), key=keys.__getitem__):
         column = cluster_p.get(p)
-        top = sorted(confused.get(p, Counter()).items(), key=lambda item: (-item[1], natural(table.people[item[0]])))
+        top = sorted(others[p].items(), key=lambda item: (-item[1], keys[item[0]]))[:MOST_CONFUSED]
         result.append(
             PersonScore(
                 label=table.people[p],
@@ -354,7 +333,7 @@ def person_scores(table: Contingency) -> tuple[PersonScore, ...]:
                 f1=float(f1_p[p]),
                 left_out=int(table.left_p[p]),
                 elsewhere=int(elsewhere_p[p]),
-                confused_with=tuple((table.people[other], count) for other, count in top[:MOST_CONFUSED]),
+                confused_with=tuple((table.people[other], count) for other, count in top),
             )
         )
     return tuple(result)
@@ -363,6 +342,11 @@ def person_scores(table: Contingency) -> tuple[PersonScore, ...]:
 def found_worst(people: Sequence[PersonScore], most: int) -> list[PersonScore]:
     """The people with the lowest F1, and of these the largest."""
     return sorted(people, key=lambda person: (person.f1, -person.size))[:most]
+
+
+def confused(person: PersonScore, between: str = ", ") -> str:
+    """Whom a person was confused with, and how often."""
+    return between.join(f"{label} ({faces})" for label, faces in person.confused_with)
 
 
 def natural(label: str) -> tuple[tuple[int, int, str], ...]:

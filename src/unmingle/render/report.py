@@ -13,7 +13,7 @@ from unmingle.decisions.log import Log
 from unmingle.decisions.references import label
 from unmingle.evaluation.mistakes import count_confusions, worst_mistakes
 from unmingle.evaluation.score_files import aside_rows, join_rows
-from unmingle.evaluation.scores import found_worst
+from unmingle.evaluation.scores import confused, found_worst
 from unmingle.files import write_atomically
 from unmingle.grouping.threshold import FalseMergeThreshold
 from unmingle.html import render
@@ -261,16 +261,13 @@ class _Report:
         """The library against labels: the worst mistakes, who was taken for whom, and what did not join."""
         mistakes, wrong = worst_mistakes(evaluation, most=MISTAKES)
         worst = [
-            (
-                *(one.label, one.size, f"{one.precision:.3f}", f"{one.recall:.3f}"),
-                ", ".join(f"{who} ({n})" for who, n in one.confused_with),
-            )
+            (one.label, one.size, f"{one.precision:.3f}", f"{one.recall:.3f}", confused(one))
             for one in found_worst(evaluation.people, WORST)
             if one.f1 < 1
         ]
         return {
             "evaluation": evaluation,
-            "mistakes": [(*self._mistake(one.row), one.alike) for one in mistakes],
+            "mistakes": [(*self._mistake(row), row["alike"]) for row in mistakes],
             "wrong": wrong,
             "matrix": count_confusions(evaluation, most=MATRIX) if wrong else None,
             "worst": worst,

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import polars as pl
 from PIL import Image
 
 from unmingle.errors import UnmingleError, WriteError
 from unmingle.evaluation.mistakes import LEFT_OUT, NOBODYS, count_confusions, worst_mistakes
-from unmingle.evaluation.score_files import as_json, write_people
+from unmingle.evaluation.score_files import as_json
 from unmingle.files import no_empty_folder
 from unmingle.render.canvas import EDGE, FAINT, INK, PAPER, Canvas, as_png, text_width
 from unmingle.render.contact_sheets import contact_sheet
@@ -45,7 +46,9 @@ def write_evaluation(evaluation: Evaluation, folder: Path, *, crop: Crop | None 
         with no_empty_folder(folder):
             folder.mkdir(parents=True, exist_ok=True)
             document.write_text(as_json(evaluation), encoding="utf-8")
-        write_people(evaluation, table)
+        # Nothing rather than "" for somebody who was confused with nobody.
+        people = evaluation.per_person.with_columns(pl.col("confused_with").replace("", None))
+        table.write_text(people.write_csv(line_terminator="\r\n"), encoding="utf-8", newline="")
         matrix.write_bytes(as_png(confusion_matrix(evaluation)))
         sheet.unlink(missing_ok=True)  # one of an earlier evaluation would show mistakes that are no more
         mistakes = None if crop is None else mistakes_sheet(evaluation, crop)
@@ -64,12 +67,11 @@ def mistakes_sheet(evaluation: Evaluation, crop: Crop) -> Image.Image | None:
     if not mistakes:
         return None
     shown, captions = [], []
-    for mistake in mistakes:
-        row = mistake.row
+    for row in mistakes:
         shown.append(_whole(crop, row))
         left_out = row["outcome"] == "left_out"
         person = "no person" if left_out else row["name"] or f"person {row['person']}"
-        alike = f", {mistake.alike} alike" if mistake.alike > 1 else ""
+        alike = f", {row['alike']} alike" if row["alike"] > 1 else ""
         lines: tuple[Line, ...] = (
             (row["label"], 12, INK, True),
             (_taken_for(row), 12, FAINT if left_out else RED, False),

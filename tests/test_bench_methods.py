@@ -2,23 +2,23 @@ import numpy as np
 import polars as pl
 import pytest
 
-from unmingle.evaluation import beside
-from unmingle.evaluation.beside import Beside
+from unmingle import bench
+from unmingle.bench import Method, other_methods
 
 
-def made() -> Beside:
+def methods(*, sface: bool) -> list[Method]:
     """Three people of three files, one of them not grouped; a fourth with two copies of one face; a stranger."""
     axes = np.eye(5, dtype=np.float32)
     labels = ["x", "x", "x", "y", "y", "y", "z", "z", "z", "w", "w"]
     ids = [11, 12, 13, 21, 22, 23, 31, 32, None, 41, 41]
     grouped = np.array([11, 12, 13, 21, 22, 23, 31, 32, 41, 99])
     vectors = axes[[0, 0, 0, 1, 1, 1, 2, 2, 3, 4]] * 7
-    return Beside(pl.DataFrame({"label": labels, "id": ids}), grouped, vectors)
+    return list(other_methods(pl.DataFrame({"label": labels, "id": ids}), grouped, vectors, sface=sface))
 
 
 def test_methods_are_scored_as_the_library_is() -> None:
     """The file without a face, and the person of one face, are left out: three files of eleven."""
-    k_means, best, fixed = made().methods(sface=True)
+    k_means, best, fixed = methods(sface=True)
     assert k_means.told == "told the true number, 4"
     assert "chosen with the labels" in best.told
     assert "0.363" in fixed.told
@@ -30,18 +30,18 @@ def test_methods_are_scored_as_the_library_is() -> None:
 
 
 def test_other_embeddings_have_no_documented_bar() -> None:
-    assert [method.name for method in made().methods(sface=False)] == ["k-means", "average linkage"]
+    assert [method.name for method in methods(sface=False)] == ["k-means", "average linkage"]
 
 
 def test_what_would_take_too_much_is_left_out_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(beside, "MOST_ROWS", 8)
-    monkeypatch.setattr(beside, "MOST_CENTRES", 35)
-    methods = made().methods(sface=True)
-    assert [method.scores for method in methods] == [None] * 3
-    assert methods[0].left_out == "9 faces and 4 people take k-means too long"
-    assert "GB for the distances of all pairs" in methods[1].left_out
+    monkeypatch.setattr(bench, "MOST_ROWS", 8)
+    monkeypatch.setattr(bench, "MOST_CENTRES", 35)
+    found = methods(sface=True)
+    assert [method.scores for method in found] == [None] * 3
+    assert found[0].left_out == "9 faces and 4 people take k-means too long"
+    assert "GB for the distances of all pairs" in found[1].left_out
 
 
 def test_nothing_to_group() -> None:
     scored = pl.DataFrame({"label": ["x"], "id": [None]}, schema={"label": pl.String, "id": pl.Int64})
-    assert Beside(scored, np.array([5]), np.ones((1, 4), np.float32)).methods(sface=True) == []
+    assert list(other_methods(scored, np.array([5]), np.ones((1, 4), np.float32), sface=True)) == []
