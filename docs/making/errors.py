@@ -41,8 +41,8 @@ def kinds() -> list[type[errors.UnmingleError]]:
 
 def render() -> str:
     """The whole page."""
-    tree = inspect.cleandoc(errors.__doc__ or "").split("\n\n")[1]
-    parts = [TITLE, f"```text\n{tree}\n```\n"]
+    tree = (f"{4 * (len(kind.__mro__) - 4) * ' '}{kind.__name__}" for kind in kinds())
+    parts = [TITLE, "```text", *tree, "```\n"]
     said = sentences()
     for kind in kinds():
         above = "" if kind is errors.UnmingleError else f" A kind of `{kind.__bases__[0].__name__}`."

@@ -46,56 +46,40 @@ MOST_CENTRES = 20_000_000  # faces times people, above which these take more tha
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BenchSettings:
-    """How the library of a benchmark is made, see `Library.add` and `Library.cluster`.
-
-    people: how many there are, if unmingle is to be told; the classic recipe is told the true number if None.
-    others: whether usual methods are run on the same embeddings.
-    """
+    """How the library of a benchmark is made, see `Library.add` and `Library.cluster`."""
 
     recipe: Recipe = "faces"
     model: str = SFACE.name
-    people: int | None = None
+    people: int | None = None  # how many there are, if unmingle is to be told; classic is told the true number if None
     detection: DetectionSettings | None = None
     grouping: GroupingSettings | None = None
     engine: EngineSettings | None = None
     weights: Path | None = None
-    others: bool = True
+    others: bool = True  # whether usual methods are run on the same embeddings
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """What one method reaches.
-
-    told:     what it was told that it could not know, or how it was set.
-    scores:   None where it was left out, and why.
-    seconds:  that the grouping took.
-    """
+    """What one method reaches."""
 
     name: str
-    told: str
+    told: str  # what it was told that it could not know, or how it was set
     scores: Scores | None
-    seconds: float | None = None
-    left_out: str = ""
+    seconds: float | None = None  # that the grouping took
+    left_out: str = ""  # why there are no scores
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bench:
-    """What a benchmark found.
-
-    pictures_a_second: from the first picture to the last sheet; None if some were known from an earlier run.
-    memory:     the most that this process held up to then, in bytes; None where the system doesn't say.
-    summary:    of the library.
-    evaluation: against the labels.
-    others:     usual methods, on the embeddings of the labelled faces.
-    """
+    """What a benchmark found."""
 
     pictures: int
     seconds: float
-    pictures_a_second: float | None
-    memory: int | None
+    pictures_a_second: float | None  # to the last sheet; None if some pictures were known from an earlier run
+    memory: int | None  # the most bytes that this process held up to then; None where the system doesn't say
     summary: Summary
-    evaluation: Evaluation
-    others: tuple[Method, ...]
+    evaluation: Evaluation  # against the labels
+    others: tuple[Method, ...]  # usual methods, on the embeddings of the labelled faces
 
 
 def bench(
@@ -112,14 +96,10 @@ def bench(
     Args:
         library: where it is made; best in a new folder.
         dataset: the folder with the pictures.
-        labels: a workbook or csv, or "folders" where each folder holds one person. They are used after the grouping,
-            but for the number of people where that has to be given.
+        labels: a workbook or csv, or "folders" where each folder holds one person; used after the grouping.
         options: how the labels are read.
         settings: how the library is made.
         progress: told while it is made.
-
-    Raises:
-        UnmingleError: see `Library.add`, `Library.cluster` and `Library.evaluate`.
     """
     from unmingle.evaluation.labels import LabelOptions, read_labels
 
@@ -140,8 +120,7 @@ def bench(
         if people is None and chosen.recipe == "classic":
             people = library.evaluate(known).scores.people_true
         summary = library.cluster(people=people, settings=chosen.grouping, progress=progress)
-    seconds = time.perf_counter() - start
-    memory = peak_memory()
+    seconds, memory = time.perf_counter() - start, peak_memory()
     evaluation = library.evaluate(known)
     return Bench(
         pictures=summary.files,
@@ -168,11 +147,7 @@ def other_methods(scored: pl.DataFrame, ids_n: I64, vectors_nd: F32, *, sface: b
     They get the labelled faces alone, which is easier than what the library had to sort. A cluster of one face counts
     as left out, as it does with us; so does a labelled file in which no face is grouped.
 
-    Args:
-        scored: `Evaluation.faces`, with the column `id`.
-        ids_n: (n,) the faces of the library that may be grouped.
-        vectors_nd: (n, d) their embeddings.
-        sface: whether these are SFace's, for which there is a documented threshold.
+    scored: `Evaluation.faces`. ids_n: the faces that may be grouped. sface: whether the embeddings are SFace's.
     """
     labels = scored["label"].to_list()
     row_of = {face: row for row, face in enumerate(ids_n.tolist())}

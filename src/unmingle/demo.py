@@ -32,18 +32,12 @@ HEADER = ("No", "File Name", "ID", "Mask")
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """One picture of the meeting.
+    """One picture of the meeting."""
 
-    name:   the file's name.
-    person: 1, 2, …, the number of the person in the workbook; 0 is no face.
-    masked: whether the person wears a mask.
-    drawn:  its name in the archive.
-    """
-
-    name: str
-    person: int
-    masked: bool
-    drawn: str
+    name: str  # of the file
+    person: int  # 1, 2, …, the number of the person in the workbook; 0 is no face
+    masked: bool  # whether the person wears a mask
+    drawn: str  # its name in the archive
 
     @property
     def jpeg(self) -> bytes:
@@ -53,20 +47,13 @@ class Crop:
 
 @dataclass(frozen=True, slots=True)
 class Meeting:
-    """A meeting on disk, with the truth about it.
+    """A meeting on disk, with the truth about it."""
 
-    faces:    the folder of crops.
-    labels:   the workbook.
-    crops:    every picture in the folder.
-    unlisted: names of pictures that the workbook lacks.
-    missing:  names in the workbook that have no picture.
-    """
-
-    faces: Path
-    labels: Path
-    crops: tuple[Crop, ...]
-    unlisted: tuple[str, ...]
-    missing: tuple[str, ...]
+    faces: Path  # the folder of crops
+    labels: Path  # the workbook
+    crops: tuple[Crop, ...]  # every picture in the folder
+    unlisted: tuple[str, ...]  # names of pictures that the workbook lacks
+    missing: tuple[str, ...]  # names in the workbook that have no picture
 
 
 def identifier(part: int) -> str:
@@ -81,15 +68,10 @@ def _archive() -> dict[str, bytes]:
 
 
 def plan_meeting(*, people: int = PEOPLE, frames: int = FRAMES) -> tuple[Crop, ...]:
-    """The pictures of a meeting of so many people, in so many frames over two parts.
-
-    Raises:
-        SettingsError: a number out of range.
-    """
-    if not 1 <= people <= PEOPLE:
-        raise SettingsError(f"There is no demo of {people} people.", f"Give 1 to {PEOPLE}.")
-    if not 1 <= frames <= FRAMES:
-        raise SettingsError(f"There is no demo of {frames} frames.", f"Give 1 to {FRAMES}.")
+    """The pictures of a meeting of so many people, in so many frames over two parts."""
+    for what, number, most in (("people", people, PEOPLE), ("frames", frames, FRAMES)):
+        if not 1 <= number <= most:
+            raise SettingsError(f"There is no demo of {number} {what}.", f"Give 1 to {most}.")
     crops: list[Crop] = []
     for part, shown in enumerate(json.loads(_archive()["plan.json"])):
         for frame, tiles in enumerate(shown[: (frames + 1 - part) // 2]):
@@ -102,12 +84,7 @@ def plan_meeting(*, people: int = PEOPLE, frames: int = FRAMES) -> tuple[Crop, .
 
 
 def write_meeting(folder: Path, *, people: int = PEOPLE, frames: int = FRAMES, progress: Progress = silent) -> Meeting:
-    """Write the meeting into `folder`: `faces/*.jpg` and `annotations.xlsx`. The same arguments give the same bytes.
-
-    Raises:
-        SettingsError: a number out of range.
-        SourceError: the folder can't be written, or holds other pictures.
-    """
+    """Write the meeting into `folder`: `faces/*.jpg` and `annotations.xlsx`. The same arguments give the same bytes."""
     crops = plan_meeting(people=people, frames=frames)
     faces, labels = folder / "faces", folder / "annotations.xlsx"
     try:

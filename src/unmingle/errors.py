@@ -1,23 +1,4 @@
-"""Every error that unmingle raises on purpose.
-
-UnmingleError
-├── SourceError          a folder or file to read from is missing or not allowed
-├── PictureError         one picture can't be used (becomes a row with a reason, never a crash)
-├── ModelError           a model file is missing, damaged, or of another layout
-│   └── FetchError       a download failed or did not match its checksum
-├── LabelsError          a workbook, csv or folder of labels can't be understood
-├── LibraryError         the library on disk can't be used
-│   ├── LibraryBusyError     another run is writing to it
-│   └── LibraryNewerError    a newer version of unmingle made it
-├── DecisionError        what was said of faces or people can't be done
-│   └── StaleError           others have changed what it is about
-├── WriteError           a file can't be written: the disk is full or read-only
-├── SettingsError        settings that contradict each other or are out of range
-│   └── ConstraintError      two faces must be one person and must not be
-└── MissingExtraError    an optional package is not installed
-
-Each carries what is wrong and, where there is one, the mend.
-"""
+"""Every error that unmingle raises on purpose; each carries what is wrong and, where there is one, the mend."""
 
 from __future__ import annotations
 
@@ -37,7 +18,7 @@ class UnmingleError(Exception):
 
     Args:
         problem: what is wrong, one sentence.
-        mend: what to do about it, one sentence; empty when nothing can be done.
+        mend: what to do about it; empty when nothing can be done.
     """
 
     def __init__(self, problem: str, mend: str = "") -> None:
@@ -86,8 +67,6 @@ class StaleError(DecisionError):
     """Somebody has changed the people or faces of a decision since they were looked at.
 
     Args:
-        problem: what is wrong.
-        mend: what to do about it.
         entries: the entries of the log that did.
     """
 
@@ -108,8 +87,6 @@ class ConstraintError(SettingsError):
     """What must be one person and what must not contradict each other.
 
     Args:
-        problem: what is wrong.
-        mend: what to do about it.
         faces: the rows of the two faces, if there are two.
     """
 
@@ -119,7 +96,7 @@ class ConstraintError(SettingsError):
 
 
 class MissingExtraError(UnmingleError):
-    """An optional package is needed for what was asked.
+    """An optional package is not installed.
 
     Args:
         package: the distribution that is missing.

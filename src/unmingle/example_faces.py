@@ -35,18 +35,12 @@ MADE_UP_FRAMES = 3  # pictures of each of the twelve made-up people
 
 @dataclass(frozen=True, slots=True, eq=False)
 class KnownFaces:
-    """n aligned faces of known people.
+    """n aligned faces of known people."""
 
-    aligned: (n, 112, 112, 3) uint8 RGB.
-    people:  (n,) whose they are, from 0 on; -1 for nobody's.
-    origin:  where they are from, in words.
-    made_up: whether nobody of them exists.
-    """
-
-    aligned: U8
-    people: I64
-    origin: str
-    made_up: bool = False
+    aligned: U8  # (n, 112, 112, 3) RGB
+    people: I64  # (n,) whose they are, from 0 on; -1 for nobody's
+    origin: str  # where they are from, in words
+    made_up: bool = False  # whether nobody of them exists
 
     def repeated_people(self) -> int:
         """How many people have two faces or more."""
@@ -55,14 +49,10 @@ class KnownFaces:
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Faces to try and calibrate a model on; made-up ones if neither is given.
+    """Faces to try and calibrate a model on; made-up ones if neither is given."""
 
-    labels: a folder that holds a folder of pictures for each person.
-    library: a library; people already found there are taken as they are.
-    """
-
-    labels: Path | None = None
-    library: Path | None = None
+    labels: Path | None = None  # a folder that holds a folder of pictures for each person
+    library: Path | None = None  # a library, whose people are taken as they are
 
     def read(self, progress: Progress) -> KnownFaces:
         """The faces, aligned; an error says which are not there."""

@@ -16,17 +16,7 @@ if TYPE_CHECKING:
 
 
 def user_path(path: str | os.PathLike[str], below: Path | None = None) -> Path:
-    """A path as somebody gave it; a ~ in front is a home folder, unless something is really called so.
-
-    The shell has replaced what it takes for a home folder: what begins with ~ after that is mostly a name.
-
-    Args:
-        path: as given.
-        below: the folder that it is relative to; the current one if None.
-
-    Raises:
-        SettingsError: it is no path, but a list of some, for instance.
-    """
+    """A path as somebody gave it, below a folder; a ~ in front is a home folder, unless something is called so."""
     if not isinstance(path, (str, os.PathLike)):
         raise SettingsError(f"{reprlib.repr(path)} is no path.", "Give each path as text, or as a pathlib.Path.")
     given = Path(path)
@@ -54,11 +44,7 @@ def no_empty_folder(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def replacing(destination: Path, *, mode: int = 0o644) -> Iterator[Path]:
-    """Give a temporary path beside `destination`; on success it takes its place at once, with these permissions.
-
-    Raises:
-        WriteError: the folder can't be written, or the disk is full.
-    """
+    """Give a temporary path beside `destination`; on success it takes its place at once, with these permissions."""
     temporary: Path | None = None
     with no_empty_folder(destination.parent):
         try:
@@ -71,10 +57,8 @@ def replacing(destination: Path, *, mode: int = 0o644) -> Iterator[Path]:
             temporary.chmod(mode)
             temporary.replace(destination)
         except OSError as error:
-            raise WriteError(
-                f"{destination} can't be written: {error.strerror or error}.",
-                "Free some space or choose another folder.",
-            ) from error
+            problem = f"{destination} can't be written: {error.strerror or error}."
+            raise WriteError(problem, "Free some space or choose another folder.") from error
         finally:
             if temporary is not None:
                 temporary.unlink(missing_ok=True)

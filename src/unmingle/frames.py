@@ -14,14 +14,8 @@ if TYPE_CHECKING:
 def to_pandas(frame: pl.DataFrame) -> pd.DataFrame:
     """A table of a library as a pandas frame, without PyArrow.
 
-    Whole numbers stay whole where some are missing, as pandas' own `Int64`: a person is 3 and never 3.0. A missing text
-    is None, and each row of an array is an array.
-
-    Args:
-        frame: such as `library.faces`, `evaluation.faces` or any other polars frame.
-
-    Raises:
-        MissingExtraError: pandas is not installed.
+    Whole numbers stay whole where some are missing, as pandas' `Int64`; a missing text is None; each row of an array is
+    an array. MissingExtraError: pandas is not installed.
     """
     try:
         import pandas as pd

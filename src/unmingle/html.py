@@ -23,11 +23,7 @@ LONGEST = 60  # columns of a text in a notebook; the middle of a longer one is l
 
 
 def render(template: str, title: str, **values: object) -> str:
-    """A page of a template that extends `page.html`.
-
-    A browser that opens it may run this page's own script and show pictures that are in it, and nothing else: the
-    page's policy forbids every connection.
-    """
+    """A page of a template that extends `page.html`; its policy forbids all but its own script and pictures."""
     assets = resources.files("unmingle") / "render" / "templates"
     script, style = ((assets / name).read_text(encoding="utf-8") for name in ("page.js", "page.css"))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
@@ -41,7 +37,7 @@ def render(template: str, title: str, **values: object) -> str:
 
 
 def block(*parts: str) -> str:
-    """Parts of a notebook's output, one below the other; each is made by one of the functions that follow."""
+    """Parts of a notebook's output, made by the functions that follow, one below the other."""
     return _notebook("block", parts)
 
 

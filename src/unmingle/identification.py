@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -30,22 +31,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Identified:
-    """Whose face a picture shows.
+    """Whose face a picture shows."""
 
-    picture:     the file.
-    box:         left, top, width, height of the face in pixels.
-    person:      whose it is; None: nobody of the library.
-    nearest:     the person it is most like, whether enough or not.
-    similarity:  average cosine to the faces of `nearest`.
-    probability: that it is a face of `nearest`, 0 to 1.
-    """
-
-    picture: Path
-    box: tuple[float, ...]
-    person: int | None
-    nearest: int | None
-    similarity: float
-    probability: float
+    picture: Path  # the file
+    box: tuple[float, ...]  # left, top, width, height of the face in pixels
+    person: int | None  # whose it is; None: nobody of the library
+    nearest: int | None  # the person it is most like, whether enough or not
+    similarity: float  # average cosine to the faces of `nearest`
+    probability: float  # that it is a face of `nearest`, 0 to 1
 
     def _repr_html_(self) -> str:
         whose = "nobody of the library" if self.person is None else f"Person {self.person}"
@@ -56,16 +49,11 @@ class Identified:
             ("picture", self.picture.name),
             ("box", ", ".join(f"{value:g}" for value in self.box)),
         ]
-        jpeg = self._cut()
-        picture = [] if jpeg is None else [html.faces([jpeg], of=whose, side=112)]
+        picture = []
+        with suppress(PictureError):  # it is gone since
+            jpeg = thumbnail(_decoded(self.picture), np.array(self.box, np.float32), margin=FACE_MARGIN)
+            picture.append(html.faces([jpeg], of=whose, side=112))
         return html.block(html.heading(whose), *picture, html.table(rows))
-
-    def _cut(self) -> bytes | None:
-        """The face, cut out of its picture; None if that is gone."""
-        try:
-            return thumbnail(_decoded(self.picture), np.array(self.box, np.float32), margin=FACE_MARGIN)
-        except PictureError:
-            return None
 
 
 def identify(
@@ -80,8 +68,7 @@ def identify(
     runner = FaceRecipe(detection, engine or EngineSettings(), model_of(store, recipe))
     if recipe != runner.key:
         raise LibraryError(
-            f"{store.folder} was made with another recipe or other settings.",
-            "Use the settings it was made with.",
+            f"{store.folder} was made with another recipe or other settings.", "Use the settings it was made with."
         )
     vectors_nd, labels_n, ids = _people(store, recipe)
     assigner = Assigner(vectors_nd, labels_n, library_curve(store, recipe), scale=known_scale(store))
@@ -103,11 +90,9 @@ def pair_table(store: Store, recipe: str, *, most: int) -> pl.DataFrame:
     """See `Library.likely_pairs`."""
     import polars as pl
 
-    scale = known_scale(store)
+    scale, curve = known_scale(store), library_curve(store, recipe)
     vectors_nd, labels_n, ids = _people(store, recipe)
-    means = label_means(vectors_nd, labels_n)
-    curve = library_curve(store, recipe)
-    pairs, chance = likely_pairs(*means, curve, scale=scale, most=most)
+    pairs, chance = likely_pairs(*label_means(vectors_nd, labels_n), curve, scale=scale, most=most)
     one, other = (ids[pairs[:, side]] for side in (0, 1))
     return pl.DataFrame({"person": one, "other": other, "probability": chance.round(4)})
 

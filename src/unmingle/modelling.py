@@ -43,18 +43,12 @@ CLEARLY = 1.05  # a way of taking pixels is worth naming if it separates people 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What came of trying an embedding.
+    """What came of trying an embedding."""
 
-    intake: how faces go in.
-    dimension: of its vectors.
-    separation: how far apart faces of one person and of two are, in standard deviations.
-    better: a usual way of taking pixels that separates them clearly better; None if none does.
-    """
-
-    intake: Intake
+    intake: Intake  # how faces go in
     dimension: int
-    separation: float
-    better: Intake | None
+    separation: float  # how far apart faces of one person and of two are, in standard deviations
+    better: Intake | None  # a usual way of taking pixels that separates them clearly better
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,22 +62,15 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What a check of a model found.
-
-    problem: what is wrong; empty if nothing is.
-    dimension: of its vectors; 0 for what is no face embedding.
-    same, different: cosine of two pictures of one made-up person, and of two such people.
-    faces_per_second: how fast it is here.
-    calibration: what its calibration was measured on; empty if it has none.
-    """
+    """What a check of a model found."""
 
     name: str
-    problem: str = ""
-    dimension: int = 0
-    same: float = 0.0
-    different: float = 0.0
-    faces_per_second: float = 0.0
-    calibration: str = ""
+    problem: str = ""  # what is wrong; empty if nothing is
+    dimension: int = 0  # of its vectors; 0 for what is no face embedding
+    same: float = 0.0  # cosine of two pictures of one made-up person
+    different: float = 0.0  # cosine of two made-up people
+    faces_per_second: float = 0.0  # how fast it is here
+    calibration: str = ""  # what its calibration was measured on; empty if it has none
 
 
 def add_model(
@@ -115,7 +102,6 @@ def add_model(
 
     Raises:
         ModelError: it is no such embedding, or the name is taken.
-        WriteError: the model folder can't be written.
     """
     file = Path(file)
     digest = registry.checksum(file)
@@ -147,11 +133,7 @@ def add_model(
 
 
 def calibrate_model(name: str, examples: Examples | None = None, *, progress: Progress = silent) -> Tried:
-    """Find out anew how similar strangers are to a model that is here.
-
-    Raises:
-        ModelError: it is not here, or is no embedding of aligned faces.
-    """
+    """Find out anew how similar strangers are to a model that is here; a ModelError if it is no such embedding."""
     card = registry.card(name)
     if card.package:
         raise ModelError(f"{name} comes calibrated.", "Nothing has to be done.")
@@ -165,7 +147,6 @@ def fetch_model(name: str, *, progress: Progress = silent) -> Path:
 
     Raises:
         FetchError: no network, a wrong checksum, or no room; what came is kept for the next try.
-        ModelError: there is no such model, or it is not what its card says.
     """
     card = registry.card(name)
     path = registry.fetch_card(card, lambda done, total: progress("fetch", done, total or card.size))
@@ -278,8 +259,7 @@ def _embed_all(embedder: Embedder, aligned_nhwc: U8) -> F32:
 def _try(file: Path, given: Intake | None, output: str, faces: KnownFaces) -> Trial:
     """Try an ONNX embedding on faces of known people, or on made-up ones where these are of nobody in particular.
 
-    `given` is how it takes pixels; None: the most usual way that separates people best. ModelError if it can't be run
-    on faces, gives out what is no embedding, or makes no difference between people.
+    `given` is how it takes pixels; None: the most usual way that separates people best.
     """
     known = faces.people >= 0
     some = made_up_faces()

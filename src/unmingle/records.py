@@ -33,16 +33,11 @@ def check_shape(name: str, array: NDArray[Any], shape: tuple[int | None, ...]) -
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Faces:
-    """The n faces of one picture, the main one first, the others by falling score.
+    """The n faces of one picture, the main one first, the others by falling score; pixels of the upright picture."""
 
-    boxes:  (n, 4) float32, pixels of the upright picture: left, top, width, height.
-    points: (n, 5, 2) float32, pixels x, y: right eye, left eye, nose, right and left mouth corner (of the person).
-    scores: (n,) float32, the detector's confidence, 0 to 1.
-    """
-
-    boxes: F32
-    points: F32
-    scores: F32
+    boxes: F32  # (n, 4): left, top, width, height
+    points: F32  # (n, 5, 2), x and y: right eye, left eye, nose, right and left mouth corner (of the person)
+    scores: F32  # (n,), the detector's confidence, 0 to 1
 
     def __post_init__(self) -> None:
         check_shape("boxes", self.boxes, (None, 4))
@@ -53,7 +48,7 @@ class Faces:
         return len(self.boxes)
 
     def take(self, index: NDArray[Any]) -> Faces:
-        """The faces at `index` (integers or a mask), in that order."""
+        """Those at integers or a mask."""
         return Faces(self.boxes[index], self.points[index], self.scores[index])
 
     @classmethod
@@ -64,16 +59,11 @@ class Faces:
 
 @dataclass(frozen=True, slots=True)
 class Triage:
-    """What each of n faces is fit for.
-
-    standings: n of Standing.
-    flags:     n of Flag, the status of a face that finds nobody; "masked" stays also on one that does.
-    reasons:   n texts, why a face may not found a person; empty for those that may.
-    """
+    """What each of n faces is fit for."""
 
     standings: tuple[Standing, ...]
-    flags: tuple[Flag, ...]
-    reasons: tuple[str, ...]
+    flags: tuple[Flag, ...]  # the status of a face that finds nobody; "masked" stays also on one that does
+    reasons: tuple[str, ...]  # why a face may not found a person; empty for those that may
 
     def __post_init__(self) -> None:
         if not len(self.standings) == len(self.flags) == len(self.reasons):
@@ -83,11 +73,10 @@ class Triage:
         return len(self.standings)
 
     def take(self, index: Sequence[int]) -> Triage:
-        """The faces at `index`, in that order."""
+        """Those at `index`, in that order."""
+        standings, flags, reasons = self.standings, self.flags, self.reasons
         return Triage(
-            tuple(self.standings[i] for i in index),
-            tuple(self.flags[i] for i in index),
-            tuple(self.reasons[i] for i in index),
+            tuple(standings[i] for i in index), tuple(flags[i] for i in index), tuple(reasons[i] for i in index)
         )
 
     @classmethod
@@ -98,27 +87,17 @@ class Triage:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Analysis:
-    """What a recipe found in one picture: its n faces, or why there are none.
+    """What a recipe found in one picture: its n faces, or why there are none."""
 
-    width, height: of the upright picture, in pixels.
-    faces:   the n faces, the main one first.
-    vectors: (n, d) float32, the embedding of each.
-    quality: (n,) float32, 0 to 1, how much of what the embedding needs the face shows.
-    thumbnails: n JPEG files, a small square picture of each.
-    triage:  what each face is fit for.
-    reason:  why there is no face, or what else a reader should know; may be empty.
-    fingerprint: by which copies of the picture are known, see `faces.duplicates`; empty if none is wanted.
-    """
-
-    width: int
+    width: int  # of the upright picture, in pixels
     height: int
     faces: Faces
-    vectors: F32
-    quality: F32
-    thumbnails: tuple[bytes, ...]
+    vectors: F32  # (n, d), the embedding of each
+    quality: F32  # (n,), 0 to 1, how much of what the embedding needs the face shows
+    thumbnails: tuple[bytes, ...]  # n JPEG files, a small square picture of each
     triage: Triage
-    reason: str = ""
-    fingerprint: bytes = b""
+    reason: str = ""  # why there is no face, or what else a reader should know
+    fingerprint: bytes = b""  # by which copies of the picture are known, see `faces.duplicates`; empty: not wanted
 
     def __post_init__(self) -> None:
         check_shape("vectors", self.vectors, (len(self.faces), None))
@@ -141,37 +120,31 @@ class Analysis:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Merge:
-    """One step of an agglomeration: clusters `first` and `second` became one of `size` faces at `similarity`.
+    """One step of an agglomeration: two clusters became one.
 
-    Clusters 0 … n-1 are single faces; the merge at position i makes cluster n + i (as in SciPy's linkage).
-
-    similarity: the average cosine over all pairs of their faces.
-    how: why they were merged: "given" (equal rows, must-links), "average" (average linkage), "best quarter" (two
-        appearances of one person), "straggler" (an outlier found its person), "seen together" (alike enough although
-        they share a frame), "number given".
+    Clusters 0 … n-1 are single faces; the merge at position i makes cluster n + i (as in SciPy's linkage). `how` is
+    "given" (equal rows, must-links), "average" (average linkage), "best quarter" (two appearances of one person),
+    "straggler" (an outlier found its person), "seen together" (alike enough although they share a frame), or
+    "number given".
     """
 
     first: int
     second: int
-    similarity: float
+    similarity: float  # the average cosine over all pairs of their faces
     size: int
     how: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Merges:
-    """The m steps of an agglomeration, in order: a sequence of Merge, kept in columns, since there may be a million.
+    """The m steps of an agglomeration, in order: a sequence of Merge, kept in columns, since there may be a million."""
 
-    leaves: how many faces there are.
-    first, second: (m,) int64. similarity: (m,) float64. size: (m,) int64. why: (m,) uint8, a position in `names`.
-    """
-
-    leaves: int
+    leaves: int  # how many faces there are
     first: I64
     second: I64
     similarity: F64
     size: I64
-    why: U8
+    why: U8  # (m,), positions in `names`
     names: tuple[str, ...]
 
     def __post_init__(self) -> None:
@@ -188,13 +161,8 @@ class Merges:
         return len(self.first)
 
     def __getitem__(self, i: int) -> Merge:
-        return Merge(
-            int(self.first[i]),
-            int(self.second[i]),
-            float(self.similarity[i]),
-            int(self.size[i]),
-            self.names[self.why[i]],
-        )
+        ints = int(self.first[i]), int(self.second[i])
+        return Merge(*ints, float(self.similarity[i]), int(self.size[i]), self.names[self.why[i]])
 
     def __iter__(self) -> Iterator[Merge]:
         return (self[i] for i in range(len(self)))
@@ -202,16 +170,11 @@ class Merges:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Clustering:
-    """A partition of n faces.
+    """A partition of n faces."""
 
-    labels: (n,) int64, cluster of each face, 0 … k-1, largest cluster first; every face has one, single faces too.
-    merges: the merge tree, in order; empty for methods without one.
-    notes:  what the method found out about the collection, for the reader (threshold, scale, …).
-    """
-
-    labels: I64
-    merges: Merges = field(default_factory=Merges.none)
-    notes: tuple[tuple[str, float], ...] = ()
+    labels: I64  # (n,), cluster of each face, 0 … k-1, largest cluster first; every face has one, single faces too
+    merges: Merges = field(default_factory=Merges.none)  # the merge tree; empty for methods without one
+    notes: tuple[tuple[str, float], ...] = ()  # what the method found out about the collection: threshold, scale, …
 
     def __post_init__(self) -> None:
         check_shape("labels", self.labels, (None,))
@@ -221,41 +184,21 @@ class Clustering:
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What `add` did.
+    """What `add` did."""
 
-    Attributes:
-        files: picture files and recordings looked at.
-        analysed: pictures and recordings whose faces were found and embedded now.
-        known: files that are as they were at an earlier run.
-        copies: files read now whose content was known already, under another name or from before.
-        unreadable: files that can't be read.
-        passed_over: files that are neither pictures nor recordings by their ending and their first bytes.
-        gone: files of earlier runs that are no longer there.
-        unwatched: what of recordings was not looked at, such as a second stream; of how many files, and the first.
-        along: sources of earlier runs that are there and were not looked through now, and how many files each still
-            gives.
-        others: how many files were passed over, by their ending, most first.
-        moved: files that were there before under another name or in another folder.
-        changed: files with other bytes that show what they showed, such as pictures that got a rating.
-        carried: pictures saved again, turned or cut, whose faces go on as they were.
-        lost: faces that were decided about, and that are not in their changed pictures any more.
-        out_of_reach: folders that are not there now, whose files are kept.
-        made: folders that unmingle export wrote, whose files were passed over.
-    """
-
-    files: int
-    analysed: int
-    known: int
-    copies: int
-    unreadable: int
-    passed_over: int
-    gone: int
-    unwatched: tuple[tuple[str, int, str], ...] = ()
-    along: tuple[tuple[str, int], ...] = ()
-    others: tuple[tuple[str, int], ...] = ()
-    moved: int = 0
-    changed: int = 0
-    carried: int = 0
-    lost: int = 0
-    out_of_reach: tuple[str, ...] = ()
-    made: tuple[str, ...] = ()
+    files: int  # picture files and recordings looked at
+    analysed: int  # pictures and recordings whose faces were found and embedded now
+    known: int  # files that are as they were at an earlier run
+    copies: int  # files read now whose content was known already, under another name or from before
+    unreadable: int  # files that can't be read
+    passed_over: int  # files that are neither pictures nor recordings by their ending and their first bytes
+    gone: int  # files of earlier runs that are no longer there
+    unwatched: tuple[tuple[str, int, str], ...] = ()  # what of recordings was not looked at, how often, the first file
+    along: tuple[tuple[str, int], ...] = ()  # sources of earlier runs, not looked through now, and their files
+    others: tuple[tuple[str, int], ...] = ()  # how many files were passed over, by their ending, most first
+    moved: int = 0  # files that were there before under another name or in another folder
+    changed: int = 0  # files with other bytes that show what they showed, such as pictures that got a rating
+    carried: int = 0  # pictures saved again, turned or cut, whose faces go on as they were
+    lost: int = 0  # faces that were decided about, and that are not in their changed pictures any more
+    out_of_reach: tuple[str, ...] = ()  # folders that are not there now, whose files are kept
+    made: tuple[str, ...] = ()  # folders that unmingle export wrote, whose files were passed over

@@ -34,22 +34,14 @@ def fingerprint(*parts: DataclassInstance | str | int) -> str:
 
 
 def whole_number(name: str, value: object, *, least: int = 0, mend: str = "") -> int:
-    """A whole number as Python has it, be it NumPy's; never one with a point, nor a truth value.
-
-    Raises:
-        SettingsError: it is none, or smaller than `least`.
-    """
+    """A whole number as Python has it, be it NumPy's; never one with a point, nor a truth value."""
     if isinstance(value, numbers.Integral) and not isinstance(value, bool) and least <= int(value) < 2**63:
         return int(value)
     raise SettingsError(f"{name} is {value!r}.", mend or f"Give a whole number, at least {least}.")
 
 
 def one_of(name: str, value: object, choices: Sequence[object]) -> None:
-    """Refuse what is none of the values that an argument may have.
-
-    Raises:
-        SettingsError: it is none of them.
-    """
+    """Refuse what is none of the values that an argument may have."""
     if not isinstance(value, str) or value not in choices:
         raise SettingsError(f"{name} is {value!r}.", f"Give {' or '.join(map(repr, choices))}.")
 
@@ -92,15 +84,9 @@ class EngineSettings(_Checked):
 class DetectionSettings(_Checked):
     """What counts as a face, and what a face is fit for.
 
-    The bars on pixels and blur come from how far the embedding carries (benchmarks/degradation.py). Half of the pairs
-    of one person with a good picture are less alike than one pair of strangers in a thousand at 16 pixels for easy
-    portraits and at 23 for hard ones, or at a blur of 4.3 and 3.1; nine in ten are at 11 to 15 pixels. The bars lie in
-    between.
-
-    The readings of what is covered and of what is a face say how likely each is, were both alike frequent. Of what the
-    detector believes in, far more than twenty in twenty-one are faces: only a reading below one in twenty makes it more
-    likely that it is none. From there to a half it may still join, since what is strongly like somebody is a face. Of
-    faces far fewer than one in ten are covered: only a reading above nine in ten makes that the likelier.
+    The thresholds on pixels and blur lie between what the embedding carries of easy portraits and of hard ones
+    (benchmarks/degradation.py). Those on what is covered and what is a face allow for how seldom each is: far fewer
+    than one face in ten is covered, and far fewer than one in twenty that the detector finds is none.
     """
 
     crops: Crops = "auto"  # whether a picture is one cut-out face: always, never, or decided per picture

@@ -23,25 +23,15 @@ ENDINGS = 8  # of files passed over that are told one by one
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a library holds after clustering.
+    """What a library holds after clustering."""
 
-    Attributes:
-        files: picture files, each with at least one row in `faces.csv`.
-        faces: faces found in them.
-        people: how many people they are.
-        clustered: faces that belong to a person.
-        left_out: status and reason with their number of rows, most frequent first.
-        seconds: time per stage.
-        notes: what the clustering found out about the collection.
-    """
-
-    files: int
-    faces: int
-    people: int
-    clustered: int
-    left_out: tuple[tuple[str, str, int], ...]
-    seconds: dict[str, float]
-    notes: dict[str, float]
+    files: int  # picture files, each with at least one row in `faces.csv`
+    faces: int  # faces found in them
+    people: int  # how many people they are
+    clustered: int  # faces that belong to a person
+    left_out: tuple[tuple[str, str, int], ...]  # status and reason with their number of rows, most frequent first
+    seconds: dict[str, float]  # time per stage
+    notes: dict[str, float]  # what the clustering found out about the collection
 
     @classmethod
     def of(cls, faces: pl.DataFrame, seconds: dict[str, float], notes: dict[str, float]) -> Summary:
@@ -73,8 +63,7 @@ class Summary:
             shown = [(status, reason, f"{count:,}") for status, reason, count in self.left_out[:REASONS]]
             parts.append(html.table(shown, ("left out as", "reason", "faces or files")))
         if self.seconds:
-            spent = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in self.seconds.items())
-            parts.append(html.remark(f"Time: {spent}"))
+            parts.append(html.remark(_spent(self)))
         return html.block(*parts)
 
 
@@ -104,8 +93,11 @@ def summary_lines(added: Added, summary: Summary) -> list[str]:
     if summary.left_out:
         lines.append("Left out:")
         lines.extend(f"  {count:>7,}  {status}: {reason}" for status, reason, count in summary.left_out)
-    spent = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in summary.seconds.items())
-    return [*lines, f"Time: {spent}"]
+    return [*lines, _spent(summary)]
+
+
+def _spent(summary: Summary) -> str:
+    return f"Time: {', '.join(f'{stage} {seconds:.1f} s' for stage, seconds in summary.seconds.items())}"
 
 
 def _added_lines(added: Added) -> Iterator[str]:
@@ -120,25 +112,28 @@ def _added_lines(added: Added) -> Iterator[str]:
     rest = sum(count for _, count in added.others[ENDINGS:])
     if rest:
         shown.append(f"{rest:,} of {len(added.others) - ENDINGS:,} more endings")
-    others = ", ".join(shown)
-    carried = counted(
-        added.carried,
-        "picture was saved again, turned or cut: its faces go on as they were",
-        "pictures were saved again, turned or cut: their faces go on as they were",
-    )
-    lost = counted(
-        added.lost,
-        "face that was decided about is no longer in its changed picture",
-        "faces that were decided about are no longer in their changed pictures",
-    )
-    gone = counted(
-        added.gone,
-        "file of earlier runs is no longer there and was left out",
-        "files of earlier runs are no longer there and were left out",
-    )
-    passed_over = f"{counted(added.passed_over, 'other file')} passed over, neither pictures nor recordings: {others}"
-    told = {carried: added.carried, lost: added.lost, gone: added.gone, passed_over: added.passed_over}
-    yield from (line for line, count in told.items() if count)
+    for number, one, many in (
+        (
+            added.carried,
+            "picture was saved again, turned or cut: its faces go on as they were",
+            "pictures were saved again, turned or cut: their faces go on as they were",
+        ),
+        (
+            added.lost,
+            "face that was decided about is no longer in its changed picture",
+            "faces that were decided about are no longer in their changed pictures",
+        ),
+        (
+            added.gone,
+            "file of earlier runs is no longer there and was left out",
+            "files of earlier runs are no longer there and were left out",
+        ),
+    ):
+        if number:
+            yield counted(number, one, many)
+    if added.passed_over:
+        others = counted(added.passed_over, "other file")
+        yield f"{others} passed over, neither pictures nor recordings: {', '.join(shown)}"
     if added.unwatched:
         yield "Not looked at, of recordings:"
         yield from (f"  {count:>7,}  {note} ({first})" for note, count, first in added.unwatched)
