@@ -61,6 +61,6 @@ def choices(record: type[Any], kind: str) -> str:
 def _imported(kind: str) -> Any:
     """Types that a module imports for the type checker only."""
     from unmingle.exchange.exporting import By
-    from unmingle.exchange.placing import How
+    from unmingle.exchange.output_folder import How
 
     return {"By": By, "How": How}.get(kind)

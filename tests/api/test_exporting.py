@@ -187,14 +187,14 @@ FAULTS += [
 @pytest.mark.parametrize(
     ("target", "how", "place"),
     [
-        ("folders", "copy", "unmingle.exchange.placing._copy"),
-        ("folders", "hardlink", "unmingle.exchange.placing._link"),
-        ("folders", "symlink", "unmingle.exchange.placing._link"),
+        ("folders", "copy", "unmingle.exchange.output_folder._copy"),
+        ("folders", "hardlink", "unmingle.exchange.output_folder._link"),
+        ("folders", "symlink", "unmingle.exchange.output_folder._link"),
         ("xmp", "copy", "unmingle.exchange.exporting.read_stored"),
-        ("xmp", "copy", "unmingle.exchange.placing._appear"),
-        ("csv", "copy", "unmingle.exchange.placing._appear"),
-        ("json", "copy", "unmingle.exchange.placing._write"),
-        ("parquet", "copy", "unmingle.exchange.placing._appear"),
+        ("xmp", "copy", "unmingle.exchange.output_folder._appear"),
+        ("csv", "copy", "unmingle.exchange.output_folder._appear"),
+        ("json", "copy", "unmingle.exchange.output_folder._write"),
+        ("parquet", "copy", "unmingle.exchange.output_folder._appear"),
     ],
 )
 def test_whatever_one_file_does_the_others_are_exported(
@@ -228,7 +228,7 @@ def test_a_full_disk_stops_an_export_since_it_stops_every_file(pictures: Set, mo
         raise OSError(errno.ENOSPC, "No space left on device")
 
     library = pictures.named()
-    monkeypatch.setattr("unmingle.exchange.placing._write", full)
+    monkeypatch.setattr("unmingle.exchange.output_folder._write", full)
     with pytest.raises(WriteError, match="Free some space"):
         library.export("xmp", pictures.folder / "out")
 
@@ -240,7 +240,7 @@ def test_where_nothing_at_all_can_be_written_the_export_is_an_error(
         raise PermissionError(errno.EACCES, "Permission denied")
 
     library = pictures.named()
-    monkeypatch.setattr("unmingle.exchange.placing._write", refused)
+    monkeypatch.setattr("unmingle.exchange.output_folder._write", refused)
     with pytest.raises(WriteError, match="Check who may write there"):
         library.export("xmp", pictures.folder / "out")
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unmingle.exchange.safe_names import LONGEST, Names, key, safe
+from unmingle.exchange.output_folder import LONGEST, TakenNames, name_key, safe_name
 
 
 @pytest.mark.parametrize(
@@ -33,14 +33,14 @@ from unmingle.exchange.safe_names import LONGEST, Names, key, safe
     ],
 )
 def test_a_name_is_made_safe(name: str, wanted: str) -> None:
-    assert safe(name) == wanted
+    assert safe_name(name) == wanted
 
 
 @given(st.text(max_size=400))
 def test_every_name_is_safe_on_every_system(name: str) -> None:
-    made = safe(name)
-    assert made == safe(name)
-    assert safe(made) == made
+    made = safe_name(name)
+    assert made == safe_name(name)
+    assert safe_name(made) == made
     assert made == unicodedata.normalize("NFC", made)
     assert made not in ("", ".", "..")
     assert not set(made) & set('<>:"/\\|?*\0')
@@ -51,28 +51,28 @@ def test_every_name_is_safe_on_every_system(name: str) -> None:
 
 
 def test_a_long_name_keeps_its_ending_and_is_not_cut_between_a_letter_and_its_accent() -> None:
-    assert safe("a" * 500 + ".jpeg").endswith("a.jpeg")
-    assert len(safe("龍" * 500 + ".jpg").encode()) <= 202
+    assert safe_name("a" * 500 + ".jpeg").endswith("a.jpeg")
+    assert len(safe_name("龍" * 500 + ".jpg").encode()) <= 202
     accented = "x" + "q\u0323" * 300  # no composed sign exists
-    assert not unicodedata.combining(safe(accented)[-1])
+    assert not unicodedata.combining(safe_name(accented)[-1])
 
 
 @pytest.mark.parametrize(
     ("one", "other"), [("Ada", "ADA"), ("Zoë", "Zoe\u0308"), ("a:b", "a|b"), ("straße", "STRASSE")]
 )
 def test_what_is_one_name_somewhere_is_told_apart(one: str, other: str) -> None:
-    names = Names("manifest.csv")
+    names = TakenNames("manifest.csv")
     made = [names.take(name, ending=False) for name in (one, other, one)]
-    assert len({key(name) for name in made}) == 3
+    assert len({name_key(name) for name in made}) == 3
     assert made[1].endswith("-2")
     assert made[2].endswith("-3")
 
 
 def test_a_number_stands_before_the_ending_and_reserved_names_are_passed() -> None:
-    names = Names("manifest.csv")
+    names = TakenNames("manifest.csv")
     assert [names.take("a.jpg"), names.take("A.JPG"), names.take("Manifest.csv")] == [
         "a.jpg",
         "A-2.JPG",
         "Manifest-2.csv",
     ]
-    assert Names().take("Dr. No", ending=False) == "Dr. No"
+    assert TakenNames().take("Dr. No", ending=False) == "Dr. No"

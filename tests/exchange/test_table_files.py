@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from unmingle.errors import WriteError
-from unmingle.exchange.table_files import MOST_ROWS, as_files, filled_workbook, workbook
+from unmingle.exchange.table_files import MOST_ROWS, as_files, filled_workbook
 
 TABLES = {
     "faces": pl.DataFrame({"file": ["=1+1", "ö.jpg", "http://a.b"], "person": [1, None, 3], "score": [0.5, None, 1.0]}),
@@ -36,7 +36,7 @@ def test_each_kind_holds_the_tables() -> None:
 
 def test_a_table_too_long_for_a_sheet_names_other_kinds() -> None:
     with pytest.raises(WriteError, match="--to csv"):
-        workbook({"faces": pl.DataFrame({"face": range(MOST_ROWS)})})
+        as_files({"faces": pl.DataFrame({"face": range(MOST_ROWS)})}, "xlsx")
 
 
 def test_a_filled_workbook_keeps_rows_of_any_length() -> None:

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from unmingle.errors import PictureError, SettingsError, WriteError
 from unmingle.exchange import xmp
-from unmingle.exchange.placing import How, Placer
-from unmingle.exchange.safe_names import Names, safe
+from unmingle.exchange.output_folder import How, OutputFolder, TakenNames, safe_name
 from unmingle.exchange.table_files import as_files, filled_workbook, library_tables
 from unmingle.files import no_empty_folder, user_path
 from unmingle.settings import one_of
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from unmingle.evaluation.labels import LabelOptions
     from unmingle.progress import Progress
     from unmingle.sources.images import PictureFile
+    from unmingle.sources.regions import Area
     from unmingle.store.export_query import Picture
     from unmingle.store.sqlite import Store
 
@@ -112,8 +112,8 @@ def export(
     if destination.resolve().is_relative_to(store.folder.resolve()):
         raise SettingsError(f"{destination} is inside the library.", "Choose a folder outside of it.")
     check_outside(destination, walked_folders(store))
-    placer = Placer(destination, dry_run)
-    job = _Job(store, recipe, placer, options, progress)
+    out = OutputFolder(destination, dry_run)
+    job = _Job(store, recipe, out, options, progress)
     with no_empty_folder(destination):
         if to == "folders":
             job.folders()
@@ -124,9 +124,9 @@ def export(
         else:
             tables = library_tables(store, faces_table(store, recipe), screen_times(store, recipe))
             for name, content in as_files(tables, to).items():
-                placer.attempt(name, partial(placer.put, name, content))
-        placer.check()
-    told = (placer.written, placer.there, tuple(placer.in_the_way), tuple(placer.left_out))
+                out.attempt(name, partial(out.put, name, content))
+        out.check()
+    told = (out.written, out.there, tuple(out.in_the_way), tuple(out.left_out))
     return Exported(str(destination), *told, tuple(job.counts.items()))
 
 
@@ -146,16 +146,16 @@ def check_outside(destination: Path, folders: Iterable[str | Path]) -> None:
 def plan(shown: Iterable[Shown], *, by: By) -> dict[str, dict[str, Shown]]:
     """A folder for each person, and a name there for each of their files, the same for the same library.
 
-    Names are safe for every system (see `safe_names`); of those that would be one on some system, the later get a
+    Names are safe for every system (see `safe_name`); of those that would be one on some system, the later get a
     number. A person without a name is called by number. A file that shows several people is there for each.
     """
     files: defaultdict[tuple[int, str], dict[PictureFile, Shown]] = defaultdict(dict)
     for one in shown:
         files[one[:2]].setdefault(one[4], one)
-    folders, places = Names(MANIFEST), {}
+    folders, places = TakenNames(MANIFEST), {}
     for person, name in sorted(files):
         folder = folders.take(name if name and by == "name" else f"person-{person:04}", ending=False)
-        names = Names()
+        names = TakenNames()
         places[folder] = {
             names.take(readable(PurePath(file.relative).name)): one for file, one in sorted(files[person, name].items())
         }
@@ -181,7 +181,7 @@ class _Job:
 
     store: Store
     recipe: str
-    placer: Placer
+    out: OutputFolder
     options: ExportOptions
     progress: Progress
     counts: dict[str, int] = field(default_factory=dict)
@@ -196,21 +196,19 @@ class _Job:
                     problems[held.file] = "a recording, which is linked only: pass --how hardlink or symlink"
             if not problems[held.file]:
                 shown.append((person, name, frame, face, held.file))
-        self.placer.left_out.extend(sorted((file.name, why) for file, why in problems.items() if why))
+        self.out.left_out.extend(sorted((file.name, why) for file, why in problems.items() if why))
         places = plan(shown, by=self.options.by)
         self.counts = {folder: len(files) for folder, files in places.items()}
         # The manifest first: it tells whether what is there is of this very export.
-        self.placer.put(MANIFEST, manifest(places))
-        if self.placer.in_the_way:
-            raise WriteError(
-                f"{self.placer.folder} holds an export of another state of the library, or of other options.",
-                f"Choose another folder, or take {MANIFEST} away: files are never overwritten.",
-            )
+        self.out.put(MANIFEST, manifest(places))
+        if self.out.in_the_way:
+            problem = f"{self.out.folder} holds an export of another state of the library, or of other options."
+            raise WriteError(problem, f"Choose another folder, or take {MANIFEST} away: files are never overwritten.")
         every = [(os.path.join(folder, name), one[4]) for folder, of in places.items() for name, one in of.items()]  # noqa: PTH118
         for done, (name, file) in enumerate(every):
             if done % 1000 == 0:
                 self.progress("write", done, len(every))
-            self.placer.attempt(name, partial(self.placer.bring, name, file.path, self.options.how))
+            self.out.attempt(name, partial(self.out.bring, name, file.path, self.options.how))
         self.progress("write", len(every), len(every))
 
     def labels(self, labels: Path) -> None:
@@ -219,9 +217,9 @@ class _Job:
 
         faces = faces_table(self.store, self.recipe)
         filled = fill_in(labels, self.options.label_options or LabelOptions(), faces)
-        self.placer.put(safe(f"{labels.stem}.xlsx"), filled_workbook("labels", filled.rows, new=filled.new))
-        self.placer.left_out += [(name, "not in the library, or not the only one so called") for name in filled.missing]
-        self.placer.left_out += [(f"sheet {title!r}", "not read: its headings are others") for title in filled.unread]
+        self.out.put(safe_name(f"{labels.stem}.xlsx"), filled_workbook("labels", filled.rows, new=filled.new))
+        self.out.left_out += [(name, "not in the library, or not the only one so called") for name in filled.missing]
+        self.out.left_out += [(f"sheet {title!r}", "not read: its headings are others") for title in filled.unread]
 
     def regions(self) -> None:
         known = list(pictures(self.store, self.recipe))
@@ -237,17 +235,23 @@ class _Job:
                 file = picture.held.file
                 name = os.path.join(below[file.source], file.relative)  # noqa: PTH118
                 alone = stems[file.path.with_suffix("")] == 1
-                self.placer.attempt(file.name, partial(self._write_xmp, picture, regions, name, tool, alone=alone))
+                self.out.attempt(file.name, partial(self._write_xmp, picture, regions, name, tool, alone=alone))
             self.progress("write", len(found), len(found))
 
-    def _upright(self, picture: Picture) -> list[Region]:
-        """The regions of the faces that are wanted, on the upright picture."""
+    def _upright(self, picture: Picture) -> list[tuple[str, Area]]:
+        """Names and areas of the faces that are wanted, on the upright picture."""
         areas = [(face, xmp.clip(face.box, picture.width, picture.height)) for face in picture.faces]
         every = self.options.faces == "all"
-        return [Region(face.name, FACE, area) for face, area in areas if area and face.counts and (face.name or every)]
+        return [(face.name, area) for face, area in areas if area and face.counts and (face.name or every)]
 
     def _write_xmp(
-        self, picture: Picture, upright: Sequence[Region], name: str, tool: xmp.ExifTool | None, *, alone: bool
+        self,
+        picture: Picture,
+        upright: Sequence[tuple[str, Area]],
+        name: str,
+        tool: xmp.ExifTool | None,
+        *,
+        alone: bool,
     ) -> None:
         """Write the regions of a picture; alone: no other is called so before its ending."""
         if picture.held.changed:
@@ -256,8 +260,8 @@ class _Job:
         stored = read_stored(path)
         if stored.upright_size != (picture.width, picture.height):
             raise PictureError("not as large as when its faces were found: run unmingle cluster again")
-        areas = [to_stored(one.area, stored.orientation) for one in upright if one.area is not None]
-        regions = [Region(one.name, one.kind, area) for one, area in zip(upright, areas, strict=True)]
+        ours = [(called, to_stored(area, stored.orientation)) for called, area in upright]
+        regions = [Region(called, FACE, area) for called, area in ours]
         if tool is not None:
             # The regions that the picture has already stay, but for those of the faces that are written anew.
             regions += [
@@ -266,13 +270,13 @@ class _Job:
                 for other in read_packet(packet).regions
                 if other.area is not None
                 and other.schema == "MWG"
-                and (not other.is_face or all(overlap(other.area, area) < LEAST_OVERLAP for area in areas))
+                and (not other.is_face or all(overlap(other.area, area) < LEAST_OVERLAP for _, area in ours))
             ]
         packet = xmp.packet(regions, width=stored.width, height=stored.height, orientation=stored.orientation)
-        if tool is not None:
-            self.placer.make(name, partial(tool.embed, path, packet, ending=ENDINGS.get(stored.format, "")))
-            return
         sidecar = xmp.sidecar(name)
-        if sidecar != name + xmp.ENDING and not alone:
+        if tool is not None:
+            self.out.make(name, partial(tool.embed, path, packet, ending=ENDINGS.get(stored.format, "")))
+        elif sidecar == name + xmp.ENDING or alone:
+            self.out.put(sidecar, packet)
+        else:
             raise PictureError("its name is too long for a sidecar of its own: pass --embed")
-        self.placer.put(sidecar, packet)

@@ -47,7 +47,13 @@ def write_csv(table: pl.DataFrame, destination: Path) -> None:
 def as_files(tables: Mapping[str, pl.DataFrame], kind: TableKind) -> dict[str, bytes]:
     """Tables as the content of files: one file each, or one workbook with a sheet each."""
     if kind == "xlsx":
-        return {"unmingle.xlsx": workbook(tables)}
+        buffer = io.BytesIO()
+        for name, table in tables.items():
+            _check_rows(name, table.height + 1)
+        with _plain_workbook(buffer) as book:
+            for name, table in tables.items():
+                table.write_excel(workbook=book, worksheet=name, autofit=table.height < 10_000, freeze_panes=(1, 0))
+        return {"unmingle.xlsx": buffer.getvalue()}
     files = {}
     for name, table in tables.items():
         buffer = io.BytesIO()
@@ -60,17 +66,6 @@ def as_files(tables: Mapping[str, pl.DataFrame], kind: TableKind) -> dict[str, b
             buffer.write(b"\n")
         files[f"{name}.{kind}"] = buffer.getvalue()
     return files
-
-
-def workbook(tables: Mapping[str, pl.DataFrame]) -> bytes:
-    """A workbook with a sheet for each table."""
-    for name, table in tables.items():
-        _check_rows(name, table.height + 1)
-    buffer = io.BytesIO()
-    with _plain_workbook(buffer) as book:
-        for name, table in tables.items():
-            table.write_excel(workbook=book, worksheet=name, autofit=table.height < 10_000, freeze_panes=(1, 0))
-    return buffer.getvalue()
 
 
 def filled_workbook(sheet: str, rows: Sequence[Sequence[str | float]], *, new: Sequence[int]) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
 from unmingle.errors import PictureError, SettingsError
-from unmingle.exchange.safe_names import LONGEST_ENDING
+from unmingle.exchange.output_folder import LONGEST_ENDING
 from unmingle.sources.regions import NAMESPACES
 
 if TYPE_CHECKING:
@@ -24,9 +25,8 @@ if TYPE_CHECKING:
 
 ENDING = ".xmp"  # behind the picture's whole name: party.jpg.xmp
 LONGEST_NAME = 255  # bytes, on most file systems
+_ILLEGAL = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # what XML can't hold
 PATIENCE = 120  # seconds that ExifTool has for one picture
-# What it says when it waits for the next words, and when it has written.
-_READY, _DONE = "{ready}", "1 image files updated"
 
 
 def sidecar(name: str) -> str:
@@ -74,22 +74,13 @@ def _item(region: Region) -> str:
     # Eight decimals: a hundredth of a pixel in the largest picture there is.
     area = " ".join(f'stArea:{side}="{value:.8f}"' for side, value in zip("xywh", region.area, strict=True))
     fields = "".join(
-        f"       <mwg-rs:{field}>{escape(_legal(text))}</mwg-rs:{field}>\n"
+        f"       <mwg-rs:{field}>{escape(_ILLEGAL.sub('', text))}</mwg-rs:{field}>\n"
         for field, text in (("Name", region.name), ("Type", region.kind), *region.more)
         if text
     )
     return (
         '      <rdf:li rdf:parseType="Resource">\n'
         f'       <mwg-rs:Area {area} stArea:unit="normalized"/>\n{fields}      </rdf:li>'
-    )
-
-
-def _legal(text: str) -> str:
-    """The text without the signs that XML can't hold."""
-    return "".join(
-        sign
-        for sign in text
-        if sign in "\t\n\r" or (sign >= " " and not "\ud800" <= sign <= "\udfff" and sign not in "\ufffe\uffff")
     )
 
 
@@ -112,11 +103,11 @@ class ExifTool:
     def __enter__(self) -> Self:
         # Names that ExifTool sees are ours, so that no name of a picture can be taken for an option or break a line.
         self._folder = tempfile.TemporaryDirectory(prefix="unmingle-")
-        self._start()
+        self._process = self._start()
         return self
 
-    def _start(self) -> None:
-        self._process = subprocess.Popen(
+    def _start(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(
             [self._program, "-stay_open", "True", "-@", "-"],
             cwd=self._folder.name,
             stdin=subprocess.PIPE,
@@ -130,10 +121,13 @@ class ExifTool:
         try:
             self._process.communicate("-stay_open\nFalse\n", timeout=10)
         except (OSError, ValueError, subprocess.TimeoutExpired):
-            self._process.kill()
-            self._process.wait()
+            self._end()
         finally:
             self._folder.cleanup()
+
+    def _end(self) -> None:
+        self._process.kill()
+        self._process.wait()
 
     def embed(self, original: Path, packet: bytes, copy: Path, *, ending: str = "") -> None:
         """Write a copy of a picture that has the regions of a packet; ending: of its format, if its name says other."""
@@ -144,9 +138,10 @@ class ExifTool:
         try:
             shutil.copyfile(original, picture)
             regions.write_bytes(packet)
-            words = ("-overwrite_original", "-tagsfromfile", regions.name, "-XMP-mwg-rs:RegionInfo", picture.name)
-            said = self._ask(*words)
-            if _DONE not in said:
+            said = self._ask(
+                "-overwrite_original", "-tagsfromfile", regions.name, "-XMP-mwg-rs:RegionInfo", picture.name
+            )
+            if "1 image files updated" not in said:
                 problems = [line.removeprefix("Error: ").partition(" - ")[0] for line in said if "Error" in line]
                 raise PictureError(f"ExifTool can't write into it: {'; '.join(problems) or 'it says nothing'}")
             shutil.copyfile(picture, copy)
@@ -158,23 +153,22 @@ class ExifTool:
         if self._process.poll() is not None:
             with contextlib.suppress(OSError), self._process:  # closes its pipes
                 pass
-            self._start()
+            self._process = self._start()
         watch = threading.Timer(PATIENCE, self._process.kill)
         watch.start()
+        answer: list[str] = []
         try:
             assert self._process.stdin is not None
             assert self._process.stdout is not None
             self._process.stdin.write("\n".join((*words, "-execute\n")))
             self._process.stdin.flush()
-            answer: list[str] = []
             for line in self._process.stdout:
-                if line.strip() == _READY:
+                if line.strip() == "{ready}":
                     return answer
                 answer.append(line.strip())
             self._process.wait()  # so that the next picture finds it ended
         except OSError as error:
-            self._process.kill()
-            self._process.wait()
+            self._end()
             raise PictureError("ExifTool has ended") from error
         finally:
             watch.cancel()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from unmingle.errors import WriteError
-from unmingle.exchange.placing import How, Placer
+from unmingle.exchange.output_folder import How, OutputFolder
 
 
 @pytest.fixture
@@ -26,9 +26,9 @@ def tree(folder: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize("how", ["copy", "hardlink", "symlink"])
 def test_a_file_is_brought_once_and_known_the_next_time(how: How, original: Path, tmp_path: Path) -> None:
     for written, there in ((1, 0), (0, 1)):
-        placer = Placer(tmp_path / "out")
-        placer.bring("Ada/a.jpg", original, how)
-        assert (placer.written, placer.there, placer.in_the_way) == (written, there, [])
+        out_folder = OutputFolder(tmp_path / "out")
+        out_folder.bring("Ada/a.jpg", original, how)
+        assert (out_folder.written, out_folder.there, out_folder.in_the_way) == (written, there, [])
     brought = tmp_path / "out" / "Ada" / "a.jpg"
     assert tree(tmp_path / "out") == {"Ada/a.jpg": b"picture"}
     assert brought.is_symlink() == (how == "symlink")
@@ -42,11 +42,11 @@ def test_what_is_there_is_never_overwritten(how: How, original: Path, tmp_path: 
     out.mkdir()
     (out / "a.jpg").write_bytes(b"another")
     (out / "b.jpg").symlink_to(tmp_path / "nowhere")
-    placer = Placer(out)
-    placer.bring("a.jpg", original, how)
-    placer.bring("b.jpg", original, how)
-    placer.put("a.jpg", b"text")
-    assert (placer.written, placer.in_the_way) == (0, ["a.jpg", "b.jpg", "a.jpg"])
+    out_folder = OutputFolder(out)
+    out_folder.bring("a.jpg", original, how)
+    out_folder.bring("b.jpg", original, how)
+    out_folder.put("a.jpg", b"text")
+    assert (out_folder.written, out_folder.in_the_way) == (0, ["a.jpg", "b.jpg", "a.jpg"])
     assert (out / "a.jpg").read_bytes() == b"another"
     assert not (tmp_path / "nowhere").exists()
 
@@ -57,11 +57,11 @@ def test_a_dry_run_tells_the_same_and_writes_nothing(original: Path, tmp_path: P
     (out / "a.jpg").write_bytes(b"another")
     (out / "b.jpg").write_bytes(b"picture")
     before = tree(out)
-    placer = Placer(out, dry_run=True)
+    out_folder = OutputFolder(out, dry_run=True)
     for name in ("a.jpg", "b.jpg", "Ada/c.jpg"):
-        placer.bring(name, original, "hardlink")
-    placer.put("d.csv", b"text")
-    assert (placer.written, placer.there, placer.in_the_way) == (2, 1, ["a.jpg"])
+        out_folder.bring(name, original, "hardlink")
+    out_folder.put("d.csv", b"text")
+    assert (out_folder.written, out_folder.there, out_folder.in_the_way) == (2, 1, ["a.jpg"])
     assert tree(out) == before
     assert not (out / "Ada").exists()
 
@@ -69,13 +69,13 @@ def test_a_dry_run_tells_the_same_and_writes_nothing(original: Path, tmp_path: P
 KILL = """
 import os, signal, sys
 from pathlib import Path
-from unmingle.exchange.placing import Placer
+from unmingle.exchange.output_folder import OutputFolder
 
 def half(path):
     path.write_bytes(b"ha")
     os.kill(os.getpid(), signal.SIGKILL)
 
-Placer(Path(sys.argv[1])).make("Ada/a.jpg", half)
+OutputFolder(Path(sys.argv[1])).make("Ada/a.jpg", half)
 """
 
 
@@ -85,7 +85,7 @@ def test_killed_while_it_wrote_it_leaves_nothing_once_it_is_repeated(tmp_path: P
     assert killed.returncode == -signal.SIGKILL
     assert list(tree(out).values()) == [b"ha"]
     assert not (out / "Ada" / "a.jpg").exists()  # what is not whole has no name
-    Placer(out).put("Ada/a.jpg", b"whole")
+    OutputFolder(out).put("Ada/a.jpg", b"whole")
     assert tree(out) == {"Ada/a.jpg": b"whole"}
 
 
@@ -93,12 +93,12 @@ def test_a_folder_that_cant_be_is_an_error_with_the_mend(original: Path, tmp_pat
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "Ada").write_bytes(b"a file")
     with pytest.raises(WriteError, match="where a folder is to be"):
-        Placer(tmp_path / "out").bring("Ada/a.jpg", original, "copy")
+        OutputFolder(tmp_path / "out").bring("Ada/a.jpg", original, "copy")
 
 
 def test_a_folder_that_may_not_be_written(open_folder: Path, original: Path, ordinary_user: None) -> None:
     with pytest.raises(WriteError, match="Check who may write there"):
-        Placer(open_folder / "out").put("a.csv", b"text")
+        OutputFolder(open_folder / "out").put("a.csv", b"text")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full disk here")
@@ -109,7 +109,7 @@ def test_a_full_disk_says_so(tmp_path: Path) -> None:
             full.write(b"much")
 
     with pytest.raises(WriteError, match="Free some space: the same command then goes on"):
-        Placer(tmp_path / "out").make("a.jpg", fill)
+        OutputFolder(tmp_path / "out").make("a.jpg", fill)
     assert tree(tmp_path / "out") == {}
 
 
@@ -121,6 +121,6 @@ def test_a_hard_link_to_another_disk_names_the_other_ways(original: Path) -> Non
     folder = Path("/dev/shm") / f"unmingle-test-{os.getpid()}"
     try:
         with pytest.raises(WriteError, match="pass --how copy, or --how symlink"):
-            Placer(folder).bring("a.jpg", original, "hardlink")
+            OutputFolder(folder).bring("a.jpg", original, "hardlink")
     finally:
         folder.rmdir()
