@@ -42,7 +42,7 @@ from unmingle.settings import GroupingSettings
 from unmingle.sources.images import scan
 from unmingle.sources.regions import to_upright
 from unmingle.store import analyses, facts
-from unmingle.store.export_query import pictures as stored_pictures
+from unmingle.store.face_query import pictures as stored_pictures
 from unmingle.store.face_rows import faces_to_group
 from unmingle.store.file_rows import WALKED
 from unmingle.store.sqlite import open_to_read, open_to_write

@@ -17,7 +17,7 @@ from unmingle.models.yunet import open_yunet
 from unmingle.settings import DetectionSettings
 from unmingle.sources.decoding import decode
 from unmingle.sources.images import quiet_decoders, read_picture, scan
-from unmingle.store.export_query import examples
+from unmingle.store.face_query import examples
 from unmingle.store.facts import current
 from unmingle.store.sqlite import open_to_read
 
@@ -114,14 +114,14 @@ def _faces_of_library(folder: Path, progress: Progress) -> KnownFaces:
     aligned: list[U8] = []
     people: list[int] = []
     done = 0
-    for file, group in groupby(wanted, key=lambda one: one.file):
+    for file, group in groupby(wanted, key=lambda one: one[0]):
         progress("analyse", done, len(wanted))
         on_it = list(group)
         done += len(on_it)
         picture = _picture(file)
         if picture is not None:
-            aligned.extend(align(picture, one.points) for one in on_it)
-            people.extend(-1 if one.person is None else one.person for one in on_it)
+            aligned.extend(align(picture, points_52) for _, _, points_52 in on_it)
+            people.extend(-1 if person is None else person for _, person, _ in on_it)
     progress("analyse", len(wanted), len(wanted))
     if not aligned:
         raise ModelError(

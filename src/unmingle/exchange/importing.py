@@ -21,7 +21,7 @@ from unmingle.faces.boxes import assigned
 from unmingle.sources.images import quiet_decoders, readable
 from unmingle.sources.names import find_all, has_ending, stems
 from unmingle.sources.regions import LEAST_OVERLAP, SCHEMAS, overlap
-from unmingle.store.export_query import pictures
+from unmingle.store.face_query import pictures
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from unmingle.progress import Progress
     from unmingle.sources.images import PictureFile
     from unmingle.sources.regions import Area, Region
-    from unmingle.store.export_query import Picture
+    from unmingle.store.face_query import Picture
     from unmingle.store.sqlite import Store
 
 # In this order they are read, after all else: a picture need not be opened if its sidecar speaks for it.

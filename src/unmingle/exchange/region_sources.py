@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from unmingle.sources.regions import Area, Region
-    from unmingle.store.export_query import Picture
+    from unmingle.store.face_query import Picture
 
 # Two shapes are one if they differ by less: a small copy of a picture is rounded to whole pixels.
 SAME_SHAPE = 0.02

@@ -1,4 +1,4 @@
-"""Single faces: each looked at closely with its picture, and those that are nobody's, with the reason."""
+"""Faces with their pictures and files: looked at singly, left out with a reason, or taken along by exports."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from unmingle.records import Status  # not only for checking types: the review's server reads these records
 from unmingle.sources.images import PictureFile
 from unmingle.store.people_query import face_cards
-from unmingle.store.result_tables import faceless
+from unmingle.store.result_tables import FACELESS
 from unmingle.store.sightings import beside
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
+    from unmingle.records import F32
     from unmingle.store.sqlite import Store
 
 Box = tuple[float, float, float, float]
@@ -55,7 +58,7 @@ def file_state(store: Store, file: int) -> FileState | None:
     return None if row is None else FileState.of(row)
 
 
-def files_of_picture(store: Store, digest: str) -> list[FileState]:
+def _files_of_picture(store: Store, digest: str) -> list[FileState]:
     """The files that hold a picture or a recording, those that are there first."""
     query = f"SELECT {FILE_STATE} FROM file_row WHERE digest = ? ORDER BY present DESC, source, name"
     return [FileState.of(row) for row in store.connection.execute(query, (digest,))]
@@ -63,13 +66,7 @@ def files_of_picture(store: Store, digest: str) -> list[FileState]:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """A face without a person, or a file without a face.
-
-    face:    None for a file in which none was found, or that can't be read.
-    file:    as its source names it.
-    file_id: row of the file.
-    quality: 0 to 1, of the face.
-    """
+    """A face without a person, or a file without a face, of which `face` and `quality` are None; file_id: its row."""
 
     face: int | None
     file: str
@@ -103,14 +100,13 @@ def lone_faces(store: Store, recipe: str) -> list[LeftOut]:
     ORDER BY file.source, file.name, frame, number
     """
     rows = store.connection.execute(query, (recipe,))
-    return [
-        LeftOut(face, file, row, status, reason, round(quality, 4)) for face, file, row, status, reason, quality in rows
-    ]
+    return [LeftOut(*row) for row in ((*rest, round(quality, 4)) for *rest, quality in rows)]
 
 
 def faceless_files(store: Store, recipe: str) -> list[LeftOut]:
     """The files without a face, and those that can't be read; decisions change nothing about them."""
-    return [LeftOut(None, one.name, one.file, one.status, one.reason, None) for one in faceless(store, recipe)]
+    query = f"SELECT NULL, name, file, status, reason, NULL FROM ({FACELESS}) ORDER BY source, name"
+    return [LeftOut(*row) for row in store.connection.execute(query, (recipe,))]
 
 
 def count_faces(store: Store, recipe: str) -> int:
@@ -190,31 +186,29 @@ def face_detail(store: Store, face: int) -> FaceDetail | None:
     """All that is known of a face; None if there is no such face."""
     query = (
         'SELECT picture, content, frame, track, time, picture_width, picture_height, "left", top, width, height,'
-        " quality, score, person, coalesce(name, ''), status, reason, probability, decided FROM face_status"
-        " WHERE face = ?"
+        " score, person, coalesce(name, ''), status, reason FROM face_status WHERE face = ?"
     )
     row = store.connection.execute(query, (face,)).fetchone()
     if row is None:
         return None
-    picture, content, frame, track, time, across, down, *rest = row
-    *box, quality, score, person, name, status, reason, probability, decided = rest
-    files = [held.file.name for held in files_of_picture(store, content)]
+    picture, content, frame, track, time, across, down, *box, score, person, name, status, reason = row
+    (card,) = face_cards(store, [face])
     return FaceDetail(
         face=face,
-        file=files[0] if files else "",
-        files=files,
-        frame=face_cards(store, [face])[0].frame,
+        file=card.file,
+        files=[held.file.name for held in _files_of_picture(store, content)],
+        frame=card.frame,
         time=None if time is None else round(time, 3),
         box=_box(box),
         picture=Size(across, down),
-        quality=round(quality, 4),
+        quality=card.quality,
         score=round(score, 4),
         person=person,
         name=name,
         status=status,
         reason=reason,
-        probability=probability,
-        decided=bool(decided),
+        probability=card.probability,
+        decided=card.decided,
         others=_others(store, picture, face) if track is None else _others_in_frame(store, track, frame),
     )
 
@@ -261,7 +255,84 @@ def original(store: Store, face: int) -> Original | None:
     row = store.connection.execute("SELECT content, frame FROM face_row WHERE face = ?", (face,)).fetchone()
     if row is None:
         return None
-    forms = store.connection.execute("SELECT DISTINCT bytes FROM file WHERE digest = ?", (row[0],))
     content, frame = row
+    forms = store.connection.execute("SELECT DISTINCT bytes FROM file WHERE digest = ?", (content,))
     known = frozenset({content, *(form for (form,) in forms)})
-    return Original(content, frame, files_of_picture(store, content), known)
+    return Original(content, frame, _files_of_picture(store, content), known)
+
+
+@dataclass(frozen=True, slots=True)
+class FileFace:
+    """A face on a picture file.
+
+    box:    may reach over the picture's border.
+    person: whose it is, and name, empty if they have none; None for nobody's, or for somebody's who is ignored.
+    counts: whether it is a face that anybody wants to see: neither said nor found to be none, and not ignored.
+    """
+
+    face: int
+    number: int
+    box: Box
+    person: int | None
+    name: str
+    counts: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture file and its faces; width, height: upright, in pixels."""
+
+    held: FileState
+    width: int
+    height: int
+    faces: tuple[FileFace, ...]
+
+
+def pictures(store: Store, recipe: str) -> Iterator[Picture]:
+    """The picture files that are there, by source and path."""
+    of_faces = (
+        'SELECT face, number, "left", top, width, height, iif(ignored, NULL, person),'
+        " iif(ignored, '', coalesce(name, '')), coalesce(mark, '') = 'face'"
+        " OR NOT (mark IS NOT NULL OR ignored OR (flag = 'not_a_face' AND person IS NULL))"
+        " FROM face_row WHERE picture = ? ORDER BY number"
+    )
+    query = (
+        f"SELECT {FILE_STATE}, analysis.width, analysis.height, analysis.id FROM file_row"
+        " JOIN analysis ON analysis.digest = file_row.digest AND analysis.recipe = ?"
+        " WHERE present = 1 AND NOT EXISTS (SELECT 1 FROM recording WHERE recording.content = file_row.digest)"
+        " ORDER BY folder, path"
+    )
+    for *held, width, height, picture in store.connection.execute(query, (recipe,)):
+        faces = []
+        for face, number, *box, person, name, counts in store.connection.execute(of_faces, (picture,)):
+            left, top, across, down = box
+            faces.append(FileFace(face, number, (left, top, across, down), person, name, bool(counts)))
+        yield Picture(FileState.of(held), width, height, tuple(faces))
+
+
+def files_of_people(store: Store, recipe: str) -> Iterator[tuple[int, str, int | None, int | None, FileState]]:
+    """Person, name, frame and number of one of their faces, and the file that shows it; ignored people are left out.
+
+    The frame is that of a recording; None for a picture file. The number of a face in a recording may be missing.
+    """
+    # With min(), SQLite takes the other columns from the row that has the least.
+    query = (
+        f"SELECT person, name, iif(track IS NULL, NULL, frame), number, {FILE_STATE}, min(face) FROM shown_face"
+        " WHERE recipe = ? AND person IS NOT NULL AND NOT ignored GROUP BY person, file"
+    )
+    for person, name, frame, number, *held, _ in store.connection.execute(query, (recipe,)):
+        yield person, name, frame, number, FileState.of(held)
+
+
+def examples(store: Store, recipe: str) -> Iterator[tuple[PictureFile, int | None, F32]]:
+    """A file that shows a face that may found a person, the person or None, and (5, 2) its landmarks, for other models.
+
+    Faces in recordings are left out; people come first, by id.
+    """
+    query = (
+        f"SELECT {FILE_STATE}, person, points FROM shown_face"
+        " WHERE recipe = ? AND frame IS NULL AND standing = 'found' GROUP BY face"
+        " ORDER BY person IS NULL, person, digest, number"
+    )
+    for *held, person, points in store.connection.execute(query, (recipe,)):
+        yield FileState.of(held).file, person, np.frombuffer(points, "<f4").reshape(5, 2).copy()

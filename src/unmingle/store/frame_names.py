@@ -1,7 +1,8 @@
-"""In which frames faces were seen: frames of recordings, as file names tell, or else the pictures themselves.
+"""Frames that file names tell of, and in which frames faces were seen.
 
-Whether file names are believed is judged once, when faces are grouped, and stored; whatever shows or uses a frame of a
-file name asks here.
+`IMG_1234_5.jpg` is the fifth face of frame 1234, the fifth picture of a burst, or the fifth of an album. Names can't
+tell, faces can: those of one frame are different people, and a face in the next frame of a recording is more like
+itself than one some frames later. Judged once, when faces are grouped, the verdict is stored for whoever shows frames.
 """
 
 from __future__ import annotations
@@ -9,28 +10,48 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from unmingle.grouping.clusters import unit_rows
 from unmingle.sources.names import AUTO, MEETING_PATTERN, parse_name
-from unmingle.store.name_evidence import MOST_WITH_SEVERAL, counts_anew, follows, judge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from unmingle.grouping.impostors import ImpostorModel
-    from unmingle.records import F32, I64
+    from unmingle.records import F32, F64, I64
     from unmingle.sources.names import NameParts
     from unmingle.store.face_rows import StoredFaces
-    from unmingle.store.name_evidence import Verdict
     from unmingle.store.sqlite import Store
 
     Meeting = tuple[int, str, str]  # row of the source, folder, meeting
+    Frames = dict[int, list[int]]  # the pictures in each frame
+    Verdict = Literal["nothing", "frames", "recording"]
 
 FACT = "frame_names"
 OLD_FACT = "name_pattern"  # of versions that believed all names of the pattern
+
+FEWEST_FRAMES = 5
+# Of the indices that frames could have up to their largest one: fewer are there if it is a serial number.
+LEAST_FILLED = 0.5
+# Pictures of which more than this share hold several faces are photographs, not faces cut out of a frame.
+MOST_WITH_SEVERAL = 0.2
+# Shares of the most similar pairs that are looked at. Among few people many pairs are of one person, among many few.
+SHARES = np.array((0.3, 0.2, 0.1, 0.05))
+# Pairs within frames that are among them: at most this part of what chance would give, and so many deviations fewer.
+MOST_BY_CHANCE, DEVIATIONS = 0.25, 3.0
+FACES = 1500  # whose pairs say what chance would give
+
+# Of a recording's frames in order.
+FEWEST_IN_ORDER = 10
+USUAL_STEPS = 2.0  # frames this many times further apart than usual do not follow each other
+LEAST_FOLLOWING = 0.7
+LATER = (4, 5, 6, 7, 8)  # frames later
+STARTS = 500  # frames from which is looked ahead
+ALIKE = 3.1  # deviations of strangers: one pair of a thousand
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,37 +87,40 @@ class FrameNames:
         counts = {"files": self.files, "believed": self.believed, "frames": self.frames}
         store.set_fact(FACT, json.dumps({"pattern": self.pattern, "recordings": listed, **counts}))
 
-    def parts(self, source: int, name: str) -> NameParts | None:
-        """Meeting, frame and index of a file, by the row of its source and its name; None where it says nothing."""
-        if self.pattern is None or self.recordings == {}:
+    def read(self, source: int, name: str) -> tuple[Meeting, NameParts] | None:
+        """What a file's name says, by the row of its source; None for nothing."""
+        if (
+            not name
+            or self.pattern is None
+            or self.recordings == {}
+            or (parts := parse_name(name, pattern=self.pattern)) is None
+        ):
             return None
-        parts = parse_name(name, pattern=self.pattern)
-        if parts is None or self.recordings is None or _meeting(source, name, parts) in self.recordings:
-            return parts
-        return None
+        meeting = source, name.rpartition("/")[0], parts.meeting
+        return (meeting, parts) if self.recordings is None or meeting in self.recordings else None
 
     def frame(self, source: int, name: str) -> int | None:
         """The frame of a file; None where its name says nothing, and for numbers past what a table holds."""
-        parts = self.parts(source, name)
-        return parts.frame if parts is not None and parts.frame < 2**63 else None
+        said = self.read(source, name)
+        return said[1].frame if said is not None and said[1].frame < 2**63 else None
 
     def meeting(self, source: int, name: str) -> str | None:
         """The meeting of a file; None where its name says nothing."""
-        parts = self.parts(source, name)
-        return None if parts is None else parts.meeting
+        said = self.read(source, name)
+        return None if said is None else said[1].meeting
 
     def in_order(self, recording: Meeting) -> bool:
         """Whether the frames of a recording that is believed follow each other."""
         return self.recordings is None or self.recordings[recording]
 
-    def pictures(self, store: Store, held: Mapping[int, I64]) -> dict[Meeting, dict[int, list[int]]]:
+    def pictures(self, store: Store, held: Mapping[int, I64]) -> list[tuple[Meeting, Frames]]:
         """Those of the pictures in `held` that are in each frame of each recording; one may be in several."""
         found: defaultdict[Meeting, defaultdict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
         if self.pattern is not None and self.recordings != {}:
             for source, name, picture in _files(store):
-                if picture is not None and picture in held and (parts := self.parts(source, name)) is not None:
-                    found[_meeting(source, name, parts)][parts.frame].append(picture)
-        return {recording: dict(frames) for recording, frames in found.items()}
+                if picture in held and (said := self.read(source, name)) is not None:
+                    found[said[0]][said[1].frame].append(picture)
+        return sorted(found.items())
 
     @property
     def notes(self) -> tuple[tuple[str, float], ...]:
@@ -108,26 +132,37 @@ class FrameNames:
         return tuple((f"named_{what}", float(count)) for what, count in counts.items())
 
 
+def read_names(store: Store) -> Store:
+    """Let queries ask `frame_of` and `meeting_of`; see `Store`."""
+    names = FrameNames.of(store)
+    store.frame_of, store.meeting_of = names.frame, names.meeting
+    return store
+
+
+def _files(store: Store) -> Iterable[tuple[int, str, int]]:
+    """Source and name of each file, with each analysis of its picture, or None where there is none."""
+    return store.connection.execute(
+        "SELECT file.source, file.name, analysis.id FROM file LEFT JOIN analysis ON analysis.digest = file.digest"
+        " WHERE file.present = 1 ORDER BY file.source, file.name"
+    )
+
+
 def conclude(
     store: Store, faces: StoredFaces, held: Mapping[int, I64], pattern: str | None, curve: ImpostorModel
 ) -> FrameNames:
     """What file names are to be taken for: all of a pattern that somebody gave, else what the faces bear out.
 
-    Args:
-        store: the library.
-        faces: the n faces to group.
-        held: the rows of the faces of each picture.
-        pattern: how a name carries meeting, frame and index; `AUTO`; or None: names say nothing.
-        curve: how similar strangers are to the model whose faces they are.
+    held: the rows of the faces of each picture. pattern: how a name carries meeting, frame and index; `AUTO`; or None:
+    names say nothing.
     """
     if pattern is None:
         return FrameNames()
     given = pattern != AUTO
-    read = FrameNames(pattern if given else MEETING_PATTERN)
+    names = FrameNames(pattern if given else MEETING_PATTERN)
     candidates: defaultdict[Meeting, _Candidate] = defaultdict(_Candidate)
     for source, name, picture in _files(store):
-        if (parts := read.parts(source, name)) is not None:
-            candidates[_meeting(source, name, parts)].add(name, parts, picture)
+        if (said := names.read(source, name)) is not None:
+            candidates[said[0]].add(name, said[1], picture)
     unit_nd = unit_rows(faces.vectors) if len(faces.ids) and candidates and not given else faces.vectors
     recordings: dict[Meeting, bool] = {}
     for key, candidate in candidates.items():
@@ -135,7 +170,7 @@ def conclude(
         if verdict != "nothing":
             recordings[key] = verdict == "recording"
     return FrameNames(
-        read.pattern,
+        names.pattern,
         None if given else recordings,
         files=sum(len(candidate.files) for candidate in candidates.values()),
         believed=sum(len(candidates[key].files) for key in recordings),
@@ -154,33 +189,96 @@ class _Candidate:
         self.indices: defaultdict[int, set[int]] = defaultdict(set)
         self.pictures: defaultdict[int, set[int]] = defaultdict(set)
 
-    def add(self, name: str, parts: NameParts, picture: int | None) -> None:
+    def add(self, name: str, parts: NameParts, picture: int) -> None:
         self.files.add(name)
         self.indices[parts.frame].add(parts.index)
-        if picture is not None:
-            self.pictures[parts.frame].add(picture)
+        self.pictures[parts.frame].add(picture)
 
     def verdict(self, held: Mapping[int, I64], unit_nd: F32, curve: ImpostorModel) -> Verdict:
-        """What the faces say of the names."""
+        """What the faces say of the names: nothing, that they are frames, or that they are a recording's, in order."""
         rows = {frame: [held[one] for one in of if one in held] for frame, of in sorted(self.pictures.items())}
-        faces = {frame: np.unique(np.concatenate(of)) for frame, of in rows.items() if of}
+        frames = {frame: np.unique(np.concatenate(of)) for frame, of in rows.items() if of}
         sizes = [len(one) for of in rows.values() for one in of]
         several = sum(size > 1 for size in sizes)
-        if several > MOST_WITH_SEVERAL * len(sizes) or not counts_anew(list(self.indices.values())):
+        if several > MOST_WITH_SEVERAL * len(sizes) or not self._counts_anew() or len(frames) < FEWEST_FRAMES:
             return "nothing"
-        return judge(list(faces), list(faces.values()), unit_nd, curve)
+        faces = list(frames.values())
+        apart = _apart(faces, unit_nd)
+        if apart is False:
+            return "nothing"
+        in_order = _in_order(_follows(list(frames)), faces, unit_nd, curve, alone=apart is None)
+        return "recording" if in_order else "frames" if apart else "nothing"
+
+    def _counts_anew(self) -> bool:
+        """Whether the indices of frames start over in each, from 0 or 1 and without many gaps."""
+        indices = self.indices.values()
+        first = min(map(min, indices))
+        could_be = sum(max(of) - first + 1 for of in indices)
+        return first <= 1 and sum(map(len, indices)) >= LEAST_FILLED * could_be
 
 
-def _meeting(source: int, name: str, parts: NameParts) -> Meeting:
-    return source, name.rpartition("/")[0], parts.meeting
+def _follows(numbers: Sequence[int]) -> list[bool]:
+    """Whether each of the rising numbers follows the one before it at the usual step."""
+    steps = np.diff(numbers)
+    usual = float(np.median(steps)) if len(steps) else 0.0
+    return [False, *(steps <= USUAL_STEPS * usual).tolist()]
 
 
-def _files(store: Store) -> Iterator[tuple[int, str, int | None]]:
-    """Source and name of each file, with each analysis of its picture, or None where there is none."""
-    return store.connection.execute(
-        "SELECT file.source, file.name, analysis.id FROM file LEFT JOIN analysis ON analysis.digest = file.digest"
-        " WHERE file.present = 1 ORDER BY file.source, file.name"
-    )
+def _apart(faces: Sequence[I64], unit_nd: F32) -> bool | None:
+    """Whether faces of one frame are strangers; None where too few are in one frame to tell."""
+    within = [unit_nd[rows] @ unit_nd[rows].T for rows in faces if len(rows) > 1]
+    cosines = np.concatenate([matrix[np.triu_indices(len(matrix), 1)] for matrix in within] or [np.zeros(0)])
+    across = _across(faces, unit_nd)
+    if not len(cosines) or not len(across):
+        return None
+    by_chance = len(cosines) * SHARES
+    found = (cosines[:, None] >= np.quantile(across, 1 - SHARES)).sum(axis=0)
+    few = found <= MOST_BY_CHANCE * by_chance
+    if (few & (by_chance - found >= DEVIATIONS * np.sqrt(by_chance))).any():
+        return True
+    return None if few.any() else False
+
+
+def _across(faces: Sequence[I64], unit_nd: F32) -> F32:
+    """The cosines of pairs of different frames, of a sample of the faces."""
+    frame = np.repeat(np.arange(len(faces)), [len(rows) for rows in faces])
+    chosen = np.unique(np.linspace(0, len(frame) - 1, FACES).astype(np.int64)) if len(frame) > FACES else slice(None)
+    rows, frame = np.concatenate(faces)[chosen], frame[chosen]
+    one, other = np.triu_indices(len(rows), 1)
+    different = frame[one] != frame[other]
+    cosines: F32 = (unit_nd[rows] @ unit_nd[rows].T)[one[different], other[different]]
+    return cosines
+
+
+def _in_order(
+    following: Sequence[bool], faces: Sequence[I64], unit_nd: F32, curve: ImpostorModel, *, alone: bool
+) -> bool:
+    """Whether nearly every face is there again in the next frame, and there more alike than some frames later.
+
+    alone: nothing else says that these are frames, so it has to be clearer.
+    """
+    if len(faces) < FEWEST_IN_ORDER or np.mean(following[1:]) < LEAST_FOLLOWING:
+        return False
+    one = np.ones(1, np.int64)
+    least = curve.mean + ALIKE * float(curve.deviation(one, one)[0])
+    next_pairs = [(i, i + 1) for i, (_, near) in enumerate(pairwise(following)) if near]
+    next_m = _most_alike(next_pairs, faces, unit_nd)
+    later_m = _most_alike([(i, i + k) for k in LATER for i in range(len(faces) - k)], faces, unit_nd)
+    again, later = next_m[next_m >= least], np.sort(later_m[later_m >= least])
+    if not len(later) or len(again) < (0.95 if alone else 0.75) * len(next_m):
+        return False
+    # The chance that one of the first is larger than one of the second: the area under the ROC curve.
+    places = np.searchsorted(later, again, "left") + np.searchsorted(later, again, "right")
+    more_alike = places.mean() / 2 / len(later)
+    deviation = np.sqrt((1 / len(again) + 1 / len(later)) / 12)
+    return bool(more_alike >= (0.75 if alone else 0.67) and more_alike - 0.5 >= DEVIATIONS * deviation)
+
+
+def _most_alike(pairs: Sequence[tuple[int, int]], faces: Sequence[I64], unit_nd: F32) -> F64:
+    """For each face of the first frame of each pair, the cosine of the most similar face of the second; of a sample."""
+    sample = pairs[:: -(-len(pairs) // STARTS) or 1]
+    found = [(unit_nd[faces[i]] @ unit_nd[faces[j]].T).max(axis=1) for i, j in sample]
+    return np.concatenate(found or [np.zeros(0)]).astype(np.float64)
 
 
 def seen_frames(store: Store, faces: StoredFaces, names: FrameNames, recorded_k2: I64 | None = None) -> I64:
@@ -188,19 +286,19 @@ def seen_frames(store: Store, faces: StoredFaces, names: FrameNames, recorded_k2
 
     Faces of one picture were seen together. Crops whose names carry meeting and frame were seen together if both agree;
     a picture that is there under several names may be of several frames. Frames that follow each other in a meeting
-    get consecutive numbers, others don't.
+    get consecutive numbers, others don't. recorded_k2: the same of recordings, see `sightings.followed`.
     """
     held = rows_of_pictures(store, faces)
-    recordings = names.pictures(store, held)
     recorded_k2 = np.zeros((0, 2), np.int64) if recorded_k2 is None else recorded_k2
     seen: set[tuple[int, int]] = {(row, frame) for row, frame in recorded_k2.tolist()}
     number = int(recorded_k2[:, 1].max(initial=0))
-    for recording, frames in sorted(recordings.items()):
+    named: set[int] = set()
+    for recording, frames in names.pictures(store, held):
         numbers, in_order = sorted(frames), names.in_order(recording)
-        for frame, near in zip(numbers, follows(numbers), strict=True):
+        for frame, near in zip(numbers, _follows(numbers), strict=True):
             number += 1 if near and in_order else 2
             seen.update((row, number) for picture in frames[frame] for row in held[picture].tolist())
-    named = {picture for frames in recordings.values() for pictures in frames.values() for picture in pictures}
+            named.update(frames[frame])
     for picture, rows in held.items():
         # One face of a picture is of its frame; several are of their picture in any case.
         if picture not in named or len(rows) > 1:
@@ -216,7 +314,7 @@ def recording_of(store: Store, faces: StoredFaces, names: FrameNames) -> I64:
     """
     held = rows_of_pictures(store, faces)
     found = np.full(len(faces.pictures), -1, np.int64)
-    for number, (recording, frames) in enumerate(sorted(names.pictures(store, held).items())):
+    for number, (recording, frames) in enumerate(names.pictures(store, held)):
         if names.in_order(recording):
             found[[row for pictures in frames.values() for picture in pictures for row in held[picture]]] = number
     return found

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from unmingle.store.frame_names import FrameNames
+from unmingle.store.frame_names import read_names
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -139,10 +139,8 @@ def people(store: Store, only: Collection[int] | None = None) -> list[PersonSumm
         " JOIN person ON person.id = counted.person ORDER BY person.id"
     )
     values = [UNSURE, last_clustering(store), *([] if only is None else [json.dumps(sorted(only))])]
-    return [
-        PersonSummary(person, name, faces, cohesion, unsure, new, bool(ignored))
-        for person, name, faces, cohesion, unsure, new, ignored in store.connection.execute(query, values)
-    ]
+    rows = store.connection.execute(query, values)
+    return [PersonSummary(*row) for row in ((*rest, bool(ignored)) for *rest, ignored in rows)]
 
 
 def people_by_size(store: Store) -> list[PersonSummary]:
@@ -188,18 +186,19 @@ def faces_of(store: Store, person: int, order: FaceOrder, index: FaceIndex) -> I
 def face_cards(store: Store, faces: Sequence[int]) -> list[FaceCard]:
     """Faces as a list shows them, in the order asked for; those that are no longer there are left out."""
     query = (
-        "SELECT face_row.face, file.source, coalesce(file.name, ''), face_row.frame, quality, probability, decided,"
-        " face_row.since FROM json_each(?) AS wanted JOIN face_row ON face_row.face = wanted.value"
+        "SELECT face_row.face, coalesce(file.name, ''), coalesce(face_row.frame, frame_of(file.source, file.name)),"
+        " quality, probability, decided, face_row.since"
+        " FROM json_each(?) AS wanted JOIN face_row ON face_row.face = wanted.value"
         " LEFT JOIN file ON file.id = (SELECT id FROM file WHERE file.digest = face_row.content"
         " ORDER BY present DESC, source, name LIMIT 1) ORDER BY wanted.key"
     )
-    names, last = FrameNames.of(store), last_clustering(store)
-    cards = []
-    for face, source, name, frame, quality, *rest, since in store.connection.execute(query, (json.dumps(list(faces)),)):
-        probability, decided = rest
-        shown = names.frame(source, name) if frame is None else frame
-        cards.append(FaceCard(face, name, shown, round(quality, 4), probability, bool(decided), since == last))
-    return cards
+    last = last_clustering(store)
+    return [
+        FaceCard(face, file, frame, round(quality, 4), probability, bool(decided), since == last)
+        for face, file, frame, quality, probability, decided, since in read_names(store).connection.execute(
+            query, (json.dumps(list(faces)),)
+        )
+    ]
 
 
 def covers_of(store: Store, persons: Iterable[int]) -> dict[int, list[int]]:

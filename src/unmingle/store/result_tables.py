@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,15 +10,14 @@ import polars as pl
 
 from unmingle.errors import PictureError
 from unmingle.faces.align import open_thumbnail
-from unmingle.sources.images import readable
-from unmingle.store.frame_names import FrameNames
+from unmingle.store.frame_names import read_names
 from unmingle.store.screen_time import ScreenTime, screen_times
 from unmingle.store.sightings import tracks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-    from unmingle.records import U8, Status
+    from unmingle.records import U8
     from unmingle.store.sqlite import Store
 
 FACES = {
@@ -30,6 +28,7 @@ FACES = {
     **dict.fromkeys(("name", "status", "reason"), pl.String),
 }
 _MORE = {"id": pl.Int64, "meeting": pl.String}
+_FACE_KEY = {**dict.fromkeys(("source", "file"), pl.String), **dict.fromkeys(("frame", "face", "person"), pl.Int64)}
 PEOPLE = {"person": pl.Int64, "name": pl.String, "faces": pl.Int64, "first_file": pl.String, "cohesion": pl.Float64}
 RECORDINGS = {
     **dict.fromkeys(("file", "source"), pl.String),
@@ -46,16 +45,8 @@ INTERVALS = {
     "faces": pl.Int64,
 }
 
-_FACES = """
-SELECT folder, file_row.name, path, number, source, "left", top, width, height, score, quality,
-       iif(ignored, NULL, person), iif(ignored, NULL, face_status.name),
-       iif(problem = '', status, 'unreadable'), iif(problem = '', reason, problem), face
-FROM file_row
-JOIN face_status ON face_status.digest = file_row.digest AND recipe = ?
-WHERE present = 1
-"""
-# Files without a face, and those that can't be read.
-_FACELESS = """
+# Files without a face, and those that can't be read. begun: of a recording a part was seen, faces in it.
+FACELESS = """
 SELECT file_row.file, folder, name, path, source,
        iif(problem != '' OR analysis.id IS NULL, 'unreadable', 'not_a_face') AS status,
        CASE
@@ -71,106 +62,75 @@ LEFT JOIN recording ON recording.content = file_row.digest AND recording.recipe 
 WHERE present = 1
   AND NOT EXISTS (SELECT 1 FROM face WHERE face.analysis = analysis.id)
   AND (problem != '' OR analysis.id IS NULL OR recording.id IS NULL)
-ORDER BY source, name
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Faceless:
-    """A file without a face; begun: it is a recording of which a part was seen, faces in it."""
-
-    file: int
-    folder: bytes
-    name: str
-    path: bytes
-    source: int
-    status: Status
-    reason: str
-    begun: int
-
-
-def faceless(store: Store, recipe: str) -> Iterator[Faceless]:
-    """The files without a face, and those that can't be read, by source and name."""
-    return (Faceless(*row) for row in store.connection.execute(_FACELESS, (recipe,)))
-
-
-def source_text(path: bytes) -> str:
-    """A stored path as text; bytes that are none are shown as escapes."""
-    return readable(os.fsdecode(path))
+_FACES = f"""
+SELECT name, as_text(folder), frame_of(source, name), number, "left", top, width, height, score, quality,
+       person, called, status, reason, face, meeting_of(source, name)
+FROM (
+    SELECT folder, file_row.name, path, source, number, "left", top, width, height, score, quality,
+           iif(ignored, NULL, person) AS person, iif(ignored, NULL, face_status.name) AS called,
+           iif(problem = '', status, 'unreadable') AS status, iif(problem = '', reason, problem) AS reason, face
+    FROM file_row
+    JOIN face_status ON face_status.digest = file_row.digest AND recipe = ?1
+    WHERE present = 1
+    UNION ALL
+    SELECT folder, name, path, source, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, status, reason, NULL
+    FROM ({FACELESS})
+    WHERE NOT begun
+)
+ORDER BY folder, name, path, number
+"""
 
 
 def faces_table(store: Store, recipe: str) -> pl.DataFrame:
     """The table `faces.csv`, and two columns more, each empty where there is none.
 
-    id:      the face's row in the library.
+    id:      the face's row in the library; of a sighting in a recording, of the face that stands for it.
     meeting: of which the file's name tells.
     """
-    names = FrameNames.of(store)
-    found: list[tuple[Any, ...]] = []
-    for folder, name, path, number, source, *rest in store.connection.execute(_FACES, (recipe,)):
-        *box, score, quality, person, called, status, reason, face = rest
-        measures = (*(round(value, 1) for value in box), round(score, 4), round(quality, 4))
-        row = (number, *measures, person, called, status, reason, face, names.meeting(source, name))
-        found.append((folder, name, path, source, *row))
-    for one in faceless(store, recipe):
-        if not one.begun:  # whose sightings are there
-            row = (None, *[None] * 8, one.status, one.reason, None, names.meeting(one.source, one.name))
-            found.append((one.folder, one.name, one.path, one.source, *row))
-    found.sort(key=lambda row: (*row[:3], -1 if row[4] is None else row[4]))
-    table = pl.DataFrame(
-        [(name, source_text(folder), names.frame(source, name), *rest) for folder, name, _, source, *rest in found],
-        schema=FACES | _MORE,
-        orient="row",
-    )
+    table = _rounded(read_names(store).table(_FACES, (recipe,), FACES | _MORE))
     seen = _sightings(store, recipe)
     if seen is None:
         return table
     return pl.concat([table, seen]).sort("source", "file", "frame", "face", nulls_last=True, maintain_order=True)
 
 
-def _sightings(store: Store, recipe: str) -> pl.DataFrame | None:
-    """The rows of `faces_table` that are of recordings; `id` is the face that stands for each sighting.
+def _rounded(table: pl.DataFrame) -> pl.DataFrame:
+    return table.with_columns(pl.col("left", "top", "width", "height").round(1), pl.col("score", "quality").round(4))
 
-    Quality, person, status and reason are those of that face, the one of the same track that is nearest in time.
+
+def _sightings(store: Store, recipe: str) -> pl.DataFrame | None:
+    """The rows of `faces_table` that are of recordings.
+
+    Quality, person, status and reason are those of the face of the same track that is nearest in time.
     """
-    parts = [
-        pl.DataFrame(
-            {
-                "recording": np.full(len(track.sightings), track.recording),
-                "frame": track.sightings.frames,
-                "face": track.sightings.numbers,
-                **{
-                    name: track.sightings.boxes[:, i].astype(np.float64).round(1)
-                    for i, name in enumerate(("left", "top", "width", "height"))
-                },
-                "score": track.sightings.scores.astype(np.float64).round(4),
-                "id": track.keyframes_k[track.nearest()],
-            }
+    parts = []
+    for track in tracks(store.connection, recipe):
+        seen = track.sightings
+        columns = {
+            "face": seen.numbers,
+            "score": seen.scores.astype(np.float64),
+            "id": track.keyframes_k[track.nearest()],
+        }
+        boxes = dict(zip(("left", "top", "width", "height"), seen.boxes.astype(np.float64).T, strict=True))
+        parts.append(
+            pl.DataFrame({"frame": seen.frames, **columns, **boxes}).with_columns(recording=pl.lit(track.recording))
         )
-        for track in tracks(store.connection, recipe)
-    ]
     if not parts:
         return None
-    query = (
+    faces = store.table(
         "SELECT face, quality, iif(ignored, NULL, person), iif(ignored, NULL, name), status, reason FROM face_status"
-        " WHERE track IS NOT NULL AND recipe = ?"
+        " WHERE track IS NOT NULL AND recipe = ?",
+        (recipe,),
+        {"id": pl.Int64, **{name: FACES[name] for name in ("quality", "person", "name", "status", "reason")}},
     )
-    faces = pl.DataFrame(
-        [(face, round(quality, 4), *rest) for face, quality, *rest in store.connection.execute(query, (recipe,))],
-        schema={"id": pl.Int64, **{name: FACES[name] for name in ("quality", "person", "name", "status", "reason")}},
-        orient="row",
+    files = store.table(
+        "SELECT recording.id, name, as_text(folder), NULL FROM recording"
+        " JOIN file_row ON file_row.digest = recording.content WHERE recording.recipe = ? AND present = 1",
+        (recipe,),
+        {"recording": pl.Int64, **dict.fromkeys(("file", "source", "meeting"), pl.String)},
     )
-    query = (
-        "SELECT recording.id, name, folder FROM recording JOIN file_row ON file_row.digest = recording.content"
-        " WHERE recording.recipe = ? AND present = 1"
-    )
-    files = pl.DataFrame(
-        [(row, name, source_text(folder)) for row, name, folder in store.connection.execute(query, (recipe,))],
-        schema={"recording": pl.Int64, "file": pl.String, "source": pl.String},
-        orient="row",
-    )
-    found = pl.concat(parts).join(faces, on="id").join(files, on="recording")
-    return found.with_columns(pl.lit(None, pl.String).alias("meeting")).select([*FACES, *_MORE])
+    return _rounded(pl.concat(parts).join(faces, on="id").join(files, on="recording").select([*FACES, *_MORE]))
 
 
 def comparable_faces(store: Store, recipe: str) -> pl.DataFrame:
@@ -180,27 +140,23 @@ def comparable_faces(store: Store, recipe: str) -> pl.DataFrame:
     instant: the frame of a recording; -1 on a picture, whatever its name says.
     every:   seconds between the frames of a recording that were looked at; empty for a picture.
     """
-    query = """
-    SELECT name, folder, file_row.digest, coalesce(recording.width, analysis.width, 1),
-           coalesce(recording.height, analysis.height, 1), recording.every
-    FROM file_row
-    LEFT JOIN analysis ON analysis.digest = file_row.digest AND analysis.recipe = ?1
-    LEFT JOIN recording ON recording.content = file_row.digest AND recording.recipe = ?1
-    WHERE present = 1
-    """
-    rows = [
-        (name, source_text(folder), digest or f"{source_text(folder)}/{name}", width or 1, height or 1, every)
-        for name, folder, digest, width, height, every in store.connection.execute(query, (recipe,))
-    ]
-    schema = {
-        **dict.fromkeys(("file", "source", "content"), pl.String),
-        **dict.fromkeys(("across", "down", "every"), pl.Float64),
-    }
-    files = pl.DataFrame(rows, schema=schema, orient="row").unique(["file", "source"], keep="first")
+    files = store.table(
+        "SELECT name, as_text(folder), coalesce(file_row.digest, as_text(folder) || '/' || name),"
+        " coalesce(nullif(coalesce(recording.width, analysis.width), 0), 1),"
+        " coalesce(nullif(coalesce(recording.height, analysis.height), 0), 1), recording.every FROM file_row"
+        " LEFT JOIN analysis ON analysis.digest = file_row.digest AND analysis.recipe = ?1"
+        " LEFT JOIN recording ON recording.content = file_row.digest AND recording.recipe = ?1 WHERE present = 1",
+        (recipe,),
+        {
+            **dict.fromkeys(("file", "source", "content"), pl.String),
+            **dict.fromkeys(("across", "down", "every"), pl.Float64),
+        },
+    )
+    files = files.unique(["file", "source"], keep="first")
     faces = faces_table(store, recipe).join(files, on=["file", "source"], how="left", maintain_order="left")
     return faces.with_columns(
-        *(pl.col(name) / pl.col("across") for name in ("left", "width")),
-        *(pl.col(name) / pl.col("down") for name in ("top", "height")),
+        pl.col("left", "width") / pl.col("across"),
+        pl.col("top", "height") / pl.col("down"),
         pl.when(pl.col("every").is_null()).then(-1).otherwise(pl.col("frame").fill_null(-1)).alias("instant"),
     ).drop("across", "down")
 
@@ -208,33 +164,21 @@ def comparable_faces(store: Store, recipe: str) -> pl.DataFrame:
 def confidence_table(store: Store, recipe: str) -> pl.DataFrame:
     """How sure it is that each face belongs to its person, the least sure first."""
     query = (
-        "SELECT folder, file_name, frame, number, person, probability FROM shown_face"
+        "SELECT as_text(folder), file_name, frame, number, person, probability FROM shown_face"
         " WHERE recipe = ? AND person IS NOT NULL ORDER BY probability, folder, file_name, frame, number"
     )
-    rows = [(source_text(folder), *rest) for folder, *rest in store.connection.execute(query, (recipe,))]
-    columns = ("frame", "face", "person")
-    schema = {"source": pl.String, "file": pl.String, **dict.fromkeys(columns, pl.Int64), "probability": pl.Float64}
-    return pl.DataFrame(rows, schema=schema, orient="row")
+    return store.table(query, (recipe,), _FACE_KEY | {"probability": pl.Float64})
 
 
 def embeddings_table(store: Store, recipe: str) -> pl.DataFrame:
     """The embedding of each face in each file that shows it; of recordings, of the faces that stand for others."""
     query = (
-        "SELECT folder, source, file_name, frame, number, iif(ignored, NULL, person), vector FROM shown_face"
-        " WHERE recipe = ? ORDER BY folder, file_name, frame, number"
+        "SELECT as_text(folder), file_name, coalesce(frame, frame_of(source, file_name)), number,"
+        " iif(ignored, NULL, person), vector FROM shown_face WHERE recipe = ? ORDER BY folder, file_name, frame, number"
     )
-    rows = store.connection.execute(query, (recipe,)).fetchall()
-    names = FrameNames.of(store)
-    table = pl.DataFrame(
-        [
-            (source_text(folder), file, names.frame(source, file) if frame is None else frame, number, person)
-            for folder, source, file, frame, number, person, _ in rows
-        ],
-        schema={"source": pl.String, "file": pl.String, **dict.fromkeys(("frame", "face", "person"), pl.Int64)},
-        orient="row",
-    )
-    flat = np.frombuffer(b"".join(row[-1] for row in rows), "<f4").astype(np.float32, copy=False)
-    dimension = max(1, len(flat) // max(1, len(rows)))
+    table = read_names(store).table(query, (recipe,), _FACE_KEY | {"vector": pl.Binary})
+    flat = np.frombuffer(b"".join(table["vector"]), "<f4").astype(np.float32, copy=False)
+    dimension = max(1, len(flat) // max(1, table.height))
     return table.with_columns(pl.Series("vector", flat.reshape(-1, dimension), dtype=pl.Array(pl.Float32, dimension)))
 
 
@@ -245,11 +189,7 @@ def library_people(store: Store, recipe: str) -> pl.DataFrame:
 
 def people_table(faces: pl.DataFrame, store: Store) -> pl.DataFrame:
     """The table `people.csv`, largest first."""
-    cohesion = pl.DataFrame(
-        store.connection.execute("SELECT id, cohesion FROM person").fetchall(),
-        schema={"person": pl.Int64, "cohesion": pl.Float64},
-        orient="row",
-    )
+    cohesion = store.table("SELECT id, cohesion FROM person", (), {"person": pl.Int64, "cohesion": pl.Float64})
     return (
         faces.filter(pl.col("person").is_not_null())
         .group_by("person")

@@ -19,9 +19,12 @@ import filelock
 from unmingle.errors import LibraryBusyError, LibraryError, LibraryNewerError, WriteError, command
 from unmingle.files import no_empty_folder
 from unmingle.sources.images import LIBRARY_FILE as FILE
+from unmingle.sources.images import readable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    import polars as pl
 
 LOCK = "library.lock"
 LOG = f"{FILE}-wal"
@@ -29,11 +32,26 @@ PATIENCE = 5.0  # seconds to wait for a transaction of another process
 
 
 class Store:
-    """An open library file."""
+    """An open library file.
+
+    In queries, `as_text` makes a stored path readable, and `frame_of` and `meeting_of` (row of the source, name) tell
+    what a file's name says, see `frame_names.read_names`.
+    """
 
     def __init__(self, folder: Path, connection: sqlite3.Connection) -> None:
         self.folder = folder
         self.connection = connection
+        self.frame_of: Callable[[int, str], int | None]
+        self.meeting_of: Callable[[int, str], str | None]
+        connection.create_function("as_text", 1, lambda path: readable(os.fsdecode(path)), deterministic=True)
+        connection.create_function("frame_of", 2, lambda *file: self.frame_of(*file))
+        connection.create_function("meeting_of", 2, lambda *file: self.meeting_of(*file))
+
+    def table(self, query: str, values: Sequence[object], schema: Mapping[str, type[pl.DataType]]) -> pl.DataFrame:
+        """The rows of a query."""
+        import polars as pl
+
+        return pl.DataFrame(self.connection.execute(query, values).fetchall(), schema=schema, orient="row")
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
