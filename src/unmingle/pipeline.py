@@ -313,10 +313,10 @@ def cluster(
         recording_n = recording_of(store, faces, names)
         core_n, copy_of_n = faces.core.copy(), copies.copy_of(store, faces, recording_n)
         core_n[list(decided.person_of)] = True  # whatever a face is like, somebody said whose it is
-        followed = sightings.followed(store, recipe, faces)
-        seen = seen_frames(store, faces, names, followed.seen_k2)
+        recorded_k2, same_m2 = sightings.followed(store, recipe, faces)
+        seen = seen_frames(store, faces, names, recorded_k2)
         if classic is None:
-            constraints = decided.constraints(seen, followed.same_m2)
+            constraints = decided.constraints(seen, same_m2)
             clustering = cluster_with_quality(
                 faces.vectors, settings, curve=curve, constraints=constraints, core_n=core_n, copy_of_n=copy_of_n
             )

@@ -164,14 +164,14 @@ def test_a_frame_stands_until_the_next_one_comes() -> None:
 def test_faces_of_one_frame_are_told_of_looks_in_others(folder: Path) -> None:
     with open_to_read(folder) as store:
         faces = faces_to_group(store, RECIPE)
-        known = sightings.followed(store, RECIPE, faces)
+        seen_k2, same_m2 = sightings.followed(store, RECIPE, faces)
     assert len(faces.ids) == 9
-    frames = {number: set(known.seen_k2[known.seen_k2[:, 1] == number, 0]) for number in np.unique(known.seen_k2[:, 1])}
+    frames = {number: set(seen_k2[seen_k2[:, 1] == number, 0]) for number in np.unique(seen_k2[:, 1])}
     assert len(frames) == 9  # one for each frame with a look
     assert sorted(map(len, frames.values())) == [2] * 4 + [3] * 5  # the third is there from frame 60 on
     numbers = sorted(frames)
     assert numbers == list(range(numbers[0], numbers[0] + 9))  # they follow each other within two seconds
-    assert len(known.same_m2) == 6
+    assert len(same_m2) == 6
 
 
 def test_still_pictures_are_nobody_on_screen(tmp_path: Path) -> None:
@@ -180,8 +180,8 @@ def test_still_pictures_are_nobody_on_screen(tmp_path: Path) -> None:
             store, "a.mp4", segment(track(0, FRAMES, [4, 40]), track(0, FRAMES, [10, 50], number=1, still=True))
         )
         group(store)
-        known = sightings.followed(store, RECIPE, faces_to_group(store, RECIPE))
-        assert set(np.bincount(known.seen_k2[:, 1])) <= {0, 1}  # so it may be the one who is there
+        seen_k2, _ = sightings.followed(store, RECIPE, faces_to_group(store, RECIPE))
+        assert set(np.bincount(seen_k2[:, 1])) <= {0, 1}  # so it may be the one who is there
         (one,) = screen_times(store, RECIPE)
         assert [interval.faces for interval in one.intervals] == [60]
         assert faces_table(store, RECIPE)["person"].n_unique() == 1

@@ -91,9 +91,9 @@ def ask(store: Store, recipe: str, *, most: int, trees: dict[bytes, Branches] | 
     person_n = state.persons(faces.ids)
     shown = np.flatnonzero(~np.isin(person_n, list(said.ignored)))
     faces, person_n = faces.take(shown), person_n[shown]
-    decided, tracked = DecidedFaces(state, faces), followed(store, recipe, faces)
-    seen = seen_frames(store, faces, FrameNames.of(store), tracked.seen_k2)
-    constraints = decided.constraints(seen, tracked.same_m2)
+    decided, (recorded_k2, same_m2) = DecidedFaces(state, faces), followed(store, recipe, faces)
+    seen = seen_frames(store, faces, FrameNames.of(store), recorded_k2)
+    constraints = decided.constraints(seen, same_m2)
     different = np.concatenate([constraints.different_m2, decided.people(said.different)])
     unsure = [
         decided.people(said.unsure),

@@ -1,7 +1,6 @@
-"""Files, pictures and faces in the library: what is there, what is still to do, what was found.
+"""Files and pictures: what is known of each file, and what was found in each picture.
 
-A file is a name; a picture is its content, named by a digest. Two files with the same bytes are one picture, analysed
-once, and a moved file is found again by its content.
+A file is a name; a picture is its content, named by a digest: analysed once, however many files have it.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from unmingle.sources.images import PictureFile
 from unmingle.store.file_rows import note_files
+from unmingle.store.sqlite import insert
 
 if TYPE_CHECKING:
     import sqlite3
@@ -39,10 +39,9 @@ class Known:
 
 
 def register(store: Store, scan: Scan, recipe: str) -> dict[PictureFile, Known]:
-    """Note every file of a scan, and tell what is known of it.
+    """Note every file of a scan, and tell what is known of it; files that are gone are marked, never forgotten.
 
-    Files that are gone are marked, never forgotten. Files of earlier scans that the recipe
-    has not seen are in the result as well, so that one library never mixes recipes.
+    Files of earlier scans that the recipe has not seen are told of as well, so that one library never mixes recipes.
     """
     with store.transaction() as connection:
         scanned = note_files(connection, scan)
@@ -71,14 +70,10 @@ def analysed(store: Store, recipe: str, precision: str | None) -> set[str]:
 
 def unchanged(store: Store, before: Sequence[Known]) -> tuple[int, int]:
     """How many of these files show what they showed, with the same bytes and with other ones."""
-    query = "SELECT digest, bytes, size, modified FROM file WHERE id = ?"
-    same = changed = 0
-    for known in before:
-        row = store.connection.execute(query, (known.row,)).fetchone()
-        now = Known(known.row, row[2], row[3], row[0], row[1])
-        if now.digest == known.digest:
-            same, changed = same + (now.content == known.content), changed + (now.content != known.content)
-    return same, changed
+    query = "SELECT id, size, modified, digest, bytes FROM file WHERE id = ?"
+    now = [Known(*store.connection.execute(query, (known.row,)).fetchone()) for known in before]
+    same = [one.content == known.content for one, known in zip(now, before, strict=True) if one.digest == known.digest]
+    return sum(same), len(same) - sum(same)
 
 
 def note_read(
@@ -93,15 +88,8 @@ def note_read(
 ) -> None:
     """Note what a file held when it was read, or why it couldn't be; then it is tried again at the next run.
 
-    Args:
-        connection: of the library.
-        row: of the file.
-        size: in bytes.
-        modified: in nanoseconds.
-        digest: of the picture or recording; empty if it could not be read.
-        problem: why not.
-        content: SHA-256 of the bytes, if that is not the digest.
-        shown: what names what it shows; empty where nobody asked.
+    digest: of the picture or recording; empty if it could not be read. content: SHA-256 of the bytes, if that is
+    another. shown: what names what it shows; empty where nobody asked.
     """
     if problem:
         size, modified = -1, -1
@@ -118,39 +106,37 @@ def note_read(
 def add_analysis(connection: sqlite3.Connection, digest: str, recipe: str, precision: str, analysis: Analysis) -> None:
     """Store what a recipe found in a picture, in place of what it found in another precision."""
     connection.execute("DELETE FROM analysis WHERE digest = ? AND recipe = ?", (digest, recipe))
-    row = connection.execute(
-        "INSERT INTO analysis (digest, content, recipe, precision, width, height, reason, fingerprint)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (digest, digest, recipe, precision, analysis.width, analysis.height, analysis.reason, analysis.fingerprint),
-    ).lastrowid
-    assert row is not None  # an INSERT always has one
+    row = insert(
+        connection,
+        "analysis",
+        digest=digest,
+        content=digest,
+        recipe=recipe,
+        precision=precision,
+        width=analysis.width,
+        height=analysis.height,
+        reason=analysis.reason,
+        fingerprint=analysis.fingerprint,
+    )
     for number in range(len(analysis.faces)):
-        add_face(connection, row, number, analysis, number)
+        add_face(connection, row, analysis, number, number=number)
 
 
-def add_face(connection: sqlite3.Connection, row: int, number: int, analysis: Analysis, face: int) -> int:
-    """Store one face of an analysis.
-
-    Returns:
-        Its row.
-    """
+def add_face(connection: sqlite3.Connection, row: int, analysis: Analysis, face: int, **more: int) -> None:
+    """Store one face of an analysis; more: further columns."""
     faces, triage = analysis.faces, analysis.triage
-    stored = connection.execute(
-        'INSERT INTO face (analysis, number, "left", top, width, height, points, score, quality,'
-        " standing, flag, reason, vector) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            row,
-            number,
-            *map(float, faces.boxes[face]),
-            faces.points[face].astype("<f4").tobytes(),
-            float(faces.scores[face]),
-            float(analysis.quality[face]),
-            triage.standings[face],
-            triage.flags[face],
-            triage.reasons[face],
-            analysis.vectors[face].astype("<f4").tobytes(),
-        ),
-    ).lastrowid
-    assert stored is not None  # an INSERT always has one
-    connection.execute("INSERT INTO thumbnail (face, jpeg) VALUES (?, ?)", (stored, analysis.thumbnails[face]))
-    return stored
+    stored = insert(
+        connection,
+        "face",
+        analysis=row,
+        **dict(zip(("left", "top", "width", "height"), faces.boxes[face].tolist(), strict=True)),
+        points=faces.points[face].astype("<f4").tobytes(),
+        score=float(faces.scores[face]),
+        quality=float(analysis.quality[face]),
+        standing=triage.standings[face],
+        flag=triage.flags[face],
+        reason=triage.reasons[face],
+        vector=analysis.vectors[face].astype("<f4").tobytes(),
+        **more,
+    )
+    insert(connection, "thumbnail", face=stored, jpeg=analysis.thumbnails[face])

@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmingle.sources.images import readable
 from unmingle.store.analyses import add_face
+from unmingle.store.sqlite import insert
 from unmingle.text_layout import counted
 from unmingle.tracking.tracker import Sightings
 from unmingle.tracking.tracks import nearest_keyframes
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from unmingle.records import F64, I64
     from unmingle.sources.recordings import RecordingInfo
     from unmingle.store.face_rows import StoredFaces
     from unmingle.store.sqlite import Store
-    from unmingle.tracking.tracks import Segment, Track
+    from unmingle.tracking.tracks import Segment
 
 # Between the digest of a recording and the number of a frame: together they name a picture.
 FRAME = "#"
-# Looks whose frames are further apart, in seconds, don't follow each other.
-FOLLOWS = 2.0
+FOLLOWS = 2.0  # keyframes whose frames are further apart, in seconds, don't follow each other
+# How the columns of sightings are stored.
+STORED = {"frames": "<i4", "times": "<f8", "numbers": "<i2", "boxes": "<f4", "scores": "<f4"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,26 +55,16 @@ def begin(
 ) -> tuple[int, float]:
     """Go on with a recording, or begin: its row, and how many seconds were seen.
 
-    What was seen of it at other instants, or by another reading, goes.
+    What was seen of it at other instants, or by another reading, goes; decisions about its faces stay.
     """
-    query = "SELECT id, seen, every FROM recording WHERE content = ? AND recipe = ?"
-    known = connection.execute(query, (content, recipe)).fetchone()
-    if known is not None and known[2] == every:
-        return known[0], known[1]
-    forget(connection, content, recipe)
-    row = connection.execute(
-        "INSERT INTO recording (content, recipe, every, width, height, frames, duration, note)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (content, recipe, every, info.width, info.height, info.frames, info.duration, info.note),
-    ).lastrowid
-    assert row is not None  # an INSERT always has one
-    return row, 0.0
-
-
-def forget(connection: sqlite3.Connection, content: str, recipe: str) -> None:
-    """Forget what a recipe saw of a recording; decisions about its faces stay."""
-    connection.execute("DELETE FROM analysis WHERE content = ? AND recipe = ?", (content, recipe))
-    connection.execute("DELETE FROM recording WHERE content = ? AND recipe = ?", (content, recipe))
+    query = "SELECT id, seen FROM recording WHERE content = ? AND recipe = ? AND every = ?"
+    known: tuple[int, float] | None = connection.execute(query, (content, recipe, every)).fetchone()
+    if known is not None:
+        return known
+    for table in ("analysis", "recording"):
+        connection.execute(f"DELETE FROM {table} WHERE content = ? AND recipe = ?", (content, recipe))
+    size = {name: getattr(info, name) for name in ("width", "height", "frames", "duration", "note")}
+    return insert(connection, "recording", content=content, recipe=recipe, every=every, **size), 0.0
 
 
 def unfinished(connection: sqlite3.Connection, file: int, recipe: str) -> tuple[str, float]:
@@ -99,10 +89,10 @@ def notes(store: Store, recipe: str) -> list[tuple[str, int, str]]:
 def names(store: Store, recipe: str) -> set[tuple[str, str]]:
     """Sources and names of the recordings that are there, as in `faces.csv`."""
     query = (
-        "SELECT folder, name FROM recording JOIN file_row ON file_row.digest = recording.content"
+        "SELECT as_text(folder), name FROM recording JOIN file_row ON file_row.digest = recording.content"
         " WHERE recording.recipe = ? AND present = 1"
     )
-    return {(readable(os.fsdecode(path)), name) for path, name in store.connection.execute(query, (recipe,))}
+    return set(store.connection.execute(query, (recipe,)))
 
 
 def seen_otherwise(store: Store, recipe: str, every: float) -> set[str]:
@@ -113,88 +103,75 @@ def seen_otherwise(store: Store, recipe: str, every: float) -> set[str]:
 
 def add_segment(connection: sqlite3.Connection, row: int, precision: str, segment: Segment) -> None:
     """Store one segment of a recording; what was stored of it before, by a run that was killed, is not there."""
-    content, recipe, width, height = connection.execute(
-        "SELECT content, recipe, width, height FROM recording WHERE id = ?", (row,)
-    ).fetchone()
-    frames: dict[int, int] = {}
+    content, frames = _content(connection, row, precision), dict[int, int]()
     for track in segment.tracks:
-        number = _add_track(connection, row, track)
+        seen = track.sightings
+        columns = {name: getattr(seen, name).astype(kind).tobytes() for name, kind in STORED.items()}
+        number = insert(connection, "track", recording=row, still=track.still, **columns)
         for keyframe in track.keyframes:
-            frame = int(track.sightings.frames[keyframe.sighting])
+            at = keyframe.sighting
+            frame = int(seen.frames[at])
             if frame not in frames:
-                frames[frame] = (
-                    connection.execute(
-                        "INSERT INTO analysis (digest, content, recipe, precision, width, height, reason, frame, time)"
-                        " VALUES (?, ?, ?, ?, ?, ?, '', ?, ?)",
-                        (
-                            *(f"{content}{FRAME}{frame}", content, recipe, precision, width, height),
-                            *(frame, float(track.sightings.times[keyframe.sighting])),
-                        ),
-                    ).lastrowid
-                    or 0
+                digest, time = f"{content['content']}{FRAME}{frame}", float(seen.times[at])
+                frames[frame] = insert(
+                    connection, "analysis", digest=digest, reason="", frame=frame, time=time, **content
                 )
-            place = int(track.sightings.numbers[keyframe.sighting])
-            face = add_face(connection, frames[frame], place, keyframe.analysis, 0)
-            connection.execute(
-                "UPDATE face SET track = ?, sighting = ? WHERE id = ?", (number, keyframe.sighting, face)
-            )
-    connection.execute(
-        "INSERT INTO frame_times (recording, start, times, ends) VALUES (?, ?, ?, ?)",
-        (row, segment.start, segment.times.astype("<f8").tobytes(), segment.ends.astype("<f8").tobytes()),
-    )
+            face = {"number": int(seen.numbers[at]), "track": number, "sighting": at}
+            add_face(connection, frames[frame], keyframe.analysis, 0, **face)
+    times, ends = (part.astype("<f8").tobytes() for part in (segment.times, segment.ends))
+    insert(connection, "frame_times", recording=row, start=segment.start, times=times, ends=ends)
     connection.execute(
         "UPDATE recording SET seen = ?, looked_at = looked_at + ?, skipped = skipped + ? WHERE id = ?",
         (segment.stop, len(segment.times), segment.skipped, row),
     )
 
 
-def _add_track(connection: sqlite3.Connection, row: int, track: Track) -> int | None:
-    seen = track.sightings
-    return connection.execute(
-        "INSERT INTO track (recording, still, frames, times, numbers, boxes, scores) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (
-            *(row, track.still, seen.frames.astype("<i4").tobytes(), seen.times.astype("<f8").tobytes()),
-            *(seen.numbers.astype("<i2").tobytes(), seen.boxes.astype("<f4").tobytes()),
-            seen.scores.astype("<f4").tobytes(),
-        ),
-    ).lastrowid
-
-
 def finish(connection: sqlite3.Connection, row: int, precision: str) -> None:
     """Note that a recording was seen to its end."""
-    content, recipe, width, height, looked_at, skipped = connection.execute(
-        "SELECT content, recipe, width, height, looked_at, skipped FROM recording WHERE id = ?", (row,)
-    ).fetchone()
+    content = _content(connection, row, precision)
+    looked_at, skipped = connection.execute("SELECT looked_at, skipped FROM recording WHERE id = ?", (row,)).fetchone()
     reason = f"no face found: {counted(looked_at, 'frame')} looked at"
     if skipped:
         reason += f", {skipped:,} could not be decoded"
-    connection.execute(
-        "INSERT INTO analysis (digest, content, recipe, precision, width, height, reason) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (content, content, recipe, precision, width, height, reason),
-    )
+    insert(connection, "analysis", digest=content["content"], reason=reason, **content)
+
+
+def _content(connection: sqlite3.Connection, row: int, precision: str) -> dict[str, object]:
+    """What the pictures of a recording have from it."""
+    query = "SELECT content, recipe, width, height FROM recording WHERE id = ?"
+    values = connection.execute(query, (row,)).fetchone()
+    return dict(zip(("content", "recipe", "width", "height"), values, strict=True)) | {"precision": precision}
 
 
 def tracks(connection: sqlite3.Connection, recipe: str, content: str | None = None) -> Iterator[StoredTrack]:
-    """All tracks of recordings that are there, by recording and in the order of time."""
-    only, values = ("", [recipe]) if content is None else (" AND recording.content = ?", [recipe, content])
+    """All tracks of recordings that are there, or of one, by recording and in the order of time."""
+    recordings = "recording.recipe = ?" + ("" if content is None else " AND recording.content = ?")
+    values = (recipe,) if content is None else (recipe, content)
     faces: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
     query = (
         "SELECT face.track, face.sighting, face.id FROM face JOIN track ON track.id = face.track"
-        " JOIN recording ON recording.id = track.recording WHERE recording.recipe = ?"
-        + only
-        + " ORDER BY face.sighting"
+        f" JOIN recording ON recording.id = track.recording WHERE {recordings} ORDER BY face.sighting"
     )
-    for track, sighting, face in connection.execute(query, values):
-        faces[track].append((sighting, face))
+    for track, *keyframe in connection.execute(query, values):
+        faces[track].append((keyframe[0], keyframe[1]))
     query = (
-        "SELECT track.id, recording.id, still, track.frames, times, numbers, boxes, scores FROM recording"
-        " JOIN track ON track.recording = recording.id WHERE recording.recipe = ?" + only + " AND EXISTS"
+        f"SELECT track.id, recording.id, still, {_COLUMNS} FROM recording"
+        f" JOIN track ON track.recording = recording.id WHERE {recordings} AND EXISTS"
         " (SELECT 1 FROM file WHERE file.digest = recording.content AND file.present = 1)"
         " ORDER BY recording.content, track.id"
     )
-    for track, recording, still, *columns in connection.execute(query, values):
-        at_k, keyframes_k = np.array(faces[track], np.int64).reshape(-1, 2).T
-        yield StoredTrack(recording, bool(still), _sightings(*columns), keyframes_k, at_k)
+    for row, recording, still, *columns in connection.execute(query, values):
+        at_k, keyframes_k = np.array(faces[row], np.int64).reshape(-1, 2).T
+        yield StoredTrack(recording, bool(still), _sightings(columns), keyframes_k, at_k)
+
+
+_COLUMNS = ", ".join(f"track.{name}" for name in STORED)
+
+
+def _sightings(columns: Iterable[bytes]) -> Sightings:
+    stored = zip(columns, STORED.values(), (np.int64, np.float64, np.int64, np.float32, np.float32), strict=True)
+    frames, times, numbers, boxes, scores = (np.frombuffer(blob, kind).astype(to) for blob, kind, to in stored)
+    return Sightings(frames, times, numbers, boxes.reshape(-1, 4), scores)
 
 
 def frame_times(connection: sqlite3.Connection, row: int) -> tuple[F64, F64]:
@@ -208,46 +185,24 @@ def frame_times(connection: sqlite3.Connection, row: int) -> tuple[F64, F64]:
 def beside(connection: sqlite3.Connection, track: int, frame: int) -> Iterator[tuple[int, list[float]]]:
     """The other tracks of a recording that are seen in a frame: the face that stands for each there, and its box."""
     query = (
-        "SELECT other.id, other.frames, other.times, other.numbers, other.boxes, other.scores FROM track"
-        " JOIN track AS other ON other.recording = track.recording AND other.id <> track.id"
-        " WHERE track.id = ? ORDER BY other.id"
+        f"SELECT track.id, {_COLUMNS} FROM track JOIN track AS this ON this.recording = track.recording"
+        " AND this.id <> track.id WHERE this.id = ? ORDER BY track.id"
     )
     keyframes = "SELECT sighting, id FROM face WHERE track = ? ORDER BY sighting"
     for other, *columns in connection.execute(query, (track,)):
-        seen = _sightings(*columns)
+        seen = _sightings(columns)
         at = int(np.searchsorted(seen.frames, frame))
         if at < len(seen) and seen.frames[at] == frame:
             at_k, keyframes_k = np.array(connection.execute(keyframes, (other,)).fetchall(), np.int64).T
             yield int(keyframes_k[nearest_keyframes(seen.times, at_k)[at]]), seen.boxes[at].tolist()
 
 
-def _sightings(frames: bytes, times: bytes, numbers: bytes, boxes: bytes, scores: bytes) -> Sightings:
-    return Sightings(
-        np.frombuffer(frames, "<i4").astype(np.int64),
-        np.frombuffer(times, "<f8").astype(np.float64),
-        np.frombuffer(numbers, "<i2").astype(np.int64),
-        np.frombuffer(boxes, "<f4").astype(np.float32).reshape(-1, 4),
-        np.frombuffer(scores, "<f4").astype(np.float32),
-    )
+def followed(store: Store, recipe: str, faces: StoredFaces) -> tuple[I64, I64]:
+    """(k, 2) a face, by its position, and the number of a frame in which it was seen; (m, 2) faces of one track.
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Followed:
-    """What tracks say of faces that are to be grouped.
-
-    seen_k2: (k, 2) a face, by its position, and the number of a frame in which it was seen, see `Constraints`.
-    same_m2: (m, 2) faces of one track, by their positions.
-    """
-
-    seen_k2: I64
-    same_m2: I64
-
-
-def followed(store: Store, recipe: str, faces: StoredFaces) -> Followed:
-    """What the tracks of recordings say of faces: those of one track are one person, those of one frame are several.
-
-    A keyframe of one track shows whoever else is seen in it, and for those their keyframe nearest in time stands.
-    Still pictures are no people beside others: one may show somebody who is there.
+    Those of one track are one person, those of one frame are several. A keyframe of one track shows whoever else is
+    seen in it, and for those their keyframe nearest in time stands. Still pictures are no people beside others: one may
+    show somebody who is there. Of the numbers see `Constraints`.
     """
     row_of = {face: row for row, face in enumerate(faces.ids.tolist())}
     seen: set[tuple[int, int]] = set()
@@ -269,7 +224,7 @@ def followed(store: Store, recipe: str, faces: StoredFaces) -> Followed:
         for follows, shown in _frames_in_order(there):
             number += 1 if follows else 2
             seen.update((row, number) for row in shown)
-    return Followed(np.array(sorted(seen), np.int64).reshape(-1, 2), np.array(same, np.int64).reshape(-1, 2))
+    return np.array(sorted(seen), np.int64).reshape(-1, 2), np.array(same, np.int64).reshape(-1, 2)
 
 
 def _frames_in_order(there: list[tuple[StoredTrack, I64]]) -> Iterator[tuple[bool, list[int]]]:
@@ -279,10 +234,7 @@ def _frames_in_order(there: list[tuple[StoredTrack, I64]]) -> Iterator[tuple[boo
     times_e = np.concatenate([times for _, times in looked])[first]
     rows_e: list[list[int]] = [[] for _ in frames_e]
     for track, rows_n in there:
-        at = np.searchsorted(track.sightings.frames, frames_e)
-        inside = np.flatnonzero(at < len(track.sightings))
-        inside = inside[track.sightings.frames[at[inside]] == frames_e[inside]]
-        for event, row in zip(inside.tolist(), rows_n[at[inside]].tolist(), strict=True):
+        _, at_e, at_n = np.intersect1d(frames_e, track.sightings.frames, return_indices=True)
+        for event, row in zip(at_e.tolist(), rows_n[at_n].tolist(), strict=True):
             rows_e[event].append(row)
-    follows = [False, *(np.diff(times_e) <= FOLLOWS).tolist()]
-    return zip(follows, rows_e, strict=True)
+    return zip([False, *(np.diff(times_e) <= FOLLOWS).tolist()], rows_e, strict=True)

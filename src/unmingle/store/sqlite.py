@@ -99,6 +99,15 @@ class Store:
         self.connection.execute("INSERT OR REPLACE INTO fact (key, value) VALUES (?, ?)", (key, value))
 
 
+def insert(connection: sqlite3.Connection, table: str, **columns: object) -> int:
+    """Add a row to a table; its id."""
+    names, places = ", ".join(f'"{name}"' for name in columns), ", ".join("?" * len(columns))
+    values = tuple(columns.values())
+    row = connection.execute(f"INSERT INTO {table} ({names}) VALUES ({places})", values).lastrowid
+    assert row is not None  # an INSERT always has one
+    return row
+
+
 @contextmanager
 def open_to_write(folder: Path) -> Iterator[Store]:
     """Open a library for changing it; make it if it isn't there.
