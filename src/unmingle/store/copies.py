@@ -1,11 +1,8 @@
 """Faces whose pictures are copies of one another: saved again smaller, recompressed, brighter, with a border.
 
-The same file twice is one picture by its digest. Other copies are known by their fingerprints, and by their faces: in
-the same place, and alike. Strictly: the same scene a moment later is another look, so a copy that was cut or changed
-more than slightly counts as another look too.
-
-Frames of one recording are not compared. Where nobody moves, the next frame is the same picture by any measure, but
-following faces from frame to frame counts on every one of them.
+Copies of a file are one picture by its digest; others are known by their fingerprints, and by their faces: in the same
+place, and alike. What was cut or changed more than slightly is another picture of the face, as a moment later is.
+Frames of one recording are not compared: where nobody moves, the next frame is the same picture by any measure.
 """
 
 from __future__ import annotations
@@ -20,9 +17,6 @@ from unmingle.faces.boxes import overlaps
 from unmingle.faces.duplicates import CELLS, Prints, alike, lay_over
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Iterator, Sequence
-
     from unmingle.faces.duplicates import U64
     from unmingle.records import F32, F64, I64
     from unmingle.store.face_rows import StoredFaces
@@ -42,29 +36,27 @@ PAIRS_AT_ONCE = 2048
 def copy_of(store: Store, faces: StoredFaces, recording_n: I64) -> I64 | None:
     """(n,) for each face the row of the best face that it is a copy of, itself if none; None if there are no copies.
 
-    Args:
-        store: open for reading.
-        faces: the n faces.
-        recording_n: (n,) the recording of which each shows a frame, or -1.
+    recording_n: (n,) the recording of which each face shows a frame, or -1.
     """
     shown = _Shown.read(store, faces)
     found = [np.zeros((0, 2), np.int64)]
-    owners, numbers, codes = _codes(store.connection, shown.pictures)
+    owners, codes = _codes(store, shown.pictures)
     recording = recording_n[shown.rows[shown.start[:-1]]]  # of each picture
-    pairs = alike(
-        codes, np.where(recording < 0, recording.max(initial=-1) + 1 + np.arange(len(recording)), recording)[owners]
-    )
+    apart = np.where(recording < 0, recording.max(initial=-1) + 1 + np.arange(len(recording)), recording)
+    pairs = alike(codes, apart[owners])
     for start in range(0, len(pairs), PAIRS_AT_ONCE):
         part = pairs[start : start + PAIRS_AT_ONCE]
         places = np.unique(part)
-        prints = _prints(store.connection, shown.pictures[owners[places]], numbers[places])
+        of = owners[places]
+        prints = Prints.read(_fingerprints(store, shown.pictures[of]))
+        chosen = np.searchsorted(prints.owners, np.arange(len(of))) + places - np.searchsorted(owners, of)
+        cells, parts = prints.cells[chosen], prints.parts[chosen]
         one, other = np.searchsorted(places, part).T
         for first, second in ((one, other), (other, one)):
-            fits = lay_over(prints.cells[first], prints.cells[second])
+            fits = lay_over(cells[first], cells[second])
             for k in np.flatnonzero((fits.left <= MAX_LEFT) & (fits.most <= MAX_IN_ONE_PLACE)).tolist():
-                one_of, other_of = owners[places[first[k]]], owners[places[second[k]]]
-                parts = prints.parts[[first[k], second[k]]]
-                found.append(shown.copies(int(one_of), int(other_of), parts, fits.maps[k]))
+                i, j = first[k], second[k]
+                found.append(shown.copies(int(of[i]), int(of[j]), parts[[i, j]], fits.maps[k]))
     copies = np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
     return _best(copies, shown.quality_n) if len(copies) else None
 
@@ -79,32 +71,19 @@ def note(store: Store, faces: StoredFaces, copy_of_n: I64 | None) -> None:
         connection.executemany('INSERT INTO copy (face, "of") VALUES (?, ?)', pairs)
 
 
-def _codes(connection: sqlite3.Connection, pictures: I64) -> tuple[I64, I64, U64]:
-    """All prints of some pictures: whose each is, which of its picture's, and its code."""
-    owners, numbers, codes = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros(0, np.uint64)]
+def _codes(store: Store, pictures: I64) -> tuple[I64, U64]:
+    """All prints of some pictures: whose each is, rising, and its code."""
+    owners, codes = [np.zeros(0, np.int64)], [np.zeros(0, np.uint64)]
     for start in range(0, len(pictures), PICTURES_AT_ONCE):
-        prints = Prints.read(list(_fingerprints(connection, pictures[start : start + PICTURES_AT_ONCE].tolist())))
+        prints = Prints.read(_fingerprints(store, pictures[start : start + PICTURES_AT_ONCE]))
         owners.append(prints.owners + start)
-        numbers.append(_numbers(prints.owners))
         codes.append(prints.codes())
-    return np.concatenate(owners), np.concatenate(numbers), np.concatenate(codes)
+    return np.concatenate(owners), np.concatenate(codes)
 
 
-def _numbers(owners: I64) -> I64:
-    _, first, sizes = np.unique(owners, return_index=True, return_counts=True)
-    return np.asarray(np.arange(len(owners)) - np.repeat(first, sizes), np.int64)
-
-
-def _prints(connection: sqlite3.Connection, pictures: I64, numbers: I64) -> Prints:
-    """These prints: the so-manieth of each picture."""
-    prints = Prints.read(list(_fingerprints(connection, pictures.tolist())))
-    chosen = np.flatnonzero(_numbers(prints.owners) == numbers[prints.owners])
-    return Prints(prints.owners[chosen], prints.parts[chosen], prints.cells[chosen])
-
-
-def _fingerprints(connection: sqlite3.Connection, pictures: Sequence[int]) -> Iterator[bytes]:
-    for picture in pictures:
-        yield connection.execute("SELECT fingerprint FROM analysis WHERE id = ?", (picture,)).fetchone()[0]
+def _fingerprints(store: Store, pictures: I64) -> list[bytes]:
+    query = "SELECT fingerprint FROM json_each(?) JOIN analysis ON analysis.id = value ORDER BY key"
+    return [one for (one,) in store.connection.execute(query, (str(pictures.tolist()),))]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,17 +107,17 @@ class _Shown:
 
     @classmethod
     def read(cls, store: Store, faces: StoredFaces) -> _Shown:
-        boxes, quality = np.zeros((len(faces.ids), 4)), np.zeros(len(faces.ids))
         query = (
             'SELECT 2 * "left" / picture_width - 1, 2 * top / picture_height - 1,'
-            ' 2 * ("left" + width) / picture_width - 1, 2 * (top + height) / picture_height - 1, quality'
-            " FROM face_row WHERE face = ?"
+            ' 2 * ("left" + face_row.width) / picture_width - 1, 2 * (top + face_row.height) / picture_height - 1,'
+            " quality FROM json_each(?) JOIN face_row ON face = value ORDER BY key"
         )
-        for row, face in enumerate(faces.ids.tolist()):
-            *boxes[row], quality[row] = store.connection.execute(query, (face,)).fetchone()
+        found = store.connection.execute(query, (str(faces.ids.tolist()),)).fetchall()
+        table = np.array(found, np.float64).reshape(-1, 5)
         pictures, sizes = np.unique(faces.pictures, return_counts=True)
         start = np.concatenate([[0], np.cumsum(sizes)])
-        return cls(pictures, start, np.argsort(faces.pictures, kind="stable"), boxes, quality, faces.vectors)
+        rows = np.argsort(faces.pictures, kind="stable")
+        return cls(pictures, start, rows, table[:, :4], table[:, 4], faces.vectors)
 
     def copies(self, one: int, other: int, parts_24: F32, map_4: F32) -> I64:
         """(m, 2) rows of two pictures that are copies, given which parts their prints show, and their map."""

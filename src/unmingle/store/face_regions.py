@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unmingle.errors import DecisionError
+from unmingle.faces.boxes import overlap_of_pairs
 from unmingle.store.sightings import FRAME, tracks
 
 if TYPE_CHECKING:
@@ -45,16 +46,12 @@ def faces_of_regions(
     if beside is None:
         return _faces_at(connection, recipe, f"SELECT id, digest, {_BOX} FROM place", ())
     query = f"SELECT id, digest, {_BOX} FROM place WHERE digest IN (SELECT digest FROM ({_OF_FACES}))"
-    return _best(connection.execute(_CANDIDATES.format(regions=query), (_listed(beside), recipe)))
+    return _best(connection.execute(_CANDIDATES.format(regions=query), (str(list(beside)), recipe)))
 
 
 def counterparts(connection: sqlite3.Connection, recipe: str, faces: Sequence[int]) -> dict[int, int]:
     """The faces that a recipe found where another one found these; what it found nowhere is left out."""
-    return _faces_at(connection, recipe, _OF_FACES, (_listed(faces),))
-
-
-def _listed(faces: Sequence[int]) -> str:
-    return str(list(faces))
+    return _faces_at(connection, recipe, _OF_FACES, (str(list(faces)),))
 
 
 def _faces_at(connection: sqlite3.Connection, recipe: str, regions: str, values: tuple[str, ...]) -> dict[int, int]:
@@ -67,7 +64,7 @@ def _best(rows: Iterable[tuple[Any, ...]]) -> dict[int, int]:
     """The face for each region, of the rows of `_CANDIDATES`."""
     table = np.array(list(rows), np.float64).reshape(-1, 10)
     region_m, box_m4, face_m, other_m4 = table[:, 0], table[:, 1:5], table[:, 5], table[:, 6:]
-    share_m = _shares(box_m4, other_m4)
+    share_m = overlap_of_pairs(box_m4, other_m4)
     order = np.lexsort((face_m, -share_m, region_m))
     _, first, count = np.unique(region_m[order], return_index=True, return_counts=True)
     best = order[first]
@@ -75,15 +72,6 @@ def _best(rows: Iterable[tuple[Any, ...]]) -> dict[int, int]:
     whole = (count == 1) & ((middle >= 0) & (middle <= other_m4[best, 2:])).all(axis=1)
     best = best[(share_m[best] >= SAME_FACE) | whole]
     return dict(zip(region_m[best].astype(int).tolist(), face_m[best].astype(int).tolist(), strict=True))
-
-
-def _shares(one_m4: F64, other_m4: F64) -> F64:
-    """(m,) intersection over union of pairs of boxes."""
-    low = np.maximum(one_m4[:, :2], other_m4[:, :2])
-    high = np.minimum(one_m4[:, :2] + one_m4[:, 2:], other_m4[:, :2] + other_m4[:, 2:])
-    common = np.clip(high - low, 0, None).prod(axis=1)
-    union = one_m4[:, 2:].prod(axis=1) + other_m4[:, 2:].prod(axis=1) - common
-    return np.asarray(common / np.maximum(union, np.finfo(np.float32).tiny), np.float64)
 
 
 def _on_tracks(
@@ -107,7 +95,7 @@ def _on_tracks(
             for region, frame, box_14 in spots:
                 at = int(np.argmin(np.abs(seen.frames - frame)))
                 off = abs(int(seen.frames[at]) - frame)
-                overlap = float(_shares(box_14, seen.boxes[at : at + 1].astype(np.float64))[0])
+                overlap = float(overlap_of_pairs(box_14, seen.boxes[at : at + 1].astype(np.float64))[0])
                 if overlap >= SAME_FACE and (off, -overlap) < best.get(region, (NEAR_FRAMES + 1, 0.0)):
                     best[region] = (off, -overlap)
                     faces[region] = int(track.keyframes_k[track.nearest()[at]])

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unmingle.errors import PictureError
-from unmingle.sources.images import PictureFile, readable
+from unmingle.sources.images import PictureFile
 from unmingle.store.sightings import frame_times, tracks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from unmingle.records import F64
     from unmingle.store.sqlite import Store
@@ -30,10 +30,9 @@ ROUNDING = 1e-6  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A person is on screen.
+    """A person is on screen. start, end: seconds since the first frame, until the last one seen gives way to the next.
 
-    start, end: seconds since the first frame; `end` is when the last frame seen gives way to the next.
-    faces:      how often the face was seen.
+    faces: how often the face was seen.
     """
 
     person: int
@@ -80,52 +79,46 @@ def screen_times(store: Store, recipe: str) -> list[ScreenTime]:
     """
     query = (
         "SELECT file_row.name, recording.width, recording.height, frames, looked_at, skipped, duration, every,"
-        " analysis.id IS NOT NULL, recording.id, folder FROM recording"
+        " analysis.id IS NOT NULL, recording.id, as_text(folder) FROM recording"
         " JOIN file_row ON file_row.digest = recording.content AND present = 1"
         " LEFT JOIN analysis ON analysis.digest = recording.content AND analysis.recipe = recording.recipe"
         " WHERE recording.recipe = ? ORDER BY folder, file_row.name, path"
     )
-    rows = (
-        (*looked, bool(complete), number, readable(os.fsdecode(folder)))
-        for *looked, complete, number, folder in store.connection.execute(query, (recipe,))
-    )
-    found = [ScreenTime(*row) for row in rows]
-    intervals = _intervals(store, recipe, {one.row: one for one in found}.values())
-    return [replace(one, intervals=intervals[one.row]) for one in found]
+    found = [ScreenTime(*row) for row in store.connection.execute(query, (recipe,))]
+    intervals = _intervals(store, recipe, {one.row: one for one in found})
+    return [replace(one, complete=bool(one.complete), intervals=intervals[one.row]) for one in found]
 
 
-def _intervals(store: Store, recipe: str, recordings: Iterable[ScreenTime]) -> dict[int, tuple[Interval, ...]]:
+def _intervals(store: Store, recipe: str, recordings: dict[int, ScreenTime]) -> dict[int, tuple[Interval, ...]]:
     query = "SELECT face, person FROM face_row WHERE track IS NOT NULL AND person IS NOT NULL AND NOT ignored"
     person_of = dict(store.connection.execute(query))
     seen: defaultdict[int, list[F64]] = defaultdict(list)
     times: defaultdict[int, defaultdict[int, list[F64]]] = defaultdict(lambda: defaultdict(list))
     for track in tracks(store.connection, recipe):
-        seen[track.recording].append(track.sightings.times)
-        if track.still:
-            continue
-        persons_k = np.array([person_of.get(face, -1) for face in track.keyframes_k.tolist()])
-        person_n = persons_k[track.nearest()]
-        for person in np.unique(person_n[person_n >= 0]).tolist():
-            times[track.recording][person].append(track.sightings.times[person_n == person])
+        times_n = track.sightings.times
+        seen[track.recording].append(times_n)
+        person_n = np.array([person_of.get(face, -1) for face in track.keyframes_k.tolist()])[track.nearest()]
+        for person in () if track.still else np.unique(person_n[person_n >= 0]).tolist():
+            times[track.recording][person].append(times_n[person_n == person])
     found = {}
-    for one in recordings:
-        frames = frame_times(store.connection, one.row)
+    for row, one in recordings.items():
+        frames = frame_times(store.connection, row)
         if len(frames[0]) < one.looked_at:
-            frames = _guessed(one, np.unique(np.concatenate([frames[0], *seen[one.row]])))
+            frames = _guessed(one, np.unique(np.concatenate([frames[0], *seen[row]])))
         intervals = [
             interval
-            for person, parts in times[one.row].items()
+            for person, parts in times[row].items()
             for interval in spans(person, np.sort(np.concatenate(parts)), frames, every=one.every)
         ]
-        found[one.row] = tuple(sorted(intervals, key=lambda interval: (interval.start, interval.person)))
+        found[row] = tuple(sorted(intervals, key=lambda interval: (interval.start, interval.person)))
     return found
 
 
 def _guessed(recording: ScreenTime, seen_n: F64) -> tuple[F64, F64]:
     """When the frames of a recording came and gave way, where an earlier version did not note it.
 
-    seen_n: seconds, rising: of the frames that are known of, since they show a face. If these are fewer than were
-        looked at, further ones are taken to lie between them wherever there is room for one.
+    seen_n: seconds, rising: of the frames that show a face. If these are fewer than were looked at, further ones are
+    taken to lie between them wherever there is room for one.
     """
     if len(seen_n) < recording.looked_at:
         step = max(recording.every, recording.duration / recording.frames)
@@ -137,11 +130,8 @@ def _guessed(recording: ScreenTime, seen_n: F64) -> tuple[F64, F64]:
 def spans(person: int, seen_n: F64, frames: tuple[F64, F64], *, every: float) -> Sequence[Interval]:
     """The intervals in which somebody is on screen: a frame that shows them stands until the next one comes.
 
-    Args:
-        person: who.
-        seen_n: seconds, rising: when the frames come that show them.
-        frames: when each frame that was looked at comes, and when it gives way to the next: seconds, rising.
-        every: seconds between two frames that were to be looked at.
+    seen_n: seconds, rising: when the frames come that show them. frames: when each frame that was looked at comes, and
+    when it gives way to the next. every: seconds between two frames that were to be looked at.
     """
     at_n = np.searchsorted(frames[0], seen_n)
     ends_n = frames[1][at_n]
@@ -168,11 +158,9 @@ def file_of_recording(store: Store, recording: int) -> PictureFile:
 
 @dataclass(frozen=True, slots=True)
 class TimeOnScreen:
-    """A time without a break in which somebody is on screen.
+    """A time without a break in which somebody is on screen. start, end: seconds since the first frame.
 
-    start, end: seconds since the first frame.
-    faces:      how often the face was seen.
-    face:       the best of those that stand for it, or the one nearest in time.
+    faces: how often the face was seen. face: the best of those that stand for it, or the one nearest in time.
     """
 
     start: float
@@ -183,12 +171,7 @@ class TimeOnScreen:
 
 @dataclass(frozen=True, slots=True)
 class OnScreen:
-    """A person in a recording.
-
-    face:      their best one there.
-    seconds:   on screen, all in all.
-    intervals: in the order of time.
-    """
+    """A person in a recording. face: their best one there. seconds: on screen, all in all, in these intervals."""
 
     person: int
     name: str
@@ -232,44 +215,35 @@ def timelines(store: Store, recipe: str) -> list[Timeline]:
     )
     rows = store.connection.execute(query, (recipe,))
     shots = {key: [row[2:] for row in found] for key, found in groupby(rows, key=lambda row: row[:2])}
-    by_row: defaultdict[int, list[ScreenTime]] = defaultdict(list)
+    copies: defaultdict[int, list[ScreenTime]] = defaultdict(list)
     for one in screen_times(store, recipe):
-        by_row[one.row].append(one)
+        copies[one.row].append(one)
     found = []
-    for row, copies in by_row.items():
-        first = copies[0]
+    for row, (first, *others) in copies.items():
         by_person: defaultdict[int, list[Interval]] = defaultdict(list)
         for interval in first.intervals:
             by_person[interval.person].append(interval)
         people = [_on_screen(who, names[who], times, shots[row, who]) for who, times in by_person.items()]
+        people.sort(key=lambda one: (-one.seconds, one.person))
         footage = {one.name: getattr(first, one.name) for one in fields(Footage)}
-        timeline = Timeline(
-            **footage | {"duration": round(first.duration, 3)},
-            recording=row,
-            files=[one.file for one in copies],
-            people=sorted(people, key=lambda one: (-one.seconds, one.person)),
-        )
-        found.append(timeline)
+        footage["duration"] = round(first.duration, 3)
+        files = [first.file, *(one.file for one in others)]
+        found.append(Timeline(**footage, recording=row, files=files, people=people))
     return found
 
 
-def _on_screen(person: int, name: str, times: Iterable[Interval], shots: list[Shot]) -> OnScreen:
-    at = [time for time, _, _ in shots]
-    intervals = [
-        TimeOnScreen(round(one.start, 3), round(one.end, 3), one.faces, _shown(shots, at, one.start, one.end))
-        for one in times
-    ]
-    return OnScreen(person, name, _best(shots), round(sum(one.end - one.start for one in intervals), 3), intervals)
+def _on_screen(person: int, name: str, times: Sequence[Interval], shots: Sequence[Shot]) -> OnScreen:
+    intervals = []
+    for one in times:
+        first, last = (bisect_left(shots, time, key=lambda shot: shot[0]) for time in (one.start, one.end))
+        if first < last:
+            face = _best(shots[first:last])
+        else:  # the nearest one stands for all of them
+            near = shots[max(0, first - 1) : first + 1]
+            face = min(near, key=lambda shot: max(one.start - shot[0], shot[0] - one.end))[2]
+        intervals.append(TimeOnScreen(round(one.start, 3), round(one.end, 3), one.faces, face))
+    return OnScreen(person, name, _best(shots), round(sum(one.end - one.start for one in times), 3), intervals)
 
 
-def _shown(shots: list[Shot], at: list[float], start: float, end: float) -> int:
-    """The best face within these seconds; where the nearest one stands for all of them, that one."""
-    first, last = bisect_left(at, start), bisect_left(at, end)
-    if first < last:
-        return _best(shots[first:last])
-    beside = shots[max(0, first - 1) : first + 1]
-    return min(beside, key=lambda shot: max(start - shot[0], shot[0] - end))[2]
-
-
-def _best(shots: list[Shot]) -> int:
+def _best(shots: Sequence[Shot]) -> int:
     return max(shots, key=lambda shot: shot[1])[2]
