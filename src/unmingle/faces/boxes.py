@@ -25,3 +25,14 @@ def overlap_of_pairs(one_4: NDArray[Float], other_4: NDArray[Float]) -> NDArray[
     union = one_4[..., 2:].prod(axis=-1) + other_4[..., 2:].prod(axis=-1) - common
     shares: NDArray[Float] = common / np.maximum(union, np.finfo(np.float32).tiny)
     return shares
+
+
+def assigned(one_n4: NDArray[Float], other_m4: NDArray[Float], *, least: float) -> list[tuple[int, int]]:
+    """Pairs of boxes that are of the same face, by position, none twice; they overlap so much, and in all the most."""
+    from scipy.optimize import linear_sum_assignment
+
+    overlap_nm = overlaps(one_n4, other_m4)
+    # What is too little to count must not push aside what counts.
+    rows, columns = linear_sum_assignment(np.where(overlap_nm >= least, overlap_nm, 0), maximize=True)
+    pairs = zip(rows.tolist(), columns.tolist(), strict=True)
+    return [(row, column) for row, column in pairs if overlap_nm[row, column] >= least]
