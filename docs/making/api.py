@@ -15,7 +15,7 @@ from unmingle.decisions.log import Decision
 from unmingle.evaluation.metrics import Scores
 from unmingle.evaluation.scores import Evaluation
 from unmingle.records import Added
-from unmingle.store.relocation import Forgotten
+from unmingle.store.file_rows import Forgotten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -136,7 +136,7 @@ def add(
         analysed, unreadable = analysed + watched, unreadable + unwatchable
     same, changed = analyses.unchanged(store, before)
     moved = note_moved(store, [known[file].row for file in todo if known[file].digest is None])
-    carried = carry_over(store, runner.key)
+    carried, lost = carry_over(store, runner.key)
     return Added(
         files=len(known),
         analysed=analysed,
@@ -149,8 +149,8 @@ def add(
         others=scan.others,
         moved=moved,
         changed=changed,
-        carried=carried.pictures,
-        lost=carried.lost,
+        carried=carried,
+        lost=lost,
         out_of_reach=tuple(out_of_reach(store.connection)),
         made=scan.made,
     )

@@ -12,7 +12,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from unmingle.errors import SourceError
+from unmingle.files import user_path
 from unmingle.sources.images import PictureFile, readable
+from unmingle.store.face_rows import ABSENT, keep_previous
 
 if TYPE_CHECKING:
     import sqlite3
@@ -88,25 +91,18 @@ class FileRow:
         return os.path.basename(self.path)  # noqa: PTH119
 
 
-def file_rows(connection: sqlite3.Connection) -> list[FileRow]:
-    """All files that the library knows."""
-    rows = connection.execute(
-        "SELECT file, folder, path, coalesce(digest, former), present FROM file_row ORDER BY source, file"
-    )
+def _file_rows(connection: sqlite3.Connection) -> list[FileRow]:
+    query = "SELECT file, folder, path, coalesce(digest, former), present FROM file_row ORDER BY source, file"
     return [
         FileRow(row, os.fsdecode(folder), os.fsdecode(path), digest, bool(present))
-        for row, folder, path, digest, present in rows
+        for row, folder, path, digest, present in connection.execute(query)
     ]
 
 
 def note_files(connection: sqlite3.Connection, scan: Scan) -> set[PictureFile]:
-    """Note every file of a scan, each once, and mark those that are gone.
-
-    Returns:
-        The files of the scan as the library knows them.
-    """
+    """Note every file of a scan, each once, mark those that are gone, and tell how the library knows its files."""
     folders = _Folders()
-    rows = _fold(connection, folders, file_rows(connection))
+    rows = _fold(connection, folders, _file_rows(connection))
     found: dict[Place, PictureFile] = {}
     for file in scan.files:
         source, folder = folders.own((file.source, os.path.dirname(file.relative)))  # noqa: PTH120
@@ -152,12 +148,12 @@ def _fold(connection: sqlite3.Connection, folders: _Folders, rows: list[FileRow]
             connection.execute("UPDATE file SET present = max(present, ?) WHERE id = ?", (row.present, first.row))
             known[first.source, first.path] = replace(first, present=first.present or row.present)
         else:
-            put_file(connection, moved)
+            _put_file(connection, moved)
             known[moved.source, moved.path] = moved
     return list(known.values())
 
 
-def put_file(connection: sqlite3.Connection, row: FileRow) -> None:
+def _put_file(connection: sqlite3.Connection, row: FileRow) -> None:
     """Give a file its place, in place of any that has it."""
     source, path = _note_sources(connection, {row.source})[row.source], os.fsencode(row.path)
     connection.execute("DELETE FROM file WHERE source = ? AND path = ? AND id != ?", (source, path, row.row))
@@ -180,17 +176,14 @@ def note_moved(store: Store, new: Sequence[int]) -> int:
 
     A file is the same if its content is that of one that is gone, or of one in a source that is not there any more.
     Where most files of such a source are found elsewhere it was moved, and what was not found with them is gone.
-
-    Args:
-        store: open for writing.
-        new: rows of the files that this run found first.
+    new: rows of the files that this run found first.
     """
     query = "SELECT file.id, digest FROM json_each(?) JOIN file ON file.id = value WHERE digest IS NOT NULL"
     with store.transaction() as connection:
         digest_of = dict(connection.execute(query, (json.dumps(list(new)),)).fetchall())
         shown, away = set(digest_of.values()), out_of_reach(connection)
         lost: defaultdict[str, list[FileRow]] = defaultdict(list)  # by source
-        for row in file_rows(connection) if shown else ():
+        for row in _file_rows(connection) if shown else ():
             if row.row not in digest_of and (not row.present or row.source in away):
                 lost[row.source].append(row)
         moved: set[str | None] = set()
@@ -200,8 +193,8 @@ def note_moved(store: Store, new: Sequence[int]) -> int:
             connection.executemany("DELETE FROM file WHERE id = ?", [(row.row,) for row in found])
             if source in away and 2 * len(found) > len(rows):
                 connection.executemany("UPDATE file SET present = 0 WHERE id = ?", [(row.row,) for row in rows])
-                note_walked(store, [folder for folder in walked_folders(store) if folder != source])
-        drop_empty_sources(connection)
+                _note_walked(store, [folder for folder in walked_folders(store) if folder != source])
+        _drop_empty_sources(connection)
     return sum(digest in moved for digest in digest_of.values())
 
 
@@ -236,7 +229,7 @@ def walked_folders(store: Store) -> list[str]:
     return sources_there(store) if noted is None else list(json.loads(noted))
 
 
-def note_walked(store: Store, folders: Iterable[str]) -> None:
+def _note_walked(store: Store, folders: Iterable[str]) -> None:
     """Note the folders that were searched, within a transaction."""
     store.put_fact(WALKED, json.dumps(sorted(set(folders))))
 
@@ -262,6 +255,110 @@ def taken_along(store: Store, scan: Scan) -> tuple[tuple[str, int], ...]:
     )
 
 
-def drop_empty_sources(connection: sqlite3.Connection) -> None:
-    """Forget the sources that have no file."""
+def _drop_empty_sources(connection: sqlite3.Connection) -> None:
     connection.execute("DELETE FROM source WHERE NOT EXISTS (SELECT 1 FROM file WHERE file.source = source.id)")
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What left a library.
+
+    Attributes:
+        files: that were in it.
+        faces: that no other file shows.
+        people: who have no other face.
+    """
+
+    files: int
+    faces: int
+    people: int
+
+
+def forget(store: Store, recipe: str, folder: Path) -> Forgotten:
+    """Drop the files in a folder, or one file; what was found in them and said of them stays."""
+    faces, people = f"SELECT count(*) FROM ({ABSENT})", "SELECT count(DISTINCT person) FROM member"
+    with store.transaction() as connection:
+        there = _below(connection, folder)
+        before = connection.execute(faces, (recipe,)).fetchone()[0], connection.execute(people).fetchone()[0]
+        connection.executemany("DELETE FROM file WHERE id = ?", [(file.row,) for file, _, _ in there])
+        names = _names(folder)
+        _note_walked(store, [one for one in walked_folders(store) if not any(_holds(name, one) for name in names)])
+        _drop_empty_sources(connection)
+        keep_previous(connection, recipe)
+        for table in ("member", "proposal"):
+            connection.execute(f"DELETE FROM {table} WHERE face IN ({ABSENT})", (recipe,))
+        after = connection.execute(faces, (recipe,)).fetchone()[0], connection.execute(people).fetchone()[0]
+    return Forgotten(len(there), after[0] - before[0], before[1] - after[1])
+
+
+def relocate(store: Store, old: Path, new: Path) -> int:
+    """Note that the files in a folder are in another one now, and tell how many there are; none is read."""
+    new = Path(_names(new)[0])
+    with store.transaction() as connection:
+        there = _below(connection, old)
+        stamps = {rest: _stamp(new / rest) for _, rest, _ in there}
+        missing = sorted(rest for file, rest, _ in there if file.present and stamps[rest] is None)
+        if missing:
+            raise SourceError(
+                f"{len(missing):,} of {len(there):,} files are not in {readable(str(new))}; the first that is missing"
+                f" is {readable(missing[0])}.",
+                "Name the folder where they are now; first let unmingle cluster find out what is gone for good.",
+            )
+        # A folder may have gone into itself, or out: then each goes where another has been that has left before.
+        deeper = _holds(_names(old)[0], str(new))
+        sources: dict[str, str] = {}
+        for file, rest, inside in sorted(there, key=lambda one: len(one[1]), reverse=deeper):
+            whole = os.path.join(new, rest)  # noqa: PTH118
+            if inside is not None:
+                source = sources[file.source] = os.path.normpath(new / inside)
+            elif _holds(file.source, whole):
+                source = file.source  # moved within its source
+            else:
+                source = str(new if rest != "." else new.parent)
+            _put_file(connection, replace(file, source=source, path=os.path.relpath(whole, source)))
+            # What has the same size is taken for the same, though a copy may have a time of its own.
+            size, modified = stamps[rest] or (-1, -1)
+            connection.execute("UPDATE file SET modified = ? WHERE id = ? AND size = ?", (modified, file.row, size))
+        _note_walked(store, [sources.get(folder, folder) for folder in walked_folders(store)])
+        _drop_empty_sources(connection)
+    return len(there)
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
+
+
+def _below(connection: sqlite3.Connection, folder: Path) -> list[tuple[FileRow, str, str | None]]:
+    """The files in a folder, however it is named, or a file itself.
+
+    With each, its path below the folder, and the path of its source below it, if that is in it too.
+    """
+    found: list[tuple[FileRow, str, str | None]] = []
+    real: dict[str, str] = {}
+    names = _names(folder)
+    for row in _file_rows(connection):
+        true = real.setdefault(row.source, os.path.realpath(row.source))
+        for root, wanted in ((row.source, names[0]), (true, names[1])):
+            whole = os.path.normpath(os.path.join(root, row.path))  # noqa: PTH118
+            if _holds(wanted, whole):
+                inside = os.path.relpath(root, wanted) if _holds(wanted, root) else None
+                found.append((row, os.path.relpath(whole, wanted), inside))
+                break
+    if not found:
+        sources = ", ".join(sorted(map(readable, real))) or "none"
+        raise SourceError(f"The library has no files in {readable(names[0])}.", f"Its sources: {sources}.")
+    return found
+
+
+def _names(folder: Path) -> tuple[str, str]:
+    """A path as it was named, but whole, and with its links followed."""
+    text = os.path.abspath(user_path(folder))  # noqa: PTH100  # links stay as they were named
+    return text, os.path.realpath(text)
+
+
+def _holds(folder: str, path: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)

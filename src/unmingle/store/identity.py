@@ -42,11 +42,7 @@ SAME_LOOK = 0.9  # least cosine of a face that is the very same, in a picture th
 
 @dataclass(slots=True)
 class Recogniser:
-    """Finds the picture that a file shows.
-
-    connection: of the library.
-    recipe:     whose faces tell whether a picture is still the one it was.
-    """
+    """Finds the picture that a file shows. recipe: whose faces tell whether a picture is still the one it was."""
 
     connection: sqlite3.Connection
     recipe: str
@@ -106,8 +102,7 @@ class Recogniser:
         ).fetchone()
         if row is None or (row[2], row[1]) != pixels.shape[:2] or (row[3] and row[3] != fingerprint(pixels)):
             return False
-        faces = self._faces("picture = ?", (row[0],))
-        return bool(faces) and all(_shows(pixels, box, jpeg, row[4]) for _, *box, jpeg in faces)
+        return self._all_shown("picture = ?", (row[0],), row[4], lambda _: pixels)
 
     def _is_still_recording(self, digest: str, recording: Recording) -> bool:
         info = recording.info
@@ -116,23 +111,25 @@ class Recogniser:
             " ORDER BY recipe = ? DESC LIMIT 1",
             (digest, info.width, info.height, info.frames, self.recipe),
         ).fetchone()
-        if row is None:
-            return False
-        faces = self._faces("content = ? AND recipe = ? AND frame IS NOT NULL", (digest, row[0]))
-        looked_at = faces[:: max(1, len(faces) // LOOKED_AT)]
+        where = "content = ? AND recipe = ? AND frame IS NOT NULL"
         try:
-            shown = [_shows(recording.frame(frame).pixels, box, jpeg, row[0]) for frame, *box, jpeg in looked_at]
+            return row is not None and self._all_shown(
+                where, (digest, row[0]), row[0], lambda frame: recording.frame(frame).pixels, most=LOOKED_AT
+            )
         except PictureError:
             return False
-        return bool(faces) and all(shown)
 
-    def _faces(self, where: str, values: tuple[Any, ...]) -> list[Any]:
-        """Frame, box and thumbnail of faces."""
+    def _all_shown(
+        self, where: str, values: tuple[object, ...], recipe: str, pixels: Callable[[int], U8], most: int | None = None
+    ) -> bool:
+        """Whether there are faces, and each of them, or of so many, is in its frame's pixels still."""
         query = (
             'SELECT frame, "left", top, width, height, jpeg FROM face_row JOIN thumbnail USING (face)'
             f" WHERE {where} ORDER BY frame, number"
         )
-        return self.connection.execute(query, values).fetchall()
+        faces = self.connection.execute(query, values).fetchall()
+        looked_at = faces[:: max(1, len(faces) // (most or len(faces) or 1))]
+        return bool(faces) and all(_shows(pixels(frame), box, jpeg, recipe) for frame, *box, jpeg in looked_at)
 
 
 def _shows(pixels: U8, box: Box, jpeg: bytes, recipe: str) -> bool:
@@ -144,21 +141,10 @@ def _shows(pixels: U8, box: Box, jpeg: bytes, recipe: str) -> bool:
     return bool(np.abs(now.astype(np.int16) - open_thumbnail(jpeg)).mean() <= UNCHANGED)
 
 
-@dataclass(frozen=True, slots=True)
-class Carried:
-    """What became of files that show another picture than before.
-
-    pictures: how many show the same one, saved again, turned or cut.
-    lost:     faces that somebody had said something of, and that are in none of them any more.
-    """
-
-    pictures: int = 0
-    lost: int = 0
-
-
-def carry_over(store: Store, recipe: str) -> Carried:
+def carry_over(store: Store, recipe: str) -> tuple[int, int]:
     """Let faces go on as they were in pictures that were saved again, turned or cut.
 
+    How many pictures show what they showed, and how many faces that somebody said something of are in none any more.
     As long as another file shows the picture as it was, everything stays with that.
     """
     pictures = lost = 0
@@ -176,7 +162,7 @@ def carry_over(store: Store, recipe: str) -> Carried:
                 "SELECT count(*) FROM place WHERE digest = ? OR instr(digest, ?) = 1", (former, former + FRAME)
             ).fetchone()[0]
             connection.execute("UPDATE file SET former = NULL WHERE id = ?", (row,))
-    return Carried(pictures, lost)
+    return pictures, lost
 
 
 @dataclass(frozen=True, slots=True, eq=False)
