@@ -15,7 +15,7 @@ from unmingle.models.cards import SFACE
 from unmingle.progress import Times, silent
 from unmingle.settings import one_of, whole_number
 from unmingle.sources.names import AUTO
-from unmingle.store import facts, relocation, result_tables
+from unmingle.store import facts, file_rows, result_tables
 from unmingle.store.sqlite import open_to_decide
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
         Recipe,
         RecordingSettings,
     )
-    from unmingle.store.relocation import Forgotten
+    from unmingle.store.file_rows import Forgotten
     from unmingle.summary import Summary
 
 
@@ -150,7 +150,7 @@ class Library(LibraryFolder):
         Added again, it is back with all that was found and decided.
         """
         with self.writing() as store:
-            gone = relocation.forget(store, facts.current(store), user_path(source))
+            gone = file_rows.forget(store, facts.current(store), user_path(source))
         self._service.forget()
         self._show()
         return gone
@@ -158,7 +158,7 @@ class Library(LibraryFolder):
     def relocate(self, old: str | Path, new: str | Path) -> int:
         """Note that a source, or a folder in one, is somewhere else now: so many files. Nothing is read again."""
         with self.writing() as store:
-            count = relocation.relocate(store, user_path(old), user_path(new))
+            count = file_rows.relocate(store, user_path(old), user_path(new))
         self._service.forget()
         self._show()
         return count
