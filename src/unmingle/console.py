@@ -62,9 +62,8 @@ class PlainLines:
     """Progress as lines of text: one at the start and the end of a stage, and one every ten seconds."""
 
     def __init__(self) -> None:
-        self._stage = ""
+        self._stage, self._first = "", 0
         self._began = self._said = 0.0
-        self._first = 0
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         """See `progress.Progress`."""
@@ -75,33 +74,26 @@ class PlainLines:
             return
         self._said = now
         rate = (done - self._first) / max(now - self._began, 1e-9)
+        more = f", {rate:,.0f} a second" if rate > 0 else ""
         if rate > 0 and done < total:
-            more = f", {rate:,.0f} a second, {_clock((total - done) / rate)} left"
-        else:
-            more = f", {rate:,.0f} a second" if rate > 0 else ""
+            minutes, seconds = divmod(round((total - done) / rate), 60)
+            more += f", {minutes}:{seconds:02} left"
         print(f"{DOING[stage]}: {done:,} of {total:,}{more}", file=sys.stderr, flush=True)
 
 
 @contextmanager
 def _bars() -> Iterator[Progress]:
+    from rich import progress as widgets
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        ProgressColumn,
-        Task,
-        TextColumn,
-        TimeRemainingColumn,
-    )
     from rich.text import Text
 
-    class Rate(ProgressColumn):
-        def render(self, task: Task) -> Text:
+    class Rate(widgets.ProgressColumn):
+        def render(self, task: widgets.Task) -> Text:
             return Text(f"{task.speed:,.0f}/s" if task.speed else "", style="dim")
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bars:
+    text, left = widgets.TextColumn("{task.description}"), widgets.TimeRemainingColumn()
+    columns = (text, widgets.BarColumn(), widgets.MofNCompleteColumn(), Rate(), left)
+    with widgets.Progress(*columns, console=Console(stderr=True)) as bars:
         tasks = {}
 
         def told(stage: str, done: int, total: int) -> None:
@@ -113,29 +105,20 @@ def _bars() -> Iterator[Progress]:
         yield told
 
 
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}:{rest:02}"
-
-
-def _as_shown(cell: str) -> str:
-    """A cell as the terminal will show it, so that columns are as wide as what is in them."""
-    encoding, errors = sys.stdout.encoding or "utf-8", sys.stdout.errors or "strict"
-    return printable(cell).encode(encoding, errors).decode(encoding)
-
-
 def show_table(rows: Sequence[Sequence[str]], *, headings: Sequence[str] = ()) -> None:
-    """Print a table."""
+    """Print a table; its columns are as wide as the terminal will show what is in them."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    encoding, errors = sys.stdout.encoding or "utf-8", sys.stdout.errors or "strict"
     shown = Table(box=box.SIMPLE_HEAD, show_header=bool(headings))
     for i in range(len(headings or rows[0])):
         shown.add_column(headings[i] if headings else "", style="bold" if i == 0 and not headings else "")
     for row in rows:
-        shown.add_row(*(Text(_as_shown(cell)) for cell in row))  # in a string, brackets would be commands
+        cells = (printable(cell).encode(encoding, errors).decode(encoding) for cell in row)
+        shown.add_row(*map(Text, cells))  # in a string, brackets would be commands
     terminal = Console()
     with terminal.capture() as drawn:
         terminal.print(shown)

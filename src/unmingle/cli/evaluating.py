@@ -9,24 +9,7 @@ import typer
 
 from unmingle import console
 from unmingle.cli import models
-from unmingle.cli.options import (
-    Crops,
-    Drop,
-    FileColumn,
-    Json,
-    LabelColumn,
-    LibraryArgument,
-    Model,
-    Precision,
-    Quiet,
-    Recipe,
-    Sheet,
-    Strictness,
-    Threads,
-    Weights,
-    label_options,
-    open_library,
-)
+from unmingle.cli import options as opt
 from unmingle.cli.running import keeping
 from unmingle.text_layout import counted
 
@@ -37,7 +20,7 @@ WORST_PEOPLE = 20  # printed; the report has them all
 
 
 def evaluate(
-    library: LibraryArgument,
+    library: opt.LibraryArgument,
     labels: Annotated[
         str,
         typer.Option(
@@ -45,15 +28,15 @@ def evaluate(
             show_default=False,
         ),
     ],
-    file_column: FileColumn = None,
-    label_column: LabelColumn = None,
-    sheet: Sheet = None,
-    drop: Drop = None,
+    file_column: opt.FileColumn = None,
+    label_column: opt.LabelColumn = None,
+    sheet: opt.Sheet = None,
+    drop: opt.Drop = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Folder for the report; LIBRARY/evaluation if not given."),
     ] = None,
-    as_json: Json = False,
+    as_json: opt.Json = False,
 ) -> None:
     """Score the people of a library against labels, joined by file name.
 
@@ -61,8 +44,8 @@ def evaluate(
     """
     from unmingle.evaluation.score_files import as_json as report_json
 
-    options = label_options(labels, file_column, label_column, sheet, drop)
-    opened = open_library(library)
+    options = opt.label_options(labels, file_column, label_column, sheet, drop)
+    opened = opt.open_library(library)
     evaluation = opened.evaluate(labels, options=options)
     written = opened.write_evaluation(evaluation, output or library / "evaluation")
     if as_json:
@@ -89,7 +72,7 @@ def print_evaluation(evaluation: Evaluation) -> None:
 
 
 def report(
-    library: LibraryArgument,
+    library: opt.LibraryArgument,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="PAGE.html", help="The file; LIBRARY/report.html if not given."),
@@ -101,20 +84,20 @@ def report(
             " person."
         ),
     ] = None,
-    file_column: FileColumn = None,
-    label_column: LabelColumn = None,
-    sheet: Sheet = None,
-    drop: Drop = None,
+    file_column: opt.FileColumn = None,
+    label_column: opt.LabelColumn = None,
+    sheet: opt.Sheet = None,
+    drop: opt.Drop = None,
     title: Annotated[str, typer.Option(help="Of the page; the name of the library's folder if not given.")] = "",
-    quiet: Quiet = False,
-    as_json: Json = False,
+    quiet: opt.Quiet = False,
+    as_json: opt.Json = False,
 ) -> None:
     """Write what was found as one page of html that opens from disk: people, what was left out and why, a map, scores.
 
     The page needs no other file and no network. It holds pictures of faces: share it as you would share these.
     """
-    options = label_options(labels, file_column, label_column, sheet, drop)
-    opened = open_library(library)
+    options = opt.label_options(labels, file_column, label_column, sheet, drop)
+    opened = opt.open_library(library)
     evaluation = None if labels is None else opened.evaluate(labels, options=options)
     with console.progress(quiet=quiet) as progress:
         page = opened.write_report(output, title=title, evaluation=evaluation, progress=progress)
@@ -140,18 +123,18 @@ def compare(
             " which of the two is right about each change."
         ),
     ] = None,
-    file_column: FileColumn = None,
-    label_column: LabelColumn = None,
-    sheet: Sheet = None,
-    drop: Drop = None,
+    file_column: opt.FileColumn = None,
+    label_column: opt.LabelColumn = None,
+    sheet: opt.Sheet = None,
+    drop: opt.Drop = None,
     output: Annotated[
         Path | None,
         typer.Option(
             "--output", "-o", metavar="PAGE.html", help="Also write a page with the faces concerned, for a browser."
         ),
     ] = None,
-    quiet: Quiet = False,
-    as_json: Json = False,
+    quiet: opt.Quiet = False,
+    as_json: opt.Json = False,
 ) -> None:
     """Say what differs between two libraries of the same pictures: who was split, put together, or left out.
 
@@ -159,8 +142,8 @@ def compare(
     """
     from unmingle.evaluation import comparison_text
 
-    options = label_options(labels, file_column, label_column, sheet, drop)
-    one, other = open_library(library_a), open_library(library_b)
+    options = opt.label_options(labels, file_column, label_column, sheet, drop)
+    one, other = opt.open_library(library_a), opt.open_library(library_b)
     comparison = one.compare(other, labels=labels, options=options)
     if output is not None:
         with console.progress(quiet=quiet) as progress:
@@ -187,23 +170,23 @@ def bench(
         str,
         typer.Option(help="A workbook or csv with the true people, or the word folders: each folder is one person."),
     ] = "folders",
-    file_column: FileColumn = None,
-    label_column: LabelColumn = None,
-    sheet: Sheet = None,
-    drop: Drop = None,
-    recipe: Recipe = "faces",
+    file_column: opt.FileColumn = None,
+    label_column: opt.LabelColumn = None,
+    sheet: opt.Sheet = None,
+    drop: opt.Drop = None,
+    recipe: opt.Recipe = "faces",
     people: Annotated[
         int | None,
         typer.Option(
             min=1, help="Tell unmingle how many people there are; classic gets the true number if it isn't given."
         ),
     ] = None,
-    model: Model = "sface",
-    crops: Crops = "auto",
-    weights: Weights = None,
-    precision: Precision = "auto",
-    threads: Threads = 0,
-    strictness: Strictness = "balanced",
+    model: opt.Model = "sface",
+    crops: opt.Crops = "auto",
+    weights: opt.Weights = None,
+    precision: opt.Precision = "auto",
+    threads: opt.Threads = 0,
+    strictness: opt.Strictness = "balanced",
     others: Annotated[
         bool,
         typer.Option("--others/--no-others", help="Whether usual methods are run on the same embeddings beside it."),
@@ -212,8 +195,8 @@ def bench(
         Path | None,
         typer.Option("--output", "-o", metavar="FOLDER", help="Keep the library here; it is thrown away if not given."),
     ] = None,
-    quiet: Quiet = False,
-    as_json: Json = False,
+    quiet: opt.Quiet = False,
+    as_json: opt.Json = False,
 ) -> None:
     """Sort labelled pictures of your own and print the standard table: how well, how fast, beside usual methods.
 
@@ -235,7 +218,7 @@ def bench(
         weights=weights,
         others=others,
     )
-    options = label_options(labels, file_column, label_column, sheet, drop)
+    options = opt.label_options(labels, file_column, label_column, sheet, drop)
     if not quiet:
         models.warn(model)
     with ExitStack() as held, console.progress(quiet=quiet) as progress:
@@ -243,7 +226,7 @@ def bench(
             kept = f"What was found so far is kept in {output}; the same command goes on from there."
             held.enter_context(keeping(kept, once=output))
         folder = output or Path(held.enter_context(TemporaryDirectory())) / "library"
-        library = open_library(folder)
+        library = opt.open_library(folder)
         found = benching.bench(library, dataset, labels=labels, options=options, settings=settings, progress=progress)
     if as_json:
         console.say_json(benching.as_json(found))

@@ -5,21 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from unmingle import console
-from unmingle.cli.options import (
-    FileColumn,
-    Json,
-    LabelColumn,
-    LibraryArgument,
-    Quiet,
-    Sheet,
-    label_options,
-    open_library,
-)
+from unmingle.cli import options as opt
 from unmingle.cli.running import keeping
 from unmingle.errors import command
 from unmingle.text_layout import counted
@@ -31,21 +22,9 @@ if TYPE_CHECKING:
 MOST_REASONS = 5  # or kinds, with how often they are
 SHOWN = 20  # lines of a kind on the terminal; --json has them all
 
-# Which options count for which target.
-COUNTS_FOR = {
-    "by": ("folders",),
-    "how": ("folders",),
-    "faces": ("xmp",),
-    "embed": ("xmp",),
-    "labels": ("xlsx",),
-    "file_column": ("xlsx",),
-    "label_column": ("xlsx",),
-    "sheet": ("xlsx",),
-}
-
 
 def export(
-    library: LibraryArgument,
+    library: opt.LibraryArgument,
     output: Annotated[
         Path,
         typer.Option("--output", "-o", metavar="DEST", help="Folder to write to; made if new.", show_default=False),
@@ -79,12 +58,12 @@ def export(
         Path | None,
         typer.Option(help="xlsx: a workbook or csv of labels, into a copy of which the found people are filled in."),
     ] = None,
-    file_column: FileColumn = None,
-    label_column: LabelColumn = None,
-    sheet: Sheet = None,
+    file_column: opt.FileColumn = None,
+    label_column: opt.LabelColumn = None,
+    sheet: opt.Sheet = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be written.")] = False,
-    quiet: Quiet = False,
-    as_json: Json = False,
+    quiet: opt.Quiet = False,
+    as_json: opt.Json = False,
 ) -> None:
     """Hand the results of LIBRARY to other programs: folders of pictures, tables, or face regions in XMP.
 
@@ -92,33 +71,41 @@ def export(
     """
     from unmingle.exchange.exporting import ExportOptions
 
-    given: dict[str, Any] = {"by": by, "how": how, "faces": faces, "embed": embed, "labels": labels}
-    given |= {"file_column": file_column, "label_column": label_column, "sheet": sheet}
-    _check_usage(to, given)
+    counts_for: dict[str, dict[str, object]] = {
+        "folders": {"--by": by, "--how": how},
+        "xmp": {"--faces": faces, "--embed": embed},
+        "xlsx": {"--labels": labels, "--file-column": file_column, "--label-column": label_column, "--sheet": sheet},
+    }
+    for target, given in counts_for.items():
+        for option, value in given.items():
+            if value and target != to:
+                raise typer.BadParameter(f"{option} counts for --to {target} only, not for --to {to}.")
     options = ExportOptions(
         by=by or "name",
         how=how or "copy",
         faces=faces or "named",
         embed=embed,
         labels=labels,
-        label_options=label_options(labels, file_column, label_column, sheet),
+        label_options=opt.label_options(labels, file_column, label_column, sheet),
     )
     kept = f"What was written to {output} is kept; the same command goes on from there."
     with keeping(kept, once=output), console.progress(quiet=quiet) as progress:
-        done = open_library(library).export(to, output, options, dry_run=dry_run, progress=progress)
-    if as_json:
-        console.say_json(asdict(done))
-    elif not quiet:
-        console.say(*_export_lines(done, dry_run=dry_run))
-        if to == "xmp" and not (done.written or done.there or done.left_out):
-            name = command("name", library, "PERSON", "NAME")
-            console.say(f"Nobody on a picture has a name yet: {name}, or pass --faces all.")
+        done = opt.open_library(library).export(to, output, options, dry_run=dry_run, progress=progress)
+    lines = _export_lines(done, dry_run=dry_run)
+    if to == "xmp" and not (done.written or done.there or done.left_out):
+        name = command("name", library, "PERSON", "NAME")
+        lines.append(f"Nobody on a picture has a name yet: {name}, or pass --faces all.")
+    console.tell(asdict(done), *lines, as_json=as_json, quiet=quiet)
     if done.in_the_way:
-        _fail(done)
+        names = ", ".join(done.in_the_way[:3]) + (", …" if len(done.in_the_way) > 3 else "")
+        are = counted(len(done.in_the_way), "file of other content is", "files of other content are")
+        console.say(f"Error: {are} in the way: {names}.", error=True)
+        console.say("What is there was left as it is. Choose another folder, or take it away.", error=True)
+        raise typer.Exit(1)
 
 
 def import_(
-    library: LibraryArgument,
+    library: opt.LibraryArgument,
     sources: Annotated[
         list[Path],
         typer.Argument(
@@ -132,8 +119,8 @@ def import_(
         Literal["keep", "take"],
         typer.Option(help="Of a face that has another name in LIBRARY: keep that one, or take the imported one."),
     ] = "keep",
-    quiet: Quiet = False,
-    as_json: Json = False,
+    quiet: opt.Quiet = False,
+    as_json: opt.Json = False,
 ) -> None:
     """Take in the names that other programs gave to faces, as decisions that can be undone.
 
@@ -141,18 +128,8 @@ def import_(
     """
     kept = "Names that were given are kept; the same command goes on from there."
     with keeping(kept), console.progress(quiet=quiet) as progress:
-        done = open_library(library).import_names(*sources, conflicts=conflicts, progress=progress)
-    if as_json:
-        console.say_json(asdict(done))
-    elif not quiet:
-        console.say(*_import_lines(library, done))
-
-
-def _check_usage(to: str, given: dict[str, Any]) -> None:
-    for option, value in given.items():
-        if value and to not in COUNTS_FOR[option]:
-            name = f"--{option.replace('_', '-')}"
-            raise typer.BadParameter(f"{name} counts for --to {COUNTS_FOR[option][0]} only, not for --to {to}.")
+        done = opt.open_library(library).import_names(*sources, conflicts=conflicts, progress=progress)
+    console.tell(asdict(done), *_import_lines(library, done), as_json=as_json, quiet=quiet)
 
 
 def _export_lines(done: Exported, *, dry_run: bool) -> list[str]:
@@ -165,8 +142,7 @@ def _export_lines(done: Exported, *, dry_run: bool) -> list[str]:
         lines.append(f"{counted(len(done.folders), 'person', 'people')}:")
         lines.extend(f"  {files:>7,}  {folder}" for folder, files in done.folders[:SHOWN])
         lines.extend(_more(len(done.folders)))
-    lines.extend(_reasons("Left out", list(done.left_out)))
-    return lines
+    return lines + _reasons("Left out", list(done.left_out))
 
 
 def _import_lines(library: Path, done: Imported) -> list[str]:
@@ -178,9 +154,8 @@ def _import_lines(library: Path, done: Imported) -> list[str]:
     if done.others:
         kinds = ", ".join(f"{kind} {count:,}" for kind, count in done.kinds[:MOST_REASONS])
         lines.append(f"{counted(done.others, 'region')} of something else than faces, passed over: {kinds}")
-    lines.extend(
-        _reasons("Not taken", [(": ".join(filter(None, (one.where, one.name))), one.why) for one in done.left])
-    )
+    left = [(": ".join(filter(None, (one.where, one.name))), one.why) for one in done.left]
+    lines.extend(_reasons("Not taken", left))
     if done.decisions:
         first, last = done.decisions[0].id, done.decisions[-1].id
         which = f"Decision #{first}" if first == last else f"Decisions #{first} to #{last}"
@@ -201,11 +176,3 @@ def _reasons(heading: str, told: list[tuple[str, str]]) -> list[str]:
 
 def _more(count: int) -> list[str]:
     return [f"  and {count - SHOWN:,} more; --json has them all"] if count > SHOWN else []
-
-
-def _fail(done: Exported) -> None:
-    names = ", ".join(done.in_the_way[:3]) + (", …" if len(done.in_the_way) > 3 else "")
-    are = counted(len(done.in_the_way), "file of other content is", "files of other content are")
-    console.say(f"Error: {are} in the way: {names}.", error=True)
-    console.say("What is there was left as it is. Choose another folder, or take it away.", error=True)
-    raise typer.Exit(1)

@@ -11,25 +11,7 @@ import typer
 
 from unmingle import console
 from unmingle.cli import evaluating, models
-from unmingle.cli.options import (
-    Crops,
-    FileColumn,
-    Json,
-    LabelColumn,
-    LibraryArgument,
-    Model,
-    PersonArgument,
-    Precision,
-    Quiet,
-    Recipe,
-    Sheet,
-    Strictness,
-    Threads,
-    Weights,
-    label_options,
-    open_library,
-    seconds,
-)
+from unmingle.cli import options as opt
 from unmingle.cli.running import keeping
 from unmingle.errors import SettingsError, command
 from unmingle.text_layout import counted
@@ -61,7 +43,7 @@ def cluster(
             show_default=False,
         ),
     ] = None,
-    recipe: Recipe = "faces",
+    recipe: opt.Recipe = "faces",
     people: Annotated[
         int | None, typer.Option(min=1, help="How many people there are, if you know; found if not given.")
     ] = None,
@@ -69,28 +51,28 @@ def cluster(
         str | None,
         typer.Option(help="Take the number of people, and nothing else, from a workbook, a csv, or folders."),
     ] = None,
-    file_column: FileColumn = None,
-    label_column: LabelColumn = None,
-    sheet: Sheet = None,
-    crops: Crops = "auto",
+    file_column: opt.FileColumn = None,
+    label_column: opt.LabelColumn = None,
+    sheet: opt.Sheet = None,
+    crops: opt.Crops = "auto",
     features: Annotated[
         Literal["fc2", "pool5"],
         typer.Option(help="classic: the layer of VGG16; pool5 needs only a convolution-only weight file."),
     ] = "fc2",
-    weights: Weights = None,
+    weights: opt.Weights = None,
     any_weights: Annotated[
         bool,
         typer.Option(
             "--any-weights", help="classic: accept weights of the right layout that are not the official ones."
         ),
     ] = False,
-    precision: Precision = "auto",
+    precision: opt.Precision = "auto",
     engine: Annotated[
         Literal["auto", "openvino", "onnxruntime"],
         typer.Option(help="What runs the networks; onnxruntime is an extra."),
     ] = "auto",
-    threads: Threads = 0,
-    strictness: Strictness = "balanced",
+    threads: opt.Threads = 0,
+    strictness: opt.Strictness = "balanced",
     co_occurrence: Annotated[
         bool,
         typer.Option(
@@ -111,7 +93,7 @@ def cluster(
     no_name_pattern: Annotated[
         bool, typer.Option("--no-name-pattern", help="Read no meeting and no frame from file names.")
     ] = False,
-    model: Model = "sface",
+    model: opt.Model = "sface",
     every: Annotated[
         str,
         typer.Option(
@@ -130,8 +112,8 @@ def cluster(
             show_default=False,
         ),
     ] = None,
-    quiet: Quiet = False,
-    as_json: Json = False,
+    quiet: opt.Quiet = False,
+    as_json: opt.Json = False,
 ) -> None:
     """Sort the faces of all pictures and recordings in SOURCE into people.
 
@@ -149,13 +131,13 @@ def cluster(
     from unmingle.summary import summary_lines
 
     # What can be checked before an hour of work is not checked after it.
-    recording = RecordingSettings(every=seconds(every))
+    recording = RecordingSettings(every=opt.seconds(every))
     pattern = _name_pattern(name_pattern, unread=no_name_pattern)
-    library = open_library(output)
+    library = opt.open_library(output)
     known = _sources(library, sources)
     if save_crops is not None:
         check_outside(save_crops, [source for source in known if source.is_dir()])
-    options = label_options(labels, file_column, label_column, sheet)
+    options = opt.label_options(labels, file_column, label_column, sheet)
     if labels is not None:
         people = _count_labels(labels, known, options, given=people)
     if recipe == "classic" and people is None:
@@ -240,26 +222,26 @@ def _count_labels(labels: str, sources: Sequence[Path], options: LabelOptions, *
 
 
 def show(
-    library: LibraryArgument,
-    person: PersonArgument,
+    library: opt.LibraryArgument,
+    person: opt.PersonArgument,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The picture to write; in LIBRARY/sheets if not given.")
     ] = None,
-    as_json: Json = False,
+    as_json: opt.Json = False,
 ) -> None:
     """Make a contact sheet of one person and print where it is."""
     from unmingle.files import write_atomically
     from unmingle.render.canvas import as_jpeg
     from unmingle.render.views import sheet_name
 
-    sheet = open_library(library).show(person)
+    sheet = opt.open_library(library).show(person)
     destination = output or library / "sheets" / sheet_name(sheet.person)
     write_atomically(destination, as_jpeg(sheet.page))
     console.tell({"person": sheet.person, "sheet": str(destination)}, str(destination), as_json=as_json)
 
 
 def review(
-    library: LibraryArgument,
+    library: opt.LibraryArgument,
     host: Annotated[
         str,
         typer.Option(
@@ -281,14 +263,14 @@ def review(
 
 
 def forget(
-    library: LibraryArgument,
+    library: opt.LibraryArgument,
     source: Annotated[
         Path,
         typer.Argument(
             metavar="SOURCE", help="A folder that was given to cluster, one in it, or a file.", show_default=False
         ),
     ],
-    as_json: Json = False,
+    as_json: opt.Json = False,
 ) -> None:
     """Drop a source: its files leave the tables, with the people who are in no other picture.
 
@@ -296,7 +278,7 @@ def forget(
     """
     from unmingle.sources.images import readable
 
-    opened = open_library(library)
+    opened = opt.open_library(library)
     gone = opened.forget(source)
     what = [counted(gone.files, "file"), counted(gone.faces, "face"), counted(gone.people, "person", "people")]
     lines = [f"Forgotten: {', '.join(what)}.", f"To have them back: {command('cluster', source, '-o', library)}"]
@@ -307,13 +289,13 @@ def forget(
 
 
 def relocate(
-    library: LibraryArgument,
+    library: opt.LibraryArgument,
     old: Annotated[Path, typer.Argument(metavar="OLD", help="Where the pictures were.", show_default=False)],
     new: Annotated[Path, typer.Argument(metavar="NEW", help="Where they are.", show_default=False)],
-    as_json: Json = False,
+    as_json: opt.Json = False,
 ) -> None:
     """Say that a source, or a folder in one, is somewhere else now. Nothing is read again."""
-    count = open_library(library).relocate(old, new)
+    count = opt.open_library(library).relocate(old, new)
     console.tell({"files": count}, f"{counted(count, 'file is', 'files are')} in {new} now.", as_json=as_json)
 
 
@@ -327,7 +309,7 @@ def demo(
     from unmingle.render.views import sheet_name
     from unmingle.summary import summary_lines
 
-    library = open_library(output / "library")
+    library = opt.open_library(output / "library")
     with console.progress(quiet=False) as progress:
         meeting = write_meeting(output / "meeting", people=people, frames=frames, progress=progress)
     with _stored_in(library), console.progress(quiet=False) as progress:
