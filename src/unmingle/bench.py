@@ -13,7 +13,7 @@ from unmingle.evaluation.metrics import bcubed, contingency, score_table
 from unmingle.evaluation.score_files import as_json as evaluation_json
 from unmingle.evaluation.score_files import main_figures, scores_document
 from unmingle.files import user_path
-from unmingle.grouping.baselines import SFACE_COSINE, AverageLinkage, k_means, unit
+from unmingle.grouping.baselines import SFACE_COSINE, average_linkage, cut, k_means, unit
 from unmingle.models.cards import SFACE
 from unmingle.progress import peak_memory, silent
 from unmingle.settings import DetectionSettings, EngineSettings
@@ -40,6 +40,7 @@ FORMAT = 1  # of the json; counts up when a key changes its meaning or goes
 NOT_KNOWN = "–"
 # Distances of all pairs take 8 bytes each, and as much again while they are worked on: 1.2 GB for so many faces.
 MOST_ROWS = 12_000
+THRESHOLDS = tuple(round(0.05 + 0.01 * i, 2) for i in range(91))  # of average linkage, to choose the best of
 STARTS = 10  # of k-means, which keeps the best: a single one is a matter of luck
 MOST_CENTRES = 20_000_000  # faces times people, above which these take more than some minutes
 
@@ -180,13 +181,13 @@ def other_methods(scored: pl.DataFrame, ids_n: I64, vectors_nd: F32, *, sface: b
         yield from (Method(linkage, told, None, left_out=why) for told in (best, *[fixed] * sface))
         return
     start = time.perf_counter()
-    tree = AverageLinkage.of(vectors)
+    tree = average_linkage(vectors)
     seconds = time.perf_counter() - start
-    cuts = [(threshold, table(labels_v)) for threshold, labels_v in tree.cuts()]
-    threshold, found = max(cuts, key=lambda cut: bcubed(cut[1]).f1)
+    cuts = [(threshold, table(cut(tree, threshold))) for threshold in THRESHOLDS]
+    threshold, found = max(cuts, key=lambda one: bcubed(one[1]).f1)
     yield Method(linkage, f"{best}, {threshold:.2f}", score_table(found), seconds)
     if sface:
-        yield Method(linkage, fixed, score_table(table(tree.cut(SFACE_COSINE))), seconds)
+        yield Method(linkage, fixed, score_table(table(cut(tree, SFACE_COSINE))), seconds)
 
 
 def as_json(found: Bench) -> str:

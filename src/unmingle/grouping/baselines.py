@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,14 +12,10 @@ from unmingle.grouping.clusters import largest_first
 from unmingle.records import Clustering, check_shape
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from unmingle.records import F32, F64, I64
 
 # The cosine from which OpenCV takes two SFace embeddings for one person.
 SFACE_COSINE = 0.363
-# Bars to choose the best of, with the labels.
-BARS = tuple(round(0.05 + 0.01 * i, 2) for i in range(91))
 # The notebook that unmingle began as ran scikit-learn of its day, whose default was so many starts.
 CLASSIC_STARTS = 10
 
@@ -32,76 +27,39 @@ def unit(vectors_nd: F32) -> F32:
 
 
 def k_means(vectors_nd: F32, people: int, *, starts: int | str = "auto", seed: int = 0) -> I64:
-    """(n,) int64: scikit-learn's k-means with k-means++ starts.
-
-    Args:
-        vectors_nd: (n, d) unit vectors.
-        people: how many clusters, at most n.
-        starts: how often to begin anew; "auto" is scikit-learn's choice, once.
-        seed: of the starts.
-    """
+    """(n,) scikit-learn's k-means with k-means++ starts."""
     from sklearn.cluster import KMeans
 
     labels: I64 = KMeans(people, n_init=starts, random_state=seed).fit_predict(vectors_nd).astype(np.int64)
     return labels
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class AverageLinkage:
-    """The whole tree of average linkage over cosine (SciPy's, which scikit-learn runs as well), to be cut anywhere.
+def average_linkage(vectors_nd: F32) -> F64:
+    """(n - 1, 4) SciPy's tree of average linkage over cosine, of unit vectors; it takes n² / 2 distances."""
+    from scipy.cluster.hierarchy import linkage
+    from scipy.spatial.distance import pdist
 
-    It holds n² / 2 distances while it is made.
+    if len(vectors_nd) < 2:
+        return np.zeros((0, 4))
+    # Rounding takes equal vectors to a little below 0, which the method refuses.
+    tree: F64 = linkage(np.maximum(pdist(vectors_nd.astype(np.float64), "cosine"), 0), "average")
+    return tree
 
-    tree_m4: (n - 1, 4) float64, as `scipy.cluster.hierarchy.linkage` has it.
-    """
 
-    tree_m4: F64
+def cut(tree_m4: F64, cosine: float) -> I64:
+    """(n,) clusters of which no two are as alike as `cosine`, on average."""
+    from scipy.cluster.hierarchy import fcluster
 
-    def __post_init__(self) -> None:
-        check_shape("tree_m4", self.tree_m4, (None, 4))
-
-    @classmethod
-    def of(cls, vectors_nd: F32) -> AverageLinkage:
-        """Of unit vectors (n, d)."""
-        from scipy.cluster.hierarchy import linkage
-        from scipy.spatial.distance import pdist
-
-        if len(vectors_nd) < 2:
-            return cls(np.zeros((0, 4)))
-        # Rounding takes equal vectors to a little below 0, which the method refuses.
-        return cls(linkage(np.maximum(pdist(vectors_nd.astype(np.float64), "cosine"), 0), "average"))
-
-    def cut(self, cosine: float) -> I64:
-        """(n,) int64: clusters of which no two are as alike as `cosine`, on average."""
-        from scipy.cluster.hierarchy import fcluster
-
-        if not len(self.tree_m4):
-            return np.zeros(1, np.int64)
-        labels: I64 = fcluster(self.tree_m4, 1 - cosine, "distance").astype(np.int64)
-        return labels
-
-    def cuts(self, bars: Sequence[float] = BARS) -> list[tuple[float, I64]]:
-        """Each threshold with its clusters."""
-        return [(bar, self.cut(bar)) for bar in bars]
+    if not len(tree_m4):
+        return np.zeros(1, np.int64)
+    labels: I64 = fcluster(tree_m4, 1 - cosine, "distance").astype(np.int64)
+    return labels
 
 
 def classic_clusters(features_nd: F32, people: int, *, components: int = 100, seed: int = 22) -> Clustering:
-    """Group faces as the notebook did that unmingle began as: PCA, then k-means with k-means++ starts.
+    """Group VGG16 features as the notebook did that unmingle began as: PCA, then k-means, neither scaled nor whitened.
 
-    The features are neither scaled nor whitened. The same features, number, seed and thread count give the same labels.
-
-    Args:
-        features_nd: (n, d) float32, as VGG16 gives them.
-        people: how many clusters to make, 1 to n.
-        components: principal components to keep; fewer if there are fewer faces or features.
-        seed: of both steps; the default is the notebook's.
-
-    Returns:
-        Labels, largest cluster first; fewer clusters if there are fewer distinct faces. Notes: the share of the
-        variance that the components keep ("explained_variance"), and the sum of squared distances ("inertia").
-
-    Raises:
-        SettingsError: `people` is below 1 or above n, or `components` is below 1.
+    Notes: the share of the variance that the components keep ("explained_variance"), and k-means' "inertia".
     """
     check_shape("features_nd", features_nd, (None, None))
     n = len(features_nd)

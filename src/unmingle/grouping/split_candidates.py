@@ -1,8 +1,4 @@
-"""The ways in which a person may fall into two: the branches of the merge tree (average linkage) of their faces.
-
-If two people were taken for one, or a stranger slipped in, then the faces of one of them come together before they meet
-the others; a single face is a branch too.
-"""
+"""The ways in which a person may fall into two: the branches of the merge tree (average linkage) of their faces."""
 
 from __future__ import annotations
 
@@ -10,6 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from unmingle.grouping.index import spaced
 
 if TYPE_CHECKING:
     from unmingle.records import F32, F64, I64, Bool
@@ -22,49 +20,33 @@ ROUNDING = 1e-6
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Branches:
-    """The branches of one person: face_s[start_m[i] : stop_m[i]] is the smaller side of branch i.
-
-    cosine_m: (m,) float64, average over the pairs of faces of which one is in the branch, the other is not.
-    """
+    """The branches of one person: face_s[start_m[i] : stop_m[i]] is the smaller side of branch i."""
 
     face_s: I64
     start_m: I64
     stop_m: I64
-    cosine_m: F64
+    cosine_m: F64  # average over pairs of faces of two sides
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SplitCandidates:
-    """m ways to split people, of any number of them.
+    """m ways to split people, of any number of them."""
 
-    face_s:  (s,) int64, the faces of the trees, person after person; `place_n` is where each face is, -1: nowhere.
-    slot_m:  (m,) int64, the person.
-    start_m, stop_m: (m,) int64, the smaller side, in face_s.
-    size_m:  (m,) int64, faces of the smaller side: an estimate where the tree is one of a sample.
-    cosine_m: (m,) float64, average over the pairs of faces of two sides.
-    """
-
-    face_s: I64
-    place_n: I64
-    slot_m: I64
-    start_m: I64
+    face_s: I64  # the faces of the trees, person after person
+    place_n: I64  # where each face is in face_s; -1: nowhere
+    slot_m: I64  # the person
+    start_m: I64  # the smaller side is face_s[start_m : stop_m]
     stop_m: I64
-    size_m: I64
+    size_m: I64  # faces of the smaller side: an estimate where the tree is one of a sample
     cosine_m: F64
 
     @classmethod
     def of(
         cls, unit_nd: F32, slot_n: I64, size_c: I64, root_n: I64, trees: dict[bytes, Branches] | None = None
     ) -> SplitCandidates:
-        """All branches of all people of two faces or more.
+        """All branches of all people (slots 0 … c-1) of two faces or more; faces with the same root stay together.
 
-        Args:
-            unit_nd: (n, d) float32 unit vectors.
-            slot_n: (n,) the person of each face, 0 … c-1.
-            size_c: (c,) faces of each person.
-            root_n: (n,) faces with the same root are one person for certain: no branch divides them.
-            trees: those of earlier calls for the same vectors; people that have not changed are not looked at again.
-                The new ones are added, the others go.
+        trees: those of earlier calls for the same vectors, which are replaced by these.
         """
         known = {} if trees is None else dict(trees)
         order_n, stop_c = np.argsort(slot_n, kind="stable"), np.cumsum(size_c)
@@ -73,7 +55,7 @@ class SplitCandidates:
         found: list[Branches] = []
         for slot in slots.tolist():
             face = order_n[stop_c[slot] - size_c[slot] : stop_c[slot]]
-            face = face[np.arange(min(len(face), SAMPLE)) * len(face) // min(len(face), SAMPLE)]
+            face = face[spaced(len(face), SAMPLE)]
             key = np.stack([face, root_n[face]]).tobytes()
             made[key] = known[key] if key in known else branches(unit_nd[face], face, root_n[face])
             found.append(made[key])
@@ -101,21 +83,17 @@ class SplitCandidates:
         return replace(self, **{name: getattr(self, name)[index_k] for name in names})
 
     def side(self, candidate: int, person_p: I64, unit_nd: F32) -> I64:
-        """The faces of a smaller side.
-
-        Where a sample stood for the person, those of its faces, person_p, that were not in it go to the side that they
-        are more like; a single face stays one.
-        """
+        """The faces of a smaller side; those of person_p that were not sampled go to the side they are more like."""
         inside = self.face_s[self.start_m[candidate] : self.stop_m[candidate]]
         unseen = person_p[self.place_n[person_p] < 0]
-        if not len(unseen) or len(inside) == 1:
+        if not len(unseen) or len(inside) == 1:  # a single face stays one
             return inside
         outside = np.setdiff1d(np.setdiff1d(person_p, unseen), inside)
         towards_d = unit_nd[inside].mean(axis=0) - unit_nd[outside].mean(axis=0)
         return np.concatenate([inside, unseen[unit_nd[unseen] @ towards_d > 0]])
 
     def means(self, unit_nd: F32) -> F32:
-        """(m, d) the mean unit vector of each smaller side, as far as it was in the tree."""
+        """(m, d) the mean unit vector of each smaller side, as far as it was sampled."""
         from scipy.sparse import csr_array
 
         size = self.stop_m - self.start_m
@@ -125,7 +103,7 @@ class SplitCandidates:
         return np.asarray(table @ unit_nd, np.float32)
 
     def divide(self, pairs_p2: I64, slot_n: I64) -> Bool:
-        """(m,) whether the two faces of any of these pairs of rows are on different sides."""
+        """(m,) whether any of these pairs of faces is on different sides."""
         result = np.zeros(len(self.slot_m), np.bool_)
         pairs = pairs_p2[slot_n[pairs_p2[:, 0]] == slot_n[pairs_p2[:, 1]]]
         if not len(pairs):
@@ -142,7 +120,7 @@ class SplitCandidates:
 
 
 def branches(unit_sd: F32, face_s: I64, root_s: I64) -> Branches:
-    """The tree of one person of two faces or more, by row face_s; faces with the same root come together first."""
+    """The tree of one person of two faces or more; faces with the same root come together first."""
     from scipy.cluster.hierarchy import linkage
 
     s = len(face_s)
