@@ -9,6 +9,32 @@ declare global {
   type OnScreen = Recording["people"][0];
   type Time = OnScreen["intervals"][0];
 
+  /** What every part of the page is told. changed: a decision was made, with its outcome; facts: numbers of the header. */
+  type News = "changed" | "facts";
+  /** About a decision. undoes: the one that it takes back; quiet: without words. */
+  type Told = { undoes?: number; quiet?: boolean };
+  /** seen: the revision that was on show. */
+  type Send = (path: string, body: object, seen?: number | null) => Promise<Outcome>;
+  type Again = (decision?: number) => Promise<Outcome | null>;
+  type Decide = (body: { kind: string } & Record<string, unknown>, seen?: number | null) => Promise<Outcome | null>;
+
+  /** props: attributes; `class`, `text`, and handlers such as `onclick` too. */
+  type MakeElement = (tag: string, props?: Record<string, unknown>, ...children: (Node | string | null | undefined | false)[]) => any;
+  type ButtonOptions = { key?: string; onclick: (event: Event) => void; primary?: boolean; class?: string; attrs?: object };
+  type MakeButton = (words: string, options: ButtonOptions) => HTMLButtonElement;
+  /** kind: its class. Resolves to the value it was closed with, null for none. */
+  type OpenDialog = (
+    title: string,
+    parts: (close: (value?: any) => void) => { body: (Node | string)[]; foot: Node[] },
+    kind?: string,
+  ) => Promise<any>;
+  /** about: whom is not asked for; faces: of whom, if not of that person. Without a person: a new one with this name, if any. */
+  type AskPerson = (
+    title: string,
+    about: { person?: number; faces?: number[]; allowNew?: boolean },
+  ) => Promise<{ person?: number; name?: string } | null>;
+  type KeepName = (person: any, name: string, seen: number | null, nobodys: boolean, again: () => void) => Promise<void>;
+
   /** A page of the site. snapshot: what it needs to come back as it was; placeOf: how far down that was; reopen: what was open over it. */
   interface Page {
     snapshot?: () => object;
@@ -31,7 +57,7 @@ declare global {
   interface Act {
     words: string;
     key?: string;
-    run: () => void;
+    run: () => unknown;
     primary?: boolean;
   }
 
@@ -120,6 +146,70 @@ declare global {
     /** What opens a row, with a plain click too; else a double click shows a face's picture, and a frame can be pulled. */
     open?: (index: number) => void;
     onChange?: () => void;
+    /** Asks for everything again, after an error. */
+    retry: () => void;
+    /** Called if the server has no such list. */
+    gone?: (error: any) => void;
+  }
+
+  interface EndlessOptions {
+    /** Entries a page. */
+    size: number;
+    items: (page: any) => any[];
+    /** What is said of none. */
+    empty: () => HTMLElement;
+    /** Shows the first entries, again or for the first time. */
+    renew: (page: any) => void;
+    /** Shows the next. */
+    put: (page: any) => void;
+  }
+
+  interface PagedListOptions {
+    load: (offset: number, limit: number, signal: AbortSignal) => Promise<{ total: number; items: any[]; revision: number }>;
+    /** Rows a page. */
+    size?: number;
+    onChange: (first: number, last: number) => void;
     onError: (error: any) => void;
   }
+
+  type Look = (
+    index: number,
+    total: FaceViewOptions["total"],
+    faceAt: FaceViewOptions["faceAt"],
+    closed?: (at: number) => void,
+  ) => void;
+
+  interface BandHandlers {
+    onStart: (event: PointerEvent) => void;
+    onBox: (box: { left: number; top: number; right: number; bottom: number }) => void;
+    onEnd: () => void;
+  }
+
+  /** only: who is the only one left of what was typed is marked. */
+  interface SuggestionOptions {
+    find: (text: string) => Promise<Known[]>;
+    pick: (person: Known) => void;
+    label: string;
+    only?: boolean;
+  }
+
+  interface PersonHeadOptions {
+    id: number;
+    sort: string;
+    onSort: (sort: string) => void;
+    seen: () => number | null;
+    onMerge: () => void;
+    onIgnore: () => void;
+  }
+
+  type ShowTip = (bar: HTMLElement | null, person?: OnScreen, time?: Time, x?: number) => void;
+  /** barOf: makes the link or button that a bar is, "0:03.2 to 0:11.8, 8.6 seconds". */
+  type LaneOptions = { duration: number; label: string; barOf: (index: number, words: string) => HTMLElement };
+  /** From a lane and a place in it to such. */
+  type LaneStep = (key: string, row: number, at: number, people: OnScreen[]) => [number, number] | null;
+  type RecordingView = (
+    recording: Recording,
+    zoom: number,
+    onZoom: (zoom: number) => void,
+  ) => { element: HTMLElement; draw: () => void; stop: () => void };
 }

@@ -93,10 +93,6 @@ class Command:
             raise DecisionError("One face alone can't be compared.", "Name two faces.")
         return checked
 
-    def _check_either(self, at: Check) -> Self:
-        checked = self if self.person is None else self._check_people(at)
-        return checked._check_faces(at) if checked.faces or checked.person is None else checked
-
     def _pairs_of_faces(self) -> set[tuple[int, int]]:
         """The first with each of the others, if it is about faces only."""
         if self.person is not None:
@@ -238,8 +234,11 @@ class IsFace(Command):
 class Ignore(Command):
     """A person or faces are strangers, and not to be shown."""
 
-    kind = "ignore"
-    check = Command._check_either
+    kind: ClassVar[Kind] = "ignore"
+
+    def check(self, at: Check) -> Self:
+        checked = self if self.person is None else self._check_people(at)
+        return checked._check_faces(at) if checked.faces or checked.person is None else checked
 
     def apply(self, decided: Projection) -> None:
         if self.person is not None:
@@ -247,23 +246,20 @@ class Ignore(Command):
         decided.mark(self.faces, "ignored")
 
     def describe(self, names: Names, moved: int) -> str:
-        return f"Ignored {_faces(len(self.faces)) if self.faces else names[self.person]}"
+        done = "Ignored" if self.kind == "ignore" else "Restored"
+        return f"{done} {_faces(len(self.faces)) if self.faces else names[self.person]}"
 
 
-class Restore(Command):
+class Restore(Ignore):
     """A person or faces are no longer ignored, and faces are faces."""
 
     kind = "restore"
-    check = Command._check_either
 
     def apply(self, decided: Projection) -> None:
         if self.person is not None:
             decided.ignored.discard(decided.now(self.person))
         for face in self.faces:
             decided.marks.pop(face, None)
-
-    def describe(self, names: Names, moved: int) -> str:
-        return f"Restored {_faces(len(self.faces)) if self.faces else names[self.person]}"
 
 
 class Different(Command):
@@ -342,13 +338,8 @@ class Clustered(Command):
     kind = "cluster"
 
 
-KINDS: dict[str, type[Command]] = {
-    kind.kind: kind
-    for kind in (
-        *(Name, Merge, Split, Reject, Assign, NotAFace, IsFace, Ignore, Restore, Different, Unsure),
-        *(Undo, Redo, Clustered),
-    )
-}
+_DECIDE = (Name, Merge, Split, Reject, Assign, NotAFace, IsFace, Ignore, Restore, Different, Unsure)
+KINDS: dict[str, type[Command]] = {kind.kind: kind for kind in (*_DECIDE, Undo, Redo, Clustered)}
 assert set(KINDS) == set(get_args(Kind))
 
 

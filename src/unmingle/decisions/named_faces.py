@@ -65,35 +65,28 @@ def apply_names(
     """
     naming = _Naming(store, recipe, service)
     applied, state = naming.applied, naming.state()
-    agreed = list(_agreed(given, applied))
+    said: defaultdict[int, dict[str, Given]] = defaultdict(dict)
+    for one in given:
+        said[one.face].setdefault(one.name, one)
+    for names in said.values():
+        for one in names.values() if len(names) > 1 else ():
+            others = ", ".join(f"{other.name} by {other.where}" for other in names.values() if other is not one)
+            applied.conflicts.append(Conflict(one, f"also called {others}"))
+    agreed: defaultdict[str, list[Given]] = defaultdict(list)
     objection = _objections(state, conflicts)
-    by_name: defaultdict[str, list[int]] = defaultdict(list)
-    for one in agreed:
+    for one in (one for names in said.values() if len(names) == 1 for one in names.values()):
         if against := objection(one):
             applied.conflicts.append(Conflict(one, against))
         else:
-            by_name[one.name].append(one.face)
+            agreed[one.name].append(one)
+    by_name = {name: [one.face for one in ones] for name, ones in agreed.items()}
     chosen = _choose(state, by_name)
     for name in sorted(by_name, key=lambda name: (-len(by_name[name]), name)):
         try:
             naming.give(name, by_name[name], chosen.get(name))
         except DecisionError as error:  # the other names are given all the same
-            applied.conflicts.extend(Conflict(one, error.problem) for one in agreed if one.name == name)
+            applied.conflicts.extend(Conflict(one, error.problem) for one in agreed[name])
     return applied
-
-
-def _agreed(given: Iterable[Given], applied: Applied) -> Iterable[Given]:
-    """One name for each face; faces of which several are said have none."""
-    said: defaultdict[int, dict[str, Given]] = defaultdict(dict)
-    for one in given:
-        said[one.face].setdefault(one.name, one)
-    for names in said.values():
-        if len(names) == 1:
-            yield from names.values()
-            continue
-        for one in names.values():
-            others = ", ".join(f"{other.name} by {other.where}" for other in names.values() if other is not one)
-            applied.conflicts.append(Conflict(one, f"also called {others}"))
 
 
 def _objections(state: State, conflicts: Conflicts) -> Callable[[Given], str]:

@@ -24,15 +24,13 @@ export function post(path, body) {
   return request(`/api${path}`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
 }
 
-/**
- * When the server is gone the request waits, and goes out again once it is back. A decision sent twice that way is
- * refused the second time, since it carries the revision it was made on.
- * @param {string} address @param {RequestInit} options @returns {Promise<any>}
- */
+// When the server is gone the request waits, and goes out again once it is back. A decision sent twice that way is
+// refused the second time, since it carries the revision it was made on.
+/** @param {string} address @param {RequestInit} options @returns {Promise<any>} */
 async function request(address, options) {
   for (;;) {
     try {
-      const response = await fetch(address, { credentials: "same-origin", ...options });
+      const response = await fetch(address, options); // with the cookie, as all of the same origin
       const text = await response.text();
       const body = await new Response(text).json().catch(() => ({}));
       if (response.ok) return body;
@@ -66,7 +64,7 @@ async function knock() {
   const words = "The server does not answer. Is “unmingle review” still running? What you were doing is kept, and goes on once it is back.";
   banner.replaceChildren(h("p", { text: words }), button("Try now", { onclick: () => now() }));
   banner.hidden = false;
-  const isThere = () => fetch("/api/library", { credentials: "same-origin" }).then(() => true, () => false);
+  const isThere = () => fetch("/api/library").then(() => true, () => false);
   for (let pause = 400; !(await isThere()); pause = Math.min(pause * 2, LONGEST)) {
     await new Promise((resolve) => {
       now = () => resolve(undefined);
@@ -86,13 +84,10 @@ export const session = {
 
 const target = new EventTarget();
 
-/**
- * @param {"changed"|"facts"} kind changed: a decision was made, detail is its outcome; facts: numbers of the header
- * @param {(detail: any) => void} listener @param {AbortSignal} [signal] takes it off again
- */
+/** Listens to what is told to every part of the page, until the signal. @param {News} kind @param {(detail: any) => void} listener @param {AbortSignal} [signal] */
 export const on = (kind, listener, signal) => target.addEventListener(kind, (event) => listener(/** @type {CustomEvent} */ (event).detail), { signal });
 
-/** @param {"changed"|"facts"} kind @param {unknown} [detail] */
+/** @param {News} kind @param {unknown} [detail] */
 export const emit = (kind, detail) => target.dispatchEvent(new CustomEvent(kind, { detail }));
 
 /** @type {Promise<void>|null} the answer that counts, of several asked for at once */ let newest = null;
@@ -102,9 +97,9 @@ export function refreshFacts() {
   /** @type {Promise<void>} */
   const mine = Promise.all([get("/library"), get("/decisions", { limit: 30 })]).then(([library, log]) => {
     if (newest !== mine) return newest ?? undefined;
-    session.library = library;
-    session.undoable = entry(log, log.can_undo);
-    session.redoable = entry(log, log.can_redo);
+    /** One that is not among the newest has only its number. @param {number|null} id */
+    const entry = (id) => id && (log.decisions.find((/** @type {Decision} */ one) => one.id === id) ?? { id, words: `decision ${id}` });
+    Object.assign(session, { library, undoable: entry(log.can_undo), redoable: entry(log.can_redo) });
     return void emit("facts");
   });
   newest = mine;
@@ -114,10 +109,4 @@ export function refreshFacts() {
 export function setQuestions(/** @type {number} */ left) {
   session.questions = left;
   emit("facts");
-}
-
-/** An entry of the log by id; one that is not among the newest has only its number. @param {Schemas["DecisionsPage"]} log @param {number|null} id */
-function entry(log, id) {
-  if (id === null) return null;
-  return log.decisions.find((decision) => decision.id === id) ?? /** @type {Decision} */ ({ id, words: `decision ${id}` });
 }

@@ -12,40 +12,31 @@ export function faceImage() {
 }
 
 /** Places for some faces. @param {number[]} faces */
-export const faceImages = (faces) =>
-  faces.map((face) => {
-    const image = faceImage();
-    showFace(image, face);
-    return image;
-  });
+export const faceImages = (faces) => faces.map((face) => showFace(faceImage(), face));
 
-/**
- * Shows a face in a place, or nothing. What is on screen, tier 0, loads before what is beyond; what scrolled away before
- * it came is dropped, so that after a long scroll nothing waits for it.
- * @param {HTMLImageElement} image @param {number|null|undefined} face @param {number} [tier]
- */
+// What is on screen, tier 0, loads before what is beyond; what scrolled away before it came is dropped.
+/** Shows a face in a place, or nothing. @param {HTMLImageElement} image @param {number|null|undefined} face @param {number} [tier] */
 export function showFace(image, face, tier = 0) {
   const wanted = String(face ?? "");
-  if ((image.dataset.face ?? "") === wanted) return;
+  if ((image.dataset.face ?? "") === wanted) return image;
   image.removeAttribute("src");
   delete image.dataset.face;
   delete image.dataset.ready;
-  if (!wanted) return;
+  if (!wanted) return image;
   image.dataset.face = wanted;
   image.fetchPriority = tier ? "low" : "high";
   image.src = thumbnail(Number(face));
+  return image;
 }
 
-/** @param {Element} cell @param {string} selector @returns {any} */
-const part = (cell, selector) => cell.querySelector(selector);
+const part = (/** @type {Element} */ cell, /** @type {string} */ selector) => /** @type {any} */ (cell.querySelector(selector));
 const pickButton = () => iconButton("check", "Select", () => {}, { class: "pick", tabindex: "-1" });
 
-/** How a grid of faces is made: see `listGrid`. A place shows one face, or a file without any. */
+/** A grid of faces, of a person or left out. A place shows one face, or a file without any. @type {Cells} */
 export const FACES = {
   shapes: [{ minWidth: 104, gap: 4, ratio: 1, extra: 0 }, { minWidth: 84, gap: 4, ratio: 1, extra: 0 }],
   create: () => h("div", { class: "tile" }, faceImage(), h("span", { class: "tile-file" }), pickButton(), h("span", { class: "tile-flag" })),
 
-  /** @param {HTMLElement} tile @param {any} face a record of a person's faces or of what was left out @param {{tier: number, selected: boolean}} how */
   fill(tile, face, { tier, selected }) {
     tile.classList.toggle("pending", !face);
     tile.setAttribute("aria-selected", String(selected));
@@ -67,10 +58,9 @@ export const FACES = {
     ].filter(Boolean).join(", ");
     tile.setAttribute("aria-label", label);
     part(tile, ".pick").setAttribute("aria-label", `${selected ? "Unselect" : "Select"} ${label}`);
-    return undefined;
   },
 
-  clear(/** @type {HTMLElement} */ tile) {
+  clear(tile) {
     showFace(part(tile, ".thumb"), null);
     part(tile, ".tile-file").replaceChildren();
     part(tile, ".tile-flag").textContent = "";
@@ -79,7 +69,7 @@ export const FACES = {
   },
 };
 
-/** How a grid of people is made: see `listGrid`. */
+/** A grid of people. @type {Cells} */
 export const PEOPLE = {
   shapes: [{ minWidth: 168, gap: 20, ratio: 0.75, extra: 58 }, { minWidth: 148, gap: 12, ratio: 0.75, extra: 58 }],
   create: () => {
@@ -88,7 +78,6 @@ export const PEOPLE = {
     return h("div", { class: "card" }, covers, pickButton(), h("div", { class: "card-foot" }, name, h("p", { class: "card-facts" })));
   },
 
-  /** @param {HTMLElement} card @param {any} person a record of /api/people, or undefined while it is on its way @param {{tier: number, selected: boolean}} how */
   fill(card, person, { tier, selected }) {
     card.classList.toggle("pending", !person);
     card.setAttribute("aria-selected", String(selected));
@@ -119,10 +108,9 @@ export const PEOPLE = {
     ];
     card.setAttribute("aria-label", label.filter(Boolean).join(", "));
     card.classList.toggle("ignored", person.ignored);
-    return undefined;
   },
 
-  clear(/** @type {HTMLElement} */ card) {
+  clear(card) {
     for (const image of card.querySelectorAll("img")) showFace(image, null);
     delete card.dataset.person;
     part(card, ".card-name").textContent = "";

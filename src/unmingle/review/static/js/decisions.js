@@ -22,11 +22,7 @@ export function inTurn(run) {
   return done;
 }
 
-/**
- * Sends a decision. If it was refused only for what was decided here meanwhile, it is sent again.
- * @param {string} path @param {object} body @param {number|null} [seen] the revision that was on show
- * @returns {Promise<Outcome>}
- */
+/** Sends a decision; if it was refused only for what was decided here meanwhile, again. @type {Send} */
 export async function send(path, body, seen) {
   for (let looked = seen ?? undefined; ; ) {
     try {
@@ -44,23 +40,15 @@ export async function send(path, body, seen) {
   }
 }
 
-/**
- * Makes a decision and tells every part of the page. A refusal is told in its own words.
- * @param {{kind: string} & Record<string, unknown>} body @param {number|null} [seen] the revision that was on show
- * @returns {Promise<Outcome|null>} null: nothing was changed
- */
+/** Makes a decision and tells every part of the page; null: it was refused, which is told too. @type {Decide} */
 export const decide = (body, seen) => carryOut("/decisions", body, {}, seen);
 
-/** @param {number} [decision] the last that can be, if left out */
+/** Undoes a decision: the last that can be, if none is given. @type {Again} */
 export const undo = (decision) => (decision === undefined ? last("undo") : carryOut("/undo", { decision }, { undoes: decision }));
+/** @type {Again} */
+export const redo = (decision) => (decision === undefined ? last("redo") : carryOut("/redo", { decision }));
 
-/** @param {number} [decision] the last that was undone, if left out */
-export const redo = (decision) => (decision === undefined ? last("redo") : carryOut("/redo", { decision }, { redoes: decision }));
-
-/**
- * Once all is answered, and known what can be undone then: what is sent when the key is pressed is what is meant.
- * @param {"undo"|"redo"} verb @returns {Promise<Outcome|null>}
- */
+/** Once all is answered, and known what can be undone then: what was sent before the key is meant. @param {"undo"|"redo"} verb */
 function last(verb) {
   const done = turn.then(async () => {
     for (let seen; seen !== underWay; await seen) seen = underWay;
@@ -73,7 +61,7 @@ function last(verb) {
   return done;
 }
 
-/** @param {string} path @param {any} body @param {{undoes?: number, redoes?: number}} about @param {number|null} [seen] @returns {Promise<Outcome|null>} */
+/** @param {string} path @param {any} body @param {Told} [about] @param {number|null} [seen] @returns {Promise<Outcome|null>} */
 async function carryOut(path, body, about, seen) {
   try {
     const outcome = await inTurn(() => send(path, body, seen));
@@ -85,10 +73,7 @@ async function carryOut(path, body, about, seen) {
   }
 }
 
-/**
- * What follows every decision: words, an Undo beside them, and fresh numbers.
- * @param {Outcome} outcome @param {{undoes?: number, redoes?: number, quiet?: boolean}} [about]
- */
+/** What follows every decision: words, an Undo beside them, and fresh numbers. @param {Outcome} outcome @param {Told} [about] */
 export function settled(outcome, about = {}) {
   const { decision } = outcome;
   announce(decision.words);
@@ -99,10 +84,7 @@ export function settled(outcome, about = {}) {
   inFlight(refreshFacts().catch(() => {}));
 }
 
-/**
- * Who is typing is not asked anything: the answer would be a letter of something else.
- * @param {ApiError} error @param {any} body @param {() => void} again
- */
+/** Who is typing is not asked anything: the next letter would answer. @param {ApiError} error @param {any} body @param {() => void} again */
 async function refused(error, body, again) {
   if (error.status !== 409) return tell(error, again);
   const what = body.kind === "name" && body.name ? `“${body.name}” was not saved` : "Nothing of yours was done";

@@ -1,13 +1,7 @@
 import { button, byId, freshId, h, iconButton } from "./dom.js";
 import { overlay } from "./router.js";
 
-/**
- * A modal dialog around anything. The browser's own <dialog> keeps the focus inside and gives it back.
- * @param {string} title
- * @param {(close: (value?: any) => void) => {body: (Node|string)[], foot: Node[]}} parts
- * @param {string} [kind] its class
- * @returns {Promise<any>} the value it was closed with, null for none
- */
+/** A modal dialog around anything. The browser's own <dialog> keeps the focus inside and gives it back. @type {OpenDialog} */
 export function openDialog(title, parts, kind = "") {
   /** @type {any} */ let result = null;
   const close = (/** @type {any} */ value = null) => {
@@ -41,10 +35,7 @@ export function openDialog(title, parts, kind = "") {
 const SHOWN = 8000; // milliseconds
 const MOST = 3;
 
-/**
- * A line at the bottom that goes by itself. It waits while the pointer or the focus is on it.
- * @param {string} words @param {{words: string, run: () => void}} [action] @param {{stays?: boolean}} [how]
- */
+/** A line at the bottom that goes by itself; not while the pointer or the focus is on it. @param {string} words @param {Act} [action] @param {{stays?: boolean}} [how] */
 export function toast(words, action, { stays = false } = {}) {
   const home = document.querySelector("dialog[open] .toasts") ?? byId("toasts");
   let timer = 0;
@@ -78,7 +69,6 @@ export function showDock(words, acts) {
   const bar = home.querySelector(".dock") ?? h("div", { class: "dock", role: "toolbar", "aria-label": "With what is selected" });
   bar.replaceChildren(h("p", { class: "dock-count", text: words }), ...acts.map(({ words: text, run, ...how }) => button(text, { ...how, onclick: run })));
   if (!bar.isConnected) home.replaceChildren(bar);
-  return undefined;
 }
 
 /** A page with nothing to show says why, and what to do. @param {string} title @param {string} words @param {Node} [more] */

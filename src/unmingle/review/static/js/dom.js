@@ -1,10 +1,4 @@
-/**
- * Elements without markup in strings, so that no name of a file or person is ever read as HTML.
- * @param {string} tag
- * @param {Record<string, unknown>} [props] attributes; `class`, `text`, and handlers such as `onclick` too
- * @param {...(Node|string|null|undefined|false)} children
- * @returns {any} the element
- */
+/** An element, without markup in strings, so that no name of a file or person is ever read as HTML. @type {MakeElement} */
 export function h(tag, props = {}, ...children) {
   const element = document.createElement(tag);
   for (const [key, value] of Object.entries(props)) {
@@ -28,33 +22,21 @@ export function icon(name) {
   return svg;
 }
 
-/**
- * A button that says its key.
- * @param {string} words
- * @param {{key?: string, onclick: (event: Event) => void, primary?: boolean, class?: string, attrs?: object}} options
- * @returns {HTMLButtonElement}
- */
+/** A button that says its key. @type {MakeButton} */
 export function button(words, { key, onclick, primary, class: extra = "", attrs = {} }) {
   const classes = ["button", primary ? "primary" : "", extra].filter(Boolean).join(" ");
   const props = { type: "button", class: classes, onclick, "aria-keyshortcuts": key, ...attrs };
   return h("button", props, h("span", { text: words }), key && h("kbd", { "aria-hidden": "true", text: key }));
 }
 
-/**
- * A button that is a picture.
- * @param {string} picture @param {string} words @param {(event: Event) => void} onclick @param {object} [attrs]
- * @returns {HTMLButtonElement}
- */
+/** A button that is a picture. @type {(picture: string, words: string, onclick: (event: Event) => void, attrs?: object) => HTMLButtonElement} */
 export const iconButton = (picture, words, onclick, attrs = {}) =>
   h("button", { type: "button", class: "tool", "aria-label": words, onclick, ...attrs }, icon(picture));
 
 let counter = 0;
 
 /** An id no other element has. @param {string} stem */
-export function freshId(stem) {
-  counter += 1;
-  return `${stem}-${counter}`;
-}
+export const freshId = (stem) => `${stem}-${++counter}`;
 
 /** An element that is there. @param {string} id */
 export const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));

@@ -4,12 +4,7 @@ import { h } from "./dom.js";
 
 const MOST = 1000; // entries that the server gives at once
 
-/**
- * A list of the server that goes on as its end comes near.
- * @param {string} path below /api @param {any} restore @param {AbortSignal} signal ends it
- * @param {{size: number, items: (page: any) => any[], empty: () => HTMLElement, renew: (page: any) => void, put: (page: any) => void}} options
- * size: entries a page; empty: what is said of none; renew: shows the first entries, again or for the first time; put: shows the next
- */
+/** A list of the server that goes on as its end comes near. @param {string} path below /api @param {any} restore @param {AbortSignal} signal ends it @param {EndlessOptions} options */
 export function endless(path, restore, signal, { size, items, empty, renew, put }) {
   /** @type {HTMLElement} what stands below the list */ const end = h("div", { class: "log-end" });
   let total = 0;

@@ -111,8 +111,7 @@ export function openFace({ index, total, faceAt, acts, onClose }) {
     if (!figure) return;
     const [width, height] = [Number(figure.dataset.width), Number(figure.dataset.height)];
     const scale = Math.min(stage.clientWidth / width, stage.clientHeight / height, LARGEST);
-    figure.style.width = `${Math.floor(width * scale)}px`;
-    figure.style.height = `${Math.floor(height * scale)}px`;
+    Object.assign(figure.style, { width: `${Math.floor(width * scale)}px`, height: `${Math.floor(height * scale)}px` });
   }
 
   element.addEventListener("keydown", (event) => {
@@ -142,8 +141,7 @@ export function openFace({ index, total, faceAt, acts, onClose }) {
   return { close: () => element.open && element.close(), again: show, at: () => at };
 }
 
-/** @param {FaceDetail} facts @returns {Node[]} */
-function factsOf(facts) {
+function factsOf(/** @type {FaceDetail} */ facts) {
   const who = facts.person === null ? h("span", { text: statusWords(facts.status) }) : h("a", { href: `/people/${facts.person}`, text: called(facts) });
   const rows = {
     Reason: facts.person === null ? facts.reason : "",
@@ -163,12 +161,9 @@ function factsOf(facts) {
 
 /** The place of a picture with its faces framed: this one clearly, the others lightly, with names that lead to them. @param {FaceDetail} facts */
 function frames({ picture: { width, height }, others, box, person, name }) {
-  /** @param {HTMLElement} frame @param {number[]} box left, top, width, height */
-  const put = (frame, [left, top, across, down]) => {
-    frame.style.left = `${(100 * left) / width}%`;
-    frame.style.top = `${(100 * top) / height}%`;
-    frame.style.width = `${(100 * across) / width}%`;
-    frame.style.height = `${(100 * down) / height}%`;
+  const put = (/** @type {HTMLElement} */ frame, /** @type {number[]} */ [left, top, across, down]) => {
+    const shares = { left: left / width, top: top / height, width: across / width, height: down / height };
+    for (const [side, share] of Object.entries(shares)) frame.style.setProperty(side, `${100 * share}%`);
     return frame;
   };
   const title = (/** @type {string} */ text) => h("span", { class: "frame-name", text });

@@ -3,25 +3,27 @@ import { h } from "./dom.js";
 const OVERSCAN = 1; // screens of rows that are kept beyond what is seen, each way
 const SPARE = 40; // rows kept to be used again
 
-/**
- * A grid of any length that keeps only the rows near the screen in the document; every row is as high as every other, so
- * that any is found without looking at those before it. The ground below is painted with the pattern of empty cells, so
- * that nothing is ever blank, however fast it is scrolled.
- */
+// Every row is as high as every other, so that any is found without looking at those before it. The ground below is
+// painted with the pattern of empty cells, so that nothing is ever blank, however fast it is scrolled.
+/** A grid of any length that keeps only the rows near the screen in the document. */
 export class VirtualGrid {
+  /** @type {Map<number, HTMLElement>} row → its element */ rows = new Map();
+  /** @type {HTMLElement[]} */ spare = [];
+  /** @type {[number, number]|null} rows on screen */ seen = null;
+  /** What lies over a cell and moves with it. @type {{element: HTMLElement, index: number}|null} */ over = null;
+  focused = 0;
+  columns = 1;
+  roomy = 0; // pixels across, of the layout
+  width = 1; // of a cell
+  height = 1;
+  gap = 1;
+  pitch = 1; // from one row to the next
+
   constructor(/** @type {GridOptions} */ options) {
     this.options = options;
-    this.ground = h("div", { class: "grid-ground", role: "presentation" });
-    /** @type {HTMLElement} */
-    this.root = h("div", { class: "grid", role: "grid", "aria-label": options.label, "aria-multiselectable": "true" }, this.ground);
-    /** @type {Map<number, HTMLElement>} row → its element */ this.rows = new Map();
-    /** @type {HTMLElement[]} */ this.spare = [];
     this.total = options.guess;
-    this.focused = 0;
-    this.columns = this.width = this.height = this.gap = this.pitch = 1;
-    this.roomy = 0; // pixels across, of the layout
-    /** @type {[number, number]|null} rows on screen */ this.seen = null;
-    /** What lies over a cell and moves with it. @type {{element: HTMLElement, index: number}|null} */ this.over = null;
+    this.ground = h("div", { class: "grid-ground", role: "presentation" });
+    /** @type {HTMLElement} */ this.root = h("div", { class: "grid", role: "grid", "aria-label": options.label, "aria-multiselectable": "true" }, this.ground);
     this.#layOut(1000);
     this.root.addEventListener("keydown", (event) => this.#key(event));
     this.root.addEventListener("focusin", ({ target }) => {
@@ -30,7 +32,6 @@ export class VirtualGrid {
     });
   }
 
-  /** width, height: of a cell; pitch: from one row to the next. */
   #layOut(/** @type {number} */ room) {
     const { minWidth, gap, ratio, extra } = this.options.shape;
     this.columns = Math.max(1, Math.floor((room + gap) / (minWidth + gap)));
@@ -40,13 +41,16 @@ export class VirtualGrid {
     this.pitch = this.height + gap;
   }
 
-  get #rowCount() {
-    return Math.ceil(this.total / this.columns);
-  }
+  #rowOf = (/** @type {number} */ index) => Math.floor(index / this.columns);
+  #rowTop = (/** @type {number} */ index) => this.#rowOf(index) * this.pitch;
+  #rowCount = () => Math.ceil(this.total / this.columns);
+  #top = () => this.root.getBoundingClientRect().top;
+  #firstSeen = () => Math.max(0, (this.seen?.[0] ?? 0) * this.columns);
+  hasFocus = () => this.indexAt(document.activeElement) !== null;
 
   /** Rows that touch a stretch of pixels: the first and the last; last < first if there is none. @param {number} top @param {number} bottom @returns {[number, number]} */
   #rowsBetween(top, bottom) {
-    return [Math.max(0, Math.floor(top / this.pitch)), Math.min(this.#rowCount - 1, Math.floor(bottom / this.pitch))];
+    return [Math.max(0, Math.floor(top / this.pitch)), Math.min(this.#rowCount() - 1, Math.floor(bottom / this.pitch))];
   }
 
   /** Stretches of cells that touch a rectangle, row by row, both ends included. @param {{left: number, top: number, right: number, bottom: number}} box */
@@ -83,7 +87,7 @@ export class VirtualGrid {
     const held = this.hasFocus();
     this.total = total;
     this.focused = Math.max(0, Math.min(this.focused, total - 1));
-    for (const row of [...this.rows.keys()]) if (row >= this.#rowCount) this.#release(row);
+    for (const row of [...this.rows.keys()]) if (row >= this.#rowCount()) this.#release(row);
     this.refill();
     this.#setHeight();
     this.render();
@@ -95,9 +99,8 @@ export class VirtualGrid {
     if (this.over && this.over.element !== element) this.over.element.remove();
     this.over = element && { element, index };
     if (!element) return;
-    element.style.width = `${this.width}px`;
-    element.style.left = `${(index % this.columns) * (this.width + this.gap)}px`;
-    element.style.top = `${this.#rowTop(index) + this.height}px`;
+    const [left, top] = [(index % this.columns) * (this.width + this.gap), this.#rowTop(index) + this.height];
+    Object.assign(element.style, { width: `${this.width}px`, left: `${left}px`, top: `${top}px` });
     if (!element.isConnected) this.root.append(element);
   }
 
@@ -114,10 +117,6 @@ export class VirtualGrid {
     const cell = target instanceof Element ? target.closest("[role=gridcell]") : null;
     const index = cell && this.root.contains(cell) ? Number(/** @type {HTMLElement} */ (cell).dataset.index) : NaN;
     return Number.isNaN(index) || index >= this.total ? null : index;
-  }
-
-  hasFocus() {
-    return this.indexAt(document.activeElement) !== null;
   }
 
   /** Moves the focus to a cell, and the window if need be. @param {number} index */
@@ -179,22 +178,6 @@ export class VirtualGrid {
     return scrollY + this.#top() + this.#rowTop(first) - offset;
   }
 
-  #firstSeen() {
-    return Math.max(0, (this.seen?.[0] ?? 0) * this.columns);
-  }
-
-  #rowOf(/** @type {number} */ index) {
-    return Math.floor(index / this.columns);
-  }
-
-  #rowTop(/** @type {number} */ index) {
-    return this.#rowOf(index) * this.pitch;
-  }
-
-  #top() {
-    return this.root.getBoundingClientRect().top;
-  }
-
   #measure() {
     const room = this.root.clientWidth;
     if (!room || room === this.roomy) return this.render();
@@ -214,13 +197,13 @@ export class VirtualGrid {
 
   #setHeight() {
     const { columns, width, height, pitch, gap, root } = this;
-    root.style.height = `${Math.max(0, this.#rowCount * pitch - gap)}px`;
+    root.style.height = `${Math.max(0, this.#rowCount() * pitch - gap)}px`;
     const sizes = { "--cell-w": width, "--cell-h": height, "--across": width + gap, "--pitch": pitch, "--gap": gap };
     for (const [name, pixels] of Object.entries(sizes)) root.style.setProperty(name, `${pixels}px`);
     root.style.setProperty("--columns", String(columns));
     this.ground.style.height = `${Math.max(0, Math.floor(this.total / columns) * pitch - gap)}px`;
     this.ground.style.width = `${columns * (width + gap) - gap}px`;
-    root.setAttribute("aria-rowcount", String(this.#rowCount));
+    root.setAttribute("aria-rowcount", String(this.#rowCount()));
     root.setAttribute("aria-colcount", String(columns));
   }
 

@@ -14,11 +14,7 @@ const when = h("span");
 const tip = h("div", { class: "time-tip", "aria-hidden": "true", hidden: true }, image, h("p", {}, who, when));
 /** @type {Element|null} */ let shown = null;
 
-/**
- * Says beside a bar who is on screen, and when exactly; null: nothing.
- * @param {HTMLElement|null} bar @param {OnScreen} [person] @param {Time} [time]
- * @param {number} [x] of the pointer; the middle of what is seen of the bar if left out
- */
+/** Says beside a bar, at x or in its middle, who is on screen, and when exactly; null: nothing. @type {ShowTip} */
 export function showTip(bar, person, time, x) {
   if (!bar || !person || !time) {
     shown = null;
@@ -43,12 +39,7 @@ export function showTip(bar, person, time, x) {
 
 addEventListener("scroll", () => showTip(null), { passive: true, capture: true });
 
-/**
- * The bars of one person along a recording.
- * @param {OnScreen} one
- * @param {{duration: number, label: string, barOf: (index: number, words: string) => HTMLElement}} options
- * barOf: makes the link or button that a bar is, "0:03.2 to 0:11.8, 8.6 seconds"
- */
+/** The bars of one person along a recording. @param {OnScreen} one @param {LaneOptions} options */
 export function lane(one, { duration, label, barOf }) {
   const bars = one.intervals.map(({ start, end }, index) => {
     const bar = barOf(index, `${timecode(start, 1)} to ${timecode(end, 1)}, ${(end - start).toFixed(1)} seconds`);
@@ -63,10 +54,7 @@ export function lane(one, { duration, label, barOf }) {
   return h("div", { class: "lane", role: "group", "aria-label": label }, ...bars);
 }
 
-/**
- * Makes the bars of several lanes one stop of the Tab key, walked through with the arrows, and says times beside them.
- * @param {HTMLElement} root holds the lanes @param {OnScreen[]} people whose lanes they are, in that order
- */
+/** Makes the bars of lanes one stop of the Tab key, walked with the arrows, with times beside them. @param {HTMLElement} root @param {OnScreen[]} people whose lanes are in it */
 export function walkable(root, people) {
   const lanes = /** @type {HTMLElement[]} */ ([...root.querySelectorAll(".lane")]);
   const first = /** @type {HTMLElement|null} */ (root.querySelector(".bar-time"));
@@ -106,14 +94,10 @@ export function walkable(root, people) {
     if (!to) return undefined;
     event.preventDefault();
     /** @type {HTMLElement} */ (lanes[to[0]].children[to[1]]).focus();
-    return undefined;
   });
 }
 
-/**
- * Where a key leads: along the lane, or to what is nearest in time in the next one; null: not a key that moves.
- * @param {string} key @param {number} row @param {number} at @param {OnScreen[]} people @returns {[number, number]|null}
- */
+/** Where a key leads: along the lane, or to what is nearest in time in the next one; null: nowhere. @type {LaneStep} */
 function step(key, row, at, people) {
   const last = people[row].intervals.length - 1;
   if (key === "ArrowLeft") return [row, Math.max(0, at - 1)];

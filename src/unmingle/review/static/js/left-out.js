@@ -20,7 +20,6 @@ export function leftOut(root, { query, restore, signal }) {
   let chosen = { status: query.get("status") ?? "", reason: query.get("reason") ?? "" };
   const chips = h("div", { class: "reasons", role: "group", "aria-label": "Reason" });
   const about = h("p", { class: "reason-about" });
-  const message = h("div", { class: "message" });
   const rows = listGrid({
     label: "Left out",
     cells: FACES,
@@ -31,14 +30,12 @@ export function leftOut(root, { query, restore, signal }) {
     items: "faces",
     query: () => chosen,
     noun: ["entry", "entries"],
-    acts: () => acts().map(({ words, key, run }) => ({ words, key, run: () => void run() })),
+    acts,
     // A file without a face has an id too, below zero, so that it can be selected.
     idOf: (row) => row.face ?? -row.file_id,
-    onError: (error) => {
-      if (list.total === null) message.replaceChildren(errorState(error, reload));
-    },
+    retry: reload,
   });
-  const { list, grid } = rows;
+  const { list, grid, message } = rows;
   root.append(h("h1", { class: "page-title", text: "Left out" }), chips, about, message, grid.root);
 
   const isChosen = (/** @type {Group} */ { status, reason }) => status === chosen.status && reason === chosen.reason;

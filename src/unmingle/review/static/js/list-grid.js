@@ -1,17 +1,14 @@
 import { get } from "./api.js";
-import { showDock } from "./dialogs.js";
+import { errorState, showDock } from "./dialogs.js";
 import { h, isTouch } from "./dom.js";
 import { openFace } from "./face-view.js";
 import { counted } from "./format.js";
 import { VirtualGrid } from "./grid.js";
 import { PagedList } from "./paged-list.js";
 
-/**
- * A grid of rows of the server that are fetched as it scrolls, and picked with mouse, finger and keys. Whoever has the
- * focus keeps it when the order changes: keys are about what was under them.
- * @param {ListGridOptions} options
- */
-export function listGrid({ label, cells, path, items, query, size, guess, restore, signal, idOf, acts, noun, faceActs = [], open, onChange, onError }) {
+// Whoever has the focus keeps it when the order changes: keys are about what was under them.
+/** A grid of rows of the server that are fetched as it scrolls, and picked with mouse, finger and keys. @param {ListGridOptions} options */
+export function listGrid({ label, cells, path, items, query, size, guess, restore, signal, idOf, acts, noun, faceActs = [], open, onChange, retry, gone }) {
   const wall = open !== undefined;
   /** @type {number|null} what has the focus */ let held = restore.held ?? null;
   let came = !restore.focus; // whether who comes back has the focus again
@@ -19,14 +16,13 @@ export function listGrid({ label, cells, path, items, query, size, guess, restor
   /** @type {Set<number>} what was picked before the range now being pulled */ let base = new Set();
   /** @type {number|null} where a range starts, as a place in the list */ let anchor = null;
   let wave = 0;
-
   /** @type {FaceView|null} the picture of a face that is open */ let view = null;
-
-  const load = async (/** @type {number} */ offset, /** @type {number} */ limit, /** @type {AbortSignal} */ stop) => {
-    const page = await get(path, { ...query?.(), offset, limit }, stop);
-    return { ...page, items: page[items] };
-  };
-  const list = new PagedList(load, {
+  /** What is said instead of rows. */ const message = h("div", { class: "message" });
+  const list = new PagedList({
+    load: async (offset, limit, stop) => {
+      const page = await get(path, { ...query?.(), offset, limit }, stop);
+      return { ...page, items: page[items] };
+    },
     size,
     onChange: (first, last) => {
       grid.resize(list.total ?? 0);
@@ -34,7 +30,10 @@ export function listGrid({ label, cells, path, items, query, size, guess, restor
       grid.refill(first, last);
       onChange?.();
     },
-    onError,
+    onError: (error) => {
+      if (gone && error.status === 404) gone(error);
+      else if (list.total === null) message.replaceChildren(errorState(error, retry));
+    },
   });
   const grid = new VirtualGrid({
     label,
@@ -52,8 +51,7 @@ export function listGrid({ label, cells, path, items, query, size, guess, restor
     onFocus: (index) => (held = idAt(index)),
   });
 
-  /** @param {number} index @returns {number|null} */
-  function idAt(index) {
+  function idAt(/** @type {number} */ index) {
     const row = list.get(index);
     return row === undefined ? null : idOf(row);
   }
@@ -61,10 +59,7 @@ export function listGrid({ label, cells, path, items, query, size, guess, restor
   const openAt = open ?? ((/** @type {number} */ index) =>
     look(index, () => list.total ?? grid.total, async (at) => (await list.range(at, at))[0]?.face ?? null, (at) => grid.root.isConnected && grid.focus(at)));
 
-  /**
-   * Shows the pictures of faces, one after another.
-   * @param {number} index @param {FaceViewOptions["total"]} total @param {FaceViewOptions["faceAt"]} faceAt @param {(at: number) => void} [closed]
-   */
+  /** Shows the pictures of faces, one after another. @type {Look} */
   function look(index, total, faceAt, closed) {
     const onClose = (/** @type {number} */ at) => {
       view = null;
@@ -85,10 +80,10 @@ export function listGrid({ label, cells, path, items, query, size, guess, restor
     if (document.activeElement === document.body) grid.point(grid.focused, { focus: true });
   }
 
-  /** What has the focus, if that is in the grid. @returns {any} */
-  function current() {
-    const id = grid.hasFocus() ? idAt(grid.focused) : null;
-    return id !== null && (held === null || id === held) ? list.get(grid.focused) : undefined;
+  /** What an action is about, by id: what is picked, or else what has the focus. */
+  function chosen() {
+    const id = grid.hasFocus() && !picked.size ? idAt(grid.focused) : null;
+    return id !== null && (held === null || id === held) ? [id] : [...picked];
   }
 
   function pick(/** @type {Iterable<number>} */ ids) {
@@ -154,7 +149,6 @@ export function listGrid({ label, cells, path, items, query, size, guess, restor
     else if (target.closest("button, input, a")) return undefined;
     else plain(index);
     if (!grid.root.contains(document.activeElement)) grid.focus(index);
-    return undefined;
   });
   if (!wall) rubberBand(grid, signal, {
     onStart: (event) => (base = event.shiftKey || event.ctrlKey || event.metaKey ? new Set(picked) : new Set()),
@@ -173,10 +167,9 @@ export function listGrid({ label, cells, path, items, query, size, guess, restor
   return {
     list,
     grid,
+    message,
     clear,
-    current,
-    /** What an action is about, by id: what is picked, or else what has the focus. */
-    chosen: () => (picked.size ? [...picked] : [current()].filter(Boolean).map(idOf)),
+    chosen,
     look,
     /** The picture that is open. */
     view: () => view,
@@ -212,11 +205,7 @@ const SLACK = 6; // pixels before a press is a drag
 const EDGE = 48; // pixels from the edge of the window where it scrolls
 const SPEED = 18; // pixels a frame at most
 
-/**
- * Picks cells by pulling a rectangle over them with a mouse.
- * @param {VirtualGrid} grid @param {AbortSignal} signal ends it
- * @param {{onStart: (event: PointerEvent) => void, onBox: (box: {left: number, top: number, right: number, bottom: number}) => void, onEnd: () => void}} handlers
- */
+/** Picks cells by pulling a rectangle over them with a mouse. @param {VirtualGrid} grid @param {AbortSignal} signal ends it @param {BandHandlers} handlers */
 function rubberBand(grid, signal, { onStart, onBox, onEnd }) {
   /** @type {{x: number, y: number, event: PointerEvent}|null} where it began, in the grid */ let from = null;
   /** @type {HTMLElement|null} */ let band = null;
@@ -232,9 +221,8 @@ function rubberBand(grid, signal, { onStart, onBox, onEnd }) {
     if (!from || !band) return;
     const to = inGrid(pointer.x, pointer.y);
     const box = { left: Math.min(from.x, to.x), top: Math.min(from.y, to.y), right: Math.max(from.x, to.x), bottom: Math.max(from.y, to.y) };
-    band.style.transform = `translate(${box.left}px, ${box.top}px)`;
-    band.style.width = `${box.right - box.left}px`;
-    band.style.height = `${box.bottom - box.top}px`;
+    const [width, height] = [`${box.right - box.left}px`, `${box.bottom - box.top}px`];
+    Object.assign(band.style, { transform: `translate(${box.left}px, ${box.top}px)`, width, height });
     onBox(box);
   };
 

@@ -18,19 +18,12 @@ export function asNamed(person, revision) {
   return now && (revision ?? 0) < now.from ? { ...person, pending: now.name } : person;
 }
 
-/**
- * A list of people below a text field, filtered by what is typed: an ARIA combobox. Nobody is marked until somebody
- * marks them.
- * @param {HTMLInputElement} input
- * @param {{find: (text: string) => Promise<Known[]>, pick: (person: Known) => void, label: string, only?: boolean}} options
- * only: who is the only one left of what was typed is marked
- */
+/** People below a text field, as is typed: an ARIA combobox. Nobody is marked until somebody marks them. @param {HTMLInputElement} input @param {SuggestionOptions} options */
 function suggestions(input, { find, pick, label, only = false }) {
   const id = freshId("suggestions");
   const list = h("ul", { class: "suggestions", role: "listbox", id, "aria-label": label, hidden: true });
-  for (const [key, value] of Object.entries({ role: "combobox", "aria-autocomplete": "list", "aria-controls": id, "aria-expanded": "false", autocomplete: "off" })) {
-    input.setAttribute(key, value);
-  }
+  const parts = { role: "combobox", "aria-autocomplete": "list", "aria-controls": id, "aria-expanded": "false", autocomplete: "off" };
+  for (const [key, value] of Object.entries(parts)) input.setAttribute(key, value);
   /** @type {Known[]} */ let known = [];
   let marked = -1;
   let wave = 0;
@@ -101,18 +94,14 @@ async function others(person, text) {
   return names.filter((/** @type {Known} */ other) => other.person !== person && other.name);
 }
 
-/**
- * Edits a person's name where it stands. Enter, Tab and leaving save, Escape leaves it as it was; choosing a name that
- * somebody else has offers to merge. The field is gone the moment a key ends it, and is saved after that: the next key
- * is about what has the focus then.
- * @param {NameFieldOptions} options
- */
+// Enter, Tab and leaving save, Escape leaves the name as it was; choosing one that somebody else has offers to merge. The
+// field is gone the moment a key ends it, and is saved after that: the next key is about what has the focus then.
+/** Edits a person's name where it stands. @param {NameFieldOptions} options */
 export function nameField({ person, typed, seen, again, done }) {
   const id = person.person;
   const before = person.pending ?? person.name;
   const value = typed || (sessionStorage.getItem(draftKey(id)) ?? before);
-  /** @type {HTMLInputElement} */
-  const input = h("input", { class: "name-input", type: "text", "aria-label": "Name", placeholder: "Who is this?", maxlength: 200, spellcheck: "false", value });
+  /** @type {HTMLInputElement} */ const input = h("input", { class: "name-input", type: "text", "aria-label": "Name", placeholder: "Who is this?", maxlength: 200, spellcheck: "false", value });
   const looked = seen(); // what was on show when the editing began, so that a name given elsewhere meanwhile is noticed
   let over = false;
   let asking = false;
@@ -166,18 +155,7 @@ export function nameField({ person, typed, seen, again, done }) {
   return { element, save, focus };
 }
 
-/** @param {any} person @param {any} other whose name stays @param {number|null} seen */
-async function mergeInto(person, other, seen) {
-  const outcome = (await askMerge(person, other)) && (await decide({ kind: "merge", person: other.person, others: [person.person] }, seen));
-  if (outcome) forget(person.person);
-  return outcome;
-}
-
-/**
- * Saves a name after the field is gone.
- * @param {any} person @param {string} name @param {number|null} seen @param {boolean} nobodys whether it is known that nobody is called so
- * @param {() => void} again
- */
+/** Saves a name after the field is gone. nobodys: whether it is known that nobody is called so. @type {KeepName} */
 async function keep(person, name, seen, nobodys, again) {
   const id = person.person;
   const mine = { name, from: Infinity };
@@ -199,7 +177,6 @@ async function keep(person, name, seen, nobodys, again) {
     failed();
     tell(error);
   }
-  return undefined;
 }
 
 /** A few faces of a person with the name below. @param {any} person */
@@ -209,17 +186,19 @@ const portrait = (person) =>
     h("figcaption", {}, h("strong", { text: called(person) }), h("span", { text: counted(person.faces, "face") })),
   );
 
-/** Asks before one person becomes part of another. @param {any} person @param {any} other whose name stays @returns {Promise<boolean>} */
-async function askMerge(person, other) {
+/** Makes one person part of another, if that is meant. @param {any} person @param {any} other whose name stays @param {number|null} seen */
+async function mergeInto(person, other, seen) {
   const pair = h("div", { class: "pair" }, portrait(person), h("span", { class: "pair-sign", "aria-hidden": "true", text: "+" }), portrait(other));
-  const merged = await openDialog(`Merge with ${called(other)}?`, (close) => ({
+  const meant = await openDialog(`Merge with ${called(other)}?`, (close) => ({
     body: [pair],
     foot: [
       button("Cancel", { onclick: () => close(), attrs: { autofocus: true } }),
       button(`Merge into ${called(other)}`, { primary: true, onclick: () => close(true) }),
     ],
   }));
-  return Boolean(merged);
+  const outcome = meant && (await decide({ kind: "merge", person: other.person, others: [person.person] }, seen));
+  if (outcome) forget(person.person);
+  return outcome;
 }
 
 /** Which of several names stays; none is chosen beforehand. @param {any[]} people @returns {Promise<number|null>} the person that the others become part of */
@@ -238,16 +217,10 @@ export function askWhichName(people) {
   });
 }
 
-/**
- * Asks for a person, the most alike first; nobody is chosen beforehand.
- * @param {string} title
- * @param {{person?: number, faces?: number[], allowNew?: boolean}} about person: who is not asked for; faces: of whom, if not of that person
- * @returns {Promise<{person?: number, name?: string}|null>} without a person: a new one with this name, if any
- */
+/** Asks for a person, the most alike first; nobody is chosen beforehand. @type {AskPerson} */
 export function askPerson(title, { person, faces = [], allowNew = false }) {
-  /** @type {HTMLInputElement} */
-  const input = h("input", { class: "field", type: "search", "aria-label": "Search for a person", placeholder: "Type a name", autofocus: true, spellcheck: "false" });
-  const closed = openDialog(title, (close) => {
+  /** @type {HTMLInputElement} */ const input = h("input", { class: "field", type: "search", "aria-label": "Search for a person", placeholder: "Type a name", autofocus: true, spellcheck: "false" });
+  return openDialog(title, (close) => {
     const find = async (/** @type {string} */ text) => (await get("/alike", { search: text, person, faces: faces.slice(0, 100) })).people;
     const list = suggestions(input, { find, pick: (other) => close({ person: other.person }), label: "People", only: true });
     const fresh = button("New person", { onclick: () => close({ name: input.value.trim() }) });
@@ -274,14 +247,9 @@ export function askPerson(title, { person, faces = [], allowNew = false }) {
     const nothing = h("p", { class: "quiet nothing", text: "Nobody is called that." });
     return { body: [input, list.list, nothing], foot: [button("Cancel", { onclick: () => close() }), ...(allowNew ? [fresh] : [])] };
   }, "dialog-people");
-  return closed;
 }
 
-/**
- * Asks whose some faces are, and says so.
- * @param {string} title @param {number[]} faces @param {number|null} seen @param {number} [person] who they are not
- * @returns {Promise<Outcome|null>}
- */
+/** Asks whose some faces are, and says so. @param {string} title @param {number[]} faces @param {number|null} seen @param {number} [person] who they are not */
 export async function moveFaces(title, faces, seen, person) {
   const where = await askPerson(title, { person, faces, allowNew: true });
   if (!where) return null;

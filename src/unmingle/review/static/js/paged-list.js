@@ -1,25 +1,19 @@
-/**
- * A list of the server that is fetched in pages, as far as it is looked at and a little ahead.
- * Old rows stay on show while fresher ones are on their way.
- */
 const AHEAD = 2; // pages fetched beyond what is on show
 
+/** A list of the server, fetched in pages as far as it is looked at. Old rows stay on show while fresher ones are on their way. */
 export class PagedList {
-  /**
-   * @param {(offset: number, limit: number, signal: AbortSignal) => Promise<{total: number, items: any[], revision: number}>} load
-   * @param {{size?: number, onChange: (first: number, last: number) => void, onError: (error: any) => void}} options size: rows a page
-   */
-  constructor(load, { size = 200, onChange, onError }) {
+  /** @type {number|null} null until the first page came */ total = null;
+  /** @type {number|null} */ revision = null;
+  /** @type {Map<number, {items: any[], fresh: boolean}>} */ pages = new Map();
+  /** @type {Map<number, {stop: AbortController, done: Promise<void>}>} */ coming = new Map();
+  first = 0;
+  last = 0;
+
+  constructor(/** @type {PagedListOptions} */ { load, size = 200, onChange, onError }) {
     this.load = load;
     this.size = size;
     this.onChange = onChange;
     this.onError = onError;
-    /** @type {number|null} null until the first page came */ this.total = null;
-    /** @type {number|null} */ this.revision = null;
-    /** @type {Map<number, {items: any[], fresh: boolean}>} */ this.pages = new Map();
-    /** @type {Map<number, {stop: AbortController, done: Promise<void>}>} */ this.coming = new Map();
-    this.first = 0;
-    this.last = 0;
   }
 
   /** A row, undefined while it is not here yet. @param {number} index @returns {any} */

@@ -1,7 +1,7 @@
 import { get, on, session } from "./api.js";
 import { PEOPLE } from "./cells.js";
 import { decide } from "./decisions.js";
-import { emptyState, errorState, linkButton, toast } from "./dialogs.js";
+import { emptyState, linkButton, toast } from "./dialogs.js";
 import { announce, button, h, icon } from "./dom.js";
 import { counted } from "./format.js";
 import { bind } from "./keyboard.js";
@@ -17,7 +17,6 @@ export function people(root, { query, restore, signal }) {
   /** @type {Settings} */
   const settings = { show: query.get("show") ?? "all", sort: query.get("sort") ?? "faces", search: query.get("search") ?? "" };
   /** @type {{person: number, index: number, field: ReturnType<typeof nameField>}|null} whose name is edited, and where */ let naming = null;
-  const message = h("div", { class: "message" });
   const tools = wallTools(settings, (change) => {
     Object.assign(settings, change);
     setQuery({ show: settings.show === "all" ? "" : settings.show, sort: settings.sort === "faces" ? "" : settings.sort, search: settings.search });
@@ -45,11 +44,9 @@ export function people(root, { query, restore, signal }) {
       tools.count(list.total ?? 0);
       message.replaceChildren(...(list.total === 0 ? [nothing()] : []));
     },
-    onError: (error) => {
-      if (list.total === null) message.replaceChildren(errorState(error, restart));
-    },
+    retry: restart,
   });
-  const { list, grid } = wall;
+  const { list, grid, message } = wall;
   root.append(h("h1", { class: "unseen", text: "People" }), tools.element, message, grid.root);
 
   function nothing() {
@@ -149,7 +146,6 @@ export function people(root, { query, restore, signal }) {
     if (stays === null) return undefined;
     const others = merged.map((person) => person.person).filter((id) => id !== stays);
     if (await decide({ kind: "merge", person: stays, others }, list.revision)) wall.clear();
-    return undefined;
   }
 
   async function ignore() {

@@ -30,7 +30,6 @@ export function person(root, { params, query, restore, signal }) {
   let sort = query.get("sort") ?? "time";
   /** Faces that a decision is about which was not answered yet: the same key twice is meant for two of them. @type {Set<number>} */
   const deciding = new Set();
-  const message = h("div", { class: "message" });
   const head = personHead({ id, sort, onSort: changeSort, seen: () => list.revision, onMerge: mergeWhole, onIgnore: ignoreWhole });
   const faces = listGrid({
     label: "Faces",
@@ -45,12 +44,10 @@ export function person(root, { params, query, restore, signal }) {
     noun: ["face"],
     acts: () => ACTS.map(({ words, key, kind }) => ({ words, key, run: () => void act(kind) })),
     faceActs: ACTS.map(({ words, key, kind }) => ({ words, key, run: (face) => void act(kind, [face]) })),
-    onError: (error) => {
-      if (error.status === 404) gone(error);
-      else if (list.total === null) message.replaceChildren(errorState(error, reload));
-    },
+    retry: reload,
+    gone,
   });
-  const { list, grid } = faces;
+  const { list, grid, message } = faces;
   const times = personTimes(id, signal, (shown, at) => faces.look(at, () => shown.length, async (index) => shown[index]));
   root.append(head.element, times.element, message, grid.root);
 
@@ -78,7 +75,6 @@ export function person(root, { params, query, restore, signal }) {
     times.clear();
     setTitle("Nobody");
     message.replaceChildren(emptyState("Nobody is here any more", "All faces went elsewhere. Ctrl+Z brings them back.", linkButton("All people", "/")));
-    return undefined;
   }
 
   async function refresh() {
@@ -151,10 +147,7 @@ export function person(root, { params, query, restore, signal }) {
   return faces;
 }
 
-/**
- * The name, the numbers and the order of a person's page.
- * @param {{id: number, sort: string, onSort: (sort: string) => void, seen: () => number|null, onMerge: () => void, onIgnore: () => void}} options
- */
+/** The name, the numbers and the order of a person's page. @param {PersonHeadOptions} options */
 function personHead({ id, sort, onSort, seen, onMerge, onIgnore }) {
   /** @type {Schemas["WholePerson"]|null} */ let about = null;
   /** @type {ReturnType<typeof nameField>|null} */ let field = null;
@@ -222,10 +215,7 @@ const SHOWN = 4; // recordings, until somebody wants to see all
 const MOST = 200;
 const PAUSE = 600; // milliseconds without a change before it is asked for again: it takes a while in long recordings
 
-/**
- * Where a person is on screen: a row for each recording; nothing where there is none.
- * @param {number} id @param {AbortSignal} signal @param {(faces: number[], at: number) => void} open shows one of these faces in its picture
- */
+/** Where a person is on screen: a row for each recording. @param {number} id @param {AbortSignal} signal @param {(faces: number[], at: number) => void} open shows a face's picture */
 function personTimes(id, signal, open) {
   const element = h("section", { class: "person-times", "aria-label": "On screen" });
   let timer = 0;

@@ -53,12 +53,8 @@ export function back() {
   return go(address, { state });
 }
 
-/**
- * What is open over the page gets an entry of the history, so that Back closes it first.
- * @param {() => void} close
- * @param {object} [state] what the page needs to open it again
- * @returns {() => void} to be called once it is closed
- */
+// What is open over the page gets an entry of the history, so that Back closes it first. What is returned is called once it is closed.
+/** @param {() => void} close @param {object} [state] what the page needs to open it again @returns {() => void} */
 export function overlay(close, state = {}) {
   const mine = { close, state };
   remember();

@@ -89,11 +89,7 @@ export function timeline(root, { restore, signal }) {
 
 const DENSEST = 40; // pixels a second, past which nothing more is to be seen
 
-/**
- * A recording: a row for each person, with bars for the times on screen.
- * @param {Recording} recording @param {number} zoom how many times wider than the page @param {(zoom: number) => void} onZoom
- * @returns {{element: HTMLElement, draw: () => void, stop: () => void}} draw: fills it in, once it is near the screen
- */
+/** A recording: a row for each person, with bars for the times on screen; drawn once it is near. zoom: times wider than the page. @type {RecordingView} */
 function recordingView(recording, zoom, onZoom) {
   const { people, duration, file } = recording;
   const name = baseName(file);
@@ -184,10 +180,7 @@ function factsOf(/** @type {Recording} */ { duration, people, width, height, fil
   return nodes;
 }
 
-/**
- * The same times in words and numbers, made once somebody opens it: for who does not see bars, and for copying.
- * @param {Recording} recording @returns {HTMLElement}
- */
+/** The same times in words and numbers, made once somebody opens it: for who does not see bars, and for copying. @param {Recording} recording */
 function timesTable({ file, people }) {
   const name = baseName(file);
   const columns = ["Person", "From", "To", "Seconds", "Seen"];
