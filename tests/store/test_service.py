@@ -10,11 +10,11 @@ from tests.made_library import RECIPE
 from unmingle import pipeline
 from unmingle.decisions.kinds import Name
 from unmingle.decisions.references import clean_name
-from unmingle.decisions.service import contradicts
+from unmingle.decisions.service import DecisionService
 from unmingle.errors import DecisionError, StaleError
 from unmingle.grouping.cluster import cluster_with_quality
 from unmingle.settings import ClassicSettings, GroupingSettings
-from unmingle.store.sqlite import open_to_read, open_to_write
+from unmingle.store.sqlite import open_to_decide, open_to_write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -213,11 +213,15 @@ def test_a_stale_decision_is_refused_with_what_changed(album: Album) -> None:
 
 
 def test_a_grouping_contradicts_nothing_that_it_only_heeded(album: Album) -> None:
+    seen = album.library.revision
     named = album.library.name(1, "Ada")
     album.cluster()
-    with open_to_read(album.library.folder) as store:
-        assert contradicts(store.connection, RECIPE, Name(1, name="Bea"), [named.id])
-        assert not contradicts(store.connection, RECIPE, Name(1, name="Bea"), [named.id + 1])
+    service = DecisionService()
+    with open_to_decide(album.library.folder) as store:
+        with pytest.raises(StaleError) as stale:
+            service.decide(store, RECIPE, Name(1, name="Bea"), seen=seen, lenient=True)
+        assert named.id in stale.value.entries
+        service.decide(store, RECIPE, Name(1, name="Bea"), seen=named.id, lenient=True)
 
 
 def test_the_last_decision_is_undone_only_by_who_knows_it(album: Album) -> None:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unmingle.decisions.kinds import Clustered, Reject, Split, Undo
-from unmingle.decisions.log import Entry, append, last_id, read_log
+from unmingle.decisions.log import Entry, append, last_id
 from unmingle.decisions.state import State
 from unmingle.errors import DecisionError, StaleError
-from unmingle.store.face_regions import faces_of_regions, regions_of_faces
+from unmingle.store.face_regions import regions_of_faces
 from unmingle.store.face_rows import ALONE, add_person
 
 if TYPE_CHECKING:
@@ -90,12 +90,23 @@ class DecisionService:
         return known
 
     def decide(
-        self, store: Store, recipe: str, command: Command, *, by: By = "person", seen: int | None = None
+        self,
+        store: Store,
+        recipe: str,
+        command: Command,
+        *,
+        by: By = "person",
+        seen: int | None = None,
+        lenient: bool = False,
     ) -> Entry:
-        """Take a decision; it is on disk when this returns."""
+        """Take a decision; it is on disk when this returns.
+
+        What others changed since the entry that was `seen` stands in its way; `lenient`: only what contradicts it.
+        """
         try:
             with store.transaction() as connection:
-                return _take(Check(connection, self.state(connection, recipe), store.folder), command, by, seen)
+                at = Check(connection, self.state(connection, recipe), store.folder)
+                return _take(at, command, by, seen, lenient=lenient)
         except DecisionError:
             raise  # what can't be done is refused before anything is changed
         except BaseException:
@@ -103,13 +114,12 @@ class DecisionService:
             raise
 
 
-def _take(at: Check, command: Command, by: By, seen: int | None) -> Entry:
+def _take(at: Check, asked: Command, by: By, seen: int | None, *, lenient: bool) -> Entry:
     connection, state = at.connection, at.state
-    the_last = isinstance(command, Undo) and not command.target
-    command = command.check(at)
+    command = asked.check(at)
     touched = command.people | set(at.owners(command.faces))
     if seen is not None:
-        _check_fresh(at, touched, command.faces, seen, everything=the_last)
+        _check_fresh(at, asked, touched, command.faces, seen, lenient=lenient)
     names = state.names
     logged = _as_logged(at, command)
     state.apply(Entry(state.log.last + 1, "", by, logged, ""))
@@ -155,21 +165,33 @@ def _exemplars(at: Check, person: int, without: set[int]) -> tuple[int, ...]:
     return tuple(regions)
 
 
-def _check_fresh(at: Check, people: set[int], faces: Collection[int], seen: int, *, everything: bool) -> None:
-    """Refuse what is about people or faces that were changed since; or, where that is meant, anything since."""
+def _check_fresh(
+    at: Check, asked: Command, people: set[int], faces: Collection[int], seen: int, *, lenient: bool
+) -> None:
+    """Refuse what is about people or faces that were changed since; the last is undone only by who knows it."""
     later = [entry for entry in at.state.log.entries if entry.id > seen]
     if not later:
         return
+    about = set(faces)
+    regions = {region for region, face in at.state.face_of.items() if face in about}
     query = (
-        "SELECT DISTINCT decision FROM moved WHERE decision > ?1 AND (face IN (SELECT value FROM json_each(?2))"
-        " OR before IN (SELECT value FROM json_each(?3)) OR after IN (SELECT value FROM json_each(?3)))"
+        "SELECT DISTINCT decision, face IN (SELECT value FROM json_each(?2)) FROM moved WHERE decision > ?1 AND"
+        " (face IN (SELECT value FROM json_each(?2)) OR before IN (SELECT value FROM json_each(?3))"
+        " OR after IN (SELECT value FROM json_each(?3)))"
     )
     values = (seen, json.dumps(list(faces)), json.dumps(sorted(people)))
-    hit = {entry for (entry,) in at.connection.execute(query, values)}
-    hit |= {entry.id for entry in later if everything or people & set(entry.people)}
-    for entry in later:  # also where it moved none of them
-        if {at.state.face_of.get(region) for region in entry.command.faces} & set(faces):
-            hit.add(entry.id)
+    moved = set(at.connection.execute(query, values))
+    hit = {entry for entry, _ in moved}
+    the_last = isinstance(asked, Undo) and not asked.target
+    # Also those that moved none of them.
+    hit |= {one.id for one in later if the_last or people & set(one.people) or regions & set(one.command.faces)}
+    if lenient and not isinstance(asked, Undo):
+        contrary = (
+            (one.id, 1) in moved or regions & set(_said(at, one).faces) or _of_the_same_people(_said(at, one), asked)
+            for one in later
+            if one.id in hit
+        )
+        hit = hit if any(contrary) else set()
     if hit:
         done = "; ".join(f"#{entry.id} {entry.words}" for entry in later if entry.id in hit)
         raise StaleError(
@@ -177,32 +199,14 @@ def _check_fresh(at: Check, people: set[int], faces: Collection[int], seen: int,
         )
 
 
-def contradicts(connection: sqlite3.Connection, recipe: str, command: Command, entries: Collection[int]) -> bool:
-    """Whether any of these entries of the log is at odds with a command that did not know of it.
-
-    So is what moved or named one of its faces, and what says of its people who they are; not what only gave them other
-    faces or took some away.
-    """
-    query = (
-        "SELECT EXISTS (SELECT 1 FROM moved WHERE decision IN (SELECT value FROM json_each(?))"
-        " AND face IN (SELECT value FROM json_each(?)))"
-    )
-    (moved,) = connection.execute(query, (json.dumps(list(entries)), json.dumps(command.faces))).fetchone()
-    if moved:
-        return True
-    log = {entry.id: entry.command for entry in read_log(connection)}
-    there = faces_of_regions(connection, recipe, beside=command.faces)
-    regions = {region for region, face in there.items() if face in command.faces}
-    for number in entries:
-        said = log[number]
-        if isinstance(said, Undo):
-            said = log.get(said.target, said)
-        if regions & set(said.faces) or _of_the_same_people(said, command):
-            return True
-    return False
+def _said(at: Check, entry: Entry) -> Command:
+    """What an entry is about, be it that this was undone."""
+    target = at.state.log.entry(entry.command.target) if isinstance(entry.command, Undo) else None
+    return (target or entry).command
 
 
 def _of_the_same_people(said: Command, command: Command) -> bool:
+    """Whether it says of somebody who they are, and not only gave them faces or took some away."""
     if said.faces or isinstance(said, Clustered) or isinstance(command, Reject):
         return False
     if said.kind in ("different", "unsure"):

@@ -11,9 +11,8 @@ from PIL import Image
 
 from unmingle.api import Library
 from unmingle.decisions.asking import answer_command
-from unmingle.decisions.kinds import Undo
 from unmingle.decisions.log import Decision
-from unmingle.decisions.service import DecisionService, contradicts
+from unmingle.decisions.service import DecisionService
 from unmingle.errors import LibraryBusyError, LibraryError, PictureError, StaleError, UnmingleError
 from unmingle.jobs import retry
 from unmingle.render.canvas import as_jpeg
@@ -57,7 +56,6 @@ class Session:
         self._asking = Library(self.folder)  # remembers what it found out about people who don't change
         self._warm = Later(self._get_ready, quiet=0.0, name="warm")
         self._redraw: set[int] = set()  # people who changed since the tables were written
-        self._redraw_lock = Lock()
         self._tables = Later(self._write_tables, quiet=QUIET, name="tables")
         self._pictures = PictureReader()
         self._decoding = Semaphore(AT_ONCE)
@@ -92,26 +90,19 @@ class Session:
             return ()
 
     def _write_tables(self) -> None:
-        with self._redraw_lock:
+        with self._deciding:
             people, self._redraw = self._redraw, set()
         try:
             Library(self.folder).write_views(redraw=people)
         except UnmingleError:
-            with self._redraw_lock:
+            with self._deciding:
                 self._redraw.update(people)
             raise
 
     def decide(self, command: Command, seen: int | None) -> Decision:
         """Take a decision; one that others have overtaken is about what is there now, unless theirs contradict it."""
         with self._deciding, open_to_decide(self.folder) as store:
-            recipe = current(store)
-            try:
-                entry = self._service.decide(store, recipe, command, seen=seen)
-            except StaleError as error:
-                if isinstance(command, Undo) or contradicts(store.connection, recipe, command, error.entries):
-                    raise
-                entry = self._service.decide(store, recipe, command, seen=max(error.entries))
-        with self._redraw_lock:
+            entry = self._service.decide(store, current(store), command, seen=seen, lenient=True)
             self._redraw.update(entry.people)
         self._tables.ask()
         return Decision.of(entry, live=True)
