@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from unmingle.errors import PictureError, SourceError
 from unmingle.exchange.table_files import OUR_TABLES
 from unmingle.exchange.xmp import ENDING
-from unmingle.sources.formats import SUFFIXES, check_file, head_of, picture_format
+from unmingle.sources.formats import SUFFIXES, check_file, head_of, picture_format, read_file
 from unmingle.sources.images import MANIFEST, PictureFile, is_manifest, readable, walk
 from unmingle.sources.metadata import LARGEST_PACKET, NORMAL
 from unmingle.sources.regions import Packet, Stored, lies, read_packet, read_stored, to_upright
@@ -133,13 +133,9 @@ def read_drawn(kind: Kind, file: PictureFile) -> list[Drawn]:
         stored = read_stored(file.path)
         found = [Drawn(file, read_packet(packet), stored) for packet in stored.packets]
     else:
-        check_file(file.path)
-        try:
-            if file.path.stat().st_size > LARGEST_PACKET:
-                raise PictureError(f"larger than {LARGEST_PACKET >> 20} MB")
-            found = [of_sidecar(file, read_packet(file.path.read_bytes()))]
-        except OSError as error:
-            raise PictureError(f"can't be opened: {error.strerror}") from error
+        if check_file(file.path) > LARGEST_PACKET:
+            raise PictureError(f"larger than {LARGEST_PACKET >> 20} MB")
+        found = [of_sidecar(file, read_packet(read_file(file.path)))]
     return [one for one in found if one.beside or one.packet.regions or one.packet.people or one.packet.unread]
 
 

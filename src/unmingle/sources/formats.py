@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from unmingle.errors import PictureError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 HEAD = 1024  # bytes, by which a file is known
@@ -110,28 +112,39 @@ def begins_recording(head: bytes) -> bool:
     return head.startswith(_RECORDINGS) or any(len(found) > 1 and set(found) == {0x47} for found in starts)
 
 
-def check_file(path: Path) -> None:
-    """Refuse what can't be read, and pipes and devices, which would be waited for without end.
+def check_file(path: Path) -> int:
+    """The size of a file in bytes; refuses pipes and devices, which would be waited for without end.
 
     Raises:
         PictureError: it can't be opened, is no file, or is empty.
     """
-    try:
+    with _clear_errors():
         size = path.stat().st_size
         if not path.is_file():
             raise PictureError("can't be opened: not a file")
         path.open("rb").close()
-    except OSError as error:
-        raise PictureError(f"can't be opened: {error.strerror or error}") from error
     if not size:
         raise PictureError("the file is empty (0 bytes)")
+    return size
+
+
+def read_file(path: Path) -> bytes:
+    """The content of a file; PictureError as for `check_file`."""
+    check_file(path)
+    with _clear_errors():
+        return path.read_bytes()
 
 
 def file_digest(path: Path) -> str:
     """What names a file's content, without holding it in memory; PictureError if it can't be read."""
     check_file(path)
+    with _clear_errors(), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def _clear_errors() -> Iterator[None]:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        yield
     except OSError as error:
         raise PictureError(f"can't be opened: {error.strerror or error}") from error

@@ -29,24 +29,15 @@ USUAL_RATE = 25.0  # frames a second, of a file that tells neither times nor a r
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameIndex:
-    """What the packets tell of the n frames, in the order of showing.
+    """What the packets tell of the n frames, in the order of showing."""
 
-    times:    (n,) float64, seconds since the first frame, ascending.
-    stamps:   (n,) int64, ascending: what a decoded frame is recognised by.
-    keys:     (k,) int64, ascending: numbers of the frames that decoding can begin at, where the file can be searched.
-    sizes:    (k,) int64, bytes of the packets of those frames.
-    duration: seconds, to the end of the last frame.
-    stamped:  whether the stamps are the file's own; else they are the place in the order of decoding.
-    counted:  whether not even that order tells the number, so that frames are counted as they come.
-    """
-
-    times: F64
-    stamps: I64
-    keys: I64
-    sizes: I64
-    duration: float
-    stamped: bool = True
-    counted: bool = False
+    times: F64  # (n,) seconds since the first frame, ascending
+    stamps: I64  # (n,) ascending: what a decoded frame is recognised by
+    keys: I64  # (k,) ascending: numbers of the frames that decoding can begin at, where the file can be searched
+    sizes: I64  # (k,) bytes of the packets of those frames
+    duration: float  # seconds, to the end of the last frame
+    stamped: bool = True  # the stamps are the file's own; else they are the place in the order of decoding
+    counted: bool = False  # not even that order tells the number, so that frames are counted as they come
 
     def number(self, stamp: int | None, last: int) -> int | None:
         """The number of a decoded frame, which comes after frame `last`; None when it can't be one of ours."""

@@ -19,9 +19,9 @@ from unmingle.sources.formats import (
     OTHER_SUFFIXES,
     RECORDING_SUFFIXES,
     begins_recording,
-    check_file,
     head_of,
     picture_format,
+    read_file,
 )
 
 if TYPE_CHECKING:
@@ -37,16 +37,11 @@ MANIFEST_COLUMNS = ("folder", "file", "person", "name", "source", "original")
 
 @dataclass(frozen=True, slots=True, order=True)
 class PictureFile:
-    """One file to read.
+    """One file to read; its paths are native and may hold bytes that are no text."""
 
-    source: absolute path of the folder (or of the file's folder) that was named by the user.
-    relative: path below it; both are native paths and may hold bytes that are no text.
-    problem: why it can't even be tried (a folder that can't be opened), empty for files.
-    """
-
-    source: str
-    relative: str
-    problem: str = ""
+    source: str  # absolute path of the folder (or of the file's folder) that was named by the user
+    relative: str  # path below it
+    problem: str = ""  # why it can't even be tried, such as a folder that can't be opened
 
     @property
     def path(self) -> Path:
@@ -67,18 +62,12 @@ class PictureFile:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What was found under the sources.
+    """What was found under the sources."""
 
-    files: the pictures and recordings, sorted.
-    folders: the folders that were walked whole: what is not in `files` is no longer in them.
-    others: how many other files there were, by their ending in small letters, most first.
-    made: folders below that unmingle export wrote, whose pictures were passed over.
-    """
-
-    files: tuple[PictureFile, ...]
-    folders: tuple[str, ...]
-    others: tuple[tuple[str, int], ...] = ()
-    made: tuple[str, ...] = ()
+    files: tuple[PictureFile, ...]  # pictures and recordings, sorted
+    folders: tuple[str, ...]  # that were walked whole: what is not in `files` is no longer in them
+    others: tuple[tuple[str, int], ...] = ()  # other files: how many by their ending in small letters, most first
+    made: tuple[str, ...] = ()  # folders below that unmingle export wrote, whose pictures were passed over
 
 
 def readable(path: str) -> str:
@@ -223,11 +212,7 @@ def read_bytes(file: PictureFile) -> bytes:
     """The file's content; PictureError if it can't be opened, is no file, is empty, or was a problem to the scan."""
     if file.problem:
         raise PictureError(file.problem)
-    check_file(file.path)
-    try:
-        return file.path.read_bytes()
-    except OSError as error:
-        raise PictureError(f"can't be opened: {error.strerror or error}") from error
+    return read_file(file.path)
 
 
 def digest(content: bytes) -> str:

@@ -51,16 +51,11 @@ _XMP_ORIENTATION = re.compile(rb"""tiff:Orientation\s*(?:=\s*["']|>)\s*([1-8])""
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """A picture file without its metadata, and what they said.
+    """A picture file without its metadata, and what they said."""
 
-    content:     a file that holds the same pixels and nothing else.
-    orientation: 1 to 8, as EXIF has it, or XMP where EXIF says nothing.
-    packets:     of XMP; none of HEIC and AVIF, see `hide_items`.
-    """
-
-    content: bytes
-    orientation: int = NORMAL
-    packets: tuple[bytes, ...] = ()
+    content: bytes  # a file that holds the same pixels and nothing else
+    orientation: int = NORMAL  # 1 to 8, as EXIF has it, or XMP where EXIF says nothing
+    packets: tuple[bytes, ...] = ()  # of XMP; none of HEIC and AVIF, see `hide_items`
 
 
 def _plain(content: bytes, orientation: int, packets: Sequence[bytes]) -> Plain:

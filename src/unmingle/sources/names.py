@@ -22,9 +22,9 @@ AUTO = "auto"  # in place of a pattern: MEETING_PATTERN, as far as the faces of 
 FULL, RELATIVE, SLASHED, COMPOSED, FOLDED = 10_005, 10_004, 10_003, 10_002, 10_001
 WITHOUT_ENDING = 20_000  # less
 LONGEST_NUMBER = 100  # digits
-# Spaces of zero width, and marks of byte order and direction: they come with copied text. Within a word they may mean
-# something (joiners of Persian and Sinhala), around it never.
-UNSEEN = "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
+# Spaces, also of zero width, and marks of byte order and direction: they come with copied text. Within a word they may
+# mean something (joiners of Persian and Sinhala), around it never.
+_AROUND = "".join(filter(str.isspace, map(chr, range(0x3001)))) + "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +82,11 @@ def distinct(names: Iterable[str]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The files that a name could mean at the first step that found any; astray: only the last part agrees."""
+    """The files that a name could mean at the first step that found any."""
 
     files: tuple[int, ...] = ()
     rank: int = 0
-    astray: bool = False
+    astray: bool = False  # only the last part agrees
 
     def __bool__(self) -> bool:
         return bool(self.files)
@@ -102,22 +102,17 @@ def find_all(names: Sequence[str], files: Sequence[tuple[str, str]]) -> list[Fou
     kept = [i for i, (_, file) in enumerate(files) if parts_of(file)[-1] in last]
     whole = [f"{files[i][0].rstrip('/')}/{files[i][1]}" for i in kept]
     relative = [files[i][1] for i in kept]
-    steps: list[tuple[int, dict[str, list[int]], Callable[[str], str]]] = [
-        (FULL, _index_by(whole, str), str),
-        *(
-            (rank, _index_by(relative, key), key)
-            for rank, key in ((RELATIVE, str), (SLASHED, _slashed), (COMPOSED, _composed), (FOLDED, folded))
-        ),
-    ]
+    keys = ((RELATIVE, str), (SLASHED, _slashed), (COMPOSED, _composed), (FOLDED, folded))
+    steps = [(rank, key, _index_by(relative, key)) for rank, key in keys]
+    steps.insert(0, (FULL, str, _index_by(whole, str)))
     endings: dict[tuple[str, ...], list[int]] = {}
     result = []
     for name in names:
-        hits = ((rank, index.get(key(name))) for rank, index, key in steps)
+        hits = ((rank, index.get(key(name))) for rank, key, index in steps)
         found = next((Found(tuple(among), rank) for rank, among in hits if among), None)
         if found is None:
             endings = endings or _index_endings(whole)
-            found = _longest_ending(parts_of(name), endings, relative)
-            found = replace(found, files=_exact(name, found, whole))
+            found = _by_ending(name, endings, whole, relative)
         result.append(replace(found, files=tuple(kept[i] for i in found.files)))
     return result
 
@@ -130,23 +125,20 @@ def _index_endings(paths: Sequence[str]) -> dict[tuple[str, ...], list[int]]:
     return dict(index)
 
 
-def _longest_ending(parts: list[str], endings: dict[tuple[str, ...], list[int]], relative: list[str]) -> Found:
-    """The files that agree with the most parts from the end of a path."""
+def _by_ending(
+    name: str, endings: dict[tuple[str, ...], list[int]], whole: Sequence[str], relative: Sequence[str]
+) -> Found:
+    """The files that agree with the most parts from the end of a path; of several those that are spelled like it."""
+    parts = parts_of(name)
     for length in range(len(parts), 0, -1):
         if files := endings.get(tuple(parts[-length:])):
             astray = length == 1 < min(len(parts), len(parts_of(relative[files[0]])))
+            for key in (_slashed, _composed):  # letter for letter, or in another Unicode form
+                ending = "/".join(key(name).split("/")[-length:])
+                if exact := [i for i in files if key(whole[i]).endswith("/" + ending)]:
+                    return Found(tuple(exact), length, astray)
             return Found(tuple(files), length, astray)
     return Found()
-
-
-def _exact(name: str, found: Found, whole: Sequence[str]) -> tuple[int, ...]:
-    """Of several files those that are spelled like the name, letter for letter or in another Unicode form."""
-    for key in (_slashed, _composed):
-        ending = "/".join(key(name).split("/")[-found.rank :])
-        exact = tuple(i for i in found.files if key(whole[i]).endswith("/" + ending))
-        if exact:
-            return exact
-    return found.files
 
 
 def find_named(names: Sequence[str], files: Sequence[tuple[str, str]]) -> list[Found]:
@@ -186,12 +178,7 @@ def _number_of(name: str) -> str:
 
 def bare(text: str) -> str:
     """The text without spaces, and what can't be seen, around it."""
-    start, end = 0, len(text)
-    while start < end and (text[start].isspace() or text[start] in UNSEEN):
-        start += 1
-    while end > start and (text[end - 1].isspace() or text[end - 1] in UNSEEN):
-        end -= 1
-    return text[start:end]
+    return text.strip(_AROUND)
 
 
 def _index_by(paths: Sequence[str], key: Callable[[str], str]) -> dict[str, list[int]]:

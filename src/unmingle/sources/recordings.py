@@ -43,37 +43,24 @@ _UNTURNED = (1, 0, 0, 1)
 
 @dataclass(frozen=True, slots=True)
 class RecordingInfo:
-    """What a recording is, as far as its packets tell.
+    """What a recording is, as far as its packets tell."""
 
-    width, height: pixels of an upright frame; pixels that are not square stay as they are stored.
-    frames:        how many pictures it carries, whether or not all can be decoded.
-    duration:      seconds, from the beginning of the first frame to the end of the last.
-    rate:          frames a second, on average.
-    note:          what of it is not looked at, and why; empty where there is nothing to say.
-    """
-
-    width: int
+    width: int  # pixels of an upright frame; those that are not square stay as they are stored
     height: int
-    frames: int
-    duration: float
-    rate: float
-    note: str = ""
+    frames: int  # how many pictures it carries, whether or not all can be decoded
+    duration: float  # seconds, from the beginning of the first frame to the end of the last
+    rate: float  # frames a second, on average
+    note: str = ""  # what of it is not looked at, and why
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """One picture of a recording.
+    """One picture of a recording."""
 
-    number: place in the order of showing, from 0; lost frames keep theirs.
-    time:   seconds since the first frame.
-    until:  seconds, when it gives way to the next frame that the grid wants; the last one at its own end.
-    pixels: (h, w, 3) uint8, RGB, upright.
-    """
-
-    number: int
-    time: float
-    until: float
-    pixels: U8
+    number: int  # place in the order of showing, from 0; lost frames keep theirs
+    time: float  # seconds since the first frame
+    until: float  # seconds, when it gives way to the next frame that the grid wants; the last one at its own end
+    pixels: U8  # (h, w, 3) RGB, upright
 
 
 class Recording:
@@ -88,7 +75,7 @@ class Recording:
         self._lost: set[int] = set()
         self._reading: set[InputContainer] = set()
         with self._opened() as (container, stream):
-            note = _unwatched(container, stream)
+            note = _choose(container)[1]
             self._index = read_index(container, stream)
         first = next(self._decoded(0), None)
         frames = len(self._index.times)
@@ -206,13 +193,17 @@ class Recording:
         try:
             container = av.open(self._path.absolute(), "r", container_options=guards, metadata_errors="replace")
         except av.error.FFmpegError as error:
-            raise PictureError(_not_opened(self._path)) from error
+            head = head_of(self._path)
+            if head[4:8] in QUICKTIME_BOXES and begins_recording(head):
+                problem = "cut short: its index is missing, so copy it again or have it repaired"
+                raise PictureError(problem) from error
+            raise PictureError("not a recording in a format that is read") from error
         except Exception as error:
             raise PictureError(f"damaged: {reason(error)}") from error
         self._reading.add(container)
         try:
             with container:
-                stream = _stream(container)
+                stream, _ = _choose(container)
                 context = stream.codec_context
                 context.options = {"max_pixels": str(MAX_PIXELS)}  # a stream may grow later
                 context.thread_type = "AUTO"
@@ -253,56 +244,36 @@ def _turn(picture: VideoFrame) -> tuple[int, int, int, int]:
     return (a, b, c, d) if quarter_turns or half_turns else _UNTURNED
 
 
-def _not_opened(path: Path) -> str:
-    head = head_of(path)
-    if head[4:8] in QUICKTIME_BOXES and begins_recording(head):
-        return "cut short: its index is missing, so copy it again or have it repaired"
-    return "not a recording in a format that is read"
-
-
-def _streams(container: InputContainer) -> list[VideoStream]:
-    """The streams whose pictures move; covers and thumbnails are none."""
+def _choose(container: InputContainer) -> tuple[VideoStream, str]:
+    """The stream to watch: a default one, and of several the largest; and what is said of the others."""
     from av.stream import Disposition
 
-    none = Disposition.attached_pic | Disposition.timed_thumbnails
-    return [stream for stream in container.streams.video if not stream.disposition & none]
+    def is_default(stream: VideoStream) -> bool:
+        return bool(stream.disposition & Disposition.default)
 
-
-def _stream(container: InputContainer) -> VideoStream:
-    """The stream to watch: a default one, and of several the largest."""
-    streams = _streams(container)
+    still = Disposition.attached_pic | Disposition.timed_thumbnails
+    streams = [stream for stream in container.streams.video if not stream.disposition & still]
+    readable = [stream for stream in streams if stream.codec_context is not None]
     if not streams:
         raise PictureError("no pictures in it: sound only" if container.streams.audio else "no pictures in it")
-    readable = [stream for stream in streams if stream.codec_context is not None]
     if not readable:
         raise PictureError("its pictures are in a format that is not read")
-
-    def area(stream: VideoStream) -> int:
-        return stream.codec_context.width * stream.codec_context.height
-
-    stream = max(readable, key=lambda stream: (_is_default(stream), area(stream)))
-    if area(stream) > MAX_PIXELS:
+    stream = max(readable, key=lambda stream: (is_default(stream), _area(stream)))
+    if _area(stream) > MAX_PIXELS:
         raise PictureError(f"too large: {_size(stream)}, over {MAX_PIXELS:,} pixels a frame")
-    return stream
-
-
-def _unwatched(container: InputContainer, stream: VideoStream) -> str:
-    """What is said of the other streams of pictures, and why this one is watched; empty where there are none."""
-    others = [other for other in _streams(container) if other.index != stream.index]
+    others = [other for other in streams if other.index != stream.index]
     if not others:
-        return ""
-    rivals = [other for other in others if _is_default(other) or not _is_default(stream)]
+        return stream, ""
+    rivals = [other for other in others if is_default(other) or not is_default(stream)]
     why = "the default one"
     if rivals:
         why = "the largest" if all(_size(other) != _size(stream) for other in rivals) else "the first of its size"
     left = ", ".join(map(_size, others))
-    return f"{len(others) + 1} streams of pictures: {why}, {_size(stream)}, is watched, and not {left}"
+    return stream, f"{len(streams)} streams of pictures: {why}, {_size(stream)}, is watched, and not {left}"
 
 
-def _is_default(stream: VideoStream) -> bool:
-    from av.stream import Disposition
-
-    return bool(stream.disposition & Disposition.default)
+def _area(stream: VideoStream) -> int:
+    return stream.codec_context.width * stream.codec_context.height
 
 
 def _size(stream: VideoStream) -> str:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal
 
 from unmingle.errors import PictureError, reason
 from unmingle.sources.decoding import open_picture, xmp_packets
-from unmingle.sources.formats import check_file
+from unmingle.sources.formats import read_file
 from unmingle.sources.metadata import LARGEST_PACKET
 
 if TYPE_CHECKING:
@@ -109,8 +109,7 @@ class Stored:
 def read_stored(path: Path) -> Stored:
     """What a picture file says of itself, its pixels not decoded; PictureError if it is no picture, or damaged."""
     try:
-        check_file(path)
-        content = path.read_bytes()
+        content = read_file(path)
         picture, plain = open_picture(content)
         with picture:
             return Stored(plain.orientation, *picture.size, xmp_packets(content, plain), picture.format or "")
