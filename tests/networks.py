@@ -29,6 +29,7 @@ class Remembered:
     def __init__(self, session: Session, name: str, folder: Path) -> None:
         self.session, self.name, self.folder = session, name, folder
         self.known: dict[str, Outputs] = {}
+        self.precision = session.precision
 
     def __call__(self, batch: NDArray[Any]) -> Outputs:
         if len(batch) == 0:

@@ -76,7 +76,7 @@ class EngineSettings(_Checked):
     """How the networks are run. Not part of a fingerprint: every engine gives the same faces."""
 
     engine: Engine = "auto"  # auto: ONNX Runtime where it finds a working NVIDIA card, else OpenVINO
-    precision: Precision = "auto"  # of the arithmetic; auto: bf16 where the processor has AMX, else f32
+    precision: Precision = "auto"  # of the arithmetic; auto: bf16 where the processor computes it fast, else f32
     threads: int = 0  # 0: all cores
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import json
 import os
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from unmingle.models.runtime import Session, open_session, resolve_precision
 from unmingle.settings import Engine
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -215,21 +217,43 @@ def test_named_precision_stays() -> None:
     assert resolve_precision("bf16") == "bf16"
 
 
-@pytest.mark.parametrize(
-    ("flags", "amx"), [("avx512f avx512_bf16", False), ("avx512f amx_bf16 amx_tile", True), (None, False)]
-)
-def test_amx_is_read_from_the_processors_flags(tmp_path: Path, flags: str | None, *, amx: bool) -> None:
-    cpuinfo = tmp_path / "cpuinfo"
-    if flags is not None:
-        cpuinfo.write_text(f"processor\t: 0\nflags\t\t: fpu {flags}\n")
-    assert runtime._has_amx(cpuinfo) is amx
+@pytest.fixture
+def note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.setenv("UNMINGLE_CACHE", str(tmp_path))
+    runtime.bf16_speed.cache_clear()
+    yield tmp_path / "precision.json"
+    runtime.bf16_speed.cache_clear()
 
 
-def test_auto_precision_follows_amx(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runtime, "_has_amx", lambda _path: True)
-    assert resolve_precision("auto") == "bf16"
-    monkeypatch.setattr(runtime, "_has_amx", lambda _path: False)
-    assert resolve_precision("auto") == "f32"
+def test_auto_precision_is_what_was_measured_here(note: Path) -> None:
+    first = resolve_precision("auto")
+    if not note.exists():
+        pytest.skip("the engine has no bf16 on this processor")
+    known = json.loads(note.read_text())
+    assert first == ("bf16" if known["bf16_speed"] >= runtime.NATIVE else "f32")
+    assert open_session(graph_bytes(), engine="openvino").precision == first
+    for speed, precision in ((9.0, "bf16"), (0.9, "f32")):
+        note.write_text(json.dumps(known | {"bf16_speed": speed}))
+        runtime.bf16_speed.cache_clear()
+        assert resolve_precision("auto") == precision
+
+
+@pytest.mark.parametrize("damaged", ["", "[]", "{", '{"processor": "another", "bf16_speed": 0}'])
+def test_what_was_measured_elsewhere_is_measured_again(note: Path, damaged: str) -> None:
+    note.write_text(damaged)
+    speed = runtime.bf16_speed(note)
+    if not speed:
+        pytest.skip("the engine has no bf16 on this processor")
+    assert json.loads(note.read_text())["bf16_speed"] == speed > 0
+
+
+def test_a_cache_that_cannot_be_written_is_no_problem(note: Path) -> None:
+    note.mkdir()
+    assert resolve_precision("auto") in ("f32", "bf16")
+
+
+def test_onnxruntime_says_that_it_computes_in_float32() -> None:
+    assert open_session(graph_bytes(), engine="onnxruntime").precision == "f32"
 
 
 def test_missing_onnxruntime_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -275,7 +299,7 @@ def test_no_telemetry_and_no_socket(tmp_path: Path) -> None:
         text=True,
         timeout=120,
         check=False,
-        env={**os.environ, "HOME": str(home), "USERPROFILE": str(home), "CI": ""},
+        env={**os.environ, "HOME": str(home), "USERPROFILE": str(home), "CI": "", "UNMINGLE_CACHE": str(tmp_path)},
     )
     assert (run.returncode, run.stdout.strip(), run.stderr) == (0, "[] []", "")
     assert list(home.iterdir()) == []

@@ -21,7 +21,7 @@ from unmingle.models import sface
 from unmingle.models.cards import SFACE, YUNET
 from unmingle.models.embedding import open_embedder
 from unmingle.models.graphs import PREPARATION
-from unmingle.models.runtime import open_session, resolve_precision
+from unmingle.models.runtime import open_session
 from unmingle.models.yunet import open_yunet
 from unmingle.records import Analysis, Faces, Triage
 from unmingle.settings import ClassicSettings, DetectionSettings, EngineSettings, fingerprint
@@ -70,10 +70,10 @@ class FaceRecipe:
         self._detection = detection
         self.key = key_of(detection, model)
         self.calibration: Calibration | None = model.calibration
-        self.precision: str = resolve_precision(engine.precision)
-        # The detector always runs in float32: it takes a small part of the time, and boxes want all their digits.
+        # The detector always runs in float32: landmarks that bf16 moves change an embedding more than bf16 itself does.
         self._detector = open_yunet(engine=engine.engine, precision="f32", threads=engine.threads)
         self._sface = sface.open_sface(engine=engine.engine, precision=engine.precision, threads=engine.threads)
+        self.precision: str = self._sface.precision
         self._dimension = model.dimension
 
     def analyse(self, pictures: Sequence[U8]) -> list[Analysis]:
@@ -146,8 +146,8 @@ class ClassicRecipe:
 
     def __init__(self, classic: ClassicSettings, engine: EngineSettings, graph: Path, checksum: str) -> None:
         self.key = f"classic-{fingerprint(classic.features, checksum, PREPARATION, VERSION)}"
-        self.precision: str = resolve_precision(engine.precision)
         self._session = open_session(graph, engine=engine.engine, precision=engine.precision, threads=engine.threads)
+        self.precision: str = self._session.precision
 
     def analyse(self, pictures: Sequence[U8]) -> list[Analysis]:
         """Describe each whole picture."""

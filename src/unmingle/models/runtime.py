@@ -6,18 +6,24 @@ Both give the same numbers to float32 rounding, whatever way a batch is cut into
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.util
+import json
 import os
+import platform
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
-from unmingle.errors import MissingExtraError, ModelError, SettingsError
+from unmingle.errors import MissingExtraError, ModelError, SettingsError, WriteError
+from unmingle.files import write_atomically
+from unmingle.models.registry import cache_folder
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -30,12 +36,18 @@ if TYPE_CHECKING:
 # One thread per stream is best on few cores (no barrier inside a layer); past four, the memory of each stream's
 # activations counts for more than the barriers.
 MOST_STREAMS = 4
+NATIVE = 1.3  # times the speed of float32: bf16 in hardware reaches 1.8 and more, emulated it stays below 1
+ROUNDS = 9  # of 5 to 20 ms
 
 _import_lock = threading.Lock()
 
 
 class Session(Protocol):
     """A loaded graph. Calls are safe from several threads."""
+
+    @property
+    def precision(self) -> Literal["f32", "bf16"]:
+        """Of the arithmetic inside."""
 
     def __call__(self, batch: NDArray[Any]) -> dict[str, F32]:
         """Each output by its name, of a batch for the graph's only input, with n pictures (or none) on its first axis.
@@ -72,14 +84,56 @@ def open_session(
 
 
 def resolve_precision(precision: Precision) -> Literal["f32", "bf16"]:
-    """What "auto" means on this processor: bf16 where AMX computes it in hardware, else f32.
-
-    AVX-512 has bf16 instructions too, and OpenVINO offers bf16 wherever it finds them, but without AMX it is slower
-    than float32. Only Linux tells of AMX in a way that needs no other package; elsewhere "auto" is f32.
-    """
+    """What "auto" means on this processor: bf16 where that is clearly faster than float32, else f32."""
     if precision == "auto":
-        return "bf16" if _has_amx(Path("/proc/cpuinfo")) else "f32"
+        return "bf16" if bf16_speed(cache_folder() / "precision.json") >= NATIVE else "f32"
     return precision
+
+
+@functools.cache
+def bf16_speed(note: Path) -> float:
+    """How many times as fast as float32 bf16 is here: measured once, and written down with the processor's name.
+
+    OpenVINO offers bf16 also where the processor has no instructions for it, and is slower then.
+    """
+    openvino = import_openvino()
+    core = openvino.Core()
+    if "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        return 0.0
+    # Virtual machines share names; the host's tells one from the next.
+    here = f"{core.get_property('CPU', 'FULL_DEVICE_NAME')}, {platform.node()}, OpenVINO {openvino.__version__}"
+    with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+        known = json.loads(note.read_text(encoding="utf-8"))
+        if known["processor"] == here:
+            return float(known["bf16_speed"])
+    speed = _measured_speed(core)
+    with contextlib.suppress(WriteError):  # then it is measured again
+        write_atomically(note, json.dumps({"processor": here, "bf16_speed": speed}).encode())
+    return speed
+
+
+def _measured_speed(core: Any) -> float:
+    """The best of some runs of a convolution in float32, in multiples of the best in bf16."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    shape = (2, 64, 56, 56)
+    weights = numpy_helper.from_array(np.ones((64, 64, 3, 3), np.float32), "weights")
+    port = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in ("x", "y")]
+    node = helper.make_node("Conv", ["x", "weights"], ["y"], pads=[1, 1, 1, 1])
+    graph = helper.make_model(helper.make_graph([node], "speed", port[:1], port[1:], [weights]))
+    model = core.read_model(graph.SerializeToString())
+    requests = {}
+    for precision in ("f32", "bf16"):
+        options = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": 1}
+        requests[precision] = core.compile_model(model, "CPU", options).create_infer_request()
+    batch = np.ones(shape, np.float32)
+    times: dict[str, list[float]] = {precision: [] for precision in requests}
+    for _ in range(ROUNDS):  # in turns, so that a busy moment slows both
+        for precision, request in requests.items():
+            start = time.perf_counter()
+            request.infer([batch])
+            times[precision].append(time.perf_counter() - start)
+    return min(times["f32"]) / min(times["bf16"])
 
 
 def available_cores() -> int:
@@ -87,14 +141,6 @@ def available_cores() -> int:
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-@functools.cache
-def _has_amx(cpuinfo: Path) -> bool:
-    try:
-        return "amx_bf16" in cpuinfo.read_text(encoding="utf-8", errors="replace").split()
-    except OSError:
-        return False
 
 
 def import_openvino() -> ModuleType:
@@ -129,9 +175,10 @@ class OpenVinoSession:
 
     def __init__(self, model: Path | bytes, *, precision: Precision, threads: int) -> None:
         core = import_openvino().Core()
+        self.precision: Literal["f32", "bf16"] = resolve_precision(precision)
         self._streams = min(threads, MOST_STREAMS)
         options = {
-            "INFERENCE_PRECISION_HINT": resolve_precision(precision),
+            "INFERENCE_PRECISION_HINT": self.precision,
             "NUM_STREAMS": self._streams,
             "INFERENCE_NUM_THREADS": threads,
         }
@@ -173,6 +220,7 @@ class OnnxRuntimeSession:
     def __init__(self, model: Path | bytes, *, precision: Precision, threads: int, card: bool | None = None) -> None:
         if precision == "bf16":
             raise SettingsError("ONNX Runtime computes in float32 only.", "Use precision f32 or auto, or OpenVINO.")
+        self.precision: Literal["f32", "bf16"] = "f32"
         onnxruntime = import_onnxruntime()
         # All that it raises; its errors have no base of their own.
         known = vars(onnxruntime.capi.onnxruntime_pybind11_state).values()
