@@ -4,8 +4,9 @@
                                     review page in Chromium, exports (with ExifTool), a large library in a notebook, a
                                     million generated faces
     UNMINGLE_DATA=DATA make bench   and the main job, memory growth, the report in Chromium, recordings, photographs,
-                                    what the second reading of landmarks is worth, what is left out and why, and the
-                                    grouping: parts of the sets, one set left out, confidence, adding, scale
+                                    what a second reading of landmarks and bf16 are worth, what is left out and
+                                    why, and the grouping: parts of the sets, one set left out, confidence, adding,
+                                    scale
 
 The comparison of the grouping with other methods needs the group `bench` and some forty minutes; see
 grouping/side_by_side.py. The comparison of the classic recipe with the seed's own loop needs TensorFlow in an
@@ -50,6 +51,7 @@ def main() -> None:
         run("recordings", "recordings.py", "--data", data, "--loop", "600")
         run("photographs", "photographs.py", "--data", data, "--faces", "lfw_a", "pins_a", "--empty", "nonface")
         run("landmarks", "landmarks.py", "--data", data, "umist", "sitcom", "pins_a", "johns")
+        run("precision", "precision.py", "--data", data, "umist", "pins_a", "lfw_a")
         run("probes", "fit_probes.py", "--data", data)
         run("degradation", "degradation.py", "--data", data, "lfw_a", "pins_a", "umist")
         run("triage", "triage.py", "--data", data)

@@ -153,6 +153,7 @@ def add(
         lost=lost,
         out_of_reach=tuple(out_of_reach(store.connection)),
         made=scan.made,
+        precisions=analyses.precisions(store, runner.key),
     )
 
 

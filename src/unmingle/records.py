@@ -202,3 +202,4 @@ class Added:
     lost: int = 0  # faces that were decided about, and that are not in their changed pictures any more
     out_of_reach: tuple[str, ...] = ()  # folders that are not there now, whose files are kept
     made: tuple[str, ...] = ()  # folders that unmingle export wrote, whose files were passed over
+    precisions: tuple[tuple[str, int], ...] = ()  # of the networks' arithmetic, and the pictures computed in each

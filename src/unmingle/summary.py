@@ -108,6 +108,9 @@ def _added_lines(added: Added) -> Iterator[str]:
         yield f"{folder} is not there now, or empty: its files are kept. See unmingle relocate and unmingle forget"
     for folder in map(readable, added.made):
         yield f"{folder} was written by unmingle export and passed over"
+    if len(added.precisions) > 1:
+        mixed = " and ".join(f"{count:,} in {precision}" for precision, count in added.precisions)
+        yield f"Faces were computed in different precisions, of pictures: {mixed} (--precision f32 computes all alike)"
     shown = [f"{count:,} {ending or 'without an ending'}" for ending, count in added.others[:ENDINGS]]
     rest = sum(count for _, count in added.others[ENDINGS:])
     if rest:

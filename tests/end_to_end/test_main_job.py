@@ -251,6 +251,19 @@ def test_a_library_on_a_read_only_disk_can_be_looked_at(unmingle: Command, libra
         path.chmod(0o755 if path.is_dir() else 0o644)
 
 
+def test_faces_of_two_precisions_are_told_and_made_alike(unmingle: Command, library: Path, meeting: Meeting) -> None:
+    shutil.copytree(library, unmingle.folder / "out")
+    connection = sqlite3.connect(unmingle.folder / "out" / "library.sqlite")
+    with connection:
+        connection.execute(
+            "UPDATE analysis SET precision = 'another' WHERE digest IN (SELECT min(digest) FROM analysis)"
+        )
+    connection.close()
+    told = "Faces were computed in different precisions, of pictures: 1 in another and"
+    assert told in unmingle("cluster", meeting.faces, "-o", "out").out
+    assert told not in unmingle("cluster", meeting.faces, "-o", "out", "--precision", "f32").out
+
+
 @pytest.mark.slow
 def test_the_same_faces_from_both_engines(meeting: Meeting, library: Path, tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")

@@ -61,6 +61,12 @@ def gone(store: Store) -> int:
     return int(store.connection.execute("SELECT count(*) FROM file WHERE present = 0").fetchone()[0])
 
 
+def precisions(store: Store, recipe: str) -> tuple[tuple[str, int], ...]:
+    """How many pictures' faces were computed in each precision of the arithmetic."""
+    query = "SELECT precision, count(*) FROM analysis WHERE recipe = ? GROUP BY precision ORDER BY precision"
+    return tuple(store.connection.execute(query, (recipe,)))
+
+
 def analysed(store: Store, recipe: str, precision: str | None) -> set[str]:
     """Digests of the pictures that this recipe has seen; with a precision, only those computed in it."""
     query = "SELECT digest FROM analysis WHERE recipe = ?" + ("" if precision is None else " AND precision = ?")
