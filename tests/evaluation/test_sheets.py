@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unmingle.errors import LabelsError
-from unmingle.evaluation.sheets import read_sheets
-from unmingle.evaluation.workbook import ENCRYPTED_STREAM, MOST_BLANK, OLE2, Rows
+from unmingle.evaluation.columns import Row
+from unmingle.evaluation.sheets import ENCRYPTED_STREAM, MOST_BLANK, OLE2, read_sheets
 
 
 def problem_of(path: Path) -> LabelsError:
@@ -201,7 +201,7 @@ def test_of_what_lies_far_off_the_rows_between_are_few(tmp_path: Path) -> None:
     assert found.rows[-1] == ("a.jpg", "1", "", "", "", "note")
 
 
-def parsed(data: bytes) -> tuple[Rows, str]:
+def parsed(data: bytes) -> tuple[tuple[Row, ...], str]:
     """Rows of delimited text, and how they were read."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "x.csv"

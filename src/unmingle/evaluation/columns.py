@@ -126,7 +126,7 @@ def find_columns(rows: tuple[Row, ...], name: str, file: str | None, label: str 
     for found in _headers(rows, name):
         files, labels = found.candidates(file, FILE_COLUMNS, label), found.candidates(label, LABEL_COLUMNS, file)
         if files and labels:
-            return found.columns(found.file(files), found.label(labels, asked=label is not None))
+            return Columns(found.header, found.body, found.file(files), found.label(labels, asked=label is not None))
     header = _likely_header(rows)
     if not header:
         return LabelsError(f"{name} is empty.", "It needs a header and one row per file.")
@@ -142,7 +142,7 @@ def find_names(rows: tuple[Row, ...], name: str) -> Columns | LabelsError:
     for found in _headers(rows, name):
         files, names = found.candidates(None, FILE_COLUMNS, None), found.candidates(None, NAME_COLUMNS, None)
         if files and names:
-            return found.columns(found.file(files), found.name_of_face(names))
+            return Columns(found.header, found.body, found.file(files), found.name_of_face(names))
     problem = f"{name} has no column with files and one with names."
     return LabelsError(problem, f"It has {_headings(_likely_header(rows))}. Call them file and name.")
 
@@ -216,9 +216,6 @@ class _Header:
         other = None if taken is None else place(self.header, taken, ())
         return [i for heading in usual for i, is_ in enumerate(folded) if is_ == heading and i != other]
 
-    def columns(self, file: int, label: int) -> Columns:
-        return Columns(self.header, self.body, file, label)
-
     def file(self, columns: list[int]) -> int:
         columns = _rather(columns, self._holds_files)
         if self._agree(columns, lambda text: text.replace("\\", "/").rpartition("/")[2].casefold()):
@@ -243,11 +240,9 @@ class _Header:
         return self._plain(_rather(left, lambda i: not self._holds_files(i)), PLAIN_NAMES, "names", "")
 
     def _plain(self, columns: list[int], plain: frozenset[str], what: str, option: str) -> int:
-        if self._agree(columns, str.casefold):
-            return columns[0]
-        rather = [i for i in columns if fold(self.header[i]) in plain]
-        if rather and self._agree(rather, str.casefold):
-            return rather[0]
+        for some in (columns, [i for i in columns if fold(self.header[i]) in plain]):
+            if some and self._agree(some, str.casefold):
+                return some[0]
         raise self._several(columns, what, option)
 
     def _several(self, columns: list[int], what: str, option: str) -> LabelsError:
@@ -278,12 +273,9 @@ class _Header:
         """Whether columns part the rows in the same way; what is empty in one of them contradicts nothing."""
         one = columns[0]
         for other in columns[1:]:
-            pairs = {
-                (key(plain_number(cell(row, one))), key(plain_number(cell(row, other))))
-                for row in self.body
-                if cell(row, one).strip() and cell(row, other).strip()
-            }
-            if not len(pairs) == len({first for first, _ in pairs}) == len({second for _, second in pairs}):
+            filled = (row for row in self.body if cell(row, one).strip() and cell(row, other).strip())
+            pairs = {tuple(key(plain_number(cell(row, column))) for column in (one, other)) for row in filled}
+            if any(len({pair[side] for pair in pairs}) < len(pairs) for side in (0, 1)):
                 return False
         return True
 

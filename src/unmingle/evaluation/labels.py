@@ -54,10 +54,7 @@ class LabelOptions:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A file that a rule left out.
-
-    by_label: the rule is about the label itself (ID=0), so it says that the file shows nobody.
-    """
+    """A file that a rule left out; by_label: one about the label itself (ID=0), which says that it shows nobody."""
 
     file: str
     label: str
@@ -79,16 +76,12 @@ class Labels:
 
     origin:         the file that it came from, or "folders".
     files, labels:  one entry per labelled file, in order; names as they were written.
-    dropped:        files left out by a rule.
     contradictions: files whose rows disagree, left out.
     unlabelled:     files with a row, or a place, that names nobody.
     duplicates:     one entry per superfluous row: a file that the same was said about before.
-    empty_rows:     rows with neither file nor label.
-    nameless_rows:  rows with a label but no file.
+    empty_rows:     rows with neither file nor label; nameless_rows: with a label only.
     file_column, label_column: the columns used; "" for folders.
-    rules:          the drop rules that applied.
-    note:           how the file was read.
-    unread:         sheets with labels that were not read.
+    note:           how the file was read; unread: sheets with labels that were not.
     spellings:      labels that were taken for another, which differs in letter case, width or Unicode form only.
     """
 

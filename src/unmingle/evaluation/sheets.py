@@ -9,27 +9,55 @@ import codecs
 import csv
 import io
 import json
+import re
+import zlib
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from lzma import LZMAError
+from typing import IO, TYPE_CHECKING
+from zipfile import BadZipFile, ZipFile
+
+import numpy as np
 
 from unmingle.errors import LabelsError
-from unmingle.evaluation.workbook import OLE2, ZIP, open_workbook
 from unmingle.sources.names import has_ending
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
+    import polars as pl
+    from numpy.typing import NDArray
+
     from unmingle.evaluation.columns import Columns, Row
-    from unmingle.evaluation.workbook import Rows
+    from unmingle.records import I64
 
     Find = Callable[[tuple[Row, ...]], Columns | LabelsError]
+    Extent = tuple[int, int]  # the last row and the last column with something in it
 
-PARQUET = b"PAR1"
 LOOKED_AT = 100  # rows of a sheet without the columns, for names of files
 WORKBOOK_ENDINGS = frozenset({".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"})
+PARQUET = b"PAR1"
+ZIP = b"PK\x03\x04"  # .xlsx, .xlsm, .xlsb, .ods
+OLE2 = bytes.fromhex("D0CF11E0A1B11AE1")  # .xls, and every encrypted .xlsx
+# Office puts an encrypted workbook into an OLE2 container, as a stream of this name ([MS-OFFCRYPTO] 2.3.4.4).
+ENCRYPTED_STREAM = "EncryptedPackage".encode("utf-16-le")
 DELIMITERS = ",;\t|"
 BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+MAX_CELLS = 20_000_000  # of a sheet: what lies before the last one takes memory, empty or not
+MAX_ROWS, MAX_COLUMNS = 1_048_576, 16_384  # that a spreadsheet program has
+MOST_BLANK = 1000  # rows or columns in a row that are kept
+# What zipfile raises of a file that is no whole zip.
+DAMAGE = (BadZipFile, OSError, NotImplementedError, EOFError, RuntimeError, ValueError, zlib.error, LZMAError)
+# A cell of .xlsx with something in it, and where it says it is; a row, and which.
+_CELL = re.compile(
+    rb"""<(?:\w+:)?c(?=[\s>])(?:[^<>]*?\sr\s*=\s*["']([A-Za-z]{0,9})(\d{0,12}))?[^<>]*(?<!/)>[^<]*<(?!/)"""
+)
+_ROW = re.compile(rb"""<(?:\w+:)?row\s[^<>]*?\br\s*=\s*["'](\d{1,12})""")
+# A table, row, or cell of .ods.
+_ODS = re.compile(rb"""<table:(table|table-row|table-cell|covered-table-cell)(?=[\s/>])([^<>]*)""")
+_REPEATED = re.compile(rb"""table:number-(?:rows|columns)-repeated\s*=\s*["']\+?(\d{1,12})""")
+_VALUE = re.compile(rb"office:[a-z-]*value|table:formula")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +67,9 @@ class Sheet:
     rows: one tuple of cells per row, in order; rows may differ in length, an empty cell is "".
     note: how it was read, for the reader.
     title: of the sheet; empty for text.
-    hidden: whether a spreadsheet program would show it.
     """
 
-    rows: Rows
+    rows: tuple[Row, ...]
     note: str
     title: str = ""
     hidden: bool = False
@@ -112,27 +139,12 @@ def _wanted(sheets: list[Sheet], name: str, titles: tuple[str, ...]) -> list[She
     return [by_title[title.strip().casefold()] for title in titles] or sheets
 
 
-def read_sheets(path: Path) -> Iterator[Sheet]:
+def read_sheets(path: Path) -> Iterable[Sheet]:
     """The sheets of a workbook in order, visible ones first, or the single one of another file.
 
     Raises:
         LabelsError: the file is missing, not readable, empty, protected, or neither workbook nor text.
     """
-    data = _read(path)
-    if data.startswith((ZIP, OLE2)):
-        for name, hidden, rows in open_workbook(data, path.name):
-            yield Sheet(rows, f"sheet {name!r}", name, hidden)
-        return
-    records = _records(data, path.name)
-    if records is not None:
-        yield records
-        return
-    if path.suffix.lower() in WORKBOOK_ENDINGS:
-        raise LabelsError(f"{path.name} is not a workbook.", "Open it in a spreadsheet program and save it as .xlsx.")
-    yield _delimited(data, path.name)
-
-
-def _read(path: Path) -> bytes:
     try:
         data = path.read_bytes()
     except FileNotFoundError as error:
@@ -144,19 +156,28 @@ def _read(path: Path) -> bytes:
         raise LabelsError(f"{path} can't be read: {error.strerror}.", "Check its permissions.") from error
     if not data.strip():
         raise LabelsError(f"{path.name} is empty.", "It needs a header and one row per file.")
-    return data
-
-
-def _records(data: bytes, name: str) -> Sheet | None:
-    """The table of a Parquet file, or of JSON that is a list of objects; None for other content."""
+    if data.startswith((ZIP, OLE2)):
+        return _workbook(data, path.name)
     if data.startswith(PARQUET):
-        import polars as pl
+        return [_parquet(data, path.name)]
+    records = _records(data)
+    if records is None and path.suffix.lower() in WORKBOOK_ENDINGS:
+        raise LabelsError(f"{path.name} is not a workbook.", "Open it in a spreadsheet program and save it as .xlsx.")
+    return [records or _delimited(data, path.name)]
 
-        try:
-            table = pl.read_parquet(io.BytesIO(data))
-        except Exception as error:  # whatever a broken file raises, it is that file's
-            raise LabelsError(f"{name} can't be read: {error}.", "Write the file anew.") from error
-        return Sheet((tuple(table.columns), *(_as_text(row) for row in table.iter_rows())), "Parquet")
+
+def _parquet(data: bytes, name: str) -> Sheet:
+    import polars as pl
+
+    try:
+        table = pl.read_parquet(io.BytesIO(data))
+    except Exception as error:  # whatever a broken file raises, it is that file's
+        raise LabelsError(f"{name} can't be read: {error}.", "Write the file anew.") from error
+    return Sheet((tuple(table.columns), *map(_as_text, table.iter_rows())), "Parquet")
+
+
+def _records(data: bytes) -> Sheet | None:
+    """The table of JSON that is a list of objects; None for other content."""
     if not data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["):
         return None
     try:
@@ -169,7 +190,7 @@ def _records(data: bytes, name: str) -> Sheet | None:
     return Sheet((header, *(_as_text([row.get(key) for key in header]) for row in rows)), "JSON")
 
 
-def _as_text(row: Sequence[object]) -> tuple[str, ...]:
+def _as_text(row: Sequence[object]) -> Row:
     return tuple("" if value is None else str(value) for value in row)
 
 
@@ -221,3 +242,136 @@ def _fits(data: bytes, encoding: str) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def _workbook(data: bytes, name: str) -> Iterator[Sheet]:
+    """The sheets, through fastexcel (calamine).
+
+    Numbers are text as the sheet stores them: 1.0 and 1 are both "1". A cell that is empty, or holds an error, is "".
+    """
+    import fastexcel
+
+    protected = LabelsError(f"{name} is protected by a password.", "Save a copy without one and pass that.")
+    if data.startswith(OLE2) and ENCRYPTED_STREAM in data:
+        raise protected
+    if data.startswith(ZIP):
+        _check_extent(data, name)
+    try:
+        reader = fastexcel.read_excel(data)
+        sheets = [reader.load_sheet(i, header_row=None, dtypes="string") for i in range(len(reader.sheet_names))]
+        for sheet in sorted(sheets, key=lambda sheet: sheet.visible != "visible"):
+            yield Sheet(_rows(sheet.to_polars()), f"sheet {sheet.name!r}", sheet.name, sheet.visible != "visible")
+    except fastexcel.FastExcelError as error:
+        if "password" in str(error).lower():
+            raise protected from error
+        mend = "Open it in a spreadsheet program and save it again as .xlsx."
+        raise LabelsError(f"{name} is not a workbook, or a damaged one.", mend) from error
+
+
+def _rows(frame: pl.DataFrame) -> tuple[Row, ...]:
+    """The rows, of long runs of blank ones or of blank columns the first few: formatting may reach the last row."""
+    row_n, column_n = np.zeros(frame.height, bool), np.zeros(frame.width, bool)
+    for i, column in enumerate(frame):
+        if column.null_count() < len(column):
+            filled_n = (column.fill_null("") != "").to_numpy()
+            row_n |= filled_n
+            column_n[i] = filled_n.any()
+    kept = frame[_kept(row_n), _kept(column_n).tolist()]
+    blank = ("",) * kept.width
+    return tuple(tuple(cell or "" for cell in row) if any(row) else blank for row in kept.iter_rows())
+
+
+def _kept(filled_n: NDArray[np.bool_]) -> I64:
+    at_n = np.arange(len(filled_n))
+    last_n = np.maximum.accumulate(np.where(filled_n, at_n, -1))
+    return np.flatnonzero(at_n - last_n <= MOST_BLANK)
+
+
+def _check_extent(data: bytes, name: str) -> None:
+    """Refuse a sheet with a cell so far out that the reader, which makes room for all before it, ends the process."""
+    # What is damaged or locked, the reader finds out.
+    with suppress(*DAMAGE), ZipFile(io.BytesIO(data)) as archive:
+        for part in archive.infolist():
+            binary = "worksheets/" in part.filename and part.filename.endswith(".bin")
+            extent_of = _extent_ods if part.filename == "content.xml" else _extent_xlsb if binary else _extent
+            rows = columns = 0
+            with suppress(*DAMAGE), archive.open(part) as sheet:
+                rows, columns = extent_of(sheet)
+            problem = f"{name} has a sheet of {rows * columns:,} cells, if all up to its last one are counted."
+            if rows > MAX_ROWS or columns > MAX_COLUMNS:
+                problem = f"{name} has a sheet with a cell outside of what a sheet can hold."
+            elif rows * columns <= MAX_CELLS:
+                continue
+            raise LabelsError(problem, "Save a copy that holds the table alone.")
+
+
+def _extent(sheet: IO[bytes]) -> Extent:
+    """Of a part of an .xlsx; (0, 0) of other parts."""
+    rows = columns = 0
+    rest = b""
+    while block := sheet.read(1 << 20):
+        text = rest + block
+        if found := _CELL.findall(text):
+            letters, digits = (set(one) for one in zip(*found, strict=True))
+            columns = max(columns, 1, *map(_column, letters))
+            rows = max(rows, *(int(number or 0) for number in digits))
+            if b"" in digits:  # a cell that doesn't say where it is, is in the row that it stands in
+                rows = max([rows, *map(int, _ROW.findall(text))])
+        # From the last tag but one: the cell that may go on in the next block.
+        rest = text[max(text.rfind(b"<", 0, max(text.rfind(b"<"), 0)), 0) :]
+    return rows, columns
+
+
+def _column(letters: bytes) -> int:
+    number = 0
+    for letter in letters.upper():
+        number = number * 26 + letter - ord("A") + 1
+    return number
+
+
+def _extent_ods(sheet: IO[bytes]) -> Extent:
+    """Of an .ods, where one row or cell may stand for many."""
+    rows = columns = above = here = across = 0
+    rest = b""
+    while block := sheet.read(1 << 20):
+        text = rest + block
+        rest = text[max(text.rfind(b"<"), 0) :]
+        for kind, attributes in _ODS.findall(text[: len(text) - len(rest)]):
+            repeated = _REPEATED.search(attributes)
+            times = int(repeated[1]) if repeated else 1
+            if kind == b"table":
+                above = here = 0
+            elif kind == b"table-row":
+                above, here, across = above + here, times, 0
+            else:
+                across += times
+                if _VALUE.search(attributes):
+                    rows, columns = max(rows, above + here), max(columns, across)
+    return rows, columns
+
+
+def _extent_xlsb(sheet: IO[bytes]) -> Extent:
+    """Of a sheet of an .xlsb: records of a number, a length, and content ([MS-XLSB] 2.1.4)."""
+    data, at = sheet.read(), 0
+    rows = columns = row = 0
+
+    def number(most: int) -> int:
+        nonlocal at
+        value = 0
+        for shift in range(0, 7 * most, 7):
+            value |= (data[at] & 0x7F) << shift
+            at += 1
+            if not data[at - 1] & 0x80:
+                break
+        return value
+
+    with suppress(IndexError):
+        while at < len(data):
+            kind, length = number(2), number(4)
+            place = int.from_bytes(data[at : at + 4], "little")
+            at += length
+            if kind == 0:  # BrtRowHdr
+                row = place + 1
+            elif 2 <= kind <= 11:  # BrtCellRk to BrtFmlaError, all with something in them
+                rows, columns = max(rows, row), max(columns, place + 1)
+    return rows, columns
