@@ -33,7 +33,7 @@ def faces(people: list[int], *, spread: float = 0.5) -> np.ndarray:
 def test_every_pair_is_counted_once_on_its_side() -> None:
     person_n = np.array([0] * 5 + [1] * 4 + [-1] * 3)
     vectors = faces([0] * 5 + [1] * 4 + [2, 2, 3])
-    found = similarity(vectors, person_n, 0.3)
+    of_one, of_different = similarity(vectors, person_n, 0.3)
     cosines = vectors @ vectors.T
     same: list[float] = []
     different: list[float] = []
@@ -41,41 +41,41 @@ def test_every_pair_is_counted_once_on_its_side() -> None:
         for j in range(i + 1, 12):
             one = person_n[i] == person_n[j] >= 0
             (same if one else different).append(min(max(cosines[i, j], LOW), HIGH))
-    assert found.same.count_b.tolist() == np.histogram(same, BINS, (LOW, HIGH))[0].tolist()
-    assert found.different.count_b.sum() == len(different)
-    assert found.same.above == pytest.approx(np.mean(np.array(same) >= 0.3))
-    assert found.different.above == pytest.approx(np.mean(np.array(different) >= 0.3))
-    assert found.same.middle == pytest.approx(np.median(same), abs=0.03)
+    assert of_one.count_b.tolist() == np.histogram(same, BINS, (LOW, HIGH))[0].tolist()
+    assert of_different.count_b.sum() == len(different)
+    assert of_one.above == pytest.approx(np.mean(np.array(same) >= 0.3))
+    assert of_different.above == pytest.approx(np.mean(np.array(different) >= 0.3))
+    assert of_one.middle == pytest.approx(np.median(same), abs=0.03)
 
 
 def test_without_a_threshold_nothing_is_above_it_and_nobody_has_no_pairs() -> None:
-    found = similarity(faces([0, 1, 2]), np.array([-1, -1, -1]), None)
-    assert (found.same.above, found.different.above) == (0, 0)
-    assert found.same.count_b.sum() == 0
-    assert np.isnan(found.same.middle)
-    assert found.different.count_b.sum() == 3
+    same, different = similarity(faces([0, 1, 2]), np.array([-1, -1, -1]), None)
+    assert (same.above, different.above) == (0, 0)
+    assert same.count_b.sum() == 0
+    assert np.isnan(same.middle)
+    assert different.count_b.sum() == 3
 
 
 def test_large_collections_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("unmingle.render.charts.MOST_STRANGERS", 50)
     monkeypatch.setattr("unmingle.render.charts.MOST_OF_ONE", 10)
     people = [i % 4 for i in range(400)]
-    whole = similarity(faces(people), np.array(people), None)
-    assert whole.same.count_b.sum() == 4 * 45
-    assert 0 < whole.different.count_b.sum() <= 50 * 49 / 2
-    assert whole.same.middle > whole.different.middle + 0.4
+    same, different = similarity(faces(people), np.array(people), None)
+    assert same.count_b.sum() == 4 * 45
+    assert 0 < different.count_b.sum() <= 50 * 49 / 2
+    assert same.middle > different.middle + 0.4
 
 
 def test_hills_stay_in_their_frame_and_rise_where_the_pairs_are() -> None:
     vectors = np.eye(4, dtype=np.float32)[[0, 0, 1, 2, 3]]
-    found = similarity(vectors, np.array([0, 0, -1, -1, -1]), 0.5)
-    for outline in (found.same.outline, found.different.outline):
+    hills = [one.outline for one in similarity(vectors, np.array([0, 0, -1, -1, -1]), 0.5)]
+    for outline in hills:
         points = [tuple(map(float, pair)) for pair in re.findall(r"([\d.]+) ([\d.]+)", outline)]
         assert all(0 <= x <= WIDTH and 0 <= y <= HEIGHT for x, y in points)
     assert across(0.5) == pytest.approx(WIDTH * (0.5 + 0.4) / 1.4)
-    top = min((float(y), float(x)) for x, y in re.findall(r"([\d.]+) ([\d.]+)", found.different.outline))
+    top = min((float(y), float(x)) for x, y in re.findall(r"([\d.]+) ([\d.]+)", hills[1]))
     assert top[1] == pytest.approx(WIDTH * 0.4 / 1.4, abs=12)
-    assert similarity(vectors[2:], np.array([-1, -1, -1]), None).same.outline == ""
+    assert similarity(vectors[2:], np.array([-1, -1, -1]), None)[0].outline == ""
 
 
 def test_bands_hold_everybody_once() -> None:

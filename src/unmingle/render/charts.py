@@ -32,7 +32,7 @@ class Pairs:
     """Pairs of faces by similarity.
 
     count_b: (b,) int64, in equal bins from LOW to HIGH.
-    above:   share of them at the threshold or above it, 0 to 1; 0 without one.
+    above:   share of them at the threshold or above it; 0 without one.
     middle:  median; NaN without pairs.
     """
 
@@ -65,22 +65,13 @@ class Pairs:
         return f"M{across(LOW):.1f} {foot} L{' L'.join(points)} L{across(HIGH):.1f} {foot} Z"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Similarity:
-    """How alike faces of one person are, and of different people.
+def similarity(vectors_nd: F32, person_n: I64, threshold: float | None) -> tuple[Pairs, Pairs]:
+    """Pairs of one person and of different people among n faces; of very many, samples tell.
 
-    threshold: what two single faces have to reach to be one person on their own; None where there is no such thing.
+    Nobody's faces (-1) are different from all others.
     """
-
-    same: Pairs
-    different: Pairs
-    threshold: float | None
-
-
-def similarity(vectors_nd: F32, person_n: I64, threshold: float | None) -> Similarity:
-    """Count the pairs of n faces; of very many, samples tell. Nobody's (-1) are different from all others."""
-    same = Pairs.of(_of_people(vectors_nd, person_n), threshold)
-    return Similarity(same, Pairs.of(_of_strangers(vectors_nd, person_n), threshold), threshold)
+    same, different = _of_people(vectors_nd, person_n), _of_strangers(vectors_nd, person_n)
+    return Pairs.of(same, threshold), Pairs.of(different, threshold)
 
 
 def _of_people(vectors_nd: F32, person_n: I64) -> Iterator[F32]:
@@ -127,11 +118,8 @@ def embedding_map(vectors_nd: F32) -> F64:
     start_n2 = (1e-4 * start_n2 / max(float(start_n2[:, 0].std()), 1e-12)).astype(np.float32)
     perplexity = min(PERPLEXITY, (len(vectors_nd) - 1) / 3)
     # Distances of unit vectors fall as their cosine rises, so the plain ones will do, which are found faster.
-    at_n2: F64 = (
-        TSNE(perplexity=perplexity, init=start_n2, random_state=0, max_iter=STEPS)
-        .fit_transform(vectors_nd)
-        .astype(np.float64)
-    )
+    tsne = TSNE(perplexity=perplexity, init=start_n2, random_state=0, max_iter=STEPS)
+    at_n2: F64 = tsne.fit_transform(vectors_nd).astype(np.float64)
     low, high = at_n2.min(axis=0), at_n2.max(axis=0)
     # One scale for both axes, so that near stays near whichever way.
     placed: F64 = (at_n2 - (low + high) / 2) / max(float((high - low).max()), 1e-12) + 0.5
@@ -151,8 +139,7 @@ def size_bands(sizes: Sequence[int]) -> list[tuple[str, int]]:
     """How many people have about so many faces, for more people than can be drawn one by one."""
     found = []
     for low, high in SIZES:
-        title = f"{low}" if high == low else f"{low} to {high}" if high else f"{low} or more"
-        found.append((f"{title} faces", sum(low <= size <= (high or size) for size in sizes)))
-    while found and not found[-1][1]:
-        found.pop()
+        if low <= max(sizes, default=0):
+            title = f"{low}" if high == low else f"{low} to {high}" if high else f"{low} or more"
+            found.append((f"{title} faces", sum(low <= size <= (high or size) for size in sizes)))
     return found

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from unmingle import html
 from unmingle.decisions.references import faces_named, label, person_named
 from unmingle.errors import DecisionError, LibraryError
+from unmingle.faces.align import show_thumbnail
 from unmingle.render.canvas import as_jpeg
 from unmingle.render.charts import spread
 from unmingle.render.views import person_sheet
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from unmingle.records import Status
-    from unmingle.store.face_query import Box, FaceDetail
+    from unmingle.store.face_query import Box
     from unmingle.store.sqlite import Store
 
 STRIP = 24  # faces that a person shows
@@ -99,8 +100,6 @@ class Person:
         Args:
             most: how many at most.
         """
-        from unmingle.faces.align import show_thumbnail
-
         return [show_thumbnail(jpeg) for jpeg in self._jpegs(most)]
 
     def _jpegs(self, most: int) -> tuple[bytes, ...]:
@@ -149,30 +148,9 @@ class Face:
     probability: float | None
     _jpeg: bytes | None = field(repr=False)
 
-    @classmethod
-    def of(cls, detail: FaceDetail, jpeg: bytes | None) -> Face:
-        """As the library has it."""
-        ignored = detail.status == "ignored"
-        return cls(
-            id=detail.face,
-            file=detail.file,
-            frame=detail.frame,
-            box=detail.box,
-            score=detail.score,
-            quality=detail.quality,
-            person=None if ignored else detail.person,
-            name="" if ignored else detail.name,
-            status=detail.status,
-            reason=detail.reason,
-            probability=None if detail.probability is None else round(detail.probability, 4),
-            _jpeg=jpeg,
-        )
-
     @property
     def thumbnail(self) -> Image | None:
         """The face as a small square picture; None if the library has none."""
-        from unmingle.faces.align import show_thumbnail
-
         return None if self._jpeg is None else show_thumbnail(self._jpeg)
 
     def _repr_html_(self) -> str:
@@ -204,11 +182,7 @@ class Sheet:
 
 
 def find_person(store: Store, person: int | str, opened: Callable[[], AbstractContextManager[Store]]) -> Person:
-    """A person, by id or name, who reads further from the library as it is opened then.
-
-    Raises:
-        LibraryError: nobody is called so.
-    """
+    """A person, by id or name, who reads further from the library as it is opened then; see `Library.person`."""
     found = people_query.people(store, only=[_named(store, person)])
     if not found:
         raise LibraryError(f"There is no person {person!r}.", "people.csv lists them all.")
@@ -218,11 +192,7 @@ def find_person(store: Store, person: int | str, opened: Callable[[], AbstractCo
 
 
 def sheet_of(store: Store, recipe: str, person: int | str) -> Sheet:
-    """The contact sheet of a person, by id or name.
-
-    Raises:
-        LibraryError: nobody is called so.
-    """
+    """The contact sheet of a person, by id or name; see `Library.show`."""
     people = library_people(store, recipe)
     found = people.filter(people["person"] == _named(store, person))
     if found.height == 0:
@@ -232,19 +202,18 @@ def sheet_of(store: Store, recipe: str, person: int | str) -> Sheet:
 
 
 def find_face(store: Store, recipe: str, face: int | str) -> Face:
-    """A face, as decisions name it.
-
-    Raises:
-        LibraryError: there is no such file or face, or several files end so.
-    """
+    """A face, as decisions name it; see `Library.find_face`."""
     try:
-        (row,) = faces_named(store, recipe, face)
+        (row,) = faces_named(store, recipe, [face])
     except DecisionError as error:
         raise LibraryError(error.problem, error.mend) from error
-    detail = face_detail(store, row)
-    if detail is None:
+    found = face_detail(store, row)
+    if found is None:
         raise LibraryError(f"There is no face {face!r}.", "faces.csv lists them all, by file.")
-    return Face.of(detail, thumbnail_of(store, row) or None)
+    whose = (None, "") if found.status == "ignored" else (found.person, found.name)
+    probability = None if found.probability is None else round(found.probability, 4)
+    where = (found.face, found.file, found.frame, found.box, found.score, found.quality)
+    return Face(*where, *whose, found.status, found.reason, probability, thumbnail_of(store, row) or None)
 
 
 def _named(store: Store, person: int | str) -> int:

@@ -235,8 +235,8 @@ class _Report:
         if len(vectors_nd) < 2:
             return None
         threshold = single_face_threshold(self._store, self._recipe, person_n)
-        found = similarity(vectors_nd, person_n, threshold)
-        return {"pairs": found, "line": None if threshold is None else across(threshold)}
+        line = None if threshold is None else across(threshold)
+        return {"pairs": similarity(vectors_nd, person_n, threshold), "threshold": threshold, "line": line}
 
     def map(self, ids_n: I64, vectors_nd: F32, person_n: I64) -> dict[str, Any] | None:
         """Faces on a plane: (x, y, person, colour), 0 to 1000 both ways; captions and sheets in the same order."""
