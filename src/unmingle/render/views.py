@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from html import escape
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from unmingle.files import write_atomically
 from unmingle.progress import silent
 from unmingle.render.canvas import as_jpeg, as_png
 from unmingle.render.charts import spread
-from unmingle.render.contact_sheets import MOST, STRIP, PersonCard, PersonRow, contact_sheet, overview, timeline
+from unmingle.render.contact_sheets import MOST, STRIP, contact_sheet, overview, timeline
 from unmingle.sources.names import distinct
 from unmingle.store.facts import SHEETS
 from unmingle.store.result_tables import faces_table, thumbnail_of, tiles
@@ -20,7 +21,8 @@ from unmingle.store.screen_time import screen_times
 from unmingle.text_layout import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
+    from pathlib import Path
 
     import polars as pl
     from PIL.Image import Image
@@ -70,35 +72,37 @@ def _write_timelines(
             spans[one.person].append((one.start, one.end))
         # Who is there longest comes first.
         order = sorted(spans, key=lambda person: (-sum(end - start for start, end in spans[person]), person))
-        rows = []
-        for person in order:
-            best = thumbnail_of(store, max(faces[person], key=lambda tile: tile.quality).face)
-            rows.append(PersonRow(titles[person], best or b"", tuple(spans[person])))
-        write_atomically(folder / f"{name}.png", as_png(timeline(rows, recording.duration, title=recording.file)))
+        best = {person: max(faces[person], key=lambda tile: tile.quality).face for person in order}
+        rows = [(titles[person], thumbnail_of(store, best[person]) or b"", spans[person]) for person in order]
+        drawn = timeline(rows, recording.duration, title=recording.file)
+        write_atomically(folder / f"{name}.png", as_png(drawn))
         wanted.add(f"{name}.png")
         if store.fact(WEBVTT):
-            cues = [(one.start, one.end, titles[one.person]) for one in recording.intervals]
-            write_atomically(folder / f"{name}.vtt", captions(cues).encode())
+            write_atomically(folder / f"{name}.vtt", _captions(recording, titles).encode())
             wanted.add(f"{name}.vtt")
-    for old in folder.glob("*.*"):
-        if old.suffix in {".png", ".vtt"} and old.name not in wanted:
-            old.unlink(missing_ok=True)
+    _drop_others([*folder.glob("*.png"), *folder.glob("*.vtt")], wanted)
 
 
-def captions(spans: Iterable[tuple[float, float, str]]) -> str:
+def _captions(recording: ScreenTime, titles: dict[int, str]) -> str:
     """WebVTT (W3C, 2019): a cue for each time on screen, given start and end in seconds, and who."""
-    cues = []
-    for start, end, who in spans:
+    cues = ["WEBVTT\n"]
+    for one in recording.intervals:
         # A cue is one line, without what would be read as a tag or an arrow.
-        text = " ".join(who.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        cues.append(f"{_stamp(start)} --> {_stamp(end)}\n{text}\n")
-    return "\n".join(["WEBVTT\n", *cues])
+        text = escape(" ".join(titles[one.person].split()), quote=False)
+        cues.append(f"{_stamp(one.start)} --> {_stamp(one.end)}\n{text}\n")
+    return "\n".join(cues)
 
 
 def _stamp(seconds: float) -> str:
     minutes, rest = divmod(round(seconds * 1000), 60_000)
     hours, minutes = divmod(minutes, 60)
     return f"{hours:02}:{minutes:02}:{rest // 1000:02}.{rest % 1000:03}"
+
+
+def _drop_others(files: Iterable[Path], wanted: Collection[str]) -> None:
+    for file in files:
+        if file.name not in wanted:
+            file.unlink(missing_ok=True)
 
 
 def _write_sheets(
@@ -109,21 +113,17 @@ def _write_sheets(
     stale: set[int] | None,
     progress: Progress,
 ) -> None:
-    folder = store.folder / "sheets"
-    cards, wanted = [], set()
+    folder, cards = store.folder / "sheets", []
     for done, (person, name, count) in enumerate(people, 1):
-        file = sheet_name(person)
-        wanted.add(file)
-        if stale is None or person in stale or not (folder / file).exists():
-            write_atomically(folder / file, as_jpeg(person_sheet(store, faces[person], person, name, count)))
-        cards.append(PersonCard(label(person, name), counted(count, "face"), _jpegs(store, faces[person], STRIP)))
+        file = folder / sheet_name(person)
+        if stale is None or person in stale or not file.exists():
+            write_atomically(file, as_jpeg(person_sheet(store, faces[person], person, name, count)))
+        cards.append((label(person, name), counted(count, "face"), _jpegs(store, faces[person], STRIP)))
         progress("write", done, len(people))
     note = f"largest first; the largest {len(cards)} are shown" if total > len(cards) else "largest first"
     title = counted(total, "person", "people")
     write_atomically(folder / "overview.jpg", as_jpeg(overview(cards, title=title, note=note)))
-    for old in folder.glob("person-*.jpg"):
-        if old.name not in wanted:
-            old.unlink(missing_ok=True)
+    _drop_others(folder.glob("person-*.jpg"), {sheet_name(person) for person, *_ in people})
 
 
 def person_sheet(store: Store, faces: Sequence[Tile], person: int, name: str, count: int) -> Image:
