@@ -4,7 +4,7 @@ import pytest
 from numpy.typing import NDArray
 
 from unmingle.evaluation.labels import Labels
-from unmingle.evaluation.mistakes import count_confusions
+from unmingle.evaluation.score_files import count_confusions
 from unmingle.evaluation.scores import Evaluation, evaluate
 from unmingle.render.score_pictures import confusion_matrix
 

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from unmingle.errors import PictureError
 from unmingle.evaluation.labels import Labels
-from unmingle.evaluation.mistakes import worst_mistakes
+from unmingle.evaluation.score_files import worst_mistakes
 from unmingle.evaluation.scores import Evaluation, evaluate
-from unmingle.render.canvas import EDGE, HEAD
+from unmingle.render.drawing import EDGE, HEAD
 from unmingle.render.score_pictures import FACE, mistakes_sheet
 
 

@@ -231,7 +231,7 @@ def show(
 ) -> None:
     """Make a contact sheet of one person and print where it is."""
     from unmingle.files import write_atomically
-    from unmingle.render.canvas import as_jpeg
+    from unmingle.render.drawing import as_jpeg
     from unmingle.render.views import sheet_name
 
     sheet = opt.open_library(library).show(person)

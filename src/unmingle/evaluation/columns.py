@@ -114,14 +114,7 @@ class Rule:
 def find_columns(rows: tuple[Row, ...], name: str, file: str | None, label: str | None) -> Columns | LabelsError:
     """The header among the first rows with the two columns, or the error that says which is not there.
 
-    Args:
-        rows: all rows of the table.
-        name: what to call it in an error.
-        file: heading of the file column, or None for one of FILE_COLUMNS.
-        label: heading of the label column, or None for one of LABEL_COLUMNS.
-
-    Raises:
-        LabelsError: several columns could be meant; it lists them.
+    Headings are those asked for, or one of FILE_COLUMNS and of LABEL_COLUMNS. Raises where several could be meant.
     """
     for found in _headers(rows, name):
         files, labels = found.candidates(file, FILE_COLUMNS, label), found.candidates(label, LABEL_COLUMNS, file)
@@ -156,15 +149,9 @@ def place(header: Row, wanted: str | None, usual: tuple[str, ...]) -> int | None
 
 
 def rules_for(columns: Columns, name: str, drops: tuple[str, ...] | None) -> tuple[Rule, ...]:
-    """The drop rules of a table, those about the label first: a masked non-face is a non-face.
+    """The drop rules of a table, DEFAULT_DROPS by default where it has such columns.
 
-    Args:
-        columns: the table.
-        name: what to call it in an error.
-        drops: "column=value" each; None for DEFAULT_DROPS where the table has such columns.
-
-    Raises:
-        LabelsError: a rule is not of that form, or is about a column that is not there.
+    Those about the label come first: a masked non-face is a non-face.
     """
     rules = []
     for text in DEFAULT_DROPS if drops is None else drops:

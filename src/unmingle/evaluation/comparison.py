@@ -36,10 +36,8 @@ VERDICTS = ("right", "mended", "broken", "wrong")
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of the libraries.
+    """One of the libraries; settings: (name, value) of how it was made.
 
-    title:    what it is called.
-    settings: (name, value) of how it was made.
     pictures: and recordings, each content once; faces: in them; sorted: those that have a person.
     """
 
@@ -80,11 +78,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How alike two groupings are; each at most 1, which is the same. A face of nobody is a group of its own.
-
-    pairwise, bcubed: F, the same whichever grouping is taken for the truth.
-    ari, ami:         adjusted for chance, which is 0.
-    """
+    """How alike two groupings are; each at most 1, which is the same. A face of nobody is a group of its own."""
 
     pairwise: float
     bcubed: float
@@ -94,10 +88,7 @@ class Agreement:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Judged:
-    """What labels say: both scores, and on how many of the labelled pictures that both have who is right.
-
-    right, wrong: both are. mended: b alone is right. broken: a alone.
-    """
+    """What labels say: both scores, and how many of the labelled pictures that both have are right in which."""
 
     a: Evaluation
     b: Evaluation
@@ -165,17 +156,9 @@ def compare(
     least: float,
     evaluations: tuple[Evaluation, Evaluation] | None = None,
 ) -> Comparison:
-    """Compare two libraries.
+    """Compare two libraries, each with its `comparable_faces`; evaluations: of both, against the same labels.
 
-    Args:
-        a: one, and its faces as in `faces.csv`, with `id`, boxes in shares of the picture, and the columns `content`
-            (of the file), `instant` (the frame of a recording, else -1) and `every` (of a recording, else null).
-        b: the other.
-        least: intersection over union below which two boxes are two faces.
-        evaluations: of both, against the same labels.
-
-    Raises:
-        SourceError: they have no picture in common.
+    Two boxes with an intersection over union below `least` are two faces. Without a common picture: a SourceError.
     """
     (side_a, all_a), (side_b, all_b) = a, b
     pairs = pair_pictures(all_a, all_b)

@@ -24,13 +24,7 @@ NEW = ("Found {label}", "Found person", "Found name", "Found status", "Found rea
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """The table.
-
-    rows:    from the first to the last, those above the header too; whole numbers are numbers again.
-    new:     positions of the columns that were added, right behind the one with the given label.
-    missing: names in the table that mean no file of the library, or several.
-    unread:  sheets with labels that were not read.
-    """
+    """All rows, where the new columns are, names that mean no single file of the library, and sheets not read."""
 
     rows: tuple[tuple[Cell, ...], ...]
     new: tuple[int, ...]
@@ -43,14 +37,6 @@ def fill_in(path: Path, options: LabelOptions, faces: pl.DataFrame) -> Filled:
 
     The found label is that of the people in the table whom the person was assigned to in the scores (see
     `evaluation.scores`), so that both columns speak of the same people; empty for a person that nobody in the table is.
-
-    Args:
-        path: workbook or delimited text, as for `labels.read_labels`.
-        options: how it is read.
-        faces: the table `faces.csv`.
-
-    Raises:
-        LabelsError: it can't be understood, or is about no file of the library.
     """
     table = find_table(path, options)
     columns = table.columns

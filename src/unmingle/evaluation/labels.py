@@ -123,12 +123,7 @@ def labels_for(faces: pl.DataFrame, labels: Labels | Path | str, options: LabelO
 def read_labels(path: Path, options: LabelOptions) -> Labels:
     """Read a workbook (.xlsx, .xls, .ods) or delimited text (.csv, .tsv).
 
-    The header is the first of the first ten rows with cells that holds both columns; of a workbook, the first sheet
-    that has one, and all sheets with the same headings. Rows of one file that say the same count as duplicates; rows
-    that disagree leave the file out.
-
-    Raises:
-        LabelsError: the file can't be read, lacks the columns, has no labelled file, or a rule makes no sense.
+    Rows of one file that say the same count as duplicates; rows that disagree leave the file out.
     """
     return labels_of(find_table(path, options), path.name, options)
 
@@ -140,19 +135,10 @@ def find_table(path: Path, options: LabelOptions) -> Table:
 
 
 def folder_labels(files: Sequence[str], *, sources: Sequence[str] | None = None) -> Labels:
-    r"""Label each file with the name of the folder that holds it.
+    """Label each file, a path below its source, with the name of the folder that holds it.
 
-    Args:
-        files: n paths, relative to their source, with / or \ between folders.
-        sources: n folders that the files are relative to. They name the files that lie directly in them when there
-            is more than one source (as in `cluster anna/ ben/`), and tell apart files of the same relative path.
-
-    Returns:
-        Labels whose files are "source/file" where sources are given; files without a folder are unlabelled.
-
-    Raises:
-        LabelsError: no file lies in a folder.
-        ValueError: files and sources differ in length.
+    Where there are several sources (as in `cluster anna/ ben/`), they name the files that lie directly in them. The
+    labels are of "source/file" where sources are given; files without a folder are unlabelled.
     """
     origins = list(sources) if sources is not None else [""] * len(files)
     several = len(set(origins)) > 1
@@ -322,15 +308,21 @@ class Matches:
     by_name:   positions of names matched by their last part alone although the folders differ.
     """
 
+    names: Sequence[str]
     files: tuple[int | None, ...]
     ambiguous: tuple[int, ...]
     by_name: tuple[int, ...]
 
+    @property
+    def file_of(self) -> dict[str, int | None]:
+        """The position of each name's file."""
+        return dict(zip(self.names, self.files, strict=True))
+
 
 def match_names(names: Sequence[str], files: Sequence[tuple[str, str]]) -> Matches:
-    """Find the file that each name means; by name, never by order.
+    """The file that each of m names means, of n files as (source, path), all different.
 
-    Tried in this order; the first that finds something decides:
+    The first of these steps that finds something decides:
 
     1. source and relative path, exactly;
     2. the relative path, exactly;
@@ -340,10 +332,6 @@ def match_names(names: Sequence[str], files: Sequence[tuple[str, str]]) -> Match
     6. for a name without an ending the same, of files without theirs; a number also without the zeros before it.
 
     Two files at the same step leave the name ambiguous. Of several names that want one file, the surest has it.
-
-    Args:
-        names: m names or paths, all different.
-        files: n files as (source, path relative to it), all different.
     """
     wanted = find_named(names, files)
     ambiguous = {i for i, found in enumerate(wanted) if found and len(found.files) > 1}
@@ -360,4 +348,4 @@ def match_names(names: Sequence[str], files: Sequence[tuple[str, str]]) -> Match
         else:
             ambiguous.update(surest)
     by_name = tuple(i for i, file in enumerate(result) if file is not None and wanted[i].astray)
-    return Matches(tuple(result), tuple(sorted(ambiguous)), by_name)
+    return Matches(names, tuple(result), tuple(sorted(ambiguous)), by_name)

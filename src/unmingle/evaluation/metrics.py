@@ -158,11 +158,7 @@ class Contingency:
 
 
 def contingency(true_n: Sequence[str] | Sequence[int] | NDArray[Any], predicted_n: NDArray[Any]) -> Contingency:
-    """Count the overlaps of n labels, numbers as their text, and clusters, below 0 for none; both sorted.
-
-    Raises:
-        ValueError: there is no face, or the two differ in length.
-    """
+    """Count the overlaps of n labels, numbers as their text, and clusters, below 0 for none; both sorted."""
     predicted_n = np.asarray(predicted_n, dtype=np.int64)
     true_n = np.asarray(true_n).astype(np.str_)
     check_shape("predicted_n", predicted_n, (len(true_n),))
@@ -175,13 +171,10 @@ def contingency(true_n: Sequence[str] | Sequence[int] | NDArray[Any], predicted_
 
 
 def assign(table: Contingency) -> I64:
-    """The one-to-one assignment of clusters to people with the most faces in agreement.
+    """The one-to-one assignment of clusters to people with the most faces in agreement: (c,) int64, -1 for no person.
 
     Exact, whatever the size: a maximum weight matching on the sparse overlaps (Jonker-Volgenant in SciPy). Among
     assignments of equal agreement, the one with the highest F1 is taken, so that neither ids nor the order count.
-
-    Returns:
-        (c,) int64: position in people of each cluster's person, -1 for a cluster that got none.
     """
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import min_weight_full_bipartite_matching

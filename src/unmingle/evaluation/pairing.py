@@ -25,11 +25,7 @@ BOX = ("left", "top", "width", "height")
 def pair_pictures(first: pl.DataFrame, second: pl.DataFrame) -> list[tuple[str, str]]:
     """The pictures that both have, as (content, content): those of the same content, and of the rest of the same name.
 
-    A name counts whatever its letter case and Unicode form, if it means one picture on each side.
-
-    Args:
-        first: rows with `content`, and `file`, the name relative to the source.
-        second: likewise.
+    A name (`file`) counts whatever its letter case and Unicode form, if it means one picture on each side.
     """
     of_first, of_second = (
         dict(one.group_by("content").agg(pl.col("file").unique().sort()).iter_rows()) for one in (first, second)
@@ -120,14 +116,9 @@ def _why_none(faces: pl.DataFrame, side: str) -> pl.DataFrame:
 def pair_faces(first: pl.DataFrame, second: pl.DataFrame, *, least: float) -> I64:
     """The faces that are one and the same, as (k, 2) int64 rows of the two tables.
 
-    On each picture: the one-to-one assignment with the largest sum of overlaps (Kuhn 1955), and of it the pairs that
-    overlap enough. Where one side has the whole picture for its only face, as the classic recipe does, that is the
-    main face, which has the lowest number.
-
-    Args:
-        first: faces with `spot`, the picture or the frame of a recording, `face`, and the box in shares of the picture.
-        second: likewise, with the same spots.
-        least: intersection over union below which two boxes are two faces.
+    On each `spot`, a picture or a frame: the one-to-one assignment with the largest sum of overlaps (Kuhn 1955), and of
+    it the pairs with an intersection over union of `least`. Where one side has the whole picture for its only face, as
+    the classic recipe does, that is the main face, which has the lowest number.
     """
     from scipy.optimize import linear_sum_assignment
 

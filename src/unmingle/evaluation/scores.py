@@ -17,7 +17,7 @@ from unmingle.evaluation.metrics import agreement, assign, contingency, f1_score
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from unmingle.evaluation.labels import Labels, Matches
+    from unmingle.evaluation.labels import Dropped, Labels, Matches
     from unmingle.evaluation.metrics import Contingency, Scores
 
 NEEDED = frozenset(
@@ -152,7 +152,7 @@ class Evaluation:
         The first column, `label`, is who it is, the following are whom the faces were taken for, `nobody's cluster` is
         a cluster that is assigned to nobody, and `left out` none at all.
         """
-        from unmingle.evaluation.mistakes import confusion_table
+        from unmingle.evaluation.score_files import confusion_table
 
         return confusion_table(self)
 
@@ -174,21 +174,15 @@ def evaluate(faces: pl.DataFrame, labels: Labels) -> Evaluation:
     """Score the people of a library against labels, which are joined by name, see `labels.match_names`.
 
     A label belongs to a file. Where a file holds several faces it is taken to mean the main one, number 0; the others
-    are counted and not scored. A file without a person (not_a_face, alone, masked, …) is a left-out face.
-
-    Args:
-        faces: the table faces.csv: one row per face, and one per file in which none was found. With a column `meeting`,
-            each meeting is scored on its own, too.
-        labels: who is on which file.
-
-    Raises:
-        LabelsError: no labelled name means a file of the library.
-        ValueError: the table lacks columns.
+    are counted and not scored. A file without a person (not_a_face, alone, masked, …) is a left-out face. Where the
+    table of faces has a column `meeting`, each meeting is scored on its own, too.
     """
     if lacking := sorted(NEEDED - set(faces.columns)):
         raise ValueError(f"the table of faces lacks {', '.join(lacking)}")
-    join = join_files(best_faces(faces), labels)
-    scored = _scored_faces(join, labels)
+    best = best_faces(faces)
+    matches = join_files(best, labels)
+    file_of, statuses = matches.file_of, best["status"].to_list()
+    scored = _scored_faces(best, file_of, labels)
     table = contingency(scored["label"].to_list(), scored["person"].fill_null(-1).to_numpy())
     scores = score_table(table)
     mapping = dict(scores.mapping)
@@ -198,7 +192,8 @@ def evaluate(faces: pl.DataFrame, labels: Labels) -> Evaluation:
         str(name): score(part["label"].to_list(), part["person"].fill_null(-1).to_numpy())
         for (name,), part in by_meeting.items()
     }
-    nonfaces = join.statuses([one.file for one in labels.dropped if one.by_label])
+    became = [(one, statuses[at]) for one in labels.dropped if (at := file_of[one.file]) is not None]
+    nonfaces = [status for one, status in became if one.by_label]
     return Evaluation(
         scores=scores,
         meetings=tuple((name, meetings[name]) for name in sorted(meetings, key=natural)),
@@ -210,7 +205,7 @@ def evaluate(faces: pl.DataFrame, labels: Labels) -> Evaluation:
             faces=len(scored),
             faces_set_aside=int((scored["status"] == "not_a_face").sum()),
         ),
-        join=_join_counts(join, scored, labels),
+        join=_join_counts(best, matches, scored, labels, became),
         labels=labels,
         faces=scored.with_columns(pl.Series("predicted", predicted, dtype=pl.String)).with_columns(
             pl.when(pl.col("person").is_null())
@@ -234,66 +229,52 @@ def best_faces(faces: pl.DataFrame) -> pl.DataFrame:
     return first.sort("_order").drop("_order")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Join:
-    """What every name in the labels means, as positions in `best`, which has one row per file of the library."""
-
-    best: pl.DataFrame
-    names: tuple[str, ...]
-    matches: Matches
-    file_of: dict[str, int | None]
-
-    def statuses(self, names: Sequence[str]) -> list[str]:
-        """The statuses of those names that are in the library."""
-        statuses = self.best["status"].to_list()
-        return [statuses[position] for name in names if (position := self.file_of[name]) is not None]
-
-
-def join_files(best: pl.DataFrame, labels: Labels) -> Join:
+def join_files(best: pl.DataFrame, labels: Labels) -> Matches:
     """Join every name in the labels, those that are not scored too, so that their files do not count as unnamed."""
     left_out = (*(one.file for one in labels.dropped), *(one.file for one in labels.contradictions), *labels.unlabelled)
     names = tuple(dict.fromkeys((*labels.files, *left_out)))
-    matches = match_names(names, best.select("source", "file").rows())
-    return Join(best, names, matches, dict(zip(names, matches.files, strict=True)))
+    return match_names(names, best.select("source", "file").rows())
 
 
-def _scored_faces(join: Join, labels: Labels) -> pl.DataFrame:
+def _scored_faces(best: pl.DataFrame, file_of: dict[str, int | None], labels: Labels) -> pl.DataFrame:
     """The best face of each labelled file that joined, with `label` and `meeting`."""
-    joined = [(join.file_of[name], label) for name, label in zip(labels.files, labels.labels, strict=True)]
+    joined = [(file_of[name], label) for name, label in zip(labels.files, labels.labels, strict=True)]
     found = [(position, label) for position, label in joined if position is not None]
     if not labels.files:
         raise LabelsError(f"Every row of {labels.origin} is dropped by a rule.", "Pass other rules with --drop.")
     if not found:
         problem = f"None of the {len(labels.files)} labelled names in {labels.origin} is a file of the library."
-        example = f", the library {join.best['file'][0]!r}" if len(join.best) else ", the library nothing"
+        example = f", the library {best['file'][0]!r}" if len(best) else ", the library nothing"
         column = f"of {labels.file_column!r} " if labels.file_column else ""
         raise LabelsError(problem, f"The labels {column}have {labels.files[0]!r}{example}: compare the names.")
-    scored = join.best[[position for position, _ in found]]
+    scored = best[[position for position, _ in found]]
     meeting = pl.col("meeting").cast(pl.String) if "meeting" in scored.columns else pl.lit(None, pl.String)
-    return scored.with_columns(
-        pl.Series("label", [label for _, label in found], dtype=pl.String), meeting.alias("meeting")
-    )
+    label = pl.Series("label", [label for _, label in found], dtype=pl.String)
+    return scored.with_columns(label, meeting.alias("meeting"))
 
 
-def _join_counts(join: Join, scored: pl.DataFrame, labels: Labels) -> JoinCounts:
-    matches, ambiguous = join.matches, set(join.matches.ambiguous)
+def _join_counts(
+    best: pl.DataFrame, matches: Matches, scored: pl.DataFrame, labels: Labels, became: list[tuple[Dropped, str]]
+) -> JoinCounts:
+    """What joined and what did not; became: the files that rules left out, and their statuses."""
+    ambiguous = set(matches.ambiguous)
     named = [position for position in matches.files if position is not None]
     # With their source where it takes that to tell two apart.
     shown = pl.when(pl.col("file").is_duplicated()).then(pl.format("{}/{}", "source", "file")).otherwise("file")
-    unnamed = join.best.select(shown.alias("shown")).with_row_index().filter(~pl.col("index").is_in(named))
+    unnamed = best.select(shown.alias("shown")).with_row_index().filter(~pl.col("index").is_in(named))
     dropped = []
     for rule in labels.rules:  # one that dropped nothing, too
-        names = [one.file for one in labels.dropped if one.rule == rule]
-        became = join.statuses(names)
-        counts = sorted(Counter(became).items(), key=lambda item: (-item[1], item))
-        dropped.append(DropCount(rule, len(names), len(became), tuple(counts)))
+        counts = Counter(status for one, status in became if one.rule == rule)
+        files = sum(one.rule == rule for one in labels.dropped)
+        most = tuple(sorted(counts.items(), key=lambda item: (-item[1], item)))
+        dropped.append(DropCount(rule, files, counts.total(), most))
     return JoinCounts(
         rows_without_file=tuple(
-            name for i, name in enumerate(join.names) if matches.files[i] is None and i not in ambiguous
+            name for i, name in enumerate(matches.names) if matches.files[i] is None and i not in ambiguous
         ),
         files_without_row=tuple(unnamed["shown"]),
-        ambiguous=tuple(join.names[i] for i in matches.ambiguous),
-        by_name=tuple(join.names[i] for i in matches.by_name),
+        ambiguous=tuple(matches.names[i] for i in matches.ambiguous),
+        by_name=tuple(matches.names[i] for i in matches.by_name),
         unlabelled=labels.unlabelled,
         contradictions=tuple((one.file, one.says) for one in labels.contradictions),
         duplicates=labels.duplicates,

@@ -92,15 +92,7 @@ class Table:
 def read_table(path: Path, find: Find, *, titles: tuple[str, ...] = ()) -> Table:
     """Read the first sheet in which `find` finds columns, and all with the same headings as that one.
 
-    A hidden sheet is read where no other has the columns, or where it is asked for.
-
-    Args:
-        path: workbook or delimited text.
-        find: gives the columns of rows, or says what is not there; it raises where several could be meant.
-        titles: of the sheets to read; empty: all.
-
-    Raises:
-        LabelsError: the file can't be read, has no such sheet, or none with the columns; or several could be meant.
+    A hidden sheet is read where no other has the columns, or where it is asked for by its title.
     """
     found: list[tuple[Sheet, Columns]] = []
     lacking: list[LabelsError] = []
@@ -140,11 +132,7 @@ def _wanted(sheets: list[Sheet], name: str, titles: tuple[str, ...]) -> list[She
 
 
 def read_sheets(path: Path) -> Iterable[Sheet]:
-    """The sheets of a workbook in order, visible ones first, or the single one of another file.
-
-    Raises:
-        LabelsError: the file is missing, not readable, empty, protected, or neither workbook nor text.
-    """
+    """The sheets of a workbook in order, visible ones first, or the single one of another file."""
     try:
         data = path.read_bytes()
     except FileNotFoundError as error:

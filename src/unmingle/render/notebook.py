@@ -9,8 +9,8 @@ from unmingle import html
 from unmingle.decisions.references import faces_named, label, person_named
 from unmingle.errors import DecisionError, LibraryError
 from unmingle.faces.align import show_thumbnail
-from unmingle.render.canvas import as_jpeg
 from unmingle.render.charts import spread
+from unmingle.render.drawing import as_jpeg
 from unmingle.render.views import person_sheet
 from unmingle.store import people_query
 from unmingle.store.face_query import face_detail

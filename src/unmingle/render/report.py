@@ -11,8 +11,7 @@ import numpy as np
 from unmingle.decisions.asking import ask
 from unmingle.decisions.log import Log
 from unmingle.decisions.references import label
-from unmingle.evaluation.mistakes import count_confusions, worst_mistakes
-from unmingle.evaluation.score_files import aside_rows, join_rows
+from unmingle.evaluation.score_files import aside_rows, count_confusions, join_rows, worst_mistakes
 from unmingle.evaluation.scores import confused, found_worst
 from unmingle.files import write_atomically
 from unmingle.grouping.threshold import FalseMergeThreshold

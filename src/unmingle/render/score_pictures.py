@@ -9,11 +9,9 @@ import polars as pl
 from PIL import Image
 
 from unmingle.errors import UnmingleError, WriteError
-from unmingle.evaluation.mistakes import LEFT_OUT, NOBODYS, count_confusions, worst_mistakes
-from unmingle.evaluation.score_files import as_json
+from unmingle.evaluation.score_files import LEFT_OUT, NOBODYS, as_json, count_confusions, worst_mistakes
 from unmingle.files import no_empty_folder
-from unmingle.render.canvas import EDGE, FAINT, INK, PAPER, Canvas, as_png, text_width
-from unmingle.render.contact_sheets import contact_sheet
+from unmingle.render.drawing import EDGE, FAINT, INK, PAPER, Canvas, as_png, contact_sheet, text_width
 from unmingle.text_layout import columns, shorten
 
 if TYPE_CHECKING:
@@ -22,7 +20,7 @@ if TYPE_CHECKING:
 
     from unmingle.evaluation.scores import Evaluation
     from unmingle.records import F64, I64, U8
-    from unmingle.render.contact_sheets import Line
+    from unmingle.render.drawing import Line
 
     Row = dict[str, Any]
     Crop = Callable[[Row], U8]

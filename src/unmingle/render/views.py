@@ -11,9 +11,8 @@ from unmingle.decisions.references import label
 from unmingle.exchange.table_files import library_tables, write_csv
 from unmingle.files import write_atomically
 from unmingle.progress import silent
-from unmingle.render.canvas import as_jpeg, as_png
 from unmingle.render.charts import spread
-from unmingle.render.contact_sheets import MOST, STRIP, contact_sheet, overview, timeline
+from unmingle.render.drawing import MOST, STRIP, as_jpeg, as_png, contact_sheet, overview, timeline
 from unmingle.sources.names import distinct
 from unmingle.store.facts import SHEETS
 from unmingle.store.result_tables import faces_table, thumbnail_of, tiles

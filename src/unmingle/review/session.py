@@ -15,7 +15,7 @@ from unmingle.decisions.log import Decision
 from unmingle.decisions.service import DecisionService
 from unmingle.errors import LibraryBusyError, LibraryError, PictureError, StaleError, UnmingleError
 from unmingle.jobs import retry
-from unmingle.render.canvas import as_jpeg
+from unmingle.render.drawing import as_jpeg
 from unmingle.review.background import Later, QuestionList
 from unmingle.review.cache import Cache
 from unmingle.review.pages import RequestError

@@ -6,8 +6,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unmingle.render.canvas import EDGE, GAP, HEAD, TILE, as_jpeg, fit, text_width
-from unmingle.render.contact_sheets import COLUMNS, contact_sheet, overview, timeline
+from unmingle.render.drawing import (
+    COLUMNS,
+    EDGE,
+    GAP,
+    HEAD,
+    TILE,
+    as_jpeg,
+    contact_sheet,
+    fit,
+    overview,
+    text_width,
+    timeline,
+)
 
 
 def jpeg(colour: str) -> bytes:
