@@ -28,7 +28,6 @@ HOW = ("given", "average", "best quarter", "straggler", "seen together", "number
 # Coordinates of unit vectors are rounded to multiples of this, so that the same picture twice is the same row, however
 # its vector was scaled.
 GRID = 2.0**-22
-NO_MERGES = np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.uint8)
 # Rows normalised, or summed, at a time.
 BLOCK = 1 << 15
 # Faces of a cluster that are compared pair by pair, evenly spread over it: a quarter of 64 × 64 pairs is plenty.
@@ -55,8 +54,7 @@ class Clusters:
         self._order: tuple[I64, I64] | None = None  # see _members
         self.measure(np.flatnonzero(self.size_n > 1))
         self.single_n = self.size_n[slot_n] == 1
-        self._given = np.flatnonzero(slot_n != np.arange(n)), slot_n
-        self._merges: list[tuple[I64, I64, F64, U8]] = []
+        self._merges = [self._given()]
         self._links: CannotLinks | None = CannotLinks(self.constraints, slot_n)
 
     def copy(self) -> Clusters:
@@ -186,7 +184,7 @@ class Clusters:
 
     def _forget(self, face_k: I64) -> dict[int, int]:
         """Take faces out of the history: what each was merged with first takes its place, and is returned."""
-        kept, gone, similarity, how = (np.concatenate(column) for column in zip(NO_MERGES, *self._merges, strict=True))
+        kept, gone, similarity, how = self.history()
         made = np.ones(len(kept), np.bool_)
         heir: dict[int, int] = {}
         for face in face_k.tolist():
@@ -214,22 +212,23 @@ class Clusters:
         again = Clusters(self.vectors_nd, slot_n, self.constraints)
         self.slot_n, self.size_n, self.mean_nd = again.slot_n, again.size_n, again.mean_nd
         self._links = self._order = None
-        self._given = np.zeros(0, np.int64), slot_n
         self._merges = [(kept[order], gone[order], similarity[order], how[order])]
 
     def history(self) -> tuple[I64, I64, F64, U8]:
         """All merges in order: the slot that was kept and the one that went, their average cosine, a place in HOW."""
-        joining, slot_n = self._given
-        joining = joining[np.argsort(slot_n[joining], kind="stable")]
-        similarity = np.empty(len(joining))
-        for group in np.split(np.arange(len(joining)), np.flatnonzero(np.diff(slot_n[joining])) + 1):
-            if len(group):
-                rows = np.append(slot_n[joining[group[0]]], joining[group])
-                total = np.cumsum(self.vectors_nd[rows], axis=0, dtype=np.float64)[:-1]
-                similarity[group] = np.einsum("md,md->m", total, self.vectors_nd[rows[1:]]) / np.arange(1, len(rows))
-        given = slot_n[joining], joining, similarity, np.zeros(len(joining), np.uint8)
-        kept, gone, level, how = (np.concatenate(column) for column in zip(given, *self._merges, strict=True))
-        return kept, gone, level, how
+        kept, gone, similarity, how = (np.concatenate(column) for column in zip(*self._merges, strict=True))
+        return kept, gone, similarity, how
+
+    def _given(self) -> tuple[I64, I64, F64, U8]:
+        """The merges that make the clusters of the start, face by face."""
+        joining = np.flatnonzero(self.slot_n != np.arange(len(self.slot_n)))
+        joining = joining[np.argsort(self.slot_n[joining], kind="stable")]
+        kept, similarity = self.slot_n[joining], np.empty(len(joining))
+        for group in np.split(np.arange(len(joining)), np.flatnonzero(np.diff(kept)) + 1) if len(joining) else ():
+            rows = np.append(kept[group[0]], joining[group])
+            total = np.cumsum(self.vectors_nd[rows], axis=0, dtype=np.float64)[:-1]
+            similarity[group] = np.einsum("md,md->m", total, self.vectors_nd[rows[1:]]) / np.arange(1, len(rows))
+        return kept, joining, similarity, np.zeros(len(joining), np.uint8)
 
     def records(self, rows_n: I64) -> Merges:
         """The history, numbered as SciPy's linkage is, where the row of face i is rows_n[i]."""
@@ -284,10 +283,9 @@ def canonical_order(unit_nd: F32) -> I64:
     equal = (keys[order_n[1:]] == keys[order_n[:-1]]).all(axis=1)
     tied = np.flatnonzero(np.append(equal, False) | np.append(False, equal))
     rows = np.sort(order_n[tied])
-    content = keys[rows, :1].astype(">u8").view(np.uint8), keys[rows, 1:].astype(">u8").view(np.uint8)
-    whole = np.concatenate([*content, unit_nd[rows].astype(">f4").view(np.uint8)], axis=1)
-    within = np.argsort(whole.view(np.dtype((np.void, whole.shape[1])))[:, 0], kind="stable") if len(rows) else rows
-    order_n[tied] = rows[within]
+    if len(rows):
+        whole = unit_nd[rows].astype(">f4").view(np.dtype((np.void, 4 * width)))[:, 0]
+        order_n[tied] = rows[np.argsort(whole, kind="stable")]
     return order_n
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from unmingle.records import F32, I64, Bool
 
-    # Which pairs of a query and a base row, by position, may not be neighbours: rows × columns, or pair by pair.
+    # Which pairs of a query and a base row, by position, may not be neighbours: rows × columns.
     ForbiddenBlock = Callable[[I64, I64], Bool]
 
 # Up to so many pairs all are compared, which takes some ten seconds; past that `inverted_index` is asked.
@@ -100,10 +100,15 @@ def exact_nearest(
     k: int,
     *,
     own_q: I64 | None = None,
+    among_a: I64 | None = None,
     forbidden: ForbiddenBlock | None = None,
     cells: int = BLOCK_CELLS,
 ) -> Neighbours:
-    """As `find_nearest`, comparing all with all, `cells` at a time; `forbidden` is asked block by block."""
+    """As `find_nearest`, comparing all with all, `cells` at a time, or with those of rising positions `among_a`."""
+    if among_a is not None:
+        own = None if own_q is None else np.searchsorted(among_a, own_q)
+        found = exact_nearest(queries_qd, base_nd[among_a], k, own_q=own, forbidden=forbidden, cells=cells)
+        return Neighbours(np.where(found.index_qk < 0, -1, among_a[found.index_qk]), found.similarity_qk)
     found = Neighbours.nobody(len(queries_qd), k)
     everyone = np.arange(len(base_nd), dtype=np.int64)
     for block, similarity_rn in similarity_blocks(queries_qd, base_nd, cells=cells):

@@ -87,11 +87,7 @@ class InvertedIndex:
         base = _Base.of(base_md, cell_m, len(self.centres_cd), among_a)
         visits = max(1, round(share * len(base.filled_c)))
         if share > EXACT_SHARE or visits + FIRST_CELLS >= len(base.filled_c):
-            if among_a is None:
-                return exact_nearest(queries_qd, base_md, k, own_q=own_q)
-            own = None if own_q is None else np.searchsorted(among_a, own_q)
-            exact = exact_nearest(queries_qd, base_md[among_a], k, own_q=own)
-            return Neighbours(np.where(exact.index_qk < 0, -1, among_a[exact.index_qk]), exact.similarity_qk)
+            return exact_nearest(queries_qd, base_md, k, own_q=own_q, among_a=among_a)
         home_q = self.cell_of(queries_qd) if own_q is None else cell_m[own_q]
         found = _Search(self.centres_cd, base, k, visits).all(queries_qd, home_q, own_q)
         if own_q is None:
@@ -189,7 +185,7 @@ class _Search:
             found.index_qk[rows], found.similarity_qk[rows] = part.index_qk, part.similarity_qk
 
         # Queries of one cell look into much the same cells.
-        _threads(work, _parts(np.argsort(home_q, kind="stable")))
+        _in_threads(work, np.argsort(home_q, kind="stable"))
         return found
 
     def _some(self, queries_qd: F32, home_q: I64, own_q: I64 | None) -> Neighbours:
@@ -214,10 +210,9 @@ class _Search:
         for h, cells in enumerate(first_hf):
             part = slice(ends[h], ends[h + 1])
             rows = np.sort(np.concatenate([self.base.rows(c) for c in cells]))
-            own = None if own_q is None else np.searchsorted(rows, own_q[part])
-            found = exact_nearest(queries_qd[part], self.base.vectors_md[rows], self.k, own_q=own, cells=BLOCK)
-            lists.index_qk[part] = np.where(found.index_qk < 0, -1, rows[found.index_qk])
-            lists.similarity_qk[part] = found.similarity_qk
+            own = None if own_q is None else own_q[part]
+            found = exact_nearest(queries_qd[part], self.base.vectors_md, self.k, own_q=own, among_a=rows, cells=BLOCK)
+            lists.index_qk[part], lists.similarity_qk[part] = found.index_qk, found.similarity_qk
         return lists
 
     def _visits(self, queries_qd: F32, home: I64, first_hf: I64) -> tuple[Positions, Positions]:
@@ -262,7 +257,7 @@ def _ask_friends(found: Neighbours, queries_qd: F32, base_md: F32, own_q: I64, q
         lists.settle()
         asked.index_qk[rows], asked.similarity_qk[rows] = lists.index_qk, lists.similarity_qk
 
-    _threads(work, _parts(np.arange(len(own_q))))
+    _in_threads(work, np.arange(len(own_q)))
     return asked
 
 
@@ -319,20 +314,16 @@ def _nearest_centre(vectors_md: F32, centres_cd: F32) -> I64:
             part = slice(rows[start], rows[start] + len(rows[start : start + ROWS]))
             cell_m[part] = np.argmax(vectors_md[part] @ centres_cd.T, axis=1)
 
-    _threads(work, _parts(np.arange(len(vectors_md))))
+    _in_threads(work, np.arange(len(vectors_md)))
     return cell_m
 
 
-def _parts(rows: I64) -> list[I64]:
-    """Rows in parts for the threads to work on: how many depends on their number only."""
-    step = min(QUERIES, max(FEW_QUERIES, len(rows) // 8))
-    return [rows[start : start + step] for start in range(0, len(rows), step)]
-
-
-def _threads(work: Callable[[I64], None], parts: list[I64]) -> None:
-    """Do the work on each part, on all processors; each matrix product is made by one of them."""
+def _in_threads(work: Callable[[I64], None], rows: I64) -> None:
+    """Do the work on parts of the rows, on all processors; each matrix product is made by one of them."""
     from threadpoolctl import threadpool_limits
 
+    step = min(QUERIES, max(FEW_QUERIES, len(rows) // 8))  # whatever the number of processors
+    parts = [rows[start : start + step] for start in range(0, len(rows), step)]
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(available_cores()) as pool:
         for _ in pool.map(work, parts):
             pass

@@ -88,12 +88,9 @@ class Linkage:
         mean_nd, links = self.clusters.mean_nd, self.clusters.links
         if self._inverted is None:
             forbidden = (lambda row, column: links.block(rows[row], among[column])) if links else None
-            own = np.searchsorted(among, rows)
-            found = exact_nearest(mean_nd[rows], mean_nd[among], WIDTH, own_q=own, forbidden=forbidden)
-            return Neighbours(np.where(found.index_qk < 0, -1, among[found.index_qk]), found.similarity_qk)
-        plenty = None if first else PLENTY
+            return exact_nearest(mean_nd[rows], mean_nd, WIDTH, own_q=rows, among_a=among, forbidden=forbidden)
         found = self._inverted.nearest(
-            mean_nd[rows], mean_nd, self._cell_n, WIDTH, own_q=rows, among_a=among, plenty=plenty
+            mean_nd[rows], mean_nd, self._cell_n, WIDTH, own_q=rows, among_a=among, plenty=None if first else PLENTY
         )
         if not links:
             return found
