@@ -231,7 +231,7 @@ def walked_folders(store: Store) -> list[str]:
 
 def _note_walked(store: Store, folders: Iterable[str]) -> None:
     """Note the folders that were searched, within a transaction."""
-    store.put_fact(WALKED, json.dumps(sorted(set(folders))))
+    store.set_fact(WALKED, json.dumps(sorted(set(folders))))
 
 
 def remembered(store: Store) -> list[Path]:

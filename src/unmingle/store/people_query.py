@@ -80,24 +80,18 @@ class FaceIndex:
 
     def by_time(self, faces_k: I64) -> I64:
         """(k,) the faces in the order of their files; faces that the index doesn't know come last."""
-        known, rows = self._rows(faces_k)
-        rank = np.full(len(faces_k), np.iinfo(np.int64).max)
-        rank[known] = self.rank[rows]
-        return faces_k[np.lexsort((faces_k, rank))]
+        return self._sorted(faces_k, self.rank)
 
     def by_quality(self, faces_k: I64) -> I64:
         """(k,) the faces, the best first; faces that the index doesn't know come last."""
-        known, rows = self._rows(faces_k)
-        quality = np.full(len(faces_k), -1.0)
-        quality[known] = self.quality[rows]
-        return faces_k[np.lexsort((faces_k, -quality))]
+        return self._sorted(faces_k, -self.quality)
 
-    def _rows(self, faces_k: I64) -> tuple[I64, I64]:
-        """(m,) positions of the faces that the index knows, and (m,) their rows in it."""
+    def _sorted(self, faces_k: I64, keys_n: I64 | F32) -> I64:
         rows = np.searchsorted(self.ids, faces_k)
-        known = np.flatnonzero(rows < len(self.ids))
-        known = known[self.ids[rows[known]] == faces_k[known]]
-        return known, rows[known]
+        known = np.isin(faces_k, self.ids)
+        keys_k = np.full(len(faces_k), np.inf)
+        keys_k[known] = keys_n[rows[known]]
+        return faces_k[np.lexsort((faces_k, keys_k))]
 
 
 def face_index(store: Store, recipe: str) -> FaceIndex:
@@ -118,8 +112,10 @@ def _natural(name: str) -> tuple[str, str]:
 
 def clusterings(store: Store) -> tuple[int, int]:
     """How often faces were grouped, and the number of the last time; 0 for none."""
-    count, last = store.connection.execute("SELECT count(*), coalesce(max(id), 0) FROM clustering").fetchone()
-    return int(count), int(last)
+    found: tuple[int, int] = store.connection.execute(
+        "SELECT count(*), coalesce(max(id), 0) FROM clustering"
+    ).fetchone()
+    return found
 
 
 def last_clustering(store: Store) -> int:
@@ -165,21 +161,15 @@ def member_rows(store: Store, person: int) -> list[int]:
 
 def faces_of(store: Store, person: int, order: FaceOrder, index: FaceIndex) -> I64:
     """(k,) all faces of a person in an order; of those equally sure, the earlier file first."""
-    rows = store.connection.execute("SELECT face, probability, decided FROM member WHERE person = ?", (person,))
-    columns = list(zip(*rows.fetchall(), strict=True))
-    if not columns:
-        return np.zeros(0, np.int64)
-    faces = np.array(columns[0], np.int64)
+    # A decision is as sure as can be; what nobody knows comes between that and what is known.
+    query = "SELECT face, iif(decided, 3, coalesce(probability, 2)) FROM member WHERE person = ?"
+    sure = dict(store.connection.execute(query, (person,)))
+    faces = np.array(list(sure), np.int64)
     if order == "quality":
         return index.by_quality(faces)
     ordered = index.by_time(faces)
     if order == "time":
         return ordered
-    # A decision is as sure as can be; what nobody knows comes between that and what is known.
-    sure = {
-        face: 3.0 if decided else 2.0 if probability is None else float(probability)
-        for face, probability, decided in zip(*columns, strict=True)
-    }
     return ordered[np.argsort(np.array([sure[face] for face in ordered.tolist()]), kind="stable")]
 
 
@@ -203,16 +193,16 @@ def face_cards(store: Store, faces: Sequence[int]) -> list[FaceCard]:
 
 def covers_of(store: Store, persons: Iterable[int]) -> dict[int, list[int]]:
     """Up to four faces that stand for each person: spread over all of them, each the best of its part."""
-    return {person: _covers(store, person) for person in persons}
-
-
-def _covers(store: Store, person: int) -> list[int]:
-    found = member_rows(store, person)
-    faces = found[:: max(1, len(found) // SAMPLE)]
-    query = "SELECT value, face.quality FROM json_each(?) JOIN face ON face.id = value"
-    quality = dict(store.connection.execute(query, (json.dumps(faces),)).fetchall())
-    parts = [part.tolist() for part in np.array_split(np.array(faces, np.int64), COVERS) if len(part)]
-    return sorted((max(part, key=lambda face: quality[face]) for part in parts), key=lambda face: -quality[face])
+    query = "SELECT value, quality FROM json_each(?) JOIN face ON face.id = value"
+    covers = {}
+    for person in persons:
+        found = member_rows(store, person)
+        faces = found[:: max(1, len(found) // SAMPLE)]
+        quality = dict(store.connection.execute(query, (json.dumps(faces),)))
+        parts = [part.tolist() for part in np.array_split(np.array(faces, np.int64), COVERS) if len(part)]
+        best = [max(part, key=quality.__getitem__) for part in parts]
+        covers[person] = sorted(best, key=lambda face: -quality[face])
+    return covers
 
 
 def owners(store: Store, faces: Iterable[int]) -> dict[int, int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -29,6 +29,23 @@ if TYPE_CHECKING:
 LOCK = "library.lock"
 LOG = f"{FILE}-wal"
 PATIENCE = 5.0  # seconds to wait for a transaction of another process
+_UNWRITABLE = "{folder} can't be written: {error}."
+_ERRORS = (
+    (
+        ("SQLITE_FULL", "SQLITE_IOERR"),
+        WriteError,
+        _UNWRITABLE,
+        "Free some space and start again: what was done so far is kept.",
+    ),
+    (("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM"), WriteError, _UNWRITABLE, "Choose another folder."),
+    (
+        ("SQLITE_NOTADB", "SQLITE_CORRUPT"),
+        LibraryError,
+        "{file} is damaged: {error}.",
+        "Restore a copy, or choose another folder to start anew.",
+    ),
+    (("SQLITE_BUSY",), LibraryBusyError, "Another program holds {file}.", "Close it and try again."),
+)
 
 
 class Store:
@@ -91,12 +108,8 @@ class Store:
 
     def set_fact(self, key: str, value: str) -> None:
         """Store a fact, replacing an older value."""
-        with self.transaction():
-            self.put_fact(key, value)
-
-    def put_fact(self, key: str, value: str) -> None:
-        """The same within a transaction."""
-        self.connection.execute("INSERT OR REPLACE INTO fact (key, value) VALUES (?, ?)", (key, value))
+        with _clear_errors(self.folder):
+            self.connection.execute("INSERT OR REPLACE INTO fact (key, value) VALUES (?, ?)", (key, value))
 
 
 def insert(connection: sqlite3.Connection, table: str, **columns: object) -> int:
@@ -133,10 +146,10 @@ def _opened(folder: Path) -> Iterator[Store]:
         connection = sqlite3.connect(folder / FILE, isolation_level=None, timeout=PATIENCE)
     try:
         with _clear_errors(folder):
-            _check_version(connection)
+            _version_of(connection)
             for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
                 connection.execute(f"PRAGMA {pragma}")
-            for number, script in _migrations()[_version(connection) :]:
+            for number, script in _migrations()[_version_of(connection) :]:
                 # One script, one transaction: a kill in between leaves the old format whole.
                 connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
         yield Store(folder, connection)
@@ -184,19 +197,14 @@ def _removed_if_empty(folder: Path) -> Iterator[None]:
 
 def _is_empty(folder: Path) -> bool:
     """Whether nothing was stored: no picture or recording, and no file that can't be read."""
-    connection = sqlite3.connect(folder / FILE)
-    try:
-        if _version(connection) < _migrations()[-1][0]:  # not even its tables could be made
-            return True
-        query = (
-            "SELECT EXISTS (SELECT 1 FROM analysis) OR EXISTS (SELECT 1 FROM recording)"
-            " OR EXISTS (SELECT 1 FROM file WHERE problem != '')"
-        )
-        return not connection.execute(query).fetchone()[0]
-    except sqlite3.Error:
-        return False
-    finally:
-        connection.close()
+    stored = (
+        "SELECT EXISTS (SELECT 1 FROM analysis) OR EXISTS (SELECT 1 FROM recording)"
+        " OR EXISTS (SELECT 1 FROM file WHERE problem != '')"
+    )
+    with suppress(sqlite3.Error), closing(sqlite3.connect(folder / FILE)) as connection:
+        # Perhaps not even its tables could be made.
+        return _version_of(connection) < _migrations()[-1][0] or not connection.execute(stored).fetchone()[0]
+    return False
 
 
 @contextmanager
@@ -206,11 +214,17 @@ def open_to_read(folder: Path, *, any_thread: bool = False) -> Iterator[Store]:
     connection = _connect_to_read(folder, any_thread=any_thread)
     try:
         with _clear_errors(folder):
-            _check_version(connection)
-            older = _version(connection) < _migrations()[-1][0]
-        if older:
+            older = _version_of(connection) < _migrations()[-1][0]
+        if older:  # a reader needs the new tables as well
             connection.close()
-            _bring_up_to_date(folder)
+            try:
+                with open_to_decide(folder):
+                    pass
+            except WriteError as error:
+                raise LibraryError(
+                    f"An older unmingle made {folder}, and it can't be brought up to date: {error.problem}",
+                    "Copy it to where it can be written.",
+                ) from error
             connection = _connect_to_read(folder, any_thread=any_thread)
         yield Store(folder, connection)
     finally:
@@ -221,50 +235,33 @@ def _connect_to_read(folder: Path, *, any_thread: bool) -> sqlite3.Connection:
     # A reader of a write-ahead log keeps a small index beside it, which a read-only folder forbids unless it is there.
     # Where there is no log, nobody is writing, so the file may be taken as it is.
     writable = os.access(folder, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
-    way = "mode=ro" if writable or _has_log(folder) else "immutable=1"
-    address = f"{(folder / FILE).absolute().as_uri()}?{way}"
-    with _clear_errors(folder):
-        connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=not any_thread)
-    if not writable:
-        try:
-            connection.execute("SELECT 1 FROM sqlite_master")
-        except sqlite3.OperationalError as error:
-            connection.close()
-            raise LibraryError(
-                f"The last changes of {folder} are in {LOG}, which can't be read there.",
-                "Copy the whole folder to where you may write, or wait until whoever writes to it has ended.",
-            ) from error
-        except sqlite3.DatabaseError:
-            pass  # it is damaged, which whoever reads it next is told
-    return connection
-
-
-def _has_log(folder: Path) -> bool:
-    """Whether there are changes that are not in the library's file yet."""
     try:
-        return (folder / LOG).stat().st_size > 0
+        logged = (folder / LOG).stat().st_size > 0
     except FileNotFoundError:
-        return False
+        logged = False
     except OSError as error:
         raise LibraryError(f"{folder / LOG} can't be looked at: {error.strerror}.", "Check who may read it.") from error
+    address = f"{(folder / FILE).absolute().as_uri()}?{'mode=ro' if writable or logged else 'immutable=1'}"
+    with _clear_errors(folder):
+        connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=not any_thread)
+    try:
+        if not writable:
+            connection.execute("SELECT 1 FROM sqlite_master")
+    except sqlite3.OperationalError as error:
+        connection.close()
+        raise LibraryError(
+            f"The last changes of {folder} are in {LOG}, which can't be read there.",
+            "Copy the whole folder to where you may write, or wait until whoever writes to it has ended.",
+        ) from error
+    except sqlite3.DatabaseError:
+        pass  # it is damaged, which whoever reads it next is told
+    return connection
 
 
 def _check_there(folder: Path) -> None:
     if not (folder / FILE).is_file():
         make = command("cluster", "PICTURES", "-o", folder)
         raise LibraryError(f"There is no library in {folder}.", f"Make one: {make}")
-
-
-def _bring_up_to_date(folder: Path) -> None:
-    """Give a library of an older version its new tables, which a reader needs as well."""
-    try:
-        with open_to_decide(folder):
-            pass
-    except WriteError as error:
-        raise LibraryError(
-            f"An older unmingle made {folder}, and it can't be brought up to date: {error.problem}",
-            "Copy it to where it can be written.",
-        ) from error
 
 
 @cache
@@ -274,17 +271,15 @@ def _migrations() -> list[tuple[int, str]]:
     return [(int(item.name[:4]), item.read_text(encoding="utf-8")) for item in scripts]
 
 
-def _version(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("PRAGMA user_version").fetchone()[0])
-
-
-def _check_version(connection: sqlite3.Connection) -> None:
-    version, newest = _version(connection), _migrations()[-1][0]
+def _version_of(connection: sqlite3.Connection) -> int:
+    """The version of a library's tables, if this program knows it."""
+    version, newest = int(connection.execute("PRAGMA user_version").fetchone()[0]), _migrations()[-1][0]
     if version > newest:
         raise LibraryNewerError(
             f"A newer unmingle made this library (its format is {version}, this version knows {newest}).",
             "Run: pip install --upgrade unmingle",
         )
+    return version
 
 
 @contextmanager
@@ -294,17 +289,7 @@ def _clear_errors(folder: Path) -> Iterator[None]:
         yield
     except sqlite3.DatabaseError as error:
         name = getattr(error, "sqlite_errorname", "") or ""
-        if name.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
-            raise WriteError(
-                f"{folder} can't be written: {error}.",
-                "Free some space and start again: what was done so far is kept.",
-            ) from error
-        if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
-            raise WriteError(f"{folder} can't be written: {error}.", "Choose another folder.") from error
-        if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
-            raise LibraryError(
-                f"{folder / FILE} is damaged: {error}.", "Restore a copy, or choose another folder to start anew."
-            ) from error
-        if name.startswith("SQLITE_BUSY"):
-            raise LibraryBusyError(f"Another program holds {folder / FILE}.", "Close it and try again.") from error
+        for beginnings, kind, problem, mend in _ERRORS:
+            if name.startswith(beginnings):
+                raise kind(problem.format(folder=folder, file=folder / FILE, error=error), mend) from error
         raise
