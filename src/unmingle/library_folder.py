@@ -142,7 +142,7 @@ class LibraryFolder:
     def models(self) -> pl.DataFrame:
         """One row per model or settings seen: model, recipe, pictures, faces, dimension, current (see `add`)."""
         with self._reading() as store:
-            return facts.models_table(store)
+            return result_tables.models_table(store)
 
     @property
     def recordings(self) -> pl.DataFrame:

@@ -12,7 +12,6 @@ import numpy as np
 from unmingle.records import Status  # not only for checking types: the review's server reads these records
 from unmingle.sources.images import PictureFile
 from unmingle.store.people_query import face_cards
-from unmingle.store.result_tables import FACELESS
 from unmingle.store.sightings import beside
 
 if TYPE_CHECKING:
@@ -105,7 +104,7 @@ def lone_faces(store: Store, recipe: str) -> list[LeftOut]:
 
 def faceless_files(store: Store, recipe: str) -> list[LeftOut]:
     """The files without a face, and those that can't be read; decisions change nothing about them."""
-    query = f"SELECT NULL, name, file, status, reason, NULL FROM ({FACELESS}) ORDER BY source, name"
+    query = "SELECT NULL, name, file, status, reason, NULL FROM faceless_file WHERE recipe = ? ORDER BY source, name"
     return [LeftOut(*row) for row in store.connection.execute(query, (recipe,))]
 
 
@@ -291,10 +290,8 @@ class Picture:
 def pictures(store: Store, recipe: str) -> Iterator[Picture]:
     """The picture files that are there, by source and path."""
     of_faces = (
-        'SELECT face, number, "left", top, width, height, iif(ignored, NULL, person),'
-        " iif(ignored, '', coalesce(name, '')), coalesce(mark, '') = 'face'"
-        " OR NOT (mark IS NOT NULL OR ignored OR (flag = 'not_a_face' AND person IS NULL))"
-        " FROM face_row WHERE picture = ? ORDER BY number"
+        'SELECT face, number, "left", top, width, height, person, name, counts FROM exported_face'
+        " WHERE picture = ? ORDER BY number"
     )
     query = (
         f"SELECT {FILE_STATE}, analysis.width, analysis.height, analysis.id FROM file_row"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from unmingle.records import check_shape
+from unmingle.store.sqlite import insert
 
 if TYPE_CHECKING:
     import sqlite3
@@ -17,12 +18,6 @@ if TYPE_CHECKING:
     from unmingle.store.sqlite import Store
 
 ALONE = -1  # the person of a face that is nobody's
-
-# The faces of a recipe that no file shows.
-ABSENT = (
-    "SELECT face FROM face_row WHERE recipe = ?"
-    " AND NOT EXISTS (SELECT 1 FROM file WHERE file.digest = face_row.content AND file.present = 1)"
-)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,18 +52,14 @@ class StoredFaces:
 def faces_to_group(store: Store, recipe: str) -> StoredFaces:
     """The faces of the recipe, in pictures that are there, that nothing speaks against grouping.
 
-    What a person said of a face outweighs what the recipe says of it. Ordered by the picture's digest, so that the
-    order doesn't depend on when a picture was added.
+    Ordered by the picture's digest, so that the order doesn't depend on when a picture was added.
     """
-    wanted = (
-        " FROM face_row JOIN"
-        " (SELECT digest, count(*) AS files FROM file WHERE present = 1 AND digest IS NOT NULL GROUP BY digest) AS held"
-        " ON held.digest = face_row.content"
-        " WHERE recipe = ? AND coalesce(mark, iif(standing = 'aside', '', 'face')) = 'face'"
+    query = "SELECT count(*) FROM face_to_group WHERE recipe = ?"
+    (n,) = store.connection.execute(query, (recipe,)).fetchone()
+    query = (
+        "SELECT face, picture, files, core, vector FROM face_to_group WHERE recipe = ? ORDER BY content, frame, number"
     )
-    (n,) = store.connection.execute("SELECT count(*)" + wanted, (recipe,)).fetchone()
-    columns = "SELECT face, picture, held.files, coalesce(mark, standing) != 'join', vector"
-    rows = store.connection.execute(columns + wanted + " ORDER BY content, frame, number", (recipe,))
+    rows = store.connection.execute(query, (recipe,))
     ids, pictures, files = (np.zeros(n, np.int64) for _ in range(3))
     vectors_nd: F32 = np.zeros((0, 1), np.float32)
     core = np.zeros(n, np.bool_)
@@ -103,25 +94,15 @@ def persons_now(connection: sqlite3.Connection, faces: Sequence[int] | I64) -> I
     return look_up(*owners_by_face(connection, "member"), faces)
 
 
-def counts_by_recipe(store: Store) -> list[tuple[str, int, int]]:
-    """The recipes that the library has seen, the latest last: how many pictures and faces each has."""
-    return store.connection.execute(
-        "SELECT recipe, count(DISTINCT content),"
-        " (SELECT count(*) FROM face_row WHERE face_row.recipe = analysis.recipe)"
-        " FROM analysis GROUP BY recipe ORDER BY max(id)"
-    ).fetchall()
-
-
 def add_person(connection: sqlite3.Connection, clustering: int) -> int:
     """The id of a new person, whom a clustering found or who was split off after it."""
-    row = connection.execute("INSERT INTO person (since) VALUES (?)", (clustering,)).lastrowid
-    assert row is not None  # an INSERT always has one
-    return row
+    return insert(connection, "person", since=clustering)
 
 
 def keep_previous(connection: sqlite3.Connection, recipe: str) -> None:
     """Remember whose the faces were that no file shows any more, for when they come back."""
     connection.execute(
-        f"INSERT OR REPLACE INTO former (face, person) SELECT face, person FROM member WHERE face IN ({ABSENT})",
+        "INSERT OR REPLACE INTO former (face, person) SELECT face, person FROM member"
+        " WHERE face IN (SELECT face FROM absent_face WHERE recipe = ?)",
         (recipe,),
     )

@@ -8,13 +8,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from unmingle.errors import LibraryError, command
 from unmingle.grouping.impostors import curve_of
-from unmingle.models.cards import SFACE, VGG16, from_json
+from unmingle.models.cards import SFACE, from_json
 from unmingle.settings import DetectionSettings, GroupingSettings, RecordingSettings
-from unmingle.store.face_rows import counts_by_recipe
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from unmingle.grouping.impostors import ImpostorModel
     from unmingle.models.cards import Card
     from unmingle.store.sqlite import Store
@@ -88,17 +85,3 @@ def library_curve(store: Store, recipe: str) -> ImpostorModel:
     calibration = model_of(store, recipe).calibration
     assert calibration is not None  # no recipe runs a model without one
     return curve_of(calibration)
-
-
-def models_table(store: Store) -> pl.DataFrame:
-    """See `Library.models`."""
-    import polars as pl
-
-    now = store.fact(CURRENT)
-    rows = []
-    for recipe, pictures, faces in counts_by_recipe(store):
-        model = VGG16 if recipe.startswith("classic") else model_of(store, recipe)
-        rows.append((model.name, recipe, pictures, faces, model.dimension, recipe == now))
-    columns = ("model", "recipe", "pictures", "faces", "dimension", "current")
-    types = (pl.String, pl.String, pl.Int64, pl.Int64, pl.Int64, pl.Boolean)
-    return pl.DataFrame(rows, dict(zip(columns, types, strict=True)), orient="row")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from unmingle.errors import SourceError
 from unmingle.files import user_path
 from unmingle.sources.images import PictureFile, readable
-from unmingle.store.face_rows import ABSENT, keep_previous
+from unmingle.store.face_rows import keep_previous
 
 if TYPE_CHECKING:
     import sqlite3
@@ -276,19 +276,20 @@ class Forgotten:
 
 def forget(store: Store, recipe: str, folder: Path) -> Forgotten:
     """Drop the files in a folder, or one file; what was found in them and said of them stays."""
-    faces, people = f"SELECT count(*) FROM ({ABSENT})", "SELECT count(DISTINCT person) FROM member"
+    counts = "SELECT (SELECT count(*) FROM absent_face WHERE recipe = ?), (SELECT count(DISTINCT person) FROM member)"
     with store.transaction() as connection:
         there = _below(connection, folder)
-        before = connection.execute(faces, (recipe,)).fetchone()[0], connection.execute(people).fetchone()[0]
+        absent, people = connection.execute(counts, (recipe,)).fetchone()
         connection.executemany("DELETE FROM file WHERE id = ?", [(file.row,) for file, _, _ in there])
         names = _names(folder)
         _note_walked(store, [one for one in walked_folders(store) if not any(_holds(name, one) for name in names)])
         _drop_empty_sources(connection)
         keep_previous(connection, recipe)
         for table in ("member", "proposal"):
-            connection.execute(f"DELETE FROM {table} WHERE face IN ({ABSENT})", (recipe,))
-        after = connection.execute(faces, (recipe,)).fetchone()[0], connection.execute(people).fetchone()[0]
-    return Forgotten(len(there), after[0] - before[0], before[1] - after[1])
+            gone = "SELECT face FROM absent_face WHERE recipe = ?"
+            connection.execute(f"DELETE FROM {table} WHERE face IN ({gone})", (recipe,))
+        absent_now, people_now = connection.execute(counts, (recipe,)).fetchone()
+    return Forgotten(len(there), absent_now - absent, people - people_now)
 
 
 def relocate(store: Store, old: Path, new: Path) -> int:

@@ -10,6 +10,8 @@ import polars as pl
 
 from unmingle.errors import PictureError
 from unmingle.faces.align import open_thumbnail
+from unmingle.models.cards import VGG16
+from unmingle.store.facts import CURRENT, model_of
 from unmingle.store.frame_names import read_names
 from unmingle.store.screen_time import ScreenTime, screen_times
 from unmingle.store.sightings import tracks
@@ -26,6 +28,11 @@ FACES = {
     **dict.fromkeys(("left", "top", "width", "height", "score", "quality"), pl.Float64),
     "person": pl.Int64,
     **dict.fromkeys(("name", "status", "reason"), pl.String),
+}
+MODELS = {
+    **dict.fromkeys(("model", "recipe"), pl.String),
+    **dict.fromkeys(("pictures", "faces", "dimension"), pl.Int64),
+    "current": pl.Boolean,
 }
 _MORE = {"id": pl.Int64, "meeting": pl.String}
 _FACE_KEY = {**dict.fromkeys(("source", "file"), pl.String), **dict.fromkeys(("frame", "face", "person"), pl.Int64)}
@@ -45,42 +52,6 @@ INTERVALS = {
     "faces": pl.Int64,
 }
 
-# Files without a face, and those that can't be read. begun: of a recording a part was seen, faces in it.
-FACELESS = """
-SELECT file_row.file, folder, name, path, source,
-       iif(problem != '' OR analysis.id IS NULL, 'unreadable', 'not_a_face') AS status,
-       CASE
-           WHEN problem != '' THEN problem
-           WHEN analysis.id IS NULL THEN 'not read yet: run unmingle cluster again'
-           ELSE coalesce(nullif(analysis.reason, ''), 'no face found')
-       END AS reason,
-       recording.id IS NOT NULL AND analysis.id IS NULL AND problem = '' AS begun
-FROM file_row
-LEFT JOIN analysis ON analysis.digest = file_row.digest AND analysis.recipe = ?1
-LEFT JOIN recording ON recording.content = file_row.digest AND recording.recipe = ?1
-    AND EXISTS (SELECT 1 FROM track WHERE track.recording = recording.id)
-WHERE present = 1
-  AND NOT EXISTS (SELECT 1 FROM face WHERE face.analysis = analysis.id)
-  AND (problem != '' OR analysis.id IS NULL OR recording.id IS NULL)
-"""
-_FACES = f"""
-SELECT name, as_text(folder), frame_of(source, name), number, "left", top, width, height, score, quality,
-       person, called, status, reason, face, meeting_of(source, name)
-FROM (
-    SELECT folder, file_row.name, path, source, number, "left", top, width, height, score, quality,
-           iif(ignored, NULL, person) AS person, iif(ignored, NULL, face_status.name) AS called,
-           iif(problem = '', status, 'unreadable') AS status, iif(problem = '', reason, problem) AS reason, face
-    FROM file_row
-    JOIN face_status ON face_status.digest = file_row.digest AND recipe = ?1
-    WHERE present = 1
-    UNION ALL
-    SELECT folder, name, path, source, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, status, reason, NULL
-    FROM ({FACELESS})
-    WHERE NOT begun
-)
-ORDER BY folder, name, path, number
-"""
-
 
 def faces_table(store: Store, recipe: str) -> pl.DataFrame:
     """The table `faces.csv`, and two columns more, each empty where there is none.
@@ -88,7 +59,12 @@ def faces_table(store: Store, recipe: str) -> pl.DataFrame:
     id:      the face's row in the library; of a sighting in a recording, of the face that stands for it.
     meeting: of which the file's name tells.
     """
-    table = _rounded(read_names(store).table(_FACES, (recipe,), FACES | _MORE))
+    query = (
+        'SELECT file_name, as_text(folder), frame_of(source, file_name), number, "left", top, width, height, score,'
+        " quality, person, name, status, reason, face, meeting_of(source, file_name) FROM result_row"
+        " WHERE recipe = ? ORDER BY folder, file_name, path, number"
+    )
+    table = _rounded(read_names(store).table(query, (recipe,), FACES | _MORE))
     seen = _sightings(store, recipe)
     if seen is None:
         return table
@@ -125,8 +101,7 @@ def _sightings(store: Store, recipe: str) -> pl.DataFrame | None:
         {"id": pl.Int64, **{name: FACES[name] for name in ("quality", "person", "name", "status", "reason")}},
     )
     files = store.table(
-        "SELECT recording.id, name, as_text(folder), NULL FROM recording"
-        " JOIN file_row ON file_row.digest = recording.content WHERE recording.recipe = ? AND present = 1",
+        "SELECT id, name, as_text(folder), NULL FROM shown_recording WHERE recipe = ?",
         (recipe,),
         {"recording": pl.Int64, **dict.fromkeys(("file", "source", "meeting"), pl.String)},
     )
@@ -176,9 +151,10 @@ def embeddings_table(store: Store, recipe: str) -> pl.DataFrame:
         "SELECT as_text(folder), file_name, coalesce(frame, frame_of(source, file_name)), number,"
         " iif(ignored, NULL, person), vector FROM shown_face WHERE recipe = ? ORDER BY folder, file_name, frame, number"
     )
-    table = read_names(store).table(query, (recipe,), _FACE_KEY | {"vector": pl.Binary})
-    flat = np.frombuffer(b"".join(table["vector"]), "<f4").astype(np.float32, copy=False)
-    dimension = max(1, len(flat) // max(1, table.height))
+    rows = read_names(store).connection.execute(query, (recipe,)).fetchall()
+    table = pl.DataFrame([row[:-1] for row in rows], schema=_FACE_KEY, orient="row")
+    flat = np.frombuffer(b"".join(row[-1] for row in rows), "<f4").astype(np.float32, copy=False)
+    dimension = max(1, len(flat) // max(1, len(rows)))
     return table.with_columns(pl.Series("vector", flat.reshape(-1, dimension), dtype=pl.Array(pl.Float32, dimension)))
 
 
@@ -228,6 +204,20 @@ def library_intervals(store: Store, recipe: str) -> pl.DataFrame:
     """The table `intervals.csv` of all recordings."""
     names = dict(library_people(store, recipe).select("person", "name").iter_rows())
     return intervals_table(screen_times(store, recipe), names)
+
+
+def models_table(store: Store) -> pl.DataFrame:
+    """The models that the library has seen, the latest last: how many pictures and faces each has."""
+    query = (
+        "SELECT recipe, count(DISTINCT content),"
+        " (SELECT count(*) FROM face_row WHERE face_row.recipe = analysis.recipe)"
+        " FROM analysis GROUP BY recipe ORDER BY max(id)"
+    )
+    rows = []
+    for recipe, pictures, faces in store.connection.execute(query):
+        model = VGG16 if recipe.startswith("classic") else model_of(store, recipe)
+        rows.append((model.name, recipe, pictures, faces, model.dimension, recipe == store.fact(CURRENT)))
+    return pl.DataFrame(rows, schema=MODELS, orient="row")
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,11 +78,10 @@ def screen_times(store: Store, recipe: str) -> list[ScreenTime]:
     Still pictures of faces are nobody on screen, and neither are strangers whom somebody ignored.
     """
     query = (
-        "SELECT file_row.name, recording.width, recording.height, frames, looked_at, skipped, duration, every,"
-        " analysis.id IS NOT NULL, recording.id, as_text(folder) FROM recording"
-        " JOIN file_row ON file_row.digest = recording.content AND present = 1"
-        " LEFT JOIN analysis ON analysis.digest = recording.content AND analysis.recipe = recording.recipe"
-        " WHERE recording.recipe = ? ORDER BY folder, file_row.name, path"
+        "SELECT name, shown.width, shown.height, frames, looked_at, skipped, duration, every, analysis.id IS NOT NULL,"
+        " shown.id, as_text(folder) FROM shown_recording AS shown"
+        " LEFT JOIN analysis ON analysis.digest = shown.content AND analysis.recipe = shown.recipe"
+        " WHERE shown.recipe = ? ORDER BY folder, name, path"
     )
     found = [ScreenTime(*row) for row in store.connection.execute(query, (recipe,))]
     intervals = _intervals(store, recipe, {one.row: one for one in found})
@@ -145,10 +144,7 @@ def spans(person: int, seen_n: F64, frames: tuple[F64, F64], *, every: float) ->
 
 def file_of_recording(store: Store, recording: int) -> PictureFile:
     """A file that holds a recording, by its row."""
-    query = (
-        "SELECT folder, path FROM recording JOIN file_row ON file_row.digest = recording.content AND present = 1"
-        " WHERE recording.id = ?"
-    )
+    query = "SELECT folder, path FROM shown_recording WHERE id = ?"
     for folder, path in store.connection.execute(query, (recording,)):
         file = PictureFile(os.fsdecode(folder), os.fsdecode(path))
         if file.path.exists():
@@ -199,10 +195,7 @@ class Timeline(Footage):
 
 def count_recordings(store: Store, recipe: str) -> int:
     """How many recordings are there."""
-    query = (
-        "SELECT count(*) FROM recording WHERE recipe = ?"
-        " AND EXISTS (SELECT 1 FROM file WHERE file.digest = recording.content AND file.present = 1)"
-    )
+    query = "SELECT count(DISTINCT id) FROM shown_recording WHERE recipe = ?"
     return int(store.connection.execute(query, (recipe,)).fetchone()[0])
 
 

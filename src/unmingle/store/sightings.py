@@ -80,18 +80,15 @@ def unfinished(connection: sqlite3.Connection, file: int, recipe: str) -> tuple[
 def notes(store: Store, recipe: str) -> list[tuple[str, int, str]]:
     """What of the recordings that are there was not looked at, of how many files, and the first of these."""
     query = (
-        "SELECT note, count(*), min(file.name) FROM recording JOIN file ON file.digest = recording.content"
-        " WHERE recipe = ? AND note != '' AND file.present = 1 GROUP BY note ORDER BY 2 DESC, 3"
+        "SELECT note, count(*), min(name) FROM shown_recording WHERE recipe = ? AND note != ''"
+        " GROUP BY note ORDER BY 2 DESC, 3"
     )
     return store.connection.execute(query, (recipe,)).fetchall()
 
 
 def names(store: Store, recipe: str) -> set[tuple[str, str]]:
     """Sources and names of the recordings that are there, as in `faces.csv`."""
-    query = (
-        "SELECT as_text(folder), name FROM recording JOIN file_row ON file_row.digest = recording.content"
-        " WHERE recording.recipe = ? AND present = 1"
-    )
+    query = "SELECT as_text(folder), name FROM shown_recording WHERE recipe = ?"
     return set(store.connection.execute(query, (recipe,)))
 
 
