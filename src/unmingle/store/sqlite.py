@@ -29,23 +29,6 @@ if TYPE_CHECKING:
 LOCK = "library.lock"
 LOG = f"{FILE}-wal"
 PATIENCE = 5.0  # seconds to wait for a transaction of another process
-_UNWRITABLE = "{folder} can't be written: {error}."
-_ERRORS = (
-    (
-        ("SQLITE_FULL", "SQLITE_IOERR"),
-        WriteError,
-        _UNWRITABLE,
-        "Free some space and start again: what was done so far is kept.",
-    ),
-    (("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM"), WriteError, _UNWRITABLE, "Choose another folder."),
-    (
-        ("SQLITE_NOTADB", "SQLITE_CORRUPT"),
-        LibraryError,
-        "{file} is damaged: {error}.",
-        "Restore a copy, or choose another folder to start anew.",
-    ),
-    (("SQLITE_BUSY",), LibraryBusyError, "Another program holds {file}.", "Close it and try again."),
-)
 
 
 class Store:
@@ -289,7 +272,17 @@ def _clear_errors(folder: Path) -> Iterator[None]:
         yield
     except sqlite3.DatabaseError as error:
         name = getattr(error, "sqlite_errorname", "") or ""
-        for beginnings, kind, problem, mend in _ERRORS:
-            if name.startswith(beginnings):
-                raise kind(problem.format(folder=folder, file=folder / FILE, error=error), mend) from error
+        if name.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
+            raise WriteError(
+                f"{folder} can't be written: {error}.",
+                "Free some space and start again: what was done so far is kept.",
+            ) from error
+        if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
+            raise WriteError(f"{folder} can't be written: {error}.", "Choose another folder.") from error
+        if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
+            raise LibraryError(
+                f"{folder / FILE} is damaged: {error}.", "Restore a copy, or choose another folder to start anew."
+            ) from error
+        if name.startswith("SQLITE_BUSY"):
+            raise LibraryBusyError(f"Another program holds {folder / FILE}.", "Close it and try again.") from error
         raise
