@@ -249,12 +249,7 @@ def _several(label: str, known: Set[str]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class NamedFace:
-    """A row of a table with names of faces.
-
-    source:      empty if the table has none.
-    frame, face: numbers as text, empty for the main face.
-    box:         left, top, width, height of the face in pixels; None if the table doesn't say.
-    """
+    """A row of a table with names of faces; frame and face are numbers as text, empty for the main face."""
 
     file: str
     source: str

@@ -110,13 +110,8 @@ def score_table(table: Contingency) -> Scores:
 class Contingency:
     """Faces of p people in c clusters; only the z pairs that share a face are held.
 
-    people:        p labels.
-    clusters:      (c,) int64, the ids that were predicted.
-    row_z, column_z: (z,) int64, positions in people and clusters of each overlap.
-    count_z:       (z,) int64, faces in it, at least 1.
-    size_p:        (p,) int64, faces of each person, left-out ones included.
-    size_c:        (c,) int64, faces in each cluster.
-    left_p:        (p,) int64, left-out faces of each person: they are in no cluster here.
+    row_z, column_z: positions in people and clusters of each pair; count_z: the faces that they share, at least 1.
+    size_p, left_p: faces of each person, and how many of these are left out; size_c: faces in each cluster.
     """
 
     people: tuple[str, ...]
@@ -216,10 +211,7 @@ def f1_scores(table: Contingency, person_c: I64) -> F64:
 
 
 def pairwise(table: Contingency) -> Triple:
-    """Pairs of faces: which share of those put together belong together, and the other way round.
-
-    Without a predicted pair nothing is wrong, so precision is 1; without a true pair recall is 1.
-    """
+    """Pairs of faces: which share of those put together belong together, and the other way round; of no pairs 1."""
     both, predicted, true = _pairs(table)
     return triple(ratio(both, predicted), ratio(both, true))
 

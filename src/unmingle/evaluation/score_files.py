@@ -220,13 +220,9 @@ def worst_mistakes(evaluation: Evaluation, *, most: int = MOST_MISTAKES) -> tupl
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Confusion:
-    """Faces of s shown people by where they ended.
+    """Faces of s shown people, of so many in all, by where they ended.
 
-    labels: s people, rows and columns alike.
-    sizes:  faces of each.
-    count_sk: (s, s + 3) int64: in the cluster of each shown person, then of someone who is not shown, of nobody, and
-        in no cluster (left out).
-    people: how many people there are in all.
+    count_sk: (s, s + 3): in the cluster of each shown person, of someone who is not shown, of nobody, and in none.
     """
 
     labels: tuple[str, ...]

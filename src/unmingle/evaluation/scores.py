@@ -38,9 +38,7 @@ class PersonScore:
     """One labelled person.
 
     size:      labelled faces, left-out ones included.
-    cluster:   the cluster assigned to the person, None if none is.
-    precision: share of the cluster's labelled faces that are the person's; 0 without a cluster.
-    recall:    share of the person's faces that are in it.
+    cluster:   the cluster assigned to the person, None if none is; precision: share of it that is the person's.
     left_out:  faces of the person that are in no cluster; elsewhere: in clusters that are assigned to nobody.
     confused_with: up to three (label, faces), most first: faces that are in the other's cluster, either way round.
     """
@@ -92,13 +90,10 @@ class SetAside:
 
 @dataclass(frozen=True, slots=True)
 class JoinCounts:
-    """What joined and what did not; each tuple lists names.
+    """What joined and what did not; each tuple lists names. The rest: see `labels.Matches` and `labels.Labels`.
 
-    rows_without_file: names in the labels that mean no file of the library.
     files_without_row: files of the library that no name in the labels means, as "source/file" where two share a name.
-    ambiguous, by_name: see `labels.Matches`.
-    unlabelled, contradictions, duplicates, empty_rows, nameless_rows: see `labels.Labels`.
-    other_faces:       faces beside the labelled one in labelled files: nobody said who they are, so none is scored.
+    other_faces: faces beside the labelled one in labelled files: nobody said who they are, so none is scored.
     """
 
     rows_without_file: tuple[str, ...]

@@ -62,12 +62,7 @@ _VALUE = re.compile(rb"office:[a-z-]*value|table:formula")
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """One table as text, header and all.
-
-    rows: one tuple of cells per row, in order; rows may differ in length, an empty cell is "".
-    note: how it was read, for the reader.
-    title: of the sheet; empty for text.
-    """
+    """One table as text, header and all; rows may differ in length, an empty cell is "". Note: how it was read."""
 
     rows: tuple[Row, ...]
     note: str
@@ -79,8 +74,7 @@ class Sheet:
 class Table:
     """What is read of a file: one sheet that has the columns, and below it the rows of others with the same headings.
 
-    above:   rows above the header.
-    unread:  titles of sheets that have such columns or name files, too, and were not read.
+    above: rows above the header; unread: sheets that have such columns or name files, too, and were not read.
     """
 
     above: tuple[Row, ...]

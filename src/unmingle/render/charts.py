@@ -29,12 +29,7 @@ SIZES = ((2, 2), (3, 4), (5, 9), (10, 19), (20, 49), (50, 99), (100, 499), (500,
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pairs:
-    """Pairs of faces by similarity.
-
-    count_b: (b,) int64, in equal bins from LOW to HIGH.
-    above:   share of them at the threshold or above it; 0 without one.
-    middle:  median; NaN without pairs.
-    """
+    """Pairs of faces by similarity: in equal bins from LOW to HIGH, the share above a threshold, and the median."""
 
     count_b: I64
     above: float
@@ -66,10 +61,7 @@ class Pairs:
 
 
 def similarity(vectors_nd: F32, person_n: I64, threshold: float | None) -> tuple[Pairs, Pairs]:
-    """Pairs of one person and of different people among n faces; of very many, samples tell.
-
-    Nobody's faces (-1) are different from all others.
-    """
+    """Pairs of one person and of different people, as nobody's (-1) are; of very many faces samples tell."""
     same, different = _of_people(vectors_nd, person_n), _of_strangers(vectors_nd, person_n)
     return Pairs.of(same, threshold), Pairs.of(different, threshold)
 

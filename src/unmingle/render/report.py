@@ -115,7 +115,7 @@ def write_report(
         frame={"width": WIDTH, "height": HEIGHT, "marks": MARKS, "small": SMALL, "across": ACROSS},
         recordings=recordings,
         pictures=report.pictures,
-        titles={one.person: label(one.person, one.name) for recording in recordings for one in recording.people},
+        titles=report.titles,
         hues=report.hues,
     )
     write_atomically(destination, page.encode())
@@ -221,11 +221,7 @@ class _Report:
         rows = unsure_faces(self._store, self._recipe)
         shown = islice((row for row in rows if row[1] in self.titles), DOUBTS)
         return [
-            (
-                (self.face(face), self._best(person, but=face)),
-                f"with {self.titles[person]}",
-                round(100 * chance),
-            )
+            ((self.face(face), self._best(person, but=face)), f"with {self.titles[person]}", round(100 * chance))
             for face, person, chance in shown
         ]
 

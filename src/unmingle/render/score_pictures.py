@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
-from PIL import Image
+from PIL import Image, ImageOps
 
 from unmingle.errors import UnmingleError, WriteError
 from unmingle.evaluation.score_files import LEFT_OUT, NOBODYS, as_json, count_confusions, worst_mistakes
@@ -34,8 +34,7 @@ RIGHT, WRONG, NEITHER = (0.106, 0.420, 0.647), (0.769, 0.231, 0.169), (0.42, 0.4
 def write_evaluation(evaluation: Evaluation, folder: Path, *, crop: Crop | None = None) -> tuple[Path, ...]:
     """Write evaluation.json, evaluation.csv, confusion.png and, where there are mistakes, mistakes.png.
 
-    `crop` gives the (h, w, 3) uint8 RGB picture of a row of `Evaluation.faces`, or raises why there is none; without it
-    there is no sheet of mistakes.
+    `crop` gives the picture of a row of `Evaluation.faces`, or raises why there is none; without it: no mistakes.png.
     """
     document, table, matrix, sheet = (
         folder / name for name in ("evaluation.json", "evaluation.csv", "confusion.png", "mistakes.png")
@@ -64,19 +63,19 @@ def mistakes_sheet(evaluation: Evaluation, crop: Crop) -> Image.Image | None:
     mistakes, total = worst_mistakes(evaluation)
     if not mistakes:
         return None
-    shown, captions = [], []
+    shown: list[Image.Image | str] = []
+    captions: list[tuple[Line, ...]] = []
     for row in mistakes:
-        shown.append(_whole(crop, row))
-        left_out = row["outcome"] == "left_out"
-        person = "no person" if left_out else row["name"] or f"person {row['person']}"
+        try:
+            shown.append(ImageOps.pad(Image.fromarray(crop(row)), (FACE, FACE), color="#eeeeee"))
+        except UnmingleError as error:
+            shown.append(error.problem)
+        person, verdict, colour = row["name"] or f"person {row['person']}", f"→ {row['predicted'] or NOBODYS}", RED
+        if row["outcome"] == "left_out":
+            person, verdict, colour = "no person", f"left out: {row['status'].replace('_', ' ')}", FAINT
         alike = f", {row['alike']} alike" if row["alike"] > 1 else ""
-        lines: tuple[Line, ...] = (
-            (row["label"], 12, INK, True),
-            (_taken_for(row), 12, FAINT if left_out else RED, False),
-            (f"{person}{alike}", 10, FAINT, False),
-            (row["file"], 10, FAINT, False),
-        )
-        captions.append(lines)
+        texts = (row["label"], 12, INK, True), (verdict, 12, colour, False)
+        captions.append((*texts, (f"{person}{alike}", 10, FAINT, False), (row["file"], 10, FAINT, False)))
     every = len(mistakes) == total
     count = f"All {total:,} mistakes" if every else f"{len(mistakes)} of {total:,} mistakes"
     order = "who it is → whom it was taken for; the most numerous confusions first"
@@ -87,22 +86,6 @@ def mistakes_sheet(evaluation: Evaluation, crop: Crop) -> Image.Image | None:
         captions=captions,
         side=FACE,
     )
-
-
-def _whole(crop: Crop, row: Row) -> Image.Image | str:
-    """A face in proportion on a square, or the problem if there is no picture."""
-    from PIL import ImageOps
-
-    try:
-        return ImageOps.pad(Image.fromarray(crop(row)), (FACE, FACE), color="#eeeeee")
-    except UnmingleError as error:
-        return error.problem
-
-
-def _taken_for(row: Row) -> str:
-    if row["outcome"] == "left_out":
-        return f"left out: {row['status'].replace('_', ' ')}"
-    return "→ nobody's cluster" if row["predicted"] is None else f"→ {row['predicted']}"
 
 
 def confusion_matrix(evaluation: Evaluation) -> Image.Image:
