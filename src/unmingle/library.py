@@ -284,7 +284,7 @@ class Library(LibraryFolder):
     ) -> Path:
         """Write what `compare` found as one page of html, with the faces concerned, into a file, which is returned."""
         from unmingle.render.comparison_page import comparison_page
-        from unmingle.render.pictures import Pictures
+        from unmingle.render.figures import Pictures
 
         with self._reading() as store, other._reading() as beside:
             page = comparison_page(comparison, Pictures(store), Pictures(beside), progress)

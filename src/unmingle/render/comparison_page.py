@@ -13,8 +13,7 @@ from unmingle.decisions.references import label
 from unmingle.evaluation.comparison import Side
 from unmingle.evaluation.comparison_text import side_rows, verdict_text, who
 from unmingle.html import render
-from unmingle.render.charts import spread
-from unmingle.render.pictures import FacePicture
+from unmingle.render.figures import FacePicture, spread
 from unmingle.render.report import STATUS, how_made, work_out
 from unmingle.settings import DetectionSettings, RecordingSettings
 from unmingle.store.facts import noted
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
     from unmingle.evaluation.comparison import Change, Comparison, Share
     from unmingle.progress import Progress
-    from unmingle.render.pictures import Pictures
+    from unmingle.render.figures import Pictures
     from unmingle.store.sqlite import Store
 
     Shown = dict[str, Any]  # what the template takes

@@ -97,15 +97,18 @@ def heading_width(title: str, note: str) -> int:
 
 def as_jpeg(page: Image.Image) -> bytes:
     """The page as a JPEG file."""
-    buffer = io.BytesIO()
-    page.save(buffer, "JPEG", quality=90, subsampling=0)
-    return buffer.getvalue()
+    return encoded(page, "JPEG", quality=90, subsampling=0)
 
 
 def as_png(page: Image.Image) -> bytes:
     """The page as a PNG file."""
+    return encoded(page, "PNG", optimize=True)
+
+
+def encoded(page: Image.Image, kind: str, **how: int) -> bytes:
+    """The page as a file of that kind."""
     buffer = io.BytesIO()
-    page.save(buffer, "PNG", optimize=True)
+    page.save(buffer, kind, **how)
     return buffer.getvalue()
 
 

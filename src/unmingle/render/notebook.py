@@ -9,9 +9,8 @@ from unmingle import html
 from unmingle.decisions.references import faces_named, label, person_named
 from unmingle.errors import DecisionError, LibraryError
 from unmingle.faces.align import show_thumbnail
-from unmingle.render.charts import spread
 from unmingle.render.drawing import as_jpeg
-from unmingle.render.views import person_sheet
+from unmingle.render.views import jpegs_of, person_sheet
 from unmingle.store import people_query
 from unmingle.store.face_query import face_detail
 from unmingle.store.facts import current
@@ -43,17 +42,10 @@ def overview_html(store: Store) -> str:
     for one in people[:LARGEST]:
         who = label(one.person, one.name)
         parts.append(html.heading(who, f"{f'person {one.person}, ' if one.name else ''}{counted(one.faces, 'face')}"))
-        parts.append(html.faces(jpegs_of(store, one.person, STRIP_OF_EACH), of=who))
+        parts.append(html.faces(jpegs_of(store, member_rows(store, one.person), STRIP_OF_EACH), of=who))
     rest = f"The largest {LARGEST} are shown, library.people lists all. " if len(people) > LARGEST else ""
     parts.append(html.remark(f"{rest}library.faces has a row for every file, also those that are nobody's, and why."))
     return html.block(*parts)
-
-
-def jpegs_of(store: Store, person: int, most: int) -> tuple[bytes, ...]:
-    """The stored pictures of a person's faces, spread over all of them."""
-    rows = member_rows(store, person)
-    jpegs = (thumbnail_of(store, rows[i]) for i in spread(len(rows), most))
-    return tuple(jpeg for jpeg in jpegs if jpeg)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +96,7 @@ class Person:
 
     def _jpegs(self, most: int) -> tuple[bytes, ...]:
         with self._open() as store:
-            return jpegs_of(store, self.id, most)
+            return jpegs_of(store, member_rows(store, self.id), most)
 
     def _repr_html_(self) -> str:
         shown = self._jpegs(STRIP)

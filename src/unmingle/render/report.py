@@ -17,18 +17,21 @@ from unmingle.files import write_atomically
 from unmingle.grouping.threshold import FalseMergeThreshold
 from unmingle.html import render
 from unmingle.models.cards import VGG16, YUNET
-from unmingle.render.charts import (
+from unmingle.render.figures import (
+    ACROSS,
     HEIGHT,
     LEAST_ON_MAP,
     MARKS,
+    SMALL,
     WIDTH,
+    FacePicture,
+    Pictures,
     across,
     embedding_map,
     similarity,
     size_bands,
     spread,
 )
-from unmingle.render.pictures import ACROSS, SMALL, FacePicture, Pictures
 from unmingle.settings import FALSE_MERGES, GroupingSettings
 from unmingle.sources.images import readable
 from unmingle.store.face_query import faceless_files, file_state, lone_faces, short

@@ -11,8 +11,8 @@ from unmingle.decisions.references import label
 from unmingle.exchange.table_files import library_tables, write_csv
 from unmingle.files import write_atomically
 from unmingle.progress import silent
-from unmingle.render.charts import spread
 from unmingle.render.drawing import MOST, STRIP, as_jpeg, as_png, contact_sheet, overview, timeline
+from unmingle.render.figures import spread
 from unmingle.sources.names import distinct
 from unmingle.store.facts import SHEETS
 from unmingle.store.result_tables import faces_table, thumbnail_of, tiles
@@ -117,7 +117,9 @@ def _write_sheets(
         file = folder / sheet_name(person)
         if stale is None or person in stale or not file.exists():
             write_atomically(file, as_jpeg(person_sheet(store, faces[person], person, name, count)))
-        cards.append((label(person, name), counted(count, "face"), _jpegs(store, faces[person], STRIP)))
+        cards.append(
+            (label(person, name), counted(count, "face"), jpegs_of(store, [tile.face for tile in faces[person]], STRIP))
+        )
         progress("write", done, len(people))
     note = f"largest first; the largest {len(cards)} are shown" if total > len(cards) else "largest first"
     title = counted(total, "person", "people")
@@ -133,7 +135,8 @@ def person_sheet(store: Store, faces: Sequence[Tile], person: int, name: str, co
         parts.append(f"{len(faces):,} of them different pictures")
     if shown < len(faces):
         parts.append(f"{shown} shown, spread over all of them")
-    return contact_sheet(_jpegs(store, faces, MOST), title=label(person, name), note=", ".join(parts))
+    jpegs = jpegs_of(store, [tile.face for tile in faces], MOST)
+    return contact_sheet(jpegs, title=label(person, name), note=", ".join(parts))
 
 
 def sheet_name(person: int) -> str:
@@ -141,6 +144,7 @@ def sheet_name(person: int) -> str:
     return f"person-{person:04}.jpg"
 
 
-def _jpegs(store: Store, faces: Sequence[Tile], most: int) -> tuple[bytes, ...]:
-    found = (thumbnail_of(store, faces[i].face) for i in spread(len(faces), most))
-    return tuple(jpeg for jpeg in found if jpeg is not None)
+def jpegs_of(store: Store, faces: Sequence[int], most: int) -> tuple[bytes, ...]:
+    """The stored pictures of at most so many faces, spread over all of them."""
+    found = (thumbnail_of(store, faces[i]) for i in spread(len(faces), most))
+    return tuple(jpeg for jpeg in found if jpeg)

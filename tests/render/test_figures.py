@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unmingle.render.charts import (
+from unmingle.render.figures import (
     BINS,
     HEIGHT,
     HIGH,
@@ -57,8 +57,8 @@ def test_without_a_threshold_nothing_is_above_it_and_nobody_has_no_pairs() -> No
 
 
 def test_large_collections_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("unmingle.render.charts.MOST_STRANGERS", 50)
-    monkeypatch.setattr("unmingle.render.charts.MOST_OF_ONE", 10)
+    monkeypatch.setattr("unmingle.render.figures.MOST_STRANGERS", 50)
+    monkeypatch.setattr("unmingle.render.figures.MOST_OF_ONE", 10)
     people = [i % 4 for i in range(400)]
     same, different = similarity(faces(people), np.array(people), None)
     assert same.count_b.sum() == 4 * 45

@@ -1,4 +1,4 @@
-"""Numbers for the figures of a page: how alike pairs of faces are, a map of the faces, bars and marks of an axis."""
+"""What pages show besides words: faces, how alike pairs of faces are, a map of the faces, bars and marks of an axis."""
 
 from __future__ import annotations
 
@@ -6,13 +6,27 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from PIL import Image
 
+from unmingle.errors import PictureError
+from unmingle.faces.align import show_thumbnail
 from unmingle.grouping.index import similarity_blocks
+from unmingle.html import address
+from unmingle.render.drawing import encoded
+from unmingle.sources.images import quiet_decoders, read_picture
+from unmingle.store.result_tables import thumbnail_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from unmingle.records import F32, F64, I64
+    from unmingle.sources.images import PictureFile
+    from unmingle.store.sqlite import Store
+
+SMALL = 56  # pixels, of a face on a sheet
+ACROSS = 24  # faces in a row of a sheet
+EACH = ACROSS * ACROSS  # faces on a sheet
+WHOLE = 160  # pixels, the longer side of a whole picture
 
 LOW, HIGH, BINS = -0.4, 1.0, 70  # cosine; what lies below counts in the first bin
 EDGES = np.linspace(LOW, HIGH, BINS + 1)
@@ -25,6 +39,50 @@ STEPS = 500  # half of them pull neighbours together, and half spread them out; 
 PERPLEXITY = 30.0  # neighbours that each face wants to keep near; the method's usual choice
 
 SIZES = ((2, 2), (3, 4), (5, 9), (10, 19), (20, 49), (50, 99), (100, 499), (500, None))
+
+
+@dataclass(frozen=True, slots=True)
+class FacePicture:
+    """A face to show: its picture as a data address, empty for none, and what to say of it."""
+
+    picture: str
+    caption: str
+
+
+class Pictures:
+    """The pictures of a library as data addresses, so that a page needs no other file."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def __getitem__(self, face: int) -> str:
+        """The stored thumbnail of a face; empty if there is none."""
+        jpeg = thumbnail_of(self._store, face)
+        return "" if jpeg is None else address(jpeg)
+
+    def whole(self, file: PictureFile) -> str:
+        """A whole picture, small; empty if it can't be read any more."""
+        try:
+            with quiet_decoders():
+                picture = Image.fromarray(read_picture(file))
+        except PictureError:
+            return ""
+        picture.thumbnail((WHOLE, WHOLE))
+        return address(encoded(picture, "JPEG", quality=80, optimize=True))
+
+    def sheets(self, faces: Sequence[int]) -> list[str]:
+        """Many faces, small: face i is on sheet i // EACH, ACROSS in a row."""
+        found = []
+        for start in range(0, len(faces), EACH):
+            part = faces[start : start + EACH]
+            page = Image.new("RGB", (ACROSS * SMALL, -(-len(part) // ACROSS) * SMALL), "#ececec")
+            for i, face in enumerate(part):
+                jpeg = thumbnail_of(self._store, face)
+                if jpeg is not None:
+                    small = show_thumbnail(jpeg).resize((SMALL, SMALL))
+                    page.paste(small, (i % ACROSS * SMALL, i // ACROSS * SMALL))
+            found.append(address(encoded(page, "JPEG", quality=72, optimize=True)))
+        return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
