@@ -270,7 +270,7 @@ class Library(LibraryFolder):
         With labels, as for `evaluate`, it says which of the two was right.
         """
         from unmingle.evaluation.comparison import compare
-        from unmingle.render.comparison_page import side_of
+        from unmingle.render.comparisons import side_of
         from unmingle.store.face_regions import SAME_FACE
 
         one, two = (library._read(side_of, str(library.folder)) for library in (self, other))
@@ -283,7 +283,7 @@ class Library(LibraryFolder):
         self, other: Library, comparison: Comparison, destination: Path | str, *, progress: Progress = silent
     ) -> Path:
         """Write what `compare` found as one page of html, with the faces concerned, into a file, which is returned."""
-        from unmingle.render.comparison_page import comparison_page
+        from unmingle.render.comparisons import comparison_page
         from unmingle.render.figures import Pictures
 
         with self._reading() as store, other._reading() as beside:

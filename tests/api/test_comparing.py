@@ -14,7 +14,7 @@ from tests.api.test_recordings import watched
 from tests.made_library import Shot, library, take
 
 from unmingle.errors import SourceError
-from unmingle.evaluation.comparison_text import as_json, lines, side_rows
+from unmingle.render.comparisons import as_json, lines, side_rows
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unmingle.evaluation.comparison import Change, Comparison, Side, compare
-from unmingle.evaluation.comparison_text import lines
+from unmingle.render.comparisons import lines
 
 SCHEMA = {
     **dict.fromkeys(("file", "source", "content", "name", "status", "reason"), pl.String),

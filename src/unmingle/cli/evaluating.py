@@ -140,7 +140,7 @@ def compare(
 
     Pictures are the same by content, or else by name; faces by where they are. Neither library is changed.
     """
-    from unmingle.evaluation import comparison_text
+    from unmingle.render import comparisons
 
     options = opt.label_options(labels, file_column, label_column, sheet, drop)
     one, other = opt.open_library(library_a), opt.open_library(library_b)
@@ -149,12 +149,12 @@ def compare(
         with console.progress(quiet=quiet) as progress:
             one.write_comparison(other, comparison, output, progress=progress)
     if as_json:
-        console.say_json(comparison_text.as_json(comparison))
+        console.say_json(comparisons.as_json(comparison))
     elif not quiet:
         console.say(f"A: {comparison.a.title}", f"B: {comparison.b.title}")
-        rows = comparison_text.side_rows(comparison, settings="differing")
+        rows = comparisons.side_rows(comparison, settings="differing")
         console.show_table(rows, headings=("", "A", "B"))
-        console.say(*comparison_text.lines(comparison))
+        console.say(*comparisons.lines(comparison))
         if output is not None:
             console.say(f"See {output}: it opens in any browser.")
 
