@@ -152,7 +152,7 @@ def _in_own_scale(clusters: Clusters, border: I64, people: I64, named: Named, th
     sum_q, square_q = (np.bincount(who_q, of).astype(np.float64)[who_q] for of in (alone_q, alone_q**2))
     hosts_qd = threshold.standard_base(clusters.mean_nd[host], clusters.size_n[host])
     cohort = Cohort.of(standard_query(clusters.mean_nd[border]))
-    mean_q, spread_q = _normal(cohort, hosts_qd, claims[who_q].astype(np.float64), sum_q, square_q, least=1)
+    mean_q, spread_q = cohort.normal(hosts_qd, claims[who_q].astype(np.float64), sum_q, square_q, least=1)
     in_persons_scale = (named.best_q - np.maximum(0, mean_q) / ratio_q) / spread_q
     return np.minimum(in_faces_scale, in_persons_scale)
 
@@ -160,25 +160,13 @@ def _in_own_scale(clusters: Clusters, border: I64, people: I64, named: Named, th
 def _among_people(
     clusters: Clusters, people: I64, named: Named, threshold: FalseMergeThreshold, *, left: int, least: float
 ) -> tuple[F64, F64]:
-    """(q,) mean and deviation of the scores of each query with all people, or all but the `left` one that it names.
-
-    least: of the variance; with 1 a face's own scale can't make its case easier.
-    """
+    """(q,) mean and deviation of the scores of each query with all people, or all but the `left` one that it names."""
     size_n, base = clusters.size_n, threshold.standard_base(clusters.mean_nd[people], clusters.size_n[people])
     usual = threshold.curve.deviation(SINGLE, size_n[named.host_q])
     ratio_q = threshold.curve.deviation(size_n[named.query_q], size_n[named.host_q]) / usual
     rows_qd = standard_query(clusters.mean_nd[named.query_q]) / ratio_q[:, None]
     z_q = left * named.average_q
-    return _normal(Cohort.of(base), rows_qd, np.full(len(z_q), float(left)), z_q, z_q**2, least=least)
-
-
-def _normal(
-    cohort: Cohort, rows_qd: NDArray[Any], left_q: F64, sum_q: F64, square_q: F64, *, least: float
-) -> tuple[F64, F64]:
-    """(q,) mean, and deviation, of products with a cohort, in which the standard normal counts as a few rows."""
-    rest_q, mean_q, variance_q = cohort.moments(rows_qd, left_q, sum_q, square_q)
-    weight_q = rest_q / (rest_q + PRIOR)
-    return weight_q * mean_q, np.sqrt(np.maximum(least, 1 - weight_q + weight_q * variance_q))
+    return Cohort.of(base).normal(rows_qd, np.full(len(z_q), float(left)), z_q, z_q**2, least=least)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -190,7 +178,7 @@ class Cohort:
     square_dd: F64
 
     @classmethod
-    def of(cls, rows_md: F32) -> Cohort:
+    def of(cls, rows_md: NDArray[Any]) -> Cohort:
         """Of (m, d) rows."""
         sum_d, square_dd = np.zeros(rows_md.shape[1]), np.zeros((rows_md.shape[1],) * 2)
         for start in range(0, len(rows_md), BLOCK):
@@ -199,10 +187,11 @@ class Cohort:
             square_dd += block.T @ block
         return cls(len(rows_md), sum_d, square_dd)
 
-    def moments(self, rows_qd: NDArray[Any], left_q: F64, sum_q: F64, square_q: F64) -> tuple[F64, F64, F64]:
-        """(q,) how many rows of the cohort count, and mean and variance of their dot products with each of these rows.
+    def normal(self, rows_qd: NDArray[Any], left_q: F64, sum_q: F64, square_q: F64, *, least: float) -> tuple[F64, F64]:
+        """(q,) mean and deviation of the scores of each of these rows, which are its products with the cohort.
 
-        left_q of the cohort are left out: their products have the sum sum_q, and their squares square_q.
+        left_q of them are left out, with the sum sum_q and the sum of squares square_q. The standard normal counts as a
+        few scores. least: of the variance; with 1, a scale of its own can't raise a score.
         """
         rows = rows_qd.astype(np.float64)
         rest_q = self.count - left_q
@@ -210,7 +199,9 @@ class Cohort:
         mean_q = (rows @ self.sum_d - sum_q) / counted_q
         parts = np.array_split(rows, 1 + len(rows) // BLOCK)
         squares = np.concatenate([np.einsum("qd,qd->q", part @ self.square_dd, part) for part in parts])
-        return rest_q, mean_q, (squares - square_q) / counted_q - mean_q**2
+        variance_q = np.maximum(0, (squares - square_q) / counted_q - mean_q**2)
+        weight_q = rest_q / (rest_q + PRIOR)
+        return weight_q * mean_q, np.sqrt(np.maximum(least, 1 - weight_q + weight_q * variance_q))
 
 
 def split_by_gaps(clusters: Clusters) -> None:

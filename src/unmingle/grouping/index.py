@@ -53,19 +53,14 @@ class Neighbours:
 def find_nearest(queries_qd: F32, base_nd: F32, k: int, *, own_q: I64 | None = None) -> Neighbours:
     """The k nearest base rows of each query; past `EXACT_PAIRS` a list may miss some.
 
-    own_q: (q,) position of each query in the base, which is no neighbour of itself; -1, or None, for not in it.
+    own_q: (q,) position of each query in the base, which is no neighbour of itself; None: they are not in it.
     """
     if len(queries_qd) * len(base_nd) <= EXACT_PAIRS:
         return exact_nearest(queries_qd, base_nd, k, own_q=own_q)
     from unmingle.grouping.inverted_index import InvertedIndex
 
     index = InvertedIndex(base_nd)
-    everyone_its_own = own_q is not None and (own_q >= 0).all()
-    if own_q is None or everyone_its_own:
-        return index.nearest(queries_qd, base_nd, index.cell_of(base_nd), k, own_q=own_q)
-    found = index.nearest(queries_qd, base_nd, index.cell_of(base_nd), k + 1)
-    found = found.without(found.index_qk == np.where(own_q < 0, -2, own_q)[:, None])
-    return Neighbours(found.index_qk[:, :k], found.similarity_qk[:, :k])
+    return index.nearest(queries_qd, base_nd, index.cell_of(base_nd), k, own_q=own_q)
 
 
 def spaced(count: int, most: int) -> I64:
@@ -114,8 +109,7 @@ def exact_nearest(
     for block, similarity_rn in similarity_blocks(queries_qd, base_nd, cells=cells):
         rows = np.arange(block.start, block.stop, dtype=np.int64)
         if own_q is not None:
-            inside = np.flatnonzero(own_q[rows] >= 0)
-            similarity_rn[inside, own_q[rows[inside]]] = NOBODY
+            similarity_rn[np.arange(len(rows)), own_q[rows]] = NOBODY
         if forbidden is not None:
             similarity_rn[forbidden(rows, everyone)] = NOBODY
         index, similarity = _best(similarity_rn, k)

@@ -67,13 +67,11 @@ def _candidates(clusters: Clusters, threshold: FalseMergeThreshold, of: I64) -> 
     several = np.flatnonzero(size_n > 1)
     if not len(several) or not len(of):
         return np.zeros((0, 2), np.int64)
-    at = np.minimum(np.searchsorted(several, of), len(several) - 1)
-    own = np.where(several[at] == of, at, -1)
-    found = find_nearest(mean_nd[of], mean_nd[several], 3 * CANDIDATES, own_q=own)
+    found = find_nearest(mean_nd[of], mean_nd[several], 3 * CANDIDATES + 1)  # itself among them
     row = np.repeat(of[:, None], found.index_qk.shape[1], 1)
     column = several[found.index_qk]
     z = threshold.standard(found.similarity_qk, size_n[row], size_n[column])
-    out = found.index_qk < 0
+    out = (found.index_qk < 0) | (column == row)
     if clusters.links:
         out |= clusters.links.pairs(row.ravel(), column.ravel()).reshape(out.shape)
     z[out] = -np.inf

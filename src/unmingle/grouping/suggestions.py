@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from unmingle.grouping.attach import PRIOR, Cohort
+from unmingle.grouping.attach import Cohort
 from unmingle.grouping.clusters import SAMPLE, canonical_order, top_quartile, unit_rows
 from unmingle.grouping.confidence import label_means, likely_pairs, pair_chance
 from unmingle.grouping.constraints import CannotLinks, Constraints, roots
 from unmingle.grouping.index import dot_pairs, spaced
 from unmingle.grouping.refine import FRAGMENT_FACES
 from unmingle.grouping.split_candidates import SplitCandidates
-from unmingle.grouping.threshold import FalseMergeThreshold
+from unmingle.grouping.threshold import FalseMergeThreshold, standard_query
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -132,7 +132,8 @@ class _Grouping:
     threshold: FalseMergeThreshold
     known: Constraints
     asked: Constraints  # different people, as far as nobody could answer
-    people: Cohort  # of the means
+    people_cd: F64  # the means as `standard_query` needs them
+    people: Cohort  # of these
 
     @classmethod
     def of(
@@ -143,27 +144,24 @@ class _Grouping:
         slot_n = np.unique(own_n, return_inverse=True)[1]
         mean_cd, size_c = label_means(unit_nd, own_n)
         order_n = np.argsort(slot_n, kind="stable")
-        return cls(unit_nd, slot_n, mean_cd, size_c, order_n, threshold, known, asked, Cohort.of(mean_cd))
+        people_cd = np.insert(mean_cd.astype(np.float64), mean_cd.shape[1], -threshold.curve.mean, axis=1)
+        people = Cohort.of(people_cd)
+        return cls(unit_nd, slot_n, mean_cd, size_c, order_n, threshold, known, asked, people_cd, people)
 
     def faces(self, cluster: int) -> I64:
         stop = int(self.size_c[: cluster + 1].sum())
         return self.order_n[stop - int(self.size_c[cluster]) : stop]
 
     def to_people(self, mean_md: F32, size_m: I64, own: tuple[I64, ...]) -> tuple[F64, F64]:
-        """(m,), (m,) mean and variance of the scores of m groups with people other than their `own` one or two.
-
-        The standard normal counts as a few more people.
-        """
-        curve, others = self.threshold.curve, max(0, len(self.size_c) - len(own))
-        cosines = np.array([np.einsum("md,md->m", mean_md.astype(np.float64), self.mean_cd[one]) for one in own])
-        left = np.full(len(size_m), float(len(own)))
-        _, mean, variance = self.people.moments(mean_md, left, cosines.sum(axis=0), (cosines**2).sum(axis=0))
+        """(m,), (m,) mean and deviation of the scores of m groups with people other than their `own` one or two."""
+        curve = self.threshold.curve
         small, rest = 1 / size_m, (1 / self.size_c).mean() if len(self.size_c) else 1.0
         # The variance of strangers' similarities to this group is linear in one over the size of the others.
-        usual = self.threshold.scale**2 * (curve.people + curve.faces * (small + rest) + curve.pairs * small * rest)
-        weight = others / (others + PRIOR)
-        variance = np.maximum(0, variance) / usual
-        return weight * (mean - curve.mean) / np.sqrt(usual), 1 - weight + weight * variance
+        usual = curve.people + curve.faces * (small + rest) + curve.pairs * small * rest
+        rows = standard_query(mean_md) / (self.threshold.scale * np.sqrt(usual))[:, None]
+        z = np.array([np.einsum("md,md->m", rows, self.people_cd[one]) for one in own])
+        left = np.full(len(size_m), float(len(own)))
+        return self.people.normal(rows, left, z.sum(axis=0), (z**2).sum(axis=0), least=0)
 
     def chance(self, z_m: F64, a: I64, b: I64) -> F64:
         return pair_chance(z_m, np.minimum(a, b), self.size_c)
@@ -189,8 +187,8 @@ class _Candidates:
     ) -> _Candidates:
         """Of two groups, each given by its means and sizes, that are of the clusters `own`."""
         (one, a), (other, b) = sides
-        (mean, variance), (other_mean, other_variance) = now.to_people(one, a, own), now.to_people(other, b, own)
-        mean, deviation = (mean + other_mean) / 2, np.sqrt((variance + other_variance) / 2)
+        (mean, deviation), (other_mean, other_deviation) = now.to_people(one, a, own), now.to_people(other, b, own)
+        mean, deviation = (mean + other_mean) / 2, np.sqrt((deviation**2 + other_deviation**2) / 2)
         chance = now.chance((now.threshold.standard(cosine_m, a, b) - mean) / deviation, a, b)
         return cls(own[0], own[-1], split_m, a, b, chance, mean, deviation, asked_m)
 
