@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, get_args
 
@@ -27,7 +26,7 @@ from unmingle.sources.images import Scan, readable, scan
 from unmingle.store import facts
 from unmingle.store.face_query import file_state
 from unmingle.store.facts import current
-from unmingle.store.file_rows import WALKED, taken_along, walked_folders
+from unmingle.store.file_rows import note_walked, taken_along, walked_folders
 from unmingle.store.result_tables import faces_table
 from unmingle.summary import Summary
 
@@ -97,7 +96,7 @@ def adding(
         if recipe == "faces":
             facts.note_model(store, runner.key, card(model))
         facts.note(store, looked, watched)
-        store.set_fact(WALKED, json.dumps(sorted({*walked_folders(store), *found.folders})))
+        note_walked(store, {*walked_folders(store), *found.folders})
         added = pipeline.add(store, found, runner, exact=exact, every=watched.every, progress=progress, times=times)
         return replace(added, along=taken_along(store, found))
 

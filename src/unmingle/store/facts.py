@@ -41,11 +41,7 @@ def noted(store: Store, kind: type[S]) -> S | None:
 
 
 def current(store: Store) -> str:
-    """The recipe whose faces are the library's people.
-
-    Raises:
-        LibraryError: there is none yet.
-    """
+    """The recipe whose faces are the library's people; LibraryError if there is none yet."""
     recipe = store.fact(CURRENT)
     if recipe is None:
         raise LibraryError(f"{store.folder} holds no pictures yet.", f"Run: {_again(store)}")
@@ -57,11 +53,7 @@ def _again(store: Store) -> str:
 
 
 def known_scale(store: Store) -> float:
-    """How much wider strangers spread in this library than on the model card.
-
-    Raises:
-        LibraryError: it was not grouped by faces.
-    """
+    """How much wider strangers spread in this library than on the model card; LibraryError if it isn't known."""
     scale = store.fact(SCALE)
     if not scale:
         raise LibraryError(f"{store.folder} was not grouped by faces.", f"Run: {_again(store)}")

@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,43 +32,42 @@ if TYPE_CHECKING:
 WALKED = "walked"  # the fact that lists the folders that were searched for pictures
 
 
-@dataclass(slots=True)
 class _Folders:
-    """Folders on the disk, each looked at once. owner: of a real folder, the place that its files are known by."""
+    """Folders on the disk, each looked at once.
 
-    owner: dict[Key, Place] = field(default_factory=dict)
-    _keys: dict[Place, Key | None] = field(default_factory=dict)
-    _names: dict[Place, frozenset[str] | None] = field(default_factory=dict)
+    key:   device and inode of a place; None if there is no such folder.
+    names: what lies in it; nothing if it is gone, None if it can't be told.
+    """
 
-    def key(self, place: Place) -> Key | None:
-        """Device and inode; None if there is no such folder."""
-        if place not in self._keys:
-            try:
-                status = os.stat(os.path.join(*place))  # noqa: PTH116, PTH118  # there may be a hundred thousand
-                self._keys[place] = status.st_dev, status.st_ino
-            except OSError:
-                self._keys[place] = None
-        return self._keys[place]
+    def __init__(self) -> None:
+        self.key, self.names = cache(_key_of), cache(_names_in)
+        self._owner: dict[Key, Place] = {}
 
     def own(self, place: Place) -> Place:
         """The place that the files of a folder are known by: the first that was asked for."""
         key = self.key(place)
-        return place if key is None else self.owner.setdefault(key, place)
-
-    def names(self, place: Place) -> frozenset[str] | None:
-        """What lies in a folder; nothing if it is gone, None if it can't be told."""
-        if place not in self._names:
-            try:
-                self._names[place] = frozenset(os.listdir(os.path.join(*place)))  # noqa: PTH118, PTH208
-            except (FileNotFoundError, NotADirectoryError):
-                self._names[place] = frozenset()
-            except OSError:
-                self._names[place] = None
-        return self._names[place]
+        return place if key is None else self._owner.setdefault(key, place)
 
     def reachable(self, source: str) -> bool:
         """Whether a source is there; an empty folder may be where a disk is put in."""
         return bool(self.names((source, "")))
+
+
+def _key_of(place: Place) -> Key | None:
+    try:
+        status = os.stat(os.path.join(*place))  # noqa: PTH116, PTH118  # there may be a hundred thousand
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _names_in(place: Place) -> frozenset[str] | None:
+    try:
+        return frozenset(os.listdir(os.path.join(*place)))  # noqa: PTH118, PTH208
+    except (FileNotFoundError, NotADirectoryError):
+        return frozenset()
+    except OSError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,13 +193,12 @@ def note_moved(store: Store, new: Sequence[int]) -> int:
             connection.executemany("DELETE FROM file WHERE id = ?", [(row.row,) for row in found])
             if source in away and 2 * len(found) > len(rows):
                 connection.executemany("UPDATE file SET present = 0 WHERE id = ?", [(row.row,) for row in rows])
-                _note_walked(store, [folder for folder in walked_folders(store) if folder != source])
+                note_walked(store, [folder for folder in walked_folders(store) if folder != source])
         _drop_empty_sources(connection)
     return sum(digest in moved for digest in digest_of.values())
 
 
 def _files_by_source(connection: sqlite3.Connection) -> list[tuple[str, int]]:
-    """The sources, by path, and how many files of each are there."""
     query = "SELECT folder, count(*) FROM file_row WHERE present = 1 GROUP BY source ORDER BY folder"
     return [(os.fsdecode(folder), count) for folder, count in connection.execute(query)]
 
@@ -212,7 +211,7 @@ def out_of_reach(connection: sqlite3.Connection) -> dict[str, int]:
 
 def count_files(store: Store) -> int:
     """How many files are there."""
-    return int(store.connection.execute("SELECT count(*) FROM file WHERE present = 1").fetchone()[0])
+    return sum(count for _, count in _files_by_source(store.connection))
 
 
 def sources_there(store: Store) -> list[str]:
@@ -229,8 +228,8 @@ def walked_folders(store: Store) -> list[str]:
     return sources_there(store) if noted is None else list(json.loads(noted))
 
 
-def _note_walked(store: Store, folders: Iterable[str]) -> None:
-    """Note the folders that were searched, within a transaction."""
+def note_walked(store: Store, folders: Iterable[str]) -> None:
+    """Note the folders that were searched."""
     store.set_fact(WALKED, json.dumps(sorted(set(folders))))
 
 
@@ -238,7 +237,7 @@ def remembered(store: Store) -> list[Path]:
     """What was named as a source so far: the folders that were searched, and files that were named by themselves."""
     walked = walked_folders(store)
     query = "SELECT DISTINCT folder, path FROM file_row WHERE present = 1 ORDER BY folder, path"
-    rows = [(os.fsdecode(folder), os.fsdecode(path)) for folder, path in store.connection.execute(query)]
+    rows = (map(os.fsdecode, row) for row in store.connection.execute(query))
     return [*map(Path, walked), *(Path(folder, path) for folder, path in rows if folder not in walked)]
 
 
@@ -282,7 +281,7 @@ def forget(store: Store, recipe: str, folder: Path) -> Forgotten:
         absent, people = connection.execute(counts, (recipe,)).fetchone()
         connection.executemany("DELETE FROM file WHERE id = ?", [(file.row,) for file, _, _ in there])
         names = _names(folder)
-        _note_walked(store, [one for one in walked_folders(store) if not any(_holds(name, one) for name in names)])
+        note_walked(store, [one for one in walked_folders(store) if not any(_holds(name, one) for name in names)])
         _drop_empty_sources(connection)
         keep_previous(connection, recipe)
         for table in ("member", "proposal"):
@@ -320,7 +319,7 @@ def relocate(store: Store, old: Path, new: Path) -> int:
             # What has the same size is taken for the same, though a copy may have a time of its own.
             size, modified = stamps[rest] or (-1, -1)
             connection.execute("UPDATE file SET modified = ? WHERE id = ? AND size = ?", (modified, file.row, size))
-        _note_walked(store, [sources.get(folder, folder) for folder in walked_folders(store)])
+        note_walked(store, [sources.get(folder, folder) for folder in walked_folders(store)])
         _drop_empty_sources(connection)
     return len(there)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
@@ -84,8 +84,7 @@ class FrameNames:
     def keep(self, store: Store) -> None:
         """Store the conclusion."""
         listed = None if self.recordings is None else [(*key, order) for key, order in self.recordings.items()]
-        counts = {"files": self.files, "believed": self.believed, "frames": self.frames}
-        store.set_fact(FACT, json.dumps({"pattern": self.pattern, "recordings": listed, **counts}))
+        store.set_fact(FACT, json.dumps({**asdict(self), "recordings": listed}))
 
     def read(self, source: int, name: str) -> tuple[Meeting, NameParts] | None:
         """What a file's name says, by the row of its source; None for nothing."""
