@@ -90,7 +90,9 @@ def _sightings(store: Store, recipe: str) -> pl.DataFrame | None:
         }
         boxes = dict(zip(("left", "top", "width", "height"), seen.boxes.astype(np.float64).T, strict=True))
         parts.append(
-            pl.DataFrame({"frame": seen.frames, **columns, **boxes}).with_columns(recording=pl.lit(track.recording))
+            pl.DataFrame({"frame": seen.frames, **columns, **boxes}).with_columns(
+                recording=pl.lit(track.recording, pl.Int64)
+            )
         )
     if not parts:
         return None
