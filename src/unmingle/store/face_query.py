@@ -12,7 +12,7 @@ import numpy as np
 from unmingle.records import Status  # not only for checking types: the review's server reads these records
 from unmingle.sources.images import PictureFile
 from unmingle.store.people_query import face_cards
-from unmingle.store.sightings import beside
+from unmingle.store.sightings import seen_in_frame
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -228,7 +228,7 @@ def _others(store: Store, picture: int, face: int) -> list[OtherFace]:
 def _others_in_frame(store: Store, track: int, frame: int) -> list[OtherFace]:
     """Whoever else was seen in a frame of a recording, though few of them have a face of their own just there."""
     others = []
-    for face, box in beside(store.connection, track, frame):
+    for face, box in seen_in_frame(store.connection, track, frame):
         *_, person, name = store.connection.execute(f"{_OTHER} WHERE face = ?", (face,)).fetchone()
         others.append(OtherFace(face, _box(box), person, name))
     return others

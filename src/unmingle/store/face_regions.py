@@ -36,17 +36,12 @@ WHERE EXISTS (SELECT 1 FROM file WHERE file.digest = face_row.content AND file.p
 """
 
 
-def faces_of_regions(
-    connection: sqlite3.Connection, recipe: str, *, beside: Sequence[int] | None = None
-) -> dict[int, int]:
+def faces_of_regions(connection: sqlite3.Connection, recipe: str) -> dict[int, int]:
     """The face that the recipe found at each region that decisions named; regions where it found none are left out.
 
     The face of the largest overlap. A recipe that takes the whole picture as one face has that one for every region.
     """
-    if beside is None:
-        return _faces_at(connection, recipe, f"SELECT id, digest, {_BOX} FROM place", ())
-    query = f"SELECT id, digest, {_BOX} FROM place WHERE digest IN (SELECT digest FROM ({_OF_FACES}))"
-    return _best(connection.execute(_CANDIDATES.format(regions=query), (str(list(beside)), recipe)))
+    return _faces_at(connection, recipe, f"SELECT id, digest, {_BOX} FROM place", ())
 
 
 def counterparts(connection: sqlite3.Connection, recipe: str, faces: Sequence[int]) -> dict[int, int]:
@@ -104,7 +99,8 @@ def _on_tracks(
 
 def regions_of_faces(connection: sqlite3.Connection, recipe: str, faces: Sequence[int]) -> list[int]:
     """The region of each face; one that an earlier decision named keeps its region."""
-    there = faces_of_regions(connection, recipe, beside=faces)
+    near = f"SELECT id, digest, {_BOX} FROM place WHERE digest IN (SELECT digest FROM ({_OF_FACES}))"
+    there = _best(connection.execute(_CANDIDATES.format(regions=near), (str(list(faces)), recipe)))
     known = {face: region for region, face in sorted(there.items(), reverse=True)}
     return [known[face] if face in known else _new_region(connection, face) for face in faces]
 

@@ -88,12 +88,10 @@ class FrameNames:
 
     def read(self, source: int, name: str) -> tuple[Meeting, NameParts] | None:
         """What a file's name says, by the row of its source; None for nothing."""
-        if (
-            not name
-            or self.pattern is None
-            or self.recordings == {}
-            or (parts := parse_name(name, pattern=self.pattern)) is None
-        ):
+        if self.pattern is None or self.recordings == {} or not name:
+            return None
+        parts = parse_name(name, pattern=self.pattern)
+        if parts is None:
             return None
         meeting = source, name.rpartition("/")[0], parts.meeting
         return (meeting, parts) if self.recordings is None or meeting in self.recordings else None
@@ -115,10 +113,9 @@ class FrameNames:
     def pictures(self, store: Store, held: Mapping[int, I64]) -> list[tuple[Meeting, Frames]]:
         """Those of the pictures in `held` that are in each frame of each recording; one may be in several."""
         found: defaultdict[Meeting, defaultdict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
-        if self.pattern is not None and self.recordings != {}:
-            for source, name, picture in _files(store):
-                if picture in held and (said := self.read(source, name)) is not None:
-                    found[said[0]][said[1].frame].append(picture)
+        for source, name, picture in _files(store):
+            if picture in held and (said := self.read(source, name)) is not None:
+                found[said[0]][said[1].frame].append(picture)
         return sorted(found.items())
 
     @property

@@ -179,7 +179,7 @@ def frame_times(connection: sqlite3.Connection, row: int) -> tuple[F64, F64]:
     return times_n, ends_n
 
 
-def beside(connection: sqlite3.Connection, track: int, frame: int) -> Iterator[tuple[int, list[float]]]:
+def seen_in_frame(connection: sqlite3.Connection, track: int, frame: int) -> Iterator[tuple[int, list[float]]]:
     """The other tracks of a recording that are seen in a frame: the face that stands for each there, and its box."""
     query = (
         f"SELECT track.id, {_COLUMNS} FROM track JOIN track AS this ON this.recording = track.recording"
