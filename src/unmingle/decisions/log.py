@@ -91,7 +91,6 @@ class Log:
         return [Decision.of(entry, live=self.active.get(entry.id, True)) for entry in wanted]
 
     def to_undo(self) -> int | None:
-        """The last active decision."""
         return max((entry for entry, active in self.active.items() if active), default=None)
 
     def to_redo(self) -> int | None:
@@ -213,7 +212,6 @@ class Projection:
         return person
 
     def give(self, faces: tuple[int, ...], person: int) -> None:
-        """Place faces with a person."""
         for face in faces:
             self.person_of[face] = person
             self.placed.add(face)
@@ -223,7 +221,6 @@ class Projection:
         self.two_faces = {pair for pair in self.two_faces if owner(pair[0], -1) != owner(pair[1], -2)}
 
     def take_away(self, face: int) -> None:
-        """Let a face stand for nobody."""
         self.person_of.pop(face, None)
         self.placed.discard(face)
 

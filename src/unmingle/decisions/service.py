@@ -61,11 +61,9 @@ class Check:
         return once
 
     def faces_of(self, *people: int) -> int:
-        """How many faces people have."""
         return int(np.isin(self.state.person_n, people).sum())
 
     def owners(self, faces: tuple[int, ...]) -> list[int]:
-        """The people whose faces these are now."""
         return sorted(set(self.state.persons(faces).tolist()) - {ALONE})
 
 

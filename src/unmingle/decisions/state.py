@@ -39,7 +39,6 @@ class Names:
         return called[0] if len(called) == 1 else f"{', '.join(called[:-1])} and {called[-1]}"
 
     def words(self, entry: int) -> str:
-        """What an entry did."""
         return next(one.words for one in self.log.entries if one.id == entry)
 
 
@@ -70,7 +69,6 @@ class State:
 
     @classmethod
     def read(cls, connection: sqlite3.Connection, recipe: str) -> State:
-        """All that is stored."""
         query = "SELECT id, decisions FROM clustering ORDER BY id DESC LIMIT 1"
         clustering, heeded = connection.execute(query).fetchone() or (0, 0)
         assignment = Assignment(clustering, heeded, *owners_by_face(connection, "proposal"))
@@ -86,7 +84,6 @@ class State:
         return look_up(self.faces_n, self.person_n, faces)
 
     def apply(self, entry: Entry) -> None:
-        """Add an entry to the log, and to what it says."""
         self.log.entries.append(entry)
         if entry.kind in ("undo", "redo"):
             self.log.active = active_ids(self.log.entries)
@@ -105,7 +102,6 @@ class State:
         return {face for face, mark in self.marks().items() if mark != "face"}
 
     def placed(self) -> set[int]:
-        """Faces of which somebody said whose they are."""
         return {self.face_of[region] for region in self.projection.placed if region in self.face_of}
 
     def members_now(self, connection: sqlite3.Connection) -> tuple[I64, I64]:
@@ -209,7 +205,6 @@ class State:
         connection.executemany("INSERT INTO mark (face, mark) VALUES (?, ?)", self.marks().items())
 
     def write_people(self, connection: sqlite3.Connection) -> None:
-        """Bring names, and who is ignored, in line with the active decisions."""
         names, ignored = self.projection.names, self.projection.ignored
         stored = dict(connection.execute("SELECT id, name FROM person WHERE name != ''"))
         changed = {person: names.get(person, "") for person in stored.keys() | names.keys()}

@@ -24,7 +24,7 @@ from unmingle.store.result_tables import thumbnail_of
 from unmingle.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
 UNKNOWN = Likeness(None, -1.0)
@@ -60,7 +60,14 @@ read = APIRouter(prefix="/api", responses=PROBLEMS, tags=["look"])
 write = APIRouter(prefix="/api", responses={**PROBLEMS, **STALE}, tags=["decide"])
 
 
-def create_app(folder: Path, *, token: str, origin: str, auth: Auth | None = None) -> FastAPI:
+def create_app(
+    folder: Path,
+    *,
+    token: str,
+    origin: str,
+    auth: Auth | None = None,
+    started: Callable[[], object] = lambda: None,
+) -> FastAPI:
     """The server of a library, for who has the token, at this origin; `auth` is in place of both, with more tokens."""
     session = Session(folder)
 
@@ -68,6 +75,7 @@ def create_app(folder: Path, *, token: str, origin: str, auth: Auth | None = Non
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         del app
         session.start()
+        started()
         yield
         await run_in_threadpool(session.stop)
 
@@ -95,7 +103,7 @@ def create_app(folder: Path, *, token: str, origin: str, auth: Auth | None = Non
 @read.get("/library")
 def library(now: Now) -> schemas.LibrarySummary:
     """The library in numbers."""
-    overview = now.cache.overview()
+    overview, (left_out, recordings) = now.cache.overview(), now.cache.counts()
     people = overview.people.values()
     shown = [one for one in people if not one.ignored]
     return schemas.LibrarySummary(
@@ -103,9 +111,9 @@ def library(now: Now) -> schemas.LibrarySummary:
         faces=overview.faces,
         people=len(shown),
         named=sum(bool(one.name) for one in shown),
-        left_out=now.cache.left_out_count(),
+        left_out=left_out,
         ignored=len(people) - len(shown),
-        recordings=now.cache.recordings(),
+        recordings=recordings,
         questions_ready=now.questions.ready(),
         revision=overview.revision,
         clusterings=overview.clusterings,

@@ -45,7 +45,6 @@ class Overview:
 
     @property
     def faces(self) -> int:
-        """How many faces have a person."""
         return sum(person.faces for person in self.people.values())
 
     @classmethod
@@ -142,13 +141,11 @@ class Cache:
             return found
 
     def first_page(self) -> None:
-        """Make what the first request will need."""
         with self.view() as view:
             self.covers(view, query(view.overview, sort="faces", show="all", search="")[:60])
 
     def warm(self) -> None:
-        """Make what later requests will need."""
-        self.left_out_count()
+        self.counts()
         self.index()
         with self.view() as view:
             self._appearances(view)
@@ -163,24 +160,25 @@ class Cache:
     def left_out(self) -> list[LeftOut]:
         """Everything without a person: faces, then files without any."""
         version, overview = self.version(), self.overview()
-        return self._get("lone", version, lambda store, _: lone_faces(store, overview.recipe)) + self._files(overview)
+        lone = self._get("lone", version, lambda store, _: lone_faces(store, overview.recipe))
+        return lone + self._pictures(overview)[0]
 
-    def _files(self, overview: Overview) -> list[LeftOut]:
-        return self._get("files", overview.pictures, lambda store, _: faceless_files(store, overview.recipe))
-
-    def left_out_count(self) -> int:
-        """How many things have no person, without looking at each."""
+    def counts(self) -> tuple[int, int]:
+        """How many things have no person, without looking at each, and how many recordings there are."""
         overview = self.overview()
-        faces = self._get("count", overview.pictures, lambda store, _: count_faces(store, overview.recipe))
-        return max(0, faces - overview.faces) + len(self._files(overview))
+        faceless, faces, recordings = self._pictures(overview)
+        return max(0, faces - overview.faces) + len(faceless), recordings
 
-    def recordings(self) -> int:
-        """How many recordings there are."""
-        overview = self.overview()
-        return self._get("recordings", overview.pictures, lambda store, _: count_recordings(store, overview.recipe))
+    def _pictures(self, overview: Overview) -> tuple[list[LeftOut], int, int]:
+        """What decisions don't change: the files without a face, and how many faces and recordings there are."""
+
+        def make(store: Store, kept: _Kept) -> tuple[list[LeftOut], int, int]:
+            recipe = overview.recipe
+            return faceless_files(store, recipe), count_faces(store, recipe), count_recordings(store, recipe)
+
+        return self._get("pictures", overview.pictures, make)
 
     def timelines(self) -> list[Timeline]:
-        """The recordings, and who is on screen when."""
         version, overview = self.version(), self.overview()
         return self._get("timelines", version, lambda store, _: timelines(store, overview.recipe))
 
@@ -191,7 +189,6 @@ class Cache:
         return self._get("index", key, lambda store, _: people_query.face_index(store, overview.recipe))
 
     def faces_of(self, view: View, person: int, order: people_query.FaceOrder) -> I64:
-        """(k,) a person's faces in an order."""
 
         def make(store: Store, kept: _Kept) -> I64:
             return people_query.faces_of(store, person, order, self.index())

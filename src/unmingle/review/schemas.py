@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import Path, Query
@@ -71,10 +71,8 @@ class Decision(BaseModel):
 
     @classmethod
     def of(cls, decision: log.Decision) -> Decision:
-        """As the library tells it."""
         changed = Changed(people=list(decision.people), faces=decision.faces)
-        parts = ("id", "made", "by", "kind", "words", "person", "faces", "live")
-        return cls(changed=changed, **{part: getattr(decision, part) for part in parts})
+        return cls(**asdict(decision), changed=changed)
 
 
 class Stale(Problem):

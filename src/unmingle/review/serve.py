@@ -51,7 +51,6 @@ def serve(
             content = json.dumps({"secret": secret, "port": here if port or not last_port else last_port})
             write_atomically(folder / KEPT, content.encode(), mode=0o600)  # for the owner's eyes only
         auth = Auth.of(secret, origin)
-        server = _Server(create_app(folder, token=auth.token, origin=origin, auth=auth))
 
         def started() -> None:
             for line in _lines(host, auth):
@@ -61,31 +60,15 @@ def serve(
                 address = f"{origin}/?token={auth.token_for_once()}"
                 Thread(target=webbrowser.open, args=(address,), name="browser", daemon=True).start()
 
-        server.when_started = started
-        server.run(sockets=[listener])
-
-
-class _Server(uvicorn.Server):
-    """Uvicorn, which tells when it listens."""
-
-    when_started: Callable[[], None]
-
-    def __init__(self, app: object) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,  # type: ignore[arg-type]  # any ASGI app
-                log_level="warning",
-                access_log=False,
-                server_header=False,
-                timeout_keep_alive=KEEP_ALIVE,
-                timeout_graceful_shutdown=PATIENCE,
-            )
+        config = uvicorn.Config(
+            create_app(folder, token=auth.token, origin=origin, auth=auth, started=started),
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE,
+            timeout_graceful_shutdown=PATIENCE,
         )
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            self.when_started()
+        uvicorn.Server(config).run(sockets=[listener])
 
 
 def _remembered(folder: Path) -> tuple[str, int]:
@@ -117,7 +100,7 @@ def _listener(host: str, port: int, last_port: int) -> socket.socket:
 
 
 def free_listener(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
-    """A socket bound to an address; port 0: any that is free."""
+    """A socket that listens at an address; port 0: any that is free."""
     if not 0 <= port <= LAST_PORT:  # the system would take it for another one
         raise SettingsError(f"There is no port {port}.", f"Give one up to {LAST_PORT}, or none to get a free one.")
     try:
@@ -135,6 +118,7 @@ def free_listener(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
         else:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
+        listener.listen()
     except OSError as error:
         listener.close()
         raise SettingsError(

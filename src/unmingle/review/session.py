@@ -147,14 +147,12 @@ class Session:
         return None if merged else replace(asked, one=one, other=other)
 
     def retry(self, file: int) -> tuple[str, str]:
-        """Read a file again; its status and reason now."""
         with open_to_write(self.folder) as store:
             found = retry(store, file)
         self._tables.ask()
         return found
 
     def picture(self, face: int, side: int) -> bytes:
-        """A JPEG of the whole upright picture that shows a face."""
         with self.cache.snapshot() as store:
             wanted = original(store, face)
         if wanted is None:

@@ -37,7 +37,8 @@ async function request(address, options) {
       throw new ApiError(response.status, body);
     } catch (error) {
       if (error instanceof ApiError || options.signal?.aborted) throw error;
-      await waitForServer(options.signal ?? undefined);
+      waiting ??= knock().finally(() => (waiting = null));
+      await waiting;
     }
   }
 }
@@ -45,19 +46,10 @@ async function request(address, options) {
 export const thumbnail = (/** @type {number} */ face) => `/api/faces/${face}/thumbnail`;
 export const picture = (/** @type {number} */ face) => `/api/faces/${face}/picture`;
 
-/** @type {Promise<void>|null} */ let waiting = null;
+/** @type {Promise<void>|null} for the server to be back */ let waiting = null;
 const LONGEST = 8000; // milliseconds between two tries
 
-/** Resolves once the server answers again. Shows a banner meanwhile. @param {AbortSignal} [signal] */
-function waitForServer(signal) {
-  waiting ??= knock().finally(() => (waiting = null));
-  if (!signal) return waiting;
-  const aborted = new Promise((_, reject) => {
-    signal.addEventListener("abort", () => reject(new DOMException("No longer wanted.", "AbortError")), { once: true });
-  });
-  return Promise.race([waiting, aborted]);
-}
-
+/** Resolves once the server answers again; says meanwhile that it does not. */
 async function knock() {
   let now = () => {};
   const banner = byId("banner");
