@@ -16,7 +16,6 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from tests.review.browser import TOKEN
 from tests.review.conftest import Maker
 
-from unmingle.api import Library
 from unmingle.review.app import create_app, read, write
 from unmingle.review.serve import free_listener
 
@@ -34,7 +33,7 @@ def session(made_once: Maker, tmp_path_factory: pytest.TempPathFactory) -> Itera
     """Somebody signed in at a real server; `session.base` is its address."""
     with pytest.MonkeyPatch.context() as patch:
         # It would load the models each time.
-        patch.setattr(Library, "retry", lambda self, file: ("unreadable", "still damaged"))
+        patch.setattr("unmingle.review.session.retry", lambda store, file: ("unreadable", "still damaged"))
         folder = made_once.copied(tmp_path_factory.mktemp("described")).folder
         with free_listener() as listener:
             origin = f"http://127.0.0.1:{listener.getsockname()[1]}"

@@ -11,8 +11,6 @@ from playwright.sync_api import expect
 from tests.review.browser import PATIENCE, TOKEN, Seat, Watch, nameless, served
 from tests.review.conftest import Maker
 
-from unmingle.api import Library
-
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -407,7 +405,7 @@ def test_a_damaged_file_is_tried_again(seat: Seat, monkeypatch: pytest.MonkeyPat
     seat.watch.refusals.add(400)
     seat.press("t")  # the models that it was made with are not those of the program
     expect(seat.told("The library was made with another recipe. Run unmingle cluster again")).to_be_visible()
-    monkeypatch.setattr(Library, "retry", lambda *_: ("unreadable", "the file is empty (0 bytes)"))
+    monkeypatch.setattr("unmingle.review.session.retry", lambda *_: ("unreadable", "the file is empty (0 bytes)"))
     seat.press("Space")
     acts = seat.page.get_by_role("toolbar").get_by_role("button")
     expect(acts).to_have_text([re.compile("Try again"), re.compile("Clear")])
