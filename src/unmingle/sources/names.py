@@ -14,7 +14,7 @@ from unmingle.errors import SettingsError
 from unmingle.sources.formats import FOUND_SUFFIXES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
 MEETING_PATTERN = r"(?P<meeting>.+)_(?P<frame>\d{4,})_(?P<index>\d{1,3})"
 AUTO = "auto"  # in place of a pattern: MEETING_PATTERN, as far as the faces of a collection bear it out
@@ -97,48 +97,40 @@ def find_all(names: Sequence[str], files: Sequence[tuple[str, str]]) -> list[Fou
 
     The exact spelling goes before the folded one, and more parts of a path before fewer.
     """
-    # Whatever step finds a file, its last part agrees: of a million files few are left.
-    last = {parts_of(name)[-1] for name in names}
-    kept = [i for i, (_, file) in enumerate(files) if parts_of(file)[-1] in last]
-    whole = [f"{files[i][0].rstrip('/')}/{files[i][1]}" for i in kept]
-    relative = [files[i][1] for i in kept]
-    keys = ((RELATIVE, str), (SLASHED, _slashed), (COMPOSED, _composed), (FOLDED, folded))
-    steps = [(rank, key, _index_by(relative, key)) for rank, key in keys]
-    steps.insert(0, (FULL, str, _index_by(whole, str)))
-    endings: dict[tuple[str, ...], list[int]] = {}
-    result = []
-    for name in names:
-        hits = ((rank, index.get(key(name))) for rank, key, index in steps)
-        found = next((Found(tuple(among), rank) for rank, among in hits if among), None)
-        if found is None:
-            endings = endings or _index_endings(whole)
-            found = _by_ending(name, endings, whole, relative)
-        result.append(replace(found, files=tuple(kept[i] for i in found.files)))
-    return result
+    whole = [f"{source.rstrip('/')}/{file}" for source, file in files]
+    exact: defaultdict[str, list[int]] = defaultdict(list)
+    for i, path in enumerate(whole):
+        exact[path].append(i)
+    parts_of_names = {name: tuple(parts_of(name)) for name in names if name not in exact}
+    wanted = {parts[at:] for parts in parts_of_names.values() for at in range(len(parts))}
+    agreeing: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)  # files by each wanted end of their paths
+    for i, path in enumerate(whole if wanted else ()):
+        parts = tuple(parts_of(path))
+        for at in reversed(range(len(parts))):
+            if parts[at:] not in wanted:
+                break
+            agreeing[parts[at:]].append(i)
+    found = {}
+    for name, parts in parts_of_names.items():
+        length = next((n for n in range(len(parts), 0, -1) if parts[-n:] in agreeing), 0)
+        among = [(i, whole[i], files[i][1]) for i in agreeing[parts[-length:]]] if length else []
+        found[name] = _best_spelled(name, parts, length, among)
+    return [found[name] if name in found else Found(tuple(exact[name]), FULL) for name in names]
 
 
-def _index_endings(paths: Sequence[str]) -> dict[tuple[str, ...], list[int]]:
-    index: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
-    for i, parts in enumerate(map(parts_of, paths)):
-        for length in range(1, len(parts) + 1):
-            index[tuple(parts[-length:])].append(i)
-    return dict(index)
-
-
-def _by_ending(
-    name: str, endings: dict[tuple[str, ...], list[int]], whole: Sequence[str], relative: Sequence[str]
-) -> Found:
-    """The files that agree with the most parts from the end of a path; of several those that are spelled like it."""
-    parts = parts_of(name)
-    for length in range(len(parts), 0, -1):
-        if files := endings.get(tuple(parts[-length:])):
-            astray = length == 1 < min(len(parts), len(parts_of(relative[files[0]])))
-            for key in (_slashed, _composed):  # letter for letter, or in another Unicode form
-                ending = "/".join(key(name).split("/")[-length:])
-                if exact := [i for i in files if key(whole[i]).endswith("/" + ending)]:
-                    return Found(tuple(exact), length, astray)
-            return Found(tuple(files), length, astray)
-    return Found()
+def _best_spelled(name: str, parts: Sequence[str], length: int, among: Sequence[tuple[int, str, str]]) -> Found:
+    """Of files that agree in so many parts, as (position, whole path, relative), those spelled most like the name."""
+    if length == len(parts):
+        for rank, key in ((RELATIVE, str), (SLASHED, _slashed), (COMPOSED, _composed), (FOLDED, folded)):
+            wanted = key(name)
+            if hits := tuple(i for i, _, path in among if key(path) == wanted):
+                return Found(hits, rank)
+    astray = length == 1 < min(len(parts), len(parts_of(among[0][2])))
+    for key in (_slashed, _composed):
+        end = "/" + "/".join(key(name).split("/")[-length:])
+        if hits := tuple(i for i, path, _ in among if key(path).endswith(end)):
+            return Found(hits, length, astray)
+    return Found(tuple(i for i, *_ in among), length, astray)
 
 
 def find_named(names: Sequence[str], files: Sequence[tuple[str, str]]) -> list[Found]:
@@ -153,7 +145,9 @@ def find_named(names: Sequence[str], files: Sequence[tuple[str, str]]) -> list[F
         among = stems(files)
         for i, found in zip(rest, find_all([names[i] for i in rest], among), strict=True):
             wanted[i] = replace(found, rank=found.rank - WITHOUT_ENDING)
-        numbers = _index_by([PurePosixPath(stem).name for _, stem in among], _number_of)
+        numbers: defaultdict[str, list[int]] = defaultdict(list)
+        for i, (_, stem) in enumerate(among):
+            numbers[_number_of(PurePosixPath(stem).name)].append(i)
         for i in rest:
             if not wanted[i] and (number := _number_of(names[i])):
                 wanted[i] = Found(tuple(numbers.get(number, ())), -WITHOUT_ENDING)
@@ -179,13 +173,6 @@ def _number_of(name: str) -> str:
 def bare(text: str) -> str:
     """The text without spaces, and what can't be seen, around it."""
     return text.strip(_AROUND)
-
-
-def _index_by(paths: Sequence[str], key: Callable[[str], str]) -> dict[str, list[int]]:
-    index: defaultdict[str, list[int]] = defaultdict(list)
-    for i, path in enumerate(paths):
-        index[key(path)].append(i)
-    return index
 
 
 def _slashed(path: str) -> str:
