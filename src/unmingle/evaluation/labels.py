@@ -101,10 +101,6 @@ class Labels:
     unread: tuple[str, ...] = ()
     spellings: tuple[str, ...] = ()
 
-    def __post_init__(self) -> None:
-        if len(self.files) != len(self.labels):
-            raise ValueError(f"{len(self.files)} files but {len(self.labels)} labels")
-
     @property
     def people(self) -> int:
         """How many different people the labels name."""

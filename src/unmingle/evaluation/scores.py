@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from unmingle.evaluation.labels import Dropped, Labels, Matches
     from unmingle.evaluation.metrics import Contingency, Scores
 
-NEEDED = frozenset(
-    {"file", "source", "face", "width", "height", "score", "quality", "person", "name", "status", "reason"}
-)
 MOST_CONFUSED = 3  # others that a person is told to be confused with
 PERSON_COLUMNS = {
     "label": pl.String,
@@ -172,8 +169,6 @@ def evaluate(faces: pl.DataFrame, labels: Labels) -> Evaluation:
     are counted and not scored. A file without a person (not_a_face, alone, masked, …) is a left-out face. Where the
     table of faces has a column `meeting`, each meeting is scored on its own, too.
     """
-    if lacking := sorted(NEEDED - set(faces.columns)):
-        raise ValueError(f"the table of faces lacks {', '.join(lacking)}")
     best = best_faces(faces)
     matches = join_files(best, labels)
     file_of, statuses = matches.file_of, best["status"].to_list()
