@@ -19,6 +19,7 @@ from unmingle.evaluation.metrics import (
     pairwise,
 )
 from unmingle.evaluation.pairing import found, pair_pictures, seen_by_both, shared, side_by_side
+from unmingle.evaluation.scores import first_case
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -246,8 +247,7 @@ def _with_fates(faces: pl.DataFrame, b_of: dict[int, int]) -> pl.DataFrame:
         "left_out_a": person_a.is_null(),
         "same": counterpart == person_b,
     }
-    fates = [pl.when(case).then(pl.lit(fate)) for fate, case in cases.items()]
-    return faces.with_columns(pl.coalesce(*fates, pl.lit("moved")).alias("fate"))
+    return faces.with_columns(first_case(cases, otherwise="moved").alias("fate"))
 
 
 def _changes(faces: pl.DataFrame, side: str, other: str) -> list[Change]:
@@ -285,11 +285,8 @@ def _verdicts(evaluations: tuple[Evaluation, Evaluation], a: pl.DataFrame, b: pl
         right = evaluation.faces.select("file", "source", "label", (pl.col("outcome") == "right").alias("right"))
         scored.append(right.join(pictures, on=["file", "source"]).unique("picture", keep="first", maintain_order=True))
     both = scored[0].join(scored[1].select("picture", "right"), on="picture", suffix="_b")
-    verdict = (
-        pl.when(pl.col("right"))
-        .then(pl.when(pl.col("right_b")).then(pl.lit("right")).otherwise(pl.lit("broken")))
-        .otherwise(pl.when(pl.col("right_b")).then(pl.lit("mended")).otherwise(pl.lit("wrong")))
-    )
+    a_right, b_right = pl.col("right"), pl.col("right_b")
+    verdict = first_case({"right": a_right & b_right, "mended": b_right, "broken": a_right}, otherwise="wrong")
     return both.select("picture", "label", verdict.alias("verdict"))
 
 

@@ -182,6 +182,11 @@ def evaluate(faces: pl.DataFrame, labels: Labels) -> Evaluation:
         str(name): score(part["label"].to_list(), part["person"].fill_null(-1).to_numpy())
         for (name,), part in by_meeting.items()
     }
+    outcomes = {
+        "left_out": pl.col("person").is_null(),
+        "elsewhere": pl.col("predicted").is_null(),
+        "right": pl.col("predicted") == pl.col("label"),
+    }
     became = [(one, statuses[at]) for one in labels.dropped if (at := file_of[one.file]) is not None]
     nonfaces = [status for one, status in became if one.by_label]
     return Evaluation(
@@ -198,16 +203,14 @@ def evaluate(faces: pl.DataFrame, labels: Labels) -> Evaluation:
         join=_join_counts(best, matches, scored, labels, became),
         labels=labels,
         faces=scored.with_columns(pl.Series("predicted", predicted, dtype=pl.String)).with_columns(
-            pl.when(pl.col("person").is_null())
-            .then(pl.lit("left_out"))
-            .when(pl.col("predicted").is_null())
-            .then(pl.lit("elsewhere"))
-            .when(pl.col("predicted") == pl.col("label"))
-            .then(pl.lit("right"))
-            .otherwise(pl.lit("confused"))
-            .alias("outcome")
+            first_case(outcomes, otherwise="confused").alias("outcome")
         ),
     )
+
+
+def first_case(cases: dict[str, pl.Expr], *, otherwise: str) -> pl.Expr:
+    """The name of the first case that holds."""
+    return pl.coalesce(*(pl.when(case).then(pl.lit(name)) for name, case in cases.items()), pl.lit(otherwise))
 
 
 def best_faces(faces: pl.DataFrame) -> pl.DataFrame:
