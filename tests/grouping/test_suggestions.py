@@ -119,7 +119,7 @@ def test_the_order_of_the_faces_does_not_matter(situation: tuple[F32, I64, Const
 def test_the_most_useful_come_first_and_each_mistake_is_among_them(make_faces: MakeFaces) -> None:
     vectors, person, labels = mixed_up(make_faces)
     found = ask(vectors, labels)
-    useful = [question.usefulness for question in found]
+    useful = [one.gain * (1 - one.probability if one.together else one.probability) for one in found]
     assert useful == sorted(useful, reverse=True)
     mistakes = [one for one in found[:4] if one.together != (person[one.one[0]] == person[one.other[0]])]
     assert sorted(one.kind for one in mistakes) == ["face", "part", "people", "single"]

@@ -64,13 +64,9 @@ def name_hosts(clusters: Clusters, queries: I64, hosts: I64, threshold: FalseMer
     """The host that each query is most like, of those that it may be with, if there are any."""
     base = threshold.standard_base(clusters.mean_nd[hosts], clusters.size_n[hosts])
     found = find_nearest(standard_query(clusters.mean_nd[queries]), base, CANDIDATES).index_qk
-    host_qk = np.where(found < 0, -1, hosts[found])
-    free_qk = host_qk >= 0
-    query_qk = np.repeat(queries[:, None], CANDIDATES, 1)
-    if clusters.links:
-        free_qk[free_qk] = ~clusters.links.pairs(query_qk[free_qk], host_qk[free_qk])
-    average_qk = np.full(host_qk.shape, -np.inf)
-    quartile_qk = average_qk.copy()
+    query_qk, host_qk, free_qk = np.repeat(queries[:, None], CANDIDATES, 1), hosts[found], found >= 0
+    free_qk[free_qk] = ~clusters.links.pairs(query_qk[free_qk], host_qk[free_qk])
+    average_qk, quartile_qk = np.full((2, *found.shape), -np.inf)
     average_qk[free_qk], quartile_qk[free_qk] = clusters.scores(query_qk[free_qk], host_qk[free_qk], threshold)
     at = np.maximum(average_qk, quartile_qk).argmax(axis=1)[:, None]
     host, average, quartile = (np.take_along_axis(of, at, 1)[:, 0] for of in (host_qk, average_qk, quartile_qk))
@@ -260,7 +256,7 @@ class _Gaps:
         return {one for one in missing if 2 * sum(one in there for there in beside) > len(frames)}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Assigned:
     """What was found for one face."""
 
@@ -292,7 +288,7 @@ class Assigner:
             )
         unit_md = unit_rows(vectors_md)
         if not len(self._label_c):
-            return [Assigned(label=None, nearest=None, similarity=np.nan, probability=0.0)] * len(unit_md)
+            return [Assigned(None, None, np.nan, 0.0)] * len(unit_md)
         found = find_nearest(standard_query(unit_md), self._base_cd, NEW_CANDIDATES)
         index_mk, average_mk = found.index_qk, found.similarity_qk.astype(np.float64)
         best_mk = average_mk.copy()
@@ -302,17 +298,12 @@ class Assigner:
         index, average, best = index_mk[at_m], average_mk[at_m], best_mk[at_m]
         size = self._size_c[index]
         deviation = self._threshold.scale * self._threshold.curve.deviation(SINGLE, size)
-        # The probability is of averages, as it was fitted.
-        columns = (
-            self._label_c[index].tolist(),
-            self._threshold.accepts(best, SINGLE, size, clusters=len(self._label_c)).tolist(),
-            (self._threshold.curve.mean + average * deviation).tolist(),
-            pair_chance(average, np.ones_like(size), self._size_c).tolist(),
-        )
-        return [
-            Assigned(label=label if enough else None, nearest=label, similarity=similarity, probability=chance)
-            for label, enough, similarity, chance in zip(*columns, strict=True)
-        ]
+        nearest = self._label_c[index].tolist()
+        accepted = self._threshold.accepts(best, SINGLE, size, clusters=len(self._label_c))
+        similarity = (self._threshold.curve.mean + average * deviation).tolist()
+        chance = pair_chance(average, np.ones_like(size), self._size_c).tolist()  # of averages, as it was fitted
+        label = [one if enough else None for one, enough in zip(nearest, accepted, strict=True)]
+        return list(map(Assigned, label, nearest, similarity, chance))
 
     def _quartile(self, unit_d: F32, cluster: int) -> float:
         """The score of a face with a person by top quartile."""

@@ -151,26 +151,23 @@ def compared_curve(vectors_nd: F32, sface_nd: F32, labels_n: NDArray[Any]) -> Im
 
     Strangers in the world are taken to spread as much wider than these few to this model as they do to SFace.
     """
-    mean, deviation = _strangers(vectors_nd, labels_n)
-    sface_mean, sface_deviation = _strangers(sface_nd, labels_n)
-    stretch = deviation / sface_deviation
-    return SFACE_CURVE.stretched(mean + (SFACE_CURVE.mean - sface_mean) * stretch, stretch)
-
-
-def _strangers(vectors_nd: F32, labels_n: NDArray[Any]) -> tuple[float, float]:
-    """Mean and standard deviation of the cosines of two people's faces."""
-    cosines = (vectors_nd @ vectors_nd.T).astype(np.float64)
-    strangers = cosines[labels_n[:, None] != labels_n[None]]
-    if not len(strangers) or not strangers.std() > 0:
+    (_, strangers), (_, sface) = _cosines(vectors_nd, labels_n), _cosines(sface_nd, labels_n)
+    if not len(strangers) or not min(strangers.std(), sface.std()) > 0:
         raise ModelError("There are no two people whose faces differ.", "Give faces of several people.")
-    return float(strangers.mean()), float(strangers.std())
+    stretch = float(strangers.std() / sface.std())
+    return SFACE_CURVE.stretched(float(strangers.mean() + (SFACE_CURVE.mean - sface.mean()) * stretch), stretch)
 
 
 def separation(vectors_nd: F32, labels_n: NDArray[Any]) -> float:
     """How far apart faces of one person and of two are: the gap of their average cosines, in standard deviations."""
-    cosines = (vectors_nd @ vectors_nd.T).astype(np.float64)
-    upper = np.triu(np.ones(cosines.shape, np.bool_), 1)
-    same = labels_n[:, None] == labels_n[None]
-    one, two = cosines[upper & same], cosines[upper & ~same]
+    one, two = _cosines(vectors_nd, labels_n)
     spread = np.sqrt((one.var() + two.var()) / 2)
     return float((one.mean() - two.mean()) / spread) if spread > 0 else 0.0
+
+
+def _cosines(vectors_nd: F32, labels_n: NDArray[Any]) -> tuple[F64, F64]:
+    """Of the pairs of faces of one person, and of two."""
+    row, column = np.triu_indices(len(labels_n), 1)
+    cosines = (vectors_nd @ vectors_nd.T)[row, column].astype(np.float64)
+    same = labels_n[row] == labels_n[column]
+    return cosines[same], cosines[~same]

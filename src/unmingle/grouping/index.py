@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmingle.records import check_shape
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -32,10 +30,6 @@ class Neighbours:
 
     index_qk: I64  # positions in the base; -1 where there are fewer than k
     similarity_qk: F32  # -inf where there is none
-
-    def __post_init__(self) -> None:
-        check_shape("index_qk", self.index_qk, (None, None))
-        check_shape("similarity_qk", self.similarity_qk, self.index_qk.shape)
 
     @classmethod
     def nobody(cls, queries: int, k: int) -> Neighbours:

@@ -71,10 +71,8 @@ def _candidates(clusters: Clusters, threshold: FalseMergeThreshold, of: I64) -> 
     row = np.repeat(of[:, None], found.index_qk.shape[1], 1)
     column = several[found.index_qk]
     z = threshold.standard(found.similarity_qk, size_n[row], size_n[column])
-    out = (found.index_qk < 0) | (column == row)
-    if clusters.links:
-        out |= clusters.links.pairs(row.ravel(), column.ravel()).reshape(out.shape)
-    z[out] = -np.inf
+    barred = clusters.links.pairs(row.ravel(), column.ravel()).reshape(row.shape)
+    z[(found.index_qk < 0) | (column == row) | barred] = -np.inf
     best = np.argsort(-z, axis=1, kind="stable")[:, :CANDIDATES]
     good = np.take_along_axis(z, best, 1) >= LEAST_Z
     pairs = np.stack([np.take_along_axis(side, best, 1)[good] for side in (row, column)], axis=1)

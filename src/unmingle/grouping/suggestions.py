@@ -69,11 +69,6 @@ class Suggestion:
         """Whether the two sides are one person now."""
         return self.kind in ("part", "face")
 
-    @property
-    def usefulness(self) -> float:
-        """Faces that the answer can be expected to mend."""
-        return self.gain * (1 - self.probability if self.together else self.probability)
-
     def pairs(self) -> I64:
         """(m, 2) rows that an answer is about, for `Constraints` or `asked_m2`: enough for nobody to be asked again."""
         shown = self.one[spaced(len(self.one), SHOWN)]
