@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from unmingle import pipeline
+from unmingle import jobs
 from unmingle.api import ExportOptions, Library
 from unmingle.decisions.assignment import Measured, store_assignment
 from unmingle.decisions.state import State
@@ -96,7 +96,7 @@ def make(folder: Path, source: Path, people: int, *, given: bool = False, seed: 
         if given:
             hand_over(store, who_of)
         else:
-            pipeline.cluster(store, RECIPE, GroupingSettings())
+            jobs.cluster(store, RECIPE, GroupingSettings())
     return Library(folder, views="on request")
 
 

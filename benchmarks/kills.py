@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmingle import pipeline
+from unmingle import jobs
 from unmingle.api import Library
 from unmingle.decisions.log import read_log
 from unmingle.decisions.state import State
@@ -87,7 +87,7 @@ def make(folder: Path, seed: int) -> None:
 
 def group(folder: Path) -> None:
     with open_to_write(folder) as store:
-        pipeline.cluster(store, RECIPE, GroupingSettings())
+        jobs.cluster(store, RECIPE, GroupingSettings())
 
 
 def decide_for_ever(folder: Path, seed: int, tell: Callable[[str], object]) -> None:

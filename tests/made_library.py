@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from unmingle import pipeline
+from unmingle import jobs
 from unmingle.api import Library
 from unmingle.records import Analysis, Faces, Triage
 from unmingle.settings import GroupingSettings
@@ -117,7 +117,7 @@ def library(folder: Path, source: Path, shots: Sequence[Shot], *more: tuple[Path
                 analyses.add_analysis(
                     connection, digest, RECIPE, "f32", _analysis(found[file.source, file.name], centres, random)
                 )
-        pipeline.cluster(store, RECIPE, GroupingSettings())
+        jobs.cluster(store, RECIPE, GroupingSettings())
     opened = Library(folder)
     opened.write_views()
     return opened

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tests.made_library import RECIPE, analysis, empty, put
 
-from unmingle import pipeline
+from unmingle import jobs
 from unmingle.settings import GroupingSettings
 from unmingle.store import facts
 from unmingle.store.sqlite import open_to_write
@@ -50,7 +50,7 @@ class Album:
 
     def cluster(self) -> dict[str, int]:
         """The person that each picture shows, by the library."""
-        pipeline.cluster(self.store, RECIPE, SETTINGS)
+        jobs.cluster(self.store, RECIPE, SETTINGS)
         query = (
             "SELECT analysis.digest, member.person FROM member JOIN face ON face.id = member.face"
             " JOIN analysis ON analysis.id = face.analysis"

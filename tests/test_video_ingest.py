@@ -12,7 +12,7 @@ from tests.made_library import analysis
 from tests.made_library import faces as face_in
 from tests.videos import number_in, write_streams, write_video
 
-from unmingle import pipeline, video_ingest
+from unmingle import picture_ingest, video_ingest
 from unmingle.errors import SourceError, WriteError
 from unmingle.exchange.crops import save_crops
 from unmingle.models.cards import SFACE
@@ -68,7 +68,7 @@ def source(tmp_path: Path) -> Path:
 
 def add(source: Path, every: float = EVERY) -> Added:
     with open_to_write(source.parent / "out") as store:
-        return pipeline.add(store, scan([source]), Sight(), every=every)
+        return picture_ingest.add(store, scan([source]), Sight(), every=every)
 
 
 def reasons(source: Path) -> dict[str, str]:
@@ -188,7 +188,7 @@ def test_a_recording_by_another_name_and_a_picture_by_a_recording_s(source: Path
     (source / "a.mkv").rename(source / "a.jpg")
     (source / "odd.mkv").unlink()
     with open_to_write(source.parent / "out") as store:
-        added = pipeline.add(store, scan([source]), Sight(), every=EVERY)
+        added = picture_ingest.add(store, scan([source]), Sight(), every=EVERY)
     assert (added.analysed, added.unreadable, added.unwatched) == (2, 0, ())
     assert seen(source) == {"a.jpg": FRAMES, "z.mkv": FRAMES}
 

@@ -73,7 +73,7 @@ def inputs_of(
         given.update(more, vectors_nd=vectors_nd)
         return cluster_with_quality(vectors_nd, settings, **more)
 
-    with patch("unmingle.pipeline.cluster_with_quality", remembering):
+    with patch("unmingle.jobs.cluster_with_quality", remembering):
         library.cluster(sheets=0)
     faces = library.evaluate(labels).faces
     with open_to_read(library.folder) as store:

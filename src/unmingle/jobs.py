@@ -5,12 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, get_args
 
-from unmingle import pipeline
+import numpy as np
+
+from unmingle import picture_ingest
+from unmingle.decisions.assignment import DecidedFaces, Measured, store_assignment
+from unmingle.decisions.state import State
 from unmingle.errors import SettingsError, SourceError
 from unmingle.faces.recipe import ClassicRecipe, FaceRecipe
+from unmingle.grouping.baselines import classic_clusters
+from unmingle.grouping.cluster import Evidence, cluster_with_quality
+from unmingle.grouping.confidence import face_probabilities
 from unmingle.models.cards import SFACE
 from unmingle.models.registry import card
 from unmingle.models.vgg16 import prepared_vgg16
+from unmingle.progress import Times, silent
 from unmingle.render import views
 from unmingle.settings import (
     ClassicSettings,
@@ -23,10 +31,12 @@ from unmingle.settings import (
     whole_number,
 )
 from unmingle.sources.images import Scan, readable, scan
-from unmingle.store import facts
+from unmingle.sources.names import AUTO
+from unmingle.store import copies, facts, sightings
 from unmingle.store.face_query import file_state
-from unmingle.store.facts import current
+from unmingle.store.face_rows import ALONE, faces_to_group
 from unmingle.store.file_rows import note_walked, taken_along, walked_folders
+from unmingle.store.frame_names import conclude, recording_of, rows_of_pictures, seen_frames
 from unmingle.store.result_tables import faces_table
 from unmingle.summary import Summary
 
@@ -34,17 +44,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from unmingle.progress import Progress, Times
-    from unmingle.records import Added, Status
+    from unmingle.progress import Progress
+    from unmingle.records import Added, Clustering, Status
     from unmingle.store.sqlite import Store
 
 
 def still_there(folder: Path, sources: Sequence[Path]) -> list[Path]:
-    """Those of the sources that a library remembers that are there.
-
-    Raises:
-        SourceError: there is none.
-    """
+    """Those of the sources that a library remembers that are there."""
     there = [source for source in sources if source.exists()]
     if not there:
         names = ", ".join(readable(str(source)) for source in sources[:3]) or "none"
@@ -81,9 +87,8 @@ def adding(
         # Asked only here: what a file is, its first bytes tell.
         moving = next((file.name for file in found.files if file.is_recording), None)
         if moving is not None:
-            raise SettingsError(
-                "The classic recipe can't watch recordings.", f"Leave --recipe classic out, or {moving}."
-            )
+            mend = f"Leave --recipe classic out, or {moving}."
+            raise SettingsError("The classic recipe can't watch recordings.", mend)
         if model != SFACE.name:
             raise SettingsError("The classic recipe has a model of its own.", "Leave --recipe classic out, or --model.")
         classic = classic or ClassicSettings()
@@ -97,31 +102,32 @@ def adding(
             facts.note_model(store, runner.key, card(model))
         facts.note(store, looked, watched)
         note_walked(store, {*walked_folders(store), *found.folders})
-        added = pipeline.add(store, found, runner, exact=exact, every=watched.every, progress=progress, times=times)
+        every = watched.every
+        added = picture_ingest.add(store, found, runner, exact=exact, every=every, progress=progress, times=times)
         return replace(added, along=taken_along(store, found))
 
     return add
 
 
 def retry(store: Store, file: int) -> tuple[Status, str]:
-    """Read a file again; see `Library.retry`."""
-    held, recipe = file_state(store, file), current(store)
+    """Read a file again that could not be read, given its row; status and reason of its first face."""
+    held, recipe = file_state(store, file), facts.current(store)
     if held is None:
         raise SourceError(f"There is no file {file}.", "Look at the library again.")
     detection = facts.noted(store, DetectionSettings) or DetectionSettings()
     runner = FaceRecipe(detection, EngineSettings(), card(facts.model_of(store, recipe).name))
     if runner.key != recipe:
-        problem = "The library was made with another recipe."
-        raise SettingsError(problem, "Run unmingle cluster again: it tries all files.")
+        mend = "Run unmingle cluster again: it tries all files."
+        raise SettingsError("The library was made with another recipe.", mend)
     every = (facts.noted(store, RecordingSettings) or RecordingSettings()).every
-    pipeline.add(store, Scan((held.file,), ()), runner, every=every)
+    picture_ingest.add(store, Scan((held.file,), ()), runner, every=every)
     faces = faces_table(store, recipe)
     found = faces.filter((faces["file"] == held.file.name) & (faces["source"] == held.file.source))
     status, reason = found.select("status", "reason").row(0)
     return status, reason
 
 
-def cluster(
+def make_people(
     store: Store,
     settings: GroupingSettings | None,
     people: int | None,
@@ -139,24 +145,71 @@ def cluster(
         raise SettingsError(f"name_pattern is {name_pattern!r}.", "Give text, or None to read nothing from names.")
     settings = settings or GroupingSettings()
     settings = settings if people is None else replace(settings, people=people)
-    recipe = current(store)
-    curve = facts.library_curve(store, recipe)
+    recipe = facts.current(store)
     classic = (classic or ClassicSettings()) if recipe.startswith("classic") else None
     if classic is not None and settings.people is None:
         raise SettingsError("The classic recipe can't find the number of people.", "Pass --people K.")
-    clustering = pipeline.cluster(
-        store,
-        recipe,
-        settings,
-        classic=classic,
-        curve=curve,
-        name_pattern=name_pattern,
-        progress=progress,
-        times=times,
-    )
+    clustering = cluster(store, recipe, settings, classic, name_pattern=name_pattern, progress=progress, times=times)
     facts.note(store, settings)
     store.set_fact(facts.SHEETS, str(sheets))
     store.set_fact(views.WEBVTT, "1" if webvtt else "")
     with times.measure("write"), store.snapshot():
         faces = views.write_views(store, recipe, progress=progress)
     return Summary.of(faces, times.seconds, dict(clustering.notes))
+
+
+def cluster(
+    store: Store,
+    recipe: str,
+    settings: GroupingSettings,
+    classic: ClassicSettings | None = None,
+    *,
+    name_pattern: str | None = AUTO,
+    progress: Progress = silent,
+    times: Times | None = None,
+) -> Clustering:
+    """Make people of the faces that are there; people of the last clustering keep their ids, and all decisions hold.
+
+    Where the number of people is given, one core face is a person too; else a person needs two different pictures, and
+    copies are one. classic: PCA and k-means instead, which need the number and know no constraints, ranks and copies.
+    """
+    times = times or Times()
+    with store.transaction() as connection:
+        state = State.read(connection, recipe)
+        state.write_marks(connection)
+    with store.snapshot():
+        faces = faces_to_group(store, recipe)
+    progress("cluster", 0, len(faces.ids))
+    with times.measure("cluster"):
+        curve = facts.library_curve(store, recipe)
+        decided = DecidedFaces(state, faces)
+        names = conclude(store, faces, rows_of_pictures(store, faces), name_pattern, curve)
+        recording_n = recording_of(store, faces, names)
+        core_n, copy_of_n = faces.core.copy(), copies.copy_of(store, faces, recording_n)
+        core_n[list(decided.person_of)] = True  # whatever a face is like, somebody said whose it is
+        recorded_k2, same_m2 = sightings.followed(store, recipe, faces)
+        seen = seen_frames(store, faces, names, recorded_k2)
+        if classic is None:
+            constraints = decided.constraints(seen, same_m2)
+            clustering = cluster_with_quality(
+                faces.vectors, settings, curve=curve, constraints=constraints, core_n=core_n, copy_of_n=copy_of_n
+            )
+        else:
+            assert settings.people is not None  # whoever calls has made sure of it
+            components, seed = classic.components, classic.seed
+            clustering = classic_clusters(faces.vectors, settings.people, components=components, seed=seed)
+        notes = dict(clustering.notes)
+        evidence = Evidence.of(clustering, core_n, copy_of_n, least=2 if settings.people is None else 1)
+        labels_n = np.where(evidence.people_n, clustering.labels, ALONE)
+        likeness_n, cohesion_k = evidence.likeness(faces.vectors, clustering.labels)
+        sure_n = None  # where the grouping didn't find out how strangers spread
+        if "scale" in notes and len(faces.ids):
+            # A copy is as sure as the face that it is a copy of, and adds nothing to how sure that is.
+            shown_n = evidence.shown(clustering.labels)
+            sure_n = face_probabilities(faces.vectors, shown_n, curve, scale=notes["scale"])[evidence.picture_n]
+        copies.note(store, faces, copy_of_n)
+        store_assignment(store, recipe, faces, Measured(labels_n, cohesion_k, likeness_n, sure_n), state)
+        store.set_fact(facts.SCALE, str(notes.get("scale", "")))
+        names.keep(store)
+    progress("cluster", len(faces.ids), len(faces.ids))
+    return replace(clustering, notes=(*clustering.notes, *names.notes))

@@ -134,7 +134,7 @@ class Library(LibraryFolder):
 
         how = (settings, people, classic, name_pattern, sheets)
         with self.writing() as store:
-            summary = jobs.cluster(store, *how, webvtt=webvtt, progress=progress, times=self._times)
+            summary = jobs.make_people(store, *how, webvtt=webvtt, progress=progress, times=self._times)
         self._times = Times()  # the next summary tells of its own run
         return summary
 

@@ -15,7 +15,7 @@ from tests.made_library import RECIPE, analysis
 from tests.review.browser import TOKEN, Seat, Watch, served
 from tests.review.recording import Recorded
 
-from unmingle import pipeline
+from unmingle import jobs
 from unmingle.faces.align import FACE_MARGIN, thumbnail
 from unmingle.review.app import create_app
 from unmingle.settings import GroupingSettings
@@ -101,7 +101,7 @@ class Maker:
     def cluster(self) -> None:
         """Group the faces anew."""
         with open_to_write(self.folder) as store:
-            pipeline.cluster(store, RECIPE, GroupingSettings(), name_pattern=MEETING_PATTERN)
+            jobs.cluster(store, RECIPE, GroupingSettings(), name_pattern=MEETING_PATTERN)
 
 
 class Browser:

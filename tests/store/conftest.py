@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tests.made_library import RECIPE, analysis, empty, put
 
-from unmingle import pipeline
+from unmingle import jobs
 from unmingle.api import Library
 from unmingle.records import Triage
 from unmingle.settings import GroupingSettings
@@ -53,7 +53,7 @@ class Album:
     def cluster(self, recipe: str = RECIPE, **settings: float) -> None:
         """Group the faces anew."""
         with open_to_write(self.library.folder) as store:
-            pipeline.cluster(store, recipe, GroupingSettings(**settings))  # type: ignore[arg-type]
+            jobs.cluster(store, recipe, GroupingSettings(**settings))  # type: ignore[arg-type]
 
     def people(self) -> dict[int, set[str]]:
         """The files of each person."""

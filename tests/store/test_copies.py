@@ -12,7 +12,7 @@ from tests.made_library import RECIPE, analysis, empty, put
 
 from madeup.cast import CAST
 from madeup.portraits import Look, Person, encode, render
-from unmingle import pipeline
+from unmingle import jobs
 from unmingle.api import Library
 from unmingle.faces.duplicates import fingerprint
 from unmingle.settings import GroupingSettings
@@ -60,7 +60,7 @@ class Shelf:
 
     def cluster(self) -> None:
         with open_to_write(self.library.folder) as store:
-            pipeline.cluster(store, RECIPE, GroupingSettings())
+            jobs.cluster(store, RECIPE, GroupingSettings())
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.made_library import RECIPE
 
-from unmingle import pipeline
+from unmingle import jobs
 from unmingle.decisions.kinds import Name
 from unmingle.decisions.references import clean_name
 from unmingle.decisions.service import DecisionService
@@ -276,7 +276,7 @@ def test_decisions_hold_for_a_grouping_that_knows_no_constraints(album: Album) -
     library.assign([face], b)
     library.not_a_face(album.files(b)[-1:])
     with open_to_write(library.folder) as store:
-        pipeline.cluster(store, RECIPE, GroupingSettings(people=6), classic=ClassicSettings(components=10))
+        jobs.cluster(store, RECIPE, GroupingSettings(people=6), classic=ClassicSettings(components=10))
     assert album.person_of(face) == b
     assert album.person("a") == a
     assert library.people.filter(library.people["person"] == a)["name"].item() == "Ada"
@@ -306,9 +306,9 @@ def test_a_name_can_wait_for_a_grouping_in_another_process(album: Album, monkeyp
         return cluster_with_quality(*words, **more)
 
     face = album.files(3)[0]
-    monkeypatch.setattr(pipeline, "cluster_with_quality", group)
+    monkeypatch.setattr(jobs, "cluster_with_quality", group)
     with open_to_write(library.folder) as store:
-        pipeline.cluster(store, RECIPE, GroupingSettings())
+        jobs.cluster(store, RECIPE, GroupingSettings())
     assert 2 not in album.people()
     assert len(album.people()[1]) == 16
     assert album.person_of(face) is None

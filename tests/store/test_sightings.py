@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from tests.made_library import RECIPE, analysis
 
-from unmingle import pipeline
+from unmingle import jobs
 from unmingle.api import Library
 from unmingle.decisions.references import faces_named
 from unmingle.errors import DecisionError
@@ -87,7 +87,7 @@ def store_recording(store: Store, content: str, *segments: Segment, every: float
 
 def group(store: Store) -> None:
 
-    pipeline.cluster(store, RECIPE, GroupingSettings())
+    jobs.cluster(store, RECIPE, GroupingSettings())
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The whole story: pictures to faces, faces to people. Each step goes on where it was."""
+"""Pictures and recordings to faces in the library; a killed run goes on where it was."""
 
 from __future__ import annotations
 
@@ -10,25 +10,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmingle.decisions.assignment import DecidedFaces, Measured, store_assignment
-from unmingle.decisions.state import State
 from unmingle.errors import PictureError, reason
-from unmingle.grouping.baselines import classic_clusters
-from unmingle.grouping.cluster import Evidence, cluster_with_quality
-from unmingle.grouping.confidence import face_probabilities
-from unmingle.grouping.impostors import SFACE_CURVE
 from unmingle.models.runtime import available_cores
 from unmingle.progress import Times, silent
 from unmingle.records import Added
 from unmingle.settings import RecordingSettings
 from unmingle.sources.decoding import decode, pixel_digest
 from unmingle.sources.images import digest, quiet_decoders, read_bytes
-from unmingle.sources.names import AUTO
-from unmingle.store import analyses, copies, sightings
-from unmingle.store.face_rows import ALONE, faces_to_group
-from unmingle.store.facts import CURRENT, SCALE
+from unmingle.store import analyses, sightings
+from unmingle.store.facts import CURRENT
 from unmingle.store.file_rows import note_moved, out_of_reach
-from unmingle.store.frame_names import conclude, recording_of, rows_of_pictures, seen_frames
 from unmingle.store.identity import Recogniser, carry_over
 from unmingle.tracking.video import VideoRecipe
 from unmingle.video_ingest import VideoIngest
@@ -37,16 +28,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from unmingle.faces.recipe import RecipeRunner
-    from unmingle.grouping.impostors import ImpostorModel
     from unmingle.progress import Progress
-    from unmingle.records import F64, U8, Analysis, Clustering
-    from unmingle.settings import ClassicSettings, GroupingSettings
+    from unmingle.records import U8, Analysis
     from unmingle.sources.images import PictureFile, Scan
     from unmingle.store.analyses import Known
-    from unmingle.store.face_rows import StoredFaces
     from unmingle.store.sqlite import Store
-
-    # Groups faces by their vectors (n, d), constraints, which may found a person (n,), and whose copy each is (n,).
 
 BATCH_PICTURES = 32
 BATCH_PIXELS = 8_000_000  # large photographs make smaller batches, so that memory stays flat
@@ -282,68 +268,3 @@ def _batches(reads: Iterator[Read], times: Times) -> Iterator[list[Read]]:
             batch, size = [], 0
     if batch:
         yield batch
-
-
-def cluster(
-    store: Store,
-    recipe: str,
-    settings: GroupingSettings,
-    *,
-    classic: ClassicSettings | None = None,
-    curve: ImpostorModel = SFACE_CURVE,
-    name_pattern: str | None = AUTO,
-    progress: Progress = silent,
-    times: Times | None = None,
-) -> Clustering:
-    """Make people of the faces that are there; people of the last clustering keep their ids, and all decisions hold.
-
-    settings: how. Where the number of people is given, one core face is a person too; else a person needs two different
-    pictures, and copies are one. classic: PCA and k-means instead, which need the number of people and know no
-    constraints, ranks and copies. name_pattern: see `conclude`.
-    """
-    times = Times() if times is None else times
-    with store.transaction() as connection:
-        state = State.read(connection, recipe)
-        state.write_marks(connection)
-    with store.snapshot():
-        faces = faces_to_group(store, recipe)
-    progress("cluster", 0, len(faces.ids))
-    with times.measure("cluster"):
-        decided = DecidedFaces(state, faces)
-        names = conclude(store, faces, rows_of_pictures(store, faces), name_pattern, curve)
-        recording_n = recording_of(store, faces, names)
-        core_n, copy_of_n = faces.core.copy(), copies.copy_of(store, faces, recording_n)
-        core_n[list(decided.person_of)] = True  # whatever a face is like, somebody said whose it is
-        recorded_k2, same_m2 = sightings.followed(store, recipe, faces)
-        seen = seen_frames(store, faces, names, recorded_k2)
-        if classic is None:
-            constraints = decided.constraints(seen, same_m2)
-            clustering = cluster_with_quality(
-                faces.vectors, settings, curve=curve, constraints=constraints, core_n=core_n, copy_of_n=copy_of_n
-            )
-        else:
-            assert settings.people is not None  # whoever calls has made sure of it
-            components, seed = classic.components, classic.seed
-            clustering = classic_clusters(faces.vectors, settings.people, components=components, seed=seed)
-        evidence = Evidence.of(clustering, core_n, copy_of_n, least=2 if settings.people is None else 1)
-        labels_n = np.where(evidence.people_n, clustering.labels, ALONE)
-        likeness_n, cohesion_k = evidence.likeness(faces.vectors, clustering.labels)
-        measured = Measured(labels_n, cohesion_k, likeness_n, _sure(faces, clustering, evidence, curve))
-        copies.note(store, faces, copy_of_n)
-        store_assignment(store, recipe, faces, measured, state)
-        store.set_fact(SCALE, str(dict(clustering.notes).get("scale", "")))
-        names.keep(store)
-    progress("cluster", len(faces.ids), len(faces.ids))
-    return replace(clustering, notes=(*clustering.notes, *names.notes))
-
-
-def _sure(faces: StoredFaces, clustering: Clustering, evidence: Evidence, curve: ImpostorModel) -> F64 | None:
-    """The probability that each face belongs to its person, where the grouping found out how strangers spread.
-
-    A copy is as sure as the face that it is a copy of, and adds nothing to how sure that is.
-    """
-    scale = dict(clustering.notes).get("scale")
-    if scale is None or not len(faces.ids):
-        return None
-    shown_n = evidence.shown(clustering.labels)
-    return face_probabilities(faces.vectors, shown_n, curve, scale=scale)[evidence.picture_n]
