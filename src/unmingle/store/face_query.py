@@ -270,7 +270,6 @@ class FileFace:
     """
 
     face: int
-    number: int
     box: Box
     person: int | None
     name: str
@@ -290,7 +289,7 @@ class Picture:
 def pictures(store: Store, recipe: str) -> Iterator[Picture]:
     """The picture files that are there, by source and path."""
     of_faces = (
-        'SELECT face, number, "left", top, width, height, person, name, counts FROM exported_face'
+        'SELECT face, "left", top, width, height, person, name, counts FROM exported_face'
         " WHERE picture = ? ORDER BY number"
     )
     query = (
@@ -301,9 +300,9 @@ def pictures(store: Store, recipe: str) -> Iterator[Picture]:
     )
     for *held, width, height, picture in store.connection.execute(query, (recipe,)):
         faces = []
-        for face, number, *box, person, name, counts in store.connection.execute(of_faces, (picture,)):
+        for face, *box, person, name, counts in store.connection.execute(of_faces, (picture,)):
             left, top, across, down = box
-            faces.append(FileFace(face, number, (left, top, across, down), person, name, bool(counts)))
+            faces.append(FileFace(face, (left, top, across, down), person, name, bool(counts)))
         yield Picture(FileState.of(held), width, height, tuple(faces))
 
 
