@@ -28,6 +28,7 @@ declare global {
     parts: (close: (value?: any) => void) => { body: (Node | string)[]; foot: Node[] },
     kind?: string,
   ) => Promise<any>;
+  type Toast = (words: string, action?: Act, how?: { stays?: boolean }) => void;
   /** about: whom is not asked for; faces: of whom, if not of that person. Without a person: a new one with this name, if any. */
   type AskPerson = (
     title: string,
@@ -164,6 +165,13 @@ declare global {
     put: (page: any) => void;
   }
 
+  type Endless = (
+    path: string,
+    restore: any,
+    signal: AbortSignal,
+    options: EndlessOptions,
+  ) => { end: HTMLElement; start: () => void; snapshot: () => object };
+
   interface PagedListOptions {
     load: (offset: number, limit: number, signal: AbortSignal) => Promise<{ total: number; items: any[]; revision: number }>;
     /** Rows a page. */
@@ -202,6 +210,11 @@ declare global {
     onIgnore: () => void;
   }
 
+  type PersonTimes = (
+    id: number,
+    signal: AbortSignal,
+    open: (faces: number[], at: number) => void,
+  ) => { element: HTMLElement; load: () => Promise<void>; clear: () => void; again: () => void };
   type ShowTip = (bar: HTMLElement | null, person?: OnScreen, time?: Time, x?: number) => void;
   /** barOf: makes the link or button that a bar is, "0:03.2 to 0:11.8, 8.6 seconds". */
   type LaneOptions = { duration: number; label: string; barOf: (index: number, words: string) => HTMLElement };

@@ -76,7 +76,7 @@ export const session = {
 
 const target = new EventTarget();
 
-/** Listens to what is told to every part of the page, until the signal. @param {News} kind @param {(detail: any) => void} listener @param {AbortSignal} [signal] */
+/** Hears what is told to every part of the page. @param {News} kind @param {(detail: any) => void} listener @param {AbortSignal} [signal] ends it */
 export const on = (kind, listener, signal) => target.addEventListener(kind, (event) => listener(/** @type {CustomEvent} */ (event).detail), { signal });
 
 /** @param {News} kind @param {unknown} [detail] */

@@ -35,7 +35,7 @@ export function openDialog(title, parts, kind = "") {
 const SHOWN = 8000; // milliseconds
 const MOST = 3;
 
-/** A line at the bottom that goes by itself; not while the pointer or the focus is on it. @param {string} words @param {Act} [action] @param {{stays?: boolean}} [how] */
+/** A line at the bottom that goes by itself; not while the pointer or the focus is on it. @type {Toast} */
 export function toast(words, action, { stays = false } = {}) {
   const home = document.querySelector("dialog[open] .toasts") ?? byId("toasts");
   let timer = 0;

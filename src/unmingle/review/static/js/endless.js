@@ -4,7 +4,7 @@ import { h } from "./dom.js";
 
 const MOST = 1000; // entries that the server gives at once
 
-/** A list of the server that goes on as its end comes near. @param {string} path below /api @param {any} restore @param {AbortSignal} signal ends it @param {EndlessOptions} options */
+/** A list of the server, by its path below /api, that goes on as its end comes near. @type {Endless} */
 export function endless(path, restore, signal, { size, items, empty, renew, put }) {
   /** @type {HTMLElement} what stands below the list */ const end = h("div", { class: "log-end" });
   let total = 0;

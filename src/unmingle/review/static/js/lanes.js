@@ -54,7 +54,7 @@ export function lane(one, { duration, label, barOf }) {
   return h("div", { class: "lane", role: "group", "aria-label": label }, ...bars);
 }
 
-/** Makes the bars of lanes one stop of the Tab key, walked with the arrows, with times beside them. @param {HTMLElement} root @param {OnScreen[]} people whose lanes are in it */
+/** Makes the bars of lanes one stop of the Tab key, walked with the arrows. @param {HTMLElement} root @param {OnScreen[]} people of its lanes */
 export function walkable(root, people) {
   const lanes = /** @type {HTMLElement[]} */ ([...root.querySelectorAll(".lane")]);
   const first = /** @type {HTMLElement|null} */ (root.querySelector(".bar-time"));

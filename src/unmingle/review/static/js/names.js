@@ -18,7 +18,7 @@ export function asNamed(person, revision) {
   return now && (revision ?? 0) < now.from ? { ...person, pending: now.name } : person;
 }
 
-/** People below a text field, as is typed: an ARIA combobox. Nobody is marked until somebody marks them. @param {HTMLInputElement} input @param {SuggestionOptions} options */
+/** People below a text field: an ARIA combobox. Nobody is marked at first. @param {HTMLInputElement} input @param {SuggestionOptions} options */
 function suggestions(input, { find, pick, label, only = false }) {
   const id = freshId("suggestions");
   const list = h("ul", { class: "suggestions", role: "listbox", id, "aria-label": label, hidden: true });
@@ -101,7 +101,8 @@ export function nameField({ person, typed, seen, again, done }) {
   const id = person.person;
   const before = person.pending ?? person.name;
   const value = typed || (sessionStorage.getItem(draftKey(id)) ?? before);
-  /** @type {HTMLInputElement} */ const input = h("input", { class: "name-input", type: "text", "aria-label": "Name", placeholder: "Who is this?", maxlength: 200, spellcheck: "false", value });
+  /** @type {HTMLInputElement} */
+  const input = h("input", { class: "name-input", type: "text", "aria-label": "Name", placeholder: "Who is this?", maxlength: 200, spellcheck: "false", value });
   const looked = seen(); // what was on show when the editing began, so that a name given elsewhere meanwhile is noticed
   let over = false;
   let asking = false;
@@ -219,7 +220,8 @@ export function askWhichName(people) {
 
 /** Asks for a person, the most alike first; nobody is chosen beforehand. @type {AskPerson} */
 export function askPerson(title, { person, faces = [], allowNew = false }) {
-  /** @type {HTMLInputElement} */ const input = h("input", { class: "field", type: "search", "aria-label": "Search for a person", placeholder: "Type a name", autofocus: true, spellcheck: "false" });
+  /** @type {HTMLInputElement} */
+  const input = h("input", { class: "field", type: "search", "aria-label": "Search for a person", placeholder: "Type a name", autofocus: true, spellcheck: "false" });
   return openDialog(title, (close) => {
     const find = async (/** @type {string} */ text) => (await get("/alike", { search: text, person, faces: faces.slice(0, 100) })).people;
     const list = suggestions(input, { find, pick: (other) => close({ person: other.person }), label: "People", only: true });

@@ -215,7 +215,7 @@ const SHOWN = 4; // recordings, until somebody wants to see all
 const MOST = 200;
 const PAUSE = 600; // milliseconds without a change before it is asked for again: it takes a while in long recordings
 
-/** Where a person is on screen: a row for each recording. @param {number} id @param {AbortSignal} signal @param {(faces: number[], at: number) => void} open shows a face's picture */
+/** Where a person is on screen: a row for each recording. open: shows one of these faces in its picture. @type {PersonTimes} */
 function personTimes(id, signal, open) {
   const element = h("section", { class: "person-times", "aria-label": "On screen" });
   let timer = 0;
