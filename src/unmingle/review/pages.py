@@ -100,11 +100,12 @@ class Pages:
                 since = log.decisions(entry for entry in log.entries if entry.id in error.entries)
                 told = [schemas.Decision.of(one).model_dump() for one in since]
                 return RequestError(409, error.problem, error.mend, since=told)
+            case DecisionError():
+                return RequestError(422, error.problem, error.mend)
+            case LibraryBusyError():
+                return RequestError(423, error.problem, error.mend)
             case UnmingleError():
-                status = (
-                    422 if isinstance(error, DecisionError) else 423 if isinstance(error, LibraryBusyError) else 400
-                )
-                return RequestError(status, error.problem, error.mend)
+                return RequestError(400, error.problem, error.mend)
             case RequestValidationError():
                 first = error.errors()[0]
                 where = ".".join(str(part) for part in first["loc"])
