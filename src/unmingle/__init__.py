@@ -9,6 +9,7 @@ library.cluster()
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from unmingle.errors import UnmingleError
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["FaceClusterer", "Library", "UnmingleError", "__version__", "open", "to_pandas"]
 
+_HOMES = {"FaceClusterer": "unmingle.estimator", "Library": "unmingle.library", "to_pandas": "unmingle.frames"}
+
 
 def open(folder: str | Path) -> Library:  # noqa: A001  # unmingle.open reads as it should
     """The library in `folder`; it is made at the first `add`."""
@@ -35,16 +38,6 @@ def open(folder: str | Path) -> Library:  # noqa: A001  # unmingle.open reads as
 
 def __getattr__(name: str) -> Any:
     # All bring heavy packages, which `import unmingle` alone must not load.
-    if name == "FaceClusterer":
-        from unmingle.estimator import FaceClusterer
-
-        return FaceClusterer
-    if name == "Library":
-        from unmingle.library import Library
-
-        return Library
-    if name == "to_pandas":
-        from unmingle.frames import to_pandas
-
-        return to_pandas
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'unmingle' has no attribute {name!r}")

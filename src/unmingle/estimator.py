@@ -29,18 +29,16 @@ NOISE = -1
 class FaceClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Group face embeddings by person; the number of people need not be known.
 
-    Only the directions of the vectors count (cosine similarity). The same vectors in another order give the same
-    partition.
+    Only the directions of the vectors count. The same vectors in another order give the same partition.
 
     Args:
         people: the number of people if it is known; then exactly so many clusters come out, and no noise.
         expected_false_merges: how many merges with a stranger each person may expect, 0 to 1: smaller is stricter.
         singletons: what a face that nobody else is like becomes: "noise" (label -1, as scikit-learn has it) or
             "clusters" (a label of its own).
-        impostor_curve: how similar two strangers are to the model that made the vectors. None estimates it from the
-            least similar pairs, which works for two people and more; a collection that may hold one person only, or a
-            dozen faces, needs the curve of its model: `unmingle.grouping.impostors.SFACE_CURVE` for SFace, and
-            benchmarks/impostor_curve.py measures it for others.
+        impostor_curve: how similar two strangers are to the model that made the vectors. None estimates it, which needs
+            two people and more than a dozen faces; `unmingle.grouping.impostors.SFACE_CURVE` is SFace's, and
+            benchmarks/impostor_curve.py measures others.
 
     Attributes:
         labels_: (n,) int64, person of each row, largest first.
@@ -78,14 +76,14 @@ class FaceClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         Args:
             X: (n, d) finite numbers, no row all zero.
             y: not used; here for scikit-learn's conventions.
-            frames: (n,) integers, in which picture or frame each face was seen, negative for unknown; two faces of one
-                frame are two people, unless they are too alike for that.
+            frames: (n,) integers, the picture or frame of each face, negative for unknown; two faces of one frame are
+                two people, unless they are too alike for that.
             same: (m, 2) rows that are one person.
             different: (m, 2) rows that are different people.
 
         Raises:
             SettingsError: a row is zero, or a setting is out of range.
-            ConstraintError: two rows must be one person and must be different people; both are named.
+            ConstraintError: two rows must be one person and must be different people.
         """
         one_of("singletons", self.singletons, ("noise", "clusters"))
         settings = GroupingSettings(people=self.people, expected_false_merges=self.expected_false_merges)
@@ -111,14 +109,7 @@ class FaceClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         return self
 
     def predict(self, X: ArrayLike) -> I64:  # noqa: N803  # scikit-learn's name
-        """The person of each new row, by itself, or -1 where it is like nobody.
-
-        Args:
-            X: (m, d) finite numbers, no row all zero.
-
-        Raises:
-            SettingsError: a row is zero.
-        """
+        """The person of each new row, (m, d) finite and not zero, by itself; -1 where it is like nobody."""
         check_is_fitted(self)
         vectors_md: Any = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
         found = self._assigner.assign_many(vectors_md)

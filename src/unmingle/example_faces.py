@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from itertools import groupby, islice
@@ -132,9 +133,6 @@ def _faces_of_library(folder: Path, progress: Progress) -> KnownFaces:
 
 
 def _picture(file: PictureFile) -> U8 | None:
-    """Its pixels; None if it can't be read."""
-    try:
-        with quiet_decoders():
-            return read_picture(file)
-    except PictureError:
-        return None
+    with suppress(PictureError), quiet_decoders():
+        return read_picture(file)
+    return None

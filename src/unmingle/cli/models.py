@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -46,8 +47,6 @@ def list_models(
     as_json: Json = False,
 ) -> None:
     """The models that unmingle knows, their licences, whether they are here and whether they are calibrated."""
-    from dataclasses import asdict
-
     from unmingle.models.registry import all_cards, is_here
 
     if library is not None:
@@ -168,8 +167,6 @@ def calibrate_model(
 
 
 def _tell(tried: Tried, what: str, *, quiet: bool, as_json: bool) -> None:
-    from dataclasses import asdict
-
     card, trial = tried.card, tried.trial
     for warning in () if quiet else tried.warnings:
         console.say(f"Warning: {warning}", error=True)
@@ -192,8 +189,6 @@ def check_models(
     as_json: Json = False,
 ) -> None:
     """Check models: checksum, whether they run, a known pair of faces, speed, calibration. Exit code 1 if one fails."""
-    from dataclasses import asdict
-
     from unmingle import modelling
 
     found = [modelling.check_model(one) for one in ([name] if name else modelling.models_here())]
