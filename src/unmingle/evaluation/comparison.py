@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -262,13 +264,14 @@ def _changes(faces: pl.DataFrame, side: str, other: str) -> list[Change]:
         faces.drop_nulls(person)
         .group_by(person, whose)
         .agg(pl.col(name, called).first().fill_null(""), pl.len().alias("faces"), *counts)
-        .sort(pl.col(whose).is_null(), "faces", whose, descending=[False, True, False])
+        .sort(person, pl.col(whose).is_null(), "faces", whose, descending=[False, False, True, False])
+        .select(person, name, whose, called, "faces", "mended", "broken")
     )
     changes = []
-    for (one, title), rows in parts.group_by(person, name, maintain_order=True):
-        count, mended, broken = (int(rows[column].sum()) for column in ("faces", "mended", "broken"))
-        shares = tuple(Share(*part) for part in rows.select(whose, called, "faces").iter_rows())
-        changes.append(Change(Share(one, title, count), shares, mended, broken))
+    for one, rows in groupby(parts.iter_rows(), key=itemgetter(0)):
+        _, titles, *theirs, mended, broken = zip(*rows, strict=True)
+        whole = Share(one, titles[0], sum(theirs[-1]))
+        changes.append(Change(whole, tuple(map(Share, *theirs)), sum(mended), sum(broken)))
     return sorted(changes, key=lambda change: (-change.whole.faces, change.whole.person))
 
 

@@ -128,7 +128,7 @@ def pair_faces(first: pl.DataFrame, second: pl.DataFrame, *, least: float) -> I6
         (one.select(BOX).to_numpy().astype(np.float64), one["face"].to_numpy()) for one in (first, second)
     )
     pairs = [np.zeros((0, 2), np.int64)]
-    for rows, others in both.iter_rows():
+    for rows, others in (map(np.array, lists) for lists in both.iter_rows()):
         one, other = box_n4[rows], box_m4[others]
         if np.array_equal(one, other):  # by far the most pictures of two libraries of one recipe
             at = to = np.arange(len(rows))
@@ -139,11 +139,13 @@ def pair_faces(first: pl.DataFrame, second: pl.DataFrame, *, least: float) -> I6
             at, to = linear_sum_assignment(overlap, maximize=True)
             enough = overlap[at, to] >= least
             at, to = at[enough], to[enough]
-        pairs.append(np.column_stack([np.array(rows)[at], np.array(others)[to]]))
+        pairs.append(np.column_stack([rows[at], others[to]]))
     return np.concatenate(pairs)
 
 
 def _is_whole(box_n4: F64) -> bool:
     """Whether the only box is the picture."""
+    if len(box_n4) > 1:
+        return False
     width, height = np.minimum(box_n4[0, :2] + box_n4[0, 2:], 1) - np.maximum(box_n4[0, :2], 0)
-    return len(box_n4) == 1 and bool(width * height >= WHOLE)
+    return bool(width * height >= WHOLE)
