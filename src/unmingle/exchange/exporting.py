@@ -126,8 +126,8 @@ def export(
             for name, content in as_files(tables, to).items():
                 out.attempt(name, partial(out.put, name, content))
         out.check()
-    told = (out.written, out.there, tuple(out.in_the_way), tuple(out.left_out))
-    return Exported(str(destination), *told, tuple(job.counts.items()))
+    left_out, counts = tuple(out.left_out), tuple(job.counts.items())
+    return Exported(str(destination), out.written, out.there, tuple(out.in_the_way), left_out, counts)
 
 
 def check_outside(destination: Path, folders: Iterable[str | Path]) -> None:

@@ -150,17 +150,13 @@ def walk(
             listing = _new_entries(folder, seen)
         except OSError as error:
             if folder == root:
-                raise SourceError(
-                    f"{readable(str(root))} can't be opened: {error.strerror}.", "Check who may read it."
-                ) from error
+                problem = f"{readable(str(root))} can't be opened: {error.strerror}."
+                raise SourceError(problem, "Check who may read it.") from error
             problem = f"the folder can't be opened: {error.strerror}"
             yield PictureFile(str(root), os.path.relpath(folder, root), problem)
             continue
-        if (
-            made is not None
-            and folder != root
-            and any(is_manifest(entry.path) for entry in listing if entry.name == MANIFEST)
-        ):
+        ours = any(is_manifest(entry.path) for entry in listing if entry.name == MANIFEST)
+        if ours and made is not None and folder != root:
             made.append(str(folder))
             continue
         for entry in listing:
@@ -209,7 +205,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def read_bytes(file: PictureFile) -> bytes:
-    """The file's content; PictureError if it can't be opened, is no file, is empty, or was a problem to the scan."""
+    """The file's content; PictureError as for `read_file`, or if it was a problem to the scan."""
     if file.problem:
         raise PictureError(file.problem)
     return read_file(file.path)

@@ -167,10 +167,9 @@ def patches_of(grey: Grey, box: F32) -> U8:
 
 def correlation(one: U8, other: U8) -> float:
     """Of two patches, -1 to 1, averaged over the two; 1 where they show nothing."""
-    return float(np.mean([_correlation(a, b) for a, b in zip(one, other, strict=True)]))
-
-
-def _correlation(one: U8, other: U8) -> float:
-    a, b = (patch.ravel().astype(np.float32) - patch.mean(dtype=np.float32) for patch in (one, other))
-    length = float(np.sqrt((a @ a) * (b @ b)))
-    return float(a @ b) / length if length > 0 else float(np.array_equal(one, other))
+    found = []
+    for patches in zip(one, other, strict=True):
+        a, b = (patch.ravel().astype(np.float32) - patch.mean(dtype=np.float32) for patch in patches)
+        length = float(np.sqrt((a @ a) * (b @ b)))
+        found.append(float(a @ b) / length if length > 0 else float(np.array_equal(*patches)))
+    return float(np.mean(found))
