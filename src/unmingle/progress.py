@@ -4,23 +4,15 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from typing import Literal
 
 Stage = Literal["draw", "analyse", "watch", "cluster", "read", "write", "fetch"]
-
-
-class Progress(Protocol):
-    """Told how far a stage is; `total` is 0 while unknown."""
-
-    def __call__(self, stage: Stage, done: int, total: int) -> None:
-        """`done` of `total` are done; seconds of recordings in the stage `watch`."""
-        ...
+# Told how much of a stage is done, and of how much: 0 while unknown; of "watch", seconds of recordings.
+Progress = Callable[[Stage, int, int], None]
 
 
 def silent(stage: Stage, done: int, total: int) -> None:

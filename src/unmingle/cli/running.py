@@ -24,11 +24,7 @@ REPEAT = "Nothing is done by half: the same command does it anew."
 
 
 class Stopped(BaseException):  # no error
-    """Somebody stopped the program: no KeyboardInterrupt, which libraries end in ways of their own.
-
-    Args:
-        number: of the signal.
-    """
+    """Somebody stopped the program by a signal: no KeyboardInterrupt, which libraries end in ways of their own."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -54,12 +50,7 @@ def main() -> None:
 
 @contextmanager
 def keeping(sentence: str, *, once: Path | None = None) -> Iterator[None]:
-    """Say so if the block is stopped: what is kept then, and how to go on.
-
-    Args:
-        sentence: what is said.
-        once: what is there as soon as there is something that is kept.
-    """
+    """Say what is kept, and how to go on, if the block is stopped; `once` is there as soon as anything is kept."""
     try:
         yield
     except Stopped as stop:
