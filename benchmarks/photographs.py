@@ -24,6 +24,7 @@ from unmingle.faces.detect import at_scales, find_faces, first_scales
 from unmingle.models.yunet import open_yunet
 from unmingle.settings import DetectionSettings
 from unmingle.sources.images import decode, read_bytes, scan
+from unmingle.sources.pyramid import Pyramid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -143,7 +144,7 @@ def main() -> None:
             same = overlaps(boxes, found.boxes) > SAME
             for size, hit in zip(sizes, same.any(axis=1), strict=True):
                 hits[size].append(bool(hit))
-            whole = at_scales(session, [canvas], [first_scales(canvas)], settings)[0]
+            whole = at_scales(session, [Pyramid(canvas)], [first_scales(Pyramid(canvas))], settings)[0]
             whole = whole.take(whole.scores >= settings.min_score)
             for size, hit in zip(sizes, (overlaps(boxes, whole.boxes) > SAME).any(axis=1), strict=True):
                 without[size].append(bool(hit))

@@ -12,6 +12,7 @@ from PIL import Image
 from unmingle import picture_ingest
 from unmingle.api import Library
 from unmingle.faces.recipe import FaceRecipe
+from unmingle.sources.pyramid import Pyramid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -55,11 +56,11 @@ def failing(at: Callable[[Any], bool], fault: Exception, work: Callable[..., Any
     return wrapped
 
 
-def is_bad(picture: U8) -> bool:
-    return bool(picture[0, 0, 0] == 99)
+def is_bad(picture: U8 | Pyramid) -> bool:
+    return bool(Pyramid.of(picture).full()[0, 0, 0] == 99)
 
 
-@pytest.mark.parametrize(("door", "fault"), [("decode", fault) for fault in FAULTS] + [("read_bytes", FAULTS[0])])
+@pytest.mark.parametrize(("door", "fault"), [("open_pyramid", fault) for fault in FAULTS] + [("read_bytes", FAULTS[0])])
 def test_file_that_fails_while_it_is_read_is_a_row(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, pictures: Path, door: str, fault: Exception
 ) -> None:
@@ -80,7 +81,7 @@ def test_file_that_fails_while_it_is_read_is_a_row(
 def test_picture_that_fails_while_it_is_analysed_is_a_row_and_tried_again(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, pictures: Path, fault: Exception
 ) -> None:
-    def any_bad(given: Sequence[U8]) -> bool:
+    def any_bad(given: Sequence[U8 | Pyramid]) -> bool:
         return any(map(is_bad, given))
 
     with monkeypatch.context() as patch:

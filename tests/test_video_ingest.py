@@ -18,6 +18,7 @@ from unmingle.exchange.crops import save_crops
 from unmingle.models.cards import SFACE
 from unmingle.progress import silent
 from unmingle.sources.images import scan
+from unmingle.sources.pyramid import Pyramid
 from unmingle.sources.recordings import Frame, Recording
 from unmingle.store import sightings
 from unmingle.store.face_query import faceless_files
@@ -43,8 +44,9 @@ class Sight:
     key, precision = "faces-test", "f32"
     calibration: Calibration | None = SFACE.calibration
 
-    def analyse(self, pictures: Sequence[U8]) -> list[Analysis]:
-        return self.describe_faces(pictures, self.glance(pictures, []))
+    def analyse(self, pictures: Sequence[U8 | Pyramid]) -> list[Analysis]:
+        frames = [Pyramid.of(picture).full() for picture in pictures]
+        return self.describe_faces(frames, self.glance(frames, []))
 
     def glance(self, pictures: Sequence[U8], sides: Sequence[int]) -> list[Faces]:
         del sides

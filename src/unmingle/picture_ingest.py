@@ -15,7 +15,7 @@ from unmingle.models.runtime import available_cores
 from unmingle.progress import Times, silent
 from unmingle.records import Added
 from unmingle.settings import RecordingSettings
-from unmingle.sources.decoding import decode, pixel_digest
+from unmingle.sources.decoding import name_of, open_pyramid
 from unmingle.sources.images import digest, quiet_decoders, read_bytes
 from unmingle.store import analyses, sightings
 from unmingle.store.facts import CURRENT
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from unmingle.progress import Progress
     from unmingle.records import U8, Analysis
     from unmingle.sources.images import PictureFile, Scan
+    from unmingle.sources.pyramid import Pyramid
     from unmingle.store.analyses import Known
     from unmingle.store.sqlite import Store
 
@@ -44,7 +45,7 @@ PROBE = np.full((64, 64, 3), 128, np.uint8)  # a picture that tells a bad pictur
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Read:
-    """One file, read: its pixels, or the problem, or neither when its content is known already.
+    """One file, read: its picture, or the problem, or neither when its content is known already.
 
     digest: of the picture. content: SHA-256 of the bytes. shown: of the pixels, if they were decoded.
     """
@@ -56,7 +57,13 @@ class Read:
     digest: str = ""
     content: str = ""
     shown: bytes = b""
-    pixels: U8 | None = None
+    picture: Pyramid | None = None
+
+    @property
+    def pixels(self) -> int:
+        """How many it may take in memory."""
+        return 0 if self.picture is None else self.picture.width * self.picture.height
+
     problem: str = ""
 
 
@@ -157,11 +164,11 @@ def _unchanged(file: PictureFile, known: Known, done: set[str]) -> bool:
 def _recognised(reads: Iterator[Read], recogniser: Recogniser, done: set[str]) -> Iterator[Read]:
     """Give what was read its name, and let go of the pixels of what is known already."""
     for read in reads:
-        if read.pixels is None:
+        if read.picture is None:
             yield read
             continue
-        name = recogniser.picture(read.content, read.shown, read.known.digest, read.pixels)
-        yield replace(read, digest=name, pixels=None if name in done else read.pixels)
+        name = recogniser.picture(read.content, read.shown, read.known.digest, read.picture)
+        yield replace(read, digest=name, picture=None if name in done else read.picture)
 
 
 def _read_all(
@@ -182,9 +189,8 @@ def _read_all(
                 if not ahead:
                     break
                 read = ahead.popleft().result()
-                size = 0 if read.pixels is None else read.pixels.shape[0] * read.pixels.shape[1]
                 # Pictures of one source are of one sort: where they are large, fewer wait.
-                room = max(1, min(AHEAD, AHEAD_PIXELS // max(size, 1)))
+                room = max(1, min(AHEAD, AHEAD_PIXELS // max(read.pixels, 1)))
                 yield read
         finally:
             pool.shutdown(cancel_futures=True)
@@ -196,15 +202,15 @@ def _read(file: PictureFile, known: Known, done: set[str], by_bytes: dict[str, s
         status = file.path.stat()
         sha = digest(content)
         name = by_bytes.get(sha, sha)
-        pixels = None if name in done else decode(content)
-        shown = b"" if pixels is None else pixel_digest(pixels)
+        picture = None if name in done else open_pyramid(content)
+        shown = b"" if picture is None else name_of(picture)
     except PictureError as error:
         return Read(file, known, problem=error.problem)
     except OSError as error:  # it went away between reading and asking for its time
         return Read(file, known, problem=f"can't be opened: {error.strerror}")
     except Exception as error:  # noqa: BLE001  # whatever one file does, the others are read
         return Read(file, known, problem=f"can't be read: {reason(error)}")
-    return Read(file, known, len(content), status.st_mtime_ns, name, sha, shown, pixels)
+    return Read(file, known, len(content), status.st_mtime_ns, name, sha, shown, picture)
 
 
 def _analyse_all(
@@ -219,7 +225,7 @@ def _analyse_all(
         waiting: deque[tuple[list[Read], list[str], Future[list[Analysis | str]]]] = deque()
         try:
             for batch in batches:
-                new = {one.digest: one.pixels for one in batch if one.pixels is not None and one.digest not in done}
+                new = {one.digest: one.picture for one in batch if one.picture is not None and one.digest not in done}
                 done.update(new)
                 waiting.append((batch, list(new), pool.submit(_analyse, runner, list(new.values()))))
                 if len(waiting) >= AT_ONCE:
@@ -230,7 +236,7 @@ def _analyse_all(
             pool.shutdown(cancel_futures=True)
 
 
-def _analyse(runner: RecipeRunner, pictures: list[U8]) -> list[Analysis | str]:
+def _analyse(runner: RecipeRunner, pictures: Sequence[U8 | Pyramid]) -> list[Analysis | str]:
     """What is found in each picture, or why nothing could be: a picture that ends an analysis ends its own only."""
     try:
         return list(runner.analyse(pictures))
@@ -262,7 +268,7 @@ def _batches(reads: Iterator[Read], times: Times) -> Iterator[list[Read]]:
         if read is None:
             break
         batch.append(read)
-        size += 0 if read.pixels is None else read.pixels.shape[0] * read.pixels.shape[1]
+        size += read.pixels
         if len(batch) >= BATCH_PICTURES or size >= BATCH_PIXELS:
             yield batch
             batch, size = [], 0

@@ -14,11 +14,12 @@ from madeup.cast import CAST
 from madeup.portraits import Look, Person, render
 from unmingle.faces.align import align
 from unmingle.faces.detect import at_scales, find_faces, first_scales
-from unmingle.faces.rotation import roll_of, turn_upright, turned, turned_back
+from unmingle.faces.rotation import roll_of, turn_upright, turned_back
 from unmingle.models import sface
 from unmingle.models.yunet import open_yunet
 from unmingle.records import Faces
 from unmingle.settings import DetectionSettings
+from unmingle.sources.pyramid import Pyramid
 
 if TYPE_CHECKING:
     from unmingle.models.runtime import Session
@@ -68,7 +69,7 @@ def overlap(one: F32, other: F32) -> float:
 def test_a_point_comes_back_to_its_pixel(turn: int, width: int, height: int, x: int, y: int) -> None:
     picture = np.zeros((height, width, 3), np.uint8)
     picture[y, x] = 255
-    there = np.argwhere(turned(picture, turn)[..., 0])[0]
+    there = np.argwhere(Pyramid(picture).turned(turn).full()[..., 0])[0]
     centre = (there[::-1] + 0.5).astype(np.float32)
     faces = Faces(np.array([[*(centre - 0.5), 1, 1]], np.float32), np.tile(centre, (1, 5, 1)), np.ones(1, np.float32))
     back = turned_back(faces, turn, width, height)
@@ -81,7 +82,7 @@ def test_a_portrait_on_its_side_or_head_is_found_as_if_upright(
     yunet: Session, embedder: Session, portraits: list[U8], turn: int
 ) -> None:
     for portrait in portraits:
-        upright, lying = found(yunet, portrait), turned(portrait, turn)
+        upright, lying = found(yunet, portrait), Pyramid(portrait).turned(turn).full()
         faces = found(yunet, lying)
         assert len(upright) == len(faces) == 1
         back = turned_back(faces, turn, SIDE, SIDE)
@@ -99,7 +100,7 @@ def test_a_photograph_on_its_side_yields_all_its_faces(yunet: Session, portraits
         x, y = 30 + 330 * (number % 3), 40 + 330 * (number // 3)
         photograph[y : y + SIDE, x : x + SIDE] = portrait
     upright = found(yunet, photograph)
-    one = find_faces(yunet, [turned(photograph, 90)], DetectionSettings())[0]
+    one = find_faces(yunet, [Pyramid(photograph).turned(90)], DetectionSettings())[0]
     back = turned_back(one.faces, 90, 1000, 700)
     assert len(back) == len(upright) == len(portraits)
     assert all(max(overlap(box, other) for other in upright.boxes) > 0.8 for box in back.boxes)
@@ -126,9 +127,10 @@ def test_a_leaning_head_is_as_alike_as_an_upright_one(
 
 
 def test_upright_faces_stay_as_they_were_found(yunet: Session, portraits: list[U8]) -> None:
-    seen = at_scales(yunet, portraits, [first_scales(portrait) for portrait in portraits], DetectionSettings())
+    pictures = [Pyramid(portrait) for portrait in portraits]
+    seen = at_scales(yunet, pictures, [first_scales(picture) for picture in pictures], DetectionSettings())
     faces = [one.take(np.arange(1)) for one in seen]
-    for before, after in zip(faces, turn_upright(yunet, portraits, faces), strict=True):
+    for before, after in zip(faces, turn_upright(yunet, pictures, faces), strict=True):
         np.testing.assert_array_equal(after.boxes, before.boxes)
         np.testing.assert_array_equal(after.points, before.points)
         np.testing.assert_array_equal(after.scores, before.scores)

@@ -14,19 +14,21 @@ from hypothesis import strategies as st
 from madeup.cast import CAST
 from madeup.portraits import Look, Person, render
 from unmingle.faces.detect import (
+    FINEST,
+    FINEST_SHARE,
     LARGEST_TILE,
     TILE_BORDER,
     TILE_OVERLAP,
     TILE_SCALE,
-    WIDE,
     find_faces,
     in_tiles,
+    is_large,
     tiles,
-    wants_tiles,
     whole,
 )
 from unmingle.models.yunet import open_yunet
 from unmingle.settings import DetectionSettings
+from unmingle.sources.pyramid import Pyramid
 
 if TYPE_CHECKING:
     from unmingle.models.runtime import Session
@@ -49,7 +51,7 @@ sides = st.integers(64, 20_000)
 
 @given(sides, sides)
 def test_tiles_cover_a_picture_and_overlap(width: int, height: int) -> None:
-    found = tiles(width, height)
+    found = tiles(width, height, TILE_SCALE)
     assert len({(tile.width, tile.height) for tile in found}) == 1
     assert max(found[0].width, found[0].height) <= LARGEST_TILE / TILE_SCALE + 1
     for low, high, length in (("left", "width", width), ("top", "height", height)):
@@ -74,7 +76,7 @@ def test_a_face_lies_whole_in_some_tile(width: int, height: int, face: int, acro
             round(tile.width * TILE_SCALE),
             round(tile.height * TILE_SCALE),
         )[0]
-        for tile in tiles(width, height)
+        for tile in tiles(width, height, TILE_SCALE)
         if tile.left - 1 <= left <= tile.left + tile.width - side + 1
         and tile.top - 1 <= top <= tile.top + tile.height - side + 1
     ]
@@ -88,9 +90,9 @@ def test_a_face_that_a_border_cuts_is_not_seen_whole() -> None:
 
 
 def test_pictures_that_a_look_at_the_whole_shows_well_need_no_tiles() -> None:
-    finest = max(scale.side for _, scale in WIDE)
-    assert not wants_tiles(np.zeros((100, int(finest / TILE_SCALE), 3), np.uint8))
-    assert wants_tiles(np.zeros((int(finest / TILE_SCALE) + 2, 100, 3), np.uint8))
+    longest = int(FINEST / FINEST_SHARE)
+    assert not is_large(Pyramid(np.zeros((100, longest, 3), np.uint8)))
+    assert is_large(Pyramid(np.zeros((longest + 2, 100, 3), np.uint8)))
 
 
 def pasted(canvas: U8, portrait: U8, x: int, y: int, side: int) -> None:
@@ -121,10 +123,10 @@ def test_small_faces_of_a_large_photograph_are_found_once_each(yunet: Session, p
 
 
 def test_faces_on_the_borders_of_tiles_are_found_once(yunet: Session, portraits: list[U8]) -> None:
-    width, height = 3400, 1900
+    width, height = 6800, 1900
     photograph = np.full((height, width, 3), 120, np.uint8)
-    first, second = sorted({tile.left for tile in tiles(width, height)})[:2]
-    right_end = first + tiles(width, height)[0].width
+    first, second = sorted({tile.left for tile in tiles(width, height, TILE_SCALE)})[:2]
+    right_end = first + tiles(width, height, TILE_SCALE)[0].width
     side, expected = 140, []
     base = find_faces(yunet, portraits, DetectionSettings())
     borders = [second, right_end, (second + right_end) // 2]
@@ -133,6 +135,6 @@ def test_faces_on_the_borders_of_tiles_are_found_once(yunet: Session, portraits:
         pasted(photograph, portraits[number % len(portraits)], x, y, side)
         box = base[number % len(portraits)].faces.boxes[0] * (side / 256)
         expected.append(box + np.array([x, y, 0, 0]))
-    faces = in_tiles(yunet, photograph, DetectionSettings())
+    faces = in_tiles(yunet, Pyramid(photograph), DetectionSettings())
     assert matches(faces, np.array(expected, np.float32)) == [1] * len(expected)
     assert len(faces) == len(expected)

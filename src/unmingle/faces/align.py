@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from unmingle.errors import PictureError
+from unmingle.sources.pyramid import Pyramid
 
 if TYPE_CHECKING:
     from unmingle.records import F32, F64, U8
@@ -45,18 +46,26 @@ def scale_of(points_52: F32) -> float:
     return float(np.hypot(*similarity_transform(points_52)[:, 0]))
 
 
-def align(picture_hw3: U8, points_52: F32) -> U8:
+def align(picture: U8 | Pyramid, points_52: F32) -> U8:
     """Cut one face out, upright and of standard size: (112, 112, 3) uint8. See `cut`."""
-    return cut(picture_hw3, points_52, TEMPLATE_52, SIDE)
+    return cut(Pyramid.of(picture), points_52, TEMPLATE_52, SIDE, sharp=True)
 
 
-def cut(picture_hw3: U8, points_52: F32, target_52: F64, side: int) -> U8:
+def cut(picture: Pyramid, points_52: F32, target_52: F64, side: int, *, sharp: bool = False) -> U8:
     """(side, side, 3) cut out of a picture so that landmarks come to lie on `target_52`; black beyond the border.
 
     A face far larger than the target is first shrunk by areas, since sampling every fifth pixel would alias.
     """
     matrix_23 = similarity_transform(points_52, target_52)
-    shrink = int(1 / max(np.hypot(matrix_23[0, 0], matrix_23[1, 0]), 1e-3))
+    scale = float(np.hypot(matrix_23[0, 0], matrix_23[1, 0]))
+    if not sharp:
+        (picture_hw3, factor), corner = picture.level(scale), (0, 0)
+    else:
+        picture_hw3, factor, corner = picture.around(_needed(matrix_23, side), scale)
+    if factor < 1 or corner != (0, 0):
+        points_52 = (points_52 + 0.5) * factor - 0.5 - corner  # the centre of a pixel lies half a pixel within it
+        matrix_23 = similarity_transform(points_52, target_52)
+    shrink = int(1 / max(scale / factor, 1e-3))
     if shrink >= 2:
         picture_hw3, shrunk_52 = _shrunk(picture_hw3, points_52, matrix_23, shrink, side)
         matrix_23 = similarity_transform(shrunk_52, target_52)
@@ -65,8 +74,7 @@ def cut(picture_hw3: U8, points_52: F32, target_52: F64, side: int) -> U8:
 
 def _shrunk(picture_hw3: U8, points_52: F32, matrix_23: F64, shrink: int, side: int) -> tuple[U8, F32]:
     """The part of the picture that is needed, `shrink` times smaller, and the landmarks in it."""
-    corners = np.array([[0, 0], [side, 0], [0, side], [side, side]]) - matrix_23[:, 2]
-    needed = corners @ np.linalg.inv(matrix_23[:, :2]).T
+    needed = _needed(matrix_23, side)
     height, width = picture_hw3.shape[:2]
     low = np.clip(np.floor(needed.min(0)) - shrink, 0, [width - 1, height - 1]).astype(int)
     high = np.clip(np.ceil(needed.max(0)) + shrink, low + 1, [width, height]).astype(int)
@@ -79,16 +87,26 @@ def _shrunk(picture_hw3: U8, points_52: F32, matrix_23: F64, shrink: int, side: 
     return small, moved.astype(np.float32)
 
 
-def thumbnail(picture_hw3: U8, box: F32, *, margin: float) -> bytes:
+def _needed(matrix_23: F64, side: int) -> F64:
+    """(4, 2) the corners of what is cut out, in the picture."""
+    corners = np.array([[0, 0], [side, 0], [0, side], [side, side]]) - matrix_23[:, 2]
+    return np.asarray(corners @ np.linalg.inv(matrix_23[:, :2]).T)
+
+
+def thumbnail(picture: U8 | Pyramid, box: F32, *, margin: float) -> bytes:
     """A square JPEG around a box of left, top, width, height; margin: on each side, as a share of the longer side."""
+    picture = Pyramid.of(picture)
     left, top, width, height = (float(value) for value in box)
-    rows, columns = picture_hw3.shape[:2]
+    rows, columns = picture.height, picture.width
     middle = np.array([left + width / 2, top + height / 2])
     # Near a border the margin gives way, so that the face stays in the middle and fills the square.
     least = max(width, height, 1.0)
     reach = 2 * min(*middle, *(np.array([columns, rows]) - middle))
     side = min(least * (1 + 2 * margin), max(least, reach))
-    corner = middle - side / 2
+    around = np.array([middle - side / 2, middle + side / 2])
+    picture_hw3, factor, start = picture.around(around, SIDE / side)
+    (rows, columns), side = picture_hw3.shape[:2], side * factor
+    corner = middle * factor - start - side / 2
     low = np.clip(np.floor(corner), 0, [columns, rows]).astype(int)
     high = np.clip(np.ceil(corner + side), 0, [columns, rows]).astype(int)
     small = np.full((SIDE, SIDE, 3), BACKGROUND, np.uint8)

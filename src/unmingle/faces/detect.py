@@ -2,8 +2,9 @@
 
 YuNet finds faces of about 10 to 300 pixels. A tight crop is therefore looked at small and with a margin around it (a
 face that fills the picture, or touches its border, then lies inside the canvas), a photograph also at larger scales.
-A picture without a sure face gets further scales, a large photograph a finer one in tiles, and where faces don't stand
-upright, they or the whole picture are looked at turned.
+A picture without a sure face gets further scales. A large photograph gets a finer one, in tiles, where faces of 24
+pixels leave a trace at least; what left one is looked at again closely. Where faces don't stand upright, they or the
+whole picture are looked at turned.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from unmingle.faces.rotation import read_again, read_turned, roll_of, turn_upright, turned, turned_back
+from unmingle.faces.rotation import read_again, read_turned, readings, roll_of, turn_upright, turned_back
 from unmingle.models import yunet
 from unmingle.records import Faces
+from unmingle.sources.pyramid import Pyramid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,12 +46,19 @@ CROP_OFFSET = 0.2  # of the picture's side, between the face's centre and the pi
 RIVAL_AREA = 0.5  # of the main face's area: a smaller neighbour doesn't make a crop a photograph
 CUT_OFF = 0.15  # of a box beyond the border: a larger neighbour that is cut off doesn't either
 
-# Tiles. The detector finds four of five faces of 12 pixels, and nineteen of twenty from 14 on (benchmarks/
-# photographs.py). The overlap is wider than the largest face that the whole picture's scales could miss: whatever face
-# is cut by one tile's border lies whole in the next tile, or is large enough to be seen without tiles.
-TILE_SCALE = 2 / 3  # of the picture: a face of 24 pixels keeps 16
-LARGEST_TILE = 1024  # pixels, the side of a tile on its canvas
-TILE_OVERLAP = 128  # pixels on the canvas, of neighbouring tiles
+# A large photograph. The detector finds four of five faces of 12 pixels, but of 10 pixels nearly all at a score of 0.1;
+# enlarged around what scored so, they are as sure as larger ones, and what is no face is not (benchmarks/
+# photographs.py). The overlap of tiles is wider than the largest face that the whole picture's scales could miss:
+# whatever face is cut by one tile's border lies whole in the next tile, or is large enough to be seen without tiles.
+FINEST = 1216  # pixels of the longer side: the finest scale of a picture that is not large
+FINEST_SHARE = 2 / 3  # of the longer side: what a finest scale shrinks more is large
+TILE_SCALE = 0.4  # of the picture: a face of 24 pixels keeps 10
+FAINT_SCORE = 0.08  # a trace of a face
+FAINT_SIDE = 26  # pixels on the canvas, of a small trace
+# How many of the surest traces are looked at again, small ones and others; on canvases how wide, twice as the face.
+CLOSER = ((256, 64), (32, 192))
+LARGEST_TILE = 1664  # pixels, the side of a tile on its canvas
+TILE_OVERLAP = 96  # pixels on the canvas, of neighbouring tiles
 TILE_BORDER = 8  # pixels on the canvas: a box so near to a border inside the picture may be of a face that is cut
 
 
@@ -63,7 +72,7 @@ class Scale:
 
 NEAR = Scale(224, 0.07)
 SECOND = (Scale(128, 0.25), Scale(320, 0.25))
-WIDE = ((360, Scale(608, 0.05)), (900, Scale(1216, 0.05)))  # from this longer side on, this scale as well
+WIDE = ((360, Scale(608, 0.05)), (900, Scale(FINEST, 0.05)))  # from this longer side on, this scale as well
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,34 +89,36 @@ class Found:
     neighbours: int
 
 
-def find_faces(session: Session, pictures: Sequence[U8], settings: DetectionSettings) -> list[Found]:
+def find_faces(session: Session, pixels: Sequence[U8 | Pyramid], settings: DetectionSettings) -> list[Found]:
     """Find the faces of each picture (h, w, 3) uint8 RGB, of any sizes."""
+    pictures = [Pyramid.of(picture) for picture in pixels]
     found = _find(session, pictures, settings)
     turns = [_vote(one.faces) for one in found]
     empty = [i for i, one in enumerate(found) if not len(one.faces)]
     for i, turn in zip(empty, _lying(session, [pictures[i] for i in empty], settings), strict=True):
         turns[i] = turn
     lying = [i for i, turn in enumerate(turns) if turn]
-    again = _find(session, [turned(pictures[i], turns[i]) for i in lying], settings)
+    again = _find(session, [pictures[i].turned(turns[i]) for i in lying], settings)
     for i, other in zip(lying, again, strict=True):
         if float(other.faces.scores.sum()) > KEPT * float(found[i].faces.scores.sum()):
-            height, width = pictures[i].shape[:2]
-            found[i] = replace(other, faces=turned_back(other.faces, turns[i], width, height))
+            faces = turned_back(other.faces, turns[i], pictures[i].width, pictures[i].height)
+            found[i] = replace(other, faces=faces)
     return found
 
 
-def _find(session: Session, pictures: Sequence[U8], settings: DetectionSettings) -> list[Found]:
+def _find(session: Session, pictures: Sequence[Pyramid], settings: DetectionSettings) -> list[Found]:
     """Find the faces of pictures as they are."""
     seen = at_scales(session, pictures, [first_scales(picture) for picture in pictures], settings)
     unsure = [i for i, faces in enumerate(seen) if not len(faces) or faces.scores[0] < SURE_SCORE]
     again = at_scales(session, [pictures[i] for i in unsure], [SECOND] * len(unsure), settings)
     for i, faces in zip(unsure, again, strict=True):
         seen[i] = _merged([seen[i], faces], settings)
+    for i, picture in enumerate(pictures):
+        if is_large(picture) and not _one_face(seen[i], picture, settings):
+            seen[i] = _merged([seen[i], in_tiles(session, picture, settings)], settings)
     seen = _rescued(session, pictures, seen, settings)
     found = []
     for i, picture in enumerate(pictures):
-        if wants_tiles(picture) and not _one_face(seen[i], picture, settings):
-            seen[i] = _merged([seen[i], in_tiles(session, picture, settings)], settings)
         best = float(seen[i].scores[0]) if len(seen[i]) else 0.0
         faces = seen[i].take(seen[i].scores >= settings.min_score)
         crop = len(faces) > 0 and _one_face(faces, picture, settings)
@@ -122,7 +133,7 @@ def _find(session: Session, pictures: Sequence[U8], settings: DetectionSettings)
 
 
 def _rescued(
-    session: Session, pictures: Sequence[U8], seen: Sequence[Faces], settings: DetectionSettings
+    session: Session, pictures: Sequence[Pyramid], seen: Sequence[Faces], settings: DetectionSettings
 ) -> list[Faces]:
     """Candidates that don't count as they stand, but that one turn makes sure, in their place among the others."""
     weak = [np.flatnonzero(faces.scores < settings.min_score)[:RESCUED] for faces in seen]
@@ -141,7 +152,7 @@ def _vote(faces: Faces) -> int:
     return turn if weights[turn] > 0.5 * float(faces.scores.sum()) else 0
 
 
-def _lying(session: Session, pictures: Sequence[U8], settings: DetectionSettings) -> list[int]:
+def _lying(session: Session, pictures: Sequence[Pyramid], settings: DetectionSettings) -> list[int]:
     """For pictures that show no face as they are, the turn in which they show some for sure; 0 if there is none.
 
     A picture is looked at three times more, so each time a face must be surer than one that stands upright.
@@ -149,7 +160,7 @@ def _lying(session: Session, pictures: Sequence[U8], settings: DetectionSettings
     best = np.zeros(len(pictures))
     turns = [0] * len(pictures)
     for turn in TURNS:
-        others = [turned(picture, turn) for picture in pictures]
+        others = [picture.turned(turn) for picture in pictures]
         scales = [first_scales(picture, largest=DECIDING) for picture in others]
         for i, faces in enumerate(at_scales(session, others, scales, settings)):
             sure = float(faces.scores[faces.scores >= settings.min_score].sum())
@@ -158,11 +169,10 @@ def _lying(session: Session, pictures: Sequence[U8], settings: DetectionSettings
     return turns
 
 
-def _one_face(seen: Faces, picture: U8, settings: DetectionSettings) -> bool:
+def _one_face(seen: Faces, picture: Pyramid, settings: DetectionSettings) -> bool:
     """Whether only the main face of what was seen will be kept."""
     sure = seen.take(seen.scores >= settings.min_score)
-    height, width = picture.shape[:2]
-    return settings.crops == "always" or (settings.crops == "auto" and is_crop(sure, width, height))
+    return settings.crops == "always" or (settings.crops == "auto" and is_crop(sure, picture.width, picture.height))
 
 
 def is_crop(faces: Faces, width: int, height: int) -> bool:
@@ -186,26 +196,27 @@ def _is_rival(box: F32, main_area: float, width: int, height: int) -> bool:
     return bool(w * h >= RIVAL_AREA * main_area and inside >= (1 - CUT_OFF) * w * h)
 
 
-def _main_first(faces: Faces, picture: U8) -> Faces:
+def _main_first(faces: Faces, picture: Pyramid) -> Faces:
     """The face that the picture is about, large and near the middle, before the others, which stay in their order."""
     if not len(faces):
         return faces
     centres = faces.boxes[:, :2] + faces.boxes[:, 2:] / 2
-    offset = np.abs(centres / np.array([picture.shape[1], picture.shape[0]]) - 0.5).max(axis=1)
+    offset = np.abs(centres / np.array([picture.width, picture.height]) - 0.5).max(axis=1)
     area = faces.boxes[:, 2] * faces.boxes[:, 3]
     main = int(np.argmax(area * np.clip(1 - offset, 0.1, 1) ** 2))
     rest = np.arange(len(faces))
     return faces.take(np.concatenate([[main], rest[rest != main]]))
 
 
-def first_scales(picture: U8, *, largest: int = 1216) -> list[Scale]:
+def first_scales(picture: Pyramid, *, largest: int = FINEST) -> list[Scale]:
     """The scales at which a picture is looked at first, by its size; without those of more than `largest` pixels."""
-    longer = max(picture.shape[:2])
+    longer = max(picture.width, picture.height)
+    largest = min(largest, FINEST - 1) if is_large(picture) else largest
     return [NEAR, *(scale for least, scale in WIDE if longer >= least and scale.side <= largest)]
 
 
 def at_scales(
-    session: Session, pictures: Sequence[U8], scales: Sequence[Sequence[Scale]], settings: DetectionSettings
+    session: Session, pictures: Sequence[Pyramid], scales: Sequence[Sequence[Scale]], settings: DetectionSettings
 ) -> list[Faces]:
     """What each picture shows at all its scales; canvases of one size go through the network together."""
     by_size = defaultdict(list)
@@ -228,21 +239,27 @@ def at_scales(
     return [_merged(faces, settings) for faces in seen]
 
 
-def _scaled(picture: U8, scale: Scale) -> tuple[int, int]:
-    height, width = picture.shape[:2]
-    factor = scale.side / max(height, width)
-    return max(1, round(height * factor)), max(1, round(width * factor))
+def _scaled(picture: Pyramid, scale: Scale) -> tuple[int, int]:
+    factor = scale.side / max(picture.height, picture.width)
+    return max(1, round(picture.height * factor)), max(1, round(picture.width * factor))
 
 
-def _canvas(picture: U8, scale: Scale, height: int, width: int) -> tuple[U8, F32, F32]:
+def _canvas(picture: Pyramid, scale: Scale, height: int, width: int) -> tuple[U8, F32, F32]:
     """The picture in the middle of a black canvas; also its factor and shift there, both (2,) x, y."""
     rows, columns = _scaled(picture, scale)
-    way = cv2.INTER_AREA if rows < picture.shape[0] else cv2.INTER_LINEAR
+    pixels, _ = picture.level(rows / picture.height)
     top, left = (height - rows) // 2, (width - columns) // 2
     canvas = np.zeros((height, width, 3), np.uint8)
-    canvas[top : top + rows, left : left + columns] = cv2.resize(picture, (columns, rows), interpolation=way)
-    factor = np.array([columns / picture.shape[1], rows / picture.shape[0]], np.float32)
+    canvas[top : top + rows, left : left + columns] = _resized(pixels, rows, columns, picture)
+    factor = np.array([columns / picture.width, rows / picture.height], np.float32)
     return canvas, factor, np.array([left, top], np.float32)
+
+
+def _resized(pixels: U8, rows: int, columns: int, picture: Pyramid) -> U8:
+    """A part of a size of a picture in other pixels; of a large picture less than half of them need not be averaged."""
+    shrunk = rows < (pixels.shape[0] / 2 if picture.large else pixels.shape[0])
+    way = cv2.INTER_AREA if shrunk else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(pixels, (columns, rows), interpolation=way), np.uint8)
 
 
 def _in_picture(faces: Faces, factor: F32, shift: F32) -> Faces:
@@ -272,48 +289,54 @@ class Tile:
     ends: tuple[bool, bool, bool, bool]  # left, top, right, bottom
 
 
-def wants_tiles(picture: U8) -> bool:
-    """Whether the scales of the whole picture shrink it more than `TILE_SCALE`."""
-    return bool(max(picture.shape[:2]) * TILE_SCALE > max(scale.side for _, scale in WIDE))
+def is_large(picture: Pyramid) -> bool:
+    """Whether the scales of a picture that is not large would shrink it too much."""
+    return max(picture.width, picture.height) * FINEST_SHARE > FINEST
 
 
-def tiles(width: int, height: int) -> list[Tile]:
+def tiles(width: int, height: int, scale: float) -> list[Tile]:
     """Tiles that cover a picture of so many pixels, row by row, all of one size."""
     return [
         Tile(left, top, wide, high, (left == 0, top == 0, left + wide == width, top + high == height))
-        for top, high in _spans(height)
-        for left, wide in _spans(width)
+        for top, high in _spans(height, scale)
+        for left, wide in _spans(width, scale)
     ]
 
 
-def _spans(length: int) -> list[tuple[int, int]]:
+def _spans(length: int, scale: float) -> list[tuple[int, int]]:
     """Start and length of as few equal, evenly spread parts of a side as the largest tile and the overlap allow."""
-    largest, overlap = round(LARGEST_TILE / TILE_SCALE), round(TILE_OVERLAP / TILE_SCALE)
+    largest, overlap = round(LARGEST_TILE / scale), round(TILE_OVERLAP / scale)
     count = max(1, -(-(length - overlap) // (largest - overlap)))
     extent = -(-(length + (count - 1) * overlap) // count)
     starts = np.linspace(0, length - extent, count).round().astype(int)
     return [(int(start), extent) for start in starts]
 
 
-def in_tiles(session: Session, picture: U8, settings: DetectionSettings) -> Faces:
-    """The faces of at least `min_score` that a large picture shows at `TILE_SCALE`, each once, in its pixels."""
-    parts = tiles(picture.shape[1], picture.shape[0])
-    high, wide = (round(side * TILE_SCALE) for side in (parts[0].height, parts[0].width))
-    size = (-(-high // 64) * 64, -(-wide // 64) * 64, 3)
+def in_tiles(session: Session, picture: Pyramid, settings: DetectionSettings) -> Faces:
+    """The faces that a large picture shows in fine tiles, each once, in its pixels; traces of some were looked at."""
+    scale = max(TILE_SCALE, FINEST / max(picture.width, picture.height))
+    parts = tiles(picture.width, picture.height, scale)
+    high, wide = (round(side * scale) for side in (parts[0].height, parts[0].width))
+    canvas = np.zeros((1, -(-high // 64) * 64, -(-wide // 64) * 64, 3), np.uint8)
     factor = np.array([wide / parts[0].width, high / parts[0].height], np.float32)
-    step = max(1, PIXELS_AT_ONCE // (size[0] * size[1]))
+    pixels, level = picture.level(scale)
     found = []
-    for start in range(0, len(parts), step):
-        some = parts[start : start + step]
-        canvases = np.zeros((len(some), *size), np.uint8)
-        for canvas, tile in zip(canvases, some, strict=True):
-            part = picture[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width]
-            canvas[:high, :wide] = cv2.resize(part, (wide, high), interpolation=cv2.INTER_AREA)
-        seen = yunet.detect(session, canvases, min_score=settings.min_score, max_overlap=settings.max_overlap)
-        for faces, tile in zip(seen, some, strict=True):
-            shift = -factor * np.array([tile.left, tile.top], np.float32)
-            found.append(_in_picture(faces.take(whole(faces.boxes, tile.ends, wide, high)), factor, shift))
-    return _merged(found, settings)
+    for tile in parts:
+        top, bottom, left, right = (
+            round(side * level) for side in (tile.top, tile.top + tile.height, tile.left, tile.left + tile.width)
+        )
+        canvas[0, :high, :wide] = _resized(pixels[top:bottom, left:right], high, wide, picture)
+        (faces,) = yunet.detect(session, canvas, min_score=FAINT_SCORE, max_overlap=settings.max_overlap)
+        shift = -factor * np.array([tile.left, tile.top], np.float32)
+        found.append(_in_picture(faces.take(whole(faces.boxes, tile.ends, wide, high)), factor, shift))
+    faces = _merged(found, settings)
+    small = faces.boxes[:, 2:].prod(axis=1) < (FAINT_SIDE / scale) ** 2
+    seen = [faces.take(faces.scores >= CANDIDATE_SCORE)]
+    for group, (most, side) in zip((small, ~small), CLOSER, strict=True):
+        boxes = faces.boxes[group & (faces.scores < settings.min_score)][:most]
+        closer = readings(session, [(picture, box) for box in boxes], (0,), side)
+        seen.extend(reading.take(reading.scores >= settings.min_score) for (reading,) in closer)
+    return _merged(seen, settings)
 
 
 def whole(boxes: F32, ends: tuple[bool, bool, bool, bool], width: int, height: int) -> Bool:

@@ -25,6 +25,7 @@ from unmingle.models.runtime import open_session
 from unmingle.models.yunet import open_yunet
 from unmingle.records import Analysis, Faces, Triage
 from unmingle.settings import ClassicSettings, DetectionSettings, EngineSettings, fingerprint
+from unmingle.sources.pyramid import Pyramid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +50,7 @@ class RecipeRunner(Protocol):
     def precision(self) -> str:
         """Of the arithmetic: f32 or bf16."""
 
-    def analyse(self, pictures: Sequence[U8]) -> list[Analysis]:
+    def analyse(self, pictures: Sequence[U8 | Pyramid]) -> list[Analysis]:
         """Find and embed the faces of each (h, w, 3) uint8 RGB picture."""
 
 
@@ -76,15 +77,16 @@ class FaceRecipe:
         self.precision: str = self._sface.precision
         self._dimension = model.dimension
 
-    def analyse(self, pictures: Sequence[U8]) -> list[Analysis]:
+    def analyse(self, pictures: Sequence[U8 | Pyramid]) -> list[Analysis]:
         """Find and embed the faces of each picture."""
-        found = self.describe(pictures, find_faces(self._detector, pictures, self._detection))
+        pyramids = [Pyramid.of(picture) for picture in pictures]
+        found = self.describe(pyramids, find_faces(self._detector, pyramids, self._detection))
         return [
-            replace(one, fingerprint=of_picture(picture)) if len(one.faces) else one
-            for picture, one in zip(pictures, found, strict=True)
+            replace(one, fingerprint=of_picture(picture.base)) if len(one.faces) else one
+            for picture, one in zip(pyramids, found, strict=True)
         ]
 
-    def describe(self, pictures: Sequence[U8], found: Sequence[Found]) -> list[Analysis]:
+    def describe(self, pictures: Sequence[Pyramid], found: Sequence[Found]) -> list[Analysis]:
         """Embed and judge the faces that were found in each picture; faces of all pictures share batches."""
         owners = [(i, points) for i, one in enumerate(found) for points in one.faces.points]
         vectors = np.zeros((len(owners), self._dimension), np.float32)
@@ -102,8 +104,8 @@ class FaceRecipe:
             measured = measures.take(slice(start, end))
             analyses.append(
                 Analysis(
-                    width=picture.shape[1],
-                    height=picture.shape[0],
+                    width=picture.width,
+                    height=picture.height,
                     faces=one.faces,
                     vectors=vectors[start:end],
                     quality=quality(one.faces, measured),
@@ -116,13 +118,15 @@ class FaceRecipe:
 
     def glance(self, pictures: Sequence[U8], sides: Sequence[int]) -> list[Faces]:
         """The faces of frames of a recording, each looked at once, with its longer side at so many pixels."""
-        seen = at_scales(self._detector, pictures, [[Scale(side, 0.0)] for side in sides], self._detection)
+        pyramids = [Pyramid(picture) for picture in pictures]
+        seen = at_scales(self._detector, pyramids, [[Scale(side, 0.0)] for side in sides], self._detection)
         return [faces.take(faces.scores >= self._detection.min_score) for faces in seen]
 
     def describe_faces(self, pictures: Sequence[U8], faces: Sequence[Faces]) -> list[Analysis]:
         """Embed and judge these faces of each picture, after a second reading of their landmarks."""
-        again = read_again(self._detector, pictures, faces)
-        return self.describe(pictures, [Found(one, float(one.scores.max(initial=0)), 0) for one in again])
+        pyramids = [Pyramid(picture) for picture in pictures]
+        again = read_again(self._detector, pyramids, faces)
+        return self.describe(pyramids, [Found(one, float(one.scores.max(initial=0)), 0) for one in again])
 
 
 def key_of(detection: DetectionSettings, model: Card) -> str:
@@ -149,13 +153,14 @@ class ClassicRecipe:
         self._session = open_session(graph, engine=engine.engine, precision=engine.precision, threads=engine.threads)
         self.precision: str = self._session.precision
 
-    def analyse(self, pictures: Sequence[U8]) -> list[Analysis]:
+    def analyse(self, pictures: Sequence[U8 | Pyramid]) -> list[Analysis]:
         """Describe each whole picture."""
         from unmingle.models.vgg16 import BATCH, to_224
 
+        full = [Pyramid.of(picture).full() for picture in pictures]
         found: list[Analysis] = []
-        for start in range(0, len(pictures), BATCH):
-            part = pictures[start : start + BATCH]
+        for start in range(0, len(full), BATCH):
+            part = full[start : start + BATCH]
             (features_nd,) = self._session(np.stack([to_224(picture) for picture in part])).values()
             found.extend(_whole(picture, vector[None]) for picture, vector in zip(part, features_nd, strict=True))
         return found

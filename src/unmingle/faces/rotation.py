@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from unmingle.models.runtime import Session
-    from unmingle.records import F32, F64, I64, U8, Bool
+    from unmingle.records import F32, F64, I64, Bool
+    from unmingle.sources.pyramid import Pyramid
 
 LEAST_SCORE = 0.3  # below it another reading is worth less than the first
 OFF_CENTRE = 0.25  # of the canvas: a face whose centre is further off is a neighbour
@@ -41,13 +42,8 @@ CLEARLY = 0.03  # of the score: what it must be surer than the upright one
 SQUARE_52: F64 = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5], [0.0, 0.0]])
 
 
-def turned(picture: U8, turn: int) -> U8:
-    """The picture turned clockwise by 0, 90, 180 or 270 degrees."""
-    return np.ascontiguousarray(np.rot90(picture, -turn // 90))
-
-
 def turned_back(faces: Faces, turn: int, width: int, height: int) -> Faces:
-    """Faces of `turned(picture, turn)` in the pixels of the picture as it was, so wide and high."""
+    """Faces of `picture.turned(turn)` in the pixels of the picture as it was, so wide and high."""
     boxes, points = faces.boxes, faces.points
     sides = (height, width) if turn % 180 else (width, height)  # of the turned picture
     for _ in range(turn // 90):
@@ -65,7 +61,7 @@ def roll_of(points_52: F32) -> float:
     return float(np.degrees(np.arctan2(matrix_23[1, 0], matrix_23[0, 0])))
 
 
-def read_again(session: Session, pictures: Sequence[U8], found: Sequence[Faces]) -> list[Faces]:
+def read_again(session: Session, pictures: Sequence[Pyramid], found: Sequence[Faces]) -> list[Faces]:
     """The faces of each picture with better landmarks; boxes and scores stay.
 
     Landmarks lean on how large and how tilted a face happens to be on its canvas, and the embedding leans on them: so
@@ -75,7 +71,7 @@ def read_again(session: Session, pictures: Sequence[U8], found: Sequence[Faces])
     points = [faces.points.copy() for faces in found]
     for start in range(0, len(owners), FACES_AT_ONCE):
         part = owners[start : start + FACES_AT_ONCE]
-        upright = np.stack([cut(pictures[i], points[i][face], POSE_52, POSE_CANVAS) for i, face in part])
+        upright = np.stack([cut(pictures[i], points[i][face], POSE_52, POSE_CANVAS, sharp=True) for i, face in part])
         seen = yunet.detect(session, upright, min_score=LEAST_SCORE, max_overlap=0.3)
         for (i, face), again in zip(part, seen, strict=True):
             central = _central(again, POSE_CANVAS)
@@ -85,15 +81,15 @@ def read_again(session: Session, pictures: Sequence[U8], found: Sequence[Faces])
     return [Faces(faces.boxes, better, faces.scores) for faces, better in zip(found, points, strict=True)]
 
 
-def turn_upright(session: Session, pictures: Sequence[U8], found: Sequence[Faces]) -> list[Faces]:
+def turn_upright(session: Session, pictures: Sequence[Pyramid], found: Sequence[Faces]) -> list[Faces]:
     """Better landmarks, boxes and scores for faces that don't stand upright; the others as they are."""
     leaning = [np.array([abs(roll_of(points)) > LEANING for points in faces.points], np.bool_) for faces in found]
     doubtful = [
         np.flatnonzero(lean | (faces.scores < SURE_UPRIGHT)) for faces, lean in zip(found, leaning, strict=True)
     ]
-    readings = read_turned(session, pictures, [faces.take(where) for faces, where in zip(found, doubtful, strict=True)])
+    turns = read_turned(session, pictures, [faces.take(where) for faces, where in zip(found, doubtful, strict=True)])
     result, better = [], []
-    for faces, lean, where, (reading, moved) in zip(found, leaning, doubtful, readings, strict=True):
+    for faces, lean, where, (reading, moved) in zip(found, leaning, doubtful, turns, strict=True):
         result.append(_replaced(faces, where[moved], reading.take(moved)))
         better.append(np.union1d(np.flatnonzero(lean), where[moved]))
     # Landmarks that were far off come nearer with each reading.
@@ -102,13 +98,13 @@ def turn_upright(session: Session, pictures: Sequence[U8], found: Sequence[Faces
     return [_replaced(faces, index, again) for faces, index, again in zip(result, better, some, strict=True)]
 
 
-def read_turned(session: Session, pictures: Sequence[U8], found: Sequence[Faces]) -> list[tuple[Faces, Bool]]:
+def read_turned(session: Session, pictures: Sequence[Pyramid], found: Sequence[Faces]) -> list[tuple[Faces, Bool]]:
     """The faces as their surest turn shows them, and which of them (n,) a turn made clearly surer; the others stay."""
     owners = [(i, face) for i, faces in enumerate(found) for face in range(len(faces))]
     boxes = [(pictures[i], found[i].boxes[face]) for i, face in owners]
     standing = [
         max(_score(one), float(found[i].scores[face]))
-        for (i, face), (one,) in zip(owners, _readings(session, boxes, ANGLES[:1]), strict=True)
+        for (i, face), (one,) in zip(owners, readings(session, boxes, ANGLES[:1]), strict=True)
     ]
     unsettled = [
         number
@@ -117,10 +113,10 @@ def read_turned(session: Session, pictures: Sequence[U8], found: Sequence[Faces]
     ]
     faces = list(found)
     moved = [np.zeros(len(one), np.bool_) for one in found]
-    others = _readings(session, [boxes[number] for number in unsettled], ANGLES[1:])
-    for number, readings in zip(unsettled, others, strict=True):
+    others = readings(session, [boxes[number] for number in unsettled], ANGLES[1:])
+    for number, turns in zip(unsettled, others, strict=True):
         i, face = owners[number]
-        best = max(readings, key=_score)
+        best = max(turns, key=_score)
         if _score(best) > max(standing[number] + CLEARLY, SURE_SCORE):
             faces[i] = _replaced(faces[i], np.array([face]), best)
             moved[i][face] = True
@@ -131,27 +127,35 @@ def _score(reading: Faces) -> float:
     return float(reading.scores[0]) if len(reading) else 0.0
 
 
-def _readings(session: Session, boxes: Sequence[tuple[U8, F32]], angles: Sequence[int]) -> list[list[Faces]]:
-    """What is seen of the face in each box of its picture at each angle: no face or one, in the picture's pixels."""
+def readings(
+    session: Session, boxes: Sequence[tuple[Pyramid, F32]], angles: Sequence[int], side: int = CANVAS
+) -> list[list[Faces]]:
+    """What is seen of the face in each box of its picture at each angle, on canvases `side` pixels wide.
+
+    No face or one, in the picture's pixels.
+    """
     result: list[list[Faces]] = []
-    step = max(1, CANVASES_AT_ONCE // len(angles))
+    step = max(1, CANVASES_AT_ONCE * CANVAS**2 // side**2 // len(angles))
     for start in range(0, len(boxes), step):
         part = boxes[start : start + step]
         squares = [box[:2] + box[2:] / 2 + SQUARE_52 * np.sqrt(max(box[2] * box[3], 1.0)) for _, box in part]
         canvases = [
-            cut(picture, square, _target(angle), CANVAS)
+            cut(picture, square, _target(angle, side), side)
             for (picture, _), square in zip(part, squares, strict=True)
             for angle in angles
         ]
         seen = iter(yunet.detect(session, np.stack(canvases), min_score=LEAST_SCORE, max_overlap=0.3))
-        result.extend([_placed(_central(next(seen), CANVAS), square, angle) for angle in angles] for square in squares)
+        result.extend(
+            [_placed(_central(next(seen), side), square, _target(angle, side)) for angle in angles]
+            for square in squares
+        )
     return result
 
 
-def _target(angle: int) -> F64:
+def _target(angle: int, side: int) -> F64:
     """Where the square around a face comes to lie on the canvas, turned clockwise by some degrees."""
     cos, sin = np.cos(np.radians(angle)), np.sin(np.radians(angle))
-    return np.asarray(SQUARE_52 @ np.array([[cos, sin], [-sin, cos]]) * FACE * CANVAS + CANVAS / 2)
+    return np.asarray(SQUARE_52 @ np.array([[cos, sin], [-sin, cos]]) * FACE * side + side / 2)
 
 
 def _central(faces: Faces, canvas: int) -> Faces:
@@ -161,9 +165,9 @@ def _central(faces: Faces, canvas: int) -> Faces:
     return faces.take(np.flatnonzero(middle)[:1])
 
 
-def _placed(reading: Faces, square_52: F64, angle: int) -> Faces:
+def _placed(reading: Faces, square_52: F64, target_52: F64) -> Faces:
     """A face of a turned canvas in the picture's pixels: its box stands upright around the leaning oval."""
-    matrix_23 = similarity_transform(np.asarray(square_52, np.float32), _target(angle))
+    matrix_23 = similarity_transform(np.asarray(square_52, np.float32), target_52)
     inverse = np.linalg.inv(matrix_23[:, :2])
     points = (reading.points - matrix_23[:, 2]) @ inverse.T
     centre = (reading.boxes[:, :2] + reading.boxes[:, 2:] / 2 - matrix_23[:, 2]) @ inverse.T

@@ -16,6 +16,7 @@ from PIL import Image, ImageCms, UnidentifiedImageError
 from unmingle.errors import PictureError, reason
 from unmingle.sources.formats import BOXED, picture_format
 from unmingle.sources.metadata import NORMAL, ORIENTATION, Plain, hide_items, without_metadata
+from unmingle.sources.pyramid import LARGE, Pyramid, upright, upright_part
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -41,8 +42,17 @@ def decode(content: bytes) -> U8:
     Raises:
         PictureError: not a picture, damaged, truncated, too small or too large; the message says which.
     """
+    return open_pyramid(content, half=False).full()
+
+
+def open_pyramid(content: bytes, *, half: bool = True) -> Pyramid:
+    """The same picture; with `half`, a large JPEG is decoded at half its size, and in full when somebody asks for it.
+
+    Raises:
+        PictureError: as from `decode`.
+    """
     try:
-        return _decode(content)
+        return _decode(content, half=half)
     except PictureError:
         raise
     except UnidentifiedImageError as error:
@@ -53,8 +63,13 @@ def decode(content: bytes) -> U8:
         raise PictureError(f"damaged or truncated: {reason(error)}") from error
 
 
+def name_of(picture: Pyramid) -> bytes:
+    """What names what a picture shows: the same pixels, or what its decoder got, whatever else is in its file."""
+    return picture.name or pixel_digest(picture.full())
+
+
 def pixel_digest(picture_hw3: U8) -> bytes:
-    """What names what a picture shows: the same pixels, whatever else is written into its file."""
+    """What names pixels."""
     found = hashlib.sha256(str(picture_hw3.shape).encode())
     found.update(np.ascontiguousarray(picture_hw3).data)
     return found.digest()
@@ -87,7 +102,7 @@ def xmp_packets(content: bytes, plain: Plain) -> tuple[bytes, ...]:
     return (found,) if found else ()
 
 
-def _decode(content: bytes) -> U8:
+def _decode(content: bytes, *, half: bool) -> Pyramid:
     try:
         picture, plain = open_picture(content)
     except UnidentifiedImageError:
@@ -95,21 +110,50 @@ def _decode(content: bytes) -> U8:
         if kind not in {"TIFF", "PPM", "GIF"}:  # of which OpenCV reads more
             raise
         plain = without_metadata(content, kind)
-        return _upright(_by_opencv(plain.content), plain.orientation)
+        return Pyramid(upright(_by_opencv(plain.content), plain.orientation))
     with picture:
         _check_size(*picture.size)
         if picture.format == "JPEG":
             _check_scans(plain.content)
-        try:
-            picture.load()
-        except OSError:
-            if picture.format != "JPEG":
-                raise
-            picture = _jpeg_without_end(plain.content)
-        if _is_deep(picture, plain.content):
-            with suppress(UnidentifiedImageError, cv2.error):
-                return _upright(_by_opencv(plain.content), plain.orientation)
-        return _upright(_rgb(_first_shown(picture)), plain.orientation)
+            even = not any(side % 2 for side in picture.size)
+            if half and even and max(picture.size) >= LARGE and picture.mode in {"RGB", "L"}:
+                return _half_of_jpeg(picture, plain)
+        return Pyramid(upright(_whole(picture, plain), plain.orientation))
+
+
+def _whole(picture: Image.Image, plain: Plain) -> U8:
+    """The pixels of an opened picture, as they are stored."""
+    try:
+        picture.load()
+    except OSError:
+        if picture.format != "JPEG":
+            raise
+        picture = _jpeg_without_end(plain.content)
+    if _is_deep(picture, plain.content):
+        with suppress(UnidentifiedImageError, cv2.error):
+            return _by_opencv(plain.content)
+    return _rgb(_first_shown(picture))
+
+
+def _half_of_jpeg(picture: Image.Image, plain: Plain) -> Pyramid:
+    """A JPEG decoded at half its size; what its decoder gets names the pixels."""
+    size = (picture.height, picture.width) if plain.orientation >= 5 else picture.size
+    picture.draft(picture.mode, (picture.width // 2, picture.height // 2))
+    try:
+        picture.load()
+    except OSError:  # it may be whole all the same
+        return Pyramid(upright(_whole(_open(plain.content, "JPEG"), plain), plain.orientation))
+    opened: list[Image.Image] = []
+
+    def part(left: int, top: int, right: int, bottom: int) -> U8:
+        if not opened:
+            opened.append(_open(plain.content, "JPEG"))
+        return _rgb(opened[0].crop((left, top, right, bottom)))
+
+    named = hashlib.sha256(f"JPEG {plain.orientation} ".encode())
+    named.update(plain.content)
+    parts = upright_part(part, plain.orientation, size)
+    return Pyramid(upright(_rgb(picture), plain.orientation), parts, size=size, name=named.digest())
 
 
 def _is_deep(picture: Image.Image, content: bytes) -> bool:
@@ -259,14 +303,3 @@ def _range(bands: Iterable[NDArray[Any]]) -> tuple[float, float]:
     if not whole or low < 0:
         return low, high
     return 0.0, float(next((2**bits - 1 for bits in DEPTHS if high <= OVERSHOOT * (2**bits - 1)), high))
-
-
-def _upright(rgb_hw3: U8, orientation: int) -> U8:
-    """Turned and mirrored as EXIF's eight orientations ask."""
-    if orientation >= 5:
-        rgb_hw3 = rgb_hw3.transpose(1, 0, 2)
-    if orientation in {3, 4, 7, 8}:
-        rgb_hw3 = rgb_hw3[::-1]
-    if orientation in {2, 3, 6, 7}:
-        rgb_hw3 = rgb_hw3[:, ::-1]
-    return np.ascontiguousarray(rgb_hw3)

@@ -17,6 +17,7 @@ from unmingle.errors import PictureError
 from unmingle.faces.align import FACE_MARGIN, open_thumbnail, thumbnail
 from unmingle.faces.boxes import overlaps
 from unmingle.faces.duplicates import Prints, fingerprint, lay_over
+from unmingle.sources.decoding import pixel_digest
 from unmingle.sources.images import readable
 from unmingle.store.copies import MAX_IN_ONE_PLACE, MAX_LEFT
 from unmingle.store.face_regions import SAME_FACE
@@ -25,9 +26,10 @@ from unmingle.store.sightings import FRAME
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from unmingle.records import F64, U8
+    from unmingle.sources.pyramid import Pyramid
     from unmingle.sources.recordings import Recording
     from unmingle.store.sqlite import Store
 
@@ -53,12 +55,13 @@ class Recogniser:
         """The pictures of files whose bytes were changed, by SHA-256 of these."""
         return dict(self.connection.execute("SELECT bytes, digest FROM file WHERE bytes != '' AND digest IS NOT NULL"))
 
-    def picture(self, content: str, shown: bytes, former: str | None, pixels: U8) -> str:
+    def picture(self, content: str, shown: bytes, former: str | None, picture: Pyramid) -> str:
         """The digest of the picture that a file shows.
 
         content: SHA-256 of its bytes. shown: what names its pixels. former: digest of what it showed before.
         """
-        return self._known(content, shown, former or self._gone(pixels), lambda former: self._is_still(former, pixels))
+        former = former or self._gone(picture)
+        return self._known(content, shown, former, lambda former: self._is_still(former, picture))
 
     def recording(self, content: str, shown: bytes, former: str | None, recording: Recording) -> str:
         """The digest of a recording that was opened; arguments as for `picture`."""
@@ -82,7 +85,7 @@ class Recogniser:
             self._new[shown] = former if former is not None and is_still(former) else content
         return self._new[shown]
 
-    def _gone(self, pixels: U8) -> str | None:
+    def _gone(self, picture: Pyramid) -> str | None:
         """A picture with the same fingerprint whose files are gone, or out of reach."""
         if self._gone_prints is None:
             rows = self.connection.execute(
@@ -92,17 +95,22 @@ class Recogniser:
                 (json.dumps([readable(source) for source in out_of_reach(self.connection)]),),
             )
             self._gone_prints = dict(rows.fetchall())
-        return self._gone_prints.get(fingerprint(pixels)) if self._gone_prints else None
+        prints = _prints(picture) if self._gone_prints else ()
+        return next((self._gone_prints[one] for one in prints if one in self._gone_prints), None)
 
-    def _is_still(self, digest: str, pixels: U8) -> bool:
+    def _is_still(self, digest: str, picture: Pyramid) -> bool:
+        if picture.name:  # an earlier version named the pixels
+            query = "SELECT 1 FROM shown WHERE sha = ? AND digest = ?"
+            if self.connection.execute(query, (pixel_digest(picture.full()), digest)).fetchone():
+                return True
         row = self.connection.execute(
             "SELECT id, width, height, fingerprint, recipe FROM analysis WHERE digest = ?"
             " ORDER BY recipe = ? DESC, fingerprint = x'' LIMIT 1",
             (digest, self.recipe),
         ).fetchone()
-        if row is None or (row[2], row[1]) != pixels.shape[:2] or (row[3] and row[3] != fingerprint(pixels)):
+        if row is None or row[1:3] != (picture.width, picture.height) or (row[3] and row[3] not in _prints(picture)):
             return False
-        return self._all_shown("picture = ?", (row[0],), row[4], lambda _: pixels)
+        return self._all_shown("picture = ?", (row[0],), row[4], lambda _: picture)
 
     def _is_still_recording(self, digest: str, recording: Recording) -> bool:
         info = recording.info
@@ -120,7 +128,12 @@ class Recogniser:
             return False
 
     def _all_shown(
-        self, where: str, values: tuple[object, ...], recipe: str, pixels: Callable[[int], U8], most: int | None = None
+        self,
+        where: str,
+        values: tuple[object, ...],
+        recipe: str,
+        pixels: Callable[[int], U8 | Pyramid],
+        most: int | None = None,
     ) -> bool:
         """Whether there are faces, and each of them, or of so many, is in its frame's pixels still."""
         query = (
@@ -132,12 +145,19 @@ class Recogniser:
         return bool(faces) and all(_shows(pixels(frame), box, jpeg, recipe) for frame, *box, jpeg in looked_at)
 
 
-def _shows(pixels: U8, box: Box, jpeg: bytes, recipe: str) -> bool:
+def _prints(picture: Pyramid) -> Iterator[bytes]:
+    """The fingerprint of a picture, of what was decoded at first, and as an earlier version made it."""
+    yield fingerprint(picture.base)
+    if picture.base is not picture.full():
+        yield fingerprint(picture.full())
+
+
+def _shows(picture: U8 | Pyramid, box: Box, jpeg: bytes, recipe: str) -> bool:
     """Whether a face that was cut out of a picture is in it still."""
     if not jpeg:
         return False
     margin = 0.0 if recipe.startswith("classic") else FACE_MARGIN
-    now = open_thumbnail(thumbnail(pixels, np.array(box, np.float32), margin=margin))
+    now = open_thumbnail(thumbnail(picture, np.array(box, np.float32), margin=margin))
     return bool(np.abs(now.astype(np.int16) - open_thumbnail(jpeg)).mean() <= UNCHANGED)
 
 
