@@ -175,6 +175,23 @@ def test_missing_file(engine: Engine, tmp_path: Path) -> None:
         open_session(tmp_path / "none.onnx", engine=engine)
 
 
+def test_a_compiled_graph_is_kept_and_its_damage_does_no_harm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UNMINGLE_CACHE", str(tmp_path))
+    file = tmp_path / "tiny.onnx"
+    file.write_bytes(graph_bytes())
+    batch = pictures(3, 16, 16)
+    for damage in (None, b"", b"no compiled graph", "half"):
+        for kept in (tmp_path / "compiled").glob("*"):
+            content = kept.read_bytes()
+            kept.chmod(0o600)
+            if damage is not None:
+                kept.write_bytes(content[: len(content) // 2] if isinstance(damage, str) else damage)
+        assert_same(open_session(file, engine="openvino", precision="f32")(batch), expected(batch))
+        assert list((tmp_path / "compiled").iterdir())
+    monkeypatch.setenv("UNMINGLE_CACHE", str(file))  # no folder
+    assert_same(open_session(file, engine="openvino", precision="f32")(batch), expected(batch))
+
+
 def test_damaged_file(engine: Engine, tmp_path: Path) -> None:
     file = tmp_path / "damaged.onnx"
     file.write_bytes(b"this is not a graph")

@@ -161,7 +161,7 @@ class ClassicRecipe:
         found: list[Analysis] = []
         for start in range(0, len(full), BATCH):
             part = full[start : start + BATCH]
-            (features_nd,) = self._session(np.stack([to_224(picture) for picture in part])).values()
+            features_nd = next(iter(self._session(np.stack([to_224(picture) for picture in part])).values()))
             found.extend(_whole(picture, vector[None]) for picture, vector in zip(part, features_nd, strict=True))
         return found
 
