@@ -12,6 +12,10 @@ from unmingle.errors import PictureError
 from unmingle.sources.pyramid import Pyramid
 
 if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.typing import NDArray
+
     from unmingle.records import F32, F64, U8
 
 SIDE = 112  # pixels, of an aligned face and of a thumbnail
@@ -33,12 +37,25 @@ def similarity_transform(points_52: F32, target_52: F64 = TEMPLATE_52) -> F64:
     plane it has this closed form, with a point as a complex number: target = a * point + b. Points that all coincide
     are only shifted.
     """
-    source, target = (np.asarray(p, np.float64) @ [1, 1j] for p in (points_52, target_52))
-    centred = source - source.mean()
-    spread = float(np.sum(np.abs(centred) ** 2))
-    a = np.sum(centred.conj() * (target - target.mean())) / spread if spread else 1 + 0j
-    b = target.mean() - a * source.mean()
+    (source, middle), (target, wanted) = _centred(points_52), _centred(target_52)
+    spread = np.vdot(source, source).real
+    a = complex(np.vdot(source, target) / spread) if spread else 1 + 0j
+    b = wanted - a * middle
     return np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]])
+
+
+def _centred(points_k2: F32 | F64) -> tuple[NDArray[np.complex128], complex]:
+    """Points as complex numbers around their middle, and that."""
+    flat = np.ascontiguousarray(points_k2, np.float64).view(np.complex128)[:, 0]
+    middle = complex(np.add.reduce(flat)) / len(flat)
+    return flat - middle, middle
+
+
+def moved_back(points_k2: NDArray[Any], matrix_23: F64) -> F64:
+    """The points (…, 2) that a similarity transform brings to these."""
+    a, b = complex(*matrix_23[:, 0]), complex(*matrix_23[:, 2])
+    flat = np.ascontiguousarray(points_k2, np.float64).view(np.complex128)
+    return ((flat - b) / (a or 1e-12)).view(np.float64)
 
 
 def scale_of(points_52: F32) -> float:
@@ -58,10 +75,10 @@ def cut(picture: Pyramid, points_52: F32, target_52: F64, side: int, *, sharp: b
     """
     matrix_23 = similarity_transform(points_52, target_52)
     scale = float(np.hypot(matrix_23[0, 0], matrix_23[1, 0]))
-    if not sharp:
-        (picture_hw3, factor), corner = picture.level(scale), (0, 0)
-    else:
+    if sharp and picture.large:
         picture_hw3, factor, corner = picture.around(_needed(matrix_23, side), scale)
+    else:
+        (picture_hw3, factor), corner = picture.level(scale), (0, 0)
     if factor < 1 or corner != (0, 0):
         points_52 = (points_52 + 0.5) * factor - 0.5 - corner  # the centre of a pixel lies half a pixel within it
         matrix_23 = similarity_transform(points_52, target_52)
@@ -89,8 +106,7 @@ def _shrunk(picture_hw3: U8, points_52: F32, matrix_23: F64, shrink: int, side: 
 
 def _needed(matrix_23: F64, side: int) -> F64:
     """(4, 2) the corners of what is cut out, in the picture."""
-    corners = np.array([[0, 0], [side, 0], [0, side], [side, side]]) - matrix_23[:, 2]
-    return np.asarray(corners @ np.linalg.inv(matrix_23[:, :2]).T)
+    return moved_back(np.array([[0, 0], [side, 0], [0, side], [side, side]]), matrix_23)
 
 
 def thumbnail(picture: U8 | Pyramid, box: F32, *, margin: float) -> bytes:

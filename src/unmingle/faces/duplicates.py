@@ -102,7 +102,8 @@ def _plain(picture: U8) -> int:
     """How many rows from the top have the colour of the first; a whole quarter of the picture is more than a border."""
     step = max(1, picture.shape[1] // ACROSS)
     first = picture[0, ::step].astype(np.int16)
-    colour = np.median(first, axis=0).astype(np.int16)
+    ordered = np.sort(first, axis=0)
+    colour = (ordered[(len(first) - 1) // 2] + ordered[len(first) // 2]) // 2  # the median
     if np.abs(first - colour).max(axis=1).mean() > PLAIN:
         return 0  # as nearly always
     rows = picture[: int(BORDER * len(picture)) + 1, ::step].astype(np.int16)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmingle.faces.align import SIDE, TEMPLATE_52, cut, similarity_transform
+from unmingle.faces.align import SIDE, TEMPLATE_52, cut, moved_back, similarity_transform
 from unmingle.models import yunet
 from unmingle.records import Faces
 
@@ -77,7 +77,7 @@ def read_again(session: Session, pictures: Sequence[Pyramid], found: Sequence[Fa
             central = _central(again, POSE_CANVAS)
             if len(central):
                 matrix_23 = similarity_transform(points[i][face], POSE_52)
-                points[i][face] = (central.points[0] - matrix_23[:, 2]) @ np.linalg.inv(matrix_23[:, :2]).T
+                points[i][face] = moved_back(central.points[0], matrix_23)
     return [Faces(faces.boxes, better, faces.scores) for faces, better in zip(found, points, strict=True)]
 
 
@@ -168,10 +168,10 @@ def _central(faces: Faces, canvas: int) -> Faces:
 def _placed(reading: Faces, square_52: F64, target_52: F64) -> Faces:
     """A face of a turned canvas in the picture's pixels: its box stands upright around the leaning oval."""
     matrix_23 = similarity_transform(np.asarray(square_52, np.float32), target_52)
-    inverse = np.linalg.inv(matrix_23[:, :2])
-    points = (reading.points - matrix_23[:, 2]) @ inverse.T
-    centre = (reading.boxes[:, :2] + reading.boxes[:, 2:] / 2 - matrix_23[:, 2]) @ inverse.T
-    extent = np.sqrt(reading.boxes[:, 2:] ** 2 @ (inverse**2).T)
+    points = moved_back(reading.points, matrix_23)
+    centre = moved_back(reading.boxes[:, :2] + reading.boxes[:, 2:] / 2, matrix_23)
+    square = matrix_23[:, :2] ** 2  # transposed and divided by its determinant the matrix is its inverse
+    extent = np.sqrt(reading.boxes[:, 2:] ** 2 @ square) / max(float(square[:, 0].sum()), 1e-12)
     boxes = np.concatenate([centre - extent / 2, extent], axis=1)
     return Faces(boxes.astype(np.float32), points.astype(np.float32), reading.scores)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,11 +34,14 @@ def detect(session: Session, canvases_nhwc: U8, *, min_score: float, max_overlap
     """
     outputs = session(canvases_nhwc)
     scores_na = np.concatenate([_scores(outputs, stride) for stride in STRIDES], axis=1)
+    canvas_k, anchor_k = np.nonzero(scores_na >= min_score)
+    boxes_k4, points_k52 = _decode(outputs, canvas_k, anchor_k, canvases_nhwc.shape[1:3])
+    scores_k = scores_na[canvas_k, anchor_k]
+    ends = np.searchsorted(canvas_k, np.arange(len(scores_na) + 1))
     found = []
-    for canvas, scores in enumerate(scores_na):
-        sure = np.flatnonzero(scores >= min_score)
-        faces = _decode(outputs, canvas, sure, scores[sure], canvases_nhwc.shape[1:3])
-        found.append(faces.take(suppress(faces, max_overlap)))
+    for start, end in pairwise(ends.tolist()):
+        faces = Faces(boxes_k4[start:end], points_k52[start:end], scores_k[start:end])
+        found.append(faces.take(suppress(faces, max_overlap)) if end - start > 1 else faces)
     return found
 
 
@@ -68,19 +72,20 @@ def _scores(outputs: dict[str, F32], stride: int) -> F32:
     return np.asarray(np.sqrt(np.clip(face, 0, 1) * np.clip(there, 0, 1)), np.float32)
 
 
-def _decode(outputs: dict[str, F32], canvas: int, anchors: I64, scores: F32, size: tuple[int, ...]) -> Faces:
-    """The faces of one canvas at some of its anchors, which are numbered over all levels; in canvas pixels."""
-    boxes, points = [Faces.none().boxes], [Faces.none().points]
+def _decode(outputs: dict[str, F32], canvas_k: I64, anchor_k: I64, size: tuple[int, ...]) -> tuple[F32, F32]:
+    """(k, 4) boxes and (k, 5, 2) landmarks at anchors of canvases, numbered over all levels; in canvas pixels."""
+    boxes, points = np.zeros((len(anchor_k), 4), np.float32), np.zeros((len(anchor_k), 5, 2), np.float32)
     first = 0
     for stride in STRIDES:
         corners_a2 = _corners(size[0] // stride, size[1] // stride)
-        here = anchors[(anchors >= first) & (anchors < first + len(corners_a2))] - first
+        where = np.flatnonzero((anchor_k >= first) & (anchor_k < first + len(corners_a2)))
+        here = anchor_k[where] - first
         first += len(corners_a2)
-        box, point = outputs[f"bbox_{stride}"][canvas, here], outputs[f"kps_{stride}"][canvas, here]
+        box, point = (outputs[f"{name}_{stride}"][canvas_k[where], here] for name in ("bbox", "kps"))
         centre, extent = (corners_a2[here] + box[:, :2]) * stride, np.exp(box[:, 2:]) * stride
-        boxes.append(np.concatenate([centre - extent / 2, extent], axis=1))
-        points.append((point.reshape(-1, 5, 2) + corners_a2[here, None]) * stride)
-    return Faces(np.concatenate(boxes), np.concatenate(points), scores)
+        boxes[where] = np.concatenate([centre - extent / 2, extent], axis=1)
+        points[where] = (point.reshape(-1, 5, 2) + corners_a2[here, None]) * stride
+    return boxes, points
 
 
 @lru_cache(maxsize=64)
