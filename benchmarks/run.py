@@ -3,7 +3,8 @@
     make bench                      without data: start-up, a thousand kills, twenty thousand odd and damaged files, the
                                     review page in Chromium, exports (with ExifTool), a large library in a notebook, a
                                     million generated faces
-    UNMINGLE_DATA=DATA make bench   and the main job, memory growth, the report in Chromium, recordings, photographs,
+    UNMINGLE_DATA=DATA make bench   and the main job, memory growth, the report in Chromium, recordings, photographs
+                                    (also of 12 megapixels, beside Pillow),
                                     what a second reading of landmarks and bf16 are worth, what is left out and
                                     why, and the grouping: parts of the sets, one set left out, confidence, adding,
                                     scale
@@ -49,6 +50,7 @@ def main() -> None:
         run("main_job_lfw_a", "main_job.py", "--data", data, "--growth", "lfw_a")
         run("report", "report.py", "--data", data)
         run("recordings", "recordings.py", "--data", data, "--loop", "600")
+        run("twelve_megapixels", "twelve_megapixels.py", "--data", data)
         run("photographs", "photographs.py", "--data", data, "--faces", "lfw_a", "pins_a", "--empty", "nonface")
         run("landmarks", "landmarks.py", "--data", data, "umist", "sitcom", "pins_a", "johns")
         run("precision", "precision.py", "--data", data, "umist", "pins_a", "lfw_a")
