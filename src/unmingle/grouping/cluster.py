@@ -20,7 +20,7 @@ from unmingle.grouping.constraints import Constraints, roots
 from unmingle.grouping.impostors import SINGLE, estimate_curve
 from unmingle.grouping.linkage import Linkage
 from unmingle.grouping.refine import check_people, join_fragments, make_people, merge_seen_together, reassign
-from unmingle.grouping.threshold import FalseMergeThreshold, collection_scale
+from unmingle.grouping.threshold import PRIOR_COHORT, FalseMergeThreshold, collection_scale, local_excess
 from unmingle.records import Clustering, check_shape
 
 if TYPE_CHECKING:
@@ -88,13 +88,16 @@ def _linked(
     """Link and join, once more with strangers as far spread as they are found here, and move who went wrong."""
     n = len(unit_nd)
     if n**2 > index.EXACT_PAIRS:
-        # How far strangers spread is measured well enough on an even sample.
-        sample = Linkage(unit_nd[index.spaced(n, SCALE_SAMPLE)]).run(card)
-        threshold = replace(card, scale=_scale(_joined(sample, card), card.curve))
+        # How far strangers spread, and where they crowd, is measured well enough on an even sample.
+        sample = Linkage(unit_nd[index.spaced(n, SCALE_SAMPLE)])
+        excess_n = local_excess(unit_nd, *_cohort(sample, card), card.curve)
+        threshold = replace(card, scale=_scale(_joined(sample.run(card), card), card.curve))
         del sample
         linkage = Linkage(unit_nd, constraints)
+        linkage.clusters.face_excess_n = excess_n
     else:
         linkage = Linkage(unit_nd, constraints)
+        _cohort(linkage, card)
         first = linkage.copy()
         threshold = replace(card, scale=_scale(_joined(first.run(card).copy(), card), card.curve))
         if threshold.scale <= card.scale:  # laxer: it goes on from there; else what was merged may have to stay apart
@@ -112,6 +115,17 @@ def _linked(
     return clusters, threshold, notes
 
 
+def _cohort(linkage: Linkage, card: FalseMergeThreshold) -> tuple[NDArray[np.float32], I64]:
+    """Means and sizes of clusters that are pure even in crowds; which faces are in crowds is set on the way."""
+    # Twice: a crowd that became one cluster shows how crowded it is only once it is in pieces.
+    for _ in range(2):
+        clusters = linkage.copy().run(replace(card, singly=True))
+        clusters.measure(np.flatnonzero(clusters.size_n > 1))
+        mean_cd, size_c = clusters.mean_nd[clusters.alive], clusters.size_n[clusters.alive]
+        linkage.clusters.face_excess_n = local_excess(clusters.vectors_nd, mean_cd, size_c, card.curve)
+    return mean_cd, size_c
+
+
 def _joined(clusters: Clusters, threshold: FalseMergeThreshold) -> Clusters:
     clusters.measure(np.flatnonzero(clusters.size_n > 1))  # linkage rounds its means at each merge
     join_fragments(clusters, threshold)
@@ -119,7 +133,15 @@ def _joined(clusters: Clusters, threshold: FalseMergeThreshold) -> Clusters:
 
 
 def _scale(clusters: Clusters, curve: ImpostorModel) -> float:
-    return collection_scale(clusters.mean_nd[clusters.alive], clusters.size_n[clusters.alive], curve)
+    alive = clusters.alive
+    mean_cd, size_c = clusters.mean_nd[alive], clusters.size_n[alive]
+    scale = collection_scale(mean_cd, size_c, curve)
+    if scale <= 1:
+        return scale
+    # Among many clusters each place tells for itself, and what crowds explain does not count twice.
+    thin = PRIOR_COHORT / (PRIOR_COHORT + np.count_nonzero(size_c > 1))
+    crowds = max(1.0, collection_scale(mean_cd, size_c, curve, clusters.excess(alive, alive)))
+    return min(1 + (scale - 1) * thin, crowds)
 
 
 def _count_seen_together(labels_n: I64, constraints: Constraints) -> dict[str, float]:

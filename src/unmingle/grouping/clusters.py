@@ -51,6 +51,8 @@ class Clusters:
         self.constraints = Constraints(n) if constraints is None else constraints
         self.size_n = np.bincount(slot_n, minlength=n)
         self.mean_nd = vectors_nd.copy()
+        self.face_excess_n: F64 = np.zeros(n)  # see `local_excess`; that of a cluster is the mean of its faces
+        self._excess_n: F64 | None = None
         self._order: tuple[I64, I64] | None = None  # see _members
         self.measure(np.flatnonzero(self.size_n > 1))
         self.single_n = self.size_n[slot_n] == 1
@@ -112,6 +114,14 @@ class Clusters:
         """(m,) average cosine between the faces of two clusters, for each of m pairs."""
         return dot_pairs(self.mean_nd, first_m, self.mean_nd, second_m)
 
+    def excess(self, first_m: I64, second_m: I64) -> F64:
+        """(m,) how much more alike strangers are where two clusters lie than elsewhere, for each of m pairs."""
+        if self._excess_n is None:
+            total_n = np.bincount(self.slot_n, self.face_excess_n, minlength=len(self.slot_n))
+            self._excess_n = total_n / np.maximum(1, self.size_n)
+        excess_m: F64 = (self._excess_n[first_m] + self._excess_n[second_m]) / 2
+        return excess_m
+
     def top_quartile(self, first_m: I64, second_m: I64) -> F64:
         """(m,) the mean of the most similar quarter of all pairs of their faces, for each of m pairs."""
         shown_n = np.minimum(self.size_n, SAMPLE)
@@ -130,11 +140,12 @@ class Clusters:
     def scores(self, first_m: I64, second_m: I64, threshold: FalseMergeThreshold) -> tuple[F64, F64]:
         """(m,), (m,) the scores of m pairs by average and by top quartile; the latter is -inf where it can't tell."""
         a, b = self.size_n[first_m], self.size_n[second_m]
-        average = threshold.standard(self.similarity(first_m, second_m), a, b)
+        excess = self.excess(first_m, second_m)
+        average = threshold.standard(self.similarity(first_m, second_m) - excess, a, b)
         quartile = np.full(len(first_m), -np.inf)
         near = np.flatnonzero((average >= LEAST_Z) & (a * b > 1))
         found = self.top_quartile(first_m[near], second_m[near])
-        quartile[near] = threshold.quartile_standard(found, a[near], b[near])
+        quartile[near] = threshold.quartile_standard(found - excess[near], a[near], b[near])
         return average, quartile
 
     def merge(self, kept_m: I64, gone_m: I64, *, how: str) -> None:
@@ -150,7 +161,7 @@ class Clusters:
         self.slot_n = into[self.slot_n]
         if self._links is not None:
             self._links.merge(kept_m, gone_m)
-        self._order = None
+        self._order = self._excess_n = None
 
     def merge_in_turn(self, kept_m: I64, gone_m: I64, *, how: str) -> int:
         """Merge pairs in this order, unless what was merged before stands against it; how many faces moved."""
@@ -178,7 +189,7 @@ class Clusters:
         self.slot_n[face_k] = face_k
         self.size_n = np.bincount(self.slot_n, minlength=len(self.slot_n))
         self.mean_nd[face_k] = self.vectors_nd[face_k]
-        self._order = self._links = None
+        self._order = self._links = self._excess_n = None
         left = np.unique(into[slots])
         self.measure(left[self.size_n[left] > 0])
 
@@ -211,7 +222,7 @@ class Clusters:
         slot_n = roots(np.stack([kept[order], gone[order]], axis=1), len(self.slot_n))
         again = Clusters(self.vectors_nd, slot_n, self.constraints)
         self.slot_n, self.size_n, self.mean_nd = again.slot_n, again.size_n, again.mean_nd
-        self._links = self._order = None
+        self._links = self._order = self._excess_n = None
         self._merges = [(kept[order], gone[order], similarity[order], how[order])]
 
     def history(self) -> tuple[I64, I64, F64, U8]:

@@ -119,7 +119,8 @@ class Linkage:
         mutual &= self._similarity_n[other] >= self._bound_n[other]
         one, other = one[mutual], other[mutual]
         similarity = self._similarity_n[one]
-        passes = threshold.passes(similarity, size_n[one], size_n[other], clusters=self.clusters.count)
+        beyond = similarity - self.clusters.excess(one, other)
+        passes = threshold.passes(beyond, size_n[one], size_n[other], clusters=self.clusters.count)
         one, other, similarity = one[passes], other[passes], similarity[passes]
         first, second = np.minimum(one, other), np.maximum(one, other)
         order = np.lexsort((second, first, -similarity))

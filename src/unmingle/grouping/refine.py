@@ -56,7 +56,7 @@ def _judged(clusters: Clusters, threshold: FalseMergeThreshold, pairs_m2: I64) -
     """The pairs that are worth remembering, and their scores by top quartile."""
     first, second = pairs_m2.T
     a, b = clusters.size_n[first], clusters.size_n[second]
-    z_m = threshold.quartile_standard(clusters.top_quartile(first, second), a, b)
+    z_m = threshold.quartile_standard(clusters.top_quartile(first, second) - clusters.excess(first, second), a, b)
     # What lies far below any threshold is judged again when one of the two changes.
     return pairs_m2[z_m >= LEAST_Z], z_m[z_m >= LEAST_Z]
 
@@ -70,7 +70,7 @@ def _candidates(clusters: Clusters, threshold: FalseMergeThreshold, of: I64) -> 
     found = find_nearest(mean_nd[of], mean_nd[several], 3 * CANDIDATES + 1)  # itself among them
     row = np.repeat(of[:, None], found.index_qk.shape[1], 1)
     column = several[found.index_qk]
-    z = threshold.standard(found.similarity_qk, size_n[row], size_n[column])
+    z = threshold.standard(found.similarity_qk - clusters.excess(row, column), size_n[row], size_n[column])
     barred = clusters.links.pairs(row.ravel(), column.ravel()).reshape(row.shape)
     z[(found.index_qk < 0) | (column == row) | barred] = -np.inf
     best = np.argsort(-z, axis=1, kind="stable")[:, :CANDIDATES]

@@ -32,6 +32,12 @@ LEAST_FACES = 3
 PRIOR_CLUSTERS = 20
 # So many clusters, evenly spread, are enough to tell: twelve million pairs.
 MOST_CLUSTERS = 5000
+# Nearest clusters by which a place is known to be crowded. 20 to 50 do alike; more are wider than a small crowd is.
+NEIGHBOURS = 20
+# So many clusters weigh as much as the model card's word that no place is more crowded than others.
+PRIOR_COHORT = 30
+# Cosines computed at most to tell, past which fewer clusters stand for all.
+EXCESS_CELLS = 1 << 31
 # Pairs further out than this are no strangers but one person in two parts, and may not stretch the scale.
 OUTLIER_Z = 3.0
 
@@ -47,8 +53,9 @@ class FalseMergeThreshold:
     curve: ImpostorModel
     expected: float  # merges with a stranger that each cluster may expect; GroupingSettings.expected_false_merges
     scale: float = 1.0  # how much wider strangers spread in this collection than on the model card
+    singly: bool = False  # clusters of any size have to be as alike as single faces
 
-    def standard(self, similarity_m: F32, first_m: I64, second_m: I64) -> F64:
+    def standard(self, similarity_m: F32 | F64, first_m: I64, second_m: I64) -> F64:
         """(m,) scores of average cosines of clusters of these sizes."""
         z: F64 = (similarity_m - self.curve.mean) / (self.scale * self.curve.deviation(first_m, second_m))
         return z
@@ -66,6 +73,8 @@ class FalseMergeThreshold:
 
     def passes(self, similarity_m: F32, first_m: I64, second_m: I64, *, clusters: int) -> Bool:
         """(m,) which pairs may be merged for their average cosine."""
+        if self.singly:
+            first_m = second_m = np.ones_like(first_m)
         return self.accepts(self.standard(similarity_m, first_m, second_m), first_m, second_m, clusters=clusters)
 
     def least_z(self, smaller_m: I64, *, clusters: int) -> F64:
@@ -103,11 +112,40 @@ def standard_query(vectors_qd: F32) -> F32:
     return np.concatenate([vectors_qd, np.ones((len(vectors_qd), 1), np.float32)], axis=1)
 
 
-def collection_scale(mean_cd: F32, size_c: I64, curve: ImpostorModel) -> float:
+def local_excess(vectors_nd: F32, mean_cd: F32, size_c: I64, curve: ImpostorModel) -> F64:
+    """(n,) how much more alike a face and its nearest strangers are than the model's card says, as a cosine; never < 0.
+
+    If the card holds where a face lies, its nearest few of c clusters score as the largest of c normal values do. Among
+    small children, say, they score higher (score normalisation with a cohort: Matejka et al. 2017). The clusters are to
+    be pure rather than whole; of two faces or more, since single ones are often faces of somebody large.
+    """
+    from scipy.special import ndtri
+
+    several = np.flatnonzero(size_c > 1)
+    cohort = several[spaced(len(several), min(MOST_CLUSTERS, EXCESS_CELLS // max(1, len(vectors_nd))))]
+    c = len(cohort)
+    k = min(NEIGHBOURS, c // 3)
+    excess_n = np.zeros(len(vectors_nd))
+    if not k:
+        return excess_n
+    # The nearest is its own, and the next may be another part of its own person.
+    usual = -float(ndtri((np.arange(k) + 1.5) / (c - 1)).mean())
+    single = np.ones(1, np.int64)
+    deviation_c = curve.deviation(single, size_c[cohort]).astype(np.float32)
+    mean_cd, stranger_c = mean_cd[cohort] / deviation_c[:, None], np.float32(curve.mean) / deviation_c
+    for block, similarity_rc in similarity_blocks(vectors_nd, mean_cd, cells=1 << 20):
+        nearest_rk = np.partition(similarity_rc - stranger_c, (c - k - 2, c - 2), axis=1)[:, c - k - 2 : c - 2]
+        excess_n[block] = nearest_rk.mean(axis=1, dtype=np.float64) - usual
+    excess_n = np.maximum(0, excess_n) * curve.deviation(single, single)
+    return excess_n * c / (c + PRIOR_COHORT)
+
+
+def collection_scale(mean_cd: F32, size_c: I64, curve: ImpostorModel, excess_c: F64 | None = None) -> float:
     """How much wider strangers spread in this collection than the model's card says, from a first clustering.
 
     Siblings, one camera or one light make strangers more alike. The clusters are strangers to each other, and the upper
     half of their scores has a mean square of 1 if the card holds here. Drawn to 1 where there are few clusters.
+    excess_c: what is known of the place of each.
     """
     large = np.flatnonzero(size_c >= LEAST_FACES)
     large = large[spaced(len(large), MOST_CLUSTERS)]
@@ -115,7 +153,10 @@ def collection_scale(mean_cd: F32, size_c: I64, curve: ImpostorModel) -> float:
     card = FalseMergeThreshold(curve=curve, expected=0.5)
     total, count = 0.0, 0
     for block, similarity_rl in similarity_blocks(mean_ld, mean_ld, cells=1 << 21):
-        z_rl = card.standard(similarity_rl, size_l[block, None], size_l[None])
+        beyond_rl = similarity_rl
+        if excess_c is not None:
+            beyond_rl = similarity_rl - ((excess_c[large[block], None] + excess_c[large]) / 2).astype(np.float32)
+        z_rl = card.standard(beyond_rl, size_l[block, None], size_l[None])
         z_rl[np.arange(len(z_rl)), np.arange(block.start, block.stop)] = 0  # itself
         above = z_rl[z_rl > 0]
         total += float(np.square(np.minimum(above, OUTLIER_Z)).sum())

@@ -1,0 +1,79 @@
+"""What the local impostor distribution does where strangers are alike: small children, and mixtures with others.
+
+    python benchmarks/crowded.py CHILDREN OTHERS ...
+
+Each is an .npz of labelled embeddings, as grouping/embed.py writes them; labels of CHILDREN are FAMILY_MEMBER. Grouped
+are CHILDREN, two halves of its families, each of OTHERS, and CHILDREN with each of these, once with the local excess
+of strangers and once without, and the halves with other numbers of nearest strangers. `strays`: of clusters of more
+than 30 faces, the largest share that is not the majority's. JSON on stdout.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent / "grouping"))
+from collection import Collection
+
+from unmingle.evaluation.metrics import score
+from unmingle.grouping.cluster import cluster_faces
+from unmingle.grouping.impostors import SFACE_CURVE
+from unmingle.settings import GroupingSettings
+
+NEIGHBOURS = (10, 20, 30, 50, 100)
+
+
+def measured(collection: Collection, *, local: bool = True, neighbours: int = 20) -> dict[str, float]:
+    """Scores of one clustering."""
+    with ExitStack() as stack:
+        stack.enter_context(patch("unmingle.grouping.threshold.NEIGHBOURS", neighbours if local else 0))
+        labels_n = cluster_faces(collection.vectors_nd, GroupingSettings(), curve=SFACE_CURVE).labels
+    scores = score(collection.labels_n, labels_n)
+    strays = [0.0]
+    for label in np.flatnonzero(np.bincount(labels_n) > 30):
+        _, counts = np.unique(collection.labels_n[labels_n == label], return_counts=True)
+        strays.append(1 - counts.max() / counts.sum())
+    return {
+        "pairwise_precision": round(scores.pairwise.precision, 4),
+        "pairwise_f": round(scores.pairwise.f1, 4),
+        "bcubed_f": round(scores.bcubed.f1, 4),
+        "strays": round(float(max(strays)), 3),
+    }
+
+
+def together(one: Collection, other: Collection) -> Collection:
+    """Two collections as one."""
+    columns = ((getattr(each, name) for each in (one, other)) for name in ("vectors_nd", "labels_n", "scored_n"))
+    vectors_nd, labels_n, scored_n = (np.concatenate(list(column)) for column in columns)
+    return Collection(f"{one.name} + {other.name}", vectors_nd, labels_n, scored_n, np.arange(len(labels_n)))
+
+
+def main() -> None:
+    """Every collection, with and without."""
+    children, *others = (Collection.load(Path(path)).clean() for path in sys.argv[1:])
+    family_n = np.char.partition(children.labels_n, "_")[:, 0]
+    families = np.random.default_rng(0).permutation(np.unique(family_n))
+    halves = [
+        children.only(np.flatnonzero(np.isin(family_n, families[side::2])), f"{children.name}, half {side + 1}")
+        for side in (0, 1)
+    ]
+    result: dict[str, dict[str, dict[str, float]]] = {}
+    for collection in (children, *halves, *others, *(together(children, other) for other in others)):
+        result[collection.name] = {
+            "without": measured(collection, local=False),
+            "with": measured(collection),
+        }
+        if collection in halves:
+            result[collection.name] |= {f"{k} nearest": measured(collection, neighbours=k) for k in NEIGHBOURS}
+        sys.stderr.write(f"{collection.name}: {result[collection.name]}\n")
+    print(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()
