@@ -401,7 +401,70 @@ def degradation() -> str:
     return table(("collection", "half lost at, pixels", "nine in ten lost at, pixels", "half lost at a blur of"), rows)
 
 
+def precision() -> str:
+    """What bf16 costs, for each network."""
+    rows = []
+    for way, sets in result("precision").items():
+        if not way.startswith("SFace"):
+            continue
+        for name, one in sets.items():
+            rates = (f"{one['tpr'][once]:.4f}" for once in ("10,000", "100,000"))
+            rows.append([way, CALLED[name], f"{one['cosine']:.4f}", *rates, f"{one['bcubed_f']:.4f}"])
+            way = ""
+    return table(("arithmetic", "collection", "cosine", "TPR at 10^-4", "TPR at 10^-5", "BCubed F"), rows)
+
+
+def crowded() -> str:
+    """Collections of relatives, with the local part of the impostor distribution and without."""
+    called = CALLED | {
+        "families_a": "relatives, many small children",
+        "families_a, half 1": "the same, half of the families",
+        "families_a, half 2": "the same, the other half",
+    }
+    rows = []
+    for name, ways in result("crowded").items():
+        without, local = ways["without"], ways["with"]
+        rows.append(
+            [
+                " and ".join(called.get(part, part) for part in name.split(" + ")),
+                *(
+                    f"{without[key]:.4f}, **{local[key]:.4f}**"
+                    for key in ("pairwise_precision", "pairwise_f", "bcubed_f")
+                ),
+                f"{percent(without['strays'])}, **{percent(local['strays'])}**",
+            ]
+        )
+    head = ("pictures: without, **with**", "pairwise precision", "pairwise F", "BCubed F", "most strays")
+    return table(head, rows)
+
+
+def peers() -> str:
+    """Other recipes on the same pictures."""
+    ways = {"unmingle": "**unmingle**", "opencv": "OpenCV's recipe", "dlib": "dlib's recipe"}
+    rows = []
+    for name, sets in result("peers").items():
+        if name == "processor":
+            continue
+        for way, called in ways.items():
+            one = sets[way]
+            rows.append(
+                [
+                    f"{sets['pictures']:,} of {CALLED.get(name, name)}" if way == "unmingle" else "",
+                    called,
+                    f"{one['pictures_a_second']:.1f}",
+                    f"{one['pictures_a_second_of_processor']:.1f}",
+                    f"{one['peak_memory_mb'] / 1000:.2f} GB",
+                    f"{one['bcubed_f']:.4f}" if "bcubed_f" in one else "",
+                ]
+            )
+    head = ("pictures", "by", "pictures a second", "a second of processor time", "memory", "BCubed F")
+    return table(head, rows)
+
+
 PARTS = {
+    "precision": precision,
+    "peers": peers,
+    "crowded": crowded,
     "classic": classic,
     "conditions bands": conditions_bands,
     "conditions changes": conditions_changes,
