@@ -140,3 +140,16 @@ def test_a_laxer_threshold_goes_on_where_a_stricter_one_stopped() -> None:
     start = Linkage(vectors)
     start.run(Flat(least=0.5))
     assert same_partition(start.run(Flat(least=0.2)).slot_n, Linkage(vectors).run(Flat(least=0.2)).slot_n)
+
+
+def test_through_an_index_who_may_not_be_together_hides_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forty alike faces of a frame are each other's nearest; whom each may join, in another frame, lies beyond."""
+    crowd, light, own = unit(1, 64, 1), unit(1, 64, 2), unit(40, 64, 3)
+    vectors = np.concatenate([crowd + 0.3 * own, crowd + 0.6 * light + 0.3 * own])
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    frames = Constraints.of_frames(np.repeat([0, 1], 40))
+    exact = Linkage(vectors, frames).run(Flat()).slot_n
+    monkeypatch.setattr("unmingle.grouping.index.EXACT_PAIRS", 0)
+    found = Linkage(vectors, frames).run(Flat()).slot_n
+    assert len(np.unique(exact)) == 40
+    assert len(np.unique(found)) == 40

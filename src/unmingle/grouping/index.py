@@ -36,6 +36,10 @@ class Neighbours:
         """Empty lists."""
         return cls(np.full((queries, k), -1, np.int64), np.full((queries, k), NOBODY))
 
+    def take(self, rows: I64) -> Neighbours:
+        """Some of the lists."""
+        return Neighbours(self.index_qk[rows], self.similarity_qk[rows])
+
     def without(self, out_qk: Bool) -> Neighbours:
         """The lists without some entries; what is left moves up."""
         index_qk = np.where(out_qk, -1, self.index_qk)

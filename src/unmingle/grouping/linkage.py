@@ -57,7 +57,7 @@ class Linkage:
 
             self._inverted = InvertedIndex(self.clusters.mean_nd)
             self._cell_n = self._inverted.cell_of(self.clusters.mean_nd)
-        self._set(slots, self._search(slots, slots, first=True))
+        self._search(slots, slots, first=True)
         self.near_n = np.where(self.clusters.single_n, self._near_nk[:, 0], -1).astype(np.int64)
 
     def copy(self) -> Linkage:
@@ -83,24 +83,37 @@ class Linkage:
             touched = np.union1d(waiting, self._merge(first, second))
             touched = touched[self.clusters.size_n[touched] > 0]
 
-    def _search(self, rows: I64, among: I64, *, first: bool = False) -> Neighbours:
-        """The nearest of each of `rows` among some clusters, itself and the forbidden left out; all slots rise."""
-        mean_nd, links = self.clusters.mean_nd, self.clusters.links
+    def _search(self, rows: I64, among: I64, *, first: bool = False) -> None:
+        """List the nearest of each of `rows` among some clusters, itself and the forbidden left out; all slots rise."""
         if self._inverted is None:
-            forbidden = (lambda row, column: links.block(rows[row], among[column])) if links else None
-            return exact_nearest(mean_nd[rows], mean_nd, WIDTH, own_q=rows, among_a=among, forbidden=forbidden)
+            self._set(rows, self._compare(rows, among))
+            return
+        mean_nd, links, plenty = self.clusters.mean_nd, self.clusters.links, None if first else PLENTY
         found = self._inverted.nearest(
-            mean_nd[rows], mean_nd, self._cell_n, WIDTH, own_q=rows, among_a=among, plenty=None if first else PLENTY
+            mean_nd[rows], mean_nd, self._cell_n, WIDTH, own_q=rows, among_a=among, plenty=plenty
         )
+        self._set(rows, found)
         if not links:
-            return found
-        out = links.pairs(np.repeat(rows, WIDTH), found.index_qk.ravel()).reshape(found.index_qk.shape)
-        return found.without(out & (found.index_qk >= 0))
+            return
+        listed = found.index_qk >= 0
+        out = links.pairs(np.repeat(rows, WIDTH), found.index_qk.ravel()).reshape(listed.shape) & listed
+        some = np.flatnonzero(out.any(axis=1))
+        self._set(rows[some], found.take(some).without(out[some]), found.similarity_qk[some, -1])
+        # Who is left with nobody, though there are more, is compared with all.
+        nobody = rows[listed[:, -1] & out.all(axis=1)]
+        if len(nobody):
+            self._set(nobody, self._compare(nobody, among))
 
-    def _set(self, rows: I64, found: Neighbours) -> None:
+    def _compare(self, rows: I64, among: I64) -> Neighbours:
+        mean_nd, links = self.clusters.mean_nd, self.clusters.links
+        forbidden = (lambda row, column: links.block(rows[row], among[column])) if links else None
+        return exact_nearest(mean_nd[rows], mean_nd, WIDTH, own_q=rows, among_a=among, forbidden=forbidden)
+
+    def _set(self, rows: I64, found: Neighbours, bound: F32 | None = None) -> None:
         self._near_nk[rows] = found.index_qk
         self._similarity_n[rows] = found.similarity_qk[:, 0]
-        self._bound_n[rows] = found.similarity_qk[:, -1]  # a list that is not full holds everyone
+        # A list that is not full holds everyone, unless it was full before some were left out.
+        self._bound_n[rows] = found.similarity_qk[:, -1] if bound is None else bound
 
     def _wake(self, alive: I64, threshold: FalseMergeThreshold) -> None:
         """Search again for those whose list no longer holds their nearest for certain, if it could pass at all."""
@@ -108,7 +121,7 @@ class Linkage:
         if len(rows):
             rows = rows[self._bound_n[rows] >= threshold.floor(self.clusters.size_n[rows], clusters=len(alive))]
         if len(rows):
-            self._set(rows, self._search(rows, alive))
+            self._search(rows, alive)
 
     def _mutual_pairs(self, rows: I64, threshold: FalseMergeThreshold) -> tuple[I64, I64, I64]:
         """Disjoint pairs with one of `rows` that are for certain each other's nearest and pass; and all who would."""
