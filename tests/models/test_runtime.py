@@ -188,8 +188,15 @@ def test_a_compiled_graph_is_kept_and_its_damage_does_no_harm(tmp_path: Path, mo
                 kept.write_bytes(content[: len(content) // 2] if isinstance(damage, str) else damage)
         assert_same(open_session(file, engine="openvino", precision="f32")(batch), expected(batch))
         assert list((tmp_path / "compiled").iterdir())
-    monkeypatch.setenv("UNMINGLE_CACHE", str(file))  # no folder
+    for kept in (tmp_path / "compiled").glob("*"):
+        kept.unlink()
+    (tmp_path / "compiled").rmdir()
+    (tmp_path / "compiled").write_bytes(b"no folder")
     assert_same(open_session(file, engine="openvino", precision="f32")(batch), expected(batch))
+    monkeypatch.setattr(runtime, "KEPT_BYTES", 10)
+    (tmp_path / "compiled").unlink()
+    assert_same(open_session(file, engine="openvino", precision="f32")(batch), expected(batch))
+    assert not (tmp_path / "compiled").exists()
 
 
 def test_damaged_file(engine: Engine, tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 MOST_STREAMS = 4
 NATIVE = 1.3  # times the speed of float32: bf16 in hardware reaches 1.8 and more, emulated it stays below 1
 ROUNDS = 9  # of 5 to 20 ms
+KEPT_BYTES = 1 << 26  # a graph larger than this (VGG16) would fill the disk for a part of a second
 
 _import_lock = threading.Lock()
 
@@ -221,11 +222,12 @@ class OpenVinoSession:
 
 
 def _compiled_once(core: Any, model: Path, options: dict[str, Any]) -> Any:
-    """The graph of a file, kept in the cache as it is compiled: that takes a third of the time to open it again."""
-    try:
-        return core.compile_model(str(model), "CPU", options | {"CACHE_DIR": str(cache_folder() / "compiled")})
-    except RuntimeError:  # the cache can't be written, or the model not be read: then this says why
-        return core.compile_model(str(model), "CPU", options)
+    """The graph of a file; a prepared one is kept compiled: that takes a third of the time to open it again."""
+    if model.parent == cache_folder() and model.stat().st_size <= KEPT_BYTES:
+        # The cache may not be writable, or the model not be readable: then this raises, and what follows says why.
+        with contextlib.suppress(RuntimeError):
+            return core.compile_model(str(model), "CPU", options | {"CACHE_DIR": str(cache_folder() / "compiled")})
+    return core.compile_model(str(model), "CPU", options)
 
 
 class OnnxRuntimeSession:
