@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
 import traceback
 from dataclasses import dataclass, field
@@ -59,14 +58,16 @@ class Kind(Protocol):
 def spare_networks() -> None:
     """Let networks be loaded once, and run once for the same pixels: mutants are many, what they show is not."""
     from unmingle.faces import recipe
+    from unmingle.sources.decoding import name_of
+    from unmingle.sources.pyramid import Pyramid
 
     recipe.open_yunet = cache(recipe.open_yunet)
     recipe.sface.open_sface = cache(recipe.sface.open_sface)
     analyse = recipe.FaceRecipe.analyse
     known: dict[tuple[Any, ...], Any] = {}
 
-    def analyse_once(self: recipe.FaceRecipe, pictures: Sequence[np.ndarray[Any, Any]]) -> list[Any]:
-        keys = [(self.key, picture.shape, hashlib.sha256(picture.tobytes()).digest()) for picture in pictures]
+    def analyse_once(self: recipe.FaceRecipe, pictures: Sequence[np.ndarray[Any, Any] | Pyramid]) -> list[Any]:
+        keys = [(self.key, name_of(Pyramid.of(picture))) for picture in pictures]
         new = {key: picture for key, picture in zip(keys, pictures, strict=True) if key not in known}
         known.update(zip(new, analyse(self, list(new.values())), strict=True))
         return [known[key] for key in keys]
