@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from unmingle.records import F32
     from unmingle.settings import Engine, Precision
 
+Arithmetic = Literal["f32", "bf16"]
+
 # One thread per stream is best on few cores (no barrier inside a layer); past four, the memory of each stream's
 # activations counts for more than the barriers.
 MOST_STREAMS = 4
@@ -47,7 +49,7 @@ class Session(Protocol):
     """A loaded graph. Calls are safe from several threads."""
 
     @property
-    def precision(self) -> Literal["f32", "bf16"]:
+    def precision(self) -> Arithmetic:
         """Of the arithmetic inside."""
 
     def __call__(self, batch: NDArray[Any]) -> dict[str, F32]:
@@ -84,7 +86,7 @@ def open_session(
     return OpenVinoSession(model, precision=precision, threads=cores)
 
 
-def resolve_precision(precision: Precision) -> Literal["f32", "bf16"]:
+def resolve_precision(precision: Precision) -> Arithmetic:
     """What "auto" means on this processor: bf16 where that is clearly faster than float32, else f32."""
     if precision == "auto":
         return "bf16" if bf16_speed(cache_folder() / "precision.json") >= NATIVE else "f32"
@@ -176,7 +178,7 @@ class OpenVinoSession:
 
     def __init__(self, model: Path | bytes, *, precision: Precision, threads: int) -> None:
         core = import_openvino().Core()
-        self.precision: Literal["f32", "bf16"] = resolve_precision(precision)
+        self.precision: Arithmetic = resolve_precision(precision)
         self._streams = min(threads, MOST_STREAMS)
         options = {
             "INFERENCE_PRECISION_HINT": self.precision,
@@ -236,7 +238,7 @@ class OnnxRuntimeSession:
     def __init__(self, model: Path | bytes, *, precision: Precision, threads: int, card: bool | None = None) -> None:
         if precision == "bf16":
             raise SettingsError("ONNX Runtime computes in float32 only.", "Use precision f32 or auto, or OpenVINO.")
-        self.precision: Literal["f32", "bf16"] = "f32"
+        self.precision: Arithmetic = "f32"
         onnxruntime = import_onnxruntime()
         # All that it raises; its errors have no base of their own.
         known = vars(onnxruntime.capi.onnxruntime_pybind11_state).values()

@@ -148,8 +148,9 @@ class Recogniser:
 def _prints(picture: Pyramid) -> Iterator[bytes]:
     """The fingerprint of a picture, of what was decoded at first, and as an earlier version made it."""
     yield fingerprint(picture.base)
-    if picture.base is not picture.full():
-        yield fingerprint(picture.full())
+    full = picture.full()
+    if full is not picture.base:
+        yield fingerprint(full)
 
 
 def _shows(picture: U8 | Pyramid, box: Box, jpeg: bytes, recipe: str) -> bool:
