@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import reprlib
-import tempfile
+import secrets
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,19 +42,33 @@ def no_empty_folder(folder: Path) -> Iterator[None]:
         raise
 
 
+TEMPORARY = ".unmingle-"  # how the name of a file begins that is being written
+OWNER = 0o600  # what shows or names people is for its owner only
+EVERYBODY = 0o644  # a model may serve all users of a machine
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it that are missing, for their owner only."""
+    for one in (*reversed([above for above in folder.parents if not above.exists()]), folder):
+        one.mkdir(mode=0o700, exist_ok=True)
+
+
+def make_file(path: Path, mode: int = OWNER) -> None:
+    """Make an empty file with these permissions, less what the umask takes; FileExistsError if it is there."""
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
+
+
 @contextmanager
-def replacing(destination: Path, *, mode: int = 0o644) -> Iterator[Path]:
+def replacing(destination: Path, *, mode: int = OWNER) -> Iterator[Path]:
     """Give a temporary path beside `destination`; on success it takes its place at once, with these permissions."""
     temporary: Path | None = None
     with no_empty_folder(destination.parent):
         try:
-            destination.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(destination.parent)
             # The suffix stays, since writers of pictures and tables read the format from it.
-            handle, name = tempfile.mkstemp(dir=destination.parent, prefix=".", suffix=destination.suffix)
-            os.close(handle)
-            temporary = Path(name)
+            temporary = destination.with_name(f"{TEMPORARY}{secrets.token_hex(8)}{destination.suffix}")
+            make_file(temporary, mode)
             yield temporary
-            temporary.chmod(mode)
             temporary.replace(destination)
         except OSError as error:
             problem = f"{destination} can't be written: {error.strerror or error}."
@@ -64,7 +78,7 @@ def replacing(destination: Path, *, mode: int = 0o644) -> Iterator[Path]:
                 temporary.unlink(missing_ok=True)
 
 
-def write_atomically(destination: Path, content: bytes, *, mode: int = 0o644) -> None:
+def write_atomically(destination: Path, content: bytes, *, mode: int = OWNER) -> None:
     """Write `content` to `destination` in one step (see `replacing`)."""
     with replacing(destination, mode=mode) as temporary:
         temporary.write_bytes(content)

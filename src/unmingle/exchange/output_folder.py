@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from unmingle.errors import PictureError, WriteError, reason
+from unmingle.files import TEMPORARY, make_file, make_folder
 from unmingle.text_layout import shows
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class OutputFolder:
 
     def put(self, name: str, content: bytes) -> None:
         """Write a file."""
-        self.make(name, lambda path: _write(path, content), same=lambda there: there.read_bytes() == content)
+        self.make(name, lambda path: path.write_bytes(content), same=lambda there: there.read_bytes() == content)
 
     def bring(self, name: str, original: Path, how: How) -> None:
         """Put a file of elsewhere there too, as a copy or a link."""
@@ -102,7 +103,7 @@ class OutputFolder:
         target = self.folder / name
         # Always called the same, so that a killed export leaves nothing behind once it is repeated.
         digest = hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]
-        partial = target.with_name(f".unmingle-{digest}{target.suffix}")
+        partial = target.with_name(f"{TEMPORARY}{digest}{target.suffix}")
         with _clear_errors(target, "copy"):
             there = os.path.lexists(target)
             if there and same is not None:
@@ -117,8 +118,8 @@ class OutputFolder:
             self._make_folder(target.parent)
             try:
                 partial.unlink(missing_ok=True)
+                make_file(partial)
                 write(partial)
-                partial.chmod(0o644)
                 if there or not _appear(partial, target):
                     self._judge(name, same=_alike(target, partial))
                 else:
@@ -135,16 +136,11 @@ class OutputFolder:
     def _make_folder(self, folder: Path) -> None:
         if folder not in self._made:
             try:
-                folder.mkdir(parents=True, exist_ok=True)
+                make_folder(folder)
             except FileExistsError as error:
                 problem = f"{folder} is a file, where a folder is to be."
                 raise WriteError(problem, "Choose another folder to export to.") from error
             self._made.add(folder)
-
-
-def _write(path: Path, content: bytes) -> None:
-    with path.open("xb") as file:
-        file.write(content)
 
 
 def _copy(original: Path, path: Path) -> None:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from unmingle.errors import FetchError
-from unmingle.files import replacing
+from unmingle.files import EVERYBODY, replacing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,7 +83,7 @@ def fetch_archived(
     fetch(url, packed, sha256=archive.sha256, size=archive.size, on_progress=on_progress)
     try:
         _check_room(destination, size)
-        with replacing(destination) as temporary:
+        with replacing(destination, mode=EVERYBODY) as temporary:
             if archive.kind == "bz2":
                 with bz2.open(packed) as stream, temporary.open("wb") as sink:
                     shutil.copyfileobj(stream, sink, CHUNK)

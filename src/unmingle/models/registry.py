@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import platformdirs
 
 from unmingle.errors import ModelError, WriteError
-from unmingle.files import replacing, write_atomically
+from unmingle.files import EVERYBODY, replacing, write_atomically
 from unmingle.models.cards import CARDS, from_json
 from unmingle.models.fetch import fetch, fetch_archived
 
@@ -87,7 +87,7 @@ def put(card: Card, file: Path) -> None:
     """Copy a model's file into the model folder, with its card beside it; ModelError if it changes meanwhile."""
     destination = downloaded_file(card)
     if not (destination.is_file() and checksum(destination) == card.sha256):
-        with replacing(destination) as temporary:
+        with replacing(destination, mode=EVERYBODY) as temporary:
             shutil.copyfile(file, temporary)
             if checksum(temporary) != card.sha256:
                 raise ModelError(f"{file} changed while it was copied.", "Add it again.")
@@ -97,7 +97,7 @@ def put(card: Card, file: Path) -> None:
 def write_card(card: Card) -> None:
     """Write the card down beside the model's file."""
     content = json.dumps(asdict(card), indent=2, ensure_ascii=False) + "\n"
-    write_atomically(model_folder() / f"{card.name}.json", content.encode())
+    write_atomically(model_folder() / f"{card.name}.json", content.encode(), mode=EVERYBODY)
 
 
 def remove(name: str) -> None:

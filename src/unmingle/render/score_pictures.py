@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 from PIL import Image, ImageOps
 
-from unmingle.errors import UnmingleError, WriteError
+from unmingle.errors import UnmingleError
 from unmingle.evaluation.score_files import LEFT_OUT, NOBODYS, as_json, count_confusions, worst_mistakes
-from unmingle.files import no_empty_folder
+from unmingle.files import write_atomically
 from unmingle.render.drawing import EDGE, FAINT, INK, PAPER, Canvas, as_png, contact_sheet, text_width
 from unmingle.text_layout import columns, shorten
 
@@ -39,22 +39,16 @@ def write_evaluation(evaluation: Evaluation, folder: Path, *, crop: Crop | None 
     document, table, matrix, sheet = (
         folder / name for name in ("evaluation.json", "evaluation.csv", "confusion.png", "mistakes.png")
     )
-    try:
-        with no_empty_folder(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            document.write_text(as_json(evaluation), encoding="utf-8")
-        # Nothing rather than "" for somebody who was confused with nobody.
-        people = evaluation.per_person.with_columns(pl.col("confused_with").replace("", None))
-        table.write_text(people.write_csv(line_terminator="\r\n"), encoding="utf-8", newline="")
-        matrix.write_bytes(as_png(confusion_matrix(evaluation)))
+    write_atomically(document, as_json(evaluation).encode())
+    # Nothing rather than "" for somebody who was confused with nobody.
+    people = evaluation.per_person.with_columns(pl.col("confused_with").replace("", None))
+    write_atomically(table, people.write_csv(line_terminator="\r\n").encode())
+    write_atomically(matrix, as_png(confusion_matrix(evaluation)))
+    mistakes = None if crop is None else mistakes_sheet(evaluation, crop)
+    if mistakes is None:
         sheet.unlink(missing_ok=True)  # one of an earlier evaluation would show mistakes that are no more
-        mistakes = None if crop is None else mistakes_sheet(evaluation, crop)
-        if mistakes is None:
-            return document, table, matrix
-        sheet.write_bytes(as_png(mistakes))
-    except OSError as error:
-        problem = f"The report can't be written to {folder}: {error.strerror or error}."
-        raise WriteError(problem, "Check the disk and its permissions.") from error
+        return document, table, matrix
+    write_atomically(sheet, as_png(mistakes))
     return document, table, matrix, sheet
 
 

@@ -49,7 +49,7 @@ def serve(
         origin = f"http://{f'[{host}]' if ':' in host else host}:{here}"
         with suppress(WriteError):  # a library that can't be written has new keys the next time
             content = json.dumps({"secret": secret, "port": here if port or not last_port else last_port})
-            write_atomically(folder / KEPT, content.encode(), mode=0o600)  # for the owner's eyes only
+            write_atomically(folder / KEPT, content.encode())
         auth = Auth.of(secret, origin)
 
         def started() -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import filelock
 
 from unmingle.errors import LibraryBusyError, LibraryError, LibraryNewerError, WriteError, command
-from unmingle.files import no_empty_folder
+from unmingle.files import OWNER, make_file, make_folder, no_empty_folder
 from unmingle.sources.images import LIBRARY_FILE as FILE
 from unmingle.sources.images import readable
 
@@ -125,6 +125,8 @@ def open_to_decide(folder: Path) -> Iterator[Store]:
 @contextmanager
 def _opened(folder: Path) -> Iterator[Store]:
     """The library's file, open for changes, with the tables of this version."""
+    with suppress(OSError):  # it is there already, or SQLite says what is the matter
+        make_file(folder / FILE)
     with _clear_errors(folder):
         connection = sqlite3.connect(folder / FILE, isolation_level=None, timeout=PATIENCE)
     try:
@@ -144,12 +146,12 @@ def _opened(folder: Path) -> Iterator[Store]:
 def _locked(folder: Path) -> Iterator[None]:
     """Hold the writer's lock of a folder, which is made if it isn't there."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
     except FileExistsError as error:
         raise LibraryError(f"{folder} is a file.", "A library is a folder: choose another name.") from error
     except OSError as error:
         raise WriteError(f"{folder} can't be made: {error.strerror}.", "Choose another folder.") from error
-    lock = filelock.FileLock(folder / LOCK)
+    lock = filelock.FileLock(folder / LOCK, mode=OWNER)
     try:
         lock.acquire(timeout=0)
     except filelock.Timeout as error:
