@@ -43,6 +43,7 @@ def no_empty_folder(folder: Path) -> Iterator[None]:
 
 
 TEMPORARY = ".unmingle-"  # how the name of a file begins that is being written
+JOURNAL = "decisions.jsonl"  # of a library, beside its database
 OWNER = 0o600  # what shows or names people is for its owner only
 EVERYBODY = 0o644  # a model may serve all users of a machine
 
@@ -58,9 +59,28 @@ def make_file(path: Path, mode: int = OWNER) -> None:
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
 
 
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder on the disk, where the system knows how."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def sync_file(path: Path) -> None:
+    """Have the content of a file on the disk."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
 @contextmanager
-def replacing(destination: Path, *, mode: int = OWNER) -> Iterator[Path]:
-    """Give a temporary path beside `destination`; on success it takes its place at once, with these permissions."""
+def replacing(destination: Path, *, mode: int = OWNER, sync: bool = False) -> Iterator[Path]:
+    """Give a temporary path beside `destination`; on success it takes its place at once, with these permissions.
+
+    sync: also a power cut afterwards leaves it whole.
+    """
     temporary: Path | None = None
     with no_empty_folder(destination.parent):
         try:
@@ -69,7 +89,11 @@ def replacing(destination: Path, *, mode: int = OWNER) -> Iterator[Path]:
             temporary = destination.with_name(f"{TEMPORARY}{secrets.token_hex(8)}{destination.suffix}")
             make_file(temporary, mode)
             yield temporary
+            if sync:
+                sync_file(temporary)
             temporary.replace(destination)
+            if sync:
+                sync_folder(destination.parent)
         except OSError as error:
             problem = f"{destination} can't be written: {error.strerror or error}."
             raise WriteError(problem, "Free some space or choose another folder.") from error
@@ -78,7 +102,7 @@ def replacing(destination: Path, *, mode: int = OWNER) -> Iterator[Path]:
                 temporary.unlink(missing_ok=True)
 
 
-def write_atomically(destination: Path, content: bytes, *, mode: int = OWNER) -> None:
+def write_atomically(destination: Path, content: bytes, *, mode: int = OWNER, sync: bool = False) -> None:
     """Write `content` to `destination` in one step (see `replacing`)."""
-    with replacing(destination, mode=mode) as temporary:
+    with replacing(destination, mode=mode, sync=sync) as temporary:
         temporary.write_bytes(content)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from unmingle.decisions import journal
 from unmingle.errors import PictureError, reason
 from unmingle.models.runtime import available_cores
 from unmingle.progress import Times, silent
@@ -130,6 +131,9 @@ def add(
     same, changed = analyses.unchanged(store, before)
     moved = note_moved(store, [known[file].row for file in todo if known[file].digest is None])
     carried, lost = carry_over(store, runner.key)
+    if carried:  # what decisions name is elsewhere now
+        with store.transaction():
+            journal.rewrite(store)
     return Added(
         files=len(known),
         analysed=analysed,

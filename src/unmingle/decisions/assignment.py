@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from unmingle.decisions import journal
 from unmingle.decisions.kinds import Clustered
 from unmingle.decisions.log import append, last_id
 from unmingle.decisions.state import Assignment, State
@@ -178,6 +179,7 @@ def store_assignment(store: Store, recipe: str, faces: StoredFaces, measured: Me
             "INSERT INTO clustering (id, made, decisions, recipe) VALUES (?, ?, ?, ?)",
             (entry.id, entry.made, heeded.log.last, recipe),
         )
+        journal.append(store)
 
 
 def _carry_over(connection: sqlite3.Connection, recipe: str, projection: Projection) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from unmingle.decisions import journal
 from unmingle.decisions.kinds import Clustered, Reject, Split, Undo
 from unmingle.decisions.log import Entry, append, last_id
 from unmingle.decisions.state import State
@@ -104,7 +105,9 @@ class DecisionService:
         try:
             with store.transaction() as connection:
                 at = Check(connection, self.state(connection, recipe), store.folder)
-                return _take(at, command, by, seen, lenient=lenient)
+                entry = _take(at, command, by, seen, lenient=lenient)
+                journal.append(store)
+                return entry
         except DecisionError:
             raise  # what can't be done is refused before anything is changed
         except BaseException:

@@ -1,0 +1,188 @@
+"""The journal: the log of decisions once more, as lines of JSON beside the database, from which all of it comes back.
+
+A line stands for itself: with picture and box of each face region that it names, it can be replayed in a library that
+was made anew. It is on disk before the entry is, so a kill in between leaves at most one line too many, the last, which
+the next one with its number replaces.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from zlib import crc32
+
+from unmingle.errors import LibraryError, WriteError, command
+from unmingle.files import JOURNAL, OWNER, replacing, sync_folder
+from unmingle.store.sightings import FRAME
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+    from pathlib import Path
+    from typing import BinaryIO
+
+    from unmingle.store.sqlite import Store
+
+Line = dict[str, Any]
+_SUM = b', "crc": '
+_BLOCK = 4096
+ENTRY = ("id", "made", "by", "kind", "body", "changed")
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """What a journal holds."""
+
+    lines: dict[int, Line]  # by number of the entry, rising
+    unreadable: int  # lines
+
+
+def lines(connection: sqlite3.Connection, *, after: int = 0) -> Iterator[Line]:
+    """The log as the journal has it, without the entries up to a number."""
+    query = "SELECT id, made, by, kind, body, changed FROM decision WHERE id > ? ORDER BY id"
+    given = connection.execute("SELECT max(seq) FROM sqlite_sequence WHERE name = 'person'").fetchone()[0] or 0
+    for row, made, by, kind, body, changed in connection.execute(query, (after,)).fetchall():
+        read = json.loads(body)
+        named = {*read.get("faces", ()), *(one for some in read.get("anchors", {}).values() for one in some)}
+        values = row, made, by, kind, read, json.loads(changed)
+        regions = {str(region): _region(connection, region) for region in sorted(named)}
+        yield {**dict(zip(ENTRY, values, strict=True)), "last_person": given, "regions": regions}
+
+
+def _region(connection: sqlite3.Connection, region: int) -> Line:
+    """A face region as it is found again: by the bytes or the pixels of its picture, and its box there."""
+    query = 'SELECT digest, "left", top, width, height FROM place WHERE id = ?'
+    digest, *box = connection.execute(query, (region,)).fetchone() or ("", 0.0, 0.0, 0.0, 0.0)
+    content = digest.partition(FRAME)[0]
+    file = connection.execute("SELECT min(name) FROM file WHERE digest = ?", (content,)).fetchone()[0]
+    pixels = connection.execute("SELECT lower(hex(sha)) FROM shown WHERE digest = ? ORDER BY sha", (content,))
+    return {"file": file, "picture": digest, "pixels": [sha for (sha,) in pixels], "box": box}
+
+
+def said(line: Line) -> tuple[object, ...]:
+    """What a line says, whatever files and people there are beside."""
+    regions = {region: (where["picture"], where["box"]) for region, where in line["regions"].items()}
+    return *(line[key] for key in ENTRY), regions
+
+
+def append(store: Store) -> None:
+    """Bring the journal up to the log; at the end of a transaction that adds an entry, whose lock keeps others out."""
+    path = store.folder / JOURNAL
+    (newest,) = store.connection.execute("SELECT max(id) FROM decision").fetchone()
+    try:
+        new = not path.exists()
+        with _open(path) as file:
+            last = _last_line(file)
+            known = last["id"] if last else 0
+            row = store.connection.execute("SELECT made, kind FROM decision WHERE id = ?", (known,)).fetchone()
+            if last and known != newest and row != (last["made"], last["kind"]):
+                raise LibraryError(
+                    f"{path} holds decisions that the library lacks: is this an older copy, or another's journal?",
+                    f"To take them in: {command('check', store.folder, '--repair')}; or move that file elsewhere.",
+                )
+            _write(file, store.connection, after=min(known, newest - 1))
+        if new:
+            sync_folder(path.parent)
+    except OSError as error:
+        problem = f"{path} can't be written: {error.strerror or error}."
+        raise WriteError(problem, "Nothing was decided. Free some space, or check who may write there.") from error
+
+
+def rewrite(store: Store) -> None:
+    """Write the journal anew from the log, within a transaction: after entries or face regions were changed there.
+
+    So what was taken out of the log, or of an entry, is in the journal no longer.
+    """
+    with replacing(store.folder / JOURNAL, sync=True) as path, path.open("ab") as file:
+        _write(file, store.connection, after=0)
+
+
+def read(folder: Path) -> Journal:
+    """What the journal of a library holds; nothing if there is none. Of several lines for an entry the last counts."""
+    found: dict[int, Line] = {}
+    unreadable = 0
+    if (folder / JOURNAL).exists():
+        with _open(folder / JOURNAL, os.O_RDONLY) as file:
+            for text in filter(None, file.read().split(b"\n")):
+                line = _parse(text)
+                unreadable += line is None
+                if line is not None:
+                    found[line["id"]] = line
+    return Journal(dict(sorted(found.items())), unreadable)
+
+
+def restore(connection: sqlite3.Connection, journal: Journal) -> int:
+    """Take in what the journal holds and the log lacks, within a transaction; how many entries."""
+    there = {row for (row,) in connection.execute("SELECT id FROM decision")}
+    wanted = [line for number, line in journal.lines.items() if number not in there]
+    regions = {int(region): where for line in wanted for region, where in line["regions"].items()}
+    for region, where in regions.items():
+        connection.execute(
+            'INSERT OR REPLACE INTO place (id, digest, "left", top, width, height) VALUES (?, ?, ?, ?, ?, ?)',
+            (region, where["picture"], *where["box"]),
+        )
+        content = where["picture"].partition(FRAME)[0]
+        connection.executemany(
+            "INSERT OR IGNORE INTO shown (sha, digest) VALUES (?, ?)",
+            [(bytes.fromhex(sha), content) for sha in where["pixels"]],
+        )
+    for line in wanted:
+        body, changed = json.dumps(line["body"]), json.dumps(line["changed"], ensure_ascii=False)
+        entry = (*(line[key] for key in ENTRY[:4]), body, changed)
+        connection.execute("INSERT INTO decision VALUES (?, ?, ?, ?, ?, ?)", entry)
+        said = line["body"]
+        named = {said.get("person"), *said.get("others", ()), *map(int, said.get("anchors", ()))}
+        people = {*named, *line["changed"]["people"], line["last_person"]} - {None, 0}
+        connection.executemany("INSERT OR IGNORE INTO person (id) VALUES (?)", [(person,) for person in people])
+    return len(wanted)
+
+
+def _open(path: Path, how: int = os.O_RDWR | os.O_CREAT | os.O_APPEND) -> BinaryIO:
+    """Open a journal that is a file: a link in a library from elsewhere would lead out of it."""
+    handle = os.open(path, how | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0), OWNER)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise WriteError(f"{path} is no file.", "Move it elsewhere.")
+    return os.fdopen(handle, "rb" if how == os.O_RDONLY else "a+b")
+
+
+def _write(file: BinaryIO, connection: sqlite3.Connection, *, after: int) -> None:
+    texts = []
+    for line in lines(connection, after=after):
+        text = json.dumps(line, ensure_ascii=False).encode()
+        texts.append(b"%s%s%d}\n" % (text[:-1], _SUM, crc32(text)))
+    size = file.seek(0, os.SEEK_END)
+    if size:
+        file.seek(size - 1)
+        if file.read(1) != b"\n":  # a kill cut the last line off
+            texts.insert(0, b"\n")
+    file.write(b"".join(texts))
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _parse(text: bytes) -> Line | None:
+    """A line, if it is as it was written."""
+    body, _, crc = text.rpartition(_SUM)
+    if not body or crc != b"%d}" % crc32(body + b"}"):
+        return None
+    line: Line = json.loads(body + b"}")
+    return line
+
+
+def _last_line(file: BinaryIO) -> Line | None:
+    size, length = file.seek(0, os.SEEK_END), _BLOCK
+    while True:
+        start = max(0, size - length)
+        file.seek(start)
+        texts = file.read().split(b"\n")[1 if start else 0 :]
+        for text in reversed(texts):
+            line = _parse(text)
+            if line is not None:
+                return line
+        if not start:
+            return None
+        length *= 8

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from unmingle.decisions import journal
+from unmingle.errors import LibraryError, WriteError
+from unmingle.files import JOURNAL
+from unmingle.store.sqlite import open_to_read
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.store.conftest import Album
+
+
+def decide(album: Album) -> None:
+    """Some decisions of each sort."""
+    library, one, other = album.library, album.person("a"), album.person("b")
+    library.name(one, "Ada Lovelace")
+    library.merge(one, other)
+    library.split(album.files(album.person("c"))[:2])
+    library.not_a_face(album.files(album.person("d"))[0])
+    library.undo(3)
+    library.ignore(album.person("e"))
+
+
+def agrees(folder: Path) -> bool:
+    """Whether the journal says what the log says."""
+    with open_to_read(folder) as store:
+        log = [journal.said(line) for line in journal.lines(store.connection)]
+    return [journal.said(line) for line in journal.read(folder).lines.values()] == log
+
+
+def test_each_decision_is_a_line_that_stands_for_itself(album: Album) -> None:
+    decide(album)
+    texts = (album.library.folder / JOURNAL).read_text().splitlines()
+    assert [json.loads(text)["id"] for text in texts] == list(range(1, 8))
+    named = json.loads(texts[1])
+    assert named["body"]["name"] == "Ada Lovelace"
+    assert {where["file"][0] for where in named["regions"].values()} == {"a"}
+    assert agrees(album.library.folder)
+    assert journal.read(album.library.folder).unreadable == 0
+
+
+def test_a_line_too_many_or_cut_off_is_replaced(album: Album) -> None:
+    """A kill leaves these: while a line is written, and between the line and the end of the transaction."""
+    path = album.library.folder / JOURNAL
+    album.library.name(album.person("a"), "Ada")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-9])
+    album.library.name(album.person("b"), "Bob")
+    assert agrees(album.library.folder)
+    assert journal.read(album.library.folder).unreadable == 1
+    before = (album.library.folder / "library.sqlite").read_bytes()
+    album.library.name(album.person("c"), "Cleo")
+    (album.library.folder / "library.sqlite").write_bytes(before)  # as it was before the end of the transaction
+    album.library.name(album.person("d"), "Dan")
+    assert agrees(album.library.folder)
+    lines = journal.read(album.library.folder).lines.values()
+    assert [line["body"].get("name") for line in lines] == [None, "Ada", "Bob", "Dan"]
+
+
+def test_a_library_from_before_gets_its_journal_with_the_next_decision(album: Album) -> None:
+    decide(album)
+    (album.library.folder / JOURNAL).unlink()
+    album.library.name(album.person("a"), "Ada")
+    assert agrees(album.library.folder)
+
+
+def test_an_older_copy_does_not_write_over_newer_decisions(album: Album) -> None:
+    before = (album.library.folder / "library.sqlite").read_bytes()
+    decide(album)
+    (album.library.folder / "library.sqlite").write_bytes(before)
+    held = (album.library.folder / JOURNAL).read_bytes()
+    with pytest.raises(LibraryError, match="decisions that the library lacks") as caught:
+        album.library.name(album.person("a"), "Somebody")
+    assert "unmingle check" in caught.value.mend
+    assert (album.library.folder / JOURNAL).read_bytes() == held
+    assert not album.library.log.height > 1
+
+
+def test_a_journal_that_is_a_link_is_not_written_through(album: Album, tmp_path: Path) -> None:
+    (tmp_path / "mine").touch()
+    (album.library.folder / JOURNAL).unlink()
+    (album.library.folder / JOURNAL).symlink_to(tmp_path / "mine")
+    with pytest.raises(WriteError, match="can't be written"):
+        album.library.name(album.person("a"), "Ada")
+    assert not (tmp_path / "mine").read_bytes()
+    assert not album.library.log.height > 1
