@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from unmingle.models.runtime import available_cores
 from unmingle.progress import Times, silent
 from unmingle.records import Added
 from unmingle.settings import RecordingSettings
-from unmingle.sources.decoding import name_of, open_pyramid
+from unmingle.sources.decoding import VastError, name_of, open_pyramid
 from unmingle.sources.images import digest, quiet_decoders, read_bytes
 from unmingle.store import analyses, sightings
 from unmingle.store.facts import CURRENT
@@ -49,6 +49,7 @@ class Read:
     """One file, read: its picture, or the problem, or neither when its content is known already.
 
     digest: of the picture. content: SHA-256 of the bytes. shown: of the pixels, if they were decoded.
+    vast: it was not decoded yet, since no other picture so large may be in memory meanwhile.
     """
 
     file: PictureFile
@@ -66,6 +67,7 @@ class Read:
         return 0 if self.picture is None else self.picture.width * self.picture.height
 
     problem: str = ""
+    vast: bool = False
 
 
 def add(
@@ -101,9 +103,10 @@ def add(
     if still or len(still) == len(todo):
         progress("analyse", finished, total)
     with quiet_decoders():
-        reads = _read_all(still, known, done, recogniser.by_bytes())
+        running: set[Future[list[Analysis | str]]] = set()
+        reads = _read_all(still, known, done, recogniser.by_bytes(), running)
         batches = _batches(_recognised(reads, recogniser, done), times)
-        for batch, found in _analyse_all(batches, runner, done, times):
+        for batch, found in _analyse_all(batches, runner, done, running, times):
             with times.measure("write"), store.transaction() as connection:
                 for name, analysis in found.items():
                     analyses.add_analysis(connection, name, runner.key, runner.precision, analysis)
@@ -172,13 +175,19 @@ def _recognised(reads: Iterator[Read], recogniser: Recogniser, done: set[str]) -
             yield read
             continue
         name = recogniser.picture(read.content, read.shown, read.known.digest, read.picture)
+        if name in done:
+            read.picture.release()
         yield replace(read, digest=name, picture=None if name in done else read.picture)
 
 
 def _read_all(
-    todo: Sequence[PictureFile], known: dict[PictureFile, Known], done: set[str], by_bytes: dict[str, str]
+    todo: Sequence[PictureFile],
+    known: dict[PictureFile, Known],
+    done: set[str],
+    by_bytes: dict[str, str],
+    running: set[Future[list[Analysis | str]]],
 ) -> Iterator[Read]:
-    """Read files on all cores, in order, a few ahead of the reader."""
+    """Read files on all cores, in order, a few ahead of the reader; a vast one when none is being analysed."""
     workers = max(2, available_cores())
     with ThreadPoolExecutor(workers, thread_name_prefix="read") as pool:
         try:
@@ -193,6 +202,9 @@ def _read_all(
                 if not ahead:
                     break
                 read = ahead.popleft().result()
+                if read.vast:
+                    wait(list(running))
+                    read = _read(read.file, read.known, done, by_bytes, vast=True)
                 # Pictures of one source are of one sort: where they are large, fewer wait.
                 room = max(1, min(AHEAD, AHEAD_PIXELS // max(read.pixels, 1)))
                 yield read
@@ -200,14 +212,16 @@ def _read_all(
             pool.shutdown(cancel_futures=True)
 
 
-def _read(file: PictureFile, known: Known, done: set[str], by_bytes: dict[str, str]) -> Read:
+def _read(file: PictureFile, known: Known, done: set[str], by_bytes: dict[str, str], *, vast: bool = False) -> Read:
     try:
         content = read_bytes(file)
         status = file.path.stat()
         sha = digest(content)
         name = by_bytes.get(sha, sha)
-        picture = None if name in done else open_pyramid(content)
+        picture = None if name in done else open_pyramid(content, vast=vast)
         shown = b"" if picture is None else name_of(picture)
+    except VastError:
+        return Read(file, known, vast=True)
     except PictureError as error:
         return Read(file, known, problem=error.problem)
     except OSError as error:  # it went away between reading and asking for its time
@@ -218,7 +232,11 @@ def _read(file: PictureFile, known: Known, done: set[str], by_bytes: dict[str, s
 
 
 def _analyse_all(
-    batches: Iterator[list[Read]], runner: RecipeRunner, done: set[str], times: Times
+    batches: Iterator[list[Read]],
+    runner: RecipeRunner,
+    done: set[str],
+    running: set[Future[list[Analysis | str]]],
+    times: Times,
 ) -> Iterator[tuple[list[Read], dict[str, Analysis]]]:
     """Analyse batches in order, two at a time: while the networks work on one, the other is cut out and aligned.
 
@@ -231,13 +249,25 @@ def _analyse_all(
             for batch in batches:
                 new = {one.digest: one.picture for one in batch if one.picture is not None and one.digest not in done}
                 done.update(new)
-                waiting.append((batch, list(new), pool.submit(_analyse, runner, list(new.values()))))
+                future = pool.submit(_analyse_once, runner, list(new.values()))
+                running.add(future)
+                future.add_done_callback(running.discard)
+                waiting.append((batch, list(new), future))
                 if len(waiting) >= AT_ONCE:
                     yield _first_done(waiting, failed, times)
             while waiting:
                 yield _first_done(waiting, failed, times)
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _analyse_once(runner: RecipeRunner, pictures: Sequence[Pyramid]) -> list[Analysis | str]:
+    """Analyse pictures and let go of their pixels."""
+    try:
+        return _analyse(runner, pictures)
+    finally:
+        for picture in pictures:
+            picture.release()
 
 
 def _analyse(runner: RecipeRunner, pictures: Sequence[U8 | Pyramid]) -> list[Analysis | str]:

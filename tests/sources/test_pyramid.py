@@ -125,3 +125,9 @@ def test_name_is_of_the_pixels_and_not_of_the_metadata() -> None:
     assert name_of(open_pyramid(jpeg())) == name_of(open_pyramid(jpeg(comment=b"rated")))
     assert name_of(open_pyramid(jpeg())) != name_of(open_pyramid(jpeg(orientation=3)))
     assert name_of(open_pyramid(jpeg())) != name_of(open_pyramid(jpeg(progressive=True)))
+
+
+@pytest.mark.parametrize("turn", [0, 90])
+def test_narrow_pictures_are_looked_at_in_full(turn: int) -> None:
+    picture = open_pyramid(jpeg(size=(LARGE + 4, 40))).turned(turn)
+    assert np.array_equal(picture.level(0.5)[0], picture.full())

@@ -15,6 +15,7 @@ from PIL import Image, ImageCms, UnidentifiedImageError
 
 from unmingle.errors import PictureError, reason
 from unmingle.sources.formats import BOXED, picture_format
+from unmingle.sources.limits import MAX_PIXELS, MOST_MEMORY, VAST, check_opened, check_size, check_unopened
 from unmingle.sources.metadata import NORMAL, ORIENTATION, Plain, hide_items, without_metadata
 from unmingle.sources.pyramid import LARGE, Pyramid, upright, upright_part
 
@@ -25,13 +26,11 @@ if TYPE_CHECKING:
 
     from unmingle.records import U8
 
-MAX_PIXELS = 220_000_000  # the largest of telephones have 200 million; these take 1.5 GB while they are decoded
-MIN_SIDE = 8  # pixels; nothing smaller can hold a face
-MOST_SCANS = 100  # of a JPEG; encoders make some ten
 FRAMES_TRIED = 20  # of an animation that begins with nothing
 BAND = 512  # rows that are converted at a time, so that a large picture is in memory once
 DEPTHS = (8, 10, 12, 14, 16)  # bits of a sample, as cameras and scanners have them
 OVERSHOOT = 1.02  # of the largest sample: lossy compression may exceed it
+DEEP = 16  # bytes a pixel that deep colour takes; of a picture too large for that, the upper 8 bits do
 BITS, PHOTOMETRIC = 258, 262  # tags of TIFF
 FILLER = b"\x5a\xa5" * 64  # any bits will do: behind a scan that is whole they change nothing
 
@@ -45,14 +44,21 @@ def decode(content: bytes) -> U8:
     return open_pyramid(content, half=False).full()
 
 
-def open_pyramid(content: bytes, *, half: bool = True) -> Pyramid:
+class VastError(Exception):
+    """A picture takes more memory than was allowed for now."""
+
+
+def open_pyramid(content: bytes, *, half: bool = True, vast: bool = True) -> Pyramid:
     """The same picture; with `half`, a large JPEG is decoded at half its size, and in full when somebody asks for it.
 
     Raises:
         PictureError: as from `decode`.
+        VastError: it would take more than `VAST` bytes, and `vast` is not set.
     """
     try:
-        return _decode(content, half=half)
+        return _decode(content, half=half, vast=vast)
+    except VastError:
+        raise
     except PictureError:
         raise
     except UnidentifiedImageError as error:
@@ -102,37 +108,70 @@ def xmp_packets(content: bytes, plain: Plain) -> tuple[bytes, ...]:
     return (found,) if found else ()
 
 
-def _decode(content: bytes, *, half: bool) -> Pyramid:
+def _decode(content: bytes, *, half: bool, vast: bool) -> Pyramid:
     try:
         picture, plain = open_picture(content)
     except UnidentifiedImageError:
         kind = picture_format(content)
         if kind not in {"TIFF", "PPM", "GIF"}:  # of which OpenCV reads more
             raise
+        check_unopened(content, kind)
         plain = without_metadata(content, kind)
         return Pyramid(upright(_by_opencv(plain.content), plain.orientation))
     with picture:
-        _check_size(*picture.size)
+        memory = check_opened(picture, plain.content)
+        deep = _is_deep(picture, plain.content) * DEEP * picture.width * picture.height
+        memory = max(memory, deep) if deep < MOST_MEMORY else memory
+        if memory > VAST and not vast:
+            raise VastError
         if picture.format == "JPEG":
-            _check_scans(plain.content)
             even = not any(side % 2 for side in picture.size)
             if half and even and max(picture.size) >= LARGE and picture.mode in {"RGB", "L"}:
                 return _half_of_jpeg(picture, plain)
+        if memory > VAST and half and not 0 < deep < MOST_MEMORY:
+            return _halved(_shown(picture, plain), plain.orientation)
         return Pyramid(upright(_whole(picture, plain), plain.orientation))
+
+
+def _halved(picture: Image.Image, orientation: int) -> Pyramid:
+    """A picture of which what its decoder made is kept, half of it in RGB, and what is asked for in full."""
+    picture = _grey(picture)
+    size = (picture.height, picture.width) if orientation >= 5 else picture.size
+    part = upright_part(lambda *box: _rgb(picture.crop(box)), orientation, size)
+    width, height = (side // 2 for side in size)
+    base = np.empty((height, width, 3), np.uint8)
+    found = hashlib.sha256(str((size[1], size[0], 3)).encode())  # as `pixel_digest` does
+    for top in range(0, size[1], BAND):
+        band = part(0, top, size[0], min(top + BAND, size[1]))
+        found.update(band.data)
+        rows = len(band) // 2
+        cv2.resize(
+            band[: 2 * rows, : 2 * width],
+            (width, rows),
+            dst=base[top // 2 : top // 2 + rows],
+            interpolation=cv2.INTER_AREA,
+        )
+    return Pyramid(base, part, size=size, name=found.digest())
 
 
 def _whole(picture: Image.Image, plain: Plain) -> U8:
     """The pixels of an opened picture, as they are stored."""
+    shown = _shown(picture, plain)
+    if _is_deep(shown, plain.content) and DEEP * shown.width * shown.height < MOST_MEMORY:
+        with suppress(UnidentifiedImageError, cv2.error):
+            return _by_opencv(plain.content)
+    return _rgb(shown)
+
+
+def _shown(picture: Image.Image, plain: Plain) -> Image.Image:
+    """What an opened picture shows, decoded."""
     try:
         picture.load()
     except OSError:
         if picture.format != "JPEG":
             raise
         picture = _jpeg_without_end(plain.content)
-    if _is_deep(picture, plain.content):
-        with suppress(UnidentifiedImageError, cv2.error):
-            return _by_opencv(plain.content)
-    return _rgb(_first_shown(picture))
+    return _first_shown(picture)
 
 
 def _half_of_jpeg(picture: Image.Image, plain: Plain) -> Pyramid:
@@ -190,21 +229,6 @@ def _open(content: bytes, kind: str) -> Image.Image:
         raise UnidentifiedImageError(str(error)) from error
 
 
-def _check_size(width: int, height: int) -> None:
-    if width * height > MAX_PIXELS:
-        raise PictureError(f"too large: {width}×{height}, over {MAX_PIXELS:,} pixels")
-    if min(width, height) < MIN_SIDE:
-        raise PictureError(f"too small: {width}×{height} pixels can't hold a face")
-
-
-def _check_scans(content: bytes) -> None:
-    """Refuse a JPEG that is small and takes minutes: each of its scans goes over all of the picture."""
-    end = content.find(b"\xff\xd9")
-    scans = content.count(b"\xff\xda", 0, end if end >= 0 else len(content))
-    if scans > MOST_SCANS:
-        raise PictureError(f"damaged or made to keep a decoder busy: {scans:,} scans")
-
-
 def _jpeg_without_end(content: bytes) -> Image.Image:
     """A JPEG whose last marker is lost but whose pixels are all there: whatever follows then, they are the same."""
     first, second = (_open(content + more, "JPEG") for more in (b"\xff\xd9", FILLER + b"\xff\xd9"))
@@ -219,7 +243,7 @@ def _jpeg_without_end(content: bytes) -> Image.Image:
 def _first_shown(picture: Image.Image) -> Image.Image:
     """The first frame that is not of one colour alone; the first one if all are."""
     frames = getattr(picture, "n_frames", 1)
-    for frame in range(1, min(frames, FRAMES_TRIED)):
+    for frame in range(1, min(frames, FRAMES_TRIED, MAX_PIXELS // (picture.width * picture.height) + 1)):
         if not _is_plain(picture):
             return picture
         picture.seek(frame)
@@ -236,16 +260,23 @@ def _is_plain(picture: Image.Image) -> bool:
 
 def _rgb(picture: Image.Image) -> U8:
     """(h, w, 3), band by band."""
+    picture = _grey(picture)
     rgb = np.empty((picture.height, picture.width, 3), np.uint8)
-
-    def band(top: int) -> Image.Image:
-        return picture.crop((0, top, picture.width, min(top + BAND, picture.height)))
-
-    if picture.mode == "F" or picture.mode.startswith("I"):
-        return _narrow(rgb, lambda top: np.asarray(band(top))[..., None])
     for top in range(0, picture.height, BAND):
-        rgb[top : top + BAND] = _plain_band(band(top))
+        rgb[top : top + BAND] = _plain_band(_band(picture, top))
     return rgb
+
+
+def _grey(picture: Image.Image) -> Image.Image:
+    """Deep grey in 8 bits; others as they are."""
+    if picture.mode != "F" and not picture.mode.startswith("I"):
+        return picture
+    grey = np.empty((picture.height, picture.width, 1), np.uint8)
+    return Image.fromarray(_narrow(grey, lambda top: np.asarray(_band(picture, top))[..., None])[..., 0])
+
+
+def _band(picture: Image.Image, top: int) -> Image.Image:
+    return picture.crop((0, top, picture.width, min(top + BAND, picture.height)))
 
 
 def _plain_band(band: Image.Image) -> U8:
@@ -264,7 +295,7 @@ def _by_opencv(content: bytes) -> U8:
     pixels: NDArray[Any] | None = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None:
         raise UnidentifiedImageError
-    _check_size(pixels.shape[1], pixels.shape[0])
+    check_size(pixels.shape[1], pixels.shape[0])
     deep = pixels.reshape(*pixels.shape[:2], -1)
     if deep.dtype == np.uint8:
         narrow: U8 = deep

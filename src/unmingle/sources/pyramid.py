@@ -6,6 +6,7 @@ A large JPEG is decoded at half its size, which takes a third of the time; in fu
 from __future__ import annotations
 
 import math
+from copy import copy
 from typing import TYPE_CHECKING
 
 import cv2
@@ -27,27 +28,36 @@ TURNS = {90: 6, 180: 3, 270: 8}  # degrees clockwise, as EXIF has them
 class Pyramid:
     """An upright picture (h, w, 3) uint8 RGB, or its half, and how to get parts of it in full.
 
-    base: what was decoded. width, height: of the picture in full. name: what names it without its pixels, or nothing.
+    width, height: of the picture in full. name: what names it without its pixels, or nothing.
     """
 
     def __init__(
         self, base: U8, part: Part | None = None, *, size: tuple[int, int] = (0, 0), name: bytes = b""
     ) -> None:
-        self.base = base
         self.name = name
         self.width, self.height = size if part else (int(base.shape[1]), int(base.shape[0]))
         self.large = max(self.width, self.height) >= LARGE
         self._part = part
         self._levels: dict[int, U8] = {1 if part else 0: base}
+        self._upright: Callable[[int], U8] | None = None  # of a turned picture, where its sizes come from
 
     @classmethod
     def of(cls, picture: U8 | Pyramid) -> Pyramid:
         """A picture that may be one already."""
         return picture if isinstance(picture, Pyramid) else cls(picture)
 
+    @property
+    def base(self) -> U8:
+        """What was decoded."""
+        return self._level(0 if self._part is None else 1)
+
     def full(self) -> U8:
         """The picture in full."""
-        return self._levels[0] if self._part is None else self._part(0, 0, self.width, self.height)
+        return self._level(0) if self._part is None else self._part(0, 0, self.width, self.height)
+
+    def release(self) -> None:
+        """Let go of the pixels; what the picture is called and how large it is stays."""
+        self._levels, self._part = {}, None
 
     def level(self, scale: float) -> tuple[U8, float]:
         """The smallest size that has `scale` pixels for one of the picture's, and how many it has.
@@ -75,7 +85,11 @@ class Pyramid:
         return min(max(math.floor(1e-6 - math.log2(max(scale, 1e-6))), least), deepest)
 
     def _level(self, number: int) -> U8:
-        if number not in self._levels:
+        if number not in self._levels and self._upright is not None:
+            self._levels[number] = self._upright(number)
+        elif not number and self._part is not None:  # so narrow that even its half would be too small
+            return self._part(0, 0, self.width, self.height)
+        elif number not in self._levels:
             # Each pixel is of four: of a side of an odd number the last is left out.
             above = self._level(number - 1)
             height, width = (side // 2 for side in above.shape[:2])
@@ -88,15 +102,21 @@ class Pyramid:
         if not turn:
             return self
         size = (self.height, self.width) if turn % 180 else (self.width, self.height)
-        part = self._part and upright_part(self._part, TURNS[turn], size)
-        return Pyramid(upright(self.base, TURNS[turn]), part, size=size)
+        turned = copy(self)
+        turned.width, turned.height = size
+        turned._part = self._part and upright_part(self._part, TURNS[turn], size)
+        turned._levels, turned._upright = {}, lambda number: upright(self._level(number), TURNS[turn])
+        return turned
 
 
 def upright(rgb_hw3: U8, orientation: int) -> U8:
     """Turned and mirrored as EXIF's eight orientations ask."""
+    quarters = {6: cv2.ROTATE_90_CLOCKWISE, 8: cv2.ROTATE_90_COUNTERCLOCKWISE}
+    if orientation in quarters:  # at once: of a vast picture each copy counts
+        return np.asarray(cv2.rotate(rgb_hw3, quarters[orientation]), np.uint8)
     if orientation >= 5:
         rgb_hw3 = np.asarray(cv2.transpose(rgb_hw3), np.uint8)
-    flips = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}  # along x, along both, along y
+    flips = {2: 1, 3: -1, 4: 0, 7: -1}  # along x, along both, along y
     if orientation in flips:
         rgb_hw3 = np.asarray(cv2.flip(rgb_hw3, flips[orientation]), np.uint8)
     return np.ascontiguousarray(rgb_hw3)

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from unmingle.errors import PictureError, SettingsError, UnmingleError, reason
-from unmingle.sources.decoding import MIN_SIDE
 from unmingle.sources.formats import QUICKTIME_BOXES, begins_recording, check_file, head_of
 from unmingle.sources.frame_index import decoded, packets_of, read_index
+from unmingle.sources.limits import MIN_SIDE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
