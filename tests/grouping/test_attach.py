@@ -96,15 +96,45 @@ def test_a_face_that_looks_like_nobody_fills_the_gap(make_faces: MakeFaces) -> N
     assert np.bincount(alone)[alone[lost]] == 1
 
 
-def test_a_visitor_who_stays_is_nobody_elses(make_faces: MakeFaces) -> None:
-    vectors, person, frame = meeting(make_faces)
-    gone = np.flatnonzero((person == 1) & np.isin(frame, [7, 8]))
-    visitor = blurred(vectors[gone[:1]], 0.0, 3)
-    vectors[gone] = blurred(np.repeat(visitor, 2, axis=0), 0.9, 4)
+def in_order(vectors: F32, frame: I64) -> I64:
+    """Labels where the frames follow each other."""
     seen = Constraints(len(vectors), np.stack([np.arange(len(vectors)), frame], axis=1))
-    labels = cluster_faces(vectors, GroupingSettings(), curve=SFACE_CURVE, constraints=seen).labels
-    assert labels[gone[0]] == labels[gone[1]]
-    assert np.bincount(labels)[labels[gone[0]]] == 2
+    return cluster_faces(vectors, GroupingSettings(), curve=SFACE_CURVE, constraints=seen).labels
+
+
+def visitor(who: F32, frames: int) -> F32:
+    """Somebody else, as many times."""
+    return blurred(np.repeat(blurred(who, 0.0, 3), frames, axis=0), 0.9, 4)
+
+
+@pytest.mark.parametrize("frames", [[7, 8], [7, 8, 9], [7, 9], [4, 5, 12]])
+def test_odd_faces_of_a_few_frames_are_whoever_is_there_before_and_after(
+    make_faces: MakeFaces, frames: list[int]
+) -> None:
+    vectors, person, frame = meeting(make_faces)
+    gone = np.flatnonzero((person == 1) & np.isin(frame, frames))
+    vectors[gone] = visitor(vectors[gone[:1]], len(frames))
+    assert np.bincount(in_order(vectors, frame)).tolist() == [20, 20]
+
+
+def test_a_visitor_beside_the_others_is_a_person(make_faces: MakeFaces) -> None:
+    vectors, _, frame = meeting(make_faces)
+    labels = in_order(np.concatenate([vectors, visitor(vectors[:1], 3)]), np.concatenate([frame, [7, 8, 9]]))
+    assert np.bincount(labels).tolist() == [20, 20, 3]
+
+
+def test_a_visitor_who_stays_is_a_person(make_faces: MakeFaces) -> None:
+    vectors, person, frame = meeting(make_faces)
+    gone = np.flatnonzero((person == 1) & (frame >= 7) & (frame < 12))
+    vectors[gone] = visitor(vectors[gone[:1]], 5)
+    assert np.bincount(in_order(vectors, frame)).tolist() == [20, 15, 5]
+
+
+def test_a_visitor_while_somebody_is_away_is_a_person(make_faces: MakeFaces) -> None:
+    vectors, person, frame = meeting(make_faces)
+    kept = (person == 0) | (frame < 4) | (frame >= 12)
+    labels = in_order(np.concatenate([vectors[kept], visitor(vectors[:1], 3)]), np.append(frame[kept], [7, 8, 9]))
+    assert np.bincount(labels).tolist() == [20, 12, 3]
 
 
 def test_two_gaps_at_once_say_nothing(make_faces: MakeFaces) -> None:
@@ -115,7 +145,7 @@ def test_two_gaps_at_once_say_nothing(make_faces: MakeFaces) -> None:
     lost = int(np.flatnonzero(frame == 7)[0])
     vectors[lost] = blurred(vectors[lost : lost + 1], 0.0, 3)[0]
     seen = Constraints(len(vectors), np.stack([np.arange(len(vectors)), frame], axis=1))
-    assert fill_gaps(Linkage(vectors, seen).run(Flat(least=0.5))) == 0
+    assert fill_gaps(Linkage(vectors, seen).run(Flat(least=0.5)), THRESHOLD) == 0
 
 
 def two_bad_faces(make_faces: MakeFaces, frames: tuple[int, int]) -> tuple[F32, I64, Constraints]:

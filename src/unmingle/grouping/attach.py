@@ -6,7 +6,8 @@ long as few are expected to be wrong (`surest`). In a recording, whoever is ther
 
 from __future__ import annotations
 
-from collections import defaultdict
+from bisect import bisect
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,8 @@ NEW_CANDIDATES = 8
 MISTAKES = 0.1
 # Most p-values of strangers lie above this; of faces that belong to somebody nearly none.
 STOREY = 0.5
+# Frames: who is away for longer may have gone.
+LONGEST_GAP = 2 * FRAGMENT_FACES
 # The standard normal counts as so many more people, or faces, where a scale of their own is measured.
 PRIOR = 10
 
@@ -204,56 +207,99 @@ def split_by_gaps(clusters: Clusters) -> None:
     """Take fragments apart whose faces fill the gaps of different people, unless they must be one person."""
     gaps = _Gaps(clusters)
     torn: list[int] = []
-    for slot in np.flatnonzero((clusters.size_n > 1) & (clusters.size_n <= FRAGMENT_FACES)) if gaps else ():
+    for slot in gaps.fragments(np.flatnonzero(clusters.size_n > 1)) if gaps else ():
         faces = clusters.faces(np.array([slot]))
-        people = [gaps.left_by(int(slot), [face]) for face in faces.tolist()]
+        people = [gaps.left_by(slot, [face]) for face in faces.tolist()]
         if all(people) and not set.intersection(*people) and clusters.single_n[faces].all():
             torn += faces.tolist()
     if torn:
         clusters.take_out(np.array(torn, np.int64))
 
 
-def fill_gaps(clusters: Clusters, fragments: I64 | None = None) -> int:
-    """Give fragments (slots; None: all) to the only person who left a gap in their frames; how many faces.
+def fill_gaps(clusters: Clusters, threshold: FalseMergeThreshold, slots: I64 | None = None) -> int:
+    """Give clusters (slots; None: all) to people who left a gap in their frames; how many faces.
 
-    A visitor who is seen in two frames on end does not fit: the frames beside theirs are their own.
+    What fills a short gap is whoever is there before and after, however odd the face: people don't take each other's
+    place for a few frames. What fills a longer one has to be like them, but is compared with nobody else: it may be a
+    visitor, as somebody is who sits beside the others.
     """
     gaps = _Gaps(clusters)
     if not gaps:
         return 0
-    fragments = clusters.alive if fragments is None else fragments
-    named = []
-    for slot in fragments[clusters.size_n[fragments] <= FRAGMENT_FACES].tolist():
-        people = gaps.left_by(slot, clusters.faces(np.array([slot])).tolist())
+    named: list[tuple[int, int]] = []
+    pairs: list[tuple[int, int, int]] = []  # the last: how many left such a gap
+    slots = clusters.alive if slots is None else slots
+    few = set(gaps.fragments(slots))
+    for slot in slots[~np.isin(slots, gaps.decided)].tolist():
+        faces = clusters.faces(np.array([slot])).tolist()
+        people = gaps.left_by(slot, faces) if slot in few else set()
         if len(people) == 1:
             named.append((people.pop(), slot))
+        elif not people:
+            people = gaps.left_by(slot, faces, short=False)
+            pairs.extend((one, slot, len(people)) for one in people)
     host, slot = np.array(named, np.int64).reshape(-1, 2).T
-    return clusters.merge_in_turn(host, slot, how="straggler")
+    moved = clusters.merge_in_turn(host, slot, how="straggler")
+    host, slot, others = np.array(pairs, np.int64).reshape(-1, 3).T
+    z = np.maximum(*clusters.scores(slot, host, threshold))
+    alike = z >= threshold.least_z(clusters.size_n[slot] * others, clusters=2)
+    order = np.flatnonzero(alike & (clusters.size_n[slot] < clusters.size_n[host]))
+    order = order[np.lexsort((host[order], slot[order], -z[order]))]
+    order = order[np.unique(slot[order], return_index=True)[1]]
+    return moved + clusters.merge_in_turn(host[order], slot[order], how="straggler")
 
 
 class _Gaps:
     """Who is there in each frame of a recording; false for other collections."""
 
     def __init__(self, clusters: Clusters) -> None:
+        constraints = clusters.constraints
+        self.decided = clusters.slot_n[constraints.apart_k2[:, 0]]  # somebody said that these are people
         self._frames: defaultdict[int, set[int]] = defaultdict(set)  # of each face
         self._present: defaultdict[int, set[int]] = defaultdict(set)  # clusters in each frame
+        self._when: defaultdict[int, defaultdict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
+        self._size_n = clusters.size_n
         self._people = set(np.flatnonzero(clusters.size_n > FRAGMENT_FACES).tolist())
-        self._in_order = clusters.constraints.in_order
+        self._in_order = constraints.in_order
         if self._in_order:
-            for face, frame in clusters.constraints.seen_k2.tolist():
+            for face, frame in constraints.seen_k2.tolist():
                 self._frames[face].add(frame)
                 self._present[frame].add(int(clusters.slot_n[face]))
+            frames = np.array(sorted(self._present), np.int64)
+            recordings = np.cumsum(np.diff(frames, prepend=frames[:1]) > 1)  # of frames that follow each other
+            self._recording = dict(zip(frames.tolist(), recordings.tolist(), strict=True))
+            for frame, recording in self._recording.items():
+                for one in self._present[frame] & self._people:
+                    self._when[recording][one].append(frame)
 
     def __bool__(self) -> bool:
         return self._in_order
 
-    def left_by(self, slot: int, faces: Iterable[int]) -> set[int]:
-        """The people who are missing in all frames of these faces of a slot, and there before and after most."""
+    def fragments(self, slots: I64) -> list[int]:
+        """Those that are too small to be somebody for certain, and that nobody said are."""
+        found: list[int] = slots[(self._size_n[slots] <= FRAGMENT_FACES) & ~np.isin(slots, self.decided)].tolist()
+        return found
+
+    def left_by(self, slot: int, faces: Iterable[int], *, short: bool = True) -> set[int]:
+        """The people who are missing in all frames of these faces of a slot, and left a gap in most of them."""
         frames = set[int]().union(*(self._frames.get(face, ()) for face in faces))
-        beside = [self._present.get(frame - 1, set()) & self._present.get(frame + 1, set()) for frame in frames]
+        missing: Counter[int] = Counter()
         during = set[int]().union(*(self._present[frame] for frame in frames))
-        missing = (set[int]().union(*beside) & self._people) - during - {slot}
-        return {one for one in missing if 2 * sum(one in there for there in beside) > len(frames)}
+        for frame in frames:
+            there = self._when[self._recording[frame]]
+            missing.update(one for one in there.keys() - during - {slot} if self._gap(there[one], frame, short=short))
+        return {one for one, times in missing.items() if 2 * times > len(frames)}
+
+    def _gap(self, there: list[int], frame: int, *, short: bool) -> bool:
+        """Whether somebody is there before and after a frame; short: soon, while half of the frames show a fragment."""
+        after = bisect(there, frame)
+        if not 0 < after < len(there):
+            return False
+        between = range(there[after - 1] + 1, there[after])
+        if not short:
+            return True
+        filled = len(between) <= LONGEST_GAP and sum(bool(self._present[at] - self._people) for at in between)
+        return 2 * filled >= len(between)
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ def cluster_faces(
     card = FalseMergeThreshold(curve=curve, expected=settings.expected_false_merges)
     clusters, threshold, notes = _linked(unit_nd, heeded.taken(order_n), card)
     split_by_gaps(clusters)
-    notes["stragglers"] = float(attach_outliers(clusters, threshold) + fill_gaps(clusters))
+    notes["stragglers"] = float(attach_outliers(clusters, threshold) + fill_gaps(clusters, threshold))
     if len(clusters.constraints.seen_k2):
         merged, apart = merge_seen_together(clusters, threshold)
         notes |= {"merged_though_seen_together": float(merged), "kept_apart_since_seen_together": float(apart)}
@@ -219,11 +219,9 @@ def cluster_with_quality(
         scale = notes["scale"]
         threshold = FalseMergeThreshold(curve=curve, expected=settings.expected_false_merges, scale=scale)
         attach_border(clusters, f + np.sort(first_tied), np.sort(first), threshold)
-        # Now that it is known who else is there, a core face that is alone may fill a gap, too.
-        single = first if settings.people is None else first[:0]
-        single = single[np.bincount(found.labels)[found.labels[single]] == 1]
+        # Now that it is known who else is there, core faces may fill a gap, too.
         loose = np.flatnonzero(clusters.slot_n[f:] >= f) + f
-        fill_gaps(clusters, np.unique(clusters.slot_n[np.concatenate([single, loose])]))
+        fill_gaps(clusters, threshold, np.unique(clusters.slot_n[loose]) if settings.people is not None else None)
     slot_n = clusters.slot_n[index_n]
     labels_n = np.empty(n, np.int64)
     labels_n[order_n] = largest_first(slot_n)
