@@ -24,6 +24,7 @@ NAVIGATION = {
         "guides/photographs",
         "guides/review",
         "guides/names",
+        "guides/privacy",
         "guides/evaluate",
         "guides/report",
         "guides/compare",

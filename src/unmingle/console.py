@@ -33,6 +33,11 @@ def say(*lines: str, error: bool = False) -> None:
         print(printable(line), file=sys.stderr if error else sys.stdout)
 
 
+def is_asked() -> bool:
+    """Whether somebody is there who can answer."""
+    return sys.stdin.isatty()
+
+
 def say_json(result: object) -> None:
     """Print a result as JSON; a text is that already."""
     print(result.rstrip() if isinstance(result, str) else json.dumps(result, ensure_ascii=False, indent=2))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, get_args
 
 import numpy as np
@@ -70,6 +71,7 @@ def adding(
     model: str,
     *,
     any_weights: bool,
+    include_erased: bool = False,
 ) -> Callable[[Store, Progress, Times], Added]:
     """What adds pictures; what can't be added is refused before a library is made. See `Library.add`."""
     one_of("recipe", recipe, get_args(Recipe))
@@ -102,8 +104,8 @@ def adding(
             facts.note_model(store, runner.key, card(model))
         facts.note(store, looked, watched)
         note_walked(store, {*walked_folders(store), *found.folders})
-        every = watched.every
-        added = picture_ingest.add(store, found, runner, exact=exact, every=every, progress=progress, times=times)
+        run = partial(picture_ingest.add, exact=exact, every=watched.every, include_erased=include_erased)
+        added = run(store, found, runner, progress=progress, times=times)
         return replace(added, along=taken_along(store, found))
 
     return add

@@ -15,7 +15,7 @@ from unmingle.models.cards import SFACE
 from unmingle.progress import Times, silent
 from unmingle.settings import one_of, whole_number
 from unmingle.sources.names import AUTO
-from unmingle.store import facts, file_rows, result_tables
+from unmingle.store import facts, result_tables
 from unmingle.store.sqlite import open_to_decide
 
 if TYPE_CHECKING:
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
         Recipe,
         RecordingSettings,
     )
-    from unmingle.store.file_rows import Forgotten
     from unmingle.summary import Summary
 
 
@@ -82,6 +81,7 @@ class Library(LibraryFolder):
         engine: EngineSettings | None = None,
         recording: RecordingSettings | None = None,
         model: str = SFACE.name,
+        include_erased: bool = False,
         progress: Progress = silent,
     ) -> Added:
         """Find and embed the faces of new pictures and recordings; a stopped run goes on where it was.
@@ -96,13 +96,14 @@ class Library(LibraryFolder):
             engine: how networks are run.
             recording: how recordings are watched.
             model: what "faces" embeds with, see `unmingle models list`; what other models found is kept.
+            include_erased: find faces again that were erased; see `erase`.
             progress: told after each batch.
         """
         from unmingle import jobs
 
         named = sources or jobs.still_there(self.folder, self.sources)
         how = (recipe, detection, classic, weights, engine, recording, model)
-        add = jobs.adding(named, *how, any_weights=any_weights)
+        add = jobs.adding(named, *how, any_weights=any_weights, include_erased=include_erased)
         with self.writing() as store:
             return add(store, progress, self._times)
 
@@ -142,25 +143,8 @@ class Library(LibraryFolder):
         """Cut out every face of every recording, as `<recording>_<frame>_<index>.jpg`; returns how many."""
         from unmingle.exchange.crops import save_crops
 
-        return self._read(save_crops, user_path(folder), progress)
-
-    def forget(self, source: str | Path) -> Forgotten:
-        """Drop a source, or a folder or file in one: it leaves the tables, with people in no other picture.
-
-        Added again, it is back with all that was found and decided.
-        """
-        with self.writing() as store:
-            gone = file_rows.forget(store, facts.current(store), user_path(source))
-        self._service.forget()
-        self._show()
-        return gone
-
-    def relocate(self, old: str | Path, new: str | Path) -> int:
-        """Note that a source, or a folder in one, is somewhere else now: so many files. Nothing is read again."""
-        with self.writing() as store:
-            count = file_rows.relocate(store, user_path(old), user_path(new))
-        self._service.forget()
-        self._show()
+        count = self._read(save_crops, user_path(folder), progress)
+        self._note_output("crops", export=user_path(folder), files=count)
         return count
 
     def person(self, person: PersonRef) -> Person:
@@ -237,7 +221,9 @@ class Library(LibraryFolder):
 
         written = self.folder / "evaluation" if folder is None else user_path(folder)
         with self._reading() as store:
-            return write_evaluation(evaluation, written, crop=partial(result_tables.picture_of, store))
+            pages = write_evaluation(evaluation, written, crop=partial(result_tables.picture_of, store))
+        self._note_output("evaluation", *pages)
+        return pages
 
     def write_report(
         self,
@@ -255,6 +241,7 @@ class Library(LibraryFolder):
 
         written = self.folder / "report.html" if destination is None else user_path(destination)
         self._read(write_report, written, title or self.folder.absolute().name, evaluation, self._trees, progress)
+        self._note_output("report", written)
         return written
 
     def compare(
@@ -270,8 +257,8 @@ class Library(LibraryFolder):
         With labels, as for `evaluate`, it says which of the two was right.
         """
         from unmingle.evaluation.comparison import compare
+        from unmingle.faces.boxes import SAME_FACE
         from unmingle.render.comparisons import side_of
-        from unmingle.store.face_regions import SAME_FACE
 
         one, two = (library._read(side_of, str(library.folder)) for library in (self, other))
         scored = None
@@ -289,6 +276,8 @@ class Library(LibraryFolder):
         with self._reading() as store, other._reading() as beside:
             page = comparison_page(comparison, Pictures(store), Pictures(beside), progress)
         write_atomically(Path(destination), page.encode())
+        for one in (self, other):
+            one._note_output("comparison", Path(destination))
         return Path(destination)
 
     def export(
@@ -308,7 +297,10 @@ class Library(LibraryFolder):
         from unmingle.exchange.exporting import ExportOptions, export
 
         chosen = options or ExportOptions()
-        return self._read(export, to, user_path(destination), chosen, dry_run=dry_run, progress=progress)
+        done = self._read(export, to, user_path(destination), chosen, dry_run=dry_run, progress=progress)
+        if not dry_run:
+            self._note_output(to, export=user_path(destination), files=done.written + done.there)
+        return done
 
     def import_names(
         self, *sources: str | Path, conflicts: Conflicts = "keep", progress: Progress = silent

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal, TypedDict, Unpack, get_args
 
+from unmingle.decisions.erasing import clean_files, erase, people_meant
 from unmingle.decisions.kinds import KINDS
 from unmingle.decisions.log import By, Decision, Log, last_id, log_table
 from unmingle.decisions.references import faces_named, person_named
 from unmingle.decisions.service import DecisionService
+from unmingle.decisions.state import State
+from unmingle.errors import DecisionError, LibraryError, WriteError
 from unmingle.files import user_path
 from unmingle.settings import one_of, whole_number
-from unmingle.store import facts, result_tables
-from unmingle.store.file_rows import remembered
+from unmingle.store import facts, file_rows, result_tables
+from unmingle.store.erasing import faces_meant
+from unmingle.store.outputs import note_output
 from unmingle.store.screen_time import screen_times
 from unmingle.store.sqlite import open_to_decide, open_to_read, open_to_write
 
@@ -25,8 +30,11 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from unmingle.decisions.erasing import Erasure
     from unmingle.decisions.kinds import Command, Kind
     from unmingle.decisions.references import FaceRefs, PersonRef
+    from unmingle.privacy import Privacy
+    from unmingle.store.file_rows import Forgotten
     from unmingle.store.sqlite import Store
 
     P = ParamSpec("P")
@@ -111,6 +119,79 @@ class LibraryFolder:
         self._show(entry.people)
         return Decision.of(entry, live=True)
 
+    def forget(self, source: str | Path) -> Forgotten:
+        """Drop a source, or a folder or file in one: it leaves the tables, with people in no other picture.
+
+        Added again, it is back with all that was found and decided.
+        """
+        with self.writing() as store:
+            gone = file_rows.forget(store, facts.current(store), user_path(source))
+        self._service.forget()
+        self._show()
+        return gone
+
+    def relocate(self, old: str | Path, new: str | Path) -> int:
+        """Note that a source, or a folder in one, is somewhere else now: so many files. Nothing is read again."""
+        with self.writing() as store:
+            count = file_rows.relocate(store, user_path(old), user_path(new))
+        self._service.forget()
+        self._show()
+        return count
+
+    def erase(
+        self,
+        *people: PersonRef,
+        faces: FaceRefs = (),
+        sources: Iterable[str | Path] = (),
+        older_than: datetime | timedelta | None = None,
+        left_out: bool = False,
+        dry_run: bool = False,
+    ) -> Erasure:
+        """Erase people and faces for good: nothing brings them back, no undo and no second look at the same pictures.
+
+        Embeddings, thumbnails and names go from every byte of the library's files, and what the log says of these
+        people; so do all reports and other pages. Who has no face left goes too. What was exported is told.
+
+        Args:
+            people: by id or name, with those who were merged into them.
+            faces: single ones.
+            sources: all faces that a source shows, a folder in one, or a file.
+            older_than: all faces of which every file was last changed before, or that long ago, or is gone.
+            left_out: all faces that are nobody's, and of people who are ignored.
+            dry_run: only tell.
+        """
+        if isinstance(older_than, timedelta):
+            older_than = datetime.now(UTC) - older_than
+        with self.writing() as store:
+            recipe, paths = facts.current(store), [user_path(source) for source in sources]
+            chosen = faces_meant(store, recipe, paths, older_than, left_out=left_out) | {
+                *faces_named(store, recipe, faces)
+            }
+            meant = people_meant(store, State.read(store.connection, recipe), people, ignored=left_out)
+            if not (chosen or meant):
+                raise DecisionError("There is nobody to erase.", "Name a person, faces, or a source.")
+            done = erase(store, recipe, meant, chosen, dry_run=dry_run)
+            if dry_run:
+                return done
+            self._service.forget()
+            try:
+                pages, left = clean_files(store)
+            finally:
+                self._show()
+        return replace(done, pages=tuple(pages), left=tuple(left))
+
+    def _note_output(self, kind: str, *pages: Path, export: Path | None = None, files: int = 0) -> None:
+        """Remember what was written, where that can be; a library that can't be written knows nothing of it."""
+        with suppress(LibraryError, WriteError), self._open(open_to_decide) as store:
+            note_output(store, kind, *pages, export=export, files=files)
+
+    @property
+    def privacy(self) -> Privacy:
+        """What is stored of how many people, where, who may read it, and what left."""
+        from unmingle.privacy import Privacy
+
+        return self._read(Privacy.of)
+
     def _show(self, redraw: Iterable[int] | None = None) -> None:
         """Bring the tables in line, and the sheets of people: all if None."""
         if self.views == "at once":
@@ -126,7 +207,7 @@ class LibraryFolder:
     def sources(self) -> tuple[Path, ...]:
         """What was named to `add` so far: folders, and files that were named by themselves."""
         with self._reading() as store:
-            return tuple(remembered(store))
+            return tuple(file_rows.remembered(store))
 
     @property
     def faces(self) -> pl.DataFrame:

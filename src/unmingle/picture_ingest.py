@@ -18,7 +18,7 @@ from unmingle.records import Added
 from unmingle.settings import RecordingSettings
 from unmingle.sources.decoding import VastError, name_of, open_pyramid
 from unmingle.sources.images import digest, quiet_decoders, read_bytes
-from unmingle.store import analyses, sightings
+from unmingle.store import analyses, erased, sightings
 from unmingle.store.facts import CURRENT
 from unmingle.store.file_rows import note_moved, out_of_reach
 from unmingle.store.identity import Recogniser, carry_over
@@ -77,6 +77,7 @@ def add(
     *,
     exact: bool = False,
     every: float = RecordingSettings().every,
+    include_erased: bool = False,
     progress: Progress = silent,
     times: Times | None = None,
 ) -> Added:
@@ -85,13 +86,15 @@ def add(
     What was found is stored every few pictures, and every minute of a recording: a killed run loses no more than that.
 
     every: seconds between the frames of a recording that are looked at. exact: whether faces found in another precision
-    must be computed again.
+    must be computed again. include_erased: whether faces that were erased are found again.
     """
     times = Times() if times is None else times
     known = analyses.register(store, scan, runner.key)
     store.set_fact(CURRENT, runner.key)
     done = analyses.analysed(store, runner.key, runner.precision if exact else None)
     done -= sightings.seen_otherwise(store, runner.key, every)
+    if include_erased:
+        done -= erased.contents(store.connection)
     todo = [file for file in sorted(known) if not _unchanged(file, known[file], done)]
     before = [known[file] for file in todo if known[file].digest in done]
     recogniser = Recogniser(store.connection, runner.key)
@@ -109,7 +112,8 @@ def add(
         for batch, found in _analyse_all(batches, runner, done, running, times):
             with times.measure("write"), store.transaction() as connection:
                 for name, analysis in found.items():
-                    analyses.add_analysis(connection, name, runner.key, runner.precision, analysis)
+                    how = (runner.key, runner.precision, analysis)
+                    analyses.add_analysis(connection, name, *how, include_erased=include_erased)
                 for read in batch:
                     analyses.note_read(
                         connection,
@@ -128,7 +132,9 @@ def add(
             progress("analyse", finished, total)
     if len(still) < len(todo):
         assert isinstance(runner, VideoRecipe)  # whoever calls has made sure of it
-        ingest = VideoIngest(store, runner, runner.key, runner.precision, every, recogniser, done, progress, times)
+        ingest = VideoIngest(
+            store, runner, runner.key, runner.precision, every, recogniser, done, progress, times, include_erased
+        )
         watched, unwatchable = ingest.add(moving, known)
         analysed, unreadable = analysed + watched, unreadable + unwatchable
     same, changed = analyses.unchanged(store, before)

@@ -36,6 +36,7 @@ class VideoIngest:
     done: set[str]  # digests of what was seen to its end; those that are now join it
     progress: Progress
     times: Times
+    include_erased: bool = False
 
     def add(self, files: Sequence[PictureFile], known: Mapping[PictureFile, Known]) -> tuple[int, int]:
         """How many recordings were watched now, and how many can't be read; the others are copies."""
@@ -89,7 +90,9 @@ class VideoIngest:
         """Watch a recording from where it was left to its end."""
         duration = int(recording.info.duration)
         with self.store.transaction() as connection:
-            row, seen = sightings.begin(connection, digest, self.key, self.every, recording.info)
+            row, seen = sightings.begin(
+                connection, digest, self.key, self.every, recording.info, include_erased=self.include_erased
+            )
         self.progress("watch", min(int(seen), duration), duration)
         with closing(track_video(recording, self.recipe, every=self.every, start=seen)) as segments:
             while True:

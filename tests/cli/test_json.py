@@ -24,6 +24,7 @@ WORDS = {
     "cluster": "{made}/pictures/p0 -o {new}/library",
     "compare": "{album} {made}/library",
     "different": "{album} 1 2",
+    "erase": "{album} 1 --left-out --yes",
     "evaluate": "{album} --labels folders",
     "forget": "{album} {made}/pictures/p0",
     "export": "{album} -o {new} --to csv",
@@ -37,6 +38,7 @@ WORDS = {
     "name": "{album} 1 Zoë",
     "not-a-face": "{album} p1/1.jpg",
     "people": "{album}",
+    "privacy": "{album}",
     "redo": "{album}",
     "relocate": "{album} {made}/pictures/p0 {made}/pictures/p0",
     "reject": "{album} 1 p0/1.jpg",
@@ -104,7 +106,20 @@ def test_options_that_choose_are_these() -> None:
         for parameter in inspect.signature(function).parameters
     }
     known = {"as_json", "quiet", "output", "file_column", "label_column", "how", "embed", "title", "sources"}
-    known |= {"library_a", "library_b", "others", "new", "old", "source", "sheet", "decision"}
+    known |= {
+        "library_a",
+        "library_b",
+        "others",
+        "new",
+        "old",
+        "source",
+        "sheet",
+        "decision",
+        "people",
+        "older_than",
+        "left_out",
+        "yes",
+    }
     assert found == known | set(taking)
 
 

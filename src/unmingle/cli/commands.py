@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from unmingle import console
-from unmingle.cli import decisions, evaluating, exchanging, models, sorting
+from unmingle.cli import decisions, erasing, evaluating, exchanging, models, sorting
 from unmingle.cli.running import READER_GONE
 from unmingle.errors import UnmingleError
 from unmingle.version import __version__
@@ -86,6 +86,8 @@ for command in (
     evaluating.report,
     sorting.forget,
     sorting.relocate,
+    erasing.erase,
+    erasing.privacy,
     sorting.demo,
 ):
     app.command(command.__name__.rstrip("_").replace("_", "-"))(command)

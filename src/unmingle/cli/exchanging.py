@@ -91,6 +91,8 @@ def export(
     kept = f"What was written to {output} is kept; the same command goes on from there."
     with keeping(kept, once=output), console.progress(quiet=quiet) as progress:
         done = opt.open_library(library).export(to, output, options, dry_run=dry_run, progress=progress)
+    if not (quiet or dry_run):
+        opt.warn_of_others(output)
     lines = _export_lines(done, dry_run=dry_run)
     if to == "xmp" and not (done.written or done.there or done.left_out):
         name = command("name", library, "PERSON", "NAME")

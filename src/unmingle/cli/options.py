@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from unmingle import console
 from unmingle.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -82,6 +83,13 @@ def open_library(folder: Path) -> Library:
     from unmingle.library import Library
 
     return Library(folder)
+
+
+def warn_of_others(folder: Path) -> None:
+    """Say who else may read what was written to a folder."""
+    from unmingle.privacy import exposed
+
+    console.say(*exposed(folder), error=True)
 
 
 def label_options(

@@ -112,6 +112,9 @@ def cluster(
             show_default=False,
         ),
     ] = None,
+    include_erased: Annotated[
+        bool, typer.Option("--include-erased", help="Find faces in SOURCE again that unmingle erase took out.")
+    ] = False,
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
 ) -> None:
@@ -155,6 +158,7 @@ def cluster(
             engine=EngineSettings(engine=engine, precision=precision, threads=threads),
             recording=recording,
             model=model,
+            include_erased=include_erased,
             progress=progress,
         )
         summary = library.cluster(
@@ -166,6 +170,8 @@ def cluster(
             progress=progress,
         )
         crops_saved = None if save_crops is None else library.save_crops(save_crops, progress=progress)
+    if not quiet:
+        opt.warn_of_others(output)
     lines = summary_lines(added, summary)
     if crops_saved is not None:
         lines.append(f"{counted(crops_saved, 'face')} of recordings cut out into {save_crops}")
@@ -234,9 +240,11 @@ def show(
     from unmingle.render.drawing import as_jpeg
     from unmingle.render.views import sheet_name
 
-    sheet = opt.open_library(library).show(person)
+    opened = opt.open_library(library)
+    sheet = opened.show(person)
     destination = output or library / "sheets" / sheet_name(sheet.person)
     write_atomically(destination, as_jpeg(sheet.page))
+    opened._note_output("sheet", destination)
     console.tell({"person": sheet.person, "sheet": str(destination)}, str(destination), as_json=as_json)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Kind = Literal[
     "name", "merge", "split", "reject", "assign", "not_a_face", "face", "ignore", "restore", "different", "unsure",
-    "undo", "redo", "cluster",
+    "undo", "redo", "cluster", "erase",
 ]  # fmt: skip
 
 
@@ -95,7 +95,7 @@ class Command:
 
     def _pairs_of_faces(self) -> set[tuple[int, int]]:
         """The first with each of the others, if it is about faces only."""
-        if self.person is not None:
+        if self.person is not None or not self.faces:  # those of which it was said may be erased
             return set()
         first, *others = self.faces
         return {(min(first, other), max(first, other)) for other in others}
@@ -335,11 +335,17 @@ class Redo(Undo):
 class Clustered(Command):
     """Faces were grouped: an entry of the log, so that its number tells how new somebody's view is."""
 
-    kind = "cluster"
+    kind: ClassVar[Kind] = "cluster"
+
+
+class Erase(Clustered):
+    """People or faces were erased: an entry too, and nothing that could be undone."""
+
+    kind = "erase"
 
 
 _DECIDE = (Name, Merge, Split, Reject, Assign, NotAFace, IsFace, Ignore, Restore, Different, Unsure)
-KINDS: dict[str, type[Command]] = {kind.kind: kind for kind in (*_DECIDE, Undo, Redo, Clustered)}
+KINDS: dict[str, type[Command]] = {kind.kind: kind for kind in (*_DECIDE, Undo, Redo, Clustered, Erase)}
 assert set(KINDS) == set(get_args(Kind))
 
 

@@ -73,9 +73,10 @@ class Log:
 
     @classmethod
     def read(cls, connection: sqlite3.Connection, known: Log | None = None) -> Log:
-        """What was read before is not read again, since the log only grows."""
+        """What was read before is not read again, since the log only grows, unless something was erased."""
         before = known.entries if known else []
-        entries = before + read_log(connection, after=before[-1].id if before else 0)
+        new = read_log(connection, after=before[-1].id if before else 0)
+        entries = read_log(connection) if before and any(entry.kind == "erase" for entry in new) else before + new
         return cls(entries, active_ids(entries))
 
     @property

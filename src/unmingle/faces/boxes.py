@@ -9,6 +9,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+# Two boxes of one face overlap by at least so much, as intersection over union.
+SAME_FACE = 0.4
 Float = TypeVar("Float", bound="np.floating[Any]")
 
 

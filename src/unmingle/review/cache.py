@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from unmingle.decisions.kinds import Clustered
 from unmingle.decisions.log import Log, last_id, read_log
 from unmingle.decisions.references import label
 from unmingle.errors import LibraryError
@@ -64,7 +65,7 @@ class Overview:
 def _touched(store: Store, revision: int) -> set[int] | None:
     """Whom decisions touched since; None if something else was written: pictures, or a grouping."""
     entries = read_log(store.connection, after=revision)
-    if not entries or any(entry.kind == "cluster" for entry in entries):
+    if not entries or any(isinstance(entry.command, Clustered) for entry in entries):
         return None
     return {person for entry in entries for person in entry.people}
 

@@ -6,10 +6,14 @@ A file is a name; a picture is its content, named by a digest: analysed once, ho
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from unmingle.sources.images import PictureFile
+from unmingle.store import erased
+from unmingle.store.erased import ErasedRegions
 from unmingle.store.file_rows import note_files
 from unmingle.store.sqlite import insert
 
@@ -109,8 +113,30 @@ def note_read(
         connection.execute("INSERT OR IGNORE INTO shown (sha, digest) VALUES (?, ?)", (shown, digest))
 
 
-def add_analysis(connection: sqlite3.Connection, digest: str, recipe: str, precision: str, analysis: Analysis) -> None:
-    """Store what a recipe found in a picture, in place of what it found in another precision."""
+def add_analysis(
+    connection: sqlite3.Connection,
+    digest: str,
+    recipe: str,
+    precision: str,
+    analysis: Analysis,
+    *,
+    include_erased: bool = False,
+) -> None:
+    """Store what a recipe found in a picture, in place of what it found in another precision.
+
+    Faces that were erased stay so; include_erased: they come back, beside those that are there.
+    """
+    regions = ErasedRegions.read(connection, digest)
+    erased_n = regions.of_picture(analysis.faces.boxes, analysis.width, analysis.height)
+    if include_erased and len(regions):
+        erased.forget(connection, digest)
+        if _bring_back(connection, digest, recipe, analysis, np.flatnonzero(erased_n).tolist()):
+            return
+        erased_n[:] = False
+    elif len(regions):
+        # A fingerprint shows all of the picture, if coarsely.
+        reason = erased.REASON if erased_n.all() else analysis.reason
+        analysis = replace(analysis, fingerprint=b"", reason=reason)
     connection.execute("DELETE FROM analysis WHERE digest = ? AND recipe = ?", (digest, recipe))
     row = insert(
         connection,
@@ -124,8 +150,22 @@ def add_analysis(connection: sqlite3.Connection, digest: str, recipe: str, preci
         reason=analysis.reason,
         fingerprint=analysis.fingerprint,
     )
-    for number in range(len(analysis.faces)):
+    for number in np.flatnonzero(~erased_n).tolist():
         add_face(connection, row, analysis, number, number=number)
+
+
+def _bring_back(connection: sqlite3.Connection, digest: str, recipe: str, analysis: Analysis, back: list[int]) -> bool:
+    """Put faces back into a picture whose other faces are in the library; whether it is there."""
+    query = "UPDATE analysis SET reason = ?, fingerprint = ? WHERE digest = ? AND recipe = ? RETURNING id"
+    row = connection.execute(query, (analysis.reason, analysis.fingerprint, digest, recipe)).fetchone()
+    if row is None:
+        return False
+    taken = {number for (number,) in connection.execute("SELECT number FROM face WHERE analysis = ?", row)}
+    for face in back:
+        number = face if face not in taken else max(taken) + 1
+        add_face(connection, row[0], analysis, face, number=number)
+        taken.add(number)
+    return True
 
 
 def add_face(connection: sqlite3.Connection, row: int, analysis: Analysis, face: int, **more: int) -> None:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unmingle.errors import DecisionError
-from unmingle.faces.boxes import overlap_of_pairs
+from unmingle.faces.boxes import SAME_FACE, overlap_of_pairs
+from unmingle.store.erased import NEAR_FRAMES
 from unmingle.store.sightings import FRAME, tracks
 
 if TYPE_CHECKING:
@@ -19,11 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from unmingle.records import F64
-
-# Two boxes of one face overlap by at least so much, as intersection over union.
-SAME_FACE = 0.4
-# A face that a track shows so many frames before or after is still in the same place.
-NEAR_FRAMES = 30
 
 _BOX = '"left", top, width, height'
 _OF_FACES = f"SELECT face AS id, digest, {_BOX} FROM face_row WHERE face IN (SELECT value FROM json_each(?))"

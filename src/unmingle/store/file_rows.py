@@ -324,6 +324,11 @@ def relocate(store: Store, old: Path, new: Path) -> int:
     return len(there)
 
 
+def files_below(connection: sqlite3.Connection, folder: Path) -> list[FileRow]:
+    """The files in a folder, or a file itself; SourceError if there are none."""
+    return [file for file, _, _ in _below(connection, folder)]
+
+
 def _stamp(path: Path) -> tuple[int, int] | None:
     try:
         status = path.stat()

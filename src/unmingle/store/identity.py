@@ -15,12 +15,11 @@ import numpy as np
 
 from unmingle.errors import PictureError
 from unmingle.faces.align import FACE_MARGIN, open_thumbnail, thumbnail
-from unmingle.faces.boxes import overlaps
+from unmingle.faces.boxes import SAME_FACE, overlaps
 from unmingle.faces.duplicates import Prints, fingerprint, lay_over
 from unmingle.sources.decoding import pixel_digest
 from unmingle.sources.images import readable
 from unmingle.store.copies import MAX_IN_ONE_PLACE, MAX_LEFT
-from unmingle.store.face_regions import SAME_FACE
 from unmingle.store.file_rows import out_of_reach
 from unmingle.store.sightings import FRAME
 

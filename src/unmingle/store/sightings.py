@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from unmingle.store import erased
 from unmingle.store.analyses import add_face
+from unmingle.store.erased import ErasedRegions
 from unmingle.store.sqlite import insert
 from unmingle.text_layout import counted
 from unmingle.tracking.tracker import Sightings
@@ -16,7 +18,7 @@ from unmingle.tracking.tracks import nearest_keyframes
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from unmingle.records import F64, I64
     from unmingle.sources.recordings import RecordingInfo
@@ -29,6 +31,7 @@ FRAME = "#"
 FOLLOWS = 2.0  # keyframes whose frames are further apart, in seconds, don't follow each other
 # How the columns of sightings are stored.
 STORED = {"frames": "<i4", "times": "<f8", "numbers": "<i2", "boxes": "<f4", "scores": "<f4"}
+COLUMNS = ", ".join(f"track.{name}" for name in STORED)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,15 +54,25 @@ class StoredTrack:
 
 
 def begin(
-    connection: sqlite3.Connection, content: str, recipe: str, every: float, info: RecordingInfo
+    connection: sqlite3.Connection,
+    content: str,
+    recipe: str,
+    every: float,
+    info: RecordingInfo,
+    *,
+    include_erased: bool = False,
 ) -> tuple[int, float]:
     """Go on with a recording, or begin: its row, and how many seconds were seen.
 
-    What was seen of it at other instants, or by another reading, goes; decisions about its faces stay.
+    What was seen of it at other instants, or by another reading, goes, and all if erased faces come back; decisions
+    about its faces stay.
     """
+    again = include_erased and content in erased.contents(connection)
+    if again:
+        erased.forget(connection, content)
     query = "SELECT id, seen FROM recording WHERE content = ? AND recipe = ? AND every = ?"
     known: tuple[int, float] | None = connection.execute(query, (content, recipe, every)).fetchone()
-    if known is not None:
+    if known is not None and not again:
         return known
     for table in ("analysis", "recording"):
         connection.execute(f"DELETE FROM {table} WHERE content = ? AND recipe = ?", (content, recipe))
@@ -101,12 +114,16 @@ def seen_otherwise(store: Store, recipe: str, every: float) -> set[str]:
 def add_segment(connection: sqlite3.Connection, row: int, precision: str, segment: Segment) -> None:
     """Store one segment of a recording; what was stored of it before, by a run that was killed, is not there."""
     content, frames = _content(connection, row, precision), dict[int, int]()
+    regions = ErasedRegions.read(connection, str(content["content"]))
     for track in segment.tracks:
-        seen = track.sightings
-        columns = {name: getattr(seen, name).astype(kind).tobytes() for name, kind in STORED.items()}
-        number = insert(connection, "track", recording=row, still=track.still, **columns)
-        for keyframe in track.keyframes:
-            at = keyframe.sighting
+        kept_n = ~regions.of_frames(track.sightings.boxes, track.sightings.frames)
+        keyframes = [one for one in track.keyframes if kept_n[one.sighting]]
+        if not keyframes or 2 * kept_n.sum() < len(kept_n):
+            continue
+        seen = track.sightings.take(kept_n)
+        number = insert(connection, "track", recording=row, still=track.still, **_columns(seen))
+        for keyframe in keyframes:
+            at = int(kept_n[: keyframe.sighting].sum())
             frame = int(seen.frames[at])
             if frame not in frames:
                 digest, time = f"{content['content']}{FRAME}{frame}", float(seen.times[at])
@@ -123,11 +140,48 @@ def add_segment(connection: sqlite3.Connection, row: int, precision: str, segmen
     )
 
 
+def _columns(seen: Sightings) -> dict[str, bytes]:
+    return {name: getattr(seen, name).astype(kind).tobytes() for name, kind in STORED.items()}
+
+
+def cut_track(connection: sqlite3.Connection, row: int, gone: Collection[int], regions: ErasedRegions) -> set[int]:
+    """Take faces out of a track, and what they stand for, or what is in some regions; the faces that went.
+
+    Where it was is remembered. A track that has no face left goes too.
+    """
+    query = f"SELECT content, {COLUMNS} FROM track JOIN recording ON recording.id = track.recording WHERE track.id = ?"
+    content, *columns = connection.execute(query, (row,)).fetchone()
+    seen = _sightings(columns)
+    query = "SELECT sighting, id FROM face WHERE track = ? ORDER BY sighting"
+    at_k, faces_k = np.array(connection.execute(query, (row,)).fetchall(), np.int64).reshape(-1, 2).T
+    gone_k = np.isin(faces_k, list(gone))
+    kept_n = ~(gone_k[nearest_keyframes(seen.times, at_k)] | regions.of_frames(seen.boxes, seen.frames))
+    gone_k |= ~kept_n[at_k]
+    if gone_k.all() or (len(regions) and 2 * kept_n.sum() < len(kept_n)):
+        gone_k[:], kept_n[:] = True, False
+    if not kept_n.all():
+        erased.remember(connection, content, seen.frames[~kept_n], seen.boxes[~kept_n])
+    if gone_k.all():
+        connection.execute("DELETE FROM track WHERE id = ?", (row,))
+    else:
+        kept = _columns(seen.take(kept_n))
+        values = ", ".join(f"{name} = ?" for name in kept)
+        connection.execute(f"UPDATE track SET {values} WHERE id = ?", (*kept.values(), row))
+        moved = [
+            (int(kept_n[:at].sum()), face)
+            for at, face in zip(at_k[~gone_k].tolist(), faces_k[~gone_k].tolist(), strict=True)
+        ]
+        connection.executemany("UPDATE face SET sighting = ? WHERE id = ?", moved)
+    return set(faces_k[gone_k].tolist())
+
+
 def finish(connection: sqlite3.Connection, row: int, precision: str) -> None:
     """Note that a recording was seen to its end."""
     content = _content(connection, row, precision)
     looked_at, skipped = connection.execute("SELECT looked_at, skipped FROM recording WHERE id = ?", (row,)).fetchone()
     reason = f"no face found: {counted(looked_at, 'frame')} looked at"
+    if content["content"] in erased.contents(connection):
+        reason = erased.REASON
     if skipped:
         reason += f", {skipped:,} could not be decoded"
     insert(connection, "analysis", digest=content["content"], reason=reason, **content)
@@ -152,7 +206,7 @@ def tracks(connection: sqlite3.Connection, recipe: str, content: str | None = No
     for track, *keyframe in connection.execute(query, values):
         faces[track].append((keyframe[0], keyframe[1]))
     query = (
-        f"SELECT track.id, recording.id, still, {_COLUMNS} FROM recording"
+        f"SELECT track.id, recording.id, still, {COLUMNS} FROM recording"
         f" JOIN track ON track.recording = recording.id WHERE {recordings} AND EXISTS"
         " (SELECT 1 FROM file WHERE file.digest = recording.content AND file.present = 1)"
         " ORDER BY recording.content, track.id"
@@ -160,9 +214,6 @@ def tracks(connection: sqlite3.Connection, recipe: str, content: str | None = No
     for row, recording, still, *columns in connection.execute(query, values):
         at_k, keyframes_k = np.array(faces[row], np.int64).reshape(-1, 2).T
         yield StoredTrack(recording, bool(still), _sightings(columns), keyframes_k, at_k)
-
-
-_COLUMNS = ", ".join(f"track.{name}" for name in STORED)
 
 
 def _sightings(columns: Iterable[bytes]) -> Sightings:
@@ -182,7 +233,7 @@ def frame_times(connection: sqlite3.Connection, row: int) -> tuple[F64, F64]:
 def seen_in_frame(connection: sqlite3.Connection, track: int, frame: int) -> Iterator[tuple[int, list[float]]]:
     """The other tracks of a recording that are seen in a frame: the face that stands for each there, and its box."""
     query = (
-        f"SELECT track.id, {_COLUMNS} FROM track JOIN track AS this ON this.recording = track.recording"
+        f"SELECT track.id, {COLUMNS} FROM track JOIN track AS this ON this.recording = track.recording"
         " AND this.id <> track.id WHERE this.id = ? ORDER BY track.id"
     )
     keyframes = "SELECT sighting, id FROM face WHERE track = ? ORDER BY sighting"

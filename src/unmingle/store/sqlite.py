@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 LOCK = "library.lock"
 LOG = f"{FILE}-wal"
+ERASING = "erasing"  # the fact that something was erased, and that old pages may hold it still
+CLOSED_SINCE = 13  # the format of which all files are for their owner only
 PATIENCE = 5.0  # seconds to wait for a transaction of another process
 
 
@@ -84,6 +86,13 @@ class Store:
         """A number that changes whenever another connection has written to the library."""
         return int(self.connection.execute("PRAGMA data_version").fetchone()[0])
 
+    def written_anew(self) -> bool:
+        """Write the file anew, without what was deleted, and empty its log; False where a reader stands in the way."""
+        with _clear_errors(self.folder):
+            self.connection.execute("VACUUM")
+            busy: int = self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        return not busy
+
     def fact(self, key: str) -> str | None:
         """A stored fact about the library, such as which recipe is current."""
         row = self.connection.execute("SELECT value FROM fact WHERE key = ?", (key,)).fetchone()
@@ -111,6 +120,7 @@ def open_to_write(folder: Path) -> Iterator[Store]:
     Where the block fails before a first picture was stored in a new library, nothing of it is left.
     """
     with no_empty_folder(folder), _locked(folder), _removed_if_empty(folder), _opened(folder) as store:
+        _go_on_erasing(store)
         yield store
 
 
@@ -119,7 +129,19 @@ def open_to_decide(folder: Path) -> Iterator[Store]:
     """Open a library for decisions, which are short: a run that adds pictures or groups faces goes on meanwhile."""
     _check_there(folder)
     with _opened(folder) as store:
+        if store.fact(ERASING):
+            with suppress(LibraryBusyError, WriteError), _locked(folder):  # else whoever holds it is at it
+                _go_on_erasing(store)
         yield store
+
+
+def _go_on_erasing(store: Store) -> None:
+    """Finish what a kill has stopped."""
+    if store.fact(ERASING):
+        from unmingle.store.erasing import clean
+
+        with suppress(LibraryBusyError, WriteError):  # the next time
+            clean(store)
 
 
 @contextmanager
@@ -132,8 +154,12 @@ def _opened(folder: Path) -> Iterator[Store]:
     try:
         with _clear_errors(folder):
             _version_of(connection)
-            for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+            for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
                 connection.execute(f"PRAGMA {pragma}")
+            if 0 < _version_of(connection) < CLOSED_SINCE:
+                from unmingle.store.outputs import close_to_others
+
+                close_to_others(folder)  # once: who opens it to others later has chosen so
             for number, script in _migrations()[_version_of(connection) :]:
                 # One script, one transaction: a kill in between leaves the old format whole.
                 connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
@@ -200,16 +226,18 @@ def open_to_read(folder: Path, *, any_thread: bool = False) -> Iterator[Store]:
     try:
         with _clear_errors(folder):
             older = _version_of(connection) < _migrations()[-1][0]
-        if older:  # a reader needs the new tables as well
+            halfway = not older and Store(folder, connection).fact(ERASING)
+        if older or halfway:  # a reader needs the new tables as well, and shows nothing that is being erased
             connection.close()
             try:
                 with open_to_decide(folder):
                     pass
             except WriteError as error:
-                raise LibraryError(
-                    f"An older unmingle made {folder}, and it can't be brought up to date: {error.problem}",
-                    "Copy it to where it can be written.",
-                ) from error
+                if older:
+                    raise LibraryError(
+                        f"An older unmingle made {folder}, and it can't be brought up to date: {error.problem}",
+                        "Copy it to where it can be written.",
+                    ) from error
             connection = _connect_to_read(folder, any_thread=any_thread)
         yield Store(folder, connection)
     finally:

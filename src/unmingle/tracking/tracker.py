@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Self
 
-    from unmingle.records import F32, F64, I64, U8, Analysis, Faces
+    from unmingle.records import F32, F64, I64, U8, Analysis, Bool, Faces
 
 LEAST_OVERLAP = 0.3  # intersection over union of a face's boxes in two frames that follow each other
 # Seconds after which a face in the same place isn't thought to be the same any more; from one frame to the next it may
@@ -76,6 +76,10 @@ class Sightings:
 
     def __len__(self) -> int:
         return len(self.frames)
+
+    def take(self, kept_n: Bool) -> Sightings:
+        """Those of them that are kept."""
+        return Sightings(*(getattr(self, name)[kept_n] for name in self.__slots__))
 
 
 @dataclass(slots=True, eq=False)

@@ -1,0 +1,60 @@
+"""unmingle erase and privacy, as a user types them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+    from tests.command import Command
+
+
+def test_somebody_is_erased_once_it_is_confirmed(
+    unmingle: Command, made: Path, album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unmingle("name", album, "1", "Ada")
+    unmingle("export", album, "--to", "csv", "-o", "out", "-q")
+    told = unmingle("erase", album, "Ada", "--dry-run")
+    assert told.out.startswith("Would be erased: 1 person and 8 faces, and what 1 entry of the log said.\n")
+    asked = unmingle("erase", album, "Ada")
+    assert (asked.code, asked.out) == (1, "")
+    assert "Pass --yes" in asked.err
+    monkeypatch.setattr("unmingle.console.is_asked", lambda: True)
+    assert unmingle("erase", album, "Ada").code == 1  # nobody answers
+    assert len(json.loads(unmingle("people", album, "--json").out)) == 4
+    done = unmingle("erase", album, "Ada", "--yes")
+    assert (done.code, done.err) == (0, "")
+    assert f"Exports that left before, and may hold them: {unmingle.folder / 'out'} (csv)" in done.out
+    assert "Ada" not in unmingle("log", album).out
+    again = unmingle("erase", album, "Ada", "--yes")
+    assert (again.code, again.err.splitlines()[0]) == (1, "Error: There is no person 'Ada'.")
+    for age in ("soon", "365", "1e99d"):
+        assert "is no age" in unmingle("erase", album, "--older-than", age, "-y").err
+    left = json.loads(
+        unmingle("erase", album, "2", "--source", made / "pictures" / "p2", "--older-than", "0d", "-y", "--json").out
+    )
+    assert (left["people"], left["faces"]) == ([2, 3, 4], 18)
+    assert unmingle("people", album).out == "There are no people yet.\n"
+
+
+def test_what_is_stored_is_told(unmingle: Command, album: Path) -> None:
+    album.chmod(0o750)
+    unmingle("name", album, "2", "Ada")
+    unmingle("report", album, "-o", unmingle.folder / "page.html", "-q")
+    told = json.loads(unmingle("privacy", album, "--json").out)
+    assert (told["people"], told["named"], told["faces"]) == (4, 1, 26)
+    assert [(one["kind"], one["there"]) for one in told["outputs"]] == [("report", True)]
+    assert {one["kind"]: one["mode"] for one in told["stored"]}["library"] == "0600"
+    assert len(told["warnings"]) == 1
+    text = unmingle("privacy", album).out
+    assert "People: 4, 1 of them with a name\n" in text
+    assert "chmod go-rwx" in text
+    synced = unmingle.folder / "Dropbox (work)"
+    synced.mkdir()
+    album.chmod(0o700)
+    album.rename(synced / "album")
+    (warning,) = json.loads(unmingle("privacy", synced / "album", "--json").out)["warnings"]
+    assert "synced" in warning
