@@ -54,6 +54,13 @@ def make_folder(folder: Path) -> None:
         one.mkdir(mode=0o700, exist_ok=True)
 
 
+def check_inside(folder: Path, target: Path) -> None:
+    """Refuse to write to a path below a folder if a link on the way leads elsewhere; the folder itself may be one."""
+    for part in target.relative_to(folder).parents:
+        if (folder / part).is_symlink() and part != Path():
+            raise WriteError(f"{folder / part} is a link to another place.", "Take it away, or choose another folder.")
+
+
 def make_file(path: Path, mode: int = OWNER) -> None:
     """Make an empty file with these permissions, less what the umask takes; FileExistsError if it is there."""
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))

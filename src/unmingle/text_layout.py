@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 
 TICKS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)  # seconds between two marks
@@ -17,6 +18,20 @@ _DIRECTIONS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\
 def shows(sign: str) -> bool:
     """Whether a sign is one that can be seen, or joins such signs, as Persian and Sinhala need it."""
     return unicodedata.category(sign) not in _UNSEEN and sign not in _DIRECTIONS
+
+
+# What spreadsheet programs take for a formula, behind the apostrophes that say that it is none.
+FORMULA = r"^('*[=+\-@\t\r])"
+
+
+def csv_cell(text: str) -> str:
+    """The text of a cell, with an apostrophe in front of what a spreadsheet program would compute."""
+    return f"'{text}" if re.match(FORMULA, text) else text
+
+
+def csv_text(cell: str) -> str:
+    """The text that `csv_cell` made a cell of."""
+    return cell[1:] if cell[:1] == "'" and re.match(FORMULA, cell) else cell
 
 
 def counted(number: int, one: str, many: str = "") -> str:

@@ -124,3 +124,21 @@ def test_a_hard_link_to_another_disk_names_the_other_ways(original: Path) -> Non
             OutputFolder(folder).bring("a.jpg", original, "hardlink")
     finally:
         folder.rmdir()
+
+
+@pytest.mark.parametrize("how", ["copy", "hardlink", "symlink"])
+def test_a_link_below_the_folder_is_not_followed(how: How, original: Path, tmp_path: Path) -> None:
+    elsewhere, out = tmp_path / "elsewhere", tmp_path / "out"
+    elsewhere.mkdir()
+    (tmp_path / "real").mkdir()
+    out.symlink_to(tmp_path / "real")  # what is named itself may be one
+    (out / "Ada").symlink_to(elsewhere)
+    folder = OutputFolder(out)
+    folder.attempt("a.jpg", lambda: folder.bring("Ada/deep/a.jpg", original, how))
+    folder.attempt("b.jpg", lambda: folder.put("Ada/b.jpg", b"text"))
+    folder.bring("Bob/a.jpg", original, how)
+    assert not list(elsewhere.iterdir())
+    assert [why for _, why in folder.left_out] == [
+        f"{out / 'Ada'} is a link to another place. {mend}" for mend in ["Take it away, or choose another folder."] * 2
+    ]
+    assert folder.written == 1

@@ -237,8 +237,8 @@ def test_wrong_checksum_is_removed_and_both_are_told(site: Site, target: Path, n
 
 
 def test_wrong_length_is_removed_and_both_are_told(site: Site, target: Path) -> None:
-    with pytest.raises(FetchError, match="it has 700,001 bytes, expected 5"):
-        fetch(site.url, target, size=5)
+    with pytest.raises(FetchError, match="it has 700,001 bytes, expected 700,006"):
+        fetch(site.url, target, size=len(CONTENT) + 5)
     assert left_over(target) == []
 
 
@@ -401,4 +401,20 @@ def test_an_archive_without_the_file_expected(site: Site, target: Path, member: 
     wanted = Archive(kind="zip", sha256=archive.sha256, size=archive.size, member=member)
     with pytest.raises(FetchError, match=r"doesn't hold the file expected|can't be unpacked"):
         fetch_archived(site.url, target, wanted, sha256=SHA256, size=len(CONTENT))
+    assert not target.exists()
+
+
+@pytest.mark.parametrize("lengths", [True, False])
+def test_it_stops_at_the_size_of_the_card(site: Site, target: Path, lengths: bool) -> None:
+    site.behaviour.content, site.behaviour.lengths = bytes(50_000_000), lengths
+    with pytest.raises(FetchError, match="more than the 5,000 bytes"):
+        fetch(site.url, target, sha256=SHA256, size=5000)
+    assert left_over(target) == []
+
+
+@pytest.mark.parametrize("kind", ["zip", "bz2"])
+def test_unpacking_stops_at_the_size_of_the_card(site: Site, target: Path, kind: Literal["zip", "bz2"]) -> None:
+    site.behaviour.content, archive = packed(kind, bytes(20_000_000))
+    with pytest.raises(FetchError, match=r"it has [0-9]{3},[0-9]{3} bytes, expected 5,000"):
+        fetch_archived(site.url, target, archive, sha256=SHA256, size=5000)
     assert not target.exists()

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from unmingle.errors import PictureError, SourceError
+from unmingle.errors import LabelsError, ModelError, PictureError, SourceError
+from unmingle.evaluation.sheets import read_sheets
+from unmingle.models.registry import checksum
 from unmingle.sources import images
 from unmingle.sources.formats import file_digest
 from unmingle.sources.regions import read_stored
@@ -41,6 +43,30 @@ def test_a_pipe_is_waited_for_by_no_reader(tmp_path: Path) -> None:
     for read in readers:
         with pytest.raises(PictureError, match="not a file"):
             read()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes")
+def test_a_pipe_is_waited_for_at_no_other_door(tmp_path: Path) -> None:
+    for name in ("manifest.csv", "list.txt", "labels.csv", "model.onnx"):
+        os.mkfifo(tmp_path / name)
+    assert images.scan([tmp_path]).files == ()
+    with pytest.raises(SourceError, match=r"list.txt can't be read"):
+        images.scan([tmp_path / "list.txt"])
+    with pytest.raises(LabelsError, match="not a file"):
+        read_sheets(tmp_path / "labels.csv")
+    with pytest.raises(ModelError, match="is not a file"):
+        checksum(tmp_path / "model.onnx")
+
+
+def test_what_is_larger_than_any_picture_is_not_read(tmp_path: Path) -> None:
+    for name in ("a.jpg", "labels.csv"):
+        with (tmp_path / name).open("wb") as file:
+            file.write(b"\xff\xd8\xff\xe0")
+            file.truncate(1 << 40)  # it takes no room on the disk
+    with pytest.raises(PictureError, match="1,099,511,627,776 bytes, over 500,000,000"):
+        images.read_bytes(images.PictureFile(str(tmp_path), "a.jpg"))
+    with pytest.raises(LabelsError, match="over 500,000,000"):
+        read_sheets(tmp_path / "labels.csv")
 
 
 def touch(folder: Path, *names: str) -> None:

@@ -19,8 +19,10 @@ from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
-from unmingle.errors import LabelsError
+from unmingle.errors import LabelsError, PictureError
+from unmingle.sources.formats import read_file
 from unmingle.sources.names import has_ending
+from unmingle.text_layout import csv_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -128,14 +130,17 @@ def _wanted(sheets: list[Sheet], name: str, titles: tuple[str, ...]) -> list[She
 def read_sheets(path: Path) -> Iterable[Sheet]:
     """The sheets of a workbook in order, visible ones first, or the single one of another file."""
     try:
-        data = path.read_bytes()
+        size = path.stat().st_size
+        if path.is_dir():
+            mend = "Name a workbook or csv, or pass --labels folders."
+            raise LabelsError(f"{path} is a folder, not a labels file.", mend)
+        data = read_file(path) if size or not path.is_file() else b""
     except FileNotFoundError as error:
         raise LabelsError(f"There is no labels file {path}.", "Check the path.") from error
-    except IsADirectoryError as error:
-        mend = "Name a workbook or csv, or pass --labels folders."
-        raise LabelsError(f"{path} is a folder, not a labels file.", mend) from error
     except OSError as error:
         raise LabelsError(f"{path} can't be read: {error.strerror}.", "Check its permissions.") from error
+    except PictureError as error:
+        raise LabelsError(f"{path} can't be read: {error.problem}.", "Name another file.") from error
     if not data.strip():
         raise LabelsError(f"{path.name} is empty.", "It needs a header and one row per file.")
     if data.startswith((ZIP, OLE2)):
@@ -193,7 +198,9 @@ def _delimited(data: bytes, name: str) -> Sheet:
         header = next((line for line in text.splitlines() if line.strip()), "")
         delimiter = max(DELIMITERS, key="".join(header.split('"')[::2]).count)
     try:
-        rows = tuple(tuple(row) for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+        rows = tuple(
+            tuple(map(csv_text, row)) for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+        )
     except csv.Error as error:
         raise LabelsError(f"{name} is not a table of text: {error}.", "Check its quotes, or save it again.") from error
     return Sheet(rows, f"{'utf-8' if surely else encoding}, separated by {delimiter!r}")

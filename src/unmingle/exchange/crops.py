@@ -11,7 +11,7 @@ import numpy as np
 
 from unmingle.errors import PictureError, SourceError
 from unmingle.exchange.exporting import check_outside
-from unmingle.files import write_atomically
+from unmingle.files import check_inside, write_atomically
 from unmingle.sources.names import distinct
 from unmingle.sources.recordings import Recording
 from unmingle.store.file_rows import walked_folders
@@ -49,7 +49,9 @@ def save_crops(store: Store, recipe: str, folder: Path, progress: Progress) -> i
                 for frame in recording.frames(every=one.every):
                     progress("write", before + int(frame.time), total)
                     for number, box in sightings.get((one.row, frame.number), ()):
-                        write_atomically(folder / f"{name}_{frame.number:08}_{number}.jpg", _crop(frame.pixels, box))
+                        file = folder / f"{name}_{frame.number:08}_{number}.jpg"
+                        check_inside(folder, file)
+                        write_atomically(file, _crop(frame.pixels, box))
                         written += 1
         except PictureError as error:
             failed.append(f"{one.file} ({error.problem})")

@@ -25,6 +25,7 @@ from unmingle.store.face_query import files_of_people, pictures
 from unmingle.store.file_rows import walked_folders
 from unmingle.store.result_tables import faces_table
 from unmingle.store.screen_time import screen_times
+from unmingle.text_layout import csv_cell
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -170,7 +171,7 @@ def manifest(places: dict[str, dict[str, Shown]]) -> bytes:
     writer.writerow(MANIFEST_COLUMNS + FACE_COLUMNS * faces)
     for folder, files in places.items():
         for name, (person, called, frame, face, file) in files.items():
-            row = (folder, name, person, called, readable(file.source), file.name)
+            row = tuple(map(csv_cell, (folder, name, str(person), called, readable(file.source), file.name)))
             writer.writerow(row + (frame, face) * faces)
     return text.getvalue().encode()
 

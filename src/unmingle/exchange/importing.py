@@ -18,6 +18,7 @@ from unmingle.exchange.region_sources import expand, of_sidecar, read_drawn
 from unmingle.exchange.table_files import OUR_SUMMARIES, OUR_TABLES
 from unmingle.exchange.xmp import ENDING, clip
 from unmingle.faces.boxes import assigned
+from unmingle.sources.formats import read_file
 from unmingle.sources.images import quiet_decoders, readable
 from unmingle.sources.names import find_all, has_ending, stems
 from unmingle.sources.regions import LEAST_OVERLAP, SCHEMAS, overlap
@@ -154,7 +155,7 @@ class _Reader:
             self._table(file)
         elif kind == "problem":
             self._leave(file.name, "", file.problem)
-        elif b"faces=" in file.path.read_bytes():
+        elif b"faces=" in read_file(file.path):
             self._leave(file.name, "", PICASA_FACES)
         return []
 

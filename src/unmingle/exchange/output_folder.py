@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from unmingle.errors import PictureError, WriteError, reason
-from unmingle.files import TEMPORARY, make_file, make_folder
+from unmingle.files import TEMPORARY, check_inside, make_file, make_folder
 from unmingle.text_layout import shows
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ class OutputFolder:
             self.make(name, lambda path: _copy(original, path), same=lambda there: _alike(there, original))
             return
         target = self.folder / name
+        check_inside(self.folder, target)
         with _clear_errors(target, how):
             there = self.dry_run and os.path.lexists(target)
             if not self.dry_run:
@@ -101,6 +102,7 @@ class OutputFolder:
         `same` tells whether a file holds just what would be written; without it, it is written to be compared.
         """
         target = self.folder / name
+        check_inside(self.folder, target)
         # Always called the same, so that a killed export leaves nothing behind once it is repeated.
         digest = hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]
         partial = target.with_name(f"{TEMPORARY}{digest}{target.suffix}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from unmingle.errors import WriteError
 from unmingle.files import replacing
 from unmingle.store.result_tables import FACES, intervals_table, people_table, recordings_table
+from unmingle.text_layout import FORMULA
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -41,7 +42,14 @@ def library_tables(store: Store, faces: pl.DataFrame, recordings: Sequence[Scree
 def write_csv(table: pl.DataFrame, destination: Path) -> None:
     """Write a table as UTF-8 csv, in one step."""
     with replacing(destination) as temporary:
-        table.write_csv(temporary)
+        harmless(table).write_csv(temporary)
+
+
+def harmless(table: pl.DataFrame) -> pl.DataFrame:
+    """A table for csv whose texts no spreadsheet program computes, see `text_layout.csv_cell`."""
+    import polars as pl
+
+    return table.with_columns(pl.col(pl.String).str.replace(FORMULA, "'${1}"))
 
 
 def as_files(tables: Mapping[str, pl.DataFrame], kind: TableKind) -> dict[str, bytes]:
@@ -58,7 +66,7 @@ def as_files(tables: Mapping[str, pl.DataFrame], kind: TableKind) -> dict[str, b
     for name, table in tables.items():
         buffer = io.BytesIO()
         if kind == "csv":
-            table.write_csv(buffer)
+            harmless(table).write_csv(buffer)
         elif kind == "parquet":
             table.write_parquet(buffer)
         else:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 CHUNK = 1 << 18  # bytes a read
 PATIENCE = 30.0  # seconds without a byte before we give up; what came is kept
+LARGEST = 2_000_000_000  # bytes, of a file whose size nobody told
+REPLACED = "It may have been replaced: fetch it elsewhere and give its path."
 AGAIN = "Run the same command again: it goes on where it stopped."
 
 
@@ -86,10 +88,10 @@ def fetch_archived(
         with replacing(destination, mode=EVERYBODY) as temporary:
             if archive.kind == "bz2":
                 with bz2.open(packed) as stream, temporary.open("wb") as sink:
-                    shutil.copyfileobj(stream, sink, CHUNK)
+                    _unpack(stream, sink, size)
             else:
                 with zipfile.ZipFile(packed) as held, held.open(archive.member) as member, temporary.open("wb") as sink:
-                    shutil.copyfileobj(member, sink, CHUNK)
+                    _unpack(member, sink, size)
             mismatch = wanted.mismatch(temporary)
             if mismatch is not None:
                 raise FetchError(f"{url} doesn't hold the file expected: {mismatch}.", "It may have been replaced.")
@@ -150,16 +152,28 @@ def _download(wanted: _Wanted, part: Path, on_progress: OnBytes | None) -> None:
         if start not in (0, have):
             raise FetchError(f"{wanted.url} answered from byte {start:,}, asked for {have:,}.", "Fetch it another way.")
         have = start
+        most = LARGEST if wanted.size is None else wanted.size
+        if max(have, total or 0) > most:
+            raise FetchError(f"{wanted.url} sends more than the {most:,} bytes that are expected.", REPLACED)
         _check_room(part, (total or wanted.size or 0) - have)
         with part.open("ab" if start else "wb", buffering=0) as sink:
-            while chunk := _read(response, have, wanted.url):
+            while have <= most and (chunk := _read(response, have, wanted.url)):
                 sink.write(chunk)
                 have += len(chunk)
                 if on_progress is not None:
                     on_progress(have, total)
+    if have > most:
+        part.unlink()
+        raise FetchError(f"{wanted.url} sends more than the {most:,} bytes that are expected.", REPLACED)
     total = wanted.size if total is None else total
     if total is not None and have < total:
         raise FetchError(f"{wanted.url} was cut off after {have:,} of {total:,} bytes.", AGAIN)
+
+
+def _unpack(stream: IO[bytes], sink: IO[bytes], size: int) -> None:
+    """Write what a packed file holds, and no further than it takes to see that it is more than expected."""
+    while sink.tell() <= size and (chunk := stream.read(CHUNK)):
+        sink.write(chunk)
 
 
 def _length(part: Path) -> int:

@@ -185,6 +185,8 @@ def _packaged_file(wanted: Card) -> Path:
 def checksum(path: Path) -> str:
     """The SHA-256 of a file, hexadecimal; ModelError if it can't be read."""
     try:
+        if path.exists() and not path.is_file():  # a pipe would be waited for without end
+            raise ModelError(f"{path} is not a file.", "Name a file that can be read.")
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:

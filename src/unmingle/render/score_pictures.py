@@ -10,6 +10,7 @@ from PIL import Image, ImageOps
 
 from unmingle.errors import UnmingleError
 from unmingle.evaluation.score_files import LEFT_OUT, NOBODYS, as_json, count_confusions, worst_mistakes
+from unmingle.exchange.table_files import harmless
 from unmingle.files import write_atomically
 from unmingle.render.drawing import EDGE, FAINT, INK, PAPER, Canvas, as_png, contact_sheet, text_width
 from unmingle.text_layout import columns, shorten
@@ -42,7 +43,7 @@ def write_evaluation(evaluation: Evaluation, folder: Path, *, crop: Crop | None 
     write_atomically(document, as_json(evaluation).encode())
     # Nothing rather than "" for somebody who was confused with nobody.
     people = evaluation.per_person.with_columns(pl.col("confused_with").replace("", None))
-    write_atomically(table, people.write_csv(line_terminator="\r\n").encode())
+    write_atomically(table, harmless(people).write_csv(line_terminator="\r\n").encode())
     write_atomically(matrix, as_png(confusion_matrix(evaluation)))
     mistakes = None if crop is None else mistakes_sheet(evaluation, crop)
     if mistakes is None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from unmingle.decisions.references import label
 from unmingle.exchange.table_files import library_tables, write_csv
-from unmingle.files import write_atomically
+from unmingle.files import check_inside, write_atomically
 from unmingle.progress import silent
 from unmingle.render.drawing import MOST, STRIP, as_jpeg, as_png, contact_sheet, overview, timeline
 from unmingle.render.figures import spread
@@ -53,6 +53,8 @@ def write_views(
             write_csv(tables[name], store.folder / f"{name}.csv")
         else:
             (store.folder / f"{name}.csv").unlink(missing_ok=True)
+    for views in ("sheets", "timelines"):  # of a library of somebody else, they may lead anywhere
+        check_inside(store.folder, store.folder / views / "any")
     people = tables["people"].select("person", "name", "faces").rows()
     shown = tiles(store, recipe)
     _write_sheets(store, people[:sheets], shown, len(people), None if redraw is None else set(redraw), progress)

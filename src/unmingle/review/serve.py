@@ -73,6 +73,8 @@ def serve(
 
 def _remembered(folder: Path) -> tuple[str, int]:
     """The page's secret and its last port, so that open tabs go on working; a new one and 0 if unknown."""
+    if not (folder / KEPT).is_file():  # also a pipe, which would be waited for
+        return secrets.token_urlsafe(32), 0
     with suppress(OSError, ValueError, KeyError, TypeError), (folder / KEPT).open("rb") as file:
         # A secret that others could have read is none.
         if not (hasattr(os, "geteuid") and os.fstat(file.fileno()).st_mode & 0o077):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HEAD = 1024  # bytes, by which a file is known
+MOST_BYTES = 500_000_000  # of a file that is read whole, so that one that is sparse or not ours can't fill the memory
 _PICTURE_HEAD = 32  # of them, by which a picture is
 
 # Endings are a hint for folders: what a file is, its first bytes say. A file that ends so and is no picture is told of.
@@ -129,10 +130,12 @@ def check_file(path: Path) -> int:
 
 
 def read_file(path: Path) -> bytes:
-    """The content of a file; PictureError as for `check_file`."""
-    check_file(path)
-    with _clear_errors():
-        return path.read_bytes()
+    """The content of a file; PictureError as for `check_file`, or if it is too large to be read whole."""
+    size = check_file(path)
+    if size > MOST_BYTES:
+        raise PictureError(f"too large a file: {size:,} bytes, over {MOST_BYTES:,}")
+    with _clear_errors(), path.open("rb") as file:
+        return file.read(size)
 
 
 def file_digest(path: Path) -> str:

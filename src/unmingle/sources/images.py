@@ -124,8 +124,8 @@ def _expand(path: Path, folders: list[str], made: list[str]) -> Iterator[Picture
 def _listed(path: Path) -> Iterator[Path]:
     """The paths in a text file, one a line, relative to the file's own folder."""
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        lines = read_file(path).decode("utf-8-sig").splitlines() if path.stat().st_size or not path.is_file() else []
+    except (OSError, PictureError, UnicodeDecodeError) as error:
         raise SourceError(f"{path.name} can't be read as a list of paths.", "Save it as UTF-8 text.") from error
     for line in filter(None, map(str.strip, lines)):
         listed = _whole(user_path(line, below=path.parent))
@@ -189,12 +189,7 @@ def _is_wanted(entry: os.DirEntry[str], ending: str, endings: frozenset[str]) ->
 
 def is_manifest(path: str | Path) -> bool:
     """Whether a file is what an export of pictures in folders has at its top."""
-    head = ",".join(MANIFEST_COLUMNS).encode()
-    try:
-        with open(path, "rb") as file:  # noqa: PTH123
-            return file.read(len(head)) == head
-    except OSError:
-        return False
+    return head_of(Path(path)).startswith(",".join(MANIFEST_COLUMNS).encode())
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
