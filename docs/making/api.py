@@ -16,11 +16,14 @@ from unmingle.evaluation.metrics import Scores
 from unmingle.evaluation.scores import Evaluation
 from unmingle.records import Added
 from unmingle.store.file_rows import Forgotten
+from unmingle.store.integrity import Fault
+from unmingle.upkeep import Checked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-RETURNED = (Added, Forgotten, Evaluation, Scores, Decision, Question)  # what methods give back, which nobody imports
+# What methods give back, which nobody imports.
+RETURNED = (Added, Forgotten, Evaluation, Scores, Decision, Question, Checked, Fault)
 ANNOTATION = re.compile(r"(: |-> )'([^']*)'")
 DEEP = re.compile(r"<function (\w+) at [^>]*>")
 

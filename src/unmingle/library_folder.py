@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from unmingle.privacy import Privacy
     from unmingle.store.file_rows import Forgotten
     from unmingle.store.sqlite import Store
+    from unmingle.upkeep import Checked
 
     P = ParamSpec("P")
     T = TypeVar("T")
@@ -202,6 +203,23 @@ class LibraryFolder:
         from unmingle.render.views import write_views
 
         self._read(write_views, redraw=redraw)
+
+    def check(self, *, repair: bool = False) -> Checked:
+        """Whether all is well: pages, references, embeddings, thumbnails, decisions, files and models.
+
+        Args:
+            repair: mend first what can be. Decisions come back from the journal, faces with the next `add`; what can be
+                read is kept, the damaged file too. Nobody else may use the library meanwhile.
+        """
+        from unmingle.upkeep import check
+
+        return check(self.folder, repair=repair)
+
+    def backup(self, destination: str | Path) -> Path:
+        """Copy the library, as it is at one moment, into a new folder, also while it is in use; returns the folder."""
+        from unmingle.upkeep import backup
+
+        return backup(self.folder, user_path(destination))
 
     @property
     def sources(self) -> tuple[Path, ...]:

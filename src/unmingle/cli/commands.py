@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from unmingle import console
-from unmingle.cli import decisions, erasing, evaluating, exchanging, models, sorting
+from unmingle.cli import decisions, erasing, evaluating, exchanging, models, sorting, upkeep
+from unmingle.cli.options import OPENED
 from unmingle.cli.running import READER_GONE
 from unmingle.errors import UnmingleError
 from unmingle.version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Where something fails that nobody expected to, look whether a library is damaged that was opened."""
+    try:
+        yield
+    except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
+        from unmingle.store.sqlite import explain, open_to_read
+
+        for folder in OPENED:
+            with open_to_read(folder) as store:
+                explain(store, error)
+        raise
 
 
 class Commands(TyperGroup):
@@ -19,8 +38,10 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
         """Run a command."""
+        OPENED.clear()
         try:
-            return super().invoke(ctx)
+            with _explained():
+                return super().invoke(ctx)
         except UnmingleError as error:
             console.say(f"Error: {error.problem}", *filter(None, [error.mend]), error=True)
             raise typer.Exit(1) from error
@@ -88,6 +109,8 @@ for command in (
     sorting.relocate,
     erasing.erase,
     erasing.privacy,
+    upkeep.check,
+    upkeep.backup,
     sorting.demo,
 ):
     app.command(command.__name__.rstrip("_").replace("_", "-"))(command)

@@ -78,10 +78,14 @@ Model = Annotated[
 ]
 
 
+OPENED: list[Path] = []  # by this command, the last at the end
+
+
 def open_library(folder: Path) -> Library:
     """A library; it is loaded with all that it needs only where a command uses it."""
     from unmingle.library import Library
 
+    OPENED.append(folder)
     return Library(folder)
 
 

@@ -115,10 +115,20 @@ def read(folder: Path) -> Journal:
 
 
 def restore(connection: sqlite3.Connection, journal: Journal) -> int:
-    """Take in what the journal holds and the log lacks, within a transaction; how many entries."""
-    there = {row for (row,) in connection.execute("SELECT id FROM decision")}
-    wanted = [line for number, line in journal.lines.items() if number not in there]
-    regions = {int(region): where for line in wanted for region, where in line["regions"].items()}
+    """Take in what the journal holds and the log lacks, or has otherwise, within a transaction; how many entries."""
+    log = {row[0]: row for row in connection.execute(f"SELECT {', '.join(ENTRY)} FROM decision")}
+    entries = []
+    for number, line in journal.lines.items():
+        body, changed = json.dumps(line["body"]), json.dumps(line["changed"], ensure_ascii=False)
+        entries.append((*(line[key] for key in ENTRY[:4]), body, changed))
+        if number in log and log[number][1:4:2] != (line["made"], line["kind"]):
+            raise LibraryError(
+                f"{JOURNAL} is not of this library, or of another time of it.", "Move it elsewhere, and try again."
+            )
+    wanted = [entry for entry in entries if entry != log.get(entry[0])]
+    # To replace an entry is not to rewrite or forget it, for the triggers: it is what it was.
+    connection.executemany("INSERT OR REPLACE INTO decision VALUES (?, ?, ?, ?, ?, ?)", wanted)
+    regions = {int(region): where for line in journal.lines.values() for region, where in line["regions"].items()}
     for region, where in regions.items():
         connection.execute(
             'INSERT OR REPLACE INTO place (id, digest, "left", top, width, height) VALUES (?, ?, ?, ?, ?, ?)',
@@ -129,14 +139,13 @@ def restore(connection: sqlite3.Connection, journal: Journal) -> int:
             "INSERT OR IGNORE INTO shown (sha, digest) VALUES (?, ?)",
             [(bytes.fromhex(sha), content) for sha in where["pixels"]],
         )
-    for line in wanted:
-        body, changed = json.dumps(line["body"]), json.dumps(line["changed"], ensure_ascii=False)
-        entry = (*(line[key] for key in ENTRY[:4]), body, changed)
-        connection.execute("INSERT INTO decision VALUES (?, ?, ?, ?, ?, ?)", entry)
+    people: set[int | None] = set()
+    for line in journal.lines.values():
         said = line["body"]
-        named = {said.get("person"), *said.get("others", ()), *map(int, said.get("anchors", ()))}
-        people = {*named, *line["changed"]["people"], line["last_person"]} - {None, 0}
-        connection.executemany("INSERT OR IGNORE INTO person (id) VALUES (?)", [(person,) for person in people])
+        people |= {said.get("person"), *said.get("others", ()), *map(int, said.get("anchors", ()))}
+        people |= {*line["changed"]["people"], line["last_person"]}
+    known = [(person,) for person in people if person]
+    connection.executemany("INSERT OR IGNORE INTO person (id) VALUES (?)", known)
     return len(wanted)
 
 

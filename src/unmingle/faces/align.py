@@ -139,8 +139,11 @@ def thumbnail(picture: U8 | Pyramid, box: F32, *, margin: float) -> bytes:
 
 def open_thumbnail(jpeg: bytes) -> U8:
     """(112, 112, 3) uint8 RGB of a stored thumbnail; PictureError if it is no JPEG."""
-    picture_bgr = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR) if jpeg else None
-    if picture_bgr is None:
+    try:
+        picture_bgr = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR) if jpeg else None
+    except cv2.error:  # it claims to be larger than any picture
+        picture_bgr = None
+    if picture_bgr is None or picture_bgr.shape != (SIDE, SIDE, 3):
         raise PictureError("the stored thumbnail is damaged")
     return np.asarray(picture_bgr[..., ::-1], np.uint8)
 

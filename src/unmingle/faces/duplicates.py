@@ -49,7 +49,7 @@ AT_ONCE = 256
 
 _BITS = np.uint64(1) << np.arange(LOWEST * LOWEST - 1, dtype=np.uint64)
 _HEAD = 8  # bytes: where the print lies in its picture, as 65535ths of its sides
-_BYTES = _HEAD + CELLS * CELLS
+PRINT_BYTES = _HEAD + CELLS * CELLS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,8 +72,8 @@ class Prints:
     @classmethod
     def read(cls, fingerprints: Sequence[bytes]) -> Prints:
         """The prints in several fingerprints; an empty one has none."""
-        owners = np.repeat(np.arange(len(fingerprints)), [len(one) // _BYTES for one in fingerprints])
-        rows = np.frombuffer(b"".join(fingerprints), np.uint8).reshape(len(owners), _BYTES)
+        owners = np.repeat(np.arange(len(fingerprints)), [len(one) // PRINT_BYTES for one in fingerprints])
+        rows = np.frombuffer(b"".join(fingerprints), np.uint8).reshape(len(owners), PRINT_BYTES)
         parts = np.ascontiguousarray(rows[:, :_HEAD]).view("<u2").astype(np.float32) / np.float32(65535)
         return cls(owners, parts, rows[:, _HEAD:].reshape(-1, CELLS, CELLS))
 

@@ -9,17 +9,16 @@ from __future__ import annotations
 import os
 import sqlite3
 from contextlib import closing, contextmanager, suppress
-from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import filelock
 
-from unmingle.errors import LibraryBusyError, LibraryError, LibraryNewerError, WriteError, command
-from unmingle.files import OWNER, make_file, make_folder, no_empty_folder
+from unmingle.errors import LibraryBusyError, LibraryError, LibraryNewerError, UnmingleError, WriteError, command
+from unmingle.files import JOURNAL, OWNER, make_file, make_folder, no_empty_folder
 from unmingle.sources.images import LIBRARY_FILE as FILE
 from unmingle.sources.images import readable
+from unmingle.store.schema import foreign, migrations, missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -119,8 +118,10 @@ def open_to_write(folder: Path) -> Iterator[Store]:
 
     Where the block fails before a first picture was stored in a new library, nothing of it is left.
     """
-    with no_empty_folder(folder), _locked(folder), _removed_if_empty(folder), _opened(folder) as store:
-        _go_on_erasing(store)
+    if not (folder / FILE).exists():
+        _check_not_lost(folder)
+    with no_empty_folder(folder), locked(folder), _removed_if_empty(folder), opened(folder) as store:
+        go_on_erasing(store)
         yield store
 
 
@@ -128,14 +129,14 @@ def open_to_write(folder: Path) -> Iterator[Store]:
 def open_to_decide(folder: Path) -> Iterator[Store]:
     """Open a library for decisions, which are short: a run that adds pictures or groups faces goes on meanwhile."""
     _check_there(folder)
-    with _opened(folder) as store:
+    with opened(folder) as store:
         if store.fact(ERASING):
-            with suppress(LibraryBusyError, WriteError), _locked(folder):  # else whoever holds it is at it
-                _go_on_erasing(store)
+            with suppress(LibraryBusyError, WriteError), locked(folder):  # else whoever holds it is at it
+                go_on_erasing(store)
         yield store
 
 
-def _go_on_erasing(store: Store) -> None:
+def go_on_erasing(store: Store) -> None:
     """Finish what a kill has stopped."""
     if store.fact(ERASING):
         from unmingle.store.erasing import clean
@@ -145,31 +146,92 @@ def _go_on_erasing(store: Store) -> None:
 
 
 @contextmanager
-def _opened(folder: Path) -> Iterator[Store]:
-    """The library's file, open for changes, with the tables of this version."""
+def opened(folder: Path) -> Iterator[Store]:
+    """The library's file, open for changes, with the tables of this version; made if it isn't there."""
     with suppress(OSError):  # it is there already, or SQLite says what is the matter
         make_file(folder / FILE)
     with _clear_errors(folder):
         connection = sqlite3.connect(folder / FILE, isolation_level=None, timeout=PATIENCE)
     try:
         with _clear_errors(folder):
-            _version_of(connection)
+            version = _check_schema(folder, connection)
             for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
                 connection.execute(f"PRAGMA {pragma}")
-            if 0 < _version_of(connection) < CLOSED_SINCE:
+            if 0 < version < CLOSED_SINCE:
                 from unmingle.store.outputs import close_to_others
 
                 close_to_others(folder)  # once: who opens it to others later has chosen so
-            for number, script in _migrations()[_version_of(connection) :]:
-                # One script, one transaction: a kill in between leaves the old format whole.
-                connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
-        yield Store(folder, connection)
+            migrate(connection)
+        store = Store(folder, connection)
+        with _explained(store):
+            yield store
     finally:
         connection.close()
 
 
+def migrate(connection: sqlite3.Connection, *, to: int | None = None) -> None:
+    """Bring the tables of a library to a version, the newest if None."""
+    for number, script in migrations()[_version_of(connection) : to]:
+        # One script, one transaction: a kill in between leaves the old format whole.
+        connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
+
+
+def _check_schema(folder: Path, connection: sqlite3.Connection) -> int:
+    """Refuse a library that holds what we have not made, or lacks what we have; its version."""
+    # What views, triggers and defaults may call, should one of them be somebody else's.
+    connection.execute("PRAGMA trusted_schema = OFF")
+    connection.execute("PRAGMA cell_size_check = ON")
+    connection.execute("BEGIN")  # whoever makes or migrates it meanwhile
+    try:
+        version = _version_of(connection)
+        strange, wrong = foreign(connection), missing(connection, version)
+    except (TypeError, ValueError) as error:  # text that is none
+        raise damaged(folder, error) from error
+    finally:
+        connection.execute("COMMIT")
+    if strange:
+        raise LibraryError(
+            f"{folder / FILE} holds {strange}, which unmingle hasn't made: it is not opened.",
+            f"To keep faces and decisions, and leave out all else: {command('check', folder, '--repair')}",
+        )
+    if wrong:
+        raise damaged(folder, wrong)
+    return version
+
+
+def damaged(folder: Path, problem: object) -> LibraryError:
+    """A library's file can't be used as it is."""
+    return LibraryError(
+        f"{folder / FILE} is damaged: {problem}.",
+        f"Run: {command('check', folder, '--repair')}; what was decided is saved first, from {JOURNAL} too.",
+    )
+
+
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def _explained(store: Store) -> Iterator[None]:
+    """Where something fails that nobody expected to, look whether the file is damaged: then that is why."""
+    try:
+        yield
+    except UnmingleError:
+        raise
+    except Exception as error:
+        explain(store, error)
+        raise
+
+
+def explain(store: Store, error: Exception) -> None:
+    """Raise a LibraryError if the library's file is damaged, as what an error comes of."""
+    from unmingle.store.integrity import file_faults, picture_faults
+
+    try:
+        for fault in (*file_faults(store), *picture_faults(store)):
+            raise damaged(store.folder, fault.problem.rstrip(".")) from error
+    except (ValueError, TypeError, sqlite3.Error) as broken:
+        raise damaged(store.folder, broken) from error
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
     """Hold the writer's lock of a folder, which is made if it isn't there."""
     try:
         make_folder(folder)
@@ -214,7 +276,7 @@ def _is_empty(folder: Path) -> bool:
     )
     with suppress(sqlite3.Error), closing(sqlite3.connect(folder / FILE)) as connection:
         # Perhaps not even its tables could be made.
-        return _version_of(connection) < _migrations()[-1][0] or not connection.execute(stored).fetchone()[0]
+        return _version_of(connection) < migrations()[-1][0] or not connection.execute(stored).fetchone()[0]
     return False
 
 
@@ -225,7 +287,7 @@ def open_to_read(folder: Path, *, any_thread: bool = False) -> Iterator[Store]:
     connection = _connect_to_read(folder, any_thread=any_thread)
     try:
         with _clear_errors(folder):
-            older = _version_of(connection) < _migrations()[-1][0]
+            older = _check_schema(folder, connection) < migrations()[-1][0]
             halfway = not older and Store(folder, connection).fact(ERASING)
         if older or halfway:  # a reader needs the new tables as well, and shows nothing that is being erased
             connection.close()
@@ -239,7 +301,9 @@ def open_to_read(folder: Path, *, any_thread: bool = False) -> Iterator[Store]:
                         "Copy it to where it can be written.",
                     ) from error
             connection = _connect_to_read(folder, any_thread=any_thread)
-        yield Store(folder, connection)
+        store = Store(folder, connection)
+        with _explained(store):
+            yield store
     finally:
         connection.close()
 
@@ -273,20 +337,23 @@ def _connect_to_read(folder: Path, *, any_thread: bool) -> sqlite3.Connection:
 
 def _check_there(folder: Path) -> None:
     if not (folder / FILE).is_file():
+        _check_not_lost(folder)
         make = command("cluster", "PICTURES", "-o", folder)
         raise LibraryError(f"There is no library in {folder}.", f"Make one: {make}")
 
 
-@cache
-def _migrations() -> list[tuple[int, str]]:
-    folder = resources.files("unmingle.store") / "migrations"
-    scripts = sorted((item for item in folder.iterdir() if item.name.endswith(".sql")), key=lambda item: item.name)
-    return [(int(item.name[:4]), item.read_text(encoding="utf-8")) for item in scripts]
+def _check_not_lost(folder: Path) -> None:
+    """Refuse to begin anew where decisions wait for a library."""
+    if (folder / JOURNAL).exists():
+        raise LibraryError(
+            f"There is no library in {folder} any more, only the decisions that it held, in {JOURNAL}.",
+            f"To have them back: {command('check', folder, '--repair')}; to begin anew, move that file elsewhere.",
+        )
 
 
 def _version_of(connection: sqlite3.Connection) -> int:
     """The version of a library's tables, if this program knows it."""
-    version, newest = int(connection.execute("PRAGMA user_version").fetchone()[0]), _migrations()[-1][0]
+    version, newest = int(connection.execute("PRAGMA user_version").fetchone()[0]), migrations()[-1][0]
     if version > newest:
         raise LibraryNewerError(
             f"A newer unmingle made this library (its format is {version}, this version knows {newest}).",
@@ -310,9 +377,7 @@ def _clear_errors(folder: Path) -> Iterator[None]:
         if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
             raise WriteError(f"{folder} can't be written: {error}.", "Choose another folder.") from error
         if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
-            raise LibraryError(
-                f"{folder / FILE} is damaged: {error}.", "Restore a copy, or choose another folder to start anew."
-            ) from error
+            raise damaged(folder, error) from error
         if name.startswith("SQLITE_BUSY"):
             raise LibraryBusyError(f"Another program holds {folder / FILE}.", "Close it and try again.") from error
         raise

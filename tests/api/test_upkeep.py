@@ -1,0 +1,197 @@
+"""A library is checked, mended and backed up; what is damaged says so and loses no decision."""
+
+from __future__ import annotations
+
+import json
+import random
+import sqlite3
+from contextlib import closing, suppress
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.made_library import Shot, library, take
+
+from unmingle.api import Library
+from unmingle.errors import LibraryError, WriteError
+from unmingle.files import JOURNAL
+from unmingle.store.sqlite import open_to_decide, open_to_write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.command import Command
+
+BOXES = [(10.0, 10.0, 80.0, 90.0), (120.0, 10.0, 80.0, 90.0)]
+SHOTS = [Shot(f"{number:02}.png", (number % 4, 4 + number % 3), BOXES) for number in range(24)]
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Library:
+    """A library with decisions of several kinds; 24 pictures of 7 people."""
+    take(tmp_path / "pictures", SHOTS)
+    made = library(tmp_path / "library", tmp_path / "pictures", SHOTS)
+    made.views = "on request"
+    decide(made)
+    return made
+
+
+def decide(made: Library) -> None:
+    people = made.people["person"].to_list()
+    made.name(people[0], "Ada Lovelace")
+    made.name(people[1], "Bob")
+    made.merge(people[1], people[2])
+    made.reject("00.png", made.faces.filter(made.faces["file"] == "00.png")["person"][0])
+    made.split(["04.png", "08.png"])
+    made.not_a_face("05.png#1")
+    made.ignore(people[3])
+    made.undo(4)
+
+
+def log_of(made: Library) -> list[tuple[object, ...]]:
+    return made.log.drop("faces").rows()
+
+
+def names_of(made: Library) -> dict[tuple[str, int], str]:
+    """What the people are called, by face."""
+    named = made.faces.filter(made.faces["name"].is_not_null() & (made.faces["name"] != ""))
+    return {(file, face): name for file, face, name in named.select("file", "face", "name").iter_rows()}
+
+
+def test_a_library_that_is_whole_is_found_whole(unmingle: Command, made: Library) -> None:
+    done = unmingle("check", "library", "--json")
+    assert json.loads(done.out) == {"faults": [], "repaired": []}
+    assert done.code == 0
+    assert made.check().faults == ()
+    before = log_of(made), names_of(made)
+    assert made.check(repair=True).repaired == ()
+    assert (log_of(made), names_of(made)) == before
+
+
+def test_what_is_wrong_is_told_and_mended(unmingle: Command, made: Library) -> None:
+    with open_to_decide(made.folder) as store, store.transaction() as connection:
+        connection.execute("UPDATE face SET vector = zeroblob(252) WHERE id = 3")
+        connection.execute("UPDATE face SET vector = CAST(substr(vector, 1, 252) || x'0000c07f' AS BLOB) WHERE id = 5")
+        connection.execute("UPDATE thumbnail SET jpeg = x'ffd8' WHERE face = 9")
+        connection.execute("UPDATE person SET name = 'Eve' WHERE name = 'Bob'")
+    (made.folder.parent / "pictures" / "07.png").unlink()
+    before = log_of(made)
+    done = unmingle("check", "library")
+    assert done.code == 1
+    for words in ("wrong size", "isn't finite", "thumbnail", "not called as the decisions say", "1 file is not there"):
+        assert words in done.out
+    assert "unmingle check library --repair" in done.out
+    mended = unmingle("check", "library", "--repair")
+    assert mended.code == 1
+    assert "The faces of 3 files are to be found again" in mended.out
+    assert [fault.kind for fault in made.check().faults] == ["file"]
+    assert log_of(made) == before
+    assert "Bob" in made.people["name"].to_list()
+
+
+def test_decisions_come_back_when_the_database_is_lost(unmingle: Command, made: Library) -> None:
+    before = log_of(made), names_of(made)
+    highest = max(made.people["person"])
+    for path in made.folder.glob("library.sqlite*"):
+        path.unlink()
+    for words in (("people", "library"), ("cluster", "pictures", "-o", "library")):
+        done = unmingle(*words)
+        assert done.code == 1
+        assert "unmingle check library --repair" in done.err
+    assert unmingle("check", "library").code == 1
+    assert "came back" in unmingle("check", "library", "--repair").out
+    again = library(made.folder, made.folder.parent / "pictures", SHOTS)
+    assert log_of(again)[: len(before[0])] == before[0]
+    assert names_of(again) == before[1]
+    ours = {person for row in before[0] for person in [row[5]] if person}
+    assert all(person > highest or person in ours for person in again.people["person"])
+    again.undo(2)
+    assert "Ada Lovelace" not in again.people["name"].to_list()
+
+
+def flip(path: Path, page: int, chance: random.Random) -> None:
+    """Other bytes in a page, as a bad disk or cable makes them."""
+    with path.open("rb+") as file:
+        for _ in range(chance.choice((1, 8, 64))):
+            file.seek(page * 4096 + chance.randrange(4096))
+            file.write(chance.randbytes(1))
+
+
+@pytest.mark.parametrize("part", range(5))
+def test_flipped_bytes_lose_no_decision(unmingle: Command, made: Library, part: int) -> None:
+    with closing(sqlite3.connect(made.folder / "library.sqlite")) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    whole = {path.name: path.read_bytes() for path in made.folder.iterdir() if path.is_file()}
+    pages, before = len(whole["library.sqlite"]) // 4096, log_of(made)
+    for number in range(10):
+        chance = random.Random(10 * part + number)
+        for path in made.folder.glob("*.*"):
+            if path.is_file():
+                path.unlink()
+        for name, content in whole.items():
+            (made.folder / name).write_bytes(content)
+        flip(made.folder / "library.sqlite", chance.randrange(pages), chance)
+        assert unmingle("people", "library").code in (0, 1)  # anything but a clear error is raised
+        with suppress(LibraryError):
+            made.name("Bob", "Rob")
+        unmingle("check", "library", "--repair")
+        kept = log_of(made)
+        assert kept[: len(before)] == [(*row[:6], live) for row, (*_, live) in zip(before, kept, strict=False)]
+        assert made.check().faults == ()
+
+
+def test_a_strangers_trigger_is_not_run(unmingle: Command, made: Library) -> None:
+    with open_to_decide(made.folder) as store:
+        store.connection.executescript(
+            "CREATE TRIGGER mine AFTER UPDATE ON person BEGIN UPDATE person SET name = 'Eve'; END"
+        )
+    for words in (("people", "library"), ("name", "library", "1", "Dan"), ("cluster", "-o", "library")):
+        done = unmingle(*words)
+        assert done.code == 1
+        assert "trigger mine" in done.err
+    before = journal_of(made)
+    mended = unmingle("check", "library", "--repair")
+    assert mended.code == 0, mended.out
+    assert "Eve" not in made.people["name"].to_list()
+    assert journal_of(made) == before
+
+
+def journal_of(made: Library) -> list[object]:
+    return [json.loads(line)["body"] for line in (made.folder / JOURNAL).read_text().splitlines()]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    ["CREATE VIEW v AS SELECT 1", "CREATE VIRTUAL TABLE v USING fts5(a)", "DROP VIEW face_row", "DROP TABLE mark"],
+)
+def test_a_library_with_another_schema_is_refused(made: Library, sql: str) -> None:
+    with open_to_decide(made.folder) as store:
+        store.connection.execute(sql)
+    with pytest.raises(LibraryError) as caught:
+        _ = made.people
+    assert "--repair" in caught.value.mend
+    made.check(repair=True)
+    assert made.check().faults == ()
+    assert "Bob" in made.people["name"].to_list()
+
+
+def test_a_backup_is_a_library_of_one_moment(unmingle: Command, made: Library, tmp_path: Path) -> None:
+    with open_to_write(made.folder) as store:
+        store.set_fact("season", "autumn")  # in the write-ahead log still
+        done = unmingle("backup", "library", "copies/monday")
+    assert done.code == 0
+    copy = Library(tmp_path / "copies" / "monday", views="on request")
+    assert (log_of(copy), names_of(copy)) == (log_of(made), names_of(made))
+    assert copy.check().faults == ()
+    copy.name("Bob", "Rob")
+    assert "Bob" in made.people["name"].to_list()
+    with pytest.raises(WriteError, match="there already"):
+        made.backup(copy.folder)
+
+
+def test_a_damaged_library_is_not_backed_up_as_if_it_were_whole(made: Library, tmp_path: Path) -> None:
+    with open_to_decide(made.folder) as store:
+        store.connection.execute("PRAGMA writable_schema = ON")
+        store.connection.execute("UPDATE sqlite_master SET rootpage = 3 WHERE name = 'mark'")
+    with pytest.raises(LibraryError, match="damaged"):
+        made.backup(tmp_path / "copy")
+    assert not (tmp_path / "copy").exists()
