@@ -54,6 +54,10 @@ class Faces:
         """Those at integers or a mask."""
         return Faces(self.boxes[index], self.points[index], self.scores[index])
 
+    def scaled(self, factor: float) -> Faces:
+        """The same in a picture with so many times the pixels on each side."""
+        return Faces(self.boxes * np.float32(factor), self.points * np.float32(factor), self.scores)
+
     @classmethod
     def none(cls) -> Faces:
         """No faces at all."""

@@ -28,7 +28,7 @@ def seen(vector: F32, *, quality: float = 0.5, standing: str = "found") -> Analy
 
 
 def piece(frames: Sequence[int], *, before: Piece | None = None, moving: bool = True) -> Piece:
-    patches = np.random.default_rng(0).integers(0, 255, (2, 16, 16)).astype(np.uint8)
+    patches = np.linalg.qr(np.random.default_rng(0).normal(size=(256, 2)))[0].T.astype(np.float32)
     shades = [9 * frame % 200 if moving else 90 for frame in frames]
     there = [np.full((16, 16), shade, np.uint8) for shade in shades]
     seen = [Sighting(at, at / 10, 0, BOX, 0.9, patches, shown) for at, shown in zip(frames, there, strict=True)]
@@ -70,7 +70,7 @@ def test_a_stranger_in_the_same_place_is_another_track() -> None:
 
 def test_a_piece_whose_looks_are_strangers_is_cut_where_it_changed_most() -> None:
     one = piece(range(20))
-    one.seen[13:] = [sighting._replace(patches=255 - sighting.patches) for sighting in one.seen[13:]]
+    one.seen[13:] = [sighting._replace(patches=-sighting.patches) for sighting in one.seen[13:]]
     first, second = tracked({4: seen(STRANGERS[0]), 18: seen(STRANGERS[1])}, of=[one])
     assert first.sightings.frames.tolist() == list(range(13))
     assert second.sightings.frames.tolist() == list(range(13, 20))

@@ -11,7 +11,7 @@ from tests.made_library import faces
 
 from unmingle.faces.recipe import FaceRecipe
 from unmingle.settings import DetectionSettings, EngineSettings
-from unmingle.sources.recordings import Recording
+from unmingle.sources.recordings import Frame, Recording
 from unmingle.tracking import video
 from unmingle.tracking.video import find, track_video
 
@@ -117,21 +117,26 @@ class Asked:
         raise AssertionError
 
 
+def frames(*pictures: U8) -> list[Frame]:
+    """A tenth of a second apart."""
+    return [Frame(i, i / 10, (i + 1) / 10, picture) for i, picture in enumerate(pictures)]
+
+
 @pytest.mark.parametrize(("face", "coarse"), [(30, 960), (40, 720), (60, 480), (100, 384)])
 def test_large_faces_are_looked_at_coarsely(face: float, coarse: int) -> None:
     asked = Asked(face)
-    find(asked, [np.full((480, 960, 3), 90, np.uint8)] * 3)
-    assert asked.sides == [960, coarse, coarse]
+    find(asked, frames(*[np.full((480, 960, 3), 90, np.uint8)] * 3))
+    assert asked.sides == [960, coarse]  # what is between them is told
 
 
 def test_what_changes_is_looked_at_closely() -> None:
     asked = Asked(200)
     dark, bright = np.full((480, 960, 3), 20, np.uint8), np.full((480, 960, 3), 200, np.uint8)
-    find(asked, [dark, dark, bright, bright])
+    find(asked, frames(dark, dark, bright, bright))
     assert asked.sides == [960, 960, 384, 384]
 
 
 def test_large_frames_are_not_looked_at_in_full() -> None:
     asked = Asked(200)
-    find(asked, [np.zeros((1080, 1920, 3), np.uint8)])
+    find(asked, frames(np.zeros((1080, 1920, 3), np.uint8)))
     assert asked.sides == [1280]

@@ -25,7 +25,7 @@ from unmingle.models.runtime import open_session
 from unmingle.models.yunet import open_yunet
 from unmingle.records import Analysis, Faces, Triage
 from unmingle.settings import ClassicSettings, DetectionSettings, EngineSettings, fingerprint
-from unmingle.sources.pyramid import Pyramid
+from unmingle.sources.pyramid import Pyramid, shrunk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -117,10 +117,14 @@ class FaceRecipe:
         return analyses
 
     def glance(self, pictures: Sequence[U8], sides: Sequence[int]) -> list[Faces]:
-        """The faces of frames of a recording, each looked at once, with its longer side at so many pixels."""
-        pyramids = [Pyramid(picture) for picture in pictures]
-        seen = at_scales(self._detector, pyramids, [[Scale(side, 0.0)] for side in sides], self._detection)
-        return [faces.take(faces.scores >= self._detection.min_score) for faces in seen]
+        """The faces of frames of a recording, each looked at once, with its longer side at most at so many pixels."""
+        small = [Pyramid(shrunk(picture, side)) for picture, side in zip(pictures, sides, strict=True)]
+        scales = [[Scale(max(one.width, one.height), 0.0)] for one in small]
+        seen = at_scales(self._detector, small, scales, self._detection)
+        return [
+            faces.take(faces.scores >= self._detection.min_score).scaled(picture.shape[1] / one.width)
+            for faces, picture, one in zip(seen, pictures, small, strict=True)
+        ]
 
     def describe_faces(self, pictures: Sequence[U8], faces: Sequence[Faces]) -> list[Analysis]:
         """Embed and judge these faces of each picture, after a second reading of their landmarks."""

@@ -90,11 +90,7 @@ class Pyramid:
         elif not number and self._part is not None:  # so narrow that even its half would be too small
             return self._part(0, 0, self.width, self.height)
         elif number not in self._levels:
-            # Each pixel is of four: of a side of an odd number the last is left out.
-            above = self._level(number - 1)
-            height, width = (side // 2 for side in above.shape[:2])
-            half = cv2.resize(above[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)
-            self._levels[number] = np.asarray(half, np.uint8)
+            self._levels[number] = halved(self._level(number - 1))
         return self._levels[number]
 
     def turned(self, turn: int) -> Pyramid:
@@ -107,6 +103,27 @@ class Pyramid:
         turned._part = self._part and upright_part(self._part, TURNS[turn], size)
         turned._levels, turned._upright = {}, lambda number: upright(self._level(number), TURNS[turn])
         return turned
+
+
+def halved(pixels: U8) -> U8:
+    """Each pixel is of four: of a side of an odd number the last is left out."""
+    height, width = (side // 2 for side in pixels.shape[:2])
+    half = cv2.resize(pixels[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(half, np.uint8)
+
+
+def shrunk(pixels: U8, side: int) -> U8:
+    """A picture, colour or grey, whose longer side has at most so many pixels.
+
+    Averages by other factors than two take ten times as long, so what is left to shrink is read between neighbours.
+    """
+    longer = max(pixels.shape[:2])
+    if longer <= side:
+        return pixels
+    height, width = (max(1, round(extent * side / longer)) for extent in pixels.shape[:2])
+    while max(pixels.shape[:2]) >= 2 * side and min(pixels.shape[:2]) > 1:
+        pixels = halved(pixels)
+    return np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def upright(rgb_hw3: U8, orientation: int) -> U8:

@@ -17,6 +17,7 @@ import numpy as np
 
 from unmingle.faces.boxes import assigned
 from unmingle.records import check_shape
+from unmingle.sources.pyramid import shrunk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,15 +36,15 @@ SAME_SCENE = 0.8  # correlation of two patches, on average: above it nobody took
 
 
 class Sighting(NamedTuple):
-    """A face in a frame: see `Sightings`; patches are uint8, grey."""
+    """A face in a frame: see `Sightings`."""
 
     frame: int
     time: float
     number: int
     box: F32
     score: float
-    patches: U8  # (2, 16, 16), what its own box shows
-    there: U8  # (16, 16), what is to be seen at its piece's `place`
+    patches: F32  # (2, 256), what its own box shows: see `Grey.patches`
+    there: U8  # (16, 16), grey, what is to be seen at its piece's `place`
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,22 +102,21 @@ class Tracker:
     _open: list[Piece] = field(default_factory=list)
     _before: float = -math.inf  # the time of the last frame
 
-    def add(self, frame: int, time: float, picture_hw3: U8, faces: Faces) -> list[Piece]:
+    def add(self, frame: int, time: float, grey: Grey, faces: Faces) -> list[Piece]:
         """Take in the n faces of one more frame: for each the piece whose last sighting it is now.
 
-        The frame is given by its number, its time in seconds, and its upright pixels, uint8 RGB.
+        The frame is given by its number, its time in seconds, and its upright pixels.
         """
         self._open = [
             piece for piece in self._open if piece.seen[-1].time == self._before or not _long_ago(piece, time)
         ]
         self._before = time
-        grey = Grey.of(picture_hw3)
         last = np.array([piece.seen[-1].box for piece in self._open], np.float32).reshape(-1, 4)
         before = {face: self._open[piece] for piece, face in assigned(last, faces.boxes, least=LEAST_OVERLAP)}
         newest = max((piece.seen[-1].time for piece in self._open), default=time)
         touched = []
         for face, box in enumerate(faces.boxes):
-            piece, patches = before.get(face), patches_of(grey, box)
+            piece, patches = before.get(face), grey.patches(box)
             gone = piece is not None and (piece.seen[-1].time < newest or _long_ago(piece, time))
             if piece is None or gone or correlation(piece.seen[-1].patches, patches) < SAME_SCENE:
                 if piece is not None:
@@ -140,17 +140,14 @@ class Grey:
 
     pixels_hw: U8
     scale: float
+    _cut: dict[bytes, F32] = field(default_factory=dict)  # patches by their box, which more than one asks for
 
     @classmethod
     def of(cls, picture_hw3: U8) -> Grey:
         """Of a frame, RGB."""
-        rows, columns = picture_hw3.shape[:2]
-        scale = min(1.0, GREY_SIDE / max(rows, columns))
-        size = (max(1, round(columns * scale)), max(1, round(rows * scale)))
         # Colours go first: the sum of three is quicker to shrink than three.
-        grey = cv2.cvtColor(picture_hw3, cv2.COLOR_RGB2GRAY)
-        small = grey if scale == 1 else cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-        return cls(np.asarray(small, np.uint8), scale)
+        grey = shrunk(np.asarray(cv2.cvtColor(picture_hw3, cv2.COLOR_RGB2GRAY), np.uint8), GREY_SIDE)
+        return cls(grey, grey.shape[1] / picture_hw3.shape[1])
 
     def patch(self, box: F32, around: float) -> U8:
         """(16, 16) uint8: what a box of the frame shows, and so much of its size around it."""
@@ -163,17 +160,18 @@ class Grey:
         part = self.pixels_hw[y:to_y, x:to_x]
         return np.asarray(cv2.resize(part, (PATCH, PATCH), interpolation=cv2.INTER_AREA), np.uint8)
 
+    def patches(self, box: F32) -> F32:
+        """(2, 256) what a box shows, with a little around it, and with much: each less its average, of length 1."""
+        key = box.tobytes()
+        if key not in self._cut:
+            patches = np.stack([self.patch(box, around).ravel() for around in AROUND]).astype(np.float32)
+            patches -= patches.mean(axis=1, keepdims=True)
+            length = np.sqrt(np.einsum("ij,ij->i", patches, patches))[:, None]
+            # What shows nothing is like itself, and like nothing else.
+            self._cut[key] = np.where(length > 0, patches / np.maximum(length, 1), np.float32(1 / PATCH))
+        return self._cut[key]
 
-def patches_of(grey: Grey, box: F32) -> U8:
-    """(2, 16, 16) uint8: what a box shows, with a little around it, and with much."""
-    return np.stack([grey.patch(box, around) for around in AROUND])
 
-
-def correlation(one: U8, other: U8) -> float:
+def correlation(one: F32, other: F32) -> float:
     """Of two patches, -1 to 1, averaged over the two; 1 where they show nothing."""
-    found = []
-    for patches in zip(one, other, strict=True):
-        a, b = (patch.ravel().astype(np.float32) - patch.mean(dtype=np.float32) for patch in patches)
-        length = float(np.sqrt((a @ a) * (b @ b)))
-        found.append(float(a @ b) / length if length > 0 else float(np.array_equal(*patches)))
-    return float(np.mean(found))
+    return float(np.vdot(one, other)) / 2

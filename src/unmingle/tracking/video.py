@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from itertools import dropwhile
-from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
+from itertools import dropwhile, pairwise
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import cv2
 import numpy as np
 
 from unmingle.grouping.impostors import curve_of
-from unmingle.tracking.tracker import Tracker
+from unmingle.sources.pyramid import shrunk
+from unmingle.tracking.interpolation import between
+from unmingle.tracking.tracker import Grey, Tracker
 from unmingle.tracking.tracks import Segment, tracks_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
-    from concurrent.futures import Future
 
     from unmingle.models.cards import Calibration
     from unmingle.records import F32, U8, Analysis, Faces
@@ -26,13 +26,17 @@ if TYPE_CHECKING:
 
 SEGMENT = 60.0  # seconds between two instants at which work is stored: what a killed run loses at most
 CHUNK = 1.0  # seconds of frames that are looked at together, the first of them closely
-CHUNK_PIXELS = 32_000_000  # of the frames that are in memory at once
-FRAMES_AHEAD = 4  # decoded while others are looked at
+CHUNK_PIXELS = 24_000_000  # of its frames; those of three chunks are in memory at once
 WIDE = 1280  # pixels: a frame's longer side when it is looked at closely; a face of 16 pixels there is found
 NARROWER = (1.0, 0.75, 0.5, 0.4)  # of the close look
 LEAST_FACE = 28.0  # pixels of a box's shorter side at which nothing is lost by a coarser look
 CUT = 10.0  # of 255: a frame that differs by more from the one before, on average, may show something else
 GLANCE = (32, 18)  # pixels, of the frames that are compared so
+PLACE = (3, 3)  # of these pixels: what is as large as a face that matters, or as a tile of many
+CUT_THERE = 60.0  # of 255, averaged over a place: there something else is shown
+APART = 0.41  # seconds, at most, between two frames that are looked at
+
+T = TypeVar("T")
 
 
 @runtime_checkable
@@ -50,6 +54,14 @@ class VideoRecipe(Protocol):
         """Embed and judge these faces of each frame."""
 
 
+class Found(NamedTuple):
+    """What a frame shows."""
+
+    faces: Faces
+    grey: Grey
+    looked_at: bool  # else its faces were told from those of the frames before and after
+
+
 class _Chunk(NamedTuple):
     """About a second of frames, at least one."""
 
@@ -64,12 +76,13 @@ def track_video(recording: Recording, recipe: VideoRecipe, *, every: float, star
     Tracks end where segments end, so each segment is the same whether a run began before it or with it.
     """
     before, tracker, times = 0, Tracker(), list[tuple[float, float]]()
+    # Frames are decoded, and faces looked for, while others are described: that keeps all cores busy.
     # Closed one after the other whatever happens: a file must not be closed while a thread still decodes it.
     with (
-        closing(_read_ahead(recording, every, start)) as frames,
-        closing(_found_ahead(recipe, _chunks(frames))) as chunks,
+        closing(_ahead(_chunks(recording, every, start), "decode")) as chunks,
+        closing(_ahead(((chunk, find(recipe, chunk.frames)) for chunk in chunks), "find")) as looked,
     ):
-        for chunk, found in chunks:
+        for chunk, found in looked:
             times.extend((frame.time, frame.until) for frame in chunk.frames)
             _follow(tracker, recipe, chunk.frames, found)
             if chunk.last:
@@ -77,37 +90,26 @@ def track_video(recording: Recording, recipe: VideoRecipe, *, every: float, star
                 before, tracker, times = chunk.skipped, Tracker(), []
 
 
-def _read_ahead(recording: Recording, every: float, start: float) -> Generator[tuple[Frame | None, int]]:
-    """Frames, decoded a few ahead on another core, and how many were skipped until then; at the end None."""
+def _ahead(items: Iterator[T], name: str) -> Generator[T]:
+    """The same items, the next of which is made in a thread while one is used."""
+    with ThreadPoolExecutor(1, thread_name_prefix=name) as pool:
+        waiting = pool.submit(next, items, None)
+        while (item := waiting.result()) is not None:
+            waiting = pool.submit(next, items, None)
+            yield item
+
+
+def _chunks(recording: Recording, every: float, start: float) -> Iterator[_Chunk]:
+    """Frames by seconds, none of which reaches from one segment to the next."""
     # One that comes a moment before its instant, as times are rounded, is of the segment before.
     frames = dropwhile(lambda frame: frame.time < start, recording.frames(every=every, start=start))
-
-    def step() -> tuple[Frame | None, int]:
-        frame = next(frames, None)
-        return frame, recording.skipped
-
-    with ThreadPoolExecutor(1, thread_name_prefix="decode") as pool:
-        waiting = deque(pool.submit(step) for _ in range(FRAMES_AHEAD))
-        try:
-            while True:
-                frame, skipped = waiting.popleft().result()
-                waiting.append(pool.submit(step))
-                yield frame, skipped
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _chunks(frames: Iterator[tuple[Frame | None, int]]) -> Iterator[_Chunk]:
-    """Frames by seconds, none of which reaches from one segment to the next."""
-    frame, skipped = next(frames)
+    frame = next(frames, None)
     while frame is not None:
         stop = frame.time // SEGMENT * SEGMENT + SEGMENT
         chunk = [frame]
-        frame, skipped = next(frames)
-        while frame is not None and frame.time < stop and not _is_full(chunk, frame):
+        while (frame := next(frames, None)) is not None and frame.time < stop and not _is_full(chunk, frame):
             chunk.append(frame)
-            frame, skipped = next(frames)
-        yield _Chunk(chunk, frame is None or frame.time >= stop, skipped)
+        yield _Chunk(chunk, frame is None or frame.time >= stop, recording.skipped)
 
 
 def _is_full(chunk: Sequence[Frame], following: Frame) -> bool:
@@ -117,30 +119,17 @@ def _is_full(chunk: Sequence[Frame], following: Frame) -> bool:
     return len(chunk) >= most or chunk[-1].time - chunk[0].time >= CHUNK or following.time - chunk[-1].time > CHUNK
 
 
-def _found_ahead(recipe: VideoRecipe, chunks: Iterator[_Chunk]) -> Generator[tuple[_Chunk, list[Faces]]]:
-    """Each chunk with its faces, while those of the next are looked for: that keeps all cores busy."""
-    with ThreadPoolExecutor(1, thread_name_prefix="find") as pool:
-        waiting: deque[tuple[_Chunk, Future[list[Faces]]]] = deque()
-        for chunk in chunks:
-            waiting.append((chunk, pool.submit(find, recipe, [frame.pixels for frame in chunk.frames])))
-            if len(waiting) > 1:
-                before, found = waiting.popleft()
-                yield before, found.result()
-        for chunk, found in waiting:
-            yield chunk, found.result()
-
-
-def _follow(tracker: Tracker, recipe: VideoRecipe, chunk: Sequence[Frame], found: Sequence[Faces]) -> None:
+def _follow(tracker: Tracker, recipe: VideoRecipe, chunk: Sequence[Frame], found: Sequence[Found]) -> None:
     """Take in the frames of about a second, and their faces: each is described once, if it is time for that."""
     best: dict[Piece, tuple[float, int, int, int]] = {}  # score, frame, face, and its position in the piece
-    for i, (frame, faces) in enumerate(zip(chunk, found, strict=True)):
-        for face, piece in enumerate(tracker.add(frame.number, frame.time, frame.pixels, faces)):
-            score = float(faces.scores[face])
+    for i, (frame, (faces, grey, looked_at)) in enumerate(zip(chunk, found, strict=True)):
+        for face, piece in enumerate(tracker.add(frame.number, frame.time, grey, faces)):
+            score = float(faces.scores[face]) - (not looked_at)  # landmarks that were seen before those that were told
             if frame.time >= piece.due and (piece not in best or score > best[piece][0]):
                 best[piece] = score, i, face, len(piece.seen) - 1
     wanted = [[face for _, at, face, _ in best.values() if at == i] for i in range(len(chunk))]
     shown = [i for i, index in enumerate(wanted) if index]
-    some = [found[i].take(np.array(wanted[i], np.int64)) for i in shown]
+    some = [found[i].faces.take(np.array(wanted[i], np.int64)) for i in shown]
     analyses = dict(zip(shown, recipe.describe_faces([chunk[i].pixels for i in shown], some), strict=True))
     for piece, (_, i, face, at) in best.items():
         piece.analyses[at] = analyses[i].one(wanted[i].index(face))
@@ -158,21 +147,44 @@ def _segment(tracker: Tracker, recipe: VideoRecipe, times: Sequence[tuple[float,
     return Segment(start, start + SEGMENT, times_n, ends_n, skipped, tracks)
 
 
-def find(recipe: VideoRecipe, pictures: Sequence[U8]) -> list[Faces]:
+def find(recipe: VideoRecipe, frames: Sequence[Frame]) -> list[Found]:
     """The faces of frames that follow each other within about a second.
 
-    The first is looked at closely, and so is one that shows something else than the one before it; the others as
-    coarsely as the smallest face of the last close look allows.
+    The first is looked at closely, and so is one that shows something else than the one before it; others as coarsely
+    as the smallest face of the last close look allows. Where nothing changes much, some are passed over.
     """
-    small = [_small(picture) for picture in pictures]
-    close = [i for i in range(len(small)) if i == 0 or float(np.abs(small[i] - small[i - 1]).mean()) > CUT]
+    pictures = [frame.pixels for frame in frames]
+    greys = [Grey.of(picture) for picture in pictures]
+    steps = [np.abs(one - other) for one, other in pairwise([_small(grey) for grey in greys])]
+    close = [0, *(i for i, step in enumerate(steps, 1) if step.mean() > CUT)]
+    changed = [i for i, step in enumerate(steps, 1) if cv2.blur(step, PLACE).max() > CUT_THERE]
     sides = [min(WIDE, max(picture.shape[:2])) for picture in pictures]
     faces = dict(zip(close, recipe.glance([pictures[i] for i in close], [sides[i] for i in close]), strict=True))
-    rest = [i for i in range(len(pictures)) if i not in faces]
-    governing = {i: faces[max(at for at in close if at < i)] for i in rest}
-    coarse = [_coarser(governing[i], pictures[i], sides[i]) for i in rest]
-    faces.update(zip(rest, recipe.glance([pictures[i] for i in rest], coarse), strict=True))
-    return [faces[i] for i in range(len(pictures))]
+    told: dict[int, Faces] = {}
+    anchors = {*_at_most_apart([frame.time for frame in frames]), *changed, *(i - 1 for i in (*changed, *close[1:]))}
+    wanted = sorted(anchors - {*close})
+    while wanted:
+        governing = [faces[max(at for at in close if at < i)] for i in wanted]
+        coarse = [_coarser(one, pictures[i], sides[i]) for i, one in zip(wanted, governing, strict=True)]
+        faces.update(zip(wanted, recipe.glance([pictures[i] for i in wanted], coarse), strict=True))
+        wanted = []
+        for before, after in pairwise(sorted(faces)):
+            if after - before > 1 and before + 1 not in told:
+                others = between(faces[before], faces[after], greys[before : after + 1])
+                if others is None:
+                    wanted.append((before + after) // 2)
+                else:
+                    told.update(enumerate(others, before + 1))
+    return [Found(faces[i] if i in faces else told[i], grey, i in faces) for i, grey in enumerate(greys)]
+
+
+def _at_most_apart(times: Sequence[float]) -> list[int]:
+    """The first of some frames, the last, and as few between as have no two further apart than that."""
+    chosen = [0]
+    for i in range(1, len(times)):
+        if i == len(times) - 1 or times[i + 1] - times[chosen[-1]] > APART:
+            chosen.append(i)
+    return chosen
 
 
 def _coarser(faces: Faces, picture: U8, side: int) -> int:
@@ -180,6 +192,7 @@ def _coarser(faces: Faces, picture: U8, side: int) -> int:
     return round(side * min(share for share in NARROWER if share == 1.0 or smallest * share >= LEAST_FACE))
 
 
-def _small(picture: U8) -> F32:
-    grey = cv2.cvtColor(cv2.resize(picture, GLANCE, interpolation=cv2.INTER_NEAREST), cv2.COLOR_RGB2GRAY)
-    return np.asarray(grey, np.float32)
+def _small(grey: Grey) -> F32:
+    return np.asarray(
+        cv2.resize(shrunk(grey.pixels_hw, 2 * max(GLANCE)), GLANCE, interpolation=cv2.INTER_AREA), np.float32
+    )
