@@ -33,7 +33,8 @@ from unmingle.tracking.video import find, track_video
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from unmingle.records import F32, Faces
+    from unmingle.records import F32
+    from unmingle.tracking.video import Found
 
     Boxes = list[tuple[int, F32]]  # frame and box of each sighting
 
@@ -68,14 +69,14 @@ def read(videos: list[Path]) -> dict[str, list[Frame]]:
     return read
 
 
-def theirs(name: str, frames: list[Frame], found: list[Faces]) -> list[Boxes]:
+def theirs(name: str, frames: list[Frame], found: list[Found]) -> list[Boxes]:
     """Frame and box of each sighting, by track, as a tracker of the package has it."""
     import supervision
     import trackers
 
     tracker = getattr(trackers, name)(frame_rate=1 / EVERY)
     tracks: dict[int, Boxes] = {}
-    for frame, faces in zip(frames, found, strict=True):
+    for frame, (faces, *_) in zip(frames, found, strict=True):
         corners = np.concatenate([faces.boxes[:, :2], faces.boxes[:, :2] + faces.boxes[:, 2:]], axis=1)
         detections = supervision.Detections(
             corners, confidence=faces.scores, class_id=np.zeros(len(faces), int), data={"face": np.arange(len(faces))}
@@ -87,12 +88,12 @@ def theirs(name: str, frames: list[Frame], found: list[Faces]) -> list[Boxes]:
     return list(tracks.values())
 
 
-def pieces(frames: list[Frame], found: list[Faces]) -> list[Boxes]:
+def pieces(frames: list[Frame], found: list[Found]) -> list[Boxes]:
     """Ours, without embeddings."""
     tracker = Tracker()
-    for frame, faces in zip(frames, found, strict=True):
-        tracker.add(frame.number, frame.time, frame.pixels, faces)
-    return [list(zip(piece.frames, piece.boxes, strict=True)) for piece in tracker.pieces]
+    for frame, (faces, grey, _) in zip(frames, found, strict=True):
+        tracker.add(frame.number, frame.time, grey, faces)
+    return [[(one.frame, one.box) for one in piece.seen] for piece in tracker.pieces]
 
 
 def ours(frames: list[Frame], recipe: FaceRecipe) -> list[Boxes]:
@@ -135,9 +136,9 @@ def main() -> None:
     result: dict[str, dict[str, dict[str, float]]] = {}
     for name, frames in read(videos).items():
         found = [
-            faces
+            one
             for start in range(0, len(frames), 11)  # as many as the program takes at once: a second and the frame after
-            for faces in find(recipe, [frame.pixels for frame in frames[start : start + 11]])
+            for one in find(recipe, frames[start : start + 11])
         ]
         result[name] = {}
         for way, follow in (

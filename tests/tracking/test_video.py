@@ -117,6 +117,16 @@ class Asked:
         raise AssertionError
 
 
+def test_calm_frames_are_passed_over_and_changes_looked_at(call: Call, recipe: FaceRecipe) -> None:
+    with Recording(call.path) as recording:
+        some = list(recording.frames(every=0.1))[:40]
+    looked_at = [
+        i for i in range(0, 40, 10) for i, one in enumerate(find(recipe, some[i : i + 10]), i) if one.looked_at
+    ]
+    assert {0, 9, 10, 19, 20, 29, 30, 39} <= set(looked_at)
+    assert len(looked_at) < 30
+
+
 def frames(*pictures: U8) -> list[Frame]:
     """A tenth of a second apart."""
     return [Frame(i, i / 10, (i + 1) / 10, picture) for i, picture in enumerate(pictures)]

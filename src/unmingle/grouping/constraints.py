@@ -114,11 +114,11 @@ class Constraints:
 
 def roots(pairs_m2: I64, n: int) -> I64:
     """(n,) the first row of those that the pairs tie to each row."""
+    if not len(pairs_m2):
+        return np.arange(n, dtype=np.int64)
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    if not len(pairs_m2):
-        return np.arange(n, dtype=np.int64)
     edges = coo_array((np.ones(len(pairs_m2), np.int8), (pairs_m2[:, 0], pairs_m2[:, 1])), shape=(n, n))
     _, component = connected_components(edges, directed=False)
     _, first = np.unique(component, return_index=True)

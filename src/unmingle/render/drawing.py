@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from functools import cache, lru_cache
+from importlib.util import find_spec
 from itertools import groupby
 from math import sqrt
 from pathlib import Path
@@ -24,6 +25,7 @@ EDGE = 40
 CORNER = 10  # radius of a tile's corners
 HEAD = 84  # pixels, of a title and the note below it
 PAPER, INK, FAINT, LINE, MAT = "#fbfaf8", "#1f2328", "#6b7280", "#e7e5e0", "#eeeeee"
+LATIN, MARKS = "\u024f", "–—‘’“”…"  # up to which sign, and what else, the own font is known to have all
 # The font that comes with matplotlib has no Han, kana or Hangul; what the machine has of these is asked for them.
 MORE_FONTS = (
     *("Noto Sans CJK JP", "Noto Sans JP", "Source Han Sans JP", "Hiragino Sans", "Yu Gothic", "Meiryo", "MS Gothic"),
@@ -134,16 +136,21 @@ def _runs(text: str, size: int, *, bold: bool) -> Iterator[tuple[ImageFont.FreeT
 @lru_cache(maxsize=4096)
 def _font_of(sign: str, bold: bool) -> str:  # noqa: FBT001
     own = _own_font(bold)
-    if ord(sign) in _signs(own):
+    if sign <= LATIN or sign in MARKS or ord(sign) in _signs(own):
         return own
     return next((path for path in _machine_fonts() if ord(sign) in _signs(path)), own)
 
 
 def _own_font(bold: bool) -> str:  # noqa: FBT001
     """DejaVu Sans: the same on every machine, and most alphabets in it."""
+    file = Path("fonts", "ttf", "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf")
+    spec = find_spec("matplotlib")
+    # Importing matplotlib takes a quarter of a second; some distributions keep its data elsewhere.
+    if spec and spec.origin and (near := Path(spec.origin).parent / "mpl-data" / file).is_file():
+        return str(near)
     from matplotlib import get_data_path
 
-    return str(Path(get_data_path(), "fonts", "ttf", "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"))
+    return str(Path(get_data_path()) / file)
 
 
 @cache

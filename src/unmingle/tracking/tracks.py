@@ -11,7 +11,6 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from scipy.special import ndtri
 
 from unmingle.grouping.impostors import SFACE_CURVE
 from unmingle.records import Triage
@@ -107,6 +106,8 @@ def tracks_of(pieces: Sequence[Piece], curve: ImpostorModel = SFACE_CURVE) -> tu
 
 def _exceeded(share: float, curve: ImpostorModel) -> float:
     """The cosine that this share of pairs of strangers exceeds."""
+    from scipy.special import ndtri
+
     one = np.ones(1, np.int64)
     return curve.mean - float(ndtri(share)) * float(curve.deviation(one, one)[0])
 
