@@ -228,6 +228,24 @@ def test_each_decision_is_seen_at_once(browser: Browser) -> None:
     browser.decide("face", faces=mine[2:3])
 
 
+def test_a_person_is_erased_for_good(browser: Browser, library_folder: Path) -> None:
+    one, other = (person["person"] for person in wall(browser)[:2])
+    seen = browser.get("/api/people")["revision"]
+    browser.decide("name", person=one, name="Ada")
+    face = ids(browser, one)[0]
+    told: Any = browser.post("/api/erase", {"person": one, "seen": seen}, status=409)
+    assert [entry["words"] for entry in told["since"]] == [f"Called Person {one} Ada"]
+    Library(library_folder, views="on request").write_report()
+    told = browser.post("/api/erase", {"person": one})
+    assert (told["decision"]["kind"], told["pages"], told["exports"]) == ("erase", 1, 0)
+    assert one not in {person["person"] for person in wall(browser)}
+    for path in (f"people/{one}", f"faces/{face}", f"faces/{face}/thumbnail", f"people/{one}/faces"):
+        assert browser.client.get(f"/api/{path}").status_code == 404
+    assert "Ada" not in str(browser.get("/api/decisions"))
+    browser.decide("name", person=other, name="Ada")
+    browser.post("/api/erase", {"person": one}, status=422)
+
+
 def test_the_log_tells_all_newest_first(browser: Browser) -> None:
     person = wall(browser)[0]["person"]
     browser.decide("name", person=person, name="Ada")

@@ -126,6 +126,21 @@ def test_a_stranger_is_ignored_and_restored(seat: Seat) -> None:
     expect(seat.cell("Person 4, 8 faces")).to_be_visible()
 
 
+def test_somebody_is_erased_after_a_question(seat: Seat) -> None:
+    seat.decide("name", person=1, name="Ada")
+    seat.open("/people/1")
+    seat.button("Erase…").click()
+    expect(seat.page.get_by_role("dialog", name="Erase Ada for good?")).to_be_visible()
+    seat.button("Cancel").click()
+    expect(seat.page.get_by_role("heading", name="Ada")).to_be_visible()
+    seat.button("Erase…").click()
+    seat.page.get_by_role("dialog").get_by_role("button", name="Erase").click()
+    expect(seat.page).to_have_url(f"{seat.watch.origin}/")
+    expect(seat.told("Erased 1 person (9 faces).")).to_be_visible()
+    expect(seat.cell("Person 2, 8 faces")).to_be_visible()
+    expect(seat.page.get_by_text("Ada")).to_have_count(0)
+
+
 def test_faces_are_split_off(seat: Seat) -> None:
     seat.open("/people/1")
     seat.cells().nth(0).click()

@@ -208,6 +208,7 @@ declare global {
     seen: () => number | null;
     onMerge: () => void;
     onIgnore: () => void;
+    onErase: () => void;
   }
 
   type PersonTimes = (

@@ -302,6 +302,15 @@ def redo(now: Now, asked: schemas.UndoRequest) -> schemas.Decided:
     return schemas.Decided.of(now.decide(Redo(target=asked.decision or 0), asked.seen))
 
 
+@write.post("/erase")
+def erase(now: Now, asked: schemas.EraseRequest, response: Response) -> schemas.Erased:
+    """Erase a person out of every byte of the library: it can't be undone."""
+    done, entry = now.erase(asked.person, asked.seen)
+    response.headers["Clear-Site-Data"] = '"cache"'  # thumbnails that the browser keeps
+    told = schemas.Decision.of(entry)
+    return schemas.Erased(revision=entry.id, decision=told, pages=len(done.pages), exports=len(done.exports))
+
+
 @write.post("/questions/{question}")
 def answer(now: Now, question: schemas.QuestionId, asked: schemas.AnswerRequest) -> schemas.Decided:
     """Answer a question; the answer is a decision like others."""

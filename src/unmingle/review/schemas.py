@@ -246,6 +246,13 @@ class Decided(BaseModel):
         return cls(revision=decision.id, decision=Decision.of(decision))
 
 
+class Erased(Decided):
+    """A person was erased. pages: reports and others that were deleted; exports: that left before, of any people."""
+
+    pages: int
+    exports: int
+
+
 class _Request(BaseModel):
     """seen: the revision that was looked at; a decision about what was changed since is refused."""
 
@@ -319,6 +326,12 @@ class UndoRequest(_Request):
     """decision: which one; the last that can be if it is not given."""
 
     decision: Id | None = None
+
+
+class EraseRequest(_Request):
+    """Erase a person for good."""
+
+    person: Id
 
 
 class AnswerRequest(_Request):

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from unmingle.decisions.asking import Answer, Question
+    from unmingle.decisions.erasing import Erasure
     from unmingle.decisions.kinds import Command
     from unmingle.records import U8
     from unmingle.store.face_query import FileState, Original
@@ -106,6 +107,18 @@ class Session:
             self._redraw.update(entry.people)
         self._tables.ask()
         return Decision.of(entry, live=True)
+
+    def erase(self, person: int, seen: int | None) -> tuple[Erasure, Decision]:
+        """Erase a person; one of whom others have changed something since is looked at again first."""
+        library = Library(self.folder, views="on request")
+        with self._deciding:
+            later = [one.id for one in self.cache.log().entries if one.id > (seen or 0) and person in one.people]
+            if seen is not None and later:
+                raise StaleError("This person was changed since you looked.", "Look again.", entries=tuple(later))
+            done = library.erase(person)
+            self._service.forget()
+        self._tables.ask()
+        return done, library.decisions[-1]
 
     def answer(self, question: str, said: Answer, seen: int | None) -> Decision:
         asked = self._restated(question)

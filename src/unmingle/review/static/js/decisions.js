@@ -1,7 +1,7 @@
 import { emit, post, refreshFacts, session } from "./api.js";
 import { openDialog, toast } from "./dialogs.js";
 import { announce, button, h, typing } from "./dom.js";
-import { clock } from "./format.js";
+import { clock, counted } from "./format.js";
 
 /** @typedef {import("./api.js").ApiError} ApiError */
 
@@ -42,6 +42,21 @@ export async function send(path, body, seen) {
 
 /** Makes a decision and tells every part of the page; null: it was refused, which is told too. @type {Decide} */
 export const decide = (body, seen) => carryOut("/decisions", body, {}, seen);
+
+/** Erases a person for good; leave: goes to where they are not. @param {number} person @param {number|null} seen @param {() => void} leave */
+export async function erase(person, seen, leave) {
+  try {
+    const outcome = await inTurn(() => send("/erase", { person }, seen));
+    leave();
+    settled(outcome, { quiet: true });
+    const { decision, pages, exports } = /** @type {Schemas["Erased"]} */ (outcome);
+    const parts = [`${decision.words}.`, pages && `Deleted: ${counted(pages, "report or other page", "reports and other pages")}.`];
+    if (exports) parts.push(`${counted(exports, "export")} left before and can't be called back: unmingle privacy lists them.`);
+    toast(parts.filter(Boolean).join(" "), undefined, { stays: exports > 0 });
+  } catch (error) {
+    await refused(/** @type {any} */ (error), {}, () => void erase(person, null, leave));
+  }
+}
 
 /** Undoes a decision: the last that can be, if none is given. @type {Again} */
 export const undo = (decision) => (decision === undefined ? last("undo") : carryOut("/undo", { decision }, { undoes: decision }));

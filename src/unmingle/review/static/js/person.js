@@ -1,7 +1,7 @@
 import { get, on, session } from "./api.js";
 import { FACES } from "./cells.js";
-import { decide } from "./decisions.js";
-import { emptyState, errorState, linkButton, toast } from "./dialogs.js";
+import { decide, erase } from "./decisions.js";
+import { emptyState, errorState, linkButton, openDialog, toast } from "./dialogs.js";
 import { announce, button, h, icon, typing } from "./dom.js";
 import { baseName, called, counted, number, timecode } from "./format.js";
 import { bind } from "./keyboard.js";
@@ -30,7 +30,7 @@ export function person(root, { params, query, restore, signal }) {
   let sort = query.get("sort") ?? "time";
   /** Faces that a decision is about which was not answered yet: the same key twice is meant for two of them. @type {Set<number>} */
   const deciding = new Set();
-  const head = personHead({ id, sort, onSort: changeSort, seen: () => list.revision, onMerge: mergeWhole, onIgnore: ignoreWhole });
+  const head = personHead({ id, sort, onSort: changeSort, seen: () => list.revision, onMerge: mergeWhole, onIgnore: ignoreWhole, onErase: eraseWhole });
   const faces = listGrid({
     label: "Faces",
     cells: FACES,
@@ -128,6 +128,18 @@ export function person(root, { params, query, restore, signal }) {
     if (about) await decide({ kind: about.ignored ? "restore" : "ignore", person: id }, list.revision);
   }
 
+  async function eraseWhole() {
+    await loaded;
+    if (!about) return;
+    const who = called(about);
+    const words = `${counted(about.faces, "face")}, the name and what was decided about ${who} go from every file of the library. Nothing brings them back: no undo, and not the same pictures added again. Reports and other pages are deleted; pictures stay as they are.`;
+    const meant = await openDialog(`Erase ${who} for good?`, (close) => ({
+      body: [h("p", { text: words })],
+      foot: [button("Cancel", { onclick: () => close(), attrs: { autofocus: true } }), button("Erase", { primary: true, onclick: () => close(true) })],
+    }));
+    if (meant) await erase(id, list.revision, () => go("/", { replace: true }));
+  }
+
   bind("This person", [
     ...faces.bindings("See the picture", ["x", "Space"]),
     ...ACTS.map(({ words, key, kind }) => ({ keys: [key.toLowerCase()], words, run: () => void act(kind) })),
@@ -148,7 +160,7 @@ export function person(root, { params, query, restore, signal }) {
 }
 
 /** The name, the numbers and the order of a person's page. @param {PersonHeadOptions} options */
-function personHead({ id, sort, onSort, seen, onMerge, onIgnore }) {
+function personHead({ id, sort, onSort, seen, onMerge, onIgnore, onErase }) {
   /** @type {Schemas["WholePerson"]|null} */ let about = null;
   /** @type {ReturnType<typeof nameField>|null} */ let field = null;
   const title = h("h1", { class: "person-name" });
@@ -164,7 +176,7 @@ function personHead({ id, sort, onSort, seen, onMerge, onIgnore }) {
     h("a", { class: "tool back", href: "/", "aria-label": "All people", onclick: goBack }, icon("left")),
     h("div", { class: "person-title" }, title, facts),
     h("div", { class: "segments", role: "group", "aria-label": "Sort by" }, ...orders),
-    h("div", { class: "person-tools" }, button("Merge with…", { onclick: onMerge, class: "quiet-button" }), ignore),
+    h("div", { class: "person-tools" }, button("Merge with…", { onclick: onMerge, class: "quiet-button" }), ignore, button("Erase…", { onclick: onErase, class: "quiet-button" })),
   );
 
   const sorted = (/** @type {string} */ now) => {
