@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 
 from unmingle.faces.boxes import overlaps
-from unmingle.faces.detect import at_scales, find_faces, first_scales
+from unmingle.faces.detect import DECIDING, at_scales, find_faces, first_scales
 from unmingle.models.yunet import open_yunet
 from unmingle.settings import DetectionSettings
 from unmingle.sources.images import decode, read_bytes, scan
@@ -144,7 +144,8 @@ def main() -> None:
             same = overlaps(boxes, found.boxes) > SAME
             for size, hit in zip(sizes, same.any(axis=1), strict=True):
                 hits[size].append(bool(hit))
-            whole = at_scales(session, [Pyramid(canvas)], [first_scales(Pyramid(canvas))], settings)[0]
+            picture = Pyramid(canvas)
+            whole = at_scales(session, [picture], [first_scales(picture, largest=DECIDING)], settings)[0]
             whole = whole.take(whole.scores >= settings.min_score)
             for size, hit in zip(sizes, (overlaps(boxes, whole.boxes) > SAME).any(axis=1), strict=True):
                 without[size].append(bool(hit))

@@ -130,7 +130,7 @@ def test_upright_faces_stay_as_they_were_found(yunet: Session, portraits: list[U
     pictures = [Pyramid(portrait) for portrait in portraits]
     seen = at_scales(yunet, pictures, [first_scales(picture) for picture in pictures], DetectionSettings())
     faces = [one.take(np.arange(1)) for one in seen]
-    for before, after in zip(faces, turn_upright(yunet, pictures, faces), strict=True):
+    for before, after in zip(faces, turn_upright(yunet, yunet, pictures, faces), strict=True):
         np.testing.assert_array_equal(after.boxes, before.boxes)
         np.testing.assert_array_equal(after.points, before.points)
         np.testing.assert_array_equal(after.scores, before.scores)

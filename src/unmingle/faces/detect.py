@@ -56,7 +56,7 @@ TILE_SCALE = 0.4  # of the picture: a face of 24 pixels keeps 10
 FAINT_SCORE = 0.08  # a trace of a face
 FAINT_SIDE = 26  # pixels on the canvas, of a small trace
 # How many of the surest traces are looked at again, small ones and others; on canvases how wide, twice as the face.
-CLOSER = ((256, 64), (32, 192))
+CLOSER = ((256, 64), (32, 128))
 LARGEST_TILE = 1664  # pixels, the side of a tile on its canvas
 TILE_OVERLAP = 96  # pixels on the canvas, of neighbouring tiles
 TILE_BORDER = 8  # pixels on the canvas: a box so near to a border inside the picture may be of a face that is cut
@@ -89,16 +89,23 @@ class Found:
     neighbours: int
 
 
-def find_faces(session: Session, pixels: Sequence[U8 | Pyramid], settings: DetectionSettings) -> list[Found]:
-    """Find the faces of each picture (h, w, 3) uint8 RGB, of any sizes."""
+def find_faces(
+    session: Session, pixels: Sequence[U8 | Pyramid], settings: DetectionSettings, *, finder: Session | None = None
+) -> list[Found]:
+    """Find the faces of each picture (h, w, 3) uint8 RGB, of any sizes.
+
+    finder: the same detector in faster arithmetic, for tiles and turned pictures. The landmarks of most faces come from
+    the others: bf16 moves them by little, and an embedding by more than its own bf16 does.
+    """
     pictures = [Pyramid.of(picture) for picture in pixels]
-    found = _find(session, pictures, settings)
+    finder = finder or session
+    found = _find(session, finder, pictures, settings)
     turns = [_vote(one.faces) for one in found]
     empty = [i for i, one in enumerate(found) if not len(one.faces)]
-    for i, turn in zip(empty, _lying(session, [pictures[i] for i in empty], settings), strict=True):
+    for i, turn in zip(empty, _lying(finder, [pictures[i] for i in empty], settings), strict=True):
         turns[i] = turn
     lying = [i for i, turn in enumerate(turns) if turn]
-    again = _find(session, [pictures[i].turned(turns[i]) for i in lying], settings)
+    again = _find(session, finder, [pictures[i].turned(turns[i]) for i in lying], settings)
     for i, other in zip(lying, again, strict=True):
         if float(other.faces.scores.sum()) > KEPT * float(found[i].faces.scores.sum()):
             faces = turned_back(other.faces, turns[i], pictures[i].width, pictures[i].height)
@@ -106,17 +113,17 @@ def find_faces(session: Session, pixels: Sequence[U8 | Pyramid], settings: Detec
     return found
 
 
-def _find(session: Session, pictures: Sequence[Pyramid], settings: DetectionSettings) -> list[Found]:
+def _find(session: Session, finder: Session, pictures: Sequence[Pyramid], settings: DetectionSettings) -> list[Found]:
     """Find the faces of pictures as they are."""
     seen = at_scales(session, pictures, [first_scales(picture) for picture in pictures], settings)
+    for i, picture in enumerate(pictures):
+        if is_large(picture) and not _one_face(seen[i], picture, settings):
+            seen[i] = _merged([seen[i], in_tiles(finder, picture, settings)], settings)
     unsure = [i for i, faces in enumerate(seen) if not len(faces) or faces.scores[0] < SURE_SCORE]
     again = at_scales(session, [pictures[i] for i in unsure], [SECOND] * len(unsure), settings)
     for i, faces in zip(unsure, again, strict=True):
         seen[i] = _merged([seen[i], faces], settings)
-    for i, picture in enumerate(pictures):
-        if is_large(picture) and not _one_face(seen[i], picture, settings):
-            seen[i] = _merged([seen[i], in_tiles(session, picture, settings)], settings)
-    seen = _rescued(session, pictures, seen, settings)
+    seen = _rescued(finder, pictures, seen, settings)
     found = []
     for i, picture in enumerate(pictures):
         best = float(seen[i].scores[0]) if len(seen[i]) else 0.0
@@ -125,7 +132,7 @@ def _find(session: Session, pictures: Sequence[Pyramid], settings: DetectionSett
         faces = _main_first(faces, picture)
         found.append(Found(faces.take(np.arange(1)), best, len(faces) - 1) if crop else Found(faces, best, 0))
     better = read_again(session, pictures, [one.faces for one in found])
-    upright = turn_upright(session, pictures, better)
+    upright = turn_upright(session, finder, pictures, better)
     return [
         replace(one, faces=_main_first(_merged([faces], settings), picture))  # a turn may show one twice
         for one, faces, picture in zip(found, upright, pictures, strict=True)
@@ -208,10 +215,13 @@ def _main_first(faces: Faces, picture: Pyramid) -> Faces:
     return faces.take(np.concatenate([[main], rest[rest != main]]))
 
 
-def first_scales(picture: Pyramid, *, largest: int = FINEST) -> list[Scale]:
-    """The scales at which a picture is looked at first, by its size; without those of more than `largest` pixels."""
+def first_scales(picture: Pyramid, *, largest: int | None = None) -> list[Scale]:
+    """The scales of up to `largest` pixels at which a picture is looked at first, by its size.
+
+    A large one is looked at small, since tiles follow.
+    """
     longer = max(picture.width, picture.height)
-    largest = min(largest, FINEST - 1) if is_large(picture) else largest
+    largest = largest or (0 if is_large(picture) else FINEST)
     return [NEAR, *(scale for least, scale in WIDE if longer >= least and scale.side <= largest)]
 
 
@@ -334,8 +344,8 @@ def in_tiles(session: Session, picture: Pyramid, settings: DetectionSettings) ->
     seen = [faces.take(faces.scores >= CANDIDATE_SCORE)]
     for group, (most, side) in zip((small, ~small), CLOSER, strict=True):
         boxes = faces.boxes[group & (faces.scores < settings.min_score)][:most]
-        closer = readings(session, [(picture, box) for box in boxes], (0,), side)
-        seen.extend(reading.take(reading.scores >= settings.min_score) for (reading,) in closer)
+        closer = readings(session, [(picture, box, 0) for box in boxes], side)
+        seen.extend(reading.take(reading.scores >= settings.min_score) for reading in closer)
     return _merged(seen, settings)
 
 

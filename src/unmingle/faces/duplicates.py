@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 
 from unmingle.records import check_shape
+from unmingle.sources.pyramid import Pyramid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     U64 = NDArray[np.uint64]
 
 CELLS = 32  # a side of a print
+EACH = 16  # pixels of a cell's side, at least, where the picture has them
 PLAIN = 3.0  # of 255: how far a border's rows may on average be from their colour
 ACROSS = 256  # pixels of a row, evenly spread, that are looked at: enough, and little memory
 BORDER = 0.25  # of the picture's side, the widest border
@@ -85,8 +87,13 @@ class Prints:
         return np.asarray((positive * _BITS).sum(axis=1, dtype=np.uint64))
 
 
-def fingerprint(picture: U8) -> bytes:
-    """The fingerprint of a picture (h, w, 3) uint8 RGB: its print, and that of what lies inside a plain border."""
+def fingerprint(picture: U8 | Pyramid) -> bytes:
+    """The fingerprint of a picture (h, w, 3) uint8 RGB: its print, and that of what lies inside a plain border.
+
+    It is made of the smallest size of a large picture that has enough pixels for each cell.
+    """
+    if isinstance(picture, Pyramid):
+        picture, _ = picture.level(CELLS * EACH / min(picture.width, picture.height))
     height, width = picture.shape[:2]
     left, right = _plain(picture.transpose(1, 0, 2)), _plain(picture.transpose(1, 0, 2)[::-1])
     top, bottom = _plain(picture), _plain(picture[::-1])

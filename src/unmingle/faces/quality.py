@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # noise of cameras and the blocks of JPEG.
 FINE, COARSE = 2.0, 4.0
 INNER = slice(14, 98)  # of the aligned face: further out is background
+AVERAGE_13 = np.full((1, 3), 1 / 3, np.float32)  # of the channels
 MOST_BLUR = 20.0  # pixels; a sixth of the face: nothing is left to measure
 
 # Two logistic regressions on 512 channels of the embedding's twelfth block, averaged over five bands across the aligned
@@ -105,7 +106,7 @@ def blur_of(aligned_hwc: U8) -> float:
     of mean square in proportion to 1 / b², and blurred once more by s, to 1 / (b² + s²): so the ratio of what two
     further blurs leave tells b. Sharp faces measure 1 to 2.5, their own smoothness; made blurred by 4, they measure 4.
     """
-    grey = aligned_hwc[INNER, INNER].mean(axis=2, dtype=np.float32)
+    grey = np.asarray(cv2.transform(aligned_hwc[INNER, INNER].astype(np.float32), AVERAGE_13), np.float32)
     fine, coarse = (_gradients(cv2.GaussianBlur(grey, (0, 0), deviation)) for deviation in (FINE, COARSE))
     ratio = fine / coarse if coarse > 1e-6 else 1.0
     if ratio <= 1:

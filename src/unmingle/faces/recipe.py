@@ -71,18 +71,21 @@ class FaceRecipe:
         self._detection = detection
         self.key = key_of(detection, model)
         self.calibration: Calibration | None = model.calibration
-        # The detector always runs in float32: landmarks that bf16 moves change an embedding more than bf16 itself does.
         self._detector = open_yunet(engine=engine.engine, precision="f32", threads=engine.threads)
         self._sface = sface.open_sface(engine=engine.engine, precision=engine.precision, threads=engine.threads)
         self.precision: str = self._sface.precision
+        self._finder = self._detector
+        if self._sface.precision != "f32":
+            self._finder = open_yunet(engine=engine.engine, precision=self._sface.precision, threads=engine.threads)
         self._dimension = model.dimension
 
     def analyse(self, pictures: Sequence[U8 | Pyramid]) -> list[Analysis]:
         """Find and embed the faces of each picture."""
         pyramids = [Pyramid.of(picture) for picture in pictures]
-        found = self.describe(pyramids, find_faces(self._detector, pyramids, self._detection))
+        seen = find_faces(self._detector, pyramids, self._detection, finder=self._finder)
+        found = self.describe(pyramids, seen)
         return [
-            replace(one, fingerprint=of_picture(picture.base)) if len(one.faces) else one
+            replace(one, fingerprint=of_picture(picture)) if len(one.faces) else one
             for picture, one in zip(pyramids, found, strict=True)
         ]
 

@@ -3,7 +3,7 @@
 The detector knows upright faces. One that leans by 30° or more is often found all the same, but with a lower score and
 with landmarks where an upright face would have them, so that its embedding is worth nothing. Nothing but the score
 tells: looked at with the right side up, the same face scores clearly higher. So a face that isn't sure, or leans as far
-as its landmarks tell, is looked at turned in steps of 45°, and the surest reading counts.
+as its landmarks tell, is looked at turned in steps of 45°, small, and closely where that was surest.
 """
 
 from __future__ import annotations
@@ -31,8 +31,10 @@ POSE_SCALE = 0.8  # of the 112-pixel template there: a face of some 80 pixels, w
 POSE_52 = (TEMPLATE_52 - SIDE / 2) * POSE_SCALE + POSE_CANVAS / 2
 FACES_AT_ONCE = 32
 
-ANGLES = range(0, 360, 45)  # degrees clockwise, at which a face is looked at
+ANGLES = range(45, 360, 45)  # degrees clockwise, at which a face is looked at
 CANVAS = 128  # pixels, a multiple of 32
+GLIMPSE = 64  # likewise: of a look at all angles, of which the surest is looked at again
+PROMISING = 0.6  # of the score there: a face of 32 pixels that is not upright has less nearly always
 FACE = 0.5  # of the canvas: the face's box
 CANVASES_AT_ONCE = 64
 SURE_UPRIGHT = 0.9  # an upright, uncovered face in fair light scores more, one upside down rarely
@@ -81,13 +83,13 @@ def read_again(session: Session, pictures: Sequence[Pyramid], found: Sequence[Fa
     return [Faces(faces.boxes, better, faces.scores) for faces, better in zip(found, points, strict=True)]
 
 
-def turn_upright(session: Session, pictures: Sequence[Pyramid], found: Sequence[Faces]) -> list[Faces]:
+def turn_upright(session: Session, finder: Session, pictures: Sequence[Pyramid], found: Sequence[Faces]) -> list[Faces]:
     """Better landmarks, boxes and scores for faces that don't stand upright; the others as they are."""
     leaning = [np.array([abs(roll_of(points)) > LEANING for points in faces.points], np.bool_) for faces in found]
     doubtful = [
         np.flatnonzero(lean | (faces.scores < SURE_UPRIGHT)) for faces, lean in zip(found, leaning, strict=True)
     ]
-    turns = read_turned(session, pictures, [faces.take(where) for faces, where in zip(found, doubtful, strict=True)])
+    turns = read_turned(finder, pictures, [faces.take(where) for faces, where in zip(found, doubtful, strict=True)])
     result, better = [], []
     for faces, lean, where, (reading, moved) in zip(found, leaning, doubtful, turns, strict=True):
         result.append(_replaced(faces, where[moved], reading.take(moved)))
@@ -102,21 +104,21 @@ def read_turned(session: Session, pictures: Sequence[Pyramid], found: Sequence[F
     """The faces as their surest turn shows them, and which of them (n,) a turn made clearly surer; the others stay."""
     owners = [(i, face) for i, faces in enumerate(found) for face in range(len(faces))]
     boxes = [(pictures[i], found[i].boxes[face]) for i, face in owners]
-    standing = [
-        max(_score(one), float(found[i].scores[face]))
-        for (i, face), (one,) in zip(owners, readings(session, boxes, ANGLES[:1]), strict=True)
-    ]
+    upright = readings(session, [(*box, 0) for box in boxes])
+    standing = [max(_score(one), float(found[i].scores[face])) for (i, face), one in zip(owners, upright, strict=True)]
     unsettled = [
         number
         for number, (i, face) in enumerate(owners)
         if standing[number] < SURE_UPRIGHT or abs(roll_of(found[i].points[face])) > LEANING
     ]
+    glimpses = readings(session, [(*boxes[number], angle) for number in unsettled for angle in ANGLES], GLIMPSE)
+    scores = np.array([_score(one) for one in glimpses]).reshape(-1, len(ANGLES))
+    turned = [(unsettled[row], ANGLES[scores[row].argmax()]) for row in np.flatnonzero(scores.max(axis=1) >= PROMISING)]
     faces = list(found)
     moved = [np.zeros(len(one), np.bool_) for one in found]
-    others = readings(session, [boxes[number] for number in unsettled], ANGLES[1:])
-    for number, turns in zip(unsettled, others, strict=True):
+    closer = readings(session, [(*boxes[number], angle) for number, angle in turned])
+    for (number, _), best in zip(turned, closer, strict=True):
         i, face = owners[number]
-        best = max(turns, key=_score)
         if _score(best) > max(standing[number] + CLEARLY, SURE_SCORE):
             faces[i] = _replaced(faces[i], np.array([face]), best)
             moved[i][face] = True
@@ -127,28 +129,23 @@ def _score(reading: Faces) -> float:
     return float(reading.scores[0]) if len(reading) else 0.0
 
 
-def readings(
-    session: Session, boxes: Sequence[tuple[Pyramid, F32]], angles: Sequence[int], side: int = CANVAS
-) -> list[list[Faces]]:
-    """What is seen of the face in each box of its picture at each angle, on canvases `side` pixels wide.
+def readings(session: Session, views: Sequence[tuple[Pyramid, F32, int]], side: int = CANVAS) -> list[Faces]:
+    """What is seen in each picture in a box, turned by some degrees, on canvases `side` pixels wide.
 
     No face or one, in the picture's pixels.
     """
-    result: list[list[Faces]] = []
-    step = max(1, CANVASES_AT_ONCE * CANVAS**2 // side**2 // len(angles))
-    for start in range(0, len(boxes), step):
-        part = boxes[start : start + step]
-        squares = [box[:2] + box[2:] / 2 + SQUARE_52 * np.sqrt(max(box[2] * box[3], 1.0)) for _, box in part]
+    result: list[Faces] = []
+    step = CANVASES_AT_ONCE * CANVAS**2 // side**2
+    for start in range(0, len(views), step):
+        part = views[start : start + step]
+        squares = [box[:2] + box[2:] / 2 + SQUARE_52 * np.sqrt(max(box[2] * box[3], 1.0)) for _, box, _ in part]
+        targets = [_target(angle, side) for *_, angle in part]
         canvases = [
-            cut(picture, square, _target(angle, side), side)
-            for (picture, _), square in zip(part, squares, strict=True)
-            for angle in angles
+            cut(picture, square, target, side)
+            for (picture, *_), square, target in zip(part, squares, targets, strict=True)
         ]
-        seen = iter(yunet.detect(session, np.stack(canvases), min_score=LEAST_SCORE, max_overlap=0.3))
-        result.extend(
-            [_placed(_central(next(seen), side), square, _target(angle, side)) for angle in angles]
-            for square in squares
-        )
+        seen = yunet.detect(session, np.stack(canvases), min_score=LEAST_SCORE, max_overlap=0.3)
+        result += [_placed(_central(one, side), *where) for one, *where in zip(seen, squares, targets, strict=True)]
     return result
 
 

@@ -14,10 +14,13 @@ from unmingle.models.runtime import open_session
 from unmingle.records import Faces
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from unmingle.models.runtime import Session
     from unmingle.records import F32, I64, U8
     from unmingle.settings import Engine, Precision
 
+PADDED = 256 * 256  # pixels, of which small canvases are filled up to a multiple: that costs less than a new shape
 STRIDES = (8, 16, 32)  # pixels between the anchors of the three output levels
 
 
@@ -32,16 +35,18 @@ def detect(session: Session, canvases_nhwc: U8, *, min_score: float, max_overlap
     Faces below `min_score` (0 to 1) are dropped; of two boxes whose intersection over union is above `max_overlap`, the
     better one stays. Boxes may reach over the border.
     """
-    outputs = session(canvases_nhwc)
+    count, *size = canvases_nhwc.shape[:3]
+    blank = -count % max(1, PADDED // (size[0] * size[1]))
+    outputs = session(np.pad(canvases_nhwc, ((0, blank), (0, 0), (0, 0), (0, 0))) if blank else canvases_nhwc)
     scores_na = np.concatenate([_scores(outputs, stride) for stride in STRIDES], axis=1)
-    canvas_k, anchor_k = np.nonzero(scores_na >= min_score)
-    boxes_k4, points_k52 = _decode(outputs, canvas_k, anchor_k, canvases_nhwc.shape[1:3])
+    canvas_k, anchor_k = np.nonzero(scores_na[:count] >= min_score)
+    boxes_k4, points_k52 = _decode(outputs, canvas_k, anchor_k, size)
     scores_k = scores_na[canvas_k, anchor_k]
-    ends = np.searchsorted(canvas_k, np.arange(len(scores_na) + 1))
+    ends = np.searchsorted(canvas_k, np.arange(count + 1))
     found = []
     for start, end in pairwise(ends.tolist()):
         faces = Faces(boxes_k4[start:end], points_k52[start:end], scores_k[start:end])
-        found.append(faces.take(suppress(faces, max_overlap)) if end - start > 1 else faces)
+        found.append(faces.take(suppress(faces, max_overlap)))
     return found
 
 
@@ -52,6 +57,8 @@ def suppress(faces: Faces, max_overlap: float, *, contained: float = np.inf) -> 
     lies inside the other.
     """
     order = np.argsort(-faces.scores, kind="stable")
+    if len(order) < 2:
+        return order
     left, top, width, height = faces.boxes.T
     area = width * height
     kept = []
@@ -72,7 +79,7 @@ def _scores(outputs: dict[str, F32], stride: int) -> F32:
     return np.asarray(np.sqrt(np.clip(face, 0, 1) * np.clip(there, 0, 1)), np.float32)
 
 
-def _decode(outputs: dict[str, F32], canvas_k: I64, anchor_k: I64, size: tuple[int, ...]) -> tuple[F32, F32]:
+def _decode(outputs: dict[str, F32], canvas_k: I64, anchor_k: I64, size: Sequence[int]) -> tuple[F32, F32]:
     """(k, 4) boxes and (k, 5, 2) landmarks at anchors of canvases, numbered over all levels; in canvas pixels."""
     boxes, points = np.zeros((len(anchor_k), 4), np.float32), np.zeros((len(anchor_k), 5, 2), np.float32)
     first = 0

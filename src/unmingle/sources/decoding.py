@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from unmingle.records import U8
 
 FRAMES_TRIED = 20  # of an animation that begins with nothing
-BAND = 512  # rows that are converted at a time, so that a large picture is in memory once
+BAND = 64  # rows that are converted at a time, so that they stay in the processor's cache
 DEPTHS = (8, 10, 12, 14, 16)  # bits of a sample, as cameras and scanners have them
 OVERSHOOT = 1.02  # of the largest sample: lossy compression may exceed it
 DEEP = 16  # bytes a pixel that deep colour takes; of a picture too large for that, the upper 8 bits do
@@ -286,7 +286,7 @@ def _plain_band(band: Image.Image) -> U8:
     if band.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in band.info:
         white = Image.new("RGBA", band.size, "white")
         band = Image.alpha_composite(white, band.convert("RGBA"))
-    return np.asarray(band.convert("RGB"))
+    return np.asarray(band if band.mode == "RGB" else band.convert("RGB"))
 
 
 def _by_opencv(content: bytes) -> U8:

@@ -145,11 +145,11 @@ class Recogniser:
 
 
 def _prints(picture: Pyramid) -> Iterator[bytes]:
-    """The fingerprint of a picture, of what was decoded at first, and as an earlier version made it."""
-    yield fingerprint(picture.base)
-    full = picture.full()
-    if full is not picture.base:
-        yield fingerprint(full)
+    """The fingerprint of a picture, and as earlier versions made it: of what was decoded at first, and in full."""
+    yield fingerprint(picture)
+    if picture.large:
+        yield fingerprint(picture.base)
+        yield fingerprint(picture.full())
 
 
 def _shows(picture: U8 | Pyramid, box: Box, jpeg: bytes, recipe: str) -> bool:
