@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 UNKNOWN = Likeness(None, -1.0)
-FOREVER = "private, max-age=31536000, immutable"
-A_WHILE = "private, max-age=3600"
 # The pages, all of one shell, and how each looks while it waits for what it shows.
 PAGES = {
     "/": "cards",
@@ -183,18 +181,17 @@ def face_thumbnail(now: Now, face: IdInPath) -> Response:
         jpeg = thumbnail_of(store, face)
     if jpeg is None:
         raise RequestError(404, f"There is no face {face}.", "Look at the library again.")
-    return _jpeg(jpeg, FOREVER)
+    return _jpeg(jpeg)
 
 
 @read.get("/faces/{face}/picture", response_class=Response, responses=JPEG)
 def face_picture(now: Now, face: IdInPath, side: Annotated[int, Query(ge=64, le=8192)] = 1600) -> Response:
     """The whole upright picture that shows a face, its longer side at most `side` pixels, read from its file now."""
-    return _jpeg(now.picture(face, side), A_WHILE)
+    return _jpeg(now.picture(face, side))
 
 
-def _jpeg(content: bytes, keep: str) -> Response:
-    # The cookie is another one for each library, so a browser never shows what another library had there.
-    return Response(content, media_type="image/jpeg", headers={"Cache-Control": keep, "Vary": "Cookie"})
+def _jpeg(content: bytes) -> Response:
+    return Response(content, media_type="image/jpeg")  # which no browser stores: see `AuthMiddleware`
 
 
 # In what follows the revision is read first, so that nobody decides by what is older than they think.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import secrets
 import signal
@@ -18,6 +19,7 @@ from unmingle.errors import LibraryBusyError, SettingsError, WriteError
 from unmingle.files import write_atomically
 from unmingle.review.app import create_app
 from unmingle.review.auth import Auth, is_loopback
+from unmingle.review.connections import BACKLOG, LimitedProtocol, Seldom
 from unmingle.sources.images import quiet_decoders
 from unmingle.store.sqlite import open_to_decide
 
@@ -65,9 +67,13 @@ def serve(
             log_level="warning",
             access_log=False,
             server_header=False,
+            http=LimitedProtocol,
+            backlog=BACKLOG,
             timeout_keep_alive=KEEP_ALIVE,
             timeout_graceful_shutdown=PATIENCE,
         )
+        for name in ("uvicorn.error", "asyncio"):
+            logging.getLogger(name).addFilter(Seldom())
         uvicorn.Server(config).run(sockets=[listener])
 
 
