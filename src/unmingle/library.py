@@ -275,7 +275,7 @@ class Library(LibraryFolder):
 
         with self._reading() as store, other._reading() as beside:
             page = comparison_page(comparison, Pictures(store), Pictures(beside), progress)
-        write_atomically(Path(destination), page.encode())
+        write_atomically(Path(destination), page.encode(), sync=True)
         for one in (self, other):
             one._note_output("comparison", Path(destination))
         return Path(destination)

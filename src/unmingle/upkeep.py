@@ -32,13 +32,11 @@ from unmingle.store.integrity import (
     picture_faults,
     tables,
 )
-from unmingle.store.schema import migrations
+from unmingle.store.schema import damaged, migrate, migrations
 from unmingle.store.sqlite import (
     ERASING,
-    damaged,
     go_on_erasing,
     locked,
-    migrate,
     open_to_decide,
     open_to_read,
     opened,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -153,6 +154,54 @@ def test_a_reader_who_may_not_write_sees_the_last_changes_or_says_that_it_can_t(
         with pytest.raises(LibraryError, match="last changes") as caught, open_to_read(copy):
             pass
         assert caught.value.mend
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="it is about two users of the machine")
+def test_a_reader_for_whom_the_file_is_frozen_says_so_when_it_is_not(
+    open_folder: Path, request: pytest.FixtureRequest
+) -> None:
+    library = open_folder / "library"
+    with open_to_write(library) as store:
+        store.set_fact("season", "spring")
+    for path in library.iterdir():
+        path.chmod(0o444)
+    library.chmod(0o555)
+    request.getfixturevalue("ordinary_user")
+    with open_to_read(library) as store:
+        with store.snapshot():
+            assert store.fact("season") == "spring"
+        user = os.geteuid()
+        os.seteuid(os.getuid())  # the owner decides something
+        with open_to_write(library) as writer:
+            writer.set_fact("season", "autumn")
+            os.seteuid(user)
+            with pytest.raises(LibraryError, match="changed since"), store.snapshot():
+                pass
+            os.seteuid(os.getuid())
+
+
+def test_a_reader_through_a_link_sees_the_last_changes(tmp_path: Path) -> None:
+    with open_to_write(tmp_path / "library") as store:
+        store.set_fact("season", "autumn")
+        (tmp_path / "link").mkdir()
+        (tmp_path / "link" / "library.sqlite").symlink_to(tmp_path / "library" / "library.sqlite")
+        with open_to_read(tmp_path / "link") as reader:
+            assert reader.fact("season") == "autumn"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the limit is POSIX'")
+def test_a_full_disk_can_be_read(tmp_path: Path) -> None:
+    with open_to_write(tmp_path) as store:
+        store.set_fact("season", "autumn")
+    script = textwrap.dedent("""
+        import resource, sys
+        from pathlib import Path
+        from unmingle.store.sqlite import open_to_read
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+        with open_to_read(Path(sys.argv[1])) as store, store.snapshot():
+            assert store.fact("season") == "autumn"
+    """)
+    assert subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False).returncode == 0
 
 
 def test_the_file_is_durable_by_its_settings(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from unmingle.errors import PictureError, SourceError
 from unmingle.exchange.exporting import check_outside
-from unmingle.files import check_inside, write_atomically
+from unmingle.files import check_inside, sync_all, write_atomically
 from unmingle.sources.names import distinct
 from unmingle.sources.recordings import Recording
 from unmingle.store.file_rows import walked_folders
@@ -56,6 +56,7 @@ def save_crops(store: Store, recipe: str, folder: Path, progress: Progress) -> i
         except PictureError as error:
             failed.append(f"{one.file} ({error.problem})")
         before += int(one.duration)
+    sync_all()
     progress("write", total, total)
     if failed:
         raise SourceError(

@@ -16,7 +16,7 @@ from unmingle.errors import PictureError, SettingsError, WriteError
 from unmingle.exchange import xmp
 from unmingle.exchange.output_folder import How, OutputFolder, TakenNames, safe_name
 from unmingle.exchange.table_files import as_files, filled_workbook, library_tables
-from unmingle.files import no_empty_folder, user_path
+from unmingle.files import no_empty_folder, sync_all, user_path
 from unmingle.settings import one_of
 from unmingle.sources.images import MANIFEST, MANIFEST_COLUMNS, quiet_decoders, readable
 from unmingle.sources.names import tails
@@ -127,6 +127,8 @@ def export(
             for name, content in as_files(tables, to).items():
                 out.attempt(name, partial(out.put, name, content))
         out.check()
+    if out.written and not dry_run:
+        sync_all()
     left_out, counts = tuple(out.left_out), tuple(job.counts.items())
     return Exported(str(destination), out.written, out.there, tuple(out.in_the_way), left_out, counts)
 

@@ -121,7 +121,7 @@ def write_report(
         titles=report.titles,
         hues=report.hues,
     )
-    write_atomically(destination, page.encode())
+    write_atomically(destination, page.encode(), sync=True)
 
 
 def work_out(parts: Mapping[str, Callable[[], Any]], progress: Progress) -> dict[str, Any]:

@@ -11,8 +11,13 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING
 
+from unmingle.errors import LibraryError, LibraryNewerError, command
+from unmingle.files import JOURNAL
+from unmingle.sources.images import LIBRARY_FILE as FILE
+
 if TYPE_CHECKING:
     import sqlite3
+    from pathlib import Path
 
 _MADE = re.compile(r'^(CREATE|DROP) (?:UNIQUE )?(TABLE|INDEX|VIEW|TRIGGER) "?(\w+)"?', re.MULTILINE)
 
@@ -35,7 +40,7 @@ def _objects(version: int) -> tuple[frozenset[tuple[str, str]], str]:
     return frozenset(held), scripts
 
 
-def foreign(connection: sqlite3.Connection) -> str:
+def _foreign(connection: sqlite3.Connection) -> str:
     """What runs by itself in a library and isn't ours, in words; empty for nothing."""
     _, scripts = _objects(migrations()[-1][0])
     for kind, name, sql in connection.execute("SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL"):
@@ -44,7 +49,7 @@ def foreign(connection: sqlite3.Connection) -> str:
     return ""
 
 
-def missing(connection: sqlite3.Connection, version: int) -> str:
+def _missing(connection: sqlite3.Connection, version: int) -> str:
     """What a library of a version should hold and doesn't, or the other way round, in words; empty for nothing."""
     found = {(kind, name) for kind, name in connection.execute("SELECT type, name FROM sqlite_master")}
     for kind, name in sorted(_objects(version)[0] - found):
@@ -52,3 +57,54 @@ def missing(connection: sqlite3.Connection, version: int) -> str:
     for kind, name in sorted((_objects(migrations()[-1][0])[0] - _objects(version)[0]) & found):
         return f"the {kind} {name} is of a later version than {version}"
     return ""
+
+
+def check_schema(folder: Path, connection: sqlite3.Connection) -> int:
+    """Refuse a library that holds what we have not made, or lacks what we have; its version."""
+    # What views, triggers and defaults may call, should one of them be somebody else's.
+    connection.execute("PRAGMA trusted_schema = OFF")
+    connection.execute("PRAGMA cell_size_check = ON")
+    connection.execute("BEGIN")  # whoever makes or migrates it meanwhile
+    try:
+        version = version_of(connection)
+        strange, wrong = _foreign(connection), _missing(connection, version)
+    except (TypeError, ValueError) as error:  # text that is none
+        raise damaged(folder, error) from error
+    finally:
+        if connection.in_transaction:
+            connection.execute("COMMIT")
+    if strange:
+        raise LibraryError(
+            f"{folder / FILE} holds {strange}, which unmingle hasn't made: it is not opened.",
+            f"To keep faces and decisions, and leave out all else: {command('check', folder, '--repair')}",
+        )
+    if wrong:
+        raise damaged(folder, wrong)
+    return version
+
+
+def damaged(folder: Path, problem: object) -> LibraryError:
+    """A library's file can't be used as it is."""
+    words = " ".join(str(problem).split())[:200]
+    return LibraryError(
+        f"{folder / FILE} is damaged: {words}.",
+        f"Run: {command('check', folder, '--repair')}; what was decided is saved first, from {JOURNAL} too.",
+    )
+
+
+def migrate(connection: sqlite3.Connection, *, to: int | None = None) -> None:
+    """Bring the tables of a library to a version, the newest if None."""
+    for number, script in migrations()[version_of(connection) : to]:
+        # One script, one transaction: a kill in between leaves the old format whole.
+        connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """The version of a library's tables, if this program knows it."""
+    version, newest = int(connection.execute("PRAGMA user_version").fetchone()[0]), migrations()[-1][0]
+    if version > newest:
+        raise LibraryNewerError(
+            f"A newer unmingle made this library (its format is {version}, this version knows {newest}).",
+            "Run: pip install --upgrade unmingle",
+        )
+    return version

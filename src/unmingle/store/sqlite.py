@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 import filelock
 
-from unmingle.errors import LibraryBusyError, LibraryError, LibraryNewerError, UnmingleError, WriteError, command
+from unmingle.errors import LibraryBusyError, LibraryError, UnmingleError, WriteError, command
 from unmingle.files import JOURNAL, OWNER, make_file, make_folder, no_empty_folder
 from unmingle.sources.images import LIBRARY_FILE as FILE
 from unmingle.sources.images import readable
-from unmingle.store.schema import foreign, migrations, missing
+from unmingle.store.schema import check_schema, damaged, migrate, migrations, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -39,8 +39,9 @@ class Store:
     what a file's name says, see `frame_names.read_names`.
     """
 
-    def __init__(self, folder: Path, connection: sqlite3.Connection) -> None:
+    def __init__(self, folder: Path, connection: sqlite3.Connection, *, frozen: bool = False) -> None:
         self.folder = folder
+        self._frozen = frozen
         self.connection = connection
         self.frame_of: Callable[[int, str], int | None]
         self.meeting_of: Callable[[int, str], str | None]
@@ -74,6 +75,8 @@ class Store:
         if self.connection.in_transaction:
             yield self.connection
             return
+        if self._frozen and _logged(self.folder):
+            raise LibraryError(f"{self.folder} was changed since it was opened.", "Open it again.")
         with _clear_errors(self.folder):
             self.connection.execute("BEGIN")
             try:
@@ -154,7 +157,7 @@ def opened(folder: Path) -> Iterator[Store]:
         connection = sqlite3.connect(folder / FILE, isolation_level=None, timeout=PATIENCE)
     try:
         with _clear_errors(folder):
-            version = _check_schema(folder, connection)
+            version = check_schema(folder, connection)
             for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
                 connection.execute(f"PRAGMA {pragma}")
             if 0 < version < CLOSED_SINCE:
@@ -167,44 +170,6 @@ def opened(folder: Path) -> Iterator[Store]:
             yield store
     finally:
         connection.close()
-
-
-def migrate(connection: sqlite3.Connection, *, to: int | None = None) -> None:
-    """Bring the tables of a library to a version, the newest if None."""
-    for number, script in migrations()[_version_of(connection) : to]:
-        # One script, one transaction: a kill in between leaves the old format whole.
-        connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
-
-
-def _check_schema(folder: Path, connection: sqlite3.Connection) -> int:
-    """Refuse a library that holds what we have not made, or lacks what we have; its version."""
-    # What views, triggers and defaults may call, should one of them be somebody else's.
-    connection.execute("PRAGMA trusted_schema = OFF")
-    connection.execute("PRAGMA cell_size_check = ON")
-    connection.execute("BEGIN")  # whoever makes or migrates it meanwhile
-    try:
-        version = _version_of(connection)
-        strange, wrong = foreign(connection), missing(connection, version)
-    except (TypeError, ValueError) as error:  # text that is none
-        raise damaged(folder, error) from error
-    finally:
-        connection.execute("COMMIT")
-    if strange:
-        raise LibraryError(
-            f"{folder / FILE} holds {strange}, which unmingle hasn't made: it is not opened.",
-            f"To keep faces and decisions, and leave out all else: {command('check', folder, '--repair')}",
-        )
-    if wrong:
-        raise damaged(folder, wrong)
-    return version
-
-
-def damaged(folder: Path, problem: object) -> LibraryError:
-    """A library's file can't be used as it is."""
-    return LibraryError(
-        f"{folder / FILE} is damaged: {problem}.",
-        f"Run: {command('check', folder, '--repair')}; what was decided is saved first, from {JOURNAL} too.",
-    )
 
 
 @contextmanager
@@ -276,7 +241,7 @@ def _is_empty(folder: Path) -> bool:
     )
     with suppress(sqlite3.Error), closing(sqlite3.connect(folder / FILE)) as connection:
         # Perhaps not even its tables could be made.
-        return _version_of(connection) < migrations()[-1][0] or not connection.execute(stored).fetchone()[0]
+        return version_of(connection) < migrations()[-1][0] or not connection.execute(stored).fetchone()[0]
     return False
 
 
@@ -284,10 +249,10 @@ def _is_empty(folder: Path) -> bool:
 def open_to_read(folder: Path, *, any_thread: bool = False) -> Iterator[Store]:
     """Open a library for looking, also from a disk that can't be written."""
     _check_there(folder)
-    connection = _connect_to_read(folder, any_thread=any_thread)
+    connection, frozen = _connect_to_read(folder, any_thread=any_thread)
     try:
         with _clear_errors(folder):
-            older = _check_schema(folder, connection) < migrations()[-1][0]
+            older = check_schema(folder, connection) < migrations()[-1][0]
             halfway = not older and Store(folder, connection).fact(ERASING)
         if older or halfway:  # a reader needs the new tables as well, and shows nothing that is being erased
             connection.close()
@@ -300,39 +265,51 @@ def open_to_read(folder: Path, *, any_thread: bool = False) -> Iterator[Store]:
                         f"An older unmingle made {folder}, and it can't be brought up to date: {error.problem}",
                         "Copy it to where it can be written.",
                     ) from error
-            connection = _connect_to_read(folder, any_thread=any_thread)
-        store = Store(folder, connection)
+            connection, frozen = _connect_to_read(folder, any_thread=any_thread)
+        store = Store(folder, connection, frozen=frozen)
         with _explained(store):
             yield store
     finally:
         connection.close()
 
 
-def _connect_to_read(folder: Path, *, any_thread: bool) -> sqlite3.Connection:
-    # A reader of a write-ahead log keeps a small index beside it, which a read-only folder forbids unless it is there.
-    # Where there is no log, nobody is writing, so the file may be taken as it is.
-    writable = os.access(folder, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
-    try:
-        logged = (folder / LOG).stat().st_size > 0
-    except FileNotFoundError:
-        logged = False
-    except OSError as error:
-        raise LibraryError(f"{folder / LOG} can't be looked at: {error.strerror}.", "Check who may read it.") from error
-    address = f"{(folder / FILE).absolute().as_uri()}?{'mode=ro' if writable or logged else 'immutable=1'}"
-    with _clear_errors(folder):
-        connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=not any_thread)
-    try:
-        if not writable:
+def _connect_to_read(folder: Path, *, any_thread: bool) -> tuple[sqlite3.Connection, bool]:
+    """A connection, and whether it takes the file as it is, and sees nothing that is written from now on."""
+    # A reader of a write-ahead log keeps a small index beside it, which a read-only folder and a full disk forbid
+    # unless it is there. Where there is no log, nobody is writing, so the file may be taken as it is.
+    logged = _logged(folder)
+    for how in ("mode=ro",) if logged else ("mode=ro", "immutable=1"):
+        address = f"{(folder / FILE).absolute().as_uri()}?{how}"
+        with _clear_errors(folder):
+            connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=not any_thread)
+        try:
             connection.execute("SELECT 1 FROM sqlite_master")
-    except sqlite3.OperationalError as error:
-        connection.close()
-        raise LibraryError(
-            f"The last changes of {folder} are in {LOG}, which can't be read there.",
-            "Copy the whole folder to where you may write, or wait until whoever writes to it has ended.",
-        ) from error
-    except sqlite3.DatabaseError:
-        pass  # it is damaged, which whoever reads it next is told
-    return connection
+        except sqlite3.OperationalError as error:
+            connection.close()
+            problem = error
+        except (sqlite3.DatabaseError, UnicodeDecodeError):
+            return connection, False  # it is damaged, which whoever reads it next is told
+        else:
+            return connection, how != "mode=ro"
+    if not logged:
+        with _clear_errors(folder):
+            raise problem
+    raise LibraryError(
+        f"The last changes of {folder} are in {LOG}, which can't be read there: {problem}.",
+        "Free some space if the disk is full; else copy the whole folder to where you may write, or wait until whoever"
+        " writes to it has ended.",
+    ) from problem
+
+
+def _logged(folder: Path) -> bool:
+    """Whether there is something in the write-ahead log, which is beside the file that a link leads to."""
+    log = Path(f"{(folder / FILE).resolve()}-wal")
+    try:
+        return log.stat().st_size > 0
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise LibraryError(f"{log} can't be looked at: {error.strerror}.", "Check who may read it.") from error
 
 
 def _check_there(folder: Path) -> None:
@@ -345,21 +322,11 @@ def _check_there(folder: Path) -> None:
 def _check_not_lost(folder: Path) -> None:
     """Refuse to begin anew where decisions wait for a library."""
     if (folder / JOURNAL).exists():
+        back = command("check", folder, "--repair")
         raise LibraryError(
-            f"There is no library in {folder} any more, only the decisions that it held, in {JOURNAL}.",
-            f"To have them back: {command('check', folder, '--repair')}; to begin anew, move that file elsewhere.",
+            f"There is no library in {folder}.",
+            f"What was decided in it is still in {JOURNAL}. To have it back: {back}; to begin anew, move that away.",
         )
-
-
-def _version_of(connection: sqlite3.Connection) -> int:
-    """The version of a library's tables, if this program knows it."""
-    version, newest = int(connection.execute("PRAGMA user_version").fetchone()[0]), migrations()[-1][0]
-    if version > newest:
-        raise LibraryNewerError(
-            f"A newer unmingle made this library (its format is {version}, this version knows {newest}).",
-            "Run: pip install --upgrade unmingle",
-        )
-    return version
 
 
 @contextmanager
@@ -376,7 +343,7 @@ def _clear_errors(folder: Path) -> Iterator[None]:
             ) from error
         if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
             raise WriteError(f"{folder} can't be written: {error}.", "Choose another folder.") from error
-        if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
+        if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")) or str(error).startswith("Could not decode"):
             raise damaged(folder, error) from error
         if name.startswith("SQLITE_BUSY"):
             raise LibraryBusyError(f"Another program holds {folder / FILE}.", "Close it and try again.") from error
