@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
+    from threadpoolctl import ThreadpoolController
 
     from unmingle.records import F32, I64
 
@@ -320,10 +322,16 @@ def _nearest_centre(vectors_md: F32, centres_cd: F32) -> I64:
 
 def _in_threads(work: Callable[[I64], None], rows: I64) -> None:
     """Do the work on parts of the rows, on all processors; each matrix product is made by one of them."""
-    from threadpoolctl import threadpool_limits
-
     step = min(QUERIES, max(FEW_QUERIES, len(rows) // 8))  # whatever the number of processors
     parts = [rows[start : start + step] for start in range(0, len(rows), step)]
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(available_cores()) as pool:
+    with _libraries().limit(limits=1, user_api="blas"), ThreadPoolExecutor(available_cores()) as pool:
         for _ in pool.map(work, parts):
             pass
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    """What computes products: to look for it takes longer than many of them."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()

@@ -185,12 +185,11 @@ def find_person(store: Store, person: int | str, opened: Callable[[], AbstractCo
 
 def sheet_of(store: Store, recipe: str, person: int | str) -> Sheet:
     """The contact sheet of a person, by id or name; see `Library.show`."""
-    people = library_people(store, recipe)
-    found = people.filter(people["person"] == _named(store, person))
+    found = library_people(store, recipe, _named(store, person))
     if found.height == 0:
         raise LibraryError(f"There is no person {person!r}.", "people.csv lists them all.")
     number, name, faces = found.select("person", "name", "faces").row(0)
-    return Sheet(number, person_sheet(store, tiles(store, recipe)[number], number, name, faces))
+    return Sheet(number, person_sheet(store, tiles(store, recipe, number)[number], number, name, faces))
 
 
 def find_face(store: Store, recipe: str, face: int | str) -> Face:

@@ -160,19 +160,39 @@ def embeddings_table(store: Store, recipe: str) -> pl.DataFrame:
     return table.with_columns(pl.Series("vector", flat.reshape(-1, dimension), dtype=pl.Array(pl.Float32, dimension)))
 
 
-def library_people(store: Store, recipe: str) -> pl.DataFrame:
-    """The table `people.csv`."""
-    return people_table(faces_table(store, recipe), store)
+def library_people(store: Store, recipe: str, only: int | None = None) -> pl.DataFrame:
+    """The table `people.csv`, or the row of one person; quick also where there are a million faces."""
+    of, values = ("", (recipe,)) if only is None else (" AND person = ?", (recipe, only))
+    query = (
+        "SELECT person, min(face_row.name), count(*), min(file_row.name) FROM face_row"
+        " JOIN file_row ON file_row.digest = face_row.digest AND present = 1"
+        f" WHERE recipe = ? AND person IS NOT NULL AND NOT ignored{of} GROUP BY person"
+    )
+    counted = store.table(query, values, {name: PEOPLE[name] for name in ("person", "name", "faces", "first_file")})
+    seen = _sightings(store, recipe)
+    if seen is not None:
+        seen = seen if only is None else seen.filter(pl.col("person") == only)
+        both = pl.concat([counted, _counted(seen)]).group_by("person")
+        counted = both.agg(pl.col("name").first(), pl.col("faces").sum(), pl.col("first_file").min())
+    return _by_size(counted, store)
 
 
 def people_table(faces: pl.DataFrame, store: Store) -> pl.DataFrame:
-    """The table `people.csv`, largest first."""
+    """The table `people.csv`, largest first, of the table `faces.csv`."""
+    return _by_size(_counted(faces), store)
+
+
+def _counted(faces: pl.DataFrame) -> pl.DataFrame:
+    own = faces.filter(pl.col("person").is_not_null()).group_by("person")
+    return own.agg(
+        pl.col("name").first(), pl.len().cast(pl.Int64).alias("faces"), pl.col("file").min().alias("first_file")
+    )
+
+
+def _by_size(counted: pl.DataFrame, store: Store) -> pl.DataFrame:
     cohesion = store.table("SELECT id, cohesion FROM person", (), {"person": pl.Int64, "cohesion": pl.Float64})
     return (
-        faces.filter(pl.col("person").is_not_null())
-        .group_by("person")
-        .agg(pl.col("name").first(), pl.len().cast(pl.Int64).alias("faces"), pl.col("file").min().alias("first_file"))
-        .join(cohesion, on="person", how="left")
+        counted.join(cohesion, on="person", how="left")
         .with_columns(pl.col("cohesion").round(4))
         .sort(["faces", "person"], descending=[True, False])
         .select(list(PEOPLE))
@@ -230,14 +250,15 @@ class Tile:
     quality: float
 
 
-def tiles(store: Store, recipe: str) -> dict[int, list[Tile]]:
+def tiles(store: Store, recipe: str, only: int | None = None) -> dict[int, list[Tile]]:
     """The distinct faces of each person, in the order of their file names; no thumbnails yet, since there are many."""
+    of, values = ("IS NOT NULL", (recipe,)) if only is None else ("= ?", (recipe, only))
     query = (
-        "SELECT person, face, quality FROM shown_face WHERE recipe = ? AND person IS NOT NULL"
+        f"SELECT person, face, quality FROM shown_face WHERE recipe = ? AND person {of}"
         " GROUP BY face ORDER BY min(file_name), frame, number"
     )
     people: dict[int, list[Tile]] = {}
-    for person, face, quality in store.connection.execute(query, (recipe,)):
+    for person, face, quality in store.connection.execute(query, values):
         people.setdefault(person, []).append(Tile(face, quality))
     return people
 
