@@ -21,6 +21,7 @@ import shutil
 import sqlite3
 import sys
 import tempfile
+import time
 from collections import Counter
 from contextlib import closing, suppress
 from pathlib import Path
@@ -86,6 +87,7 @@ def log_of(library: Library) -> list[tuple[object, ...]]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--flips", type=int, default=1000)
+    parser.add_argument("--minutes", type=float, default=600.0, help="stop after so many")
     parser.add_argument("--alone-every", type=int, default=10, help="each so manieth has no journal")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
@@ -99,7 +101,10 @@ def main() -> int:
         with closing(sqlite3.connect(whole / FILE)) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         before, pages = log_of(Library(whole)), (whole / FILE).stat().st_size // PAGE
+        end = time.monotonic() + 60 * options.minutes
         for number in range(options.flips):
+            if time.monotonic() > end:
+                break
             chance = random.Random(options.seed + number)
             shutil.rmtree(folder, ignore_errors=True)
             shutil.copytree(whole, folder)

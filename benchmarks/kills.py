@@ -5,7 +5,8 @@
 Made-up faces in a real library. Each round starts two processes: one decides without a pause, by itself or as the
 review server under load from three clients; the other adds pictures and groups the faces. Both get a SIGKILL at a
 random moment. Then the library has to open, be whole by SQLite's own check, hold every decision that was answered and
-every picture whose batch was told as done, and its people have to be what replaying the log gives.
+every picture whose batch was told as done, its people have to be what replaying the log gives, and the journal has to
+say what the log says, with at most one line more, which nobody was answered.
 
 A SIGKILL shows what a process may lose, not what a power cut may: for that the library trusts SQLite, a write-ahead log
 and `synchronous = FULL`. JSON on stdout.
@@ -32,6 +33,7 @@ import numpy as np
 
 from unmingle import jobs
 from unmingle.api import Library
+from unmingle.decisions import journal
 from unmingle.decisions.log import read_log
 from unmingle.decisions.state import State
 from unmingle.errors import DecisionError
@@ -198,6 +200,11 @@ def check(folder: Path, told: list[str]) -> list[str]:
         for kind, what in (line.split() for line in told):
             if (int(what) not in log) if kind == "decision" else (what not in held):
                 wrong.append(f"lost {kind} {what}")
+        lines = journal.read(folder).lines
+        if any(row not in lines for row in log) or len(lines) > len(log) + 1:
+            wrong.append(f"the journal has {len(lines)} lines for {len(log)} entries")
+        if any(journal.said(line) != journal.said(lines[line["id"]]) for line in journal.lines(connection)):
+            wrong.append("the journal says something else than the log")
         state = State.read(connection, RECIPE)
         faces_n, person_n = state.members_now(connection)
         replayed = {f: p for f, p in zip(faces_n.tolist(), person_n.tolist(), strict=True) if p != ALONE}

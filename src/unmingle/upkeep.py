@@ -6,6 +6,7 @@ damaged file stays beside the new one.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -221,8 +222,10 @@ def _rebuild(folder: Path) -> list[str]:
     if old.exists():
         number = next(n for n in range(1, 10_000) if not (folder / f"{DAMAGED}-{n}.sqlite").exists())
         kept = folder / f"{DAMAGED}-{number}.sqlite"
+        with suppress(OSError):
+            os.link(old, kept)  # so that there is a library at each moment, also if this is killed
         for path, to in zip(_with_log(old), _with_log(kept), strict=True):
-            with suppress(FileNotFoundError):
+            if path.exists() and not to.exists():
                 path.rename(to)
         done.append(f"The damaged file is kept as {kept.name}: delete it when all is well.")
     new.replace(old)

@@ -108,6 +108,19 @@ def test_decisions_come_back_when_the_database_is_lost(unmingle: Command, made: 
     assert "Ada Lovelace" not in again.people["name"].to_list()
 
 
+def test_what_was_erased_does_not_come_back_with_the_rest(made: Library) -> None:
+    made.erase("Ada Lovelace")
+    with open_to_decide(made.folder) as store:
+        erased = store.connection.execute("SELECT * FROM erased").fetchall()
+    assert "Ada" not in (made.folder / JOURNAL).read_text()
+    for path in made.folder.glob("library.sqlite*"):
+        path.unlink()
+    made.check(repair=True)
+    made.check(repair=True)
+    with open_to_decide(made.folder) as store:
+        assert sorted(store.connection.execute("SELECT * FROM erased")) == sorted(erased) != []
+
+
 def flip(path: Path, page: int, chance: random.Random) -> None:
     """Other bytes in a page, as a bad disk or cable makes them."""
     with path.open("rb+") as file:
