@@ -12,6 +12,7 @@ import numpy as np
 
 from unmingle.errors import ModelError
 from unmingle.example_faces import Examples, made_up_faces
+from unmingle.files import user_path
 from unmingle.grouping.impostors import MANY_PEOPLE, compared_curve, curve_of, estimate_curve, measure_curve, separation
 from unmingle.grouping.threshold import FalseMergeThreshold
 from unmingle.models import registry, sface
@@ -135,21 +136,27 @@ def add_model(
 def calibrate_model(name: str, examples: Examples | None = None, *, progress: Progress = silent) -> Tried:
     """Find out anew how similar strangers are to a model that is here; a ModelError if it is no such embedding."""
     card = registry.card(name)
-    if card.package:
+    if card.package and card.calibration:
         raise ModelError(f"{name} comes calibrated.", "Nothing has to be done.")
     open_embedder(card, EngineSettings())  # says why, if it can't be used
     faces = (examples or Examples()).read(progress)
     return _calibrated(card, _try(registry.model_file(card), card.intake, "", faces), faces)
 
 
-def fetch_model(name: str, *, progress: Progress = silent) -> Path:
+def fetch_model(name: str, *, weights: str | Path | None = None, progress: Progress = silent) -> Path:
     """Download a model; an embedding is then tried on made-up faces and provisionally calibrated.
+
+    Args:
+        name: as in `unmingle models list`.
+        weights: its file, fetched by somebody else: it is checked and copied, and nothing is downloaded.
+        progress: told while it comes.
 
     Raises:
         FetchError: no network, a wrong checksum, or no room; what came is kept for the next try.
     """
     card = registry.card(name)
-    path = registry.fetch_card(card, lambda done, total: progress("fetch", done, total or card.size))
+    file = None if weights is None else user_path(weights)
+    path = registry.fetch_card(card, lambda done, total: progress("fetch", done, total or card.size), file=file)
     if card.intake is not None and card.calibration is None and not card.unfit:
         calibrate_model(name)
     return path
@@ -163,9 +170,9 @@ def check_model(name: str) -> Checked:
         if card.intake is None or card.unfit:
             return Checked(name, dimension=card.dimension)
         embedder = open_embedder(card, EngineSettings())
+        faces = made_up_faces()  # which the detector finds
     except ModelError as error:
         return Checked(name, str(error), card.dimension)
-    faces = made_up_faces()
     first, second = np.flatnonzero(faces.people == 0)[:2]
     other = np.flatnonzero(faces.people == 1)[0]
     one_nd, two_nd, three_nd = embedder(faces.aligned[[first, second, other]])
@@ -186,8 +193,8 @@ def check_model(name: str) -> Checked:
 
 
 def models_here() -> list[str]:
-    """The names of the models whose files are on this machine."""
-    return [name for name, card in registry.all_cards().items() if registry.is_here(card)]
+    """The names of the models whose files are on this machine, or should be."""
+    return [name for name, card in registry.all_cards().items() if card.package or registry.is_here(card)]
 
 
 def warnings_of(card: Card) -> tuple[str, ...]:

