@@ -22,6 +22,7 @@ PAGES: dict[Path, Callable[[], str]] = {
     REFERENCE / "command-line.md": command_line.render,
     REFERENCE / "errors.md": errors.render,
     REFERENCE / "settings.md": settings.render,
+    ROOT / "docs" / "pictures" / "peers.svg": figures.peers_plot,
 }
 PARTS: dict[str, Callable[[], str]] = {"api": api.render, **figures.PARTS}
 PART = re.compile(r"(<!-- made: ([a-z ]+) -->\n).*?(^<!-- end -->)", re.MULTILINE | re.DOTALL)

@@ -56,7 +56,7 @@ TILE_SCALE = 0.4  # of the picture: a face of 24 pixels keeps 10
 FAINT_SCORE = 0.08  # a trace of a face
 FAINT_SIDE = 26  # pixels on the canvas, of a small trace
 # How many of the surest traces are looked at again, small ones and others; on canvases how wide, twice as the face.
-CLOSER = ((256, 64), (32, 128))
+CLOSER = ((256, 64), (32, 192))
 LARGEST_TILE = 1664  # pixels, the side of a tile on its canvas
 TILE_OVERLAP = 96  # pixels on the canvas, of neighbouring tiles
 TILE_BORDER = 8  # pixels on the canvas: a box so near to a border inside the picture may be of a face that is cut
