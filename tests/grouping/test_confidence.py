@@ -40,7 +40,7 @@ def test_faces_with_their_people_are_sure_and_a_planted_one_is_not(make_faces: M
 def test_two_strangers_in_one_cluster_are_both_doubted(make_faces: MakeFaces) -> None:
     vectors, person = make_faces([6, 6, 1, 1])
     labels = np.where(person == 3, 2, person)
-    assert (face_probabilities(vectors, labels, MADE_CURVE)[labels == 2] < 0.05).all()
+    assert (face_probabilities(vectors, labels, MADE_CURVE)[labels == 2] < 0.2).all()
 
 
 def test_the_more_alike_the_surer(make_faces: MakeFaces) -> None:

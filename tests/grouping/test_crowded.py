@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from unmingle.grouping.attach import Assigner
 from unmingle.grouping.cluster import cluster_faces
+from unmingle.grouping.confidence import face_probabilities, label_means, likely_pairs
 from unmingle.grouping.impostors import SFACE_CURVE, ImpostorModel
 from unmingle.grouping.threshold import local_excess
 from unmingle.settings import GroupingSettings
@@ -61,6 +63,34 @@ def test_a_place_is_as_crowded_as_its_people_are_alike() -> None:
     excess = local_excess(vectors, means, size, SFACE_CURVE)
     assert excess[: len(crowd)].min() > 0.05
     assert excess[len(crowd) :].mean() < 0.01
+
+
+def test_strangers_in_a_crowd_are_not_taken_for_one_person() -> None:
+    random = np.random.default_rng(3)
+    crowd, child = draw([6] * 80, CHILDREN, random)
+    rest, other = draw([6] * 300, EVERYBODY, random)
+    vectors, person = np.concatenate([crowd, rest]), np.concatenate([child, 80 + other])
+    known = (person % 2 == 1) & (np.arange(len(person)) % 6 > 0)  # half of the people, without a face of each
+    assert not (likely_pairs(*label_means(vectors, person), SFACE_CURVE)[1] > 0.5).any()
+    labels = np.unique(person[known], return_inverse=True)[1]
+    found = Assigner(vectors[known], labels, SFACE_CURVE).assign_many(vectors[~known])
+    right = np.isin(person[~known], person[known])
+    accepted = np.array([one.label is not None for one in found])
+    chance = np.array([one.probability for one in found])
+    assert (accepted & ~right).sum() <= 0.02 * (~right).sum()
+    assert accepted[right & (person[~known] >= 80)].mean() > 0.95
+    assert chance[~right].mean() < 0.02
+
+
+def test_faces_put_with_a_stranger_in_a_crowd_are_doubted() -> None:
+    random = np.random.default_rng(4)
+    crowd, child = draw([6] * 80, (0.3, 0.62), random)
+    rest, other = draw([6] * 300, EVERYBODY, random)
+    labels, planted = np.concatenate([child, 80 + other]), np.arange(0, 240, 6)
+    labels[planted] = 40 + labels[planted]
+    chance = face_probabilities(np.concatenate([crowd, rest]), labels, SFACE_CURVE)
+    assert np.median(chance[planted]) < 0.2
+    assert np.median(np.delete(chance, planted)[:400]) > 0.8
 
 
 def test_strangers_as_on_the_card_crowd_nowhere() -> None:

@@ -15,11 +15,11 @@ import numpy as np
 
 from unmingle.errors import SettingsError
 from unmingle.grouping.clusters import BLOCK, SAMPLE, top_quartile, unit_rows
-from unmingle.grouping.confidence import label_means, pair_chance
+from unmingle.grouping.confidence import FITTED, evidence, label_means, probability, sure
 from unmingle.grouping.impostors import SINGLE
 from unmingle.grouping.index import find_nearest, spaced
 from unmingle.grouping.refine import FRAGMENT_FACES
-from unmingle.grouping.threshold import LEAST_Z, FalseMergeThreshold, standard_query
+from unmingle.grouping.threshold import LEAST_Z, FalseMergeThreshold, cluster_excess, local_excess, standard_query
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -320,6 +320,7 @@ class Assigner:
     ) -> None:
         self._vectors_nd = vectors_nd
         self._label_c, (mean_cd, self._size_c) = np.unique(labels_n[labels_n >= 0]), label_means(vectors_nd, labels_n)
+        self._mean_cd, self._excess_c = mean_cd, cluster_excess(mean_cd, self._size_c, curve)
         self._order_n = np.argsort(labels_n, kind="stable")[np.count_nonzero(labels_n < 0) :]
         self._start_c = np.cumsum(self._size_c) - self._size_c
         self._threshold = FalseMergeThreshold(curve=curve, expected=expected, scale=scale)
@@ -336,25 +337,29 @@ class Assigner:
         if not len(self._label_c):
             return [Assigned(None, None, np.nan, 0.0)] * len(unit_md)
         found = find_nearest(standard_query(unit_md), self._base_cd, NEW_CANDIDATES)
-        index_mk, average_mk = found.index_qk, found.similarity_qk.astype(np.float64)
+        index_mk, threshold, clusters = found.index_qk, self._threshold, len(self._label_c)
+        excess_m = local_excess(unit_md, self._mean_cd, self._size_c, threshold.curve)
+        excess_mk = (excess_m[:, None] + self._excess_c[index_mk]) / 2
+        deviation_mk = threshold.scale * threshold.curve.deviation(SINGLE, self._size_c[index_mk])
+        average_mk = found.similarity_qk - excess_mk / deviation_mk
         best_mk = average_mk.copy()
         for row, column in np.argwhere((average_mk >= LEAST_Z) & (self._size_c[index_mk] > 1)).tolist():
-            best_mk[row, column] = max(best_mk[row, column], self._quartile(unit_md[row], int(index_mk[row, column])))
+            quartile = self._quartile(unit_md[row], int(index_mk[row, column]), float(excess_mk[row, column]))
+            best_mk[row, column] = max(best_mk[row, column], quartile)
         at_m = np.arange(len(unit_md)), best_mk.argmax(axis=1)
         index, average, best = index_mk[at_m], average_mk[at_m], best_mk[at_m]
-        size = self._size_c[index]
-        deviation = self._threshold.scale * self._threshold.curve.deviation(SINGLE, size)
         nearest = self._label_c[index].tolist()
-        accepted = self._threshold.accepts(best, SINGLE, size, clusters=len(self._label_c))
-        similarity = (self._threshold.curve.mean + average * deviation).tolist()
-        chance = pair_chance(average, np.ones_like(size), self._size_c).tolist()  # of averages, as it was fitted
+        accepted = threshold.accepts(best, SINGLE, self._size_c[index], clusters=clusters)
+        similarity = (threshold.curve.mean + found.similarity_qk[at_m] * deviation_mk[at_m]).tolist()
+        # Of averages, as it was fitted.
+        chance = probability(sure(evidence(average, clusters))[:, None], FITTED["new"]).tolist()
         label = [one if enough else None for one, enough in zip(nearest, accepted, strict=True)]
         return list(map(Assigned, label, nearest, similarity, chance))
 
-    def _quartile(self, unit_d: F32, cluster: int) -> float:
+    def _quartile(self, unit_d: F32, cluster: int, excess: float) -> float:
         """The score of a face with a person by top quartile."""
         size = self._size_c[cluster : cluster + 1]
         faces = self._vectors_nd[self._order_n[self._start_c[cluster] + spaced(int(size[0]), SAMPLE)]]
         faces = faces / np.linalg.norm(faces, axis=1, keepdims=True)
-        quartile = top_quartile(unit_d[None, None], faces[None])
+        quartile = top_quartile(unit_d[None, None], faces[None]) - excess
         return float(self._threshold.quartile_standard(quartile, SINGLE, size)[0])

@@ -1,7 +1,8 @@
 """How sure a clustering is: of each face, of each single face, and of two clusters being one person.
 
-All start from the evidence, minus the logarithm of how many strangers should score as high among so many clusters. A
-logistic curve, fitted once by benchmarks/grouping/calibration.py, makes a probability of it.
+All start from the evidence, minus the logarithm of how many strangers should score as high among so many clusters,
+strangers being as alike as they are in that place (`local_excess`). A logistic curve, fitted once by
+benchmarks/grouping/calibration.py, makes a probability of it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unmingle.grouping import index
-from unmingle.grouping.threshold import FalseMergeThreshold, standard_query
+from unmingle.grouping.threshold import LEAST_Z, FalseMergeThreshold, cluster_excess, standard_query
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,12 +28,19 @@ HALF = 0.6931
 KEPT = 1 << 18
 # Nearest clusters looked at where there are too many clusters to compare all.
 NEAR = 8
+# Standard deviations below which the grouping itself puts hardly a face to anybody.
+FOUND = 2.5
+# Evidence of a face or a cluster that hardly made it: about as many more just did not.
+WEAK = 9.0
+# Clusters by which it is told how many are weak.
+WEAK_SAMPLE = 1000
 # Logistic curves: the intercept, then one weight for each column of the features of that name below. Fitted on half of
-# the people of Labeled Faces in the Wild (SFace).
+# the people of Labeled Faces in the Wild and half of the families of a collection of relatives (SFace).
 FITTED = {
-    "face": (-7.743, 2.256),
-    "alone": (5.197, -0.7, 0.744),
-    "pair": (-10.247, 1.108, 4.034, 0.762),
+    "face": (-2.857, 1.149, 1.212),
+    "alone": (-0.091, -0.727, -1.862),
+    "pair": (-1.605, 0.78, 2.824, 1.336),
+    "new": (-7.07, 1.733),
 }
 
 
@@ -40,13 +48,15 @@ def face_probabilities(vectors_nd: NDArray[Any], labels_n: I64, curve: ImpostorM
     """(n,) the probability that a face is of its cluster's person, or rightly alone; NaN for a label below 0."""
     result = np.full(len(labels_n), np.nan)
     mean_cd, size_c = label_means(vectors_nd, labels_n)
+    excess_c = cluster_excess(mean_cd, size_c, curve)
     inside = np.flatnonzero(labels_n >= 0)
     _, slot = np.unique(labels_n[inside], return_inverse=True)
     several = size_c[slot] > 1
     many, slots = inside[several], slot[several]
-    features = face_features(vectors_nd, many, slots, mean_cd, size_c, curve, scale=scale)
+    features = face_features(vectors_nd, many, slots, mean_cd, size_c, excess_c, curve, scale=scale)
     result[many] = probability(features, FITTED["face"])
-    features = alone_features(slot[~several], mean_cd, size_c, curve, scale=scale)
+    weak = int(np.count_nonzero(features[:, 0] < sure(np.array(WEAK))))
+    features = alone_features(slot[~several], mean_cd, size_c, excess_c, curve, scale=scale, weak=weak)
     result[inside[~several]] = probability(features, FITTED["alone"])
     return result
 
@@ -73,27 +83,41 @@ def face_features(
     slot_m: I64,
     mean_cd: F32,
     size_c: I64,
+    excess_c: F64,
     curve: ImpostorModel,
     *,
     scale: float,
 ) -> F64:
-    """(m, 1) evidence of the similarity of faces to the rest of their cluster, as a number of standard deviations."""
+    """(m, 2) evidence of the similarity of faces to the rest of their cluster, as `sure`, and how far below `FOUND`."""
     size = size_c[slot_m]
     similarity = index.dot_pairs(vectors_nd, rows_m, mean_cd, slot_m) / _lengths(vectors_nd)[rows_m]
     similarity = (similarity * size - 1) / (size - 1)  # without itself
-    # The logarithm of a normal tail falls with the square.
-    z = (similarity - curve.mean) / (scale * curve.deviation(np.ones_like(size), size - 1))
-    result: F64 = np.sqrt(2 * np.maximum(0, evidence(z, len(size_c)) + HALF))[:, None]
+    z = (similarity - excess_c[slot_m] - curve.mean) / (scale * curve.deviation(np.ones_like(size), size - 1))
+    found = sure(evidence(z, len(size_c)))
+    return np.stack([found, np.minimum(0, found - FOUND)], axis=1)
+
+
+def sure(evidence_m: F64) -> F64:
+    """(m,) evidence as a number of standard deviations: the logarithm of a normal tail falls with the square."""
+    beyond_m = evidence_m + HALF
+    result: F64 = np.copysign(np.sqrt(2 * np.abs(beyond_m)), beyond_m)
     return result
 
 
-def alone_features(slot_m: I64, mean_cd: F32, size_c: I64, curve: ImpostorModel, *, scale: float) -> F64:
-    """(m, 2) of single faces: evidence of the most similar other cluster, and log odds of a face here being single."""
+def alone_features(
+    slot_m: I64, mean_cd: F32, size_c: I64, excess_c: F64, curve: ImpostorModel, *, scale: float, weak: int
+) -> F64:
+    """(m, 2) of single faces: evidence of the most similar other cluster, and log odds of a face not finding its own.
+
+    weak: faces that did, but hardly.
+    """
     base = FalseMergeThreshold(curve=curve, expected=0.5, scale=scale).standard_base(mean_cd, size_c)
-    z = index.find_nearest(standard_query(mean_cd[slot_m]), base, 1, own_q=slot_m).similarity_qk[:, 0]
-    found = np.maximum(0, evidence(z.astype(np.float64), len(size_c)))  # some stranger is always that similar
-    single = np.count_nonzero(size_c == 1)
-    odds = np.log((single + 0.5) / (size_c.sum() - single + 0.5))
+    near = index.find_nearest(standard_query(mean_cd[slot_m]), base, NEAR, own_q=slot_m)
+    beyond = (excess_c[slot_m, None] + excess_c[near.index_qk]) / 2
+    z = near.similarity_qk - beyond / (scale * curve.deviation(np.ones_like(slot_m)[:, None], size_c[near.index_qk]))
+    # Some stranger is always that similar.
+    found = np.maximum(0, evidence(z.max(axis=1, initial=-np.inf).astype(np.float64), len(size_c)))
+    odds = np.log((weak + 0.5) / (np.count_nonzero(size_c == 1) + 0.5))
     return np.stack([found, np.full(len(slot_m), odds)], axis=1)
 
 
@@ -113,24 +137,48 @@ def probability(features_mf: F64, coefficients: tuple[float, ...]) -> F64:
     return result
 
 
-def pair_features(z_m: F64, smaller_m: I64, size_c: I64) -> F64:
-    """(m, 3) evidence, one over the size of the smaller cluster, and the logarithm of the mean size of all."""
-    mean_size = np.full(len(z_m), np.log(size_c.mean()) if len(size_c) else 0.0)
-    return np.stack([evidence(z_m, len(size_c)), 1 / smaller_m, mean_size], axis=1)
+def weakness(mean_cd: F32, size_c: I64, curve: ImpostorModel, *, scale: float) -> float:
+    """The logarithm of the share of clusters that hardly hold together; where there are many, others did not."""
+    several = np.flatnonzero(size_c > 1)
+    rows = several[index.spaced(len(several), WEAK_SAMPLE)]
+    size, mean_rd = size_c[rows], mean_cd[rows].astype(np.float64)
+    own = (np.einsum("rd,rd->r", mean_rd, mean_rd) * size - 1) / (size - 1)  # of all pairs of its faces
+    beyond = own - cluster_excess(mean_cd, size_c, curve, rows)[rows] - curve.mean
+    z = beyond / (scale * curve.deviation(np.ones_like(size), size - 1))
+    weak = np.count_nonzero(evidence(z, len(size_c)) < WEAK) / max(1, len(rows)) * len(several)
+    return float(np.log((weak + 0.5) / max(1, len(size_c))))
 
 
-def pair_chance(z_m: F64, smaller_m: I64, size_c: I64) -> F64:
+def pair_features(z_m: F64, smaller_m: I64, clusters: int, weak: float) -> F64:
+    """(m, 3) evidence, one over the size of the smaller cluster, and `weakness` of all."""
+    return np.stack([evidence(z_m, clusters), 1 / smaller_m, np.full(len(z_m), weak)], axis=1)
+
+
+def pair_chance(z_m: F64, smaller_m: I64, clusters: int, weak: float) -> F64:
     """(m,) the probability that two clusters with this score, the smaller of so many faces, are one person."""
-    return probability(pair_features(z_m, smaller_m, size_c), FITTED["pair"])
+    return probability(pair_features(z_m, smaller_m, clusters, weak), FITTED["pair"])
 
 
 def pair_probabilities(mean_cd: F32, size_c: I64, pairs_m2: I64, curve: ImpostorModel, *, scale: float = 1.0) -> F64:
     """(m,) the probability that two clusters are one person, of some pairs of rows of all c clusters."""
+    z = _pair_scores(mean_cd, size_c, pairs_m2, np.zeros(len(size_c)), curve, scale)
+    # Who is no more alike than that is a stranger in any place.
+    excess_c = cluster_excess(mean_cd, size_c, curve, np.unique(pairs_m2[z >= LEAST_Z]))
+    z = _pair_scores(mean_cd, size_c, pairs_m2, excess_c, curve, scale)
+    return pair_chance(z, _smaller(size_c, pairs_m2), len(size_c), weakness(mean_cd, size_c, curve, scale=scale))
+
+
+def _smaller(size_c: I64, pairs_m2: I64) -> I64:
+    smaller: I64 = np.minimum(*size_c[pairs_m2.T])
+    return smaller
+
+
+def _pair_scores(mean_cd: F32, size_c: I64, pairs_m2: I64, excess_c: F64, curve: ImpostorModel, scale: float) -> F64:
     first, second = pairs_m2.T
-    a, b = size_c[first], size_c[second]
     similarity = index.dot_pairs(mean_cd, first, mean_cd, second).astype(np.float64)
-    z = (similarity - curve.mean) / (scale * curve.deviation(a, b))
-    return pair_chance(z, np.minimum(a, b), size_c)
+    beyond = similarity - (excess_c[first] + excess_c[second]) / 2 - curve.mean
+    z: F64 = beyond / (scale * curve.deviation(size_c[first], size_c[second]))
+    return z
 
 
 def likely_pairs(
@@ -141,11 +189,13 @@ def likely_pairs(
     At most `most`, of probability `least` and more. Past `index.EXACT_PAIRS` it may miss some.
     """
     exact = len(size_c) ** 2 <= index.EXACT_PAIRS
-    searched = _all_pairs(mean_cd, size_c, curve, scale, least) if exact else _near_pairs(mean_cd)
+    excess_c, weak = cluster_excess(mean_cd, size_c, curve), weakness(mean_cd, size_c, curve, scale=scale)
+    searched = _all_pairs(mean_cd, size_c, curve, scale, least, weak) if exact else _near_pairs(mean_cd)
     pairs, chance = np.zeros((0, 2), np.int64), np.zeros(0)
     for found in searched:
+        z = _pair_scores(mean_cd, size_c, found, excess_c, curve, scale)
         pairs = np.concatenate([pairs, found])
-        chance = np.concatenate([chance, pair_probabilities(mean_cd, size_c, found, curve, scale=scale)])
+        chance = np.concatenate([chance, pair_chance(z, _smaller(size_c, found), len(size_c), weak)])
         order = np.lexsort((pairs[:, 1], pairs[:, 0], -chance))
         order = order[chance[order] >= least][: max(most, KEPT)]
         pairs, chance = pairs[order], chance[order]
@@ -159,7 +209,9 @@ def _near_pairs(mean_cd: F32) -> Iterator[I64]:
     yield np.unique(np.sort(pairs, axis=1), axis=0)
 
 
-def _all_pairs(mean_cd: F32, size_c: I64, curve: ImpostorModel, scale: float, least: float) -> Iterator[I64]:
+def _all_pairs(
+    mean_cd: F32, size_c: I64, curve: ImpostorModel, scale: float, least: float, weak: float
+) -> Iterator[I64]:
     """(m, 2) all pairs that may be so probable, and some that are not, part by part."""
     from scipy.special import ndtri_exp
 
@@ -167,10 +219,11 @@ def _all_pairs(mean_cd: F32, size_c: I64, curve: ImpostorModel, scale: float, le
         return
     order = np.argsort(size_c, kind="stable")  # so that a row is never larger than a column after it
     mean, size = mean_cd[order], size_c[order]
-    intercept, by_evidence, by_size, by_mean = FITTED["pair"]
+    intercept, by_evidence, by_size, by_weakness = FITTED["pair"]
     logit = np.log(least) - np.log1p(-least)
-    needed = (logit - intercept - by_size / size - by_mean * np.log(size.mean())) / by_evidence
-    # The z of which so few strangers are as similar; never below their mean. A larger cluster needs the lower cosine.
+    needed = (logit - intercept - by_size / size - by_weakness * weak) / by_evidence
+    # The z of which so few strangers are as similar; never below their mean, and in no crowd. A larger cluster needs
+    # the lower cosine.
     z = -ndtri_exp(np.minimum(-HALF, -needed - np.log(max(1, len(size) - 1))))
     cosine = (curve.mean + z * scale * curve.deviation(size, size[-1:]) - 1e-5).astype(np.float32)
     step = max(1, index.BLOCK_CELLS // len(size))

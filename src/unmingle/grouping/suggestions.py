@@ -14,12 +14,12 @@ import numpy as np
 
 from unmingle.grouping.attach import Cohort
 from unmingle.grouping.clusters import SAMPLE, canonical_order, top_quartile, unit_rows
-from unmingle.grouping.confidence import label_means, likely_pairs, pair_chance
+from unmingle.grouping.confidence import label_means, likely_pairs, pair_chance, weakness
 from unmingle.grouping.constraints import CannotLinks, Constraints, roots
 from unmingle.grouping.index import dot_pairs, spaced
 from unmingle.grouping.refine import FRAGMENT_FACES
 from unmingle.grouping.split_candidates import SplitCandidates
-from unmingle.grouping.threshold import FalseMergeThreshold, standard_query
+from unmingle.grouping.threshold import FalseMergeThreshold, cluster_excess, standard_query
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -129,6 +129,8 @@ class _Grouping:
     asked: Constraints  # different people, as far as nobody could answer
     people_cd: F64  # the means as `standard_query` needs them
     people: Cohort  # of these
+    excess_c: F64  # how much more alike strangers are in the place of each cluster
+    weak: float  # see `weakness`
 
     @classmethod
     def of(
@@ -140,8 +142,11 @@ class _Grouping:
         mean_cd, size_c = label_means(unit_nd, own_n)
         order_n = np.argsort(slot_n, kind="stable")
         people_cd = np.insert(mean_cd.astype(np.float64), mean_cd.shape[1], -threshold.curve.mean, axis=1)
-        people = Cohort.of(people_cd)
-        return cls(unit_nd, slot_n, mean_cd, size_c, order_n, threshold, known, asked, people_cd, people)
+        people, curve = Cohort.of(people_cd), threshold.curve
+        excess_c, weak = cluster_excess(mean_cd, size_c, curve), weakness(mean_cd, size_c, curve, scale=threshold.scale)
+        return cls(
+            unit_nd, slot_n, mean_cd, size_c, order_n, threshold, known, asked, people_cd, people, excess_c, weak
+        )
 
     def faces(self, cluster: int) -> I64:
         stop = int(self.size_c[: cluster + 1].sum())
@@ -159,7 +164,7 @@ class _Grouping:
         return self.people.normal(rows, left, z.sum(axis=0), (z**2).sum(axis=0), least=0)
 
     def chance(self, z_m: F64, a: I64, b: I64) -> F64:
-        return pair_chance(z_m, np.minimum(a, b), self.size_c)
+        return pair_chance(z_m, np.minimum(a, b), len(self.size_c), self.weak)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -184,7 +189,8 @@ class _Candidates:
         (one, a), (other, b) = sides
         (mean, deviation), (other_mean, other_deviation) = now.to_people(one, a, own), now.to_people(other, b, own)
         mean, deviation = (mean + other_mean) / 2, np.sqrt((deviation**2 + other_deviation**2) / 2)
-        chance = now.chance((now.threshold.standard(cosine_m, a, b) - mean) / deviation, a, b)
+        beyond = cosine_m - (now.excess_c[own[0]] + now.excess_c[own[-1]]) / 2
+        chance = now.chance((now.threshold.standard(beyond, a, b) - mean) / deviation, a, b)
         return cls(own[0], own[-1], split_m, a, b, chance, mean, deviation, asked_m)
 
     @classmethod
@@ -229,7 +235,7 @@ def _splits(now: _Grouping, trees: dict[bytes, Branches] | None) -> SplitCandida
     splits = SplitCandidates.of(now.unit_nd, now.slot_n, now.size_c, roots(known.same_m2, known.faces), trees)
     splits = splits.take(np.flatnonzero(~splits.divide(known.different_m2, now.slot_n)))
     a, b = splits.size_m, now.size_c[splits.slot_m] - splits.size_m
-    z = now.threshold.standard(splits.cosine_m.astype(np.float32), a, b)
+    z = now.threshold.standard(splits.cosine_m - now.excess_c[splits.slot_m], a, b)
     useful = _gain(a, b) * (1 - now.chance(z, a, b))
     order = np.lexsort((-useful, splits.slot_m))
     slot = splits.slot_m[order]
@@ -270,6 +276,7 @@ def _compare_face_by_face(now: _Grouping, candidates: _Candidates, splits: Split
         one, other = (now.unit_nd[rows[spaced(len(rows), SAMPLE)]] for rows in sides)
         quartile[i] = top_quartile(one[None], other[None])[0]
     a, b = size.T
+    quartile -= (now.excess_c[candidates.first_m[near]] + now.excess_c[candidates.second_m[near]]) / 2
     z = now.threshold.quartile_standard(quartile, a, b)
     chance = now.chance((z - candidates.mean_m[near]) / candidates.deviation_m[near], a, b)
     np.maximum.at(candidates.chance_m, near, chance)

@@ -112,12 +112,13 @@ def standard_query(vectors_qd: F32) -> F32:
     return np.concatenate([vectors_qd, np.ones((len(vectors_qd), 1), np.float32)], axis=1)
 
 
-def local_excess(vectors_nd: F32, mean_cd: F32, size_c: I64, curve: ImpostorModel) -> F64:
+def local_excess(vectors_nd: F32, mean_cd: F32, size_c: I64, curve: ImpostorModel, *, faces: int = 1) -> F64:
     """(n,) how much more alike a face and its nearest strangers are than the model's card says, as a cosine; never < 0.
 
     If the card holds where a face lies, its nearest few of c clusters score as the largest of c normal values do. Among
     small children, say, they score higher (score normalisation with a cohort: Matejka et al. 2017). The clusters are to
-    be pure rather than whole; of two faces or more, since single ones are often faces of somebody large.
+    be pure rather than whole; of two faces or more, since single ones are often faces of somebody large. faces: of how
+    many each vector is the mean.
     """
     from scipy.special import ndtri
 
@@ -131,13 +132,23 @@ def local_excess(vectors_nd: F32, mean_cd: F32, size_c: I64, curve: ImpostorMode
     # The nearest is its own, and the next may be another part of its own person.
     usual = -float(ndtri((np.arange(k) + 1.5) / (c - 1)).mean())
     single = np.ones(1, np.int64)
-    deviation_c = curve.deviation(single, size_c[cohort]).astype(np.float32)
+    deviation_c = curve.deviation(np.array([faces]), size_c[cohort]).astype(np.float32)
     mean_cd, stranger_c = mean_cd[cohort] / deviation_c[:, None], np.float32(curve.mean) / deviation_c
     for block, similarity_rc in similarity_blocks(vectors_nd, mean_cd, cells=1 << 20):
         nearest_rk = np.partition(similarity_rc - stranger_c, (c - k - 2, c - 2), axis=1)[:, c - k - 2 : c - 2]
         excess_n[block] = nearest_rk.mean(axis=1, dtype=np.float64) - usual
     excess_n = np.maximum(0, excess_n) * curve.deviation(single, single)
     return excess_n * c / (c + PRIOR_COHORT)
+
+
+def cluster_excess(mean_cd: F32, size_c: I64, curve: ImpostorModel, rows_m: I64 | None = None) -> F64:
+    """(c,) as `local_excess`, for clusters among each other; 0 for others than rows_m."""
+    excess_c = np.zeros(len(size_c))
+    rows_m = np.arange(len(size_c)) if rows_m is None else rows_m
+    for size in np.unique(size_c[rows_m]).tolist():
+        rows = rows_m[size_c[rows_m] == size]
+        excess_c[rows] = local_excess(mean_cd[rows], mean_cd, size_c, curve, faces=size)
+    return excess_c
 
 
 def collection_scale(mean_cd: F32, size_c: I64, curve: ImpostorModel, excess_c: F64 | None = None) -> float:
