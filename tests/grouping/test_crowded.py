@@ -54,6 +54,17 @@ def test_no_large_cluster_is_a_crowd(children: int, others: int) -> None:
     assert np.bincount(labels).max() == 60  # who is large stays whole
 
 
+@pytest.mark.parametrize("seed", range(1, 5))
+def test_no_large_cluster_is_a_crowd_however_large_and_alike_the_crowd_is(seed: int) -> None:
+    # Strangers who are more alike, or a dozen of them among hundreds of people, can not be told from one person yet.
+    random = np.random.default_rng(seed)
+    children, others = random.integers(20, 150), random.integers(20, 150)
+    alike = random.uniform(0.15, 0.34)
+    crowd, child = draw(random.integers(1, 9, children).tolist(), (alike, random.uniform(0.52, 0.64)), random)
+    rest, other = draw([45, *random.integers(1, 9, others).tolist()], EVERYBODY, random)
+    assert strays(grouped(np.concatenate([crowd, rest])), np.concatenate([child, children + other])) <= 0.05
+
+
 def test_a_place_is_as_crowded_as_its_people_are_alike() -> None:
     random = np.random.default_rng(0)
     crowd, _ = draw([4] * 60, CHILDREN, random)
