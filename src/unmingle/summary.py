@@ -88,6 +88,9 @@ def summary_lines(added: Added, summary: Summary) -> list[str]:
         f"{counted(summary.faces, 'face')}, {summary.clustered:,} of them in {people}",
     ]
     lines += _added_lines(added)
+    if crowded := int(summary.notes.get("crowded", 0)):
+        faces = counted(crowded, "face is", "faces are")
+        lines.append(f"{faces} of people who all look alike, as small children do: where unsure, they were kept apart")
     if "named_files" in summary.notes:
         lines.append(_names_line({key: int(value) for key, value in summary.notes.items() if key.startswith("named_")}))
     if summary.left_out:

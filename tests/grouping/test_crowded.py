@@ -12,7 +12,9 @@ from unmingle.grouping.cluster import cluster_faces
 from unmingle.grouping.confidence import face_probabilities, label_means, likely_pairs
 from unmingle.grouping.impostors import SFACE_CURVE, ImpostorModel
 from unmingle.grouping.threshold import local_excess
+from unmingle.records import Added
 from unmingle.settings import GroupingSettings
+from unmingle.summary import Summary, summary_lines
 
 if TYPE_CHECKING:
     from unmingle.records import F32, I64
@@ -74,6 +76,24 @@ def test_a_place_is_as_crowded_as_its_people_are_alike() -> None:
     excess = local_excess(vectors, means, size, SFACE_CURVE)
     assert excess[: len(crowd)].min() > 0.05
     assert excess[len(crowd) :].mean() < 0.01
+
+
+def test_the_notes_say_how_many_faces_are_in_crowds() -> None:
+    random = np.random.default_rng(0)
+    crowd, _ = draw([4] * 60, CHILDREN, random)
+    rest, _ = draw([4] * 150, EVERYBODY, random)
+    both, none = (
+        cluster_faces(vectors, GroupingSettings(), curve=SFACE_CURVE)
+        for vectors in (np.concatenate([crowd, rest]), rest)
+    )
+    assert 200 <= dict(both.notes)["crowded"] <= 250
+    assert dict(none.notes)["crowded"] == 0
+    told, silent = (
+        "\n".join(summary_lines(Added(1, 1, 0, 0, 0, 0, 0), Summary(1, 210, 840, 800, (), {}, dict(of.notes))))
+        for of in (both, none)
+    )
+    assert "who all look alike, as small children do" in told
+    assert "look alike" not in silent
 
 
 def test_strangers_in_a_crowd_are_not_taken_for_one_person() -> None:

@@ -111,6 +111,8 @@ def _linked(
         "bar_single": threshold.cosine(1, 1, clusters=clusters.count),
         "scale": threshold.scale,
     }
+    # More by a whole deviation: there, people come in parts rather than mixed.
+    notes["crowded"] = float(np.count_nonzero(clusters.face_excess_n > notes["strangers_deviation"]))
     notes["moved"] = float(reassign(clusters, near_n, threshold))
     return clusters, threshold, notes
 
