@@ -309,7 +309,7 @@ def main() -> None:
         parts += [
             (f"{name}, other half, {kind}", clustered(part, PAIRS_AT)) for kind, part, _ in draws(split, theirs, random)
         ]
-    at = {"face": FACES_AT, "alone": FACES_AT, "pair": PAIRS_AT, "new": (DEFAULT,)}
+    at = {"face": FACES_AT, "alone": FACES_AT, "pair": (DEFAULT,), "new": (DEFAULT,)}
     of = {what: [p[one][what] for p in seen for one in at[what]] for what in at}
     of["face"] += [p[one]["planted"] for p in seen for one in at["face"]]
     fitted = {what: fit(Cases.joined(parts)) for what, parts in of.items()}
