@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 # Words behind the name of each command; {album} is a library, {made} a folder with its pictures.
 WORDS = {
     "assign": "{album} 1 p1/1.jpg",
+    "backup": "{album} {new}/copy",
+    "check": "{album}",
     "cluster": "{made}/pictures/p0 -o {new}/library",
     "compare": "{album} {made}/library",
     "different": "{album} 1 2",
@@ -116,6 +118,8 @@ def test_options_that_choose_are_these() -> None:
         "sheet",
         "decision",
         "people",
+        "repair",
+        "destination",
         "older_than",
         "left_out",
         "yes",
