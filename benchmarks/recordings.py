@@ -10,8 +10,9 @@ JSON out:
 - right: share of the matched sightings that are in the right person, people matched to labels as `evaluate` does;
 - tracks, looks, people; faces, files and sizes in megabytes.
 
-With --loop SECONDS also a recording of that length, made by repeating the first: seconds to watch it, how many times
-faster than real time that is, and the most memory that the process took.
+With --loop SECONDS also a recording of that length, made by repeating the first: seconds to watch it, those of the
+processors, how many times faster than real time that is, the machine's load (what else runs slows it), and the most
+memory that the process took.
 
 Run it as: python benchmarks/recordings.py --data DATA [--loop 600]
 """
@@ -140,14 +141,16 @@ def repeated(video: Path, seconds: float, target: Path) -> Path:
 def timed(recording: Path, seconds: float, folder: Path) -> dict[str, float]:
     """Seconds and memory of `unmingle cluster` in a process of its own."""
     words = [sys.executable, "-m", "unmingle", "cluster", str(recording), "-o", str(folder), "--quiet"]
-    start = time.perf_counter()
+    start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(words, check=True)
-    spent = time.perf_counter() - start
+    spent, used = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
     return {
         "recording_seconds": seconds,
         "seconds": round(spent, 1),
+        "processor_seconds": round(used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime, 1),
         "times_real_time": round(seconds / spent, 1),
-        "memory_mb": round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024),
+        "load": round(os.getloadavg()[1], 1),
+        "memory_mb": round(used.ru_maxrss / 1024),
         "library_mb": round((folder / "library.sqlite").stat().st_size / 1e6, 1),
     }
 

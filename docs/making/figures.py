@@ -248,7 +248,7 @@ def figures_in_short() -> str:
         ],
         [
             f"{long['recording_seconds'] / 60:.0f} minutes of a recorded meeting",
-            f"{long['seconds']:.0f} s, {long['memory_mb'] / 1000:.2f} GB",
+            f"{long['processor_seconds']:.0f} s of processor time, {long['memory_mb'] / 1000:.2f} GB",
         ],
         [
             "a million faces grouped; the review page with 100,000",
@@ -300,7 +300,8 @@ def other_figures() -> str:
         ],
         [
             "ten minutes of such a recording",
-            f"{recorded['long']['seconds']:.0f} s, {recorded['long']['memory_mb'] / 1000:.2f} GB",
+            f"{recorded['long']['processor_seconds']:.0f} s of processor time,"
+            f" {recorded['long']['memory_mb'] / 1000:.2f} GB",
             "recordings --loop 600",
         ],
         [
