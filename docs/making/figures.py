@@ -269,7 +269,7 @@ def other_figures() -> str:
     decisions = [one["median"] for one in page["decisions_ms"].values()]
     painted = [one["painted_ms"] / 1000 for one in page["scroll"]]
     others = [one["purity"] for name, one in result("tracking")["cut"].items() if not name.startswith("ours")]
-    kills = result("kills")
+    kills, erasing = result("kills"), result("erasing")
     rows = [
         [
             "`import unmingle`; `unmingle --help`",
@@ -318,6 +318,11 @@ def other_figures() -> str:
             f"{kills['kills']:,} kills while deciding and adding",
             f"{len(kills['wrong'])} answered decisions or pictures lost",
             "kills",
+        ],
+        [
+            f"{erasing['kills']:,} kills while erasing, {erasing['erased']:,} of them too late to stop it",
+            f"{len(erasing['wrong'])} with a byte left of anybody, or with anybody else changed",
+            "erasing",
         ],
         [
             f"{exports['pictures']:,} pictures to XMP and into a new library: names that came back; regions off by",

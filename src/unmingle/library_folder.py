@@ -219,7 +219,9 @@ class LibraryFolder:
         """Copy the library, as it is at one moment, into a new folder, also while it is in use; returns the folder."""
         from unmingle.upkeep import backup
 
-        return backup(self.folder, user_path(destination))
+        copy = backup(self.folder, user_path(destination))
+        self._note_output("backup", export=copy, files=1)
+        return copy
 
     @property
     def sources(self) -> tuple[Path, ...]:

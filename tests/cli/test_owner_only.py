@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.cli.conftest import SHOTS
 from tests.made_library import library, take
+
+from unmingle.store.schema import migrate
+from unmingle.store.sqlite import open_to_read, open_to_write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,11 +21,29 @@ if TYPE_CHECKING:
     from tests.command import Command
 
 
-@pytest.fixture(params=[0o022, 0o000, 0o077])
-def _umask(request: pytest.FixtureRequest) -> Iterator[None]:
-    before = os.umask(request.param)
+@pytest.fixture
+def _umask() -> Iterator[None]:
+    """One that takes nothing away."""
+    before = os.umask(0)
     yield
     os.umask(before)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions are those of POSIX")
+def test_a_library_of_an_earlier_version_is_closed_once(tmp_path: Path) -> None:
+    folder = tmp_path / "library"
+    (folder / "sheets").mkdir(parents=True)
+    with closing(sqlite3.connect(folder / "library.sqlite", isolation_level=None)) as connection:
+        migrate(connection, to=12)
+    for name in ("faces.csv", "sheets/person-0001.jpg", "mine.txt"):
+        (folder / name).write_text("x")
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    with open_to_read(folder):
+        assert open_to_others(tmp_path) == [str(folder), str(folder / "mine.txt")]  # which holds more than ours
+    (folder / "faces.csv").chmod(0o640)
+    with open_to_write(folder):
+        assert str(folder / "faces.csv") in open_to_others(tmp_path)
 
 
 def open_to_others(folder: Path) -> list[str]:
