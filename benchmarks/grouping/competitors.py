@@ -4,7 +4,8 @@ The default is what a method's own documentation recommends. Where a method need
 and recommends none for these embeddings, it is the one that OpenCV documents for SFace: cosine 0.363, which is distance
 1.128 between unit vectors. The grid is what the best setting is chosen from, with the labels.
 
-Infomap and Leiden's packages are under the GPL: they are used here and nowhere else in the project.
+The packages of Infomap (which FC-ES needs too) and Leiden are under the GPL: they are used here and nowhere else in the
+project.
 """
 
 from __future__ import annotations
@@ -129,6 +130,41 @@ def infomap(vectors_nd: F32, setting: Setting) -> Labels:
     return labels
 
 
+def early_stopping(vectors_nd: F32, setting: Setting) -> Labels:
+    """FC-ES without training (Liu and others 2024), written anew from its description.
+
+    Two faces are one person as surely as a step from either lands on a neighbour that they share. From each face edges
+    go to its neighbours, the nearest first, until the first that is too unsure; Infomap groups what they connect.
+    """
+    import faiss
+    from infomap import Infomap
+    from scipy.sparse import csr_array
+
+    n, k = len(vectors_nd), min(setting["neighbours"], len(vectors_nd))
+    index = faiss.IndexFlatIP(vectors_nd.shape[1])
+    index.add(vectors_nd)
+    cosine_nk, other_nk = index.search(vectors_nd, k)
+    step_nk = np.exp((np.clip(cosine_nk, 0, 1) - 1) * 4)  # of the squared distance, at the published width of a half
+    step_nk /= step_nk.sum(axis=1, keepdims=True)
+    shape, starts, ends = (n, n), np.arange(n + 1) * k, other_nk.ravel()
+    steps = csr_array((step_nk.ravel(), ends, starts), shape=shape)
+    near = csr_array((np.ones(n * k, np.float32), ends, starts), shape=shape)
+    shared = (steps @ near.T).tocsr()  # of each face's steps, those that land on a neighbour of the other
+    row_nk = np.repeat(np.arange(n)[:, None], k, 1)
+    sure_nk = np.asarray(shared[row_nk.ravel(), ends] + shared[ends, row_nk.ravel()]).reshape(n, k) / 2
+    kept_nk = np.logical_and.accumulate((sure_nk >= setting["sure"]) | (other_nk == row_nk), axis=1)
+    method = Infomap(two_level=True, directed=True, silent=True, no_file_output=True, seed=SEED + 1, num_trials=1)
+    kept_nk &= other_nk != row_nk
+    links = zip(row_nk[kept_nk].tolist(), other_nk[kept_nk].tolist(), sure_nk[kept_nk].tolist(), strict=True)
+    method.add_links(list(links))
+    labels = np.full(n, -1, np.int64)
+    if kept_nk.any():
+        method.run()
+        for node, module in method.get_modules().items():
+            labels[node] = module
+    return labels
+
+
 def leiden(vectors_nd: F32, setting: Setting) -> Labels:
     """Modularity, or the constant Potts model at a resolution, on the graph of nearest neighbours."""
     import igraph
@@ -197,6 +233,11 @@ COMPETITORS = {
         infomap,
         {"neighbours": NEIGHBOURS, "cosine": SFACE_COSINE, "trials": 1},
         tuple({**graph, "trials": 1} for graph in GRAPHS),
+    ),
+    "FC-ES": Competitor(
+        early_stopping,
+        {"neighbours": 80, "sure": 0.22},
+        product(neighbours=(20, 80), sure=(0.1, 0.15, 0.22, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)),
     ),
     "Leiden": Competitor(
         leiden,
