@@ -269,7 +269,7 @@ def other_figures() -> str:
     decisions = [one["median"] for one in page["decisions_ms"].values()]
     painted = [one["painted_ms"] / 1000 for one in page["scroll"]]
     others = [one["purity"] for name, one in result("tracking")["cut"].items() if not name.startswith("ours")]
-    kills, erasing = result("kills"), result("erasing")
+    kills, erasing, flips = result("kills"), result("erasing"), result("flips")
     rows = [
         [
             "`import unmingle`; `unmingle --help`",
@@ -323,6 +323,11 @@ def other_figures() -> str:
             f"{erasing['kills']:,} kills while erasing, {erasing['erased']:,} of them too late to stop it",
             f"{len(erasing['wrong'])} with a byte left of anybody, or with anybody else changed",
             "erasing",
+        ],
+        [
+            f"bytes flipped in a library, {flips['flips']:,} times: entries of the log lost; faults that a repair left",
+            f"{flips['entries_lost']}; {flips['faults_left_by_repair']}",
+            "flips",
         ],
         [
             f"{exports['pictures']:,} pictures to XMP and into a new library: names that came back; regions off by",

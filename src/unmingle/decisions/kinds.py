@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
 
 from unmingle.decisions.references import clean_name
-from unmingle.errors import DecisionError, command
+from unmingle.errors import DecisionError, LibraryError, command
 from unmingle.text_layout import counted
 
 if TYPE_CHECKING:
@@ -351,6 +351,8 @@ assert set(KINDS) == set(get_args(Kind))
 
 def read_command(kind: str, text: str) -> Command:
     """A command as the log keeps it."""
+    if kind not in KINDS:
+        raise LibraryError(f"The log has an entry of no known kind, {kind!r}.", "Run: unmingle check LIBRARY --repair")
     read: dict[str, Any] = json.loads(text)
     return KINDS[kind](
         person=read.get("person"),

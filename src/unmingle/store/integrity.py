@@ -61,7 +61,11 @@ def file_faults(store: Store) -> Iterator[Fault]:
             yield Fault("database", f"{table}: {error}.")
         if wrong:
             yield Fault("database", f"{counted(wrong, 'row')} of {table}: a value has another type than its column.")
-    query = "SELECT id FROM decision WHERE NOT json_valid(body) OR NOT json_valid(changed)"
+    query = (
+        "SELECT id FROM decision WHERE NOT json_valid(body) OR NOT json_valid(changed)"
+        " OR (json_type(changed, '$.words'), json_type(changed, '$.people'), json_type(changed, '$.faces'))"
+        " IS NOT ('text', 'array', 'integer')"
+    )
     for (entry,) in connection.execute(query):
         yield Fault("decision", f"#{entry} of the log can't be understood.")
 
