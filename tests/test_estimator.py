@@ -21,6 +21,7 @@ def expected_failures(_: FaceClusterer) -> dict[str, str]:
     }
 
 
+@pytest.mark.filterwarnings("ignore::unmingle.errors.EmbeddingWarning")  # its data are no faces
 @parametrize_with_checks([FaceClusterer()], expected_failed_checks=expected_failures)  # type: ignore[untyped-decorator]
 def test_it_is_a_scikit_learn_estimator(estimator: FaceClusterer, check: Any) -> None:
     check(estimator)

@@ -27,6 +27,10 @@ class UnmingleError(Exception):
         self.mend = mend
 
 
+class EmbeddingWarning(UserWarning):
+    """Vectors don't tell how alike strangers are to the model that made them, so people may be wrong."""
+
+
 class SourceError(UnmingleError):
     """A folder or file to read from is missing, empty or not allowed."""
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from unmingle.errors import SettingsError
+from unmingle.errors import EmbeddingWarning, SettingsError
+from unmingle.grouping.adaptation import Adaptation, adapt, curve_of_others
 from unmingle.grouping.attach import Assigner
 from unmingle.grouping.cluster import cluster_faces
-from unmingle.grouping.clusters import canonical_order, unit_rows
 from unmingle.grouping.confidence import face_probabilities
 from unmingle.grouping.constraints import Constraints
-from unmingle.grouping.impostors import estimate_curve
 from unmingle.settings import GroupingSettings, one_of
 
 if TYPE_CHECKING:
@@ -24,12 +24,16 @@ if TYPE_CHECKING:
     from unmingle.records import F64, I64, Merges
 
 NOISE = -1
+# Of so few faces one may expect nothing.
+ENOUGH = 12
 
 
 class FaceClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Group face embeddings by person; the number of people need not be known.
 
-    Only the directions of the vectors count. The same vectors in another order give the same partition.
+    Only the directions of the vectors count. The same vectors in another order give the same partition. Without a
+    curve, how the model spreads people is found out from the collection: where their middle is, which directions tell
+    them apart, and how alike strangers are. `predict` then sees new vectors in the same way.
 
     Args:
         people: the number of people if it is known; then exactly so many clusters come out, and no noise.
@@ -37,8 +41,8 @@ class FaceClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         singletons: what a face that nobody else is like becomes: "noise" (label -1, as scikit-learn has it) or
             "clusters" (a label of its own).
         impostor_curve: how similar two strangers are to the model that made the vectors. None estimates it, which needs
-            two people and more than a dozen faces; `unmingle.grouping.impostors.SFACE_CURVE` is SFace's, and
-            benchmarks/impostor_curve.py measures others.
+            some ten people if their vectors are not centred at 0, else two, and more than a dozen faces;
+            `unmingle.grouping.impostors.SFACE_CURVE` is SFace's, and benchmarks/impostor_curve.py measures others.
 
     Attributes:
         labels_: (n,) int64, person of each row, largest first.
@@ -84,25 +88,31 @@ class FaceClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         Raises:
             SettingsError: a row is zero, or a setting is out of range.
             ConstraintError: two rows must be one person and must be different people.
+
+        Warns:
+            EmbeddingWarning: the collection doesn't tell how alike strangers are to this model.
         """
         one_of("singletons", self.singletons, ("noise", "clusters"))
         settings = GroupingSettings(people=self.people, expected_false_merges=self.expected_false_merges)
         vectors_nd: Any = validate_data(self, X, dtype=[np.float64, np.float32])
         constraints = _constraints(len(vectors_nd), frames, same, different)
-        curve = self.impostor_curve
-        if curve is None:
-            unit_nd = unit_rows(vectors_nd)
-            curve = estimate_curve(unit_nd[canonical_order(unit_nd)])
+        if self.impostor_curve is None:
+            self._adaptation = adapt(vectors_nd, settings, constraints)
+        else:
+            self._adaptation = Adaptation.none(self.impostor_curve, vectors_nd.shape[1])
+        raw_nd, vectors_nd = vectors_nd, self._adaptation.apply(vectors_nd)
+        curve = self._adaptation.curve
         clustering = cluster_faces(vectors_nd, settings, curve=curve, constraints=constraints)
         self.labels_: I64 = clustering.labels
+        if self.impostor_curve is None and self.people is None:
+            _warn(self.labels_)
         if self.singletons == "noise" and self.people is None:
             alone = np.bincount(self.labels_)[self.labels_] == 1
             self.labels_ = np.where(alone, NOISE, self.labels_)
         scale = dict(clustering.notes)["scale"]
         self.probabilities_: F64 = face_probabilities(vectors_nd, clustering.labels, curve, scale=scale)
-        self._assigner = Assigner(
-            vectors_nd.astype(np.float32), self.labels_, curve, scale=scale, expected=self.expected_false_merges
-        )
+        others = curve_of_others(raw_nd, clustering.labels, self._adaptation)
+        self._assigner = Assigner(vectors_nd, self.labels_, others, scale=scale, expected=self.expected_false_merges)
         self.n_people_: int = int(self.labels_.max()) + 1
         self.merges_: Merges = clustering.merges
         self.notes_: dict[str, float] = dict(clustering.notes)
@@ -112,8 +122,19 @@ class FaceClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         """The person of each new row, (m, d) finite and not zero, by itself; -1 where it is like nobody."""
         check_is_fitted(self)
         vectors_md: Any = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
-        found = self._assigner.assign_many(vectors_md)
+        found = self._assigner.assign_many(self._adaptation.apply(vectors_md))
         return np.array([NOISE if one.label is None else one.label for one in found], np.int64)
+
+
+def _warn(labels_n: I64) -> None:
+    people = int(labels_n.max()) + 1
+    if len(labels_n) >= ENOUGH and people in {1, len(labels_n)}:
+        warnings.warn(
+            f"Everybody is {'one person' if people == 1 else 'alone'}: that is so, or this collection doesn't tell how"
+            " alike strangers are to the model that made its vectors. Give impostor_curve, or more people.",
+            EmbeddingWarning,
+            stacklevel=3,
+        )
 
 
 def _constraints(n: int, frames: ArrayLike | None, same: ArrayLike | None, different: ArrayLike | None) -> Constraints:
