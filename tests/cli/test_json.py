@@ -123,6 +123,7 @@ def test_options_that_choose_are_these() -> None:
         "older_than",
         "left_out",
         "yes",
+        "weights",
     }
     assert found == known | set(taking)
 
