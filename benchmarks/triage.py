@@ -140,7 +140,7 @@ def find(data: Path, name: str) -> Found:
 
 def judge(found: Found, settings: DetectionSettings, *, turned_join: bool = False) -> dict[str, object]:
     """Group under some rules, and score."""
-    verdicts = triage(found.measures, settings)
+    verdicts = triage(found.measures, np.ones(len(found.measures), np.float32), settings)
     standing = np.array(verdicts.standings)
     if turned_join:
         standing[(standing == "found") & (found.measures.turn > FAR_TURNED)] = "join"

@@ -188,20 +188,29 @@ def cluster(
         names = conclude(store, faces, rows_of_pictures(store, faces), name_pattern, curve)
         recording_n = recording_of(store, faces, names)
         core_n, copy_of_n = faces.core.copy(), copies.copy_of(store, faces, recording_n)
+        least_score = (facts.noted(store, DetectionSettings) or DetectionSettings()).min_score
+        doubtful_n = ~core_n & (faces.scores < least_score)
         core_n[list(decided.person_of)] = True  # whatever a face is like, somebody said whose it is
         recorded_k2, same_m2 = sightings.followed(store, recipe, faces)
         seen = seen_frames(store, faces, names, recorded_k2)
         if classic is None:
             constraints = decided.constraints(seen, same_m2)
             clustering = cluster_with_quality(
-                faces.vectors, settings, curve=curve, constraints=constraints, core_n=core_n, copy_of_n=copy_of_n
+                faces.vectors,
+                settings,
+                curve=curve,
+                constraints=constraints,
+                core_n=core_n,
+                copy_of_n=copy_of_n,
+                doubtful_n=doubtful_n,
             )
         else:
             assert settings.people is not None  # whoever calls has made sure of it
             components, seed = classic.components, classic.seed
             clustering = classic_clusters(faces.vectors, settings.people, components=components, seed=seed)
         notes = dict(clustering.notes)
-        evidence = Evidence.of(clustering, core_n, copy_of_n, least=2 if settings.people is None else 1)
+        least = 2 if settings.people is None else 1
+        evidence = Evidence.of(clustering, core_n, copy_of_n, least=least, doubtful_n=doubtful_n)
         labels_n = np.where(evidence.people_n, clustering.labels, ALONE)
         likeness_n, cohesion_k = evidence.likeness(faces.vectors, clustering.labels)
         sure_n = None  # where the grouping didn't find out how strangers spread

@@ -15,6 +15,7 @@ import polars as pl
 import pytest
 from PIL import Image
 
+from unmingle.settings import DetectionSettings
 from unmingle.store.result_tables import FACES, PEOPLE
 
 if TYPE_CHECKING:
@@ -71,6 +72,26 @@ def test_made_up_people_are_sorted_and_scored(library: Path, meeting: Meeting) -
     evaluation = unmingle.open(library).evaluate(meeting.labels)
     assert evaluation.scores.accuracy == 1.0
     assert evaluation.scores.people_found == evaluation.scores.people_true == 6
+
+
+def test_what_the_detector_is_not_sure_of_joins_whom_it_is_like(
+    library: Path, meeting: Meeting, tmp_path: Path
+) -> None:
+    import unmingle
+
+    found = faces_of(library).drop_nulls("person")
+    least = found["score"].quantile(0.1) or 0.0
+    opened = unmingle.open(tmp_path / "library")
+    opened.add(meeting.faces, detection=DetectionSettings(min_score=least))
+    opened.cluster()
+    faces = faces_of(tmp_path / "library").join(found.select("file", was="person"), on="file", how="left")
+    weak = faces.filter(pl.col("score") < least)
+    assert weak["reason"].str.starts_with("hardly a face: the detector gives 0.").all()
+    assert weak["was"].null_count() == 0
+    joined = weak.drop_nulls("person")
+    assert 2 * len(joined) > len(weak) > 0
+    assert len(faces.drop_nulls("person").select("person", "was").unique()) == 6
+    assert set(weak.filter(pl.col("person").is_null())["status"]) <= {"not_a_face"}
 
 
 def test_people_csv_is_largest_first_and_agrees_with_faces_csv(library: Path) -> None:

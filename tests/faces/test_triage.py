@@ -18,7 +18,8 @@ FINE = {"pixels": 80.0, "blur": 2.0, "turn": 0.1, "covered": 0.1, "face": 0.9}
 def judged(*faces: dict[str, float], **settings: float) -> Triage:
     rows = [FINE | face for face in faces]
     measures = Measures(**{name: np.array([row[name] for row in rows], np.float32) for name in MEASURES})
-    return triage(measures, DetectionSettings(**settings))  # type: ignore[arg-type]
+    scores = np.array([face.get("score", 0.9) for face in faces], np.float32)
+    return triage(measures, scores, DetectionSettings(**settings))  # type: ignore[arg-type]
 
 
 def test_a_good_face_founds_and_needs_no_reason() -> None:
@@ -34,6 +35,7 @@ def test_a_good_face_founds_and_needs_no_reason() -> None:
         ({"blur": 5.25}, "join", "low_quality", "too blurred: by 5.2 of 112 pixels, over 4"),
         ({"covered": 0.98}, "join", "masked", "lower face covered: sure to 98%, over 90%"),
         ({"face": 0.02}, "aside", "not_a_face", "not a face: sure to 98%, over 95%"),
+        ({"score": 0.47}, "join", "not_a_face", "hardly a face: the detector gives 0.47, 0.60 is needed"),
         ({"face": 0.3}, "join", "not_a_face", "hardly a face: sure to 70% that it is none, over 50%"),
     ],
 )
@@ -68,4 +70,4 @@ def test_the_bars_are_those_of_the_settings() -> None:
 
 
 def test_no_faces() -> None:
-    assert len(triage(Measures.together([]), DetectionSettings())) == 0
+    assert len(triage(Measures.together([]), np.zeros(0, np.float32), DetectionSettings())) == 0

@@ -7,7 +7,7 @@ import pytest
 
 from unmingle.errors import SettingsError
 from unmingle.grouping.attach import Assigned, Assigner, attach_outliers, fill_gaps, split_by_gaps, surest
-from unmingle.grouping.cluster import cluster_faces
+from unmingle.grouping.cluster import cluster_faces, cluster_with_quality
 from unmingle.grouping.constraints import Constraints
 from unmingle.grouping.impostors import SFACE_CURVE
 from unmingle.grouping.linkage import Linkage
@@ -135,6 +135,20 @@ def test_a_visitor_while_somebody_is_away_is_a_person(make_faces: MakeFaces) -> 
     kept = (person == 0) | (frame < 4) | (frame >= 12)
     labels = in_order(np.concatenate([vectors[kept], visitor(vectors[:1], 3)]), np.append(frame[kept], [7, 8, 9]))
     assert np.bincount(labels).tolist() == [20, 12, 3]
+
+
+@pytest.mark.parametrize(("left", "joins"), [(0.0, False), (0.36, True)])
+def test_what_may_be_no_face_fills_a_gap_only_if_it_is_like_who_left_it(
+    make_faces: MakeFaces, left: float, joins: bool
+) -> None:
+    vectors, person, frame = meeting(make_faces)
+    doubtful = (person == 1) & (frame == 7)
+    vectors[doubtful] = blurred(vectors[doubtful], left, 3)
+    seen = Constraints(len(vectors), np.stack([np.arange(len(vectors)), frame], axis=1))
+    labels = cluster_with_quality(
+        vectors, GroupingSettings(), curve=SFACE_CURVE, constraints=seen, core_n=~doubtful, doubtful_n=doubtful
+    ).labels
+    assert (labels[doubtful][0] == labels[np.flatnonzero(person == 1)[0]]) == joins
 
 
 def test_two_gaps_at_once_say_nothing(make_faces: MakeFaces) -> None:

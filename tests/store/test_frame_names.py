@@ -41,7 +41,8 @@ def concluded(folder: Path, names: Sequence[str], vectors_nd: F32) -> tuple[int,
     with open_to_write(folder) as store:
         put_files(store, ((name,) for name in names))
         n = len(names)
-        faces = StoredFaces(np.arange(n), np.arange(1, n + 1), np.ones(n, np.int64), vectors_nd, np.ones(n, np.bool_))
+        core, scores = np.ones(n, np.bool_), np.ones(n, np.float32)
+        faces = StoredFaces(np.arange(n), np.arange(1, n + 1), np.ones(n, np.int64), vectors_nd, core, scores)
         found = conclude(store, faces, rows_of_pictures(store, faces), AUTO, SFACE_CURVE)
     assert found.recordings is not None
     assert found.files == n

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,6 +40,7 @@ def add(store: Store, *pictures: tuple[str, ...]) -> StoredFaces:
         np.ones(len(pictures), np.int64),
         np.zeros((len(pictures), 4), np.float32),
         np.ones(len(pictures), np.bool_),
+        np.ones(len(pictures), np.float32),
     )
 
 
@@ -74,9 +76,7 @@ def test_a_picture_under_two_names_is_of_two_frames(store: Store) -> None:
 
 def test_faces_of_one_photograph_were_seen_together(store: Store) -> None:
     faces = add(store, ("a.jpg",), ("b.jpg",))
-    twice = StoredFaces(
-        np.arange(3), np.array([1, 1, 2]), np.ones(3, np.int64), np.zeros((3, 4), np.float32), np.ones(3, np.bool_)
-    )
+    twice = replace(faces.take(np.array([0, 0, 1])), pictures=np.array([1, 1, 2]))
     seen = seen_frames(store, twice, READ)
     assert frames_of(seen, 0) == frames_of(seen, 1) != frames_of(seen, 2)
     assert not np.isin(seen[:, 1] + 1, seen[:, 1]).any()

@@ -10,7 +10,7 @@ whole picture are looked at turned.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import cv2
@@ -82,11 +82,13 @@ class Found:
     faces: the one that the picture is about first, then by falling score; in a crop only its own face.
     best: the highest confidence seen, also when too low to count.
     neighbours: faces dropped because the picture is one person's crop.
+    candidate: where there is no face, the best candidate, if there is any.
     """
 
     faces: Faces
     best: float
     neighbours: int
+    candidate: Faces = field(default_factory=Faces.none)
 
 
 def find_faces(
@@ -110,7 +112,9 @@ def find_faces(
         if float(other.faces.scores.sum()) > KEPT * float(found[i].faces.scores.sum()):
             faces = turned_back(other.faces, turns[i], pictures[i].width, pictures[i].height)
             found[i] = replace(other, faces=faces)
-    return found
+    candidates = [one.candidate if not len(one.faces) else Faces.none() for one in found]
+    better = read_again(session, pictures, candidates)
+    return [replace(one, candidate=candidate) for one, candidate in zip(found, better, strict=True)]
 
 
 def _find(session: Session, finder: Session, pictures: Sequence[Pyramid], settings: DetectionSettings) -> list[Found]:
@@ -130,7 +134,9 @@ def _find(session: Session, finder: Session, pictures: Sequence[Pyramid], settin
         faces = seen[i].take(seen[i].scores >= settings.min_score)
         crop = len(faces) > 0 and _one_face(faces, picture, settings)
         faces = _main_first(faces, picture)
-        found.append(Found(faces.take(np.arange(1)), best, len(faces) - 1) if crop else Found(faces, best, 0))
+        kept = faces.take(np.arange(1)) if crop else faces
+        candidate = seen[i].take(np.arange(min(1, len(seen[i]))))
+        found.append(Found(kept, best, len(faces) - len(kept), candidate))
     better = read_again(session, pictures, [one.faces for one in found])
     upright = turn_upright(session, finder, pictures, better)
     return [

@@ -145,21 +145,24 @@ def quality(faces: Faces, measures: Measures) -> F32:
     return np.asarray(faces.scores * resolution * sharpness * seen * measures.face, np.float32)
 
 
-def triage(measures: Measures, settings: DetectionSettings) -> Triage:
-    """Judge each face; of several reasons the gravest counts."""
-    columns = (measures.pixels, measures.blur, measures.covered, measures.face)
+def triage(measures: Measures, scores_n: F32, settings: DetectionSettings) -> Triage:
+    """Judge each face, also by the detector's confidence; of several reasons the gravest counts."""
+    columns = (measures.pixels, measures.blur, measures.covered, measures.face, scores_n)
     verdicts = [_verdict(*face, settings) for face in zip(*columns, strict=True)]
     return Triage(*zip(*verdicts, strict=True)) if verdicts else Triage.alike(0)
 
 
 def _verdict(
-    pixels: float, blur: float, covered: float, sure: float, settings: DetectionSettings
+    pixels: float, blur: float, covered: float, sure: float, score: float, settings: DetectionSettings
 ) -> tuple[Standing, Flag, str]:
     none = 1 - sure  # the probability that it is no face
     if pixels < settings.min_pixels:
         return "aside", "low_quality", f"too small: {pixels:.0f} pixels a side, under {settings.min_pixels:g}"
     if sure < settings.min_face:
         return "aside", "not_a_face", f"not a face: sure to {none:.0%}, over {1 - settings.min_face:.0%}"
+    if score < settings.min_score:
+        reason = f"hardly a face: the detector gives {score:.2f}, {settings.min_score:.2f} is needed"
+        return "join", "not_a_face", reason
     if sure < settings.founder_face:
         reason = f"hardly a face: sure to {none:.0%} that it is none, over {1 - settings.founder_face:.0%}"
         return "join", "not_a_face", reason

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from unmingle.records import F32, U8
 
 # Part of the key: raise it when a change to this room changes what is found.
-VERSION = 3
+VERSION = 4
 FACES_AT_ONCE = 32
 
 
@@ -86,7 +86,8 @@ class FaceRecipe:
         """Find and embed the faces of each picture."""
         pyramids = [Pyramid.of(picture) for picture in pictures]
         seen = find_faces(self._detector, pyramids, self._detection, finder=self._finder)
-        found = self.describe(pyramids, seen)
+        # Grouping may find out whose a face is that the detector is not sure of.
+        found = self.describe(pyramids, [one if len(one.faces) else replace(one, faces=one.candidate) for one in seen])
         return [
             replace(one, fingerprint=of_picture(picture)) if len(one.faces) else one
             for picture, one in zip(pyramids, found, strict=True)
@@ -116,7 +117,7 @@ class FaceRecipe:
                     vectors=vectors[start:end],
                     quality=quality(one.faces, measured),
                     thumbnails=tuple(thumbnail(picture, box, margin=FACE_MARGIN) for box in one.faces.boxes),
-                    triage=triage(measured, self._detection),
+                    triage=triage(measured, one.faces.scores, self._detection),
                     reason=_why(one, self._detection),
                 )
             )

@@ -22,7 +22,7 @@ from unmingle.grouping.refine import FRAGMENT_FACES
 from unmingle.grouping.threshold import LEAST_Z, FalseMergeThreshold, cluster_excess, local_excess, standard_query
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -216,12 +216,14 @@ def split_by_gaps(clusters: Clusters) -> None:
         clusters.take_out(np.array(torn, np.int64))
 
 
-def fill_gaps(clusters: Clusters, threshold: FalseMergeThreshold, slots: I64 | None = None) -> int:
+def fill_gaps(
+    clusters: Clusters, threshold: FalseMergeThreshold, slots: I64 | None = None, *, doubtful: Sequence[int] | I64 = ()
+) -> int:
     """Give clusters (slots; None: all) to people who left a gap in their frames; how many faces.
 
     What fills a short gap is whoever is there before and after, however odd the face: people don't take each other's
     place for a few frames. What fills a longer one has to be like them, but is compared with nobody else: it may be a
-    visitor, as somebody is who sits beside the others.
+    visitor, as somebody is who sits beside the others. So does what is perhaps no face: `doubtful`.
     """
     gaps = _Gaps(clusters)
     if not gaps:
@@ -229,7 +231,7 @@ def fill_gaps(clusters: Clusters, threshold: FalseMergeThreshold, slots: I64 | N
     named: list[tuple[int, int]] = []
     pairs: list[tuple[int, int, int]] = []  # the last: how many left such a gap
     slots = clusters.alive if slots is None else slots
-    few = set(gaps.fragments(slots))
+    few = set(gaps.fragments(slots)).difference(clusters.slot_n[np.asarray(doubtful, np.int64)].tolist())
     for slot in slots[~np.isin(slots, gaps.decided)].tolist():
         faces = clusters.faces(np.array([slot])).tolist()
         people = gaps.left_by(slot, faces) if slot in few else set()

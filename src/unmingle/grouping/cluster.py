@@ -165,11 +165,12 @@ def cluster_with_quality(
     constraints: Constraints | None = None,
     core_n: Bool,
     copy_of_n: I64 | None = None,
+    doubtful_n: Bool | None = None,
 ) -> Clustering:
     """As `cluster_faces`, where only `core_n` may make a person, and row i shows the picture of row copy_of_n[i].
 
     Rows that decisions hold apart are core in any case. There are no merges if there are border faces or copies. A
-    cluster of border faces only, or of one picture, is nobody: see `Evidence`.
+    cluster of border faces only, or of one picture, is nobody: see `Evidence`. doubtful_n: what may be no face.
     """
     n = len(vectors_nd)
     check_shape("core_n", core_n, (n,))
@@ -223,7 +224,9 @@ def cluster_with_quality(
         attach_border(clusters, f + np.sort(first_tied), np.sort(first), threshold)
         # Now that it is known who else is there, core faces may fill a gap, too.
         loose = np.flatnonzero(clusters.slot_n[f:] >= f) + f
-        fill_gaps(clusters, threshold, np.unique(clusters.slot_n[loose]) if settings.people is not None else None)
+        doubtful = np.zeros(0, np.int64) if doubtful_n is None else np.flatnonzero(doubtful_n[order_n[rows]])
+        slots = None if settings.people is None else np.unique(clusters.slot_n[loose])
+        fill_gaps(clusters, threshold, slots, doubtful=doubtful[doubtful >= f])
     slot_n = clusters.slot_n[index_n]
     labels_n = np.empty(n, np.int64)
     labels_n[order_n] = largest_first(slot_n)
@@ -261,8 +264,16 @@ class Evidence:
     telling_n: Bool  # faces by which likeness is measured: core faces, each picture once, or all if there is only one
 
     @classmethod
-    def of(cls, clustering: Clustering, core_n: Bool, copy_of_n: I64 | None = None, *, least: int = 2) -> Evidence:
-        """Count pictures. least: how many different ones make a person, 1 where the number of people was given."""
+    def of(
+        cls,
+        clustering: Clustering,
+        core_n: Bool,
+        copy_of_n: I64 | None = None,
+        *,
+        least: int = 2,
+        doubtful_n: Bool | None = None,
+    ) -> Evidence:
+        """Count pictures, `doubtful_n` not. least: how many make a person, 1 where the number of people was given."""
         labels_n, k = clustering.labels, int(clustering.labels.max(initial=-1)) + 1
         rows = np.arange(len(labels_n))
         picture_n = rows
@@ -272,7 +283,8 @@ class Evidence:
             picture_n = first[at].astype(np.int64)
         core_n = np.asarray(core_n, np.bool_) | (TOO_FEW in dict(clustering.notes))
         shows_n = picture_n == rows
-        pictures_k = np.bincount(labels_n[shows_n], minlength=k)
+        counts_n = shows_n if doubtful_n is None else shows_n & ~doubtful_n
+        pictures_k = np.bincount(labels_n[counts_n], minlength=k)
         cored_k = np.bincount(labels_n[core_n], minlength=k) > 0
         several_k = np.bincount(labels_n[core_n & shows_n], minlength=k) > 1
         telling_n = shows_n & (core_n | ~several_k[labels_n])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -29,6 +29,7 @@ class StoredFaces:
     files:    (n,) int64, how many files hold the picture.
     vectors:  (n, d) float32.
     core:     (n,) bool, which of them may found a person; the others, border faces, may only join one.
+    scores:   (n,) float32, the detector's confidence.
     """
 
     ids: I64
@@ -36,17 +37,16 @@ class StoredFaces:
     files: I64
     vectors: F32
     core: Bool
+    scores: F32
 
     def __post_init__(self) -> None:
-        for name in ("pictures", "files", "core"):
+        for name in ("pictures", "files", "core", "scores"):
             check_shape(name, getattr(self, name), (len(self.ids),))
         check_shape("vectors", self.vectors, (len(self.ids), None))
 
     def take(self, index: I64) -> StoredFaces:
         """The faces at `index`, in that order."""
-        return StoredFaces(
-            self.ids[index], self.pictures[index], self.files[index], self.vectors[index], self.core[index]
-        )
+        return StoredFaces(*(getattr(self, name.name)[index] for name in fields(self)))
 
 
 def faces_to_group(store: Store, recipe: str) -> StoredFaces:
@@ -57,18 +57,19 @@ def faces_to_group(store: Store, recipe: str) -> StoredFaces:
     query = "SELECT count(*) FROM face_to_group WHERE recipe = ?"
     (n,) = store.connection.execute(query, (recipe,)).fetchone()
     query = (
-        "SELECT face, picture, files, core, vector FROM face_to_group WHERE recipe = ? ORDER BY content, frame, number"
+        "SELECT face, picture, files, core, score, face_to_group.vector FROM face_to_group"
+        " JOIN face ON face.id = face_to_group.face WHERE recipe = ? ORDER BY content, frame, face_to_group.number"
     )
     rows = store.connection.execute(query, (recipe,))
     ids, pictures, files = (np.zeros(n, np.int64) for _ in range(3))
     vectors_nd: F32 = np.zeros((0, 1), np.float32)
-    core = np.zeros(n, np.bool_)
-    for i, (face, picture, held, is_core, blob) in enumerate(rows):
+    core, scores = np.zeros(n, np.bool_), np.zeros(n, np.float32)
+    for i, (face, picture, held, is_core, score, blob) in enumerate(rows):
         vector = np.frombuffer(blob, "<f4")
         if not len(vectors_nd):
             vectors_nd = np.empty((n, len(vector)), np.float32)
-        ids[i], pictures[i], files[i], core[i], vectors_nd[i] = face, picture, held, is_core, vector
-    return StoredFaces(ids, pictures, files, vectors_nd, core)
+        ids[i], pictures[i], files[i], core[i], scores[i], vectors_nd[i] = face, picture, held, is_core, score, vector
+    return StoredFaces(ids, pictures, files, vectors_nd, core, scores)
 
 
 def owners_by_face(connection: sqlite3.Connection, table: Literal["member", "proposal"]) -> tuple[I64, I64]:
