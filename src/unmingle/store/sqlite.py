@@ -343,8 +343,8 @@ def _clear_errors(folder: Path) -> Iterator[None]:
             ) from error
         if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
             raise WriteError(f"{folder} can't be written: {error}.", "Choose another folder.") from error
-        # The last two: of a table or column whose name was damaged.
-        told = any(words in str(error) for words in ("Could not decode", "no such ", "has no column "))
+        # The last two: where the name of a column was damaged; tables that are missing are found when it is opened.
+        told = any(words in str(error) for words in ("Could not decode", "no such column", "has no column"))
         if told or name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
             raise damaged(folder, error) from error
         if name.startswith("SQLITE_BUSY"):
