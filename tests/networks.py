@@ -41,7 +41,9 @@ class Remembered:
             for place, i in enumerate(new):
                 self._keep(keys[i], {name: value[place].copy() for name, value in outputs.items()})
         rows = [self.known[key] for key in keys]
-        return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+        # A graph out of OpenVINO's cache has other names for its outputs beside those it shares with the original.
+        shared = set.intersection(*(set(row) for row in rows))
+        return {name: np.stack([row[name] for row in rows]) for name in rows[0] if name in shared}
 
     def _key(self, row: NDArray[Any]) -> str:
         what = f"{self.name} {row.dtype} {row.shape}".encode()
