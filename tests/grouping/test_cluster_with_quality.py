@@ -14,6 +14,7 @@ from unmingle.grouping.attach import Assigner
 from unmingle.grouping.cluster import Evidence, cluster_faces, cluster_with_quality
 from unmingle.grouping.constraints import Constraints, roots
 from unmingle.grouping.impostors import SFACE_CURVE, ImpostorModel
+from unmingle.grouping.refine import FRAGMENT_FACES
 from unmingle.grouping.threshold import FalseMergeThreshold
 from unmingle.records import Clustering
 from unmingle.settings import GroupingSettings
@@ -158,7 +159,11 @@ def test_joiners_never_change_who_the_founders_are(n: int, seed: int) -> None:
         constraints=made.constraints.mapped(place, len(core)),
     )
     labels = made.run(copies=False).labels
-    assert same_partition(labels[core], alone.labels)
+    # Who else is there may show whose gap a few core faces fill.
+    settled = (
+        np.bincount(alone.labels)[alone.labels] > FRAGMENT_FACES if made.constraints.in_order else alone.labels >= 0
+    )
+    assert same_partition(labels[core][settled], alone.labels[settled])
     for label in np.unique(labels):
         faces = np.flatnonzero(labels == label)
         assert len(faces) == 1 or made.core[faces].any()

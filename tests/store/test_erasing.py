@@ -163,7 +163,10 @@ def test_whatever_was_decided_others_stay_who_they_are(tmp_path_factory: pytest.
     hand = Hand(album, np.random.default_rng(seed))
     for _ in range(3):
         for _ in range(8):
-            hand.decide()
+            if len(album.people()) > 1:  # else there is nobody to decide about
+                hand.decide()
+        if len(album.people()) < 2:
+            break
         one = int(hand.random.choice(sorted(album.people())))
         names = album.library.people.filter(album.library.people["person"] == one)["name"].to_list()
         wanted = secrets(album.library.folder, f"person = {one}", *filter(None, names))
@@ -173,7 +176,8 @@ def test_whatever_was_decided_others_stay_who_they_are(tmp_path_factory: pytest.
         assert {who: files & before.get(who, files) for who, files in album.people().items()} == before
         check_all_holds(album)
         for _ in range(4):
-            hand.decide()
+            if len(album.people()) > 1:
+                hand.decide()
             check_all_holds(album)
         album.cluster()
         check_all_holds(album)

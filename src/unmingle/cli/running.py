@@ -31,8 +31,18 @@ class Stopped(BaseException):  # no error
         self.number = number
 
 
+_received: list[int] = []  # signals
+
+
+def check_stopped(*_: object) -> None:
+    """Stop here if a signal came whose exception was lost: Python drops those of callbacks, as while it imports."""
+    if _received:
+        raise Stopped(_received[0])
+
+
 def main() -> None:
     """Run the command line."""
+    _received.clear()
     take_any_text()
     with _signals_stop():
         try:
@@ -52,7 +62,9 @@ def main() -> None:
 def keeping(sentence: str, *, once: Path | None = None) -> Iterator[None]:
     """Say what is kept, and how to go on, if the block is stopped; `once` is there as soon as anything is kept."""
     try:
+        check_stopped()
         yield
+        check_stopped()
     except Stopped as stop:
         stop.add_note(sentence if once is None or once.exists() else "Nothing was stored yet.")
         raise
@@ -68,6 +80,7 @@ def _signals_stop() -> Iterator[None]:
     def stop(number: int, frame: FrameType | None) -> None:
         for one in ours:
             signal.signal(one, at_once)
+        _received.append(number)
         raise Stopped(number)
 
     before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
