@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+    from unmingle.records import Analysis
     from unmingle.store.sqlite import Store
 
 
@@ -39,11 +40,14 @@ class Album:
             for person in persons:
                 name = f"{chr(97 + person)}{self.count:04}.jpg"
                 self.count += 1
-                vector = self.centres[person] + self.spread * self.random.normal(size=64)
-                triage = Triage.alike(1, "aside", "low_quality", reason) if reason else None
-                put(connection, name, analysis(vector[None], triage=triage))
+                put(connection, name, self.face(person, reason))
                 files.append(name)
         return files
+
+    def face(self, person: int, reason: str = "") -> Analysis:
+        """A picture with a face of a true person; reason: why it is set aside."""
+        vector = self.centres[person] + self.spread * self.random.normal(size=64)
+        return analysis(vector[None], triage=Triage.alike(1, "aside", "low_quality", reason) if reason else None)
 
     def remove(self, files: Sequence[str]) -> None:
         """The files are gone at the next scan."""

@@ -42,17 +42,7 @@ STORIES = settings().max_examples // 8
 class Shown(Album):
     """An album whose faces have thumbnails and landmarks of their own, each a secret."""
 
-    def add(self, persons: Sequence[int], *, reason: str = "") -> list[str]:
-        files = []
-        with open_to_write(self.library.folder) as store, store.transaction() as connection:
-            for person in persons:
-                name = f"{chr(97 + person)}{self.count:04}.jpg"
-                self.count += 1
-                put(connection, name, self.face(person))
-                files.append(name)
-        return files
-
-    def face(self, person: int) -> Analysis:
+    def face(self, person: int, reason: str = "") -> Analysis:
         vector = self.centres[person] + self.spread * self.random.normal(size=64)
         made = analysis(vector[None], thumbnail=self.random.bytes(9000), triage=Triage.alike(1))
         points = self.random.normal(size=(1, 5, 2)).astype(np.float32)

@@ -116,14 +116,19 @@ def test_ids_of_people_are_never_given_twice(tmp_path: Path) -> None:
         assert connection.execute("INSERT INTO person DEFAULT VALUES").lastrowid != first
 
 
+def read_only(folder: Path, request: pytest.FixtureRequest) -> None:
+    """From here on somebody runs the test who may read a folder's files and write none of them."""
+    for path in folder.iterdir():
+        path.chmod(0o444)
+    folder.chmod(0o555)
+    request.getfixturevalue("ordinary_user")
+
+
 def test_a_read_only_library_can_be_read_and_not_written(open_folder: Path, request: pytest.FixtureRequest) -> None:
     library = open_folder / "library"
     with open_to_write(library) as store:
         store.set_fact("a", "b")
-    for path in library.iterdir():
-        path.chmod(0o444)
-    library.chmod(0o555)
-    request.getfixturevalue("ordinary_user")
+    read_only(library, request)
     with open_to_read(library) as store:
         assert store.fact("a") == "b"
     with pytest.raises(WriteError, match="can't be written") as caught, open_to_write(library):
@@ -143,10 +148,7 @@ def test_a_reader_who_may_not_write_sees_the_last_changes_or_says_that_it_can_t(
         shutil.copytree(store.folder, copy)  # as a backup does, with the log that nobody has closed
     if not index:
         (copy / "library.sqlite-shm").unlink()
-    for file in copy.iterdir():
-        file.chmod(0o444)
-    copy.chmod(0o555)
-    request.getfixturevalue("ordinary_user")
+    read_only(copy, request)
     if index:
         with open_to_read(copy) as store:
             assert store.fact("season") == "autumn"
@@ -163,10 +165,7 @@ def test_a_reader_for_whom_the_file_is_frozen_says_so_when_it_is_not(
     library = open_folder / "library"
     with open_to_write(library) as store:
         store.set_fact("season", "spring")
-    for path in library.iterdir():
-        path.chmod(0o444)
-    library.chmod(0o555)
-    request.getfixturevalue("ordinary_user")
+    read_only(library, request)
     with open_to_read(library) as store:
         with store.snapshot():
             assert store.fact("season") == "spring"

@@ -34,8 +34,8 @@ class Stopped(BaseException):  # no error
 _received: list[int] = []  # signals
 
 
-def check_stopped(*_: object) -> None:
-    """Stop here if a signal came whose exception was lost: Python drops those of callbacks, as while it imports."""
+def check_stopped() -> None:
+    """Stop here if a signal came whose exception was lost: Python drops what is raised in its callbacks."""
     if _received:
         raise Stopped(_received[0])
 
