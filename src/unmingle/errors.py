@@ -13,6 +13,10 @@ def command(*words: str | PurePath) -> str:
     return shlex.join(["unmingle", *plain])
 
 
+# What code raises that meets something nobody expected, such as the rows of a damaged library.
+UNEXPECTED = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
+
+
 class UnmingleError(Exception):
     """Root of all errors of unmingle.
 

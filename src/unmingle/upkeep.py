@@ -261,10 +261,13 @@ def _salvage(source: sqlite3.Connection, connection: sqlite3.Connection) -> set[
     contents: set[str] = set()
     gaps: dict[str, list[tuple[int, int]]] = {}
     for table, columns in tables(connection).items():
-        there = {row[1] for row in _read(source, f'PRAGMA table_info("{table}")')}
-        shared = {name: of for name, of in columns.items() if name in there}
+        there = [row[1] for row in _read(source, f'PRAGMA table_info("{table}")')]
+        if len(there) == len(columns):  # of which one may have lost its name
+            shared = dict(zip(columns, there, strict=True))
+        else:
+            shared = {name: name for name in columns if name in there}
         if shared:
-            gaps[table] = _copy(source, connection, table, shared)
+            gaps[table] = _copy(source, connection, table, {name: columns[name] for name in shared}, shared.values())
     connection.executemany(
         "UPDATE sqlite_sequence SET seq = max(seq, ?2) WHERE name = ?1",
         _read(source, "SELECT name, seq FROM sqlite_sequence"),
@@ -309,14 +312,22 @@ def _read(source: sqlite3.Connection, query: str) -> Iterator[tuple[Any, ...]]:
 
 
 def _copy(
-    source: sqlite3.Connection, connection: sqlite3.Connection, table: str, columns: dict[str, tuple[type, ...]]
+    source: sqlite3.Connection,
+    connection: sqlite3.Connection,
+    table: str,
+    columns: dict[str, tuple[type, ...]],
+    called: Iterable[str],
 ) -> list[tuple[int, int]]:
-    """Copy the rows of a table from both ends, and one by one what lies between; the rows next to what was lost."""
+    """Copy the rows of a table from both ends, and one by one what lies between; the rows next to what was lost.
+
+    called: what the source calls the columns.
+    """
     names = column_names(columns)
     add = f'INSERT OR IGNORE INTO "{table}" ({names}) VALUES ({", ".join("?" * len(columns))})'
     (sql,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = ?", (table,)).fetchone()
-    key = next(iter(columns)) if sql.endswith("WITHOUT ROWID") else "rowid"
-    select = f'SELECT {key}, {names} FROM "{table}" NOT INDEXED'
+    called = list(called)
+    key = column_names(called[:1]) if sql.endswith("WITHOUT ROWID") else "rowid"
+    select = f'SELECT {key}, {column_names(called)} FROM "{table}" NOT INDEXED'
 
     def take(tail: str, *values: int) -> tuple[bool, int | None]:
         """Whether all rows could be read, and the last that could."""

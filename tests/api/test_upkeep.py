@@ -152,6 +152,23 @@ def test_flipped_bytes_lose_no_decision(unmingle: Command, made: Library, part: 
         assert made.check().faults == ()
 
 
+def test_a_column_that_lost_its_name_is_found_and_mended(unmingle: Command, made: Library) -> None:
+    before = log_of(made)
+    with closing(sqlite3.connect(made.folder / "library.sqlite")) as connection:
+        connection.executescript('ALTER TABLE moved RENAME COLUMN "after" TO agter')
+        moved = connection.execute("SELECT * FROM moved").fetchall()
+    assert moved
+    with pytest.raises(LibraryError, match="moved has other columns") as caught:
+        made.name("Bob", "Rob")
+    assert "--repair" in caught.value.mend
+    assert unmingle("check", "library").code == 1
+    assert unmingle("check", "library", "--repair").code == 0
+    assert log_of(made) == before
+    with open_to_decide(made.folder) as store:
+        assert store.connection.execute("SELECT * FROM moved").fetchall() == moved
+    made.name("Bob", "Rob")
+
+
 def test_a_strangers_trigger_is_not_run(unmingle: Command, made: Library) -> None:
     with open_to_decide(made.folder) as store:
         store.connection.executescript(

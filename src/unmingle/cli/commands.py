@@ -12,7 +12,7 @@ from unmingle import console
 from unmingle.cli import decisions, erasing, evaluating, exchanging, models, sorting, upkeep
 from unmingle.cli.options import OPENED
 from unmingle.cli.running import READER_GONE
-from unmingle.errors import UnmingleError
+from unmingle.errors import UNEXPECTED, UnmingleError
 from unmingle.version import __version__
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def _explained() -> Iterator[None]:
     """Where something fails that nobody expected to, look whether a library is damaged that was opened."""
     try:
         yield
-    except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except UNEXPECTED as error:
         from unmingle.store.sqlite import explain, open_to_read
 
         for folder in OPENED:

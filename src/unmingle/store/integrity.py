@@ -13,10 +13,11 @@ import numpy as np
 from unmingle.errors import PictureError
 from unmingle.faces.align import open_thumbnail
 from unmingle.faces.duplicates import PRINT_BYTES
+from unmingle.store.schema import columns_made, columns_there, version_of
 from unmingle.text_layout import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from unmingle.store.sqlite import Store
 
@@ -36,10 +37,9 @@ class Fault:
 
 def tables(connection: sqlite3.Connection) -> dict[str, dict[str, tuple[type, ...]]]:
     """The columns of each table, and the types that they take."""
-    names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
     return {
-        name: {row[1]: _TYPES.get(row[2], (object,)) for row in connection.execute(f'PRAGMA table_info("{name}")')}
-        for (name,) in names.fetchall()
+        table: {name: _TYPES.get(kind, (object,)) for name, kind in of}
+        for table, of in columns_there(connection).items()
     }
 
 
@@ -49,6 +49,10 @@ def file_faults(store: Store) -> Iterator[Fault]:
     for (line,) in connection.execute(f"PRAGMA integrity_check({MOST_LINES})"):
         if line != "ok":
             yield Fault("database", f"{line}.")
+    made = columns_made(version_of(connection))
+    for table, there in columns_there(connection).items():
+        if there != made.get(table, there):
+            yield Fault("database", f"{table} has other columns than it was made with.")
     broken = Counter((row[0], row[2]) for row in connection.execute("PRAGMA foreign_key_check"))
     for (table, other), count in broken.items():
         yield Fault("database", f"{counted(count, 'row')} of {table}: the {other} isn't there.")
@@ -75,9 +79,9 @@ def fits(row: tuple[object, ...], columns: dict[str, tuple[type, ...]]) -> bool:
     return all(value is None or isinstance(value, of) for value, of in zip(row, columns.values(), strict=True))
 
 
-def column_names(columns: dict[str, tuple[type, ...]]) -> str:
+def column_names(columns: Iterable[str]) -> str:
     """The columns of a table, for a query."""
-    return ", ".join(f'"{name}"' for name in columns)
+    return ", ".join('"{}"'.format(name.replace('"', '""')) for name in columns)
 
 
 def picture_faults(store: Store) -> Iterator[Fault]:

@@ -7,6 +7,8 @@ has any but ours.
 from __future__ import annotations
 
 import re
+import sqlite3
+from contextlib import closing
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING
@@ -16,7 +18,6 @@ from unmingle.files import JOURNAL
 from unmingle.sources.images import LIBRARY_FILE as FILE
 
 if TYPE_CHECKING:
-    import sqlite3
     from pathlib import Path
 
 _MADE = re.compile(r'^(CREATE|DROP) (?:UNIQUE )?(TABLE|INDEX|VIEW|TRIGGER) "?(\w+)"?', re.MULTILINE)
@@ -57,6 +58,23 @@ def _missing(connection: sqlite3.Connection, version: int) -> str:
     for kind, name in sorted((_objects(migrations()[-1][0])[0] - _objects(version)[0]) & found):
         return f"the {kind} {name} is of a later version than {version}"
     return ""
+
+
+def columns_there(connection: sqlite3.Connection) -> dict[str, list[tuple[str, str]]]:
+    """Names and types of the columns of each table."""
+    names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+    return {
+        name: [(row[1], row[2]) for row in connection.execute("SELECT * FROM pragma_table_info(?)", (name,))]
+        for (name,) in names.fetchall()
+    }
+
+
+@cache
+def columns_made(version: int) -> dict[str, list[tuple[str, str]]]:
+    """The same of a new library of a version."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        migrate(connection, to=version)
+        return columns_there(connection)
 
 
 def check_schema(folder: Path, connection: sqlite3.Connection) -> int:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import filelock
 
-from unmingle.errors import LibraryBusyError, LibraryError, UnmingleError, WriteError, command
+from unmingle.errors import UNEXPECTED, LibraryBusyError, LibraryError, WriteError, command
 from unmingle.files import JOURNAL, OWNER, make_file, make_folder, no_empty_folder
 from unmingle.sources.images import LIBRARY_FILE as FILE
 from unmingle.sources.images import readable
@@ -177,9 +177,7 @@ def _explained(store: Store) -> Iterator[None]:
     """Where something fails that nobody expected to, look whether the file is damaged: then that is why."""
     try:
         yield
-    except UnmingleError:
-        raise
-    except Exception as error:
+    except (*UNEXPECTED, sqlite3.Error) as error:
         explain(store, error)
         raise
 
@@ -343,9 +341,7 @@ def _clear_errors(folder: Path) -> Iterator[None]:
             ) from error
         if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
             raise WriteError(f"{folder} can't be written: {error}.", "Choose another folder.") from error
-        # The last two: where the name of a column was damaged; tables that are missing are found when it is opened.
-        told = any(words in str(error) for words in ("Could not decode", "no such column", "has no column"))
-        if told or name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
+        if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")) or str(error).startswith("Could not decode"):
             raise damaged(folder, error) from error
         if name.startswith("SQLITE_BUSY"):
             raise LibraryBusyError(f"Another program holds {folder / FILE}.", "Close it and try again.") from error
