@@ -248,7 +248,8 @@ def figures_in_short() -> str:
         ],
         [
             f"{long['recording_seconds'] / 60:.0f} minutes of a recorded meeting",
-            f"{long['processor_seconds']:.0f} s of processor time, {long['memory_mb'] / 1000:.2f} GB",
+            f"{long['seconds']:.0f} s ({long['times_real_time']:.0f} times real time),"
+            f" {long['memory_mb'] / 1000:.2f} GB",
         ],
         [
             "a million faces grouped; the review page with 100,000",
@@ -300,7 +301,7 @@ def other_figures() -> str:
         ],
         [
             "ten minutes of such a recording",
-            f"{recorded['long']['processor_seconds']:.0f} s of processor time,"
+            f"{recorded['long']['seconds']:.0f} s, {recorded['long']['processor_seconds']:.0f} s of processor time,"
             f" {recorded['long']['memory_mb'] / 1000:.2f} GB",
             "recordings --loop 600",
         ],
