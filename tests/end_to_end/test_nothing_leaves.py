@@ -9,6 +9,10 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from making.command_line import commands
+from tests.models import graphs
+
+from unmingle.cli.commands import app
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,50 +21,73 @@ if TYPE_CHECKING:
 
 # Runs the command line with a hook that nothing in the process can take away, and counts what would leave.
 PROGRAM = """
-import json, sys
+import json, os, signal, sys, threading, time
+from pathlib import Path
 seen = []
 def hook(event, args):
     if event in ("socket.connect", "socket.sendto", "socket.getaddrinfo", "socket.gethostbyname", "urllib.Request"):
-        if event != "socket.connect" or not isinstance(args[1], (str, bytes)):  # a path: not the network
-            seen.append([event, repr(args[-1])])
+        path = event == "socket.connect" and isinstance(args[1], (str, bytes))  # not the network
+        own = event == "socket.getaddrinfo" and args[0] == "127.0.0.1"  # where review listens
+        if not (path or own):
+            seen.append([event, repr(args)])
 sys.addaudithook(hook)
+def end_review(key):
+    while not key.exists():
+        time.sleep(0.05)
+    time.sleep(0.2)
+    os.kill(os.getpid(), signal.SIGINT)
 from unmingle.cli import main
-code = 0
 for words in json.loads(sys.argv[1]):
+    if words[0] == "review":
+        threading.Thread(target=end_review, args=[Path(words[1], "review.json")], daemon=True).start()
     sys.argv = ["unmingle", *words]
+    code = 0
     try:
         main()
     except SystemExit as end:
         code = end.code or 0
     print("DONE", json.dumps([words, code, seen]), flush=True)
 """
-
-
-def commands(folder: Path, pictures: Path, labels: Path) -> list[list[str]]:
-    library, other, export = (str(folder / name) for name in ("library", "other", "export"))
-    return [
-        ["cluster", str(pictures), "-o", library],
-        ["show", library, "1"],
-        ["people", library],
-        ["name", library, "1", "Ada"],
-        ["undo", library],
-        ["redo", library],
-        ["log", library],
-        ["evaluate", library, "--labels", str(labels)],
-        ["export", library, "-o", export, "--to", "folders"],
-        ["export", library, "-o", export + "-csv", "--to", "csv"],
-        ["import", library, export],
-        ["report", library],
-        ["different", library, "1", "2"],
-        ["backup", library, other],
-        ["compare", library, other],
-        ["models", "list"],
-        ["models", "check", "sface"],
-        ["check", library],
-        ["privacy", library],
-        ["erase", library, "1", "--yes"],
-        ["forget", library, str(pictures)],
-    ]
+# Every command, in an order in which they work; {folder} is a new one.
+COMMANDS = """
+cluster {pictures} -o {folder}/library
+show {folder}/library 1
+people {folder}/library
+name {folder}/library 1 Ada
+undo {folder}/library
+redo {folder}/library
+log {folder}/library
+evaluate {folder}/library --labels {labels}
+export {folder}/library -o {folder}/export --to folders
+export {folder}/library -o {folder}/export-csv --to csv
+import {folder}/library {folder}/export
+report {folder}/library
+different {folder}/library 1 2
+backup {folder}/library {folder}/other
+compare {folder}/library {folder}/other
+review {folder}/library --no-browser
+split {folder}/library {face}
+assign {folder}/library 1 {face}
+reject {folder}/library 1 {face}
+not-a-face {folder}/library {face}
+is-a-face {folder}/library {face}
+ignore {folder}/library {face}
+restore {folder}/library {face}
+merge {folder}/library 1 2
+relocate {folder}/library {pictures} {pictures}
+models list
+models check sface
+models add {folder}/mine.onnx --colour rgb --mean 0 --scale 1 --labels {people} -q
+models calibrate mine --labels {people} -q
+models remove mine
+check {folder}/library
+privacy {folder}/library
+erase {folder}/library 1 --yes
+forget {folder}/library {pictures}
+bench {people} -q
+demo -o {folder}/demo --people 3 --frames 3
+"""
+FETCHES = ["models", "fetch", "buffalo_s"]
 
 
 def ran(asked: list[list[str]], *before: str) -> list[tuple[list[str], int, list[list[str]]]]:
@@ -70,21 +97,32 @@ def ran(asked: list[list[str]], *before: str) -> list[tuple[list[str], int, list
 
 
 @pytest.mark.slow
-def test_no_command_opens_a_connection(tmp_path: Path, meeting: Meeting) -> None:
+def test_no_command_opens_a_connection(tmp_path: Path, meeting: Meeting, monkeypatch: pytest.MonkeyPatch) -> None:
     alone = ["unshare", "--net", "--map-root-user"]  # where the system has it, there is no network at all
     before = alone if shutil.which("unshare") and not subprocess.run([*alone, "true"], check=False).returncode else []
-    pictures = tmp_path / "pictures"
+    pictures, people = tmp_path / "pictures", tmp_path / "people"
     pictures.mkdir()
     for crop in meeting.crops[:16]:
         shutil.copy(meeting.faces / crop.name, pictures)
-    asked = commands(tmp_path, pictures, meeting.labels)
+        (people / str(crop.person)).mkdir(parents=True, exist_ok=True)
+        shutil.copy(meeting.faces / crop.name, people / str(crop.person))
+    graphs.write(tmp_path / "mine.onnx")
+    monkeypatch.setenv("UNMINGLE_CACHE", str(tmp_path / "cache"))
+    places = {"folder": tmp_path, "pictures": pictures, "people": people, "labels": meeting.labels}
+    asked = [line.format(**places, face=meeting.crops[0].name).split() for line in COMMANDS.strip().splitlines()]
     found = ran(asked, *before)
     assert [words for words, code, _ in found if code] == []
     assert [(words, seen) for words, _, seen in found if seen] == []
     assert len(found) == len(asked)
 
 
+def test_no_command_is_forgotten() -> None:
+    lines = [*COMMANDS.strip().splitlines(), " ".join(FETCHES)]
+    known = [name for name, _ in commands(app)]
+    assert [name for name in known if not any(f"{line} ".startswith(f"{name} ") for line in lines)] == []
+
+
 def test_the_hook_sees_what_fetches() -> None:
-    ((_, code, seen),) = ran([["models", "fetch", "buffalo_s"]], "env", "https_proxy=http://127.0.0.1:1")
+    ((_, code, seen),) = ran([FETCHES], "env", "https_proxy=http://127.0.0.1:1")
     assert code == 1
     assert seen

@@ -327,3 +327,24 @@ def test_no_telemetry_and_no_socket(tmp_path: Path) -> None:
     )
     assert (run.returncode, run.stdout.strip(), run.stderr) == (0, "[] []", "")
     assert list(home.iterdir()) == []
+
+
+CTRL_C = """
+import signal, sys, threading
+from pathlib import Path
+from unmingle.models.runtime import open_session
+held = [open_session(Path(sys.argv[1]), engine="openvino")]
+thread = threading.Thread(target=held.clear)
+thread.start()
+thread.join()
+signal.signal(signal.SIGINT, lambda *_: print("handled"))
+signal.raise_signal(signal.SIGINT)
+"""
+
+
+def test_ctrl_c_does_not_crash_after_a_network_was_let_go_in_another_thread(tmp_path: Path) -> None:
+    file = tmp_path / "tiny.onnx"
+    file.write_bytes(graph_bytes())
+    words = [sys.executable, "-c", CTRL_C, str(file)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout) == (0, "handled\n")

@@ -100,8 +100,7 @@ def bf16_speed(note: Path) -> float:
 
     OpenVINO offers bf16 also where the processor has no instructions for it, and is slower then.
     """
-    openvino = import_openvino()
-    core = openvino.Core()
+    openvino, core = import_openvino(), _core()
     if "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         return 0.0
     # Virtual machines share names; the host's tells one from the next.
@@ -169,6 +168,15 @@ def import_openvino() -> ModuleType:
         return openvino  # type: ignore[no-any-return]
 
 
+@functools.cache
+def _core() -> Any:
+    """OpenVINO's core, which is never let go.
+
+    It gives its thread a stack for signals, and takes that from under it if it ends in another one: Ctrl+C would crash.
+    """
+    return import_openvino().Core()
+
+
 class OpenVinoSession:
     """A graph on the processor, through OpenVINO.
 
@@ -178,7 +186,7 @@ class OpenVinoSession:
     """
 
     def __init__(self, model: Path | bytes, *, precision: Precision, threads: int) -> None:
-        core = import_openvino().Core()
+        core = _core()
         self.precision: Arithmetic = resolve_precision(precision)
         self._streams = min(threads, MOST_STREAMS)
         options = {
