@@ -59,10 +59,11 @@ def entry(name: str, one: Any) -> str:
     """One name; of a class also its members."""
     if not isinstance(one, type):
         return f"### {name}\n\n```text\n{signature(name, one)}\n```\n\n{prose(one.__doc__)}\n"
-    if is_dataclass(one) and not list(members(one)):
-        return record(one, name, "###")
-    made = "" if issubclass(one, Exception) else f"```text\n{signature(name, one)}\n```\n\n"
-    parts = [f"### {name}\n\n{made}{prose(one.__doc__)}\n"]
+    if is_dataclass(one) and one is not unmingle.Library:
+        parts = [record(one, name, "###")]
+    else:
+        made = "" if issubclass(one, Exception) else f"```text\n{signature(name, one)}\n```\n\n"
+        parts = [f"### {name}\n\n{made}{prose(one.__doc__)}\n"]
     told = {one}
     for base, member, method in members(one):
         if base not in told:
@@ -78,7 +79,8 @@ def entry(name: str, one: Any) -> str:
 
 def record(one: type[Any], name: str, level: str) -> str:
     """A record with its fields."""
-    rows = [f"| `{field.name}` | {field.meaning} |" for field in fields_of(one)]
+    told = [field for field in fields_of(one) if not field.name.startswith("_")]
+    rows = [f"| `{field.name}` | {field.meaning} |" for field in told]
     return "\n".join([f"{level} {name}\n", f"{about(one)}\n", "| field | meaning |\n|---|---|", *rows, ""])
 
 

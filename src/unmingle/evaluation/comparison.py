@@ -39,39 +39,33 @@ VERDICTS = ("right", "mended", "broken", "wrong")
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of the libraries; settings: (name, value) of how it was made.
-
-    pictures: and recordings, each content once; faces: in them; sorted: those that have a person.
-    """
+    """One of the libraries."""
 
     title: str
-    settings: tuple[tuple[str, str], ...]
-    pictures: int
-    faces: int
+    settings: tuple[tuple[str, str], ...]  # (name, value) of how it was made
+    pictures: int  # and recordings, each content once
+    faces: int  # in them
     people: int
-    sorted: int
+    sorted: int  # faces that have a person
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Faces of a person, or of nobody (None); name: empty if the person has none."""
+    """Faces of a person, or of nobody."""
 
     person: int | None
-    name: str
+    name: str  # empty if the person has none
     faces: int
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A person of one library, and who has their faces in the other, the most first, nobody last.
-
-    mended, broken: labelled pictures among them on which b is right and a is not, and the other way round.
-    """
+    """A person of one library, and who has their faces in the other."""
 
     whole: Share
-    parts: tuple[Share, ...]
-    mended: int
-    broken: int
+    parts: tuple[Share, ...]  # the most first, nobody last
+    mended: int  # labelled pictures among them on which b is right and a is not
+    broken: int  # and the other way round
 
     @property
     def others(self) -> int:
@@ -105,32 +99,25 @@ class Judged:
 class Comparison:
     """What two libraries make of the pictures that both have.
 
-    pictures:  that both have, by_name of which not by content, only by name; only_a, only_b: that one has.
-    unseen:    faces in frames of recordings that only one of them looked at: nothing is said about these.
-    agreement: how alike they are; None where there is no face. A face that one did not find is nobody's there.
-    same:      (person of a, person of b) with the same faces.
-    split, gone:  people of a: whose faces have several people in b, or none.
-    merged, new:  people of b, likewise.
-    judged:    with labels.
-    faces:     one row per face: `file`, `source`, `frame`, `fate` (one of FATES); of each library, with _a and _b
+    faces: one row per face: `file`, `source`, `frame`, `fate` (one of FATES); of each library, with _a and _b
         behind: `face`, `id`, `person`, `name`, `status`, `reason`, `quality`; `reason` also says why a face is missing.
         With labels also `label`, and `verdict` (one of VERDICTS) on the main face of each labelled picture.
     """
 
     a: Side
     b: Side
-    pictures: int
-    by_name: int
+    pictures: int  # that both have
+    by_name: int  # of which not by content, only by name
     only_a: int
     only_b: int
-    unseen: int
-    agreement: Agreement | None
-    same: tuple[tuple[Share, Share], ...]
-    split: tuple[Change, ...]
-    merged: tuple[Change, ...]
-    gone: tuple[Change, ...]
-    new: tuple[Change, ...]
-    judged: Judged | None
+    unseen: int  # faces in frames of recordings that only one of them looked at: nothing is said about these
+    agreement: Agreement | None  # None where there is no face; a face that one did not find is nobody's there
+    same: tuple[tuple[Share, Share], ...]  # (person of a, person of b) with the same faces
+    split: tuple[Change, ...]  # people of a whose faces have several people in b
+    merged: tuple[Change, ...]  # people of b, likewise
+    gone: tuple[Change, ...]  # people of a whose faces have no person in b
+    new: tuple[Change, ...]  # people of b, likewise
+    judged: Judged | None  # with labels
     faces: pl.DataFrame
 
     def count(self, fate: str) -> int:

@@ -40,66 +40,53 @@ SEPARATORS = re.compile(r"[,;/|&+]")
 class LabelOptions:
     """How a table of labels is read.
 
-    file_column:  the column with file names; None finds it by name (see `columns.FILE_COLUMNS`).
-    label_column: the column with people; None finds it by name (see `columns.LABEL_COLUMNS`).
-    drops:        rules like "Mask=Y": such rows are left out. None is "Mask=Y" and "ID=0", each where the column is.
-    sheets:       titles of the sheets of a workbook to read; empty: all with the headings of the first with labels.
+    drops: rules like "Mask=Y": such rows are left out. None is "Mask=Y" and "ID=0", each where the column is.
+    sheets: titles of the sheets of a workbook to read; empty: all with the headings of the first with labels.
     """
 
-    file_column: str | None = None
-    label_column: str | None = None
+    file_column: str | None = None  # with file names; None finds it by name (see `columns.FILE_COLUMNS`).
+    label_column: str | None = None  # with people; None finds it by name (see `columns.LABEL_COLUMNS`).
     drops: tuple[str, ...] | None = None
     sheets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A file that a rule left out; by_label: one about the label itself (ID=0), which says that it shows nobody."""
+    """A file that a rule left out."""
 
     file: str
     label: str
     rule: str
-    by_label: bool
+    by_label: bool  # the rule is about the label itself (ID=0), and says that it shows nobody
 
 
 @dataclass(frozen=True, slots=True)
 class Contradiction:
-    """A file whose rows disagree: `says` holds each different thing that they say, in order of the rows."""
+    """A file whose rows disagree."""
 
     file: str
-    says: tuple[str, ...]
+    says: tuple[str, ...]  # each different thing that they say, in order of the rows
 
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """Who is on which file; every file is in exactly one of files, dropped, contradictions and unlabelled.
+    """Who is on which file; every file is in exactly one of files, dropped, contradictions and unlabelled."""
 
-    origin:         the file that it came from, or "folders".
-    files, labels:  one entry per labelled file, in order; names as they were written.
-    contradictions: files whose rows disagree, left out.
-    unlabelled:     files with a row, or a place, that names nobody.
-    duplicates:     one entry per superfluous row: a file that the same was said about before.
-    empty_rows:     rows with neither file nor label; nameless_rows: with a label only.
-    file_column, label_column: the columns used; "" for folders.
-    note:           how the file was read; unread: sheets with labels that were not.
-    spellings:      labels that were taken for another, which differs in letter case, width or Unicode form only.
-    """
-
-    origin: str
-    files: tuple[str, ...]
-    labels: tuple[str, ...]
+    origin: str  # the file that it came from, or "folders"
+    files: tuple[str, ...]  # those that are labelled, in order, as they were written
+    labels: tuple[str, ...]  # of each of them
     dropped: tuple[Dropped, ...] = ()
-    contradictions: tuple[Contradiction, ...] = ()
-    unlabelled: tuple[str, ...] = ()
-    duplicates: tuple[str, ...] = ()
-    empty_rows: int = 0
-    nameless_rows: int = 0
-    file_column: str = ""
-    label_column: str = ""
+    contradictions: tuple[Contradiction, ...] = ()  # left out
+    unlabelled: tuple[str, ...] = ()  # files with a row, or a place, that names nobody
+    duplicates: tuple[str, ...] = ()  # a file for each superfluous row, about which the same was said before
+    empty_rows: int = 0  # with neither file nor label
+    nameless_rows: int = 0  # with a label only
+    file_column: str = ""  # that was used; empty for folders
+    label_column: str = ""  # likewise
     rules: tuple[str, ...] = ()
-    note: str = ""
-    unread: tuple[str, ...] = ()
-    spellings: tuple[str, ...] = ()
+    note: str = ""  # how the file was read
+    unread: tuple[str, ...] = ()  # sheets with labels that were not read
+    spellings: tuple[str, ...] = ()  # taken for another label: they differ in letter case, width or Unicode form only
 
     @property
     def people(self) -> int:
@@ -292,17 +279,12 @@ def _box(row: Row, columns: tuple[int | None, ...]) -> tuple[float, float, float
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """Which files names in a table mean.
-
-    files:     per name the position of its file, None if it has none.
-    ambiguous: positions of names that could mean several files, or that want a file which another name wants as much.
-    by_name:   positions of names matched by their last part alone although the folders differ.
-    """
+    """Which files names in a table mean."""
 
     names: Sequence[str]
-    files: tuple[int | None, ...]
-    ambiguous: tuple[int, ...]
-    by_name: tuple[int, ...]
+    files: tuple[int | None, ...]  # per name the position of its file, None if it has none
+    ambiguous: tuple[int, ...]  # positions of names that mean several files, or one that another name wants as much
+    by_name: tuple[int, ...]  # positions of names matched by their last part alone although the folders differ
 
     @property
     def file_of(self) -> dict[str, int | None]:

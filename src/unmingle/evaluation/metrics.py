@@ -37,39 +37,25 @@ class Triple:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """How well a clustering agrees with labels; every score is at most 1, which is perfect.
+    """How well a clustering agrees with labels; every score is at most 1, which is perfect."""
 
-    faces:        how many were scored, left-out ones included.
-    people_true:  different labels among them.
-    people_found: clusters that hold at least two of them.
-    left_out:     faces without a person.
-    coverage:     share of faces that have one.
-    accuracy:     share of faces whose cluster is assigned to their person, one cluster per person.
-    accuracy_covered: the same among the faces that are not left out; 0 if all are.
-    weighted_f1, macro_f1: mean F1 over people under that assignment, by size and plain.
-    pairwise, bcubed: see the functions of those names.
-    ari, ami:     adjusted Rand index and adjusted mutual information (arithmetic mean); 0 is chance, may be negative.
-    homogeneity, completeness, v_measure: how pure clusters are, how whole people are, and their harmonic mean.
-    mapping:      (cluster, label) for each cluster with a person, by cluster.
-    """
-
-    faces: int
-    people_true: int
-    people_found: int
-    left_out: int
-    coverage: float
-    accuracy: float
-    accuracy_covered: float
-    weighted_f1: float
-    macro_f1: float
-    pairwise: Triple
-    bcubed: Triple
-    ari: float
-    ami: float
-    homogeneity: float
-    completeness: float
-    v_measure: float
-    mapping: tuple[tuple[int, str], ...]
+    faces: int  # how many were scored, left-out ones included
+    people_true: int  # different labels among them
+    people_found: int  # clusters that hold at least two of them
+    left_out: int  # faces without a person
+    coverage: float  # share of faces that have one
+    accuracy: float  # share of faces whose cluster is assigned to their person, one cluster per person
+    accuracy_covered: float  # the same among the faces that are not left out; 0 if all are
+    weighted_f1: float  # mean F1 over people under that assignment, by their size
+    macro_f1: float  # the plain mean
+    pairwise: Triple  # see the function of that name
+    bcubed: Triple  # likewise
+    ari: float  # adjusted Rand index; 0 is chance, may be negative
+    ami: float  # adjusted mutual information (arithmetic mean); 0 is chance, may be negative
+    homogeneity: float  # how pure clusters are
+    completeness: float  # how whole people are
+    v_measure: float  # the harmonic mean of these two
+    mapping: tuple[tuple[int, str], ...]  # (cluster, label) for each cluster with a person, by cluster
 
 
 def score(true_n: Sequence[str] | Sequence[int] | NDArray[Any], predicted_n: NDArray[Any]) -> Scores:
@@ -108,20 +94,16 @@ def score_table(table: Contingency) -> Scores:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Contingency:
-    """Faces of p people in c clusters; only the z pairs that share a face are held.
-
-    row_z, column_z: positions in people and clusters of each pair; count_z: the faces that they share, at least 1.
-    size_p, left_p: faces of each person, and how many of these are left out; size_c: faces in each cluster.
-    """
+    """Faces of p people in c clusters; only the z pairs that share a face are held."""
 
     people: tuple[str, ...]
     clusters: I64
-    row_z: I64
-    column_z: I64
-    count_z: I64
-    size_p: I64
-    size_c: I64
-    left_p: I64
+    row_z: I64  # positions in people of each pair
+    column_z: I64  # and in clusters
+    count_z: I64  # the faces that they share, at least 1
+    size_p: I64  # faces of each person
+    size_c: I64  # and in each cluster
+    left_p: I64  # faces of each person that are left out
 
     @classmethod
     def of(cls, people: tuple[str, ...], row_n: I64, clusters: I64, column_n: I64) -> Contingency:

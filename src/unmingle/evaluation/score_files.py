@@ -220,15 +220,12 @@ def worst_mistakes(evaluation: Evaluation, *, most: int = MOST_MISTAKES) -> tupl
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Confusion:
-    """Faces of s shown people, of so many in all, by where they ended.
-
-    count_sk: (s, s + 3): in the cluster of each shown person, of someone who is not shown, of nobody, and in none.
-    """
+    """Faces of s shown people, by where they ended."""
 
     labels: tuple[str, ...]
     sizes: tuple[int, ...]
-    count_sk: I64
-    people: int
+    count_sk: I64  # (s, s + 3): in the cluster of each shown person, of someone not shown, of nobody, and in none
+    people: int  # in all
 
 
 def count_confusions(evaluation: Evaluation, *, most: int = MOST_PEOPLE) -> Confusion:

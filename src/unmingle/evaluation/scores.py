@@ -32,47 +32,37 @@ PERSON_COLUMNS = {
 
 @dataclass(frozen=True, slots=True)
 class PersonScore:
-    """One labelled person.
-
-    size:      labelled faces, left-out ones included.
-    cluster:   the cluster assigned to the person, None if none is; precision: share of it that is the person's.
-    left_out:  faces of the person that are in no cluster; elsewhere: in clusters that are assigned to nobody.
-    confused_with: up to three (label, faces), most first: faces that are in the other's cluster, either way round.
-    """
+    """One labelled person."""
 
     label: str
-    size: int
-    cluster: int | None
-    precision: float
+    size: int  # labelled faces, left-out ones included
+    cluster: int | None  # that is assigned to the person, None if none is
+    precision: float  # share of it that is the person's
     recall: float
     f1: float
-    left_out: int
-    elsewhere: int
-    confused_with: tuple[tuple[str, int], ...]
+    left_out: int  # faces of the person that are in no cluster
+    elsewhere: int  # in clusters that are assigned to nobody
+    confused_with: tuple[tuple[str, int], ...]  # up to three (label, faces), most first: in the other's, or vice versa
 
 
 @dataclass(frozen=True, slots=True)
 class DropCount:
-    """Of the files that one rule left out: names in the labels, those in the library, and (status, files) of these."""
+    """The files that one rule left out."""
 
     rule: str
-    files: int
-    joined: int
-    statuses: tuple[tuple[str, int], ...]
+    files: int  # names in the labels
+    joined: int  # those in the library
+    statuses: tuple[tuple[str, int], ...]  # (status, files) of these
 
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """Whether pictures without a face were told from faces; both by the library's status `not_a_face`.
+    """Whether pictures without a face were told from faces; both by the library's status `not_a_face`."""
 
-    nonfaces, nonfaces_set_aside: joined files dropped by a rule about the label (ID=0), and those set aside.
-    faces, faces_set_aside:       scored files, which show a labelled person, and those wrongly set aside.
-    """
-
-    nonfaces: int
+    nonfaces: int  # joined files dropped by a rule about the label (ID=0)
     nonfaces_set_aside: int
-    faces: int
-    faces_set_aside: int
+    faces: int  # scored files, which show a labelled person
+    faces_set_aside: int  # wrongly
 
     @property
     def nonface_recall(self) -> float | None:
@@ -87,14 +77,10 @@ class SetAside:
 
 @dataclass(frozen=True, slots=True)
 class JoinCounts:
-    """What joined and what did not; each tuple lists names. The rest: see `labels.Matches` and `labels.Labels`.
-
-    files_without_row: files of the library that no name in the labels means, as "source/file" where two share a name.
-    other_faces: faces beside the labelled one in labelled files: nobody said who they are, so none is scored.
-    """
+    """What joined and what did not; each tuple lists names. The rest: see `labels.Matches` and `labels.Labels`."""
 
     rows_without_file: tuple[str, ...]
-    files_without_row: tuple[str, ...]
+    files_without_row: tuple[str, ...]  # that no name in the labels means; "source/file" where two share a name
     ambiguous: tuple[str, ...]
     by_name: tuple[str, ...]
     unlabelled: tuple[str, ...]
@@ -103,32 +89,25 @@ class JoinCounts:
     dropped: tuple[DropCount, ...]
     empty_rows: int
     nameless_rows: int
-    other_faces: int
+    other_faces: int  # beside the labelled one of a file: nobody said who they are, so none is scored
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Evaluation:
     """Everything that the labels say about a library.
 
-    scores:    over all scored faces.
-    meetings:  (meeting, scores) where file names tell of one, by name; each with its own assignment.
-    people:    one record per labelled person.
-    people_in_library: people that the library found, of at least two faces, whether labelled or not.
-    set_aside: non-faces and faces told apart.
-    join:      what joined and what did not.
-    labels:    where the labels came from and how they were read.
-    faces:     the scored faces, one row per labelled file: the columns of faces.csv, and `label`, `predicted` (the
+    faces: the scored faces, one row per labelled file: the columns of faces.csv, and `label`, `predicted` (the
         label that its cluster is assigned to, null if none), `meeting` (null if none), and `outcome`: right,
         confused (in another person's cluster), elsewhere (in a cluster that is assigned to nobody) or left_out.
     """
 
-    scores: Scores
-    meetings: tuple[tuple[str, Scores], ...]
-    people: tuple[PersonScore, ...]
-    people_in_library: int
-    set_aside: SetAside
-    join: JoinCounts
-    labels: Labels
+    scores: Scores  # over all scored faces
+    meetings: tuple[tuple[str, Scores], ...]  # (meeting, scores) where file names tell of one, by name; each by itself
+    people: tuple[PersonScore, ...]  # one record per labelled person
+    people_in_library: int  # people that the library found, of at least two faces, whether labelled or not
+    set_aside: SetAside  # non-faces and faces told apart
+    join: JoinCounts  # what joined and what did not
+    labels: Labels  # where the labels came from and how they were read
     faces: pl.DataFrame
 
     @property

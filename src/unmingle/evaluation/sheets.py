@@ -74,15 +74,12 @@ class Sheet:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """What is read of a file: one sheet that has the columns, and below it the rows of others with the same headings.
+    """What is read of a file: a sheet that has the columns, and below it the rows of others with the same headings."""
 
-    above: rows above the header; unread: sheets that have such columns or name files, too, and were not read.
-    """
-
-    above: tuple[Row, ...]
+    above: tuple[Row, ...]  # rows above the header
     columns: Columns
     note: str
-    unread: tuple[str, ...]
+    unread: tuple[str, ...]  # sheets that have such columns or name files, too
 
 
 def read_table(path: Path, find: Find, *, titles: tuple[str, ...] = ()) -> Table:

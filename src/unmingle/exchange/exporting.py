@@ -52,22 +52,14 @@ ENDINGS |= {"HEIF": ".heic", "AVIF": ".avif", "JPEG2000": ".jp2"}
 
 @dataclass(frozen=True, slots=True)
 class ExportOptions:
-    """What an export is like; each part counts for some targets only.
+    """What an export is like; each part counts for some targets only."""
 
-    by:       folders: what they are called by.
-    how:      folders: whether files are copied or linked. Recordings are linked only, since copies may be vast.
-    faces:    xmp: whose faces get a region.
-    embed:    xmp: into copies of the pictures, instead of beside them.
-    labels:   xlsx: a workbook or csv of labels, into a copy of which the found people are filled in.
-    label_options: how that is read.
-    """
-
-    by: By = "name"
-    how: How = "copy"
-    faces: WhichFaces = "named"
-    embed: bool = False
-    labels: Path | None = None
-    label_options: LabelOptions | None = None
+    by: By = "name"  # folders: what they are called by.
+    how: How = "copy"  # folders: whether files are copied or linked. Recordings are linked only: copies may be vast.
+    faces: WhichFaces = "named"  # xmp: whose faces get a region.
+    embed: bool = False  # xmp: into copies of the pictures, instead of beside them.
+    labels: Path | None = None  # xlsx: a workbook or csv of labels, to be copied with the found people filled in.
+    label_options: LabelOptions | None = None  # how that is read.
 
     def __post_init__(self) -> None:
         one_of("by", self.by, get_args(By))
@@ -79,22 +71,14 @@ class ExportOptions:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What an export did.
+    """What an export did."""
 
-    destination: the folder.
-    written:     files that were written, or would be in a dry run.
-    there:       files that were there already, with the same content.
-    in_the_way:  names in the folder that something else has; it was left as it is.
-    left_out:    (file, why) of files that could not be exported.
-    folders:     (folder, how many files) of each person, for folders.
-    """
-
-    destination: str
-    written: int
-    there: int
-    in_the_way: tuple[str, ...]
-    left_out: tuple[tuple[str, str], ...]
-    folders: tuple[tuple[str, int], ...] = ()
+    destination: str  # the folder.
+    written: int  # files that were written, or would be in a dry run.
+    there: int  # files that were there already, with the same content.
+    in_the_way: tuple[str, ...]  # names in the folder that something else has; it was left as it is.
+    left_out: tuple[tuple[str, str], ...]  # (file, why) of files that could not be exported.
+    folders: tuple[tuple[str, int], ...] = ()  # (folder, how many files) of each person, for folders.
 
 
 def export(

@@ -48,35 +48,25 @@ PICASA_FACES = "Picasa keeps faces here, which is not read: let it write them in
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """A name that was not given, or a file that gave none. where: the file. name: empty if it is about the file."""
+    """A name that was not given, or a file that gave none."""
 
-    where: str
-    name: str
+    where: str  # the file
+    name: str  # empty if it is about the file
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What an import did.
+    """What an import did."""
 
-    files:     sidecars, pictures and tables in which there were names.
-    faces:     faces that were named now.
-    known:     faces that were so named already.
-    nameless:  regions and rows without a name.
-    others:    regions of something else than a face.
-    left:      names that were not given, and what was not understood, each with the reason.
-    decisions: what was decided.
-    kinds:     (what else than a face, how many regions of it).
-    """
-
-    files: int
-    faces: int
-    known: int
-    nameless: int
-    others: int
-    left: tuple[Left, ...]
-    decisions: tuple[Decision, ...]
-    kinds: tuple[tuple[str, int], ...] = ()
+    files: int  # sidecars, pictures and tables in which there were names.
+    faces: int  # faces that were named now.
+    known: int  # faces that were so named already.
+    nameless: int  # regions and rows without a name.
+    others: int  # regions of something else than a face.
+    left: tuple[Left, ...]  # names that were not given, and what was not understood, each with the reason.
+    decisions: tuple[Decision, ...]  # what was decided.
+    kinds: tuple[tuple[str, int], ...] = ()  # (what else than a face, how many regions of it).
 
 
 def import_names(

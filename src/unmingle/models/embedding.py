@@ -37,18 +37,13 @@ EXPORT = "Export it for faces aligned by five points: N×3×112×112 or N×112×
 
 @dataclass(frozen=True, slots=True)
 class OnnxEmbedder:
-    """An `Embedder` by an ONNX graph, given the kind of input that it wants.
+    """An `Embedder` by an ONNX graph, given the kind of input that it wants."""
 
-    session: of the graph; its only output is the embedding.
-    channels_first: whether it takes (n, 3, 112, 112).
-    one_by_one: whether it takes a single face only.
-    """
-
-    session: Session
+    session: Session  # of the graph; its only output is the embedding
     intake: Intake
-    channels_first: bool
+    channels_first: bool  # whether it takes (n, 3, 112, 112)
     dtype: np.dtype[Any]
-    one_by_one: bool
+    one_by_one: bool  # whether it takes a single face only
 
     def __call__(self, aligned_nhwc: U8) -> F32:
         """See `Embedder`."""

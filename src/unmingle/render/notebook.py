@@ -50,20 +50,13 @@ def overview_html(store: Store) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A person as they were when they were asked for; what hangs on them is read when it is used.
+    """A person as they were when they were asked for; what hangs on them is read when it is used."""
 
-    id:       as in `people.csv`.
-    name:     empty for none.
-    count:    different pictures of the face: copies of one, and the frames in which one look was seen, count once.
-    cohesion: average cosine between the faces, 0 to 1; None where it is not known.
-    unsure:   faces that belong there with a probability below 0.9.
-    """
-
-    id: int
-    name: str
-    count: int
-    cohesion: float | None
-    unsure: int
+    id: int  # as in `people.csv`.
+    name: str  # empty for none.
+    count: int  # different pictures of the face: copies of one, and the frames in which one look was seen, count once.
+    cohesion: float | None  # average cosine between the faces, 0 to 1; None where it is not known.
+    unsure: int  # faces that belong there with a probability below 0.9.
     _open: Callable[[], AbstractContextManager[Store]] = field(repr=False, compare=False)
 
     @property
@@ -113,31 +106,19 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """A face as it was when it was asked for.
+    """A face as it was when it was asked for."""
 
-    id:          its row in the library, by which decisions may name it.
-    file:        one of the files that show it, as its source names it.
-    frame:       of the recording, or where the file's name tells.
-    box:         left, top, width, height in pixels of the upright picture.
-    score:       the detector's confidence, 0 to 1.
-    quality:     how well it can be recognised, 0 to 1.
-    person:      whose it is; None for nobody's.
-    name:        what the person is called; empty for none.
-    status:      as in `faces.csv`, and `reason` in words.
-    probability: that the face belongs to the person, 0 to 1; None where it is not known.
-    """
-
-    id: int
-    file: str
-    frame: int | None
-    box: Box
-    score: float
-    quality: float
-    person: int | None
-    name: str
-    status: Status
-    reason: str
-    probability: float | None
+    id: int  # its row in the library, by which decisions may name it.
+    file: str  # one of the files that show it, as its source names it.
+    frame: int | None  # of the recording, or where the file's name tells.
+    box: Box  # left, top, width, height in pixels of the upright picture.
+    score: float  # the detector's confidence, 0 to 1.
+    quality: float  # how well it can be recognised, 0 to 1.
+    person: int | None  # whose it is; None for nobody's.
+    name: str  # what the person is called; empty for none.
+    status: Status  # as in `faces.csv`.
+    reason: str  # why it has that status, in words.
+    probability: float | None  # that the face belongs to the person, 0 to 1; None where it is not known.
     _jpeg: bytes | None = field(repr=False)
 
     @property
@@ -160,14 +141,10 @@ class Face:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sheet:
-    """The contact sheet of a person.
+    """The contact sheet of a person."""
 
-    person: their id.
-    page:   a PIL image.
-    """
-
-    person: int
-    page: Image
+    person: int  # their id.
+    page: Image  # a PIL image.
 
     def _repr_jpeg_(self) -> bytes:
         return as_jpeg(self.page)
