@@ -10,20 +10,15 @@ import datetime
 import json
 import random
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from pathlib import Path
 from zipfile import ZipFile
 
 from unmingle.errors import SettingsError, SourceError
-from unmingle.progress import silent
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from unmingle.progress import Progress
+from unmingle.progress import Progress, silent
 
 PEOPLE, FRAMES = 12, 20
 FRAME_STEP = 2  # a cutter takes every second frame

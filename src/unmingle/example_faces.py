@@ -17,7 +17,7 @@ from unmingle.faces.detect import find_faces
 from unmingle.models.yunet import open_yunet
 from unmingle.settings import DetectionSettings
 from unmingle.sources.decoding import decode
-from unmingle.sources.images import quiet_decoders, read_picture, scan
+from unmingle.sources.images import PictureFile, quiet_decoders, read_picture, scan
 from unmingle.store.face_query import examples
 from unmingle.store.facts import current
 from unmingle.store.sqlite import open_to_read
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from unmingle.progress import Progress
     from unmingle.records import I64, U8
-    from unmingle.sources.images import PictureFile
 
 PICTURES_AT_ONCE = 32
 MOST_FACES = 10_000  # enough to measure strangers on; their pixels take 0.4 GB

@@ -5,14 +5,11 @@ from __future__ import annotations
 import os
 import reprlib
 import secrets
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from unmingle.errors import SettingsError, WriteError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 def user_path(path: str | os.PathLike[str], below: Path | None = None) -> Path:

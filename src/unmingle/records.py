@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from numpy.typing import NDArray
-
-    F32 = NDArray[np.float32]
-    F64 = NDArray[np.float64]
-    I64 = NDArray[np.int64]
-    U8 = NDArray[np.uint8]
-    Bool = NDArray[np.bool_]
-
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+I64 = NDArray[np.int64]
+U8 = NDArray[np.uint8]
+Bool = NDArray[np.bool_]
 Status = Literal["clustered", "alone", "not_a_face", "masked", "low_quality", "ignored", "unreadable"]
 # Whether a face may found a person, may only join one that others found, or is not grouped at all.
 Standing = Literal["found", "join", "aside"]

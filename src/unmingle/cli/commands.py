@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -14,9 +15,6 @@ from unmingle.cli.options import OPENED
 from unmingle.cli.running import READER_GONE
 from unmingle.errors import UNEXPECTED, UnmingleError
 from unmingle.version import __version__
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 @contextmanager

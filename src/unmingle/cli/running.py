@@ -10,13 +10,10 @@ import io
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-    from types import FrameType
+from pathlib import Path
+from types import FrameType
 
 STOPPED = 128  # a process that a signal ended has this and the signal's number as its exit code
 READER_GONE = STOPPED + 13  # SIGPIPE's, which Windows has no name for

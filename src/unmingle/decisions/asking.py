@@ -10,13 +10,13 @@ import numpy as np
 
 from unmingle import html
 from unmingle.decisions.assignment import DecidedFaces
-from unmingle.decisions.kinds import Assign, Different, Merge, Reject, Split, Unsure
+from unmingle.decisions.kinds import Assign, Command, Different, Merge, Reject, Split, Unsure
 from unmingle.decisions.references import label
 from unmingle.decisions.state import State
 from unmingle.errors import LibraryError
 from unmingle.grouping import suggestions
 from unmingle.grouping.clusters import unit_rows
-from unmingle.store.face_rows import ALONE, faces_to_group
+from unmingle.store.face_rows import ALONE, StoredFaces, faces_to_group
 from unmingle.store.facts import known_scale, library_curve
 from unmingle.store.frame_names import FrameNames, seen_frames
 from unmingle.store.sightings import followed
@@ -25,10 +25,8 @@ from unmingle.text_layout import counted
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from unmingle.decisions.kinds import Command
     from unmingle.grouping.split_candidates import Branches
     from unmingle.records import F32, I64
-    from unmingle.store.face_rows import StoredFaces
     from unmingle.store.sqlite import Store
 
 Answer = Literal["same", "different", "unsure"]

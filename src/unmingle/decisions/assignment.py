@@ -11,20 +11,18 @@ import numpy as np
 
 from unmingle.decisions import journal
 from unmingle.decisions.kinds import Clustered
-from unmingle.decisions.log import append, last_id
+from unmingle.decisions.log import Projection, append, last_id
 from unmingle.decisions.state import Assignment, State
 from unmingle.grouping.constraints import Constraints
 from unmingle.store.face_regions import counterparts
-from unmingle.store.face_rows import ALONE, add_person, keep_previous, persons_now
+from unmingle.store.face_rows import ALONE, StoredFaces, add_person, keep_previous, persons_now
 from unmingle.text_layout import counted
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Collection, Iterable
 
-    from unmingle.decisions.log import Projection
     from unmingle.records import F64, I64
-    from unmingle.store.face_rows import StoredFaces
     from unmingle.store.sqlite import Store
 
 

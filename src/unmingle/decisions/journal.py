@@ -11,7 +11,7 @@ import json
 import os
 import stat
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 from zlib import crc32
 
 from unmingle.errors import LibraryError, WriteError, command
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
     from pathlib import Path
-    from typing import BinaryIO
 
     from unmingle.store.sqlite import Store
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
-from unmingle.decisions.kinds import Clustered, Undo, read_command
+from unmingle.decisions.kinds import Clustered, Command, Kind, Undo, read_command
 
 if TYPE_CHECKING:
     import sqlite3
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from unmingle.decisions.kinds import Command, Kind
 
 By = Literal["person", "rule", "import"]
 Moved = tuple[int, int | None, int | None]  # a face, and its person before and after

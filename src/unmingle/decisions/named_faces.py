@@ -6,14 +6,13 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from unmingle.decisions.kinds import Assign, Name, Split
+from unmingle.decisions.kinds import Assign, Command, Name, Split
 from unmingle.errors import DecisionError
 from unmingle.store.face_rows import ALONE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from unmingle.decisions.kinds import Command
     from unmingle.decisions.log import Entry
     from unmingle.decisions.service import DecisionService
     from unmingle.decisions.state import State

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +19,6 @@ from unmingle.sources.names import FOLDED, find_all, parts_of
 from unmingle.store.sightings import tracks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from unmingle.store.sqlite import Store
 
     PersonRef = int | str

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unmingle.decisions import journal
-from unmingle.decisions.kinds import Clustered, Reject, Split, Undo
-from unmingle.decisions.log import Entry, append, last_id
+from unmingle.decisions.kinds import Clustered, Command, Reject, Split, Undo
+from unmingle.decisions.log import By, Entry, append, last_id
 from unmingle.decisions.state import State
 from unmingle.errors import DecisionError, StaleError
 from unmingle.store.face_regions import regions_of_faces
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from pathlib import Path
 
-    from unmingle.decisions.kinds import Command
-    from unmingle.decisions.log import By
     from unmingle.store.sqlite import Store
 
 # Faces that stand for a person, the most typical ones: one may get lost, and the person is still found.

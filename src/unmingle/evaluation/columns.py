@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from unmingle.errors import LabelsError
 from unmingle.sources.names import LONGEST_NUMBER, bare, has_ending
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 # In order of preference, as `fold` writes them.
 FILE_COLUMNS = (

@@ -21,12 +21,11 @@ from unmingle.evaluation.metrics import (
     pairwise,
 )
 from unmingle.evaluation.pairing import found, pair_pictures, seen_by_both, shared, side_by_side
-from unmingle.evaluation.scores import first_case
+from unmingle.evaluation.scores import Evaluation, first_case
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from unmingle.evaluation.scores import Evaluation
     from unmingle.records import I64
 
 NOBODY = -1

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from unmingle.evaluation.columns import cell, plain_number
-from unmingle.evaluation.labels import file_key, find_table, labels_of
+from unmingle.evaluation.labels import LabelOptions, file_key, find_table, labels_of
 from unmingle.evaluation.scores import best_faces, evaluate, join_files
 from unmingle.sources.names import bare
 
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import polars as pl
-
-    from unmingle.evaluation.labels import LabelOptions
 
     Cell = str | float
 

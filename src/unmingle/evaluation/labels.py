@@ -20,7 +20,7 @@ from unmingle.evaluation.columns import (
     rules_for,
     same,
 )
-from unmingle.evaluation.sheets import read_table
+from unmingle.evaluation.sheets import Table, read_table
 from unmingle.files import user_path
 from unmingle.sources.names import bare, find_named
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     import polars as pl
 
     from unmingle.evaluation.columns import Columns, Row, Rule
-    from unmingle.evaluation.sheets import Table
 
 SEPARATORS = re.compile(r"[,;/|&+]")
 

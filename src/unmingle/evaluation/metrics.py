@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unmingle.records import check_shape
+from unmingle.records import F64, I64, check_shape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from unmingle.records import F64, I64
 
 LEFT_OUT_RULE = (
     "A left-out face (one without a person) is never taken out of a total: it is wrong in accuracy and F1, "

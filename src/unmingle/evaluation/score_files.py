@@ -11,15 +11,13 @@ import numpy as np
 import polars as pl
 
 from unmingle import html
-from unmingle.evaluation.metrics import LEFT_OUT_RULE
-from unmingle.evaluation.scores import confused, found_worst
+from unmingle.evaluation.metrics import LEFT_OUT_RULE, Scores
+from unmingle.evaluation.scores import Evaluation, confused, found_worst
 from unmingle.text_layout import shows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from unmingle.evaluation.metrics import Scores
-    from unmingle.evaluation.scores import Evaluation
     from unmingle.records import I64
 
 FORMAT = 1  # of evaluation.json; counts up when a key changes its meaning or goes

@@ -11,13 +11,12 @@ import numpy as np
 import polars as pl
 
 from unmingle.errors import LabelsError
-from unmingle.evaluation.labels import match_names
+from unmingle.evaluation.labels import Dropped, Labels, Matches, match_names
 from unmingle.evaluation.metrics import agreement, assign, contingency, f1_scores, score, score_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from unmingle.evaluation.labels import Dropped, Labels, Matches
     from unmingle.evaluation.metrics import Contingency, Scores
 
 MOST_CONFUSED = 3  # others that a person is told to be confused with

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import cv2
@@ -20,8 +20,6 @@ from unmingle.store.sightings import tracks
 from unmingle.text_layout import counted
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from unmingle.progress import Progress
     from unmingle.records import F32, U8
     from unmingle.store.sqlite import Store

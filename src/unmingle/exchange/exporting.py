@@ -18,10 +18,10 @@ from unmingle.exchange.output_folder import How, OutputFolder, TakenNames, safe_
 from unmingle.exchange.table_files import as_files, filled_workbook, library_tables
 from unmingle.files import no_empty_folder, sync_all, user_path
 from unmingle.settings import one_of
-from unmingle.sources.images import MANIFEST, MANIFEST_COLUMNS, quiet_decoders, readable
+from unmingle.sources.images import MANIFEST, MANIFEST_COLUMNS, PictureFile, quiet_decoders, readable
 from unmingle.sources.names import tails
-from unmingle.sources.regions import FACE, LEAST_OVERLAP, Region, overlap, read_packet, read_stored, to_stored
-from unmingle.store.face_query import files_of_people, pictures
+from unmingle.sources.regions import FACE, LEAST_OVERLAP, Area, Region, overlap, read_packet, read_stored, to_stored
+from unmingle.store.face_query import Picture, files_of_people, pictures
 from unmingle.store.file_rows import walked_folders
 from unmingle.store.result_tables import faces_table
 from unmingle.store.screen_time import screen_times
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 
     from unmingle.evaluation.labels import LabelOptions
     from unmingle.progress import Progress
-    from unmingle.sources.images import PictureFile
-    from unmingle.sources.regions import Area
-    from unmingle.store.face_query import Picture
     from unmingle.store.sqlite import Store
 
     # Person, name, frame of a recording and number of one of their faces, and the file that shows it.

@@ -9,32 +9,27 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unmingle.decisions.log import Decision
-from unmingle.decisions.named_faces import Given, apply_names
+from unmingle.decisions.named_faces import Conflicts, Given, apply_names
 from unmingle.decisions.references import clean_name
 from unmingle.errors import DecisionError, LabelsError, reason
 from unmingle.evaluation.labels import read_names
 from unmingle.exchange.named_rows import NO_FACE, NOT_THERE, OTHER_FOLDER, SEVERAL, FacesOfFiles
-from unmingle.exchange.region_sources import expand, of_sidecar, read_drawn
+from unmingle.exchange.region_sources import Drawn, Kind, NameSource, expand, of_sidecar, read_drawn
 from unmingle.exchange.table_files import OUR_SUMMARIES, OUR_TABLES
 from unmingle.exchange.xmp import ENDING, clip
 from unmingle.faces.boxes import assigned
 from unmingle.sources.formats import read_file
-from unmingle.sources.images import quiet_decoders, readable
+from unmingle.sources.images import PictureFile, quiet_decoders, readable
 from unmingle.sources.names import find_all, has_ending, stems
-from unmingle.sources.regions import LEAST_OVERLAP, SCHEMAS, overlap
-from unmingle.store.face_query import pictures
+from unmingle.sources.regions import LEAST_OVERLAP, SCHEMAS, Area, Region, overlap
+from unmingle.store.face_query import Picture, pictures
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from unmingle.decisions.named_faces import Conflicts
     from unmingle.decisions.service import DecisionService
-    from unmingle.exchange.region_sources import Drawn, Kind, NameSource
     from unmingle.progress import Progress
-    from unmingle.sources.images import PictureFile
-    from unmingle.sources.regions import Area, Region
-    from unmingle.store.face_query import Picture
     from unmingle.store.sqlite import Store
 
 # In this order they are read, after all else: a picture need not be opened if its sidecar speaks for it.

@@ -6,17 +6,15 @@ from collections import defaultdict
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from unmingle.evaluation.labels import match_names
+from unmingle.evaluation.labels import NamedFace, match_names
 from unmingle.sources.names import folded, parts_of
-from unmingle.sources.regions import LEAST_OVERLAP, overlap
+from unmingle.sources.regions import LEAST_OVERLAP, Area, overlap
 from unmingle.store import sightings
 from unmingle.store.result_tables import faces_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from unmingle.evaluation.labels import NamedFace
-    from unmingle.sources.regions import Area
     from unmingle.store.sqlite import Store
 
 NO_FACE = "no face was found there"

@@ -11,17 +11,15 @@ import hashlib
 import os
 import shutil
 import unicodedata
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from unmingle.errors import PictureError, WriteError, reason
 from unmingle.files import TEMPORARY, check_inside, make_file, make_folder
 from unmingle.text_layout import shows
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 How = Literal["copy", "hardlink", "symlink"]
 

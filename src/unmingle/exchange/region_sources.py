@@ -12,13 +12,12 @@ from unmingle.exchange.xmp import ENDING
 from unmingle.sources.formats import SUFFIXES, check_file, head_of, picture_format, read_file
 from unmingle.sources.images import MANIFEST, PictureFile, is_manifest, readable, walk
 from unmingle.sources.metadata import LARGEST_PACKET, NORMAL
-from unmingle.sources.regions import Packet, Stored, lies, read_packet, read_stored, to_upright
+from unmingle.sources.regions import Area, Packet, Region, Stored, lies, read_packet, read_stored, to_upright
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from unmingle.sources.regions import Area, Region
     from unmingle.store.face_query import Picture
 
 # Two shapes are one if they differ by less: a small copy of a picture is rounded to whole pixels.

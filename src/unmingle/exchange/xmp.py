@@ -9,19 +9,14 @@ import shutil
 import subprocess
 import tempfile
 import threading
+from collections.abc import Sequence
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING
+from typing import Self
 from xml.sax.saxutils import escape
 
 from unmingle.errors import PictureError, SettingsError
 from unmingle.exchange.output_folder import LONGEST_ENDING
-from unmingle.sources.regions import NAMESPACES
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Self
-
-    from unmingle.sources.regions import Area, Region
+from unmingle.sources.regions import NAMESPACES, Area, Region
 
 ENDING = ".xmp"  # behind the picture's whole name: party.jpg.xmp
 LONGEST_NAME = 255  # bytes, on most file systems

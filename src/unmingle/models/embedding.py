@@ -13,7 +13,7 @@ import numpy as np
 
 from unmingle.errors import ModelError
 from unmingle.models.registry import model_file
-from unmingle.models.runtime import open_session
+from unmingle.models.runtime import Session, open_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, ValueInfoProto
 
     from unmingle.models.cards import Card, Intake
-    from unmingle.models.runtime import Session
     from unmingle.records import F32, U8
     from unmingle.settings import EngineSettings
 

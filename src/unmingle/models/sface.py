@@ -8,10 +8,9 @@ import numpy as np
 
 from unmingle.models.cards import SFACE
 from unmingle.models.graphs import BANDS, prepared_model
-from unmingle.models.runtime import open_session
+from unmingle.models.runtime import Session, open_session
 
 if TYPE_CHECKING:
-    from unmingle.models.runtime import Session
     from unmingle.records import F32, U8
     from unmingle.settings import Engine, Precision
 

@@ -16,7 +16,7 @@ from unmingle.files import write_atomically
 from unmingle.models.cards import VGG16, VGG16_NOTOP
 from unmingle.models.graphs import PREPARATION
 from unmingle.models.registry import cache_folder, downloaded_file
-from unmingle.records import check_shape
+from unmingle.records import F32, U8, check_shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from unmingle.records import F32, U8
     from unmingle.settings import Features
 
 SIDE = 224  # pixels, of the square that the network sees

@@ -10,14 +10,12 @@ import numpy as np
 
 from unmingle.models.cards import YUNET
 from unmingle.models.graphs import prepared_model
-from unmingle.models.runtime import open_session
-from unmingle.records import Faces
+from unmingle.models.runtime import Session, open_session
+from unmingle.records import F32, I64, U8, Faces
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from unmingle.models.runtime import Session
-    from unmingle.records import F32, I64, U8
     from unmingle.settings import Engine, Precision
 
 PADDED = 256 * 256  # pixels, of which small canvases are filled up to a multiple: that costs less than a new shape

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import polars as pl
 
 from unmingle.decisions.references import label
-from unmingle.evaluation.comparison import FATES, VERDICTS, Side
+from unmingle.evaluation.comparison import FATES, VERDICTS, Change, Comparison, Share, Side
 from unmingle.evaluation.score_files import main_figures, scores_document
 from unmingle.html import render
-from unmingle.render.figures import FacePicture, spread
+from unmingle.render.figures import FacePicture, Pictures, spread
 from unmingle.render.report import STATUS, how_made, work_out
 from unmingle.settings import DetectionSettings, RecordingSettings
 from unmingle.store.facts import noted
@@ -24,9 +24,7 @@ from unmingle.text_layout import counted
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from unmingle.evaluation.comparison import Change, Comparison, Share
     from unmingle.progress import Progress
-    from unmingle.render.figures import Pictures
     from unmingle.store.sqlite import Store
 
     Shown = dict[str, Any]  # what the template takes

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache, lru_cache
 from importlib.util import find_spec
 from itertools import groupby
 from math import sqrt
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw, ImageFont
 
 from unmingle.faces.align import show_thumbnail
 from unmingle.text_layout import clean, clock, columns, shorten, ticks
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 TILE = 112  # pixels, the side of a stored thumbnail
 GAP = 8

@@ -13,14 +13,13 @@ from unmingle.faces.align import show_thumbnail
 from unmingle.grouping.index import similarity_blocks
 from unmingle.html import address
 from unmingle.render.drawing import encoded
-from unmingle.sources.images import quiet_decoders, read_picture
+from unmingle.sources.images import PictureFile, quiet_decoders, read_picture
 from unmingle.store.result_tables import thumbnail_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from unmingle.records import F32, F64, I64
-    from unmingle.sources.images import PictureFile
     from unmingle.store.sqlite import Store
 
 SMALL = 56  # pixels, of a face on a sheet

@@ -12,7 +12,7 @@ from unmingle.faces.align import show_thumbnail
 from unmingle.render.drawing import as_jpeg
 from unmingle.render.views import jpegs_of, person_sheet
 from unmingle.store import people_query
-from unmingle.store.face_query import face_detail
+from unmingle.store.face_query import Box, face_detail
 from unmingle.store.facts import current
 from unmingle.store.file_rows import count_files
 from unmingle.store.people_query import member_rows, people_by_size
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from unmingle.records import Status
-    from unmingle.store.face_query import Box
     from unmingle.store.sqlite import Store
 
 STRIP = 24  # faces that a person shows

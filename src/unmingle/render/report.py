@@ -12,7 +12,7 @@ from unmingle.decisions.asking import ask
 from unmingle.decisions.log import Log
 from unmingle.decisions.references import label
 from unmingle.evaluation.score_files import aside_rows, count_confusions, join_rows, worst_mistakes
-from unmingle.evaluation.scores import confused, found_worst
+from unmingle.evaluation.scores import Evaluation, confused, found_worst
 from unmingle.files import write_atomically
 from unmingle.grouping.threshold import FalseMergeThreshold
 from unmingle.html import render
@@ -34,24 +34,21 @@ from unmingle.render.figures import (
 )
 from unmingle.settings import FALSE_MERGES, GroupingSettings
 from unmingle.sources.images import readable
-from unmingle.store.face_query import faceless_files, file_state, lone_faces, short
+from unmingle.store.face_query import LeftOut, faceless_files, file_state, lone_faces, short
 from unmingle.store.face_rows import ALONE, faces_to_group, persons_now
 from unmingle.store.facts import SCALE, known_scale, library_curve, model_of, noted
 from unmingle.store.file_rows import sources_there
 from unmingle.store.people_query import clusterings, people, unsure_faces
-from unmingle.store.result_tables import faces_table, people_table, tiles
+from unmingle.store.result_tables import Tile, faces_table, people_table, tiles
 from unmingle.store.screen_time import count_recordings, timelines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from unmingle.evaluation.scores import Evaluation
     from unmingle.grouping.split_candidates import Branches
     from unmingle.progress import Progress
     from unmingle.records import F32, I64
-    from unmingle.store.face_query import LeftOut
-    from unmingle.store.result_tables import Tile
     from unmingle.store.sqlite import Store
 
 QUESTIONS = 10

@@ -12,7 +12,7 @@ from unmingle.errors import UnmingleError
 from unmingle.evaluation.score_files import LEFT_OUT, NOBODYS, as_json, count_confusions, worst_mistakes
 from unmingle.exchange.table_files import harmless
 from unmingle.files import write_atomically
-from unmingle.render.drawing import EDGE, FAINT, INK, PAPER, Canvas, as_png, contact_sheet, text_width
+from unmingle.render.drawing import EDGE, FAINT, INK, PAPER, Canvas, Line, as_png, contact_sheet, text_width
 from unmingle.text_layout import columns, shorten
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from unmingle.evaluation.scores import Evaluation
     from unmingle.records import F64, I64, U8
-    from unmingle.render.drawing import Line
 
     Row = dict[str, Any]
     Crop = Callable[[Row], U8]

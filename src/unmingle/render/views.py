@@ -4,31 +4,27 @@ from __future__ import annotations
 
 from collections import defaultdict
 from html import escape
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from unmingle.decisions.references import label
 from unmingle.exchange.table_files import library_tables, write_csv
 from unmingle.files import check_inside, write_atomically
-from unmingle.progress import silent
+from unmingle.progress import Progress, silent
 from unmingle.render.drawing import MOST, STRIP, as_jpeg, as_png, contact_sheet, overview, timeline
 from unmingle.render.figures import spread
 from unmingle.sources.names import distinct
 from unmingle.store.facts import SHEETS
-from unmingle.store.result_tables import faces_table, thumbnail_of, tiles
-from unmingle.store.screen_time import screen_times
+from unmingle.store.result_tables import Tile, faces_table, thumbnail_of, tiles
+from unmingle.store.screen_time import ScreenTime, screen_times
 from unmingle.text_layout import counted
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
-    from pathlib import Path
 
     import polars as pl
     from PIL.Image import Image
 
-    from unmingle.progress import Progress
-    from unmingle.store.result_tables import Tile
-    from unmingle.store.screen_time import ScreenTime
     from unmingle.store.sqlite import Store
 
 WEBVTT = "webvtt"  # the fact that says that recordings get captions, "1"; else empty

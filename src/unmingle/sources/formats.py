@@ -5,14 +5,11 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from unmingle.errors import PictureError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 HEAD = 1024  # bytes, by which a file is known
 MOST_BYTES = 500_000_000  # of a file that is read whole, so that one that is sparse or not ours can't fill the memory

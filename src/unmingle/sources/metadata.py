@@ -10,13 +10,10 @@ import re
 import struct
 import zlib
 from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from unmingle.sources.formats import BOXED
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 NORMAL = 1  # the orientation of a picture that is stored as it is shown
 ORIENTATION = 0x0112  # the tag of EXIF and TIFF, a short of 1 to 8

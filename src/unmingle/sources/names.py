@@ -5,16 +5,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
 
 from unmingle.errors import SettingsError
 from unmingle.sources.formats import FOUND_SUFFIXES
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
 
 MEETING_PATTERN = r"(?P<meeting>.+)_(?P<frame>\d{4,})_(?P<index>\d{1,3})"
 AUTO = "auto"  # in place of a pattern: MEETING_PATTERN, as far as the faces of a collection bear it out

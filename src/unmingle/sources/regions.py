@@ -12,18 +12,16 @@ import math
 import re
 import xml.etree.ElementTree as ET
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import Literal
 
 from unmingle.errors import PictureError, reason
 from unmingle.sources.decoding import open_picture, xmp_packets
 from unmingle.sources.formats import read_file
 from unmingle.sources.metadata import LARGEST_PACKET
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 # Centre x and y, width and height, each as a share of the picture's, from its left and top.
 Area = tuple[float, float, float, float]

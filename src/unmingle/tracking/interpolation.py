@@ -6,18 +6,13 @@ the same faces, and where each box shows the same all the way; else the frame in
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import numpy as np
 
 from unmingle.faces.boxes import assigned
 from unmingle.records import Faces
-from unmingle.tracking.tracker import SAME_SCENE, correlation
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from unmingle.tracking.tracker import Grey
+from unmingle.tracking.tracker import SAME_SCENE, Grey, correlation
 
 TOUCHING = 0.05  # intersection over union: what lies between shows whether it is the same face
 

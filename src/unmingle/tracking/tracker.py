@@ -9,21 +9,16 @@ person is for embeddings to say (`tracking.tracks`).
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, Self
 
 import cv2
 import numpy as np
 
 from unmingle.faces.boxes import assigned
-from unmingle.records import check_shape
+from unmingle.records import F32, F64, I64, U8, Analysis, Bool, Faces, check_shape
 from unmingle.sources.pyramid import shrunk
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import Self
-
-    from unmingle.records import F32, F64, I64, U8, Analysis, Bool, Faces
 
 LEAST_OVERLAP = 0.3  # intersection over union of a face's boxes in two frames that follow each other
 # Seconds after which a face in the same place isn't thought to be the same any more; from one frame to the next it may

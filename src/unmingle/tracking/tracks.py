@@ -6,22 +6,16 @@ hardly any strangers are; a piece whose keyframes follow each other like strange
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from unmingle.grouping.impostors import SFACE_CURVE
-from unmingle.records import Triage
-from unmingle.tracking.tracker import Sightings, correlation
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from unmingle.grouping.impostors import ImpostorModel
-    from unmingle.records import F32, F64, I64, U8, Analysis
-    from unmingle.tracking.tracker import Piece, Sighting
+from unmingle.grouping.impostors import SFACE_CURVE, ImpostorModel
+from unmingle.records import F32, F64, I64, U8, Analysis, Triage
+from unmingle.tracking.tracker import Piece, Sighting, Sightings, correlation
 
 LINK = 0.001  # share of strangers who are as alike as two pieces must be to be one track
 SPLIT = 0.1  # share of strangers who are more alike than two keyframes that one face in two moments may have

@@ -13,7 +13,7 @@ import numpy as np
 from unmingle.grouping.impostors import curve_of
 from unmingle.sources.pyramid import shrunk
 from unmingle.tracking.interpolation import between
-from unmingle.tracking.tracker import Grey, Tracker
+from unmingle.tracking.tracker import Grey, Piece, Tracker
 from unmingle.tracking.tracks import Segment, tracks_of
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from unmingle.models.cards import Calibration
     from unmingle.records import F32, U8, Analysis, Faces
     from unmingle.sources.recordings import Frame, Recording
-    from unmingle.tracking.tracker import Piece
 
 SEGMENT = 60.0  # seconds between two instants at which work is stored: what a killed run loses at most
 CHUNK = 1.0  # seconds of frames that are looked at together, the first of them closely
