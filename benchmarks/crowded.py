@@ -3,8 +3,9 @@
     python benchmarks/crowded.py CHILDREN OTHERS ...
 
 Each is an .npz of labelled embeddings, as grouping/embed.py writes them; labels of CHILDREN are FAMILY_MEMBER. Grouped
-are CHILDREN, two halves of its families, each of OTHERS, and CHILDREN with each of these, once with the local excess
-of strangers and once without, and the halves with other numbers of nearest strangers. `strays`: of clusters of more
+are CHILDREN, two halves of its families, the faces that are one cluster without (a crowd and nobody else), each of
+OTHERS, and CHILDREN and the crowd with each of these, once with the local excess of strangers and once without; the
+halves with other numbers of nearest strangers. `strays`: of clusters of more
 than 30 faces, the largest share that is not the majority's, where each collection has a majority of its own: famous
 people are in several, under other labels (looked at: the two large clusters of relatives with news photographs or
 celebrities that seemed mixed are one person each). JSON on stdout.
@@ -14,8 +15,8 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 import numpy as np
@@ -28,16 +29,22 @@ from unmingle.grouping.cluster import cluster_faces
 from unmingle.grouping.impostors import SFACE_CURVE
 from unmingle.settings import GroupingSettings
 
+if TYPE_CHECKING:
+    from unmingle.records import I64
+
 NEIGHBOURS = (10, 20, 30, 50, 100)
+
+
+def grouped(collection: Collection, neighbours: int) -> I64:
+    with patch("unmingle.grouping.threshold.NEIGHBOURS", neighbours):
+        return cluster_faces(collection.vectors_nd, GroupingSettings(), curve=SFACE_CURVE).labels
 
 
 def measured(
     collection: Collection, *, local: bool = True, neighbours: int = 20, first: int | None = None
 ) -> dict[str, float]:
     """Scores of one clustering. first: faces of the first of two collections."""
-    with ExitStack() as stack:
-        stack.enter_context(patch("unmingle.grouping.threshold.NEIGHBOURS", neighbours if local else 0))
-        labels_n = cluster_faces(collection.vectors_nd, GroupingSettings(), curve=SFACE_CURVE).labels
+    labels_n = grouped(collection, neighbours if local else 0)
     scores = score(collection.labels_n, labels_n)
     strays = [0.0]
     for label in np.flatnonzero(np.bincount(labels_n) > 30):
@@ -70,8 +77,9 @@ def main() -> None:
         for side in (0, 1)
     ]
     result: dict[str, dict[str, dict[str, float]]] = {}
-    mixed = [(together(children, other), len(children.labels_n)) for other in others]
-    for collection, first in (*((one, None) for one in (children, *halves, *others)), *mixed):
+    crowd = children.only(np.flatnonzero(grouped(children, 0) == 0), "crowd")
+    mixed = [(together(one, other), len(one.labels_n)) for one in (children, crowd) for other in others]
+    for collection, first in (*((one, None) for one in (children, *halves, crowd, *others)), *mixed):
         result[collection.name] = {
             "without": measured(collection, local=False, first=first),
             "with": measured(collection, first=first),

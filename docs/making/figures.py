@@ -432,6 +432,7 @@ def crowded() -> str:
         "families_a": "relatives, many small children",
         "families_a, half 1": "the same, half of the families",
         "families_a, half 2": "the same, the other half",
+        "crowd": "the most alike of them, who are one cluster without",
     }
     rows = []
     for name, ways in result("crowded").items():

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from unmingle.evaluation.metrics import score
 from unmingle.grouping.attach import Assigner
 from unmingle.grouping.cluster import cluster_faces
 from unmingle.grouping.confidence import face_probabilities, label_means, likely_pairs
@@ -56,15 +57,38 @@ def test_no_large_cluster_is_a_crowd(children: int, others: int) -> None:
     assert np.bincount(labels).max() == 60  # who is large stays whole
 
 
-@pytest.mark.parametrize("seed", range(1, 5))
+@pytest.mark.parametrize("seed", range(12))
 def test_no_large_cluster_is_a_crowd_however_large_and_alike_the_crowd_is(seed: int) -> None:
-    # Strangers who are more alike, or a dozen of them among hundreds of people, can not be told from one person yet.
     random = np.random.default_rng(seed)
-    children, others = random.integers(20, 150), random.integers(20, 150)
-    alike = random.uniform(0.15, 0.34)
-    crowd, child = draw(random.integers(1, 9, children).tolist(), (alike, random.uniform(0.52, 0.64)), random)
-    rest, other = draw([45, *random.integers(1, 9, others).tolist()], EVERYBODY, random)
-    assert strays(grouped(np.concatenate([crowd, rest])), np.concatenate([child, children + other])) <= 0.05
+    children, others = random.integers(10, 150), random.integers(20, 200)
+    alike = random.uniform(0.15, 0.4)
+    own = random.uniform(max(0.5, alike + 0.15), 0.66)
+    crowd, child = draw(random.integers(1, 12, children).tolist(), (alike, own), random)
+    rest, other = draw([45, *random.integers(1, 12, others).tolist()], EVERYBODY, random)
+    labels = grouped(np.concatenate([crowd, rest]))
+    assert strays(labels, np.concatenate([child, children + other])) <= 0.05
+    assert np.bincount(labels).max() == 45  # who is large stays whole
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_crowd_alone_is_not_one_person(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    crowd, child = draw(random.integers(1, 6, 90).tolist(), CHILDREN, random)
+    found = cluster_faces(crowd, GroupingSettings(), curve=SFACE_CURVE)
+    assert score(child, found.labels).pairwise.precision > 0.9
+    assert dict(found.notes)["crowded"] > 0.9 * len(crowd)  # where it can't tell, it says so
+
+
+def test_pieces_of_one_person_make_no_crowd() -> None:
+    random = np.random.default_rng(5)
+    looks, _ = draw([5] * 30, (0.4, 0.6), random)  # of one person
+    rest, _ = draw([4] * 150, EVERYBODY, random)
+    vectors = np.concatenate([looks, rest])
+    means = np.concatenate([looks.reshape(-1, 5, 128).mean(axis=1), rest.reshape(-1, 4, 128).mean(axis=1)])
+    size, person = np.repeat([5, 4], [30, 150]), np.concatenate([np.zeros(30), np.arange(1, 151)])
+    strangers, one = (local_excess(vectors, means, size, SFACE_CURVE, person_c=of) for of in (None, person))
+    assert strangers[:150].mean() > 0.15
+    assert one[:150].max() < 0.03
 
 
 def test_a_place_is_as_crowded_as_its_people_are_alike() -> None:

@@ -7,6 +7,7 @@ few pixels make faces alike, so border faces just join whom core faces made, and
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,10 +21,19 @@ from unmingle.grouping.constraints import Constraints, roots
 from unmingle.grouping.impostors import SINGLE, estimate_curve
 from unmingle.grouping.linkage import Linkage
 from unmingle.grouping.refine import check_people, join_fragments, make_people, merge_seen_together, reassign
-from unmingle.grouping.threshold import PRIOR_COHORT, FalseMergeThreshold, collection_scale, local_excess
+from unmingle.grouping.threshold import (
+    LEAST_FACES,
+    PRIOR_COHORT,
+    FalseMergeThreshold,
+    collection_scale,
+    crowds,
+    local_excess,
+)
 from unmingle.records import Clustering, check_shape
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from unmingle.grouping.impostors import ImpostorModel
@@ -90,7 +100,7 @@ def _linked(
     if n**2 > index.EXACT_PAIRS:
         # How far strangers spread, and where they crowd, is measured well enough on an even sample.
         sample = Linkage(unit_nd[index.spaced(n, SCALE_SAMPLE)])
-        excess_n = local_excess(unit_nd, *_cohort(sample, card), card.curve)
+        excess_n = _cohort(sample, card)(unit_nd)
         threshold = replace(card, scale=_scale(_joined(sample.run(card), card), card.curve))
         del sample
         linkage = Linkage(unit_nd, constraints)
@@ -117,15 +127,34 @@ def _linked(
     return clusters, threshold, notes
 
 
-def _cohort(linkage: Linkage, card: FalseMergeThreshold) -> tuple[NDArray[np.float32], I64]:
-    """Means and sizes of clusters that are pure even in crowds; which faces are in crowds is set on the way."""
-    # Twice: a crowd that became one cluster shows how crowded it is only once it is in pieces.
+def _cohort(linkage: Linkage, card: FalseMergeThreshold) -> Callable[[F32], F64]:
+    """How alike strangers are where faces lie, told by clusters that are pure even in crowds; sets it for all faces."""
+    given, several = linkage.clusters, -1
+    # Twice: a crowd that became one cluster shows how crowded it is only once it is in pieces, but not in single faces.
     for _ in range(2):
-        clusters = linkage.copy().run(replace(card, singly=True))
-        clusters.measure(np.flatnonzero(clusters.size_n > 1))
-        mean_cd, size_c = clusters.mean_nd[clusters.alive], clusters.size_n[clusters.alive]
-        linkage.clusters.face_excess_n = local_excess(clusters.vectors_nd, mean_cd, size_c, card.curve)
-    return mean_cd, size_c
+        found = linkage.copy().run(replace(card, singly=True))
+        if (count := int(np.count_nonzero(found.size_n > 1))) <= several:
+            break
+        pieces, several = found, count
+        pieces.measure(np.flatnonzero(pieces.size_n > 1))
+        slots = pieces.alive
+        measure = partial(local_excess, mean_cd=pieces.mean_nd[slots], size_c=pieces.size_n[slots], curve=card.curve)
+        given.face_excess_n = measure(given.vectors_nd)
+    # A person's own pieces are no strangers; those of a crowd are.
+    whole = _joined(linkage.copy().run(card), card)
+    person_c, least_c = whole.slot_n[slots], np.zeros(len(slots))
+    some = whole.alive[whole.size_n[whole.alive] >= LEAST_FACES]
+    for slot in crowds(some, whole.mean_nd[some], whole.size_n[some], whole.excess(some, some), card.curve).tolist():
+        parts = np.flatnonzero(person_c == slot)
+        size = pieces.size_n[slots[parts]].astype(np.float64)
+        sums = pieces.mean_nd[slots[parts]] * size[:, None]
+        pairs = size.sum() ** 2 - np.square(size).sum()
+        if pairs:
+            between = (np.square(sums.sum(axis=0)).sum() - np.square(sums).sum()) / pairs
+            person_c[parts], least_c[parts] = slots[parts], max(0.0, between - card.curve.mean)
+    measure = partial(measure, person_c=person_c, least_c=least_c)
+    given.face_excess_n = measure(given.vectors_nd)
+    return measure
 
 
 def _joined(clusters: Clusters, threshold: FalseMergeThreshold) -> Clusters:

@@ -38,6 +38,13 @@ NEIGHBOURS = 20
 PRIOR_COHORT = 30
 # Cosines computed at most to tell, past which fewer clusters stand for all.
 EXCESS_CELLS = 1 << 31
+# Clusters that are to be pure have to be as alike as among so many, else a crowd becomes one for being few.
+MANY_CLUSTERS = 200
+# Standard deviations of a normal variable in one median distance from its median.
+NORMAL_MAD = 1.4826
+# Clusters of more faces than this that hold together by so many deviations less than others do are no person but a
+# crowd. Of fewer faces some people look as loose.
+LARGE, LOOSE = 30, 3.0
 # Pairs further out than this are no strangers but one person in two parts, and may not stretch the scale.
 OUTLIER_Z = 3.0
 
@@ -53,7 +60,7 @@ class FalseMergeThreshold:
     curve: ImpostorModel
     expected: float  # merges with a stranger that each cluster may expect; GroupingSettings.expected_false_merges
     scale: float = 1.0  # how much wider strangers spread in this collection than on the model card
-    singly: bool = False  # clusters of any size have to be as alike as single faces
+    singly: bool = False  # clusters of any size have to be as alike as single faces among many
 
     def standard(self, similarity_m: F32 | F64, first_m: I64, second_m: I64) -> F64:
         """(m,) scores of average cosines of clusters of these sizes."""
@@ -75,6 +82,7 @@ class FalseMergeThreshold:
         """(m,) which pairs may be merged for their average cosine."""
         if self.singly:
             first_m = second_m = np.ones_like(first_m)
+            clusters = max(clusters, MANY_CLUSTERS)
         return self.accepts(self.standard(similarity_m, first_m, second_m), first_m, second_m, clusters=clusters)
 
     def least_z(self, smaller_m: I64, *, clusters: int) -> F64:
@@ -112,13 +120,24 @@ def standard_query(vectors_qd: F32) -> F32:
     return np.concatenate([vectors_qd, np.ones((len(vectors_qd), 1), np.float32)], axis=1)
 
 
-def local_excess(vectors_nd: F32, mean_cd: F32, size_c: I64, curve: ImpostorModel, *, faces: int = 1) -> F64:
+def local_excess(
+    vectors_nd: F32,
+    mean_cd: F32,
+    size_c: I64,
+    curve: ImpostorModel,
+    *,
+    faces: int = 1,
+    person_c: I64 | None = None,
+    least_c: F64 | None = None,
+) -> F64:
     """(n,) how much more alike a face and its nearest strangers are than the model's card says, as a cosine; never < 0.
 
     If the card holds where a face lies, its nearest few of c clusters score as the largest of c normal values do. Among
     small children, say, they score higher (score normalisation with a cohort: Matejka et al. 2017). The clusters are to
-    be pure rather than whole; of two faces or more, since single ones are often faces of somebody large. faces: of how
-    many each vector is the mean.
+    be pure rather than whole; of two faces or more, since single ones are often faces of somebody large.
+
+    faces: of how many each vector is the mean. person_c: clusters with one number are one person, and no strangers to
+    its faces; None: nobody has two. least_c: the least excess of the faces that are nearest to each; None: 0.
     """
     from scipy.special import ndtri
 
@@ -129,16 +148,22 @@ def local_excess(vectors_nd: F32, mean_cd: F32, size_c: I64, curve: ImpostorMode
     excess_n = np.zeros(len(vectors_nd))
     if not k:
         return excess_n
-    # The nearest is its own, and the next may be another part of its own person.
+    # After its own person the next may be a part of it, too, that nobody knows to be one.
     usual = -float(ndtri((np.arange(k) + 1.5) / (c - 1)).mean())
     single = np.ones(1, np.int64)
+    unit = float(curve.deviation(single, single)[0]) * c / (c + PRIOR_COHORT)
     deviation_c = curve.deviation(np.array([faces]), size_c[cohort]).astype(np.float32)
     mean_cd, stranger_c = mean_cd[cohort] / deviation_c[:, None], np.float32(curve.mean) / deviation_c
-    for block, similarity_rc in similarity_blocks(vectors_nd, mean_cd, cells=1 << 20):
-        nearest_rk = np.partition(similarity_rc - stranger_c, (c - k - 2, c - 2), axis=1)[:, c - k - 2 : c - 2]
-        excess_n[block] = nearest_rk.mean(axis=1, dtype=np.float64) - usual
-    excess_n = np.maximum(0, excess_n) * curve.deviation(single, single)
-    return excess_n * c / (c + PRIOR_COHORT)
+    person_c = cohort if person_c is None else person_c[cohort]
+    for block, z_rc in similarity_blocks(vectors_nd, mean_cd, cells=1 << 20):
+        z_rc -= stranger_c
+        own_r = z_rc.argmax(axis=1)
+        np.copyto(z_rc, -np.inf, where=person_c == person_c[own_r, None])
+        nearest_rk = np.partition(z_rc, (c - k - 1, c - 1), axis=1)[:, c - k - 1 : c - 1].astype(np.float64)
+        nearest_rk[np.isneginf(nearest_rk)] = usual  # there are no more strangers
+        least_r = 0 if least_c is None else least_c[cohort[own_r]]
+        excess_n[block] = np.maximum((nearest_rk.mean(axis=1) - usual) * unit, least_r)
+    return excess_n
 
 
 def cluster_excess(mean_cd: F32, size_c: I64, curve: ImpostorModel, rows_m: I64 | None = None) -> F64:
@@ -149,6 +174,24 @@ def cluster_excess(mean_cd: F32, size_c: I64, curve: ImpostorModel, rows_m: I64 
         rows = rows_m[size_c[rows_m] == size]
         excess_c[rows] = local_excess(mean_cd[rows], mean_cd, size_c, curve, faces=size)
     return excess_c
+
+
+def crowds(clusters_c: I64, mean_cd: F32, size_c: I64, excess_c: F64, curve: ImpostorModel) -> I64:
+    """Large ones of these clusters that hold together by far less than people do in this collection, if it can tell.
+
+    What counts is how much more alike a cluster's faces are than strangers are there; how far that varies is measured
+    robustly, beyond what it varies by chance among so few faces.
+    """
+    size = size_c.astype(np.float64)
+    level_c = (np.einsum("cd,cd->c", mean_cd, mean_cd) * size - 1) / (size - 1) - excess_c
+    if len(size) < PRIOR_CLUSTERS:
+        return clusters_c[:0]
+    chance_c = 4 * curve.faces / size + 2 * curve.pairs / (size * (size - 1))
+    usual = np.median(level_c)
+    spread = NORMAL_MAD * np.median(np.abs(level_c - usual))
+    deviation_c = np.sqrt(max(0.0, spread**2 - np.median(chance_c)) + chance_c)
+    loose: I64 = clusters_c[(size_c > LARGE) & (level_c < usual - LOOSE * deviation_c)]
+    return loose
 
 
 def collection_scale(mean_cd: F32, size_c: I64, curve: ImpostorModel, excess_c: F64 | None = None) -> float:
