@@ -14,7 +14,7 @@ from tests.videos import number_in, write_streams, write_video
 
 from unmingle import picture_ingest, video_ingest
 from unmingle.errors import SourceError, WriteError
-from unmingle.exchange.crops import save_crops
+from unmingle.exchange.exporting import save_crops
 from unmingle.models.cards import SFACE
 from unmingle.progress import silent
 from unmingle.sources.images import scan

@@ -141,7 +141,7 @@ class Library(LibraryFolder):
 
     def save_crops(self, folder: str | Path, *, progress: Progress = silent) -> int:
         """Cut out every face of every recording, as `<recording>_<frame>_<index>.jpg`; returns how many."""
-        from unmingle.exchange.crops import save_crops
+        from unmingle.exchange.exporting import save_crops
 
         count = self._read(save_crops, user_path(folder), progress)
         self._note_output("crops", export=user_path(folder), files=count)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from tests.tracking.test_tracker import LEFT, RIGHT, faces, scene
 
-from unmingle.tracking.interpolation import between
 from unmingle.tracking.tracker import Grey
+from unmingle.tracking.video import between
 
 CALM = [Grey.of(scene(1, 2))] * 4
 

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from unmingle import console
-from unmingle.cli import decisions, erasing, evaluating, exchanging, models, sorting, upkeep
+from unmingle.cli import decisions, evaluating, exchanging, models, sorting, upkeep
 from unmingle.cli.options import OPENED
 from unmingle.cli.running import READER_GONE
 from unmingle.errors import UNEXPECTED, UnmingleError
@@ -105,8 +105,8 @@ for command in (
     evaluating.report,
     sorting.forget,
     sorting.relocate,
-    erasing.erase,
-    erasing.privacy,
+    upkeep.erase,
+    upkeep.privacy,
     upkeep.check,
     upkeep.backup,
     sorting.demo,

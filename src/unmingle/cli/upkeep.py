@@ -1,17 +1,25 @@
-"""The commands that keep a library whole: check, backup."""
+"""The commands about what a library holds: check, backup, erase, privacy."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from unmingle import console
 from unmingle.cli import options as opt
-from unmingle.errors import command
+from unmingle.cli.decisions import FACES
+from unmingle.cli.running import keeping
+from unmingle.errors import DecisionError, SettingsError, command
 from unmingle.text_layout import counted
+
+if TYPE_CHECKING:
+    from unmingle.decisions.erasing import Erasure
+
+SHOWN = 20  # exports and pages on the terminal; --json has them all
 
 
 def check(
@@ -51,3 +59,95 @@ def backup(
     console.tell(
         {"library": str(made)}, f"The library is in {made} as well: whole, and of one moment.", as_json=as_json
     )
+
+
+def erase(
+    library: opt.LibraryArgument,
+    people: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[PERSON]...", help="Ids or names, as in people.csv.", show_default=False),
+    ] = None,
+    faces: Annotated[
+        list[str] | None, typer.Option("--face", metavar="FILE", help=f"{FACES} May be repeated.", show_default=False)
+    ] = None,
+    sources: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--source",
+            "--file",
+            metavar="SOURCE",
+            help="All faces in a folder that was given to cluster, one in it, or a file; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    older_than: Annotated[
+        str | None,
+        typer.Option(
+            metavar="AGE",
+            help="All faces of files that were last changed so long ago, such as 365d, or before a day, such as"
+            " 2024-05-31, and of files that are gone.",
+            show_default=False,
+        ),
+    ] = None,
+    left_out: Annotated[
+        bool, typer.Option("--left-out", help="All faces that are nobody's, and those of people who are ignored.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be erased.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask whether that is meant.")] = False,
+    as_json: opt.Json = False,
+) -> None:
+    """Erase people, or faces, for good: embeddings, pictures, names, and what the log says. It can't be undone.
+
+    No byte of them stays in LIBRARY's files, and the same pictures don't bring them back (unless cluster is given
+    --include-erased). Pages such as reports are deleted, whoever else is on them. Pictures themselves are not touched.
+    What was exported before is listed, since it can't be called back.
+    """
+    opened, age = opt.open_library(library), None if older_than is None else _age(older_than)
+
+    def run(*, dry_run: bool) -> Erasure:
+        chosen = {"faces": faces or (), "sources": sources or (), "older_than": age, "left_out": left_out}
+        return opened.erase(*(people or ()), **chosen, dry_run=dry_run)  # type: ignore[arg-type]
+
+    if not (dry_run or yes):
+        would = run(dry_run=True)
+        if not console.is_asked():
+            raise DecisionError(f"{_what(would)} would be erased for good.", "Pass --yes if that is meant.")
+        typer.confirm(f"Erase {_what(would)} for good?", abort=True, err=True)
+    with keeping("What was erased stays so; the next command that opens the library cleans its files."):
+        done = run(dry_run=dry_run)
+    console.tell(asdict(done), *_lines(done, dry_run=dry_run), as_json=as_json)
+
+
+def _what(done: Erasure) -> str:
+    return f"{counted(len(done.people), 'person', 'people')} and {counted(done.faces, 'face')}"
+
+
+def _lines(done: Erasure, *, dry_run: bool) -> list[str]:
+    would = "Would be erased" if dry_run else "Erased"
+    lines = [f"{would}: {_what(done)}, and what {counted(done.entries, 'entry', 'entries')} of the log said."]
+    for words, paths in (
+        ("Pages that would be deleted" if dry_run else "Pages deleted, to be made again", done.pages),
+        ("Pages that were changed since, or can't be deleted, and may still show them", done.left),
+        ("Exports that left before, and may hold them", [f"{one.path} ({one.kind})" for one in done.exports]),
+    ):
+        if paths:
+            more = f", and {len(paths) - SHOWN:,} more" if len(paths) > SHOWN else ""
+            lines.append(f"{words}: {', '.join(paths[:SHOWN])}{more}")
+    return lines
+
+
+def _age(text: str) -> datetime | timedelta:
+    """A number of days, or a day."""
+    try:
+        return timedelta(days=float(text[:-1])) if text.endswith("d") else datetime.fromisoformat(text)
+    except (ValueError, OverflowError) as error:
+        raise SettingsError(f"{text!r} is no age.", "Write it like 365d, or 2024-05-31.") from error
+
+
+def privacy(library: opt.LibraryArgument, as_json: opt.Json = False) -> None:
+    """Say what LIBRARY stores of how many people, in which files, who may read them, and what left it.
+
+    As text that can go into a record of processing. Exports are known since this version notes them.
+    """
+    told = opt.open_library(library).privacy
+    console.tell(asdict(told), *told.lines(), as_json=as_json)

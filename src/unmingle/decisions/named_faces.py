@@ -33,14 +33,6 @@ class Given:
     where: str
 
 
-@dataclass(frozen=True, slots=True)
-class Conflict:
-    """A name that was not given, and what speaks against it."""
-
-    given: Given
-    against: str
-
-
 @dataclass(slots=True)
 class Applied:
     """What names became."""
@@ -48,7 +40,7 @@ class Applied:
     entries: list[Entry] = field(default_factory=list)
     faces: int = 0  # that are named now
     known: int = 0  # that were so already
-    conflicts: list[Conflict] = field(default_factory=list)
+    conflicts: list[tuple[Given, str]] = field(default_factory=list)  # names not given, and what speaks against them
 
 
 def apply_names(
@@ -70,12 +62,12 @@ def apply_names(
     for names in said.values():
         for one in names.values() if len(names) > 1 else ():
             others = ", ".join(f"{other.name} by {other.where}" for other in names.values() if other is not one)
-            applied.conflicts.append(Conflict(one, f"also called {others}"))
+            applied.conflicts.append((one, f"also called {others}"))
     agreed: defaultdict[str, list[Given]] = defaultdict(list)
     objection = _objections(state, conflicts)
     for one in (one for names in said.values() if len(names) == 1 for one in names.values()):
         if against := objection(one):
-            applied.conflicts.append(Conflict(one, against))
+            applied.conflicts.append((one, against))
         else:
             agreed[one.name].append(one)
     by_name = {name: [one.face for one in ones] for name, ones in agreed.items()}
@@ -84,7 +76,7 @@ def apply_names(
         try:
             naming.give(name, by_name[name], chosen.get(name))
         except DecisionError as error:  # the other names are given all the same
-            applied.conflicts.extend(Conflict(one, error.problem) for one in agreed[name])
+            applied.conflicts.extend((one, error.problem) for one in agreed[name])
     return applied
 
 

@@ -78,7 +78,7 @@ def import_names(
     with quiet_decoders():
         reader.read(expand(sources), progress)
     applied = apply_names(store, recipe, service, reader.given, conflicts=conflicts)
-    reader.left.extend(Left(one.given.where, one.given.name, one.against) for one in applied.conflicts)
+    reader.left.extend(Left(one.where, one.name, against) for one, against in applied.conflicts)
     return Imported(
         files=len(reader.files),
         faces=applied.faces,

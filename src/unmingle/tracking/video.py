@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar, runtime_checkab
 import cv2
 import numpy as np
 
+from unmingle.faces.boxes import assigned
 from unmingle.grouping.impostors import curve_of
+from unmingle.records import F32, U8, Analysis, Faces
 from unmingle.sources.pyramid import shrunk
-from unmingle.tracking.interpolation import between
-from unmingle.tracking.tracker import Grey, Piece, Tracker
+from unmingle.tracking.tracker import SAME_SCENE, Grey, Piece, Tracker, correlation
 from unmingle.tracking.tracks import Segment, tracks_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
     from unmingle.models.cards import Calibration
-    from unmingle.records import F32, U8, Analysis, Faces
     from unmingle.sources.recordings import Frame, Recording
 
 SEGMENT = 60.0  # seconds between two instants at which work is stored: what a killed run loses at most
@@ -34,6 +34,7 @@ GLANCE = (32, 18)  # pixels, of the frames that are compared so
 PLACE = (3, 3)  # of these pixels: what is as large as a face that matters, or as a tile of many
 CUT_THERE = 60.0  # of 255, averaged over a place: there something else is shown
 APART = 0.41  # seconds, at most, between two frames that are looked at
+TOUCHING = 0.05  # intersection over union of a face in two frames: what lies between shows whether it is the same
 
 T = TypeVar("T")
 
@@ -175,6 +176,30 @@ def find(recipe: VideoRecipe, frames: Sequence[Frame]) -> list[Found]:
                 else:
                     told.update(enumerate(others, before + 1))
     return [Found(faces[i] if i in faces else told[i], grey, i in faces) for i, grey in enumerate(greys)]
+
+
+def between(first: Faces, last: Faces, greys: Sequence[Grey]) -> list[Faces] | None:
+    """The faces of the frames between the first and the last of `greys`; None where they must be looked at.
+
+    A box moves on a straight line from where it was to where it is found next: a face hardly moves in half a second.
+    That counts only where the two frames have the same faces, and where each box shows the same all the way.
+    """
+    pairs = assigned(first.boxes, last.boxes, least=TOUCHING)
+    if not len(first) == len(last) == len(pairs):
+        return None
+    order = np.array(pairs, np.int64).reshape(-1, 2)
+    one, other = first.take(order[:, 0]), last.take(order[:, 1])
+    there = [greys[0].patches(box) for box in one.boxes]
+    found = []
+    for grey, share in zip(greys[1:], np.linspace(0, 1, len(greys), dtype=np.float32)[1:], strict=True):
+        parts = ((getattr(one, name), getattr(other, name)) for name in ("boxes", "points", "scores"))
+        faces = Faces(*(before + share * (after - before) for before, after in parts))
+        here = [grey.patches(box) for box in faces.boxes]
+        if any(correlation(before, now) < SAME_SCENE for before, now in zip(there, here, strict=True)):
+            return None
+        found.append(faces.take(np.argsort(-faces.scores, kind="stable")))
+        there = here
+    return found[:-1]
 
 
 def _at_most_apart(times: Sequence[float]) -> list[int]:
