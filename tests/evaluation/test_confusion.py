@@ -1,32 +1,15 @@
 import numpy as np
-import polars as pl
 import pytest
 from numpy.typing import NDArray
+from tests.evaluation.tables import evaluated
 
-from unmingle.evaluation.labels import Labels
 from unmingle.evaluation.score_files import count_confusions
-from unmingle.evaluation.scores import Evaluation, evaluate
+from unmingle.evaluation.scores import Evaluation
 from unmingle.render.score_pictures import confusion_matrix
 
 
 def evaluation(true: list[str], predicted: NDArray[np.int64]) -> Evaluation:
-    n = len(true)
-    faces = pl.DataFrame(
-        {
-            "file": [f"{i}.jpg" for i in range(n)],
-            "source": ["/s"] * n,
-            "face": [0] * n,
-            "width": [9.0] * n,
-            "height": [9.0] * n,
-            "score": [0.9] * n,
-            "quality": [0.5] * n,
-            "person": [int(p) if p >= 0 else None for p in predicted],
-            "name": pl.Series([None] * n, dtype=pl.String),
-            "status": ["clustered" if p >= 0 else "alone" for p in predicted],
-            "reason": [""] * n,
-        }
-    )
-    return evaluate(faces, Labels("x", tuple(faces["file"].to_list()), tuple(true)))
+    return evaluated(*((who, int(p) if p >= 0 else None, 0.5) for who, p in zip(true, predicted, strict=True)))
 
 
 def test_counts() -> None:

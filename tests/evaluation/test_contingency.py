@@ -63,12 +63,6 @@ def test_ids_may_be_any_whole_numbers_and_labels_numbers_or_text() -> None:
     assert table.clusters.tolist() == [5, 10**12]
 
 
-def test_everything_left_out() -> None:
-    table = contingency(["a", "b"], np.array([-1, -1]))
-    assert assign(table).tolist() == []
-    assert table.left_out == 2
-
-
 def test_wrong_input() -> None:
     with pytest.raises(ValueError, match="no faces"):
         contingency([], np.array([]))

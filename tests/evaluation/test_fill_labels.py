@@ -3,10 +3,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import polars as pl
-import pytest
 import xlsxwriter
 
-from unmingle.errors import LabelsError
 from unmingle.evaluation.fill_labels import fill_in
 from unmingle.evaluation.labels import LabelOptions
 from unmingle.store.result_tables import FACES
@@ -68,9 +66,3 @@ def test_what_was_found_stands_beside_what_was_given(tmp_path: Path) -> None:
     ]
     assert [row[1] for row in rows] == [1, 2, 3, "", 4, 5, "007"]
     assert [row[9] for row in rows] == ["N", "Y", "N", "", "N", "N", ""]
-
-
-def test_a_table_without_the_columns_says_so(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text("x,y\n1,2\n")
-    with pytest.raises(LabelsError, match="--file-column"):
-        fill_in(tmp_path / "a.csv", LabelOptions(), faces())

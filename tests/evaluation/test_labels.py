@@ -70,14 +70,6 @@ def test_the_first_sheet_with_the_columns_is_read(tmp_path: Path) -> None:
     assert (labels.files, labels.note) == (("a.jpg",), "sheet 'labels'")
 
 
-def test_a_workbook_without_the_columns(tmp_path: Path) -> None:
-    path = workbook(tmp_path / "annotations.xlsx", [["No", "File Name", "Mask"], [1, "a.jpg", "N"]])
-    with pytest.raises(LabelsError) as caught:
-        read_labels(path, LabelOptions())
-    assert caught.value.problem == "No column 'ID' in annotations.xlsx."
-    assert caught.value.mend == "It has No, File Name, Mask: pass --label-column."
-
-
 def test_text_ids_numbers_and_spaces(tmp_path: Path) -> None:
     labels = table(tmp_path / "a.csv", "file,ID\na.jpg,Anna\nb.jpg, 1.0 \nc.jpg,001\nd.jpg,1.50\n")
     assert labels.labels == ("Anna", "1", "001", "1.50")

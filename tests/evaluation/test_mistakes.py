@@ -2,38 +2,14 @@ from collections import Counter
 from typing import Any
 
 import numpy as np
-import polars as pl
 import pytest
 from numpy.typing import NDArray
+from tests.evaluation.tables import evaluated
 
 from unmingle.errors import PictureError
-from unmingle.evaluation.labels import Labels
 from unmingle.evaluation.score_files import worst_mistakes
-from unmingle.evaluation.scores import Evaluation, evaluate
 from unmingle.render.drawing import EDGE, HEAD
 from unmingle.render.score_pictures import FACE, mistakes_sheet
-
-
-def evaluation(*faces: tuple[str, int | None, float]) -> Evaluation:
-    """Faces as (label, person, quality)."""
-    n = len(faces)
-    frame = pl.DataFrame(
-        {
-            "file": [f"{i}.jpg" for i in range(n)],
-            "source": ["/s"] * n,
-            "face": [0] * n,
-            "width": [9.0] * n,
-            "height": [9.0] * n,
-            "score": [0.9] * n,
-            "quality": [quality for _, _, quality in faces],
-            "person": pl.Series([person for _, person, _ in faces], dtype=pl.Int64),
-            "name": pl.Series([None] * n, dtype=pl.String),
-            "status": ["clustered" if person is not None else "alone" for _, person, _ in faces],
-            "reason": [""] * n,
-        }
-    )
-    return evaluate(frame, Labels("x", tuple(frame["file"].to_list()), tuple(label for label, _, _ in faces)))
-
 
 RIGHT = [("a", 0, 0.5)] * 20 + [("b", 1, 0.5)] * 20 + [("c", 2, 0.5)] * 20
 
@@ -44,7 +20,7 @@ def red(row: dict[str, Any]) -> NDArray[np.uint8]:
 
 def test_the_most_numerous_and_the_clearest_come_first() -> None:
     wrong = [("a", None, 1.0), ("c", 7, 1.0), ("b", 2, 1.0), ("a", 1, 0.2), ("a", 1, 0.9), ("a", 1, 0.6)]
-    found, total = worst_mistakes(evaluation(*RIGHT, *wrong))
+    found, total = worst_mistakes(evaluated(*RIGHT, *wrong))
     assert total == 6
     assert [(one["label"], one["predicted"], one["quality"], one["alike"]) for one in found] == [
         ("a", "b", 0.9, 3),
@@ -58,14 +34,14 @@ def test_the_most_numerous_and_the_clearest_come_first() -> None:
 
 def test_no_confusion_crowds_out_the_others() -> None:
     wrong = [("a", 1, 0.5)] * 15 + [("b", 2, 0.5)] * 9 + [("c", None, 0.5)] * 4
-    found, total = worst_mistakes(evaluation(*RIGHT, *wrong), most=20)
+    found, total = worst_mistakes(evaluated(*RIGHT, *wrong), most=20)
     assert (len(found), total) == (20, 28)
     assert Counter(one["label"] for one in found) == {"a": 10, "b": 6, "c": 4}
 
 
 def test_the_sheet_shows_the_faces_in_proportion() -> None:
     wrong = [("a", 1, 0.5)] * 3
-    picture = mistakes_sheet(evaluation(*RIGHT, *wrong), red)
+    picture = mistakes_sheet(evaluated(*RIGHT, *wrong), red)
     assert picture is not None
     faces = np.asarray(picture).astype(int)[EDGE + HEAD : EDGE + HEAD + FACE]
     is_red = (faces[..., 0] > 180) & (faces[..., 1] < 40)
@@ -78,11 +54,11 @@ def test_a_face_that_cannot_be_shown_says_why() -> None:
     def gone(row: dict[str, Any]) -> NDArray[np.uint8]:
         raise PictureError(f"{row['file']} is gone.")
 
-    picture = mistakes_sheet(evaluation(*RIGHT, ("a", 1, 0.5)), gone)
+    picture = mistakes_sheet(evaluated(*RIGHT, ("a", 1, 0.5)), gone)
     assert picture is not None
     face = np.asarray(picture.convert("L"))[EDGE + HEAD : EDGE + HEAD + FACE, EDGE : EDGE + FACE]
     assert face.min() < 200, "the reason is not written"
 
 
 def test_no_sheet_without_a_mistake() -> None:
-    assert mistakes_sheet(evaluation(*RIGHT), red) is None
+    assert mistakes_sheet(evaluated(*RIGHT), red) is None

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 from numpy.typing import NDArray
+from tests.evaluation.tables import evaluated, face, table
 
 from unmingle.errors import WriteError
 from unmingle.evaluation.labels import Contradiction, Dropped, Labels
@@ -18,22 +19,8 @@ from unmingle.render.score_pictures import write_evaluation
 def evaluation(*, perfect: bool = False) -> Evaluation:
     people = [0, 0, 0, 1, 1, 1] if perfect else [0, 0, 1, 1, 1, None]
     files = [f"m{i % 2}_000{i}_0.jpg" for i in range(6)]
-    faces = pl.DataFrame(
-        {
-            "file": [*files, "none.jpg", "new\nline.jpg"],
-            "source": ["/s"] * 8,
-            "face": [0] * 8,
-            "width": [9.0] * 8,
-            "height": [9.0] * 8,
-            "score": [0.9] * 8,
-            "quality": [0.5] * 8,
-            "person": pl.Series([*people, None, None], dtype=pl.Int64),
-            "name": pl.Series([None] * 8, dtype=pl.String),
-            "status": ["clustered"] * 6 + ["not_a_face"] * 2,
-            "reason": [""] * 8,
-            "meeting": [*(f"m{i % 2}" for i in range(6)), None, None],
-        }
-    )
+    rows = [face(file, person, meeting=file[:2]) for file, person in zip(files, people, strict=True)]
+    faces = table(*rows, face("none.jpg", None), face("new\nline.jpg", None))
     labels = Labels(
         "labels.csv",
         (*files, "gone.jpg"),
@@ -133,44 +120,25 @@ def test_the_same_numbers_as_tables(tmp_path: Path) -> None:
     write_evaluation(found, tmp_path)
     written = pl.read_csv(tmp_path / "evaluation.csv", schema_overrides=found.per_person.schema)
     assert found.per_person.with_columns(pl.col("confused_with").replace("", None)).equals(written)
-    table = found.confusion
-    assert table.columns == ["label", "b", "ö", "nobody's cluster", "left out"]
-    assert table["label"].to_list() == ["b", "ö"]
-    counts = dict(zip(table["label"], table.drop("label").iter_rows(), strict=True))
+    shown = found.confusion
+    assert shown.columns == ["label", "b", "ö", "nobody's cluster", "left out"]
+    assert shown["label"].to_list() == ["b", "ö"]
+    counts = dict(zip(shown["label"], shown.drop("label").iter_rows(), strict=True))
     assert counts == {"b": (2, 0, 0, 1), "ö": (1, 2, 0, 0)}
 
 
 def test_people_may_be_called_like_the_columns() -> None:
     names = ("left out", "nobody's cluster", "label")
-    faces = pl.DataFrame(
-        {
-            **{name: ["/s"] * 3 for name in ("source", "name", "status", "reason")},
-            **{name: [1.0] * 3 for name in ("width", "height", "score", "quality")},
-            "file": ["a.jpg", "b.jpg", "c.jpg"],
-            "face": [0] * 3,
-            "person": [1, 2, None],
-        }
-    )
-    found = evaluate(faces, Labels("x", ("a.jpg", "b.jpg", "c.jpg"), names))
-    table = found.confusion
-    assert table.columns[-2:] == ["nobody's cluster", "left out"]
-    assert sorted(table["label"]) == sorted(names)
-    assert table["left out"].sum() == 1
+    found = evaluated(*zip(names, (1, 2, None), (0.5,) * 3, strict=True))
+    shown = found.confusion
+    assert shown.columns[-2:] == ["nobody's cluster", "left out"]
+    assert sorted(shown["label"]) == sorted(names)
+    assert shown["left out"].sum() == 1
 
 
 def test_only_the_worst_people_are_shown() -> None:
     count = 60
-    files = tuple(f"{i}.jpg" for i in range(count))
-    faces = pl.DataFrame(
-        {
-            **{name: ["/s"] * count for name in ("source", "name", "status", "reason")},
-            **{name: [1.0] * count for name in ("width", "height", "score", "quality")},
-            "file": files,
-            "face": [0] * count,
-            "person": list(range(count)),
-        }
-    )
-    found = evaluate(faces, Labels("x", files, files))
+    found = evaluated(*((str(i), i, 0.5) for i in range(count)))
     assert f"The worst {WORST} of {count} people." in found._repr_html_()
 
 

@@ -1,26 +1,15 @@
 import os
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.evaluation.tables import face, table
 
 from unmingle.errors import LabelsError
 from unmingle.evaluation.labels import Contradiction, Dropped, LabelOptions, Labels, folder_labels, read_labels
 from unmingle.evaluation.scores import evaluate
-from unmingle.store.result_tables import FACES
-
-
-def face(file: str, person: int | None, **more: Any) -> dict[str, Any]:
-    status = "clustered" if person is not None else "not_a_face"
-    row = dict.fromkeys((*FACES, "meeting")) | {"file": file, "source": "/s", "face": 0, "person": person}
-    return row | {"status": status, "width": 10.0, "height": 10.0, "score": 0.9} | more
-
-
-def table(*rows: dict[str, Any]) -> pl.DataFrame:
-    return pl.DataFrame(rows, schema=FACES | {"meeting": pl.String})
 
 
 def labelled(**files: str) -> Labels:
