@@ -5,15 +5,11 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
+from unmingle.progress import Progress
 from unmingle.text_layout import printable
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from unmingle.progress import Progress
 
 DOING = {
     "draw": "Drawing people",

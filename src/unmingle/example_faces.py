@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from itertools import groupby, islice
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,18 +15,14 @@ from unmingle.errors import ModelError, PictureError, SourceError
 from unmingle.faces.align import align
 from unmingle.faces.detect import find_faces
 from unmingle.models.yunet import open_yunet
+from unmingle.progress import Progress
+from unmingle.records import I64, U8
 from unmingle.settings import DetectionSettings
 from unmingle.sources.decoding import decode
 from unmingle.sources.images import PictureFile, quiet_decoders, read_picture, scan
 from unmingle.store.face_query import examples
 from unmingle.store.facts import current
 from unmingle.store.sqlite import open_to_read
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from unmingle.progress import Progress
-    from unmingle.records import I64, U8
 
 PICTURES_AT_ONCE = 32
 MOST_FACES = 10_000  # enough to measure strangers on; their pixels take 0.4 GB

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -22,11 +22,7 @@ from unmingle.evaluation.metrics import (
 )
 from unmingle.evaluation.pairing import found, pair_pictures, seen_by_both, shared, side_by_side
 from unmingle.evaluation.scores import Evaluation, first_case
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from unmingle.records import I64
+from unmingle.records import I64
 
 NOBODY = -1
 # What became of a face: with people who are one another's counterparts, or who are not; nobody's in one of the

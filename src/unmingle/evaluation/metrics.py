@@ -6,18 +6,14 @@ one in pairwise, BCubed, ARI, AMI and V-measure. People found are clusters of at
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from unmingle.records import F64, I64, check_shape
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
-
 
 LEFT_OUT_RULE = (
     "A left-out face (one without a person) is never taken out of a total: it is wrong in accuracy and F1, "

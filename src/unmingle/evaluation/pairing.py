@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
 
 from unmingle.faces.boxes import overlaps
+from unmingle.records import F64, I64
 from unmingle.sources.names import folded
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from unmingle.records import F64, I64
 
 WHOLE = 0.99  # a box that comes so near to the size of the picture, as a share of its area, is the picture
 OF_A_SIDE = ("face", "id", "person", "name", "status", "reason", "quality")

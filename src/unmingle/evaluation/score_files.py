@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -13,12 +14,8 @@ import polars as pl
 from unmingle import html
 from unmingle.evaluation.metrics import LEFT_OUT_RULE, Scores
 from unmingle.evaluation.scores import Evaluation, confused, found_worst
+from unmingle.records import I64
 from unmingle.text_layout import shows
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from unmingle.records import I64
 
 FORMAT = 1  # of evaluation.json; counts up when a key changes its meaning or goes
 LIBRARIES = ("unmingle", "numpy", "scipy", "polars")

@@ -17,21 +17,17 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from types import ModuleType
+from typing import Any, Literal, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from unmingle.errors import MissingExtraError, ModelError, SettingsError, WriteError
 from unmingle.files import write_atomically
 from unmingle.models.registry import cache_folder
-
-if TYPE_CHECKING:
-    from types import ModuleType
-
-    from numpy.typing import NDArray
-
-    from unmingle.records import F32
-    from unmingle.settings import Engine, Precision
+from unmingle.records import F32
+from unmingle.settings import Engine, Precision
 
 Arithmetic = Literal["f32", "bf16"]
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from unmingle.models.cards import SFACE
 from unmingle.models.graphs import BANDS, prepared_model
 from unmingle.models.runtime import Session, open_session
-
-if TYPE_CHECKING:
-    from unmingle.records import F32, U8
-    from unmingle.settings import Engine, Precision
+from unmingle.records import F32, U8
+from unmingle.settings import Engine, Precision
 
 EMBEDDING = "fc1"
 TOP_BAND = 2  # of seven bands of 16 pixels: the two above the brows show hair and hats

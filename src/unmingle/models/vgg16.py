@@ -7,9 +7,12 @@ The network is that of Simonyan and Zisserman, "Very Deep Convolutional Networks
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from unmingle.errors import ModelError
 from unmingle.files import write_atomically
@@ -17,14 +20,7 @@ from unmingle.models.cards import VGG16, VGG16_NOTOP
 from unmingle.models.graphs import PREPARATION
 from unmingle.models.registry import cache_folder, downloaded_file
 from unmingle.records import F32, U8, check_shape
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from numpy.typing import NDArray
-
-    from unmingle.settings import Features
+from unmingle.settings import Features
 
 SIDE = 224  # pixels, of the square that the network sees
 BATCH = 16  # pictures a call: past it nothing is gained, and each one more takes 26 MB while it is computed

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,11 +12,7 @@ from unmingle.models.cards import YUNET
 from unmingle.models.graphs import prepared_model
 from unmingle.models.runtime import Session, open_session
 from unmingle.records import F32, I64, U8, Faces
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from unmingle.settings import Engine, Precision
+from unmingle.settings import Engine, Precision
 
 PADDED = 256 * 256  # pixels, of which small canvases are filled up to a multiple: that costs less than a new shape
 STRIDES = (8, 16, 32)  # pixels between the anchors of the three output levels

@@ -5,26 +5,22 @@ from __future__ import annotations
 import hashlib
 import io
 import struct
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from unmingle.errors import PictureError, reason
+from unmingle.records import U8
 from unmingle.sources.formats import BOXED, picture_format
 from unmingle.sources.limits import MAX_PIXELS, MOST_MEMORY, VAST, check_opened, check_size, check_unopened
 from unmingle.sources.metadata import NORMAL, ORIENTATION, Plain, hide_items, without_metadata
 from unmingle.sources.pyramid import LARGE, Pyramid, upright, upright_part
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from numpy.typing import NDArray
-
-    from unmingle.records import U8
 
 FRAMES_TRIED = 20  # of an animation that begins with nothing
 BAND = 64  # rows that are converted at a time, so that they stay in the processor's cache
