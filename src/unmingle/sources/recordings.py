@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from av.video.reformatter import VideoReformatter
     from av.video.stream import VideoStream
 
-    from unmingle.records import U8
+    from unmingle.records import I64, U8
 
 MAX_PIXELS = 8192 * 8192  # of a frame: several are in memory at once, and so are those that others refer to
 THREADS = 2  # of the decoder: each holds frames of its own, and finding faces takes longer than decoding
@@ -108,13 +108,24 @@ class Recording:
         """
         if not every >= 0:
             raise SettingsError(f"Frames can't be taken every {every} seconds.", "Give 0 or more.")
+        yield from self._frames(self._index.wanted(every, start, stop), self._index.wanted(every, start, math.inf))
+
+    def frame(self, number: int) -> Frame:
+        """One frame; PictureError if there is no such frame, or it can't be decoded."""
+        count = len(self._index.times)
+        if not 0 <= number < count:
+            raise PictureError(f"there is no frame {number} among its {count:,}")
+        found = next(self._frames(np.array([number]), np.arange(count)), None)
+        if found is None or found.number != number:
+            raise PictureError(f"frame {number} can't be decoded")
+        return found
+
+    def _frames(self, wanted: I64, on_grid: I64) -> Iterator[Frame]:
+        """Frames of a grid by their numbers; each gives way to the next on it."""
         from av.video.reformatter import VideoReformatter
 
         converter = VideoReformatter()  # one for all: it remembers what it set up for the frame before
-        index = self._index
-        on_grid = index.wanted(every, start, math.inf)
-        wanted = index.wanted(every, start, stop)
-        done = 0
+        index, done = self._index, 0
         for number, picture in self._decoded(int(wanted[0])) if len(wanted) else ():
             if number >= wanted[done]:
                 pixels = self._pixels(number, picture, converter)
@@ -126,22 +137,6 @@ class Recording:
                 done = int(np.searchsorted(wanted, number, side="right"))
                 if done == len(wanted):
                     return
-
-    def frame(self, number: int) -> Frame:
-        """One frame; PictureError if there is no such frame, or it can't be decoded."""
-        from av.video.reformatter import VideoReformatter
-
-        times = self._index.times
-        if not 0 <= number < len(times):
-            raise PictureError(f"there is no frame {number} among its {len(times):,}")
-        for found, picture in self._decoded(number):
-            if found >= number:
-                pixels = self._pixels(number, picture, VideoReformatter()) if found == number else None
-                if pixels is None:
-                    break
-                until = times[number + 1] if number + 1 < len(times) else self._index.duration
-                return Frame(number, float(times[number]), float(until), pixels)
-        raise PictureError(f"frame {number} can't be decoded")
 
     def shown(self) -> bytes:
         """What names what it shows, whatever container it is in: SHA-256 of its coded frames and how they turn."""
