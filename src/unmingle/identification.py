@@ -12,12 +12,13 @@ from unmingle import html
 from unmingle.errors import LibraryError, PictureError, SourceError
 from unmingle.faces.align import FACE_MARGIN, thumbnail
 from unmingle.faces.recipe import FaceRecipe
+from unmingle.grouping.adaptation import curve_of_others
 from unmingle.grouping.attach import Assigner
 from unmingle.grouping.confidence import label_means, likely_pairs
 from unmingle.settings import DetectionSettings, EngineSettings
 from unmingle.sources.images import PictureFile, read_picture
 from unmingle.store.face_rows import ALONE, faces_to_group, persons_now
-from unmingle.store.facts import known_scale, library_curve, model_of, noted
+from unmingle.store.facts import adaptation_of, known_scale, library_curve, model_of, noted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -71,7 +72,10 @@ def identify(
             f"{store.folder} was made with another recipe or other settings.", "Use the settings it was made with."
         )
     vectors_nd, labels_n, ids = _people(store, recipe)
-    assigner = Assigner(vectors_nd, labels_n, library_curve(store, recipe), scale=known_scale(store))
+    adapted, curve = adaptation_of(store, recipe), library_curve(store, recipe)
+    if adapted is not None:
+        curve = curve_of_others(_people(store, recipe, raw=True)[0], labels_n, adapted)
+    assigner = Assigner(vectors_nd, labels_n, curve, scale=known_scale(store))
     found: list[Identified] = []
     for path in pictures:
         try:
@@ -79,7 +83,9 @@ def identify(
         except PictureError as error:
             raise SourceError(f"{path} can't be read: {error}.", "Name a picture file.") from error
         usable = [face for face, standing in enumerate(analysis.triage.standings) if standing != "aside"]
-        for face, one in zip(usable, assigner.assign_many(analysis.vectors[usable]), strict=True):
+        new_md = analysis.vectors[usable]
+        new_md = new_md if adapted is None or not usable else adapted.apply(new_md)
+        for face, one in zip(usable, assigner.assign_many(new_md), strict=True):
             box = tuple(round(float(value), 1) for value in analysis.faces.boxes[face])
             person, nearest = (None if label is None else int(ids[label]) for label in (one.label, one.nearest))
             found.append(Identified(path, box, person, nearest, one.similarity, one.probability))
@@ -97,9 +103,9 @@ def pair_table(store: Store, recipe: str, *, most: int) -> pl.DataFrame:
     return pl.DataFrame({"person": one, "other": other, "probability": chance.round(4)})
 
 
-def _people(store: Store, recipe: str) -> tuple[F32, I64, I64]:
+def _people(store: Store, recipe: str, *, raw: bool = False) -> tuple[F32, I64, I64]:
     """The n faces of people: vectors (n, d), labels (n,) from 0 on, and the ids (k,) of the people."""
-    faces = faces_to_group(store, recipe)
+    faces = faces_to_group(store, recipe, raw=raw)
     person_n = persons_now(store.connection, faces.ids)
     member = np.flatnonzero(person_n != ALONE)
     ids, labels = np.unique(person_n[member], return_inverse=True)

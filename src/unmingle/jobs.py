@@ -13,9 +13,11 @@ from unmingle.decisions.assignment import DecidedFaces, Measured, store_assignme
 from unmingle.decisions.state import State
 from unmingle.errors import SettingsError, SourceError
 from unmingle.faces.recipe import ClassicRecipe, FaceRecipe
+from unmingle.grouping.adaptation import adapt
 from unmingle.grouping.baselines import classic_clusters
 from unmingle.grouping.cluster import Evidence, cluster_with_quality
 from unmingle.grouping.confidence import face_probabilities
+from unmingle.grouping.constraints import Constraints
 from unmingle.models.cards import SFACE
 from unmingle.models.registry import card
 from unmingle.models.vgg16 import prepared_vgg16
@@ -45,8 +47,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from unmingle.grouping.adaptation import Adaptation
     from unmingle.progress import Progress
     from unmingle.records import Added, Clustering, Status
+    from unmingle.store.face_rows import StoredFaces
     from unmingle.store.sqlite import Store
 
 
@@ -180,10 +184,13 @@ def cluster(
         state = State.read(connection, recipe)
         state.write_marks(connection)
     with store.snapshot():
-        faces = faces_to_group(store, recipe)
+        faces = faces_to_group(store, recipe, raw=True)
     progress("cluster", 0, len(faces.ids))
     with times.measure("cluster"):
-        curve = facts.library_curve(store, recipe)
+        adapted = _adapted(store, recipe, faces, settings)
+        if adapted is not None:
+            faces = replace(faces, vectors=adapted.apply(faces.vectors))
+        curve = facts.card_curve(store, recipe) if adapted is None else adapted.curve
         decided = DecidedFaces(state, faces)
         names = conclude(store, faces, rows_of_pictures(store, faces), name_pattern, curve)
         recording_n = recording_of(store, faces, names)
@@ -221,6 +228,16 @@ def cluster(
         copies.note(store, faces, copy_of_n)
         store_assignment(store, recipe, faces, Measured(labels_n, cohesion_k, likeness_n, sure_n), state)
         store.set_fact(facts.SCALE, str(notes.get("scale", "")))
+        facts.note_adaptation(store, recipe, adapted)
         names.keep(store)
     progress("cluster", len(faces.ids), len(faces.ids))
     return replace(clustering, notes=(*clustering.notes, *names.notes))
+
+
+def _adapted(store: Store, recipe: str, faces: StoredFaces, settings: GroupingSettings) -> Adaptation | None:
+    """How the faces say that they are compared, where the model's card knows less."""
+    calibration = facts.model_of(store, recipe).calibration
+    vectors_nd = faces.vectors[faces.core]
+    if calibration is None or not calibration.adapts or not len(vectors_nd):
+        return None
+    return adapt(vectors_nd, settings, Constraints(len(vectors_nd)), facts.card_curve(store, recipe))

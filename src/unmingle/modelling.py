@@ -12,14 +12,16 @@ import numpy as np
 
 from unmingle.errors import ModelError
 from unmingle.example_faces import Examples, made_up_faces
+from unmingle.faces.align import TEMPLATE_52, cut
 from unmingle.files import user_path
 from unmingle.grouping.impostors import MANY_PEOPLE, compared_curve, curve_of, estimate_curve, measure_curve, separation
 from unmingle.grouping.threshold import FalseMergeThreshold
-from unmingle.models import registry, sface
-from unmingle.models.cards import CARDS, Calibration, Card, Intake
+from unmingle.models import dlib, registry, sface
+from unmingle.models.cards import CARDS, DLIB, Calibration, Card, Intake
 from unmingle.models.embedding import LEAST_DIMENSION, open_embedder, open_embedding
 from unmingle.progress import silent
 from unmingle.settings import FALSE_MERGES, EngineSettings
+from unmingle.sources.pyramid import Pyramid
 
 if TYPE_CHECKING:
     from unmingle.example_faces import KnownFaces
@@ -175,7 +177,12 @@ def check_model(name: str) -> Checked:
         return Checked(name, str(error), card.dimension)
     first, second = np.flatnonzero(faces.people == 0)[:2]
     other = np.flatnonzero(faces.people == 1)[0]
-    one_nd, two_nd, three_nd = embedder(faces.aligned[[first, second, other]])
+    aligned = faces.aligned
+    if card.name == DLIB.name:
+        aligned = np.stack(
+            [cut(Pyramid.of(one), TEMPLATE_52.astype(np.float32), dlib.TEMPLATE_52, dlib.SIDE) for one in aligned]
+        )
+    one_nd, two_nd, three_nd = embedder(aligned[[first, second, other]])
     same, different = float(one_nd @ two_nd), float(one_nd @ three_nd)
     problem = ""
     if len(one_nd) != card.dimension:
@@ -185,7 +192,7 @@ def check_model(name: str) -> Checked:
     elif card.calibration is None:
         problem = f"It is not calibrated. Run: unmingle models calibrate {name}"
     basis = card.calibration.measured_on if card.calibration else ""
-    some = np.resize(faces.aligned, (TIMED, *faces.aligned.shape[1:]))
+    some = np.resize(aligned, (TIMED, *aligned.shape[1:]))
     _embed_all(embedder, some[: TIMED // 2])  # the first batch of a size takes longer
     start = time.perf_counter()
     _embed_all(embedder, some)
@@ -211,15 +218,17 @@ def warnings_of(card: Card) -> tuple[str, ...]:
 def _calibrated(card: Card, trial: Trial, faces: KnownFaces) -> Tried:
     """Measure how similar strangers are to the model, and write it on its card."""
     calibration = measure(open_embedder(card, EngineSettings(precision="f32")), faces)
+    threshold = FalseMergeThreshold(curve=curve_of(calibration), expected=FALSE_MERGES["balanced"])
+    least = float(threshold.cosine(1, 1, clusters=SOME_PEOPLE))
+    calibration = replace(calibration, by_collection=least > NEARLY_THE_SAME)
     card = replace(card, calibration=calibration, dimension=trial.dimension)
     registry.write_card(card)
     found = list(warnings_of(card))
-    threshold = FalseMergeThreshold(curve=curve_of(calibration), expected=FALSE_MERGES["balanced"])
-    least = float(threshold.cosine(1, 1, clusters=SOME_PEOPLE))
-    if least > NEARLY_THE_SAME:
+    if calibration.by_collection:
         found.append(
             f"To {card.name} strangers are so alike ({calibration.mean:.2f} on average) that two pictures of one"
-            f" person among {SOME_PEOPLE} would have to be {least:.2f} alike: expect to find hardly anybody."
+            f" person among {SOME_PEOPLE} would have to be {least:.2f} alike: expect to find hardly anybody by cosine."
+            " Collections of some twenty people show themselves how to compare."
         )
     if trial.better is not None:
         found.append(
@@ -245,7 +254,7 @@ def measure(embedder: Embedder, faces: KnownFaces) -> Calibration:
         words = f"{len(vectors_nd):,} faces of {faces.origin}, not knowing whose they are"
     # More than five digits are not known.
     moments = {name: float(f"{getattr(curve, name):.5g}") for name in ("mean", "people", "faces", "pairs")}
-    return Calibration(**moments, measured_on=words, provisional=faces.made_up)
+    return Calibration(**moments, measured_on=words, provisional=faces.made_up, by_collection=False)
 
 
 def _to_sface(aligned_nhwc: U8) -> F32:

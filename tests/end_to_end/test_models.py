@@ -104,7 +104,7 @@ def test_what_cant_go_together(tmp_path: Path, meeting: Meeting) -> None:
         library.add(meeting.faces, recipe="classic", model="buffalo_l")
     with pytest.raises(ModelError, match="The model buffalo_l is not here"):
         library.add(meeting.faces, model="buffalo_l")
-    with pytest.raises(ModelError, match="dlib can't be used here"):
+    with pytest.raises(ModelError, match="dlib, which runs this model, is not here"):
         library.add(meeting.faces, model="dlib")
     with pytest.raises(ModelError, match="yunet is no face embedding"):
         library.add(meeting.faces, model="yunet")

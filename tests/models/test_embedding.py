@@ -8,7 +8,7 @@ from onnx import TensorProto, helper
 from tests.models import graphs
 
 from unmingle.errors import ModelError
-from unmingle.models.cards import CARDS, SFACE, YUNET, Intake
+from unmingle.models.cards import SFACE, YUNET, Intake
 from unmingle.models.embedding import OnnxEmbedder, open_embedder, open_embedding
 from unmingle.models.registry import model_file
 from unmingle.models.sface import embed, open_sface
@@ -123,5 +123,3 @@ def test_what_is_no_embedding_of_faces_is_said_with_the_mend(tmp_path: Path, wha
 def test_cards_of_other_things_are_no_embedders() -> None:
     with pytest.raises(ModelError, match="yunet is no face embedding"):
         open_embedder(YUNET, F32)
-    with pytest.raises(ModelError, match="dlib can't be used here"):
-        open_embedder(CARDS["dlib"], F32)

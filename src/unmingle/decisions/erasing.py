@@ -15,8 +15,12 @@ from unmingle.decisions.log import append
 from unmingle.decisions.references import clean_name, person_named
 from unmingle.decisions.state import State
 from unmingle.errors import DecisionError
+from unmingle.grouping.adaptation import fitted
+from unmingle.grouping.threshold import PRIOR_CLUSTERS
 from unmingle.store.erased import PICTURE, ErasedRegions
 from unmingle.store.erasing import clean, erase_faces
+from unmingle.store.face_rows import ALONE, faces_to_group, persons_now
+from unmingle.store.facts import ADAPTATION, adaptation_of, note_adaptation
 from unmingle.store.outputs import Output, outputs
 from unmingle.store.sightings import FRAME
 from unmingle.store.sqlite import ERASING
@@ -116,10 +120,25 @@ def _erase(
     moved = state.write_members(connection)
     state.write_marks(connection)
     state.write_people(connection)
+    _compare_anew(store, recipe)
     words = f"Erased {counted(len(ids), 'person', 'people')} ({counted(len(gone), 'face')})"
     append(connection, Erase(), by, words, sorted(ids), moved)
     pages = tuple(one.path for one in outputs(store, exports=False) if one.there)
     return Erasure(tuple(sorted(ids)), len(gone), entries, pages, (), outputs(store, exports=True))
+
+
+def _compare_anew(store: Store, recipe: str) -> None:
+    """Those who stay say anew how faces are compared, where the collection said."""
+    adapted = adaptation_of(store, recipe)
+    store.connection.execute("DELETE FROM fact WHERE key GLOB ?", (f"{ADAPTATION} *",))
+    if adapted is not None and len(adapted.extra_k):
+        faces = faces_to_group(store, recipe, raw=True)
+        person_n = persons_now(store.connection, faces.ids)
+        member = person_n != ALONE
+        labels_n = np.unique(person_n[member], return_inverse=True)[1]
+        enough = labels_n.max(initial=-1) + 1 >= PRIOR_CLUSTERS
+        adapted = fitted(faces.vectors[member], labels_n) if enough else None
+    note_adaptation(store, recipe, adapted)
 
 
 def _in(ids: Collection[int]) -> str:

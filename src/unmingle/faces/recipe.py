@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from unmingle.errors import ModelError
-from unmingle.faces.align import FACE_MARGIN, align, thumbnail
+from unmingle.faces.align import FACE_MARGIN, align, cut, thumbnail
 from unmingle.faces.detect import Found, Scale, at_scales, find_faces
 from unmingle.faces.duplicates import fingerprint as of_picture
 from unmingle.faces.quality import Measures, measure, quality, triage
 from unmingle.faces.rotation import read_again
-from unmingle.models import sface
-from unmingle.models.cards import SFACE, YUNET
+from unmingle.models import dlib, sface
+from unmingle.models.cards import DLIB, SFACE, YUNET
 from unmingle.models.embedding import open_embedder
 from unmingle.models.graphs import PREPARATION
 from unmingle.models.runtime import open_session
@@ -65,6 +65,7 @@ class FaceRecipe:
 
     def __init__(self, detection: DetectionSettings, engine: EngineSettings, model: Card = SFACE) -> None:
         self._other = None if model.name == SFACE.name else open_embedder(model, engine)
+        self._wide = model.name == DLIB.name
         if model.calibration is None:
             raise ModelError(
                 f"It is not known how similar strangers are to {model.name}.",
@@ -102,7 +103,12 @@ class FaceRecipe:
             part = owners[start : start + FACES_AT_ONCE]
             aligned = np.stack([align(pictures[picture], points) for picture, points in part])
             seen, bands = sface.describe(self._sface, aligned)
-            vectors[start : start + len(part)] = seen if self._other is None else self._other(aligned)
+            taken = aligned
+            if self._wide:
+                taken = np.stack(
+                    [cut(pictures[i], points, dlib.TEMPLATE_52, dlib.SIDE, sharp=True) for i, points in part]
+                )
+            vectors[start : start + len(part)] = seen if self._other is None else self._other(taken)
             parts.append(measure(np.stack([points for _, points in part]), aligned, bands))
         measures = Measures.together(parts)
         analyses, end = [], 0

@@ -15,7 +15,7 @@ from unmingle.errors import ModelError
 from unmingle.grouping.cluster import cluster_faces
 from unmingle.grouping.clusters import BLOCK, canonical_order, unit_rows
 from unmingle.grouping.confidence import label_means
-from unmingle.grouping.impostors import SAMPLE, SINGLE, ImpostorModel, estimate_curve, measure_curve
+from unmingle.grouping.impostors import SAMPLE, SFACE_CURVE, SINGLE, ImpostorModel, estimate_curve, measure_curve
 from unmingle.grouping.index import spaced
 from unmingle.grouping.threshold import PRIOR_CLUSTERS
 
@@ -73,10 +73,13 @@ class Adaptation:
         return unit_nd
 
 
-def adapt(vectors_nd: F32, settings: GroupingSettings, constraints: Constraints) -> Adaptation:
+def adapt(
+    vectors_nd: F32, settings: GroupingSettings, constraints: Constraints, known: ImpostorModel | None = None
+) -> Adaptation:
     """Find out from the collection itself: cluster, measure, and cluster again, until the people stay the same.
 
-    What explains them with less stays: vectors that a plain cosine groups are not touched.
+    What explains them with less stays: vectors that a plain cosine groups are not touched. known: what holds of a plain
+    cosine where people are too few to tell.
     """
     unit_nd = unit_rows(vectors_nd)
     constraints.components()  # contradictions are told in the reader's rows
@@ -88,16 +91,23 @@ def adapt(vectors_nd: F32, settings: GroupingSettings, constraints: Constraints)
     settings = replace(settings, people=None)
     found = Adaptation.none(estimate_curve(unit_nd), unit_nd.shape[1])
     labels_n = cluster_faces(unit_nd, settings, curve=found.curve, constraints=constraints).labels
+    if labels_n.max(initial=-1) + 1 < PRIOR_CLUSTERS and known is not None:
+        return Adaptation.none(known, unit_nd.shape[1])
     for _ in range(ROUNDS):
         if labels_n.max(initial=-1) + 1 < PRIOR_CLUSTERS:
             break  # so few say nothing about a model, only about these people
-        better = _fitted(unit_nd, labels_n, found.curve)
-        better = replace(better, curve=_curve(better.apply(unit_nd), labels_n))
+        better = fitted(unit_nd, labels_n)
         again = cluster_faces(better.apply(unit_nd), settings, curve=better.curve, constraints=constraints).labels
         if _agreement(labels_n, again) >= SETTLED:
             break
         found, labels_n = better, again
     return found
+
+
+def fitted(unit_nd: F32, labels_n: I64) -> Adaptation:
+    """What suits these people best, (n,) labels from 0 on, and how alike they are then."""
+    found = _fitted(unit_nd, labels_n)
+    return replace(found, curve=_curve(found.apply(unit_nd), labels_n))
 
 
 def curve_of_others(vectors_nd: F32, labels_n: I64, adaptation: Adaptation) -> ImpostorModel:
@@ -112,7 +122,7 @@ def curve_of_others(vectors_nd: F32, labels_n: I64, adaptation: Adaptation) -> I
     for part in range(PARTS):
         out_n = labels_n % PARTS == part
         left = np.unique(labels_n[~out_n], return_inverse=True)[1]
-        seen_sd = _fitted(unit_nd[~out_n], left, curve).apply(unit_nd[some])
+        seen_sd = _fitted(unit_nd[~out_n], left).apply(unit_nd[some])
         cosines = seen_sd[out_n[some]] @ seen_sd[~out_n[some]].T
         mean.append(float(cosines.mean()))
         deviation.append(float(cosines.std()))
@@ -127,7 +137,7 @@ def _strangers(unit_nd: F32, labels_n: I64) -> F64:
     return cosines
 
 
-def _fitted(unit_nd: F32, labels_n: I64, curve: ImpostorModel) -> Adaptation:
+def _fitted(unit_nd: F32, labels_n: I64) -> Adaptation:
     """The centre of people, each counted once, and the weights that tell them apart best.
 
     In a direction in which people vary by b and pictures of one by w, strangers' products are b + w wide and those of
@@ -167,7 +177,7 @@ def _fitted(unit_nd: F32, labels_n: I64, curve: ImpostorModel) -> Adaptation:
         return result
 
     rest = float(weight(np.zeros(1))[0])
-    return Adaptation(curve, centre_d, direction_kd, weight(variance_k) - rest, rest)
+    return Adaptation(SFACE_CURVE, centre_d, direction_kd, weight(variance_k) - rest, rest)
 
 
 def _curve(unit_nd: F32, labels_n: I64) -> ImpostorModel:

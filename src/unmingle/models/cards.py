@@ -43,6 +43,12 @@ class Calibration:
     pairs: float
     measured_on: str  # in words
     provisional: bool = False  # whether that was too little to rely on
+    by_collection: bool = False  # whether a plain cosine tells so little that each collection shows how to compare
+
+    @property
+    def adapts(self) -> bool:
+        """Whether a collection of enough people says better how alike strangers are."""
+        return self.provisional or self.by_collection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,5 +109,5 @@ def _catalogue() -> dict[str, Card]:
 
 
 CARDS = _catalogue()
-YUNET, SFACE = CARDS["yunet"], CARDS["sface"]
+YUNET, SFACE, DLIB = CARDS["yunet"], CARDS["sface"], CARDS["dlib"]
 VGG16, VGG16_NOTOP = CARDS["vgg16"], CARDS["vgg16-notop"]

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unmingle.errors import ModelError
+from unmingle.models.cards import DLIB
+from unmingle.models.dlib import open_dlib
 from unmingle.models.registry import model_file
 from unmingle.models.runtime import Session, open_session
 
@@ -57,8 +59,13 @@ class OnnxEmbedder:
         return np.asarray(vectors_nd / np.maximum(length_n1, np.finfo(np.float32).tiny), np.float32)
 
 
-def open_embedder(card: Card, engine: EngineSettings) -> OnnxEmbedder:
-    """The embedding of a card, its file checked; ModelError if it can't be used, is not here, or is another file."""
+def open_embedder(card: Card, engine: EngineSettings) -> Embedder:
+    """The embedding of a card, its file checked; ModelError if it can't be used, is not here, or is another file.
+
+    dlib's takes faces of (n, 150, 150, 3), cut out its way.
+    """
+    if card.name == DLIB.name:
+        return open_dlib()
     if card.unfit:
         raise ModelError(f"{card.name} can't be used here: {card.unfit}.", "Choose another model.")
     if card.intake is None:

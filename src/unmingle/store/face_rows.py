@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from unmingle.records import check_shape
+from unmingle.store.facts import adaptation_of
 from unmingle.store.sqlite import insert
 
 if TYPE_CHECKING:
@@ -49,10 +50,11 @@ class StoredFaces:
         return StoredFaces(*(getattr(self, name.name)[index] for name in fields(self)))
 
 
-def faces_to_group(store: Store, recipe: str) -> StoredFaces:
+def faces_to_group(store: Store, recipe: str, *, raw: bool = False) -> StoredFaces:
     """The faces of the recipe, in pictures that are there, that nothing speaks against grouping.
 
-    Ordered by the picture's digest, so that the order doesn't depend on when a picture was added.
+    Ordered by the picture's digest, so that the order doesn't depend on when a picture was added. raw: vectors as the
+    model made them, also where the collection told how to compare them.
     """
     query = "SELECT count(*) FROM face_to_group WHERE recipe = ?"
     (n,) = store.connection.execute(query, (recipe,)).fetchone()
@@ -69,6 +71,8 @@ def faces_to_group(store: Store, recipe: str) -> StoredFaces:
         if not len(vectors_nd):
             vectors_nd = np.empty((n, len(vector)), np.float32)
         ids[i], pictures[i], files[i], core[i], scores[i], vectors_nd[i] = face, picture, held, is_core, score, vector
+    adapted = None if raw or not n else adaptation_of(store, recipe)
+    vectors_nd = vectors_nd if adapted is None else adapted.apply(vectors_nd)
     return StoredFaces(ids, pictures, files, vectors_nd, core, scores)
 
 

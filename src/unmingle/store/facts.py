@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, TypeVar
 
+import numpy as np
+
 from unmingle.errors import LibraryError, command
-from unmingle.grouping.impostors import curve_of
+from unmingle.grouping.adaptation import Adaptation
+from unmingle.grouping.impostors import ImpostorModel, curve_of
 from unmingle.models.cards import SFACE, from_json
 from unmingle.settings import DetectionSettings, GroupingSettings, RecordingSettings
 
 if TYPE_CHECKING:
-    from unmingle.grouping.impostors import ImpostorModel
     from unmingle.models.cards import Card
     from unmingle.store.sqlite import Store
 
@@ -20,6 +24,7 @@ CURRENT = "recipe"  # the recipe whose faces are the library's people
 SCALE = "scale"  # how far strangers spread, empty where the grouping doesn't know
 SHEETS = "sheets"  # how many people get a contact sheet
 MODELS = "models"  # the card of each recipe's model, as it was when pictures were last added
+ADAPTATION = "adaptation"  # with a recipe: how the collection says that vectors are compared
 SETTINGS = {DetectionSettings: "detection", RecordingSettings: "recording", GroupingSettings: "grouping"}
 
 S = TypeVar("S", DetectionSettings, RecordingSettings, GroupingSettings)
@@ -72,8 +77,37 @@ def model_of(store: Store, recipe: str) -> Card:
     return from_json(cards[recipe]) if recipe in cards else SFACE
 
 
-def library_curve(store: Store, recipe: str) -> ImpostorModel:
-    """How similar strangers are to the model of a recipe."""
+def note_adaptation(store: Store, recipe: str, found: Adaptation | None) -> None:
+    """Remember how a collection's own people say that its vectors are compared; None: by plain cosine."""
+    key, content = f"{ADAPTATION} {recipe}", io.BytesIO()
+    if found is None and not store.fact(key):
+        return
+    if found is not None:
+        curve = [found.curve.mean, found.curve.people, found.curve.faces, found.curve.pairs]
+        arrays = (found.centre_d, found.direction_kd.astype(np.float32), found.extra_k, np.array([found.rest, *curve]))
+        np.savez_compressed(content, *arrays)
+    store.set_fact(key, base64.b85encode(content.getvalue()).decode())
+
+
+def adaptation_of(store: Store, recipe: str) -> Adaptation | None:
+    """How vectors are compared, where the collection told; None: by plain cosine."""
+    text = store.fact(f"{ADAPTATION} {recipe}")
+    if not text:
+        return None
+    with np.load(io.BytesIO(base64.b85decode(text))) as kept:
+        centre_d, direction_kd, extra_k, (rest, *moments) = (kept[name] for name in kept.files)
+    curve = ImpostorModel(**dict(zip(("mean", "people", "faces", "pairs"), map(float, moments), strict=True)))
+    return Adaptation(curve, centre_d, direction_kd.astype(np.float64), extra_k, float(rest))
+
+
+def card_curve(store: Store, recipe: str) -> ImpostorModel:
+    """How similar strangers are to the model of a recipe by plain cosine."""
     calibration = model_of(store, recipe).calibration
     assert calibration is not None  # no recipe runs a model without one
     return curve_of(calibration)
+
+
+def library_curve(store: Store, recipe: str) -> ImpostorModel:
+    """How similar strangers are as faces are compared in this library."""
+    adapted = adaptation_of(store, recipe)
+    return card_curve(store, recipe) if adapted is None else adapted.curve
