@@ -86,7 +86,7 @@ def test_what_the_detector_is_not_sure_of_joins_whom_it_is_like(
     opened.cluster()
     faces = faces_of(tmp_path / "library").join(found.select("file", was="person"), on="file", how="left")
     weak = faces.filter(pl.col("score") < least)
-    assert weak["reason"].str.starts_with("hardly a face: the detector gives 0.").all()
+    assert weak["reason"].str.starts_with("hardly a face: the detector ").all()
     assert weak["was"].null_count() == 0
     joined = weak.drop_nulls("person")
     assert 2 * len(joined) > len(weak) > 0

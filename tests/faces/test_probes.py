@@ -91,3 +91,19 @@ def test_the_readings_are_of_each_face_alone() -> None:
 def test_bands_of_another_shape_are_refused() -> None:
     with pytest.raises(ValueError, match="bands_ncb"):
         read_bands(np.zeros((3, 512, 7), np.float32))
+
+
+@pytest.mark.parametrize("darkest", [0, 240])
+def test_what_too_much_light_or_little_hides_is_seen_with_even_contrast_and_only_joins(
+    recipe: FaceRecipe, darkest: int
+) -> None:
+    pictures = portraits(mask=False)[:4]
+    flat = [np.round(darkest + picture * 0.05).astype(np.uint8) for picture in pictures]
+    hidden = 0
+    for plain, found in zip(recipe.analyse(pictures), recipe.analyse(flat), strict=True):
+        if found.triage.reasons == ("hardly a face: the detector sees it only with even contrast",):
+            hidden += 1
+            assert found.triage.standings == ("join",)
+            assert found.faces.scores[0] < 0.6
+            assert float(found.vectors[0] @ plain.vectors[0]) > 0.8
+    assert hidden >= 2  # some it sees all the same

@@ -83,12 +83,14 @@ class Found:
     best: the highest confidence seen, also when too low to count.
     neighbours: faces dropped because the picture is one person's crop.
     candidate: where there is no face, the best candidate, if there is any.
+    evened: the picture with even contrast, where the candidate was seen in that.
     """
 
     faces: Faces
     best: float
     neighbours: int
     candidate: Faces = field(default_factory=Faces.none)
+    evened: Pyramid | None = None
 
 
 def find_faces(
@@ -112,9 +114,34 @@ def find_faces(
         if float(other.faces.scores.sum()) > KEPT * float(found[i].faces.scores.sum()):
             faces = turned_back(other.faces, turns[i], pictures[i].width, pictures[i].height)
             found[i] = replace(other, faces=faces)
+    _look_evened(session, pictures, found, settings)
     candidates = [one.candidate if not len(one.faces) else Faces.none() for one in found]
-    better = read_again(session, pictures, candidates)
+    better = read_again(session, [one.evened or of for one, of in zip(found, pictures, strict=True)], candidates)
     return [replace(one, candidate=candidate) for one, candidate in zip(found, better, strict=True)]
+
+
+def _look_evened(
+    session: Session, pictures: Sequence[Pyramid], found: list[Found], settings: DetectionSettings
+) -> None:
+    """Look for better candidates where no face is found, in the picture with even contrast: too much light, or little.
+
+    What is seen only so is never sure, whatever the detector says.
+    """
+    empty = [i for i, one in enumerate(found) if not len(one.faces) and not pictures[i].large]
+    evened = [Pyramid(even_contrast(pictures[i].full())) for i in empty]
+    seen = at_scales(session, evened, [[NEAR, *SECOND]] * len(empty), settings)
+    for i, picture, faces in zip(empty, evened, seen, strict=True):
+        if len(faces) and faces.scores[0] > found[i].best:
+            best = faces.take(np.arange(1))
+            best = replace(best, scores=best.scores * np.float32(settings.min_score))
+            found[i] = replace(found[i], candidate=best, evened=picture)
+
+
+def even_contrast(pixels: U8) -> U8:
+    """Each channel stretched from its darkest hundredth to its brightest."""
+    low, high = np.percentile(pixels[:: 1 + len(pixels) // 256].reshape(-1, 3), (1, 99), axis=0)
+    stretched = (pixels - low) * (255 / np.maximum(1, high - low))
+    return np.asarray(np.clip(stretched, 0, 255), np.uint8)
 
 
 def _find(session: Session, finder: Session, pictures: Sequence[Pyramid], settings: DetectionSettings) -> list[Found]:

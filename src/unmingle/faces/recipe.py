@@ -37,8 +37,9 @@ if TYPE_CHECKING:
     from unmingle.records import F32, U8
 
 # Part of the key: raise it when a change to this room changes what is found.
-VERSION = 4
+VERSION = 5
 FACES_AT_ONCE = 32
+EVENED = "hardly a face: the detector sees it only with even contrast"
 
 
 class RecipeRunner(Protocol):
@@ -97,16 +98,17 @@ class FaceRecipe:
     def describe(self, pictures: Sequence[Pyramid], found: Sequence[Found]) -> list[Analysis]:
         """Embed and judge the faces that were found in each picture; faces of all pictures share batches."""
         owners = [(i, points) for i, one in enumerate(found) for points in one.faces.points]
+        seen_in = [one.evened or picture for picture, one in zip(pictures, found, strict=True)]
         vectors = np.zeros((len(owners), self._dimension), np.float32)
         parts: list[Measures] = []
         for start in range(0, len(owners), FACES_AT_ONCE):
             part = owners[start : start + FACES_AT_ONCE]
-            aligned = np.stack([align(pictures[picture], points) for picture, points in part])
+            aligned = np.stack([align(seen_in[picture], points) for picture, points in part])
             seen, bands = sface.describe(self._sface, aligned)
             taken = aligned
             if self._wide:
                 taken = np.stack(
-                    [cut(pictures[i], points, dlib.TEMPLATE_52, dlib.SIDE, sharp=True) for i, points in part]
+                    [cut(seen_in[i], points, dlib.TEMPLATE_52, dlib.SIDE, sharp=True) for i, points in part]
                 )
             vectors[start : start + len(part)] = seen if self._other is None else self._other(taken)
             parts.append(measure(np.stack([points for _, points in part]), aligned, bands))
@@ -115,6 +117,9 @@ class FaceRecipe:
         for picture, one in zip(pictures, found, strict=True):
             start, end = end, end + len(one.faces)
             measured = measures.take(slice(start, end))
+            judged = triage(measured, one.faces.scores, self._detection)
+            if one.evened is not None and judged.standings == ("join",):
+                judged = Triage.alike(1, "join", "not_a_face", EVENED)
             analyses.append(
                 Analysis(
                     width=picture.width,
@@ -123,7 +128,7 @@ class FaceRecipe:
                     vectors=vectors[start:end],
                     quality=quality(one.faces, measured),
                     thumbnails=tuple(thumbnail(picture, box, margin=FACE_MARGIN) for box in one.faces.boxes),
-                    triage=triage(measured, one.faces.scores, self._detection),
+                    triage=judged,
                     reason=_why(one, self._detection),
                 )
             )
