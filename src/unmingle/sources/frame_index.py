@@ -55,18 +55,16 @@ class FrameIndex:
         known = place < len(self.keys) and self.keys[place] == number and self.sizes[place] == packet.size
         return number if known else None
 
-    def wanted(self, every: float, start: float, stop: float) -> I64:
-        """Numbers of the frames that a grid wants: the first at or after each instant in [start, stop)."""
+    def wanted(self, every: float, start: float) -> I64:
+        """Numbers of the frames that a grid wants: the first at or after each instant from `start` on."""
         gaps = np.diff(self.times)
         early = min(TOLERANCE, float(gaps[gaps > 0].min(initial=np.inf)) / 2)
         reached = self.times + early
         if every == 0:
-            return np.flatnonzero((reached >= start) & (reached < stop))
+            return np.flatnonzero(reached >= start)
         slots = np.floor(reached / every)  # the last instant that each frame has reached
-        first, end = math.ceil((start - early) / every), (stop - early) / every
         before = np.concatenate(([-1.0], slots[:-1]))
-        first_new = np.maximum(before + 1, first)
-        return np.flatnonzero((first_new <= slots) & (first_new < end))
+        return np.flatnonzero(np.maximum(before + 1, math.ceil((start - early) / every)) <= slots)
 
     def seek(
         self, container: InputContainer, stream: VideoStream, target: int

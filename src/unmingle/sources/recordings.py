@@ -100,15 +100,16 @@ class Recording:
         """How many frames could not be decoded, among those that were reached so far."""
         return len(self._lost)
 
-    def frames(self, *, every: float, start: float = 0.0, stop: float = math.inf) -> Iterator[Frame]:
+    def frames(self, *, every: float, start: float = 0.0) -> Iterator[Frame]:
         """The frames that a grid of instants wants, in order; a lost one is replaced by the next that can be decoded.
 
-        Of the instants 0, every, 2·every, … in [start, stop), in seconds, each wants the first frame at or after it; a
+        Of the instants 0, every, 2·every, … from `start` on, in seconds, each wants the first frame at or after it; a
         frame that several want comes once. Without `every`, all frames. Decoding begins at the keyframe before.
         """
         if not every >= 0:
             raise SettingsError(f"Frames can't be taken every {every} seconds.", "Give 0 or more.")
-        yield from self._frames(self._index.wanted(every, start, stop), self._index.wanted(every, start, math.inf))
+        wanted = self._index.wanted(every, start)
+        yield from self._frames(wanted, wanted)
 
     def frame(self, number: int) -> Frame:
         """One frame; PictureError if there is no such frame, or it can't be decoded."""
