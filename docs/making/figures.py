@@ -467,6 +467,39 @@ def graph_methods() -> str:
     return table(("set", "faces", *names), rows)
 
 
+def meetings() -> str:
+    """Random meetings: how many have the right people, and what is left out of them."""
+    rows = []
+    for called, measured in (
+        ("looked at while this was built", result("meetings")),
+        ("others", result("meetings_new")),
+    ):
+        one, each = measured["all"], list(measured["meetings"].values())
+        left = sum(sum(of.get("left_out", {}).values()) for of in each)
+        rows.append([called, *map(str, (one["meetings"], one["right_number"], one["accuracy_enough"], left))])
+    head = (
+        "meetings",
+        "how many",
+        "exactly the right number of people",
+        "accuracy of at least 0.999",
+        "crops left out",
+    )
+    return table(head, rows)
+
+
+def small_faces() -> str:
+    """What averaging a face with its mirror image gives, by size."""
+    rows = []
+    for name, one in result("small_faces").items():
+        for side, ways in sorted(one["sides"].items(), key=lambda item: int(item[0])):
+            plain, both = ways["plain"], ways["mirrored"]
+            pairs = [
+                f"{percent(plain['rates'][i], 1)}, {percent(both['rates'][i], 1)}" for i in range(len(plain["rates"]))
+            ]
+            rows.append([name, side, *pairs, f"{plain['bcubed_f']:.4f}, {both['bcubed_f']:.4f}"])
+    return table(("set", "pixels", "pairs above 1 in 10,000", "above 1 in 100,000", "BCubed F"), rows)
+
+
 def any_model() -> str:
     """Embeddings of dlib, grouped without a curve."""
     keys = ("plain_cosine", "chinese_whispers", "chinese_whispers_best")
@@ -542,11 +575,13 @@ PARTS = {
     "leave one out": leave_one_out,
     "left out": left_out,
     "main job": main_job,
+    "meetings": meetings,
     "other figures": other_figures,
     "reviewer": reviewer,
     "scale": scale,
     "seed meeting": seed_meeting,
     "side by side": side_by_side,
+    "small faces": small_faces,
     "subcollections": subcollections,
     "triage": triage,
 }
