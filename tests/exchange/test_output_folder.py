@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from unmingle.errors import WriteError
-from unmingle.exchange.output_folder import How, OutputFolder
+from unmingle.exchange.output_folder import AT_ONCE, How, OutputFolder
 
 
 @pytest.fixture
@@ -26,8 +26,8 @@ def tree(folder: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize("how", ["copy", "hardlink", "symlink"])
 def test_a_file_is_brought_once_and_known_the_next_time(how: How, original: Path, tmp_path: Path) -> None:
     for written, there in ((1, 0), (0, 1)):
-        out_folder = OutputFolder(tmp_path / "out")
-        out_folder.bring("Ada/a.jpg", original, how)
+        with OutputFolder(tmp_path / "out") as out_folder:
+            out_folder.bring("Ada/a.jpg", original, how)
         assert (out_folder.written, out_folder.there, out_folder.in_the_way) == (written, there, [])
     brought = tmp_path / "out" / "Ada" / "a.jpg"
     assert tree(tmp_path / "out") == {"Ada/a.jpg": b"picture"}
@@ -85,8 +85,19 @@ def test_killed_while_it_wrote_it_leaves_nothing_once_it_is_repeated(tmp_path: P
     assert killed.returncode == -signal.SIGKILL
     assert list(tree(out).values()) == [b"ha"]
     assert not (out / "Ada" / "a.jpg").exists()  # what is not whole has no name
-    OutputFolder(out).put("Ada/a.jpg", b"whole")
+    with OutputFolder(out) as out_folder:
+        out_folder.put("Ada/a.jpg", b"whole")
+        assert not (out / "Ada" / "a.jpg").exists()  # it may not be on the disk yet
     assert tree(out) == {"Ada/a.jpg": b"whole"}
+
+
+def test_many_files_get_their_names_together(tmp_path: Path) -> None:
+    with OutputFolder(tmp_path) as out:
+        for number in range(AT_ONCE + 1):
+            out.put(f"{number}.txt", b"text")
+        (tmp_path / f"{AT_ONCE}.txt").write_bytes(b"another, since")
+    assert (out.written, out.in_the_way) == (AT_ONCE, [f"{AT_ONCE}.txt"])
+    assert len(tree(tmp_path)) == AT_ONCE + 1
 
 
 def test_a_folder_that_cant_be_is_an_error_with_the_mend(original: Path, tmp_path: Path) -> None:
@@ -133,10 +144,10 @@ def test_a_link_below_the_folder_is_not_followed(how: How, original: Path, tmp_p
     (tmp_path / "real").mkdir()
     out.symlink_to(tmp_path / "real")  # what is named itself may be one
     (out / "Ada").symlink_to(elsewhere)
-    folder = OutputFolder(out)
-    folder.attempt("a.jpg", lambda: folder.bring("Ada/deep/a.jpg", original, how))
-    folder.attempt("b.jpg", lambda: folder.put("Ada/b.jpg", b"text"))
-    folder.bring("Bob/a.jpg", original, how)
+    with OutputFolder(out) as folder:
+        folder.attempt("a.jpg", lambda: folder.bring("Ada/deep/a.jpg", original, how))
+        folder.attempt("b.jpg", lambda: folder.put("Ada/b.jpg", b"text"))
+        folder.bring("Bob/a.jpg", original, how)
     assert not list(elsewhere.iterdir())
     assert [why for _, why in folder.left_out] == [
         f"{out / 'Ada'} is a link to another place. {mend}" for mend in ["Take it away, or choose another folder."] * 2

@@ -19,7 +19,7 @@ from unmingle.errors import PictureError, SettingsError, SourceError, WriteError
 from unmingle.exchange import xmp
 from unmingle.exchange.output_folder import How, OutputFolder, TakenNames, safe_name
 from unmingle.exchange.table_files import as_files, filled_workbook, library_tables
-from unmingle.files import check_inside, no_empty_folder, sync_all, user_path, write_atomically
+from unmingle.files import check_inside, no_empty_folder, user_path, write_atomically
 from unmingle.settings import one_of
 from unmingle.sources.images import MANIFEST, MANIFEST_COLUMNS, PictureFile, quiet_decoders, readable
 from unmingle.sources.names import distinct, tails
@@ -105,19 +105,18 @@ def export(
     out = OutputFolder(destination, dry_run)
     job = _Job(store, recipe, out, options, progress)
     with no_empty_folder(destination):
-        if to == "folders":
-            job.folders()
-        elif to == "xmp":
-            job.regions()
-        elif options.labels is not None:
-            job.labels(options.labels)
-        else:
-            tables = library_tables(store, faces_table(store, recipe), screen_times(store, recipe))
-            for name, content in as_files(tables, to).items():
-                out.attempt(name, partial(out.put, name, content))
+        with out:
+            if to == "folders":
+                job.folders()
+            elif to == "xmp":
+                job.regions()
+            elif options.labels is not None:
+                job.labels(options.labels)
+            else:
+                tables = library_tables(store, faces_table(store, recipe), screen_times(store, recipe))
+                for name, content in as_files(tables, to).items():
+                    out.attempt(name, partial(out.put, name, content))
         out.check()
-    if out.written and not dry_run:
-        sync_all()
     left_out, counts = tuple(out.left_out), tuple(job.counts.items())
     return Exported(str(destination), out.written, out.there, tuple(out.in_the_way), left_out, counts)
 

@@ -15,13 +15,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from unmingle.errors import PictureError, WriteError, reason
-from unmingle.files import TEMPORARY, check_inside, make_file, make_folder
+from unmingle.files import TEMPORARY, check_inside, make_file, make_folder, sync_all
 from unmingle.text_layout import shows
 
 How = Literal["copy", "hardlink", "symlink"]
+AT_ONCE = 250  # files that get their names together: to have each of them on the disk alone takes many times as long
 
 # What stops one file stops all.
 _FOR_ALL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
@@ -44,7 +45,8 @@ class OutputFolder:
     """A folder that files are put into, or only counted for in a dry run.
 
     What is there already with the same content counts as done; what is there with another is left as it is. A file
-    appears under its name only when it is whole. Stopped in between, the same once more gives the same tree.
+    appears under its name only when it is whole and on the disk: within a `with` block, which ends when all are.
+    Stopped in between, the same once more gives the same tree.
     """
 
     folder: Path
@@ -55,6 +57,15 @@ class OutputFolder:
     left_out: list[tuple[str, str]] = field(default_factory=list)  # (file, why) of those that could not be written
     _failed: WriteError | None = None
     _made: set[Path] = field(default_factory=set)
+    _nameless: list[tuple[str, Path]] = field(default_factory=list)  # names to be, and where the files are
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._give_names()
+        if self.written and not self.dry_run:
+            sync_all()  # the names
 
     def attempt(self, file: str, write: Callable[[], object]) -> None:
         """Let one of many files be written: what stops it, but not all, is told of `file`; the next has its turn."""
@@ -120,10 +131,32 @@ class OutputFolder:
                 partial.unlink(missing_ok=True)
                 make_file(partial)
                 write(partial)
-                if there or not _appear(partial, target):
+                if there:
                     self._judge(name, same=_alike(target, partial))
-                else:
+                    partial.unlink()
+            except BaseException:
+                partial.unlink(missing_ok=True)
+                raise
+            if not there:
+                self._nameless.append((name, partial))
+            if len(self._nameless) == AT_ONCE:
+                self._give_names()
+
+    def _give_names(self) -> None:
+        if self._nameless:
+            sync_all(partial for _, partial in self._nameless)
+        while self._nameless:
+            name, partial = self._nameless.pop()
+            self.attempt(name, lambda name=name, partial=partial: self._give_name(name, partial))
+
+    def _give_name(self, name: str, partial: Path) -> None:
+        target = self.folder / name
+        with _clear_errors(target, "copy"):
+            try:
+                if _appear(partial, target):
                     self.written += 1
+                else:
+                    self._judge(name, same=_alike(target, partial))
             finally:
                 partial.unlink(missing_ok=True)
 
