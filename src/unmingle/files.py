@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import reprlib
 import secrets
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -41,6 +41,7 @@ def no_empty_folder(folder: Path) -> Iterator[None]:
 
 TEMPORARY = ".unmingle-"  # how the name of a file begins that is being written
 JOURNAL = "decisions.jsonl"  # of a library, beside its database
+FEW = 20  # files that are brought to the disk one by one
 OWNER = 0o600  # what shows or names people is for its owner only
 EVERYBODY = 0o644  # a model may serve all users of a machine
 
@@ -73,13 +74,13 @@ def sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
-def sync_all(paths: Iterable[Path] = ()) -> None:
-    """Have all that was written on the disk: of many files that is quicker than each; else these files."""
-    if hasattr(os, "sync"):
+def sync_all(paths: Collection[Path]) -> None:
+    """Have files and folders on the disk; many with all else that was written, which is quicker."""
+    if len(paths) > FEW and hasattr(os, "sync"):
         os.sync()
-    else:
-        for path in paths:
-            sync_file(path)
+        return
+    for path in paths:
+        (sync_folder if path.is_dir() else sync_file)(path)
 
 
 def sync_file(path: Path) -> None:

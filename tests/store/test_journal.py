@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,10 +11,10 @@ from unmingle.errors import LibraryError, WriteError
 from unmingle.files import JOURNAL
 from unmingle.store.sqlite import open_to_read
 
+from .conftest import Album
+
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from tests.store.conftest import Album
 
 
 def decide(album: Album) -> None:
@@ -61,6 +62,42 @@ def test_a_line_too_many_or_cut_off_is_replaced(album: Album) -> None:
     assert agrees(album.library.folder)
     lines = journal.read(album.library.folder).lines.values()
     assert [line["body"].get("name") for line in lines] == [None, "Ada", "Bob", "Dan"]
+
+
+def test_a_line_in_place_of_the_last_entry_is_replaced(album: Album) -> None:
+    """Two processes that are killed at once leave it: one had committed, the other had written only its line."""
+    folder = album.library.folder
+    album.library.name(album.person("a"), "Ada")
+    before = {name: (folder / name).read_bytes() for name in ("library.sqlite", JOURNAL)}
+    album.library.merge(album.person("b"), album.person("c"))
+    stale = (folder / JOURNAL).read_bytes()
+    for name, content in before.items():
+        (folder / name).write_bytes(content)
+    album.library.name(album.person("b"), "Bob")
+    (folder / JOURNAL).write_bytes(stale)
+    album.library.check(repair=True)
+    assert agrees(folder)
+    (folder / JOURNAL).write_bytes(stale)
+    album.library.name(album.person("d"), "Dan")
+    assert agrees(folder)
+    assert [line["body"].get("name") for line in journal.read(folder).lines.values()] == [None, "Ada", "Bob", "Dan"]
+
+
+def test_another_librarys_journal_is_neither_taken_nor_written_over(album: Album, tmp_path: Path) -> None:
+    decide(album)
+    time.sleep(1)  # entries are known by their second
+    other = Album(tmp_path / "other", seed=9)
+    other.library.name(other.person("a"), "Eve")
+    other.library.name(other.person("b"), "Mallory")
+    held = (other.library.folder / JOURNAL).read_bytes()
+    (album.library.folder / JOURNAL).write_bytes(held)
+    log = album.library.log.rows()
+    for deed in (lambda: album.library.name("Ada Lovelace", "Ada"), lambda: album.library.check(repair=True)):
+        with pytest.raises(LibraryError, match=r"another's journal|another library's"):
+            deed()
+        assert (album.library.folder / JOURNAL).read_bytes() == held
+        assert album.library.log.rows() == log
+    assert "journal" in {fault.kind for fault in album.library.check().faults}
 
 
 def test_a_library_from_before_gets_its_journal_with_the_next_decision(album: Album) -> None:

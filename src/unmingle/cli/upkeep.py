@@ -125,6 +125,8 @@ def _what(done: Erasure) -> str:
 def _lines(done: Erasure, *, dry_run: bool) -> list[str]:
     would = "Would be erased" if dry_run else "Erased"
     lines = [f"{would}: {_what(done)}, and what {counted(done.entries, 'entry', 'entries')} of the log said."]
+    if done.faces:
+        lines.append("The same pictures don't bring them back; copies that were turned, scaled or saved anew would.")
     for words, paths in (
         ("Pages that would be deleted" if dry_run else "Pages deleted, to be made again", done.pages),
         ("Pages that were changed since, or can't be deleted, and may still show them", done.left),

@@ -81,8 +81,11 @@ def append(store: Store) -> None:
         with _open(path) as file:
             last = _last_line(file)
             known = last["id"] if last else 0
-            row = store.connection.execute("SELECT made, kind FROM decision WHERE id = ?", (known,)).fetchone()
-            if last and known != newest and row != (last["made"], last["kind"]):
+            if last and known < newest and not _in_log(store.connection, last):
+                # Two processes that were killed at once may leave this: the entry of one, and the line of the other.
+                known -= 1
+                last = read(store.folder).lines.get(known)
+            if last and known != newest and not _in_log(store.connection, last):
                 raise LibraryError(
                     f"{path} holds decisions that the library lacks: is this an older copy, or another's journal?",
                     f"To take them in: {command('check', store.folder, '--repair')}; or move that file elsewhere.",
@@ -93,6 +96,12 @@ def append(store: Store) -> None:
     except OSError as error:
         problem = f"{path} can't be written: {error.strerror or error}."
         raise WriteError(problem, "Nothing was decided. Free some space, or check who may write there.") from error
+
+
+def _in_log(connection: sqlite3.Connection, line: Line) -> bool:
+    query = "SELECT made, kind, body FROM decision WHERE id = ?"
+    row = connection.execute(query, (line["id"],)).fetchone()
+    return row is not None and (*row[:2], json.loads(row[2])) == (line["made"], line["kind"], line["body"])
 
 
 def rewrite(store: Store) -> None:
@@ -130,6 +139,8 @@ def restore(connection: sqlite3.Connection, journal: Journal) -> int:
     if 2 * other > len(log.keys() & journal.lines.keys()):
         raise LibraryError(f"{JOURNAL} is another library's.", "Move it elsewhere, and try again.")
     wanted = [entry for entry in entries if entry != log.get(entry[0])]
+    if entries and entries[-1][0] in log and entries[-1][1:4] != log[entries[-1][0]][1:4]:
+        wanted.pop()  # the line of somebody who was killed before the entry was in the log, where another's is
     # To replace an entry is not to rewrite or forget it, for the triggers: it is what it was.
     connection.executemany("INSERT OR REPLACE INTO decision VALUES (?, ?, ?, ?, ?, ?)", wanted)
     regions = {int(region): where for line in journal.lines.values() for region, where in line["regions"].items()}

@@ -19,7 +19,7 @@ from unmingle.errors import PictureError, SettingsError, SourceError, WriteError
 from unmingle.exchange import xmp
 from unmingle.exchange.output_folder import How, OutputFolder, TakenNames, safe_name
 from unmingle.exchange.table_files import as_files, filled_workbook, library_tables
-from unmingle.files import check_inside, no_empty_folder, user_path, write_atomically
+from unmingle.files import check_inside, no_empty_folder, sync_all, user_path, write_atomically
 from unmingle.settings import one_of
 from unmingle.sources.images import MANIFEST, MANIFEST_COLUMNS, PictureFile, quiet_decoders, readable
 from unmingle.sources.names import distinct, tails
@@ -284,7 +284,8 @@ def save_crops(store: Store, recipe: str, folder: Path, progress: Progress) -> i
             sightings[track.recording, frame].append((number, box))
     recordings = screen_times(store, recipe)
     names = distinct(str(PurePosixPath(one.file).with_suffix("")) for one in recordings)
-    written, before, total = 0, 0, sum(int(one.duration) for one in recordings)
+    before, total = 0, sum(int(one.duration) for one in recordings)
+    written: list[Path] = []
     failed = []
     for one, name in zip(recordings, names, strict=True):
         try:
@@ -295,18 +296,18 @@ def save_crops(store: Store, recipe: str, folder: Path, progress: Progress) -> i
                         file = folder / f"{name}_{frame.number:08}_{number}.jpg"
                         check_inside(folder, file)
                         write_atomically(file, _crop(frame.pixels, box))
-                        written += 1
+                        written.append(file)
         except PictureError as error:
             failed.append(f"{one.file} ({error.problem})")
         before += int(one.duration)
-    sync_all()
+    sync_all({folder, *written})
     progress("write", total, total)
     if failed:
         raise SourceError(
-            f"{counted(written, 'crop was', 'crops were')} saved, and none, or not all, of {', '.join(failed)}.",
+            f"{counted(len(written), 'crop was', 'crops were')} saved, and none, or not all, of {', '.join(failed)}.",
             "Put these recordings back as they were, or leave --save-crops out.",
         )
-    return written
+    return len(written)
 
 
 def _crop(picture_hw3: U8, box: F32) -> bytes:

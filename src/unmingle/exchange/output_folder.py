@@ -14,6 +14,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Literal, Self
 
@@ -65,7 +66,7 @@ class OutputFolder:
     def __exit__(self, *_: object) -> None:
         self._give_names()
         if self.written and not self.dry_run:
-            sync_all()  # the names
+            sync_all({self.folder.parent, self.folder, *self._made})  # the names
 
     def attempt(self, file: str, write: Callable[[], object]) -> None:
         """Let one of many files be written: what stops it, but not all, is told of `file`; the next has its turn."""
@@ -114,13 +115,13 @@ class OutputFolder:
         check_inside(self.folder, target)
         # Always called the same, so that a killed export leaves nothing behind once it is repeated.
         digest = hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]
-        partial = target.with_name(f"{TEMPORARY}{digest}{target.suffix}")
+        hidden = target.with_name(f"{TEMPORARY}{digest}{target.suffix}")
         with _clear_errors(target, "copy"):
             there = os.path.lexists(target)
             if there and same is not None:
                 self._judge(name, same=target.is_file() and same(target))
                 if not self.dry_run:
-                    partial.unlink(missing_ok=True)  # of an export that was killed when the file had just its name
+                    hidden.unlink(missing_ok=True)  # of an export that was killed when the file had just its name
                 return
             if self.dry_run:
                 # What would have to be written to be compared is taken for done.
@@ -128,37 +129,37 @@ class OutputFolder:
                 return
             self._make_folder(target.parent)
             try:
-                partial.unlink(missing_ok=True)
-                make_file(partial)
-                write(partial)
+                hidden.unlink(missing_ok=True)
+                make_file(hidden)
+                write(hidden)
                 if there:
-                    self._judge(name, same=_alike(target, partial))
-                    partial.unlink()
+                    self._judge(name, same=_alike(target, hidden))
+                    hidden.unlink()
             except BaseException:
-                partial.unlink(missing_ok=True)
+                hidden.unlink(missing_ok=True)
                 raise
             if not there:
-                self._nameless.append((name, partial))
+                self._nameless.append((name, hidden))
             if len(self._nameless) == AT_ONCE:
                 self._give_names()
 
     def _give_names(self) -> None:
         if self._nameless:
-            sync_all(partial for _, partial in self._nameless)
+            sync_all([path for _, path in self._nameless])
         while self._nameless:
-            name, partial = self._nameless.pop()
-            self.attempt(name, lambda name=name, partial=partial: self._give_name(name, partial))
+            name, path = self._nameless.pop()
+            self.attempt(name, partial(self._give_name, name, path))
 
-    def _give_name(self, name: str, partial: Path) -> None:
+    def _give_name(self, name: str, path: Path) -> None:
         target = self.folder / name
         with _clear_errors(target, "copy"):
             try:
-                if _appear(partial, target):
+                if _appear(path, target):
                     self.written += 1
                 else:
-                    self._judge(name, same=_alike(target, partial))
+                    self._judge(name, same=_alike(target, path))
             finally:
-                partial.unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
 
     def _judge(self, name: str, *, same: bool) -> None:
         if same:

@@ -45,8 +45,8 @@ class FileState:
         """Why it is not what was read; empty if it still is."""
         try:
             status = self.file.path.stat()
-        except OSError as error:
-            return f"can't be opened: {error.strerror}"
+        except (OSError, ValueError) as error:  # damage may have put a zero into its name
+            return f"can't be opened: {getattr(error, 'strerror', error)}"
         same = (status.st_size, status.st_mtime_ns) == (self.size, self.modified)
         return "" if same else "changed since it was read: run unmingle cluster again"
 
