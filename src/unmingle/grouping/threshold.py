@@ -137,7 +137,8 @@ def local_excess(
     be pure rather than whole; of two faces or more, since single ones are often faces of somebody large.
 
     faces: of how many each vector is the mean. person_c: clusters with one number are one person, and no strangers to
-    its faces; None: nobody has two. least_c: the least excess of the faces that are nearest to each; None: 0.
+    its faces; None: nobody has two. Fewer than `PRIOR_CLUSTERS` people can't tell. least_c: the least excess of the
+    faces that are nearest to each; None: 0.
     """
     from scipy.special import ndtri
 
@@ -155,6 +156,8 @@ def local_excess(
     deviation_c = curve.deviation(np.array([faces]), size_c[cohort]).astype(np.float32)
     mean_cd, stranger_c = mean_cd[cohort] / deviation_c[:, None], np.float32(curve.mean) / deviation_c
     person_c = cohort if person_c is None else person_c[cohort]
+    if len(np.unique(person_c)) < PRIOR_CLUSTERS:
+        return excess_n  # of a few people, somebody's own pieces may be the nearest
     for block, z_rc in similarity_blocks(vectors_nd, mean_cd, cells=1 << 20):
         z_rc -= stranger_c
         own_r = z_rc.argmax(axis=1)
