@@ -41,6 +41,7 @@ from unmingle.store.face_rows import ALONE, faces_to_group
 from unmingle.store.file_rows import note_walked, taken_along, walked_folders
 from unmingle.store.frame_names import conclude, recording_of, rows_of_pictures, seen_frames
 from unmingle.store.result_tables import faces_table
+from unmingle.store.sqlite import TABLES
 from unmingle.summary import Summary
 
 if TYPE_CHECKING:
@@ -159,8 +160,11 @@ def make_people(
     facts.note(store, settings)
     store.set_fact(facts.SHEETS, str(sheets))
     store.set_fact(views.WEBVTT, "1" if webvtt else "")
-    with times.measure("write"), store.snapshot():
-        faces = views.write_views(store, recipe, progress=progress)
+    with times.measure("write"):
+        with store.snapshot():
+            faces = faces_table(store, recipe)
+            shown = views.write_views(store, recipe, faces=faces, progress=progress)
+        store.set_fact(TABLES, shown)
     return Summary.of(faces, times.seconds, dict(clustering.notes))
 
 

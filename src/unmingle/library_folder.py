@@ -20,7 +20,7 @@ from unmingle.store import facts, file_rows, result_tables
 from unmingle.store.erasing import faces_meant
 from unmingle.store.outputs import note_output
 from unmingle.store.screen_time import screen_times
-from unmingle.store.sqlite import open_to_decide, open_to_read, open_to_write
+from unmingle.store.sqlite import TABLES, open_to_decide, open_to_read, open_to_write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -197,12 +197,16 @@ class LibraryFolder:
         """Bring the tables in line, and the sheets of people: all if None."""
         if self.views == "at once":
             self.write_views(redraw=redraw)
+        elif redraw is None and self._held is not None:
+            self._held.set_fact(TABLES, "")
 
     def write_views(self, *, redraw: Iterable[int] | None = None) -> None:
         """Make `faces.csv`, `people.csv` and the sheets again, after decisions: those in `redraw`; of all if None."""
         from unmingle.render.views import write_views
 
-        self._read(write_views, redraw=redraw)
+        shown = self._read(write_views, redraw=redraw)
+        with suppress(LibraryError, WriteError), self._open(open_to_decide) as store:  # else all are written next time
+            store.set_fact(TABLES, shown)
 
     def check(self, *, repair: bool = False) -> Checked:
         """Whether all is well: pages, references, embeddings, thumbnails, decisions, files and models.

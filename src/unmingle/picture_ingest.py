@@ -22,6 +22,7 @@ from unmingle.store import analyses, erased, sightings
 from unmingle.store.facts import CURRENT
 from unmingle.store.file_rows import note_moved, out_of_reach
 from unmingle.store.identity import Recogniser, carry_over
+from unmingle.store.sqlite import TABLES
 from unmingle.tracking.video import VideoRecipe
 from unmingle.video_ingest import VideoIngest
 
@@ -137,6 +138,7 @@ def add(
         )
         watched, unwatchable = ingest.add(moving, known)
         analysed, unreadable = analysed + watched, unreadable + unwatchable
+    store.set_fact(TABLES, "")  # whatever was decided and shown meanwhile
     same, changed = analyses.unchanged(store, before)
     moved = note_moved(store, [known[file].row for file in todo if known[file].digest is None])
     carried, lost = carry_over(store, runner.key)

@@ -36,6 +36,7 @@ from unmingle.store.integrity import (
 from unmingle.store.schema import damaged, migrate, migrations
 from unmingle.store.sqlite import (
     ERASING,
+    TABLES,
     go_on_erasing,
     locked,
     open_to_decide,
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from unmingle.store.sqlite import Store
+    from unmingle.store.sqlite import TABLES, Store
 
 DAMAGED = "library-damaged"  # and a number: how the file that a repair has replaced is called
 MOST_TRIED = 100_000  # rows in a gap, one by one
@@ -194,6 +195,7 @@ def _tidy(connection: sqlite3.Connection) -> None:
     owners = "SELECT person FROM member UNION SELECT person FROM proposal UNION SELECT person FROM former"
     connection.execute(f"INSERT OR IGNORE INTO person (id) {owners}")
     connection.execute("DELETE FROM moved WHERE decision NOT IN (SELECT id FROM decision)")
+    connection.execute("DELETE FROM fact WHERE key = ?", (TABLES,))
     while broken := connection.execute("PRAGMA foreign_key_check").fetchall():
         for table, row, *_ in broken:
             connection.execute(f'DELETE FROM "{table}" WHERE rowid = ?', (row,))

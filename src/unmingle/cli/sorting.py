@@ -122,7 +122,6 @@ def cluster(
 
     Killed or stopped, the same command goes on where it was. LIBRARY gets faces.csv, people.csv and sheets/.
     """
-    from unmingle.exchange.exporting import check_outside
     from unmingle.settings import (
         FALSE_MERGES,
         ClassicSettings,
@@ -139,6 +138,8 @@ def cluster(
     library = opt.open_library(output)
     known = _sources(library, sources)
     if save_crops is not None:
+        from unmingle.exchange.exporting import check_outside
+
         check_outside(save_crops, [source for source in known if source.is_dir()])
     options = opt.label_options(labels, file_column, label_column, sheet)
     if labels is not None:

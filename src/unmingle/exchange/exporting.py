@@ -27,7 +27,7 @@ from unmingle.sources.recordings import Recording
 from unmingle.sources.regions import FACE, LEAST_OVERLAP, Area, Region, overlap, read_packet, read_stored, to_stored
 from unmingle.store.face_query import Picture, files_of_people, pictures
 from unmingle.store.file_rows import walked_folders
-from unmingle.store.result_tables import faces_table
+from unmingle.store.result_tables import FACES, faces_table, people_table
 from unmingle.store.screen_time import file_of_recording, screen_times
 from unmingle.store.sightings import tracks
 from unmingle.text_layout import counted, csv_cell

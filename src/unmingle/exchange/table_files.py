@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from unmingle.errors import WriteError
-from unmingle.files import replacing
-from unmingle.store.result_tables import FACES, intervals_table, people_table, recordings_table
+from unmingle.files import replacing, write_atomically
+from unmingle.store.result_tables import FACES, intervals_table, recordings_table
 from unmingle.text_layout import FORMULA
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     import polars as pl
 
     from unmingle.store.screen_time import ScreenTime
-    from unmingle.store.sqlite import Store
 
 TableKind = Literal["csv", "xlsx", "parquet", "json"]
 
@@ -29,10 +28,9 @@ OUR_SUMMARIES = frozenset({"people", "recordings", "intervals"})  # sheets besid
 MOST_ROWS = 1_048_576  # of a sheet of a workbook, the header among them
 
 
-def library_tables(store: Store, faces: pl.DataFrame, recordings: Sequence[ScreenTime]) -> dict[str, pl.DataFrame]:
-    """The library's tables by name, those of recordings only if there are any."""
-    people = people_table(faces, store)
-    found = {"faces": faces.select(list(FACES)), "people": people}
+def library_tables(people: pl.DataFrame, recordings: Sequence[ScreenTime]) -> dict[str, pl.DataFrame]:
+    """The library's tables by name but that of faces; those of recordings only if there are any."""
+    found = {"people": people}
     if recordings:
         names = dict(people.select("person", "name").iter_rows())
         found |= {"recordings": recordings_table(recordings), "intervals": intervals_table(recordings, names)}
@@ -43,6 +41,29 @@ def write_csv(table: pl.DataFrame, destination: Path) -> None:
     """Write a table as UTF-8 csv, in one step."""
     with replacing(destination) as temporary:
         harmless(table).write_csv(temporary)
+
+
+def patch_csv(faces: pl.DataFrame, destination: Path) -> bool:
+    """Write `faces.csv` again with other people in some of its rows, given in its order; False where one isn't there.
+
+    Where a face is, and how good, stays as it is: that finds its row.
+    """
+    at = list(FACES).index("person")
+    rows = harmless(faces.select(list(FACES)))
+    texts = (_lines(rows), _lines(rows.select(list(FACES)[:at])))
+    before, parts, end = destination.read_bytes(), [], 0
+    for row, place in zip(*texts, strict=True):
+        start = before.find(b"\n%s," % place, max(0, end - 1)) + 1
+        if not start:
+            return False
+        parts += [before[end:start], row]
+        end = before.index(b"\n", start + len(place))
+    write_atomically(destination, b"".join((*parts, before[end:])))
+    return True
+
+
+def _lines(table: pl.DataFrame) -> list[bytes]:
+    return table.write_csv(include_header=False).encode().split(b"\n")[:-1]
 
 
 def harmless(table: pl.DataFrame) -> pl.DataFrame:

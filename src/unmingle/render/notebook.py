@@ -165,7 +165,7 @@ def sheet_of(store: Store, recipe: str, person: int | str) -> Sheet:
     if found.height == 0:
         raise LibraryError(f"There is no person {person!r}.", "people.csv lists them all.")
     number, name, faces = found.select("person", "name", "faces").row(0)
-    return Sheet(number, person_sheet(store, tiles(store, recipe, number)[number], number, name, faces))
+    return Sheet(number, person_sheet(store, tiles(store, recipe, [number])[number], number, name, faces))
 
 
 def find_face(store: Store, recipe: str, face: int | str) -> Face:

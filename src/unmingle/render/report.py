@@ -137,8 +137,8 @@ class _Report:
         self._store, self._recipe, self.pictures = store, recipe, Pictures(store)
         self._faces = faces_table(store, recipe)
         self._people = people_table(self._faces, store)
-        self._tiles = tiles(store, recipe)
         self.titles = {person: label(person, name) for person, name in self._people.select("person", "name").rows()}
+        self._tiles = tiles(store, recipe, self.titles)
         # Neighbours in this order get colours far apart: the golden angle.
         self.hues = {person: round(i * 137.508) % 360 for i, person in enumerate(self.titles)}
         shown = self._faces.drop_nulls("id").unique("id", keep="first", maintain_order=True)

@@ -7,16 +7,27 @@ from html import escape
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from unmingle.decisions.log import last_id
 from unmingle.decisions.references import label
-from unmingle.exchange.table_files import library_tables, write_csv
+from unmingle.exchange.table_files import library_tables, patch_csv, write_csv
 from unmingle.files import check_inside, write_atomically
 from unmingle.progress import Progress, silent
 from unmingle.render.drawing import MOST, STRIP, as_jpeg, as_png, contact_sheet, overview, timeline
 from unmingle.render.figures import spread
 from unmingle.sources.names import distinct
 from unmingle.store.facts import SHEETS
-from unmingle.store.result_tables import Tile, faces_table, thumbnail_of, tiles
+from unmingle.store.result_tables import (
+    FACES,
+    Tile,
+    decided_since,
+    faces_table,
+    library_people,
+    people_table,
+    thumbnail_of,
+    tiles,
+)
 from unmingle.store.screen_time import ScreenTime, screen_times
+from unmingle.store.sqlite import TABLES
 from unmingle.text_layout import counted
 
 if TYPE_CHECKING:
@@ -35,16 +46,28 @@ def write_views(
     recipe: str,
     *,
     redraw: Iterable[int] | None = None,
+    faces: pl.DataFrame | None = None,
     progress: Progress = silent,
-) -> pl.DataFrame:
-    """Make the tables, the contact sheets in `sheets/`, and `timelines/` of recordings again; the table of faces.
+) -> str:
+    """Make the tables, the contact sheets in `sheets/`, and `timelines/` of recordings again.
 
     So many people as `facts.SHEETS` says, the largest, get a sheet; of these, those to redraw are out of date, or all.
+    Where some are, `faces.csv` is mended if it was current at an earlier decision. faces: the table of faces, if known.
+
+    Returns:
+        What the fact `TABLES` is to say from now on.
     """
-    sheets = int(store.fact(SHEETS) or 0)
-    faces, recordings = faces_table(store, recipe), screen_times(store, recipe)
-    tables = library_tables(store, faces, recordings)
-    for name in ("faces", "people", "recordings", "intervals"):
+    csv, stale, before = store.folder / "faces.csv", None, ""
+    if redraw is not None:
+        before, since = _patched(store, recipe, csv)
+        stale = {*redraw, *since}
+    if faces is None and not before:
+        faces = faces_table(store, recipe)
+    if faces is not None:
+        write_csv(faces.select(list(FACES)), csv)
+    recordings = screen_times(store, recipe)
+    tables = library_tables(library_people(store, recipe) if faces is None else people_table(faces, store), recordings)
+    for name in ("people", "recordings", "intervals"):
         if name in tables:
             write_csv(tables[name], store.folder / f"{name}.csv")
         else:
@@ -52,15 +75,38 @@ def write_views(
     for views in ("sheets", "timelines"):  # of a library of somebody else, they may lead anywhere
         check_inside(store.folder, store.folder / views / "any")
     people = tables["people"].select("person", "name", "faces").rows()
-    shown = tiles(store, recipe)
-    _write_sheets(store, people[:sheets], shown, len(people), None if redraw is None else set(redraw), progress)
-    _write_timelines(store, recordings, {person: label(person, name) for person, name, _ in people}, shown)
-    return faces
+    sheets = people[: int(store.fact(SHEETS) or 0)]
+    _write_sheets(store, recipe, sheets, len(people), stale, progress, same=before == str(len(people)))
+    _write_timelines(store, recipe, recordings, {person: label(person, name) for person, name, _ in people})
+    return f"{last_id(store.connection)} {len(people)} {_signature(csv)}"
 
 
-def _write_timelines(
-    store: Store, recordings: Sequence[ScreenTime], titles: dict[int, str], faces: dict[int, list[Tile]]
-) -> None:
+def _signature(file: Path) -> str:
+    """By which a file is known to be as it was written."""
+    try:
+        status = file.stat()
+    except OSError:
+        return ""
+    return f"{status.st_size} {status.st_mtime_ns}"
+
+
+def _patched(store: Store, recipe: str, csv: Path) -> tuple[str, set[int]]:
+    """Bring `faces.csv` in line with the decisions since it was written, if nothing else has changed since.
+
+    Returns:
+        How many people there were before, empty if it can't be done so; and whom these decisions are about.
+    """
+    entry, people, signature = [*(store.fact(TABLES) or "").split(" ", 2), "", "", ""][:3]
+    if not signature or signature != _signature(csv):
+        return "", set()
+    since = decided_since(store, recipe, int(entry))
+    if since is None or not patch_csv(faces_table(store, recipe, since[0]), csv):
+        return "", set()
+    return people, since[1]
+
+
+def _write_timelines(store: Store, recipe: str, recordings: Sequence[ScreenTime], titles: dict[int, str]) -> None:
+    faces = tiles(store, recipe, {one.person for recording in recordings for one in recording.intervals})
     folder, wanted = store.folder / "timelines", set()
     names_of_files = distinct(str(PurePosixPath(one.file).with_suffix("")).replace("/", "-") for one in recordings)
     for recording, name in zip(recordings, names_of_files, strict=True):
@@ -104,24 +150,32 @@ def _drop_others(files: Iterable[Path], wanted: Collection[str]) -> None:
 
 def _write_sheets(
     store: Store,
+    recipe: str,
     people: Sequence[tuple[int, str, int]],
-    faces: dict[int, list[Tile]],
     total: int,
     stale: set[int] | None,
     progress: Progress,
+    *,
+    same: bool,
 ) -> None:
+    """same: there are as many people as before, and nobody has changed who isn't in `stale`."""
     folder, cards = store.folder / "sheets", []
+    files = {person: folder / sheet_name(person) for person in (*(stale or ()), *(person for person, *_ in people))}
+    wanted = {person for person, *_ in people if stale is None or person in stale or not files[person].exists()}
+    page = folder / "overview.jpg"
+    if same and page.exists() and not wanted and not any(files[person].exists() for person in stale or ()):
+        return  # who is on the overview has a sheet
+    faces = tiles(store, recipe, [person for person, *_ in people])
     for done, (person, name, count) in enumerate(people, 1):
-        file = folder / sheet_name(person)
-        if stale is None or person in stale or not file.exists():
-            write_atomically(file, as_jpeg(person_sheet(store, faces[person], person, name, count)))
+        if person in wanted:
+            write_atomically(files[person], as_jpeg(person_sheet(store, faces[person], person, name, count)))
         cards.append(
             (label(person, name), counted(count, "face"), jpegs_of(store, [tile.face for tile in faces[person]], STRIP))
         )
         progress("write", done, len(people))
     note = f"largest first; the largest {len(cards)} are shown" if total > len(cards) else "largest first"
     title = counted(total, "person", "people")
-    write_atomically(folder / "overview.jpg", as_jpeg(overview(cards, title=title, note=note)))
+    write_atomically(page, as_jpeg(overview(cards, title=title, note=note)))
     _drop_others(folder.glob("person-*.jpg"), {sheet_name(person) for person, *_ in people})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -288,22 +289,18 @@ class Picture:
 
 def pictures(store: Store, recipe: str) -> Iterator[Picture]:
     """The picture files that are there, by source and path."""
-    of_faces = (
-        'SELECT face, "left", top, width, height, person, name, counts FROM exported_face'
-        " WHERE picture = ? ORDER BY number"
-    )
     query = (
-        f"SELECT {FILE_STATE}, analysis.width, analysis.height, analysis.id FROM file_row"
+        f"SELECT {FILE_STATE}, analysis.width, analysis.height,"
+        " face, face.\"left\", face.top, face.width, face.height, person, face.name, counts FROM file_row"
         " JOIN analysis ON analysis.digest = file_row.digest AND analysis.recipe = ?"
+        " LEFT JOIN exported_face AS face ON picture = analysis.id"
         " WHERE present = 1 AND NOT EXISTS (SELECT 1 FROM recording WHERE recording.content = file_row.digest)"
-        " ORDER BY folder, path"
+        " ORDER BY folder, path, number"
     )
-    for *held, width, height, picture in store.connection.execute(query, (recipe,)):
-        faces = []
-        for face, *box, person, name, counts in store.connection.execute(of_faces, (picture,)):
-            left, top, across, down = box
-            faces.append(FileFace(face, (left, top, across, down), person, name, bool(counts)))
-        yield Picture(FileState.of(held), width, height, tuple(faces))
+    for (*held, width, height), rows in groupby(store.connection.execute(query, (recipe,)), key=lambda row: row[:6]):
+        faces = (row[6:] for row in rows if row[6] is not None)
+        found = tuple(FileFace(face, (*box,), person, name, bool(counts)) for face, *box, person, name, counts in faces)
+        yield Picture(FileState.of(held), width, height, found)
 
 
 def files_of_people(store: Store, recipe: str) -> Iterator[tuple[int, str, int | None, int | None, FileState]]:

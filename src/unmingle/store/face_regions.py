@@ -25,10 +25,11 @@ _BOX = '"left", top, width, height'
 _OF_FACES = f"SELECT face AS id, digest, {_BOX} FROM face_row WHERE face IN (SELECT value FROM json_each(?))"
 _CANDIDATES = """
 SELECT region.id, region."left", region.top, region.width, region.height,
-       face, face_row."left", face_row.top, face_row.width, face_row.height
+       face.id, face."left", face.top, face.width, face.height
 FROM ({regions}) AS region
-CROSS JOIN face_row ON face_row.digest = region.digest AND face_row.recipe = ?  -- the regions first
-WHERE EXISTS (SELECT 1 FROM file WHERE file.digest = face_row.content AND file.present = 1)
+CROSS JOIN analysis ON analysis.digest = region.digest AND analysis.recipe = ?  -- the regions first
+CROSS JOIN face ON face.analysis = analysis.id
+WHERE EXISTS (SELECT 1 FROM file WHERE file.digest = analysis.content AND file.present = 1)
 """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +12,14 @@ import polars as pl
 from unmingle.errors import PictureError
 from unmingle.faces.align import open_thumbnail
 from unmingle.models.cards import VGG16
+from unmingle.store.face_regions import faces_of_regions
 from unmingle.store.facts import CURRENT, model_of
 from unmingle.store.frame_names import read_names
 from unmingle.store.screen_time import ScreenTime, screen_times
 from unmingle.store.sightings import tracks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from unmingle.records import U8
     from unmingle.store.sqlite import Store
@@ -34,6 +36,7 @@ MODELS = {
     **dict.fromkeys(("pictures", "faces", "dimension"), pl.Int64),
     "current": pl.Boolean,
 }
+MOST_ONE_BY_ONE = 30_000  # rows of the table of faces; for more, all are quicker
 _MORE = {"id": pl.Int64, "meeting": pl.String}
 _FACE_KEY = {**dict.fromkeys(("source", "file"), pl.String), **dict.fromkeys(("frame", "face", "person"), pl.Int64)}
 PEOPLE = {"person": pl.Int64, "name": pl.String, "faces": pl.Int64, "first_file": pl.String, "cohesion": pl.Float64}
@@ -53,8 +56,8 @@ INTERVALS = {
 }
 
 
-def faces_table(store: Store, recipe: str) -> pl.DataFrame:
-    """The table `faces.csv`, and two columns more, each empty where there is none.
+def faces_table(store: Store, recipe: str, only: Collection[int] | None = None) -> pl.DataFrame:
+    """The table `faces.csv`, or the rows of some faces, and two columns more, each empty where there is none.
 
     id:      the face's row in the library; of a sighting in a recording, of the face that stands for it.
     meeting: of which the file's name tells.
@@ -62,13 +65,35 @@ def faces_table(store: Store, recipe: str) -> pl.DataFrame:
     query = (
         'SELECT file_name, as_text(folder), frame_of(source, file_name), number, "left", top, width, height, score,'
         " quality, person, name, status, reason, face, meeting_of(source, file_name) FROM result_row"
-        " WHERE recipe = ? ORDER BY folder, file_name, path, number"
+        # Only literally SQLite looks for the faces first, and not for all files.
+        f" WHERE recipe = ?{'' if only is None else f' AND face IN ({str(list(only))[1:-1]})'}"
+        " ORDER BY folder, file_name, path, number"
     )
     table = _rounded(read_names(store).table(query, (recipe,), FACES | _MORE))
     seen = _sightings(store, recipe)
     if seen is None:
         return table
+    if only is not None:
+        seen = seen.filter(pl.col("id").is_in(list(only)))
     return pl.concat([table, seen]).sort("source", "file", "frame", "face", nulls_last=True, maintain_order=True)
+
+
+def decided_since(store: Store, recipe: str, entry: int) -> tuple[set[int], set[int]] | None:
+    """Faces whose rows in `faces.csv` decisions may have changed since an entry of the log, and people; None for many.
+
+    Whatever face any decision named is among them, since an undone one may have marked it.
+    """
+    query = "SELECT EXISTS (SELECT 1 FROM decision WHERE id > ? AND kind IN ('cluster', 'erase'))"
+    if store.connection.execute(query, (entry,)).fetchone()[0]:
+        return None
+    query = "SELECT value FROM decision JOIN json_each(changed, '$.people') WHERE decision.id > ?"
+    people = {person for (person,) in store.connection.execute(query, (entry,))}
+    query = (
+        "SELECT face FROM moved WHERE decision > ? UNION SELECT face FROM json_each(?) JOIN member ON person = value"
+    )
+    faces = {face for (face,) in store.connection.execute(query, (entry, json.dumps(list(people))))}
+    faces |= {*faces_of_regions(store.connection, recipe).values()}
+    return None if len(faces) > MOST_ONE_BY_ONE else (faces, people)
 
 
 def _rounded(table: pl.DataFrame) -> pl.DataFrame:
@@ -250,15 +275,15 @@ class Tile:
     quality: float
 
 
-def tiles(store: Store, recipe: str, only: int | None = None) -> dict[int, list[Tile]]:
-    """The distinct faces of each person, in the order of their file names; no thumbnails yet, since there are many."""
-    of, values = ("IS NOT NULL", (recipe,)) if only is None else ("= ?", (recipe, only))
+def tiles(store: Store, recipe: str, only: Collection[int]) -> dict[int, list[Tile]]:
+    """The distinct faces of people, in the order of their file names; no thumbnails yet, since there are many."""
     query = (
-        f"SELECT person, face, quality FROM shown_face WHERE recipe = ? AND person {of}"
+        "SELECT person, face, quality FROM shown_face"
+        " WHERE recipe = ? AND person IN (SELECT value FROM json_each(?))"
         " GROUP BY face ORDER BY min(file_name), frame, number"
     )
     people: dict[int, list[Tile]] = {}
-    for person, face, quality in store.connection.execute(query, values):
+    for person, face, quality in store.connection.execute(query, (recipe, json.dumps(list(only)))):
         people.setdefault(person, []).append(Tile(face, quality))
     return people
 

@@ -84,6 +84,8 @@ def screen_times(store: Store, recipe: str) -> list[ScreenTime]:
         " WHERE shown.recipe = ? ORDER BY folder, name, path"
     )
     found = [ScreenTime(*row) for row in store.connection.execute(query, (recipe,))]
+    if not found:  # of many pictures it takes a while to find that none is of a recording
+        return []
     intervals = _intervals(store, recipe, {one.row: one for one in found})
     return [replace(one, complete=bool(one.complete), intervals=intervals[one.row]) for one in found]
 

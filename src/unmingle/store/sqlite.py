@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 LOCK = "library.lock"
 LOG = f"{FILE}-wal"
+TABLES = "tables"  # the fact up to which entry of the log faces.csv is current, and its size and time; empty for not
 ERASING = "erasing"  # the fact that something was erased, and that old pages may hold it still
 CLOSED_SINCE = 13  # the format of which all files are for their owner only
 PATIENCE = 5.0  # seconds to wait for a transaction of another process
@@ -125,6 +126,8 @@ def open_to_write(folder: Path) -> Iterator[Store]:
         _check_not_lost(folder)
     with no_empty_folder(folder), locked(folder), _removed_if_empty(folder), opened(folder) as store:
         go_on_erasing(store)
+        if store.fact(TABLES):  # more may change now than what decisions do
+            store.set_fact(TABLES, "")
         yield store
 
 
