@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from itertools import chain
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -78,8 +79,8 @@ def faces_to_group(store: Store, recipe: str, *, raw: bool = False) -> StoredFac
 
 def owners_by_face(connection: sqlite3.Connection, table: Literal["member", "proposal"]) -> tuple[I64, I64]:
     """Faces by rising row, and the person of each."""
-    rows = connection.execute(f"SELECT face, person FROM {table} ORDER BY face").fetchall()
-    faces_n, person_n = np.array(rows, np.int64).reshape(-1, 2).T
+    rows = connection.execute(f"SELECT face, person FROM {table} ORDER BY face")
+    faces_n, person_n = np.fromiter(chain.from_iterable(rows), np.int64).reshape(-1, 2).T.copy()
     return faces_n, person_n
 
 
