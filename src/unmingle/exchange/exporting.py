@@ -113,7 +113,9 @@ def export(
             elif options.labels is not None:
                 job.labels(options.labels)
             else:
-                tables = library_tables(store, faces_table(store, recipe), screen_times(store, recipe))
+                faces = faces_table(store, recipe)
+                tables = {"faces": faces.select(list(FACES))}
+                tables |= library_tables(people_table(faces, store), screen_times(store, recipe))
                 for name, content in as_files(tables, to).items():
                     out.attempt(name, partial(out.put, name, content))
         out.check()

@@ -291,7 +291,7 @@ def pictures(store: Store, recipe: str) -> Iterator[Picture]:
     """The picture files that are there, by source and path."""
     query = (
         f"SELECT {FILE_STATE}, analysis.width, analysis.height,"
-        " face, face.\"left\", face.top, face.width, face.height, person, face.name, counts FROM file_row"
+        ' face, face."left", face.top, face.width, face.height, person, face.name, counts FROM file_row'
         " JOIN analysis ON analysis.digest = file_row.digest AND analysis.recipe = ?"
         " LEFT JOIN exported_face AS face ON picture = analysis.id"
         " WHERE present = 1 AND NOT EXISTS (SELECT 1 FROM recording WHERE recording.content = file_row.digest)"
