@@ -302,7 +302,7 @@ def save_crops(store: Store, recipe: str, folder: Path, progress: Progress) -> i
         except PictureError as error:
             failed.append(f"{one.file} ({error.problem})")
         before += int(one.duration)
-    sync_all({folder, *written})
+    sync_all({folder, *written} if written else ())
     progress("write", total, total)
     if failed:
         raise SourceError(
