@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from unmingle.grouping.confidence import pair_probabilities
-from unmingle.store.facts import adaptation_of, current
+from unmingle.store.facts import CURRENT, adaptation_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -58,7 +58,8 @@ class Appearances:
 
     @classmethod
     def _of(cls, store: Store, rows: Iterable[tuple[int, bytes]]) -> Appearances:
-        adapted = adaptation_of(store, current(store))
+        recipe = store.fact(CURRENT)  # none where nothing was added yet
+        adapted = adaptation_of(store, recipe) if recipe else None
         people, means, sizes = [], [], []
         for person, faces in groupby(rows, itemgetter(0)):
             vectors = (np.frombuffer(blob, "<f4") for _, blob in faces)
