@@ -18,7 +18,7 @@ from unmingle.grouping.confidence import label_means, likely_pairs
 from unmingle.settings import DetectionSettings, EngineSettings
 from unmingle.sources.images import PictureFile, read_picture
 from unmingle.store.face_rows import ALONE, faces_to_group, persons_now
-from unmingle.store.facts import adaptation_of, known_scale, library_curve, model_of, noted
+from unmingle.store.facts import adaptation_of, card_curve, known_scale, library_curve, model_of, noted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -71,10 +71,12 @@ def identify(
         raise LibraryError(
             f"{store.folder} was made with another recipe or other settings.", "Use the settings it was made with."
         )
-    vectors_nd, labels_n, ids = _people(store, recipe)
-    adapted, curve = adaptation_of(store, recipe), library_curve(store, recipe)
-    if adapted is not None:
-        curve = curve_of_others(_people(store, recipe, raw=True)[0], labels_n, adapted)
+    raw_nd, labels_n, ids = _people(store, recipe, raw=True)
+    adapted = adaptation_of(store, recipe)
+    if adapted is None or not len(raw_nd):
+        vectors_nd, curve = raw_nd, card_curve(store, recipe)
+    else:
+        vectors_nd, curve = adapted.apply(raw_nd), curve_of_others(raw_nd, labels_n, adapted)
     assigner = Assigner(vectors_nd, labels_n, curve, scale=known_scale(store))
     found: list[Identified] = []
     for path in pictures:

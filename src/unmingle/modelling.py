@@ -12,16 +12,15 @@ import numpy as np
 
 from unmingle.errors import ModelError
 from unmingle.example_faces import Examples, made_up_faces
-from unmingle.faces.align import TEMPLATE_52, cut
+from unmingle.faces.align import TEMPLATE_52, align_wide
 from unmingle.files import user_path
 from unmingle.grouping.impostors import MANY_PEOPLE, compared_curve, curve_of, estimate_curve, measure_curve, separation
 from unmingle.grouping.threshold import FalseMergeThreshold
-from unmingle.models import dlib, registry, sface
+from unmingle.models import registry, sface
 from unmingle.models.cards import CARDS, DLIB, Calibration, Card, Intake
 from unmingle.models.embedding import LEAST_DIMENSION, open_embedder, open_embedding
 from unmingle.progress import silent
 from unmingle.settings import FALSE_MERGES, EngineSettings
-from unmingle.sources.pyramid import Pyramid
 
 if TYPE_CHECKING:
     from unmingle.example_faces import KnownFaces
@@ -179,9 +178,7 @@ def check_model(name: str) -> Checked:
     other = np.flatnonzero(faces.people == 1)[0]
     aligned = faces.aligned
     if card.name == DLIB.name:
-        aligned = np.stack(
-            [cut(Pyramid.of(one), TEMPLATE_52.astype(np.float32), dlib.TEMPLATE_52, dlib.SIDE) for one in aligned]
-        )
+        aligned = np.stack([align_wide(one, TEMPLATE_52.astype(np.float32)) for one in aligned])
     one_nd, two_nd, three_nd = embedder(aligned[[first, second, other]])
     same, different = float(one_nd @ two_nd), float(one_nd @ three_nd)
     problem = ""

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from unmingle.store.sqlite import TABLES, Store
+    from unmingle.store.sqlite import Store
 
 DAMAGED = "library-damaged"  # and a number: how the file that a repair has replaced is called
 MOST_TRIED = 100_000  # rows in a gap, one by one

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from unmingle.errors import PictureError
+from unmingle.models import dlib
 from unmingle.sources.pyramid import Pyramid
 
 if TYPE_CHECKING:
@@ -66,6 +67,11 @@ def scale_of(points_52: F32) -> float:
 def align(picture: U8 | Pyramid, points_52: F32) -> U8:
     """Cut one face out, upright and of standard size: (112, 112, 3) uint8. See `cut`."""
     return cut(Pyramid.of(picture), points_52, TEMPLATE_52, SIDE, sharp=True)
+
+
+def align_wide(picture: U8 | Pyramid, points_52: F32) -> U8:
+    """Cut one face out as dlib does: (150, 150, 3) uint8, with more around it. See `cut`."""
+    return cut(Pyramid.of(picture), points_52, dlib.TEMPLATE_52, dlib.SIDE, sharp=True)
 
 
 def cut(picture: Pyramid, points_52: F32, target_52: F64, side: int, *, sharp: bool = False) -> U8:

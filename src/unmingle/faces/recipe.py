@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from unmingle.errors import ModelError
-from unmingle.faces.align import FACE_MARGIN, align, cut, thumbnail
+from unmingle.faces.align import FACE_MARGIN, align, align_wide, thumbnail
 from unmingle.faces.detect import Found, Scale, at_scales, find_faces
 from unmingle.faces.duplicates import fingerprint as of_picture
 from unmingle.faces.quality import Measures, measure, quality, triage
 from unmingle.faces.rotation import read_again
-from unmingle.models import dlib, sface
+from unmingle.models import sface
 from unmingle.models.cards import DLIB, SFACE, YUNET
 from unmingle.models.embedding import open_embedder
 from unmingle.models.graphs import PREPARATION
@@ -105,12 +105,10 @@ class FaceRecipe:
             part = owners[start : start + FACES_AT_ONCE]
             aligned = np.stack([align(seen_in[picture], points) for picture, points in part])
             seen, bands = sface.describe(self._sface, aligned)
-            taken = aligned
-            if self._wide:
-                taken = np.stack(
-                    [cut(seen_in[i], points, dlib.TEMPLATE_52, dlib.SIDE, sharp=True) for i, points in part]
-                )
-            vectors[start : start + len(part)] = seen if self._other is None else self._other(taken)
+            if self._other is not None:
+                wide = np.stack([align_wide(seen_in[i], points) for i, points in part]) if self._wide else aligned
+                seen = self._other(wide)
+            vectors[start : start + len(part)] = seen
             parts.append(measure(np.stack([points for _, points in part]), aligned, bands))
         measures = Measures.together(parts)
         analyses, end = [], 0

@@ -147,17 +147,15 @@ def local_excess(
     c = len(cohort)
     k = min(NEIGHBOURS, c // 3)
     excess_n = np.zeros(len(vectors_nd))
-    if not k:
-        return excess_n
+    person_c = cohort if person_c is None else person_c[cohort]
+    if not k or len(np.unique(person_c)) < PRIOR_CLUSTERS:
+        return excess_n  # of a few people, somebody's own pieces may be the nearest
     # After its own person the next may be a part of it, too, that nobody knows to be one.
     usual = -float(ndtri((np.arange(k) + 1.5) / (c - 1)).mean())
     single = np.ones(1, np.int64)
     unit = float(curve.deviation(single, single)[0]) * c / (c + PRIOR_COHORT)
     deviation_c = curve.deviation(np.array([faces]), size_c[cohort]).astype(np.float32)
     mean_cd, stranger_c = mean_cd[cohort] / deviation_c[:, None], np.float32(curve.mean) / deviation_c
-    person_c = cohort if person_c is None else person_c[cohort]
-    if len(np.unique(person_c)) < PRIOR_CLUSTERS:
-        return excess_n  # of a few people, somebody's own pieces may be the nearest
     for block, z_rc in similarity_blocks(vectors_nd, mean_cd, cells=1 << 20):
         z_rc -= stranger_c
         own_r = z_rc.argmax(axis=1)
