@@ -163,7 +163,8 @@ export function person(root, { params, query, restore, signal }) {
 function personHead({ id, sort, onSort, seen, onMerge, onIgnore, onErase }) {
   /** @type {Schemas["WholePerson"]|null} */ let about = null;
   /** @type {ReturnType<typeof nameField>|null} */ let field = null;
-  const title = h("h1", { class: "person-name" });
+  // Until the answer comes it says to those who hear the page what they will see.
+  const title = h("h1", { class: "person-name" }, h("span", { class: "unseen", text: `Person ${id}` }));
   const facts = h("p", { class: "person-facts" });
   const ignore = button("Ignore", { onclick: onIgnore, class: "quiet-button" });
   const orders = SORTS.map(({ sort: order, words, key }) => button(words, { key, onclick: () => onSort(order), class: "segment", attrs: { "data-value": order } }));
