@@ -21,7 +21,7 @@ from unmingle.store.face_rows import ALONE, faces_to_group, persons_now
 from unmingle.store.facts import adaptation_of, card_curve, known_scale, library_curve, model_of, noted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     import polars as pl
@@ -57,6 +57,16 @@ class Identified:
         return html.block(html.heading(whose), *picture, html.table(rows))
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one file shows."""
+
+    picture: Path  # the file
+    faces: tuple[Identified, ...]
+    left_out: tuple[str, ...]  # why each of its other faces is compared with nobody
+    problem: str = ""  # why the file can't be read
+
+
 def identify(
     store: Store,
     recipe: str,
@@ -65,6 +75,26 @@ def identify(
     engine: EngineSettings | None,
 ) -> list[Identified]:
     """See `Library.identify`."""
+    found: list[Identified] = []
+    for one in find(store, recipe, pictures, detection, engine):
+        if one.problem:
+            raise SourceError(f"{one.picture} can't be read: {one.problem}.", "Name a picture file.")
+        found.extend(one.faces)
+    return found
+
+
+def find(
+    store: Store,
+    recipe: str,
+    pictures: Iterable[Path],
+    detection: DetectionSettings | None = None,
+    engine: EngineSettings | None = None,
+) -> Iterator[Found]:
+    """What each picture shows; one that can't be read says so, and the next ones follow.
+
+    Raises:
+        LibraryError: the settings are not those that the library was made with.
+    """
     detection = detection or noted(store, DetectionSettings) or DetectionSettings()
     runner = FaceRecipe(detection, engine or EngineSettings(), model_of(store, recipe))
     if recipe != runner.key:
@@ -78,20 +108,23 @@ def identify(
     else:
         vectors_nd, curve = adapted.apply(raw_nd), curve_of_others(raw_nd, labels_n, adapted)
     assigner = Assigner(vectors_nd, labels_n, curve, scale=known_scale(store))
-    found: list[Identified] = []
     for path in pictures:
         try:
             (analysis,) = runner.analyse([_decoded(path)])
         except PictureError as error:
-            raise SourceError(f"{path} can't be read: {error}.", "Name a picture file.") from error
-        usable = [face for face, standing in enumerate(analysis.triage.standings) if standing != "aside"]
+            yield Found(path, (), (), str(error))
+            continue
+        triage = analysis.triage
+        usable = [face for face, standing in enumerate(triage.standings) if standing != "aside"]
         new_md = analysis.vectors[usable]
         new_md = new_md if adapted is None or not usable else adapted.apply(new_md)
+        faces = []
         for face, one in zip(usable, assigner.assign_many(new_md), strict=True):
             box = tuple(round(float(value), 1) for value in analysis.faces.boxes[face])
             person, nearest = (None if label is None else int(ids[label]) for label in (one.label, one.nearest))
-            found.append(Identified(path, box, person, nearest, one.similarity, one.probability))
-    return found
+            faces.append(Identified(path, box, person, nearest, one.similarity, one.probability))
+        unusable = (why for why, standing in zip(triage.reasons, triage.standings, strict=True) if standing == "aside")
+        yield Found(path, tuple(faces), tuple(unusable))
 
 
 def pair_table(store: Store, recipe: str, *, most: int) -> pl.DataFrame:

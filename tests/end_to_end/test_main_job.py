@@ -15,6 +15,7 @@ import polars as pl
 import pytest
 from PIL import Image
 
+from unmingle.library import Library
 from unmingle.settings import DetectionSettings
 from unmingle.store.result_tables import FACES, PEOPLE
 
@@ -360,6 +361,32 @@ def test_a_picture_is_identified_without_being_added(library: Path, meeting: Mee
         opened.identify(tmp_path / "broken.jpg")
     with pytest.raises(LibraryError, match="other settings"):
         opened.identify(meeting.faces / known["file"], detection=DetectionSettings(min_score=0.9))
+
+
+def test_who_is_in_pictures_is_told_without_adding_them(
+    unmingle: Command, library: Path, meeting: Meeting, tmp_path: Path
+) -> None:
+    shutil.copytree(library, tmp_path / "library")
+    opened = Library(tmp_path / "library")
+    known = opened.faces.filter(pl.col("person").is_not_null()).sort("quality")[-1].to_dicts()[0]
+    opened.name(known["person"], "Ada [bold]")
+    before = opened.faces
+    strange = tmp_path / "Küche 2019 (1)"
+    strange.mkdir()
+    (strange / "broken.jpg").write_bytes(b"no picture")
+    Image.new("RGB", (64, 64), "grey").save(strange / "grey.png")
+    pictures = (meeting.faces / known["file"], strange)
+    done = unmingle("find", opened.folder, *pictures)
+    assert done.code == 0, done.err
+    told = dict(line.rsplit(": ", 1) for line in done.out.splitlines())
+    assert told[str(pictures[0])].startswith("Ada [bold], ")
+    assert told[f"{strange / 'broken.jpg'}: can't be read"]
+    assert told[str(strange / "grey.png")] == "no face"
+    found = {row["picture"]: row for row in json.loads(unmingle("find", opened.folder, *pictures, "--json").out)}
+    (face,) = found[str(pictures[0])]["faces"]
+    assert (face["person"], face["name"]) == (known["person"], "Ada [bold]")
+    assert found[str(strange / "broken.jpg")]["problem"]
+    assert opened.faces.equals(before)
 
 
 def test_grouping_can_be_told_how_strict_to_be_and_what_names_mean(unmingle: Command, meeting: Meeting) -> None:

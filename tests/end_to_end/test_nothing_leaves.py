@@ -52,6 +52,7 @@ for words in json.loads(sys.argv[1]):
 COMMANDS = """
 cluster {pictures} -o {folder}/library
 show {folder}/library 1
+find {folder}/library {pictures}
 people {folder}/library
 name {folder}/library 1 Ada
 undo {folder}/library

@@ -1,4 +1,4 @@
-"""The command line: every command in the order of the help, each group from a module of its own."""
+"""The command line: every command in the panels and the order of the help."""
 
 from __future__ import annotations
 
@@ -56,12 +56,13 @@ app = typer.Typer(
     name="unmingle",
     cls=Commands,
     help="Sort mingled faces into people, without labels. Nothing leaves this machine.",
+    epilog="To begin: unmingle cluster PICTURES -o LIBRARY, then unmingle review LIBRARY, then"
+    " unmingle export LIBRARY -o DEST. Each command has a --help.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(models.app, name="models")
 
 
 def _say_version(value: bool) -> None:
@@ -79,36 +80,36 @@ def _root(
     pass
 
 
-for command in (
-    sorting.cluster,
-    sorting.show,
-    sorting.review,
-    decisions.people,
-    decisions.name,
-    decisions.merge,
-    decisions.split,
-    decisions.reject,
-    decisions.assign,
-    decisions.ignore,
-    decisions.restore,
-    decisions.different,
-    decisions.undo,
-    decisions.redo,
-    decisions.not_a_face,
-    decisions.is_a_face,
-    decisions.log,
-    exchanging.export,
-    exchanging.import_,
-    evaluating.compare,
-    evaluating.bench,
-    evaluating.evaluate,
-    evaluating.report,
-    sorting.forget,
-    sorting.relocate,
-    upkeep.erase,
-    upkeep.privacy,
-    upkeep.check,
-    upkeep.backup,
-    sorting.demo,
-):
-    app.command(command.__name__.rstrip("_").replace("_", "-"))(command)
+# The help's panels.
+PANELS = {
+    "Sort and look": (sorting.cluster, sorting.review, decisions.people, sorting.show, sorting.find, sorting.demo),
+    "Correct": (
+        decisions.name,
+        decisions.merge,
+        decisions.split,
+        decisions.assign,
+        decisions.reject,
+        decisions.different,
+        decisions.ignore,
+        decisions.restore,
+        decisions.not_a_face,
+        decisions.is_a_face,
+        decisions.undo,
+        decisions.redo,
+        decisions.log,
+    ),
+    "Measure and tell": (evaluating.evaluate, evaluating.report, evaluating.compare, evaluating.bench),
+    "With other programs": (exchanging.export, exchanging.import_),
+    "Keep and forget": (
+        upkeep.check,
+        upkeep.backup,
+        upkeep.privacy,
+        upkeep.erase,
+        sorting.forget,
+        sorting.relocate,
+    ),
+}
+for panel, group in PANELS.items():
+    for command in group:
+        app.command(command.__name__.rstrip("_").replace("_", "-"), rich_help_panel=panel)(command)
+app.add_typer(models.app, name="models", rich_help_panel="Networks")

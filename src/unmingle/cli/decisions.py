@@ -62,7 +62,10 @@ def name(
     new: Annotated[str, typer.Argument(metavar="NAME", help="The name; an empty one takes it away.")],
     as_json: Json = False,
 ) -> None:
-    """Give a person a name, which stays with them however often the faces are grouped again."""
+    """Give a person a name.
+
+    It stays with them however often the faces are grouped again.
+    """
     _say(library, open_library(library).name(person, new), as_json=as_json)
 
 
@@ -72,7 +75,7 @@ def merge(library: LibraryArgument, person: PersonArgument, others: OthersArgume
 
 
 def split(library: LibraryArgument, faces: FacesArgument, as_json: Json = False) -> None:
-    """Make a new person of some faces: they are one, and not who they were."""
+    """Make a new person of some faces."""
     _say(library, open_library(library).split(faces), as_json=as_json)
 
 
@@ -92,14 +95,17 @@ def not_a_face(library: LibraryArgument, faces: FacesArgument, as_json: Json = F
 
 
 def is_a_face(library: LibraryArgument, faces: FacesArgument, as_json: Json = False) -> None:
-    """Say that there is a face, whatever the program says; the next unmingle cluster groups it."""
+    """Say that there is a face, whatever the program says.
+
+    The next unmingle cluster groups it.
+    """
     _say(library, open_library(library).face(faces), as_json=as_json)
 
 
 def ignore(
     library: LibraryArgument, faces: SomeFacesArgument = None, person: PersonOption = None, as_json: Json = False
 ) -> None:
-    """Leave a stranger (--person) or some faces out of all results."""
+    """Leave a person or some faces out of all results."""
     _say(library, open_library(library).ignore(person, faces=faces or ()), as_json=as_json)
 
 
@@ -111,7 +117,10 @@ def restore(
 
 
 def different(library: LibraryArgument, person: PersonArgument, others: OthersArgument, as_json: Json = False) -> None:
-    """Say that PERSON and OTHER are different people: it is never suggested again."""
+    """Say that PERSON and OTHER are different people.
+
+    It is never suggested again that they are one.
+    """
     _say(library, open_library(library).different(person, *others), as_json=as_json)
 
 

@@ -38,9 +38,10 @@ def evaluate(
     ] = None,
     as_json: opt.Json = False,
 ) -> None:
-    """Score the people of a library against labels, joined by file name.
+    """Score the people of a library against labels.
 
-    Writes evaluation.json, evaluation.csv (per person), confusion.png, and mistakes.png if there are any.
+    Labels are joined by file name. Writes evaluation.json, evaluation.csv (per person), confusion.png, and mistakes.png
+    if there are any.
     """
     from unmingle.evaluation.score_files import as_json as report_json
 
@@ -92,9 +93,10 @@ def report(
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
 ) -> None:
-    """Write what was found as one page of html that opens from disk: people, what was left out and why, a map, scores.
+    """Write what was found as one page of html.
 
-    The page needs no other file and no network. It holds pictures of faces: share it as you would share these.
+    People, what was left out and why, a map, scores. The page needs no other file and no network. It holds pictures of
+    faces: share it as you would share these.
     """
     options = opt.label_options(labels, file_column, label_column, sheet, drop)
     opened = opt.open_library(library)
@@ -136,9 +138,10 @@ def compare(
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
 ) -> None:
-    """Say what differs between two libraries of the same pictures: who was split, put together, or left out.
+    """Say what differs between two libraries of the same pictures.
 
-    Pictures are the same by content, or else by name; faces by where they are. Neither library is changed.
+    Who was split, put together, or left out. Pictures are the same by content, or else by name; faces by where they
+    are. Neither library is changed.
     """
     from unmingle.render import comparisons
 
@@ -198,9 +201,10 @@ def bench(
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
 ) -> None:
-    """Sort labelled pictures of your own and print the standard table: how well, how fast, beside usual methods.
+    """Sort and score labelled pictures, beside usual methods.
 
-    The labels are used for the scores, and by those of the other methods that are said to know them.
+    Prints the standard table: how well, how fast. The labels are used for the scores, and by those of the other methods
+    that are said to know them.
     """
     from contextlib import ExitStack
     from tempfile import TemporaryDirectory

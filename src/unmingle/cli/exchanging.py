@@ -65,7 +65,7 @@ def export(
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
 ) -> None:
-    """Hand the results of LIBRARY to other programs: folders of pictures, tables, or face regions in XMP.
+    """Write folders of pictures, tables, or face regions in XMP.
 
     Nothing in DEST is ever overwritten, and originals are never changed. Stopped, the same command goes on.
     """
@@ -124,9 +124,10 @@ def import_(
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
 ) -> None:
-    """Take in the names that other programs gave to faces, as decisions that can be undone.
+    """Take in the names that other programs gave to faces.
 
-    Regions are matched to the faces of LIBRARY by overlap. Every name that is not given is told, with the reason.
+    They are decisions that can be undone. Regions are matched to the faces of LIBRARY by overlap. Every name that is
+    not given is told, with the reason.
     """
     kept = "Names that were given are kept; the same command goes on from there."
     with keeping(kept), console.progress(quiet=quiet) as progress:

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from unmingle.modelling import Checked, Tried
 
 app = typer.Typer(
-    help="The networks: what there is, under which licence, fetching those that are no part of the installation, and"
-    " adding your own.",
+    help="List, fetch, add, check and remove networks.",
     no_args_is_help=True,
 )
 

@@ -1,4 +1,4 @@
-"""The commands that make a library of pictures, and show it: cluster, show, review, forget, relocate, demo."""
+"""The commands that make a library of pictures, and show it: cluster, show, find, review, forget, relocate, demo."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from unmingle.evaluation.labels import LabelOptions
+    from unmingle.identification import Found
     from unmingle.library import Library
 
 
@@ -118,7 +119,7 @@ def cluster(
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
 ) -> None:
-    """Sort the faces of all pictures and recordings in SOURCE into people.
+    """Sort the faces of pictures and recordings into people.
 
     Killed or stopped, the same command goes on where it was. LIBRARY gets faces.csv, people.csv and sheets/.
     """
@@ -249,6 +250,51 @@ def show(
     console.tell({"person": sheet.person, "sheet": str(destination)}, str(destination), as_json=as_json)
 
 
+def find(
+    library: opt.LibraryArgument,
+    pictures: Annotated[
+        list[Path],
+        typer.Argument(metavar="PICTURE...", help="Pictures, folders, or lists of paths.", show_default=False),
+    ],
+    as_json: opt.Json = False,
+) -> None:
+    """Say who is in pictures, without adding them."""
+    from unmingle.identification import find as find_in
+    from unmingle.sources.images import readable, scan
+    from unmingle.store.facts import current
+
+    paths = [file.path for file in scan(pictures).files]
+    opened = opt.open_library(library)
+    name_of = {person: name for person, name, *_ in opened.people.iter_rows()}
+    results = []
+    with keeping("Nothing was written."), opened._reading() as store:
+        for found in find_in(store, current(store), paths):
+            if not as_json:
+                console.say(*(f"{readable(str(found.picture))}: {line}" for line in _found_lines(found, name_of)))
+                continue
+            faces = [{**asdict(face), "name": name_of.get(face.person or 0, "")} for face in found.faces]
+            for face in faces:
+                del face["picture"]
+            results.append({**asdict(found), "picture": readable(str(found.picture)), "faces": faces})
+    if as_json:
+        console.say_json(results)
+    elif not paths:
+        console.say("There are no pictures.")
+
+
+def _found_lines(found: Found, name_of: dict[int, str]) -> Iterator[str]:
+    if found.problem:
+        yield f"can't be read: {found.problem}"
+    elif not found.faces and not found.left_out:
+        yield "no face"
+    for face in found.faces:
+        called = (name_of.get(face.nearest or 0) or f"Person {face.nearest}") if face.nearest else "nobody"
+        sure = f"{called}, {face.probability:.0%}"
+        yield sure if face.person is not None else f"nobody of the library (most like {sure})"
+    for reason in found.left_out:
+        yield f"a face left out: {reason}"
+
+
 def review(
     library: opt.LibraryArgument,
     host: Annotated[
@@ -261,9 +307,9 @@ def review(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for a free one.")] = 0,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Whether to open the browser.")] = True,
 ) -> None:
-    """Look through the people of a library in the browser, name them and correct them. Ctrl+C ends it.
+    """Name and correct people in the browser.
 
-    Everything runs on this machine and works offline. What is decided is kept in LIBRARY at once.
+    Ctrl+C ends it. Everything runs on this machine and works offline. What is decided is kept in LIBRARY at once.
     """
     from unmingle.review.serve import serve
 
@@ -281,9 +327,10 @@ def forget(
     ],
     as_json: opt.Json = False,
 ) -> None:
-    """Drop a source: its files leave the tables, with the people who are in no other picture.
+    """Drop a source, with the people who are in no other picture.
 
-    Nothing is deleted on the disk. What was decided stays, and comes back when the source is given to cluster again.
+    Its files leave the tables. Nothing is deleted on the disk. What was decided stays, and comes back when the source
+    is given to cluster again.
     """
     from unmingle.sources.images import readable
 
@@ -303,7 +350,10 @@ def relocate(
     new: Annotated[Path, typer.Argument(metavar="NEW", help="Where they are.", show_default=False)],
     as_json: opt.Json = False,
 ) -> None:
-    """Say that a source, or a folder in one, is somewhere else now. Nothing is read again."""
+    """Say that a source, or a folder in one, is elsewhere now.
+
+    Nothing is read again.
+    """
     count = opt.open_library(library).relocate(old, new)
     console.tell({"files": count}, f"{counted(count, 'file is', 'files are')} in {new} now.", as_json=as_json)
 
@@ -313,7 +363,7 @@ def demo(
     people: Annotated[int, typer.Option(min=1, max=12, help="How many made-up people meet.")] = 12,
     frames: Annotated[int, typer.Option(min=1, max=20, help="In how many frames.")] = 20,
 ) -> None:
-    """The whole story on made-up faces: a meeting, sorted, scored and shown."""
+    """Sort, score and show a made-up meeting."""
     from unmingle.demo import write_meeting
     from unmingle.render.views import sheet_name
     from unmingle.summary import summary_lines

@@ -30,9 +30,10 @@ def check(
     ] = False,
     as_json: opt.Json = False,
 ) -> None:
-    """Check a library: its file, references, embeddings, thumbnails, decisions, pictures and models.
+    """Check a library, and repair it.
 
-    It reads all of the library, and changes nothing without --repair. The exit code is 1 if something is wrong.
+    Its file, references, embeddings, thumbnails, decisions, pictures and models. It reads all of the library, and
+    changes nothing without --repair. The exit code is 1 if something is wrong.
     """
     done = opt.open_library(library).check(repair=repair)
     lines = [*done.repaired, *(f"{fault.problem} {fault.mend}".strip() for fault in done.faults)]
@@ -51,9 +52,9 @@ def backup(
     destination: Annotated[Path, typer.Argument(metavar="DEST", help="A new folder.", show_default=False)],
     as_json: opt.Json = False,
 ) -> None:
-    """Copy a library into a new folder, as it is at one moment, also while others use it.
+    """Copy a library into a new folder, also while others use it.
 
-    To copy library.sqlite by hand while it is open loses the last decisions.
+    The copy is of one moment. To copy library.sqlite by hand while it is open loses the last decisions.
     """
     made = opt.open_library(library).backup(destination)
     console.tell(
@@ -96,11 +97,12 @@ def erase(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask whether that is meant.")] = False,
     as_json: opt.Json = False,
 ) -> None:
-    """Erase people, or faces, for good: embeddings, pictures, names, and what the log says. It can't be undone.
+    """Erase people or faces for good.
 
-    No byte of them stays in LIBRARY's files, and the same pictures don't bring them back (unless cluster is given
-    --include-erased). Pages such as reports are deleted, whoever else is on them. Pictures themselves are not touched.
-    What was exported before is listed, since it can't be called back.
+    Embeddings, pictures, names, and what the log says: it can't be undone. No byte of them stays in LIBRARY's files,
+    and the same pictures don't bring them back (unless cluster is given --include-erased). Pages such as reports are
+    deleted, whoever else is on them. Pictures themselves are not touched. What was exported before is listed, since it
+    can't be called back.
     """
     opened, age = opt.open_library(library), None if older_than is None else _age(older_than)
 
@@ -147,7 +149,7 @@ def _age(text: str) -> datetime | timedelta:
 
 
 def privacy(library: opt.LibraryArgument, as_json: opt.Json = False) -> None:
-    """Say what LIBRARY stores of how many people, in which files, who may read them, and what left it.
+    """Say what is stored of whom, who may read it, and what left.
 
     As text that can go into a record of processing. Exports are known since this version notes them.
     """
