@@ -27,7 +27,6 @@ WORDS = {
     "compare": "{album} {made}/library",
     "different": "{album} 1 2",
     "erase": "{album} 1 --left-out --yes",
-    "find": "{album} {made}/pictures/p0",
     "evaluate": "{album} --labels folders",
     "forget": "{album} {made}/pictures/p0",
     "export": "{album} -o {new} --to csv",
@@ -51,8 +50,9 @@ WORDS = {
     "split": "{album} p1/1.jpg p1/2.jpg",
     "undo": "{album}",
 }
-# Those that need the network, a network's file, or minutes; their results go through the same function.
-ELSEWHERE = {"bench", "models add", "models calibrate", "models fetch", "models remove"}
+# Those that need the network, a network's file, or minutes, and find, for the album's pictures were never looked at;
+# their results go through the same function.
+ELSEWHERE = {"bench", "find", "models add", "models calibrate", "models fetch", "models remove"}
 
 
 def with_option(option: str) -> list[str]:
