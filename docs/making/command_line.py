@@ -21,7 +21,10 @@ def render() -> str:
         "# Command line\n",
         "Made from the program by `make docs`. Exit codes: 0 done, 1 a clear error, 2 wrong usage. What a command",
         "finds goes to standard output, its progress to standard error: bars on a terminal, plain lines elsewhere.\n",
-        "Environment: `UNMINGLE_CACHE` names the folder for prepared, fetched and added models.\n",
+        "Environment: `UNMINGLE_CACHE` names the folder for prepared, fetched and added models.",
+        "`UNMINGLE_KEY` is the key of encrypted libraries, `UNMINGLE_NEW_KEY` the one of `encrypt --change-key`. Every",
+        "command that opens a library takes `--key-file FILE`, which wins; then come the environment, the system's",
+        "keyring, and a question on the terminal.\n",
     ]
     for name, function in sorted(commands(app)):
         parts.extend(section(name, function))

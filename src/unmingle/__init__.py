@@ -28,12 +28,20 @@ __all__ = ["FaceClusterer", "Library", "UnmingleError", "__version__", "open", "
 _HOMES = {"FaceClusterer": "unmingle.estimator", "Library": "unmingle.library", "to_pandas": "unmingle.frames"}
 
 
-def open(folder: str | Path) -> Library:  # noqa: A001  # unmingle.open reads as it should
-    """The library in `folder`; it is made at the first `add`."""
+def open(folder: str | Path, *, key: str | None = None) -> Library:  # noqa: A001  # unmingle.open reads as it should
+    """The library in `folder`; it is made at the first `add`.
+
+    key: of an encrypted library, for this process; a new one becomes encrypted. Needs the extra `encrypt`.
+    """
     from unmingle.files import user_path
     from unmingle.library import Library
 
-    return Library(user_path(folder))
+    library = Library(user_path(folder))
+    if key is not None:
+        from unmingle.store.encryption import unlock_there
+
+        unlock_there(library.folder, key)
+    return library
 
 
 def __getattr__(name: str) -> Any:

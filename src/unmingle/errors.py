@@ -63,6 +63,10 @@ class LibraryBusyError(LibraryError):
     """Another run is writing to this library."""
 
 
+class LibraryLockedError(LibraryError):
+    """The library is encrypted, and no key was given, or another one."""
+
+
 class LibraryNewerError(LibraryError):
     """A newer version of unmingle made this library."""
 

@@ -143,6 +143,7 @@ def make_people(
     sheets: int,
     *,
     webvtt: bool,
+    tables: bool,
     progress: Progress,
     times: Times,
 ) -> Summary:
@@ -160,10 +161,12 @@ def make_people(
     facts.note(store, settings)
     store.set_fact(facts.SHEETS, str(sheets))
     store.set_fact(views.WEBVTT, "1" if webvtt else "")
+    if tables:
+        store.set_fact(facts.PLAIN, "1")
     with times.measure("write"):
         with store.snapshot():
             faces = faces_table(store, recipe)
-            shown = views.write_views(store, recipe, faces=faces, progress=progress)
+            shown = views.write_views(store, recipe, faces=faces, progress=progress) if facts.shows(store) else ""
         store.set_fact(TABLES, shown)
     return Summary.of(faces, times.seconds, dict(clustering.notes))
 

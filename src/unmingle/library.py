@@ -116,6 +116,7 @@ class Library(LibraryFolder):
         name_pattern: str | None = AUTO,
         sheets: int = 100,
         webvtt: bool = False,
+        tables: bool = False,
         progress: Progress = silent,
     ) -> Summary:
         """Make people of the faces that are there, and the library's tables and sheets.
@@ -129,13 +130,14 @@ class Library(LibraryFolder):
                 Faces of one frame were seen together. None reads nothing from names.
             sheets: how many people, largest first, get a contact sheet.
             webvtt: whether recordings get captions that say who is on screen.
+            tables: whether an encrypted library gets tables and sheets too, from now on; anybody can read these.
             progress: told while faces are grouped and sheets are made.
         """
         from unmingle import jobs
 
         how = (settings, people, classic, name_pattern, sheets)
         with self.writing() as store:
-            summary = jobs.make_people(store, *how, webvtt=webvtt, progress=progress, times=self._times)
+            summary = jobs.make_people(store, *how, webvtt=webvtt, tables=tables, progress=progress, times=self._times)
         self._times = Times()  # the next summary tells of its own run
         return summary
 
@@ -219,7 +221,7 @@ class Library(LibraryFolder):
         """
         from unmingle.render.score_pictures import write_evaluation
 
-        written = self.folder / "evaluation" if folder is None else user_path(folder)
+        written = self._page(folder, "evaluation")
         with self._reading() as store:
             pages = write_evaluation(evaluation, written, crop=partial(result_tables.picture_of, store))
         self._note_output("evaluation", *pages)
@@ -239,7 +241,7 @@ class Library(LibraryFolder):
         """
         from unmingle.render.report import write_report
 
-        written = self.folder / "report.html" if destination is None else user_path(destination)
+        written = self._page(destination, "report.html")
         self._read(write_report, written, title or self.folder.absolute().name, evaluation, self._trees, progress)
         self._note_output("report", written)
         return written

@@ -17,6 +17,7 @@ from unmingle.errors import DecisionError, LibraryError, WriteError
 from unmingle.files import user_path
 from unmingle.settings import one_of, whole_number
 from unmingle.store import facts, file_rows, result_tables
+from unmingle.store.encryption import is_encrypted
 from unmingle.store.erasing import faces_meant
 from unmingle.store.outputs import note_output
 from unmingle.store.screen_time import screen_times
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from unmingle.decisions.references import FaceRefs, PersonRef
     from unmingle.privacy import Privacy
     from unmingle.store.file_rows import Forgotten
+    from unmingle.store.outputs import Output
     from unmingle.store.sqlite import Store
     from unmingle.upkeep import Checked
 
@@ -193,17 +195,41 @@ class LibraryFolder:
 
         return self._read(Privacy.of)
 
+    def _page(self, given: str | Path | None, name: str) -> Path:
+        """Where a page is written: by itself in the library's folder, but never beside an encrypted one."""
+        if given is None and is_encrypted(self.folder):
+            raise WriteError(f"{self.folder} is encrypted, and {name} would not be.", "Say where, with --output.")
+        return self.folder / name if given is None else user_path(given)
+
+    def encrypt(self, key: str | None) -> tuple[Output, ...]:
+        """Encrypt the library's files with a key, a new one too, or decrypt them if None.
+
+        Tables, sheets and pages in its folder go; returned is what it has written elsewhere, which stays readable.
+        Nobody else may use the library meanwhile. Needs the extra `encrypt`.
+        """
+        from unmingle.decisions.encrypting import convert
+
+        done = convert(self.folder, key)
+        if key is None:
+            self._show()
+        return done
+
     def _show(self, redraw: Iterable[int] | None = None) -> None:
         """Bring the tables in line, and the sheets of people: all if None."""
-        if self.views == "at once":
+        if self.views == "at once" and self._read(lambda store, recipe: facts.shows(store)):
             self.write_views(redraw=redraw)
         elif redraw is None and self._held is not None:
             self._held.set_fact(TABLES, "")
 
     def write_views(self, *, redraw: Iterable[int] | None = None) -> None:
-        """Make `faces.csv`, `people.csv` and the sheets again, after decisions: those in `redraw`; of all if None."""
+        """Make `faces.csv`, `people.csv` and the sheets again, after decisions: those in `redraw`; of all if None.
+
+        Of an encrypted library nothing is written unless `cluster(tables=True)` asked for it.
+        """
         from unmingle.render.views import write_views
 
+        if not self._read(lambda store, recipe: facts.shows(store)):
+            return
         shown = self._read(write_views, redraw=redraw)
         with suppress(LibraryError, WriteError), self._open(open_to_decide) as store:  # else all are written next time
             store.set_fact(TABLES, shown)

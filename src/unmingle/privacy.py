@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from unmingle.models.cards import VGG16, YUNET
 from unmingle.sources.images import readable
+from unmingle.store.encryption import MARK
 from unmingle.store.facts import model_of
 from unmingle.store.file_rows import count_files, sources_there
 from unmingle.store.outputs import KEY, REPLACED, TRUTH, VIEWS, Output, files_of, outputs
@@ -144,7 +145,7 @@ _COUNTS = {
 
 def _kind_of(name: str) -> str:
     if name in (*TRUTH, REPLACED):
-        return "other" if name in (LOCK, KEY) else "library"
+        return "other" if name in (LOCK, KEY, MARK) else "library"
     return "pages" if name.startswith(("report", "evaluation")) else "sheets" if "/" in name else "tables"
 
 

@@ -7,7 +7,6 @@ damaged file stays beside the new one.
 from __future__ import annotations
 
 import os
-import sqlite3
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from itertools import chain
@@ -15,13 +14,23 @@ from typing import TYPE_CHECKING, Any
 
 from unmingle.decisions import journal
 from unmingle.decisions.state import State
-from unmingle.errors import LibraryBusyError, LibraryError, LibraryNewerError, ModelError, WriteError, command, reason
+from unmingle.errors import (
+    LibraryBusyError,
+    LibraryError,
+    LibraryLockedError,
+    LibraryNewerError,
+    ModelError,
+    WriteError,
+    command,
+    reason,
+)
 from unmingle.files import JOURNAL, TEMPORARY, make_file, make_folder, no_empty_folder, replacing, sync_folder
 from unmingle.models.registry import model_file
 from unmingle.sources.formats import file_digest
 from unmingle.sources.images import LIBRARY_FILE as FILE
 from unmingle.sources.images import readable
 from unmingle.store import facts
+from unmingle.store.encryption import check_key, connect, connect_with, errors, is_encrypted, key_of, unlock
 from unmingle.store.face_query import FILE_STATE, FileState
 from unmingle.store.face_rows import ALONE
 from unmingle.store.integrity import (
@@ -37,7 +46,7 @@ from unmingle.store.schema import damaged, migrate, migrations
 from unmingle.store.sqlite import (
     ERASING,
     TABLES,
-    go_on_erasing,
+    go_on,
     locked,
     open_to_decide,
     open_to_read,
@@ -46,6 +55,7 @@ from unmingle.store.sqlite import (
 from unmingle.text_layout import counted
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
@@ -65,6 +75,7 @@ class Checked:
 
 def check(folder: Path, *, repair: bool = False) -> Checked:
     """See `Library.check`."""
+    check_key(folder)
     if not repair:
         return Checked(tuple(_faults(folder)))
     if not any((folder / name).exists() for name in (FILE, JOURNAL)):
@@ -86,7 +97,7 @@ def _faults(folder: Path) -> list[Fault]:
                     raise
                 except Exception as error:  # noqa: BLE001  # what is damaged fails in any way, and the rest is checked
                     found.append(Fault("database", f"It can't be read: {reason(error)}."))
-    except (LibraryNewerError, LibraryBusyError):
+    except (LibraryNewerError, LibraryBusyError, LibraryLockedError):
         raise
     except LibraryError as error:
         if not (folder / FILE).exists() and not (folder / JOURNAL).exists():
@@ -159,7 +170,7 @@ def _repair(folder: Path) -> list[str]:
     if any(fault.kind in ("database", "decision") for fault in _faults(folder)):
         done += _rebuild(folder)
     with opened(folder) as store:
-        go_on_erasing(store)  # first: the journal may hold what is to be erased
+        go_on(store)  # first: the journal may hold what is to be erased
     held = journal.read(folder)
     with opened(folder) as store, store.transaction() as connection:
         taken = 0 if store.fact(ERASING) else journal.restore(connection, held)
@@ -212,7 +223,7 @@ def _rebuild(folder: Path) -> list[str]:
     for path in _with_log(new):
         path.unlink(missing_ok=True)
     make_file(new)
-    with closing(sqlite3.connect(new, isolation_level=None)) as connection, closing(_damaged(old)) as source:
+    with closing(connect(folder, new)) as connection, closing(_damaged(folder)) as source:
         migrate(connection, to=_version(source))
         connection.execute("BEGIN")
         drop(connection, _salvage(source, connection))
@@ -239,11 +250,11 @@ def _with_log(path: Path) -> list[Path]:
     return [path, *(path.with_name(path.name + ending) for ending in ("-wal", "-shm"))]
 
 
-def _damaged(path: Path) -> sqlite3.Connection:
-    """A damaged file, to be read; an empty database where there is none."""
-    address = f"{path.absolute().as_uri()}?mode=ro" if path.exists() else ":memory:"
-    connection = sqlite3.connect(address, uri=True, isolation_level=None)
-    with suppress(sqlite3.Error, ValueError):
+def _damaged(folder: Path) -> sqlite3.Connection:
+    """A library's damaged file, to be read; an empty database where there is none."""
+    path = folder / FILE
+    connection = connect(folder, how="mode=ro") if path.exists() else connect_with("", path, "mode=memory")
+    with suppress(*errors(), ValueError):
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA writable_schema = ON")  # goes on where SQLite's own tables are not in order
     return connection
@@ -252,7 +263,7 @@ def _damaged(path: Path) -> sqlite3.Connection:
 def _version(source: sqlite3.Connection) -> int:
     """The version of a damaged file's tables; the newest if it doesn't say."""
     newest = migrations()[-1][0]
-    with suppress(sqlite3.Error, ValueError):
+    with suppress(*errors(), ValueError):
         (version,) = source.execute("PRAGMA user_version").fetchone()
         return version if 0 < version <= newest else newest
     return newest
@@ -303,7 +314,7 @@ class _UnreadableError(Exception):
 def _rows(source: sqlite3.Connection, query: str, values: tuple[int, ...] = ()) -> Iterator[tuple[Any, ...]]:
     try:
         yield from source.execute(query, values)
-    except (sqlite3.Error, ValueError) as error:
+    except errors(ValueError) as error:
         raise _UnreadableError from error
 
 
@@ -363,7 +374,9 @@ def backup(folder: Path, destination: Path) -> Path:
     with no_empty_folder(destination):
         make_folder(destination)
         with open_to_read(folder) as store, replacing(destination / FILE, sync=True) as path:
-            with closing(sqlite3.connect(path, isolation_level=None)) as copy:
+            if (key := key_of(folder)) is not None and is_encrypted(folder):
+                unlock(destination, key)
+            with closing(connect(destination, path)) as copy:
                 store.connection.backup(copy)
                 copy.execute("PRAGMA journal_mode = DELETE")  # one file, until somebody decides in it
                 (whole,) = copy.execute("PRAGMA integrity_check(1)").fetchone()

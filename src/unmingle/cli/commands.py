@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from unmingle import console
-from unmingle.cli import decisions, evaluating, exchanging, models, sorting, upkeep
+from unmingle.cli import decisions, evaluating, exchanging, keys, models, sorting, upkeep
 from unmingle.cli.options import OPENED
 from unmingle.cli.running import READER_GONE
 from unmingle.errors import UNEXPECTED, UnmingleError
@@ -104,6 +104,7 @@ PANELS = {
         upkeep.check,
         upkeep.backup,
         upkeep.privacy,
+        keys.encrypt,
         upkeep.erase,
         sorting.forget,
         sorting.relocate,
@@ -111,5 +112,6 @@ PANELS = {
 }
 for panel, group in PANELS.items():
     for command in group:
-        app.command(command.__name__.rstrip("_").replace("_", "-"), rich_help_panel=panel)(command)
+        called = command.__name__.rstrip("_").replace("_", "-")
+        app.command(called, cls=keys.KeyedCommand, rich_help_panel=panel)(command)
 app.add_typer(models.app, name="models", rich_help_panel="Networks")

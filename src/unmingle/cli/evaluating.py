@@ -48,7 +48,7 @@ def evaluate(
     options = opt.label_options(labels, file_column, label_column, sheet, drop)
     opened = opt.open_library(library)
     evaluation = opened.evaluate(labels, options=options)
-    written = opened.write_evaluation(evaluation, output or library / "evaluation")
+    written = opened.write_evaluation(evaluation, output)
     if as_json:
         console.say_json(report_json(evaluation))
     else:

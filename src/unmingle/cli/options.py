@@ -83,9 +83,11 @@ OPENED: list[Path] = []  # by this command, the last at the end
 
 def open_library(folder: Path) -> Library:
     """A library; it is loaded with all that it needs only where a command uses it."""
+    from unmingle.cli.keys import provide
     from unmingle.library import Library
 
     OPENED.append(folder)
+    provide(folder)
     return Library(folder)
 
 

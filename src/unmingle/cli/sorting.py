@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from unmingle import console
-from unmingle.cli import evaluating, models
+from unmingle.cli import evaluating, keys, models
 from unmingle.cli import options as opt
 from unmingle.cli.running import keeping
 from unmingle.errors import SettingsError, command
@@ -116,6 +116,19 @@ def cluster(
     include_erased: Annotated[
         bool, typer.Option("--include-erased", help="Find faces in SOURCE again that unmingle erase took out.")
     ] = False,
+    encrypt: Annotated[
+        bool,
+        typer.Option("--encrypt", help="Make LIBRARY an encrypted one; see unmingle encrypt for one that is there."),
+    ] = False,
+    keyring: Annotated[
+        bool, typer.Option("--keyring", help="With --encrypt: keep the key in the system's keyring.")
+    ] = False,
+    tables: Annotated[
+        bool,
+        typer.Option(
+            "--tables", help="Write tables and sheets, now and later, though LIBRARY is encrypted: as plain files."
+        ),
+    ] = False,
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
 ) -> None:
@@ -137,6 +150,8 @@ def cluster(
     recording = RecordingSettings(every=opt.seconds(every))
     pattern = _name_pattern(name_pattern, unread=no_name_pattern)
     library = opt.open_library(output)
+    if encrypt:
+        keys.begin_encrypted(library, keep=keyring)
     known = _sources(library, sources)
     if save_crops is not None:
         from unmingle.exchange.exporting import check_outside
@@ -169,6 +184,7 @@ def cluster(
             name_pattern=pattern,
             sheets=sheets,
             webvtt=webvtt,
+            tables=tables,
             progress=progress,
         )
         crops_saved = None if save_crops is None else library.save_crops(save_crops, progress=progress)
@@ -177,7 +193,10 @@ def cluster(
     lines = summary_lines(added, summary)
     if crops_saved is not None:
         lines.append(f"{counted(crops_saved, 'face')} of recordings cut out into {save_crops}")
-    lines.append(f"See {output / 'sheets' / 'overview.jpg'}, {output / 'people.csv'} and {output / 'faces.csv'}")
+    if (output / "faces.csv").exists():
+        lines.append(f"See {output / 'sheets' / 'overview.jpg'}, {output / 'people.csv'} and {output / 'faces.csv'}")
+    else:
+        lines.append(f"It is encrypted. To look at it: {command('review', output)}")
     console.tell(asdict(summary), *lines, as_json=as_json, quiet=quiet)
 
 
@@ -244,7 +263,7 @@ def show(
 
     opened = opt.open_library(library)
     sheet = opened.show(person)
-    destination = output or library / "sheets" / sheet_name(sheet.person)
+    destination = opened._page(output, f"sheets/{sheet_name(sheet.person)}")
     write_atomically(destination, as_jpeg(sheet.page))
     opened._note_output("sheet", destination)
     console.tell({"person": sheet.person, "sheet": str(destination)}, str(destination), as_json=as_json)
@@ -312,6 +331,8 @@ def review(
     Ctrl+C ends it. Everything runs on this machine and works offline. What is decided is kept in LIBRARY at once.
     """
     from unmingle.review.serve import serve
+
+    opt.open_library(library)
 
     with keeping("What was decided is kept; the same command opens the page again."):
         serve(library, host=host, port=port, open_browser=browser)

@@ -16,6 +16,7 @@ from zlib import crc32
 
 from unmingle.errors import LibraryError, WriteError, command
 from unmingle.files import JOURNAL, OWNER, replacing, sync_folder
+from unmingle.store.encryption import sealer
 from unmingle.store.sightings import FRAME
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from unmingle.store.encryption import Sealer
     from unmingle.store.sqlite import Store
 
 Line = dict[str, Any]
@@ -78,8 +80,9 @@ def append(store: Store) -> None:
     (newest,) = store.connection.execute("SELECT max(id) FROM decision").fetchone()
     try:
         new = not path.exists()
+        seal = sealer(store.folder)
         with _open(path) as file:
-            last = _last_line(file)
+            last = _last_line(file, seal)
             known = last["id"] if last else 0
             if last and known < newest and not _in_log(store.connection, last):
                 # Two processes that were killed at once may leave this: the entry of one, and the line of the other.
@@ -90,7 +93,7 @@ def append(store: Store) -> None:
                     f"{path} holds decisions that the library lacks: is this an older copy, or another's journal?",
                     f"To take them in: {command('check', store.folder, '--repair')}; or move that file elsewhere.",
                 )
-            _write(file, store.connection, after=min(known, newest - 1))
+            _write(file, store.connection, seal, after=min(known, newest - 1))
         if new:
             sync_folder(path.parent)
     except OSError as error:
@@ -110,7 +113,7 @@ def rewrite(store: Store) -> None:
     So what was taken out of the log, or of an entry, is in the journal no longer.
     """
     with replacing(store.folder / JOURNAL, sync=True) as path, path.open("ab") as file:
-        _write(file, store.connection, after=0)
+        _write(file, store.connection, sealer(store.folder), after=0)
 
 
 def read(folder: Path) -> Journal:
@@ -118,9 +121,10 @@ def read(folder: Path) -> Journal:
     found: dict[int, Line] = {}
     unreadable = 0
     if (folder / JOURNAL).exists():
+        seal = sealer(folder)
         with _open(folder / JOURNAL, os.O_RDONLY) as file:
             for text in filter(None, file.read().split(b"\n")):
-                line = _parse(text)
+                line = _parse(text, seal)
                 unreadable += line is None
                 if line is not None:
                     found[line["id"]] = line
@@ -181,11 +185,12 @@ def _open(path: Path, how: int = os.O_RDWR | os.O_CREAT | os.O_APPEND) -> Binary
     return os.fdopen(handle, "rb" if how == os.O_RDONLY else "a+b")
 
 
-def _write(file: BinaryIO, connection: sqlite3.Connection, *, after: int) -> None:
+def _write(file: BinaryIO, connection: sqlite3.Connection, seal: Sealer | None, *, after: int) -> None:
     texts = []
     for line in lines(connection, after=after):
         text = json.dumps(line, ensure_ascii=False).encode()
-        texts.append(b"%s%s%d}\n" % (text[:-1], _SUM, crc32(text)))
+        said = b"%s%s%d}" % (text[:-1], _SUM, crc32(text))
+        texts.append((seal.seal(said) if seal else said) + b"\n")
     size = file.seek(0, os.SEEK_END)
     if size:
         file.seek(size - 1)
@@ -196,23 +201,23 @@ def _write(file: BinaryIO, connection: sqlite3.Connection, *, after: int) -> Non
     os.fsync(file.fileno())
 
 
-def _parse(text: bytes) -> Line | None:
+def _parse(text: bytes, seal: Sealer | None) -> Line | None:
     """A line, if it is as it was written."""
-    body, _, crc = text.rpartition(_SUM)
+    body, _, crc = (seal.unsealed(text) if seal else text).rpartition(_SUM)
     if not body or crc != b"%d}" % crc32(body + b"}"):
         return None
     line: Line = json.loads(body + b"}")
     return line
 
 
-def _last_line(file: BinaryIO) -> Line | None:
+def _last_line(file: BinaryIO, seal: Sealer | None) -> Line | None:
     size, length = file.seek(0, os.SEEK_END), _BLOCK
     while True:
         start = max(0, size - length)
         file.seek(start)
         texts = file.read().split(b"\n")[1 if start else 0 :]
         for text in reversed(texts):
-            line = _parse(text)
+            line = _parse(text, seal)
             if line is not None:
                 return line
         if not start:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import mimetypes
-import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from starlette.staticfiles import StaticFiles
 
 from unmingle.errors import DecisionError, LibraryBusyError, StaleError, UnmingleError
 from unmingle.review import schemas
+from unmingle.store.encryption import errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +62,7 @@ class Pages:
         for ending, kind in TYPES.items():
             mimetypes.add_type(kind, ending)
         app.mount("/static", StaticFiles(directory=STATIC))
-        for error in (UnmingleError, RequestError, RequestValidationError, HTTPException, sqlite3.Error, Exception):
+        for error in (UnmingleError, RequestError, RequestValidationError, HTTPException, *errors(), Exception):
             app.add_exception_handler(error, self._answer)
 
     def shell(self, waiting: str) -> Callable[[], HTMLResponse]:
@@ -114,8 +114,8 @@ class Pages:
             case HTTPException():
                 problem = "There is nothing here." if error.status_code == 404 else f"{error.detail}."
                 return RequestError(error.status_code, problem, "Go back to all people, at /.")
-            case sqlite3.Error():
-                problem = f"The library can't be read just now: {error}."
-                return RequestError(503, problem, "Try again; if it stays so, start the command again.")
+        if isinstance(error, errors()):
+            problem = f"The library can't be read just now: {error}."
+            return RequestError(503, problem, "Try again; if it stays so, start the command again.")
         # The server logs it.
         return RequestError(500, "The server made a mistake.", "The terminal tells more; nothing was half done.")

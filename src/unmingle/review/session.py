@@ -94,7 +94,7 @@ class Session:
         with self._deciding:
             people, self._redraw = self._redraw, set()
         try:
-            Library(self.folder).write_views(redraw=people)
+            Library(self.folder)._show(people)
         except UnmingleError:
             with self._deciding:
                 self._redraw.update(people)

@@ -15,6 +15,7 @@ from unmingle.grouping.adaptation import Adaptation
 from unmingle.grouping.impostors import ImpostorModel, curve_of
 from unmingle.models.cards import SFACE, from_json
 from unmingle.settings import DetectionSettings, GroupingSettings, RecordingSettings
+from unmingle.store.encryption import is_encrypted
 
 if TYPE_CHECKING:
     from unmingle.models.cards import Card
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 CURRENT = "recipe"  # the recipe whose faces are the library's people
 SCALE = "scale"  # how far strangers spread, empty where the grouping doesn't know
 SHEETS = "sheets"  # how many people get a contact sheet
+PLAIN = "plain"  # "1": tables and sheets are written though the library is encrypted
 MODELS = "models"  # the card of each recipe's model, as it was when pictures were last added
 ADAPTATION = "adaptation"  # with a recipe: how the collection says that vectors are compared
 SETTINGS = {DetectionSettings: "detection", RecordingSettings: "recording", GroupingSettings: "grouping"}
@@ -111,3 +113,8 @@ def library_curve(store: Store, recipe: str) -> ImpostorModel:
     """How similar strangers are as faces are compared in this library."""
     adapted = adaptation_of(store, recipe)
     return card_curve(store, recipe) if adapted is None else adapted.curve
+
+
+def shows(store: Store) -> bool:
+    """Whether tables and sheets lie beside the database: not of an encrypted library, unless somebody asked for it."""
+    return bool(store.fact(PLAIN)) or not is_encrypted(store.folder)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -13,10 +12,12 @@ import numpy as np
 from unmingle.errors import PictureError
 from unmingle.faces.align import open_thumbnail
 from unmingle.faces.duplicates import PRINT_BYTES
+from unmingle.store.encryption import errors
 from unmingle.store.schema import columns_made, columns_there, version_of
 from unmingle.text_layout import counted
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterable, Iterator
 
     from unmingle.store.sqlite import Store
@@ -61,7 +62,7 @@ def file_faults(store: Store) -> Iterator[Fault]:
         try:
             for row in connection.execute(f'SELECT {column_names(columns)} FROM "{table}"'):
                 wrong += not fits(row, columns)
-        except (sqlite3.Error, ValueError) as error:
+        except errors(ValueError) as error:
             yield Fault("database", f"{table}: {error}.")
         if wrong:
             yield Fault("database", f"{counted(wrong, 'row')} of {table}: a value has another type than its column.")

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 from unmingle.files import JOURNAL, TEMPORARY
 from unmingle.sources.images import LIBRARY_FILE, readable
+from unmingle.store.encryption import MARK
 from unmingle.store.sqlite import LOCK, LOG
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from unmingle.store.sqlite import Store
+    from unmingle.store.encryption import MARK
+from unmingle.store.sqlite import Store
 
 KEY = "review.json"  # of the review page
 REPLACED = "library-damaged*"  # what a repair put new ones in the place of
@@ -27,7 +29,7 @@ VIEWS = (
     *(f"evaluation/{name}" for name in ("evaluation.json", "evaluation.csv", "confusion.png", "mistakes.png")),
     *(f"{folder}{TEMPORARY}*" for folder in ("", "sheets/", "timelines/", "evaluation/")),
 )
-TRUTH = (LIBRARY_FILE, LOG, f"{LIBRARY_FILE}-shm", JOURNAL, LOCK, KEY)
+TRUTH = (LIBRARY_FILE, LOG, f"{LIBRARY_FILE}-shm", JOURNAL, LOCK, KEY, MARK)
 EXPORT = -1  # in place of the time of a page
 
 

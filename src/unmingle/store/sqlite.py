@@ -7,7 +7,6 @@ it was working on. One writer at a time (a lock that the system frees when a pro
 from __future__ import annotations
 
 import os
-import sqlite3
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,9 +17,11 @@ from unmingle.errors import UNEXPECTED, LibraryBusyError, LibraryError, WriteErr
 from unmingle.files import JOURNAL, OWNER, make_file, make_folder, no_empty_folder
 from unmingle.sources.images import LIBRARY_FILE as FILE
 from unmingle.sources.images import readable
+from unmingle.store.encryption import MARK, Mark, check_key, connect, errors, is_encrypted, note_key, wrong_key
 from unmingle.store.schema import check_schema, damaged, migrate, migrations, version_of
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import polars as pl
@@ -101,6 +102,10 @@ class Store:
         row = self.connection.execute("SELECT value FROM fact WHERE key = ?", (key,)).fetchone()
         return None if row is None else str(row[0])
 
+    def is_halfway(self) -> bool:
+        """Whether a kill has left something of what was erased, or encrypted."""
+        return bool(Mark.of(self.folder).pending or self.fact(ERASING))
+
     def set_fact(self, key: str, value: str) -> None:
         """Store a fact, replacing an older value."""
         with _clear_errors(self.folder):
@@ -125,7 +130,7 @@ def open_to_write(folder: Path) -> Iterator[Store]:
     if not (folder / FILE).exists():
         _check_not_lost(folder)
     with no_empty_folder(folder), locked(folder), _removed_if_empty(folder), opened(folder) as store:
-        go_on_erasing(store)
+        go_on(store)
         if store.fact(TABLES):  # more may change now than what decisions do
             store.set_fact(TABLES, "")
         yield store
@@ -136,14 +141,18 @@ def open_to_decide(folder: Path) -> Iterator[Store]:
     """Open a library for decisions, which are short: a run that adds pictures or groups faces goes on meanwhile."""
     _check_there(folder)
     with opened(folder) as store:
-        if store.fact(ERASING):
+        if store.is_halfway():
             with suppress(LibraryBusyError, WriteError), locked(folder):  # else whoever holds it is at it
-                go_on_erasing(store)
+                go_on(store)
         yield store
 
 
-def go_on_erasing(store: Store) -> None:
+def go_on(store: Store) -> None:
     """Finish what a kill has stopped."""
+    if Mark.of(store.folder).pending:
+        from unmingle.store.shredding import finish
+
+        finish(store)
     if store.fact(ERASING):
         from unmingle.store.erasing import clean
 
@@ -154,13 +163,15 @@ def go_on_erasing(store: Store) -> None:
 @contextmanager
 def opened(folder: Path) -> Iterator[Store]:
     """The library's file, open for changes, with the tables of this version; made if it isn't there."""
+    check_key(folder)
     with suppress(OSError):  # it is there already, or SQLite says what is the matter
         make_file(folder / FILE)
     with _clear_errors(folder):
-        connection = sqlite3.connect(folder / FILE, isolation_level=None, timeout=PATIENCE)
+        connection = connect(folder, timeout=PATIENCE)
     try:
         with _clear_errors(folder):
             version = check_schema(folder, connection)
+            note_key(folder)
             for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
                 connection.execute(f"PRAGMA {pragma}")
             if 0 < version < CLOSED_SINCE:
@@ -180,7 +191,7 @@ def _explained(store: Store) -> Iterator[None]:
     """Where something fails that nobody expected to, look whether the file is damaged: then that is why."""
     try:
         yield
-    except (*UNEXPECTED, sqlite3.Error) as error:
+    except errors(*UNEXPECTED) as error:
         explain(store, error)
         raise
 
@@ -192,7 +203,7 @@ def explain(store: Store, error: Exception) -> None:
     try:
         for fault in (*file_faults(store), *picture_faults(store)):
             raise damaged(store.folder, fault.problem.rstrip(".")) from error
-    except (ValueError, TypeError, sqlite3.Error) as broken:
+    except errors(ValueError, TypeError) as broken:
         raise damaged(store.folder, broken) from error
 
 
@@ -229,7 +240,7 @@ def _removed_if_empty(folder: Path) -> Iterator[None]:
     except BaseException:
         if new and _is_empty(folder):
             with suppress(OSError):
-                for name in (FILE, f"{FILE}-wal", f"{FILE}-shm", LOCK):
+                for name in (FILE, f"{FILE}-wal", f"{FILE}-shm", LOCK, MARK):
                     (folder / name).unlink(missing_ok=True)
         raise
 
@@ -240,7 +251,7 @@ def _is_empty(folder: Path) -> bool:
         "SELECT EXISTS (SELECT 1 FROM analysis) OR EXISTS (SELECT 1 FROM recording)"
         " OR EXISTS (SELECT 1 FROM file WHERE problem != '')"
     )
-    with suppress(sqlite3.Error), closing(sqlite3.connect(folder / FILE)) as connection:
+    with suppress(*errors()), closing(connect(folder)) as connection:
         # Perhaps not even its tables could be made.
         return version_of(connection) < migrations()[-1][0] or not connection.execute(stored).fetchone()[0]
     return False
@@ -254,7 +265,7 @@ def open_to_read(folder: Path, *, any_thread: bool = False) -> Iterator[Store]:
     try:
         with _clear_errors(folder):
             older = check_schema(folder, connection) < migrations()[-1][0]
-            halfway = not older and Store(folder, connection).fact(ERASING)
+            halfway = not older and Store(folder, connection).is_halfway()
         if older or halfway:  # a reader needs the new tables as well, and shows nothing that is being erased
             connection.close()
             try:
@@ -280,16 +291,15 @@ def _connect_to_read(folder: Path, *, any_thread: bool) -> tuple[sqlite3.Connect
     # unless it is there. Where there is no log, nobody is writing, so the file may be taken as it is.
     logged = _logged(folder)
     for how in ("mode=ro",) if logged else ("mode=ro", "immutable=1"):
-        address = f"{(folder / FILE).absolute().as_uri()}?{how}"
         with _clear_errors(folder):
-            connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=not any_thread)
+            connection = connect(folder, how=how, any_thread=any_thread)
         try:
             connection.execute("SELECT 1 FROM sqlite_master")
-        except sqlite3.OperationalError as error:
+        except errors(UnicodeDecodeError) as error:
+            if type(error).__name__ != "OperationalError":
+                return connection, False  # it is damaged, which whoever reads it next is told
             connection.close()
             problem = error
-        except (sqlite3.DatabaseError, UnicodeDecodeError):
-            return connection, False  # it is damaged, which whoever reads it next is told
         else:
             return connection, how != "mode=ro"
     if not logged:
@@ -335,7 +345,7 @@ def _clear_errors(folder: Path) -> Iterator[None]:
     """SQLite's errors as ours, with the mend."""
     try:
         yield
-    except sqlite3.DatabaseError as error:
+    except errors() as error:
         name = getattr(error, "sqlite_errorname", "") or ""
         if name.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
             raise WriteError(
@@ -345,6 +355,8 @@ def _clear_errors(folder: Path) -> Iterator[None]:
         if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
             raise WriteError(f"{folder} can't be written: {error}.", "Choose another folder.") from error
         if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")) or str(error).startswith("Could not decode"):
+            if is_encrypted(folder) and not Mark.of(folder).keys:
+                raise wrong_key(folder, perhaps=f", or {FILE} is damaged") from error
             raise damaged(folder, error) from error
         if name.startswith("SQLITE_BUSY"):
             raise LibraryBusyError(f"Another program holds {folder / FILE}.", "Close it and try again.") from error
