@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -110,3 +111,19 @@ def test_tables_are_written_in_python_only_if_asked_for(album: Path) -> None:
     library.cluster(tables=True)
     library.name(1, "Ada Example")
     assert "Ada Example" in (album / "people.csv").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [0.6, 0.9, 1.2])
+def test_who_is_killed_while_encrypting_loses_nothing(
+    unmingle: Command, album: Path, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    unmingle("name", album, "1", "Ada Example")
+    before = unmingle("people", album, "--json").out
+    monkeypatch.setenv("UNMINGLE_KEY", KEY)
+    running = unmingle.start("encrypt", album)
+    time.sleep(seconds)
+    running.kill()
+    running.communicate()
+    assert unmingle("people", album, "--json").out == before
+    assert "All is well." in unmingle("check", album).out
