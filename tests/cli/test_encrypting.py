@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -11,8 +13,10 @@ import numpy as np
 import pytest
 
 import unmingle as package
-from unmingle.errors import LibraryLockedError
+from unmingle.errors import LibraryBusyError, LibraryLockedError
 from unmingle.store import encryption
+from unmingle.store.sqlite import open_to_read
+from unmingle.upkeep import backup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,6 +115,72 @@ def test_tables_are_written_in_python_only_if_asked_for(album: Path) -> None:
     library.cluster(tables=True)
     library.name(1, "Ada Example")
     assert "Ada Example" in (album / "people.csv").read_text()
+
+
+TAKES_IT = """
+import sys
+if sys.argv[2]:
+    import sqlcipher3 as sqlite
+else:
+    import sqlite3 as sqlite
+for does in ("BEGIN IMMEDIATE", "PRAGMA journal_mode = DELETE"):  # of which the second needs the file for itself
+    connection = sqlite.connect(sys.argv[1], timeout=0, isolation_level=None)
+    connection.execute(f"PRAGMA key = \\"x'{sys.argv[2]}'\\"")  # which SQLite itself passes over
+    try:
+        connection.execute("SELECT * FROM sqlite_master").fetchall()
+        print(connection.execute(does).fetchall())
+    except sqlite.Error as error:
+        print(error)
+"""
+
+
+def taken(album: Path, key: str) -> list[str]:
+    words = [sys.executable, "-c", TAKES_IT, str(album / "library.sqlite"), key]
+    return subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+@pytest.mark.parametrize("key", ["", KEY])
+def test_who_asks_about_a_library_leaves_its_locks(album: Path, key: str, tmp_path: Path) -> None:
+    if key:
+        package.open(album).encrypt(key)
+    library = package.open(album, key=key or None)
+    library.name(1, "Ada Example")
+    with library.writing() as store:
+        assert encryption.is_encrypted(album) == bool(key)
+        encryption.check_key(album)
+        assert (encryption.sealer(album) is None) == (not key)
+        assert package.open(album).privacy.people
+        backup(album, tmp_path / "copy")
+        assert package.open(album).check().faults == ()
+        assert taken(album, key)[1] == "database is locked"  # and whoever was not the last to close it left its log
+        with store.transaction():
+            assert taken(album, key) == ["database is locked"] * 2
+
+
+def test_a_library_without_its_mark_is_opened_with_its_key(album: Path) -> None:
+    package.open(album).encrypt(KEY)
+    people = package.open(album, key=KEY).people
+    encryption._KEYS.clear()
+    (album / "encryption.json").unlink()
+    (album / "decisions.jsonl").unlink()  # which tells it as well
+    for _ in range(2):
+        with pytest.raises(LibraryLockedError, match="is encrypted"):
+            _ = package.open(album).people
+    encryption.unlock(album, OTHER)
+    with pytest.raises(LibraryLockedError, match="not the key"):
+        _ = package.open(album).people
+    library = package.open(album, key=KEY)
+    assert library.people.equals(people)
+    library.name(1, "Ada Example")
+    with pytest.raises(LibraryLockedError, match="not the key"):
+        package.open(album, key=OTHER)
+
+
+def test_nothing_is_written_anew_while_somebody_looks(album: Path) -> None:
+    with open_to_read(album), pytest.raises(LibraryBusyError, match="open"):
+        package.open(album).encrypt(KEY)
+    assert {path.name for path in album.iterdir() if "new" in path.name or "old" in path.name} == set()
+    assert package.open(album).check().faults == ()
 
 
 @pytest.mark.slow

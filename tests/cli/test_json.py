@@ -26,6 +26,7 @@ WORDS = {
     "cluster": "{made}/pictures/p0 -o {new}/library",
     "compare": "{album} {made}/library",
     "different": "{album} 1 2",
+    "encrypt": "{album} --key-file {key}",
     "erase": "{album} 1 --left-out --yes",
     "evaluate": "{album} --labels folders",
     "forget": "{album} {made}/pictures/p0",
@@ -70,7 +71,9 @@ def answer(album: Path, made: Path, tmp_path: Path, unmingle: Command) -> Callab
     library.undo()
     names = tmp_path / "names.csv"
     names.write_text("file,name\np1/1.jpg,Ada\np9/1.jpg,Bob\n")
-    places = {"album": album, "made": made, "new": tmp_path / "new", "names": names}
+    key = tmp_path / "key"
+    key.write_text("5" * 64)
+    places = {"album": album, "made": made, "new": tmp_path / "new", "names": names, "key": key}
 
     def ask(command: str, *more: str) -> Any:
         if command == "redo":
@@ -126,6 +129,10 @@ def test_options_that_choose_are_these() -> None:
         "left_out",
         "yes",
         "weights",
+        "decrypt",
+        "change_key",
+        "new_key_file",
+        "keyring",
     }
     assert found == known | set(taking)
 

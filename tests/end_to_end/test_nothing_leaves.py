@@ -66,6 +66,7 @@ report {folder}/library
 different {folder}/library 1 2
 backup {folder}/library {folder}/other
 compare {folder}/library {folder}/other
+encrypt {folder}/other
 review {folder}/library --no-browser
 split {folder}/library {face}
 assign {folder}/library 1 {face}
@@ -109,6 +110,7 @@ def test_no_command_opens_a_connection(tmp_path: Path, meeting: Meeting, monkeyp
         shutil.copy(meeting.faces / crop.name, people / str(crop.person))
     graphs.write(tmp_path / "mine.onnx")
     monkeypatch.setenv("UNMINGLE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("UNMINGLE_KEY", "5" * 64)
     places = {"folder": tmp_path, "pictures": pictures, "people": people, "labels": meeting.labels}
     asked = [line.format(**places, face=meeting.crops[0].name).split() for line in COMMANDS.strip().splitlines()]
     found = ran(asked, *before)

@@ -12,22 +12,12 @@ from typing import TYPE_CHECKING
 
 from unmingle.decisions import journal
 from unmingle.errors import LibraryBusyError, WriteError
-from unmingle.files import TEMPORARY, make_file, sync_folder
+from unmingle.files import make_file, sync_folder
 from unmingle.sources.images import LIBRARY_FILE as FILE
-from unmingle.store.encryption import (
-    Mark,
-    connect_with,
-    errors,
-    is_encrypted,
-    key_and_salt,
-    key_of,
-    lock,
-    new_key,
-    unlock,
-)
+from unmingle.store.encryption import NEW, Mark, Sealer, connect, connect_with, errors, lock, new_key, unlock
 from unmingle.store.outputs import Output, outputs
-from unmingle.store.schema import damaged
-from unmingle.store.shredding import OLD, finish, shred
+from unmingle.store.schema import MOVED, damaged
+from unmingle.store.shredding import NEW_JOURNAL, OLD, finish, shred
 from unmingle.store.sqlite import go_on, locked, opened
 
 if TYPE_CHECKING:
@@ -41,37 +31,40 @@ def convert(folder: Path, key: str | None) -> tuple[Output, ...]:
     with locked(folder):
         with opened(folder) as store:
             go_on(store)
-        before = key_of(folder) if is_encrypted(folder) else None
-        digits, mark = ("", ()) if key is None else new_key(key)
-        known = Mark.of(folder).keys
-        new = folder / f"{TEMPORARY}{FILE}"
+        known = Mark.of(folder)
+        digits, salted = ("", None) if key is None else new_key(key)
+        seal = None if key is None or salted is None else Sealer(key, bytes.fromhex(salted[0]))
+        new, lines = folder / NEW, folder / NEW_JOURNAL
         try:
-            with _alone(folder) as connection:
-                _copy(connection, folder, new, digits)
-                Mark((*known, *([mark] if mark else ())), pending=True).write(folder)
+            with _alone(folder) as source:
+                make_file(new)
+                _copy(folder, source, new, digits)
+                make_file(lines)
+                journal.write(lines, source, seal)
+                Mark(salted, pending=True).write(folder, before=known.key)
                 with suppress(OSError):  # so that it can be overwritten
                     os.link(folder / FILE, folder / OLD)
                 new.replace(folder / FILE)
                 sync_folder(folder)
-        finally:
-            shred(new)
-        try:
-            unlock(folder, key) if key is not None else lock(folder)
-            with opened(folder) as store:
-                with store.transaction():
-                    journal.rewrite(store)
-                finish(store)
-                return outputs(store)
+                with suppress(*errors()):
+                    source.execute("PRAGMA journal_mode = MEMORY")  # one on the disk would be taken for the new file's
+                    source.execute(f"PRAGMA user_version = {MOVED}")
         except BaseException:
-            if key is None and before is not None:
-                unlock(folder, before)
+            if new.exists():
+                known.write(folder)
+                for path in (new, lines, folder / OLD):
+                    shred(path)
             raise
+        unlock(folder, key) if key is not None else lock(folder)
+        with opened(folder) as store:
+            finish(store)
+            return outputs(store)
 
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[sqlite3.Connection]:
     """The library's file, held so that nobody else reads or writes it."""
-    with closing(connect_with(key_and_salt(folder, folder / FILE), folder / FILE, cipher=True)) as connection:
+    with closing(connect(folder)) as connection:
         try:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             (mode,) = connection.execute("PRAGMA journal_mode = DELETE").fetchone()
@@ -87,22 +80,31 @@ def _alone(folder: Path) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
-def _copy(connection: sqlite3.Connection, folder: Path, new: Path, digits: str) -> None:
-    """Copy all of a database into a new file with a key, or none."""
-    shred(new)
+def _copy(folder: Path, source: sqlite3.Connection, path: Path, digits: str) -> None:
+    """Copy all of a database into a new file with a key, or none.
+
+    By rows, since SQLite and SQLCipher in one process know nothing of each other's locks: no file is opened by both.
+    """
     try:
-        make_file(new)
-        key = f"x'{digits}'" if digits else ""
-        connection.execute(f'ATTACH ? AS new KEY "{key}"', (str(new),))
-        connection.execute("BEGIN EXCLUSIVE")
-        connection.execute("SELECT sqlcipher_export('new')").fetchall()
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        connection.execute(f"PRAGMA new.user_version = {version}")
-        connection.execute("COMMIT")
-        (whole,) = connection.execute("PRAGMA new.integrity_check(1)").fetchone()
-        connection.execute("DETACH new")
+        with closing(connect_with(digits, path)) as new:
+            new.execute("BEGIN")
+            held = source.execute("SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+            made = [(name, sql) for kind, name, sql in held if kind == "table" and not name.startswith("sqlite_")]
+            for _, sql in made:
+                new.execute(sql)
+            for table in (*(name for name, _ in made), "sqlite_sequence"):
+                rows = source.execute(f'SELECT * FROM "{table}"')
+                places = ", ".join("?" * len(rows.description))
+                new.executemany(f'INSERT INTO "{table}" VALUES ({places})', rows)
+            for kind, _, sql in held:
+                if kind != "table":
+                    new.execute(sql)
+            (version,) = source.execute("PRAGMA user_version").fetchone()
+            new.execute(f"PRAGMA user_version = {version}")
+            new.execute("COMMIT")
+            (whole,) = new.execute("PRAGMA integrity_check(1)").fetchone()
     except errors(OSError) as error:
-        if getattr(error, "sqlite_errorname", "").startswith("SQLITE_CORRUPT"):
+        if getattr(error, "sqlite_errorname", "").startswith("SQLITE_CORRUPT") or "decode" in str(error):
             raise damaged(folder, error) from error
         raise WriteError(
             f"{folder} can't be written anew: {error}.", "Nothing was changed; free some space."

@@ -112,8 +112,14 @@ def rewrite(store: Store) -> None:
 
     So what was taken out of the log, or of an entry, is in the journal no longer.
     """
-    with replacing(store.folder / JOURNAL, sync=True) as path, path.open("ab") as file:
-        _write(file, store.connection, sealer(store.folder), after=0)
+    with replacing(store.folder / JOURNAL, sync=True) as path:
+        write(path, store.connection, sealer(store.folder))
+
+
+def write(path: Path, connection: sqlite3.Connection, seal: Sealer | None) -> None:
+    """Write all of the log into a new journal."""
+    with path.open("a+b") as file:
+        _write(file, connection, seal, after=0)
 
 
 def read(folder: Path) -> Journal:

@@ -1,7 +1,8 @@
 """Encryption at rest: a library's file as SQLite or SQLCipher opens it, with what key, and the errors of both.
 
 An encrypted library is a SQLCipher 4 database with SQLCipher's own settings, so that its programs open it with the same
-passphrase. What a passphrase comes to is worked out once a process. Beside it lies what tells a wrong key from damage.
+passphrase. What a passphrase comes to is worked out once a process. A mark beside it says that it is encrypted, and
+tells a wrong key from damage: only SQLite opens the database, since whoever closes it here ends SQLite's locks.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from unmingle.errors import LibraryError, LibraryLockedError, MissingExtraError, SettingsError
-from unmingle.files import JOURNAL, write_atomically
+from unmingle.files import JOURNAL, TEMPORARY, write_atomically
 from unmingle.sources.images import LIBRARY_FILE as FILE
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 MARK = "encryption.json"  # the salt of a library's key, and how a key is known to be the right one
-PLAIN = b"SQLite format 3\0"
+NEW = f"{TEMPORARY}new.sqlite"  # the file that is to take the library's place; until it does, the key of before holds
 SEALED = b"sealed "  # how an encrypted line begins
 SALT, NONCE = 16, 12  # bytes
 ROUNDS = 256_000  # PBKDF2-HMAC-SHA512, as SQLCipher 4
@@ -36,30 +37,39 @@ _HEAD, _NOISE = 100, 60  # so many different bytes among the first has no text, 
 _KEYS: dict[Path, str] = {}  # of this process, by folder
 
 
+Salted = tuple[str, str]  # the salt of a key, and what the key comes to with it, empty if unknown; hexadecimal digits
+
+
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What is known of a library's keys without any: the last is the newest; two while the key is being changed."""
+    """What is known of a library's key without it."""
 
-    keys: tuple[tuple[str, str], ...] = ()  # salt, and what the key comes to with it, as hexadecimal digits
+    key: Salted | None = None  # None: it is plain
     pending: bool = False  # files may lie there still that are to go
 
     @classmethod
     def of(cls, folder: Path) -> Mark:
-        """What lies in a folder; nothing if that can't be understood."""
+        """What lies in a folder; where that is lost, what the journal tells."""
         with suppress(OSError, ValueError, TypeError, KeyError):
             read = json.loads((folder / MARK).read_bytes())
-            keys = tuple((str(salt), str(proof)) for salt, proof in read["keys"])
-            if all(len(bytes.fromhex(salt)) == SALT for salt, _ in keys):
-                return cls(keys, bool(read["pending"]))
-        return cls()
+            key = read["before"] if "before" in read and (folder / NEW).exists() else read["key"]
+            return cls(key and _salted(*key), bool(read["pending"]))
+        salt = sealed_with(folder)
+        return cls((salt, "") if salt else None)
 
-    def write(self, folder: Path) -> None:
-        """Put it into a folder, or take it away where there is nothing to tell."""
-        if self.keys:
-            content = json.dumps({"keys": self.keys, "pending": self.pending})
+    def write(self, folder: Path, **before: Salted | None) -> None:
+        """Put it into a folder, or take it away where there is nothing to tell; before: the key until NEW is gone."""
+        if self.key or self.pending:
+            content = json.dumps({"key": self.key, "pending": self.pending, **before})
             write_atomically(folder / MARK, content.encode(), sync=True)
         else:
             (folder / MARK).unlink(missing_ok=True)
+
+
+def _salted(salt: str, proof: str) -> Salted:
+    if len(bytes.fromhex(salt)) != SALT:
+        raise ValueError(salt)
+    return salt, proof
 
 
 def errors(*others: type[Exception]) -> tuple[type[Exception], ...]:
@@ -105,15 +115,13 @@ def key_of(folder: Path) -> str | None:
 
 def is_encrypted(folder: Path) -> bool:
     """Whether a library is there that needs a key."""
-    head = _head(folder / FILE)
-    if head.startswith(PLAIN):
-        return False
-    return bool(Mark.of(folder).keys) or _is_noise(head) or _head(folder / JOURNAL).startswith(SEALED)
+    return Mark.of(folder).key is not None
 
 
 def check_key(folder: Path) -> None:
     """Refuse a key that isn't a library's; LibraryLockedError."""
-    key_and_salt(folder, folder / FILE)
+    if is_encrypted(folder):
+        key_digits(folder)
 
 
 def connect(
@@ -121,38 +129,31 @@ def connect(
 ) -> sqlite3.Connection:
     """Open a database with a library's key if it has one. path: the library's file if None; how: as in `mode=ro`."""
     path = folder / FILE if path is None else path
-    return connect_with(key_and_salt(folder, path), path, how, timeout=timeout, any_thread=any_thread)
+    return connect_with(key_digits(folder), path, how, timeout=timeout, any_thread=any_thread)
 
 
 def connect_with(
-    key: str, path: Path, how: str = "", *, timeout: float = 5.0, any_thread: bool = False, cipher: bool = False
+    key: str, path: Path, how: str = "", *, timeout: float = 5.0, any_thread: bool = False
 ) -> sqlite3.Connection:
     """Open a database with such a key and its salt, as hexadecimal digits; empty for a plain one."""
     address = f"{path.absolute().as_uri()}?{how}" if how else path
     more: dict[str, Any] = {"uri": bool(how), "isolation_level": None, "timeout": timeout}
-    opened: sqlite3.Connection = (_cipher() if key or cipher else sqlite3).connect(
+    opened: sqlite3.Connection = (_cipher() if key else sqlite3).connect(
         address, check_same_thread=not any_thread, **more
     )
-    if key or cipher:
-        opened.execute("PRAGMA cipher_log_level = NONE")  # it would print what is raised as well
     if key:
+        opened.execute("PRAGMA cipher_log_level = NONE")  # it would print what is raised as well
         opened.execute(f"PRAGMA key = \"x'{key}'\"")  # first of all that looks into the file
         opened.execute(f"PRAGMA cache_size = {-1024 * CACHE}")
         opened.execute("PRAGMA temp_store = MEMORY")
     return opened
 
 
-def new_key(secret: str) -> tuple[str, tuple[str, str]]:
+def new_key(secret: str) -> tuple[str, Salted]:
     """A key and a salt, as digits, for a new file; and how it is marked."""
     salt = secrets.token_bytes(SALT)
     raw = _raw(secret, salt)
     return (raw + salt).hex(), (salt.hex(), _proof(raw))
-
-
-def salt_of(path: Path) -> str:
-    """The salt that a file begins with; empty for a plain one, or none."""
-    head = _head(path)
-    return "" if head.startswith(PLAIN) else head[:SALT].hex()
 
 
 def _cipher() -> Any:
@@ -163,34 +164,55 @@ def _cipher() -> Any:
     return sqlcipher3
 
 
-def key_and_salt(folder: Path, path: Path) -> str:
-    """What opens a database of a library, as digits; empty where none is needed."""
-    secret, head, keys = key_of(folder), _head(path), Mark.of(folder).keys
-    if head.startswith(PLAIN) or not (keys or _is_noise(head) or (secret is not None and not head)):
-        return ""
+def key_digits(folder: Path) -> str:
+    """What opens a library's database, as digits; empty where none is needed. One that isn't there gets its mark."""
+    secret, salted = key_of(folder), Mark.of(folder).key
+    if salted is None:
+        if secret is None or _is_there(folder / FILE):
+            return ""
+        digits, salted = new_key(secret)
+        Mark(salted).write(folder)
+        return digits
     if secret is None:
-        raise LibraryLockedError(
-            f"{folder} is encrypted.",
-            "Give its key: --key-file FILE, the environment's UNMINGLE_KEY, or, in Python, unmingle.open(…, key=…).",
-        )
-    if not (keys or head):  # it is about to be made
-        key, mark = new_key(secret)
-        Mark((mark,)).write(folder)
-        return key
-    salt = head[:SALT].hex()
-    fitting = [one for one in keys if one[0] == salt] or [*keys[::-1]] or [(salt, "")]
-    for known, proof in fitting:  # several only where the file's own salt is damaged
-        raw = _raw(secret, bytes.fromhex(known))
-        if not proof or hmac.compare_digest(_proof(raw), proof):
-            return (raw + bytes.fromhex(known)).hex()
-    raise wrong_key(folder)
+        raise _locked(folder)
+    salt, proof = salted
+    raw = _raw(secret, bytes.fromhex(salt))
+    if proof and not hmac.compare_digest(_proof(raw), proof):
+        raise wrong_key(folder)
+    return raw.hex() + salt
+
+
+def _is_there(path: Path) -> bool:
+    with suppress(OSError):
+        return path.stat().st_size > 0
+    return False
 
 
 def note_key(folder: Path) -> None:
     """Mark a key that has opened a library, where its mark was lost."""
-    key, salt = key_of(folder), salt_of(folder / FILE)
-    if key is not None and salt and not Mark.of(folder).keys:
-        Mark(((salt, _proof(_raw(key, bytes.fromhex(salt)))),)).write(folder)
+    secret, mark = key_of(folder), Mark.of(folder)
+    if secret is not None and mark.key and not mark.key[1]:
+        salt = mark.key[0]
+        Mark((salt, _proof(_raw(secret, bytes.fromhex(salt)))), mark.pending).write(folder)
+
+
+def explain_noise(folder: Path) -> None:
+    """Raise what is to be said of a file that SQLite can't make anything of, if it seems to be encrypted."""
+    salted = Mark.of(folder).key
+    if salted is None and not (folder / JOURNAL).exists():  # no connection could use it, so that it may be looked into
+        head = _head(folder / FILE)
+        if len(head) == _HEAD and len(set(head)) > _NOISE:
+            Mark((head[:SALT].hex(), "")).write(folder)
+            raise _locked(folder)
+    if salted and not salted[1]:
+        raise wrong_key(folder, perhaps=f", or {FILE} is damaged")
+
+
+def _locked(folder: Path) -> LibraryLockedError:
+    return LibraryLockedError(
+        f"{folder} is encrypted.",
+        "Give its key: --key-file FILE, the environment's UNMINGLE_KEY, or, in Python, unmingle.open(…, key=…).",
+    )
 
 
 def wrong_key(folder: Path, *, perhaps: str = "") -> LibraryLockedError:
@@ -211,16 +233,19 @@ def _proof(raw: bytes) -> str:
 
 def _head(path: Path) -> bytes:
     with suppress(OSError):
-        handle = os.open(
-            path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
-        )  # in a library from elsewhere, perhaps a pipe
-        with os.fdopen(handle, "rb") as file:
+        how = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)  # in a library from elsewhere, perhaps a pipe
+        with os.fdopen(os.open(path, how), "rb") as file:
             return file.read(_HEAD) or b""
     return b""
 
 
-def _is_noise(head: bytes) -> bool:
-    return len(head) == _HEAD and len(set(head)) > _NOISE
+def sealed_with(folder: Path) -> str:
+    """The salt of the key that a library's journal is encrypted with; empty for a plain one, or none."""
+    line = _head(folder / JOURNAL)
+    with suppress(ValueError):
+        if line.startswith(SEALED):
+            return base64.b64decode(line[len(SEALED) :][:24])[:SALT].hex()
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,8 +285,5 @@ class Sealer:
 
 def sealer(folder: Path) -> Sealer | None:
     """What encrypts the lines of a library's journal; None where it is plain."""
-    secret = key_of(folder)
-    if secret is None or not is_encrypted(folder):
-        return None
-    salt = salt_of(folder / FILE) or Mark.of(folder).keys[-1][0]
-    return Sealer(secret, bytes.fromhex(salt))
+    secret, salted = key_of(folder), Mark.of(folder).key
+    return None if secret is None or salted is None else Sealer(secret, bytes.fromhex(salted[0]))

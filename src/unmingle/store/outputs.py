@@ -17,8 +17,7 @@ from unmingle.store.sqlite import LOCK, LOG
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from unmingle.store.encryption import MARK
-from unmingle.store.sqlite import Store
+    from unmingle.store.sqlite import Store
 
 KEY = "review.json"  # of the review page
 REPLACED = "library-damaged*"  # what a repair put new ones in the place of

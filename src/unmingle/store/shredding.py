@@ -8,8 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from unmingle.files import JOURNAL, TEMPORARY
-from unmingle.sources.images import LIBRARY_FILE as FILE
-from unmingle.store.encryption import SEALED, Mark, salt_of
+from unmingle.store.encryption import NEW, Mark
 from unmingle.store.facts import PLAIN
 from unmingle.store.outputs import REPLACED, VIEWS, files_of
 
@@ -19,30 +18,37 @@ if TYPE_CHECKING:
     from unmingle.store.sqlite import Store
 
 OLD = "library-old.sqlite"  # the file of before, while a key is changed
+NEW_JOURNAL = f"{TEMPORARY}new.jsonl"  # the journal that goes with the new file
 _BLOCK = 1 << 20
 
 
 def shred(path: Path) -> None:
     """Overwrite a file and delete it; what a disk keeps of it elsewhere, nobody can overwrite."""
-    with suppress(OSError), os.fdopen(os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0)), "rb+") as file:
-        status = os.fstat(file.fileno())
-        if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:  # else it is somebody's file by another name
-            for at in range(0, status.st_size, _BLOCK):
-                file.write(bytes(min(_BLOCK, status.st_size - at)))
-            file.flush()
-            os.fsync(file.fileno())
+    with suppress(OSError):
+        status = path.lstat()
+        if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:  # else it is a file by another name, perhaps in use
+            with path.open("rb+") as file:
+                for at in range(0, status.st_size, _BLOCK):
+                    file.write(bytes(min(_BLOCK, status.st_size - at)))
+                file.flush()
+                os.fsync(file.fileno())
     path.unlink(missing_ok=True)
 
 
 def finish(store: Store) -> None:
-    """Let a library's folder hold only what goes with its key, or with none."""
-    folder, salt = store.folder, salt_of(store.folder / FILE)
-    plain = (*VIEWS, REPLACED) if salt and not store.fact(PLAIN) else (f"{TEMPORARY}*",)
-    for path in files_of(folder, (OLD, *plain)):
+    """Let a library's folder hold only what goes with its key, or with none; within the writer's lock."""
+    folder, mark = store.folder, Mark.of(store.folder)
+    if (folder / NEW).exists():  # a kill came before it took the library's place
+        Mark(mark.key, pending=True).write(folder)
+        shred(folder / NEW_JOURNAL)
+    elif (folder / NEW_JOURNAL).exists():
+        shred(folder / JOURNAL)
+        (folder / NEW_JOURNAL).replace(folder / JOURNAL)
+    plain = (*VIEWS, REPLACED) if mark.key and not store.fact(PLAIN) else (f"{TEMPORARY}*",)
+    paths = files_of(folder, (OLD, *plain))
+    for path in paths:
         shred(path)
-    journal = folder / JOURNAL
-    with suppress(FileNotFoundError), journal.open("rb") as file:
-        sealed = file.read(len(SEALED)) == SEALED
-    if journal.exists() and sealed != bool(salt):  # the next decision writes it anew
-        shred(journal)
-    Mark(tuple(one for one in Mark.of(folder).keys if one[0] == salt)).write(folder)
+    for one in {path.parent for path in paths} - {folder}:
+        with suppress(OSError):  # there is something else in it
+            one.rmdir()
+    Mark(mark.key).write(folder)

@@ -17,7 +17,7 @@ from unmingle.errors import UNEXPECTED, LibraryBusyError, LibraryError, WriteErr
 from unmingle.files import JOURNAL, OWNER, make_file, make_folder, no_empty_folder
 from unmingle.sources.images import LIBRARY_FILE as FILE
 from unmingle.sources.images import readable
-from unmingle.store.encryption import MARK, Mark, check_key, connect, errors, is_encrypted, note_key, wrong_key
+from unmingle.store.encryption import MARK, Mark, check_key, connect, errors, explain_noise, note_key
 from unmingle.store.schema import check_schema, damaged, migrate, migrations, version_of
 
 if TYPE_CHECKING:
@@ -355,8 +355,7 @@ def _clear_errors(folder: Path) -> Iterator[None]:
         if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
             raise WriteError(f"{folder} can't be written: {error}.", "Choose another folder.") from error
         if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")) or str(error).startswith("Could not decode"):
-            if is_encrypted(folder) and not Mark.of(folder).keys:
-                raise wrong_key(folder, perhaps=f", or {FILE} is damaged") from error
+            explain_noise(folder)
             raise damaged(folder, error) from error
         if name.startswith("SQLITE_BUSY"):
             raise LibraryBusyError(f"Another program holds {folder / FILE}.", "Close it and try again.") from error
