@@ -33,7 +33,7 @@ from unmingle.api import Library
 from unmingle.cli.commands import app
 from unmingle.errors import DecisionError, UnmingleError
 from unmingle.files import JOURNAL
-from unmingle.sources.images import LIBRARY_FILE as FILE
+from unmingle.sources.formats import LIBRARY_FILE as FILE
 
 PAGE = 4096
 DECISIONS = 60

@@ -26,8 +26,8 @@ from unmingle.errors import (
 )
 from unmingle.files import JOURNAL, TEMPORARY, make_file, make_folder, no_empty_folder, replacing, sync_folder
 from unmingle.models.registry import model_file
+from unmingle.sources.formats import LIBRARY_FILE as FILE
 from unmingle.sources.formats import file_digest
-from unmingle.sources.images import LIBRARY_FILE as FILE
 from unmingle.sources.images import readable
 from unmingle.store import facts
 from unmingle.store.encryption import check_key, connect, connect_with, errors, is_encrypted, key_of, unlock

@@ -157,6 +157,12 @@ def test_who_asks_about_a_library_leaves_its_locks(album: Path, key: str, tmp_pa
             assert taken(album, key) == ["database is locked"] * 2
 
 
+def test_a_librarys_file_is_no_picture(unmingle: Command, album: Path) -> None:
+    unmingle("cluster", album / "library.sqlite", "-o", album, "-q")
+    rows = package.open(album).faces.filter(file="library.sqlite")
+    assert rows["reason"].to_list() == ["a library's own file"]
+
+
 def test_a_library_without_its_mark_is_opened_with_its_key(album: Path) -> None:
     package.open(album).encrypt(KEY)
     people = package.open(album, key=KEY).people

@@ -100,7 +100,7 @@ def new_key(folder: Path, *, change: bool = False, file: Path | None = None) -> 
 
 def begin_encrypted(library: Library, *, keep: bool) -> None:
     """Have a new library made as an encrypted one."""
-    from unmingle.sources.images import LIBRARY_FILE
+    from unmingle.sources.formats import LIBRARY_FILE
     from unmingle.store.encryption import is_encrypted, unlock
 
     if is_encrypted(library.folder):

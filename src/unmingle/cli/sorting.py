@@ -203,7 +203,7 @@ def cluster(
 @contextmanager
 def _stored_in(library: Library) -> Iterator[None]:
     """Hold the library, and tell what it keeps if the block is stopped."""
-    from unmingle.sources.images import LIBRARY_FILE
+    from unmingle.sources.formats import LIBRARY_FILE
 
     kept = f"What was found so far is kept in {library.folder}; the same command goes on from there."
     with keeping(kept, once=library.folder / LIBRARY_FILE), library.writing():
@@ -212,7 +212,7 @@ def _stored_in(library: Library) -> Iterator[None]:
 
 def _sources(library: Library, named: Sequence[Path] | None) -> Sequence[Path]:
     """Where the pictures are of whom people are made: as named, and as the library remembers."""
-    from unmingle.sources.images import LIBRARY_FILE
+    from unmingle.sources.formats import LIBRARY_FILE
 
     there = (library.folder / LIBRARY_FILE).exists()
     if not named and not there:

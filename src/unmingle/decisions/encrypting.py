@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from unmingle.decisions import journal
 from unmingle.errors import LibraryBusyError, WriteError
 from unmingle.files import make_file, sync_folder
-from unmingle.sources.images import LIBRARY_FILE as FILE
+from unmingle.sources.formats import LIBRARY_FILE as FILE
 from unmingle.store.encryption import NEW, Mark, Sealer, connect, connect_with, errors, lock, new_key, unlock
 from unmingle.store.outputs import Output, outputs
 from unmingle.store.schema import MOVED, damaged

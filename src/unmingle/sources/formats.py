@@ -11,6 +11,7 @@ from pathlib import Path
 
 from unmingle.errors import PictureError
 
+LIBRARY_FILE = "library.sqlite"  # marks a folder as a library
 HEAD = 1024  # bytes, by which a file is known
 MOST_BYTES = 500_000_000  # of a file that is read whole, so that one that is sparse or not ours can't fill the memory
 _PICTURE_HEAD = 32  # of them, by which a picture is
@@ -82,7 +83,7 @@ _PACKETS = ((0, 188), (4, 192), (0, 204))  # where the first 0x47 of an MPEG tra
 def head_of(path: Path) -> bytes:
     """The first bytes of a file; none where it can't be read, or is no file."""
     try:
-        with path.open("rb") if path.is_file() else io.BytesIO() as file:
+        with path.open("rb") if path.is_file() and not _is_librarys(path) else io.BytesIO() as file:
             return file.read(HEAD)
     except OSError:
         return b""
@@ -110,12 +111,19 @@ def begins_recording(head: bytes) -> bool:
     return head.startswith(_RECORDINGS) or any(len(found) > 1 and set(found) == {0x47} for found in starts)
 
 
+def _is_librarys(path: Path) -> bool:
+    """Whether SQLite may have a file open in this process: its locks would end when anybody else here closes that."""
+    return path.name.startswith(LIBRARY_FILE)
+
+
 def check_file(path: Path) -> int:
     """The size of a file in bytes; refuses pipes and devices, which would be waited for without end.
 
     Raises:
-        PictureError: it can't be opened, is no file, or is empty.
+        PictureError: it can't be opened, is no file, is empty, or is a library's.
     """
+    if _is_librarys(path):
+        raise PictureError("a library's own file")
     with _clear_errors():
         size = path.stat().st_size
         if not path.is_file():

@@ -16,6 +16,7 @@ from unmingle.files import user_path
 from unmingle.sources.decoding import decode
 from unmingle.sources.formats import (
     FOUND_SUFFIXES,
+    LIBRARY_FILE,
     OTHER_SUFFIXES,
     RECORDING_SUFFIXES,
     begins_recording,
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from unmingle.records import U8
 
 BACKUP = "_original"  # how the endings of ExifTool's backups end
-LIBRARY_FILE = "library.sqlite"  # marks a folder as a library
 MANIFEST = "manifest.csv"  # marks a folder that unmingle export wrote, beginning so
 MANIFEST_COLUMNS = ("folder", "file", "person", "name", "source", "original")
 

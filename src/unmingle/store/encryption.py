@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from unmingle.errors import LibraryError, LibraryLockedError, MissingExtraError, SettingsError
 from unmingle.files import JOURNAL, TEMPORARY, write_atomically
-from unmingle.sources.images import LIBRARY_FILE as FILE
+from unmingle.sources.formats import LIBRARY_FILE as FILE
 
 if TYPE_CHECKING:
     from pathlib import Path

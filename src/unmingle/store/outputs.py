@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unmingle.files import JOURNAL, TEMPORARY
-from unmingle.sources.images import LIBRARY_FILE, readable
+from unmingle.sources.formats import LIBRARY_FILE
+from unmingle.sources.images import readable
 from unmingle.store.encryption import MARK
 from unmingle.store.sqlite import LOCK, LOG
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from unmingle.errors import LibraryBusyError, LibraryError, LibraryNewerError, command
 from unmingle.files import JOURNAL
-from unmingle.sources.images import LIBRARY_FILE as FILE
+from unmingle.sources.formats import LIBRARY_FILE as FILE
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,7 +15,7 @@ import filelock
 
 from unmingle.errors import UNEXPECTED, LibraryBusyError, LibraryError, WriteError, command
 from unmingle.files import JOURNAL, OWNER, make_file, make_folder, no_empty_folder
-from unmingle.sources.images import LIBRARY_FILE as FILE
+from unmingle.sources.formats import LIBRARY_FILE as FILE
 from unmingle.sources.images import readable
 from unmingle.store.encryption import MARK, Mark, check_key, connect, errors, explain_noise, note_key
 from unmingle.store.schema import check_schema, damaged, migrate, migrations, version_of
