@@ -106,8 +106,8 @@ PANELS = {
         upkeep.privacy,
         keys.encrypt,
         upkeep.erase,
-        sorting.forget,
-        sorting.relocate,
+        upkeep.forget,
+        upkeep.relocate,
     ),
 }
 for panel, group in PANELS.items():

@@ -1,4 +1,4 @@
-"""The commands about what a library holds: check, backup, erase, privacy."""
+"""The commands that keep a library: check, backup, erase, privacy, forget, relocate."""
 
 from __future__ import annotations
 
@@ -146,6 +146,47 @@ def _age(text: str) -> datetime | timedelta:
         return timedelta(days=float(text[:-1])) if text.endswith("d") else datetime.fromisoformat(text)
     except (ValueError, OverflowError) as error:
         raise SettingsError(f"{text!r} is no age.", "Write it like 365d, or 2024-05-31.") from error
+
+
+def forget(
+    library: opt.LibraryArgument,
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SOURCE", help="A folder that was given to cluster, one in it, or a file.", show_default=False
+        ),
+    ],
+    as_json: opt.Json = False,
+) -> None:
+    """Drop a source, with the people who are in no other picture.
+
+    Its files leave the tables. Nothing is deleted on the disk. What was decided stays, and comes back when the source
+    is given to cluster again.
+    """
+    from unmingle.sources.images import readable
+
+    opened = opt.open_library(library)
+    gone = opened.forget(source)
+    what = [counted(gone.files, "file"), counted(gone.faces, "face"), counted(gone.people, "person", "people")]
+    lines = [f"Forgotten: {', '.join(what)}.", f"To have them back: {command('cluster', source, '-o', library)}"]
+    around = next((readable(str(one)) for one in opened.sources if one in source.absolute().parents), None)
+    if around is not None:
+        lines.append(f"The next unmingle cluster of {around} finds them again if they are still in it.")
+    console.tell(asdict(gone), *lines, as_json=as_json)
+
+
+def relocate(
+    library: opt.LibraryArgument,
+    old: Annotated[Path, typer.Argument(metavar="OLD", help="Where the pictures were.", show_default=False)],
+    new: Annotated[Path, typer.Argument(metavar="NEW", help="Where they are.", show_default=False)],
+    as_json: opt.Json = False,
+) -> None:
+    """Say that a source, or a folder in one, is elsewhere now.
+
+    Nothing is read again.
+    """
+    count = opt.open_library(library).relocate(old, new)
+    console.tell({"files": count}, f"{counted(count, 'file is', 'files are')} in {new} now.", as_json=as_json)
 
 
 def privacy(library: opt.LibraryArgument, as_json: opt.Json = False) -> None:
