@@ -134,6 +134,21 @@ def triage() -> str:
     return table(("pictures", *rules.values()), [[row[0].removesuffix(", head crops"), *row[1:]] for row in rows])
 
 
+def photo_names() -> str:
+    """How many people get their names from what their pictures say as wholes."""
+    called = {"made up": "made-up people", "pins_a": "celebrities, as they were found"}
+    rows = [
+        [
+            called[name],
+            f"{one['albums']}",
+            f"{one['right']:,} of {one['often']:,}",
+            f"{one['wrong']:,} of {one['sure']:,}",
+        ]
+        for name, one in result("photo_names").items()
+    ]
+    return table(("people", "albums", "named in ten pictures, and found", "names taken that are wrong"), rows)
+
+
 def reviewer() -> str:
     """How much of the error is left after so many answers, by the order of the questions."""
     rows = []
@@ -578,6 +593,7 @@ PARTS = {
     "main job": main_job,
     "meetings": meetings,
     "other figures": other_figures,
+    "photo names": photo_names,
     "reviewer": reviewer,
     "scale": scale,
     "seed meeting": seed_meeting,

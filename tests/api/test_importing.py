@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import shutil
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -392,3 +394,42 @@ def test_a_folder_that_cant_be_opened_is_told_and_the_others_are_read(
     done = one.import_names(tmp_path / "pictures")
     assert [(left.where, "can't be opened" in left.why) for left in done.left] == [("sub", True)]
     assert names(one) == {("a.jpg", 0): "Ada"}
+
+
+def takeout(folder: Path, name: str, *people: str) -> None:
+    """What Google's Takeout writes beside a picture."""
+    said = {"title": name, "people": [{"name": one} for one in people], "photoTakenTime": {"timestamp": "1"}}
+    (folder / f"{f'{name}.supplemental-metadata'[:46]}.json").write_text(json.dumps(said))
+
+
+def test_names_of_pictures_as_wholes_are_given_where_all_of_them_tell_who_is_who(pictures: Set) -> None:
+    """In every second picture two people are together, whom only names in other pictures tell apart."""
+    one = pictures.library("one")
+    folder = pictures.source / "2020"
+    for i in range(16):
+        takeout(folder, f"party{i}.jpg", *(["Ada", "Zoë"] if i % 2 else ["Ben"]))
+    done = one.import_names(pictures.source)
+    assert (done.files, done.faces, len(done.left)) == (16, 8, 16)
+    assert set(names(one).values()) == {"Ben"}
+    assert {left.name for left in done.left} == {"Ada", "Zoë"}
+    assert all(left.why.startswith(f"{NO_PLACE}; perhaps Person ") for left in done.left)
+    person = dict(one.faces.filter(one.faces["face"] == 0).select("file", "person").iter_rows())["2020/party1.jpg"]
+    one.name(person, "Zoë")
+    done = one.import_names(pictures.source)
+    assert done.left == ()
+    assert Counter(names(one).values()) == {"Ben": 8, "Zoë": 8, "Ada": 8}
+    assert names(one)["2020/party3.jpg", 1] == "Ada"
+    assert one.import_names(pictures.source).decisions == ()
+
+
+def test_a_picture_with_a_tag_and_a_region_has_its_region(pictures: Set) -> None:
+    one = pictures.library("one")
+    folder = pictures.source / "2020"
+    for i in range(0, 16, 2):
+        takeout(folder, f"party{i}.jpg", "Ben", "Old")
+    draw(folder / "party0.jpg.xmp", Region("Ben", FACE, (0.49, 0.47, 0.22, 0.33)))
+    takeout(pictures.source, "gone.jpg", "Ada")
+    done = one.import_names(pictures.source)
+    assert set(names(one).values()) == {"Ben"}
+    assert {(left.name, left.why) for left in done.left} == {("Old", NO_PLACE), ("", NOT_THERE)}
+    assert Counter(names(one).values()) == {"Ben": 8}

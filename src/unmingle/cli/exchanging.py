@@ -113,7 +113,8 @@ def import_(
         typer.Argument(
             metavar="SOURCE...",
             help="XMP files, pictures with XMP in them, folders of both, exports of our own, or tables (csv, workbook,"
-            " Parquet, JSON) with the columns file and name, and face for another than the main one.",
+            " Parquet, JSON) with the columns file and name, and face for another than the main one; JSON of Google's"
+            " Takeout and of osxphotos.",
             show_default=False,
         ),
     ],

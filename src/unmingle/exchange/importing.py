@@ -14,6 +14,7 @@ from unmingle.decisions.references import clean_name
 from unmingle.errors import DecisionError, LabelsError, reason
 from unmingle.evaluation.labels import read_names
 from unmingle.exchange.named_rows import NO_FACE, NOT_THERE, OTHER_FOLDER, SEVERAL, FacesOfFiles
+from unmingle.exchange.photo_names import Guess, who_is_who
 from unmingle.exchange.region_sources import Drawn, Kind, NameSource, expand, of_sidecar, read_drawn
 from unmingle.exchange.table_files import OUR_SUMMARIES, OUR_TABLES
 from unmingle.exchange.xmp import ENDING, clip
@@ -33,10 +34,11 @@ if TYPE_CHECKING:
     from unmingle.store.sqlite import Store
 
 # In this order they are read, after all else: a picture need not be opened if its sidecar speaks for it.
-PICTURED = {"sidecar": 1, "picture": 2}
+PICTURED = {"tags": 1, "sidecar": 1, "picture": 2}
 
 OTHER_SHEET = "not read: it is hidden, or has other headings than the first sheet with names"
 NO_PLACE = "in the picture, but it isn't said where"
+SURE = 0.999  # so probable is who is meant, where it isn't said where somebody is, for it to be taken
 OWN_SIDECARS = f"each picture so called has a sidecar of its own, PICTURE.EXT{ENDING}"
 PICASA_FACES = "Picasa keeps faces here, which is not read: let it write them into the pictures"
 
@@ -103,6 +105,7 @@ class _Reader:
     nameless: int = 0
     kinds: Counter[str] = field(default_factory=Counter)
     _faces: FacesOfFiles | None = None
+    _tagged: list[_Tagged] = field(default_factory=list)
 
     def read(self, sources: Sequence[NameSource], progress: Progress) -> None:
         """Read all sources; one that can't be read is told, and the others are; tables alone that all fail raise."""
@@ -132,6 +135,7 @@ class _Reader:
                     self._name(speaking, known[at])
                 except Exception as error:  # noqa: BLE001  # whatever is drawn on one picture, the others are named
                     self._leave(speaking[0].file.name, "", reason(error))
+            self._name_tagged(known)
 
     def _read(self, kind: Kind, file: PictureFile) -> list[Drawn]:
         if kind in PICTURED:
@@ -198,16 +202,18 @@ class _Reader:
             else:
                 self._pass(one, SEVERAL if free else OWN_SIDECARS)
         highest = {at: max(rank for rank, _ in found) for at, found in ranked.items()}
-        return {at: [one for rank, one in found if rank == highest[at]] for at, found in ranked.items()}
+        return {
+            at: [one for rank, one in found if rank == highest[at] or one.only_tags] for at, found in ranked.items()
+        }
 
     def _pass(self, drawn: Drawn, why: str) -> None:
         self._count(drawn)
-        if drawn.named:
+        if drawn.named or drawn.packet.people:
             self._leave(drawn.file.name, "", why)
 
     def _count(self, drawn: Drawn) -> None:
         """Note what gives no name."""
-        self.files |= {drawn.file.name} if drawn.named else set()
+        self.files |= {drawn.file.name} if drawn.named or drawn.packet.people else set()
         for region in drawn.packet.regions:
             if not region.is_face:
                 self.kinds[region.kind] += 1
@@ -226,11 +232,32 @@ class _Reader:
             said: dict[int, str] = {}  # by face, what a schema said of it that is believed more
             for schema in SCHEMAS:
                 self._name_by(one, [region for region in one.named if region.schema == schema], picture, areas, said)
-        names = {region.name for one in drawn for region in one.packet.regions}
-        for one in drawn:
-            for name in one.packet.people:
-                if name not in names:
-                    self._leave(one.file.name, name, NO_PLACE)
+        placed = {region.name for one in drawn for region in one.named}
+        where = {name: one.file.name for one in drawn for name in one.packet.people if name not in placed}
+        if where:
+            self._tagged.append(_Tagged(picture, placed, where))
+
+    def _name_tagged(self, pictures: Sequence[Picture]) -> None:
+        """Give the names of pictures as wholes to faces, where all of them together tell who is who."""
+        placed = {one.face: one.name for one in self.given}
+        faces = [face for picture in pictures for face in picture.faces if face.person is not None]
+        known = {face.person: name for face in faces if face.person and (name := placed.get(face.face) or face.name)}
+        shown = [
+            {face.person: face.face for face in one.picture.faces if face.person is not None and face.counts}
+            for one in self._tagged
+        ]
+        tagged = [{_as_kept(name) for name in one.placed | set(one.where)} for one in self._tagged]
+        guesses = who_is_who([set(one) for one in shown], tagged, known)
+        guesses |= {person: Guess(name, 1.0) for person, name in known.items()}
+        for one, face_of in zip(self._tagged, shown, strict=True):
+            for name, where in one.where.items():
+                meant = [person for person in face_of if person in guesses and guesses[person].name == _as_kept(name)]
+                sure = [person for person in meant if guesses[person].probability >= SURE]
+                for person in sure:
+                    self._give(face_of[person], name, where)
+                if not sure:
+                    likely = (f"Person {person} with {guesses[person].probability:.0%}" for person in meant)
+                    self._leave(where, name, "; perhaps ".join([NO_PLACE, *likely]))
 
     def _name_by(
         self,
@@ -257,6 +284,22 @@ class _Reader:
                 self._give(picture.faces[at].face, name, where)
             else:
                 self._leave(where, name, f"the same file calls this face {said[at]}, in another schema")
+
+
+@dataclass(frozen=True, slots=True)
+class _Tagged:
+    """A picture with the names of people who are in it, and not said where; `where` has the file that says so."""
+
+    picture: Picture
+    placed: set[str]  # names that have a place
+    where: dict[str, str]
+
+
+def _as_kept(name: str) -> str:
+    try:
+        return clean_name(name)
+    except DecisionError:
+        return name  # giving it is refused, and told
 
 
 def _in_other_schema(one: Region, other: Region) -> bool:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from unmingle.errors import PictureError, SourceError
+from unmingle.exchange.photo_tags import ENDING as JSON
+from unmingle.exchange.photo_tags import read_tags, tagged_files
 from unmingle.exchange.table_files import OUR_TABLES
 from unmingle.exchange.xmp import ENDING
 from unmingle.sources.formats import SUFFIXES, check_file, head_of, picture_format, read_file
@@ -25,7 +27,7 @@ SAME_SHAPE = 0.02
 PICASA = (".picasa.ini", "Picasa.ini", "picasa.ini")
 TABLE_ENDINGS = frozenset({".csv", ".tsv", ".txt", ".json", ".parquet", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"})
 
-Kind = Literal["sidecar", "picture", "table", "picasa", "problem"]
+Kind = Literal["sidecar", "picture", "tags", "table", "picasa", "problem"]
 NameSource = tuple[Kind, PictureFile]
 
 
@@ -58,8 +60,10 @@ def _of_folder(root: Path) -> Iterator[NameSource]:
             yield "problem", file
         elif path in manifests:
             yield "table", file
-        elif not str(path).startswith(copies) and ((kind := _kind(path)) != "table" or path.name in OUR_TABLES):
-            yield kind, file
+        elif not str(path).startswith(copies):
+            kind = _kind(path)
+            if kind != "table" or path.name in OUR_TABLES:
+                yield kind, file
 
 
 def _of_file(path: Path) -> Iterator[NameSource]:
@@ -79,7 +83,7 @@ def _kind(path: Path) -> Kind:
         return "sidecar"
     if suffix in SUFFIXES or (suffix not in TABLE_ENDINGS and picture_format(head_of(path))):
         return "picture"
-    return "table"
+    return "tags" if suffix == JSON and read_tags(path) else "table"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +94,20 @@ class Drawn:
     packet: Packet
     stored: Stored | None  # the picture; None if it isn't there
     beside: bool = False  # read from a sidecar that has a list, or can't be read: it wins over what is inside
+    of: PictureFile | None = None  # the picture, where the sidecar's name isn't its name with an ending
 
     @property
     def picture(self) -> tuple[str, str]:
         """The picture's name below its source, and its whole path, as text."""
-        texts = self.file.name, readable(str(self.file.path)).replace(os.sep, "/")
+        file = self.of or self.file
+        texts = file.name, readable(str(file.path)).replace(os.sep, "/")
         name, path = (text[: -len(ENDING)] if text.lower().endswith(ENDING) else text for text in texts)
         return name, path
+
+    @property
+    def only_tags(self) -> bool:
+        """Whether it says who is in the picture, and nothing of where: that goes with any regions."""
+        return bool(self.packet.people) and not self.packet.regions
 
     @property
     def named(self) -> list[Region]:
@@ -131,6 +142,11 @@ def read_drawn(kind: Kind, file: PictureFile) -> list[Drawn]:
     if kind == "picture":
         stored = read_stored(file.path)
         found = [Drawn(file, read_packet(packet), stored) for packet in stored.packets]
+    elif kind == "tags":
+        packet = Packet((), people=read_tags(file.path))
+        below = [os.path.join(os.path.dirname(file.relative), name) for name in tagged_files(file.path)]  # noqa: PTH118, PTH120
+        found = [Drawn(file, packet, None, of=PictureFile(file.source, one)) for one in below]
+        found = found or [Drawn(file, packet, None)]
     else:
         if check_file(file.path) > LARGEST_PACKET:
             raise PictureError(f"larger than {LARGEST_PACKET >> 20} MB")
