@@ -1,12 +1,16 @@
 """A library is killed while it works, over and over: is anything lost that was answered?
 
-    python benchmarks/kills.py [--kills 1000] [--seed 0]
+    python benchmarks/kills.py [--kills 1000] [--seed 0] [--encrypting]
 
 Made-up faces in a real library. Each round starts two processes: one decides without a pause, by itself or as the
 review server under load from three clients; the other adds pictures and groups the faces. Both get a SIGKILL at a
 random moment. Then the library has to open, be whole by SQLite's own check, hold every decision that was answered and
 every picture whose batch was told as done, its people have to be what replaying the log gives, and the journal has to
 say what the log says, but for the last line, of which nobody was answered.
+
+With --encrypting each round instead encrypts the library, decrypts it or gives it another key, and is killed meanwhile.
+Then it has to open with the key of before or the new one, with the new one if that was told as done; hold the same
+decisions and people; and no file of an encrypted one may hold a name or an embedding.
 
 A SIGKILL shows what a process may lose, not what a power cut may: for that the library trusts SQLite, a write-ahead log
 and `synchronous = FULL`. JSON on stdout.
@@ -37,10 +41,11 @@ from unmingle.api import Library
 from unmingle.decisions import journal
 from unmingle.decisions.log import read_log
 from unmingle.decisions.state import State
-from unmingle.errors import DecisionError
+from unmingle.errors import DecisionError, LibraryLockedError
 from unmingle.records import Analysis, Faces, Triage
 from unmingle.settings import GroupingSettings
 from unmingle.store import analyses, facts
+from unmingle.store.encryption import is_encrypted, lock, unlock
 from unmingle.store.face_rows import ALONE
 from unmingle.store.sqlite import open_to_decide, open_to_write
 
@@ -52,6 +57,9 @@ PEOPLE, EACH, WIDTH = 20, 10, 32
 LONGEST = 0.12  # seconds of work before a kill
 TOKEN = "made-up"  # of a server that only this script can reach
 CLIENTS = 3
+KEYS = (None, "5" * 64, "7" * 64)  # the keys themselves: no time goes into what a passphrase comes to
+LONGEST_ENCRYPTING = 0.12
+NAMES = {f"library.sqlite{ending}" for ending in ("", "-wal", "-shm", "-journal")} | {"library.lock", "decisions.jsonl"}
 
 
 class Made:
@@ -245,13 +253,95 @@ def kill_once(folder: Path, seed: int, *, served: bool) -> tuple[int, int, list[
     return len(answered) + len(decided), len(pictures_told), check(folder, told)
 
 
+def use(folder: Path, key: str | None) -> None:
+    lock(folder) if key is None else unlock(folder, key)
+
+
+def secrets_of(folder: Path) -> list[bytes]:
+    with open_to_decide(folder) as store:
+        vectors = [vector[:24] for (vector,) in store.connection.execute("SELECT vector FROM face_row")]
+        names = [name.encode() for (name,) in store.connection.execute("SELECT name FROM person WHERE name != ''")]
+    return vectors + names
+
+
+def key_that_opens(folder: Path, keys: list[str | None]) -> list[str | None]:
+    for key in keys:
+        use(folder, key)
+        if (key is None) == is_encrypted(folder):
+            continue
+        with suppress(LibraryLockedError), open_to_decide(folder):
+            return [key]
+    return []
+
+
+def encrypt_once(folder: Path, before: str | None, seed: int) -> tuple[str | None, bool, list[str]]:
+    """The key after a kill, whether it was told that it is the new one, and what is wrong."""
+    chance = random.Random(seed)
+    after = chance.choice([key for key in KEYS if key != before])
+    library = Library(folder, views="on request")
+    _, people = known(folder)
+    library.name(chance.choice(people), f"Name {chance.random()}")
+    held, secrets = (library.decisions, library.people), secrets_of(folder)
+
+    def encrypt(tell: Callable[[str], object]) -> None:
+        library.encrypt(after)
+        tell("done")
+
+    with child(encrypt) as (_, told):
+        time.sleep(chance.random() * LONGEST_ENCRYPTING)
+    done = told()
+    if chance.random() < 0.3:  # and so is whoever goes on
+
+        def go_on(_: object) -> None:
+            key_that_opens(folder, [before, after])
+            time.sleep(1)
+
+        with child(go_on):
+            time.sleep(chance.random() * LONGEST_ENCRYPTING / 4)
+    fitting = key_that_opens(folder, [before, after])
+    if not fitting or (done and fitting != [after]):
+        return before, bool(done), ["it doesn't open with its key"]
+    wrong = check(folder, [])
+    if library.decisions != held[0] or not library.people.equals(held[1]):
+        wrong.append("it holds something else")
+    there = {path.name for path in folder.iterdir() if not path.match(".unmingle-*.json")}  # a mark, half written
+    strange = there - NAMES - ({"encryption.json"} if fitting[0] else set())
+    wrong += [f"{name} was left" for name in sorted(strange)]
+    if fitting[0]:
+        files = {path: path.read_bytes() for path in folder.iterdir()}
+        wrong += [f"{path.name} can be read" for path in files if any(one in files[path] for one in secrets)]
+    return fitting[0], bool(done), wrong
+
+
+def encrypting(kills: int, fresh_every: int, seed: int) -> dict[str, object]:
+    wrong: list[str] = []
+    late = 0
+    states = {"plain": 0, "encrypted": 0}
+    key: str | None = None
+    for kill in range(kills):
+        if kill % fresh_every == 0:
+            place = tempfile.TemporaryDirectory()
+            folder, key = Path(place.name) / "library", None
+            make(folder, seed + kill)
+        key, done, problems = encrypt_once(folder, key, seed + kill)
+        late += done
+        states["encrypted" if key else "plain"] += 1
+        wrong += [f"kill {kill}: {problem}" for problem in problems]
+    return {"kills": kills, "too_late": late, "then": states, "wrong": wrong}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=1000)
     parser.add_argument("--served-every", type=int, default=5, help="each so manieth kill hits the review server")
     parser.add_argument("--fresh-every", type=int, default=100, help="a new library after so many kills")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--encrypting", action="store_true", help="kills while the library's file is written anew")
     options = parser.parse_args()
+    if options.encrypting:
+        found = encrypting(options.kills, options.fresh_every, options.seed)
+        print(json.dumps(found, indent=1))
+        return bool(found["wrong"])
     decisions = added = served = 0
     wrong: list[str] = []
     for kill in range(options.kills):

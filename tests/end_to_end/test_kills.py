@@ -7,19 +7,33 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 KILLS = Path(__file__).parents[2] / "benchmarks" / "kills.py"
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked")
-def test_nothing_that_was_answered_is_lost_to_a_kill() -> None:
-    words = [sys.executable, str(KILLS), "--kills", "40", "--served-every", "8", "--seed", "5000"]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=300)
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked")]
+
+
+def ran(*words: str) -> Any:
+    done = subprocess.run(
+        [sys.executable, str(KILLS), *words], capture_output=True, text=True, check=False, timeout=300
+    )
     assert done.returncode == 0, done.stdout + done.stderr
-    result = json.loads(done.stdout)
+    return json.loads(done.stdout)
+
+
+def test_a_library_that_is_being_encrypted_opens_after_a_kill() -> None:
+    pytest.importorskip("sqlcipher3")
+    result = ran("--encrypting", "--kills", "20", "--seed", "3000")
+    assert result["wrong"] == []
+    assert 0 < result["too_late"] < 20
+
+
+def test_nothing_that_was_answered_is_lost_to_a_kill() -> None:
+    result = ran("--kills", "40", "--served-every", "8", "--seed", "5000")
     assert result["wrong"] == []
     assert (result["kills"], result["of_the_server"]) == (40, 5)
     assert result["decisions_answered"] > 40

@@ -37,6 +37,7 @@ def convert(folder: Path, key: str | None) -> tuple[Output, ...]:
         new, lines = folder / NEW, folder / NEW_JOURNAL
         try:
             with _alone(folder) as source:
+                Mark(known.key, pending=True).write(folder)  # what is begun now is taken away after a kill
                 make_file(new)
                 _copy(folder, source, new, digits)
                 make_file(lines)
@@ -50,10 +51,11 @@ def convert(folder: Path, key: str | None) -> tuple[Output, ...]:
                     source.execute("PRAGMA journal_mode = MEMORY")  # one on the disk would be taken for the new file's
                     source.execute(f"PRAGMA user_version = {MOVED}")
         except BaseException:
-            if new.exists():
-                known.write(folder)
+            if new.exists() or Mark.of(folder).key == known.key:
+                Mark(known.key, pending=True).write(folder)
                 for path in (new, lines, folder / OLD):
                     shred(path)
+                known.write(folder)
             raise
         unlock(folder, key) if key is not None else lock(folder)
         with opened(folder) as store:
@@ -87,6 +89,7 @@ def _copy(folder: Path, source: sqlite3.Connection, path: Path, digits: str) -> 
     """
     try:
         with closing(connect_with(digits, path)) as new:
+            new.execute("PRAGMA journal_mode = OFF")
             new.execute("BEGIN")
             held = source.execute("SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
             made = [(name, sql) for kind, name, sql in held if kind == "table" and not name.startswith("sqlite_")]

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from unmingle.files import JOURNAL, TEMPORARY
+from unmingle.sources.formats import LIBRARY_FILE as FILE
 from unmingle.store.encryption import NEW, Mark
 from unmingle.store.facts import PLAIN
 from unmingle.store.outputs import REPLACED, VIEWS, files_of
@@ -45,7 +46,7 @@ def finish(store: Store) -> None:
         shred(folder / JOURNAL)
         (folder / NEW_JOURNAL).replace(folder / JOURNAL)
     plain = (*VIEWS, REPLACED) if mark.key and not store.fact(PLAIN) else (f"{TEMPORARY}*",)
-    paths = files_of(folder, (OLD, *plain))
+    paths = files_of(folder, (OLD, f"{FILE}-journal", *plain))  # the journal is of the old file too
     for path in paths:
         shred(path)
     for one in {path.parent for path in paths} - {folder}:
