@@ -286,6 +286,7 @@ def other_figures() -> str:
     painted = [one["painted_ms"] / 1000 for one in page["scroll"]]
     others = [one["purity"] for name, one in result("tracking")["cut"].items() if not name.startswith("ours")]
     kills, erasing, flips = result("kills"), result("erasing"), result("flips")
+    encrypting = result("kills_encrypting")
     rows = [
         [
             "`import unmingle`; `unmingle --help`; `unmingle cluster` on 50 known crops",
@@ -335,6 +336,12 @@ def other_figures() -> str:
             f"{kills['kills']:,} kills while deciding and adding",
             f"{len(kills['wrong'])} answered decisions or pictures lost",
             "kills",
+        ],
+        [
+            f"{encrypting['kills']:,} kills while encrypting, decrypting or changing the key,"
+            f" {encrypting['too_late']:,} of them too late to stop it",
+            f"{len(encrypting['wrong'])} that don't open whole, or leave anything readable",
+            "kills --encrypting",
         ],
         [
             f"{erasing['kills']:,} kills while erasing, {erasing['erased']:,} of them too late to stop it",

@@ -63,15 +63,15 @@ def known_key(folder: Path) -> str | None:
     return os.environ.get(VARIABLE) or _in_keyring(folder)
 
 
-def provide(folder: Path) -> None:
-    """Have the key of an encrypted library; on a terminal it is asked for."""
+def provide(folder: Path, *, ask: bool = True) -> None:
+    """Have the key of an encrypted library; on a terminal it may be asked for."""
     from unmingle.store.encryption import check_key, is_encrypted, key_of, unlock
 
     if key_of(folder) is not None or not is_encrypted(folder):
         return
     key = known_key(folder)
     for left in reversed(range(TRIES)):
-        if key is None and not console.is_asked():
+        if key is None and not (ask and console.is_asked()):
             return  # opening it says what to do
         unlock(folder, key or typer.prompt(f"Key of {folder}", hide_input=True, err=True))
         try:

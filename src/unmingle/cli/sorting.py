@@ -332,7 +332,7 @@ def review(
     """
     from unmingle.review.serve import serve
 
-    opt.open_library(library)
+    keys.provide(library, ask=False)  # the page asks
 
     with keeping("What was decided is kept; the same command opens the page again."):
         serve(library, host=host, port=port, open_browser=browser)

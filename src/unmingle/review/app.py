@@ -17,7 +17,8 @@ from unmingle.review.auth import Auth, AuthMiddleware
 from unmingle.review.cache import named_like, query
 from unmingle.review.pages import Pages, RequestError
 from unmingle.review.schemas import IdInPath, IdInQuery, Limit, Offset, Search
-from unmingle.review.session import Session
+from unmingle.review.session import Door, Session
+from unmingle.store.encryption import is_encrypted
 from unmingle.store.face_query import FaceDetail, face_detail, left_out_groups, short
 from unmingle.store.people_query import FaceOrder, face_cards
 from unmingle.store.result_tables import thumbnail_of
@@ -39,15 +40,21 @@ PAGES = {
 }
 
 
-def _session(request: Request) -> Session:
-    session: Session = request.app.state.session
-    return session
+def _door(request: Request) -> Door:
+    door: Door = request.app.state.door
+    return door
+
+
+async def _session(request: Request) -> AsyncIterator[Session]:
+    with _door(request).session() as session:
+        yield session
 
 
 def _described(status: int | str, description: str, **more: Any) -> dict[int | str, dict[str, Any]]:
     return {status: {"description": description, **more}}
 
 
+Entry = Annotated[Door, Depends(_door)]
 Now = Annotated[Session, Depends(_session)]
 PROBLEMS = _described("4XX", "What is wrong, and what to do about it.", model=schemas.Problem)
 STALE = _described(409, "Others have changed this since it was looked at; nothing was done.", model=schemas.Stale)
@@ -67,15 +74,15 @@ def create_app(
     started: Callable[[], object] = lambda: None,
 ) -> FastAPI:
     """The server of a library, for who has the token, at this origin; `auth` is in place of both, with more tokens."""
-    session = Session(folder)
+    door = Door(folder)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         del app
-        session.start()
+        door.start()
         started()
         yield
-        await run_in_threadpool(session.stop)
+        await run_in_threadpool(door.stop)
 
     app = FastAPI(
         title="unmingle review",
@@ -87,10 +94,10 @@ def create_app(
         redirect_slashes=False,
         lifespan=lifespan,
     )
-    app.state.session = session
+    app.state.door = door
     app.include_router(read)
     app.include_router(write)
-    pages = Pages(session)
+    pages = Pages(door)
     pages.install(app)
     for path, waiting in PAGES.items():
         app.add_api_route(path, pages.shell(waiting), include_in_schema=False, response_class=HTMLResponse)
@@ -106,6 +113,7 @@ def library(now: Now) -> schemas.LibrarySummary:
     shown = [one for one in people if not one.ignored]
     return schemas.LibrarySummary(
         folder=now.name,
+        encrypted=is_encrypted(now.folder),
         faces=overview.faces,
         people=len(shown),
         named=sum(bool(one.name) for one in shown),
@@ -306,6 +314,21 @@ def erase(now: Now, asked: schemas.EraseRequest, response: Response) -> schemas.
     response.headers["Clear-Site-Data"] = '"cache"'  # thumbnails that the browser keeps
     told = schemas.Decision.of(entry)
     return schemas.Erased(revision=entry.id, decision=told, pages=len(done.pages), exports=len(done.exports))
+
+
+@write.post("/unlock")
+def unlock(door: Entry, asked: schemas.UnlockRequest) -> schemas.Locked:
+    """Open an encrypted library with its key. Until then all other addresses answer 401, with `locked`."""
+    door.unlock(asked.key)
+    return schemas.Locked(locked=False)
+
+
+@write.post("/lock")
+def lock(door: Entry, response: Response) -> schemas.Locked:
+    """Forget an encrypted library's key, for all who look at it, once what is under way is done."""
+    door.lock()
+    response.headers["Clear-Site-Data"] = '"cache"'
+    return schemas.Locked(locked=True)
 
 
 @write.post("/questions/{question}")

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
-from unmingle.errors import DecisionError, LibraryBusyError, StaleError, UnmingleError
+from unmingle.errors import DecisionError, LibraryBusyError, LibraryLockedError, StaleError, UnmingleError
 from unmingle.review import schemas
 from unmingle.store.encryption import errors
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI, Request
     from fastapi.responses import Response
 
-    from unmingle.review.session import Session
+    from unmingle.review.session import Door
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:;"
@@ -48,10 +48,10 @@ class RequestError(Exception):
 class Pages:
     """Makes page shells, and answers to whatever goes wrong in a session."""
 
-    def __init__(self, session: Session) -> None:
-        folder = session.folder
+    def __init__(self, door: Door) -> None:
+        folder = door.folder
         self._paths = sorted({str(folder), str(folder.absolute()), str(folder.resolve())}, key=len, reverse=True)
-        self._session = session
+        self._door = door
         templates = Environment(loader=PackageLoader("unmingle.review"), autoescape=True, undefined=StrictUndefined)
         self._shell = templates.get_template("shell.html")
         # The page asks for all scripts at once, and not for one after it has read another.
@@ -81,7 +81,7 @@ class Pages:
     def _clean(self, text: str) -> str:
         """Without paths of the disk, and without halves of letters that a request may have brought."""
         for path in self._paths:
-            text = text.replace(path, self._session.name)
+            text = text.replace(path, self._door.folder.name)
         return text.encode("utf-8", "replace").decode("utf-8")
 
     def _answer(self, request: Request, error: Exception) -> Response:
@@ -96,12 +96,15 @@ class Pages:
             case RequestError():
                 return error
             case StaleError():
-                log = self._session.cache.log()
+                with self._door.session() as session:
+                    log = session.cache.log()
                 since = log.decisions(entry for entry in log.entries if entry.id in error.entries)
                 told = [schemas.Decision.of(one).model_dump() for one in since]
                 return RequestError(409, error.problem, error.mend, since=told)
             case DecisionError():
                 return RequestError(422, error.problem, error.mend)
+            case LibraryLockedError():
+                return RequestError(401, error.problem, error.mend, locked=True)
             case LibraryBusyError():
                 return RequestError(423, error.problem, error.mend)
             case UnmingleError():

@@ -47,6 +47,7 @@ class Problem(BaseModel):
 
     problem: str
     mend: str
+    locked: bool = False
 
 
 class Changed(BaseModel):
@@ -101,6 +102,7 @@ class LibrarySummary(BaseModel):
     """
 
     folder: str
+    encrypted: bool
     faces: int
     people: int
     named: int
@@ -332,6 +334,19 @@ class EraseRequest(_Request):
     """Erase a person for good."""
 
     person: Id
+
+
+class UnlockRequest(BaseModel):
+    """The key of an encrypted library."""
+
+    model_config = ConfigDict(extra="forbid")
+    key: Annotated[str, Field(min_length=1, max_length=1000)]
+
+
+class Locked(BaseModel):
+    """Whether nothing can be seen without the key."""
+
+    locked: bool
 
 
 class AnswerRequest(_Request):

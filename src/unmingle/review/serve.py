@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from unmingle.errors import LibraryBusyError, SettingsError, WriteError
+from unmingle.errors import LibraryBusyError, LibraryLockedError, SettingsError, WriteError
 from unmingle.files import write_atomically
 from unmingle.review.app import create_app
 from unmingle.review.auth import Auth, is_loopback
@@ -43,7 +43,7 @@ def serve(
     announce: Callable[[str], object] = print,
 ) -> None:
     """Serve the review page of a library until Ctrl+C or a signal to terminate; port 0 takes a free one."""
-    with suppress(LibraryBusyError, WriteError), open_to_decide(folder):
+    with suppress(LibraryBusyError, LibraryLockedError, WriteError), open_to_decide(folder):
         pass  # an older library gets its new tables; where that is not possible, reading it tells what is wrong
     secret, last_port = _remembered(folder)
     with _listener(host, port, last_port) as listener, quiet_decoders(), _ended_by_signals():

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from contextlib import contextmanager
 from dataclasses import replace
-from threading import Lock, Semaphore
+from threading import Condition, Lock, Semaphore
 from typing import TYPE_CHECKING
 
 from PIL import Image
@@ -13,7 +14,7 @@ from unmingle.api import Library
 from unmingle.decisions.asking import answer_command
 from unmingle.decisions.log import Decision
 from unmingle.decisions.service import DecisionService
-from unmingle.errors import LibraryBusyError, LibraryError, PictureError, StaleError, UnmingleError
+from unmingle.errors import DecisionError, LibraryBusyError, LibraryError, PictureError, StaleError, UnmingleError
 from unmingle.jobs import retry
 from unmingle.render.drawing import as_jpeg
 from unmingle.review.background import Later, QuestionList
@@ -23,12 +24,13 @@ from unmingle.sources.decoding import decode
 from unmingle.sources.formats import file_digest
 from unmingle.sources.images import digest, read_bytes
 from unmingle.sources.recordings import Recording
-from unmingle.store import people_query
+from unmingle.store import encryption, people_query
 from unmingle.store.face_query import original
 from unmingle.store.facts import current
 from unmingle.store.sqlite import open_to_decide, open_to_write
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from unmingle.decisions.asking import Answer, Question
@@ -180,6 +182,68 @@ class Session:
             except PictureError as error:
                 problem = error.problem
         raise RequestError(404, f"The picture can't be shown: {problem}.", "Put the file back where it was.")
+
+
+class Door:
+    """The way to a library under review: shut while it is encrypted and nobody has given its key."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.absolute()
+        self._turning = Lock()
+        self._changed = Condition()
+        self._inside = 0  # requests
+        self._session = None if self._is_shut() else Session(folder)
+
+    def _is_shut(self) -> bool:
+        return encryption.is_encrypted(self.folder) and encryption.key_of(self.folder) is None
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """For the length of a request."""
+        with self._changed:
+            session = self._session
+            if session is None:
+                raise RequestError(401, "This library is locked.", "Give its key.", locked=True)
+            self._inside += 1
+        try:
+            yield session
+        finally:
+            with self._changed:
+                self._inside -= 1
+                self._changed.notify_all()
+
+    def start(self) -> None:
+        if self._session is not None:
+            self._session.start()
+
+    def stop(self) -> None:
+        """Let nobody in any more; what is under way is finished."""
+        with self._changed:
+            session, self._session = self._session, None
+            self._changed.wait_for(lambda: not self._inside)
+        if session is not None:
+            session.stop()
+
+    def unlock(self, key: str) -> None:
+        """Open it with a key; LibraryError if it is none, or another's."""
+        with self._turning:
+            encryption.unlock_there(self.folder, key)
+            if self._session is None:
+                try:
+                    session = Session(self.folder)
+                    session.start()
+                except UnmingleError:
+                    encryption.lock(self.folder)
+                    raise
+                self._session = session
+
+    def lock(self) -> None:
+        """Forget the key, and all that was read with it."""
+        if not encryption.is_encrypted(self.folder):
+            raise DecisionError("This library is not encrypted.", "To encrypt it, end the page: unmingle encrypt.")
+        with self._turning:
+            self.stop()
+            encryption.lock(self.folder)
 
 
 class PictureReader:

@@ -34,6 +34,7 @@ async function request(address, options) {
       const text = await response.text();
       const body = await new Response(text).json().catch(() => ({}));
       if (response.ok) return body;
+      if (body.locked && address !== "/api/unlock") return askForKey();
       throw new ApiError(response.status, body);
     } catch (error) {
       if (error instanceof ApiError || options.signal?.aborted) throw error;
@@ -41,6 +42,27 @@ async function request(address, options) {
       await waiting;
     }
   }
+}
+
+/** In the place of all that was shown, a locked library's page asks for its key. Nobody gets an answer any more: the page is loaded anew. @returns {Promise<never>} */
+function askForKey() {
+  if (!byId("unlock")) {
+    const key = h("input", { type: "password", "aria-label": "Key", autocomplete: "current-password", required: true });
+    const said = h("p", { role: "alert" });
+    const unlock = (/** @type {Event} */ event) => {
+      event.preventDefault();
+      post("/unlock", { key: key.value }).then(() => location.reload(), (error) => (said.textContent = error.message));
+    };
+    for (const part of document.querySelectorAll("dialog, .toast, .dock, .tabs, .bar-tools")) part.remove();
+    byId("page").replaceChildren(h("form", { id: "unlock", class: "empty", onsubmit: unlock },
+      h("h1", { text: "This library is locked" }),
+      h("p", {}, key),
+      said,
+      h("p", {}, h("button", { class: "button primary", text: "Unlock" })),
+    ));
+    key.focus();
+  }
+  return new Promise(() => {});
 }
 
 export const thumbnail = (/** @type {number} */ face) => `/api/faces/${face}/thumbnail`;

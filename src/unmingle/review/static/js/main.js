@@ -1,4 +1,4 @@
-import { emit, get, on, refreshFacts, session, setQuestions } from "./api.js";
+import { emit, get, on, post, refreshFacts, session, setQuestions } from "./api.js";
 import { redo, undo } from "./decisions.js";
 import { openDialog } from "./dialogs.js";
 import { button, h } from "./dom.js";
@@ -28,6 +28,7 @@ bind("Everywhere", [
 part("[data-tool=undo]").addEventListener("click", () => undo());
 part("[data-tool=redo]").addEventListener("click", () => redo());
 part("[data-tool=keys]").addEventListener("click", showKeys);
+part("[data-tool=lock]").addEventListener("click", () => post("/lock", {}).then(() => location.reload()));
 part("[data-tool=keys]").title = "Keys (?)";
 on("facts", draw);
 startRouter([
@@ -66,6 +67,7 @@ function draw() {
   for (const [tab, value] of Object.entries({ people: library?.people, "left-out": library?.left_out, questions: left })) {
     part(`[data-count=${tab}]`).textContent = value ? number(value) : "";
   }
+  part("[data-tool=lock]").hidden = !library?.encrypted;
   part("[data-tab=timeline]").hidden = !library?.recordings && location.pathname !== "/timeline";
   for (const [verb, decision] of Object.entries({ Undo: undoable, Redo: redoable })) {
     const tool = part(`[data-tool=${verb.toLowerCase()}]`);
