@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 EXAMPLES = settings().max_examples // 5  # for each route, sensible ones and others
 ROUTES = [(method, route.path) for route in (*read.routes, *write.routes) for method in sorted(route.methods)]  # type: ignore[attr-defined]
 
-NOTHING_TO_ASK = ("/api/library", "/api/left-out")
+NOTHING_TO_ASK = ("/api/library", "/api/left-out", "/api/lock")
 
 
 @pytest.fixture(scope="module")
