@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from unmingle import console
-from unmingle.cli import decisions, evaluating, exchanging, keys, models, sorting, upkeep
+from unmingle.cli import decisions, evaluating, exchanging, keys, models, sorting, upkeep, watching
 from unmingle.cli.options import OPENED
 from unmingle.cli.running import READER_GONE
 from unmingle.errors import UNEXPECTED, UnmingleError
@@ -82,7 +82,15 @@ def _root(
 
 # The help's panels.
 PANELS = {
-    "Sort and look": (sorting.cluster, sorting.review, decisions.people, sorting.show, sorting.find, sorting.demo),
+    "Sort and look": (
+        sorting.cluster,
+        sorting.review,
+        decisions.people,
+        sorting.show,
+        sorting.find,
+        watching.watch,
+        sorting.demo,
+    ),
     "Correct": (
         decisions.name,
         decisions.merge,
