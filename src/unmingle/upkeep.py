@@ -207,6 +207,7 @@ def _tidy(connection: sqlite3.Connection) -> None:
     connection.execute(f"INSERT OR IGNORE INTO person (id) {owners}")
     connection.execute("DELETE FROM moved WHERE decision NOT IN (SELECT id FROM decision)")
     connection.execute("DELETE FROM fact WHERE key = ?", (TABLES,))
+    connection.execute("DELETE FROM tally")
     while broken := connection.execute("PRAGMA foreign_key_check").fetchall():
         for table, row, *_ in broken:
             connection.execute(f'DELETE FROM "{table}" WHERE rowid = ?', (row,))

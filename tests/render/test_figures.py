@@ -18,8 +18,8 @@ from unmingle.render.figures import (
     embedding_map,
     similarity,
     size_bands,
-    spread,
 )
+from unmingle.store.result_tables import spread
 
 
 def faces(people: list[int], *, spread: float = 0.5) -> np.ndarray:

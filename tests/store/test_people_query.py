@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.store.conftest import Album
 
 from unmingle.store.face_query import count_faces, face_detail, faceless_files, left_out_groups, lone_faces, original
 from unmingle.store.people_query import (
@@ -17,14 +18,15 @@ from unmingle.store.people_query import (
     face_index,
     faces_of,
     last_clustering,
+    member_rows,
     owners,
     people,
 )
-from unmingle.store.result_tables import thumbnail_of
+from unmingle.store.result_tables import faces_table, people_table, spread_faces, thumbnail_of
 from unmingle.store.sqlite import open_to_read, open_to_write
 
 if TYPE_CHECKING:
-    from tests.store.conftest import Album
+    from pathlib import Path
 
 RECIPE = "faces-test"  # of the albums
 
@@ -195,3 +197,48 @@ def test_one_face_with_others_in_its_picture(album: Album) -> None:
         found = face_detail(store, 1)
     assert found is not None
     assert (found.status, found.reason, found.person) == ("not_a_face", "a person said so", None)
+
+
+def test_people_are_counted_anew_where_faces_or_files_came_or_went(tmp_path: Path) -> None:
+    album = Album(tmp_path / "library", people=3)
+    library = album.library
+
+    def check() -> None:
+        with open_to_read(library.folder) as store:
+            expected = people_table(faces_table(store, RECIPE), store)
+        assert library.people.equals(expected)
+        assert expected.height
+
+    check()
+    library.merge(1, 2)
+    check()
+    library.undo()
+    check()
+    library.reject("b0008.jpg", 2)
+    album.remove(["a0000.jpg", "c0017.jpg"])
+    check()
+    with open_to_write(library.folder) as store:
+        store.connection.execute(
+            "INSERT INTO file (source, path, name, digest) SELECT source, id, 'a', digest FROM file"
+        )
+    check()
+    library.ignore(3)
+    check()
+    album.cluster()
+    check()
+    with open_to_write(library.folder) as store:
+        store.connection.execute("UPDATE file SET name = 'b' WHERE name = 'a'")
+        check()
+        store.connection.execute("DELETE FROM file WHERE name = 'b'")
+    check()
+
+
+def test_faces_of_a_sheet_are_spread_over_those_that_are_there(tmp_path: Path) -> None:
+    album = Album(tmp_path / "library", people=1)
+    with open_to_read(album.library.folder) as store:
+        faces, count = spread_faces(store, RECIPE, 1, 3)
+        assert (faces, count) == ([1, member_rows(store, 1)[4], 8], 8)
+    album.remove(["a0000.jpg", "a0001.jpg"])
+    with open_to_read(album.library.folder) as store:
+        faces, count = spread_faces(store, RECIPE, 1, 3)
+        assert (len(faces), faces[0], count) == (3, 3, 6)

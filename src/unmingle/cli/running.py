@@ -6,6 +6,7 @@ It loads nothing but the standard library, so that Ctrl+C ends the loading of th
 from __future__ import annotations
 
 import codecs
+import gc
 import io
 import os
 import signal
@@ -40,6 +41,7 @@ def check_stopped() -> None:
 def main() -> None:
     """Run the command line."""
     _received.clear()
+    gc.set_threshold(100_000, 50, 100)  # what is loaded is no garbage: looking for some takes a fifth of the start
     take_any_text()
     with _signals_stop():
         try:
@@ -52,6 +54,7 @@ def main() -> None:
             print("Stopped.", *map(printable, getattr(stop, "__notes__", [REPEAT])), file=sys.stderr)
             sys.exit(STOPPED + stop.number)
         finally:
+            gc.freeze()  # nor is it looked at again when Python ends
             _flush()
 
 

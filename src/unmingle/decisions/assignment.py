@@ -16,6 +16,7 @@ from unmingle.decisions.state import Assignment, State
 from unmingle.grouping.constraints import Constraints
 from unmingle.store.face_regions import counterparts
 from unmingle.store.face_rows import ALONE, StoredFaces, add_person, keep_previous, persons_now
+from unmingle.store.result_tables import keep_tally
 from unmingle.text_layout import counted
 
 if TYPE_CHECKING:
@@ -177,6 +178,7 @@ def store_assignment(store: Store, recipe: str, faces: StoredFaces, measured: Me
             "INSERT INTO clustering (id, made, decisions, recipe) VALUES (?, ?, ?, ?)",
             (entry.id, entry.made, heeded.log.last, recipe),
         )
+        keep_tally(connection, recipe)
         journal.append(store)
 
 

@@ -15,6 +15,7 @@ from unmingle.decisions.state import State
 from unmingle.errors import DecisionError, StaleError
 from unmingle.store.face_regions import regions_of_faces
 from unmingle.store.face_rows import ALONE, add_person
+from unmingle.store.result_tables import keep_tally
 
 if TYPE_CHECKING:
     import sqlite3
@@ -104,6 +105,7 @@ class DecisionService:
             with store.transaction() as connection:
                 at = Check(connection, self.state(connection, recipe), store.folder)
                 entry = _take(at, command, by, seen, lenient=lenient)
+                keep_tally(connection, recipe)
                 journal.append(store)
                 return entry
         except DecisionError:

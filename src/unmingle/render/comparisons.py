@@ -14,11 +14,11 @@ from unmingle.decisions.references import label
 from unmingle.evaluation.comparison import FATES, VERDICTS, Change, Comparison, Share, Side
 from unmingle.evaluation.score_files import main_figures, scores_document
 from unmingle.html import render
-from unmingle.render.figures import FacePicture, Pictures, spread
+from unmingle.render.figures import FacePicture, Pictures
 from unmingle.render.report import STATUS, how_made, work_out
 from unmingle.settings import DetectionSettings, RecordingSettings
 from unmingle.store.facts import noted
-from unmingle.store.result_tables import comparable_faces
+from unmingle.store.result_tables import comparable_faces, spread
 from unmingle.text_layout import counted
 
 if TYPE_CHECKING:

@@ -137,6 +137,7 @@ def _font_of(sign: str, bold: bool) -> str:  # noqa: FBT001
     return next((path for path in _machine_fonts() if ord(sign) in _signs(path)), own)
 
 
+@cache
 def _own_font(bold: bool) -> str:  # noqa: FBT001
     """DejaVu Sans: the same on every machine, and most alphabets in it."""
     file = Path("fonts", "ttf", "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf")

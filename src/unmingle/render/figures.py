@@ -175,15 +175,6 @@ def embedding_map(vectors_nd: F32) -> F64:
     return placed
 
 
-def spread(count: int, most: int) -> list[int]:
-    """At most `most` of 0 … count-1, evenly spread over them and with both ends."""
-    if count <= most:
-        return list(range(count))
-    if most == 1:
-        return [count // 2]
-    return [round(i * (count - 1) / (most - 1)) for i in range(most)]
-
-
 def size_bands(sizes: Sequence[int]) -> list[tuple[str, int]]:
     """How many people have about so many faces, for more people than can be drawn one by one."""
     found = []

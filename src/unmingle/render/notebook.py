@@ -16,7 +16,7 @@ from unmingle.store.face_query import Box, face_detail
 from unmingle.store.facts import current
 from unmingle.store.file_rows import count_files
 from unmingle.store.people_query import member_rows, people_by_size
-from unmingle.store.result_tables import FACES, faces_table, library_intervals, library_people, thumbnail_of, tiles
+from unmingle.store.result_tables import FACES, faces_table, library_intervals, library_people, thumbnail_of
 from unmingle.text_layout import counted
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ def sheet_of(store: Store, recipe: str, person: int | str) -> Sheet:
     if found.height == 0:
         raise LibraryError(f"There is no person {person!r}.", "people.csv lists them all.")
     number, name, faces = found.select("person", "name", "faces").row(0)
-    return Sheet(number, person_sheet(store, tiles(store, recipe, [number])[number], number, name, faces))
+    return Sheet(number, person_sheet(store, recipe, number, name, faces))
 
 
 def find_face(store: Store, recipe: str, face: int | str) -> Face:

@@ -30,7 +30,6 @@ from unmingle.render.figures import (
     embedding_map,
     similarity,
     size_bands,
-    spread,
 )
 from unmingle.settings import FALSE_MERGES, GroupingSettings
 from unmingle.sources.images import readable
@@ -39,7 +38,7 @@ from unmingle.store.face_rows import ALONE, faces_to_group, persons_now
 from unmingle.store.facts import SCALE, known_scale, library_curve, model_of, noted
 from unmingle.store.file_rows import sources_there
 from unmingle.store.people_query import clusterings, people, unsure_faces
-from unmingle.store.result_tables import Tile, faces_table, people_table, tiles
+from unmingle.store.result_tables import Tile, faces_table, people_table, spread, tiles
 from unmingle.store.screen_time import count_recordings, timelines
 
 if TYPE_CHECKING:

@@ -13,16 +13,16 @@ from unmingle.exchange.table_files import library_tables, patch_csv, write_csv
 from unmingle.files import check_inside, write_atomically
 from unmingle.progress import Progress, silent
 from unmingle.render.drawing import MOST, STRIP, as_jpeg, as_png, contact_sheet, overview, timeline
-from unmingle.render.figures import spread
 from unmingle.sources.names import distinct
 from unmingle.store.facts import SHEETS
 from unmingle.store.result_tables import (
     FACES,
-    Tile,
     decided_since,
     faces_table,
     library_people,
     people_table,
+    spread,
+    spread_faces,
     thumbnail_of,
     tiles,
 )
@@ -165,13 +165,11 @@ def _write_sheets(
     page = folder / "overview.jpg"
     if same and page.exists() and not wanted and not any(files[person].exists() for person in stale or ()):
         return  # who is on the overview has a sheet
-    faces = tiles(store, recipe, [person for person, *_ in people])
     for done, (person, name, count) in enumerate(people, 1):
         if person in wanted:
-            write_atomically(files[person], as_jpeg(person_sheet(store, faces[person], person, name, count)))
-        cards.append(
-            (label(person, name), counted(count, "face"), jpegs_of(store, [tile.face for tile in faces[person]], STRIP))
-        )
+            write_atomically(files[person], as_jpeg(person_sheet(store, recipe, person, name, count)))
+        strip, _ = spread_faces(store, recipe, person, STRIP)
+        cards.append((label(person, name), counted(count, "face"), jpegs_of(store, strip, STRIP)))
         progress("write", done, len(people))
     note = f"largest first; the largest {len(cards)} are shown" if total > len(cards) else "largest first"
     title = counted(total, "person", "people")
@@ -179,16 +177,15 @@ def _write_sheets(
     _drop_others(folder.glob("person-*.jpg"), {sheet_name(person) for person, *_ in people})
 
 
-def person_sheet(store: Store, faces: Sequence[Tile], person: int, name: str, count: int) -> Image:
+def person_sheet(store: Store, recipe: str, person: int, name: str, count: int) -> Image:
     """The contact sheet of one person: up to a hundred faces, spread over all of them."""
-    shown = min(len(faces), MOST)
+    faces, different = spread_faces(store, recipe, person, MOST)
     parts = [counted(count, "face")]
-    if len(faces) < count:
-        parts.append(f"{len(faces):,} of them different pictures")
-    if shown < len(faces):
-        parts.append(f"{shown} shown, spread over all of them")
-    jpegs = jpegs_of(store, [tile.face for tile in faces], MOST)
-    return contact_sheet(jpegs, title=label(person, name), note=", ".join(parts))
+    if different < count:
+        parts.append(f"{different:,} of them different pictures")
+    if len(faces) < different:
+        parts.append(f"{len(faces)} shown, spread over all of them")
+    return contact_sheet(jpegs_of(store, faces, MOST), title=label(person, name), note=", ".join(parts))
 
 
 def sheet_name(person: int) -> str:

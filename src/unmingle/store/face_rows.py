@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from itertools import chain
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -79,8 +78,9 @@ def faces_to_group(store: Store, recipe: str, *, raw: bool = False) -> StoredFac
 
 def owners_by_face(connection: sqlite3.Connection, table: Literal["member", "proposal"]) -> tuple[I64, I64]:
     """Faces by rising row, and the person of each."""
-    rows = connection.execute(f"SELECT face, person FROM {table} ORDER BY face")
-    faces_n, person_n = np.fromiter(chain.from_iterable(rows), np.int64).reshape(-1, 2).T.copy()
+    # As text: a Python number for each takes three times as long.
+    query = f"SELECT group_concat(face), group_concat(person) FROM (SELECT face, person FROM {table} ORDER BY face)"
+    faces_n, person_n = (np.fromstring(text or "", np.int64, sep=",") for text in connection.execute(query).fetchone())
     return faces_n, person_n
 
 

@@ -15,10 +15,12 @@ from unmingle.models.cards import VGG16
 from unmingle.store.face_regions import faces_of_regions
 from unmingle.store.facts import CURRENT, model_of
 from unmingle.store.frame_names import read_names
+from unmingle.store.people_query import member_rows
 from unmingle.store.screen_time import ScreenTime, screen_times
 from unmingle.store.sightings import tracks
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Collection, Sequence
 
     from unmingle.records import U8
@@ -37,6 +39,7 @@ MODELS = {
     "current": pl.Boolean,
 }
 MOST_ONE_BY_ONE = 30_000  # rows of the table of faces; for more, all are quicker
+MOST_PEOPLE_ONE_BY_ONE = 500
 _MORE = {"id": pl.Int64, "meeting": pl.String}
 _FACE_KEY = {**dict.fromkeys(("source", "file"), pl.String), **dict.fromkeys(("frame", "face", "person"), pl.Int64)}
 PEOPLE = {"person": pl.Int64, "name": pl.String, "faces": pl.Int64, "first_file": pl.String, "cohesion": pl.Float64}
@@ -187,12 +190,12 @@ def embeddings_table(store: Store, recipe: str) -> pl.DataFrame:
 
 def library_people(store: Store, recipe: str, only: int | None = None) -> pl.DataFrame:
     """The table `people.csv`, or the row of one person; quick also where there are a million faces."""
-    of, values = ("", (recipe,)) if only is None else (" AND person = ?", (recipe, only))
     query = (
-        "SELECT person, min(face_row.name), count(*), min(file_row.name) FROM face_row"
-        " JOIN file_row ON file_row.digest = face_row.digest AND present = 1"
-        f" WHERE recipe = ? AND person IS NOT NULL AND NOT ignored{of} GROUP BY person"
+        "SELECT person.id, name, faces, first_file FROM (SELECT person, faces, first_file FROM tally"
+        " UNION ALL SELECT value ->> 0, value ->> 1, value ->> 3 FROM json_each(?)) JOIN person ON person.id = person"
+        " WHERE faces > 0 AND NOT ignored" + ("" if only is None else " AND person.id = ?")
     )
+    values = [json.dumps(_uncounted(store.connection, recipe, only)), *([] if only is None else [only])]
     counted = store.table(query, values, {name: PEOPLE[name] for name in ("person", "name", "faces", "first_file")})
     seen = _sightings(store, recipe)
     if seen is not None:
@@ -200,6 +203,31 @@ def library_people(store: Store, recipe: str, only: int | None = None) -> pl.Dat
         both = pl.concat([counted, _counted(seen)]).group_by("person")
         counted = both.agg(pl.col("name").first(), pl.col("faces").sum(), pl.col("first_file").min())
     return _by_size(counted, store)
+
+
+def keep_tally(connection: sqlite3.Connection, recipe: str) -> None:
+    """Remember how often people are shown who were not counted since that changed."""
+    connection.executemany(
+        "INSERT INTO tally (person, faces, pictures, first_file) VALUES (?, ?, ?, ?)", _uncounted(connection, recipe)
+    )
+
+
+def _uncounted(
+    connection: sqlite3.Connection, recipe: str, only: int | None = None
+) -> list[tuple[int, int, int, str | None]]:
+    """The rows that `tally` lacks, or that of one person if it does."""
+    query = "SELECT id FROM person WHERE id NOT IN (SELECT person FROM tally)" + ("" if only is None else " AND id = ?")
+    people = [person for (person,) in connection.execute(query, () if only is None else (only,))]
+    few = len(people) <= MOST_PEOPLE_ONE_BY_ONE
+    tables = "member CROSS JOIN face" if few else "face CROSS JOIN member"  # are joined in this order
+    query = (
+        f"SELECT person, count(*), count(DISTINCT face.id), min(file.name) FROM {tables} ON face.id = face"
+        " CROSS JOIN analysis ON analysis.id = analysis"
+        " CROSS JOIN file ON file.digest = analysis.digest AND present = 1"
+        f" WHERE recipe = ?{f' AND person IN ({str(people)[1:-1]})' if few else ''} GROUP BY person"
+    )
+    found = {person: counted for person, *counted in connection.execute(query, (recipe,))} if people else {}
+    return [(person, *found.get(person, (0, 0, None))) for person in people]
 
 
 def people_table(faces: pl.DataFrame, store: Store) -> pl.DataFrame:
@@ -278,14 +306,41 @@ class Tile:
 def tiles(store: Store, recipe: str, only: Collection[int]) -> dict[int, list[Tile]]:
     """The distinct faces of people, in the order of their file names; no thumbnails yet, since there are many."""
     query = (
-        "SELECT person, face, quality FROM shown_face"
-        " WHERE recipe = ? AND person IN (SELECT value FROM json_each(?))"
-        " GROUP BY face ORDER BY min(file_name), frame, number"
+        f"SELECT person, face.id, quality FROM member CROSS JOIN face ON face.id = face {_IN_FILES} WHERE recipe = ?"
+        f" AND person IN (SELECT value FROM json_each(?)) {_BY_FILE}"
     )
     people: dict[int, list[Tile]] = {}
     for person, face, quality in store.connection.execute(query, (recipe, json.dumps(list(only)))):
         people.setdefault(person, []).append(Tile(face, quality))
     return people
+
+
+def spread_faces(store: Store, recipe: str, person: int, most: int) -> tuple[list[int], int]:
+    """At most so many different faces of a person, spread over all, by their file names; and how many there are."""
+    query = "SELECT EXISTS (SELECT 1 FROM tally WHERE person = ? AND pictures = ?)"
+    faces = member_rows(store, person)
+    if len(faces) <= most or not store.connection.execute(query, (person, len(faces))).fetchone()[0]:
+        faces = [tile.face for tile in tiles(store, recipe, [person]).get(person, ())]
+        return [faces[i] for i in spread(len(faces), most)], len(faces)
+    # All of them are there. Only those that are shown are looked up: where there are a million faces that takes long.
+    query = f"SELECT face.id FROM json_each(?) CROSS JOIN face ON face.id = value {_IN_FILES} {_BY_FILE}"
+    chosen = json.dumps([faces[i] for i in spread(len(faces), most)])
+    return [face for (face,) in store.connection.execute(query, (chosen,))], len(faces)
+
+
+_IN_FILES = (
+    "CROSS JOIN analysis ON analysis.id = face.analysis CROSS JOIN file ON file.digest = content AND present = 1"
+)
+_BY_FILE = "GROUP BY face.id ORDER BY min(file.name), frame, number"
+
+
+def spread(count: int, most: int) -> list[int]:
+    """At most `most` of 0 … count-1, evenly spread over them and with both ends."""
+    if count <= most:
+        return list(range(count))
+    if most == 1:
+        return [count // 2]
+    return [round(i * (count - 1) / (most - 1)) for i in range(most)]
 
 
 def thumbnail_of(store: Store, face: int) -> bytes | None:

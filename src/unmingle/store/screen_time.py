@@ -83,8 +83,10 @@ def screen_times(store: Store, recipe: str) -> list[ScreenTime]:
         " LEFT JOIN analysis ON analysis.digest = shown.content AND analysis.recipe = shown.recipe"
         " WHERE shown.recipe = ? ORDER BY folder, name, path"
     )
-    found = [ScreenTime(*row) for row in store.connection.execute(query, (recipe,))]
-    if not found:  # of many pictures it takes a while to find that none is of a recording
+    # Of many pictures it takes a while to find that none is of a recording.
+    there = store.connection.execute("SELECT EXISTS (SELECT 1 FROM recording)").fetchone()[0]
+    found = [ScreenTime(*row) for row in store.connection.execute(query, (recipe,))] if there else []
+    if not found:
         return []
     intervals = _intervals(store, recipe, {one.row: one for one in found})
     return [replace(one, complete=bool(one.complete), intervals=intervals[one.row]) for one in found]

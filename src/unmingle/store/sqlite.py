@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from contextlib import closing, contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,7 +48,8 @@ class Store:
         self.connection = connection
         self.frame_of: Callable[[int, str], int | None]
         self.meeting_of: Callable[[int, str], str | None]
-        connection.create_function("as_text", 1, lambda path: readable(os.fsdecode(path)), deterministic=True)
+        as_text = lru_cache(lambda path: readable(os.fsdecode(path)))  # most rows are of few folders
+        connection.create_function("as_text", 1, as_text, deterministic=True)
         connection.create_function("frame_of", 2, lambda *file: self.frame_of(*file))
         connection.create_function("meeting_of", 2, lambda *file: self.meeting_of(*file))
 
