@@ -1,4 +1,4 @@
-"""Names, pictures, sidecars, tables and recordings that are odd or damaged: does any of them end the job?
+"""Names, pictures, sidecars, tables, models and recordings that are odd or damaged: does any of them end the job?
 
     python benchmarks/fuzz.py [--mutants 20000] [--seed 0] [--kind KIND …] [-o FOLDER]
     python benchmarks/fuzz.py --only pictures:4711
@@ -44,8 +44,15 @@ if TYPE_CHECKING:
     from fuzzing.isolate import Told
     from fuzzing.mutants import Kind
 
-SHARES = {"pictures": 0.5, "names": 0.1, "sidecars": 0.15, "tables": 0.2, "recordings": 0.05}
-BATCH = {"pictures": 200, "names": 40, "sidecars": 100, "tables": 100, "recordings": 25}  # that share a folder
+SHARES = {"pictures": 0.45, "names": 0.1, "sidecars": 0.15, "tables": 0.2, "models": 0.05, "recordings": 0.05}
+BATCH = {
+    "pictures": 200,
+    "names": 40,
+    "sidecars": 100,
+    "tables": 100,
+    "models": 100,
+    "recordings": 25,
+}  # that share a folder
 FAULTS = ("tracebacks", "hangs", "crashes", "lost_rows", "odd_rows")
 EXAMPLES = 3
 
@@ -163,6 +170,15 @@ def only(word: str, seed: int, folder: Path) -> int:
     return bool(outcome.faults)
 
 
+def keep(found: dict[str, Any], path: Path) -> None:
+    """Write results, with those of other kinds that are there."""
+    if path.exists():
+        before = json.loads(path.read_text(encoding="ascii"))
+        others = [one for one in before["faults"] if one["mutants"][0].partition(":")[0] not in found["kinds"]]
+        found |= {"kinds": before["kinds"] | found["kinds"], "faults": [*found["faults"], *others]}
+    path.write_text(json.dumps(found, indent=1) + "\n", encoding="ascii")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mutants", type=int, default=20_000)
@@ -170,7 +186,13 @@ def main() -> int:
     parser.add_argument("--kind", choices=tuple(SHARES), action="append", help="only this kind; may be repeated")
     parser.add_argument("--processes", type=int, default=min(2, os.cpu_count() or 1))
     parser.add_argument("--only", metavar="KIND:NUMBER", help="make one mutant again, in FOLDER, and tell of it")
-    parser.add_argument("-o", "--output", metavar="FOLDER", type=Path, help="keep fuzz.json and what is made there")
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FOLDER",
+        type=Path,
+        help="keep there what is made, and fuzz.json with kinds of before",
+    )
     options = parser.parse_args()
     if options.only:
         return only(options.only, options.seed, options.output or Path(tempfile.mkdtemp()))
@@ -180,13 +202,11 @@ def main() -> int:
     kinds = {kind: tally.result() for kind, tally in tallies.items()}
     faults = faults_of(tallies)
     # In ASCII: names of files may be no text.
-    text = json.dumps(
-        {"seed": options.seed, "mutants": sum(wanted.values()), "kinds": kinds, "faults": faults}, indent=1
-    )
-    print(text)
+    found = {"seed": options.seed, "kinds": kinds, "faults": faults}
     if options.output:
         options.output.mkdir(parents=True, exist_ok=True)
-        (options.output / "fuzz.json").write_text(text + "\n", encoding="ascii")
+        keep(found, options.output / "fuzz.json")
+    print(json.dumps(found, indent=1))
     return bool(faults)
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from fuzzing.mutants import Kind, Outcome
 
 PATIENCE = 10.0  # seconds of work for one mutant
-WAITING = 6.0  # times as long by the clock: the machine may be busy with other things
+WAITING = 30.0  # times as long by the clock: the machine may be busy with other things
 EACH, START = 0.1, 30.0  # seconds for each of many, and for the models to be there
 ADDRESSES = 12 << 30  # bytes that a process may map
 

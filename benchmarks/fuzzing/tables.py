@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 import zipfile
 from typing import TYPE_CHECKING, Any
@@ -180,6 +181,31 @@ def _open_document(rows: Rows, draw: random.Random) -> bytes:
     return buffer.getvalue()
 
 
+def _records(rows: Rows) -> list[dict[str, Any]]:
+    """Rows by the names in the first one; what has no name, or one that is taken, is left out."""
+    heads = [str(cell) for cell in rows[0]] if rows else []
+    return [dict(zip(heads, row, strict=False)) for row in rows[1:]]
+
+
+def _parquet(rows: Rows, draw: random.Random) -> bytes:
+    import polars as pl
+
+    buffer = io.BytesIO()
+    texts = [{key: _plain(cell) for key, cell in row.items()} for row in _records(rows)]
+    names = list(dict.fromkeys(key for row in texts for key in row))
+    table = pl.DataFrame(texts, schema=dict.fromkeys(names, pl.String))
+    if names and draw.random() < 0.3:
+        table = table.with_columns(pl.col(names[-1]).cast(pl.Categorical))
+    table.write_parquet(buffer, compression=draw.choice(("zstd", "snappy", "gzip", "lz4", "uncompressed")))
+    return buffer.getvalue()
+
+
+def _json(rows: Rows, draw: random.Random) -> bytes:
+    found = _records(rows)
+    text = json.dumps(found, ensure_ascii=draw.random() < 0.5, indent=draw.choice((None, 1)))
+    return text.encode("utf-8", "replace")
+
+
 MANIFEST = '<m:manifest xmlns:m="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"/>'
 
 
@@ -193,6 +219,8 @@ FORMS: dict[str, Callable[[Rows, random.Random], bytes]] = {
     ".tsv": lambda rows, draw: "\n".join("\t".join(map(str, row)) for row in rows).encode("utf-8", "replace"),
     ".xlsx": _workbook,
     ".ods": _open_document,
+    ".parquet": _parquet,
+    ".json": _json,
 }
 CELLS = (
     "", " ", "\t", "\n", "a\nb", '"', '""', "'", "=1+1", "=HYPERLINK(1)", "NaN", "None", "0", "-1", "1e999", "TRUE",

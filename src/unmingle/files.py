@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import reprlib
 import secrets
+import zlib
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
+from lzma import LZMAError
 from pathlib import Path
+from zipfile import BadZipFile
 
 from unmingle.errors import SettingsError, WriteError
 
@@ -39,6 +42,8 @@ def no_empty_folder(folder: Path) -> Iterator[None]:
         raise
 
 
+# What reading an archive raises that is damaged, or none.
+DAMAGE = (BadZipFile, OSError, NotImplementedError, EOFError, RuntimeError, ValueError, zlib.error, LZMAError)
 TEMPORARY = ".unmingle-"  # how the name of a file begins that is being written
 JOURNAL = "decisions.jsonl"  # of a library, beside its database
 FEW = 20  # files that are brought to the disk one by one

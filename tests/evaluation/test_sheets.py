@@ -4,12 +4,14 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+import polars as pl
 import pytest
 import xlsxwriter
 from hypothesis import given
 from hypothesis import strategies as st
 
 from unmingle.errors import LabelsError
+from unmingle.evaluation import table_limits
 from unmingle.evaluation.columns import Row
 from unmingle.evaluation.sheets import ENCRYPTED_STREAM, MOST_BLANK, OLE2, read_sheets
 
@@ -126,6 +128,7 @@ def sheet(rows: str, prefix: str = "") -> str:
 
 
 OUTSIDE, MANY = "outside of what a sheet can hold", "a sheet of 17,179,869,184 cells"
+TEXT = "bytes of text in its cells"
 
 
 @pytest.mark.parametrize(
@@ -157,6 +160,33 @@ def test_open_document_whose_cells_stand_for_many_is_refused(tmp_path: Path) -> 
     for rows, columns, problem in ((1_048_576, 30, "31,457,280 cells"), (1, 99_999, OUTSIDE), (2**40, 1, OUTSIDE)):
         content = table.format(rows, cell.format(columns))
         assert problem in problem_of(workbook(tmp_path / "far.ods", **{"content.xml": content})).problem
+
+
+def test_text_that_a_workbook_holds_once_and_shows_often_is_counted_each_time(tmp_path: Path) -> None:
+    shown = "".join(f'<row r="{row}"><c r="A{row}" t="s"><v>0</v></c></row>' for row in range(1, 12_000))
+    shared = f"<sst><si><t>{'x' * 30_000}</t></si></sst>"
+    assert (
+        TEXT
+        in problem_of(workbook(tmp_path / "a.xlsx", sheet=sheet(shown), **{"xl/sharedStrings.xml": shared})).problem
+    )
+    cell = '<table:table-cell table:number-columns-repeated="1000" office:value-type="string">'
+    row = f'<table:table-row table:number-rows-repeated="1000">{cell}<text:p>{"x" * 30_000}</text:p></table:table-cell>'
+    content = f'<table:table table:name="a">{row}</table:table-row></table:table>'
+    assert TEXT in problem_of(workbook(tmp_path / "a.ods", **{"content.xml": content})).problem
+
+
+def test_other_tables_of_too_many_cells_are_refused_before_they_are_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table_limits, "MAX_CELLS", 1000)
+    monkeypatch.setattr(table_limits, "MAX_TEXT", 1_000_000)
+    for rows, problem in ((["1"] * 1001, "1,001 cells"), (["x" * 100_000] * 11, "1,100,000 bytes of text")):
+        pl.DataFrame({"file": rows}).write_parquet(tmp_path / "a.parquet")
+        assert problem in problem_of(tmp_path / "a.parquet").problem
+    (tmp_path / "a.json").write_text("[" + ",".join(f'{{"{i}":1}}' for i in range(50)) + "]")
+    assert "2,500 cells" in problem_of(tmp_path / "a.json").problem
+    (tmp_path / "a.csv").write_bytes(b"file,person\n" + b"," * 1000)
+    assert "1,002 cells" in problem_of(tmp_path / "a.csv").problem
 
 
 def test_binary_workbook_with_a_cell_far_out_is_refused(tmp_path: Path) -> None:

@@ -142,7 +142,11 @@ def test_what_is_not_here_says_how_to_get_it(file: Path) -> None:
 def test_a_damaged_card_is_an_error_with_the_mend(file: Path) -> None:
     registry.put(mine(file), file)
     path = model_folder() / "mine.json"
-    for damage in ("{", "[]", '{"name": "mine"}', '{"surprise": 1}'):
+    whole = path.read_text()
+    odd = {"dimension": '"x"', "commercial": "1", "file": '"../a.onnx"', "intake": "[1]"}
+    changed = [re.sub(rf'"{key}": ("[^"]*"|null|\d+|{{[^}}]*}})', f'"{key}": {odd[key]}', whole) for key in odd]
+    assert whole not in changed
+    for damage in ("{", "[]", "[" * 100_000, '{"name": "mine"}', '{"surprise": 1}', *changed):
         path.write_text(damage)
         with pytest.raises(ModelError):
             registry.card("mine")

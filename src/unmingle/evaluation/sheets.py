@@ -9,18 +9,14 @@ import codecs
 import csv
 import io
 import json
-import re
-import zlib
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from lzma import LZMAError
-from typing import IO, TYPE_CHECKING
-from zipfile import BadZipFile, ZipFile
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from unmingle.errors import LabelsError, PictureError
-from unmingle.sources.formats import read_file
+from unmingle.evaluation.table_limits import MAX_BYTES, check_cells, check_workbook
+from unmingle.sources.formats import HEAD, read_file
 from unmingle.sources.names import has_ending
 from unmingle.text_layout import csv_text
 
@@ -35,7 +31,6 @@ if TYPE_CHECKING:
     from unmingle.records import I64
 
     Find = Callable[[tuple[Row, ...]], Columns | LabelsError]
-    Extent = tuple[int, int]  # the last row and the last column with something in it
 
 LOOKED_AT = 100  # rows of a sheet without the columns, for names of files
 WORKBOOK_ENDINGS = frozenset({".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"})
@@ -46,20 +41,7 @@ OLE2 = bytes.fromhex("D0CF11E0A1B11AE1")  # .xls, and every encrypted .xlsx
 ENCRYPTED_STREAM = "EncryptedPackage".encode("utf-16-le")
 DELIMITERS = ",;\t|"
 BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
-MAX_CELLS = 20_000_000  # of a sheet: what lies before the last one takes memory, empty or not
-MAX_ROWS, MAX_COLUMNS = 1_048_576, 16_384  # that a spreadsheet program has
 MOST_BLANK = 1000  # rows or columns in a row that are kept
-# What zipfile raises of a file that is no whole zip.
-DAMAGE = (BadZipFile, OSError, NotImplementedError, EOFError, RuntimeError, ValueError, zlib.error, LZMAError)
-# A cell of .xlsx with something in it, and where it says it is; a row, and which.
-_CELL = re.compile(
-    rb"""<(?:\w+:)?c(?=[\s>])(?:[^<>]*?\sr\s*=\s*["']([A-Za-z]{0,9})(\d{0,12}))?[^<>]*(?<!/)>[^<]*<(?!/)"""
-)
-_ROW = re.compile(rb"""<(?:\w+:)?row\s[^<>]*?\br\s*=\s*["'](\d{1,12})""")
-# A table, row, or cell of .ods.
-_ODS = re.compile(rb"""<table:(table|table-row|table-cell|covered-table-cell)(?=[\s/>])([^<>]*)""")
-_REPEATED = re.compile(rb"""table:number-(?:rows|columns)-repeated\s*=\s*["']\+?(\d{1,12})""")
-_VALUE = re.compile(rb"office:[a-z-]*value|table:formula")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +113,7 @@ def read_sheets(path: Path) -> Iterable[Sheet]:
         if path.is_dir():
             mend = "Name a workbook or csv, or pass --labels folders."
             raise LabelsError(f"{path} is a folder, not a labels file.", mend)
-        data = read_file(path) if size or not path.is_file() else b""
+        data = read_file(path, MAX_BYTES) if size or not path.is_file() else b""
     except FileNotFoundError as error:
         raise LabelsError(f"There is no labels file {path}.", "Check the path.") from error
     except OSError as error:
@@ -144,26 +126,35 @@ def read_sheets(path: Path) -> Iterable[Sheet]:
         return _workbook(data, path.name)
     if data.startswith(PARQUET):
         return [_parquet(data, path.name)]
-    records = _records(data)
+    records = _records(data, path.name)
     if records is None and path.suffix.lower() in WORKBOOK_ENDINGS:
         raise LabelsError(f"{path.name} is not a workbook.", "Open it in a spreadsheet program and save it as .xlsx.")
     return [records or _delimited(data, path.name)]
 
 
 def _parquet(data: bytes, name: str) -> Sheet:
+    """The columns of numbers and text; of lists, records and bytes a few stored ones may stand for very many."""
     import polars as pl
 
     try:
-        table = pl.read_parquet(io.BytesIO(data))
+        lazy = pl.scan_parquet(io.BytesIO(data))
+        plain = [key for key, kind in lazy.collect_schema().items() if not kind.is_nested() and kind != pl.Binary]
+        check_cells(name, len(plain) * int(lazy.select(pl.len()).collect().item()))
+        table = lazy.select(plain).collect()
+        lengths = table.select(pl.col(pl.String).str.len_bytes(), pl.col(pl.Categorical, pl.Enum).cat.len_bytes())
+        check_cells(name, 0, sum(int(column.sum()) for column in lengths))
+    except LabelsError:
+        raise
     except Exception as error:  # whatever a broken file raises, it is that file's
         raise LabelsError(f"{name} can't be read: {error}.", "Write the file anew.") from error
     return Sheet((tuple(table.columns), *map(_as_text, table.iter_rows())), "Parquet")
 
 
-def _records(data: bytes) -> Sheet | None:
+def _records(data: bytes, name: str) -> Sheet | None:
     """The table of JSON that is a list of objects; None for other content."""
-    if not data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["):
+    if not data[:HEAD].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["):
         return None
+    check_cells(name, sum(map(data.count, (b"{", b"[", b","))))
     try:
         rows = json.loads(data)
     except (ValueError, RecursionError):
@@ -171,6 +162,7 @@ def _records(data: bytes) -> Sheet | None:
     if not (isinstance(rows, list) and rows and all(isinstance(row, dict) for row in rows)):
         return None
     header = tuple(dict.fromkeys(key for row in rows for key in row))
+    check_cells(name, len(rows) * len(header))
     return Sheet((header, *(_as_text([row.get(key) for key in header]) for row in rows)), "JSON")
 
 
@@ -180,54 +172,67 @@ def _as_text(row: Sequence[object]) -> Row:
 
 def _delimited(data: bytes, name: str) -> Sheet:
     """Text, whatever its encoding and delimiter."""
-    encoding = _guess_encoding(data)
-    text = data.decode(encoding) if _fits(data, encoding) else "\0"
+    encoding, signs = _guess_encoding(data)
     # File names may hold control signs; of bytes whose encoding is only guessed they say that it is no text.
     surely = encoding in {"utf-8", "utf-8-sig"}
-    if any(sign < " " and sign not in "\t\n\r\f\v" and (sign == "\0" or not surely) for sign in set(text)):
+    if signs is None or any(sign < " " and sign not in "\t\n\r\f\v" and (sign == "\0" or not surely) for sign in signs):
         mend = "Save it as UTF-8 (in a spreadsheet program: 'CSV UTF-8') and pass that."
         raise LabelsError(f"{name} is not text in a known encoding.", mend)
-    first, _, rest = text.partition("\n")
-    hint = first.rstrip("\r")  # Excel's first line "sep=;"
-    if len(hint) == len("sep=") + 1 and hint.lower().startswith("sep="):
-        text, delimiter = rest, hint[-1]
-    else:  # the sign that is most frequent in the header, outside quotes; a comma when there is none
-        header = next((line for line in text.splitlines() if line.strip()), "")
-        delimiter = max(DELIMITERS, key="".join(header.split('"')[::2]).count)
-    try:
-        rows = tuple(
-            tuple(map(csv_text, row)) for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-        )
-    except csv.Error as error:
-        raise LabelsError(f"{name} is not a table of text: {error}.", "Check its quotes, or save it again.") from error
+    with _text(data, encoding) as text:
+        hint = text.readline().rstrip("\r\n")  # Excel's first line "sep=;"
+        if len(hint) == len("sep=") + 1 and hint.lower().startswith("sep="):
+            delimiter = hint[-1]
+        else:  # the sign that is most frequent in the header, outside quotes; a comma when there is none
+            text.seek(0)
+            header = next((line for line in text if line.strip()), "")
+            delimiter = max(DELIMITERS, key="".join(header.split('"')[::2]).count)
+            text.seek(0)
+        lines = max(data.count(b"\n"), data.count(b"\r"))
+        check_cells(name, lines + data.count(delimiter.encode()))
+        try:
+            rows = tuple(tuple(map(csv_text, row)) for row in csv.reader(text, delimiter=delimiter))
+        except csv.Error as error:
+            raise LabelsError(
+                f"{name} is not a table of text: {error}.", "Check its quotes, or save it again."
+            ) from error
     return Sheet(rows, f"{'utf-8' if surely else encoding}, separated by {delimiter!r}")
 
 
-def _guess_encoding(data: bytes) -> str:
-    """The likeliest encoding; whether it fits shows when it is used."""
+def _text(data: bytes, encoding: str) -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.BytesIO(data), encoding, newline="")
+
+
+def _signs(data: bytes, encoding: str) -> set[str] | None:
+    """The different signs of a text, read piece by piece; None if it is in another encoding."""
+    found: set[str] = set()
+    try:
+        with _text(data, encoding) as text:
+            while piece := text.read(1 << 20):
+                found.update(piece)
+    except UnicodeDecodeError:
+        return None
+    return found
+
+
+def _guess_encoding(data: bytes) -> tuple[str, set[str] | None]:
+    """The likeliest encoding, and the signs in it if it fits."""
     for mark, encoding in BOMS:
         if data.startswith(mark):
-            return encoding
+            return encoding, _signs(data, encoding)
     # Every ASCII sign of UTF-16 has one zero byte, on the same side; no other text has any.
     if len(data) % 2 == 0 and data.count(0) > len(data) // 4:
-        return "utf-16-le" if data[1::2].count(0) > data[::2].count(0) else "utf-16-be"
-    if _fits(data, "utf-8"):
-        return "utf-8"
-    if not _fits(data, "cp932"):
-        return "cp1252"
+        encoding = "utf-16-le" if data[1::2].count(0) > data[::2].count(0) else "utf-16-be"
+        return encoding, _signs(data, encoding)
+    if (signs := _signs(data, "utf-8")) is not None:
+        return "utf-8", signs
+    western, japanese = _signs(data, "cp1252"), _signs(data, "cp932")
+    if japanese is None:
+        return "cp1252", western
     # Both accept nearly everything. But kana and the common kanji start with a byte of 0x81 to 0x9F, which the western
     # encodings leave to rare punctuation, and western letters with accents are 0xC0 to 0xFF.
-    signs = [sign.encode("cp932") for sign in set(data.decode("cp932")) if sign > "\x7f"]
-    common = sum(0x81 <= sign[0] <= 0x9F for sign in signs)
-    return "cp932" if common * 2 >= len(signs) else "cp1252"
-
-
-def _fits(data: bytes, encoding: str) -> bool:
-    try:
-        data.decode(encoding)
-    except UnicodeDecodeError:
-        return False
-    return True
+    letters = [sign.encode("cp932") for sign in japanese if sign > "\x7f"]
+    common = sum(0x81 <= sign[0] <= 0x9F for sign in letters)
+    return ("cp932", japanese) if common * 2 >= len(letters) else ("cp1252", western)
 
 
 def _workbook(data: bytes, name: str) -> Iterator[Sheet]:
@@ -241,7 +246,7 @@ def _workbook(data: bytes, name: str) -> Iterator[Sheet]:
     if data.startswith(OLE2) and ENCRYPTED_STREAM in data:
         raise protected
     if data.startswith(ZIP):
-        _check_extent(data, name)
+        check_workbook(data, name)
     try:
         reader = fastexcel.read_excel(data)
         sheets = [reader.load_sheet(i, header_row=None, dtypes="string") for i in range(len(reader.sheet_names))]
@@ -271,93 +276,3 @@ def _kept(filled_n: NDArray[np.bool_]) -> I64:
     at_n = np.arange(len(filled_n))
     last_n = np.maximum.accumulate(np.where(filled_n, at_n, -1))
     return np.flatnonzero(at_n - last_n <= MOST_BLANK)
-
-
-def _check_extent(data: bytes, name: str) -> None:
-    """Refuse a sheet with a cell so far out that the reader, which makes room for all before it, ends the process."""
-    # What is damaged or locked, the reader finds out.
-    with suppress(*DAMAGE), ZipFile(io.BytesIO(data)) as archive:
-        for part in archive.infolist():
-            binary = "worksheets/" in part.filename and part.filename.endswith(".bin")
-            extent_of = _extent_ods if part.filename == "content.xml" else _extent_xlsb if binary else _extent
-            rows = columns = 0
-            with suppress(*DAMAGE), archive.open(part) as sheet:
-                rows, columns = extent_of(sheet)
-            problem = f"{name} has a sheet of {rows * columns:,} cells, if all up to its last one are counted."
-            if rows > MAX_ROWS or columns > MAX_COLUMNS:
-                problem = f"{name} has a sheet with a cell outside of what a sheet can hold."
-            elif rows * columns <= MAX_CELLS:
-                continue
-            raise LabelsError(problem, "Save a copy that holds the table alone.")
-
-
-def _extent(sheet: IO[bytes]) -> Extent:
-    """Of a part of an .xlsx; (0, 0) of other parts."""
-    rows = columns = 0
-    rest = b""
-    while block := sheet.read(1 << 20):
-        text = rest + block
-        if found := _CELL.findall(text):
-            letters, digits = (set(one) for one in zip(*found, strict=True))
-            columns = max(columns, 1, *map(_column, letters))
-            rows = max(rows, *(int(number or 0) for number in digits))
-            if b"" in digits:  # a cell that doesn't say where it is, is in the row that it stands in
-                rows = max([rows, *map(int, _ROW.findall(text))])
-        # From the last tag but one: the cell that may go on in the next block.
-        rest = text[max(text.rfind(b"<", 0, max(text.rfind(b"<"), 0)), 0) :]
-    return rows, columns
-
-
-def _column(letters: bytes) -> int:
-    number = 0
-    for letter in letters.upper():
-        number = number * 26 + letter - ord("A") + 1
-    return number
-
-
-def _extent_ods(sheet: IO[bytes]) -> Extent:
-    """Of an .ods, where one row or cell may stand for many."""
-    rows = columns = above = here = across = 0
-    rest = b""
-    while block := sheet.read(1 << 20):
-        text = rest + block
-        rest = text[max(text.rfind(b"<"), 0) :]
-        for kind, attributes in _ODS.findall(text[: len(text) - len(rest)]):
-            repeated = _REPEATED.search(attributes)
-            times = int(repeated[1]) if repeated else 1
-            if kind == b"table":
-                above = here = 0
-            elif kind == b"table-row":
-                above, here, across = above + here, times, 0
-            else:
-                across += times
-                if _VALUE.search(attributes):
-                    rows, columns = max(rows, above + here), max(columns, across)
-    return rows, columns
-
-
-def _extent_xlsb(sheet: IO[bytes]) -> Extent:
-    """Of a sheet of an .xlsb: records of a number, a length, and content ([MS-XLSB] 2.1.4)."""
-    data, at = sheet.read(), 0
-    rows = columns = row = 0
-
-    def number(most: int) -> int:
-        nonlocal at
-        value = 0
-        for shift in range(0, 7 * most, 7):
-            value |= (data[at] & 0x7F) << shift
-            at += 1
-            if not data[at - 1] & 0x80:
-                break
-        return value
-
-    with suppress(IndexError):
-        while at < len(data):
-            kind, length = number(2), number(4)
-            place = int.from_bytes(data[at : at + 4], "little")
-            at += length
-            if kind == 0:  # BrtRowHdr
-                row = place + 1
-            elif 2 <= kind <= 11:  # BrtCellRk to BrtFmlaError, all with something in them
-                rows, columns = max(rows, row), max(columns, place + 1)
-    return rows, columns

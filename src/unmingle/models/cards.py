@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib.resources import files
-from typing import Any, Literal
+from math import isfinite
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from unmingle.errors import ModelError, SettingsError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 Colour = Literal["rgb", "bgr"]
+Packing = Literal["zip", "bz2"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +60,7 @@ class Calibration:
 class Archive:
     """The compressed file that a model is published in: a zip, of which one member is taken, or one file in bz2."""
 
-    kind: Literal["zip", "bz2"]
+    kind: Packing
     sha256: str
     size: int  # bytes
     member: str = ""
@@ -93,13 +98,36 @@ class Card:
         return f"{self.name} is not for commercial use (licence: {self.licence})."
 
 
+_RIGHT: dict[str, Callable[[Any], bool]] = {
+    "str": lambda value: isinstance(value, str),
+    "int": lambda value: type(value) is int,
+    "float": lambda value: type(value) in {int, float} and isfinite(value),
+    "bool": lambda value: isinstance(value, bool),
+    "bool | None": lambda value: value is None or isinstance(value, bool),
+    "Colour": get_args(Colour).__contains__,
+    "Packing": get_args(Packing).__contains__,
+}
+_PARTS: dict[str, type[Archive | Intake | Calibration]]
+_PARTS = {"archive": Archive, "intake": Intake, "calibration": Calibration}
+
+
 def from_json(plain: dict[str, Any]) -> Card:
     """The card from plain values, as `asdict` makes them; ModelError if they are not a card's."""
-    parts: dict[str, Any] = {"archive": Archive, "intake": Intake, "calibration": Calibration}
     try:
-        return Card(**{key: parts[key](**value) if key in parts and value else value for key, value in plain.items()})
-    except (TypeError, KeyError, AttributeError) as error:
+        plain = dict(plain)
+        parts = {key: _PARTS[key](**_checked(_PARTS[key], plain[key])) for key in _PARTS if plain.get(key)}
+        return Card(**_checked(Card, {**plain, **dict.fromkeys(_PARTS)}) | parts)
+    except (TypeError, ValueError, OverflowError) as error:
         raise ModelError(f"This is no model card: {error}.", "Add the model again: unmingle models add") from error
+
+
+def _checked(kind: type[Any], plain: dict[str, Any]) -> dict[str, Any]:
+    """The values of a record, if each has the type that it should."""
+    for field in fields(kind):
+        right = _RIGHT.get(str(field.type))
+        if right and field.name in plain and not right(plain[field.name]):
+            raise ValueError(f"{field.name} can't be {plain[field.name]!r:.100}")
+    return plain
 
 
 def _catalogue() -> dict[str, Card]:

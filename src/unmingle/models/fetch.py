@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from unmingle.errors import FetchError
-from unmingle.files import EVERYBODY, replacing
+from unmingle.files import DAMAGE, EVERYBODY, replacing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from unmingle.models.cards import Archive
 
@@ -86,18 +86,13 @@ def fetch_archived(
     try:
         _check_room(destination, size)
         with replacing(destination, mode=EVERYBODY) as temporary:
-            if archive.kind == "bz2":
-                with bz2.open(packed) as stream, temporary.open("wb") as sink:
-                    _unpack(stream, sink, size)
-            else:
-                with zipfile.ZipFile(packed) as held, held.open(archive.member) as member, temporary.open("wb") as sink:
-                    _unpack(member, sink, size)
+            with temporary.open("wb") as sink:
+                for chunk in _unpacked(packed, archive, size, url):
+                    sink.write(chunk)
             mismatch = wanted.mismatch(temporary)
             if mismatch is not None:
                 raise FetchError(f"{url} doesn't hold the file expected: {mismatch}.", "It may have been replaced.")
         packed.unlink()
-    except (zipfile.BadZipFile, KeyError, EOFError) as error:
-        raise FetchError(f"{url} can't be unpacked: {error}.", "It may have been replaced.") from error
     except OSError as error:
         raise _disk_error(destination, error) from error
     return destination
@@ -170,10 +165,16 @@ def _download(wanted: _Wanted, part: Path, on_progress: OnBytes | None) -> None:
         raise FetchError(f"{wanted.url} was cut off after {have:,} of {total:,} bytes.", AGAIN)
 
 
-def _unpack(stream: IO[bytes], sink: IO[bytes], size: int) -> None:
-    """Write what a packed file holds, and no further than it takes to see that it is more than expected."""
-    while sink.tell() <= size and (chunk := stream.read(CHUNK)):
-        sink.write(chunk)
+def _unpacked(packed: Path, archive: Archive, size: int, url: str) -> Iterator[bytes]:
+    """What a packed file holds, and no further than it takes to see that it is more than expected."""
+    try:
+        with zipfile.ZipFile(packed) if archive.kind == "zip" else bz2.open(packed) as held:
+            stream = held.open(archive.member) if isinstance(held, zipfile.ZipFile) else held
+            while size >= 0 and (chunk := stream.read(CHUNK)):
+                size -= len(chunk)
+                yield chunk
+    except (KeyError, *DAMAGE) as error:
+        raise FetchError(f"{url} can't be unpacked: {error}.", "It may have been replaced.") from error
 
 
 def _length(part: Path) -> int:

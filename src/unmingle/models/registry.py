@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from unmingle.models.cards import Card
     from unmingle.models.fetch import OnBytes
 
+MOST_CARD = 1_000_000  # bytes
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -126,9 +127,19 @@ def _card_file(name: str) -> Path | None:
 
 def _read(path: Path) -> Card:
     try:
-        return from_json(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
+        found = from_json(json.loads(_card_text(path)))
+        is_here(found)  # the system may refuse its name
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{path} can't be read: {error}.", f"Remove it: rm {path}") from error
+    if Path(found.file).name != found.file and not found.package:
+        raise ModelError(f"{path} names a file in another folder, {found.file:.100}.", f"Remove it: rm {path}")
+    return found
+
+
+def _card_text(path: Path) -> str:
+    if not path.is_file() or path.stat().st_size > MOST_CARD:
+        raise ValueError("it is no card")
+    return path.read_text(encoding="utf-8")
 
 
 def _with_measured(known: Card, stored: Card | None) -> Card:

@@ -134,11 +134,11 @@ def check_file(path: Path) -> int:
     return size
 
 
-def read_file(path: Path) -> bytes:
-    """The content of a file; PictureError as for `check_file`, or if it is too large to be read whole."""
+def read_file(path: Path, most: int = MOST_BYTES) -> bytes:
+    """The content of a file; PictureError as for `check_file`, or if it has more bytes than are read whole."""
     size = check_file(path)
-    if size > MOST_BYTES:
-        raise PictureError(f"too large a file: {size:,} bytes, over {MOST_BYTES:,}")
+    if size > most:
+        raise PictureError(f"too large a file: {size:,} bytes, over {most:,}")
     with _clear_errors(), path.open("rb") as file:
         return file.read(size)
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from unmingle.records import U8
 
 BACKUP = "_original"  # how the endings of ExifTool's backups end
+MOST_LISTED = 100_000_000  # bytes of a list of paths
 MANIFEST = "manifest.csv"  # marks a folder that unmingle export wrote, beginning so
 MANIFEST_COLUMNS = ("folder", "file", "person", "name", "source", "original")
 
@@ -124,7 +125,11 @@ def _expand(path: Path, folders: list[str], made: list[str]) -> Iterator[Picture
 def _listed(path: Path) -> Iterator[Path]:
     """The paths in a text file, one a line, relative to the file's own folder."""
     try:
-        lines = read_file(path).decode("utf-8-sig").splitlines() if path.stat().st_size or not path.is_file() else []
+        lines = (
+            read_file(path, MOST_LISTED).decode("utf-8-sig").splitlines()
+            if path.stat().st_size or not path.is_file()
+            else []
+        )
     except (OSError, PictureError, UnicodeDecodeError) as error:
         raise SourceError(f"{path.name} can't be read as a list of paths.", "Save it as UTF-8 text.") from error
     for line in filter(None, map(str.strip, lines)):
