@@ -59,7 +59,6 @@ app = typer.Typer(
     epilog="To begin: unmingle cluster PICTURES -o LIBRARY, then unmingle review LIBRARY, then"
     " unmingle export LIBRARY -o DEST. Each command has a --help.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
