@@ -79,6 +79,15 @@ def test_a_crowd_alone_is_not_one_person(seed: int) -> None:
     assert dict(found.notes)["crowded"] > 0.9 * len(crowd)  # where it can't tell, it says so
 
 
+@pytest.mark.parametrize("seed", range(14, 20))
+def test_a_small_crowd_alone_is_not_one_person_however_alike_it_is(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    alike = random.uniform(0.2, 0.4)
+    sizes = random.integers(1, 6, random.integers(30, 120)).tolist()
+    crowd, child = draw(sizes, (alike, max(0.5, alike + 0.15)), random)
+    assert score(child, grouped(crowd)).pairwise.precision > 0.9
+
+
 def test_pieces_of_one_person_make_no_crowd() -> None:
     random = np.random.default_rng(5)
     looks, _ = draw([5] * 30, (0.4, 0.6), random)  # of one person

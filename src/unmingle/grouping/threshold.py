@@ -38,8 +38,9 @@ NEIGHBOURS = 20
 PRIOR_COHORT = 30
 # Cosines computed at most to tell, past which fewer clusters stand for all.
 EXCESS_CELLS = 1 << 31
-# Clusters that are to be pure have to be as alike as among so many, else a crowd becomes one for being few.
-MANY_CLUSTERS = 200
+# Clusters that are to be pure have to be as alike as among so many, else a crowd becomes one for being few: among 200
+# it still does, among 2000 its pieces are too small to tell, and where people are as usual all do alike.
+MANY_CLUSTERS = 1000
 # Standard deviations of a normal variable in one median distance from its median.
 NORMAL_MAD = 1.4826
 # Clusters of more faces than this that hold together by so many deviations less than others do are no person but a
@@ -132,36 +133,42 @@ def local_excess(
 ) -> F64:
     """(n,) how much more alike a face and its nearest strangers are than the model's card says, as a cosine; never < 0.
 
-    If the card holds where a face lies, its nearest few of c clusters score as the largest of c normal values do. Among
+    If the card holds where a face lies, its nearest few of c people score as the largest of c normal values do. Among
     small children, say, they score higher (score normalisation with a cohort: Matejka et al. 2017). The clusters are to
     be pure rather than whole; of two faces or more, since single ones are often faces of somebody large.
 
-    faces: of how many each vector is the mean. person_c: clusters with one number are one person, and no strangers to
-    its faces; None: nobody has two. Fewer than `PRIOR_CLUSTERS` people can't tell. least_c: the least excess of the
-    faces that are nearest to each; None: 0.
+    faces: of how many each vector is the mean. person_c: clusters with one number are one person, and count as one;
+    None: nobody has two. Fewer than `PRIOR_CLUSTERS` people can't tell. least_c: the least excess of the faces that are
+    nearest to each; None: 0.
     """
     from scipy.special import ndtri
 
+    told = np.count_nonzero(size_c > 1)
+    if person_c is not None and told:
+        order = np.argsort(person_c, kind="stable")
+        first = np.flatnonzero(np.diff(person_c[order], prepend=-1))
+        weight_c, sums_cd = size_c[order], mean_cd[order] * size_c[order, None].astype(np.float32)
+        size_c = np.add.reduceat(weight_c, first)
+        mean_cd = (np.add.reduceat(sums_cd, first) / size_c[:, None]).astype(np.float32)
+        least_c = least_c if least_c is None else np.maximum.reduceat(least_c[order], first)
     several = np.flatnonzero(size_c > 1)
     cohort = several[spaced(len(several), min(MOST_CLUSTERS, EXCESS_CELLS // max(1, len(vectors_nd))))]
     c = len(cohort)
     k = min(NEIGHBOURS, c // 3)
     excess_n = np.zeros(len(vectors_nd))
-    person_c = cohort if person_c is None else person_c[cohort]
-    if not k or len(np.unique(person_c)) < PRIOR_CLUSTERS:
+    if not k or c < PRIOR_CLUSTERS:
         return excess_n  # of a few people, somebody's own pieces may be the nearest
     # After its own person the next may be a part of it, too, that nobody knows to be one.
     usual = -float(ndtri((np.arange(k) + 1.5) / (c - 1)).mean())
     single = np.ones(1, np.int64)
-    unit = float(curve.deviation(single, single)[0]) * c / (c + PRIOR_COHORT)
+    unit = float(curve.deviation(single, single)[0]) * told / (told + PRIOR_COHORT)
     deviation_c = curve.deviation(np.array([faces]), size_c[cohort]).astype(np.float32)
     mean_cd, stranger_c = mean_cd[cohort] / deviation_c[:, None], np.float32(curve.mean) / deviation_c
     for block, z_rc in similarity_blocks(vectors_nd, mean_cd, cells=1 << 20):
         z_rc -= stranger_c
         own_r = z_rc.argmax(axis=1)
-        np.copyto(z_rc, -np.inf, where=person_c == person_c[own_r, None])
+        z_rc[np.arange(len(z_rc)), own_r] = -np.inf
         nearest_rk = np.partition(z_rc, (c - k - 1, c - 1), axis=1)[:, c - k - 1 : c - 1].astype(np.float64)
-        nearest_rk[np.isneginf(nearest_rk)] = usual  # there are no more strangers
         least_r = 0 if least_c is None else least_c[cohort[own_r]]
         excess_n[block] = np.maximum((nearest_rk.mean(axis=1) - usual) * unit, least_r)
     return excess_n
