@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.store.conftest import Album
@@ -15,7 +14,6 @@ from unmingle.store.people_query import (
     FaceIndex,
     covers_of,
     face_cards,
-    face_index,
     faces_of,
     last_clustering,
     member_rows,
@@ -72,7 +70,7 @@ def test_the_faces_of_a_person_in_each_order(album: Album) -> None:
         connection.execute("UPDATE member SET probability = NULL WHERE face = 3")
         connection.execute("UPDATE member SET decided = 1 WHERE face = 1")
     with open_to_read(album.library.folder) as store:
-        index = face_index(store, RECIPE)
+        index = FaceIndex()
         timed = face_cards(store, faces_of(store, ada, "time", index).tolist())
         best = face_cards(store, faces_of(store, ada, "quality", index).tolist())
         doubted = face_cards(store, faces_of(store, ada, "unsure", index).tolist())
@@ -96,23 +94,20 @@ def test_numbers_in_names_count_by_their_value(album: Album) -> None:
                 (name, face),
             )
     with open_to_read(album.library.folder) as store:
-        ordered = face_index(store, RECIPE).by_time(np.array(faces, np.int64))
-        assert [card.file for card in face_cards(store, ordered.tolist())] == names
+        index = FaceIndex()
+        index.learn(store, faces)
+        assert [card.file for card in face_cards(store, index.by_time(faces))] == names
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.floats(0, 1, width=32)), unique_by=lambda row: row[0]), st.data())
 def test_an_index_sorts_any_faces_also_unknown_ones(rows: list[tuple[int, float]], data: st.DataObject) -> None:
-    ids = np.array(sorted(face for face, _ in rows), np.int64)
-    # Of a picture that several files hold only the first has a rank, hence the gaps.
-    rank = 3 * np.array(data.draw(st.permutations(range(len(ids)))), np.int64)
     quality = dict(rows)
-    index = FaceIndex(ids, rank, np.array([quality[face] for face in ids.tolist()], np.float32))
-    asked = np.array(data.draw(st.lists(st.integers(-5, 60), unique=True)), np.int64)
-    place = dict(zip(ids.tolist(), rank.tolist(), strict=True))
+    place = dict(zip(quality, data.draw(st.permutations(range(len(quality)))), strict=True))
+    index = FaceIndex({face: ((place[face], "", 0), good) for face, good in rows})
+    asked = data.draw(st.lists(st.integers(-5, 60), unique=True))
     last = 1_000
-    assert index.by_time(asked).tolist() == sorted(asked.tolist(), key=lambda face: (place.get(face, last), face))
-    best = sorted(asked.tolist(), key=lambda face: (-quality.get(face, -1.0), face))
-    assert index.by_quality(asked).tolist() == best
+    assert index.by_time(asked) == sorted(asked, key=lambda face: (place.get(face, last), face))
+    assert index.by_quality(asked) == sorted(asked, key=lambda face: (-quality.get(face, -1.0), face))
 
 
 def test_covers_are_few_good_and_spread(album: Album) -> None:

@@ -147,7 +147,6 @@ class Cache:
 
     def warm(self) -> None:
         self.counts()
-        self.index()
         with self.view() as view:
             self._appearances(view)
 
@@ -184,10 +183,10 @@ class Cache:
         return self._get("timelines", version, lambda store, _: timelines(store, overview.recipe))
 
     def index(self) -> FaceIndex:
-        """The order of all faces; it changes with the pictures, not with decisions."""
+        """The order of faces; it changes with the pictures, not with decisions."""
         overview = self.overview()
         key = (overview.recipe, overview.clustering)
-        return self._get("index", key, lambda store, _: people_query.face_index(store, overview.recipe))
+        return self._get("index", key, lambda store, _: people_query.FaceIndex())
 
     def faces_of(self, view: View, person: int, order: people_query.FaceOrder) -> I64:
 

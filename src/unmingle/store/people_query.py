@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -14,7 +14,7 @@ from unmingle.store.frame_names import read_names
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from unmingle.records import F32, I64
+    from unmingle.records import I64
     from unmingle.store.sqlite import Store
 
 UNSURE = 0.9  # a face whose probability is lower wants a look
@@ -65,44 +65,38 @@ class FaceCard:
     new: bool
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class FaceIndex:
-    """Where each of n faces comes when they are sorted; says nothing of people, so decisions leave it as it is.
+    """How faces are sorted, learnt of those that somebody looked at; decisions leave it as it is.
 
-    ids:     (n,) int64, of the faces, rising.
-    rank:    (n,) int64, the position by source and file name, numbers in names by their value.
-    quality: (n,) float32, 0 to 1.
+    known: of each face its place by source and file name, numbers in names by their value; and its quality, 0 to 1.
     """
 
-    ids: I64
-    rank: I64
-    quality: F32
+    known: dict[int, tuple[tuple[object, ...], float]] = field(default_factory=dict)
 
-    def by_time(self, faces_k: I64) -> I64:
-        """(k,) the faces in the order of their files; faces that the index doesn't know come last."""
-        return self._sorted(faces_k, self.rank)
+    def learn(self, store: Store, faces: Collection[int]) -> None:
+        """Look up those of the faces that are not known yet."""
+        query = (
+            "SELECT face.id, quality, source, file.name, coalesce(frame, -1), number FROM json_each(?)"
+            " CROSS JOIN face ON face.id = value CROSS JOIN analysis ON analysis.id = analysis"
+            " CROSS JOIN file ON file.digest = content AND present = 1"
+        )
+        new = json.dumps([face for face in faces if face not in self.known])
+        for face, quality, source, name, *number in store.connection.execute(query, (new,)):
+            place = (source, *_natural(name), *number)
+            # Of a picture that several files hold, the first counts.
+            self.known[face] = min(self.known.get(face, (place, quality)), (place, quality))
 
-    def by_quality(self, faces_k: I64) -> I64:
-        """(k,) the faces, the best first; faces that the index doesn't know come last."""
-        return self._sorted(faces_k, -self.quality)
+    def by_time(self, faces: Iterable[int]) -> list[int]:
+        """The faces in the order of their files; faces that are not known come last."""
+        return sorted(faces, key=lambda face: (self.known.get(face, _NOWHERE)[0], face))
 
-    def _sorted(self, faces_k: I64, keys_n: I64 | F32) -> I64:
-        rows = np.searchsorted(self.ids, faces_k)
-        known = np.isin(faces_k, self.ids)
-        keys_k = np.full(len(faces_k), np.inf)
-        keys_k[known] = keys_n[rows[known]]
-        return faces_k[np.lexsort((faces_k, keys_k))]
+    def by_quality(self, faces: Iterable[int]) -> list[int]:
+        """The faces, the best first; faces that are not known come last."""
+        return sorted(faces, key=lambda face: (-self.known.get(face, _NOWHERE)[1], face))
 
 
-def face_index(store: Store, recipe: str) -> FaceIndex:
-    """The index of all faces of a recipe in pictures that are there."""
-    query = "SELECT face, number, quality, source, file_name, coalesce(frame, -1) FROM shown_face WHERE recipe = ?"
-    rows = store.connection.execute(query, (recipe,)).fetchall()
-    rows.sort(key=lambda row: (row[3], _natural(row[4]), row[5], row[1]))
-    # Of a picture that several files hold, the first counts.
-    ids, rank = np.unique(np.array([row[0] for row in rows], np.int64), return_index=True)
-    quality = np.array([row[2] for row in rows], np.float32)[rank]
-    return FaceIndex(ids, rank.astype(np.int64), quality)
+_NOWHERE = ((np.inf,), -1.0)
 
 
 def _natural(name: str) -> tuple[str, str]:
@@ -164,13 +158,11 @@ def faces_of(store: Store, person: int, order: FaceOrder, index: FaceIndex) -> I
     # A decision is as sure as can be; what nobody knows comes between that and what is known.
     query = "SELECT face, iif(decided, 3, coalesce(probability, 2)) FROM member WHERE person = ?"
     sure = dict(store.connection.execute(query, (person,)))
-    faces = np.array(list(sure), np.int64)
+    index.learn(store, sure)
     if order == "quality":
-        return index.by_quality(faces)
-    ordered = index.by_time(faces)
-    if order == "time":
-        return ordered
-    return ordered[np.argsort(np.array([sure[face] for face in ordered.tolist()]), kind="stable")]
+        return np.array(index.by_quality(sure), np.int64)
+    ordered = index.by_time(sure)
+    return np.array(ordered if order == "time" else sorted(ordered, key=sure.__getitem__), np.int64)
 
 
 def face_cards(store: Store, faces: Sequence[int]) -> list[FaceCard]:
