@@ -294,6 +294,14 @@ def other_figures() -> str:
             f" {start['unmingle cluster, 50 known crops']['seconds']:.1f} s",
             "startup",
         ],
+        *(
+            [
+                f"a library of {one['faces']:,} faces: `people`, `show`, `name` (processor time)",
+                "; ".join(f"{one[name]['processor_seconds']:.1f} s" for name in ("people", "show", "name")),
+                "library_size",
+            ]
+            for one in result("library_size")
+        ),
         [
             "the review page with 100,000 faces: first view; a decision; faces after a jump of one to forty screens",
             f"{page['first_view_ms']['first'] / 1000:.1f} to {page['first_view_ms']['worst'] / 1000:.1f} s;"
@@ -523,6 +531,31 @@ def small_faces() -> str:
     return table(("set", "pixels", "pairs above 1 in 10,000", "above 1 in 100,000", "BCubed F"), rows)
 
 
+def looks() -> str:
+    """What each look adds, and its share of the processor time."""
+    measured = result("looks")
+    rows = []
+    for look in measured["lfw_a"]["looks"]:
+        found = {name: one["looks"][look] for name, one in measured.items()}
+        faces = sum(one["pictures"] for name, one in measured.items() if name in _OF_FACES)
+        added = sum(found[name]["faces"] for name in _OF_FACES)
+        spent = sum(one["milliseconds"] * one["pictures"] for name, one in measured.items() if name in _OF_FACES)
+        cost = sum(
+            found[name]["cost"] * measured[name]["milliseconds"] * measured[name]["pictures"] for name in _OF_FACES
+        )
+        others = [
+            part
+            for name in ("nonface", "12 megapixels")
+            for part in (f"{found[name]['faces']} and {found[name]['candidates']}", percent(found[name]["cost"]))
+        ]
+        rows.append([look, f"{added} in {faces:,}", percent(cost / spent), *others])
+    head = ("without", "faces lost, seven sets", "time saved", "no faces: faces and candidates", "time saved")
+    return table((*head, "12 megapixels: faces and candidates", "time saved"), rows)
+
+
+_OF_FACES = ("meeting", "lfw_a", "pins_a", "umist", "families_a", "sitcom", "masked")
+
+
 def any_model() -> str:
     """Embeddings of dlib, grouped without a curve."""
     keys = ("plain_cosine", "chinese_whispers", "chinese_whispers_best")
@@ -597,6 +630,7 @@ PARTS = {
     "graph methods": graph_methods,
     "leave one out": leave_one_out,
     "left out": left_out,
+    "looks": looks,
     "main job": main_job,
     "meetings": meetings,
     "other figures": other_figures,
