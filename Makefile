@@ -73,7 +73,7 @@ lock: $(VENV)/made
 		pyproject.toml -o requirements/core.lock
 	sed -n 's/^\([a-z0-9][^ ]*==[^\\]*[^ \\]\).*/\1/p' requirements/core.lock > requirements/constraints.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --python-version 3.11 --no-emit-index-url \
-		pyproject.toml --extra encrypt --extra heic --extra onnxruntime --group test --group parity --group lint --group docs --constraint requirements/core.lock -o requirements/dev.lock
+		pyproject.toml --extra encrypt --extra heic --extra onnxruntime --extra ray --group test --group parity --group lint --group docs --constraint requirements/core.lock -o requirements/dev.lock
 
 clean:
 	rm -rf $(VENV) tools/page/node_modules tools/page/build .coverage demo site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -30,6 +30,7 @@ NAVIGATION = {
         "guides/compare",
         "guides/export",
         "guides/scripts",
+        "guides/cluster",
         "guides/notebooks",
         "guides/own-model",
         "guides/classic",

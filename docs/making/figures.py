@@ -117,6 +117,20 @@ def scale() -> str:
     return table(("faces", "seconds", "peak memory", "pairwise F", "BCubed F"), rows)
 
 
+def in_cells() -> str:
+    """Grouping in cells, as on a Ray cluster, against one machine."""
+    measured = result("distributed_cells")
+    rows = [
+        [
+            way,
+            *(f"{measured[key][of]:.4f}" for of in ("pairwise_f", "bcubed_f")),
+            f"{measured[key]['processor_seconds']:.0f}",
+        ]
+        for way, key in (("in cells", "in_cells"), ("on one machine", "one_machine"))
+    ]
+    return table((f"{measured['faces']:,} faces", "pairwise F", "BCubed F", "processor seconds"), rows)
+
+
 def triage() -> str:
     """What each rule about poor faces costs and saves."""
     rules = {
@@ -637,6 +651,7 @@ PARTS = {
     "photo names": photo_names,
     "reviewer": reviewer,
     "scale": scale,
+    "in cells": in_cells,
     "seed meeting": seed_meeting,
     "side by side": side_by_side,
     "small faces": small_faces,

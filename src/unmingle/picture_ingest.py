@@ -272,19 +272,19 @@ def _analyse_all(
 def _analyse_once(runner: RecipeRunner, pictures: Sequence[Pyramid]) -> list[Analysis | str]:
     """Analyse pictures and let go of their pixels."""
     try:
-        return _analyse(runner, pictures)
+        return analyse_each(runner, pictures)
     finally:
         for picture in pictures:
             picture.release()
 
 
-def _analyse(runner: RecipeRunner, pictures: Sequence[U8 | Pyramid]) -> list[Analysis | str]:
+def analyse_each(runner: RecipeRunner, pictures: Sequence[U8 | Pyramid]) -> list[Analysis | str]:
     """What is found in each picture, or why nothing could be: a picture that ends an analysis ends its own only."""
     try:
         return list(runner.analyse(pictures))
     except Exception as error:  # noqa: BLE001  # whatever it is, the next line but one finds out whose it is
         if len(pictures) > 1:
-            return [one for picture in pictures for one in _analyse(runner, [picture])]
+            return [one for picture in pictures for one in analyse_each(runner, [picture])]
         runner.analyse([PROBE])  # raises where it is not the picture that is the matter
         return [f"the analysis failed: {reason(error)}"]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from unmingle import console
-from unmingle.cli import evaluating, keys, models
+from unmingle.cli import evaluating, keys, models, on_ray
 from unmingle.cli import options as opt
 from unmingle.cli.running import keeping
 from unmingle.errors import SettingsError, command
@@ -129,6 +129,15 @@ def cluster(
             "--tables", help="Write tables and sheets, now and later, though LIBRARY is encrypted: as plain files."
         ),
     ] = False,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Work on a Ray cluster, and write Parquet to LIBRARY instead of a library: local starts one here, auto"
+            " and ray://… join one. SOURCE and LIBRARY may be addresses such as s3://….",
+            show_default=False,
+        ),
+    ] = None,
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
 ) -> None:
@@ -146,6 +155,32 @@ def cluster(
     )
     from unmingle.summary import summary_lines
 
+    if ray is not None:
+        given = {
+            "--recipe": recipe != "faces",
+            "--people": people is not None,
+            "--labels": labels is not None,
+            "--name-pattern": name_pattern is not None,
+            "--webvtt": webvtt,
+            "--save-crops": save_crops is not None,
+            "--encrypt": encrypt or keyring,
+        }
+        if any(given.values()):
+            unknown = next(name for name, there in given.items() if there)
+            raise SettingsError(f"{unknown} does nothing on a Ray cluster.", f"Leave {unknown} out, or --ray.")
+        on_ray.cluster(
+            ray,
+            sources or [],
+            output,
+            grouping=GroupingSettings(expected_false_merges=FALSE_MERGES[strictness], co_occurrence=co_occurrence),
+            detection=DetectionSettings(crops=crops),
+            engine=EngineSettings(engine=engine, precision=precision, threads=1),
+            workers=threads or None,
+            model=model,
+            quiet=quiet,
+            as_json=as_json,
+        )
+        return
     # What can be checked before an hour of work is not checked after it.
     recording = RecordingSettings(every=opt.seconds(every))
     pattern = _name_pattern(name_pattern, unread=no_name_pattern)

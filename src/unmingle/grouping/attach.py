@@ -106,7 +106,7 @@ def attach_outliers(clusters: Clusters, threshold: FalseMergeThreshold) -> int:
     # A blurred face is a little like everybody, which must not count for anybody. Its average says nothing more here:
     # linkage has judged by that already.
     mean_q, spread_q = _among_people(clusters, hosts, named, threshold, left=0, least=0)
-    chance = _chance_of_best((named.quartile_q - mean_q) / spread_q, len(hosts))
+    chance = _chance_of_best((named.quartile_q - mean_q) / spread_q, round(clusters.rivals * len(hosts)))
     named = named.take(surest(chance, MISTAKES))
     return clusters.merge_in_turn(named.host_q, named.query_q, how="straggler")
 
@@ -121,8 +121,9 @@ def attach_border(clusters: Clusters, border: I64, people: I64, threshold: False
         return
     size_n = clusters.size_n
     named = name_hosts(clusters, border, people, threshold)
-    p_q = _chance_of_best(_in_own_scale(clusters, border, people, named, threshold), max(1, len(people) - 1))
-    passes = threshold.accepts(named.best_q, size_n[named.query_q], size_n[named.host_q], clusters=len(people))
+    rivals = round(clusters.rivals * len(people))
+    p_q = _chance_of_best(_in_own_scale(clusters, border, people, named, threshold), max(1, rivals - 1))
+    passes = threshold.accepts(named.best_q, size_n[named.query_q], size_n[named.host_q], clusters=rivals)
     taken = _surest_of_families(p_q, size_n[named.host_q] == 1, threshold.expected)
     taken = taken[passes[taken]]
     named = named.take(taken[np.lexsort((named.query_q[taken], p_q[taken]))])

@@ -99,10 +99,8 @@ def _linked(
     n = len(unit_nd)
     if n**2 > index.EXACT_PAIRS:
         # How far strangers spread, and where they crowd, is measured well enough on an even sample.
-        sample = Linkage(unit_nd[index.spaced(n, SCALE_SAMPLE)])
-        excess_n = _cohort(sample, card)(unit_nd)
-        threshold = replace(card, scale=_scale(_joined(sample.run(card), card), card.curve))
-        del sample
+        threshold, measure = measured_threshold(unit_nd, card)
+        excess_n = measure(unit_nd)
         linkage = Linkage(unit_nd, constraints)
         linkage.clusters.face_excess_n = excess_n
     else:
@@ -125,6 +123,13 @@ def _linked(
     notes["crowded"] = float(np.count_nonzero(clusters.face_excess_n > notes["strangers_deviation"]))
     notes["moved"] = float(reassign(clusters, near_n, threshold))
     return clusters, threshold, notes
+
+
+def measured_threshold(unit_nd: F32, card: FalseMergeThreshold) -> tuple[FalseMergeThreshold, Callable[[F32], F64]]:
+    """The threshold, and what tells how alike strangers are where faces lie, from a sample of a large collection."""
+    sample = Linkage(unit_nd[index.spaced(len(unit_nd), SCALE_SAMPLE)])
+    measure = _cohort(sample, card)
+    return replace(card, scale=_scale(_joined(sample.run(card), card), card.curve)), measure
 
 
 def _cohort(linkage: Linkage, card: FalseMergeThreshold) -> Callable[[F32], F64]:

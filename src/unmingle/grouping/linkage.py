@@ -119,7 +119,9 @@ class Linkage:
         """Search again for those whose list no longer holds their nearest for certain, if it could pass at all."""
         rows = alive[self._similarity_n[alive] < self._bound_n[alive]]
         if len(rows):
-            rows = rows[self._bound_n[rows] >= threshold.floor(self.clusters.size_n[rows], clusters=len(alive))]
+            rows = rows[
+                self._bound_n[rows] >= threshold.floor(self.clusters.size_n[rows], clusters=self.clusters.count)
+            ]
         if len(rows):
             self._search(rows, alive)
 

@@ -1,0 +1,92 @@
+"""unmingle cluster --ray: the same job on a Ray cluster."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from unmingle import console
+from unmingle.cli.running import keeping
+from unmingle.errors import MissingExtraError, SettingsError, SourceError, UnmingleError, reason
+from unmingle.text_layout import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from unmingle.settings import DetectionSettings, EngineSettings, GroupingSettings
+
+_SCHEME = re.compile(r"^([a-z][a-z0-9+.-]+):/+")
+
+
+def cluster(
+    address: str,
+    sources: Sequence[Path],
+    output: Path,
+    *,
+    grouping: GroupingSettings,
+    detection: DetectionSettings,
+    engine: EngineSettings,
+    workers: int | None,
+    model: str,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Find faces and people of all sources on the cluster at an address, and write them to `output`."""
+    if not sources:
+        raise SourceError("Name the pictures: on a Ray cluster none are remembered.", "Name a folder, or an address.")
+    kept = "What was found so far is kept; the same command goes on from there."
+    with keeping(kept), _joined(address, workers, kept):
+        from unmingle.distributed import job
+        from unmingle.models.registry import card
+
+        with console.progress(quiet=quiet) as progress:
+            statistics = job.cluster(
+                [_address(source) for source in sources],
+                _address(output),
+                grouping=grouping,
+                detection=detection,
+                engine=engine,
+                model=card(model),
+                workers=workers,
+                progress=progress,
+            )
+    people = f"{counted(statistics['people'], 'person', 'people')} of {counted(statistics['in_people'], 'face')}"
+    lines = [f"{counted(statistics['files'], 'file')}, {statistics['unreadable']:,} of them unreadable", people]
+    console.tell(statistics, *lines, f"See {_address(output)}/people.parquet", as_json=as_json, quiet=quiet)
+
+
+@contextmanager
+def _joined(address: str, workers: int | None, kept: str) -> Iterator[None]:
+    """Work with the cluster at an address; `local` starts one for the block."""
+    # No use statistics leave the machine, and what is to be said is said here.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    try:
+        import ray
+        import ray.data
+    except ImportError as error:
+        raise MissingExtraError("ray", "ray", "for --ray") from error
+    local = {"include_dashboard": False, "num_cpus": workers} if address == "local" else {"address": address}
+    try:
+        ray.init(**local, log_to_driver=False, logging_level="error")
+    except Exception as error:
+        problem = f"There is no Ray cluster at {address}: {reason(error)}."
+        raise SettingsError(problem, "Check the address by: ray status --address ADDRESS") from error
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    try:
+        yield
+    except ray.exceptions.RayError as error:
+        cause = getattr(error, "cause", None)
+        raise UnmingleError(f"The cluster gave up: {reason(cause or error)}.", kept) from error
+    finally:
+        ray.shutdown()
+
+
+def _address(path: Path) -> str:
+    """The address again that a path was made of, which folds its slashes."""
+    return _SCHEME.sub(r"\1://", str(path))

@@ -1,0 +1,338 @@
+"""Faces found on a Ray cluster: pictures of folders or object stores to Parquet, in parts that are whole or not there.
+
+A part has the faces of some files, their thumbnails apart, and these files with what became of each, which is written
+last: parts without it are of a run that was stopped. What a lost node was at is done again, by the same names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.fs
+import pyarrow.parquet as pq
+import ray.data
+
+from unmingle.errors import PictureError, SettingsError, SourceError, WriteError, reason
+from unmingle.faces.recipe import FaceRecipe
+from unmingle.models.cards import SFACE
+from unmingle.picture_ingest import BATCH_PICTURES, BATCH_PIXELS, analyse_each
+from unmingle.progress import silent
+from unmingle.settings import DetectionSettings, EngineSettings
+from unmingle.sources.decoding import open_pyramid
+from unmingle.sources.formats import FOUND_SUFFIXES, MOST_BYTES, RECORDING_SUFFIXES
+from unmingle.sources.images import digest, quiet_decoders, scan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from unmingle.models.cards import Card
+    from unmingle.progress import Progress
+    from unmingle.records import Analysis
+    from unmingle.sources.pyramid import Pyramid
+
+PART_FILES = 256
+FACES, THUMBNAILS, FILES, RECIPE = "faces", "thumbnails", "files", "recipe.txt"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A folder on a disk or in an object store, by its address: a path, or s3://, gs:// and what pyarrow reads."""
+
+    address: str
+
+    @property
+    def opened(self) -> tuple[pyarrow.fs.FileSystem, str]:
+        """The file system, and the path there."""
+        if urlsplit(self.address).scheme in ("", "file") or "://" not in self.address:
+            return pyarrow.fs.LocalFileSystem(), self.address
+        return pyarrow.fs.FileSystem.from_uri(self.address)  # type: ignore[no-any-return]
+
+    def names(self, folder: str) -> list[str]:
+        """The names of the files of a folder, in order; none if it isn't there."""
+        system, path = self.opened
+        selector = pyarrow.fs.FileSelector(f"{path}/{folder}", allow_not_found=True)
+        return sorted(info.base_name for info in system.get_file_info(selector) if info.base_name.endswith(".parquet"))
+
+    def write(self, name: str, table: pa.Table) -> None:
+        """Write a table, so that it is there as a whole or not at all."""
+        system, path = self.opened
+        folder = f"{path}/{name}".rpartition("/")[0]
+        system.create_dir(folder)
+        # A put to an object store is whole by itself; on a disk a name of its own is moved into place.
+        local = isinstance(system, pyarrow.fs.LocalFileSystem)
+        temporary = f"{path}/{name}.unfinished" if local else f"{path}/{name}"
+        pq.write_table(table, temporary, filesystem=system, compression="zstd")
+        if local:
+            system.move(temporary, f"{path}/{name}")
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a small text."""
+        system, path = self.opened
+        with system.open_output_stream(f"{path}/{name}") as stream:
+            stream.write(text.encode())
+
+    def claim(self, recipe: str) -> None:
+        """Make it the place of faces that were found so; SettingsError if it has others, or is something else."""
+        try:
+            system, path = self.opened
+            system.create_dir(path)
+            there = {info.base_name for info in system.get_file_info(pyarrow.fs.FileSelector(path))}
+            if RECIPE not in there and not there:
+                self.write_text(RECIPE, recipe)
+            elif RECIPE not in there:
+                raise SettingsError(f"{self.address} has other files.", "Name an empty folder, or a new one.")
+            with system.open_input_stream(f"{path}/{RECIPE}") as stream:
+                known = stream.read().decode()
+        except (OSError, ValueError) as error:
+            raise WriteError(f"{self.address} can't be written: {reason(error)}.", "Name another folder.") from error
+        if known != recipe:
+            problem = f"The faces in {self.address} were found with other settings, or by another version."
+            raise SettingsError(problem, "Name another folder.")
+
+    def delete(self, name: str) -> None:
+        """Delete a file."""
+        system, path = self.opened
+        system.delete_file(f"{path}/{name}")
+
+    def read(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """A table."""
+        system, path = self.opened
+        return pq.read_table(f"{path}/{name}", filesystem=system, columns=columns)
+
+
+def read_all(place: Place, folder: str) -> list[dict[str, Any]]:
+    """The rows of all parts of a folder."""
+    return [row for name in place.names(folder) for row in place.read(f"{folder}/{name}").to_pylist()]
+
+
+def listed(sources: Iterable[str]) -> pa.Table:
+    """The files of folders and lists, of object stores, and of Parquet files with a column `address`.
+
+    SourceError if there are none, or a source is missing.
+    """
+    found: dict[str, tuple[int, int]] = {}
+    for source in sources:
+        if source.endswith(".parquet"):
+            folder, _, name = source.rpartition("/")
+            addresses = Place(folder or ".").read(name, ["address"])["address"].to_pylist()
+            found.update((address, (-1, 0)) for address in addresses)
+        elif "://" in source:
+            found.update(_stored(source))
+        else:
+            found.update((str(file.path), _size(str(file.path))) for file in scan([source]).files)
+    if not found:
+        raise SourceError(f"There are no pictures in {', '.join(sources)}.", "Name a folder with pictures.")
+    order = sorted(found)
+    size, modified = zip(*(found[address] for address in order), strict=True)
+    return pa.table({"address": order, "size": pa.array(size, pa.int64()), "modified": pa.array(modified, pa.int64())})
+
+
+def _stored(source: str) -> Iterator[tuple[str, tuple[int, int]]]:
+    scheme = source.partition("://")[0]
+    try:
+        system, path = Place(source).opened
+        files = system.get_file_info(pyarrow.fs.FileSelector(path, recursive=True))
+    except (OSError, ValueError) as error:
+        raise SourceError(f"{source} can't be read: {reason(error)}.", "Check the address and the keys.") from error
+    for info in files:
+        if info.is_file and f".{info.extension.lower()}" in FOUND_SUFFIXES:
+            yield f"{scheme}://{info.path}", (info.size, info.mtime_ns or 0)
+
+
+def _size(path: str) -> tuple[int, int]:
+    try:
+        status = os.stat(path)  # noqa: PTH116  # a hundred thousand of them: no Path
+    except OSError:
+        return -1, 0
+    return status.st_size, status.st_mtime_ns
+
+
+def analyse(
+    sources: Iterable[str],
+    destination: str,
+    *,
+    detection: DetectionSettings | None = None,
+    engine: EngineSettings | None = None,
+    model: Card = SFACE,
+    workers: int | None = None,
+    progress: Progress = silent,
+) -> dict[str, int]:
+    """Find and embed the faces of all pictures that `destination` doesn't have yet; how many files, faces and failures.
+
+    Ray must be initialised. workers: processes that hold the networks, one core each; None: as many as cores.
+    """
+    settings = (detection or DetectionSettings(), engine or EngineSettings(threads=1), model)
+    place, wanted = Place(destination), listed(sources)
+    place.claim(FaceRecipe(*settings).key)  # a model that can't be used is told before an hour of work
+    todo = _left(wanted, place)
+    done, total = len(wanted) - len(todo), len(wanted)
+    counts = {"files": total, "known": done, "faces": 0, "unreadable": 0}
+    if not len(todo):
+        return counts
+    workers = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
+    size = max(1, min(PART_FILES, -(-len(todo) // workers)))
+    parts = [todo.slice(start, size) for start in range(0, len(todo), size)]
+    made = ray.data.from_arrow(parts).map_batches(
+        Analyser,
+        batch_format="pyarrow",
+        batch_size=None,
+        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=workers),
+        num_cpus=1,
+        fn_constructor_args=(place, settings),
+    )
+    progress("analyse", done, total)
+    for row in made.iter_rows():
+        done += row["files"]
+        counts["faces"] += row["faces"]
+        counts["unreadable"] += row["unreadable"]
+        progress("analyse", done, total)
+    return counts
+
+
+def _left(wanted: pa.Table, place: Place) -> pa.Table:
+    """The files that are not in `place` as they are."""
+    columns = ["address", "size", "modified"]
+    parts = [place.read(f"{FILES}/{name}", columns) for name in place.names(FILES)]
+    if not parts:
+        return wanted
+    return wanted.join(pa.concat_tables(parts), keys=columns, join_type="left anti").sort_by("address")
+
+
+class Analyser:
+    """What a worker holds: the networks."""
+
+    def __init__(self, place: Place, settings: tuple[DetectionSettings, EngineSettings, Card]) -> None:
+        self._place, self._settings = place, settings
+
+    @cached_property
+    def _recipe(self) -> FaceRecipe:
+        return FaceRecipe(*self._settings)
+
+    def __call__(self, files: pa.Table) -> pa.Table:
+        """Analyse some files and write their part."""
+        rows = files.to_pylist()
+        named = "\n".join(f"{row['address']} {row['size']} {row['modified']}" for row in rows)
+        part = f"part-{hashlib.sha256(named.encode()).hexdigest()[:24]}.parquet"
+        found: list[tuple[str, Analysis | str]] = []
+        with quiet_decoders():
+            for start in range(0, len(rows), BATCH_PICTURES):
+                found.extend(self._analysed([row["address"] for row in rows[start : start + BATCH_PICTURES]]))
+        faces = [
+            face for name, one in found if not isinstance(one, str) for face in _faces(name, one, self._settings[0])
+        ]
+        thumbnails = [{"face": face["face"], "jpeg": face.pop("jpeg")} for face in faces]
+        self._place.write(f"{FACES}/{part}", pa.Table.from_pylist(faces, FACE))
+        self._place.write(f"{THUMBNAILS}/{part}", pa.Table.from_pylist(thumbnails, THUMBNAIL))
+        ended = [
+            row | {"digest": name, "faces": 0 if isinstance(one, str) else len(one.faces), "reason": _why(one)}
+            for row, (name, one) in zip(rows, found, strict=True)
+        ]
+        self._place.write(f"{FILES}/{part}", pa.Table.from_pylist(ended, FILE))
+        unreadable = sum(isinstance(one, str) for _, one in found)
+        return pa.table({"files": [len(rows)], "faces": [len(faces)], "unreadable": [unreadable]})
+
+    def _analysed(self, addresses: list[str]) -> Iterator[tuple[str, Analysis | str]]:
+        """Digest and analysis of each file, or why there is none; some pictures in memory at a time."""
+        waiting: list[tuple[str, Pyramid | str]] = []
+        pixels = 0
+        for address in addresses:
+            name, picture = _opened(address)
+            waiting.append((name, picture))
+            pixels += 0 if isinstance(picture, str) else picture.width * picture.height
+            if pixels >= BATCH_PIXELS:
+                yield from self._together(waiting)
+                waiting, pixels = [], 0
+        yield from self._together(waiting)
+
+    def _together(self, waiting: list[tuple[str, Pyramid | str]]) -> Iterator[tuple[str, Analysis | str]]:
+        pictures = [picture for _, picture in waiting if not isinstance(picture, str)]
+        results = iter(analyse_each(self._recipe, pictures) if pictures else ())
+        for name, picture in waiting:
+            yield name, picture if isinstance(picture, str) else next(results)
+
+
+def _opened(address: str) -> tuple[str, Pyramid | str]:
+    """Digest and picture of a file, or what is the matter."""
+    name = ""
+    try:
+        system, path = Place(address).opened
+        info = system.get_file_info(path)
+        if not info.is_file:
+            return name, "is no file"
+        if f".{info.extension.lower()}" in RECORDING_SUFFIXES:
+            return name, "a recording, of which no faces are found on a Ray cluster"
+        if info.size > MOST_BYTES:
+            return name, f"too large a file: {info.size:,} bytes, over {MOST_BYTES:,}"
+        with system.open_input_stream(path) as stream:
+            content = stream.read()
+        name = digest(content)
+        return name, open_pyramid(content, vast=True)
+    except PictureError as error:
+        return name, error.problem
+    except Exception as error:  # noqa: BLE001  # whatever one file does, the others are read
+        return name, f"can't be read: {reason(error)}"
+
+
+def _faces(name: str, analysis: Analysis, detection: DetectionSettings) -> Iterator[dict[str, Any]]:
+    for number, box in enumerate(analysis.faces.boxes.tolist()):
+        score, standing = float(analysis.faces.scores[number]), analysis.triage.standings[number]
+        yield {
+            "face": key(f"{name}#{number}"),
+            "picture": key(name),
+            "digest": name,
+            "number": number,
+            **dict(zip(("left", "top", "width", "height"), box, strict=True)),
+            "landmarks": analysis.faces.points[number].ravel().tolist(),
+            "score": score,
+            "quality": float(analysis.quality[number]),
+            "standing": standing,
+            "doubtful": standing != "found" and score < detection.min_score,
+            "flag": analysis.triage.flags[number],
+            "reason": analysis.triage.reasons[number],
+            "vector": analysis.vectors[number].astype(np.float16),
+            "jpeg": analysis.thumbnails[number],
+        }
+
+
+def key(name: str) -> int:
+    """A number from 0 to 2**63, spread evenly, by which a face or picture is known."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") >> 1
+
+
+def _why(one: Analysis | str) -> str:
+    return one if isinstance(one, str) else one.reason
+
+
+FACE = pa.schema(
+    {
+        "face": pa.int64(),
+        "picture": pa.int64(),
+        "digest": pa.string(),
+        "number": pa.int16(),
+        **dict.fromkeys(("left", "top", "width", "height"), pa.float32()),
+        "landmarks": pa.list_(pa.float32()),
+        "score": pa.float32(),
+        "quality": pa.float32(),
+        **dict.fromkeys(("standing", "flag", "reason"), pa.string()),
+        "doubtful": pa.bool_(),
+        "vector": pa.list_(pa.float16()),
+    }
+)
+THUMBNAIL = pa.schema({"face": pa.int64(), "jpeg": pa.binary()})
+FILE = pa.schema(
+    {
+        "address": pa.string(),
+        "size": pa.int64(),
+        "modified": pa.int64(),
+        "digest": pa.string(),
+        "faces": pa.int32(),
+        "reason": pa.string(),
+    }
+)

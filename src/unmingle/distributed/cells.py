@@ -1,0 +1,320 @@
+"""The grouping of a collection that no machine holds, in parts, as plain functions on Arrow tables.
+
+A row is a cluster with the vectors of all its faces. Each round divides the face space into cells anew, and each cell
+is worked on by itself. First every cluster is in one cell, where the usual linkage merges; what of a person lay in two
+cells meets in a later round, as means of clusters are steadier than single faces. Then copies of each cluster are sent
+to further cells, which name pairs to merge; the surest pairs are merged, until there are none. One impostor model and
+the number of rivals of the whole collection judge everywhere, so no part decides more lightly than the whole would.
+
+Nothing depends on how rows are divided into tables, on their order, or on who works on which cell.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import pyarrow as pa
+
+from unmingle.grouping.attach import attach_border, attach_outliers
+from unmingle.grouping.cluster import measured_threshold
+from unmingle.grouping.clusters import Clusters, unit_rows
+from unmingle.grouping.constraints import Constraints
+from unmingle.grouping.index import exact_nearest
+from unmingle.grouping.inverted_index import InvertedIndex
+from unmingle.grouping.linkage import Linkage
+from unmingle.grouping.refine import join_fragments, reassign
+from unmingle.grouping.threshold import FalseMergeThreshold
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from unmingle.grouping.impostors import ImpostorModel
+    from unmingle.records import F32, F64, I64, Bool
+    from unmingle.settings import GroupingSettings
+
+# Faces of which the cells are learned, and on which it is measured how strangers spread.
+SAMPLE = 1 << 17
+# Faces of a cell: all are compared with all.
+CELL_FACES = 25_000
+# Rounds in which each cluster is in one cell.
+WHOLE_ROUNDS = 2
+# Of the false merges that are expected altogether, as many as these rounds may make: who is alone in its cell, away
+# from its own, is not to be merged with a stranger, and what is left apart now meets again.
+EARLY_SHARE = 0.1
+# Cells that each cluster is sent to, once cells only name pairs.
+COPIES = 3
+# Clusters that each is compared with in a cell.
+NEAR = 8
+# Rows of which each centre of a cell is learned.
+ROWS_A_CENTRE = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What all cells have in common; made once of a sample."""
+
+    threshold: FalseMergeThreshold
+    measure: Callable[[F32], F64]  # how crowded it is where faces lie; see `local_excess`
+    sample_nd: F32
+    cells: int
+    faces: int  # core faces of the whole collection
+    together: str  # the column of which two faces with one value are two people
+
+    @classmethod
+    def of(cls, sample_nd: NDArray[Any], faces: int, settings: GroupingSettings, curve: ImpostorModel) -> Self:
+        """From the vectors of a sample, at most `SAMPLE`, of so many core faces."""
+        unit_nd = unit_rows(sample_nd)
+        card = FalseMergeThreshold(curve=curve, expected=settings.expected_false_merges)
+        threshold, measure = measured_threshold(unit_nd, card)
+        together = "picture" if settings.co_occurrence else "face"
+        return cls(threshold, measure, unit_nd, max(1, round(faces / CELL_FACES)), faces, together)
+
+    def index(self, turn: int) -> InvertedIndex:
+        """The cells of a round."""
+        order = np.random.default_rng(turn).permutation(len(self.sample_nd))
+        return InvertedIndex(self.sample_nd[order[: ROWS_A_CENTRE * self.cells]], cells=self.cells)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cell:
+    """The c clusters of a table, by rising name, and their n faces, cluster after cluster."""
+
+    name_c: I64  # of each cluster: the least key of its faces
+    size_c: I64
+    core_c: Bool  # whether it has core faces; of border faces, each is a cluster by itself
+    home_c: Bool  # whether this is the nearest of the cells that it was sent to
+    face_n: I64  # the key of each face
+    picture_n: I64  # the key of its picture, in which no two faces are one person
+    excess_n: F64
+    vectors_nd: F32
+
+    @classmethod
+    def of(cls, table: pa.Table) -> Cell:
+        """From the rows of a table, in any order."""
+        table = _by_name(table)
+        lists = {name: flat(table, name) for name in ("faces", "pictures", "excess", "vectors")}
+        size_c = table["faces"].combine_chunks().value_lengths().to_numpy(zero_copy_only=False).astype(np.int64)
+        n = len(lists["faces"])
+        return cls(
+            table["cluster"].to_numpy(),
+            size_c,
+            _flags(table, "core"),
+            _flags(table, "home"),
+            lists["faces"],
+            lists["pictures"],
+            lists["excess"].astype(np.float64),
+            unit_rows(lists["vectors"].reshape(n, -1)) if n else np.zeros((0, 1), np.float32),
+        )
+
+    @property
+    def start_c(self) -> I64:
+        """The row of the first face of each cluster."""
+        return np.cumsum(self.size_c) - self.size_c
+
+    def clusters(self) -> Clusters:
+        """The state of the usual passes, where a cluster's slot is the row of its first face."""
+        clusters = Clusters(self.vectors_nd, self.slot_n, self.constraints())
+        clusters.face_excess_n = self.excess_n
+        return clusters
+
+    def linkage(self) -> Linkage:
+        """The same for linkage."""
+        slot_n = self.slot_n
+        tied = np.flatnonzero(slot_n != np.arange(len(slot_n)))
+        linkage = Linkage(self.vectors_nd, self.constraints().with_same(np.stack([slot_n[tied], tied], axis=1)))
+        linkage.clusters.face_excess_n = self.excess_n
+        return linkage
+
+    @property
+    def slot_n(self) -> I64:
+        """The row of the first face of each face's cluster."""
+        return np.repeat(self.start_c, self.size_c)
+
+    def constraints(self) -> Constraints:
+        """No two faces of a picture are one person."""
+        _, picture_n = np.unique(self.picture_n, return_inverse=True)
+        return Constraints.of_frames(picture_n)
+
+    def taken(self, some_c: Bool) -> Cell:
+        """Some of the clusters."""
+        some_n = np.repeat(some_c, self.size_c)
+        faces = (self.face_n[some_n], self.picture_n[some_n], self.excess_n[some_n], self.vectors_nd[some_n])
+        return Cell(self.name_c[some_c], self.size_c[some_c], self.core_c[some_c], self.home_c[some_c], *faces)
+
+    def regrouped(self, slot_n: I64) -> Cell:
+        """The clusters in which the faces are now, at home."""
+        order = np.lexsort((self.face_n, slot_n))
+        _, start, size = np.unique(slot_n[order], return_index=True, return_counts=True)
+        core_c = np.add.reduceat(np.repeat(self.core_c, self.size_c)[order], start) > 0
+        faces = (self.face_n[order], self.picture_n[order], self.excess_n[order], self.vectors_nd[order])
+        return Cell(faces[0][start], size, core_c, np.ones(len(start), np.bool_), *faces)
+
+    def means(self) -> F32:
+        """(c, d) mean of each cluster."""
+        total = np.add.reduceat(self.vectors_nd, self.start_c, axis=0, dtype=np.float64)
+        return np.asarray(total / self.size_c[:, None], np.float32)
+
+    def table(self) -> pa.Table:
+        """The rows again; vectors in half precision."""
+        ends = np.concatenate([[0], np.cumsum(self.size_c)])
+        width = self.vectors_nd.shape[1]
+
+        def lists(values: NDArray[Any], factor: int = 1) -> pa.Array:
+            return pa.LargeListArray.from_arrays(pa.array(ends * factor, pa.int64()), pa.array(values))
+
+        return pa.table(
+            {
+                "cluster": self.name_c,
+                "core": self.core_c,
+                "home": self.home_c,
+                "faces": lists(self.face_n),
+                "pictures": lists(self.picture_n),
+                "excess": lists(self.excess_n.astype(np.float32)),
+                "vectors": lists(self.vectors_nd.astype(np.float16).ravel(), width),
+            }
+        )
+
+
+def _by_name(table: pa.Table) -> pa.Table:
+    """By rising name, each once: the same picture may have been found at several places."""
+    table = table.sort_by("cluster")
+    name_c = table["cluster"].to_numpy()
+    return table.take(pa.array(np.unique(name_c, return_index=True)[1])) if len(table) else table
+
+
+def _flags(table: pa.Table, name: str) -> Bool:
+    flags: Bool = table[name].to_numpy().astype(np.bool_)
+    return flags
+
+
+def flat(table: pa.Table, name: str) -> NDArray[Any]:
+    """What the lists of a column hold, one after another."""
+    values: NDArray[Any] = table[name].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    return values
+
+
+def lookup(wanted_n: I64, key_m: I64, value_m: I64, other: int) -> I64:
+    """(n,) the value of each wanted key, or `other` where it is none of them."""
+    if not len(key_m):
+        return np.full(len(wanted_n), other)
+    order = np.argsort(key_m, kind="stable")
+    at = order[np.minimum(np.searchsorted(key_m[order], wanted_n), len(key_m) - 1)]
+    return np.where(key_m[at] == wanted_n, value_m[at], other)
+
+
+def members(rows: pa.Table, moved: pa.Table) -> tuple[I64, I64, Bool]:
+    """Each face of some rows, the name of the cluster that it is in once some have moved, and whether it is core."""
+    cell = Cell.of(rows)
+    cluster_n = np.repeat(cell.name_c, cell.size_c)
+    moved = moved if len(moved) else pa.table({"face": np.zeros(0, np.int64), "person": np.zeros(0, np.int64)})
+    to_n = lookup(cell.face_n, moved["face"].to_numpy(), moved["person"].to_numpy(), -1)
+    return cell.face_n, np.where(to_n < 0, cluster_n, to_n), np.repeat(cell.core_c, cell.size_c)
+
+
+def singles(faces: pa.Table, plan: Plan) -> pa.Table:
+    """A row for each face, from columns face, picture, core and vector."""
+    unit_nd = unit_rows(flat(faces, "vector").reshape(len(faces), -1))
+    columns = (faces["face"].to_numpy(), faces[plan.together].to_numpy(), plan.measure(unit_nd), unit_nd)
+    core_n = _flags(faces, "core")
+    return Cell(columns[0], np.ones(len(faces), np.int64), core_n, np.ones_like(core_n), *columns).table()
+
+
+def placed(rows: pa.Table, index: InvertedIndex, *, copies: int = 1) -> pa.Table:
+    """Rows with the cell that each is in, and its copies; `home` is true for the nearest cell."""
+    cell = Cell.of(rows)
+    similarity_ck = cell.means() @ index.centres_cd.T
+    copies = min(copies, similarity_ck.shape[1])
+    near_cm = np.argsort(-similarity_ck, axis=1, kind="stable")[:, :copies]
+    near_cm[~cell.core_c, 1:] = -1  # a border face is compared in one cell, to which people's copies come
+    row, rank = np.nonzero(near_cm >= 0)
+    table = _by_name(rows).drop_columns(["home"]).take(pa.array(row))
+    table = table.append_column("cell", pa.array(near_cm[row, rank].astype(np.int32)))
+    return table.append_column("home", pa.array(rank == 0))
+
+
+def link(rows: pa.Table, plan: Plan) -> pa.Table:
+    """Merge the clusters of a cell by average and top quartile, and move faces that went to the wrong person."""
+    cell = Cell.of(rows)
+    linkage = cell.linkage()
+    # As many rivals as in the whole collection, of which this is an even part.
+    linkage.clusters.rivals = plan.faces / len(cell.face_n)
+    early = replace(plan.threshold, expected=EARLY_SHARE / WHOLE_ROUNDS * plan.threshold.expected)
+    clusters, near_n = linkage.run(early), linkage.near_n
+    clusters.measure(np.flatnonzero(clusters.size_n > 1))
+    join_fragments(clusters, early)
+    reassign(clusters, near_n, early)
+    return cell.regrouped(clusters.slot_n).table()
+
+
+def pairs(rows: pa.Table, plan: Plan, clusters: int) -> pa.Table:
+    """The pairs of a cell that may be one person, with their score; clusters: of the whole collection."""
+    cell = Cell.of(rows)
+    state, slots = cell.clusters(), cell.start_c
+    mean_cd = state.mean_nd[slots]
+    found = exact_nearest(mean_cd, mean_cd, NEAR, own_q=np.arange(len(slots)))
+    row, rank = np.nonzero(found.index_qk >= 0)
+    near = np.unique(np.sort(np.stack([row, found.index_qk[row, rank]], axis=1), axis=1), axis=0)
+    first, second = slots[near].T
+    free = ~state.links.pairs(first, second)
+    near, first, second = near[free], first[free], second[free]
+    score = np.maximum(*state.scores(first, second, plan.threshold))
+    passes = plan.threshold.accepts(score, state.size_n[first], state.size_n[second], clusters=clusters)
+    first, second = cell.name_c[near[passes]].T
+    return pa.table({"first": first, "second": second, "score": score[passes]})
+
+
+def surest(found: pa.Table) -> tuple[I64, I64]:
+    """What all cells found, the surest first, as clusters and those that they take in: none does both."""
+    taken: dict[int, int] = {}
+    hosts: set[int] = set()
+    if len(found):
+        columns = (found[name].to_numpy() for name in ("first", "second", "score"))
+        first, second, score = columns
+        order = np.lexsort((second, first, -score))
+        for one, other in zip(first[order].tolist(), second[order].tolist(), strict=True):
+            # The one that took in others before goes on doing so, else the one that is named first.
+            host, guest = (other, one) if other in hosts else (one, other)
+            if host in taken or guest in taken or guest in hosts:
+                continue
+            hosts.add(host)
+            taken[guest] = host
+    return np.array(list(taken.values()), np.int64), np.array(list(taken), np.int64)
+
+
+def merged(rows: pa.Table) -> pa.Table:
+    """One row of the rows of one `group`; who was in a picture with others of it stays a row of its own."""
+    cell = Cell.of(rows)
+    _, picture_n = np.unique(cell.picture_n, return_inverse=True)
+    slot_n, there = cell.slot_n, np.zeros(picture_n.max() + 1, np.bool_)
+    for start, size in sorted(zip(cell.start_c, cell.size_c, strict=True), key=lambda one: (-one[1], one[0])):
+        own = slice(start, start + size)
+        if not there[picture_n[own]].any():
+            there[picture_n[own]] = True
+            slot_n[own] = -1
+    return cell.regrouped(slot_n).table()
+
+
+def attach(rows: pa.Table, plan: Plan, people: int) -> pa.Table:
+    """Who of the single faces and border faces that are at home in a cell is whose: columns face and person.
+
+    people: clusters of core faces in the whole collection.
+    """
+    cell = Cell.of(rows)
+    core_n, home_n = (np.repeat(of, cell.size_c) for of in (cell.core_c, cell.home_c))
+    core = np.flatnonzero(core_n)
+    of_core = cell.taken(cell.core_c).clusters()
+    of_core.rivals = people / max(1, of_core.count)
+    attach_outliers(of_core, plan.threshold)
+    slot_n = cell.slot_n
+    slot_n[core] = core[of_core.slot_n]
+    both = Clusters(cell.vectors_nd, slot_n.copy(), cell.constraints())
+    both.face_excess_n, both.rivals = cell.excess_n, of_core.rivals
+    attach_border(both, np.flatnonzero(~core_n), np.unique(slot_n[core]), plan.threshold)
+    moved = np.flatnonzero((both.slot_n != cell.slot_n) & home_n)
+    # A slot is the row of the first face of the cluster that keeps it.
+    name_n = np.repeat(cell.name_c, cell.size_c)
+    return pa.table({"face": cell.face_n[moved], "person": name_n[both.slot_n[moved]]})

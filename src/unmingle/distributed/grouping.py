@@ -1,0 +1,215 @@
+"""Grouping on a Ray cluster: the parts of `cells`, in rounds of Ray Data.
+
+Rows are sorted into cells by tasks, not by actors: what a lost node had is computed again, and comes out the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import ray
+import ray.data
+from ray.data.expressions import col
+
+from unmingle.distributed import cells
+from unmingle.errors import SourceError
+from unmingle.grouping.cluster import Evidence, cluster_with_quality
+from unmingle.grouping.constraints import Constraints
+from unmingle.grouping.impostors import SFACE_CURVE
+from unmingle.progress import silent
+from unmingle.settings import GroupingSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from unmingle.grouping.impostors import ImpostorModel
+    from unmingle.progress import Progress
+    from unmingle.records import I64, Bool
+
+# Keys are spread evenly below this: the part of all faces with keys below a share of it is an even sample.
+KEYS = 1 << 63
+# Room for a sample that comes out smaller than its share.
+SPARE = 1.2
+# Tasks among which cells, and merged clusters, are shared out.
+PARTS, PAIRS_A_PART = 2000, 1000
+# Faces that make a person.
+LEAST_FACES = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Grouped:
+    """What came out: who is whose, and the people, largest first.
+
+    assignment: columns face and person, of those who are somebody. people: columns person (from 1 on) and faces.
+    notes: see `FaceClusterer.notes_`.
+    """
+
+    assignment: ray.data.Dataset
+    people: pa.Table
+    notes: dict[str, float]
+
+
+def group(
+    faces: ray.data.Dataset,
+    settings: GroupingSettings | None = None,
+    *,
+    curve: ImpostorModel = SFACE_CURVE,
+    progress: Progress = silent,
+) -> Grouped:
+    """Group faces by person, as `FaceClusterer` does, but on all nodes, none of which holds them all.
+
+    faces: columns face (int64 keys, spread evenly from 0 to 2**63), picture (int64, of two faces of one picture none
+    are one person), core and doubtful (bool, see `cluster_with_quality`) and vector (list of float16). The same face
+    twice counts once. SourceError if there are none. What one cell can hold is grouped here, as on one machine; of more
+    faces, doubtful ones are nobody.
+    """
+    settings = settings or GroupingSettings()
+    faces = faces.materialize()
+    if faces.count() <= cells.CELL_FACES:
+        return _whole(_all(faces), settings, curve)
+    faces = faces.filter(expr=~col("doubtful")).materialize()
+    sample, count = _sample(faces)
+    vectors_nd = cells.flat(sample, "vector").reshape(len(sample), -1)
+    made = cells.Plan.of(vectors_nd, count, settings, curve)
+    plan = ray.put(made)
+    everyone = faces.map_batches(_singles, batch_format="pyarrow", fn_kwargs={"plan": plan}).materialize()
+    core, border = everyone.filter(expr=col("core")).materialize(), everyone.filter(expr=~col("core")).materialize()
+    for turn in range(cells.WHOLE_ROUNDS):
+        core = _in_cells(core, made, turn, cells.link, plan=plan).materialize()
+        progress("cluster", turn + 1, cells.WHOLE_ROUNDS + 3)
+    clusters, turn = core.count(), cells.WHOLE_ROUNDS
+    while True:
+        found = _in_cells(core, made, turn, cells.pairs, cells.COPIES, plan=plan, clusters=clusters)
+        first, second = cells.surest(_all(found))
+        if not len(first):
+            break
+        core = _merged(core, first, second)
+        clusters, turn = core.count(), turn + 1
+        progress("cluster", min(turn, cells.WHOLE_ROUNDS + 2), cells.WHOLE_ROUNDS + 3)
+    both = core.union(border) if border.count() else core
+    moved = _all(_in_cells(both, made, turn + 1, cells.attach, cells.COPIES, plan=plan, people=clusters))
+    progress("cluster", cells.WHOLE_ROUNDS + 3, cells.WHOLE_ROUNDS + 3)
+    found = _all(both.map_batches(_counted, batch_format="pyarrow", fn_kwargs={"moved": ray.put(moved)}))
+    people = _people(*(found[of].to_numpy() for of in ("person", "faces", "core")))
+    refs = [ray.put(table) for table in (moved, people)]
+    assignment = both.map_batches(_assigned, batch_format="pyarrow", fn_kwargs={"refs": refs})
+    notes = {"scale": made.threshold.scale, "clusters": float(clusters), "rounds": float(turn), "core": float(count)}
+    return Grouped(assignment, people.drop_columns(["cluster"]), notes)
+
+
+def _whole(faces: pa.Table, settings: GroupingSettings, curve: ImpostorModel) -> Grouped:
+    """Who is whose of so few faces that the usual passes see all of them."""
+    if not len(faces):
+        raise SourceError("There are no faces to group.", "Analyse pictures first.")
+    key_n, first = np.unique(faces["face"].to_numpy(), return_index=True)
+    faces = faces.take(pa.array(first))
+    core_n, doubtful_n = (faces[of].to_numpy().astype(np.bool_) for of in ("core", "doubtful"))
+    constraints = Constraints.of_frames(np.unique(faces["picture"].to_numpy(), return_inverse=True)[1])
+    vectors_nd = cells.flat(faces, "vector").reshape(len(faces), -1)
+    found = cluster_with_quality(
+        vectors_nd, settings, curve=curve, constraints=constraints, core_n=core_n, doubtful_n=doubtful_n
+    )
+    shown_n = np.where(Evidence.of(found, core_n, doubtful_n=doubtful_n).people_n, found.labels, -1)
+    people = _people(shown_n[shown_n >= 0], np.ones(np.count_nonzero(shown_n >= 0), np.int64), core_n[shown_n >= 0])
+    person_n = cells.lookup(shown_n, people["cluster"].to_numpy(), people["person"].to_numpy(), 0)
+    assignment = pa.table({"face": key_n[person_n > 0], "person": person_n[person_n > 0]})
+    notes = {"clusters": found.labels.max() + 1.0, "rounds": 1.0, "core": float(core_n.sum()), **dict(found.notes)}
+    return Grouped(ray.data.from_arrow(assignment), people.drop_columns(["cluster"]), notes)
+
+
+def _sample(faces: ray.data.Dataset) -> tuple[pa.Table, int]:
+    """An even sample of the core faces, in order of their keys, and how many core faces there are."""
+    count = int(faces.map_batches(_core_count, batch_format="pyarrow").sum("count") or 0)
+    below = min(KEYS - 1, int(KEYS * SPARE * cells.SAMPLE / max(1, count)))
+    sample = _all(faces.map_batches(_below, batch_format="pyarrow", fn_kwargs={"below": below}))
+    keys, first = np.unique(sample["face"].to_numpy(), return_index=True)
+    return sample.take(pa.array(first[: cells.SAMPLE])), count if below < KEYS - 1 else len(keys)
+
+
+def _in_cells(
+    rows: ray.data.Dataset,
+    made: cells.Plan,
+    turn: int,
+    work: Callable[..., pa.Table],
+    copies: int = 1,
+    **known: Any,  # whatever the work asks for
+) -> ray.data.Dataset:
+    index = ray.put(made.index(turn))
+    placed = rows.map_batches(_placed, batch_format="pyarrow", fn_kwargs={"index": index, "copies": copies})
+    known["work"] = work
+    groups = placed.groupby("cell", num_partitions=min(made.cells, PARTS))
+    return groups.map_groups(_work, batch_format="pyarrow", fn_kwargs=known)
+
+
+def _merged(rows: ray.data.Dataset, first: I64, second: I64) -> ray.data.Dataset:
+    """The rows, with each second cluster in the first."""
+    pairs = ray.put((first, second))
+    named = rows.map_batches(_grouped, batch_format="pyarrow", fn_kwargs={"pairs": pairs})
+    alone = named.filter(expr=col("group") < 0).drop_columns(["group"])
+    parts = min(1 + len(first) // PAIRS_A_PART, PARTS)
+    together = named.filter(expr=col("group") >= 0).groupby("group", num_partitions=parts)
+    together = together.map_groups(cells.merged, batch_format="pyarrow")
+    return alone.union(together).materialize()
+
+
+def _people(cluster_n: I64, faces_n: I64, core_n: I64 | Bool) -> pa.Table:
+    """Clusters of several faces, with a core face among them, largest first, from counts of parts of them."""
+    name, at = np.unique(cluster_n, return_inverse=True)
+    faces, core = (np.bincount(at, of, len(name)).astype(np.int64) for of in (faces_n, core_n))
+    somebody = np.flatnonzero((core > 0) & (faces >= LEAST_FACES))  # each of another picture
+    order = somebody[np.lexsort((name[somebody], -faces[somebody]))]
+    return pa.table({"person": np.arange(1, len(order) + 1), "cluster": name[order], "faces": faces[order]})
+
+
+def _all(rows: ray.data.Dataset) -> pa.Table:
+    """The few rows of a dataset, in one table."""
+    tables = [table for table in rows.iter_batches(batch_size=None, batch_format="pyarrow") if len(table)]
+    return pa.concat_tables(tables).combine_chunks() if tables else pa.table({})
+
+
+# What workers run: plans and indexes are fetched there, once for each task.
+
+
+def _core_count(faces: pa.Table) -> pa.Table:
+    return pa.table({"count": [int(np.count_nonzero(faces["core"].to_numpy()))]})
+
+
+def _below(faces: pa.Table, below: int) -> pa.Table:
+    return faces.filter(pa.array((faces["face"].to_numpy() <= below) & faces["core"].to_numpy()))
+
+
+def _singles(faces: pa.Table, plan: Any) -> pa.Table:  # a reference of Ray's
+    return cells.singles(faces, ray.get(plan))
+
+
+def _placed(rows: pa.Table, index: Any, copies: int) -> pa.Table:
+    return cells.placed(rows, ray.get(index), copies=copies)
+
+
+def _work(rows: pa.Table, work: Callable[..., pa.Table], plan: Any, **known: int) -> pa.Table:
+    return work(rows, ray.get(plan), **known)
+
+
+def _grouped(rows: pa.Table, pairs: Any) -> pa.Table:
+    first, second = ray.get(pairs)
+    group = cells.lookup(
+        rows["cluster"].to_numpy(), np.concatenate([first, second]), np.concatenate([first, first]), -1
+    )
+    return rows.append_column("group", pa.array(group))
+
+
+def _counted(rows: pa.Table, moved: Any) -> pa.Table:
+    _, cluster, core = cells.members(rows, ray.get(moved))
+    name, at = np.unique(cluster, return_inverse=True)
+    return pa.table({"person": name, "faces": np.bincount(at), "core": np.bincount(at, core).astype(np.int64)})
+
+
+def _assigned(rows: pa.Table, refs: Any) -> pa.Table:
+    moved, people = ray.get(refs)
+    face, cluster, _ = cells.members(rows, moved)
+    person = cells.lookup(cluster, people["cluster"].to_numpy(), people["person"].to_numpy(), 0)
+    keep = person > 0
+    return pa.table({"face": face[keep], "person": person[keep]})

@@ -1,0 +1,33 @@
+"""The doors of `unmingle cluster --ray` that need no cluster."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.command import Command
+
+
+@pytest.mark.parametrize("option", [("--people", "3"), ("--labels", "folders"), ("--webvtt",), ("--save-crops", "cut")])
+def test_options_that_do_nothing_there_are_refused(unmingle: Command, tmp_path: Path, option: tuple[str, ...]) -> None:
+    done = unmingle("cluster", tmp_path, "-o", "out", "--ray", "local", *option)
+    assert done.code == 1
+    assert f"{option[0]} does nothing on a Ray cluster" in done.err
+
+
+def test_a_missing_extra_is_named(unmingle: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    done = unmingle("cluster", tmp_path, "-o", "out", "--ray", "local")
+    assert done.code == 1
+    assert "pip install 'unmingle[ray]'" in done.err
+
+
+def test_nothing_of_ray_is_loaded_without_it() -> None:
+    code = "import sys, unmingle.cli.commands, unmingle.library; print({'ray', 'pyarrow'} & sys.modules.keys())"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"

@@ -1,0 +1,127 @@
+"""Grouping in parts, without an engine: what the parts make is what one machine makes of the whole."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from unmingle.distributed import cells
+from unmingle.evaluation import metrics
+from unmingle.evaluation.metrics import contingency
+from unmingle.grouping.cluster import cluster_faces
+from unmingle.grouping.impostors import SFACE_CURVE
+from unmingle.settings import GroupingSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from unmingle.records import F32, I64
+
+SIZES = [40] * 4 + [12] * 20 + [5] * 60 + [2] * 60 + [1] * 120
+
+
+@pytest.fixture
+def faces(monkeypatch: pytest.MonkeyPatch) -> tuple[F32, I64, I64]:
+    """Vectors of 880 faces whose persons lie in several cells, who each is, and their keys."""
+    monkeypatch.setattr(cells, "CELL_FACES", 150)
+    random = np.random.default_rng(3)
+    person_n = random.permutation(np.repeat(np.arange(len(SIZES)), SIZES))
+    vectors_nd = random.normal(size=(len(SIZES), 128))[person_n] + random.normal(size=(len(person_n), 128))
+    key_n = random.permutation(len(person_n)) * 1000
+    return vectors_nd.astype(np.float16).astype(np.float32), person_n, key_n
+
+
+def table(vectors_nd: F32, key_n: I64, picture_n: I64 | None = None, core_n: object = None) -> pa.Table:
+    vectors = pa.array(list(vectors_nd.astype(np.float16)), pa.list_(pa.float16()))
+    core = np.ones(len(key_n), np.bool_) if core_n is None else core_n
+    return pa.table(
+        {"face": key_n, "picture": key_n if picture_n is None else picture_n, "core": core, "vector": vectors}
+    )
+
+
+def in_cells(rows: pa.Table) -> Iterator[pa.Table]:
+    """The groups of a table, as any engine makes them."""
+    for cell in np.unique(rows["cell"].to_numpy()):
+        yield rows.filter(pa.array(rows["cell"].to_numpy() == cell))
+
+
+def grouped(parts: list[pa.Table]) -> tuple[dict[int, int], int]:
+    """The person of each face, and the number of rounds, where the rows come in such parts."""
+    faces = pa.concat_tables(parts)
+    faces = faces.take(pa.array(np.unique(faces["face"].to_numpy(), return_index=True)[1]))
+    core = faces.filter(faces["core"])
+    plan = cells.Plan.of(cells.flat(core, "vector").reshape(len(core), -1), len(core), GroupingSettings(), SFACE_CURVE)
+    singles = pa.concat_tables([cells.singles(part, plan) for part in parts])
+    rows, border = singles.filter(singles["core"]), singles.filter(pc.invert(singles["core"]))
+    for turn in range(cells.WHOLE_ROUNDS):
+        rows = pa.concat_tables([cells.link(cell, plan) for cell in in_cells(cells.placed(rows, plan.index(turn)))])
+    while True:
+        turn += 1
+        sent = cells.placed(rows, plan.index(turn), copies=cells.COPIES)
+        first, second = cells.surest(pa.concat_tables([cells.pairs(cell, plan, len(rows)) for cell in in_cells(sent)]))
+        if not len(first):
+            break
+        of = cells.lookup(rows["cluster"].to_numpy(), np.append(first, second), np.append(first, first), -1)
+        together = [cells.merged(rows.filter(pa.array(of == one))) for one in np.unique(first)]
+        rows = pa.concat_tables([rows.filter(pa.array(of < 0)), *together])
+    sent = cells.placed(pa.concat_tables([rows, border]), plan.index(turn), copies=cells.COPIES)
+    moved = pa.concat_tables([cells.attach(cell, plan, len(rows)) for cell in in_cells(sent)])
+    face, cluster, _ = cells.members(pa.concat_tables([rows, border]), moved)
+    return dict(zip(face.tolist(), cluster.tolist(), strict=True)), turn
+
+
+def score(true_n: I64, found_n: object) -> float:
+    return metrics.pairwise(contingency(true_n, np.unique(np.asarray(found_n), return_inverse=True)[1])).f1
+
+
+def test_parts_make_what_the_whole_makes(faces: tuple[F32, I64, I64]) -> None:
+    vectors_nd, person_n, key_n = faces
+    found, rounds = grouped([table(vectors_nd, key_n)])
+    whole = cluster_faces(vectors_nd, GroupingSettings(), curve=SFACE_CURVE).labels
+    assert rounds > cells.WHOLE_ROUNDS  # some people did lie in several cells
+    assert score(person_n, [found[key] for key in key_n.tolist()]) >= score(person_n, whole) - 0.002
+
+
+def test_it_matters_neither_how_faces_are_divided_nor_in_which_order(faces: tuple[F32, I64, I64]) -> None:
+    vectors_nd, _, key_n = faces
+    once, _ = grouped([table(vectors_nd, key_n)])
+    order = np.random.default_rng(8).permutation(len(key_n))
+    parts = np.array_split(order, 7)
+    again, _ = grouped([table(vectors_nd[part], key_n[part]) for part in parts])
+    assert once == again
+
+
+def test_a_face_that_comes_twice_counts_once(faces: tuple[F32, I64, I64]) -> None:
+    vectors_nd, _, key_n = faces
+    once, _ = grouped([table(vectors_nd, key_n)])
+    twice, _ = grouped([table(vectors_nd, key_n), table(vectors_nd[:50], key_n[:50])])
+    assert once == twice
+
+
+def test_two_faces_of_a_picture_are_two_people(faces: tuple[F32, I64, I64]) -> None:
+    vectors_nd, person_n, key_n = faces
+    one, other = np.flatnonzero(person_n == 0)[:2]
+    picture_n = key_n.copy()
+    picture_n[other] = picture_n[one]
+    found, _ = grouped([table(vectors_nd, key_n, picture_n)])
+    assert found[int(key_n[one])] != found[int(key_n[other])]
+
+
+def test_border_faces_join_and_make_nobody(faces: tuple[F32, I64, I64]) -> None:
+    vectors_nd, person_n, key_n = faces
+    core_n = np.ones(len(key_n), np.bool_)
+    core_n[np.flatnonzero(person_n == 0)[:3]] = False  # of 40
+    core_n[person_n == 4] = False  # all twelve
+    found, _ = grouped([table(vectors_nd, key_n, core_n=core_n)])
+    mates = {found[key] for key in key_n[person_n == 0].tolist()}
+    assert len(mates) == 1
+    assert len({found[key] for key in key_n[person_n == 4].tolist()}) == 12
+
+
+def test_no_rows() -> None:
+    assert not len(cells.surest(pa.table({}))[0])
+    assert cells.lookup(np.array([1, 2]), np.zeros(0, np.int64), np.zeros(0, np.int64), -1).tolist() == [-1, -1]

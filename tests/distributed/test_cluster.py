@@ -1,0 +1,140 @@
+"""The whole job on Ray: on this machine, and on a cluster of two nodes, one of which is lost on the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.command import Command
+
+    from unmingle.demo import Meeting
+
+ray = pytest.importorskip("ray")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
+
+
+@pytest.fixture(scope="module")
+def album(meeting: Meeting, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Some crops of the made-up meeting, under names that people give, a file that is none, and a recording."""
+    folder = tmp_path_factory.mktemp("Urlaub") / "Küche 2019"
+    folder.mkdir()
+    for number, crop in enumerate(sorted(meeting.faces.glob("*.jpg"))[:36]):
+        (folder / f"Trip_2019_{number}.jpg").write_bytes(crop.read_bytes())
+    (folder / "kaputt.jpg").write_bytes(b"no picture")
+    (folder / "film.mp4").write_bytes(b"no film")
+    return folder
+
+
+@pytest.fixture
+def nodes() -> Iterator[Any]:
+    """A head and a node, of one core each."""
+    from ray.cluster_utils import Cluster
+
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    made.add_node(num_cpus=1)
+    ray.init(address=made.address, log_to_driver=False, logging_level="error")
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    yield made
+    ray.shutdown()
+    made.shutdown()
+
+
+def people(destination: Path) -> set[frozenset[str]]:
+    """The files of each person."""
+    from unmingle.distributed.analysis import Place, read_all
+
+    place = Place(str(destination))
+    file_of = {row["digest"]: Path(row["address"]).name for row in read_all(place, "files")}
+    person_of = {row["face"]: row["person"] for row in read_all(place, "assignment")}
+    files: dict[int, set[str]] = {}
+    for face in read_all(place, "faces"):
+        if face["face"] in person_of:
+            files.setdefault(person_of[face["face"]], set()).add(file_of[face["digest"]])
+    return set(map(frozenset, files.values()))
+
+
+def alone(album: Path, folder: Path) -> set[frozenset[str]]:
+    """The same from an ordinary library."""
+    import unmingle
+
+    library = unmingle.open(folder)
+    library.add(album)
+    library.cluster()
+    files: dict[str, set[str]] = {}
+    for row in library.faces.to_dicts():
+        if row["person"] is not None:
+            files.setdefault(row["person"], set()).add(Path(row["file"]).name)
+    return set(map(frozenset, files.values()))
+
+
+def test_the_same_people_as_without_ray(album: Path, tmp_path: Path, unmingle: Command) -> None:
+    done = unmingle("cluster", album, "-o", "parts", "--ray", "local", "--threads", "1", "--json")
+    told = json.loads(done.out)
+    assert (told["files"], told["known"], told["unreadable"]) == (38, 0, 2)
+    from unmingle.distributed.analysis import Place, read_all
+
+    why = {Path(row["address"]).name: row["reason"] for row in read_all(Place(str(tmp_path / "parts")), "files")}
+    assert why["kaputt.jpg"]
+    assert "recording" in why["film.mp4"]
+    assert people(tmp_path / "parts") == alone(album, tmp_path / "library")
+    # Of others than these settings, no faces are added to them.
+    other = unmingle("cluster", album, "-o", "parts", "--ray", "local", "--crops", "never")
+    assert other.code == 1
+    assert "other settings" in other.err
+
+
+def test_a_node_is_lost_while_faces_are_found(nodes: Any, album: Path, tmp_path: Path) -> None:
+    from unmingle.distributed import job
+
+    node = nodes.list_all_nodes()[-1]
+
+    def lose(stage: str, done: int, total: int) -> None:
+        if stage == "analyse" and nodes.list_all_nodes()[-1] is node:
+            threading.Timer(1.0, nodes.remove_node, [node]).start()
+
+    found = job.cluster([str(album)], str(tmp_path / "parts"), progress=lose)
+    assert found["files"] == 38
+    assert people(tmp_path / "parts") == alone(album, tmp_path / "library")
+    with Image.open(album / "Trip_2019_0.jpg") as picture:
+        picture.save(album / "new.png")
+    more = job.cluster([str(album)], str(tmp_path / "parts"))
+    assert (more["files"], more["known"]) == (39, 38)
+
+
+@pytest.mark.skipif("UNMINGLE_DATA" not in os.environ, reason="takes a minute")
+def test_a_node_is_lost_while_faces_are_grouped(nodes: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.distributed.test_cells import grouped, table
+
+    from unmingle.distributed import cells, grouping
+
+    monkeypatch.setattr(cells, "CELL_FACES", 700)
+    random = np.random.default_rng(0)
+    person_n = random.permutation(np.repeat(np.arange(400), 5))
+    vectors_nd = random.normal(size=(400, 128))[person_n] + 0.8 * random.normal(size=(2000, 128))
+    faces = table(vectors_nd.astype(np.float32), random.permutation(2000) * (2**63 // 2000))
+    node = nodes.list_all_nodes()[-1]
+
+    def lose(stage: str, done: int, total: int) -> None:
+        if done == 1:  # what the first round made is lost with it, and what the second one is at
+            threading.Timer(0.5, nodes.remove_node, [node]).start()
+
+    parts = [faces.slice(start, 500) for start in range(0, 2000, 500)]
+    found = grouping.group(ray.data.from_arrow(parts), progress=lose).assignment.take_all()
+    assert len(nodes.list_all_nodes()) == 1
+    assert len(found) > 1900
+    cluster_of, _ = grouped([faces])  # without Ray
+    person_of = {cluster_of[row["face"]]: row["person"] for row in found}
+    assert len(set(person_of.values())) == len(person_of)
+    assert {row["face"]: row["person"] for row in found} == {
+        face: person_of[cluster] for face, cluster in cluster_of.items() if cluster in person_of
+    }
