@@ -16,8 +16,8 @@ from unmingle.files import make_file, sync_folder
 from unmingle.sources.formats import LIBRARY_FILE as FILE
 from unmingle.store.encryption import NEW, Mark, Sealer, connect, connect_with, errors, lock, new_key, unlock
 from unmingle.store.outputs import Output, outputs
-from unmingle.store.schema import MOVED, damaged
-from unmingle.store.shredding import NEW_JOURNAL, OLD, finish, shred
+from unmingle.store.schema import damaged
+from unmingle.store.shredding import NEW_JOURNAL, OLD, finish, overwrite, shred
 from unmingle.store.sqlite import go_on, locked, opened
 
 if TYPE_CHECKING:
@@ -43,13 +43,12 @@ def convert(folder: Path, key: str | None) -> tuple[Output, ...]:
                 make_file(lines)
                 journal.write(lines, source, seal)
                 Mark(salted, pending=True).write(folder, before=known.key)
-                with suppress(OSError):  # so that it can be overwritten
+                with suppress(OSError):  # so that it can be overwritten after a kill
                     os.link(folder / FILE, folder / OLD)
-                new.replace(folder / FILE)
-                sync_folder(folder)
-                with suppress(*errors()):
-                    source.execute("PRAGMA journal_mode = MEMORY")  # one on the disk would be taken for the new file's
-                    source.execute(f"PRAGMA user_version = {MOVED}")
+                with (folder / FILE).open("rb+") as old:  # whose end is the end of the lock
+                    new.replace(folder / FILE)
+                    sync_folder(folder)
+                    overwrite(old)  # who waits for it must find nothing: its log would be taken for the new file's
         except BaseException:
             if new.exists() or Mark.of(folder).key == known.key:
                 Mark(known.key, pending=True).write(folder)
@@ -73,6 +72,7 @@ def _alone(folder: Path) -> Iterator[sqlite3.Connection]:
             connection.execute("PRAGMA locking_mode = EXCLUSIVE")
             connection.execute("BEGIN EXCLUSIVE")
             connection.execute("COMMIT")  # the lock stays
+            (mode,) = connection.execute("PRAGMA journal_mode").fetchone()  # before it, others may have turned that
         except errors() as error:
             mode = getattr(error, "sqlite_errorname", "")
             if not mode.startswith("SQLITE_BUSY"):

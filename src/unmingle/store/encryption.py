@@ -35,8 +35,6 @@ ROUNDS = 256_000  # PBKDF2-HMAC-SHA512, as SQLCipher 4
 CACHE = 64  # MB of decrypted pages for each connection: each page that is read again is decrypted again
 _HEAD, _NOISE = 100, 60  # so many different bytes among the first has no text, and no SQLite file, however damaged
 _KEYS: dict[Path, str] = {}  # of this process, by folder
-
-
 Salted = tuple[str, str]  # the salt of a key, and what the key comes to with it, empty if unknown; hexadecimal digits
 
 

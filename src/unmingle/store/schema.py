@@ -13,14 +13,13 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from unmingle.errors import LibraryBusyError, LibraryError, LibraryNewerError, command
+from unmingle.errors import LibraryError, LibraryNewerError, command
 from unmingle.files import JOURNAL
 from unmingle.sources.formats import LIBRARY_FILE as FILE
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-MOVED = 2**31 - 1  # the version of a file that is in no library any more, for those who wait to open it
 _MADE = re.compile(r'^(CREATE|DROP) (?:UNIQUE )?(TABLE|INDEX|VIEW|TRIGGER) "?(\w+)"?', re.MULTILINE)
 
 
@@ -121,8 +120,6 @@ def migrate(connection: sqlite3.Connection, *, to: int | None = None) -> None:
 def version_of(connection: sqlite3.Connection) -> int:
     """The version of a library's tables, if this program knows it."""
     version, newest = int(connection.execute("PRAGMA user_version").fetchone()[0]), migrations()[-1][0]
-    if version == MOVED:
-        raise LibraryBusyError("This library was just written anew.", "Try again.")
     if version > newest:
         raise LibraryNewerError(
             f"A newer unmingle made this library (its format is {version}, this version knows {newest}).",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from unmingle.files import JOURNAL, TEMPORARY
 from unmingle.sources.formats import LIBRARY_FILE as FILE
@@ -23,16 +23,22 @@ NEW_JOURNAL = f"{TEMPORARY}new.jsonl"  # the journal that goes with the new file
 _BLOCK = 1 << 20
 
 
+def overwrite(file: BinaryIO) -> None:
+    """Leave nothing of a file that is open; what a disk keeps of it elsewhere, nobody can overwrite."""
+    size = os.fstat(file.fileno()).st_size
+    for at in range(0, size, _BLOCK):
+        file.write(bytes(min(_BLOCK, size - at)))
+    file.flush()
+    os.fsync(file.fileno())
+
+
 def shred(path: Path) -> None:
-    """Overwrite a file and delete it; what a disk keeps of it elsewhere, nobody can overwrite."""
+    """Overwrite a file and delete it."""
     with suppress(OSError):
         status = path.lstat()
         if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:  # else it is a file by another name, perhaps in use
             with path.open("rb+") as file:
-                for at in range(0, status.st_size, _BLOCK):
-                    file.write(bytes(min(_BLOCK, status.st_size - at)))
-                file.flush()
-                os.fsync(file.fileno())
+                overwrite(file)
     path.unlink(missing_ok=True)
 
 

@@ -144,8 +144,12 @@ def open_to_decide(folder: Path) -> Iterator[Store]:
     _check_there(folder)
     with opened(folder) as store:
         if store.is_halfway():
-            with suppress(LibraryBusyError, WriteError), locked(folder):  # else whoever holds it is at it
-                go_on(store)
+            try:
+                with locked(folder):
+                    go_on(store)
+            except (LibraryBusyError, WriteError):  # whoever holds it is at it
+                if Mark.of(folder).pending:  # and gives it another journal
+                    raise
         yield store
 
 
@@ -165,13 +169,14 @@ def go_on(store: Store) -> None:
 @contextmanager
 def opened(folder: Path) -> Iterator[Store]:
     """The library's file, open for changes, with the tables of this version; made if it isn't there."""
+    mark = Mark.of(folder)
     check_key(folder)
     with suppress(OSError):  # it is there already, or SQLite says what is the matter
         make_file(folder / FILE)
-    with _clear_errors(folder):
+    with _clear_errors(folder, mark):
         connection = connect(folder, timeout=PATIENCE)
     try:
-        with _clear_errors(folder):
+        with _clear_errors(folder, mark):
             version = check_schema(folder, connection)
             note_key(folder)
             for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
@@ -263,9 +268,11 @@ def _is_empty(folder: Path) -> bool:
 def open_to_read(folder: Path, *, any_thread: bool = False) -> Iterator[Store]:
     """Open a library for looking, also from a disk that can't be written."""
     _check_there(folder)
-    connection, frozen = _connect_to_read(folder, any_thread=any_thread)
+    mark = Mark.of(folder)
+    with _clear_errors(folder, mark):
+        connection, frozen = _connect_to_read(folder, any_thread=any_thread)
     try:
-        with _clear_errors(folder):
+        with _clear_errors(folder, mark):
             older = check_schema(folder, connection) < migrations()[-1][0]
             halfway = not older and Store(folder, connection).is_halfway()
         if older or halfway:  # a reader needs the new tables as well, and shows nothing that is being erased
@@ -343,11 +350,13 @@ def _check_not_lost(folder: Path) -> None:
 
 
 @contextmanager
-def _clear_errors(folder: Path) -> Iterator[None]:
-    """SQLite's errors as ours, with the mend."""
+def _clear_errors(folder: Path, mark: Mark | None = None) -> Iterator[None]:
+    """SQLite's errors as ours, with the mend; mark: as the library was when it was to be opened."""
     try:
         yield
     except errors() as error:
+        if mark is not None and mark != Mark.of(folder):
+            raise LibraryBusyError("This library was just written anew.", "Try again.") from error
         name = getattr(error, "sqlite_errorname", "") or ""
         if name.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
             raise WriteError(
