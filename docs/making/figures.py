@@ -360,8 +360,8 @@ def other_figures() -> str:
             "kills",
         ],
         [
-            f"an encrypted library's processor time over a plain one's: adding; of the page with {sealed['faces']:,} faces,"
-            " the first view, faces anywhere, a person, a decision",
+            "an encrypted library's processor time over a plain one's: adding; of the page with"
+            f" {sealed['faces']:,} faces, the first view, faces anywhere, a person, a decision",
             "; ".join(f"{sealed[what]['ratio']:.2f}" for what in ("adding", "view", "jump", "open", "decide")),
             "encryption",
         ],

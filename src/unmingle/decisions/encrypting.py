@@ -75,7 +75,7 @@ def _alone(folder: Path) -> Iterator[sqlite3.Connection]:
             (mode,) = connection.execute("PRAGMA journal_mode").fetchone()  # before it, others may have turned that
         except errors() as error:
             mode = getattr(error, "sqlite_errorname", "")
-            if not mode.startswith("SQLITE_BUSY"):
+            if not mode.startswith(("SQLITE_BUSY", "SQLITE_IOERR")):  # its log went while somebody closed it
                 raise
         if mode != "delete":
             raise LibraryBusyError(f"Another program has {folder} open.", "End it, such as unmingle review.")
