@@ -1,6 +1,6 @@
 """What files take that are small and ask for gigabytes or minutes: memory at most, and seconds.
 
-    python benchmarks/bombs.py [--folder FOLDER] [--only WORD]
+    python benchmarks/bombs.py [--folder FOLDER] [--only WORD] [-o FILE]
 
 Each bomb (see `fuzzing/bombs.py`) goes alone through the command line, in a process of its own: pictures are grouped,
 once alone and once in a folder with good ones, tables are labels, sidecars are imported. At the end all pictures lie in
@@ -101,7 +101,7 @@ def measure(place: Path, only: str) -> dict[str, Any]:
             told = {"bytes": bomb.stat().st_size, "alone": handed_over(words)}
             results[door][bomb.name] = told
             _say(bomb.name, told)
-    if not only:
+    if only in {"", "all"}:
         for one in (*bombs, *good.iterdir()):
             alone.mkdir(exist_ok=True)
             (alone / one.name).hardlink_to(one)
@@ -116,12 +116,21 @@ def _say(name: str, told: dict[str, Any]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, help="where bombs are kept, and found again")
-    parser.add_argument("--only", default="", help="bombs whose name holds this")
+    parser.add_argument("--only", default="", help="bombs whose name holds this, or `all` pictures together")
+    parser.add_argument("-o", "--output", type=Path, help="keep results there, with those of before")
     options = parser.parse_args()
     paths = [str(HERE), str(HERE.parent / "tools"), os.environ.get("PYTHONPATH", "")]
     os.environ["PYTHONPATH"] = os.pathsep.join(paths)
     with tempfile.TemporaryDirectory() as place:
-        print(json.dumps(measure(options.folder or Path(place), options.only), indent=1))
+        found = measure(options.folder or Path(place), options.only)
+    if options.output and options.output.exists():
+        before = json.loads(options.output.read_text(encoding="utf-8"))
+        found |= {door: before[door] | found[door] for door in ("pictures", "tables", "sidecars")}
+        found = before | found
+    text = json.dumps(found, indent=1)
+    print(text)
+    if options.output:
+        options.output.write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -17,16 +17,15 @@ from fuzzing.mutants import ODD_NUMBERS, Outcome, chance, damage, signature
 from unmingle.errors import UnmingleError
 from unmingle.models import registry
 from unmingle.models.cards import Archive, Intake
-from unmingle.models.embedding import open_embedding
+from unmingle.models.embedding import check_alone, open_embedding
 from unmingle.models.fetch import fetch_archived
 from unmingle.settings import EngineSettings
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
-KINDS = ("onnx", "archive", "card")
 SIDE, WIDTH = 112, 16
 CARD: dict[str, Any] = {
     "name": "mine", "purpose": "face embedding", "dimension": WIDTH, "input": "", "licence": "", "commercial": None,
@@ -96,28 +95,32 @@ def odd_graph(whole: bytes, draw: random.Random) -> bytes:
     return model.SerializeToString()
 
 
-class Models:
-    """A third each."""
+class _Kind:
+    """What the kinds have in common. mutant(folder, number, draw) hands one over."""
+
+    mutant: Callable[[Path, int, random.Random], None]
 
     def run(self, folder: Path, numbers: Sequence[int], seed: int) -> Outcome:
         """See `Kind.run`."""
         os.environ["UNMINGLE_CACHE"] = str(folder / "cache")
-        outcome = Outcome()
+        outcome, kind = Outcome(), type(self).__name__.lower()
         for number in numbers:
-            draw = chance(seed, "models", number)
-            kind = draw.choice(KINDS)
             try:
-                getattr(self, f"_{kind}")(folder, number, draw)
+                self.mutant(folder, number, chance(seed, kind, number))
                 outcome.read += 1
             except UnmingleError as error:
                 outcome.refused += 1
                 if not error.problem.strip():
-                    outcome.blame(number, "no_sentence", f"{kind}: {type(error).__name__}")
+                    outcome.blame(number, "no_sentence", type(error).__name__)
             except (Exception, SystemExit) as error:  # noqa: BLE001  # what is looked for
-                outcome.blame(number, "tracebacks", f"{kind}: {signature(error)}")
+                outcome.blame(number, "tracebacks", signature(error))
         return outcome
 
-    def _onnx(self, folder: Path, number: int, draw: random.Random) -> None:
+
+class Models(_Kind):
+    """Graphs that somebody adds."""
+
+    def mutant(self, folder: Path, number: int, draw: random.Random) -> None:
         """A graph with odd parts, or one whose bytes are damaged but for the weights, which may be any."""
         whole = graph()
         if draw.random() < 0.6:
@@ -129,9 +132,14 @@ class Models:
             content = skeleton[:at] + whole[at:end] + skeleton[at:]
         path = folder / f"{number}.onnx"
         path.write_bytes(content)
+        check_alone(path)
         open_embedding(path, Intake(), EngineSettings(threads=1, precision="f32"))
 
-    def _archive(self, folder: Path, number: int, draw: random.Random) -> None:
+
+class Archives(_Kind):
+    """Packed files that were fetched."""
+
+    def mutant(self, folder: Path, number: int, draw: random.Random) -> None:
         """An archive that has the checksum of its card, whatever is in it."""
         whole, kind = graph(), draw.choice(("zip", "bz2"))
         if kind == "zip":
@@ -149,7 +157,11 @@ class Models:
         sha = hashlib.sha256(whole).hexdigest()
         fetch_archived("http://localhost:9/x", destination, archive, sha256=sha, size=len(whole))
 
-    def _card(self, folder: Path, number: int, draw: random.Random) -> None:
+
+class Cards(_Kind):
+    """Cards in the folder of models."""
+
+    def mutant(self, folder: Path, number: int, draw: random.Random) -> None:
         """A card in the model folder; it is read as often as models are listed."""
         card = json.loads(json.dumps(CARD))
         for _ in range(draw.choice((0, 1, 1, 3))):

@@ -18,7 +18,7 @@ from unmingle.grouping.impostors import MANY_PEOPLE, compared_curve, curve_of, e
 from unmingle.grouping.threshold import FalseMergeThreshold
 from unmingle.models import registry, sface
 from unmingle.models.cards import CARDS, DLIB, Calibration, Card, Intake
-from unmingle.models.embedding import LEAST_DIMENSION, open_embedder, open_embedding
+from unmingle.models.embedding import LEAST_DIMENSION, check_alone, open_embedder, open_embedding
 from unmingle.progress import silent
 from unmingle.settings import FALSE_MERGES, EngineSettings
 
@@ -112,6 +112,8 @@ def add_model(
     registry.check_free(name, digest, overwrite=overwrite)
     if known is not None and known.unfit:
         raise ModelError(f"{known.name} can't be used here: {known.unfit}.", "Choose another model.")
+    if known is None:
+        check_alone(file, output)
     faces = (examples or Examples()).read(progress)
     trial = _try(file, intake or (known.intake if known else None), output, faces)
     card = known or Card(

@@ -30,7 +30,7 @@ from unmingle.sources.formats import LIBRARY_FILE as FILE
 from unmingle.sources.formats import file_digest
 from unmingle.sources.images import readable
 from unmingle.store import facts
-from unmingle.store.encryption import check_key, connect, connect_with, errors, is_encrypted, key_of, unlock
+from unmingle.store.encryption import MARK, check_key, connect, connect_with, errors, is_encrypted, key_of, unlock
 from unmingle.store.face_query import FILE_STATE, FileState
 from unmingle.store.face_rows import ALONE
 from unmingle.store.integrity import (
@@ -370,8 +370,11 @@ def _copy(
 
 def backup(folder: Path, destination: Path) -> Path:
     """See `Library.backup`."""
-    if destination.exists() and (not destination.is_dir() or any(destination.iterdir())):
+    there = list(destination.iterdir()) if destination.is_dir() else [destination] * destination.exists()
+    if not all(one.name.startswith((TEMPORARY, MARK)) and one.is_file() for one in there):
         raise WriteError(f"{destination} is there already.", "Name a new folder, or an empty one.")
+    for left in there:  # by a backup that was killed
+        left.unlink()
     with no_empty_folder(destination):
         make_folder(destination)
         with open_to_read(folder) as store, replacing(destination / FILE, sync=True) as path:

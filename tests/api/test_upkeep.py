@@ -13,7 +13,7 @@ from tests.made_library import Shot, library, take
 
 from unmingle.api import Library
 from unmingle.errors import LibraryError, WriteError
-from unmingle.files import JOURNAL
+from unmingle.files import JOURNAL, TEMPORARY
 from unmingle.store.sqlite import open_to_decide, open_to_write
 
 if TYPE_CHECKING:
@@ -216,6 +216,10 @@ def test_a_backup_is_a_library_of_one_moment(unmingle: Command, made: Library, t
     assert "Bob" in made.people["name"].to_list()
     with pytest.raises(WriteError, match="there already"):
         made.backup(copy.folder)
+    (tmp_path / "killed").mkdir()
+    (tmp_path / "killed" / f"{TEMPORARY}12.sqlite-journal").write_bytes(b"half")  # as a killed one leaves it
+    made.backup(tmp_path / "killed")
+    assert not list((tmp_path / "killed").glob(f"{TEMPORARY}*"))
 
 
 def test_a_damaged_library_is_not_backed_up_as_if_it_were_whole(made: Library, tmp_path: Path) -> None:

@@ -6,26 +6,29 @@ face at a time. All that is seen to here, so that every embedding takes (n, 112,
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from unmingle.errors import ModelError
-from unmingle.models.cards import DLIB
+from unmingle.models.cards import DLIB, Intake
 from unmingle.models.dlib import open_dlib
 from unmingle.models.registry import model_file
 from unmingle.models.runtime import Session, open_session
+from unmingle.settings import EngineSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from onnx import GraphProto, ModelProto, ValueInfoProto
 
-    from unmingle.models.cards import Card, Intake
+    from unmingle.models.cards import Card
     from unmingle.records import F32, U8
-    from unmingle.settings import EngineSettings
 
     # (n, d) float32, each of length 1, from (n, 112, 112, 3) uint8 RGB; safe from several threads.
     Embedder = Callable[[U8], F32]
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
 SIDE = 112
 LEAST_DIMENSION = 16  # an output of fewer numbers tells something else of a face than whose it is
 AS_ALONE = 0.999  # cosine: a face among others must come out as it does alone, to the rounding of bf16
+PATIENCE = 60.0  # seconds to open a graph that nobody knows
+ROOM = 4 << 30  # bytes that it may take meanwhile
 EXPORT = "Export it for faces aligned by five points: N×3×112×112 or N×112×112×3."
 
 
@@ -71,6 +76,18 @@ def open_embedder(card: Card, engine: EngineSettings) -> Embedder:
     if card.intake is None:
         raise ModelError(f"{card.name} is no face embedding.", "unmingle models list shows which are.")
     return open_embedding(model_file(card), card.intake, engine)
+
+
+def check_alone(file: Path, output: str = "") -> None:
+    """Try a graph that nobody knows in a process of its own, which it may end; ModelError if it does."""
+    words = [sys.executable, "-P", "-m", __name__, str(file), output]
+    problem = f"{file} ends the process that runs it."
+    try:
+        if not subprocess.run(words, capture_output=True, timeout=PATIENCE, check=False).returncode:
+            return
+    except subprocess.TimeoutExpired:
+        problem = f"{file} can't be opened within {PATIENCE:.0f} s."
+    raise ModelError(problem, "It is damaged, or made to do that: get it again, from whom you trust.")
 
 
 def open_embedding(file: Path, intake: Intake, engine: EngineSettings) -> OnnxEmbedder:
@@ -200,3 +217,12 @@ def _why(error: Exception) -> str:
     noise = ("Exception from", "Check '", "FrontEnd API", "the graph can't")
     said = [line for line in lines if not line.startswith(noise)]
     return (said or lines)[0]
+
+
+if __name__ == "__main__":  # see `check_alone`
+    with suppress(ImportError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_DATA, (ROOM, ROOM))
+    with suppress(ModelError):
+        open_embedding(Path(sys.argv[1]), Intake(output=sys.argv[2]), EngineSettings(precision="f32"))
