@@ -87,6 +87,7 @@ def log_of(library: Library) -> list[tuple[object, ...]]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--flips", type=int, default=1000)
+    parser.add_argument("--first", type=int, default=0, help="the number to begin with")
     parser.add_argument("--minutes", type=float, default=600.0, help="stop after so many")
     parser.add_argument("--alone-every", type=int, default=10, help="each so manieth has no journal")
     parser.add_argument("--seed", type=int, default=0)
@@ -102,7 +103,7 @@ def main() -> int:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         before, pages = log_of(Library(whole)), (whole / FILE).stat().st_size // PAGE
         end = time.monotonic() + 60 * options.minutes
-        for number in range(options.flips):
+        for number in range(options.first, options.flips):
             if time.monotonic() > end:
                 break
             chance = random.Random(options.seed + number)

@@ -8,13 +8,15 @@ import io
 import json
 import os
 import zipfile
+from contextlib import suppress
+from copy import deepcopy
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fuzzing.mutants import ODD_NUMBERS, Outcome, chance, damage, signature
-from unmingle.errors import UnmingleError
+from unmingle.errors import ModelError, UnmingleError
 from unmingle.models import registry
 from unmingle.models.cards import Archive, Intake
 from unmingle.models.embedding import check_alone, open_embedding
@@ -168,11 +170,11 @@ class Cards(_Kind):
             key = draw.choice([*CARD, "more"])
             inner = card.get(key)
             if isinstance(inner, dict) and inner and draw.random() < 0.7:
-                inner[draw.choice([*inner, "more"])] = draw.choice((*ODD, *ODD_NUMBERS))
+                inner[draw.choice([*inner, "more"])] = deepcopy(draw.choice((*ODD, *ODD_NUMBERS)))
             elif draw.random() < 0.3:
                 card.pop(key, None)
             else:
-                card[key] = draw.choice((*ODD, *ODD_NUMBERS))
+                card[key] = deepcopy(draw.choice((*ODD, *ODD_NUMBERS)))
         content = json.dumps(card).encode()
         content = damage(content, draw, content) if draw.random() < 0.4 else content
         path = registry.model_folder() / "mine.json"
@@ -181,6 +183,7 @@ class Cards(_Kind):
         try:
             found = registry.all_cards()["mine"]
             _ = (found.licence_warning, registry.is_here(found), str(found.intake))
-            registry.model_file(found)
+            with suppress(ModelError):  # it is not here
+                registry.model_file(found)
         finally:
             path.unlink()

@@ -301,6 +301,9 @@ def other_figures() -> str:
     others = [one["purity"] for name, one in result("tracking")["cut"].items() if not name.startswith("ours")]
     kills, erasing, flips = result("kills"), result("erasing"), result("flips")
     encrypting, sealed = result("kills_encrypting"), result("encryption")
+    killed, held, bombs = result("kills_of_other_work").values(), result("connections"), result("bombs")
+    alone, together = [one["with_good"] for one in bombs["pictures"].values()], bombs["all_in_one_folder"]
+    tables = [one["alone"] for door in ("tables", "sidecars") for one in bombs[door].values()]
     rows = [
         [
             "`import unmingle`; `unmingle --help`; `unmingle cluster` on 50 known crops",
@@ -364,6 +367,29 @@ def other_figures() -> str:
             f" {sealed['faces']:,} faces, the first view, faces anywhere, a person, a decision",
             "; ".join(f"{sealed[what]['ratio']:.2f}" for what in ("adding", "view", "jump", "open", "decide")),
             "encryption",
+        ],
+        [
+            f"{min(one['kills'] for one in killed):,} kills each while exporting, repairing and backing up",
+            f"{sum(len(one['wrong']) for one in killed)} that left what the next run doesn't put right",
+            "kills --work …",
+        ],
+        [
+            f"{len(alone)} pictures made to take gigabytes or minutes, each among good ones: the most that one takes",
+            f"{max(one['peak_mb'] for one in alone) / 1000:.2f} GB, {max(one['seconds'] for one in alone):.0f} s;"
+            f" {min(one['good_faces'] for one in alone)} of {bombs['good_alone']['good_faces']} good faces found",
+            "bombs",
+        ],
+        [
+            f"{len(tables)} such tables and sidecars; all these pictures in one folder",
+            f"{max(one['peak_mb'] for one in tables) / 1000:.2f} GB, {max(one['seconds'] for one in tables):.0f} s;"
+            f" {together['peak_mb'] / 1000:.2f} GB, {together['seconds']:.0f} s",
+            "bombs",
+        ],
+        [
+            f"{held['connections']:,} connections held for {held['seconds']:.0f} s: the page answers in",
+            f"{held['median_ms']:.0f} ms, at worst {held['worst_ms']:.0f}; {held['failed']} of"
+            f" {held['answers'] + held['failed']} answers failed",
+            "connections",
         ],
         [
             f"{encrypting['kills']:,} kills while encrypting, decrypting or changing the key,"

@@ -88,6 +88,21 @@ def test_what_is_wrong_is_told_and_mended(unmingle: Command, made: Library) -> N
     assert "Bob" in made.people["name"].to_list()
 
 
+def test_a_bad_thumbnail_stops_no_command(unmingle: Command, made: Library) -> None:
+    before = log_of(made)
+    with open_to_decide(made.folder) as store, store.transaction() as connection:
+        connection.execute("UPDATE thumbnail SET jpeg = x'ffd8' WHERE face % 2")
+        connection.execute("UPDATE thumbnail SET jpeg = 'x' WHERE face % 3 = 1")
+    for words in (
+        ("report", "library"),
+        ("cluster", "pictures", "-o", "library"),
+        ("export", "library", "--to", "folders", "-o", "out"),
+    ):
+        done = unmingle(*words)
+        assert done.code == 0, done.err
+    assert log_of(made)[: len(before)] == before
+
+
 def test_decisions_come_back_when_the_database_is_lost(unmingle: Command, made: Library) -> None:
     before = log_of(made), names_of(made)
     highest = max(made.people["person"])

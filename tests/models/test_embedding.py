@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import onnx
+    from tests.command import Command
 
 F32 = EngineSettings(precision="f32", threads=1)
 FACES = np.random.default_rng(1).integers(0, 256, (3, 112, 112, 3), np.uint8)
@@ -118,6 +119,14 @@ def test_what_is_no_embedding_of_faces_is_said_with_the_mend(tmp_path: Path, wha
     with pytest.raises(ModelError, match=problem) as caught:
         opened(broken(tmp_path, what))
     assert caught.value.mend
+
+
+def test_a_graph_that_ends_the_process_is_refused_before_it_does(unmingle: Command, tmp_path: Path) -> None:
+    """OpenVINO looks for the weights where there are none."""
+    file = graphs.write(tmp_path / "model.onnx", ending=[helper.make_node("Conv", ["vectors"], ["embedding"])])
+    done = unmingle("models", "add", file)
+    assert done.code == 1
+    assert "model.onnx" in done.err
 
 
 def test_cards_of_other_things_are_no_embedders() -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unmingle.errors import LabelsError, PictureError
-from unmingle.evaluation.table_limits import MAX_BYTES, check_cells, check_workbook
+from unmingle.evaluation.table_limits import MAX_BYTES, check_cells, check_workbook, panics_are_errors
 from unmingle.sources.formats import HEAD, read_file
 from unmingle.sources.names import has_ending
 from unmingle.text_layout import csv_text
@@ -137,11 +137,12 @@ def _parquet(data: bytes, name: str) -> Sheet:
     import polars as pl
 
     try:
-        lazy = pl.scan_parquet(io.BytesIO(data))
-        plain = [key for key, kind in lazy.collect_schema().items() if not kind.is_nested() and kind != pl.Binary]
-        check_cells(name, len(plain) * int(lazy.select(pl.len()).collect().item()))
-        table = lazy.select(plain).collect()
-        lengths = table.select(pl.col(pl.String).str.len_bytes(), pl.col(pl.Categorical, pl.Enum).cat.len_bytes())
+        with panics_are_errors():
+            lazy = pl.scan_parquet(io.BytesIO(data))
+            plain = [key for key, kind in lazy.collect_schema().items() if not kind.is_nested() and kind != pl.Binary]
+            check_cells(name, len(plain) * int(lazy.select(pl.len()).collect().item()))
+            table = lazy.select(plain).collect()
+            lengths = table.select(pl.col(pl.String).str.len_bytes(), pl.col(pl.Categorical, pl.Enum).cat.len_bytes())
         check_cells(name, 0, sum(int(column.sum()) for column in lengths))
     except LabelsError:
         raise
@@ -248,11 +249,12 @@ def _workbook(data: bytes, name: str) -> Iterator[Sheet]:
     if data.startswith(ZIP):
         check_workbook(data, name)
     try:
-        reader = fastexcel.read_excel(data)
-        sheets = [reader.load_sheet(i, header_row=None, dtypes="string") for i in range(len(reader.sheet_names))]
+        with panics_are_errors():
+            reader = fastexcel.read_excel(data)
+            sheets = [reader.load_sheet(i, header_row=None, dtypes="string") for i in range(len(reader.sheet_names))]
         for sheet in sorted(sheets, key=lambda sheet: sheet.visible != "visible"):
             yield Sheet(_rows(sheet.to_polars()), f"sheet {sheet.name!r}", sheet.name, sheet.visible != "visible")
-    except fastexcel.FastExcelError as error:
+    except (fastexcel.FastExcelError, RuntimeError) as error:
         if "password" in str(error).lower():
             raise protected from error
         mend = "Open it in a spreadsheet program and save it again as .xlsx."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING
 from zipfile import ZipFile
 
@@ -49,6 +49,17 @@ def check_cells(name: str, cells: int, text: int = 0) -> None:
         raise LabelsError(f"{name} has a sheet of {cells:,} cells, and {MAX_CELLS:,} is the most.", mend)
     if text > MAX_TEXT:
         raise LabelsError(f"{name} has {text:,} bytes of text in its cells, and {MAX_TEXT:,} is the most.", mend)
+
+
+@contextmanager
+def panics_are_errors() -> Iterator[None]:
+    """Let what a reader in Rust raises where it panics be an error as others are; it is no `Exception` there."""
+    try:
+        yield
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise RuntimeError(str(error)) from error
 
 
 def check_workbook(data: bytes, name: str) -> None:

@@ -136,12 +136,18 @@ class Recogniser:
     ) -> bool:
         """Whether there are faces, and each of them, or of so many, is in its frame's pixels still."""
         query = (
-            'SELECT frame, "left", top, width, height, jpeg FROM face_row JOIN thumbnail USING (face)'
+            'SELECT frame, "left", top, width, height, CAST(jpeg AS BLOB) FROM face_row JOIN thumbnail USING (face)'
             f" WHERE {where} ORDER BY frame, number"
         )
         faces = self.connection.execute(query, values).fetchall()
         looked_at = faces[:: max(1, len(faces) // (most or len(faces) or 1))]
-        return bool(faces) and all(_shows(pixels(frame), box, jpeg, recipe) for frame, *box, jpeg in looked_at)
+        found = None
+        for frame, *box, jpeg in looked_at:
+            shown = _shows(pixels(frame), box, jpeg, recipe)
+            if shown is False:
+                return False
+            found = shown or found
+        return bool(found)
 
 
 def _prints(picture: Pyramid) -> Iterator[bytes]:
@@ -152,13 +158,17 @@ def _prints(picture: Pyramid) -> Iterator[bytes]:
         yield fingerprint(picture.full())
 
 
-def _shows(picture: U8 | Pyramid, box: Box, jpeg: bytes, recipe: str) -> bool:
-    """Whether a face that was cut out of a picture is in it still."""
+def _shows(picture: U8 | Pyramid, box: Box, jpeg: bytes, recipe: str) -> bool | None:
+    """Whether a face that was cut out of a picture is in it still; None if its thumbnail is damaged."""
     if not jpeg:
         return False
+    try:
+        before = open_thumbnail(jpeg)
+    except PictureError:
+        return None
     margin = 0.0 if recipe.startswith("classic") else FACE_MARGIN
     now = open_thumbnail(thumbnail(picture, np.array(box, np.float32), margin=margin))
-    return bool(np.abs(now.astype(np.int16) - open_thumbnail(jpeg)).mean() <= UNCHANGED)
+    return bool(np.abs(now.astype(np.int16) - before).mean() <= UNCHANGED)
 
 
 def carry_over(store: Store, recipe: str) -> tuple[int, int]:

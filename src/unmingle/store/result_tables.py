@@ -345,8 +345,8 @@ def spread(count: int, most: int) -> list[int]:
 
 def thumbnail_of(store: Store, face: int) -> bytes | None:
     """The stored JPEG of a face; None if there is no such face."""
-    row = store.connection.execute("SELECT jpeg FROM thumbnail WHERE face = ?", (face,)).fetchone()
-    return None if row is None else bytes(row[0])
+    row = store.connection.execute("SELECT CAST(jpeg AS BLOB) FROM thumbnail WHERE face = ?", (face,)).fetchone()
+    return None if row is None or row[0] is None else bytes(row[0])
 
 
 def picture_of(store: Store, row: dict[str, Any]) -> U8:
