@@ -113,6 +113,7 @@ def test_a_node_is_lost_while_faces_are_found(nodes: Any, album: Path, tmp_path:
 
 @pytest.mark.skipif("UNMINGLE_DATA" not in os.environ, reason="takes a minute")
 def test_a_node_is_lost_while_faces_are_grouped(nodes: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    import pyarrow as pa
     from tests.distributed.test_cells import grouped, table
 
     from unmingle.distributed import cells, grouping
@@ -122,6 +123,7 @@ def test_a_node_is_lost_while_faces_are_grouped(nodes: Any, monkeypatch: pytest.
     person_n = random.permutation(np.repeat(np.arange(400), 5))
     vectors_nd = random.normal(size=(400, 128))[person_n] + 0.8 * random.normal(size=(2000, 128))
     faces = table(vectors_nd.astype(np.float32), random.permutation(2000) * (2**63 // 2000))
+    faces = faces.append_column("doubtful", pa.array(np.zeros(2000, np.bool_)))
     node = nodes.list_all_nodes()[-1]
 
     def lose(stage: str, done: int, total: int) -> None:
