@@ -188,7 +188,7 @@ def test_no_command_leaves_anything_readable(
     for folder in ("copy", "begun"):
         assert readable(new / folder, secrets) == []
     walked = {line.split()[0] for line in WALK.strip().splitlines()}
-    others = {"bench", "demo", "review"}  # which open none, a made-up one, and in tests/review
+    others = {"bench", "demo", "review", "watch"}  # which open none, a made-up one, one in tests/review, and for ever
     assert {name for name, _ in commands(app) if " " not in name} == walked | others
 
 
