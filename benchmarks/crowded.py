@@ -8,7 +8,12 @@ OTHERS, and CHILDREN and the crowd with each of these, once with the local exces
 halves with other numbers of nearest strangers. `strays`: of clusters of more
 than 30 faces, the largest share that is not the majority's, where each collection has a majority of its own: famous
 people are in several, under other labels (looked at: the two large clusters of relatives with news photographs or
-celebrities that seemed mixed are one person each). JSON on stdout.
+celebrities that seemed mixed are one person each).
+
+`constants`: mean BCubed F and the most strays over random nine tenths of each, and of made-up crowds alone, with other
+constants for crowds; `left_out`: where a constant is chosen without a collection and all mixtures that hold it (the
+best mean of those without more than 5 % of strays, where there are such), what it gets on these, beside the default and
+the best for them. JSON on stdout.
 """
 
 from __future__ import annotations
@@ -25,6 +30,7 @@ sys.path.insert(0, str(Path(__file__).parent / "grouping"))
 from collection import Collection
 
 from unmingle.evaluation.metrics import score
+from unmingle.grouping import threshold
 from unmingle.grouping.cluster import cluster_faces
 from unmingle.grouping.impostors import SFACE_CURVE
 from unmingle.settings import GroupingSettings
@@ -33,6 +39,14 @@ if TYPE_CHECKING:
     from unmingle.records import I64
 
 NEIGHBOURS = (10, 20, 30, 50, 100)
+# Values of constants in `threshold`, which is given last here as it is; and random parts of each collection.
+CONSTANTS = {
+    "MANY_CLUSTERS": (1, 200, 500, 2000, threshold.MANY_CLUSTERS),
+    "LOOSE": (2.0, 4.0, 100.0, threshold.LOOSE),
+}
+DRAWS, SHARE = 3, 0.9
+MOST_STRAYS = 0.05
+MADE_UP = 40
 
 
 def grouped(collection: Collection, neighbours: int) -> I64:
@@ -67,6 +81,63 @@ def together(one: Collection, other: Collection) -> Collection:
     return Collection(f"{one.name} + {other.name}", vectors_nd, labels_n, scored_n, np.arange(len(labels_n)))
 
 
+def made_up(seed: int) -> Collection:
+    """A crowd and nobody else, of people with one to five faces, more or less alike."""
+    random = np.random.default_rng(seed)
+    strangers = random.uniform(0.2, 0.4)
+    own = max(0.5, strangers + 0.15)
+    sizes = random.integers(1, 6, random.integers(30, 120))
+    person_n = np.repeat(np.arange(len(sizes)), sizes)
+    shared, people, rest = (random.normal(size=(n, 128)) for n in (1, person_n.max() + 1, len(person_n)))
+    vectors = strangers**0.5 * shared + (own - strangers) ** 0.5 * people[person_n] + (1 - own) ** 0.5 * rest
+    return Collection("made up", vectors.astype(np.float32), person_n.astype(str), person_n >= 0, np.arange(len(rest)))
+
+
+def with_constants(sets: dict[str, list[Collection]]) -> dict[str, dict[str, dict[str, dict[str, float]]]]:
+    """Per constant, value and name: mean BCubed F and most strays over some collections."""
+    found: dict[str, dict[str, dict[str, dict[str, float]]]] = {}
+    for constant, values in CONSTANTS.items():
+        for value in values:
+            for name, parts in sets.items():
+                with patch(f"unmingle.grouping.threshold.{constant}", value):
+                    each = [measured(part) for part in parts]
+                of_value = found.setdefault(constant, {}).setdefault(f"{value:g}", {})
+                of_value[name] = {
+                    "bcubed_f": round(float(np.mean([one["bcubed_f"] for one in each])), 4),
+                    "strays": max(one["strays"] for one in each),
+                }
+                sys.stderr.write(f"{constant} {value:g} {name}: {of_value[name]}\n")
+    return found
+
+
+def left_out(by_value: dict[str, dict[str, dict[str, float]]], sources: list[str]) -> dict[str, dict[str, object]]:
+    """What one constant gets on the collections that hold each source, if chosen on the others."""
+    result: dict[str, dict[str, object]] = {}
+    default = list(by_value)[-1]
+
+    def mean(value: str, names: list[str]) -> float:
+        return float(np.mean([by_value[value][name]["bcubed_f"] for name in names]))
+
+    for source in sources:
+        held = [name for name in by_value[default] if source in name.split(" + ")]
+        others = [name for name in by_value[default] if name not in held]
+        pure = [v for v in by_value if max(by_value[v][name]["strays"] for name in others) <= MOST_STRAYS]
+        chosen = max(pure or list(by_value), key=lambda value: mean(value, others))
+        best = max(by_value, key=lambda value: mean(value, held))
+        scores = {
+            way: round(mean(v, held), 4) for way, v in (("bcubed_f", chosen), ("default", default), ("best", best))
+        }
+        result[source] = {"chosen": float(chosen), **scores}
+    return result
+
+
+def parts(collection: Collection) -> list[Collection]:
+    """Random nine tenths of a collection."""
+    n = len(collection.labels_n)
+    draws = (np.random.default_rng(seed).choice(n, int(SHARE * n), replace=False) for seed in range(DRAWS))
+    return [collection.only(np.sort(rows)) for rows in draws]
+
+
 def main() -> None:
     """Every collection, with and without."""
     children, *others = (Collection.load(Path(path)).clean() for path in sys.argv[1:])
@@ -87,7 +158,14 @@ def main() -> None:
         if collection in halves:
             result[collection.name] |= {f"{k} nearest": measured(collection, neighbours=k) for k in NEIGHBOURS}
         sys.stderr.write(f"{collection.name}: {result[collection.name]}\n")
-    print(json.dumps(result, indent=1))
+    alone = [children, crowd, *others]
+    sets = {one.name: parts(one) for one in (*alone, *(together(crowd, other) for other in others))}
+    sets["made up"] = [made_up(seed) for seed in range(MADE_UP)]
+    constants = with_constants(sets)
+    chosen = {
+        name: left_out(by_value, [*(one.name for one in alone), "made up"]) for name, by_value in constants.items()
+    }
+    print(json.dumps({"collections": result, "constants": constants, "left_out": chosen}, indent=1))
 
 
 if __name__ == "__main__":

@@ -512,7 +512,7 @@ def crowded() -> str:
         "crowd": "the most alike of them, who are one cluster without",
     }
     rows = []
-    for name, ways in result("crowded").items():
+    for name, ways in result("crowded")["collections"].items():
         without, local = ways["without"], ways["with"]
         rows.append(
             [
