@@ -14,7 +14,19 @@ if TYPE_CHECKING:
     from tests.command import Command
 
 
-@pytest.mark.parametrize("option", [("--people", "3"), ("--labels", "folders"), ("--webvtt",), ("--save-crops", "cut")])
+@pytest.mark.parametrize(
+    "option",
+    [
+        ("--people", "3"),
+        ("--labels", "folders"),
+        ("--webvtt",),
+        ("--save-crops", "cut"),
+        ("--encrypt",),
+        ("--every", "1s"),
+        ("--sheets", "0"),
+        ("--no-name-pattern",),
+    ],
+)
 def test_options_that_do_nothing_there_are_refused(unmingle: Command, tmp_path: Path, option: tuple[str, ...]) -> None:
     done = unmingle("cluster", tmp_path, "-o", "out", "--ray", "local", *option)
     assert done.code == 1

@@ -14,7 +14,7 @@ import requests
 import uvicorn
 
 from unmingle.review import connections
-from unmingle.review.connections import BACKLOG, MOST_CONNECTIONS, MOST_RECORDS, LimitedProtocol, Seldom
+from unmingle.review.connections import MOST_CONNECTIONS, MOST_RECORDS, LimitedServer, Seldom
 from unmingle.review.serve import free_listener
 
 if TYPE_CHECKING:
@@ -32,10 +32,8 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 @pytest.fixture
 def address() -> Iterator[tuple[str, int]]:
     listener = free_listener()
-    config = uvicorn.Config(
-        app, http=LimitedProtocol, backlog=BACKLOG, lifespan="off", log_config=None, timeout_graceful_shutdown=1
-    )
-    server = uvicorn.Server(config)
+    config = uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=1)
+    server = LimitedServer(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     yield listener.getsockname()[:2]

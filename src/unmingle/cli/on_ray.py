@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import os
 import re
@@ -14,12 +15,23 @@ from unmingle.errors import MissingExtraError, SettingsError, SourceError, Unmin
 from unmingle.text_layout import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from unmingle.settings import DetectionSettings, EngineSettings, GroupingSettings
 
+# What the command heeds on a cluster, by its parameters' names.
+HEEDED = {"output", "sources", "ray", "crops", "precision", "engine", "threads", "strictness", "co_occurrence", "model"}
+HEEDED |= {"quiet", "as_json"}
 _SCHEME = re.compile(r"^([a-z][a-z0-9+.-]+):/+")
+
+
+def refuse_others(command: Callable[..., object], given: Mapping[str, object]) -> None:
+    """Refuse an option that would do nothing."""
+    for name, parameter in inspect.signature(command).parameters.items():
+        if name not in HEEDED and given[name] != parameter.default:
+            option = f"--{name.replace('_', '-')}"
+            raise SettingsError(f"{option} does nothing on a Ray cluster.", f"Leave {option} out, or --ray.")
 
 
 def cluster(

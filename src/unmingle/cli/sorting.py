@@ -156,18 +156,7 @@ def cluster(
     from unmingle.summary import summary_lines
 
     if ray is not None:
-        given = {
-            "--recipe": recipe != "faces",
-            "--people": people is not None,
-            "--labels": labels is not None,
-            "--name-pattern": name_pattern is not None,
-            "--webvtt": webvtt,
-            "--save-crops": save_crops is not None,
-            "--encrypt": encrypt or keyring,
-        }
-        if any(given.values()):
-            unknown = next(name for name, there in given.items() if there)
-            raise SettingsError(f"{unknown} does nothing on a Ray cluster.", f"Leave {unknown} out, or --ray.")
+        on_ray.refuse_others(cluster, locals())
         on_ray.cluster(
             ray,
             sources or [],
@@ -317,8 +306,7 @@ def find(
     from unmingle.sources.images import readable, scan
     from unmingle.store.facts import current
 
-    paths = [file.path for file in scan(pictures).files]
-    opened = opt.open_library(library)
+    opened, paths = opt.open_library(library), [file.path for file in scan(pictures).files]
     name_of = {person: name for person, name, *_ in opened.people.iter_rows()}
     results = []
     with keeping("Nothing was written."), opened._reading() as store:
@@ -326,10 +314,9 @@ def find(
             if not as_json:
                 console.say(*(f"{readable(str(found.picture))}: {line}" for line in _found_lines(found, name_of)))
                 continue
-            faces = [{**asdict(face), "name": name_of.get(face.person or 0, "")} for face in found.faces]
-            for face in faces:
-                del face["picture"]
-            results.append({**asdict(found), "picture": readable(str(found.picture)), "faces": faces})
+            called = {"picture": readable(str(found.picture))}
+            faces = [{**asdict(face), **called, "name": name_of.get(face.person or 0, "")} for face in found.faces]
+            results.append({**asdict(found), **called, "faces": faces})
     if as_json:
         console.say_json(results)
     elif not paths:

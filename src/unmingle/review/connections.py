@@ -6,16 +6,33 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
+import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 if TYPE_CHECKING:
     import asyncio
+    import socket
 
 MOST_CONNECTIONS = 100  # a browser opens six; some systems allow a process 256 files
-BACKLOG = 100  # that are taken up at once
+AT_ONCE = 10  # are taken up at a time, far fewer than there may be: what came before them is read first
+QUEUED = 1024  # wait to be taken up
 TO_ASK = 10.0  # seconds for a whole request, from the first byte or from the connection on
 MOST_RECORDS = 20  # of the log, in that many seconds
 LOG_SECONDS = 60.0
+
+
+class LimitedServer(uvicorn.Server):
+    """Takes up a few connections at a time, so that who asks at once isn't driven out by who comes after."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        config.http, config.backlog = LimitedProtocol, AT_ONCE
+        super().__init__(config)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """See uvicorn."""
+        await super().startup(sockets)
+        for one in sockets or ():
+            one.listen(QUEUED)
 
 
 class LimitedProtocol(H11Protocol):

@@ -19,7 +19,7 @@ from unmingle.errors import LibraryBusyError, LibraryLockedError, SettingsError,
 from unmingle.files import write_atomically
 from unmingle.review.app import create_app
 from unmingle.review.auth import Auth, is_loopback
-from unmingle.review.connections import BACKLOG, LimitedProtocol, Seldom
+from unmingle.review.connections import LimitedServer, Seldom
 from unmingle.sources.images import quiet_decoders
 from unmingle.store.sqlite import open_to_decide
 
@@ -67,14 +67,12 @@ def serve(
             log_level="warning",
             access_log=False,
             server_header=False,
-            http=LimitedProtocol,
-            backlog=BACKLOG,
             timeout_keep_alive=KEEP_ALIVE,
             timeout_graceful_shutdown=PATIENCE,
         )
         for name in ("uvicorn.error", "asyncio"):
             logging.getLogger(name).addFilter(Seldom())
-        uvicorn.Server(config).run(sockets=[listener])
+        LimitedServer(config).run(sockets=[listener])
 
 
 def _remembered(folder: Path) -> tuple[str, int]:
