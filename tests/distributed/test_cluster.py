@@ -111,7 +111,7 @@ def test_a_node_is_lost_while_faces_are_found(nodes: Any, album: Path, tmp_path:
     assert (more["files"], more["known"]) == (39, 38)
 
 
-@pytest.mark.skipif("UNMINGLE_DATA" not in os.environ, reason="takes a minute")
+@pytest.mark.skipif("UNMINGLE_CLUSTER" not in os.environ, reason="takes a minute: UNMINGLE_CLUSTER=yes runs it")
 def test_a_node_is_lost_while_faces_are_grouped(nodes: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     import pyarrow as pa
     from tests.distributed.test_cells import grouped, table
