@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -33,16 +34,22 @@ def _option(key_file: Annotated[Path | None, typer.Option(metavar="FILE", help=H
     pass
 
 
+@cache
+def _key_option() -> Any:
+    """The option as Typer makes it, once for all commands: each start makes every command."""
+    alone = typer.Typer(add_completion=False)
+    alone.command()(_option)
+    option = get_command(alone).params[0]
+    option.expose_value = False
+    return option
+
+
 class KeyedCommand(TyperCommand):
     """A command that opens a library, and so takes a key."""
 
     def __init__(self, *words: Any, **more: Any) -> None:
         super().__init__(*words, **more)
-        alone = typer.Typer(add_completion=False)
-        alone.command()(_option)
-        option = get_command(alone).params[0]
-        option.expose_value = False
-        self.params.append(option)
+        self.params.append(_key_option())
 
 
 def read_key(path: Path) -> str:
