@@ -26,6 +26,7 @@ from unmingle.grouping.inverted_index import InvertedIndex
 from unmingle.grouping.linkage import Linkage
 from unmingle.grouping.refine import join_fragments, reassign
 from unmingle.grouping.threshold import FalseMergeThreshold
+from unmingle.store.face_rows import look_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -199,11 +200,8 @@ def flat(table: pa.Table, name: str) -> NDArray[Any]:
 
 def lookup(wanted_n: I64, key_m: I64, value_m: I64, other: int) -> I64:
     """(n,) the value of each wanted key, or `other` where it is none of them."""
-    if not len(key_m):
-        return np.full(len(wanted_n), other)
     order = np.argsort(key_m, kind="stable")
-    at = order[np.minimum(np.searchsorted(key_m[order], wanted_n), len(key_m) - 1)]
-    return np.where(key_m[at] == wanted_n, value_m[at], other)
+    return look_up(key_m[order], value_m[order], wanted_n, other)
 
 
 def members(rows: pa.Table, moved: pa.Table) -> tuple[I64, I64, Bool]:

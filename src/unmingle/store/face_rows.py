@@ -79,15 +79,16 @@ def faces_to_group(store: Store, recipe: str, *, raw: bool = False) -> StoredFac
 def owners_by_face(connection: sqlite3.Connection, table: Literal["member", "proposal"]) -> tuple[I64, I64]:
     """Faces by rising row, and the person of each."""
     # As text: a Python number for each takes three times as long.
-    query = f"SELECT group_concat(face), group_concat(person) FROM (SELECT face, person FROM {table} ORDER BY face)"
+    query = f"SELECT group_concat(face), group_concat(person) FROM {table}"
     faces_n, person_n = (np.fromstring(text or "", np.int64, sep=",") for text in connection.execute(query).fetchone())
-    return faces_n, person_n
+    order = np.argsort(faces_n, kind="stable")  # SQLite promises none
+    return faces_n[order], person_n[order]
 
 
-def look_up(faces_n: I64, person_n: I64, wanted: Sequence[int] | I64) -> I64:
-    """(m,) the person of each wanted face, or ALONE; faces_n: rising."""
+def look_up(faces_n: I64, person_n: I64, wanted: Sequence[int] | I64, other: int = ALONE) -> I64:
+    """(m,) the person of each wanted face, or `other` of one that isn't there; faces_n: rising."""
     wanted_m = np.asarray(wanted, np.int64)
-    found = np.full(len(wanted_m), ALONE, np.int64)
+    found = np.full(len(wanted_m), other, np.int64)
     at = np.searchsorted(faces_n, wanted_m)
     known = np.flatnonzero(at < len(faces_n))
     known = known[faces_n[at[known]] == wanted_m[known]]
