@@ -26,7 +26,7 @@ from unmingle.picture_ingest import BATCH_PICTURES, BATCH_PIXELS, analyse_each
 from unmingle.progress import silent
 from unmingle.settings import DetectionSettings, EngineSettings
 from unmingle.sources.decoding import open_pyramid
-from unmingle.sources.formats import FOUND_SUFFIXES, MOST_BYTES, RECORDING_SUFFIXES
+from unmingle.sources.formats import FOUND_SUFFIXES, RECORDING_SUFFIXES, check_size
 from unmingle.sources.images import digest, quiet_decoders, scan
 
 if TYPE_CHECKING:
@@ -268,8 +268,7 @@ def _opened(address: str) -> tuple[str, Pyramid | str]:
             return name, "is no file"
         if f".{info.extension.lower()}" in RECORDING_SUFFIXES:
             return name, "a recording, of which no faces are found on a Ray cluster"
-        if info.size > MOST_BYTES:
-            return name, f"too large a file: {info.size:,} bytes, over {MOST_BYTES:,}"
+        check_size(info.size)
         with system.open_input_stream(path) as stream:
             content = stream.read()
         name = digest(content)

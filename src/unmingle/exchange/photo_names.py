@@ -108,12 +108,16 @@ class _Tables:
         score: F64 = with_face + betaln(0.5 + astray, 0.5 + absent) + twice * TWICE
         return score
 
+    def _pictures(self, n: int, bearers: I64) -> tuple[float, float]:
+        """The pictures of the bearers of a name that carry it, and all of theirs."""
+        return float(self.both_nc[n, bearers].sum()), float(self.shown_c[bearers].sum())
+
     def _gains(self, n: int, who: I64 | int | slice = slice(None), *, without: int = NOBODY) -> F64:
         """What is won where each of `who`, too, has a name; `without` one of its bearers."""
         bearers = np.flatnonzero(self.name_c == n)
         bearers = bearers[bearers != without]
         twice = np.asarray(self.together_cc[bearers].sum(axis=0))[who] if len(bearers) else 0.0
-        hits, shown = self.both_nc[n, bearers].sum(), self.shown_c[bearers].sum()
+        hits, shown = self._pictures(n, bearers)
         now = self._score(n, hits, shown, 0.0)
         prior = self.prior + (AGAIN if len(bearers) else 0.0)
         more = self._score(n, hits + self.both_nc[n, who], shown + self.shown_c[who], twice)
@@ -179,7 +183,7 @@ class _Tables:
                 continue
             pairs = self.together_cc[np.ix_(bearers, bearers)]
             twice = (pairs.sum() - pairs.diagonal().sum()) / 2
-            hits, shown = self.both_nc[n, bearers].sum(), self.shown_c[bearers].sum()
+            hits, shown = self._pictures(int(n), bearers)
             total += float(self._score(int(n), hits, shown, twice) - self._score(int(n), 0.0, 0.0, 0.0))
             total += self.prior * len(bearers) + AGAIN * (len(bearers) - 1)
         return total

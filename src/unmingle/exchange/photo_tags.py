@@ -64,11 +64,8 @@ def _by_stem(folder: Path, changed: int) -> dict[str, list[str]]:
 
 def _stems(name: str) -> Iterator[str]:
     yield name
-    forms = [(name, "")]
-    if match := NUMBERED.match(name):  # the number goes to the end
-        forms.append((match["stem"] + match["ending"], match["number"]))
-    if match := EDITED.match(name):
-        forms += [(match["stem"] + match["ending"], match["number"])]
-    for whole, number in forms:
+    matches = filter(None, (pattern.match(name) for pattern in (NUMBERED, EDITED)))
+    # The number goes to the end.
+    for whole, number in [(name, ""), *((one["stem"] + one["ending"], one["number"]) for one in matches)]:
         yield whole[:CLIPPED] + number
         yield f"{whole}{SUFFIX}"[:CLIPPED] + number

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from unmingle.errors import PictureError, SourceError
@@ -18,7 +19,6 @@ from unmingle.sources.regions import Area, Packet, Region, Stored, lies, read_pa
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from unmingle.store.face_query import Picture
 
@@ -144,7 +144,7 @@ def read_drawn(kind: Kind, file: PictureFile) -> list[Drawn]:
         found = [Drawn(file, read_packet(packet), stored) for packet in stored.packets]
     elif kind == "tags":
         packet = Packet((), people=read_tags(file.path))
-        below = [os.path.join(os.path.dirname(file.relative), name) for name in tagged_files(file.path)]  # noqa: PTH118, PTH120
+        below = (str(Path(file.relative).with_name(name)) for name in tagged_files(file.path))
         found = [Drawn(file, packet, None, of=PictureFile(file.source, one)) for one in below]
         found = found or [Drawn(file, packet, None)]
     else:

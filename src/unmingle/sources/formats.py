@@ -134,11 +134,16 @@ def check_file(path: Path) -> int:
     return size
 
 
+def check_size(size: int, most: int = MOST_BYTES) -> None:
+    """Refuse a file of more bytes than are read whole; PictureError."""
+    if size > most:
+        raise PictureError(f"too large a file: {size:,} bytes, over {most:,}")
+
+
 def read_file(path: Path, most: int = MOST_BYTES) -> bytes:
     """The content of a file; PictureError as for `check_file`, or if it has more bytes than are read whole."""
     size = check_file(path)
-    if size > most:
-        raise PictureError(f"too large a file: {size:,} bytes, over {most:,}")
+    check_size(size, most)
     with _clear_errors(), path.open("rb") as file:
         return file.read(size)
 
