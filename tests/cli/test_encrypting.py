@@ -15,7 +15,7 @@ from making.command_line import commands
 
 import unmingle as package
 from unmingle.cli.commands import app
-from unmingle.errors import LibraryBusyError, LibraryLockedError, PictureError
+from unmingle.errors import LibraryBusyError, LibraryLockedError, MissingExtraError, PictureError
 from unmingle.sources.formats import file_digest, head_of
 from unmingle.store import encryption
 from unmingle.store.sqlite import open_to_read
@@ -52,6 +52,23 @@ def secrets_of(album: Path) -> list[bytes]:
 def readable(album: Path, secrets: list[bytes]) -> list[str]:
     files = {path: path.read_bytes() for path in album.rglob("*") if path.is_file()}
     return [path.name for path, content in files.items() if any(one in content for one in secrets)]
+
+
+def test_without_the_extra_nothing_is_made_and_nothing_changes(
+    unmingle: Command, album: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "sqlcipher3", None)
+    monkeypatch.setenv("UNMINGLE_KEY", KEY)
+    for words in (("cluster", album, "-o", tmp_path / "new", "--encrypt"), ("encrypt", album)):
+        done = unmingle(*words)
+        assert done.code == 1
+        assert "pip install 'unmingle[encrypt]'" in done.err
+    assert not (tmp_path / "new").exists()
+    with pytest.raises(MissingExtraError):
+        package.open(tmp_path / "new", key=KEY)
+    assert not (tmp_path / "new").exists()
+    assert not list(album.glob("encryption.json"))
+    assert unmingle("people", album).code == 0
 
 
 def test_nothing_is_readable_and_nothing_is_lost(

@@ -83,6 +83,7 @@ def unlock(folder: Path, key: str) -> None:
     """
     if not isinstance(key, str) or not key or "\0" in key:
         raise SettingsError("This is no key.", "Give a text; 64 hexadecimal digits are taken as the key itself.")
+    _cipher()  # where it is missing, that is told before anything is made
     _KEYS[folder.resolve()] = key
 
 
