@@ -62,6 +62,18 @@ def graph() -> bytes:
     return helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
 
 
+@cache
+def packed(kind: str, method: int) -> bytes:
+    """The graph in an archive that nothing is wrong with."""
+    if kind == "bz2":
+        return bz2.compress(graph())
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as out:
+        for name, held in (("a/b.onnx", graph()), ("note.txt", b"x" * 100)):
+            out.writestr(zipfile.ZipInfo(name), held, method)  # which has no time, so that it is the same again
+    return buffer.getvalue()
+
+
 def odd_graph(whole: bytes, draw: random.Random) -> bytes:
     """A graph that can be parsed and has one to three things in it that are odd."""
     import onnx
@@ -144,18 +156,10 @@ class Archives(_Kind):
     def mutant(self, folder: Path, number: int, draw: random.Random) -> None:
         """An archive that has the checksum of its card, whatever is in it."""
         whole, kind = graph(), draw.choice(("zip", "bz2"))
-        if kind == "zip":
-            buffer = io.BytesIO()
-            with zipfile.ZipFile(buffer, "w", draw.choice((0, 8, 12, 14))) as out:
-                out.writestr("a/b.onnx", whole)
-                out.writestr("note.txt", "x" * 100)
-            packed = buffer.getvalue()
-        else:
-            packed = bz2.compress(whole)
-        packed = damage(packed, draw, whole)
+        content = damage(packed(kind, draw.choice((0, 8, 12, 14)) if kind == "zip" else 0), draw, whole)
         destination = folder / f"{number}.onnx"
-        destination.with_name(f"{number}.onnx.{kind}").write_bytes(packed)
-        archive = Archive(kind=kind, sha256=hashlib.sha256(packed).hexdigest(), size=len(packed), member="a/b.onnx")
+        destination.with_name(f"{number}.onnx.{kind}").write_bytes(content)
+        archive = Archive(kind=kind, sha256=hashlib.sha256(content).hexdigest(), size=len(content), member="a/b.onnx")
         sha = hashlib.sha256(whole).hexdigest()
         fetch_archived("http://localhost:9/x", destination, archive, sha256=sha, size=len(whole))
 

@@ -56,7 +56,9 @@ class Names:
         outcome = Outcome()
         library = _grouped(folder / "library", source)
         faces = library.faces
-        check_rows(faces, made, outcome)
+        for name, rows in check_rows(faces, made, outcome).items():
+            if rows and rows[0]["status"] == "unreadable":
+                outcome.blame(made[name], "whole_but_refused", f"{name[-20:]}: {rows[0]['reason']}")
         found = _partition(
             (places[row["file"]], row["person"]) for row in faces.iter_rows(named=True) if row["file"] in places
         )

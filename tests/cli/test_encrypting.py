@@ -249,8 +249,12 @@ def test_who_asks_about_a_library_leaves_its_locks(album: Path, key: str, tmp_pa
             assert taken(album, key) == ["database is locked"] * 2
 
 
-def test_a_librarys_file_is_no_picture(album: Path) -> None:
+@pytest.mark.parametrize("link", ["", "a.jpg"])
+def test_a_librarys_file_is_no_picture_not_even_through_a_link(album: Path, tmp_path: Path, link: str) -> None:
     file = album / "library.sqlite"
+    if link:
+        (tmp_path / link).symlink_to(file)
+        file = tmp_path / link
     with pytest.raises(PictureError, match="a library's own file"):
         file_digest(file)
     assert head_of(file) == b""

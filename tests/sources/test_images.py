@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 
 from unmingle.errors import LabelsError, ModelError, PictureError, SourceError
@@ -16,9 +15,6 @@ from unmingle.sources.regions import read_stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-RED_LEFT = np.zeros((20, 40, 3), np.uint8)
-RED_LEFT[:, :20, 0] = 200
 
 
 def test_reading_tells_an_empty_file_from_a_missing_one(tmp_path: Path) -> None:
@@ -139,6 +135,12 @@ def test_loops_of_links_end_and_linked_folders_are_read(tmp_path: Path) -> None:
 def test_a_library_inside_a_source_is_no_source(tmp_path: Path) -> None:
     touch(tmp_path, "a.jpg", "out/library.sqlite", "out/sheets/person-0001.jpg")
     assert [file.name for file in images.scan([tmp_path]).files] == ["a.jpg"]
+
+
+def test_a_picture_that_is_called_nearly_as_a_library_is_read(tmp_path: Path) -> None:
+    (tmp_path / "library.sqlite_1.jpg").write_bytes(b"content")
+    (file,) = images.scan([tmp_path]).files
+    assert images.read_bytes(file) == b"content"
 
 
 def test_folder_that_is_called_like_a_library_is_none(tmp_path: Path) -> None:

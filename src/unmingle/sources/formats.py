@@ -12,6 +12,7 @@ from pathlib import Path
 from unmingle.errors import PictureError
 
 LIBRARY_FILE = "library.sqlite"  # marks a folder as a library
+_LIBRARYS = frozenset(LIBRARY_FILE + ending for ending in ("", "-wal", "-shm", "-journal"))
 HEAD = 1024  # bytes, by which a file is known
 MOST_BYTES = 500_000_000  # of a file that is read whole, so that one that is sparse or not ours can't fill the memory
 _PICTURE_HEAD = 32  # of them, by which a picture is
@@ -113,7 +114,7 @@ def begins_recording(head: bytes) -> bool:
 
 def _is_librarys(path: Path) -> bool:
     """Whether SQLite may have a file open in this process: its locks would end when anybody else here closes that."""
-    return path.name.startswith(LIBRARY_FILE)
+    return (path.resolve() if path.is_symlink() else path).name in _LIBRARYS
 
 
 def check_file(path: Path) -> int:
@@ -122,12 +123,12 @@ def check_file(path: Path) -> int:
     Raises:
         PictureError: it can't be opened, is no file, is empty, or is a library's.
     """
-    if _is_librarys(path):
-        raise PictureError("a library's own file")
     with _clear_errors():
         size = path.stat().st_size
         if not path.is_file():
             raise PictureError("can't be opened: not a file")
+        if _is_librarys(path):
+            raise PictureError("a library's own file")
         path.open("rb").close()
     if not size:
         raise PictureError("the file is empty (0 bytes)")
