@@ -24,7 +24,17 @@ from unmingle.settings import one_of
 from unmingle.sources.images import MANIFEST, MANIFEST_COLUMNS, PictureFile, quiet_decoders, readable
 from unmingle.sources.names import distinct, tails
 from unmingle.sources.recordings import Recording
-from unmingle.sources.regions import FACE, LEAST_OVERLAP, Area, Region, overlap, read_packet, read_stored, to_stored
+from unmingle.sources.regions import (
+    FACE,
+    LEAST_OVERLAP,
+    SCHEMAS,
+    Area,
+    Region,
+    overlap,
+    read_packet,
+    read_stored,
+    to_stored,
+)
 from unmingle.store.face_query import Picture, files_of_people, pictures
 from unmingle.store.file_rows import walked_folders
 from unmingle.store.result_tables import FACES, faces_table, people_table
@@ -255,17 +265,21 @@ class _Job:
             raise PictureError("not as large as when its faces were found: run unmingle cluster again")
         ours = [(called, to_stored(area, stored.orientation)) for called, area in upright]
         regions = [Region(called, FACE, area) for called, area in ours]
+        schemas = list(SCHEMAS)
         if tool is not None:
-            # The regions that the picture has already stay, but for those of the faces that are written anew.
+            # The regions that the picture has already stay, but for those of the faces that are written anew in MWG's.
+            others = [other for packet in stored.packets for other in read_packet(packet).regions]
             regions += [
                 other
-                for packet in stored.packets
-                for other in read_packet(packet).regions
+                for other in others
                 if other.area is not None
                 and other.schema == "MWG"
                 and (not other.is_face or all(overlap(other.area, area) < LEAST_OVERLAP for _, area in ours))
             ]
-        packet = xmp.packet(regions, width=stored.width, height=stored.height, orientation=stored.orientation)
+            has = {other.schema for other in others} - {"MWG"}
+            schemas = [schema for schema in SCHEMAS if schema not in has]
+        size = {"width": stored.width, "height": stored.height}
+        packet = xmp.packet(regions, **size, orientation=stored.orientation, schemas=schemas)
         sidecar = xmp.sidecar(name)
         if tool is not None:
             self.out.make(name, partial(tool.embed, path, packet, ending=ENDINGS.get(stored.format, "")))

@@ -22,7 +22,7 @@ from unmingle.faces.boxes import assigned
 from unmingle.sources.formats import read_file
 from unmingle.sources.images import PictureFile, quiet_decoders, readable
 from unmingle.sources.names import find_all, has_ending, stems
-from unmingle.sources.regions import LEAST_OVERLAP, SCHEMAS, Area, Region, overlap
+from unmingle.sources.regions import LEAST_OVERLAP, SCHEMAS, Area, Region
 from unmingle.store.face_query import Picture, pictures
 
 if TYPE_CHECKING:
@@ -214,11 +214,13 @@ class _Reader:
     def _count(self, drawn: Drawn) -> None:
         """Note what gives no name."""
         self.files |= {drawn.file.name} if drawn.named or drawn.packet.people else set()
-        for region in drawn.packet.regions:
-            if not region.is_face:
-                self.kinds[region.kind] += 1
-            elif not region.name:
-                self.nameless += not any(_in_other_schema(region, other) for other in drawn.named)
+        regions = drawn.packet.regions
+        self.kinds.update(region.kind for region in regions if not region.is_face)
+        # One face may be in the list of each schema, here with a name and there without.
+        faces, named = (
+            Counter(region.schema for region in of) for of in ([one for one in regions if one.is_face], drawn.named)
+        )
+        self.nameless += max(faces.values(), default=0) - max(named.values(), default=0)
         for schema, count in drawn.packet.unread:
             what = "a region" if count == 1 else f"{count:,} regions"
             self._leave(drawn.file.name, "", f"{what} of another schema, which is not read: {schema}")
@@ -300,13 +302,6 @@ def _as_kept(name: str) -> str:
         return clean_name(name)
     except DecisionError:
         return name  # giving it is refused, and told
-
-
-def _in_other_schema(one: Region, other: Region) -> bool:
-    """Whether another schema has this region, too."""
-    if one.schema == other.schema or one.area is None or other.area is None:
-        return False
-    return overlap(one.area, other.area) >= LEAST_OVERLAP
 
 
 def assign(regions: Sequence[Area], faces: Sequence[Area | None]) -> list[int | None]:

@@ -1,4 +1,4 @@
-"""Who is where in a picture, as XMP with MWG regions: beside a picture, or by ExifTool inside a copy of it."""
+"""Who is where in a picture, as regions in XMP: beside a picture, or by ExifTool inside a copy of it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ from xml.sax.saxutils import escape
 
 from unmingle.errors import PictureError, SettingsError
 from unmingle.exchange.output_folder import LONGEST_ENDING
-from unmingle.sources.regions import NAMESPACES, Area, Region
+from unmingle.sources.regions import NAMESPACES, SCHEMAS, Area, Region, Schema
 
 ENDING = ".xmp"  # behind the picture's whole name: party.jpg.xmp
 LONGEST_NAME = 255  # bytes, on most file systems
 _ILLEGAL = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # what XML can't hold
+HUMAN = "http://cv.iptc.org/newscodes/imageregiontype/human"  # what IPTC calls a region of somebody
+TAGS = ("-XMP-mwg-rs:RegionInfo", "-XMP-MP:RegionInfoMP", "-XMP-iptcExt:ImageRegion")  # as ExifTool calls the lists
 PATIENCE = 120  # seconds that ExifTool has for one picture
 
 
@@ -30,29 +32,88 @@ def sidecar(name: str) -> str:
     return whole if len(os.fsencode(PurePath(whole).name)) <= LONGEST_NAME else str(PurePath(name).with_suffix(ENDING))
 
 
-def packet(regions: Sequence[Region], *, width: int, height: int, orientation: int) -> bytes:
-    """An XMP packet of areas of a stored picture; programs that read it alone need the picture's orientation."""
-    items = "\n".join(_item(region) for region in regions)
-    spaces = "\n".join(f'    xmlns:{prefix}="{NAMESPACES[prefix]}"' for prefix in ("mwg-rs", "stArea", "stDim", "tiff"))
+def packet(
+    regions: Sequence[Region],
+    *,
+    width: int,
+    height: int,
+    orientation: int,
+    schemas: Sequence[Schema] = SCHEMAS,
+) -> bytes:
+    """An XMP packet of areas of a stored picture; programs that read it alone need the picture's orientation.
+
+    No program reads all schemas, so faces are there in each of them; regions of other kinds only in MWG's.
+    """
+    faces = [region for region in regions if region.is_face]
+    lists = {"MWG": _mwg(regions, width, height), "Microsoft": _microsoft(faces), "IPTC": _iptc(faces)}
+    spaces = "\n".join(f'    xmlns:{prefix}="{uri}"' for prefix, uri in NAMESPACES.items() if prefix != "rdf")
     return f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/" x:xmptk="unmingle">
  <rdf:RDF xmlns:rdf="{NAMESPACES["rdf"]}">
   <rdf:Description rdf:about=""
 {spaces}
     tiff:Orientation="{orientation}">
-   <mwg-rs:Regions rdf:parseType="Resource">
-    <mwg-rs:AppliedToDimensions stDim:w="{width}" stDim:h="{height}" stDim:unit="pixel"/>
-    <mwg-rs:RegionList>
-     <rdf:Bag>
-{items}
-     </rdf:Bag>
-    </mwg-rs:RegionList>
-   </mwg-rs:Regions>
-  </rdf:Description>
+{"".join(lists[schema] for schema in schemas)}  </rdf:Description>
  </rdf:RDF>
 </x:xmpmeta>
 <?xpacket end="w"?>
 """.encode()
+
+
+def _mwg(regions: Sequence[Region], width: int, height: int) -> str:
+    size = f'    <mwg-rs:AppliedToDimensions stDim:w="{width}" stDim:h="{height}" stDim:unit="pixel"/>\n'
+    items = []
+    for region in regions:
+        assert region.area is not None  # only what has a place is written
+        area = " ".join(f'stArea:{side}="{value:.8f}"' for side, value in zip("xywh", region.area, strict=True))
+        texts = (("Name", region.name), ("Type", region.kind), *region.more)
+        fields = [f"<mwg-rs:{field}>{_text(text)}</mwg-rs:{field}>" for field, text in texts if text]
+        items.append([f'<mwg-rs:Area {area} stArea:unit="normalized"/>', *fields])
+    return f"{_struct('mwg-rs:Regions')}{size}{_bag('mwg-rs:RegionList', items)}   </mwg-rs:Regions>\n"
+
+
+def _microsoft(faces: Sequence[Region]) -> str:
+    items = [
+        [f"<MPReg:Rectangle>{', '.join(_corner(face))}</MPReg:Rectangle>"]
+        + [f"<MPReg:PersonDisplayName>{_text(face.name)}</MPReg:PersonDisplayName>"] * bool(face.name)
+        for face in faces
+    ]
+    return f"{_struct('MP:RegionInfo')}{_bag('MPRI:Regions', items)}   </MP:RegionInfo>\n"
+
+
+def _iptc(faces: Sequence[Region]) -> str:
+    human = _bag("iptc:rCtype", [[f"<xmp:Identifier>{HUMAN}</xmp:Identifier>"]])
+    items = []
+    for face in faces:
+        sides = zip(("rbX", "rbY", "rbW", "rbH"), _corner(face), strict=True)
+        place = "".join(f"<iptc:{field}>{value}</iptc:{field}>" for field, value in sides)
+        shape = f"<iptc:rbShape>rectangle</iptc:rbShape><iptc:rbUnit>relative</iptc:rbUnit>{place}"
+        boundary = f'<iptc:RegionBoundary rdf:parseType="Resource">{shape}</iptc:RegionBoundary>'
+        who = f"<iptc:PersonInImage><rdf:Bag><rdf:li>{_text(face.name)}</rdf:li></rdf:Bag></iptc:PersonInImage>"
+        items.append([boundary, human.strip(), *[who] * bool(face.name)])
+    return _bag("iptc:ImageRegion", items)
+
+
+def _struct(name: str) -> str:
+    return f'   <{name} rdf:parseType="Resource">\n'
+
+
+def _bag(name: str, items: Sequence[Sequence[str]]) -> str:
+    """A list of structs, each with its fields."""
+    written = ("".join(f"       {field}\n" for field in item) for item in items)
+    inside = "".join(f'      <rdf:li rdf:parseType="Resource">\n{item}      </rdf:li>\n' for item in written)
+    return f"    <{name}>\n     <rdf:Bag>\n{inside}     </rdf:Bag>\n    </{name}>\n"
+
+
+def _corner(region: Region) -> list[str]:
+    """The left and upper border, width and height; a hundredth of a pixel in the largest picture there is."""
+    assert region.area is not None
+    x, y, width, height = region.area
+    return [f"{value:.8f}" for value in (x - width / 2, y - height / 2, width, height)]
+
+
+def _text(text: str) -> str:
+    return escape(_ILLEGAL.sub("", text))
 
 
 def clip(box: Sequence[float], width: int, height: int) -> Area | None:
@@ -62,21 +123,6 @@ def clip(box: Sequence[float], width: int, height: int) -> Area | None:
     if right <= left or bottom <= top:
         return None
     return (left + right) / 2, (top + bottom) / 2, right - left, bottom - top
-
-
-def _item(region: Region) -> str:
-    assert region.area is not None  # only what has a place is written
-    # Eight decimals: a hundredth of a pixel in the largest picture there is.
-    area = " ".join(f'stArea:{side}="{value:.8f}"' for side, value in zip("xywh", region.area, strict=True))
-    fields = "".join(
-        f"       <mwg-rs:{field}>{escape(_ILLEGAL.sub('', text))}</mwg-rs:{field}>\n"
-        for field, text in (("Name", region.name), ("Type", region.kind), *region.more)
-        if text
-    )
-    return (
-        '      <rdf:li rdf:parseType="Resource">\n'
-        f'       <mwg-rs:Area {area} stArea:unit="normalized"/>\n{fields}      </rdf:li>'
-    )
 
 
 class ExifTool:
@@ -133,9 +179,7 @@ class ExifTool:
         try:
             shutil.copyfile(original, picture)
             regions.write_bytes(packet)
-            said = self._ask(
-                "-overwrite_original", "-tagsfromfile", regions.name, "-XMP-mwg-rs:RegionInfo", picture.name
-            )
+            said = self._ask("-overwrite_original", "-tagsfromfile", regions.name, *TAGS, picture.name)
             if "1 image files updated" not in said:
                 problems = [line.removeprefix("Error: ").partition(" - ")[0] for line in said if "Error" in line]
                 raise PictureError(f"ExifTool can't write into it: {'; '.join(problems) or 'it says nothing'}")
