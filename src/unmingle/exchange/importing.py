@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from unmingle.store.sqlite import Store
 
 # In this order they are read, after all else: a picture need not be opened if its sidecar speaks for it.
-PICTURED = {"tags": 1, "sidecar": 1, "picture": 2}
+PICTURED = {"digikam": 1, "tags": 1, "sidecar": 1, "picture": 2}
 
 OTHER_SHEET = "not read: it is hidden, or has other headings than the first sheet with names"
 NO_PLACE = "in the picture, but it isn't said where"
@@ -209,7 +209,7 @@ class _Reader:
     def _pass(self, drawn: Drawn, why: str) -> None:
         self._count(drawn)
         if drawn.named or drawn.packet.people:
-            self._leave(drawn.file.name, "", why)
+            self._leave(drawn.where, "", why)
 
     def _count(self, drawn: Drawn) -> None:
         """Note what gives no name."""
@@ -223,7 +223,7 @@ class _Reader:
         self.nameless += max(faces.values(), default=0) - max(named.values(), default=0)
         for schema, count in drawn.packet.unread:
             what = "a region" if count == 1 else f"{count:,} regions"
-            self._leave(drawn.file.name, "", f"{what} of another schema, which is not read: {schema}")
+            self._leave(drawn.where, "", f"{what} of another schema, which is not read: {schema}")
 
     def _name(self, drawn: Sequence[Drawn], picture: Picture) -> None:
         """Give the names that are drawn on a picture to its faces."""
@@ -235,7 +235,7 @@ class _Reader:
             for schema in SCHEMAS:
                 self._name_by(one, [region for region in one.named if region.schema == schema], picture, areas, said)
         placed = {region.name for one in drawn for region in one.named}
-        where = {name: one.file.name for one in drawn for name in one.packet.people if name not in placed}
+        where = {name: one.where for one in drawn for name in one.packet.people if name not in placed}
         if where:
             self._tagged.append(_Tagged(picture, placed, where))
 
@@ -270,7 +270,7 @@ class _Reader:
         said: dict[int, str],
     ) -> None:
         """Give the names of one schema."""
-        where = drawn.file.name
+        where = drawn.where
         placed: list[tuple[str, Area]] = []
         for region in regions:
             area, why = drawn.upright(region, picture)

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from unmingle.errors import PictureError, SourceError
+from unmingle.exchange.digikam import NAME as DIGIKAM
+from unmingle.exchange.digikam import read_digikam
 from unmingle.exchange.photo_tags import ENDING as JSON
 from unmingle.exchange.photo_tags import read_tags, tagged_files
 from unmingle.exchange.table_files import OUR_TABLES
@@ -24,10 +26,11 @@ if TYPE_CHECKING:
 
 # Two shapes are one if they differ by less: a small copy of a picture is rounded to whole pixels.
 SAME_SHAPE = 0.02
+OTHER_SHAPE = "drawn on a picture of another shape, {:g}×{:g}"
 PICASA = (".picasa.ini", "Picasa.ini", "picasa.ini")
 TABLE_ENDINGS = frozenset({".csv", ".tsv", ".txt", ".json", ".parquet", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"})
 
-Kind = Literal["sidecar", "picture", "tags", "table", "picasa", "problem"]
+Kind = Literal["sidecar", "picture", "tags", "digikam", "table", "picasa", "problem"]
 NameSource = tuple[Kind, PictureFile]
 
 
@@ -51,6 +54,8 @@ def _of_folder(root: Path) -> Iterator[NameSource]:
     files = [file for file in walk(root, SUFFIXES | {ENDING} | TABLE_ENDINGS) if not isinstance(file, str)]
     for folder in sorted({file.path.parent for file in files} | {root}):
         yield from (("picasa", PictureFile(str(folder), ini)) for ini in PICASA if (folder / ini).is_file())
+        if (folder / DIGIKAM).is_file():
+            yield "digikam", PictureFile(str(folder), DIGIKAM)
     # A folder of people that we exported holds copies, of which its manifest says whence they are.
     manifests = [file.path for file in files if file.path.name == MANIFEST and is_manifest(file.path)]
     copies = tuple(str(manifest.parent) + os.sep for manifest in manifests)
@@ -81,6 +86,8 @@ def _kind(path: Path) -> Kind:
     suffix = path.suffix.lower()
     if suffix == ENDING:
         return "sidecar"
+    if suffix == ".db" and head_of(path).startswith(b"SQLite format 3"):
+        return "digikam"
     if suffix in SUFFIXES or (suffix not in TABLE_ENDINGS and picture_format(head_of(path))):
         return "picture"
     return "tags" if suffix == JSON and read_tags(path) else "table"
@@ -94,7 +101,8 @@ class Drawn:
     packet: Packet
     stored: Stored | None  # the picture; None if it isn't there
     beside: bool = False  # read from a sidecar that has a list, or can't be read: it wins over what is inside
-    of: PictureFile | None = None  # the picture, where the sidecar's name isn't its name with an ending
+    of: PictureFile | None = None  # the picture, where the file's name isn't its name with an ending
+    shown: bool = False  # drawn on the picture as it is shown, not as it is stored
 
     @property
     def picture(self) -> tuple[str, str]:
@@ -103,6 +111,11 @@ class Drawn:
         texts = file.name, readable(str(file.path)).replace(os.sep, "/")
         name, path = (text[: -len(ENDING)] if text.lower().endswith(ENDING) else text for text in texts)
         return name, path
+
+    @property
+    def where(self) -> str:
+        """What to call it when something of it is told: of many pictures' file, also the picture."""
+        return f"{self.file.name}: {self.of.name}" if self.shown and self.of else self.file.name
 
     @property
     def only_tags(self) -> bool:
@@ -116,6 +129,13 @@ class Drawn:
 
     def upright(self, region: Region, picture: Picture) -> tuple[Area | None, str]:
         """A region's area on the upright picture, or None and why it has none."""
+        if self.shown:
+            size, shape = (picture.width, picture.height), self.packet.size
+            if shape and not _one_shape(shape, size):
+                if not _one_shape(shape, size[::-1]):
+                    return None, OTHER_SHAPE.format(*shape)
+                shape = shape[::-1]  # as it is stored
+            return region.shares(shape or size), ""
         try:
             stored = self.stored or read_stored(picture.held.file.path)
             orientation, size = stored.orientation, (stored.width, stored.height)
@@ -130,7 +150,7 @@ class Drawn:
             return to_upright(area, orientation), ""
         if _one_shape(shape, size[::-1]) and lies(orientation):
             return area, ""  # against the standard, drawn on the picture as it is shown
-        return None, f"drawn on a picture of another shape, {shape[0]:g}×{shape[1]:g}"
+        return None, OTHER_SHAPE.format(*shape)
 
 
 def _one_shape(one: tuple[float, float], other: tuple[float, float]) -> bool:
@@ -142,6 +162,8 @@ def read_drawn(kind: Kind, file: PictureFile) -> list[Drawn]:
     if kind == "picture":
         stored = read_stored(file.path)
         found = [Drawn(file, read_packet(packet), stored) for packet in stored.packets]
+    elif kind == "digikam":
+        found = [Drawn(file, packet, None, of=of, shown=True) for of, packet in read_digikam(file.path)]
     elif kind == "tags":
         packet = Packet((), people=read_tags(file.path))
         below = (str(Path(file.relative).with_name(name)) for name in tagged_files(file.path))

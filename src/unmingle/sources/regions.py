@@ -68,8 +68,8 @@ class Region:
         """Whether it is a person's; some programs leave the kind out."""
         return self.kind.casefold() in (FACE.casefold(), "")
 
-    def shares(self, size: tuple[int, int]) -> Area | None:
-        """The area in shares of a picture of that stored width and height."""
+    def shares(self, size: tuple[float, float]) -> Area | None:
+        """The area in shares of a picture of that width and height."""
         if self.area is None or not self.pixels:
             return self.area
         x, y, width, height = self.area
@@ -204,13 +204,13 @@ def _of_mwg(region: _Struct) -> Region:
     more = tuple((name, said) for name in _MORE if (said := region.text(f"mwg-rs:{name}")))
     where = None
     if area.text("stArea:unit") in ("", "normalized"):  # some programs leave the unit out
-        where = _area(*(area.number(f"stArea:{side}") for side in "xywh"))
+        where = area_of(*(area.number(f"stArea:{side}") for side in "xywh"))
     return Region(region.text("mwg-rs:Name"), region.text("mwg-rs:Type"), where, more)
 
 
 def _of_microsoft(region: _Struct) -> Region:
     sides = _numbers(region.text("MPReg:Rectangle"))
-    area = _area(*sides, cornered=True) if len(sides) == 4 else None
+    area = area_of(*sides, cornered=True) if len(sides) == 4 else None
     return Region(region.text("MPReg:PersonDisplayName"), FACE, area, schema="Microsoft")
 
 
@@ -250,17 +250,17 @@ def _boundary(boundary: _Struct, size: tuple[float, float] | None) -> Area | Non
         if not corners:
             return None
         (left, right), (top, bottom) = ((min(axis), max(axis)) for axis in zip(*corners, strict=True))
-        return _area(left, top, right - left, bottom - top, cornered=True)
+        return area_of(left, top, right - left, bottom - top, cornered=True)
     x, y = boundary.number("iptc:rbX"), boundary.number("iptc:rbY")
     if shape == "circle":
         radius = boundary.number("iptc:rbRx")
         pixels = boundary.text("iptc:rbUnit").casefold() == "pixel"
         aspect = size[0] / size[1] if size and not pixels else 1.0  # the radius is a share of the width
-        return _area(x, y, 2 * radius, 2 * radius * aspect) if radius else None
-    return _area(x, y, boundary.number("iptc:rbW"), boundary.number("iptc:rbH"), cornered=True)
+        return area_of(x, y, 2 * radius, 2 * radius * aspect) if radius else None
+    return area_of(x, y, boundary.number("iptc:rbW"), boundary.number("iptc:rbH"), cornered=True)
 
 
-def _area(
+def area_of(
     x: float | None, y: float | None, width: float | None, height: float | None, *, cornered: bool = False
 ) -> Area | None:
     """An area by its centre, or its upper left corner; None if something is missing."""
