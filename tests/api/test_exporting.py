@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 from PIL import Image
+from tests.api.conftest import SHOTS
 from tests.made_library import Shot, take
 from tests.made_library import library as library_of
 
@@ -102,7 +103,7 @@ def test_neither_the_library_nor_its_pictures_take_an_export(below: str, picture
 
 def test_a_dry_run_tells_what_a_run_then_does(pictures: Set) -> None:
     library = pictures.named()
-    for target in ("folders", "csv", "xmp"):
+    for target in ("folders", "csv", "xmp", "coco"):
         out = pictures.folder / target
         dry = library.export(target, out, dry_run=True)
         assert not out.exists()
@@ -115,7 +116,30 @@ def test_named_faces_only_unless_all_are_asked_for(pictures: Set) -> None:
     every = library.export("xmp", pictures.folder / "all-xmp", ExportOptions(faces="all"))
     assert (named.written, every.written) == (16, 16)
     read = read_packet((pictures.folder / "all-xmp" / "2020" / "party1.jpg.xmp").read_bytes())
-    assert sorted(region.name for region in read.regions) == ["", "Zoë & <Åse>"]
+    assert sorted(region.name for region in read.regions if region.schema == "MWG") == ["", "Zoë & <Åse>"]
+
+
+def test_coco_has_each_picture_with_its_faces_and_a_category_for_each_person(pictures: Set) -> None:
+    library = pictures.named()
+    library.export("coco", pictures.folder / "out")
+    library.export("coco", pictures.folder / "all", ExportOptions(faces="all"))
+    named, every = (json.loads((pictures.folder / out / "coco.json").read_bytes()) for out in ("out", "all"))
+    assert {one["name"] for one in named["categories"]} == {"Ben", "Zoë & <Åse>"}
+    people = {person: name or f"person-{person:04}" for person, name in library.people.select("person", "name").rows()}
+    assert {one["id"]: one["name"] for one in every["categories"]} == people
+    files = {one["id"]: one["file_name"] for one in every["images"]}
+    assert len(every["images"]) == 16
+    assert [one["id"] for one in every["annotations"]] == list(range(1, 25))
+    shots = {shot.name: shot for shot in SHOTS}
+    for one in every["annotations"]:
+        left, top, width, height = one["bbox"]
+        across, down = shots[files[one["image_id"]]].size
+        assert min(left, top) >= 0
+        assert (left + width <= across, top + height <= down) == (True, True)
+        assert one["area"] == pytest.approx(width * height, abs=0.01)
+    boxes = {files[one["image_id"]]: one["bbox"] for one in named["annotations"]}
+    assert boxes["2020/party0.jpg"] == [150, 90, 90, 100]
+    assert pictures.library("other").export("coco", pictures.folder / "nobody").written == 0
 
 
 def test_of_several_sources_each_has_a_folder(pictures: Set) -> None:

@@ -35,8 +35,8 @@ SHOTS = [Shot(f"2020/My Trip/a{i}.jpg", (0, 1), BOXES, orientation=i) for i in (
 SHOTS += [Shot("b.jpg", (2,), BOXES[:1]), Shot("c.jpg", (3,), BOXES[:1])]
 
 
-def rectangle(box: tuple[int, ...]) -> str:
-    return '<rect x="{}" y="{}" width="{}" height="{}"/>'.format(*box)
+def rectangle(box: tuple[float, ...]) -> str:
+    return '<rect x="{}" y="{}" width="{}" height="{}"/>'.format(*map(int, box))
 
 
 def digikam(folder: Path, *, size: tuple[int, int] = (400, 300), wal: bool = False) -> Path:

@@ -101,7 +101,7 @@ COMMANDS = (
     "compare made/album made/other -q -o out/page.html",
     *(
         f"export made/album -q --to {kind} -o out/{kind}"
-        for kind in ("folders", "csv", "xlsx", "parquet", "json", "xmp")
+        for kind in ("folders", "csv", "xlsx", "parquet", "json", "xmp", "coco")
     ),
     "backup made/album out/copy",
     "erase made/other 2 --yes",

@@ -30,10 +30,10 @@ def export(
         typer.Option("--output", "-o", metavar="DEST", help="Folder to write to; made if new.", show_default=False),
     ],
     to: Annotated[
-        Literal["folders", "csv", "xlsx", "parquet", "json", "xmp"],
+        Literal["folders", "csv", "xlsx", "parquet", "json", "xmp", "coco"],
         typer.Option(
             help="folders: the pictures of each person. csv, xlsx, parquet, json: the tables. xmp: named face regions"
-            " for photo programs, in DEST/PICTURE.EXT.xmp.",
+            " for photo programs, in DEST/PICTURE.EXT.xmp. coco: boxes and people of all pictures, in DEST/coco.json.",
             show_default=False,
         ),
     ],
@@ -48,7 +48,7 @@ def export(
     ] = None,
     faces: Annotated[
         Literal["named", "all"] | None,
-        typer.Option(help="xmp: whose faces get a region; named if not given. all: the others get one without a name."),
+        typer.Option(help="xmp, coco: whose faces are in it; named if not given. all: also those without a name."),
     ] = None,
     embed: Annotated[
         bool,
@@ -71,15 +71,16 @@ def export(
     """
     from unmingle.exchange.exporting import ExportOptions
 
-    counts_for: dict[str, dict[str, object]] = {
-        "folders": {"--by": by, "--how": how},
-        "xmp": {"--faces": faces, "--embed": embed},
-        "xlsx": {"--labels": labels, "--file-column": file_column, "--label-column": label_column, "--sheet": sheet},
+    counts_for: dict[tuple[str, ...], dict[str, object]] = {
+        ("folders",): {"--by": by, "--how": how},
+        ("xmp",): {"--embed": embed},
+        ("xmp", "coco"): {"--faces": faces},
+        ("xlsx",): {"--labels": labels, "--file-column": file_column, "--label-column": label_column, "--sheet": sheet},
     }
-    for target, given in counts_for.items():
+    for targets, given in counts_for.items():
         for option, value in given.items():
-            if value and target != to:
-                raise typer.BadParameter(f"{option} counts for --to {target} only, not for --to {to}.")
+            if value and to not in targets:
+                raise typer.BadParameter(f"{option} counts for --to {' and '.join(targets)} only, not for --to {to}.")
     options = ExportOptions(
         by=by or "name",
         how=how or "copy",
@@ -94,7 +95,7 @@ def export(
     if not (quiet or dry_run):
         opt.warn_of_others(output)
     lines = _export_lines(done, dry_run=dry_run)
-    if to == "xmp" and not (done.written or done.there or done.left_out):
+    if to in ("xmp", "coco") and not (done.written or done.there or done.left_out):
         name = command("name", library, "PERSON", "NAME")
         lines.append(f"Nobody on a picture has a name yet: {name}, or pass --faces all.")
     console.tell(asdict(done), *lines, as_json=as_json, quiet=quiet)
@@ -114,7 +115,7 @@ def import_(
             metavar="SOURCE...",
             help="XMP files, pictures with XMP in them, folders of both, exports of our own, or tables (csv, workbook,"
             " Parquet, JSON) with the columns file and name, and face for another than the main one; JSON of Google's"
-            " Takeout and of osxphotos.",
+            " Takeout and of osxphotos; digiKam's database.",
             show_default=False,
         ),
     ],

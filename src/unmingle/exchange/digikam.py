@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAME = "digikam4.db"
-TABLES = ("AlbumRoots", "Albums", "Images", "ImageInformation", "ImageTags", "ImageTagProperties", "Tags")
-TABLES += ("TagProperties",)
+ALBUMS = ("AlbumRoots", "Albums", "Images", "ImageInformation")
+TABLES = (*ALBUMS, "ImageTags", "ImageTagProperties", "Tags", "TagProperties")
 PATIENCE = 60  # seconds for all of it
 LONGEST = 1_000_000  # bytes of one value
 SIDE = re.compile(r'\b(x|y|width|height)="(-?[0-9]{1,7})"')

@@ -1,9 +1,10 @@
-"""A library's results as others want them: folders of people, tables, a filled workbook, regions in XMP, crops."""
+"""A library's results as others want them: folders of people, tables, a filled workbook, regions, crops."""
 
 from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 from collections import Counter, defaultdict
 from contextlib import ExitStack
@@ -35,7 +36,7 @@ from unmingle.sources.regions import (
     read_stored,
     to_stored,
 )
-from unmingle.store.face_query import Picture, files_of_people, pictures
+from unmingle.store.face_query import FileFace, Picture, files_of_people, pictures
 from unmingle.store.file_rows import walked_folders
 from unmingle.store.result_tables import FACES, faces_table, people_table
 from unmingle.store.screen_time import file_of_recording, screen_times
@@ -53,14 +54,15 @@ if TYPE_CHECKING:
     # Person, name, frame of a recording and number of one of their faces, and the file that shows it.
     Shown = tuple[int, str, int | None, int | None, PictureFile]
 
-Target = Literal["folders", "csv", "xlsx", "parquet", "json", "xmp"]
+Target = Literal["folders", "csv", "xlsx", "parquet", "json", "xmp", "coco"]
 By = Literal["name", "id"]
-# Whose faces get a region: those of people with a name, or all, of whom the others have none.
+# Whose faces are in it: those of people with a name, or all.
 WhichFaces = Literal["named", "all"]
 FACE_COLUMNS = ("frame", "face")  # of a manifest: one face of the person there, by which the name comes back
 # What ExifTool goes by; the name of a picture may say otherwise.
 ENDINGS = {"JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png", "TIFF": ".tif", "WEBP": ".webp", "GIF": ".gif"}
 ENDINGS |= {"HEIF": ".heic", "AVIF": ".avif", "JPEG2000": ".jp2"}
+COCO = "coco.json"
 MARGIN = 0.3  # of a box, on each side: as much as a cutter usually adds, so that the crop is seen as one
 JPEG_QUALITY = 95
 
@@ -71,7 +73,7 @@ class ExportOptions:
 
     by: By = "name"  # folders: what they are called by.
     how: How = "copy"  # folders: whether files are copied or linked. Recordings are linked only: copies may be vast.
-    faces: WhichFaces = "named"  # xmp: whose faces get a region.
+    faces: WhichFaces = "named"  # xmp, coco: whose faces are in it.
     embed: bool = False  # xmp: into copies of the pictures, instead of beside them.
     labels: Path | None = None  # xlsx: a workbook or csv of labels, to be copied with the found people filled in.
     label_options: LabelOptions | None = None  # how that is read.
@@ -120,6 +122,8 @@ def export(
                 job.folders()
             elif to == "xmp":
                 job.regions()
+            elif to == "coco":
+                job.coco()
             elif options.labels is not None:
                 job.labels(options.labels)
             else:
@@ -226,26 +230,59 @@ class _Job:
 
     def regions(self) -> None:
         known = list(pictures(self.store, self.recipe))
-        found = [(picture, regions) for picture in known if (regions := self._upright(picture))]
-        roots = sorted({picture.held.file.source for picture, _ in found})
-        # With one source the tree is that source's; of several, each has a folder called like it.
-        below = dict(zip(roots, tails(roots) if len(roots) > 1 else [""], strict=False))
+        found = self._wanted(known)
         stems = Counter(picture.held.file.path.with_suffix("") for picture in known)
         with ExitStack() as stack, quiet_decoders():
             tool = stack.enter_context(xmp.ExifTool()) if self.options.embed else None
-            for done, (picture, regions) in enumerate(found):
+            for done, (name, picture, faces) in enumerate(found):
                 self.progress("write", done, len(found))
                 file = picture.held.file
-                name = os.path.join(below[file.source], file.relative)  # noqa: PTH118
+                regions = [(face.name, area) for face, area in faces]
                 alone = stems[file.path.with_suffix("")] == 1
                 self.out.attempt(file.name, partial(self._write_xmp, picture, regions, name, tool, alone=alone))
             self.progress("write", len(found), len(found))
 
-    def _upright(self, picture: Picture) -> list[tuple[str, Area]]:
-        """Names and areas of the faces that are wanted, on the upright picture."""
-        areas = [(face, xmp.clip(face.box, picture.width, picture.height)) for face in picture.faces]
+    def coco(self) -> None:
+        """Write who is in the pictures as one file, in the format of COCO (cocodataset.org, "Data format").
+
+        A category is a person, called by name or by number; faces of nobody are one category. Boxes are of the upright
+        picture: left, top, width, height in pixels, cut off at its border.
+        """
+        images: list[dict[str, object]] = []
+        annotations: list[dict[str, object]] = []
+        people: dict[int, str] = {}
+        for name, picture, faces in self._wanted(pictures(self.store, self.recipe)):
+            across, down = picture.width, picture.height
+            image = len(images) + 1
+            images.append({"id": image, "file_name": readable(name), "width": across, "height": down})
+            for face, (x, y, width, height) in faces:
+                person = face.person or 0
+                people[person] = face.name or (f"person-{person:04}" if person else "nobody")
+                sides = ((x - width / 2) * across, (y - height / 2) * down, width * across, height * down)
+                box = [round(side, 2) for side in sides]
+                row = {"id": len(annotations) + 1, "image_id": image, "category_id": person, "iscrowd": 0}
+                annotations.append({**row, "bbox": box, "area": round(box[2] * box[3], 2)})
+        if images:
+            rows = [{"id": row, "name": name, "supercategory": "person"} for row, name in sorted(people.items())]
+            content = {"images": images, "annotations": annotations, "categories": rows}
+            self.out.attempt(COCO, partial(self.out.put, COCO, json.dumps(content, ensure_ascii=False).encode()))
+
+    def _wanted(self, known: Iterable[Picture]) -> list[tuple[str, Picture, list[tuple[FileFace, Area]]]]:
+        """Pictures with faces that are wanted, where each is below the export's folder, and their upright areas."""
         every = self.options.faces == "all"
-        return [(face.name, area) for face, area in areas if area and face.counts and (face.name or every)]
+        found = []
+        for picture in known:
+            areas = [(face, xmp.clip(face.box, picture.width, picture.height)) for face in picture.faces]
+            faces = [(face, area) for face, area in areas if area and face.counts and (face.name or every)]
+            if faces:
+                found.append((picture, faces))
+        roots = sorted({picture.held.file.source for picture, _ in found})
+        # With one source the tree is that source's; of several, each has a folder called like it.
+        below = dict(zip(roots, tails(roots) if len(roots) > 1 else [""], strict=False))
+        return [
+            (os.path.join(below[picture.held.file.source], picture.held.file.relative), picture, faces)  # noqa: PTH118
+            for picture, faces in found
+        ]
 
     def _write_xmp(
         self,
