@@ -9,7 +9,7 @@ from tests.models import graphs
 
 from unmingle.errors import ModelError
 from unmingle.models.cards import SFACE, YUNET, Intake
-from unmingle.models.embedding import OnnxEmbedder, open_embedder, open_embedding
+from unmingle.models.embedding import OnnxEmbedder, check_alone, open_embedder, open_embedding
 from unmingle.models.registry import model_file
 from unmingle.models.sface import embed, open_sface
 from unmingle.settings import EngineSettings
@@ -88,6 +88,8 @@ def broken(tmp_path: Path, what: str) -> Path:
     ending: list[onnx.NodeProto] | None = None
     if what == "nan":
         ending = [helper.make_node("Div", ["vectors", "zero"], ["embedding"])]
+    if what == "circle":
+        ending = [helper.make_node("Add", ["vectors", "embedding"], ["embedding"])]
     if what == "inputs":
         ending = [helper.make_node("Add", ["vectors", "more"], ["embedding"])]
     more = ("more",) if what == "inputs" else ()
@@ -112,6 +114,7 @@ def broken(tmp_path: Path, what: str) -> Path:
         ("missing", "can't be read"),
         ("size", "takes any×3×161×161, not faces of 112×112"),
         ("inputs", "has 2 inputs"),
+        ("circle", "can't be run: a Add needs what nothing gives"),
         ("nan", "gives numbers that are none"),
     ],
 )
@@ -126,7 +129,19 @@ def test_a_graph_that_ends_the_process_is_refused_before_it_does(unmingle: Comma
     file = graphs.write(tmp_path / "model.onnx", ending=[helper.make_node("Conv", ["vectors"], ["embedding"])])
     done = unmingle("models", "add", file)
     assert done.code == 1
-    assert "model.onnx" in done.err
+    assert "model.onnx ends the process that runs it" in done.err
+
+
+def test_a_graph_that_takes_too_much_is_not_opened_again_without_limits(tmp_path: Path) -> None:
+    many = helper.make_tensor("many", TensorProto.INT64, [1], [1 << 33])
+    ending = [
+        helper.make_node("Constant", [], ["count"], value=many),
+        helper.make_node("ConstantOfShape", ["count"], ["zeros"]),
+        helper.make_node("ReduceSum", ["zeros"], ["none"], keepdims=0),
+        helper.make_node("Add", ["vectors", "none"], ["embedding"]),
+    ]
+    with pytest.raises(ModelError, match="bad_alloc"):
+        check_alone(graphs.write(tmp_path / "model.onnx", ending=ending))
 
 
 def test_cards_of_other_things_are_no_embedders() -> None:

@@ -6,6 +6,7 @@ face at a time. All that is seen to here, so that every embedding takes (n, 112,
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from contextlib import suppress
@@ -38,6 +39,8 @@ LEAST_DIMENSION = 16  # an output of fewer numbers tells something else of a fac
 AS_ALONE = 0.999  # cosine: a face among others must come out as it does alone, to the rounding of bf16
 PATIENCE = 60.0  # seconds to open a graph that nobody knows
 ROOM = 4 << 30  # bytes that it may take meanwhile
+AGAIN = "Get it again."
+SUSPECT = "It is damaged, or made to do that: get it again, from whom you trust."
 EXPORT = "Export it for faces aligned by five points: N×3×112×112 or N×112×112×3."
 
 
@@ -79,15 +82,32 @@ def open_embedder(card: Card, engine: EngineSettings) -> Embedder:
 
 
 def check_alone(file: Path, output: str = "") -> None:
-    """Try a graph that nobody knows in a process of its own, which it may end; ModelError if it does."""
+    """Open a graph that nobody knows in a process of its own, which it may end; ModelError if it can't be opened."""
     words = [sys.executable, "-P", "-m", __name__, str(file), output]
     problem = f"{file} ends the process that runs it."
     try:
-        if not subprocess.run(words, capture_output=True, timeout=PATIENCE, check=False).returncode:
+        done = subprocess.run(words, capture_output=True, timeout=PATIENCE, check=False)
+        if not done.returncode:
+            if done.stdout:
+                raise ModelError(*json.loads(done.stdout))
             return
     except subprocess.TimeoutExpired:
         problem = f"{file} can't be opened within {PATIENCE:.0f} s."
-    raise ModelError(problem, "It is damaged, or made to do that: get it again, from whom you trust.")
+    raise ModelError(problem, SUSPECT)
+
+
+def open_alone(file: str, output: str) -> None:
+    """What that process does: it has limits, and whatever a graph raises is that graph's."""
+    with suppress(ImportError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_DATA, (ROOM, ROOM))
+    try:
+        open_embedding(Path(file), Intake(output=output), EngineSettings(precision="f32"))
+    except ModelError:
+        raise
+    except Exception as error:
+        raise ModelError(f"{file} can't be opened within {ROOM >> 30} GB: {_why(error)}", SUSPECT) from error
 
 
 def open_embedding(file: Path, intake: Intake, engine: EngineSettings) -> OnnxEmbedder:
@@ -130,16 +150,18 @@ def _load(file: Path) -> ModelProto:
     import onnx
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # it comes with onnx
 
-    from unmingle.models.graphs import fold_constants
+    from unmingle.models.graphs import fold_constants, waiting_node
 
     try:
         model = onnx.load(str(file))
     except OSError as error:
         raise ModelError(f"{file} can't be read: {error.strerror or error}.", "Name an ONNX file.") from error
     except (DecodeError, onnx.checker.ValidationError) as error:
-        raise ModelError(f"{file} is no ONNX file, or not all of it.", "Get it again.") from error
+        raise ModelError(f"{file} is no ONNX file, or not all of it.", AGAIN) from error
     if not model.graph.node:
-        raise ModelError(f"{file} is no ONNX file, or an empty one.", "Get it again.")
+        raise ModelError(f"{file} is no ONNX file, or an empty one.", AGAIN)
+    if kind := waiting_node(model.graph):
+        raise ModelError(f"{file} can't be run: a {kind} needs what nothing gives, or gives what it needs.", AGAIN)
     fold_constants(model.graph)
     return model
 
@@ -219,10 +241,8 @@ def _why(error: Exception) -> str:
     return (said or lines)[0]
 
 
-if __name__ == "__main__":  # see `check_alone`
-    with suppress(ImportError):
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_DATA, (ROOM, ROOM))
-    with suppress(ModelError):
-        open_embedding(Path(sys.argv[1]), Intake(output=sys.argv[2]), EngineSettings(precision="f32"))
+if __name__ == "__main__":
+    try:
+        open_alone(*sys.argv[1:])
+    except ModelError as error:
+        sys.stdout.write(json.dumps([error.problem, error.mend]))

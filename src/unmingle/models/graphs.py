@@ -87,6 +87,27 @@ def fold_constants(graph: GraphProto) -> None:
         _rebuild(graph, *_fold(graph))
 
 
+def waiting_node(graph: GraphProto) -> str:
+    """The kind of a node that needs what nothing gives, or what it gives itself; empty if all can be run.
+
+    Engines don't look: OpenVINO takes memory without end.
+    """
+    known = {"", *(one.name for one in (*graph.input, *graph.initializer))}
+    known.update(one.values.name for one in graph.sparse_initializer)
+    nodes = list(graph.node)
+    while nodes:
+        later = []
+        for node in nodes:  # as a rule in an order in which they can be run
+            if known.issuperset(node.input) and known.isdisjoint(filter(None, node.output)):
+                known.update(node.output)
+            else:
+                later.append(node)
+        if len(later) == len(nodes):
+            return str(later[0].op_type)
+        nodes = later
+    return ""
+
+
 def swap_input_channels(model: ModelProto) -> None:
     """Flip the input channels of the convolution that reads the picture, so a BGR network takes RGB."""
     from onnx import numpy_helper
