@@ -47,6 +47,53 @@ def test_somebody_is_named_in_place(seat: Seat) -> None:
     expect(seat.cell("Ada, 9 faces")).to_be_visible()
 
 
+def test_ten_people_are_named_with_twelve_keys_beside_their_letters(seat: Seat) -> None:
+    names = ["Ada", "Bo", "Cleo", "Dan", "Eve", "Finn", "Gus", "Hal", "Ida", "Jo"]
+    seat.open()
+    seat.press("g", "n")
+    field = seat.page.get_by_role("combobox", name="Name")
+    expect(field).to_be_focused()
+    for name in names:  # nobody waits for the next field
+        seat.page.keyboard.type(name)
+        seat.press("Enter")
+    expect(seat.page.get_by_text("2 without a name")).to_be_visible()
+    seat.until(lambda: [seat.names().get(person) for person in range(1, 11)] == names)
+    # The last two: passed over, and come back to.
+    expect(seat.page.get_by_text("Person 11 · 6 faces")).to_be_visible()
+    seat.press("Tab")
+    expect(seat.page.get_by_text("Person 12 · 6 faces")).to_be_visible()
+    seat.press("Tab")
+    expect(seat.page.get_by_text("2 people had no name when you passed them")).to_be_visible()
+    seat.button("From the start").click()
+    expect(seat.page.get_by_text("Person 11 · 6 faces")).to_be_visible()
+    seat.page.keyboard.type("ada")  # whom there is already
+    seat.press("Enter")
+    expect(seat.told("Merged Person 11 into Ada")).to_be_visible()
+    expect(seat.page.get_by_text("Person 12 · 6 faces")).to_be_visible()
+    seat.press("Control+z")
+    expect(seat.page.get_by_text("Person 11 · 6 faces")).to_be_visible()
+    seat.press("0")
+    expect(seat.told("Ignored Person 11")).to_be_visible()
+    seat.press("Escape")
+    expect(seat.page).to_have_url(f"{seat.watch.origin}/")
+
+
+def test_who_is_most_likely_meant_is_taken_with_one_key(seat: Seat) -> None:
+    before = seat.faces(1)
+    seat.decide("split", faces=before[:4])  # the same person again, as 13
+    seat.decide("name", person=1, name="Ada")
+    seat.open()
+    seat.press("g", "n")
+    for _ in range(11):
+        expect(seat.page.get_by_role("combobox", name="Name")).to_be_focused()
+        seat.press("Tab")
+    expect(seat.page.get_by_text("Person 13 · 4 faces")).to_be_visible()
+    expect(seat.page.get_by_role("button", name=re.compile("^Ada 9?[0-9]%|^Ada 100%"))).to_be_visible()
+    seat.press("1")
+    seat.until(lambda: set(seat.faces(1)) == set(before))
+    expect(seat.told("Merged Person 13 into Ada")).to_be_visible()
+
+
 def test_a_name_that_somebody_has_offers_to_merge(seat: Seat) -> None:
     seat.decide("name", person=1, name="Ada")
     seat.open()

@@ -34,7 +34,7 @@ declare global {
     title: string,
     about: { person?: number; faces?: number[]; allowNew?: boolean },
   ) => Promise<{ person?: number; name?: string } | null>;
-  type KeepName = (person: any, name: string, seen: number | null, nobodys: boolean, again: () => void) => Promise<void>;
+  type KeepName = (person: any, name: string, seen: number | null, nobodys: boolean, again: () => void, quick: boolean) => Promise<void>;
 
   /** A page of the site. snapshot: what it needs to come back as it was; placeOf: how far down that was; reopen: what was open over it. */
   interface Page {
@@ -94,8 +94,10 @@ declare global {
     seen: () => number | null;
     /** Opens it once more, with what was typed. */
     again: () => void;
-    /** to: where the focus goes. */
-    done: (result: { merged?: number; to: "here" | "next" | "before" | "elsewhere" }) => void;
+    /** to: where the focus goes; said: whether anything was. */
+    done: (result: { merged?: number; to: "here" | "next" | "before" | "elsewhere"; said?: boolean }) => void;
+    /** A name that somebody has merges with them without a question, and Enter goes on to the next. */
+    quick?: boolean;
   }
 
   /** minWidth: of a cell; ratio: height of its picture to its width; extra: pixels below the picture. */

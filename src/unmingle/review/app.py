@@ -33,6 +33,7 @@ UNKNOWN = Likeness(None, -1.0)
 PAGES = {
     "/": "cards",
     "/people/{person:int}": "faces",
+    "/naming": "faces",
     "/questions": "faces",
     "/left-out": "faces",
     "/history": "lines",
@@ -249,12 +250,13 @@ def alike(
     person: IdInQuery | None = None,
     faces: schemas.Faces = [],  # noqa: B006  # FastAPI reads it, and nobody changes it
     search: Search = "",
+    show: schemas.Show = "all",
     limit: Annotated[int, Query(ge=1, le=100)] = 12,
 ) -> schemas.Candidates:
     """Who these faces may be, or who may be the same as a person, who is left out: the most alike first."""
     with now.cache.view() as view:
         known = now.cache.alike(view, person, faces)
-        found = query(view.overview, sort="faces", show="all", search=search)
+        found = query(view.overview, sort="faces", show=show, search=search)
         others = [(known.get(one.person, UNKNOWN), one) for one in found if one.person != person]
         part = sorted(others, key=lambda pair: pair[0].order)[:limit]
         covers = now.cache.covers(view, [one for _, one in part])

@@ -6,6 +6,7 @@ import { number } from "./format.js";
 import { history } from "./history.js";
 import { bind, keymaps } from "./keyboard.js";
 import { leftOut } from "./left-out.js";
+import { naming } from "./naming.js";
 import { people } from "./people.js";
 import { person } from "./person.js";
 import { questions } from "./questions.js";
@@ -19,6 +20,7 @@ bind("Everywhere", [
   { keys: ["Mod+z"], words: "Undo", run: () => void undo(), anywhere: true },
   { keys: ["Mod+Shift+z", "Mod+y"], words: "Redo", run: () => void redo(), anywhere: true },
   { keys: ["g p"], words: "Go to people", run: () => go("/") },
+  { keys: ["g n"], words: "Name people, one after another", run: () => go("/naming") },
   { keys: ["g s"], words: "Go to suggestions", run: () => go("/questions") },
   { keys: ["g l"], words: "Go to what was left out", run: () => go("/left-out") },
   { keys: ["g t"], words: "Go to the timeline", run: () => go("/timeline") },
@@ -34,6 +36,7 @@ on("facts", draw);
 startRouter([
   { pattern: /^\/$/, tab: "people", mount: people },
   { pattern: /^\/people\/(\d+)\/?$/, tab: "people", mount: person },
+  { pattern: /^\/naming\/?$/, tab: "people", mount: naming },
   { pattern: /^\/questions\/?$/, tab: "questions", mount: questions },
   { pattern: /^\/left-out\/?$/, tab: "left-out", mount: leftOut },
   { pattern: /^\/timeline\/?$/, tab: "timeline", mount: timeline },

@@ -97,7 +97,7 @@ async function others(person, text) {
 // Enter, Tab and leaving save, Escape leaves the name as it was; choosing one that somebody else has offers to merge. The
 // field is gone the moment a key ends it, and is saved after that: the next key is about what has the focus then.
 /** Edits a person's name where it stands. @param {NameFieldOptions} options */
-export function nameField({ person, typed, seen, again, done }) {
+export function nameField({ person, typed, seen, again, done, quick = false }) {
   const id = person.person;
   const before = person.pending ?? person.name;
   const value = typed || (sessionStorage.getItem(draftKey(id)) ?? before);
@@ -106,14 +106,18 @@ export function nameField({ person, typed, seen, again, done }) {
   const looked = seen(); // what was on show when the editing began, so that a name given elsewhere meanwhile is noticed
   let over = false;
   let asking = false;
-  const list = suggestions(input, { find: (text) => others(id, text), pick: (other) => void merge(other), label: "People with a name" });
+  const list = suggestions(input, { find: async (text) => (quick && !text ? [] : others(id, text)), pick: (other) => void merge(other), label: "People with a name" });
 
   function close(/** @type {Parameters<typeof done>[0]} */ result) {
     over = true;
     done(result);
   }
 
-  async function merge(/** @type {Known} */ other) {
+  async function merge(/** @type {Known} */ other, /** @type {"next"|"before"} */ to = "next") {
+    if (quick) {
+      void join(person, other, looked);
+      return close({ to, said: true });
+    }
     asking = true;
     const outcome = await mergeInto(person, other, looked);
     asking = false;
@@ -124,18 +128,19 @@ export function nameField({ person, typed, seen, again, done }) {
   function save(/** @type {"here"|"next"|"before"|"elsewhere"} */ to) {
     if (over || asking) return;
     const name = input.value.trim();
-    const other = to === "elsewhere" || !name ? null : list.marked() ?? (to === "here" ? list.namesake(name) : null);
-    if (other) return void merge(other);
-    if (name === before) forget(id);
-    else void keep(person, name, looked, list.fresh() && !list.namesake(name), again);
-    close({ to });
+    const other = to === "elsewhere" || !name ? null : list.marked() ?? (to === "here" || quick ? list.namesake(name) : null);
+    if (other) return void merge(other, to === "before" ? to : "next");
+    const said = name !== before;
+    if (said) void keep(person, name, looked, list.fresh() && !list.namesake(name), again, quick);
+    else forget(id);
+    close({ to, said });
   }
 
   input.addEventListener("input", () => sessionStorage.setItem(draftKey(id), input.value));
   input.addEventListener("keydown", (event) => {
     event.stopPropagation();
     if (event.isComposing || event.keyCode === 229) return;
-    const to = /** @type {const} */ ({ Enter: "here", Tab: event.shiftKey ? "before" : "next", Escape: "here" })[event.key];
+    const to = /** @type {const} */ ({ Enter: quick ? "next" : "here", Tab: event.shiftKey ? "before" : "next", Escape: "here" })[event.key];
     if (!to) return;
     event.preventDefault();
     if (event.repeat || over || asking) return;
@@ -157,7 +162,7 @@ export function nameField({ person, typed, seen, again, done }) {
 }
 
 /** Saves a name after the field is gone. nobodys: whether it is known that nobody is called so. @type {KeepName} */
-async function keep(person, name, seen, nobodys, again) {
+async function keep(person, name, seen, nobodys, again, quick) {
   const id = person.person;
   const mine = { name, from: Infinity };
   given.set(id, mine);
@@ -166,6 +171,7 @@ async function keep(person, name, seen, nobodys, again) {
     const other = name && !nobodys ? await inTurn(async () => namesake(await others(id, name), name)) : null;
     if (other) {
       failed();
+      if (quick) return void join(person, other, seen);
       const act = { words: `Merge with ${other.name}…`, run: () => void mergeInto(person, other, seen) };
       return toast(`“${name}” was not saved, since there is somebody called so.`, act, { stays: true });
     }
@@ -197,7 +203,12 @@ async function mergeInto(person, other, seen) {
       button(`Merge into ${called(other)}`, { primary: true, onclick: () => close(true) }),
     ],
   }));
-  const outcome = meant && (await decide({ kind: "merge", person: other.person, others: [person.person] }, seen));
+  return meant && join(person, other, seen);
+}
+
+/** @param {any} person @param {any} other @param {number|null} seen */
+async function join(person, other, seen) {
+  const outcome = await decide({ kind: "merge", person: other.person, others: [person.person] }, seen);
   if (outcome) forget(person.person);
   return outcome;
 }

@@ -217,6 +217,7 @@ function wallTools(settings, change) {
     h("div", { class: "search-box" }, icon("search"), search, h("kbd", { text: "/", "aria-hidden": "true" })),
     h("div", { class: "chips", role: "group", "aria-label": "Show" }, ...chips),
     total,
+    h("a", { class: "button name-run", href: "/naming", title: "One after another (G, then N)", text: "Name people" }),
     h("label", { class: "sort" }, h("span", { text: "Sort" }), sort),
   );
   return {
