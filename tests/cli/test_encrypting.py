@@ -142,6 +142,7 @@ def test_tables_are_written_in_python_only_if_asked_for(album: Path) -> None:
 
 # Every command that opens a library, in an order in which they work.
 WALK = """
+status {album}
 people {album}
 show {album} 1 -o {new}/sheet.jpg
 find {album} {pictures}

@@ -47,6 +47,7 @@ WORDS = {
     "reject": "{album} 1 p0/1.jpg",
     "report": "{album} -o {new}/page.html",
     "restore": "{album} --person 4",
+    "status": "{album}",
     "show": "{album} 1",
     "split": "{album} p1/1.jpg p1/2.jpg",
     "undo": "{album}",

@@ -56,6 +56,7 @@ cluster {pictures} -o {folder}/library
 show {folder}/library 1
 find {folder}/library {pictures}
 watch {folder}/library --every 60s
+status {folder}/library
 people {folder}/library
 name {folder}/library 1 Ada
 undo {folder}/library

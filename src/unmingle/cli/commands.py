@@ -84,6 +84,7 @@ PANELS = {
     "Sort and look": (
         sorting.cluster,
         sorting.review,
+        decisions.status,
         decisions.people,
         sorting.show,
         sorting.find,

@@ -10,6 +10,7 @@ import typer
 from unmingle import console
 from unmingle.cli.options import Json, LibraryArgument, PersonArgument, open_library
 from unmingle.errors import command
+from unmingle.text_layout import counted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,6 +55,35 @@ def people(
     console.show_table(rows, headings=("person", "name", "faces", "first file", "cohesion"))
     if table.height > most:
         console.say(f"{most} of {table.height:,} people; people.csv has them all.")
+
+
+def status(library: LibraryArgument, as_json: Json = False) -> None:
+    """Say what a library holds, and what comes next."""
+    from unmingle.sources.images import readable
+    from unmingle.store.face_query import count_faces
+    from unmingle.store.facts import current
+    from unmingle.store.file_rows import count_files
+    from unmingle.store.people_query import people_by_size
+
+    opened = open_library(library)
+    with opened._reading() as store:
+        people = people_by_size(store)
+        faces, files = count_faces(store, current(store)), count_files(store)
+    named, theirs = sum(bool(one.name) for one in people), sum(one.faces for one in people)
+    sources = [{"source": readable(str(source)), "there": source.exists()} for source in opened.sources]
+    found = {"files": files, "faces": faces, "of_people": theirs, "people": len(people), "named": named}
+    lines = [
+        f"{counted(faces, 'face')} in {counted(files, 'file')}; {theirs:,} of them are of"
+        f" {counted(len(people), 'person', 'people')}, {named:,} with a name",
+        *(f"  {one['source']}{'' if one['there'] else ' (not there now)'}" for one in sources),
+    ]
+    if not people:
+        lines.append(f"To add pictures: {command('cluster', 'PICTURES', '-o', library)}")
+    elif named < len(people):
+        lines.append(f"To name them: {command('review', library)}")
+    else:
+        lines.append(f"To hand them on: {command('export', library, '-o', 'DEST', '--to', 'folders')}")
+    console.tell({**found, "sources": sources}, *lines, as_json=as_json)
 
 
 def name(

@@ -17,6 +17,8 @@ from unmingle.cli import options as opt
 from unmingle.errors import LibraryError, LibraryLockedError, SettingsError, command
 
 if TYPE_CHECKING:
+    from typer import Context
+
     from unmingle.library import Library
 
 VARIABLE, NEW_VARIABLE = "UNMINGLE_KEY", "UNMINGLE_NEW_KEY"
@@ -50,6 +52,17 @@ class KeyedCommand(TyperCommand):
     def __init__(self, *words: Any, **more: Any) -> None:
         super().__init__(*words, **more)
         self.params.append(_key_option())
+
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:  # type: ignore[override]
+        """Inside of a library's folder, LIBRARY need not be given."""
+        from unmingle.sources.formats import LIBRARY_FILE
+
+        if Path(LIBRARY_FILE).is_file() and any(one.name == "library" for one in self.params):
+            given = self.make_parser(ctx).parse_args(list(args))[0].get("library")
+            # A folder, or what can only be meant as one, is believed to be another library.
+            if given is None or Path(given).is_file() or not (Path(given).exists() or Path(given).name != given):
+                args = [".", *args]
+        return super().parse_args(ctx, args)
 
 
 def read_key(path: Path) -> str:

@@ -1,0 +1,61 @@
+"""What a library holds, and commands inside of its folder."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.command import Command
+
+from unmingle.api import Library
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_status_says_what_is_there_and_what_comes_next(album: Path, made: Path, unmingle: Command) -> None:
+    said = unmingle("status", album).out
+    assert "26 faces in 26 files; 26 of them are of 4 people, 0 with a name" in said
+    assert f"  {made / 'pictures'}\n" in said
+    assert "To name them: unmingle review" in said
+    for person in range(1, 5):
+        Library(album).name(person, f"Name {person}")
+    (made / "pictures").rename(made / "elsewhere")
+    try:
+        said = unmingle("status", album).out
+        told = json.loads(unmingle("status", album, "--json").out)
+    finally:
+        (made / "elsewhere").rename(made / "pictures")
+    assert "pictures (not there now)" in said
+    assert "To hand them on: unmingle export" in said
+    assert (told["named"], told["sources"]) == (4, [{"source": str(made / "pictures"), "there": False}])
+
+
+@pytest.mark.parametrize(
+    ("words", "who"),
+    [
+        ("name 2 Zoë", {2: "Zoë"}),
+        ("name . 2 Zoë", {2: "Zoë"}),
+        ("import names.csv", {1: "Ada"}),
+        ("import ../names.csv", {1: "Ada"}),
+    ],
+)
+def test_inside_of_a_library_it_need_not_be_named(words: str, who: dict[int, str], album: Path) -> None:
+    for folder in (album, album.parent):
+        (folder / "names.csv").write_text("file,name\np0/1.jpg,Ada\n")
+    done = Command(album)(*words.split())
+    assert done.code == 0, done.err
+    named = {person: name for person, name in Library(album).people.select("person", "name").iter_rows() if name}
+    assert named == who
+
+
+@pytest.mark.parametrize("words", ["name ../other 2 Zoë", "name sheets 2 Zoë", "import ../pictures names.csv"])
+def test_another_folder_is_never_passed_over_for_this_library(words: str, album: Path) -> None:
+    (album.parent / "pictures").mkdir()
+    (album / "sheets").mkdir(exist_ok=True)
+    (album / "names.csv").write_text("file,name\np0/1.jpg,Ada\n")
+    done = Command(album)(*words.split())
+    assert done.code
+    assert "There is no library" in done.err
+    assert not any(Library(album).people["name"])
