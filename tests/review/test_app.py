@@ -245,6 +245,18 @@ def test_a_person_is_erased_for_good(browser: Browser, library_folder: Path) -> 
     browser.post("/api/erase", {"person": one}, status=422)
 
 
+def test_a_decision_goes_into_the_file_that_is_there_now(browser: Browser, library_folder: Path) -> None:
+    browser.decide("name", person=1, name="Ada")
+    Library(library_folder).backup(library_folder / "copy")
+    for path in library_folder.glob("library.sqlite*"):  # as a repair does it, while the page is open
+        path.rename(path.with_name(path.name.replace("library", "library-damaged-1")))
+    (library_folder / "copy/library.sqlite").rename(library_folder / "library.sqlite")
+    browser.decide("name", person=2, name="Bob")
+    assert Library(library_folder).people.sort("person")["name"][:2].to_list() == ["Ada", "Bob"]
+    (library_folder / "library.sqlite").rename(library_folder / "elsewhere.sqlite")
+    assert "no library" in browser.decide("name", person=2, name="Eve", status=400)["problem"]
+
+
 def test_the_log_tells_all_newest_first(browser: Browser) -> None:
     person = wall(browser)[0]["person"]
     browser.decide("name", person=person, name="Ada")

@@ -14,11 +14,12 @@ from unmingle.decisions.log import Log, last_id, read_log
 from unmingle.decisions.references import label
 from unmingle.errors import LibraryError
 from unmingle.review.alike import Appearances
+from unmingle.sources.formats import LIBRARY_FILE as FILE
 from unmingle.store import people_query
 from unmingle.store.face_query import LeftOut, count_faces, faceless_files, lone_faces
 from unmingle.store.facts import CURRENT, known_scale, library_curve
 from unmingle.store.screen_time import count_recordings, timelines
-from unmingle.store.sqlite import open_to_read
+from unmingle.store.sqlite import end_halfway, open_to_decide, open_to_read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -271,3 +272,40 @@ def named_like(overview: Overview, search: str) -> list[PersonSummary]:
         return 0 if name.startswith(wanted) else 1 if f" {wanted}" in name else 2, -one.faces, name
 
     return sorted((one for one in overview.people.values() if one.name and wanted in folded(one.name)), key=rank)
+
+
+class KeptOpen:
+    """A library that stays open from decision to decision, as opening takes as long as deciding; for one at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._opened = ExitStack()
+        self._store: Store | None = None
+        self._which: tuple[int, ...] = ()
+
+    @contextmanager
+    def store(self) -> Iterator[Store]:
+        """For the length of a decision; one that fails closes it."""
+        if self._store is not None and self._which != _which(self._store):
+            self.close()
+        with self._opened.pop_all() as until_failed:
+            store, self._store = self._store, None
+            if store is None:
+                store = until_failed.enter_context(open_to_decide(self._folder, any_thread=True))
+            else:
+                end_halfway(store)
+            yield store
+            self._store, self._which, self._opened = store, _which(store), until_failed.pop_all()
+
+    def close(self) -> None:
+        """Close it; the next decision opens it anew."""
+        self._store = None
+        self._opened.close()
+
+
+def _which(store: Store) -> tuple[int, ...]:
+    """Changes when another file was put in the place of the one that is open, or its tables were made anew."""
+    with suppress(FileNotFoundError):
+        status = (store.folder / FILE).stat()
+        return status.st_dev, status.st_ino, *store.connection.execute("PRAGMA schema_version").fetchone()
+    return ()

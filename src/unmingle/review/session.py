@@ -18,7 +18,7 @@ from unmingle.errors import DecisionError, LibraryBusyError, LibraryError, Pictu
 from unmingle.jobs import retry
 from unmingle.render.drawing import as_jpeg
 from unmingle.review.background import Later, QuestionList
-from unmingle.review.cache import Cache
+from unmingle.review.cache import Cache, KeptOpen
 from unmingle.review.pages import RequestError
 from unmingle.sources.decoding import decode
 from unmingle.sources.formats import file_digest
@@ -27,7 +27,7 @@ from unmingle.sources.recordings import Recording
 from unmingle.store import encryption, people_query
 from unmingle.store.face_query import original
 from unmingle.store.facts import current
-from unmingle.store.sqlite import open_to_decide, open_to_write
+from unmingle.store.sqlite import open_to_write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,6 +56,7 @@ class Session:
         self.questions = QuestionList(self._ask, lambda: self.cache.overview().revision)
         self._service = DecisionService()
         self._deciding = Lock()
+        self._open = KeptOpen(self.folder)
         self._asking = Library(self.folder)  # remembers what it found out about people who don't change
         self._warm = Later(self._get_ready, quiet=0.0, name="warm")
         self._redraw: set[int] = set()  # people who changed since the tables were written
@@ -77,6 +78,7 @@ class Session:
         self.questions.stop()
         self._tables.stop(finish=True)
         self.cache.close()
+        self._open.close()  # the last one writes the log back
 
     def _get_ready(self) -> None:
         self.cache.warm()
@@ -104,7 +106,7 @@ class Session:
 
     def decide(self, command: Command, seen: int | None) -> Decision:
         """Take a decision; one that others have overtaken is about what is there now, unless theirs contradict it."""
-        with self._deciding, open_to_decide(self.folder) as store:
+        with self._deciding, self._open.store() as store:
             entry = self._service.decide(store, current(store), command, seen=seen, lenient=True)
             self._redraw.update(entry.people)
         self._tables.ask()
@@ -117,6 +119,7 @@ class Session:
             later = [one.id for one in self.cache.log().entries if one.id > (seen or 0) and person in one.people]
             if seen is not None and later:
                 raise StaleError("This person was changed since you looked.", "Look again.", entries=tuple(later))
+            self._open.close()  # nothing of it stays in memory
             done = library.erase(person)
             self._service.forget()
         self._tables.ask()

@@ -139,18 +139,23 @@ def open_to_write(folder: Path) -> Iterator[Store]:
 
 
 @contextmanager
-def open_to_decide(folder: Path) -> Iterator[Store]:
+def open_to_decide(folder: Path, *, any_thread: bool = False) -> Iterator[Store]:
     """Open a library for decisions, which are short: a run that adds pictures or groups faces goes on meanwhile."""
     _check_there(folder)
-    with opened(folder) as store:
-        if store.is_halfway():
-            try:
-                with locked(folder):
-                    go_on(store)
-            except (LibraryBusyError, WriteError):  # whoever holds it is at it
-                if Mark.of(folder).pending:  # and gives it another journal
-                    raise
+    with opened(folder, any_thread=any_thread) as store:
+        end_halfway(store)
         yield store
+
+
+def end_halfway(store: Store) -> None:
+    """Finish what a kill has stopped, unless somebody is at it."""
+    if store.is_halfway():
+        try:
+            with locked(store.folder):
+                go_on(store)
+        except (LibraryBusyError, WriteError):  # whoever holds it is at it
+            if Mark.of(store.folder).pending:  # and gives it another journal
+                raise
 
 
 def go_on(store: Store) -> None:
@@ -167,14 +172,14 @@ def go_on(store: Store) -> None:
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[Store]:
+def opened(folder: Path, *, any_thread: bool = False) -> Iterator[Store]:
     """The library's file, open for changes, with the tables of this version; made if it isn't there."""
     mark = Mark.of(folder)
     check_key(folder)
     with suppress(OSError):  # it is there already, or SQLite says what is the matter
         make_file(folder / FILE)
     with _clear_errors(folder, mark):
-        connection = connect(folder, timeout=PATIENCE)
+        connection = connect(folder, timeout=PATIENCE, any_thread=any_thread)
     try:
         with _clear_errors(folder, mark):
             version = check_schema(folder, connection)
