@@ -11,6 +11,8 @@ from playwright.sync_api import expect
 from tests.review.browser import PATIENCE, TOKEN, Seat, Watch, nameless, served
 from tests.review.conftest import Maker
 
+from unmingle.store.sqlite import open_to_write
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -268,6 +270,46 @@ def test_faces_are_moved_to_whom_the_arrows_chose(seat: Seat) -> None:
     expect(seat.dialog()).to_have_count(0)
     seat.until(lambda: moved not in seat.faces(1))
     assert f"Person {seat.api(f'/faces/{moved}')['person']}" == chosen
+
+
+def test_doubtful_faces_are_taken_out_with_two_keys(seat: Seat, library_folder: Path) -> None:
+    with open_to_write(library_folder) as store, store.transaction() as connection:
+        rank = "(SELECT count(*) FROM member AS o WHERE o.person = 1 AND o.face < member.face)"
+        connection.execute(f"UPDATE member SET probability = 0.05 * {rank} + 0.3 WHERE person = 1")
+    seat.open("/people/1")
+    expect(seat.button("Select the 4 faces below 50 %")).to_be_visible()
+    doubtful = [face["face"] for face in seat.api("/people/1/faces?sort=unsure")["faces"][:4]]
+    seat.press("d")
+    expect(seat.page.get_by_text("4 faces selected")).to_be_visible()
+    seat.press("r")
+    expect(seat.cells()).to_have_count(5)
+    assert not set(doubtful) & set(seat.faces(1))
+    slider = seat.page.get_by_role("slider")
+    slider.fill("61")
+    expect(seat.page.get_by_text("3 faces selected")).to_be_visible()
+    seat.act("These are right")
+    expect(seat.button("Select the 0 faces below 61 %")).to_be_disabled()
+    seat.press("Control+z", "Control+z")
+    expect(seat.cells()).to_have_count(9)
+
+
+def test_suggestions_are_accepted_in_bulk_and_taken_back_at_once(seat: Seat) -> None:
+    seat.open("/questions")
+    expect(seat.page.get_by_text("looking for better")).to_have_count(0)
+    before = seat.api("/people?limit=1000")["people"]
+    seat.page.get_by_role("slider").fill("99")
+    told = [one for one in seat.api("/questions?limit=200")["questions"] if one["probability"] <= 0.01]
+    assert len(told) > 2
+    seat.button(f"Refuse the {len(told)} at 1 % or less").click()
+    expect(seat.dialog().get_by_role("listitem")).to_have_count(len(told))
+    seat.press("Enter")
+    expect(seat.told("different people")).to_be_visible()
+    taken = seat.api("/decisions")["total"] - 1
+    assert taken > 1
+    seat.press("Control+z")
+    expect(seat.told(f"Undid {taken} decisions")).to_be_visible()
+    assert seat.api("/people?limit=1000")["people"] == before
+    assert seat.api("/decisions")["can_undo"] is None
 
 
 def test_a_frame_is_drawn_around_faces(seat: Seat) -> None:

@@ -18,6 +18,7 @@ from unmingle.review.cache import named_like, query
 from unmingle.review.pages import Pages, RequestError
 from unmingle.review.schemas import IdInPath, IdInQuery, Limit, Offset, Search
 from unmingle.review.session import Door, Session
+from unmingle.store import people_query
 from unmingle.store.encryption import is_encrypted
 from unmingle.store.face_query import FaceDetail, face_detail, left_out_groups, short
 from unmingle.store.people_query import FaceOrder, face_cards
@@ -156,8 +157,10 @@ def one_person(now: Now, person: IdInPath) -> schemas.WholePerson:
             raise RequestError(404, f"There is no person {person}.", "Look at all people.", merged_into=into)
         covers = now.cache.covers(view, [found])[person]
         first = face_cards(view.store, now.cache.faces_of(view, person, "time")[:1].tolist())
+        below = people_query.faces_below(view.store, person)
     file = first[0].file if first else ""
-    return schemas.WholePerson(**asdict(found), covers=covers, revision=view.overview.revision, first_file=file)
+    now_at = view.overview.revision
+    return schemas.WholePerson(**asdict(found), covers=covers, revision=now_at, below=below, first_file=file)
 
 
 @read.get("/people/{person}/faces")

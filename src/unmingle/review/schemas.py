@@ -130,9 +130,13 @@ class PeoplePage(_Page):
 
 @dataclass(frozen=True, slots=True)
 class WholePerson(ShownPerson):
-    """A person. merged_into: always null, since a merged person is no longer there."""
+    """A person. merged_into: always null, since a merged person is no longer there.
+
+    below: how many faces have a probability below 0, 1, … 100 %, and nobody decided about them.
+    """
 
     revision: int
+    below: list[int]
     first_file: str
     merged_into: int | None = None
 

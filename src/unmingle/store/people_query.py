@@ -153,6 +153,13 @@ def member_rows(store: Store, person: int) -> list[int]:
     return [face for (face,) in store.connection.execute(query, (person,))]
 
 
+def faces_below(store: Store, person: int) -> list[int]:
+    """How many faces of a person have a probability below 0, 1, … 100 %; those that a person decided on don't count."""
+    query = "SELECT probability FROM member WHERE person = ? AND NOT decided AND probability IS NOT NULL"
+    chances = [chance for (chance,) in store.connection.execute(query, (person,))]
+    return list(map(int, np.searchsorted(np.sort(chances), np.arange(101) / 100)))
+
+
 def faces_of(store: Store, person: int, order: FaceOrder, index: FaceIndex) -> I64:
     """(k,) all faces of a person in an order; of those equally sure, the earlier file first."""
     # A decision is as sure as can be; what nobody knows comes between that and what is known.

@@ -5,6 +5,7 @@ import { clock, counted } from "./format.js";
 
 /** @typedef {import("./api.js").ApiError} ApiError */
 
+/** Decisions that were made at once, by the last of them: one Undo takes all back. @type {Map<number, number[]>} */ const groups = new Map();
 /** What was sent and not answered yet, and what can be undone after it. @type {Promise<unknown>} */ let underWay = Promise.resolve();
 /** Decisions go out one after another, in the order in which they were made. @type {Promise<unknown>} */ let line = Promise.resolve();
 /** Undos and redos of the last decision, one after another. @type {Promise<unknown>} */ let turn = Promise.resolve();
@@ -68,12 +69,35 @@ function last(verb) {
   const done = turn.then(async () => {
     for (let seen; seen !== underWay; await seen) seen = underWay;
     const decision = verb === "undo" ? session.undoable : session.redoable;
-    if (decision) return (verb === "undo" ? undo : redo)(decision.id);
+    if (decision) return (verb === "undo" ? undoGroup : redo)(decision.id);
     toast(`There is nothing to ${verb}.`);
     return null;
   });
   turn = done.catch(() => {});
   return done;
+}
+
+/** Undoes a decision and all that were made with it, the newest first. @param {number} last */
+async function undoGroup(last) {
+  const ids = groups.get(last);
+  if (!ids) return undo(last);
+  groups.delete(last);
+  let outcome = null;
+  for (const decision of ids.toReversed()) {
+    outcome = await carryOut("/undo", { decision }, { undoes: decision, quiet: true });
+    if (!outcome) return null;
+  }
+  toast(`Undid ${counted(ids.length, "decision")}.`);
+  return outcome;
+}
+
+/** Says what was done by several decisions, with one Undo for all. @param {number[]} ids of the decisions @param {string} words */
+export function toldTogether(ids, words) {
+  const last = ids[ids.length - 1];
+  if (ids.length > 1) groups.set(last, ids);
+  toast(words, last === undefined ? undefined : { words: "Undo", run: () => undoGroup(last) });
+  emit("changed", null);
+  inFlight(refreshFacts().catch(() => {}));
 }
 
 /** @param {string} path @param {any} body @param {Told} [about] @param {number|null} [seen] @returns {Promise<Outcome|null>} */

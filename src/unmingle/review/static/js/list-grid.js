@@ -130,6 +130,12 @@ export function listGrid({ label, cells, path, items, query, size, guess, restor
     if (list.total) void stretch([[0, list.total - 1]]);
   }
 
+  /** Picks so many from the beginning. @param {number} count */
+  async function first(count) {
+    base = new Set();
+    await stretch(count ? [[0, count - 1]] : []);
+  }
+
   function plain(/** @type {number} */ index) {
     if (wall || (isTouch() && !picked.size)) return openAt(index);
     const id = idAt(index);
@@ -170,6 +176,7 @@ export function listGrid({ label, cells, path, items, query, size, guess, restor
     message,
     clear,
     chosen,
+    first,
     look,
     /** The picture that is open. */
     view: () => view,

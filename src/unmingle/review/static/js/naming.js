@@ -68,9 +68,8 @@ export function naming(root, { signal }) {
       const person = queue[to];
       if (!person) return place.replaceChildren(nothing());
       draw(asNamed(person, seen), true);
-      if (queue.length - to < LOAD / 2 && queue.length < total) more().catch(() => {});
       void propose(person.person, here);
-      for (const next of queue.slice(to + 1, to + 4)) facesOf(next).catch(() => {});
+      prepare(to);
       const shown = await facesOf(person);
       if (here()) place.querySelector(".question-faces")?.replaceWith(pictures(shown));
     } catch (error) {
@@ -78,6 +77,11 @@ export function naming(root, { signal }) {
       if (/** @type {any} */ (error).status === 404) return leave(way); // merged, or nobody's any more
       place.replaceChildren(errorState(error, () => show(to)));
     }
+  }
+
+  function prepare(/** @type {number} */ to) {
+    if (queue.length - to < LOAD / 2 && queue.length < total) more().catch(() => {});
+    for (const next of queue.slice(to + 1, to + 4)) facesOf(next).catch(() => {});
   }
 
   function tell() {

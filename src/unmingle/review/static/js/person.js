@@ -11,6 +11,7 @@ import { asNamed, askPerson, moveFaces, nameField } from "./names.js";
 import { back, go, setQuery, setTitle } from "./router.js";
 
 const ACTS = [
+  { words: "These are right", key: "Y", kind: "assign" },
   { words: "Not this person", key: "R", kind: "reject" },
   { words: "Move to…", key: "M", kind: "move" },
   { words: "New person", key: "S", kind: "split" },
@@ -48,8 +49,12 @@ export function person(root, { params, query, restore, signal }) {
     gone,
   });
   const { list, grid, message } = faces;
+  const doubts = chooseDoubtful(async (below) => {
+    await changeSort("unsure");
+    await faces.first(below);
+  });
   const times = personTimes(id, signal, (shown, at) => faces.look(at, () => shown.length, async (index) => shown[index]));
-  root.append(head.element, times.element, message, grid.root);
+  root.append(head.element, doubts.element, times.element, message, grid.root);
 
   async function reload() {
     try {
@@ -57,6 +62,7 @@ export function person(root, { params, query, restore, signal }) {
       message.replaceChildren();
       setTitle(called(about));
       head.show(about);
+      doubts.show(about.below);
       grid.root.setAttribute("aria-label", `Faces of ${called(about)}`);
     } catch (error) {
       gone(/** @type {any} */ (error));
@@ -72,6 +78,7 @@ export function person(root, { params, query, restore, signal }) {
     faces.clear();
     grid.resize(0);
     head.element.hidden = true;
+    doubts.show([]);
     times.clear();
     setTitle("Nobody");
     message.replaceChildren(emptyState("Nobody is here any more", "All faces went elsewhere. Ctrl+Z brings them back.", linkButton("All people", "/")));
@@ -84,13 +91,14 @@ export function person(root, { params, query, restore, signal }) {
     faces.view()?.again();
   }
 
-  function changeSort(/** @type {string} */ order) {
+  async function changeSort(/** @type {string} */ order) {
     if (order === sort) return;
     sort = order;
     setQuery({ sort: sort === "time" ? "" : sort });
     head.sorted(sort);
-    faces.restart().then(() => typing(document.activeElement) || grid.focus(0));
     announce(`Sorted by ${SORTS.find((one) => one.sort === sort)?.told}`);
+    await faces.restart();
+    if (!typing(document.activeElement) && !doubts.element.contains(document.activeElement)) grid.focus(0);
   }
 
   /** @param {string} kind @param {number[]} [all] what it is about; what is selected or has the focus if left out */
@@ -103,7 +111,7 @@ export function person(root, { params, query, restore, signal }) {
       return;
     }
     for (const face of meant) deciding.add(face);
-    if (await decide({ kind, faces: meant, ...(kind === "reject" && { person: id }) }, list.revision)) await rest();
+    if (await decide({ kind, faces: meant, ...(["assign", "reject"].includes(kind) && { person: id }) }, list.revision)) await rest();
     for (const face of meant) deciding.delete(face);
   }
 
@@ -146,9 +154,10 @@ export function person(root, { params, query, restore, signal }) {
     { keys: ["n"], words: "Name", run: () => head.edit() },
     { keys: ["Shift+m"], words: "Merge with…", run: () => void mergeWhole() },
     { keys: ["Shift+i"], words: "Ignore this person, or restore", run: () => void ignoreWhole() },
-    { keys: ["u"], words: "Least sure first", run: () => changeSort(sort === "unsure" ? "time" : "unsure") },
-    { keys: ["t"], words: "By time", run: () => changeSort("time") },
-    { keys: ["q"], words: "Best first", run: () => changeSort("quality") },
+    { keys: ["u"], words: "Least sure first", run: () => void changeSort(sort === "unsure" ? "time" : "unsure") },
+    { keys: ["d"], words: "Select the doubtful ones", run: () => void loaded.then(doubts.select) },
+    { keys: ["t"], words: "By time", run: () => void changeSort("time") },
+    { keys: ["q"], words: "Best first", run: () => void changeSort("quality") },
     { keys: ["Backspace"], words: "Back to all people", run: back },
   ], signal);
   on("changed", refresh, signal);
@@ -157,6 +166,33 @@ export function person(root, { params, query, restore, signal }) {
   const loaded = reload(); // keys may be quicker
   void times.load();
   return faces;
+}
+
+/** Chooses faces by how sure they are: what is chosen is seen before anything is done with it. @param {(faces: number) => void} choose so many, the least sure */
+function chooseDoubtful(choose) {
+  /** @type {number[]} */ let below = [];
+  const range = h("input", { type: "range", min: 1, max: 100, value: 50, "aria-label": "Less sure than, in percent" });
+  const act = button("", { key: "D", class: "quiet-button", onclick: () => select() });
+  const element = h("div", { class: "doubts", hidden: true }, range, act);
+  const count = () => below[range.value] ?? 0;
+  const tell = () => {
+    act.firstElementChild?.replaceChildren(`Select the ${counted(count(), "face")} below ${range.value} %`);
+    act.disabled = !count();
+  };
+  const select = () => (count() ? choose(count()) : announce("No face is so doubtful."));
+  range.addEventListener("input", () => {
+    tell();
+    choose(count());
+  });
+  return {
+    element,
+    select,
+    show: (/** @type {number[]} */ now) => {
+      below = now;
+      element.hidden = !below[100];
+      tell();
+    },
+  };
 }
 
 /** The name, the numbers and the order of a person's page. @param {PersonHeadOptions} options */

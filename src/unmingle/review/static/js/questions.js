@@ -1,9 +1,9 @@
 import { get, on, setQuestions, thumbnail } from "./api.js";
 import { faceImages } from "./cells.js";
-import { inTurn, send, settled, tell } from "./decisions.js";
-import { emptyState, errorState, linkButton, toast } from "./dialogs.js";
+import { inTurn, send, settled, tell, toldTogether } from "./decisions.js";
+import { emptyState, errorState, linkButton, openDialog, toast } from "./dialogs.js";
 import { announce, button, h } from "./dom.js";
-import { called, counted, number } from "./format.js";
+import { called, counted, number, percent } from "./format.js";
 import { bind } from "./keyboard.js";
 import { setTitle } from "./router.js";
 
@@ -26,9 +26,10 @@ export function questions(root, { signal }) {
   let timer = 0;
   let wave = 0;
   let drawn = ""; // what is in its place now
+  const bulk = inBulk((said, chosen) => void answerAll(said, chosen));
   const progress = h("p", { class: "question-progress" });
   const place = h("div", { class: "question-place" });
-  root.append(h("h1", { class: "unseen", text: "Suggestions" }), progress, place);
+  root.append(h("h1", { class: "unseen", text: "Suggestions" }), progress, place, bulk.element);
 
   async function load() {
     clearTimeout(timer);
@@ -67,6 +68,7 @@ export function questions(root, { signal }) {
       !ready && queue.length && h("span", { class: "quiet", text: "looking for better ones…" }),
     ];
     progress.replaceChildren(...told.filter(Boolean));
+    bulk.show(queue);
     for (const { one, other } of queue.slice(1, 3)) for (const face of [...one.show, ...other.show]) new Image().src = thumbnail(face);
     const looks = JSON.stringify(question ? [question.id, question.text, question.one, question.other] : [ready, answered]);
     if (drawn === looks) return;
@@ -96,6 +98,29 @@ export function questions(root, { signal }) {
     if (returned) back = null;
     show();
     void inTurn(() => give(question, said, returned)); // one after another, however fast they are given
+  }
+
+  /** The same answer to many. @param {Answer} said @param {Question[]} chosen */
+  async function answerAll(said, chosen) {
+    for (const { id } of chosen) done.add(id);
+    queue = queue.filter(({ id }) => !done.has(id));
+    show();
+    /** @type {number[]} */ const taken = [];
+    await inTurn(async () => {
+      for (const { id } of chosen) {
+        try {
+          const outcome = await send(`/questions/${encodeURIComponent(id)}`, { answer: said }, looked);
+          looked = Math.max(looked, outcome.revision);
+          taken.push(outcome.decision.id);
+          progress.replaceChildren(h("span", { text: `${taken.length} of ${chosen.length}` }));
+        } catch (error) {
+          if (/** @type {any} */ (error).status !== 409) return tell(error); // one that no longer stands because of those before it
+        }
+      }
+    });
+    answered += taken.length;
+    for (const { id } of chosen) done.delete(id); // the server knows them as answered; what it asks after an undo is to be shown
+    toldTogether(taken, `${counted(taken.length, "suggestion")}: ${said === "same" ? "the same person" : "different people"}.`);
   }
 
   /** @param {Question} question @param {Answer} said @param {boolean} returned its answer was undone */
@@ -155,6 +180,42 @@ export function questions(root, { signal }) {
   signal.addEventListener("abort", () => clearTimeout(timer));
   void load();
   return {};
+}
+
+/** Answers to all that are likelier than a share, shown before they are given. @param {(said: Answer, chosen: Question[]) => void} give */
+function inBulk(give) {
+  /** @type {Question[]} */ let queue = [];
+  const range = h("input", { type: "range", min: 50, max: 99, value: 95, "aria-label": "How sure, in percent", oninput: () => tell() });
+  const same = button("", { class: "quiet-button", onclick: () => void ask("same") });
+  const different = button("", { class: "quiet-button", onclick: () => void ask("different") });
+  const element = h("div", { class: "doubts", hidden: true }, range, same, different);
+  const of = (/** @type {Answer} */ said) => queue.filter(({ probability }) => (said === "same" ? probability : 1 - probability) >= range.value / 100);
+  function tell() {
+    element.hidden = queue.length < 2;
+    const words = { same: `Accept the ${of("same").length} at ${range.value} % or more`, different: `Refuse the ${of("different").length} at ${100 - range.value} % or less` };
+    for (const [act, said] of /** @type {const} */ ([[same, "same"], [different, "different"]])) {
+      act.firstElementChild?.replaceChildren(words[said]);
+      act.disabled = !of(said).length;
+    }
+  }
+
+  async function ask(/** @type {"same"|"different"} */ said) {
+    const chosen = of(said);
+    const rows = chosen.map(({ one, other, probability }) => h("li", {}, ...[one, other].map(({ show }) => h("div", {}, ...faceImages(show.slice(0, 2)))), h("span", { text: percent(probability) })));
+    const meant = await openDialog(said === "same" ? "Each of these is one person" : "Each of these is two people", (close) => ({
+      body: [h("ul", { class: "bulk" }, ...rows)],
+      foot: [button("Cancel", { onclick: () => close() }), button(said === "same" ? `Accept ${chosen.length}` : `Refuse ${chosen.length}`, { primary: true, onclick: () => close(true), attrs: { autofocus: true } })],
+    }));
+    if (meant) give(said, chosen);
+  }
+
+  return {
+    element,
+    show: (/** @type {Question[]} */ now) => {
+      queue = now;
+      tell();
+    },
+  };
 }
 
 /** One question: both sides large, and the answers. @param {Question} question @param {Node} heading @param {(answer: Answer) => void} answer */
