@@ -108,20 +108,28 @@ def _exceeded(share: float, curve: ImpostorModel) -> float:
 
 def _cosine(earlier: _Part, later: _Part) -> float:
     """How alike the last keyframe of one and the first of the other are."""
-    one, other = earlier.analyses[max(earlier.analyses)], later.analyses[min(later.analyses)]
+    one, other = earlier.analyses[_telling(earlier.analyses)[-1]], later.analyses[_telling(later.analyses)[0]]
     return float(one.vectors[0] @ other.vectors[0])
+
+
+def _telling(analyses: dict[int, Analysis]) -> list[int]:
+    """The keyframes, rising, that tell who it is: hardly a face, or one that is covered, is like nobody."""
+    return sorted(at for at in analyses if _is_fit(analyses[at])) or sorted(analyses)
+
+
+def _is_fit(analysis: Analysis) -> bool:
+    return analysis.triage.standings[0] == "found"
 
 
 def _split(seen: Sequence[Sighting], analyses: dict[int, Analysis], least: float) -> list[_Part]:
     """A piece in parts, cut where its picture changed most between keyframes that are less alike than `least`."""
-    where = sorted(analyses)
     cuts = [0]
-    for one, other in pairwise(where):
+    for one, other in pairwise(_telling(analyses)):
         if float(analyses[one].vectors[0] @ analyses[other].vectors[0]) < least:
             steps = [correlation(seen[i - 1].patches, seen[i].patches) for i in range(one + 1, other + 1)]
             cuts.append(one + 1 + int(np.argmin(steps)))
     return [
-        _Part(seen[start:stop], {at - start: analyses[at] for at in where if start <= at < stop})
+        _Part(seen[start:stop], {at - start: analyses[at] for at in analyses if start <= at < stop})
         for start, stop in pairwise([*cuts, len(seen)])
     ]
 
@@ -150,7 +158,7 @@ def moves(there: Sequence[U8]) -> bool:
 
 def _of_still(keyframe: Keyframe, seconds: float) -> Keyframe:
     """A keyframe of a still picture: it may only join a person, if it is fit for that."""
-    if keyframe.analysis.triage.standings[0] != "found":
+    if not _is_fit(keyframe.analysis):
         return keyframe
     reason = f"a still picture: nothing in it moved for {seconds:.0f} seconds"
     triage = Triage(("join",), ("",), (reason,))
@@ -163,7 +171,7 @@ def _chosen(keyframes: Sequence[Keyframe], *, least: int) -> tuple[Keyframe, ...
     least: how many are taken even if none is, where there are so many.
     """
     # What isn't fit to found stands for a track only where nothing better does.
-    fit = [one for one in keyframes if one.analysis.triage.standings[0] == "found"] or list(keyframes)
+    fit = [one for one in keyframes if _is_fit(one.analysis)] or list(keyframes)
     best = max(range(len(fit)), key=lambda i: float(fit[i].analysis.quality[0]))
     vectors_nd = np.stack([one.vector for one in fit])
     chosen = [best]
