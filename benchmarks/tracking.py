@@ -90,7 +90,7 @@ def theirs(name: str, frames: list[Frame], found: list[Found]) -> list[Boxes]:
 
 def pieces(frames: list[Frame], found: list[Found]) -> list[Boxes]:
     """Ours, without embeddings."""
-    tracker = Tracker()
+    tracker = Tracker(DetectionSettings().min_score)
     for frame, (faces, grey, _) in zip(frames, found, strict=True):
         tracker.add(frame.number, frame.time, grey, faces)
     return [[(one.frame, one.box) for one in piece.seen] for piece in tracker.pieces]

@@ -41,7 +41,7 @@ FRAMES = 50  # one in two seconds: a whole segment of a minute, and 40 seconds
 class Sight:
     """A recipe that sees one face in every frame."""
 
-    key, precision = "faces-test", "f32"
+    key, precision, min_score = "faces-test", "f32", 0.6
     calibration: Calibration | None = SFACE.calibration
 
     def analyse(self, pictures: Sequence[U8 | Pyramid]) -> list[Analysis]:

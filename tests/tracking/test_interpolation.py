@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from tests.tracking.test_tracker import LEFT, RIGHT, faces, scene
 
@@ -32,3 +34,10 @@ def test_what_cannot_be_told_is_to_be_looked_at() -> None:
     somebody_else = [CALM[0], Grey.of(scene(3, 2)), *CALM[2:]]
     assert between(faces(LEFT), faces(LEFT), somebody_else) is None
     assert between(faces(RIGHT), faces(RIGHT), somebody_else) is not None
+
+
+def test_a_face_that_is_not_sure_is_told_where_it_is_before_and_after_and_asks_for_no_look() -> None:
+    sure, weak = (replace(faces(LEFT, RIGHT), scores=np.array([0.9, one], np.float32)) for one in (0.7, 0.4))
+    assert [len(one) for one in between(weak, weak, CALM, sure=0.6) or ()] == [2, 2]
+    assert [len(one) for one in between(weak, faces(LEFT), CALM, sure=0.6) or ()] == [1, 1]
+    assert between(weak, sure, CALM, sure=0.6) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -39,7 +40,7 @@ LEFT, RIGHT = (30, 30, 40, 40), (130, 30, 40, 40)
 
 
 def follow(tracker: Tracker, frame: int, picture: U8, *boxes: tuple[float, float, float, float]) -> list[Piece]:
-    return tracker.add(frame, frame / 10, Grey.of(picture), faces(*boxes))
+    return [*tracker.add(frame, frame / 10, Grey.of(picture), faces(*boxes)).values()]
 
 
 def test_faces_that_stay_where_they_are_go_on() -> None:
@@ -72,12 +73,12 @@ def test_a_face_that_was_gone_for_a_moment_may_be_another() -> None:
 
 def test_from_one_frame_to_the_next_a_face_may_go_on_however_long_that_takes() -> None:
     tracker = Tracker()
-    first, _ = tracker.add(0, 0.0, Grey.of(scene(1, 2)), faces(LEFT, RIGHT))
-    then, _ = tracker.add(1, 20.0, Grey.of(scene(1, 2)), faces(LEFT, RIGHT))
+    first, _ = tracker.add(0, 0.0, Grey.of(scene(1, 2)), faces(LEFT, RIGHT)).values()
+    then, _ = tracker.add(1, 20.0, Grey.of(scene(1, 2)), faces(LEFT, RIGHT)).values()
     assert then is not first  # which is for embeddings to say
     assert then.before is first
     tracker.add(2, 40.0, Grey.of(scene(1, 2)), faces(RIGHT))
-    again, _ = tracker.add(3, 60.0, Grey.of(scene(1, 2)), faces(LEFT, RIGHT))
+    again, _ = tracker.add(3, 60.0, Grey.of(scene(1, 2)), faces(LEFT, RIGHT)).values()
     assert again.before is None
 
 
@@ -88,6 +89,16 @@ def test_after_a_second_nobody_is_waited_for() -> None:
         follow(tracker, frame, scene(1, 2), RIGHT)
     again, _ = follow(tracker, 12, scene(1, 2), LEFT, RIGHT)
     assert again.before is None
+
+
+def test_a_face_that_is_not_sure_goes_on_with_what_was_there_and_begins_nothing() -> None:
+    tracker = Tracker(sure=0.6)
+    weak = replace(faces(LEFT, RIGHT), scores=np.array([0.9, 0.4], np.float32))
+    (left,) = tracker.add(0, 0.0, Grey.of(scene(1, 2)), weak).values()
+    weaker = replace(weak, scores=np.array([0.4, 0.4], np.float32))
+    assert tracker.add(1, 0.1, Grey.of(scene(1, 2)), weaker) == {0: left}
+    assert tracker.add(2, 0.2, Grey.of(scene(3, 2)), weaker) == {}  # somebody else's picture
+    assert [one.score for one in left.seen] == pytest.approx([0.9, 0.4])
 
 
 def test_every_face_is_in_one_piece_whatever_happens() -> None:

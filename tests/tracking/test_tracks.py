@@ -77,6 +77,16 @@ def test_a_piece_whose_looks_are_strangers_is_cut_where_it_changed_most() -> Non
     assert [one.sighting for one in second.keyframes] == [5]
 
 
+def test_what_is_hardly_a_face_cuts_no_piece() -> None:
+    one = piece(range(20))
+    looks = {4: seen(STRANGERS[0]), 12: seen(STRANGERS[1], standing="join"), 18: seen(STRANGERS[0])}
+    (track,) = tracked(looks, of=[one])
+    assert len(track.sightings) == 20
+    second = piece(range(20, 30), before=one)
+    (track,) = tracked({**looks, 19: seen(STRANGERS[2], standing="join")}, {5: seen(STRANGERS[0])}, of=[one, second])
+    assert len(track.sightings) == 30
+
+
 def test_a_track_keeps_its_best_and_most_different_looks() -> None:
     looks = {i: seen(like(STRANGERS[0], 0.6, STRANGERS[1 + i % 14]), quality=0.1) for i in range(30)}
     looks[7] = seen(STRANGERS[0], quality=0.9)

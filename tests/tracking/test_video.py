@@ -103,6 +103,7 @@ class Asked:
     """A sight that notes how closely it was asked to look, and sees one face of a given size."""
 
     calibration: Calibration | None = None
+    min_score = 0.6
 
     def __init__(self, face: float) -> None:
         self.face = face

@@ -74,6 +74,7 @@ class FaceRecipe:
             )
         self._detection = detection
         self.key = key_of(detection, model)
+        self.min_score = detection.min_score
         self.calibration: Calibration | None = model.calibration
         self._detector = open_yunet(engine=engine.engine, precision="f32", threads=engine.threads)
         self._engine = engine
@@ -141,12 +142,15 @@ class FaceRecipe:
         return open_yunet(engine=engine.engine, precision=engine.precision, threads=engine.threads)
 
     def glance(self, pictures: Sequence[U8], sides: Sequence[int]) -> list[Faces]:
-        """The faces of frames of a recording, each looked at once, with its longer side at most at so many pixels."""
+        """The faces of frames of a recording, each looked at once, with its longer side at most at so many pixels.
+
+        Those below `min_score` too: tracking knows who was there.
+        """
         small = [Pyramid(shrunk(picture, side)) for picture, side in zip(pictures, sides, strict=True)]
         scales = [[Scale(max(one.width, one.height), 0.0)] for one in small]
         seen = at_scales(self._glancer, small, scales, self._detection)
         return [
-            faces.take(faces.scores >= self._detection.min_score).scaled(picture.shape[1] / one.width)
+            faces.scaled(picture.shape[1] / one.width)
             for faces, picture, one in zip(seen, pictures, small, strict=True)
         ]
 

@@ -12,8 +12,9 @@ import polars as pl
 from unmingle.errors import PictureError
 from unmingle.faces.align import open_thumbnail
 from unmingle.models.cards import VGG16
+from unmingle.settings import DetectionSettings
 from unmingle.store.face_regions import faces_of_regions
-from unmingle.store.facts import CURRENT, model_of
+from unmingle.store.facts import CURRENT, model_of, noted
 from unmingle.store.frame_names import read_names
 from unmingle.store.people_query import member_rows
 from unmingle.store.screen_time import ScreenTime, screen_times
@@ -106,8 +107,11 @@ def _rounded(table: pl.DataFrame) -> pl.DataFrame:
 def _sightings(store: Store, recipe: str) -> pl.DataFrame | None:
     """The rows of `faces_table` that are of recordings.
 
-    Quality, person, status and reason are those of the face of the same track that is nearest in time.
+    Quality, person, status and reason are those of the face of the same track that is nearest in time; a face that the
+    detector is not sure of says that it was followed.
     """
+    least = (noted(store, DetectionSettings) or DetectionSettings()).min_score
+    why = f"the detector gives {{}}, {least:.2f} is needed: followed from frame to frame"
     parts = []
     for track in tracks(store.connection, recipe):
         seen = track.sightings
@@ -135,7 +139,10 @@ def _sightings(store: Store, recipe: str) -> pl.DataFrame | None:
         (recipe,),
         {"recording": pl.Int64, **dict.fromkeys(("file", "source", "meeting"), pl.String)},
     )
-    return _rounded(pl.concat(parts).join(faces, on="id").join(files, on="recording").select([*FACES, *_MORE]))
+    table = _rounded(pl.concat(parts).join(faces, on="id").join(files, on="recording").select([*FACES, *_MORE]))
+    unsure = (pl.col("score") < least) & (pl.col("reason") == "")
+    told = pl.when(unsure).then(pl.format(why, pl.col("score").round(2))).otherwise("reason")
+    return table.with_columns(told.alias("reason"))
 
 
 def comparable_faces(store: Store, recipe: str) -> pl.DataFrame:

@@ -3,7 +3,8 @@
 A face goes on where its box overlaps the one before (Hungarian assignment on intersection over union, as in SORT:
 Bewley et al., "Simple online and realtime tracking", 2016), and what the box shows hardly changed. Where it changed, or
 the face was gone for a moment, a new piece begins that only knows which one it may continue. Whether two pieces are one
-person is for embeddings to say (`tracking.tracks`).
+person is for embeddings to say (`tracking.tracks`). What the detector is not sure of only goes on with what was there
+(as in ByteTrack: Zhang et al., 2022).
 """
 
 from __future__ import annotations
@@ -93,12 +94,13 @@ class Piece:
 class Tracker:
     """Follows faces through frames that are handed over in the order of time; its pieces are in that of their first."""
 
+    sure: float = 0.0  # the score from which a face may begin a piece
     pieces: list[Piece] = field(default_factory=list)
     _open: list[Piece] = field(default_factory=list)
     _before: float = -math.inf  # the time of the last frame
 
-    def add(self, frame: int, time: float, grey: Grey, faces: Faces) -> list[Piece]:
-        """Take in the n faces of one more frame: for each the piece whose last sighting it is now.
+    def add(self, frame: int, time: float, grey: Grey, faces: Faces) -> dict[int, Piece]:
+        """Take in the faces of one more frame: the piece whose last sighting each is now, if there is one.
 
         The frame is given by its number, its time in seconds, and its upright pixels.
         """
@@ -106,23 +108,37 @@ class Tracker:
             piece for piece in self._open if piece.seen[-1].time == self._before or not _long_ago(piece, time)
         ]
         self._before = time
-        last = np.array([piece.seen[-1].box for piece in self._open], np.float32).reshape(-1, 4)
-        before = {face: self._open[piece] for piece, face in assigned(last, faces.boxes, least=LEAST_OVERLAP)}
+        before = self._continued(faces)
         newest = max((piece.seen[-1].time for piece in self._open), default=time)
-        touched = []
+        touched: dict[int, Piece] = {}
         for face, box in enumerate(faces.boxes):
             piece, patches = before.get(face), grey.patches(box)
             gone = piece is not None and (piece.seen[-1].time < newest or _long_ago(piece, time))
             if piece is None or gone or correlation(piece.seen[-1].patches, patches) < SAME_SCENE:
+                if faces.scores[face] < self.sure:
+                    continue
                 if piece is not None:
                     self._open.remove(piece)
                 piece = Piece(piece, box if piece is None else piece.place)
                 self._open.append(piece)
                 self.pieces.append(piece)
             there = grey.patch(piece.place, AROUND[0])
-            piece.seen.append(Sighting(frame, time, face, box, float(faces.scores[face]), patches, there))
-            touched.append(piece)
+            number = len(touched)
+            piece.seen.append(Sighting(frame, time, number, box, float(faces.scores[face]), patches, there))
+            touched[face] = piece
         return touched
+
+    def _continued(self, faces: Faces) -> dict[int, Piece]:
+        """The open piece that each face may go on with: sure ones first."""
+        sure_n = faces.scores >= self.sure
+        found: dict[int, Piece] = {}
+        left = self._open
+        for index in (np.flatnonzero(sure_n), np.flatnonzero(~sure_n)):
+            last = np.array([piece.seen[-1].box for piece in left], np.float32).reshape(-1, 4)
+            pairs = assigned(last, faces.boxes[index], least=LEAST_OVERLAP)
+            found |= {int(index[face]): left[piece] for piece, face in pairs}
+            left = [piece for piece in left if piece not in found.values()]
+        return found
 
 
 def _long_ago(piece: Piece, time: float) -> bool:

@@ -47,8 +47,12 @@ class VideoRecipe(Protocol):
     def calibration(self) -> Calibration | None:
         """How similar strangers are to its embedding."""
 
+    @property
+    def min_score(self) -> float:
+        """The detector's confidence from which a face counts by itself."""
+
     def glance(self, pictures: Sequence[U8], sides: Sequence[int]) -> list[Faces]:
-        """The faces of frames, each looked at once, with its longer side at so many pixels."""
+        """The faces of frames, each looked at once, with its longer side at so many pixels; also less sure ones."""
 
     def describe_faces(self, pictures: Sequence[U8], faces: Sequence[Faces]) -> list[Analysis]:
         """Embed and judge these faces of each frame."""
@@ -75,7 +79,7 @@ def track_video(recording: Recording, recipe: VideoRecipe, *, every: float, star
 
     Tracks end where segments end, so each segment is the same whether a run began before it or with it.
     """
-    before, tracker, times = 0, Tracker(), list[tuple[float, float]]()
+    before, tracker, times = 0, Tracker(recipe.min_score), list[tuple[float, float]]()
     # Frames are decoded, and faces looked for, while others are described: that keeps all cores busy.
     # Closed one after the other whatever happens: a file must not be closed while a thread still decodes it.
     with (
@@ -87,7 +91,7 @@ def track_video(recording: Recording, recipe: VideoRecipe, *, every: float, star
             _follow(tracker, recipe, chunk.frames, found)
             if chunk.last:
                 yield _segment(tracker, recipe, times, chunk.skipped - before)
-                before, tracker, times = chunk.skipped, Tracker(), []
+                before, tracker, times = chunk.skipped, Tracker(recipe.min_score), []
 
 
 def _ahead(items: Iterator[T], name: str) -> Generator[T]:
@@ -123,7 +127,7 @@ def _follow(tracker: Tracker, recipe: VideoRecipe, chunk: Sequence[Frame], found
     """Take in the frames of about a second, and their faces: each is described once, if it is time for that."""
     best: dict[Piece, tuple[float, int, int, int]] = {}  # score, frame, face, and its position in the piece
     for i, (frame, (faces, grey, looked_at)) in enumerate(zip(chunk, found, strict=True)):
-        for face, piece in enumerate(tracker.add(frame.number, frame.time, grey, faces)):
+        for face, piece in tracker.add(frame.number, frame.time, grey, faces).items():
             score = float(faces.scores[face]) - (not looked_at)  # landmarks that were seen before those that were told
             if frame.time >= piece.due and (piece not in best or score > best[piece][0]):
                 best[piece] = score, i, face, len(piece.seen) - 1
@@ -165,12 +169,13 @@ def find(recipe: VideoRecipe, frames: Sequence[Frame]) -> list[Found]:
     wanted = sorted(anchors - {*close})
     while wanted:
         governing = [faces[max(at for at in close if at < i)] for i in wanted]
+        governing = [one.take(one.scores >= recipe.min_score) for one in governing]
         coarse = [_coarser(one, pictures[i], sides[i]) for i, one in zip(wanted, governing, strict=True)]
         faces.update(zip(wanted, recipe.glance([pictures[i] for i in wanted], coarse), strict=True))
         wanted = []
         for before, after in pairwise(sorted(faces)):
             if after - before > 1 and before + 1 not in told:
-                others = between(faces[before], faces[after], greys[before : after + 1])
+                others = between(faces[before], faces[after], greys[before : after + 1], sure=recipe.min_score)
                 if others is None:
                     wanted.append((before + after) // 2)
                 else:
@@ -178,17 +183,19 @@ def find(recipe: VideoRecipe, frames: Sequence[Frame]) -> list[Found]:
     return [Found(faces[i] if i in faces else told[i], grey, i in faces) for i, grey in enumerate(greys)]
 
 
-def between(first: Faces, last: Faces, greys: Sequence[Grey]) -> list[Faces] | None:
+def between(first: Faces, last: Faces, greys: Sequence[Grey], *, sure: float = 0.0) -> list[Faces] | None:
     """The faces of the frames between the first and the last of `greys`; None where they must be looked at.
 
     A box moves on a straight line from where it was to where it is found next: a face hardly moves in half a second.
-    That counts only where the two frames have the same faces, and where each box shows the same all the way.
+    That counts only where the two frames have the same faces of a score of `sure`, and where each box shows the same
+    all the way.
     """
     pairs = assigned(first.boxes, last.boxes, least=TOUCHING)
-    if not len(first) == len(last) == len(pairs):
-        return None
-    order = np.array(pairs, np.int64).reshape(-1, 2)
+    known = [(i, j) for i, j in pairs if (first.scores[i] >= sure) == (last.scores[j] >= sure)]
+    order = np.array(known, np.int64).reshape(-1, 2)
     one, other = first.take(order[:, 0]), last.take(order[:, 1])
+    if len({np.count_nonzero(faces.scores >= sure) for faces in (first, last, one, other)}) > 1:
+        return None
     there = [greys[0].patches(box) for box in one.boxes]
     found = []
     for grey, share in zip(greys[1:], np.linspace(0, 1, len(greys), dtype=np.float32)[1:], strict=True):
