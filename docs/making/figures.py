@@ -577,6 +577,21 @@ def small_faces() -> str:
     return table(("set", "pixels", "pairs above 1 in 10,000", "above 1 in 100,000", "BCubed F"), rows)
 
 
+def pair_calibration() -> str:
+    """How far the probabilities of pairs are off, and how far right ones would look."""
+    rows = []
+    for name, kinds in result("grouping_pair_calibration").items():
+        for kind, one in kinds.items():
+            errors = []
+            for way in ("each_case", "once"):
+                mean, most = one[way]["by_chance"]
+                errors.append(f"{one[way]['calibration_error']:.3f} ({mean:.3f}, {most:.3f})")
+            said = f"{percent(one['once']['probability'], 1)}, {percent(one['once']['right'], 1)}"
+            rows.append([name, kind, f"{one['cases']:,}", f"{one['pairs_of_people']:,}", *errors, said])
+    head = ("set", "people", "cases", "pairs of people", "error, each case", "each pair of people once", "said, right")
+    return table(head, rows)
+
+
 def looks() -> str:
     """What each look adds, and its share of the processor time."""
     measured = result("looks")
@@ -687,6 +702,7 @@ PARTS = {
     "seed meeting": seed_meeting,
     "side by side": side_by_side,
     "small faces": small_faces,
+    "pair calibration": pair_calibration,
     "subcollections": subcollections,
     "triage": triage,
 }
