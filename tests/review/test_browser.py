@@ -606,6 +606,29 @@ def test_a_stale_edit_in_another_tab_is_refused_with_what_changed(seat: Seat) ->
     expect(other.cell("Bob,")).to_be_visible()
 
 
+def test_what_others_decide_appears_by_itself(seat: Seat) -> None:
+    seat.open()
+    expect(seat.cell("Person 1, 9 faces")).to_be_visible()
+    seat.page.wait_for_timeout(2300)  # it has looked once
+    seat.decide("merge", person=1, others=[2])
+    expect(seat.cell("Person 1, 17 faces")).to_be_visible()
+    expect(seat.page.locator("[data-count=people]")).to_have_text("11")
+
+
+def test_somebody_who_was_parted_is_found_and_merged_with_three_keys(seat: Seat) -> None:
+    before = seat.faces(1)
+    seat.decide("split", faces=before[:4])
+    seat.watch.refusals.add(404)  # the page asks once more for whom it shows
+    seat.open("/people/13")
+    likely = seat.page.get_by_role("navigation", name="People like this").get_by_role("link")
+    expect(likely.first).to_contain_text(re.compile("Person 1.*likely"))
+    seat.press("Shift+M")
+    expect(seat.dialog().get_by_role("option").first).to_contain_text("Person 1")
+    seat.press("ArrowDown", "Enter")
+    expect(seat.page).to_have_url(re.compile("/people/1$"))
+    assert set(seat.faces(1)) == set(before)
+
+
 def test_another_tab_is_up_to_date_once_it_is_looked_at(seat: Seat) -> None:
     seat.open()
     other = Seat(seat.page.context.new_page(), seat.watch)

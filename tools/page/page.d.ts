@@ -28,7 +28,7 @@ declare global {
     parts: (close: (value?: any) => void) => { body: (Node | string)[]; foot: Node[] },
     kind?: string,
   ) => Promise<any>;
-  type Toast = (words: string, action?: Act, how?: { stays?: boolean }) => void;
+  type Toast = (words: string, action?: Act | Act[], how?: { stays?: boolean }) => void;
   /** about: whom is not asked for; faces: of whom, if not of that person. Without a person: a new one with this name, if any. */
   type AskPerson = (
     title: string,

@@ -2,6 +2,7 @@ import { emit, post, refreshFacts, session } from "./api.js";
 import { openDialog, toast } from "./dialogs.js";
 import { announce, button, h, typing } from "./dom.js";
 import { clock, counted } from "./format.js";
+import { go } from "./router.js";
 
 /** @typedef {import("./api.js").ApiError} ApiError */
 
@@ -118,7 +119,9 @@ export function settled(outcome, about = {}) {
   announce(decision.words);
   const undone = about.undoes;
   const back = () => undo(decision.kind === "redo" ? undefined : decision.id);
-  if (!about.quiet) toast(decision.words, undone === undefined ? { words: "Undo", run: back } : { words: "Redo", run: () => redo(undone) });
+  const address = `/people/${decision.person}`;
+  const open = ["merge", "split", "assign"].includes(decision.kind) && location.pathname !== address ? [{ words: "Open", run: () => go(address) }] : [];
+  if (!about.quiet) toast(decision.words, [undone === undefined ? { words: "Undo", run: back } : { words: "Redo", run: () => redo(undone) }, ...open]);
   emit("changed", { ...outcome, ...about });
   inFlight(refreshFacts().catch(() => {}));
 }

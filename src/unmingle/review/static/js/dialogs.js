@@ -46,14 +46,16 @@ export function toast(words, action, { stays = false } = {}) {
   const start = () => {
     if (!stays) timer = window.setTimeout(leave, SHOWN);
   };
-  const act = () => {
-    leave();
-    action?.run();
-  };
   const hold = () => clearTimeout(timer);
   const element = h("div", { class: "toast", role: stays && "alert", onpointerenter: hold, onpointerleave: start, onfocusin: hold, onfocusout: start },
     h("p", { text: words }),
-    action && h("button", { type: "button", class: "toast-act", text: action.words, onclick: act }),
+    ...[action ?? []].flat().map(({ words: text, run }) => {
+      const act = () => {
+        leave();
+        run();
+      };
+      return h("button", { type: "button", class: "toast-act", text, onclick: act });
+    }),
     iconButton("close", "Close", leave, { class: "toast-close" }),
   );
   home.append(element);

@@ -51,6 +51,7 @@ async function askLater() {
   if (session.questions === null) setQuestions(left);
 }
 
+const PAUSE = 2000; // milliseconds between two looks
 /** The revision that the page was last told of; the first time nobody knows what it was drawn from. @type {number|undefined} */
 let told;
 on("changed", (outcome) => (told = outcome?.decision.id ?? session.library?.revision));
@@ -61,7 +62,18 @@ async function lookAgain() {
   if (told !== session.library?.revision) emit("changed", null);
 }
 
+/** Others' decisions appear by themselves, where somebody sees the page. */
+async function keepLooking() {
+  if (!document.hidden) {
+    const { revision } = await get("/library").catch(() => ({}));
+    told ??= revision;
+    if (revision !== undefined && revision !== told) await lookAgain().catch(() => {});
+  }
+  setTimeout(keepLooking, PAUSE);
+}
+
 setTimeout(() => askLater().catch(() => {}), 150);
+setTimeout(keepLooking, PAUSE);
 addEventListener("focus", () => lookAgain().catch(() => {}));
 
 /** The header: numbers beside the tabs, undo and redo. */

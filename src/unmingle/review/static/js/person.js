@@ -1,9 +1,9 @@
 import { get, on, session } from "./api.js";
-import { FACES } from "./cells.js";
+import { FACES, faceImages } from "./cells.js";
 import { decide, erase } from "./decisions.js";
 import { emptyState, errorState, linkButton, openDialog, toast } from "./dialogs.js";
 import { announce, button, h, icon, typing } from "./dom.js";
-import { baseName, called, counted, number, timecode } from "./format.js";
+import { baseName, called, counted, number, percent, timecode } from "./format.js";
 import { bind } from "./keyboard.js";
 import { lane, showTip, walkable } from "./lanes.js";
 import { listGrid } from "./list-grid.js";
@@ -53,8 +53,9 @@ export function person(root, { params, query, restore, signal }) {
     await changeSort("unsure");
     await faces.first(below);
   });
+  const alike = peopleLike(id, signal);
   const times = personTimes(id, signal, (shown, at) => faces.look(at, () => shown.length, async (index) => shown[index]));
-  root.append(head.element, doubts.element, times.element, message, grid.root);
+  root.append(head.element, doubts.element, alike.element, times.element, message, grid.root);
 
   async function reload() {
     try {
@@ -86,6 +87,7 @@ export function person(root, { params, query, restore, signal }) {
 
   async function refresh() {
     times.again();
+    void alike.load();
     await Promise.all([reload(), list.refresh()]);
     if (list.total) head.element.hidden = false;
     faces.view()?.again();
@@ -165,7 +167,22 @@ export function person(root, { params, query, restore, signal }) {
   faces.start();
   const loaded = reload(); // keys may be quicker
   void times.load();
+  void alike.load();
   return faces;
+}
+
+/** Who may be the same as a person, with how likely that is. @param {number} person @param {AbortSignal} signal */
+function peopleLike(person, signal) {
+  const element = h("nav", { class: "naming-choices people-like", "aria-label": "People like this", hidden: true });
+  async function load() {
+    const { people } = await get("/alike", { person, limit: 6 }, signal).catch(() => ({ people: [] }));
+    const likely = people.filter((/** @type {Known} */ one) => (one.probability ?? 0) >= 0.01);
+    element.hidden = !likely.length;
+    const links = likely.map((/** @type {Known} */ one) =>
+      h("a", { class: "naming-choice", href: `/people/${one.person}` }, ...faceImages(one.covers), h("span", { text: called(one) }), h("span", { class: "quiet", text: `${percent(one.probability ?? 0)} likely` })));
+    element.replaceChildren(h("span", { class: "quiet", text: "Like this:" }), ...links);
+  }
+  return { element, load };
 }
 
 /** Chooses faces by how sure they are: what is chosen is seen before anything is done with it. @param {(faces: number) => void} choose so many, the least sure */
