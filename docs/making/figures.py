@@ -655,6 +655,24 @@ def peers() -> str:
     return table(head, rows)
 
 
+def floor() -> str:
+    """Milliseconds of processor time a picture, by what takes them, and the least that the networks allow."""
+    rows = []
+    for name, one in result("floor").items():
+        if name == "processor":
+            continue
+        spent = {part: of["milliseconds"] for part, of in one["parts"].items()}
+        embedding = sum(took for part, took in spent.items() if part.startswith("SFace"))
+        decoding = spent["reading and decoding"]
+        other = one["milliseconds"] - one["networks"] - decoding
+        parts = (embedding, one["networks"] - embedding, decoding, other, one["milliseconds"], one["least"])
+        times = [f"{took:.1f}" for took in (*parts, one["opencv"])]
+        ratios = f"{one['opencv'] / one['milliseconds']:.1f}, {one['opencv'] / one['least']:.1f}"
+        rows.append([CALLED.get(name, name), *times, ratios])
+    head = ("pictures", "embedding", "detection", "decoding", "all else", "together", "least", "OpenCV's recipe")
+    return table((*head, "OpenCV's over ours, over the least"), rows)
+
+
 def peers_plot() -> str:
     """Their pictures in a second of processor time as bars, on each set in parts of the fastest; an SVG."""
     bars, top = [], 8
@@ -687,6 +705,7 @@ PARTS = {
     "conditions people": conditions_people,
     "degradation": degradation,
     "figures in short": figures_in_short,
+    "floor": floor,
     "fuzz": fuzz,
     "graph methods": graph_methods,
     "leave one out": leave_one_out,

@@ -98,8 +98,8 @@ def find_faces(
 ) -> list[Found]:
     """Find the faces of each picture (h, w, 3) uint8 RGB, of any sizes.
 
-    finder: the same detector in faster arithmetic, for tiles and turned pictures. The landmarks of most faces come from
-    the others: bf16 moves them by little, and an embedding by more than its own bf16 does.
+    finder: the same detector in faster arithmetic, for all but the first look and the last reading. The landmarks of
+    most faces come from these: bf16 moves them by little, and an embedding by more than its own bf16 does.
     """
     pictures = [Pyramid.of(picture) for picture in pixels]
     finder = finder or session
@@ -114,7 +114,7 @@ def find_faces(
         if float(other.faces.scores.sum()) > KEPT * float(found[i].faces.scores.sum()):
             faces = turned_back(other.faces, turns[i], pictures[i].width, pictures[i].height)
             found[i] = replace(other, faces=faces)
-    _look_evened(session, pictures, found, settings)
+    _look_evened(finder, pictures, found, settings)
     candidates = [one.candidate if not len(one.faces) else Faces.none() for one in found]
     better = read_again(session, [one.evened or of for one, of in zip(found, pictures, strict=True)], candidates)
     return [replace(one, candidate=candidate) for one, candidate in zip(found, better, strict=True)]
@@ -151,7 +151,7 @@ def _find(session: Session, finder: Session, pictures: Sequence[Pyramid], settin
         if is_large(picture) and not _one_face(seen[i], picture, settings):
             seen[i] = _merged([seen[i], in_tiles(finder, picture, settings)], settings)
     unsure = [i for i, faces in enumerate(seen) if not len(faces) or faces.scores[0] < SURE_SCORE]
-    again = at_scales(session, [pictures[i] for i in unsure], [SECOND] * len(unsure), settings)
+    again = at_scales(finder, [pictures[i] for i in unsure], [SECOND] * len(unsure), settings)
     for i, faces in zip(unsure, again, strict=True):
         seen[i] = _merged([seen[i], faces], settings)
     seen = _rescued(finder, pictures, seen, settings)
