@@ -137,6 +137,7 @@ def _free(source: Path, name: str | bytes, number: int) -> bytes:
     content = name if isinstance(name, bytes) else name.encode("utf-8", "surrogatepass")
     content = content.replace(b"\0", b"_").lstrip(b"./")
     *above, last = [part[:LONGEST] for part in content.split(b"/") if part not in (b"", b".", b"..")] or [b"x"]
+    last = last.lstrip(b".") or b"x"  # else it is hidden, and passed over
     stem, dot, ending = last.rpartition(b".")
     if not dot or not stem or ending.lower() not in (b"jpg", b"jpeg"):
         last = last[: LONGEST - 4].rstrip(b".") + b".jpg"

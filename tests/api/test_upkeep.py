@@ -8,6 +8,7 @@ import sqlite3
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from tests.made_library import Shot, library, take
 
@@ -101,6 +102,19 @@ def test_a_bad_thumbnail_stops_no_command(unmingle: Command, made: Library) -> N
         done = unmingle(*words)
         assert done.code == 0, done.err
     assert log_of(made)[: len(before)] == before
+
+
+def test_an_embedding_too_long_to_reckon_with_is_damage(unmingle: Command, made: Library) -> None:
+    """Machine code that draws the map of faces would end the process."""
+    with open_to_write(made.folder) as store, store.transaction() as connection:
+        ((size,),) = connection.execute("SELECT length(vector) FROM face LIMIT 1").fetchall()
+        vector = np.full(size // 4, 1e31, "<f4").tobytes()
+        connection.execute("UPDATE face SET vector = ? WHERE id = (SELECT min(id) FROM face)", (vector,))
+    done = unmingle("report", made.folder, "--quiet")
+    assert done.code == 1
+    assert "is damaged: an embedding isn't finite" in done.err
+    assert "1 file with an embedding that isn't finite" in str(made.check().faults)
+    assert made.check(repair=True).faults == ()
 
 
 def test_decisions_come_back_when_the_database_is_lost(unmingle: Command, made: Library) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from unmingle.records import check_shape
 from unmingle.store.facts import adaptation_of
+from unmingle.store.schema import damaged
 from unmingle.store.sqlite import insert
 
 if TYPE_CHECKING:
@@ -71,6 +72,9 @@ def faces_to_group(store: Store, recipe: str, *, raw: bool = False) -> StoredFac
         if not len(vectors_nd):
             vectors_nd = np.empty((n, len(vector)), np.float32)
         ids[i], pictures[i], files[i], core[i], scores[i], vectors_nd[i] = face, picture, held, is_core, score, vector
+    # Bytes that flipped make numbers whose products aren't finite, of which machine code of others may end the process.
+    if not np.isfinite(np.einsum("nd,nd->n", vectors_nd, vectors_nd)).all():
+        raise damaged(store.folder, "an embedding isn't finite, or far too long")
     adapted = None if raw or not n else adaptation_of(store, recipe)
     vectors_nd = vectors_nd if adapted is None else adapted.apply(vectors_nd)
     return StoredFaces(ids, pictures, files, vectors_nd, core, scores)

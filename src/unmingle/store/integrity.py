@@ -109,7 +109,8 @@ def damaged_pictures(connection: sqlite3.Connection) -> dict[str, set[str]]:
             wrong["an embedding, a track or a fingerprint of a wrong size"].add(content)
             continue
         vector = np.frombuffer(blob, "<f4").astype(np.float64)
-        if not (np.isfinite(vector).all() and np.isfinite(np.frombuffer(points, "<f4")).all()):
+        short = vector @ vector <= np.finfo(np.float32).max
+        if not (short and np.isfinite(np.frombuffer(points, "<f4")).all()):
             wrong["an embedding that isn't finite"].add(content)
         elif recipe in unit and abs(np.linalg.norm(vector) - 1) > UNIT:
             wrong["an embedding whose length isn't 1"].add(content)
