@@ -141,7 +141,7 @@ def _sightings(store: Store, recipe: str) -> pl.DataFrame | None:
     )
     table = _rounded(pl.concat(parts).join(faces, on="id").join(files, on="recording").select([*FACES, *_MORE]))
     unsure = (pl.col("score") < least) & (pl.col("reason") == "")
-    told = pl.when(unsure).then(pl.format(why, pl.col("score").round(2))).otherwise("reason")
+    told = pl.when(unsure).then(pl.format(why, (pl.col("score") * 100).floor() / 100)).otherwise("reason")
     return table.with_columns(told.alias("reason"))
 
 
