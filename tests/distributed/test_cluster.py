@@ -51,7 +51,7 @@ def nodes() -> Iterator[Any]:
 
 def people(destination: Path) -> set[frozenset[str]]:
     """The files of each person."""
-    from unmingle.distributed.analysis import Place, read_all
+    from unmingle.distributed.place import Place, read_all
 
     place = Place(str(destination))
     file_of = {row["digest"]: Path(row["address"]).name for row in read_all(place, "files")}
@@ -81,7 +81,7 @@ def test_the_same_people_as_without_ray(album: Path, tmp_path: Path, unmingle: C
     done = unmingle("cluster", album, "-o", "parts", "--ray", "local", "--threads", "1", "--json")
     told = json.loads(done.out)
     assert (told["files"], told["known"], told["unreadable"]) == (38, 0, 2)
-    from unmingle.distributed.analysis import Place, read_all
+    from unmingle.distributed.place import Place, read_all
 
     why = {Path(row["address"]).name: row["reason"] for row in read_all(Place(str(tmp_path / "parts")), "files")}
     assert why["kaputt.jpg"]

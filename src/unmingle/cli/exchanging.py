@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from unmingle import console
+from unmingle.cli import on_ray
 from unmingle.cli import options as opt
 from unmingle.cli.running import keeping
 from unmingle.errors import command
@@ -30,10 +31,11 @@ def export(
         typer.Option("--output", "-o", metavar="DEST", help="Folder to write to; made if new.", show_default=False),
     ],
     to: Annotated[
-        Literal["folders", "csv", "xlsx", "parquet", "json", "xmp", "coco"],
+        Literal["folders", "csv", "xlsx", "parquet", "json", "xmp", "coco", "decisions"],
         typer.Option(
             help="folders: the pictures of each person. csv, xlsx, parquet, json: the tables. xmp: named face regions"
-            " for photo programs, in DEST/PICTURE.EXT.xmp. coco: boxes and people of all pictures, in DEST/coco.json.",
+            " for photo programs, in DEST/PICTURE.EXT.xmp. coco: boxes and people of all pictures, in DEST/coco.json."
+            " decisions: of a library made by import -o, for the next unmingle cluster --ray to DEST.",
             show_default=False,
         ),
     ],
@@ -81,6 +83,9 @@ def export(
         for option, value in given.items():
             if value and to not in targets:
                 raise typer.BadParameter(f"{option} counts for --to {' and '.join(targets)} only, not for --to {to}.")
+    if to == "decisions":
+        on_ray.hand_back(opt.open_library(library), output, quiet=quiet, as_json=as_json)
+        return
     options = ExportOptions(
         by=by or "name",
         how=how or "copy",
@@ -110,27 +115,54 @@ def export(
 def import_(
     library: opt.LibraryArgument,
     sources: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Argument(
-            metavar="SOURCE...",
+            metavar="[SOURCE]...",
             help="XMP files, pictures with XMP in them, folders of both, exports of our own, or tables (csv, workbook,"
             " Parquet, JSON) with the columns file and name, and face for another than the main one; JSON of Google's"
             " Takeout and of osxphotos; digiKam's database.",
             show_default=False,
         ),
-    ],
+    ] = None,
     conflicts: Annotated[
         Literal["keep", "take"],
         typer.Option(help="Of a face that has another name in LIBRARY: keep that one, or take the imported one."),
     ] = "keep",
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="NEW",
+            help="Make a library of people that unmingle cluster --ray found; LIBRARY is the folder that it wrote.",
+            show_default=False,
+        ),
+    ] = None,
+    people: Annotated[
+        str | None, typer.Option(metavar="1-500", help="With -o: their numbers, as in people.parquet.")
+    ] = None,
+    names: Annotated[str | None, typer.Option(metavar="NAME,NAME", help="With -o: their names.")] = None,
+    files: Annotated[
+        str | None, typer.Option(metavar="PATTERN", help="With -o: all faces of such files, such as '*/2019/*'.")
+    ] = None,
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
 ) -> None:
-    """Take in the names that other programs gave to faces.
+    """Take in the names that other programs gave to faces, or people that a Ray cluster found.
 
     They are decisions that can be undone. Regions are matched to the faces of LIBRARY by overlap. Every name that is
     not given is told, with the reason.
     """
+    if output is not None:
+        if sources:
+            raise typer.BadParameter("A SOURCE counts for names only, not with -o.")
+        new = opt.open_library(output)
+        on_ray.take_people(library, new, people, names, files, quiet=quiet, as_json=as_json)
+        return
+    if people or names or files:
+        raise typer.BadParameter("--people, --names and --files count with -o only.")
+    if not sources:
+        raise typer.BadParameter("Name what to take names from.")
     kept = "Names that were given are kept; the same command goes on from there."
     with keeping(kept), console.progress(quiet=quiet) as progress:
         done = opt.open_library(library).import_names(*sources, conflicts=conflicts, progress=progress)

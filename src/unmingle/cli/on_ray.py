@@ -1,4 +1,4 @@
-"""unmingle cluster --ray: the same job on a Ray cluster."""
+"""The same job on a Ray cluster (unmingle cluster --ray), and its people as a library (import, export)."""
 
 from __future__ import annotations
 
@@ -6,29 +6,34 @@ import inspect
 import logging
 import os
 import re
+import socket
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from unmingle import console
 from unmingle.cli.running import keeping
-from unmingle.errors import MissingExtraError, SettingsError, SourceError, UnmingleError, reason
+from unmingle.errors import MissingExtraError, SettingsError, SourceError, UnmingleError, command, reason
 from unmingle.text_layout import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
+    from types import ModuleType
 
+    from unmingle.library import Library
     from unmingle.settings import DetectionSettings, EngineSettings, GroupingSettings
 
 # What the command heeds on a cluster, by its parameters' names.
 HEEDED = {"output", "sources", "ray", "crops", "precision", "engine", "threads", "strictness", "co_occurrence", "model"}
 HEEDED |= {"quiet", "as_json"}
+LONGEST_WAIT = 5.0  # seconds
 _SCHEME = re.compile(r"^([a-z][a-z0-9+.-]+):/+")
 
 
-def refuse_others(command: Callable[..., object], given: Mapping[str, object]) -> None:
+def refuse_others(cluster: Callable[..., object], given: Mapping[str, object]) -> None:
     """Refuse an option that would do nothing."""
-    for name, parameter in inspect.signature(command).parameters.items():
+    for name, parameter in inspect.signature(cluster).parameters.items():
         if name not in HEEDED and given[name] != parameter.default:
             option = f"--{name.replace('_', '-')}"
             raise SettingsError(f"{option} does nothing on a Ray cluster.", f"Leave {option} out, or --ray.")
@@ -82,6 +87,7 @@ def _joined(address: str, workers: int | None, kept: str) -> Iterator[None]:
         import ray.data
     except ImportError as error:
         raise MissingExtraError("ray", "ray", "for --ray") from error
+    _check_answers(address)
     local = {"include_dashboard": False, "num_cpus": workers} if address == "local" else {"address": address}
     try:
         ray.init(**local, log_to_driver=False, logging_level="error")
@@ -97,6 +103,58 @@ def _joined(address: str, workers: int | None, kept: str) -> Iterator[None]:
         raise UnmingleError(f"The cluster gave up: {reason(cause or error)}.", kept) from error
     finally:
         ray.shutdown()
+
+
+def _check_answers(address: str) -> None:
+    """Refuse an address where nobody answers, which Ray would go on asking for long."""
+    where = urlsplit(address if "://" in address else f"//{address}")
+    if address in ("local", "auto"):
+        return
+    try:
+        socket.create_connection((where.hostname or "", where.port or 6379), timeout=LONGEST_WAIT).close()
+    except (OSError, ValueError) as error:
+        problem = f"There is no Ray cluster at {address}: {reason(error)}."
+        raise SettingsError(problem, "Check the address by: ray status --address ADDRESS") from error
+
+
+def take_people(
+    destination: Path,
+    library: Library,
+    people: str | None,
+    names: str | None,
+    files: str | None,
+    *,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Make a library of some people of a distributed job."""
+    review = _review()
+    done = review.take(
+        _address(destination),
+        library,
+        people=review.numbers(people) if people else (),
+        names=names.split(",") if names else (),
+        files=files or "",
+    )
+    line = f"{counted(done['faces'], 'face')} of {counted(done['people'], 'person', 'people')} in {library.folder}"
+    back = command("export", library.folder, "--to", "decisions", "-o", destination)
+    lines = line, f"Review them: {command('review', library.folder)}", f"Then hand back what you decided: {back}"
+    console.tell(done, *lines, as_json=as_json, quiet=quiet)
+
+
+def hand_back(library: Library, destination: Path, *, quiet: bool, as_json: bool) -> None:
+    """Write a library's decisions into the folder of the job whose people it has."""
+    count = _review().hand_back(library, _address(destination))
+    line = f"What was decided of {counted(count, 'face')} is in {destination}: the next unmingle cluster --ray heeds it"
+    console.tell({"destination": _address(destination), "faces": count}, line, as_json=as_json, quiet=quiet)
+
+
+def _review() -> ModuleType:
+    try:
+        from unmingle.distributed import review
+    except ImportError as error:
+        raise MissingExtraError("pyarrow", "ray", "for people of a Ray cluster") from error
+    return review
 
 
 def _address(path: Path) -> str:

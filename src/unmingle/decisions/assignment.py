@@ -113,7 +113,13 @@ def keep_ids(
     the whole. Decisions settle whose the `claimed` clusters are; the ids of `reserved` people are given by that only.
     """
     both = (labels_n != ALONE) & (before_n != ALONE)
-    overlaps = Counter(zip(labels_n[both].tolist(), before_n[both].tolist(), strict=True))
+    return continued(Counter(zip(labels_n[both].tolist(), before_n[both].tolist(), strict=True)), claimed, reserved)
+
+
+def continued(
+    overlaps: Counter[tuple[int, int]], claimed: dict[int, int] | None = None, reserved: Collection[int] = ()
+) -> dict[int, int]:
+    """The same, from how many faces each cluster shares with each person of before."""
     kept = dict(claimed or {})
     taken = {*kept.values(), *reserved}
     for (cluster, person), _ in sorted(overlaps.items(), key=lambda item: (-item[1], item[0])):

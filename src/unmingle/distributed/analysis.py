@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.fs
-import pyarrow.parquet as pq
 import ray.data
 
-from unmingle.errors import PictureError, SettingsError, SourceError, WriteError, reason
+from unmingle.distributed.place import FACES, FILES, THUMBNAILS, Place, key
+from unmingle.errors import PictureError, SourceError, reason
 from unmingle.faces.recipe import FaceRecipe
 from unmingle.models.cards import SFACE
 from unmingle.picture_ingest import BATCH_PICTURES, BATCH_PIXELS, analyse_each
@@ -30,7 +28,7 @@ from unmingle.sources.formats import FOUND_SUFFIXES, RECORDING_SUFFIXES, check_s
 from unmingle.sources.images import digest, quiet_decoders, scan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from unmingle.models.cards import Card
     from unmingle.progress import Progress
@@ -38,78 +36,6 @@ if TYPE_CHECKING:
     from unmingle.sources.pyramid import Pyramid
 
 PART_FILES = 256
-FACES, THUMBNAILS, FILES, RECIPE = "faces", "thumbnails", "files", "recipe.txt"
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A folder on a disk or in an object store, by its address: a path, or s3://, gs:// and what pyarrow reads."""
-
-    address: str
-
-    @property
-    def opened(self) -> tuple[pyarrow.fs.FileSystem, str]:
-        """The file system, and the path there."""
-        if urlsplit(self.address).scheme in ("", "file") or "://" not in self.address:
-            return pyarrow.fs.LocalFileSystem(), self.address
-        return pyarrow.fs.FileSystem.from_uri(self.address)  # type: ignore[no-any-return]
-
-    def names(self, folder: str) -> list[str]:
-        """The names of the files of a folder, in order; none if it isn't there."""
-        system, path = self.opened
-        selector = pyarrow.fs.FileSelector(f"{path}/{folder}", allow_not_found=True)
-        return sorted(info.base_name for info in system.get_file_info(selector) if info.base_name.endswith(".parquet"))
-
-    def write(self, name: str, table: pa.Table) -> None:
-        """Write a table, so that it is there as a whole or not at all."""
-        system, path = self.opened
-        folder = f"{path}/{name}".rpartition("/")[0]
-        system.create_dir(folder)
-        # A put to an object store is whole by itself; on a disk a name of its own is moved into place.
-        local = isinstance(system, pyarrow.fs.LocalFileSystem)
-        temporary = f"{path}/{name}.unfinished" if local else f"{path}/{name}"
-        pq.write_table(table, temporary, filesystem=system, compression="zstd")
-        if local:
-            system.move(temporary, f"{path}/{name}")
-
-    def write_text(self, name: str, text: str) -> None:
-        """Write a small text."""
-        system, path = self.opened
-        with system.open_output_stream(f"{path}/{name}") as stream:
-            stream.write(text.encode())
-
-    def claim(self, recipe: str) -> None:
-        """Make it the place of faces that were found so; SettingsError if it has others, or is something else."""
-        try:
-            system, path = self.opened
-            system.create_dir(path)
-            there = {info.base_name for info in system.get_file_info(pyarrow.fs.FileSelector(path))}
-            if RECIPE not in there and not there:
-                self.write_text(RECIPE, recipe)
-            elif RECIPE not in there:
-                raise SettingsError(f"{self.address} has other files.", "Name an empty folder, or a new one.")
-            with system.open_input_stream(f"{path}/{RECIPE}") as stream:
-                known = stream.read().decode()
-        except (OSError, ValueError) as error:
-            raise WriteError(f"{self.address} can't be written: {reason(error)}.", "Name another folder.") from error
-        if known != recipe:
-            problem = f"The faces in {self.address} were found with other settings, or by another version."
-            raise SettingsError(problem, "Name another folder.")
-
-    def delete(self, name: str) -> None:
-        """Delete a file."""
-        system, path = self.opened
-        system.delete_file(f"{path}/{name}")
-
-    def read(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
-        """A table."""
-        system, path = self.opened
-        return pq.read_table(f"{path}/{name}", filesystem=system, columns=columns)
-
-
-def read_all(place: Place, folder: str) -> list[dict[str, Any]]:
-    """The rows of all parts of a folder."""
-    return [row for name in place.names(folder) for row in place.read(f"{folder}/{name}").to_pylist()]
 
 
 def listed(sources: Iterable[str]) -> pa.Table:
@@ -231,7 +157,7 @@ class Analyser:
         self._place.write(f"{FACES}/{part}", pa.Table.from_pylist(faces, FACE))
         self._place.write(f"{THUMBNAILS}/{part}", pa.Table.from_pylist(thumbnails, THUMBNAIL))
         ended = [
-            row | {"digest": name, "faces": 0 if isinstance(one, str) else len(one.faces), "reason": _why(one)}
+            row | {"digest": name, **_measures(one), "precision": self._recipe.precision}
             for row, (name, one) in zip(rows, found, strict=True)
         ]
         self._place.write(f"{FILES}/{part}", pa.Table.from_pylist(ended, FILE))
@@ -300,13 +226,10 @@ def _faces(name: str, analysis: Analysis, detection: DetectionSettings) -> Itera
         }
 
 
-def key(name: str) -> int:
-    """A number from 0 to 2**63, spread evenly, by which a face or picture is known."""
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") >> 1
-
-
-def _why(one: Analysis | str) -> str:
-    return one if isinstance(one, str) else one.reason
+def _measures(one: Analysis | str) -> dict[str, Any]:
+    if isinstance(one, str):
+        return {"faces": 0, "width": 0, "height": 0, "reason": one}
+    return {"faces": len(one.faces), "width": one.width, "height": one.height, "reason": one.reason}
 
 
 FACE = pa.schema(
@@ -331,7 +254,7 @@ FILE = pa.schema(
         "size": pa.int64(),
         "modified": pa.int64(),
         "digest": pa.string(),
-        "faces": pa.int32(),
-        "reason": pa.string(),
+        **dict.fromkeys(("faces", "width", "height"), pa.int32()),
+        **dict.fromkeys(("precision", "reason"), pa.string()),
     }
 )

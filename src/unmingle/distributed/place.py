@@ -1,0 +1,105 @@
+"""The folder or bucket that a job on a Ray cluster writes: tables of Parquet, each whole or not there."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+import pyarrow.fs
+import pyarrow.parquet as pq
+
+from unmingle.errors import SettingsError, WriteError, reason
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+FACES, THUMBNAILS, FILES, RECIPE = "faces", "thumbnails", "files", "recipe.txt"
+ASSIGNMENT, PEOPLE, STATISTICS, DECISIONS = "assignment", "people.parquet", "statistics.json", "decisions"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A folder on a disk or in an object store, by its address: a path, or s3://, gs:// and what pyarrow reads."""
+
+    address: str
+
+    @property
+    def opened(self) -> tuple[pyarrow.fs.FileSystem, str]:
+        """The file system, and the path there."""
+        if urlsplit(self.address).scheme in ("", "file") or "://" not in self.address:
+            return pyarrow.fs.LocalFileSystem(), self.address
+        return pyarrow.fs.FileSystem.from_uri(self.address)  # type: ignore[no-any-return]
+
+    def names(self, folder: str, ending: str = ".parquet") -> list[str]:
+        """The names of the files of a folder, in order; none if it isn't there."""
+        system, path = self.opened
+        selector = pyarrow.fs.FileSelector(f"{path}/{folder}", allow_not_found=True)
+        return sorted(info.base_name for info in system.get_file_info(selector) if info.base_name.endswith(ending))
+
+    def write(self, name: str, table: pa.Table) -> None:
+        """Write a table, so that it is there as a whole or not at all."""
+        system, path = self.opened
+        folder = f"{path}/{name}".rpartition("/")[0]
+        system.create_dir(folder)
+        # A put to an object store is whole by itself; on a disk a name of its own is moved into place.
+        local = isinstance(system, pyarrow.fs.LocalFileSystem)
+        temporary = f"{path}/{name}.unfinished" if local else f"{path}/{name}"
+        pq.write_table(table, temporary, filesystem=system, compression="zstd")
+        if local:
+            system.move(temporary, f"{path}/{name}")
+
+    def read_text(self, name: str) -> str:
+        """A small text; empty if it isn't there."""
+        system, path = self.opened
+        try:
+            with system.open_input_stream(f"{path}/{name}") as stream:
+                return str(stream.read().decode())
+        except FileNotFoundError:
+            return ""
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a small text."""
+        system, path = self.opened
+        system.create_dir(f"{path}/{name}".rpartition("/")[0])
+        with system.open_output_stream(f"{path}/{name}") as stream:
+            stream.write(text.encode())
+
+    def claim(self, recipe: str) -> None:
+        """Make it the place of faces that were found so; SettingsError if it has others, or is something else."""
+        try:
+            system, path = self.opened
+            system.create_dir(path)
+            there = {info.base_name for info in system.get_file_info(pyarrow.fs.FileSelector(path))}
+            if RECIPE not in there and not there:
+                self.write_text(RECIPE, recipe)
+            elif RECIPE not in there:
+                raise SettingsError(f"{self.address} has other files.", "Name an empty folder, or a new one.")
+            known = self.read_text(RECIPE)
+        except (OSError, ValueError) as error:
+            raise WriteError(f"{self.address} can't be written: {reason(error)}.", "Name another folder.") from error
+        if known != recipe:
+            problem = f"The faces in {self.address} were found with other settings, or by another version."
+            raise SettingsError(problem, "Name another folder.")
+
+    def delete(self, name: str) -> None:
+        """Delete a file."""
+        system, path = self.opened
+        system.delete_file(f"{path}/{name}")
+
+    def read(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """A table."""
+        system, path = self.opened
+        return pq.read_table(f"{path}/{name}", filesystem=system, columns=columns)
+
+
+def read_all(place: Place, folder: str) -> list[dict[str, Any]]:
+    """The rows of all parts of a folder."""
+    return [row for name in place.names(folder) for row in place.read(f"{folder}/{name}").to_pylist()]
+
+
+def key(name: str) -> int:
+    """A number from 0 to 2**63, spread evenly, by which a face or picture is known."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") >> 1

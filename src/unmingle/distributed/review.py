@@ -1,0 +1,298 @@
+"""Some people of a distributed job as an ordinary library, and what was decided there for the job's next run."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from os import fsencode
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from unmingle.decisions.assignment import Measured, store_assignment
+from unmingle.decisions.kinds import Name
+from unmingle.decisions.service import DecisionService
+from unmingle.decisions.state import State
+from unmingle.distributed.place import (
+    ASSIGNMENT,
+    DECISIONS,
+    FACES,
+    FILES,
+    PEOPLE,
+    RECIPE,
+    STATISTICS,
+    THUMBNAILS,
+    Place,
+    key,
+)
+from unmingle.errors import DecisionError, LibraryError, SettingsError, SourceError
+from unmingle.grouping.confidence import face_probabilities, label_means
+from unmingle.models.registry import card
+from unmingle.store import facts
+from unmingle.store.face_rows import ALONE, faces_to_group
+from unmingle.store.sqlite import insert
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Collection, Iterable
+
+    from unmingle.library import Library
+    from unmingle.records import I64, Bool
+    from unmingle.store.sqlite import Store
+
+# Ids that a library may give to people whom its decisions make: nobody else gets them.
+RESERVED = 10_000
+ORIGIN = "distributed"  # the fact that says where a library's faces are from
+
+
+def take(
+    destination: str,
+    library: Library,
+    *,
+    people: Collection[int] = (),
+    names: Collection[str] = (),
+    files: str = "",
+) -> dict[str, int]:
+    """Make a new library of the faces of some people, or of the files whose addresses fit a pattern; how many."""
+    place = Place(destination)
+    recipe, statistics = _known(place)
+    table = place.read(PEOPLE)
+    if not (people or names or files):
+        raise SettingsError("Nobody was named.", "Pass --people 1-500, --names or --files.")
+    wanted = {*people} | {row["person"] for row in table.to_pylist() if row["name"] and row["name"] in names}
+    digests = {row["digest"] for row in _files(place) if fnmatchcase(row["address"], files)} if files else None
+    owner = _owners(place, None if digests is not None else wanted)
+    rows = _faces(place, None if digests is not None else owner[0], digests)
+    if not rows:
+        raise SourceError(f"{destination} has none of these faces.", f"See {destination}/{PEOPLE}.")
+    with library.writing() as store:
+        if store.fact(facts.CURRENT):
+            raise LibraryError(f"{library.folder} holds pictures already.", "Name a new folder.")
+        store.set_fact(facts.CURRENT, recipe)
+        facts.note_model(store, recipe, card(statistics["model"]))
+        store.set_fact(facts.SCALE, str(statistics.get("scale", "")))
+        shown = {row["digest"] for row in rows}
+        with store.transaction() as connection:
+            held = [row for row in _files(place) if row["digest"] in shown]
+            _store(connection, recipe, held, rows, dict(zip(*(part.tolist() for part in owner), strict=True)))
+            first = statistics["last_person"] + 1
+            insert(connection, "person", id=first + RESERVED - 1)
+            connection.execute("DELETE FROM person WHERE id = ?", (first + RESERVED - 1,))
+            connection.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = 'person'", (first - 1,))
+        # Before the people are there: a library that is not finished has ids of its own all the same.
+        statistics["last_person"] = first + RESERVED - 1
+        place.write_text(STATISTICS, json.dumps(statistics, indent=2))
+        store.set_fact(ORIGIN, str(first))
+        _group(store, recipe, float(statistics.get("scale", 1.0)))
+        service = DecisionService()
+        called = {row["person"]: row["name"] for row in table.to_pylist() if row["name"]}
+        there = {person for (person,) in store.connection.execute("SELECT DISTINCT person FROM member")}
+        for person in sorted(there & called.keys()):
+            service.decide(store, recipe, Name(person, name=called[person]), by="import")
+    library.write_views()
+    return {"files": len(held), "faces": len(rows), "people": len(there)}
+
+
+def _known(place: Place) -> tuple[str, dict[str, Any]]:
+    recipe, statistics = place.read_text(RECIPE), place.read_text(STATISTICS)
+    if not recipe or "last_person" not in statistics:
+        mend = "Name the folder of unmingle cluster --ray; if it is, run that again."
+        raise SourceError(f"{place.address} has no people of a Ray cluster.", mend)
+    return recipe, json.loads(statistics)
+
+
+def _files(place: Place) -> Iterable[dict[str, Any]]:
+    for name in place.names(FILES):
+        yield from place.read(f"{FILES}/{name}").to_pylist()
+
+
+def _owners(place: Place, people: set[int] | None) -> tuple[I64, I64]:
+    """Faces by rising key and the person of each; people: only theirs."""
+    parts = []
+    for name in place.names(ASSIGNMENT):
+        part = place.read(f"{ASSIGNMENT}/{name}")
+        if people is not None:
+            part = part.filter(pc.is_in(part["person"], value_set=pa.array(sorted(people), pa.int64())))
+        parts.append(part.select(["face", "person"]))
+    if not parts:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    both = pa.concat_tables(parts)
+    face_n, first = np.unique(both["face"].to_numpy(), return_index=True)  # a kill may leave some twice
+    return face_n, both["person"].to_numpy()[first]
+
+
+def assignment(place: Place) -> tuple[I64, I64]:
+    """Faces by rising key and the person of each, as the last run left them."""
+    return _owners(place, None)
+
+
+def _faces(place: Place, keys: I64 | None, digests: Collection[str] | None) -> list[dict[str, Any]]:
+    column, wanted = ("face", pa.array(keys)) if keys is not None else ("digest", pa.array(sorted(digests or ())))
+    found: dict[int, dict[str, Any]] = {}
+    for name in place.names(FILES):  # parts that are whole
+        here = pc.is_in(place.read(f"{FACES}/{name}", [column])[column], value_set=wanted)
+        if not pc.any(here).as_py():
+            continue
+        rows = place.read(f"{FACES}/{name}").filter(here).to_pylist()
+        shown = pa.array([row["face"] for row in rows], pa.int64())
+        thumbnails = place.read(f"{THUMBNAILS}/{name}")
+        thumbnails = thumbnails.filter(pc.is_in(thumbnails["face"], value_set=shown))
+        jpeg_of = dict(zip(*(thumbnails[of].to_pylist() for of in ("face", "jpeg")), strict=True))
+        found.update((row["face"], row | {"jpeg": jpeg_of[row["face"]]}) for row in rows)
+    return list(found.values())
+
+
+def _store(
+    connection: sqlite3.Connection,
+    recipe: str,
+    files: Iterable[dict[str, Any]],
+    faces: Iterable[dict[str, Any]],
+    owner: dict[int, int],
+) -> None:
+    analysis: dict[str, int] = {}
+    folders: dict[str, int] = {}
+    for file in files:
+        # The folder is the source; an address of an object store is one as well, though nothing is read from there.
+        folder, _, name = file["address"].rpartition("/")
+        if folder not in folders:
+            folders[folder] = insert(connection, "source", path=fsencode(folder))
+        insert(
+            connection,
+            "file",
+            source=folders[folder],
+            path=fsencode(name),
+            name=name,
+            **{of: file[of] for of in ("size", "modified", "digest")},
+        )
+        if file["digest"] not in analysis:
+            same = {of: file[of] for of in ("digest", "precision", "width", "height", "reason")}
+            more = {"content": file["digest"], "recipe": recipe, "fingerprint": b""}
+            analysis[file["digest"]] = insert(connection, "analysis", **same, **more)
+    for face in faces:
+        row = insert(
+            connection,
+            "face",
+            analysis=analysis[face["digest"]],
+            points=np.array(face["landmarks"], "<f4").tobytes(),
+            vector=np.array(face["vector"], "<f4").tobytes(),
+            **{of: face[of] for of in ("number", "left", "top", "width", "height", "score", "quality", "standing")},
+            **{of: face[of] for of in ("flag", "reason")},
+        )
+        insert(connection, "thumbnail", face=row, jpeg=face["jpeg"])
+        if face["face"] in owner:
+            connection.execute("INSERT OR IGNORE INTO person (id) VALUES (?)", (owner[face["face"]],))
+            insert(connection, "member", face=row, person=owner[face["face"]])
+
+
+def _group(store: Store, recipe: str, scale: float) -> None:
+    """Take whose each face is for the library's first grouping, with how sure that is."""
+    state, faces = State.read(store.connection, recipe), faces_to_group(store, recipe)
+    _, labels_n = np.unique(np.append(ALONE, state.persons(faces.ids)), return_inverse=True)
+    labels_n = labels_n[1:] - 1
+    mean_kd, _ = label_means(faces.vectors, labels_n)
+    cohesion_k = np.linalg.norm(mean_kd, axis=1).astype(np.float64)
+    unit_nd = faces.vectors / np.linalg.norm(faces.vectors, axis=1, keepdims=True)
+    likeness_n = np.einsum("nd,nd->n", unit_nd, mean_kd[labels_n] / cohesion_k[labels_n, None]).astype(np.float64)
+    sure_n = face_probabilities(faces.vectors, labels_n, facts.card_curve(store, recipe), scale=scale)
+    measured = Measured(labels_n, cohesion_k, np.where(labels_n < 0, 0.0, likeness_n), sure_n)
+    store_assignment(store, recipe, faces, measured, state)
+
+
+def hand_back(library: Library, destination: str) -> int:
+    """Write what was decided in a library that `take` made into its job's folder; of how many people or faces."""
+    place = Place(destination)
+    _known(place)
+    with library._reading() as store:
+        first, recipe = store.fact(ORIGIN), facts.current(store)
+        if first is None:
+            mend = "Export the library that unmingle import made of it."
+            raise SettingsError(f"{library.folder} is not of the faces of {destination}.", mend)
+        state = State.read(store.connection, recipe)
+        query = "SELECT face, digest || '#' || number FROM face_row WHERE recipe = ?"
+        key_of = {face: key(name) for face, name in store.connection.execute(query, (recipe,))}
+    said, at = state.projection, {region: key_of[face] for region, face in state.face_of.items()}
+    decided = Decided(
+        {at[region]: who for region, who in said.person_of.items() if region in at},
+        dict(said.names),
+        said.ignored,
+        dict(said.merged),
+        {(at[region], who) for region, who in said.barred if region in at},
+        {at[region]: mark for region, mark in said.marks.items() if region in at and mark != "face"},
+    )
+    place.write_text(f"{DECISIONS}/{first}.json", decided.as_json())
+    return len(decided.person_of) + len(decided.marks) + len(decided.barred)
+
+
+@dataclass(slots=True)
+class Decided:
+    """What libraries decided of faces, by key, and people; see `decisions.log.Projection`."""
+
+    person_of: dict[int, int] = field(default_factory=dict)
+    names: dict[int, str] = field(default_factory=dict)
+    ignored: set[int] = field(default_factory=set)
+    merged: dict[int, int] = field(default_factory=dict)
+    barred: set[tuple[int, int]] = field(default_factory=set)
+    marks: dict[int, str] = field(default_factory=dict)
+
+    def as_json(self) -> str:
+        """As stored: pairs in lists."""
+        parts = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return json.dumps(
+            {name: sorted(part.items() if isinstance(part, dict) else part) for name, part in parts.items()}
+        )
+
+    @classmethod
+    def read(cls, place: Place) -> Decided:
+        """What all libraries handed back; of two about the same, the one that was made later."""
+        decided = cls()
+        for name in sorted(place.names(DECISIONS, ".json"), key=lambda name: (len(name), name)):
+            for part, rows in json.loads(place.read_text(f"{DECISIONS}/{name}")).items():
+                getattr(decided, part).update(rows if part == "ignored" else map(tuple, rows))
+        return decided
+
+    def now(self, person_m: I64) -> I64:
+        """Who these people are after all merges."""
+        found = person_m.copy()
+        for gone in self.merged:
+            kept = gone
+            while kept in self.merged:
+                kept = self.merged[kept]
+            found[person_m == gone] = kept
+        return found
+
+    def speaks_of(self, face_m: I64) -> Bool:
+        """(m,) of which faces it was said whose they are."""
+        said: Bool = np.isin(face_m, np.array(sorted(self.person_of), np.int64))
+        return said
+
+    def claims(self, cluster_of: dict[int, int]) -> dict[int, int]:
+        """Whose each cluster is of which faces were decided: a name's first, then who has most of them."""
+        votes: dict[int, dict[int, int]] = {}
+        for face, cluster in cluster_of.items():
+            of = votes.setdefault(cluster, {})
+            of[self.person_of[face]] = of.get(self.person_of[face], 0) + 1
+        return {
+            cluster: min(of, key=lambda who: (not self.names.get(who), -of[who], who)) for cluster, of in votes.items()
+        }
+
+    def correct(self, face_m: I64, person_m: I64) -> I64:
+        """Whose these faces are, single decisions heeded; ALONE for those that are nobody's."""
+        person_m = person_m.copy()
+        special = np.array(sorted({*self.person_of, *self.marks, *(face for face, _ in self.barred)}), np.int64)
+        for row in np.flatnonzero(np.isin(face_m, special)).tolist():
+            face = int(face_m[row])
+            whose = self.person_of.get(face, int(person_m[row]))
+            person_m[row] = ALONE if face in self.marks or (face, whose) in self.barred else whose
+        return person_m
+
+
+def numbers(text: str) -> set[int]:
+    """The people of a list like 1-500,712."""
+    try:
+        ends = [tuple(map(int, part.split("-"))) for part in text.split(",")]
+        return {one for first, *last in ends for one in range(first, (last[0] if last else first) + 1)}
+    except ValueError as error:
+        raise DecisionError(f"{text!r} names no people.", "Write their numbers, such as 1-500 or 3,8,12.") from error
