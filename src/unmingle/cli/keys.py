@@ -134,6 +134,14 @@ def begin_encrypted(library: Library, *, keep: bool) -> None:
         remember(library.folder, key)
 
 
+def refuse_encrypted(folder: Path, who: str) -> None:
+    """Refuse to write plain files into an encrypted library."""
+    from unmingle.store.encryption import is_encrypted
+
+    if is_encrypted(folder):
+        raise LibraryError(f"{folder} is an encrypted library, and {who} writes plain files.", "Name another folder.")
+
+
 def _in_keyring(folder: Path) -> str | None:
     try:
         import keyring

@@ -157,6 +157,7 @@ def cluster(
 
     if ray is not None:
         on_ray.refuse_others(cluster, locals())
+        keys.refuse_encrypted(output, "a Ray cluster")
         on_ray.cluster(
             ray,
             sources or [],
@@ -370,6 +371,7 @@ def demo(
     from unmingle.render.views import sheet_name
     from unmingle.summary import summary_lines
 
+    keys.refuse_encrypted(output / "library", "the demo")
     library = opt.open_library(output / "library")
     with console.progress(quiet=False) as progress:
         meeting = write_meeting(output / "meeting", people=people, frames=frames, progress=progress)
