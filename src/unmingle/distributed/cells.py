@@ -252,10 +252,10 @@ def pairs(rows: pa.Table, plan: Plan, clusters: int) -> pa.Table:
     """The pairs of a cell that may be one person, with their score; clusters: of the whole collection."""
     cell = Cell.of(rows)
     state, slots = cell.clusters(), cell.start_c
-    mean_cd, home = state.mean_nd[slots], np.flatnonzero(cell.home_c)  # where it is only a copy, it is found by others
-    found = exact_nearest(mean_cd[home], mean_cd, NEAR, own_q=home)
+    mean_cd = state.mean_nd[slots]
+    found = exact_nearest(mean_cd, mean_cd, NEAR, own_q=np.arange(len(slots)))
     row, rank = np.nonzero(found.index_qk >= 0)
-    near = np.unique(np.sort(np.stack([home[row], found.index_qk[row, rank]], axis=1), axis=1), axis=0)
+    near = np.unique(np.sort(np.stack([row, found.index_qk[row, rank]], axis=1), axis=1), axis=0)
     first, second = slots[near].T
     free = ~state.links.pairs(first, second)
     near, first, second = near[free], first[free], second[free]
