@@ -134,6 +134,8 @@ def test_options_that_choose_are_these() -> None:
         "change_key",
         "new_key_file",
         "keyring",
+        "names",
+        "files",
     }
     assert found == known | set(taking)
 

@@ -59,8 +59,9 @@ def test_what_is_decided_of_people_counts_in_the_next_run(meeting: Meeting, tmp_
     assert people[split.person]["faces"] == 1
     changed = {face for face in before if after.get(face) != {2: 1}.get(before[face], before[face])}
     assert {after[face] for face in changed} == {split.person}  # everybody else kept the number
-    again = unmingle("import", "parts", "-o", "anna", "--names", "Anna")
+    again = unmingle("import", "parts", "-o", "anna", "--names", "Anna", "--json")
     assert again.code == 0, again.err
+    assert json.loads(again.out)["people"] == 1
     assert Library(tmp_path / "anna").people["name"].to_list() == ["Anna"]
     all_of = unmingle("import", "parts", "-o", "files", "--files", "*")
     assert all_of.code == 0, all_of.err

@@ -12,7 +12,7 @@ from unmingle.sources.recordings import RecordingInfo
 from unmingle.store import sightings
 from unmingle.store.screen_time import count_recordings, timelines
 from unmingle.store.sqlite import open_to_write
-from unmingle.tracking.tracker import Sightings
+from unmingle.tracking.sightings import Sightings
 from unmingle.tracking.tracks import Keyframe, Segment, Track
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from unmingle.store.people_query import face_cards
 from unmingle.store.result_tables import faces_table
 from unmingle.store.screen_time import screen_times, spans
 from unmingle.store.sqlite import open_to_read, open_to_write
-from unmingle.tracking.tracker import Sightings
+from unmingle.tracking.sightings import Sightings
 from unmingle.tracking.tracks import Keyframe, Segment, Track
 
 if TYPE_CHECKING:

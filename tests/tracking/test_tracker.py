@@ -14,11 +14,13 @@ from hypothesis.extra import numpy as hnp
 
 from unmingle.faces.boxes import assigned, overlaps
 from unmingle.records import Faces
-from unmingle.tracking.tracker import LEAST_OVERLAP, Grey, Sightings, Tracker, correlation
+from unmingle.tracking.sightings import Sightings
+from unmingle.tracking.tracker import LEAST_OVERLAP, Grey, Tracker, correlation
 
 if TYPE_CHECKING:
     from unmingle.records import F32, U8
-    from unmingle.tracking.tracker import Piece
+    from unmingle.tracking.sightings import Sightings
+from unmingle.tracking.tracker import Piece
 
 SIDES = st.floats(1, 60, width=32)
 BOXES = hnp.arrays(np.float32, st.tuples(st.integers(0, 6), st.just(4)), elements=SIDES)

@@ -9,14 +9,16 @@ import pytest
 from tests.made_library import analysis
 
 from unmingle.records import Analysis, Triage
+from unmingle.tracking.sightings import nearest_keyframes
 from unmingle.tracking.tracker import Piece, Sighting
-from unmingle.tracking.tracks import ALIKE, MOST_KEYFRAMES, nearest_keyframes, tracks_of
+from unmingle.tracking.tracks import ALIKE, MOST_KEYFRAMES, tracks_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from unmingle.records import F32
-    from unmingle.tracking.tracks import Track
+    from unmingle.tracking.sightings import nearest_keyframes
+from unmingle.tracking.tracks import Track
 
 BOX = np.array([10, 10, 40, 40], np.float32)
 STRANGERS = np.linalg.qr(np.random.default_rng(0).normal(size=(16, 16)))[0].astype(np.float32)

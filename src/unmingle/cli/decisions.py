@@ -40,21 +40,25 @@ def people(
     as_json: Json = False,
 ) -> None:
     """List the people of a library, largest first."""
-    table = open_library(library).people
+    from unmingle.store.facts import current
+    from unmingle.store.result_tables import PEOPLE, people_rows
+
+    with open_library(library)._reading() as store:
+        table = people_rows(store, current(store))
     if as_json:
-        console.say_json((table if most is None else table.head(most)).to_dicts())
+        console.say_json([dict(zip(PEOPLE, row, strict=True)) for row in table[:most]])
         return
     most = most or SHOWN
     rows = [
         (str(person), called, f"{faces:,}", file, "" if alike is None else f"{alike:.3f}")
-        for person, called, faces, file, alike in table.head(most).iter_rows()
+        for person, called, faces, file, alike in table[:most]
     ]
     if not rows:
         console.say("There are no people yet.")
         return
     console.show_table(rows, headings=("person", "name", "faces", "first file", "cohesion"))
-    if table.height > most:
-        console.say(f"{most} of {table.height:,} people; people.csv has them all.")
+    if len(table) > most:
+        console.say(f"{most} of {len(table):,} people; people.csv has them all.")
 
 
 def status(library: LibraryArgument, as_json: Json = False) -> None:

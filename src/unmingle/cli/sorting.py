@@ -157,7 +157,6 @@ def cluster(
 
     if ray is not None:
         on_ray.refuse_others(cluster, locals())
-        keys.refuse_encrypted(output, "a Ray cluster")
         on_ray.cluster(
             ray,
             sources or [],
@@ -356,7 +355,6 @@ def review(
     from unmingle.review.serve import serve
 
     keys.provide(library, ask=False)  # the page asks
-
     with keeping("What was decided is kept; the same command opens the page again."):
         serve(library, host=host, port=port, open_browser=browser)
 

@@ -15,8 +15,6 @@ from unmingle.decisions.log import append
 from unmingle.decisions.references import clean_name, person_named
 from unmingle.decisions.state import State
 from unmingle.errors import DecisionError
-from unmingle.grouping.adaptation import fitted
-from unmingle.grouping.threshold import PRIOR_CLUSTERS
 from unmingle.store.erased import PICTURE, ErasedRegions
 from unmingle.store.erasing import clean, erase_faces
 from unmingle.store.face_rows import ALONE, faces_to_group, persons_now
@@ -132,6 +130,9 @@ def _compare_anew(store: Store, recipe: str) -> None:
     adapted = adaptation_of(store, recipe)
     store.connection.execute("DELETE FROM fact WHERE key GLOB ?", (f"{ADAPTATION} *",))
     if adapted is not None and len(adapted.extra_k):
+        from unmingle.grouping.adaptation import fitted
+        from unmingle.grouping.threshold import PRIOR_CLUSTERS
+
         faces = faces_to_group(store, recipe, raw=True)
         person_n = persons_now(store.connection, faces.ids)
         member = person_n != ALONE

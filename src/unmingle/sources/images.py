@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from unmingle.errors import PictureError, SourceError
 from unmingle.files import user_path
-from unmingle.sources.decoding import decode
 from unmingle.sources.formats import (
     FOUND_SUFFIXES,
     LIBRARY_FILE,
@@ -218,6 +217,8 @@ def digest(content: bytes) -> str:
 
 def read_picture(file: PictureFile) -> U8:
     """A picture from its file, (h, w, 3) uint8 RGB; PictureError as for `read_bytes` and `decode`."""
+    from unmingle.sources.decoding import decode
+
     return decode(read_bytes(file))
 
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from unmingle.errors import LibraryError, command
-from unmingle.grouping.adaptation import Adaptation
 from unmingle.grouping.impostors import ImpostorModel, curve_of
 from unmingle.models.cards import SFACE, from_json
 from unmingle.settings import DetectionSettings, GroupingSettings, RecordingSettings
 from unmingle.store.encryption import is_encrypted
 
 if TYPE_CHECKING:
+    from unmingle.grouping.adaptation import Adaptation
     from unmingle.models.cards import Card
     from unmingle.store.sqlite import Store
 
@@ -96,6 +96,8 @@ def adaptation_of(store: Store, recipe: str) -> Adaptation | None:
     text = store.fact(f"{ADAPTATION} {recipe}")
     if not text:
         return None
+    from unmingle.grouping.adaptation import Adaptation
+
     with np.load(io.BytesIO(base64.b85decode(text))) as kept:
         centre_d, direction_kd, extra_k, (rest, *moments) = (kept[name] for name in kept.files)
     curve = ImpostorModel(**dict(zip(("mean", "people", "faces", "pairs"), map(float, moments), strict=True)))

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import polars as pl
 
 from unmingle.errors import PictureError
-from unmingle.faces.align import open_thumbnail
 from unmingle.models.cards import VGG16
 from unmingle.settings import DetectionSettings
 from unmingle.store.face_regions import faces_of_regions
@@ -24,39 +22,42 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Collection, Sequence
 
+    import polars as pl
+
     from unmingle.records import U8
     from unmingle.store.sqlite import Store
 
-FACES = {
-    **dict.fromkeys(("file", "source"), pl.String),
-    **dict.fromkeys(("frame", "face"), pl.Int64),
-    **dict.fromkeys(("left", "top", "width", "height", "score", "quality"), pl.Float64),
-    "person": pl.Int64,
-    **dict.fromkeys(("name", "status", "reason"), pl.String),
+# Of the columns; polars itself is imported where there are many rows, as that takes longer than a short command.
+FACES: dict[str, Any] = {
+    **dict.fromkeys(("file", "source"), str),
+    **dict.fromkeys(("frame", "face"), int),
+    **dict.fromkeys(("left", "top", "width", "height", "score", "quality"), float),
+    "person": int,
+    **dict.fromkeys(("name", "status", "reason"), str),
 }
-MODELS = {
-    **dict.fromkeys(("model", "recipe"), pl.String),
-    **dict.fromkeys(("pictures", "faces", "dimension"), pl.Int64),
-    "current": pl.Boolean,
+MODELS: dict[str, Any] = {
+    **dict.fromkeys(("model", "recipe"), str),
+    **dict.fromkeys(("pictures", "faces", "dimension"), int),
+    "current": bool,
 }
 MOST_ONE_BY_ONE = 30_000  # rows of the table of faces; for more, all are quicker
 MOST_PEOPLE_ONE_BY_ONE = 500
-_MORE = {"id": pl.Int64, "meeting": pl.String}
-_FACE_KEY = {**dict.fromkeys(("source", "file"), pl.String), **dict.fromkeys(("frame", "face", "person"), pl.Int64)}
-PEOPLE = {"person": pl.Int64, "name": pl.String, "faces": pl.Int64, "first_file": pl.String, "cohesion": pl.Float64}
-RECORDINGS = {
-    **dict.fromkeys(("file", "source"), pl.String),
-    **dict.fromkeys(("width", "height", "frames"), pl.Int64),
-    **dict.fromkeys(("duration", "every"), pl.Float64),
-    **dict.fromkeys(("looked_at", "skipped"), pl.Int64),
-    "complete": pl.String,
-    "people": pl.Int64,
+_MORE = {"id": int, "meeting": str}
+_FACE_KEY = {**dict.fromkeys(("source", "file"), str), **dict.fromkeys(("frame", "face", "person"), int)}
+PEOPLE: dict[str, Any] = {"person": int, "name": str, "faces": int, "first_file": str, "cohesion": float}
+RECORDINGS: dict[str, Any] = {
+    **dict.fromkeys(("file", "source"), str),
+    **dict.fromkeys(("width", "height", "frames"), int),
+    **dict.fromkeys(("duration", "every"), float),
+    **dict.fromkeys(("looked_at", "skipped"), int),
+    "complete": str,
+    "people": int,
 }
-INTERVALS = {
-    "person": pl.Int64,
-    **dict.fromkeys(("name", "file", "source"), pl.String),
-    **dict.fromkeys(("start", "end"), pl.Float64),
-    "faces": pl.Int64,
+INTERVALS: dict[str, Any] = {
+    "person": int,
+    **dict.fromkeys(("name", "file", "source"), str),
+    **dict.fromkeys(("start", "end"), float),
+    "faces": int,
 }
 
 
@@ -66,6 +67,8 @@ def faces_table(store: Store, recipe: str, only: Collection[int] | None = None) 
     id:      the face's row in the library; of a sighting in a recording, of the face that stands for it.
     meeting: of which the file's name tells.
     """
+    import polars as pl
+
     query = (
         'SELECT file_name, as_text(folder), frame_of(source, file_name), number, "left", top, width, height, score,'
         " quality, person, name, status, reason, face, meeting_of(source, file_name) FROM result_row"
@@ -101,6 +104,8 @@ def decided_since(store: Store, recipe: str, entry: int) -> tuple[set[int], set[
 
 
 def _rounded(table: pl.DataFrame) -> pl.DataFrame:
+    import polars as pl
+
     return table.with_columns(pl.col("left", "top", "width", "height").round(1), pl.col("score", "quality").round(4))
 
 
@@ -110,6 +115,11 @@ def _sightings(store: Store, recipe: str) -> pl.DataFrame | None:
     Quality, person, status and reason are those of the face of the same track that is nearest in time; a face that the
     detector is not sure of says that it was followed.
     """
+    query = "SELECT EXISTS (SELECT 1 FROM shown_recording WHERE recipe = ?)"
+    if not store.connection.execute(query, (recipe,)).fetchone()[0]:
+        return None
+    import polars as pl
+
     least = (noted(store, DetectionSettings) or DetectionSettings()).min_score
     why = f"the detector gives {{}}, {least:.2f} is needed: followed from frame to frame"
     parts = []
@@ -132,12 +142,12 @@ def _sightings(store: Store, recipe: str) -> pl.DataFrame | None:
         "SELECT face, quality, iif(ignored, NULL, person), iif(ignored, NULL, name), status, reason FROM face_status"
         " WHERE track IS NOT NULL AND recipe = ?",
         (recipe,),
-        {"id": pl.Int64, **{name: FACES[name] for name in ("quality", "person", "name", "status", "reason")}},
+        {"id": int, **{name: FACES[name] for name in ("quality", "person", "name", "status", "reason")}},
     )
     files = store.table(
         "SELECT id, name, as_text(folder), NULL FROM shown_recording WHERE recipe = ?",
         (recipe,),
-        {"recording": pl.Int64, **dict.fromkeys(("file", "source", "meeting"), pl.String)},
+        {"recording": int, **dict.fromkeys(("file", "source", "meeting"), str)},
     )
     table = _rounded(pl.concat(parts).join(faces, on="id").join(files, on="recording").select([*FACES, *_MORE]))
     unsure = (pl.col("score") < least) & (pl.col("reason") == "")
@@ -152,6 +162,8 @@ def comparable_faces(store: Store, recipe: str) -> pl.DataFrame:
     instant: the frame of a recording; -1 on a picture, whatever its name says.
     every:   seconds between the frames of a recording that were looked at; empty for a picture.
     """
+    import polars as pl
+
     files = store.table(
         "SELECT name, as_text(folder), coalesce(file_row.digest, as_text(folder) || '/' || name),"
         " coalesce(nullif(coalesce(recording.width, analysis.width), 0), 1),"
@@ -160,8 +172,8 @@ def comparable_faces(store: Store, recipe: str) -> pl.DataFrame:
         " LEFT JOIN recording ON recording.content = file_row.digest AND recording.recipe = ?1 WHERE present = 1",
         (recipe,),
         {
-            **dict.fromkeys(("file", "source", "content"), pl.String),
-            **dict.fromkeys(("across", "down", "every"), pl.Float64),
+            **dict.fromkeys(("file", "source", "content"), str),
+            **dict.fromkeys(("across", "down", "every"), float),
         },
     )
     files = files.unique(["file", "source"], keep="first")
@@ -179,11 +191,13 @@ def confidence_table(store: Store, recipe: str) -> pl.DataFrame:
         "SELECT as_text(folder), file_name, frame, number, person, probability FROM shown_face"
         " WHERE recipe = ? AND person IS NOT NULL ORDER BY probability, folder, file_name, frame, number"
     )
-    return store.table(query, (recipe,), _FACE_KEY | {"probability": pl.Float64})
+    return store.table(query, (recipe,), _FACE_KEY | {"probability": float})
 
 
 def embeddings_table(store: Store, recipe: str) -> pl.DataFrame:
     """The embedding of each face in each file that shows it; of recordings, of the faces that stand for others."""
+    import polars as pl
+
     query = (
         "SELECT as_text(folder), file_name, coalesce(frame, frame_of(source, file_name)), number,"
         " iif(ignored, NULL, person), vector FROM shown_face WHERE recipe = ? ORDER BY folder, file_name, frame, number"
@@ -196,20 +210,30 @@ def embeddings_table(store: Store, recipe: str) -> pl.DataFrame:
 
 
 def library_people(store: Store, recipe: str, only: int | None = None) -> pl.DataFrame:
-    """The table `people.csv`, or the row of one person; quick also where there are a million faces."""
+    """The table `people.csv`, or the row of one person."""
+    import polars as pl
+
+    return pl.DataFrame(people_rows(store, recipe, only), schema=PEOPLE, orient="row")
+
+
+def people_rows(store: Store, recipe: str, only: int | None = None) -> list[tuple[Any, ...]]:
+    """The rows of `people.csv`, or that of one person; quick also where there are a million faces."""
     query = (
-        "SELECT person.id, name, faces, first_file FROM (SELECT person, faces, first_file FROM tally"
+        "SELECT person.id, name, faces, first_file, cohesion FROM (SELECT person, faces, first_file FROM tally"
         " UNION ALL SELECT value ->> 0, value ->> 1, value ->> 3 FROM json_each(?)) JOIN person ON person.id = person"
         " WHERE faces > 0 AND NOT ignored" + ("" if only is None else " AND person.id = ?")
     )
     values = [json.dumps(_uncounted(store.connection, recipe, only)), *([] if only is None else [only])]
-    counted = store.table(query, values, {name: PEOPLE[name] for name in ("person", "name", "faces", "first_file")})
+    rows = {row[0]: row for row in store.connection.execute(query, values)}
     seen = _sightings(store, recipe)
     if seen is not None:
-        seen = seen if only is None else seen.filter(pl.col("person") == only)
-        both = pl.concat([counted, _counted(seen)]).group_by("person")
-        counted = both.agg(pl.col("name").first(), pl.col("faces").sum(), pl.col("first_file").min())
-    return _by_size(counted, store)
+        cohesion = dict(store.connection.execute("SELECT id, cohesion FROM person"))
+        for person, name, faces, file in _counted(seen).iter_rows():
+            if only in (None, person):
+                *_, more, first, _ = rows.get(person, (0, file, None))
+                rows[person] = (person, name, faces + more, min(file, first), cohesion[person])
+    rounded = ((*row, None if alike is None else round(alike, 4)) for *row, alike in rows.values())
+    return sorted(rounded, key=lambda row: (-row[2], row[0]))
 
 
 def keep_tally(connection: sqlite3.Connection, recipe: str) -> None:
@@ -243,6 +267,8 @@ def people_table(faces: pl.DataFrame, store: Store) -> pl.DataFrame:
 
 
 def _counted(faces: pl.DataFrame) -> pl.DataFrame:
+    import polars as pl
+
     own = faces.filter(pl.col("person").is_not_null()).group_by("person")
     return own.agg(
         pl.col("name").first(), pl.len().cast(pl.Int64).alias("faces"), pl.col("file").min().alias("first_file")
@@ -250,7 +276,9 @@ def _counted(faces: pl.DataFrame) -> pl.DataFrame:
 
 
 def _by_size(counted: pl.DataFrame, store: Store) -> pl.DataFrame:
-    cohesion = store.table("SELECT id, cohesion FROM person", (), {"person": pl.Int64, "cohesion": pl.Float64})
+    import polars as pl
+
+    cohesion = store.table("SELECT id, cohesion FROM person", (), {"person": int, "cohesion": float})
     return (
         counted.join(cohesion, on="person", how="left")
         .with_columns(pl.col("cohesion").round(4))
@@ -261,6 +289,8 @@ def _by_size(counted: pl.DataFrame, store: Store) -> pl.DataFrame:
 
 def recordings_table(recordings: Sequence[ScreenTime]) -> pl.DataFrame:
     """The table `recordings.csv`."""
+    import polars as pl
+
     rows = [
         (
             *(one.file, one.source, one.width, one.height, one.frames, round(one.duration, 3), one.every),
@@ -274,6 +304,8 @@ def recordings_table(recordings: Sequence[ScreenTime]) -> pl.DataFrame:
 
 def intervals_table(recordings: Sequence[ScreenTime], names: dict[int, str]) -> pl.DataFrame:
     """The table `intervals.csv`, by recording and in the order of time."""
+    import polars as pl
+
     rows = [
         (one.person, names[one.person], where.file, where.source, round(one.start, 3), round(one.end, 3), one.faces)
         for where in recordings
@@ -290,6 +322,8 @@ def library_intervals(store: Store, recipe: str) -> pl.DataFrame:
 
 def models_table(store: Store) -> pl.DataFrame:
     """The models that the library has seen, the latest last: how many pictures and faces each has."""
+    import polars as pl
+
     query = (
         "SELECT recipe, count(DISTINCT content),"
         " (SELECT count(*) FROM face_row WHERE face_row.recipe = analysis.recipe)"
@@ -361,4 +395,6 @@ def picture_of(store: Store, row: dict[str, Any]) -> U8:
     jpeg = None if row["id"] is None else thumbnail_of(store, row["id"])
     if jpeg is None:
         raise PictureError(row["reason"])
+    from unmingle.faces.align import open_thumbnail
+
     return open_thumbnail(jpeg)

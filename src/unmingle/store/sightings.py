@@ -13,8 +13,7 @@ from unmingle.store.analyses import add_face
 from unmingle.store.erased import ErasedRegions
 from unmingle.store.sqlite import insert
 from unmingle.text_layout import counted
-from unmingle.tracking.tracker import Sightings
-from unmingle.tracking.tracks import nearest_keyframes
+from unmingle.tracking.sightings import Sightings, nearest_keyframes
 
 if TYPE_CHECKING:
     import sqlite3

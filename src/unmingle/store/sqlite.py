@@ -53,7 +53,7 @@ class Store:
         connection.create_function("frame_of", 2, lambda *file: self.frame_of(*file))
         connection.create_function("meeting_of", 2, lambda *file: self.meeting_of(*file))
 
-    def table(self, query: str, values: Sequence[object], schema: Mapping[str, type[pl.DataType]]) -> pl.DataFrame:
+    def table(self, query: str, values: Sequence[object], schema: Mapping[str, type]) -> pl.DataFrame:
         """The rows of a query."""
         import polars as pl
 

@@ -10,15 +10,14 @@ person is for embeddings to say (`tracking.tracks`). What the detector is not su
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from unmingle.faces.boxes import assigned
-from unmingle.records import F32, F64, I64, U8, Analysis, Bool, Faces, check_shape
+from unmingle.records import F32, U8, Analysis, Faces
 from unmingle.sources.pyramid import shrunk
 
 LEAST_OVERLAP = 0.3  # intersection over union of a face's boxes in two frames that follow each other
@@ -41,42 +40,6 @@ class Sighting(NamedTuple):
     score: float
     patches: F32  # (2, 256), what its own box shows: see `Grey.patches`
     there: U8  # (16, 16), grey, what is to be seen at its piece's `place`
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Sightings:
-    """The n times that a face was seen, in the order of time."""
-
-    frames: I64  # (n,) numbers of frames of the recording, from 0
-    times: F64  # (n,) seconds since the first frame
-    numbers: I64  # (n,) which face of its frame it is: 0 is the surest
-    boxes: F32  # (n, 4) pixels of the upright frame: left, top, width, height
-    scores: F32  # (n,) the detector's confidence, 0 to 1
-
-    def __post_init__(self) -> None:
-        check_shape("frames", self.frames, (None,))
-        for name in ("times", "numbers", "scores"):
-            check_shape(name, getattr(self, name), (len(self.frames),))
-        check_shape("boxes", self.boxes, (len(self.frames), 4))
-
-    @classmethod
-    def of(cls, seen: Iterable[Sighting]) -> Self:
-        """At least one, as arrays."""
-        frames, times, numbers, boxes, scores, *_ = zip(*seen, strict=True)
-        return cls(
-            np.array(frames, np.int64),
-            np.array(times, np.float64),
-            np.array(numbers, np.int64),
-            np.array(boxes, np.float32),
-            np.array(scores, np.float32),
-        )
-
-    def __len__(self) -> int:
-        return len(self.frames)
-
-    def take(self, kept_n: Bool) -> Sightings:
-        """Those of them that are kept."""
-        return Sightings(*(getattr(self, name)[kept_n] for name in self.__slots__))
 
 
 @dataclass(slots=True, eq=False)

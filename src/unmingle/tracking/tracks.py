@@ -14,8 +14,9 @@ from typing import NamedTuple
 import numpy as np
 
 from unmingle.grouping.impostors import SFACE_CURVE, ImpostorModel
-from unmingle.records import F32, F64, I64, U8, Analysis, Triage
-from unmingle.tracking.tracker import Piece, Sighting, Sightings, correlation
+from unmingle.records import F32, F64, U8, Analysis, Triage
+from unmingle.tracking.sightings import Sightings
+from unmingle.tracking.tracker import Piece, Sighting, correlation
 
 LINK = 0.001  # share of strangers who are as alike as two pieces must be to be one track
 SPLIT = 0.1  # share of strangers who are more alike than two keyframes that one face in two moments may have
@@ -60,15 +61,6 @@ class Segment:
     ends: F64
     skipped: int  # frames that could not be decoded
     tracks: tuple[Track, ...]  # in the order of their first sightings
-
-
-def nearest_keyframes(times_n: F64, sightings_k: I64) -> I64:
-    """(n,) for each sighting, by rising time, the position of the keyframe nearest in time, of k by their sightings."""
-    at = times_n[sightings_k]
-    after = np.clip(np.searchsorted(at, times_n), 0, len(at) - 1)
-    before = np.maximum(after - 1, 0)
-    nearest: I64 = np.where(np.abs(at[before] - times_n) <= np.abs(at[after] - times_n), before, after)
-    return nearest
 
 
 class _Part(NamedTuple):
