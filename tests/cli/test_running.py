@@ -180,6 +180,23 @@ def test_what_is_kept_is_told(tmp_path: Path) -> None:
         assert stopped.value.__notes__ == ["It is kept." if there else "Nothing was stored yet."]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="there are no such signals")
+def test_a_stop_of_which_a_library_makes_another_error_is_still_one() -> None:
+    """As OpenVINO's own import does, if the signal comes in the middle of it."""
+    lines = (
+        "import os, signal, sys",
+        "from unmingle.cli import commands, running",
+        "def app():",
+        "    with running.keeping('It is kept.'):",
+        "        try: os.kill(os.getpid(), signal.SIGINT)",
+        "        except BaseException: raise ImportError('initialization failed')",
+        "commands.app = app",
+        "running.main()",
+    )
+    done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "Stopped. It is kept.\n")
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="there are no such signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -38,6 +38,16 @@ def check_stopped() -> None:
         raise Stopped(_received[0])
 
 
+@contextmanager
+def _found_again() -> Iterator[None]:
+    """Stop where something else was made of the signal's exception, as an ImportError is in the middle of an import."""
+    try:
+        yield
+    except Exception:
+        check_stopped()
+        raise
+
+
 def main() -> None:
     """Run the command line."""
     _received.clear()
@@ -45,9 +55,10 @@ def main() -> None:
     take_any_text()
     with _signals_stop():
         try:
-            from unmingle.cli.commands import app
+            with _found_again():
+                from unmingle.cli.commands import app
 
-            app()
+                app()
         except Stopped as stop:
             from unmingle.text_layout import printable
 
@@ -62,9 +73,10 @@ def main() -> None:
 def keeping(sentence: str, *, once: Path | None = None) -> Iterator[None]:
     """Say what is kept, and how to go on, if the block is stopped; `once` is there as soon as anything is kept."""
     try:
-        check_stopped()
-        yield
-        check_stopped()
+        with _found_again():
+            check_stopped()
+            yield
+            check_stopped()
     except Stopped as stop:
         stop.add_note(sentence if once is None or once.exists() else "Nothing was stored yet.")
         raise
