@@ -125,10 +125,10 @@ export function person(root, { params, query, restore, signal }) {
   }
 
   async function mergeWhole() {
+    // At once: what is typed next is meant for it.
+    const where = await askPerson(`${about ? called(about) : "This person"} is the same as…`, { person: id });
     await loaded;
-    if (!about) return;
-    const where = await askPerson(`${called(about)} is the same as…`, { person: id });
-    if (where?.person === undefined) return;
+    if (where?.person === undefined || !about) return;
     const outcome = await decide({ kind: "merge", person: where.person, others: [id] }, list.revision);
     if (outcome) go(`/people/${where.person}`, { replace: true });
   }
