@@ -59,10 +59,15 @@ class KeyedCommand(TyperCommand):
 
         if Path(LIBRARY_FILE).is_file() and any(one.name == "library" for one in self.params):
             given = self.make_parser(ctx).parse_args(list(args))[0].get("library")
-            # A folder, or what can only be meant as one, is believed to be another library.
-            if given is None or Path(given).is_file() or not (Path(given).exists() or Path(given).name != given):
+            if given is None or not _means_folder(given):
                 args = [".", *args]
         return super().parse_args(ctx, args)
+
+
+def _means_folder(given: str) -> bool:
+    """Whether a word is a folder, or can only be meant as one, and so as another library."""
+    path = Path(given)
+    return not path.is_file() and (path.exists() or path.name != given)
 
 
 def read_key(path: Path) -> str:

@@ -17,8 +17,7 @@ from unmingle.decisions.assignment import continued
 from unmingle.distributed import analysis, cells
 from unmingle.distributed.grouping import group
 from unmingle.distributed.place import ASSIGNMENT, FACES, FILES, PEOPLE, STATISTICS, Place
-from unmingle.distributed.review import Decided
-from unmingle.distributed.review import assignment as former
+from unmingle.distributed.review import Decided, owners
 from unmingle.errors import SettingsError
 from unmingle.grouping.impostors import curve_of
 from unmingle.models.cards import SFACE
@@ -76,7 +75,7 @@ def _keep(place: Place, grouped: Grouped, more: dict[str, Any]) -> tuple[int, in
     more: gets what the next run has to know.
     """
     known = json.loads(place.read_text(STATISTICS) or "{}")
-    decided, (face_n, person_n) = Decided.read(place), former(place)
+    decided, (face_n, person_n) = Decided.read(place), owners(place)
     person_n = decided.now(person_n)
     assigned = grouped.assignment.materialize()
     overlaps: Counter[tuple[int, int]] = Counter()

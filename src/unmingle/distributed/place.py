@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from unmingle.errors import SettingsError, WriteError, reason
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 FACES, THUMBNAILS, FILES, RECIPE = "faces", "thumbnails", "files", "recipe.txt"
 ASSIGNMENT, PEOPLE, STATISTICS, DECISIONS = "assignment", "people.parquet", "statistics.json", "decisions"
@@ -95,9 +95,10 @@ class Place:
         return pq.read_table(f"{path}/{name}", filesystem=system, columns=columns)
 
 
-def read_all(place: Place, folder: str) -> list[dict[str, Any]]:
-    """The rows of all parts of a folder."""
-    return [row for name in place.names(folder) for row in place.read(f"{folder}/{name}").to_pylist()]
+def read_all(place: Place, folder: str) -> Iterator[dict[str, Any]]:
+    """The rows of all parts of a folder, a part in memory at a time."""
+    for name in place.names(folder):
+        yield from place.read(f"{folder}/{name}").to_pylist()
 
 
 def key(name: str) -> int:

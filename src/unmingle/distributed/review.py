@@ -27,6 +27,7 @@ from unmingle.distributed.place import (
     THUMBNAILS,
     Place,
     key,
+    read_all,
 )
 from unmingle.errors import DecisionError, LibraryError, SettingsError, SourceError
 from unmingle.grouping.confidence import face_probabilities, label_means
@@ -63,8 +64,8 @@ def take(
     if not (people or names or files):
         raise SettingsError("Nobody was named.", "Pass --people 1-500, --names or --files.")
     wanted = {*people} | {row["person"] for row in table.to_pylist() if row["name"] and row["name"] in names}
-    digests = {row["digest"] for row in _files(place) if fnmatchcase(row["address"], files)} if files else None
-    owner = _owners(place, None if digests is not None else wanted)
+    digests = {row["digest"] for row in read_all(place, FILES) if fnmatchcase(row["address"], files)} if files else None
+    owner = owners(place, None if digests is not None else wanted)
     rows = _faces(place, None if digests is not None else owner[0], digests)
     if not rows:
         raise SourceError(f"{destination} has none of these faces.", f"See {destination}/{PEOPLE}.")
@@ -76,7 +77,7 @@ def take(
         store.set_fact(facts.SCALE, str(statistics.get("scale", "")))
         shown = {row["digest"] for row in rows}
         with store.transaction() as connection:
-            held = [row for row in _files(place) if row["digest"] in shown]
+            held = [row for row in read_all(place, FILES) if row["digest"] in shown]
             _store(connection, recipe, held, rows, dict(zip(*(part.tolist() for part in owner), strict=True)))
             first = statistics["last_person"] + 1
             insert(connection, "person", id=first + RESERVED - 1)
@@ -104,13 +105,8 @@ def _known(place: Place) -> tuple[str, dict[str, Any]]:
     return recipe, json.loads(statistics)
 
 
-def _files(place: Place) -> Iterable[dict[str, Any]]:
-    for name in place.names(FILES):
-        yield from place.read(f"{FILES}/{name}").to_pylist()
-
-
-def _owners(place: Place, people: set[int] | None) -> tuple[I64, I64]:
-    """Faces by rising key and the person of each; people: only theirs."""
+def owners(place: Place, people: set[int] | None = None) -> tuple[I64, I64]:
+    """Faces by rising key and the person of each, as the last run left them; people: only theirs."""
     parts = []
     for name in place.names(ASSIGNMENT):
         part = place.read(f"{ASSIGNMENT}/{name}")
@@ -122,11 +118,6 @@ def _owners(place: Place, people: set[int] | None) -> tuple[I64, I64]:
     both = pa.concat_tables(parts)
     face_n, first = np.unique(both["face"].to_numpy(), return_index=True)  # a kill may leave some twice
     return face_n, both["person"].to_numpy()[first]
-
-
-def assignment(place: Place) -> tuple[I64, I64]:
-    """Faces by rising key and the person of each, as the last run left them."""
-    return _owners(place, None)
 
 
 def _faces(place: Place, keys: I64 | None, digests: Collection[str] | None) -> list[dict[str, Any]]:

@@ -31,6 +31,7 @@ from unmingle.sources.regions import (
     SCHEMAS,
     Area,
     Region,
+    Schema,
     overlap,
     read_packet,
     read_stored,
@@ -161,7 +162,7 @@ def plan(shown: Iterable[Shown], *, by: By) -> dict[str, dict[str, Shown]]:
         files[one[:2]].setdefault(one[4], one)
     folders, places = TakenNames(MANIFEST), {}
     for person, name in sorted(files):
-        folder = folders.take(name if name and by == "name" else f"person-{person:04}", ending=False)
+        folder = folders.take(name if name and by == "name" else _number(person), ending=False)
         names = TakenNames()
         places[folder] = {
             names.take(readable(PurePath(file.relative).name)): one for file, one in sorted(files[person, name].items())
@@ -257,7 +258,7 @@ class _Job:
             images.append({"id": image, "file_name": readable(name), "width": across, "height": down})
             for face, (x, y, width, height) in faces:
                 person = face.person or 0
-                people[person] = face.name or (f"person-{person:04}" if person else "nobody")
+                people[person] = face.name or (_number(person) if person else "nobody")
                 sides = ((x - width / 2) * across, (y - height / 2) * down, width * across, height * down)
                 box = [round(side, 2) for side in sides]
                 row = {"id": len(annotations) + 1, "image_id": image, "category_id": person, "iscrowd": 0}
@@ -302,7 +303,7 @@ class _Job:
             raise PictureError("not as large as when its faces were found: run unmingle cluster again")
         ours = [(called, to_stored(area, stored.orientation)) for called, area in upright]
         regions = [Region(called, FACE, area) for called, area in ours]
-        schemas = list(SCHEMAS)
+        has: set[Schema] = set()  # lists in other schemas than MWG's stay as they are
         if tool is not None:
             # The regions that the picture has already stay, but for those of the faces that are written anew in MWG's.
             others = [other for packet in stored.packets for other in read_packet(packet).regions]
@@ -314,9 +315,13 @@ class _Job:
                 and (not other.is_face or all(overlap(other.area, area) < LEAST_OVERLAP for _, area in ours))
             ]
             has = {other.schema for other in others} - {"MWG"}
-            schemas = [schema for schema in SCHEMAS if schema not in has]
-        size = {"width": stored.width, "height": stored.height}
-        packet = xmp.packet(regions, **size, orientation=stored.orientation, schemas=schemas)
+        packet = xmp.packet(
+            regions,
+            width=stored.width,
+            height=stored.height,
+            orientation=stored.orientation,
+            schemas=[schema for schema in SCHEMAS if schema not in has],
+        )
         sidecar = xmp.sidecar(name)
         if tool is not None:
             self.out.make(name, partial(tool.embed, path, packet, ending=ENDINGS.get(stored.format, "")))
@@ -324,6 +329,10 @@ class _Job:
             self.out.put(sidecar, packet)
         else:
             raise PictureError("its name is too long for a sidecar of its own: pass --embed")
+
+
+def _number(person: int) -> str:
+    return f"person-{person:04}"
 
 
 def save_crops(store: Store, recipe: str, folder: Path, progress: Progress) -> int:

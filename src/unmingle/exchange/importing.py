@@ -217,9 +217,8 @@ class _Reader:
         regions = drawn.packet.regions
         self.kinds.update(region.kind for region in regions if not region.is_face)
         # One face may be in the list of each schema, here with a name and there without.
-        faces, named = (
-            Counter(region.schema for region in of) for of in ([one for one in regions if one.is_face], drawn.named)
-        )
+        faces = Counter(region.schema for region in regions if region.is_face)
+        named = Counter(region.schema for region in drawn.named)
         self.nameless += max(faces.values(), default=0) - max(named.values(), default=0)
         for schema, count in drawn.packet.unread:
             what = "a region" if count == 1 else f"{count:,} regions"
