@@ -37,7 +37,8 @@ from unmingle.faces.recipe import FaceRecipe
 from unmingle.grouping.cluster import cluster_faces
 from unmingle.grouping.impostors import SFACE_CURVE
 from unmingle.settings import DetectionSettings, EngineSettings, GroupingSettings
-from unmingle.sources.images import decode, read_bytes, scan
+from unmingle.sources.decoding import decode
+from unmingle.sources.images import read_bytes, scan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -26,7 +26,8 @@ from unmingle.faces.detect import find_faces
 from unmingle.faces.quality import blur_of, turn_of
 from unmingle.models import sface, yunet
 from unmingle.settings import DetectionSettings
-from unmingle.sources.images import decode, read_bytes, scan
+from unmingle.sources.decoding import decode
+from unmingle.sources.images import read_bytes, scan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -20,7 +20,8 @@ from unmingle.evaluation.metrics import score
 from unmingle.faces import detect
 from unmingle.faces.recipe import FaceRecipe
 from unmingle.settings import DetectionSettings, EngineSettings
-from unmingle.sources.images import decode, read_bytes, scan
+from unmingle.sources.decoding import decode
+from unmingle.sources.images import read_bytes, scan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

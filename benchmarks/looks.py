@@ -25,7 +25,8 @@ from unmingle.faces import detect
 from unmingle.faces.recipe import FaceRecipe
 from unmingle.records import Faces
 from unmingle.settings import DetectionSettings, EngineSettings
-from unmingle.sources.images import decode, read_bytes, scan
+from unmingle.sources.decoding import decode
+from unmingle.sources.images import read_bytes, scan
 from unmingle.store.result_tables import spread
 
 if TYPE_CHECKING:

@@ -23,7 +23,8 @@ from unmingle.faces.boxes import overlaps
 from unmingle.faces.detect import DECIDING, at_scales, find_faces, first_scales
 from unmingle.models.yunet import open_yunet
 from unmingle.settings import DetectionSettings
-from unmingle.sources.images import decode, read_bytes, scan
+from unmingle.sources.decoding import decode
+from unmingle.sources.images import read_bytes, scan
 from unmingle.sources.pyramid import Pyramid
 
 if TYPE_CHECKING:

@@ -29,7 +29,8 @@ from unmingle.grouping.impostors import SFACE_CURVE
 from unmingle.models import sface, yunet
 from unmingle.models.runtime import import_openvino
 from unmingle.settings import DetectionSettings, GroupingSettings
-from unmingle.sources.images import decode, read_bytes, scan
+from unmingle.sources.decoding import decode
+from unmingle.sources.images import read_bytes, scan
 
 if TYPE_CHECKING:
     from unmingle.records import F32, I64, Bool

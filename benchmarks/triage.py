@@ -34,7 +34,8 @@ from unmingle.grouping.constraints import Constraints
 from unmingle.grouping.impostors import SFACE_CURVE
 from unmingle.models import sface, yunet
 from unmingle.settings import DetectionSettings, GroupingSettings
-from unmingle.sources.images import decode, read_bytes, scan
+from unmingle.sources.decoding import decode
+from unmingle.sources.images import read_bytes, scan
 from unmingle.sources.names import parse_name
 
 if TYPE_CHECKING:

@@ -30,7 +30,8 @@ from madeup.portraits import Look, Person, encode, render
 from photographs import background, cut_faces, paste
 from unmingle.faces.boxes import overlaps
 from unmingle.models.yunet import open_yunet
-from unmingle.sources.images import decode, read_bytes, scan
+from unmingle.sources.decoding import decode
+from unmingle.sources.images import read_bytes, scan
 
 if TYPE_CHECKING:
     from unmingle.records import F32, U8
