@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test coverage lint page bench docs site notebook lock clean
+.PHONY: demo test lowest coverage lint page bench docs site notebook lock clean
 
 # One stamp a set of packages: it is made anew when the lock or the project's own list changes.
 $(VENV)/made:
@@ -27,6 +27,14 @@ demo: $(VENV)/core
 # What takes minutes, a browser or a Debian package is marked: ALL=yes runs that too, as .ci/run does.
 test: $(VENV)/dev
 	$(BIN)/pytest -n 2 --dist worksteal $(if $(ALL),,-m "not (slow or browser or debian)")
+
+# After a change to a lower bound in pyproject.toml: the tests with the lowest versions, which warn of newer ones of others.
+lowest:
+	$(PYTHON) -m venv $(VENV)-lowest
+	$(VENV)-lowest/bin/pip install --quiet uv
+	VIRTUAL_ENV=$(VENV)-lowest $(VENV)-lowest/bin/uv pip install --quiet --resolution lowest-direct \
+		--editable ".[encrypt,heic,onnxruntime]" --group test
+	$(VENV)-lowest/bin/pytest -n 2 --dist worksteal -p no:warnings -m "not (slow or browser or debian)"
 
 # By lines of src/, with all tests, those too that run a process of their own.
 coverage: $(VENV)/dev
@@ -76,4 +84,4 @@ lock: $(VENV)/made
 		pyproject.toml --extra encrypt --extra heic --extra onnxruntime --extra ray --group test --group parity --group lint --group docs --constraint requirements/core.lock -o requirements/dev.lock
 
 clean:
-	rm -rf $(VENV) tools/page/node_modules tools/page/build .coverage demo site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-lowest tools/page/node_modules tools/page/build .coverage demo site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

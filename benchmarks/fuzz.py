@@ -1,6 +1,6 @@
 """Names, pictures, sidecars, tables, models and recordings that are odd or damaged: does any of them end the job?
 
-    python benchmarks/fuzz.py [--mutants 20000] [--seed 0] [--kind KIND …] [--minutes N] [-o FOLDER]
+    python benchmarks/fuzz.py [--mutants 20000] [--first 0] [--seed 0] [--kind KIND …] [--minutes N] [-o FOLDER]
     python benchmarks/fuzz.py --only pictures:4711
 
 Each mutant follows from its kind, its number and the seed alone, so `--only` makes it again, keeps it in FOLDER, and
@@ -110,25 +110,25 @@ def shares(mutants: int, kinds: Sequence[str]) -> dict[str, int]:
     return {kind: max(1, round(mutants * SHARES[kind] / total)) for kind in kinds}
 
 
-def jobs_of(wanted: dict[str, int]) -> list[tuple[str, range]]:
+def jobs_of(wanted: dict[str, int], first: int = 0) -> list[tuple[str, range]]:
     """Batches, the kinds side by side, so that all end at about the same time."""
     batches = [
-        ((start + BATCH[kind]) / count, kind, range(start, min(start + BATCH[kind], count)))
+        ((start + BATCH[kind]) / count, kind, range(first + start, first + min(start + BATCH[kind], count)))
         for kind, count in wanted.items()
         for start in range(0, count, BATCH[kind])
     ]
     return [(kind, numbers) for _, kind, numbers in sorted(batches, key=lambda batch: batch[:2])]
 
 
-def run(wanted: dict[str, int], seed: int, processes: int, place: Path, minutes: float) -> dict[str, Tally]:
+def run(wanted: dict[str, int], options: argparse.Namespace, place: Path) -> dict[str, Tally]:
     """All mutants, or as many as there is time for, on some processes at once."""
     tallies = {kind: Tally() for kind in wanted}
-    end = time.monotonic() + 60 * minutes
-    jobs = iter(jobs_of(wanted))
+    end = time.monotonic() + 60 * options.minutes
+    jobs = iter(jobs_of(wanted, options.first))
     lock = threading.Lock()
 
     def serve(worker: int) -> None:
-        child = Child(kind_of, seed, place / str(worker))
+        child = Child(kind_of, options.seed, place / str(worker))
         while True:
             with lock:
                 kind, numbers = next(jobs, ("", range(0)))
@@ -139,11 +139,12 @@ def run(wanted: dict[str, int], seed: int, processes: int, place: Path, minutes:
             with lock:
                 tallies[kind].mutants += len(numbers)
                 tallies[kind].add(parts, time.monotonic() - begun)
-                sys.stderr.write(f"{kind} {tallies[kind].mutants}/{wanted[kind]} {dict(tallies[kind].counts)}\n")
+                peak = max(told.peak for told in parts) >> 20
+                sys.stderr.write(f"{kind} {numbers[0]}–{numbers[-1]} {peak} MB {dict(tallies[kind].counts)}\n")
         child.stop()
 
-    with ThreadPoolExecutor(processes) as pool:
-        list(pool.map(serve, range(processes)))
+    with ThreadPoolExecutor(options.processes) as pool:
+        list(pool.map(serve, range(options.processes)))
     return tallies
 
 
@@ -175,11 +176,18 @@ def only(word: str, seed: int, folder: Path) -> int:
     return bool(outcome.faults)
 
 
-def keep(found: dict[str, Any], path: Path) -> None:
-    """Write results, with those of other kinds that are there."""
+def keep(found: dict[str, Any], path: Path, *, goes_on: bool) -> None:
+    """Write results, with those of other kinds that are there; goes_on: with those of the parts before, too."""
     if path.exists():
         before = json.loads(path.read_text(encoding="ascii"))
-        others = [one for one in before["faults"] if one["mutants"][0].partition(":")[0] not in found["kinds"]]
+        there = {} if goes_on else found["kinds"]
+        others = [one for one in before["faults"] if one["mutants"][0].partition(":")[0] not in there]
+        for kind in before["kinds"].keys() & found["kinds"].keys() if goes_on else ():
+            part, so_far = found["kinds"][kind], before["kinds"][kind]
+            found["kinds"][kind] = {
+                what: (max if what == "peak_mb" else sum)((part.get(what, 0), so_far.get(what, 0)))
+                for what in so_far | part
+            }
         found |= {"kinds": before["kinds"] | found["kinds"], "faults": [*found["faults"], *others]}
     path.write_text(json.dumps(found, indent=1) + "\n", encoding="ascii")
 
@@ -187,6 +195,7 @@ def keep(found: dict[str, Any], path: Path) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mutants", type=int, default=20_000)
+    parser.add_argument("--first", type=int, default=0, help="the number of the first mutant: a run in parts")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--kind", choices=tuple(SHARES), action="append", help="only this kind; may be repeated")
     parser.add_argument("--processes", type=int, default=min(2, os.cpu_count() or 1))
@@ -204,14 +213,14 @@ def main() -> int:
         return only(options.only, options.seed, options.output or Path(tempfile.mkdtemp()))
     wanted = shares(options.mutants, options.kind or tuple(SHARES))
     with tempfile.TemporaryDirectory() as place:
-        tallies = run(wanted, options.seed, options.processes, Path(place), options.minutes)
+        tallies = run(wanted, options, Path(place))
     kinds = {kind: tally.result() for kind, tally in tallies.items()}
     faults = faults_of(tallies)
     # In ASCII: names of files may be no text.
     found = {"seed": options.seed, "kinds": kinds, "faults": faults}
     if options.output:
         options.output.mkdir(parents=True, exist_ok=True)
-        keep(found, options.output / "fuzz.json")
+        keep(found, options.output / "fuzz.json", goes_on=options.first > 0)
     print(json.dumps(found, indent=1))
     return bool(faults)
 

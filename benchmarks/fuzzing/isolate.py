@@ -112,9 +112,9 @@ class Child:
         pipe.send((kind, numbers))
         limit = PATIENCE + EACH * (len(numbers) - 1) + (0 if kind in self._ready else START)
         self._ready.add(kind)
-        before, begun = _seconds(self._process.pid), time.monotonic()
+        before, begun = seconds_of(self._process.pid), time.monotonic()
         while not pipe.poll(0.2):
-            used, waited = _seconds(self._process.pid) - before, time.monotonic() - begun
+            used, waited = seconds_of(self._process.pid) - before, time.monotonic() - begun
             if not self._process.is_alive() and not pipe.poll(0):
                 return self._died(numbers)
             if used > limit or waited > WAITING * limit:
@@ -158,7 +158,7 @@ class Child:
             shutil.rmtree(self.place, ignore_errors=True)
 
 
-def _seconds(process: int) -> float:
+def seconds_of(process: int) -> float:
     """Of the processor, that a process has used."""
     try:
         fields = Path(f"/proc/{process}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import io
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from unmingle.render import drawing
 from unmingle.render.drawing import (
     COLUMNS,
     EDGE,
@@ -58,6 +61,27 @@ def test_the_overview_holds_everyone(people: int) -> None:
 def test_any_name_can_be_written(name: str) -> None:
     with Image.open(io.BytesIO(as_jpeg(contact_sheet([jpeg("red")], title=name, note=name)))) as page:
         assert page.format == "JPEG"
+
+
+@pytest.mark.parametrize("name", ["Zoë Åström", "Αθηνά", "Жанна", "שרה", "ليلى", "ქეთი"])
+def test_the_alphabets_of_a_name_need_no_font_of_the_machine(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drawing, "_machine_fonts", tuple)
+    assert {drawing._font_of(sign, False) for sign in name} == {drawing._own_font(bold=False)}
+    assert all(drawing._has(drawing._own_font(bold), sign) for sign in name for bold in (False, True))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="fonts lie elsewhere")
+def test_signs_that_the_own_font_lacks_are_drawn_with_one_of_the_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = drawing._own_font(bold=False)
+    assert not drawing._has(own, "李")
+    (tmp_path / "fonts").mkdir()
+    (tmp_path / "fonts" / "meiryo.ttc").write_bytes(Path(own).read_bytes())
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    drawing._machine_fonts.cache_clear()
+    assert str(tmp_path / "fonts" / "meiryo.ttc") in drawing._machine_fonts()
+    drawing._machine_fonts.cache_clear()
 
 
 def test_a_text_is_measured_as_it_is_drawn() -> None:

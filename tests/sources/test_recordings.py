@@ -318,6 +318,16 @@ def test_an_enormous_size_is_refused_before_anything_is_decoded(tmp_path: Path) 
     assert "too large: 16000×12000" in bad(tmp_path / "bomb.avi")
 
 
+def test_a_few_bytes_do_not_fill_the_memory(tmp_path: Path) -> None:
+    ending, how = KINDS["mp4 in fragments"]
+    whole = write_video(tmp_path / f"whole{ending}", 12, **how).read_bytes()
+    at = whole.index(b"trun") + 4
+    bomb = tmp_path / "bomb.mp4"
+    bomb.write_bytes(whole[:at] + bytes(4) + (80_000_000).to_bytes(4, "big") + whole[at + 8 :])  # of no size each
+    with pytest.raises(PictureError, match="made to fill the memory"), Recording(bomb):
+        pass
+
+
 def test_an_mp4_that_was_cut_short_says_how_to_mend_it(tmp_path: Path) -> None:
     path = write_video(tmp_path / "talk.mp4", 20)
     path.write_bytes(path.read_bytes()[:-200])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import cache, lru_cache
-from importlib.util import find_spec
 from itertools import groupby
 from math import sqrt
 from pathlib import Path
@@ -22,10 +22,11 @@ CORNER = 10  # radius of a tile's corners
 HEAD = 84  # pixels, of a title and the note below it
 PAPER, INK, FAINT, LINE, MAT = "#fbfaf8", "#1f2328", "#6b7280", "#e7e5e0", "#eeeeee"
 LATIN, MARKS = "\u024f", "–—‘’“”…"  # up to which sign, and what else, the own font is known to have all
-# The font that comes with matplotlib has no Han, kana or Hangul; what the machine has of these is asked for them.
+FONTS = Path(__file__).with_name("fonts")
+# DejaVu Sans, which lies there, has most alphabets, but no Han, kana or Hangul: for these, what the machine has.
 MORE_FONTS = (
-    *("Noto Sans CJK JP", "Noto Sans JP", "Source Han Sans JP", "Hiragino Sans", "Yu Gothic", "Meiryo", "MS Gothic"),
-    *("IPAexGothic", "TakaoGothic", "PingFang SC", "Microsoft YaHei", "WenQuanYi Zen Hei", "Malgun Gothic"),
+    *("NotoSansCJK-Regular", "NotoSansJP-Regular", "SourceHanSans-Regular", "YuGothM", "meiryo", "msgothic", "ipaexg"),
+    *("ヒラギノ角ゴシック W3", "TakaoGothic", "PingFang", "msyh", "wqy-zenhei", "malgun", "AppleSDGothicNeo"),
 )
 
 COLUMNS = 10
@@ -132,37 +133,29 @@ def _runs(text: str, size: int, *, bold: bool) -> Iterator[tuple[ImageFont.FreeT
 @lru_cache(maxsize=4096)
 def _font_of(sign: str, bold: bool) -> str:  # noqa: FBT001
     own = _own_font(bold)
-    if sign <= LATIN or sign in MARKS or ord(sign) in _signs(own):
+    if sign <= LATIN or sign in MARKS or _has(own, sign):
         return own
-    return next((path for path in _machine_fonts() if ord(sign) in _signs(path)), own)
+    return next((path for path in _machine_fonts() if _has(path, sign)), own)
 
 
-@cache
 def _own_font(bold: bool) -> str:  # noqa: FBT001
-    """DejaVu Sans: the same on every machine, and most alphabets in it."""
-    file = Path("fonts", "ttf", "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf")
-    spec = find_spec("matplotlib")
-    # Importing matplotlib takes a quarter of a second; some distributions keep its data elsewhere.
-    if spec and spec.origin and (near := Path(spec.origin).parent / "mpl-data" / file).is_file():
-        return str(near)
-    from matplotlib import get_data_path
-
-    return str(Path(get_data_path()) / file)
+    return str(FONTS / ("DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"))
 
 
 @cache
 def _machine_fonts() -> tuple[str, ...]:
-    from matplotlib.font_manager import fontManager
+    found = []
+    for name in MORE_FONTS:
+        with suppress(OSError):
+            found.append(str(ImageFont.truetype(str(FONTS / name)).path))  # not there: searched among the machine's
+    return tuple(found)
 
-    known = {font.name: font.fname for font in fontManager.ttflist}
-    return tuple(known[name] for name in MORE_FONTS if name in known)
 
-
-@cache
-def _signs(path: str) -> frozenset[int]:
-    from matplotlib.ft2font import FT2Font
-
-    return frozenset(FT2Font(path).get_charmap())
+def _has(path: str, sign: str) -> bool:
+    """Whether a font draws anything else for a sign than for one that nobody has."""
+    font = ImageFont.truetype(path, 20, layout_engine=ImageFont.Layout.BASIC)
+    there, none = (font.getmask(one) for one in (sign, "\U0010ffff"))
+    return there.size != none.size or bytes(there) != bytes(none)
 
 
 @lru_cache(maxsize=32)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import math
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -21,7 +23,6 @@ from unmingle.sources.limits import MIN_SIDE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from av.container import InputContainer
     from av.video.frame import VideoFrame
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from unmingle.records import I64, U8
 
 MAX_PIXELS = 8192 * 8192  # of a frame: several are in memory at once, and so are those that others refer to
+MOST_AT_ONCE = 400_000_000  # bytes that FFmpeg takes in one piece, of what a file says: the largest frame needs 270 MB
 THREADS = 2  # of the decoder: each holds frames of its own, and finding faces takes longer than decoding
 SPOILT = 10.0  # seconds at most that a picture which could not be decoded spoils those after it, up to a keyframe
 # What holds pictures that move, or sound, which is told apart. Without playlists, which name other files and addresses.
@@ -185,9 +187,13 @@ class Recording:
         import av
 
         check_file(self._path)
+        _bound_memory()
         guards = {"protocol_whitelist": "file", "format_whitelist": _FORMATS}
         try:
             container = av.open(self._path.absolute(), "r", container_options=guards, metadata_errors="replace")
+        except MemoryError as error:
+            problem = f"damaged or made to fill the memory: it asks for over {MOST_AT_ONCE // 10**6} MB at once"
+            raise PictureError(problem) from error
         except av.error.FFmpegError as error:
             head = head_of(self._path)
             if head[4:8] in QUICKTIME_BOXES and begins_recording(head):
@@ -224,6 +230,19 @@ class Recording:
             return None
         a, b, c, d = self._turn
         return np.ascontiguousarray(stored[::d, ::a] if a else stored.transpose(1, 0, 2)[::b, ::c])
+
+
+@cache
+def _bound_memory() -> None:
+    """Let a count in a file of a few bytes not take all memory; PyAV knows no setting for that, but FFmpeg does."""
+    import ctypes
+
+    import av
+
+    package = Path(av.__file__).parent
+    for library in (*package.parent.glob("av.libs/*avutil*"), *package.glob(".dylibs/*avutil*")):
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(str(library)).av_max_alloc(ctypes.c_size_t(MOST_AT_ONCE))
 
 
 def _turn(picture: VideoFrame) -> tuple[int, int, int, int]:
