@@ -14,7 +14,8 @@ library in which a page was damaged, done again, has to leave no fault and all d
 next one into the same folder has to succeed, or what is there has to be whole, with all decisions.
 
 With --encrypting each round instead encrypts the library, decrypts it or gives it another key, and is killed meanwhile.
-Then it has to open with the key of before or the new one, with the new one if that was told as done; hold the same
+In three of ten a second process gives it another key at the same time. Then it has to open with the key of before or a
+new one, with the new one if that was told as done; hold the same
 decisions and people; and no file of an encrypted one may hold a name or an embedding.
 
 A SIGKILL shows what a process may lose, not what a power cut may: for that the library trusts SQLite, a write-ahead log
@@ -26,6 +27,7 @@ from __future__ import annotations
 import argparse
 import http.client
 import json
+import math
 import os
 import random
 import select
@@ -49,7 +51,7 @@ from unmingle.api import Library
 from unmingle.decisions import journal
 from unmingle.decisions.log import read_log
 from unmingle.decisions.state import State
-from unmingle.errors import DecisionError, LibraryLockedError, WriteError
+from unmingle.errors import DecisionError, LibraryLockedError, UnmingleError, WriteError
 from unmingle.records import Analysis, Faces, Triage
 from unmingle.settings import GroupingSettings
 from unmingle.sources.formats import LIBRARY_FILE
@@ -67,7 +69,6 @@ LONGEST = 0.12  # seconds of work before a kill
 TOKEN = "made-up"  # of a server that only this script can reach
 CLIENTS = 3
 KEYS = (None, "5" * 64, "7" * 64)  # the keys themselves: no time goes into what a passphrase comes to
-LONGEST_ENCRYPTING = 0.12
 NAMES = {f"library.sqlite{ending}" for ending in ("", "-wal", "-shm", "-journal")} | {"library.lock", "decisions.jsonl"}
 
 
@@ -287,10 +288,12 @@ def key_that_opens(folder: Path, keys: list[str | None]) -> list[str | None]:
     return []
 
 
-def encrypt_once(folder: Path, before: str | None, seed: int) -> tuple[str | None, bool, list[str]]:
-    """The key after a kill, whether it was told that it is the new one, and what is wrong."""
+def encrypt_once(
+    folder: Path, before: str | None, seed: int, longest: float
+) -> tuple[str | None, bool, bool, list[str]]:
+    """The key after a kill, whether it was told that it is the new one, or that of another one, and what is wrong."""
     chance = random.Random(seed)
-    after = chance.choice([key for key in KEYS if key != before])
+    after, rival = chance.sample([key for key in KEYS if key != before], 2)
     library = Library(folder, views="on request")
     _, people = known(folder)
     library.name(chance.choice(people), f"Name {chance.random()}")
@@ -300,20 +303,36 @@ def encrypt_once(folder: Path, before: str | None, seed: int) -> tuple[str | Non
         library.encrypt(after)
         tell("done")
 
+    keys, raced = [before, after], False
     with child(encrypt) as (_, told):
-        time.sleep(chance.random() * LONGEST_ENCRYPTING)
-    done = told()
+        if chance.random() < 0.3:  # somebody else at the same time, with another key, as often as it takes
+
+            def rush(tell: Callable[[str], object]) -> None:
+                while True:
+                    with suppress(UnmingleError):
+                        library.encrypt(rival)
+                        tell("done")
+                        return
+
+            with child(rush) as (_, others_told):
+                time.sleep(chance.random() * 2 * longest)
+            keys.append(rival)
+            raced = bool(others_told())
+        else:
+            time.sleep(chance.random() * longest)
+    done = bool(told())
+    due = [key for key, is_done in ((after, done), (rival, raced)) if is_done] or keys
     if chance.random() < 0.3:  # and so is whoever goes on
 
         def go_on(_: object) -> None:
-            key_that_opens(folder, [before, after])
+            key_that_opens(folder, keys)
             time.sleep(1)
 
         with child(go_on):
-            time.sleep(chance.random() * LONGEST_ENCRYPTING / 4)
-    fitting = key_that_opens(folder, [before, after])
-    if not fitting or (done and fitting != [after]):
-        return before, bool(done), ["it doesn't open with its key"]
+            time.sleep(chance.random() * longest / 4)
+    fitting = key_that_opens(folder, keys)
+    if not fitting or fitting[0] not in due:
+        return (fitting or [before])[0], done, raced, ["it doesn't open with its key"]
     wrong = check(folder, [])
     if library.decisions != held[0] or not library.people.equals(held[1]):
         wrong.append("it holds something else")
@@ -323,12 +342,12 @@ def encrypt_once(folder: Path, before: str | None, seed: int) -> tuple[str | Non
     if fitting[0]:
         files = {path: path.read_bytes() for path in folder.iterdir()}
         wrong += [f"{path.name} can be read" for path in files if any(one in files[path] for one in secrets)]
-    return fitting[0], bool(done), wrong
+    return fitting[0], done, raced, wrong
 
 
 def encrypting(kills: int, fresh_every: int, seed: int) -> dict[str, object]:
     wrong: list[str] = []
-    late = 0
+    late = rivals = 0
     states = {"plain": 0, "encrypted": 0}
     key: str | None = None
     for kill in range(kills):
@@ -336,11 +355,15 @@ def encrypting(kills: int, fresh_every: int, seed: int) -> dict[str, object]:
             place = tempfile.TemporaryDirectory()
             folder, key = Path(place.name) / "library", None
             make(folder, seed + kill)
-        key, done, problems = encrypt_once(folder, key, seed + kill)
-        late += done
+            began = time.monotonic()
+            for key in (KEYS[1], None):
+                Library(folder, views="on request").encrypt(key)
+            longest = 0.6 * (time.monotonic() - began)
+        key, done, raced, problems = encrypt_once(folder, key, seed + kill, longest)
+        late, rivals = late + done, rivals + raced
         states["encrypted" if key else "plain"] += 1
         wrong += [f"kill {kill}: {problem}" for problem in problems]
-    return {"kills": kills, "too_late": late, "then": states, "wrong": wrong}
+    return {"kills": kills, "too_late": late, "another_was_done": rivals, "then": states, "wrong": wrong}
 
 
 def others(work: str, kills: int, seed: int) -> dict[str, Any]:
@@ -363,7 +386,12 @@ def others(work: str, kills: int, seed: int) -> dict[str, Any]:
             "repair": lambda library: library.check(repair=True),
             "backup": lambda library: library.backup(out),
         }
-        library, longest = Library(folder, views="on request"), 0.0
+        library, longest = Library(folder, views="on request"), math.inf
+
+        def begin(tell: Callable[[str], object]) -> None:
+            todo[work](library)
+            tell("done")
+
         for kill in range(-3, kills):  # the first tell how long it takes
             chance = random.Random(seed + kill)
             for path in (folder, out):
@@ -371,14 +399,15 @@ def others(work: str, kills: int, seed: int) -> dict[str, Any]:
             shutil.copytree(whole, folder)
             if work == "repair":
                 flip(folder / LIBRARY_FILE, kill % pages, chance)
-            began = time.monotonic()
+            with child(begin) as (reading, told):
+                while work != "repair" and not (out.exists() and any(out.iterdir())):
+                    time.sleep(0.001)  # what is to be killed is work, not the start
+                began = time.monotonic()
+                select.select([reading], [], [], 60 if kill < 0 else chance.uniform(0, 1.2 * longest))
+                took = time.monotonic() - began
             if kill < 0:
-                todo[work](library)
-                longest = max(longest, time.monotonic() - began)
-                expected = _content(out)
+                longest, expected = min(longest, took), _content(out)
                 continue
-            with child(lambda tell: (todo[work](library), tell("done"))) as (_, told):
-                time.sleep(chance.uniform(0, 1.2 * longest))
             finished += bool(told())
             begun += any(out.iterdir()) if out.exists() else work == "repair"
             try:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from unmingle.files import no_empty_folder, replacing, user_path
+from unmingle.files import SCRATCH, no_empty_folder, replacing, scratch_folder, user_path
 from unmingle.sources.images import scan
 
 
@@ -60,3 +62,35 @@ def test_what_could_not_be_written_leaves_no_folder(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no"), replacing(tmp_path / "new" / "a.csv"):
         raise ValueError("no")
     assert not (tmp_path / "new").exists()
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from unmingle.files import replacing, scratch_folder
+with scratch_folder() as folder, replacing(Path(sys.argv[1])) as path:
+    path.write_text("Ada")
+    (folder / "regions.xmp").write_text("Ada")
+    os._exit(9)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="files are held by flock")
+def test_what_a_killed_process_left_goes_and_what_others_are_at_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary, page = tmp_path / "temporary", tmp_path / "a.csv"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    assert subprocess.run([sys.executable, "-c", KILLED, str(page)], check=False).returncode == 9
+    assert sum("Ada" in path.read_text() for path in tmp_path.rglob("*") if path.is_file()) == 2
+    with scratch_folder() as mine, replacing(page) as one, scratch_folder(), replacing(page) as other:
+        assert [path for path in temporary.iterdir() if path == mine] == [mine]
+        assert len(list(temporary.glob(f"{SCRATCH}*"))) == 2
+        assert one != other
+        assert all(path.read_text() == "" for path in tmp_path.glob(".*.csv"))
+        other.write_text("second")
+        one.write_text("first")
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["a.csv", "temporary"]
+    assert (page.read_text(), list(temporary.iterdir())) == ("first", [])

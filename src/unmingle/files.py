@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import reprlib
 import secrets
+import shutil
+import tempfile
 import zlib
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +16,11 @@ from pathlib import Path
 from zipfile import BadZipFile
 
 from unmingle.errors import SettingsError, WriteError
+
+try:
+    import fcntl
+except ImportError:  # Windows, where nothing that a killed process has left is known as such
+    fcntl = None  # type: ignore[assignment]
 
 
 def user_path(path: str | os.PathLike[str], below: Path | None = None) -> Path:
@@ -45,6 +53,7 @@ def no_empty_folder(folder: Path) -> Iterator[None]:
 # What reading an archive raises that is damaged, or none.
 DAMAGE = (BadZipFile, OSError, NotImplementedError, EOFError, RuntimeError, ValueError, zlib.error, LZMAError)
 TEMPORARY = ".unmingle-"  # how the name of a file begins that is being written
+SCRATCH = ".unmingle-scratch-"  # how a folder of ours for temporary files begins
 JOURNAL = "decisions.jsonl"  # of a library, beside its database
 FEW = 20  # files that are brought to the disk one by one
 OWNER = 0o600  # what shows or names people is for its owner only
@@ -67,6 +76,50 @@ def check_inside(folder: Path, target: Path) -> None:
 def make_file(path: Path, mode: int = OWNER) -> None:
     """Make an empty file with these permissions, less what the umask takes; FileExistsError if it is there."""
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
+
+
+def hidden_path(target: Path) -> Path:
+    """Where a file is written before it has its name: the same each time, so that it is found after a kill."""
+    digest = hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]
+    # The suffix stays, since writers of pictures and tables read the format from it.
+    return target.with_name(f"{TEMPORARY}{digest}{target.suffix}")
+
+
+def _hold(path: Path) -> int | None:
+    """Open what is ours until this process ends, however it does; None if another one is at it."""
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    try:
+        if fcntl and os.fstat(handle).st_uid == os.getuid():
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(handle), path.lstat()):  # else another one took it for left
+                return handle
+    except OSError:
+        pass
+    os.close(handle)
+    return None
+
+
+def sweep() -> None:
+    """Take away the folders for temporary files of processes that were killed: there may be names and faces in them."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{SCRATCH}*"):
+        with suppress(OSError):
+            if folder.is_dir() and (handle := _hold(folder)) is not None:
+                shutil.rmtree(folder, ignore_errors=True)
+                os.close(handle)
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """A folder for temporary files, for their owner only, for the length of a block."""
+    sweep()
+    folder = Path(tempfile.mkdtemp(prefix=SCRATCH))
+    handle = _hold(folder) if fcntl else None
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        if handle is not None:
+            os.close(handle)
 
 
 def sync_folder(folder: Path) -> None:
@@ -100,17 +153,16 @@ def replacing(destination: Path, *, mode: int = OWNER, sync: bool = False) -> It
 
     sync: also a power cut afterwards leaves it whole.
     """
-    temporary: Path | None = None
+    temporary, handle = None, None
     with no_empty_folder(destination.parent):
         try:
             make_folder(destination.parent)
-            # The suffix stays, since writers of pictures and tables read the format from it.
-            temporary = destination.with_name(f"{TEMPORARY}{secrets.token_hex(8)}{destination.suffix}")
-            make_file(temporary, mode)
+            temporary, handle = _begun(destination, mode)
             yield temporary
             if sync:
                 sync_file(temporary)
             temporary.replace(destination)
+            temporary = None  # its name may be another one's now
             if sync:
                 sync_folder(destination.parent)
         except OSError as error:
@@ -119,6 +171,24 @@ def replacing(destination: Path, *, mode: int = OWNER, sync: bool = False) -> It
         finally:
             if temporary is not None:
                 temporary.unlink(missing_ok=True)
+            if handle is not None:
+                os.close(handle)
+
+
+def _begun(destination: Path, mode: int) -> tuple[Path, int | None]:
+    """An empty file that is held, beside a destination; what a killed process has left of an earlier one goes."""
+    path = hidden_path(destination)
+    with suppress(OSError):
+        if fcntl and os.path.lexists(path) and (left := _hold(path)) is not None:
+            path.unlink()
+            os.close(left)
+    with suppress(OSError):
+        make_file(path, mode)
+        if fcntl is None or (handle := _hold(path)) is not None:
+            return path, handle if fcntl else None
+    path = destination.with_name(f"{TEMPORARY}{secrets.token_hex(8)}{destination.suffix}")  # another one is at it
+    make_file(path, mode)
+    return path, None
 
 
 def write_atomically(destination: Path, content: bytes, *, mode: int = OWNER, sync: bool = False) -> None:

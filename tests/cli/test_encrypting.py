@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import subprocess
 import sys
 import time
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,8 @@ from making.command_line import commands
 
 import unmingle as package
 from unmingle.cli.commands import app
-from unmingle.errors import LibraryBusyError, LibraryLockedError, MissingExtraError, PictureError
+from unmingle.decisions import encrypting
+from unmingle.errors import LibraryBusyError, LibraryError, LibraryLockedError, MissingExtraError, PictureError
 from unmingle.models.registry import cache_folder
 from unmingle.sources.formats import file_digest, head_of
 from unmingle.store import encryption
@@ -177,12 +179,27 @@ encrypt {album} --change-key
 erase {album} 2 --yes
 forget {album} {pictures}
 cluster {pictures} -o {album} -q
+watch {album} -q
 cluster {pictures} -o {album} --ray local
 demo -o {made}
 cluster {pictures} -o {new}/begun --encrypt -q
 bench {people} -o {new}/begun --no-others -q
 """
-ENDS = {"demo": 1, "cluster {pictures} -o {album} --ray local": 1}  # which are refused
+ENDS = {
+    "demo": 1,
+    "watch": 130,
+    "cluster {pictures} -o {album} --ray local": 1,
+}  # refused; stopped
+
+
+class Once:
+    """A clock by which `watch` is stopped where it would wait for its second look."""
+
+    monotonic = time.monotonic
+
+    @staticmethod
+    def sleep(_: float) -> None:
+        raise KeyboardInterrupt
 
 
 def test_no_command_leaves_anything_readable(
@@ -194,6 +211,8 @@ def test_no_command_leaves_anything_readable(
     album, began = made / "library", time.time()
     temporary.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    monkeypatch.setenv("TMPDIR", str(temporary))  # of the process that `watch` starts
+    monkeypatch.setattr("unmingle.cli.watching.time", Once)
     pictures.mkdir()
     for crop in meeting.crops[:16]:
         shutil.copy(meeting.faces / crop.name, pictures)
@@ -221,8 +240,7 @@ def test_no_command_leaves_anything_readable(
     for name in ("copy", "begun"):
         assert readable(new / name, secrets) == []
     walked = {line.split()[0] for line in WALK.strip().splitlines()}
-    others = {"review", "watch"}  # see tests/review; for ever, and nothing but `cluster`
-    assert {name for name, _ in commands(app) if " " not in name} == walked | others
+    assert {name for name, _ in commands(app) if " " not in name} == walked | {"review"}  # see tests/review
 
 
 TAKES_IT = """
@@ -293,6 +311,62 @@ def test_a_library_without_its_mark_is_opened_with_its_key(album: Path) -> None:
     library.name(1, "Ada Example")
     with pytest.raises(LibraryLockedError, match="not the key"):
         package.open(album, key=OTHER)
+
+
+KILLED_BEFORE_OVERWRITING = """
+import os, sys
+import unmingle
+from unmingle.decisions import encrypting
+encrypting.overwrite = lambda file: os._exit(9)
+unmingle.open(sys.argv[1], key=sys.argv[2] or None).encrypt(sys.argv[3] or None)
+"""
+
+
+@pytest.mark.parametrize(("before", "after"), [("", KEY), (KEY, OTHER), (KEY, "")])
+def test_killed_between_replacing_and_overwriting_nothing_of_before_is_left(
+    album: Path, before: str, after: str
+) -> None:
+    library = package.open(album)
+    library.name(1, "Ada Example")
+    people, secrets = library.people, secrets_of(album)
+    if before:
+        library.encrypt(before)
+    encryption._KEYS.clear()
+    old = (album / "library.sqlite").read_bytes()[-4096:]
+    words = [sys.executable, "-c", KILLED_BEFORE_OVERWRITING, str(album), before, after]
+    assert subprocess.run(words, check=False).returncode == 9
+    assert [path.name for path in album.glob("*.sqlite") if path.read_bytes().endswith(old)] == ["library-old.sqlite"]
+    if before:
+        with pytest.raises((LibraryLockedError, LibraryError)):
+            package.open(album, key=before)
+        encryption._KEYS.clear()
+    library = package.open(album, key=after or None)
+    assert library.people.equals(people)
+    assert library.check().faults == ()
+    assert not list(album.glob("*old*")) + list(album.glob(".unmingle-*"))
+    assert (readable(album, secrets) == []) == bool(after)
+
+
+@pytest.mark.parametrize("key", ["", KEY])
+def test_of_two_conversions_at_once_one_is_refused(album: Path, monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    library = package.open(album)
+    if key:
+        library.encrypt(key)
+    people, copy, told = library.people, encrypting._copy, list[str]()
+
+    def beside(*words: Any) -> None:
+        environment = os.environ | {"UNMINGLE_KEY": key or "9" * 64, "UNMINGLE_NEW_KEY": "9" * 64}
+        second = [sys.executable, "-m", "unmingle", "encrypt", str(album), *(["--change-key"] if key else [])]
+        done = subprocess.run(second, env=environment, capture_output=True, text=True, check=False)
+        told.append(f"{done.returncode} {done.stderr}")
+        copy(*words)
+
+    monkeypatch.setattr(encrypting, "_copy", beside)
+    library.encrypt(OTHER)
+    assert told[0].startswith("1 Error: Another ")
+    assert package.open(album, key=OTHER).people.equals(people)
+    assert library.check().faults == ()
+    assert not list(album.glob("*old*")) + list(album.glob(".unmingle-*"))
 
 
 def test_nothing_is_written_anew_while_somebody_looks(album: Path) -> None:

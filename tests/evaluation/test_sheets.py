@@ -9,6 +9,7 @@ import pytest
 import xlsxwriter
 from hypothesis import given
 from hypothesis import strategies as st
+from polars.exceptions import PanicException
 
 from unmingle.errors import LabelsError
 from unmingle.evaluation import table_limits
@@ -206,6 +207,29 @@ def test_a_zip_whose_parts_are_elsewhere_is_damaged(tmp_path: Path) -> None:
     data[at : at + 4] = (int.from_bytes(data[at : at + 4], "little") + 62).to_bytes(4, "little")
     path.write_bytes(data)
     assert "damaged" in problem_of(path).problem
+
+
+@pytest.mark.parametrize(
+    ("name", "inner", "problem"),
+    [
+        ("a.parquet", "polars.scan_parquet", "can't be read: index out of bounds"),
+        ("a.parquet", "polars.LazyFrame.collect", "can't be read: index out of bounds"),
+        ("a.xlsx", "fastexcel.read_excel", "a damaged one"),
+        ("a.xlsx", "fastexcel.ExcelSheet.to_polars", "a damaged one"),
+    ],
+)
+def test_where_a_reader_in_rust_panics_it_is_an_error_of_that_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, inner: str, problem: str
+) -> None:
+    def panic(*_: object, **__: object) -> None:
+        raise PanicException("index out of bounds")  # no Exception: what hides only these lets it through
+
+    frame = pl.DataFrame({"file": ["a.jpg"], "person": ["Ada"]})
+    getattr(frame, "write_excel" if name.endswith("xlsx") else "write_parquet")(tmp_path / name)
+    assert not isinstance(PanicException(""), Exception)
+    assert len(list(read_sheets(tmp_path / name))) == 1
+    monkeypatch.setattr(inner, panic)
+    assert problem in problem_of(tmp_path / name).problem
 
 
 def test_formatting_that_reaches_the_last_row_is_no_rows(tmp_path: Path) -> None:

@@ -207,9 +207,9 @@ def bench(
     that are said to know them.
     """
     from contextlib import ExitStack
-    from tempfile import TemporaryDirectory
 
     from unmingle import bench as benching
+    from unmingle.files import scratch_folder
     from unmingle.settings import FALSE_MERGES, DetectionSettings, EngineSettings, GroupingSettings
 
     settings = benching.BenchSettings(
@@ -229,7 +229,7 @@ def bench(
         if output is not None:
             kept = f"What was found so far is kept in {output}; the same command goes on from there."
             held.enter_context(keeping(kept, once=output))
-        folder = output or Path(held.enter_context(TemporaryDirectory())) / "library"
+        folder = output or held.enter_context(scratch_folder()) / "library"
         library = opt.open_library(folder)
         found = benching.bench(library, dataset, labels=labels, options=options, settings=settings, progress=progress)
     if as_json:

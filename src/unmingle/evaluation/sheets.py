@@ -253,7 +253,9 @@ def _workbook(data: bytes, name: str) -> Iterator[Sheet]:
             reader = fastexcel.read_excel(data)
             sheets = [reader.load_sheet(i, header_row=None, dtypes="string") for i in range(len(reader.sheet_names))]
         for sheet in sorted(sheets, key=lambda sheet: sheet.visible != "visible"):
-            yield Sheet(_rows(sheet.to_polars()), f"sheet {sheet.name!r}", sheet.name, sheet.visible != "visible")
+            with panics_are_errors():
+                rows = _rows(sheet.to_polars())
+            yield Sheet(rows, f"sheet {sheet.name!r}", sheet.name, sheet.visible != "visible")
     except (fastexcel.FastExcelError, RuntimeError) as error:
         if "password" in str(error).lower():
             raise protected from error

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import filecmp
-import hashlib
 import os
 import shutil
 import unicodedata
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 from unmingle.errors import PictureError, WriteError, reason
-from unmingle.files import TEMPORARY, check_inside, make_file, make_folder, sync_all
+from unmingle.files import check_inside, hidden_path, make_file, make_folder, sync_all
 from unmingle.text_layout import shows
 
 How = Literal["copy", "hardlink", "symlink"]
@@ -113,9 +112,7 @@ class OutputFolder:
         """
         target = self.folder / name
         check_inside(self.folder, target)
-        # Always called the same, so that a killed export leaves nothing behind once it is repeated.
-        digest = hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]
-        hidden = target.with_name(f"{TEMPORARY}{digest}{target.suffix}")
+        hidden = hidden_path(target)  # so that a killed export leaves nothing behind once it is repeated
         with _clear_errors(target, "copy"):
             there = os.path.lexists(target)
             if there and same is not None:

@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 import threading
 from collections.abc import Sequence
 from pathlib import Path, PurePath
@@ -16,6 +15,7 @@ from xml.sax.saxutils import escape
 
 from unmingle.errors import PictureError, SettingsError
 from unmingle.exchange.output_folder import LONGEST_ENDING
+from unmingle.files import scratch_folder
 from unmingle.sources.regions import NAMESPACES, SCHEMAS, Area, Region, Schema
 
 ENDING = ".xmp"  # behind the picture's whole name: party.jpg.xmp
@@ -143,14 +143,15 @@ class ExifTool:
 
     def __enter__(self) -> Self:
         # Names that ExifTool sees are ours, so that no name of a picture can be taken for an option or break a line.
-        self._folder = tempfile.TemporaryDirectory(prefix="unmingle-")
+        self._files = contextlib.ExitStack()
+        self._folder = self._files.enter_context(scratch_folder())
         self._process = self._start()
         return self
 
     def _start(self) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [self._program, "-stay_open", "True", "-@", "-"],
-            cwd=self._folder.name,
+            cwd=self._folder,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -164,7 +165,7 @@ class ExifTool:
         except (OSError, ValueError, subprocess.TimeoutExpired):
             self._end()
         finally:
-            self._folder.cleanup()
+            self._files.close()
 
     def _end(self) -> None:
         self._process.kill()
@@ -174,8 +175,8 @@ class ExifTool:
         """Write a copy of a picture that has the regions of a packet; ending: of its format, if its name says other."""
         ending = ending or original.suffix
         plain = ending[1:].isascii() and ending[1:].isalnum() and len(ending) < LONGEST_ENDING
-        picture = Path(self._folder.name, "picture" + ending * plain)
-        regions = Path(self._folder.name, "regions.xmp")
+        picture = self._folder / f"picture{ending * plain}"
+        regions = self._folder / "regions.xmp"
         try:
             shutil.copyfile(original, picture)
             regions.write_bytes(packet)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from unmingle.files import JOURNAL, TEMPORARY
+from unmingle.files import JOURNAL, TEMPORARY, hidden_path, sweep
 from unmingle.sources.formats import LIBRARY_FILE
 from unmingle.sources.images import readable
 from unmingle.store.encryption import MARK
@@ -81,6 +81,7 @@ def outputs(store: Store, *, exports: bool | None = None) -> tuple[Output, ...]:
 
 def take_back(store: Store) -> tuple[list[str], list[str]]:
     """Delete all pages, tables and sheets; those pages that went, and those that somebody changed since or holds."""
+    sweep()
     for path in files_of(store.folder, (*VIEWS, REPLACED)):
         path.unlink(missing_ok=True)
     gone: list[str] = []
@@ -91,5 +92,6 @@ def take_back(store: Store) -> tuple[list[str], list[str]]:
         with suppress(OSError):
             if page.exists() and page.stat().st_mtime_ns == modified:
                 page.unlink()
+            hidden_path(page).unlink(missing_ok=True)  # of a killed process
         (left if os.path.lexists(page) else gone).append(readable(str(page)))
     return gone, left
