@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from unmingle.errors import PictureError
 from unmingle.faces.align import BACKGROUND, SIDE, open_thumbnail, show_thumbnail, thumbnail
@@ -49,3 +52,26 @@ def test_a_damaged_thumbnail_is_a_clear_error_and_shown_as_an_empty_square(jpeg:
     with pytest.raises(PictureError, match="damaged"):
         open_thumbnail(jpeg)
     assert show_thumbnail(jpeg).getcolors() == [(SIDE * SIDE, BACKGROUND)]
+
+
+def encoded(kind: str, side: int, **how: object) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (side, side)).save(buffer, kind, **how)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "jpeg",
+    [
+        encoded("PNG", SIDE),
+        encoded("JPEG", 2000),
+        encoded("JPEG", SIDE, progressive=True),
+        encoded("JPEG", SIDE) + bytes(10**5),
+    ],
+    ids=["another format", "larger", "in scans", "long"],
+)
+def test_a_bomb_in_the_place_of_a_thumbnail_reaches_no_decoder(jpeg: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert open_thumbnail(encoded("JPEG", SIDE)).shape == (SIDE, SIDE, 3)
+    monkeypatch.setattr("cv2.imdecode", lambda *_: pytest.fail("it was decoded"))
+    with pytest.raises(PictureError, match="damaged"):
+        open_thumbnail(jpeg)

@@ -28,6 +28,7 @@ TEMPLATE_52: F64 = np.array(
 
 FACE_MARGIN = 0.25  # of the box's longer side, added on each side: hair and chin help people to recognise
 JPEG_QUALITY = 85
+MOST_BYTES = 100_000  # of a thumbnail, which without any loss has 37,632
 BACKGROUND = (236, 236, 236)  # where a thumbnail reaches over the border
 
 
@@ -144,14 +145,22 @@ def thumbnail(picture: U8 | Pyramid, box: F32, *, margin: float) -> bytes:
 
 
 def open_thumbnail(jpeg: bytes) -> U8:
-    """(112, 112, 3) uint8 RGB of a stored thumbnail; PictureError if it is no JPEG."""
-    try:
-        picture_bgr = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR) if jpeg else None
-    except cv2.error:  # it claims to be larger than any picture
-        picture_bgr = None
+    """(112, 112, 3) uint8 RGB of a stored thumbnail; PictureError if it is none."""
+    picture_bgr = None
+    if _is_thumbnail(jpeg):  # in a library from elsewhere, it may be any format's bomb
+        picture_bgr = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
     if picture_bgr is None or picture_bgr.shape != (SIDE, SIDE, 3):
         raise PictureError("the stored thumbnail is damaged")
     return np.asarray(picture_bgr[..., ::-1], np.uint8)
+
+
+def _is_thumbnail(jpeg: bytes) -> bool:
+    """Whether a decoder finds a baseline JPEG of 112×112 there, and not so much as to keep it busy."""
+    at = 2
+    while jpeg[at : at + 1] == b"\xff" and jpeg[at + 1 : at + 2] != b"\xc0":
+        at += 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")  # to the next marker
+    head = jpeg[:2] + jpeg[at : at + 2] + jpeg[at + 5 : at + 9]
+    return head == b"\xff\xd8\xff\xc0" + 2 * SIDE.to_bytes(2, "big") and len(jpeg) <= MOST_BYTES
 
 
 def show_thumbnail(jpeg: bytes) -> Image.Image:
