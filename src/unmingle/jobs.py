@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from functools import partial
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
@@ -14,10 +15,12 @@ from unmingle.decisions.state import State
 from unmingle.errors import SettingsError, SourceError
 from unmingle.faces.recipe import ClassicRecipe, FaceRecipe
 from unmingle.grouping.adaptation import adapt
+from unmingle.grouping.additions import touched
 from unmingle.grouping.baselines import classic_clusters
 from unmingle.grouping.cluster import Evidence, cluster_with_quality
 from unmingle.grouping.confidence import face_probabilities
 from unmingle.grouping.constraints import Constraints
+from unmingle.grouping.threshold import FalseMergeThreshold
 from unmingle.models.cards import SFACE
 from unmingle.models.registry import card
 from unmingle.models.vgg16 import prepared_vgg16
@@ -37,12 +40,13 @@ from unmingle.sources.images import Scan, readable, scan
 from unmingle.sources.names import AUTO
 from unmingle.store import copies, facts, sightings
 from unmingle.store.face_query import file_state
-from unmingle.store.face_rows import ALONE, faces_to_group
+from unmingle.store.face_rows import ALONE, faces_to_group, ids_of, look_up
 from unmingle.store.file_rows import note_walked, taken_along, walked_folders
-from unmingle.store.frame_names import conclude, recording_of, rows_of_pictures, seen_frames
+from unmingle.store.frame_names import FrameNames, conclude, recording_of, rows_of_pictures, seen_frames
 from unmingle.store.result_tables import faces_table
 from unmingle.store.sqlite import TABLES
 from unmingle.summary import Summary
+from unmingle.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,9 +54,15 @@ if TYPE_CHECKING:
 
     from unmingle.grouping.adaptation import Adaptation
     from unmingle.progress import Progress
-    from unmingle.records import Added, Clustering, Status
+    from unmingle.records import I64, Added, Bool, Clustering, Status
     from unmingle.store.face_rows import StoredFaces
     from unmingle.store.sqlite import Store
+
+# With fewer faces, all are grouped again, which takes a few seconds: the result depends on nothing but the faces.
+LEAST_FACES = 20_000
+# All are grouped again when the library has grown by this share since they last were, so that on average a new face
+# costs ten times its share of that, however large the library is.
+GROWTH = 0.1
 
 
 def still_there(folder: Path, sources: Sequence[Path]) -> list[Path]:
@@ -142,6 +152,7 @@ def make_people(
     name_pattern: str | None,
     sheets: int,
     *,
+    regroup: bool = False,
     webvtt: bool,
     tables: bool,
     progress: Progress,
@@ -157,7 +168,8 @@ def make_people(
     classic = (classic or ClassicSettings()) if recipe.startswith("classic") else None
     if classic is not None and settings.people is None:
         raise SettingsError("The classic recipe can't find the number of people.", "Pass --people K.")
-    clustering = cluster(store, recipe, settings, classic, name_pattern=name_pattern, progress=progress, times=times)
+    group = partial(cluster, name_pattern=name_pattern, regroup=regroup, progress=progress, times=times)
+    clustering = group(store, recipe, settings, classic)
     facts.note(store, settings)
     store.set_fact(facts.SHEETS, str(sheets))
     store.set_fact(views.WEBVTT, "1" if webvtt else "")
@@ -178,13 +190,15 @@ def cluster(
     classic: ClassicSettings | None = None,
     *,
     name_pattern: str | None = AUTO,
+    regroup: bool = False,
     progress: Progress = silent,
     times: Times | None = None,
 ) -> Clustering:
     """Make people of the faces that are there; people of the last clustering keep their ids, and all decisions hold.
 
     Where the number of people is given, one core face is a person too; else a person needs two different pictures, and
-    copies are one. classic: PCA and k-means instead, which need the number and know no constraints, ranks and copies.
+    copies are one. Of a large library that got few faces, only what these touch is grouped again; regroup: all is, in
+    any case. classic: PCA and k-means instead, which need the number and know no constraints, ranks and copies.
     """
     times = times or Times()
     with store.transaction() as connection:
@@ -194,51 +208,164 @@ def cluster(
         faces = faces_to_group(store, recipe, raw=True)
     progress("cluster", 0, len(faces.ids))
     with times.measure("cluster"):
-        adapted = _adapted(store, recipe, faces, settings)
-        if adapted is not None:
-            faces = replace(faces, vectors=adapted.apply(faces.vectors))
-        curve = facts.card_curve(store, recipe) if adapted is None else adapted.curve
-        decided = DecidedFaces(state, faces)
-        names = conclude(store, faces, rows_of_pictures(store, faces), name_pattern, curve)
-        recording_n = recording_of(store, faces, names)
-        core_n, copy_of_n = faces.core.copy(), copies.copy_of(store, faces, recording_n)
-        least_score = (facts.noted(store, DetectionSettings) or DetectionSettings()).min_score
-        doubtful_n = ~core_n & (faces.scores < least_score)
-        core_n[list(decided.person_of)] = True  # whatever a face is like, somebody said whose it is
-        recorded_k2, same_m2 = sightings.followed(store, recipe, faces)
-        seen = seen_frames(store, faces, names, recorded_k2)
-        if classic is None:
-            constraints = decided.constraints(seen, same_m2)
-            clustering = cluster_with_quality(
-                faces.vectors,
-                settings,
-                curve=curve,
-                constraints=constraints,
-                core_n=core_n,
-                copy_of_n=copy_of_n,
-                doubtful_n=doubtful_n,
-            )
+        how = _how(store, recipe, settings, name_pattern)
+        new_n = None if regroup or classic is not None else _few_new(store, how, faces, state)
+        if new_n is None:
+            clustering = _group_all(store, recipe, settings, classic, name_pattern, faces, state)
+            how["faces"] = len(faces.ids)
         else:
-            assert settings.people is not None  # whoever calls has made sure of it
-            components, seed = classic.components, classic.seed
-            clustering = classic_clusters(faces.vectors, settings.people, components=components, seed=seed)
-        notes = dict(clustering.notes)
-        least = 2 if settings.people is None else 1
-        evidence = Evidence.of(clustering, core_n, copy_of_n, least=least, doubtful_n=doubtful_n)
-        labels_n = np.where(evidence.people_n, clustering.labels, ALONE)
-        likeness_n, cohesion_k = evidence.likeness(faces.vectors, clustering.labels)
-        sure_n = None  # where the grouping didn't find out how strangers spread
-        if "scale" in notes and len(faces.ids):
-            # A copy is as sure as the face that it is a copy of, and adds nothing to how sure that is.
-            shown_n = evidence.shown(clustering.labels)
-            sure_n = face_probabilities(faces.vectors, shown_n, curve, scale=notes["scale"])[evidence.picture_n]
-        copies.note(store, faces, copy_of_n)
-        store_assignment(store, recipe, faces, Measured(labels_n, cohesion_k, likeness_n, sure_n), state)
-        store.set_fact(facts.SCALE, str(notes.get("scale", "")))
-        facts.note_adaptation(store, recipe, adapted)
-        names.keep(store)
+            clustering = _group_new(store, recipe, settings, faces, new_n, state)
+        facts.note_grouped(store, how)
     progress("cluster", len(faces.ids), len(faces.ids))
+    return clustering
+
+
+def _group_all(
+    store: Store,
+    recipe: str,
+    settings: GroupingSettings,
+    classic: ClassicSettings | None,
+    name_pattern: str | None,
+    faces: StoredFaces,
+    state: State,
+) -> Clustering:
+    adapted = _adapted(store, recipe, faces, settings)
+    if adapted is not None:
+        faces = replace(faces, vectors=adapted.apply(faces.vectors))
+    curve = facts.card_curve(store, recipe) if adapted is None else adapted.curve
+    decided = DecidedFaces(state, faces)
+    names = conclude(store, faces, rows_of_pictures(store, faces), name_pattern, curve)
+    core_n, doubtful_n = _ranks(store, faces, decided)
+    copy_of_n = copies.copy_of(store, faces, recording_of(store, faces, names))
+    recorded_k2, same_m2 = sightings.followed(store, recipe, faces)
+    seen = seen_frames(store, faces, names, recorded_k2)
+    if classic is None:
+        constraints = decided.constraints(seen, same_m2)
+        clustering = cluster_with_quality(
+            faces.vectors,
+            settings,
+            curve=curve,
+            constraints=constraints,
+            core_n=core_n,
+            copy_of_n=copy_of_n,
+            doubtful_n=doubtful_n,
+        )
+    else:
+        assert settings.people is not None  # whoever calls has made sure of it
+        components, seed = classic.components, classic.seed
+        clustering = classic_clusters(faces.vectors, settings.people, components=components, seed=seed)
+    notes = dict(clustering.notes)
+    least = 2 if settings.people is None else 1
+    evidence = Evidence.of(clustering, core_n, copy_of_n, least=least, doubtful_n=doubtful_n)
+    labels_n = np.where(evidence.people_n, clustering.labels, ALONE)
+    likeness_n, cohesion_k = evidence.likeness(faces.vectors, clustering.labels)
+    sure_n = None  # where the grouping didn't find out how strangers spread
+    if "scale" in notes and len(faces.ids):
+        # A copy is as sure as the face that it is a copy of, and adds nothing to how sure that is.
+        shown_n, only_n = evidence.shown(clustering.labels), labels_n != ALONE
+        sure_n = face_probabilities(faces.vectors, shown_n, curve, scale=notes["scale"], only_n=only_n)
+        sure_n = sure_n[evidence.picture_n]
+    copies.note(store, faces, copy_of_n)
+    store_assignment(store, recipe, faces, Measured(labels_n, cohesion_k, likeness_n, sure_n), state)
+    store.set_fact(facts.SCALE, str(notes.get("scale", "")))
+    facts.note_adaptation(store, recipe, adapted)
+    names.keep(store)
     return replace(clustering, notes=(*clustering.notes, *names.notes))
+
+
+def _ranks(store: Store, faces: StoredFaces, decided: DecidedFaces) -> tuple[Bool, Bool]:
+    """(n,), (n,) the core faces, and the border faces that may be none."""
+    core_n, least_score = faces.core.copy(), (facts.noted(store, DetectionSettings) or DetectionSettings()).min_score
+    doubtful_n = ~core_n & (faces.scores < least_score)
+    core_n[list(decided.person_of)] = True  # whatever a face is like, somebody said whose it is
+    return core_n, doubtful_n
+
+
+def _how(store: Store, recipe: str, settings: GroupingSettings, name_pattern: str | None) -> dict[str, Any]:
+    """By what faces are grouped."""
+    how = (__version__, recipe, asdict(facts.model_of(store, recipe)), asdict(settings), name_pattern)
+    return {"how": json.dumps(how)}
+
+
+def _few_new(store: Store, how: dict[str, Any], faces: StoredFaces, state: State) -> Bool | None:
+    """(n,) the faces of a large library that came since all was grouped so, if only what they touch need be; or None.
+
+    Who is there in which frames can be told of all frames only, so libraries with recordings are grouped as a whole.
+    """
+    last, n, names = facts.grouped(store), len(faces.ids), FrameNames.of(store)
+    whole = last.pop("faces", 0)
+    if n < LEAST_FACES or abs(n - whole) > GROWTH * whole or last != {**how, "clustering": state.assignment.clustering}:
+        return None
+    if (names.recordings != {} and names.pattern is not None) or sightings.any_recording(store):
+        return None
+    before_n = look_up(state.assignment.faces_n, state.assignment.person_n, faces.ids)
+    new_n = ~np.isin(faces.ids, ids_of(store.connection, "grouped"), kind="sort") | (before_n != ALONE)
+    new_n &= state.persons(faces.ids) == ALONE  # also who was taken from somebody
+    if not new_n.any():
+        return new_n if state.log.last <= state.assignment.clustering else None
+    new = faces.take(np.flatnonzero(new_n))
+    held = {picture: np.flatnonzero(new.pictures == picture) for picture in np.unique(new.pictures).tolist()}
+    curve = facts.library_curve(store, state.recipe)
+    return None if conclude(store, new, held, names.pattern and AUTO, curve, only=held).recordings else new_n
+
+
+def _group_new(
+    store: Store, recipe: str, settings: GroupingSettings, faces: StoredFaces, new_n: Bool, state: State
+) -> Clustering:
+    adapted, curve, scale = (
+        facts.adaptation_of(store, recipe),
+        facts.library_curve(store, recipe),
+        facts.known_scale(store),
+    )
+    if adapted is not None:
+        faces = replace(faces, vectors=adapted.apply(faces.vectors))
+    person_n = state.persons(faces.ids)
+    threshold = FalseMergeThreshold(curve=curve, expected=settings.expected_false_merges, scale=scale)
+    rows, tied_m2, collected = touched(faces.vectors, person_n, new_n, threshold)
+    some, before_r = faces.take(rows), person_n[rows]
+    decided = DecidedFaces(state, some)
+    core_r, doubtful_r = _ranks(store, some, decided)
+    copy_of_r = copies.copy_of_new(store, some, new_n[rows])
+    picture_r = np.unique(some.pictures, return_inverse=True)[1]
+    clustering = cluster_with_quality(
+        some.vectors,
+        settings,
+        curve=curve,
+        constraints=decided.constraints(Constraints.of_frames(picture_r).seen_k2, tied_m2),
+        core_n=core_r,
+        copy_of_n=copy_of_r,
+        doubtful_n=doubtful_r,
+        collected=collected,
+    )
+    evidence = Evidence.of(clustering, core_r, copy_of_r, doubtful_n=doubtful_r)
+    labels_r = np.where(evidence.people_n, clustering.labels, ALONE)
+    likeness_r, cohesion_k = evidence.likeness(some.vectors, clustering.labels)
+    changed = np.flatnonzero(~_as_before(labels_r, before_r))
+    # Everybody else, who is alone with a number of their own, is who the changed are compared with.
+    all_n = np.where(person_n == ALONE, person_n.max(initial=0) + 1 + np.arange(len(person_n)), person_n)
+    shown_r = evidence.shown(clustering.labels)
+    all_n[rows] = np.where(shown_r < 0, ALONE, shown_r + all_n.max(initial=0) + 1)
+    only_n = np.zeros(len(all_n), np.bool_)
+    only_n[rows[changed]] = labels_r[changed] != ALONE
+    sure_r = face_probabilities(faces.vectors, all_n, curve, scale=scale, only_n=only_n)[rows][evidence.picture_n]
+    copies.note(store, some, copy_of_r, beside=True)
+    measured = Measured(labels_r[changed], cohesion_k, likeness_r[changed], sure_r[changed])
+    others = np.delete(faces.ids, rows[changed])
+    store_assignment(store, recipe, some.take(changed), measured, state, others_m=others)
+    notes = {"scale": scale, "new": float(new_n.sum()), "grouped_again": float(len(rows)), "all": float(len(faces.ids))}
+    return replace(clustering, notes=tuple(notes.items()))
+
+
+def _as_before(labels_n: I64, person_n: I64) -> Bool:
+    """(n,) the faces of clusters that are a person as before, and those that are alone as before."""
+    both_k2, at_n, count_k = np.unique(
+        np.stack([labels_n, person_n], axis=1), axis=0, return_inverse=True, return_counts=True
+    )
+    same_k = (both_k2 >= 0).all(axis=1)
+    for side_n, side_k in ((labels_n, both_k2[:, 0]), (person_n, both_k2[:, 1])):
+        same_k &= count_k == np.bincount(side_n[side_n >= 0], minlength=1)[np.maximum(0, side_k)]
+    as_before: Bool = (same_k | (both_k2 == ALONE).all(axis=1))[at_n.ravel()]
+    return as_before
 
 
 def _adapted(store: Store, recipe: str, faces: StoredFaces, settings: GroupingSettings) -> Adaptation | None:

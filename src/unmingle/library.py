@@ -114,6 +114,7 @@ class Library(LibraryFolder):
         settings: GroupingSettings | None = None,
         classic: ClassicSettings | None = None,
         name_pattern: str | None = AUTO,
+        regroup: bool = False,
         sheets: int = 100,
         webvtt: bool = False,
         tables: bool = False,
@@ -128,6 +129,7 @@ class Library(LibraryFolder):
             name_pattern: how file names carry meeting, frame and index: a regular expression with these named groups,
                 for the name without its ending; "auto": `<meeting>_<frame>_<index>` where the faces bear it out.
                 Faces of one frame were seen together. None reads nothing from names.
+            regroup: whether all faces are grouped again, also where few came to a large library.
             sheets: how many people, largest first, get a contact sheet.
             webvtt: whether recordings get captions that say who is on screen.
             tables: whether an encrypted library gets tables and sheets too, from now on; anybody can read these.
@@ -136,8 +138,9 @@ class Library(LibraryFolder):
         from unmingle import jobs
 
         how = (settings, people, classic, name_pattern, sheets)
+        make = partial(jobs.make_people, regroup=regroup, webvtt=webvtt, tables=tables)
         with self.writing() as store:
-            summary = jobs.make_people(store, *how, webvtt=webvtt, tables=tables, progress=progress, times=self._times)
+            summary = make(store, *how, progress=progress, times=self._times)
         self._times = Times()  # the next summary tells of its own run
         return summary
 

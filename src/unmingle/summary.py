@@ -88,6 +88,9 @@ def summary_lines(added: Added, summary: Summary) -> list[str]:
         f"{counted(summary.faces, 'face')}, {summary.clustered:,} of them in {people}",
     ]
     lines += _added_lines(added)
+    if "grouped_again" in summary.notes:
+        new, again = (counted(int(summary.notes[key]), "face") for key in ("new", "grouped_again"))
+        lines.append(f"{new} new: {again} near them grouped again, the others stay as they were (--regroup: all)")
     if crowded := int(summary.notes.get("crowded", 0)):
         faces = counted(crowded, "face is", "faces are")
         lines.append(f"{faces} of people who all look alike, as small children do: where unsure, they were kept apart")

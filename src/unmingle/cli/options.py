@@ -24,6 +24,9 @@ PersonArgument = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
+Regroup = Annotated[
+    bool, typer.Option("--regroup", help="Group all faces again, also where only few came to a large LIBRARY.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress and no summary.")]
 Drop = Annotated[
     list[str] | None,

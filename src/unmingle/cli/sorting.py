@@ -14,6 +14,7 @@ from unmingle.cli import evaluating, keys, models, on_ray
 from unmingle.cli import options as opt
 from unmingle.cli.running import keeping
 from unmingle.errors import SettingsError, command
+from unmingle.sources.formats import LIBRARY_FILE
 from unmingle.text_layout import counted
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ def cluster(
             metavar="TIME", help="Time between the frames of a recording that are looked at, such as 0.1s or 500ms."
         ),
     ] = "0.1s",
+    regroup: opt.Regroup = False,
     sheets: Annotated[int, typer.Option(min=0, help="How many people, largest first, get a contact sheet.")] = 100,
     webvtt: Annotated[
         bool, typer.Option("--webvtt", help="Write captions for each recording that say who is on screen.")
@@ -206,6 +208,7 @@ def cluster(
             people=people,
             settings=GroupingSettings(expected_false_merges=FALSE_MERGES[strictness], co_occurrence=co_occurrence),
             name_pattern=pattern,
+            regroup=regroup,
             sheets=sheets,
             webvtt=webvtt,
             tables=tables,
@@ -227,8 +230,6 @@ def cluster(
 @contextmanager
 def _stored_in(library: Library) -> Iterator[None]:
     """Hold the library, and tell what it keeps if the block is stopped."""
-    from unmingle.sources.formats import LIBRARY_FILE
-
     kept = f"What was found so far is kept in {library.folder}; the same command goes on from there."
     with keeping(kept, once=library.folder / LIBRARY_FILE), library.writing():
         yield
@@ -236,8 +237,6 @@ def _stored_in(library: Library) -> Iterator[None]:
 
 def _sources(library: Library, named: Sequence[Path] | None) -> Sequence[Path]:
     """Where the pictures are of whom people are made: as named, and as the library remembers."""
-    from unmingle.sources.formats import LIBRARY_FILE
-
     there = (library.folder / LIBRARY_FILE).exists()
     if not named and not there:
         raise typer.BadParameter(f"Name the pictures: there is no library in {library.folder} to go on with.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from unmingle.decisions.log import Projection, append, last_id
 from unmingle.decisions.state import Assignment, State
 from unmingle.grouping.constraints import Constraints
 from unmingle.store.face_regions import counterparts
-from unmingle.store.face_rows import ALONE, StoredFaces, add_person, keep_previous, persons_now
+from unmingle.store.face_rows import ALONE, StoredFaces, add_person, ids_of, keep_previous, look_up, persons_now
 from unmingle.store.result_tables import keep_tally
 from unmingle.text_layout import counted
 
@@ -129,10 +129,19 @@ def continued(
     return kept
 
 
-def store_assignment(store: Store, recipe: str, faces: StoredFaces, measured: Measured, heeded: State) -> None:
+def store_assignment(
+    store: Store,
+    recipe: str,
+    faces: StoredFaces,
+    measured: Measured,
+    heeded: State,
+    *,
+    others_m: I64 | None = None,
+) -> None:
     """Make the clusters of a grouping the library's people, keeping ids where people continue; all in one step.
 
-    Decisions that were made while it ran, from another process, are heard as well.
+    Decisions that were made while it ran, from another process, are heard as well. others_m: faces that were not
+    grouped again and stay whose they are.
     """
     labels_n = measured.labels_n
     claimed, decided = DecidedFaces(heeded, faces).claims(labels_n)
@@ -156,22 +165,23 @@ def store_assignment(store: Store, recipe: str, faces: StoredFaces, measured: Me
             [None] * len(grouped) if sure_n is None else sure_n[grouped].tolist(),
             measured.likeness_n[grouped].tolist(),
         )
-        connection.execute("DELETE FROM proposal")
-        connection.executemany(
-            "INSERT INTO proposal (face, person, probability, likeness) VALUES (?, ?, ?, ?)",
-            zip(*columns, strict=True),
-        )
+        stay_m = np.zeros(0, np.int64) if others_m is None else others_m[heeded.persons(others_m) != ALONE]
+        _propose(connection, columns, stay_m, heeded)
         connection.executemany(
             "UPDATE person SET cohesion = ? WHERE id = ?",
             [(float(measured.cohesion_k[cluster]), person) for cluster, person in ids.items()],
         )
         state = State.read(connection, recipe)
-        order = grouped[np.argsort(faces.ids[grouped])]
-        state.assignment = Assignment(number, heeded.log.last, faces.ids[order], persons_n[order])
+        every_n = np.concatenate([faces.ids[grouped], stay_m])
+        order = np.argsort(every_n)
+        every_person_n = np.concatenate([persons_n[grouped], heeded.persons(stay_m)])
+        state.assignment = Assignment(number, heeded.log.last, every_n[order], every_person_n[order])
         moved = state.write_members(connection)
         connection.execute(
-            "UPDATE member SET probability = (SELECT probability FROM proposal WHERE face = member.face),"
-            " likeness = (SELECT likeness FROM proposal WHERE face = member.face)"
+            "UPDATE member SET (probability, likeness) ="
+            " (SELECT probability, likeness FROM proposal WHERE face = member.face)"
+            " WHERE ?1 OR face IN (SELECT value FROM json_each(?2))",
+            (others_m is None, str([] if others_m is None else faces.ids.tolist())),
         )
         state.write_marks(connection)
         state.write_people(connection)
@@ -185,7 +195,34 @@ def store_assignment(store: Store, recipe: str, faces: StoredFaces, measured: Me
             (entry.id, entry.made, heeded.log.last, recipe),
         )
         keep_tally(connection, recipe)
+        _note_grouped(connection, faces.ids if others_m is None else np.union1d(faces.ids, others_m))
         journal.append(store)
+
+
+def _propose(connection: sqlite3.Connection, columns: tuple[list[Any], ...], stay_m: I64, heeded: State) -> None:
+    """Store the people of a grouping: of faces, as columns, and of those that stay whose they are."""
+    before = heeded.assignment
+    kept_m = stay_m[look_up(before.faces_n, before.person_n, stay_m) == heeded.persons(stay_m)]
+    if len(kept_m):
+        gone = np.setdiff1d(before.faces_n, kept_m)
+        connection.execute("DELETE FROM proposal WHERE face IN (SELECT value FROM json_each(?))", (str(gone.tolist()),))
+    else:
+        connection.execute("DELETE FROM proposal")
+    connection.executemany(
+        "INSERT INTO proposal (face, person, probability, likeness) VALUES (?, ?, ?, ?)", zip(*columns, strict=True)
+    )
+    connection.execute(
+        "INSERT INTO proposal SELECT face, person, probability, likeness FROM json_each(?) JOIN member ON face = value",
+        (str(np.setdiff1d(stay_m, kept_m).tolist()),),
+    )
+
+
+def _note_grouped(connection: sqlite3.Connection, faces_n: I64) -> None:
+    """Remember which faces a grouping saw."""
+    before = ids_of(connection, "grouped")
+    gone, came = (np.setdiff1d(*both)[:, None].tolist() for both in ((before, faces_n), (faces_n, before)))
+    connection.executemany("DELETE FROM grouped WHERE face = ?", gone)
+    connection.executemany("INSERT INTO grouped (face) VALUES (?)", came)
 
 
 def _carry_over(connection: sqlite3.Connection, recipe: str, projection: Projection) -> bool:

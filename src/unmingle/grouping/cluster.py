@@ -42,6 +42,29 @@ if TYPE_CHECKING:
 
 # Faces on which the scale is measured, where the index is needed to group all.
 SCALE_SAMPLE = 20_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Collected:
+    """What is known of a large collection, of which n faces are grouped again.
+
+    scale: how far its strangers spread. excess_n: see `local_excess`. clusters: how many there are in all of it.
+    """
+
+    scale: float
+    excess_n: F64
+    clusters: int
+
+    def taken(self, order_n: I64) -> Collected:
+        """The same for the faces in another order, or for some of them."""
+        return replace(self, excess_n=self.excess_n[order_n])
+
+    def tell(self, clusters: Clusters) -> None:
+        """Let clusters know how crowded it is where they lie, and how many rivals they have."""
+        clusters.face_excess_n = self.excess_n
+        clusters.rivals = self.clusters / max(1, len(clusters.alive))
+
+
 # The note that says that there were fewer core faces than people, so that all faces count as core.
 TOO_FEW = "founders_too_few"
 
@@ -52,11 +75,13 @@ def cluster_faces(
     *,
     curve: ImpostorModel | None,
     constraints: Constraints | None = None,
+    collected: Collected | None = None,
 ) -> Clustering:
     """Group (n, d) embeddings by person; their lengths and their order don't matter.
 
-    curve: None estimates it from the vectors. constraints: None: nothing is known. Labels come largest cluster first,
-    of equal ones the one with the first face in canonical order. SettingsError names rows that have no direction.
+    curve: None estimates it from the vectors. constraints: None: nothing is known. collected: None: these are all.
+    Labels come largest cluster first, of equal ones the one with the first face in canonical order. SettingsError names
+    rows that have no direction.
     """
     unit_nd = unit_rows(vectors_nd)
     constraints = _checked(constraints, len(unit_nd))
@@ -69,7 +94,8 @@ def cluster_faces(
     unit_nd = unit_nd[order_n]
     curve = estimate_curve(unit_nd) if curve is None else curve
     card = FalseMergeThreshold(curve=curve, expected=settings.expected_false_merges)
-    clusters, threshold, notes = _linked(unit_nd, heeded.taken(order_n), card)
+    collected = None if collected is None else collected.taken(order_n)
+    clusters, threshold, notes = _linked(unit_nd, heeded.taken(order_n), card, collected)
     split_by_gaps(clusters)
     notes["stragglers"] = float(attach_outliers(clusters, threshold) + fill_gaps(clusters, threshold))
     if len(clusters.constraints.seen_k2):
@@ -93,11 +119,13 @@ def _checked(constraints: Constraints | None, n: int) -> Constraints:
 
 
 def _linked(
-    unit_nd: NDArray[np.float32], constraints: Constraints, card: FalseMergeThreshold
+    unit_nd: F32, constraints: Constraints, card: FalseMergeThreshold, collected: Collected | None
 ) -> tuple[Clusters, FalseMergeThreshold, dict[str, float]]:
     """Link and join, once more with strangers as far spread as they are found here, and move who went wrong."""
-    n = len(unit_nd)
-    if n**2 > index.EXACT_PAIRS:
+    if collected is not None:
+        threshold, linkage = replace(card, scale=collected.scale), Linkage(unit_nd, constraints)
+        collected.tell(linkage.clusters)
+    elif len(unit_nd) ** 2 > index.EXACT_PAIRS:
         # How far strangers spread, and where they crowd, is measured well enough on an even sample.
         threshold, measure = measured_threshold(unit_nd, card)
         excess_n = measure(unit_nd)
@@ -204,6 +232,7 @@ def cluster_with_quality(
     core_n: Bool,
     copy_of_n: I64 | None = None,
     doubtful_n: Bool | None = None,
+    collected: Collected | None = None,
 ) -> Clustering:
     """As `cluster_faces`, where only `core_n` may make a person, and row i shows the picture of row copy_of_n[i].
 
@@ -221,7 +250,7 @@ def cluster_with_quality(
     if n and not 0 <= copy_of_n.min() <= copy_of_n.max() < n:
         raise SettingsError("A face is a copy of one that is not there.", f"Name faces by their row, 0 to {n - 1}.")
     if np.all(core_n) and np.array_equal(copy_of_n, np.arange(n)):
-        return cluster_faces(vectors_nd, settings, curve=curve, constraints=constraints)
+        return cluster_faces(vectors_nd, settings, curve=curve, constraints=constraints, collected=collected)
     unit_nd, constraints = unit_rows(vectors_nd), _checked(constraints, n)
     order_n = canonical_order(unit_nd)
     unit_nd, known, place_n = unit_nd[order_n], constraints.taken(order_n), np.argsort(order_n)
@@ -249,13 +278,18 @@ def cluster_with_quality(
     index_n = index_n[leader_n]
     curve = estimate_curve(unit_nd[core_f]) if curve is None else curve
     of_core = known.mapped(np.where(index_n < f, index_n, -1), f)
-    found = cluster_faces(np.asarray(vectors_nd)[order_n[core_f]], settings, curve=curve, constraints=of_core)
+    core_nd, of_all = np.asarray(vectors_nd)[order_n[core_f]], None
+    if collected is not None:
+        of_all, collected = collected.taken(order_n[core_f]), collected.taken(order_n[rows])
+    found = cluster_faces(core_nd, settings, curve=curve, constraints=of_core, collected=of_all)
     notes = {key: value for key, value in found.notes if not key.startswith("same_frame")}
     first = np.unique(found.labels, return_index=True)[1]
     _, first_tied, tied = np.unique(tied_n[border_b], return_index=True, return_inverse=True)
     heeded = known if settings.co_occurrence else known.without_frames()
     slot_m = np.concatenate([first[found.labels], f + first_tied[tied]])
     clusters = Clusters(unit_nd[rows], slot_m, heeded.mapped(index_n, len(rows)))
+    if collected is not None:
+        clusters.rivals = collected.clusters / max(1, len(clusters.alive))
     if f and len(border_b):
         scale = notes["scale"]
         threshold = FalseMergeThreshold(curve=curve, expected=settings.expected_false_merges, scale=scale)

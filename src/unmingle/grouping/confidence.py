@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from unmingle.grouping.impostors import ImpostorModel
-    from unmingle.records import F32, F64, I64
+    from unmingle.records import F32, F64, I64, Bool
 
 # Minus the logarithm of one half, the share of strangers above their mean: evidence of a face no more alike than that.
 HALF = 0.6931
@@ -44,17 +44,26 @@ FITTED = {
 }
 
 
-def face_probabilities(vectors_nd: NDArray[Any], labels_n: I64, curve: ImpostorModel, *, scale: float = 1.0) -> F64:
-    """(n,) the probability that a face is of its cluster's person, or rightly alone; NaN for a label below 0."""
+def face_probabilities(
+    vectors_nd: NDArray[Any], labels_n: I64, curve: ImpostorModel, *, scale: float = 1.0, only_n: Bool | None = None
+) -> F64:
+    """(n,) the probability that a face is of its cluster's person, or rightly alone; NaN for a label below 0.
+
+    only_n: the faces that are asked for, with all others of a cluster; None: all. The others are NaN.
+    """
     result = np.full(len(labels_n), np.nan)
     mean_cd, size_c = label_means(vectors_nd, labels_n)
-    excess_c = cluster_excess(mean_cd, size_c, curve)
     inside = np.flatnonzero(labels_n >= 0)
-    _, slot = np.unique(labels_n[inside], return_inverse=True)
+    slot = np.unique(labels_n[inside], return_inverse=True)[1]
+    if only_n is not None:
+        inside, slot = inside[only_n[inside]], slot[only_n[inside]]
+    excess_c = cluster_excess(mean_cd, size_c, curve, None if only_n is None else np.unique(slot))
     several = size_c[slot] > 1
     many, slots = inside[several], slot[several]
     features = face_features(vectors_nd, many, slots, mean_cd, size_c, excess_c, curve, scale=scale)
     result[many] = probability(features, FITTED["face"])
+    if several.all():
+        return result
     weak = int(np.count_nonzero(features[:, 0] < sure(np.array(WEAK))))
     features = alone_features(slot[~several], mean_cd, size_c, excess_c, curve, scale=scale, weak=weak)
     result[inside[~several]] = probability(features, FITTED["alone"])

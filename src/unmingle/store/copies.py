@@ -15,10 +15,13 @@ import numpy as np
 
 from unmingle.faces.boxes import overlaps
 from unmingle.faces.duplicates import CELLS, Prints, alike, lay_over
+from unmingle.grouping.clusters import unit_rows
+from unmingle.grouping.index import find_nearest
+from unmingle.store.face_rows import look_up
 
 if TYPE_CHECKING:
     from unmingle.faces.duplicates import U64
-    from unmingle.records import F32, F64, I64
+    from unmingle.records import F32, F64, I64, Bool
     from unmingle.store.face_rows import StoredFaces
     from unmingle.store.sqlite import Store
 
@@ -29,6 +32,7 @@ CLEAR = 8  # cells of the print a side, from which it shows what a face does
 # Least cosine of a face and its copy: where the print shows the face, it must only be nobody else's; where the face is
 # too small for that, it must be all but the same.
 COSINE_CLEAR, COSINE_SMALL = 0.4, 0.9
+NEAR = 8  # faces that a new one is compared with
 PICTURES_AT_ONCE = 4096
 PAIRS_AT_ONCE = 2048
 
@@ -61,12 +65,35 @@ def copy_of(store: Store, faces: StoredFaces, recording_n: I64) -> I64 | None:
     return _best(copies, shown.quality_n) if len(copies) else None
 
 
-def note(store: Store, faces: StoredFaces, copy_of_n: I64 | None) -> None:
-    """Remember which faces are copies, and those that have some, for the tables."""
+def copy_of_new(store: Store, faces: StoredFaces, new_n: Bool) -> I64 | None:
+    """As `copy_of` of pictures, where only the new faces are compared, and only with those that are most like them."""
+    kept_n, rows = _kept(store, faces), np.arange(len(faces.ids))
+    unit_nd = unit_rows(faces.vectors)
+    near = find_nearest(unit_nd[new_n], unit_nd, NEAR).index_qk
+    some = np.flatnonzero(np.isin(kept_n, kept_n[np.union1d(near[near >= 0], np.flatnonzero(new_n))]))
+    found = copy_of(store, faces.take(some), np.full(len(some), -1))
+    kept_n[some] = some if found is None else some[found]
+    return None if np.array_equal(kept_n, rows) else kept_n
+
+
+def _kept(store: Store, faces: StoredFaces) -> I64:
+    """(n,) the row of the face of which each is known to be a copy, or its own."""
+    pairs = np.array(store.connection.execute('SELECT face, "of" FROM copy').fetchall(), np.int64).reshape(-1, 2)
+    order = np.argsort(faces.ids, kind="stable")
+    at_k2 = look_up(faces.ids[order], order, pairs.ravel(), -1).reshape(-1, 2)
+    at_k2 = at_k2[(at_k2 >= 0).all(axis=1)]
+    kept_n = np.arange(len(faces.ids))
+    kept_n[at_k2[:, 0]] = at_k2[:, 1]
+    return kept_n
+
+
+def note(store: Store, faces: StoredFaces, copy_of_n: I64 | None, *, beside: bool = False) -> None:
+    """Remember which of these faces are copies, and those that have some, for the tables; beside: others stay noted."""
     rows = np.zeros(0, np.int64) if copy_of_n is None else np.flatnonzero(np.bincount(copy_of_n)[copy_of_n] > 1)
     of = rows if copy_of_n is None else copy_of_n[rows]
     with store.transaction() as connection:
-        connection.execute("DELETE FROM copy")
+        these = str(faces.ids.tolist() if beside else [])
+        connection.execute("DELETE FROM copy WHERE ?1 = '[]' OR face IN (SELECT value FROM json_each(?1))", (these,))
         pairs = zip(faces.ids[rows].tolist(), faces.ids[of].tolist(), strict=True)
         connection.executemany('INSERT INTO copy (face, "of") VALUES (?, ?)', pairs)
 

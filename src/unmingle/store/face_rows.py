@@ -80,6 +80,12 @@ def faces_to_group(store: Store, recipe: str, *, raw: bool = False) -> StoredFac
     return StoredFaces(ids, pictures, files, vectors_nd, core, scores)
 
 
+def ids_of(connection: sqlite3.Connection, table: Literal["grouped"]) -> I64:
+    """The faces of a table, rising."""
+    (text,) = connection.execute(f"SELECT group_concat(face) FROM {table}").fetchone()
+    return np.sort(np.fromstring(text or "", np.int64, sep=","))
+
+
 def owners_by_face(connection: sqlite3.Connection, table: Literal["member", "proposal"]) -> tuple[I64, I64]:
     """Faces by rising row, and the person of each."""
     # As text: a Python number for each takes three times as long.

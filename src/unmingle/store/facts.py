@@ -6,7 +6,7 @@ import base64
 import io
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 CURRENT = "recipe"  # the recipe whose faces are the library's people
 SCALE = "scale"  # how far strangers spread, empty where the grouping doesn't know
+GROUPED = "grouped"  # how faces were grouped the last time, see `note_grouped`
 SHEETS = "sheets"  # how many people get a contact sheet
 PLAIN = "plain"  # "1": tables and sheets are written though the library is encrypted
 MODELS = "models"  # the card of each recipe's model, as it was when pictures were last added
@@ -57,6 +58,18 @@ def current(store: Store) -> str:
 
 def _again(store: Store) -> str:
     return command("cluster", "PICTURES", "-o", store.folder)
+
+
+def note_grouped(store: Store, how: dict[str, Any]) -> None:
+    """Remember by what faces were grouped the last time, and, as `faces`, how many when all were."""
+    (last,) = store.connection.execute("SELECT max(id) FROM clustering").fetchone()
+    store.set_fact(GROUPED, json.dumps({**grouped(store), **how, "clustering": last}))
+
+
+def grouped(store: Store) -> dict[str, Any]:
+    """What `note_grouped` noted; empty where nothing was."""
+    noted: dict[str, Any] = json.loads(store.fact(GROUPED) or "{}")
+    return noted
 
 
 def known_scale(store: Store) -> float:

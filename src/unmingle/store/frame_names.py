@@ -17,6 +17,7 @@ import numpy as np
 
 from unmingle.grouping.clusters import unit_rows
 from unmingle.sources.names import AUTO, MEETING_PATTERN, parse_name
+from unmingle.store.sightings import any_recording
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -135,28 +136,38 @@ def read_names(store: Store) -> Store:
     return store
 
 
-def _files(store: Store) -> Iterable[tuple[int, str, int]]:
-    """Source and name of each file, with each analysis of its picture, or None where there is none."""
+def _files(store: Store, only: Iterable[int] | None = None) -> Iterable[tuple[int, str, int]]:
+    """Source and name of each file, with each analysis of its picture, or None where there is none; or of some only."""
     return store.connection.execute(
         "SELECT file.source, file.name, analysis.id FROM file LEFT JOIN analysis ON analysis.digest = file.digest"
         " WHERE file.present = 1 ORDER BY file.source, file.name"
+        if only is None
+        else "SELECT file.source, file.name, analysis.id FROM json_each(?) CROSS JOIN analysis ON analysis.id = value"
+        " CROSS JOIN file ON file.digest = analysis.digest WHERE file.present = 1 ORDER BY file.source, file.name",
+        () if only is None else (json.dumps(list(only)),),
     )
 
 
 def conclude(
-    store: Store, faces: StoredFaces, held: Mapping[int, I64], pattern: str | None, curve: ImpostorModel
+    store: Store,
+    faces: StoredFaces,
+    held: Mapping[int, I64],
+    pattern: str | None,
+    curve: ImpostorModel,
+    *,
+    only: Iterable[int] | None = None,
 ) -> FrameNames:
     """What file names are to be taken for: all of a pattern that somebody gave, else what the faces bear out.
 
     held: the rows of the faces of each picture. pattern: how a name carries meeting, frame and index; `AUTO`; or None:
-    names say nothing.
+    names say nothing. only: the pictures whose names are looked at; None: all.
     """
     if pattern is None:
         return FrameNames()
     given = pattern != AUTO
     names = FrameNames(pattern if given else MEETING_PATTERN)
     candidates: defaultdict[Meeting, _Candidate] = defaultdict(_Candidate)
-    for source, name, picture in _files(store):
+    for source, name, picture in _files(store, only):
         if (said := names.read(source, name)) is not None:
             candidates[said[0]].add(name, said[1], picture)
     unit_nd = unit_rows(faces.vectors) if len(faces.ids) and candidates and not given else faces.vectors
@@ -318,7 +329,9 @@ def recording_of(store: Store, faces: StoredFaces, names: FrameNames) -> I64:
 
 def rows_of_pictures(store: Store, faces: StoredFaces) -> dict[int, I64]:
     """The rows of the faces of each picture that is no frame of a recording."""
-    frames = [row for (row,) in store.connection.execute("SELECT id FROM analysis WHERE frame IS NOT NULL")]
+    frames: list[int] = []
+    if any_recording(store):
+        frames = [row for (row,) in store.connection.execute("SELECT id FROM analysis WHERE frame IS NOT NULL")]
     rows = np.flatnonzero(~np.isin(faces.pictures, frames))
     rows = rows[np.argsort(faces.pictures[rows], kind="stable")]
     pictures, first = np.unique(faces.pictures[rows], return_index=True)

@@ -98,6 +98,11 @@ def notes(store: Store, recipe: str) -> list[tuple[str, int, str]]:
     return store.connection.execute(query, (recipe,)).fetchall()
 
 
+def any_recording(store: Store) -> bool:
+    """Whether a recording was seen."""
+    return bool(store.connection.execute("SELECT EXISTS (SELECT 1 FROM recording)").fetchone()[0])
+
+
 def names(store: Store, recipe: str) -> set[tuple[str, str]]:
     """Sources and names of the recordings that are there, as in `faces.csv`."""
     query = "SELECT as_text(folder), name FROM shown_recording WHERE recipe = ?"
