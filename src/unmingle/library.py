@@ -377,7 +377,7 @@ class Library(LibraryFolder):
         return self._decide("unsure", person, *others, faces=faces, **who)
 
     def undo(self, decision: int | None = None, **who: Unpack[Who]) -> Decision:
-        """Undo a decision, any that stands; None: the last."""
+        """Undo a decision, any that stands; None: the last, with all that was made together with it."""
         return self._decide("undo", target=decision, **who)
 
     def redo(self, decision: int | None = None, **who: Unpack[Who]) -> Decision:

@@ -8,7 +8,7 @@ import pytest
 from tests.made_library import RECIPE
 
 from unmingle import jobs
-from unmingle.decisions.kinds import Name
+from unmingle.decisions.kinds import Merge, Name
 from unmingle.decisions.references import clean_name
 from unmingle.decisions.service import DecisionService
 from unmingle.errors import DecisionError, StaleError
@@ -222,6 +222,24 @@ def test_a_grouping_contradicts_nothing_that_it_only_heeded(album: Album) -> Non
             service.decide(store, RECIPE, Name(1, name="Bea"), seen=seen, lenient=True)
         assert named.id in stale.value.entries
         service.decide(store, RECIPE, Name(1, name="Bea"), seen=named.id, lenient=True)
+
+
+def test_decisions_that_were_made_together_are_undone_at_once(album: Album) -> None:
+    library, service = album.library, DecisionService()
+    before = album.people()
+    with open_to_decide(library.folder) as store:
+        first = service.decide(store, RECIPE, Merge(1, (2,)))
+        service.decide(store, RECIPE, Name(1, name="Ada", group=first.id))
+        with pytest.raises(DecisionError, match="#99 is no decision"):
+            service.decide(store, RECIPE, Name(1, name="Bea", group=99))
+    assert [one.group for one in library.decisions[-2:]] == [0, first.id]
+    undone = library.undo()
+    assert (undone.target, [one.kind for one in library.decisions[-2:]]) == (first.id, ["undo", "undo"])
+    assert (album.people(), set(library.people["name"])) == (before, {""})
+    library.redo()
+    assert (len(album.people()), "Ada" in library.people["name"]) == (len(before) - 1, True)
+    library.undo(first.id)  # the one that is named, and nothing else
+    assert (album.people().keys(), "Ada" in library.people["name"]) == (before.keys(), True)
 
 
 def test_the_last_decision_is_undone_only_by_who_knows_it(album: Album) -> None:

@@ -36,6 +36,7 @@ class Command:
     faces: tuple[int, ...] = ()
     name: str = ""
     target: int = 0  # the entry that `undo` or `redo` is about, 0: the last; of `cluster`, the last that it heeded
+    group: int = 0  # the first of the entries that this one was made with, all undone at once; 0: by itself
     exemplars: dict[int, tuple[int, ...]] = field(default_factory=dict)  # face regions: who has these is that person
 
     @property
@@ -360,5 +361,6 @@ def read_command(kind: str, text: str) -> Command:
         faces=tuple(read.get("faces", ())),
         name=read.get("name", ""),
         target=read.get("target", 0),
+        group=read.get("group", 0),
         exemplars={int(person): tuple(regions) for person, regions in read.get("anchors", {}).items()},
     )

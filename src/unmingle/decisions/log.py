@@ -53,6 +53,7 @@ class Decision:
     people: tuple[int, ...]  # everybody whom it touched.
     faces: int  # how many faces it moved.
     target: int | None  # the decision that "undo" or "redo" is about.
+    group: int  # the first of the decisions that it was made with, all undone at once; 0: by itself.
     live: bool  # whether it stands; False once it was undone.
 
     @classmethod
@@ -60,7 +61,7 @@ class Decision:
         command = entry.command
         target = command.target if isinstance(command, Undo) else None
         told = (command.kind, entry.words, command.person, entry.people, entry.moved)
-        return cls(entry.id, entry.made, entry.by, *told, target, live)
+        return cls(entry.id, entry.made, entry.by, *told, target, command.group, live)
 
 
 @dataclass(slots=True)
@@ -101,6 +102,12 @@ class Log:
             if not isinstance(entry.command, Undo | Clustered):
                 return None
         return None
+
+    def together(self, number: int) -> list[int]:
+        """The decisions that were made at once with this one, which is among them, oldest first."""
+        entry = self.entry(number)
+        first = entry.command.group or number if entry else number
+        return [one.id for one in self.entries if first in (one.id, one.command.group) and one.id in self.active]
 
     def projection(self) -> Projection:
         return Projection.replay(self.entries, self.active)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -87,7 +87,11 @@ class DecisionService:
             self._newest_face = newest
         return known
 
-    def decide(
+    def decide(self, store: Store, recipe: str, command: Command, *, by: By = "person", **how: Any) -> Entry:
+        """Take a decision; it is on disk when this returns; of several entries, the last. See `decide_all`."""
+        return self.decide_all(store, recipe, command, by=by, **how)[-1]
+
+    def decide_all(
         self,
         store: Store,
         recipe: str,
@@ -96,18 +100,26 @@ class DecisionService:
         by: By = "person",
         seen: int | None = None,
         lenient: bool = False,
-    ) -> Entry:
+        together: bool = False,
+    ) -> list[Entry]:
         """Take a decision; it is on disk when this returns.
 
         What others changed since the entry that was `seen` stands in its way; `lenient`: only what contradicts it.
+        Whoever undoes or redoes the last one does so to all that were made with it, an entry for each; `together`: to
+        undo or redo a decision that is named does that too.
         """
         try:
             with store.transaction() as connection:
                 at = Check(connection, self.state(connection, recipe), store.folder)
-                entry = _take(at, command, by, seen, lenient=lenient)
+                entries = [_take(at, command, by, seen, lenient=lenient)]
+                if isinstance(command, Undo) and (together or not command.target):
+                    undo, active = command.kind == "undo", at.state.log.active
+                    rest = [one for one in at.state.log.together(entries[0].command.target) if active[one] == undo]
+                    more = (replace(command, target=target) for target in (reversed(rest) if undo else rest))
+                    entries += [_take(at, one, by, None, lenient=lenient) for one in more]
                 keep_tally(connection, recipe)
                 journal.append(store)
-                return entry
+                return entries
         except DecisionError:
             raise  # what can't be done is refused before anything is changed
         except BaseException:
@@ -118,6 +130,8 @@ class DecisionService:
 def _take(at: Check, asked: Command, by: By, seen: int | None, *, lenient: bool) -> Entry:
     connection, state = at.connection, at.state
     command = asked.check(at)
+    if command.group and command.group not in state.log.active:
+        raise DecisionError(f"#{command.group} is no decision.", "Make this one by itself.")
     touched = command.people | set(at.owners(command.faces))
     if seen is not None:
         _check_fresh(at, asked, touched, command.faces, seen, lenient=lenient)
