@@ -21,7 +21,7 @@ from unmingle.store.face_rows import ALONE, faces_to_group, persons_now
 from unmingle.store.facts import adaptation_of, card_curve, known_scale, library_curve, model_of, noted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     import polars as pl
@@ -89,8 +89,9 @@ def find(
     pictures: Iterable[Path],
     detection: DetectionSettings | None = None,
     engine: EngineSettings | None = None,
+    read: Callable[[Path], U8] | None = None,
 ) -> Iterator[Found]:
-    """What each picture shows; one that can't be read says so, and the next ones follow.
+    """What each picture shows; one that can't be read says so, and the next ones follow. read: what reads one.
 
     Raises:
         LibraryError: the settings are not those that the library was made with.
@@ -110,7 +111,7 @@ def find(
     assigner = Assigner(vectors_nd, labels_n, curve, scale=known_scale(store))
     for path in pictures:
         try:
-            (analysis,) = runner.analyse([_decoded(path)])
+            (analysis,) = runner.analyse([(read or _decoded)(path)])
         except PictureError as error:
             yield Found(path, (), (), str(error))
             continue

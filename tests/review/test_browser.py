@@ -253,6 +253,24 @@ def test_faces_are_moved_to_somebody(seat: Seat) -> None:
     expect(seat.cells()).to_have_count(6)
     expect(seat.told("Katherine")).to_be_visible()
     assert seat.names()[13] == "Katherine"
+    seat.press("Control+z")
+    expect(seat.told("Undid 2 decisions")).to_be_visible()
+    expect(seat.cells()).to_have_count(7)
+    seat.press("Control+Shift+z")
+    expect(seat.cells()).to_have_count(6)
+    assert seat.names()[13] == "Katherine"
+
+
+def test_who_was_just_made_is_named_from_what_is_told(seat: Seat) -> None:
+    seat.open("/people/1")
+    seat.cells().nth(0).focus()
+    seat.press("s")
+    seat.told("Open").get_by_role("button", name="Name", exact=True).click()
+    expect(seat.page.get_by_role("combobox", name="Name")).to_be_focused()
+    seat.page.keyboard.type("Katherine")
+    seat.press("Enter")
+    seat.until(lambda: seat.names()[13] == "Katherine")
+    expect(seat.page.get_by_role("heading", name="Katherine")).to_be_visible()
 
 
 def test_faces_are_moved_to_whom_the_arrows_chose(seat: Seat) -> None:
@@ -306,6 +324,8 @@ def test_suggestions_are_accepted_in_bulk_and_taken_back_at_once(seat: Seat) -> 
     expect(seat.told("different people")).to_be_visible()
     taken = seat.api("/decisions")["total"] - 1
     assert taken > 1
+    seat.page.reload()  # what was done together is known to the library
+    expect(seat.page.locator("[data-tool=undo]")).to_be_enabled()
     seat.press("Control+z")
     expect(seat.told(f"Undid {taken} decisions")).to_be_visible()
     assert seat.api("/people?limit=1000")["people"] == before

@@ -15,7 +15,14 @@ declare global {
   type Told = { undoes?: number; quiet?: boolean };
   /** seen: the revision that was on show. */
   type Send = (path: string, body: object, seen?: number | null) => Promise<Outcome>;
-  type Again = (decision?: number) => Promise<Outcome | null>;
+  type Again = (decision?: number, together?: boolean) => Promise<Outcome | null>;
+  /** words: what is said of so many that were made; progress: is told how many were made until now. */
+  type DecideTogether = (
+    bodies: ({ path?: string } & Record<string, unknown>)[],
+    seen: number | null,
+    words: (taken: number) => string,
+    progress?: (taken: number) => void,
+  ) => Promise<number>;
   type Decide = (body: { kind: string } & Record<string, unknown>, seen?: number | null) => Promise<Outcome | null>;
 
   /** props: attributes; `class`, `text`, and handlers such as `onclick` too. */
@@ -209,6 +216,7 @@ declare global {
     onSort: (sort: string) => void;
     seen: () => number | null;
     onMerge: () => void;
+    onPart: () => void;
     onIgnore: () => void;
     onErase: () => void;
   }

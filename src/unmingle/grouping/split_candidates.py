@@ -121,18 +121,12 @@ class SplitCandidates:
 
 def branches(unit_sd: F32, face_s: I64, root_s: I64) -> Branches:
     """The tree of one person of two faces or more; faces with the same root come together first."""
-    from scipy.cluster.hierarchy import linkage
-
     s = len(face_s)
     if s == 2:
         cosine = float(unit_sd[0] @ unit_sd[1])
         apart = int(root_s[0] != root_s[1] and cosine < 1 - ROUNDING)
         return Branches(face_s, np.zeros(apart, np.int64), np.ones(apart, np.int64), np.full(apart, cosine))
-    distance_ss = np.clip(1 - (unit_sd @ unit_sd.T).astype(np.float64), 0, None)
-    if len(np.unique(root_s)) < s:
-        distance_ss[root_s[:, None] == root_s] = 0
-    distance_ss[distance_ss < ROUNDING] = 0
-    start, stop, above = _spans(linkage(distance_ss[np.triu_indices(s, 1)], "average"))
+    start, stop, above = _spans(_tree(unit_sd, root_s))
     order_s = np.argsort(start[:s])
     sum_sd = np.concatenate([np.zeros((1, unit_sd.shape[1])), np.cumsum(unit_sd[order_s], axis=0, dtype=np.float64)])
     small = (stop - start <= s // 2) & (above > 0)
@@ -143,6 +137,30 @@ def branches(unit_sd: F32, face_s: I64, root_s: I64) -> Branches:
     size = stop - start
     cosine_m: F64 = np.einsum("md,md->m", side, sum_sd[-1] - side) / (size * (s - size))
     return Branches(face_s[order_s], start, stop, cosine_m)
+
+
+def parts(unit_sd: F32, root_s: I64, count: int) -> I64:
+    """(s,) the part of each face, 0 the largest, where one person of two faces or more is cut into at most so many."""
+    from scipy.cluster.hierarchy import fcluster
+
+    _, part_s, size = np.unique(
+        fcluster(_tree(unit_sd, root_s), count, "maxclust"), return_inverse=True, return_counts=True
+    )
+    rank = np.empty(len(size), np.int64)
+    rank[np.argsort(-size, kind="stable")] = np.arange(len(size))
+    return rank[part_s]
+
+
+def _tree(unit_sd: F32, root_s: I64) -> F64:
+    """The merges of scipy's average linkage; faces with the same root, and two of one picture, come together first."""
+    from scipy.cluster.hierarchy import linkage
+
+    distance_ss = np.clip(1 - (unit_sd @ unit_sd.T).astype(np.float64), 0, None)
+    if len(np.unique(root_s)) < len(root_s):
+        distance_ss[root_s[:, None] == root_s] = 0
+    distance_ss[distance_ss < ROUNDING] = 0
+    merges: F64 = linkage(distance_ss[np.triu_indices(len(root_s), 1)], "average")
+    return merges
 
 
 def _spans(merges: F64) -> tuple[I64, I64, F64]:

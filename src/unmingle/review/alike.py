@@ -1,4 +1,4 @@
-"""Who is most like a person or a few faces, by the means of everybody's faces."""
+"""Who is most like a person or a few faces, by the means of everybody's faces; and which faces are most like one."""
 
 from __future__ import annotations
 
@@ -10,15 +10,23 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from unmingle.grouping.clusters import unit_rows
 from unmingle.grouping.confidence import pair_probabilities
+from unmingle.grouping.index import spaced
+from unmingle.grouping.split_candidates import SAMPLE, parts
 from unmingle.store.facts import CURRENT, adaptation_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
+    from unmingle.grouping.adaptation import Adaptation
     from unmingle.grouping.impostors import ImpostorModel
     from unmingle.records import F32, I64
     from unmingle.store.sqlite import Store
+
+
+MOST = 500  # faces like one that are told
+BLOCK = 8192  # faces compared at a time: a million of them would not stay in memory
 
 
 class Likeness(NamedTuple):
@@ -58,8 +66,7 @@ class Appearances:
 
     @classmethod
     def _of(cls, store: Store, rows: Iterable[tuple[int, bytes]]) -> Appearances:
-        recipe = store.fact(CURRENT)  # none where nothing was added yet
-        adapted = adaptation_of(store, recipe) if recipe else None
+        adapted = _adaptation(store)
         people, means, sizes = [], [], []
         for person, faces in groupby(rows, itemgetter(0)):
             vectors = (np.frombuffer(blob, "<f4") for _, blob in faces)
@@ -80,6 +87,16 @@ class Appearances:
         order = np.argsort(ids)
         return Appearances(ids[order], means[order], np.concatenate([self.size_c[stay], now.size_c])[order])
 
+    def beside(self, faces: Appearances) -> Appearances:
+        """These people and single faces, or parts of somebody, which go by their ids below zero."""
+        ids = np.concatenate([self.ids_c, -faces.ids_c])
+        mean_cd = np.concatenate([self.mean_cd.reshape(-1, faces.mean_cd.shape[1]), faces.mean_cd])
+        return Appearances(ids, mean_cd, np.concatenate([self.size_c, faces.size_c]))
+
+    def but(self, person: int) -> Appearances:
+        row = np.flatnonzero(self.ids_c != person)
+        return Appearances(self.ids_c[row], self.mean_cd[row], self.size_c[row])
+
     def only(self, person: int) -> Appearances:
         row = np.flatnonzero(self.ids_c == person)
         return Appearances(self.ids_c[row], self.mean_cd[row], self.size_c[row])
@@ -97,3 +114,53 @@ class Appearances:
             chance = pair_probabilities(mean_cd, size_c, pairs_m2, curve, scale=scale).tolist()
         known = map(Likeness, chance, (self.mean_cd @ asked.mean_cd[0]).tolist())
         return dict(zip(self.ids_c.tolist(), known, strict=True))
+
+
+def nearest_faces(store: Store, recipe: str, face: int) -> Appearances:
+    """Up to `MOST` faces that are most like one, the most alike first, as people of one face; none of its person's."""
+    adapted, asked = _adaptation(store), Appearances.of_faces(store, [face])
+    ids, similarity = np.zeros(0, np.int64), np.zeros(0, np.float32)
+    found_kd = np.zeros((0, asked.mean_cd.shape[1]), np.float32)
+    query = (
+        "SELECT face.id, face.vector FROM face JOIN analysis ON analysis.id = face.analysis"
+        " LEFT JOIN member ON member.face = face.id LEFT JOIN mark ON mark.face = face.id"
+        " WHERE analysis.recipe = ?1 AND face.id <> ?2 AND mark.mark IS NOT 'not_a_face'"
+        " AND analysis.content IN (SELECT digest FROM file WHERE present = 1)"
+        " AND member.person IS NOT (SELECT person FROM member WHERE face = ?2 UNION ALL SELECT -1 LIMIT 1)"
+    )
+    rows = store.connection.execute(query, (recipe, face))
+    while len(asked.ids_c) and (block := rows.fetchmany(BLOCK)):
+        unit_kd = unit_rows(np.frombuffer(b"".join(vector for _, vector in block), "<f4").reshape(len(block), -1))
+        unit_kd = unit_kd if adapted is None else adapted.apply(unit_kd)
+        found_kd = np.concatenate([found_kd, unit_kd])
+        ids = np.concatenate([ids, [one for one, _ in block]])
+        similarity = np.concatenate([similarity, unit_kd @ asked.mean_cd[0]])
+        best = np.lexsort((ids, -similarity))[:MOST]
+        ids, similarity, found_kd = ids[best], similarity[best], found_kd[best]
+    return Appearances(ids, found_kd, np.ones(len(ids), np.int64))
+
+
+def parts_of(store: Store, person: int, count: int) -> list[list[int]]:
+    """The faces of a person in at most so many parts, the largest first; views of one track stay together."""
+    query = (
+        "SELECT face.id, vector, track FROM member JOIN face ON face.id = member.face WHERE person = ? ORDER BY face.id"
+    )
+    rows, adapted = store.connection.execute(query, (person,)).fetchall(), _adaptation(store)
+    if len(rows) < 2:
+        return [[face for face, *_ in rows]] if rows else []
+    unit_nd = unit_rows(np.array([np.frombuffer(vector, "<f4") for _, vector, _ in rows]))
+    unit_nd = unit_nd if adapted is None else adapted.apply(unit_nd)
+    root_n = np.array([-face if track is None else track for face, _, track in rows])
+    sample = spaced(len(rows), SAMPLE)
+    part_s = parts(unit_nd[sample], root_n[sample], count)
+    # Of larger people, whoever was not looked at goes to the part they are most like.
+    mean_pd = np.array([unit_nd[sample[part_s == part]].mean(axis=0) for part in range(part_s.max() + 1)])
+    part_n = (unit_nd @ mean_pd.T).argmax(axis=1)
+    part_n[sample] = part_s
+    ids_n = np.array([face for face, *_ in rows])
+    return [ids_n[part_n == part].tolist() for part in range(len(mean_pd))]
+
+
+def _adaptation(store: Store) -> Adaptation | None:
+    recipe = store.fact(CURRENT)  # none where nothing was added yet
+    return adaptation_of(store, recipe) if recipe else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +12,8 @@ from fastapi.responses import HTMLResponse, Response
 from starlette.concurrency import run_in_threadpool
 
 from unmingle.decisions.kinds import Redo, Undo
+from unmingle.errors import PictureError
+from unmingle.grouping.index import spaced
 from unmingle.review import schemas
 from unmingle.review.alike import Likeness
 from unmingle.review.auth import Auth, AuthMiddleware
@@ -29,11 +32,13 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
+PART_SHOWN = 8  # faces of a part of a person
 UNKNOWN = Likeness(None, -1.0)
 # The pages, all of one shell, and how each looks while it waits for what it shows.
 PAGES = {
     "/": "cards",
     "/people/{person:int}": "faces",
+    "/faces/{face:int}": "faces",
     "/naming": "faces",
     "/questions": "faces",
     "/left-out": "faces",
@@ -63,6 +68,7 @@ STALE = _described(409, "Others have changed this since it was looked at; nothin
 GONE = "There is no such person; `merged_into` tells who it is now, if anybody."
 MERGED = _described(404, GONE, model=schemas.Merged)
 JPEG = _described(200, "A JPEG picture.", content={"image/jpeg": {}})
+PICTURE = {"requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string"}}}}}
 read = APIRouter(prefix="/api", responses=PROBLEMS, tags=["look"])
 write = APIRouter(prefix="/api", responses={**PROBLEMS, **STALE}, tags=["decide"])
 
@@ -176,6 +182,20 @@ def faces(
     return schemas.FacesPage(revision=view.overview.revision, total=len(ordered), faces=cards)
 
 
+@read.get("/people/{person}/parts")
+def parts(now: Now, person: IdInPath, count: Annotated[int, Query(ge=2, le=50)] = 6) -> schemas.Parts:
+    """A person's faces in at most so many parts by likeness, the largest first."""
+    with now.cache.view() as view:
+        found = now.cache.parts(view, person, count)
+    if not found:
+        raise RequestError(404, f"There is no person {person}.", "Look at all people.")
+    shown = [
+        schemas.Part(faces=part, show=[part[at] for at in spaced(len(part), PART_SHOWN)], likely=likely)
+        for part, likely in found
+    ]
+    return schemas.Parts(revision=view.overview.revision, parts=shown)
+
+
 @read.get("/faces/{face}")
 def one_face(now: Now, face: IdInPath) -> FaceDetail:
     """One face: its picture, whose it is and why, and who else is there."""
@@ -184,6 +204,21 @@ def one_face(now: Now, face: IdInPath) -> FaceDetail:
     if found is None:
         raise RequestError(404, f"There is no face {face}.", "Look at the library again.")
     return found
+
+
+@read.get("/faces/{face}/alike")
+def faces_alike(now: Now, face: IdInPath, offset: Offset = 0, limit: Limit = 200) -> schemas.AlikeFaces:
+    """A face, then those most like it, the most alike first, also among the left out; none more of its person's."""
+    with now.cache.view() as view:
+        known = now.cache.faces_like(view, face)
+        part = [face, *known][offset : offset + limit]
+        whose = people_query.whose(view.store, part)
+        cards = face_cards(view.store, part)
+    if not offset and not cards:
+        raise RequestError(404, f"There is no face {face}.", "Look at the library again.")
+    likely = {other: likeness.probability for other, likeness in known.items()}
+    shown = [schemas.AlikeFace(**asdict(one), **whose[one.face], likely=likely.get(one.face)) for one in cards]
+    return schemas.AlikeFaces(revision=view.overview.revision, total=1 + len(known), faces=shown)
 
 
 @read.get("/faces/{face}/thumbnail", response_class=Response, responses=JPEG)
@@ -271,6 +306,35 @@ def alike(
     )
 
 
+@read.post("/find", openapi_extra=PICTURE)
+async def find(now: Now, request: Request) -> schemas.FoundFaces:
+    """Who is in a picture, as far as the library knows them. Nothing of it is kept."""
+    content = await request.body()
+    return await run_in_threadpool(lambda: _found(now, content))
+
+
+def _found(now: Session, content: bytes) -> schemas.FoundFaces:
+    try:
+        found, jpegs = now.find(content)
+    except PictureError as error:
+        problem = f"The picture can't be read: {error.problem}."
+        raise RequestError(422, problem, "Choose a picture that other programs open.") from error
+    with now.cache.view() as view:
+        people = view.overview.people
+        near = {one.nearest: people[one.nearest] for one in found.faces if one.nearest in people}
+        covers = now.cache.covers(view, list(near.values()))
+    shown = []
+    for one, jpeg in zip(found.faces, jpegs, strict=True):
+        who = near.get(one.nearest or 0)
+        known = None
+        if who is not None:
+            known = schemas.NamedPerson(who.person, who.name, who.faces, covers[who.person][:3])
+        data = f"data:image/jpeg;base64,{b64encode(jpeg).decode()}"
+        sure = one.person is not None
+        shown.append(schemas.FoundFace(jpeg=data, nearest=known, sure=sure, probability=one.probability))
+    return schemas.FoundFaces(faces=shown, left_out=list(found.left_out))
+
+
 @read.get("/questions")
 def questions(now: Now, limit: Annotated[int, Query(ge=1, le=200)] = 20) -> schemas.Questions:
     """The questions most worth an answer. While they are worked out anew, those that still stand are told."""
@@ -297,19 +361,19 @@ def decisions(now: Now, offset: Offset = 0, limit: Limit = 50) -> schemas.Decisi
 @write.post("/decisions")
 def decide(now: Now, asked: schemas.DecisionRequest) -> schemas.Decided:
     """Decide something about people or faces."""
-    return schemas.Decided.of(now.decide(schemas.command_of(asked), asked.seen))
+    return schemas.Decided.of(*now.decide(schemas.command_of(asked), asked.seen))
 
 
 @write.post("/undo")
 def undo(now: Now, asked: schemas.UndoRequest) -> schemas.Decided:
     """Undo a decision: this one, or the last that stands."""
-    return schemas.Decided.of(now.decide(Undo(target=asked.decision or 0), asked.seen))
+    return schemas.Decided.of(*now.decide(Undo(target=asked.decision or 0), asked.seen, together=asked.together))
 
 
 @write.post("/redo")
 def redo(now: Now, asked: schemas.UndoRequest) -> schemas.Decided:
     """Let a decision stand again: this one, or the last that was undone."""
-    return schemas.Decided.of(now.decide(Redo(target=asked.decision or 0), asked.seen))
+    return schemas.Decided.of(*now.decide(Redo(target=asked.decision or 0), asked.seen, together=asked.together))
 
 
 @write.post("/erase")
@@ -339,7 +403,7 @@ def lock(door: Entry, response: Response) -> schemas.Locked:
 @write.post("/questions/{question}")
 def answer(now: Now, question: schemas.QuestionId, asked: schemas.AnswerRequest) -> schemas.Decided:
     """Answer a question; the answer is a decision like others."""
-    return schemas.Decided.of(now.answer(question, asked.answer, asked.seen))
+    return schemas.Decided.of(now.answer(question, asked.answer, asked.seen, asked.group))
 
 
 @write.post("/files/{file}/retry")

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_BODY = 2 * 1024 * 1024  # bytes: a hundred thousand ids fit in
+MAX_PICTURE = 100_000_000  # bytes of one that is looked for
+FIND = "/api/find"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 OPEN_PATHS = ("/static/",)  # the page's own looks, needed to say that somebody must sign in
 
@@ -78,9 +80,10 @@ class Auth:
             return RequestError(411, "The request doesn't say how long it is.", "Send it with a Content-Length.")
         if not is_number:
             return RequestError(400, "The request says no number for its length.", "Send it with a Content-Length.")
-        if len(length) > 12 or int(length) > MAX_BODY:
-            most = f"Send at most {MAX_BODY:,} bytes: fewer faces at a time."
-            return RequestError(413, "The request is too large.", most)
+        most = MAX_PICTURE if path == FIND else MAX_BODY
+        if len(length) > 12 or int(length) > most:
+            hint = "a smaller picture" if path == FIND else "fewer faces at a time"
+            return RequestError(413, "The request is too large.", f"Send at most {most:,} bytes: {hint}.")
         if path.startswith(OPEN_PATHS) and safe:
             return None
         if not self._knows_cookie(headers):

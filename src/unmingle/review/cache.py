@@ -13,7 +13,7 @@ from unmingle.decisions.kinds import Clustered
 from unmingle.decisions.log import Log, last_id, read_log
 from unmingle.decisions.references import label
 from unmingle.errors import LibraryError
-from unmingle.review.alike import Appearances
+from unmingle.review.alike import Appearances, nearest_faces, parts_of
 from unmingle.sources.formats import LIBRARY_FILE as FILE
 from unmingle.store import people_query
 from unmingle.store.face_query import LeftOut, count_faces, faceless_files, lone_faces
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from unmingle.store.sqlite import Store
 
 T = TypeVar("T")
+NEAREST = 60  # faces like one that are shown however unlikely they are
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,12 +200,38 @@ class Cache:
 
     def alike(self, view: View, person: int | None, faces: list[int]) -> dict[int, Likeness]:
         """How alike each person is to some faces, or else to this person."""
+        known = self._appearances(view)
+        asked = Appearances.of_faces(view.store, faces) if faces else known.only(0 if person is None else person)
+        return self._like(view, known, asked)
+
+    def faces_like(self, view: View, face: int) -> dict[int, Likeness]:
+        """The faces that are most like one, the most alike first; none of its person's."""
+
+        def make(store: Store, kept: _Kept) -> dict[int, Likeness]:
+            found = nearest_faces(store, view.overview.recipe, face)
+            every = self._appearances(view).beside(found)
+            known = self._like(view, every, Appearances.of_faces(store, [face]))
+            ranked = sorted(((one, known[-one]) for one in found.ids_c.tolist()), key=lambda pair: pair[1].order)
+            # Who looks for a face that nothing is like sees at least what comes nearest.
+            return dict(pair for at, pair in enumerate(ranked) if at < NEAREST or (pair[1].probability or 1.0) >= 0.01)
+
+        return self._get("faces like", (face, view.version), make, view.store)
+
+    def parts(self, view: View, person: int, count: int) -> list[tuple[list[int], float | None]]:
+        """The faces of a person in parts, the largest first, and how likely each is to be the same person as that."""
+        found = parts_of(view.store, person, count)
+        each = [Appearances.of_faces(view.store, faces) for faces in found]
+        every = self._appearances(view).but(person)
+        for part, one in enumerate(each):
+            every = every.beside(replace(one, ids_c=one.ids_c + part + 1))
+        known = self._like(view, every, each[0]) if len(each) > 1 else {}
+        return [(faces, known[-part].probability if part > 1 else None) for part, faces in enumerate(found, 1)]
+
+    def _like(self, view: View, known: Appearances, asked: Appearances) -> dict[int, Likeness]:
         scale = None
         with suppress(LibraryError):  # it was not grouped by faces, so nothing is known about how likely it is
             scale = known_scale(view.store)
-        known, store = self._appearances(view), view.store
-        asked = Appearances.of_faces(store, faces) if faces else known.only(0 if person is None else person)
-        return known.like(asked, library_curve(store, view.overview.recipe), scale)
+        return known.like(asked, library_curve(view.store, view.overview.recipe), scale)
 
     def _appearances(self, view: View) -> Appearances:
         revision, pictures = view.overview.revision, view.overview.pictures

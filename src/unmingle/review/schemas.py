@@ -9,6 +9,7 @@ from fastapi import Path, Query
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from unmingle.decisions.kinds import KINDS
+from unmingle.records import Status
 from unmingle.store.face_query import LeftOut, LeftOutGroup
 from unmingle.store.people_query import FaceCard, PersonSummary
 from unmingle.store.screen_time import Timeline
@@ -58,7 +59,10 @@ class Changed(BaseModel):
 
 
 class Decision(BaseModel):
-    """One entry of the log. person: whom it is about, if anybody; faces: how many it moved; live: it was not undone."""
+    """One entry of the log. person: whom it is about, if anybody; faces: how many it moved; live: it was not undone.
+
+    group: the first of the decisions that it was made with, 0 if it was by itself.
+    """
 
     id: int
     made: str
@@ -68,6 +72,7 @@ class Decision(BaseModel):
     person: int | None
     faces: int
     live: bool
+    group: int
     changed: Changed
 
     @classmethod
@@ -147,6 +152,37 @@ class FacesPage(_Page):
     faces: list[FaceCard]
 
 
+@dataclass(frozen=True, slots=True)
+class AlikeFace(FaceCard):
+    """A face that is like another. likely: that both are of one person; null of itself, or if it can't be told."""
+
+    person: int | None
+    name: str
+    status: Status
+    likely: float | None
+
+
+class AlikeFaces(_Page):
+    """A part of the faces like one, which itself comes first; total: how many there are."""
+
+    faces: list[AlikeFace]
+
+
+class Part(BaseModel):
+    """Some of a person's faces. show: some of them; likely: that they are of the person of the first part."""
+
+    faces: list[int]
+    show: list[int]
+    likely: float | None
+
+
+class Parts(BaseModel):
+    """A person's faces in parts, the largest first, to which no `likely` belongs."""
+
+    revision: int
+    parts: list[Part]
+
+
 class LeftOutGroups(BaseModel):
     """What was left out, by reason."""
 
@@ -202,6 +238,25 @@ class Candidates(BaseModel):
     people: list[Candidate]
 
 
+class FoundFace(BaseModel):
+    """A face of a picture. jpeg: as a data address; nearest: whom it is most like; sure: alike enough to be them.
+
+    probability: that it is them.
+    """
+
+    jpeg: str
+    nearest: NamedPerson | None
+    sure: bool
+    probability: float
+
+
+class FoundFaces(BaseModel):
+    """Who is in a picture. left_out: why each of its other faces was compared with nobody."""
+
+    faces: list[FoundFace]
+    left_out: list[str]
+
+
 class Side(BaseModel, from_attributes=True):
     """One side of a question. faces: how many it has; show: some of them."""
 
@@ -241,15 +296,24 @@ class DecisionsPage(_Page):
 
 
 class Decided(BaseModel):
-    """A decision was taken; revision: of the library afterwards."""
+    """Decisions were taken; revision: of the library afterwards; entries: of the log, of which `decision` is the last.
+
+    What `decision` tells of people and faces is of all of them.
+    """
 
     revision: int
     decision: Decision
+    entries: int = 1
 
     @classmethod
-    def of(cls, decision: log.Decision) -> Decided:
+    def of(cls, *entries: log.Decision) -> Decided:
         """Its number is the revision that it made."""
-        return cls(revision=decision.id, decision=Decision.of(decision))
+        told = Decision.of(entries[-1])
+        if len(entries) > 1:  # which only undoing and redoing do
+            told.words = f"{'Undid' if told.kind == 'undo' else 'Redid'} {len(entries)} decisions"
+            told.faces = sum(one.faces for one in entries)
+            told.changed = Changed(people=sorted({who for one in entries for who in one.people}), faces=told.faces)
+        return cls(revision=told.id, decision=told, entries=len(entries))
 
 
 class Erased(Decided):
@@ -266,7 +330,13 @@ class _Request(BaseModel):
     seen: Annotated[int, BeforeValidator(_whole), Field(ge=0, le=LARGEST)] | None = None
 
 
-class NameRequest(_Request):
+class _DecisionRequest(_Request):
+    """group: the first of the decisions that this one is made with, all undone at once."""
+
+    group: Annotated[int, BeforeValidator(_whole), Field(ge=0, le=LARGEST)] = 0
+
+
+class NameRequest(_DecisionRequest):
     """Give a person a name, or take it away with an empty one."""
 
     kind: Literal["name"]
@@ -274,7 +344,7 @@ class NameRequest(_Request):
     name: Annotated[str, Field(max_length=200)]
 
 
-class MergeRequest(_Request):
+class MergeRequest(_DecisionRequest):
     """Others become a part of a person."""
 
     kind: Literal["merge"]
@@ -282,14 +352,14 @@ class MergeRequest(_Request):
     others: Annotated[list[Id], Field(min_length=1, max_length=10_000)]
 
 
-class FacesRequest(_Request):
+class FacesRequest(_DecisionRequest):
     """split: these become a new person. not_a_face: they are no faces. face: they are, whatever the models say."""
 
     kind: Literal["split", "not_a_face", "face"]
     faces: FaceIds
 
 
-class FacesOfPersonRequest(_Request):
+class FacesOfPersonRequest(_DecisionRequest):
     """reject: these faces are not this person's. assign: they are."""
 
     kind: Literal["reject", "assign"]
@@ -297,7 +367,7 @@ class FacesOfPersonRequest(_Request):
     person: Id
 
 
-class IgnoreRequest(_Request):
+class IgnoreRequest(_DecisionRequest):
     """ignore: a stranger, or faces of strangers. restore: no longer so. Give either a person or faces."""
 
     kind: Literal["ignore", "restore"]
@@ -305,7 +375,7 @@ class IgnoreRequest(_Request):
     faces: Annotated[list[Id], Field(max_length=100_000)] = []
 
 
-class PairRequest(_Request):
+class PairRequest(_DecisionRequest):
     """different: two people are not one. unsure: nobody can say, don't ask again."""
 
     kind: Literal["different", "unsure"]
@@ -329,9 +399,10 @@ def command_of(asked: DecisionRequest) -> Command:
 
 
 class UndoRequest(_Request):
-    """decision: which one; the last that can be if it is not given."""
+    """decision: which one; the last that can be if it is not given. together: with all that were made with it."""
 
     decision: Id | None = None
+    together: bool = False
 
 
 class EraseRequest(_Request):
@@ -353,7 +424,7 @@ class Locked(BaseModel):
     locked: bool
 
 
-class AnswerRequest(_Request):
+class AnswerRequest(_DecisionRequest):
     """The answer to a question."""
 
     answer: Literal["same", "different", "unsure"]

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from threading import Condition, Lock, Semaphore
 from typing import TYPE_CHECKING
 
+import numpy as np
 from PIL import Image
 
 from unmingle.api import Library
@@ -15,6 +17,8 @@ from unmingle.decisions.asking import answer_command
 from unmingle.decisions.log import Decision
 from unmingle.decisions.service import DecisionService
 from unmingle.errors import DecisionError, LibraryBusyError, LibraryError, PictureError, StaleError, UnmingleError
+from unmingle.faces.align import FACE_MARGIN, thumbnail
+from unmingle.identification import find
 from unmingle.jobs import retry
 from unmingle.render.drawing import as_jpeg
 from unmingle.review.background import Later, QuestionList
@@ -31,11 +35,11 @@ from unmingle.store.sqlite import open_to_write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from unmingle.decisions.asking import Answer, Question
     from unmingle.decisions.erasing import Erasure
     from unmingle.decisions.kinds import Command
+    from unmingle.identification import Found
     from unmingle.records import U8
     from unmingle.store.face_query import FileState, Original
 
@@ -104,13 +108,14 @@ class Session:
                 self._redraw.update(people)
             raise
 
-    def decide(self, command: Command, seen: int | None) -> Decision:
+    def decide(self, command: Command, seen: int | None, *, together: bool = False) -> list[Decision]:
         """Take a decision; one that others have overtaken is about what is there now, unless theirs contradict it."""
         with self._deciding, self._open.store() as store:
-            entry = self._service.decide(store, current(store), command, seen=seen, lenient=True)
-            self._redraw.update(entry.people)
+            recipe, take = current(store), self._service.decide_all
+            entries = take(store, recipe, command, seen=seen, lenient=True, together=together)
+            self._redraw.update(person for entry in entries for person in entry.people)
         self._tables.ask()
-        return Decision.of(entry, live=True)
+        return [Decision.of(entry, live=True) for entry in entries]
 
     def erase(self, person: int, seen: int | None) -> tuple[Erasure, Decision]:
         """Erase a person; one of whom others have changed something since is looked at again first."""
@@ -125,11 +130,11 @@ class Session:
         self._tables.ask()
         return done, library.decisions[-1]
 
-    def answer(self, question: str, said: Answer, seen: int | None) -> Decision:
+    def answer(self, question: str, said: Answer, seen: int | None, group: int) -> Decision:
         asked = self._restated(question)
         if asked is None:
             raise StaleError("This question no longer stands.", "Look at the questions again.")
-        taken = self.decide(answer_command(asked, said), seen)
+        (taken,) = self.decide(replace(answer_command(asked, said), group=group), seen)
         self.questions.answered(question, taken.id)
         return taken
 
@@ -169,6 +174,14 @@ class Session:
             found = retry(store, file)
         self._tables.ask()
         return found
+
+    def find(self, content: bytes) -> tuple[Found, list[bytes]]:
+        """Who is in a picture of which nothing is kept, and its faces, cut out."""
+        with self._decoding, self.cache.snapshot() as store:
+            picture = decode(content)
+            (found,) = find(store, current(store), [Path()], read=lambda _: picture)
+        boxes = (np.array(one.box, np.float32) for one in found.faces)
+        return found, [thumbnail(picture, box, margin=FACE_MARGIN) for box in boxes]
 
     def picture(self, face: int, side: int) -> bytes:
         with self.cache.snapshot() as store:

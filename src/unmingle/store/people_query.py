@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -188,6 +188,13 @@ def face_cards(store: Store, faces: Sequence[int]) -> list[FaceCard]:
             query, (json.dumps(list(faces)),)
         )
     ]
+
+
+def whose(store: Store, faces: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """Person, name and status of faces; person is None for nobody's."""
+    query = "SELECT face, person, coalesce(name, ''), status FROM json_each(?) CROSS JOIN face_status ON face = value"
+    rows = store.connection.execute(query, (json.dumps(list(faces)),))
+    return {face: {"person": person, "name": name, "status": status} for face, person, name, status in rows}
 
 
 def covers_of(store: Store, persons: Iterable[int]) -> dict[int, list[int]]:

@@ -24,6 +24,9 @@ export function post(path, body) {
   return request(`/api${path}`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
 }
 
+/** Sends a file. @param {string} path below /api @param {Blob} file @param {AbortSignal} signal */
+export const ask = (path, file, signal) => request(`/api${path}`, { method: "POST", headers: { "Content-Type": "application/octet-stream" }, body: file, signal });
+
 // When the server is gone the request waits, and goes out again once it is back. A decision sent twice that way is
 // refused the second time, since it carries the revision it was made on.
 /** @param {string} address @param {RequestInit} options @returns {Promise<any>} */

@@ -1,6 +1,6 @@
 import { thumbnail } from "./api.js";
 import { h, icon, iconButton } from "./dom.js";
-import { baseName, called, counted, number, percent } from "./format.js";
+import { baseName, called, counted, likely, number, percent, statusWords } from "./format.js";
 
 /** An empty place for a face. @returns {HTMLImageElement} */
 export function faceImage() {
@@ -32,10 +32,20 @@ export function showFace(image, face, tier = 0) {
 const part = (/** @type {Element} */ cell, /** @type {string} */ selector) => /** @type {any} */ (cell.querySelector(selector));
 const pickButton = () => iconButton("check", "Select", () => {}, { class: "pick", tabindex: "-1" });
 
+/** What a tile says of its face: whose it is, its flag and the kind of that, and how it is told. @param {any} face */
+function flagOf(face) {
+  if (face.likely !== undefined) { // one that is like another
+    const whose = face.person === null ? statusWords(face.status) : called(face);
+    return [whose, likely(face.likely), "", [whose, likely(face.likely) && `${likely(face.likely)} likely`].filter(Boolean).join(", ")];
+  }
+  if (!face.decided && (face.probability ?? 1) < 0.9) return ["", percent(face.probability), "unsure", `${percent(face.probability)} sure`];
+  return face.new ? ["", "new", "fresh", ""] : ["", "", "", ""];
+}
+
 /** A grid of faces, of a person or left out. A place shows one face, or a file without any. @type {Cells} */
 export const FACES = {
   shapes: [{ minWidth: 104, gap: 4, ratio: 1, extra: 0 }, { minWidth: 84, gap: 4, ratio: 1, extra: 0 }],
-  create: () => h("div", { class: "tile" }, faceImage(), h("span", { class: "tile-file" }), pickButton(), h("span", { class: "tile-flag" })),
+  create: () => h("div", { class: "tile" }, faceImage(), h("span", { class: "tile-file" }), pickButton(), h("span", { class: "tile-whose" }), h("span", { class: "tile-flag" })),
 
   fill(tile, face, { tier, selected }) {
     tile.classList.toggle("pending", !face);
@@ -46,16 +56,12 @@ export const FACES = {
     const words = face.face === null ? baseName(face.file) : "";
     // Only if it is another one: a double click ends where it began, or it is none.
     if (part(tile, ".tile-file").textContent !== words) part(tile, ".tile-file").replaceChildren(...(words ? [icon("file"), words] : []));
-    const unsure = !face.decided && (face.probability ?? 1) < 0.9;
-    part(tile, ".tile-flag").textContent = unsure ? percent(face.probability) : face.new ? "new" : "";
-    part(tile, ".tile-flag").className = `tile-flag${unsure ? " unsure" : face.new ? " fresh" : ""}`;
-    const label = [
-      baseName(face.file),
-      face.frame && `frame ${face.frame}`,
-      unsure && `${percent(face.probability)} sure`,
-      face.decided && "decided by a person",
-      face.new && "new",
-    ].filter(Boolean).join(", ");
+    const [whose, flag, kind, told] = flagOf(face);
+    part(tile, ".tile-whose").textContent = whose;
+    part(tile, ".tile-flag").textContent = flag;
+    part(tile, ".tile-flag").className = `tile-flag ${kind}`;
+    const frame = face.frame && `frame ${face.frame}`;
+    const label = [baseName(face.file), frame, told, face.decided && "decided by a person", face.new && "new"].filter(Boolean).join(", ");
     tile.setAttribute("aria-label", label);
     part(tile, ".pick").setAttribute("aria-label", `${selected ? "Unselect" : "Select"} ${label}`);
   },
@@ -63,7 +69,7 @@ export const FACES = {
   clear(tile) {
     showFace(part(tile, ".thumb"), null);
     part(tile, ".tile-file").replaceChildren();
-    part(tile, ".tile-flag").textContent = "";
+    for (const words of [".tile-whose", ".tile-flag"]) part(tile, words).textContent = "";
     tile.removeAttribute("aria-label");
     tile.classList.remove("no-face");
   },

@@ -6,7 +6,6 @@ import { go } from "./router.js";
 
 /** @typedef {import("./api.js").ApiError} ApiError */
 
-/** Decisions that were made at once, by the last of them: one Undo takes all back. @type {Map<number, number[]>} */ const groups = new Map();
 /** What was sent and not answered yet, and what can be undone after it. @type {Promise<unknown>} */ let underWay = Promise.resolve();
 /** Decisions go out one after another, in the order in which they were made. @type {Promise<unknown>} */ let line = Promise.resolve();
 /** Undos and redos of the last decision, one after another. @type {Promise<unknown>} */ let turn = Promise.resolve();
@@ -30,7 +29,7 @@ export async function send(path, body, seen) {
     try {
       while (looked !== undefined && known.has(looked + 1)) looked += 1;
       const outcome = await post(path, { ...body, seen: looked });
-      known.add(outcome.decision.id);
+      for (let back = 0; back < outcome.entries; back += 1) known.add(outcome.decision.id - back);
       return outcome;
     } catch (error) {
       const ids = (/** @type {ApiError} */ (error).since ?? []).map(({ id }) => id);
@@ -60,17 +59,17 @@ export async function erase(person, seen, leave) {
   }
 }
 
-/** Undoes a decision: the last that can be, if none is given. @type {Again} */
-export const undo = (decision) => (decision === undefined ? last("undo") : carryOut("/undo", { decision }, { undoes: decision }));
+/** Undoes a decision: the last that can be, if none is given; together: with all that were made with it. @type {Again} */
+export const undo = (decision, together = false) => (decision === undefined ? last("undo") : carryOut("/undo", { decision, together }, { undoes: decision }));
 /** @type {Again} */
-export const redo = (decision) => (decision === undefined ? last("redo") : carryOut("/redo", { decision }));
+export const redo = (decision, together = false) => (decision === undefined ? last("redo") : carryOut("/redo", { decision, together }));
 
 /** Once all is answered, and known what can be undone then: what was sent before the key is meant. @param {"undo"|"redo"} verb */
 function last(verb) {
   const done = turn.then(async () => {
     for (let seen; seen !== underWay; await seen) seen = underWay;
     const decision = verb === "undo" ? session.undoable : session.redoable;
-    if (decision) return (verb === "undo" ? undoGroup : redo)(decision.id);
+    if (decision) return (verb === "undo" ? undo : redo)(decision.id, true);
     toast(`There is nothing to ${verb}.`);
     return null;
   });
@@ -78,27 +77,27 @@ function last(verb) {
   return done;
 }
 
-/** Undoes a decision and all that were made with it, the newest first. @param {number} last */
-async function undoGroup(last) {
-  const ids = groups.get(last);
-  if (!ids) return undo(last);
-  groups.delete(last);
-  let outcome = null;
-  for (const decision of ids.toReversed()) {
-    outcome = await carryOut("/undo", { decision }, { undoes: decision, quiet: true });
-    if (!outcome) return null;
-  }
-  toast(`Undid ${counted(ids.length, "decision")}.`);
-  return outcome;
-}
-
-/** Says what was done by several decisions, with one Undo for all. @param {number[]} ids of the decisions @param {string} words */
-export function toldTogether(ids, words) {
-  const last = ids[ids.length - 1];
-  if (ids.length > 1) groups.set(last, ids);
-  toast(words, last === undefined ? undefined : { words: "Undo", run: () => undoGroup(last) });
-  emit("changed", null);
+/** Makes decisions that one Undo takes back; those that no longer stand because of others are left out. @type {DecideTogether} */
+export async function decideTogether(bodies, seen, words, progress) {
+  /** @type {Outcome|undefined} */ let newest;
+  /** @type {number|undefined} */ let group;
+  let taken = 0;
+  await inTurn(async () => {
+    for (const { path = "/decisions", ...body } of bodies) {
+      try {
+        newest = await send(path, { ...body, group }, newest?.revision ?? seen);
+        group ??= newest.decision.id;
+        taken += 1;
+        progress?.(taken);
+      } catch (error) {
+        if (/** @type {any} */ (error).status !== 409) return tell(error);
+      }
+    }
+  });
+  toast(words(taken), group === undefined ? undefined : { words: "Undo", run: () => undo(group, true) });
+  emit("changed", newest ? { ...newest, quiet: true } : null);
   inFlight(refreshFacts().catch(() => {}));
+  return taken;
 }
 
 /** @param {string} path @param {any} body @param {Told} [about] @param {number|null} [seen] @returns {Promise<Outcome|null>} */
@@ -118,10 +117,11 @@ export function settled(outcome, about = {}) {
   const { decision } = outcome;
   announce(decision.words);
   const undone = about.undoes;
-  const back = () => undo(decision.kind === "redo" ? undefined : decision.id);
+  const back = () => undo(decision.kind === "redo" ? undefined : decision.id, true);
   const address = `/people/${decision.person}`;
   const open = ["merge", "split", "assign"].includes(decision.kind) && location.pathname !== address ? [{ words: "Open", run: () => go(address) }] : [];
-  if (!about.quiet) toast(decision.words, [undone === undefined ? { words: "Undo", run: back } : { words: "Redo", run: () => redo(undone) }, ...open]);
+  if (decision.kind === "split") open.push({ words: "Name", run: () => go(address, { state: { naming: true } }) });
+  if (!about.quiet) toast(decision.words, [undone === undefined ? { words: "Undo", run: back } : { words: "Redo", run: () => redo(undone, outcome.entries > 1) }, ...open]);
   emit("changed", { ...outcome, ...about });
   inFlight(refreshFacts().catch(() => {}));
 }

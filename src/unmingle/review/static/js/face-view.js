@@ -1,8 +1,9 @@
 import { get, picture, thumbnail } from "./api.js";
+import { linkButton } from "./dialogs.js";
 import { button, byId, h, iconButton } from "./dom.js";
 import { baseName, called, number, percent, statusWords, timecode } from "./format.js";
 import { keyOf } from "./keyboard.js";
-import { overlay, rememberSoon } from "./router.js";
+import { go, overlay, rememberSoon } from "./router.js";
 
 /** @typedef {Schemas["FaceDetail"]} FaceDetail */
 
@@ -119,6 +120,7 @@ export function openFace({ index, total, faceAt, acts, onClose }) {
     const act = acts.find((one) => one.key.toLowerCase() === key);
     if (key === "ArrowLeft") walk(-1);
     else if (key === "ArrowRight") walk(1);
+    else if (key === "l") void face.then((about) => about !== null && go(`/faces/${about}`));
     else if (!act) return;
     else if (!event.repeat) void carryOut(act);
     event.preventDefault();
@@ -156,7 +158,8 @@ function factsOf(/** @type {FaceDetail} */ facts) {
     "Also here": facts.others.length ? number(facts.others.length) : "",
   };
   const told = Object.entries(rows).filter(([, text]) => text);
-  return [h("p", { class: "face-who" }, who), h("dl", { class: "facts" }, ...told.map(([term, text]) => h("div", {}, h("dt", { text: term }), h("dd", { text }))))];
+  const like = linkButton("Faces like this", `/faces/${facts.face}`, "button");
+  return [h("p", { class: "face-who" }, who), like, h("dl", { class: "facts" }, ...told.map(([term, text]) => h("div", {}, h("dt", { text: term }), h("dd", { text }))))];
 }
 
 /** The place of a picture with its faces framed: this one clearly, the others lightly, with names that lead to them. @param {FaceDetail} facts */

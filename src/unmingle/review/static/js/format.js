@@ -9,6 +9,9 @@ export const number = (n) => NUMBER.format(n);
 /** 0.674 → "67%". @param {number} share */
 export const percent = (share) => PERCENT.format(share);
 
+/** A probability that somebody is meant, or nothing where it is not known. @param {number|null|undefined} chance */
+export const likely = (chance) => (chance === null || chance === undefined ? "" : chance < 0.01 ? "<1%" : percent(chance));
+
 /** 1 → "1 face", 1200 → "1,200 faces". @param {number} n @param {string} one @param {string} [many] */
 export const counted = (n, one, many = one === "person" ? "people" : `${one}s`) => `${number(n)} ${n === 1 ? one : many}`;
 

@@ -5,6 +5,7 @@ import { openFace } from "./face-view.js";
 import { counted } from "./format.js";
 import { VirtualGrid } from "./grid.js";
 import { PagedList } from "./paged-list.js";
+import { go } from "./router.js";
 
 // Whoever has the focus keeps it when the order changes: keys are about what was under them.
 /** A grid of rows of the server that are fetched as it scrolls, and picked with mouse, finger and keys. @param {ListGridOptions} options */
@@ -91,8 +92,15 @@ export function listGrid({ label, cells, path, items, query, size, guess, restor
     if (!picked.size) anchor = null;
     grid.refill();
     grid.root.classList.toggle("picking", picked.size > 0);
-    const able = picked.size ? [...acts(picked.size), { words: "Clear", key: "Esc", run: clear }] : [];
+    const one = !wall && picked.size === 1 && [...picked][0] > 0 ? [{ words: "Like this", key: "L", run: like }] : [];
+    const able = picked.size ? [...acts(picked.size), ...one, { words: "Clear", key: "Esc", run: clear }] : [];
     showDock(`${counted(picked.size, noun[0], noun[1])} selected`, able);
+  }
+
+  /** Leads to the faces that are like the one that has the focus, or else is picked. */
+  function like() {
+    const [face] = grid.hasFocus() ? [idAt(grid.focused) ?? 0] : picked;
+    if (face > 0) go(`/faces/${face}`);
   }
 
   const clear = () => void (picked.size && pick([]));
@@ -185,6 +193,7 @@ export function listGrid({ label, cells, path, items, query, size, guess, restor
       { keys: ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"], words: wall ? "Move" : "Move (with Shift: select)", run: () => grid.focus(grid.focused) },
       { keys: ["Enter"], words: enter, run: () => openAt(grid.focused) },
       { keys: select, words: "Select", run: () => toggle(grid.focused) },
+      ...(wall ? [] : [{ keys: ["l"], words: "Faces like this", run: () => like() }]),
       { keys: ["Mod+a"], words: "Select all", run: all },
       { keys: ["Escape"], words: "Select nothing", run: clear },
     ],

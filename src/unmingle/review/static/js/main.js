@@ -3,6 +3,8 @@ import { redo, undo } from "./decisions.js";
 import { openDialog } from "./dialogs.js";
 import { button, h } from "./dom.js";
 import { number } from "./format.js";
+import { facesLike } from "./faces-like.js";
+import { takePictures } from "./find.js";
 import { history } from "./history.js";
 import { bind, keymaps } from "./keyboard.js";
 import { leftOut } from "./left-out.js";
@@ -33,9 +35,11 @@ part("[data-tool=keys]").addEventListener("click", showKeys);
 part("[data-tool=lock]").addEventListener("click", () => post("/lock", {}).then(() => location.reload()));
 part("[data-tool=keys]").title = "Keys (?)";
 on("facts", draw);
+takePictures();
 startRouter([
   { pattern: /^\/$/, tab: "people", mount: people },
   { pattern: /^\/people\/(\d+)\/?$/, tab: "people", mount: person },
+  { pattern: /^\/faces\/(\d+)\/?$/, tab: "people", mount: facesLike },
   { pattern: /^\/naming\/?$/, tab: "people", mount: naming },
   { pattern: /^\/questions\/?$/, tab: "questions", mount: questions },
   { pattern: /^\/left-out\/?$/, tab: "left-out", mount: leftOut },

@@ -3,7 +3,7 @@ import { faceImages } from "./cells.js";
 import { decide, inTurn, tell } from "./decisions.js";
 import { openDialog, toast } from "./dialogs.js";
 import { button, freshId, h, typing } from "./dom.js";
-import { called, counted, percent } from "./format.js";
+import { called, counted, likely } from "./format.js";
 
 /** Names on their way, and the revision that knows them: shown as if they were saved, and told as being saved. @type {Map<number, {name: string, from: number}>} */
 const given = new Map();
@@ -80,11 +80,11 @@ const namesake = (known, name) => known.find((other) => called(other).localeComp
 
 /** @param {Known} person @param {string} id @param {() => void} onclick */
 function option({ probability: chance, ...person }, id, onclick) {
-  const likely = chance === null || chance === undefined ? "" : chance < 0.01 ? ", under 1% likely" : `, ${percent(chance)} likely`;
+  const told = [counted(person.faces, "face"), likely(chance) && `${likely(chance)} likely`];
   return h("li", { role: "option", id, "aria-selected": "false", onclick, onpointerdown: (/** @type {Event} */ event) => event.preventDefault() },
     ...faceImages([person.covers[0]]),
     h("span", { class: "option-name", text: called(person) }),
-    h("span", { class: "option-count", text: counted(person.faces, "face") + likely }),
+    h("span", { class: "option-count", text: told.filter(Boolean).join(", ") }),
   );
 }
 
@@ -268,6 +268,6 @@ export async function moveFaces(title, faces, seen, person) {
   if (!where) return null;
   if (where.person !== undefined) return decide({ kind: "assign", faces, person: where.person }, seen);
   const made = await decide({ kind: "split", faces }, seen);
-  if (made && where.name) await decide({ kind: "name", person: made.decision.person, name: where.name }, made.revision);
+  if (made && where.name) await decide({ kind: "name", person: made.decision.person, name: where.name, group: made.decision.id }, made.revision);
   return made;
 }

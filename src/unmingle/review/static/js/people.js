@@ -1,8 +1,9 @@
 import { get, on, session } from "./api.js";
 import { PEOPLE } from "./cells.js";
-import { decide } from "./decisions.js";
+import { decide, decideTogether } from "./decisions.js";
 import { emptyState, linkButton, toast } from "./dialogs.js";
 import { announce, button, h, icon } from "./dom.js";
+import { choosePictures } from "./find.js";
 import { counted } from "./format.js";
 import { bind } from "./keyboard.js";
 import { listGrid } from "./list-grid.js";
@@ -152,7 +153,8 @@ export function people(root, { query, restore, signal }) {
     const about = await selected();
     if (!about.length) toast("Select somebody first: with X, or move to them with the arrows.");
     const kind = settings.show === "ignored" ? "restore" : "ignore";
-    for (const { person } of about) if (!(await decide({ kind, person }, list.revision))) break;
+    if (about.length === 1) await decide({ kind, person: about[0].person }, list.revision);
+    else if (about.length) await decideTogether(about.map(({ person }) => ({ kind, person })), list.revision, (taken) => `${kind === "ignore" ? "Ignored" : "Restored"} ${counted(taken, "person")}.`);
     wall.clear();
   }
 
@@ -217,6 +219,7 @@ function wallTools(settings, change) {
     h("div", { class: "search-box" }, icon("search"), search, h("kbd", { text: "/", "aria-hidden": "true" })),
     h("div", { class: "chips", role: "group", "aria-label": "Show" }, ...chips),
     total,
+    button("Who is in…", { onclick: choosePictures, class: "quiet-button", attrs: { title: "Who is in a picture: choose it, or drop it anywhere. Nothing of it is kept." } }),
     h("a", { class: "button name-run", href: "/naming", title: "One after another (G, then N)", text: "Name people" }),
     h("label", { class: "sort" }, h("span", { text: "Sort" }), sort),
   );

@@ -8,6 +8,7 @@ import { bind } from "./keyboard.js";
 import { lane, showTip, walkable } from "./lanes.js";
 import { listGrid } from "./list-grid.js";
 import { asNamed, askPerson, moveFaces, nameField } from "./names.js";
+import { breakUp } from "./parts.js";
 import { back, go, setQuery, setTitle } from "./router.js";
 
 const ACTS = [
@@ -31,7 +32,7 @@ export function person(root, { params, query, restore, signal }) {
   let sort = query.get("sort") ?? "time";
   /** Faces that a decision is about which was not answered yet: the same key twice is meant for two of them. @type {Set<number>} */
   const deciding = new Set();
-  const head = personHead({ id, sort, onSort: changeSort, seen: () => list.revision, onMerge: mergeWhole, onIgnore: ignoreWhole, onErase: eraseWhole });
+  const head = personHead({ id, sort, onSort: changeSort, seen: () => list.revision, onMerge: mergeWhole, onPart: partWhole, onIgnore: ignoreWhole, onErase: eraseWhole });
   const faces = listGrid({
     label: "Faces",
     cells: FACES,
@@ -133,6 +134,11 @@ export function person(root, { params, query, restore, signal }) {
     if (outcome) go(`/people/${where.person}`, { replace: true });
   }
 
+  async function partWhole() {
+    await loaded;
+    if (about) await breakUp(id, called(about));
+  }
+
   async function ignoreWhole() {
     await loaded;
     if (about) await decide({ kind: about.ignored ? "restore" : "ignore", person: id }, list.revision);
@@ -156,6 +162,7 @@ export function person(root, { params, query, restore, signal }) {
     { keys: ["n"], words: "Name", run: () => head.edit() },
     { keys: ["Shift+m"], words: "Merge with…", run: () => void mergeWhole() },
     { keys: ["Shift+i"], words: "Ignore this person, or restore", run: () => void ignoreWhole() },
+    { keys: ["b"], words: "Break up…", run: () => void partWhole() },
     { keys: ["u"], words: "Least sure first", run: () => void changeSort(sort === "unsure" ? "time" : "unsure") },
     { keys: ["d"], words: "Select the doubtful ones", run: () => void loaded.then(doubts.select) },
     { keys: ["t"], words: "By time", run: () => void changeSort("time") },
@@ -168,6 +175,7 @@ export function person(root, { params, query, restore, signal }) {
   const loaded = reload(); // keys may be quicker
   void times.load();
   void alike.load();
+  if (restore.naming) head.edit();
   return faces;
 }
 
@@ -213,7 +221,7 @@ function chooseDoubtful(choose) {
 }
 
 /** The name, the numbers and the order of a person's page. @param {PersonHeadOptions} options */
-function personHead({ id, sort, onSort, seen, onMerge, onIgnore, onErase }) {
+function personHead({ id, sort, onSort, seen, onMerge, onPart, onIgnore, onErase }) {
   /** @type {Schemas["WholePerson"]|null} */ let about = null;
   /** @type {ReturnType<typeof nameField>|null} */ let field = null;
   // Until the answer comes it says to those who hear the page what they will see.
@@ -230,7 +238,7 @@ function personHead({ id, sort, onSort, seen, onMerge, onIgnore, onErase }) {
     h("a", { class: "tool back", href: "/", "aria-label": "All people", onclick: goBack }, icon("left")),
     h("div", { class: "person-title" }, title, facts),
     h("div", { class: "segments", role: "group", "aria-label": "Sort by" }, ...orders),
-    h("div", { class: "person-tools" }, button("Merge with…", { onclick: onMerge, class: "quiet-button" }), ignore, button("Erase…", { onclick: onErase, class: "quiet-button" })),
+    h("div", { class: "person-tools" }, button("Merge with…", { onclick: onMerge, class: "quiet-button" }), button("Break up…", { onclick: onPart, class: "quiet-button" }), ignore, button("Erase…", { onclick: onErase, class: "quiet-button" })),
   );
 
   const sorted = (/** @type {string} */ now) => {

@@ -1,6 +1,6 @@
 import { get, on, setQuestions, thumbnail } from "./api.js";
 import { faceImages } from "./cells.js";
-import { inTurn, send, settled, tell, toldTogether } from "./decisions.js";
+import { decideTogether, inTurn, send, settled, tell } from "./decisions.js";
 import { emptyState, errorState, linkButton, openDialog, toast } from "./dialogs.js";
 import { announce, button, h } from "./dom.js";
 import { called, counted, number, percent } from "./format.js";
@@ -105,22 +105,11 @@ export function questions(root, { signal }) {
     for (const { id } of chosen) done.add(id);
     queue = queue.filter(({ id }) => !done.has(id));
     show();
-    /** @type {number[]} */ const taken = [];
-    await inTurn(async () => {
-      for (const { id } of chosen) {
-        try {
-          const outcome = await send(`/questions/${encodeURIComponent(id)}`, { answer: said }, looked);
-          looked = Math.max(looked, outcome.revision);
-          taken.push(outcome.decision.id);
-          progress.replaceChildren(h("span", { text: `${taken.length} of ${chosen.length}` }));
-        } catch (error) {
-          if (/** @type {any} */ (error).status !== 409) return tell(error); // one that no longer stands because of those before it
-        }
-      }
-    });
-    answered += taken.length;
+    const bodies = chosen.map(({ id }) => ({ path: `/questions/${encodeURIComponent(id)}`, answer: said }));
+    const words = (/** @type {number} */ taken) => `${counted(taken, "suggestion")}: ${said === "same" ? "the same person" : "different people"}.`;
+    answered += await decideTogether(bodies, looked, words, (taken) => progress.replaceChildren(h("span", { text: `${taken} of ${chosen.length}` })));
     for (const { id } of chosen) done.delete(id); // the server knows them as answered; what it asks after an undo is to be shown
-    toldTogether(taken, `${counted(taken.length, "suggestion")}: ${said === "same" ? "the same person" : "different people"}.`);
+    void load();
   }
 
   /** @param {Question} question @param {Answer} said @param {boolean} returned its answer was undone */
