@@ -6,17 +6,22 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import TYPE_CHECKING
 
 import pytest
 
 from unmingle.errors import LibraryError, LibraryNewerError, WriteError
-from unmingle.store.sqlite import open_to_read, open_to_write
+from unmingle.store.schema import migrations, version_of
+from unmingle.store.sqlite import open_to_read, open_to_write, opened
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from unmingle.store.sqlite import Store
+
+READERS = 8
 
 
 def test_a_fact_survives_closing(tmp_path: Path) -> None:
@@ -26,6 +31,21 @@ def test_a_fact_survives_closing(tmp_path: Path) -> None:
     with open_to_read(tmp_path / "new" / "library") as store:
         assert store.fact("recipe") == "two"
         assert store.fact("nothing") is None
+
+
+def test_several_who_open_a_new_library_at_once_make_its_tables_once(tmp_path: Path) -> None:
+    begin = Barrier(READERS)
+
+    def use(folder: Path) -> int:
+        begin.wait()
+        with opened(folder) as store:
+            return version_of(store.connection)
+
+    with ThreadPoolExecutor(READERS) as pool:
+        for number in range(20):
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            assert set(pool.map(use, [folder] * READERS)) == {migrations()[-1][0]}
 
 
 def insert_and_fail(store: Store) -> None:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from unmingle.review.app import read, write
+from unmingle.review import app as page
 
 app = FastAPI()
-app.include_router(read)
-app.include_router(write)
+for router in page.ROUTERS:
+    app.include_router(router)
 file = Path(sys.argv[1])
 file.parent.mkdir(exist_ok=True)
 file.write_text(json.dumps(app.openapi()), encoding="utf-8")

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from unmingle import console
-from unmingle.cli import decisions, evaluating, exchanging, keys, models, sorting, upkeep, watching
+from unmingle.cli import decisions, evaluating, exchanging, keys, models, reviewing, sorting, upkeep, watching
 from unmingle.cli.options import OPENED
 from unmingle.cli.running import READER_GONE
 from unmingle.errors import UNEXPECTED, UnmingleError
@@ -57,7 +57,7 @@ app = typer.Typer(
     cls=Commands,
     help="Sort mingled faces into people, without labels. Nothing leaves this machine.",
     epilog="To begin: unmingle cluster PICTURES -o LIBRARY, then unmingle review LIBRARY, then"
-    " unmingle export LIBRARY -o DEST. Each command has a --help.",
+    " unmingle export LIBRARY -o DEST. Or all in the browser: unmingle review. Each command has a --help.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -83,7 +83,7 @@ def _root(
 PANELS = {
     "Sort and look": (
         sorting.cluster,
-        sorting.review,
+        reviewing.review,
         decisions.status,
         decisions.people,
         sorting.show,

@@ -1,4 +1,4 @@
-"""The commands that make a library of pictures, and show it: cluster, show, find, review, demo."""
+"""The commands that make a library of pictures, and show it: cluster, show, find, demo."""
 
 from __future__ import annotations
 
@@ -333,29 +333,6 @@ def _found_lines(found: Found, name_of: dict[int, str]) -> Iterator[str]:
         yield sure if face.person is not None else f"nobody of the library (most like {sure})"
     for reason in found.left_out:
         yield f"a face left out: {reason}"
-
-
-def review(
-    library: opt.LibraryArgument,
-    host: Annotated[
-        str,
-        typer.Option(
-            help="Address to listen on. Any other than this machine's own shows the faces to everybody in the network"
-            " who has the printed address, unencrypted."
-        ),
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for a free one.")] = 0,
-    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Whether to open the browser.")] = True,
-) -> None:
-    """Name and correct people in the browser.
-
-    Ctrl+C ends it. Everything runs on this machine and works offline. What is decided is kept in LIBRARY at once.
-    """
-    from unmingle.review.serve import serve
-
-    keys.provide(library, ask=False)  # the page asks
-    with keeping("What was decided is kept; the same command opens the page again."):
-        serve(library, host=host, port=port, open_browser=browser)
 
 
 def demo(

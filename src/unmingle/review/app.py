@@ -14,7 +14,8 @@ from starlette.concurrency import run_in_threadpool
 from unmingle.decisions.kinds import Redo, Undo
 from unmingle.errors import PictureError
 from unmingle.grouping.index import spaced
-from unmingle.review import schemas
+from unmingle.review import picture_sources, schemas
+from unmingle.review.adding import Adding
 from unmingle.review.alike import Likeness
 from unmingle.review.auth import Auth, AuthMiddleware
 from unmingle.review.cache import named_like, query
@@ -44,6 +45,7 @@ PAGES = {
     "/left-out": "faces",
     "/history": "lines",
     "/timeline": "lines",
+    "/add": "lines",
 }
 
 
@@ -71,6 +73,7 @@ JPEG = _described(200, "A JPEG picture.", content={"image/jpeg": {}})
 PICTURE = {"requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string"}}}}}
 read = APIRouter(prefix="/api", responses=PROBLEMS, tags=["look"])
 write = APIRouter(prefix="/api", responses={**PROBLEMS, **STALE}, tags=["decide"])
+ROUTERS = (read, write, picture_sources.router)
 
 
 def create_app(
@@ -83,6 +86,7 @@ def create_app(
 ) -> FastAPI:
     """The server of a library, for who has the token, at this origin; `auth` is in place of both, with more tokens."""
     door = Door(folder)
+    adding = Adding(folder, door.made)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -90,21 +94,24 @@ def create_app(
         door.start()
         started()
         yield
+        await run_in_threadpool(adding.stop)
         await run_in_threadpool(door.stop)
 
     app = FastAPI(
         title="unmingle review",
         version=__version__,
-        description="People and their faces, and decisions about them. Ids are numbers; no path is ever asked for.",
+        description="People and their faces, and decisions about them. Ids are numbers; paths are asked for"
+        " only of pictures to add, and only at this machine.",
         openapi_url="/api/openapi.json",
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
         lifespan=lifespan,
     )
-    app.state.door = door
-    app.include_router(read)
-    app.include_router(write)
+    app.state.door, app.state.adding = door, adding
+    app.state.origin = auth.origin if auth else origin
+    for router in ROUTERS:
+        app.include_router(router)
     pages = Pages(door)
     pages.install(app)
     for path, waiting in PAGES.items():

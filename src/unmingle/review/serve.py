@@ -20,6 +20,7 @@ from unmingle.files import write_atomically
 from unmingle.review.app import create_app
 from unmingle.review.auth import Auth, is_loopback
 from unmingle.review.connections import LimitedServer, Seldom
+from unmingle.sources.formats import LIBRARY_FILE as FILE
 from unmingle.sources.images import quiet_decoders
 from unmingle.store.sqlite import open_to_decide
 
@@ -40,18 +41,25 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 0,
     open_browser: bool = True,
+    new: bool = False,
     announce: Callable[[str], object] = print,
 ) -> None:
-    """Serve the review page of a library until Ctrl+C or a signal to terminate; port 0 takes a free one."""
-    with suppress(LibraryBusyError, LibraryLockedError, WriteError), open_to_decide(folder):
-        pass  # an older library gets its new tables; where that is not possible, reading it tells what is wrong
+    """Serve the review page of a library until Ctrl+C or a signal to terminate; port 0 takes a free one.
+
+    new: whether the library may be missing: it is made once pictures are chosen in the page.
+    """
+    there = (folder / FILE).exists()
+    if there or not new:
+        with suppress(LibraryBusyError, LibraryLockedError, WriteError), open_to_decide(folder):
+            pass  # an older library gets its new tables; where that is not possible, reading it tells what is wrong
     secret, last_port = _remembered(folder)
     with _listener(host, port, last_port) as listener, quiet_decoders(), _ended_by_signals():
         here = listener.getsockname()[1]
         origin = f"http://{f'[{host}]' if ':' in host else host}:{here}"
-        with suppress(WriteError):  # a library that can't be written has new keys the next time
-            content = json.dumps({"secret": secret, "port": here if port or not last_port else last_port})
-            write_atomically(folder / KEPT, content.encode())
+        if there:
+            with suppress(WriteError):  # a library that can't be written has new keys the next time
+                content = json.dumps({"secret": secret, "port": here if port or not last_port else last_port})
+                write_atomically(folder / KEPT, content.encode())
         auth = Auth.of(secret, origin)
 
         def started() -> None:

@@ -25,7 +25,7 @@ from unmingle.review.background import Later, QuestionList
 from unmingle.review.cache import Cache, KeptOpen
 from unmingle.review.pages import RequestError
 from unmingle.sources.decoding import decode
-from unmingle.sources.formats import file_digest
+from unmingle.sources.formats import LIBRARY_FILE, file_digest
 from unmingle.sources.images import digest, read_bytes
 from unmingle.sources.recordings import Recording
 from unmingle.store import encryption, people_query
@@ -201,7 +201,7 @@ class Session:
 
 
 class Door:
-    """The way to a library under review: shut while it is encrypted and nobody has given its key."""
+    """The way to a library under review: shut while it is encrypted and nobody has given its key, or not there yet."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.absolute()
@@ -211,7 +211,9 @@ class Door:
         self._session = None if self._is_shut() else Session(folder)
 
     def _is_shut(self) -> bool:
-        return encryption.is_encrypted(self.folder) and encryption.key_of(self.folder) is None
+        if encryption.is_encrypted(self.folder):
+            return encryption.key_of(self.folder) is None
+        return not (self.folder / LIBRARY_FILE).exists()
 
     @contextmanager
     def session(self) -> Iterator[Session]:
@@ -219,7 +221,9 @@ class Door:
         with self._changed:
             session = self._session
             if session is None:
-                raise RequestError(401, "This library is locked.", "Give its key.", locked=True)
+                if encryption.is_encrypted(self.folder):
+                    raise RequestError(401, "This library is locked.", "Give its key.", locked=True)
+                raise RequestError(404, "There are no pictures yet.", "Choose some, at /add.", empty=True)
             self._inside += 1
         try:
             yield session
@@ -244,14 +248,23 @@ class Door:
         """Open it with a key; LibraryError if it is none, or another's."""
         with self._turning:
             encryption.unlock_there(self.folder, key)
-            if self._session is None:
-                try:
-                    session = Session(self.folder)
-                    session.start()
-                except UnmingleError:
-                    encryption.lock(self.folder)
-                    raise
-                self._session = session
+            try:
+                self._begin()
+            except UnmingleError:
+                encryption.lock(self.folder)
+                raise
+
+    def _begin(self) -> None:
+        if self._session is None:
+            session = Session(self.folder)
+            session.start()
+            self._session = session
+
+    def made(self) -> None:
+        """Open it if it was only made now."""
+        with self._turning:
+            if not self._is_shut():
+                self._begin()
 
     def lock(self) -> None:
         """Forget the key, and all that was read with it."""

@@ -112,9 +112,32 @@ def damaged(folder: Path, problem: object) -> LibraryError:
 
 def migrate(connection: sqlite3.Connection, *, to: int | None = None) -> None:
     """Bring the tables of a library to a version, the newest if None."""
-    for number, script in migrations()[version_of(connection) : to]:
-        # One script, one transaction: a kill in between leaves the old format whole.
-        connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
+    wanted = migrations()[:to]
+    while (version := version_of(connection)) < len(wanted):
+        number, script = wanted[version]
+        # One script, one transaction: a kill in between leaves the old format whole. Python's own way to run a script
+        # would end the transaction in which nobody else can have migrated it meanwhile.
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            if version_of(connection) == version:
+                for statement in _statements(script):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {number}")
+            connection.execute("COMMIT")
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+
+
+@cache
+def _statements(script: str) -> list[str]:
+    found, begun = [], ""
+    for line in script.splitlines(keepends=True):
+        begun += line
+        if sqlite3.complete_statement(begun):
+            found.append(begun)
+            begun = ""
+    return found
 
 
 def version_of(connection: sqlite3.Connection) -> int:

@@ -7,6 +7,7 @@ it was working on. One writer at a time (a lock that the system frees when a pro
 from __future__ import annotations
 
 import os
+import time
 from contextlib import closing, contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
@@ -184,7 +185,8 @@ def opened(folder: Path, *, any_thread: bool = False) -> Iterator[Store]:
         with _clear_errors(folder, mark):
             version = check_schema(folder, connection)
             note_key(folder)
-            for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
+            _use_log(connection)
+            for pragma in ("synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
                 connection.execute(f"PRAGMA {pragma}")
             if 0 < version < CLOSED_SINCE:
                 from unmingle.store.outputs import close_to_others
@@ -196,6 +198,20 @@ def opened(folder: Path, *, any_thread: bool = False) -> Iterator[Store]:
             yield store
     finally:
         connection.close()
+
+
+def _use_log(connection: sqlite3.Connection) -> None:
+    """Have a write-ahead log; SQLite itself doesn't wait for others who are about to have one."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except errors() as error:
+            if getattr(error, "sqlite_errorname", "") != "SQLITE_BUSY" or time.monotonic() > end:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 @contextmanager

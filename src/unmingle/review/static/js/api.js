@@ -38,6 +38,7 @@ async function request(address, options) {
       const body = await new Response(text).json().catch(() => ({}));
       if (response.ok) return body;
       if (body.locked && address !== "/api/unlock") return askForKey();
+      if (body.empty) return beginAt("/add");
       throw new ApiError(response.status, body);
     } catch (error) {
       if (error instanceof ApiError || options.signal?.aborted) throw error;
@@ -65,6 +66,12 @@ function askForKey() {
     ));
     key.focus();
   }
+  return new Promise(() => {});
+}
+
+/** Where there is no library yet, pictures are chosen first; the page is loaded anew once it is there. @param {string} address @returns {Promise<never>} */
+function beginAt(address) {
+  if (location.pathname !== address) location.replace(address);
   return new Promise(() => {});
 }
 

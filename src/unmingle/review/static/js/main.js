@@ -1,3 +1,4 @@
+import { add } from "./add.js";
 import { emit, get, on, post, refreshFacts, session, setQuestions } from "./api.js";
 import { redo, undo } from "./decisions.js";
 import { openDialog } from "./dialogs.js";
@@ -27,6 +28,7 @@ bind("Everywhere", [
   { keys: ["g l"], words: "Go to what was left out", run: () => go("/left-out") },
   { keys: ["g t"], words: "Go to the timeline", run: () => go("/timeline") },
   { keys: ["g h"], words: "Go to the history", run: () => go("/history") },
+  { keys: ["g a"], words: "Add pictures", run: () => go("/add") },
   { keys: ["?"], words: "Show the keys", run: showKeys },
 ]);
 part("[data-tool=undo]").addEventListener("click", () => undo());
@@ -45,6 +47,7 @@ startRouter([
   { pattern: /^\/left-out\/?$/, tab: "left-out", mount: leftOut },
   { pattern: /^\/timeline\/?$/, tab: "timeline", mount: timeline },
   { pattern: /^\/history\/?$/, tab: "history", mount: history },
+  { pattern: /^\/add\/?$/, tab: "add", mount: add },
 ]);
 
 /** How many suggestions there are is no hurry: faces come first. */

@@ -57,9 +57,8 @@ export function people(root, { query, restore, signal }) {
       const alone = "There are faces, but no two of them are alike enough to be a person. They are all in “Left out”.";
       return emptyState("No people yet", alone, linkButton("See what was left out", "/left-out", "button"));
     }
-    const empty = emptyState("Nothing here yet", "This library has no faces. Add pictures to it and the people in them appear here.");
-    empty.append(h("pre", { class: "sample", text: "unmingle cluster PICTURES -o LIBRARY" }));
-    return empty;
+    const none = "This library has no faces. Add pictures to it and the people in them appear here.";
+    return emptyState("Nothing here yet", none, linkButton("Add pictures", "/add"));
   }
 
   async function restart() {

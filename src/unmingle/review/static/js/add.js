@@ -1,0 +1,159 @@
+import { get, post } from "./api.js";
+import { faceImages } from "./cells.js";
+import { errorState, showDock, toast } from "./dialogs.js";
+import { announce, button, h } from "./dom.js";
+import { counted, number, percent } from "./format.js";
+import { setTitle } from "./router.js";
+
+const PAUSE = 1000; // milliseconds between two looks at how far it is
+const FIRST = 12; // people who are shown while others are looked for
+const STAGES = /** @type {Record<string, (run: Schemas["Run"]) => string>} */ ({
+  read: () => "Starting",
+  analyse: ({ done, total }) => `${number(done)} of ${counted(total, "picture")} looked at`,
+  watch: ({ done, total }) => `${percent(total ? done / total : 0)} of the recordings watched`,
+  cluster: () => "Sorting the faces",
+  write: () => "Writing tables and sheets",
+});
+
+/** Folders of this machine are chosen here, and how far their pictures are is shown. @type {Mount} */
+export function add(root, { signal }) {
+  setTitle("Add pictures");
+  /** @type {Map<string, string>} path and what it is called */ const chosen = new Map();
+  /** @type {boolean|undefined} whether a run was seen going */ let running;
+  let shown = -1; // people of whom the first are shown
+  const intro = h("p", { class: "naming-who" });
+  const progress = h("section", { class: "run", "aria-live": "polite" });
+  const firsts = h("div", { class: "run-people" });
+  const known = h("section", { class: "sources" });
+  const chooser = h("section", { class: "folders" });
+  const places = h("div", { class: "folders-way" });
+  const typed = h("input", { class: "field", type: "text", placeholder: "/path/to/pictures", "aria-label": "Path of a folder", spellcheck: "false" });
+  const listing = h("div");
+  const enter = (/** @type {Event} */ event) => {
+    event.preventDefault();
+    void list(encodeURI(typed.value.trim()).replaceAll(/[?#]/g, encodeURIComponent));
+  };
+  root.append(h("h1", { class: "page-title", text: "Add pictures" }), intro, progress, firsts, known, chooser);
+  chooser.append(h("h2", { text: "Choose folders" }), places, h("form", { class: "folders-path", onsubmit: enter }, typed, button("Open", { onclick: enter })), listing);
+
+  /** How far it is, and again as long as it goes on. @param {boolean} [first] */
+  async function look(first) {
+    const told = await get("/sources", {}, signal);
+    const { run } = told;
+    const going = run?.state === "running";
+    intro.textContent = `Pictures stay where they are. What is found is kept in ${told.library}; nothing leaves this machine.`;
+    if (first) {
+      places.replaceChildren(...told.places.map((/** @type {any} */ one) => button(one.title, { onclick: () => list(one.path) })));
+      if (told.places.length) void list(told.places[0].path);
+    }
+    known.replaceChildren(...(told.sources.length ? [
+      h("h2", { text: "Added so far" }),
+      h("ul", {}, ...told.sources.map((/** @type {any} */ one) => h("li", { text: one.title }))),
+      button("Look there for new pictures", { onclick: () => begin([]), attrs: { disabled: going } }),
+    ] : []));
+    draw(run);
+    if (running && !going) announce(run?.state === "done" ? "All pictures are sorted." : "It ended.");
+    running = going;
+    if (run?.people && run.people !== shown) {
+      shown = run.people;
+      void meet();
+    }
+    if (going) lookAgain();
+  }
+
+  /** The library may be busy at the moment. */
+  function lookAgain() {
+    if (!signal.aborted) setTimeout(() => look().catch(lookAgain), PAUSE);
+  }
+
+  function draw(/** @type {Schemas["Run"]|null} */ run) {
+    chooser.hidden = run?.state === "running";
+    pick();
+    if (!run) return progress.replaceChildren();
+    const going = run.state === "running";
+    const words = going ? STAGES[run.stage]?.(run) ?? run.stage
+      : run.state === "done" ? `Done: ${counted(run.people, "person")}`
+      : run.state === "stopped" ? "Stopped. What was found is kept; added again, it goes on from there." : run.problem;
+    // What shows how far it is stays: it is told to who listens, and Stop keeps the focus.
+    if (!progress.childElementCount) progress.append(h("p"), h("progress"), h("p", { class: "log-about" }), button("Stop", { onclick: () => post("/sources/stop", {}).then(() => look()) }));
+    const [said, bar, mend, stop] = /** @type {any} */ (progress.children);
+    if (said.textContent !== words) said.textContent = words;
+    bar.hidden = stop.hidden = !going;
+    bar.setAttribute("aria-label", words);
+    if (run.total) [bar.max, bar.value] = [run.total, run.done];
+    else bar.removeAttribute("value");
+    mend.textContent = run.mend;
+  }
+
+  /** The first people, as soon as they are there. */
+  async function meet() {
+    const { total, people } = await get("/people", { limit: FIRST }, signal);
+    const faces = people.map((/** @type {Schemas["ShownPerson"]} */ { person, covers }) => h("a", { href: `/people/${person}`, target: "_self", "aria-label": `Person ${person}` }, ...faceImages(covers.slice(0, 1))));
+    // All else was begun without a library, perhaps: it is loaded anew.
+    const names = h("a", { class: "button primary", href: "/naming", target: "_self", text: "Name them" });
+    const line = total ? running && `${counted(total, "person")} so far` : "Nobody is there twice yet.";
+    firsts.replaceChildren(...(line ? [h("p", { text: line })] : []), h("div", { class: "run-faces" }, ...faces), ...(total ? [names] : []));
+  }
+
+  async function begin(/** @type {string[]} */ sources) {
+    try {
+      await post("/sources", { sources });
+      chosen.clear();
+      for (const box of listing.querySelectorAll("input")) box.checked = false;
+      shown = -1;
+      firsts.replaceChildren();
+      progress.scrollIntoView({ block: "nearest" });
+      await look();
+    } catch (/** @type {any} */ error) {
+      toast(`${error.message} ${error.mend ?? ""}`);
+    }
+  }
+
+  /** Shows what lies in a folder. @param {string} path */
+  async function list(path) {
+    try {
+      const { here, above, folders } = await get("/folders", { folder: path }, signal);
+      const way = above.map((/** @type {any} */ one) => button(one.title, { onclick: () => list(one.path), class: "quiet-button" }));
+      typed.value = decode(here.path);
+      listing.replaceChildren(
+        h("nav", { class: "folders-way", "aria-label": "Folders above" }, ...way),
+        h("ul", { class: "folders-list" }, row({ ...here, title: `All of ${here.title}` }), ...folders.map((/** @type {any} */ one) => row(one, true))),
+      );
+    } catch (error) {
+      if (!signal.aborted) listing.replaceChildren(errorState(error, () => list(path)));
+    }
+  }
+
+  /** A folder to choose, and to look into. @param {Schemas["Folder"]} folder @param {boolean} [within] */
+  function row({ path, title, pictures }, within = false) {
+    const box = h("input", { type: "checkbox", checked: chosen.has(path) });
+    box.addEventListener("change", () => {
+      if (box.checked) chosen.set(path, title);
+      else chosen.delete(path);
+      pick();
+    });
+    return h("li", {},
+      h("label", {}, box, h("span", { text: title })),
+      h("span", { class: "log-about", text: pictures ? counted(pictures, "picture") : "" }),
+      within && button("Look in", { onclick: () => list(path), class: "quiet-button", attrs: { "aria-label": `Look in ${title}` } }),
+    );
+  }
+
+  function pick() {
+    const words = chosen.size === 1 ? [...chosen.values()][0] : counted(chosen.size, "folder");
+    const act = { words: "Sort the faces", run: () => begin([...chosen.keys()]), primary: true };
+    showDock(words, chosen.size && !running ? [act] : []);
+  }
+
+  look(true).catch((error) => signal.aborted || root.replaceChildren(errorState(error, () => location.reload())));
+  return {};
+}
+
+/** A path for people, as far as it is text. @param {string} path */
+function decode(path) {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
+}
