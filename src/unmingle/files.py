@@ -86,26 +86,35 @@ def hidden_path(target: Path) -> Path:
 
 
 def _hold(path: Path) -> int | None:
-    """Open what is ours until this process ends, however it does; None if another one is at it."""
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    """Hold what is ours until this process ends, however it does; None if another one is at it."""
+    assert fcntl
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
-        if fcntl and os.fstat(handle).st_uid == os.getuid():
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.path.samestat(os.fstat(handle), path.lstat()):  # else another one took it for left
-                return handle
-    except OSError:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(handle), path.lstat()):
+            return handle
+    except (BlockingIOError, FileNotFoundError):
         pass
-    os.close(handle)
+    except OSError:
+        os.close(handle)
+        raise
+    os.close(handle)  # another one holds it, or has taken it for left
     return None
 
 
+def _take_away(path: Path) -> None:
+    """Delete a temporary file or folder, if its process was killed."""
+    with suppress(OSError):
+        if fcntl and (handle := _hold(path)) is not None:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+            os.close(handle)
+
+
 def sweep() -> None:
-    """Take away the folders for temporary files of processes that were killed: there may be names and faces in them."""
+    """Take away the temporary folders of processes that were killed: there may be names and faces in them."""
     for folder in Path(tempfile.gettempdir()).glob(f"{SCRATCH}*"):
-        with suppress(OSError):
-            if folder.is_dir() and (handle := _hold(folder)) is not None:
-                shutil.rmtree(folder, ignore_errors=True)
-                os.close(handle)
+        if fcntl and folder.is_dir() and folder.lstat().st_uid == os.getuid():
+            _take_away(folder)
 
 
 @contextmanager
@@ -176,16 +185,18 @@ def replacing(destination: Path, *, mode: int = OWNER, sync: bool = False) -> It
 
 
 def _begun(destination: Path, mode: int) -> tuple[Path, int | None]:
-    """An empty file that is held, beside a destination; what a killed process has left of an earlier one goes."""
+    """An empty file beside a destination, held where that can be; what a killed process has left of it goes."""
     path = hidden_path(destination)
-    with suppress(OSError):
-        if fcntl and os.path.lexists(path) and (left := _hold(path)) is not None:
-            path.unlink()
-            os.close(left)
-    with suppress(OSError):
+    if os.path.lexists(path):
+        _take_away(path)
+    with suppress(FileExistsError):
         make_file(path, mode)
-        if fcntl is None or (handle := _hold(path)) is not None:
-            return path, handle if fcntl else None
+        try:
+            handle = _hold(path) if fcntl else None
+        except OSError:  # a disk on which nothing can be held
+            return path, None
+        if handle is not None or not fcntl:
+            return path, handle
     path = destination.with_name(f"{TEMPORARY}{secrets.token_hex(8)}{destination.suffix}")  # another one is at it
     make_file(path, mode)
     return path, None

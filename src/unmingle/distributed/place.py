@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ import pyarrow.fs
 import pyarrow.parquet as pq
 
 from unmingle.errors import SettingsError, WriteError, reason
+from unmingle.files import TEMPORARY, make_folder, replacing, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,26 +32,26 @@ class Place:
     def opened(self) -> tuple[pyarrow.fs.FileSystem, str]:
         """The file system, and the path there."""
         if urlsplit(self.address).scheme in ("", "file") or "://" not in self.address:
-            return pyarrow.fs.LocalFileSystem(), self.address
+            return pyarrow.fs.LocalFileSystem(), self.address.removeprefix("file://")
         return pyarrow.fs.FileSystem.from_uri(self.address)  # type: ignore[no-any-return]
 
     def names(self, folder: str, ending: str = ".parquet") -> list[str]:
         """The names of the files of a folder, in order; none if it isn't there."""
         system, path = self.opened
         selector = pyarrow.fs.FileSelector(f"{path}/{folder}", allow_not_found=True)
-        return sorted(info.base_name for info in system.get_file_info(selector) if info.base_name.endswith(ending))
+        there = [info.base_name for info in system.get_file_info(selector)]
+        return sorted(name for name in there if name.endswith(ending) and not name.startswith(TEMPORARY))
 
     def write(self, name: str, table: pa.Table) -> None:
         """Write a table, so that it is there as a whole or not at all."""
         system, path = self.opened
-        folder = f"{path}/{name}".rpartition("/")[0]
-        system.create_dir(folder)
-        # A put to an object store is whole by itself; on a disk a name of its own is moved into place.
-        local = isinstance(system, pyarrow.fs.LocalFileSystem)
-        temporary = f"{path}/{name}.unfinished" if local else f"{path}/{name}"
-        pq.write_table(table, temporary, filesystem=system, compression="zstd")
-        if local:
-            system.move(temporary, f"{path}/{name}")
+        # A put to an object store is whole by itself; on a disk it is moved into place, and for its owner only.
+        if isinstance(system, pyarrow.fs.LocalFileSystem):
+            with replacing(Path(path, name)) as temporary:
+                pq.write_table(table, temporary, compression="zstd")
+            return
+        system.create_dir(f"{path}/{name}".rpartition("/")[0])
+        pq.write_table(table, f"{path}/{name}", filesystem=system, compression="zstd")
 
     def read_text(self, name: str) -> str:
         """A small text; empty if it isn't there."""
@@ -63,6 +65,9 @@ class Place:
     def write_text(self, name: str, text: str) -> None:
         """Write a small text."""
         system, path = self.opened
+        if isinstance(system, pyarrow.fs.LocalFileSystem):
+            write_atomically(Path(path, name), text.encode())
+            return
         system.create_dir(f"{path}/{name}".rpartition("/")[0])
         with system.open_output_stream(f"{path}/{name}") as stream:
             stream.write(text.encode())
@@ -71,7 +76,7 @@ class Place:
         """Make it the place of faces that were found so; SettingsError if it has others, or is something else."""
         try:
             system, path = self.opened
-            system.create_dir(path)
+            make_folder(Path(path)) if isinstance(system, pyarrow.fs.LocalFileSystem) else system.create_dir(path)
             there = {info.base_name for info in system.get_file_info(pyarrow.fs.FileSelector(path))}
             if RECIPE not in there and not there:
                 self.write_text(RECIPE, recipe)

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from os import fsencode
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -93,6 +94,8 @@ def take(
         there = {person for (person,) in store.connection.execute("SELECT DISTINCT person FROM member")}
         for person in sorted(there & called.keys()):
             service.decide(store, recipe, Name(person, name=called[person]), by="import")
+    if (there_still := Path(destination)).is_dir():  # what is erased here is in it still
+        library._note_output("cluster", export=there_still, files=len(held))
     library.write_views()
     return {"files": len(held), "faces": len(rows), "people": len(there)}
 

@@ -38,7 +38,7 @@ class Output:
     """What was written elsewhere."""
 
     path: str  # a page, or the folder of an export
-    kind: str  # report, comparison, evaluation, sheet; of exports backup, crops, or as in `unmingle export --to`
+    kind: str  # report, comparison, evaluation, sheet; of exports backup, crops, cluster, or as in `export --to`
     made: str  # UTC, ISO 8601: the last time
     files: int  # how many
     there: bool  # whether it is there still
