@@ -322,6 +322,8 @@ def encrypt_once(
             time.sleep(chance.random() * longest)
     done = bool(told())
     due = [key for key, is_done in ((after, done), (rival, raced)) if is_done] or keys
+    if None in due:  # whoever finds it plain gives it a key, which it may have been killed before telling
+        due = keys[1:]
     if chance.random() < 0.3:  # and so is whoever goes on
 
         def go_on(_: object) -> None:
@@ -332,7 +334,7 @@ def encrypt_once(
             time.sleep(chance.random() * longest / 4)
     fitting = key_that_opens(folder, keys)
     if not fitting or fitting[0] not in due:
-        return (fitting or [before])[0], done, raced, ["it doesn't open with its key"]
+        return (fitting or [before])[0], done, raced, [f"of {keys} it opens with {fitting}, and {due} was told"]
     wrong = check(folder, [])
     if library.decisions != held[0] or not library.people.equals(held[1]):
         wrong.append("it holds something else")

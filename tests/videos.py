@@ -118,7 +118,8 @@ def write_streams(path: Path, *sizes: tuple[int, int], default: int | None = Non
             assert isinstance(stream, VideoStream)
             stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
             if default is not None:
-                stream.disposition = Disposition.default if place == default else Disposition(0)
+                flags = Disposition.default.value if place == default else 0
+            stream.disposition = flags  # type: ignore[assignment]  # PyAV 16 takes numbers only
             streams.append(stream)
         for number in range(5):
             for stream, size in zip(streams, sizes, strict=True):
@@ -138,7 +139,7 @@ def write_sound(path: Path, *, cover: U8 | None = None) -> Path:
             stream = container.add_stream("mjpeg", rate=1)
             stream.height, stream.width = cover.shape[:2]
             stream.pix_fmt = "yuvj420p"
-            stream.disposition = Disposition.attached_pic
+            stream.disposition = Disposition.attached_pic.value  # type: ignore[assignment]
             frame = VideoFrame.from_ndarray(cover, format="rgb24")
             frame.pts = 0
             container.mux([*stream.encode(frame), *stream.encode(None)])

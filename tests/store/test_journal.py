@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 import pytest
 
 from unmingle.decisions import journal
+from unmingle.decisions.kinds import read_command
 from unmingle.errors import LibraryError, WriteError
 from unmingle.files import JOURNAL
 from unmingle.store.sqlite import open_to_read
@@ -127,3 +129,32 @@ def test_a_journal_that_is_a_link_is_not_written_through(album: Album, tmp_path:
         album.library.name(album.person("a"), "Ada")
     assert not (tmp_path / "mine").read_bytes()
     assert not album.library.log.height > 1
+
+
+HOSTILE: list[dict[str, Any]] = [
+    *({"id": "1"}, {"id": None}, {"made": None}, {"kind": {}}, {"body": 1}, {"body": {"faces": "ab"}}),
+    *({"changed": {"words": "", "people": "x", "faces": 0}}, {"last_person": 2**70}, {"erased": [["", "00", "0"]]}),
+    *({"regions": {"1": {"picture": "", "box": [1], "pixels": []}}}, {"regions": {"x": {}}}),
+]
+
+
+@pytest.mark.parametrize("odd", [*HOSTILE, None], ids=str)
+def test_a_line_that_was_made_by_hand_is_told_and_left_out(album: Album, odd: dict[str, Any] | None) -> None:
+    decide(album)
+    library, path = album.library, album.library.folder / JOURNAL
+    *texts, last = path.read_bytes().splitlines()
+    line = json.loads(last)
+    del line["crc"]
+    text = b'{"a": ' + 10**5 * b"[" + b"}" if odd is None else json.dumps(line | odd).encode()
+    path.write_bytes(b"\n".join([*texts, b'%s, "crc": %d}\n' % (text[:-1], crc32(text))]))
+    (fault, *_) = [fault for fault in library.check().faults if fault.kind == "journal"]
+    assert fault.problem == f"1 line of {JOURNAL} can't be read."
+    library.name(album.person("f"), "Fay")
+    assert {fault.kind for fault in library.check(repair=True).faults} == {"file"}  # no picture is there
+    assert agrees(library.folder)
+
+
+@pytest.mark.parametrize("body", ['{"faces": "ab"}', '{"person": [1]}', '{"anchors": {"x": [1]}}', "[]"])
+def test_an_entry_of_the_log_that_was_made_by_hand_is_a_clear_error(body: str) -> None:
+    with pytest.raises(LibraryError, match="can't be understood"):
+        read_command("split", body)

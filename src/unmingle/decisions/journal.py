@@ -10,10 +10,12 @@ from __future__ import annotations
 import json
 import os
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 from zlib import crc32
 
+from unmingle.decisions.shapes import LINE, has_shape
 from unmingle.errors import LibraryError, WriteError, command
 from unmingle.files import JOURNAL, OWNER, replacing, sync_folder
 from unmingle.store.encryption import sealer
@@ -165,7 +167,7 @@ def restore(connection: sqlite3.Connection, journal: Journal) -> int:
             [(bytes.fromhex(sha), content) for sha in where["pixels"]],
         )
     there = set(connection.execute("SELECT content, frames, boxes FROM erased"))
-    erased = {one for line in journal.lines.values() for one in map(_erased, line.get("erased", ()))} - there
+    erased = {one for line in journal.lines.values() for one in map(_erased, line.get("erased") or ())} - there
     connection.executemany("INSERT INTO erased VALUES (?, ?, ?)", sorted(erased))
     people: set[int | None] = set()
     for line in journal.lines.values():
@@ -208,12 +210,23 @@ def _write(file: BinaryIO, connection: sqlite3.Connection, seal: Sealer | None, 
 
 
 def _parse(text: bytes, seal: Sealer | None) -> Line | None:
-    """A line, if it is as it was written."""
+    """A line, if it is as unmingle writes them."""
     body, _, crc = (seal.unsealed(text) if seal else text).rpartition(_SUM)
     if not body or crc != b"%d}" % crc32(body + b"}"):
         return None
-    line: Line = json.loads(body + b"}")
-    return line
+    with suppress(ValueError, RecursionError):
+        line: Line = json.loads(body + b"}")
+        if has_shape(line, LINE) and _has_lengths(line):
+            return line
+    return None
+
+
+def _has_lengths(line: Line) -> bool:
+    erased = line.get("erased") or ()
+    return all(len(where["box"]) == 4 for where in line["regions"].values()) and all(
+        len(one) == 3 and has_shape(one[1:], [bytes]) and 4 * len(one[1]) == len(one[2]) and not len(one[1]) % 8
+        for one in erased
+    )
 
 
 def _last_line(file: BinaryIO, seal: Sealer | None) -> Line | None:

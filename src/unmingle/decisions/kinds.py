@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
 
 from unmingle.decisions.references import clean_name
+from unmingle.decisions.shapes import BODY, has_shape
 from unmingle.errors import DecisionError, LibraryError, command
 from unmingle.text_layout import counted
 
@@ -355,6 +356,8 @@ def read_command(kind: str, text: str) -> Command:
     if kind not in KINDS:
         raise LibraryError(f"The log has an entry of no known kind, {kind!r}.", "Run: unmingle check LIBRARY --repair")
     read: dict[str, Any] = json.loads(text)
+    if not has_shape(read, BODY):
+        raise LibraryError("The log has an entry that can't be understood.", "Run: unmingle check LIBRARY --repair")
     return KINDS[kind](
         person=read.get("person"),
         others=tuple(read.get("others", ())),

@@ -287,7 +287,7 @@ def _plain_band(band: Image.Image) -> U8:
 
 def _by_opencv(content: bytes) -> U8:
     """Deep and floating-point colour, which Pillow has no mode for."""
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # it prints what it thinks of a damaged file
+    getattr(cv2.utils, "logging", cv2).setLogLevel(0)  # OpenCV 5's and 4's: it prints what it thinks of a damaged file
     pixels: NDArray[Any] | None = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None:
         raise UnidentifiedImageError

@@ -48,8 +48,8 @@ class Mark:
     @classmethod
     def of(cls, folder: Path) -> Mark:
         """What lies in a folder; where that is lost, what the journal tells."""
-        with suppress(OSError, ValueError, TypeError, KeyError):
-            read = json.loads((folder / MARK).read_bytes())
+        with suppress(OSError, ValueError, TypeError, KeyError, RecursionError):
+            read = json.loads(_head(folder / MARK, 4096))
             key = read["before"] if "before" in read and (folder / NEW).exists() else read["key"]
             return cls(key and _salted(*key), bool(read["pending"]))
         salt = sealed_with(folder)
@@ -199,7 +199,7 @@ def explain_noise(folder: Path) -> None:
     """Raise what is to be said of a file that SQLite can't make anything of, if it seems to be encrypted."""
     salted = Mark.of(folder).key
     if salted is None and not (folder / JOURNAL).exists():  # no connection could use it, so that it may be looked into
-        head = _head(folder / FILE)
+        head = _head(folder / FILE, _HEAD)
         if len(head) == _HEAD and len(set(head)) > _NOISE:
             Mark((head[:SALT].hex(), "")).write(folder)
             raise _locked(folder)
@@ -230,17 +230,17 @@ def _proof(raw: bytes) -> str:
     return hmac.digest(raw, b"unmingle key", "sha256").hex()
 
 
-def _head(path: Path) -> bytes:
+def _head(path: Path, most: int) -> bytes:
     with suppress(OSError):
         how = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)  # in a library from elsewhere, perhaps a pipe
         with os.fdopen(os.open(path, how), "rb") as file:
-            return file.read(_HEAD) or b""
+            return file.read(most) or b""
     return b""
 
 
 def sealed_with(folder: Path) -> str:
     """The salt of the key that a library's journal is encrypted with; empty for a plain one, or none."""
-    line = _head(folder / JOURNAL)
+    line = _head(folder / JOURNAL, _HEAD)
     with suppress(ValueError):
         if line.startswith(SEALED):
             return base64.b64decode(line[len(SEALED) :][:24])[:SALT].hex()
