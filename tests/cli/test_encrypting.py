@@ -369,6 +369,15 @@ def test_of_two_conversions_at_once_one_is_refused(album: Path, monkeypatch: pyt
     assert not list(album.glob("*old*")) + list(album.glob(".unmingle-*"))
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes")
+def test_a_mark_from_elsewhere_is_neither_waited_for_nor_read_whole(unmingle: Command, album: Path) -> None:
+    os.mkfifo(album / "encryption.json")
+    assert unmingle("people", album).code == 0
+    (album / "encryption.json").unlink()
+    (album / "encryption.json").write_text("[" * 10**6)
+    assert unmingle("people", album).code == 0
+
+
 def test_nothing_is_written_anew_while_somebody_looks(album: Path) -> None:
     with open_to_read(album), pytest.raises(LibraryBusyError, match="open"):
         package.open(album).encrypt(KEY)
