@@ -186,7 +186,7 @@ def clients(port: int, folder: Path, seed: int, answered: list[str], end: thread
         chance = random.Random(seed + number)
         address = f"127.0.0.1:{port}"
         with suppress(OSError, http.client.HTTPException):
-            connection = http.client.HTTPConnection(address, timeout=5)
+            connection = http.client.HTTPConnection(address, timeout=20)
             connection.request("GET", f"/?token={TOKEN}", headers={"Host": address})
             first = connection.getresponse()
             first.read()
