@@ -1,11 +1,13 @@
-"""What bf16 costs and brings, for the embedding and for the detector.
+"""What bf16 and int8 cost and bring, for the embedding and for the detector.
 
-The main face of each picture is found, aligned and embedded in three ways. `tpr`: the share of pairs of one person that
+The main face of each picture is found, aligned and embedded in four ways. `tpr`: the share of pairs of one person that
 are more alike than strangers are once in so many; strangers are pairs of two people of all sets together, since one
 set has too few for so rare a chance. `bcubed_f`: of the default grouping. `cosine`: with the first way, on average.
-Speeds are faces and pictures in a second of one core's time. JSON out.
+Speeds are faces and pictures in a second of one core's time. `--processors`: only SFace's milliseconds of processor
+time a face, as on processors that lack some of this one's instructions (oneDNN is told to leave them). JSON out.
 
     python benchmarks/precision.py --data DATA umist pins_a lfw_a > benchmarks/results/precision.json
+    python benchmarks/precision.py --processors > benchmarks/results/processors.json
 """
 
 from __future__ import annotations
@@ -13,6 +15,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import subprocess
+import sys
 import time
 from collections import defaultdict
 from pathlib import Path
@@ -26,7 +30,7 @@ from unmingle.faces.align import align
 from unmingle.faces.detect import find_faces
 from unmingle.grouping.cluster import cluster_faces
 from unmingle.grouping.impostors import SFACE_CURVE
-from unmingle.models import sface, yunet
+from unmingle.models import runtime, sface, yunet
 from unmingle.models.runtime import import_openvino
 from unmingle.settings import DetectionSettings, GroupingSettings
 from unmingle.sources.decoding import decode
@@ -37,13 +41,48 @@ if TYPE_CHECKING:
     from unmingle.settings import Precision
 
 ONCE_IN = (1_000, 10_000, 100_000)
-WAYS: tuple[tuple[Precision, Precision], ...] = (("f32", "f32"), ("bf16", "f32"), ("f32", "bf16"))  # SFace's, YuNet's
+# SFace's, YuNet's
+WAYS: tuple[tuple[Precision, Precision], ...] = (("f32", "f32"), ("bf16", "f32"), ("int8", "f32"), ("f32", "bf16"))
+# What oneDNN may use, and what such a processor computes fast.
+PROCESSORS: dict[str, tuple[Precision, ...]] = {
+    "AVX2": ("f32", "int8"),
+    "AVX2_VNNI": ("f32", "int8"),
+    "AVX512_CORE_VNNI": ("f32", "int8"),
+    "AVX512_CORE_BF16": ("f32", "bf16", "int8"),
+}
+ROUNDS = 12
+
+
+def milliseconds(precisions: tuple[Precision, ...]) -> dict[str, float]:
+    """Of processor time a face by SFace in each precision; they take turns."""
+    runtime.bf16_speed = lambda _: float("bf16" in precisions) * runtime.NATIVE  # type: ignore[assignment]
+    sessions = {
+        precision: sface.open_sface(engine="openvino", precision=precision, threads=1) for precision in precisions
+    }
+    faces = np.random.default_rng(0).integers(0, 256, (runtime.MOST_AT_ONCE, 112, 112, 3), np.uint8)
+    times: dict[str, list[float]] = defaultdict(list)
+    for _ in range(ROUNDS):
+        for precision, session in sessions.items():
+            start = time.process_time()
+            session(faces)
+            times[precision].append((time.process_time() - start) / len(faces))
+    return {precision: round(1000 * min(took), 2) for precision, took in times.items()}
+
+
+def on_processors() -> dict[str, dict[str, float]]:
+    """The same on processors with fewer instructions, each in a process of its own."""
+    found = {}
+    for name in PROCESSORS:
+        words = [sys.executable, __file__, "--processors", name]
+        done = subprocess.run(words, check=True, capture_output=True, env=os.environ | {"ONEDNN_MAX_CPU_ISA": name})
+        found[name] = json.loads(done.stdout)
+    return found
 
 
 def embeddings(data: Path, name: str, spent: dict[str, list[float]]) -> tuple[list[F32], I64]:
     """(n, d) for each way, of the pictures in which each way finds a face, and whose each is."""
-    detectors = {precision: yunet.open_yunet(precision=precision, threads=1) for precision in ("f32", "bf16")}
-    embedders = {precision: sface.open_sface(precision=precision, threads=1) for precision in ("f32", "bf16")}
+    detectors = {precision: yunet.open_yunet(precision=precision, threads=1) for _, precision in WAYS}
+    embedders = {precision: sface.open_sface(precision=precision, threads=1) for precision, _ in WAYS}
     files = scan([data / name]).files
     vectors: list[list[F32]] = [[] for _ in WAYS]
     people = []
@@ -80,9 +119,14 @@ def cosines(vectors: list[F32], people: list[I64]) -> tuple[F32, list[F32]]:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sets", nargs="+", help="folders in DATA, of a folder for each person")
+    parser.add_argument("sets", nargs="*", help="folders in DATA, of a folder for each person")
+    parser.add_argument("--processors", nargs="?", const="all", choices=["all", *PROCESSORS])
     parser.add_argument("--data", type=Path, default=os.environ.get("UNMINGLE_DATA"))
     options = parser.parse_args()
+    if options.processors:
+        one = options.processors
+        print(json.dumps(on_processors() if one == "all" else milliseconds(PROCESSORS[one]), indent=2))
+        return
     spent: dict[str, list[float]] = defaultdict(list)
     read = [embeddings(options.data, name, spent) for name in options.sets]
     people = [people_n for _, people_n in read]

@@ -490,8 +490,23 @@ def degradation() -> str:
     return table(("collection", "half lost at, pixels", "nine in ten lost at, pixels", "half lost at a blur of"), rows)
 
 
+def processors() -> str:
+    """How long SFace takes for a face, by what a processor has."""
+    called = {
+        "AVX2": "AVX2",
+        "AVX2_VNNI": "AVX2 and VNNI",
+        "AVX512_CORE_VNNI": "AVX-512 and VNNI",
+        "AVX512_CORE_BF16": "AVX-512, VNNI and bf16",
+    }
+    rows = [
+        [called[name], *(f"{one[way]:.1f}" if way in one else "" for way in ("f32", "bf16", "int8"))]
+        for name, one in result("processors").items()
+    ]
+    return table(("milliseconds a face with", "f32", "bf16", "int8"), rows)
+
+
 def precision() -> str:
-    """What bf16 costs, for each network."""
+    """What bf16 and int8 cost, for each network."""
     rows = []
     for way, sets in result("precision").items():
         if not way.startswith("SFace"):
@@ -696,6 +711,7 @@ def peers_plot() -> str:
 
 PARTS = {
     "precision": precision,
+    "processors": processors,
     "peers": peers,
     "crowded": crowded,
     "classic": classic,

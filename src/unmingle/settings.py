@@ -20,7 +20,7 @@ Crops = Literal["auto", "always", "never"]
 Recipe = Literal["faces", "classic"]
 Features = Literal["fc2", "pool5"]
 Engine = Literal["auto", "openvino", "onnxruntime"]
-Precision = Literal["auto", "f32", "bf16"]
+Precision = Literal["auto", "f32", "bf16", "int8"]
 Strictness = Literal["lenient", "balanced", "strict"]
 
 # Merges with a stranger that each person may expect: one in ten, in fifty, in five hundred.

@@ -8,16 +8,22 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 import pytest
+from tests.models import graphs
 
 from madeup.cast import CAST
 from madeup.portraits import Look, Person, render
+from unmingle.errors import SettingsError
 from unmingle.faces.align import TEMPLATE_52
 from unmingle.faces.quality import Measures, measure
 from unmingle.faces.recipe import FaceRecipe
 from unmingle.models import sface
+from unmingle.models.cards import Intake
+from unmingle.models.embedding import open_embedding
 from unmingle.settings import DetectionSettings, EngineSettings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from unmingle.records import F32, U8, Analysis
 
 PEOPLE = CAST[:10]
@@ -39,6 +45,22 @@ def read_bands(bands: F32) -> Measures:
 
 def flags(found: list[Analysis]) -> list[str]:
     return [flag for one in found for flag in one.triage.flags]
+
+
+def test_int8_is_of_the_embedding_and_what_is_seen_stays(recipe: FaceRecipe) -> None:
+    near = FaceRecipe(DetectionSettings(crops="always"), EngineSettings(precision="int8"))
+    assert (near.precision, near.key) == ("int8", recipe.key)
+    for mask in (True, False):
+        both = [one.analyse(portraits(mask=mask)) for one in (recipe, near)]
+        assert flags(both[0]) == flags(both[1])
+        for one, other in zip(*both, strict=True):
+            np.testing.assert_array_equal(one.faces.points, other.faces.points)
+            assert np.sum(one.vectors * other.vectors, axis=1).min() > 0.99
+
+
+def test_another_embedding_has_no_int8(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="Only SFace computes in int8"):
+        open_embedding(graphs.write(tmp_path / "own.onnx"), Intake(), EngineSettings(precision="int8"))
 
 
 def test_masks_are_flagged_and_only_join(recipe: FaceRecipe) -> None:

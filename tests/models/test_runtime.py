@@ -18,7 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 from unmingle.errors import MissingExtraError, ModelError, SettingsError
 from unmingle.models import runtime
 from unmingle.models.runtime import Session, open_session, resolve_precision
-from unmingle.settings import Engine
+from unmingle.settings import Engine, Precision
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -231,14 +231,21 @@ def test_bf16_is_near_but_rounded() -> None:
     assert cosine > 0.9995
 
 
-def test_onnxruntime_has_no_bf16() -> None:
+@pytest.mark.parametrize("precision", ["bf16", "int8"])
+def test_onnxruntime_has_float32_only(precision: Precision) -> None:
     with pytest.raises(SettingsError, match="float32 only"):
-        open_session(graph_bytes(), engine="onnxruntime", precision="bf16")
+        open_session(graph_bytes(), engine="onnxruntime", precision=precision)
+
+
+def test_a_graph_that_is_not_quantised_has_no_int8() -> None:
+    with pytest.raises(SettingsError, match="Only SFace computes in int8"):
+        open_session(graph_bytes(), precision="int8")
 
 
 def test_named_precision_stays() -> None:
     assert resolve_precision("f32") == "f32"
     assert resolve_precision("bf16") == "bf16"
+    assert resolve_precision("int8") == "int8"
 
 
 @pytest.fixture

@@ -3,9 +3,11 @@ from __future__ import annotations
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
-from unmingle.models.graphs import add_pooled_output
+from unmingle.example_faces import made_up_faces
+from unmingle.models.cards import SFACE
+from unmingle.models.graphs import RANGES, add_pooled_output, prepared_model, quantise, wide_pointwise
 from unmingle.models.runtime import open_session
 from unmingle.models.sface import describe, embed, open_sface
 
@@ -51,3 +53,39 @@ def test_bands_run_from_the_brows_down_to_the_chin() -> None:
     change = np.abs(describe(session, below)[1] - describe(session, face)[1]).mean(axis=(0, 1))
     assert change.argmax() == 4
     assert change[0] < 0.3 * change[4]
+
+
+def test_int8_sees_nearly_the_same() -> None:
+    faces = made_up_faces().aligned
+    exact, exact_bands = describe(open_sface(precision="f32", threads=1), faces)
+    session = open_sface(precision="int8", threads=1)
+    near, bands = describe(session, faces)
+    assert session.precision == "int8"
+    assert 0.99 < np.sum(exact * near, axis=1).min() < 0.9999
+    assert np.abs(bands - exact_bands).max() < 0.3
+    np.testing.assert_array_equal(embed(open_sface(precision="int8", threads=1), faces[:1]), near[:1])
+
+
+def test_int8_has_the_steps_of_what_made_up_faces_need() -> None:
+    model = onnx.load(str(prepared_model(SFACE, "embedding")))
+    names = [node.input[0] for node in wide_pointwise(model.graph)]
+    del model.graph.output[:]
+    model.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names)
+    seen = open_session(model.SerializeToString(), precision="f32")(made_up_faces().aligned)
+    found = [(float(seen[name].min()), float(seen[name].max())) for name in names]
+    np.testing.assert_allclose(found, RANGES, atol=0.02)
+
+
+def test_8_bits_are_within_a_step_of_the_product() -> None:
+    rng = np.random.default_rng(0)
+    weights = rng.normal(size=(4, 128, 1, 1)).astype(np.float32)
+    ports = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", None, 5, 5]) for name in ("x", "y")]
+    node = helper.make_node("Conv", ["x", "weights"], ["y"])
+    graph = helper.make_graph([node], "one", ports[:1], ports[1:], [numpy_helper.from_array(weights, "weights")])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    quantise(model, [(-1.0, 2.0)])
+    x = rng.uniform(-1, 2, (2, 128, 5, 5)).astype(np.float32)
+    expected = np.einsum("oi,nihw->nohw", weights[:, :, 0, 0], x)
+    for engine in ("openvino", "onnxruntime"):
+        found = open_session(model.SerializeToString(), engine=engine, precision="f32")(x)["y"]
+        assert 0 < np.abs(found - expected).max() < 128 * (3 * 3 / 255 / 2 + 4 * 2 / 254 / 2)

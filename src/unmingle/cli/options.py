@@ -61,8 +61,10 @@ Crops = Annotated[
 ]
 Weights = Annotated[Path | None, typer.Option(help="classic: Keras' VGG16 weight file, if not fetched.")]
 Precision = Annotated[
-    Literal["auto", "f32", "bf16"],
-    typer.Option(help="Of the networks' arithmetic: auto is bf16 where the processor computes it fast; f32 is exact."),
+    Literal["auto", "f32", "bf16", "int8"],
+    typer.Option(
+        help="Of the networks' arithmetic: auto is bf16 where the processor computes it fast; f32 is exact, int8 rough."
+    ),
 ]
 Threads = Annotated[int, typer.Option(min=0, help="Processor cores to use; 0 for all.")]
 Strictness = Annotated[

@@ -7,7 +7,6 @@ stored under the picture's content and that key, and never computed twice.
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from unmingle.models.cards import Calibration, Card
-    from unmingle.models.runtime import Session
     from unmingle.records import F32, U8
 
 # Part of the key: raise it when a change to this room changes what is found.
@@ -51,7 +49,7 @@ class RecipeRunner(Protocol):
 
     @property
     def precision(self) -> str:
-        """Of the arithmetic: f32 or bf16."""
+        """Of the arithmetic: f32, bf16 or int8."""
 
     def analyse(self, pictures: Sequence[U8 | Pyramid]) -> list[Analysis]:
         """Find and embed the faces of each (h, w, 3) uint8 RGB picture."""
@@ -77,12 +75,13 @@ class FaceRecipe:
         self.min_score = detection.min_score
         self.calibration: Calibration | None = model.calibration
         self._detector = open_yunet(engine=engine.engine, precision="f32", threads=engine.threads)
-        self._engine = engine
         self._sface = sface.open_sface(engine=engine.engine, precision=engine.precision, threads=engine.threads)
         self.precision: str = self._sface.precision
+        # What it finds is read again before it is embedded: so bf16 may move its landmarks.
         self._finder = self._detector
-        if self._sface.precision != "f32":
-            self._finder = open_yunet(engine=engine.engine, precision=self._sface.precision, threads=engine.threads)
+        if self.precision != "f32":
+            others = "auto" if engine.precision == "int8" else engine.precision
+            self._finder = open_yunet(engine=engine.engine, precision=others, threads=engine.threads)
         self._dimension = model.dimension
 
     def analyse(self, pictures: Sequence[U8 | Pyramid]) -> list[Analysis]:
@@ -133,14 +132,6 @@ class FaceRecipe:
             )
         return analyses
 
-    @cached_property
-    def _glancer(self) -> Session:
-        """A detector for what is read again before it is embedded: so bf16 may move its landmarks."""
-        if self.precision == "f32":
-            return self._detector
-        engine = self._engine
-        return open_yunet(engine=engine.engine, precision=engine.precision, threads=engine.threads)
-
     def glance(self, pictures: Sequence[U8], sides: Sequence[int]) -> list[Faces]:
         """The faces of frames of a recording, each looked at once, with its longer side at most at so many pixels.
 
@@ -148,7 +139,7 @@ class FaceRecipe:
         """
         small = [Pyramid(shrunk(picture, side)) for picture, side in zip(pictures, sides, strict=True)]
         scales = [[Scale(max(one.width, one.height), 0.0)] for one in small]
-        seen = at_scales(self._glancer, small, scales, self._detection)
+        seen = at_scales(self._finder, small, scales, self._detection)
         return [
             faces.scaled(picture.shape[1] / one.width)
             for faces, picture, one in zip(seen, pictures, small, strict=True)

@@ -29,7 +29,7 @@ from unmingle.models.registry import cache_folder
 from unmingle.records import F32
 from unmingle.settings import Engine, Precision
 
-Arithmetic = Literal["f32", "bf16"]
+Arithmetic = Literal["f32", "bf16", "int8"]
 
 # One thread per stream is best on few cores (no barrier inside a layer); past four, the memory of each stream's
 # activations counts for more than the barriers.
@@ -57,16 +57,22 @@ class Session(Protocol):
 
 
 def open_session(
-    model: Path | bytes, *, engine: Engine = "auto", precision: Precision = "auto", threads: int = 0
+    model: Path | bytes,
+    *,
+    engine: Engine = "auto",
+    precision: Precision = "auto",
+    threads: int = 0,
+    quantised: bool = False,
 ) -> Session:
     """Load an ONNX graph, from its file or its bytes, that has one input, with the pictures on its first axis.
 
     The precision is of the arithmetic inside; the outputs are float32 always. 0 threads are all this process may use.
+    quantised: whether the graph is one for int8.
 
     Raises:
         ModelError: the file is missing, isn't a graph the engine can read, or has not exactly one input.
         MissingExtraError: ONNX Runtime was asked for and is not installed.
-        SettingsError: `threads` is negative, or ONNX Runtime was asked for bf16.
+        SettingsError: `threads` is negative, or the engine or the graph can't be had in this precision.
     """
     if threads < 0:
         raise SettingsError(f"threads is {threads}.", "Give 0 for all cores, or a positive number.")
@@ -75,11 +81,13 @@ def open_session(
     cores = threads or available_cores()
     if engine == "onnxruntime":
         return OnnxRuntimeSession(model, precision=precision, threads=cores)
-    here = engine == "auto" and precision != "bf16" and importlib.util.find_spec("onnxruntime") is not None
+    here = engine == "auto" and precision in {"auto", "f32"} and importlib.util.find_spec("onnxruntime") is not None
     if here and _card_offered(import_onnxruntime()):
         session = OnnxRuntimeSession(model, precision=precision, threads=cores, card=True)
         if session.on_card:
             return session
+    if precision == "int8" and not quantised:
+        raise SettingsError("Only SFace computes in int8.", "Use precision auto, bf16 or f32.")
     return OpenVinoSession(model, precision=precision, threads=cores)
 
 
@@ -186,7 +194,8 @@ class OpenVinoSession:
         self.precision: Arithmetic = resolve_precision(precision)
         self._streams = min(threads, MOST_STREAMS)
         options = {
-            "INFERENCE_PRECISION_HINT": self.precision,
+            # Around what is quantised, whatever is fast.
+            "INFERENCE_PRECISION_HINT": resolve_precision("auto") if precision == "int8" else self.precision,
             "NUM_STREAMS": self._streams,
             "INFERENCE_NUM_THREADS": threads,
         }
@@ -254,7 +263,7 @@ class OnnxRuntimeSession:
     """A graph through ONNX Runtime: on an NVIDIA card if `card`, else on the processor."""
 
     def __init__(self, model: Path | bytes, *, precision: Precision, threads: int, card: bool | None = None) -> None:
-        if precision == "bf16":
+        if precision not in {"auto", "f32"}:
             raise SettingsError("ONNX Runtime computes in float32 only.", "Use precision f32 or auto, or OpenVINO.")
         self.precision: Arithmetic = "f32"
         onnxruntime = import_onnxruntime()

@@ -16,7 +16,9 @@ TOP_BAND = 2  # of seven bands of 16 pixels: the two above the brows show hair a
 
 def open_sface(*, engine: Engine = "auto", precision: Precision = "auto", threads: int = 0) -> Session:
     """A session of the embedding; it maps (n, 112, 112, 3) uint8 RGB aligned faces to the outputs `describe` reads."""
-    return open_session(prepared_model(SFACE, "embedding"), engine=engine, precision=precision, threads=threads)
+    int8 = precision == "int8"
+    graph = prepared_model(SFACE, "embedding", int8=int8)
+    return open_session(graph, engine=engine, precision=precision, threads=threads, quantised=int8)
 
 
 def embed(session: Session, aligned_nhwc: U8) -> F32:
