@@ -168,13 +168,25 @@ def pair_chance(z_m: F64, smaller_m: I64, clusters: int, weak: float) -> F64:
     return probability(pair_features(z_m, smaller_m, clusters, weak), FITTED["pair"])
 
 
-def pair_probabilities(mean_cd: F32, size_c: I64, pairs_m2: I64, curve: ImpostorModel, *, scale: float = 1.0) -> F64:
-    """(m,) the probability that two clusters are one person, of some pairs of rows of all c clusters."""
+def pair_probabilities(
+    mean_cd: F32,
+    size_c: I64,
+    pairs_m2: I64,
+    curve: ImpostorModel,
+    *,
+    scale: float = 1.0,
+    weak: float | None = None,
+) -> F64:
+    """(m,) the probability that two clusters are one person, of some pairs of rows of all c clusters.
+
+    weak: the `weakness` of all, which takes most of the time; None: not known.
+    """
     z = _pair_scores(mean_cd, size_c, pairs_m2, np.zeros(len(size_c)), curve, scale)
     # Who is no more alike than that is a stranger in any place.
     excess_c = cluster_excess(mean_cd, size_c, curve, np.unique(pairs_m2[z >= LEAST_Z]))
     z = _pair_scores(mean_cd, size_c, pairs_m2, excess_c, curve, scale)
-    return pair_chance(z, _smaller(size_c, pairs_m2), len(size_c), weakness(mean_cd, size_c, curve, scale=scale))
+    weak = weakness(mean_cd, size_c, curve, scale=scale) if weak is None else weak
+    return pair_chance(z, _smaller(size_c, pairs_m2), len(size_c), weak)
 
 
 def _smaller(size_c: I64, pairs_m2: I64) -> I64:

@@ -16,7 +16,7 @@ from unmingle.store.face_query import Box, face_detail
 from unmingle.store.facts import current
 from unmingle.store.file_rows import count_files
 from unmingle.store.people_query import member_rows, people_by_size
-from unmingle.store.result_tables import FACES, faces_table, library_intervals, library_people, thumbnail_of
+from unmingle.store.result_tables import FACES, faces_table, library_intervals, people_rows, thumbnail_of
 from unmingle.text_layout import counted
 
 if TYPE_CHECKING:
@@ -161,10 +161,10 @@ def find_person(store: Store, person: int | str, opened: Callable[[], AbstractCo
 
 def sheet_of(store: Store, recipe: str, person: int | str) -> Sheet:
     """The contact sheet of a person, by id or name; see `Library.show`."""
-    found = library_people(store, recipe, _named(store, person))
-    if found.height == 0:
+    found = people_rows(store, recipe, _named(store, person))
+    if not found:
         raise LibraryError(f"There is no person {person!r}.", "people.csv lists them all.")
-    number, name, faces = found.select("person", "name", "faces").row(0)
+    number, name, faces, *_ = found[0]
     return Sheet(number, person_sheet(store, recipe, number, name, faces))
 
 

@@ -101,8 +101,10 @@ class Appearances:
         row = np.flatnonzero(self.ids_c == person)
         return Appearances(self.ids_c[row], self.mean_cd[row], self.size_c[row])
 
-    def like(self, asked: Appearances, curve: ImpostorModel, scale: float | None) -> dict[int, Likeness]:
-        """How alike everybody is to one person who is asked for; to nobody, nobody is known to be."""
+    def like(
+        self, asked: Appearances, curve: ImpostorModel, scale: float | None, weak: float | None = None
+    ) -> dict[int, Likeness]:
+        """How alike everybody is to one person who is asked for; to nobody, nobody is known to be. weak: `weakness`."""
         if not len(asked.ids_c) or not len(self.ids_c):
             return {}
         count = len(self.ids_c)
@@ -111,7 +113,7 @@ class Appearances:
             mean_cd = np.concatenate([self.mean_cd, asked.mean_cd])
             size_c = np.concatenate([self.size_c, asked.size_c])
             pairs_m2 = np.stack([np.arange(count), np.full(count, count)], axis=1)
-            chance = pair_probabilities(mean_cd, size_c, pairs_m2, curve, scale=scale).tolist()
+            chance = pair_probabilities(mean_cd, size_c, pairs_m2, curve, scale=scale, weak=weak).tolist()
         known = map(Likeness, chance, (self.mean_cd @ asked.mean_cd[0]).tolist())
         return dict(zip(self.ids_c.tolist(), known, strict=True))
 

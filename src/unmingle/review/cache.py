@@ -13,6 +13,7 @@ from unmingle.decisions.kinds import Clustered
 from unmingle.decisions.log import Log, last_id, read_log
 from unmingle.decisions.references import label
 from unmingle.errors import LibraryError
+from unmingle.grouping.confidence import weakness
 from unmingle.review.alike import Appearances, nearest_faces, parts_of
 from unmingle.sources.formats import LIBRARY_FILE as FILE
 from unmingle.store import people_query
@@ -150,7 +151,7 @@ class Cache:
     def warm(self) -> None:
         self.counts()
         with self.view() as view:
-            self._appearances(view)
+            self.alike(view, None, [])
 
     def overview(self) -> Overview:
         version = self.version()
@@ -231,7 +232,12 @@ class Cache:
         scale = None
         with suppress(LibraryError):  # it was not grouped by faces, so nothing is known about how likely it is
             scale = known_scale(view.store)
-        return known.like(asked, library_curve(view.store, view.overview.recipe), scale)
+        curve, people, weak = library_curve(view.store, view.overview.recipe), self._appearances(view), None
+        if scale is not None and len(people.ids_c):
+            # Of all people together: what decisions change of it is next to nothing.
+            key, of_people = (view.overview.pictures, scale), (people.mean_cd, people.size_c, curve)
+            weak = self._get("weakness", key, lambda _, __: weakness(*of_people, scale=scale), view.store)
+        return known.like(asked, curve, scale, weak)
 
     def _appearances(self, view: View) -> Appearances:
         revision, pictures = view.overview.revision, view.overview.pictures

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from unmingle.records import F32, I64, Bool
     from unmingle.store.sqlite import Store
 
+AT_ONCE = 1 << 14  # vectors read
 ALONE = -1  # the person of a face that is nobody's
 
 
@@ -57,27 +58,35 @@ def faces_to_group(store: Store, recipe: str, *, raw: bool = False) -> StoredFac
     Ordered by the picture's digest, so that the order doesn't depend on when a picture was added. raw: vectors as the
     model made them, also where the collection told how to compare them.
     """
-    query = "SELECT count(*) FROM face_to_group WHERE recipe = ?"
-    (n,) = store.connection.execute(query, (recipe,)).fetchone()
     query = (
-        "SELECT face, picture, files, core, score, face_to_group.vector FROM face_to_group"
-        " JOIN face ON face.id = face_to_group.face WHERE recipe = ? ORDER BY content, frame, face_to_group.number"
+        "SELECT face, picture, files, core, score FROM face_to_group JOIN face ON face.id = face_to_group.face"
+        " WHERE recipe = ? ORDER BY content, frame, face_to_group.number"
     )
-    rows = store.connection.execute(query, (recipe,))
-    ids, pictures, files = (np.zeros(n, np.int64) for _ in range(3))
-    vectors_nd: F32 = np.zeros((0, 1), np.float32)
-    core, scores = np.zeros(n, np.bool_), np.zeros(n, np.float32)
-    for i, (face, picture, held, is_core, score, blob) in enumerate(rows):
-        vector = np.frombuffer(blob, "<f4")
-        if not len(vectors_nd):
-            vectors_nd = np.empty((n, len(vector)), np.float32)
-        ids[i], pictures[i], files[i], core[i], scores[i], vectors_nd[i] = face, picture, held, is_core, score, vector
+    rows = store.connection.execute(query, (recipe,)).fetchall()
+    ids, pictures, files = (np.fromiter((row[at] for row in rows), np.int64, len(rows)) for at in range(3))
+    core = np.fromiter((row[3] for row in rows), np.bool_, len(rows))
+    scores = np.fromiter((row[4] for row in rows), np.float32, len(rows))
+    n, vectors_nd = len(rows), _vectors(store.connection, ids)
     # Bytes that flipped make numbers whose products aren't finite, of which machine code of others may end the process.
     if not np.isfinite(np.einsum("nd,nd->n", vectors_nd, vectors_nd)).all():
         raise damaged(store.folder, "an embedding isn't finite, or far too long")
     adapted = None if raw or not n else adaptation_of(store, recipe)
     vectors_nd = vectors_nd if adapted is None else adapted.apply(vectors_nd)
     return StoredFaces(ids, pictures, files, vectors_nd, core, scores)
+
+
+def _vectors(connection: sqlite3.Connection, ids_n: I64) -> F32:
+    """(n, d) the vectors of faces: read as they lie on the disk, which is several times as fast as in another order."""
+    order, vectors_nd = np.argsort(ids_n, kind="stable"), np.zeros((0, 1), np.float32)
+    found = connection.execute("SELECT id, vector FROM face ORDER BY id")
+    while part := found.fetchmany(AT_ONCE):
+        at_p = look_up(ids_n[order], order, [face for face, _ in part])
+        flat = np.frombuffer(b"".join(part[i][1] for i in np.flatnonzero(at_p >= 0).tolist()), "<f4")
+        if len(flat):
+            rows_pd = flat.reshape(np.count_nonzero(at_p >= 0), -1)
+            vectors_nd = vectors_nd if len(vectors_nd) else np.empty((len(ids_n), rows_pd.shape[1]), np.float32)
+            vectors_nd[at_p[at_p >= 0]] = rows_pd
+    return vectors_nd
 
 
 def ids_of(connection: sqlite3.Connection, table: Literal["grouped"]) -> I64:

@@ -209,11 +209,11 @@ def embeddings_table(store: Store, recipe: str) -> pl.DataFrame:
     return table.with_columns(pl.Series("vector", flat.reshape(-1, dimension), dtype=pl.Array(pl.Float32, dimension)))
 
 
-def library_people(store: Store, recipe: str, only: int | None = None) -> pl.DataFrame:
-    """The table `people.csv`, or the row of one person."""
+def library_people(store: Store, recipe: str) -> pl.DataFrame:
+    """The table `people.csv`."""
     import polars as pl
 
-    return pl.DataFrame(people_rows(store, recipe, only), schema=PEOPLE, orient="row")
+    return pl.DataFrame(people_rows(store, recipe), schema=PEOPLE, orient="row")
 
 
 def people_rows(store: Store, recipe: str, only: int | None = None) -> list[tuple[Any, ...]]:
