@@ -292,7 +292,7 @@ def figures_in_short() -> str:
 def other_figures() -> str:
     """Speed, and what has no table of its own."""
     start, page, recorded = result("startup"), result("review_page"), result("recordings")
-    exports, report = result("exports"), result("report")["lfw_a"]
+    exports, report, few = result("exports"), result("report")["lfw_a"], result("grouping_few_new")
     side, folders = exports["round_trip"]["sidecars"], exports["folders"]
     small, twelve = result("photographs")["4000 pixels wide"], result("twelve_megapixels")
     tiled, whole = (percent(small[how]["24"]) for how in ("recall", "recall without tiles"))
@@ -422,6 +422,19 @@ def other_figures() -> str:
             f"{result('grouping_adding')['time'][-1]['milliseconds_median']:.0f} ms",
             "grouping/adding",
         ],
+        *(
+            [
+                f"{called}: BCubed F where only what the last {new['new']:,} touch is grouped again, three times; of"
+                " grouping all; faces elsewhere",
+                f"{', '.join(f'{score:.4f}' for score in new['bcubed_f_added'])}; {new['bcubed_f_anew']:.4f};"
+                f" {100 * new['differ_share']:.1f} %",
+                "grouping/few_new",
+            ]
+            for called, new in (
+                ("half of Labeled Faces in the Wild", few["lfw_a"]),
+                ("relatives and small children", few["families_a"]),
+            )
+        ),
         [
             "half of Labeled Faces in the Wild: accuracy over all faces, strangers among them",
             f"{result('main_job_lfw_a')['lfw_a']['accuracy']:.4f}",

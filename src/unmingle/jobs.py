@@ -296,10 +296,10 @@ def _few_new(store: Store, how: dict[str, Any], faces: StoredFaces, state: State
     whole = last.pop("faces", 0)
     if n < LEAST_FACES or abs(n - whole) > GROWTH * whole or last != {**how, "clustering": state.assignment.clustering}:
         return None
-    if (names.recordings != {} and names.pattern is not None) or sightings.any_recording(store):
+    if not names.silent or sightings.any_recording(store):
         return None
     before_n = look_up(state.assignment.faces_n, state.assignment.person_n, faces.ids)
-    new_n = ~np.isin(faces.ids, ids_of(store.connection, "grouped"), kind="sort") | (before_n != ALONE)
+    new_n = ~np.isin(faces.ids, ids_of(store.connection, "grouped")) | (before_n != ALONE)
     new_n &= state.persons(faces.ids) == ALONE  # also who was taken from somebody
     if not new_n.any():
         return new_n if state.log.last <= state.assignment.clustering else None

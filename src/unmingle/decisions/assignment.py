@@ -195,7 +195,7 @@ def store_assignment(
             (entry.id, entry.made, heeded.log.last, recipe),
         )
         keep_tally(connection, recipe)
-        _note_grouped(connection, faces.ids if others_m is None else np.union1d(faces.ids, others_m))
+        _note_grouped(connection, faces.ids if others_m is None else np.append(faces.ids, others_m))
         journal.append(store)
 
 
@@ -204,7 +204,7 @@ def _propose(connection: sqlite3.Connection, columns: tuple[list[Any], ...], sta
     before = heeded.assignment
     kept_m = stay_m[look_up(before.faces_n, before.person_n, stay_m) == heeded.persons(stay_m)]
     if len(kept_m):
-        gone = np.setdiff1d(before.faces_n, kept_m)
+        gone = before.faces_n[~np.isin(before.faces_n, kept_m)]
         connection.execute("DELETE FROM proposal WHERE face IN (SELECT value FROM json_each(?))", (str(gone.tolist()),))
     else:
         connection.execute("DELETE FROM proposal")
@@ -213,16 +213,16 @@ def _propose(connection: sqlite3.Connection, columns: tuple[list[Any], ...], sta
     )
     connection.execute(
         "INSERT INTO proposal SELECT face, person, probability, likeness FROM json_each(?) JOIN member ON face = value",
-        (str(np.setdiff1d(stay_m, kept_m).tolist()),),
+        (str(stay_m[~np.isin(stay_m, kept_m)].tolist()),),
     )
 
 
 def _note_grouped(connection: sqlite3.Connection, faces_n: I64) -> None:
     """Remember which faces a grouping saw."""
     before = ids_of(connection, "grouped")
-    gone, came = (np.setdiff1d(*both)[:, None].tolist() for both in ((before, faces_n), (faces_n, before)))
-    connection.executemany("DELETE FROM grouped WHERE face = ?", gone)
-    connection.executemany("INSERT INTO grouped (face) VALUES (?)", came)
+    gone, came = before[~np.isin(before, faces_n)], faces_n[~np.isin(faces_n, before)]
+    connection.executemany("DELETE FROM grouped WHERE face = ?", gone[:, None].tolist())
+    connection.executemany("INSERT INTO grouped (face) VALUES (?)", came[:, None].tolist())
 
 
 def _carry_over(connection: sqlite3.Connection, recipe: str, projection: Projection) -> bool:

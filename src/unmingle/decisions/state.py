@@ -177,7 +177,7 @@ class State:
     def write_members(self, connection: sqlite3.Connection) -> list[Moved]:
         """Bring the table of members in line, touching only what changed; returns what moved."""
         faces_n, person_n = self.members_now(connection)
-        every = faces_n if np.array_equal(self.faces_n, faces_n) else np.union1d(self.faces_n, faces_n)
+        every = np.sort(np.append(faces_n, self.faces_n[~np.isin(self.faces_n, faces_n)]))
         before, after = look_up(self.faces_n, self.person_n, every), look_up(faces_n, person_n, every)
         rows = np.flatnonzero(before != after)
         steps = zip(every[rows].tolist(), before[rows].tolist(), after[rows].tolist(), strict=True)

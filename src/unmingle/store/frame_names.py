@@ -87,9 +87,14 @@ class FrameNames:
         listed = None if self.recordings is None else [(*key, order) for key, order in self.recordings.items()]
         store.set_fact(FACT, json.dumps({**asdict(self), "recordings": listed}))
 
+    @property
+    def silent(self) -> bool:
+        """Whether no name says anything."""
+        return self.pattern is None or self.recordings == {}
+
     def read(self, source: int, name: str) -> tuple[Meeting, NameParts] | None:
         """What a file's name says, by the row of its source; None for nothing."""
-        if self.pattern is None or self.recordings == {} or not name:
+        if self.pattern is None or self.silent or not name:
             return None
         parts = parse_name(name, pattern=self.pattern)
         if parts is None:

@@ -13,7 +13,7 @@ from unmingle.models.cards import VGG16
 from unmingle.settings import DetectionSettings
 from unmingle.store.face_regions import faces_of_regions
 from unmingle.store.facts import CURRENT, model_of, noted
-from unmingle.store.frame_names import read_names
+from unmingle.store.frame_names import FrameNames, read_names
 from unmingle.store.people_query import member_rows
 from unmingle.store.screen_time import ScreenTime, screen_times
 from unmingle.store.sightings import tracks
@@ -69,9 +69,11 @@ def faces_table(store: Store, recipe: str, only: Collection[int] | None = None) 
     """
     import polars as pl
 
+    silent = FrameNames.of(store).silent  # else Python is asked for each row
+    frame, meeting = ("NULL" if silent else f"{of}_of(source, file_name)" for of in ("frame", "meeting"))
     query = (
-        'SELECT file_name, as_text(folder), frame_of(source, file_name), number, "left", top, width, height, score,'
-        " quality, person, name, status, reason, face, meeting_of(source, file_name) FROM result_row"
+        f'SELECT file_name, as_text(folder), {frame}, number, "left", top, width, height, score,'
+        f" quality, person, name, status, reason, face, {meeting} FROM result_row"
         # Only literally SQLite looks for the faces first, and not for all files.
         f" WHERE recipe = ?{'' if only is None else f' AND face IN ({str(list(only))[1:-1]})'}"
         " ORDER BY folder, file_name, path, number"
@@ -263,7 +265,16 @@ def _uncounted(
 
 def people_table(faces: pl.DataFrame, store: Store) -> pl.DataFrame:
     """The table `people.csv`, largest first, of the table `faces.csv`."""
-    return _by_size(_counted(faces), store)
+    import polars as pl
+
+    cohesion = store.table("SELECT id, cohesion FROM person", (), {"person": int, "cohesion": float})
+    return (
+        _counted(faces)
+        .join(cohesion, on="person", how="left")
+        .with_columns(pl.col("cohesion").round(4))
+        .sort(["faces", "person"], descending=[True, False])
+        .select(list(PEOPLE))
+    )
 
 
 def _counted(faces: pl.DataFrame) -> pl.DataFrame:
@@ -272,18 +283,6 @@ def _counted(faces: pl.DataFrame) -> pl.DataFrame:
     own = faces.filter(pl.col("person").is_not_null()).group_by("person")
     return own.agg(
         pl.col("name").first(), pl.len().cast(pl.Int64).alias("faces"), pl.col("file").min().alias("first_file")
-    )
-
-
-def _by_size(counted: pl.DataFrame, store: Store) -> pl.DataFrame:
-    import polars as pl
-
-    cohesion = store.table("SELECT id, cohesion FROM person", (), {"person": int, "cohesion": float})
-    return (
-        counted.join(cohesion, on="person", how="left")
-        .with_columns(pl.col("cohesion").round(4))
-        .sort(["faces", "person"], descending=[True, False])
-        .select(list(PEOPLE))
     )
 
 
@@ -363,7 +362,7 @@ def spread_faces(store: Store, recipe: str, person: int, most: int) -> tuple[lis
     if len(faces) <= most or not store.connection.execute(query, (person, len(faces))).fetchone()[0]:
         faces = [tile.face for tile in tiles(store, recipe, [person]).get(person, ())]
         return [faces[i] for i in spread(len(faces), most)], len(faces)
-    # All of them are there. Only those that are shown are looked up: where there are a million faces that takes long.
+    # All of them are there, and only those that are shown are looked up.
     query = f"SELECT face.id FROM json_each(?) CROSS JOIN face ON face.id = value {_IN_FILES} {_BY_FILE}"
     chosen = json.dumps([faces[i] for i in spread(len(faces), most)])
     return [face for (face,) in store.connection.execute(query, (chosen,))], len(faces)
