@@ -235,10 +235,13 @@ def note_walked(store: Store, folders: Iterable[str]) -> None:
 
 def remembered(store: Store) -> list[Path]:
     """What was named as a source so far: the folders that were searched, and files that were named by themselves."""
-    walked = walked_folders(store)
-    query = "SELECT DISTINCT folder, path FROM file_row WHERE present = 1 ORDER BY folder, path"
-    rows = (map(os.fsdecode, row) for row in store.connection.execute(query))
-    return [*map(Path, walked), *(Path(folder, path) for folder, path in rows if folder not in walked)]
+    walked, sources = walked_folders(store), store.connection.execute("SELECT id, path FROM source").fetchall()
+    others = json.dumps([row for row, path in sources if os.fsdecode(path) not in walked])
+    query = (
+        "SELECT folder, file_row.path FROM json_each(?) JOIN file_row ON source = value AND present = 1 ORDER BY 1, 2"
+    )
+    rows = (map(os.fsdecode, row) for row in store.connection.execute(query, (others,)))
+    return [*map(Path, walked), *(Path(folder, path) for folder, path in rows)]
 
 
 def taken_along(store: Store, scan: Scan) -> tuple[tuple[str, int], ...]:
