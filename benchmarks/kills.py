@@ -321,9 +321,9 @@ def encrypt_once(
         else:
             time.sleep(chance.random() * longest)
     done = bool(told())
-    due = [key for key, is_done in ((after, done), (rival, raced)) if is_done] or keys
-    if None in due:  # whoever finds it plain gives it a key, which it may have been killed before telling
-        due = keys[1:]
+    told_of = [key for key, is_done in ((after, done), (rival, raced)) if is_done]
+    # Whoever finds it plain gives it a key, and may be killed before telling.
+    due = keys[1:] if None in told_of else told_of or keys
     if chance.random() < 0.3:  # and so is whoever goes on
 
         def go_on(_: object) -> None:

@@ -19,6 +19,7 @@ HERE = Path(__file__).parent
 NAVIGATION = {
     "Start": ["start"],
     "Guides": [
+        "guides/install",
         "guides/meetings",
         "guides/recordings",
         "guides/photographs",

@@ -119,7 +119,7 @@ def write_streams(path: Path, *sizes: tuple[int, int], default: int | None = Non
             stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
             if default is not None:
                 flags = Disposition.default.value if place == default else 0
-            stream.disposition = flags  # type: ignore[assignment]  # PyAV 16 takes numbers only
+                stream.disposition = flags  # type: ignore[assignment]  # PyAV 16 takes numbers only
             streams.append(stream)
         for number in range(5):
             for stream, size in zip(streams, sizes, strict=True):

@@ -6,6 +6,8 @@ import os
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING
 
 from unmingle.models.cards import VGG16, YUNET
@@ -154,17 +156,10 @@ def _stored(folder: Path) -> list[StoredFiles]:
     for name in (*TRUTH, REPLACED, *VIEWS):
         found[_kind_of(name)] += [path.stat() for path in files_of(folder, [name])]
     return [
-        StoredFiles(kind, _HOLDS[kind], len(all_), sum(one.st_size for one in all_), _mode(all_))
+        StoredFiles(kind, _HOLDS[kind], len(all_), sum(one.st_size for one in all_), f"{widest & 0o777:04o}")
         for kind, all_ in found.items()
-        if all_
+        if (widest := reduce(or_, (one.st_mode for one in all_), 0))
     ]
-
-
-def _mode(stats: list[os.stat_result]) -> str:
-    widest = 0
-    for one in stats:
-        widest |= one.st_mode & 0o777
-    return f"{widest:04o}"
 
 
 def exposed(folder: Path) -> list[str]:
