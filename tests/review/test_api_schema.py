@@ -16,7 +16,8 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from tests.review.browser import TOKEN
 from tests.review.conftest import Maker
 
-from unmingle.review.app import create_app, read, write
+from unmingle.review.app import create_app
+from unmingle.review.routing import read, write
 from unmingle.review.serve import free_listener
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from tests.review.browser import TOKEN
 from tests.review.conftest import ORIGIN, Browser
 
 from unmingle.review.app import create_app
-from unmingle.review.auth import MAX_BODY, Auth, is_loopback
+from unmingle.review.auth import MAX_BODY, MAX_PICTURE, Auth, is_loopback
 from unmingle.review.pages import HEADERS
 
 if TYPE_CHECKING:
@@ -166,6 +166,12 @@ def test_large_bodies_are_refused_unread(browser: Browser) -> None:
     assert post(b"{}", **{"Content-Length": "9" * 30}).status_code == 413
     assert post(b"{}", **{"Content-Length": "-1"}).status_code == 400
     assert post(b"{}", **{"Content-Length": "two"}).status_code == 400
+    # A picture that is looked for may be larger.
+    found = browser.client.post("/api/find", content=b" " * (MAX_BODY + 1), headers={"Origin": ORIGIN})
+    assert (found.status_code, found.json()["problem"].startswith("The picture can't be read: ")) == (422, True)
+    larger = {"Origin": ORIGIN, "Content-Length": str(MAX_PICTURE + 1)}
+    refused = browser.client.post("/api/find", content=b" ", headers=larger)
+    assert (refused.status_code, refused.json()["mend"]) == (413, "Send at most 100,000,000 bytes: a smaller picture.")
     chunked = browser.client.post("/api/decisions", content=iter([b"{}"]), headers={"Origin": ORIGIN})
     assert chunked.status_code == 411
 

@@ -87,6 +87,8 @@ declare global {
     total: () => number;
     /** The face at a place of the list, null for a file without one. */
     faceAt: (index: number) => Promise<number | null>;
+    /** Until the list is known. */
+    ready?: Promise<void>;
     acts: FaceAct[];
     onClose: (index: number) => void;
   }
@@ -194,6 +196,7 @@ declare global {
     total: FaceViewOptions["total"],
     faceAt: FaceViewOptions["faceAt"],
     closed?: (at: number) => void,
+    ready?: Promise<void>,
   ) => void;
 
   interface BandHandlers {

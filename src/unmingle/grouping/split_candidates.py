@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 # Faces of one person that a tree is made of; of larger people an even sample.
 SAMPLE = 2000
+# Parts of a person, where nobody says how many.
+MOST_PARTS = 12
 # Cosines of this and more are of one picture, twice.
 ROUNDING = 1e-6
 
@@ -139,13 +141,18 @@ def branches(unit_sd: F32, face_s: I64, root_s: I64) -> Branches:
     return Branches(face_s[order_s], start, stop, cosine_m)
 
 
-def parts(unit_sd: F32, root_s: I64, count: int) -> I64:
-    """(s,) the part of each face, 0 the largest, where one person of two faces or more is cut into at most so many."""
+def parts(unit_sd: F32, root_s: I64, count: int | None = None) -> I64:
+    """(s,) the part of each face, 0 the largest, where one person of two faces or more is cut into so many.
+
+    None: where the merges of the tree leave the widest gap.
+    """
     from scipy.cluster.hierarchy import fcluster
 
-    _, part_s, size = np.unique(
-        fcluster(_tree(unit_sd, root_s), count, "maxclust"), return_inverse=True, return_counts=True
-    )
+    tree = _tree(unit_sd, root_s)
+    if count is None:
+        # Undoing the last merge makes two parts.
+        count = 2 + int(np.diff(tree[::-1, 2], append=0.0)[: MOST_PARTS - 1].argmin())
+    _, part_s, size = np.unique(fcluster(tree, count, "maxclust"), return_inverse=True, return_counts=True)
     rank = np.empty(len(size), np.int64)
     rank[np.argsort(-size, kind="stable")] = np.arange(len(size))
     return rank[part_s]

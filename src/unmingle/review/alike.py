@@ -142,8 +142,8 @@ def nearest_faces(store: Store, recipe: str, face: int) -> Appearances:
     return Appearances(ids, found_kd, np.ones(len(ids), np.int64))
 
 
-def parts_of(store: Store, person: int, count: int) -> list[list[int]]:
-    """The faces of a person in at most so many parts, the largest first; views of one track stay together."""
+def parts_of(store: Store, person: int, count: int | None) -> list[list[int]]:
+    """The faces of a person in so many parts, or as they fall apart, the largest first; tracks stay whole."""
     query = (
         "SELECT face.id, vector, track FROM member JOIN face ON face.id = member.face WHERE person = ? ORDER BY face.id"
     )

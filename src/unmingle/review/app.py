@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from contextlib import asynccontextmanager
-from dataclasses import asdict
+from dataclasses import asdict, fields
+from operator import gt, lt
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, Depends, FastAPI, Query, Request
+from fastapi import FastAPI, Query
 from fastapi.responses import HTMLResponse, Response
 from starlette.concurrency import run_in_threadpool
 
+import unmingle.review.likeness  # noqa: F401  # its routes
 from unmingle.decisions.kinds import Redo, Undo
-from unmingle.errors import PictureError
-from unmingle.grouping.index import spaced
 from unmingle.review import picture_sources, schemas
 from unmingle.review.adding import Adding
-from unmingle.review.alike import Likeness
 from unmingle.review.auth import Auth, AuthMiddleware
-from unmingle.review.cache import named_like, query
+from unmingle.review.cache import SORTS, named_like, query
 from unmingle.review.pages import Pages, RequestError
+from unmingle.review.routing import JPEG, MERGED, Entry, Now, read, write
 from unmingle.review.schemas import IdInPath, IdInQuery, Limit, Offset, Search
-from unmingle.review.session import Door, Session
+from unmingle.review.session import Door
 from unmingle.store import people_query
 from unmingle.store.encryption import is_encrypted
-from unmingle.store.face_query import FaceDetail, face_detail, left_out_groups, short
+from unmingle.store.face_query import face_detail, left_out_groups, short
 from unmingle.store.people_query import FaceOrder, face_cards
 from unmingle.store.result_tables import thumbnail_of
 from unmingle.version import __version__
@@ -33,13 +32,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-PART_SHOWN = 8  # faces of a part of a person
-UNKNOWN = Likeness(None, -1.0)
 # The pages, all of one shell, and how each looks while it waits for what it shows.
 PAGES = {
     "/": "cards",
     "/people/{person:int}": "faces",
     "/faces/{face:int}": "faces",
+    "/pictures/{face:int}": "faces",
     "/naming": "faces",
     "/questions": "faces",
     "/left-out": "faces",
@@ -49,30 +47,6 @@ PAGES = {
 }
 
 
-def _door(request: Request) -> Door:
-    door: Door = request.app.state.door
-    return door
-
-
-async def _session(request: Request) -> AsyncIterator[Session]:
-    with _door(request).session() as session:
-        yield session
-
-
-def _described(status: int | str, description: str, **more: Any) -> dict[int | str, dict[str, Any]]:
-    return {status: {"description": description, **more}}
-
-
-Entry = Annotated[Door, Depends(_door)]
-Now = Annotated[Session, Depends(_session)]
-PROBLEMS = _described("4XX", "What is wrong, and what to do about it.", model=schemas.Problem)
-STALE = _described(409, "Others have changed this since it was looked at; nothing was done.", model=schemas.Stale)
-GONE = "There is no such person; `merged_into` tells who it is now, if anybody."
-MERGED = _described(404, GONE, model=schemas.Merged)
-JPEG = _described(200, "A JPEG picture.", content={"image/jpeg": {}})
-PICTURE = {"requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string"}}}}}
-read = APIRouter(prefix="/api", responses=PROBLEMS, tags=["look"])
-write = APIRouter(prefix="/api", responses={**PROBLEMS, **STALE}, tags=["decide"])
 ROUTERS = (read, write, picture_sources.router)
 
 
@@ -189,43 +163,31 @@ def faces(
     return schemas.FacesPage(revision=view.overview.revision, total=len(ordered), faces=cards)
 
 
-@read.get("/people/{person}/parts")
-def parts(now: Now, person: IdInPath, count: Annotated[int, Query(ge=2, le=50)] = 6) -> schemas.Parts:
-    """A person's faces in at most so many parts by likeness, the largest first."""
-    with now.cache.view() as view:
-        found = now.cache.parts(view, person, count)
-    if not found:
+@read.get("/people/{person}/beside")
+def beside(
+    now: Now, person: IdInPath, sort: schemas.Sort = "faces", show: schemas.Show = "all", search: Search = ""
+) -> schemas.Beside:
+    """Who comes before and after a person where people are filtered and sorted so, be this one among them or not."""
+    overview = now.cache.overview()
+    if person not in overview.people:
         raise RequestError(404, f"There is no person {person}.", "Look at all people.")
-    shown = [
-        schemas.Part(faces=part, show=[part[at] for at in spaced(len(part), PART_SHOWN)], likely=likely)
-        for part, likely in found
-    ]
-    return schemas.Parts(revision=view.overview.revision, parts=shown)
+    found, order = query(overview, sort=sort, show=show, search=search), SORTS[sort]
+    here = order(overview.people[person])
+    before, after = ([one.person for one in found if than(order(one), here)] for than in (lt, gt))
+    return schemas.Beside(before=before[-1] if before else None, after=after[0] if after else None)
 
 
 @read.get("/faces/{face}")
-def one_face(now: Now, face: IdInPath) -> FaceDetail:
+def one_face(now: Now, face: IdInPath) -> schemas.WholeFace:
     """One face: its picture, whose it is and why, and who else is there."""
-    with now.cache.snapshot() as store:
-        found = face_detail(store, face)
-    if found is None:
-        raise RequestError(404, f"There is no face {face}.", "Look at the library again.")
-    return found
-
-
-@read.get("/faces/{face}/alike")
-def faces_alike(now: Now, face: IdInPath, offset: Offset = 0, limit: Limit = 200) -> schemas.AlikeFaces:
-    """A face, then those most like it, the most alike first, also among the left out; none more of its person's."""
     with now.cache.view() as view:
-        known = now.cache.faces_like(view, face)
-        part = [face, *known][offset : offset + limit]
-        whose = people_query.whose(view.store, part)
-        cards = face_cards(view.store, part)
-    if not offset and not cards:
-        raise RequestError(404, f"There is no face {face}.", "Look at the library again.")
-    likely = {other: likeness.probability for other, likeness in known.items()}
-    shown = [schemas.AlikeFace(**asdict(one), **whose[one.face], likely=likely.get(one.face)) for one in cards]
-    return schemas.AlikeFaces(revision=view.overview.revision, total=1 + len(known), faces=shown)
+        found = face_detail(view.store, face)
+        if found is None:
+            raise RequestError(404, f"There is no face {face}.", "Look at the library again.")
+        ordered = [] if found.person is None else now.cache.faces_of(view, found.person, "time").tolist()
+    told: dict[str, Any] = {one.name: getattr(found, one.name) for one in fields(found)}
+    place = ordered.index(face) if face in ordered else 0
+    return schemas.WholeFace(**told, revision=view.overview.revision, place=place)
 
 
 @read.get("/faces/{face}/thumbnail", response_class=Response, responses=JPEG)
@@ -287,59 +249,6 @@ def names(now: Now, search: Search = "", limit: Annotated[int, Query(ge=1, le=10
     return schemas.Names(
         names=[schemas.NamedPerson(one.person, one.name, one.faces, covers[one.person][:1]) for one in found]
     )
-
-
-@read.get("/alike")
-def alike(
-    now: Now,
-    person: IdInQuery | None = None,
-    faces: schemas.Faces = [],  # noqa: B006  # FastAPI reads it, and nobody changes it
-    search: Search = "",
-    show: schemas.Show = "all",
-    limit: Annotated[int, Query(ge=1, le=100)] = 12,
-) -> schemas.Candidates:
-    """Who these faces may be, or who may be the same as a person, who is left out: the most alike first."""
-    with now.cache.view() as view:
-        known = now.cache.alike(view, person, faces)
-        found = query(view.overview, sort="faces", show=show, search=search)
-        others = [(known.get(one.person, UNKNOWN), one) for one in found if one.person != person]
-        part = sorted(others, key=lambda pair: pair[0].order)[:limit]
-        covers = now.cache.covers(view, [one for _, one in part])
-    return schemas.Candidates(
-        people=[
-            schemas.Candidate(one.person, one.name, one.faces, covers[one.person][:1], likeness.probability)
-            for likeness, one in part
-        ]
-    )
-
-
-@read.post("/find", openapi_extra=PICTURE)
-async def find(now: Now, request: Request) -> schemas.FoundFaces:
-    """Who is in a picture, as far as the library knows them. Nothing of it is kept."""
-    content = await request.body()
-    return await run_in_threadpool(lambda: _found(now, content))
-
-
-def _found(now: Session, content: bytes) -> schemas.FoundFaces:
-    try:
-        found, jpegs = now.find(content)
-    except PictureError as error:
-        problem = f"The picture can't be read: {error.problem}."
-        raise RequestError(422, problem, "Choose a picture that other programs open.") from error
-    with now.cache.view() as view:
-        people = view.overview.people
-        near = {one.nearest: people[one.nearest] for one in found.faces if one.nearest in people}
-        covers = now.cache.covers(view, list(near.values()))
-    shown = []
-    for one, jpeg in zip(found.faces, jpegs, strict=True):
-        who = near.get(one.nearest or 0)
-        known = None
-        if who is not None:
-            known = schemas.NamedPerson(who.person, who.name, who.faces, covers[who.person][:3])
-        data = f"data:image/jpeg;base64,{b64encode(jpeg).decode()}"
-        sure = one.person is not None
-        shown.append(schemas.FoundFace(jpeg=data, nearest=known, sure=sure, probability=one.probability))
-    return schemas.FoundFaces(faces=shown, left_out=list(found.left_out))
 
 
 @read.get("/questions")

@@ -218,7 +218,7 @@ class Cache:
 
         return self._get("faces like", (face, view.version), make, view.store)
 
-    def parts(self, view: View, person: int, count: int) -> list[tuple[list[int], float | None]]:
+    def parts(self, view: View, person: int, count: int | None) -> list[tuple[list[int], float | None]]:
         """The faces of a person in parts, the largest first, and how likely each is to be the same person as that."""
         found = parts_of(view.store, person, count)
         each = [Appearances.of_faces(view.store, faces) for faces in found]

@@ -9,8 +9,7 @@ from fastapi import Path, Query
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from unmingle.decisions.kinds import KINDS
-from unmingle.records import Status
-from unmingle.store.face_query import LeftOut, LeftOutGroup
+from unmingle.store.face_query import FaceDetail, LeftOut, LeftOutGroup
 from unmingle.store.people_query import FaceCard, PersonSummary
 from unmingle.store.screen_time import Timeline
 
@@ -153,34 +152,18 @@ class FacesPage(_Page):
 
 
 @dataclass(frozen=True, slots=True)
-class AlikeFace(FaceCard):
-    """A face that is like another. likely: that both are of one person; null of itself, or if it can't be told."""
-
-    person: int | None
-    name: str
-    status: Status
-    likely: float | None
-
-
-class AlikeFaces(_Page):
-    """A part of the faces like one, which itself comes first; total: how many there are."""
-
-    faces: list[AlikeFace]
-
-
-class Part(BaseModel):
-    """Some of a person's faces. show: some of them; likely: that they are of the person of the first part."""
-
-    faces: list[int]
-    show: list[int]
-    likely: float | None
-
-
-class Parts(BaseModel):
-    """A person's faces in parts, the largest first, to which no `likely` belongs."""
+class WholeFace(FaceDetail):
+    """A face and its picture. place: among its person's faces, in the order of their files; 0 for nobody's."""
 
     revision: int
-    parts: list[Part]
+    place: int
+
+
+class Beside(BaseModel):
+    """Who comes before and after a person; null for nobody."""
+
+    before: int | None
+    after: int | None
 
 
 class LeftOutGroups(BaseModel):
@@ -223,38 +206,6 @@ class Names(BaseModel):
     """Names that are there already."""
 
     names: list[NamedPerson]
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate(NamedPerson):
-    """Somebody who may be meant. probability: that it is the same person; null if it can't be told."""
-
-    probability: float | None
-
-
-class Candidates(BaseModel):
-    """Who may be meant, the most alike first."""
-
-    people: list[Candidate]
-
-
-class FoundFace(BaseModel):
-    """A face of a picture. jpeg: as a data address; nearest: whom it is most like; sure: alike enough to be them.
-
-    probability: that it is them.
-    """
-
-    jpeg: str
-    nearest: NamedPerson | None
-    sure: bool
-    probability: float
-
-
-class FoundFaces(BaseModel):
-    """Who is in a picture. left_out: why each of its other faces was compared with nobody."""
-
-    faces: list[FoundFace]
-    left_out: list[str]
 
 
 class Side(BaseModel, from_attributes=True):

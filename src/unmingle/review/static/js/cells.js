@@ -29,6 +29,10 @@ export function showFace(image, face, tier = 0) {
   return image;
 }
 
+/** Somebody who may be meant: a button or a link. @param {"a"|"button"} tag @param {object} props @param {any} one @param {...Node} more */
+export const choice = (tag, props, one, ...more) =>
+  h(tag, { class: "naming-choice", ...props }, ...faceImages(one.covers), h("span", { text: called(one) }), h("span", { class: "quiet", text: `${percent(one.probability ?? 0)} likely` }), ...more);
+
 const part = (/** @type {Element} */ cell, /** @type {string} */ selector) => /** @type {any} */ (cell.querySelector(selector));
 const pickButton = () => iconButton("check", "Select", () => {}, { class: "pick", tabindex: "-1" });
 

@@ -1,20 +1,26 @@
 import { get, picture, thumbnail } from "./api.js";
-import { linkButton } from "./dialogs.js";
-import { button, byId, h, iconButton } from "./dom.js";
+import { faceImages } from "./cells.js";
+import { errorState, linkButton, toast } from "./dialogs.js";
+import { button, byId, h, iconButton, typing } from "./dom.js";
 import { baseName, called, number, percent, statusWords, timecode } from "./format.js";
 import { keyOf } from "./keyboard.js";
-import { go, overlay, rememberSoon } from "./router.js";
+import { asNamed, moveFaces, nameField } from "./names.js";
+import { go, overlay, rememberSoon, setAddress } from "./router.js";
 
-/** @typedef {Schemas["FaceDetail"]} FaceDetail */
+/** @typedef {Schemas["WholeFace"]} FaceDetail @typedef {Schemas["OtherFace"]} OtherFace */
 
+const STRIP = 6; // neighbours on each side in the filmstrip
 const LARGEST = 3; // times a small picture is enlarged
 
 /** Opens the picture a face is from, and walks through its neighbours. @param {FaceViewOptions} options @returns {FaceView} */
-export function openFace({ index, total, faceAt, acts, onClose }) {
+export function openFace({ index, total, faceAt, ready, acts, onClose }) {
   let at = index;
   /** The face at this place, as soon as it is known. @type {Promise<number|null>} */ let face = Promise.resolve(null);
   let wave = 0;
+  /** @type {FaceDetail|null} what is on show */ let shown = null;
+  /** Whose name is edited. @type {ReturnType<typeof nameField>|null} */ let field = null;
   const stage = h("div", { class: "stage" });
+  const strip = h("nav", { class: "film", "aria-label": "Neighbours" });
   const side = h("div", { class: "face-facts" });
   const place = h("p", { class: "face-place", role: "status" });
   const back = iconButton("left", "Previous face", () => walk(-1), { class: "step step-left" });
@@ -23,7 +29,7 @@ export function openFace({ index, total, faceAt, acts, onClose }) {
   const actions = h("div", { class: "face-acts" }, ...acts.map((act) => button(act.words, { key: act.key, onclick: () => carryOut(act) })));
   /** @type {HTMLDialogElement} */
   const element = h("dialog", { class: "face-view", "aria-label": "Picture of a face" },
-    h("div", { class: "face-stage" }, stage, back, next),
+    h("div", { class: "face-stage" }, stage, strip, back, next),
     h("aside", { class: "face-side" }, h("header", {}, place, close), side, actions),
     h("div", { class: "toasts" }),
   );
@@ -40,7 +46,60 @@ export function openFace({ index, total, faceAt, acts, onClose }) {
     void show();
   }
 
+  /** Past all faces of the picture on show. @param {number} way */
+  async function walkPictures(way) {
+    const here = new Set(shown && [shown.face, ...shown.others.map(({ face: other }) => other)]);
+    let to = at + way;
+    while (to >= 0 && to < total() && here.has((await faceAt(to)) ?? 0)) to += way;
+    walk(to - at);
+  }
+
+  /** The faces of the picture, from left to right. */
+  const inPicture = () => (shown ? [shown, ...shown.others] : []).sort((one, other) => one.box[0] - other.box[0]);
+
+  /** With the name that is on its way. @param {any} about */
+  function nowCalled(about) {
+    const { person, name, pending } = about.person === null ? about : asNamed(about, shown?.revision ?? null);
+    return { person, name: pending ?? name };
+  }
+
+  /** Edits a name where it stands; who is nobody's is asked for. @param {number} of a face of the picture */
+  async function edit(of) {
+    const every = inPicture();
+    const place = every.findIndex(({ face: one }) => one === of);
+    const about = every[place];
+    const frame = stage.querySelector(`[data-face="${of}"]`);
+    if (!shown || !about || !frame || field) return;
+    const neighbour = (/** @type {number} */ way) => void edit(every[(place + way + every.length) % every.length].face);
+    if (about.person === null) {
+      const done = await moveFaces("Who is this?", [of], shown.revision);
+      await show();
+      return done && every.length > 1 ? neighbour(1) : undefined;
+    }
+    field = nameField({
+      person: asNamed(about, shown.revision),
+      seen: () => shown?.revision ?? null,
+      again: () => void edit(of),
+      done: async ({ to, merged }) => {
+        field = null;
+        frame.replaceChildren(label);
+        label.textContent = called(nowCalled(about));
+        // At once: the next letter is the next one's.
+        if (merged === undefined && (to === "next" || to === "before")) return neighbour(to === "next" ? 1 : -1);
+        await show();
+        if (to !== "elsewhere") focusOn(of);
+      },
+    });
+    const label = /** @type {HTMLElement} */ (frame.firstElementChild);
+    frame.replaceChildren(field.element);
+    field.focus();
+  }
+
+  const focusOn = (/** @type {number} */ of) => stage.querySelector(`[data-face="${of}"] button`)?.focus();
+
   async function show() {
+    if (field) return; // once the name is there
+    await ready;
     wave += 1;
     const mine = wave;
     if (!total()) return element.close();
@@ -50,7 +109,10 @@ export function openFace({ index, total, faceAt, acts, onClose }) {
     face = faceAt(at);
     const id = await face;
     if (mine !== wave) return undefined;
+    void drawStrip(mine);
+    if (id !== null) setAddress(`/pictures/${id}`);
     if (id === null) {
+      shown = null;
       say("No face was found in this file.");
       return side.replaceChildren();
     }
@@ -61,6 +123,17 @@ export function openFace({ index, total, faceAt, acts, onClose }) {
       if (mine === wave) say(/** @type {Error} */ (error).message);
     }
     return warm();
+  }
+
+  async function drawStrip(/** @type {number} */ mine) {
+    const places = Array.from({ length: 2 * STRIP + 1 }, (_, step) => at - STRIP + step).filter((one) => one >= 0 && one < total());
+    const faces = await Promise.all(places.map((one) => faceAt(one).catch(() => null)));
+    if (mine !== wave) return;
+    strip.replaceChildren(...places.flatMap((one, step) => {
+      const id = faces[step];
+      const props = { type: "button", "aria-label": `Face ${number(one + 1)}`, "aria-current": one === at && "true", onclick: () => walk(one - at) };
+      return id === null ? [] : [h("button", props, ...faceImages([id]))];
+    }));
   }
 
   function offerSteps() {
@@ -82,8 +155,9 @@ export function openFace({ index, total, faceAt, acts, onClose }) {
   const say = (/** @type {string} */ text) => stage.replaceChildren(h("p", { class: "stage-words", text }));
 
   function draw(/** @type {FaceDetail} */ facts) {
+    shown = facts;
     const where = facts.time === null ? baseName(facts.file) : `${baseName(facts.file)} at ${timecode(facts.time, 1)}`;
-    const figure = frames(facts);
+    const figure = frames(facts, inPicture().map((one) => ({ ...one, ...nowCalled(one) })), (of) => void edit(of));
     const image = h("img", {
       class: "stage-picture",
       alt: `${where}, with the face framed`,
@@ -116,10 +190,13 @@ export function openFace({ index, total, faceAt, acts, onClose }) {
   }
 
   element.addEventListener("keydown", (event) => {
+    if (typing(event.target)) return;
     const key = keyOf(event);
     const act = acts.find((one) => one.key.toLowerCase() === key);
     if (key === "ArrowLeft") walk(-1);
     else if (key === "ArrowRight") walk(1);
+    else if (key === "j" || key === "k") void walkPictures(key === "j" ? 1 : -1);
+    else if (key === "n") void face.then((about) => about !== null && edit(about));
     else if (key === "l") void face.then((about) => about !== null && go(`/faces/${about}`));
     else if (!act) return;
     else if (!event.repeat) void carryOut(act);
@@ -128,6 +205,7 @@ export function openFace({ index, total, faceAt, acts, onClose }) {
   });
   const closed = overlay(() => element.close(), { picture: index });
   element.addEventListener("close", () => {
+    field?.save("elsewhere");
     wave += 1;
     removeEventListener("resize", fit);
     byId("toasts").append(...element.querySelectorAll(".toast"));
@@ -151,31 +229,38 @@ function factsOf(/** @type {FaceDetail} */ facts) {
     Quality: percent(facts.quality),
     Detector: percent(facts.score),
     File: baseName(facts.file),
+    Folder: facts.path.slice(0, -baseName(facts.path).length - 1),
     Time: facts.time === null ? "" : timecode(facts.time, 1),
     Frame: facts.frame === null ? "" : number(facts.frame),
     Picture: `${number(facts.picture.width)} × ${number(facts.picture.height)}`,
     Copies: facts.files.slice(1).map(baseName).join(", "),
-    "Also here": facts.others.length ? number(facts.others.length) : "",
   };
   const told = Object.entries(rows).filter(([, text]) => text);
-  const like = linkButton("Faces like this", `/faces/${facts.face}`, "button");
-  return [h("p", { class: "face-who" }, who), like, h("dl", { class: "facts" }, ...told.map(([term, text]) => h("div", {}, h("dt", { text: term }), h("dd", { text }))))];
+  const copy = () => navigator.clipboard.writeText(facts.path).then(() => toast("The path is copied."), () => toast("The browser does not let the page copy."));
+  const others = facts.others.filter(({ person }) => person !== null).map((one) => h("a", { href: `/people/${one.person}`, text: called(one) }));
+  const more = [others.length && h("p", { class: "face-with" }, "With ", ...others.flatMap((one, at) => (at ? [", ", one] : [one])))];
+  more.push(h("p", { class: "face-tools" }, linkButton("Faces like this", `/faces/${facts.face}`, "button"), facts.path && navigator.clipboard && button("Copy path", { onclick: copy })));
+  return [h("p", { class: "face-who" }, who), ...more.filter(Boolean), h("dl", { class: "facts" }, ...told.map(([term, text]) => h("div", {}, h("dt", { text: term }), h("dd", { text }))))];
 }
 
-/** The place of a picture with its faces framed: this one clearly, the others lightly, with names that lead to them. @param {FaceDetail} facts */
-function frames({ picture: { width, height }, others, box, person, name }) {
-  const put = (/** @type {HTMLElement} */ frame, /** @type {number[]} */ [left, top, across, down]) => {
+/** The place of a picture with its faces framed, this one clearly; a name is edited where it stands. @param {FaceDetail} facts @param {(FaceDetail|OtherFace)[]} faces @param {(face: number) => void} edit */
+function frames({ picture: { width, height }, face: own }, faces, edit) {
+  const figure = h("figure", { class: "frames", "data-width": width, "data-height": height });
+  for (const { face, box: [left, top, across, down], person, name } of faces) {
+    const words = person === null ? "Who is this?" : called({ person, name });
+    const label = h("button", { type: "button", class: "frame-name", "aria-label": person === null ? words : `${words}: change the name`, onclick: () => edit(face), text: words });
+    const frame = h("div", { class: `frame ${face === own ? "frame-this" : ""} ${2 * top + down > height ? "frame-low" : ""}`, "data-face": face }, label);
     const shares = { left: left / width, top: top / height, width: across / width, height: down / height };
     for (const [side, share] of Object.entries(shares)) frame.style.setProperty(side, `${100 * share}%`);
-    return frame;
-  };
-  const title = (/** @type {string} */ text) => h("span", { class: "frame-name", text });
-  const figure = h("figure", { class: "frames", "data-width": width, "data-height": height });
-  for (const other of others) {
-    const [tag, href, text] = other.person === null ? ["div", null, "Nobody's"] : ["a", `/people/${other.person}`, called(other)];
-    figure.append(put(h(tag, { class: "frame frame-other", href }, title(text)), other.box));
+    figure.append(frame);
   }
-  const words = person === null ? "This face" : called({ person, name });
-  figure.append(put(h("div", { class: "frame frame-this", "aria-hidden": "true" }, title(words)), box));
   return figure;
+}
+
+/** The page of a picture: the picture over who is in it, or over the faces like it. @type {Mount} */
+export function picturePage(root, { params, signal }) {
+  const show = (/** @type {FaceDetail} */ { face, person, place }) => go(person === null ? `/faces/${face}` : `/people/${person}`, { replace: true, state: { picture: place } });
+  const load = () => get(`/faces/${params[0]}`, {}, signal).then(show, (error) => signal.aborted || root.replaceChildren(errorState(error, load)));
+  void load();
+  return {};
 }

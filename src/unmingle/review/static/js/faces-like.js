@@ -1,7 +1,7 @@
 import { get, on } from "./api.js";
 import { FACES, faceImages } from "./cells.js";
 import { decide } from "./decisions.js";
-import { emptyState, errorState, linkButton, toast } from "./dialogs.js";
+import { emptyState, errorState, linkButton } from "./dialogs.js";
 import { h } from "./dom.js";
 import { baseName, called, counted, statusWords } from "./format.js";
 import { bind } from "./keyboard.js";
@@ -16,9 +16,9 @@ export function facesLike(root, { params, restore, signal }) {
   const head = h("header", { class: "like-head" }, h("h1", { class: "page-title", text: "Faces like this" }));
   const acts = [
     { words: "The same person", key: "Y", primary: true, run: same },
-    { words: "Move to…", key: "M", run: () => move(chosen()) },
-    { words: "New person", key: "S", run: () => say({ kind: "split", faces: chosen() }) },
-    { words: "Not a face", key: "F", run: () => say({ kind: "not_a_face", faces: chosen() }) },
+    { words: "Move to…", key: "M", run: () => move(rows.wanted()) },
+    { words: "New person", key: "S", run: () => say({ kind: "split", faces: rows.wanted() }) },
+    { words: "Not a face", key: "F", run: () => say({ kind: "not_a_face", faces: rows.wanted() }) },
   ];
   const rows = listGrid({
     label: "Faces like this",
@@ -52,12 +52,6 @@ export function facesLike(root, { params, restore, signal }) {
     }
   }
 
-  function chosen() {
-    const faces = rows.chosen();
-    if (!faces.length) toast("Select faces first: click one, or move with the arrows and press X.");
-    return faces;
-  }
-
   async function say(/** @type {{kind: string, faces: number[], person?: number}} */ body) {
     if (body.faces.length && (await decide(body, list.revision))) rows.clear();
   }
@@ -68,7 +62,7 @@ export function facesLike(root, { params, restore, signal }) {
 
   /** This face and those chosen are one person: whose it is, or else theirs; without any, somebody new. */
   async function same() {
-    const [own, ...others] = await Promise.all([id, ...chosen().filter((face) => face !== id)].map((face) => get(`/faces/${face}`)));
+    const [own, ...others] = await Promise.all([id, ...rows.wanted().filter((face) => face !== id)].map((face) => get(`/faces/${face}`)));
     if (!others.length) return;
     const people = [...new Set([own, ...others].map(({ person }) => person).filter((person) => person !== null))];
     const person = own.person ?? (people.length === 1 ? people[0] : null);
@@ -83,7 +77,7 @@ export function facesLike(root, { params, restore, signal }) {
   ], signal);
   on("changed", () => {
     void reload();
-    void list.refresh();
+    void list.refresh().then(() => rows.view()?.again());
   }, signal);
   rows.start();
   void reload();

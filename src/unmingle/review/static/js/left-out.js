@@ -48,6 +48,7 @@ export function leftOut(root, { query, restore, signal }) {
       if (!groups.some(isChosen)) chosen = { status: first.status, reason: first.reason };
       draw();
       if (groups.length) await list.refresh();
+      rows.view()?.again();
     } catch (error) {
       message.replaceChildren(errorState(error, reload));
     }
@@ -91,15 +92,9 @@ export function leftOut(root, { query, restore, signal }) {
     ].filter(({ able }) => able);
   }
 
-  /** What is selected, or else what has the focus: faces by row, files below zero. */
-  function picked() {
-    const ids = rows.chosen();
-    if (!ids.length) toast("Select something first: click it, or move with the arrows and press Space.");
-    return ids;
-  }
-
+  /** Those that are meant, without files, which have ids below zero. */
   function faces() {
-    const ids = picked();
+    const ids = rows.wanted();
     const found = ids.filter((id) => id > 0);
     if (ids.length && !found.length) toast("No face was found in these files, so there is nothing to place.");
     return found;
@@ -121,7 +116,7 @@ export function leftOut(root, { query, restore, signal }) {
   }
 
   async function retry() {
-    const files = picked().filter((id) => id < 0);
+    const files = rows.wanted().filter((id) => id < 0);
     let good = 0;
     for (const id of files) {
       try {

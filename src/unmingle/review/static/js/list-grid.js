@@ -1,5 +1,5 @@
 import { get } from "./api.js";
-import { errorState, showDock } from "./dialogs.js";
+import { errorState, showDock, toast } from "./dialogs.js";
 import { h, isTouch } from "./dom.js";
 import { openFace } from "./face-view.js";
 import { counted } from "./format.js";
@@ -58,15 +58,15 @@ export function listGrid({ label, cells, path, items, query, size, guess, restor
   }
 
   const openAt = open ?? ((/** @type {number} */ index) =>
-    look(index, () => list.total ?? grid.total, async (at) => (await list.range(at, at))[0]?.face ?? null, (at) => grid.root.isConnected && grid.focus(at)));
+    look(index, () => list.total ?? grid.total, async (at) => (await list.range(at, at))[0]?.face ?? null, (at) => grid.root.isConnected && grid.focus(at), list.total === null ? list.settled() : undefined));
 
   /** Shows the pictures of faces, one after another. @type {Look} */
-  function look(index, total, faceAt, closed) {
+  function look(index, total, faceAt, closed, ready) {
     const onClose = (/** @type {number} */ at) => {
       view = null;
       closed?.(at);
     };
-    view = openFace({ index, total, faceAt, acts: faceActs, onClose });
+    view = openFace({ index, total, faceAt, ready, acts: faceActs, onClose });
   }
 
   function follow() {
@@ -85,6 +85,13 @@ export function listGrid({ label, cells, path, items, query, size, guess, restor
   function chosen() {
     const id = grid.hasFocus() && !picked.size ? idAt(grid.focused) : null;
     return id !== null && (held === null || id === held) ? [id] : [...picked];
+  }
+
+  /** As `chosen`; whoever chose nothing is told how. */
+  function wanted() {
+    const ids = chosen();
+    if (!ids.length) toast("Select something first: click it, or move with the arrows and press Space.");
+    return ids;
   }
 
   function pick(/** @type {Iterable<number>} */ ids) {
@@ -184,6 +191,7 @@ export function listGrid({ label, cells, path, items, query, size, guess, restor
     message,
     clear,
     chosen,
+    wanted,
     first,
     look,
     /** The picture that is open. */
@@ -201,6 +209,7 @@ export function listGrid({ label, cells, path, items, query, size, guess, restor
     start: () => {
       grid.focused = restore.focused ?? 0;
       grid.start(signal);
+      if (restore.picture !== undefined && !restore.depth) openAt(restore.picture); // who came for a picture
     },
     /** From the top, with what is asked for now. */
     restart: () => {

@@ -5,6 +5,7 @@ import { openDialog } from "./dialogs.js";
 import { button, h } from "./dom.js";
 import { number } from "./format.js";
 import { facesLike } from "./faces-like.js";
+import { picturePage } from "./face-view.js";
 import { takePictures } from "./find.js";
 import { history } from "./history.js";
 import { bind, keymaps } from "./keyboard.js";
@@ -42,6 +43,7 @@ startRouter([
   { pattern: /^\/$/, tab: "people", mount: people },
   { pattern: /^\/people\/(\d+)\/?$/, tab: "people", mount: person },
   { pattern: /^\/faces\/(\d+)\/?$/, tab: "people", mount: facesLike },
+  { pattern: /^\/pictures\/(\d+)\/?$/, tab: "people", mount: picturePage },
   { pattern: /^\/naming\/?$/, tab: "people", mount: naming },
   { pattern: /^\/questions\/?$/, tab: "questions", mount: questions },
   { pattern: /^\/left-out\/?$/, tab: "left-out", mount: leftOut },

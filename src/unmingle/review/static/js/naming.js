@@ -1,9 +1,9 @@
 import { get, on, thumbnail } from "./api.js";
-import { faceImages } from "./cells.js";
+import { choice, faceImages } from "./cells.js";
 import { decide, inTurn, undo } from "./decisions.js";
 import { emptyState, errorState, linkButton } from "./dialogs.js";
 import { announce, button, h } from "./dom.js";
-import { called, counted, number, percent } from "./format.js";
+import { called, counted, number } from "./format.js";
 import { bind, keyOf } from "./keyboard.js";
 import { asNamed, nameField } from "./names.js";
 import { go, setTitle } from "./router.js";
@@ -143,12 +143,7 @@ export function naming(root, { signal }) {
     choices = people.filter((/** @type {Known} */ one) => (one.probability ?? 0) >= 0.01);
     const row = place.querySelector(".naming-choices");
     row?.replaceChildren(...choices.map((one, index) =>
-      h("button", { type: "button", class: "naming-choice", "aria-keyshortcuts": String(index + 1), onclick: () => same(index) },
-        ...faceImages(one.covers),
-        h("span", { text: called(one) }),
-        h("span", { class: "quiet", text: `${percent(one.probability ?? 0)} likely` }),
-        h("kbd", { "aria-hidden": "true", text: String(index + 1) }),
-      )));
+      choice("button", { type: "button", "aria-keyshortcuts": String(index + 1), onclick: () => same(index) }, one, h("kbd", { "aria-hidden": "true", text: String(index + 1) }))));
   }
 
   /** Says something else of the person than a name. @param {(person: number) => any} about */

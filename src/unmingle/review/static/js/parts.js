@@ -8,7 +8,7 @@ import { counted, likely } from "./format.js";
 /** Shows what a person may consist of: each part that is ticked becomes somebody of their own. @param {number} person @param {string} who */
 export async function breakUp(person, who) {
   /** @type {Schemas["Parts"]|null} */ let now = null;
-  const range = h("input", { type: "range", min: 2, max: 24, value: 6, "aria-label": "Parts", autofocus: true });
+  const range = h("input", { type: "range", min: 2, max: 24, value: 2, "aria-label": "Parts", autofocus: true });
   const list = h("ul", { class: "bulk parts" });
   const chosen = () => [...list.querySelectorAll("input:checked")].map((box) => now?.parts[Number(/** @type {HTMLInputElement} */ (box).value)].faces);
   const meant = await openDialog(`What is ${who} made of?`, (close) => {
@@ -17,19 +17,20 @@ export async function breakUp(person, who) {
       act.disabled = !chosen().length;
       act.firstElementChild?.replaceChildren(chosen().length ? `Take ${counted(chosen().length, "part")} apart` : "Take apart");
     };
-    const load = async () => {
+    const load = async (/** @type {string} */ count) => {
       try {
-        now = await get(`/people/${person}/parts`, { count: range.value });
+        now = await get(`/people/${person}/parts`, { count });
+        range.value = String(now?.parts.length);
         list.replaceChildren(...(now?.parts ?? []).map(row));
         announce(counted(list.childElementCount, "part"));
       } catch (error) {
-        list.replaceChildren(errorState(error, load));
+        list.replaceChildren(errorState(error, () => load(count)));
       }
       tell();
     };
-    range.addEventListener("change", load);
+    range.addEventListener("change", () => load(range.value));
     list.addEventListener("change", tell);
-    void load();
+    void load("");
     const words = h("p", { class: "quiet", text: "Tick what is somebody else. Each part that is ticked becomes a person." });
     return { body: [words, h("label", { class: "doubts" }, "Fewer parts", range, "more"), list], foot: [button("Cancel", { onclick: () => close() }), act] };
   }, "dialog-wide");

@@ -1,15 +1,15 @@
 import { get, on, session } from "./api.js";
-import { FACES, faceImages } from "./cells.js";
+import { choice, FACES } from "./cells.js";
 import { decide, erase } from "./decisions.js";
 import { emptyState, errorState, linkButton, openDialog, toast } from "./dialogs.js";
 import { announce, button, h, icon, typing } from "./dom.js";
-import { baseName, called, counted, number, percent, timecode } from "./format.js";
+import { baseName, called, counted, number, timecode } from "./format.js";
 import { bind } from "./keyboard.js";
 import { lane, showTip, walkable } from "./lanes.js";
 import { listGrid } from "./list-grid.js";
 import { asNamed, askPerson, moveFaces, nameField } from "./names.js";
 import { breakUp } from "./parts.js";
-import { back, go, setQuery, setTitle } from "./router.js";
+import { back, go, setQuery, setTitle, wallQuery } from "./router.js";
 
 const ACTS = [
   { words: "These are right", key: "Y", kind: "assign" },
@@ -105,8 +105,7 @@ export function person(root, { params, query, restore, signal }) {
   }
 
   /** @param {string} kind @param {number[]} [all] what it is about; what is selected or has the focus if left out */
-  async function act(kind, all = faces.chosen()) {
-    if (!all.length) toast("Select faces first: click one, or move with the arrows and press X.");
+  async function act(kind, all = faces.wanted()) {
     const meant = all.filter((face) => !deciding.has(face));
     if (!meant.length) return;
     if (kind === "move") {
@@ -132,6 +131,13 @@ export function person(root, { params, query, restore, signal }) {
     if (where?.person === undefined || !about) return;
     const outcome = await decide({ kind: "merge", person: where.person, others: [id] }, list.revision);
     if (outcome) go(`/people/${where.person}`, { replace: true });
+  }
+
+  /** To who stands beside this one on the wall, as that was left. @param {"before"|"after"} way */
+  async function step(way) {
+    const found = await get(`/people/${id}/beside`, wallQuery(), signal).catch(() => null);
+    if (found?.[way]) go(`/people/${found[way]}`, { replace: true });
+    else announce("There is nobody more.");
   }
 
   async function partWhole() {
@@ -162,6 +168,8 @@ export function person(root, { params, query, restore, signal }) {
     { keys: ["n"], words: "Name", run: () => head.edit() },
     { keys: ["Shift+m"], words: "Merge with…", run: () => void mergeWhole() },
     { keys: ["Shift+i"], words: "Ignore this person, or restore", run: () => void ignoreWhole() },
+    { keys: ["j"], words: "Next person", run: () => void step("after") },
+    { keys: ["k"], words: "Previous person", run: () => void step("before") },
     { keys: ["b"], words: "Break up…", run: () => void partWhole() },
     { keys: ["u"], words: "Least sure first", run: () => void changeSort(sort === "unsure" ? "time" : "unsure") },
     { keys: ["d"], words: "Select the doubtful ones", run: () => void loaded.then(doubts.select) },
@@ -186,8 +194,7 @@ function peopleLike(person, signal) {
     const { people } = await get("/alike", { person, limit: 6 }, signal).catch(() => ({ people: [] }));
     const likely = people.filter((/** @type {Known} */ one) => (one.probability ?? 0) >= 0.01);
     element.hidden = !likely.length;
-    const links = likely.map((/** @type {Known} */ one) =>
-      h("a", { class: "naming-choice", href: `/people/${one.person}` }, ...faceImages(one.covers), h("span", { text: called(one) }), h("span", { class: "quiet", text: `${percent(one.probability ?? 0)} likely` })));
+    const links = likely.map((/** @type {Known} */ one) => choice("a", { href: `/people/${one.person}` }, one));
     element.replaceChildren(h("span", { class: "quiet", text: "Like this:" }), ...links);
   }
   return { element, load };

@@ -46,6 +46,9 @@ export function go(address, { replace = false, state = {} } = {}) {
   reconcile();
 }
 
+/** How all people were left: filter, order and search. @returns {Record<string, string>} */
+export const wallQuery = () => Object.fromEntries(new URLSearchParams(JSON.parse(sessionStorage.getItem(WALL) ?? "{}").address?.split("?")[1]));
+
 /** Back to all people, as they were left. */
 export function back() {
   if (history.state?.from === "/") return history.back();
@@ -56,11 +59,11 @@ export function back() {
 // What is open over the page gets an entry of the history, so that Back closes it first. What is returned is called once it is closed.
 /** @param {() => void} close @param {object} [state] what the page needs to open it again @returns {() => void} */
 export function overlay(close, state = {}) {
-  const mine = { close, state };
+  const mine = { close, state: { page: history.state?.page ?? location.pathname + location.search, ...state } };
   remember();
   overlays.push(mine);
   reconcile();
-  if (!returning) history.replaceState({ ...history.state, ...state }, ""); // the entry may be there, after Forward
+  if (!returning) history.replaceState({ ...history.state, ...mine.state }, ""); // the entry may be there, after Forward
   return () => {
     const at = overlays.indexOf(mine);
     if (at < 0) return;
@@ -104,6 +107,11 @@ export function setQuery(settings) {
   history.replaceState(history.state, "", `${location.pathname}${query ? `?${query}` : ""}`);
 }
 
+/** What is open over the page has an address of its own. @param {string} address */
+export function setAddress(address) {
+  if (history.state?.depth && !returning) history.replaceState(history.state, "", address);
+}
+
 export function setTitle(/** @type {string} */ words) {
   document.title = `${words} · unmingle`;
 }
@@ -117,8 +125,8 @@ function remember() {
   clearTimeout(timer);
   if (!current || returning || history.state?.key !== key) return;
   const state = restoring ?? { scroll: scrollY, ...current.snapshot?.() };
-  const { from, depth } = history.state;
-  history.replaceState({ ...state, key, from, depth }, "");
+  const { from, depth, page } = history.state;
+  history.replaceState({ ...state, key, from, depth, page }, "");
   if (location.pathname === "/") sessionStorage.setItem(WALL, JSON.stringify({ address: location.pathname + location.search, state }));
 }
 
@@ -136,8 +144,9 @@ function show() {
   visit.abort();
   visit = new AbortController();
   current = null;
-  const route = routes.find(({ pattern }) => pattern.test(location.pathname)) ?? routes[0];
   const restore = history.state;
+  const { pathname, search } = new URL((restore.depth && restore.page) || location.href, location.origin); // not of what is open over it
+  const route = routes.find(({ pattern }) => pattern.test(pathname)) ?? routes[0];
   key = restore.key;
   byId("actions").replaceChildren();
   for (const link of document.querySelectorAll("[data-tab]")) {
@@ -150,9 +159,9 @@ function show() {
   }
   byId("page").replaceChildren();
   scrollTo(0, 0);
-  const params = (location.pathname.match(route.pattern) ?? []).slice(1);
+  const params = (pathname.match(route.pattern) ?? []).slice(1);
   restoring = restore.scroll ? restore : null;
-  current = route.mount(byId("page"), { params, query: new URLSearchParams(location.search), restore, signal: visit.signal });
+  current = route.mount(byId("page"), { params, query: new URLSearchParams(search), restore, signal: visit.signal });
   comeBack();
   if (restore.depth) current.reopen?.(restore);
 }
