@@ -118,7 +118,7 @@ export function openFace({ index, total, faceAt, ready, acts, onClose }) {
     }
     try {
       const facts = await get(`/faces/${id}`);
-      if (mine === wave) draw(facts);
+      if (mine === wave && !field) draw(facts);
     } catch (error) {
       if (mine === wave) say(/** @type {Error} */ (error).message);
     }
@@ -129,11 +129,13 @@ export function openFace({ index, total, faceAt, ready, acts, onClose }) {
     const places = Array.from({ length: 2 * STRIP + 1 }, (_, step) => at - STRIP + step).filter((one) => one >= 0 && one < total());
     const faces = await Promise.all(places.map((one) => faceAt(one).catch(() => null)));
     if (mine !== wave) return;
+    const held = strip.contains(document.activeElement);
     strip.replaceChildren(...places.flatMap((one, step) => {
       const id = faces[step];
       const props = { type: "button", "aria-label": `Face ${number(one + 1)}`, "aria-current": one === at && "true", onclick: () => walk(one - at) };
       return id === null ? [] : [h("button", props, ...faceImages([id]))];
     }));
+    if (held) /** @type {HTMLElement|null} */ (strip.querySelector("[aria-current]"))?.focus();
   }
 
   function offerSteps() {
