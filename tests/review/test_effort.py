@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
-from tests.made_library import Shot, library
+from tests.made_library import Shot, library, take
 from tests.review.browser import PATIENCE, TOKEN, Seat, Watch, served
 
 from unmingle.store.sqlite import open_to_write
@@ -86,7 +86,9 @@ def test_doubtful_faces_are_cleared_with_three(seat: Seat, library_folder: Path)
 def test_a_group_of_six_is_named_with_twelve(context: BrowserContext, tmp_path: Path) -> None:
     boxes = [(60.0 * place + 10, 100.0, 40.0, 50.0) for place in range(6)]
     folder, pictures = tmp_path / "album", tmp_path / "group"
-    library(folder, pictures, [Shot(f"{number}.png", range(6), boxes) for number in range(4)])
+    shots = [Shot(f"{number}.png", range(6), boxes) for number in range(4)]
+    take(pictures, shots)
+    library(folder, pictures, shots)
     names = ["Ada", "Grace", "Mary", "Emmy", "Lise", "Rosalind"]
     with served(folder) as origin:
         seat = Seat(context.new_page(), Watch(context, origin))

@@ -21,9 +21,10 @@ from unmingle.review.pages import Pages, RequestError
 from unmingle.review.routing import JPEG, MERGED, Entry, Now, read, write
 from unmingle.review.schemas import IdInPath, IdInQuery, Limit, Offset, Search
 from unmingle.review.session import Door
+from unmingle.sources.images import readable
 from unmingle.store import people_query
 from unmingle.store.encryption import is_encrypted
-from unmingle.store.face_query import face_detail, left_out_groups, short
+from unmingle.store.face_query import face_detail, left_out_groups, original, short
 from unmingle.store.people_query import FaceOrder, face_cards
 from unmingle.store.result_tables import thumbnail_of
 from unmingle.version import __version__
@@ -188,6 +189,16 @@ def one_face(now: Now, face: IdInPath) -> schemas.WholeFace:
     told: dict[str, Any] = {one.name: getattr(found, one.name) for one in fields(found)}
     place = ordered.index(face) if face in ordered else 0
     return schemas.WholeFace(**told, revision=view.overview.revision, place=place)
+
+
+@read.get("/faces/{face}/path")
+def face_path(now: Now, face: IdInPath) -> schemas.PicturePath:
+    """Where the picture of a face lies: the only answer that tells a path of a picture."""
+    with now.cache.snapshot() as store:
+        wanted = original(store, face)
+    if wanted is None:
+        raise RequestError(404, f"There is no face {face}.", "Look at the library again.")
+    return schemas.PicturePath(path=readable(str(wanted.files[0].file.path)) if wanted.files else "")
 
 
 @read.get("/faces/{face}/thumbnail", response_class=Response, responses=JPEG)

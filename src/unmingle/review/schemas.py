@@ -159,6 +159,12 @@ class WholeFace(FaceDetail):
     place: int
 
 
+class PicturePath(BaseModel):
+    """Where a picture or recording lies; empty if no file holds it."""
+
+    path: str
+
+
 class Beside(BaseModel):
     """Who comes before and after a person; null for nobody."""
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unmingle.records import Status  # not only for checking types: the review's server reads these records
-from unmingle.sources.images import PictureFile, readable
+from unmingle.sources.images import PictureFile
 from unmingle.store.people_query import face_cards
 from unmingle.store.sightings import seen_in_frame
 
@@ -153,7 +153,6 @@ class FaceDetail:
     """A face and its picture.
 
     file:        one of the files that show it, as its source names it; `files` are all of them.
-    path:        the whole path of one of them; empty if there is none.
     frame:       of the recording, or where the file's name tells.
     time:        of a recording's frame, seconds since the first; None for a picture file.
     box:         left, top, width, height in pixels of the upright picture.
@@ -168,7 +167,6 @@ class FaceDetail:
     face: int
     file: str
     files: list[str]
-    path: str
     frame: int | None
     time: float | None
     box: Box
@@ -195,12 +193,10 @@ def face_detail(store: Store, face: int) -> FaceDetail | None:
         return None
     picture, content, frame, track, time, across, down, *box, score, person, name, status, reason = row
     (card,) = face_cards(store, [face])
-    files = [held.file for held in _files_of_picture(store, content)]
     return FaceDetail(
         face=face,
         file=card.file,
-        files=[file.name for file in files],
-        path=readable(str(files[0].path)) if files else "",
+        files=[held.file.name for held in _files_of_picture(store, content)],
         frame=card.frame,
         time=None if time is None else round(time, 3),
         box=_box(box),

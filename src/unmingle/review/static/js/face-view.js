@@ -117,8 +117,8 @@ export function openFace({ index, total, faceAt, ready, acts, onClose }) {
       return side.replaceChildren();
     }
     try {
-      const facts = await get(`/faces/${id}`);
-      if (mine === wave && !field) draw(facts);
+      const [facts, { path }] = await Promise.all([get(`/faces/${id}`), get(`/faces/${id}/path`)]);
+      if (mine === wave && !field) draw(facts, path);
     } catch (error) {
       if (mine === wave) say(/** @type {Error} */ (error).message);
     }
@@ -156,7 +156,7 @@ export function openFace({ index, total, faceAt, ready, acts, onClose }) {
 
   const say = (/** @type {string} */ text) => stage.replaceChildren(h("p", { class: "stage-words", text }));
 
-  function draw(/** @type {FaceDetail} */ facts) {
+  function draw(/** @type {FaceDetail} */ facts, /** @type {string} */ path) {
     shown = facts;
     const where = facts.time === null ? baseName(facts.file) : `${baseName(facts.file)} at ${timecode(facts.time, 1)}`;
     const figure = frames(facts, inPicture().map((one) => ({ ...one, ...nowCalled(one) })), (of) => void edit(of));
@@ -170,7 +170,7 @@ export function openFace({ index, total, faceAt, ready, acts, onClose }) {
     figure.prepend(image);
     stage.replaceChildren(figure);
     fit();
-    side.replaceChildren(...factsOf(facts));
+    side.replaceChildren(...factsOf(facts, path));
   }
 
   /** The server's words for a picture that can't be shown. @param {number} shown */
@@ -223,7 +223,7 @@ export function openFace({ index, total, faceAt, ready, acts, onClose }) {
   return { close: () => element.open && element.close(), again: show, at: () => at };
 }
 
-function factsOf(/** @type {FaceDetail} */ facts) {
+function factsOf(/** @type {FaceDetail} */ facts, /** @type {string} */ path) {
   const who = facts.person === null ? h("span", { text: statusWords(facts.status) }) : h("a", { href: `/people/${facts.person}`, text: called(facts) });
   const rows = {
     Reason: facts.person === null ? facts.reason : "",
@@ -231,17 +231,17 @@ function factsOf(/** @type {FaceDetail} */ facts) {
     Quality: percent(facts.quality),
     Detector: percent(facts.score),
     File: baseName(facts.file),
-    Folder: facts.path.slice(0, -baseName(facts.path).length - 1),
+    Folder: path.slice(0, -baseName(path).length - 1),
     Time: facts.time === null ? "" : timecode(facts.time, 1),
     Frame: facts.frame === null ? "" : number(facts.frame),
     Picture: `${number(facts.picture.width)} × ${number(facts.picture.height)}`,
     Copies: facts.files.slice(1).map(baseName).join(", "),
   };
   const told = Object.entries(rows).filter(([, text]) => text);
-  const copy = () => navigator.clipboard.writeText(facts.path).then(() => toast("The path is copied."), () => toast("The browser does not let the page copy."));
+  const copy = () => navigator.clipboard.writeText(path).then(() => toast("The path is copied."), () => toast("The browser does not let the page copy."));
   const others = facts.others.filter(({ person }) => person !== null).map((one) => h("a", { href: `/people/${one.person}`, text: called(one) }));
   const more = [others.length && h("p", { class: "face-with" }, "With ", ...others.flatMap((one, at) => (at ? [", ", one] : [one])))];
-  more.push(h("p", { class: "face-tools" }, linkButton("Faces like this", `/faces/${facts.face}`, "button"), facts.path && navigator.clipboard && button("Copy path", { onclick: copy })));
+  more.push(h("p", { class: "face-tools" }, linkButton("Faces like this", `/faces/${facts.face}`, "button"), path && navigator.clipboard && button("Copy path", { onclick: copy })));
   return [h("p", { class: "face-who" }, who), ...more.filter(Boolean), h("dl", { class: "facts" }, ...told.map(([term, text]) => h("div", {}, h("dt", { text: term }), h("dd", { text }))))];
 }
 

@@ -109,7 +109,9 @@ export function setQuery(settings) {
 
 /** What is open over the page has an address of its own. @param {string} address */
 export function setAddress(address) {
-  if (history.state?.depth && !returning) history.replaceState(history.state, "", address);
+  if (!history.state?.depth || returning) return;
+  history.replaceState(history.state, "", address);
+  remember();
 }
 
 export function setTitle(/** @type {string} */ words) {
