@@ -61,9 +61,7 @@ def grouped(vectors_nd: F32, key_n: I64) -> tuple[I64, int]:
         if not len(first):
             break
         of = cells.lookup(rows["cluster"].to_numpy(), np.append(first, second), np.append(first, first), -1)
-        some, group = rows.filter(pa.array(of >= 0)), of[of >= 0]
-        together = [cells.merged(some.filter(pa.array(group == one))) for one in np.unique(first)]
-        rows = pa.concat_tables([rows.filter(pa.array(of < 0)), *together]).combine_chunks()
+        rows = cells.merged(rows.append_column("group", pa.array(of))).combine_chunks()
     moved = in_cells(rows, plan, turn, lambda cell: cells.attach(cell, plan, count), cells.COPIES)
     face, cluster, _ = cells.members(rows, moved)
     return cells.lookup(key_n, face, cluster, -1), turn + 1

@@ -66,8 +66,7 @@ def grouped(parts: list[pa.Table]) -> tuple[dict[int, int], int]:
         if not len(first):
             break
         of = cells.lookup(rows["cluster"].to_numpy(), np.append(first, second), np.append(first, first), -1)
-        together = [cells.merged(rows.filter(pa.array(of == one))) for one in np.unique(first)]
-        rows = pa.concat_tables([rows.filter(pa.array(of < 0)), *together])
+        rows = cells.merged(rows.append_column("group", pa.array(of)))
     sent = cells.placed(pa.concat_tables([rows, border]), plan.index(turn), copies=cells.COPIES)
     moved = pa.concat_tables([cells.attach(cell, plan, len(rows)) for cell in in_cells(sent)])
     face, cluster, _ = cells.members(pa.concat_tables([rows, border]), moved)

@@ -88,6 +88,7 @@ class Cell:
     size_c: I64
     core_c: Bool  # whether it has core faces; of border faces, each is a cluster by itself
     home_c: Bool  # whether this is the nearest of the cells that it was sent to
+    fresh_c: Bool  # whether it changed since it was last compared
     face_n: I64  # the key of each face
     picture_n: I64  # the key of its picture, in which no two faces are one person
     excess_n: F64
@@ -105,6 +106,7 @@ class Cell:
             size_c,
             _flags(table, "core"),
             _flags(table, "home"),
+            _flags(table, "fresh"),
             lists["faces"],
             lists["pictures"],
             lists["excess"].astype(np.float64),
@@ -144,15 +146,16 @@ class Cell:
         """Some of the clusters."""
         some_n = np.repeat(some_c, self.size_c)
         faces = (self.face_n[some_n], self.picture_n[some_n], self.excess_n[some_n], self.vectors_nd[some_n])
-        return Cell(self.name_c[some_c], self.size_c[some_c], self.core_c[some_c], self.home_c[some_c], *faces)
+        flags = (self.core_c[some_c], self.home_c[some_c], self.fresh_c[some_c])
+        return Cell(self.name_c[some_c], self.size_c[some_c], *flags, *faces)
 
     def regrouped(self, slot_n: I64) -> Cell:
-        """The clusters in which the faces are now, at home."""
+        """The clusters in which the faces are now, at home and fresh."""
         order = np.lexsort((self.face_n, slot_n))
         _, start, size = np.unique(slot_n[order], return_index=True, return_counts=True)
         core_c = np.add.reduceat(np.repeat(self.core_c, self.size_c)[order], start) > 0
         faces = (self.face_n[order], self.picture_n[order], self.excess_n[order], self.vectors_nd[order])
-        return Cell(faces[0][start], size, core_c, np.ones(len(start), np.bool_), *faces)
+        return Cell(faces[0][start], size, core_c, *np.ones((2, len(start)), np.bool_), *faces)
 
     def means(self) -> F32:
         """(c, d) mean of each cluster."""
@@ -172,6 +175,7 @@ class Cell:
                 "cluster": self.name_c,
                 "core": self.core_c,
                 "home": self.home_c,
+                "fresh": self.fresh_c,
                 "faces": lists(self.face_n),
                 "pictures": lists(self.picture_n),
                 "excess": lists(self.excess_n.astype(np.float32)),
@@ -218,7 +222,8 @@ def singles(faces: pa.Table, plan: Plan) -> pa.Table:
     unit_nd = unit_rows(flat(faces, "vector").reshape(len(faces), -1))
     columns = (faces["face"].to_numpy(), faces[plan.together].to_numpy(), plan.measure(unit_nd), unit_nd)
     core_n = _flags(faces, "core")
-    return Cell(columns[0], np.ones(len(faces), np.int64), core_n, np.ones_like(core_n), *columns).table()
+    yes = np.ones_like(core_n)
+    return Cell(columns[0], np.ones(len(faces), np.int64), core_n, yes, yes, *columns).table()
 
 
 def placed(rows: pa.Table, index: InvertedIndex, *, copies: int = 1) -> pa.Table:
@@ -249,13 +254,13 @@ def link(rows: pa.Table, plan: Plan) -> pa.Table:
 
 
 def pairs(rows: pa.Table, plan: Plan, clusters: int) -> pa.Table:
-    """The pairs of a cell that may be one person, with their score; clusters: of the whole collection."""
+    """The pairs of a cell, one of them fresh, that may be one person, with their score; clusters: of all cells."""
     cell = Cell.of(rows)
     state, slots = cell.clusters(), cell.start_c
-    mean_cd = state.mean_nd[slots]
-    found = exact_nearest(mean_cd, mean_cd, NEAR, own_q=np.arange(len(slots)))
+    mean_cd, fresh = state.mean_nd[slots], np.flatnonzero(cell.fresh_c)
+    found = exact_nearest(mean_cd[fresh], mean_cd, NEAR, own_q=fresh)
     row, rank = np.nonzero(found.index_qk >= 0)
-    near = np.unique(np.sort(np.stack([row, found.index_qk[row, rank]], axis=1), axis=1), axis=0)
+    near = np.unique(np.sort(np.stack([fresh[row], found.index_qk[row, rank]], axis=1), axis=1), axis=0)
     first, second = slots[near].T
     free = ~state.links.pairs(first, second)
     near, first, second = near[free], first[free], second[free]
@@ -284,16 +289,25 @@ def surest(found: pa.Table) -> tuple[I64, I64]:
 
 
 def merged(rows: pa.Table) -> pa.Table:
-    """One row of the rows of one `group`; who was in a picture with others of it stays a row of its own."""
-    cell = Cell.of(rows)
-    _, picture_n = np.unique(cell.picture_n, return_inverse=True)
-    slot_n, there = cell.slot_n, np.zeros(picture_n.max() + 1, np.bool_)
-    for start, size in sorted(zip(cell.start_c, cell.size_c, strict=True), key=lambda one: (-one[1], one[0])):
-        own = slice(start, start + size)
-        if not there[picture_n[own]].any():
-            there[picture_n[own]] = True
-            slot_n[own] = -1
-    return cell.regrouped(slot_n).table()
+    """One row of the rows of each `group`; who was in a picture with others of it stays a row of its own.
+
+    Rows whose group is -1 stay as they are, and are no longer fresh.
+    """
+    rows = _by_name(rows)
+    cell, group_c = Cell.of(rows), rows["group"].to_numpy()
+    alone = group_c < 0
+    old = replace(cell.taken(alone), fresh_c=np.zeros(np.count_nonzero(alone), np.bool_)).table()
+    if alone.all():
+        return old
+    cell, group_c = cell.taken(~alone), group_c[~alone]
+    slot_n, there = cell.slot_n, set[tuple[int, int]]()
+    for row in np.lexsort((cell.name_c, -cell.size_c, group_c)).tolist():
+        own, group = slice(cell.start_c[row], cell.start_c[row] + cell.size_c[row]), int(group_c[row])
+        pictures = {(group, picture) for picture in cell.picture_n[own].tolist()}
+        if there.isdisjoint(pictures):
+            there |= pictures
+            slot_n[own] = -1 - group
+    return pa.concat_tables([old, cell.regrouped(slot_n).table()])
 
 
 def attach(rows: pa.Table, plan: Plan, people: int) -> pa.Table:

@@ -147,12 +147,11 @@ def _in_cells(
 def _merged(rows: ray.data.Dataset, first: I64, second: I64) -> ray.data.Dataset:
     """The rows, with each second cluster in the first."""
     pairs = ray.put((first, second))
-    named = rows.map_batches(_grouped, batch_format="pyarrow", fn_kwargs={"pairs": pairs})
-    alone = named.filter(expr=col("group") < 0).drop_columns(["group"])
+    named = rows.map_batches(_grouped, batch_format="pyarrow", fn_kwargs={"pairs": pairs}).materialize()
+    alone = named.filter(expr=col("group") < 0).map_batches(cells.merged, batch_format="pyarrow")
     parts = min(1 + len(first) // PAIRS_A_PART, PARTS)
-    together = named.filter(expr=col("group") >= 0).groupby("group", num_partitions=parts)
-    together = together.map_groups(cells.merged, batch_format="pyarrow")
-    return alone.union(together).materialize()
+    together = named.filter(expr=col("group") >= 0).repartition(parts, keys=["group"])
+    return alone.union(together.map_batches(cells.merged, batch_size=None, batch_format="pyarrow")).materialize()
 
 
 def _people(cluster_n: I64, faces_n: I64, core_n: I64 | Bool) -> pa.Table:
