@@ -33,6 +33,13 @@ def test_options_that_do_nothing_there_are_refused(unmingle: Command, tmp_path: 
     assert f"{option[0]} does nothing on a Ray cluster" in done.err
 
 
+def test_a_dry_run_needs_a_cluster(unmingle: Command, tmp_path: Path) -> None:
+    done = unmingle("cluster", tmp_path, "-o", "out", "--dry-run")
+    assert done.code == 1
+    assert "--ray" in done.err
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_missing_extra_is_named(unmingle: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     done = unmingle("cluster", tmp_path, "-o", "out", "--ray", "local")

@@ -58,16 +58,16 @@ def grouped(parts: list[pa.Table]) -> tuple[dict[int, int], int]:
     singles = pa.concat_tables([cells.singles(part, plan) for part in parts])
     rows, border = singles.filter(singles["core"]), singles.filter(pc.invert(singles["core"]))
     for turn in range(cells.WHOLE_ROUNDS):
-        rows = pa.concat_tables([cells.link(cell, plan) for cell in in_cells(cells.placed(rows, plan.index(turn)))])
+        rows = pa.concat_tables([cells.link(cell, plan) for cell in in_cells(cells.placed(rows, plan.centres(turn)))])
     while True:
         turn += 1
-        sent = cells.placed(rows, plan.index(turn), copies=cells.COPIES)
+        sent = cells.placed(rows, plan.centres(turn), copies=cells.COPIES)
         first, second = cells.surest(pa.concat_tables([cells.pairs(cell, plan, len(rows)) for cell in in_cells(sent)]))
         if not len(first):
             break
         of = cells.lookup(rows["cluster"].to_numpy(), np.append(first, second), np.append(first, first), -1)
         rows = cells.merged(rows.append_column("group", pa.array(of)))
-    sent = cells.placed(pa.concat_tables([rows, border]), plan.index(turn), copies=cells.COPIES)
+    sent = cells.placed(pa.concat_tables([rows, border]), plan.centres(turn), copies=cells.COPIES)
     moved = pa.concat_tables([cells.attach(cell, plan, len(rows)) for cell in in_cells(sent)])
     face, cluster, _ = cells.members(pa.concat_tables([rows, border]), moved)
     return dict(zip(face.tolist(), cluster.tolist(), strict=True)), turn

@@ -78,9 +78,16 @@ def alone(album: Path, folder: Path) -> set[frozenset[str]]:
 
 
 def test_the_same_people_as_without_ray(album: Path, tmp_path: Path, unmingle: Command) -> None:
+    dry = unmingle("cluster", album, "-o", "parts", "--ray", "local", "--threads", "1", "--dry-run", "--json")
+    guess = json.loads(dry.out)
+    assert (guess["files"], guess["known"], guess["sampled"]) == (38, 0, 38)
+    assert 0 < guess["hours"] == guess["core_hours"] < 1
+    assert guess["disk_bytes"] > guess["faces"] * 256
+    assert not (tmp_path / "parts").exists()
     done = unmingle("cluster", album, "-o", "parts", "--ray", "local", "--threads", "1", "--json")
     told = json.loads(done.out)
     assert (told["files"], told["known"], told["unreadable"]) == (38, 0, 2)
+    assert told["faces"] == guess["faces"]
     from unmingle.distributed.place import Place, read_all
 
     why = {Path(row["address"]).name: row["reason"] for row in read_all(Place(str(tmp_path / "parts")), "files")}
@@ -140,3 +147,51 @@ def test_a_node_is_lost_while_faces_are_grouped(nodes: Any, monkeypatch: pytest.
     assert {row["face"]: row["person"] for row in found} == {
         face: person_of[cluster] for face, cluster in cluster_of.items() if cluster in person_of
     }
+
+
+@pytest.mark.skipif("UNMINGLE_CLUSTER" not in os.environ, reason="takes a minute: UNMINGLE_CLUSTER=yes runs it")
+def test_new_faces_join_those_that_are_there(nodes: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import pyarrow as pa
+    from tests.distributed.test_cells import table
+
+    from unmingle.distributed import adding, cells, grouping
+    from unmingle.distributed.place import Place
+    from unmingle.grouping.impostors import SFACE_CURVE
+    from unmingle.settings import GroupingSettings
+
+    monkeypatch.setattr(cells, "CELL_FACES", 300)
+    monkeypatch.setattr(cells, "KEPT_FACES", 150)
+    random = np.random.default_rng(0)
+    person_n = random.permutation(np.repeat(np.arange(180), 5))
+    person_n[880:890] = 500  # nobody of whom was there
+    vectors_nd = random.normal(size=(501, 128))[person_n] + 0.8 * random.normal(size=(900, 128))
+    faces = table(vectors_nd.astype(np.float32), random.permutation(900) * (2**63 // 900))
+    faces = faces.append_column("doubtful", pa.array(np.zeros(900, np.bool_)))
+    settings, place = GroupingSettings(), Place(str(tmp_path))
+    grouped = grouping.group(ray.data.from_arrow(faces.slice(0, 800)), settings)
+    adding.keep(place, grouped, settings, ["old"])
+    before = {row["face"]: row["person"] for row in grouped.assignment.take_all()}
+    for start, stop in ((800, 900), (0, 0)):
+        kept = adding.Kept.read(place, settings)
+        assert kept is not None
+        assert kept.has_room(stop - start)
+        owners = [np.array(of, np.int64) for of in zip(*sorted(before.items()), strict=True)]
+        new = ray.data.from_arrow(faces.slice(start, stop - start))
+        found, finish = adding.add(new, kept, [f"new {start}"], SFACE_CURVE, *owners)
+        finish()
+        after = {row["face"]: row["person"] for row in found.assignment.take_all()}
+        assert before == {face: person for face, person in after.items() if face in before}
+        before = after
+    key_n, mates = faces["face"].to_numpy(), dict[int, set[int | None]]()
+    for key, person in zip(key_n.tolist(), person_n.tolist(), strict=True):
+        mates.setdefault(person, set()).add(before.get(key))
+    assert len(mates[500]) == 1
+    assert sum(len(of) == 1 for of in mates.values()) >= 0.98 * len(mates)
+    assert len(set.union(*mates.values())) == len(mates)
+    state = json.loads((tmp_path / "clusters" / "state.json").read_text())
+    assert state["parts"] == ["old", "new 800", "new 0"]
+    there = {path.name for path in (tmp_path / "clusters").glob("0*.parquet")}
+    assert there == set(state["cells"].values())  # the rows of each cell once
+    stored = [face for name in there for of in place.read(f"clusters/{name}")["faces"].to_pylist() for face in of]
+    assert sorted(stored) == sorted(key_n.tolist())
+    assert adding.Kept.read(place, GroupingSettings(expected_false_merges=0.1)) is None

@@ -33,3 +33,14 @@ def test_what_shows_people_is_for_its_owner_only_and_whole(tmp_path: Path, schem
     assert os.name != "posix" or modes == {0}
     with pytest.raises(SettingsError, match="other settings"):
         place.claim("another")
+
+
+def test_an_address_leads_to_its_path_and_back() -> None:
+    options = "?endpoint_override=127.0.0.1:9&scheme=http"
+    folder = Place(f"s3://bucket/in{options}")
+    assert folder.opened[1] == "bucket/in"
+    address = folder.address_of("bucket/in/Küche 2019/Trip #1 100%.jpg")
+    assert address == f"s3://bucket/in/K%C3%BCche%202019/Trip%20%231%20100%25.jpg{options}"
+    assert Place(address).opened == (folder.opened[0], "bucket/in/Küche 2019/Trip #1 100%.jpg")
+    assert Place("in/100%.jpg").opened[1] == "in/100%.jpg"
+    assert Place("file:///in/a%20b").opened[1] == "/in/a b"

@@ -7,8 +7,9 @@ import logging
 import os
 import re
 import socket
+import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from unmingle import console
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 # What the command heeds on a cluster, by its parameters' names.
 HEEDED = {"output", "sources", "ray", "crops", "precision", "engine", "threads", "strictness", "co_occurrence", "model"}
-HEEDED |= {"quiet", "as_json"}
+HEEDED |= {"dry_run", "quiet", "as_json"}
 LONGEST_WAIT = 5.0  # seconds
 _SCHEME = re.compile(r"^([a-z][a-z0-9+.-]+):/+")
 
@@ -50,6 +51,7 @@ def cluster(
     engine: EngineSettings,
     workers: int | None,
     model: str,
+    dry_run: bool,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -59,23 +61,51 @@ def cluster(
         raise SourceError("Name the pictures: on a Ray cluster none are remembered.", "Name a folder, or an address.")
     kept = "What was found so far is kept; the same command goes on from there."
     with keeping(kept), _joined(address, workers, kept):
-        from unmingle.distributed import job
+        from unmingle.distributed import analysis, job
         from unmingle.models.registry import card
 
+        where = [_address(source) for source in sources], _address(output)
+        known: Any = {"detection": detection, "engine": engine, "model": card(model), "workers": workers}
         with console.progress(quiet=quiet) as progress:
-            statistics = job.cluster(
-                [_address(source) for source in sources],
-                _address(output),
-                grouping=grouping,
-                detection=detection,
-                engine=engine,
-                model=card(model),
-                workers=workers,
-                progress=progress,
-            )
+            if dry_run:
+                found = analysis.estimate(*where, **known, progress=progress)
+            else:
+                told = (lambda counts: None) if quiet else _Counts()
+                statistics = job.cluster(*where, **known, grouping=grouping, progress=progress, tell=told)
+    if dry_run:
+        console.tell(found, *_estimated(found), as_json=as_json, quiet=quiet)
+        return
     people = f"{counted(statistics['people'], 'person', 'people')} of {counted(statistics['in_people'], 'face')}"
     lines = [f"{counted(statistics['files'], 'file')}, {statistics['unreadable']:,} of them unreadable", people]
     console.tell(statistics, *lines, f"See {_address(output)}/people.parquet", as_json=as_json, quiet=quiet)
+
+
+class _Counts:
+    """Says now and then what was found."""
+
+    def __init__(self) -> None:
+        self._said = time.monotonic()
+
+    def __call__(self, counts: Mapping[str, int]) -> None:
+        if time.monotonic() - self._said >= console.PLAIN_SECONDS:
+            self._said = time.monotonic()
+            failed, memory = f"{counted(counts['unreadable'], 'file')} unreadable", _size(counts["memory"])
+            console.say(f"{counted(counts['faces'], 'face')}, {failed}, {memory} a worker", error=True)
+
+
+def _estimated(found: Mapping[str, float]) -> Iterator[str]:
+    faces = counted(round(found["faces"]), "face")
+    yield f"{counted(round(found['files'] - found['known']), 'file')} to look at, with about {faces}"
+    yield f"By {found['sampled']:,.0f} of them: about {_time(found['hours'])}, {_time(found['core_hours'])} of one core"
+    yield f"{_size(found['disk_bytes'])} of disk, {_size(found['worker_bytes'])} of memory a worker"
+
+
+def _time(hours: float) -> str:
+    return f"{hours:,.1f} hours" if hours >= 1 else f"{60 * hours:.1f} minutes"
+
+
+def _size(count: float) -> str:
+    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 
 
 @contextmanager
@@ -84,15 +114,19 @@ def _joined(address: str, workers: int | None, kept: str) -> Iterator[None]:
     # No use statistics leave the machine, and what is to be said is said here.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    # Ray ends idle workers past the number of cores, though each has to load everything again; tasks of three kinds
+    # take turns, and a kind has workers of its own.
+    os.environ.setdefault("RAY_num_workers_soft_limit", str(3 * (workers or os.cpu_count() or 1)))
     try:
         import ray
         import ray.data
     except ImportError as error:
         raise MissingExtraError("ray", "ray", "for --ray") from error
     _check_answers(address)
-    local = {"include_dashboard": False, "num_cpus": workers} if address == "local" else {"address": address}
+    own = {"include_dashboard": False, "num_cpus": workers} if address == "local" else {}
     try:
-        ray.init(**local, log_to_driver=False, logging_level="error")
+        with _nothing_said():
+            ray.init(address, **own, log_to_driver=False, logging_level="error")
     except Exception as error:
         problem = f"There is no Ray cluster at {address}: {reason(error)}."
         raise SettingsError(problem, "Check the address by: ray status --address ADDRESS") from error
@@ -105,6 +139,19 @@ def _joined(address: str, workers: int | None, kept: str) -> Iterator[None]:
         raise UnmingleError(f"The cluster gave up: {reason(cause or error)}.", kept) from error
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def _nothing_said() -> Iterator[None]:
+    """Drop what is written to stderr past Python: Ray tells there that it was told to be silent."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _check_answers(address: str) -> None:

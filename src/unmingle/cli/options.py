@@ -85,6 +85,24 @@ Model = Annotated[
 
 OPENED: list[Path] = []  # by this command, the last at the end
 
+Ray = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Work on a Ray cluster, and write Parquet to LIBRARY instead of a library: local starts one here, auto"
+        " and ray://… join one. SOURCE and LIBRARY may be addresses such as s3://….",
+        show_default=False,
+    ),
+]
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="With --ray: only look at up to 1,000 of the pictures, and say how long all would take, and how much disk"
+        " and memory.",
+    ),
+]
+
 
 def open_library(folder: Path) -> Library:
     """A library; it is loaded with all that it needs only where a command uses it."""

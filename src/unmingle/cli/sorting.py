@@ -131,15 +131,8 @@ def cluster(
             "--tables", help="Write tables and sheets, now and later, though LIBRARY is encrypted: as plain files."
         ),
     ] = False,
-    ray: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS",
-            help="Work on a Ray cluster, and write Parquet to LIBRARY instead of a library: local starts one here, auto"
-            " and ray://… join one. SOURCE and LIBRARY may be addresses such as s3://….",
-            show_default=False,
-        ),
-    ] = None,
+    ray: opt.Ray = None,
+    dry_run: opt.DryRun = False,
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
 ) -> None:
@@ -168,10 +161,13 @@ def cluster(
             engine=EngineSettings(engine=engine, precision=precision, threads=1),
             workers=threads or None,
             model=model,
+            dry_run=dry_run,
             quiet=quiet,
             as_json=as_json,
         )
         return
+    if dry_run:
+        raise SettingsError("--dry-run looks at pictures on a Ray cluster only.", "Pass --ray local, too.")
     # What can be checked before an hour of work is not checked after it.
     recording = RecordingSettings(every=opt.seconds(every))
     pattern = _name_pattern(name_pattern, unread=no_name_pattern)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -21,14 +22,14 @@ from unmingle.errors import PictureError, SourceError, reason
 from unmingle.faces.recipe import FaceRecipe
 from unmingle.models.cards import SFACE
 from unmingle.picture_ingest import BATCH_PICTURES, BATCH_PIXELS, analyse_each
-from unmingle.progress import silent
+from unmingle.progress import peak_memory, silent
 from unmingle.settings import DetectionSettings, EngineSettings
 from unmingle.sources.decoding import open_pyramid
 from unmingle.sources.formats import FOUND_SUFFIXES, RECORDING_SUFFIXES, check_size
 from unmingle.sources.images import digest, quiet_decoders, scan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from unmingle.models.cards import Card
     from unmingle.progress import Progress
@@ -36,6 +37,10 @@ if TYPE_CHECKING:
     from unmingle.sources.pyramid import Pyramid
 
 PART_FILES = 256
+# Pictures that a dry run looks at.
+SAMPLE = 1000
+# What grouping takes, in seconds of one core; see `benchmarks/distributed`.
+GROUPING_SECONDS = 0.001
 
 
 def listed(sources: Iterable[str]) -> pa.Table:
@@ -45,9 +50,10 @@ def listed(sources: Iterable[str]) -> pa.Table:
     """
     found: dict[str, tuple[int, int]] = {}
     for source in sources:
-        if source.endswith(".parquet"):
-            folder, _, name = source.rpartition("/")
-            addresses = Place(folder or ".").read(name, ["address"])["address"].to_pylist()
+        path, question, options = source.partition("?") if "://" in source else (source, "", "")
+        if path.endswith(".parquet"):
+            folder, _, name = path.rpartition("/")
+            addresses = Place((folder or ".") + question + options).read(name, ["address"])["address"].to_pylist()
             found.update((address, (-1, 0)) for address in addresses)
         elif "://" in source:
             found.update(_stored(source))
@@ -61,15 +67,15 @@ def listed(sources: Iterable[str]) -> pa.Table:
 
 
 def _stored(source: str) -> Iterator[tuple[str, tuple[int, int]]]:
-    scheme = source.partition("://")[0]
+    place = Place(source)
     try:
-        system, path = Place(source).opened
+        system, path = place.opened
         files = system.get_file_info(pyarrow.fs.FileSelector(path, recursive=True))
     except (OSError, ValueError) as error:
         raise SourceError(f"{source} can't be read: {reason(error)}.", "Check the address and the keys.") from error
     for info in files:
         if info.is_file and f".{info.extension.lower()}" in FOUND_SUFFIXES:
-            yield f"{scheme}://{info.path}", (info.size, info.mtime_ns or 0)
+            yield place.address_of(info.path), (info.size, info.mtime_ns or 0)
 
 
 def _size(path: str) -> tuple[int, int]:
@@ -89,10 +95,12 @@ def analyse(
     model: Card = SFACE,
     workers: int | None = None,
     progress: Progress = silent,
+    tell: Callable[[dict[str, int]], None] = lambda counts: None,
 ) -> dict[str, int]:
     """Find and embed the faces of all pictures that `destination` doesn't have yet; how many files, faces and failures.
 
-    Ray must be initialised. workers: processes that hold the networks, one core each; None: as many as cores.
+    Ray must be initialised. workers: processes that hold the networks, one core each; None: as many as cores. tell:
+    gets these counts now and then, and `memory`, the bytes of the largest worker.
     """
     settings = (detection or DetectionSettings(), engine or EngineSettings(threads=1), model)
     place, wanted = Place(destination), listed(sources)
@@ -102,9 +110,73 @@ def analyse(
     counts = {"files": total, "known": done, "faces": 0, "unreadable": 0}
     if not len(todo):
         return counts
-    workers = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
-    size = max(1, min(PART_FILES, -(-len(todo) // workers)))
-    parts = [todo.slice(start, size) for start in range(0, len(todo), size)]
+    progress("analyse", done, total)
+    memory = 0
+    for row in _analysed(todo, place, settings, workers):
+        done += row["files"]
+        for of in ("faces", "unreadable"):
+            counts[of] += row[of]
+        progress("analyse", done, total)
+        memory = max(memory, row["memory"])
+        tell({**counts, "memory": memory})
+    return counts
+
+
+def estimate(
+    sources: Iterable[str],
+    destination: str,
+    *,
+    detection: DetectionSettings | None = None,
+    engine: EngineSettings | None = None,
+    model: Card = SFACE,
+    workers: int | None = None,
+    progress: Progress = silent,
+) -> dict[str, float]:
+    """What `analyse` and grouping would take, by `SAMPLE` of the pictures that `destination` doesn't have yet.
+
+    files, known and sampled, of how many; the others are of all that are left: `faces` that they may have, `core_hours`
+    and `hours`, and `disk_bytes`; `worker_bytes`: what a worker holds.
+    """
+    settings = (detection or DetectionSettings(), engine or EngineSettings(threads=1), model)
+    wanted = listed(sources)
+    todo = _left(wanted, Place(destination))
+    # Evenly of all folders, whatever their order.
+    order = np.argsort([key(address) for address in todo["address"].to_pylist()], kind="stable")[:SAMPLE]
+    spent = dict.fromkeys(("files", "faces", "seconds", "bytes", "memory"), 0.0)
+    progress("analyse", 0, len(order))
+    for row in _analysed(todo.take(pa.array(order)), None, settings, workers) if len(order) else ():
+        for of in ("files", "faces", "seconds", "bytes"):
+            spent[of] += row[of]
+        spent["memory"] = max(spent["memory"], row["memory"])
+        progress("analyse", int(spent["files"]), len(order))
+    times = len(todo) / max(1.0, spent["files"])
+    core_hours = times * (spent["seconds"] + GROUPING_SECONDS * spent["faces"]) / 3600
+    return {
+        "files": len(wanted),
+        "known": len(wanted) - len(todo),
+        "sampled": len(order),
+        "faces": round(times * spent["faces"]),
+        "core_hours": core_hours,
+        "hours": core_hours / (workers or _cores()),
+        "disk_bytes": round(times * spent["bytes"]),
+        "worker_bytes": spent["memory"],
+    }
+
+
+def _cores() -> int:
+    return max(1, int(ray.cluster_resources().get("CPU", 1)))
+
+
+def _analysed(
+    files: pa.Table,
+    place: Place | None,
+    settings: tuple[DetectionSettings, EngineSettings, Card],
+    workers: int | None,
+) -> Iterable[dict[str, Any]]:
+    """What each part of some files came to, as they are done."""
+    workers = workers or _cores()
+    size = max(1, min(PART_FILES, -(-len(files) // workers)))
+    parts = [files.slice(start, size) for start in range(0, len(files), size)]
     made = ray.data.from_arrow(parts).map_batches(
         Analyser,
         batch_format="pyarrow",
@@ -113,13 +185,8 @@ def analyse(
         num_cpus=1,
         fn_constructor_args=(place, settings),
     )
-    progress("analyse", done, total)
-    for row in made.iter_rows():
-        done += row["files"]
-        counts["faces"] += row["faces"]
-        counts["unreadable"] += row["unreadable"]
-        progress("analyse", done, total)
-    return counts
+    rows: Iterable[dict[str, Any]] = made.iter_rows()
+    return rows
 
 
 def _left(wanted: pa.Table, place: Place) -> pa.Table:
@@ -132,9 +199,9 @@ def _left(wanted: pa.Table, place: Place) -> pa.Table:
 
 
 class Analyser:
-    """What a worker holds: the networks."""
+    """What a worker holds: the networks. place: None writes nothing."""
 
-    def __init__(self, place: Place, settings: tuple[DetectionSettings, EngineSettings, Card]) -> None:
+    def __init__(self, place: Place | None, settings: tuple[DetectionSettings, EngineSettings, Card]) -> None:
         self._place, self._settings = place, settings
 
     @cached_property
@@ -143,7 +210,8 @@ class Analyser:
 
     def __call__(self, files: pa.Table) -> pa.Table:
         """Analyse some files and write their part."""
-        rows = files.to_pylist()
+        rows, recipe = files.to_pylist(), self._recipe  # ready before the clock starts
+        began = time.process_time()
         named = "\n".join(f"{row['address']} {row['size']} {row['modified']}" for row in rows)
         part = f"part-{hashlib.sha256(named.encode()).hexdigest()[:24]}.parquet"
         found: list[tuple[str, Analysis | str]] = []
@@ -154,15 +222,27 @@ class Analyser:
             face for name, one in found if not isinstance(one, str) for face in _faces(name, one, self._settings[0])
         ]
         thumbnails = [{"face": face["face"], "jpeg": face.pop("jpeg")} for face in faces]
-        self._place.write(f"{FACES}/{part}", pa.Table.from_pylist(faces, FACE))
-        self._place.write(f"{THUMBNAILS}/{part}", pa.Table.from_pylist(thumbnails, THUMBNAIL))
         ended = [
-            row | {"digest": name, **_measures(one), "precision": self._recipe.precision}
+            row | {"digest": name, **_measures(one), "precision": recipe.precision}
             for row, (name, one) in zip(rows, found, strict=True)
         ]
-        self._place.write(f"{FILES}/{part}", pa.Table.from_pylist(ended, FILE))
-        unreadable = sum(isinstance(one, str) for _, one in found)
-        return pa.table({"files": [len(rows)], "faces": [len(faces)], "unreadable": [unreadable]})
+        tables = {
+            FACES: pa.Table.from_pylist(faces, FACE),
+            THUMBNAILS: pa.Table.from_pylist(thumbnails, THUMBNAIL),
+            FILES: pa.Table.from_pylist(ended, FILE),  # the last, since it says that the others are whole
+        }
+        if self._place is not None:
+            for folder, table in tables.items():
+                self._place.write(f"{folder}/{part}", table)
+        done = {
+            "files": len(rows),
+            "faces": len(faces),
+            "unreadable": sum(isinstance(one, str) for _, one in found),
+            "bytes": sum(table.nbytes for table in tables.values()),
+            "seconds": time.process_time() - began,
+            "memory": peak_memory() or 0,
+        }
+        return pa.table({name: [value] for name, value in done.items()})
 
     def _analysed(self, addresses: list[str]) -> Iterator[tuple[str, Analysis | str]]:
         """Digest and analysis of each file, or why there is none; some pictures in memory at a time."""

@@ -29,7 +29,7 @@ from unmingle.grouping.threshold import FalseMergeThreshold
 from unmingle.store.face_rows import look_up
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from functools import partial
 
     from numpy.typing import NDArray
 
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 SAMPLE = 1 << 17
 # Faces of a cell: all are compared with all.
 CELL_FACES = 25_000
+# Faces of a cell in which clusters are kept for those that come later.
+KEPT_FACES = 5_000
 # Rounds in which each cluster is in one cell.
 WHOLE_ROUNDS = 2
 # Of the false merges that are expected altogether, as many as these rounds may make: who is alone in its cell, away
@@ -54,14 +56,16 @@ NEAR = 8
 ROWS_A_CENTRE = 64
 
 
+MOVED = pa.schema({"face": pa.int64(), "person": pa.int64()})
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What all cells have in common; made once of a sample."""
 
     threshold: FalseMergeThreshold
-    measure: Callable[[F32], F64]  # how crowded it is where faces lie; see `local_excess`
+    measure: partial[F64]  # how crowded it is where faces lie; see `local_excess`
     sample_nd: F32
-    cells: int
     faces: int  # core faces of the whole collection
     together: str  # the column of which two faces with one value are two people
 
@@ -72,12 +76,13 @@ class Plan:
         card = FalseMergeThreshold(curve=curve, expected=settings.expected_false_merges)
         threshold, measure = measured_threshold(unit_nd, card)
         together = "picture" if settings.co_occurrence else "face"
-        return cls(threshold, measure, unit_nd, max(1, round(faces / CELL_FACES)), faces, together)
+        return cls(threshold, measure, unit_nd, faces, together)
 
-    def index(self, turn: int) -> InvertedIndex:
-        """The cells of a round."""
+    def centres(self, turn: int, faces: int | None = None) -> F32:
+        """(c, d) the middles of the cells of a round, of so many faces each; None: `CELL_FACES`."""
+        cells = max(1, round(self.faces / (faces or CELL_FACES)))
         order = np.random.default_rng(turn).permutation(len(self.sample_nd))
-        return InvertedIndex(self.sample_nd[order[: ROWS_A_CENTRE * self.cells]], cells=self.cells)
+        return InvertedIndex(self.sample_nd[order[: ROWS_A_CENTRE * cells]], cells=cells).centres_cd
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,6 +118,12 @@ class Cell:
             unit_rows(lists["vectors"].reshape(n, -1)) if n else np.zeros((0, 1), np.float32),
         )
 
+    @classmethod
+    def empty(cls, width: int) -> Cell:
+        """Of no clusters."""
+        key, flag = np.zeros(0, np.int64), np.zeros(0, np.bool_)
+        return cls(key, key, flag, flag, flag, key, key, np.zeros(0), np.zeros((0, width), np.float32))
+
     @property
     def start_c(self) -> I64:
         """The row of the first face of each cluster."""
@@ -146,8 +157,8 @@ class Cell:
         """Some of the clusters."""
         some_n = np.repeat(some_c, self.size_c)
         faces = (self.face_n[some_n], self.picture_n[some_n], self.excess_n[some_n], self.vectors_nd[some_n])
-        flags = (self.core_c[some_c], self.home_c[some_c], self.fresh_c[some_c])
-        return Cell(self.name_c[some_c], self.size_c[some_c], *flags, *faces)
+        core_c, home_c, fresh_c = self.core_c[some_c], self.home_c[some_c], self.fresh_c[some_c]
+        return Cell(self.name_c[some_c], self.size_c[some_c], core_c, home_c, fresh_c, *faces)
 
     def regrouped(self, slot_n: I64) -> Cell:
         """The clusters in which the faces are now, at home and fresh."""
@@ -155,7 +166,8 @@ class Cell:
         _, start, size = np.unique(slot_n[order], return_index=True, return_counts=True)
         core_c = np.add.reduceat(np.repeat(self.core_c, self.size_c)[order], start) > 0
         faces = (self.face_n[order], self.picture_n[order], self.excess_n[order], self.vectors_nd[order])
-        return Cell(faces[0][start], size, core_c, *np.ones((2, len(start)), np.bool_), *faces)
+        yes = np.ones(len(start), np.bool_)
+        return Cell(faces[0][start], size, core_c, yes, yes, *faces)
 
     def means(self) -> F32:
         """(c, d) mean of each cluster."""
@@ -182,6 +194,9 @@ class Cell:
                 "vectors": lists(self.vectors_nd.astype(np.float16).ravel(), width),
             }
         )
+
+
+ROWS = Cell.empty(1).table().schema
 
 
 def _by_name(table: pa.Table) -> pa.Table:
@@ -212,7 +227,7 @@ def members(rows: pa.Table, moved: pa.Table) -> tuple[I64, I64, Bool]:
     """Each face of some rows, the name of the cluster that it is in once some have moved, and whether it is core."""
     cell = Cell.of(rows)
     cluster_n = np.repeat(cell.name_c, cell.size_c)
-    moved = moved if len(moved) else pa.table({"face": np.zeros(0, np.int64), "person": np.zeros(0, np.int64)})
+    moved = moved if len(moved) else MOVED.empty_table()
     to_n = lookup(cell.face_n, moved["face"].to_numpy(), moved["person"].to_numpy(), -1)
     return cell.face_n, np.where(to_n < 0, cluster_n, to_n), np.repeat(cell.core_c, cell.size_c)
 
@@ -226,10 +241,10 @@ def singles(faces: pa.Table, plan: Plan) -> pa.Table:
     return Cell(columns[0], np.ones(len(faces), np.int64), core_n, yes, yes, *columns).table()
 
 
-def placed(rows: pa.Table, index: InvertedIndex, *, copies: int = 1) -> pa.Table:
+def placed(rows: pa.Table, centres_cd: F32, *, copies: int = 1) -> pa.Table:
     """Rows with the cell that each is in, and its copies; `home` is true for the nearest cell."""
     cell = Cell.of(rows)
-    similarity_ck = cell.means() @ index.centres_cd.T
+    similarity_ck = cell.means() @ centres_cd.T
     copies = min(copies, similarity_ck.shape[1])
     near_cm = np.argsort(-similarity_ck, axis=1, kind="stable")[:, :copies]
     near_cm[~cell.core_c, 1:] = -1  # a border face is compared in one cell, to which people's copies come
@@ -268,6 +283,20 @@ def pairs(rows: pa.Table, plan: Plan, clusters: int) -> pa.Table:
     passes = plan.threshold.accepts(score, state.size_n[first], state.size_n[second], clusters=clusters)
     first, second = cell.name_c[near[passes]].T
     return pa.table({"first": first, "second": second, "score": score[passes]})
+
+
+def beside(rows: pa.Table, there: pa.Table, plan: Plan, clusters: int) -> pa.Table:
+    """As `pairs`, of the rows of a cell and the clusters that were there before, which are not compared again."""
+    cell, old = Cell.of(rows), Cell.of(there)
+    old = old.taken(old.core_c)
+    if len(old.name_c):
+        fresh_cd = cell.taken(cell.fresh_c).means() if cell.fresh_c.any() else cell.vectors_nd[:0]
+        found = exact_nearest(fresh_cd, old.means(), NEAR).index_qk
+        near_c = np.zeros(len(old.name_c), np.bool_)
+        near_c[found[found >= 0]] = True
+        near = replace(old.taken(near_c), fresh_c=np.zeros(np.count_nonzero(near_c), np.bool_))
+        rows = pa.concat_tables([rows.select(ROWS.names), near.table()])
+    return pairs(rows, plan, clusters)
 
 
 def surest(found: pa.Table) -> tuple[I64, I64]:

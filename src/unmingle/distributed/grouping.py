@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from unmingle.grouping.impostors import ImpostorModel
     from unmingle.progress import Progress
-    from unmingle.records import I64, Bool
+    from unmingle.records import F32, I64, Bool
 
 # Keys are spread evenly below this: the part of all faces with keys below a share of it is an even sample.
 KEYS = 1 << 63
@@ -50,6 +50,8 @@ class Grouped:
     assignment: ray.data.Dataset
     people: pa.Table
     notes: dict[str, float]
+    plan: cells.Plan | None = None  # by which cells were judged, and
+    clusters: ray.data.Dataset | None = None  # what they made; None where one machine grouped all
 
 
 def group(
@@ -69,35 +71,35 @@ def group(
     settings = settings or GroupingSettings()
     faces = faces.materialize()
     if faces.count() <= cells.CELL_FACES:
-        return _whole(_all(faces), settings, curve)
+        return _whole(whole(faces), settings, curve)
     faces = faces.filter(expr=~col("doubtful")).materialize()
     sample, count = _sample(faces)
     vectors_nd = cells.flat(sample, "vector").reshape(len(sample), -1)
     made = cells.Plan.of(vectors_nd, count, settings, curve)
     plan = ray.put(made)
-    everyone = faces.map_batches(_singles, batch_format="pyarrow", fn_kwargs={"plan": plan}).materialize()
+    everyone = faces.map_batches(singles, batch_format="pyarrow", fn_kwargs={"plan": plan}).materialize()
     core, border = everyone.filter(expr=col("core")).materialize(), everyone.filter(expr=~col("core")).materialize()
     for turn in range(cells.WHOLE_ROUNDS):
-        core = _in_cells(core, made, turn, cells.link, plan=plan).materialize()
+        core = in_cells(core, made.centres(turn), cells.link, plan=plan).materialize()
         progress("cluster", turn + 1, cells.WHOLE_ROUNDS + 3)
     clusters, turn = core.count(), cells.WHOLE_ROUNDS
     while True:
-        found = _in_cells(core, made, turn, cells.pairs, cells.COPIES, plan=plan, clusters=clusters)
-        first, second = cells.surest(_all(found))
+        found = in_cells(core, made.centres(turn), cells.pairs, cells.COPIES, plan=plan, clusters=clusters)
+        first, second = cells.surest(whole(found))
         if not len(first):
             break
-        core = _merged(core, first, second)
+        core = merged(core, first, second)
         clusters, turn = core.count(), turn + 1
         progress("cluster", min(turn, cells.WHOLE_ROUNDS + 2), cells.WHOLE_ROUNDS + 3)
     both = core.union(border) if border.count() else core
-    moved = _all(_in_cells(both, made, turn + 1, cells.attach, cells.COPIES, plan=plan, people=clusters))
+    moved = whole(in_cells(both, made.centres(turn + 1), cells.attach, cells.COPIES, plan=plan, people=clusters))
     progress("cluster", cells.WHOLE_ROUNDS + 3, cells.WHOLE_ROUNDS + 3)
-    found = _all(both.map_batches(_counted, batch_format="pyarrow", fn_kwargs={"moved": ray.put(moved)}))
+    found = whole(both.map_batches(_counted, batch_format="pyarrow", fn_kwargs={"moved": ray.put(moved)}))
     people = _people(*(found[of].to_numpy() for of in ("person", "faces", "core")))
     refs = [ray.put(table) for table in (moved, people)]
     assignment = both.map_batches(_assigned, batch_format="pyarrow", fn_kwargs={"refs": refs})
     notes = {"scale": made.threshold.scale, "clusters": float(clusters), "rounds": float(turn), "core": float(count)}
-    return Grouped(assignment, people.drop_columns(["cluster"]), notes)
+    return Grouped(assignment, people.drop_columns(["cluster"]), notes, made, both)
 
 
 def _whole(faces: pa.Table, settings: GroupingSettings, curve: ImpostorModel) -> Grouped:
@@ -124,27 +126,31 @@ def _sample(faces: ray.data.Dataset) -> tuple[pa.Table, int]:
     """An even sample of the core faces, in order of their keys, and how many core faces there are."""
     count = int(faces.map_batches(_core_count, batch_format="pyarrow").sum("count") or 0)
     below = min(KEYS - 1, int(KEYS * SPARE * cells.SAMPLE / max(1, count)))
-    sample = _all(faces.map_batches(_below, batch_format="pyarrow", fn_kwargs={"below": below}))
+    sample = whole(faces.map_batches(_below, batch_format="pyarrow", fn_kwargs={"below": below}))
     keys, first = np.unique(sample["face"].to_numpy(), return_index=True)
     return sample.take(pa.array(first[: cells.SAMPLE])), count if below < KEYS - 1 else len(keys)
 
 
-def _in_cells(
+def in_cells(
     rows: ray.data.Dataset,
-    made: cells.Plan,
-    turn: int,
+    centres_cd: F32,
     work: Callable[..., pa.Table],
     copies: int = 1,
     **known: Any,  # whatever the work asks for
 ) -> ray.data.Dataset:
-    index = ray.put(made.index(turn))
-    placed = rows.map_batches(_placed, batch_format="pyarrow", fn_kwargs={"index": index, "copies": copies})
-    known["work"] = work
-    groups = placed.groupby("cell", num_partitions=min(made.cells, PARTS))
-    return groups.map_groups(_work, batch_format="pyarrow", fn_kwargs=known)
+    """What is made of each cell of some rows."""
+    centres = ray.put(centres_cd)
+    placed = rows.map_batches(_placed, batch_format="pyarrow", fn_kwargs={"centres": centres, "copies": copies})
+    return in_groups(placed, work, parts=len(centres_cd), **known)
 
 
-def _merged(rows: ray.data.Dataset, first: I64, second: I64) -> ray.data.Dataset:
+def in_groups(rows: ray.data.Dataset, work: Callable[..., pa.Table], parts: int = 1, **known: Any) -> ray.data.Dataset:
+    """What is made of the rows of each `cell`."""
+    groups = rows.groupby("cell", num_partitions=min(parts, PARTS))
+    return groups.map_groups(_work, batch_format="pyarrow", fn_kwargs=known | {"work": work})
+
+
+def merged(rows: ray.data.Dataset, first: I64, second: I64) -> ray.data.Dataset:
     """The rows, with each second cluster in the first."""
     pairs = ray.put((first, second))
     named = rows.map_batches(_grouped, batch_format="pyarrow", fn_kwargs={"pairs": pairs}).materialize()
@@ -163,7 +169,7 @@ def _people(cluster_n: I64, faces_n: I64, core_n: I64 | Bool) -> pa.Table:
     return pa.table({"person": np.arange(1, len(order) + 1), "cluster": name[order], "faces": faces[order]})
 
 
-def _all(rows: ray.data.Dataset) -> pa.Table:
+def whole(rows: ray.data.Dataset) -> pa.Table:
     """The few rows of a dataset, in one table."""
     tables = [table for table in rows.iter_batches(batch_size=None, batch_format="pyarrow") if len(table)]
     return pa.concat_tables(tables).combine_chunks() if tables else pa.table({})
@@ -180,12 +186,13 @@ def _below(faces: pa.Table, below: int) -> pa.Table:
     return faces.filter(pa.array((faces["face"].to_numpy() <= below) & faces["core"].to_numpy()))
 
 
-def _singles(faces: pa.Table, plan: Any) -> pa.Table:  # a reference of Ray's
+def singles(faces: pa.Table, plan: Any) -> pa.Table:  # a reference of Ray's
+    """See `cells.singles`."""
     return cells.singles(faces, ray.get(plan))
 
 
-def _placed(rows: pa.Table, index: Any, copies: int) -> pa.Table:
-    return cells.placed(rows, ray.get(index), copies=copies)
+def _placed(rows: pa.Table, centres: Any, copies: int) -> pa.Table:
+    return cells.placed(rows, ray.get(centres), copies=copies)
 
 
 def _work(rows: pa.Table, work: Callable[..., pa.Table], plan: Any, **known: int) -> pa.Table:
@@ -198,6 +205,11 @@ def _grouped(rows: pa.Table, pairs: Any) -> pa.Table:
         rows["cluster"].to_numpy(), np.concatenate([first, second]), np.concatenate([first, first]), -1
     )
     return rows.append_column("group", pa.array(group))
+
+
+def members(rows: pa.Table, moved: Any) -> pa.Table:
+    """Columns face, cluster and core; see `cells.members`."""
+    return pa.table(dict(zip(("face", "cluster", "core"), cells.members(rows, ray.get(moved)), strict=True)))
 
 
 def _counted(rows: pa.Table, moved: Any) -> pa.Table:

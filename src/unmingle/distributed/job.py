@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -14,25 +15,25 @@ import ray
 import ray.data
 
 from unmingle.decisions.assignment import continued
-from unmingle.distributed import analysis, cells
+from unmingle.distributed import adding, analysis, cells
 from unmingle.distributed.grouping import group
-from unmingle.distributed.place import ASSIGNMENT, FACES, FILES, PEOPLE, STATISTICS, Place
+from unmingle.distributed.place import ASSIGNMENT, FACES, FILES, PEOPLE, STATISTICS, Place, key
 from unmingle.distributed.review import Decided, owners
 from unmingle.errors import SettingsError
 from unmingle.grouping.impostors import curve_of
 from unmingle.models.cards import SFACE
 from unmingle.progress import silent
-from unmingle.settings import DetectionSettings
+from unmingle.settings import DetectionSettings, GroupingSettings
 from unmingle.store.face_rows import ALONE, look_up
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from unmingle.distributed.grouping import Grouped
     from unmingle.models.cards import Card
     from unmingle.progress import Progress
     from unmingle.records import I64
-    from unmingle.settings import EngineSettings, GroupingSettings
+    from unmingle.settings import EngineSettings
 
 
 def cluster(
@@ -45,12 +46,14 @@ def cluster(
     model: Card = SFACE,
     workers: int | None = None,
     progress: Progress = silent,
+    tell: Callable[[dict[str, int]], None] = lambda counts: None,
 ) -> dict[str, Any]:
     """Find the faces of all pictures and group them by person on the cluster that Ray is initialised with.
 
     `destination` gets faces/, thumbnails/ and files/ (see `analysis`), people.parquet (person, faces, name, ignored;
     largest first), assignment/ (face and person) and statistics.json, which is returned. What is there is not found
-    again; people keep their ids, and what was decided in libraries of them counts (see `review`).
+    again, and a few new faces are grouped with the clusters that are kept there (see `adding`); people keep their ids,
+    and what was decided in libraries of them counts (see `review`). tell: see `analysis.analyse`.
     """
     place = Place(destination)
     if model.calibration is not None and model.calibration.adapts:
@@ -58,25 +61,37 @@ def cluster(
             f"How {model.name} compares faces is learned from each collection, which is not done on a Ray cluster."
         )
         raise SettingsError(problem, "Take another model, such as sface.")
-    counts = analysis.analyse(
-        sources, destination, detection=detection, engine=engine, model=model, workers=workers, progress=progress
-    )
+    chosen: Any = {"detection": detection, "engine": engine, "model": model, "workers": workers, "progress": progress}
+    counts = analysis.analyse(sources, destination, **chosen, tell=tell)
     assert model.calibration is not None  # else there are no faces
-    grouped = group(faces_of(place), grouping, curve=curve_of(model.calibration), progress=progress)
-    people, in_people = _keep(place, grouped, more := {"model": model.name})
+    settings, curve, parts = grouping or GroupingSettings(), curve_of(model.calibration), place.names(FILES)
+    decided, (face_n, person_n) = Decided.read(place), owners(place)
+    before = face_n, decided.now(person_n)
+    kept = adding.Kept.read(place, settings)
+    new = parts if kept is None else sorted(set(parts) - set(kept.state["parts"]))
+    if kept is not None and kept.has_room(_count(place, new)):
+        progress("cluster", 0, 1)
+        faces = faces_of(place, new, there=kept.state["parts"])
+        grouped, finish = adding.add(faces, kept, new, curve, *before)
+        progress("cluster", 1, 1)
+    else:
+        grouped = group(faces_of(place, parts), settings, curve=curve, progress=progress)
+        finish = partial(adding.keep, place, grouped, settings, parts)
+    people, in_people = _keep(place, grouped, decided, before, more := {"model": model.name})
+    finish()
     statistics = {**counts, "people": people, "in_people": in_people, **grouped.notes}
     place.write_text(STATISTICS, json.dumps({**statistics, **more}, indent=2))
     return statistics
 
 
-def _keep(place: Place, grouped: Grouped, more: dict[str, Any]) -> tuple[int, int]:
+def _keep(
+    place: Place, grouped: Grouped, decided: Decided, before: tuple[I64, I64], more: dict[str, Any]
+) -> tuple[int, int]:
     """Write who is whose: ids are those of before, and what was decided counts; how many people, and their faces.
 
-    more: gets what the next run has to know.
+    before: whose each face was, by rising face. more: gets what the next run has to know.
     """
-    known = json.loads(place.read_text(STATISTICS) or "{}")
-    decided, (face_n, person_n) = Decided.read(place), owners(place)
-    person_n = decided.now(person_n)
+    known, (face_n, person_n) = json.loads(place.read_text(STATISTICS) or "{}"), before
     assigned = grouped.assignment.materialize()
     overlaps: Counter[tuple[int, int]] = Counter()
     cluster_of: dict[int, int] = {}
@@ -118,19 +133,39 @@ def _rows(assigned: ray.data.Dataset) -> Iterator[tuple[I64, I64]]:
             yield table["face"].to_numpy(), table["person"].to_numpy()
 
 
-def faces_of(place: Place) -> ray.data.Dataset:
-    """Columns face, picture, core, doubtful and vector of what is grouped, of whole parts."""
-    names, columns = place.names(FILES), ["face", "picture", "standing", "doubtful", "vector"]
-    count = sum(pc.sum(place.read(f"{FILES}/{name}", ["faces"])["faces"]).as_py() or 0 for name in names)
-    if count <= cells.CELL_FACES:  # no work for a cluster
-        parts = [_to_group(place.read(f"{FACES}/{name}", columns)) for name in names]
-        return ray.data.from_arrow(pa.concat_tables(parts).combine_chunks())
+TO_GROUP = pa.schema(
+    {
+        **dict.fromkeys(("face", "picture"), pa.int64()),
+        **dict.fromkeys(("core", "doubtful"), pa.bool_()),
+        "vector": pa.list_(pa.float16()),
+    }
+)
+
+
+def _count(place: Place, parts: Iterable[str]) -> int:
+    """How many faces some parts have."""
+    return sum(pc.sum(place.read(f"{FILES}/{name}", ["faces"])["faces"]).as_py() or 0 for name in parts)
+
+
+def faces_of(place: Place, parts: Sequence[str], there: Sequence[str] = ()) -> ray.data.Dataset:
+    """Columns face, picture, core, doubtful and vector of what is grouped: these parts, no pictures of `there`."""
+    columns = ["face", "picture", "standing", "doubtful", "vector"]
+    known: list[pa.Array] = []
+    if there and parts:
+        new = pa.concat_tables([place.read(f"{FILES}/{name}", ["digest"]) for name in parts])["digest"].combine_chunks()
+        for name in there:  # the same picture may have come again, under another name
+            digest = place.read(f"{FILES}/{name}", ["digest"])["digest"].combine_chunks()
+            known.append(digest.filter(pc.is_in(digest, value_set=new)))
+    again = pa.array(sorted({key(one) for part in known for one in part.to_pylist()}), pa.int64())
+    if _count(place, parts) <= cells.CELL_FACES:  # no work for a cluster
+        tables = [_to_group(place.read(f"{FACES}/{name}", columns), again) for name in parts]
+        return ray.data.from_arrow(pa.concat_tables(tables).combine_chunks() if tables else TO_GROUP.empty_table())
     system, path = place.opened
-    faces = ray.data.read_parquet([f"{path}/{FACES}/{name}" for name in names], filesystem=system, columns=columns)
-    return faces.map_batches(_to_group, batch_format="pyarrow")
+    faces = ray.data.read_parquet([f"{path}/{FACES}/{name}" for name in parts], filesystem=system, columns=columns)
+    return faces.map_batches(_to_group, batch_format="pyarrow", fn_kwargs={"again": again})
 
 
-def _to_group(faces: pa.Table) -> pa.Table:
+def _to_group(faces: pa.Table, again: pa.Array) -> pa.Table:
     standing = np.asarray(faces["standing"].to_pylist(), object)
     some = faces.append_column("core", pa.array(standing == "found")).drop_columns(["standing"])
-    return some.filter(pa.array(standing != "aside"))
+    return some.filter(pc.and_(pa.array(standing != "aside"), pc.invert(pc.is_in(some["picture"], value_set=again))))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 import pyarrow as pa
 import pyarrow.fs
@@ -20,20 +21,38 @@ if TYPE_CHECKING:
 
 FACES, THUMBNAILS, FILES, RECIPE = "faces", "thumbnails", "files", "recipe.txt"
 ASSIGNMENT, PEOPLE, STATISTICS, DECISIONS = "assignment", "people.parquet", "statistics.json", "decisions"
+CLUSTERS = "clusters"  # for faces that come later
+PLAIN = "/!$&'()*+,;=:@~"  # what stands in the path of a URL as it is
+
+
+@cache  # to open one asks the network
+def _system(address: str) -> tuple[pyarrow.fs.FileSystem, str]:
+    return pyarrow.fs.FileSystem.from_uri(address)  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A folder on a disk or in an object store, by its address: a path, or s3://, gs:// and what pyarrow reads."""
+    """A folder on a disk or in an object store, by its address: a path, or s3://, gs:// and what pyarrow reads.
+
+    Of an address, what a URL doesn't allow is escaped; options stand behind a question mark.
+    """
 
     address: str
 
     @property
     def opened(self) -> tuple[pyarrow.fs.FileSystem, str]:
         """The file system, and the path there."""
-        if urlsplit(self.address).scheme in ("", "file") or "://" not in self.address:
-            return pyarrow.fs.LocalFileSystem(), self.address.removeprefix("file://")
-        return pyarrow.fs.FileSystem.from_uri(self.address)  # type: ignore[no-any-return]
+        if "://" not in self.address:
+            return pyarrow.fs.LocalFileSystem(), self.address
+        parts = urlsplit(self.address)
+        system, root = _system(urlunsplit(parts._replace(path="/")))
+        return system, root.rstrip("/") + unquote(parts.path)
+
+    def address_of(self, path: str) -> str:
+        """The address of a path of its file system."""
+        parts = urlsplit(self.address)
+        root = _system(urlunsplit(parts._replace(path="/")))[1].rstrip("/")
+        return urlunsplit(parts._replace(path=quote(path.removeprefix(root), safe=PLAIN)))
 
     def names(self, folder: str, ending: str = ".parquet") -> list[str]:
         """The names of the files of a folder, in order; none if it isn't there."""

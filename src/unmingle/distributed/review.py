@@ -65,7 +65,8 @@ def take(
     if not (people or names or files):
         raise SettingsError("Nobody was named.", "Pass --people 1-500, --names or --files.")
     wanted = {*people} | {row["person"] for row in table.to_pylist() if row["name"] and row["name"] in names}
-    digests = {row["digest"] for row in read_all(place, FILES) if fnmatchcase(row["address"], files)} if files else None
+    fitting = [row for row in read_all(place, FILES) if fnmatchcase(row["address"], files)] if files else None
+    digests = None if fitting is None else {row["digest"] for row in fitting}
     owner = owners(place, None if digests is not None else wanted)
     rows = _faces(place, None if digests is not None else owner[0], digests)
     if not rows:
@@ -78,7 +79,12 @@ def take(
         store.set_fact(facts.SCALE, str(statistics.get("scale", "")))
         shown = {row["digest"] for row in rows}
         with store.transaction() as connection:
-            held = [row for row in read_all(place, FILES) if row["digest"] in shown]
+            held = [row for row in (fitting or read_all(place, FILES)) if row["digest"] in shown]
+            if any("width" not in row for row in held):
+                problem = (
+                    f"The faces in {destination} were found by an earlier version, which kept no sizes of pictures."
+                )
+                raise SourceError(problem, "Find them again: unmingle cluster --ray into a new folder.")
             _store(connection, recipe, held, rows, dict(zip(*(part.tolist() for part in owner), strict=True)))
             first = statistics["last_person"] + 1
             insert(connection, "person", id=first + RESERVED - 1)

@@ -32,8 +32,6 @@ from unmingle.grouping.threshold import (
 from unmingle.records import Clustering, check_shape
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
     from unmingle.grouping.impostors import ImpostorModel
@@ -153,14 +151,14 @@ def _linked(
     return clusters, threshold, notes
 
 
-def measured_threshold(unit_nd: F32, card: FalseMergeThreshold) -> tuple[FalseMergeThreshold, Callable[[F32], F64]]:
+def measured_threshold(unit_nd: F32, card: FalseMergeThreshold) -> tuple[FalseMergeThreshold, partial[F64]]:
     """The threshold, and what tells how alike strangers are where faces lie, from a sample of a large collection."""
     sample = Linkage(unit_nd[index.spaced(len(unit_nd), SCALE_SAMPLE)])
     measure = _cohort(sample, card)
     return replace(card, scale=_scale(_joined(sample.run(card), card), card.curve)), measure
 
 
-def _cohort(linkage: Linkage, card: FalseMergeThreshold) -> Callable[[F32], F64]:
+def _cohort(linkage: Linkage, card: FalseMergeThreshold) -> partial[F64]:
     """How alike strangers are where faces lie, told by clusters that are pure even in crowds; sets it for all faces."""
     given, several = linkage.clusters, -1
     # Twice: a crowd that became one cluster shows how crowded it is only once it is in pieces, but not in single faces.
