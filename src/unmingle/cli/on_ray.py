@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 # What the command heeds on a cluster, by its parameters' names.
 HEEDED = {"output", "sources", "ray", "crops", "precision", "engine", "threads", "strictness", "co_occurrence", "model"}
-HEEDED |= {"dry_run", "quiet", "as_json"}
+HEEDED |= {"regroup", "dry_run", "quiet", "as_json"}
 LONGEST_WAIT = 5.0  # seconds
 _SCHEME = re.compile(r"^([a-z][a-z0-9+.-]+):/+")
 
@@ -51,6 +51,7 @@ def cluster(
     engine: EngineSettings,
     workers: int | None,
     model: str,
+    regroup: bool,
     dry_run: bool,
     quiet: bool,
     as_json: bool,
@@ -71,7 +72,9 @@ def cluster(
                 found = analysis.estimate(*where, **known, progress=progress)
             else:
                 told = (lambda counts: None) if quiet else _Counts()
-                statistics = job.cluster(*where, **known, grouping=grouping, progress=progress, tell=told)
+                statistics = job.cluster(
+                    *where, **known, grouping=grouping, regroup=regroup, progress=progress, tell=told
+                )
     if dry_run:
         console.tell(found, *_estimated(found), as_json=as_json, quiet=quiet)
         return

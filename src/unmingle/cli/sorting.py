@@ -161,6 +161,7 @@ def cluster(
             engine=EngineSettings(engine=engine, precision=precision, threads=1),
             workers=threads or None,
             model=model,
+            regroup=regroup,
             dry_run=dry_run,
             quiet=quiet,
             as_json=as_json,

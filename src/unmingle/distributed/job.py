@@ -45,6 +45,7 @@ def cluster(
     engine: EngineSettings | None = None,
     model: Card = SFACE,
     workers: int | None = None,
+    regroup: bool = False,
     progress: Progress = silent,
     tell: Callable[[dict[str, int]], None] = lambda counts: None,
 ) -> dict[str, Any]:
@@ -52,8 +53,8 @@ def cluster(
 
     `destination` gets faces/, thumbnails/ and files/ (see `analysis`), people.parquet (person, faces, name, ignored;
     largest first), assignment/ (face and person) and statistics.json, which is returned. What is there is not found
-    again, and a few new faces are grouped with the clusters that are kept there (see `adding`); people keep their ids,
-    and what was decided in libraries of them counts (see `review`). tell: see `analysis.analyse`.
+    again, and unless `regroup`, few new faces are grouped with the clusters that are kept there (see `adding`); people
+    keep their ids, and what was decided in libraries of them counts (see `review`). tell: see `analysis.analyse`.
     """
     place = Place(destination)
     if model.calibration is not None and model.calibration.adapts:
@@ -67,7 +68,7 @@ def cluster(
     settings, curve, parts = grouping or GroupingSettings(), curve_of(model.calibration), place.names(FILES)
     decided, (face_n, person_n) = Decided.read(place), owners(place)
     before = face_n, decided.now(person_n)
-    kept = adding.Kept.read(place, settings)
+    kept = None if regroup else adding.Kept.read(place, settings)
     new = parts if kept is None else sorted(set(parts) - set(kept.state["parts"]))
     if kept is not None and kept.has_room(_count(place, new)):
         progress("cluster", 0, 1)
