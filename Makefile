@@ -32,7 +32,9 @@ test: $(VENV)/dev
 lowest:
 	$(PYTHON) -m venv $(VENV)-lowest
 	$(VENV)-lowest/bin/pip install --quiet uv
-	VIRTUAL_ENV=$(VENV)-lowest $(VENV)-lowest/bin/uv pip install --quiet --resolution lowest-direct \
+	$(VENV)-lowest/bin/uv pip compile --quiet --resolution lowest-direct --no-annotate --no-header pyproject.toml \
+		--extra encrypt --extra heic --extra onnxruntime -o $(VENV)-lowest/lowest.txt
+	VIRTUAL_ENV=$(VENV)-lowest $(VENV)-lowest/bin/uv pip install --quiet --constraint $(VENV)-lowest/lowest.txt \
 		--editable ".[encrypt,heic,onnxruntime]" --group test
 	$(VENV)-lowest/bin/pytest -n 2 --dist worksteal -p no:warnings -m "not (slow or browser or debian)"
 
