@@ -424,7 +424,7 @@ def other_figures() -> str:
         ],
         *(
             [
-                f"{called}: BCubed F where only what the last {new['new']:,} touch is grouped again, three times; of"
+                f"{called}: BCubed F where only what the last {new['new']:,} touch is grouped again; of"
                 " grouping all; faces elsewhere",
                 f"{', '.join(f'{score:.4f}' for score in new['bcubed_f_added'])}; {new['bcubed_f_anew']:.4f};"
                 f" {100 * new['differ_share']:.1f} %",
@@ -433,6 +433,7 @@ def other_figures() -> str:
             for called, new in (
                 ("half of Labeled Faces in the Wild", few["lfw_a"]),
                 ("relatives and small children", few["families_a"]),
+                ("100,000 generated faces", few["made 100000"]),
             )
         ),
         [
