@@ -131,6 +131,46 @@ def in_cells() -> str:
     return table((f"{measured['faces']:,} faces", "pairwise F", "BCubed F", "processor seconds"), rows)
 
 
+def added_to_cells() -> str:
+    """New faces among clusters that are kept in cells, as on a Ray cluster."""
+    measured = result("distributed_adding")
+    rows = [
+        [f"{one.get('new', measured['faces']):,}", f"{one['pairwise_f']:.4f}", f"{one['processor_seconds']:.1f}"]
+        for one in (*measured["added"], measured["all"])
+    ]
+    return table((f"new, of {measured['faces']:,} faces", "pairwise F of all", "processor seconds"), rows)
+
+
+def cluster_model() -> str:
+    """What a large collection would take on a cluster."""
+    found = result("distributed_model")
+    of = found["model"]
+    rows = [
+        ["finding faces", f"{of['analysis_hours']:.1f} hours", "assumed time a picture; a dry run measures it"],
+        [
+            "grouping, on all cores",
+            f"{60 * of['grouping_hours_of_processors']:.1f} minutes",
+            "measured, and scaled by faces",
+        ],
+        ["grouping, in one place", f"{60 * of['grouping_hours_in_one_place']:.1f} minutes", "measured, and scaled"],
+        ["grouping, between nodes", f"{60 * of['grouping_hours_of_network']:.1f} minutes", "assumed rate"],
+        ["sent between nodes", f"{of['shuffled_bytes'] / 1e9:,.0f} GB", "counted by the rows of each round"],
+        ["disk", f"{of['bytes_on_disk'] / 1e9:,.0f} GB", "counted; thumbnails assumed"],
+        ["memory of a node", f"{of['memory_of_a_node'] / 1e9:.0f} GB", "measured once on Ray, of a worker"],
+        [
+            "memory of the driver",
+            f"{of['memory_of_the_driver'] / 1e9:.0f} GB",
+            "counted: who is whose, before and after",
+        ],
+        [
+            "wrong merges expected",
+            f"{of['expected_false_merges']:,.0f}",
+            "one in fifty clusters, as `--strictness` says",
+        ],
+    ]
+    return table((f"{of['faces']:,.0f} faces, {of['nodes']:.0f} nodes", "", "how it is known"), rows)
+
+
 def triage() -> str:
     """What each rule about poor faces costs and saves."""
     rules = {
@@ -748,6 +788,8 @@ PARTS = {
     "reviewer": reviewer,
     "scale": scale,
     "in cells": in_cells,
+    "added to cells": added_to_cells,
+    "cluster model": cluster_model,
     "seed meeting": seed_meeting,
     "side by side": side_by_side,
     "small faces": small_faces,
