@@ -42,7 +42,6 @@ NEIGHBOURS = (10, 20, 30, 50, 100)
 # Values of constants in `threshold`, which is given last here as it is; and random parts of each collection.
 CONSTANTS = {
     "MANY_CLUSTERS": (1, 200, 500, 2000, threshold.MANY_CLUSTERS),
-    "LOOSE": (2.0, 4.0, 100.0, threshold.LOOSE),
 }
 DRAWS, SHARE = 3, 0.9
 MOST_STRAYS = 0.05

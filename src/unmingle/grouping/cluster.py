@@ -22,11 +22,9 @@ from unmingle.grouping.impostors import SINGLE, estimate_curve
 from unmingle.grouping.linkage import Linkage
 from unmingle.grouping.refine import check_people, join_fragments, make_people, merge_seen_together, reassign
 from unmingle.grouping.threshold import (
-    LEAST_FACES,
     PRIOR_COHORT,
     FalseMergeThreshold,
     collection_scale,
-    crowds,
     local_excess,
 )
 from unmingle.records import Clustering, check_shape
@@ -171,25 +169,10 @@ def _cohort(linkage: Linkage, card: FalseMergeThreshold) -> partial[F64]:
         slots = pieces.alive
         measure = partial(local_excess, mean_cd=pieces.mean_nd[slots], size_c=pieces.size_n[slots], curve=card.curve)
         given.face_excess_n = measure(given.vectors_nd)
-    person_c, least_c = _strangers(pieces, slots, _joined(linkage.copy().run(card), card), card.curve)
-    measure = partial(measure, person_c=person_c, least_c=least_c)
+    # A person's own pieces are no strangers to each other.
+    measure = partial(measure, person_c=_joined(linkage.copy().run(card), card).slot_n[slots])
     given.face_excess_n = measure(given.vectors_nd)
     return measure
-
-
-def _strangers(pieces: Clusters, slots: I64, whole: Clusters, curve: ImpostorModel) -> tuple[I64, F64]:
-    """Whose each piece is, since a person's own are no strangers but those of a crowd are; and their least excess."""
-    person_c, least_c = whole.slot_n[slots], np.zeros(len(slots))
-    some = whole.alive[whole.size_n[whole.alive] >= LEAST_FACES]
-    for slot in crowds(some, whole.mean_nd[some], whole.size_n[some], whole.excess(some, some), curve).tolist():
-        parts = np.flatnonzero(person_c == slot)
-        size = pieces.size_n[slots[parts]].astype(np.float64)
-        sums = pieces.mean_nd[slots[parts]] * size[:, None]
-        pairs = size.sum() ** 2 - np.square(size).sum()
-        if pairs:
-            between = (np.square(sums.sum(axis=0)).sum() - np.square(sums).sum()) / pairs
-            person_c[parts], least_c[parts] = slots[parts], max(0.0, between - curve.mean)
-    return person_c, least_c
 
 
 def _joined(clusters: Clusters, threshold: FalseMergeThreshold) -> Clusters:

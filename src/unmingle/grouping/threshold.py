@@ -41,11 +41,6 @@ EXCESS_CELLS = 1 << 31
 # Clusters that are to be pure have to be as alike as among so many, else a crowd becomes one for being few: among 200
 # it still does, among 2000 its pieces are too small to tell, and where people are as usual all do alike.
 MANY_CLUSTERS = 1000
-# Standard deviations of a normal variable in one median distance from its median.
-NORMAL_MAD = 1.4826
-# Clusters of more faces than this that hold together by so many deviations less than others do are no person but a
-# crowd. Of fewer faces some people look as loose.
-LARGE, LOOSE = 30, 3.0
 # Pairs further out than this are no strangers but one person in two parts, and may not stretch the scale.
 OUTLIER_Z = 3.0
 
@@ -129,7 +124,6 @@ def local_excess(
     *,
     faces: int = 1,
     person_c: I64 | None = None,
-    least_c: F64 | None = None,
 ) -> F64:
     """(n,) how much more alike a face and its nearest strangers are than the model's card says, as a cosine; never < 0.
 
@@ -138,8 +132,7 @@ def local_excess(
     be pure rather than whole; of two faces or more, since single ones are often faces of somebody large.
 
     faces: of how many each vector is the mean. person_c: clusters with one number are one person, and count as one;
-    None: nobody has two. Fewer than `PRIOR_CLUSTERS` people can't tell. least_c: the least excess of the faces that are
-    nearest to each; None: 0.
+    None: nobody has two. Fewer than `PRIOR_CLUSTERS` people can't tell.
     """
     from scipy.special import ndtri
 
@@ -150,7 +143,6 @@ def local_excess(
         weight_c, sums_cd = size_c[order], mean_cd[order] * size_c[order, None].astype(np.float32)
         size_c = np.add.reduceat(weight_c, first)
         mean_cd = (np.add.reduceat(sums_cd, first) / size_c[:, None]).astype(np.float32)
-        least_c = least_c if least_c is None else np.maximum.reduceat(least_c[order], first)
     several = np.flatnonzero(size_c > 1)
     cohort = several[spaced(len(several), min(MOST_CLUSTERS, EXCESS_CELLS // max(1, len(vectors_nd))))]
     c = len(cohort)
@@ -169,8 +161,7 @@ def local_excess(
         own_r = z_rc.argmax(axis=1)
         z_rc[np.arange(len(z_rc)), own_r] = -np.inf
         nearest_rk = np.partition(z_rc, (c - k - 1, c - 1), axis=1)[:, c - k - 1 : c - 1].astype(np.float64)
-        least_r = 0 if least_c is None else least_c[cohort[own_r]]
-        excess_n[block] = np.maximum((nearest_rk.mean(axis=1) - usual) * unit, least_r)
+        excess_n[block] = np.maximum((nearest_rk.mean(axis=1) - usual) * unit, 0)
     return excess_n
 
 
@@ -182,24 +173,6 @@ def cluster_excess(mean_cd: F32, size_c: I64, curve: ImpostorModel, rows_m: I64 
         rows = rows_m[size_c[rows_m] == size]
         excess_c[rows] = local_excess(mean_cd[rows], mean_cd, size_c, curve, faces=size)
     return excess_c
-
-
-def crowds(clusters_c: I64, mean_cd: F32, size_c: I64, excess_c: F64, curve: ImpostorModel) -> I64:
-    """Large ones of these clusters that hold together by far less than people do in this collection, if it can tell.
-
-    What counts is how much more alike a cluster's faces are than strangers are there; how far that varies is measured
-    robustly, beyond what it varies by chance among so few faces.
-    """
-    size = size_c.astype(np.float64)
-    level_c = (np.einsum("cd,cd->c", mean_cd, mean_cd) * size - 1) / (size - 1) - excess_c
-    if len(size) < PRIOR_CLUSTERS:
-        return clusters_c[:0]
-    chance_c = 4 * curve.faces / size + 2 * curve.pairs / (size * (size - 1))
-    usual = np.median(level_c)
-    spread = NORMAL_MAD * np.median(np.abs(level_c - usual))
-    deviation_c = np.sqrt(max(0.0, spread**2 - np.median(chance_c)) + chance_c)
-    loose: I64 = clusters_c[(size_c > LARGE) & (level_c < usual - LOOSE * deviation_c)]
-    return loose
 
 
 def collection_scale(mean_cd: F32, size_c: I64, curve: ImpostorModel, excess_c: F64 | None = None) -> float:
