@@ -600,19 +600,6 @@ def crowded() -> str:
 WAYS = {"unmingle": "unmingle", "opencv": "OpenCV's recipe", "dlib": "dlib's recipe"}
 
 
-def graph_methods() -> str:
-    """Ours at its default beside FC-ES at its best, by collection."""
-    measured = result("grouping_graph_methods")
-    scores = {(run["method"], run["choice"], run["set"]): f"{run['bcubed_f']:.4f}" for run in measured["runs"]}
-    choices = (("unmingle", "default"), ("FC-ES", "default"), ("FC-ES", "best of set"))
-    rows = [
-        [one["set"], f"{one['scored']:,}", *(scores.get((*choice, one["set"]), "") for choice in choices)]
-        for one in measured["sets"]
-    ]
-    names = ("**unmingle**", "FC-ES", "FC-ES, best")
-    return table(("set", "faces", *names), rows)
-
-
 def meetings() -> str:
     """Random meetings: how many have the right people, and what is left out of them."""
     rows = []
@@ -777,7 +764,6 @@ PARTS = {
     "figures in short": figures_in_short,
     "floor": floor,
     "fuzz": fuzz,
-    "graph methods": graph_methods,
     "leave one out": leave_one_out,
     "left out": left_out,
     "looks": looks,
