@@ -46,7 +46,7 @@ class Kept:
     place: Place
     state: dict[str, Any]
     centres_cd: F32
-    cohort: pa.Table  # see `local_excess`: mean, size, person and least of each cluster
+    cohort: pa.Table  # see `local_excess`: mean, size and person of each cluster
 
     @classmethod
     def read(cls, place: Place, settings: GroupingSettings) -> Kept | None:
@@ -74,7 +74,6 @@ class Kept:
             curve=curve,
             size_c=cohort["size"].to_numpy(),
             person_c=cohort["person"].to_numpy(),
-            least_c=cohort["least"].to_numpy(),
         )
         return cells.Plan(threshold, measure, self.centres_cd, state["core"], state["together"])
 
@@ -113,7 +112,7 @@ def keep(place: Place, grouped: Grouped, settings: GroupingSettings, parts: Sequ
     of: dict[str, Any] = plan.measure.keywords
     lists = {"centre": plan.centres(0, cells.KEPT_FACES), "mean": of["mean_cd"]}
     centre, mean = (pa.FixedSizeListArray.from_arrays(pa.array(rows.ravel()), rows.shape[1]) for rows in lists.values())
-    cohort = pa.table({"mean": mean, "size": of["size_c"], "person": of["person_c"], "least": of["least_c"]})
+    cohort = pa.table({"mean": mean, "size": of["size_c"], "person": of["person_c"]})
     place.write(f"{CLUSTERS}/centres-{run:04}.parquet", pa.table({"centre": centre}))
     place.write(f"{CLUSTERS}/cohort-{run:04}.parquet", cohort)
     state = {"format": FORMAT, "run": run, "whole": run, "settings": asdict(settings), "together": plan.together}
