@@ -7,7 +7,7 @@ from dataclasses import asdict, fields
 from operator import gt, lt
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import FastAPI, Query
+from fastapi import FastAPI, Query, Request
 from fastapi.responses import HTMLResponse, Response
 from starlette.concurrency import run_in_threadpool
 
@@ -18,7 +18,7 @@ from unmingle.review.adding import Adding
 from unmingle.review.auth import Auth, AuthMiddleware
 from unmingle.review.cache import SORTS, named_like, query
 from unmingle.review.pages import Pages, RequestError
-from unmingle.review.routing import JPEG, MERGED, Entry, Now, read, write
+from unmingle.review.routing import JPEG, MERGED, Entry, Now, is_here, read, write
 from unmingle.review.schemas import IdInPath, IdInQuery, Limit, Offset, Search
 from unmingle.review.session import Door
 from unmingle.sources.images import readable
@@ -192,13 +192,15 @@ def one_face(now: Now, face: IdInPath) -> schemas.WholeFace:
 
 
 @read.get("/faces/{face}/path")
-def face_path(now: Now, face: IdInPath) -> schemas.PicturePath:
-    """Where the picture of a face lies: the only answer that tells a path of a picture."""
+def face_path(now: Now, request: Request, face: IdInPath) -> schemas.PicturePath:
+    """Where the picture of a face lies, as no other answer tells; empty for who doesn't sit at this machine."""
     with now.cache.snapshot() as store:
         wanted = original(store, face)
     if wanted is None:
         raise RequestError(404, f"There is no face {face}.", "Look at the library again.")
-    return schemas.PicturePath(path=readable(str(wanted.files[0].file.path)) if wanted.files else "")
+    return schemas.PicturePath(
+        path=readable(str(wanted.files[0].file.path)) if wanted.files and is_here(request) else ""
+    )
 
 
 @read.get("/faces/{face}/thumbnail", response_class=Response, responses=JPEG)

@@ -6,7 +6,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-from urllib.parse import quote, unquote_to_bytes, urlsplit
+from urllib.parse import quote, unquote_to_bytes
 
 import platformdirs
 from fastapi import APIRouter, Depends, Request
@@ -15,8 +15,8 @@ from pydantic import BaseModel, Field
 from unmingle.files import user_path
 from unmingle.review import schemas
 from unmingle.review.adding import Adding, State
-from unmingle.review.auth import is_loopback
 from unmingle.review.pages import RequestError
+from unmingle.review.routing import is_here
 from unmingle.sources.formats import FOUND_SUFFIXES, LIBRARY_FILE
 from unmingle.sources.images import readable
 from unmingle.store import encryption
@@ -76,8 +76,8 @@ class AddRequest(BaseModel):
 
 
 def _adding(request: Request) -> Adding:
-    """The one run; only for who sits at this machine: nobody else reads its folders, or has it work."""
-    if not is_loopback(urlsplit(request.app.state.origin).hostname or ""):
+    """The one run."""
+    if not is_here(request):
         problem = "Pictures are added at the machine itself."
         raise RequestError(403, problem, "Run unmingle cluster there, or unmingle review without --host.")
     adding: Adding = request.app.state.adding

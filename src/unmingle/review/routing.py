@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, Request
 
 from unmingle.review import schemas
+from unmingle.review.auth import is_loopback
 from unmingle.review.session import Door, Session
 
 if TYPE_CHECKING:
@@ -17,6 +19,11 @@ def door_of(request: Request) -> Door:
     """The way to the library of the server that is asked."""
     door: Door = request.app.state.door
     return door
+
+
+def is_here(request: Request) -> bool:
+    """Whether only who sits at this machine can ask: nobody else is told of its folders, or has it work."""
+    return is_loopback(urlsplit(request.app.state.origin).hostname or "")
 
 
 async def _session(request: Request) -> AsyncIterator[Session]:
