@@ -29,7 +29,7 @@ def cells_of(workbook: Path) -> list[tuple[object, ...]]:
     """All cells of the sheet as they lie, empty rows and columns too."""
     import fastexcel
 
-    sheet = fastexcel.read_excel(str(workbook)).load_sheet(0, header_row=None, skip_whitespace_tail_rows=False)
+    sheet = fastexcel.read_excel(str(workbook)).load_sheet(0, header_row=None)
     rows: list[tuple[object, ...]] = sheet.to_polars().rows()
     return rows
 

@@ -127,9 +127,9 @@ def portraits() -> list[tuple[int, U8]]:
     for number, seed in enumerate(CAST):
         for look in (Look.from_seed(5_000_000 + 10 * number + frame) for frame in range(4)):
             data = np.frombuffer(encode(render(Person.from_seed(seed), look), look.quality), np.uint8)
-            picture = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
+            picture = cv2.imdecode(data, cv2.IMREAD_COLOR)
             assert picture is not None
-            stored.append((number, np.asarray(picture, np.uint8)))
+            stored.append((number, np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)))
     return stored
 
 
