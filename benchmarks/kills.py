@@ -347,7 +347,7 @@ def encrypt_once(
     return fitting[0], done, raced, wrong
 
 
-def encrypting(kills: int, fresh_every: int, seed: int) -> dict[str, object]:
+def encrypting(kills: int, fresh_every: int, seed: int) -> dict[str, Any]:
     wrong: list[str] = []
     late = rivals = 0
     states = {"plain": 0, "encrypted": 0}
@@ -451,19 +451,32 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--encrypting", action="store_true", help="kills while the library's file is written anew")
     parser.add_argument("--work", choices=("export", "repair", "backup"), help="what is killed instead")
-    parser.add_argument("-o", "--output", type=Path, help="add what --work gave to the results there")
+    parser.add_argument("-o", "--output", type=Path, help="add to the results there, which are of other seeds")
     options = parser.parse_args()
     if options.encrypting:
-        found = encrypting(options.kills, options.fresh_every, options.seed)
-        print(json.dumps(found, indent=1))
-        return bool(found["wrong"])
-    if options.work:
+        found: dict[str, Any] = encrypting(options.kills, options.fresh_every, options.seed)
+    elif options.work:
         found = {options.work: others(options.work, options.kills, options.seed)}
-        print(json.dumps(found, indent=1))
-        if options.output:
-            before = json.loads(options.output.read_text(encoding="utf-8")) if options.output.exists() else {}
-            options.output.write_text(json.dumps(before | found, indent=1) + "\n", encoding="utf-8")
-        return bool(found[options.work]["wrong"])
+    else:
+        found = deciding(options)
+    print(json.dumps(found, indent=1))
+    if options.output:
+        before = json.loads(options.output.read_text(encoding="utf-8")) if options.output.exists() else {}
+        options.output.write_text(json.dumps(together(before, found), indent=1) + "\n", encoding="utf-8")
+    return bool(found.get(options.work, found)["wrong"])
+
+
+def together(before: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
+    """The counts of both, and all that is wrong."""
+    both = {
+        what: together(before[what], found[what]) if isinstance(found[what], dict) else before[what] + found[what]
+        for what in before.keys() & found.keys()
+    }
+    return {what: both.get(what, value) for what, value in (before | found).items()}
+
+
+def deciding(options: argparse.Namespace) -> dict[str, Any]:
+    """Kill who decides and adds."""
     decisions = added = served = 0
     wrong: list[str] = []
     for kill in range(options.kills):
@@ -479,8 +492,7 @@ def main() -> int:
         if kill % 50 == 49:
             sys.stderr.write(f"{kill + 1} kills, {decisions} decisions and {added} pictures answered, {wrong[:3]}\n")
     result = {"kills": options.kills, "of_the_server": served, "decisions_answered": decisions}
-    print(json.dumps({**result, "pictures_answered": added, "wrong": wrong}, indent=1))
-    return bool(wrong)
+    return {**result, "pictures_answered": added, "wrong": wrong}
 
 
 if __name__ == "__main__":
