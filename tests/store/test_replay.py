@@ -83,7 +83,7 @@ class Hand:
             pass  # what can't be done is refused, which other tests look at
 
     def _name(self, person: int, letter: str) -> None:
-        name = f"{letter} {len(self.named)}"
+        name = f"Zebulon {letter} {len(self.named)}"  # as nothing else in a library is called
         self.album.library.name(person, name)
         self.named[name] = letter
 
