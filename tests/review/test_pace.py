@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -57,6 +58,12 @@ def named(seat: Seat) -> dict[str, str]:
 
 def log(seat: Seat) -> list[str]:
     return [one["kind"] for one in seat.api("/decisions?limit=200")["decisions"] if one["kind"] != "cluster"]
+
+
+def is_near(seat: Seat, place: float) -> bool:
+    """Whether the page is scrolled to about there."""
+    near: bool = abs(seat.page.evaluate("scrollY") - place) < 300
+    return near
 
 
 def look(seat: Seat) -> int:
@@ -212,7 +219,7 @@ def test_what_was_scrolled_to_is_there_again(seat: Seat, path: str) -> None:
             seat.page.reload()
         seat.until(lambda: look(seat) > 10)
         # The page gets as long as it was a little later, where the machine is slow.
-        seat.until(lambda: abs(seat.page.evaluate("scrollY") - before) < 300)
+        seat.until(partial(is_near, seat, before))
     seat.page.set_viewport_size({"width": 700, "height": 1300})
     seat.until(lambda: look(seat) > 10)
     assert seat.page.evaluate("scrollY") > 8000
