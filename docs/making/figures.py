@@ -409,7 +409,7 @@ def other_figures() -> str:
             "encryption",
         ],
         [
-            f"{min(one['kills'] for one in killed):,} kills each or more while exporting, repairing and backing up",
+            f"{min(one['kills'] for one in killed):,} kills each while exporting, repairing and backing up",
             f"{sum(len(one['wrong']) for one in killed)} that left what the next run doesn't put right",
             "kills --work …",
         ],
