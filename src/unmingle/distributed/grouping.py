@@ -1,6 +1,6 @@
 """Grouping on a Ray cluster: the parts of `cells`, in rounds of Ray Data.
 
-Rows are sorted into cells by tasks, not by actors: what a lost node had is computed again, and comes out the same.
+Rows are sorted into cells by tasks: what a lost node had is computed again, and comes out the same.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from unmingle.progress import silent
 from unmingle.settings import GroupingSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from unmingle.grouping.impostors import ImpostorModel
     from unmingle.progress import Progress
@@ -124,7 +124,7 @@ def _whole(faces: pa.Table, settings: GroupingSettings, curve: ImpostorModel) ->
 
 def _sample(faces: ray.data.Dataset) -> tuple[pa.Table, int]:
     """An even sample of the core faces, in order of their keys, and how many core faces there are."""
-    count = int(faces.map_batches(_core_count, batch_format="pyarrow").sum("count") or 0)
+    count = int(whole(faces.map_batches(_core_count, batch_format="pyarrow"))["count"].to_numpy().sum())
     below = min(KEYS - 1, int(KEYS * SPARE * cells.SAMPLE / max(1, count)))
     sample = whole(faces.map_batches(_below, batch_format="pyarrow", fn_kwargs={"below": below}))
     keys, first = np.unique(sample["face"].to_numpy(), return_index=True)
@@ -144,10 +144,26 @@ def in_cells(
     return in_groups(placed, work, parts=len(centres_cd), **known)
 
 
-def in_groups(rows: ray.data.Dataset, work: Callable[..., pa.Table], parts: int = 1, **known: Any) -> ray.data.Dataset:
+def in_groups(
+    rows: ray.data.Dataset, work: Callable[..., pa.Table], parts: int = 1, *, plan: Any, **known: Any
+) -> ray.data.Dataset:
     """What is made of the rows of each `cell`."""
-    groups = rows.groupby("cell", num_partitions=min(parts, PARTS))
-    return groups.map_groups(_work, batch_format="pyarrow", fn_kwargs=known | {"work": work})
+    return _shuffled(rows, "cell", min(parts, PARTS), _of_cells, work, plan, known)
+
+
+def _shuffled(
+    rows: ray.data.Dataset, by: str, parts: int, work: Callable[..., pa.Table], *known: Any
+) -> ray.data.Dataset:
+    """What is made of some rows in so many parts, in each of which are all that have the same key.
+
+    Tasks get rows as arguments, and so begin when these are there. Those of Ray's own shuffle wait for rows with a core
+    in hand, for good if whoever makes anew what a lost node had needs that core (Ray 2.60).
+    """
+    split = ray.remote(_split).options(num_returns=parts)
+    shards = [split.remote(block, by, parts) for block in rows.to_arrow_refs()]
+    columns = zip(*shards, strict=True) if parts > 1 else [shards]
+    task = ray.remote(work)
+    return ray.data.from_arrow_refs([task.remote(*known, *column) for column in columns])
 
 
 def merged(rows: ray.data.Dataset, first: I64, second: I64) -> ray.data.Dataset:
@@ -156,8 +172,8 @@ def merged(rows: ray.data.Dataset, first: I64, second: I64) -> ray.data.Dataset:
     named = rows.map_batches(_grouped, batch_format="pyarrow", fn_kwargs={"pairs": pairs}).materialize()
     alone = named.filter(expr=col("group") < 0).map_batches(cells.merged, batch_format="pyarrow")
     parts = min(1 + len(first) // PAIRS_A_PART, PARTS)
-    together = named.filter(expr=col("group") >= 0).repartition(parts, keys=["group"])
-    return alone.union(together.map_batches(cells.merged, batch_size=None, batch_format="pyarrow")).materialize()
+    together = _shuffled(named.filter(expr=col("group") >= 0), "group", parts, _merged)
+    return alone.union(together).materialize()
 
 
 def _people(cluster_n: I64, faces_n: I64, core_n: I64 | Bool) -> pa.Table:
@@ -195,8 +211,26 @@ def _placed(rows: pa.Table, centres: Any, copies: int) -> pa.Table:
     return cells.placed(rows, ray.get(centres), copies=copies)
 
 
-def _work(rows: pa.Table, work: Callable[..., pa.Table], plan: Any, **known: int) -> pa.Table:
-    return work(rows, ray.get(plan), **known)
+def _split(rows: pa.Table, by: str, parts: int) -> list[pa.Table] | pa.Table:
+    part = rows[by].to_numpy() % parts if len(rows) else np.zeros(0, np.int64)
+    return [rows.filter(pa.array(part == one)) for one in range(parts)] if parts > 1 else rows
+
+
+def _together(shards: Sequence[pa.Table]) -> pa.Table:
+    some = [shard for shard in shards if len(shard)]
+    return pa.concat_tables(some or shards[:1]).combine_chunks()
+
+
+def _of_cells(work: Callable[..., pa.Table], plan: Any, known: dict[str, Any], *shards: pa.Table) -> pa.Table:
+    rows = _together(shards)
+    cell = rows["cell"].to_numpy() if len(rows) else np.zeros(0, np.int64)
+    found = [work(rows.filter(pa.array(cell == one)), plan, **known) for one in np.unique(cell)]
+    return _together(found) if found else pa.table({})
+
+
+def _merged(*shards: pa.Table) -> pa.Table:
+    rows = _together(shards)
+    return cells.merged(rows) if len(rows) else pa.table({})
 
 
 def _grouped(rows: pa.Table, pairs: Any) -> pa.Table:
