@@ -87,6 +87,7 @@ addEventListener("focus", () => lookAgain().catch(() => {}));
 
 /** The header: numbers beside the tabs, undo and redo. */
 function draw() {
+  if (!part(".tabs")) return; // the page asks for a key meanwhile
   const { library, questions: left, undoable, redoable } = session;
   for (const [tab, value] of Object.entries({ people: library?.people, "left-out": library?.left_out, questions: left })) {
     part(`[data-count=${tab}]`).textContent = value ? number(value) : "";

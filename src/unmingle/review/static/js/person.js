@@ -205,7 +205,7 @@ function chooseDoubtful(choose) {
   /** @type {number[]} */ let below = [];
   const range = h("input", { type: "range", min: 1, max: 100, value: 50, "aria-label": "Less sure than, in percent" });
   const act = button("", { key: "D", class: "quiet-button", onclick: () => select() });
-  const element = h("div", { class: "doubts", hidden: true }, range, act);
+  const element = h("div", { class: "doubts" }, range, act); // there before anything is known: what is below must not move
   const count = () => below[range.value] ?? 0;
   const tell = () => {
     act.firstElementChild?.replaceChildren(`Select the ${counted(count(), "face")} below ${range.value} %`);
@@ -221,7 +221,7 @@ function chooseDoubtful(choose) {
     select,
     show: (/** @type {number[]} */ now) => {
       below = now;
-      element.hidden = !below[100];
+      element.hidden = below[100] === 0;
       tell();
     },
   };
