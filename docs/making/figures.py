@@ -359,6 +359,15 @@ def other_figures() -> str:
             ]
             for one in result("library_size")
         ),
+        *(
+            [
+                f"1,000 pictures to a library of {one['faces']:,} faces, all beyond their analysis; everything anew"
+                " (processor time)",
+                f"{one['added']['processor_seconds']:.0f} s; {one['all']['processor_seconds']:.0f} s",
+                "adding_pictures",
+            ]
+            for one in result("adding_pictures")
+        ),
         [
             "the review page with 100,000 faces: first view; a decision; faces after a jump of one to forty screens",
             f"{page['first_view_ms']['first'] / 1000:.1f} to {page['first_view_ms']['worst'] / 1000:.1f} s;"
