@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 
 from unmingle.files import user_path
 from unmingle.review import schemas
-from unmingle.review.adding import Adding, State
+from unmingle.review.adding import Adding, Run
 from unmingle.review.pages import RequestError
 from unmingle.review.routing import is_here
 from unmingle.sources.formats import FOUND_SUFFIXES, LIBRARY_FILE
@@ -46,18 +46,6 @@ class Listing(BaseModel):
     here: Folder
     above: list[Folder]
     folders: list[Folder]
-
-
-class Run(BaseModel):
-    """A run that adds pictures: how far its stage is, and how many people there were when they were last sorted."""
-
-    state: State
-    stage: str
-    done: int
-    total: int
-    people: int
-    problem: str
-    mend: str
 
 
 class Sources(BaseModel):
@@ -96,9 +84,8 @@ def sources(now: Now) -> Sources:
     if (folder / LIBRARY_FILE).exists() and not (encryption.is_encrypted(folder) and encryption.key_of(folder) is None):
         with open_to_read(folder) as store:
             known = remembered(store)
-    run = None if now.run is None else Run.model_validate(now.run, from_attributes=True)
     told = [_folder(one, readable(str(one))) for one in known]
-    return Sources(library=readable(str(folder)), sources=told, places=list(_places()), run=run)
+    return Sources(library=readable(str(folder)), sources=told, places=list(_places()), run=now.run)
 
 
 @router.get("/folders")
