@@ -99,6 +99,14 @@ def test_other_settings_group_all(album: Album, store: Store) -> None:
     assert again(jobs.cluster(store, RECIPE, GroupingSettings(expected_false_merges=0.1))) is None
 
 
+def test_a_number_of_people_is_of_all_faces(album: Album, store: Store) -> None:
+    told = GroupingSettings(people=PEOPLE)
+    for _ in range(2):
+        assert again(jobs.cluster(store, RECIPE, told)) is None
+        assert len(set(members(store).values())) == PEOPLE
+        album.add([0])
+
+
 def test_with_nothing_new_nothing_changes(album: Album, store: Store) -> None:
     before = album.cluster()
     assert again(group(store)) == 0
@@ -117,13 +125,16 @@ def test_a_copy_that_comes_later_is_known_as_one(album: Album, store: Store) -> 
         put(connection, "copy.jpg", analysis(same[None]))
         connection.execute("UPDATE analysis SET fingerprint = ? WHERE digest = 'copy.jpg'", (fingerprint,))
     assert again(group(store)) is not None
-    found = dict(
-        store.connection.execute(
-            "SELECT digest, count(*) FROM copy JOIN face ON face.id = face"
-            " JOIN analysis ON analysis.id = analysis GROUP BY digest"
+    for grouped in (1, 0):
+        found = dict(
+            store.connection.execute(
+                "SELECT digest, count(*) FROM copy JOIN face ON face.id = face"
+                " JOIN analysis ON analysis.id = analysis GROUP BY digest"
+            )
         )
-    )
-    assert set(found) == {"copy.jpg", "0000.jpg"}
+        assert set(found) == {"copy.jpg", "0000.jpg"}
+        if grouped:  # once more, with nothing new
+            assert again(group(store)) == 0
 
 
 def test_a_border_face_joins_and_makes_nobody(album: Album, store: Store) -> None:

@@ -209,7 +209,8 @@ def cluster(
     progress("cluster", 0, len(faces.ids))
     with times.measure("cluster"):
         how = _how(store, recipe, settings, name_pattern)
-        new_n = None if regroup or classic is not None else _few_new(store, how, faces, state)
+        # So many people are of all faces; the classic recipe needs their number, too.
+        new_n = None if regroup or settings.people is not None else _few_new(store, how, faces, state)
         if new_n is None:
             clustering = _group_all(store, recipe, settings, classic, name_pattern, faces, state)
             how["faces"] = len(faces.ids)

@@ -93,7 +93,7 @@ def note(store: Store, faces: StoredFaces, copy_of_n: I64 | None, *, beside: boo
     of = rows if copy_of_n is None else copy_of_n[rows]
     with store.transaction() as connection:
         these = str(faces.ids.tolist() if beside else [])
-        connection.execute("DELETE FROM copy WHERE ?1 = '[]' OR face IN (SELECT value FROM json_each(?1))", (these,))
+        connection.execute("DELETE FROM copy WHERE ? OR face IN (SELECT value FROM json_each(?))", (not beside, these))
         pairs = zip(faces.ids[rows].tolist(), faces.ids[of].tolist(), strict=True)
         connection.executemany('INSERT INTO copy (face, "of") VALUES (?, ?)', pairs)
 
