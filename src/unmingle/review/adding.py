@@ -14,6 +14,7 @@ from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, Literal
 
 from unmingle.errors import LibraryBusyError, SettingsError, UnmingleError, command
+from unmingle.progress import silent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -122,7 +123,7 @@ def work(folder: Path, sources: Sequence[str], tell: Callable[..., object]) -> N
             try:
                 library.add(*sources, progress=progress, **looking)
             except _Pause:
-                sort(lambda *_: None)
+                sort(silent)
                 due = LONGER * (time.monotonic() - began)
             else:
                 sort(progress)
