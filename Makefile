@@ -35,7 +35,7 @@ lowest:
 	$(VENV)-lowest/bin/uv pip compile --quiet --resolution lowest-direct --no-annotate --no-header pyproject.toml \
 		--extra encrypt --extra heic --extra onnxruntime -o $(VENV)-lowest/lowest.txt
 	VIRTUAL_ENV=$(VENV)-lowest $(VENV)-lowest/bin/uv pip install --quiet --constraint $(VENV)-lowest/lowest.txt \
-		--editable ".[encrypt,heic,onnxruntime]" --group test
+		--editable ".[encrypt,heic,onnxruntime]" --group test httpx
 	$(VENV)-lowest/bin/pytest -n 2 --dist worksteal -o filterwarnings=default -m "not (slow or browser or debian)"
 
 # By lines of src/, with all tests, those too that run a process of their own.

@@ -151,7 +151,7 @@ def add(
         known=len(known) - len(todo) + same,
         copies=max(0, len(todo) - analysed - unreadable - same - changed - moved),
         unreadable=unreadable,
-        passed_over=sum(count for _, count in scan.others),
+        passed_over=sum(count for ending, count in scan.others if not ending.endswith("/")),
         gone=analyses.gone(store),
         unwatched=tuple(sightings.notes(store, runner.key)),
         others=scan.others,

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from unmingle import html
+from unmingle.sources.formats import NOT_DOWNLOADED
 from unmingle.sources.images import readable
 from unmingle.text_layout import counted
 
@@ -117,10 +118,11 @@ def _added_lines(added: Added) -> Iterator[str]:
     if len(added.precisions) > 1:
         mixed = " and ".join(f"{count:,} in {precision}" for precision, count in added.precisions)
         yield f"Faces were computed in different precisions, of pictures: {mixed} (--precision f32 computes all alike)"
-    shown = [f"{count:,} {ending or 'without an ending'}" for ending, count in added.others[:ENDINGS]]
-    rest = sum(count for _, count in added.others[ENDINGS:])
+    others = [one for one in added.others if not one[0].endswith("/")]
+    shown = [f"{count:,} {ending or 'without an ending'}" for ending, count in others[:ENDINGS]]
+    rest = sum(count for _, count in others[ENDINGS:])
     if rest:
-        shown.append(f"{rest:,} of {len(added.others) - ENDINGS:,} more endings")
+        shown.append(f"{rest:,} of {len(others) - ENDINGS:,} more endings")
     for number, one, many in (
         (
             added.carried,
@@ -141,8 +143,12 @@ def _added_lines(added: Added) -> Iterator[str]:
         if number:
             yield counted(number, one, many)
     if added.passed_over:
-        others = counted(added.passed_over, "other file")
-        yield f"{others} passed over, neither pictures nor recordings: {', '.join(shown)}"
+        files = counted(added.passed_over, "other file")
+        yield f"{files} passed over, no pictures or recordings that are read: {', '.join(shown)}"
+    if absent := dict(others).get(NOT_DOWNLOADED):
+        yield f"{counted(absent, 'file is', 'files are')} in iCloud only: download what is wanted, and run this again"
+    if kept := [f"{count:,} {name[:-1]}" for name, count in added.others if name.endswith("/")]:
+        yield f"Folders passed over that a system or program keeps for itself: {', '.join(kept)}"
     if added.unwatched:
         yield "Not looked at, of recordings:"
         yield from (f"  {count:>7,}  {note} ({first})" for note, count, first in added.unwatched)

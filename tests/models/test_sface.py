@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import onnx
 import pytest
@@ -66,6 +67,7 @@ def test_int8_sees_nearly_the_same() -> None:
     np.testing.assert_array_equal(embed(open_sface(precision="int8", threads=1), faces[:1]), near[:1])
 
 
+@pytest.mark.skipif(cv2.__version__ < "5", reason="the steps are of faces as OpenCV 5 draws them")
 def test_int8_has_the_steps_of_what_made_up_faces_need() -> None:
     model = onnx.load(str(prepared_model(SFACE, "embedding")))
     names = [node.input[0] for node in wide_pointwise(model.graph)]

@@ -79,6 +79,25 @@ def test_scan_finds_pictures_by_their_ending_and_counts_the_rest(tmp_path: Path)
     assert found.others == ((".docx", 1),)
 
 
+def test_what_systems_keep_for_themselves_is_passed_over_and_told(tmp_path: Path) -> None:
+    """Thumbnails and deleted pictures of network drives, as Photoview's issue 430 and PhotoPrism's 4921 have them."""
+    touch(
+        tmp_path,
+        "a.jpg",
+        "b/@eaDir/a.jpg/SYNOFILE_THUMB_M.jpg",
+        "c/@eadir/x.jpg",
+        "#recycle/old.jpg",
+        "e/.f.jpg.icloud",
+    )
+    mac = "Photos Library.photoslibrary"
+    touch(tmp_path, f"{mac}/originals/0/A.heic", f"{mac}/resources/derivatives/0/A_1.jpeg", "resources/mine.jpg")
+    found = images.scan([tmp_path])
+    assert [file.name for file in found.files] == [f"{mac}/originals/0/A.heic", "a.jpg", "resources/mine.jpg"]
+    assert dict(found.others) == {"@eaDir/": 1, "@eadir/": 1, "#recycle/": 1, "resources/": 1, ".icloud": 1}
+    named = images.scan([tmp_path / "#recycle", tmp_path / mac / "resources"])
+    assert [file.name for file in named.files] == ["old.jpg", "derivatives/0/A_1.jpeg"]
+
+
 def test_files_of_unknown_endings_are_found_by_their_first_bytes(tmp_path: Path) -> None:
     picture = b"\xff\xd8\xff\xe0" + b"\0" * 40
     for name in ("a.jpg_large", "noending", "b.JPE", "d.insp", "c.jpg_original", "raw.dng", "e.thm", "f.jpg.part"):

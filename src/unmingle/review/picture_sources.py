@@ -17,7 +17,7 @@ from unmingle.review import schemas
 from unmingle.review.adding import Adding, Run
 from unmingle.review.pages import RequestError
 from unmingle.review.routing import is_here
-from unmingle.sources.formats import FOUND_SUFFIXES, LIBRARY_FILE
+from unmingle.sources.formats import FOUND_SUFFIXES, LIBRARY_FILE, is_kept
 from unmingle.sources.images import readable
 from unmingle.store import encryption
 from unmingle.store.file_rows import remembered
@@ -132,11 +132,11 @@ def _folder(path: Path, title: str, pictures: int = 0) -> Folder:
 
 
 def _inside(folder: Path) -> tuple[list[Path], int]:
-    """The folders in one, in order, and how many pictures and recordings; what is hidden is passed over."""
+    """The folders in one, in order, and how many pictures and recordings, as `walk` has them."""
     found, pictures = [], 0
     with os.scandir(folder) as entries:
         for entry, _ in zip(entries, range(MOST), strict=False):
-            if entry.name.startswith("."):
+            if entry.name.startswith(".") or (entry.is_dir() and is_kept(folder.name, entry.name)):
                 continue
             if entry.is_dir():
                 found.append(Path(entry.path))

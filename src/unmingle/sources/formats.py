@@ -35,6 +35,15 @@ OTHER_SUFFIXES = frozenset(
     | {".mka", ".part", ".crdownload", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".srf", ".sr2", ".dng", ".orf"}
     | {".rw2", ".raf", ".pef", ".srw", ".3fr", ".iiq", ".erf", ".kdc", ".mos", ".x3f"}
 )
+# Folders that systems and programs keep for themselves: small copies, what was deleted, older states.
+KEPT_FOLDERS = frozenset(
+    {"@eadir", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "@__thumb", "$recycle.bin", "recycler"}
+    | {"system volume information", "lost+found", "__macosx"}
+)
+# Of a library of Apple's only these folders hold what people took; others hold smaller copies of it.
+APPLE_LIBRARIES = (".photoslibrary", ".photolibrary", ".migratedphotolibrary")
+APPLE_ORIGINALS = frozenset({"originals", "masters"})
+NOT_DOWNLOADED = ".icloud"  # ends the hidden file that stands for one which is in the cloud only
 
 # Pictures of boxes (ISO/IEC 23008-12), by the brands at their beginning.
 BOXED = {
@@ -79,6 +88,13 @@ _RECORDINGS = (
     b"\x00\x00\x00\x01\x40\x01",  # HEVC
 )
 _PACKETS = ((0, 188), (4, 192), (0, 204))  # where the first 0x47 of an MPEG transport stream is, and how far the next
+
+
+def is_kept(folder: str, name: str) -> bool:
+    """Whether a folder of that name, in a folder of that path or name, is none in which people keep pictures."""
+    if folder.lower().endswith(APPLE_LIBRARIES):
+        return name.lower() not in APPLE_ORIGINALS
+    return name.lower() in KEPT_FOLDERS
 
 
 def head_of(path: Path) -> bytes:

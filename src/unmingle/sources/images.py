@@ -16,10 +16,12 @@ from unmingle.files import user_path
 from unmingle.sources.formats import (
     FOUND_SUFFIXES,
     LIBRARY_FILE,
+    NOT_DOWNLOADED,
     OTHER_SUFFIXES,
     RECORDING_SUFFIXES,
     begins_recording,
     head_of,
+    is_kept,
     picture_format,
     read_file,
 )
@@ -66,7 +68,8 @@ class Scan:
 
     files: tuple[PictureFile, ...]  # pictures and recordings, sorted
     folders: tuple[str, ...]  # that were walked whole: what is not in `files` is no longer in them
-    others: tuple[tuple[str, int], ...] = ()  # other files: how many by their ending in small letters, most first
+    # Other files: how many by their ending in small letters, most first; folders that systems keep as name/.
+    others: tuple[tuple[str, int], ...] = ()
     made: tuple[str, ...] = ()  # folders below that unmingle export wrote, whose pictures were passed over
 
 
@@ -79,7 +82,7 @@ def scan(sources: Sequence[str | Path]) -> Scan:
     """List the pictures and recordings of folders, single files, and text files that list paths.
 
     A file that is named, itself or in a list, is taken whatever it is called. Links to folders are followed, each real
-    folder once, so a loop ends. Hidden files are passed over.
+    folder once, so a loop ends. What is hidden is passed over, and folders that systems keep (`formats.is_kept`).
 
     Raises:
         SourceError: a source is missing or may not be opened, or a list names another list.
@@ -143,8 +146,9 @@ def walk(
 ) -> Iterator[PictureFile | str]:
     """The files below a folder that end so, and those of unknown endings that begin like what does.
 
-    Of each other file its ending; a folder that can't be opened is a problem. Folders below that unmingle export wrote
-    join `made`, if it is given, and are passed over. SourceError if the folder itself can't be opened.
+    Of each other file its ending, of a folder that a system keeps its name and a slash; one that can't be opened is a
+    problem. Folders below that unmingle export wrote join `made`, if it is given, and are passed over. SourceError if
+    the folder itself can't be opened.
     """
     seen: set[tuple[int, int]] = set()
     pending = [root]
@@ -166,7 +170,10 @@ def walk(
         for entry in listing:
             ending = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122  # thousands of names: no Path
             if _is_folder(entry):
-                pending.append(Path(entry.path))
+                if is_kept(folder.name, entry.name):
+                    yield f"{readable(entry.name)}/"
+                else:
+                    pending.append(Path(entry.path))
             elif _is_wanted(entry, ending, endings):
                 yield PictureFile(str(root), os.path.relpath(entry.path, root))
             else:
@@ -180,7 +187,8 @@ def _new_entries(folder: Path, seen: set[tuple[int, int]]) -> list[os.DirEntry[s
         return []
     seen.add((status.st_dev, status.st_ino))
     with os.scandir(folder) as entries:
-        listing = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
+        shown = (one for one in entries if not one.name.startswith(".") or one.name.endswith(NOT_DOWNLOADED))
+        listing = sorted(shown, key=lambda entry: entry.name)
     return [] if any(entry.name == LIBRARY_FILE and entry.is_file() for entry in listing) else listing
 
 
