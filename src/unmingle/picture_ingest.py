@@ -17,7 +17,7 @@ from unmingle.progress import Times, silent
 from unmingle.records import Added
 from unmingle.settings import RecordingSettings
 from unmingle.sources.decoding import VastError, name_of, open_pyramid
-from unmingle.sources.images import digest, quiet_decoders, read_bytes
+from unmingle.sources.images import digest, is_ending, quiet_decoders, read_bytes
 from unmingle.store import analyses, erased, sightings
 from unmingle.store.facts import CURRENT
 from unmingle.store.file_rows import note_moved, out_of_reach
@@ -151,7 +151,7 @@ def add(
         known=len(known) - len(todo) + same,
         copies=max(0, len(todo) - analysed - unreadable - same - changed - moved),
         unreadable=unreadable,
-        passed_over=sum(count for ending, count in scan.others if not ending.endswith("/")),
+        passed_over=sum(count for kind, count in scan.others if is_ending(kind)),
         gone=analyses.gone(store),
         unwatched=tuple(sightings.notes(store, runner.key)),
         others=scan.others,

@@ -198,7 +198,8 @@ class Added:
     gone: int  # files of earlier runs that are no longer there
     unwatched: tuple[tuple[str, int, str], ...] = ()  # what of recordings was not looked at, how often, the first file
     along: tuple[tuple[str, int], ...] = ()  # sources of earlier runs, not looked through now, and their files
-    # How many files were passed over, by their ending, most first; of folders that systems keep by name/.
+    # What was passed over and how often, most first: files by their ending, folders that systems keep by name/, and the
+    # moving parts of pictures.
     others: tuple[tuple[str, int], ...] = ()
     moved: int = 0  # files that were there before under another name or in another folder
     changed: int = 0  # files with other bytes that show what they showed, such as pictures that got a rating

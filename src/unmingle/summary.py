@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from unmingle import html
 from unmingle.sources.formats import NOT_DOWNLOADED
-from unmingle.sources.images import readable
+from unmingle.sources.images import MOVING_PARTS, is_ending, readable
 from unmingle.text_layout import counted
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def _added_lines(added: Added) -> Iterator[str]:
     if len(added.precisions) > 1:
         mixed = " and ".join(f"{count:,} in {precision}" for precision, count in added.precisions)
         yield f"Faces were computed in different precisions, of pictures: {mixed} (--precision f32 computes all alike)"
-    others = [one for one in added.others if not one[0].endswith("/")]
+    others = [one for one in added.others if is_ending(one[0])]
     shown = [f"{count:,} {ending or 'without an ending'}" for ending, count in others[:ENDINGS]]
     rest = sum(count for _, count in others[ENDINGS:])
     if rest:
@@ -145,6 +145,8 @@ def _added_lines(added: Added) -> Iterator[str]:
     if added.passed_over:
         files = counted(added.passed_over, "other file")
         yield f"{files} passed over, no pictures or recordings that are read: {', '.join(shown)}"
+    if clips := dict(added.others).get(MOVING_PARTS):
+        yield f"{counted(clips, 'clip')} passed over, the moving parts of pictures beside them, as of Live Photos"
     if absent := dict(others).get(NOT_DOWNLOADED):
         yield f"{counted(absent, 'file is', 'files are')} in iCloud only: download what is wanted, and run this again"
     if kept := [f"{count:,} {name[:-1]}" for name, count in added.others if name.endswith("/")]:

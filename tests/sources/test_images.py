@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.videos import write_video
 
 from unmingle.errors import LabelsError, ModelError, PictureError, SourceError
 from unmingle.evaluation.sheets import read_sheets
@@ -96,6 +97,18 @@ def test_what_systems_keep_for_themselves_is_passed_over_and_told(tmp_path: Path
     assert dict(found.others) == {"@eaDir/": 1, "@eadir/": 1, "#recycle/": 1, "resources/": 1, ".icloud": 1}
     named = images.scan([tmp_path / "#recycle", tmp_path / mac / "resources"])
     assert [file.name for file in named.files] == ["old.jpg", "derivatives/0/A_1.jpeg"]
+
+
+def test_the_moving_parts_of_pictures_are_passed_over_and_told(tmp_path: Path) -> None:
+    touch(tmp_path, "IMG_1.HEIC", "IMG_2.jpg", "IMG_3.HEIC", "1F.heic", "PXL_4.MP.jpg", "IMG_5.JPG", "IMG_6.jpg")
+    for name in ("IMG_1.MOV", "IMG_2_HEVC.MOV", "IMG_3.HEIC.MOV", "1F_3.mov", "PXL_4.MP", "alone.mov"):
+        write_video(tmp_path / "clip.mov", 40).rename(tmp_path / name)
+    write_video(tmp_path / "IMG_5.MOV", 160)
+    (tmp_path / "IMG_6.mov").write_bytes(b"\0\0\0\x08wide" + b"\xff" * 50)  # how long it is can't be known
+    found = images.scan([tmp_path])
+    assert [file.name for file in found.files if file.is_recording] == ["IMG_5.MOV", "IMG_6.mov", "alone.mov"]
+    assert found.others == ((images.MOVING_PARTS, 5),)
+    assert images.scan([tmp_path / "IMG_1.MOV"]).files[0].is_recording
 
 
 def test_files_of_unknown_endings_are_found_by_their_first_bytes(tmp_path: Path) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
+import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+import struct
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from unmingle.errors import PictureError
@@ -43,6 +46,12 @@ KEPT_FOLDERS = frozenset(
 # Of a library of Apple's only these folders hold what people took; others hold smaller copies of it.
 APPLE_LIBRARIES = (".photoslibrary", ".photolibrary", ".migratedphotolibrary")
 APPLE_ORIGINALS = frozenset({"originals", "masters"})
+# The moving part of a Live Photo is a clip beside its picture: IMG_1.MOV, IMG_1_HEVC.MOV, IMG_1.HEIC.MOV beside
+# IMG_1.HEIC, in Apple's own libraries 1F_3.mov beside 1F.heic; of Google's PXL_1.MP.jpg it is PXL_1.MP.
+_CLIPS = frozenset({".mov", ".mp4", ".mp"})
+_CALLED_AS_WELL = re.compile(r"(_hevc|_3|[_.](heic|heif|jpe?g))$")
+_LONGEST_PART = 5.0  # seconds; telephones take up to three
+_MOST_BOXES = 1000  # that are looked at for how long a clip is
 NOT_DOWNLOADED = ".icloud"  # ends the hidden file that stands for one which is in the cloud only
 
 # Pictures of boxes (ISO/IEC 23008-12), by the brands at their beginning.
@@ -95,6 +104,38 @@ def is_kept(folder: str, name: str) -> bool:
     if folder.lower().endswith(APPLE_LIBRARIES):
         return name.lower() not in APPLE_ORIGINALS
     return name.lower() in KEPT_FOLDERS
+
+
+def moving_parts(folder: Path, names: Iterable[str]) -> set[str]:
+    """Of the names of a folder's files, those of short clips that are the moving part of a picture beside them."""
+    parts = [(name, *os.path.splitext(name.lower())) for name in names]  # noqa: PTH122  # thousands of them
+    pictures = {stem for _, stem, ending in parts if ending in SUFFIXES}
+    return {
+        name
+        for name, stem, ending in parts
+        if ending in _CLIPS
+        and not pictures.isdisjoint((stem, stem + ending, _CALLED_AS_WELL.sub("", stem)))
+        and _seconds_of(folder / name) <= _LONGEST_PART
+    }
+
+
+def _seconds_of(path: Path) -> float:
+    """How long an MP4 or MOV says it is, in its box `mvhd` (ISO/IEC 14496-12); infinite where it doesn't say."""
+    with suppress(OSError, struct.error, ZeroDivisionError), path.open("rb") as file:
+        for _ in range(_MOST_BOXES):
+            size, kind = struct.unpack(">I4s", file.read(8))
+            header = 8
+            if size == 1:
+                (size,), header = struct.unpack(">Q", file.read(8)), 16
+            if kind == b"mvhd":
+                long = file.read(4).startswith(b"\1")
+                scale, duration = struct.unpack(">16xIQ" if long else ">8xII", file.read(28 if long else 16))
+                return float(duration / scale)
+            if size < header:  # up to the end of the file, or damaged
+                break
+            if kind != b"moov":  # which holds the one that is wanted
+                file.seek(size - header, os.SEEK_CUR)
+    return math.inf
 
 
 def head_of(path: Path) -> bytes:

@@ -22,6 +22,7 @@ from unmingle.sources.formats import (
     begins_recording,
     head_of,
     is_kept,
+    moving_parts,
     picture_format,
     read_file,
 )
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 BACKUP = "_original"  # how the endings of ExifTool's backups end
 MOST_LISTED = 100_000_000  # bytes of a list of paths
+MOVING_PARTS = "moving parts"  # as what clips beside their picture are counted
 MANIFEST = "manifest.csv"  # marks a folder that unmingle export wrote, beginning so
 MANIFEST_COLUMNS = ("folder", "file", "person", "name", "source", "original")
 
@@ -68,7 +70,8 @@ class Scan:
 
     files: tuple[PictureFile, ...]  # pictures and recordings, sorted
     folders: tuple[str, ...]  # that were walked whole: what is not in `files` is no longer in them
-    # Other files: how many by their ending in small letters, most first; folders that systems keep as name/.
+    # Other files: how many by their ending in small letters, most first; folders that systems keep as name/, and clips
+    # that are the moving parts of pictures as such.
     others: tuple[tuple[str, int], ...] = ()
     made: tuple[str, ...] = ()  # folders below that unmingle export wrote, whose pictures were passed over
 
@@ -78,11 +81,17 @@ def readable(path: str) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
+def is_ending(kind: str) -> bool:
+    """Whether what a scan passed over are files of that ending, and neither folders nor moving parts."""
+    return kind != MOVING_PARTS and not kind.endswith("/")
+
+
 def scan(sources: Sequence[str | Path]) -> Scan:
     """List the pictures and recordings of folders, single files, and text files that list paths.
 
     A file that is named, itself or in a list, is taken whatever it is called. Links to folders are followed, each real
-    folder once, so a loop ends. What is hidden is passed over, and folders that systems keep (`formats.is_kept`).
+    folder once, so a loop ends. What is hidden is passed over, and folders that systems keep (`formats.is_kept`), and
+    the moving parts of pictures (`formats.moving_parts`).
 
     Raises:
         SourceError: a source is missing or may not be opened, or a list names another list.
@@ -146,9 +155,9 @@ def walk(
 ) -> Iterator[PictureFile | str]:
     """The files below a folder that end so, and those of unknown endings that begin like what does.
 
-    Of each other file its ending, of a folder that a system keeps its name and a slash; one that can't be opened is a
-    problem. Folders below that unmingle export wrote join `made`, if it is given, and are passed over. SourceError if
-    the folder itself can't be opened.
+    Of each other file its ending or MOVING_PARTS, of a folder that a system keeps its name and a slash; one that can't
+    be opened is a problem. Folders below that unmingle export wrote join `made`, if it is given, and are passed over.
+    SourceError if the folder itself can't be opened.
     """
     seen: set[tuple[int, int]] = set()
     pending = [root]
@@ -167,6 +176,7 @@ def walk(
         if ours and made is not None and folder != root:
             made.append(str(folder))
             continue
+        moving = moving_parts(folder, (entry.name for entry in listing))
         for entry in listing:
             ending = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122  # thousands of names: no Path
             if _is_folder(entry):
@@ -174,6 +184,8 @@ def walk(
                     yield f"{readable(entry.name)}/"
                 else:
                     pending.append(Path(entry.path))
+            elif entry.name in moving:
+                yield MOVING_PARTS
             elif _is_wanted(entry, ending, endings):
                 yield PictureFile(str(root), os.path.relpath(entry.path, root))
             else:
