@@ -41,7 +41,7 @@ def commands(of: typer.Typer = app) -> Iterator[Named]:
 def options(of: typer.Typer = app) -> Iterator[Named]:
     for name, function in command_line.commands(of):
         for argument, hint in get_type_hints(function, include_extras=True).items():
-            if argument != "return":
+            if argument not in {"return", "context"}:
                 info = get_args(hint)[1]
                 declared = [word for word in (info.default, *(info.param_decls or ())) if isinstance(word, str)]
                 shown = declared[0] if declared else f"--{argument.replace('_', '-')}"

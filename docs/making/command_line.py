@@ -46,6 +46,8 @@ def section(name: str, function: Callable[..., Any]) -> list[str]:
     hints = get_type_hints(function, include_extras=True)
     arguments, options = [], []
     for parameter in inspect.signature(function).parameters.values():
+        if parameter.name == "context":
+            continue
         hint, info = get_args(hints[parameter.name])
         about = f"{info.help}{choices(hint)}{default(parameter)}"
         if isinstance(info, ArgumentInfo):

@@ -172,7 +172,7 @@ def make_people(
     clustering = group(store, recipe, settings, classic)
     facts.note(store, settings)
     store.set_fact(facts.SHEETS, str(sheets))
-    store.set_fact(views.WEBVTT, "1" if webvtt else "")
+    store.set_fact(facts.WEBVTT, "1" if webvtt else "")
     if tables:
         store.set_fact(facts.PLAIN, "1")
     with times.measure("write"):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Literal, TypedDict, Unpack, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, get_args
 
 from unmingle.decisions.erasing import clean_files, erase, people_meant
 from unmingle.decisions.kinds import KINDS
@@ -13,9 +14,10 @@ from unmingle.decisions.log import By, Decision, Log, last_id, log_table
 from unmingle.decisions.references import faces_named, person_named
 from unmingle.decisions.service import DecisionService
 from unmingle.decisions.state import State
-from unmingle.errors import DecisionError, LibraryError, WriteError
+from unmingle.errors import DecisionError, LibraryError, SettingsError, WriteError, command
 from unmingle.files import user_path
-from unmingle.settings import one_of, whole_number
+from unmingle.settings import DetectionSettings, GroupingSettings, Recipe, RecordingSettings, one_of, whole_number
+from unmingle.sources.formats import LIBRARY_FILE
 from unmingle.store import facts, file_rows, result_tables
 from unmingle.store.encryption import is_encrypted
 from unmingle.store.erasing import faces_meant
@@ -121,6 +123,39 @@ class LibraryFolder:
             entry = self._service.decide(store, recipe, wanted(store, recipe), by=by, seen=seen)
         self._show(entry.people)
         return Decision.of(entry, live=True)
+
+    def _as_before(self, recipe: Recipe | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
+        """How it was made, as arguments for `Library.add` and `Library.cluster`; none where it was not, or by another.
+
+        recipe: what pictures are to be looked at with; None: the library's, which may not be the classic one.
+        """
+        if not (self.folder / LIBRARY_FILE).exists():
+            return {}, {}
+        with self._reading() as store:
+            current = store.fact(facts.CURRENT)
+            if current is None or recipe == "classic":  # it was stopped before anything was found
+                return {}, {}
+            if current.startswith("classic"):
+                if recipe is not None:
+                    return {}, {}
+                mend = (
+                    f"Run: {command('cluster', 'PICTURES', '-o', self.folder, '--recipe', 'classic', '--people', 'K')}"
+                )
+                raise SettingsError("The classic recipe needs to be told how many people there are.", mend)
+            looking = {
+                "model": facts.model_of(store, current).name,
+                "detection": facts.noted(store, DetectionSettings),
+                "recording": facts.noted(store, RecordingSettings),
+            }
+            grouping: dict[str, Any] = {
+                "settings": facts.noted(store, GroupingSettings),
+                "webvtt": bool(store.fact(facts.WEBVTT)),
+            }
+            if sheets := store.fact(facts.SHEETS):
+                grouping["sheets"] = int(sheets)
+            if how := facts.grouped(store).get("how"):
+                grouping["name_pattern"] = json.loads(how)[-1]
+            return looking, grouping
 
     def forget(self, source: str | Path) -> Forgotten:
         """Drop a source, or a folder or file in one: it leaves the tables, with people in no other picture.

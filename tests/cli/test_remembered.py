@@ -10,6 +10,7 @@ import pytest
 
 from unmingle.api import Library
 from unmingle.errors import LibraryError, SourceError
+from unmingle.settings import DetectionSettings, GroupingSettings, RecordingSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -99,3 +100,21 @@ def test_a_folder_within_a_source_comes_back_and_that_is_said(
     done = unmingle("forget", tmp_path / "library", tmp_path / "all" / "a")
     assert f"The next unmingle cluster of {tmp_path / 'all'} finds them again" in done.out
     assert "finds them again" not in unmingle("forget", tmp_path / "library", tmp_path / "all").out
+
+
+def test_what_no_option_says_is_as_the_library_was_made(meeting: Meeting, tmp_path: Path, unmingle: Command) -> None:
+    unusual = ("--strictness", "strict", "--no-co-occurrence", "--people", "3", "--sheets", "2", "--no-name-pattern")
+    assert unmingle("cluster", meeting.faces, "-o", "out", "--crops", "always", "--every", "1s", *unusual).code == 0
+    library = Library(tmp_path / "out")
+    before = library._as_before()
+    assert unmingle("cluster", "-o", "out").err.startswith("As before, where no option says otherwise: crops always, ")
+    assert library._as_before() == before
+    assert library.people.height == 3
+    usual = (
+        "--strictness balanced --people 0 --name-pattern auto --sheets 100 --every 0.1s --crops auto --co-occurrence"
+    )
+    assert "people" not in unmingle("cluster", "-o", "out", *usual.split()).err
+    assert library.people.height > 3
+    looking, grouping = library._as_before()
+    assert (looking["detection"], looking["recording"]) == (DetectionSettings(), RecordingSettings())
+    assert grouping == {"settings": GroupingSettings(), "webvtt": False, "sheets": 100, "name_pattern": "auto"}

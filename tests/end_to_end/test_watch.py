@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from unmingle.library import Library
+from unmingle.settings import FALSE_MERGES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +41,7 @@ def test_what_comes_is_added_and_a_source_that_is_gone_is_waited_for(
     source = tmp_path / "Bilder 2019 (Küche)"
     source.mkdir()
     shutil.copy(pictures[0], source)
-    assert unmingle("cluster", source, "-o", tmp_path / "library").code == 0
+    assert unmingle("cluster", source, "-o", tmp_path / "library", "--strictness", "strict").code == 0
     words = [sys.executable, "-m", "unmingle", "watch", str(tmp_path / "library"), "--every", "0.3s"]
     words += ["--", "--sheets", "0"]
     with subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as watching:
@@ -60,6 +61,7 @@ def test_what_comes_is_added_and_a_source_that_is_gone_is_waited_for(
     assert watching.returncode == 128 + signal.SIGTERM, told
     assert "kept" in told[1]
     assert not list((tmp_path / "library" / "sheets").glob("person_*"))
+    assert Library(tmp_path / "library")._as_before()[1]["settings"].expected_false_merges == FALSE_MERGES["strict"]
 
 
 def files(folder: Path) -> int:

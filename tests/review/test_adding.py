@@ -167,19 +167,19 @@ def test_those_who_wait_are_shown_people_while_others_are_looked_for(
 
 
 def test_pictures_are_looked_at_as_the_librarys_were(made: Maker) -> None:
-    assert adding.as_before(made.folder / "not there") == ({}, {})
+    assert unmingle.open(made.folder / "not there")._as_before() == ({}, {})
     with open_to_write(made.folder) as store:
         from unmingle.store import facts
 
         facts.note(store, DetectionSettings(min_score=0.8), GroupingSettings(expected_false_merges=0.1))
         store.set_fact(facts.SHEETS, "7")
-    looking, grouping = adding.as_before(made.folder)
+    looking, grouping = unmingle.open(made.folder)._as_before()
     assert looking["detection"].min_score == 0.8
     assert (grouping["settings"].expected_false_merges, grouping["sheets"]) == (0.1, 7)
     with open_to_write(made.folder) as store:
         store.set_fact(facts.CURRENT, "classic/1")
     with pytest.raises(SettingsError, match="classic"):
-        adding.as_before(made.folder)
+        unmingle.open(made.folder)._as_before()
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 # What the command heeds on a cluster, by its parameters' names.
 HEEDED = {"output", "sources", "ray", "crops", "precision", "engine", "threads", "strictness", "co_occurrence", "model"}
-HEEDED |= {"regroup", "dry_run", "quiet", "as_json"}
+HEEDED |= {"context", "regroup", "dry_run", "quiet", "as_json"}
 LONGEST_WAIT = 5.0  # seconds
 _SCHEME = re.compile(r"^([a-z][a-z0-9+.-]+):/+")
 

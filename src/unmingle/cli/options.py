@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -11,6 +12,8 @@ from unmingle import console
 from unmingle.errors import SettingsError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from unmingle.evaluation.labels import LabelOptions
     from unmingle.library import Library
 
@@ -136,6 +139,52 @@ def label_options(
     if idle is not None:
         raise typer.BadParameter(f"{idle} says how --labels is read, which is not given.")
     return LabelOptions(file_column, label_column, None if drop is None else tuple(drop), tuple(sheet or ()))
+
+
+def said_or_as_before(
+    context: typer.Context, library: Library, *, quiet: bool
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Arguments for `Library.add` and `Library.cluster`: what options say, and else as the library was made."""
+    from unmingle.models.cards import SFACE
+    from unmingle.settings import FALSE_MERGES, DetectionSettings, GroupingSettings, RecordingSettings
+    from unmingle.sources.names import AUTO, compile_pattern
+
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    said = {name: context.params[name] for name, source in sources.items() if source and source.name != "DEFAULT"}
+    if "every" in said:
+        said["every"] = seconds(said["every"])
+    if "strictness" in said:
+        said["expected_false_merges"] = FALSE_MERGES[said["strictness"]]
+    if "people" in said:
+        said["people"] = said["people"] or None
+    if said.get("no_name_pattern"):
+        if "name_pattern" in said:
+            mend = "Leave --name-pattern or --no-name-pattern out."
+            raise SettingsError("Names can't be both read and not read.", mend)
+        said["name_pattern"] = None
+    elif said.get("name_pattern", AUTO) != AUTO:
+        compile_pattern(said["name_pattern"])
+
+    def only(names: Iterable[str]) -> dict[str, Any]:
+        return {name: said[name] for name in names if name in said}
+
+    looking, grouping = library._as_before(context.params["recipe"])
+    looking = {"model": SFACE.name} | looking | only(["model"])
+    grouping |= only(["name_pattern", "sheets", "webvtt"])
+    told = [] if "model" in said or looking["model"] == SFACE.name else [f"model {looking['model']}"]
+    stages: tuple[tuple[dict[str, Any], str, Any], ...] = (
+        (looking, "detection", DetectionSettings()),
+        (looking, "recording", RecordingSettings()),
+        (grouping, "settings", GroupingSettings()),
+    )
+    for arguments, name, usual in stages:
+        kept = arguments.get(name) or usual
+        arguments[name] = replace(kept, **only(asdict(usual)))
+        unusual = {one: value for one, value in asdict(kept).items() if value != getattr(usual, one)}
+        told += [f"{one.replace('_', ' ')} {value}" for one, value in unusual.items() if one not in said]
+    if told and not quiet:
+        console.say(f"As before, where no option says otherwise: {', '.join(told)}.", error=True)
+    return looking, grouping
 
 
 def seconds(text: str) -> float:

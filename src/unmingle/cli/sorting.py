@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 
 def cluster(
+    context: typer.Context,
     output: Annotated[
         Path,
         typer.Option(
@@ -47,7 +48,7 @@ def cluster(
     ] = None,
     recipe: opt.Recipe = "faces",
     people: Annotated[
-        int | None, typer.Option(min=1, help="How many people there are, if you know; found if not given.")
+        int | None, typer.Option(min=0, help="How many people there are, if you know; 0 to find it, as if not given.")
     ] = None,
     labels: Annotated[
         str | None,
@@ -87,8 +88,8 @@ def cluster(
         typer.Option(
             metavar="REGEX",
             help="How a file name carries meeting, frame and index: a regular expression with these three named groups"
-            " for the name without its ending. Faces of one frame were seen together. If not given, names like"
-            " meeting_00000290_3 are read so where the faces bear it out.",
+            " for the name without its ending. Faces of one frame were seen together. auto, as if not given: names"
+            " like meeting_00000290_3 are read so where the faces bear it out.",
             show_default=False,
         ),
     ] = None,
@@ -105,7 +106,7 @@ def cluster(
     regroup: opt.Regroup = False,
     sheets: Annotated[int, typer.Option(min=0, help="How many people, largest first, get a contact sheet.")] = 100,
     webvtt: Annotated[
-        bool, typer.Option("--webvtt", help="Write captions for each recording that say who is on screen.")
+        bool, typer.Option("--webvtt/--no-webvtt", help="Write captions for each recording that say who is on screen.")
     ] = False,
     save_crops: Annotated[
         Path | None,
@@ -138,16 +139,10 @@ def cluster(
 ) -> None:
     """Sort the faces of pictures and recordings into people.
 
-    Killed or stopped, the same command goes on where it was. LIBRARY gets faces.csv, people.csv and sheets/.
+    Killed or stopped, the same command goes on where it was. LIBRARY gets faces.csv, people.csv and sheets/. What
+    options don't say is as LIBRARY was made.
     """
-    from unmingle.settings import (
-        FALSE_MERGES,
-        ClassicSettings,
-        DetectionSettings,
-        EngineSettings,
-        GroupingSettings,
-        RecordingSettings,
-    )
+    from unmingle.settings import FALSE_MERGES, ClassicSettings, DetectionSettings, EngineSettings, GroupingSettings
     from unmingle.summary import summary_lines
 
     if ray is not None:
@@ -170,9 +165,9 @@ def cluster(
     if dry_run:
         raise SettingsError("--dry-run looks at pictures on a Ray cluster only.", "Pass --ray local, too.")
     # What can be checked before an hour of work is not checked after it.
-    recording = RecordingSettings(every=opt.seconds(every))
-    pattern = _name_pattern(name_pattern, unread=no_name_pattern)
     library = opt.open_library(output)
+    options = opt.label_options(labels, file_column, label_column, sheet)
+    looking, grouping = opt.said_or_as_before(context, library, quiet=quiet)
     if encrypt:
         keys.begin_encrypted(library, keep=keyring)
     known = _sources(library, sources)
@@ -180,37 +175,25 @@ def cluster(
         from unmingle.exchange.exporting import check_outside
 
         check_outside(save_crops, [source for source in known if source.is_dir()])
-    options = opt.label_options(labels, file_column, label_column, sheet)
     if labels is not None:
         people = _count_labels(labels, known, options, given=people)
-    if recipe == "classic" and people is None:
+    if recipe == "classic" and not people:
         raise SettingsError("The classic recipe can't find the number of people.", "Pass --people K or --labels FILE.")
     if not quiet:
-        models.warn(model)
+        models.warn(looking["model"])
     with _stored_in(library), console.progress(quiet=quiet) as progress:
         added = library.add(
             *(sources or ()),
             recipe=recipe,
-            detection=DetectionSettings(crops=crops),
             classic=ClassicSettings(features=features),
             weights=weights,
             any_weights=any_weights,
             engine=EngineSettings(engine=engine, precision=precision, threads=threads),
-            recording=recording,
-            model=model,
             include_erased=include_erased,
             progress=progress,
+            **looking,
         )
-        summary = library.cluster(
-            people=people,
-            settings=GroupingSettings(expected_false_merges=FALSE_MERGES[strictness], co_occurrence=co_occurrence),
-            name_pattern=pattern,
-            regroup=regroup,
-            sheets=sheets,
-            webvtt=webvtt,
-            tables=tables,
-            progress=progress,
-        )
+        summary = library.cluster(people=people or None, regroup=regroup, tables=tables, progress=progress, **grouping)
         crops_saved = None if save_crops is None else library.save_crops(save_crops, progress=progress)
     if not quiet:
         opt.warn_of_others(output)
@@ -240,17 +223,6 @@ def _sources(library: Library, named: Sequence[Path] | None) -> Sequence[Path]:
     real = [source.resolve() for source in named or ()]
     remembered = [source for source in (library.sources if there else ()) if source.exists() or not named]
     return [*(named or ()), *(one for one in remembered if not any(map(one.resolve().is_relative_to, real)))]
-
-
-def _name_pattern(given: str | None, *, unread: bool) -> str | None:
-    from unmingle.sources.names import AUTO, compile_pattern
-
-    if given is None:
-        return None if unread else AUTO
-    if unread:
-        raise SettingsError("Names can't be both read and not read.", "Leave --name-pattern or --no-name-pattern out.")
-    compile_pattern(given)
-    return given
 
 
 def _count_labels(labels: str, sources: Sequence[Path], options: LabelOptions, *, given: int | None) -> int:

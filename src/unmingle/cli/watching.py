@@ -40,6 +40,8 @@ def watch(
     source that is gone is waited for; what failed is tried again at the next look.
     """
     opened, pause = opt.open_library(library), opt.seconds(every)
+    if "--recipe" not in (options or ()):
+        opened._as_before()  # what can't be gone on with is told at once
     if not opened.sources:
         raise SourceError(f"{library} has no sources.", f"Add one: {command('cluster', 'PICTURES', '-o', library)}")
     if not quiet:

@@ -14,7 +14,7 @@ from unmingle.files import check_inside, write_atomically
 from unmingle.progress import Progress, silent
 from unmingle.render.drawing import MOST, STRIP, as_jpeg, as_png, contact_sheet, overview, timeline
 from unmingle.sources.names import distinct
-from unmingle.store.facts import SHEETS
+from unmingle.store.facts import SHEETS, WEBVTT
 from unmingle.store.result_tables import (
     FACES,
     decided_since,
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from unmingle.store.sqlite import Store
-
-WEBVTT = "webvtt"  # the fact that says that recordings get captions, "1"; else empty
 
 
 def write_views(

@@ -11,9 +11,9 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from threading import Lock, Thread
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from unmingle.errors import LibraryBusyError, SettingsError, UnmingleError, command
+from unmingle.errors import LibraryBusyError, UnmingleError
 from unmingle.progress import silent
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def work(folder: Path, sources: Sequence[str], tell: Callable[..., object]) -> N
     from unmingle.library import Library
 
     library = Library(folder)
-    looking, grouping = as_before(folder)
+    looking, grouping = library._as_before()
     began, last, due = time.monotonic(), 0.0, FIRST
 
     def progress(stage: Stage, done: int, total: int) -> None:
@@ -128,37 +128,6 @@ def work(folder: Path, sources: Sequence[str], tell: Callable[..., object]) -> N
             else:
                 sort(progress)
                 return
-
-
-def as_before(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """How a library was made, as arguments for `Library.add` and `Library.cluster`; none for a new one."""
-    from unmingle.render.views import WEBVTT
-    from unmingle.settings import DetectionSettings, GroupingSettings, RecordingSettings
-    from unmingle.sources.formats import LIBRARY_FILE
-    from unmingle.store import facts
-    from unmingle.store.sqlite import open_to_read
-
-    if not (folder / LIBRARY_FILE).exists():
-        return {}, {}
-    with open_to_read(folder) as store:
-        if store.fact(facts.CURRENT) is None:  # it was stopped before anything was found
-            return {}, {}
-        recipe = facts.current(store)
-        if recipe.startswith("classic"):
-            mend = f"Run: {command('cluster', 'PICTURES', '-o', folder, '--recipe', 'classic', '--people', 'K')}"
-            raise SettingsError("The classic recipe needs to be told how many people there are.", mend)
-        looking = {
-            "model": facts.model_of(store, recipe).name,
-            "detection": facts.noted(store, DetectionSettings),
-            "recording": facts.noted(store, RecordingSettings),
-        }
-        grouping: dict[str, Any] = {
-            "settings": facts.noted(store, GroupingSettings),
-            "webvtt": bool(store.fact(WEBVTT)),
-        }
-        if sheets := store.fact(facts.SHEETS):
-            grouping["sheets"] = int(sheets)
-        return looking, grouping
 
 
 def main() -> None:

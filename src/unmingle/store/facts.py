@@ -25,6 +25,7 @@ CURRENT = "recipe"  # the recipe whose faces are the library's people
 SCALE = "scale"  # how far strangers spread, empty where the grouping doesn't know
 GROUPED = "grouped"  # how faces were grouped the last time, see `note_grouped`
 SHEETS = "sheets"  # how many people get a contact sheet
+WEBVTT = "webvtt"  # "1": recordings get captions
 PLAIN = "plain"  # "1": tables and sheets are written though the library is encrypted
 MODELS = "models"  # the card of each recipe's model, as it was when pictures were last added
 ADAPTATION = "adaptation"  # with a recipe: how the collection says that vectors are compared
