@@ -33,9 +33,9 @@ lowest:
 	$(PYTHON) -m venv $(VENV)-lowest
 	$(VENV)-lowest/bin/pip install --quiet uv
 	$(VENV)-lowest/bin/uv pip compile --quiet --resolution lowest-direct --no-annotate --no-header pyproject.toml \
-		--extra encrypt --extra heic --extra onnxruntime -o $(VENV)-lowest/lowest.txt
+		--extra encrypt --extra onnxruntime -o $(VENV)-lowest/lowest.txt
 	VIRTUAL_ENV=$(VENV)-lowest $(VENV)-lowest/bin/uv pip install --quiet --constraint $(VENV)-lowest/lowest.txt \
-		--editable ".[encrypt,heic,onnxruntime]" --group test httpx
+		--editable ".[encrypt,onnxruntime]" --group test httpx
 	$(VENV)-lowest/bin/pytest -n 2 --dist worksteal -o filterwarnings=default -m "not (slow or browser or debian)"
 
 # By lines of src/, with all tests, those too that run a process of their own.
@@ -83,7 +83,7 @@ lock: $(VENV)/made
 		pyproject.toml -o requirements/core.lock
 	sed -n 's/^\([a-z0-9][^ ]*==[^\\]*[^ \\]\).*/\1/p' requirements/core.lock > requirements/constraints.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --python-version 3.11 --no-emit-index-url \
-		pyproject.toml --extra encrypt --extra heic --extra onnxruntime --extra ray --group test --group parity --group lint --group docs --constraint requirements/core.lock -o requirements/dev.lock
+		pyproject.toml --extra encrypt --extra onnxruntime --extra ray --group test --group parity --group lint --group docs --constraint requirements/core.lock -o requirements/dev.lock
 
 clean:
 	rm -rf $(VENV) $(VENV)-lowest tools/page/node_modules tools/page/build .coverage demo site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -210,10 +210,8 @@ def _open(content: bytes, kind: str) -> Image.Image:
     """Open a picture as what it is, and as nothing else that Pillow could make of it, without Pillow's limit."""
     Image.init()
     if kind == "HEIF":
-        try:
-            from pillow_heif import register_heif_opener
-        except ImportError as error:
-            raise PictureError("HEIC needs an extra: pip install 'unmingle[heic]'") from error
+        from pi_heif import register_heif_opener
+
         register_heif_opener()
     if kind not in Image.OPEN:
         raise PictureError(f"this Pillow can't read {kind}")
