@@ -70,9 +70,7 @@ class Scan:
 
     files: tuple[PictureFile, ...]  # pictures and recordings, sorted
     folders: tuple[str, ...]  # that were walked whole: what is not in `files` is no longer in them
-    # Other files: how many by their ending in small letters, most first; folders that systems keep as name/, and clips
-    # that are the moving parts of pictures as such.
-    others: tuple[tuple[str, int], ...] = ()
+    others: tuple[tuple[str, int], ...] = ()  # passed over, most first: endings, folders of systems/, MOVING_PARTS
     made: tuple[str, ...] = ()  # folders below that unmingle export wrote, whose pictures were passed over
 
 
