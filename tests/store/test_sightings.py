@@ -43,10 +43,18 @@ def seen(vector: F32, box: F32) -> Analysis:
     return analysis(vector[None], box, size=(200, 100), quality=0.5, thumbnail=b"jpeg")
 
 
-def track(person: int, frames: Sequence[int], looks: Sequence[int], *, number: int = 0, still: bool = False) -> Track:
-    """A track of a made-up person in a place of their own; looks by their frames."""
+def track(
+    person: int,
+    frames: Sequence[int],
+    looks: Sequence[int],
+    *,
+    number: int = 0,
+    still: bool = False,
+    place: tuple[int, int, int, int] | None = None,
+) -> Track:
+    """A track of a made-up person in a place of their own, if none is given; looks by their frames."""
     n = len(frames)
-    box = np.array([50 * person, 10, 30, 40], np.float32)
+    box = np.array(place or (50 * person, 10, 30, 40), np.float32)
     sightings = Sightings(
         np.array(frames), np.array(frames) / 20, np.full(n, number), np.tile(box, (n, 1)), np.full(n, 0.9, np.float32)
     )
@@ -207,6 +215,27 @@ def test_a_name_stays_when_a_recording_is_watched_at_other_instants(folder: Path
     named = library.faces.filter(pl.col("name") == "Ada")
     assert named.height == 10
     assert set(named["left"]) == {100.0}
+
+
+def test_a_name_stays_where_a_layout_changes_between_two_instants(tmp_path: Path) -> None:
+    def call(step: int, last: int) -> Segment:
+        before, after = range(0, 60, step), range(60, 120, step)
+        return segment(
+            track(0, before, [0, last]),
+            track(1, after, [60], place=(4, 16, 26, 30)),  # in the first one's place
+            track(0, after, [60], number=1, place=(60, 10, 30, 40)),
+            track(1, before, [0], number=1),
+        )
+
+    with open_to_write(tmp_path) as store:
+        store_recording(store, "a.mp4", call(2, last=58))
+        group(store)
+    library = Library(tmp_path, views="on request")
+    library.name(library.faces.filter(pl.col("left") == 0)["person"][0], "Ada")
+    with open_to_write(tmp_path) as store:
+        store_recording(store, "a.mp4", call(6, last=54), every=0.3)
+        group(store)
+    assert set(library.faces.filter(pl.col("name") == "Ada")["left"]) == {0.0, 60.0}
 
 
 def test_faces_are_named_by_recording_frame_and_number(folder: Path) -> None:

@@ -81,15 +81,17 @@ def _on_tracks(
             lost[content].append((region, int(frame), np.array([box])))
     faces: dict[int, int] = {}
     for content, spots in lost.items():
-        best: dict[int, tuple[int, float]] = {}  # by region: how many frames off, and how far the boxes are apart
+        # By region: whether it is another frame, and how far the boxes are apart. Where a layout changes, the next frame
+        # shows somebody else in the place, in a box that fits less.
+        best: dict[int, tuple[bool, float]] = {}
         for track in tracks(connection, recipe, content):
             seen = track.sightings
             for region, frame, box_14 in spots:
                 at = int(np.argmin(np.abs(seen.frames - frame)))
                 off = abs(int(seen.frames[at]) - frame)
                 overlap = float(overlap_of_pairs(box_14, seen.boxes[at : at + 1].astype(np.float64))[0])
-                if overlap >= SAME_FACE and (off, -overlap) < best.get(region, (NEAR_FRAMES + 1, 0.0)):
-                    best[region] = (off, -overlap)
+                if overlap >= SAME_FACE and off <= NEAR_FRAMES and (off > 0, -overlap) < best.get(region, (True, 0.0)):
+                    best[region] = (off > 0, -overlap)
                     faces[region] = int(track.keyframes_k[track.nearest()[at]])
     return faces
 
