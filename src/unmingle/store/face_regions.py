@@ -81,8 +81,8 @@ def _on_tracks(
             lost[content].append((region, int(frame), np.array([box])))
     faces: dict[int, int] = {}
     for content, spots in lost.items():
-        # By region: whether it is another frame, and how far the boxes are apart. Where a layout changes, the next frame
-        # shows somebody else in the place, in a box that fits less.
+        # By region: whether it is another frame, and how far the boxes are apart. Where a layout changes, the next
+        # frame shows somebody else in the place, in a box that fits less.
         best: dict[int, tuple[bool, float]] = {}
         for track in tracks(connection, recipe, content):
             seen = track.sightings
