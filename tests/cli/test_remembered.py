@@ -102,19 +102,24 @@ def test_a_folder_within_a_source_comes_back_and_that_is_said(
     assert "finds them again" not in unmingle("forget", tmp_path / "library", tmp_path / "all").out
 
 
-def test_what_no_option_says_is_as_the_library_was_made(meeting: Meeting, tmp_path: Path, unmingle: Command) -> None:
+def test_what_no_option_says_is_as_before_where_that_is_asked_for(
+    meeting: Meeting, tmp_path: Path, unmingle: Command
+) -> None:
     unusual = ("--strictness", "strict", "--no-co-occurrence", "--people", "3", "--sheets", "2", "--no-name-pattern")
     assert unmingle("cluster", meeting.faces, "-o", "out", "--crops", "always", "--every", "1s", *unusual).code == 0
     library = Library(tmp_path / "out")
     before = library._as_before()
-    assert unmingle("cluster", "-o", "out").err.startswith("As before, where no option says otherwise: crops always, ")
+    assert unmingle("cluster", "-o", "out", "--as-before").err.startswith("As before: crops always, ")
     assert library._as_before() == before
     assert library.people.height == 3
     usual = (
         "--strictness balanced --people 0 --name-pattern auto --sheets 100 --every 0.1s --crops auto --co-occurrence"
     )
-    assert "people" not in unmingle("cluster", "-o", "out", *usual.split()).err
+    assert "people" not in unmingle("cluster", "-o", "out", "--as-before", *usual.split()).err
     assert library.people.height > 3
     looking, grouping = library._as_before()
     assert (looking["detection"], looking["recording"]) == (DetectionSettings(), RecordingSettings())
     assert grouping == {"settings": GroupingSettings(), "webvtt": False, "sheets": 100, "name_pattern": "auto"}
+    assert unmingle("cluster", "-o", "out", "--people", "3").code == 0
+    assert "As before" not in unmingle("cluster", "-o", "out").err
+    assert library._as_before()[1]["settings"].people is None

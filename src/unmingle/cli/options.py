@@ -144,7 +144,7 @@ def label_options(
 def said_or_as_before(
     context: typer.Context, library: Library, *, quiet: bool
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Arguments for `Library.add` and `Library.cluster`: what options say, and else as the library was made."""
+    """Arguments for `Library.add` and `Library.cluster`: what options say, and with --as-before else as it was made."""
     from unmingle.models.cards import SFACE
     from unmingle.settings import FALSE_MERGES, DetectionSettings, GroupingSettings, RecordingSettings
     from unmingle.sources.names import AUTO, compile_pattern
@@ -168,7 +168,8 @@ def said_or_as_before(
     def only(names: Iterable[str]) -> dict[str, Any]:
         return {name: said[name] for name in names if name in said}
 
-    looking, grouping = library._as_before(context.params["recipe"])
+    before = context.params["as_before"]
+    looking, grouping = library._as_before(context.params["recipe"]) if before else ({}, {})
     looking = {"model": SFACE.name} | looking | only(["model"])
     grouping |= only(["name_pattern", "sheets", "webvtt"])
     told = [] if "model" in said or looking["model"] == SFACE.name else [f"model {looking['model']}"]
@@ -183,7 +184,7 @@ def said_or_as_before(
         unusual = {one: value for one, value in asdict(kept).items() if value != getattr(usual, one)}
         told += [f"{one.replace('_', ' ')} {value}" for one, value in unusual.items() if one not in said]
     if told and not quiet:
-        console.say(f"As before, where no option says otherwise: {', '.join(told)}.", error=True)
+        console.say(f"As before: {', '.join(told)}.", error=True)
     return looking, grouping
 
 

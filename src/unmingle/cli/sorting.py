@@ -103,6 +103,10 @@ def cluster(
             metavar="TIME", help="Time between the frames of a recording that are looked at, such as 0.1s or 500ms."
         ),
     ] = "0.1s",
+    as_before: Annotated[
+        bool,
+        typer.Option("--as-before", help="Take what no option says as LIBRARY was made: model, strictness and all."),
+    ] = False,
     regroup: opt.Regroup = False,
     sheets: Annotated[int, typer.Option(min=0, help="How many people, largest first, get a contact sheet.")] = 100,
     webvtt: Annotated[
@@ -139,8 +143,7 @@ def cluster(
 ) -> None:
     """Sort the faces of pictures and recordings into people.
 
-    Killed or stopped, the same command goes on where it was. LIBRARY gets faces.csv, people.csv and sheets/. What
-    options don't say is as LIBRARY was made.
+    Killed or stopped, the same command goes on where it was. LIBRARY gets faces.csv, people.csv and sheets/.
     """
     from unmingle.settings import FALSE_MERGES, ClassicSettings, DetectionSettings, EngineSettings, GroupingSettings
     from unmingle.summary import summary_lines

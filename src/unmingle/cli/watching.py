@@ -54,7 +54,11 @@ def watch(
             state |= {source: seen for source in opened.sources if (seen := _seen(source)) is not None}
             now, took = dict(state), time.monotonic() - began
             if now != done and now == (before or now):
-                done = now if _cluster(library, [*(options or ()), *(["--quiet"] if quiet else [])]) == 0 else None
+                done = (
+                    now
+                    if _cluster(library, ["--as-before", *(options or ()), *(["--quiet"] if quiet else [])]) == 0
+                    else None
+                )
             before = now
             time.sleep(max(pause, SHARE * took))
 
