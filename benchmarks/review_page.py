@@ -9,6 +9,9 @@ first_view   from the request for the page until the first twelve faces are ther
              first right after the server is up, the others while it works out questions
 open_person  from the key until the faces of the largest person are painted
 <kind>       from the request of a decision until its answer is read, as the browser tells it
+<route>      likewise: a picture with all names, whom a person or a face is like, a person broken up (the largest, and
+             others), who is in a picture (made up) that is dropped, what is left out; `first` of each reads all faces,
+             `decided` is right after a decision
 blank        while the wall is scrolled by one to forty screens at a time: how long a place on screen had neither a face
              nor the tone that stands for one (0: never), and when the last face was painted after each jump
 
@@ -18,6 +21,7 @@ JSON on stdout.
 from __future__ import annotations
 
 import argparse
+import base64
 import io
 import json
 import os
@@ -36,7 +40,11 @@ from playwright.sync_api import sync_playwright
 
 from unmingle.decisions.assignment import Measured, store_assignment
 from unmingle.decisions.state import State
+from unmingle.demo import write_meeting
+from unmingle.faces.recipe import key_of
+from unmingle.models.cards import SFACE
 from unmingle.records import Analysis, Faces, Triage
+from unmingle.settings import DetectionSettings
 from unmingle.store import analyses, facts
 from unmingle.store.face_rows import ALONE, faces_to_group
 from unmingle.store.sqlite import open_to_write
@@ -44,7 +52,7 @@ from unmingle.store.sqlite import open_to_write
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-RECIPE = "faces-made-up"
+RECIPE = key_of(DetectionSettings(), SFACE)  # that of real faces: pictures are looked at as these were
 DRAWN = 300  # different thumbnails
 SCREENS = (1, 2, 5, 10, 40)
 CARD = "[role=gridcell] img.thumb[data-ready]"
@@ -67,6 +75,17 @@ LOOK = """() => {
 }"""
 
 
+# Milliseconds until the answer to a request is read: of a body, of a picture in base64, or of neither.
+ASK = """async ([path, body]) => {
+  const start = performance.now();
+  const file = typeof body === 'string' && Uint8Array.from(atob(body), (letter) => letter.charCodeAt(0));
+  const type = file ? 'application/octet-stream' : 'application/json';
+  const post = {method: 'POST', headers: {'Content-Type': type}, body: file || JSON.stringify(body)};
+  const answer = await fetch(path, body ? post : {});
+  await answer.json();
+  if (!answer.ok) throw new Error(`${path} ${answer.status}`);
+  return performance.now() - start;
+}"""
 # When the twelfth face was there, by the browser's own clock, which starts with the request for the page.
 TWELVE = """() => performance.getEntriesByType('resource').filter((one) => one.name.endsWith('/thumbnail'))
   .map((one) => one.responseEnd).sort((one, other) => one - other)[11]"""
@@ -150,18 +169,34 @@ def decisions(page: Page, address: str, people: int) -> dict[str, float]:
     bodies["assign"] = {"kind": "assign", "faces": faces[20:24], "person": people + 1}
     bodies["not_a_face"] = {"kind": "not_a_face", "faces": faces[30:31]}
     bodies["ignore"] = {"kind": "ignore", "person": people + 5}
-    ask = """async ([path, body]) => {
-      const start = performance.now();
-      const answer = await fetch(path, {method: 'POST', headers: {'Content-Type': 'application/json'},
-                                        body: JSON.stringify(body)});
-      await answer.json();
-      if (!answer.ok) throw new Error(`${path} ${answer.status}`);
-      return performance.now() - start;
-    }"""
-    times = {kind: page.evaluate(ask, ["/api/decisions", body]) for kind, body in bodies.items()}
-    times["undo"] = page.evaluate(ask, ["/api/undo", {}])
-    times["redo"] = page.evaluate(ask, ["/api/redo", {}])
+    times = {kind: page.evaluate(ASK, ["/api/decisions", body]) for kind, body in bodies.items()}
+    times["undo"] = page.evaluate(ASK, ["/api/undo", {}])
+    times["redo"] = page.evaluate(ASK, ["/api/redo", {}])
     return times
+
+
+def routes(page: Page, rounds: int, picture: bytes) -> dict[str, dict[str, float]]:
+    """Milliseconds of what one looks at beside the wall, asked by the page's own code."""
+    faces = page.evaluate("async () => (await (await fetch('/api/people/11/faces?limit=60')).json()).faces")
+    lone = page.evaluate("async () => (await (await fetch('/api/left-out/faces?limit=60')).json()).faces")
+    named = [str(one["face"]) for one in (*faces[:rounds], *lone[:rounds])]
+    asked: dict[str, list[tuple[str, str | None]]] = {
+        "picture_with_names": [(f"/api/faces/{face}", None) for face in named],
+        "faces_like": [(f"/api/faces/{face}/alike", None) for face in named],
+        "people_like": [(f"/api/alike?person={person}", None) for person in range(201, 201 + rounds)],
+        "break_up_largest": [("/api/people/1/parts", None)] * rounds,
+        "break_up": [(f"/api/people/{person}/parts", None) for person in range(201, 201 + rounds)],
+        "drop_a_picture": [("/api/find", base64.b64encode(picture).decode())] * rounds,
+        "left_out": [("/api/left-out/faces", None)] * rounds,
+        "add": [("/api/sources", None)] * rounds,
+    }
+    told = {}
+    for name, about in asked.items():
+        times = [page.evaluate(ASK, one) for one in about]
+        page.evaluate(ASK, ["/api/decisions", {"kind": "name", "person": 9, "name": f"{name} {time.time()}"}])
+        decided = page.evaluate(ASK, about[-1])
+        told[name] = {"first": round(times[0], 1), **summary(times[1:]), "decided": round(decided, 1)}
+    return told
 
 
 def scroll(page: Page) -> list[dict[str, float]]:
@@ -178,7 +213,7 @@ def scroll(page: Page) -> list[dict[str, float]]:
     return results
 
 
-def measure(folder: Path, rounds: int) -> dict[str, Any]:
+def measure(folder: Path, rounds: int, picture: bytes) -> dict[str, Any]:
     server = subprocess.Popen(
         [sys.executable, "-m", "unmingle", "review", str(folder), "--no-browser"], stdout=subprocess.PIPE, text=True
     )
@@ -196,6 +231,7 @@ def measure(folder: Path, rounds: int) -> dict[str, Any]:
             for turn in range(rounds):
                 for kind, took in decisions(page, address, 10 + 10 * turn).items():
                     answers.setdefault(kind, []).append(took)
+            looked = routes(page, rounds, picture)
             opened = []
             for _ in range(rounds):
                 page.goto(address.partition("?")[0])
@@ -217,6 +253,7 @@ def measure(folder: Path, rounds: int) -> dict[str, Any]:
         "first_view_ms": {"first": round(views[0], 1), **summary(views)},
         "open_person_ms": summary([1000 * took for took in opened]),
         "decisions_ms": {kind: summary(times) for kind, times in answers.items()},
+        "routes_ms": looked,
         "scroll": [{key: round(value) for key, value in jump.items()} for jump in jumps],
     }
 
@@ -235,7 +272,9 @@ def main() -> None:
         folder = Path(place) / "library"
         make(folder, options.faces, options.people)
         sys.stderr.write("made\n")
-        result = {"faces": options.faces, "people": options.people, **measure(folder, options.rounds)}
+        meeting = write_meeting(Path(place) / "meeting", people=1, frames=1)
+        picture = next(meeting.faces.iterdir()).read_bytes()
+        result = {"faces": options.faces, "people": options.people, **measure(folder, options.rounds, picture)}
     print(json.dumps(result, indent=1))
 
 

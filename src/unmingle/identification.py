@@ -11,17 +11,17 @@ import numpy as np
 from unmingle import html
 from unmingle.errors import LibraryError, PictureError, SourceError
 from unmingle.faces.align import FACE_MARGIN, thumbnail
-from unmingle.faces.recipe import FaceRecipe
+from unmingle.faces.recipe import face_recipe
 from unmingle.grouping.adaptation import curve_of_others
 from unmingle.grouping.attach import Assigner
 from unmingle.grouping.confidence import label_means, likely_pairs
 from unmingle.settings import DetectionSettings, EngineSettings
 from unmingle.sources.images import PictureFile, read_picture
-from unmingle.store.face_rows import ALONE, faces_to_group, persons_now
+from unmingle.store.face_rows import ALONE, faces_to_group, owners_by_face, persons_now
 from unmingle.store.facts import adaptation_of, card_curve, known_scale, library_curve, model_of, noted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable
     from pathlib import Path
 
     import polars as pl
@@ -67,6 +67,58 @@ class Found:
     problem: str = ""  # why the file can't be read
 
 
+class Identifier:
+    """The networks and the people of a library, read once for all pictures.
+
+    Raises:
+        LibraryError: the settings are not those that the library was made with.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        recipe: str,
+        detection: DetectionSettings | None = None,
+        engine: EngineSettings | None = None,
+    ) -> None:
+        detection = detection or noted(store, DetectionSettings) or DetectionSettings()
+        self._runner = face_recipe(detection, engine or EngineSettings(), model_of(store, recipe))
+        if recipe != self._runner.key:
+            raise LibraryError(
+                f"{store.folder} was made with another recipe or other settings.", "Use the settings it was made with."
+            )
+        self._owners = owners_by_face(store.connection, "member")
+        raw_nd, labels_n, self._ids = _people(store, recipe, raw=True)
+        self._adapted = adapted = adaptation_of(store, recipe)
+        if adapted is None or not len(raw_nd):
+            vectors_nd, curve = raw_nd, card_curve(store, recipe)
+        else:
+            vectors_nd, curve = adapted.apply(raw_nd), curve_of_others(raw_nd, labels_n, adapted)
+        self._assigner = Assigner(vectors_nd, labels_n, curve, scale=known_scale(store))
+
+    def is_current(self, store: Store) -> bool:
+        """Whether faces are with whom they were, in a library to which nothing but decisions came."""
+        return all(map(np.array_equal, self._owners, owners_by_face(store.connection, "member")))
+
+    def find(self, path: Path, picture: U8 | None = None) -> Found:
+        """What a picture shows, or why it can't be read; picture: what the file holds, if that is known."""
+        try:
+            (analysis,) = self._runner.analyse([_decoded(path) if picture is None else picture])
+        except PictureError as error:
+            return Found(path, (), (), str(error))
+        triage, adapted = analysis.triage, self._adapted
+        usable = [face for face, standing in enumerate(triage.standings) if standing != "aside"]
+        new_md = analysis.vectors[usable]
+        new_md = new_md if adapted is None or not usable else adapted.apply(new_md)
+        faces = []
+        for face, one in zip(usable, self._assigner.assign_many(new_md), strict=True):
+            box = tuple(round(float(value), 1) for value in analysis.faces.boxes[face])
+            person, nearest = (None if label is None else int(self._ids[label]) for label in (one.label, one.nearest))
+            faces.append(Identified(path, box, person, nearest, one.similarity, one.probability))
+        unusable = (why for why, standing in zip(triage.reasons, triage.standings, strict=True) if standing == "aside")
+        return Found(path, tuple(faces), tuple(unusable))
+
+
 def identify(
     store: Store,
     recipe: str,
@@ -75,57 +127,12 @@ def identify(
     engine: EngineSettings | None,
 ) -> list[Identified]:
     """See `Library.identify`."""
-    found: list[Identified] = []
-    for one in find(store, recipe, pictures, detection, engine):
+    known, found = Identifier(store, recipe, detection, engine), list[Identified]()
+    for one in map(known.find, pictures):
         if one.problem:
             raise SourceError(f"{one.picture} can't be read: {one.problem}.", "Name a picture file.")
         found.extend(one.faces)
     return found
-
-
-def find(
-    store: Store,
-    recipe: str,
-    pictures: Iterable[Path],
-    detection: DetectionSettings | None = None,
-    engine: EngineSettings | None = None,
-    read: Callable[[Path], U8] | None = None,
-) -> Iterator[Found]:
-    """What each picture shows; one that can't be read says so, and the next ones follow. read: what reads one.
-
-    Raises:
-        LibraryError: the settings are not those that the library was made with.
-    """
-    detection = detection or noted(store, DetectionSettings) or DetectionSettings()
-    runner = FaceRecipe(detection, engine or EngineSettings(), model_of(store, recipe))
-    if recipe != runner.key:
-        raise LibraryError(
-            f"{store.folder} was made with another recipe or other settings.", "Use the settings it was made with."
-        )
-    raw_nd, labels_n, ids = _people(store, recipe, raw=True)
-    adapted = adaptation_of(store, recipe)
-    if adapted is None or not len(raw_nd):
-        vectors_nd, curve = raw_nd, card_curve(store, recipe)
-    else:
-        vectors_nd, curve = adapted.apply(raw_nd), curve_of_others(raw_nd, labels_n, adapted)
-    assigner = Assigner(vectors_nd, labels_n, curve, scale=known_scale(store))
-    for path in pictures:
-        try:
-            (analysis,) = runner.analyse([(read or _decoded)(path)])
-        except PictureError as error:
-            yield Found(path, (), (), str(error))
-            continue
-        triage = analysis.triage
-        usable = [face for face, standing in enumerate(triage.standings) if standing != "aside"]
-        new_md = analysis.vectors[usable]
-        new_md = new_md if adapted is None or not usable else adapted.apply(new_md)
-        faces = []
-        for face, one in zip(usable, assigner.assign_many(new_md), strict=True):
-            box = tuple(round(float(value), 1) for value in analysis.faces.boxes[face])
-            person, nearest = (None if label is None else int(ids[label]) for label in (one.label, one.nearest))
-            faces.append(Identified(path, box, person, nearest, one.similarity, one.probability))
-        unusable = (why for why, standing in zip(triage.reasons, triage.standings, strict=True) if standing == "aside")
-        yield Found(path, tuple(faces), tuple(unusable))
 
 
 def pair_table(store: Store, recipe: str, *, most: int) -> pl.DataFrame:

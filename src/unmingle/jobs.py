@@ -13,7 +13,7 @@ from unmingle import picture_ingest
 from unmingle.decisions.assignment import DecidedFaces, Measured, store_assignment
 from unmingle.decisions.state import State
 from unmingle.errors import SettingsError, SourceError
-from unmingle.faces.recipe import ClassicRecipe, FaceRecipe
+from unmingle.faces.recipe import ClassicRecipe, FaceRecipe, face_recipe
 from unmingle.grouping.adaptation import adapt
 from unmingle.grouping.additions import touched
 from unmingle.grouping.baselines import classic_clusters
@@ -132,7 +132,7 @@ def retry(store: Store, file: int) -> tuple[Status, str]:
     if held is None:
         raise SourceError(f"There is no file {file}.", "Look at the library again.")
     detection = facts.noted(store, DetectionSettings) or DetectionSettings()
-    runner = FaceRecipe(detection, EngineSettings(), card(facts.model_of(store, recipe).name))
+    runner = face_recipe(detection, EngineSettings(), card(facts.model_of(store, recipe).name))
     if runner.key != recipe:
         mend = "Run unmingle cluster again: it tries all files."
         raise SettingsError("The library was made with another recipe.", mend)

@@ -389,6 +389,26 @@ def test_who_is_in_pictures_is_told_without_adding_them(
     assert opened.faces.equals(before)
 
 
+def test_networks_are_loaded_once_and_what_was_decided_since_is_heeded(
+    library: Path, meeting: Meeting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from unmingle.faces import recipe
+    from unmingle.review.session import Session
+
+    opened = Library(shutil.copytree(library, tmp_path / "library"), views="on request")
+    known = opened.faces.filter(pl.col("person").is_not_null()).sort("quality")[-1].to_dicts()[0]
+    session, picture = Session(opened.folder), meeting.faces / known["file"]
+    assert session.find(picture.read_bytes())[0].faces[0].person == known["person"]
+    monkeypatch.setattr(recipe, "FaceRecipe", None)  # nobody loads any more
+    opened.name(known["person"], "Ada")
+    assert session.find(picture.read_bytes())[0].faces[0].person == known["person"]
+    other = next(person for person in opened.people["person"] if person != known["person"])
+    opened.merge(other, known["person"])
+    assert session.find(picture.read_bytes())[0].faces[0].person == other
+    assert [one.person for _ in range(2) for one in opened.identify(picture)] == [other, other]
+    session.stop()
+
+
 def test_grouping_can_be_told_how_strict_to_be_and_what_names_mean(unmingle: Command, meeting: Meeting) -> None:
     words = ("cluster", meeting.faces, "-o", "library", "--json", "--sheets", "0")
     notes = {

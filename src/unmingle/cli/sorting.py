@@ -273,7 +273,7 @@ def find(
     as_json: opt.Json = False,
 ) -> None:
     """Say who is in pictures, without adding them."""
-    from unmingle.identification import find as find_in
+    from unmingle.identification import Identifier
     from unmingle.sources.images import readable, scan
     from unmingle.store.facts import current
 
@@ -281,7 +281,7 @@ def find(
     name_of = {person: name for person, name, *_ in opened.people.iter_rows()}
     results = []
     with keeping("Nothing was written."), opened._reading() as store:
-        for found in find_in(store, current(store), paths):
+        for found in map(Identifier(store, current(store)).find, paths):
             if not as_json:
                 console.say(*(f"{readable(str(found.picture))}: {line}" for line in _found_lines(found, name_of)))
                 continue

@@ -7,6 +7,7 @@ stored under the picture's content and that key, and never computed twice.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -21,6 +22,7 @@ from unmingle.models import sface
 from unmingle.models.cards import DLIB, SFACE, YUNET
 from unmingle.models.embedding import open_embedder
 from unmingle.models.graphs import PREPARATION
+from unmingle.models.registry import downloaded_file
 from unmingle.models.runtime import open_session
 from unmingle.models.yunet import open_yunet
 from unmingle.records import Analysis, Faces, Triage
@@ -150,6 +152,18 @@ class FaceRecipe:
         pyramids = [Pyramid(picture) for picture in pictures]
         again = read_again(self._detector, pyramids, faces)
         return self.describe(pyramids, [Found(one, float(one.scores.max(initial=0)), 0) for one in again])
+
+
+def face_recipe(detection: DetectionSettings, engine: EngineSettings, model: Card) -> FaceRecipe:
+    """The faces recipe; one that was asked for last is not loaded again."""
+    file = downloaded_file(model)  # which may be gone, or another, since
+    return _loaded(detection, engine, model, file.stat().st_mtime_ns if file.is_file() else 0)
+
+
+@lru_cache(maxsize=1)
+def _loaded(detection: DetectionSettings, engine: EngineSettings, model: Card, changed: int) -> FaceRecipe:
+    del changed
+    return FaceRecipe(detection, engine, model)
 
 
 def key_of(detection: DetectionSettings, model: Card) -> str:

@@ -19,6 +19,8 @@ from unmingle.store.facts import CURRENT, adaptation_of
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
+    from numpy.typing import NDArray
+
     from unmingle.grouping.adaptation import Adaptation
     from unmingle.grouping.impostors import ImpostorModel
     from unmingle.records import F32, I64
@@ -118,28 +120,43 @@ class Appearances:
         return dict(zip(self.ids_c.tolist(), known, strict=True))
 
 
-def nearest_faces(store: Store, recipe: str, face: int) -> Appearances:
-    """Up to `MOST` faces that are most like one, the most alike first, as people of one face; none of its person's."""
-    adapted, asked = _adaptation(store), Appearances.of_faces(store, [face])
-    ids, similarity = np.zeros(0, np.int64), np.zeros(0, np.float32)
-    found_kd = np.zeros((0, asked.mean_cd.shape[1]), np.float32)
-    query = (
-        "SELECT face.id, face.vector FROM face JOIN analysis ON analysis.id = face.analysis"
-        " LEFT JOIN member ON member.face = face.id LEFT JOIN mark ON mark.face = face.id"
-        " WHERE analysis.recipe = ?1 AND face.id <> ?2 AND mark.mark IS NOT 'not_a_face'"
-        " AND analysis.content IN (SELECT digest FROM file WHERE present = 1)"
-        " AND member.person IS NOT (SELECT person FROM member WHERE face = ?2 UNION ALL SELECT -1 LIMIT 1)"
-    )
-    rows = store.connection.execute(query, (recipe, face))
-    while len(asked.ids_c) and (block := rows.fetchmany(BLOCK)):
-        unit_kd = unit_rows(np.frombuffer(b"".join(vector for _, vector in block), "<f4").reshape(len(block), -1))
-        unit_kd = unit_kd if adapted is None else adapted.apply(unit_kd)
-        found_kd = np.concatenate([found_kd, unit_kd])
-        ids = np.concatenate([ids, [one for one, _ in block]])
-        similarity = np.concatenate([similarity, unit_kd @ asked.mean_cd[0]])
-        best = np.lexsort((ids, -similarity))[:MOST]
-        ids, similarity, found_kd = ids[best], similarity[best], found_kd[best]
-    return Appearances(ids, found_kd, np.ones(len(ids), np.int64))
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceVectors:
+    """All faces of pictures that are there, roughly: who is most like one is looked at exactly."""
+
+    ids_n: I64
+    unit_nd: NDArray[np.float16]  # unit vectors; a million take a quarter of a gigabyte
+
+    @classmethod
+    def of(cls, store: Store, recipe: str) -> FaceVectors:
+        adapted, ids, parts = _adaptation(store), list[int](), [np.zeros((0, 1), np.float16)]
+        query = (
+            "SELECT face.id, vector FROM face JOIN analysis ON analysis.id = face.analysis WHERE recipe = ?"
+            " AND content IN (SELECT digest FROM file WHERE present = 1)"
+        )
+        rows = store.connection.execute(query, (recipe,))
+        while block := rows.fetchmany(BLOCK):
+            unit_kd = unit_rows(np.frombuffer(b"".join(vector for _, vector in block), "<f4").reshape(len(block), -1))
+            parts.append((unit_kd if adapted is None else adapted.apply(unit_kd)).astype(np.float16))
+            ids.extend(face for face, _ in block)
+        return cls(np.array(ids, np.int64), np.concatenate(parts[1:] or parts))
+
+    def nearest(self, store: Store, face: int) -> Appearances:
+        """Up to `MOST` faces that are most like one, as people of one face; none of its person's."""
+        others = (
+            "SELECT ?1 UNION SELECT face FROM mark WHERE mark = 'not_a_face'"
+            " UNION SELECT face FROM member WHERE person = (SELECT person FROM member WHERE face = ?1)"
+        )
+        left_out = [one for (one,) in store.connection.execute(others, (face,))]
+        asked = Appearances.of_faces(store, [face])
+        blocks = range(0, len(self.ids_n) if len(asked.ids_c) else 0, BLOCK)
+        like = (self.unit_nd[at : at + BLOCK].astype(np.float32) @ asked.mean_cd[0] for at in blocks)
+        similarity_n = np.concatenate([np.zeros(0, np.float32), *like])
+        similarity_n[np.isin(self.ids_n[: len(similarity_n)], left_out)] = -np.inf
+        best = np.argsort(-similarity_n, kind="stable")[:MOST]
+        query = "SELECT id, vector FROM face WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id"
+        ids = json.dumps(self.ids_n[best[np.isfinite(similarity_n[best])]].tolist())
+        return Appearances._of(store, store.connection.execute(query, (ids,)))
 
 
 def parts_of(store: Store, person: int, count: int | None) -> list[list[int]]:

@@ -14,11 +14,12 @@ from unmingle.decisions.log import Log, last_id, read_log
 from unmingle.decisions.references import label
 from unmingle.errors import LibraryError
 from unmingle.grouping.confidence import weakness
-from unmingle.review.alike import Appearances, nearest_faces, parts_of
+from unmingle.identification import Identifier
+from unmingle.review.alike import Appearances, FaceVectors, parts_of
 from unmingle.sources.formats import LIBRARY_FILE as FILE
 from unmingle.store import people_query
 from unmingle.store.face_query import LeftOut, count_faces, faceless_files, lone_faces
-from unmingle.store.facts import CURRENT, known_scale, library_curve
+from unmingle.store.facts import CURRENT, current, known_scale, library_curve
 from unmingle.store.screen_time import count_recordings, timelines
 from unmingle.store.sqlite import end_halfway, open_to_decide, open_to_read
 
@@ -207,9 +208,11 @@ class Cache:
 
     def faces_like(self, view: View, face: int) -> dict[int, Likeness]:
         """The faces that are most like one, the most alike first; none of its person's."""
+        recipe = view.overview.recipe
 
         def make(store: Store, kept: _Kept) -> dict[int, Likeness]:
-            found = nearest_faces(store, view.overview.recipe, face)
+            vectors = self._get("vectors", view.overview.pictures, lambda _, __: FaceVectors.of(store, recipe), store)
+            found = vectors.nearest(store, face)
             every = self._appearances(view).beside(found)
             known = self._like(view, every, Appearances.of_faces(store, [face]))
             ranked = sorted(((one, known[-one]) for one in found.ids_c.tolist()), key=lambda pair: pair[1].order)
@@ -217,6 +220,18 @@ class Cache:
             return dict(pair for at, pair in enumerate(ranked) if at < NEAREST or (pair[1].probability or 1.0) >= 0.01)
 
         return self._get("faces like", (face, view.version), make, view.store)
+
+    def identifier(self, view: View) -> Identifier:
+        """What tells who is in pictures that are not added."""
+        pictures = view.overview.pictures
+
+        def make(store: Store, kept: _Kept) -> Identifier:
+            if kept.value is not None and kept.key[1] == pictures and kept.value.is_current(store):
+                known: Identifier = kept.value
+                return known
+            return Identifier(store, current(store))
+
+        return self._get("identifier", (view.version, pictures), make, view.store)
 
     def parts(self, view: View, person: int, count: int | None) -> list[tuple[list[int], float | None]]:
         """The faces of a person in parts, the largest first, and how likely each is to be the same person as that."""

@@ -18,7 +18,6 @@ from unmingle.decisions.log import Decision
 from unmingle.decisions.service import DecisionService
 from unmingle.errors import DecisionError, LibraryBusyError, LibraryError, PictureError, StaleError, UnmingleError
 from unmingle.faces.align import FACE_MARGIN, thumbnail
-from unmingle.identification import find
 from unmingle.jobs import retry
 from unmingle.render.drawing import as_jpeg
 from unmingle.review.background import Later, QuestionList
@@ -177,9 +176,9 @@ class Session:
 
     def find(self, content: bytes) -> tuple[Found, list[bytes]]:
         """Who is in a picture of which nothing is kept, and its faces, cut out."""
-        with self._decoding, self.cache.snapshot() as store:
+        with self._decoding, self.cache.view() as view:
             picture = decode(content)
-            (found,) = find(store, current(store), [Path()], read=lambda _: picture)
+            found = self.cache.identifier(view).find(Path(), picture)
         boxes = (np.array(one.box, np.float32) for one in found.faces)
         return found, [thumbnail(picture, box, margin=FACE_MARGIN) for box in boxes]
 
