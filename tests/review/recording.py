@@ -8,7 +8,7 @@ import os
 import shutil
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.videos import write_video
 
@@ -36,14 +36,14 @@ TALK: There = ([(0.0, 4.0)], [(0.0, 1.2), (2.8, 4.0)], [(0.0, 2.4)])
 PAIR: There = ([(0.0, 1.0)], [(0.5, 2.0)], [])
 
 
-def write_recording(path: Path, there: There, *, seconds: float) -> None:
-    """An mp4 in which the people of the cast, side by side, are there at these times."""
+def write_recording(path: Path, there: There, *, seconds: float, **how: Any) -> None:
+    """A recording, stored so, in which the people of the cast, side by side, are there at these times."""
     frames = []
     for number in range(round(seconds * RATE)):
         at = (number + 0.5) / RATE
         shown = tuple(i for i, times in enumerate(there) if any(start <= at < end for start, end in times))
         frames.append(_draw(shown, number % SWAY))
-    write_video(path, frames, rate=RATE)
+    write_video(path, frames, rate=RATE, **how)
 
 
 def frame(shown: tuple[int, ...]) -> U8:

@@ -62,7 +62,7 @@ def test_the_timeline_is_found_and_shows_who_is_there_when(seat: Seat) -> None:
     assert nameless(seat.page) == []
 
 
-def test_a_bar_tells_its_times_and_leads_to_the_person(seat: Seat) -> None:
+def test_a_bar_tells_its_times_and_leads_to_the_moment(seat: Seat) -> None:
     second = people(seat)[1]
     seat.decide("name", person=second, name="Ada")
     seat.open("/timeline")
@@ -75,8 +75,11 @@ def test_a_bar_tells_its_times_and_leads_to_the_person(seat: Seat) -> None:
     expect(tip.locator("img[data-ready=yes]")).to_be_visible()
     seat.page.mouse.move(5, 400)
     expect(tip).to_be_hidden()
-    bar.click()
+    talk.get_by_role("link", name="Ada", exact=False).first.click()
     expect(seat.page).to_have_url(f"{seat.watch.origin}/people/{second}")
+    seat.page.go_back()
+    bar.click()
+    expect(seat.page).to_have_url(re.compile(r"/timeline\?recording=\d+&at=0\.[56]\d$"))  # its middle
     expect(tip).to_be_hidden()
 
 
@@ -100,7 +103,9 @@ def test_the_bars_are_walked_through_by_keys(seat: Seat) -> None:
     seat.press("End")
     expect(lanes.nth(1).locator("a").nth(1)).to_be_focused()
     seat.press("ArrowDown", "Enter")
-    expect(seat.page).to_have_url(f"{seat.watch.origin}/people/{third}")
+    expect(seat.page).to_have_url(re.compile(r"/timeline\?recording=\d+&at=0\.00$"))
+    expect(seat.page.get_by_role("link", name="All recordings")).to_be_visible()
+    expect(seat.page.locator(f'.track-who[href="/people/{third}"]')).to_be_visible()
 
 
 def test_the_times_are_a_table_that_can_be_copied(context: BrowserContext, seat: Seat) -> None:
@@ -155,7 +160,7 @@ def test_decisions_are_seen_at_once(seat: Seat) -> None:
     seat.open("/timeline")
     names = recording(seat, "talk.mp4").locator(".track-name")
     expect(names.first).to_have_text(f"Person {first}")
-    bar = recording(seat, "talk.mp4").locator(f'.bar-time[href="/people/{first}"]')
+    bar = recording(seat, "talk.mp4").locator(f'.bar-time[data-person="{first}"]')
     bar.focus()
     seat.decide("name", person=first, name="Ada")
     seat.decide("ignore", person=third)  # who is not in the other recording

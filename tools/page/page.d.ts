@@ -167,6 +167,7 @@ declare global {
   interface EndlessOptions {
     /** Entries a page. */
     size: number;
+    query?: Record<string, string>;
     items: (page: any) => any[];
     /** What is said of none. */
     empty: () => HTMLElement;
@@ -238,5 +239,5 @@ declare global {
     recording: Recording,
     zoom: number,
     onZoom: (zoom: number) => void,
-  ) => { element: HTMLElement; draw: () => void; stop: () => void };
+  ) => { element: HTMLElement; draw: () => void; stop: () => void; point: (seconds: number) => void };
 }

@@ -11,7 +11,8 @@ from fastapi import FastAPI, Query, Request
 from fastapi.responses import HTMLResponse, Response
 from starlette.concurrency import run_in_threadpool
 
-import unmingle.review.likeness  # noqa: F401  # its routes
+import unmingle.review.likeness
+import unmingle.review.playing  # noqa: F401  # their routes
 from unmingle.decisions.kinds import Redo, Undo
 from unmingle.review import picture_sources, schemas
 from unmingle.review.adding import Adding
@@ -244,10 +245,16 @@ def left_out_faces(
 
 
 @read.get("/timeline")
-def timeline(now: Now, person: IdInQuery | None = None, offset: Offset = 0, limit: Limit = 20) -> schemas.TimelinePage:
-    """Who is on screen when, recording by recording; of one person, only the recordings that they are in."""
+def timeline(
+    now: Now,
+    person: IdInQuery | None = None,
+    recording: IdInQuery | None = None,
+    offset: Offset = 0,
+    limit: Limit = 20,
+) -> schemas.TimelinePage:
+    """Who is on screen when, recording by recording, or in one; of one person, only the recordings that they are in."""
     revision = now.cache.overview().revision
-    found = now.cache.timelines()
+    found = [one for one in now.cache.timelines() if recording in (None, one.recording)]
     if person is not None:
         found = [alone for one in found if (alone := one.only(person)) is not None]
     return schemas.TimelinePage(revision=revision, total=len(found), recordings=found[offset : offset + limit])

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from threading import Condition, Lock, Semaphore
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -24,16 +24,16 @@ from unmingle.review.background import Later, QuestionList
 from unmingle.review.cache import Cache, KeptOpen
 from unmingle.review.pages import RequestError
 from unmingle.sources.decoding import decode
-from unmingle.sources.formats import LIBRARY_FILE, file_digest
+from unmingle.sources.formats import LIBRARY_FILE, check_file, file_digest
 from unmingle.sources.images import digest, read_bytes
 from unmingle.sources.recordings import Recording
 from unmingle.store import encryption, people_query
-from unmingle.store.face_query import original
+from unmingle.store.face_query import original, original_recording
 from unmingle.store.facts import current
 from unmingle.store.sqlite import open_to_write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from unmingle.decisions.asking import Answer, Question
     from unmingle.decisions.erasing import Erasure
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from unmingle.records import U8
     from unmingle.store.face_query import FileState, Original
 
+T = TypeVar("T")
 MOST_QUESTIONS = 200
 QUIET = 3.0  # seconds without an edit before the tables on disk are written
 AT_ONCE = 2  # pictures being decoded: each may take half a gigabyte
@@ -183,20 +184,47 @@ class Session:
         return found, [thumbnail(picture, box, margin=FACE_MARGIN) for box in boxes]
 
     def picture(self, face: int, side: int) -> bytes:
+        """The whole picture that shows a face, its longer side at most `side` pixels."""
         with self.cache.snapshot() as store:
             wanted = original(store, face)
-        if wanted is None:
-            raise RequestError(404, f"There is no face {face}.", "Look at the library again.")
-        problem = "no file holds it"
-        for file in wanted.files:
-            try:
-                with self._decoding:
-                    picture = Image.fromarray(self._pictures.read(file, wanted))
-                    picture.thumbnail((side, side), reducing_gap=3.0)
-                    return as_jpeg(picture)
-            except PictureError as error:
-                problem = error.problem
-        raise RequestError(404, f"The picture can't be shown: {problem}.", "Put the file back where it was.")
+        return self._drawn(wanted, f"There is no face {face}.", side, self._pictures.read)
+
+    def frame(self, recording: int, at: float, side: int) -> bytes:
+        """The frame of a recording that comes then or next; `at` in seconds since the first."""
+        wanted, missing = self._recording(recording)
+        return self._drawn(wanted, missing, side, lambda file, known: self._pictures.frame(file, known, at))
+
+    def recording_file(self, recording: int) -> Path:
+        """A file that still holds a recording."""
+        return _first(*self._recording(recording), self._pictures.path)
+
+    def _recording(self, recording: int) -> tuple[Original | None, str]:
+        with self.cache.snapshot() as store:
+            return original_recording(store, recording), f"There is no recording {recording}."
+
+    def _drawn(
+        self, wanted: Original | None, missing: str, side: int, read: Callable[[FileState, Original], U8]
+    ) -> bytes:
+        def draw(file: FileState, known: Original) -> bytes:
+            with self._decoding:
+                picture = Image.fromarray(read(file, known))
+                picture.thumbnail((side, side), reducing_gap=3.0)
+                return as_jpeg(picture)
+
+        return _first(wanted, missing, draw)
+
+
+def _first(wanted: Original | None, missing: str, read: Callable[[FileState, Original], T]) -> T:
+    """What is read of the first of the files that still holds an original."""
+    if wanted is None:
+        raise RequestError(404, missing, "Look at the library again.")
+    problem = "no file holds it"
+    for file in wanted.files:
+        try:
+            return read(file, wanted)
+        except PictureError as error:
+            problem = error.problem
+    raise RequestError(404, f"The picture can't be shown: {problem}.", "Put the file back where it was.")
 
 
 class Door:
@@ -278,7 +306,7 @@ class PictureReader:
     """Reads pictures, and frames of recordings; remembers where the frames of the last recordings are."""
 
     def __init__(self) -> None:
-        self._recordings: OrderedDict[tuple[str, str, int, int], Recording] = OrderedDict()
+        self._recordings: OrderedDict[tuple[str, str, int, int], Recording | None] = OrderedDict()
         self._lock = Lock()
 
     def read(self, file: FileState, wanted: Original) -> U8:
@@ -290,22 +318,36 @@ class PictureReader:
             raise PictureError(CHANGED)
         return decode(content)
 
+    def frame(self, file: FileState, wanted: Original, at: float) -> U8:
+        """The frame of a recording that comes at so many seconds or next, or the last."""
+        recording = self._recording(file, wanted)
+        found = next(recording.frames(every=0, start=at), None)
+        return (found or recording.frame(recording.info.frames - 1)).pixels
+
+    def path(self, file: FileState, wanted: Original) -> Path:
+        """Where a recording lies, known to be what is wanted."""
+        with self._lock:
+            self._known(file, wanted)
+        return file.file.path
+
     def _recording(self, file: FileState, wanted: Original) -> Recording:
-        """A recording, known to be what is wanted: by its size and time, or else by reading all of it, once."""
-        path = file.file.path
-        try:
-            status = path.stat()
-        except OSError as error:
-            raise PictureError(f"can't be opened: {error.strerror or error}") from error
-        key = (str(path), wanted.digest, status.st_size, status.st_mtime_ns)
         # One at a time: who asks for the next frame of the same recording waits for what was learned of it.
         with self._lock:
-            kept = self._recordings.pop(key, None)
-            if kept is None:
-                if key[2:] != (file.size, file.modified) and file_digest(path) not in wanted.bytes:
-                    raise PictureError(CHANGED)
-                kept = Recording(path)  # which holds no file open between frames
+            key = self._known(file, wanted)
+            kept = self._recordings[key] or Recording(file.file.path)  # which holds no file open between frames
             self._recordings[key] = kept
-            while len(self._recordings) > KEPT_RECORDINGS:
-                self._recordings.popitem(last=False)
         return kept
+
+    def _known(self, file: FileState, wanted: Original) -> tuple[str, str, int, int]:
+        """A recording is what is wanted: by its size and time, or else by reading all of it, once."""
+        path = file.file.path
+        check_file(path)
+        status = path.stat()
+        key = (str(path), wanted.digest, status.st_size, status.st_mtime_ns)
+        kept = self._recordings.pop(key, None)
+        if kept is None and key[2:] != (file.size, file.modified) and file_digest(path) not in wanted.bytes:
+            raise PictureError(CHANGED)
+        self._recordings[key] = kept
+        while len(self._recordings) > KEPT_RECORDINGS:
+            self._recordings.popitem(last=False)
+        return key

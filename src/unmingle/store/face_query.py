@@ -154,7 +154,8 @@ class FaceDetail:
 
     file:        one of the files that show it, as its source names it; `files` are all of them.
     frame:       of the recording, or where the file's name tells.
-    time:        of a recording's frame, seconds since the first; None for a picture file.
+    recording:   of /api/timeline; None for a picture file.
+    time:        of the recording's frame, seconds since the first.
     box:         left, top, width, height in pixels of the upright picture.
     score:       the detector's confidence, 0 to 1.
     person:      whose face it is; None for nobody's.
@@ -168,6 +169,7 @@ class FaceDetail:
     file: str
     files: list[str]
     frame: int | None
+    recording: int | None
     time: float | None
     box: Box
     picture: Size
@@ -185,19 +187,21 @@ class FaceDetail:
 def face_detail(store: Store, face: int) -> FaceDetail | None:
     """All that is known of a face; None if there is no such face."""
     query = (
-        'SELECT picture, content, frame, track, time, picture_width, picture_height, "left", top, width, height,'
+        "SELECT picture, content, frame, track, (SELECT recording FROM track WHERE track.id = face_status.track), time,"
+        ' picture_width, picture_height, "left", top, width, height,'
         " score, person, coalesce(name, ''), status, reason FROM face_status WHERE face = ?"
     )
     row = store.connection.execute(query, (face,)).fetchone()
     if row is None:
         return None
-    picture, content, frame, track, time, across, down, *box, score, person, name, status, reason = row
+    picture, content, frame, track, recording, time, across, down, *box, score, person, name, status, reason = row
     (card,) = face_cards(store, [face])
     return FaceDetail(
         face=face,
         file=card.file,
         files=[held.file.name for held in _files_of_picture(store, content)],
         frame=card.frame,
+        recording=recording,
         time=None if time is None else round(time, 3),
         box=_box(box),
         picture=Size(across, down),
@@ -255,7 +259,16 @@ def original(store: Store, face: int) -> Original | None:
     row = store.connection.execute("SELECT content, frame FROM face_row WHERE face = ?", (face,)).fetchone()
     if row is None:
         return None
-    content, frame = row
+    return _original(store, *row)
+
+
+def original_recording(store: Store, recording: int) -> Original | None:
+    """A recording as a whole, by its row; None for no such recording."""
+    row = store.connection.execute("SELECT content FROM recording WHERE id = ?", (recording,)).fetchone()
+    return None if row is None else _original(store, row[0], None)
+
+
+def _original(store: Store, content: str, frame: int | None) -> Original:
     forms = store.connection.execute("SELECT DISTINCT bytes FROM file WHERE digest = ?", (content,))
     known = frozenset({content, *(form for (form,) in forms)})
     return Original(content, frame, _files_of_picture(store, content), known)

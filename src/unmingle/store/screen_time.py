@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from bisect import bisect_left
 from collections import defaultdict
@@ -13,7 +14,7 @@ import numpy as np
 
 from unmingle.errors import PictureError
 from unmingle.sources.images import PictureFile
-from unmingle.store.sightings import frame_times, tracks
+from unmingle.store.sightings import frame_times, tracks, tracks_between
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -144,6 +145,38 @@ def spans(person: int, seen_n: F64, frames: tuple[F64, F64], *, every: float) ->
     breaks = np.flatnonzero(away_n > max(BRIDGED - every, every) + ROUNDING) + 1
     parts = np.split(np.arange(len(seen_n)), breaks)
     return [Interval(person, float(seen_n[part[0]]), float(ends_n[part[-1]]), len(part)) for part in parts]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A face of a person, followed. times: seconds since the first frame, rising.
+
+    boxes: left, top, width, height at each, in pixels of an upright frame.
+    """
+
+    person: int
+    times: list[float]
+    boxes: list[list[float]]
+
+
+def seen_between(store: Store, recipe: str, recording: int, start: float, stop: float) -> list[Seen]:
+    """Where the people of a recording are in its frames from `start` to `stop`; none who are nobody on screen."""
+    only = tracks_between(store.connection, recording, start, stop)
+    query = (
+        "SELECT face, person FROM face_row WHERE track IN (SELECT value FROM json_each(?))"
+        " AND person IS NOT NULL AND NOT ignored"
+    )
+    person_of = dict(store.connection.execute(query, (json.dumps(only),)))
+    found = []
+    for track in tracks(store.connection, recipe, only=only):
+        times_n, boxes_n = track.sightings.times, track.sightings.boxes
+        person_n = np.array([person_of.get(face, -1) for face in track.keyframes_k.tolist()])[track.nearest()]
+        person_n[(times_n < start) | (times_n >= stop) | track.still] = -1
+        for person in np.unique(person_n[person_n >= 0]).tolist():
+            own_n = person_n == person
+            boxes = boxes_n[own_n].astype(float).round(1).tolist()
+            found.append(Seen(person, times_n[own_n].round(3).tolist(), boxes))
+    return found
 
 
 def file_of_recording(store: Store, recording: int) -> PictureFile:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -198,10 +199,24 @@ def _content(connection: sqlite3.Connection, row: int, precision: str) -> dict[s
     return dict(zip(("content", "recipe", "width", "height"), values, strict=True)) | {"precision": precision}
 
 
-def tracks(connection: sqlite3.Connection, recipe: str, content: str | None = None) -> Iterator[StoredTrack]:
-    """All tracks of recordings that are there, or of one, by recording and in the order of time."""
-    recordings = "recording.recipe = ?" + ("" if content is None else " AND recording.content = ?")
-    values = (recipe,) if content is None else (recipe, content)
+def tracks_between(connection: sqlite3.Connection, recording: int, start: float, stop: float) -> list[int]:
+    """The tracks of a recording that are seen at some time from `start` to `stop`, by their rows."""
+    query = "SELECT id, substr(times, 1, 8), substr(times, -8) FROM track WHERE recording = ?"
+    rows = connection.execute(query, (recording,)).fetchall()
+    first_n, last_n = (np.frombuffer(b"".join(row[i] for row in rows), STORED["times"]) for i in (1, 2))
+    return [rows[at][0] for at in np.flatnonzero((first_n < stop) & (last_n >= start))]
+
+
+def tracks(
+    connection: sqlite3.Connection, recipe: str, content: str | None = None, *, only: Collection[int] | None = None
+) -> Iterator[StoredTrack]:
+    """All tracks of recordings that are there, or of one, or `only` these, by recording and in the order of time."""
+    recordings, values = "recording.recipe = ?", [recipe]
+    if content is not None:
+        recordings, values = f"{recordings} AND recording.content = ?", [*values, content]
+    if only is not None:
+        listed = json.dumps([*only])
+        recordings, values = f"{recordings} AND track.id IN (SELECT value FROM json_each(?))", [*values, listed]
     faces: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
     query = (
         "SELECT face.track, face.sighting, face.id FROM face JOIN track ON track.id = face.track"

@@ -78,6 +78,13 @@ function beginAt(address) {
 export const thumbnail = (/** @type {number} */ face) => `/api/faces/${face}/thumbnail`;
 export const picture = (/** @type {number} */ face) => `/api/faces/${face}/picture`;
 
+/** The server's words for a picture that can't be shown. @param {string} address */
+export async function whyNot(address) {
+  const answer = await fetch(address).catch(() => null);
+  const body = answer && !answer.ok ? await answer.json().catch(() => ({})) : {};
+  return [body.problem ?? "The picture can't be shown.", body.mend].filter(Boolean).join(" ");
+}
+
 /** @type {Promise<void>|null} for the server to be back */ let waiting = null;
 const LONGEST = 8000; // milliseconds between two tries
 

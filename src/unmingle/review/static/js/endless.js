@@ -5,7 +5,7 @@ import { h } from "./dom.js";
 const MOST = 1000; // entries that the server gives at once
 
 /** A list of the server, by its path below /api, that goes on as its end comes near. @type {Endless} */
-export function endless(path, restore, signal, { size, items, empty, renew, put }) {
+export function endless(path, restore, signal, { size, query, items, empty, renew, put }) {
   /** @type {HTMLElement} what stands below the list */ const end = h("div", { class: "log-end" });
   let total = 0;
   let shown = 0;
@@ -20,7 +20,7 @@ export function endless(path, restore, signal, { size, items, empty, renew, put 
     const mine = wave;
     loading = true;
     try {
-      const page = await get(path, { offset, limit });
+      const page = await get(path, { ...query, offset, limit });
       if (mine !== wave) return;
       draw(page);
       total = page.total;

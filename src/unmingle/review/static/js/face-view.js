@@ -1,9 +1,10 @@
-import { get, picture, thumbnail } from "./api.js";
+import { get, picture, thumbnail, whyNot } from "./api.js";
 import { faceImages } from "./cells.js";
 import { errorState, linkButton, toast } from "./dialogs.js";
 import { button, byId, h, iconButton, typing } from "./dom.js";
 import { baseName, called, number, percent, statusWords, timecode } from "./format.js";
 import { keyOf } from "./keyboard.js";
+import { momentOf } from "./lanes.js";
 import { asNamed, moveFaces, nameField } from "./names.js";
 import { go, overlay, rememberSoon, setAddress } from "./router.js";
 
@@ -173,12 +174,9 @@ export function openFace({ index, total, faceAt, ready, acts, onClose }) {
     side.replaceChildren(...factsOf(facts, path));
   }
 
-  /** The server's words for a picture that can't be shown. @param {number} shown */
-  async function gone(shown) {
+  async function gone(/** @type {number} */ shown) {
     if ((await face) !== shown) return;
-    const answer = await fetch(picture(shown)).catch(() => null);
-    const body = answer && !answer.ok ? await answer.json().catch(() => ({})) : {};
-    const text = [body.problem ?? "The picture can't be shown.", body.mend].filter(Boolean).join(" ");
+    const text = await whyNot(picture(shown));
     stage.replaceChildren(h("div", { class: "stage-gone" }, h("img", { src: thumbnail(shown), alt: "The face" }), h("p", { class: "stage-words", text })));
   }
 
@@ -241,7 +239,7 @@ function factsOf(/** @type {FaceDetail} */ facts, /** @type {string} */ path) {
   const copy = () => navigator.clipboard.writeText(path).then(() => toast("The path is copied."), () => toast("The browser does not let the page copy."));
   const others = facts.others.filter(({ person }) => person !== null).map((one) => h("a", { href: `/people/${one.person}`, text: called(one) }));
   const more = [others.length && h("p", { class: "face-with" }, "With ", ...others.flatMap((one, at) => (at ? [", ", one] : [one])))];
-  more.push(h("p", { class: "face-tools" }, linkButton("Faces like this", `/faces/${facts.face}`, "button"), path && navigator.clipboard && button("Copy path", { onclick: copy })));
+  more.push(h("p", { class: "face-tools" }, linkButton("Faces like this", `/faces/${facts.face}`, "button"), facts.recording && linkButton("Play", momentOf(facts.recording, facts.time ?? 0), "button"), path && navigator.clipboard && button("Copy path", { onclick: copy })));
   return [h("p", { class: "face-who" }, who), ...more.filter(Boolean), h("dl", { class: "facts" }, ...told.map(([term, text]) => h("div", {}, h("dt", { text: term }), h("dd", { text }))))];
 }
 

@@ -39,13 +39,19 @@ export function showTip(bar, person, time, x) {
 
 addEventListener("scroll", () => showTip(null), { passive: true, capture: true });
 
+/** The address of a moment of a recording. @param {number} recording @param {number} seconds */
+export const momentOf = (recording, seconds) => `/timeline?recording=${recording}&at=${seconds.toFixed(2)}`;
+
+/** A colour for somebody in a recording: as far from those of the others as hues go. @param {number} person @param {OnScreen[]} people */
+export const colourOf = (person, people) => `oklch(0.74 0.14 ${(40 + 137.5 * people.filter((other) => other.person < person).length) % 360})`;
+
 /** The bars of one person along a recording. @param {OnScreen} one @param {LaneOptions} options */
 export function lane(one, { duration, label, barOf }) {
   const bars = one.intervals.map(({ start, end }, index) => {
     const bar = barOf(index, `${timecode(start, 1)} to ${timecode(end, 1)}, ${(end - start).toFixed(1)} seconds`);
     const left = Math.min(100, (100 * start) / duration);
     bar.classList.add("bar-time");
-    bar.dataset.at = String(index);
+    Object.assign(bar.dataset, { at: index, person: one.person });
     bar.tabIndex = -1;
     bar.style.left = `min(${left}%, 100% - ${LEAST}px)`;
     bar.style.width = `${Math.min(100 - left, (100 * (end - start)) / duration)}%`;

@@ -1,17 +1,20 @@
 import { faceImages } from "./cells.js";
-import { emptyState, toast } from "./dialogs.js";
-import { announce, button, freshId, h, iconButton } from "./dom.js";
+import { emptyState, linkButton, toast } from "./dialogs.js";
+import { announce, button, freshId, h, icon, iconButton } from "./dom.js";
 import { endless } from "./endless.js";
 import { baseName, called, counted, number, percent, timecode } from "./format.js";
 import { bind } from "./keyboard.js";
-import { lane, marks, showTip, walkable } from "./lanes.js";
-import { setTitle } from "./router.js";
+import { colourOf, lane, marks, momentOf, showTip, walkable } from "./lanes.js";
+import { player } from "./player.js";
+import { go, setQuery, setTitle } from "./router.js";
 
 /** Who is on screen when, recording by recording. @type {Mount} */
-export function timeline(root, { restore, signal }) {
+export function timeline(root, { query, restore, signal }) {
   setTitle("Timeline");
+  /** The only recording, where one is played. */ const only = query.get("recording") ?? "";
+  /** @type {ReturnType<typeof player>|null} */ let playing = null;
   /** How closely each recording is looked at. @type {Map<number, number>} */ const zooms = new Map();
-  /** What is on the page, by recording. told: what it was drawn from. @type {Map<number, ReturnType<typeof recordingView> & {told: string}>} */
+  /** What is on the page, by recording. told: what it was drawn from. @type {Map<number, ReturnType<typeof recordingView> & {recording: Recording, told: string}>} */
   const views = new Map();
   const list = h("div", { class: "recordings" });
 
@@ -24,15 +27,27 @@ export function timeline(root, { restore, signal }) {
 
   const recordings = endless("/timeline", restore, signal, {
     size: 20,
+    query: { recording: only },
     items: (page) => page.recordings,
-    empty: () => emptyState("There are no recordings", "Give “unmingle cluster” a recording, and who is on screen when is shown here."),
+    empty: () => only
+      ? emptyState("There is no such recording", "It may have been left out of the library since.", linkButton("All recordings", "/timeline"))
+      : emptyState("There are no recordings", "Give “unmingle cluster” a recording, and who is on screen when is shown here."),
     renew,
     put,
   });
-  root.append(h("h1", { class: "page-title", text: "Timeline" }), list, recordings.end);
+  const back = only && h("a", { class: "tool back", href: "/timeline", "aria-label": "All recordings" }, icon("left"));
+  root.append(h("header", { class: "timeline-head" }, back, h("h1", { class: "page-title", text: "Timeline" })), list, recordings.end);
 
   /** What did not change stays as it is: opened, scrolled, with the focus in it. @param {Schemas["TimelinePage"]} page */
   function renew(page) {
+    const [first] = page.recordings;
+    if (only && first) {
+      if (!playing) {
+        playing = player({ recording: first, at: Number(query.get("at")) || 0, onTime: (seconds) => views.get(first.recording)?.point(seconds), signal });
+        list.before(playing.element);
+      }
+      playing.show(first.people);
+    }
     const numbers = page.recordings.map(({ recording }) => recording);
     if (!views.size || numbers.join() !== [...views.keys()].join()) {
       clear();
@@ -48,7 +63,7 @@ export function timeline(root, { restore, signal }) {
       before.element.replaceWith(now.element);
       if (!held) continue;
       now.draw();
-      const bar = `.bar-time[href="${held.getAttribute("href")}"][data-at="${held.dataset.at}"]`;
+      const bar = `.bar-time[data-person="${held.dataset.person}"][data-at="${held.dataset.at}"]`;
       /** @type {HTMLElement|null} */ (now.element.querySelector(bar))?.focus({ preventScroll: true });
     }
   }
@@ -57,9 +72,25 @@ export function timeline(root, { restore, signal }) {
     list.append(...page.recordings.map((recording) => view(recording).element));
   }
 
+  /** To the moment that the pointer shows, or where a bar begins. @param {MouseEvent} event */
+  function toMoment(event) {
+    const target = /** @type {HTMLElement} */ (event.target);
+    const bar = /** @type {HTMLElement|null} */ (target.closest(".bar-time"));
+    const ruler = target.closest(".tracks-wide")?.querySelector(".ruler")?.getBoundingClientRect();
+    if (!ruler || event.ctrlKey || event.metaKey || event.shiftKey || (!bar && (target.closest("a") || !playing))) return;
+    const id = Number(/** @type {HTMLElement} */ (target.closest(".recording")).dataset.recording);
+    const duration = views.get(id)?.recording.duration ?? 0;
+    const begins = new URLSearchParams(bar?.getAttribute("href")?.split("?")[1]).get("at");
+    const at = event.detail ? Math.max(0, ((event.clientX - ruler.left) / ruler.width) * duration) : Number(begins);
+    event.preventDefault();
+    if (!playing) return go(momentOf(id, at));
+    playing.seek(at);
+    return setQuery({ recording: only, at: at.toFixed(2) });
+  }
+
   function view(/** @type {Recording} */ recording) {
     const id = recording.recording;
-    const made = { ...recordingView(recording, zooms.get(id) ?? 1, (zoom) => zooms.set(id, zoom)), told: JSON.stringify(recording) };
+    const made = { ...recordingView(recording, zooms.get(id) ?? 1, (zoom) => zooms.set(id, zoom)), recording, told: JSON.stringify(recording) };
     views.set(id, made);
     observer.observe(made.element);
     return made;
@@ -77,6 +108,7 @@ export function timeline(root, { restore, signal }) {
     list.replaceChildren();
   }
 
+  list.addEventListener("click", toMoment);
   const toBars = () => list.querySelector('.bar-time[tabindex="0"]')?.focus();
   bind("Timeline", [{ keys: ["ArrowLeft", "ArrowRight", "Home", "End"], words: "From one time to the next", run: toBars }], signal);
   signal.addEventListener("abort", () => {
@@ -96,7 +128,8 @@ function recordingView(recording, zoom, onZoom) {
   const id = freshId("recording");
   const ruler = h("div", { class: "ruler", "aria-hidden": "true" });
   const rows = h("div", { class: "track-rows" });
-  const wide = h("div", { class: "tracks-wide" }, ruler, rows);
+  const head = h("div", { class: "playhead", hidden: true });
+  const wide = h("div", { class: "tracks-wide" }, ruler, rows, head);
   const scroller = h("div", { class: "tracks" }, wide);
   const closer = iconButton("plus", "Closer", () => zoomTo(zoom * 2), { title: "Closer" });
   const farther = iconButton("minus", "Farther", () => zoomTo(zoom / 2), { title: "Farther" });
@@ -119,7 +152,7 @@ function recordingView(recording, zoom, onZoom) {
     if (drawn) return;
     drawn = true;
     if (people.length) {
-      rows.append(...people.map((one) => row(one, duration)));
+      rows.append(...people.map((one) => row(one, recording)));
       walkable(rows, people);
       element.append(timesTable(recording));
     } else rows.append(h("p", { class: "quiet nobody", text: "Nobody is on screen." }));
@@ -153,11 +186,16 @@ function recordingView(recording, zoom, onZoom) {
     onZoom(zoom);
   }
 
-  return { element, draw, stop: () => observer.disconnect() };
+  function point(/** @type {number} */ seconds) {
+    head.hidden = false;
+    head.style.left = `calc(var(--who) + (100% - var(--who)) * ${Math.min(1, seconds / duration)})`;
+  }
+
+  return { element, draw, point, stop: () => observer.disconnect() };
 }
 
-/** @param {OnScreen} one @param {number} duration */
-function row(one, duration) {
+/** @param {OnScreen} one @param {Recording} recording */
+function row(one, { recording, duration, people }) {
   const share = Math.min(1, one.seconds / duration);
   const seconds = `${timecode(one.seconds, one.seconds < 60 ? 1 : 0)} on screen, ${share < 0.01 ? "under 1%" : percent(share)}`;
   const name = called(one);
@@ -168,7 +206,10 @@ function row(one, duration) {
     h("span", { class: "track-seconds", text: seconds }),
   );
   const label = `${name}: ${counted(one.intervals.length, "time")} on screen`;
-  return h("div", { class: "track-row" }, who, lane(one, { duration, label, barOf: (_, times) => h("a", { href, "aria-label": `${name}, ${times}` }) }));
+  const barOf = (/** @type {number} */ at, /** @type {string} */ times) => h("a", { href: momentOf(recording, one.intervals[at].start), "aria-label": `${name}, ${times}` });
+  const element = h("div", { class: "track-row" }, who, lane(one, { duration, label, barOf }));
+  element.style.setProperty("--time", colourOf(one.person, people));
+  return element;
 }
 
 function factsOf(/** @type {Recording} */ { duration, people, width, height, files, skipped, complete }) {
