@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -21,6 +22,7 @@ DOING = {
     "fetch": "Fetching",
 }
 PLAIN_SECONDS = 10.0  # between two plain lines
+PIPE = 10_000  # columns of what is no terminal: a name in parts would be found by no other program
 
 
 def say(*lines: str, error: bool = False) -> None:
@@ -75,7 +77,7 @@ class PlainLines:
             return
         self._said = now
         rate = (done - self._first) / max(now - self._began, 1e-9)
-        more = f", {rate:,.0f} a second" if rate > 0 else ""
+        more = f", {rate:,.0f} a second" if rate >= 1 else ""
         if rate > 0 and done < total:
             minutes, seconds = divmod(round((total - done) / rate), 60)
             more += f", {minutes}:{seconds:02} left"
@@ -107,7 +109,7 @@ def _bars() -> Iterator[Progress]:
 
 
 def show_table(rows: Sequence[Sequence[str]], *, headings: Sequence[str] = ()) -> None:
-    """Print a table; its columns are as wide as the terminal will show what is in them."""
+    """Print a table; its columns are as wide as the terminal will show what is in them, or in a pipe as they need."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -120,7 +122,7 @@ def show_table(rows: Sequence[Sequence[str]], *, headings: Sequence[str] = ()) -
     for row in rows:
         cells = (printable(cell).encode(encoding, errors).decode(encoding) for cell in row)
         shown.add_row(*map(Text, cells))  # in a string, brackets would be commands
-    terminal = Console()
+    terminal = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE)
     with terminal.capture() as drawn:
         terminal.print(shown)
     print(drawn.get(), end="")  # Rich ends the program itself where nobody reads any more

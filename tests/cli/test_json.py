@@ -112,7 +112,7 @@ def test_options_that_choose_are_these() -> None:
         if name in with_option("as_json") and name not in {"cluster", "bench", "models add"}
         for parameter in inspect.signature(function).parameters
     }
-    known = {"as_json", "quiet", "output", "file_column", "label_column", "how", "embed", "title", "sources"}
+    known = {"as_json", "quiet", "verbose", "output", "file_column", "label_column", "how", "embed", "title", "sources"}
     known |= {
         "library_a",
         "library_b",

@@ -121,6 +121,13 @@ def test_a_terminal_that_cant_show_a_name_ends_nothing(album: Path) -> None:
     assert json.loads(out.decode("cp1252"))[0]["name"] == "Zoë 😀"
 
 
+def test_a_pipe_gets_long_names_whole(album: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    name = "Maximiliane Freifrau von Hohenstein-Waldburg zu Sonnenberg-Trauchgau, geborene Müller " * 2
+    Library(album).name(1, name)
+    assert name.strip() in on_a_terminal("utf-8", "people", album).decode()
+
+
 def test_columns_stand_under_each_other_where_names_are_escaped(album: Path) -> None:
     Library(album).name(1, "Zoë 😀")
     lines = on_a_terminal("ascii", "people", album).decode().splitlines()

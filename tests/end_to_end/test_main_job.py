@@ -225,6 +225,8 @@ def test_evaluate_writes_its_report(unmingle: Command, library: Path, meeting: M
     done = unmingle("evaluate", "out", "--labels", meeting.labels)
     assert done.code == 0, done.err
     assert "Accuracy" in done.out
+    assert "AMI" not in done.out
+    assert "AMI" in unmingle("evaluate", "out", "--labels", meeting.labels, "--verbose").out
     document = json.loads((unmingle.folder / "out" / "evaluation" / "evaluation.json").read_text(encoding="utf-8"))
     assert document["scores"]["accuracy"] == 1.0
     done = unmingle("evaluate", "out", "--labels", meeting.labels, "--json", "--drop", "Mask=Y", "-o", "elsewhere")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from unmingle.evaluation.scores import Evaluation
 
 WORST_PEOPLE = 20  # printed; the report has them all
+SHORT = {"Labels", "Faces scored", "People", "Accuracy", "Weighted F1", "BCubed P, R, F"}
 
 
 def evaluate(
@@ -36,6 +37,9 @@ def evaluate(
         Path | None,
         typer.Option("--output", "-o", help="Folder for the report; LIBRARY/evaluation if not given."),
     ] = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Print all scores, and who was found worst.")
+    ] = False,
     as_json: opt.Json = False,
 ) -> None:
     """Score the people of a library against labels.
@@ -52,15 +56,22 @@ def evaluate(
     if as_json:
         console.say_json(report_json(evaluation))
     else:
-        print_evaluation(evaluation)
+        print_evaluation(evaluation, verbose=verbose)
         console.say(f"Written: {', '.join(str(path) for path in written)}")
+        if not verbose:
+            console.say("All scores, and who was found worst: --verbose")
 
 
-def print_evaluation(evaluation: Evaluation) -> None:
-    """Print scores, and the people that were found worst."""
-    from unmingle.evaluation.score_files import as_table
+def print_evaluation(evaluation: Evaluation, *, verbose: bool = False) -> None:
+    """Print the usual scores, and what was not scored; or all, and the people that were found worst."""
+    from unmingle.evaluation.score_files import as_table, aside_rows, join_rows, score_rows
     from unmingle.evaluation.scores import confused, found_worst
 
+    if not verbose:
+        scores = [row for row in score_rows(evaluation) if row[0] in SHORT]
+        others = (*aside_rows(evaluation), *join_rows(evaluation))
+        console.show_table([*scores, *(row for row in others if not row[1].startswith("0"))])
+        return
     console.show_table(as_table(evaluation))
     worst = found_worst(evaluation.people, WORST_PEOPLE)
     if len(worst) < len(evaluation.people):
