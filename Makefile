@@ -79,10 +79,10 @@ site: $(VENV)/dev
 # After a change to the dependencies in pyproject.toml.
 lock: $(VENV)/made
 	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --python-version 3.11 --no-emit-index-url \
+	$(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --generate-hashes --no-annotate --python-version 3.11 --no-emit-index-url \
 		pyproject.toml -o requirements/core.lock
 	sed -n 's/^\([a-z0-9][^ ]*==[^\\]*[^ \\]\).*/\1/p' requirements/core.lock > requirements/constraints.txt
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --python-version 3.11 --no-emit-index-url \
+	$(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --generate-hashes --no-annotate --python-version 3.11 --no-emit-index-url \
 		pyproject.toml --extra encrypt --extra onnxruntime --extra ray --group test --group parity --group lint --group docs --constraint requirements/core.lock -o requirements/dev.lock
 
 clean:

@@ -324,7 +324,8 @@ def test_a_few_bytes_do_not_fill_the_memory(tmp_path: Path) -> None:
     at = whole.index(b"trun") + 4
     bomb = tmp_path / "bomb.mp4"
     bomb.write_bytes(whole[:at] + bytes(4) + (80_000_000).to_bytes(4, "big") + whole[at + 8 :])  # of no size each
-    with pytest.raises(PictureError, match="made to fill the memory"), Recording(bomb):
+    # FFmpeg 9 sees by itself that so many can't be.
+    with pytest.raises(PictureError, match="made to fill the memory|cut short"), Recording(bomb):
         pass
 
 

@@ -189,8 +189,10 @@ class Recording:
         check_file(self._path)
         _bound_memory()
         guards = {"protocol_whitelist": "file", "format_whitelist": _FORMATS}
+        # Titles that are no text; PyAV 19 takes them as they are.
+        replaced = {} if int(av.__version__.split(".")[0]) >= 19 else {"metadata_errors": "replace"}
         try:
-            container = av.open(self._path.absolute(), "r", container_options=guards, metadata_errors="replace")
+            container = av.open(self._path.absolute(), "r", container_options=guards, **replaced)
         except MemoryError as error:
             problem = f"damaged or made to fill the memory: it asks for over {MOST_AT_ONCE // 10**6} MB at once"
             raise PictureError(problem) from error
