@@ -325,7 +325,7 @@ def test_a_few_bytes_do_not_fill_the_memory(tmp_path: Path) -> None:
     bomb = tmp_path / "bomb.mp4"
     bomb.write_bytes(whole[:at] + bytes(4) + (80_000_000).to_bytes(4, "big") + whole[at + 8 :])  # of no size each
     # FFmpeg 9 sees by itself that so many can't be.
-    with pytest.raises(PictureError, match="made to fill the memory|cut short"), Recording(bomb):
+    with pytest.raises(PictureError, match=r"made to fill the memory|cut short"), Recording(bomb):
         pass
 
 
