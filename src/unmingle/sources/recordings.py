@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -190,7 +190,7 @@ class Recording:
         _bound_memory()
         guards = {"protocol_whitelist": "file", "format_whitelist": _FORMATS}
         # Titles that are no text; PyAV 19 takes them as they are.
-        replaced = {} if int(av.__version__.split(".")[0]) >= 19 else {"metadata_errors": "replace"}
+        replaced: Any = {} if int(av.__version__.split(".")[0]) >= 19 else {"metadata_errors": "replace"}
         try:
             container = av.open(self._path.absolute(), "r", container_options=guards, **replaced)
         except MemoryError as error:
