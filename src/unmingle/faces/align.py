@@ -116,8 +116,11 @@ def _needed(matrix_23: F64, side: int) -> F64:
     return moved_back(np.array([[0, 0], [side, 0], [0, side], [side, side]]), matrix_23)
 
 
-def thumbnail(picture: U8 | Pyramid, box: F32, *, margin: float) -> bytes:
-    """A square JPEG around a box of left, top, width, height; margin: on each side, as a share of the longer side."""
+def thumbnail(picture: U8 | Pyramid, box: F32, *, margin: float, pixels: int = SIDE) -> bytes:
+    """A square JPEG around a box of left, top, width, height; margin: on each side, as a share of the longer side.
+
+    pixels: of its side; of those above `SIDE` only as many as the picture has there.
+    """
     picture = Pyramid.of(picture)
     left, top, width, height = (float(value) for value in box)
     rows, columns = picture.height, picture.width
@@ -127,16 +130,17 @@ def thumbnail(picture: U8 | Pyramid, box: F32, *, margin: float) -> bytes:
     reach = 2 * min(*middle, *(np.array([columns, rows]) - middle))
     side = min(least * (1 + 2 * margin), max(least, reach))
     around = np.array([middle - side / 2, middle + side / 2])
-    picture_hw3, factor, start = picture.around(around, SIDE / side)
+    pixels = min(pixels, max(SIDE, round(side)))
+    picture_hw3, factor, start = picture.around(around, pixels / side)
     (rows, columns), side = picture_hw3.shape[:2], side * factor
     corner = middle * factor - start - side / 2
     low = np.clip(np.floor(corner), 0, [columns, rows]).astype(int)
     high = np.clip(np.ceil(corner + side), 0, [columns, rows]).astype(int)
-    small = np.full((SIDE, SIDE, 3), BACKGROUND, np.uint8)
+    small = np.full((pixels, pixels, 3), BACKGROUND, np.uint8)
     if (high > low).all():
-        scale = SIDE / side
-        at = np.clip(np.rint((low - corner) * scale), 0, SIDE - 1).astype(int)
-        to = np.clip(np.rint((high - corner) * scale), at + 1, SIDE).astype(int)
+        scale = pixels / side
+        at = np.clip(np.rint((low - corner) * scale), 0, pixels - 1).astype(int)
+        to = np.clip(np.rint((high - corner) * scale), at + 1, pixels).astype(int)
         way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
         part = picture_hw3[low[1] : high[1], low[0] : high[0]]
         small[at[1] : to[1], at[0] : to[0]] = cv2.resize(part, (to - at).tolist(), interpolation=way)

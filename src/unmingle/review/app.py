@@ -27,7 +27,6 @@ from unmingle.store import people_query
 from unmingle.store.encryption import is_encrypted
 from unmingle.store.face_query import face_detail, left_out_groups, original, short
 from unmingle.store.people_query import FaceOrder, face_cards
-from unmingle.store.result_tables import thumbnail_of
 from unmingle.version import __version__
 
 if TYPE_CHECKING:
@@ -205,13 +204,9 @@ def face_path(now: Now, request: Request, face: IdInPath) -> schemas.PicturePath
 
 
 @read.get("/faces/{face}/thumbnail", response_class=Response, responses=JPEG)
-def face_thumbnail(now: Now, face: IdInPath) -> Response:
-    """A small square picture of a face, as it was stored when the face was found."""
-    with now.cache.snapshot() as store:
-        jpeg = thumbnail_of(store, face)
-    if jpeg is None:
-        raise RequestError(404, f"There is no face {face}.", "Look at the library again.")
-    return _jpeg(jpeg)
+def face_thumbnail(now: Now, face: IdInPath, side: Annotated[int, Query(ge=1, le=1024)] = 1) -> Response:
+    """A square picture of a face, as it was stored when it was found; cut out of its file anew if more is asked for."""
+    return _jpeg(now.thumbnail(face, side))
 
 
 @read.get("/faces/{face}/picture", response_class=Response, responses=JPEG)

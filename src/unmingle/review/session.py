@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from threading import Condition, Lock, Semaphore
 from typing import TYPE_CHECKING, TypeVar
@@ -17,19 +18,20 @@ from unmingle.decisions.asking import answer_command
 from unmingle.decisions.log import Decision
 from unmingle.decisions.service import DecisionService
 from unmingle.errors import DecisionError, LibraryBusyError, LibraryError, PictureError, StaleError, UnmingleError
-from unmingle.faces.align import FACE_MARGIN, thumbnail
+from unmingle.faces.align import FACE_MARGIN, SIDE, thumbnail
 from unmingle.jobs import retry
 from unmingle.render.drawing import as_jpeg
 from unmingle.review.background import Later, QuestionList
 from unmingle.review.cache import Cache, KeptOpen
 from unmingle.review.pages import RequestError
-from unmingle.sources.decoding import decode
+from unmingle.sources.decoding import decode, open_pyramid
 from unmingle.sources.formats import LIBRARY_FILE, check_file, file_digest
 from unmingle.sources.images import digest, read_bytes
 from unmingle.sources.recordings import Recording
 from unmingle.store import encryption, people_query
 from unmingle.store.face_query import original, original_recording
 from unmingle.store.facts import current
+from unmingle.store.result_tables import thumbnail_of
 from unmingle.store.sqlite import open_to_write
 
 if TYPE_CHECKING:
@@ -40,12 +42,14 @@ if TYPE_CHECKING:
     from unmingle.decisions.kinds import Command
     from unmingle.identification import Found
     from unmingle.records import U8
+    from unmingle.sources.pyramid import Pyramid
     from unmingle.store.face_query import FileState, Original
 
 T = TypeVar("T")
 MOST_QUESTIONS = 200
 QUIET = 3.0  # seconds without an edit before the tables on disk are written
 AT_ONCE = 2  # pictures being decoded: each may take half a gigabyte
+KEPT_FACES = 500  # cut out sharply, of 20 to 100 kB each
 KEPT_RECORDINGS = 4  # whose times of frames are remembered: to learn them a file is read through, hours of it too
 CHANGED = "the file has another content now"
 
@@ -67,6 +71,7 @@ class Session:
         self._tables = Later(self._write_tables, quiet=QUIET, name="tables")
         self._pictures = PictureReader()
         self._decoding = Semaphore(AT_ONCE)
+        self._cut = lru_cache(KEPT_FACES)(self._cut_out)
 
     def start(self) -> None:
         """Get ready for the first page, and begin the work beside the requests."""
@@ -125,6 +130,7 @@ class Session:
             if seen is not None and later:
                 raise StaleError("This person was changed since you looked.", "Look again.", entries=tuple(later))
             self._open.close()  # nothing of it stays in memory
+            self._cut.cache_clear()
             done = library.erase(person)
             self._service.forget()
         self._tables.ask()
@@ -188,6 +194,27 @@ class Session:
         with self.cache.snapshot() as store:
             wanted = original(store, face)
         return self._drawn(wanted, f"There is no face {face}.", side, self._pictures.read)
+
+    def thumbnail(self, face: int, side: int) -> bytes:
+        """A face as it was stored, or sharper: cut out of its picture, if that is a file that still is what it was."""
+        with self.cache.snapshot() as store:
+            jpeg, wanted = thumbnail_of(store, face), original(store, face) if side > SIDE else None
+        if jpeg is None:
+            raise RequestError(404, f"There is no face {face}.", "Look at the library again.")
+        # Of a recording it would have to be read through, and of a small face no more is there.
+        if wanted and wanted.frame is None and wanted.box and max(wanted.box[2:]) > SIDE / 2:
+            with suppress(RequestError):
+                return self._cut(wanted, side)
+        return jpeg
+
+    def _cut_out(self, wanted: Original, side: int) -> bytes:
+        box = np.array(wanted.box, np.float32)
+
+        def cut(file: FileState, known: Original) -> bytes:
+            with self._decoding:
+                return thumbnail(self._pictures.pyramid(file, known), box, margin=FACE_MARGIN, pixels=side)
+
+        return _first(wanted, "", cut)
 
     def frame(self, recording: int, at: float, side: int) -> bytes:
         """The frame of a recording that comes then or next; `at` in seconds since the first."""
@@ -313,10 +340,14 @@ class PictureReader:
         """The upright picture or frame, (h, w, 3), if the file is still what it was; else a PictureError."""
         if wanted.frame is not None:
             return self._recording(file, wanted).frame(wanted.frame).pixels
+        return self.pyramid(file, wanted, half=False).full()
+
+    def pyramid(self, file: FileState, wanted: Original, *, half: bool = True) -> Pyramid:
+        """A picture file, if it is still what it was; see `open_pyramid`."""
         content = read_bytes(file.file)
         if digest(content) not in wanted.bytes:
             raise PictureError(CHANGED)
-        return decode(content)
+        return open_pyramid(content, half=half)
 
     def frame(self, file: FileState, wanted: Original, at: float) -> U8:
         """The frame of a recording that comes at so many seconds or next, or the last."""

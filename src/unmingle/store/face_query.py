@@ -246,20 +246,21 @@ class Original:
     digest: of the picture or recording. frame: of a recording; None for a picture file.
     files:  those that should hold it.
     bytes:  SHA-256 of all files that showed it.
+    box:    of the face: left, top, width, height in pixels.
     """
 
     digest: str
     frame: int | None
-    files: list[FileState]
+    files: tuple[FileState, ...]
     bytes: frozenset[str]
+    box: Box | None = None
 
 
 def original(store: Store, face: int) -> Original | None:
     """The picture that shows a face; None for no such face."""
-    row = store.connection.execute("SELECT content, frame FROM face_row WHERE face = ?", (face,)).fetchone()
-    if row is None:
-        return None
-    return _original(store, *row)
+    query = 'SELECT content, frame, "left", top, width, height FROM face_row WHERE face = ?'
+    row = store.connection.execute(query, (face,)).fetchone()
+    return None if row is None else _original(store, row[0], row[1], row[2:])
 
 
 def original_recording(store: Store, recording: int) -> Original | None:
@@ -268,10 +269,10 @@ def original_recording(store: Store, recording: int) -> Original | None:
     return None if row is None else _original(store, row[0], None)
 
 
-def _original(store: Store, content: str, frame: int | None) -> Original:
+def _original(store: Store, content: str, frame: int | None, box: Box | None = None) -> Original:
     forms = store.connection.execute("SELECT DISTINCT bytes FROM file WHERE digest = ?", (content,))
     known = frozenset({content, *(form for (form,) in forms)})
-    return Original(content, frame, _files_of_picture(store, content), known)
+    return Original(content, frame, tuple(_files_of_picture(store, content)), known, box)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import { baseName, called, counted, likely, number, percent, statusWords } from 
 export function faceImage() {
   const settle = (/** @type {string} */ how) => {
     if (image.dataset.face) image.dataset.ready = how;
+    if (how === "yes" && !image.src.startsWith("blob:")) inView.observe(image);
   };
   const image = h("img", { class: "thumb", alt: "", draggable: "false", decoding: "async", onload: () => settle("yes"), onerror: () => settle("broken") });
   return image;
@@ -19,6 +20,7 @@ export const faceImages = (faces) => faces.map((face) => showFace(faceImage(), f
 export function showFace(image, face, tier = 0) {
   const wanted = String(face ?? "");
   if ((image.dataset.face ?? "") === wanted) return image;
+  inView.unobserve(image);
   image.removeAttribute("src");
   delete image.dataset.face;
   delete image.dataset.ready;
@@ -27,6 +29,46 @@ export function showFace(image, face, tier = 0) {
   image.fetchPriority = tier ? "low" : "high";
   image.src = thumbnail(Number(face));
   return image;
+}
+
+const STORED = 112; // pixels of a face as it is stored
+const STEP = 64; // pixels: so that nearly the same size is not cut out twice
+const REST = 250; // milliseconds in which nothing came into view
+
+/** Faces in view that may be sharper. @type {Set<any>} */ const blurred = new Set();
+const inView = new IntersectionObserver((entries) => {
+  for (const { isIntersecting, target } of entries) blurred[isIntersecting ? "add" : "delete"](target);
+  clearTimeout(timer);
+  timer = window.setTimeout(sharpen, REST);
+});
+let timer = 0;
+let sharpening = false;
+
+/** Faces that are larger on the screen than they are stored come once more from their pictures, at twice the pixels, one after another. */
+async function sharpen() {
+  if (sharpening) return;
+  sharpening = true;
+  for (const image of blurred) {
+    blurred.delete(image);
+    inView.unobserve(image);
+    const { face } = image.dataset;
+    const across = Math.max(image.clientWidth, image.clientHeight);
+    if (!face || across * devicePixelRatio < 1.1 * STORED) continue;
+    const side = Math.min(1024, Math.ceil((across * Math.max(2, devicePixelRatio)) / STEP) * STEP);
+    const found = await fetch(`${thumbnail(face)}?side=${side}`).then((answer) => (answer.ok ? answer.blob() : null), () => null);
+    const address = found && URL.createObjectURL(found);
+    if (address && image.dataset.face === face) {
+      const next = new Image();
+      next.src = address;
+      await next.decode().catch(() => {});
+      if (next.naturalWidth > STORED && image.dataset.face === face) {
+        image.src = address;
+        await image.decode().catch(() => {});
+      }
+    }
+    if (address) URL.revokeObjectURL(address);
+  }
+  sharpening = false;
 }
 
 /** Somebody who may be meant: a button or a link. @param {"a"|"button"} tag @param {object} props @param {any} one @param {...Node} more */
