@@ -584,6 +584,32 @@ def test_any_decision_is_undone_in_the_history(seat: Seat) -> None:
     expect(seat.page.get_by_role("heading", name="Grace")).to_be_visible()
 
 
+def test_the_history_shows_faces_and_what_is_chosen_of_it(seat: Seat) -> None:
+    faces = seat.faces(3)
+    seat.decide("name", person=1, name="Ada")
+    seat.decide("reject", person=3, faces=faces[:2])
+    seat.decide("merge", person=5, others=[6])
+    seat.open("/history")
+    rows = seat.page.locator(".log-row")
+    expect(rows).to_have_count(4)
+    shown = rows.nth(1).locator("img[data-ready]")
+    expect(shown).to_have_count(2)
+    assert [int(str(one.get_attribute("data-face"))) for one in shown.all()] == faces[:2]
+    expect(rows.nth(2).locator("img[data-ready]").first).to_be_visible()  # of Ada
+    for kind, words in (("Names", "Ada"), ("Faces", "not Person 3"), ("Merged or not", "Person 6")):
+        seat.button(kind).click()
+        expect(rows).to_have_count(1)
+        expect(rows).to_contain_text(words)
+    seat.page.reload()
+    expect(seat.button("Merged or not")).to_have_attribute("aria-pressed", "true")
+    expect(rows).to_have_count(1)
+    seat.button("Undone").click()
+    expect(seat.page.get_by_text("Nothing of this kind was decided")).to_be_visible()
+    rows.first.wait_for(state="detached")
+    seat.button("All").click()
+    expect(rows).to_have_count(4)
+
+
 def test_a_long_history_comes_as_it_is_scrolled(seat: Seat) -> None:
     for number in range(100):
         seat.decide("name", person=1, name=f"Name {number}")

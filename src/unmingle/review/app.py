@@ -48,6 +48,13 @@ PAGES = {
 }
 
 
+# What may be chosen of the log, by the kinds of its entries.
+LOGGED: dict[str, set[str]] = {
+    "names": {"name"},
+    "merges": {"merge", "different", "unsure"},
+    "faces": {"split", "reject", "assign", "not_a_face", "face"},
+    "ignored": {"ignore", "restore"},
+}
 ROUTERS = (read, write, picture_sources.router)
 
 
@@ -276,16 +283,33 @@ def questions(now: Now, limit: Annotated[int, Query(ge=1, le=200)] = 20) -> sche
 
 
 @read.get("/decisions", name="log")
-def decisions(now: Now, offset: Offset = 0, limit: Limit = 50) -> schemas.DecisionsPage:
-    """The log, newest first."""
+def decisions(
+    now: Now,
+    show: schemas.Log = "all",
+    faces: Annotated[int, Query(ge=0, le=20)] = 0,
+    offset: Offset = 0,
+    limit: Limit = 50,
+) -> schemas.DecisionsPage:
+    """The log, newest first, or what it says of one kind; each entry with so many faces at most."""
     log = now.cache.log()
-    newest = log.decisions(log.entries[::-1][offset : offset + limit])
+    kinds = LOGGED.get(show, set())
+    found = [
+        one
+        for one in reversed(log.entries)
+        if show == "all" or one.kind in kinds or (show == "undone" and not log.active.get(one.id, True))
+    ]
+    part = found[offset : offset + limit]
+    shown = now.cache.faces_of_entries(part, faces)
+    newest = log.decisions(part)
     return schemas.DecisionsPage(
         revision=log.last,
-        total=len(log.entries),
+        total=len(found),
         can_undo=log.to_undo(),
         can_redo=log.to_redo(),
-        decisions=[schemas.Decision.of(one) for one in newest],
+        decisions=[
+            schemas.LoggedDecision(**schemas.Decision.of(one).model_dump(), show=of)
+            for one, of in zip(newest, shown, strict=True)
+        ],
     )
 
 

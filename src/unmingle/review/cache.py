@@ -19,6 +19,7 @@ from unmingle.review.alike import Appearances, FaceVectors, parts_of
 from unmingle.sources.formats import LIBRARY_FILE as FILE
 from unmingle.store import people_query
 from unmingle.store.face_query import LeftOut, count_faces, faceless_files, lone_faces
+from unmingle.store.face_regions import faces_of_regions
 from unmingle.store.facts import CURRENT, current, known_scale, library_curve
 from unmingle.store.screen_time import count_recordings, timelines
 from unmingle.store.sqlite import end_halfway, open_to_decide, open_to_read
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from unmingle.decisions.log import Entry
     from unmingle.records import I64
     from unmingle.review.alike import Likeness
     from unmingle.store.people_query import FaceIndex, PersonSummary
@@ -220,6 +222,21 @@ class Cache:
             return dict(pair for at, pair in enumerate(ranked) if at < NEAREST or (pair[1].probability or 1.0) >= 0.01)
 
         return self._get("faces like", (face, view.version), make, view.store)
+
+    def faces_of_entries(self, entries: list[Entry], most: int) -> list[list[int]]:
+        """At most so many faces that each entry of the log is about: those it names, or else of whom it touched."""
+        if not most:
+            return [[] for _ in entries]
+        with self.view() as view:
+            named = [region for one in entries for region in one.command.faces[:most]]
+            face_of = faces_of_regions(view.store.connection, view.overview.recipe, named)
+            people = [list(filter(None, map(view.overview.people.get, one.people)))[:most] for one in entries]
+            covers = self.covers(view, list({one.person: one for found in people for one in found}.values()))
+        return [
+            [face_of[region] for region in one.command.faces[:most] if region in face_of]
+            or [face for who in found for face in covers[who.person][: most // len(found)]]
+            for one, found in zip(entries, people, strict=True)
+        ]
 
     def identifier(self, view: View) -> Identifier:
         """What tells who is in pictures that are not added."""

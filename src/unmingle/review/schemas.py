@@ -39,6 +39,7 @@ Search = Annotated[str, Query(max_length=200)]
 FaceIds = Annotated[list[Id], Field(min_length=1, max_length=100_000)]
 QuestionId = Annotated[str, Path(max_length=200)]
 Sort = Literal["faces", "name", "new", "cohesion", "uncertain"]
+Log = Literal["all", "names", "merges", "faces", "ignored", "undone"]
 Show = Literal["all", "named", "unnamed", "new", "uncertain", "ignored"]
 
 
@@ -244,12 +245,18 @@ class Questions(BaseModel):
     questions: list[Question]
 
 
+class LoggedDecision(Decision):
+    """An entry of the log with faces that it is about."""
+
+    show: list[int]
+
+
 class DecisionsPage(_Page):
     """A part of the log, newest first. can_undo, can_redo: the decision that would be undone or redone next."""
 
     can_undo: int | None
     can_redo: int | None
-    decisions: list[Decision]
+    decisions: list[LoggedDecision]
 
 
 class Decided(BaseModel):

@@ -33,12 +33,14 @@ WHERE EXISTS (SELECT 1 FROM file WHERE file.digest = analysis.content AND file.p
 """
 
 
-def faces_of_regions(connection: sqlite3.Connection, recipe: str) -> dict[int, int]:
+def faces_of_regions(connection: sqlite3.Connection, recipe: str, only: Sequence[int] | None = None) -> dict[int, int]:
     """The face that the recipe found at each region that decisions named; regions where it found none are left out.
 
     The face of the largest overlap. A recipe that takes the whole picture as one face has that one for every region.
     """
-    return _faces_at(connection, recipe, f"SELECT id, digest, {_BOX} FROM place", ())
+    some = "" if only is None else " WHERE id IN (SELECT value FROM json_each(?))"
+    values = () if only is None else (str(list(only)),)
+    return _faces_at(connection, recipe, f"SELECT id, digest, {_BOX} FROM place{some}", values)
 
 
 def counterparts(connection: sqlite3.Connection, recipe: str, faces: Sequence[int]) -> dict[int, int]:

@@ -1,21 +1,28 @@
+import { faceImages } from "./cells.js";
 import { redo, undo } from "./decisions.js";
 import { emptyState } from "./dialogs.js";
 import { button, h } from "./dom.js";
 import { endless } from "./endless.js";
 import { clock, counted, day } from "./format.js";
-import { setTitle } from "./router.js";
+import { setQuery, setTitle } from "./router.js";
 
 const BY = /** @type {Record<string, string>} */ ({ person: "", rule: "by the program", import: "imported" });
 
+const SHOWS = { all: "All", names: "Names", merges: "Merged or not", faces: "Faces", ignored: "Ignored", undone: "Undone" };
+
 /** The log, newest first. @type {Mount} */
-export function history(root, { restore, signal }) {
+export function history(root, { query, restore, signal }) {
   setTitle("History");
+  const chosen = { show: query.get("show") ?? "all", faces: "6" };
+  const chips = Object.entries(SHOWS).map(([value, text]) =>
+    h("button", { type: "button", class: "chip", text, "data-value": value, onclick: () => choose(value) }));
   let lastDay = "";
   const list = h("ol", { class: "log" });
   const log = endless("/decisions", restore, signal, {
     size: 60,
+    query: chosen,
     items: (page) => page.decisions,
-    empty: () => emptyState("Nothing was decided yet", "Names, merges and corrections are listed here as you make them, and each can be taken back."),
+    empty: () => chosen.show !== "all" ? emptyState("Nothing of this kind was decided", "All shows the others.") : emptyState("Nothing was decided yet", "Names, merges and corrections are listed here as you make them, and each can be taken back."),
     renew: (page) => {
       const held = list.contains(document.activeElement) ? document.activeElement?.closest("li")?.dataset.decision : null;
       lastDay = "";
@@ -25,7 +32,18 @@ export function history(root, { restore, signal }) {
     },
     put,
   });
-  root.append(h("h1", { class: "page-title", text: "History" }), list, log.end);
+  root.append(h("h1", { class: "page-title", text: "History" }), h("div", { class: "reasons", role: "group", "aria-label": "Show" }, ...chips), list, log.end);
+
+  function choose(/** @type {string} */ show) {
+    chosen.show = show;
+    setQuery({ show: show === "all" ? "" : show });
+    draw();
+    log.start();
+  }
+
+  function draw() {
+    for (const chip of chips) chip.setAttribute("aria-pressed", String(chip.dataset.value === chosen.show));
+  }
 
   function put(/** @type {Schemas["DecisionsPage"]} */ page) {
     for (const decision of page.decisions) {
@@ -36,11 +54,12 @@ export function history(root, { restore, signal }) {
     }
   }
 
+  draw();
   log.start();
   return log;
 }
 
-function row(/** @type {Schemas["Decision"]} */ decision) {
+function row(/** @type {Schemas["LoggedDecision"]} */ decision) {
   const { id, live, words, person, faces } = decision;
   const about = [BY[decision.by] ?? decision.by, faces ? `${counted(faces, "face")} moved` : ""].filter(Boolean).join(", ");
   const verb = live ? "Undo" : "Redo";
@@ -50,6 +69,7 @@ function row(/** @type {Schemas["Decision"]} */ decision) {
     h("div", { class: "log-what" },
       person === null ? h("span", { class: "log-words", text: words }) : h("a", { class: "log-words", href: `/people/${person}`, text: words }),
       h("span", { class: "log-about", text: live ? about : "undone" }),
+      h("div", { class: "log-faces" }, ...faceImages(decision.show)),
     ),
     // What takes back, and that faces were grouped, can't be taken back itself.
     !["undo", "redo", "cluster"].includes(decision.kind) &&

@@ -221,7 +221,7 @@ function chooseDoubtful(choose) {
     select,
     show: (/** @type {number[]} */ now) => {
       below = now;
-      element.hidden = below[100] === 0;
+      element.hidden = !below[100];
       tell();
     },
   };
