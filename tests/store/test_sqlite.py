@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from unmingle.errors import LibraryError, LibraryNewerError, WriteError
+from unmingle.store import sqlite
 from unmingle.store.schema import migrations, version_of
 from unmingle.store.sqlite import open_to_read, open_to_write, opened
 
@@ -241,3 +242,24 @@ def test_a_snapshot_does_not_see_what_is_written_meanwhile(tmp_path: Path) -> No
         assert reader.fact("season") == "autumn"
         with writer.transaction(), writer.snapshot():
             assert writer.fact("season") == "autumn"
+
+
+def test_a_reader_looks_again_where_a_writer_ends_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    logged = iter([True, True, False, False])  # a log, and then none
+    monkeypatch.setattr(sqlite, "_logged", lambda _: next(logged))
+    with pytest.raises(LibraryError, match="There is no library"):
+        sqlite._connect_to_read(tmp_path / "taken away", any_thread=False)
+    with open_to_write(tmp_path / "kept") as store:
+        store.set_fact("x", "1")
+    kept = tmp_path / "kept" / "library.sqlite"
+    shutil.move(kept, tmp_path / "whole")
+    kept.mkdir()  # SQLite can't open it now, as little as a log that goes meanwhile
+
+    def back(_: Path) -> None:
+        kept.rmdir()
+        shutil.move(tmp_path / "whole", kept)
+
+    monkeypatch.setattr(sqlite, "_check_there", back)
+    connection, frozen = sqlite._connect_to_read(tmp_path / "kept", any_thread=False)
+    assert (connection.execute("SELECT value FROM fact WHERE key = 'x'").fetchone(), frozen) == (("1",), False)
+    connection.close()

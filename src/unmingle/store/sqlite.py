@@ -321,20 +321,24 @@ def _connect_to_read(folder: Path, *, any_thread: bool) -> tuple[sqlite3.Connect
     # unless it is there. Where there is no log, nobody is writing, so the file may be taken as it is.
     logged = _logged(folder)
     for how in ("mode=ro",) if logged else ("mode=ro", "immutable=1"):
-        with _clear_errors(folder):
-            connection = connect(folder, how=how, any_thread=any_thread)
+        connection = None
         try:
+            connection = connect(folder, how=how, any_thread=any_thread)
             connection.execute("SELECT 1 FROM sqlite_master")
         except errors(UnicodeDecodeError) as error:
-            if type(error).__name__ != "OperationalError":
+            if connection is not None and type(error).__name__ != "OperationalError":
                 return connection, False  # it is damaged, which whoever reads it next is told
-            connection.close()
+            if connection is not None:
+                connection.close()
             problem = error
         else:
             return connection, how != "mode=ro"
+    _check_there(folder)  # an empty library is taken away again
     if not logged:
         with _clear_errors(folder):
             raise problem
+    if not _logged(folder):  # whoever wrote has just ended
+        return _connect_to_read(folder, any_thread=any_thread)
     raise LibraryError(
         f"The last changes of {folder} are in {LOG}, which can't be read there: {problem}.",
         "Free some space if the disk is full; else copy the whole folder to where you may write, or wait until whoever"
