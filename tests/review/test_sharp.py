@@ -109,3 +109,19 @@ def test_large_faces_on_the_page_become_sharp(seat: Seat) -> None:
     seat.until(lambda: sorted(covers.evaluate_all(WIDTH)) == [112, 320])
     small = seat.page.locator(".covers .thumb:not(:first-child)[data-ready=yes]")
     assert set(small.evaluate_all(WIDTH)) == {112}
+
+
+def test_the_whole_picture_is_there_while_space_is_held(seat: Seat) -> None:
+    seat.open("/people/1")
+    seat.cells().nth(1).focus()
+    whole = seat.page.get_by_role("img", name="The whole picture")
+    seat.page.keyboard.down("Space")
+    expect(whole).to_be_visible()
+    assert whole.evaluate("image => image.naturalWidth") == 1200
+    expect(seat.page.locator(".peek .frame")).to_be_visible()
+    seat.page.keyboard.up("Space")
+    expect(whole).to_have_count(0)
+    expect(seat.page.get_by_role("toolbar")).to_have_count(0)  # nothing was selected by it
+    seat.press("Space")
+    expect(seat.page.get_by_role("toolbar")).to_contain_text("1 face selected")
+    expect(whole).to_have_count(0)

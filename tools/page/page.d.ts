@@ -138,6 +138,13 @@ declare global {
     onFocus: (index: number) => void;
   }
 
+  /** take: what is dragged of an element, by id; offer: people to drop it on; drop: person 0 is a new one. */
+  interface DragHandlers {
+    take: (target: EventTarget | null) => number[];
+    offer: (ids: number[]) => Promise<any[]>;
+    drop: (ids: number[], person: number) => void;
+  }
+
   interface ListGridOptions {
     label: string;
     cells: Cells;
@@ -145,6 +152,8 @@ declare global {
     path: string;
     items: string;
     query?: () => Record<string, string>;
+    /** The person whose faces they are. */
+    whose?: number;
     /** Rows a page. */
     size?: number;
     guess: number;

@@ -71,9 +71,9 @@ async function sharpen() {
   sharpening = false;
 }
 
-/** Somebody who may be meant: a button or a link. @param {"a"|"button"} tag @param {object} props @param {any} one @param {...Node} more */
+/** Somebody who may be meant: a button, a link, or where faces are dropped. @param {"a"|"button"|"div"} tag @param {object} props @param {any} one @param {...Node} more */
 export const choice = (tag, props, one, ...more) =>
-  h(tag, { class: "naming-choice", ...props }, ...faceImages(one.covers), h("span", { text: called(one) }), h("span", { class: "quiet", text: `${percent(one.probability ?? 0)} likely` }), ...more);
+  h(tag, { class: "naming-choice", "data-person": one.person, ...props }, ...faceImages(one.covers), h("span", { text: called(one) }), h("span", { class: "quiet", text: `${percent(one.probability ?? 0)} likely` }), ...more);
 
 const part = (/** @type {Element} */ cell, /** @type {string} */ selector) => /** @type {any} */ (cell.querySelector(selector));
 const pickButton = () => iconButton("check", "Select", () => {}, { class: "pick", tabindex: "-1" });
@@ -96,6 +96,7 @@ export const FACES = {
   fill(tile, face, { tier, selected }) {
     tile.classList.toggle("pending", !face);
     tile.setAttribute("aria-selected", String(selected));
+    tile.draggable = selected; // others begin a rectangle
     if (!face) return FACES.clear(tile);
     showFace(part(tile, ".thumb"), face.face, tier);
     tile.classList.toggle("no-face", face.face === null);
@@ -127,7 +128,7 @@ export const PEOPLE = {
   create: () => {
     const covers = h("div", { class: "covers" }, ...[0, 1, 2, 3].map(() => faceImage()));
     const name = h("button", { type: "button", class: "card-name", tabindex: "-1" });
-    return h("div", { class: "card" }, covers, pickButton(), h("div", { class: "card-foot" }, name, h("p", { class: "card-facts" })));
+    return h("div", { class: "card", draggable: "true" }, covers, pickButton(), h("div", { class: "card-foot" }, name, h("p", { class: "card-facts" })));
   },
 
   fill(card, person, { tier, selected }) {

@@ -257,6 +257,20 @@ function frames({ picture: { width, height }, face: own }, faces, edit) {
   return figure;
 }
 
+/** Shows the whole picture of a face over the page, until what is returned is called. @param {number} face */
+export function peek(face) {
+  const element = h("div", { class: "peek" });
+  document.body.append(element);
+  get(`/faces/${face}`).then((facts) => {
+    const figure = frames(facts, [facts], () => {});
+    const image = h("img", { class: "stage-picture", alt: "The whole picture", src: picture(face), onload: () => figure.classList.add("ready"), onerror: () => void whyNot(picture(face)).then((text) => element.replaceChildren(h("p", { class: "stage-words", text }))) });
+    figure.style.setProperty("--ratio", String(facts.picture.width / facts.picture.height));
+    figure.prepend(image);
+    element.replaceChildren(figure);
+  }, () => element.remove());
+  return () => element.remove();
+}
+
 /** The page of a picture: the picture over who is in it, or over the faces like it. @type {Mount} */
 export function picturePage(root, { params, signal }) {
   const show = (/** @type {FaceDetail} */ { face, person, place }) => go(person === null ? `/faces/${face}` : `/people/${person}`, { replace: true, state: { picture: place } });

@@ -4,6 +4,16 @@ import { typing } from "./dom.js";
 let prefix = "";
 let prefixAt = 0;
 const PATIENCE = 1200; // milliseconds between the two keys of a pair
+const HELD = 250; // milliseconds after which Space is held, not pressed
+// The face that Space is held about: below the pointer, or else that of the cell with the focus, or the first asked about.
+const AT_HAND = ".thumb[data-face]:hover, .tile:hover .thumb[data-face]";
+const NEXT = "[role=gridcell]:focus .thumb[data-face], .question .thumb[data-face]";
+/** @type {(() => void)|null} what happens once Space is let go */ let release = null;
+let timer = 0;
+/** @type {(face: number) => () => void} */ let whileHeld = () => () => {};
+
+/** What is done with a face while Space is held; it returns what ends it. @param {(face: number) => () => void} show */
+export const onHold = (show) => (whileHeld = show);
 
 /** @param {string} title @param {Binding[]} bindings @param {AbortSignal} [signal] takes it off again */
 export function bind(title, bindings, signal) {
@@ -41,5 +51,19 @@ document.addEventListener("keydown", (event) => {
   if (!binding || (["Space", "Enter"].includes(key) && on.matches("button, a[href], input, summary"))) return;
   event.preventDefault();
   prefix = "";
-  binding.run(event);
+  const thumb = key === "Space" ? document.querySelector(AT_HAND) ?? document.querySelector(NEXT) : null;
+  if (!thumb) return binding.run(event);
+  const face = Number(/** @type {HTMLElement} */ (thumb).dataset.face);
+  release = () => binding.run(event);
+  timer = window.setTimeout(() => (release = whileHeld(face)), HELD);
+  return undefined;
 });
+document.addEventListener("keydown", (event) => event.key === " " && release && event.preventDefault(), true); // held: the page stays where it is
+const letGo = () => {
+  clearTimeout(timer);
+  const then = release;
+  release = null;
+  then?.();
+};
+document.addEventListener("keyup", (event) => event.key === " " && letGo());
+addEventListener("blur", letGo);

@@ -1,15 +1,18 @@
 import { get } from "./api.js";
+import { choice } from "./cells.js";
+import { decide } from "./decisions.js";
 import { errorState, showDock, toast } from "./dialogs.js";
 import { h, isTouch } from "./dom.js";
 import { openFace } from "./face-view.js";
 import { counted } from "./format.js";
 import { VirtualGrid } from "./grid.js";
+import { giveFaces } from "./names.js";
 import { PagedList } from "./paged-list.js";
 import { go } from "./router.js";
 
 // Whoever has the focus keeps it when the order changes: keys are about what was under them.
 /** A grid of rows of the server that are fetched as it scrolls, and picked with mouse, finger and keys. @param {ListGridOptions} options */
-export function listGrid({ label, cells, path, items, query, size, guess, restore, signal, idOf, acts, noun, faceActs = [], open, onChange, retry, gone }) {
+export function listGrid({ label, cells, path, items, query, size, guess, restore, signal, idOf, whose, acts, noun, faceActs = [], open, onChange, retry, gone }) {
   const wall = open !== undefined;
   /** @type {number|null} what has the focus */ let held = restore.held ?? null;
   let came = !restore.focus; // whether who comes back has the focus again
@@ -171,6 +174,18 @@ export function listGrid({ label, cells, path, items, query, size, guess, restor
     else plain(index);
     if (!grid.root.contains(document.activeElement)) grid.focus(index);
   });
+  dragging(grid.root, signal, {
+    take: (target) => {
+      const id = idAt(grid.indexAt(target) ?? -1);
+      const taken = id === null ? [] : picked.has(id) ? [...picked] : wall ? [id] : [];
+      return taken.filter((one) => one > 0);
+    },
+    offer: async (ids) => (wall ? [] : (await get("/alike", { person: whose, faces: ids.slice(0, 100), limit: 8 })).people),
+    drop: async (ids, person) => {
+      const done = wall ? decide({ kind: "merge", person, others: ids }, list.revision) : giveFaces(ids, person ? { person } : {}, list.revision);
+      if (await done) pick([]);
+    },
+  });
   if (!wall) rubberBand(grid, signal, {
     onStart: (event) => (base = event.shiftKey || event.ctrlKey || event.metaKey ? new Set(picked) : new Set()),
     onBox: (box) => void stretch(grid.cellsIn(box)),
@@ -226,6 +241,45 @@ export function listGrid({ label, cells, path, items, query, size, guess, restor
   };
 }
 
+/** Lets cells be dragged onto people: those on the page, and those that are offered meanwhile. @param {HTMLElement} root @param {AbortSignal} signal ends it @param {DragHandlers} handlers */
+function dragging(root, signal, { take, offer, drop }) {
+  root.addEventListener("dragstart", (event) => {
+    const ids = document.body.matches(".dragging") ? [] : take(event.target); // a rectangle that reached what it began on
+    if (!ids.length || !event.dataTransfer) return event.preventDefault();
+    event.dataTransfer.effectAllowed = "move";
+    event.dataTransfer.setData("application/x-unmingle", ids.join()); // without any, some browsers drag nothing
+    const over = new AbortController();
+    const tray = h("div", { class: "drop-tray", "aria-hidden": "true" });
+    /** @type {HTMLElement|null} */ let onto = null;
+    const place = (/** @type {EventTarget|null} */ target) => {
+      const found = target instanceof Element ? /** @type {HTMLElement|null} */ (target.closest(".card[data-person], .naming-choice[data-person]")) : null;
+      return found && !(root.contains(found) && ids.includes(Number(found.dataset.person))) ? found : null;
+    };
+    const follow = (/** @type {DragEvent} */ moved) => {
+      onto?.classList.remove("drop-here");
+      onto = place(moved.target);
+      onto?.classList.add("drop-here");
+      if (onto) moved.preventDefault();
+      if (onto && moved.type === "drop") void drop(ids, Number(onto.dataset.person));
+      if (moved.type === "drop" || moved.type === "dragend") end();
+    };
+    const end = () => {
+      onto?.classList.remove("drop-here");
+      tray.remove();
+      over.abort();
+    };
+    for (const kind of /** @type {const} */ (["dragover", "drop", "dragend"])) addEventListener(kind, follow, { signal: over.signal });
+    signal.addEventListener("abort", end, { once: true, signal: over.signal });
+    offer(ids).then((people) => {
+      if (over.signal.aborted || !people.length) return;
+      const fresh = h("div", { class: "naming-choice", "data-person": 0 }, h("span", { text: "New person" }));
+      tray.append(h("span", { text: "Drop on:" }), ...people.map((one) => choice("div", {}, one)), fresh);
+      document.body.append(tray);
+    }, () => {});
+    return undefined;
+  });
+}
+
 const SLACK = 6; // pixels before a press is a drag
 const EDGE = 48; // pixels from the edge of the window where it scrolls
 const SPEED = 18; // pixels a frame at most
@@ -269,7 +323,7 @@ function rubberBand(grid, signal, { onStart, onBox, onEnd }) {
   };
   grid.root.addEventListener("pointerdown", (event) => {
     if (event.button !== 0 || event.pointerType !== "mouse") return;
-    if (event.target instanceof Element && event.target.closest("button, input, a")) return;
+    if (event.target instanceof Element && event.target.closest("button, input, a, [draggable=true]")) return;
     from = { ...inGrid(event.clientX, event.clientY), event };
   });
   const move = (/** @type {PointerEvent} */ event) => {

@@ -5,10 +5,10 @@ import { openDialog } from "./dialogs.js";
 import { button, h } from "./dom.js";
 import { number } from "./format.js";
 import { facesLike } from "./faces-like.js";
-import { picturePage } from "./face-view.js";
+import { peek, picturePage } from "./face-view.js";
 import { takePictures } from "./find.js";
 import { history } from "./history.js";
-import { bind, keymaps } from "./keyboard.js";
+import { bind, keymaps, onHold } from "./keyboard.js";
 import { leftOut } from "./left-out.js";
 import { naming } from "./naming.js";
 import { people } from "./people.js";
@@ -30,6 +30,7 @@ bind("Everywhere", [
   { keys: ["g t"], words: "Go to the timeline", run: () => go("/timeline") },
   { keys: ["g h"], words: "Go to the history", run: () => go("/history") },
   { keys: ["g a"], words: "Add pictures", run: () => go("/add") },
+  { keys: ["hold Space"], words: "See the whole picture of a face", run: () => {} }, // see `onHold`
   { keys: ["?"], words: "Show the keys", run: showKeys },
 ]);
 part("[data-tool=undo]").addEventListener("click", () => undo());
@@ -39,6 +40,7 @@ part("[data-tool=lock]").addEventListener("click", () => post("/lock", {}).then(
 part("[data-tool=keys]").title = "Keys (?)";
 on("facts", draw);
 takePictures();
+onHold(peek);
 startRouter([
   { pattern: /^\/$/, tab: "people", mount: people },
   { pattern: /^\/people\/(\d+)\/?$/, tab: "people", mount: person },

@@ -265,7 +265,11 @@ export function askPerson(title, { person, faces = [], allowNew = false }) {
 /** Asks whose some faces are, and says so. @param {string} title @param {number[]} faces @param {number|null} seen @param {number} [person] who they are not */
 export async function moveFaces(title, faces, seen, person) {
   const where = await askPerson(title, { person, faces, allowNew: true });
-  if (!where) return null;
+  return where && giveFaces(faces, where, seen);
+}
+
+/** Says whose some faces are: somebody's, or a new person's. @param {number[]} faces @param {{person?: number, name?: string}} where @param {number|null} seen */
+export async function giveFaces(faces, where, seen) {
   if (where.person !== undefined) return decide({ kind: "assign", faces, person: where.person }, seen);
   const made = await decide({ kind: "split", faces }, seen);
   if (made && where.name) await decide({ kind: "name", person: made.decision.person, name: where.name, group: made.decision.id }, made.revision);

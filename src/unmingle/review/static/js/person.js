@@ -43,6 +43,7 @@ export function person(root, { params, query, restore, signal }) {
     items: "faces",
     query: () => ({ sort }),
     idOf: (face) => face.face,
+    whose: id,
     noun: ["face"],
     acts: () => ACTS.map(({ words, key, kind }) => ({ words, key, run: () => void act(kind) })),
     faceActs: ACTS.map(({ words, key, kind }) => ({ words, key, run: (face) => void act(kind, [face]) })),
