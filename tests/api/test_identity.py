@@ -7,6 +7,7 @@ import os
 import shutil
 import sqlite3
 import struct
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -110,7 +111,7 @@ def album(made: Path, tmp_path: Path) -> Album:
 
 def of_before(folder: Path) -> None:
     """Make a library what the version before would have left."""
-    with sqlite3.connect(folder / "library.sqlite") as connection:
+    with closing(sqlite3.connect(folder / "library.sqlite")) as connection, connection:
         connection.executescript("UPDATE file SET bytes = '', former = NULL; DELETE FROM shown;")
     connection.close()
 
@@ -332,7 +333,7 @@ def test_a_folder_through_a_link_or_with_steps_back_counts_once(album: Album, mo
 
 
 def test_a_library_that_counted_a_folder_twice_is_mended(album: Album) -> None:
-    with sqlite3.connect(album.folder / "library" / "library.sqlite") as connection:
+    with closing(sqlite3.connect(album.folder / "library" / "library.sqlite")) as connection, connection:
         connection.execute("INSERT INTO source (id, path) VALUES (99, ?)", (os.fsencode(album.folder),))
         connection.execute(
             "INSERT INTO file (source, path, name, size, modified, digest, problem, present)"

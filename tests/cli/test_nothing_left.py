@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -103,5 +104,5 @@ def test_an_older_library_is_never_taken_away(made: Path, tmp_path: Path) -> Non
         pass
     with pytest.raises(KeyboardInterrupt), open_to_write(folder):
         raise KeyboardInterrupt
-    with sqlite3.connect(folder / "library.sqlite") as connection:
+    with closing(sqlite3.connect(folder / "library.sqlite")) as connection, connection:
         assert connection.execute("SELECT count(*) FROM file").fetchone() == (0,)
