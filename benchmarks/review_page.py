@@ -10,8 +10,9 @@ first_view   from the request for the page until the first twelve faces are ther
 open_person  from the key until the faces of the largest person are painted
 <kind>       from the request of a decision until its answer is read, as the browser tells it
 <route>      likewise: a picture with all names, whom a person or a face is like, a person broken up (the largest, and
-             others), who is in a picture (made up) that is dropped, what is left out; `first` of each reads all faces,
-             `decided` is right after a decision
+             others), who is in a picture (made up) that is dropped, what is left out. `first` of each may read all
+             faces, `decided` is right after a decision; `processor` is the server's, of each but the first, which
+             other work on the machine hardly changes
 blank        while the wall is scrolled by one to forty screens at a time: how long a place on screen had neither a face
              nor the tone that stands for one (0: never), and when the last face was painted after each jump
 
@@ -175,7 +176,7 @@ def decisions(page: Page, address: str, people: int) -> dict[str, float]:
     return times
 
 
-def routes(page: Page, rounds: int, picture: bytes) -> dict[str, dict[str, float]]:
+def routes(page: Page, rounds: int, picture: bytes, server: int) -> dict[str, dict[str, float]]:
     """Milliseconds of what one looks at beside the wall, asked by the page's own code."""
     faces = page.evaluate("async () => (await (await fetch('/api/people/11/faces?limit=60')).json()).faces")
     lone = page.evaluate("async () => (await (await fetch('/api/left-out/faces?limit=60')).json()).faces")
@@ -191,12 +192,27 @@ def routes(page: Page, rounds: int, picture: bytes) -> dict[str, dict[str, float
         "add": [("/api/sources", None)] * rounds,
     }
     told = {}
+    page.wait_for_function("async () => (await (await fetch('/api/questions?limit=1')).json()).ready", timeout=600_000)
     for name, about in asked.items():
-        times = [page.evaluate(ASK, one) for one in about]
+        first = page.evaluate(ASK, about[0])
+        before = busy(server)
+        times = [page.evaluate(ASK, one) for one in about[1:]]
+        taken = (busy(server) - before) / len(times)
         page.evaluate(ASK, ["/api/decisions", {"kind": "name", "person": 9, "name": f"{name} {time.time()}"}])
         decided = page.evaluate(ASK, about[-1])
-        told[name] = {"first": round(times[0], 1), **summary(times[1:]), "decided": round(decided, 1)}
+        told[name] = {
+            "first": round(first, 1),
+            **summary(times),
+            "decided": round(decided, 1),
+            "processor": round(taken),
+        }
     return told
+
+
+def busy(process: int) -> float:
+    """Processor time so far, in milliseconds."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return 1000 * (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def scroll(page: Page) -> list[dict[str, float]]:
@@ -231,7 +247,7 @@ def measure(folder: Path, rounds: int, picture: bytes) -> dict[str, Any]:
             for turn in range(rounds):
                 for kind, took in decisions(page, address, 10 + 10 * turn).items():
                     answers.setdefault(kind, []).append(took)
-            looked = routes(page, rounds, picture)
+            looked = routes(page, rounds, picture, server.pid)
             opened = []
             for _ in range(rounds):
                 page.goto(address.partition("?")[0])

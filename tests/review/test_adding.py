@@ -13,6 +13,7 @@ from fastapi.testclient import TestClient
 from playwright.sync_api import expect
 from tests.review.browser import TOKEN, Seat, Watch, served
 from tests.review.conftest import ORIGIN, Browser
+from tests.review.test_effort import COUNT, at_most
 
 import unmingle
 from unmingle.demo import write_meeting
@@ -186,6 +187,7 @@ def test_pictures_are_looked_at_as_the_librarys_were(made: Maker) -> None:
 def newcomer(context: BrowserContext, library_folder: Path, home: Path) -> Iterator[Seat]:
     del home
     with served(library_folder) as origin:
+        context.add_init_script(COUNT)
         watch = Watch(context, origin)
         watch.refusals.add(404)  # there is no library yet
         context.request.get(f"{origin}/?token={TOKEN}")
@@ -200,12 +202,13 @@ def test_the_first_run_takes_four_clicks(newcomer: Seat, meeting: Path, library_
     page = newcomer.page
     page.goto(f"{newcomer.watch.origin}/")
     expect(page.get_by_role("heading", name="Add pictures")).to_be_visible()
-    page.get_by_role("button", name=f"Look in {meeting.parent.name}").click()  # 1
-    page.get_by_label(meeting.name, exact=True).check()  # 2
-    newcomer.act("Sort the faces")  # 3
-    expect(page.get_by_text("Done: 3 people")).to_be_visible(timeout=LONG * 1000)
-    page.get_by_role("link", name="Name them").click()  # 4
-    expect(page.get_by_role("combobox", name="Name")).to_be_focused()
+    with at_most(newcomer, 4):
+        page.get_by_role("button", name=f"Look in {meeting.parent.name}").click()
+        page.get_by_label(meeting.name, exact=True).check()
+        newcomer.act("Sort the faces")
+        expect(page.get_by_text("Done: 3 people")).to_be_visible(timeout=LONG * 1000)
+        page.get_by_role("link", name="Name them").click()
+        expect(page.get_by_role("combobox", name="Name")).to_be_focused()
     page.keyboard.type("Ada")
     page.keyboard.press("Enter")
     newcomer.until(lambda: "Ada" in newcomer.names().values())
