@@ -6,9 +6,10 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.command import Command
+from tests.command import WIDE, Command
 
 from unmingle.api import Library
+from unmingle.cli.commands import PANELS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,3 +60,13 @@ def test_another_folder_is_never_passed_over_for_this_library(words: str, album:
     assert done.code
     assert "There is no library" in done.err
     assert not any(Library(album).people["name"])
+
+
+def test_help_has_a_line_a_command_on_a_usual_terminal(unmingle: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(WIDE, "COLUMNS", "80")
+    shown = unmingle("--help").out.splitlines()
+    for panel in PANELS:
+        start = next(at for at, line in enumerate(shown) if f" {panel} " in line)
+        names = [one.__name__.rstrip("_").replace("_", "-") for one in PANELS[panel]]
+        assert [line.split()[1] for line in shown[start + 1 : start + 1 + len(names)]] == names
+    assert all(f"unmingle {word}" in " ".join(shown) for word in ("cluster", "review", "export"))

@@ -148,9 +148,9 @@ def import_(
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
 ) -> None:
-    """Take in the names that other programs gave to faces, or people that a Ray cluster found.
+    """Take in names from other programs, or people from a Ray cluster.
 
-    They are decisions that can be undone. Regions are matched to the faces of LIBRARY by overlap. Every name that is
+    Names are decisions that can be undone. Regions are matched to the faces of LIBRARY by overlap. Every name that is
     not given is told, with the reason.
     """
     if output is not None:

@@ -187,9 +187,10 @@ def encrypt(
     keyring: Annotated[bool, typer.Option("--keyring", help="Keep the key in the system's keyring.")] = False,
     as_json: opt.Json = False,
 ) -> None:
-    """Encrypt a library that is there, with all that it holds; a key that is lost can't be had back.
+    """Encrypt a library that is there, with all that it holds.
 
-    Tables, sheets and pages in LIBRARY go, overwritten where that can be done. Disks and backups may keep copies.
+    A key that is lost can't be had back. Tables, sheets and pages in LIBRARY go, overwritten where that can be done.
+    Disks and backups may keep copies.
     """
     from unmingle.store.encryption import is_encrypted
 
