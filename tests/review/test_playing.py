@@ -6,18 +6,22 @@ import io
 import os
 import re
 import shutil
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+import requests
+import uvicorn
 from fastapi.testclient import TestClient
 from PIL import Image
 from playwright.sync_api import expect
-from tests.review.browser import PATIENCE, TOKEN, Seat, nameless
+from tests.review.browser import PATIENCE, TOKEN, Seat, Server, nameless
 from tests.review.conftest import ORIGIN, Browser
 from tests.review.recording import TALK, TILE, frame, write_recording
 
 from unmingle.review.app import create_app
+from unmingle.review.serve import free_listener
 from unmingle.store.sqlite import open_to_write
 
 if TYPE_CHECKING:
@@ -93,6 +97,34 @@ def test_a_file_that_changed_or_went_away_is_not_sent(seen: Browser, talk: dict[
     os.mkfifo(file)  # which nobody would ever write to
     assert "not a file" in seen.client.get(address).json()["problem"]
     assert seen.client.get(f"/api/recordings/{talk['recording']}/frame").status_code == 404
+
+
+def test_who_takes_up_no_bytes_keeps_no_library_open(recorded: Recorded) -> None:
+    stored_as(recorded, "talk.webm", codec="libvpx-vp9")
+    file = recorded.videos / "talk.webm"
+    os.truncate(file, 200_000_000)  # more than any buffer holds
+    with open_to_write(recorded.folder) as store, store.transaction() as connection:
+        status = file.stat()
+        now = (status.st_size, status.st_mtime_ns)
+        connection.execute("UPDATE file SET size = ?, modified = ? WHERE name = 'talk.webm'", now)
+    with free_listener() as listener:
+        origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        app = create_app(recorded.folder, token=TOKEN, origin=origin)
+        server = Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1))
+        thread = Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        with requests.Session() as browser:
+            browser.get(origin, params={"token": TOKEN}).raise_for_status()
+            (row,) = (one for one in browser.get(f"{origin}/api/timeline").json()["recordings"] if one["people"][2:])
+            with browser.get(f"{origin}/api/recordings/{row['recording']}/file", stream=True) as paused:
+                assert next(paused.iter_content(1000))
+                stopping = Thread(target=app.state.door.stop)  # as a lock does
+                stopping.start()
+                stopping.join(PATIENCE)
+                assert not stopping.is_alive()
+        server.should_exit = True
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
 
 
 def test_a_frame_is_the_one_of_that_time(seen: Browser, talk: dict[str, Any]) -> None:

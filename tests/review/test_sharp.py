@@ -117,7 +117,7 @@ def test_the_whole_picture_is_there_while_space_is_held(seat: Seat) -> None:
     whole = seat.page.get_by_role("img", name="The whole picture")
     seat.page.keyboard.down("Space")
     expect(whole).to_be_visible()
-    assert whole.evaluate("image => image.naturalWidth") == 1200
+    seat.until(lambda: whole.evaluate("image => image.naturalWidth") == 1200)
     expect(seat.page.locator(".peek .frame")).to_be_visible()
     seat.page.keyboard.up("Space")
     expect(whole).to_have_count(0)

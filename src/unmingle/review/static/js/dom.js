@@ -33,6 +33,13 @@ export function button(words, { key, onclick, primary, class: extra = "", attrs 
 export const iconButton = (picture, words, onclick, attrs = {}) =>
   h("button", { type: "button", class: "tool", "aria-label": words, onclick, ...attrs }, icon(picture));
 
+/** Lays a frame over a box of a picture: left, top, width, height in its pixels. @param {HTMLElement} frame @param {number[]} box @param {{width: number, height: number}} picture */
+export function layOver(frame, [left, top, across, down], { width, height }) {
+  const shares = { left: left / width, top: top / height, width: across / width, height: down / height };
+  for (const [side, share] of Object.entries(shares)) frame.style.setProperty(side, `${100 * share}%`);
+  frame.classList.toggle("frame-low", 2 * top + down > height); // its name goes above
+}
+
 let counter = 0;
 
 /** An id no other element has. @param {string} stem */

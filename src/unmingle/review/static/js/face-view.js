@@ -1,7 +1,7 @@
 import { get, picture, thumbnail, whyNot } from "./api.js";
 import { faceImages } from "./cells.js";
 import { errorState, linkButton, toast } from "./dialogs.js";
-import { button, byId, h, iconButton, typing } from "./dom.js";
+import { button, byId, h, iconButton, layOver, typing } from "./dom.js";
 import { baseName, called, number, percent, statusWords, timecode } from "./format.js";
 import { keyOf } from "./keyboard.js";
 import { momentOf } from "./lanes.js";
@@ -244,14 +244,13 @@ function factsOf(/** @type {FaceDetail} */ facts, /** @type {string} */ path) {
 }
 
 /** The place of a picture with its faces framed, this one clearly; a name is edited where it stands. @param {FaceDetail} facts @param {(FaceDetail|OtherFace)[]} faces @param {(face: number) => void} edit */
-function frames({ picture: { width, height }, face: own }, faces, edit) {
-  const figure = h("figure", { class: "frames", "data-width": width, "data-height": height });
-  for (const { face, box: [left, top, across, down], person, name } of faces) {
+function frames({ picture: size, face: own }, faces, edit) {
+  const figure = h("figure", { class: "frames", "data-width": size.width, "data-height": size.height });
+  for (const { face, box, person, name } of faces) {
     const words = person === null ? "Who is this?" : called({ person, name });
     const label = h("button", { type: "button", class: "frame-name", "aria-label": person === null ? words : `${words}: change the name`, onclick: () => edit(face), text: words });
-    const frame = h("div", { class: `frame ${face === own ? "frame-this" : ""} ${2 * top + down > height ? "frame-low" : ""}`, "data-face": face }, label);
-    const shares = { left: left / width, top: top / height, width: across / width, height: down / height };
-    for (const [side, share] of Object.entries(shares)) frame.style.setProperty(side, `${100 * share}%`);
+    const frame = h("div", { class: `frame ${face === own ? "frame-this" : ""}`, "data-face": face }, label);
+    layOver(frame, box, size);
     figure.append(frame);
   }
   return figure;

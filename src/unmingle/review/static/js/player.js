@@ -1,5 +1,5 @@
 import { get, whyNot } from "./api.js";
-import { h, icon, iconButton } from "./dom.js";
+import { h, icon, iconButton, layOver } from "./dom.js";
 import { called, timecode } from "./format.js";
 import { bind } from "./keyboard.js";
 import { colourOf } from "./lanes.js";
@@ -55,10 +55,7 @@ export function player({ recording, at, onTime, signal }) {
     for (const { frame, times, boxes } of parts.get(at) ?? []) {
       const box = boxAt(time, times, boxes, every);
       frame.hidden = !box;
-      if (!box) continue;
-      frame.classList.toggle("frame-low", 2 * box[1] + box[3] > height);
-      const shares = { left: box[0] / width, top: box[1] / height, width: box[2] / width, height: box[3] / height };
-      for (const [side, share] of Object.entries(shares)) frame.style.setProperty(side, `${100 * share}%`);
+      if (box) layOver(frame, box, recording);
     }
     const words = `${timecode(time, 1)} of ${timecode(duration, 1)}`;
     clock.textContent = words;

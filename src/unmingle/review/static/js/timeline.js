@@ -189,6 +189,8 @@ function recordingView(recording, zoom, onZoom) {
   function point(/** @type {number} */ seconds) {
     head.hidden = false;
     head.style.left = `calc(var(--who) + (100% - var(--who)) * ${Math.min(1, seconds / duration)})`;
+    const at = zoom > 1 ? head.offsetLeft - scroller.scrollLeft : 0; // what is looked at closely goes along
+    if (at < 0 || at > scroller.clientWidth) scroller.scrollLeft = head.offsetLeft - scroller.clientWidth / 2;
   }
 
   return { element, draw, point, stop: () => observer.disconnect() };
