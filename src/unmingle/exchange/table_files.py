@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from unmingle.errors import WriteError
-from unmingle.files import replacing, write_atomically
+from unmingle.files import replacing
 from unmingle.store.result_tables import FACES, intervals_table, recordings_table
 from unmingle.text_layout import FORMULA
 
@@ -51,14 +51,16 @@ def patch_csv(faces: pl.DataFrame, destination: Path) -> bool:
     at = list(FACES).index("person")
     rows = harmless(faces.select(list(FACES)))
     texts = (_lines(rows), _lines(rows.select(list(FACES)[:at])))
-    before, parts, end = destination.read_bytes(), [], 0
+    before, end = destination.read_bytes(), 0
+    uncopied, parts = memoryview(before), list[bytes | memoryview]()
     for row, place in zip(*texts, strict=True):
         start = before.find(b"\n%s," % place, max(0, end - 1)) + 1
         if not start:
             return False
-        parts += [before[end:start], row]
+        parts += [uncopied[end:start], row]
         end = before.index(b"\n", start + len(place))
-    write_atomically(destination, b"".join((*parts, before[end:])))
+    with replacing(destination) as temporary, temporary.open("wb") as written:
+        written.writelines([*parts, uncopied[end:]])
     return True
 
 

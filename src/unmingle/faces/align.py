@@ -155,7 +155,7 @@ def open_thumbnail(jpeg: bytes) -> U8:
         picture_bgr = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
     if picture_bgr is None or picture_bgr.shape != (SIDE, SIDE, 3):
         raise PictureError("the stored thumbnail is damaged")
-    return np.asarray(picture_bgr[..., ::-1], np.uint8)
+    return np.asarray(cv2.cvtColor(picture_bgr, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def _is_thumbnail(jpeg: bytes) -> bool:

@@ -9,6 +9,7 @@ from functools import cache, lru_cache
 from itertools import groupby
 from math import sqrt
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -94,9 +95,9 @@ def heading_width(title: str, note: str) -> int:
     return 2 * EDGE + int(max(text_width(title, 30, bold=True), text_width(note, 16)))
 
 
-def as_jpeg(page: Image.Image) -> bytes:
+def as_jpeg(page: Image.Image, comment: bytes = b"") -> bytes:
     """The page as a JPEG file."""
-    return encoded(page, "JPEG", quality=90, subsampling=0)
+    return encoded(page, "JPEG", quality=90, subsampling=0, comment=comment)
 
 
 def as_png(page: Image.Image) -> bytes:
@@ -104,7 +105,7 @@ def as_png(page: Image.Image) -> bytes:
     return encoded(page, "PNG", optimize=True)
 
 
-def encoded(page: Image.Image, kind: str, **how: int) -> bytes:
+def encoded(page: Image.Image, kind: str, **how: Any) -> bytes:
     """The page as a file of that kind."""
     buffer = io.BytesIO()
     page.save(buffer, kind, **how)

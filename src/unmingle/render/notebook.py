@@ -9,8 +9,8 @@ from unmingle import html
 from unmingle.decisions.references import faces_named, label, person_named
 from unmingle.errors import DecisionError, LibraryError
 from unmingle.faces.align import show_thumbnail
-from unmingle.render.drawing import as_jpeg
-from unmingle.render.views import jpegs_of, person_sheet
+from unmingle.render.drawing import as_jpeg, contact_sheet
+from unmingle.render.views import jpegs_of, sheet_content
 from unmingle.store import people_query
 from unmingle.store.face_query import Box, face_detail
 from unmingle.store.facts import current
@@ -165,7 +165,7 @@ def sheet_of(store: Store, recipe: str, person: int | str) -> Sheet:
     if not found:
         raise LibraryError(f"There is no person {person!r}.", "people.csv lists them all.")
     number, name, faces, *_ = found[0]
-    return Sheet(number, person_sheet(store, recipe, number, name, faces))
+    return Sheet(number, contact_sheet(**sheet_content(store, recipe, number, name, faces)))
 
 
 def find_face(store: Store, recipe: str, face: int | str) -> Face:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
+from contextlib import suppress
 from html import escape
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from unmingle.decisions.log import last_id
 from unmingle.decisions.references import label
@@ -29,9 +31,12 @@ from unmingle.store.result_tables import (
 from unmingle.store.screen_time import ScreenTime, screen_times
 from unmingle.store.sqlite import TABLES
 from unmingle.text_layout import counted
+from unmingle.version import __version__
+
+COMMENT_WITHIN = 512  # bytes, from the beginning of a JPEG: as Pillow writes it
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     import polars as pl
     from PIL.Image import Image
@@ -72,11 +77,12 @@ def write_views(
             (store.folder / f"{name}.csv").unlink(missing_ok=True)
     for views in ("sheets", "timelines"):  # of a library of somebody else, they may lead anywhere
         check_inside(store.folder, store.folder / views / "any")
-    people = tables["people"].select("person", "name", "faces").rows()
-    sheets = people[: int(store.fact(SHEETS) or 0)]
-    _write_sheets(store, recipe, sheets, len(people), stale, progress, same=before == str(len(people)))
-    _write_timelines(store, recipe, recordings, {person: label(person, name) for person, name, _ in people})
-    return f"{last_id(store.connection)} {len(people)} {_signature(csv)}"
+    total = tables["people"].height
+    sheets = tables["people"].select("person", "name", "faces").head(int(store.fact(SHEETS) or 0)).rows()
+    _write_sheets(store, recipe, sheets, total, stale, progress, same=before == str(total))
+    names = tables["people"].select("person", "name").rows() if recordings else ()
+    _write_timelines(store, recipe, recordings, {person: label(person, name) for person, name in names})
+    return f"{last_id(store.connection)} {total} {_signature(csv)}"
 
 
 def _signature(file: Path) -> str:
@@ -165,25 +171,35 @@ def _write_sheets(
         return  # who is on the overview has a sheet
     for done, (person, name, count) in enumerate(people, 1):
         if person in wanted:
-            write_atomically(files[person], as_jpeg(person_sheet(store, recipe, person, name, count)))
+            _draw(files[person], contact_sheet, sheet_content(store, recipe, person, name, count))
         strip, _ = spread_faces(store, recipe, person, STRIP)
         cards.append((label(person, name), counted(count, "face"), jpegs_of(store, strip, STRIP)))
         progress("write", done, len(people))
     note = f"largest first; the largest {len(cards)} are shown" if total > len(cards) else "largest first"
     title = counted(total, "person", "people")
-    write_atomically(page, as_jpeg(overview(cards, title=title, note=note)))
+    _draw(page, overview, {"people": cards, "title": title, "note": note})
     _drop_others(folder.glob("person-*.jpg"), {sheet_name(person) for person, *_ in people})
 
 
-def person_sheet(store: Store, recipe: str, person: int, name: str, count: int) -> Image:
-    """The contact sheet of one person: up to a hundred faces, spread over all of them."""
+def _draw(file: Path, draw: Callable[..., Image], content: dict[str, Any]) -> None:
+    """Write a page, unless it is there with the same on it, which a comment in the file tells."""
+    mark = hashlib.sha256(repr((__version__, content)).encode()).hexdigest().encode()
+    if file.is_file():
+        with suppress(OSError), file.open("rb") as there:
+            if mark in there.read(COMMENT_WITHIN):
+                return
+    write_atomically(file, as_jpeg(draw(**content), mark))
+
+
+def sheet_content(store: Store, recipe: str, person: int, name: str, count: int) -> dict[str, Any]:
+    """What `contact_sheet` shows of one person: up to a hundred faces, spread over all of them."""
     faces, different = spread_faces(store, recipe, person, MOST)
     parts = [counted(count, "face")]
     if different < count:
         parts.append(f"{different:,} of them different pictures")
     if len(faces) < different:
         parts.append(f"{len(faces)} shown, spread over all of them")
-    return contact_sheet(jpegs_of(store, faces, MOST), title=label(person, name), note=", ".join(parts))
+    return {"faces": jpegs_of(store, faces, MOST), "title": label(person, name), "note": ", ".join(parts)}
 
 
 def sheet_name(person: int) -> str:

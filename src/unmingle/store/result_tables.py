@@ -16,7 +16,7 @@ from unmingle.store.facts import CURRENT, model_of, noted
 from unmingle.store.frame_names import FrameNames, read_names
 from unmingle.store.people_query import member_rows
 from unmingle.store.screen_time import ScreenTime, screen_times
-from unmingle.store.sightings import tracks
+from unmingle.store.sightings import any_recording, tracks
 
 if TYPE_CHECKING:
     import sqlite3
@@ -117,8 +117,7 @@ def _sightings(store: Store, recipe: str) -> pl.DataFrame | None:
     Quality, person, status and reason are those of the face of the same track that is nearest in time; a face that the
     detector is not sure of says that it was followed.
     """
-    query = "SELECT EXISTS (SELECT 1 FROM shown_recording WHERE recipe = ?)"
-    if not store.connection.execute(query, (recipe,)).fetchone()[0]:
+    if not any_recording(store):
         return None
     import polars as pl
 
@@ -223,19 +222,20 @@ def people_rows(store: Store, recipe: str, only: int | None = None) -> list[tupl
     query = (
         "SELECT person.id, name, faces, first_file, cohesion FROM (SELECT person, faces, first_file FROM tally"
         " UNION ALL SELECT value ->> 0, value ->> 1, value ->> 3 FROM json_each(?)) JOIN person ON person.id = person"
-        " WHERE faces > 0 AND NOT ignored" + ("" if only is None else " AND person.id = ?")
+        f" WHERE faces > 0 AND NOT ignored{'' if only is None else ' AND person.id = ?'} ORDER BY faces DESC, person.id"
     )
     values = [json.dumps(_uncounted(store.connection, recipe, only)), *([] if only is None else [only])]
-    rows = {row[0]: row for row in store.connection.execute(query, values)}
+    found = store.connection.execute(query, values).fetchall()
     seen = _sightings(store, recipe)
     if seen is not None:
+        rows = {row[0]: row for row in found}
         cohesion = dict(store.connection.execute("SELECT id, cohesion FROM person"))
         for person, name, faces, file in _counted(seen).iter_rows():
             if only in (None, person):
                 *_, more, first, _ = rows.get(person, (0, file, None))
                 rows[person] = (person, name, faces + more, min(file, first), cohesion[person])
-    rounded = ((*row, None if alike is None else round(alike, 4)) for *row, alike in rows.values())
-    return sorted(rounded, key=lambda row: (-row[2], row[0]))
+        found = sorted(rows.values(), key=lambda row: (-row[2], row[0]))
+    return [(*row[:-1], row[-1] and round(row[-1], 4)) for row in found]
 
 
 def keep_tally(connection: sqlite3.Connection, recipe: str) -> None:

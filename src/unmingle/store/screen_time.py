@@ -14,7 +14,7 @@ import numpy as np
 
 from unmingle.errors import PictureError
 from unmingle.sources.images import PictureFile
-from unmingle.store.sightings import frame_times, tracks, tracks_between
+from unmingle.store.sightings import any_recording, frame_times, tracks, tracks_between
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,8 +85,7 @@ def screen_times(store: Store, recipe: str) -> list[ScreenTime]:
         " WHERE shown.recipe = ? ORDER BY folder, name, path"
     )
     # Of many pictures it takes a while to find that none is of a recording.
-    there = store.connection.execute("SELECT EXISTS (SELECT 1 FROM recording)").fetchone()[0]
-    found = [ScreenTime(*row) for row in store.connection.execute(query, (recipe,))] if there else []
+    found = [ScreenTime(*row) for row in store.connection.execute(query, (recipe,))] if any_recording(store) else []
     if not found:
         return []
     intervals = _intervals(store, recipe, {one.row: one for one in found})
@@ -233,7 +232,7 @@ class Timeline(Footage):
 def count_recordings(store: Store, recipe: str) -> int:
     """How many recordings are there."""
     query = "SELECT count(DISTINCT id) FROM shown_recording WHERE recipe = ?"
-    return int(store.connection.execute(query, (recipe,)).fetchone()[0])
+    return int(store.connection.execute(query, (recipe,)).fetchone()[0]) if any_recording(store) else 0
 
 
 def timelines(store: Store, recipe: str) -> list[Timeline]:
