@@ -68,6 +68,19 @@ def test_views_mended_after_each_decision_are_those_made_anew(album: Library, tm
     assert taken > 15
 
 
+def test_only_pages_that_show_others_now_are_drawn_again(album: Library, tmp_path: Path) -> None:
+    album.cluster(sheets=6)
+    _, other, *_ = album.people["person"].to_list()
+    (album.folder / "sheets" / f"person-{other:04}.jpg").write_bytes(b"of somebody else")
+    Library(album.folder, views="on request").name(1, "Zoë")
+    before = {file.name: file.stat().st_ino for file in (album.folder / "sheets").iterdir()}
+    album.cluster(sheets=6)
+    after = {file.name: file.stat().st_ino for file in (album.folder / "sheets").iterdir()}
+    drawn = {name for name in before if after[name] != before[name]}
+    assert drawn == {"overview.jpg", "person-0001.jpg", f"person-{other:04}.jpg"}
+    assert_made_anew(album, tmp_path / "anew")
+
+
 def assert_made_anew(album: Library, copy: Path) -> None:
     shutil.copytree(album.folder, copy, ignore=shutil.ignore_patterns("*.csv", "sheets"))
     Library(copy).write_views()

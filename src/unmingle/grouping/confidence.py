@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 HALF = 0.6931
 # Pairs at hand at most, besides those of the part that is being searched.
 KEPT = 1 << 18
+# Of the vectors, that are averaged together.
+COLUMNS = 16
 # Nearest clusters looked at where there are too many clusters to compare all.
 NEAR = 8
 # Standard deviations below which the grouping itself puts hardly a face to anybody.
@@ -78,7 +80,10 @@ def label_means(vectors_nd: NDArray[Any], labels_n: I64) -> tuple[F32, I64]:
     _, slot, size_c = np.unique(labels_n[inside], return_inverse=True, return_counts=True)
     weight = 1 / (_lengths(vectors_nd)[inside] * size_c[slot])
     table = csr_array((weight, (slot, inside)), shape=(len(size_c), len(labels_n)))
-    return np.asarray(table @ np.asarray(vectors_nd, np.float32), np.float32), size_c
+    mean_cd = np.empty((len(size_c), np.shape(vectors_nd)[1]), np.float32)
+    for at in range(0, mean_cd.shape[1], COLUMNS):  # in float64, which of all at once takes much memory
+        mean_cd[:, at : at + COLUMNS] = table @ np.asarray(vectors_nd[:, at : at + COLUMNS], np.float32)
+    return mean_cd, size_c
 
 
 def _lengths(vectors_nd: NDArray[Any]) -> F32:
