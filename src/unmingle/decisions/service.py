@@ -6,8 +6,6 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from unmingle.decisions import journal
 from unmingle.decisions.kinds import Clustered, Command, Reject, Split, Undo
 from unmingle.decisions.log import By, Entry, append, last_id
@@ -61,10 +59,11 @@ class Check:
         return once
 
     def faces_of(self, *people: int) -> int:
-        return int(np.isin(self.state.person_n, people).sum())
+        query = "SELECT count(*) FROM member WHERE person IN (SELECT value FROM json_each(?))"
+        return int(self.connection.execute(query, (json.dumps(people),)).fetchone()[0])
 
     def owners(self, faces: tuple[int, ...]) -> list[int]:
-        return sorted(set(self.state.persons(faces).tolist()) - {ALONE})
+        return sorted(set(self.state.persons(faces).tolist()) - {ALONE}) if faces else []
 
 
 class DecisionService:
@@ -78,13 +77,13 @@ class DecisionService:
         """Keep nothing: somebody changed what is there without a decision."""
         self._state = None
 
-    def state(self, connection: sqlite3.Connection, recipe: str) -> State:
-        """The library's state, read again if need be; to be called within a transaction."""
+    def state(self, connection: sqlite3.Connection, recipe: str, *, whole: bool = True) -> State:
+        """The library's state, read again if need be; to be called within a transaction; see `State.read`."""
         (newest,) = connection.execute("SELECT coalesce(max(id), 0) FROM face").fetchone()
         known = self._state
         if known is None or (known.log.last, known.recipe, self._newest_face) != (last_id(connection), recipe, newest):
-            known = self._state = State.read(connection, recipe)
-            self._newest_face = newest
+            known = State.read(connection, recipe, whole=whole)
+            self._state, self._newest_face = known if whole else None, newest
         return known
 
     def decide(self, store: Store, recipe: str, command: Command, *, by: By = "person", **how: Any) -> Entry:
@@ -110,7 +109,7 @@ class DecisionService:
         """
         try:
             with store.transaction() as connection:
-                at = Check(connection, self.state(connection, recipe), store.folder)
+                at = Check(connection, self.state(connection, recipe, whole=command.kind != "name"), store.folder)
                 entries = [_take(at, command, by, seen, lenient=lenient)]
                 if isinstance(command, Undo) and (together or not command.target):
                     undo, active = command.kind == "undo", at.state.log.active
@@ -138,7 +137,11 @@ def _take(at: Check, asked: Command, by: By, seen: int | None, *, lenient: bool)
     names = state.names
     logged = _as_logged(at, command)
     state.apply(Entry(state.log.last + 1, "", by, logged, ""))
-    moved = state.write_members(connection)
+    if command.kind == "name":  # moves nobody: who stands for a person from now on is that person already
+        state.write_placed(connection)
+        moved = []
+    else:
+        moved = state.write_members(connection)
     if command.faces or isinstance(command, Undo):
         state.write_marks(connection)
     state.write_people(connection)

@@ -7,6 +7,7 @@ be undone, and replaying the log gives the same people. An id keeps meaning the 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -52,28 +53,45 @@ class Assignment:
     person_n: I64
 
 
-@dataclass(slots=True)
+@dataclass(eq=False)
 class State:
     """What a library remembers of people: the log, what it says, the assignment, and whose each face is now."""
 
     recipe: str
-    assignment: Assignment
     log: Log
     face_of: dict[int, int]  # the face of each face region that a decision named
-    faces_n: I64  # by rising row, as stored in `member`
-    person_n: I64  # of each, or ALONE
+    _connection: sqlite3.Connection  # in a transaction until all is read
     projection: Projection = field(init=False)
 
     def __post_init__(self) -> None:
         self.projection = self.log.projection()
 
     @classmethod
-    def read(cls, connection: sqlite3.Connection, recipe: str) -> State:
+    def read(cls, connection: sqlite3.Connection, recipe: str, *, whole: bool = True) -> State:
+        """Read it; not whole: whose faces are only when it is asked for, which takes a while of many."""
+        state = cls(recipe, Log.read(connection), faces_of_regions(connection, recipe), connection)
+        if whole:
+            state.assignment, state.members = state.assignment, state.members
+        return state
+
+    @cached_property
+    def assignment(self) -> Assignment:
         query = "SELECT id, decisions FROM clustering ORDER BY id DESC LIMIT 1"
-        clustering, heeded = connection.execute(query).fetchone() or (0, 0)
-        assignment = Assignment(clustering, heeded, *owners_by_face(connection, "proposal"))
-        face_of = faces_of_regions(connection, recipe)
-        return cls(recipe, assignment, Log.read(connection), face_of, *owners_by_face(connection, "member"))
+        clustering, heeded = self._connection.execute(query).fetchone() or (0, 0)
+        return Assignment(clustering, heeded, *owners_by_face(self._connection, "proposal"))
+
+    @cached_property
+    def members(self) -> tuple[I64, I64]:
+        """Faces by rising row, as stored in `member`, and the person of each, or ALONE."""
+        return owners_by_face(self._connection, "member")
+
+    @property
+    def faces_n(self) -> I64:
+        return self.members[0]
+
+    @property
+    def person_n(self) -> I64:
+        return self.members[1]
 
     @property
     def names(self) -> Names:
@@ -81,7 +99,7 @@ class State:
 
     def persons(self, faces: Sequence[int] | I64) -> I64:
         """(m,) the person of each of these faces now, or ALONE."""
-        return look_up(self.faces_n, self.person_n, faces)
+        return look_up(*self.members, faces)
 
     def apply(self, entry: Entry) -> None:
         self.log.entries.append(entry)
@@ -178,7 +196,7 @@ class State:
         """Bring the table of members in line, touching only what changed; returns what moved."""
         faces_n, person_n = self.members_now(connection)
         every = np.sort(np.append(faces_n, self.faces_n[~np.isin(self.faces_n, faces_n)]))
-        before, after = look_up(self.faces_n, self.person_n, every), look_up(faces_n, person_n, every)
+        before, after = look_up(*self.members, every), look_up(faces_n, person_n, every)
         rows = np.flatnonzero(before != after)
         steps = zip(every[rows].tolist(), before[rows].tolist(), after[rows].tolist(), strict=True)
         moved = [(face, *(None if who == ALONE else who for who in step)) for face, *step in steps]
@@ -192,13 +210,17 @@ class State:
             " (SELECT probability FROM proposal WHERE face = ?1), (SELECT likeness FROM proposal WHERE face = ?1), ?3)",
             [(face, new, self.assignment.clustering) for face, old, new in moved if old is None],
         )
+        self.members = faces_n, person_n
+        self.write_placed(connection)
+        return moved
+
+    def write_placed(self, connection: sqlite3.Connection) -> None:
+        """Note on members whether somebody placed them."""
         placed = self.placed()
         stored = {face for (face,) in connection.execute("SELECT face FROM member WHERE decided = 1")}
         connection.executemany(
             "UPDATE member SET decided = ? WHERE face = ?", [(face in placed, face) for face in stored ^ placed]
         )
-        self.faces_n, self.person_n = faces_n, person_n
-        return moved
 
     def write_marks(self, connection: sqlite3.Connection) -> None:
         connection.execute("DELETE FROM mark")
