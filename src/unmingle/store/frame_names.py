@@ -119,7 +119,7 @@ class FrameNames:
     def pictures(self, store: Store, held: Mapping[int, I64]) -> list[tuple[Meeting, Frames]]:
         """Those of the pictures in `held` that are in each frame of each recording; one may be in several."""
         found: defaultdict[Meeting, defaultdict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
-        for source, name, picture in _files(store):
+        for source, name, picture in () if self.silent else _files(store):
             if picture in held and (said := self.read(source, name)) is not None:
                 found[said[0]][said[1].frame].append(picture)
         return sorted(found.items())
@@ -209,7 +209,8 @@ class _Candidate:
     def verdict(self, held: Mapping[int, I64], unit_nd: F32, curve: ImpostorModel) -> Verdict:
         """What the faces say of the names: nothing, that they are frames, or that they are a recording's, in order."""
         rows = {frame: [held[one] for one in of if one in held] for frame, of in sorted(self.pictures.items())}
-        frames = {frame: np.unique(np.concatenate(of)) for frame, of in rows.items() if of}
+        # The rows of one picture rise.
+        frames = {key: np.unique(np.concatenate(of)) if len(of) > 1 else of[0] for key, of in rows.items() if of}
         sizes = [len(one) for of in rows.values() for one in of]
         several = sum(size > 1 for size in sizes)
         if several > MOST_WITH_SEVERAL * len(sizes) or not self._counts_anew() or len(frames) < FEWEST_FRAMES:
@@ -311,12 +312,12 @@ def seen_frames(store: Store, faces: StoredFaces, names: FrameNames, recorded_k2
             number += 1 if near and in_order else 2
             seen.update((row, number) for picture in frames[frame] for row in held[picture].tolist())
             named.update(frames[frame])
-    for picture, rows in held.items():
-        # One face of a picture is of its frame; several are of their picture in any case.
-        if picture not in named or len(rows) > 1:
-            number += 2
-            seen.update((row, number) for row in rows.tolist())
-    return np.array(sorted(seen), np.int64).reshape(-1, 2)
+    # One face of a picture is of its frame; several are of their picture in any case.
+    others = [rows for picture, rows in held.items() if picture not in named or len(rows) > 1]
+    of = np.repeat(np.arange(1, len(others) + 1), [len(rows) for rows in others])
+    more_k2 = np.stack([np.concatenate([np.zeros(0, np.int64), *others]), number + 2 * of], axis=1)
+    seen_k2 = np.concatenate([np.array(list(seen), np.int64).reshape(-1, 2), more_k2])
+    return seen_k2[np.lexsort(seen_k2.T[::-1])]
 
 
 def recording_of(store: Store, faces: StoredFaces, names: FrameNames) -> I64:
@@ -340,4 +341,5 @@ def rows_of_pictures(store: Store, faces: StoredFaces) -> dict[int, I64]:
     rows = np.flatnonzero(~np.isin(faces.pictures, frames))
     rows = rows[np.argsort(faces.pictures[rows], kind="stable")]
     pictures, first = np.unique(faces.pictures[rows], return_index=True)
-    return dict(zip(pictures.tolist(), np.split(rows, first)[1:], strict=True))
+    ends = pairwise([*first.tolist(), len(rows)])
+    return {picture: rows[one:other] for picture, (one, other) in zip(pictures.tolist(), ends, strict=True)}
