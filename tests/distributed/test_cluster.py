@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -20,7 +24,8 @@ if TYPE_CHECKING:
     from unmingle.demo import Meeting
 
 ray = pytest.importorskip("ray")
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
+# Past its time, a test tells where each of its threads is.
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default"), pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")
@@ -49,12 +54,28 @@ def nodes() -> Iterator[Any]:
     made.shutdown()
 
 
-def people(destination: Path) -> set[frozenset[str]]:
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The options of an object store, in a process of its own: in a thread it would wait for what waits for it."""
+    for module in ("moto", "flask_cors"):
+        pytest.importorskip(module)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    words = [sys.executable, "-m", "moto.server", "--port", "0"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as server:
+        assert server.stdout is not None
+        found = next(found for line in server.stdout if (found := re.search(r"http://(127[.\d]+:\d+)", line)))
+        threading.Thread(target=server.stdout.read, daemon=True).start()  # else it stops once the pipe is full
+        yield f"endpoint_override={found[1]}&scheme=http&region=us-east-1&allow_bucket_creation=true"
+        server.terminate()
+
+
+def people(destination: Path | str) -> set[frozenset[str]]:
     """The files of each person."""
     from unmingle.distributed.place import Place, read_all
 
     place = Place(str(destination))
-    file_of = {row["digest"]: Path(row["address"]).name for row in read_all(place, "files")}
+    file_of = {row["digest"]: Path(unquote(row["address"].partition("?")[0])).name for row in read_all(place, "files")}
     person_of = {row["face"]: row["person"] for row in read_all(place, "assignment")}
     files: dict[int, set[str]] = {}
     for face in read_all(place, "faces"):
@@ -98,6 +119,22 @@ def test_the_same_people_as_without_ray(album: Path, tmp_path: Path, unmingle: C
     other = unmingle("cluster", album, "-o", "parts", "--ray", "local", "--crops", "never")
     assert other.code == 1
     assert "other settings" in other.err
+
+
+def test_pictures_and_people_of_an_object_store(album: Path, tmp_path: Path, unmingle: Command, store: str) -> None:
+    from unmingle.distributed.place import Place
+
+    system, path = Place(f"s3://pictures?{store}").opened
+    system.create_dir(path)
+    for picture in album.iterdir():
+        with system.open_output_stream(f"{path}/Küche 2019/{picture.name}") as stream:
+            stream.write(picture.read_bytes())
+    destination = f"s3://faces/of 2019?{store}".replace(" ", "%20")
+    words = ("cluster", f"s3://pictures?{store}", "-o", destination, "--ray", "local", "--threads", "1", "--json")
+    first, again = (json.loads(unmingle(*words).out) for _ in range(2))
+    assert (first["files"], first["known"], first["unreadable"]) == (38, 0, 2)
+    assert (again["files"], again["known"], again["people"]) == (38, 38, first["people"])
+    assert people(destination) == alone(album, tmp_path / "library")
 
 
 def test_a_node_is_lost_while_faces_are_found(nodes: Any, album: Path, tmp_path: Path) -> None:
