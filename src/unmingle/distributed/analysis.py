@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 PART_FILES = 256
 # Pictures that a dry run looks at.
 SAMPLE = 1000
+ENGINE = EngineSettings(threads=1)
 # What grouping takes, in seconds of one core; see `benchmarks/distributed`.
 GROUPING_SECONDS = 0.001
 
@@ -102,10 +103,8 @@ def analyse(
     Ray must be initialised. workers: processes that hold the networks, one core each; None: as many as cores. tell:
     gets these counts now and then, and `memory`, the bytes of the largest worker.
     """
-    settings = (detection or DetectionSettings(), engine or EngineSettings(threads=1), model)
-    place, wanted = Place(destination), listed(sources)
-    place.claim(FaceRecipe(*settings).key)  # a model that can't be used is told before an hour of work
-    todo = _left(wanted, place)
+    place, settings = Place(destination), (detection or DetectionSettings(), engine or ENGINE, model)
+    wanted, todo = _wanted(sources, place, FaceRecipe(*settings).key)  # a model that can't be used is told at once
     done, total = len(wanted) - len(todo), len(wanted)
     counts = {"files": total, "known": done, "faces": 0, "unreadable": 0}
     if not len(todo):
@@ -137,9 +136,8 @@ def estimate(
     files, known and sampled, of how many; the others are of all that are left: `faces` that they may have, `core_hours`
     and `hours`, and `disk_bytes`; `worker_bytes`: what a worker holds.
     """
-    settings = (detection or DetectionSettings(), engine or EngineSettings(threads=1), model)
-    wanted = listed(sources)
-    todo = _left(wanted, Place(destination))
+    settings = (detection or DetectionSettings(), engine or ENGINE, model)
+    wanted, todo = _wanted(sources, Place(destination))
     # Evenly of all folders, whatever their order.
     order = np.argsort([key(address) for address in todo["address"].to_pylist()], kind="stable")[:SAMPLE]
     spent = dict.fromkeys(("files", "faces", "seconds", "bytes", "memory"), 0.0)
@@ -189,13 +187,16 @@ def _analysed(
     return rows
 
 
-def _left(wanted: pa.Table, place: Place) -> pa.Table:
-    """The files that are not in `place` as they are."""
+def _wanted(sources: Iterable[str], place: Place, recipe: str = "") -> tuple[pa.Table, pa.Table]:
+    """The files, and those that are not in `place` as they are, which becomes the place of a recipe."""
+    wanted = listed(sources)
+    if recipe:
+        place.claim(recipe)
     columns = ["address", "size", "modified"]
     parts = [place.read(f"{FILES}/{name}", columns) for name in place.names(FILES)]
     if not parts:
-        return wanted
-    return wanted.join(pa.concat_tables(parts), keys=columns, join_type="left anti").sort_by("address")
+        return wanted, wanted
+    return wanted, wanted.join(pa.concat_tables(parts), keys=columns, join_type="left anti").sort_by("address")
 
 
 class Analyser:
