@@ -213,8 +213,7 @@ def _fetched(rows: pa.Table, told: tuple[Kept, I64, cells.Plan]) -> pa.Table:
 
 def _attached(rows: pa.Table, told: tuple[Kept, I64, cells.Plan], people: int) -> pa.Table:
     kept, hidden, plan = told
-    single_n = rows["faces"].combine_chunks().value_lengths().to_numpy(zero_copy_only=False) == 1
-    if not (single_n & rows["home"].to_numpy()).any():
+    if not ((cells.sizes(rows) == 1) & rows["home"].to_numpy()).any():
         return cells.MOVED.empty_table()
     there = kept.cell(rows["cell"][0].as_py(), hidden)
     return cells.attach(pa.concat_tables([rows.select(cells.ROWS.names), there]), plan, people)

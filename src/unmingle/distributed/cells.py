@@ -104,11 +104,10 @@ class Cell:
         """From the rows of a table, in any order."""
         table = _by_name(table)
         lists = {name: flat(table, name) for name in ("faces", "pictures", "excess", "vectors")}
-        size_c = table["faces"].combine_chunks().value_lengths().to_numpy(zero_copy_only=False).astype(np.int64)
         n = len(lists["faces"])
         return cls(
             table["cluster"].to_numpy(),
-            size_c,
+            sizes(table),
             _flags(table, "core"),
             _flags(table, "home"),
             _flags(table, "fresh"),
@@ -201,14 +200,20 @@ ROWS = Cell.empty(1).table().schema
 
 def _by_name(table: pa.Table) -> pa.Table:
     """By rising name, each once: the same picture may have been found at several places."""
-    table = table.sort_by("cluster")
     name_c = table["cluster"].to_numpy()
-    return table.take(pa.array(np.unique(name_c, return_index=True)[1])) if len(table) else table
+    rises = (name_c[1:] > name_c[:-1]).all()
+    return table if rises else table.take(pa.array(np.unique(name_c, return_index=True)[1]))
 
 
 def _flags(table: pa.Table, name: str) -> Bool:
     flags: Bool = table[name].to_numpy().astype(np.bool_)
     return flags
+
+
+def sizes(table: pa.Table) -> I64:
+    """How many faces each row has."""
+    size_c: I64 = table["faces"].combine_chunks().value_lengths().to_numpy(zero_copy_only=False).astype(np.int64)
+    return size_c
 
 
 def flat(table: pa.Table, name: str) -> NDArray[Any]:
@@ -243,13 +248,13 @@ def singles(faces: pa.Table, plan: Plan) -> pa.Table:
 
 def placed(rows: pa.Table, centres_cd: F32, *, copies: int = 1) -> pa.Table:
     """Rows with the cell that each is in, and its copies; `home` is true for the nearest cell."""
-    cell = Cell.of(rows)
-    similarity_ck = cell.means() @ centres_cd.T
-    copies = min(copies, similarity_ck.shape[1])
-    near_cm = np.argsort(-similarity_ck, axis=1, kind="stable")[:, :copies]
-    near_cm[~cell.core_c, 1:] = -1  # a border face is compared in one cell, to which people's copies come
+    rows = _by_name(rows)
+    size_c = sizes(rows)
+    vectors_nd = flat(rows, "vectors").astype(np.float32).reshape(size_c.sum(), -1)
+    near_cm = exact_nearest(np.add.reduceat(vectors_nd, np.cumsum(size_c) - size_c), centres_cd, copies).index_qk
+    near_cm[~_flags(rows, "core"), 1:] = -1  # a border face is compared in one cell, to which people's copies come
     row, rank = np.nonzero(near_cm >= 0)
-    table = _by_name(rows).drop_columns(["home"]).take(pa.array(row))
+    table = rows.drop_columns(["home"]).take(pa.array(row))
     table = table.append_column("cell", pa.array(near_cm[row, rank].astype(np.int32)))
     return table.append_column("home", pa.array(rank == 0))
 

@@ -6,6 +6,7 @@ Rows are sorted into cells by tasks: what a lost node had is computed again, and
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -139,20 +140,19 @@ def in_cells(
     **known: Any,  # whatever the work asks for
 ) -> ray.data.Dataset:
     """What is made of each cell of some rows."""
-    centres = ray.put(centres_cd)
-    placed = rows.map_batches(_placed, batch_format="pyarrow", fn_kwargs={"centres": centres, "copies": copies})
-    return in_groups(placed, work, parts=len(centres_cd), **known)
+    placed = partial(cells.placed, copies=copies), ray.put(centres_cd)
+    return in_groups(rows, work, len(centres_cd), *placed, **known)
 
 
 def in_groups(
-    rows: ray.data.Dataset, work: Callable[..., pa.Table], parts: int = 1, *, plan: Any, **known: Any
+    rows: ray.data.Dataset, work: Callable[..., pa.Table], parts: int = 1, *placed: Any, plan: Any, **known: Any
 ) -> ray.data.Dataset:
-    """What is made of the rows of each `cell`."""
-    return _shuffled(rows, "cell", min(parts, PARTS), _of_cells, work, plan, known)
+    """What is made of the rows of each `cell`; see `_split`."""
+    return _shuffled(rows, "cell", min(parts, PARTS), _of_cells, (work, plan, known), *placed)
 
 
 def _shuffled(
-    rows: ray.data.Dataset, by: str, parts: int, work: Callable[..., pa.Table], *known: Any
+    rows: ray.data.Dataset, by: str, parts: int, work: Callable[..., pa.Table], known: tuple[Any, ...], *placed: Any
 ) -> ray.data.Dataset:
     """What is made of some rows in so many parts, in each of which are all that have the same key.
 
@@ -160,7 +160,7 @@ def _shuffled(
     in hand, for good if whoever makes anew what a lost node had needs that core (Ray 2.60).
     """
     split = ray.remote(_split).options(num_returns=parts)
-    shards = [split.remote(block, by, parts) for block in rows.to_arrow_refs()]
+    shards = [split.remote(block, by, parts, *placed) for block in rows.to_arrow_refs()]
     columns = zip(*shards, strict=True) if parts > 1 else [shards]
     task = ray.remote(work)
     return ray.data.from_arrow_refs([task.remote(*known, *column) for column in columns])
@@ -172,7 +172,7 @@ def merged(rows: ray.data.Dataset, first: I64, second: I64) -> ray.data.Dataset:
     named = rows.map_batches(_grouped, batch_format="pyarrow", fn_kwargs={"pairs": pairs}).materialize()
     alone = named.filter(expr=col("group") < 0).map_batches(cells.merged, batch_format="pyarrow")
     parts = min(1 + len(first) // PAIRS_A_PART, PARTS)
-    together = _shuffled(named.filter(expr=col("group") >= 0), "group", parts, _merged)
+    together = _shuffled(named.filter(expr=col("group") >= 0), "group", parts, _merged, ())
     return alone.union(together).materialize()
 
 
@@ -207,11 +207,12 @@ def singles(faces: pa.Table, plan: Any) -> pa.Table:  # a reference of Ray's
     return cells.singles(faces, ray.get(plan))
 
 
-def _placed(rows: pa.Table, centres: Any, copies: int) -> pa.Table:
-    return cells.placed(rows, ray.get(centres), copies=copies)
-
-
-def _split(rows: pa.Table, by: str, parts: int) -> list[pa.Table] | pa.Table:
+def _split(
+    rows: pa.Table, by: str, parts: int, place: Callable[..., pa.Table] | None = None, centres_cd: F32 | None = None
+) -> list[pa.Table] | pa.Table:
+    """The rows, or what `place` makes of them, in so many parts."""
+    if place and len(rows):
+        rows = place(rows, centres_cd)
     part = rows[by].to_numpy() % parts if len(rows) else np.zeros(0, np.int64)
     return [rows.filter(pa.array(part == one)) for one in range(parts)] if parts > 1 else rows
 
