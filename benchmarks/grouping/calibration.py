@@ -132,7 +132,7 @@ def new_faces(collection: Collection, expected: float, weight: float) -> Cases:
     people = random.permutation(person.max(initial=-1) + 1)
     new = np.isin(person, people[round(KNOWN * len(people)) :]) | (random.random(len(row)) < HELD_BACK)
     vectors, kept = collection.vectors_nd[row], np.flatnonzero(~new)
-    nothing = Cases(np.zeros((0, 1)), np.zeros(0, np.bool_), np.zeros(0))
+    nothing = Cases(np.zeros((0, 3)), np.zeros(0, np.bool_), np.zeros(0))
     if not new.any() or not len(kept):
         return nothing
     found = cluster_faces(vectors[kept], GroupingSettings(expected_false_merges=expected), curve=SFACE_CURVE)
@@ -143,11 +143,13 @@ def new_faces(collection: Collection, expected: float, weight: float) -> Cases:
     chief = majority(person[kept], slot, int(slot.max()) + 1)
     assigner = Assigner(vectors[kept], slot, SFACE_CURVE, scale=dict(found.notes)["scale"])
     told = assigner.assign_many(vectors[new])
-    # The curve has one feature: what it makes of it tells it.
-    intercept, slope = confidence.FITTED["new"]
-    features = (logit(np.array([one.probability for one in told])) - intercept) / slope
+    # What the curve makes of the evidence tells it.
+    intercept, slope, by_loose, by_both = confidence.FITTED["new"]
+    chance, loose = np.array([one.probability for one in told]), assigner.loose
+    found = (logit(chance) - intercept - by_loose * loose) / (slope + by_both * loose)
+    features = np.stack([found, np.full(len(found), loose), found * loose], axis=1)
     right = chief[[one.nearest for one in told]] == person[new]
-    return Cases(features[:, None], right, np.full(len(right), weight / max(1, len(right))))
+    return Cases(features, right, np.full(len(right), weight / max(1, len(right))))
 
 
 def all_pairs(mean: F32, size: I64, excess_c: F64, chief_c: I64, scale: float) -> tuple[I64, F64]:
@@ -198,19 +200,25 @@ def thinned(row_m: I64, person_n: I64, most: int, random: np.random.Generator) -
     return np.sort(row[np.arange(len(row)) - first < most])
 
 
-def fit(cases: Cases) -> list[float]:
-    """Intercept and weights of the most likely logistic curve."""
+def fit(cases: Cases, *, mistaken: bool = False) -> list[float]:
+    """Intercept and weights of the most likely logistic curve; mistaken: as many labels are wrong as fits best."""
     centre, spread = cases.features_mf.mean(axis=0), np.maximum(cases.features_mf.std(axis=0), 1e-9)
     design = np.concatenate([np.ones((len(cases.right_m), 1)), (cases.features_mf - centre) / spread], axis=1)
     sign, share = np.where(cases.right_m, 1.0, -1.0), cases.weight_m / cases.weight_m.sum()
 
-    def loss(weights: F64) -> tuple[float, F64]:
+    def loss(values: F64) -> tuple[float, F64]:
+        weights, wrong = values[:-1], float(expit(values[-1])) if mistaken else 0.0
         margin = sign * (design @ weights)
+        right, other = np.log1p(-wrong) + log_expit(margin), logit(wrong) + np.log1p(-wrong) + log_expit(-margin)
+        log_chance = np.logaddexp(right, other)
+        of_margin = share * (1 - 2 * wrong) * np.exp(log_expit(margin) + log_expit(-margin) - log_chance)
+        of_wrong = -(share * np.exp(-log_chance) * (1 - 2 * expit(margin))).sum() * wrong * (1 - wrong)
         ridge = RIDGE * np.concatenate([[0], weights[1:]])
-        gradient = -design.T @ (share * sign * expit(-margin)) + 2 * ridge
-        return float(-(share * log_expit(margin)).sum() + ridge @ weights), gradient
+        gradient = -design.T @ (sign * of_margin) + 2 * ridge
+        return float(-(share * log_chance).sum() + ridge @ weights), np.append(gradient, of_wrong)
 
-    weights = minimize(loss, np.zeros(design.shape[1]), jac=True, method="BFGS").x
+    start = np.append(np.zeros(design.shape[1]), -3.0)
+    weights = minimize(loss, start, jac=True, method="BFGS").x[:-1]
     slopes = weights[1:] / spread
     return [round(float(value), 3) for value in (weights[0] - slopes @ centre, *slopes)]
 
@@ -312,7 +320,7 @@ def main() -> None:
     at = {"face": FACES_AT, "alone": FACES_AT, "pair": (DEFAULT,), "new": (DEFAULT,)}
     of = {what: [p[one][what] for p in seen for one in at[what]] for what in at}
     of["face"] += [p[one]["planted"] for p in seen for one in at["face"]]
-    fitted = {what: fit(Cases.joined(parts)) for what, parts in of.items()}
+    fitted = {what: fit(Cases.joined(parts), mistaken=what == "new") for what, parts in of.items()}
     sys.stderr.write(f"fitted: {fitted}\n")
 
     others = [Collection.load(options.folder / f"{name}.npz") for name in options.others]

@@ -56,6 +56,20 @@ def test_the_more_alike_the_surer(make_faces: MakeFaces) -> None:
     assert chances[-1] > 0.99
 
 
+def test_where_many_hardly_are_with_their_own_a_new_face_need_not_be_as_alike(make_faces: MakeFaces) -> None:
+    loose = []
+    for noise in (0.6, 1.6):
+        vectors, person = make_faces([8] * 30, noise=noise)
+        mean, size = label_means(vectors, person)
+        loose.append(confidence.looseness(vectors, person, mean, size, np.zeros(30), MADE_CURVE, scale=1.0))
+    assert loose[0] < loose[1] <= 0
+    less, more = (
+        confidence.probability(confidence.new_features(np.array([1.0, 5.0, 30.0]), one), confidence.FITTED["new"])
+        for one in loose
+    )
+    assert less[0] < more[0] < 0.5 < more[2] <= less[2]
+
+
 def test_the_same_similarity_says_less_among_more_clusters() -> None:
     z = np.full(1, 4.0)
     assert np.all(np.diff([evidence(z, clusters)[0] for clusters in (2, 10, 1000, 200_000)]) < 0)

@@ -15,7 +15,7 @@ import numpy as np
 
 from unmingle.errors import SettingsError
 from unmingle.grouping.clusters import BLOCK, SAMPLE, top_quartile, unit_rows
-from unmingle.grouping.confidence import FITTED, evidence, label_means, probability, sure
+from unmingle.grouping.confidence import FITTED, evidence, label_means, looseness, new_features, probability
 from unmingle.grouping.impostors import SINGLE
 from unmingle.grouping.index import find_nearest, spaced
 from unmingle.grouping.refine import FRAGMENT_FACES
@@ -324,6 +324,7 @@ class Assigner:
         self._vectors_nd = vectors_nd
         self._label_c, (mean_cd, self._size_c) = np.unique(labels_n[labels_n >= 0]), label_means(vectors_nd, labels_n)
         self._mean_cd, self._excess_c = mean_cd, cluster_excess(mean_cd, self._size_c, curve)
+        self.loose = looseness(vectors_nd, labels_n, mean_cd, self._size_c, self._excess_c, curve, scale=scale)
         self._order_n = np.argsort(labels_n, kind="stable")[np.count_nonzero(labels_n < 0) :]
         self._start_c = np.cumsum(self._size_c) - self._size_c
         self._threshold = FalseMergeThreshold(curve=curve, expected=expected, scale=scale)
@@ -355,7 +356,7 @@ class Assigner:
         accepted = threshold.accepts(best, SINGLE, self._size_c[index], clusters=clusters)
         similarity = (threshold.curve.mean + found.similarity_qk[at_m] * deviation_mk[at_m]).tolist()
         # Of averages, as it was fitted.
-        chance = probability(sure(evidence(average, clusters))[:, None], FITTED["new"]).tolist()
+        chance = probability(new_features(evidence(average, clusters), self.loose), FITTED["new"]).tolist()
         label = [one if enough else None for one, enough in zip(nearest, accepted, strict=True)]
         return list(map(Assigned, label, nearest, similarity, chance))
 

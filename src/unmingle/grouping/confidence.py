@@ -34,7 +34,7 @@ NEAR = 8
 FOUND = 2.5
 # Evidence of a face or a cluster that hardly made it: about as many more just did not.
 WEAK = 9.0
-# Clusters by which it is told how many are weak.
+# Clusters, or faces, by which it is told how many are weak.
 WEAK_SAMPLE = 1000
 # Logistic curves: the intercept, then one weight for each column of the features of that name below. Fitted on half of
 # the people of Labeled Faces in the Wild and half of the families of a collection of relatives (SFace).
@@ -42,7 +42,7 @@ FITTED = {
     "face": (-2.857, 1.149, 1.212),
     "alone": (-0.091, -0.727, -1.862),
     "pair": (-1.605, 0.78, 2.824, 1.336),
-    "new": (-7.07, 1.733),
+    "new": (-3.069, 0.983, 1.558, -0.303),
 }
 
 
@@ -109,6 +109,32 @@ def face_features(
     z = (similarity - excess_c[slot_m] - curve.mean) / (scale * curve.deviation(np.ones_like(size), size - 1))
     found = sure(evidence(z, len(size_c)))
     return np.stack([found, np.minimum(0, found - FOUND)], axis=1)
+
+
+def looseness(
+    vectors_nd: NDArray[Any],
+    labels_n: I64,
+    mean_cd: F32,
+    size_c: I64,
+    excess_c: F64,
+    curve: ImpostorModel,
+    *,
+    scale: float,
+) -> float:
+    """The logarithm of the share of faces that hardly are with their own; where many are, new ones are less alike."""
+    inside = np.flatnonzero(labels_n >= 0)
+    slot = np.unique(labels_n[inside], return_inverse=True)[1]
+    several = np.flatnonzero(size_c[slot] > 1)
+    several = several[index.spaced(len(several), WEAK_SAMPLE)]
+    found = face_features(vectors_nd, inside[several], slot[several], mean_cd, size_c, excess_c, curve, scale=scale)
+    weak = np.count_nonzero(found[:, 0] < sure(np.array(WEAK)))
+    return float(np.log((weak + 0.5) / (len(several) + 1)))
+
+
+def new_features(evidence_m: F64, loose: float) -> F64:
+    """(m, 3) of new faces: evidence of their similarity to a person, as `sure`, `looseness`, and both in one."""
+    found = sure(evidence_m)
+    return np.stack([found, np.full(len(found), loose), found * loose], axis=1)
 
 
 def sure(evidence_m: F64) -> F64:
