@@ -154,7 +154,11 @@ class FaceVectors:
         similarity_n = np.concatenate([np.zeros(0, np.float32), *like])
         similarity_n[np.isin(self.ids_n[: len(similarity_n)], left_out)] = -np.inf
         best = np.argsort(-similarity_n, kind="stable")[:MOST]
-        query = "SELECT id, vector FROM face WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id"
+        query = (
+            "SELECT face.id, vector FROM face JOIN analysis ON analysis.id = face.analysis"
+            " WHERE face.id IN (SELECT value FROM json_each(?))"
+            " AND EXISTS (SELECT 1 FROM file WHERE digest = content AND present = 1) ORDER BY face.id"
+        )
         ids = json.dumps(self.ids_n[best[np.isfinite(similarity_n[best])]].tolist())
         return Appearances._of(store, store.connection.execute(query, (ids,)))
 

@@ -213,7 +213,7 @@ class Cache:
         recipe = view.overview.recipe
 
         def make(store: Store, kept: _Kept) -> dict[int, Likeness]:
-            vectors = self._get("vectors", view.overview.pictures, lambda _, __: FaceVectors.of(store, recipe), store)
+            vectors = self._get("vectors", _faces(view), lambda _, __: FaceVectors.of(store, recipe), store)
             found = vectors.nearest(store, face)
             every = self._appearances(view).beside(found)
             known = self._like(view, every, Appearances.of_faces(store, [face]))
@@ -240,15 +240,15 @@ class Cache:
 
     def identifier(self, view: View) -> Identifier:
         """What tells who is in pictures that are not added."""
-        pictures = view.overview.pictures
+        faces = _faces(view)
 
         def make(store: Store, kept: _Kept) -> Identifier:
-            if kept.value is not None and kept.key[1] == pictures and kept.value.is_current(store):
+            if kept.value is not None and kept.key[1] == faces and kept.value.is_current(store):
                 known: Identifier = kept.value
                 return known
             return Identifier(store, current(store))
 
-        return self._get("identifier", (view.version, pictures), make, view.store)
+        return self._get("identifier", (view.version, faces), make, view.store)
 
     def parts(self, view: View, person: int, count: int | None) -> list[tuple[list[int], float | None]]:
         """The faces of a person in parts, the largest first, and how likely each is to be the same person as that."""
@@ -294,6 +294,11 @@ class Cache:
         made = people_query.covers_of(view.store, wrong)
         self._covers.update(made)
         return kept | made
+
+
+def _faces(view: View) -> tuple[str, int, int]:
+    """What changes with the faces there are; that tables were written, as after each decision, leaves it as it is."""
+    return view.overview.recipe, view.overview.clustering, people_query.last_face(view.store)
 
 
 def folded(text: str) -> str:
