@@ -57,7 +57,8 @@ class Clusters:
         self._order: tuple[I64, I64] | None = None  # see _members
         self.measure(np.flatnonzero(self.size_n > 1))
         self.single_n = self.size_n[slot_n] == 1
-        self._merges = [self._given()]
+        self._start_n = slot_n.copy()  # what merges were recorded from
+        self._merges: list[tuple[I64, I64, F64, U8]] = []
         self._links: CannotLinks | None = CannotLinks(self.constraints, slot_n)
 
     def copy(self) -> Clusters:
@@ -208,6 +209,7 @@ class Clusters:
                 gone[(gone == face) & made] = heir[face]
             else:
                 made[gone == face] = False
+        self._start_n = np.arange(len(self.slot_n))
         self._merges = [(kept[made], gone[made], similarity[made], how[made])]
         return heir
 
@@ -224,18 +226,19 @@ class Clusters:
         again = Clusters(self.vectors_nd, slot_n, self.constraints)
         self.slot_n, self.size_n, self.mean_nd = again.slot_n, again.size_n, again.mean_nd
         self._links = self._order = self._excess_n = None
+        self._start_n = np.arange(len(self.slot_n))
         self._merges = [(kept[order], gone[order], similarity[order], how[order])]
 
     def history(self) -> tuple[I64, I64, F64, U8]:
         """All merges in order: the slot that was kept and the one that went, their average cosine, a place in HOW."""
-        kept, gone, similarity, how = (np.concatenate(column) for column in zip(*self._merges, strict=True))
+        kept, gone, similarity, how = map(np.concatenate, zip(self._given(), *self._merges, strict=True))
         return kept, gone, similarity, how
 
     def _given(self) -> tuple[I64, I64, F64, U8]:
         """The merges that make the clusters of the start, face by face."""
-        joining = np.flatnonzero(self.slot_n != np.arange(len(self.slot_n)))
-        joining = joining[np.argsort(self.slot_n[joining], kind="stable")]
-        kept, similarity = self.slot_n[joining], np.empty(len(joining))
+        joining = np.flatnonzero(self._start_n != np.arange(len(self._start_n)))
+        joining = joining[np.argsort(self._start_n[joining], kind="stable")]
+        kept, similarity = self._start_n[joining], np.empty(len(joining))
         for group in np.split(np.arange(len(joining)), np.flatnonzero(np.diff(kept)) + 1) if len(joining) else ():
             rows = np.append(kept[group[0]], joining[group])
             total = np.cumsum(self.vectors_nd[rows], axis=0, dtype=np.float64)[:-1]
