@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -24,8 +27,10 @@ if TYPE_CHECKING:
     from unmingle.demo import Meeting
 
 ray = pytest.importorskip("ray")
-# Past its time, a test tells where each of its threads is.
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default"), pytest.mark.timeout(300)]
+psutil = pytest.importorskip("psutil")  # Ray brings it
+# Past its time, a test tells where each of its threads is, and before that where its workers are.
+PATIENCE = 240
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default"), pytest.mark.timeout(PATIENCE + 60)]
 
 
 @pytest.fixture(scope="module")
@@ -49,9 +54,29 @@ def nodes() -> Iterator[Any]:
     made.add_node(num_cpus=1)
     ray.init(address=made.address, log_to_driver=False, logging_level="error")
     ray.data.DataContext.get_current().enable_progress_bars = False
+    stuck: list[str] = []
+    clock = threading.Timer(PATIENCE, end_workers, [Path(made.head_node.get_logs_dir_path()), stuck])
+    clock.start()
     yield made
+    clock.cancel()
     ray.shutdown()
     made.shutdown()
+    if stuck:
+        pytest.fail("\n".join(stuck))
+
+
+def end_workers(logs: Path, told: list[str]) -> None:
+    """End all workers of this process, whose last words are where they were; told: gets these."""
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            title = "".join(process.cmdline())
+            if title.startswith("ray::") and "Agent" not in title:  # without these, a node ends, and this process
+                process.send_signal(signal.SIGABRT)
+    time.sleep(3)
+    words = (
+        log.read_text(errors="replace").partition("Fatal Python error") for log in sorted(logs.glob("worker-*.err"))
+    )
+    told.extend(["Workers were ended, since nothing had come to an end.", *(where for _, _, where in words if where)])
 
 
 @pytest.fixture
