@@ -119,16 +119,20 @@ def scale() -> str:
 
 def in_cells() -> str:
     """Grouping in cells, as on a Ray cluster, against one machine."""
-    measured = result("distributed_cells")
+    ways = {"one_machine": "on one machine", "in_cells": "in cells", "on_ray": "in cells, on Ray"}
     rows = [
         [
+            f"{int(size):,}",
             way,
-            *(f"{measured[key][of]:.4f}" for of in ("pairwise_f", "bcubed_f")),
-            f"{measured[key]['processor_seconds']:.0f}",
+            *(f"{of[key][score]:.4f}" for score in ("pairwise_f", "bcubed_f")),
+            f"{of[key]['processor_seconds']:.0f}",
+            f"{of[key]['worker_bytes'] / 1e9:.2f} GB" if "worker_bytes" in of[key] else "",
         ]
-        for way, key in (("in cells", "in_cells"), ("on one machine", "one_machine"))
+        for size, of in result("distributed_cells")["sizes"].items()
+        for key, way in ways.items()
+        if key in of
     ]
-    return table((f"{measured['faces']:,} faces", "pairwise F", "BCubed F", "processor seconds"), rows)
+    return table(("faces", "", "pairwise F", "BCubed F", "processor seconds", "largest worker"), rows)
 
 
 def added_to_cells() -> str:
@@ -156,7 +160,7 @@ def cluster_model() -> str:
         ["grouping, between nodes", f"{60 * of['grouping_hours_of_network']:.1f} minutes", "assumed rate"],
         ["sent between nodes", f"{of['shuffled_bytes'] / 1e9:,.0f} GB", "counted by the rows of each round"],
         ["disk", f"{of['bytes_on_disk'] / 1e9:,.0f} GB", "counted; thumbnails assumed"],
-        ["memory of a node", f"{of['memory_of_a_node'] / 1e9:.0f} GB", "measured once on Ray, of a worker"],
+        ["memory of a node", f"{of['memory_of_a_node'] / 1e9:.0f} GB", "measured on Ray, of a worker"],
         [
             "memory of the driver",
             f"{of['memory_of_the_driver'] / 1e9:.0f} GB",
