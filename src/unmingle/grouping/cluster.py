@@ -176,7 +176,6 @@ def _cohort(linkage: Linkage, card: FalseMergeThreshold) -> partial[F64]:
 
 
 def _joined(clusters: Clusters, threshold: FalseMergeThreshold) -> Clusters:
-    clusters.measure(np.flatnonzero(clusters.size_n > 1))  # linkage rounds its means at each merge
     join_fragments(clusters, threshold)
     return clusters
 
