@@ -191,6 +191,7 @@ def main() -> None:
             small, large = min(seconds), max(seconds)
             growth = math.log(seconds[large] / seconds[small]) / math.log(large / small)
             known.setdefault("growth_exponents", {})[way] = round(growth, 2)
+    known["sizes"] = dict(sorted(of_size.items(), key=lambda row: int(row[0])))
     options.file.write_text(json.dumps(known, indent=2) + "\n")
 
 
