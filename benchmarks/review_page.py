@@ -61,7 +61,8 @@ CARD = "[role=gridcell] img.thumb[data-ready]"
 LOOK = """() => {
   const places = [];
   const grid = document.querySelector('[role=grid]').getBoundingClientRect();
-  for (let y = 140; y < innerHeight - 10; y += 40)
+  const top = document.querySelector('.tools').getBoundingClientRect().bottom;
+  for (let y = Math.max(140, top + 10); y < innerHeight - 10; y += 40)
     for (let x = grid.left + 30; x < grid.right - 30; x += 60) {
       if (y > grid.bottom - 30) continue;
       const hit = document.elementFromPoint(x, y);

@@ -333,6 +333,9 @@ def figures_in_short() -> str:
     return table(("what", "measured"), rows)
 
 
+ROUTES = ("picture_with_names", "faces_like", "break_up_largest", "drop_a_picture", "left_out")
+
+
 def other_figures() -> str:
     """Speed, and what has no table of its own."""
     start, page, recorded = result("startup"), result("review_page"), result("recordings")
@@ -376,6 +379,12 @@ def other_figures() -> str:
             "the review page with 100,000 faces: first view; a decision; faces after a jump of one to forty screens",
             f"{page['first_view_ms']['first'] / 1000:.1f} to {page['first_view_ms']['worst'] / 1000:.1f} s;"
             f" {min(decisions):.0f} to {max(decisions):.0f} ms; {min(painted):.1f} to {max(painted):.1f} s",
+            "review_page",
+        ],
+        [
+            "there a picture with its names; faces like one; the largest person in parts; who is in a picture; what is"
+            " left out (processor time of the server, once each was asked for)",
+            "; ".join(f"{page['routes_ms'][name]['processor']:.0f} ms" for name in ROUTES),
             "review_page",
         ],
         [
