@@ -97,7 +97,7 @@ export function naming(root, { signal }) {
   const nothing = () => {
     const passed = queue.length - done.size;
     const words = passed ? `${counted(passed, "person")} had no name when you passed them.` : "There is nobody left to name.";
-    const state = emptyState(passed ? "That was everybody" : "Everyone has a name", words, linkButton("All people", "/"));
+    const state = emptyState(passed ? "That was everybody" : "Nobody is without a name", words, linkButton("All people", "/"));
     if (passed) state.append(button("From the start", { onclick: again }));
     return state;
   };

@@ -181,7 +181,7 @@ export function people(root, { query, restore, signal }) {
 /** @type {Record<string, [string, string]>} */
 const EMPTY = {
   named: ["Nobody has a name yet", "Press N on a person to give them one. Names last, whatever is grouped again."],
-  unnamed: ["Everyone has a name", "There is nobody left to name."],
+  unnamed: ["Nobody is without a name", "There is nobody left to name."],
   new: ["Nobody new", "The last run brought no new faces."],
   uncertain: ["Nothing in doubt", "Every face is where it belongs, as far as the program can tell."],
   ignored: ["Nobody is ignored", "Press I on a stranger, and they no longer stand among the others."],
