@@ -153,7 +153,7 @@ def test_where_people_are_is_told_for_a_part(seen: Browser, talk: dict[str, Any]
     assert seen.get(address, start=100, stop=200)["seen"] == []
     seen.decide("ignore", person=third)
     assert {one["person"] for one in seen.get(address, start=1.5, stop=2.0)["seen"]} == {first}
-    assert seen.client.get(address, params={"stop": 601}).status_code == 422
+    assert seen.client.get(address, params={"stop": 9e6}).status_code == 200
     assert seen.get("/api/recordings/999/seen")["seen"] == []
 
 
