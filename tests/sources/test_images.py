@@ -105,8 +105,13 @@ def test_the_moving_parts_of_pictures_are_passed_over_and_told(tmp_path: Path) -
         write_video(tmp_path / "clip.mov", 40).rename(tmp_path / name)
     write_video(tmp_path / "IMG_5.MOV", 160)
     (tmp_path / "IMG_6.mov").write_bytes(b"\0\0\0\x08wide" + b"\xff" * 50)  # how long it is can't be known
+    (tmp_path / "IMG_2.mov").write_bytes(b"\0\0\0\x01free" + b"\xff" * 8)  # a box of more bytes than there are
+    os.mkfifo(tmp_path / "IMG_3.mov")  # to open it would wait for ever
+    (tmp_path / ".x.icloud").mkdir()
     found = images.scan([tmp_path])
-    assert [file.name for file in found.files if file.is_recording] == ["IMG_5.MOV", "IMG_6.mov", "alone.mov"]
+    assert [file.name for file in found.files if file.is_recording] == [
+        *("IMG_2.mov", "IMG_3.mov", "IMG_5.MOV", "IMG_6.mov", "alone.mov")
+    ]
     assert found.others == ((images.MOVING_PARTS, 5),)
     assert images.scan([tmp_path / "IMG_1.MOV"]).files[0].is_recording
 

@@ -70,7 +70,7 @@ def print_evaluation(evaluation: Evaluation, *, verbose: bool = False) -> None:
     if not verbose:
         scores = [row for row in score_rows(evaluation) if row[0] in SHORT]
         others = (*aside_rows(evaluation), *join_rows(evaluation))
-        console.show_table([*scores, *(row for row in others if not row[1].startswith("0"))])
+        console.show_table([*scores, *(row for row in others if row[1] != "0")])
         return
     console.show_table(as_table(evaluation))
     worst = found_worst(evaluation.people, WORST_PEOPLE)

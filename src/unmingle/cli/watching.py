@@ -54,11 +54,8 @@ def watch(
             state |= {source: seen for source in opened.sources if (seen := _seen(source)) is not None}
             now, took = dict(state), time.monotonic() - began
             if now != done and now == (before or now):
-                done = (
-                    now
-                    if _cluster(library, ["--as-before", *(options or ()), *(["--quiet"] if quiet else [])]) == 0
-                    else None
-                )
+                added = _cluster(library, ["--as-before", *(options or ()), *(["--quiet"] if quiet else [])]) == 0
+                done = now if added else None
             before = now
             time.sleep(max(pause, SHARE * took))
 

@@ -121,7 +121,9 @@ def moving_parts(folder: Path, names: Iterable[str]) -> set[str]:
 
 def _seconds_of(path: Path) -> float:
     """How long an MP4 or MOV says it is, in its box `mvhd` (ISO/IEC 14496-12); infinite where it doesn't say."""
-    with suppress(OSError, struct.error, ZeroDivisionError), path.open("rb") as file:
+    if not path.is_file():  # a pipe would be waited for
+        return math.inf
+    with suppress(ArithmeticError, OSError, ValueError, struct.error), path.open("rb") as file:
         for _ in range(_MOST_BOXES):
             size, kind = struct.unpack(">I4s", file.read(8))
             header = 8

@@ -197,7 +197,11 @@ def _new_entries(folder: Path, seen: set[tuple[int, int]]) -> list[os.DirEntry[s
         return []
     seen.add((status.st_dev, status.st_ino))
     with os.scandir(folder) as entries:
-        shown = (one for one in entries if not one.name.startswith(".") or one.name.endswith(NOT_DOWNLOADED))
+        shown = (
+            one
+            for one in entries
+            if not one.name.startswith(".") or (one.name.endswith(NOT_DOWNLOADED) and not _is_folder(one))
+        )
         listing = sorted(shown, key=lambda entry: entry.name)
     return [] if any(entry.name == LIBRARY_FILE and entry.is_file() for entry in listing) else listing
 
