@@ -12,7 +12,7 @@ from unmingle.decisions.log import By, Entry, append, last_id
 from unmingle.decisions.state import State
 from unmingle.errors import DecisionError, StaleError
 from unmingle.store.face_regions import regions_of_faces
-from unmingle.store.face_rows import ALONE, add_person
+from unmingle.store.face_rows import ALONE, add_person, last_face
 from unmingle.store.result_tables import keep_tally
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class DecisionService:
 
     def state(self, connection: sqlite3.Connection, recipe: str, *, whole: bool = True) -> State:
         """The library's state, read again if need be; to be called within a transaction; see `State.read`."""
-        (newest,) = connection.execute("SELECT coalesce(max(id), 0) FROM face").fetchone()
+        newest = last_face(connection)
         known = self._state
         if known is None or (known.log.last, known.recipe, self._newest_face) != (last_id(connection), recipe, newest):
             known = State.read(connection, recipe, whole=whole)

@@ -20,6 +20,7 @@ from unmingle.sources.formats import LIBRARY_FILE as FILE
 from unmingle.store import people_query
 from unmingle.store.face_query import LeftOut, count_faces, faceless_files, lone_faces
 from unmingle.store.face_regions import faces_of_regions
+from unmingle.store.face_rows import last_face
 from unmingle.store.facts import CURRENT, current, known_scale, library_curve
 from unmingle.store.screen_time import count_recordings, timelines
 from unmingle.store.sqlite import end_halfway, open_to_decide, open_to_read
@@ -298,7 +299,7 @@ class Cache:
 
 def _faces(view: View) -> tuple[str, int, int]:
     """What changes with the faces there are; that tables were written, as after each decision, leaves it as it is."""
-    return view.overview.recipe, view.overview.clustering, people_query.last_face(view.store)
+    return view.overview.recipe, view.overview.clustering, last_face(view.store.connection)
 
 
 def folded(text: str) -> str:

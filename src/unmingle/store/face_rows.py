@@ -120,6 +120,11 @@ def persons_now(connection: sqlite3.Connection, faces: Sequence[int] | I64) -> I
     return look_up(*owners_by_face(connection, "member"), faces)
 
 
+def last_face(connection: sqlite3.Connection) -> int:
+    """The number of the face that came last; 0 for none."""
+    return int(connection.execute("SELECT coalesce(max(id), 0) FROM face").fetchone()[0])
+
+
 def add_person(connection: sqlite3.Connection, clustering: int) -> int:
     """The id of a new person, whom a clustering found or who was split off after it."""
     return insert(connection, "person", since=clustering)

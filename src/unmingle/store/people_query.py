@@ -104,11 +104,6 @@ def _natural(name: str) -> tuple[str, str]:
     return _NUMBER.sub(lambda found: found[0].rjust(LONGEST_NUMBER, "0"), name), name
 
 
-def last_face(store: Store) -> int:
-    """The number of the face that came last; 0 for none."""
-    return int(store.connection.execute("SELECT coalesce(max(id), 0) FROM face").fetchone()[0])
-
-
 def clusterings(store: Store) -> tuple[int, int]:
     """How often faces were grouped, and the number of the last time; 0 for none."""
     found: tuple[int, int] = store.connection.execute(
