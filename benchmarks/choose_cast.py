@@ -23,7 +23,7 @@ import numpy as np
 from madeup.portraits import Look, Person, encode, render
 from unmingle.faces.align import align
 from unmingle.faces.detect import find_faces
-from unmingle.models.sface import embed, open_sface
+from unmingle.models.embedding import embed, open_sface
 from unmingle.models.yunet import open_yunet
 from unmingle.settings import DetectionSettings
 

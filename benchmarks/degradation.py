@@ -24,7 +24,7 @@ import numpy as np
 from unmingle.faces.align import SIDE, align
 from unmingle.faces.detect import find_faces
 from unmingle.faces.quality import blur_of, turn_of
-from unmingle.models import sface, yunet
+from unmingle.models import embedding, yunet
 from unmingle.settings import DetectionSettings
 from unmingle.sources.decoding import decode
 from unmingle.sources.images import read_bytes, scan
@@ -98,7 +98,7 @@ def blurred(face: U8, deviation: float) -> U8:
 
 def embed(session: Session, aligned_nhwc: U8) -> F32:
     return np.concatenate(
-        [sface.embed(session, aligned_nhwc[i : i + AT_ONCE]) for i in range(0, len(aligned_nhwc), AT_ONCE)]
+        [embedding.embed(session, aligned_nhwc[i : i + AT_ONCE]) for i in range(0, len(aligned_nhwc), AT_ONCE)]
     )
 
 
@@ -162,7 +162,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=data and Path(data), required=data is None)
     parser.add_argument("sets", nargs="+")
     options = parser.parse_args()
-    session = sface.open_sface(precision="f32")
+    session = embedding.open_sface(precision="f32")
     result = {}
     for name in options.sets:
         portraits = read(options.data, name)

@@ -34,7 +34,7 @@ from drawn_masks import with_decoy, with_mask, with_upper_decoy, worn
 from unmingle.evaluation.labels import LabelOptions, read_labels
 from unmingle.faces.align import SIDE, TEMPLATE_52, align
 from unmingle.faces.detect import find_faces
-from unmingle.models import sface, yunet
+from unmingle.models import embedding, yunet
 from unmingle.settings import DetectionSettings
 from unmingle.sources.decoding import decode
 from unmingle.sources.images import read_bytes, scan
@@ -61,7 +61,7 @@ AT_ONCE = 32
 class Material:
     """n aligned squares and what is known of them.
 
-    bands_nd: (n, 2560) float16, see `sface.describe`.
+    bands_nd: (n, 2560) float16, see `embedding.describe`.
     half:     (n,) 0 or 1, the same for all of one person or picture.
     covered:  (n,) whether the lower face is covered.
     face:     (n,) whether it is a face at all.
@@ -84,7 +84,7 @@ class Maker:
     def __init__(self, data: Path) -> None:
         self.data = data
         self.detector: Session = yunet.open_yunet(precision="f32")
-        self.embedder: Session = sface.open_sface(precision="f32")
+        self.embedder: Session = embedding.open_sface(precision="f32")
 
     def pictures(self, name: str, count: int = sys.maxsize) -> Iterator[tuple[list[str], list[U8]]]:
         """Evenly spread pictures of a data set, some at a time, with the names of their owners."""
@@ -99,9 +99,9 @@ class Maker:
         return [one.faces.points[0] if len(one.faces) else None for one in found]
 
     def bands(self, aligned: Sequence[U8]) -> F32:
-        """(n, 2560) float16, see `sface.describe`."""
+        """(n, 2560) float16, see `embedding.describe`."""
         starts = range(0, len(aligned), AT_ONCE)
-        parts = [sface.describe(self.embedder, np.stack(aligned[i : i + AT_ONCE]))[1] for i in starts]
+        parts = [embedding.describe(self.embedder, np.stack(aligned[i : i + AT_ONCE]))[1] for i in starts]
         return np.concatenate(parts).reshape(len(aligned), -1).astype(np.float16)
 
     def material(self, squares: Iterable[tuple[str, U8]], *, covered: bool, face: bool) -> Material:

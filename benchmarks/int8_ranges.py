@@ -19,8 +19,8 @@ import onnx
 from onnx import TensorProto, helper
 
 from unmingle.example_faces import Examples, made_up_faces
-from unmingle.models.cards import SFACE
 from unmingle.models.graphs import prepared_model, wide_pointwise
+from unmingle.models.registry import SFACE
 from unmingle.models.runtime import open_session
 from unmingle.progress import silent
 

@@ -43,7 +43,7 @@ from unmingle.decisions.assignment import Measured, store_assignment
 from unmingle.decisions.state import State
 from unmingle.demo import write_meeting
 from unmingle.faces.recipe import key_of
-from unmingle.models.cards import SFACE
+from unmingle.models.registry import SFACE
 from unmingle.records import Analysis, Faces, Triage
 from unmingle.settings import DetectionSettings
 from unmingle.store import analyses, facts

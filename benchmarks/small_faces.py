@@ -25,7 +25,7 @@ from unmingle.faces.detect import find_faces
 from unmingle.faces.quality import measure, quality
 from unmingle.grouping.cluster import cluster_faces
 from unmingle.grouping.impostors import SFACE_CURVE, measure_curve
-from unmingle.models import sface
+from unmingle.models import embedding
 from unmingle.models.yunet import open_yunet
 from unmingle.records import Faces
 from unmingle.settings import DetectionSettings, GroupingSettings
@@ -64,7 +64,7 @@ def shrunk(faces: Any, side: int) -> Any:
 
 
 def embedded(session: Any, faces: Any) -> tuple[Any, Any]:
-    parts = [sface.describe(session, faces[i : i + AT_ONCE]) for i in range(0, len(faces), AT_ONCE)]
+    parts = [embedding.describe(session, faces[i : i + AT_ONCE]) for i in range(0, len(faces), AT_ONCE)]
     return np.concatenate([one for one, _ in parts]), np.concatenate([bands for _, bands in parts])
 
 
@@ -98,7 +98,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--faces", type=int, default=900, help="of each collection")
     args = parser.parse_args()
-    session, result, curve = sface.open_sface(), dict[str, Any](), None
+    session, result, curve = embedding.open_sface(), dict[str, Any](), None
     random = np.random.default_rng(0)
     for name in SETS:
         faces, points, people = found(args.data / name, args.faces)

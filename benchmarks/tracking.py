@@ -27,7 +27,7 @@ from recordings import known, matched
 from unmingle.faces.recipe import FaceRecipe
 from unmingle.settings import DetectionSettings, EngineSettings
 from unmingle.sources.recordings import Frame, Recording
-from unmingle.tracking.tracker import Tracker
+from unmingle.tracking.tracks import Tracker
 from unmingle.tracking.video import find, track_video
 
 if TYPE_CHECKING:

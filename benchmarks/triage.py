@@ -32,7 +32,7 @@ from unmingle.faces.quality import Measures, measure, triage
 from unmingle.grouping.cluster import Evidence, cluster_with_quality
 from unmingle.grouping.constraints import Constraints
 from unmingle.grouping.impostors import SFACE_CURVE
-from unmingle.models import sface, yunet
+from unmingle.models import embedding, yunet
 from unmingle.settings import DetectionSettings, GroupingSettings
 from unmingle.sources.decoding import decode
 from unmingle.sources.images import read_bytes, scan
@@ -117,7 +117,7 @@ def frames_of(files: list[str]) -> list[int]:
 def find(data: Path, name: str) -> Found:
     """Find, embed and measure the faces of a data set."""
     folder = data / name
-    detector, embedder = yunet.open_yunet(precision="f32"), sface.open_sface()
+    detector, embedder = yunet.open_yunet(precision="f32"), embedding.open_sface()
     files = scan([folder / "faces" if (folder / "faces").is_dir() else folder]).files
     names = [file.name for file in files]
     whose, frames = labels_of(folder, names), frames_of(names)
@@ -130,7 +130,7 @@ def find(data: Path, name: str) -> Found:
             if not len(found.faces):
                 continue
             aligned = np.stack([align(pictures[i - start], points) for points in found.faces.points])
-            vectors_nd, bands = sface.describe(embedder, aligned)
+            vectors_nd, bands = embedding.describe(embedder, aligned)
             vectors.append(vectors_nd)
             parts.append(measure(found.faces.points, aligned, bands))
             copies += [first.setdefault((contents[i - start], k), len(people) + k) for k in range(len(aligned))]

@@ -11,8 +11,8 @@ from madeup.cast import CAST
 from madeup.portraits import Look, Person, encode, expose, paint, render
 from unmingle.faces.align import align
 from unmingle.faces.detect import find_faces
+from unmingle.models.embedding import embed, open_sface
 from unmingle.models.runtime import Session
-from unmingle.models.sface import embed, open_sface
 from unmingle.models.yunet import open_yunet
 from unmingle.records import Faces
 from unmingle.settings import DetectionSettings

@@ -15,7 +15,7 @@ from tests.videos import number_in, write_streams, write_video
 from unmingle import picture_ingest, video_ingest
 from unmingle.errors import SourceError, WriteError
 from unmingle.exchange.exporting import save_crops
-from unmingle.models.cards import SFACE
+from unmingle.models.registry import SFACE
 from unmingle.progress import silent
 from unmingle.sources.images import scan
 from unmingle.sources.pyramid import Pyramid
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from unmingle.models.cards import Calibration
+    from unmingle.models.registry import Calibration
     from unmingle.records import U8, Added, Analysis, Faces
 
 EVERY = 2.0

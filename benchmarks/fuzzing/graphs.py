@@ -21,7 +21,7 @@ from fuzzing.isolate import WAITING, seconds_of
 from fuzzing.mutants import signature
 from unmingle.errors import UnmingleError
 from unmingle.models import embedding, graphs, runtime  # noqa: F401
-from unmingle.models.cards import Intake
+from unmingle.models.registry import Intake
 from unmingle.settings import EngineSettings
 
 if TYPE_CHECKING:

@@ -19,9 +19,9 @@ from fuzzing import graphs
 from fuzzing.mutants import ODD_NUMBERS, Outcome, chance, damage, signature
 from unmingle.errors import ModelError, UnmingleError
 from unmingle.models import registry
-from unmingle.models.cards import Archive
 from unmingle.models.embedding import check_alone
 from unmingle.models.fetch import fetch_archived
+from unmingle.models.registry import Archive
 
 if TYPE_CHECKING:
     import random

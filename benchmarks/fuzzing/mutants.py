@@ -62,7 +62,7 @@ def spare_networks() -> None:
     from unmingle.sources.pyramid import Pyramid
 
     recipe.open_yunet = cache(recipe.open_yunet)
-    recipe.sface.open_sface = cache(recipe.sface.open_sface)
+    recipe.embedding.open_sface = cache(recipe.embedding.open_sface)
     analyse = recipe.FaceRecipe.analyse
     known: dict[tuple[Any, ...], Any] = {}
 

@@ -21,8 +21,7 @@ from unmingle.grouping.cluster import Evidence, cluster_with_quality
 from unmingle.grouping.confidence import face_probabilities
 from unmingle.grouping.constraints import Constraints
 from unmingle.grouping.threshold import FalseMergeThreshold
-from unmingle.models.cards import SFACE
-from unmingle.models.registry import card
+from unmingle.models.registry import SFACE, card
 from unmingle.models.vgg16 import prepared_vgg16
 from unmingle.progress import Times, silent
 from unmingle.render import views

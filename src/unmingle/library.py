@@ -11,7 +11,7 @@ from unmingle import html
 from unmingle.errors import DecisionError, LibraryError
 from unmingle.files import user_path, write_atomically
 from unmingle.library_folder import LibraryFolder
-from unmingle.models.cards import SFACE
+from unmingle.models.registry import SFACE
 from unmingle.progress import Times, silent
 from unmingle.settings import one_of, whole_number
 from unmingle.sources.names import AUTO
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
     from unmingle.decisions.asking import Answer, Question
     from unmingle.decisions.log import Decision
-    from unmingle.decisions.named_faces import Conflicts
     from unmingle.decisions.references import FaceRefs, PersonRef
     from unmingle.evaluation.comparison import Comparison
     from unmingle.evaluation.labels import LabelOptions, Labels
     from unmingle.evaluation.scores import Evaluation
     from unmingle.exchange.exporting import Exported, ExportOptions, Target
     from unmingle.exchange.importing import Imported
+    from unmingle.exchange.named_faces import Conflicts
     from unmingle.grouping.split_candidates import Branches
     from unmingle.identification import Identified
     from unmingle.library_folder import Who

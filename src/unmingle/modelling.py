@@ -16,9 +16,9 @@ from unmingle.faces.align import TEMPLATE_52, align_wide
 from unmingle.files import user_path
 from unmingle.grouping.impostors import MANY_PEOPLE, compared_curve, curve_of, estimate_curve, measure_curve, separation
 from unmingle.grouping.threshold import FalseMergeThreshold
-from unmingle.models import registry, sface
-from unmingle.models.cards import CARDS, DLIB, Calibration, Card, Intake
+from unmingle.models import embedding, registry
 from unmingle.models.embedding import LEAST_DIMENSION, check_alone, open_embedder, open_embedding
+from unmingle.models.registry import CARDS, DLIB, Calibration, Card, Intake
 from unmingle.progress import silent
 from unmingle.settings import FALSE_MERGES, EngineSettings
 
@@ -257,7 +257,7 @@ def measure(embedder: Embedder, faces: KnownFaces) -> Calibration:
 
 
 def _to_sface(aligned_nhwc: U8) -> F32:
-    return _embed_all(partial(sface.embed, sface.open_sface(precision="f32")), aligned_nhwc)
+    return _embed_all(partial(embedding.embed, embedding.open_sface(precision="f32")), aligned_nhwc)
 
 
 @cache

@@ -10,7 +10,7 @@ from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING
 
-from unmingle.models.cards import VGG16, YUNET
+from unmingle.models.registry import VGG16, YUNET
 from unmingle.sources.images import readable
 from unmingle.store.encryption import MARK
 from unmingle.store.facts import model_of

@@ -11,7 +11,7 @@ from tests.made_library import Shot, library, take
 
 from unmingle.api import ExportOptions, Library
 from unmingle.exchange.exporting import Target
-from unmingle.exchange.named_rows import ELSEWHERE, SEVERAL
+from unmingle.exchange.named_faces import ELSEWHERE, SEVERAL
 
 needs_exiftool = pytest.mark.debian("exiftool")
 BOXES = (((20.0, 30.0, 90.0, 100.0), (280.0, 180.0, 90.0, 100.0)), ((150.0, 90.0, 90.0, 100.0),))

@@ -16,7 +16,7 @@ from tests.made_library import Shot, library, take
 from unmingle.api import ExportOptions, Library
 from unmingle.errors import LabelsError, SourceError
 from unmingle.exchange.importing import NO_PLACE, OWN_SIDECARS, PICASA_FACES, Left, assign
-from unmingle.exchange.named_rows import NO_FACE, NOT_THERE, OTHER_FOLDER, SEVERAL
+from unmingle.exchange.named_faces import NO_FACE, NOT_THERE, OTHER_FOLDER, SEVERAL
 from unmingle.exchange.xmp import packet
 from unmingle.sources.regions import (
     FACE,

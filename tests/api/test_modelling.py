@@ -21,9 +21,8 @@ from unmingle.errors import ModelError, SourceError
 from unmingle.example_faces import Examples, KnownFaces, made_up_faces
 from unmingle.grouping.impostors import MANY_PEOPLE, SFACE_CURVE
 from unmingle.models import registry
-from unmingle.models.cards import CARDS, SFACE, Archive, Intake
 from unmingle.models.embedding import open_embedder
-from unmingle.models.registry import checksum, model_folder
+from unmingle.models.registry import CARDS, SFACE, Archive, Intake, checksum, model_folder
 from unmingle.settings import EngineSettings
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ import pytest
 
 from unmingle.demo import write_meeting
 from unmingle.models import registry
-from unmingle.models.cards import VGG16_NOTOP
+from unmingle.models.registry import VGG16_NOTOP
 from unmingle.models.vgg16 import prepared_vgg16
 
 if TYPE_CHECKING:

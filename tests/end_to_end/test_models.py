@@ -13,9 +13,8 @@ from onnx import helper, numpy_helper
 
 import unmingle as package
 from unmingle.errors import LibraryError, ModelError, SettingsError
-from unmingle.models.cards import SFACE
 from unmingle.models.graphs import fold_quantised, swap_input_channels
-from unmingle.models.registry import model_file
+from unmingle.models.registry import SFACE, model_file
 from unmingle.store.facts import model_of
 from unmingle.store.sqlite import open_to_read
 

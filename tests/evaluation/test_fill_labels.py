@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 import xlsxwriter
 
-from unmingle.evaluation.fill_labels import fill_in
 from unmingle.evaluation.labels import LabelOptions
+from unmingle.evaluation.scores import fill_in
 from unmingle.store.result_tables import FACES
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unmingle.evaluation.pairing import BOX, pair_faces, pair_pictures
+from unmingle.evaluation.comparison import BOX, pair_faces, pair_pictures
 from unmingle.faces.boxes import overlaps
 
 Box = tuple[float, float, float, float]

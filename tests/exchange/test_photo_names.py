@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from madeup.albums import album
 from unmingle.exchange.importing import SURE
 from unmingle.exchange.photo_names import who_is_who
-from unmingle.exchange.photo_tags import read_tags, tagged_files
+from unmingle.exchange.region_sources import read_tags, tagged_files
 
 if TYPE_CHECKING:
     from pathlib import Path

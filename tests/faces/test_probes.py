@@ -16,9 +16,9 @@ from unmingle.errors import SettingsError
 from unmingle.faces.align import TEMPLATE_52
 from unmingle.faces.quality import Measures, measure
 from unmingle.faces.recipe import FaceRecipe
-from unmingle.models import sface
-from unmingle.models.cards import Intake
+from unmingle.models import embedding
 from unmingle.models.embedding import open_embedding
+from unmingle.models.registry import Intake
 from unmingle.settings import DetectionSettings, EngineSettings
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def test_patterns_are_no_faces() -> None:
         cv2.resize(rng.integers(0, 255, (6, 6)).astype(np.float32), (112, 112), interpolation=cv2.INTER_CUBIC),
     ]
     squares = np.stack([np.repeat(np.clip(one, 0, 255)[..., None], 3, axis=2).astype(np.uint8) for one in patterns])
-    _, bands = sface.describe(sface.open_sface(precision="f32"), squares)
+    _, bands = embedding.describe(embedding.open_sface(precision="f32"), squares)
     assert (read_bands(bands).face < 0.5).all()
 
 

@@ -15,7 +15,7 @@ from madeup.portraits import Look, Person, render
 from unmingle.faces.align import align
 from unmingle.faces.detect import at_scales, find_faces, first_scales
 from unmingle.faces.rotation import roll_of, turn_upright, turned_back
-from unmingle.models import sface
+from unmingle.models import embedding
 from unmingle.models.yunet import open_yunet
 from unmingle.records import Faces
 from unmingle.settings import DetectionSettings
@@ -35,7 +35,7 @@ def yunet() -> Session:
 
 @pytest.fixture(scope="module")
 def embedder() -> Session:
-    return sface.open_sface(precision="f32")
+    return embedding.open_sface(precision="f32")
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def found(yunet: Session, picture: U8) -> Faces:
 
 
 def vector(embedder: Session, picture: U8, faces: Faces) -> F32:
-    one = sface.embed(embedder, align(picture, faces.points[0])[None])[0]
+    one = embedding.embed(embedder, align(picture, faces.points[0])[None])[0]
     return np.asarray(one / np.linalg.norm(one), np.float32)
 
 

@@ -8,10 +8,8 @@ from onnx import TensorProto, helper
 from tests.models import graphs
 
 from unmingle.errors import ModelError
-from unmingle.models.cards import SFACE, YUNET, Intake
-from unmingle.models.embedding import OnnxEmbedder, check_alone, open_embedder, open_embedding
-from unmingle.models.registry import model_file
-from unmingle.models.sface import embed, open_sface
+from unmingle.models.embedding import OnnxEmbedder, check_alone, embed, open_embedder, open_embedding, open_sface
+from unmingle.models.registry import SFACE, YUNET, Intake, model_file
 from unmingle.settings import EngineSettings
 
 if TYPE_CHECKING:

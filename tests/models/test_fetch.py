@@ -23,8 +23,8 @@ import numpy as np
 import pytest
 
 from unmingle.errors import FetchError
-from unmingle.models.cards import Archive
 from unmingle.models.fetch import _Redirects, fetch, fetch_archived
+from unmingle.models.registry import Archive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

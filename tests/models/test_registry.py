@@ -9,8 +9,17 @@ import pytest
 from unmingle import modelling
 from unmingle.errors import ModelError, WriteError
 from unmingle.models import registry
-from unmingle.models.cards import CARDS, Calibration, Card, Intake, from_json
-from unmingle.models.registry import checksum, is_here, model_file, model_folder
+from unmingle.models.registry import (
+    CARDS,
+    Calibration,
+    Card,
+    Intake,
+    checksum,
+    from_json,
+    is_here,
+    model_file,
+    model_folder,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path

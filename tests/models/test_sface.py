@@ -7,10 +7,10 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from unmingle.example_faces import made_up_faces
-from unmingle.models.cards import SFACE
+from unmingle.models.embedding import describe, embed, open_sface
 from unmingle.models.graphs import RANGES, add_pooled_output, prepared_model, quantise, wide_pointwise
+from unmingle.models.registry import SFACE
 from unmingle.models.runtime import open_session
-from unmingle.models.sface import describe, embed, open_sface
 
 
 def doubling() -> onnx.ModelProto:

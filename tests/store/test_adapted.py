@@ -11,7 +11,7 @@ from tests.made_library import RECIPE
 
 from unmingle import identification, jobs
 from unmingle.api import Library
-from unmingle.models.cards import SFACE
+from unmingle.models.registry import SFACE
 from unmingle.review.alike import Appearances
 from unmingle.settings import GroupingSettings
 from unmingle.store import facts

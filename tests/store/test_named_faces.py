@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from unmingle.decisions.named_faces import LEFT_OUT, Applied, Given, apply_names
 from unmingle.decisions.references import faces_named
+from unmingle.exchange.named_faces import LEFT_OUT, Applied, Given, apply_names
 from unmingle.store.sqlite import open_to_decide
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from tests.store.conftest import Album
 
-    from unmingle.decisions.named_faces import Conflicts
+    from unmingle.exchange.named_faces import Conflicts
 
 
 def give(album: Album, named: dict[str, str], *, conflicts: Conflicts = "keep") -> Applied:

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tests.made_library import RECIPE, analysis
 
-from unmingle.records import Analysis
+from unmingle.records import Analysis, Sightings
 from unmingle.sources.recordings import RecordingInfo
 from unmingle.store import sightings
 from unmingle.store.screen_time import count_recordings, timelines
 from unmingle.store.sqlite import open_to_write
-from unmingle.tracking.sightings import Sightings
 from unmingle.tracking.tracks import Keyframe, Segment, Track
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from unmingle import jobs
 from unmingle.api import Library
 from unmingle.decisions.references import faces_named
 from unmingle.errors import DecisionError
-from unmingle.records import Analysis
+from unmingle.records import Analysis, Sightings
 from unmingle.settings import GroupingSettings
 from unmingle.sources.recordings import RecordingInfo
 from unmingle.store import facts, sightings
@@ -24,7 +24,6 @@ from unmingle.store.people_query import face_cards
 from unmingle.store.result_tables import faces_table
 from unmingle.store.screen_time import screen_times, spans
 from unmingle.store.sqlite import open_to_read, open_to_write
-from unmingle.tracking.sightings import Sightings
 from unmingle.tracking.tracks import Keyframe, Segment, Track
 
 if TYPE_CHECKING:

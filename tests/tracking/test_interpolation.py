@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from tests.tracking.test_tracker import LEFT, RIGHT, faces, scene
 
-from unmingle.tracking.tracker import Grey
+from unmingle.tracking.tracks import Grey
 from unmingle.tracking.video import between
 
 CALM = [Grey.of(scene(1, 2))] * 4

@@ -13,14 +13,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from unmingle.faces.boxes import assigned, overlaps
-from unmingle.records import Faces
-from unmingle.tracking.sightings import Sightings
-from unmingle.tracking.tracker import LEAST_OVERLAP, Grey, Tracker, correlation
+from unmingle.records import Faces, Sightings
+from unmingle.tracking.tracks import LEAST_OVERLAP, Grey, Tracker, correlation
 
 if TYPE_CHECKING:
-    from unmingle.records import F32, U8
-    from unmingle.tracking.sightings import Sightings
-from unmingle.tracking.tracker import Piece
+    from unmingle.records import F32, U8, Sightings
+from unmingle.tracking.tracks import Piece
 
 SIDES = st.floats(1, 60, width=32)
 BOXES = hnp.arrays(np.float32, st.tuples(st.integers(0, 6), st.just(4)), elements=SIDES)

@@ -8,16 +8,13 @@ import numpy as np
 import pytest
 from tests.made_library import analysis
 
-from unmingle.records import Analysis, Triage
-from unmingle.tracking.sightings import nearest_keyframes
-from unmingle.tracking.tracker import Piece, Sighting
-from unmingle.tracking.tracks import ALIKE, MOST_KEYFRAMES, tracks_of
+from unmingle.records import Analysis, Triage, nearest_keyframes
+from unmingle.tracking.tracks import ALIKE, MOST_KEYFRAMES, Piece, Sighting, tracks_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from unmingle.records import F32
-    from unmingle.tracking.sightings import nearest_keyframes
+    from unmingle.records import F32, nearest_keyframes
 from unmingle.tracking.tracks import Track
 
 BOX = np.array([10, 10, 40, 40], np.float32)

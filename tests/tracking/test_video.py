@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from unmingle.models.cards import Calibration
+    from unmingle.models.registry import Calibration
     from unmingle.records import U8, Analysis, Faces
     from unmingle.tracking.tracks import Segment, Track
 

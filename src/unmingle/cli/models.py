@@ -140,7 +140,7 @@ def add_model(
     """
     from unmingle import modelling
     from unmingle.example_faces import Examples
-    from unmingle.models.cards import Intake
+    from unmingle.models.registry import Intake
 
     told = {name: value for name, value in (("colour", colour), ("mean", mean), ("scale", scale)) if value is not None}
     intake = Intake(**told) if told else None  # type: ignore[arg-type]  # each is of its own kind

@@ -145,7 +145,7 @@ def said_or_as_before(
     context: typer.Context, library: Library, *, quiet: bool
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Arguments for `Library.add` and `Library.cluster`: what options say, and with --as-before else as it was made."""
-    from unmingle.models.cards import SFACE
+    from unmingle.models.registry import SFACE
     from unmingle.settings import FALSE_MERGES, DetectionSettings, GroupingSettings, RecordingSettings
     from unmingle.sources.names import AUTO, compile_pattern
 

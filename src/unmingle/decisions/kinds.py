@@ -6,8 +6,8 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
 
+from unmingle.decisions.journal import BODY, has_shape
 from unmingle.decisions.references import clean_name
-from unmingle.decisions.shapes import BODY, has_shape
 from unmingle.errors import DecisionError, LibraryError, command
 from unmingle.text_layout import counted
 

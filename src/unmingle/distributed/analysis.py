@@ -20,7 +20,7 @@ import ray.data
 from unmingle.distributed.place import FACES, FILES, THUMBNAILS, Place, key
 from unmingle.errors import PictureError, SourceError, reason
 from unmingle.faces.recipe import FaceRecipe
-from unmingle.models.cards import SFACE
+from unmingle.models.registry import SFACE
 from unmingle.picture_ingest import BATCH_PICTURES, BATCH_PIXELS, analyse_each
 from unmingle.progress import peak_memory, silent
 from unmingle.settings import DetectionSettings, EngineSettings
@@ -31,7 +31,7 @@ from unmingle.sources.images import digest, quiet_decoders, scan
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from unmingle.models.cards import Card
+    from unmingle.models.registry import Card
     from unmingle.progress import Progress
     from unmingle.records import Analysis
     from unmingle.sources.pyramid import Pyramid

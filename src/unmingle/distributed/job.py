@@ -21,7 +21,7 @@ from unmingle.distributed.place import ASSIGNMENT, FACES, FILES, PEOPLE, STATIST
 from unmingle.distributed.review import Decided, owners
 from unmingle.errors import SettingsError
 from unmingle.grouping.impostors import curve_of
-from unmingle.models.cards import SFACE
+from unmingle.models.registry import SFACE
 from unmingle.progress import silent
 from unmingle.settings import DetectionSettings, GroupingSettings
 from unmingle.store.face_rows import ALONE, look_up
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from unmingle.distributed.grouping import Grouped
-    from unmingle.models.cards import Card
+    from unmingle.models.registry import Card
     from unmingle.progress import Progress
     from unmingle.records import I64
     from unmingle.settings import EngineSettings

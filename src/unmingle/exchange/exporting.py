@@ -220,8 +220,8 @@ class _Job:
         self.progress("write", len(every), len(every))
 
     def labels(self, labels: Path) -> None:
-        from unmingle.evaluation.fill_labels import fill_in
         from unmingle.evaluation.labels import LabelOptions
+        from unmingle.evaluation.scores import fill_in
 
         faces = faces_table(self.store, self.recipe)
         filled = fill_in(labels, self.options.label_options or LabelOptions(), faces)

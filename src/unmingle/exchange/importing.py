@@ -9,11 +9,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unmingle.decisions.log import Decision
-from unmingle.decisions.named_faces import Conflicts, Given, apply_names
 from unmingle.decisions.references import clean_name
 from unmingle.errors import DecisionError, LabelsError, reason
 from unmingle.evaluation.labels import read_names
-from unmingle.exchange.named_rows import NO_FACE, NOT_THERE, OTHER_FOLDER, SEVERAL, FacesOfFiles
+from unmingle.exchange.named_faces import (
+    NO_FACE,
+    NOT_THERE,
+    OTHER_FOLDER,
+    SEVERAL,
+    Conflicts,
+    FacesOfFiles,
+    Given,
+    apply_names,
+)
 from unmingle.exchange.photo_names import Guess, who_is_who
 from unmingle.exchange.region_sources import Drawn, Kind, NameSource, expand, of_sidecar, read_drawn
 from unmingle.exchange.table_files import OUR_SUMMARIES, OUR_TABLES

@@ -1,23 +1,42 @@
-"""Where names are read from: files and folders, and the regions that were drawn on a picture or beside it."""
+"""Where names are read from: files and folders, and what was drawn on a picture or said of it: in it, or beside it.
+
+Beside it are sidecars in XMP, those in JSON of Google's Takeout and of osxphotos, and digiKam's database.
+"""
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import sqlite3
+import time
+from collections import defaultdict
+from contextlib import closing
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import unquote
 
 from unmingle.errors import PictureError, SourceError
-from unmingle.exchange.digikam import NAME as DIGIKAM
-from unmingle.exchange.digikam import read_digikam
-from unmingle.exchange.photo_tags import ENDING as JSON
-from unmingle.exchange.photo_tags import read_tags, tagged_files
 from unmingle.exchange.table_files import OUR_TABLES
 from unmingle.exchange.xmp import ENDING
 from unmingle.sources.formats import SUFFIXES, check_file, head_of, picture_format, read_file
 from unmingle.sources.images import MANIFEST, PictureFile, is_manifest, readable, walk
 from unmingle.sources.metadata import LARGEST_PACKET, NORMAL
-from unmingle.sources.regions import Area, Packet, Region, Stored, lies, read_packet, read_stored, to_upright
+from unmingle.sources.regions import (
+    FACE,
+    Area,
+    Packet,
+    Region,
+    Stored,
+    area_of,
+    lies,
+    read_packet,
+    read_stored,
+    to_upright,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,6 +48,39 @@ SAME_SHAPE = 0.02
 OTHER_SHAPE = "drawn on a picture of another shape, {:g}×{:g}"
 PICASA = (".picasa.ini", "Picasa.ini", "picasa.ini")
 TABLE_ENDINGS = frozenset({".csv", ".tsv", ".txt", ".json", ".parquet", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"})
+JSON = ".json"
+UNKNOWN = "_UNKNOWN_"  # osxphotos' word for a face that nobody named
+# Takeout clips the name of a sidecar to so many characters, without its ending and the number of a namesake.
+CLIPPED = 46
+SUFFIX = ".supplemental-metadata"
+NUMBERED = re.compile(r"^(?P<stem>.+)(?P<number>\(\d+\))(?P<ending>\.[^.]*)$")
+# "-edited", in any language.
+EDITED = re.compile(r"^(?P<stem>.+)-[^\W\d_]+(?P<number>(?:\(\d+\))?)(?P<ending>\.[^.]*)$")
+OF_OSXPHOTOS = ("XMP:PersonInImage", "XMP-iptcExt:PersonInImage", "PersonInImage", "persons")
+DIGIKAM = "digikam4.db"
+ALBUMS = ("AlbumRoots", "Albums", "Images", "ImageInformation")
+TABLES = (*ALBUMS, "ImageTags", "ImageTagProperties", "Tags", "TagProperties")
+PATIENCE = 60  # seconds for all of it
+LONGEST = 1_000_000  # bytes of one value
+SIDE = re.compile(r'\b(x|y|width|height)="(-?[0-9]{1,7})"')
+# A tag is a person's if it has this property; `ImageTags` also has people of whom it isn't said where they are.
+QUERY = """
+SELECT identifier, specificPath, relativePath, Images.name, width, height, Tags.name, region.value
+FROM ImageTags
+JOIN Tags ON Tags.id = ImageTags.tagid
+JOIN Images ON Images.id = ImageTags.imageid AND Images.status = 1
+JOIN Albums ON Albums.id = Images.album
+JOIN AlbumRoots ON AlbumRoots.id = Albums.albumRoot
+LEFT JOIN ImageInformation ON ImageInformation.imageid = Images.id
+LEFT JOIN ImageTagProperties AS region
+    ON region.imageid = Images.id AND region.tagid = Tags.id AND region.property = 'tagRegion'
+WHERE EXISTS (SELECT 1 FROM TagProperties AS is_person WHERE is_person.tagid = Tags.id AND property = 'person')
+AND NOT EXISTS (
+    SELECT 1 FROM TagProperties AS other WHERE other.tagid = Tags.id
+    AND property IN ('unknownPerson', 'unconfirmedPerson', 'ignoredPerson')
+)
+ORDER BY Images.id, Tags.id
+"""
 
 Kind = Literal["sidecar", "picture", "tags", "digikam", "table", "picasa", "problem"]
 NameSource = tuple[Kind, PictureFile]
@@ -183,3 +235,86 @@ def of_sidecar(file: PictureFile, packet: Packet | None) -> Drawn:
     except PictureError:
         stored = None
     return Drawn(file, packet or Packet(()), stored, beside=packet is None or packet.speaks)
+
+
+def read_tags(path: Path) -> tuple[str, ...]:
+    """The names that a sidecar says are in its picture; none if it is no such sidecar."""
+    try:
+        said: Any = json.loads(read_file(path)) if check_file(path) <= LARGEST_PACKET else None
+    except (PictureError, OSError, ValueError, RecursionError):
+        return ()
+    if isinstance(said, list) and len(said) == 1 and isinstance(said[0], dict) and "SourceFile" in said[0]:
+        names: Any = next((said[0][key] for key in OF_OSXPHOTOS if key in said[0]), [])
+        names = [names] if isinstance(names, str) else names
+    elif isinstance(said, dict) and isinstance(said.get("title"), str) and isinstance(said.get("people"), list):
+        names = [one.get("name") for one in said["people"] if isinstance(one, dict)]
+    else:
+        return ()
+    texts = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+    return tuple(dict.fromkeys(name for name in texts if name.strip() and name != UNKNOWN))
+
+
+def tagged_files(sidecar: Path) -> tuple[str, ...]:
+    """The files beside a sidecar that it is of: the picture, and what it was edited to."""
+    folder = sidecar.parent
+    return tuple(_by_stem(folder, folder.stat().st_mtime_ns).get(sidecar.name[: -len(JSON)], ()))
+
+
+@lru_cache(maxsize=1)
+def _by_stem(folder: Path, changed: int) -> dict[str, list[str]]:
+    """The files of a folder by what their sidecars are called, without the ending; changed: when the folder was."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for name in sorted(entry.name for entry in os.scandir(folder)):
+        if not name.lower().endswith(JSON):
+            for stem in dict.fromkeys(_stems(name)):
+                found[stem].append(name)
+    return found
+
+
+def _stems(name: str) -> Iterator[str]:
+    yield name
+    matches = filter(None, (pattern.match(name) for pattern in (NUMBERED, EDITED)))
+    # The number goes to the end.
+    for whole, number in [(name, ""), *((one["stem"] + one["ending"], one["number"]) for one in matches)]:
+        yield whole[:CLIPPED] + number
+        yield f"{whole}{SUFFIX}"[:CLIPPED] + number
+
+
+def read_digikam(database: Path) -> Iterator[tuple[PictureFile, Packet]]:
+    """Each picture with confirmed people, and what is said of it: places in pixels of the upright picture.
+
+    Raises:
+        PictureError: it is no such database, or damaged.
+    """
+    try:
+        with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            connection.execute("PRAGMA trusted_schema = OFF")
+            connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST)
+            end = time.monotonic() + PATIENCE
+            connection.set_progress_handler(lambda: time.monotonic() > end, 100_000)
+            marks = ", ".join("?" * len(TABLES))
+            query = f"SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name IN ({marks})"  # no views
+            if connection.execute(query, TABLES).fetchone()[0] < len(TABLES):
+                raise PictureError("a database, but not digiKam's")
+            for (volume, root, album, name, *size), rows in groupby(connection.execute(QUERY), key=lambda row: row[:6]):
+                said = [(str(person), _area(value)) for *_, person, value in rows]
+                regions = [Region(person, FACE, area, pixels=True) for person, area in said if area]
+                people = dict.fromkeys(person for person, area in said if not area)
+                drawn_on = tuple(size) if all(isinstance(side, int) and side > 0 for side in size) else None
+                file = PictureFile(
+                    f"{_volume(volume)}/{str(root).strip('/')}".rstrip("/"), f"{album}/{name}".strip("/")
+                )
+                yield file, Packet(tuple(regions), drawn_on, speaks=True, people=tuple(people))
+    except sqlite3.Error as error:
+        raise PictureError(f"digiKam's database can't be read: {error}") from error
+
+
+def _volume(identifier: object) -> str:
+    """Where a root's volume is; known only if it is named by path."""
+    return unquote(str(identifier).partition("?path=")[2]).rstrip("/")
+
+
+def _area(value: object) -> Area | None:
+    """The area of `<rect x="1" y="2" width="3" height="4"/>`; None if there is none, as of a whole picture."""
+    sides = {side: float(number) for side, number in SIDE.findall(str(value))}
+    return area_of(*map(sides.get, ("x", "y", "width", "height")), cornered=True)

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from unmingle.errors import PictureError
-from unmingle.models import dlib
+from unmingle.models.embedding import DLIB_52, DLIB_SIDE
 from unmingle.sources.pyramid import Pyramid
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def align(picture: U8 | Pyramid, points_52: F32) -> U8:
 
 def align_wide(picture: U8 | Pyramid, points_52: F32) -> U8:
     """Cut one face out as dlib does: (150, 150, 3) uint8, with more around it. See `cut`."""
-    return cut(Pyramid.of(picture), points_52, dlib.TEMPLATE_52, dlib.SIDE, sharp=True)
+    return cut(Pyramid.of(picture), points_52, DLIB_52, DLIB_SIDE, sharp=True)
 
 
 def cut(picture: Pyramid, points_52: F32, target_52: F64, side: int, *, sharp: bool = False) -> U8:

@@ -75,7 +75,7 @@ MEASURES = tuple(field.name for field in fields(Measures))
 
 
 def measure(points_n52: F32, aligned_nhwc: U8, bands_ncb: F32) -> Measures:
-    """Measure n faces by their landmarks in pixels, aligned pictures, and what `sface.describe` saw of them."""
+    """Measure n faces by their landmarks in pixels, aligned pictures, and what `embedding.describe` saw of them."""
     check_shape("bands_ncb", bands_ncb, (None, CHANNELS, BANDS))
     flat_nd = bands_ncb.reshape(len(bands_ncb), CHANNELS * BANDS)
     return Measures(

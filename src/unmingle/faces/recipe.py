@@ -18,11 +18,10 @@ from unmingle.faces.detect import Found, Scale, at_scales, find_faces
 from unmingle.faces.duplicates import fingerprint as of_picture
 from unmingle.faces.quality import Measures, measure, quality, triage
 from unmingle.faces.rotation import read_again
-from unmingle.models import sface
-from unmingle.models.cards import DLIB, SFACE, YUNET
+from unmingle.models import embedding
 from unmingle.models.embedding import open_embedder
 from unmingle.models.graphs import PREPARATION
-from unmingle.models.registry import downloaded_file
+from unmingle.models.registry import DLIB, SFACE, YUNET, downloaded_file
 from unmingle.models.runtime import open_session
 from unmingle.models.yunet import open_yunet
 from unmingle.records import Analysis, Faces, Triage
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from unmingle.models.cards import Calibration, Card
+    from unmingle.models.registry import Calibration, Card
     from unmingle.records import F32, U8
 
 # Part of the key: raise it when a change to this room changes what is found.
@@ -77,7 +76,7 @@ class FaceRecipe:
         self.min_score = detection.min_score
         self.calibration: Calibration | None = model.calibration
         self._detector = open_yunet(engine=engine.engine, precision="f32", threads=engine.threads)
-        self._sface = sface.open_sface(engine=engine.engine, precision=engine.precision, threads=engine.threads)
+        self._sface = embedding.open_sface(engine=engine.engine, precision=engine.precision, threads=engine.threads)
         self.precision: str = self._sface.precision
         # What it finds is read again before it is embedded: so bf16 may move its landmarks.
         self._finder = self._detector
@@ -106,7 +105,7 @@ class FaceRecipe:
         for start in range(0, len(owners), FACES_AT_ONCE):
             part = owners[start : start + FACES_AT_ONCE]
             aligned = np.stack([align(seen_in[picture], points) for picture, points in part])
-            seen, bands = sface.describe(self._sface, aligned)
+            seen, bands = embedding.describe(self._sface, aligned)
             if self._other is not None:
                 wide = np.stack([align_wide(seen_in[i], points) for i, points in part]) if self._wide else aligned
                 seen = self._other(wide)

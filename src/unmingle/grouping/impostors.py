@@ -9,14 +9,14 @@ import numpy as np
 
 from unmingle.errors import ModelError, SettingsError
 from unmingle.grouping.index import spaced
-from unmingle.models.cards import SFACE
+from unmingle.models.registry import SFACE
 
 if TYPE_CHECKING:
     from typing import Any
 
     from numpy.typing import NDArray
 
-    from unmingle.models.cards import Calibration
+    from unmingle.models.registry import Calibration
     from unmingle.records import F32, F64, I64
 
 # So many people are enough to measure strangers on: the deviation comes out to within half a percent.

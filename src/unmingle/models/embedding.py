@@ -1,4 +1,4 @@
-"""Embeddings of aligned faces, by any ONNX graph that takes them.
+"""Embeddings of aligned faces: by SFace, by dlib, or by any ONNX graph that takes them.
 
 A published graph may want the channels in another order, other numbers for pixels, the axes in another order, or one
 face at a time. All that is seen to here, so that every embedding takes (n, 112, 112, 3) uint8 RGB.
@@ -12,29 +12,35 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from unmingle.errors import ModelError
-from unmingle.models.cards import DLIB, Intake
-from unmingle.models.dlib import open_dlib
-from unmingle.models.registry import model_file
+from unmingle.models.graphs import BANDS, prepared_model
+from unmingle.models.registry import DLIB, SFACE, Intake, model_file
 from unmingle.models.runtime import Session, open_session
-from unmingle.settings import EngineSettings
+from unmingle.records import F32, U8
+from unmingle.settings import Engine, EngineSettings, Precision
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from onnx import GraphProto, ModelProto, ValueInfoProto
 
-    from unmingle.models.cards import Card
-    from unmingle.records import F32, U8
+    from unmingle.models.registry import Card
 
     # (n, d) float32, each of length 1, from (n, 112, 112, 3) uint8 RGB; safe from several threads.
     Embedder = Callable[[U8], F32]
 
 SIDE = 112
+EMBEDDING = "fc1"
+TOP_BAND = 2  # of seven bands of 16 pixels: the two above the brows show hair and hats
+DLIB_SIDE = 150
+# Where YuNet finds the landmarks of `align.TEMPLATE_52` in faces that dlib cut out by landmarks of its own: medians
+# over 1,000 photographs of Labeled Faces in the Wild.
+DLIB_52 = np.array([[43.1, 44.3], [103.2, 44.7], [71.5, 74.4], [45.3, 101.2], [96.4, 102.9]])
 LEAST_DIMENSION = 16  # an output of fewer numbers tells something else of a face than whose it is
 AS_ALONE = 0.999  # cosine: a face among others must come out as it does alone, to the rounding of bf16
 PATIENCE = 60.0  # seconds to open a graph that nobody knows
@@ -239,6 +245,47 @@ def _why(error: Exception) -> str:
     noise = ("Exception from", "Check '", "FrontEnd API", "the graph can't")
     said = [line for line in lines if not line.startswith(noise)]
     return (said or lines)[0]
+
+
+def open_sface(*, engine: Engine = "auto", precision: Precision = "auto", threads: int = 0) -> Session:
+    """A session of SFace (Zhong et al., "SFace: Sigmoid-Constrained Hypersphere Loss", 2021), for `describe`."""
+    int8 = precision == "int8"
+    graph = prepared_model(SFACE, "embedding", int8=int8)
+    return open_session(graph, engine=engine, precision=precision, threads=threads, quantised=int8)
+
+
+def embed(session: Session, aligned_nhwc: U8) -> F32:
+    """Embed aligned faces: the first of what `describe` returns."""
+    return describe(session, aligned_nhwc)[0]
+
+
+def describe(session: Session, aligned_nhwc: U8) -> tuple[F32, F32]:
+    """Embed aligned faces (n, 112, 112, 3) uint8 RGB, and tell what the network saw, from the brows to the chin.
+
+    (n, 128) float32, each of length 1; and (n, 512, 5) float32, the averages of the channels of the twelfth block over
+    five bands across the face, 16 pixels high each.
+    """
+    outputs = session(aligned_nhwc)
+    vectors_nd = outputs[EMBEDDING]
+    length_n1 = np.linalg.norm(vectors_nd, axis=1, keepdims=True)
+    unit_nd = np.asarray(vectors_nd / np.maximum(length_n1, np.finfo(np.float32).tiny), np.float32)
+    return unit_nd, outputs[BANDS][:, :, TOP_BAND:, 0]
+
+
+def open_dlib() -> Embedder:
+    """The embedding by dlib (King 2017) of (n, 150, 150, 3) RGB; ModelError if dlib or its network is not here."""
+    try:
+        import dlib
+    except ImportError as error:
+        raise ModelError("dlib, which runs this model, is not here.", "Run: pip install 'unmingle[dlib]'") from error
+    network, lock = dlib.face_recognition_model_v1(str(model_file(DLIB))), Lock()
+
+    def embed(cut_nhwc: U8) -> F32:
+        with lock:
+            vectors_nd = np.array(network.compute_face_descriptor(list(np.ascontiguousarray(cut_nhwc))), np.float32)
+        return np.asarray(vectors_nd / np.linalg.norm(vectors_nd, axis=1, keepdims=True), np.float32)
+
+    return embed
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from unmingle.files import DAMAGE, EVERYBODY, replacing
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from unmingle.models.cards import Archive
+    from unmingle.models.registry import Archive
 
     OnBytes = Callable[[int, int | None], None]  # told the bytes that are there and the total, None while unknown
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from onnx import GraphProto, ModelProto, NodeProto
 
-    from unmingle.models.cards import Card
+    from unmingle.models.registry import Card
 
     Constants = dict[str, NDArray[np.generic]]
 

@@ -1,7 +1,8 @@
 """The models of this machine: the cards of the catalogue, and added ones, each with its card beside the file.
 
-A card is a file `NAME.json` in the model folder. For a model of the catalogue it holds only what was measured here: how
-similar strangers are to it. Packaged models are found without importing their package.
+A card says what must be known of a model before its output is trusted. It is a file `NAME.json` in the model folder;
+of a model of the catalogue that holds only what was measured here: how similar strangers are to it. Packaged models are
+found without importing their package.
 """
 
 from __future__ import annotations
@@ -11,22 +12,152 @@ import json
 import os
 import re
 import shutil
+import tomllib
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, fields, replace
+from importlib.resources import files
 from importlib.util import find_spec
+from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import platformdirs
 
-from unmingle.errors import ModelError, WriteError
+from unmingle.errors import ModelError, SettingsError, WriteError
 from unmingle.files import EVERYBODY, replacing, write_atomically
-from unmingle.models.cards import CARDS, SFACE, from_json
-from unmingle.models.fetch import fetch, fetch_archived
 
 if TYPE_CHECKING:
-    from unmingle.models.cards import Card
+    from collections.abc import Callable
+
     from unmingle.models.fetch import OnBytes
+
+Colour = Literal["rgb", "bgr"]
+Packing = Literal["zip", "bz2"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intake:
+    """How an embedding takes faces that are aligned to the 112×112 five-point template.
+
+    A pixel p from 0 to 255 goes in as (p - mean) / scale, with the channels in the order of `colour`. `output` names
+    the output that is the embedding; empty: the only one that can be. (The name is part of the key of stored faces.)
+    """
+
+    colour: Colour = "rgb"
+    mean: float = 127.5
+    scale: float = 127.5
+    output: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.scale > 0:
+            raise SettingsError(f"The scale is {self.scale:g}.", "Pixels are divided by it: give a number above 0.")
+
+    def __str__(self) -> str:
+        return f"{self.colour.upper()}, (pixel - {self.mean:g}) / {self.scale:g}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """How similar strangers are to a model: the average cosine of two faces, and variances around it."""
+
+    mean: float
+    people: float
+    faces: float
+    pairs: float
+    measured_on: str  # in words
+    provisional: bool = False  # whether that was too little to rely on
+    by_collection: bool = False  # whether a plain cosine tells so little that each collection shows how to compare
+
+    @property
+    def adapts(self) -> bool:
+        """Whether a collection of enough people says better how alike strangers are."""
+        return self.provisional or self.by_collection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Archive:
+    """The compressed file that a model is published in: a zip, of which one member is taken, or one file in bz2."""
+
+    kind: Packing
+    sha256: str
+    size: int  # bytes
+    member: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """What must be known of a model before its output is trusted."""
+
+    name: str  # how settings and the library call it
+    purpose: str
+    dimension: int  # of its output vector; 0 for a detector
+    input: str  # what goes in, in words
+    licence: str  # SPDX identifier or name; empty if nobody said
+    commercial: bool | None  # whether commercial use is allowed; None if nobody said
+    source: str  # where it comes from, for people
+    package: str = ""  # the installed package that carries the file
+    file: str = ""  # path inside the package, or the file's name in the model folder
+    sha256: str = ""  # of the file as published; empty where the publisher gives only an MD5
+    md5: str = ""
+    url: str = ""  # where `unmingle models fetch` gets it
+    size: int = 0  # bytes, for progress and for telling a cut download
+    archive: Archive | None = None  # what `url` holds, where that isn't the file itself
+    intake: Intake | None = None  # of an embedding of aligned faces
+    calibration: Calibration | None = None  # where measured
+    unfit: str = ""  # why `unmingle cluster --model` can't use it
+
+    @property
+    def licence_warning(self) -> str:
+        """What somebody who uses the model must know of its licence; empty if it may be used for anything."""
+        if self.commercial:
+            return ""
+        if self.commercial is None:
+            return f"Nobody said under which terms {self.name} may be used (licence: {self.licence or 'unknown'})."
+        return f"{self.name} is not for commercial use (licence: {self.licence})."
+
+
+_RIGHT: dict[str, Callable[[Any], bool]] = {
+    "str": lambda value: isinstance(value, str),
+    "int": lambda value: type(value) is int,
+    "float": lambda value: type(value) in {int, float} and isfinite(value),
+    "bool": lambda value: isinstance(value, bool),
+    "bool | None": lambda value: value is None or isinstance(value, bool),
+    "Colour": get_args(Colour).__contains__,
+    "Packing": get_args(Packing).__contains__,
+}
+_PARTS: dict[str, type[Archive | Intake | Calibration]]
+_PARTS = {"archive": Archive, "intake": Intake, "calibration": Calibration}
+
+
+def from_json(plain: dict[str, Any]) -> Card:
+    """The card from plain values, as `asdict` makes them; ModelError if they are not a card's."""
+    try:
+        plain = dict(plain)
+        parts = {key: _PARTS[key](**_checked(_PARTS[key], plain[key])) for key in _PARTS if plain.get(key)}
+        return Card(**_checked(Card, {**plain, **dict.fromkeys(_PARTS)}) | parts)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ModelError(f"This is no model card: {error}.", "Add the model again: unmingle models add") from error
+
+
+def _checked(kind: type[Any], plain: dict[str, Any]) -> dict[str, Any]:
+    """The values of a record, if each has the type that it should."""
+    for field in fields(kind):
+        right = _RIGHT.get(str(field.type))
+        if right and field.name in plain and not right(plain[field.name]):
+            raise ValueError(f"{field.name} can't be {plain[field.name]!r:.100}")
+    return plain
+
+
+def _catalogue() -> dict[str, Card]:
+    with files("unmingle.models").joinpath("catalogue.toml").open("rb") as file:
+        plain = tomllib.load(file)
+    return {name: from_json({"name": name, **card}) for name, card in plain.items()}
+
+
+CARDS = _catalogue()
+YUNET, SFACE, DLIB = CARDS["yunet"], CARDS["sface"], CARDS["dlib"]
+VGG16, VGG16_NOTOP = CARDS["vgg16"], CARDS["vgg16-notop"]
+
 
 MOST_CARD = 1_000_000  # bytes
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -127,19 +258,15 @@ def _card_file(name: str) -> Path | None:
 
 def _read(path: Path) -> Card:
     try:
-        found = from_json(json.loads(_card_text(path)))
+        if not path.is_file() or path.stat().st_size > MOST_CARD:
+            raise ValueError("it is no card")  # noqa: TRY301
+        found = from_json(json.loads(path.read_text(encoding="utf-8")))
         is_here(found)  # the system may refuse its name
     except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{path} can't be read: {error}.", f"Remove it: rm {path}") from error
     if Path(found.file).name != found.file and not found.package:
         raise ModelError(f"{path} names a file in another folder, {found.file:.100}.", f"Remove it: rm {path}")
     return found
-
-
-def _card_text(path: Path) -> str:
-    if not path.is_file() or path.stat().st_size > MOST_CARD:
-        raise ValueError("it is no card")
-    return path.read_text(encoding="utf-8")
 
 
 def _with_measured(known: Card, stored: Card | None) -> Card:
@@ -223,6 +350,8 @@ def fetch_card(wanted: Card, on_progress: OnBytes | None = None, *, file: Path |
             return model_file(wanted)
     if not wanted.url:
         raise ModelError(f"{wanted.name} is a model of yours: there is no address to fetch it from.")
+    from unmingle.models.fetch import fetch, fetch_archived
+
     destination = downloaded_file(wanted)
     if wanted.archive is not None:
         return fetch_archived(

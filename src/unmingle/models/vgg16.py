@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 
 from unmingle.errors import ModelError
 from unmingle.files import write_atomically
-from unmingle.models.cards import VGG16, VGG16_NOTOP
 from unmingle.models.graphs import PREPARATION
-from unmingle.models.registry import cache_folder, downloaded_file
+from unmingle.models.registry import VGG16, VGG16_NOTOP, cache_folder, downloaded_file
 from unmingle.records import F32, U8, check_shape
 from unmingle.settings import Features
 

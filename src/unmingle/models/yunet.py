@@ -8,8 +8,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from unmingle.models.cards import YUNET
 from unmingle.models.graphs import prepared_model
+from unmingle.models.registry import YUNET
 from unmingle.models.runtime import Session, open_session
 from unmingle.records import F32, I64, U8, Faces
 from unmingle.settings import Engine, Precision

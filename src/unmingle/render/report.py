@@ -16,7 +16,7 @@ from unmingle.evaluation.scores import Evaluation, confused, found_worst
 from unmingle.files import write_atomically
 from unmingle.grouping.threshold import FalseMergeThreshold
 from unmingle.html import render
-from unmingle.models.cards import VGG16, YUNET
+from unmingle.models.registry import VGG16, YUNET
 from unmingle.render.figures import (
     ACROSS,
     HEIGHT,

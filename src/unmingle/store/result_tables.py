@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unmingle.errors import PictureError
-from unmingle.models.cards import VGG16
+from unmingle.models.registry import VGG16
 from unmingle.settings import DetectionSettings
 from unmingle.store.face_regions import faces_of_regions
 from unmingle.store.facts import CURRENT, model_of, noted

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from unmingle.records import Sightings, nearest_keyframes
 from unmingle.store import erased
 from unmingle.store.analyses import add_face
 from unmingle.store.erased import ErasedRegions
 from unmingle.store.sqlite import insert
 from unmingle.text_layout import counted
-from unmingle.tracking.sightings import Sightings, nearest_keyframes
 
 if TYPE_CHECKING:
     import sqlite3

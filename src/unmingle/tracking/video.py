@@ -14,13 +14,12 @@ from unmingle.faces.boxes import assigned
 from unmingle.grouping.impostors import curve_of
 from unmingle.records import F32, U8, Analysis, Faces
 from unmingle.sources.pyramid import shrunk
-from unmingle.tracking.tracker import SAME_SCENE, Grey, Piece, Tracker, correlation
-from unmingle.tracking.tracks import Segment, tracks_of
+from unmingle.tracking.tracks import SAME_SCENE, Grey, Piece, Segment, Tracker, correlation, tracks_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
-    from unmingle.models.cards import Calibration
+    from unmingle.models.registry import Calibration
     from unmingle.sources.recordings import Frame, Recording
 
 SEGMENT = 60.0  # seconds between two instants at which work is stored: what a killed run loses at most
