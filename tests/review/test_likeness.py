@@ -56,6 +56,7 @@ def test_faces_seen_once_become_a_person(seat: Seat) -> None:
     assert len(seat.names()) == people + 1
     assert sorted(seat.faces(people + 1)) == sorted((one, other))
     # Of a person's face, those of others are shown, to be taken over.
+    expect(seat.cell("p00_0001")).to_have_count(0)  # now, not when nobody's was shown
     elsewhere = seat.cell("p01_").first
     moved = int(elsewhere.locator("img").get_attribute("data-face") or 0)
     elsewhere.click()

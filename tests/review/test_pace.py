@@ -241,6 +241,12 @@ def test_a_wall_that_shrinks_below_where_it_was_is_not_blank(seat: Seat) -> None
     seat.until(lambda: look(seat) > 5)
 
 
+def test_what_others_decide_before_the_first_look_is_not_lost(seat: Seat) -> None:
+    seat.open()
+    seat.decide("name", person=1, name="Ada")
+    expect(seat.cell("Ada")).to_be_visible()
+
+
 @pytest.mark.parametrize("way", ["button", "Backspace", "browser"])
 def test_who_comes_back_finds_the_place_and_the_focus(seat: Seat, way: str) -> None:
     seat.open("/?sort=name")

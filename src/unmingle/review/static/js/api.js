@@ -36,7 +36,10 @@ async function request(address, options) {
       const response = await fetch(address, options); // with the cookie, as all of the same origin
       const text = await response.text();
       const body = await new Response(text).json().catch(() => ({}));
-      if (response.ok) return body;
+      if (response.ok) {
+        session.told ??= body.revision;
+        return body;
+      }
       if (body.locked && address !== "/api/unlock") return askForKey();
       if (body.empty) return beginAt("/add");
       throw new ApiError(response.status, body);
@@ -111,6 +114,7 @@ export const session = {
   undoable: /** @type {Decision|null} */ (null),
   redoable: /** @type {Decision|null} */ (null),
   questions: /** @type {number|null} */ (null), // suggestions that are left; null: nobody asked yet
+  told: /** @type {number|undefined} */ (undefined), // the revision that the page shows at least: of the first answer, then of the last change
 };
 
 const target = new EventTarget();

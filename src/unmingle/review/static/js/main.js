@@ -63,22 +63,19 @@ async function askLater() {
 }
 
 const PAUSE = 2000; // milliseconds between two looks
-/** The revision that the page was last told of; the first time nobody knows what it was drawn from. @type {number|undefined} */
-let told;
-on("changed", (outcome) => (told = outcome?.decision.id ?? session.library?.revision));
+on("changed", (outcome) => (session.told = outcome?.decision.id ?? session.library?.revision ?? session.told));
 
 /** Another tab or the command line may have decided meanwhile. */
 async function lookAgain() {
   await refreshFacts();
-  if (told !== session.library?.revision) emit("changed", null);
+  if (session.told !== session.library?.revision) emit("changed", null);
 }
 
 /** Others' decisions appear by themselves, where somebody sees the page. */
 async function keepLooking() {
   if (!document.hidden) {
     const { revision } = await get("/library").catch(() => ({}));
-    told ??= revision;
-    if (revision !== undefined && revision !== told) await lookAgain().catch(() => {});
+    if (revision !== undefined && revision !== session.told) await lookAgain().catch(() => {});
   }
   setTimeout(keepLooking, PAUSE);
 }
