@@ -212,7 +212,7 @@ def test_no_command_leaves_anything_readable(
     temporary.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
     monkeypatch.setenv("TMPDIR", str(temporary))  # of the process that `watch` starts
-    monkeypatch.setattr("unmingle.cli.watching.time", Once)
+    monkeypatch.setattr("unmingle.cli.upkeep.time", Once)
     pictures.mkdir()
     for crop in meeting.crops[:16]:
         shutil.copy(meeting.faces / crop.name, pictures)

@@ -17,7 +17,7 @@ from tests.review.browser import TOKEN
 from tests.review.conftest import Maker
 
 from unmingle.review.app import create_app
-from unmingle.review.routing import read, write
+from unmingle.review.routes import read, write
 from unmingle.review.serve import free_listener
 
 if TYPE_CHECKING:

@@ -14,8 +14,7 @@ import requests
 import uvicorn
 
 from unmingle.review import connections
-from unmingle.review.connections import MOST_CONNECTIONS, MOST_RECORDS, LimitedServer, Seldom
-from unmingle.review.serve import free_listener
+from unmingle.review.serve import MOST_CONNECTIONS, MOST_RECORDS, LimitedServer, Seldom, free_listener
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from unmingle import console
-from unmingle.cli import decisions, evaluating, exchanging, keys, models, reviewing, sorting, upkeep, watching
+from unmingle.cli import decisions, evaluating, exchanging, keys, models, sorting, upkeep
 from unmingle.cli.options import OPENED
 from unmingle.cli.running import READER_GONE
 from unmingle.errors import UNEXPECTED, UnmingleError
@@ -83,12 +83,12 @@ def _root(
 PANELS = {
     "Sort and look": (
         sorting.cluster,
-        reviewing.review,
+        decisions.review,
         decisions.status,
         decisions.people,
         sorting.show,
         sorting.find,
-        watching.watch,
+        upkeep.watch,
         sorting.demo,
     ),
     "Correct": (

@@ -1,22 +1,24 @@
-"""The commands with which a person says who is who. Each prints what it changed."""
+"""The commands with which a person says who is who: the page in the browser, and one command for each thing to say."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from unmingle import console
+from unmingle.cli.keys import provide
 from unmingle.cli.options import Json, LibraryArgument, PersonArgument, open_library
+from unmingle.cli.running import keeping
 from unmingle.errors import command
 from unmingle.text_layout import counted
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from unmingle.decisions.log import Decision
 
+NEW = Path("unmingle-library")  # where a library is made that nobody gave a place
 SHOWN = 50  # people and entries in a table
 FACES = "Files whose main face is meant, as in faces.csv; FILE#2 is face 2 of a file."
 
@@ -30,6 +32,36 @@ DecisionArgument = Annotated[
         min=1, metavar="[DECISION]", help="Number of the decision, as in unmingle log; the last if not given."
     ),
 ]
+
+
+def review(
+    library: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Folder of the library. Without one, a new one in this folder: its pictures are chosen in the page.",
+            show_default=False,
+        ),
+    ] = None,
+    host: Annotated[
+        str,
+        typer.Option(
+            help="Address to listen on. Any other than this machine's own shows the faces to everybody in the network"
+            " who has the printed address, unencrypted."
+        ),
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for a free one.")] = 0,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Whether to open the browser.")] = True,
+) -> None:
+    """Name and correct people in the browser.
+
+    Ctrl+C ends it. Everything runs on this machine and works offline. What is decided is kept in LIBRARY at once.
+    """
+    from unmingle.review.serve import serve
+
+    folder = library or NEW
+    provide(folder, ask=False)  # the page asks
+    with keeping("What was decided is kept; the same command opens the page again."):
+        serve(folder, host=host, port=port, open_browser=browser, new=library is None)
 
 
 def people(

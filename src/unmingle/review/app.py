@@ -11,15 +11,13 @@ from fastapi import FastAPI, Query, Request
 from fastapi.responses import HTMLResponse, Response
 from starlette.concurrency import run_in_threadpool
 
-import unmingle.review.likeness
-import unmingle.review.playing  # noqa: F401  # their routes
 from unmingle.decisions.kinds import Redo, Undo
 from unmingle.review import picture_sources, schemas
 from unmingle.review.adding import Adding
 from unmingle.review.auth import Auth, AuthMiddleware
 from unmingle.review.cache import SORTS, named_like, query
 from unmingle.review.pages import Pages, RequestError
-from unmingle.review.routing import JPEG, MERGED, Entry, Now, is_here, read, write
+from unmingle.review.routes import JPEG, MERGED, Entry, Now, is_here, read, write
 from unmingle.review.schemas import IdInPath, IdInQuery, Limit, Offset, Search
 from unmingle.review.session import Door
 from unmingle.sources.images import readable

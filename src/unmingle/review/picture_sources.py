@@ -16,7 +16,7 @@ from unmingle.files import user_path
 from unmingle.review import schemas
 from unmingle.review.adding import Adding, Run
 from unmingle.review.pages import RequestError
-from unmingle.review.routing import is_here
+from unmingle.review.routes import is_here
 from unmingle.sources.formats import FOUND_SUFFIXES, LIBRARY_FILE, is_kept
 from unmingle.sources.images import readable
 from unmingle.store import encryption

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from PIL import Image
 
-from unmingle.api import Library
 from unmingle.decisions.asking import answer_command
 from unmingle.decisions.log import Decision
 from unmingle.decisions.service import DecisionService
 from unmingle.errors import DecisionError, LibraryBusyError, LibraryError, PictureError, StaleError, UnmingleError
 from unmingle.faces.align import FACE_MARGIN, SIDE, thumbnail
 from unmingle.jobs import retry
+from unmingle.library import Library
 from unmingle.render.drawing import as_jpeg
 from unmingle.review.background import Later, QuestionList
 from unmingle.review.cache import Cache, KeptOpen

@@ -1,5 +1,9 @@
 """Names as they were imported before each had a module of its own; they stay."""
 
+import sys
+
+from unmingle import bench, modelling
+from unmingle.exchange import exporting
 from unmingle.exchange.exporting import Exported, ExportOptions
 from unmingle.exchange.importing import Imported
 from unmingle.identification import Identified
@@ -19,3 +23,5 @@ __all__ = [
     "Summary",
     "as_json",
 ]
+
+sys.modules |= {f"{__name__}.benching": bench, f"{__name__}.exporting": exporting, f"{__name__}.modelling": modelling}

@@ -1,12 +1,15 @@
-"""Routes about likeness: who and which faces are like somebody, what a person is made of, and who is in a picture."""
+"""What all routes of the review page's server share, those about likeness, and those that play a recording."""
 
 from __future__ import annotations
 
+import mimetypes
 from base64 import b64encode
 from dataclasses import asdict, dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
 
-from fastapi import Query, Request
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import FileResponse, Response
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
@@ -15,17 +18,57 @@ from unmingle.grouping.index import spaced
 from unmingle.records import Status
 from unmingle.review import schemas
 from unmingle.review.alike import Likeness
+from unmingle.review.auth import is_loopback
 from unmingle.review.cache import query
 from unmingle.review.pages import RequestError
-from unmingle.review.routing import Now, read
 from unmingle.review.schemas import IdInPath, IdInQuery, Limit, Offset, Search
-from unmingle.review.session import Session
+from unmingle.review.session import Door, Session
 from unmingle.store import people_query
 from unmingle.store.people_query import FaceCard, face_cards
+from unmingle.store.screen_time import Seen, seen_between
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+def door_of(request: Request) -> Door:
+    """The way to the library of the server that is asked."""
+    door: Door = request.app.state.door
+    return door
+
+
+def is_here(request: Request) -> bool:
+    """Whether only who sits at this machine can ask: nobody else is told of its folders, or has it work."""
+    return is_loopback(urlsplit(request.app.state.origin).hostname or "")
+
+
+async def _session(request: Request) -> AsyncIterator[Session]:
+    with door_of(request).session() as session:
+        yield session
+
+
+def described(status: int | str, description: str, **more: Any) -> dict[int | str, dict[str, Any]]:
+    """An answer, for the description of the API."""
+    return {status: {"description": description, **more}}
+
+
+Entry = Annotated[Door, Depends(door_of)]
+Now = Annotated[Session, Depends(_session)]
+PROBLEMS = described("4XX", "What is wrong, and what to do about it.", model=schemas.Problem)
+STALE = described(409, "Others have changed this since it was looked at; nothing was done.", model=schemas.Stale)
+GONE = "There is no such person; `merged_into` tells who it is now, if anybody."
+MERGED = described(404, GONE, model=schemas.Merged)
+JPEG = described(200, "A JPEG picture.", content={"image/jpeg": {}})
+read = APIRouter(prefix="/api", responses=PROBLEMS, tags=["look"])
+write = APIRouter(prefix="/api", responses={**PROBLEMS, **STALE}, tags=["decide"])
 
 PART_SHOWN = 8  # faces of a part of a person
 UNKNOWN = Likeness(None, -1.0)
 PICTURE = {"requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string"}}}}}
+LONGEST = 600.0  # seconds in one answer
+Seconds = Annotated[float, Query(ge=0, le=1e7)]
+BYTES: dict[str, Any] = {"content": {"video/*": {}, "application/octet-stream": {}}}
+FILE = described(200, "The file.", **BYTES) | described(206, "A part of it, as the header Range asks.", **BYTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,3 +216,37 @@ def parts(now: Now, person: IdInPath, count: Annotated[int | None, Query(ge=2, l
         for part, likely in found
     ]
     return Parts(revision=view.overview.revision, parts=shown)
+
+
+class SeenPeople(BaseModel):
+    """Where people are in a part of a recording, as of a revision."""
+
+    revision: int
+    seen: list[Seen]
+
+
+# The library is not kept open while bytes go out: a browser that pauses takes them up as slowly as it likes.
+@read.get("/recordings/{recording}/file", response_class=Response, responses=FILE)
+def recording_file(door: Entry, recording: IdInPath) -> Response:
+    """A recording as it lies on the disk, if it still is what was looked at; parts of it by Range."""
+    with door.session() as session:
+        path = session.recording_file(recording)
+    kind = mimetypes.guess_type(path.name)[0] or ""
+    return FileResponse(path, media_type=kind if kind.startswith("video/") else "application/octet-stream")
+
+
+@read.get("/recordings/{recording}/frame", response_class=Response, responses=JPEG)
+def recording_frame(
+    now: Now, recording: IdInPath, at: Seconds = 0.0, side: Annotated[int, Query(ge=64, le=8192)] = 1600
+) -> Response:
+    """The frame that comes at some seconds since the first, or next; its longer side at most `side` pixels."""
+    return Response(now.frame(recording, at, side), media_type="image/jpeg")
+
+
+@read.get("/recordings/{recording}/seen")
+def recording_seen(now: Now, recording: IdInPath, start: Seconds = 0.0, stop: Seconds = LONGEST) -> SeenPeople:
+    """Where people are in the frames from `start` to `stop`, of ten minutes at most."""
+    stop = min(stop, start + LONGEST)
+    with now.cache.view() as view:
+        seen = seen_between(view.store, view.overview.recipe, recording, start, stop)
+    return SeenPeople(revision=view.overview.revision, seen=seen)
