@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from typer import Argument, Option
 
 from unmingle import console
 from unmingle.cli.keys import provide
@@ -22,35 +22,32 @@ NEW = Path("unmingle-library")  # where a library is made that nobody gave a pla
 SHOWN = 50  # people and entries in a table
 FACES = "Files whose main face is meant, as in faces.csv; FILE#2 is face 2 of a file."
 
-OthersArgument = Annotated[list[str], typer.Argument(metavar="OTHER...", help="Ids or names.", show_default=False)]
-FacesArgument = Annotated[list[str], typer.Argument(metavar="FILE...", help=FACES, show_default=False)]
-PersonOption = Annotated[str | None, typer.Option("--person", metavar="PERSON", help="Id or name of a person.")]
-SomeFacesArgument = Annotated[list[str] | None, typer.Argument(metavar="[FILE]...", help=FACES, show_default=False)]
+OthersArgument = Annotated[list[str], Argument(metavar="OTHER...", help="Ids or names.")]
+FacesArgument = Annotated[list[str], Argument(metavar="FILE...", help=FACES)]
+PersonOption = Annotated[str | None, Option("--person", metavar="PERSON", help="Id or name of a person.")]
+SomeFacesArgument = Annotated[list[str] | None, Argument(metavar="[FILE]...", help=FACES)]
 DecisionArgument = Annotated[
     int | None,
-    typer.Argument(
-        min=1, metavar="[DECISION]", help="Number of the decision, as in unmingle log; the last if not given."
-    ),
+    Argument(min=1, metavar="[DECISION]", help="Number of the decision, as in unmingle log; the last if not given."),
 ]
 
 
 def review(
     library: Annotated[
         Path | None,
-        typer.Argument(
-            help="Folder of the library. Without one, a new one in this folder: its pictures are chosen in the page.",
-            show_default=False,
+        Argument(
+            help="Folder of the library. Without one, a new one in this folder: its pictures are chosen in the page."
         ),
     ] = None,
     host: Annotated[
         str,
-        typer.Option(
+        Option(
             help="Address to listen on. Any other than this machine's own shows the faces to everybody in the network"
             " who has the printed address, unencrypted."
         ),
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for a free one.")] = 0,
-    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Whether to open the browser.")] = True,
+    port: Annotated[int, Option(min=0, max=65535, help="Port to listen on; 0 for a free one.")] = 0,
+    browser: Annotated[bool, Option("--browser/--no-browser", help="Whether to open the browser.")] = True,
 ) -> None:
     """Name and correct people in the browser.
 
@@ -67,7 +64,7 @@ def review(
 def people(
     library: LibraryArgument,
     most: Annotated[
-        int | None, typer.Option(min=1, help="How many people, largest first; 50 if not given, with --json all.")
+        int | None, Option(min=1, help="How many people, largest first; 50 if not given, with --json all.")
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -125,7 +122,7 @@ def status(library: LibraryArgument, as_json: Json = False) -> None:
 def name(
     library: LibraryArgument,
     person: PersonArgument,
-    new: Annotated[str, typer.Argument(metavar="NAME", help="The name; an empty one takes it away.")],
+    new: Annotated[str, Argument(metavar="NAME", help="The name; an empty one takes it away.")],
     as_json: Json = False,
 ) -> None:
     """Give a person a name.
@@ -203,7 +200,7 @@ def redo(library: LibraryArgument, decision: DecisionArgument = None, as_json: J
 def log(
     library: LibraryArgument,
     most: Annotated[
-        int | None, typer.Option(min=1, help="How many entries, newest first; 50 if not given, with --json all.")
+        int | None, Option(min=1, help="How many entries, newest first; 50 if not given, with --json all.")
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from typer import Argument, Option
 
 from unmingle import console
 from unmingle.cli import models
@@ -23,23 +23,16 @@ SHORT = {"Labels", "Faces scored", "People", "Accuracy", "Weighted F1", "BCubed 
 def evaluate(
     library: opt.LibraryArgument,
     labels: Annotated[
-        str,
-        typer.Option(
-            help="A workbook or csv with the true people, or the word folders: each folder is one person.",
-            show_default=False,
-        ),
+        str, Option(help="A workbook or csv with the true people, or the word folders: each folder is one person.")
     ],
     file_column: opt.FileColumn = None,
     label_column: opt.LabelColumn = None,
     sheet: opt.Sheet = None,
     drop: opt.Drop = None,
     output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Folder for the report; LIBRARY/evaluation if not given."),
+        Path | None, Option("--output", "-o", help="Folder for the report; LIBRARY/evaluation if not given.")
     ] = None,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Print all scores, and who was found worst.")
-    ] = False,
+    verbose: Annotated[bool, Option("--verbose", "-v", help="Print all scores, and who was found worst.")] = False,
     as_json: opt.Json = False,
 ) -> None:
     """Score the people of a library against labels.
@@ -86,12 +79,11 @@ def print_evaluation(evaluation: Evaluation, *, verbose: bool = False) -> None:
 def report(
     library: opt.LibraryArgument,
     output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", metavar="PAGE.html", help="The file; LIBRARY/report.html if not given."),
+        Path | None, Option("--output", "-o", metavar="PAGE.html", help="The file; LIBRARY/report.html if not given.")
     ] = None,
     labels: Annotated[
         str | None,
-        typer.Option(
+        Option(
             help="Show how far the people agree with a workbook or csv, or with the word folders: each folder is one"
             " person."
         ),
@@ -100,7 +92,7 @@ def report(
     label_column: opt.LabelColumn = None,
     sheet: opt.Sheet = None,
     drop: opt.Drop = None,
-    title: Annotated[str, typer.Option(help="Of the page; the name of the library's folder if not given.")] = "",
+    title: Annotated[str, Option(help="Of the page; the name of the library's folder if not given.")] = "",
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
 ) -> None:
@@ -120,18 +112,16 @@ def report(
 
 
 def compare(
-    library_a: Annotated[Path, typer.Argument(metavar="LIBRARY_A", help="Folder of a library.", show_default=False)],
+    library_a: Annotated[Path, Argument(metavar="LIBRARY_A", help="Folder of a library.")],
     library_b: Annotated[
         Path,
-        typer.Argument(
-            metavar="LIBRARY_B",
-            help="Folder of another, of the same pictures or some of them, made in another way.",
-            show_default=False,
+        Argument(
+            metavar="LIBRARY_B", help="Folder of another, of the same pictures or some of them, made in another way."
         ),
     ],
     labels: Annotated[
         str | None,
-        typer.Option(
+        Option(
             help="Score both against a workbook or csv, or the word folders, where each folder is one person, and say"
             " which of the two is right about each change."
         ),
@@ -142,7 +132,7 @@ def compare(
     drop: opt.Drop = None,
     output: Annotated[
         Path | None,
-        typer.Option(
+        Option(
             "--output", "-o", metavar="PAGE.html", help="Also write a page with the faces concerned, for a browser."
         ),
     ] = None,
@@ -175,14 +165,10 @@ def compare(
 
 def bench(
     dataset: Annotated[
-        Path,
-        typer.Argument(
-            metavar="DATASET", help="Folder of labelled pictures, by default one folder a person.", show_default=False
-        ),
+        Path, Argument(metavar="DATASET", help="Folder of labelled pictures, by default one folder a person.")
     ],
     labels: Annotated[
-        str,
-        typer.Option(help="A workbook or csv with the true people, or the word folders: each folder is one person."),
+        str, Option(help="A workbook or csv with the true people, or the word folders: each folder is one person.")
     ] = "folders",
     file_column: opt.FileColumn = None,
     label_column: opt.LabelColumn = None,
@@ -191,9 +177,7 @@ def bench(
     recipe: opt.Recipe = "faces",
     people: Annotated[
         int | None,
-        typer.Option(
-            min=1, help="Tell unmingle how many people there are; classic gets the true number if it isn't given."
-        ),
+        Option(min=1, help="Tell unmingle how many people there are; classic gets the true number if it isn't given."),
     ] = None,
     model: opt.Model = "sface",
     crops: opt.Crops = "auto",
@@ -202,12 +186,11 @@ def bench(
     threads: opt.Threads = 0,
     strictness: opt.Strictness = "balanced",
     others: Annotated[
-        bool,
-        typer.Option("--others/--no-others", help="Whether usual methods are run on the same embeddings beside it."),
+        bool, Option("--others/--no-others", help="Whether usual methods are run on the same embeddings beside it.")
     ] = True,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FOLDER", help="Keep the library here; it is thrown away if not given."),
+        Option("--output", "-o", metavar="FOLDER", help="Keep the library here; it is thrown away if not given."),
     ] = None,
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+from typer import Argument, Option
 
 from unmingle import console
 from unmingle.cli import on_ray
@@ -26,44 +27,37 @@ SHOWN = 20  # lines of a kind on the terminal; --json has them all
 
 def export(
     library: opt.LibraryArgument,
-    output: Annotated[
-        Path,
-        typer.Option("--output", "-o", metavar="DEST", help="Folder to write to; made if new.", show_default=False),
-    ],
+    output: Annotated[Path, Option("--output", "-o", metavar="DEST", help="Folder to write to; made if new.")],
     to: Annotated[
         Literal["folders", "csv", "xlsx", "parquet", "json", "xmp", "coco", "decisions"],
-        typer.Option(
+        Option(
             help="folders: the pictures of each person. csv, xlsx, parquet, json: the tables. xmp: named face regions"
             " for photo programs, in DEST/PICTURE.EXT.xmp. coco: boxes and people of all pictures, in DEST/coco.json."
-            " decisions: of a library made by import -o, for the next unmingle cluster --ray to DEST.",
-            show_default=False,
+            " decisions: of a library made by import -o, for the next unmingle cluster --ray to DEST."
         ),
     ],
     by: Annotated[
-        Literal["name", "id"] | None, typer.Option(help="folders: what they are called by; name if not given.")
+        Literal["name", "id"] | None, Option(help="folders: what they are called by; name if not given.")
     ] = None,
     how: Annotated[
         Literal["copy", "hardlink", "symlink"] | None,
-        typer.Option(
-            help="folders: whether files are copied or linked; copy if not given. Recordings are linked only."
-        ),
+        Option(help="folders: whether files are copied or linked; copy if not given. Recordings are linked only."),
     ] = None,
     faces: Annotated[
         Literal["named", "all"] | None,
-        typer.Option(help="xmp, coco: whose faces are in it; named if not given. all: also those without a name."),
+        Option(help="xmp, coco: whose faces are in it; named if not given. all: also those without a name."),
     ] = None,
     embed: Annotated[
-        bool,
-        typer.Option("--embed", help="xmp: write regions into copies of the pictures in DEST; needs ExifTool."),
+        bool, Option("--embed", help="xmp: write regions into copies of the pictures in DEST; needs ExifTool.")
     ] = False,
     labels: Annotated[
         Path | None,
-        typer.Option(help="xlsx: a workbook or csv of labels, into a copy of which the found people are filled in."),
+        Option(help="xlsx: a workbook or csv of labels, into a copy of which the found people are filled in."),
     ] = None,
     file_column: opt.FileColumn = None,
     label_column: opt.LabelColumn = None,
     sheet: opt.Sheet = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be written.")] = False,
+    dry_run: Annotated[bool, Option("--dry-run", help="Only say what would be written.")] = False,
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
 ) -> None:
@@ -116,34 +110,30 @@ def import_(
     library: opt.LibraryArgument,
     sources: Annotated[
         list[Path] | None,
-        typer.Argument(
+        Argument(
             metavar="[SOURCE]...",
             help="XMP files, pictures with XMP in them, folders of both, exports of our own, or tables (csv, workbook,"
             " Parquet, JSON) with the columns file and name, and face for another than the main one; JSON of Google's"
             " Takeout and of osxphotos; digiKam's database.",
-            show_default=False,
         ),
     ] = None,
     conflicts: Annotated[
         Literal["keep", "take"],
-        typer.Option(help="Of a face that has another name in LIBRARY: keep that one, or take the imported one."),
+        Option(help="Of a face that has another name in LIBRARY: keep that one, or take the imported one."),
     ] = "keep",
     output: Annotated[
         Path | None,
-        typer.Option(
+        Option(
             "--output",
             "-o",
             metavar="NEW",
             help="Make a library of people that unmingle cluster --ray found; LIBRARY is the folder that it wrote.",
-            show_default=False,
         ),
     ] = None,
-    people: Annotated[
-        str | None, typer.Option(metavar="1-500", help="With -o: their numbers, as in people.parquet.")
-    ] = None,
-    names: Annotated[str | None, typer.Option(metavar="NAME,NAME", help="With -o: their names.")] = None,
+    people: Annotated[str | None, Option(metavar="1-500", help="With -o: their numbers, as in people.parquet.")] = None,
+    names: Annotated[str | None, Option(metavar="NAME,NAME", help="With -o: their names.")] = None,
     files: Annotated[
-        str | None, typer.Option(metavar="PATTERN", help="With -o: all faces of such files, such as '*/2019/*'.")
+        str | None, Option(metavar="PATTERN", help="With -o: all faces of such files, such as '*/2019/*'.")
     ] = None,
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer import Option
 from typer.core import TyperCommand
 from typer.main import get_command
 
@@ -32,7 +33,7 @@ def _note(value: Path | None) -> None:
     _FILE[:] = [] if value is None else [value]
 
 
-def _option(key_file: Annotated[Path | None, typer.Option(metavar="FILE", help=HELP, callback=_note)] = None) -> None:
+def _option(key_file: Annotated[Path | None, Option(metavar="FILE", help=HELP, callback=_note)] = None) -> None:
     pass
 
 
@@ -178,13 +179,13 @@ def remember(folder: Path, key: str | None) -> None:
 
 def encrypt(
     library: opt.LibraryArgument,
-    decrypt: Annotated[bool, typer.Option("--decrypt", help="Make a plain library of an encrypted one.")] = False,
-    change_key: Annotated[bool, typer.Option("--change-key", help="Give an encrypted library another key.")] = False,
+    decrypt: Annotated[bool, Option("--decrypt", help="Make a plain library of an encrypted one.")] = False,
+    change_key: Annotated[bool, Option("--change-key", help="Give an encrypted library another key.")] = False,
     new_key_file: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="File with the new key, for --change-key; else UNMINGLE_NEW_KEY, or asked."),
+        Option(metavar="FILE", help="File with the new key, for --change-key; else UNMINGLE_NEW_KEY, or asked."),
     ] = None,
-    keyring: Annotated[bool, typer.Option("--keyring", help="Keep the key in the system's keyring.")] = False,
+    keyring: Annotated[bool, Option("--keyring", help="Keep the key in the system's keyring.")] = False,
     as_json: opt.Json = False,
 ) -> None:
     """Encrypt a library that is there, with all that it holds.

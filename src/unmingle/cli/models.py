@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+from typer import Argument, Option
 
 from unmingle import console
 from unmingle.cli.options import Json, Quiet, open_library
@@ -16,32 +17,26 @@ from unmingle.cli.running import keeping
 if TYPE_CHECKING:
     from unmingle.modelling import Checked, Tried
 
-app = typer.Typer(
-    help="List, fetch, add, check and remove networks.",
-    no_args_is_help=True,
-)
+app = typer.Typer(help="List, fetch, add, check and remove networks.", no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(help="As in unmingle models list.", show_default=False)]
+Name = Annotated[str, Argument(help="As in unmingle models list.")]
 LabelFolder = Annotated[
     Path | None,
-    typer.Option(
+    Option(
         "--labels",
         metavar="FOLDER",
         help="Calibrate on these pictures: a folder with one folder for each person, best of hundreds.",
-        show_default=False,
     ),
 ]
 LibraryFolder = Annotated[
-    Path | None,
-    typer.Option("--library", metavar="LIBRARY", help="Calibrate on the people of a library.", show_default=False),
+    Path | None, Option("--library", metavar="LIBRARY", help="Calibrate on the people of a library.")
 ]
 
 
 @app.command("list")
 def list_models(
     library: Annotated[
-        Path | None,
-        typer.Option("--library", metavar="LIBRARY", help="Those whose faces a library holds.", show_default=False),
+        Path | None, Option("--library", metavar="LIBRARY", help="Those whose faces a library holds.")
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -87,8 +82,7 @@ def _list_of(library: Path, *, as_json: bool) -> None:
 def fetch_model(
     name: Name,
     weights: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Its file, fetched elsewhere: checked and copied.", show_default=False),
+        Path | None, Option(metavar="FILE", help="Its file, fetched elsewhere: checked and copied.")
     ] = None,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -109,28 +103,25 @@ def fetch_model(
 
 @app.command("add")
 def add_model(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="An ONNX file.", show_default=False)],
-    name: Annotated[str, typer.Option(help="How to call it; the file's name if not given.", show_default=False)] = "",
-    licence: Annotated[str, typer.Option(help="Its licence, for those who use it.", show_default=False)] = "",
+    file: Annotated[Path, Argument(metavar="FILE", help="An ONNX file.")],
+    name: Annotated[str, Option(help="How to call it; the file's name if not given.")] = "",
+    licence: Annotated[str, Option(help="Its licence, for those who use it.")] = "",
     commercial: Annotated[
-        bool | None,
-        typer.Option("--commercial/--non-commercial", help="Whether it allows commercial use.", show_default=False),
+        bool | None, Option("--commercial/--non-commercial", help="Whether it allows commercial use.")
     ] = None,
-    source: Annotated[str, typer.Option(help="Where it is from.", show_default=False)] = "",
+    source: Annotated[str, Option(help="Where it is from.")] = "",
     colour: Annotated[
-        Literal["rgb", "bgr"] | None, typer.Option(help="The order of its channels; tried out if not given.")
+        Literal["rgb", "bgr"] | None, Option(help="The order of its channels; tried out if not given.")
     ] = None,
     mean: Annotated[
         float | None,
-        typer.Option(help="A pixel p from 0 to 255 goes in as (p - mean) / scale; tried out if neither is given."),
+        Option(help="A pixel p from 0 to 255 goes in as (p - mean) / scale; tried out if neither is given."),
     ] = None,
-    scale: Annotated[float | None, typer.Option(help="See --mean.")] = None,
-    output: Annotated[
-        str, typer.Option(help="Which of its outputs is the embedding, if it has several.", show_default=False)
-    ] = "",
+    scale: Annotated[float | None, Option(help="See --mean.")] = None,
+    output: Annotated[str, Option(help="Which of its outputs is the embedding, if it has several.")] = "",
     labels: LabelFolder = None,
     library: LibraryFolder = None,
-    overwrite: Annotated[bool, typer.Option("--replace", help="Replace a model that is called so.")] = False,
+    overwrite: Annotated[bool, Option("--replace", help="Replace a model that is called so.")] = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -190,9 +181,7 @@ def _tell(tried: Tried, what: str, *, quiet: bool, as_json: bool) -> None:
 
 @app.command("check")
 def check_models(
-    name: Annotated[
-        str | None, typer.Argument(help="As in unmingle models list; all that are here if not given.")
-    ] = None,
+    name: Annotated[str | None, Argument(help="As in unmingle models list; all that are here if not given.")] = None,
     as_json: Json = False,
 ) -> None:
     """Check models: checksum, whether they run, a known pair of faces, speed, calibration. Exit code 1 if one fails."""

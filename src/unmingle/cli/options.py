@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+from typer import Argument, Option
 
 from unmingle import console
 from unmingle.errors import SettingsError
@@ -17,69 +18,64 @@ if TYPE_CHECKING:
     from unmingle.evaluation.labels import LabelOptions
     from unmingle.library import Library
 
-LibraryArgument = Annotated[Path, typer.Argument(metavar="LIBRARY", help="Folder of the library.", show_default=False)]
+LibraryArgument = Annotated[Path, Argument(metavar="LIBRARY", help="Folder of the library.")]
 PersonArgument = Annotated[
     str,
-    typer.Argument(
-        metavar="PERSON",
-        help="Id or name, as in people.csv. A plain number is an id; name:2 is who is called 2.",
-        show_default=False,
+    Argument(
+        metavar="PERSON", help="Id or name, as in people.csv. A plain number is an id; name:2 is who is called 2."
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
+Json = Annotated[bool, Option("--json", help="Print the result as JSON on standard output.")]
 Regroup = Annotated[
-    bool, typer.Option("--regroup", help="Group all faces again, also where only few came to a large LIBRARY.")
+    bool, Option("--regroup", help="Group all faces again, also where only few came to a large LIBRARY.")
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress and no summary.")]
+Quiet = Annotated[bool, Option("--quiet", "-q", help="Show no progress and no summary.")]
 Drop = Annotated[
     list[str] | None,
-    typer.Option(
+    Option(
         "--drop",
         metavar="COLUMN=VALUE",
         help="Leave such rows out of the score; may be repeated. Default: Mask=Y and ID=0 where such columns exist.",
     ),
 ]
-FileColumn = Annotated[str | None, typer.Option(help="Column with file names; found by its usual names if not given.")]
+FileColumn = Annotated[str | None, Option(help="Column with file names; found by its usual names if not given.")]
 LabelColumn = Annotated[
     str | None,
-    typer.Option(
-        help="Column with the true person; found by its usual names if not given, where only one can be meant."
-    ),
+    Option(help="Column with the true person; found by its usual names if not given, where only one can be meant."),
 ]
 Sheet = Annotated[
     list[str] | None,
-    typer.Option(
+    Option(
         metavar="TITLE",
         help="Sheet of the workbook to read; may be repeated. Default: all with the headings of the first with labels.",
-        show_default=False,
     ),
 ]
 Recipe = Annotated[
     Literal["faces", "classic"],
-    typer.Option(help="faces: detect and embed faces. classic: the whole picture through VGG16, PCA, k-means."),
+    Option(help="faces: detect and embed faces. classic: the whole picture through VGG16, PCA, k-means."),
 ]
 Crops = Annotated[
     Literal["auto", "always", "never"],
-    typer.Option(help="Whether a picture is one cut-out face, whose neighbours don't count; auto: decide by picture."),
+    Option(help="Whether a picture is one cut-out face, whose neighbours don't count; auto: decide by picture."),
 ]
-Weights = Annotated[Path | None, typer.Option(help="classic: Keras' VGG16 weight file, if not fetched.")]
+Weights = Annotated[Path | None, Option(help="classic: Keras' VGG16 weight file, if not fetched.")]
 Precision = Annotated[
     Literal["auto", "f32", "bf16", "int8"],
-    typer.Option(
+    Option(
         help="Of the networks' arithmetic: auto is bf16 where the processor computes it fast; f32 is exact, int8 rough."
     ),
 ]
-Threads = Annotated[int, typer.Option(min=0, help="Processor cores to use; 0 for all.")]
+Threads = Annotated[int, Option(min=0, help="Processor cores to use; 0 for all.")]
 Strictness = Annotated[
     Literal["lenient", "balanced", "strict"],
-    typer.Option(
+    Option(
         help="How sure a merge must be. lenient: one person in ten may take in a stranger, and fewer faces stay"
         " alone. balanced: one in fifty. strict: one in five hundred, and people may be found in parts."
     ),
 ]
 Model = Annotated[
     str,
-    typer.Option(
+    Option(
         metavar="NAME",
         help="faces: what turns a face into numbers, as in unmingle models list. What other models found is kept.",
     ),
@@ -90,16 +86,15 @@ OPENED: list[Path] = []  # by this command, the last at the end
 
 Ray = Annotated[
     str | None,
-    typer.Option(
+    Option(
         metavar="ADDRESS",
         help="Work on a Ray cluster, and write Parquet to LIBRARY instead of a library: local starts one here, auto"
         " and ray://… join one. SOURCE and LIBRARY may be addresses such as s3://….",
-        show_default=False,
     ),
 ]
 DryRun = Annotated[
     bool,
-    typer.Option(
+    Option(
         "--dry-run",
         help="With --ray: only look at up to 1,000 of the pictures, and say how long all would take, and how much disk"
         " and memory.",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+from typer import Argument, Option
 
 from unmingle import console
 from unmingle.cli import evaluating, keys, models, on_ray
@@ -29,30 +30,22 @@ def cluster(
     context: typer.Context,
     output: Annotated[
         Path,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="LIBRARY",
-            help="Folder of the library: made if new, gone on with if not.",
-            show_default=False,
-        ),
+        Option("--output", "-o", metavar="LIBRARY", help="Folder of the library: made if new, gone on with if not."),
     ],
     sources: Annotated[
         list[Path] | None,
-        typer.Argument(
+        Argument(
             metavar="[SOURCE]...",
             help="Folders of pictures and recordings, such files, or text files that list paths; those that LIBRARY"
             " remembers if none is given.",
-            show_default=False,
         ),
     ] = None,
     recipe: opt.Recipe = "faces",
     people: Annotated[
-        int | None, typer.Option(min=0, help="How many people there are, if you know; 0 to find it, as if not given.")
+        int | None, Option(min=0, help="How many people there are, if you know; 0 to find it, as if not given.")
     ] = None,
     labels: Annotated[
-        str | None,
-        typer.Option(help="Take the number of people, and nothing else, from a workbook, a csv, or folders."),
+        str | None, Option(help="Take the number of people, and nothing else, from a workbook, a csv, or folders.")
     ] = None,
     file_column: opt.FileColumn = None,
     label_column: opt.LabelColumn = None,
@@ -60,81 +53,69 @@ def cluster(
     crops: opt.Crops = "auto",
     features: Annotated[
         Literal["fc2", "pool5"],
-        typer.Option(help="classic: the layer of VGG16; pool5 needs only a convolution-only weight file."),
+        Option(help="classic: the layer of VGG16; pool5 needs only a convolution-only weight file."),
     ] = "fc2",
     weights: opt.Weights = None,
     any_weights: Annotated[
         bool,
-        typer.Option(
-            "--any-weights", help="classic: accept weights of the right layout that are not the official ones."
-        ),
+        Option("--any-weights", help="classic: accept weights of the right layout that are not the official ones."),
     ] = False,
     precision: opt.Precision = "auto",
     engine: Annotated[
-        Literal["auto", "openvino", "onnxruntime"],
-        typer.Option(help="What runs the networks; onnxruntime is an extra."),
+        Literal["auto", "openvino", "onnxruntime"], Option(help="What runs the networks; onnxruntime is an extra.")
     ] = "auto",
     threads: opt.Threads = 0,
     strictness: opt.Strictness = "balanced",
     co_occurrence: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--co-occurrence/--no-co-occurrence",
             help="Whether two faces of one picture or frame are two people, unless they are too alike for that.",
         ),
     ] = True,
     name_pattern: Annotated[
         str | None,
-        typer.Option(
+        Option(
             metavar="REGEX",
             help="How a file name carries meeting, frame and index: a regular expression with these three named groups"
             " for the name without its ending. Faces of one frame were seen together. auto, as if not given: names"
             " like meeting_00000290_3 are read so where the faces bear it out.",
-            show_default=False,
         ),
     ] = None,
     no_name_pattern: Annotated[
-        bool, typer.Option("--no-name-pattern", help="Read no meeting and no frame from file names.")
+        bool, Option("--no-name-pattern", help="Read no meeting and no frame from file names.")
     ] = False,
     model: opt.Model = "sface",
     every: Annotated[
         str,
-        typer.Option(
+        Option(
             metavar="TIME", help="Time between the frames of a recording that are looked at, such as 0.1s or 500ms."
         ),
     ] = "0.1s",
     as_before: Annotated[
-        bool,
-        typer.Option("--as-before", help="Take what no option says as LIBRARY was made: model, strictness and all."),
+        bool, Option("--as-before", help="Take what no option says as LIBRARY was made: model, strictness and all.")
     ] = False,
     regroup: opt.Regroup = False,
-    sheets: Annotated[int, typer.Option(min=0, help="How many people, largest first, get a contact sheet.")] = 100,
+    sheets: Annotated[int, Option(min=0, help="How many people, largest first, get a contact sheet.")] = 100,
     webvtt: Annotated[
-        bool, typer.Option("--webvtt/--no-webvtt", help="Write captions for each recording that say who is on screen.")
+        bool, Option("--webvtt/--no-webvtt", help="Write captions for each recording that say who is on screen.")
     ] = False,
     save_crops: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FOLDER",
-            help="Cut every face of the recordings out into FOLDER, named meeting_frame_index.jpg.",
-            show_default=False,
+        Option(
+            metavar="FOLDER", help="Cut every face of the recordings out into FOLDER, named meeting_frame_index.jpg."
         ),
     ] = None,
     include_erased: Annotated[
-        bool, typer.Option("--include-erased", help="Find faces in SOURCE again that unmingle erase took out.")
+        bool, Option("--include-erased", help="Find faces in SOURCE again that unmingle erase took out.")
     ] = False,
     encrypt: Annotated[
-        bool,
-        typer.Option("--encrypt", help="Make LIBRARY an encrypted one; see unmingle encrypt for one that is there."),
+        bool, Option("--encrypt", help="Make LIBRARY an encrypted one; see unmingle encrypt for one that is there.")
     ] = False,
-    keyring: Annotated[
-        bool, typer.Option("--keyring", help="With --encrypt: keep the key in the system's keyring.")
-    ] = False,
+    keyring: Annotated[bool, Option("--keyring", help="With --encrypt: keep the key in the system's keyring.")] = False,
     tables: Annotated[
         bool,
-        typer.Option(
-            "--tables", help="Write tables and sheets, now and later, though LIBRARY is encrypted: as plain files."
-        ),
+        Option("--tables", help="Write tables and sheets, now and later, though LIBRARY is encrypted: as plain files."),
     ] = False,
     ray: opt.Ray = None,
     dry_run: opt.DryRun = False,
@@ -248,7 +229,7 @@ def show(
     library: opt.LibraryArgument,
     person: opt.PersonArgument,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The picture to write; in LIBRARY/sheets if not given.")
+        Path | None, Option("--output", "-o", help="The picture to write; in LIBRARY/sheets if not given.")
     ] = None,
     as_json: opt.Json = False,
 ) -> None:
@@ -267,10 +248,7 @@ def show(
 
 def find(
     library: opt.LibraryArgument,
-    pictures: Annotated[
-        list[Path],
-        typer.Argument(metavar="PICTURE...", help="Pictures, folders, or lists of paths.", show_default=False),
-    ],
+    pictures: Annotated[list[Path], Argument(metavar="PICTURE...", help="Pictures, folders, or lists of paths.")],
     as_json: opt.Json = False,
 ) -> None:
     """Say who is in pictures, without adding them."""
@@ -309,9 +287,9 @@ def _found_lines(found: Found, name_of: dict[int, str]) -> Iterator[str]:
 
 
 def demo(
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to work in.")] = Path("unmingle-demo"),
-    people: Annotated[int, typer.Option(min=1, max=12, help="How many made-up people meet.")] = 12,
-    frames: Annotated[int, typer.Option(min=1, max=20, help="In how many frames.")] = 20,
+    output: Annotated[Path, Option("--output", "-o", help="Folder to work in.")] = Path("unmingle-demo"),
+    people: Annotated[int, Option(min=1, max=12, help="How many made-up people meet.")] = 12,
+    frames: Annotated[int, Option(min=1, max=20, help="In how many frames.")] = 20,
 ) -> None:
     """Sort, score and show a made-up meeting."""
     from unmingle.demo import write_meeting

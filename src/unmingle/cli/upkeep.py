@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer import Argument, Option
 
 from unmingle import console
 from unmingle.cli import options as opt
@@ -32,12 +33,9 @@ SHOWN = 20  # exports and pages on the terminal; --json has them all
 def watch(
     library: opt.LibraryArgument,
     options: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[-- OPTION...]", help="Options for unmingle cluster, after two dashes.", show_default=False
-        ),
+        list[str] | None, Argument(metavar="[-- OPTION...]", help="Options for unmingle cluster, after two dashes.")
     ] = None,
-    every: Annotated[str, typer.Option(metavar="TIME", help="Time between two looks, such as 30s.")] = "30s",
+    every: Annotated[str, Option(metavar="TIME", help="Time between two looks, such as 30s.")] = "30s",
     quiet: opt.Quiet = False,
 ) -> None:
     """Add what comes into the sources of LIBRARY, until Ctrl+C.
@@ -105,8 +103,7 @@ def _cluster(library: Path, options: Sequence[str]) -> int:
 def check(
     library: opt.LibraryArgument,
     repair: Annotated[
-        bool,
-        typer.Option("--repair", help="Mend first what can be: decisions come back, what can be read is kept."),
+        bool, Option("--repair", help="Mend first what can be: decisions come back, what can be read is kept.")
     ] = False,
     as_json: opt.Json = False,
 ) -> None:
@@ -129,7 +126,7 @@ def check(
 
 def backup(
     library: opt.LibraryArgument,
-    destination: Annotated[Path, typer.Argument(metavar="DEST", help="A new folder.", show_default=False)],
+    destination: Annotated[Path, Argument(metavar="DEST", help="A new folder.")],
     as_json: opt.Json = False,
 ) -> None:
     """Copy a library into a new folder, also while others use it.
@@ -144,37 +141,30 @@ def backup(
 
 def erase(
     library: opt.LibraryArgument,
-    people: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[PERSON]...", help="Ids or names, as in people.csv.", show_default=False),
-    ] = None,
-    faces: Annotated[
-        list[str] | None, typer.Option("--face", metavar="FILE", help=f"{FACES} May be repeated.", show_default=False)
-    ] = None,
+    people: Annotated[list[str] | None, Argument(metavar="[PERSON]...", help="Ids or names, as in people.csv.")] = None,
+    faces: Annotated[list[str] | None, Option("--face", metavar="FILE", help=f"{FACES} May be repeated.")] = None,
     sources: Annotated[
         list[Path] | None,
-        typer.Option(
+        Option(
             "--source",
             "--file",
             metavar="SOURCE",
             help="All faces in a folder that was given to cluster, one in it, or a file; may be repeated.",
-            show_default=False,
         ),
     ] = None,
     older_than: Annotated[
         str | None,
-        typer.Option(
+        Option(
             metavar="AGE",
             help="All faces of files that were last changed so long ago, such as 365d, or before a day, such as"
             " 2024-05-31, and of files that are gone.",
-            show_default=False,
         ),
     ] = None,
     left_out: Annotated[
-        bool, typer.Option("--left-out", help="All faces that are nobody's, and those of people who are ignored.")
+        bool, Option("--left-out", help="All faces that are nobody's, and those of people who are ignored.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be erased.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask whether that is meant.")] = False,
+    dry_run: Annotated[bool, Option("--dry-run", help="Only say what would be erased.")] = False,
+    yes: Annotated[bool, Option("--yes", "-y", help="Don't ask whether that is meant.")] = False,
     as_json: opt.Json = False,
 ) -> None:
     """Erase people or faces for good.
@@ -231,10 +221,7 @@ def _age(text: str) -> datetime | timedelta:
 def forget(
     library: opt.LibraryArgument,
     source: Annotated[
-        Path,
-        typer.Argument(
-            metavar="SOURCE", help="A folder that was given to cluster, one in it, or a file.", show_default=False
-        ),
+        Path, Argument(metavar="SOURCE", help="A folder that was given to cluster, one in it, or a file.")
     ],
     as_json: opt.Json = False,
 ) -> None:
@@ -257,8 +244,8 @@ def forget(
 
 def relocate(
     library: opt.LibraryArgument,
-    old: Annotated[Path, typer.Argument(metavar="OLD", help="Where the pictures were.", show_default=False)],
-    new: Annotated[Path, typer.Argument(metavar="NEW", help="Where they are.", show_default=False)],
+    old: Annotated[Path, Argument(metavar="OLD", help="Where the pictures were.")],
+    new: Annotated[Path, Argument(metavar="NEW", help="Where they are.")],
     as_json: opt.Json = False,
 ) -> None:
     """Say that a source, or a folder in one, is elsewhere now.
