@@ -33,25 +33,9 @@ from unmingle.store import facts
 from unmingle.store.encryption import MARK, check_key, connect, connect_with, errors, is_encrypted, key_of, unlock
 from unmingle.store.face_query import FILE_STATE, FileState
 from unmingle.store.face_rows import ALONE
-from unmingle.store.integrity import (
-    Fault,
-    column_names,
-    damaged_pictures,
-    file_faults,
-    fits,
-    picture_faults,
-    tables,
-)
+from unmingle.store.integrity import Fault, column_names, damaged_pictures, file_faults, fits, picture_faults, tables
 from unmingle.store.schema import damaged, migrate, migrations
-from unmingle.store.sqlite import (
-    ERASING,
-    TABLES,
-    go_on,
-    locked,
-    open_to_decide,
-    open_to_read,
-    opened,
-)
+from unmingle.store.sqlite import ERASING, TABLES, go_on, locked, open_to_decide, open_to_read, opened
 from unmingle.text_layout import counted
 
 if TYPE_CHECKING:

@@ -57,12 +57,7 @@ ROUTERS = (read, write, picture_sources.router)
 
 
 def create_app(
-    folder: Path,
-    *,
-    token: str,
-    origin: str,
-    auth: Auth | None = None,
-    started: Callable[[], object] = lambda: None,
+    folder: Path, *, token: str, origin: str, auth: Auth | None = None, started: Callable[[], object] = lambda: None
 ) -> FastAPI:
     """The server of a library, for who has the token, at this origin; `auth` is in place of both, with more tokens."""
     door = Door(folder)
@@ -246,11 +241,7 @@ def left_out_faces(
 
 @read.get("/timeline")
 def timeline(
-    now: Now,
-    person: IdInQuery | None = None,
-    recording: IdInQuery | None = None,
-    offset: Offset = 0,
-    limit: Limit = 20,
+    now: Now, person: IdInQuery | None = None, recording: IdInQuery | None = None, offset: Offset = 0, limit: Limit = 20
 ) -> schemas.TimelinePage:
     """Who is on screen when, recording by recording, or in one; of one person, only the recordings that they are in."""
     revision = now.cache.overview().revision

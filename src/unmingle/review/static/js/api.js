@@ -37,7 +37,7 @@ async function request(address, options) {
       const text = await response.text();
       const body = await new Response(text).json().catch(() => ({}));
       if (response.ok) {
-        session.told ??= body.revision;
+        session.told ??= body?.revision;
         return body;
       }
       if (body.locked && address !== "/api/unlock") return askForKey();
