@@ -13,7 +13,7 @@ import pytest
 import requests
 import uvicorn
 
-from unmingle.review import connections
+from unmingle.review import serve
 from unmingle.review.serve import MOST_CONNECTIONS, MOST_RECORDS, LimitedServer, Seldom, free_listener
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def test_many_that_hold_a_connection_keep_nobody_out(address: tuple[str, int]) -
 def test_who_asks_too_slowly_is_hung_up_on(
     monkeypatch: pytest.MonkeyPatch, address: tuple[str, int], part: bytes
 ) -> None:
-    monkeypatch.setattr(connections, "TO_ASK", 0.3)
+    monkeypatch.setattr(serve, "TO_ASK", 0.3)
     with socket.create_connection(address, timeout=5) as held:
         held.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         answer = b""
