@@ -76,7 +76,30 @@ def erase(
     """
     with store.transaction() as connection:
         connection.execute("SAVEPOINT before")
-        found = _erase(store, connection, recipe, people, faces, by)
+        connection.execute("INSERT OR REPLACE INTO fact VALUES (?, '1')", (ERASING,))
+        state = State.read(connection, recipe)
+        said, before = state.projection, _owners(connection)
+        ids = _with_merged(state, people)
+        theirs = {face for face, who in connection.execute(_OWNERS.format("face, person")) if who in ids}
+        theirs |= {face for region, face in state.face_of.items() if said.person_of.get(region) in ids}
+        gone = erase_faces(connection, theirs | set(faces))
+        ids |= _with_merged(state, before - _owners(connection))
+        regions = _regions_of(connection, state, gone)
+        regions |= {region for region, who in said.person_of.items() if who in ids}
+        entries = _rewrite(connection, state.log.entries, ids, regions)
+        for table in ("proposal", "former", "member"):
+            connection.execute(f"DELETE FROM {table} WHERE person IN {_in(ids)}")
+        connection.execute(f"UPDATE moved SET before = NULL WHERE before IN {_in(ids)}")
+        connection.execute(f"DELETE FROM person WHERE id IN {_in(ids)}")
+        state = State.read(connection, recipe)
+        moved = state.write_members(connection)
+        state.write_marks(connection)
+        state.write_people(connection)
+        _compare_anew(store, recipe)
+        words = f"Erased {counted(len(ids), 'person', 'people')} ({counted(len(gone), 'face')})"
+        append(connection, Erase(), by, words, sorted(ids), moved)
+        pages = tuple(one.path for one in outputs(store, exports=False) if one.there)
+        found = Erasure(tuple(sorted(ids)), len(gone), entries, pages, (), outputs(store, exports=True))
         if dry_run:
             connection.execute("ROLLBACK TO before")
         else:
@@ -89,40 +112,6 @@ def clean_files(store: Store) -> tuple[list[str], list[str]]:
     with store.transaction():
         journal.rewrite(store)
     return clean(store, journal=True)
-
-
-def _erase(
-    store: Store,
-    connection: sqlite3.Connection,
-    recipe: str,
-    people: Collection[int],
-    faces: Collection[int],
-    by: By,
-) -> Erasure:
-    connection.execute("INSERT OR REPLACE INTO fact VALUES (?, '1')", (ERASING,))
-    state = State.read(connection, recipe)
-    said, before = state.projection, _owners(connection)
-    ids = _with_merged(state, people)
-    theirs = {face for face, who in connection.execute(_OWNERS.format("face, person")) if who in ids}
-    theirs |= {face for region, face in state.face_of.items() if said.person_of.get(region) in ids}
-    gone = erase_faces(connection, theirs | set(faces))
-    ids |= _with_merged(state, before - _owners(connection))
-    regions = _regions_of(connection, state, gone)
-    regions |= {region for region, who in said.person_of.items() if who in ids}
-    entries = _rewrite(connection, state.log.entries, ids, regions)
-    for table in ("proposal", "former", "member"):
-        connection.execute(f"DELETE FROM {table} WHERE person IN {_in(ids)}")
-    connection.execute(f"UPDATE moved SET before = NULL WHERE before IN {_in(ids)}")
-    connection.execute(f"DELETE FROM person WHERE id IN {_in(ids)}")
-    state = State.read(connection, recipe)
-    moved = state.write_members(connection)
-    state.write_marks(connection)
-    state.write_people(connection)
-    _compare_anew(store, recipe)
-    words = f"Erased {counted(len(ids), 'person', 'people')} ({counted(len(gone), 'face')})"
-    append(connection, Erase(), by, words, sorted(ids), moved)
-    pages = tuple(one.path for one in outputs(store, exports=False) if one.there)
-    return Erasure(tuple(sorted(ids)), len(gone), entries, pages, (), outputs(store, exports=True))
 
 
 def _compare_anew(store: Store, recipe: str) -> None:

@@ -167,7 +167,8 @@ def restore(connection: sqlite3.Connection, journal: Journal) -> int:
             [(bytes.fromhex(sha), content) for sha in where["pixels"]],
         )
     there = set(connection.execute("SELECT content, frames, boxes FROM erased"))
-    erased = {one for line in journal.lines.values() for one in map(_erased, line.get("erased") or ())} - there
+    written = [one for line in journal.lines.values() for one in line.get("erased") or ()]
+    erased = {(content, bytes.fromhex(frames), bytes.fromhex(boxes)) for content, frames, boxes in written} - there
     connection.executemany("INSERT INTO erased VALUES (?, ?, ?)", sorted(erased))
     people: set[int | None] = set()
     for line in journal.lines.values():
@@ -177,11 +178,6 @@ def restore(connection: sqlite3.Connection, journal: Journal) -> int:
     known = [(person,) for person in people if person]
     connection.executemany("INSERT OR IGNORE INTO person (id) VALUES (?)", known)
     return len(wanted)
-
-
-def _erased(one: list[str]) -> tuple[str, bytes, bytes]:
-    content, frames, boxes = one
-    return content, bytes.fromhex(frames), bytes.fromhex(boxes)
 
 
 def _open(path: Path, how: int = os.O_RDWR | os.O_CREAT | os.O_APPEND) -> BinaryIO:

@@ -12,16 +12,7 @@ from unmingle.decisions.log import Decision
 from unmingle.decisions.references import clean_name
 from unmingle.errors import DecisionError, LabelsError, reason
 from unmingle.evaluation.labels import read_names
-from unmingle.exchange.named_faces import (
-    NO_FACE,
-    NOT_THERE,
-    OTHER_FOLDER,
-    SEVERAL,
-    Conflicts,
-    FacesOfFiles,
-    Given,
-    apply_names,
-)
+from unmingle.exchange import named_faces
 from unmingle.exchange.photo_names import Guess, who_is_who
 from unmingle.exchange.region_sources import Drawn, Kind, NameSource, expand, of_sidecar, read_drawn
 from unmingle.exchange.table_files import OUR_SUMMARIES, OUR_TABLES
@@ -80,14 +71,14 @@ def import_names(
     service: DecisionService,
     sources: Sequence[Path],
     *,
-    conflicts: Conflicts,
+    conflicts: named_faces.Conflicts,
     progress: Progress,
 ) -> Imported:
     """See `Library.import_names`."""
     reader = _Reader(store, recipe)
     with quiet_decoders():
         reader.read(expand(sources), progress)
-    applied = apply_names(store, recipe, service, reader.given, conflicts=conflicts)
+    applied = named_faces.apply_names(store, recipe, service, reader.given, conflicts=conflicts)
     reader.left.extend(Left(one.where, one.name, against) for one, against in applied.conflicts)
     return Imported(
         files=len(reader.files),
@@ -107,12 +98,12 @@ class _Reader:
 
     store: Store
     recipe: str
-    given: list[Given] = field(default_factory=list)
+    given: list[named_faces.Given] = field(default_factory=list)
     left: list[Left] = field(default_factory=list)
     files: set[str] = field(default_factory=set)
     nameless: int = 0
     kinds: Counter[str] = field(default_factory=Counter)
-    _faces: FacesOfFiles | None = None
+    _faces: named_faces.FacesOfFiles | None = None
     _tagged: list[_Tagged] = field(default_factory=list)
 
     def read(self, sources: Sequence[NameSource], progress: Progress) -> None:
@@ -161,7 +152,7 @@ class _Reader:
 
     def _give(self, face: int, name: str, where: str) -> None:
         try:
-            self.given.append(Given(face, clean_name(name), where))
+            self.given.append(named_faces.Given(face, clean_name(name), where))
         except DecisionError as error:
             self._leave(where, name, error.problem)
 
@@ -172,7 +163,7 @@ class _Reader:
             self._leave(f"{file.name}: sheet {title!r}", "", OTHER_SHEET)
         self.files.add(file.name)
         self.nameless += sum(not row.name for row in rows)
-        self._faces = self._faces or FacesOfFiles(self.store, self.recipe)
+        self._faces = self._faces or named_faces.FacesOfFiles(self.store, self.recipe)
         for row, face, why in self._faces.find([row for row in rows if row.name]):
             if face is None:
                 self._leave(f"{file.name}: {row.file}", row.name, why)
@@ -195,11 +186,11 @@ class _Reader:
             stem = not found and not has_ending(names[i])
             meant = by_stem[i] if stem else found
             if not meant or meant.astray:
-                self._pass(one, OTHER_FOLDER if meant else NOT_THERE)
+                self._pass(one, named_faces.OTHER_FOLDER if meant else named_faces.NOT_THERE)
             elif stem:
                 shared.append((one, meant.files))
             elif len(meant.files) > 1:
-                self._pass(one, SEVERAL)
+                self._pass(one, named_faces.SEVERAL)
             else:
                 ranked[meant.files[0]].append((2 * one.beside, one))
         for one, candidates in shared:
@@ -208,10 +199,11 @@ class _Reader:
             if len(free) == 1:
                 ranked[free[0]].append((int(one.beside), one))
             else:
-                self._pass(one, SEVERAL if free else OWN_SIDECARS)
+                self._pass(one, named_faces.SEVERAL if free else OWN_SIDECARS)
         highest = {at: max(rank for rank, _ in found) for at, found in ranked.items()}
         return {
-            at: [one for rank, one in found if rank == highest[at] or one.only_tags] for at, found in ranked.items()
+            at: [one for rank, one in found if rank == highest[at] or (one.packet.people and not one.packet.regions)]
+            for at, found in ranked.items()
         }
 
     def _pass(self, drawn: Drawn, why: str) -> None:
@@ -288,7 +280,7 @@ class _Reader:
         for (name, _), at in zip(placed, assign([area for _, area in placed], faces), strict=True):
             if at is None:
                 if name not in said.values():
-                    self._leave(where, name, NO_FACE)
+                    self._leave(where, name, named_faces.NO_FACE)
             elif said.setdefault(at, name) == name:
                 self._give(picture.faces[at].face, name, where)
             else:

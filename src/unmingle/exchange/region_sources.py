@@ -170,11 +170,6 @@ class Drawn:
         return f"{self.file.name}: {self.of.name}" if self.shown and self.of else self.file.name
 
     @property
-    def only_tags(self) -> bool:
-        """Whether it says who is in the picture, and nothing of where: that goes with any regions."""
-        return bool(self.packet.people) and not self.packet.regions
-
-    @property
     def named(self) -> list[Region]:
         """The faces that have a name."""
         return [region for region in self.packet.regions if region.is_face and region.name]
@@ -283,8 +278,7 @@ def _stems(name: str) -> Iterator[str]:
 def read_digikam(database: Path) -> Iterator[tuple[PictureFile, Packet]]:
     """Each picture with confirmed people, and what is said of it: places in pixels of the upright picture.
 
-    Raises:
-        PictureError: it is no such database, or damaged.
+    PictureError if it is no such database, or damaged.
     """
     try:
         with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as connection:
@@ -301,17 +295,11 @@ def read_digikam(database: Path) -> Iterator[tuple[PictureFile, Packet]]:
                 regions = [Region(person, FACE, area, pixels=True) for person, area in said if area]
                 people = dict.fromkeys(person for person, area in said if not area)
                 drawn_on = tuple(size) if all(isinstance(side, int) and side > 0 for side in size) else None
-                file = PictureFile(
-                    f"{_volume(volume)}/{str(root).strip('/')}".rstrip("/"), f"{album}/{name}".strip("/")
-                )
+                place = unquote(str(volume).partition("?path=")[2]).rstrip("/")  # known only if it is named by path
+                file = PictureFile(f"{place}/{str(root).strip('/')}".rstrip("/"), f"{album}/{name}".strip("/"))
                 yield file, Packet(tuple(regions), drawn_on, speaks=True, people=tuple(people))
     except sqlite3.Error as error:
         raise PictureError(f"digiKam's database can't be read: {error}") from error
-
-
-def _volume(identifier: object) -> str:
-    """Where a root's volume is; known only if it is named by path."""
-    return unquote(str(identifier).partition("?path=")[2]).rstrip("/")
 
 
 def _area(value: object) -> Area | None:

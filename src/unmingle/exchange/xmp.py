@@ -126,11 +126,7 @@ def clip(box: Sequence[float], width: int, height: int) -> Area | None:
 
 
 class ExifTool:
-    """ExifTool, which leaves all else in a file as it was; started once for many pictures, as a `with` block.
-
-    Raises:
-        SettingsError: it isn't installed.
-    """
+    """ExifTool, which leaves all else in a file as it was; started once for many pictures, as a `with` block."""
 
     def __init__(self) -> None:
         program = shutil.which("exiftool")

@@ -1,12 +1,10 @@
 """Copies of a picture: small fingerprints that stay when it is saved again, and whether two of them are of one picture.
 
 A fingerprint is one grey print of 32×32 cells, and a second one of what lies inside a plain border, if there is one.
-Prints that may be of one picture are found by the signs of their lowest frequencies in the cosine transform, as in
-Zauner, "Implementation and benchmarking of perceptual image hash functions", 2010, and by sorting these codes by their
-bits in several orders (Charikar, "Similarity estimation techniques from rounding algorithms", 2002). Whether they are,
-tells the one laid over the other: shift and scale along both sides by Gauss–Newton steps (Lucas and Kanade, "An
-iterative image registration technique", 1981), and a change of tone, a parabola fitted in the same steps. Recompressing
-leaves a little difference everywhere, the same scene a moment later much in one place.
+Prints that may be of one picture have the signs of their lowest frequencies in common (a perceptual hash: Zauner 2010),
+which are sorted by their bits in several orders (Charikar 2002). Whether they are, tells the one laid over the other:
+shifted, scaled, and with another tone, by Gauss–Newton steps (Lucas and Kanade 1981). Recompressing leaves a little
+difference everywhere, the same scene a moment later much in one place.
 """
 
 from __future__ import annotations

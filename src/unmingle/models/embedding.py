@@ -68,9 +68,13 @@ class OnnxEmbedder:
         batch = (channels.astype(np.float32) - np.float32(self.intake.mean)) / np.float32(self.intake.scale)
         batch = batch.transpose(0, 3, 1, 2) if self.channels_first else batch
         (output,) = self.session(batch.astype(self.dtype)).values()
-        vectors_nd = output.reshape(len(aligned_nhwc), int(np.prod(output.shape[1:])))
-        length_n1 = np.linalg.norm(vectors_nd, axis=1, keepdims=True)
-        return np.asarray(vectors_nd / np.maximum(length_n1, np.finfo(np.float32).tiny), np.float32)
+        return _unit(output.reshape(len(aligned_nhwc), int(np.prod(output.shape[1:]))))
+
+
+def _unit(vectors_nd: F32) -> F32:
+    """Each of length 1."""
+    length_n1 = np.linalg.norm(vectors_nd, axis=1, keepdims=True)
+    return np.asarray(vectors_nd / np.maximum(length_n1, np.finfo(np.float32).tiny), np.float32)
 
 
 def open_embedder(card: Card, engine: EngineSettings) -> Embedder:
@@ -119,8 +123,7 @@ def open_alone(file: str, output: str) -> None:
 def open_embedding(file: Path, intake: Intake, engine: EngineSettings) -> OnnxEmbedder:
     """An ONNX embedding from its file; it takes several faces at once where the graph can do that.
 
-    Raises:
-        ModelError: it is no ONNX graph that makes one vector of a 112×112 face.
+    ModelError if it is no ONNX graph that makes one vector of a 112×112 face.
     """
     for one_by_one in (False, True):
         model = _load(file)
@@ -266,10 +269,7 @@ def describe(session: Session, aligned_nhwc: U8) -> tuple[F32, F32]:
     five bands across the face, 16 pixels high each.
     """
     outputs = session(aligned_nhwc)
-    vectors_nd = outputs[EMBEDDING]
-    length_n1 = np.linalg.norm(vectors_nd, axis=1, keepdims=True)
-    unit_nd = np.asarray(vectors_nd / np.maximum(length_n1, np.finfo(np.float32).tiny), np.float32)
-    return unit_nd, outputs[BANDS][:, :, TOP_BAND:, 0]
+    return _unit(outputs[EMBEDDING]), outputs[BANDS][:, :, TOP_BAND:, 0]
 
 
 def open_dlib() -> Embedder:

@@ -38,18 +38,9 @@ WIDE = 128  # channels
 # What goes into SFace's wide 1×1 convolutions, one after the other: the least and the most on made-up faces
 # (benchmarks/int8_ranges.py). In between are the 256 steps of int8 arithmetic.
 RANGES = (
-    (-4.06, 13.2),
-    (-4.44, 10.58),
-    (-3.35, 10.22),
-    (-5.83, 11.25),
-    (-3.19, 10.75),
-    (-4.21, 11.6),
-    (-4.7, 14.56),
-    (-3.17, 11.57),
-    (-3.06, 12.38),
-    (-4.09, 13.8),
-    (-1.23, 12.43),
-)
+    (-4.06, 13.2), (-4.44, 10.58), (-3.35, 10.22), (-5.83, 11.25), (-3.19, 10.75), (-4.21, 11.6), (-4.7, 14.56),
+    (-3.17, 11.57), (-3.06, 12.38), (-4.09, 13.8), (-1.23, 12.43),
+)  # fmt: skip
 
 
 def prepared_model(wanted: Card, kind: Literal["detector", "embedding"], *, int8: bool = False) -> Path:

@@ -148,13 +148,8 @@ def _checked(kind: type[Any], plain: dict[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def _catalogue() -> dict[str, Card]:
-    with files("unmingle.models").joinpath("catalogue.toml").open("rb") as file:
-        plain = tomllib.load(file)
-    return {name: from_json({"name": name, **card}) for name, card in plain.items()}
-
-
-CARDS = _catalogue()
+with files("unmingle.models").joinpath("catalogue.toml").open("rb") as _file:
+    CARDS = {name: from_json({"name": name, **card}) for name, card in tomllib.load(_file).items()}
 YUNET, SFACE, DLIB = CARDS["yunet"], CARDS["sface"], CARDS["dlib"]
 VGG16, VGG16_NOTOP = CARDS["vgg16"], CARDS["vgg16-notop"]
 
@@ -184,12 +179,12 @@ def all_cards() -> dict[str, Card]:
 
 def card(name: str) -> Card:
     """The card called so; ModelError if there is none, with the nearest name."""
-    known = CARDS.get(name)
-    path = _card_file(name)
-    if path is not None and path.is_file():
-        return _with_measured(known, _read(path)) if known is not None else _read(path)
+    known, path = CARDS.get(name), _card_file(name)
+    stored = _read(path) if path is not None and path.is_file() else None
     if known is not None:
-        return known
+        return _with_measured(known, stored)
+    if stored is not None:
+        return stored
     from difflib import get_close_matches
 
     near = get_close_matches(name, all_cards(), n=1, cutoff=0.0)[0]
@@ -197,11 +192,7 @@ def card(name: str) -> Card:
 
 
 def check_free(name: str, sha256: str, *, overwrite: bool) -> None:
-    """Make sure that a file may be added under a name.
-
-    Raises:
-        ModelError: the name can't be one, it belongs to another file, or it is taken.
-    """
+    """Make sure that a file may be added under a name; ModelError if it is none, another file's, or taken."""
     if _card_file(name) is None:
         raise ModelError(f"A model can't be called {name!r}.", "Use letters, digits, '.', '_' and '-', at most 64.")
     if name in CARDS:
@@ -236,9 +227,7 @@ def write_card(card: Card) -> None:
 def remove(name: str) -> None:
     """Remove a model's file and what was measured of it; libraries keep what they computed with it.
 
-    Raises:
-        ModelError: there is no such model, or it is part of the installation.
-        WriteError: the folder can't be written.
+    ModelError if there is none, or it is part of the installation.
     """
     gone = card(name)
     if gone.package and not downloaded_file(gone).is_file():

@@ -92,10 +92,7 @@ def build_vgg16(weights: Path, *, features: Features, destination: Path, allow_o
     began as; "pool5", (n, 512), each channel's average over the 7×7 cells of the last convolution block: what Keras
     calls `include_top=False, pooling="avg"`.
 
-    Raises:
-        ModelError: the weight file is missing, isn't HDF5, lacks a layer, has one of another shape or is not the
-            official one.
-        WriteError: `destination` can't be written.
+    ModelError if the file is missing, isn't HDF5, lacks a layer, has one of another shape or is not the official one.
     """
     layers = {name: shape for block in _convolutions() for name, shape in block.items()}
     if features == "fc2":

@@ -34,8 +34,7 @@ FILLER = b"\x5a\xa5" * 64  # any bits will do: behind a scan that is whole they 
 def decode(content: bytes) -> U8:
     """(h, w, 3) uint8 RGB: turned upright, transparency on white, of an animation the first frame that shows anything.
 
-    Raises:
-        PictureError: not a picture, damaged, truncated, too small or too large; the message says which.
+    PictureError if it is none, damaged, truncated, too small or too large; the message says which.
     """
     return open_pyramid(content, half=False).full()
 
@@ -47,15 +46,11 @@ class VastError(Exception):
 def open_pyramid(content: bytes, *, half: bool = True, vast: bool = True) -> Pyramid:
     """The same picture; with `half`, a large JPEG is decoded at half its size, and in full when somebody asks for it.
 
-    Raises:
-        PictureError: as from `decode`.
-        VastError: it would take more than `VAST` bytes, and `vast` is not set.
+    PictureError as from `decode`; VastError if it would take more than `VAST` bytes, and `vast` is not set.
     """
     try:
         return _decode(content, half=half, vast=vast)
-    except VastError:
-        raise
-    except PictureError:
+    except (VastError, PictureError):
         raise
     except UnidentifiedImageError as error:
         raise PictureError("not a picture in a format that is read, or its beginning is damaged") from error
@@ -80,9 +75,7 @@ def pixel_digest(picture_hw3: U8) -> bytes:
 def open_picture(content: bytes) -> tuple[Image.Image, Plain]:
     """A picture file without its metadata, as Pillow opens it, not decoded; and what the metadata said.
 
-    Raises:
-        PictureError: it is no picture that is read.
-        UnidentifiedImageError: it looks like one, but Pillow can't open it.
+    PictureError if it is no picture that is read; UnidentifiedImageError if it looks like one that Pillow can't open.
     """
     kind = picture_format(content)
     if not kind:

@@ -177,10 +177,9 @@ def _is_librarys(path: Path) -> bool:
 
 
 def check_file(path: Path) -> int:
-    """The size of a file in bytes; refuses pipes and devices, which would be waited for without end.
+    """The size of a file in bytes; PictureError if it can't be opened, is empty, a library's, or no file.
 
-    Raises:
-        PictureError: it can't be opened, is no file, is empty, or is a library's.
+    Pipes and devices would be waited for without end.
     """
     with _clear_errors():
         size = path.stat().st_size

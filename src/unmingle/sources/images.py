@@ -13,19 +13,7 @@ from typing import TYPE_CHECKING
 
 from unmingle.errors import PictureError, SourceError
 from unmingle.files import user_path
-from unmingle.sources.formats import (
-    FOUND_SUFFIXES,
-    LIBRARY_FILE,
-    NOT_DOWNLOADED,
-    OTHER_SUFFIXES,
-    RECORDING_SUFFIXES,
-    begins_recording,
-    head_of,
-    is_kept,
-    moving_parts,
-    picture_format,
-    read_file,
-)
+from unmingle.sources import formats
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -60,8 +48,9 @@ class PictureFile:
     @property
     def is_recording(self) -> bool:
         """Whether it is to be read as a recording, by its first bytes; by its ending where they tell nothing."""
-        head = head_of(self.path)
-        return begins_recording(head) or (self.path.suffix.lower() in RECORDING_SUFFIXES and not picture_format(head))
+        head = formats.head_of(self.path)
+        called_so = self.path.suffix.lower() in formats.RECORDING_SUFFIXES
+        return formats.begins_recording(head) or (called_so and not formats.picture_format(head))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +80,7 @@ def scan(sources: Sequence[str | Path]) -> Scan:
     folder once, so a loop ends. What is hidden is passed over, and folders that systems keep (`formats.is_kept`), and
     the moving parts of pictures (`formats.moving_parts`).
 
-    Raises:
-        SourceError: a source is missing or may not be opened, or a list names another list.
+    SourceError if a source is missing or may not be opened, or a list names another list.
     """
     found: set[PictureFile] = set()
     folders: list[str] = []
@@ -134,14 +122,11 @@ def _expand(path: Path, folders: list[str], made: list[str]) -> Iterator[Picture
 def _listed(path: Path) -> Iterator[Path]:
     """The paths in a text file, one a line, relative to the file's own folder."""
     try:
-        lines = (
-            read_file(path, MOST_LISTED).decode("utf-8-sig").splitlines()
-            if path.stat().st_size or not path.is_file()
-            else []
-        )
+        empty = path.is_file() and not path.stat().st_size
+        text = "" if empty else formats.read_file(path, MOST_LISTED).decode("utf-8-sig")
     except (OSError, PictureError, UnicodeDecodeError) as error:
         raise SourceError(f"{path.name} can't be read as a list of paths.", "Save it as UTF-8 text.") from error
-    for line in filter(None, map(str.strip, lines)):
+    for line in filter(None, map(str.strip, text.splitlines())):
         listed = _whole(user_path(line, below=path.parent))
         if listed.suffix.lower() == ".txt":
             raise SourceError(f"{path.name} lists another list, {line}.", "Name that list as a source of its own.")
@@ -149,7 +134,7 @@ def _listed(path: Path) -> Iterator[Path]:
 
 
 def walk(
-    root: Path, endings: frozenset[str] = FOUND_SUFFIXES, *, made: list[str] | None = None
+    root: Path, endings: frozenset[str] = formats.FOUND_SUFFIXES, *, made: list[str] | None = None
 ) -> Iterator[PictureFile | str]:
     """The files below a folder that end so, and those of unknown endings that begin like what does.
 
@@ -174,11 +159,11 @@ def walk(
         if ours and made is not None and folder != root:
             made.append(str(folder))
             continue
-        moving = moving_parts(folder, (entry.name for entry in listing))
+        moving = formats.moving_parts(folder, (entry.name for entry in listing))
         for entry in listing:
             ending = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122  # thousands of names: no Path
             if _is_folder(entry):
-                if is_kept(folder.name, entry.name):
+                if formats.is_kept(folder.name, entry.name):
                     yield f"{readable(entry.name)}/"
                 else:
                     pending.append(Path(entry.path))
@@ -200,22 +185,22 @@ def _new_entries(folder: Path, seen: set[tuple[int, int]]) -> list[os.DirEntry[s
         shown = (
             one
             for one in entries
-            if not one.name.startswith(".") or (one.name.endswith(NOT_DOWNLOADED) and not _is_folder(one))
+            if not one.name.startswith(".") or (one.name.endswith(formats.NOT_DOWNLOADED) and not _is_folder(one))
         )
         listing = sorted(shown, key=lambda entry: entry.name)
-    return [] if any(entry.name == LIBRARY_FILE and entry.is_file() for entry in listing) else listing
+    return [] if any(entry.name == formats.LIBRARY_FILE and entry.is_file() for entry in listing) else listing
 
 
 def _is_wanted(entry: os.DirEntry[str], ending: str, endings: frozenset[str]) -> bool:
-    if ending in endings or ending in OTHER_SUFFIXES or ending.endswith(BACKUP):
+    if ending in endings or ending in formats.OTHER_SUFFIXES or ending.endswith(BACKUP):
         return ending in endings
-    head = head_of(Path(entry.path))
-    return bool(picture_format(head)) or (endings >= RECORDING_SUFFIXES and begins_recording(head))
+    head, recordings_too = formats.head_of(Path(entry.path)), endings >= formats.RECORDING_SUFFIXES
+    return bool(formats.picture_format(head)) or (recordings_too and formats.begins_recording(head))
 
 
 def is_manifest(path: str | Path) -> bool:
     """Whether a file is what an export of pictures in folders has at its top."""
-    return head_of(Path(path)).startswith(",".join(MANIFEST_COLUMNS).encode())
+    return formats.head_of(Path(path)).startswith(",".join(MANIFEST_COLUMNS).encode())
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -229,7 +214,7 @@ def read_bytes(file: PictureFile) -> bytes:
     """The file's content; PictureError as for `read_file`, or if it was a problem to the scan."""
     if file.problem:
         raise PictureError(file.problem)
-    return read_file(file.path)
+    return formats.read_file(file.path)
 
 
 def digest(content: bytes) -> str:

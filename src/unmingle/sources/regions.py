@@ -155,11 +155,7 @@ def overlap(one: Area, other: Area) -> float:
 
 
 def read_packet(packet: bytes) -> Packet:
-    """The regions in an XMP packet.
-
-    Raises:
-        PictureError: it is no XML, too large, or declares a document type.
-    """
+    """The regions in an XMP packet; PictureError if it is no XML, too large, or declares a document type."""
     root = _parse(packet)
     regions: list[Region] = []
     size = orientation = None
