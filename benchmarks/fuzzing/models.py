@@ -20,7 +20,7 @@ from fuzzing.mutants import ODD_NUMBERS, Outcome, chance, damage, signature
 from unmingle.errors import ModelError, UnmingleError
 from unmingle.models import registry
 from unmingle.models.embedding import check_alone
-from unmingle.models.fetch import fetch_archived
+from unmingle.models.fetch import fetch
 from unmingle.models.registry import Archive
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ class Archives(_Kind):
         destination.with_name(f"{number}.onnx.{kind}").write_bytes(content)
         archive = Archive(kind=kind, sha256=hashlib.sha256(content).hexdigest(), size=len(content), member="a/b.onnx")
         sha = hashlib.sha256(whole).hexdigest()
-        fetch_archived("http://localhost:9/x", destination, archive, sha256=sha, size=len(whole))
+        fetch("http://localhost:9/x", destination, archive=archive, sha256=sha, size=len(whole))
 
 
 class Cards(_Kind):

@@ -23,7 +23,7 @@ import numpy as np
 import pytest
 
 from unmingle.errors import FetchError
-from unmingle.models.fetch import _Redirects, fetch, fetch_archived
+from unmingle.models.fetch import _Redirects, fetch
 from unmingle.models.registry import Archive
 
 if TYPE_CHECKING:
@@ -369,7 +369,7 @@ def packed(kind: Literal["zip", "bz2"], content: bytes = CONTENT) -> tuple[bytes
 def test_one_file_is_taken_out_of_an_archive(site: Site, target: Path, kind: Literal["zip", "bz2"]) -> None:
     site.behaviour.content, archive = packed(kind)
     for _ in range(2):  # the second time nothing is asked
-        assert fetch_archived(site.url, target, archive, sha256=SHA256, size=len(CONTENT)) == target
+        assert fetch(site.url, target, archive=archive, sha256=SHA256, size=len(CONTENT)) == target
     assert target.read_bytes() == CONTENT
     assert left_over(target) == ["model.h5"]
     assert len(site.behaviour.asked) == 1
@@ -379,10 +379,10 @@ def test_an_archive_goes_on_where_it_was_cut_off(site: Site, target: Path) -> No
     site.behaviour.content, archive = packed("zip")
     site.behaviour.cut_after = 300_000
     with pytest.raises(FetchError, match="cut off after 300,000"):
-        fetch_archived(site.url, target, archive, sha256=SHA256, size=len(CONTENT))
+        fetch(site.url, target, archive=archive, sha256=SHA256, size=len(CONTENT))
     assert "model.h5" not in left_over(target)
     site.behaviour.cut_after = None
-    fetch_archived(site.url, target, archive, sha256=SHA256, size=len(CONTENT))
+    fetch(site.url, target, archive=archive, sha256=SHA256, size=len(CONTENT))
     assert target.read_bytes() == CONTENT
     assert site.behaviour.asked == [None, "bytes=300000-"]
 
@@ -391,7 +391,7 @@ def test_an_archive_that_is_not_the_one_on_the_card_is_not_opened(site: Site, ta
     _, archive = packed("zip")
     site.behaviour.content, _ = packed("zip", CONTENT[::-1])
     with pytest.raises(FetchError, match="not the file expected: its sha256"):
-        fetch_archived(site.url, target, archive, sha256=SHA256, size=len(CONTENT))
+        fetch(site.url, target, archive=archive, sha256=SHA256, size=len(CONTENT))
     assert left_over(target) == []
 
 
@@ -400,7 +400,7 @@ def test_an_archive_without_the_file_expected(site: Site, target: Path, member: 
     site.behaviour.content, archive = packed("zip", CONTENT[::-1])
     wanted = Archive(kind="zip", sha256=archive.sha256, size=archive.size, member=member)
     with pytest.raises(FetchError, match=r"doesn't hold the file expected|can't be unpacked"):
-        fetch_archived(site.url, target, wanted, sha256=SHA256, size=len(CONTENT))
+        fetch(site.url, target, archive=wanted, sha256=SHA256, size=len(CONTENT))
     assert not target.exists()
 
 
@@ -416,5 +416,5 @@ def test_it_stops_at_the_size_of_the_card(site: Site, target: Path, lengths: boo
 def test_unpacking_stops_at_the_size_of_the_card(site: Site, target: Path, kind: Literal["zip", "bz2"]) -> None:
     site.behaviour.content, archive = packed(kind, bytes(20_000_000))
     with pytest.raises(FetchError, match=r"it has [0-9]{3},[0-9]{3} bytes, expected 5,000"):
-        fetch_archived(site.url, target, archive, sha256=SHA256, size=5000)
+        fetch(site.url, target, archive=archive, sha256=SHA256, size=5000)
     assert not target.exists()

@@ -41,12 +41,13 @@ def fetch(
     url: str,
     destination: Path,
     *,
-    sha256: str | None = None,
-    md5: str | None = None,
-    size: int | None = None,
+    sha256: str = "",
+    md5: str = "",
+    size: int = 0,
+    archive: Archive | None = None,
     on_progress: OnBytes | None = None,
 ) -> Path:
-    """Download `url` to `destination`, going on with what an earlier try left.
+    """Download `url` to `destination`, going on with what an earlier try left; of an archive the one file that counts.
 
     What arrives goes to `<destination>.part`, and takes its name only when it is whole and its checksums agree, so
     that `destination` is never half a file. A file that is there and has the checksums asked for is not fetched again.
@@ -57,15 +58,17 @@ def fetch(
             checksum or length (what came is removed), or no room on the disk.
     """
     wanted = _Wanted(url, sha256, md5, size)
-    if wanted.has_checksum and destination.is_file() and wanted.mismatch(destination) is None:
+    if wanted.has_checksum and destination.is_file() and not wanted.mismatch(destination):
         return destination
-    part = destination.with_name(destination.name + ".part")
     try:
+        if archive is not None:
+            _fetch_archived(wanted, destination, archive, on_progress)
+            return destination
+        part = destination.with_name(destination.name + ".part")
         destination.parent.mkdir(parents=True, exist_ok=True)
-        if size is None or _length(part) != size:
+        if not size or _length(part) != size:
             _download(wanted, part, on_progress)
-        mismatch = wanted.mismatch(part)
-        if mismatch is not None:
+        if mismatch := wanted.mismatch(part):
             part.unlink()
             raise FetchError(f"{url} is not the file expected: {mismatch}.", "Try again; it may have been replaced.")
         part.replace(destination)
@@ -74,28 +77,18 @@ def fetch(
     return destination
 
 
-def fetch_archived(
-    url: str, destination: Path, archive: Archive, *, sha256: str, size: int, on_progress: OnBytes | None = None
-) -> Path:
-    """Download an archive and keep the one file that is wanted of it, of this checksum and size; see `fetch`."""
-    wanted = _Wanted(url, sha256, None, size)
-    if destination.is_file() and wanted.mismatch(destination) is None:
-        return destination
+def _fetch_archived(wanted: _Wanted, destination: Path, archive: Archive, on_progress: OnBytes | None) -> None:
     packed = destination.with_name(f"{destination.name}.{archive.kind}")
-    fetch(url, packed, sha256=archive.sha256, size=archive.size, on_progress=on_progress)
-    try:
-        _check_room(destination, size)
-        with replacing(destination, mode=EVERYBODY) as temporary:
-            with temporary.open("wb") as sink:
-                for chunk in _unpacked(packed, archive, size, url):
-                    sink.write(chunk)
-            mismatch = wanted.mismatch(temporary)
-            if mismatch is not None:
-                raise FetchError(f"{url} doesn't hold the file expected: {mismatch}.", "It may have been replaced.")
-        packed.unlink()
-    except OSError as error:
-        raise _disk_error(destination, error) from error
-    return destination
+    fetch(wanted.url, packed, sha256=archive.sha256, size=archive.size, on_progress=on_progress)
+    _check_room(destination, wanted.size)
+    with replacing(destination, mode=EVERYBODY) as temporary:
+        with temporary.open("wb") as sink:
+            for chunk in _unpacked(packed, archive, wanted):
+                sink.write(chunk)
+        if mismatch := wanted.mismatch(temporary):
+            problem = f"{wanted.url} doesn't hold the file expected: {mismatch}."
+            raise FetchError(problem, "It may have been replaced.")
+    packed.unlink()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +96,9 @@ class _Wanted:
     """The file asked for: where it is and how to know it."""
 
     url: str
-    sha256: str | None
-    md5: str | None
-    size: int | None
+    sha256: str
+    md5: str
+    size: int  # bytes, 0 if nobody told
 
     def __post_init__(self) -> None:
         if urllib.parse.urlsplit(self.url).scheme not in {"http", "https"}:
@@ -115,19 +108,18 @@ class _Wanted:
     def has_checksum(self) -> bool:
         return bool(self.sha256 or self.md5)
 
-    def mismatch(self, file: Path) -> str | None:
-        """How `file` differs from what is wanted, in words; None if it doesn't."""
+    def mismatch(self, file: Path) -> str:
+        """How `file` differs from what is wanted, in words; empty if it doesn't."""
         length = file.stat().st_size
-        if self.size is not None and length != self.size:
+        if self.size and length != self.size:
             return f"it has {length:,} bytes, expected {self.size:,}"
-        for name, expected in (("sha256", self.sha256), ("md5", self.md5)):
-            if expected is None:
-                continue
-            with file.open("rb") as stream:
-                found = hashlib.file_digest(stream, functools.partial(hashlib.new, name, usedforsecurity=False))
-            if found.hexdigest() != expected.lower():
-                return f"its {name} is {found.hexdigest()}, expected {expected.lower()}"
-        return None
+        for name, expected in (("sha256", self.sha256.lower()), ("md5", self.md5.lower())):
+            if expected:
+                with file.open("rb") as stream:
+                    found = hashlib.file_digest(stream, functools.partial(hashlib.new, name, usedforsecurity=False))
+                if found.hexdigest() != expected:
+                    return f"its {name} is {found.hexdigest()}, expected {expected}"
+        return ""
 
 
 def _download(wanted: _Wanted, part: Path, on_progress: OnBytes | None) -> None:
@@ -136,7 +128,7 @@ def _download(wanted: _Wanted, part: Path, on_progress: OnBytes | None) -> None:
     have = _length(part) if wanted.has_checksum else 0
     response = _open(wanted.url, have)
     if response is None:  # the server has nothing from there on: all is there, or it is another file
-        if wanted.mismatch(part) is None:
+        if not wanted.mismatch(part):
             return
         have = 0
         response = _open(wanted.url, 0)
@@ -147,10 +139,10 @@ def _download(wanted: _Wanted, part: Path, on_progress: OnBytes | None) -> None:
         if start not in (0, have):
             raise FetchError(f"{wanted.url} answered from byte {start:,}, asked for {have:,}.", "Fetch it another way.")
         have = start
-        most = LARGEST if wanted.size is None else wanted.size
+        most = wanted.size or LARGEST
         if max(have, total or 0) > most:
             raise FetchError(f"{wanted.url} sends more than the {most:,} bytes that are expected.", REPLACED)
-        _check_room(part, (total or wanted.size or 0) - have)
+        _check_room(part, (total or wanted.size) - have)
         with part.open("ab" if start else "wb", buffering=0) as sink:
             while have <= most and (chunk := _read(response, have, wanted.url)):
                 sink.write(chunk)
@@ -161,12 +153,13 @@ def _download(wanted: _Wanted, part: Path, on_progress: OnBytes | None) -> None:
         part.unlink()
         raise FetchError(f"{wanted.url} sends more than the {most:,} bytes that are expected.", REPLACED)
     total = wanted.size if total is None else total
-    if total is not None and have < total:
+    if have < total:
         raise FetchError(f"{wanted.url} was cut off after {have:,} of {total:,} bytes.", AGAIN)
 
 
-def _unpacked(packed: Path, archive: Archive, size: int, url: str) -> Iterator[bytes]:
+def _unpacked(packed: Path, archive: Archive, wanted: _Wanted) -> Iterator[bytes]:
     """What a packed file holds, and no further than it takes to see that it is more than expected."""
+    size = wanted.size or LARGEST
     try:
         with zipfile.ZipFile(packed) if archive.kind == "zip" else bz2.open(packed) as held:
             stream = held.open(archive.member) if isinstance(held, zipfile.ZipFile) else held
@@ -174,7 +167,7 @@ def _unpacked(packed: Path, archive: Archive, size: int, url: str) -> Iterator[b
                 size -= len(chunk)
                 yield chunk
     except (KeyError, *DAMAGE) as error:
-        raise FetchError(f"{url} can't be unpacked: {error}.", "It may have been replaced.") from error
+        raise FetchError(f"{wanted.url} can't be unpacked: {error}.", "It may have been replaced.") from error
 
 
 def _length(part: Path) -> int:

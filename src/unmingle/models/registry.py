@@ -339,18 +339,14 @@ def fetch_card(wanted: Card, on_progress: OnBytes | None = None, *, file: Path |
             return model_file(wanted)
     if not wanted.url:
         raise ModelError(f"{wanted.name} is a model of yours: there is no address to fetch it from.")
-    from unmingle.models.fetch import fetch, fetch_archived
+    from unmingle.models.fetch import fetch
 
-    destination = downloaded_file(wanted)
-    if wanted.archive is not None:
-        return fetch_archived(
-            wanted.url, destination, wanted.archive, sha256=wanted.sha256, size=wanted.size, on_progress=on_progress
-        )
     return fetch(
         wanted.url,
-        destination,
-        sha256=wanted.sha256 or None,
-        md5=wanted.md5 or None,
-        size=wanted.size or None,
+        downloaded_file(wanted),
+        sha256=wanted.sha256,
+        md5=wanted.md5,
+        size=wanted.size,
+        archive=wanted.archive,
         on_progress=on_progress,
     )

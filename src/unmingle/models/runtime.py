@@ -181,7 +181,29 @@ def _core() -> Any:
     return import_openvino().Core()
 
 
-class OpenVinoSession:
+class _Engine:
+    """What the two engines share: a batch goes in as the graph takes it, and what they raise comes out as one error."""
+
+    _dtype: np.dtype[Any]
+    _errors: tuple[type[Exception], ...] = (RuntimeError,)
+
+    def __call__(self, batch: NDArray[Any]) -> dict[str, F32]:
+        """Run the graph on a batch; see `Session`."""
+        if len(batch) == 0:  # those of one blank picture, cut off, so that their other axes are right
+            blank = self(np.zeros((1, *batch.shape[1:]), batch.dtype))
+            return {name: value[:0] for name, value in blank.items()}
+        if not np.can_cast(batch.dtype, self._dtype, casting="same_kind"):  # values would be cut (float to uint8)
+            raise ValueError(f"the graph takes {self._dtype}, got {batch.dtype}")
+        try:
+            return self._outputs(np.ascontiguousarray(batch, self._dtype))
+        except self._errors as error:
+            raise ValueError(f"the graph can't run a batch of shape {batch.shape}: {error}") from error
+
+    def _outputs(self, batch: NDArray[Any]) -> dict[str, F32]:
+        raise NotImplementedError
+
+
+class OpenVinoSession(_Engine):
     """A graph on the processor, through OpenVINO.
 
     A batch is cut into pieces that run on separate streams, one request to a worker thread, so that a plain call keeps
@@ -216,17 +238,9 @@ class OpenVinoSession:
         self._workers = ThreadPoolExecutor(self._streams, thread_name_prefix="openvino")
         self._own = threading.local()
 
-    def __call__(self, batch: NDArray[Any]) -> dict[str, F32]:
-        """Run the graph on a batch; see `Session`."""
-        if len(batch) == 0:
-            return _as_empty(self, batch)
-        batch = _as_input(batch, self._dtype)
+    def _outputs(self, batch: NDArray[Any]) -> dict[str, F32]:
         ends = np.cumsum(_sizes(len(batch), self._streams))
-        pieces = np.split(batch, ends[:-1])
-        try:
-            results = list(self._workers.map(self._run, pieces))
-        except RuntimeError as error:
-            raise ValueError(f"the graph can't run a batch of shape {batch.shape}: {error}") from error
+        results = list(self._workers.map(self._run, np.split(batch, ends[:-1])))
         outputs = [np.concatenate(parts) for parts in zip(*results, strict=True)]
         return {name: output for output, names in zip(outputs, self._names, strict=True) for name in names}
 
@@ -259,7 +273,7 @@ def _compiled_once(core: Any, model: Path, options: dict[str, Any]) -> Any:
     return core.compile_model(str(model), "CPU", options)
 
 
-class OnnxRuntimeSession:
+class OnnxRuntimeSession(_Engine):
     """A graph through ONNX Runtime: on an NVIDIA card if `card`, else on the processor."""
 
     def __init__(self, model: Path | bytes, *, precision: Precision, threads: int, card: bool | None = None) -> None:
@@ -270,7 +284,7 @@ class OnnxRuntimeSession:
         # All that it raises; its errors have no base of their own.
         known = vars(onnxruntime.capi.onnxruntime_pybind11_state).values()
         own = [value for value in known if isinstance(value, type) and issubclass(value, Exception)]
-        self._errors: tuple[type[Exception], ...] = (*own, RuntimeError)
+        self._errors = (*own, RuntimeError)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3  # errors only: warnings would land on the caller's terminal
@@ -296,15 +310,8 @@ class OnnxRuntimeSession:
         """Whether an NVIDIA card really does the work; ONNX Runtime falls back to the processor in silence."""
         return "CUDAExecutionProvider" in self._session.get_providers()
 
-    def __call__(self, batch: NDArray[Any]) -> dict[str, F32]:
-        """Run the graph on a batch; see `Session`."""
-        if len(batch) == 0:
-            return _as_empty(self, batch)
-        batch = _as_input(batch, self._dtype)
-        try:
-            outputs = self._session.run(self._names, {self._input: batch})
-        except self._errors as error:
-            raise ValueError(f"the graph can't run a batch of shape {batch.shape}: {error}") from error
+    def _outputs(self, batch: NDArray[Any]) -> dict[str, F32]:
+        outputs = self._session.run(self._names, {self._input: batch})
         return {name: np.asarray(value, np.float32) for name, value in zip(self._names, outputs, strict=True)}
 
 
@@ -328,19 +335,6 @@ def import_onnxruntime() -> ModuleType:
         raise MissingExtraError("onnxruntime", "onnxruntime", "for --engine onnxruntime") from error
     onnxruntime.disable_telemetry_events()  # on Windows: events to the system's log
     return onnxruntime  # type: ignore[no-any-return]
-
-
-def _as_input(batch: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """The batch in the graph's type, contiguous; a cast that would cut values (float to uint8) is refused."""
-    if not np.can_cast(batch.dtype, dtype, casting="same_kind"):
-        raise ValueError(f"the graph takes {dtype}, got {batch.dtype}")
-    return np.ascontiguousarray(batch, dtype)
-
-
-def _as_empty(session: Session, batch: NDArray[Any]) -> dict[str, F32]:
-    """The outputs for no pictures: those of one blank picture, cut off, so that their other axes are right."""
-    blank = session(np.zeros((1, *batch.shape[1:]), batch.dtype))
-    return {name: value[:0] for name, value in blank.items()}
 
 
 def _check_inputs(model: Path | bytes, names: list[str]) -> None:
