@@ -12,7 +12,7 @@ import numpy as np
 
 from unmingle.errors import ModelError
 from unmingle.example_faces import Examples, made_up_faces
-from unmingle.faces.align import TEMPLATE_52, align_wide
+from unmingle.faces.align import TEMPLATE_52, align
 from unmingle.files import user_path
 from unmingle.grouping.impostors import MANY_PEOPLE, compared_curve, curve_of, estimate_curve, measure_curve, separation
 from unmingle.grouping.threshold import FalseMergeThreshold
@@ -180,7 +180,7 @@ def check_model(name: str) -> Checked:
     other = np.flatnonzero(faces.people == 1)[0]
     aligned = faces.aligned
     if card.name == DLIB.name:
-        aligned = np.stack([align_wide(one, TEMPLATE_52.astype(np.float32)) for one in aligned])
+        aligned = np.stack([align(one, TEMPLATE_52.astype(np.float32), wide=True) for one in aligned])
     one_nd, two_nd, three_nd = embedder(aligned[[first, second, other]])
     same, different = float(one_nd @ two_nd), float(one_nd @ three_nd)
     problem = ""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from polars.exceptions import PanicException
 
 from unmingle.errors import LabelsError
-from unmingle.evaluation import table_limits
+from unmingle.evaluation import sheets
 from unmingle.evaluation.columns import Row
 from unmingle.evaluation.sheets import ENCRYPTED_STREAM, MOST_BLANK, OLE2, read_sheets
 
@@ -179,8 +179,8 @@ def test_text_that_a_workbook_holds_once_and_shows_often_is_counted_each_time(tm
 def test_other_tables_of_too_many_cells_are_refused_before_they_are_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(table_limits, "MAX_CELLS", 1000)
-    monkeypatch.setattr(table_limits, "MAX_TEXT", 1_000_000)
+    monkeypatch.setattr(sheets, "MAX_CELLS", 1000)
+    monkeypatch.setattr(sheets, "MAX_TEXT", 1_000_000)
     for rows, problem in ((["1"] * 1001, "1,001 cells"), (["x" * 100_000] * 11, "1,100,000 bytes of text")):
         pl.DataFrame({"file": rows}).write_parquet(tmp_path / "a.parquet")
         assert problem in problem_of(tmp_path / "a.parquet").problem

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from unmingle.errors import LabelsError
@@ -20,18 +20,22 @@ from unmingle.evaluation.columns import (
     rules_for,
     same,
 )
-from unmingle.evaluation.sheets import Table, read_table
+from unmingle.evaluation.sheets import read_sheets
 from unmingle.files import user_path
-from unmingle.sources.names import bare, find_named
+from unmingle.sources.names import bare, find_named, has_ending
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence, Set
+    from collections.abc import Callable, Iterator, Sequence, Set
     from pathlib import Path
 
     import polars as pl
 
     from unmingle.evaluation.columns import Columns, Row, Rule
+    from unmingle.evaluation.sheets import Sheet
 
+    Find = Callable[[tuple[Row, ...]], Columns | LabelsError]
+
+LOOKED_AT = 100  # rows of a sheet without the columns, for names of files
 SEPARATORS = re.compile(r"[,;/|&+]")
 
 
@@ -47,6 +51,16 @@ class LabelOptions:
     label_column: str | None = None  # with people; None finds it by name (see `columns.LABEL_COLUMNS`).
     drops: tuple[str, ...] | None = None
     sheets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What is read of a file: a sheet that has the columns, and below it the rows of others with the same headings."""
+
+    above: tuple[Row, ...]  # rows above the header
+    columns: Columns
+    note: str
+    unread: tuple[str, ...]  # sheets that have such columns or name files, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +125,51 @@ def read_labels(path: Path, options: LabelOptions) -> Labels:
 
 
 def find_table(path: Path, options: LabelOptions) -> Table:
-    """The table of labels in a file, see `sheets.read_table`."""
+    """The table of labels in a file, see `read_table`."""
     file, label = options.file_column, options.label_column
     return read_table(path, lambda rows: find_columns(rows, path.name, file, label), titles=options.sheets)
+
+
+def read_table(path: Path, find: Find, *, titles: tuple[str, ...] = ()) -> Table:
+    """Read the first sheet in which `find` finds columns, and all with the same headings as that one.
+
+    A hidden sheet is read where no other has the columns, or where it is asked for by its title.
+    """
+    found: list[tuple[Sheet, Columns]] = []
+    lacking: list[LabelsError] = []
+    unread: list[str] = []
+    for sheet in _wanted(list(read_sheets(path)), path.name, titles):
+        try:
+            columns = find(sheet.rows)
+        except LabelsError:
+            if not found:
+                raise
+            unread.append(sheet.title)
+            continue
+        if isinstance(columns, LabelsError):
+            lacking.append(columns)
+            if any(has_ending(cell) for row in sheet.rows[:LOOKED_AT] for cell in row):
+                unread.append(sheet.title)
+        elif not found or (columns.headings == found[0][1].headings and (titles or sheet.hidden == found[0][0].hidden)):
+            found.append((sheet, columns))
+        else:
+            unread.append(sheet.title)
+    if not found or (titles and lacking):
+        raise lacking[0] if lacking else LabelsError(f"{path.name} holds no table.", "Name a sheet that has one.")
+    main, columns = found[0]
+    body = tuple(row for _, other in found for row in other.rows_for(columns))
+    above = main.rows[: len(main.rows) - len(columns.body) - 1]
+    note = main.note if len(found) == 1 else "sheets " + ", ".join(repr(sheet.title) for sheet, _ in found)
+    return Table(above, replace(columns, body=body), note, tuple(unread))
+
+
+def _wanted(sheets: list[Sheet], name: str, titles: tuple[str, ...]) -> list[Sheet]:
+    by_title = {sheet.title.strip().casefold(): sheet for sheet in sheets}
+    for title in titles:
+        if title.strip().casefold() not in by_title:
+            has = ", ".join(repr(sheet.title) for sheet in sheets if sheet.title) or "none: it is no workbook"
+            raise LabelsError(f"There is no sheet {title!r} in {name}.", f"It has {has}.")
+    return [by_title[title.strip().casefold()] for title in titles] or sheets
 
 
 def folder_labels(files: Sequence[str], *, sources: Sequence[str] | None = None) -> Labels:
@@ -242,7 +298,7 @@ class NamedFace:
 
 
 def read_names(path: Path) -> tuple[tuple[NamedFace, ...], tuple[str, ...]]:
-    """Read a table of names, see `sheets.read_table`; also the sheets that were not read.
+    """Read a table of names, see `read_table`; also the sheets that were not read.
 
     Columns are a file and a name, and where these don't tell faces apart `face`, `frame` of recordings, and `source`.
     `faces.csv` is such a table, and so is the manifest of exported folders, whose files are the originals.

@@ -85,7 +85,7 @@ class OutputFolder:
 
     def put(self, name: str, content: bytes) -> None:
         """Write a file."""
-        self.make(name, lambda path: path.write_bytes(content), same=lambda there: there.read_bytes() == content)
+        self.make(name, lambda path: _write(path, content), same=lambda there: there.read_bytes() == content)
 
     def bring(self, name: str, original: Path, how: How) -> None:
         """Put a file of elsewhere there too, as a copy or a link."""
@@ -172,6 +172,10 @@ class OutputFolder:
                 problem = f"{folder} is a file, where a folder is to be."
                 raise WriteError(problem, "Choose another folder to export to.") from error
             self._made.add(folder)
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
 
 
 def _copy(original: Path, path: Path) -> None:

@@ -65,14 +65,10 @@ def scale_of(points_52: F32) -> float:
     return float(np.hypot(*similarity_transform(points_52)[:, 0]))
 
 
-def align(picture: U8 | Pyramid, points_52: F32) -> U8:
-    """Cut one face out, upright and of standard size: (112, 112, 3) uint8. See `cut`."""
-    return cut(Pyramid.of(picture), points_52, TEMPLATE_52, SIDE, sharp=True)
-
-
-def align_wide(picture: U8 | Pyramid, points_52: F32) -> U8:
-    """Cut one face out as dlib does: (150, 150, 3) uint8, with more around it. See `cut`."""
-    return cut(Pyramid.of(picture), points_52, DLIB_52, DLIB_SIDE, sharp=True)
+def align(picture: U8 | Pyramid, points_52: F32, *, wide: bool = False) -> U8:
+    """Cut one face out, upright: (112, 112, 3) uint8, or as dlib does, (150, 150, 3) with more around it. See `cut`."""
+    target, side = (DLIB_52, DLIB_SIDE) if wide else (TEMPLATE_52, SIDE)
+    return cut(Pyramid.of(picture), points_52, target, side, sharp=True)
 
 
 def cut(picture: Pyramid, points_52: F32, target_52: F64, side: int, *, sharp: bool = False) -> U8:

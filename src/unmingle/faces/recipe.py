@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from unmingle.errors import ModelError
-from unmingle.faces.align import FACE_MARGIN, align, align_wide, thumbnail
+from unmingle.faces.align import FACE_MARGIN, align, thumbnail
 from unmingle.faces.detect import Found, Scale, at_scales, find_faces
 from unmingle.faces.duplicates import fingerprint as of_picture
 from unmingle.faces.quality import Measures, measure, quality, triage
@@ -107,7 +107,7 @@ class FaceRecipe:
             aligned = np.stack([align(seen_in[picture], points) for picture, points in part])
             seen, bands = embedding.describe(self._sface, aligned)
             if self._other is not None:
-                wide = np.stack([align_wide(seen_in[i], points) for i, points in part]) if self._wide else aligned
+                wide = np.stack([align(seen_in[i], points, wide=True) for i, points in part]) if self._wide else aligned
                 seen = self._other(wide)
             vectors[start : start + len(part)] = seen
             parts.append(measure(np.stack([points for _, points in part]), aligned, bands))
