@@ -14,9 +14,9 @@ from PIL import Image
 
 from unmingle.errors import PictureError
 from unmingle.sources import decoding, images
-from unmingle.sources.decoding import decode, open_picture, xmp_packets
+from unmingle.sources.decoding import decode
 from unmingle.sources.formats import picture_format
-from unmingle.sources.metadata import ORIENTATION, hide_items
+from unmingle.sources.metadata import ORIENTATION, hide_items, open_picture, xmp_packets
 
 RED_LEFT = np.zeros((20, 40, 3), np.uint8)
 RED_LEFT[:, :20, 0] = 200

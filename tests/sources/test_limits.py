@@ -14,8 +14,7 @@ from PIL import Image
 from unmingle.api import Library
 from unmingle.errors import PictureError
 from unmingle.sources import decoding
-from unmingle.sources.decoding import VastError, decode, name_of, open_pyramid
-from unmingle.sources.limits import VAST
+from unmingle.sources.decoding import VAST, VastError, decode, name_of, open_pyramid
 from unmingle.sources.pyramid import LARGE
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import polars as pl
 from unmingle.errors import SourceError
 from unmingle.evaluation import metrics
 from unmingle.evaluation.scores import Evaluation, first_case
-from unmingle.faces.boxes import overlaps
+from unmingle.faces.boxes import assigned
 from unmingle.records import F64, I64
 from unmingle.sources.names import folded
 
@@ -365,12 +365,9 @@ def _why_none(faces: pl.DataFrame, side: str) -> pl.DataFrame:
 def pair_faces(first: pl.DataFrame, second: pl.DataFrame, *, least: float) -> I64:
     """The faces that are one and the same, as (k, 2) int64 rows of the two tables.
 
-    On each `spot`, a picture or a frame: the one-to-one assignment with the largest sum of overlaps (Kuhn 1955), and of
-    it the pairs with an intersection over union of `least`. Where one side has the whole picture for its only face, as
-    the classic recipe does, that is the main face, which has the lowest number.
+    On each `spot`, a picture or a frame: see `assigned`. Where one side has the whole picture for its only face, as the
+    classic recipe does, that is the main face, which has the lowest number.
     """
-    from scipy.optimize import linear_sum_assignment
-
     spots = [one.with_row_index("row").group_by("spot").agg("row") for one in (first, second)]
     both = spots[0].join(spots[1], on="spot").sort("spot").drop("spot")
     (box_n4, number_n), (box_m4, number_m) = (
@@ -384,10 +381,7 @@ def pair_faces(first: pl.DataFrame, second: pl.DataFrame, *, least: float) -> I6
         elif _is_whole(one) != _is_whole(other):
             at, to = number_n[rows].argmin(keepdims=True), number_m[others].argmin(keepdims=True)
         else:
-            overlap = overlaps(one, other)
-            at, to = linear_sum_assignment(overlap, maximize=True)
-            enough = overlap[at, to] >= least
-            at, to = at[enough], to[enough]
+            at, to = np.array(assigned(one, other, least=least), np.int64).reshape(-1, 2).T
         pairs.append(np.column_stack([rows[at], others[to]]))
     return np.concatenate(pairs)
 

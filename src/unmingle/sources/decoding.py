@@ -1,25 +1,28 @@
-"""A picture from the bytes of its file: upright, RGB, 8 bits. The bytes, not the name, say what it is."""
+"""A picture from the bytes of its file: upright, RGB, 8 bits. The bytes, not the name, say what it is.
+
+What it may take, bytes while it is decoded and time, its header tells before a pixel is read.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import io
+import re
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, UnidentifiedImageError
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from unmingle.errors import PictureError, reason
 from unmingle.records import U8
-from unmingle.sources.formats import BOXED, picture_format
-from unmingle.sources.limits import MAX_PIXELS, MOST_MEMORY, VAST, check_opened, check_size, check_unopened
-from unmingle.sources.metadata import NORMAL, ORIENTATION, Plain, hide_items, without_metadata
+from unmingle.sources.formats import MIN_SIDE, picture_format
+from unmingle.sources.metadata import Plain, open_as, open_picture, without_metadata
 from unmingle.sources.pyramid import LARGE, Pyramid, upright, upright_part
 
 FRAMES_TRIED = 20  # of an animation that begins with nothing
@@ -27,8 +30,26 @@ BAND = 64  # rows that are converted at a time, so that they stay in the process
 DEPTHS = (8, 10, 12, 14, 16)  # bits of a sample, as cameras and scanners have them
 OVERSHOOT = 1.02  # of the largest sample: lossy compression may exceed it
 DEEP = 16  # bytes a pixel that deep colour takes; of a picture too large for that, the upper 8 bits do
-BITS, PHOTOMETRIC = 258, 262  # tags of TIFF
 FILLER = b"\x5a\xa5" * 64  # any bits will do: behind a scan that is whole they change nothing
+MAX_PIXELS = 220_000_000  # the largest of telephones have 200 million
+MOST_MEMORY = 1_000_000_000  # bytes, of the pixels that a decoder holds
+VAST = 200_000_000  # bytes: of pictures that take more, one at a time is in memory
+MOST_SCANS = 100  # of a JPEG; encoders make some ten, and each goes over all of the picture
+FEW_SCANS = 12  # that any picture may have
+SCANNED = 2_500_000_000  # pixels in all scans together
+MOST_SLOWLY = 16_000_000  # pixels that a decoder in Python may have: half a minute at worst
+
+# Bytes a pixel that decoders hold beside the picture that they make: measured.
+_BESIDE = {"WEBP": 12, "AVIF": 8, "HEIF": 12, "JPEG2000": 16}
+_NARROW = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2}  # bytes a pixel by mode; others have 4
+_SLOW = frozenset({"qoi", "bmp_rle", "ppm", "ppm_plain", "dds_rgb", "SGI16"})  # Pillow's decoders in Python
+_JPEGS = frozenset({6, 7})  # TIFF's compressions that are JPEG
+# Tags of TIFF.
+_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _STRIPS, _ROWS, _LENGTHS = 256, 257, 258, 259, 262, 273, 278, 279
+_TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_LENGTHS = 322, 323, 324, 325
+_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")  # but for those between the parts of a scan
+_PPM = re.compile(rb"P[1-6fF](?:\s|#[^\n]*\n)*(\d{1,9})(?:\s|#[^\n]*\n)+(\d{1,9})")
+_PAM = re.compile(rb"\sWIDTH\s+(\d{1,9})\s.*?HEIGHT\s+(\d{1,9})\s", re.DOTALL)
 
 
 def decode(content: bytes) -> U8:
@@ -72,31 +93,6 @@ def pixel_digest(picture_hw3: U8) -> bytes:
     return found.digest()
 
 
-def open_picture(content: bytes) -> tuple[Image.Image, Plain]:
-    """A picture file without its metadata, as Pillow opens it, not decoded; and what the metadata said.
-
-    PictureError if it is no picture that is read; UnidentifiedImageError if it looks like one that Pillow can't open.
-    """
-    kind = picture_format(content)
-    if not kind:
-        raise PictureError("not a picture in a format that is read")
-    plain = without_metadata(content, kind)
-    picture = _open(plain.content, kind)
-    if kind == "AVIF":  # which hands the boxes that turn it on as EXIF
-        plain = replace(plain, orientation=int(picture.getexif().get(ORIENTATION, NORMAL)))
-    return picture, plain
-
-
-def xmp_packets(content: bytes, plain: Plain) -> tuple[bytes, ...]:
-    """The XMP packets of a file that was opened, also of one whose boxes only its decoder can follow."""
-    kind = picture_format(content)
-    if kind not in BOXED:
-        return plain.packets
-    with _open(hide_items(content, (b"Exif",)), kind) as picture:
-        found = picture.info.get("xmp")
-    return (found,) if found else ()
-
-
 def _decode(content: bytes, *, half: bool, vast: bool) -> Pyramid:
     try:
         picture, plain = open_picture(content)
@@ -113,10 +109,9 @@ def _decode(content: bytes, *, half: bool, vast: bool) -> Pyramid:
         memory = max(memory, deep) if deep < MOST_MEMORY else memory
         if memory > VAST and not vast:
             raise VastError
-        if picture.format == "JPEG":
-            even = not any(side % 2 for side in picture.size)
-            if half and even and max(picture.size) >= LARGE and picture.mode in {"RGB", "L"}:
-                return _half_of_jpeg(picture, plain)
+        even = not any(side % 2 for side in picture.size)
+        if half and even and picture.format == "JPEG" and max(picture.size) >= LARGE and picture.mode in {"RGB", "L"}:
+            return _half_of_jpeg(picture, plain)
         if memory > VAST and half and not 0 < deep < MOST_MEMORY:
             return _halved(_shown(picture, plain), plain.orientation)
         return Pyramid(upright(_whole(picture, plain), plain.orientation))
@@ -134,12 +129,8 @@ def _halved(picture: Image.Image, orientation: int) -> Pyramid:
         band = part(0, top, size[0], min(top + BAND, size[1]))
         found.update(band.data)
         rows = len(band) // 2
-        cv2.resize(
-            band[: 2 * rows, : 2 * width],
-            (width, rows),
-            dst=base[top // 2 : top // 2 + rows],
-            interpolation=cv2.INTER_AREA,
-        )
+        target = base[top // 2 : top // 2 + rows]
+        cv2.resize(band[: 2 * rows, : 2 * width], (width, rows), dst=target, interpolation=cv2.INTER_AREA)
     return Pyramid(base, part, size=size, name=found.digest())
 
 
@@ -170,12 +161,12 @@ def _half_of_jpeg(picture: Image.Image, plain: Plain) -> Pyramid:
     try:
         picture.load()
     except OSError:  # it may be whole all the same
-        return Pyramid(upright(_whole(_open(plain.content, "JPEG"), plain), plain.orientation))
+        return Pyramid(upright(_whole(open_as(plain.content, "JPEG"), plain), plain.orientation))
     opened: list[Image.Image] = []
 
     def part(left: int, top: int, right: int, bottom: int) -> U8:
         if not opened:
-            opened.append(_open(plain.content, "JPEG"))
+            opened.append(open_as(plain.content, "JPEG"))
         return _rgb(opened[0].crop((left, top, right, bottom)))
 
     named = hashlib.sha256(f"JPEG {plain.orientation} ".encode())
@@ -190,8 +181,8 @@ def _is_deep(picture: Image.Image, content: bytes) -> bool:
         return content[24:26] in {b"\x10\x02", b"\x10\x04", b"\x10\x06"}  # colour, or grey with transparency
     if picture.format == "TIFF":
         tags = getattr(picture, "tag_v2", {})
-        depths = tags.get(BITS, ())
-        return len(depths) > 1 and max(depths) > 8 and bool(tags.get(PHOTOMETRIC) in {1, 2})
+        depths = tags.get(_BITS, ())
+        return len(depths) > 1 and max(depths) > 8 and bool(tags.get(_PHOTOMETRIC) in {1, 2})
     if picture.format == "JPEG2000":
         size = content.find(b"\xff\x4f\xff\x51")
         many, depth = struct.unpack_from(">HB", content, size + 40)
@@ -199,26 +190,9 @@ def _is_deep(picture: Image.Image, content: bytes) -> bool:
     return False
 
 
-def _open(content: bytes, kind: str) -> Image.Image:
-    """Open a picture as what it is, and as nothing else that Pillow could make of it, without Pillow's limit."""
-    Image.init()
-    if kind == "HEIF":
-        from pi_heif import register_heif_opener
-
-        register_heif_opener()
-    if kind not in Image.OPEN:
-        raise PictureError(f"this Pillow can't read {kind}")
-    # As Pillow's plugins refuse; and a GIF that is misread to be of a huge size.
-    refused = (SyntaxError, IndexError, TypeError, KeyError, EOFError, struct.error, Image.DecompressionBombError)
-    try:
-        return Image.OPEN[kind][0](io.BytesIO(content), "")
-    except refused as error:
-        raise UnidentifiedImageError(str(error)) from error
-
-
 def _jpeg_without_end(content: bytes) -> Image.Image:
     """A JPEG whose last marker is lost but whose pixels are all there: whatever follows then, they are the same."""
-    first, second = (_open(content + more, "JPEG") for more in (b"\xff\xd9", FILLER + b"\xff\xd9"))
+    first, second = (open_as(content + more, "JPEG") for more in (b"\xff\xd9", FILLER + b"\xff\xd9"))
     with second:
         first.load()
         second.load()
@@ -321,3 +295,103 @@ def _range(bands: Iterable[NDArray[Any]]) -> tuple[float, float]:
     if not whole or low < 0:
         return low, high
     return 0.0, float(next((2**bits - 1 for bits in DEPTHS if high <= OVERSHOOT * (2**bits - 1)), high))
+
+
+def check_size(width: int, height: int) -> None:
+    """Refuse what is too small for a face, or too large."""
+    if width * height > MAX_PIXELS:
+        raise PictureError(f"too large: {width}×{height}, over {MAX_PIXELS:,} pixels")
+    if min(width, height) < MIN_SIDE:
+        raise PictureError(f"too small: {width}×{height} pixels can't hold a face")
+
+
+def check_opened(picture: Image.Image, content: bytes) -> int:
+    """The bytes that decoding an opened picture takes; PictureError if they are too many, or it takes too long."""
+    check_size(*picture.size)
+    pixels, kind, beside = picture.width * picture.height, picture.format or "", 0.0
+    tile: Any = getattr(picture, "tile", ())
+    if tile and tile[0][0] in _SLOW and pixels > MOST_SLOWLY:
+        problem = f"too large: {picture.width}×{picture.height}, over {MOST_SLOWLY:,} pixels in a format that is slow"
+        raise PictureError(f"{problem} to read; save it as PNG")
+    if kind in _BESIDE:
+        beside = _BESIDE[kind] * pixels
+    elif kind in {"JPEG", "MPO"}:
+        _check_scans(_scans(content), pixels)
+        if picture.info.get("progressive"):  # all its coefficients are held
+            shares = [across * down for _, across, down, _ in getattr(picture, "layer", ())]
+            beside = 2 * pixels * sum(shares) / max(*shares, 1)
+    elif kind == "TIFF":
+        beside = _largest_block(picture.tag_v2, content, pixels)  # type: ignore[attr-defined]
+    memory = int(pixels * _NARROW.get(picture.mode, 4) + beside)
+    check_memory(memory, *picture.size)
+    return max(memory, 4 * pixels)
+
+
+def _largest_block(tags: Mapping[int, Any], content: bytes, pixels: int) -> float:
+    """The bytes of a strip or tile of a TIFF, which its decoder holds; those that are JPEGs are looked into."""
+    across, down = int(tags.get(_TILE_WIDTH, 0)), int(tags.get(_TILE_HEIGHT, 0))
+    if not across or not down:
+        across, down = int(tags[_WIDTH]), min(int(tags.get(_ROWS, 1 << 32)), int(tags[_HEIGHT]))
+    if tags.get(_COMPRESSION) in _JPEGS:
+        starts, lengths = tags.get(_TILES, tags.get(_STRIPS, (0,))), tags.get(_TILE_LENGTHS, tags.get(_LENGTHS, ()))
+        blocks = set(zip(starts, lengths, strict=False)) if tags[_COMPRESSION] == max(_JPEGS) else {(0, len(content))}
+        if sum(length for _, length in blocks) > 2 * len(content):
+            raise PictureError("damaged: its strips or tiles overlap")
+        for start, length in blocks:
+            _check_scans(_scans(content[start : start + length]), pixels)
+    return float(across * down * max(sum(tags.get(_BITS, ())), 8) / 8)
+
+
+def check_unopened(content: bytes, kind: str) -> None:
+    """The same of a picture that Pillow has no mode for, by its header: OpenCV reads all that it is told to."""
+    tags: Mapping[int, Any] = {}
+    found: Any = None
+    if kind == "GIF":
+        found = struct.unpack_from("<HH", content, 6)
+    elif kind == "PPM":
+        header = _PPM.match(content) or _PAM.search(content[:1024])
+        found = tuple(map(int, header.groups())) if header else None
+    else:
+        stream = io.BytesIO(content)
+        tags = directory = ImageFileDirectory_v2(stream.read(16 if content[2:4] in {b"+\0", b"\0+"} else 8))
+        stream.seek(directory.next)
+        directory.load(stream)
+        found = tags.get(_WIDTH, 0), tags.get(_HEIGHT, 0)
+    if not found or min(found) < 1:
+        raise PictureError("damaged: its header doesn't say how large it is")
+    check_size(*found)
+    pixels = found[0] * found[1]
+    sample = sum(tags.get(_BITS, (64,))) / 8 + 6  # in OpenCV's picture, and in ours
+    check_memory(int(pixels * sample + (_largest_block(tags, content, pixels) if tags else 0)), *found)
+
+
+def check_memory(memory: int, width: int, height: int) -> None:
+    """Refuse a picture that would take so many bytes."""
+    if memory > MOST_MEMORY:
+        most = f"{memory / 1e9:.1f} GB to decode, and {MOST_MEMORY / 1e9:.0f} GB is the most"
+        raise PictureError(f"too large: {width}×{height} pixels of this kind take {most}; save it as a plain JPEG")
+
+
+def _check_scans(scans: int, pixels: int) -> None:
+    """Refuse a JPEG that is small and takes minutes."""
+    if scans > min(MOST_SCANS, max(FEW_SCANS, SCANNED // pixels)):
+        raise PictureError(f"damaged or made to keep a decoder busy: {scans:,} scans")
+
+
+def _scans(content: bytes) -> int:
+    """How many scans a decoder goes through, up to the end of the picture: what follows may be another one.
+
+    It goes from marker to marker by their lengths, as decoders do: any of these bytes may stand inside a table.
+    """
+    most = content.count(b"\xff\xda")
+    if most <= FEW_SCANS:
+        return most
+    scans, at = 0, 2
+    while found := _MARKER.search(content, at):
+        marker, at = found[1][0], found.end()
+        if marker == 0xD9:
+            break
+        scans += marker == 0xDA
+        if marker not in {0x01, 0xD8}:
+            at += int.from_bytes(content[at : at + 2], "big")
+    return scans

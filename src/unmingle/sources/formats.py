@@ -17,6 +17,7 @@ from unmingle.errors import PictureError
 LIBRARY_FILE = "library.sqlite"  # marks a folder as a library
 _LIBRARYS = frozenset(LIBRARY_FILE + ending for ending in ("", "-wal", "-shm", "-journal"))
 HEAD = 1024  # bytes, by which a file is known
+MIN_SIDE = 8  # pixels; nothing smaller can hold a face
 MOST_BYTES = 500_000_000  # of a file that is read whole, so that one that is sparse or not ours can't fill the memory
 _PICTURE_HEAD = 32  # of them, by which a picture is
 

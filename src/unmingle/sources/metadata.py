@@ -6,14 +6,18 @@ they get the segments, chunks or tags that pixels need, and the rest is read her
 
 from __future__ import annotations
 
+import io
 import re
 import struct
 import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from unmingle.sources.formats import BOXED
+from PIL import Image, UnidentifiedImageError
+
+from unmingle.errors import PictureError
+from unmingle.sources.formats import BOXED, picture_format
 
 NORMAL = 1  # the orientation of a picture that is stored as it is shown
 ORIENTATION = 0x0112  # the tag of EXIF and TIFF, a short of 1 to 8
@@ -75,6 +79,48 @@ def without_metadata(content: bytes, kind: str) -> Plain:
 def hide_items(content: bytes, kinds: tuple[bytes, ...] = (b"Exif", b"mime")) -> bytes:
     """A HEIC or AVIF whose decoder does not find its EXIF and XMP: such pictures are turned by boxes of their own."""
     return _ITEM.sub(lambda item: item[0][:-4] + b"free" if item[1] in kinds else item[0], content)
+
+
+def open_picture(content: bytes) -> tuple[Image.Image, Plain]:
+    """A picture file without its metadata, as Pillow opens it, not decoded; and what the metadata said.
+
+    PictureError if it is no picture that is read; UnidentifiedImageError if it looks like one that Pillow can't open.
+    """
+    kind = picture_format(content)
+    if not kind:
+        raise PictureError("not a picture in a format that is read")
+    plain = without_metadata(content, kind)
+    picture = open_as(plain.content, kind)
+    if kind == "AVIF":  # which hands the boxes that turn it on as EXIF
+        plain = replace(plain, orientation=int(picture.getexif().get(ORIENTATION, NORMAL)))
+    return picture, plain
+
+
+def xmp_packets(content: bytes, plain: Plain) -> tuple[bytes, ...]:
+    """The XMP packets of a file that was opened, also of one whose boxes only its decoder can follow."""
+    kind = picture_format(content)
+    if kind not in BOXED:
+        return plain.packets
+    with open_as(hide_items(content, (b"Exif",)), kind) as picture:
+        found = picture.info.get("xmp")
+    return (found,) if found else ()
+
+
+def open_as(content: bytes, kind: str) -> Image.Image:
+    """Open a picture as what it is, and as nothing else that Pillow could make of it, without Pillow's limit."""
+    Image.init()
+    if kind == "HEIF":
+        from pi_heif import register_heif_opener
+
+        register_heif_opener()
+    if kind not in Image.OPEN:
+        raise PictureError(f"this Pillow can't read {kind}")
+    # As Pillow's plugins refuse; and a GIF that is misread to be of a huge size.
+    refused = (SyntaxError, IndexError, TypeError, KeyError, EOFError, struct.error, Image.DecompressionBombError)
+    try:
+        return Image.OPEN[kind][0](io.BytesIO(content), "")
+    except refused as error:
+        raise UnidentifiedImageError(str(error)) from error
 
 
 def _exif_orientation(exif: bytes) -> int:

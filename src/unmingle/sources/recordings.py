@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from unmingle.errors import PictureError, SettingsError, UnmingleError, reason
-from unmingle.sources.formats import QUICKTIME_BOXES, begins_recording, check_file, head_of
+from unmingle.sources.formats import MIN_SIDE, QUICKTIME_BOXES, begins_recording, check_file, head_of
 from unmingle.sources.frame_index import decoded, packets_of, read_index
-from unmingle.sources.limits import MIN_SIDE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,9 +19,8 @@ from pathlib import Path
 from typing import Literal
 
 from unmingle.errors import PictureError, reason
-from unmingle.sources.decoding import open_picture, xmp_packets
 from unmingle.sources.formats import read_file
-from unmingle.sources.metadata import LARGEST_PACKET
+from unmingle.sources.metadata import LARGEST_PACKET, open_picture, xmp_packets
 
 # Centre x and y, width and height, each as a share of the picture's, from its left and top.
 Area = tuple[float, float, float, float]
