@@ -22,7 +22,7 @@ from urllib.parse import unquote
 from unmingle.errors import PictureError, SourceError
 from unmingle.exchange.table_files import OUR_TABLES
 from unmingle.exchange.xmp import ENDING
-from unmingle.sources.formats import SUFFIXES, check_file, head_of, picture_format, read_file
+from unmingle.sources.formats import SUFFIXES, head_of, picture_format, read_file
 from unmingle.sources.images import MANIFEST, PictureFile, is_manifest, readable, walk
 from unmingle.sources.metadata import LARGEST_PACKET, NORMAL
 from unmingle.sources.regions import (
@@ -217,9 +217,7 @@ def read_drawn(kind: Kind, file: PictureFile) -> list[Drawn]:
         found = [Drawn(file, packet, None, of=PictureFile(file.source, one)) for one in below]
         found = found or [Drawn(file, packet, None)]
     else:
-        if check_file(file.path) > LARGEST_PACKET:
-            raise PictureError(f"larger than {LARGEST_PACKET >> 20} MB")
-        found = [of_sidecar(file, read_packet(read_file(file.path)))]
+        found = [of_sidecar(file, read_packet(read_file(file.path, LARGEST_PACKET)))]
     return [one for one in found if one.beside or one.packet.regions or one.packet.people or one.packet.unread]
 
 
@@ -235,7 +233,7 @@ def of_sidecar(file: PictureFile, packet: Packet | None) -> Drawn:
 def read_tags(path: Path) -> tuple[str, ...]:
     """The names that a sidecar says are in its picture; none if it is no such sidecar."""
     try:
-        said: Any = json.loads(read_file(path)) if check_file(path) <= LARGEST_PACKET else None
+        said: Any = json.loads(read_file(path, LARGEST_PACKET))
     except (PictureError, OSError, ValueError, RecursionError):
         return ()
     if isinstance(said, list) and len(said) == 1 and isinstance(said[0], dict) and "SourceFile" in said[0]:

@@ -44,13 +44,8 @@ EVENED = "hardly a face: the detector sees it only with even contrast"
 class RecipeRunner(Protocol):
     """What the pipeline asks of a recipe."""
 
-    @property
-    def key(self) -> str:
-        """Names the models, settings and preparation: the same key finds the same faces."""
-
-    @property
-    def precision(self) -> str:
-        """Of the arithmetic: f32, bf16 or int8."""
+    key: str  # names the models, settings and preparation: the same key finds the same faces
+    precision: str  # of the arithmetic: f32, bf16 or int8
 
     def analyse(self, pictures: Sequence[U8 | Pyramid]) -> list[Analysis]:
         """Find and embed the faces of each (h, w, 3) uint8 RGB picture."""

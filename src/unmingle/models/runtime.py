@@ -45,9 +45,7 @@ _import_lock = threading.Lock()
 class Session(Protocol):
     """A loaded graph. Calls are safe from several threads."""
 
-    @property
-    def precision(self) -> Arithmetic:
-        """Of the arithmetic inside."""
+    precision: Arithmetic  # of the arithmetic inside
 
     def __call__(self, batch: NDArray[Any]) -> dict[str, F32]:
         """Each output by its name, or names, of a batch for the only input, n pictures (or none) on its first axis.

@@ -42,13 +42,8 @@ T = TypeVar("T")
 class VideoRecipe(Protocol):
     """What tracking asks of a recipe."""
 
-    @property
-    def calibration(self) -> Calibration | None:
-        """How similar strangers are to its embedding."""
-
-    @property
-    def min_score(self) -> float:
-        """The detector's confidence from which a face counts by itself."""
+    calibration: Calibration | None  # how similar strangers are to its embedding
+    min_score: float  # the detector's confidence from which a face counts by itself
 
     def glance(self, pictures: Sequence[U8], sides: Sequence[int]) -> list[Faces]:
         """The faces of frames, each looked at once, with its longer side at so many pixels; also less sure ones."""
