@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -16,18 +17,14 @@ from unmingle.decisions.state import State
 from unmingle.errors import LibraryError
 from unmingle.grouping import suggestions
 from unmingle.grouping.clusters import unit_rows
+from unmingle.grouping.split_candidates import Branches
+from unmingle.records import F32, I64
 from unmingle.store.face_rows import ALONE, StoredFaces, faces_to_group
 from unmingle.store.facts import known_scale, library_curve
 from unmingle.store.frame_names import FrameNames, seen_frames
 from unmingle.store.sightings import followed
+from unmingle.store.sqlite import Store
 from unmingle.text_layout import counted
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from unmingle.grouping.split_candidates import Branches
-    from unmingle.records import F32, I64
-    from unmingle.store.sqlite import Store
 
 Answer = Literal["same", "different", "unsure"]
 

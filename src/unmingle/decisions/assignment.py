@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,17 +16,12 @@ from unmingle.decisions.kinds import Clustered
 from unmingle.decisions.log import Projection, append, last_id
 from unmingle.decisions.state import Assignment, State
 from unmingle.grouping.constraints import Constraints
+from unmingle.records import F64, I64
 from unmingle.store.face_regions import counterparts
 from unmingle.store.face_rows import ALONE, StoredFaces, add_person, ids_of, keep_previous, look_up, persons_now
 from unmingle.store.result_tables import keep_tally
+from unmingle.store.sqlite import Store
 from unmingle.text_layout import counted
-
-if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Collection, Iterable
-
-    from unmingle.records import F64, I64
-    from unmingle.store.sqlite import Store
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,8 +7,10 @@ What is left of the old is taken away by whoever opens it next, should this be k
 from __future__ import annotations
 
 import os
+import sqlite3
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from unmingle.decisions import journal
 from unmingle.errors import LibraryBusyError, WriteError
@@ -19,11 +21,6 @@ from unmingle.store.outputs import Output, outputs
 from unmingle.store.schema import damaged
 from unmingle.store.shredding import NEW_JOURNAL, OLD, finish, overwrite, shred
 from unmingle.store.sqlite import go_on, locked, opened
-
-if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Iterator
-    from pathlib import Path
 
 
 def convert(folder: Path, key: str | None) -> tuple[Output, ...]:

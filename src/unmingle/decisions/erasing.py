@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from unmingle.decisions import journal
-from unmingle.decisions.kinds import Different, Erase, Undo, Unsure
-from unmingle.decisions.log import append
-from unmingle.decisions.references import clean_name, person_named
+from unmingle.decisions.kinds import Command, Different, Erase, Undo, Unsure
+from unmingle.decisions.log import By, Entry, append
+from unmingle.decisions.references import PersonRef, clean_name, person_named
 from unmingle.decisions.state import State
 from unmingle.errors import DecisionError
 from unmingle.store.erased import PICTURE, ErasedRegions
@@ -21,17 +22,8 @@ from unmingle.store.face_rows import ALONE, faces_to_group, persons_now
 from unmingle.store.facts import ADAPTATION, adaptation_of, note_adaptation
 from unmingle.store.outputs import Output, outputs
 from unmingle.store.sightings import FRAME
-from unmingle.store.sqlite import ERASING
+from unmingle.store.sqlite import ERASING, Store
 from unmingle.text_layout import counted
-
-if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Collection, Iterable
-
-    from unmingle.decisions.kinds import Command
-    from unmingle.decisions.log import By, Entry
-    from unmingle.decisions.references import PersonRef
-    from unmingle.store.sqlite import Store
 
 WORDS = "About somebody who was erased"
 _OWNERS = "SELECT {0} FROM member UNION SELECT {0} FROM former"

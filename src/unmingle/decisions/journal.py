@@ -9,25 +9,21 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import stat
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from math import isfinite
-from typing import TYPE_CHECKING, Any, BinaryIO
+from pathlib import Path
+from typing import Any, BinaryIO
 from zlib import crc32
 
 from unmingle.errors import LibraryError, WriteError, command
 from unmingle.files import JOURNAL, OWNER, replacing, sync_folder
-from unmingle.store.encryption import sealer
+from unmingle.store.encryption import Sealer, sealer
 from unmingle.store.sightings import FRAME
-
-if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from unmingle.store.encryption import Sealer
-    from unmingle.store.sqlite import Store
+from unmingle.store.sqlite import Store
 
 Line = dict[str, Any]
 _SUM = b', "crc": '

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,12 +16,10 @@ from unmingle.settings import whole_number
 from unmingle.sources.images import readable
 from unmingle.sources.names import FOLDED, find_all, parts_of
 from unmingle.store.sightings import tracks
+from unmingle.store.sqlite import Store
 
-if TYPE_CHECKING:
-    from unmingle.store.sqlite import Store
-
-    PersonRef = int | str
-    FaceRefs = int | str | Iterable[int | str]
+PersonRef = int | str
+FaceRefs = int | str | Iterable[int | str]
 
 LONGEST_NAME = 200
 LONGEST_NUMBER = 19  # digits: more are no person's, face's or frame's

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from unmingle.decisions import journal
 from unmingle.decisions.kinds import Clustered, Command, Reject, Split, Undo
@@ -14,13 +17,7 @@ from unmingle.errors import DecisionError, StaleError
 from unmingle.store.face_regions import regions_of_faces
 from unmingle.store.face_rows import ALONE, add_person, last_face
 from unmingle.store.result_tables import keep_tally
-
-if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Collection, Iterable
-    from pathlib import Path
-
-    from unmingle.store.sqlite import Store
+from unmingle.store.sqlite import Store
 
 # Faces that stand for a person, the most typical ones: one may get lost, and the person is still found.
 EXEMPLARS = 5

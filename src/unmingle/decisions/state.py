@@ -6,22 +6,18 @@ be undone, and replaying the log gives the same people. An id keeps meaning the 
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from unmingle.decisions.log import Entry, Log, Moved, Projection, active_ids
 from unmingle.decisions.references import label
+from unmingle.records import I64
 from unmingle.store.face_regions import counterparts, faces_of_regions
 from unmingle.store.face_rows import ALONE, look_up, owners_by_face
-
-if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Iterable, Sequence
-
-    from unmingle.records import I64
 
 
 @dataclass(frozen=True, slots=True)

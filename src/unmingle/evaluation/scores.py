@@ -4,26 +4,38 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from unmingle.errors import LabelsError
 from unmingle.evaluation.columns import cell, plain_number
-from unmingle.evaluation.labels import Dropped, Labels, Matches, file_key, find_table, labels_of, match_names
-from unmingle.evaluation.metrics import agreement, assign, contingency, f1_scores, score, score_table
+from unmingle.evaluation.labels import (
+    Dropped,
+    LabelOptions,
+    Labels,
+    Matches,
+    file_key,
+    find_table,
+    labels_of,
+    match_names,
+)
+from unmingle.evaluation.metrics import (
+    Contingency,
+    Scores,
+    agreement,
+    assign,
+    contingency,
+    f1_scores,
+    score,
+    score_table,
+)
 from unmingle.sources.names import bare
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from unmingle.evaluation.labels import LabelOptions
-    from unmingle.evaluation.metrics import Contingency, Scores
-
-    Cell = str | float
+Cell = str | float
 
 MOST_CONFUSED = 3  # others that a person is told to be confused with
 PERSON_COLUMNS = {

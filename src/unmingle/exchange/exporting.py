@@ -7,20 +7,24 @@ import io
 import json
 import os
 from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePath, PurePosixPath
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
 import cv2
 import numpy as np
 
 from unmingle.errors import PictureError, SettingsError, SourceError, WriteError
+from unmingle.evaluation.labels import LabelOptions
 from unmingle.exchange import xmp
 from unmingle.exchange.output_folder import How, OutputFolder, TakenNames, safe_name
 from unmingle.exchange.table_files import as_files, filled_workbook, library_tables
 from unmingle.files import check_inside, no_empty_folder, sync_all, user_path, write_atomically
+from unmingle.progress import Progress
+from unmingle.records import F32, U8
 from unmingle.settings import one_of
 from unmingle.sources.images import MANIFEST, MANIFEST_COLUMNS, PictureFile, quiet_decoders, readable
 from unmingle.sources.names import distinct, tails
@@ -42,18 +46,11 @@ from unmingle.store.file_rows import walked_folders
 from unmingle.store.result_tables import FACES, faces_table, people_table
 from unmingle.store.screen_time import file_of_recording, screen_times
 from unmingle.store.sightings import tracks
+from unmingle.store.sqlite import Store
 from unmingle.text_layout import counted, csv_cell
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from unmingle.evaluation.labels import LabelOptions
-    from unmingle.progress import Progress
-    from unmingle.records import F32, U8
-    from unmingle.store.sqlite import Store
-
-    # Person, name, frame of a recording and number of one of their faces, and the file that shows it.
-    Shown = tuple[int, str, int | None, int | None, PictureFile]
+# Person, name, frame of a recording and number of one of their faces, and the file that shows it.
+Shown = tuple[int, str, int | None, int | None, PictureFile]
 
 Target = Literal["folders", "csv", "xlsx", "parquet", "json", "xmp", "coco"]
 By = Literal["name", "id"]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 
 from unmingle.decisions.log import Decision
 from unmingle.decisions.references import clean_name
+from unmingle.decisions.service import DecisionService
 from unmingle.errors import DecisionError, LabelsError, reason
 from unmingle.evaluation.labels import read_names
 from unmingle.exchange import named_faces
@@ -18,19 +20,13 @@ from unmingle.exchange.region_sources import Drawn, Kind, NameSource, expand, of
 from unmingle.exchange.table_files import OUR_SUMMARIES, OUR_TABLES
 from unmingle.exchange.xmp import ENDING, clip
 from unmingle.faces.boxes import assigned
+from unmingle.progress import Progress
 from unmingle.sources.formats import read_file
 from unmingle.sources.images import PictureFile, quiet_decoders, readable
 from unmingle.sources.names import find_all, has_ending, stems
 from unmingle.sources.regions import LEAST_OVERLAP, SCHEMAS, Area, Region
 from unmingle.store.face_query import Picture, pictures
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from unmingle.decisions.service import DecisionService
-    from unmingle.progress import Progress
-    from unmingle.store.sqlite import Store
+from unmingle.store.sqlite import Store
 
 # In this order they are read, after all else: a picture need not be opened if its sidecar speaks for it.
 PICTURED = {"digikam": 1, "tags": 1, "sidecar": 1, "picture": 2}

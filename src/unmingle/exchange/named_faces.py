@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from unmingle.decisions.kinds import Assign, Command, Name, Split
+from unmingle.decisions.log import Entry
+from unmingle.decisions.service import DecisionService
+from unmingle.decisions.state import State
 from unmingle.errors import DecisionError
 from unmingle.evaluation.labels import NamedFace, match_names
 from unmingle.sources.names import folded, parts_of
@@ -15,14 +19,7 @@ from unmingle.sources.regions import LEAST_OVERLAP, Area, overlap
 from unmingle.store import sightings
 from unmingle.store.face_rows import ALONE
 from unmingle.store.result_tables import faces_table
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-
-    from unmingle.decisions.log import Entry
-    from unmingle.decisions.service import DecisionService
-    from unmingle.decisions.state import State
-    from unmingle.store.sqlite import Store
+from unmingle.store.sqlite import Store
 
 NO_FACE = "no face was found there"
 NOT_THERE = "not in the library"

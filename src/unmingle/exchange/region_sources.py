@@ -11,12 +11,13 @@ import re
 import sqlite3
 import time
 from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 from urllib.parse import unquote
 
 from unmingle.errors import PictureError, SourceError
@@ -37,11 +38,7 @@ from unmingle.sources.regions import (
     read_stored,
     to_upright,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from unmingle.store.face_query import Picture
+from unmingle.store.face_query import Picture
 
 # Two shapes are one if they differ by less: a small copy of a picture is rounded to whole pixels.
 SAME_SHAPE = 0.02

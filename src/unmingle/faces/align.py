@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from unmingle.errors import PictureError
 from unmingle.models.embedding import DLIB_52, DLIB_SIDE
+from unmingle.records import F32, F64, U8
 from unmingle.sources.pyramid import Pyramid
-
-if TYPE_CHECKING:
-    from typing import Any
-
-    from numpy.typing import NDArray
-
-    from unmingle.records import F32, F64, U8
 
 SIDE = 112  # pixels, of an aligned face and of a thumbnail
 # Where recognisers of the ArcFace family expect the landmarks in a 112×112 picture: the eye on the left of the

@@ -10,23 +10,18 @@ whole picture are looked at turned.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from unmingle.faces.rotation import read_again, read_turned, readings, roll_of, turn_upright, turned_back
 from unmingle.models import yunet
-from unmingle.records import Faces
+from unmingle.models.runtime import Session
+from unmingle.records import F32, U8, Bool, Faces
+from unmingle.settings import DetectionSettings
 from unmingle.sources.pyramid import Pyramid
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from unmingle.models.runtime import Session
-    from unmingle.records import F32, U8, Bool
-    from unmingle.settings import DetectionSettings
 
 CANDIDATE_SCORE = 0.3  # what is seen below min_score only explains why a picture was left out
 CONTAINED = 0.6  # two scales show the same face if this much of the smaller box lies in the larger

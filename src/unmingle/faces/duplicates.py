@@ -9,23 +9,17 @@ difference everywhere, the same scene a moment later much in one place.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from unmingle.records import check_shape
+from unmingle.records import F32, I64, U8, Bool, check_shape
 from unmingle.sources.pyramid import Pyramid
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
-
-    from unmingle.records import F32, I64, U8, Bool
-
-    U64 = NDArray[np.uint64]
+U64 = NDArray[np.uint64]
 
 CELLS = 32  # a side of a print
 EACH = 16  # pixels of a cell's side, at least, where the picture has them

@@ -6,22 +6,17 @@ and save. How far a face is turned is no reason: a turned face is like one that 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from unmingle.faces.align import SIDE, scale_of, similarity_transform
-from unmingle.records import Triage, check_shape
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from unmingle.records import F32, F64, U8, Faces, Flag, Standing
-    from unmingle.settings import DetectionSettings
+from unmingle.records import F32, F64, U8, Faces, Flag, Standing, Triage, check_shape
+from unmingle.settings import DetectionSettings
 
 # Blurs, in pixels of the aligned face, whose gradients are compared. The finer one is wide enough to take away the
 # noise of cameras and the blocks of JPEG.

@@ -6,9 +6,11 @@ stored under the picture's content and that key, and never computed twice.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Protocol
+from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -21,19 +23,12 @@ from unmingle.faces.rotation import read_again
 from unmingle.models import embedding
 from unmingle.models.embedding import open_embedder
 from unmingle.models.graphs import PREPARATION
-from unmingle.models.registry import DLIB, SFACE, YUNET, downloaded_file
+from unmingle.models.registry import DLIB, SFACE, YUNET, Calibration, Card, downloaded_file
 from unmingle.models.runtime import open_session
 from unmingle.models.yunet import open_yunet
-from unmingle.records import Analysis, Faces, Triage
+from unmingle.records import F32, U8, Analysis, Faces, Triage
 from unmingle.settings import ClassicSettings, DetectionSettings, EngineSettings, fingerprint
 from unmingle.sources.pyramid import Pyramid, shrunk
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from unmingle.models.registry import Calibration, Card
-    from unmingle.records import F32, U8
 
 # Part of the key: raise it when a change to this room changes what is found.
 VERSION = 5

@@ -8,20 +8,15 @@ as its landmarks tell, is looked at turned in steps of 45°, small, and closely 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import numpy as np
 
 from unmingle.faces.align import SIDE, TEMPLATE_52, cut, moved_back, similarity_transform
 from unmingle.models import yunet
-from unmingle.records import Faces
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from unmingle.models.runtime import Session
-    from unmingle.records import F32, F64, I64, Bool
-    from unmingle.sources.pyramid import Pyramid
+from unmingle.models.runtime import Session
+from unmingle.records import F32, F64, I64, Bool, Faces
+from unmingle.sources.pyramid import Pyramid
 
 LEAST_SCORE = 0.3  # below it another reading is worth less than the first
 OFF_CENTRE = 0.25  # of the canvas: a face whose centre is further off is a neighbour

@@ -16,19 +16,16 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import zipfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 from unmingle.errors import FetchError
 from unmingle.files import DAMAGE, EVERYBODY, replacing
+from unmingle.models.registry import Archive
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from unmingle.models.registry import Archive
-
-    OnBytes = Callable[[int, int | None], None]  # told the bytes that are there and the total, None while unknown
+OnBytes = Callable[[int, int | None], None]  # told the bytes that are there and the total, None while unknown
 
 CHUNK = 1 << 18  # bytes a read
 PATIENCE = 30.0  # seconds without a byte before we give up; what came is kept

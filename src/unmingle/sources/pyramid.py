@@ -6,18 +6,15 @@ A large JPEG is decoded at half its size, which takes a third of the time; in fu
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from copy import copy
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from unmingle.records import F64, U8
 
-    from unmingle.records import F64, U8
-
-    Part = Callable[[int, int, int, int], U8]  # the pixels from left, top up to right, bottom
+Part = Callable[[int, int, int, int], U8]  # the pixels from left, top up to right, bottom
 
 LARGE = 2432  # pixels of the longer side; a smaller picture has one size only
 LEAST = 64  # pixels of the shorter side of the smallest size

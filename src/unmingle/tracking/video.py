@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import dropwhile, pairwise
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import cv2
 import numpy as np
 
 from unmingle.faces.boxes import assigned
 from unmingle.grouping.impostors import curve_of
+from unmingle.models.registry import Calibration
 from unmingle.records import F32, U8, Analysis, Faces
 from unmingle.sources.pyramid import shrunk
+from unmingle.sources.recordings import Frame, Recording
 from unmingle.tracking.tracks import SAME_SCENE, Grey, Piece, Segment, Tracker, correlation, tracks_of
-
-if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
-
-    from unmingle.models.registry import Calibration
-    from unmingle.sources.recordings import Frame, Recording
 
 SEGMENT = 60.0  # seconds between two instants at which work is stored: what a killed run loses at most
 CHUNK = 1.0  # seconds of frames that are looked at together, the first of them closely
