@@ -127,13 +127,7 @@ def continued(
 
 
 def store_assignment(
-    store: Store,
-    recipe: str,
-    faces: StoredFaces,
-    measured: Measured,
-    heeded: State,
-    *,
-    others_m: I64 | None = None,
+    store: Store, recipe: str, faces: StoredFaces, measured: Measured, heeded: State, *, others_m: I64 | None = None
 ) -> None:
     """Make the clusters of a grouping the library's people, keeping ids where people continue; all in one step.
 

@@ -33,12 +33,7 @@ def sidecar(name: str) -> str:
 
 
 def packet(
-    regions: Sequence[Region],
-    *,
-    width: int,
-    height: int,
-    orientation: int,
-    schemas: Sequence[Schema] = SCHEMAS,
+    regions: Sequence[Region], *, width: int, height: int, orientation: int, schemas: Sequence[Schema] = SCHEMAS
 ) -> bytes:
     """An XMP packet of areas of a stored picture; programs that read it alone need the picture's orientation.
 
