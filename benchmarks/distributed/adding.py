@@ -17,17 +17,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from cells import faces_table, generate, grouped_rows, scores
 
-from unmingle.distributed import cells
+from unmingle.distributed import cells, outliers
 
 
 def adding(
-    rows: pa.Table, kept: dict[int, pa.Table], plan: cells.Plan, centres_cd: cells.F32, clusters: int
+    rows: pa.Table, kept: dict[int, pa.Table], plan: cells.Plan, centres_cd: cells.F32, moments: cells.F64
 ) -> dict[int, int]:
     """Whose each face of some new rows is, and of the clusters that they met, by the names of clusters."""
-    hidden = pa.array([], pa.int64())
+    hidden, clusters = pa.array([], pa.int64()), sum(map(len, kept.values())) + len(rows)
 
-    def of_cells(copies: int):  # type: ignore[no-untyped-def]
-        sent = cells.placed(rows, centres_cd, copies=copies)
+    def of_cells(copies: int, single: int | None = None):  # type: ignore[no-untyped-def]
+        sent = cells.placed(rows, centres_cd, copies=copies, single=single)
         cell = sent["cell"].to_numpy()
         for one in np.unique(cell).tolist():
             there = kept.get(one, cells.ROWS.empty_table())
@@ -51,12 +51,8 @@ def adding(
         of = cells.lookup(rows["cluster"].to_numpy(), np.append(first, second), np.append(first, first), -1)
         rows = cells.merged(rows.append_column("group", pa.array(of))).combine_chunks()
         clusters -= len(first)
-    moved = [cells.MOVED.empty_table()]
-    for _, new, there in of_cells(cells.COPIES):
-        single = new["faces"].combine_chunks().value_lengths().to_numpy(zero_copy_only=False) == 1
-        if (single & new["home"].to_numpy()).any():
-            moved.append(cells.attach(pa.concat_tables([new.select(cells.ROWS.names), there]), plan, clusters))
-    face, cluster, _ = cells.members(rows, pa.concat_tables(moved))
+    named = [outliers.attach(new, plan, moments, there) for _, new, there in of_cells(1, cells.COPIES)]
+    face, cluster, _ = cells.members(rows, outliers.attached(pa.concat_tables(named), plan))
     return dict(zip(face.tolist(), cluster.tolist(), strict=True))
 
 
@@ -81,12 +77,13 @@ def main() -> None:
         centres_cd = plan.centres(0, cells.KEPT_FACES)
         sent = cells.placed(rows, centres_cd)
         no, cell = pa.array(np.zeros(len(sent), np.bool_)), sent["cell"].to_numpy()
-        sent = sent.drop_columns(["home", "fresh"]).append_column("home", no).append_column("fresh", no)
+        sent = sent.drop_columns(["fresh"]).append_column("fresh", no)
         sent = sent.select(cells.ROWS.names).cast(cells.ROWS)
         kept = {int(one): sent.filter(pa.array(cell == one)) for one in np.unique(cell)}
+        moments = outliers.moments(rows, plan)
         start = time.process_time()
         new = cells.singles(faces_table(vectors_nd[old:], key_n[old:]), plan)
-        label_of = adding(new, kept, plan, centres_cd, len(rows) + count)
+        label_of = adding(new, kept, plan, centres_cd, moments)
         seconds = time.process_time() - start
         owner = dict(zip(key_n[:old].tolist(), label_n[:old].tolist(), strict=True))
         were: dict[int, Counter[int]] = defaultdict(Counter)

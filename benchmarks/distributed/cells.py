@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from unmingle.distributed import cells
+from unmingle.distributed import cells, outliers
 from unmingle.evaluation import metrics
 from unmingle.evaluation.metrics import contingency
 from unmingle.grouping.impostors import SFACE_CURVE
@@ -41,10 +41,15 @@ if TYPE_CHECKING:
 
 
 def in_cells(
-    rows: pa.Table, plan: cells.Plan, turn: int, work: Callable[[pa.Table], pa.Table], copies: int
+    rows: pa.Table,
+    plan: cells.Plan,
+    turn: int,
+    work: Callable[[pa.Table], pa.Table],
+    copies: int,
+    single: int | None = None,
 ) -> pa.Table:
     """What is made of each cell of a round, together."""
-    sent = cells.placed(rows, plan.centres(turn), copies=copies)
+    sent = cells.placed(rows, plan.centres(turn), copies=copies, single=single)
     cell = sent["cell"].to_numpy()
     return pa.concat_tables([work(sent.filter(pa.array(cell == one))) for one in np.unique(cell)]).combine_chunks()
 
@@ -75,8 +80,14 @@ def grouped_rows(vectors_nd: F32, key_n: I64) -> tuple[pa.Table, pa.Table, cells
             break
         of = cells.lookup(rows["cluster"].to_numpy(), np.append(first, second), np.append(first, first), -1)
         rows = cells.merged(rows.append_column("group", pa.array(of))).combine_chunks()
-    moved = in_cells(rows, plan, turn, lambda cell: cells.attach(cell, plan, count), cells.COPIES)
-    return rows, moved, plan, {"rounds": turn + 1, **{name: round(value, 2) for name, value in notes.items()}}
+    moments = outliers.moments(rows, plan)
+    named = in_cells(rows, plan, turn, lambda cell: outliers.attach(cell, plan, moments), 1, outliers.COPIES)
+    return (
+        rows,
+        outliers.attached(named, plan),
+        plan,
+        {"rounds": turn + 1, **{name: round(value, 2) for name, value in notes.items()}},
+    )
 
 
 def scores(person_n: I64, label_n: I64, seconds: float) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from unmingle.distributed import cells
+from unmingle.distributed import cells, outliers
 from unmingle.evaluation import metrics
 from unmingle.evaluation.metrics import contingency
 from unmingle.grouping.cluster import cluster_faces
@@ -67,8 +67,10 @@ def grouped(parts: list[pa.Table]) -> tuple[dict[int, int], int]:
             break
         of = cells.lookup(rows["cluster"].to_numpy(), np.append(first, second), np.append(first, first), -1)
         rows = cells.merged(rows.append_column("group", pa.array(of)))
-    sent = cells.placed(pa.concat_tables([rows, border]), plan.centres(turn), copies=cells.COPIES)
-    moved = pa.concat_tables([cells.attach(cell, plan, len(rows)) for cell in in_cells(sent)])
+    both = pa.concat_tables([rows, border])
+    sent, moments = cells.placed(both, plan.centres(turn), single=outliers.COPIES), outliers.moments(both, plan)
+    named = pa.concat_tables([outliers.attach(cell, plan, moments) for cell in in_cells(sent)])
+    moved = outliers.attached(named, plan)
     face, cluster, _ = cells.members(pa.concat_tables([rows, border]), moved)
     return dict(zip(face.tolist(), cluster.tolist(), strict=True)), turn
 

@@ -17,7 +17,7 @@ import ray
 import ray.data
 from ray.data.expressions import col
 
-from unmingle.distributed import cells
+from unmingle.distributed import cells, outliers
 from unmingle.distributed.grouping import LEAST_FACES, Grouped, in_cells, in_groups, members, merged, singles, whole
 from unmingle.distributed.place import CLUSTERS, Place
 from unmingle.grouping.threshold import FalseMergeThreshold, local_excess
@@ -27,10 +27,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from unmingle.grouping.impostors import ImpostorModel
-    from unmingle.records import F32, I64, Bool
+    from unmingle.records import F32, F64, I64, Bool
     from unmingle.settings import GroupingSettings
 
-STATE, FORMAT = f"{CLUSTERS}/state.json", 1
+STATE, FORMAT = f"{CLUSTERS}/state.json", 2
+# What the last grouping of all leaves, besides the cells.
+WHOLE = ("centres", "cohort", "moments")
 # Faces that may come to those that were grouped all together before all are grouped again.
 GROWN = 0.25
 
@@ -47,6 +49,7 @@ class Kept:
     state: dict[str, Any]
     centres_cd: F32
     cohort: pa.Table  # see `local_excess`: mean, size and person of each cluster
+    moments: F64  # see `outliers.moments`
 
     @classmethod
     def read(cls, place: Place, settings: GroupingSettings) -> Kept | None:
@@ -54,10 +57,10 @@ class Kept:
         state = json.loads(place.read_text(STATE) or "{}")
         if state.get("format") != FORMAT or state["settings"] != asdict(settings):
             return None
-        centres, cohort = (
-            place.read(f"{CLUSTERS}/{name}-{state['whole']:04}.parquet") for name in ("centres", "cohort")
-        )
-        return cls(place, state, cells.flat(centres, "centre").reshape(len(centres), -1), cohort)
+        centres, cohort, moments = (place.read(f"{CLUSTERS}/{name}-{state['whole']:04}.parquet") for name in WHOLE)
+        centres_cd = cells.flat(centres, "centre").reshape(len(centres), -1)
+        width = centres_cd.shape[1] + 2
+        return cls(place, state, centres_cd, cohort, cells.flat(moments, "moments").reshape(-1, width, width))
 
     def has_room(self, faces: int) -> bool:
         """Whether so many more are few beside those that were grouped all together."""
@@ -78,13 +81,13 @@ class Kept:
         return cells.Plan(threshold, measure, self.centres_cd, state["core"], state["together"])
 
     def cell(self, number: int, hidden: I64) -> pa.Table:
-        """The clusters of a cell but the `hidden` ones, neither fresh nor at home where others are judged."""
+        """The clusters of a cell but the `hidden` ones, at home and not fresh."""
         if str(number) not in self.state["cells"]:
             return cells.Cell.empty(self.centres_cd.shape[1]).table()
         table = self.place.read(f"{CLUSTERS}/{self.state['cells'][str(number)]}")
         table = table.filter(pc.invert(pc.is_in(table["cluster"], value_set=pa.array(hidden))))
-        no = pa.array(np.zeros(len(table), np.bool_))
-        table = table.drop_columns(["home", "fresh"]).append_column("home", no).append_column("fresh", no)
+        no = np.zeros(len(table), np.bool_)
+        table = table.drop_columns(["home", "fresh"]).append_column("home", [~no]).append_column("fresh", [no])
         return table.select(cells.ROWS.names).cast(cells.ROWS)
 
     def store(self, rows: ray.data.Dataset, hidden: I64, lost: Sequence[int] = ()) -> None:
@@ -96,10 +99,7 @@ class Kept:
         for table in written:
             self.state["cells"].update((str(row["cell"]), row["file"]) for row in table.to_pylist())
         self.place.write_text(STATE, json.dumps(self.state))
-        needed = {
-            *self.state["cells"].values(),
-            *(f"{of}-{self.state['whole']:04}.parquet" for of in ("centres", "cohort")),
-        }
+        needed = {*self.state["cells"].values(), *(f"{of}-{self.state['whole']:04}.parquet" for of in WHOLE)}
         for name in set(self.place.names(CLUSTERS)) - needed:
             self.place.delete(f"{CLUSTERS}/{name}")
 
@@ -107,18 +107,19 @@ class Kept:
 def keep(place: Place, grouped: Grouped, settings: GroupingSettings, parts: Sequence[str]) -> None:
     """Keep what a whole grouping made, if it was made in cells."""
     plan, run = grouped.plan, json.loads(place.read_text(STATE) or "{}").get("run", 0) + 1
-    if plan is None or grouped.clusters is None:
+    if plan is None or grouped.clusters is None or grouped.moments is None:
         return
     of: dict[str, Any] = plan.measure.keywords
     lists = {"centre": plan.centres(0, cells.KEPT_FACES), "mean": of["mean_cd"]}
     centre, mean = (pa.FixedSizeListArray.from_arrays(pa.array(rows.ravel()), rows.shape[1]) for rows in lists.values())
     cohort = pa.table({"mean": mean, "size": of["size_c"], "person": of["person_c"]})
-    place.write(f"{CLUSTERS}/centres-{run:04}.parquet", pa.table({"centre": centre}))
-    place.write(f"{CLUSTERS}/cohort-{run:04}.parquet", cohort)
+    moments = pa.table({"moments": list(grouped.moments.reshape(len(grouped.moments), -1))})
+    for name, table in zip(WHOLE, (pa.table({"centre": centre}), cohort, moments), strict=True):
+        place.write(f"{CLUSTERS}/{name}-{run:04}.parquet", table)
     state = {"format": FORMAT, "run": run, "whole": run, "settings": asdict(settings), "together": plan.together}
     state |= {"scale": plan.threshold.scale, "core": plan.faces, "added": 0, "parts": list(parts), "cells": {}}
     state["clusters"] = int(grouped.notes["clusters"])
-    Kept(place, state, lists["centre"], cohort).store(grouped.clusters, np.zeros(0, np.int64))
+    Kept(place, state, lists["centre"], cohort, grouped.moments).store(grouped.clusters, np.zeros(0, np.int64))
 
 
 def add(
@@ -156,7 +157,8 @@ def add(
     face = cluster = hidden[:0]
     is_core = face > 0
     if rows.count():
-        moved = whole(in_cells(both, centres_cd, _attached, cells.COPIES, plan=told, people=clusters))
+        named = in_cells(both, centres_cd, _attached, 1, cells.COPIES, plan=told)
+        moved = outliers.attached(whole(named), plan)
         now = whole(both.map_batches(members, batch_format="pyarrow", fn_kwargs={"moved": ray.put(moved)}))
         face, cluster, is_core = (now[of].to_numpy() for of in ("face", "cluster", "core"))
         # Those whom faces joined where they are kept, by the face that names them.
@@ -211,12 +213,10 @@ def _fetched(rows: pa.Table, told: tuple[Kept, I64, cells.Plan]) -> pa.Table:
     return there.filter(pc.is_in(there["cluster"], value_set=rows["cluster"].combine_chunks()))
 
 
-def _attached(rows: pa.Table, told: tuple[Kept, I64, cells.Plan], people: int) -> pa.Table:
+def _attached(rows: pa.Table, told: tuple[Kept, I64, cells.Plan]) -> pa.Table:
     kept, hidden, plan = told
-    if not ((cells.sizes(rows) == 1) & rows["home"].to_numpy()).any():
-        return cells.MOVED.empty_table()
-    there = kept.cell(rows["cell"][0].as_py(), hidden)
-    return cells.attach(pa.concat_tables([rows.select(cells.ROWS.names), there]), plan, people)
+    there = kept.cell(rows["cell"][0].as_py(), hidden) if (cells.sizes(rows) == 1).any() else None
+    return outliers.attach(rows, plan, kept.moments, there)
 
 
 def _written(rows: pa.Table, told: tuple[Kept, I64, None]) -> pa.Table:

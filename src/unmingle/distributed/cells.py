@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import pyarrow as pa
 
-from unmingle.grouping.attach import attach_border, attach_outliers
 from unmingle.grouping.cluster import measured_threshold
 from unmingle.grouping.clusters import Clusters, unit_rows
 from unmingle.grouping.constraints import Constraints
@@ -246,13 +245,15 @@ def singles(faces: pa.Table, plan: Plan) -> pa.Table:
     return Cell(columns[0], np.ones(len(faces), np.int64), core_n, yes, yes, *columns).table()
 
 
-def placed(rows: pa.Table, centres_cd: F32, *, copies: int = 1) -> pa.Table:
-    """Rows with the cell that each is in, and its copies; `home` is true for the nearest cell."""
+def placed(rows: pa.Table, centres_cd: F32, *, copies: int = 1, single: int | None = None) -> pa.Table:
+    """Rows with the cell of each copy, of which single faces have `single`; `home` is true for the nearest."""
     rows = _by_name(rows)
     size_c = sizes(rows)
     vectors_nd = flat(rows, "vectors").astype(np.float32).reshape(size_c.sum(), -1)
-    near_cm = exact_nearest(np.add.reduceat(vectors_nd, np.cumsum(size_c) - size_c), centres_cd, copies).index_qk
-    near_cm[~_flags(rows, "core"), 1:] = -1  # a border face is compared in one cell, to which people's copies come
+    single = single or copies
+    total_cd = np.add.reduceat(vectors_nd, np.cumsum(size_c) - size_c)
+    near_cm = exact_nearest(total_cd, centres_cd, max(copies, single)).index_qk
+    near_cm[size_c > 1, copies:] = near_cm[size_c == 1, single:] = -1
     row, rank = np.nonzero(near_cm >= 0)
     table = rows.drop_columns(["home"]).take(pa.array(row))
     table = table.append_column("cell", pa.array(near_cm[row, rank].astype(np.int32)))
@@ -342,25 +343,3 @@ def merged(rows: pa.Table) -> pa.Table:
             there |= pictures
             slot_n[own] = -1 - group
     return pa.concat_tables([old, cell.regrouped(slot_n).table()])
-
-
-def attach(rows: pa.Table, plan: Plan, people: int) -> pa.Table:
-    """Who of the single faces and border faces that are at home in a cell is whose: columns face and person.
-
-    people: clusters of core faces in the whole collection.
-    """
-    cell = Cell.of(rows)
-    core_n, home_n = (np.repeat(of, cell.size_c) for of in (cell.core_c, cell.home_c))
-    core = np.flatnonzero(core_n)
-    of_core = cell.taken(cell.core_c).clusters()
-    of_core.rivals = people / max(1, of_core.count)
-    attach_outliers(of_core, plan.threshold)
-    slot_n = cell.slot_n
-    slot_n[core] = core[of_core.slot_n]
-    both = Clusters(cell.vectors_nd, slot_n.copy(), cell.constraints())
-    both.face_excess_n, both.rivals = cell.excess_n, of_core.rivals
-    attach_border(both, np.flatnonzero(~core_n), np.unique(slot_n[core]), plan.threshold)
-    moved = np.flatnonzero((both.slot_n != cell.slot_n) & home_n)
-    # A slot is the row of the first face of the cluster that keeps it.
-    name_n = np.repeat(cell.name_c, cell.size_c)
-    return pa.table({"face": cell.face_n[moved], "person": name_n[both.slot_n[moved]]})

@@ -15,7 +15,7 @@ import ray
 import ray.data
 from ray.data.expressions import col
 
-from unmingle.distributed import cells
+from unmingle.distributed import cells, outliers
 from unmingle.errors import SourceError
 from unmingle.grouping.cluster import Evidence, cluster_with_quality
 from unmingle.grouping.constraints import Constraints
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from unmingle.grouping.impostors import ImpostorModel
     from unmingle.progress import Progress
-    from unmingle.records import F32, I64, Bool
+    from unmingle.records import F32, F64, I64, Bool
 
 # Keys are spread evenly below this: the part of all faces with keys below a share of it is an even sample.
 KEYS = 1 << 63
@@ -53,6 +53,7 @@ class Grouped:
     notes: dict[str, float]
     plan: cells.Plan | None = None  # by which cells were judged, and
     clusters: ray.data.Dataset | None = None  # what they made; None where one machine grouped all
+    moments: F64 | None = None  # of these clusters; see `outliers.moments`
 
 
 def group(
@@ -93,14 +94,19 @@ def group(
         clusters, turn = core.count(), turn + 1
         progress("cluster", min(turn, cells.WHOLE_ROUNDS + 2), cells.WHOLE_ROUNDS + 3)
     both = core.union(border) if border.count() else core
-    moved = whole(in_cells(both, made.centres(turn + 1), cells.attach, cells.COPIES, plan=plan, people=clusters))
+    parts = [ray.remote(outliers.moments).remote(block, plan) for block in both.to_arrow_refs()]
+    moments = sum(ray.get(part) for part in parts)
+    told = ray.put((made, moments))
+    moved = outliers.attached(
+        whole(in_cells(both, made.centres(turn + 1), _named, 1, outliers.COPIES, plan=told)), made
+    )
     progress("cluster", cells.WHOLE_ROUNDS + 3, cells.WHOLE_ROUNDS + 3)
     found = whole(both.map_batches(_counted, batch_format="pyarrow", fn_kwargs={"moved": ray.put(moved)}))
     people = _people(*(found[of].to_numpy() for of in ("person", "faces", "core")))
     refs = [ray.put(table) for table in (moved, people)]
     assignment = both.map_batches(_assigned, batch_format="pyarrow", fn_kwargs={"refs": refs})
     notes = {"scale": made.threshold.scale, "clusters": float(clusters), "rounds": float(turn), "core": float(count)}
-    return Grouped(assignment, people.drop_columns(["cluster"]), notes, made, both)
+    return Grouped(assignment, people.drop_columns(["cluster"]), notes, made, both, moments)
 
 
 def _whole(faces: pa.Table, settings: GroupingSettings, curve: ImpostorModel) -> Grouped:
@@ -137,10 +143,11 @@ def in_cells(
     centres_cd: F32,
     work: Callable[..., pa.Table],
     copies: int = 1,
+    single: int | None = None,  # copies of single faces, if they are others
     **known: Any,  # whatever the work asks for
 ) -> ray.data.Dataset:
     """What is made of each cell of some rows."""
-    placed = partial(cells.placed, copies=copies), ray.put(centres_cd)
+    placed = partial(cells.placed, copies=copies, single=single), ray.put(centres_cd)
     return in_groups(rows, work, len(centres_cd), *placed, **known)
 
 
@@ -192,6 +199,10 @@ def whole(rows: ray.data.Dataset) -> pa.Table:
 
 
 # What workers run: plans and indexes are fetched there, once for each task.
+
+
+def _named(rows: pa.Table, told: tuple[cells.Plan, F64]) -> pa.Table:
+    return outliers.attach(rows, *told)
 
 
 def _core_count(faces: pa.Table) -> pa.Table:

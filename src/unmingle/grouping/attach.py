@@ -63,11 +63,13 @@ class Named:
         return Named(self.query_q[index], self.host_q[index], self.average_q[index], self.quartile_q[index])
 
 
-def name_hosts(clusters: Clusters, queries: I64, hosts: I64, threshold: FalseMergeThreshold) -> Named:
+def name_hosts(
+    clusters: Clusters, queries: I64, hosts: I64, threshold: FalseMergeThreshold, candidates: int = CANDIDATES
+) -> Named:
     """The host that each query is most like, of those that it may be with, if there are any."""
-    base = threshold.standard_base(clusters.mean_nd[hosts], clusters.size_n[hosts])
-    found = find_nearest(standard_query(clusters.mean_nd[queries]), base, CANDIDATES).index_qk
-    query_qk, host_qk, free_qk = np.repeat(queries[:, None], CANDIDATES, 1), hosts[found], found >= 0
+    base = _base(clusters, hosts, threshold)
+    found = find_nearest(standard_query(clusters.mean_nd[queries]), base, candidates).index_qk
+    query_qk, host_qk, free_qk = np.repeat(queries[:, None], candidates, 1), hosts[found], found >= 0
     free_qk[free_qk] = ~clusters.links.pairs(query_qk[free_qk], host_qk[free_qk])
     average_qk, quartile_qk = np.full((2, *found.shape), -np.inf)
     average_qk[free_qk], quartile_qk[free_qk] = clusters.scores(query_qk[free_qk], host_qk[free_qk], threshold)
@@ -103,12 +105,21 @@ def attach_outliers(clusters: Clusters, threshold: FalseMergeThreshold) -> int:
     if not len(outliers) or not len(hosts):
         return 0
     named = name_hosts(clusters, outliers, hosts, threshold)
+    people = Cohort.of(_base(clusters, hosts, threshold))
+    named = named.take(surest(outlier_chances(clusters, named, threshold, people), MISTAKES))
+    return clusters.merge_in_turn(named.host_q, named.query_q, how="straggler")
+
+
+def _base(clusters: Clusters, slots: I64, threshold: FalseMergeThreshold) -> F32:
+    return threshold.standard_base(clusters.mean_nd[slots], clusters.size_n[slots])
+
+
+def outlier_chances(clusters: Clusters, named: Named, threshold: FalseMergeThreshold, people: Cohort) -> F64:
+    """(q,) the chance that the most similar stranger of all these people is as alike as the one who is named."""
     # A blurred face is a little like everybody, which must not count for anybody. Its average says nothing more here:
     # linkage has judged by that already.
-    mean_q, spread_q = _among_people(clusters, hosts, named, threshold, left=0, least=0)
-    chance = _chance_of_best((named.quartile_q - mean_q) / spread_q, round(clusters.rivals * len(hosts)))
-    named = named.take(surest(chance, MISTAKES))
-    return clusters.merge_in_turn(named.host_q, named.query_q, how="straggler")
+    mean_q, spread_q = _among_people(clusters, people, named, threshold, left=0, least=0)
+    return _chance_of_best((named.quartile_q - mean_q) / spread_q, round(clusters.rivals * people.count))
 
 
 def attach_border(clusters: Clusters, border: I64, people: I64, threshold: FalseMergeThreshold) -> None:
@@ -119,24 +130,33 @@ def attach_border(clusters: Clusters, border: I64, people: I64, threshold: False
     """
     if not len(border) or not len(people):
         return
-    size_n = clusters.size_n
     named = name_hosts(clusters, border, people, threshold)
-    rivals = round(clusters.rivals * len(people))
-    p_q = _chance_of_best(_in_own_scale(clusters, border, people, named, threshold), max(1, rivals - 1))
-    passes = threshold.accepts(named.best_q, size_n[named.query_q], size_n[named.host_q], clusters=rivals)
-    taken = _surest_of_families(p_q, size_n[named.host_q] == 1, threshold.expected)
+    cohorts = Cohort.of(_base(clusters, people, threshold)), Cohort.of(standard_query(clusters.mean_nd[border]))
+    p_q, passes = border_chances(clusters, named, threshold, *cohorts)
+    taken = surest_of_families(p_q, clusters.size_n[named.host_q] == 1, threshold.expected)
     taken = taken[passes[taken]]
     named = named.take(taken[np.lexsort((named.query_q[taken], p_q[taken]))])
     clusters.merge_in_turn(named.host_q, named.query_q, how="straggler")
 
 
-def _surest_of_families(p_q: F64, of_one_q: Bool, share: float) -> I64:
+def border_chances(
+    clusters: Clusters, named: Named, threshold: FalseMergeThreshold, people: Cohort, border: Cohort
+) -> tuple[F64, Bool]:
+    """As `outlier_chances`, in the face's own scale and the person's; and whether the usual threshold is passed."""
+    rivals, size_n = round(clusters.rivals * people.count), clusters.size_n
+    p_q = _chance_of_best(_in_own_scale(clusters, border, people, named, threshold), max(1, rivals - 1))
+    return p_q, threshold.accepts(named.best_q, size_n[named.query_q], size_n[named.host_q], clusters=rivals)
+
+
+def surest_of_families(p_q: F64, of_one_q: Bool, share: float) -> I64:
     """As `surest`, apart for those that name a single face: far more of these are wrong (Efron 2008)."""
     families = [np.flatnonzero(family) for family in (of_one_q, ~of_one_q)]
     return np.concatenate([family[surest(p_q[family], share)] for family in families])
 
 
-def _in_own_scale(clusters: Clusters, border: I64, people: I64, named: Named, threshold: FalseMergeThreshold) -> F64:
+def _in_own_scale(
+    clusters: Clusters, border: Cohort, people: Cohort, named: Named, threshold: FalseMergeThreshold
+) -> F64:
     """(q,) scores among the face's own with other people, or the person's with other faces, whichever says less.
 
     The symmetric score normalisation of speaker recognition (Shum et al. 2010); neither may make the case easier.
@@ -150,23 +170,22 @@ def _in_own_scale(clusters: Clusters, border: I64, people: I64, named: Named, th
     _, who_q, claims = np.unique(host, return_inverse=True, return_counts=True)
     alone_q = z_q * ratio_q
     sum_q, square_q = (np.bincount(who_q, of).astype(np.float64)[who_q] for of in (alone_q, alone_q**2))
-    hosts_qd = threshold.standard_base(clusters.mean_nd[host], clusters.size_n[host])
-    cohort = Cohort.of(standard_query(clusters.mean_nd[border]))
-    mean_q, spread_q = cohort.normal(hosts_qd, claims[who_q].astype(np.float64), sum_q, square_q, least=1)
+    hosts_qd, left_q = _base(clusters, host, threshold), claims[who_q].astype(np.float64)
+    mean_q, spread_q = border.normal(hosts_qd, left_q, sum_q, square_q, least=1)
     in_persons_scale = (named.best_q - np.maximum(0, mean_q) / ratio_q) / spread_q
     return np.minimum(in_faces_scale, in_persons_scale)
 
 
 def _among_people(
-    clusters: Clusters, people: I64, named: Named, threshold: FalseMergeThreshold, *, left: int, least: float
+    clusters: Clusters, people: Cohort, named: Named, threshold: FalseMergeThreshold, *, left: int, least: float
 ) -> tuple[F64, F64]:
     """(q,) mean and deviation of the scores of each query with all people, or all but the `left` one that it names."""
-    size_n, base = clusters.size_n, threshold.standard_base(clusters.mean_nd[people], clusters.size_n[people])
+    size_n = clusters.size_n
     usual = threshold.curve.deviation(SINGLE, size_n[named.host_q])
     ratio_q = threshold.curve.deviation(size_n[named.query_q], size_n[named.host_q]) / usual
     rows_qd = standard_query(clusters.mean_nd[named.query_q]) / ratio_q[:, None]
     z_q = left * named.average_q
-    return Cohort.of(base).normal(rows_qd, np.full(len(z_q), float(left)), z_q, z_q**2, least=least)
+    return people.normal(rows_qd, np.full(len(z_q), float(left)), z_q, z_q**2, least=least)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -186,6 +205,9 @@ class Cohort:
             sum_d += block.sum(axis=0)
             square_dd += block.T @ block
         return cls(len(rows_md), sum_d, square_dd)
+
+    def __add__(self, other: Cohort) -> Cohort:
+        return Cohort(self.count + other.count, self.sum_d + other.sum_d, self.square_dd + other.square_dd)
 
     def normal(self, rows_qd: NDArray[Any], left_q: F64, sum_q: F64, square_q: F64, *, least: float) -> tuple[F64, F64]:
         """(q,) mean and deviation of the scores of each of these rows, which are its products with the cohort.
