@@ -192,15 +192,13 @@ def one_face(now: Now, face: IdInPath) -> schemas.WholeFace:
 
 
 @read.get("/faces/{face}/path")
-def face_path(now: Now, request: Request, face: IdInPath) -> schemas.PicturePath:
+def face_path(now: Now, request: Request, face: IdInPath) -> str:
     """Where the picture of a face lies, as no other answer tells; empty for who doesn't sit at this machine."""
     with now.cache.snapshot() as store:
         wanted = original(store, face)
     if wanted is None:
         raise RequestError(404, f"There is no face {face}.", "Look at the library again.")
-    return schemas.PicturePath(
-        path=readable(str(wanted.files[0].file.path)) if wanted.files and is_here(request) else ""
-    )
+    return readable(str(wanted.files[0].file.path)) if wanted.files and is_here(request) else ""
 
 
 @read.get("/faces/{face}/thumbnail", response_class=Response, responses=JPEG)
@@ -252,14 +250,12 @@ def timeline(
 
 
 @read.get("/names")
-def names(now: Now, search: Search = "", limit: Annotated[int, Query(ge=1, le=100)] = 8) -> schemas.Names:
+def names(now: Now, search: Search = "", limit: Annotated[int, Query(ge=1, le=100)] = 8) -> list[schemas.NamedPerson]:
     """Names that are there already, those that begin with `search` first."""
     with now.cache.view() as view:
         found = named_like(view.overview, search)[:limit]
         covers = now.cache.covers(view, found)
-    return schemas.Names(
-        names=[schemas.NamedPerson(one.person, one.name, one.faces, covers[one.person][:1]) for one in found]
-    )
+    return [schemas.NamedPerson(one.person, one.name, one.faces, covers[one.person][:1]) for one in found]
 
 
 @read.get("/questions")
@@ -295,10 +291,7 @@ def decisions(
         total=len(found),
         can_undo=log.to_undo(),
         can_redo=log.to_redo(),
-        decisions=[
-            schemas.LoggedDecision(**schemas.Decision.of(one).model_dump(), show=of)
-            for one, of in zip(newest, shown, strict=True)
-        ],
+        decisions=[schemas.LoggedDecision(**asdict(one), show=of) for one, of in zip(newest, shown, strict=True)],
     )
 
 
@@ -325,23 +318,20 @@ def erase(now: Now, asked: schemas.EraseRequest, response: Response) -> schemas.
     """Erase a person out of every byte of the library: it can't be undone."""
     done, entry = now.erase(asked.person, asked.seen)
     response.headers["Clear-Site-Data"] = '"cache"'  # thumbnails that the browser keeps
-    told = schemas.Decision.of(entry)
-    return schemas.Erased(revision=entry.id, decision=told, pages=len(done.pages), exports=len(done.exports))
+    return schemas.Erased(revision=entry.id, decision=entry, pages=len(done.pages), exports=len(done.exports))
 
 
 @write.post("/unlock")
-def unlock(door: Entry, asked: schemas.UnlockRequest) -> schemas.Locked:
+def unlock(door: Entry, asked: schemas.UnlockRequest) -> None:
     """Open an encrypted library with its key. Until then all other addresses answer 401, with `locked`."""
     door.unlock(asked.key)
-    return schemas.Locked(locked=False)
 
 
 @write.post("/lock")
-def lock(door: Entry, response: Response) -> schemas.Locked:
+def lock(door: Entry, response: Response) -> None:
     """Forget an encrypted library's key, for all who look at it, once what is under way is done."""
     door.lock()
     response.headers["Clear-Site-Data"] = '"cache"'
-    return schemas.Locked(locked=True)
 
 
 @write.post("/questions/{question}")

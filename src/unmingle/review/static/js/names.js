@@ -90,8 +90,8 @@ function option({ probability: chance, ...person }, id, onclick) {
 
 /** Names like this that others have. @param {number} person @param {string} text @returns {Promise<Known[]>} */
 async function others(person, text) {
-  const { names } = await get("/names", { search: text, limit: 8 });
-  return names.filter((/** @type {Known} */ other) => other.person !== person && other.name);
+  const named = await get("/names", { search: text, limit: 8 });
+  return named.filter((/** @type {Known} */ other) => other.person !== person && other.name);
 }
 
 // Enter, Tab and leaving save, Escape leaves the name as it was; choosing one that somebody else has offers to merge. The

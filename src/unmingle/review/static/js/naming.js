@@ -186,7 +186,7 @@ export function naming(root, { signal }) {
   /** Whoever a decision is taken back about has their turn again. */
   on("changed", (outcome) => {
     if (!outcome || outcome.undoes === undefined) return;
-    const back = queue.findLastIndex(({ person }, index) => index <= at && done.has(person) && outcome.decision.changed.people.includes(person));
+    const back = queue.findLastIndex(({ person }, index) => index <= at && done.has(person) && outcome.decision.people.includes(person));
     if (back < 0) return;
     done.delete(queue[back].person);
     void show(back);
