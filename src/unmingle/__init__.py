@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from typing import Any
 
     from unmingle.estimator import FaceClusterer
-    from unmingle.frames import to_pandas
     from unmingle.library import Library
+    from unmingle.records import to_pandas
 
 __all__ = ["FaceClusterer", "Library", "UnmingleError", "__version__", "open", "to_pandas"]
 
-_HOMES = {"FaceClusterer": "unmingle.estimator", "Library": "unmingle.library", "to_pandas": "unmingle.frames"}
+_HOMES = {"FaceClusterer": "unmingle.estimator", "Library": "unmingle.library", "to_pandas": "unmingle.records"}
 
 
 def open(folder: str | Path, *, key: str | None = None) -> Library:  # noqa: A001  # unmingle.open reads as it should

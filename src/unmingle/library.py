@@ -222,7 +222,7 @@ class Library(LibraryFolder):
 
         None is the folder `evaluation` in the library's.
         """
-        from unmingle.render.score_pictures import write_evaluation
+        from unmingle.render.figures import write_evaluation
 
         written = self._page(folder, "evaluation")
         with self._reading() as store:

@@ -16,7 +16,7 @@ import pytest
 from tests.made_library import Shot, library, take
 
 from unmingle.api import Library
-from unmingle.cli.running import Stopped, keeping, main, take_any_text
+from unmingle.cli import Stopped, keeping, main, take_any_text
 from unmingle.errors import command
 from unmingle.store.sqlite import open_to_read
 from unmingle.text_layout import printable

@@ -5,7 +5,7 @@ from tests.evaluation.tables import evaluated
 
 from unmingle.evaluation.score_files import count_confusions
 from unmingle.evaluation.scores import Evaluation
-from unmingle.render.score_pictures import confusion_matrix
+from unmingle.render.figures import confusion_matrix
 
 
 def evaluation(true: list[str], predicted: NDArray[np.int64]) -> Evaluation:

@@ -9,7 +9,7 @@ from tests.evaluation.tables import evaluated
 from unmingle.errors import PictureError
 from unmingle.evaluation.score_files import worst_mistakes
 from unmingle.render.drawing import EDGE, HEAD
-from unmingle.render.score_pictures import FACE, mistakes_sheet
+from unmingle.render.figures import FACE, mistakes_sheet
 
 RIGHT = [("a", 0, 0.5)] * 20 + [("b", 1, 0.5)] * 20 + [("c", 2, 0.5)] * 20
 

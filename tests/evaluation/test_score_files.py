@@ -13,7 +13,7 @@ from unmingle.errors import WriteError
 from unmingle.evaluation.labels import Contradiction, Dropped, Labels
 from unmingle.evaluation.score_files import WORST, as_json, as_table, some
 from unmingle.evaluation.scores import Evaluation, evaluate
-from unmingle.render.score_pictures import write_evaluation
+from unmingle.render.figures import write_evaluation
 
 
 def evaluation(*, perfect: bool = False) -> Evaluation:

@@ -18,7 +18,7 @@ from tests.review.test_effort import COUNT, at_most
 import unmingle
 from unmingle.demo import write_meeting
 from unmingle.errors import SettingsError
-from unmingle.review import adding
+from unmingle.review import background
 from unmingle.review.app import create_app
 from unmingle.settings import DetectionSettings, GroupingSettings
 from unmingle.store.sqlite import locked, open_to_write
@@ -158,10 +158,10 @@ def test_a_run_ends_with_the_server(library_folder: Path, meeting: Path) -> None
 def test_those_who_wait_are_shown_people_while_others_are_looked_for(
     library_folder: Path, meeting: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(adding, "FIRST", 0.0)
+    monkeypatch.setattr(background, "FIRST", 0.0)
     monkeypatch.setattr("unmingle.picture_ingest.BATCH_PICTURES", 4)
     told: list[dict[str, Any]] = []
-    adding.work(library_folder, [str(meeting)], lambda **news: told.append(news))
+    background.work(library_folder, [str(meeting)], lambda **news: told.append(news))
     assert [news["people"] for news in told if "people" in news][-1] == 3
     assert sum("people" in news for news in told) > 1
     assert len({news["done"] for news in told if news.get("stage") == "analyse"}) > 1

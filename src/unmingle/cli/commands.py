@@ -11,9 +11,8 @@ from typer import Option
 from typer.core import TyperGroup
 
 from unmingle import console
-from unmingle.cli import decisions, evaluating, exchanging, keys, models, sorting, upkeep
+from unmingle.cli import READER_GONE, decisions, evaluating, exchanging, keys, models, sorting, upkeep
 from unmingle.cli.options import OPENED
-from unmingle.cli.running import READER_GONE
 from unmingle.errors import UNEXPECTED, UnmingleError
 from unmingle.version import __version__
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, Option
 
 from unmingle import console
+from unmingle.cli import keeping
 from unmingle.cli.keys import provide
 from unmingle.cli.options import Json, LibraryArgument, PersonArgument, open_library
-from unmingle.cli.running import keeping
 from unmingle.errors import command
 from unmingle.text_layout import counted
 

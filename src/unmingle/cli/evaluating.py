@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, Option
 
 from unmingle import console
-from unmingle.cli import models
+from unmingle.cli import keeping, models
 from unmingle.cli import options as opt
-from unmingle.cli.running import keeping
 from unmingle.text_layout import counted
 
 if TYPE_CHECKING:

@@ -11,9 +11,8 @@ import typer
 from typer import Argument, Option
 
 from unmingle import console
-from unmingle.cli import on_ray
+from unmingle.cli import keeping, on_ray
 from unmingle.cli import options as opt
-from unmingle.cli.running import keeping
 from unmingle.errors import command
 from unmingle.text_layout import counted
 

@@ -11,8 +11,8 @@ import typer
 from typer import Argument, Option
 
 from unmingle import console
+from unmingle.cli import keeping
 from unmingle.cli.options import Json, Quiet, open_library
-from unmingle.cli.running import keeping
 
 if TYPE_CHECKING:
     from unmingle.modelling import Checked, Tried

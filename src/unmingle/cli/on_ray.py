@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from unmingle import console
-from unmingle.cli import keys
-from unmingle.cli.running import keeping
+from unmingle.cli import keeping, keys
 from unmingle.errors import MissingExtraError, SettingsError, SourceError, UnmingleError, command, reason
 from unmingle.text_layout import counted
 

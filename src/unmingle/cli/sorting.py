@@ -11,9 +11,8 @@ import typer
 from typer import Argument, Option
 
 from unmingle import console
-from unmingle.cli import evaluating, keys, models, on_ray
+from unmingle.cli import evaluating, keeping, keys, models, on_ray
 from unmingle.cli import options as opt
-from unmingle.cli.running import keeping
 from unmingle.errors import SettingsError, command
 from unmingle.sources.formats import LIBRARY_FILE
 from unmingle.text_layout import counted

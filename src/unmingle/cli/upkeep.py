@@ -15,9 +15,9 @@ import typer
 from typer import Argument, Option
 
 from unmingle import console
+from unmingle.cli import Stopped, keeping
 from unmingle.cli import options as opt
 from unmingle.cli.decisions import FACES
-from unmingle.cli.running import Stopped, keeping
 from unmingle.errors import DecisionError, SettingsError, SourceError, command
 from unmingle.text_layout import counted
 

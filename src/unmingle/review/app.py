@@ -13,8 +13,8 @@ from starlette.concurrency import run_in_threadpool
 
 from unmingle.decisions.kinds import Redo, Undo
 from unmingle.review import picture_sources, schemas
-from unmingle.review.adding import Adding
 from unmingle.review.auth import Auth, AuthMiddleware
+from unmingle.review.background import Adding
 from unmingle.review.cache import SORTS, named_like, query
 from unmingle.review.pages import Pages, RequestError
 from unmingle.review.routes import JPEG, MERGED, Entry, Now, is_here, read, write

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 
 from unmingle.files import user_path
 from unmingle.review import schemas
-from unmingle.review.adding import Adding, Run
+from unmingle.review.background import Adding, Run
 from unmingle.review.pages import RequestError
 from unmingle.review.routes import is_here
 from unmingle.sources.formats import FOUND_SUFFIXES, LIBRARY_FILE, is_kept
