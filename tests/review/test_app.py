@@ -407,17 +407,17 @@ def test_the_most_alike_come_first(browser: Browser, made: Maker) -> None:
     rows = [row for row in browser.get("/api/left-out/faces")["faces"] if row["face"]]
     assert rows
     whose = [face["face"] for face in faces(browser, one)[:2]]
-    found = browser.get("/api/alike", faces=whose)["people"]
+    found = browser.get("/api/alike", faces=whose)
     assert found[0]["person"] == one
     assert found[0]["probability"] > 0.9 > found[1]["probability"]
-    assert one not in [person["person"] for person in browser.get("/api/alike", person=one)["people"]]
-    chances = [person["probability"] for person in browser.get("/api/alike", person=one, limit=100)["people"]]
+    assert one not in [person["person"] for person in browser.get("/api/alike", person=one)]
+    chances = [person["probability"] for person in browser.get("/api/alike", person=one, limit=100)]
     assert chances == sorted(chances, reverse=True)
     other = wall(browser)[3]["person"]
     browser.decide("name", person=other, name="Zoë")
     browser.decide("assign", faces=whose, person=other)  # the means follow at once
-    assert [person["person"] for person in browser.get("/api/alike", person=one, search="zoe")["people"]] == [other]
-    assert browser.get("/api/alike", person=999)["people"][0]["probability"] is None
+    assert [person["person"] for person in browser.get("/api/alike", person=one, search="zoe")] == [other]
+    assert browser.get("/api/alike", person=999)[0]["probability"] is None
 
 
 def test_a_decision_that_others_overtook_is_taken_where_it_still_applies(browser: Browser) -> None:

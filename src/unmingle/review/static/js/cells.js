@@ -1,5 +1,5 @@
 import { thumbnail } from "./api.js";
-import { h, icon, iconButton } from "./dom.js";
+import { debounced, h, icon, iconButton } from "./dom.js";
 import { baseName, called, counted, likely, number, percent, statusWords } from "./format.js";
 
 /** An empty place for a face. @returns {HTMLImageElement} */
@@ -14,6 +14,9 @@ export function faceImage() {
 
 /** Places for some faces. @param {number[]} faces */
 export const faceImages = (faces) => faces.map((face) => showFace(faceImage(), face));
+
+/** Some faces in a square. @param {number[]} faces */
+export const mosaic = (faces) => h("div", { class: `question-faces question-faces-${Math.ceil(Math.sqrt(faces.length))}` }, ...faceImages(faces));
 
 // What is on screen, tier 0, loads before what is beyond; what scrolled away before it came is dropped.
 /** Shows a face in a place, or nothing. @param {HTMLImageElement} image @param {number|null|undefined} face @param {number} [tier] */
@@ -38,10 +41,9 @@ const REST = 250; // milliseconds in which nothing came into view
 /** Faces in view that may be sharper. @type {Set<any>} */ const blurred = new Set();
 const inView = new IntersectionObserver((entries) => {
   for (const { isIntersecting, target } of entries) blurred[isIntersecting ? "add" : "delete"](target);
-  clearTimeout(timer);
-  timer = window.setTimeout(sharpen, REST);
+  sharpenSoon();
 });
-let timer = 0;
+const sharpenSoon = debounced(sharpen, REST);
 let sharpening = false;
 
 /** Faces that are larger on the screen than they are stored come once more from their pictures, at twice the pixels, one after another. */

@@ -1,4 +1,4 @@
-import { button, byId, freshId, h, iconButton } from "./dom.js";
+import { announce, button, byId, freshId, h, iconButton } from "./dom.js";
 import { overlay } from "./router.js";
 
 /** A modal dialog around anything. The browser's own <dialog> keeps the focus inside and gives it back. @type {OpenDialog} */
@@ -30,6 +30,19 @@ export function openDialog(title, parts, kind = "") {
       resolve(result);
     });
   });
+}
+
+/** Asks whether something is meant; the focus is on Cancel. @param {string} title @param {(Node | string)[]} body @param {string} words of the button @returns {Promise<true|null>} */
+export const confirmed = (title, body, words) => openDialog(title, (close) => ({
+  body,
+  foot: [button("Cancel", { onclick: () => close(), attrs: { autofocus: true } }), button(words, { primary: true, onclick: () => close(true) })],
+}));
+
+/** Copies a text, if the browser lets the page, and says so. @param {string} text @param {string} done */
+export async function copy(text, done) {
+  const said = await navigator.clipboard.writeText(text).then(() => done, () => "The browser does not let the page copy: select it instead.");
+  toast(said);
+  announce(said);
 }
 
 const SHOWN = 8000; // milliseconds

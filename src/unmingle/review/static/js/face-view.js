@@ -1,6 +1,6 @@
 import { get, picture, thumbnail, whyNot } from "./api.js";
 import { faceImages } from "./cells.js";
-import { errorState, linkButton, toast } from "./dialogs.js";
+import { copy, errorState, linkButton } from "./dialogs.js";
 import { button, byId, h, iconButton, layOver, typing } from "./dom.js";
 import { baseName, called, number, percent, statusWords, timecode } from "./format.js";
 import { keyOf } from "./keyboard.js";
@@ -236,10 +236,9 @@ function factsOf(/** @type {FaceDetail} */ facts, /** @type {string} */ path) {
     Copies: facts.files.slice(1).map(baseName).join(", "),
   };
   const told = Object.entries(rows).filter(([, text]) => text);
-  const copy = () => navigator.clipboard.writeText(path).then(() => toast("The path is copied."), () => toast("The browser does not let the page copy."));
   const others = facts.others.filter(({ person }) => person !== null).map((one) => h("a", { href: `/people/${one.person}`, text: called(one) }));
   const more = [others.length && h("p", { class: "face-with" }, "With ", ...others.flatMap((one, at) => (at ? [", ", one] : [one])))];
-  more.push(h("p", { class: "face-tools" }, linkButton("Faces like this", `/faces/${facts.face}`, "button"), facts.recording && linkButton("Play", momentOf(facts.recording, facts.time ?? 0), "button"), path && navigator.clipboard && button("Copy path", { onclick: copy })));
+  more.push(h("p", { class: "face-tools" }, linkButton("Faces like this", `/faces/${facts.face}`, "button"), facts.recording && linkButton("Play", momentOf(facts.recording, facts.time ?? 0), "button"), path && navigator.clipboard && button("Copy path", { onclick: () => copy(path, "The path is copied.") })));
   return [h("p", { class: "face-who" }, who), ...more.filter(Boolean), h("dl", { class: "facts" }, ...told.map(([term, text]) => h("div", {}, h("dt", { text: term }), h("dd", { text }))))];
 }
 

@@ -2,8 +2,8 @@ import { faceImages } from "./cells.js";
 import { redo, undo } from "./decisions.js";
 import { emptyState } from "./dialogs.js";
 import { button, h } from "./dom.js";
-import { endless } from "./endless.js";
 import { clock, counted, day } from "./format.js";
+import { endless } from "./lists.js";
 import { setQuery, setTitle } from "./router.js";
 
 const BY = /** @type {Record<string, string>} */ ({ person: "", rule: "by the program", import: "imported" });

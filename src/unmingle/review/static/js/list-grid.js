@@ -6,8 +6,8 @@ import { h, isTouch } from "./dom.js";
 import { openFace } from "./face-view.js";
 import { counted } from "./format.js";
 import { VirtualGrid } from "./grid.js";
+import { PagedList } from "./lists.js";
 import { giveFaces } from "./names.js";
-import { PagedList } from "./paged-list.js";
 import { go } from "./router.js";
 
 // Whoever has the focus keeps it when the order changes: keys are about what was under them.
@@ -180,7 +180,7 @@ export function listGrid({ label, cells, path, items, query, size, guess, restor
       const taken = id === null ? [] : picked.has(id) ? [...picked] : wall ? [id] : [];
       return taken.filter((one) => one > 0);
     },
-    offer: async (ids) => (wall ? [] : (await get("/alike", { person: whose, faces: ids.slice(0, 100), limit: 8 })).people),
+    offer: async (ids) => (wall ? [] : get("/alike", { person: whose, faces: ids.slice(0, 100), limit: 8 })),
     drop: async (ids, person) => {
       const done = wall ? decide({ kind: "merge", person, others: ids }, list.revision) : giveFaces(ids, person ? { person } : {}, list.revision);
       if (await done) pick([]);

@@ -1,15 +1,13 @@
-import { add } from "./add.js";
+import { add, takePictures } from "./add.js";
 import { emit, get, on, post, refreshFacts, session, setQuestions } from "./api.js";
 import { redo, undo } from "./decisions.js";
 import { openDialog } from "./dialogs.js";
 import { button, h } from "./dom.js";
 import { number } from "./format.js";
-import { facesLike } from "./faces-like.js";
 import { peek, picturePage } from "./face-view.js";
-import { takePictures } from "./find.js";
 import { history } from "./history.js";
 import { bind, keymaps, onHold } from "./keyboard.js";
-import { leftOut } from "./left-out.js";
+import { facesLike, leftOut } from "./loose-faces.js";
 import { naming } from "./naming.js";
 import { people } from "./people.js";
 import { person } from "./person.js";

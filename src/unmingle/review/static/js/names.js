@@ -1,8 +1,8 @@
 import { get } from "./api.js";
 import { faceImages } from "./cells.js";
-import { decide, inTurn, tell } from "./decisions.js";
-import { openDialog, toast } from "./dialogs.js";
-import { button, freshId, h, typing } from "./dom.js";
+import { decide, decideTogether, inTurn, tell } from "./decisions.js";
+import { confirmed, errorState, openDialog, toast } from "./dialogs.js";
+import { announce, button, freshId, h, typing } from "./dom.js";
 import { called, counted, likely } from "./format.js";
 
 /** Names on their way, and the revision that knows them: shown as if they were saved, and told as being saved. @type {Map<number, {name: string, from: number}>} */
@@ -196,13 +196,7 @@ const portrait = (person) =>
 /** Makes one person part of another, if that is meant. @param {any} person @param {any} other whose name stays @param {number|null} seen */
 async function mergeInto(person, other, seen) {
   const pair = h("div", { class: "pair" }, portrait(person), h("span", { class: "pair-sign", "aria-hidden": "true", text: "+" }), portrait(other));
-  const meant = await openDialog(`Merge with ${called(other)}?`, (close) => ({
-    body: [pair],
-    foot: [
-      button("Cancel", { onclick: () => close(), attrs: { autofocus: true } }),
-      button(`Merge into ${called(other)}`, { primary: true, onclick: () => close(true) }),
-    ],
-  }));
+  const meant = await confirmed(`Merge with ${called(other)}?`, [pair], `Merge into ${called(other)}`);
   return meant && join(person, other, seen);
 }
 
@@ -234,7 +228,7 @@ export function askPerson(title, { person, faces = [], allowNew = false }) {
   /** @type {HTMLInputElement} */
   const input = h("input", { class: "field", type: "search", "aria-label": "Search for a person", placeholder: "Type a name", autofocus: true, spellcheck: "false" });
   return openDialog(title, (close) => {
-    const find = async (/** @type {string} */ text) => (await get("/alike", { search: text, person, faces: faces.slice(0, 100) })).people;
+    const find = (/** @type {string} */ text) => get("/alike", { search: text, person, faces: faces.slice(0, 100) });
     const list = suggestions(input, { find, pick: (other) => close({ person: other.person }), label: "People", only: true });
     const fresh = button("New person", { onclick: () => close({ name: input.value.trim() }) });
     input.addEventListener("input", () => {
@@ -275,3 +269,43 @@ export async function giveFaces(faces, where, seen) {
   if (made && where.name) await decide({ kind: "name", person: made.decision.person, name: where.name, group: made.decision.id }, made.revision);
   return made;
 }
+
+/** Shows what a person may consist of: each part that is ticked becomes somebody of their own. @param {number} person @param {string} who */
+export async function breakUp(person, who) {
+  /** @type {Schemas["Parts"]|null} */ let now = null;
+  const range = h("input", { type: "range", min: 2, max: 24, value: 2, "aria-label": "Parts", autofocus: true });
+  const list = h("ul", { class: "bulk parts" });
+  const chosen = () => [...list.querySelectorAll("input:checked")].map((box) => now?.parts[Number(/** @type {HTMLInputElement} */ (box).value)].faces);
+  const meant = await openDialog(`What is ${who} made of?`, (close) => {
+    const act = button("Take apart", { primary: true, onclick: () => close(chosen()), attrs: { disabled: true } });
+    const tell = () => {
+      act.disabled = !chosen().length;
+      act.firstElementChild?.replaceChildren(chosen().length ? `Take ${counted(chosen().length, "part")} apart` : "Take apart");
+    };
+    const load = async (/** @type {string} */ count) => {
+      try {
+        now = await get(`/people/${person}/parts`, { count });
+        range.value = String(now?.parts.length);
+        list.replaceChildren(...(now?.parts ?? []).map(partRow));
+        announce(counted(list.childElementCount, "part"));
+      } catch (error) {
+        list.replaceChildren(errorState(error, () => load(count)));
+      }
+      tell();
+    };
+    range.addEventListener("change", () => load(range.value));
+    list.addEventListener("change", tell);
+    void load("");
+    const words = h("p", { class: "quiet", text: "Tick what is somebody else. Each part that is ticked becomes a person." });
+    return { body: [words, h("label", { class: "doubts" }, "Fewer parts", range, "more"), list], foot: [button("Cancel", { onclick: () => close() }), act] };
+  }, "dialog-wide");
+  if (meant) await decideTogether(meant.map((/** @type {number[]} */ faces) => ({ kind: "split", faces })), /** @type {any} */ (now).revision, (taken) => `Took ${counted(taken, "part")} out of ${who}.`);
+}
+
+/** @param {Schemas["Part"]} part @param {number} at */
+const partRow = ({ faces, show, likely: chance }, at) =>
+  h("li", {}, h("label", {},
+    at ? h("input", { type: "checkbox", value: at, "aria-label": `Part ${at + 1}, ${counted(faces.length, "face")}` }) : h("span", { class: "quiet", text: "Stays" }),
+    h("div", {}, ...faceImages(show)),
+    h("span", {}, counted(faces.length, "face"), at && likely(chance) ? h("small", { text: `${likely(chance)} likely the same` }) : ""),
+  ));

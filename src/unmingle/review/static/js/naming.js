@@ -1,5 +1,5 @@
 import { get, on, thumbnail } from "./api.js";
-import { choice, faceImages } from "./cells.js";
+import { choice, mosaic } from "./cells.js";
 import { decide, inTurn, undo } from "./decisions.js";
 import { emptyState, errorState, linkButton } from "./dialogs.js";
 import { announce, button, h } from "./dom.js";
@@ -71,7 +71,7 @@ export function naming(root, { signal }) {
       void propose(person.person, here);
       prepare(to);
       const shown = await facesOf(person);
-      if (here()) place.querySelector(".question-faces")?.replaceWith(pictures(shown));
+      if (here()) place.querySelector(".question-faces")?.replaceWith(mosaic(shown));
     } catch (error) {
       if (!here()) return;
       if (/** @type {any} */ (error).status === 404) return leave(way); // merged, or nobody's any more
@@ -126,7 +126,7 @@ export function naming(root, { signal }) {
     });
     const acts = BINDINGS.slice(1).map(({ keys, words, run }) => button(words, { key: keys[0], class: "quiet-button", onclick: /** @type {any} */ (run) }));
     place.replaceChildren(
-      pictures(person.covers),
+      mosaic(person.covers),
       h("p", { class: "naming-who" }, h("a", { href: `/people/${person.person}`, text: called({ person: person.person }) }), ` · ${counted(person.faces, "face")}`),
       field.element,
       h("div", { class: "naming-choices", role: "group", "aria-label": "Most like" }),
@@ -138,7 +138,7 @@ export function naming(root, { signal }) {
 
   /** Who of those with a name it may be, once all is known that was said before. @param {number} person @param {() => boolean} here */
   async function propose(person, here) {
-    const { people } = await inTurn(() => get("/alike", { person, show: "named", limit: CHOICES })).catch(() => ({ people: [] }));
+    const people = await inTurn(() => get("/alike", { person, show: "named", limit: CHOICES })).catch(() => []);
     if (!here()) return;
     choices = people.filter((/** @type {Known} */ one) => (one.probability ?? 0) >= 0.01);
     const row = place.querySelector(".naming-choices");
@@ -195,6 +195,3 @@ export function naming(root, { signal }) {
   void show(0);
   return {};
 }
-
-/** @param {number[]} faces */
-const pictures = (faces) => h("div", { class: `question-faces question-faces-${Math.ceil(Math.sqrt(faces.length))}` }, ...faceImages(faces));

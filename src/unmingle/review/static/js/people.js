@@ -1,9 +1,9 @@
+import { choosePictures } from "./add.js";
 import { get, on, session } from "./api.js";
 import { PEOPLE } from "./cells.js";
 import { decide, decideTogether } from "./decisions.js";
 import { emptyState, linkButton, toast } from "./dialogs.js";
-import { announce, button, h, icon } from "./dom.js";
-import { choosePictures } from "./find.js";
+import { announce, button, debounced, h, icon } from "./dom.js";
 import { counted } from "./format.js";
 import { bind } from "./keyboard.js";
 import { listGrid } from "./list-grid.js";
@@ -192,13 +192,9 @@ const PAUSE = 140; // milliseconds after the last letter
 
 /** Search, filter and sort of the wall. @param {Settings} settings @param {(change: Partial<Settings>) => void} change */
 function wallTools(settings, change) {
-  let timer = 0;
   /** @type {HTMLInputElement} */
   const search = h("input", { type: "search", class: "field search-field", placeholder: "Search", "aria-label": "Search for a person", "aria-keyshortcuts": "/", value: settings.search, spellcheck: "false" });
-  search.addEventListener("input", () => {
-    clearTimeout(timer);
-    timer = window.setTimeout(() => change({ search: search.value.trim() }), PAUSE);
-  });
+  search.addEventListener("input", debounced(() => change({ search: search.value.trim() }), PAUSE));
   search.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && !search.value) search.blur();
     if (event.key !== "Enter" && event.key !== "ArrowDown") return;

@@ -1,14 +1,13 @@
 import { get, on, session } from "./api.js";
 import { choice, FACES } from "./cells.js";
 import { decide, erase } from "./decisions.js";
-import { emptyState, errorState, linkButton, openDialog, toast } from "./dialogs.js";
-import { announce, button, h, icon, typing } from "./dom.js";
+import { confirmed, emptyState, errorState, linkButton, toast } from "./dialogs.js";
+import { announce, button, debounced, h, icon, typing } from "./dom.js";
 import { baseName, called, counted, number, timecode } from "./format.js";
 import { bind } from "./keyboard.js";
 import { lane, showTip, walkable } from "./lanes.js";
 import { listGrid } from "./list-grid.js";
-import { asNamed, askPerson, moveFaces, nameField } from "./names.js";
-import { breakUp } from "./parts.js";
+import { asNamed, askPerson, breakUp, moveFaces, nameField } from "./names.js";
 import { back, go, setQuery, setTitle, wallQuery } from "./router.js";
 
 const ACTS = [
@@ -32,7 +31,14 @@ export function person(root, { params, query, restore, signal }) {
   let sort = query.get("sort") ?? "time";
   /** Faces that a decision is about which was not answered yet: the same key twice is meant for two of them. @type {Set<number>} */
   const deciding = new Set();
-  const head = personHead({ id, sort, onSort: changeSort, seen: () => list.revision, onMerge: mergeWhole, onPart: partWhole, onIgnore: ignoreWhole, onErase: eraseWhole });
+  /** What is about the whole person waits until it is known who that is. @param {(now: Schemas["WholePerson"]) => Promise<unknown>} run */
+  const whole = (run) => async () => {
+    await loaded;
+    if (about) await run(about);
+  };
+  const onPart = whole((now) => breakUp(id, called(now)));
+  const onIgnore = whole((now) => decide({ kind: now.ignored ? "restore" : "ignore", person: id }, list.revision));
+  const head = personHead({ id, sort, onSort: changeSort, seen: () => list.revision, onMerge: mergeWhole, onPart, onIgnore, onErase: whole(eraseWhole) });
   const faces = listGrid({
     label: "Faces",
     cells: FACES,
@@ -141,26 +147,10 @@ export function person(root, { params, query, restore, signal }) {
     else announce("There is nobody more.");
   }
 
-  async function partWhole() {
-    await loaded;
-    if (about) await breakUp(id, called(about));
-  }
-
-  async function ignoreWhole() {
-    await loaded;
-    if (about) await decide({ kind: about.ignored ? "restore" : "ignore", person: id }, list.revision);
-  }
-
-  async function eraseWhole() {
-    await loaded;
-    if (!about) return;
-    const who = called(about);
-    const words = `${counted(about.faces, "face")}, the name and what was decided about ${who} go from every file of the library. Nothing brings them back: no undo, and not the same pictures added again. Reports and other pages are deleted; pictures stay as they are.`;
-    const meant = await openDialog(`Erase ${who} for good?`, (close) => ({
-      body: [h("p", { text: words })],
-      foot: [button("Cancel", { onclick: () => close(), attrs: { autofocus: true } }), button("Erase", { primary: true, onclick: () => close(true) })],
-    }));
-    if (meant) await erase(id, list.revision, () => go("/", { replace: true }));
+  async function eraseWhole(/** @type {Schemas["WholePerson"]} */ now) {
+    const who = called(now);
+    const words = `${counted(now.faces, "face")}, the name and what was decided about ${who} go from every file of the library. Nothing brings them back: no undo, and not the same pictures added again. Reports and other pages are deleted; pictures stay as they are.`;
+    if (await confirmed(`Erase ${who} for good?`, [h("p", { text: words })], "Erase")) await erase(id, list.revision, () => go("/", { replace: true }));
   }
 
   bind("This person", [
@@ -168,10 +158,10 @@ export function person(root, { params, query, restore, signal }) {
     ...ACTS.map(({ words, key, kind }) => ({ keys: [key.toLowerCase()], words, run: () => void act(kind) })),
     { keys: ["n"], words: "Name", run: () => head.edit() },
     { keys: ["Shift+m"], words: "Merge with…", run: () => void mergeWhole() },
-    { keys: ["Shift+i"], words: "Ignore this person, or restore", run: () => void ignoreWhole() },
+    { keys: ["Shift+i"], words: "Ignore this person, or restore", run: onIgnore },
     { keys: ["j"], words: "Next person", run: () => void step("after") },
     { keys: ["k"], words: "Previous person", run: () => void step("before") },
-    { keys: ["b"], words: "Break up…", run: () => void partWhole() },
+    { keys: ["b"], words: "Break up…", run: onPart },
     { keys: ["u"], words: "Least sure first", run: () => void changeSort(sort === "unsure" ? "time" : "unsure") },
     { keys: ["d"], words: "Select the doubtful ones", run: () => void loaded.then(doubts.select) },
     { keys: ["t"], words: "By time", run: () => void changeSort("time") },
@@ -192,7 +182,7 @@ export function person(root, { params, query, restore, signal }) {
 function peopleLike(person, signal) {
   const element = h("nav", { class: "naming-choices people-like", "aria-label": "People like this", hidden: true });
   async function load() {
-    const { people } = await get("/alike", { person, limit: 6 }, signal).catch(() => ({ people: [] }));
+    const people = await get("/alike", { person, limit: 6 }, signal).catch(() => []);
     const likely = people.filter((/** @type {Known} */ one) => (one.probability ?? 0) >= 0.01);
     element.hidden = !likely.length;
     const links = likely.map((/** @type {Known} */ one) => choice("a", { href: `/people/${one.person}` }, one));
@@ -300,7 +290,6 @@ const PAUSE = 600; // milliseconds without a change before it is asked for again
 /** Where a person is on screen: a row for each recording. open: shows one of these faces in its picture. @type {PersonTimes} */
 function personTimes(id, signal, open) {
   const element = h("section", { class: "person-times", "aria-label": "On screen" });
-  let timer = 0;
   let all = false;
   let told = "";
 
@@ -335,20 +324,18 @@ function personTimes(id, signal, open) {
     walkable(element, shown.map(({ people: [one] }) => one));
   }
 
+  const again = debounced(load, PAUSE);
   signal.addEventListener("abort", () => {
-    clearTimeout(timer);
+    again.cancel();
     showTip(null);
   });
   return {
     element,
     load,
+    again,
     clear: () => {
       told = "";
       element.replaceChildren();
-    },
-    again: () => {
-      clearTimeout(timer);
-      timer = window.setTimeout(load, PAUSE);
     },
   };
 }

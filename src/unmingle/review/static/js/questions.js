@@ -1,5 +1,5 @@
 import { get, on, setQuestions, thumbnail } from "./api.js";
-import { faceImages } from "./cells.js";
+import { faceImages, mosaic } from "./cells.js";
 import { decideTogether, inTurn, send, settled, tell } from "./decisions.js";
 import { emptyState, errorState, linkButton, openDialog, toast } from "./dialogs.js";
 import { announce, button, h } from "./dom.js";
@@ -222,8 +222,7 @@ const questionCard = ({ one, other, settles }, heading, answer) =>
 
 function side(/** @type {Schemas["Side"]} */ about) {
   const { person, faces, show } = about;
-  const grid = h("div", { class: `question-faces question-faces-${Math.ceil(Math.sqrt(show.length))}` }, ...faceImages(show));
   const name = person === null ? h("strong", { text: "Seen once" }) : h("a", { href: `/people/${person}` }, h("strong", { text: called(about) }));
   const text = faces > show.length ? `${show.length} of ${counted(faces, "face")}` : counted(faces, "face");
-  return h("figure", { class: "question-side" }, grid, h("figcaption", {}, name, h("span", { text })));
+  return h("figure", { class: "question-side" }, mosaic(show), h("figcaption", {}, name, h("span", { text })));
 }

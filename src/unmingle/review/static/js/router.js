@@ -1,9 +1,8 @@
-import { byId } from "./dom.js";
+import { byId, debounced } from "./dom.js";
 
 /** @type {{pattern: RegExp, tab: string, mount: Mount}[]} */ let routes = [];
 /** @type {Page|null} */ let current = null;
 let visit = new AbortController(); // of the page that is shown; aborted when somebody leaves it
-let timer = 0;
 /** @type {any} how the page was that is to come back, until it is there or somebody moves */ let restoring = null;
 /** What is open over the page, the newest last; each has an entry of the browser's history. @type {{close: () => void, state: object}[]} */
 const overlays = [];
@@ -118,13 +117,10 @@ export function setTitle(/** @type {string} */ words) {
   document.title = `${words} · unmingle`;
 }
 
-export function rememberSoon() {
-  clearTimeout(timer);
-  timer = window.setTimeout(remember, 120);
-}
+export const rememberSoon = debounced(remember, 120);
 
 function remember() {
-  clearTimeout(timer);
+  rememberSoon.cancel();
   if (!current || returning || history.state?.key !== key) return;
   const state = restoring ?? { scroll: scrollY, ...current.snapshot?.() };
   const { from, depth, page } = history.state;
@@ -142,7 +138,7 @@ function follow(/** @type {MouseEvent} */ event) {
 }
 
 function show() {
-  clearTimeout(timer);
+  rememberSoon.cancel();
   visit.abort();
   visit = new AbortController();
   current = null;

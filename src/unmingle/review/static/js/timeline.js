@@ -1,10 +1,10 @@
 import { faceImages } from "./cells.js";
-import { emptyState, linkButton, toast } from "./dialogs.js";
-import { announce, button, freshId, h, icon, iconButton } from "./dom.js";
-import { endless } from "./endless.js";
+import { copy, emptyState, linkButton } from "./dialogs.js";
+import { button, freshId, h, icon, iconButton } from "./dom.js";
 import { baseName, called, counted, number, percent, timecode } from "./format.js";
 import { bind } from "./keyboard.js";
 import { colourOf, lane, marks, momentOf, showTip, walkable } from "./lanes.js";
+import { endless } from "./lists.js";
 import { player } from "./player.js";
 import { go, setQuery, setTitle } from "./router.js";
 
@@ -229,13 +229,7 @@ function timesTable({ file, people }) {
   const columns = ["Person", "From", "To", "Seconds", "Seen"];
   const rows = () => people.flatMap((one) =>
     one.intervals.map(({ start, end, faces }) => [called(one), timecode(start, 1), timecode(end, 1), (end - start).toFixed(1), number(faces)]));
-  const copy = () => navigator.clipboard.writeText([columns, ...rows()].map((row) => row.join("\t")).join("\n")).then(
-    () => {
-      toast("Copied: paste it into a sheet.");
-      announce("Copied");
-    },
-    () => toast("The browser does not let the page copy. Select the rows instead."),
-  );
+  const text = () => [columns, ...rows()].map((row) => row.join("\t")).join("\n");
   const element = h("details", { class: "times" }, h("summary", { "aria-label": `Times in ${name} as a table`, text: "Times as a table" }));
   element.addEventListener("toggle", () => {
     if (element.childElementCount > 1) return;
@@ -246,7 +240,7 @@ function timesTable({ file, people }) {
     );
     element.append(h("div", { class: "times-table", role: "region", tabindex: "0", "aria-label": `Times in ${name}` }, table));
     // Where others in the network may look, browsers give no clipboard.
-    element.append(button("Copy", { onclick: copy, attrs: { hidden: !navigator.clipboard } }));
+    element.append(button("Copy", { onclick: () => copy(text(), "Copied: paste it into a sheet."), attrs: { hidden: !navigator.clipboard } }));
   });
   return element;
 }
