@@ -192,13 +192,14 @@ def test_a_stop_of_which_a_library_makes_another_error_is_still_one() -> None:
     """As OpenVINO's own import does, if the signal comes in the middle of it."""
     lines = (
         "import os, signal, sys",
-        "from unmingle.cli import commands, running",
+        "from unmingle import cli",
+        "from unmingle.cli import commands",
         "def app():",
-        "    with running.keeping('It is kept.'):",
+        "    with cli.keeping('It is kept.'):",
         "        try: os.kill(os.getpid(), signal.SIGINT)",
         "        except BaseException: raise ImportError('initialization failed')",
         "commands.app = app",
-        "running.main()",
+        "cli.main()",
     )
     done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (130, "Stopped. It is kept.\n")
