@@ -1,8 +1,7 @@
 import { ask, get, post } from "./api.js";
 import { faceImages } from "./cells.js";
 import { errorState, openDialog, showDock, toast } from "./dialogs.js";
-import { announce, button, h } from "./dom.js";
-import { called, counted, likely, number, percent } from "./format.js";
+import { announce, button, called, counted, h, likely, number, percent } from "./dom.js";
 import { setTitle } from "./router.js";
 
 const PAUSE = 1000; // milliseconds between two looks at how far it is

@@ -1,6 +1,5 @@
 import { thumbnail } from "./api.js";
-import { debounced, h, icon, iconButton } from "./dom.js";
-import { baseName, called, counted, likely, number, percent, statusWords } from "./format.js";
+import { baseName, called, counted, debounced, h, icon, iconButton, likely, number, percent, statusWords } from "./dom.js";
 
 /** An empty place for a face. @returns {HTMLImageElement} */
 export function faceImage() {

@@ -1,7 +1,6 @@
 import { emit, post, refreshFacts, session } from "./api.js";
 import { openDialog, toast } from "./dialogs.js";
-import { announce, button, h, typing } from "./dom.js";
-import { clock, counted } from "./format.js";
+import { announce, button, clock, counted, h, typing } from "./dom.js";
 import { go } from "./router.js";
 
 /** @typedef {import("./api.js").ApiError} ApiError */

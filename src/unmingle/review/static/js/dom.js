@@ -70,3 +70,61 @@ export const isTouch = () => matchMedia("(pointer: coarse)").matches;
 
 /** Whether keys are letters of a text now. @param {EventTarget|null} where */
 export const typing = (where) => where instanceof HTMLElement && where.matches("input:not([type=checkbox]), textarea, select");
+
+const NUMBER = new Intl.NumberFormat("en");
+const PERCENT = new Intl.NumberFormat("en", { style: "percent" });
+const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
+const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "long", year: "numeric" });
+
+/** 12345 → "12,345". @param {number} n */
+export const number = (n) => NUMBER.format(n);
+
+/** 0.674 → "67%". @param {number} share */
+export const percent = (share) => PERCENT.format(share);
+
+/** A probability that somebody is meant, or nothing where it is not known. @param {number|null|undefined} chance */
+export const likely = (chance) => (chance === null || chance === undefined ? "" : chance < 0.01 ? "<1%" : percent(chance));
+
+/** 1 → "1 face", 1200 → "1,200 faces". @param {number} n @param {string} one @param {string} [many] */
+export const counted = (n, one, many = one === "person" ? "people" : `${one}s`) => `${number(n)} ${n === 1 ? one : many}`;
+
+/** What a person is called. @param {{person: number|null, name?: string|null}} record */
+export const called = (record) => record.name || (record.person === null ? "Nobody yet" : `Person ${record.person}`);
+
+/** "14:05" of a UTC time. @param {string} iso */
+export const clock = (iso) => CLOCK.format(new Date(iso));
+
+/** "Today", "Yesterday" or "3 March 2026". @param {string} iso */
+export function day(iso) {
+  const midnight = (/** @type {Date} */ date) => new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime();
+  const then = new Date(iso);
+  const days = Math.round((midnight(new Date()) - midnight(then)) / 86_400_000);
+  return days === 0 ? "Today" : days === 1 ? "Yesterday" : DAY.format(then);
+}
+
+/** A time in a recording: 75.25 → "1:15", with one digit "1:15.2"; from an hour on "1:00:00". @param {number} seconds @param {number} [digits] */
+export function timecode(seconds, digits = 0) {
+  const two = (/** @type {number} */ n) => String(n).padStart(2, "0");
+  const scale = 10 ** digits;
+  const parts = Math.floor(seconds * scale + 1e-6); // cut off, as clocks do; 0.3 may be stored as 0.29999
+  const whole = Math.floor(parts / scale);
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
+  const shown = hours ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
+  return digits ? `${shown}.${String(parts % scale).padStart(digits, "0")}` : shown;
+}
+
+/** The last part of a path, which is what people look at. @param {string} path */
+export const baseName = (path) => path.split("/").pop() ?? path;
+
+const STATUS = /** @type {Record<string, string>} */ ({
+  alone: "Seen once",
+  not_a_face: "Not a face",
+  masked: "Masked",
+  low_quality: "Hard to tell",
+  ignored: "Ignored",
+  unreadable: "Unreadable",
+  clustered: "With a person",
+});
+
+/** A status in words. @param {string} status */
+export const statusWords = (status) => STATUS[status] ?? status.replaceAll("_", " ");

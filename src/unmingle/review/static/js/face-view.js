@@ -1,8 +1,7 @@
 import { get, picture, thumbnail, whyNot } from "./api.js";
 import { faceImages } from "./cells.js";
 import { copy, errorState, linkButton } from "./dialogs.js";
-import { button, byId, h, iconButton, layOver, typing } from "./dom.js";
-import { baseName, called, number, percent, statusWords, timecode } from "./format.js";
+import { baseName, button, byId, called, h, iconButton, layOver, number, percent, statusWords, timecode, typing } from "./dom.js";
 import { keyOf } from "./keyboard.js";
 import { momentOf } from "./lanes.js";
 import { asNamed, moveFaces, nameField } from "./names.js";

@@ -1,8 +1,7 @@
 import { faceImages } from "./cells.js";
 import { redo, undo } from "./decisions.js";
 import { emptyState } from "./dialogs.js";
-import { button, h } from "./dom.js";
-import { clock, counted, day } from "./format.js";
+import { button, clock, counted, day, h } from "./dom.js";
 import { endless } from "./lists.js";
 import { setQuery, setTitle } from "./router.js";
 

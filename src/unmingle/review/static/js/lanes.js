@@ -1,6 +1,5 @@
 import { faceImage, showFace } from "./cells.js";
-import { h } from "./dom.js";
-import { called, timecode } from "./format.js";
+import { called, h, timecode } from "./dom.js";
 
 const EDGE = 8; // pixels to the sides of the window
 const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 28_800]; // seconds between two marks

@@ -2,8 +2,7 @@ import { get } from "./api.js";
 import { faceImages } from "./cells.js";
 import { decide, decideTogether, inTurn, tell } from "./decisions.js";
 import { confirmed, errorState, openDialog, toast } from "./dialogs.js";
-import { announce, button, freshId, h, typing } from "./dom.js";
-import { called, counted, likely } from "./format.js";
+import { announce, button, called, counted, freshId, h, likely, typing } from "./dom.js";
 
 /** Names on their way, and the revision that knows them: shown as if they were saved, and told as being saved. @type {Map<number, {name: string, from: number}>} */
 const given = new Map();

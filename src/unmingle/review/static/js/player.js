@@ -1,6 +1,5 @@
 import { get, whyNot } from "./api.js";
-import { h, icon, iconButton, layOver } from "./dom.js";
-import { called, timecode } from "./format.js";
+import { called, h, icon, iconButton, layOver, timecode } from "./dom.js";
 import { bind } from "./keyboard.js";
 import { colourOf } from "./lanes.js";
 

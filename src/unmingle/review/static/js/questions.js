@@ -2,8 +2,7 @@ import { get, on, setQuestions, thumbnail } from "./api.js";
 import { faceImages, mosaic } from "./cells.js";
 import { decideTogether, inTurn, send, settled, tell } from "./decisions.js";
 import { emptyState, errorState, linkButton, openDialog, toast } from "./dialogs.js";
-import { announce, button, h } from "./dom.js";
-import { called, counted, number, percent } from "./format.js";
+import { announce, button, called, counted, h, number, percent } from "./dom.js";
 import { bind } from "./keyboard.js";
 import { setTitle } from "./router.js";
 

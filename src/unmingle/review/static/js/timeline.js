@@ -1,7 +1,6 @@
 import { faceImages } from "./cells.js";
 import { copy, emptyState, linkButton } from "./dialogs.js";
-import { button, freshId, h, icon, iconButton } from "./dom.js";
-import { baseName, called, counted, number, percent, timecode } from "./format.js";
+import { baseName, button, called, counted, freshId, h, icon, iconButton, number, percent, timecode } from "./dom.js";
 import { bind } from "./keyboard.js";
 import { colourOf, lane, marks, momentOf, showTip, walkable } from "./lanes.js";
 import { endless } from "./lists.js";
