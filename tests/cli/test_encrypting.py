@@ -39,7 +39,7 @@ KEY, OTHER = "5" * 64, "7" * 64  # themselves, so that no test waits for what a 
 
 @pytest.fixture(autouse=True)
 def _no_keys(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr("unmingle.cli.keys._in_keyring", lambda folder: None)
+    monkeypatch.setattr("unmingle.cli.options.in_keyring", lambda folder: None)
     yield
     encryption._KEYS.clear()
 

@@ -11,8 +11,8 @@ from typer import Option
 from typer.core import TyperGroup
 
 from unmingle import console
-from unmingle.cli import READER_GONE, decisions, evaluating, exchanging, keys, models, sorting, upkeep
-from unmingle.cli.options import OPENED
+from unmingle.cli import READER_GONE, decisions, evaluating, exchanging, models, sorting, upkeep
+from unmingle.cli.options import OPENED, KeyedCommand
 from unmingle.errors import UNEXPECTED, UnmingleError
 from unmingle.version import __version__
 
@@ -112,7 +112,7 @@ PANELS = {
         upkeep.check,
         upkeep.backup,
         upkeep.privacy,
-        keys.encrypt,
+        upkeep.encrypt,
         upkeep.erase,
         upkeep.forget,
         upkeep.relocate,
@@ -121,5 +121,5 @@ PANELS = {
 for panel, group in PANELS.items():
     for command in group:
         called = command.__name__.rstrip("_").replace("_", "-")
-        app.command(called, cls=keys.KeyedCommand, rich_help_panel=panel)(command)
+        app.command(called, cls=KeyedCommand, rich_help_panel=panel)(command)
 app.add_typer(models.app, name="models", rich_help_panel="Networks")

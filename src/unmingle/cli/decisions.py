@@ -10,8 +10,7 @@ from typer import Argument, Option
 
 from unmingle import console
 from unmingle.cli import keeping
-from unmingle.cli.keys import provide
-from unmingle.cli.options import Json, LibraryArgument, PersonArgument, open_library
+from unmingle.cli.options import Json, LibraryArgument, PersonArgument, open_library, provide
 from unmingle.errors import command
 from unmingle.text_layout import counted
 

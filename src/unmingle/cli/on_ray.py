@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from unmingle import console
-from unmingle.cli import keeping, keys
+from unmingle.cli import keeping
+from unmingle.cli.options import refuse_encrypted
 from unmingle.errors import MissingExtraError, SettingsError, SourceError, UnmingleError, command, reason
 from unmingle.text_layout import counted
 
@@ -56,7 +57,7 @@ def cluster(
     as_json: bool,
 ) -> None:
     """Find faces and people of all sources on the cluster at an address, and write them to `output`."""
-    keys.refuse_encrypted(output, "a Ray cluster")
+    refuse_encrypted(output, "a Ray cluster")
     if not sources:
         raise SourceError("Name the pictures: on a Ray cluster none are remembered.", "Name a folder, or an address.")
     kept = "What was found so far is kept; the same command goes on from there."

@@ -11,7 +11,7 @@ import typer
 from typer import Argument, Option
 
 from unmingle import console
-from unmingle.cli import evaluating, keeping, keys, models, on_ray
+from unmingle.cli import evaluating, keeping, models, on_ray
 from unmingle.cli import options as opt
 from unmingle.errors import SettingsError, command
 from unmingle.sources.formats import LIBRARY_FILE
@@ -152,7 +152,7 @@ def cluster(
     options = opt.label_options(labels, file_column, label_column, sheet)
     looking, grouping = opt.said_or_as_before(context, library, quiet=quiet)
     if encrypt:
-        keys.begin_encrypted(library, keep=keyring)
+        opt.begin_encrypted(library, keep=keyring)
     known = _sources(library, sources)
     if save_crops is not None:
         from unmingle.exchange.exporting import check_outside
@@ -295,7 +295,7 @@ def demo(
     from unmingle.render.views import sheet_name
     from unmingle.summary import summary_lines
 
-    keys.refuse_encrypted(output / "library", "the demo")
+    opt.refuse_encrypted(output / "library", "the demo")
     library = opt.open_library(output / "library")
     with console.progress(quiet=False) as progress:
         meeting = write_meeting(output / "meeting", people=people, frames=frames, progress=progress)

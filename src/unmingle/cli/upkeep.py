@@ -1,4 +1,4 @@
-"""The commands that keep a library: watch, check, backup, erase, privacy, forget, relocate."""
+"""The commands that keep a library: watch, check, backup, encrypt, erase, privacy, forget, relocate."""
 
 from __future__ import annotations
 
@@ -85,12 +85,11 @@ def _stamp(path: Path) -> tuple[str, int, int]:
 
 def _cluster(library: Path, options: Sequence[str]) -> int:
     """Run unmingle cluster as a process of its own, whose memory is free again afterwards."""
-    from unmingle.cli.keys import VARIABLE
     from unmingle.store.encryption import key_of
 
     key = key_of(library)
     words = [sys.executable, "-m", "unmingle", "cluster", "-o", str(library), *options]
-    env = os.environ | ({} if key is None else {VARIABLE: key})
+    env = os.environ | ({} if key is None else {opt.VARIABLE: key})
     with subprocess.Popen(words, env=env, start_new_session=True) as running:  # ourselves
         try:
             return running.wait()
@@ -136,6 +135,52 @@ def backup(
     made = opt.open_library(library).backup(destination)
     console.tell(
         {"library": str(made)}, f"The library is in {made} as well: whole, and of one moment.", as_json=as_json
+    )
+
+
+def encrypt(
+    library: opt.LibraryArgument,
+    decrypt: Annotated[bool, Option("--decrypt", help="Make a plain library of an encrypted one.")] = False,
+    change_key: Annotated[bool, Option("--change-key", help="Give an encrypted library another key.")] = False,
+    new_key_file: Annotated[
+        Path | None,
+        Option(metavar="FILE", help="File with the new key, for --change-key; else UNMINGLE_NEW_KEY, or asked."),
+    ] = None,
+    keyring: Annotated[bool, Option("--keyring", help="Keep the key in the system's keyring.")] = False,
+    as_json: opt.Json = False,
+) -> None:
+    """Encrypt a library that is there, with all that it holds.
+
+    A key that is lost can't be had back. Tables, sheets and pages in LIBRARY go, overwritten where that can be done.
+    Disks and backups may keep copies.
+    """
+    from unmingle.store.encryption import is_encrypted
+
+    if decrypt and change_key:
+        raise typer.BadParameter("--decrypt and --change-key can't both be meant.")
+    opened, encrypted = opt.open_library(library), is_encrypted(library)
+    if encrypted != (decrypt or change_key):
+        state = "encrypted already" if encrypted else "not encrypted"
+        mend = "Pass --change-key or --decrypt." if encrypted else f"To encrypt it: {command('encrypt', library)}"
+        raise SettingsError(f"{library} is {state}.", mend)
+    _ = opened.revision  # whether it opens at all, before a key is asked for
+    key = None if decrypt else opt.new_key(library, change=change_key, file=new_key_file)
+    left = opened.encrypt(key)
+    if keyring or (encrypted and opt.in_keyring(library) is not None):  # an old key there would only be in the way
+        opt.remember(library, key)
+    lines = [f"{library} is {'not encrypted any more' if decrypt else 'encrypted'}."]
+    if not decrypt:
+        lines.append(
+            "The plain files in it were overwritten and deleted where that could be done. The database's log was"
+            " only cut off; SSDs, snapshots and backups may hold all of it still."
+        )
+        lines += [
+            f"Not encrypted, since it was written elsewhere: {one.path} ({one.kind})" for one in left if one.there
+        ]
+    console.tell(
+        {"library": str(library), "encrypted": not decrypt, "outputs": [asdict(one) for one in left]},
+        *lines,
+        as_json=as_json,
     )
 
 

@@ -12,12 +12,12 @@ from fastapi.responses import HTMLResponse, Response
 from starlette.concurrency import run_in_threadpool
 
 from unmingle.decisions.kinds import Redo, Undo
-from unmingle.review import picture_sources, schemas
+from unmingle.review import schemas
 from unmingle.review.auth import Auth, AuthMiddleware
 from unmingle.review.background import Adding
 from unmingle.review.cache import SORTS, named_like, query
 from unmingle.review.pages import Pages, RequestError
-from unmingle.review.routes import JPEG, MERGED, Entry, Now, is_here, read, write
+from unmingle.review.routes import JPEG, MERGED, Entry, Now, is_here, read, sources, write
 from unmingle.review.schemas import IdInPath, IdInQuery, Limit, Offset, Search
 from unmingle.review.session import Door
 from unmingle.sources.images import readable
@@ -53,7 +53,7 @@ LOGGED: dict[str, set[str]] = {
     "faces": {"split", "reject", "assign", "not_a_face", "face"},
     "ignored": {"ignore", "restore"},
 }
-ROUTERS = (read, write, picture_sources.router)
+ROUTERS = (read, write, sources)
 
 
 def create_app(
