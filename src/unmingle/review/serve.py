@@ -74,8 +74,14 @@ def serve(
         auth = Auth.of(secret, origin)
 
         def started() -> None:
-            for line in _lines(host, auth):
-                announce(line)
+            announce(f"The review page is at {origin}/?token={auth.token}")
+            if not is_loopback(host):
+                announce(
+                    f"It listens at {host}: everybody who can reach this machine and knows the address above sees all"
+                    " pictures and can change who is who. Nothing is encrypted on the way. Without --host only this"
+                    " machine can."
+                )
+            announce("Press Ctrl+C to end it; what was decided is kept.")
             if open_browser:
                 # Where nobody sees it: other users of the machine can read how a browser was started.
                 address = f"{origin}/?token={auth.token_for_once()}"
@@ -105,16 +111,6 @@ def _remembered(folder: Path) -> tuple[str, int]:
             if len(read["secret"]) >= 43 and 0 <= int(read["port"]) <= LAST_PORT:
                 return str(read["secret"]), int(read["port"])
     return secrets.token_urlsafe(32), 0
-
-
-def _lines(host: str, auth: Auth) -> Iterator[str]:
-    yield f"The review page is at {auth.origin}/?token={auth.token}"
-    if not is_loopback(host):
-        yield (
-            f"It listens at {host}: everybody who can reach this machine and knows the address above sees all pictures"
-            " and can change who is who. Nothing is encrypted on the way. Without --host only this machine can."
-        )
-    yield "Press Ctrl+C to end it; what was decided is kept."
 
 
 def _listener(host: str, port: int, last_port: int) -> socket.socket:
