@@ -146,14 +146,9 @@ class Sightings:
     @classmethod
     def of(cls, seen: Sequence[tuple[Any, ...]]) -> Sightings:
         """At least one, as arrays."""
-        frames, times, numbers, boxes, scores, *_ = zip(*seen, strict=True)
-        return cls(
-            np.array(frames, np.int64),
-            np.array(times, np.float64),
-            np.array(numbers, np.int64),
-            np.array(boxes, np.float32),
-            np.array(scores, np.float32),
-        )
+        kinds = (np.int64, np.float64, np.int64, np.float32, np.float32)
+        columns = zip(*seen, strict=True)  # what else a row has, comes behind
+        return cls(*(np.array(column, kind) for column, kind in zip(columns, kinds, strict=False)))
 
     def __len__(self) -> int:
         return len(self.frames)

@@ -64,7 +64,8 @@ def _mwg(regions: Sequence[Region], width: int, height: int) -> str:
         texts = (("Name", region.name), ("Type", region.kind), *region.more)
         fields = [f"<mwg-rs:{field}>{_text(text)}</mwg-rs:{field}>" for field, text in texts if text]
         items.append([f'<mwg-rs:Area {area} stArea:unit="normalized"/>', *fields])
-    return f"{_struct('mwg-rs:Regions')}{size}{_bag('mwg-rs:RegionList', items)}   </mwg-rs:Regions>\n"
+    listed = size + _bag("mwg-rs:RegionList", items)
+    return f'   <mwg-rs:Regions rdf:parseType="Resource">\n{listed}   </mwg-rs:Regions>\n'
 
 
 def _microsoft(faces: Sequence[Region]) -> str:
@@ -73,7 +74,7 @@ def _microsoft(faces: Sequence[Region]) -> str:
         + [f"<MPReg:PersonDisplayName>{_text(face.name)}</MPReg:PersonDisplayName>"] * bool(face.name)
         for face in faces
     ]
-    return f"{_struct('MP:RegionInfo')}{_bag('MPRI:Regions', items)}   </MP:RegionInfo>\n"
+    return f'   <MP:RegionInfo rdf:parseType="Resource">\n{_bag("MPRI:Regions", items)}   </MP:RegionInfo>\n'
 
 
 def _iptc(faces: Sequence[Region]) -> str:
@@ -87,10 +88,6 @@ def _iptc(faces: Sequence[Region]) -> str:
         who = f"<iptc:PersonInImage><rdf:Bag><rdf:li>{_text(face.name)}</rdf:li></rdf:Bag></iptc:PersonInImage>"
         items.append([boundary, human.strip(), *[who] * bool(face.name)])
     return _bag("iptc:ImageRegion", items)
-
-
-def _struct(name: str) -> str:
-    return f'   <{name} rdf:parseType="Resource">\n'
 
 
 def _bag(name: str, items: Sequence[Sequence[str]]) -> str:
