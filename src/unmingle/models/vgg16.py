@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from PIL import Image
 
 from unmingle.errors import ModelError
 from unmingle.files import write_atomically
@@ -40,21 +40,9 @@ def _convolutions() -> Iterator[dict[str, tuple[int, ...]]]:
 
 
 def to_224(pixels_hwc: U8) -> U8:
-    """Pixels squeezed to 224×224 by nearest neighbour, identical to Pillow's `resize((224, 224), NEAREST)`."""
+    """Pixels squeezed to 224×224 by nearest neighbour, as Keras has Pillow do it."""
     check_shape("pixels_hwc", pixels_hwc, (None, None, 3))
-    rows, columns = (_nearest(length) for length in pixels_hwc.shape[:2])
-    return pixels_hwc[rows[:, None], columns]
-
-
-def _nearest(length: int) -> NDArray[np.intp]:
-    """Which of `length` pixels each of 224 takes: the one under its centre.
-
-    Pillow adds up the step from pixel to pixel, in double precision, so that a centre on the border of two pixels may
-    fall to the left one by rounding; the running sum here rounds alike.
-    """
-    steps = np.full(SIDE, length / SIDE)
-    steps[0] /= 2
-    return np.cumsum(steps).astype(np.intp)
+    return np.asarray(Image.fromarray(pixels_hwc).resize((SIDE, SIDE), Image.Resampling.NEAREST))
 
 
 def prepared_vgg16(weights: Path | None, *, features: Features, any_weights: bool = False) -> tuple[Path, str]:
