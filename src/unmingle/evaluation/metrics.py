@@ -1,8 +1,4 @@
-"""Exact scores of a clustering against labels.
-
-A left-out face (one without a person) is never taken out of a total: it is wrong in accuracy and F1, and a cluster of
-one in pairwise, BCubed, ARI, AMI and V-measure. People found are clusters of at least two scored faces.
-"""
+"""Exact scores of a clustering against labels; people found are clusters of at least two scored faces."""
 
 from __future__ import annotations
 

@@ -38,13 +38,6 @@ from unmingle.sources.names import bare
 Cell = str | float
 
 MOST_CONFUSED = 3  # others that a person is told to be confused with
-PERSON_COLUMNS = {
-    "label": pl.String,
-    **dict.fromkeys(("size", "cluster"), pl.Int64),
-    **dict.fromkeys(("precision", "recall", "f1"), pl.Float64),
-    **dict.fromkeys(("left_out", "elsewhere"), pl.Int64),
-    "confused_with": pl.String,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +124,7 @@ class Evaluation:
     def per_person(self) -> pl.DataFrame:
         """One row per labelled person, in the columns of `evaluation.csv`."""
         rows = [{**asdict(one), "confused_with": confused(one, "; ")} for one in self.people]
-        return pl.DataFrame(rows, schema=PERSON_COLUMNS)
+        return pl.DataFrame(rows, schema_overrides={"cluster": pl.Int64})
 
     @property
     def confusion(self) -> pl.DataFrame:
