@@ -13,7 +13,11 @@ celebrities that seemed mixed are one person each).
 `constants`: mean BCubed F and the most strays over random nine tenths of each, and of made-up crowds alone, with other
 constants for crowds; `left_out`: where a constant is chosen without a collection and all mixtures that hold it (the
 best mean of those without more than 5 % of strays, where there are such), what it gets on these, beside the default and
-the best for them. JSON on stdout.
+the best for them.
+
+`small`: of random 30 to 59 faces of the crowd beside 30 to 599 of another collection, how many draws have a cluster of
+more than 30 faces with more than 5 % of strays if pictures are of unknown quality, and if all are good ones. `loose`:
+what each collection has, all good, where 20 faces are enough to be taken for a crowd. JSON on stdout.
 """
 
 from __future__ import annotations
@@ -46,18 +50,25 @@ CONSTANTS = {
 DRAWS, SHARE = 3, 0.9
 MOST_STRAYS = 0.05
 MADE_UP = 40
+SMALL_DRAWS = 60
 
 
-def grouped(collection: Collection, neighbours: int) -> I64:
+def grouped(collection: Collection, neighbours: int, *, quality: float | None = None) -> I64:
+    quality_n = None if quality is None else np.full(len(collection.labels_n), quality)
     with patch("unmingle.grouping.threshold.NEIGHBOURS", neighbours):
-        return cluster_faces(collection.vectors_nd, GroupingSettings(), curve=SFACE_CURVE).labels
+        return cluster_faces(collection.vectors_nd, GroupingSettings(), curve=SFACE_CURVE, quality_n=quality_n).labels
 
 
 def measured(
-    collection: Collection, *, local: bool = True, neighbours: int = 20, first: int | None = None
+    collection: Collection,
+    *,
+    local: bool = True,
+    neighbours: int = 20,
+    first: int | None = None,
+    quality: float | None = None,
 ) -> dict[str, float]:
-    """Scores of one clustering. first: faces of the first of two collections."""
-    labels_n = grouped(collection, neighbours if local else 0)
+    """Scores of one clustering. first: faces of the first of two collections. quality: of all pictures."""
+    labels_n = grouped(collection, neighbours if local else 0, quality=quality)
     scores = score(collection.labels_n, labels_n)
     strays = [0.0]
     for label in np.flatnonzero(np.bincount(labels_n) > 30):
@@ -90,6 +101,38 @@ def made_up(seed: int) -> Collection:
     shared, people, rest = (random.normal(size=(n, 128)) for n in (1, person_n.max() + 1, len(person_n)))
     vectors = strangers**0.5 * shared + (own - strangers) ** 0.5 * people[person_n] + (1 - own) ** 0.5 * rest
     return Collection("made up", vectors.astype(np.float32), person_n.astype(str), person_n >= 0, np.arange(len(rest)))
+
+
+def small_crowds(crowd: Collection, others: list[Collection]) -> dict[str, dict[str, float]]:
+    """Mean scores of draws, and how many have a cluster of strangers."""
+    drawn: dict[str, list[dict[str, float]]] = {"unknown": [], "good": []}
+    for seed in range(SMALL_DRAWS):
+        random, other = np.random.default_rng(seed), others[seed % len(others)]
+        some, beside = random.integers(30, 60), min(len(other.labels_n), random.integers(30, 600))
+        rows, rest = (
+            np.sort(random.choice(len(of.labels_n), size, replace=False))
+            for of, size in ((crowd, some), (other, beside))
+        )
+        both = together(crowd.only(rows), other.only(rest))
+        for name, quality in (("unknown", None), ("good", 1.0)):
+            drawn[name].append(measured(both, first=some, quality=quality))
+    return {
+        name: {
+            "draws": len(each),
+            "with_strays": sum(one["strays"] > MOST_STRAYS for one in each),
+            "bcubed_f": round(float(np.mean([one["bcubed_f"] for one in each])), 4),
+            "pairwise_f": round(float(np.mean([one["pairwise_f"] for one in each])), 4),
+        }
+        for name, each in drawn.items()
+    }
+
+
+def loose(collections: list[Collection]) -> dict[str, dict[str, dict[str, float]]]:
+    found = {}
+    for one in collections:
+        with patch("unmingle.grouping.refine.CROWD_FACES", 20):
+            found[one.name] = {"without": measured(one), "with": measured(one, quality=1.0)}
+    return found
 
 
 def with_constants(sets: dict[str, list[Collection]]) -> dict[str, dict[str, dict[str, dict[str, float]]]]:
@@ -157,6 +200,8 @@ def main() -> None:
         if collection in halves:
             result[collection.name] |= {f"{k} nearest": measured(collection, neighbours=k) for k in NEIGHBOURS}
         sys.stderr.write(f"{collection.name}: {result[collection.name]}\n")
+    small, few = small_crowds(crowd, others), loose([children, *others])
+    sys.stderr.write(f"small: {small}\nloose: {few}\n")
     alone = [children, crowd, *others]
     sets = {one.name: parts(one) for one in (*alone, *(together(crowd, other) for other in others))}
     sets["made up"] = [made_up(seed) for seed in range(MADE_UP)]
@@ -164,7 +209,8 @@ def main() -> None:
     chosen = {
         name: left_out(by_value, [*(one.name for one in alone), "made up"]) for name, by_value in constants.items()
     }
-    print(json.dumps({"collections": result, "constants": constants, "left_out": chosen}, indent=1))
+    found = {"collections": result, "small": small, "loose": few, "constants": constants, "left_out": chosen}
+    print(json.dumps(found, indent=1))
 
 
 if __name__ == "__main__":

@@ -74,6 +74,7 @@ class FaceClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         frames: ArrayLike | None = None,
         same: ArrayLike | None = None,
         different: ArrayLike | None = None,
+        quality: ArrayLike | None = None,
     ) -> Self:
         """Cluster the rows of X.
 
@@ -84,6 +85,8 @@ class FaceClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]  # sciki
                 two people, unless they are too alike for that.
             same: (m, 2) rows that are one person.
             different: (m, 2) rows that are different people.
+            quality: (n,) numbers, how good the pictures are, from 0 to 1. A large cluster of pictures of 0.5 and better
+                that are less alike than one person's is taken apart; of worse ones nobody can tell.
 
         Raises:
             SettingsError: a row is zero, or a setting is out of range.
@@ -102,7 +105,10 @@ class FaceClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]  # sciki
             self._adaptation = Adaptation.none(self.impostor_curve, vectors_nd.shape[1])
         raw_nd, vectors_nd = vectors_nd, self._adaptation.apply(vectors_nd)
         curve = self._adaptation.curve
-        clustering = cluster_faces(vectors_nd, settings, curve=curve, constraints=constraints)
+        quality_n = None if quality is None else np.asarray(quality, np.float32)
+        if quality_n is not None and quality_n.shape != (len(vectors_nd),):
+            raise SettingsError(f"Quality of shape {quality_n.shape} for {len(vectors_nd)} faces.", "Give one a face.")
+        clustering = cluster_faces(vectors_nd, settings, curve=curve, constraints=constraints, quality_n=quality_n)
         self.labels_: I64 = clustering.labels
         if self.impostor_curve is None and self.people is None:
             _warn(self.labels_)

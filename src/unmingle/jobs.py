@@ -249,6 +249,7 @@ def _group_all(
             core_n=core_n,
             copy_of_n=copy_of_n,
             doubtful_n=doubtful_n,
+            quality_n=faces.quality,
         )
     else:
         assert settings.people is not None  # whoever calls has made sure of it

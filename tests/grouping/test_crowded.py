@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from unmingle.errors import SettingsError
+from unmingle.estimator import FaceClusterer
 from unmingle.evaluation.metrics import score
 from unmingle.grouping.attach import Assigner
 from unmingle.grouping.cluster import cluster_faces
 from unmingle.grouping.confidence import face_probabilities, label_means, likely_pairs
+from unmingle.grouping.constraints import Constraints
 from unmingle.grouping.impostors import SFACE_CURVE, ImpostorModel
 from unmingle.grouping.threshold import local_excess
 from unmingle.records import Added
@@ -86,6 +89,77 @@ def test_a_small_crowd_alone_is_not_one_person_however_alike_it_is(seed: int) ->
     sizes = random.integers(1, 6, random.integers(30, 120)).tolist()
     crowd, child = draw(sizes, (alike, max(0.5, alike + 0.15)), random)
     assert score(child, grouped(crowd)).pairwise.precision > 0.9
+
+
+def small_crowd(seed: int) -> tuple[F32, I64]:
+    """Some 50 faces of 18 children, too few to be nearest to each other, beside three people."""
+    random = np.random.default_rng(seed)
+    crowd, child = draw(random.integers(1, 6, 18).tolist(), (random.uniform(0.34, 0.4), 0.56), random)
+    rest, other = draw([40, 8, 5], EVERYBODY, random)
+    return np.concatenate([crowd, rest]), np.concatenate([child, 18 + other])
+
+
+def of_quality(vectors_nd: F32, quality: float, constraints: Constraints | None = None) -> I64:
+    quality_n = np.full(len(vectors_nd), quality, np.float32)
+    found = cluster_faces(
+        vectors_nd, GroupingSettings(), curve=SFACE_CURVE, constraints=constraints, quality_n=quality_n
+    )
+    return found.labels
+
+
+def test_a_small_crowd_beside_few_others_is_not_one_person() -> None:
+    made = [small_crowd(seed) for seed in range(20)]
+    found = [of_quality(vectors, 1.0) for vectors, _ in made]
+    most = [strays(labels, person) for labels, (_, person) in zip(found, made, strict=True)]
+    assert sum(share > 0.05 for share in most) <= 1  # 19 of 20 without
+    assert all(np.bincount(labels).max() >= 38 for labels in found)  # who is large stays whole
+
+
+def test_a_crowd_of_poor_pictures_can_not_be_told_from_one_person() -> None:
+    vectors, person = small_crowd(0)
+    labels = of_quality(vectors, 0.4)
+    assert strays(labels, person) > 0.8
+    assert np.array_equal(labels, grouped(vectors))
+
+
+def test_the_estimator_takes_how_good_the_pictures_are() -> None:
+    vectors, person = small_crowd(0)
+    clusterer = FaceClusterer(impostor_curve=SFACE_CURVE, singletons="clusters")
+    assert strays(clusterer.fit(vectors).labels_, person) > 0.8
+    assert strays(clusterer.fit(vectors, quality=np.ones(len(vectors))).labels_, person) == 0
+    with pytest.raises(SettingsError, match="Quality of shape"):
+        clusterer.fit(vectors, quality=np.ones(3))
+
+
+def test_whom_somebody_said_to_be_one_is_no_crowd() -> None:
+    vectors, _ = small_crowd(0)
+    said = np.stack([np.zeros(30, np.int64), np.arange(1, 31)], axis=1)
+    labels = of_quality(vectors, 1.0, Constraints(len(vectors), same_m2=said))
+    assert len(np.unique(labels[:31])) == 1
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_person_whose_pictures_are_little_alike_is_no_crowd(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    rest, _ = draw([1, 30, 10, 5], EVERYBODY, random)
+    typical = np.clip(random.normal(0.63, 0.12, 50), 0.2, 0.95)[:, None]
+    noise = random.normal(size=(50, 128))
+    noise -= (noise @ rest[0])[:, None] * rest[0]
+    noise *= np.sqrt(1 - typical**2) / np.linalg.norm(noise, axis=1, keepdims=True)
+    labels = of_quality(np.concatenate([typical * rest[0] + noise, rest[1:]]).astype(np.float32), 1.0)
+    assert np.bincount(labels).max() >= 48
+
+
+def test_the_merges_of_a_crowd_that_was_taken_apart_lead_to_its_people() -> None:
+    vectors, _ = small_crowd(0)
+    found = cluster_faces(vectors, GroupingSettings(), curve=SFACE_CURVE, quality_n=np.ones(len(vectors), np.float32))
+    kept = np.arange(len(vectors) + len(found.merges.first))
+    for made, pair in enumerate(zip(found.merges.first, found.merges.second, strict=True), len(vectors)):
+        kept[[*pair]] = made
+    while not np.array_equal(kept, kept[kept]):
+        kept = kept[kept]
+    person = kept[: len(vectors)]
+    assert len(np.unique(person)) == len(np.unique(found.labels)) == len(np.unique(person * 1000 + found.labels))
 
 
 def test_pieces_of_one_person_make_no_crowd() -> None:

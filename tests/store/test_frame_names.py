@@ -42,7 +42,7 @@ def concluded(folder: Path, names: Sequence[str], vectors_nd: F32) -> tuple[int,
         put_files(store, ((name,) for name in names))
         n = len(names)
         core, scores = np.ones(n, np.bool_), np.ones(n, np.float32)
-        faces = StoredFaces(np.arange(n), np.arange(1, n + 1), np.ones(n, np.int64), vectors_nd, core, scores)
+        faces = StoredFaces(np.arange(n), np.arange(1, n + 1), np.ones(n, np.int64), vectors_nd, core, scores, scores)
         found = conclude(store, faces, rows_of_pictures(store, faces), AUTO, SFACE_CURVE)
     assert found.recordings is not None
     assert found.files == n

@@ -41,6 +41,7 @@ def add(store: Store, *pictures: tuple[str, ...]) -> StoredFaces:
         np.zeros((len(pictures), 4), np.float32),
         np.ones(len(pictures), np.bool_),
         np.ones(len(pictures), np.float32),
+        np.ones(len(pictures), np.float32),
     )
 
 

@@ -20,7 +20,14 @@ from unmingle.grouping.confidence import label_means
 from unmingle.grouping.constraints import Constraints, roots
 from unmingle.grouping.impostors import SINGLE, estimate_curve
 from unmingle.grouping.linkage import Linkage
-from unmingle.grouping.refine import check_people, join_fragments, make_people, merge_seen_together, reassign
+from unmingle.grouping.refine import (
+    check_people,
+    join_fragments,
+    make_people,
+    merge_seen_together,
+    part_crowds,
+    reassign,
+)
 from unmingle.grouping.threshold import (
     PRIOR_COHORT,
     FalseMergeThreshold,
@@ -71,11 +78,13 @@ def cluster_faces(
     *,
     curve: ImpostorModel | None,
     constraints: Constraints | None = None,
+    quality_n: NDArray[Any] | None = None,
     collected: Collected | None = None,
 ) -> Clustering:
     """Group (n, d) embeddings by person; their lengths and their order don't matter.
 
-    curve: None estimates it from the vectors. constraints: None: nothing is known. collected: None: these are all.
+    curve: None estimates it from the vectors. constraints: None: nothing is known. quality_n: of the pictures, as in
+    `faces.quality`; None: no cluster is taken for a crowd. collected: None: these are all.
     Labels come largest cluster first, of equal ones the one with the first face in canonical order. SettingsError names
     rows that have no direction.
     """
@@ -91,7 +100,8 @@ def cluster_faces(
     curve = estimate_curve(unit_nd) if curve is None else curve
     card = FalseMergeThreshold(curve=curve, expected=settings.expected_false_merges)
     collected = None if collected is None else collected.taken(order_n)
-    clusters, threshold, notes = _linked(unit_nd, heeded.taken(order_n), card, collected)
+    quality_n = None if quality_n is None else np.asarray(quality_n)[order_n]
+    clusters, threshold, notes = _linked(unit_nd, heeded.taken(order_n), card, quality_n, collected)
     split_by_gaps(clusters)
     notes["stragglers"] = float(attach_outliers(clusters, threshold) + fill_gaps(clusters, threshold))
     if len(clusters.constraints.seen_k2):
@@ -115,7 +125,11 @@ def _checked(constraints: Constraints | None, n: int) -> Constraints:
 
 
 def _linked(
-    unit_nd: F32, constraints: Constraints, card: FalseMergeThreshold, collected: Collected | None
+    unit_nd: F32,
+    constraints: Constraints,
+    card: FalseMergeThreshold,
+    quality_n: F32 | None,
+    collected: Collected | None,
 ) -> tuple[Clusters, FalseMergeThreshold, dict[str, float]]:
     """Link and join, once more with strangers as far spread as they are found here, and move who went wrong."""
     if collected is not None:
@@ -137,6 +151,8 @@ def _linked(
     clusters, near_n = linkage.run(threshold), linkage.near_n
     del linkage  # its lists are large
     _joined(clusters, threshold)
+    if quality_n is not None:
+        part_crowds(clusters, threshold, quality_n)
     notes = {
         "strangers_mean": card.curve.mean,
         "strangers_deviation": float(card.curve.deviation(SINGLE, SINGLE)[0]),
@@ -212,6 +228,7 @@ def cluster_with_quality(
     core_n: Bool,
     copy_of_n: I64 | None = None,
     doubtful_n: Bool | None = None,
+    quality_n: F32 | None = None,
     collected: Collected | None = None,
 ) -> Clustering:
     """As `cluster_faces`, where only `core_n` may make a person, and row i shows the picture of row copy_of_n[i].
@@ -230,7 +247,9 @@ def cluster_with_quality(
     if n and not 0 <= copy_of_n.min() <= copy_of_n.max() < n:
         raise SettingsError("A face is a copy of one that is not there.", f"Name faces by their row, 0 to {n - 1}.")
     if np.all(core_n) and np.array_equal(copy_of_n, np.arange(n)):
-        return cluster_faces(vectors_nd, settings, curve=curve, constraints=constraints, collected=collected)
+        return cluster_faces(
+            vectors_nd, settings, curve=curve, constraints=constraints, quality_n=quality_n, collected=collected
+        )
     unit_nd, constraints = unit_rows(vectors_nd), _checked(constraints, n)
     order_n = canonical_order(unit_nd)
     unit_nd, known, place_n = unit_nd[order_n], constraints.taken(order_n), np.argsort(order_n)
@@ -261,7 +280,8 @@ def cluster_with_quality(
     core_nd, of_all = np.asarray(vectors_nd)[order_n[core_f]], None
     if collected is not None:
         of_all, collected = collected.taken(order_n[core_f]), collected.taken(order_n[rows])
-    found = cluster_faces(core_nd, settings, curve=curve, constraints=of_core, collected=of_all)
+    good = None if quality_n is None else quality_n[order_n[core_f]]
+    found = cluster_faces(core_nd, settings, curve=curve, constraints=of_core, quality_n=good, collected=of_all)
     notes = {key: value for key, value in found.notes if not key.startswith("same_frame")}
     first = np.unique(found.labels, return_index=True)[1]
     _, first_tied, tied = np.unique(tied_n[border_b], return_index=True, return_inverse=True)

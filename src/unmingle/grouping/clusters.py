@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unmingle.errors import SettingsError
-from unmingle.grouping.constraints import CannotLinks, Constraints, roots
+from unmingle.grouping.constraints import CannotLinks, Constraints
 from unmingle.grouping.index import dot_pairs
 from unmingle.grouping.threshold import LEAST_Z
 from unmingle.records import Merges
@@ -215,19 +215,32 @@ class Clusters:
 
     def undo_least_similar(self, clusters: int) -> None:
         """Keep only the most similar merges, so that this many clusters are left."""
-        kept, gone, similarity, how = self.history()
+        kept, gone, similarity, _ = self.history()
         level_n = np.full(len(self.slot_n), np.inf)
         level = np.empty(len(kept))
         # A merge never comes before one of its parts, even where rounding makes it a hair more similar.
         for m, (one, other) in enumerate(zip(kept.tolist(), gone.tolist(), strict=True)):
             level[m] = level_n[one] = min(similarity[m], level_n[one], level_n[other])
-        order = np.argsort(-level, kind="stable")[: len(self.slot_n) - clusters]
-        slot_n = roots(np.stack([kept[order], gone[order]], axis=1), len(self.slot_n))
-        again = Clusters(self.vectors_nd, slot_n, self.constraints)
+        self._keep(np.argsort(-level, kind="stable")[: len(self.slot_n) - clusters])
+
+    def dissolve(self, slots: I64) -> None:
+        """Undo all merges of some clusters but those that were given."""
+        kept, _, _, how = self.history()
+        self._keep(np.flatnonzero((how == HOW.index("given")) | ~np.isin(self.slot_n[kept], slots)))
+
+    def _keep(self, order: I64) -> None:
+        """Only these merges of the history, in this order, were made."""
+        kept, gone, similarity, how = self.history()
+        kept, gone = kept[order], gone[order]
+        into = np.arange(len(self.slot_n))
+        into[gone] = kept
+        while not np.array_equal(into, into[into]):
+            into = into[into]
+        again = Clusters(self.vectors_nd, into, self.constraints)
         self.slot_n, self.size_n, self.mean_nd = again.slot_n, again.size_n, again.mean_nd
         self._links = self._order = self._excess_n = None
         self._start_n = np.arange(len(self.slot_n))
-        self._merges = [(kept[order], gone[order], similarity[order], how[order])]
+        self._merges = [(kept, gone, similarity[order], how[order])]
 
     def history(self) -> tuple[I64, I64, F64, U8]:
         """All merges in order: the slot that was kept and the one that went, their average cosine, a place in HOW."""

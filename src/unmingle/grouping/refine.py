@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,7 +10,8 @@ import numpy as np
 from unmingle.errors import SettingsError
 from unmingle.grouping.clusters import disjoint
 from unmingle.grouping.constraints import CannotLinks, Constraints
-from unmingle.grouping.index import find_nearest
+from unmingle.grouping.index import find_nearest, spaced
+from unmingle.grouping.linkage import Linkage
 from unmingle.grouping.threshold import LEAST_Z
 
 if TYPE_CHECKING:
@@ -27,6 +29,15 @@ FACES_A_MISTAKE = 200
 LEAST_FACES = 5
 # Share of the way from strangers to a person's own faces that another's faces have to cover.
 OWN_SHARE = 0.9
+
+# Fewer faces than this may be as little alike as a crowd by chance.
+CROWD_FACES = 31
+# Worse pictures of one person are no more alike than good ones of children who are strangers (`faces.quality`).
+GOOD_QUALITY = 0.5
+# A person has a core: of all pairs of its faces, more than this share are within one piece.
+CORE_SHARE = 1 / 3
+# Faces of a cluster that are looked at, evenly spread over it.
+SAMPLE = 2000
 
 
 def join_fragments(clusters: Clusters, threshold: FalseMergeThreshold) -> None:
@@ -77,6 +88,76 @@ def _candidates(clusters: Clusters, threshold: FalseMergeThreshold, of: I64) -> 
     good = np.take_along_axis(z, best, 1) >= LEAST_Z
     pairs = np.stack([np.take_along_axis(side, best, 1)[good] for side in (row, column)], axis=1)
     return np.unique(np.sort(pairs, axis=1), axis=0)
+
+
+def part_crowds(clusters: Clusters, threshold: FalseMergeThreshold, quality_n: F32) -> None:
+    """Take large clusters apart that are alike strangers, too few for `local_excess` to tell.
+
+    Good pictures of one person are as alike as single faces have to be, or most of them are, or they are not because
+    some are less like all others. In a crowd everybody is about as alike, and it matters which two faces it is. It is
+    linked again with its pieces as strangers. quality_n: see `faces.quality`; nothing is parted where that is low.
+    """
+    strict = replace(threshold, scale=1.0, singly=True)
+    while True:
+        slots = np.flatnonzero(clusters.size_n >= CROWD_FACES)
+        alike = _own_cosines(clusters, slots) - clusters.excess(slots, slots)
+        size = clusters.size_n[slots]
+        slots = slots[~strict.passes(alike.astype(np.float32), size, size, clusters=clusters.count)]
+        excess_n, crowds = clusters.face_excess_n.copy(), []
+        for slot in slots.tolist():
+            face = clusters.faces(np.array([slot]))
+            if quality_n[face].mean() < GOOD_QUALITY:
+                continue
+            excess = _strangers_cosine(clusters, face, strict) - threshold.curve.mean
+            if excess > excess_n[face].mean():
+                excess_n[face] = np.maximum(excess_n[face], excess)
+                crowds.append((slot, face))
+        if not crowds:
+            return
+        clusters.dissolve(np.array([slot for slot, _ in crowds]))
+        clusters.face_excess_n = excess_n
+        for _, face in crowds:
+            part = _part(clusters, face)
+            join_fragments(part.run(threshold), threshold)
+            kept, gone, _, _ = part.clusters.history()
+            clusters.merge_in_turn(face[kept], face[gone], how="average")
+
+
+def _part(clusters: Clusters, face_f: I64) -> Linkage:
+    """Some faces, to be linked by themselves with as many rivals as all have."""
+    place_n = np.full(len(clusters.slot_n), -1)
+    place_n[face_f] = np.arange(len(face_f))
+    part = Linkage(clusters.vectors_nd[face_f], clusters.constraints.mapped(place_n, len(face_f)))
+    part.clusters.face_excess_n = clusters.face_excess_n[face_f]
+    part.clusters.rivals = clusters.count / len(part.clusters.alive)
+    return part
+
+
+def _strangers_cosine(clusters: Clusters, face_f: I64, strict: FalseMergeThreshold) -> float:
+    """The mean cosine between the pieces of a cluster, rising, if it has no core; -inf if it may be a person."""
+    face_f = face_f[spaced(len(face_f), SAMPLE)]
+    n, vectors_fd = len(face_f), clusters.vectors_nd[face_f].astype(np.float64)
+    cosine_ff = vectors_fd @ vectors_fd.T
+    apart_ff = ~np.eye(n, dtype=np.bool_)
+    # Of two faces' cosine, what each adds to it (two-way analysis of variance), and what is left for the two.
+    own_f = (cosine_ff.sum(axis=1, where=apart_ff) - (n - 1) * cosine_ff.mean(where=apart_ff)) / (n - 2)
+    rest_ff = cosine_ff - cosine_ff.mean(where=apart_ff) - own_f[:, None] - own_f
+    rest = float(np.square(rest_ff).sum(where=apart_ff)) / (n * (n - 3))
+    if 2 * (own_f.var(ddof=1) - rest / (n - 2)) > rest:
+        return -np.inf
+    piece_f = _part(clusters, face_f).run(strict).slot_n
+    between_ff = piece_f[:, None] != piece_f
+    if 1 - between_ff.mean(where=apart_ff) >= CORE_SHARE:
+        return -np.inf
+    return float(cosine_ff.mean(where=between_ff))
+
+
+def _own_cosines(clusters: Clusters, slot_m: I64) -> F64:
+    """(m,) the average cosine of all pairs of a cluster's faces, none with itself."""
+    size = clusters.size_n[slot_m].astype(np.float64)
+    length = np.einsum("md,md->m", clusters.mean_nd[slot_m], clusters.mean_nd[slot_m], dtype=np.float64)
+    result: F64 = (length * size - 1) / np.maximum(size - 1, 1)
+    return result
 
 
 def reassign(clusters: Clusters, near_n: I64, threshold: FalseMergeThreshold) -> int:
@@ -142,13 +223,12 @@ def merge_seen_together(clusters: Clusters, threshold: FalseMergeThreshold) -> t
 
 def _as_alike_as_their_own(clusters: Clusters, first_m: I64, second_m: I64, *, strangers: float) -> Bool:
     """(m,) which pairs are about as much like each other as the more alike of the two is in itself."""
-    own_2m = []
-    for slot_m in (first_m, second_m):
-        size = clusters.size_n[slot_m].astype(np.float64)
-        length = np.einsum("md,md->m", clusters.mean_nd[slot_m], clusters.mean_nd[slot_m], dtype=np.float64)
-        of_pairs = (length * size - 1) / np.maximum(size - 1, 1)  # of all pairs of its faces, none with itself
-        own_2m.append(np.where(size < LEAST_FACES, -np.inf, of_pairs))
-    own_m = np.maximum(*own_2m)
+    own_m = np.maximum(
+        *(
+            np.where(clusters.size_n[of] < LEAST_FACES, -np.inf, _own_cosines(clusters, of))
+            for of in (first_m, second_m)
+        )
+    )
     between = np.einsum("md,md->m", clusters.mean_nd[first_m], clusters.mean_nd[second_m], dtype=np.float64)
     alike: Bool = (own_m > strangers) & (between - strangers >= OWN_SHARE * (own_m - strangers))
     return alike

@@ -33,6 +33,7 @@ class StoredFaces:
     vectors:  (n, d) float32.
     core:     (n,) bool, which of them may found a person; the others, border faces, may only join one.
     scores:   (n,) float32, the detector's confidence.
+    quality:  (n,) float32, see `faces.quality`.
     """
 
     ids: I64
@@ -41,9 +42,10 @@ class StoredFaces:
     vectors: F32
     core: Bool
     scores: F32
+    quality: F32
 
     def __post_init__(self) -> None:
-        for name in ("pictures", "files", "core", "scores"):
+        for name in ("pictures", "files", "core", "scores", "quality"):
             check_shape(name, getattr(self, name), (len(self.ids),))
         check_shape("vectors", self.vectors, (len(self.ids), None))
 
@@ -59,20 +61,20 @@ def faces_to_group(store: Store, recipe: str, *, raw: bool = False) -> StoredFac
     model made them, also where the collection told how to compare them.
     """
     query = (
-        "SELECT face, picture, files, core, score FROM face_to_group JOIN face ON face.id = face_to_group.face"
+        "SELECT face, picture, files, core, score, quality FROM face_to_group JOIN face ON face.id = face_to_group.face"
         " WHERE recipe = ? ORDER BY content, frame, face_to_group.number"
     )
     rows = store.connection.execute(query, (recipe,)).fetchall()
     ids, pictures, files = (np.fromiter((row[at] for row in rows), np.int64, len(rows)) for at in range(3))
     core = np.fromiter((row[3] for row in rows), np.bool_, len(rows))
-    scores = np.fromiter((row[4] for row in rows), np.float32, len(rows))
+    scores, quality = (np.fromiter((row[at] for row in rows), np.float32, len(rows)) for at in (4, 5))
     n, vectors_nd = len(rows), _vectors(store.connection, ids)
     # Bytes that flipped make numbers whose products aren't finite, of which machine code of others may end the process.
     if not np.isfinite(np.einsum("nd,nd->n", vectors_nd, vectors_nd)).all():
         raise damaged(store.folder, "an embedding isn't finite, or far too long")
     adapted = None if raw or not n else adaptation_of(store, recipe)
     vectors_nd = vectors_nd if adapted is None else adapted.apply(vectors_nd)
-    return StoredFaces(ids, pictures, files, vectors_nd, core, scores)
+    return StoredFaces(ids, pictures, files, vectors_nd, core, scores, quality)
 
 
 def _vectors(connection: sqlite3.Connection, ids_n: I64) -> F32:
