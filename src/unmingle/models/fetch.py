@@ -55,7 +55,7 @@ def fetch(
             checksum or length (what came is removed), or no room on the disk.
     """
     wanted = _Wanted(url, sha256, md5, size)
-    if wanted.has_checksum and destination.is_file() and not wanted.mismatch(destination):
+    if (sha256 or md5) and destination.is_file() and not wanted.mismatch(destination):
         return destination
     try:
         if archive is not None:
@@ -101,10 +101,6 @@ class _Wanted:
         if urllib.parse.urlsplit(self.url).scheme not in {"http", "https"}:
             raise FetchError(f"{self.url} can't be fetched: only http and https are.", "Give the file's path instead.")
 
-    @property
-    def has_checksum(self) -> bool:
-        return bool(self.sha256 or self.md5)
-
     def mismatch(self, file: Path) -> str:
         """How `file` differs from what is wanted, in words; empty if it doesn't."""
         length = file.stat().st_size
@@ -122,7 +118,7 @@ class _Wanted:
 def _download(wanted: _Wanted, part: Path, on_progress: OnBytes | None) -> None:
     """Bring `part` to its full length, from where it is if the server can, else from the start."""
     # Only a checksum can tell whether the file changed between two tries.
-    have = _length(part) if wanted.has_checksum else 0
+    have = _length(part) if wanted.sha256 or wanted.md5 else 0
     response = _open(wanted.url, have)
     if response is None:  # the server has nothing from there on: all is there, or it is another file
         if not wanted.mismatch(part):
