@@ -23,7 +23,7 @@ from unmingle.review.session import Door
 from unmingle.sources.images import readable
 from unmingle.store import people_query
 from unmingle.store.encryption import is_encrypted
-from unmingle.store.face_query import face_detail, left_out_groups, original, short
+from unmingle.store.face_query import LeftOutGroup, face_detail, left_out_groups, original, short
 from unmingle.store.people_query import FaceOrder, face_cards
 from unmingle.version import __version__
 
@@ -221,10 +221,9 @@ def _jpeg(content: bytes) -> Response:
 
 
 @read.get("/left-out")
-def left_out(now: Now) -> schemas.LeftOutGroups:
+def left_out(now: Now) -> list[LeftOutGroup]:
     """What has no person, by reason."""
-    revision = now.cache.overview().revision
-    return schemas.LeftOutGroups(revision=revision, groups=left_out_groups(now.cache.left_out()))
+    return left_out_groups(now.cache.left_out())
 
 
 @read.get("/left-out/faces")

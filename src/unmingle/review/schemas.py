@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from unmingle.decisions.kinds import KINDS
 from unmingle.decisions.log import Decision
-from unmingle.store.face_query import FaceDetail, LeftOut, LeftOutGroup
+from unmingle.store.face_query import FaceDetail, LeftOut
 from unmingle.store.people_query import FaceCard, PersonSummary
 from unmingle.store.screen_time import Timeline
 
@@ -131,13 +131,6 @@ class Beside(BaseModel):
 
     before: int | None
     after: int | None
-
-
-class LeftOutGroups(BaseModel):
-    """What was left out, by reason."""
-
-    revision: int
-    groups: list[LeftOutGroup]
 
 
 class LeftOutPage(_Page):
