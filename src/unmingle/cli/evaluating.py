@@ -21,16 +21,12 @@ SHORT = {"Labels", "Faces scored", "People", "Accuracy", "Weighted F1", "BCubed 
 
 def evaluate(
     library: opt.LibraryArgument,
-    labels: Annotated[
-        str, Option(help="A workbook or csv with the true people, or the word folders: each folder is one person.")
-    ],
+    labels: opt.TrueLabels,
     file_column: opt.FileColumn = None,
     label_column: opt.LabelColumn = None,
     sheet: opt.Sheet = None,
     drop: opt.Drop = None,
-    output: Annotated[
-        Path | None, Option("--output", "-o", help="Folder for the report; LIBRARY/evaluation if not given.")
-    ] = None,
+    output: Annotated[Path | None, opt.output("Folder for the report; LIBRARY/evaluation if not given.")] = None,
     verbose: Annotated[bool, Option("--verbose", "-v", help="Print all scores, and who was found worst.")] = False,
     as_json: opt.Json = False,
 ) -> None:
@@ -77,9 +73,7 @@ def print_evaluation(evaluation: Evaluation, *, verbose: bool = False) -> None:
 
 def report(
     library: opt.LibraryArgument,
-    output: Annotated[
-        Path | None, Option("--output", "-o", metavar="PAGE.html", help="The file; LIBRARY/report.html if not given.")
-    ] = None,
+    output: Annotated[Path | None, opt.output("The file; LIBRARY/report.html if not given.", "PAGE.html")] = None,
     labels: Annotated[
         str | None,
         Option(
@@ -130,10 +124,7 @@ def compare(
     sheet: opt.Sheet = None,
     drop: opt.Drop = None,
     output: Annotated[
-        Path | None,
-        Option(
-            "--output", "-o", metavar="PAGE.html", help="Also write a page with the faces concerned, for a browser."
-        ),
+        Path | None, opt.output("Also write a page with the faces concerned, for a browser.", "PAGE.html")
     ] = None,
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
@@ -166,9 +157,7 @@ def bench(
     dataset: Annotated[
         Path, Argument(metavar="DATASET", help="Folder of labelled pictures, by default one folder a person.")
     ],
-    labels: Annotated[
-        str, Option(help="A workbook or csv with the true people, or the word folders: each folder is one person.")
-    ] = "folders",
+    labels: opt.TrueLabels = "folders",
     file_column: opt.FileColumn = None,
     label_column: opt.LabelColumn = None,
     sheet: opt.Sheet = None,
@@ -188,8 +177,7 @@ def bench(
         bool, Option("--others/--no-others", help="Whether usual methods are run on the same embeddings beside it.")
     ] = True,
     output: Annotated[
-        Path | None,
-        Option("--output", "-o", metavar="FOLDER", help="Keep the library here; it is thrown away if not given."),
+        Path | None, opt.output("Keep the library here; it is thrown away if not given.", "FOLDER")
     ] = None,
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,

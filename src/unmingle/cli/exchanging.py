@@ -26,7 +26,7 @@ SHOWN = 20  # lines of a kind on the terminal; --json has them all
 
 def export(
     library: opt.LibraryArgument,
-    output: Annotated[Path, Option("--output", "-o", metavar="DEST", help="Folder to write to; made if new.")],
+    output: Annotated[Path, opt.output("Folder to write to; made if new.", "DEST")],
     to: Annotated[
         Literal["folders", "csv", "xlsx", "parquet", "json", "xmp", "coco", "decisions"],
         Option(
@@ -122,11 +122,8 @@ def import_(
     ] = "keep",
     output: Annotated[
         Path | None,
-        Option(
-            "--output",
-            "-o",
-            metavar="NEW",
-            help="Make a library of people that unmingle cluster --ray found; LIBRARY is the folder that it wrote.",
+        opt.output(
+            "Make a library of people that unmingle cluster --ray found; LIBRARY is the folder that it wrote.", "NEW"
         ),
     ] = None,
     people: Annotated[str | None, Option(metavar="1-500", help="With -o: their numbers, as in people.parquet.")] = None,

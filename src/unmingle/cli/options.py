@@ -44,6 +44,9 @@ Drop = Annotated[
         help="Leave such rows out of the score; may be repeated. Default: Mask=Y and ID=0 where such columns exist.",
     ),
 ]
+TrueLabels = Annotated[
+    str, Option(help="A workbook or csv with the true people, or the word folders: each folder is one person.")
+]
 FileColumn = Annotated[str | None, Option(help="Column with file names; found by its usual names if not given.")]
 LabelColumn = Annotated[
     str | None,
@@ -113,6 +116,11 @@ SERVICE = "unmingle"  # in the system's keyring
 TRIES = 3
 HELP = "File with the key of an encrypted library; else UNMINGLE_KEY, the system's keyring, or a question."
 _FILE: list[Path] = []  # of this command
+
+
+def output(text: str, metavar: str | None = None) -> Any:
+    """Where something is written."""
+    return Option("--output", "-o", metavar=metavar, help=text)
 
 
 def open_library(folder: Path) -> Library:

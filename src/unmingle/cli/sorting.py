@@ -27,10 +27,7 @@ if TYPE_CHECKING:
 
 def cluster(
     context: typer.Context,
-    output: Annotated[
-        Path,
-        Option("--output", "-o", metavar="LIBRARY", help="Folder of the library: made if new, gone on with if not."),
-    ],
+    output: Annotated[Path, opt.output("Folder of the library: made if new, gone on with if not.", "LIBRARY")],
     sources: Annotated[
         list[Path] | None,
         Argument(
@@ -227,9 +224,7 @@ def _count_labels(labels: str, sources: Sequence[Path], options: LabelOptions, *
 def show(
     library: opt.LibraryArgument,
     person: opt.PersonArgument,
-    output: Annotated[
-        Path | None, Option("--output", "-o", help="The picture to write; in LIBRARY/sheets if not given.")
-    ] = None,
+    output: Annotated[Path | None, opt.output("The picture to write; in LIBRARY/sheets if not given.")] = None,
     as_json: opt.Json = False,
 ) -> None:
     """Make a contact sheet of one person and print where it is."""
@@ -286,7 +281,7 @@ def _found_lines(found: Found, name_of: dict[int, str]) -> Iterator[str]:
 
 
 def demo(
-    output: Annotated[Path, Option("--output", "-o", help="Folder to work in.")] = Path("unmingle-demo"),
+    output: Annotated[Path, opt.output("Folder to work in.")] = Path("unmingle-demo"),
     people: Annotated[int, Option(min=1, max=12, help="How many made-up people meet.")] = 12,
     frames: Annotated[int, Option(min=1, max=20, help="In how many frames.")] = 20,
 ) -> None:
