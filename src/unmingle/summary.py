@@ -108,7 +108,6 @@ def _spent(summary: Summary) -> str:
 
 
 def _added_lines(added: Added) -> Iterator[str]:
-    """What is to be said of the files."""
     along = [f"  {files:>7,}  {source}" for source, files in added.along]
     yield from ["Taken along as they were in earlier runs:", *along] if along else ()
     for folder in map(readable, added.out_of_reach):

@@ -87,7 +87,6 @@ class VideoIngest:
         return new
 
     def _watch_on(self, recording: Recording, digest: str) -> None:
-        """Watch a recording from where it was left to its end."""
         duration = int(recording.info.duration)
         with self.store.transaction() as connection:
             row, seen = sightings.begin(

@@ -202,8 +202,6 @@ def comparison_page(comparison: Comparison, a: Pictures, b: Pictures, progress: 
 
 
 class _Faces:
-    """Puts faces to what changed."""
-
     def __init__(self, comparison: Comparison, pictures: dict[str, Pictures]) -> None:
         self._comparison, self._pictures = comparison, pictures
         self._faces = _once(comparison.faces)

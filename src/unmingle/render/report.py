@@ -130,8 +130,6 @@ def work_out(parts: Mapping[str, Callable[[], Any]], progress: Progress) -> dict
 
 
 class _Report:
-    """Works out the parts of a report of one library, open for looking."""
-
     def __init__(self, store: Store, recipe: str) -> None:
         self._store, self._recipe, self.pictures = store, recipe, Pictures(store)
         self._faces = faces_table(store, recipe)

@@ -292,7 +292,6 @@ class AddRequest(BaseModel):
 
 
 def _adding(request: Request) -> Adding:
-    """The one run."""
     if not is_here(request):
         problem = "Pictures are added at the machine itself."
         raise RequestError(403, problem, "Run unmingle cluster there, or unmingle review without --host.")

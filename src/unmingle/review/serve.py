@@ -173,7 +173,6 @@ class LimitedServer(uvicorn.Server):
         super().__init__(config)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """See uvicorn."""
         await super().startup(sockets)
         for one in sockets or ():
             one.listen(QUEUED)
@@ -186,7 +185,6 @@ class LimitedProtocol(H11Protocol):
     _since = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """See asyncio."""
         super().connection_made(transport)
         self._wait()
         others = [
@@ -197,7 +195,6 @@ class LimitedProtocol(H11Protocol):
             min(waiting, key=lambda one: one._since, default=self).transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        """See asyncio."""
         if self.is_waiting and self._alarm is None:
             self._wait()
         super().data_received(data)
@@ -206,7 +203,6 @@ class LimitedProtocol(H11Protocol):
             self._alarm = None
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """See asyncio."""
         if self._alarm is not None:
             self._alarm.cancel()
         super().connection_lost(exc)
@@ -229,7 +225,6 @@ class Seldom(logging.Filter):
         self._since, self._count = -LOG_SECONDS, 0
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """See logging."""
         if time.monotonic() - self._since > LOG_SECONDS:
             self._since, self._count = time.monotonic(), 0
         self._count += 1
