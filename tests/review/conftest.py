@@ -112,22 +112,23 @@ class Browser:
         answer = client.get("/", params={"token": TOKEN}, follow_redirects=False)
         assert answer.status_code == 303
 
-    def get(self, path: str, **query: object) -> Any:
+    def get(self, path: str, **query: object) -> dict[str, Any]:
         """What an address tells; it has to exist."""
         answer = self.client.get(path, params=query)  # type: ignore[arg-type]
         assert answer.status_code == 200, answer.text
-        return answer.json()
+        told: dict[str, Any] = answer.json()
+        return told
 
-    def post(self, path: str, body: object, *, status: int = 200) -> Any:
+    def post(self, path: str, body: object, *, status: int = 200) -> dict[str, Any]:
         """Send something, and expect this status."""
         answer = self.client.post(path, json=body, headers={"Origin": ORIGIN})
         assert answer.status_code == status, answer.text
-        return answer.json()
+        told: dict[str, Any] = answer.json()
+        return told
 
     def decide(self, kind: str, *, status: int = 200, **more: object) -> dict[str, Any]:
         """Decide something, and expect this status."""
-        told: dict[str, Any] = self.post("/api/decisions", {"kind": kind, **more}, status=status)
-        return told
+        return self.post("/api/decisions", {"kind": kind, **more}, status=status)
 
 
 @pytest.fixture(scope="session")

@@ -126,7 +126,7 @@ def test_only_who_sits_at_the_machine_looks_at_its_folders(tmp_path: Path) -> No
 def test_only_who_sits_at_the_machine_is_told_where_a_picture_lies(made: Maker) -> None:
     for origin, told in ((ORIGIN, True), ("http://192.0.2.7:8000", False)):
         with TestClient(create_app(made.folder, token=TOKEN, origin=origin), base_url=origin) as client:
-            path = Browser(client).get("/api/faces/1/path")
+            path = Browser(client).get("/api/faces/1/path")["path"]
         assert path.startswith(str(made.pictures)) == told == bool(path)
 
 

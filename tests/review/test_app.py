@@ -108,7 +108,7 @@ def test_faces_of_a_person_in_each_order(browser: Browser) -> None:
     assert part["faces"] == told[2:5]
     assert part["total"] == len(told)
     one = browser.get(f"/api/people/{person}")
-    assert (one["faces"], one["first_file"]) == (len(told), told[0]["file"])
+    assert (one["faces"], one["first_file"], one["merged_into"]) == (len(told), told[0]["file"], None)
 
 
 def test_decided_faces_are_the_surest(browser: Browser) -> None:
@@ -156,7 +156,7 @@ def test_what_is_not_there_is_404(browser: Browser) -> None:
 
 
 def test_left_out_by_reason(browser: Browser) -> None:
-    groups = browser.get("/api/left-out")
+    groups = browser.get("/api/left-out")["groups"]
     assert groups == [
         {"status": "alone", "reason": "no other face is like it", "faces": 2},
         {"status": "unreadable", "reason": "not a picture in a format that is read", "faces": 1},
@@ -194,11 +194,11 @@ def test_names_that_begin_so_come_first(browser: Browser) -> None:
     people = wall(browser)
     for one, name in zip(people, ("Johanna", "Maria Anna", "anna"), strict=False):
         browser.decide("name", person=one["person"], name=name)
-    names: Any = browser.get("/api/names", search="ann")
+    names: Any = browser.get("/api/names", search="ann")["names"]
     assert [one["name"] for one in names] == ["anna", "Maria Anna", "Johanna"]
     assert all(len(one["covers"]) == 1 for one in names)
-    assert len(browser.get("/api/names")) == 3
-    assert len(browser.get("/api/names", limit=1)) == 1
+    assert len(browser.get("/api/names")["names"]) == 3
+    assert len(browser.get("/api/names", limit=1)["names"]) == 1
 
 
 def test_each_decision_is_seen_at_once(browser: Browser) -> None:
@@ -267,7 +267,7 @@ def test_the_log_tells_all_newest_first(browser: Browser) -> None:
     assert [entry["live"] for entry in entries] == [True, False, True]
     assert (told["can_undo"], told["can_redo"]) == (None, entries[1]["id"])
     assert browser.get("/api/decisions", offset=1, limit=1)["decisions"] == entries[1:2]
-    assert (entries[1]["people"], entries[1]["faces"]) == ([person], 0)
+    assert entries[1]["changed"] == {"people": [person], "faces": 0}
 
 
 def test_a_stale_edit_is_refused_with_what_changed(browser: Browser, library_folder: Path) -> None:
@@ -375,8 +375,8 @@ def test_a_library_without_pictures_is_shown_as_empty(tmp_path: Path) -> None:
         assert [told[part] for part in ("faces", "people", "left_out", "revision", "clusterings")] == [0] * 5
         assert wall(browser) == []
         assert ready_questions(browser) == []
-        assert browser.get("/api/left-out") == []
-        assert browser.get("/api/names") == []
+        assert browser.get("/api/left-out")["groups"] == []
+        assert browser.get("/api/names")["names"] == []
         assert browser.get("/api/decisions")["decisions"] == []
         assert browser.client.get("/api/people/1").status_code == 404
         browser.decide("name", person=1, name="Ada", status=400)
@@ -407,17 +407,17 @@ def test_the_most_alike_come_first(browser: Browser, made: Maker) -> None:
     rows = [row for row in browser.get("/api/left-out/faces")["faces"] if row["face"]]
     assert rows
     whose = [face["face"] for face in faces(browser, one)[:2]]
-    found = browser.get("/api/alike", faces=whose)
+    found = browser.get("/api/alike", faces=whose)["people"]
     assert found[0]["person"] == one
     assert found[0]["probability"] > 0.9 > found[1]["probability"]
-    assert one not in [person["person"] for person in browser.get("/api/alike", person=one)]
-    chances = [person["probability"] for person in browser.get("/api/alike", person=one, limit=100)]
+    assert one not in [person["person"] for person in browser.get("/api/alike", person=one)["people"]]
+    chances = [person["probability"] for person in browser.get("/api/alike", person=one, limit=100)["people"]]
     assert chances == sorted(chances, reverse=True)
     other = wall(browser)[3]["person"]
     browser.decide("name", person=other, name="Zoë")
     browser.decide("assign", faces=whose, person=other)  # the means follow at once
-    assert [person["person"] for person in browser.get("/api/alike", person=one, search="zoe")] == [other]
-    assert browser.get("/api/alike", person=999)[0]["probability"] is None
+    assert [person["person"] for person in browser.get("/api/alike", person=one, search="zoe")["people"]] == [other]
+    assert browser.get("/api/alike", person=999)["people"][0]["probability"] is None
 
 
 def test_a_decision_that_others_overtook_is_taken_where_it_still_applies(browser: Browser) -> None:
@@ -443,4 +443,4 @@ def test_an_answer_holds_though_one_side_was_merged_meanwhile(browser: Browser) 
     seen = browser.decide("merge", person=into, others=[one])["revision"]
     told = browser.post(f"/api/questions/{asked['id']}", {"answer": "different", "seen": seen})["decision"]
     assert told["kind"] == "different"
-    assert {into, other} == set(told["people"])
+    assert {into, other} == set(told["changed"]["people"])

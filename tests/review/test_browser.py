@@ -551,7 +551,7 @@ def test_a_face_that_was_set_aside_is_one(seat: Seat) -> None:
         "quality": 0.1,
     }
     group = {"status": "low_quality", "reason": "too small", "faces": 1}
-    seat.page.route("**/api/left-out", lambda route: route.fulfill(json=[group]))
+    seat.page.route("**/api/left-out", lambda route: route.fulfill(json={"revision": 2, "groups": [group]}))
     seat.page.route("**/api/left-out/faces?*", lambda route: route.fulfill(json={"total": 1, "faces": [row]}))
     seat.page.reload()
     seat.cell("small.jpg").focus()

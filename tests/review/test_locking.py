@@ -43,14 +43,14 @@ def test_nothing_is_told_without_the_key(client: TestClient, library_folder: Pat
     assert browser.decide("name", person=1, name="Ada", status=401)["problem"] == "This library is locked."
     assert "This is not the key" in browser.post("/api/unlock", {"key": OTHER}, status=401)["problem"]
     assert client.get("/api/people").status_code == 401
-    assert browser.post("/api/unlock", {"key": KEY}) is None
+    assert browser.post("/api/unlock", {"key": KEY}) == {"locked": False}
     assert browser.post("/api/unlock", {"key": OTHER}, status=401)["locked"]  # which changes nothing
     assert browser.get("/api/library")["encrypted"]
     browser.decide("name", person=1, name="Ada")
-    assert browser.post("/api/lock", {}) is None
+    assert browser.post("/api/lock", {}) == {"locked": True}
     assert client.get("/api/people").status_code == 401
     assert encryption.key_of(library_folder) is None
-    assert browser.post("/api/unlock", {"key": KEY}) is None
+    assert browser.post("/api/unlock", {"key": KEY}) == {"locked": False}
     assert browser.get("/api/people/1")["name"] == "Ada"
     assert [path for path in library_folder.rglob("*") if path.suffix in (".csv", ".jpg")] == []
 

@@ -23,7 +23,7 @@ from unmingle.review.session import Door
 from unmingle.sources.images import readable
 from unmingle.store import people_query
 from unmingle.store.encryption import is_encrypted
-from unmingle.store.face_query import LeftOutGroup, face_detail, left_out_groups, original, short
+from unmingle.store.face_query import face_detail, left_out_groups, original, short
 from unmingle.store.people_query import FaceOrder, face_cards
 from unmingle.version import __version__
 
@@ -192,13 +192,15 @@ def one_face(now: Now, face: IdInPath) -> schemas.WholeFace:
 
 
 @read.get("/faces/{face}/path")
-def face_path(now: Now, request: Request, face: IdInPath) -> str:
+def face_path(now: Now, request: Request, face: IdInPath) -> schemas.PicturePath:
     """Where the picture of a face lies, as no other answer tells; empty for who doesn't sit at this machine."""
     with now.cache.snapshot() as store:
         wanted = original(store, face)
     if wanted is None:
         raise RequestError(404, f"There is no face {face}.", "Look at the library again.")
-    return readable(str(wanted.files[0].file.path)) if wanted.files and is_here(request) else ""
+    return schemas.PicturePath(
+        path=readable(str(wanted.files[0].file.path)) if wanted.files and is_here(request) else ""
+    )
 
 
 @read.get("/faces/{face}/thumbnail", response_class=Response, responses=JPEG)
@@ -221,9 +223,10 @@ def _jpeg(content: bytes) -> Response:
 
 
 @read.get("/left-out")
-def left_out(now: Now) -> list[LeftOutGroup]:
+def left_out(now: Now) -> schemas.LeftOutGroups:
     """What has no person, by reason."""
-    return left_out_groups(now.cache.left_out())
+    revision = now.cache.overview().revision
+    return schemas.LeftOutGroups(revision=revision, groups=left_out_groups(now.cache.left_out()))
 
 
 @read.get("/left-out/faces")
@@ -249,12 +252,14 @@ def timeline(
 
 
 @read.get("/names")
-def names(now: Now, search: Search = "", limit: Annotated[int, Query(ge=1, le=100)] = 8) -> list[schemas.NamedPerson]:
+def names(now: Now, search: Search = "", limit: Annotated[int, Query(ge=1, le=100)] = 8) -> schemas.Names:
     """Names that are there already, those that begin with `search` first."""
     with now.cache.view() as view:
         found = named_like(view.overview, search)[:limit]
         covers = now.cache.covers(view, found)
-    return [schemas.NamedPerson(one.person, one.name, one.faces, covers[one.person][:1]) for one in found]
+    return schemas.Names(
+        names=[schemas.NamedPerson(one.person, one.name, one.faces, covers[one.person][:1]) for one in found]
+    )
 
 
 @read.get("/questions")
@@ -290,7 +295,10 @@ def decisions(
         total=len(found),
         can_undo=log.to_undo(),
         can_redo=log.to_redo(),
-        decisions=[schemas.LoggedDecision(**asdict(one), show=of) for one, of in zip(newest, shown, strict=True)],
+        decisions=[
+            schemas.LoggedDecision(**schemas.Decision.of(one).model_dump(), show=of)
+            for one, of in zip(newest, shown, strict=True)
+        ],
     )
 
 
@@ -317,20 +325,23 @@ def erase(now: Now, asked: schemas.EraseRequest, response: Response) -> schemas.
     """Erase a person out of every byte of the library: it can't be undone."""
     done, entry = now.erase(asked.person, asked.seen)
     response.headers["Clear-Site-Data"] = '"cache"'  # thumbnails that the browser keeps
-    return schemas.Erased(revision=entry.id, decision=entry, pages=len(done.pages), exports=len(done.exports))
+    told = schemas.Decision.of(entry)
+    return schemas.Erased(revision=entry.id, decision=told, pages=len(done.pages), exports=len(done.exports))
 
 
 @write.post("/unlock")
-def unlock(door: Entry, asked: schemas.UnlockRequest) -> None:
+def unlock(door: Entry, asked: schemas.UnlockRequest) -> schemas.Locked:
     """Open an encrypted library with its key. Until then all other addresses answer 401, with `locked`."""
     door.unlock(asked.key)
+    return schemas.Locked(locked=False)
 
 
 @write.post("/lock")
-def lock(door: Entry, response: Response) -> None:
+def lock(door: Entry, response: Response) -> schemas.Locked:
     """Forget an encrypted library's key, for all who look at it, once what is under way is done."""
     door.lock()
     response.headers["Clear-Site-Data"] = '"cache"'
+    return schemas.Locked(locked=True)
 
 
 @write.post("/questions/{question}")

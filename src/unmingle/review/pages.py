@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import mimetypes
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 from unmingle.errors import DecisionError, LibraryBusyError, LibraryLockedError, StaleError, UnmingleError
+from unmingle.review import schemas
 from unmingle.store.encryption import errors
 
 if TYPE_CHECKING:
@@ -99,7 +99,8 @@ class Pages:
                 with self._door.session() as session:
                     log = session.cache.log()
                 since = log.decisions(entry for entry in log.entries if entry.id in error.entries)
-                return RequestError(409, error.problem, error.mend, since=list(map(asdict, since)))
+                told = [schemas.Decision.of(one).model_dump() for one in since]
+                return RequestError(409, error.problem, error.mend, since=told)
             case DecisionError():
                 return RequestError(422, error.problem, error.mend)
             case LibraryLockedError():

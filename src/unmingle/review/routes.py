@@ -121,6 +121,12 @@ class Candidate(schemas.NamedPerson):
     probability: float | None
 
 
+class Candidates(BaseModel):
+    """Who may be meant, the most alike first."""
+
+    people: list[Candidate]
+
+
 class FoundFace(BaseModel):
     """A face of a picture. jpeg: as a data address; nearest: whom it is most like; sure: alike enough to be them.
 
@@ -148,7 +154,7 @@ def alike(
     search: Search = "",
     show: schemas.Show = "all",
     limit: Annotated[int, Query(ge=1, le=100)] = 12,
-) -> list[Candidate]:
+) -> Candidates:
     """Who these faces may be, or who may be the same as a person, who is left out: the most alike first."""
     with now.cache.view() as view:
         known = now.cache.alike(view, person, faces)
@@ -156,10 +162,12 @@ def alike(
         others = [(known.get(one.person, UNKNOWN), one) for one in found if one.person != person]
         part = sorted(others, key=lambda pair: pair[0].order)[:limit]
         covers = now.cache.covers(view, [one for _, one in part])
-    return [
-        Candidate(one.person, one.name, one.faces, covers[one.person][:1], likeness.probability)
-        for likeness, one in part
-    ]
+    return Candidates(
+        people=[
+            Candidate(one.person, one.name, one.faces, covers[one.person][:1], likeness.probability)
+            for likeness, one in part
+        ]
+    )
 
 
 @read.post("/find", openapi_extra=PICTURE)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import Path, Query
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from unmingle.decisions.kinds import KINDS
-from unmingle.decisions.log import Decision
-from unmingle.store.face_query import FaceDetail, LeftOut
+from unmingle.store.face_query import FaceDetail, LeftOut, LeftOutGroup
 from unmingle.store.people_query import FaceCard, PersonSummary
 from unmingle.store.screen_time import Timeline
 
 if TYPE_CHECKING:
+    from unmingle.decisions import log
     from unmingle.decisions.kinds import Command
 
 LARGEST = 2**63 - 1  # SQLite's integers end here
@@ -49,6 +49,36 @@ class Problem(BaseModel):
     problem: str
     mend: str
     locked: bool = False
+
+
+class Changed(BaseModel):
+    """What a decision changed: whom it touched, and how many faces it moved."""
+
+    people: list[int]
+    faces: int
+
+
+class Decision(BaseModel):
+    """One entry of the log. person: whom it is about, if anybody; faces: how many it moved; live: it was not undone.
+
+    group: the first of the decisions that it was made with, 0 if it was by itself.
+    """
+
+    id: int
+    made: str
+    by: str
+    kind: str
+    words: str
+    person: int | None
+    faces: int
+    live: bool
+    group: int
+    changed: Changed
+
+    @classmethod
+    def of(cls, decision: log.Decision) -> Decision:
+        changed = Changed(people=list(decision.people), faces=decision.faces)
+        return cls(**asdict(decision), changed=changed)
 
 
 class Stale(Problem):
@@ -105,11 +135,15 @@ class PeoplePage(_Page):
 
 @dataclass(frozen=True, slots=True)
 class WholePerson(ShownPerson):
-    """A person. below: how many faces have a probability below 0, 1, … 100 %, and nobody decided about them."""
+    """A person. merged_into: always null, since a merged person is no longer there.
+
+    below: how many faces have a probability below 0, 1, … 100 %, and nobody decided about them.
+    """
 
     revision: int
     below: list[int]
     first_file: str
+    merged_into: int | None = None
 
 
 class FacesPage(_Page):
@@ -126,11 +160,24 @@ class WholeFace(FaceDetail):
     place: int
 
 
+class PicturePath(BaseModel):
+    """Where a picture or recording lies; empty if no file holds it."""
+
+    path: str
+
+
 class Beside(BaseModel):
     """Who comes before and after a person; null for nobody."""
 
     before: int | None
     after: int | None
+
+
+class LeftOutGroups(BaseModel):
+    """What was left out, by reason."""
+
+    revision: int
+    groups: list[LeftOutGroup]
 
 
 class LeftOutPage(_Page):
@@ -160,6 +207,12 @@ class NamedPerson:
     name: str
     faces: int
     covers: list[int]
+
+
+class Names(BaseModel):
+    """Names that are there already."""
+
+    names: list[NamedPerson]
 
 
 class Side(BaseModel, from_attributes=True):
@@ -192,7 +245,6 @@ class Questions(BaseModel):
     questions: list[Question]
 
 
-@dataclass(frozen=True, slots=True)
 class LoggedDecision(Decision):
     """An entry of the log with faces that it is about."""
 
@@ -218,13 +270,13 @@ class Decided(BaseModel):
     entries: int = 1
 
     @classmethod
-    def of(cls, *entries: Decision) -> Decided:
+    def of(cls, *entries: log.Decision) -> Decided:
         """Its number is the revision that it made."""
-        told = entries[-1]
+        told = Decision.of(entries[-1])
         if len(entries) > 1:  # which only undoing and redoing do
-            words = f"{'Undid' if told.kind == 'undo' else 'Redid'} {len(entries)} decisions"
-            people = tuple(sorted({who for one in entries for who in one.people}))
-            told = replace(told, words=words, faces=sum(one.faces for one in entries), people=people)
+            told.words = f"{'Undid' if told.kind == 'undo' else 'Redid'} {len(entries)} decisions"
+            told.faces = sum(one.faces for one in entries)
+            told.changed = Changed(people=sorted({who for one in entries for who in one.people}), faces=told.faces)
         return cls(revision=told.id, decision=told, entries=len(entries))
 
 
@@ -328,6 +380,12 @@ class UnlockRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     key: Annotated[str, Field(min_length=1, max_length=1000)]
+
+
+class Locked(BaseModel):
+    """Whether nothing can be seen without the key."""
+
+    locked: bool
 
 
 class AnswerRequest(_DecisionRequest):

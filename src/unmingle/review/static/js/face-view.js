@@ -117,7 +117,7 @@ export function openFace({ index, total, faceAt, ready, acts, onClose }) {
       return side.replaceChildren();
     }
     try {
-      const [facts, path] = await Promise.all([get(`/faces/${id}`), get(`/faces/${id}/path`)]);
+      const [facts, { path }] = await Promise.all([get(`/faces/${id}`), get(`/faces/${id}/path`)]);
       if (mine === wave && !field) draw(facts, path);
     } catch (error) {
       if (mine === wave) say(/** @type {Error} */ (error).message);

@@ -179,7 +179,7 @@ export function listGrid({ label, cells, path, items, query, size, guess, restor
       const taken = id === null ? [] : picked.has(id) ? [...picked] : wall ? [id] : [];
       return taken.filter((one) => one > 0);
     },
-    offer: async (ids) => (wall ? [] : get("/alike", { person: whose, faces: ids.slice(0, 100), limit: 8 })),
+    offer: async (ids) => (wall ? [] : (await get("/alike", { person: whose, faces: ids.slice(0, 100), limit: 8 })).people),
     drop: async (ids, person) => {
       const done = wall ? decide({ kind: "merge", person, others: ids }, list.revision) : giveFaces(ids, person ? { person } : {}, list.revision);
       if (await done) pick([]);

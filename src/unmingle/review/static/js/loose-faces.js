@@ -41,7 +41,7 @@ export function leftOut(root, { query, restore, signal }) {
 
   async function reload() {
     try {
-      groups = await get("/left-out");
+      ({ groups } = await get("/left-out"));
       message.replaceChildren();
       const [first = { status: "", reason: "" }] = groups;
       if (!groups.some(isChosen)) chosen = { status: first.status, reason: first.reason };

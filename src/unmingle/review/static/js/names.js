@@ -89,8 +89,8 @@ function option({ probability: chance, ...person }, id, onclick) {
 
 /** Names like this that others have. @param {number} person @param {string} text @returns {Promise<Known[]>} */
 async function others(person, text) {
-  const named = await get("/names", { search: text, limit: 8 });
-  return named.filter((/** @type {Known} */ other) => other.person !== person && other.name);
+  const { names } = await get("/names", { search: text, limit: 8 });
+  return names.filter((/** @type {Known} */ other) => other.person !== person && other.name);
 }
 
 // Enter, Tab and leaving save, Escape leaves the name as it was; choosing one that somebody else has offers to merge. The
@@ -227,7 +227,7 @@ export function askPerson(title, { person, faces = [], allowNew = false }) {
   /** @type {HTMLInputElement} */
   const input = h("input", { class: "field", type: "search", "aria-label": "Search for a person", placeholder: "Type a name", autofocus: true, spellcheck: "false" });
   return openDialog(title, (close) => {
-    const find = (/** @type {string} */ text) => get("/alike", { search: text, person, faces: faces.slice(0, 100) });
+    const find = async (/** @type {string} */ text) => (await get("/alike", { search: text, person, faces: faces.slice(0, 100) })).people;
     const list = suggestions(input, { find, pick: (other) => close({ person: other.person }), label: "People", only: true });
     const fresh = button("New person", { onclick: () => close({ name: input.value.trim() }) });
     input.addEventListener("input", () => {

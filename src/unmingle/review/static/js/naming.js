@@ -137,7 +137,7 @@ export function naming(root, { signal }) {
 
   /** Who of those with a name it may be, once all is known that was said before. @param {number} person @param {() => boolean} here */
   async function propose(person, here) {
-    const people = await inTurn(() => get("/alike", { person, show: "named", limit: CHOICES })).catch(() => []);
+    const { people } = await inTurn(() => get("/alike", { person, show: "named", limit: CHOICES })).catch(() => ({ people: [] }));
     if (!here()) return;
     choices = people.filter((/** @type {Known} */ one) => (one.probability ?? 0) >= 0.01);
     const row = place.querySelector(".naming-choices");
@@ -185,7 +185,7 @@ export function naming(root, { signal }) {
   /** Whoever a decision is taken back about has their turn again. */
   on("changed", (outcome) => {
     if (!outcome || outcome.undoes === undefined) return;
-    const back = queue.findLastIndex(({ person }, index) => index <= at && done.has(person) && outcome.decision.people.includes(person));
+    const back = queue.findLastIndex(({ person }, index) => index <= at && done.has(person) && outcome.decision.changed.people.includes(person));
     if (back < 0) return;
     done.delete(queue[back].person);
     void show(back);

@@ -181,7 +181,7 @@ export function person(root, { params, query, restore, signal }) {
 function peopleLike(person, signal) {
   const element = h("nav", { class: "naming-choices people-like", "aria-label": "People like this", hidden: true });
   async function load() {
-    const people = await get("/alike", { person, limit: 6 }, signal).catch(() => []);
+    const { people } = await get("/alike", { person, limit: 6 }, signal).catch(() => ({ people: [] }));
     const likely = people.filter((/** @type {Known} */ one) => (one.probability ?? 0) >= 0.01);
     element.hidden = !likely.length;
     const links = likely.map((/** @type {Known} */ one) => choice("a", { href: `/people/${one.person}` }, one));
