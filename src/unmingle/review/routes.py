@@ -311,7 +311,7 @@ Runs = Annotated[Adding, Depends(_adding)]
 sources = APIRouter(prefix="/api", tags=["add"], responses={"4XX": {"model": schemas.Problem}})
 
 
-@sources.get("/sources")
+@sources.get("/sources", name="sources")
 def all_sources(now: Runs) -> Sources:
     """Where pictures come from, and how far a run is."""
     known: Iterable[Path] = ()
