@@ -10,8 +10,10 @@ import pytest
 from unmingle.errors import SettingsError
 from unmingle.estimator import FaceClusterer
 from unmingle.evaluation.metrics import score
+from unmingle.grouping import refine
 from unmingle.grouping.attach import Assigner
 from unmingle.grouping.cluster import cluster_faces
+from unmingle.grouping.clusters import Clusters, canonical_order, unit_rows
 from unmingle.grouping.confidence import face_probabilities, label_means, likely_pairs
 from unmingle.grouping.constraints import Constraints
 from unmingle.grouping.impostors import SFACE_CURVE, ImpostorModel
@@ -136,6 +138,27 @@ def test_whom_somebody_said_to_be_one_is_no_crowd() -> None:
     said = np.stack([np.zeros(30, np.int64), np.arange(1, 31)], axis=1)
     labels = of_quality(vectors, 1.0, Constraints(len(vectors), same_m2=said))
     assert len(np.unique(labels[:31])) == 1
+
+
+@pytest.mark.parametrize("copies", [1, 2])
+def test_whom_somebody_said_to_be_one_stays_so_by_faces_that_are_not_looked_at(
+    copies: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns, dissolve = list[int](), Clusters.dissolve
+
+    def counted(clusters: Clusters, slots: I64) -> None:
+        turns.append(len(slots))
+        assert len(turns) < 10  # without end, for what rounding makes of a mean
+        dissolve(clusters, slots)
+
+    monkeypatch.setattr(Clusters, "dissolve", counted)
+    monkeypatch.setattr(refine, "SAMPLE", 40)
+    strangers, _ = draw([1] * 80, (0.35, 0.56), np.random.default_rng(3))
+    vectors = np.repeat(strangers[canonical_order(unit_rows(strangers))], copies, axis=0)
+    row = np.arange(copies - 1, len(vectors), copies)  # each is tied to the next, by its last copy
+    said = Constraints(len(vectors), same_m2=np.stack([row[:-1], row[1:]], axis=1))
+    assert len(np.unique(of_quality(vectors, 1.0, said))) == 1
+    assert len(turns) == (0 if copies == 1 else 2)
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -9,9 +9,9 @@ import numpy as np
 
 from unmingle.errors import SettingsError
 from unmingle.grouping.clusters import disjoint
-from unmingle.grouping.constraints import CannotLinks, Constraints
+from unmingle.grouping.constraints import CannotLinks, Constraints, roots
 from unmingle.grouping.index import find_nearest, spaced
-from unmingle.grouping.linkage import Linkage
+from unmingle.grouping.linkage import ROUNDING, Linkage
 from unmingle.grouping.threshold import LEAST_Z
 
 if TYPE_CHECKING:
@@ -109,7 +109,8 @@ def part_crowds(clusters: Clusters, threshold: FalseMergeThreshold, quality_n: F
             if quality_n[face].mean() < GOOD_QUALITY:
                 continue
             excess = _strangers_cosine(clusters, face, strict) - threshold.curve.mean
-            if excess > excess_n[face].mean():
+            # By more than rounding: who was said to be one comes back the same.
+            if excess - excess_n[face].mean() > ROUNDING:
                 excess_n[face] = np.maximum(excess_n[face], excess)
                 crowds.append((slot, face))
         if not crowds:
@@ -127,7 +128,13 @@ def _part(clusters: Clusters, face_f: I64) -> Linkage:
     """Some faces, to be linked by themselves with as many rivals as all have."""
     place_n = np.full(len(clusters.slot_n), -1)
     place_n[face_f] = np.arange(len(face_f))
-    part = Linkage(clusters.vectors_nd[face_f], clusters.constraints.mapped(place_n, len(face_f)))
+    # What ties two of them may be a face that is not among them.
+    root_f = roots(clusters.constraints.same_m2, len(place_n))[face_f]
+    order_f = np.argsort(root_f, kind="stable")
+    tied = np.flatnonzero(np.diff(root_f[order_f]) == 0)
+    constraints = clusters.constraints.mapped(place_n, len(face_f))
+    constraints = constraints.with_same(np.stack([order_f[tied], order_f[tied + 1]], axis=1))
+    part = Linkage(clusters.vectors_nd[face_f], constraints)
     part.clusters.face_excess_n = clusters.face_excess_n[face_f]
     part.clusters.rivals = clusters.count / len(part.clusters.alive)
     return part
