@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from tests.grouping.test_crowded import small_crowd
 from tests.made_library import RECIPE, analysis, empty, put
 from tests.test_churn import Album
 
@@ -65,6 +66,20 @@ def test_new_faces_go_to_their_people_and_make_new_ones(album: Album, store: Sto
     assert not set(list(new.values())[3:]) & set(before.values())
     group(store, regroup=True)
     assert members(store) == after
+
+
+@pytest.mark.parametrize("seed", [2, 3, 4])
+def test_new_faces_make_no_person_of_a_crowd(store: Store, seed: int) -> None:
+    vectors, person = small_crowd(seed)
+    crowd = np.flatnonzero(person < 18)
+    for rows in (np.setdiff1d(np.arange(len(vectors)), crowd[::13]), crowd[::13]):
+        with store.transaction() as connection:
+            for row in rows.tolist():
+                put(connection, f"{row}.jpg", analysis(vectors[row][None]))
+        found = again(group(store))
+    assert found is not None
+    children = [who for name, who in members(store).items() if int(name.split(".")[0]) in crowd]
+    assert max(children.count(who) for who in children) <= 5
 
 
 def test_only_what_new_faces_touch_is_grouped_again(store: Store) -> None:

@@ -336,6 +336,7 @@ def _group_new(
         core_n=core_r,
         copy_of_n=copy_of_r,
         doubtful_n=doubtful_r,
+        quality_n=some.quality,
         collected=collected,
     )
     evidence = Evidence.of(clustering, core_r, copy_of_r, doubtful_n=doubtful_r)
