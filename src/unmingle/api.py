@@ -2,7 +2,8 @@
 
 import sys
 
-from unmingle import bench, modelling
+from unmingle import bench as benching
+from unmingle import modelling
 from unmingle.exchange import exporting
 from unmingle.exchange.exporting import Exported, ExportOptions
 from unmingle.exchange.importing import Imported
@@ -24,4 +25,5 @@ __all__ = [
     "as_json",
 ]
 
-sys.modules |= {f"{__name__}.benching": bench, f"{__name__}.exporting": exporting, f"{__name__}.modelling": modelling}
+for _name, _module in {"benching": benching, "exporting": exporting, "modelling": modelling}.items():
+    sys.modules[f"{__name__}.{_name}"] = _module

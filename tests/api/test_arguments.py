@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import math
 from dataclasses import asdict
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 import unmingle
+import unmingle.api
 from unmingle.api import ExportOptions, Library
 from unmingle.errors import SettingsError, UnmingleError
 from unmingle.settings import (
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
     from tests.api.conftest import Set
 
+OLD = {"benching": ["Bench", "BenchSettings", "as_json", "bench", "table"], "exporting": ["ExportOptions", "Exported"]}
+OLD["modelling"] = ["Checked", "Examples", "Tried", "add_model", "calibrate_model", "check_model", "fetch_model"]
 NO_COUNT = [6.0, np.float64(6), "6", True, 0, -1, math.nan, [6], 2**70]
 
 
@@ -113,3 +117,10 @@ def test_names_and_targets_are_text(pictures: Set) -> None:
     evaluation = library.evaluate("folders")
     assert library.write_evaluation(evaluation, str(pictures.folder / "text"))
     assert not (pictures.folder / "out").exists()
+
+
+@pytest.mark.parametrize("module", OLD)
+def test_names_stay_where_they_were_imported_from_before(module: str) -> None:
+    imported = importlib.import_module(f"unmingle.api.{module}")
+    assert getattr(unmingle.api, module) is imported  # as after `import unmingle.api.benching`
+    assert all(hasattr(imported, name) for name in OLD[module])
