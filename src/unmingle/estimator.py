@@ -108,6 +108,8 @@ class FaceClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         quality_n = None if quality is None else np.asarray(quality, np.float32)
         if quality_n is not None and quality_n.shape != (len(vectors_nd),):
             raise SettingsError(f"Quality of shape {quality_n.shape} for {len(vectors_nd)} faces.", "Give one a face.")
+        if quality_n is not None and not ((quality_n >= 0) & (quality_n <= 1)).all():  # nor what is no number
+            raise SettingsError("A quality is no number from 0 to 1.", "Scale them, or leave them out.")
         clustering = cluster_faces(vectors_nd, settings, curve=curve, constraints=constraints, quality_n=quality_n)
         self.labels_: I64 = clustering.labels
         if self.impostor_curve is None and self.people is None:

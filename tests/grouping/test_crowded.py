@@ -131,6 +131,9 @@ def test_the_estimator_takes_how_good_the_pictures_are() -> None:
     assert strays(clusterer.fit(vectors, quality=np.ones(len(vectors))).labels_, person) == 0
     with pytest.raises(SettingsError, match="Quality of shape"):
         clusterer.fit(vectors, quality=np.ones(3))
+    for bad in (np.nan, 70):
+        with pytest.raises(SettingsError, match="no number from 0 to 1"):
+            clusterer.fit(vectors, quality=np.full(len(vectors), bad))
 
 
 def test_whom_somebody_said_to_be_one_is_no_crowd() -> None:
