@@ -171,8 +171,8 @@ def store_assignment(
         connection.execute(
             "UPDATE member SET (probability, likeness) ="
             " (SELECT probability, likeness FROM proposal WHERE face = member.face)"
-            " WHERE ?1 OR face IN (SELECT value FROM json_each(?2))",
-            (others_m is None, str([] if others_m is None else faces.ids.tolist())),
+            + ("" if others_m is None else " WHERE face IN (SELECT value FROM json_each(?))"),
+            () if others_m is None else (str(faces.ids.tolist()),),
         )
         state.write_marks(connection)
         state.write_people(connection)

@@ -34,7 +34,7 @@ from unmingle.grouping.threshold import (
     collection_scale,
     local_excess,
 )
-from unmingle.records import Clustering, check_shape
+from unmingle.records import Clustering, Merges, check_shape
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -80,11 +80,13 @@ def cluster_faces(
     constraints: Constraints | None = None,
     quality_n: NDArray[Any] | None = None,
     collected: Collected | None = None,
+    merges: bool = True,
 ) -> Clustering:
     """Group (n, d) embeddings by person; their lengths and their order don't matter.
 
     curve: None estimates it from the vectors. constraints: None: nothing is known. quality_n: of the pictures, as in
     `faces.quality`; None: no cluster is taken for a crowd. collected: None: these are all.
+    merges: tell of them, which takes a while of many.
     Labels come largest cluster first, of equal ones the one with the first face in canonical order. SettingsError names
     rows that have no direction.
     """
@@ -112,7 +114,8 @@ def cluster_faces(
     labels_n = np.empty(len(order_n), np.int64)
     labels_n[order_n] = largest_first(clusters.slot_n)
     notes |= _count_seen_together(labels_n, constraints)
-    return Clustering(labels_n, clusters.records(order_n), tuple(notes.items()))
+    told = clusters.records(order_n) if merges else Merges.none()
+    return Clustering(labels_n, told, tuple(notes.items()))
 
 
 def _checked(constraints: Constraints | None, n: int) -> Constraints:
@@ -233,8 +236,8 @@ def cluster_with_quality(
 ) -> Clustering:
     """As `cluster_faces`, where only `core_n` may make a person, and row i shows the picture of row copy_of_n[i].
 
-    Rows that decisions hold apart are core in any case. There are no merges if there are border faces or copies. A
-    cluster of border faces only, or of one picture, is nobody: see `Evidence`. doubtful_n: what may be no face.
+    Rows that decisions hold apart are core in any case. Merges aren't told. A cluster of border faces only, or of one
+    picture, is nobody: see `Evidence`. doubtful_n: what may be no face.
     """
     n = len(vectors_nd)
     check_shape("core_n", core_n, (n,))
@@ -248,7 +251,13 @@ def cluster_with_quality(
         raise SettingsError("A face is a copy of one that is not there.", f"Name faces by their row, 0 to {n - 1}.")
     if np.all(core_n) and np.array_equal(copy_of_n, np.arange(n)):
         return cluster_faces(
-            vectors_nd, settings, curve=curve, constraints=constraints, quality_n=quality_n, collected=collected
+            vectors_nd,
+            settings,
+            curve=curve,
+            constraints=constraints,
+            quality_n=quality_n,
+            collected=collected,
+            merges=False,
         )
     unit_nd, constraints = unit_rows(vectors_nd), _checked(constraints, n)
     order_n = canonical_order(unit_nd)
@@ -281,7 +290,9 @@ def cluster_with_quality(
     if collected is not None:
         of_all, collected = collected.taken(order_n[core_f]), collected.taken(order_n[rows])
     good = None if quality_n is None else quality_n[order_n[core_f]]
-    found = cluster_faces(core_nd, settings, curve=curve, constraints=of_core, quality_n=good, collected=of_all)
+    found = cluster_faces(
+        core_nd, settings, curve=curve, constraints=of_core, quality_n=good, collected=of_all, merges=False
+    )
     notes = {key: value for key, value in found.notes if not key.startswith("same_frame")}
     first = np.unique(found.labels, return_index=True)[1]
     _, first_tied, tied = np.unique(tied_n[border_b], return_index=True, return_inverse=True)

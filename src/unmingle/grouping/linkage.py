@@ -157,8 +157,8 @@ class Linkage:
         changed = np.zeros(len(clusters.size_n), np.bool_)
         changed[kept] = changed[gone] = True
         alive = clusters.alive
-        others = alive[~changed[alive] & (self._near_nk[alive, 0] >= 0)]
-        others = others[changed[self._near_nk[others, 0]]]
+        nearest = self._near_nk[alive, 0]
+        others = alive[(nearest >= 0) & changed[nearest] & ~changed[alive]]
         self._judge(others, self._near_nk[others])
         return np.concatenate([kept, others])
 
