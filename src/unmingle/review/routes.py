@@ -194,8 +194,7 @@ def _found(now: Session, content: bytes) -> FoundFaces:
         if who is not None:
             known = schemas.NamedPerson(who.person, who.name, who.faces, covers[who.person][:3])
         data = f"data:image/jpeg;base64,{b64encode(jpeg).decode()}"
-        sure = one.person is not None
-        shown.append(FoundFace(jpeg=data, nearest=known, sure=sure, probability=one.probability))
+        shown.append(FoundFace(jpeg=data, nearest=known, sure=one.person is not None, probability=one.probability))
     return FoundFaces(faces=shown, left_out=list(found.left_out))
 
 
@@ -331,9 +330,8 @@ def folders(now: Runs, folder: Named) -> Listing:
     try:
         inside, pictures = _inside(here)
     except OSError as error:
-        raise RequestError(
-            404, f"{readable(str(here))} can't be opened: {error.strerror}.", "Choose another."
-        ) from error
+        problem = f"{readable(str(here))} can't be opened: {error.strerror}."
+        raise RequestError(404, problem, "Choose another.") from error
     above = [_folder(one, readable(one.name) or readable(str(one))) for one in reversed(here.parents)]
     shown = [_folder(one, readable(one.name), _count(one)) for one in inside]
     return Listing(here=_folder(here, readable(here.name) or readable(str(here)), pictures), above=above, folders=shown)
