@@ -29,6 +29,21 @@ Line = dict[str, Any]
 _SUM = b', "crc": '
 _BLOCK = 4096
 ENTRY = ("id", "made", "by", "kind", "body", "changed")
+MOST = 1 << 62  # of whole numbers: SQLite has none that are much larger
+_HEXADECIMAL = set("0123456789abcdefABCDEF")
+
+# A type; None for one that may be missing; a list of one shape; a record, with str as the key for all that are numbers.
+BODY = {"person": (int, None), "others": ([int], None), "faces": ([int], None), "name": (str, None)}
+BODY |= {"target": (int, None), "anchors": ({str: [int]}, None)}
+LINE = {
+    **dict.fromkeys(("made", "by", "kind"), str),
+    "id": int,
+    "body": BODY,
+    "changed": {"words": str, "people": [int], "faces": int},
+    "last_person": (int, None),
+    "regions": {str: {"picture": str, "box": [float], "pixels": [bytes]}},
+    "erased": ([[str]], None),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,23 +249,6 @@ def _last_line(file: BinaryIO, seal: Sealer | None) -> Line | None:
         if not start:
             return None
         length *= 8
-
-
-MOST = 1 << 62  # of whole numbers: SQLite has none that are much larger
-_HEXADECIMAL = set("0123456789abcdefABCDEF")
-
-# A type; None for one that may be missing; a list of one shape; a record, with str as the key for all that are numbers.
-BODY = {"person": (int, None), "others": ([int], None), "faces": ([int], None), "name": (str, None)}
-BODY |= {"target": (int, None), "anchors": ({str: [int]}, None)}
-LINE = {
-    **dict.fromkeys(("made", "by", "kind"), str),
-    "id": int,
-    "body": BODY,
-    "changed": {"words": str, "people": [int], "faces": int},
-    "last_person": (int, None),
-    "regions": {str: {"picture": str, "box": [float], "pixels": [bytes]}},
-    "erased": ([[str]], None),
-}
 
 
 def has_shape(value: Any, shape: Any) -> bool:

@@ -38,6 +38,7 @@ from unmingle.sources.names import bare
 Cell = str | float
 
 MOST_CONFUSED = 3  # others that a person is told to be confused with
+NEW = ("Found {label}", "Found person", "Found name", "Found status", "Found reason")
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,9 +323,6 @@ def natural(label: str) -> tuple[tuple[int, int, str], ...]:
         return 0, len(number), number
 
     return (*(key(part) for part in re.split(r"([0-9]+)", label) if part), (2, 0, label))
-
-
-NEW = ("Found {label}", "Found person", "Found name", "Found status", "Found reason")
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,10 @@ OTHER_FOLDER = "not in the library; a file so called is in another folder there"
 ELSEWHERE = "the face is elsewhere in the picture that is so called here"
 
 File = tuple[str, str]  # source, or "" where a table has none, and path below it
+# What becomes of a face that is somebody else's in the library: it stays, or it goes where the import says.
+Conflicts = Literal["keep", "take"]
+
+LEFT_OUT = "left out: a person said so"
 
 
 class FacesOfFiles:
@@ -121,12 +125,6 @@ def _face(row: NamedFace, faces: dict[tuple[int | None, int], tuple[int, Area]])
 
 def _area(left: float, top: float, width: float, height: float) -> Area:
     return left + width / 2, top + height / 2, width, height
-
-
-# What becomes of a face that is somebody else's in the library: it stays, or it goes where the import says.
-Conflicts = Literal["keep", "take"]
-
-LEFT_OUT = "left out: a person said so"
 
 
 @dataclass(frozen=True, slots=True)

@@ -206,9 +206,6 @@ class Cohort:
             square_dd += block.T @ block
         return cls(len(rows_md), sum_d, square_dd)
 
-    def __add__(self, other: Cohort) -> Cohort:
-        return Cohort(self.count + other.count, self.sum_d + other.sum_d, self.square_dd + other.square_dd)
-
     def normal(self, rows_qd: NDArray[Any], left_q: F64, sum_q: F64, square_q: F64, *, least: float) -> tuple[F64, F64]:
         """(q,) mean and deviation of the scores of each of these rows, which are its products with the cohort.
 

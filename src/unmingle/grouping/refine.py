@@ -147,8 +147,9 @@ def _strangers_cosine(clusters: Clusters, face_f: I64, strict: FalseMergeThresho
     cosine_ff = vectors_fd @ vectors_fd.T
     apart_ff = ~np.eye(n, dtype=np.bool_)
     # Of two faces' cosine, what each adds to it (two-way analysis of variance), and what is left for the two.
-    own_f = (cosine_ff.sum(axis=1, where=apart_ff) - (n - 1) * cosine_ff.mean(where=apart_ff)) / (n - 2)
-    rest_ff = cosine_ff - cosine_ff.mean(where=apart_ff) - own_f[:, None] - own_f
+    mean = cosine_ff.mean(where=apart_ff)
+    own_f = (cosine_ff.sum(axis=1, where=apart_ff) - (n - 1) * mean) / (n - 2)
+    rest_ff = cosine_ff - mean - own_f[:, None] - own_f
     rest = float(np.square(rest_ff).sum(where=apart_ff)) / (n * (n - 3))
     if 2 * (own_f.var(ddof=1) - rest / (n - 2)) > rest:
         return -np.inf

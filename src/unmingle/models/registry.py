@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 Colour = Literal["rgb", "bgr"]
 Packing = Literal["zip", "bz2"]
+MOST_CARD = 1_000_000  # bytes
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,10 +154,6 @@ with files("unmingle.models").joinpath("catalogue.toml").open("rb") as _file:
     CARDS = {name: from_json({"name": name, **card}) for name, card in tomllib.load(_file).items()}
 YUNET, SFACE, DLIB = CARDS["yunet"], CARDS["sface"], CARDS["dlib"]
 VGG16, VGG16_NOTOP = CARDS["vgg16"], CARDS["vgg16-notop"]
-
-
-MOST_CARD = 1_000_000  # bytes
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 def cache_folder() -> Path:

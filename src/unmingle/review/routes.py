@@ -76,6 +76,8 @@ PART_SHOWN = 8  # faces of a part of a person
 UNKNOWN = Likeness(None, -1.0)
 PICTURE = {"requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string"}}}}}
 LONGEST = 600.0  # seconds in one answer
+MOUNTS = ("/media", "/run/media", "/mnt", "/Volumes")  # where systems put cards, disks and telephones
+MOST = 10_000  # entries of a folder that are looked at
 Seconds = Annotated[float, Query(ge=0, le=1e7)]
 BYTES: dict[str, Any] = {"content": {"video/*": {}, "application/octet-stream": {}}}
 FILE = described(200, "The file.", **BYTES) | described(206, "A part of it, as the header Range asks.", **BYTES)
@@ -261,8 +263,6 @@ def recording_seen(now: Now, recording: IdInPath, start: Seconds = 0.0, stop: Se
     return SeenPeople(revision=view.overview.revision, seen=seen)
 
 
-MOUNTS = ("/media", "/run/media", "/mnt", "/Volumes")  # where systems put cards, disks and telephones
-MOST = 10_000  # entries of a folder that are looked at
 # A path as the page names it: its bytes, of which some may be no text, as in an address.
 Named = Annotated[str, Field(min_length=1, max_length=12_000)]
 

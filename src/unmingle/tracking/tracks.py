@@ -33,6 +33,14 @@ GREY_SIDE = 640  # pixels, the longer side of the grey picture that patches are 
 PATCH = 16  # pixels a side of what is kept of a box, to tell whether it changed
 AROUND = (0.2, 1.0)  # of the box, on each side: the head, and what is behind it
 SAME_SCENE = 0.8  # correlation of two patches, on average: above it nobody took anybody's place
+LINK = 0.001  # share of strangers who are as alike as two pieces must be to be one track
+SPLIT = 0.1  # share of strangers who are more alike than two keyframes that one face in two moments may have
+MOST_KEYFRAMES = 8  # of a track: an hour of one person is then some 500 faces to group
+ALIKE = 0.9  # cosine: a further keyframe that is so like another one tells nothing new
+
+STILL_TIME = 3.0  # seconds: nobody sits that still
+STILL_SIGHTINGS = 4
+MOST_CHANGE = 2.0  # of 255, averaged over a patch: what compression makes of a picture that stands still
 
 
 class Sighting(NamedTuple):
@@ -154,16 +162,6 @@ class Grey:
 def correlation(one: F32, other: F32) -> float:
     """Of two patches, -1 to 1, averaged over the two; 1 where they show nothing."""
     return float(np.vdot(one, other)) / 2
-
-
-LINK = 0.001  # share of strangers who are as alike as two pieces must be to be one track
-SPLIT = 0.1  # share of strangers who are more alike than two keyframes that one face in two moments may have
-MOST_KEYFRAMES = 8  # of a track: an hour of one person is then some 500 faces to group
-ALIKE = 0.9  # cosine: a further keyframe that is so like another one tells nothing new
-
-STILL_TIME = 3.0  # seconds: nobody sits that still
-STILL_SIGHTINGS = 4
-MOST_CHANGE = 2.0  # of 255, averaged over a patch: what compression makes of a picture that stands still
 
 
 @dataclass(frozen=True, slots=True, eq=False)
