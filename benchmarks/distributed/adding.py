@@ -51,6 +51,7 @@ def adding(
         of = cells.lookup(rows["cluster"].to_numpy(), np.append(first, second), np.append(first, first), -1)
         rows = cells.merged(rows.append_column("group", pa.array(of))).combine_chunks()
         clusters -= len(first)
+    rows = cells.parted(rows, plan, clusters)
     named = [outliers.attach(new, plan, moments, there) for _, new, there in of_cells(1, cells.COPIES)]
     face, cluster, _ = cells.members(rows, outliers.attached(pa.concat_tables(named), plan))
     return dict(zip(face.tolist(), cluster.tolist(), strict=True))

@@ -80,6 +80,7 @@ def grouped_rows(vectors_nd: F32, key_n: I64) -> tuple[pa.Table, pa.Table, cells
             break
         of = cells.lookup(rows["cluster"].to_numpy(), np.append(first, second), np.append(first, first), -1)
         rows = cells.merged(rows.append_column("group", pa.array(of))).combine_chunks()
+    rows = cells.parted(rows, plan, len(rows))
     moments = outliers.moments(rows, plan)
     named = in_cells(rows, plan, turn, lambda cell: outliers.attach(cell, plan, moments), 1, outliers.COPIES)
     return (

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from tests.grouping.test_crowded import of_quality, small_crowd, strays
 
 from unmingle.distributed import cells, outliers
 from unmingle.evaluation import metrics
@@ -43,6 +44,10 @@ def table(vectors_nd: F32, key_n: I64, picture_n: I64 | None = None, core_n: obj
     )
 
 
+def with_quality(faces: pa.Table, quality: float) -> pa.Table:
+    return faces.append_column("quality", pa.array(np.full(len(faces), quality, np.float32)))
+
+
 def in_cells(rows: pa.Table) -> Iterator[pa.Table]:
     """The groups of a table, as any engine makes them."""
     for cell in np.unique(rows["cell"].to_numpy()):
@@ -67,6 +72,7 @@ def grouped(parts: list[pa.Table]) -> tuple[dict[int, int], int]:
             break
         of = cells.lookup(rows["cluster"].to_numpy(), np.append(first, second), np.append(first, first), -1)
         rows = cells.merged(rows.append_column("group", pa.array(of)))
+    rows = cells.parted(rows, plan, len(rows))
     both = pa.concat_tables([rows, border])
     sent, moments = cells.placed(both, plan.centres(turn), single=outliers.COPIES), outliers.moments(both, plan)
     named = pa.concat_tables([outliers.attach(cell, plan, moments) for cell in in_cells(sent)])
@@ -121,6 +127,34 @@ def test_border_faces_join_and_make_nobody(faces: tuple[F32, I64, I64]) -> None:
     mates = {found[key] for key in key_n[person_n == 0].tolist()}
     assert len(mates) == 1
     assert len({found[key] for key in key_n[person_n == 4].tolist()}) == 12
+
+
+@pytest.mark.parametrize("cell_faces", [1000, 30])
+def test_a_crowd_is_taken_apart_where_pictures_are_good(cell_faces: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cells, "CELL_FACES", cell_faces)
+    vectors_nd, person_n = small_crowd(0)
+    vectors_nd = vectors_nd.astype(np.float16).astype(np.float32)
+    key_n = np.random.default_rng(0).permutation(len(person_n)) * 1000
+    faces = table(vectors_nd, key_n)
+    unknown, good = (
+        np.unique([found[key] for key in key_n.tolist()], return_inverse=True)[1]
+        for found, _ in map(grouped, ([faces], [with_quality(faces, 1.0)]))
+    )
+    assert strays(unknown, person_n) > 0.8
+    assert score(of_quality(vectors_nd, 1.0), good) == 1  # as on one machine
+
+
+def test_it_matters_not_with_whom_a_crowd_is_in_a_table() -> None:
+    vectors_nd, _ = small_crowd(0)
+    plan = cells.Plan.of(vectors_nd, len(vectors_nd), GroupingSettings(), SFACE_CURVE)
+    key_n = np.arange(len(vectors_nd))
+    crowd = cells.link(
+        cells.placed(cells.singles(with_quality(table(vectors_nd, key_n), 1.0), plan), plan.centres(0)), plan
+    )
+    whole = cells.parted(crowd, plan, 500)
+    parts = [cells.parted(crowd.slice(row, 1), plan, 500) for row in range(len(crowd))]
+    assert len(whole) > len(crowd)
+    assert whole.sort_by("cluster").equals(pa.concat_tables(parts).combine_chunks().sort_by("cluster"))
 
 
 def test_no_rows() -> None:

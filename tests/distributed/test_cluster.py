@@ -257,3 +257,39 @@ def test_new_faces_join_those_that_are_there(nodes: Any, tmp_path: Path, monkeyp
     stored = [face for name in there for of in place.read(f"clusters/{name}")["faces"].to_pylist() for face in of]
     assert sorted(stored) == sorted(key_n.tolist())
     assert adding.Kept.read(place, GroupingSettings(expected_false_merges=0.1)) is None
+
+
+def test_a_crowd_of_good_pictures_is_nobody(nodes: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import pyarrow as pa
+    from tests.distributed.test_cells import table, with_quality
+    from tests.grouping.test_crowded import small_crowd
+
+    from unmingle.distributed import adding, cells, grouping
+    from unmingle.distributed.place import Place
+    from unmingle.grouping.impostors import SFACE_CURVE
+    from unmingle.settings import GroupingSettings
+
+    vectors_nd, _ = small_crowd(0)
+    n = len(vectors_nd)
+    order = np.random.default_rng(0).permutation(n)
+    faces = table(vectors_nd[order], np.arange(n) * (2**63 // n))
+    faces = faces.append_column("doubtful", pa.array(np.zeros(n, np.bool_)))
+    settings, place = GroupingSettings(), Place(str(tmp_path))
+
+    def largest(faces: pa.Table) -> int:
+        grouped = grouping.group(ray.data.from_arrow(faces), settings)
+        adding.keep(place, grouped, settings, ["old"])
+        return int(grouped.people["faces"][0].as_py())
+
+    assert largest(faces) > 40  # of the largest person there are 40
+    assert largest(with_quality(faces, 1.0)) == 40
+    monkeypatch.setattr(cells, "CELL_FACES", 30)
+    monkeypatch.setattr(cells, "KEPT_FACES", 30)
+    assert largest(with_quality(faces, 1.0)) == 40
+    few = 3 * n // 10
+    assert largest(with_quality(faces.slice(0, few), 1.0)) < 40
+    kept, nobody = adding.Kept.read(place, settings), np.zeros(0, np.int64)
+    assert kept is not None
+    new = ray.data.from_arrow(with_quality(faces.slice(few), 1.0))
+    found, _ = adding.add(new, kept, ["new"], SFACE_CURVE, nobody, nobody)
+    assert found.people["faces"].to_numpy().max() <= 40

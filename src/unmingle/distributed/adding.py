@@ -17,7 +17,7 @@ import ray
 import ray.data
 from ray.data.expressions import col
 
-from unmingle.distributed import cells, outliers
+from unmingle.distributed import cells, grouping, outliers
 from unmingle.distributed.grouping import LEAST_FACES, Grouped, in_cells, in_groups, members, merged, singles, whole
 from unmingle.distributed.place import CLUSTERS, Place
 from unmingle.grouping.threshold import FalseMergeThreshold, local_excess
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from unmingle.records import F32, F64, I64, Bool
     from unmingle.settings import GroupingSettings
 
-STATE, FORMAT = f"{CLUSTERS}/state.json", 2
+STATE, FORMAT = f"{CLUSTERS}/state.json", 3
 # What the last grouping of all leaves, besides the cells.
 WHOLE = ("centres", "cohort", "moments")
 # Faces that may come to those that were grouped all together before all are grouped again.
@@ -132,8 +132,8 @@ def add(
     """
     plan, centres_cd, state = kept.plan(curve), kept.centres_cd, kept.state
     hidden, lost, found = np.zeros(0, np.int64), set[int](), pa.table({})
-    faces = faces.filter(expr=~col("doubtful"))
-    rows = faces.map_batches(singles, batch_format="pyarrow", fn_kwargs={"plan": ray.put(plan)}).materialize()
+    faces, by = faces.filter(expr=~col("doubtful")), ray.put(plan)
+    rows = faces.map_batches(singles, batch_format="pyarrow", fn_kwargs={"plan": by}).materialize()
     core, border = rows.filter(expr=col("core")).materialize(), rows.filter(expr=~col("core")).materialize()
     new = core.count()
     clusters, told = state["clusters"] + new, ray.put((kept, hidden, plan))
@@ -153,6 +153,8 @@ def add(
             told = ray.put((kept, hidden, plan))
         core = merged(core, first, second)
         clusters -= len(first)
+    if new:
+        core, clusters = grouping.parted(core, by, clusters)
     both = core.union(border) if border.count() else core
     face = cluster = hidden[:0]
     is_core = face > 0

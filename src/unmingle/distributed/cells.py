@@ -23,7 +23,7 @@ from unmingle.grouping.constraints import Constraints
 from unmingle.grouping.index import exact_nearest
 from unmingle.grouping.inverted_index import InvertedIndex
 from unmingle.grouping.linkage import Linkage
-from unmingle.grouping.refine import join_fragments, reassign
+from unmingle.grouping.refine import CROWD_FACES, join_fragments, part_crowds, reassign
 from unmingle.grouping.threshold import FalseMergeThreshold
 from unmingle.store.face_rows import look_up
 
@@ -96,13 +96,14 @@ class Cell:
     face_n: I64  # the key of each face
     picture_n: I64  # the key of its picture, in which no two faces are one person
     excess_n: F64
+    quality_n: F32  # see `faces.quality`
     vectors_nd: F32
 
     @classmethod
     def of(cls, table: pa.Table) -> Cell:
         """From the rows of a table, in any order."""
         table = _by_name(table)
-        lists = {name: flat(table, name) for name in ("faces", "pictures", "excess", "vectors")}
+        lists = {name: flat(table, name) for name in ("faces", "pictures", "excess", "quality", "vectors")}
         n = len(lists["faces"])
         return cls(
             table["cluster"].to_numpy(),
@@ -113,14 +114,20 @@ class Cell:
             lists["faces"],
             lists["pictures"],
             lists["excess"].astype(np.float64),
+            lists["quality"].astype(np.float32),
             unit_rows(lists["vectors"].reshape(n, -1)) if n else np.zeros((0, 1), np.float32),
         )
 
     @classmethod
     def empty(cls, width: int) -> Cell:
         """Of no clusters."""
-        key, flag = np.zeros(0, np.int64), np.zeros(0, np.bool_)
-        return cls(key, key, flag, flag, flag, key, key, np.zeros(0), np.zeros((0, width), np.float32))
+        key, flag, vectors_nd = np.zeros(0, np.int64), np.zeros(0, np.bool_), np.zeros((0, width), np.float32)
+        return cls(key, key, flag, flag, flag, key, key, np.zeros(0), vectors_nd[:, 0], vectors_nd)
+
+    def _faces(self, rows_k: NDArray[Any]) -> tuple[Any, ...]:
+        """What is known of some faces."""
+        every = (self.face_n, self.picture_n, self.excess_n, self.quality_n, self.vectors_nd)
+        return tuple(of[rows_k] for of in every)
 
     @property
     def start_c(self) -> I64:
@@ -153,9 +160,8 @@ class Cell:
 
     def taken(self, some_c: Bool) -> Cell:
         """Some of the clusters."""
-        some_n = np.repeat(some_c, self.size_c)
-        faces = (self.face_n[some_n], self.picture_n[some_n], self.excess_n[some_n], self.vectors_nd[some_n])
         core_c, home_c, fresh_c = self.core_c[some_c], self.home_c[some_c], self.fresh_c[some_c]
+        faces = self._faces(np.repeat(some_c, self.size_c))
         return Cell(self.name_c[some_c], self.size_c[some_c], core_c, home_c, fresh_c, *faces)
 
     def regrouped(self, slot_n: I64) -> Cell:
@@ -163,7 +169,7 @@ class Cell:
         order = np.lexsort((self.face_n, slot_n))
         _, start, size = np.unique(slot_n[order], return_index=True, return_counts=True)
         core_c = np.add.reduceat(np.repeat(self.core_c, self.size_c)[order], start) > 0
-        faces = (self.face_n[order], self.picture_n[order], self.excess_n[order], self.vectors_nd[order])
+        faces = self._faces(order)
         yes = np.ones(len(start), np.bool_)
         return Cell(faces[0][start], size, core_c, yes, yes, *faces)
 
@@ -189,6 +195,7 @@ class Cell:
                 "faces": lists(self.face_n),
                 "pictures": lists(self.picture_n),
                 "excess": lists(self.excess_n.astype(np.float32)),
+                "quality": lists(self.quality_n.astype(np.float16)),
                 "vectors": lists(self.vectors_nd.astype(np.float16).ravel(), width),
             }
         )
@@ -236,10 +243,17 @@ def members(rows: pa.Table, moved: pa.Table) -> tuple[I64, I64, Bool]:
     return cell.face_n, np.where(to_n < 0, cluster_n, to_n), np.repeat(cell.core_c, cell.size_c)
 
 
+def quality(faces: pa.Table) -> F32:
+    """(n,) the quality of each face; 0, of which no cluster is taken for a crowd, where it isn't known."""
+    known = faces["quality"].to_numpy() if "quality" in faces.column_names else np.zeros(len(faces))
+    return np.nan_to_num(known).astype(np.float32)
+
+
 def singles(faces: pa.Table, plan: Plan) -> pa.Table:
-    """A row for each face, from columns face, picture, core and vector."""
+    """A row for each face, from columns face, picture, core, vector and, if it is there, quality."""
     unit_nd = unit_rows(flat(faces, "vector").reshape(len(faces), -1))
-    columns = (faces["face"].to_numpy(), faces[plan.together].to_numpy(), plan.measure(unit_nd), unit_nd)
+    measured = (plan.measure(unit_nd), quality(faces), unit_nd)
+    columns = (faces["face"].to_numpy(), faces[plan.together].to_numpy(), *measured)
     core_n = _flags(faces, "core")
     yes = np.ones_like(core_n)
     return Cell(columns[0], np.ones(len(faces), np.int64), core_n, yes, yes, *columns).table()
@@ -343,3 +357,22 @@ def merged(rows: pa.Table) -> pa.Table:
             there |= pictures
             slot_n[own] = -1 - group
     return pa.concat_tables([old, cell.regrouped(slot_n).table()])
+
+
+def parted(rows: pa.Table, plan: Plan, clusters: int) -> pa.Table:
+    """The rows, with crowds in pieces, which is told by the faces of each alone; see `part_crowds`."""
+    rows = _by_name(rows)
+    large_c = sizes(rows) >= CROWD_FACES
+    found = [rows.filter(pa.array(~large_c))]
+    for row in np.flatnonzero(large_c).tolist():
+        one = Cell.of(rows.slice(row, 1))
+        n, step = len(one.face_n), 1
+        state = Clusters(one.vectors_nd, np.arange(n))
+        state.face_excess_n, state.elsewhere = one.excess_n, clusters - 1
+        while step < n:
+            gone = np.arange(step, n, 2 * step)
+            state.merge(gone - step, gone, how="average")
+            step *= 2
+        part_crowds(state, plan.threshold, one.quality_n)
+        found.append(replace(one, excess_n=state.face_excess_n).regrouped(state.slot_n).table())
+    return pa.concat_tables(found)

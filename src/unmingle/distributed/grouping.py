@@ -66,9 +66,10 @@ def group(
     """Group faces by person, as `FaceClusterer` does, but on all nodes, none of which holds them all.
 
     faces: columns face (int64 keys, spread evenly from 0 to 2**63), picture (int64, of two faces of one picture none
-    are one person), core and doubtful (bool, see `cluster_with_quality`) and vector (list of float16). The same face
-    twice counts once. SourceError if there are none. What one cell can hold is grouped here, as on one machine; of more
-    faces, doubtful ones are nobody.
+    are one person), core and doubtful (bool, see `cluster_with_quality`), vector (list of float16) and, unless no
+    cluster is to be taken for a crowd, quality (float, see `faces.quality`). The same face twice counts once.
+    SourceError if there are none. What one cell can hold is grouped here, as on one machine; of more faces, doubtful
+    ones are nobody.
     """
     settings = settings or GroupingSettings()
     faces = faces.materialize()
@@ -93,6 +94,7 @@ def group(
         core = merged(core, first, second)
         clusters, turn = core.count(), turn + 1
         progress("cluster", min(turn, cells.WHOLE_ROUNDS + 2), cells.WHOLE_ROUNDS + 3)
+    core, clusters = parted(core, plan, clusters)
     both = core.union(border) if border.count() else core
     parts = [ray.remote(outliers.moments).remote(block, plan) for block in both.to_arrow_refs()]
     moments = sum(ray.get(part) for part in parts)
@@ -119,7 +121,13 @@ def _whole(faces: pa.Table, settings: GroupingSettings, curve: ImpostorModel) ->
     constraints = Constraints.of_frames(np.unique(faces["picture"].to_numpy(), return_inverse=True)[1])
     vectors_nd = cells.flat(faces, "vector").reshape(len(faces), -1)
     found = cluster_with_quality(
-        vectors_nd, settings, curve=curve, constraints=constraints, core_n=core_n, doubtful_n=doubtful_n
+        vectors_nd,
+        settings,
+        curve=curve,
+        constraints=constraints,
+        core_n=core_n,
+        doubtful_n=doubtful_n,
+        quality_n=cells.quality(faces),
     )
     shown_n = np.where(Evidence.of(found, core_n, doubtful_n=doubtful_n).people_n, found.labels, -1)
     people = _people(shown_n[shown_n >= 0], np.ones(np.count_nonzero(shown_n >= 0), np.int64), core_n[shown_n >= 0])
@@ -183,6 +191,13 @@ def merged(rows: ray.data.Dataset, first: I64, second: I64) -> ray.data.Dataset:
     return alone.union(together).materialize()
 
 
+def parted(core: ray.data.Dataset, plan: Any, clusters: int) -> tuple[ray.data.Dataset, int]:
+    """What `cells.parted` makes of some of so many clusters, and how many there are then."""
+    known = {"plan": plan, "clusters": clusters}
+    made = core.map_batches(_parted, batch_format="pyarrow", fn_kwargs=known).materialize()
+    return made, clusters + made.count() - core.count()
+
+
 def _people(cluster_n: I64, faces_n: I64, core_n: I64 | Bool) -> pa.Table:
     """Clusters of several faces, with a core face among them, largest first, from counts of parts of them."""
     name, at = np.unique(cluster_n, return_inverse=True)
@@ -216,6 +231,10 @@ def _below(faces: pa.Table, below: int) -> pa.Table:
 def singles(faces: pa.Table, plan: Any) -> pa.Table:  # a reference of Ray's
     """See `cells.singles`."""
     return cells.singles(faces, ray.get(plan))
+
+
+def _parted(rows: pa.Table, plan: Any, clusters: int) -> pa.Table:
+    return cells.parted(rows, ray.get(plan), clusters) if len(rows) else rows
 
 
 def _split(

@@ -138,6 +138,7 @@ TO_GROUP = pa.schema(
     {
         **dict.fromkeys(("face", "picture"), pa.int64()),
         **dict.fromkeys(("core", "doubtful"), pa.bool_()),
+        "quality": pa.float32(),
         "vector": pa.list_(pa.float16()),
     }
 )
@@ -149,8 +150,8 @@ def _count(place: Place, parts: Iterable[str]) -> int:
 
 
 def faces_of(place: Place, parts: Sequence[str], there: Sequence[str] = ()) -> ray.data.Dataset:
-    """Columns face, picture, core, doubtful and vector of what is grouped: these parts, no pictures of `there`."""
-    columns = ["face", "picture", "standing", "doubtful", "vector"]
+    """What `grouping.group` takes, of what is grouped: these parts, no pictures of `there`."""
+    columns = ["face", "picture", "quality", "standing", "doubtful", "vector"]
     known: list[pa.Array] = []
     if there and parts:
         new = pa.concat_tables([place.read(f"{FILES}/{name}", ["digest"]) for name in parts])["digest"].combine_chunks()

@@ -52,6 +52,7 @@ class Clusters:
         self.size_n = np.bincount(slot_n, minlength=n)
         self.mean_nd = vectors_nd.copy()
         self.rivals = 1.0  # clusters of the whole collection for each that is here, where this is a part of it
+        self.elsewhere = 0  # further ones
         self.face_excess_n: F64 = np.zeros(n)  # see `local_excess`; that of a cluster is the mean of its faces
         self._excess_n: F64 | None = None
         self._order: tuple[I64, I64] | None = None  # see _members
@@ -76,7 +77,7 @@ class Clusters:
     @property
     def count(self) -> int:
         """How many clusters there are, in the whole collection."""
-        return round(self.rivals * np.count_nonzero(self.size_n))
+        return round(self.rivals * np.count_nonzero(self.size_n)) + self.elsewhere
 
     @property
     def links(self) -> CannotLinks:
