@@ -189,15 +189,16 @@ def _named(face_n: I64, person_n: I64, face_m: I64, cluster_m: I64, core_m: Bool
     somebody = somebody[np.lexsort((name_k[somebody], -size_k[somebody]))]
     label_k[somebody] = person_n.max(initial=0) + 1 + np.arange(len(somebody))
     # Who lost most of the faces to somebody else becomes one with them.
-    all_of, total = np.unique(person_n, return_counts=True)
-    gone = np.flatnonzero((label_k[pair[0]] != pair[1]) & (2 * count >= look_up(all_of, total, pair[1])))
-    now_n = cells.lookup(person_n, pair[1][gone], label_k[pair[0]][gone], ALONE)
-    others = ~np.isin(face_n, face_m)
-    person_n = np.concatenate([np.where(now_n == ALONE, person_n, now_n)[others], label_k[at_m]])
-    somebody = person_n != ALONE
-    face = np.concatenate([face_n[others], face_m])[somebody]
-    person, faces = np.unique(person_n[somebody], return_counts=True)
-    return pa.table({"face": face, "person": person_n[somebody]}), pa.table({"person": person, "faces": faces})
+    gone = np.flatnonzero((label_k[pair[0]] != pair[1]) & (2 * count >= np.bincount(person_n)[pair[1]]))[::-1]
+    now_p = np.arange(person_n.max(initial=0) + 1)
+    now_p[pair[1][gone]] = label_k[pair[0][gone]]
+    others_n, some_m = np.ones(len(face_n), np.bool_), label_k[at_m] != ALONE
+    others_n[np.searchsorted(face_n, face_m[before_m != ALONE])] = False
+    person = np.concatenate([now_p[person_n[others_n]], label_k[at_m[some_m]]])
+    face = np.concatenate([face_n[others_n], face_m[some_m]])
+    faces_p = np.bincount(person)
+    there = np.flatnonzero(faces_p)
+    return pa.table({"face": face, "person": person}), pa.table({"person": there, "faces": faces_p[there]})
 
 
 # What workers run on the rows of a cell.

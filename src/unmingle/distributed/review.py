@@ -125,8 +125,13 @@ def owners(place: Place, people: set[int] | None = None) -> tuple[I64, I64]:
     if not parts:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     both = pa.concat_tables(parts)
-    face_n, first = np.unique(both["face"].to_numpy(), return_index=True)  # a kill may leave some twice
-    return face_n, both["person"].to_numpy()[first]
+    face_n, person_n = both["face"].to_numpy(), both["person"].to_numpy()
+    del parts, both  # each step holds as little as it can: the faces may be millions
+    order_n = np.argsort(face_n, kind="stable")
+    face_n = face_n[order_n]
+    person_n = person_n[order_n]
+    first_n = np.append(True, face_n[1:] > face_n[:-1])  # a kill may leave some twice
+    return (face_n, person_n) if first_n.all() else (face_n[first_n], person_n[first_n])
 
 
 def _faces(place: Place, keys: I64 | None, digests: Collection[str] | None) -> list[dict[str, Any]]:
