@@ -52,7 +52,7 @@ def adding(
         rows = cells.merged(rows.append_column("group", pa.array(of))).combine_chunks()
         clusters -= len(first)
     rows = cells.parted(rows, plan, clusters)
-    named = [outliers.attach(new, plan, moments, there) for _, new, there in of_cells(1, cells.COPIES)]
+    named = [outliers.attach(new, plan, moments, there) for _, new, there in of_cells(1, outliers.COPIES)]
     face, cluster, _ = cells.members(rows, outliers.attached(pa.concat_tables(named), plan))
     return dict(zip(face.tolist(), cluster.tolist(), strict=True))
 

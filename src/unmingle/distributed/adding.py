@@ -159,7 +159,7 @@ def add(
     face = cluster = hidden[:0]
     is_core = face > 0
     if rows.count():
-        named = in_cells(both, centres_cd, _attached, 1, cells.COPIES, plan=told)
+        named = in_cells(both, centres_cd, _attached, 1, outliers.COPIES, plan=told)
         moved = outliers.attached(whole(named), plan)
         now = whole(both.map_batches(members, batch_format="pyarrow", fn_kwargs={"moved": ray.put(moved)}))
         face, cluster, is_core = (now[of].to_numpy() for of in ("face", "cluster", "core"))
