@@ -14,10 +14,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from unmingle.distributed import outliers
 from unmingle.distributed.cells import CELL_FACES, COPIES, WHOLE_ROUNDS
 
 MEASURED = Path(__file__).parents[1] / "results" / "distributed_cells.json"
-VECTOR, REST, THUMBNAIL = 256, 36, 2_500  # bytes: 128 numbers of half precision; keys and flags; a JPEG
+VECTOR, REST, THUMBNAIL = 256, 36, 2_500  # bytes: 128 numbers of half precision; keys, quality and flags; a JPEG
 ASSUMED: dict[str, Any] = {
     "faces_a_picture": 1.0,
     "analysis_core_seconds_a_picture": 0.25,  # photographs; crops take a tenth. A dry run tells it of your own
@@ -25,6 +26,7 @@ ASSUMED: dict[str, Any] = {
     "network_bytes_a_second_a_node": 1.25e9,
     "efficiency": 0.7,  # of the cores while cells of uneven size are worked on
     "clusters_a_face": 0.23,  # as in the generated faces
+    "single_faces_a_face": 0.16,  # of clusters of one, as there
     "expected_false_merges_a_cluster": 0.02,
 }
 
@@ -40,8 +42,10 @@ def model(faces: float, nodes: int, measured: dict[str, Any]) -> dict[str, Any]:
     core_seconds = ray_factor * (linear * faces + plan)
     cores = nodes * ASSUMED["cores_a_node"] * ASSUMED["efficiency"]
     row = VECTOR + REST
-    # In the rounds in which a cluster is in one cell its faces travel once, later their copies do, with what is named.
-    shuffled = faces * row * (WHOLE_ROUNDS + COPIES * 2)  # once fresh clusters are all, once to attach single faces
+    # In the rounds in which a cluster is in one cell its faces travel once, in those that name pairs their copies do,
+    # and at last single faces are sent to more cells than others.
+    asked = 1 + ASSUMED["single_faces_a_face"] * (outliers.COPIES - 1)
+    shuffled = faces * row * (WHOLE_ROUNDS + COPIES * (small["rounds"] - WHOLE_ROUNDS) + asked)
     analysis = faces / ASSUMED["faces_a_picture"] * ASSUMED["analysis_core_seconds_a_picture"]
     clusters = faces * ASSUMED["clusters_a_face"]
     return {
@@ -55,8 +59,10 @@ def model(faces: float, nodes: int, measured: dict[str, Any]) -> dict[str, Any]:
         "bytes_on_disk": faces * (2 * row + THUMBNAIL),  # faces, and clusters kept for what comes later
         "ray_factor": ray_factor,
         "memory_a_worker": on_ray["worker_bytes"],  # cells are of one size
-        "memory_of_a_node": ASSUMED["cores_a_node"] * on_ray["worker_bytes"] + faces * row * (1 + COPIES) / nodes,
-        "memory_of_the_driver": faces * 4 * 16 + clusters * 100,
+        "memory_of_a_node": ASSUMED["cores_a_node"] * on_ray["worker_bytes"]
+        + faces * row * (1 + max(COPIES, asked)) / nodes,
+        # Whose faces were and are while new ones come; or whose they were, and pairs of a cluster and a person.
+        "memory_of_the_driver": max(faces * 44, faces * 16 + clusters * 100),
         "cells": round(faces / CELL_FACES),
         "expected_false_merges": clusters * ASSUMED["expected_false_merges_a_cluster"],
     }
