@@ -130,6 +130,7 @@ def test_a_picture_with_two_hundred_faces(unmingle: Command) -> None:
     assert faces.height >= 195
     # Two faces of one picture are never the same person, so nobody can have a second face.
     assert faces["person"].null_count() == faces.height
+    assert "To see what was left out: unmingle review" in done.out
 
 
 def test_loops_of_links_and_equal_names(unmingle: Command, meeting: Meeting) -> None:

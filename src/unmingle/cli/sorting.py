@@ -182,7 +182,8 @@ def cluster(
         lines.append(f"{counted(crops_saved, 'face')} of recordings cut out into {save_crops}")
     if (output / "faces.csv").exists():
         lines.append(f"See {output / 'sheets' / 'overview.jpg'}, {output / 'people.csv'} and {output / 'faces.csv'}")
-        lines.append(f"To name them: {command('review', output)}")
+        naming = "To name them" if summary.people else "To see what was left out"
+        lines.append(f"{naming}: {command('review', output)}")
     else:
         lines.append(f"It is encrypted. To look at it: {command('review', output)}")
     console.tell(asdict(summary), *lines, as_json=as_json, quiet=quiet)
