@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -711,10 +711,10 @@ def any_model() -> str:
     return table(("pictures", "faces, people", *ways), rows)
 
 
-def peers() -> str:
+def peers(measured: str = "peers") -> str:
     """Other recipes on the same pictures."""
     rows = []
-    for name, sets in result("peers").items():
+    for name, sets in result(measured).items():
         if name == "processor":
             continue
         for way, called in WAYS.items():
@@ -733,10 +733,10 @@ def peers() -> str:
     return table(head, rows)
 
 
-def floor() -> str:
+def floor(measured: str = "floor") -> str:
     """Milliseconds of processor time a picture, by what takes them, and the least that the networks allow."""
     rows = []
-    for name, one in result("floor").items():
+    for name, one in result(measured).items():
         if name == "processor":
             continue
         spent = {part: of["milliseconds"] for part, of in one["parts"].items()}
@@ -776,6 +776,7 @@ PARTS = {
     "precision": precision,
     "processors": processors,
     "peers": peers,
+    "peers with avx alone": partial(peers, "peers_avx2"),
     "crowded": crowded,
     "classic": classic,
     "conditions bands": conditions_bands,
@@ -785,6 +786,7 @@ PARTS = {
     "degradation": degradation,
     "figures in short": figures_in_short,
     "floor": floor,
+    "floor with avx alone": partial(floor, "floor_avx2"),
     "fuzz": fuzz,
     "leave one out": leave_one_out,
     "left out": left_out,
