@@ -136,6 +136,25 @@ def test_upright_faces_stay_as_they_were_found(yunet: Session, portraits: list[U
         np.testing.assert_array_equal(after.scores, before.scores)
 
 
+@pytest.mark.parametrize("others", [1, 2])
+@pytest.mark.parametrize("size", [110, 150])
+@pytest.mark.parametrize("down", [-60, 0])
+def test_of_two_heads_close_together_each_has_its_own_landmarks(
+    yunet: Session, others: int, size: int, down: int
+) -> None:
+    photograph = np.full((480, 640, 3), 120, np.uint8)
+    photograph[110:366, 120:376] = render(Person.from_seed(CAST[others]), Look.from_seed(others), 256)
+    front = render(Person.from_seed(CAST[others + 3]), Look.from_seed(others + 1), size)
+    y, x = np.mgrid[:size, :size] / size
+    oval = ((x - 0.5) / 0.33) ** 2 + ((y - 0.5) / 0.43) ** 2 < 1
+    top, left = 238 + down - size // 2, 298 - size // 2
+    photograph[top : top + size, left : left + size][oval] = front[oval]
+    faces = find_faces(yunet, [photograph], DetectionSettings(crops="never"))[0].faces
+    assert len(faces) == 2
+    apart = np.linalg.norm(faces.points[0].mean(axis=0) - faces.points[1].mean(axis=0))
+    assert apart > 0.4 * faces.boxes[:, 2].min()
+
+
 def test_two_boxes_on_one_leaning_face_end_as_one(yunet: Session, portraits: list[U8]) -> None:
     for portrait in portraits:
         photograph = np.full((600, 900, 3), 110, np.uint8)

@@ -58,13 +58,16 @@ def roll_of(points_52: F32) -> float:
     return float(np.degrees(np.arctan2(matrix_23[1, 0], matrix_23[0, 0])))
 
 
-def read_again(session: Session, pictures: Sequence[Pyramid], found: Sequence[Faces]) -> list[Faces]:
-    """The faces of each picture with better landmarks; boxes and scores stay.
+def read_again(
+    session: Session, pictures: Sequence[Pyramid], found: Sequence[Faces], some: Sequence[I64] | None = None
+) -> list[Faces]:
+    """The faces of each picture with better landmarks, or `some` of them; boxes and scores stay.
 
     Landmarks lean on how large and how tilted a face happens to be on its canvas, and the embedding leans on them: so
     each face is read once more turned upright and brought to one size (benchmarks/landmarks.py).
     """
-    owners = [(i, face) for i, faces in enumerate(found) for face in range(len(faces))]
+    wanted = [np.arange(len(faces)) for faces in found] if some is None else some
+    owners = [(i, face) for i, index in enumerate(wanted) for face in index.tolist()]
     points = [faces.points.copy() for faces in found]
     for start in range(0, len(owners), FACES_AT_ONCE):
         part = owners[start : start + FACES_AT_ONCE]
@@ -75,7 +78,17 @@ def read_again(session: Session, pictures: Sequence[Pyramid], found: Sequence[Fa
             if len(central):
                 matrix_23 = similarity_transform(points[i][face], POSE_52)
                 points[i][face] = moved_back(central.points[0], matrix_23)
-    return [Faces(faces.boxes, better, faces.scores) for faces, better in zip(found, points, strict=True)]
+    return [_own(faces, better) for faces, better in zip(found, points, strict=True)]
+
+
+def _own(faces: Faces, better_n52: F32) -> Faces:
+    """Faces with better landmarks, but for those that came to lie on another face than their own."""
+    if len(faces) < 2:
+        return Faces(faces.boxes, better_n52, faces.scores)
+    before_n2, after_n2 = faces.points.mean(axis=1), better_n52.mean(axis=1)
+    distance_nn = np.linalg.norm(after_n2[:, None] - before_n2, axis=-1)
+    stayed_n = distance_nn.argmin(axis=1) == np.arange(len(faces))
+    return Faces(faces.boxes, np.where(stayed_n[:, None, None], better_n52, faces.points), faces.scores)
 
 
 def turn_upright(session: Session, finder: Session, pictures: Sequence[Pyramid], found: Sequence[Faces]) -> list[Faces]:
@@ -90,9 +103,7 @@ def turn_upright(session: Session, finder: Session, pictures: Sequence[Pyramid],
         result.append(_replaced(faces, where[moved], reading.take(moved)))
         better.append(np.union1d(np.flatnonzero(lean), where[moved]))
     # Landmarks that were far off come nearer with each reading.
-    some = [faces.take(index) for faces, index in zip(result, better, strict=True)]
-    some = read_again(session, pictures, read_again(session, pictures, some))
-    return [_replaced(faces, index, again) for faces, index, again in zip(result, better, some, strict=True)]
+    return read_again(session, pictures, read_again(session, pictures, result, better), better)
 
 
 def read_turned(session: Session, pictures: Sequence[Pyramid], found: Sequence[Faces]) -> list[tuple[Faces, Bool]]:
@@ -151,10 +162,11 @@ def _target(angle: int, side: int) -> F64:
 
 
 def _central(faces: Faces, canvas: int) -> Faces:
-    """The surest face in the middle of a canvas, if there is one."""
+    """The face in the middle of a canvas, if there is one: the nearest, as a neighbour may be surer."""
     centres = faces.boxes[:, :2] + faces.boxes[:, 2:] / 2
-    middle = np.abs(centres - canvas / 2).max(axis=1, initial=0) <= OFF_CENTRE * canvas
-    return faces.take(np.flatnonzero(middle)[:1])
+    off_centre = np.abs(centres - canvas / 2).max(axis=1, initial=0)
+    nearest = np.argsort(off_centre, kind="stable")[:1]
+    return faces.take(nearest[off_centre[nearest] <= OFF_CENTRE * canvas])
 
 
 def _placed(reading: Faces, square_52: F64, target_52: F64) -> Faces:
