@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from madeup.cast import CAST
 from madeup.portraits import Look, Person, render
 from unmingle.faces.align import align
-from unmingle.faces.detect import at_scales, find_faces, first_scales
+from unmingle.faces.detect import SECOND, SURE_SCORE, at_scales, find_faces, first_scales
 from unmingle.faces.rotation import roll_of, turn_upright, turned_back
 from unmingle.models import embedding
 from unmingle.models.yunet import open_yunet
@@ -92,6 +92,14 @@ def test_a_portrait_on_its_side_or_head_is_found_as_if_upright(
         away = (roll_of(faces.points[0]) + turn + 180) % 360 - 180
         assert abs(away) < 20
         assert vector(embedder, lying, faces) @ vector(embedder, portrait, upright) > 0.9
+
+
+def test_what_a_picture_on_its_side_shows_by_chance_does_not_keep_it_there(yunet: Session) -> None:
+    lying = Pyramid(render(Person.from_seed(CAST[6]), Look.from_seed(0), SIDE)).turned(270).full()
+    (chance,) = at_scales(yunet, [Pyramid(lying)], [[*SECOND]], DetectionSettings())
+    assert DetectionSettings().min_score < chance.scores[0] < SURE_SCORE
+    (face,) = found(yunet, lying).points
+    assert abs((roll_of(face) + 270 + 180) % 360 - 180) < 20
 
 
 def test_a_photograph_on_its_side_yields_all_its_faces(yunet: Session, portraits: list[U8]) -> None:

@@ -100,9 +100,11 @@ def find_faces(
     finder = finder or session
     found = _find(session, finder, pictures, settings)
     turns = [_vote(one.faces) for one in found]
-    empty = [i for i, one in enumerate(found) if not len(one.faces)]
-    for i, turn in zip(empty, _lying(finder, [pictures[i] for i in empty], settings), strict=True):
-        turns[i] = turn
+    # A picture that lies on its side often shows something that isn't sure.
+    unsure = [i for i, one in enumerate(found) if one.faces.scores.max(initial=0) < SURE_SCORE]
+    scores = np.array([found[i].faces.scores.sum() for i in unsure])
+    for i, turn in zip(unsure, _lying(finder, [pictures[i] for i in unsure], scores, settings), strict=True):
+        turns[i] = turn or turns[i]
     lying = [i for i, turn in enumerate(turns) if turn]
     again = _find(session, finder, [pictures[i].turned(turns[i]) for i in lying], settings)
     for i, other in zip(lying, again, strict=True):
@@ -187,17 +189,20 @@ def _vote(faces: Faces) -> int:
     return turn if weights[turn] > 0.5 * float(faces.scores.sum()) else 0
 
 
-def _lying(session: Session, pictures: Sequence[Pyramid], settings: DetectionSettings) -> list[int]:
-    """For pictures that show no face as they are, the turn in which they show some for sure; 0 if there is none.
+def _lying(session: Session, pictures: Sequence[Pyramid], upright_n: F32, settings: DetectionSettings) -> list[int]:
+    """For pictures that show no sure face as they are, the turn in which they show some; 0 if there is none.
 
-    A picture is looked at three times more, so each time a face must be surer than one that stands upright.
+    A picture is looked at three times more, so each time a face must be surer than one that stands upright, and all
+    together must score more than those did, `upright_n`. A covered face seems to stand on its head: none of these does.
     """
-    best = np.zeros(len(pictures))
+    best = upright_n.copy()
     turns = [0] * len(pictures)
     for turn in TURNS:
         others = [picture.turned(turn) for picture in pictures]
         scales = [first_scales(picture, largest=DECIDING) for picture in others]
         for i, faces in enumerate(at_scales(session, others, scales, settings)):
+            if turn == 180 and upright_n[i]:
+                continue
             sure = float(faces.scores[faces.scores >= settings.min_score].sum())
             if len(faces) and faces.scores[0] >= SURE_SCORE and sure > best[i]:
                 best[i], turns[i] = sure, turn
