@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 RESULTS = Path(__file__).parent.parent.parent / "benchmarks" / "results"
 CALLED = {
@@ -772,7 +772,7 @@ def peers_plot() -> str:
     return "\n".join([head, '<rect width="100%" height="100%" fill="white"/>', *bars, "</svg>", ""])
 
 
-PARTS = {
+PARTS: dict[str, Callable[[], str]] = {
     "precision": precision,
     "processors": processors,
     "peers": peers,
