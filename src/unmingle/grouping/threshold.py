@@ -158,9 +158,8 @@ def local_excess(
     mean_cd, stranger_c = mean_cd[cohort] / deviation_c[:, None], np.float32(curve.mean) / deviation_c
     for block, z_rc in similarity_blocks(vectors_nd, mean_cd, cells=1 << 20):
         z_rc -= stranger_c
-        own_r = z_rc.argmax(axis=1)
-        z_rc[np.arange(len(z_rc)), own_r] = -np.inf
-        nearest_rk = np.partition(z_rc, (c - k - 1, c - 1), axis=1)[:, c - k - 1 : c - 1].astype(np.float64)
+        z_rc.partition(c - k - 2, axis=1)
+        nearest_rk = np.sort(z_rc[:, c - k - 2 :], axis=1)[:, :k].astype(np.float64)
         excess_n[block] = np.maximum((nearest_rk.mean(axis=1) - usual) * unit, 0)
     return excess_n
 
