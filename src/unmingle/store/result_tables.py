@@ -72,13 +72,15 @@ def faces_table(store: Store, recipe: str, only: Collection[int] | None = None) 
     silent = FrameNames.of(store).silent  # else Python is asked for each row
     frame, meeting = ("NULL" if silent else f"{of}_of(source, file_name)" for of in ("frame", "meeting"))
     query = (
-        f'SELECT file_name, as_text(folder), {frame}, number, "left", top, width, height, score,'
+        f'SELECT file_name, source, {frame}, number, "left", top, width, height, score,'
         f" quality, person, name, status, reason, face, {meeting} FROM result_row"
         # Only literally SQLite looks for the faces first, and not for all files.
         f" WHERE recipe = ?{'' if only is None else f' AND face IN ({str(list(only))[1:-1]})'}"
         " ORDER BY folder, file_name, path, number"
     )
-    table = _rounded(read_names(store).table(query, (recipe,), FACES | _MORE))
+    table = _rounded(read_names(store).table(query, (recipe,), FACES | _MORE | {"source": int}))
+    folders = dict(store.connection.execute("SELECT id, as_text(path) FROM source"))
+    table = table.with_columns(pl.col("source").replace_strict(folders).cast(pl.String))
     seen = _sightings(store, recipe)
     if seen is None:
         return table
