@@ -17,7 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from unmingle.errors import MissingExtraError, ModelError, SettingsError
 from unmingle.models import runtime
-from unmingle.models.runtime import Session, open_session, resolve_precision
+from unmingle.models.runtime import OpenVinoSession, Session, available_cores, open_session, resolve_precision
 from unmingle.settings import Engine, Precision
 
 if TYPE_CHECKING:
@@ -211,6 +211,14 @@ def test_damaged_file(engine: Engine, tmp_path: Path) -> None:
 def test_two_inputs_are_refused(engine: Engine) -> None:
     with pytest.raises(ModelError, match=r"2 inputs \(x, y\)"):
         open_session(graph_bytes(second_input=True), engine=engine)
+
+
+@pytest.mark.skipif(available_cores() < 2, reason="needs two cores")
+def test_one_thread_may_run_on_any_core() -> None:
+    # Bound to a core, those of all workers of a machine would be bound to the same one.
+    session = open_session(graph_bytes(), engine="openvino", precision="f32", threads=1)
+    assert isinstance(session, OpenVinoSession)
+    assert not session._compiled.get_property("ENABLE_CPU_PINNING")
 
 
 def test_negative_threads_are_refused() -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import os
 import time
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +23,7 @@ from unmingle.distributed.place import FACES, FILES, THUMBNAILS, Place, key
 from unmingle.errors import PictureError, SourceError, reason
 from unmingle.faces.recipe import FaceRecipe
 from unmingle.models.registry import SFACE
-from unmingle.picture_ingest import BATCH_PICTURES, BATCH_PIXELS, analyse_each
+from unmingle.picture_ingest import AHEAD, BATCH_PICTURES, BATCH_PIXELS, analyse_each
 from unmingle.progress import peak_memory, silent
 from unmingle.settings import DetectionSettings, EngineSettings
 from unmingle.sources.decoding import open_pyramid
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from unmingle.sources.pyramid import Pyramid
 
 PART_FILES = 256
+AHEAD_BYTES = 100_000_000  # of files that are read while others are analysed
 # Pictures that a dry run looks at.
 SAMPLE = 1000
 ENGINE = EngineSettings(threads=1)
@@ -173,18 +176,24 @@ def _analysed(
 ) -> Iterable[dict[str, Any]]:
     """What each part of some files came to, as they are done."""
     workers = workers or _cores()
-    size = max(1, min(PART_FILES, -(-len(files) // workers)))
-    parts = [files.slice(start, size) for start in range(0, len(files), size)]
-    made = ray.data.from_arrow(parts).map_batches(
+    made = ray.data.from_arrow(list(_parts(files, workers))).map_batches(
         Analyser,
         batch_format="pyarrow",
         batch_size=None,
-        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=workers),
+        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=workers, initial_size=workers),
         num_cpus=1,
         fn_constructor_args=(place, settings),
     )
     rows: Iterable[dict[str, Any]] = made.iter_rows()
     return rows
+
+
+def _parts(files: pa.Table, workers: int) -> Iterator[pa.Table]:
+    """What workers take, in order; the last ones are small, so that all workers end at about the same time."""
+    while len(files):
+        size = min(PART_FILES, max(BATCH_PICTURES, len(files) // (2 * workers)))
+        yield files.slice(0, size)
+        files = files.slice(size)
 
 
 def _wanted(sources: Iterable[str], place: Place, recipe: str = "") -> tuple[pa.Table, pa.Table]:
@@ -215,10 +224,8 @@ class Analyser:
         began = time.process_time()
         named = "\n".join(f"{row['address']} {row['size']} {row['modified']}" for row in rows)
         part = f"part-{hashlib.sha256(named.encode()).hexdigest()[:24]}.parquet"
-        found: list[tuple[str, Analysis | str]] = []
         with quiet_decoders():
-            for start in range(0, len(rows), BATCH_PICTURES):
-                found.extend(self._analysed([row["address"] for row in rows[start : start + BATCH_PICTURES]]))
+            found = list(self._analysed(_read_ahead([(row["address"], row["size"]) for row in rows])))
         faces = [
             face for name, one in found if not isinstance(one, str) for face in _faces(name, one, self._settings[0])
         ]
@@ -245,15 +252,15 @@ class Analyser:
         }
         return pa.table({name: [value] for name, value in done.items()})
 
-    def _analysed(self, addresses: list[str]) -> Iterator[tuple[str, Analysis | str]]:
+    def _analysed(self, reads: Iterator[Future[bytes]]) -> Iterator[tuple[str, Analysis | str]]:
         """Digest and analysis of each file, or why there is none; some pictures in memory at a time."""
         waiting: list[tuple[str, Pyramid | str]] = []
         pixels = 0
-        for address in addresses:
-            name, picture = _opened(address)
+        for read in reads:
+            name, picture = _opened(read)
             waiting.append((name, picture))
             pixels += 0 if isinstance(picture, str) else picture.width * picture.height
-            if pixels >= BATCH_PIXELS:
+            if pixels >= BATCH_PIXELS or len(waiting) >= BATCH_PICTURES:
                 yield from self._together(waiting)
                 waiting, pixels = [], 0
         yield from self._together(waiting)
@@ -265,19 +272,35 @@ class Analyser:
             yield name, picture if isinstance(picture, str) else next(results)
 
 
-def _opened(address: str) -> tuple[str, Pyramid | str]:
+def _read_ahead(files: list[tuple[str, int]]) -> Iterator[Future[bytes]]:
+    """Files by address and bytes, in order; the next are read meanwhile: an object store answers many at once."""
+    with ThreadPoolExecutor(AHEAD) as pool:
+        ahead: deque[tuple[int, Future[bytes]]] = deque()
+        for address, size in files:
+            ahead.append((size, pool.submit(_read, address)))
+            if len(ahead) > AHEAD or sum(size for size, _ in ahead) > AHEAD_BYTES:
+                yield ahead.popleft()[1]
+        while ahead:
+            yield ahead.popleft()[1]
+
+
+def _read(address: str) -> bytes:
+    system, path = Place(address).opened
+    info = system.get_file_info(path)
+    if not info.is_file:
+        raise PictureError("is no file")
+    if f".{info.extension.lower()}" in RECORDING_SUFFIXES:
+        raise PictureError("a recording, of which no faces are found on a Ray cluster")
+    check_size(info.size)
+    with system.open_input_stream(path) as stream:
+        return bytes(stream.read())
+
+
+def _opened(read: Future[bytes]) -> tuple[str, Pyramid | str]:
     """Digest and picture of a file, or what is the matter."""
     name = ""
     try:
-        system, path = Place(address).opened
-        info = system.get_file_info(path)
-        if not info.is_file:
-            return name, "is no file"
-        if f".{info.extension.lower()}" in RECORDING_SUFFIXES:
-            return name, "a recording, of which no faces are found on a Ray cluster"
-        check_size(info.size)
-        with system.open_input_stream(path) as stream:
-            content = stream.read()
+        content = read.result()
         name = digest(content)
         return name, open_pyramid(content, vast=True)
     except PictureError as error:

@@ -219,6 +219,8 @@ class OpenVinoSession(_Engine):
             "NUM_STREAMS": self._streams,
             "INFERENCE_NUM_THREADS": threads,
         }
+        if threads < available_cores():  # every process's are bound to the same first cores, while others rest
+            options["ENABLE_CPU_PINNING"] = False
         try:
             if isinstance(model, bytes):
                 graph = core.read_model(model)
