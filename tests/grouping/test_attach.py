@@ -137,18 +137,23 @@ def test_a_visitor_while_somebody_is_away_is_a_person(make_faces: MakeFaces) -> 
     assert np.bincount(labels).tolist() == [20, 12, 3]
 
 
-@pytest.mark.parametrize(("left", "joins"), [(0.0, False), (0.36, True)])
-def test_what_may_be_no_face_fills_a_gap_only_if_it_is_like_who_left_it(
-    make_faces: MakeFaces, left: float, joins: bool
+@pytest.mark.parametrize(("left", "elsewhere", "joins"), [(0.0, 0, True), (0.0, 5, False), (0.36, 5, True)])
+def test_what_may_be_no_face_fills_a_gap_if_it_is_like_who_left_it_or_such_comes_in_gaps_only(
+    make_faces: MakeFaces, left: float, elsewhere: int, joins: bool
 ) -> None:
     vectors, person, frame = meeting(make_faces)
-    doubtful = (person == 1) & (frame == 7)
-    vectors[doubtful] = blurred(vectors[doubtful], left, 3)
+    lost = int(np.flatnonzero((person == 1) & (frame == 7))[0])
+    vectors[lost] = blurred(vectors[lost : lost + 1], left, 3)[0]
+    nobody = blurred(vectors[:elsewhere], 0.0, 5)
+    vectors, frame = np.concatenate([vectors, nobody]), np.append(frame, np.arange(10, 10 + elsewhere))
+    doubtful = np.arange(len(vectors)) >= len(person)
+    doubtful[lost] = True
     seen = Constraints(len(vectors), np.stack([np.arange(len(vectors)), frame], axis=1))
     labels = cluster_with_quality(
         vectors, GroupingSettings(), curve=SFACE_CURVE, constraints=seen, core_n=~doubtful, doubtful_n=doubtful
     ).labels
-    assert (labels[doubtful][0] == labels[np.flatnonzero(person == 1)[0]]) == joins
+    assert (labels[lost] == labels[np.flatnonzero(person == 1)[0]]) == joins
+    assert not np.isin(labels[len(person) :], labels[: len(person)]).any()
 
 
 def test_two_gaps_at_once_say_nothing(make_faces: MakeFaces) -> None:

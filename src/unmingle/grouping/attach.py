@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -243,7 +244,8 @@ def fill_gaps(
 
     What fills a short gap is whoever is there before and after, however odd the face: people don't take each other's
     place for a few frames. What fills a longer one has to be like them, but is compared with nobody else: it may be a
-    visitor, as somebody is who sits beside the others. So does what is perhaps no face: `doubtful`.
+    visitor, as somebody is who sits beside the others. So does what is perhaps no face, `doubtful`, where such comes
+    about as often while nobody is missing.
     """
     gaps = _Gaps(clusters)
     if not gaps:
@@ -251,7 +253,9 @@ def fill_gaps(
     named: list[tuple[int, int]] = []
     pairs: list[tuple[int, int, int]] = []  # the last: how many left such a gap
     slots = clusters.alive if slots is None else slots
-    few = set(gaps.fragments(slots)).difference(clusters.slot_n[np.asarray(doubtful, np.int64)].tolist())
+    few = set(gaps.fragments(slots))
+    unsure = few.intersection(clusters.slot_n[np.asarray(doubtful, np.int64)].tolist())
+    few -= unsure if gaps.often_nobody(unsure) else set()
     for slot in slots[~np.isin(slots, gaps.decided)].tolist():
         faces = clusters.faces(np.array([slot])).tolist()
         people = gaps.left_by(slot, faces) if slot in few else set()
@@ -311,6 +315,14 @@ class _Gaps:
             there = self._when[self._recording[frame]]
             missing.update(one for one in there.keys() - during - {slot} if self._gap(there[one], frame, short=short))
         return {one for one, times in missing.items() if 2 * times > len(frames)}
+
+    def often_nobody(self, slots: set[int]) -> bool:
+        """Whether, by how often these come elsewhere, too many of those in short gaps are expected to be nobody."""
+        pairs = (pair for people in self._when.values() for there in people.values() for pair in pairwise(there))
+        gaps = {at for one, other in pairs if other - one <= LONGEST_GAP + 1 for at in range(one + 1, other)}
+        shown = {frame for frame, there in self._present.items() if there & slots}
+        elsewhere = (len(shown - gaps) + 0.5) / max(1, len(self._present) - len(gaps))  # with the prior of Jeffreys
+        return elsewhere * len(gaps) > MISTAKES * len(shown & gaps)
 
     def _gap(self, there: list[int], frame: int, *, short: bool) -> bool:
         """Whether somebody is there before and after a frame; short: soon, while half of the frames show a fragment."""
