@@ -628,6 +628,9 @@ def meetings() -> str:
     for called, measured in (
         ("looked at while this was built", result("meetings")),
         ("others", result("meetings_new")),
+        ("a harder draw, looked at", result("meetings_hard")),
+        ("a harder draw, others", result("meetings_hard_new")),
+        ("a harder draw, once more others", result("meetings_hard_more")),
     ):
         one, each = measured["all"], list(measured["meetings"].values())
         left = sum(sum(of.get("left_out", {}).values()) for of in each)
