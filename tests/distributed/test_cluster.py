@@ -269,7 +269,7 @@ def test_a_crowd_of_good_pictures_is_nobody(nodes: Any, tmp_path: Path, monkeypa
     from unmingle.grouping.impostors import SFACE_CURVE
     from unmingle.settings import GroupingSettings
 
-    vectors_nd, _ = small_crowd(0)
+    vectors_nd, person_n = small_crowd(0)
     n = len(vectors_nd)
     order = np.random.default_rng(0).permutation(n)
     faces = table(vectors_nd[order], np.arange(n) * (2**63 // n))
@@ -288,8 +288,30 @@ def test_a_crowd_of_good_pictures_is_nobody(nodes: Any, tmp_path: Path, monkeypa
     assert largest(with_quality(faces, 1.0)) == 40
     few = 3 * n // 10
     assert largest(with_quality(faces.slice(0, few), 1.0)) < 40
-    kept, nobody = adding.Kept.read(place, settings), np.zeros(0, np.int64)
+    kept = adding.Kept.read(place, settings)
     assert kept is not None
     new = ray.data.from_arrow(with_quality(faces.slice(few), 1.0))
-    found, _ = adding.add(new, kept, ["new"], SFACE_CURVE, nobody, nobody)
+    # Also of whom some were one person before, as they were too few to be taken for a crowd.
+    key_n = faces["face"].to_numpy()
+    before = key_n[:few][person_n[order[:few]] < 18]
+    found, _ = adding.add(new, kept, ["new"], SFACE_CURVE, before, np.ones(len(before), np.int64))
     assert found.people["faces"].to_numpy().max() <= 40
+    child_of = dict(zip(key_n.tolist(), person_n[order].tolist(), strict=True))
+    mixed: dict[int, set[int]] = {}
+    for row in found.assignment.take_all():
+        mixed.setdefault(row["person"], set()).add(child_of[row["face"]])
+    assert max(map(len, mixed.values())) == 1
+
+
+def test_the_pieces_of_a_crowd_are_people_of_their_own() -> None:
+    from unmingle.distributed.adding import _named
+
+    face_n = np.arange(40)
+    before, now = np.ones(30, np.int64), np.repeat([0, 2, 14, 35], [2, 12, 21, 5])
+    core, crowd = np.ones(40, np.bool_), np.repeat([0, 35], [35, 5])
+    assigned, people = _named(face_n[:30], before, face_n, now, core, crowd)
+    assert assigned["person"].to_pylist() == [4] * 2 + [2] * 12 + [1] * 21 + [3] * 5
+    assert people["faces"].to_pylist() == [21, 12, 5, 2]
+    # Whom somebody said to be one person stays so.
+    _, people = _named(face_n[:30], before, face_n, now, core, now)
+    assert people["faces"].to_pylist() == [35, 5]

@@ -153,7 +153,9 @@ def add(
             told = ray.put((kept, hidden, plan))
         core = merged(core, first, second)
         clusters -= len(first)
+    was = cells.MOVED.empty_table()  # in which cluster each face was before crowds were parted
     if new:
+        was = whole(core.map_batches(members, batch_format="pyarrow", fn_kwargs={"moved": ray.put(was)}))
         core, clusters = grouping.parted(core, by, clusters)
     both = core.union(border) if border.count() else core
     face = cluster = hidden[:0]
@@ -166,7 +168,8 @@ def add(
         # Those whom faces joined where they are kept, by the face that names them.
         hosts = np.setdiff1d(moved["person"].to_numpy(), cluster) if len(moved) else hidden[:0]
         face, cluster, is_core = np.append(face, hosts), np.append(cluster, hosts), np.append(is_core, hosts >= 0)
-    assignment, people = _named(face_n, person_n, face, cluster, is_core)
+    crowd = cells.lookup(cluster, was[0].to_numpy(), was[1].to_numpy(), ALONE)
+    assignment, people = _named(face_n, person_n, face, cluster, is_core, np.where(crowd == ALONE, cluster, crowd))
     state |= {"run": state["run"] + 1, "added": state["added"] + new, "clusters": clusters}
     state["parts"] = [*state["parts"], *parts]
     notes = {"scale": plan.threshold.scale, "clusters": float(clusters), "core": float(state["core"] + state["added"])}
@@ -174,9 +177,14 @@ def add(
     return grouped, lambda: kept.store(both, hidden, sorted(lost))
 
 
-def _named(face_n: I64, person_n: I64, face_m: I64, cluster_m: I64, core_m: Bool) -> tuple[pa.Table, pa.Table]:
-    """Whose all faces are, where those of some clusters may have changed, and the people; see `Grouped`."""
-    name_k, at_m = np.unique(cluster_m, return_inverse=True)
+def _named(
+    face_n: I64, person_n: I64, face_m: I64, cluster_m: I64, core_m: Bool, crowd_m: I64
+) -> tuple[pa.Table, pa.Table]:
+    """Whose all faces are, where those of some clusters may have changed, and the people; see `Grouped`.
+
+    crowd_m: of which cluster each face's cluster is a piece; of itself, if it was not parted.
+    """
+    name_k, some_k, at_m = np.unique(cluster_m, return_index=True, return_inverse=True)
     size_k, core_k = np.bincount(at_m, minlength=len(name_k)), np.bincount(at_m, core_m, len(name_k))
     before_m = look_up(face_n, person_n, face_m)
     pair, count = np.unique(np.stack([at_m, before_m])[:, before_m != ALONE], axis=1, return_counts=True)
@@ -185,6 +193,10 @@ def _named(face_n: I64, person_n: I64, face_m: I64, cluster_m: I64, core_m: Bool
     known, first = np.unique(pair[0][order], return_index=True)
     label_k = np.full(len(name_k), ALONE)
     label_k[known] = pair[1][order][first]
+    # Of the pieces of a crowd one is who that was, as more of those faces are in it.
+    piece = known[np.lexsort((-count[order][first], label_k[known], crowd_m[some_k[known]]))]
+    same_2k = np.diff(np.stack([label_k[piece], crowd_m[some_k[piece]]]), axis=1) == 0
+    label_k[piece[1:][same_2k.all(axis=0)]] = ALONE
     somebody = np.flatnonzero((label_k == ALONE) & (core_k > 0) & (size_k >= LEAST_FACES))
     somebody = somebody[np.lexsort((name_k[somebody], -size_k[somebody]))]
     label_k[somebody] = person_n.max(initial=0) + 1 + np.arange(len(somebody))
