@@ -10,7 +10,7 @@ pa = pytest.importorskip("pyarrow")
 pytest.importorskip("ray")
 
 
-@pytest.mark.parametrize(("count", "workers"), [(1, 4), (38, 1), (1600, 2), (100_000, 64)])
+@pytest.mark.parametrize(("count", "workers"), [(1, 4), (38, 1), (100, 20), (1600, 2), (100_000, 64)])
 def test_each_file_is_in_one_part_and_the_last_parts_are_small(count: int, workers: int) -> None:
     from unmingle.distributed.analysis import PART_FILES, _parts
     from unmingle.picture_ingest import BATCH_PICTURES
@@ -18,6 +18,7 @@ def test_each_file_is_in_one_part_and_the_last_parts_are_small(count: int, worke
     parts = list(_parts(pa.table({"number": range(count)}), workers))
     assert pa.concat_tables(parts)["number"].to_pylist() == list(range(count))
     assert max(map(len, parts)) <= PART_FILES
+    assert len(parts) >= min(count, workers)
     assert all(len(part) <= BATCH_PICTURES for part in parts[-workers:])
 
 

@@ -176,7 +176,9 @@ def _analysed(
 ) -> Iterable[dict[str, Any]]:
     """What each part of some files came to, as they are done."""
     workers = workers or _cores()
-    made = ray.data.from_arrow(list(_parts(files, workers))).map_batches(
+    parts = list(_parts(files, workers))
+    workers = min(workers, len(parts))
+    made = ray.data.from_arrow(parts).map_batches(
         Analyser,
         batch_format="pyarrow",
         batch_size=None,
@@ -190,8 +192,9 @@ def _analysed(
 
 def _parts(files: pa.Table, workers: int) -> Iterator[pa.Table]:
     """What workers take, in order; the last ones are small, so that all workers end at about the same time."""
+    least = min(BATCH_PICTURES, -(-len(files) // workers))  # so that of a few files, too, each gets some
     while len(files):
-        size = min(PART_FILES, max(BATCH_PICTURES, len(files) // (2 * workers)))
+        size = min(PART_FILES, max(least, len(files) // (2 * workers)))
         yield files.slice(0, size)
         files = files.slice(size)
 
