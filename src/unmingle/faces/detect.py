@@ -198,11 +198,10 @@ def _lying(session: Session, pictures: Sequence[Pyramid], upright_n: F32, settin
     best = upright_n.copy()
     turns = [0] * len(pictures)
     for turn in TURNS:
-        others = [picture.turned(turn) for picture in pictures]
+        some = [i for i, upright in enumerate(upright_n) if turn != 180 or not upright]
+        others = [pictures[i].turned(turn) for i in some]
         scales = [first_scales(picture, largest=DECIDING) for picture in others]
-        for i, faces in enumerate(at_scales(session, others, scales, settings)):
-            if turn == 180 and upright_n[i]:
-                continue
+        for i, faces in zip(some, at_scales(session, others, scales, settings), strict=True):
             sure = float(faces.scores[faces.scores >= settings.min_score].sum())
             if len(faces) and faces.scores[0] >= SURE_SCORE and sure > best[i]:
                 best[i], turns[i] = sure, turn
