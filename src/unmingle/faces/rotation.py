@@ -162,11 +162,12 @@ def _target(angle: int, side: int) -> F64:
 
 
 def _central(faces: Faces, canvas: int) -> Faces:
-    """The face in the middle of a canvas, if there is one: the nearest, as a neighbour may be surer."""
+    """The face in the middle of a canvas, if there is one: the surest there, else the nearest."""
     centres = faces.boxes[:, :2] + faces.boxes[:, 2:] / 2
-    off_centre = np.abs(centres - canvas / 2).max(axis=1, initial=0)
-    nearest = np.argsort(off_centre, kind="stable")[:1]
-    return faces.take(nearest[off_centre[nearest] <= OFF_CENTRE * canvas])
+    off_centre = np.abs(centres - canvas / 2).max(axis=1, initial=0) / canvas
+    # Up to half of that all are as near; further off a surer one may be a neighbour.
+    chosen = np.argsort(np.maximum(off_centre, OFF_CENTRE / 2), kind="stable")[:1]
+    return faces.take(chosen[off_centre[chosen] <= OFF_CENTRE])
 
 
 def _placed(reading: Faces, square_52: F64, target_52: F64) -> Faces:
