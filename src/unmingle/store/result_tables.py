@@ -174,10 +174,7 @@ def comparable_faces(store: Store, recipe: str) -> pl.DataFrame:
         " LEFT JOIN analysis ON analysis.digest = file_row.digest AND analysis.recipe = ?1"
         " LEFT JOIN recording ON recording.content = file_row.digest AND recording.recipe = ?1 WHERE present = 1",
         (recipe,),
-        {
-            **dict.fromkeys(("file", "source", "content"), str),
-            **dict.fromkeys(("across", "down", "every"), float),
-        },
+        {**dict.fromkeys(("file", "source", "content"), str), **dict.fromkeys(("across", "down", "every"), float)},
     )
     files = files.unique(["file", "source"], keep="first")
     faces = faces_table(store, recipe).join(files, on=["file", "source"], how="left", maintain_order="left")
