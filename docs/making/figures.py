@@ -714,6 +714,23 @@ def any_model() -> str:
     return table(("pictures", "faces, people", *ways), rows)
 
 
+def variants() -> str:
+    """Pictures beside themselves, changed."""
+    measured = result("variants")
+    rows = [
+        [
+            name,
+            percent(one["found"] / measured["faces"], 1),
+            percent(one["sure found"] / one["sure"], 1),
+            f"{one['cosine, median']:.2f}, {one['cosine, one in twenty']:.2f}",
+            str(one["one read as another"]),
+        ]
+        for name, one in measured["changed"].items()
+    ]
+    head = ("the same", "faces found again", "sure ones", "cosine: median, one in twenty below")
+    return table((*head, "pictures with one read as another"), rows)
+
+
 def peers(measured: str = "peers") -> str:
     """Other recipes on the same pictures."""
     rows = []
@@ -809,6 +826,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "pair calibration": pair_calibration,
     "subcollections": subcollections,
     "triage": triage,
+    "variants": variants,
 }
 
 
