@@ -2,23 +2,27 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Modules are compiled when they are first imported: only those that are, and once.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo test lowest coverage lint page bench docs site notebook lock clean
 
 # One stamp a set of packages: it is made anew when the lock or the project's own list changes.
-$(VENV)/made:
+$(VENV)/made: requirements/installer.lock
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "unmingle needs Python 3.11 or newer; pass PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --require-hashes -r requirements/installer.lock
 	@touch $@
 
 $(VENV)/core: $(VENV)/made requirements/core.lock pyproject.toml
-	$(BIN)/pip install --quiet --require-hashes -r requirements/core.lock
-	$(BIN)/pip install --quiet --no-deps --editable .
+	$(INSTALL) --require-hashes -r requirements/core.lock
+	$(INSTALL) --no-deps --editable .
 	@touch $@
 
 $(VENV)/dev: $(VENV)/core requirements/dev.lock
-	$(BIN)/pip install --quiet --require-hashes -r requirements/dev.lock
+	$(INSTALL) --require-hashes -r requirements/dev.lock
 	@touch $@
 
 demo: $(VENV)/core
@@ -31,7 +35,7 @@ test: $(VENV)/dev
 # After a change to a lower bound in pyproject.toml: the tests with the lowest versions, which warn of newer ones of others.
 lowest:
 	$(PYTHON) -m venv $(VENV)-lowest
-	$(VENV)-lowest/bin/pip install --quiet uv
+	$(VENV)-lowest/bin/pip install --quiet --require-hashes -r requirements/installer.lock
 	$(VENV)-lowest/bin/uv pip compile --quiet --resolution lowest-direct --no-annotate --no-header pyproject.toml \
 		--extra encrypt --extra onnxruntime -o $(VENV)-lowest/lowest.txt
 	VIRTUAL_ENV=$(VENV)-lowest $(VENV)-lowest/bin/uv pip install --quiet --constraint $(VENV)-lowest/lowest.txt \
@@ -68,7 +72,7 @@ docs: $(VENV)/dev
 
 # After a change to the example notebook: runs it in Jupyter, and keeps what it shows.
 notebook: $(VENV)/dev
-	$(BIN)/pip install --quiet ipykernel nbclient
+	$(INSTALL) ipykernel nbclient
 	$(BIN)/jupyter execute --inplace examples/seed-study.ipynb
 
 # The documentation as a site, to be opened from disk; what leads nowhere is an error.
@@ -78,7 +82,8 @@ site: $(VENV)/dev
 
 # After a change to the dependencies in pyproject.toml.
 lock: $(VENV)/made
-	$(BIN)/pip install --quiet uv
+	echo uv | $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --python-version 3.11 --no-emit-index-url - \
+		-o requirements/installer.lock
 	$(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --generate-hashes --no-annotate --python-version 3.11 --no-emit-index-url \
 		pyproject.toml -o requirements/core.lock
 	sed -n 's/^\([a-z0-9][^ ]*==[^\\]*[^ \\]\).*/\1/p' requirements/core.lock > requirements/constraints.txt
