@@ -19,7 +19,8 @@ def test_the_wheel_holds_the_whole_program(tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "site")
     source, site = ROOT / "src" / "unmingle", tmp_path / "site" / "unmingle"
-    there = {path.relative_to(source) for path in source.rglob("*") if path.is_file() and path.suffix != ".pyc"}
+    files = (path for path in source.rglob("*") if path.is_file())
+    there = {path.relative_to(source) for path in files if path.parent.name != "__pycache__"}
     assert there == {path.relative_to(site) for path in site.rglob("*") if path.is_file()}
     what = "import unmingle.review.app; print(unmingle.__file__)"
     env = os.environ | {"PYTHONPATH": str(tmp_path / "site"), "PYTHONDONTWRITEBYTECODE": "1"}
