@@ -10,6 +10,7 @@ import os
 import zipfile
 from contextlib import suppress
 from copy import deepcopy
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from unmingle.errors import ModelError, UnmingleError
 from unmingle.models import registry
 from unmingle.models.embedding import check_alone
 from unmingle.models.fetch import fetch
-from unmingle.models.registry import Archive
+from unmingle.models.registry import YUNET, Archive
 
 if TYPE_CHECKING:
     import random
@@ -192,7 +193,7 @@ class Archives(_Kind):
         destination.with_name(f"{number}.onnx.{kind}").write_bytes(content)
         archive = Archive(kind=kind, sha256=hashlib.sha256(content).hexdigest(), size=len(content), member="a/b.onnx")
         sha = hashlib.sha256(whole).hexdigest()
-        fetch("http://localhost:9/x", destination, archive=archive, sha256=sha, size=len(whole))
+        fetch(replace(YUNET, url="http://localhost:9/x", archive=archive, sha256=sha, size=len(whole)), destination)
 
 
 class Cards(_Kind):

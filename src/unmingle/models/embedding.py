@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unmingle.errors import ModelError
-from unmingle.models.graphs import BANDS, prepared_model
+from unmingle.models.graphs import BANDS, fold_constants, free_batch, prepared_model, waiting_node
 from unmingle.models.registry import DLIB, SFACE, Intake, model_file
 from unmingle.models.runtime import Session, open_session
 from unmingle.records import F32, U8
@@ -131,7 +131,7 @@ def open_embedding(file: Path, intake: Intake, engine: EngineSettings) -> OnnxEm
         channels_first = _channels_first(port, file)
         _keep_output(model.graph, intake.output, file)
         if not one_by_one:
-            _free_batch(model.graph)
+            free_batch(model.graph)
         from onnx import helper
 
         dtype = helper.tensor_dtype_to_np_dtype(port.type.tensor_type.elem_type)
@@ -158,8 +158,6 @@ def open_embedding(file: Path, intake: Intake, engine: EngineSettings) -> OnnxEm
 def _load(file: Path) -> ModelProto:
     import onnx
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # it comes with onnx
-
-    from unmingle.models.graphs import fold_constants, waiting_node
 
     try:
         model = onnx.load(str(file))
@@ -216,30 +214,6 @@ def _keep_output(graph: GraphProto, name: str, file: Path) -> None:
         raise ModelError(f"{file} has {wrong} ({names}).", "Name the one that is the embedding: --output NAME")
     for value in [value for value in graph.output if value.name != chosen[0].name]:
         graph.output.remove(value)
-
-
-def _free_batch(graph: GraphProto) -> None:
-    """Let the graph take any number of faces, also where it was exported for one."""
-    from onnx import numpy_helper
-
-    for value in (*graph.input, *graph.output):
-        if value.type.tensor_type.shape.dim:
-            value.type.tensor_type.shape.dim[0].dim_param = "n"
-    del graph.value_info[:]
-    constants = {tensor.name: tensor for tensor in graph.initializer}
-    constants |= {
-        node.output[0]: node.attribute[0].t
-        for node in graph.node
-        if node.op_type == "Constant" and node.attribute[0].name == "value"
-    }
-    for node in graph.node:
-        tensor = constants.get(node.input[1]) if node.op_type == "Reshape" else None
-        if tensor is None:
-            continue
-        shape = numpy_helper.to_array(tensor).copy()
-        if len(shape) and shape[0] == 1:  # the one face; 0 tells ONNX to copy the axis from the input
-            shape[0] = 0
-            tensor.CopyFrom(numpy_helper.from_array(shape, tensor.name))
 
 
 def _why(error: Exception) -> str:

@@ -17,13 +17,13 @@ import urllib.parse
 import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
 from unmingle.errors import FetchError
 from unmingle.files import DAMAGE, EVERYBODY, replacing
-from unmingle.models.registry import Archive
+from unmingle.models.registry import Archive, Card
 
 OnBytes = Callable[[int, int | None], None]  # told the bytes that are there and the total, None while unknown
 
@@ -34,17 +34,8 @@ REPLACED = "It may have been replaced: fetch it elsewhere and give its path."
 AGAIN = "Run the same command again: it goes on where it stopped."
 
 
-def fetch(
-    url: str,
-    destination: Path,
-    *,
-    sha256: str = "",
-    md5: str = "",
-    size: int = 0,
-    archive: Archive | None = None,
-    on_progress: OnBytes | None = None,
-) -> Path:
-    """Download `url` to `destination`, going on with what an earlier try left; of an archive the one file that counts.
+def fetch(wanted: Card, destination: Path, on_progress: OnBytes | None = None) -> Path:
+    """Download a card's file, going on with what an earlier try left; of an archive the one file that counts.
 
     What arrives goes to `<destination>.part`, and takes its name only when it is whole and its checksums agree, so
     that `destination` is never half a file. A file that is there and has the checksums asked for is not fetched again.
@@ -54,74 +45,63 @@ def fetch(
         FetchError: no network, an answer other than the file, a connection cut off (what came is kept), a wrong
             checksum or length (what came is removed), or no room on the disk.
     """
-    wanted = _Wanted(url, sha256, md5, size)
-    if (sha256 or md5) and destination.is_file() and not wanted.mismatch(destination):
+    if urllib.parse.urlsplit(wanted.url).scheme not in {"http", "https"}:
+        raise FetchError(f"{wanted.url} can't be fetched: only http and https are.", "Give the file's path instead.")
+    if (wanted.sha256 or wanted.md5) and destination.is_file() and not _mismatch(wanted, destination):
         return destination
     try:
-        if archive is not None:
-            _fetch_archived(wanted, destination, archive, on_progress)
+        if wanted.archive is not None:
+            _fetch_archived(wanted, destination, wanted.archive, on_progress)
             return destination
         part = destination.with_name(destination.name + ".part")
         destination.parent.mkdir(parents=True, exist_ok=True)
-        if not size or _length(part) != size:
+        if not wanted.size or _length(part) != wanted.size:
             _download(wanted, part, on_progress)
-        if mismatch := wanted.mismatch(part):
+        if mismatch := _mismatch(wanted, part):
             part.unlink()
-            raise FetchError(f"{url} is not the file expected: {mismatch}.", "Try again; it may have been replaced.")
+            problem = f"{wanted.url} is not the file expected: {mismatch}."
+            raise FetchError(problem, "Try again; it may have been replaced.")
         part.replace(destination)
     except OSError as error:  # of the disk: those of the network became a FetchError where they arose
         raise _disk_error(destination, error) from error
     return destination
 
 
-def _fetch_archived(wanted: _Wanted, destination: Path, archive: Archive, on_progress: OnBytes | None) -> None:
+def _fetch_archived(wanted: Card, destination: Path, archive: Archive, on_progress: OnBytes | None) -> None:
     packed = destination.with_name(f"{destination.name}.{archive.kind}")
-    fetch(wanted.url, packed, sha256=archive.sha256, size=archive.size, on_progress=on_progress)
+    fetch(replace(wanted, sha256=archive.sha256, md5="", size=archive.size, archive=None), packed, on_progress)
     _check_room(destination, wanted.size)
     with replacing(destination, mode=EVERYBODY) as temporary:
         with temporary.open("wb") as sink:
             for chunk in _unpacked(packed, archive, wanted):
                 sink.write(chunk)
-        if mismatch := wanted.mismatch(temporary):
+        if mismatch := _mismatch(wanted, temporary):
             problem = f"{wanted.url} doesn't hold the file expected: {mismatch}."
             raise FetchError(problem, "It may have been replaced.")
     packed.unlink()
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """The file asked for: where it is and how to know it."""
-
-    url: str
-    sha256: str
-    md5: str
-    size: int  # bytes, 0 if nobody told
-
-    def __post_init__(self) -> None:
-        if urllib.parse.urlsplit(self.url).scheme not in {"http", "https"}:
-            raise FetchError(f"{self.url} can't be fetched: only http and https are.", "Give the file's path instead.")
-
-    def mismatch(self, file: Path) -> str:
-        """How `file` differs from what is wanted, in words; empty if it doesn't."""
-        length = file.stat().st_size
-        if self.size and length != self.size:
-            return f"it has {length:,} bytes, expected {self.size:,}"
-        for name, expected in (("sha256", self.sha256.lower()), ("md5", self.md5.lower())):
-            if expected:
-                with file.open("rb") as stream:
-                    found = hashlib.file_digest(stream, functools.partial(hashlib.new, name, usedforsecurity=False))
-                if found.hexdigest() != expected:
-                    return f"its {name} is {found.hexdigest()}, expected {expected}"
-        return ""
+def _mismatch(wanted: Card, file: Path) -> str:
+    """How `file` differs from what is wanted, in words; empty if it doesn't."""
+    length = file.stat().st_size
+    if wanted.size and length != wanted.size:
+        return f"it has {length:,} bytes, expected {wanted.size:,}"
+    for name, expected in (("sha256", wanted.sha256.lower()), ("md5", wanted.md5.lower())):
+        if expected:
+            with file.open("rb") as stream:
+                found = hashlib.file_digest(stream, functools.partial(hashlib.new, name, usedforsecurity=False))
+            if found.hexdigest() != expected:
+                return f"its {name} is {found.hexdigest()}, expected {expected}"
+    return ""
 
 
-def _download(wanted: _Wanted, part: Path, on_progress: OnBytes | None) -> None:
+def _download(wanted: Card, part: Path, on_progress: OnBytes | None) -> None:
     """Bring `part` to its full length, from where it is if the server can, else from the start."""
     # Only a checksum can tell whether the file changed between two tries.
     have = _length(part) if wanted.sha256 or wanted.md5 else 0
     response = _open(wanted.url, have)
     if response is None:  # the server has nothing from there on: all is there, or it is another file
-        if not wanted.mismatch(part):
+        if not _mismatch(wanted, part):
             return
         have = 0
         response = _open(wanted.url, 0)
@@ -150,7 +130,7 @@ def _download(wanted: _Wanted, part: Path, on_progress: OnBytes | None) -> None:
         raise FetchError(f"{wanted.url} was cut off after {have:,} of {total:,} bytes.", AGAIN)
 
 
-def _unpacked(packed: Path, archive: Archive, wanted: _Wanted) -> Iterator[bytes]:
+def _unpacked(packed: Path, archive: Archive, wanted: Card) -> Iterator[bytes]:
     """What a packed file holds, and no further than it takes to see that it is more than expected."""
     size = wanted.size or LARGEST
     try:

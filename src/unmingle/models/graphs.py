@@ -14,7 +14,7 @@ from unmingle.files import write_atomically
 from unmingle.models.registry import cache_folder, model_file
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -72,16 +72,8 @@ def fold_quantised(model: ModelProto, *, free_size: bool) -> ModelProto:
     import onnx
 
     graph = model.graph
-    nodes, constants = _fold(graph)
-    for node in nodes:
-        if node.op_type == "Reshape" and node.input[1] in constants:
-            # A leading 1 is the frozen batch; 0 tells ONNX to copy the axis from the input.
-            shape = constants[node.input[1]].copy()
-            shape[0] = 0
-            constants[node.input[1]] = shape
-    _rebuild(graph, nodes, constants)
-    for value in (*graph.input, *graph.output):
-        value.type.tensor_type.shape.dim[0].dim_param = "n"
+    fold_constants(graph)
+    free_batch(graph)
     if free_size:
         for axis, name in ((2, "h"), (3, "w")):
             graph.input[0].type.tensor_type.shape.dim[axis].dim_param = name
@@ -94,8 +86,44 @@ def fold_quantised(model: ModelProto, *, free_size: bool) -> ModelProto:
 
 def fold_constants(graph: GraphProto) -> None:
     """Compute quantised weights once, in place; a graph without any stays as it is."""
-    if any(node.op_type == "DequantizeLinear" for node in graph.node):
-        _rebuild(graph, *_fold(graph))
+    from onnx import numpy_helper
+    from onnx.reference import ReferenceEvaluator
+
+    if not any(node.op_type == "DequantizeLinear" for node in graph.node):
+        return
+    constants: Constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    left = []
+    for node in graph.node:
+        if node.op_type in {"DequantizeLinear", "Reshape"} and constants.keys() >= set(node.input):
+            values = {name: constants[name] for name in node.input}
+            (constants[node.output[0]],) = ReferenceEvaluator(node).run(None, values)
+        else:
+            left.append(node)
+    _rebuild(graph, left, constants)
+
+
+def free_batch(graph: GraphProto) -> None:
+    """Let the graph take any number of pictures, also where it was exported for one."""
+    from onnx import numpy_helper
+
+    for value in (*graph.input, *graph.output):
+        if value.type.tensor_type.shape.dim:
+            value.type.tensor_type.shape.dim[0].dim_param = "n"
+    del graph.value_info[:]
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    constants |= {
+        node.output[0]: node.attribute[0].t
+        for node in graph.node
+        if node.op_type == "Constant" and node.attribute[0].name == "value"
+    }
+    for node in graph.node:
+        tensor = constants.get(node.input[1]) if node.op_type == "Reshape" else None
+        if tensor is None:
+            continue
+        shape = numpy_helper.to_array(tensor).copy()
+        if len(shape) and shape[0] == 1:  # the one picture; 0 tells ONNX to copy the axis from the input
+            shape[0] = 0
+            tensor.CopyFrom(numpy_helper.from_array(shape, tensor.name))
 
 
 def waiting_node(graph: GraphProto) -> str:
@@ -183,38 +211,6 @@ def quantise(model: ModelProto, ranges: Sequence[tuple[float, float]]) -> None:
         nodes.append(node)
     _rebuild(graph, nodes, constants)
     onnx.checker.check_model(model)
-
-
-def _fold(graph: GraphProto) -> tuple[list[NodeProto], Constants]:
-    """The nodes that are left to run, and all constants, with what they made of each other."""
-    from onnx import numpy_helper
-
-    constants: Constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    return [node for node in graph.node if not _folded(node, constants)], constants
-
-
-def _folded(node: NodeProto, constants: Constants) -> bool:
-    """Whether `node` works on constants only; if so its result joins `constants`."""
-    if not node.input or any(name not in constants for name in node.input):
-        return False
-    if node.op_type == "DequantizeLinear" and len(node.input) == 3:
-        constants[node.output[0]] = _dequantised(node, constants)
-    elif node.op_type == "Reshape":
-        constants[node.output[0]] = constants[node.input[0]].reshape(constants[node.input[1]])
-    else:
-        return False
-    return True
-
-
-def _dequantised(node: NodeProto, constants: Mapping[str, NDArray[np.generic]]) -> NDArray[np.float32]:
-    quantised, scale, zero = (np.asarray(constants[name], np.float32) for name in node.input)
-    attributes = {attribute.name: attribute.i for attribute in node.attribute}
-    block, axis = attributes.get("block_size", 0), attributes.get("axis", 1)
-    if block:
-        # One scale for `block` neighbours along `axis`; the last block may be cut short.
-        kept = np.arange(quantised.shape[axis]) // block
-        scale, zero = scale.take(kept, axis), zero.take(kept, axis)
-    return np.asarray((quantised - zero) * scale, np.float32)
 
 
 def _rebuild(graph: GraphProto, nodes: list[NodeProto], constants: Constants) -> None:

@@ -339,12 +339,4 @@ def fetch_card(wanted: Card, on_progress: OnBytes | None = None, *, file: Path |
         raise ModelError(f"{wanted.name} is a model of yours: there is no address to fetch it from.")
     from unmingle.models.fetch import fetch
 
-    return fetch(
-        wanted.url,
-        downloaded_file(wanted),
-        sha256=wanted.sha256,
-        md5=wanted.md5,
-        size=wanted.size,
-        archive=wanted.archive,
-        on_progress=on_progress,
-    )
+    return fetch(wanted, downloaded_file(wanted), on_progress)
