@@ -13,7 +13,8 @@ from unmingle.evaluation.metrics import Contingency, Scores, bcubed, contingency
 from unmingle.evaluation.score_files import as_json as evaluation_json
 from unmingle.evaluation.score_files import main_figures, scores_document
 from unmingle.files import user_path
-from unmingle.grouping.baselines import SFACE_COSINE, average_linkage, cut, k_means, unit
+from unmingle.grouping.baselines import SFACE_COSINE, average_linkage, cut, k_means
+from unmingle.models.embedding import unit
 from unmingle.models.registry import SFACE
 from unmingle.progress import Progress, peak_memory, silent
 from unmingle.settings import DetectionSettings, EngineSettings, GroupingSettings, Recipe

@@ -3,7 +3,8 @@ import pytest
 from sklearn.cluster import AgglomerativeClustering
 from sklearn.metrics import adjusted_rand_score
 
-from unmingle.grouping.baselines import average_linkage, cut, k_means, unit
+from unmingle.grouping.baselines import average_linkage, cut, k_means
+from unmingle.models.embedding import unit
 
 
 @pytest.fixture

@@ -20,12 +20,6 @@ SFACE_COSINE = 0.363
 CLASSIC_STARTS = 10
 
 
-def unit(vectors_nd: F32) -> F32:
-    """The vectors at length 1; one of zeros stays."""
-    norm_n1 = np.linalg.norm(vectors_nd, axis=1, keepdims=True)
-    return np.ascontiguousarray(vectors_nd / np.where(norm_n1 > 0, norm_n1, 1), np.float32)
-
-
 def k_means(vectors_nd: F32, people: int, *, starts: int | str = "auto", seed: int = 0) -> I64:
     """(n,) scikit-learn's k-means with k-means++ starts."""
     from sklearn.cluster import KMeans

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unmingle.grouping.index import NOBODY, Neighbours, exact_nearest, kth_largest, spaced
+from unmingle.models.embedding import unit
 from unmingle.models.runtime import available_cores
 
 if TYPE_CHECKING:
@@ -295,11 +296,6 @@ def _tell_back(found: Neighbours, own_q: I64, query_m: I64) -> Neighbours:
 
 def _centres(vectors_nd: F32, cells: int) -> F32:
     """Spherical k-means (Dhillon and Modha 2001), from evenly spaced rows on."""
-
-    def unit(vectors_nd: F32) -> F32:
-        length_n1 = np.linalg.norm(vectors_nd, axis=1, keepdims=True)
-        return np.asarray(vectors_nd / np.maximum(length_n1, np.finfo(np.float32).tiny), np.float32)
-
     centres_cd = unit(vectors_nd[spaced(len(vectors_nd), cells)])
     for _ in range(ROUNDS if cells > 1 and len(vectors_nd) else 0):
         cell_n = _nearest_centre(vectors_nd, centres_cd)

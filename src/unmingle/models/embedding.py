@@ -68,11 +68,11 @@ class OnnxEmbedder:
         batch = (channels.astype(np.float32) - np.float32(self.intake.mean)) / np.float32(self.intake.scale)
         batch = batch.transpose(0, 3, 1, 2) if self.channels_first else batch
         (output,) = self.session(batch.astype(self.dtype)).values()
-        return _unit(output.reshape(len(aligned_nhwc), int(np.prod(output.shape[1:]))))
+        return unit(output.reshape(len(aligned_nhwc), int(np.prod(output.shape[1:]))))
 
 
-def _unit(vectors_nd: F32) -> F32:
-    """Each of length 1."""
+def unit(vectors_nd: F32) -> F32:
+    """Each of length 1; one of zeros stays."""
     length_n1 = np.linalg.norm(vectors_nd, axis=1, keepdims=True)
     return np.asarray(vectors_nd / np.maximum(length_n1, np.finfo(np.float32).tiny), np.float32)
 
@@ -243,7 +243,7 @@ def describe(session: Session, aligned_nhwc: U8) -> tuple[F32, F32]:
     five bands across the face, 16 pixels high each.
     """
     outputs = session(aligned_nhwc)
-    return _unit(outputs[EMBEDDING]), outputs[BANDS][:, :, TOP_BAND:, 0]
+    return unit(outputs[EMBEDDING]), outputs[BANDS][:, :, TOP_BAND:, 0]
 
 
 def open_dlib() -> Embedder:
@@ -256,8 +256,7 @@ def open_dlib() -> Embedder:
 
     def embed(cut_nhwc: U8) -> F32:
         with lock:
-            vectors_nd = np.array(network.compute_face_descriptor(list(np.ascontiguousarray(cut_nhwc))), np.float32)
-        return np.asarray(vectors_nd / np.linalg.norm(vectors_nd, axis=1, keepdims=True), np.float32)
+            return unit(np.array(network.compute_face_descriptor(list(np.ascontiguousarray(cut_nhwc))), np.float32))
 
     return embed
 
