@@ -11,6 +11,7 @@ import tempfile
 import zlib
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from lzma import LZMAError
 from pathlib import Path
 from zipfile import BadZipFile
@@ -76,6 +77,12 @@ def check_inside(folder: Path, target: Path) -> None:
 def make_file(path: Path, mode: int = OWNER) -> None:
     """Make an empty file with these permissions, less what the umask takes; FileExistsError if it is there."""
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
+
+
+def file_hash(path: Path, kind: str = "sha256") -> str:
+    """What names the content of a file, which is not held in memory; hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, partial(hashlib.new, kind, usedforsecurity=False)).hexdigest()
 
 
 def hidden_path(target: Path) -> Path:

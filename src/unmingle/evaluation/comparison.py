@@ -173,7 +173,7 @@ def compare(
         by_name=sum(one != other for one, other in pairs),
         only_a=all_a["content"].n_unique() - len(pairs),
         only_b=all_b["content"].n_unique() - len(pairs),
-        unseen=sum(found(every).height - found(seen).height for every, seen in ((of_a, seen_a), (of_b, seen_b))),
+        unseen=sum(every["face"].count() - seen["face"].count() for every, seen in ((of_a, seen_a), (of_b, seen_b))),
         agreement=agreement(whose_a, whose_b) if faces.height else None,
         same=tuple((one, other) for one, other in whole if other is not None and one.faces == other.faces),
         split=_torn_first(one for one in changes_a if one.others > 1),
@@ -312,11 +312,6 @@ def shared(faces: pl.DataFrame, contents: Sequence[str]) -> pl.DataFrame:
     return faces.join(numbers, on="content", maintain_order="left")
 
 
-def found(faces: pl.DataFrame) -> pl.DataFrame:
-    """The rows that are faces, without those of files that have none."""
-    return faces.filter(pl.col("face").is_not_null())
-
-
 def seen_by_both(a: pl.DataFrame, b: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Without the frames that only one looked at.
 
@@ -325,7 +320,8 @@ def seen_by_both(a: pl.DataFrame, b: pl.DataFrame) -> tuple[pl.DataFrame, pl.Dat
     """
     every = a.select("picture", "every").unique().join(b.select("picture", "every").unique(), on="picture")
     uneven = every.filter(pl.col("every") != pl.col("every_right"))["picture"].implode()
-    frames = found(a).select(FRAME).unique().join(found(b).select(FRAME).unique(), on=FRAME)
+    frames_a, frames_b = (one.drop_nulls("face").select(FRAME).unique() for one in (a, b))
+    frames = frames_a.join(frames_b, on=FRAME)
     is_uneven = pl.col("picture").is_in(uneven)
     first, second = (
         pl.concat([one.filter(~is_uneven), one.filter(is_uneven).join(frames, on=FRAME, how="semi")]) for one in (a, b)
@@ -336,7 +332,7 @@ def seen_by_both(a: pl.DataFrame, b: pl.DataFrame) -> tuple[pl.DataFrame, pl.Dat
 def side_by_side(a: pl.DataFrame, b: pl.DataFrame, least: float) -> pl.DataFrame:
     """One row per face that either found."""
     spots = pl.concat([a.select(FRAME), b.select(FRAME)]).unique().sort(FRAME).with_row_index("spot")
-    found_a, found_b = (found(one).join(spots, on=FRAME, maintain_order="left") for one in (a, b))
+    found_a, found_b = (one.drop_nulls("face").join(spots, on=FRAME, maintain_order="left") for one in (a, b))
     pairs = pair_faces(found_a, found_b, least=least)
     alone_a, alone_b = (np.setdiff1d(np.arange(one.height), pairs[:, i]) for i, one in enumerate((found_a, found_b)))
     common = ["picture", "instant", "file", "source", "frame"]

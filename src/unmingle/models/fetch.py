@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import bz2
 import errno
-import functools
-import hashlib
 import http.client
 import re
 import shutil
@@ -22,7 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from unmingle.errors import FetchError
-from unmingle.files import DAMAGE, EVERYBODY, replacing
+from unmingle.files import DAMAGE, EVERYBODY, file_hash, replacing
 from unmingle.models.registry import Archive, Card
 
 OnBytes = Callable[[int, int | None], None]  # told the bytes that are there and the total, None while unknown
@@ -87,11 +85,8 @@ def _mismatch(wanted: Card, file: Path) -> str:
     if wanted.size and length != wanted.size:
         return f"it has {length:,} bytes, expected {wanted.size:,}"
     for name, expected in (("sha256", wanted.sha256.lower()), ("md5", wanted.md5.lower())):
-        if expected:
-            with file.open("rb") as stream:
-                found = hashlib.file_digest(stream, functools.partial(hashlib.new, name, usedforsecurity=False))
-            if found.hexdigest() != expected:
-                return f"its {name} is {found.hexdigest()}, expected {expected}"
+        if expected and (found := file_hash(file, name)) != expected:
+            return f"its {name} is {found}, expected {expected}"
     return ""
 
 

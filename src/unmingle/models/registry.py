@@ -7,7 +7,6 @@ found without importing their package.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -24,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import platformdirs
 
 from unmingle.errors import ModelError, SettingsError, WriteError
-from unmingle.files import EVERYBODY, replacing, write_atomically
+from unmingle.files import EVERYBODY, file_hash, replacing, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -315,8 +314,7 @@ def checksum(path: Path) -> str:
     try:
         if path.exists() and not path.is_file():  # a pipe would be waited for without end
             raise ModelError(f"{path} is not a file.", "Name a file that can be read.")
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        return file_hash(path)
     except OSError as error:
         raise ModelError(f"{path} can't be read: {error.strerror}.", "Name a file that can be read.") from error
 

@@ -6,7 +6,6 @@ The network is that of Simonyan and Zisserman, "Very Deep Convolutional Networks
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from unmingle.errors import ModelError
-from unmingle.files import write_atomically
+from unmingle.files import file_hash, write_atomically
 from unmingle.models.graphs import PREPARATION
 from unmingle.models.registry import VGG16, VGG16_NOTOP, cache_folder, downloaded_file
 from unmingle.records import F32, U8, check_shape
@@ -63,13 +62,13 @@ def prepared_vgg16(weights: Path | None, *, features: Features, any_weights: boo
             )
     if not weights.is_file():
         raise ModelError(f"There is no weight file {weights}.", "Run: unmingle models fetch vgg16")
-    checksum = _md5(weights)
-    graph = cache_folder() / f"vgg16-{features}-{checksum[:12]}-{PREPARATION}.onnx"
+    found = file_hash(weights, "md5")
+    graph = cache_folder() / f"vgg16-{features}-{found[:12]}-{PREPARATION}.onnx"
     if not graph.is_file():
         build_vgg16(weights, features=features, destination=graph, allow_other_weights=any_weights)
     elif not any_weights:
-        _check_official(weights, features, checksum)
-    return graph, checksum
+        _check_official(weights, features, found)
+    return graph, found
 
 
 def build_vgg16(weights: Path, *, features: Features, destination: Path, allow_other_weights: bool = False) -> Path:
@@ -96,7 +95,7 @@ def build_vgg16(weights: Path, *, features: Features, destination: Path, allow_o
     with opened as file:
         places = {name: _find(file, name, kernel, weights) for name, kernel in layers.items()}
         if not allow_other_weights:
-            _check_official(weights, features, _md5(weights))
+            _check_official(weights, features, file_hash(weights, "md5"))
         model = _graph(file, places, features)
     write_atomically(destination, model.SerializeToString())
     return destination
@@ -128,11 +127,6 @@ def _find(file: Any, layer: str, kernel: tuple[int, ...], weights: Path) -> tupl
             f"{weights}: layer {layer} has arrays of shape {shapes}, expected {expected}.", f"Expected {VGG16.file}."
         )
     return found[0], found[1]
-
-
-def _md5(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def _check_official(weights: Path, features: Features, found: str) -> None:

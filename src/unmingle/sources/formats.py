@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import math
 import os
@@ -13,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from unmingle.errors import PictureError
+from unmingle.files import file_hash
 
 LIBRARY_FILE = "library.sqlite"  # marks a folder as a library
 _LIBRARYS = frozenset(LIBRARY_FILE + ending for ending in ("", "-wal", "-shm", "-journal"))
@@ -211,8 +211,8 @@ def read_file(path: Path, most: int = MOST_BYTES) -> bytes:
 def file_digest(path: Path) -> str:
     """What names a file's content, without holding it in memory; PictureError if it can't be read."""
     check_file(path)
-    with _clear_errors(), path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    with _clear_errors():
+        return file_hash(path)
 
 
 @contextmanager
