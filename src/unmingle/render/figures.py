@@ -173,16 +173,11 @@ def embedding_map(vectors_nd: F32) -> F64:
     """(n, 2) from 0 to 1: faces on a plane by t-SNE (van der Maaten and Hinton, 2008), the same each time."""
     from sklearn.manifold import TSNE
 
-    # It begins with the two directions in which faces differ most; where all are alike, with tiny steps apart.
-    centred = vectors_nd - vectors_nd.mean(axis=0)
-    u, s, _ = np.linalg.svd(centred.T @ centred, hermitian=True)
-    start_n2 = centred @ (u[:, :2] * np.sign(u[np.abs(u[:, :2]).argmax(axis=0), [0, 1]]))
-    if s[0] < 1e-9:
-        start_n2 = np.arange(2 * len(vectors_nd), dtype=np.float32).reshape(-1, 2) / len(vectors_nd)
-    start_n2 = (1e-4 * start_n2 / max(float(start_n2[:, 0].std()), 1e-12)).astype(np.float32)
+    # It begins with the two directions in which faces differ most; where all are alike, there are none.
+    start = "pca" if float(np.ptp(vectors_nd, axis=0).max()) > 1e-6 else "random"
     perplexity = min(PERPLEXITY, (len(vectors_nd) - 1) / 3)
     # Distances of unit vectors fall as their cosine rises, so the plain ones will do, which are found faster.
-    tsne = TSNE(perplexity=perplexity, init=start_n2, random_state=0, max_iter=STEPS)
+    tsne = TSNE(perplexity=perplexity, init=start, random_state=0, max_iter=STEPS)
     at_n2: F64 = tsne.fit_transform(vectors_nd).astype(np.float64)
     low, high = at_n2.min(axis=0), at_n2.max(axis=0)
     # One scale for both axes, so that near stays near whichever way.
