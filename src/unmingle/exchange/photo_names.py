@@ -2,8 +2,8 @@
 
 A person is called what the pictures that show them are tagged with: each tag is expected on the pictures with the face
 of its bearer, and elsewhere at a rate of its own, as of faces that were not found. The names are those that make all
-tags together most probable (coordinate ascent from nobody named); how sure each is comes from the arrangements in which
-one or two people are called otherwise, among them that they have each other's names.
+tags together most probable (coordinate ascent from nobody named); how sure each is comes from the best arrangements
+that differ in it, among them that two people have each other's names.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ NOBODY = -1
 TWICE = float(np.log(1e-3))  # that somebody is in one picture twice
 AGAIN = float(np.log(0.1))  # that somebody was found as two people
 EXPECTED = (9.0, 1.0)  # pictures of somebody with and without the tag, as if seen before: nine in ten carry it
-ROUNDS = 3  # each with the rates that the one before has shown
 SWEEPS = 20
+NEAR = 40  # people who are most often with somebody
+LEAST = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +86,8 @@ class _Tables:
 
     def solve(self) -> tuple[I64, F64]:
         """The name of each person, NOBODY for none, and its probability."""
-        for _ in range(ROUNDS):
-            self._ascend()
+        for last in (False, False, True):
+            self._ascend(thorough=last)
             named = np.flatnonzero((self.name_c != NOBODY) & (self.name_c < len(self.tagged_n)))
             hits = self.both_nc[self.name_c[named], named].sum()
             self.rate = (EXPECTED[0] + hits) / (sum(EXPECTED) + self.shown_c[named].sum())
@@ -107,39 +108,50 @@ class _Tables:
         score: F64 = with_face + betaln(0.5 + astray, 0.5 + absent) + twice * TWICE
         return score
 
+    def _pictures(self, n: int, bearers: I64) -> tuple[float, float]:
+        """The pictures of the bearers of a name that carry it, and all of theirs."""
+        return float(self.both_nc[n, bearers].sum()), float(self.shown_c[bearers].sum())
+
     def _gains(self, n: int, who: I64 | int | slice = slice(None), *, without: int = NOBODY) -> F64:
         """What is won where each of `who`, too, has a name; `without` one of its bearers."""
         bearers = np.flatnonzero(self.name_c == n)
         bearers = bearers[bearers != without]
         twice = np.asarray(self.together_cc[bearers].sum(axis=0))[who] if len(bearers) else 0.0
-        hits, shown = self.both_nc[n, bearers].sum(), self.shown_c[bearers].sum()
+        hits, shown = self._pictures(n, bearers)
         now = self._score(n, hits, shown, 0.0)
         prior = self.prior + (AGAIN if len(bearers) else 0.0)
         more = self._score(n, hits + self.both_nc[n, who], shown + self.shown_c[who], twice)
         gains: F64 = more - now + prior
         return gains
 
-    def _ascend(self) -> None:
+    def _ascend(self, *, thorough: bool) -> None:
         """Name people, the surest first, until no change of one of them wins anything."""
         self.name_c = self.fixed_c.copy()
-        self._fill()
+        self._fill(np.arange(len(self.name_c)), np.arange(len(self.tagged_n)))
         for _ in range(SWEEPS):
             before = self.name_c.copy()
             for c in np.flatnonzero((self.fixed_c == NOBODY) & (self.both_nc > 0).any(axis=0)):
                 self._move(int(c))
+                if thorough and self.name_c[c] != NOBODY:
+                    rival, won = self._rival(int(c))
+                    if won > LEAST:
+                        self.name_c = rival
             if np.array_equal(before, self.name_c):
                 break
 
-    def _fill(self) -> None:
-        """Give names to those who have none, as long as that wins anything."""
-        gain_nc = np.array([self._gains(n) for n in range(len(self.tagged_n))])
+    def _fill(self, who: I64, names: I64, barred: tuple[int, int] | None = None) -> None:
+        """Give these names to those of these people who have none, as long as that wins anything; one may be barred."""
+        allowed = self.both_nc[np.ix_(names, who)] > 0
+        if barred is not None:
+            allowed[np.ix_(names == barred[0], who == barred[1])] = False
+        gain = np.array([self._gains(int(n), who) for n in names]).reshape(allowed.shape)
         while True:
-            reach = np.where((self.both_nc > 0) & (self.name_c == NOBODY), gain_nc, 0.0)
-            n, c = np.unravel_index(int(np.argmax(reach)), reach.shape)
-            if reach[n, c] <= 0:
+            reach = np.where(allowed & (self.name_c[who] == NOBODY), gain, 0.0)
+            row, column = np.unravel_index(int(np.argmax(reach)), reach.shape)
+            if reach[row, column] <= 0:
                 return
-            self.name_c[c] = n
-            gain_nc[n] = self._gains(int(n))
+            self.name_c[who[column]] = names[row]
+            gain[row] = self._gains(int(names[row]), who)
 
     def _move(self, c: int) -> None:
         """Give a person the name that fits best now, or none."""
@@ -148,8 +160,36 @@ class _Tables:
         best = int(np.argmax(gains))
         self.name_c[c] = near[best] if gains[best] > 0 else NOBODY
 
+    def _rival(self, c: int) -> tuple[I64, float]:
+        """The best arrangement in which somebody and those around have other names or none, and what it wins."""
+        together_c = self.together_cc[[c]].toarray()[0]
+        near = np.flatnonzero((together_c > 0) & (self.fixed_c == NOBODY))
+        near = near[np.argsort(-together_c[near], kind="stable")[:NEAR]]
+        names = np.flatnonzero((self.both_nc[:, near] > 0).any(axis=1))
+        now, before = self.name_c, self._total(names)
+        self.name_c = now.copy()
+        self.name_c[near] = NOBODY
+        self._fill(near, names, barred=(int(now[c]), c))
+        rival, won = self.name_c, self._total(names) - before
+        self.name_c = now
+        return rival, won
+
+    def _total(self, names: I64) -> float:
+        """How probable the tags of these names are as they are given now."""
+        total = 0.0
+        for n in names:
+            bearers = np.flatnonzero(self.name_c == n)
+            if not len(bearers):
+                continue
+            pairs = self.together_cc[np.ix_(bearers, bearers)]
+            twice = (pairs.sum() - pairs.diagonal().sum()) / 2
+            hits, shown = self._pictures(int(n), bearers)
+            total += float(self._score(int(n), hits, shown, twice) - self._score(int(n), 0.0, 0.0, 0.0))
+            total += self.prior * len(bearers) + AGAIN * (len(bearers) - 1)
+        return total
+
     def _probability(self, c: int) -> float:
-        """Of a person's name, against what else one or two people could be called."""
+        """Of a person's name, against what else one or two people could be called, and against `_rival`."""
         n = int(self.name_c[c])
         mine = self._gains(n, without=c)  # of each who might have the name instead
         others = [-mine[c]]  # nobody has it
@@ -162,4 +202,7 @@ class _Tables:
             theirs, swapped = self._gains(m, np.array([d, c]), without=int(d))
             # The other has this name, and theirs goes to nobody, or here; or only theirs comes here.
             others += [change - theirs, change - theirs + swapped, swapped - theirs - mine[c]]
+        won = self._rival(c)[1]
+        if won > max(others) + LEAST:
+            others.append(won)
         return float(1 / (1 + np.exp(np.minimum(others, 50.0)).sum()))
