@@ -18,7 +18,7 @@ import ray.data
 from ray.data.expressions import col
 
 from unmingle.distributed import cells, grouping, outliers
-from unmingle.distributed.grouping import LEAST_FACES, Grouped, in_cells, in_groups, members, merged, singles, whole
+from unmingle.distributed.grouping import LEAST_FACES, Grouped, in_cells, in_groups, members, merged, on_blocks, whole
 from unmingle.distributed.place import CLUSTERS, Place
 from unmingle.grouping.threshold import FalseMergeThreshold, local_excess
 from unmingle.store.face_rows import ALONE, look_up
@@ -92,10 +92,10 @@ class Kept:
 
     def store(self, rows: ray.data.Dataset, hidden: I64, lost: Sequence[int] = ()) -> None:
         """Write the cells in which these rows are, without the hidden, and those that lost some; then the state."""
-        told = ray.put((self, hidden, None))
-        written = [whole(in_cells(rows, self.centres_cd, _written, plan=told))] if rows.count() else []
+        told = ray.put((self, hidden))
+        written = [whole(in_cells(rows, self.centres_cd, _written, told=told))] if rows.count() else []
         if left := sorted(set(lost).difference(*(table["cell"].to_pylist() for table in written))):
-            written.append(whole(in_groups(ray.data.from_arrow(pa.table({"cell": left})), _written, plan=told)))
+            written.append(whole(in_groups(ray.data.from_arrow(pa.table({"cell": left})), _written, told=told)))
         for table in written:
             self.state["cells"].update((str(row["cell"]), row["file"]) for row in table.to_pylist())
         self.place.write_text(STATE, json.dumps(self.state))
@@ -133,12 +133,12 @@ def add(
     plan, centres_cd, state = kept.plan(curve), kept.centres_cd, kept.state
     hidden, lost, found = np.zeros(0, np.int64), set[int](), pa.table({})
     faces, by = faces.filter(expr=~col("doubtful")), ray.put(plan)
-    rows = faces.map_batches(singles, batch_format="pyarrow", fn_kwargs={"plan": by}).materialize()
+    rows = on_blocks(faces, cells.singles, by).materialize()
     core, border = rows.filter(expr=col("core")).materialize(), rows.filter(expr=~col("core")).materialize()
     new = core.count()
     clusters, told = state["clusters"] + new, ray.put((kept, hidden, plan))
     while new:
-        found = whole(in_cells(core, centres_cd, _beside, cells.COPIES, plan=told, clusters=clusters))
+        found = whole(in_cells(core, centres_cd, _beside, cells.COPIES, told=told, clusters=clusters))
         first, second = cells.surest(found)
         if not len(first):
             break
@@ -148,22 +148,22 @@ def add(
             name = np.concatenate([found["first"].to_numpy(), found["second"].to_numpy()])
             cell = cells.lookup(wanted, name, np.tile(found["cell"].to_numpy(), 2), ALONE)  # each is kept in one only
             some = ray.data.from_arrow(pa.table({"cell": cell, "cluster": wanted}))
-            core = core.union(in_groups(some, _fetched, plan=told))
+            core = core.union(in_groups(some, _fetched, told=told))
             hidden, lost = np.concatenate([hidden, wanted]), lost | set(cell.tolist())
             told = ray.put((kept, hidden, plan))
         core = merged(core, first, second)
         clusters -= len(first)
     was = cells.MOVED.empty_table()  # in which cluster each face was before crowds were parted
     if new:
-        was = whole(core.map_batches(members, batch_format="pyarrow", fn_kwargs={"moved": ray.put(was)}))
+        was = whole(on_blocks(core, members, ray.put(was)))
         core, clusters = grouping.parted(core, by, clusters)
     both = core.union(border) if border.count() else core
     face = cluster = hidden[:0]
     is_core = face > 0
     if rows.count():
-        named = in_cells(both, centres_cd, _attached, 1, outliers.COPIES, plan=told)
+        named = in_cells(both, centres_cd, _attached, 1, outliers.COPIES, told=told)
         moved = outliers.attached(whole(named), plan)
-        now = whole(both.map_batches(members, batch_format="pyarrow", fn_kwargs={"moved": ray.put(moved)}))
+        now = whole(on_blocks(both, members, ray.put(moved)))
         face, cluster, is_core = (now[of].to_numpy() for of in ("face", "cluster", "core"))
         # Those whom faces joined where they are kept, by the face that names them.
         hosts = np.setdiff1d(moved["person"].to_numpy(), cluster) if len(moved) else hidden[:0]
@@ -216,26 +216,23 @@ def _named(
 # What workers run on the rows of a cell.
 
 
-def _beside(rows: pa.Table, told: tuple[Kept, I64, cells.Plan], clusters: int) -> pa.Table:
-    kept, hidden, plan = told
+def _beside(rows: pa.Table, kept: Kept, hidden: I64, plan: cells.Plan, clusters: int) -> pa.Table:
     cell = rows["cell"][0].as_py()
     found = cells.beside(rows, kept.cell(cell, hidden), plan, clusters)
     return found.append_column("cell", pa.array(np.full(len(found), cell)))
 
 
-def _fetched(rows: pa.Table, told: tuple[Kept, I64, cells.Plan]) -> pa.Table:
-    there = told[0].cell(rows["cell"][0].as_py(), told[1])
+def _fetched(rows: pa.Table, kept: Kept, hidden: I64, plan: cells.Plan) -> pa.Table:
+    there = kept.cell(rows["cell"][0].as_py(), hidden)
     return there.filter(pc.is_in(there["cluster"], value_set=rows["cluster"].combine_chunks()))
 
 
-def _attached(rows: pa.Table, told: tuple[Kept, I64, cells.Plan]) -> pa.Table:
-    kept, hidden, plan = told
+def _attached(rows: pa.Table, kept: Kept, hidden: I64, plan: cells.Plan) -> pa.Table:
     there = kept.cell(rows["cell"][0].as_py(), hidden) if (cells.sizes(rows) == 1).any() else None
     return outliers.attach(rows, plan, kept.moments, there)
 
 
-def _written(rows: pa.Table, told: tuple[Kept, I64, None]) -> pa.Table:
-    kept, hidden, _ = told
+def _written(rows: pa.Table, kept: Kept, hidden: I64) -> pa.Table:
     cell = rows["cell"][0].as_py()
     there = kept.cell(cell, hidden)
     name = f"{cell:06}-{kept.state['run']:04}.parquet"

@@ -79,15 +79,15 @@ def group(
     sample, count = _sample(faces)
     vectors_nd = cells.flat(sample, "vector").reshape(len(sample), -1)
     made = cells.Plan.of(vectors_nd, count, settings, curve)
-    plan = ray.put(made)
-    everyone = faces.map_batches(singles, batch_format="pyarrow", fn_kwargs={"plan": plan}).materialize()
+    plan, told = ray.put(made), ray.put((made,))
+    everyone = on_blocks(faces, cells.singles, plan).materialize()
     core, border = everyone.filter(expr=col("core")).materialize(), everyone.filter(expr=~col("core")).materialize()
     for turn in range(cells.WHOLE_ROUNDS):
-        core = in_cells(core, made.centres(turn), cells.link, plan=plan).materialize()
+        core = in_cells(core, made.centres(turn), cells.link, told=told).materialize()
         progress("cluster", turn + 1, cells.WHOLE_ROUNDS + 3)
     clusters, turn = core.count(), cells.WHOLE_ROUNDS
     while True:
-        found = in_cells(core, made.centres(turn), cells.pairs, cells.COPIES, plan=plan, clusters=clusters)
+        found = in_cells(core, made.centres(turn), cells.pairs, cells.COPIES, told=told, clusters=clusters)
         first, second = cells.surest(whole(found))
         if not len(first):
             break
@@ -99,14 +99,13 @@ def group(
     parts = [ray.remote(outliers.moments).remote(block, plan) for block in both.to_arrow_refs()]
     moments = sum(ray.get(part) for part in parts)
     told = ray.put((made, moments))
-    moved = outliers.attached(
-        whole(in_cells(both, made.centres(turn + 1), _named, 1, outliers.COPIES, plan=told)), made
-    )
+    named = in_cells(both, made.centres(turn + 1), outliers.attach, 1, outliers.COPIES, told=told)
+    moved = outliers.attached(whole(named), made)
     progress("cluster", cells.WHOLE_ROUNDS + 3, cells.WHOLE_ROUNDS + 3)
-    found = whole(both.map_batches(_counted, batch_format="pyarrow", fn_kwargs={"moved": ray.put(moved)}))
+    gone = ray.put(moved)
+    found = whole(on_blocks(both, _counted, gone))
     people = _people(*(found[of].to_numpy() for of in ("person", "faces", "core")))
-    refs = [ray.put(table) for table in (moved, people)]
-    assignment = both.map_batches(_assigned, batch_format="pyarrow", fn_kwargs={"refs": refs})
+    assignment = on_blocks(both, _assigned, gone, ray.put(people))
     notes = {"scale": made.threshold.scale, "clusters": float(clusters), "rounds": float(turn), "core": float(count)}
     return Grouped(assignment, people.drop_columns(["cluster"]), notes, made, both, moments)
 
@@ -139,11 +138,17 @@ def _whole(faces: pa.Table, settings: GroupingSettings, curve: ImpostorModel) ->
 
 def _sample(faces: ray.data.Dataset) -> tuple[pa.Table, int]:
     """An even sample of the core faces, in order of their keys, and how many core faces there are."""
-    count = int(whole(faces.map_batches(_core_count, batch_format="pyarrow"))["count"].to_numpy().sum())
+    core = faces.filter(expr=col("core"))
+    count = core.count()
     below = min(KEYS - 1, int(KEYS * SPARE * cells.SAMPLE / max(1, count)))
-    sample = whole(faces.map_batches(_below, batch_format="pyarrow", fn_kwargs={"below": below}))
+    sample = whole(core.filter(expr=col("face") <= below))
     keys, first = np.unique(sample["face"].to_numpy(), return_index=True)
     return sample.take(pa.array(first[: cells.SAMPLE])), count if below < KEYS - 1 else len(keys)
+
+
+def on_blocks(rows: ray.data.Dataset, work: Callable[..., pa.Table], *refs: ray.ObjectRef[Any]) -> ray.data.Dataset:
+    """What is made of each block of rows, and of what is fetched where that is done, once for each task."""
+    return rows.map_batches(_on_block, batch_format="pyarrow", fn_kwargs={"work": work, "refs": refs})
 
 
 def in_cells(
@@ -160,10 +165,10 @@ def in_cells(
 
 
 def in_groups(
-    rows: ray.data.Dataset, work: Callable[..., pa.Table], parts: int = 1, *placed: Any, plan: Any, **known: Any
+    rows: ray.data.Dataset, work: Callable[..., pa.Table], parts: int = 1, *placed: Any, told: Any, **known: Any
 ) -> ray.data.Dataset:
-    """What is made of the rows of each `cell`; see `_split`."""
-    return _shuffled(rows, "cell", min(parts, PARTS), _of_cells, (work, plan, known), *placed)
+    """What is made of the rows of each `cell`; told: what the work asks for first; see `_split`."""
+    return _shuffled(rows, "cell", min(parts, PARTS), _of_cells, (work, told, known), *placed)
 
 
 def _shuffled(
@@ -183,8 +188,7 @@ def _shuffled(
 
 def merged(rows: ray.data.Dataset, first: I64, second: I64) -> ray.data.Dataset:
     """The rows, with each second cluster in the first."""
-    pairs = ray.put((first, second))
-    named = rows.map_batches(_grouped, batch_format="pyarrow", fn_kwargs={"pairs": pairs}).materialize()
+    named = on_blocks(rows, _grouped, ray.put(first), ray.put(second)).materialize()
     alone = named.filter(expr=col("group") < 0).map_batches(cells.merged, batch_format="pyarrow")
     parts = min(1 + len(first) // PAIRS_A_PART, PARTS)
     together = _shuffled(named.filter(expr=col("group") >= 0), "group", parts, _merged, ())
@@ -193,8 +197,7 @@ def merged(rows: ray.data.Dataset, first: I64, second: I64) -> ray.data.Dataset:
 
 def parted(core: ray.data.Dataset, plan: Any, clusters: int) -> tuple[ray.data.Dataset, int]:
     """What `cells.parted` makes of some of so many clusters, and how many there are then."""
-    known = {"plan": plan, "clusters": clusters}
-    made = core.map_batches(_parted, batch_format="pyarrow", fn_kwargs=known).materialize()
+    made = on_blocks(core, cells.parted, plan, ray.put(clusters)).materialize()
     return made, clusters + made.count() - core.count()
 
 
@@ -213,28 +216,11 @@ def whole(rows: ray.data.Dataset) -> pa.Table:
     return pa.concat_tables(tables).combine_chunks() if tables else pa.table({})
 
 
-# What workers run: plans and indexes are fetched there, once for each task.
+# What workers run.
 
 
-def _named(rows: pa.Table, told: tuple[cells.Plan, F64]) -> pa.Table:
-    return outliers.attach(rows, *told)
-
-
-def _core_count(faces: pa.Table) -> pa.Table:
-    return pa.table({"count": [int(np.count_nonzero(faces["core"].to_numpy()))]})
-
-
-def _below(faces: pa.Table, below: int) -> pa.Table:
-    return faces.filter(pa.array((faces["face"].to_numpy() <= below) & faces["core"].to_numpy()))
-
-
-def singles(faces: pa.Table, plan: Any) -> pa.Table:  # a reference of Ray's
-    """See `cells.singles`."""
-    return cells.singles(faces, ray.get(plan))
-
-
-def _parted(rows: pa.Table, plan: Any, clusters: int) -> pa.Table:
-    return cells.parted(rows, ray.get(plan), clusters) if len(rows) else rows
+def _on_block(rows: pa.Table, work: Callable[..., pa.Table], refs: Sequence[ray.ObjectRef[Any]]) -> pa.Table:
+    return work(rows, *ray.get(list(refs))) if len(rows) else rows
 
 
 def _split(
@@ -252,10 +238,12 @@ def _together(shards: Sequence[pa.Table]) -> pa.Table:
     return pa.concat_tables(some or shards[:1]).combine_chunks()
 
 
-def _of_cells(work: Callable[..., pa.Table], plan: Any, known: dict[str, Any], *shards: pa.Table) -> pa.Table:
+def _of_cells(
+    work: Callable[..., pa.Table], told: tuple[Any, ...], known: dict[str, Any], *shards: pa.Table
+) -> pa.Table:
     rows = _together(shards)
     cell = rows["cell"].to_numpy() if len(rows) else np.zeros(0, np.int64)
-    found = [work(rows.filter(pa.array(cell == one)), plan, **known) for one in np.unique(cell)]
+    found = [work(rows.filter(pa.array(cell == one)), *told, **known) for one in np.unique(cell)]
     return _together(found) if found else pa.table({})
 
 
@@ -264,27 +252,25 @@ def _merged(*shards: pa.Table) -> pa.Table:
     return cells.merged(rows) if len(rows) else pa.table({})
 
 
-def _grouped(rows: pa.Table, pairs: Any) -> pa.Table:
-    first, second = ray.get(pairs)
+def _grouped(rows: pa.Table, first: I64, second: I64) -> pa.Table:
     group = cells.lookup(
         rows["cluster"].to_numpy(), np.concatenate([first, second]), np.concatenate([first, first]), -1
     )
     return rows.append_column("group", pa.array(group))
 
 
-def members(rows: pa.Table, moved: Any) -> pa.Table:
+def members(rows: pa.Table, moved: pa.Table) -> pa.Table:
     """Columns face, cluster and core; see `cells.members`."""
-    return pa.table(dict(zip(("face", "cluster", "core"), cells.members(rows, ray.get(moved)), strict=True)))
+    return pa.table(dict(zip(("face", "cluster", "core"), cells.members(rows, moved), strict=True)))
 
 
-def _counted(rows: pa.Table, moved: Any) -> pa.Table:
-    _, cluster, core = cells.members(rows, ray.get(moved))
+def _counted(rows: pa.Table, moved: pa.Table) -> pa.Table:
+    _, cluster, core = cells.members(rows, moved)
     name, at = np.unique(cluster, return_inverse=True)
     return pa.table({"person": name, "faces": np.bincount(at), "core": np.bincount(at, core).astype(np.int64)})
 
 
-def _assigned(rows: pa.Table, refs: Any) -> pa.Table:
-    moved, people = ray.get(refs)
+def _assigned(rows: pa.Table, moved: pa.Table, people: pa.Table) -> pa.Table:
     face, cluster, _ = cells.members(rows, moved)
     person = cells.lookup(cluster, people["cluster"].to_numpy(), people["person"].to_numpy(), 0)
     keep = person > 0

@@ -14,7 +14,7 @@ import pyarrow.fs
 import pyarrow.parquet as pq
 
 from unmingle.errors import SettingsError, WriteError, reason
-from unmingle.files import TEMPORARY, make_folder, replacing, write_atomically
+from unmingle.files import TEMPORARY, make_folder, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -62,15 +62,10 @@ class Place:
         return sorted(name for name in there if name.endswith(ending) and not name.startswith(TEMPORARY))
 
     def write(self, name: str, table: pa.Table) -> None:
-        """Write a table, so that it is there as a whole or not at all."""
-        system, path = self.opened
-        # A put to an object store is whole by itself; on a disk it is moved into place, and for its owner only.
-        if isinstance(system, pyarrow.fs.LocalFileSystem):
-            with replacing(Path(path, name)) as temporary:
-                pq.write_table(table, temporary, compression="zstd")
-            return
-        system.create_dir(f"{path}/{name}".rpartition("/")[0])
-        pq.write_table(table, f"{path}/{name}", filesystem=system, compression="zstd")
+        """Write a table."""
+        content = pa.BufferOutputStream()
+        pq.write_table(table, content, compression="zstd")
+        self._put(name, content.getvalue().to_pybytes())
 
     def read_text(self, name: str) -> str:
         """A small text; empty if it isn't there."""
@@ -83,13 +78,18 @@ class Place:
 
     def write_text(self, name: str, text: str) -> None:
         """Write a small text."""
+        self._put(name, text.encode())
+
+    def _put(self, name: str, content: bytes) -> None:
+        """Write a file, so that it is there as a whole or not at all."""
         system, path = self.opened
+        # A put to an object store is whole by itself; on a disk it is moved into place, and for its owner only.
         if isinstance(system, pyarrow.fs.LocalFileSystem):
-            write_atomically(Path(path, name), text.encode())
+            write_atomically(Path(path, name), content)
             return
         system.create_dir(f"{path}/{name}".rpartition("/")[0])
         with system.open_output_stream(f"{path}/{name}") as stream:
-            stream.write(text.encode())
+            stream.write(content)
 
     def claim(self, recipe: str) -> None:
         """Make it the place of faces that were found so; SettingsError if it has others, or is something else."""
