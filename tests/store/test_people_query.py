@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hypothesis import given
-from hypothesis import strategies as st
 from tests.store.conftest import Album
 
 from unmingle.store.face_query import count_faces, face_detail, faceless_files, left_out_groups, lone_faces, original
 from unmingle.store.people_query import (
     COVERS,
-    FaceIndex,
     covers_of,
     face_cards,
     faces_of,
@@ -70,11 +67,10 @@ def test_the_faces_of_a_person_in_each_order(album: Album) -> None:
         connection.execute("UPDATE member SET probability = NULL WHERE face = 3")
         connection.execute("UPDATE member SET decided = 1 WHERE face = 1")
     with open_to_read(album.library.folder) as store:
-        index = FaceIndex()
-        timed = face_cards(store, faces_of(store, ada, "time", index).tolist())
-        best = face_cards(store, faces_of(store, ada, "quality", index).tolist())
-        doubted = face_cards(store, faces_of(store, ada, "unsure", index).tolist())
-        assert faces_of(store, 999, "time", index).tolist() == []
+        timed = face_cards(store, faces_of(store, ada, "time").tolist())
+        best = face_cards(store, faces_of(store, ada, "quality").tolist())
+        doubted = face_cards(store, faces_of(store, ada, "unsure").tolist())
+        assert faces_of(store, 999, "time").tolist() == []
     assert [card.file for card in timed] == album.files(ada)
     assert [card.quality for card in best] == sorted((card.quality for card in best), reverse=True)
     assert [card.face for card in doubted[-2:]] == [3, 1]
@@ -93,21 +89,10 @@ def test_numbers_in_names_count_by_their_value(album: Album) -> None:
                 " (SELECT digest FROM analysis JOIN face ON face.analysis = analysis.id WHERE face.id = ?)",
                 (name, face),
             )
+        connection.execute("DELETE FROM member WHERE person = 1")
+        connection.executemany("INSERT OR REPLACE INTO member (face, person) VALUES (?, 1)", [(one,) for one in faces])
     with open_to_read(album.library.folder) as store:
-        index = FaceIndex()
-        index.learn(store, faces)
-        assert [card.file for card in face_cards(store, index.by_time(faces))] == names
-
-
-@given(st.lists(st.tuples(st.integers(0, 50), st.floats(0, 1, width=32)), unique_by=lambda row: row[0]), st.data())
-def test_an_index_sorts_any_faces_also_unknown_ones(rows: list[tuple[int, float]], data: st.DataObject) -> None:
-    quality = dict(rows)
-    place = dict(zip(quality, data.draw(st.permutations(range(len(quality)))), strict=True))
-    index = FaceIndex({face: ((place[face], "", 0), good) for face, good in rows})
-    asked = data.draw(st.lists(st.integers(-5, 60), unique=True))
-    last = 1_000
-    assert index.by_time(asked) == sorted(asked, key=lambda face: (place.get(face, last), face))
-    assert index.by_quality(asked) == sorted(asked, key=lambda face: (-quality.get(face, -1.0), face))
+        assert [card.file for card in face_cards(store, faces_of(store, 1, "time").tolist())] == names
 
 
 def test_covers_are_few_good_and_spread(album: Album) -> None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from unmingle.decisions.log import Entry
     from unmingle.records import I64
     from unmingle.review.alike import Likeness
-    from unmingle.store.people_query import FaceIndex, PersonSummary
+    from unmingle.store.people_query import PersonSummary
     from unmingle.store.screen_time import Timeline
     from unmingle.store.sqlite import Store
 
@@ -189,19 +189,10 @@ class Cache:
         version, overview = self.version(), self.overview()
         return self._get("timelines", version, lambda store, _: timelines(store, overview.recipe))
 
-    def index(self) -> FaceIndex:
-        """The order of faces; it changes with the pictures, not with decisions."""
-        overview = self.overview()
-        key = (overview.recipe, overview.clustering)
-        return self._get("index", key, lambda store, _: people_query.FaceIndex())
-
     def faces_of(self, view: View, person: int, order: people_query.FaceOrder) -> I64:
-
-        def make(store: Store, kept: _Kept) -> I64:
-            return people_query.faces_of(store, person, order, self.index())
-
         # Of all people who were looked at, it comes to a few numbers for each of their faces.
-        return self._get(f"{person} {order}", view.version, make, view.store)
+        name = f"{person} {order}"
+        return self._get(name, view.version, lambda store, _: people_query.faces_of(store, person, order), view.store)
 
     def alike(self, view: View, person: int | None, faces: list[int]) -> dict[int, Likeness]:
         """How alike each person is to some faces, or else to this person."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -63,40 +63,6 @@ class FaceCard:
     probability: float | None
     decided: bool
     new: bool
-
-
-@dataclass(frozen=True, slots=True)
-class FaceIndex:
-    """How faces are sorted, learnt of those that somebody looked at; decisions leave it as it is.
-
-    known: of each face its place by source and file name, numbers in names by their value; and its quality, 0 to 1.
-    """
-
-    known: dict[int, tuple[tuple[object, ...], float]] = field(default_factory=dict)
-
-    def learn(self, store: Store, faces: Collection[int]) -> None:
-        """Look up those of the faces that are not known yet."""
-        query = (
-            "SELECT face.id, quality, source, file.name, coalesce(frame, -1), number FROM json_each(?)"
-            " CROSS JOIN face ON face.id = value CROSS JOIN analysis ON analysis.id = analysis"
-            " CROSS JOIN file ON file.digest = content AND present = 1"
-        )
-        new = json.dumps([face for face in faces if face not in self.known])
-        for face, quality, source, name, *number in store.connection.execute(query, (new,)):
-            place = (source, *_natural(name), *number)
-            # Of a picture that several files hold, the first counts.
-            self.known[face] = min(self.known.get(face, (place, quality)), (place, quality))
-
-    def by_time(self, faces: Iterable[int]) -> list[int]:
-        """The faces in the order of their files; faces that are not known come last."""
-        return sorted(faces, key=lambda face: (self.known.get(face, _NOWHERE)[0], face))
-
-    def by_quality(self, faces: Iterable[int]) -> list[int]:
-        """The faces, the best first; faces that are not known come last."""
-        return sorted(faces, key=lambda face: (-self.known.get(face, _NOWHERE)[1], face))
-
-
-_NOWHERE = ((np.inf,), -1.0)
 
 
 def _natural(name: str) -> tuple[str, str]:
@@ -160,16 +126,20 @@ def faces_below(store: Store, person: int) -> list[int]:
     return list(map(int, np.searchsorted(np.sort(chances), np.arange(101) / 100)))
 
 
-def faces_of(store: Store, person: int, order: FaceOrder, index: FaceIndex) -> I64:
-    """(k,) all faces of a person in an order; of those equally sure, the earlier file first."""
-    # A decision is as sure as can be; what nobody knows comes between that and what is known.
-    query = "SELECT face, iif(decided, 3, coalesce(probability, 2)) FROM member WHERE person = ?"
-    sure = dict(store.connection.execute(query, (person,)))
-    index.learn(store, sure)
-    if order == "quality":
-        return np.array(index.by_quality(sure), np.int64)
-    ordered = index.by_time(sure)
-    return np.array(ordered if order == "time" else sorted(ordered, key=sure.__getitem__), np.int64)
+def faces_of(store: Store, person: int, order: FaceOrder) -> I64:
+    """(k,) all faces of a person in an order; those equally sure by source and file name, numbers by their value."""
+    # A decision is as sure as can be; what nobody knows comes between that and what is known. The best first.
+    first = {"time": "0", "quality": "-quality", "unsure": "iif(decided, 3, coalesce(probability, 2))"}[order]
+    query = (
+        f"SELECT {first}, source, file.name, coalesce(frame, -1), number, face.id FROM member"
+        " CROSS JOIN face ON face.id = face CROSS JOIN analysis ON analysis.id = analysis"
+        " LEFT JOIN file ON file.digest = content AND present = 1 WHERE person = ?"
+    )
+    keys: dict[int, tuple[Any, ...]] = {}
+    for measure, source, name, *rest in store.connection.execute(query, (person,)):
+        key = (measure, source, *_natural(name), *rest) if name is not None else (measure, np.inf, *rest)
+        keys[rest[-1]] = min(keys.get(rest[-1], key), key)  # of a picture that several files hold, the first counts
+    return np.array(sorted(keys, key=keys.__getitem__), np.int64)
 
 
 def face_cards(store: Store, faces: Sequence[int]) -> list[FaceCard]:
