@@ -61,6 +61,15 @@ OWNER = 0o600  # what shows or names people is for its owner only
 EVERYBODY = 0o644  # a model may serve all users of a machine
 
 
+def stamp(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Size and time of change in nanoseconds, by which it is seen that a file changed; (-1, 0) if it isn't there."""
+    try:
+        status = os.stat(path)  # noqa: PTH116  # a hundred thousand of them: no Path
+    except OSError:
+        return -1, 0
+    return status.st_size, status.st_mtime_ns
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder, and those above it that are missing, for their owner only."""
     for one in (*reversed([above for above in folder.parents if not above.exists()]), folder):

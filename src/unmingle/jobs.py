@@ -39,7 +39,7 @@ from unmingle.sources.images import Scan, readable, scan
 from unmingle.sources.names import AUTO
 from unmingle.store import copies, facts, sightings
 from unmingle.store.face_query import file_state
-from unmingle.store.face_rows import ALONE, faces_to_group, ids_of, look_up
+from unmingle.store.face_rows import ALONE, faces_to_group, grouped_faces, look_up
 from unmingle.store.file_rows import note_walked, taken_along, walked_folders
 from unmingle.store.frame_names import FrameNames, conclude, recording_of, rows_of_pictures, seen_frames
 from unmingle.store.result_tables import faces_table
@@ -300,7 +300,7 @@ def _few_new(store: Store, how: dict[str, Any], faces: StoredFaces, state: State
     if not names.silent or sightings.any_recording(store):
         return None
     before_n = look_up(state.assignment.faces_n, state.assignment.person_n, faces.ids)
-    new_n = ~np.isin(faces.ids, ids_of(store.connection, "grouped")) | (before_n != ALONE)
+    new_n = ~np.isin(faces.ids, grouped_faces(store.connection)) | (before_n != ALONE)
     new_n &= state.persons(faces.ids) == ALONE  # also who was taken from somebody
     if not new_n.any():
         return new_n if state.log.last <= state.assignment.clustering else None

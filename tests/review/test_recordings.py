@@ -201,6 +201,7 @@ def test_only_some_recordings_are_remembered(seen: Browser, monkeypatch: pytest.
 
     monkeypatch.setattr(session, "Recording", Counted)
     monkeypatch.setattr(session, "KEPT_RECORDINGS", 1)
+    monkeypatch.setattr(seen.client.app.state.door._session, "_pictures", session.PictureReader())  # type: ignore[attr-defined]
     pair, talk = (one["people"][0]["face"] for one in timeline(seen))
     for face in (pair, pair, talk, talk, pair):
         assert picture_of(seen, face).status_code == 200

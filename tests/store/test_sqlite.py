@@ -248,7 +248,7 @@ def test_a_reader_looks_again_where_a_writer_ends_meanwhile(tmp_path: Path, monk
     logged = iter([True, True, False, False])  # a log, and then none
     monkeypatch.setattr(sqlite, "_logged", lambda _: next(logged))
     with pytest.raises(LibraryError, match="There is no library"):
-        sqlite._connect_to_read(tmp_path / "taken away", any_thread=False)
+        sqlite._connect_to_read(tmp_path / "taken away")
     with open_to_write(tmp_path / "kept") as store:
         store.set_fact("x", "1")
     kept = tmp_path / "kept" / "library.sqlite"
@@ -260,6 +260,6 @@ def test_a_reader_looks_again_where_a_writer_ends_meanwhile(tmp_path: Path, monk
         shutil.move(tmp_path / "whole", kept)
 
     monkeypatch.setattr(sqlite, "_check_there", back)
-    connection, frozen = sqlite._connect_to_read(tmp_path / "kept", any_thread=False)
+    connection, frozen = sqlite._connect_to_read(tmp_path / "kept")
     assert (connection.execute("SELECT value FROM fact WHERE key = 'x'").fetchone(), frozen) == (("1",), False)
     connection.close()

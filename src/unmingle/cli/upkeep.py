@@ -19,6 +19,7 @@ from unmingle.cli import Stopped, keeping
 from unmingle.cli import options as opt
 from unmingle.cli.decisions import FACES
 from unmingle.errors import DecisionError, SettingsError, SourceError, command
+from unmingle.files import stamp
 from unmingle.text_layout import counted
 
 if TYPE_CHECKING:
@@ -72,15 +73,7 @@ def _seen(source: Path) -> int | None:
         files = scan([source]).files
     except SourceError:
         return None
-    return hash(tuple(map(_stamp, (file.path for file in files))))
-
-
-def _stamp(path: Path) -> tuple[str, int, int]:
-    try:
-        status = path.stat()
-    except OSError:
-        return str(path), 0, 0
-    return str(path), status.st_size, status.st_mtime_ns
+    return hash(tuple((file.path, stamp(file.path)) for file in files))
 
 
 def _cluster(library: Path, options: Sequence[str]) -> int:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from unmingle.decisions.kinds import Clustered, Command, Kind, Undo, read_command
+from unmingle.store.sqlite import insert
 
 if TYPE_CHECKING:
     import sqlite3
@@ -140,11 +141,8 @@ def append(
     """Write an entry; it is on disk when the transaction around this ends."""
     made = datetime.now(UTC).isoformat(timespec="seconds")
     changed = {"words": words, "people": list(people), "faces": len(moved)}
-    row = connection.execute(
-        "INSERT INTO decision (made, by, kind, body, changed) VALUES (?, ?, ?, ?, ?)",
-        (made, by, command.kind, command.as_json(), json.dumps(changed, ensure_ascii=False)),
-    ).lastrowid
-    assert row is not None  # an INSERT always has one
+    told = {"body": command.as_json(), "changed": json.dumps(changed, ensure_ascii=False)}
+    row = insert(connection, "decision", made=made, by=by, kind=command.kind, **told)
     connection.executemany(
         "INSERT INTO moved (decision, face, before, after) VALUES (?, ?, ?, ?)", ((row, *step) for step in moved)
     )

@@ -15,9 +15,9 @@ from unmingle.decisions.log import By, Entry, append, last_id
 from unmingle.decisions.state import State
 from unmingle.errors import DecisionError, StaleError
 from unmingle.store.face_regions import regions_of_faces
-from unmingle.store.face_rows import ALONE, add_person, last_face
+from unmingle.store.face_rows import ALONE, last_face
 from unmingle.store.result_tables import keep_tally
-from unmingle.store.sqlite import Store
+from unmingle.store.sqlite import Store, insert
 
 # Faces that stand for a person, the most typical ones: one may get lost, and the person is still found.
 EXEMPLARS = 5
@@ -159,7 +159,7 @@ def _as_logged(at: Check, command: Command) -> Command:
     exemplars = {who: _exemplars(at, who, set(command.faces)) for who in people if who is not None}
     person = command.person
     if isinstance(command, Split):
-        person = add_person(at.connection, at.state.assignment.clustering)
+        person = insert(at.connection, "person", since=at.state.assignment.clustering)
     exemplars = {who: found for who, found in exemplars.items() if found}
     return replace(command, person=person, faces=tuple(regions), exemplars=exemplars)
 

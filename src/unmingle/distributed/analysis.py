@@ -7,7 +7,6 @@ last: parts without it are of a run that was stopped. What a lost node was at is
 from __future__ import annotations
 
 import hashlib
-import os
 import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -22,6 +21,7 @@ import ray.data
 from unmingle.distributed.place import FACES, FILES, THUMBNAILS, Place, key
 from unmingle.errors import PictureError, SourceError, reason
 from unmingle.faces.recipe import FaceRecipe
+from unmingle.files import stamp
 from unmingle.models.registry import SFACE
 from unmingle.picture_ingest import AHEAD, BATCH_PICTURES, BATCH_PIXELS, analyse_each
 from unmingle.progress import peak_memory, silent
@@ -62,7 +62,7 @@ def listed(sources: Iterable[str]) -> pa.Table:
         elif "://" in source:
             found.update(_stored(source))
         else:
-            found.update((str(file.path), _size(str(file.path))) for file in scan([source]).files)
+            found.update((str(file.path), stamp(file.path)) for file in scan([source]).files)
     if not found:
         raise SourceError(f"There are no pictures in {', '.join(sources)}.", "Name a folder with pictures.")
     order = sorted(found)
@@ -80,14 +80,6 @@ def _stored(source: str) -> Iterator[tuple[str, tuple[int, int]]]:
     for info in files:
         if info.is_file and f".{info.extension.lower()}" in FOUND_SUFFIXES:
             yield place.address_of(info.path), (info.size, info.mtime_ns or 0)
-
-
-def _size(path: str) -> tuple[int, int]:
-    try:
-        status = os.stat(path)  # noqa: PTH116  # a hundred thousand of them: no Path
-    except OSError:
-        return -1, 0
-    return status.st_size, status.st_mtime_ns
 
 
 def analyse(

@@ -101,7 +101,7 @@ def _keep(
         before_m = look_up(face_n, person_n, face_m)
         pair_2k, count_k = np.unique(np.stack([cluster_m, before_m])[:, before_m != ALONE], axis=1, return_counts=True)
         overlaps.update(dict(zip(zip(*pair_2k.tolist(), strict=True), count_k.tolist(), strict=True)))
-        standing = decided.speaks_of(face_m)
+        standing = np.isin(face_m, np.array([*decided.person_of], np.int64))
         cluster_of.update(zip(face_m[standing].tolist(), cluster_m[standing].tolist(), strict=True))
     cluster_k = grouped.people["person"].to_numpy()  # the largest first
     ids = continued(overlaps, decided.claims(cluster_of), set(decided.person_of.values()))

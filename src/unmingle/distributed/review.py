@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from unmingle.library import Library
-    from unmingle.records import I64, Bool
+    from unmingle.records import I64
     from unmingle.store.sqlite import Store
 
 # Ids that a library may give to people whom its decisions make: nobody else gets them.
@@ -267,11 +267,6 @@ class Decided:
                 kept = self.merged[kept]
             found[person_m == gone] = kept
         return found
-
-    def speaks_of(self, face_m: I64) -> Bool:
-        """(m,) of which faces it was said whose they are."""
-        said: Bool = np.isin(face_m, np.array(sorted(self.person_of), np.int64))
-        return said
 
     def claims(self, cluster_of: dict[int, int]) -> dict[int, int]:
         """Whose each cluster is of which faces were decided: a name's first, then who has most of them."""

@@ -43,7 +43,7 @@ from unmingle.sources.regions import (
 )
 from unmingle.store.face_query import FileFace, Picture, files_of_people, pictures
 from unmingle.store.file_rows import walked_folders
-from unmingle.store.result_tables import FACES, faces_table, people_table
+from unmingle.store.result_tables import FACES, faces_table, library_people
 from unmingle.store.screen_time import file_of_recording, screen_times
 from unmingle.store.sightings import tracks
 from unmingle.store.sqlite import Store
@@ -127,7 +127,7 @@ def export(
             else:
                 faces = faces_table(store, recipe)
                 tables = {"faces": faces.select(list(FACES))}
-                tables |= library_tables(people_table(faces, store), screen_times(store, recipe))
+                tables |= library_tables(library_people(store, recipe), screen_times(store, recipe))
                 for name, content in as_files(tables, to).items():
                     out.attempt(name, partial(out.put, name, content))
         out.check()

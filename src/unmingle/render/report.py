@@ -38,7 +38,7 @@ from unmingle.store.face_rows import ALONE, faces_to_group, persons_now
 from unmingle.store.facts import SCALE, known_scale, library_curve, model_of, noted
 from unmingle.store.file_rows import sources_there
 from unmingle.store.people_query import clusterings, people, unsure_faces
-from unmingle.store.result_tables import Tile, faces_table, people_table, spread, tiles
+from unmingle.store.result_tables import Tile, faces_table, library_people, spread, tiles
 from unmingle.store.screen_time import count_recordings, timelines
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ class _Report:
     def __init__(self, store: Store, recipe: str) -> None:
         self._store, self._recipe, self.pictures = store, recipe, Pictures(store)
         self._faces = faces_table(store, recipe)
-        self._people = people_table(self._faces, store)
+        self._people = library_people(store, recipe)
         self.titles = {person: label(person, name) for person, name in self._people.select("person", "name").rows()}
         self._tiles = tiles(store, recipe, self.titles)
         # Neighbours in this order get colours far apart: the golden angle.

@@ -22,7 +22,6 @@ from unmingle.store.result_tables import (
     decided_since,
     faces_table,
     library_people,
-    people_table,
     spread,
     spread_faces,
     thumbnail_of,
@@ -69,7 +68,7 @@ def write_views(
     if faces is not None:
         write_csv(faces.select(list(FACES)), csv)
     recordings = screen_times(store, recipe)
-    tables = library_tables(library_people(store, recipe) if faces is None else people_table(faces, store), recordings)
+    tables = library_tables(library_people(store, recipe), recordings)
     for name in ("people", "recordings", "intervals"):
         if name in tables:
             write_csv(tables[name], store.folder / f"{name}.csv")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from unmingle.grouping.adaptation import Adaptation
     from unmingle.grouping.impostors import ImpostorModel
-    from unmingle.records import F32, I64
+    from unmingle.records import F32, I64, Bool
     from unmingle.store.sqlite import Store
 
 
@@ -82,26 +82,18 @@ class Appearances:
 
     def renewed(self, store: Store, touched: Collection[int]) -> Appearances:
         """The same people later, of whom only these have changed."""
-        now = Appearances.of_people(store, touched)
-        stay = ~np.isin(self.ids_c, list(touched))
-        ids = np.concatenate([self.ids_c[stay], now.ids_c])
-        means = np.concatenate([self.mean_cd[stay], now.mean_cd.reshape(-1, self.mean_cd.shape[1])])
-        order = np.argsort(ids)
-        return Appearances(ids[order], means[order], np.concatenate([self.size_c[stay], now.size_c])[order])
+        both = self.some(~np.isin(self.ids_c, list(touched))).beside(Appearances.of_people(store, touched))
+        return both.some(np.argsort(both.ids_c))
 
-    def beside(self, faces: Appearances) -> Appearances:
-        """These people and single faces, or parts of somebody, which go by their ids below zero."""
-        ids = np.concatenate([self.ids_c, -faces.ids_c])
-        mean_cd = np.concatenate([self.mean_cd.reshape(-1, faces.mean_cd.shape[1]), faces.mean_cd])
-        return Appearances(ids, mean_cd, np.concatenate([self.size_c, faces.size_c]))
+    def beside(self, others: Appearances) -> Appearances:
+        """These and others."""
+        width = max(self.mean_cd.shape[1], others.mean_cd.shape[1])  # of nobody it isn't known
+        mean_cd = np.concatenate([of.mean_cd.reshape(-1, width) for of in (self, others)])
+        ids_c, size_c = np.concatenate([self.ids_c, others.ids_c]), np.concatenate([self.size_c, others.size_c])
+        return Appearances(ids_c, mean_cd, size_c)
 
-    def but(self, person: int) -> Appearances:
-        row = np.flatnonzero(self.ids_c != person)
-        return Appearances(self.ids_c[row], self.mean_cd[row], self.size_c[row])
-
-    def only(self, person: int) -> Appearances:
-        row = np.flatnonzero(self.ids_c == person)
-        return Appearances(self.ids_c[row], self.mean_cd[row], self.size_c[row])
+    def some(self, which_c: Bool | I64) -> Appearances:
+        return Appearances(self.ids_c[which_c], self.mean_cd[which_c], self.size_c[which_c])
 
     def like(
         self, asked: Appearances, curve: ImpostorModel, scale: float | None, weak: float | None = None

@@ -16,14 +16,13 @@ from unmingle.errors import LibraryError
 from unmingle.grouping.confidence import weakness
 from unmingle.identification import Identifier
 from unmingle.review.alike import Appearances, FaceVectors, parts_of
-from unmingle.sources.formats import LIBRARY_FILE as FILE
 from unmingle.store import people_query
 from unmingle.store.face_query import LeftOut, count_faces, faceless_files, lone_faces
 from unmingle.store.face_regions import faces_of_regions
 from unmingle.store.face_rows import last_face
 from unmingle.store.facts import CURRENT, current, known_scale, library_curve
 from unmingle.store.screen_time import count_recordings, timelines
-from unmingle.store.sqlite import end_halfway, open_to_decide, open_to_read
+from unmingle.store.sqlite import open_to_read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -107,7 +106,7 @@ class Cache:
         self._covers: dict[int, list[int]] = {}
 
     def _open(self) -> Store:
-        return self._opened.enter_context(open_to_read(self._folder, any_thread=True))
+        return self._opened.enter_context(open_to_read(self._folder))
 
     def close(self) -> None:
         """Close all connections; nobody may be reading any more."""
@@ -197,7 +196,7 @@ class Cache:
     def alike(self, view: View, person: int | None, faces: list[int]) -> dict[int, Likeness]:
         """How alike each person is to some faces, or else to this person."""
         known = self._appearances(view)
-        asked = Appearances.of_faces(view.store, faces) if faces else known.only(0 if person is None else person)
+        asked = Appearances.of_faces(view.store, faces) if faces else known.some(known.ids_c == (person or 0))
         return self._like(view, known, asked)
 
     def faces_like(self, view: View, face: int) -> dict[int, Likeness]:
@@ -207,7 +206,7 @@ class Cache:
         def make(store: Store, kept: _Kept) -> dict[int, Likeness]:
             vectors = self._get("vectors", _faces(view), lambda _, __: FaceVectors.of(store, recipe), store)
             found = vectors.nearest(store, face)
-            every = self._appearances(view).beside(found)
+            every = self._appearances(view).beside(replace(found, ids_c=-found.ids_c))
             known = self._like(view, every, Appearances.of_faces(store, [face]))
             ranked = sorted(((one, known[-one]) for one in found.ids_c.tolist()), key=lambda pair: pair[1].order)
             # Who looks for a face that nothing is like sees at least what comes nearest.
@@ -246,9 +245,10 @@ class Cache:
         """The faces of a person in parts, the largest first, and how likely each is to be the same person as that."""
         found = parts_of(view.store, person, count)
         each = [Appearances.of_faces(view.store, faces) for faces in found]
-        every = self._appearances(view).but(person)
-        for part, one in enumerate(each):
-            every = every.beside(replace(one, ids_c=one.ids_c + part + 1))
+        people = self._appearances(view)
+        every = people.some(people.ids_c != person)
+        for part, one in enumerate(each, 1):
+            every = every.beside(replace(one, ids_c=one.ids_c - part))  # below zero, as no person's
         known = self._like(view, every, each[0]) if len(each) > 1 else {}
         return [(faces, known[-part].probability if part > 1 else None) for part, faces in enumerate(found, 1)]
 
@@ -334,40 +334,3 @@ def named_like(overview: Overview, search: str) -> list[PersonSummary]:
         return 0 if name.startswith(wanted) else 1 if f" {wanted}" in name else 2, -one.faces, name
 
     return sorted((one for one in overview.people.values() if one.name and wanted in folded(one.name)), key=rank)
-
-
-class KeptOpen:
-    """A library that stays open from decision to decision, as opening takes as long as deciding; for one at a time."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._opened = ExitStack()
-        self._store: Store | None = None
-        self._which: tuple[int, ...] = ()
-
-    @contextmanager
-    def store(self) -> Iterator[Store]:
-        """For the length of a decision; one that fails closes it."""
-        if self._store is not None and self._which != _which(self._store):
-            self.close()
-        with self._opened.pop_all() as until_failed:
-            store, self._store = self._store, None
-            if store is None:
-                store = until_failed.enter_context(open_to_decide(self._folder, any_thread=True))
-            else:
-                end_halfway(store)
-            yield store
-            self._store, self._which, self._opened = store, _which(store), until_failed.pop_all()
-
-    def close(self) -> None:
-        """Close it; the next decision opens it anew."""
-        self._store = None
-        self._opened.close()
-
-
-def _which(store: Store) -> tuple[int, ...]:
-    """Changes when another file was put in the place of the one that is open, or its tables were made anew."""
-    with suppress(FileNotFoundError):
-        status = (store.folder / FILE).stat()
-        return status.st_dev, status.st_ino, *store.connection.execute("PRAGMA schema_version").fetchone()
-    return ()

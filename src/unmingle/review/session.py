@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import lru_cache
@@ -22,7 +21,7 @@ from unmingle.jobs import retry
 from unmingle.library import Library
 from unmingle.render.drawing import as_jpeg
 from unmingle.review.background import Later, QuestionList
-from unmingle.review.cache import Cache, KeptOpen
+from unmingle.review.cache import Cache
 from unmingle.review.pages import RequestError
 from unmingle.sources.decoding import decode, open_pyramid
 from unmingle.sources.formats import LIBRARY_FILE, check_file, file_digest
@@ -32,7 +31,7 @@ from unmingle.store import encryption, people_query
 from unmingle.store.face_query import original, original_recording
 from unmingle.store.facts import current
 from unmingle.store.result_tables import thumbnail_of
-from unmingle.store.sqlite import open_to_write
+from unmingle.store.sqlite import open_to_decide, open_to_write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -64,7 +63,6 @@ class Session:
         self.questions = QuestionList(self._ask, lambda: self.cache.overview().revision)
         self._service = DecisionService()
         self._deciding = Lock()
-        self._open = KeptOpen(self.folder)
         self._asking = Library(self.folder)  # remembers what it found out about people who don't change
         self._warm = Later(self._get_ready, quiet=0.0, name="warm")
         self._redraw: set[int] = set()  # people who changed since the tables were written
@@ -87,7 +85,8 @@ class Session:
         self.questions.stop()
         self._tables.stop(finish=True)
         self.cache.close()
-        self._open.close()  # the last one writes the log back
+        with suppress(UnmingleError), open_to_decide(self.folder):
+            pass  # the last one to close it writes the log back
 
     def _get_ready(self) -> None:
         self.cache.warm()
@@ -115,7 +114,7 @@ class Session:
 
     def decide(self, command: Command, seen: int | None, *, together: bool = False) -> list[Decision]:
         """Take a decision; one that others have overtaken is about what is there now, unless theirs contradict it."""
-        with self._deciding, self._open.store() as store:
+        with self._deciding, open_to_decide(self.folder) as store:
             recipe, take = current(store), self._service.decide_all
             entries = take(store, recipe, command, seen=seen, lenient=True, together=together)
             self._redraw.update(person for entry in entries for person in entry.people)
@@ -129,7 +128,6 @@ class Session:
             later = [one.id for one in self.cache.log().entries if one.id > (seen or 0) and person in one.people]
             if seen is not None and later:
                 raise StaleError("This person was changed since you looked.", "Look again.", entries=tuple(later))
-            self._open.close()  # nothing of it stays in memory
             self._cut.cache_clear()
             done = library.erase(person)
             self._service.forget()
@@ -333,7 +331,9 @@ class PictureReader:
     """Reads pictures, and frames of recordings; remembers where the frames of the last recordings are."""
 
     def __init__(self) -> None:
-        self._recordings: OrderedDict[tuple[str, str, int, int], Recording | None] = OrderedDict()
+        # By size and time as well: a file that changed is another one.
+        self._opened: Callable[..., Recording] = lru_cache(KEPT_RECORDINGS)(lambda path, *_: Recording(path))
+        self._holds = lru_cache(KEPT_RECORDINGS)(lambda known, path, *_: file_digest(path) in known)
         self._lock = Lock()
 
     def read(self, file: FileState, wanted: Original) -> U8:
@@ -358,27 +358,20 @@ class PictureReader:
     def path(self, file: FileState, wanted: Original) -> Path:
         """Where a recording lies, known to be what is wanted."""
         with self._lock:
-            self._known(file, wanted)
-        return file.file.path
+            return self._known(file, wanted)[0]
 
     def _recording(self, file: FileState, wanted: Original) -> Recording:
         # One at a time: who asks for the next frame of the same recording waits for what was learned of it.
         with self._lock:
-            key = self._known(file, wanted)
-            kept = self._recordings[key] or Recording(file.file.path)  # which holds no file open between frames
-            self._recordings[key] = kept
-        return kept
+            return self._opened(*self._known(file, wanted))  # which holds no file open between frames
 
-    def _known(self, file: FileState, wanted: Original) -> tuple[str, str, int, int]:
+    def _known(self, file: FileState, wanted: Original) -> tuple[Path, int, int]:
         """A recording is what is wanted: by its size and time, or else by reading all of it, once."""
         path = file.file.path
         check_file(path)
         status = path.stat()
-        key = (str(path), wanted.digest, status.st_size, status.st_mtime_ns)
-        kept = self._recordings.pop(key, None)
-        if kept is None and key[2:] != (file.size, file.modified) and file_digest(path) not in wanted.bytes:
+        size, modified = status.st_size, status.st_mtime_ns
+        as_was = (size, modified) == (file.size, file.modified)
+        if not as_was and not self._holds(wanted.bytes, path, size, modified):
             raise PictureError(CHANGED)
-        self._recordings[key] = kept
-        while len(self._recordings) > KEPT_RECORDINGS:
-            self._recordings.popitem(last=False)
-        return key
+        return path, size, modified

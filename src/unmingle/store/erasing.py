@@ -116,7 +116,7 @@ def faces_meant(
 
 def _faces_in(connection: sqlite3.Connection, folder: Path) -> set[int]:
     """The faces that the files of a source show, or of a folder in one, or a file."""
-    digests = {file.digest for file in files_below(connection, folder)} - {None}
+    digests = {file.digest for file, _, _ in files_below(connection, folder)} - {None}
     query = f"SELECT face FROM face_row WHERE content IN {_THESE}"
     return {face for (face,) in connection.execute(query, (json.dumps(sorted(filter(None, digests))),))}
 

@@ -11,7 +11,6 @@ import numpy as np
 from unmingle.records import check_shape
 from unmingle.store.facts import adaptation_of
 from unmingle.store.schema import damaged
-from unmingle.store.sqlite import insert
 
 if TYPE_CHECKING:
     import sqlite3
@@ -105,10 +104,10 @@ def _vectors(connection: sqlite3.Connection, ids_n: I64) -> F32:
     return vectors_nd
 
 
-def ids_of(connection: sqlite3.Connection, table: Literal["grouped"]) -> I64:
-    """The faces of a table, rising."""
-    (text,) = connection.execute(f"SELECT group_concat(face) FROM {table}").fetchone()
-    return np.sort(np.fromstring(text or "", np.int64, sep=","))
+def grouped_faces(connection: sqlite3.Connection) -> I64:
+    """The faces that the last grouping saw."""
+    (text,) = connection.execute("SELECT group_concat(face) FROM grouped").fetchone()
+    return np.fromstring(text or "", np.int64, sep=",")
 
 
 def owners_by_face(connection: sqlite3.Connection, table: Literal["member", "proposal"]) -> tuple[I64, I64]:
@@ -139,11 +138,6 @@ def persons_now(connection: sqlite3.Connection, faces: Sequence[int] | I64) -> I
 def last_face(connection: sqlite3.Connection) -> int:
     """The number of the face that came last; 0 for none."""
     return int(connection.execute("SELECT coalesce(max(id), 0) FROM face").fetchone()[0])
-
-
-def add_person(connection: sqlite3.Connection, clustering: int) -> int:
-    """The id of a new person, whom a clustering found or who was split off after it."""
-    return insert(connection, "person", since=clustering)
 
 
 def keep_previous(connection: sqlite3.Connection, recipe: str) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unmingle.errors import SourceError
-from unmingle.files import user_path
+from unmingle.files import stamp, user_path
 from unmingle.sources.images import PictureFile, readable
 from unmingle.store.face_rows import keep_previous
 
@@ -280,7 +280,7 @@ def forget(store: Store, recipe: str, folder: Path) -> Forgotten:
     """Drop the files in a folder, or one file; what was found in them and said of them stays."""
     counts = "SELECT (SELECT count(*) FROM absent_face WHERE recipe = ?), (SELECT count(DISTINCT person) FROM member)"
     with store.transaction() as connection:
-        there = _below(connection, folder)
+        there = files_below(connection, folder)
         absent, people = connection.execute(counts, (recipe,)).fetchone()
         connection.executemany("DELETE FROM file WHERE id = ?", [(file.row,) for file, _, _ in there])
         names = _names(folder)
@@ -298,9 +298,9 @@ def relocate(store: Store, old: Path, new: Path) -> int:
     """Note that the files in a folder are in another one now, and tell how many there are; none is read."""
     new = Path(_names(new)[0])
     with store.transaction() as connection:
-        there = _below(connection, old)
-        stamps = {rest: _stamp(new / rest) for _, rest, _ in there}
-        missing = sorted(rest for file, rest, _ in there if file.present and stamps[rest] is None)
+        there = files_below(connection, old)
+        stamps = {rest: stamp(new / rest) for _, rest, _ in there}
+        missing = sorted(rest for file, rest, _ in there if file.present and stamps[rest][0] < 0)
         if missing:
             raise SourceError(
                 f"{len(missing):,} of {len(there):,} files are not in {readable(str(new))}; the first that is missing"
@@ -320,28 +320,15 @@ def relocate(store: Store, old: Path, new: Path) -> int:
                 source = str(new if rest != "." else new.parent)
             _put_file(connection, replace(file, source=source, path=os.path.relpath(whole, source)))
             # What has the same size is taken for the same, though a copy may have a time of its own.
-            size, modified = stamps[rest] or (-1, -1)
+            size, modified = stamps[rest]
             connection.execute("UPDATE file SET modified = ? WHERE id = ? AND size = ?", (modified, file.row, size))
         note_walked(store, [sources.get(folder, folder) for folder in walked_folders(store)])
         _drop_empty_sources(connection)
     return len(there)
 
 
-def files_below(connection: sqlite3.Connection, folder: Path) -> list[FileRow]:
-    """The files in a folder, or a file itself; SourceError if there are none."""
-    return [file for file, _, _ in _below(connection, folder)]
-
-
-def _stamp(path: Path) -> tuple[int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_size, status.st_mtime_ns
-
-
-def _below(connection: sqlite3.Connection, folder: Path) -> list[tuple[FileRow, str, str | None]]:
-    """The files in a folder, however it is named, or a file itself.
+def files_below(connection: sqlite3.Connection, folder: Path) -> list[tuple[FileRow, str, str | None]]:
+    """The files in a folder, however it is named, or a file itself; SourceError if there are none.
 
     With each, its path below the folder, and the path of its source below it, if that is in it too.
     """

@@ -227,9 +227,12 @@ def people_rows(store: Store, recipe: str, only: int | None = None) -> list[tupl
     found = store.connection.execute(query, values).fetchall()
     seen = _sightings(store, recipe)
     if seen is not None:
+        import polars as pl
+
         rows = {row[0]: row for row in found}
         cohesion = dict(store.connection.execute("SELECT id, cohesion FROM person"))
-        for person, name, faces, file in _counted(seen).iter_rows():
+        counts = pl.col("name").first(), pl.len(), pl.col("file").min()
+        for person, name, faces, file in seen.drop_nulls("person").group_by("person").agg(*counts).iter_rows():
             if only in (None, person):
                 *_, more, first, _ = rows.get(person, (0, file, None))
                 rows[person] = (person, name, faces + more, min(file, first), cohesion[person])
@@ -260,29 +263,6 @@ def _uncounted(
     )
     found = {person: counted for person, *counted in connection.execute(query, (recipe,))} if people else {}
     return [(person, *found.get(person, (0, 0, None))) for person in people]
-
-
-def people_table(faces: pl.DataFrame, store: Store) -> pl.DataFrame:
-    """The table `people.csv`, largest first, of the table `faces.csv`."""
-    import polars as pl
-
-    cohesion = store.table("SELECT id, cohesion FROM person", (), {"person": int, "cohesion": float})
-    return (
-        _counted(faces)
-        .join(cohesion, on="person", how="left")
-        .with_columns(pl.col("cohesion").round(4))
-        .sort(["faces", "person"], descending=[True, False])
-        .select(list(PEOPLE))
-    )
-
-
-def _counted(faces: pl.DataFrame) -> pl.DataFrame:
-    import polars as pl
-
-    own = faces.filter(pl.col("person").is_not_null()).group_by("person")
-    return own.agg(
-        pl.col("name").first(), pl.len().cast(pl.Int64).alias("faces"), pl.col("file").min().alias("first_file")
-    )
 
 
 def recordings_table(recordings: Sequence[ScreenTime]) -> pl.DataFrame:

@@ -51,6 +51,7 @@ class Store:
         self.meeting_of: Callable[[int, str], str | None]
         as_text = lru_cache(lambda path: readable(os.fsdecode(path)))  # most rows are of few folders
         connection.create_function("as_text", 1, as_text, deterministic=True)
+        # By way of the store: SQLite takes no other function for a name while a query runs.
         connection.create_function("frame_of", 2, lambda *file: self.frame_of(*file))
         connection.create_function("meeting_of", 2, lambda *file: self.meeting_of(*file))
 
@@ -140,23 +141,18 @@ def open_to_write(folder: Path) -> Iterator[Store]:
 
 
 @contextmanager
-def open_to_decide(folder: Path, *, any_thread: bool = False) -> Iterator[Store]:
+def open_to_decide(folder: Path) -> Iterator[Store]:
     """Open a library for decisions, which are short: a run that adds pictures or groups faces goes on meanwhile."""
     _check_there(folder)
-    with opened(folder, any_thread=any_thread) as store:
-        end_halfway(store)
+    with opened(folder) as store:
+        if store.is_halfway():
+            try:
+                with locked(folder):
+                    go_on(store)
+            except (LibraryBusyError, WriteError):  # whoever holds it is at it
+                if Mark.of(folder).pending:  # and gives it another journal
+                    raise
         yield store
-
-
-def end_halfway(store: Store) -> None:
-    """Finish what a kill has stopped, unless somebody is at it."""
-    if store.is_halfway():
-        try:
-            with locked(store.folder):
-                go_on(store)
-        except (LibraryBusyError, WriteError):  # whoever holds it is at it
-            if Mark.of(store.folder).pending:  # and gives it another journal
-                raise
 
 
 def go_on(store: Store) -> None:
@@ -173,14 +169,14 @@ def go_on(store: Store) -> None:
 
 
 @contextmanager
-def opened(folder: Path, *, any_thread: bool = False) -> Iterator[Store]:
+def opened(folder: Path) -> Iterator[Store]:
     """The library's file, open for changes, with the tables of this version; made if it isn't there."""
     mark = Mark.of(folder)
     check_key(folder)
     with suppress(OSError):  # it is there already, or SQLite says what is the matter
         make_file(folder / FILE)
     with _clear_errors(folder, mark):
-        connection = connect(folder, timeout=PATIENCE, any_thread=any_thread)
+        connection = connect(folder, timeout=PATIENCE)
     try:
         with _clear_errors(folder, mark):
             version = check_schema(folder, connection)
@@ -286,12 +282,12 @@ def _is_empty(folder: Path) -> bool:
 
 
 @contextmanager
-def open_to_read(folder: Path, *, any_thread: bool = False) -> Iterator[Store]:
+def open_to_read(folder: Path) -> Iterator[Store]:
     """Open a library for looking, also from a disk that can't be written."""
     _check_there(folder)
     mark = Mark.of(folder)
     with _clear_errors(folder, mark):
-        connection, frozen = _connect_to_read(folder, any_thread=any_thread)
+        connection, frozen = _connect_to_read(folder)
     try:
         with _clear_errors(folder, mark):
             older = check_schema(folder, connection) < migrations()[-1][0]
@@ -307,7 +303,7 @@ def open_to_read(folder: Path, *, any_thread: bool = False) -> Iterator[Store]:
                         f"An older unmingle made {folder}, and it can't be brought up to date: {error.problem}",
                         "Copy it to where it can be written.",
                     ) from error
-            connection, frozen = _connect_to_read(folder, any_thread=any_thread)
+            connection, frozen = _connect_to_read(folder)
         store = Store(folder, connection, frozen=frozen)
         with _explained(store):
             yield store
@@ -315,7 +311,7 @@ def open_to_read(folder: Path, *, any_thread: bool = False) -> Iterator[Store]:
         connection.close()
 
 
-def _connect_to_read(folder: Path, *, any_thread: bool) -> tuple[sqlite3.Connection, bool]:
+def _connect_to_read(folder: Path) -> tuple[sqlite3.Connection, bool]:
     """A connection, and whether it takes the file as it is, and sees nothing that is written from now on."""
     # A reader of a write-ahead log keeps a small index beside it, which a read-only folder and a full disk forbid
     # unless it is there. Where there is no log, nobody is writing, so the file may be taken as it is.
@@ -323,7 +319,7 @@ def _connect_to_read(folder: Path, *, any_thread: bool) -> tuple[sqlite3.Connect
     for how in ("mode=ro",) if logged else ("mode=ro", "immutable=1"):
         connection = None
         try:
-            connection = connect(folder, how=how, any_thread=any_thread)
+            connection = connect(folder, how=how)
             connection.execute("SELECT 1 FROM sqlite_master")
         except errors(UnicodeDecodeError) as error:
             if connection is not None and type(error).__name__ != "OperationalError":
@@ -338,7 +334,7 @@ def _connect_to_read(folder: Path, *, any_thread: bool) -> tuple[sqlite3.Connect
         with _clear_errors(folder):
             raise problem
     if not _logged(folder):  # whoever wrote has just ended
-        return _connect_to_read(folder, any_thread=any_thread)
+        return _connect_to_read(folder)
     raise LibraryError(
         f"The last changes of {folder} are in {LOG}, which can't be read there: {problem}.",
         "Free some space if the disk is full; else copy the whole folder to where you may write, or wait until whoever"
