@@ -295,10 +295,7 @@ def decisions(
         total=len(found),
         can_undo=log.to_undo(),
         can_redo=log.to_redo(),
-        decisions=[
-            schemas.LoggedDecision(**schemas.Decision.of(one).model_dump(), show=of)
-            for one, of in zip(newest, shown, strict=True)
-        ],
+        decisions=[schemas.LoggedDecision.told(one, show=of) for one, of in zip(newest, shown, strict=True)],
     )
 
 
@@ -325,7 +322,7 @@ def erase(now: Now, asked: schemas.EraseRequest, response: Response) -> schemas.
     """Erase a person out of every byte of the library: it can't be undone."""
     done, entry = now.erase(asked.person, asked.seen)
     response.headers["Clear-Site-Data"] = '"cache"'  # thumbnails that the browser keeps
-    told = schemas.Decision.of(entry)
+    told = schemas.Decision.told(entry)
     return schemas.Erased(revision=entry.id, decision=told, pages=len(done.pages), exports=len(done.exports))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,7 +100,7 @@ class Pages:
                 with self._door.session() as session:
                     log = session.cache.log()
                 since = log.decisions(entry for entry in log.entries if entry.id in error.entries)
-                told = [schemas.Decision.of(one).model_dump() for one in since]
+                told = [asdict(schemas.Decision.told(one)) for one in since]
                 return RequestError(409, error.problem, error.mend, since=told)
             case DecisionError():
                 return RequestError(422, error.problem, error.mend)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from fastapi import Path, Query
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from unmingle.decisions import log
 from unmingle.decisions.kinds import KINDS
 from unmingle.store.face_query import FaceDetail, LeftOut, LeftOutGroup
 from unmingle.store.people_query import FaceCard, PersonSummary
 from unmingle.store.screen_time import Timeline
 
 if TYPE_CHECKING:
-    from unmingle.decisions import log
     from unmingle.decisions.kinds import Command
 
 LARGEST = 2**63 - 1  # SQLite's integers end here
@@ -51,34 +51,28 @@ class Problem(BaseModel):
     locked: bool = False
 
 
-class Changed(BaseModel):
+@dataclass(frozen=True, slots=True)
+class Changed:
     """What a decision changed: whom it touched, and how many faces it moved."""
 
-    people: list[int]
+    people: tuple[int, ...]
     faces: int
 
 
-class Decision(BaseModel):
+@dataclass(frozen=True, slots=True)
+class Decision(log.Decision):
     """One entry of the log. person: whom it is about, if anybody; faces: how many it moved; live: it was not undone.
 
     group: the first of the decisions that it was made with, 0 if it was by itself.
     """
 
-    id: int
-    made: str
-    by: str
-    kind: str
-    words: str
-    person: int | None
-    faces: int
-    live: bool
-    group: int
     changed: Changed
 
     @classmethod
-    def of(cls, decision: log.Decision) -> Decision:
-        changed = Changed(people=list(decision.people), faces=decision.faces)
-        return cls(**asdict(decision), changed=changed)
+    def told(cls, decision: log.Decision, **more: Any) -> Self:
+        """As it goes out; more: what is otherwise."""
+        said = asdict(decision) | more
+        return cls(**said, changed=Changed(said["people"], said["faces"]))
 
 
 class Stale(Problem):
@@ -245,6 +239,7 @@ class Questions(BaseModel):
     questions: list[Question]
 
 
+@dataclass(frozen=True, slots=True)
 class LoggedDecision(Decision):
     """An entry of the log with faces that it is about."""
 
@@ -272,11 +267,12 @@ class Decided(BaseModel):
     @classmethod
     def of(cls, *entries: log.Decision) -> Decided:
         """Its number is the revision that it made."""
-        told = Decision.of(entries[-1])
+        more: dict[str, Any] = {}
         if len(entries) > 1:  # which only undoing and redoing do
-            told.words = f"{'Undid' if told.kind == 'undo' else 'Redid'} {len(entries)} decisions"
-            told.faces = sum(one.faces for one in entries)
-            told.changed = Changed(people=sorted({who for one in entries for who in one.people}), faces=told.faces)
+            more["words"] = f"{'Undid' if entries[-1].kind == 'undo' else 'Redid'} {len(entries)} decisions"
+            more["faces"] = sum(one.faces for one in entries)
+            more["people"] = tuple(sorted({who for one in entries for who in one.people}))
+        told = Decision.told(entries[-1], **more)
         return cls(revision=told.id, decision=told, entries=len(entries))
 
 
