@@ -39,13 +39,10 @@ GROWN = 0.25
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Kept:
-    """What the last grouping left in a place.
-
-    state: by which settings, of how many core faces, how many clusters, `parts`: the parts of faces that were grouped,
-    `cells`: the file of each cell.
-    """
+    """What the last grouping left in a place."""
 
     place: Place
+    # By which settings, of how many core faces, how many clusters; parts of faces that were grouped; each cell's file.
     state: dict[str, Any]
     centres_cd: F32
     cohort: pa.Table  # see `local_excess`: mean, size and person of each cluster

@@ -42,15 +42,11 @@ LEAST_FACES = 2
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Grouped:
-    """What came out: who is whose, and the people, largest first.
+    """What came out: who is whose, and the people."""
 
-    assignment: columns face and person, of those who are somebody. people: columns person (from 1 on) and faces.
-    notes: see `FaceClusterer.notes_`.
-    """
-
-    assignment: ray.data.Dataset
-    people: pa.Table
-    notes: dict[str, float]
+    assignment: ray.data.Dataset  # columns face and person, of those who are somebody
+    people: pa.Table  # columns person (from 1 on) and faces, largest first
+    notes: dict[str, float]  # see `FaceClusterer.notes_`
     plan: cells.Plan | None = None  # by which cells were judged, and
     clusters: ray.data.Dataset | None = None  # what they made; None where one machine grouped all
     moments: F64 | None = None  # of these clusters; see `outliers.moments`

@@ -115,20 +115,12 @@ def _fingerprints(store: Store, pictures: I64) -> list[bytes]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Shown:
-    """Where the n faces are in their pictures.
+    """Where the n faces are in their pictures."""
 
-    pictures:  (p,) the pictures, rising.
-    start:     (p + 1,) where the rows of each begin in `rows`.
-    rows:      (n,) the faces, by picture.
-    boxes_n4:  (n, 4) left, top, right, bottom as shares of the picture's sides, from -1 to 1.
-    quality_n: (n,).
-    vectors_nd: (n, d) their embeddings.
-    """
-
-    pictures: I64
-    start: I64
-    rows: I64
-    boxes_n4: F64
+    pictures: I64  # (p,) rising
+    start: I64  # (p + 1,) where the rows of each begin in `rows`
+    rows: I64  # (n,) the faces, by picture
+    boxes_n4: F64  # left, top, right, bottom as shares of the picture's sides, from -1 to 1
     quality_n: F64
     vectors_nd: F32
 

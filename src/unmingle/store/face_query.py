@@ -241,19 +241,13 @@ def _others_in_frame(store: Store, track: int, frame: int) -> list[OtherFace]:
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """Where the whole picture of a face is.
+    """Where the whole picture of a face is."""
 
-    digest: of the picture or recording. frame: of a recording; None for a picture file.
-    files:  those that should hold it.
-    bytes:  SHA-256 of all files that showed it.
-    box:    of the face: left, top, width, height in pixels.
-    """
-
-    digest: str
-    frame: int | None
-    files: tuple[FileState, ...]
-    bytes: frozenset[str]
-    box: Box | None = None
+    digest: str  # of the picture or recording
+    frame: int | None  # of a recording; None for a picture file
+    files: tuple[FileState, ...]  # that should hold it
+    bytes: frozenset[str]  # SHA-256 of all files that showed it
+    box: Box | None = None  # of the face: left, top, width, height in pixels
 
 
 def original(store: Store, face: int) -> Original | None:
@@ -277,18 +271,13 @@ def _original(store: Store, content: str, frame: int | None, box: Box | None = N
 
 @dataclass(frozen=True, slots=True)
 class FileFace:
-    """A face on a picture file.
-
-    box:    may reach over the picture's border.
-    person: whose it is, and name, empty if they have none; None for nobody's, or for somebody's who is ignored.
-    counts: whether it is a face that anybody wants to see: neither said nor found to be none, and not ignored.
-    """
+    """A face on a picture file."""
 
     face: int
-    box: Box
-    person: int | None
-    name: str
-    counts: bool
+    box: Box  # may reach over the picture's border
+    person: int | None  # None for nobody's, or for somebody's who is ignored
+    name: str  # empty if they have none
+    counts: bool  # it is a face that anybody wants to see: neither said nor found to be none, and not ignored
 
 
 @dataclass(frozen=True, slots=True)

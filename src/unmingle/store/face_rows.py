@@ -25,24 +25,15 @@ ALONE = -1  # the person of a face that is nobody's
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredFaces:
-    """The n faces that may be grouped, each once, however many files hold its picture.
+    """The n faces that may be grouped, each once, however many files hold its picture; all but `vectors` are (n,)."""
 
-    ids:      (n,) int64, of the face.
-    pictures: (n,) int64, of the analysis: faces with the same one were seen together.
-    files:    (n,) int64, how many files hold the picture.
-    vectors:  (n, d) float32.
-    core:     (n,) bool, which of them may found a person; the others, border faces, may only join one.
-    scores:   (n,) float32, the detector's confidence.
-    quality:  (n,) float32, see `faces.quality`.
-    """
-
-    ids: I64
-    pictures: I64
-    files: I64
-    vectors: F32
-    core: Bool
-    scores: F32
-    quality: F32
+    ids: I64  # of the face
+    pictures: I64  # of the analysis: faces with the same one were seen together
+    files: I64  # how many hold the picture
+    vectors: F32  # (n, d)
+    core: Bool  # which of them may found a person; the others, border faces, may only join one
+    scores: F32  # the detector's confidence
+    quality: F32  # see `faces.quality`
 
     def __post_init__(self) -> None:
         for name in ("pictures", "files", "core", "scores", "quality"):

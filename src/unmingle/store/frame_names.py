@@ -57,19 +57,13 @@ ALIKE = 3.1  # deviations of strangers: one pair of a thousand
 
 @dataclass(frozen=True, slots=True)
 class FrameNames:
-    """What file names say.
+    """What file names say."""
 
-    pattern:    how they are read, see `sources.names.parse_name`; None: they say nothing.
-    recordings: those that are believed, and whether their frames follow each other; None: all, in order.
-    files:      how many files have a name of the pattern. believed: how many of these are believed.
-    frames:     in how many frames they are.
-    """
-
-    pattern: str | None = None
-    recordings: Mapping[Meeting, bool] | None = None
-    files: int = 0
-    believed: int = 0
-    frames: int = 0
+    pattern: str | None = None  # how they are read, see `sources.names.parse_name`; None: they say nothing
+    recordings: Mapping[Meeting, bool] | None = None  # believed ones: whether in order; None: all are, and in order
+    files: int = 0  # how many have a name of the pattern
+    believed: int = 0  # how many of these are believed
+    frames: int = 0  # in how many these are
 
     @classmethod
     def of(cls, store: Store) -> FrameNames:

@@ -197,18 +197,15 @@ def carry_over(store: Store, recipe: str) -> tuple[int, int]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Picture:
-    """A picture as a recipe saw it: its analysis, and the n faces in it.
-
-    boxes_n4: left, top, width, height in pixels. vectors_nd: of unit length.
-    """
+    """A picture as a recipe saw it: its analysis, and the n faces in it."""
 
     digest: str
     analysis: int
     size: tuple[int, int]
     print: bytes
     ids: list[int]
-    boxes_n4: F64
-    vectors_nd: F64
+    boxes_n4: F64  # left, top, width, height in pixels
+    vectors_nd: F64  # of unit length
 
     @classmethod
     def read(cls, connection: sqlite3.Connection, recipe: str, digest: str) -> _Picture | None:

@@ -31,15 +31,12 @@ ROUNDING = 1e-6  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A person is on screen. start, end: seconds since the first frame, until the last one seen gives way to the next.
-
-    faces: how often the face was seen.
-    """
+    """A person is on screen."""
 
     person: int
-    start: float
-    end: float
-    faces: int
+    start: float  # seconds since the first frame of the recording
+    end: float  # when the last one seen gives way to the next
+    faces: int  # how often the face was seen
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,17 +36,13 @@ COLUMNS = ", ".join(f"track.{name}" for name in STORED)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredTrack:
-    """A track and the faces that stand for it.
+    """A track and the faces that stand for it."""
 
-    recording: its row.
-    keyframes_k: (k,) the faces, by their rows. at_k: (k,) the sighting that each is, rising.
-    """
-
-    recording: int
+    recording: int  # its row
     still: bool
     sightings: Sightings
-    keyframes_k: I64
-    at_k: I64
+    keyframes_k: I64  # the faces, by their rows
+    at_k: I64  # the sighting that each is, rising
 
     def nearest(self) -> I64:
         """(n,) which of the keyframes stands for each sighting: the one nearest in time."""
