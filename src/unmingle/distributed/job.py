@@ -67,7 +67,7 @@ def cluster(
     assert model.calibration is not None  # else there are no faces
     settings, curve, parts = grouping or GroupingSettings(), curve_of(model.calibration), place.names(FILES)
     decided, (face_n, person_n) = Decided.read(place), owners(place)
-    person_n = decided.now(person_n)
+    person_n = decided.all_now(person_n)
     before = face_n, person_n
     kept = None if regroup else adding.Kept.read(place, settings)
     new = parts if kept is None else sorted(set(parts) - set(kept.state["parts"]))

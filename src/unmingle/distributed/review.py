@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from os import fsencode
 from pathlib import Path
@@ -15,6 +14,7 @@ import pyarrow.compute as pc
 
 from unmingle.decisions.assignment import Measured, store_assignment
 from unmingle.decisions.kinds import Name
+from unmingle.decisions.log import Projection
 from unmingle.decisions.service import DecisionService
 from unmingle.decisions.state import State
 from unmingle.distributed.place import (
@@ -220,31 +220,25 @@ def hand_back(library: Library, destination: str) -> int:
         key_of = {face: key(name) for face, name in store.connection.execute(query, (recipe,))}
     said, at = state.projection, {region: key_of[face] for region, face in state.face_of.items()}
     decided = Decided(
-        {at[region]: who for region, who in said.person_of.items() if region in at},
-        dict(said.names),
-        said.ignored,
-        dict(said.merged),
-        {(at[region], who) for region, who in said.barred if region in at},
-        {at[region]: mark for region, mark in said.marks.items() if region in at and mark != "face"},
+        person_of={at[region]: who for region, who in said.person_of.items() if region in at},
+        barred={(at[region], who) for region, who in said.barred if region in at},
+        names=said.names,
+        merged=said.merged,
+        ignored=said.ignored,
+        marks={at[region]: mark for region, mark in said.marks.items() if region in at and mark != "face"},
     )
     place.write_text(f"{DECISIONS}/{first}.json", decided.as_json())
     return len(decided.person_of) + len(decided.marks) + len(decided.barred)
 
 
-@dataclass(slots=True)
-class Decided:
-    """What libraries decided of faces, by key, and people; see `decisions.log.Projection`."""
+class Decided(Projection):
+    """What libraries decided of faces, by key, and people; of a projection `PARTS` are heeded."""
 
-    person_of: dict[int, int] = field(default_factory=dict)
-    names: dict[int, str] = field(default_factory=dict)
-    ignored: set[int] = field(default_factory=set)
-    merged: dict[int, int] = field(default_factory=dict)
-    barred: set[tuple[int, int]] = field(default_factory=set)
-    marks: dict[int, str] = field(default_factory=dict)
+    PARTS = ("person_of", "names", "ignored", "merged", "barred", "marks")
 
     def as_json(self) -> str:
         """As stored: pairs in lists."""
-        parts = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        parts = {name: getattr(self, name) for name in self.PARTS}
         return json.dumps(
             {name: sorted(part.items() if isinstance(part, dict) else part) for name, part in parts.items()}
         )
@@ -258,14 +252,11 @@ class Decided:
                 getattr(decided, part).update(rows if part == "ignored" else map(tuple, rows))
         return decided
 
-    def now(self, person_m: I64) -> I64:
+    def all_now(self, person_m: I64) -> I64:
         """Who these people are after all merges."""
         found = person_m.copy()
         for gone in self.merged:
-            kept = gone
-            while kept in self.merged:
-                kept = self.merged[kept]
-            found[person_m == gone] = kept
+            found[person_m == gone] = self.now(gone)
         return found
 
     def claims(self, cluster_of: dict[int, int]) -> dict[int, int]:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from unmingle.records import check_shape
 from unmingle.store.facts import adaptation_of
 from unmingle.store.schema import damaged
 
@@ -34,11 +33,6 @@ class StoredFaces:
     core: Bool  # which of them may found a person; the others, border faces, may only join one
     scores: F32  # the detector's confidence
     quality: F32  # see `faces.quality`
-
-    def __post_init__(self) -> None:
-        for name in ("pictures", "files", "core", "scores", "quality"):
-            check_shape(name, getattr(self, name), (len(self.ids),))
-        check_shape("vectors", self.vectors, (len(self.ids), None))
 
     def take(self, index: I64) -> StoredFaces:
         """The faces at `index`, in that order."""

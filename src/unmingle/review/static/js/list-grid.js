@@ -142,11 +142,6 @@ export function listGrid({ label, cells, path, items, query, size, guess, restor
     void stretch([[Math.min(anchor, index), Math.max(anchor, index)]]);
   }
 
-  function all() {
-    base = new Set();
-    if (list.total) void stretch([[0, list.total - 1]]);
-  }
-
   /** Picks so many from the beginning. @param {number} count */
   async function first(count) {
     base = new Set();
@@ -216,7 +211,7 @@ export function listGrid({ label, cells, path, items, query, size, guess, restor
       { keys: ["Enter"], words: enter, run: () => openAt(grid.focused) },
       { keys: select, words: "Select", run: () => toggle(grid.focused) },
       ...(wall ? [] : [{ keys: ["l"], words: "Faces like this", run: () => like() }]),
-      { keys: ["Mod+a"], words: "Select all", run: all },
+      { keys: ["Mod+a"], words: "Select all", run: () => void first(list.total ?? 0) },
       { keys: ["Escape"], words: "Select nothing", run: clear },
     ],
     /** Once it is in the document. */
