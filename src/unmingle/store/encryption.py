@@ -21,7 +21,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from unmingle.errors import LibraryError, LibraryLockedError, MissingExtraError, SettingsError
-from unmingle.files import JOURNAL, TEMPORARY, write_atomically
+from unmingle.files import JOURNAL, TEMPORARY, stamp, write_atomically
 from unmingle.sources.formats import LIBRARY_FILE as FILE
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def key_digits(folder: Path) -> str:
     """What opens a library's database, as digits; empty where none is needed. One that isn't there gets its mark."""
     secret, salted = key_of(folder), Mark.of(folder).key
     if salted is None:
-        if secret is None or _is_there(folder / FILE):
+        if secret is None or stamp(folder / FILE)[0] > 0:
             return ""
         digits, salted = new_key(secret)
         Mark(salted).write(folder)
@@ -174,12 +174,6 @@ def key_digits(folder: Path) -> str:
     if proof and not hmac.compare_digest(_proof(raw), proof):
         raise wrong_key(folder)
     return raw.hex() + salt
-
-
-def _is_there(path: Path) -> bool:
-    with suppress(OSError):
-        return path.stat().st_size > 0
-    return False
 
 
 def note_key(folder: Path) -> None:
@@ -258,7 +252,9 @@ class Sealer:
         """What a line says; nothing if the key doesn't fit."""
         if not line.startswith(SEALED):
             return line
-        with suppress(ValueError, self._invalid()):
+        from cryptography.exceptions import InvalidTag
+
+        with suppress(ValueError, InvalidTag):
             held = base64.b64decode(line[len(SEALED) :], validate=True)
             salt, nonce, rest = held[:SALT], held[SALT : SALT + NONCE], held[SALT + NONCE :]
             opened: bytes = self._box(salt).decrypt(nonce, rest, b"")
@@ -269,12 +265,6 @@ class Sealer:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         return AESGCM(hmac.digest(_raw(self.secret, salt), b"unmingle journal", "sha256"))
-
-    @staticmethod
-    def _invalid() -> type[Exception]:
-        from cryptography.exceptions import InvalidTag
-
-        return InvalidTag
 
 
 def sealer(folder: Path) -> Sealer | None:
