@@ -188,7 +188,6 @@ class Merge:
 class Merges:
     """The m steps of an agglomeration, in order: a sequence of Merge, kept in columns, since there may be a million."""
 
-    leaves: int  # how many faces there are
     first: I64
     second: I64
     similarity: F64
@@ -204,7 +203,7 @@ class Merges:
     def none(cls) -> Merges:
         """Nothing was merged."""
         none = np.zeros(0, np.int64)
-        return cls(0, none, none, np.zeros(0), none, np.zeros(0, np.uint8), ())
+        return cls(none, none, np.zeros(0), none, np.zeros(0, np.uint8), ())
 
     def __len__(self) -> int:
         return len(self.first)

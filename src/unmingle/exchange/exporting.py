@@ -217,7 +217,6 @@ class _Job:
         self.progress("write", len(every), len(every))
 
     def labels(self, labels: Path) -> None:
-        from unmingle.evaluation.labels import LabelOptions
         from unmingle.evaluation.scores import fill_in
 
         faces = faces_table(self.store, self.recipe)

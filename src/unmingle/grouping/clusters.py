@@ -262,16 +262,16 @@ class Clusters:
     def records(self, rows_n: I64) -> Merges:
         """The history, numbered as SciPy's linkage is, where the row of face i is rows_n[i]."""
         kept, gone, similarity, how = self.history()
-        n, node, size = len(rows_n), rows_n.tolist(), [1] * len(rows_n)
+        node, size = rows_n.tolist(), [1] * len(rows_n)
         first, second, sizes = [], [], []
-        for made, (one, other) in enumerate(zip(kept.tolist(), gone.tolist(), strict=True), n):
+        for made, (one, other) in enumerate(zip(kept.tolist(), gone.tolist(), strict=True), len(rows_n)):
             first.append(node[one])
             second.append(node[other])
             size[one] += size[other]
             sizes.append(size[one])
             node[one] = made
         first_m, second_m, size_m = (np.array(column, np.int64) for column in (first, second, sizes))
-        return Merges(n, first_m, second_m, similarity, size_m, how, HOW)
+        return Merges(first_m, second_m, similarity, size_m, how, HOW)
 
 
 def top_quartile(one_pad: F32, other_pbd: F32) -> F64:
