@@ -75,6 +75,20 @@ def test_appearances_that_share_a_picture_stay_apart() -> None:
     assert clusters.slot_n[0] != clusters.slot_n[39]
 
 
+@pytest.mark.parametrize(("own", "joined"), [(0.3, True), (0.6, False)])
+def test_poor_faces_need_less_to_be_one_person_than_good_ones(own: float, joined: bool) -> None:
+    between, random = 0.29, np.random.default_rng(0)
+    both, one, other = np.linalg.qr(random.normal(size=(128, 3)))[0].T
+    rest = random.normal(size=(30, 128)) / np.sqrt(128)
+    pieces = np.repeat([one, other], 10, axis=0) * np.sqrt(own - between) + both * np.sqrt(between)
+    vectors = unit(np.concatenate([pieces + rest[:20] * np.sqrt(1 - own), rest[20:]]))
+    slots = np.concatenate([np.repeat([0, 10], 10), np.arange(20, 30)])
+    clusters = Clusters(vectors, slots)
+    assert clusters.similarity(np.array([0]), np.array([10]))[0] == pytest.approx(between, abs=0.02)
+    join_fragments(clusters, FalseMergeThreshold(curve=SFACE_CURVE, expected=0.02))
+    assert (clusters.slot_n[0] == clusters.slot_n[10]) == joined
+
+
 def test_single_faces_alone_are_left_alone() -> None:
     clusters = Clusters(strangers(50, 3), np.arange(50))
     join_fragments(clusters, FalseMergeThreshold(curve=CURVE, expected=0.99))

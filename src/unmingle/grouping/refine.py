@@ -10,6 +10,7 @@ import numpy as np
 from unmingle.errors import SettingsError
 from unmingle.grouping.clusters import disjoint
 from unmingle.grouping.constraints import CannotLinks, Constraints, roots
+from unmingle.grouping.impostors import SINGLE
 from unmingle.grouping.index import find_nearest, spaced
 from unmingle.grouping.linkage import ROUNDING, Linkage
 from unmingle.grouping.threshold import LEAST_Z
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 # Clusters that each cluster is compared with by its top quartile: its most similar ones for their sizes.
 CANDIDATES = 5
+# How alike good faces of one person are, in deviations of single strangers above these: the mean of six collections.
+# So many further faces of a cluster weigh as much as the word that its faces are good.
+OWN_Z = 5.6
+PRIOR_FACES = 3
 # A cluster of more faces than this is somebody; a smaller one may be a fragment.
 FRAGMENT_FACES = 4
 # Faces of the smaller cluster for each frame that two clusters of one person may share by mistake.
@@ -64,12 +69,30 @@ def join_fragments(clusters: Clusters, threshold: FalseMergeThreshold) -> None:
 
 
 def _judged(clusters: Clusters, threshold: FalseMergeThreshold, pairs_m2: I64) -> tuple[I64, F64]:
-    """The pairs that are worth remembering, and their scores by top quartile."""
+    """The pairs that are worth remembering, and their scores."""
     first, second = pairs_m2.T
     a, b = clusters.size_n[first], clusters.size_n[second]
-    z_m = threshold.quartile_standard(clusters.top_quartile(first, second) - clusters.excess(first, second), a, b)
+    excess = clusters.excess(first, second)
+    z_m = np.maximum(
+        threshold.standard(clusters.similarity(first, second) - excess, a, b),
+        threshold.quartile_standard(clusters.top_quartile(first, second) - excess, a, b),
+    )
+    # Poor faces are less alike, of one person and of two.
+    share = np.sqrt(_shown(clusters, first, threshold) * _shown(clusters, second, threshold))
+    z_m = threshold.sharpened(z_m, a, b, share)
     # What lies far below any threshold is judged again when one of the two changes.
     return pairs_m2[z_m >= LEAST_Z], z_m[z_m >= LEAST_Z]
+
+
+def _shown(clusters: Clusters, slot_m: I64, threshold: FalseMergeThreshold) -> F64:
+    """(m,) the share of what good faces show of people that those of clusters show, by how alike they are."""
+    others = clusters.size_n[slot_m] - 1
+    usual = OWN_Z * threshold.curve.deviation(SINGLE, SINGLE)
+    # Where it is crowded they may be children who are strangers, and good.
+    alike_m = _own_cosines(clusters, slot_m) - threshold.curve.mean + clusters.excess(slot_m, slot_m)
+    share_m = np.clip(alike_m / usual, 0, 1)
+    shown_m: F64 = (others * share_m + PRIOR_FACES) / (others + PRIOR_FACES)
+    return shown_m
 
 
 def _candidates(clusters: Clusters, threshold: FalseMergeThreshold, of: I64) -> I64:

@@ -69,6 +69,16 @@ class FalseMergeThreshold:
         z: F64 = (quartile_m - expected) / (QUARTILE_SPREAD * self.scale * self.curve.deviation(first_m, second_m))
         return z
 
+    def sharpened(self, z_m: F64, first_m: I64, second_m: I64, share_m: F64) -> F64:
+        """(m,) scores of pairs whose faces show such a share of what good faces show of people.
+
+        Less of what strangers have in common is seen, too: `people` shrinks as the share does, and goes to `pairs`.
+        """
+        variance_m = self.curve.deviation(first_m, second_m) ** 2
+        less_m = (1 - share_m) * self.curve.people * (1 - 1 / (first_m * second_m))
+        sharpened_m: F64 = z_m * np.sqrt(variance_m / (variance_m - less_m))
+        return sharpened_m
+
     def accepts(self, z_m: F64, first_m: I64, second_m: I64, *, clusters: int) -> Bool:
         """(m,) which pairs of these scores and sizes may be merged, with so many clusters at this moment."""
         accepted: Bool = z_m >= self.least_z(np.minimum(first_m, second_m), clusters=clusters)
