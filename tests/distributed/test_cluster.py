@@ -45,6 +45,12 @@ def album(meeting: Meeting, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(autouse=True)
+def _urgent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else Ray's workers stand back behind all other tests, which on a busy machine never end."""
+    monkeypatch.setenv("RAY_worker_niceness", "0")
+
+
 @pytest.fixture
 def nodes() -> Iterator[Any]:
     """A head and a node, of one core each."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-MUTANTS = 600
+MUTANTS = 300
 FUZZ = Path(__file__).parents[2] / "benchmarks" / "fuzz.py"
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pytest
 from tests.review.conftest import Maker
-from tests.review.recording import Recorded
 
 import unmingle
 from unmingle.api import Library
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from playwright.sync_api import Browser as Chromium
+    from tests.review.recording import Recorded
 
 NAME = "<script>alert('Zoë')</script> & Söhne"
 
@@ -120,8 +120,7 @@ def test_with_labels_the_mistakes_are_shown(made: Library, tmp_path: Path) -> No
     assert 'class="off"' in page
 
 
-def test_recordings_have_their_times(tmp_path: Path) -> None:
-    recorded = Recorded.made(tmp_path)
+def test_recordings_have_their_times(recorded: Recorded) -> None:
     page = Library(recorded.folder).write_report().read_text(encoding="utf-8")
     intervals = Library(recorded.folder).intervals
     bars = re.findall(r'<i style="left:([\d.]+)%;width:([\d.]+)%', page)

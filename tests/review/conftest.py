@@ -13,7 +13,6 @@ import pytest
 from fastapi.testclient import TestClient
 from tests.made_library import RECIPE, analysis
 from tests.review.browser import TOKEN, Seat, Watch, served
-from tests.review.recording import Recorded
 
 from unmingle import jobs
 from unmingle.faces.align import FACE_MARGIN, thumbnail
@@ -160,18 +159,6 @@ def client(library_folder: Path) -> Iterator[TestClient]:
 @pytest.fixture
 def browser(client: TestClient) -> Browser:
     return Browser(client)
-
-
-@pytest.fixture(scope="session")
-def recorded_template(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
-    """Drawn and watched once, since that takes seconds."""
-    return Recorded.made(tmp_path_factory.mktemp("recorded"))
-
-
-@pytest.fixture
-def recorded(recorded_template: Recorded, tmp_path: Path) -> Recorded:
-    """A library of two recordings."""
-    return recorded_template.copied(tmp_path)
 
 
 @pytest.fixture

@@ -74,7 +74,7 @@ class Recorded:
     def made(cls, folder: Path) -> Recorded:
         """Three people in two recordings."""
         videos = folder / "recordings"
-        videos.mkdir()
+        videos.mkdir(parents=True)
         write_recording(videos / "talk.mp4", TALK, seconds=4)
         write_recording(videos / "pair.mp4", PAIR, seconds=2.5)
         library = Library(folder / "library")
