@@ -28,9 +28,12 @@ $(VENV)/dev: $(VENV)/core requirements/dev.lock
 demo: $(VENV)/core
 	$(BIN)/unmingle demo -o demo
 
+# Threads that wait for others keep no core busy, which the other processes need.
+test lowest coverage: export OMP_WAIT_POLICY := passive
+
 # What takes minutes, a browser or a Debian package is marked: ALL=yes runs that too, as .ci/run does.
 test: $(VENV)/dev
-	$(BIN)/pytest -n 2 --dist worksteal $(if $(ALL),,-m "not (slow or browser or debian)")
+	$(BIN)/pytest -n 3 --dist worksteal $(if $(ALL),,-m "not (slow or browser or debian)")
 
 # After a change to a lower bound in pyproject.toml: the tests with the lowest versions, which warn of newer ones of others.
 lowest:
