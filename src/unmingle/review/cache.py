@@ -147,10 +147,6 @@ class Cache:
             found: T = kept.value
             return found
 
-    def first_page(self) -> None:
-        with self.view() as view:
-            self.covers(view, query(view.overview, sort="faces", show="all", search="")[:60])
-
     def warm(self) -> None:
         self.counts()
         with self.view() as view:

@@ -64,7 +64,6 @@ class Session:
         self._service = DecisionService()
         self._deciding = Lock()
         self._asking = Library(self.folder)  # remembers what it found out about people who don't change
-        self._warm = Later(self._get_ready, quiet=0.0, name="warm")
         self._redraw: set[int] = set()  # people who changed since the tables were written
         self._tables = Later(self._write_tables, quiet=QUIET, name="tables")
         self._pictures = PictureReader()
@@ -72,30 +71,23 @@ class Session:
         self._cut = lru_cache(KEPT_FACES)(self._cut_out)
 
     def start(self) -> None:
-        """Get ready for the first page, and begin the work beside the requests."""
-        self.cache.first_page()
-        self._warm.start()
-        self._warm.ask()
+        """Begin the work beside the requests."""
         self.questions.start()
         self._tables.start()
 
     def stop(self) -> None:
         """Finish it: tables that are out of date are written."""
-        self._warm.stop(finish=False)
         self.questions.stop()
         self._tables.stop(finish=True)
         self.cache.close()
         with suppress(UnmingleError), open_to_decide(self.folder):
             pass  # the last one to close it writes the log back
 
-    def _get_ready(self) -> None:
-        self.cache.warm()
-        with self._deciding, self.cache.snapshot() as store:
-            self._service.state(store.connection, current(store))
-
     def _ask(self) -> tuple[Question, ...]:
-        self.cache.warm()  # first what the next pages need
+        self.cache.warm()  # first what the next pages and decisions need
         try:
+            with self._deciding, self.cache.snapshot() as store:
+                self._service.state(store.connection, current(store))
             return self._asking.questions(most=MOST_QUESTIONS)
         except LibraryBusyError:
             raise
