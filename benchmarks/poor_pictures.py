@@ -138,16 +138,18 @@ def read(folder: Path, every: int) -> tuple[list[U8], list[str], list[float]]:
     return pictures, people, sides
 
 
-def sorted_out(
-    place: Path, way: Change, pictures: list[U8], people: list[str], sides: list[float]
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What comes of these pictures, made poorer: figures; and the labelled faces that were grouped."""
+def write(place: Path, way: Change, pictures: list[U8], people: list[str], sides: list[float]) -> None:
+    """Poorer pictures, each in its person's folder, under its number."""
     rng = np.random.default_rng(0)
     for i, (picture, person, side) in enumerate(zip(pictures, people, sides, strict=True)):
         changed, quality = way(picture, side, rng)
         file = place / "pictures" / person / f"{i}.jpg"
         file.parent.mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(file), changed[:, :, ::-1], (cv2.IMWRITE_JPEG_QUALITY, quality))
+
+
+def sorted_out(place: Path, people: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What comes of pictures, given whose each is: figures; and the labelled faces that were grouped."""
     library = unmingle.open(place / "library")
     library.add(place / "pictures")
     library.cluster(sheets=0)
@@ -229,7 +231,8 @@ def main() -> None:
         for way in options.ways:
             with tempfile.TemporaryDirectory() as temporary:
                 place = Path(temporary) if options.keep is None else options.keep / f"{name} {way}"
-                told, faces = sorted_out(place, WAYS[way], *given)
+                write(place, WAYS[way], *given)
+                told, faces = sorted_out(place, given[1])
                 if options.keep is not None:
                     np.savez(place / "faces.npz", **faces)
             told["others"] = others(faces)

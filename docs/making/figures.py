@@ -566,6 +566,26 @@ def degradation() -> str:
     return table(("collection", "half lost at, pixels", "nine in ten lost at, pixels", "half lost at a blur of"), rows)
 
 
+def poor_pictures() -> str:
+    """Collections made poorer, in the whole job and beside the best of other methods."""
+    called = {**CALLED, "sitcom": "actors", "johns": "five men called John", "families_a": "families"}
+    rows = []
+    for name, ways in result("poor_pictures").items():
+        for way, one in ways.items():
+            best = max(one["others"].items(), key=lambda other: other[1]["bcubed_f"])
+            people = f"{one['people found']} of {one['people']}" if name in ("pins_a", "sitcom", "johns") else ""
+            rows.append([
+                called[name] if way == "as they are" else "",
+                way,
+                f"{one['no face']}, {one['of them alone']} of {one['pictures']}",
+                people,
+                *(f"{of['bcubed_f']:.4f}" for of in (one, one["grouped"])),
+                f"{best[1]['bcubed_f']:.4f} ({best[0]})",
+            ])  # fmt: skip
+    head = ("pictures", "", "lost, border and alone", "people", "BCubed F", "of the grouped", "best of others")
+    return table(head, rows)
+
+
 def processors() -> str:
     """How long SFace takes for a face, by what a processor has."""
     called = {
@@ -794,6 +814,7 @@ def peers_plot() -> str:
 
 PARTS: dict[str, Callable[[], str]] = {
     "precision": precision,
+    "poor pictures": poor_pictures,
     "processors": processors,
     "peers": peers,
     "peers with avx alone": partial(peers, "peers_avx2"),
