@@ -89,6 +89,19 @@ def test_poor_faces_need_less_to_be_one_person_than_good_ones(own: float, joined
     assert (clusters.slot_n[0] == clusters.slot_n[10]) == joined
 
 
+def test_a_single_face_needs_as_much_with_a_poor_cluster_as_with_a_good_one() -> None:
+    own, between, random = 0.3, 0.36, np.random.default_rng(0)
+    person, rest = np.eye(128)[0], random.normal(size=(40, 128)) / np.sqrt(128)
+    rest[:, 0] = 0
+    pieces = np.sqrt(own) * person + np.sqrt(1 - own) * rest[:10]
+    single = between / np.sqrt(own) * person + np.sqrt(1 - between**2 / own) * rest[10]
+    clusters = Clusters(
+        unit(np.concatenate([pieces, [single], rest[11:]])), np.concatenate([np.zeros(10, int), np.arange(10, 40)])
+    )
+    join_fragments(clusters, FalseMergeThreshold(curve=SFACE_CURVE, expected=0.02))
+    assert clusters.slot_n[0] != clusters.slot_n[10]
+
+
 def test_single_faces_alone_are_left_alone() -> None:
     clusters = Clusters(strangers(50, 3), np.arange(50))
     join_fragments(clusters, FalseMergeThreshold(curve=CURVE, expected=0.99))

@@ -77,8 +77,9 @@ def _judged(clusters: Clusters, threshold: FalseMergeThreshold, pairs_m2: I64) -
         threshold.standard(clusters.similarity(first, second) - excess, a, b),
         threshold.quartile_standard(clusters.top_quartile(first, second) - excess, a, b),
     )
-    # Poor faces are less alike, of one person and of two.
+    # Poor faces are less alike, of one person and of two. A single one doesn't tell whether it is poor.
     share = np.sqrt(_shown(clusters, first, threshold) * _shown(clusters, second, threshold))
+    share[np.minimum(a, b) == 1] = 1
     z_m = threshold.sharpened(z_m, a, b, share)
     # What lies far below any threshold is judged again when one of the two changes.
     return pairs_m2[z_m >= LEAST_Z], z_m[z_m >= LEAST_Z]
