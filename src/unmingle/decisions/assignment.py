@@ -18,7 +18,7 @@ from unmingle.decisions.state import Assignment, State
 from unmingle.grouping.constraints import Constraints
 from unmingle.records import F64, I64
 from unmingle.store.face_regions import counterparts
-from unmingle.store.face_rows import ALONE, StoredFaces, keep_previous, look_up, persons_now
+from unmingle.store.face_rows import ALONE, StoredFaces, grouped_faces, keep_previous, look_up, persons_now
 from unmingle.store.result_tables import keep_tally
 from unmingle.store.sqlite import Store, insert
 from unmingle.text_layout import counted
@@ -210,9 +210,10 @@ def _propose(connection: sqlite3.Connection, columns: tuple[list[Any], ...], sta
 
 def _note_grouped(connection: sqlite3.Connection, faces_n: I64) -> None:
     """Remember which faces a grouping saw."""
-    seen = (str(faces_n.tolist()),)
-    connection.execute("DELETE FROM grouped WHERE face NOT IN (SELECT value FROM json_each(?))", seen)
-    connection.execute("INSERT OR IGNORE INTO grouped (face) SELECT value FROM json_each(?)", seen)
+    before = grouped_faces(connection)
+    gone, came = before[~np.isin(before, faces_n)], faces_n[~np.isin(faces_n, before)]
+    connection.executemany("DELETE FROM grouped WHERE face = ?", gone[:, None].tolist())
+    connection.executemany("INSERT INTO grouped (face) VALUES (?)", came[:, None].tolist())
 
 
 def _carry_over(connection: sqlite3.Connection, recipe: str, projection: Projection) -> bool:
