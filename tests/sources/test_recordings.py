@@ -134,7 +134,7 @@ def test_uneven_times_give_what_the_definition_says(
         assert rest == whole[len(whole) - len(rest) :]
         if every:
             instants = np.arange(0, times[-1] / 1000 + every, every)
-            early = min(1, *gaps) / 2000
+            early = min(2, *gaps) / 2000  # a millisecond, but no more than half a gap
             expected = {int(np.searchsorted(np.array(times) / 1000 + early, instant)) for instant in instants}
             assert whole == sorted(expected - {len(times)})
 
