@@ -30,8 +30,11 @@ def test_small_clean_folders(tmp_path: Path, name: str, accuracy: float) -> None
 
 @pytest.mark.parametrize(("name", "bcubed"), [("umist", 0.990), ("pins_a", 0.988)])
 def test_hard_poses_and_many_years(tmp_path: Path, name: str, bcubed: float) -> None:
+    for file in sorted(Path(DATA or "", name).glob("*/*"))[::2]:  # half of them is enough
+        (tmp_path / name / file.parent.name).mkdir(parents=True, exist_ok=True)
+        (tmp_path / name / file.parent.name / file.name).symlink_to(file)
     library = unmingle.open(tmp_path / "library")
-    library.add(Path(DATA or "", name))
+    library.add(tmp_path / name)
     library.cluster(sheets=0)
     assert library.evaluate("folders").scores.bcubed.f1 >= bcubed
 

@@ -28,9 +28,13 @@ pytestmark = [
 
 
 def vectors(folder: Path, name: str) -> F32:
-    library = unmingle.open(folder / name)
-    library.add(Path(DATA or "", name))
-    with open_to_read(folder / name) as store:
+    """Of every other picture, which are enough."""
+    (folder / name).mkdir()
+    for number, file in enumerate(sorted(Path(DATA or "", name).rglob("*.*"))[::2]):
+        (folder / name / f"{number}{file.suffix}").symlink_to(file)
+    library = unmingle.open(folder / f"{name} library")
+    library.add(folder / name)
+    with open_to_read(library.folder) as store:
         return faces_to_group(store, store.fact(CURRENT) or "").vectors
 
 
