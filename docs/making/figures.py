@@ -43,6 +43,7 @@ def main_job() -> str:
         ("pins_a", "celebrities, head crops, 1,225", ""),
         ("sitcom", "actors, 100 crops", ""),
         ("johns", "five men called John, 55 crops", ""),
+        ("families_a", "relatives, many small children, 5,719 faces", " ¹"),
         ("lfw_a", "half of Labeled Faces in the Wild, 6,432 photographs", " ¹"),
     )
     measured = result("main_job") | result("main_job_lfw_a")
