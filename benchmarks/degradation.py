@@ -30,10 +30,10 @@ from unmingle.sources.decoding import decode
 from unmingle.sources.images import read_bytes, scan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from unmingle.models.runtime import Session
-    from unmingle.records import F32, U8, Bool
+    from unmingle.records import F32, U8, Bool, Faces
     from unmingle.sources.images import PictureFile
 
 PIXELS = (64, 48, 40, 32, 28, 24, 20, 18, 16, 14, 12, 10, 8)
@@ -56,21 +56,26 @@ class Portraits:
 
 def read(data: Path, name: str) -> Portraits:
     """The main face of each picture of people who have at least two."""
-    detector = yunet.open_yunet(precision="f32")
     aligned, people, turns = [], [], []
     files = scan([data / name]).files
     many = Counter(owner_of(file) for file in files)
-    wanted = [file for file in files if many[owner_of(file)] > 1]
-    for start in range(0, len(wanted), AT_ONCE):
-        part = wanted[start : start + AT_ONCE]
+    for person, picture, faces in main_faces([file for file in files if many[owner_of(file)] > 1]):
+        aligned.append(align(picture, faces.points[0]))
+        people.append(person)
+        turns.append(turn_of(faces.points[0]))
+    return Portraits(np.stack(aligned), people, np.array(turns, np.float32))
+
+
+def main_faces(files: Sequence[PictureFile]) -> Iterator[tuple[str, U8, Faces]]:
+    """Of each picture that shows a face, whose it is, itself, and its main face alone."""
+    detector = yunet.open_yunet(precision="f32")
+    for start in range(0, len(files), AT_ONCE):
+        part = files[start : start + AT_ONCE]
         pictures = [decode(read_bytes(file)) for file in part]
         found = find_faces(detector, pictures, DetectionSettings(crops="always"))
         for file, picture, one in zip(part, pictures, found, strict=True):
             if len(one.faces):
-                aligned.append(align(picture, one.faces.points[0]))
-                people.append(owner_of(file))
-                turns.append(turn_of(one.faces.points[0]))
-    return Portraits(np.stack(aligned), people, np.array(turns, np.float32))
+                yield owner_of(file), picture, one.faces
 
 
 def owner_of(file: PictureFile) -> str:

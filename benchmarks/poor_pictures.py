@@ -29,13 +29,9 @@ sys.path.append(str(Path(__file__).with_name("grouping")))
 from competitors import COMPETITORS
 
 import unmingle
-from degradation import AT_ONCE
+from degradation import main_faces, owner_of
 from unmingle.evaluation.metrics import score
-from unmingle.faces.detect import find_faces
-from unmingle.models.yunet import open_yunet
-from unmingle.settings import DetectionSettings
-from unmingle.sources.decoding import decode
-from unmingle.sources.images import read_bytes, scan
+from unmingle.sources.images import scan
 from unmingle.store.face_rows import faces_to_group
 from unmingle.store.facts import CURRENT
 from unmingle.store.sqlite import open_to_read
@@ -121,20 +117,13 @@ def _compressed(picture: U8, quality: int) -> U8:
 def read(folder: Path, every: int) -> tuple[list[U8], list[str], list[float]]:
     """Pictures, whose each is, and the side of its main face; those without a face are left out."""
     files = scan([folder]).files
-    group = {name: name.partition("_MID")[0] for name in sorted({file.name.partition("/")[0] for file in files})}
+    group = {name: name.partition("_MID")[0] for name in sorted(set(map(owner_of, files)))}
     chosen = set(sorted(set(group.values()))[::every])
-    files = [file for file in files if group[file.name.partition("/")[0]] in chosen]
-    detector = open_yunet(precision="f32")
     pictures, people, sides = [], [], []
-    for start in range(0, len(files), AT_ONCE):
-        part = files[start : start + AT_ONCE]
-        decoded = [decode(read_bytes(file)) for file in part]
-        found = find_faces(detector, decoded, DetectionSettings(crops="always"))
-        for file, picture, one in zip(part, decoded, found, strict=True):
-            if len(one.faces):
-                pictures.append(picture)
-                people.append(file.name.partition("/")[0])
-                sides.append(float(np.sqrt(one.faces.boxes[0, 2:].prod())))
+    for person, picture, faces in main_faces([file for file in files if group[owner_of(file)] in chosen]):
+        pictures.append(picture)
+        people.append(person)
+        sides.append(float(np.sqrt(faces.boxes[0, 2:].prod())))
     return pictures, people, sides
 
 
@@ -149,39 +138,30 @@ def write(place: Path, way: Change, pictures: list[U8], people: list[str], sides
 
 
 def sorted_out(place: Path, people: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What comes of pictures, given whose each is: figures; and the labelled faces that were grouped."""
+    """What comes of pictures, given whose each is: figures; and the faces that were grouped: vectors, labels, ours."""
     library = unmingle.open(place / "library")
     library.add(place / "pictures")
     library.cluster(sheets=0)
-    rows = library.evaluate("folders").faces
     with open_to_read(place / "library") as store:
         stored = faces_to_group(store, store.fact(CURRENT) or "")
     at = {face: i for i, face in enumerate(stored.ids.tolist())}
-    labels, found = np.array(people), np.arange(len(people)) + len(rows)  # who is lost is alone
-    row_n, status, reason = np.full(len(people), -1), [""] * len(people), [""] * len(people)
-    for file, face, row, person, is_, why, label in rows.select(
-        "file", "face", "id", "person", "status", "reason", "label"
-    ).rows():
+    rows = library.evaluate("folders").faces.drop_nulls("label")
+    labels, row_n = np.array(people), np.full(len(people), -1)
+    found = np.arange(len(people)) + len(rows)  # who is lost is alone
+    for file, face, person in rows.select("file", "id", "person").rows():
         i = int(Path(file).stem)
-        if label is None or ((face or 0) > 0 and status[i]):
-            continue
-        status[i], reason[i], row_n[i] = is_, why or "", at.get(row, -1)
+        row_n[i] = at.get(face, -1)
         if person is not None:
             found[i] = person
     grouped = row_n >= 0
-    row_g = row_n[grouped]
+    border_g = ~stored.core[row_n[grouped]]
     told = score(labels, found)
-    faces = {
-        "vectors": stored.vectors[row_g], "labels": labels[grouped], "ours": found[grouped], "core": stored.core[row_g],
-        "scores": stored.scores[row_g], "quality": stored.quality[row_g], "pictures": stored.pictures[row_g],
-        "files": np.flatnonzero(grouped), "status": np.array(status), "reason": np.array(reason),
-    }  # fmt: skip
-    border = int((~stored.core[row_g]).sum())
+    faces = {"vectors": stored.vectors[row_n[grouped]], "labels": labels[grouped], "ours": found[grouped]}
     return {
         "pictures": len(people),
         "no face": int((~grouped).sum()),
-        "border": border,
-        "of them alone": int(sum(np.count_nonzero(found == one) == 1 for one in found[grouped][~stored.core[row_g]])),
+        "border": int(border_g.sum()),
+        "of them alone": int(sum(np.count_nonzero(found == one) == 1 for one in faces["ours"][border_g])),
         "people": told.people_true,
         "people found": told.people_found,
         "bcubed_f": round(told.bcubed.f1, 4),
