@@ -302,8 +302,7 @@ def figures_in_short() -> str:
     """The README's five rows."""
     measured, lfw = result("main_job"), result("main_job_lfw_a")["lfw_a"]
     long = result("recordings")["long"]
-    million = next(one for one in result("grouping_scale")["sizes"] if one["faces"] == 1_000_000)
-    page = result("review_page")
+    (million,), page = result("grouping_scale_avx2")["sizes"], result("review_page_avx2")
     meeting, celebrities = measured["meeting"], measured["pins_a"]
     rows = [
         [
