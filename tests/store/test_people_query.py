@@ -187,6 +187,7 @@ def test_people_are_counted_anew_where_faces_or_files_came_or_went(tmp_path: Pat
     def check() -> None:
         with open_to_read(library.folder) as store:
             own = faces_table(store, RECIPE).drop_nulls("person").group_by("person")
+            cohesion = dict(store.connection.execute("SELECT id, round(cohesion, 4) FROM person"))
         counts = (
             pl.col("name").first(),
             pl.len().cast(pl.Int64).alias("faces"),
@@ -194,6 +195,9 @@ def test_people_are_counted_anew_where_faces_or_files_came_or_went(tmp_path: Pat
         )
         expected = own.agg(*counts).sort("faces", "person", descending=[True, False])
         assert library.people.drop("cohesion").equals(expected)
+        assert dict(library.people.select("person", "cohesion").rows()) == {
+            person: cohesion[person] for person in expected["person"]
+        }
         assert expected.height
 
     check()
