@@ -11,8 +11,6 @@ declare global {
 
   /** What every part of the page is told. changed: a decision was made, with its outcome; facts: numbers of the header. */
   type News = "changed" | "facts";
-  /** About a decision. undoes: the one that it takes back; quiet: without words. */
-  type Told = { undoes?: number; quiet?: boolean };
   /** seen: the revision that was on show. */
   type Send = (path: string, body: object, seen?: number | null) => Promise<Outcome>;
   type Again = (decision?: number, together?: boolean) => Promise<Outcome | null>;
@@ -61,11 +59,21 @@ declare global {
     anywhere?: boolean;
   }
 
-  /** What can be done with what is selected. */
+  /** What a button or a key does. */
   interface Act {
     words: string;
     key?: string;
     run: () => unknown;
+    primary?: boolean;
+  }
+
+  /** What can be done with rows of a list. run: resolves to something if it was done; files: it is about files without a face. */
+  interface RowAct {
+    words: string;
+    key: string;
+    run: (ids: number[]) => Promise<unknown>;
+    able?: (picked: number) => boolean;
+    files?: boolean;
     primary?: boolean;
   }
 
@@ -160,15 +168,17 @@ declare global {
     restore: any;
     signal: AbortSignal;
     idOf: (row: any) => number;
-    /** What can be done with so many rows that are selected, and how they are told. */
-    acts: (picked: number) => Act[];
+    /** What can be done with what is selected or has the focus, and of a person's faces in their picture, too. */
+    acts: RowAct[];
+    /** What else keys do. */
+    keys: Binding[];
+    /** How rows are told. */
     noun: string[];
-    faceActs?: FaceAct[];
     /** What opens a row, with a plain click too; else a double click shows a face's picture, and a frame can be pulled. */
     open?: (index: number) => void;
     onChange?: () => void;
-    /** Asks for everything again, after an error. */
-    retry: () => void;
+    /** Asks for everything again, after a decision or an error. */
+    renew: () => unknown;
     /** Called if the server has no such list. */
     gone?: (error: any) => void;
   }

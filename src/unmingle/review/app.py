@@ -98,7 +98,8 @@ def create_app(
 @read.get("/library")
 def library(now: Now) -> schemas.LibrarySummary:
     """The library in numbers."""
-    overview, (left_out, recordings) = now.cache.overview(), now.cache.counts()
+    overview, (left_out, recordings), log = now.cache.overview(), now.cache.counts(), now.cache.log()
+    words = {entry.id: entry.words for entry in log.entries}
     people = overview.people.values()
     shown = [one for one in people if not one.ignored]
     return schemas.LibrarySummary(
@@ -111,6 +112,9 @@ def library(now: Now) -> schemas.LibrarySummary:
         ignored=len(people) - len(shown),
         recordings=recordings,
         questions_ready=now.questions.ready(),
+        questions=len(now.current_questions()),
+        to_undo=words.get(log.to_undo() or 0),
+        to_redo=words.get(log.to_redo() or 0),
         revision=overview.revision,
         clusterings=overview.clusterings,
         version=__version__,

@@ -100,13 +100,20 @@ class Later:
 class QuestionList:
     """The questions that the page asks, most useful first, worked out in the background for the current revision."""
 
-    def __init__(self, compute: Callable[[], Sequence[Question]], revision: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        compute: Callable[[], Sequence[Question]],
+        revision: Callable[[], int],
+        stands: Callable[[int], bool] = lambda _: True,
+    ) -> None:
+        """stands: whether a decision, by its number, was not undone."""
         self._compute = compute
         self._revision = revision
+        self._stands = stands
         self._lock = Condition()
         self._questions: tuple[Question, ...] = ()
         self._asked: dict[str, Question] = {}  # those, and those before them: somebody may just be answering one
-        self._answered: dict[str, int] = {}  # id of a question, and the revision that its answer made
+        self._answered: dict[str, tuple[Question, int]] = {}  # by id, and the decision that came of the answer
         self._at: int | None = None
         self._later = Later(self._work, quiet=THINKING, name="questions")
 
@@ -126,20 +133,21 @@ class QuestionList:
         return fresh
 
     def all(self) -> tuple[Question, ...]:
-        """Those that were not answered yet."""
-        return self._questions
+        """Those that were not answered yet; first those whose answer was undone."""
+        undone = [one for one, decision in list(self._answered.values()) if not self._stands(decision)]
+        return (*undone, *self._questions)
 
     def find(self, question: str) -> Question | None:
         """A question that was asked and not answered, even if it would not be asked any more."""
         with self._lock:
-            return self._asked.get(question)
+            asked, decision = self._answered.get(question, (self._asked.get(question), 0))
+        return None if decision and self._stands(decision) else asked
 
-    def answered(self, question: str, revision: int) -> None:
+    def answered(self, question: Question, decision: int) -> None:
         """Drop a question at once, whatever is being worked out meanwhile."""
         with self._lock:
-            self._answered[question] = revision
-            self._asked.pop(question, None)
-            self._questions = tuple(one for one in self._questions if one.id != question)
+            self._answered[question.id] = question, decision
+            self._questions = tuple(one for one in self._questions if one.id != question.id)
         self._later.ask()
 
     def _work(self) -> None:
@@ -152,8 +160,6 @@ class QuestionList:
         with threadpool_limits(1):
             found = self._compute()
         with self._lock:
-            # An answer that came while these were worked out is not in them yet.
-            self._answered = {one: at for one, at in self._answered.items() if at > revision}
             before = self._questions
             self._questions = tuple(one for one in found if one.id not in self._answered)
             self._asked = {one.id: one for one in (*before, *self._questions)}

@@ -97,7 +97,8 @@ class _Page(BaseModel):
 class LibrarySummary(BaseModel):
     """The library in numbers. left_out: faces and files without a person; ignored: people not to be shown.
 
-    recordings: those that are there, of which /api/timeline tells.
+    recordings: those that are there, of which /api/timeline tells; questions: that wait for an answer.
+    to_undo, to_redo: words of the decisions that would be undone or redone next.
     """
 
     folder: str
@@ -109,6 +110,9 @@ class LibrarySummary(BaseModel):
     ignored: int
     recordings: int
     questions_ready: bool
+    questions: int
+    to_undo: str | None
+    to_redo: str | None
     revision: int
     clusterings: int
     version: str

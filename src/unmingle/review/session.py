@@ -60,7 +60,9 @@ class Session:
         self.folder = folder.absolute()
         self.name = self.folder.name
         self.cache = Cache(self.folder)
-        self.questions = QuestionList(self._ask, lambda: self.cache.overview().revision)
+        self.questions = QuestionList(
+            self._ask, lambda: self.cache.overview().revision, lambda one: self.cache.log().active.get(one, False)
+        )
         self._service = DecisionService()
         self._deciding = Lock()
         self._asking = Library(self.folder)  # remembers what it found out about people who don't change
@@ -131,7 +133,7 @@ class Session:
         if asked is None:
             raise StaleError("This question no longer stands.", "Look at the questions again.")
         (taken,) = self.decide(replace(answer_command(asked, said), group=group), seen)
-        self.questions.answered(question, taken.id)
+        self.questions.answered(asked, taken.id)
         return taken
 
     def current_questions(self) -> list[Question]:

@@ -9,6 +9,7 @@ export class ApiError extends Error {
     this.mend = body.mend ?? "";
     this.since = body.since ?? [];
     this.mergedInto = body.merged_into ?? null;
+    this.words = [this.problem, this.mend].filter(Boolean).join(" ");
   }
 }
 
@@ -85,7 +86,7 @@ export const picture = (/** @type {number} */ face) => `/api/faces/${face}/pictu
 export async function whyNot(address) {
   const answer = await fetch(address).catch(() => null);
   const body = answer && !answer.ok ? await answer.json().catch(() => ({})) : {};
-  return [body.problem ?? "The picture can't be shown.", body.mend].filter(Boolean).join(" ");
+  return new ApiError(0, { problem: "The picture can't be shown.", ...body }).words;
 }
 
 /** @type {Promise<void>|null} for the server to be back */ let waiting = null;
@@ -111,9 +112,6 @@ async function knock() {
 /** What all pages share. */
 export const session = {
   library: /** @type {Schemas["LibrarySummary"]|null} */ (null),
-  undoable: /** @type {Decision|null} */ (null),
-  redoable: /** @type {Decision|null} */ (null),
-  questions: /** @type {number|null} */ (null), // suggestions that are left; null: nobody asked yet
   told: /** @type {number|undefined} */ (undefined), // the revision that the page shows at least: of the first answer, then of the last change
 };
 
@@ -125,23 +123,10 @@ export const on = (kind, listener, signal) => target.addEventListener(kind, (eve
 /** @param {News} kind @param {unknown} [detail] */
 export const emit = (kind, detail) => target.dispatchEvent(new CustomEvent(kind, { detail }));
 
-/** @type {Promise<void>|null} the answer that counts, of several asked for at once */ let newest = null;
-
-/** Asks for the header's numbers again. @returns {Promise<void>} */
-export function refreshFacts() {
-  /** @type {Promise<void>} */
-  const mine = Promise.all([get("/library"), get("/decisions", { limit: 30 })]).then(([library, log]) => {
-    if (newest !== mine) return newest ?? undefined;
-    /** One that is not among the newest has only its number. @param {number|null} id */
-    const entry = (id) => id && (log.decisions.find((/** @type {Decision} */ one) => one.id === id) ?? { id, words: `decision ${id}` });
-    Object.assign(session, { library, undoable: entry(log.can_undo), redoable: entry(log.can_redo) });
-    return void emit("facts");
-  });
-  newest = mine;
-  return mine;
-}
-
-export function setQuestions(/** @type {number} */ left) {
-  session.questions = left;
+/** Asks for the header's numbers again. */
+export async function refreshFacts() {
+  const library = await get("/library");
+  if (library.revision < (session.library?.revision ?? 0)) return; // it was overtaken by a later answer
+  session.library = library;
   emit("facts");
 }

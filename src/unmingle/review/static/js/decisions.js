@@ -1,24 +1,15 @@
-import { emit, post, refreshFacts, session } from "./api.js";
+import { emit, post } from "./api.js";
 import { openDialog, toast } from "./dialogs.js";
 import { announce, button, clock, counted, h, typing } from "./dom.js";
 import { go } from "./router.js";
 
-/** @typedef {import("./api.js").ApiError} ApiError */
-
-/** What was sent and not answered yet, and what can be undone after it. @type {Promise<unknown>} */ let underWay = Promise.resolve();
 /** Decisions go out one after another, in the order in which they were made. @type {Promise<unknown>} */ let line = Promise.resolve();
-/** Undos and redos of the last decision, one after another. @type {Promise<unknown>} */ let turn = Promise.resolve();
 /** Entries of the log that were made here, or that somebody was told of. @type {Set<number>} */ const known = new Set();
-
-function inFlight(/** @type {Promise<unknown>} */ work) {
-  underWay = Promise.allSettled([underWay, work]);
-}
 
 /** Runs something once everything is answered that was sent before. @template T @param {() => Promise<T>} run @returns {Promise<T>} */
 export function inTurn(run) {
-  const done = line.then(run, run);
-  line = done;
-  inFlight(done);
+  const done = line.then(run);
+  line = done.catch(() => {});
   return done;
 }
 
@@ -31,7 +22,7 @@ export async function send(path, body, seen) {
       for (let back = 0; back < outcome.entries; back += 1) known.add(outcome.decision.id - back);
       return outcome;
     } catch (error) {
-      const ids = (/** @type {ApiError} */ (error).since ?? []).map(({ id }) => id);
+      const ids = (/** @type {import("./api.js").ApiError} */ (error).since ?? []).map(({ id }) => id);
       const own = ids.length > 0 && ids.every((id) => known.has(id));
       for (const id of ids) known.add(id); // whoever is told of them and goes on knows
       if (!own) throw error;
@@ -41,39 +32,28 @@ export async function send(path, body, seen) {
 }
 
 /** Makes a decision and tells every part of the page; null: it was refused, which is told too. @type {Decide} */
-export const decide = (body, seen) => carryOut("/decisions", body, {}, seen);
+export const decide = (body, seen) => carryOut("/decisions", body, seen, told);
 
 /** Erases a person for good; leave: goes to where they are not. @param {number} person @param {number|null} seen @param {() => void} leave */
-export async function erase(person, seen, leave) {
-  try {
-    const outcome = await inTurn(() => send("/erase", { person }, seen));
-    leave();
-    settled(outcome, { quiet: true });
-    const { decision, pages, exports } = /** @type {Schemas["Erased"]} */ (outcome);
-    const parts = [`${decision.words}.`, pages && `Deleted: ${counted(pages, "report or other page", "reports and other pages")}.`];
-    if (exports) parts.push(`${counted(exports, "export")} left before and can't be called back: unmingle privacy lists them.`);
-    toast(parts.filter(Boolean).join(" "), undefined, { stays: exports > 0 });
-  } catch (error) {
-    await refused(/** @type {any} */ (error), {}, () => void erase(person, null, leave));
-  }
-}
+export const erase = (person, seen, leave) => carryOut("/erase", { person }, seen, (outcome) => {
+  leave();
+  const { decision, pages, exports } = /** @type {Schemas["Erased"]} */ (outcome);
+  const parts = [`${decision.words}.`, pages && `Deleted: ${counted(pages, "report or other page", "reports and other pages")}.`];
+  if (exports) parts.push(`${counted(exports, "export")} left before and can't be called back: unmingle privacy lists them.`);
+  toast(parts.filter(Boolean).join(" "), undefined, { stays: exports > 0 });
+});
 
-/** Undoes a decision: the last that can be, if none is given; together: with all that were made with it. @type {Again} */
-export const undo = (decision, together = false) => (decision === undefined ? last("undo") : carryOut("/undo", { decision, together }, { undoes: decision }));
+/** Undoes a decision; together: with all that were made with it. Without one: the last that stands once all is done that was begun before. @type {Again} */
+export const undo = (decision, together) => again("/undo", decision, together);
 /** @type {Again} */
-export const redo = (decision, together = false) => (decision === undefined ? last("redo") : carryOut("/redo", { decision, together }));
+export const redo = (decision, together) => again("/redo", decision, together);
 
-/** Once all is answered, and known what can be undone then: what was sent before the key is meant. @param {"undo"|"redo"} verb */
-function last(verb) {
-  const done = turn.then(async () => {
-    for (let seen; seen !== underWay; await seen) seen = underWay;
-    const decision = verb === "undo" ? session.undoable : session.redoable;
-    if (decision) return (verb === "undo" ? undo : redo)(decision.id, true);
-    toast(`There is nothing to ${verb}.`);
-    return null;
-  });
-  turn = done.catch(() => {});
-  return done;
+/** @param {string} path @param {number} [decision] @param {boolean} [together] */
+async function again(path, decision, together = false) {
+  // An answer may be followed by another decision, as a new person by their name: that comes first.
+  const after = (/** @type {Promise<unknown>} */ sent) => new Promise((resolve) => sent.then(() => setTimeout(resolve)));
+  if (decision === undefined) for (let sent; sent !== line; await after(sent)) sent = line;
+  return carryOut(path, { decision, together }, null, told);
 }
 
 /** Makes decisions that one Undo takes back; those that no longer stand because of others are left out. @type {DecideTogether} */
@@ -94,43 +74,38 @@ export async function decideTogether(bodies, seen, words, progress) {
     }
   });
   toast(words(taken), group === undefined ? undefined : { words: "Undo", run: () => undo(group, true) });
-  emit("changed", newest ? { ...newest, quiet: true } : null);
-  inFlight(refreshFacts().catch(() => {}));
+  emit("changed", newest ?? null);
   return taken;
 }
 
-/** @param {string} path @param {any} body @param {Told} [about] @param {number|null} [seen] @returns {Promise<Outcome|null>} */
-async function carryOut(path, body, about, seen) {
+/** @param {string} path @param {any} body @param {number|null|undefined} seen @param {(outcome: Outcome) => void} told says what came of it @returns {Promise<Outcome|null>} */
+async function carryOut(path, body, seen, told) {
   try {
     const outcome = await inTurn(() => send(path, body, seen));
-    settled(outcome, about);
+    announce(outcome.decision.words);
+    told(outcome);
+    emit("changed", outcome);
     return outcome;
   } catch (error) {
-    await refused(/** @type {any} */ (error), body, () => carryOut(path, body, about));
+    await refused(/** @type {any} */ (error), body, () => carryOut(path, body, null, told));
     return null;
   }
 }
 
-/** What follows every decision: words, an Undo beside them, and fresh numbers. @param {Outcome} outcome @param {Told} [about] */
-export function settled(outcome, about = {}) {
-  const { decision } = outcome;
-  announce(decision.words);
-  const undone = about.undoes;
-  const back = () => undo(decision.kind === "redo" ? undefined : decision.id, true);
-  const address = `/people/${decision.person}`;
-  const open = ["merge", "split", "assign"].includes(decision.kind) && location.pathname !== address ? [{ words: "Open", run: () => go(address) }] : [];
-  if (decision.kind === "split") open.push({ words: "Name", run: () => go(address, { state: { naming: true } }) });
-  if (!about.quiet) toast(decision.words, [undone === undefined ? { words: "Undo", run: back } : { words: "Redo", run: () => redo(undone, outcome.entries > 1) }, ...open]);
-  emit("changed", { ...outcome, ...about });
-  inFlight(refreshFacts().catch(() => {}));
+/** What a decision did, and an Undo or a Redo beside it. @param {Outcome} outcome */
+function told({ decision: { id, kind, words, person, target }, entries }) {
+  const back = kind === "undo" ? { words: "Redo", run: () => redo(target ?? id, entries > 1) } : { words: "Undo", run: () => undo(target ?? id, true) };
+  const address = `/people/${person}`;
+  const open = ["merge", "split", "assign"].includes(kind) && location.pathname !== address ? [{ words: "Open", run: () => go(address) }] : [];
+  if (kind === "split") open.push({ words: "Name", run: () => go(address, { state: { naming: true } }) });
+  toast(words, [back, ...open]);
 }
 
-/** Who is typing is not asked anything: the next letter would answer. @param {ApiError} error @param {any} body @param {() => void} again */
+/** Who is typing is not asked anything: the next letter would answer. @param {import("./api.js").ApiError} error @param {any} body @param {() => void} again */
 async function refused(error, body, again) {
   if (error.status !== 409) return tell(error, again);
   const what = body.kind === "name" && body.name ? `“${body.name}” was not saved` : "Nothing of yours was done";
   emit("changed", null);
-  refreshFacts().catch(() => {});
   if (typing(document.activeElement)) return toast(`${what}. ${error.problem}`, { words: "Do it anyway", run: again }, { stays: true });
   const lines = error.since.map(({ made, words }) => h("li", {}, h("time", { text: clock(made) }), h("span", { text: words })));
   return openDialog("This changed while you were looking", (close) => ({
@@ -144,6 +119,5 @@ async function refused(error, body, again) {
 
 /** Says what went wrong; while another run is writing, it may be tried again. @param {any} error @param {() => void} [again] */
 export function tell(error, again) {
-  const words = [error.problem ?? error.message, error.mend].filter(Boolean).join(" ");
-  toast(words, error.status === 423 && again ? { words: "Try again", run: again } : undefined, { stays: true });
+  toast(error.words ?? error.message, error.status === 423 && again ? { words: "Try again", run: again } : undefined, { stays: true });
 }

@@ -72,7 +72,7 @@ export function openFace({ index, total, faceAt, ready, acts, onClose }) {
     if (!shown || !about || !frame || field) return;
     const neighbour = (/** @type {number} */ way) => void edit(every[(place + way + every.length) % every.length].face);
     if (about.person === null) {
-      const done = await moveFaces("Who is this?", [of], shown.revision);
+      const done = await moveFaces([of], shown.revision);
       await show();
       return done && every.length > 1 ? neighbour(1) : undefined;
     }

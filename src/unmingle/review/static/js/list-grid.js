@@ -1,17 +1,18 @@
-import { get } from "./api.js";
+import { get, on } from "./api.js";
 import { choice } from "./cells.js";
 import { decide } from "./decisions.js";
 import { errorState, showDock, toast } from "./dialogs.js";
-import { counted, h, isTouch } from "./dom.js";
+import { announce, counted, h, isTouch, typing } from "./dom.js";
 import { openFace } from "./face-view.js";
 import { VirtualGrid } from "./grid.js";
+import { bind } from "./keyboard.js";
 import { PagedList } from "./lists.js";
 import { giveFaces } from "./names.js";
 import { go } from "./router.js";
 
 // Whoever has the focus keeps it when the order changes: keys are about what was under them.
 /** A grid of rows of the server that are fetched as it scrolls, and picked with mouse, finger and keys. @param {ListGridOptions} options */
-export function listGrid({ label, cells, path, items, query, size, guess, restore, signal, idOf, whose, acts, noun, faceActs = [], open, onChange, retry, gone }) {
+export function listGrid({ label, cells, path, items, query, size, guess, restore, signal, idOf, whose, acts, keys, noun, open, onChange, renew, gone }) {
   const wall = open !== undefined;
   /** @type {number|null} what has the focus */ let held = restore.held ?? null;
   let came = !restore.focus; // whether who comes back has the focus again
@@ -19,6 +20,7 @@ export function listGrid({ label, cells, path, items, query, size, guess, restor
   /** @type {Set<number>} what was picked before the range now being pulled */ let base = new Set();
   /** @type {number|null} where a range starts, as a place in the list */ let anchor = null;
   let wave = 0;
+  /** What a decision is about that was not answered yet: the same key twice is meant for two of them. @type {Set<number>} */ const deciding = new Set();
   /** @type {FaceView|null} the picture of a face that is open */ let view = null;
   /** What is said instead of rows. */ const message = h("div", { class: "message" });
   const list = new PagedList({
@@ -35,7 +37,7 @@ export function listGrid({ label, cells, path, items, query, size, guess, restor
     },
     onError: (error) => {
       if (gone && error.status === 404) gone(error);
-      else if (list.total === null) message.replaceChildren(errorState(error, retry));
+      else if (list.total === null) message.replaceChildren(errorState(error, renew));
     },
   });
   const grid = new VirtualGrid({
@@ -68,7 +70,8 @@ export function listGrid({ label, cells, path, items, query, size, guess, restor
       view = null;
       closed?.(at);
     };
-    view = openFace({ index, total, faceAt, ready, acts: faceActs, onClose });
+    const offered = whose === undefined ? [] : acts.map((act) => ({ ...act, run: (/** @type {number} */ face) => perform(act.key, [face]) }));
+    view = openFace({ index, total, faceAt, ready, acts: offered, onClose });
   }
 
   function follow() {
@@ -89,11 +92,24 @@ export function listGrid({ label, cells, path, items, query, size, guess, restor
     return id !== null && (held === null || id === held) ? [id] : [...picked];
   }
 
-  /** As `chosen`; whoever chose nothing is told how. */
-  function wanted() {
-    const ids = chosen();
-    if (!ids.length) toast("Select something first: click it, or move with the arrows and press Space.");
-    return ids;
+  const able = (/** @type {number} */ count) => acts.filter((act) => act.able?.(count) !== false);
+
+  /** Does what a key means; once it is done, the next row has the focus. @param {string} key @param {number[]} [ids] */
+  async function perform(key, ids = chosen()) {
+    if (!ids.length) return toast(wall ? "Select somebody first: with X, or move to them with the arrows." : "Select something first: click it, or move with the arrows and press Space.");
+    const act = able(ids.length).find((one) => one.key === key);
+    if (!act) return announce("That can’t be done with what is selected.");
+    const fit = ids.filter((id) => act.files ? id < 0 : id > 0);
+    if (!fit.length) return toast("No face was found in these files, so there is nothing to place.");
+    const meant = fit.filter((id) => !deciding.has(id));
+    for (const id of meant) deciding.add(id);
+    if (meant.length && (await act.run(meant))) {
+      clear();
+      if (!view && !typing(document.activeElement)) grid.focus(grid.focused);
+      await list.settled();
+    }
+    for (const id of meant) deciding.delete(id);
+    return undefined;
   }
 
   function pick(/** @type {Iterable<number>} */ ids) {
@@ -102,8 +118,8 @@ export function listGrid({ label, cells, path, items, query, size, guess, restor
     grid.refill();
     grid.root.classList.toggle("picking", picked.size > 0);
     const one = !wall && picked.size === 1 && [...picked][0] > 0 ? [{ words: "Like this", key: "L", run: like }] : [];
-    const able = picked.size ? [...acts(picked.size), ...one, { words: "Clear", key: "Esc", run: clear }] : [];
-    showDock(`${counted(picked.size, noun[0], noun[1])} selected`, able);
+    const offered = able(picked.size).map((act) => ({ ...act, run: () => perform(act.key) }));
+    showDock(`${counted(picked.size, noun[0], noun[1])} selected`, picked.size ? [...offered, ...one, { words: "Clear", key: "Esc", run: clear }] : []);
   }
 
   /** Leads to the faces that are like the one that has the focus, or else is picked. */
@@ -190,6 +206,21 @@ export function listGrid({ label, cells, path, items, query, size, guess, restor
     if (index !== null && !(/** @type {Element} */ (target).closest("button, input, a"))) openAt(index);
   });
 
+  const taken = acts.map(({ key }) => key.toLowerCase());
+  bind(label, [
+    { keys: ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"], words: wall ? "Move" : "Move (with Shift: select)", run: () => grid.focus(grid.focused) },
+    { keys: ["Enter"], words: wall ? "Open the person" : "See the picture", run: () => openAt(grid.focused) },
+    { keys: ["x", "Space"].filter((key) => !taken.includes(key)), words: "Select", run: () => toggle(grid.focused) },
+    ...(wall ? [] : [{ keys: ["l"], words: "Faces like this", run: () => like() }]),
+    { keys: ["Mod+a"], words: "Select all", run: () => void first(list.total ?? 0) },
+    { keys: ["Escape"], words: "Select nothing", run: clear },
+    ...acts.map(({ words, key }) => ({ keys: [key.toLowerCase()], words, run: () => void perform(key) })),
+    ...keys,
+  ], signal);
+  on("changed", async () => {
+    await renew();
+    view?.again();
+  }, signal);
   signal.addEventListener("abort", () => {
     view?.close();
     list.stop();
@@ -199,21 +230,8 @@ export function listGrid({ label, cells, path, items, query, size, guess, restor
     grid,
     message,
     clear,
-    chosen,
-    wanted,
     first,
     look,
-    /** The picture that is open. */
-    view: () => view,
-    /** Keys that every such grid has. @param {string} enter what Enter does @param {string[]} select the keys that do */
-    bindings: (enter, select) => [
-      { keys: ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"], words: wall ? "Move" : "Move (with Shift: select)", run: () => grid.focus(grid.focused) },
-      { keys: ["Enter"], words: enter, run: () => openAt(grid.focused) },
-      { keys: select, words: "Select", run: () => toggle(grid.focused) },
-      ...(wall ? [] : [{ keys: ["l"], words: "Faces like this", run: () => like() }]),
-      { keys: ["Mod+a"], words: "Select all", run: () => void first(list.total ?? 0) },
-      { keys: ["Escape"], words: "Select nothing", run: clear },
-    ],
     /** Once it is in the document. */
     start: () => {
       grid.focused = restore.focused ?? 0;

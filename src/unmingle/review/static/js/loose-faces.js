@@ -1,9 +1,8 @@
-import { get, on, post, refreshFacts } from "./api.js";
+import { emit, get, post } from "./api.js";
 import { FACES, faceImages } from "./cells.js";
 import { decide, tell } from "./decisions.js";
 import { emptyState, errorState, linkButton, toast } from "./dialogs.js";
 import { announce, baseName, called, counted, h, number, statusWords } from "./dom.js";
-import { bind } from "./keyboard.js";
 import { listGrid } from "./list-grid.js";
 import { moveFaces } from "./names.js";
 import { setQuery, setTitle } from "./router.js";
@@ -19,6 +18,9 @@ export function leftOut(root, { query, restore, signal }) {
   let chosen = { status: query.get("status") ?? "", reason: query.get("reason") ?? "" };
   const chips = h("div", { class: "reasons", role: "group", "aria-label": "Reason" });
   const about = h("p", { class: "reason-about" });
+  const isOf = (/** @type {string[]} */ ...statuses) => statuses.includes(chosen.status);
+  const isSaid = () => chosen.reason.endsWith(SAID);
+  const say = (/** @type {string} */ kind) => (/** @type {number[]} */ faces) => decide({ kind, faces }, list.revision);
   const rows = listGrid({
     label: "Left out",
     cells: FACES,
@@ -29,10 +31,17 @@ export function leftOut(root, { query, restore, signal }) {
     items: "faces",
     query: () => chosen,
     noun: ["entry", "entries"],
-    acts,
+    acts: [ // only what the chosen reason allows
+      { words: "Move to…", key: "M", run: (faces) => moveFaces(faces, list.revision), able: () => !isOf("unreadable") },
+      { words: "This is a face", key: "F", run: say("face"), able: () => isOf("low_quality", "masked", "not_a_face") && !isSaid() },
+      { words: "Restore", key: "R", run: say("restore"), able: isSaid },
+      { words: "Not a face", key: "X", run: say("not_a_face"), able: () => isOf("alone", "low_quality", "masked") },
+      { words: "Try again", key: "T", run: retry, able: () => isOf("unreadable"), files: true },
+    ],
+    keys: [],
     // A file without a face has an id too, below zero, so that it can be selected.
     idOf: (row) => row.face ?? -row.file_id,
-    retry: reload,
+    renew: reload,
   });
   const { list, grid, message } = rows;
   root.append(h("h1", { class: "page-title", text: "Left out" }), chips, about, message, grid.root);
@@ -47,7 +56,6 @@ export function leftOut(root, { query, restore, signal }) {
       if (!groups.some(isChosen)) chosen = { status: first.status, reason: first.reason };
       draw();
       if (groups.length) await list.refresh();
-      rows.view()?.again();
     } catch (error) {
       message.replaceChildren(errorState(error, reload));
     }
@@ -78,44 +86,7 @@ export function leftOut(root, { query, restore, signal }) {
       alone ? statusWords(status) : `${statusWords(status)}: ${reason}`, " ", h("span", { class: "count", text: number(faces) }));
   }
 
-  /** Only what the chosen reason allows. */
-  function acts() {
-    const { status, reason } = chosen;
-    const said = reason.endsWith(SAID);
-    return [
-      { words: "Move to…", key: "M", run: move, able: status !== "unreadable" },
-      { words: "This is a face", key: "F", run: () => say("face"), able: ["low_quality", "masked", "not_a_face"].includes(status) && !said },
-      { words: "Restore", key: "R", run: () => say("restore"), able: said },
-      { words: "Not a face", key: "X", run: () => say("not_a_face"), able: ["alone", "low_quality", "masked"].includes(status) },
-      { words: "Try again", key: "T", run: retry, able: status === "unreadable" },
-    ].filter(({ able }) => able);
-  }
-
-  /** Those that are meant, without files, which have ids below zero. */
-  function faces() {
-    const ids = rows.wanted();
-    const found = ids.filter((id) => id > 0);
-    if (ids.length && !found.length) toast("No face was found in these files, so there is nothing to place.");
-    return found;
-  }
-
-  function rest() {
-    rows.clear();
-    grid.focus(grid.focused);
-  }
-
-  async function say(/** @type {string} */ kind) {
-    const meant = faces();
-    if (meant.length && (await decide({ kind, faces: meant }, list.revision))) rest();
-  }
-
-  async function move() {
-    const meant = faces();
-    if (meant.length && (await moveFaces(`${counted(meant.length, "face")}: who is this?`, meant, list.revision))) rest();
-  }
-
-  async function retry() {
-    const files = rows.wanted().filter((id) => id < 0);
+  async function retry(/** @type {number[]} */ files) {
     let good = 0;
     for (const id of files) {
       try {
@@ -125,19 +96,11 @@ export function leftOut(root, { query, restore, signal }) {
         return tell(error);
       }
     }
-    if (!files.length) return;
     toast(`${number(good)} of ${counted(files.length, "file")} can be read now.${good ? " Their faces are grouped at the next run." : ""}`);
-    rows.clear();
-    await reload();
-    await refreshFacts().catch(() => {});
+    emit("changed", null);
+    return true;
   }
 
-  const keys = { m: "Move to a person", f: "This is a face", r: "Restore", x: "Not a face", t: "Try again" };
-  bind("Left out", [
-    ...rows.bindings("See the picture", ["Space"]),
-    ...Object.entries(keys).map(([key, words]) => ({ keys: [key], words, run: () => void acts().find((act) => act.key.toLowerCase() === key)?.run() })),
-  ], signal);
-  on("changed", () => void reload(), signal);
   rows.start();
   void reload();
   return rows;
@@ -148,12 +111,8 @@ export function facesLike(root, { params, restore, signal }) {
   setTitle("Faces like this");
   const id = Number(params[0]);
   const head = h("header", { class: "like-head" }, h("h1", { class: "page-title", text: "Faces like this" }));
-  const acts = [
-    { words: "The same person", key: "Y", primary: true, run: same },
-    { words: "Move to…", key: "M", run: () => move(rows.wanted()) },
-    { words: "New person", key: "S", run: () => say({ kind: "split", faces: rows.wanted() }) },
-    { words: "Not a face", key: "F", run: () => say({ kind: "not_a_face", faces: rows.wanted() }) },
-  ];
+  const say = (/** @type {{kind: string, faces: number[], person?: number}} */ body) => decide(body, list.revision);
+  const move = (/** @type {number[]} */ faces) => moveFaces(faces, list.revision);
   const rows = listGrid({
     label: "Faces like this",
     cells: FACES,
@@ -164,8 +123,14 @@ export function facesLike(root, { params, restore, signal }) {
     items: "faces",
     idOf: (row) => row.face,
     noun: ["face"],
-    acts: () => acts,
-    retry: reload,
+    acts: [
+      { words: "The same person", key: "Y", primary: true, run: same },
+      { words: "Move to…", key: "M", run: move },
+      { words: "New person", key: "S", run: (faces) => say({ kind: "split", faces }) },
+      { words: "Not a face", key: "F", run: (faces) => say({ kind: "not_a_face", faces }) },
+    ],
+    keys: [],
+    renew: () => Promise.all([reload(), list.refresh()]),
     gone: (error) => {
       grid.resize(0);
       message.replaceChildren(emptyState(error.problem, error.mend, linkButton("All people", "/")));
@@ -186,18 +151,10 @@ export function facesLike(root, { params, restore, signal }) {
     }
   }
 
-  async function say(/** @type {{kind: string, faces: number[], person?: number}} */ body) {
-    if (body.faces.length && (await decide(body, list.revision))) rows.clear();
-  }
-
-  async function move(/** @type {number[]} */ faces) {
-    if (faces.length && (await moveFaces(`${counted(faces.length, "face")}: who is this?`, faces, list.revision))) rows.clear();
-  }
-
-  /** This face and those chosen are one person: whose it is, or else theirs; without any, somebody new. */
-  async function same() {
-    const [own, ...others] = await Promise.all([id, ...rows.wanted().filter((face) => face !== id)].map((face) => get(`/faces/${face}`)));
-    if (!others.length) return;
+  /** This face and those chosen are one person: whose it is, or else theirs; without any, somebody new. @param {number[]} chosen */
+  async function same(chosen) {
+    const [own, ...others] = await Promise.all([id, ...chosen.filter((face) => face !== id)].map((face) => get(`/faces/${face}`)));
+    if (!others.length) return null;
     const people = [...new Set([own, ...others].map(({ person }) => person).filter((person) => person !== null))];
     const person = own.person ?? (people.length === 1 ? people[0] : null);
     const faces = [own, ...others].filter((one) => person === null || one.person !== person).map(({ face }) => face);
@@ -205,14 +162,6 @@ export function facesLike(root, { params, restore, signal }) {
     return say(person === null ? { kind: "split", faces } : { kind: "assign", faces, person });
   }
 
-  bind("Faces like this", [
-    ...rows.bindings("See the picture", ["x", "Space"]),
-    ...acts.map(({ words, key, run }) => ({ keys: [key.toLowerCase()], words, run: () => void run() })),
-  ], signal);
-  on("changed", () => {
-    void reload();
-    void list.refresh().then(() => rows.view()?.again());
-  }, signal);
   rows.start();
   void reload();
   return rows;

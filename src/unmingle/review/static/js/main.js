@@ -1,5 +1,5 @@
 import { add, takePictures } from "./add.js";
-import { emit, get, on, post, refreshFacts, session, setQuestions } from "./api.js";
+import { emit, on, post, refreshFacts, session } from "./api.js";
 import { redo, undo } from "./decisions.js";
 import { openDialog } from "./dialogs.js";
 import { button, h, number } from "./dom.js";
@@ -51,49 +51,41 @@ startRouter([
   { pattern: /^\/add\/?$/, tab: "add", mount: add },
 ]);
 
-/** How many suggestions there are is no hurry: faces come first. */
-async function askLater() {
-  await refreshFacts();
-  if (session.questions !== null) return;
-  const { left } = await get("/questions", { limit: 1 });
-  if (session.questions === null) setQuestions(left);
-}
-
 const PAUSE = 2000; // milliseconds between two looks
-on("changed", (outcome) => (session.told = outcome?.decision.id ?? session.library?.revision ?? session.told));
+on("changed", (outcome) => {
+  session.told = outcome?.decision.id ?? session.library?.revision ?? session.told;
+  refreshFacts().catch(() => {});
+});
 
 /** Another tab or the command line may have decided meanwhile. */
 async function lookAgain() {
-  await refreshFacts();
-  if (session.told !== session.library?.revision) emit("changed", null);
+  await refreshFacts().catch(() => {});
+  if (session.library && session.told !== session.library.revision) emit("changed", null);
 }
 
 /** Others' decisions appear by themselves, where somebody sees the page. */
 async function keepLooking() {
-  if (!document.hidden) {
-    const { revision } = await get("/library").catch(() => ({}));
-    if (revision !== undefined && revision !== session.told) await lookAgain().catch(() => {});
-  }
+  if (!document.hidden) await lookAgain();
   setTimeout(keepLooking, PAUSE);
 }
 
-setTimeout(() => askLater().catch(() => {}), 150);
+setTimeout(() => refreshFacts().catch(() => {}), 150); // faces come first
 setTimeout(keepLooking, PAUSE);
-addEventListener("focus", () => lookAgain().catch(() => {}));
+addEventListener("focus", lookAgain);
 
 /** The header: numbers beside the tabs, undo and redo. */
 function draw() {
   if (!part(".tabs")) return; // the page asks for a key meanwhile
-  const { library, questions: left, undoable, redoable } = session;
-  for (const [tab, value] of Object.entries({ people: library?.people, "left-out": library?.left_out, questions: left })) {
+  const { library } = session;
+  for (const [tab, value] of Object.entries({ people: library?.people, "left-out": library?.left_out, questions: library?.questions })) {
     part(`[data-count=${tab}]`).textContent = value ? number(value) : "";
   }
   part("[data-tool=lock]").hidden = !library?.encrypted;
   part("[data-tab=timeline]").hidden = !library?.recordings && location.pathname !== "/timeline";
-  for (const [verb, decision] of Object.entries({ Undo: undoable, Redo: redoable })) {
+  for (const [verb, decision] of Object.entries({ Undo: library?.to_undo, Redo: library?.to_redo })) {
     const tool = part(`[data-tool=${verb.toLowerCase()}]`);
     tool.disabled = !decision;
-    tool.title = decision ? `${verb}: ${decision.words}` : verb;
+    tool.title = decision ? `${verb}: ${decision}` : verb;
     tool.setAttribute("aria-label", tool.title);
   }
 }

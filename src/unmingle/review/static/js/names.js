@@ -255,9 +255,10 @@ export function askPerson(title, { person, faces = [], allowNew = false }) {
   }, "dialog-people");
 }
 
-/** Asks whose some faces are, and says so. @param {string} title @param {number[]} faces @param {number|null} seen @param {number} [person] who they are not */
-export async function moveFaces(title, faces, seen, person) {
-  const where = await askPerson(title, { person, faces, allowNew: true });
+/** Asks whose some faces are, and says so. @param {number[]} faces @param {number|null} seen @param {number} [person] who they are not */
+export async function moveFaces(faces, seen, person) {
+  const count = counted(faces.length, "face");
+  const where = await askPerson(person === undefined ? `${count}: who is this?` : `Move ${count} to…`, { person, faces, allowNew: true });
   return where && giveFaces(faces, where, seen);
 }
 

@@ -184,7 +184,7 @@ export function naming(root, { signal }) {
   bind("Name people", BINDINGS, signal);
   /** Whoever a decision is taken back about has their turn again. */
   on("changed", (outcome) => {
-    if (!outcome || outcome.undoes === undefined) return;
+    if (outcome?.decision.kind !== "undo") return;
     const back = queue.findLastIndex(({ person }, index) => index <= at && done.has(person) && outcome.decision.changed.people.includes(person));
     if (back < 0) return;
     done.delete(queue[back].person);

@@ -1,10 +1,9 @@
 import { choosePictures } from "./add.js";
-import { get, on, session } from "./api.js";
+import { get, session } from "./api.js";
 import { PEOPLE } from "./cells.js";
 import { decide, decideTogether } from "./decisions.js";
-import { emptyState, linkButton, toast } from "./dialogs.js";
+import { emptyState, linkButton } from "./dialogs.js";
 import { announce, button, counted, debounced, h, icon } from "./dom.js";
-import { bind } from "./keyboard.js";
 import { listGrid } from "./list-grid.js";
 import { askWhichName, asNamed, nameField } from "./names.js";
 import { go, setQuery, setTitle } from "./router.js";
@@ -35,16 +34,21 @@ export function people(root, { query, restore, signal }) {
     idOf: (person) => person.person,
     open,
     noun: ["person"],
-    acts: (picked) => [
-      ...(picked > 1 ? [{ words: "Merge", key: "M", run: merge, primary: true }] : []),
-      { words: settings.show === "ignored" ? "Restore" : "Ignore", key: "I", run: ignore },
+    acts: [
+      { words: "Merge", key: "M", run: merge, primary: true, able: (picked) => picked > 1 },
+      { words: "Ignore", key: "I", run: (ids) => say("ignore", "Ignored", ids), able: () => settings.show !== "ignored" },
+      { words: "Restore", key: "I", run: (ids) => say("restore", "Restored", ids), able: () => settings.show === "ignored" },
+    ],
+    keys: [
+      { keys: ["n"], words: "Name", run: () => edit(grid.focused) },
+      { keys: ["/"], words: "Search", run: tools.focus },
     ],
     onChange: () => {
       follow();
       tools.count(list.total ?? 0);
       message.replaceChildren(...(list.total === 0 ? [nothing()] : []));
     },
-    retry: restart,
+    renew: () => list.refresh(),
   });
   const { list, grid, message } = wall;
   root.append(h("h1", { class: "unseen", text: "People" }), tools.element, message, grid.root);
@@ -130,40 +134,21 @@ export function people(root, { query, restore, signal }) {
     grid.cover(naming.field.element, naming.index);
   }
 
-  /** The records of those selected, named ones first, then the largest. @returns {Promise<any[]>} */
-  async function selected() {
+  /** Merges people: named ones first, then the largest. @param {number[]} ids */
+  async function merge(ids) {
     const known = new Map([...list.pages.values()].flatMap(({ items }) => items).map((person) => [person.person, person]));
-    const found = await Promise.all(wall.chosen().map((id) => known.get(id) ?? get(`/people/${id}`)));
-    return found.sort((one, other) => Number(!one.name) - Number(!other.name) || other.faces - one.faces);
-  }
-
-  async function merge() {
-    const merged = await selected();
-    if (merged.length < 2) return announce("Select at least two people to merge.");
+    const merged = await Promise.all(ids.map((id) => known.get(id) ?? get(`/people/${id}`)));
+    merged.sort((one, other) => Number(!one.name) - Number(!other.name) || other.faces - one.faces);
     const named = merged.filter((person) => person.name);
     const stays = named.length > 1 ? await askWhichName(named) : merged[0].person;
-    if (stays === null) return undefined;
-    const others = merged.map((person) => person.person).filter((id) => id !== stays);
-    if (await decide({ kind: "merge", person: stays, others }, list.revision)) wall.clear();
+    return stays && decide({ kind: "merge", person: stays, others: ids.filter((id) => id !== stays) }, list.revision);
   }
 
-  async function ignore() {
-    const about = await selected();
-    if (!about.length) toast("Select somebody first: with X, or move to them with the arrows.");
-    const kind = settings.show === "ignored" ? "restore" : "ignore";
-    if (about.length === 1) await decide({ kind, person: about[0].person }, list.revision);
-    else if (about.length) await decideTogether(about.map(({ person }) => ({ kind, person })), list.revision, (taken) => `${kind === "ignore" ? "Ignored" : "Restored"} ${counted(taken, "person")}.`);
-    wall.clear();
-  }
+  /** @param {"ignore"|"restore"} kind @param {string} done @param {number[]} ids */
+  const say = (kind, done, ids) => ids.length === 1
+    ? decide({ kind, person: ids[0] }, list.revision)
+    : decideTogether(ids.map((person) => ({ kind, person })), list.revision, (taken) => `${done} ${counted(taken, "person")}.`);
 
-  bind("People", [
-    ...wall.bindings("Open the person", ["x", "Space"]),
-    { keys: ["n"], words: "Name", run: () => edit(grid.focused) },
-    { keys: ["m"], words: "Merge those selected", run: merge },
-    { keys: ["i"], words: "Ignore, or restore", run: ignore },
-    { keys: ["/"], words: "Search", run: tools.focus },
-  ], signal);
-  on("changed", () => list.refresh(), signal);
   signal.addEventListener("abort", () => naming?.field.save("elsewhere"));
   grid.root.addEventListener("click", ({ target }) => {
     const index = grid.indexAt(target);

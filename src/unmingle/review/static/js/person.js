@@ -1,22 +1,13 @@
-import { get, on, session } from "./api.js";
+import { get, session } from "./api.js";
 import { choice, FACES } from "./cells.js";
 import { decide, erase } from "./decisions.js";
 import { confirmed, emptyState, errorState, linkButton, toast } from "./dialogs.js";
 import { announce, baseName, button, called, counted, debounced, h, icon, number, timecode, typing } from "./dom.js";
-import { bind } from "./keyboard.js";
 import { lane, showTip, walkable } from "./lanes.js";
 import { listGrid } from "./list-grid.js";
 import { asNamed, askPerson, breakUp, moveFaces, nameField } from "./names.js";
 import { back, go, setQuery, setTitle, wallQuery } from "./router.js";
 
-const ACTS = [
-  { words: "These are right", key: "Y", kind: "assign" },
-  { words: "Not this person", key: "R", kind: "reject" },
-  { words: "Move to…", key: "M", kind: "move" },
-  { words: "New person", key: "S", kind: "split" },
-  { words: "Not a face", key: "F", kind: "not_a_face" },
-  { words: "Ignore", key: "I", kind: "ignore" },
-];
 const SORTS = [
   { sort: "time", words: "Time", key: "T", told: "time" },
   { sort: "quality", words: "Quality", key: "Q", told: "quality" },
@@ -28,8 +19,6 @@ export function person(root, { params, query, restore, signal }) {
   const id = Number(params[0]);
   /** @type {Schemas["WholePerson"]|null} */ let about = null;
   let sort = query.get("sort") ?? "time";
-  /** Faces that a decision is about which was not answered yet: the same key twice is meant for two of them. @type {Set<number>} */
-  const deciding = new Set();
   /** What is about the whole person waits until it is known who that is. @param {(now: Schemas["WholePerson"]) => Promise<unknown>} run */
   const whole = (run) => async () => {
     await loaded;
@@ -39,7 +28,7 @@ export function person(root, { params, query, restore, signal }) {
   const onIgnore = whole((now) => decide({ kind: now.ignored ? "restore" : "ignore", person: id }, list.revision));
   const head = personHead({ id, sort, onSort: changeSort, seen: () => list.revision, onMerge: mergeWhole, onPart, onIgnore, onErase: whole(eraseWhole) });
   const faces = listGrid({
-    label: "Faces",
+    label: "This person",
     cells: FACES,
     guess: 40,
     restore,
@@ -50,9 +39,28 @@ export function person(root, { params, query, restore, signal }) {
     idOf: (face) => face.face,
     whose: id,
     noun: ["face"],
-    acts: () => ACTS.map(({ words, key, kind }) => ({ words, key, run: () => void act(kind) })),
-    faceActs: ACTS.map(({ words, key, kind }) => ({ words, key, run: (face) => void act(kind, [face]) })),
-    retry: reload,
+    acts: [
+      { words: "These are right", key: "Y", run: (faces) => say({ kind: "assign", faces, person: id }) },
+      { words: "Not this person", key: "R", run: (faces) => say({ kind: "reject", faces, person: id }) },
+      { words: "Move to…", key: "M", run: (faces) => moveFaces(faces, list.revision, id) },
+      { words: "New person", key: "S", run: (faces) => say({ kind: "split", faces }) },
+      { words: "Not a face", key: "F", run: (faces) => say({ kind: "not_a_face", faces }) },
+      { words: "Ignore", key: "I", run: (faces) => say({ kind: "ignore", faces }) },
+    ],
+    keys: [
+      { keys: ["n"], words: "Name", run: () => head.edit() },
+      { keys: ["Shift+m"], words: "Merge with…", run: () => void mergeWhole() },
+      { keys: ["Shift+i"], words: "Ignore this person, or restore", run: onIgnore },
+      { keys: ["j"], words: "Next person", run: () => void step("after") },
+      { keys: ["k"], words: "Previous person", run: () => void step("before") },
+      { keys: ["b"], words: "Break up…", run: onPart },
+      { keys: ["u"], words: "Least sure first", run: () => void changeSort(sort === "unsure" ? "time" : "unsure") },
+      { keys: ["d"], words: "Select the doubtful ones", run: () => void loaded.then(doubts.select) },
+      { keys: ["t"], words: "By time", run: () => void changeSort("time") },
+      { keys: ["q"], words: "Best first", run: () => void changeSort("quality") },
+      { keys: ["Backspace"], words: "Back to all people", run: back },
+    ],
+    renew: refresh,
     gone,
   });
   const { list, grid, message } = faces;
@@ -97,7 +105,6 @@ export function person(root, { params, query, restore, signal }) {
     void alike.load();
     await Promise.all([reload(), list.refresh()]);
     if (list.total) head.element.hidden = false;
-    faces.view()?.again();
   }
 
   async function changeSort(/** @type {string} */ order) {
@@ -110,25 +117,7 @@ export function person(root, { params, query, restore, signal }) {
     if (!typing(document.activeElement) && !doubts.element.contains(document.activeElement)) grid.focus(0);
   }
 
-  /** @param {string} kind @param {number[]} [all] what it is about; what is selected or has the focus if left out */
-  async function act(kind, all = faces.wanted()) {
-    const meant = all.filter((face) => !deciding.has(face));
-    if (!meant.length) return;
-    if (kind === "move") {
-      if (await moveFaces(`Move ${counted(meant.length, "face")} to…`, meant, list.revision, id)) await rest();
-      return;
-    }
-    for (const face of meant) deciding.add(face);
-    if (await decide({ kind, faces: meant, ...(["assign", "reject"].includes(kind) && { person: id }) }, list.revision)) await rest();
-    for (const face of meant) deciding.delete(face);
-  }
-
-  /** Once it is done, the next face has the focus. */
-  async function rest() {
-    faces.clear();
-    if (!faces.view() && !typing(document.activeElement)) grid.focus(Math.min(grid.focused, Math.max(0, (list.total ?? 1) - 1)));
-    await list.settled();
-  }
+  const say = (/** @type {{kind: string, faces: number[], person?: number}} */ body) => decide(body, list.revision);
 
   async function mergeWhole() {
     // At once: what is typed next is meant for it.
@@ -152,22 +141,6 @@ export function person(root, { params, query, restore, signal }) {
     if (await confirmed(`Erase ${who} for good?`, [h("p", { text: words })], "Erase")) await erase(id, list.revision, () => go("/", { replace: true }));
   }
 
-  bind("This person", [
-    ...faces.bindings("See the picture", ["x", "Space"]),
-    ...ACTS.map(({ words, key, kind }) => ({ keys: [key.toLowerCase()], words, run: () => void act(kind) })),
-    { keys: ["n"], words: "Name", run: () => head.edit() },
-    { keys: ["Shift+m"], words: "Merge with…", run: () => void mergeWhole() },
-    { keys: ["Shift+i"], words: "Ignore this person, or restore", run: onIgnore },
-    { keys: ["j"], words: "Next person", run: () => void step("after") },
-    { keys: ["k"], words: "Previous person", run: () => void step("before") },
-    { keys: ["b"], words: "Break up…", run: onPart },
-    { keys: ["u"], words: "Least sure first", run: () => void changeSort(sort === "unsure" ? "time" : "unsure") },
-    { keys: ["d"], words: "Select the doubtful ones", run: () => void loaded.then(doubts.select) },
-    { keys: ["t"], words: "By time", run: () => void changeSort("time") },
-    { keys: ["q"], words: "Best first", run: () => void changeSort("quality") },
-    { keys: ["Backspace"], words: "Back to all people", run: back },
-  ], signal);
-  on("changed", refresh, signal);
   signal.addEventListener("abort", () => head.leave());
   faces.start();
   const loaded = reload(); // keys may be quicker

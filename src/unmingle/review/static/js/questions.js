@@ -1,6 +1,6 @@
-import { get, on, setQuestions, thumbnail } from "./api.js";
+import { emit, get, on, thumbnail } from "./api.js";
 import { faceImages, mosaic } from "./cells.js";
-import { decideTogether, inTurn, send, settled, tell } from "./decisions.js";
+import { decideTogether, inTurn, send, tell } from "./decisions.js";
 import { emptyState, errorState, linkButton, openDialog, toast } from "./dialogs.js";
 import { announce, button, called, counted, h, number, percent } from "./dom.js";
 import { bind } from "./keyboard.js";
@@ -21,7 +21,6 @@ export function questions(root, { signal }) {
   /** @type {Set<string>} those not to be shown again: on their way, put off, or out of date */ const done = new Set();
   let ready = true;
   let looked = 0; // what is on show is as of this entry of the log, or of one's own answers since
-  /** @type {Question|null} one whose answer was undone, until the server asks it again */ let back = null;
   let timer = 0;
   let wave = 0;
   let drawn = ""; // what is in its place now
@@ -38,7 +37,6 @@ export function questions(root, { signal }) {
       const page = await get("/questions", { limit: MOST });
       if (signal.aborted || mine !== wave) return;
       take(page);
-      setQuestions(queue.length);
       show();
       if (!ready) timer = window.setTimeout(load, POLL);
     } catch (error) {
@@ -53,8 +51,6 @@ export function questions(root, { signal }) {
     const shown = queue[0]?.id;
     queue = page.questions.filter(({ id }) => !done.has(id));
     queue.sort((one, other) => Number(other.id === shown) - Number(one.id === shown));
-    if (back && (page.ready || queue.some(({ id }) => id === back?.id))) back = null;
-    if (back) queue.unshift(back);
     ready = page.ready;
     looked = Math.max(looked, page.revision);
   }
@@ -93,10 +89,8 @@ export function questions(root, { signal }) {
     queue = queue.slice(1);
     done.add(question.id);
     answered += 1;
-    const returned = back?.id === question.id;
-    if (returned) back = null;
     show();
-    void inTurn(() => give(question, said, returned)); // one after another, however fast they are given
+    void inTurn(() => give(question, said)); // one after another, however fast they are given
   }
 
   /** The same answer to many. @param {Answer} said @param {Question[]} chosen */
@@ -111,20 +105,15 @@ export function questions(root, { signal }) {
     void load();
   }
 
-  /** @param {Question} question @param {Answer} said @param {boolean} returned its answer was undone */
-  async function give(question, said, returned) {
+  /** @param {Question} question @param {Answer} said */
+  async function give(question, said) {
     try {
-      // The server asks a question again some time after its answer was undone.
-      for (let known = !returned; !known && !signal.aborted; ) {
-        const page = await get("/questions", { limit: MOST });
-        known = page.ready || page.questions.some((/** @type {Question} */ one) => one.id === question.id);
-        if (!known) await new Promise((resolve) => setTimeout(resolve, POLL));
-      }
       const outcome = await send(`/questions/${encodeURIComponent(question.id)}`, { answer: said }, looked);
       looked = Math.max(looked, outcome.revision);
       given.set(outcome.decision.id, question);
       if (said !== "unsure") done.delete(question.id);
-      settled(outcome, { quiet: true });
+      announce(outcome.decision.words);
+      emit("changed", outcome);
     } catch (error) {
       // Not awaited: what it asks must not hold up the answers after this one.
       void refused(question, said, /** @type {any} */ (error));
@@ -147,12 +136,12 @@ export function questions(root, { signal }) {
   /** A decision was made, here or elsewhere. @param {any} outcome */
   function changed(outcome) {
     if (outcome?.revision) looked = Math.max(looked, outcome.revision);
-    const question = given.get(outcome?.undoes);
+    const undone = outcome?.decision.target;
+    const question = given.get(undone);
     if (question) {
-      given.delete(outcome.undoes);
+      given.delete(undone);
       done.delete(question.id);
       answered -= 1;
-      back = question;
       queue = [question, ...queue.filter(({ id }) => id !== question.id)];
       show();
     }
