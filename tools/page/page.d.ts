@@ -187,13 +187,16 @@ declare global {
     /** Entries a page. */
     size: number;
     query?: Record<string, string>;
-    items: (page: any) => any[];
+    /** Where in the answers the entries are. */
+    items: string;
+    /** What their rows are put into. */
+    list: HTMLElement;
+    idOf: (entry: any) => number;
+    row: (entry: any) => HTMLElement;
+    /** What stands above the first of several entries that have it in common. */
+    group?: (entry: any) => string;
     /** What is said of none. */
     empty: () => HTMLElement;
-    /** Shows the first entries, again or for the first time. */
-    renew: (page: any) => void;
-    /** Shows the next. */
-    put: (page: any) => void;
   }
 
   type Endless = (
@@ -256,7 +259,7 @@ declare global {
   type LaneStep = (key: string, row: number, at: number, people: OnScreen[]) => [number, number] | null;
   type RecordingView = (
     recording: Recording,
-    zoom: number,
-    onZoom: (zoom: number) => void,
-  ) => { element: HTMLElement; draw: () => void; stop: () => void; point: (seconds: number) => void };
+    zooms: Map<number, number>,
+    onclick: (event: MouseEvent, recording: Recording, ruler: DOMRect) => void,
+  ) => { element: HTMLElement; point: (seconds: number) => void };
 }

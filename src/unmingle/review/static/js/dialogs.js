@@ -89,6 +89,20 @@ export function showDock(words, acts) {
 /** A page with nothing to show says why, and what to do. @param {string} title @param {string} words @param {Node} [more] */
 export const emptyState = (title, words, more) => h("section", { class: "empty" }, h("h2", { text: title }), h("p", { text: words }), more && h("p", {}, more));
 
+/** What to show: buttons of which one is pressed. @param {string} kind @param {Record<string, string>} words by value @param {string} chosen @param {(value: string) => void} choose */
+export function chips(kind, words, chosen, choose) {
+  const buttons = Object.entries(words).map(([value, text]) => h("button", { type: "button", class: "chip", text, "data-value": value, onclick: () => press(value) }));
+  const show = (/** @type {string} */ now) => {
+    for (const one of buttons) one.setAttribute("aria-pressed", String(one.dataset.value === now));
+  };
+  const press = (/** @type {string} */ value) => {
+    show(value);
+    choose(value);
+  };
+  show(chosen);
+  return { element: h("div", { class: kind, role: "group", "aria-label": "Show" }, ...buttons), press };
+}
+
 /** A link that looks like a button. @param {string} text @param {string} href @param {string} [kind] */
 export const linkButton = (text, href, kind = "button primary") => h("a", { class: kind, href, text });
 

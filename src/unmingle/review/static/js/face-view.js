@@ -10,7 +10,6 @@ import { go, overlay, rememberSoon, setAddress } from "./router.js";
 /** @typedef {Schemas["WholeFace"]} FaceDetail @typedef {Schemas["OtherFace"]} OtherFace */
 
 const STRIP = 6; // neighbours on each side in the filmstrip
-const LARGEST = 3; // times a small picture is enlarged
 
 /** Opens the picture a face is from, and walks through its neighbours. @param {FaceViewOptions} options @returns {FaceView} */
 export function openFace({ index, total, faceAt, ready, acts, onClose }) {
@@ -159,33 +158,9 @@ export function openFace({ index, total, faceAt, ready, acts, onClose }) {
   function draw(/** @type {FaceDetail} */ facts, /** @type {string} */ path) {
     shown = facts;
     const where = facts.time === null ? baseName(facts.file) : `${baseName(facts.file)} at ${timecode(facts.time, 1)}`;
-    const figure = frames(facts, inPicture().map((one) => ({ ...one, ...nowCalled(one) })), (of) => void edit(of));
-    const image = h("img", {
-      class: "stage-picture",
-      alt: `${where}, with the face framed`,
-      src: picture(facts.face),
-      onload: () => figure.classList.add("ready"),
-      onerror: () => gone(facts.face),
-    });
-    figure.prepend(image);
-    stage.replaceChildren(figure);
-    fit();
+    const faces = inPicture().map((one) => ({ ...one, ...nowCalled(one) }));
+    stage.replaceChildren(frames(facts, faces, `${where}, with the face framed`, (of) => void edit(of)));
     side.replaceChildren(...factsOf(facts, path));
-  }
-
-  async function gone(/** @type {number} */ shown) {
-    if ((await face) !== shown) return;
-    const text = await whyNot(picture(shown));
-    stage.replaceChildren(h("div", { class: "stage-gone" }, h("img", { src: thumbnail(shown), alt: "The face" }), h("p", { class: "stage-words", text })));
-  }
-
-  /** The picture is as large as the stage allows. */
-  function fit() {
-    const figure = /** @type {HTMLElement|null} */ (stage.querySelector(".frames"));
-    if (!figure) return;
-    const [width, height] = [Number(figure.dataset.width), Number(figure.dataset.height)];
-    const scale = Math.min(stage.clientWidth / width, stage.clientHeight / height, LARGEST);
-    Object.assign(figure.style, { width: `${Math.floor(width * scale)}px`, height: `${Math.floor(height * scale)}px` });
   }
 
   element.addEventListener("keydown", (event) => {
@@ -206,13 +181,11 @@ export function openFace({ index, total, faceAt, ready, acts, onClose }) {
   element.addEventListener("close", () => {
     field?.save("elsewhere");
     wave += 1;
-    removeEventListener("resize", fit);
     byId("toasts").append(...element.querySelectorAll(".toast"));
     element.remove();
     closed();
     onClose(at);
   });
-  addEventListener("resize", fit);
   document.body.append(element);
   element.showModal();
   next.focus();
@@ -241,9 +214,16 @@ function factsOf(/** @type {FaceDetail} */ facts, /** @type {string} */ path) {
   return [h("p", { class: "face-who" }, who), ...more.filter(Boolean), h("dl", { class: "facts" }, ...told.map(([term, text]) => h("div", {}, h("dt", { text: term }), h("dd", { text }))))];
 }
 
-/** The place of a picture with its faces framed, this one clearly; a name is edited where it stands. @param {FaceDetail} facts @param {(FaceDetail|OtherFace)[]} faces @param {(face: number) => void} edit */
-function frames({ picture: size, face: own }, faces, edit) {
-  const figure = h("figure", { class: "frames", "data-width": size.width, "data-height": size.height });
+/** A picture with its faces framed, this one clearly; a name is edited where it stands. @param {FaceDetail} facts @param {(FaceDetail|OtherFace)[]} faces @param {string} alt @param {(face: number) => void} edit */
+function frames({ picture: size, face: own }, faces, alt, edit) {
+  const gone = async () => {
+    const words = h("p", { class: "stage-words", text: await whyNot(picture(own)) });
+    figure.replaceWith(h("div", { class: "stage-gone" }, h("img", { src: thumbnail(own), alt: "The face" }), words));
+  };
+  const image = h("img", { class: "stage-picture", alt, src: picture(own), onload: () => figure.classList.add("ready"), onerror: gone });
+  const figure = h("figure", { class: "frames" }, image);
+  figure.style.setProperty("--ratio", String(size.width / size.height));
+  figure.style.setProperty("--width", `${size.width}px`);
   for (const { face, box, person, name } of faces) {
     const words = person === null ? "Who is this?" : called({ person, name });
     const label = h("button", { type: "button", class: "frame-name", "aria-label": person === null ? words : `${words}: change the name`, onclick: () => edit(face), text: words });
@@ -258,13 +238,7 @@ function frames({ picture: size, face: own }, faces, edit) {
 export function peek(face) {
   const element = h("div", { class: "peek" });
   document.body.append(element);
-  get(`/faces/${face}`).then((facts) => {
-    const figure = frames(facts, [facts], () => {});
-    const image = h("img", { class: "stage-picture", alt: "The whole picture", src: picture(face), onload: () => figure.classList.add("ready"), onerror: () => void whyNot(picture(face)).then((text) => element.replaceChildren(h("p", { class: "stage-words", text }))) });
-    figure.style.setProperty("--ratio", String(facts.picture.width / facts.picture.height));
-    figure.prepend(image);
-    element.replaceChildren(figure);
-  }, () => element.remove());
+  get(`/faces/${face}`).then((facts) => element.replaceChildren(frames(facts, [facts], "The whole picture", () => {})), () => element.remove());
   return () => element.remove();
 }
 

@@ -1,6 +1,6 @@
 import { faceImages } from "./cells.js";
 import { redo, undo } from "./decisions.js";
-import { emptyState } from "./dialogs.js";
+import { chips, emptyState } from "./dialogs.js";
 import { button, clock, counted, day, h } from "./dom.js";
 import { endless } from "./lists.js";
 import { setQuery, setTitle } from "./router.js";
@@ -13,47 +13,23 @@ const SHOWS = { all: "All", names: "Names", merges: "Merged or not", faces: "Fac
 export function history(root, { query, restore, signal }) {
   setTitle("History");
   const chosen = { show: query.get("show") ?? "all", faces: "6" };
-  const chips = Object.entries(SHOWS).map(([value, text]) =>
-    h("button", { type: "button", class: "chip", text, "data-value": value, onclick: () => choose(value) }));
-  let lastDay = "";
   const list = h("ol", { class: "log" });
   const log = endless("/decisions", restore, signal, {
     size: 60,
     query: chosen,
-    items: (page) => page.decisions,
+    items: "decisions",
+    list,
+    idOf: (decision) => decision.id,
+    row,
+    group: (decision) => day(decision.made),
     empty: () => chosen.show !== "all" ? emptyState("Nothing of this kind was decided", "All shows the others.") : emptyState("Nothing was decided yet", "Names, merges and corrections are listed here as you make them, and each can be taken back."),
-    renew: (page) => {
-      const held = list.contains(document.activeElement) ? document.activeElement?.closest("li")?.dataset.decision : null;
-      lastDay = "";
-      list.replaceChildren();
-      put(page);
-      if (held) list.querySelector(`[data-decision="${held}"] button`)?.focus({ preventScroll: true });
-    },
-    put,
   });
-  root.append(h("h1", { class: "page-title", text: "History" }), h("div", { class: "reasons", role: "group", "aria-label": "Show" }, ...chips), list, log.end);
-
-  function choose(/** @type {string} */ show) {
+  const shows = chips("reasons", SHOWS, chosen.show, (show) => {
     chosen.show = show;
     setQuery({ show: show === "all" ? "" : show });
-    draw();
     log.start();
-  }
-
-  function draw() {
-    for (const chip of chips) chip.setAttribute("aria-pressed", String(chip.dataset.value === chosen.show));
-  }
-
-  function put(/** @type {Schemas["DecisionsPage"]} */ page) {
-    for (const decision of page.decisions) {
-      const date = day(decision.made);
-      if (date !== lastDay) list.append(h("li", { class: "log-day" }, h("h2", { text: date })));
-      lastDay = date;
-      list.append(row(decision));
-    }
-  }
-
-  draw();
+  });
+  root.append(h("h1", { class: "page-title", text: "History" }), shows.element, list, log.end);
   log.start();
   return log;
 }
@@ -63,7 +39,7 @@ function row(/** @type {Schemas["LoggedDecision"]} */ decision) {
   const about = [BY[decision.by] ?? decision.by, faces ? `${counted(faces, "face")} moved` : ""].filter(Boolean).join(", ");
   const verb = live ? "Undo" : "Redo";
   const turn = () => void (live ? undo : redo)(id);
-  return h("li", { class: live ? "log-row" : "log-row undone", "data-decision": id },
+  return h("li", { class: live ? "log-row" : "log-row undone" },
     h("time", { datetime: decision.made, text: clock(decision.made) }),
     h("div", { class: "log-what" },
       person === null ? h("span", { class: "log-words", text: words }) : h("a", { class: "log-words", href: `/people/${person}`, text: words }),

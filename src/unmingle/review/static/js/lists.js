@@ -144,47 +144,67 @@ export class PagedList {
 
 const MOST = 1000; // entries that the server gives at once
 
-/** A list of the server, by its path below /api, that goes on as its end comes near. @type {Endless} */
-export function endless(path, restore, signal, { size, query, items, empty, renew, put }) {
+/** A list of the server, by its path below /api, that goes on as its end comes near. The row of an entry stays as long as that is the same: opened, scrolled, with the focus in it. @type {Endless} */
+export function endless(path, restore, signal, { size, query, items, list, idOf, row, group, empty }) {
   /** @type {HTMLElement} what stands below the list */ const end = h("div", { class: "log-end" });
+  /** What is on show. @type {{entry: any, told: string, element: HTMLElement}[]} */ let rows = [];
   let total = 0;
-  let shown = 0;
   let wave = 0;
   let loading = false;
   const observer = new IntersectionObserver((entries) => {
-    if (!loading && shown < total && entries.some((entry) => entry.isIntersecting)) void load(shown, size, put);
+    if (!loading && rows.length < total && entries.some((entry) => entry.isIntersecting)) void load(rows.length, size);
   }, { rootMargin: "800px" });
 
-  /** @param {number} offset @param {number} limit @param {(page: any) => void} draw */
-  async function load(offset, limit, draw) {
+  /** @param {number} offset @param {number} limit */
+  async function load(offset, limit) {
     const mine = wave;
     loading = true;
     try {
       const page = await get(path, { ...query, offset, limit });
       if (mine !== wave) return;
-      draw(page);
       total = page.total;
-      shown = offset + items(page).length;
+      draw(offset, page[items]);
       end.replaceChildren(...(total ? [] : [empty()]));
       observer.unobserve(end); // it tells of changes only, and the end may still be near
       observer.observe(end);
     } catch (error) {
-      if (mine === wave) end.replaceChildren(errorState(error, () => load(offset, limit, draw)));
+      if (mine === wave) end.replaceChildren(errorState(error, () => load(offset, limit)));
     } finally {
       if (mine === wave) loading = false;
     }
   }
 
+  /** @param {number} offset @param {any[]} entries from there on */
+  function draw(offset, entries) {
+    const known = new Map(rows.map((one) => [one.told, one]));
+    const focus = /** @type {HTMLElement} */ (document.activeElement);
+    const held = rows.find(({ element }) => element.contains(focus))?.entry;
+    rows = [...rows.slice(0, offset), ...entries.map((entry) => {
+      const told = JSON.stringify(entry);
+      return known.get(told) ?? { entry, told, element: row(entry) };
+    })];
+    const shown = rows.flatMap(({ entry, element }, at) => {
+      const words = group?.(entry);
+      return words && (!at || words !== group?.(rows[at - 1].entry)) ? [h("li", { class: "log-day" }, h("h2", { text: words })), element] : [element];
+    });
+    const stays = new Set(shown);
+    for (const one of [...list.children]) if (!stays.has(one)) one.remove();
+    for (const [at, one] of shown.entries()) if (list.children[at] !== one) list.insertBefore(one, list.children[at]);
+    const now = held && !focus.isConnected && rows.find(({ entry }) => idOf(entry) === idOf(held));
+    const data = Object.entries(focus.dataset).map(([key, value]) => `[data-${key}="${value}"]`).join("");
+    if (now) now.element.querySelector(`${focus.localName}${data}`)?.focus({ preventScroll: true });
+  }
+
   /** From the top again. @param {number} [wanted] entries that are to be there at least */
   function start(wanted = size) {
     wave += 1;
-    void load(0, Math.min(MOST, Math.max(size, wanted)), renew);
+    void load(0, Math.min(MOST, Math.max(size, wanted)));
   }
 
-  on("changed", () => start(shown), signal);
+  on("changed", () => start(rows.length), signal);
   signal.addEventListener("abort", () => {
     wave += 1;
     observer.disconnect();
   });
-  return { end, start: () => start(restore.shown), snapshot: () => ({ shown }) };
+  return { end, start: () => start(restore.shown), snapshot: () => ({ shown: rows.length }) };
 }

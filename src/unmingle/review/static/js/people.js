@@ -2,7 +2,7 @@ import { choosePictures } from "./add.js";
 import { get, session } from "./api.js";
 import { PEOPLE } from "./cells.js";
 import { decide, decideTogether } from "./decisions.js";
-import { emptyState, linkButton } from "./dialogs.js";
+import { chips, emptyState, linkButton } from "./dialogs.js";
 import { announce, button, counted, debounced, h, icon } from "./dom.js";
 import { listGrid } from "./list-grid.js";
 import { askWhichName, asNamed, nameField } from "./names.js";
@@ -185,18 +185,13 @@ function wallTools(settings, change) {
     event.preventDefault();
     /** @type {HTMLElement|null} */ (document.querySelector(".grid [role=gridcell][tabindex='0']"))?.focus();
   });
-  const chips = Object.entries(SHOWS).map(([value, text]) =>
-    h("button", { type: "button", class: "chip", text, "data-value": value, "aria-pressed": String(settings.show === value), onclick: () => show({ show: value }) }));
-  const show = (/** @type {Partial<Settings>} */ now) => {
-    change(now);
-    for (const chip of chips) chip.setAttribute("aria-pressed", String(chip.dataset.value === settings.show));
-  };
+  const shows = chips("chips", SHOWS, settings.show, (show) => change({ show }));
   const options = Object.entries(SORTS).map(([value, text]) => h("option", { value, text, selected: settings.sort === value }));
   const sort = h("select", { class: "field", "aria-label": "Sort by", onchange: () => change({ sort: sort.value }) }, ...options);
   const total = h("p", { class: "tools-count" });
   const element = h("div", { class: "tools", "data-sticky": "", role: "search", "aria-label": "People" },
     h("div", { class: "search-box" }, icon("search"), search, h("kbd", { text: "/", "aria-hidden": "true" })),
-    h("div", { class: "chips", role: "group", "aria-label": "Show" }, ...chips),
+    shows.element,
     total,
     button("Who is in…", { onclick: choosePictures, class: "quiet-button", attrs: { title: "Who is in a picture: choose it, or drop it anywhere. Nothing of it is kept." } }),
     h("a", { class: "button name-run", href: "/naming", title: "One after another (G, then N)", text: "Name people" }),
@@ -207,8 +202,8 @@ function wallTools(settings, change) {
     focus: () => search.select(),
     count: (/** @type {number} */ n) => total.replaceChildren(counted(n, "person")),
     reset: () => {
-      search.value = "";
-      show({ search: "", show: "all" });
+      search.value = settings.search = "";
+      shows.press("all");
     },
   };
 }

@@ -163,14 +163,9 @@ function frameOf(person, people) {
 
 /** Where a face is at a time; null: nowhere. @param {number} time @param {number[]} times @param {number[][]} boxes @param {number} every @returns {number[]|null} */
 function boxAt(time, times, boxes, every) {
-  let [low, high] = [0, times.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (times[middle] <= time) low = middle + 1;
-    else high = middle;
-  }
-  if (!low) return null;
-  const [from, to] = [low - 1, low];
+  const from = times.findLastIndex((one) => one <= time);
+  if (from < 0) return null;
+  const to = from + 1;
   const gap = times[to] - times[from];
   if (!(gap <= BRIDGED)) return time - times[from] < every ? boxes[from] : null;
   const share = (time - times[from]) / gap;

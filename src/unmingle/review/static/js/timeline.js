@@ -7,192 +7,126 @@ import { endless } from "./lists.js";
 import { player } from "./player.js";
 import { go, setQuery, setTitle } from "./router.js";
 
+const AT_ONCE = 4; // recordings that are asked for and drawn; the next when these have been scrolled to
+
 /** Who is on screen when, recording by recording. @type {Mount} */
 export function timeline(root, { query, restore, signal }) {
   setTitle("Timeline");
   /** The only recording, where one is played. */ const only = query.get("recording") ?? "";
   /** @type {ReturnType<typeof player>|null} */ let playing = null;
+  /** Shows where the recording is that plays. @type {(seconds: number) => void} */ let point = () => {};
   /** How closely each recording is looked at. @type {Map<number, number>} */ const zooms = new Map();
-  /** What is on the page, by recording. told: what it was drawn from. @type {Map<number, ReturnType<typeof recordingView> & {recording: Recording, told: string}>} */
-  const views = new Map();
   const list = h("div", { class: "recordings" });
-
-  // A recording is filled in when it comes near the screen.
-  const observer = new IntersectionObserver((entries) => {
-    for (const { isIntersecting, target } of entries) {
-      if (isIntersecting) views.get(Number(/** @type {HTMLElement} */ (target).dataset.recording))?.draw();
-    }
-  }, { rootMargin: "800px" });
-
   const recordings = endless("/timeline", restore, signal, {
-    size: 20,
+    size: AT_ONCE,
     query: { recording: only },
-    items: (page) => page.recordings,
+    items: "recordings",
+    list,
+    idOf: (recording) => recording.recording,
+    row: view,
     empty: () => only
       ? emptyState("There is no such recording", "It may have been left out of the library since.", linkButton("All recordings", "/timeline"))
       : emptyState("There are no recordings", "Give “unmingle cluster” a recording, and who is on screen when is shown here."),
-    renew,
-    put,
   });
   const back = only && h("a", { class: "tool back", href: "/timeline", "aria-label": "All recordings" }, icon("left"));
   root.append(h("header", { class: "timeline-head" }, back, h("h1", { class: "page-title", text: "Timeline" })), list, recordings.end);
 
-  /** What did not change stays as it is: opened, scrolled, with the focus in it. @param {Schemas["TimelinePage"]} page */
-  function renew(page) {
-    const [first] = page.recordings;
-    if (only && first) {
-      if (!playing) {
-        playing = player({ recording: first, at: Number(query.get("at")) || 0, onTime: (seconds) => views.get(first.recording)?.point(seconds), signal });
-        list.before(playing.element);
-      }
-      playing.show(first.people);
+  function view(/** @type {Recording} */ recording) {
+    showTip(null); // about a bar of before
+    const made = recordingView(recording, zooms, toMoment);
+    if (!only) return made.element;
+    point = made.point;
+    if (!playing) {
+      playing = player({ recording, at: Number(query.get("at")) || 0, onTime: (seconds) => point(seconds), signal });
+      list.before(playing.element);
     }
-    const numbers = page.recordings.map(({ recording }) => recording);
-    if (!views.size || numbers.join() !== [...views.keys()].join()) {
-      clear();
-      put(page);
-      return;
-    }
-    for (const recording of page.recordings) {
-      const before = views.get(recording.recording);
-      if (!before || before.told === JSON.stringify(recording)) continue;
-      const held = /** @type {HTMLElement|null} */ (before.element.querySelector(".bar-time:focus"));
-      forget(before);
-      const now = view(recording);
-      before.element.replaceWith(now.element);
-      if (!held) continue;
-      now.draw();
-      const bar = `.bar-time[data-person="${held.dataset.person}"][data-at="${held.dataset.at}"]`;
-      /** @type {HTMLElement|null} */ (now.element.querySelector(bar))?.focus({ preventScroll: true });
-    }
+    playing.show(recording.people);
+    return made.element;
   }
 
-  function put(/** @type {Schemas["TimelinePage"]} */ page) {
-    list.append(...page.recordings.map((recording) => view(recording).element));
-  }
-
-  /** To the moment that the pointer shows, or where a bar begins. @param {MouseEvent} event */
-  function toMoment(event) {
+  /** To the moment that the pointer shows, or where a bar begins. @param {MouseEvent} event @param {Recording} recording @param {DOMRect} ruler */
+  function toMoment(event, { recording, duration, people }, ruler) {
     const target = /** @type {HTMLElement} */ (event.target);
     const bar = /** @type {HTMLElement|null} */ (target.closest(".bar-time"));
-    const ruler = target.closest(".tracks-wide")?.querySelector(".ruler")?.getBoundingClientRect();
-    if (!ruler || event.ctrlKey || event.metaKey || event.shiftKey || (!bar && (target.closest("a") || !playing))) return;
-    const id = Number(/** @type {HTMLElement} */ (target.closest(".recording")).dataset.recording);
-    const duration = views.get(id)?.recording.duration ?? 0;
-    const begins = new URLSearchParams(bar?.getAttribute("href")?.split("?")[1]).get("at");
-    const at = event.detail ? Math.max(0, ((event.clientX - ruler.left) / ruler.width) * duration) : Number(begins);
+    if (event.ctrlKey || event.metaKey || event.shiftKey || (!bar && (target.closest("a") || !playing))) return;
+    const begins = people.find(({ person }) => person === Number(bar?.dataset.person))?.intervals[Number(bar?.dataset.at)].start ?? 0;
+    const at = event.detail ? Math.max(0, ((event.clientX - ruler.left) / ruler.width) * duration) : begins;
     event.preventDefault();
-    if (!playing) return go(momentOf(id, at));
+    if (!playing) return go(momentOf(recording, at));
     playing.seek(at);
     return setQuery({ recording: only, at: at.toFixed(2) });
   }
 
-  function view(/** @type {Recording} */ recording) {
-    const id = recording.recording;
-    const made = { ...recordingView(recording, zooms.get(id) ?? 1, (zoom) => zooms.set(id, zoom)), recording, told: JSON.stringify(recording) };
-    views.set(id, made);
-    observer.observe(made.element);
-    return made;
-  }
-
-  function forget(/** @type {ReturnType<typeof view>} */ made) {
-    observer.unobserve(made.element);
-    made.stop();
-    showTip(null);
-  }
-
-  function clear() {
-    for (const made of views.values()) forget(made);
-    views.clear();
-    list.replaceChildren();
-  }
-
-  list.addEventListener("click", toMoment);
   const toBars = () => list.querySelector('.bar-time[tabindex="0"]')?.focus();
   bind("Timeline", [{ keys: ["ArrowLeft", "ArrowRight", "Home", "End"], words: "From one time to the next", run: toBars }], signal);
-  signal.addEventListener("abort", () => {
-    observer.disconnect();
-    clear();
-  });
+  signal.addEventListener("abort", () => showTip(null));
   recordings.start();
   return recordings;
 }
 
 const DENSEST = 40; // pixels a second, past which nothing more is to be seen
 
-/** A recording: a row for each person, with bars for the times on screen; drawn once it is near. zoom: times wider than the page. @type {RecordingView} */
-function recordingView(recording, zoom, onZoom) {
+/** A recording: a row for each person, with bars for the times on screen. zooms: times wider than the page. @type {RecordingView} */
+function recordingView(recording, zooms, onclick) {
   const { people, duration, file } = recording;
   const name = baseName(file);
   const id = freshId("recording");
   const ruler = h("div", { class: "ruler", "aria-hidden": "true" });
-  const rows = h("div", { class: "track-rows" });
+  const rows = h("div", { class: "track-rows" }, ...people.map((one) => row(one, recording)), !people.length && h("p", { class: "quiet nobody", text: "Nobody is on screen." }));
   const head = h("div", { class: "playhead", hidden: true });
-  const wide = h("div", { class: "tracks-wide" }, ruler, rows, head);
+  const wide = h("div", { class: "tracks-wide", onclick: (/** @type {MouseEvent} */ event) => onclick(event, recording, ruler.getBoundingClientRect()) }, ruler, rows, head);
   const scroller = h("div", { class: "tracks" }, wide);
-  const closer = iconButton("plus", "Closer", () => zoomTo(zoom * 2), { title: "Closer" });
-  const farther = iconButton("minus", "Farther", () => zoomTo(zoom / 2), { title: "Farther" });
+  const closer = iconButton("plus", "Closer", () => zoomTo(2 * zoomed()), { title: "Closer" });
+  const farther = iconButton("minus", "Farther", () => zoomTo(zoomed() / 2), { title: "Farther" });
   const tools = h("div", { class: "recording-tools", role: "group", "aria-label": `How closely ${name} is looked at` }, farther, closer);
-  const element = h("section", { class: "recording", "aria-labelledby": id, "data-recording": recording.recording },
+  const element = h("section", { class: "recording", "aria-labelledby": id },
     h("header", { class: "recording-head" },
       h("h2", { id, title: file, text: name }),
       h("p", { class: "person-facts" }, ...factsOf(recording)),
       tools,
     ),
     scroller,
+    people.length > 0 && timesTable(recording),
   );
-  // As high as it will be, so that nothing jumps when it is filled in.
-  rows.style.setProperty("--people", String(Math.max(1, people.length)));
-  const observer = new ResizeObserver(mark);
-  let drawn = false;
+  const zoomed = () => zooms.get(recording.recording) ?? 1;
   let width = 0;
-
-  function draw() {
-    if (drawn) return;
-    drawn = true;
-    if (people.length) {
-      rows.append(...people.map((one) => row(one, recording)));
-      walkable(rows, people);
-      element.append(timesTable(recording));
-    } else rows.append(h("p", { class: "quiet nobody", text: "Nobody is on screen." }));
-    observer.observe(ruler);
-    apply();
-  }
 
   function mark() {
     if (!ruler.clientWidth || ruler.clientWidth === width) return;
     width = ruler.clientWidth;
     ruler.replaceChildren(...marks(duration, width));
-    farther.disabled = zoom <= 1;
+    farther.disabled = zoomed() <= 1;
     closer.disabled = width / duration >= DENSEST;
     tools.hidden = farther.disabled && closer.disabled;
   }
 
   function apply() {
     // Not as a custom property: every bar would inherit it, and be styled anew.
-    wide.style.width = `calc(var(--who) + (100% - var(--who)) * ${zoom})`;
-    scroller.classList.toggle("zoomed", zoom > 1);
+    wide.style.width = `calc(var(--who) + (100% - var(--who)) * ${zoomed()})`;
+    scroller.classList.toggle("zoomed", zoomed() > 1);
     mark();
   }
 
   /** What is in the middle stays there. @param {number} to */
   function zoomTo(to) {
     const room = scroller.clientWidth - (wide.clientWidth - ruler.clientWidth);
-    const middle = (scroller.scrollLeft + room / 2) / (room * zoom);
-    zoom = Math.max(1, to);
+    const middle = (scroller.scrollLeft + room / 2) / (room * zoomed());
+    zooms.set(recording.recording, Math.max(1, to));
     apply();
-    scroller.scrollLeft = middle * room * zoom - room / 2;
-    onZoom(zoom);
+    scroller.scrollLeft = middle * room * zoomed() - room / 2;
   }
 
   function point(/** @type {number} */ seconds) {
     head.hidden = false;
     head.style.left = `calc(var(--who) + (100% - var(--who)) * ${Math.min(1, seconds / duration)})`;
-    const at = zoom > 1 ? head.offsetLeft - scroller.scrollLeft : 0; // what is looked at closely goes along
+    const at = zoomed() > 1 ? head.offsetLeft - scroller.scrollLeft : 0; // what is looked at closely goes along
     if (at < 0 || at > scroller.clientWidth) scroller.scrollLeft = head.offsetLeft - scroller.clientWidth / 2;
   }
 
-  return { element, draw, point, stop: () => observer.disconnect() };
+  walkable(rows, people);
+  new ResizeObserver(mark).observe(ruler);
+  apply();
+  return { element, point };
 }
 
 /** @param {OnScreen} one @param {Recording} recording */
