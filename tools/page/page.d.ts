@@ -130,7 +130,6 @@ declare global {
     shapes: Shape[];
     create: () => HTMLElement;
     fill: (cell: HTMLElement, row: any, how: { tier: number; selected: boolean }) => void;
-    clear: (cell: HTMLElement) => void;
   }
 
   interface GridOptions {
@@ -140,7 +139,6 @@ declare global {
     guess: number;
     create: () => HTMLElement;
     fill: (cell: HTMLElement, index: number, tier: number) => void;
-    clear: (cell: HTMLElement) => void;
     onRange: (first: number, last: number) => void;
     onMove: (index: number, event: KeyboardEvent, from: number) => void;
     onFocus: (index: number) => void;
@@ -234,17 +232,6 @@ declare global {
     pick: (person: Known) => void;
     label: string;
     only?: boolean;
-  }
-
-  interface PersonHeadOptions {
-    id: number;
-    sort: string;
-    onSort: (sort: string) => void;
-    seen: () => number | null;
-    onMerge: () => void;
-    onPart: () => void;
-    onIgnore: () => void;
-    onErase: () => void;
   }
 
   type PersonTimes = (

@@ -1,8 +1,8 @@
-import { ask, get, post } from "./api.js";
+import { get, post } from "./api.js";
 import { faceImages } from "./cells.js";
-import { errorState, openDialog, showDock, toast } from "./dialogs.js";
+import { tell } from "./decisions.js";
+import { errorState, openDialog, showDock } from "./dialogs.js";
 import { announce, button, called, counted, h, likely, number, percent } from "./dom.js";
-import { setTitle } from "./router.js";
 
 const PAUSE = 1000; // milliseconds between two looks at how far it is
 const FIRST = 12; // people who are shown while others are looked for
@@ -16,7 +16,6 @@ const STAGES = /** @type {Record<string, (run: Schemas["Run"]) => string>} */ ({
 
 /** Folders of this machine are chosen here, and how far their pictures are is shown. @type {Mount} */
 export function add(root, { signal }) {
-  setTitle("Add pictures");
   /** @type {Map<string, string>} path and what it is called */ const chosen = new Map();
   /** @type {boolean|undefined} whether a run was seen going */ let running;
   let shown = -1; // people of whom the first are shown
@@ -103,8 +102,8 @@ export function add(root, { signal }) {
       firsts.replaceChildren();
       progress.scrollIntoView({ block: "nearest" });
       await look();
-    } catch (/** @type {any} */ error) {
-      toast(`${error.message} ${error.mend ?? ""}`);
+    } catch (error) {
+      tell(error);
     }
   }
 
@@ -186,7 +185,7 @@ async function find(files) {
   }), "dialog-people");
   void closed.then(() => shut.abort());
   for (const [at, file] of files.entries()) {
-    const told = await ask("/find", file, shut.signal).then(faces, (error) => [h("p", { role: "alert", text: [error.message, error.mend].filter(Boolean).join(" ") })]);
+    const told = await post("/find", file, shut.signal).then(faces, (error) => [h("p", { role: "alert", text: error.words ?? error.message })]);
     if (shut.signal.aborted) return;
     parts[at].lastElementChild.replaceWith(...told);
   }

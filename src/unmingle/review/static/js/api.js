@@ -20,13 +20,11 @@ export function get(path, query = {}, signal) {
   return request(`/api${path}${search ? `?${search}` : ""}`, { signal });
 }
 
-/** @param {string} path below /api @param {object} body */
-export function post(path, body) {
-  return request(`/api${path}`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+/** @param {string} path below /api @param {object|Blob} body what is told, or a file @param {AbortSignal} [signal] */
+export function post(path, body, signal) {
+  const [type, content] = body instanceof Blob ? ["application/octet-stream", body] : ["application/json", JSON.stringify(body)];
+  return request(`/api${path}`, { method: "POST", headers: { "Content-Type": type }, body: content, signal });
 }
-
-/** Sends a file. @param {string} path below /api @param {Blob} file @param {AbortSignal} signal */
-export const ask = (path, file, signal) => request(`/api${path}`, { method: "POST", headers: { "Content-Type": "application/octet-stream" }, body: file, signal });
 
 // When the server is gone the request waits, and goes out again once it is back. A decision sent twice that way is
 // refused the second time, since it carries the revision it was made on.

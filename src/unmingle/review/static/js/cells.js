@@ -89,16 +89,21 @@ function flagOf(face) {
   return face.new ? ["", "new", "fresh", ""] : ["", "", "", ""];
 }
 
+/** Leaves a cell without what it shows. @param {HTMLElement} cell */
+export function blank(cell) {
+  cell.classList.add("pending");
+  cell.removeAttribute("aria-label");
+  delete cell.dataset.person;
+  for (const image of cell.querySelectorAll("img")) showFace(image, null);
+}
+
 /** A grid of faces, of a person or left out. A place shows one face, or a file without any. @type {Cells} */
 export const FACES = {
   shapes: [{ minWidth: 104, gap: 4, ratio: 1, extra: 0 }, { minWidth: 84, gap: 4, ratio: 1, extra: 0 }],
   create: () => h("div", { class: "tile" }, faceImage(), h("span", { class: "tile-file" }), pickButton(), h("span", { class: "tile-whose" }), h("span", { class: "tile-flag" })),
 
   fill(tile, face, { tier, selected }) {
-    tile.classList.toggle("pending", !face);
-    tile.setAttribute("aria-selected", String(selected));
     tile.draggable = selected; // others begin a rectangle
-    if (!face) return FACES.clear(tile);
     showFace(part(tile, ".thumb"), face.face, tier);
     tile.classList.toggle("no-face", face.face === null);
     const words = face.face === null ? baseName(face.file) : "";
@@ -113,14 +118,6 @@ export const FACES = {
     tile.setAttribute("aria-label", label);
     part(tile, ".pick").setAttribute("aria-label", `${selected ? "Unselect" : "Select"} ${label}`);
   },
-
-  clear(tile) {
-    showFace(part(tile, ".thumb"), null);
-    part(tile, ".tile-file").replaceChildren();
-    for (const words of [".tile-whose", ".tile-flag"]) part(tile, words).textContent = "";
-    tile.removeAttribute("aria-label");
-    tile.classList.remove("no-face");
-  },
 };
 
 /** A grid of people. @type {Cells} */
@@ -133,9 +130,6 @@ export const PEOPLE = {
   },
 
   fill(card, person, { tier, selected }) {
-    card.classList.toggle("pending", !person);
-    card.setAttribute("aria-selected", String(selected));
-    if (!person) return PEOPLE.clear(card);
     card.dataset.person = String(person.person);
     for (const [at, image] of card.querySelectorAll("img").entries()) showFace(image, person.covers[at], tier * 2 + (at ? 1 : 0));
     const words = called(person);
@@ -162,13 +156,5 @@ export const PEOPLE = {
     ];
     card.setAttribute("aria-label", label.filter(Boolean).join(", "));
     card.classList.toggle("ignored", person.ignored);
-  },
-
-  clear(card) {
-    for (const image of card.querySelectorAll("img")) showFace(image, null);
-    delete card.dataset.person;
-    part(card, ".card-name").textContent = "";
-    part(card, ".card-facts").replaceChildren();
-    card.removeAttribute("aria-label");
   },
 };

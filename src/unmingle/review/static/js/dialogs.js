@@ -32,10 +32,10 @@ export function openDialog(title, parts, kind = "") {
   });
 }
 
-/** Asks whether something is meant; the focus is on Cancel. @param {string} title @param {(Node | string)[]} body @param {string} words of the button @returns {Promise<true|null>} */
-export const confirmed = (title, body, words) => openDialog(title, (close) => ({
+/** Asks whether something is meant; the focus is on Cancel, or on the button for what is easily undone. @param {string} title @param {(Node | string)[]} body @param {string} words of the button @param {boolean} [easy] @returns {Promise<true|null>} */
+export const confirmed = (title, body, words, easy = false) => openDialog(title, (close) => ({
   body,
-  foot: [button("Cancel", { onclick: () => close(), attrs: { autofocus: true } }), button(words, { primary: true, onclick: () => close(true) })],
+  foot: [button("Cancel", { onclick: () => close(), attrs: { autofocus: !easy } }), button(words, { primary: true, onclick: () => close(true), attrs: { autofocus: easy } })],
 }));
 
 /** Copies a text, if the browser lets the page, and says so. @param {string} text @param {string} done */

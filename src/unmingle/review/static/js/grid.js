@@ -1,3 +1,4 @@
+import { blank } from "./cells.js";
 import { h } from "./dom.js";
 
 const OVERSCAN = 1; // screens of rows that are kept beyond what is seen, each way
@@ -236,7 +237,7 @@ export class VirtualGrid {
       cell.hidden = index >= this.total;
       cell.dataset.index = String(index);
       cell.tabIndex = index === this.focused ? 0 : -1;
-      if (cell.hidden) this.options.clear(cell);
+      if (cell.hidden) blank(cell);
       else this.options.fill(cell, index, seen ? 0 : 1);
     }
   }
@@ -245,7 +246,7 @@ export class VirtualGrid {
     const element = this.rows.get(row);
     if (!element) return;
     this.rows.delete(row);
-    for (const cell of element.children) this.options.clear(/** @type {HTMLElement} */ (cell));
+    for (const cell of element.children) blank(/** @type {HTMLElement} */ (cell));
     element.remove();
     if (this.spare.length < SPARE) this.spare.push(element);
   }

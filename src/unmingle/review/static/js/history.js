@@ -3,7 +3,7 @@ import { redo, undo } from "./decisions.js";
 import { chips, emptyState } from "./dialogs.js";
 import { button, clock, counted, day, h } from "./dom.js";
 import { endless } from "./lists.js";
-import { setQuery, setTitle } from "./router.js";
+import { setQuery } from "./router.js";
 
 const BY = /** @type {Record<string, string>} */ ({ person: "", rule: "by the program", import: "imported" });
 
@@ -11,7 +11,6 @@ const SHOWS = { all: "All", names: "Names", merges: "Merged or not", faces: "Fac
 
 /** The log, newest first. @type {Mount} */
 export function history(root, { query, restore, signal }) {
-  setTitle("History");
   const chosen = { show: query.get("show") ?? "all", faces: "6" };
   const list = h("ol", { class: "log" });
   const log = endless("/decisions", restore, signal, {

@@ -1,5 +1,5 @@
 import { get, on } from "./api.js";
-import { choice } from "./cells.js";
+import { blank, choice } from "./cells.js";
 import { decide } from "./decisions.js";
 import { errorState, showDock, toast } from "./dialogs.js";
 import { announce, counted, h, isTouch, typing } from "./dom.js";
@@ -45,8 +45,13 @@ export function listGrid({ label, cells, path, items, query, size, guess, restor
     shape: cells.shapes[innerWidth < 560 ? 1 : 0],
     guess: restore.total ?? guess,
     create: cells.create,
-    clear: cells.clear,
-    fill: (element, index, tier) => cells.fill(element, list.get(index), { tier, selected: picked.has(idAt(index) ?? NaN) }),
+    fill: (element, index, tier) => {
+      const selected = picked.has(idAt(index) ?? NaN);
+      element.setAttribute("aria-selected", String(selected));
+      if (list.get(index) === undefined) return blank(element);
+      element.classList.remove("pending");
+      return cells.fill(element, list.get(index), { tier, selected });
+    },
     onRange: (first, last) => list.want(first, last),
     onMove: (index, event, from) => {
       if (event.shiftKey) return extend(index, from);

@@ -5,7 +5,7 @@ import { emptyState, errorState, linkButton, toast } from "./dialogs.js";
 import { announce, baseName, called, counted, h, number, statusWords } from "./dom.js";
 import { listGrid } from "./list-grid.js";
 import { moveFaces } from "./names.js";
-import { setQuery, setTitle } from "./router.js";
+import { setQuery } from "./router.js";
 
 /** @typedef {Schemas["LeftOutGroup"]} Group */
 
@@ -13,7 +13,6 @@ const SAID = "a person said so"; // how the reason of a decision ends
 
 /** Every face and file without a person, and why. @type {Mount} */
 export function leftOut(root, { query, restore, signal }) {
-  setTitle("Left out");
   /** @type {Group[]} */ let groups = [];
   let chosen = { status: query.get("status") ?? "", reason: query.get("reason") ?? "" };
   const chips = h("div", { class: "reasons", role: "group", "aria-label": "Reason" });
@@ -108,7 +107,6 @@ export function leftOut(root, { query, restore, signal }) {
 
 /** A face, and those most like it, wherever they are. @type {Mount} */
 export function facesLike(root, { params, restore, signal }) {
-  setTitle("Faces like this");
   const id = Number(params[0]);
   const head = h("header", { class: "like-head" }, h("h1", { class: "page-title", text: "Faces like this" }));
   const say = (/** @type {{kind: string, faces: number[], person?: number}} */ body) => decide(body, list.revision);

@@ -39,16 +39,16 @@ on("facts", draw);
 takePictures();
 onHold(peek);
 startRouter([
-  { pattern: /^\/$/, tab: "people", mount: people },
-  { pattern: /^\/people\/(\d+)\/?$/, tab: "people", mount: person },
-  { pattern: /^\/faces\/(\d+)\/?$/, tab: "people", mount: facesLike },
-  { pattern: /^\/pictures\/(\d+)\/?$/, tab: "people", mount: picturePage },
-  { pattern: /^\/naming\/?$/, tab: "people", mount: naming },
-  { pattern: /^\/questions\/?$/, tab: "questions", mount: questions },
-  { pattern: /^\/left-out\/?$/, tab: "left-out", mount: leftOut },
-  { pattern: /^\/timeline\/?$/, tab: "timeline", mount: timeline },
-  { pattern: /^\/history\/?$/, tab: "history", mount: history },
-  { pattern: /^\/add\/?$/, tab: "add", mount: add },
+  { pattern: /^\/$/, tab: "people", title: "People", mount: people },
+  { pattern: /^\/people\/(\d+)\/?$/, tab: "people", title: "Person", mount: person },
+  { pattern: /^\/faces\/(\d+)\/?$/, tab: "people", title: "Faces like this", mount: facesLike },
+  { pattern: /^\/pictures\/(\d+)\/?$/, tab: "people", title: "Picture", mount: picturePage },
+  { pattern: /^\/naming\/?$/, tab: "people", title: "Name people", mount: naming },
+  { pattern: /^\/questions\/?$/, tab: "questions", title: "Suggestions", mount: questions },
+  { pattern: /^\/left-out\/?$/, tab: "left-out", title: "Left out", mount: leftOut },
+  { pattern: /^\/timeline\/?$/, tab: "timeline", title: "Timeline", mount: timeline },
+  { pattern: /^\/history\/?$/, tab: "history", title: "History", mount: history },
+  { pattern: /^\/add\/?$/, tab: "add", title: "Add pictures", mount: add },
 ]);
 
 const PAUSE = 2000; // milliseconds between two looks

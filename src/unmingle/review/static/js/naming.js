@@ -5,7 +5,7 @@ import { emptyState, errorState, linkButton } from "./dialogs.js";
 import { announce, button, called, counted, h, number } from "./dom.js";
 import { bind, keyOf } from "./keyboard.js";
 import { asNamed, nameField } from "./names.js";
-import { go, setTitle } from "./router.js";
+import { go } from "./router.js";
 
 const LOAD = 100; // people asked for at once
 const SHOWN = 9; // faces of a person
@@ -13,7 +13,6 @@ const CHOICES = 3; // people who are proposed
 
 /** People without a name, one after another, who has most faces first. @type {Mount} */
 export function naming(root, { signal }) {
-  setTitle("Name people");
   /** @type {any[]} everybody whose turn came or comes */ let queue = [];
   let at = 0;
   let total = 0; // who had no name at the beginning

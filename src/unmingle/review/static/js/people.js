@@ -6,21 +6,38 @@ import { chips, emptyState, linkButton } from "./dialogs.js";
 import { announce, button, counted, debounced, h, icon } from "./dom.js";
 import { listGrid } from "./list-grid.js";
 import { askWhichName, asNamed, nameField } from "./names.js";
-import { go, setQuery, setTitle } from "./router.js";
-
-/** @typedef {{show: string, sort: string, search: string}} Settings */
+import { go, setQuery } from "./router.js";
 
 /** The wall of people. @type {Mount} */
 export function people(root, { query, restore, signal }) {
-  setTitle("People");
-  /** @type {Settings} */
   const settings = { show: query.get("show") ?? "all", sort: query.get("sort") ?? "faces", search: query.get("search") ?? "" };
   /** @type {{person: number, index: number, field: ReturnType<typeof nameField>}|null} whose name is edited, and where */ let naming = null;
-  const tools = wallTools(settings, (change) => {
+  const change = (/** @type {Partial<typeof settings>} */ change) => {
     Object.assign(settings, change);
     setQuery({ show: settings.show === "all" ? "" : settings.show, sort: settings.sort === "faces" ? "" : settings.sort, search: settings.search });
     void restart();
+  };
+  /** @type {HTMLInputElement} */
+  const search = h("input", { type: "search", class: "field search-field", placeholder: "Search", "aria-label": "Search for a person", "aria-keyshortcuts": "/", value: settings.search, spellcheck: "false" });
+  search.addEventListener("input", debounced(() => change({ search: search.value.trim() }), PAUSE));
+  search.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && !search.value) search.blur();
+    if (event.key !== "Enter" && event.key !== "ArrowDown") return;
+    event.preventDefault();
+    grid.focus(grid.focused);
   });
+  const shows = chips("chips", SHOWS, settings.show, (show) => change({ show }));
+  const options = Object.entries(SORTS).map(([value, text]) => h("option", { value, text, selected: settings.sort === value }));
+  const sort = h("select", { class: "field", "aria-label": "Sort by", onchange: () => change({ sort: sort.value }) }, ...options);
+  const total = h("p", { class: "tools-count" });
+  const tools = h("div", { class: "tools", "data-sticky": "", role: "search", "aria-label": "People" },
+    h("div", { class: "search-box" }, icon("search"), search, h("kbd", { text: "/", "aria-hidden": "true" })),
+    shows.element,
+    total,
+    button("Who is in…", { onclick: choosePictures, class: "quiet-button", attrs: { title: "Who is in a picture: choose it, or drop it anywhere. Nothing of it is kept." } }),
+    h("a", { class: "button name-run", href: "/naming", title: "One after another (G, then N)", text: "Name people" }),
+    h("label", { class: "sort" }, h("span", { text: "Sort" }), sort),
+  );
   const wall = listGrid({
     label: "People",
     cells: { ...PEOPLE, fill: (card, person, how) => PEOPLE.fill(card, asNamed(person, list.revision), how) },
@@ -41,27 +58,32 @@ export function people(root, { query, restore, signal }) {
     ],
     keys: [
       { keys: ["n"], words: "Name", run: () => edit(grid.focused) },
-      { keys: ["/"], words: "Search", run: tools.focus },
+      { keys: ["/"], words: "Search", run: () => search.select() },
     ],
     onChange: () => {
       follow();
-      tools.count(list.total ?? 0);
+      total.replaceChildren(counted(list.total ?? 0, "person"));
       message.replaceChildren(...(list.total === 0 ? [nothing()] : []));
     },
     renew: () => list.refresh(),
   });
   const { list, grid, message } = wall;
-  root.append(h("h1", { class: "unseen", text: "People" }), tools.element, message, grid.root);
+  root.append(h("h1", { class: "unseen", text: "People" }), tools, message, grid.root);
 
   function nothing() {
     const [title, words] = settings.search ? ["Nobody is called that", `No person matches “${settings.search}”.`] : EMPTY[settings.show] ?? [];
-    if (title) return emptyState(title, words, button("Show everyone", { onclick: tools.reset }));
+    if (title) return emptyState(title, words, button("Show everyone", { onclick: everyone }));
     if (session.library?.faces) {
       const alone = "There are faces, but no two of them are alike enough to be a person. They are all in “Left out”.";
       return emptyState("No people yet", alone, linkButton("See what was left out", "/left-out", "button"));
     }
     const none = "This library has no faces. Add pictures to it and the people in them appear here.";
     return emptyState("Nothing here yet", none, linkButton("Add pictures", "/add"));
+  }
+
+  function everyone() {
+    search.value = settings.search = "";
+    shows.press("all");
   }
 
   async function restart() {
@@ -173,37 +195,3 @@ const EMPTY = {
 const SHOWS = { all: "All", unnamed: "Unnamed", named: "Named", new: "New", uncertain: "Uncertain", ignored: "Ignored" };
 const SORTS = { faces: "Most faces", name: "Name", new: "Newest", uncertain: "Most unsure", cohesion: "Loosest" };
 const PAUSE = 140; // milliseconds after the last letter
-
-/** Search, filter and sort of the wall. @param {Settings} settings @param {(change: Partial<Settings>) => void} change */
-function wallTools(settings, change) {
-  /** @type {HTMLInputElement} */
-  const search = h("input", { type: "search", class: "field search-field", placeholder: "Search", "aria-label": "Search for a person", "aria-keyshortcuts": "/", value: settings.search, spellcheck: "false" });
-  search.addEventListener("input", debounced(() => change({ search: search.value.trim() }), PAUSE));
-  search.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && !search.value) search.blur();
-    if (event.key !== "Enter" && event.key !== "ArrowDown") return;
-    event.preventDefault();
-    /** @type {HTMLElement|null} */ (document.querySelector(".grid [role=gridcell][tabindex='0']"))?.focus();
-  });
-  const shows = chips("chips", SHOWS, settings.show, (show) => change({ show }));
-  const options = Object.entries(SORTS).map(([value, text]) => h("option", { value, text, selected: settings.sort === value }));
-  const sort = h("select", { class: "field", "aria-label": "Sort by", onchange: () => change({ sort: sort.value }) }, ...options);
-  const total = h("p", { class: "tools-count" });
-  const element = h("div", { class: "tools", "data-sticky": "", role: "search", "aria-label": "People" },
-    h("div", { class: "search-box" }, icon("search"), search, h("kbd", { text: "/", "aria-hidden": "true" })),
-    shows.element,
-    total,
-    button("Who is in…", { onclick: choosePictures, class: "quiet-button", attrs: { title: "Who is in a picture: choose it, or drop it anywhere. Nothing of it is kept." } }),
-    h("a", { class: "button name-run", href: "/naming", title: "One after another (G, then N)", text: "Name people" }),
-    h("label", { class: "sort" }, h("span", { text: "Sort" }), sort),
-  );
-  return {
-    element,
-    focus: () => search.select(),
-    count: (/** @type {number} */ n) => total.replaceChildren(counted(n, "person")),
-    reset: () => {
-      search.value = settings.search = "";
-      shows.press("all");
-    },
-  };
-}

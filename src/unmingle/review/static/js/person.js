@@ -18,15 +18,21 @@ const SORTS = [
 export function person(root, { params, query, restore, signal }) {
   const id = Number(params[0]);
   /** @type {Schemas["WholePerson"]|null} */ let about = null;
+  /** @type {ReturnType<typeof nameField>|null} */ let field = null;
   let sort = query.get("sort") ?? "time";
-  /** What is about the whole person waits until it is known who that is. @param {(now: Schemas["WholePerson"]) => Promise<unknown>} run */
+  /** What is about the whole person waits until it is known who that is. @param {(now: Schemas["WholePerson"]) => unknown} run */
   const whole = (run) => async () => {
     await loaded;
     if (about) await run(about);
   };
-  const onPart = whole((now) => breakUp(id, called(now)));
-  const onIgnore = whole((now) => decide({ kind: now.ignored ? "restore" : "ignore", person: id }, list.revision));
-  const head = personHead({ id, sort, onSort: changeSort, seen: () => list.revision, onMerge: mergeWhole, onPart, onIgnore, onErase: whole(eraseWhole) });
+  const partUp = whole((now) => breakUp(id, called(now)));
+  const ignore = whole((now) => decide({ kind: now.ignored ? "restore" : "ignore", person: id }, list.revision));
+  const eraseWhole = whole(async (now) => {
+    const who = called(now);
+    const words = `${counted(now.faces, "face")}, the name and what was decided about ${who} go from every file of the library. Nothing brings them back: no undo, and not the same pictures added again. Reports and other pages are deleted; pictures stay as they are.`;
+    if (await confirmed(`Erase ${who} for good?`, [h("p", { text: words })], "Erase")) await erase(id, list.revision, () => go("/", { replace: true }));
+  });
+  const say = (/** @type {{kind: string, faces: number[], person?: number}} */ body) => decide(body, list.revision);
   const faces = listGrid({
     label: "This person",
     cells: FACES,
@@ -48,16 +54,14 @@ export function person(root, { params, query, restore, signal }) {
       { words: "Ignore", key: "I", run: (faces) => say({ kind: "ignore", faces }) },
     ],
     keys: [
-      { keys: ["n"], words: "Name", run: () => head.edit() },
-      { keys: ["Shift+m"], words: "Merge with…", run: () => void mergeWhole() },
-      { keys: ["Shift+i"], words: "Ignore this person, or restore", run: onIgnore },
-      { keys: ["j"], words: "Next person", run: () => void step("after") },
-      { keys: ["k"], words: "Previous person", run: () => void step("before") },
-      { keys: ["b"], words: "Break up…", run: onPart },
-      { keys: ["u"], words: "Least sure first", run: () => void changeSort(sort === "unsure" ? "time" : "unsure") },
-      { keys: ["d"], words: "Select the doubtful ones", run: () => void loaded.then(doubts.select) },
-      { keys: ["t"], words: "By time", run: () => void changeSort("time") },
-      { keys: ["q"], words: "Best first", run: () => void changeSort("quality") },
+      { keys: ["n"], words: "Name", run: edit },
+      { keys: ["Shift+m"], words: "Merge with…", run: mergeWhole },
+      { keys: ["Shift+i"], words: "Ignore this person, or restore", run: ignore },
+      { keys: ["j"], words: "Next person", run: () => step("after") },
+      { keys: ["k"], words: "Previous person", run: () => step("before") },
+      { keys: ["b"], words: "Break up…", run: partUp },
+      { keys: ["d"], words: "Select the doubtful ones", run: () => loaded.then(doubts.select) },
+      ...SORTS.map(({ sort: order, key, told }) => ({ keys: [key.toLowerCase()], words: `By ${told}`, run: () => changeSort(order === sort && order === "unsure" ? "time" : order) })),
       { keys: ["Backspace"], words: "Back to all people", run: back },
     ],
     renew: refresh,
@@ -68,21 +72,73 @@ export function person(root, { params, query, restore, signal }) {
     await changeSort("unsure");
     await faces.first(below);
   });
-  const alike = peopleLike(id, signal);
+  const alike = h("nav", { class: "naming-choices people-like", "aria-label": "People like this", hidden: true });
   const times = personTimes(id, signal, (shown, at) => faces.look(at, () => shown.length, async (index) => shown[index]));
-  root.append(head.element, doubts.element, alike.element, times.element, message, grid.root);
+
+  // Until the answer comes it says to those who hear the page what they will see.
+  const title = h("h1", { class: "person-name" }, h("span", { class: "unseen", text: `Person ${id}` }));
+  const facts = h("p", { class: "person-facts" });
+  const quiet = (/** @type {string} */ words, /** @type {() => void} */ onclick) => button(words, { onclick, class: "quiet-button" });
+  const ignoring = quiet("Ignore", ignore);
+  const orders = SORTS.map(({ sort: order, words, key }) => button(words, { key, onclick: () => changeSort(order), class: "segment", attrs: { "data-value": order } }));
+  const goBack = (/** @type {MouseEvent} */ event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return; // in another tab
+    event.preventDefault();
+    back();
+  };
+  const head = h("header", { class: "person-head", "data-sticky": "" },
+    h("a", { class: "tool back", href: "/", "aria-label": "All people", onclick: goBack }, icon("left")),
+    h("div", { class: "person-title" }, title, facts),
+    h("div", { class: "segments", role: "group", "aria-label": "Sort by" }, ...orders),
+    h("div", { class: "person-tools" }, quiet("Merge with…", mergeWhole), quiet("Break up…", partUp), ignoring, quiet("Erase…", eraseWhole)),
+  );
+  root.append(head, doubts.element, alike, times.element, message, grid.root);
 
   async function reload() {
     try {
       about = /** @type {Schemas["WholePerson"]} */ (await get(`/people/${id}`));
       message.replaceChildren();
       setTitle(called(about));
-      head.show(about);
+      show(about);
       doubts.show(about.below);
       grid.root.setAttribute("aria-label", `Faces of ${called(about)}`);
     } catch (error) {
       gone(/** @type {any} */ (error));
     }
+  }
+
+  function show(/** @type {Schemas["WholePerson"]} */ now) {
+    const held = title.contains(document.activeElement);
+    if (!field) title.replaceChildren(nameButton(now));
+    if (!field && held) title.querySelector("button").focus();
+    const told = [counted(now.faces, "face"), now.unsure && `${number(now.unsure)} unsure`, now.new && `${number(now.new)} new`, now.ignored && "ignored"];
+    facts.replaceChildren(...told.filter(Boolean).map((text) => h("span", { text })));
+    const alike = "How alike the faces are to each other, on average: 1 is the most";
+    if (now.cohesion !== null) facts.append(h("span", { title: alike, text: `alike ${now.cohesion.toFixed(2)}` }));
+    ignoring.replaceChildren(h("span", { text: now.ignored ? "Restore" : "Ignore" }));
+  }
+
+  function nameButton(/** @type {Schemas["WholePerson"]} */ whole) {
+    const now = asNamed(whole, whole.revision);
+    const text = now.pending ? `Saving “${now.pending}”…` : called(now);
+    return h("button", { type: "button", class: now.name ? "name-button" : "name-button unnamed", title: "Change the name (N)", onclick: edit }, h("span", { text }), icon("pencil"));
+  }
+
+  function edit() {
+    if (field) return;
+    field = nameField({
+      person: about ? asNamed(about, about.revision) : { person: id, name: "" }, // keys may be quicker than the answer
+      seen: () => list.revision,
+      again: () => title.isConnected && edit(),
+      done: ({ merged, to }) => {
+        field = null;
+        title.replaceChildren(...(about ? [nameButton(about)] : []));
+        if (to !== "elsewhere") title.querySelector("button")?.focus();
+        if (merged !== undefined) go(`/people/${merged}`, { replace: true });
+      },
+    });
+    title.replaceChildren(field.element);
+    field.focus();
   }
 
   function gone(/** @type {import("./api.js").ApiError} */ error) {
@@ -93,7 +149,7 @@ export function person(root, { params, query, restore, signal }) {
     }
     faces.clear();
     grid.resize(0);
-    head.element.hidden = true;
+    head.hidden = true;
     doubts.show([]);
     times.clear();
     setTitle("Nobody");
@@ -102,22 +158,33 @@ export function person(root, { params, query, restore, signal }) {
 
   async function refresh() {
     times.again();
-    void alike.load();
+    void findAlike();
     await Promise.all([reload(), list.refresh()]);
-    if (list.total) head.element.hidden = false;
+    if (list.total) head.hidden = false;
   }
+
+  /** Who may be the same, with how likely that is. */
+  async function findAlike() {
+    const { people } = await get("/alike", { person: id, limit: 6 }, signal).catch(() => ({ people: [] }));
+    const likely = people.filter((/** @type {Known} */ one) => (one.probability ?? 0) >= 0.01);
+    alike.hidden = !likely.length;
+    const links = likely.map((/** @type {Known} */ one) => choice("a", { href: `/people/${one.person}` }, one));
+    alike.replaceChildren(h("span", { class: "quiet", text: "Like this:" }), ...links);
+  }
+
+  const showSort = () => {
+    for (const order of orders) order.setAttribute("aria-pressed", String(order.dataset.value === sort));
+  };
 
   async function changeSort(/** @type {string} */ order) {
     if (order === sort) return;
     sort = order;
     setQuery({ sort: sort === "time" ? "" : sort });
-    head.sorted(sort);
+    showSort();
     announce(`Sorted by ${SORTS.find((one) => one.sort === sort)?.told}`);
     await faces.restart();
     if (!typing(document.activeElement) && !doubts.element.contains(document.activeElement)) grid.focus(0);
   }
-
-  const say = (/** @type {{kind: string, faces: number[], person?: number}} */ body) => decide(body, list.revision);
 
   async function mergeWhole() {
     // At once: what is typed next is meant for it.
@@ -135,32 +202,14 @@ export function person(root, { params, query, restore, signal }) {
     else announce("There is nobody more.");
   }
 
-  async function eraseWhole(/** @type {Schemas["WholePerson"]} */ now) {
-    const who = called(now);
-    const words = `${counted(now.faces, "face")}, the name and what was decided about ${who} go from every file of the library. Nothing brings them back: no undo, and not the same pictures added again. Reports and other pages are deleted; pictures stay as they are.`;
-    if (await confirmed(`Erase ${who} for good?`, [h("p", { text: words })], "Erase")) await erase(id, list.revision, () => go("/", { replace: true }));
-  }
-
-  signal.addEventListener("abort", () => head.leave());
+  signal.addEventListener("abort", () => field?.save("elsewhere"));
+  showSort();
   faces.start();
   const loaded = reload(); // keys may be quicker
   void times.load();
-  void alike.load();
-  if (restore.naming) head.edit();
+  void findAlike();
+  if (restore.naming) edit();
   return faces;
-}
-
-/** Who may be the same as a person, with how likely that is. @param {number} person @param {AbortSignal} signal */
-function peopleLike(person, signal) {
-  const element = h("nav", { class: "naming-choices people-like", "aria-label": "People like this", hidden: true });
-  async function load() {
-    const { people } = await get("/alike", { person, limit: 6 }, signal).catch(() => ({ people: [] }));
-    const likely = people.filter((/** @type {Known} */ one) => (one.probability ?? 0) >= 0.01);
-    element.hidden = !likely.length;
-    const links = likely.map((/** @type {Known} */ one) => choice("a", { href: `/people/${one.person}` }, one));
-    element.replaceChildren(h("span", { class: "quiet", text: "Like this:" }), ...links);
-  }
-  return { element, load };
 }
 
 /** Chooses faces by how sure they are: what is chosen is seen before anything is done with it. @param {(faces: number) => void} choose so many, the least sure */
@@ -188,71 +237,6 @@ function chooseDoubtful(choose) {
       tell();
     },
   };
-}
-
-/** The name, the numbers and the order of a person's page. @param {PersonHeadOptions} options */
-function personHead({ id, sort, onSort, seen, onMerge, onPart, onIgnore, onErase }) {
-  /** @type {Schemas["WholePerson"]|null} */ let about = null;
-  /** @type {ReturnType<typeof nameField>|null} */ let field = null;
-  // Until the answer comes it says to those who hear the page what they will see.
-  const title = h("h1", { class: "person-name" }, h("span", { class: "unseen", text: `Person ${id}` }));
-  const facts = h("p", { class: "person-facts" });
-  const ignore = button("Ignore", { onclick: onIgnore, class: "quiet-button" });
-  const orders = SORTS.map(({ sort: order, words, key }) => button(words, { key, onclick: () => onSort(order), class: "segment", attrs: { "data-value": order } }));
-  const goBack = (/** @type {MouseEvent} */ event) => {
-    if (event.ctrlKey || event.metaKey || event.shiftKey) return; // in another tab
-    event.preventDefault();
-    back();
-  };
-  const element = h("header", { class: "person-head", "data-sticky": "" },
-    h("a", { class: "tool back", href: "/", "aria-label": "All people", onclick: goBack }, icon("left")),
-    h("div", { class: "person-title" }, title, facts),
-    h("div", { class: "segments", role: "group", "aria-label": "Sort by" }, ...orders),
-    h("div", { class: "person-tools" }, button("Merge with…", { onclick: onMerge, class: "quiet-button" }), button("Break up…", { onclick: onPart, class: "quiet-button" }), ignore, button("Erase…", { onclick: onErase, class: "quiet-button" })),
-  );
-
-  const sorted = (/** @type {string} */ now) => {
-    for (const order of orders) order.setAttribute("aria-pressed", String(order.dataset.value === now));
-  };
-
-  function edit() {
-    if (field) return;
-    field = nameField({
-      person: about ? asNamed(about, about.revision) : { person: id, name: "" }, // keys may be quicker than the answer
-      seen,
-      again: () => title.isConnected && edit(),
-      done: ({ merged, to }) => {
-        field = null;
-        title.replaceChildren(...nameButton());
-        if (to !== "elsewhere") title.querySelector("button")?.focus();
-        if (merged !== undefined) go(`/people/${merged}`, { replace: true });
-      },
-    });
-    title.replaceChildren(field.element);
-    field.focus();
-  }
-
-  function nameButton() {
-    if (!about) return [];
-    const now = asNamed(about, about.revision);
-    const text = now.pending ? `Saving “${now.pending}”…` : called(now);
-    return [h("button", { type: "button", class: now.name ? "name-button" : "name-button unnamed", title: "Change the name (N)", onclick: edit }, h("span", { text }), icon("pencil"))];
-  }
-
-  function show(/** @type {Schemas["WholePerson"]} */ now) {
-    about = now;
-    const held = title.contains(document.activeElement);
-    if (!field) title.replaceChildren(...nameButton());
-    if (!field && held) title.querySelector("button")?.focus();
-    const told = [counted(now.faces, "face"), now.unsure && `${number(now.unsure)} unsure`, now.new && `${number(now.new)} new`, now.ignored && "ignored"];
-    facts.replaceChildren(...told.filter(Boolean).map((text) => h("span", { text })));
-    const alike = "How alike the faces are to each other, on average: 1 is the most";
-    if (now.cohesion !== null) facts.append(h("span", { title: alike, text: `alike ${now.cohesion.toFixed(2)}` }));
-    ignore.replaceChildren(h("span", { text: now.ignored ? "Restore" : "Ignore" }));
-  }
-
-  sorted(sort);
-  return { element, show, edit, sorted, leave: () => field?.save("elsewhere") };
 }
 
 const SHOWN = 4; // recordings, until somebody wants to see all

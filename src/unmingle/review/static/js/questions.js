@@ -1,10 +1,9 @@
 import { emit, get, on, thumbnail } from "./api.js";
 import { faceImages, mosaic } from "./cells.js";
 import { decideTogether, inTurn, send, tell } from "./decisions.js";
-import { emptyState, errorState, linkButton, openDialog, toast } from "./dialogs.js";
+import { confirmed, emptyState, errorState, linkButton, toast } from "./dialogs.js";
 import { announce, button, called, counted, h, number, percent } from "./dom.js";
 import { bind } from "./keyboard.js";
-import { setTitle } from "./router.js";
 
 /** @typedef {Schemas["Question"]} Question @typedef {Schemas["AnswerRequest"]["answer"]} Answer */
 
@@ -16,7 +15,6 @@ let answered = 0; // in this session, over all visits of this page
 
 /** One question at a time, the most useful first. @type {Mount} */
 export function questions(root, { signal }) {
-  setTitle("Suggestions");
   /** @type {Question[]} */ let queue = [];
   /** @type {Set<string>} those not to be shown again: on their way, put off, or out of date */ const done = new Set();
   let ready = true;
@@ -179,10 +177,8 @@ function inBulk(give) {
   async function ask(/** @type {"same"|"different"} */ said) {
     const chosen = of(said);
     const rows = chosen.map(({ one, other, probability }) => h("li", {}, ...[one, other].map(({ show }) => h("div", {}, ...faceImages(show.slice(0, 2)))), h("span", { text: percent(probability) })));
-    const meant = await openDialog(said === "same" ? "Each of these is one person" : "Each of these is two people", (close) => ({
-      body: [h("ul", { class: "bulk" }, ...rows)],
-      foot: [button("Cancel", { onclick: () => close() }), button(said === "same" ? `Accept ${chosen.length}` : `Refuse ${chosen.length}`, { primary: true, onclick: () => close(true), attrs: { autofocus: true } })],
-    }));
+    const title = said === "same" ? "Each of these is one person" : "Each of these is two people";
+    const meant = await confirmed(title, [h("ul", { class: "bulk" }, ...rows)], `${said === "same" ? "Accept" : "Refuse"} ${chosen.length}`, true);
     if (meant) give(said, chosen);
   }
 

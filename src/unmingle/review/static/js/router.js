@@ -1,6 +1,6 @@
 import { byId, debounced } from "./dom.js";
 
-/** @type {{pattern: RegExp, tab: string, mount: Mount}[]} */ let routes = [];
+/** @type {{pattern: RegExp, tab: string, title: string, mount: Mount}[]} */ let routes = [];
 /** @type {Page|null} */ let current = null;
 let visit = new AbortController(); // of the page that is shown; aborted when somebody leaves it
 /** @type {any} how the page was that is to come back, until it is there or somebody moves */ let restoring = null;
@@ -146,6 +146,7 @@ function show() {
   const { pathname, search } = new URL((restore.depth && restore.page) || location.href, location.origin); // not of what is open over it
   const route = routes.find(({ pattern }) => pattern.test(pathname)) ?? routes[0];
   key = restore.key;
+  setTitle(route.title);
   byId("actions").replaceChildren();
   for (const link of document.querySelectorAll("[data-tab]")) {
     const here = /** @type {HTMLElement} */ (link).dataset.tab === route.tab;

@@ -5,13 +5,12 @@ import { bind } from "./keyboard.js";
 import { colourOf, lane, marks, momentOf, showTip, walkable } from "./lanes.js";
 import { endless } from "./lists.js";
 import { player } from "./player.js";
-import { go, setQuery, setTitle } from "./router.js";
+import { go, setQuery } from "./router.js";
 
 const AT_ONCE = 4; // recordings that are asked for and drawn; the next when these have been scrolled to
 
 /** Who is on screen when, recording by recording. @type {Mount} */
 export function timeline(root, { query, restore, signal }) {
-  setTitle("Timeline");
   /** The only recording, where one is played. */ const only = query.get("recording") ?? "";
   /** @type {ReturnType<typeof player>|null} */ let playing = null;
   /** Shows where the recording is that plays. @type {(seconds: number) => void} */ let point = () => {};
