@@ -133,7 +133,7 @@ def test_an_answered_question_is_gone_at_once_and_stays_gone() -> None:
     assert not questions.ready()
     time.sleep(0.05)
     library.revision, library.left = 3, ["b", "c"]
-    questions.answered(Asked("a"), 3)
+    questions.answered(questions.all()[0], 3)
     assert served(questions) == ["b", "c"]
     library.go.set()
     until(questions.ready)
