@@ -91,12 +91,13 @@ def add(
     """
     times = Times() if times is None else times
     known = analyses.register(store, scan, runner.key)
-    store.set_fact(CURRENT, runner.key)
-    done = analyses.analysed(store, runner.key, runner.precision if exact else None)
+    done = analyses.analysed(store, runner.key, "f32" if exact else None)
     done -= sightings.seen_otherwise(store, runner.key, every)
     if include_erased:
         done -= erased.contents(store.connection)
     todo = [file for file in sorted(known) if not _unchanged(file, known[file], done)]
+    precision = runner.precision if todo else ""  # before anything changes, since no network may be had
+    store.set_fact(CURRENT, runner.key)
     before = [known[file] for file in todo if known[file].digest in done]
     recogniser = Recogniser(store.connection, runner.key)
     moving = [file for file in todo if file.is_recording]  # which looks into each
@@ -113,7 +114,7 @@ def add(
         for batch, found in _analyse_all(batches, runner, done, running, times):
             with times.measure("write"), store.transaction() as connection:
                 for name, analysis in found.items():
-                    how = (runner.key, runner.precision, analysis)
+                    how = (runner.key, precision, analysis)
                     analyses.add_analysis(connection, name, *how, include_erased=include_erased)
                 for read in batch:
                     analyses.note_read(
@@ -134,7 +135,7 @@ def add(
     if len(still) < len(todo):
         assert isinstance(runner, VideoRecipe)  # whoever calls has made sure of it
         ingest = VideoIngest(
-            store, runner, runner.key, runner.precision, every, recogniser, done, progress, times, include_erased
+            store, runner, runner.key, precision, every, recogniser, done, progress, times, include_erased
         )
         watched, unwatchable = ingest.add(moving, known)
         analysed, unreadable = analysed + watched, unreadable + unwatchable

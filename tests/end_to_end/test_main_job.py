@@ -15,6 +15,7 @@ import polars as pl
 import pytest
 from PIL import Image
 
+from unmingle.errors import ModelError
 from unmingle.library import Library
 from unmingle.settings import DetectionSettings
 from unmingle.store.result_tables import FACES, PEOPLE
@@ -413,6 +414,24 @@ def test_networks_are_loaded_once_and_what_was_decided_since_is_heeded(
     assert session.find(picture.read_bytes())[0].faces[0].person == other
     assert [one.person for _ in range(2) for one in opened.identify(picture)] == [other, other]
     session.stop()
+
+
+def test_networks_are_opened_for_new_pictures_only_and_before_anything_changes(
+    library: Path, meeting: Meeting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(**how: object) -> None:
+        raise ModelError("It is gone.")
+
+    opened = Library(shutil.copytree(library, tmp_path / "library"))
+    monkeypatch.setattr("unmingle.faces.recipe.open_yunet", gone)
+    assert opened.add(meeting.faces).analysed == 0
+    before = opened.faces
+    with pytest.raises(ModelError):
+        opened.add(meeting.faces, detection=DetectionSettings(crops="never"))
+    assert opened.faces.equals(before)
+    with pytest.raises(ModelError):
+        Library(tmp_path / "new").add(meeting.faces)
+    assert not (tmp_path / "new").exists()
 
 
 def test_grouping_can_be_told_how_strict_to_be_and_what_names_mean(unmingle: Command, meeting: Meeting) -> None:

@@ -99,7 +99,9 @@ def analyse(
     gets these counts now and then, and `memory`, the bytes of the largest worker.
     """
     place, settings = Place(destination), (detection or DetectionSettings(), engine or ENGINE, model)
-    wanted, todo = _wanted(sources, place, FaceRecipe(*settings).key)  # a model that can't be used is told at once
+    recipe = FaceRecipe(*settings)
+    _ = recipe.precision  # a model that can't be used is told at once
+    wanted, todo = _wanted(sources, place, recipe.key)
     done, total = len(wanted) - len(todo), len(wanted)
     counts = {"files": total, "known": done, "faces": 0, "unreadable": 0}
     if not len(todo):

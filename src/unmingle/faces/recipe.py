@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -24,7 +24,7 @@ from unmingle.models import embedding
 from unmingle.models.embedding import open_embedder
 from unmingle.models.graphs import PREPARATION
 from unmingle.models.registry import DLIB, SFACE, YUNET, Calibration, Card, downloaded_file
-from unmingle.models.runtime import open_session
+from unmingle.models.runtime import Session, open_session
 from unmingle.models.yunet import open_yunet
 from unmingle.records import F32, U8, Analysis, Faces, Triage
 from unmingle.settings import ClassicSettings, DetectionSettings, EngineSettings, fingerprint
@@ -40,7 +40,10 @@ class RecipeRunner(Protocol):
     """What the pipeline asks of a recipe."""
 
     key: str  # names the models, settings and preparation: the same key finds the same faces
-    precision: str  # of the arithmetic: f32, bf16 or int8
+
+    @property
+    def precision(self) -> str:
+        """Of the arithmetic: f32, bf16 or int8; whatever is the matter with a network is raised here."""
 
     def analyse(self, pictures: Sequence[U8 | Pyramid]) -> list[Analysis]:
         """Find and embed the faces of each (h, w, 3) uint8 RGB picture."""
@@ -50,7 +53,8 @@ class FaceRecipe:
     """YuNet, alignment, SFace or another embedding.
 
     SFace runs in both cases: what it sees on its way tells what is covered and what is no face. ModelError if the
-    embedding can't be used, or was never calibrated.
+    embedding can't be used, or was never calibrated. Detector and SFace are opened when they, or `precision`, are
+    first needed: where all pictures are known, nobody waits for that.
     """
 
     def __init__(self, detection: DetectionSettings, engine: EngineSettings, model: Card = SFACE) -> None:
@@ -61,24 +65,34 @@ class FaceRecipe:
                 f"It is not known how similar strangers are to {model.name}.",
                 f"Measure it: unmingle models calibrate {model.name}",
             )
-        self._detection = detection
+        self._detection, self._engine = detection, engine
         self.key = key_of(detection, model)
         self.min_score = detection.min_score
         self.calibration: Calibration | None = model.calibration
-        self._detector = open_yunet(engine=engine.engine, precision="f32", threads=engine.threads)
-        self._sface = embedding.open_sface(engine=engine.engine, precision=engine.precision, threads=engine.threads)
-        self.precision: str = self._sface.precision
-        # What it finds is read again before it is embedded: so bf16 may move its landmarks.
-        self._finder = self._detector
-        if self.precision != "f32":
-            others = "auto" if engine.precision == "int8" else engine.precision
-            self._finder = open_yunet(engine=engine.engine, precision=others, threads=engine.threads)
         self._dimension = model.dimension
+
+    @cached_property
+    def _networks(self) -> tuple[Session, Session, Session]:
+        """The detector, the one that finds, and SFace."""
+        engine = self._engine
+        detector = finder = open_yunet(engine=engine.engine, precision="f32", threads=engine.threads)
+        sface = embedding.open_sface(engine=engine.engine, precision=engine.precision, threads=engine.threads)
+        # What it finds is read again before it is embedded: so bf16 may move its landmarks.
+        if sface.precision != "f32":
+            others = "auto" if engine.precision == "int8" else engine.precision
+            finder = open_yunet(engine=engine.engine, precision=others, threads=engine.threads)
+        return detector, finder, sface
+
+    @property
+    def precision(self) -> str:
+        """See `RecipeRunner`."""
+        return self._networks[-1].precision
 
     def analyse(self, pictures: Sequence[U8 | Pyramid]) -> list[Analysis]:
         """Find and embed the faces of each picture."""
         pyramids = [Pyramid.of(picture) for picture in pictures]
-        seen = find_faces(self._detector, pyramids, self._detection, finder=self._finder)
+        detector, finder, _ = self._networks
+        seen = find_faces(detector, pyramids, self._detection, finder=finder)
         # Grouping may find out whose a face is that the detector is not sure of.
         found = self.describe(pyramids, [one if len(one.faces) else replace(one, faces=one.candidate) for one in seen])
         return [
@@ -95,7 +109,7 @@ class FaceRecipe:
         for start in range(0, len(owners), FACES_AT_ONCE):
             part = owners[start : start + FACES_AT_ONCE]
             aligned = np.stack([align(seen_in[picture], points) for picture, points in part])
-            seen, bands = embedding.describe(self._sface, aligned)
+            seen, bands = embedding.describe(self._networks[-1], aligned)
             if self._other is not None:
                 wide = np.stack([align(seen_in[i], points, wide=True) for i, points in part]) if self._wide else aligned
                 seen = self._other(wide)
@@ -130,7 +144,7 @@ class FaceRecipe:
         """
         small = [Pyramid(shrunk(picture, side)) for picture, side in zip(pictures, sides, strict=True)]
         scales = [[Scale(max(one.width, one.height), 0.0)] for one in small]
-        seen = at_scales(self._finder, small, scales, self._detection)
+        seen = at_scales(self._networks[1], small, scales, self._detection)
         return [
             faces.scaled(picture.shape[1] / one.width)
             for faces, picture, one in zip(seen, pictures, small, strict=True)
@@ -139,7 +153,7 @@ class FaceRecipe:
     def describe_faces(self, pictures: Sequence[U8], faces: Sequence[Faces]) -> list[Analysis]:
         """Embed and judge these faces of each picture, after a second reading of their landmarks."""
         pyramids = [Pyramid(picture) for picture in pictures]
-        again = read_again(self._detector, pyramids, faces)
+        again = read_again(self._networks[0], pyramids, faces)
         return self.describe(pyramids, [Found(one, float(one.scores.max(initial=0)), 0) for one in again])
 
 
@@ -152,7 +166,9 @@ def face_recipe(detection: DetectionSettings, engine: EngineSettings, model: Car
 @lru_cache(maxsize=1)
 def _loaded(detection: DetectionSettings, engine: EngineSettings, model: Card, changed: int) -> FaceRecipe:
     del changed
-    return FaceRecipe(detection, engine, model)
+    recipe = FaceRecipe(detection, engine, model)
+    _ = recipe.precision  # not by two threads at once
+    return recipe
 
 
 def key_of(detection: DetectionSettings, model: Card) -> str:
