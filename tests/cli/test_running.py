@@ -194,11 +194,11 @@ def test_a_stop_of_which_a_library_makes_another_error_is_still_one() -> None:
         "import os, signal, sys",
         "from unmingle import cli",
         "from unmingle.cli import commands",
-        "def app():",
+        "def run():",
         "    with cli.keeping('It is kept.'):",
         "        try: os.kill(os.getpid(), signal.SIGINT)",
         "        except BaseException: raise ImportError('initialization failed')",
-        "commands.app = app",
+        "commands.run = run",
         "cli.main()",
     )
     done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=False)

@@ -58,9 +58,9 @@ def main() -> None:
     with _signals_stop():
         try:
             with _found_again():
-                from unmingle.cli.commands import app
+                from unmingle.cli.commands import run
 
-                app()
+                run()
         except Stopped as stop:
             from unmingle.text_layout import printable
 
