@@ -24,7 +24,7 @@ QUARTILE_SPREAD = 1.04
 # Below one standard deviation above strangers, not even the top quartile can tell.
 LEAST_Z = 1.0
 # Sizes of partners for which the lowest threshold is looked for, and room for rounding below it.
-PARTNERS = np.unique(np.round(1.25 ** np.arange(0, 80)).astype(np.int64))
+PARTNERS = np.array(sorted({round(1.25**i) for i in range(80)}))
 FLOOR_SLACK = 1e-5
 # Clusters with fewer faces than this say nothing about how far strangers spread: they may be fragments or mistakes.
 LEAST_FACES = 3

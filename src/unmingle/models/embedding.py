@@ -37,10 +37,6 @@ if TYPE_CHECKING:
 SIDE = 112
 EMBEDDING = "fc1"
 TOP_BAND = 2  # of seven bands of 16 pixels: the two above the brows show hair and hats
-DLIB_SIDE = 150
-# Where YuNet finds the landmarks of `align.TEMPLATE_52` in faces that dlib cut out by landmarks of its own: medians
-# over 1,000 photographs of Labeled Faces in the Wild.
-DLIB_52 = np.array([[43.1, 44.3], [103.2, 44.7], [71.5, 74.4], [45.3, 101.2], [96.4, 102.9]])
 LEAST_DIMENSION = 16  # an output of fewer numbers tells something else of a face than whose it is
 AS_ALONE = 0.999  # cosine: a face among others must come out as it does alone, to the rounding of bf16
 PATIENCE = 60.0  # seconds to open a graph that nobody knows
