@@ -115,8 +115,11 @@ def unsure_faces(store: Store, recipe: str) -> list[tuple[int, int, float]]:
 
 def member_rows(store: Store, person: int) -> list[int]:
     """All faces of a person, by row."""
-    query = "SELECT face FROM member WHERE person = ? ORDER BY face"
-    return [face for (face,) in store.connection.execute(query, (person,))]
+    # As text, and put in order here: a Python number for each takes three times as long.
+    query = "SELECT coalesce(group_concat(face), '') FROM member WHERE person = ?"
+    (text,) = store.connection.execute(query, (person,)).fetchone()
+    faces: list[int] = np.sort(np.fromstring(text, np.int64, sep=",")).tolist()
+    return faces
 
 
 def faces_below(store: Store, person: int) -> list[int]:
