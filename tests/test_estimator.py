@@ -93,8 +93,19 @@ def test_constraints_are_heeded() -> None:
     assert seen.notes_["same_frame_pairs"] == 66
     with pytest.raises(SettingsError, match="Frames of shape"):
         FaceClusterer().fit(vectors, frames=[1, 2])
+    for curve, pairs in (("sface", []), (None, [[0, 1, 2], [3, 4, 5]]), (None, np.eye(2) > 0), (None, [[0.5, 1]])):
+        with pytest.raises(SettingsError, match=r"impostor_curve is|same is an array of"):
+            FaceClusterer(impostor_curve=curve).fit(vectors, same=pairs)  # type: ignore[arg-type]
     with pytest.raises(ConstraintError, match="Faces 3 and 5"):
         FaceClusterer().fit(vectors, same=[[3, 4], [4, 5]], different=[[3, 5]])
+
+
+@pytest.mark.parametrize("missing", [-1, None, float("nan"), "", "<NA>"])
+def test_frames_may_be_names_and_instants(missing: object) -> None:
+    vectors, person = faces([12, 9, 7])
+    for frames in ([f"IMG_{i // 2}.jpg" for i in range(len(person))], np.arange(len(person)) // 2 / 100):
+        clusterer = FaceClusterer().fit(vectors, frames=np.array([*frames[:-2], missing, missing], object))
+        assert clusterer.notes_["same_frame_pairs"] == len(person) // 2 - 1
 
 
 def test_new_faces_find_their_people() -> None:

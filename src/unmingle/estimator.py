@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
@@ -15,17 +16,18 @@ from unmingle.grouping.attach import Assigner
 from unmingle.grouping.cluster import cluster_faces
 from unmingle.grouping.confidence import face_probabilities
 from unmingle.grouping.constraints import Constraints
+from unmingle.grouping.impostors import ImpostorModel
 from unmingle.settings import GroupingSettings, one_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-    from unmingle.grouping.impostors import ImpostorModel
     from unmingle.records import F64, I64, Merges
 
 NOISE = -1
 # Of so few faces one may expect nothing.
 ENOUGH = 12
+MISSING = frozenset({"", "None", "nan", "NaT", "<NA>"})  # how Python, NumPy and pandas write it
 
 
 class FaceClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -81,10 +83,10 @@ class FaceClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         Args:
             X: (n, d) finite numbers, no row all zero.
             y: not used; here for scikit-learn's conventions.
-            frames: (n,) integers, the picture or frame of each face, negative for unknown; two faces of one frame are
-                two people, unless they are too alike for that.
-            same: (m, 2) rows that are one person.
-            different: (m, 2) rows that are different people.
+            frames: (n,) the picture or frame of each face, as numbers or names; negative, empty or missing (None, NaN)
+                for unknown. Two faces of one frame are two people, unless they are too alike for that.
+            same: (m, 2) integers, rows that are one person.
+            different: (m, 2) integers, rows that are different people.
             quality: (n,) numbers, how good the pictures are, from 0 to 1. A large cluster of pictures of 0.5 and better
                 that are less alike than one person's is taken apart; of worse ones nobody can tell.
 
@@ -96,6 +98,9 @@ class FaceClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]  # sciki
             EmbeddingWarning: the collection doesn't tell how alike strangers are to this model.
         """
         one_of("singletons", self.singletons, ("noise", "clusters"))
+        if not isinstance(self.impostor_curve, ImpostorModel | None):
+            mend = "Give one such as unmingle.grouping.impostors.SFACE_CURVE, or None."
+            raise SettingsError(f"impostor_curve is {self.impostor_curve!r}.", mend)
         settings = GroupingSettings(people=self.people, expected_false_merges=self.expected_false_merges)
         vectors_nd: Any = validate_data(self, X, dtype=[np.float64, np.float32])
         constraints = _constraints(len(vectors_nd), frames, same, different)
@@ -146,9 +151,25 @@ def _warn(labels_n: I64) -> None:
 
 
 def _constraints(n: int, frames: ArrayLike | None, same: ArrayLike | None, different: ArrayLike | None) -> Constraints:
-    frames_n = np.full(n, -1, np.int64) if frames is None else np.asarray(frames, np.int64)
+    frames_n = np.full(n, -1) if frames is None else np.asarray(frames, object)
     if frames_n.shape != (n,):
         raise SettingsError(f"Frames of shape {frames_n.shape} for {n} faces.", "Give one frame for each face.")
-    seen = Constraints.of_frames(frames_n).seen_k2
-    pairs = [np.asarray([] if given is None else given, np.int64).reshape(-1, 2) for given in (same, different)]
-    return Constraints(n, seen, *pairs)
+    numbers: dict[Any, int] = {}
+    if frames is not None:
+        numbered = (-1 if _unknown(one) else numbers.setdefault(one, len(numbers)) for one in frames_n.tolist())
+        frames_n = np.fromiter(numbered, np.int64, n)
+    return Constraints(n, Constraints.of_frames(frames_n).seen_k2, _pairs("same", same), _pairs("different", different))
+
+
+def _unknown(frame: object) -> bool:
+    return str(frame) in MISSING or (isinstance(frame, Real) and frame < 0)
+
+
+def _pairs(name: str, given: ArrayLike | None) -> I64:
+    pairs_m2 = np.atleast_2d(np.asarray([] if given is None else given))
+    if not pairs_m2.size:
+        return np.zeros((0, 2), np.int64)
+    if pairs_m2.dtype.kind not in "iuf" or pairs_m2.shape[1:] != (2,) or (pairs_m2 % 1).any():
+        problem = f"{name} is an array of {pairs_m2.dtype} of shape {pairs_m2.shape}."
+        raise SettingsError(problem, "Give the two rows of each pair: (m, 2) integers.")
+    return pairs_m2.astype(np.int64)

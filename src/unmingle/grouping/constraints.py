@@ -41,7 +41,7 @@ class Constraints:
             rows = getattr(self, name)[:, :1] if name.endswith("k2") else getattr(self, name)
             if len(rows) and not 0 <= rows.min() <= rows.max() < self.faces:
                 raise ConstraintError(
-                    f"{name} names a face that is not there: rows go from 0 to {self.faces - 1}.",
+                    f"{name[:-3]} names a face that is not there: rows go from 0 to {self.faces - 1}.",
                     "Name faces by their row.",
                 )
 
