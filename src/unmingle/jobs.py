@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
@@ -49,7 +50,6 @@ from unmingle.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from unmingle.grouping.adaptation import Adaptation
     from unmingle.progress import Progress
@@ -93,7 +93,7 @@ def adding(
     engine = engine or EngineSettings()
     found = scan(sources)
     if not found.files:
-        names = ", ".join(readable(str(source)) for source in sources)
+        names = ", ".join(readable(str(Path(source).absolute())) for source in sources)
         mend = "Name a folder with jpg, png, webp, tiff, … files, or with mp4, mov, mkv, … files."
         raise SourceError(f"There are no pictures or recordings in {names}.", mend)
     runner: FaceRecipe | ClassicRecipe

@@ -101,10 +101,10 @@ class Library(LibraryFolder):
         """
         from unmingle import jobs
 
-        named = sources or jobs.still_there(self.folder, self.sources)
         how = (recipe, detection, classic, weights, engine, recording, model)
-        add = jobs.adding(named, *how, any_weights=any_weights, include_erased=include_erased)
-        with self.writing() as store:
+        with self.writing() as store:  # a source that is its own folder is a library by now, and refused as one
+            named = sources or jobs.still_there(self.folder, self.sources)
+            add = jobs.adding(named, *how, any_weights=any_weights, include_erased=include_erased)
             return add(store, progress, self._times)
 
     def cluster(

@@ -385,6 +385,10 @@ def test_a_source_is_somewhere_else_only_if_its_files_are(album: Album) -> None:
     assert set(album.library.faces["source"]) == {str(new)}
     assert album.again(new).known == 8
     assert album.is_as_before()
+    (new / "a0.png").unlink()
+    album.again(new)
+    new.rename(album.pictures)
+    assert album.library.relocate(new, album.pictures) == 7
 
 
 def test_a_folder_that_went_into_itself_keeps_all_files(album: Album) -> None:

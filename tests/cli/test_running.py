@@ -168,6 +168,25 @@ def test_a_reader_that_has_seen_enough_ends_it_quietly(album: Path, words: tuple
     assert process.returncode == 141
 
 
+@pytest.mark.skipif(os.name == "nt", reason="there is no such shell")
+def test_closed_streams_lead_nowhere(album: Path) -> None:
+    shell = 'exec "$0" -m unmingle name "$1" 1 Ada <&- >&- 2>&-'
+    assert subprocess.run(["sh", "-c", shell, sys.executable, album], check=False).returncode == 0
+    assert Library(album).person(1).name == "Ada"
+
+
+def test_a_library_that_never_was_explains_nothing(
+    tmp_path: Path, unmingle: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("unmingle.jobs.adding", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        unmingle("cluster", tmp_path, "-o", tmp_path / "new")
+
+
+def test_help_fills_its_lines(unmingle: Command) -> None:
+    assert "comes back when the source\n is given" not in unmingle("forget", "--help").out
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no such device")
 def test_a_full_disk_is_a_clear_error(album: Path) -> None:
     with Path("/dev/full").open("wb") as full:

@@ -20,6 +20,8 @@ from PIL import Image
 
 from madeup.cast import CAST
 from madeup.portraits import Look, Person, render
+from unmingle.errors import SourceError
+from unmingle.library import Library
 from unmingle.store.sqlite import open_to_write
 
 if TYPE_CHECKING:
@@ -58,8 +60,12 @@ def rows(folder: Path) -> dict[str, tuple[str, str]]:
 
 def test_empty_and_missing_folders(unmingle: Command) -> None:
     (unmingle.folder / "empty").mkdir()
-    failed(unmingle("cluster", "empty", "-o", "out"), "There are no pictures or recordings in empty", "Name a folder")
+    failed(unmingle("cluster", "empty", "-o", "out"), "There are no pictures or recordings in", "empty.\nName a folder")
     failed(unmingle("cluster", "nowhere", "-o", "out"), "There is no", "nowhere", "Check the path")
+    failed(unmingle("cluster", "empty", "-o", "empty"), "empty is a library's own folder", "a new one for the library")
+    with pytest.raises(SourceError):
+        Library(unmingle.folder / "empty").add(unmingle.folder / "empty")
+    assert not list((unmingle.folder / "empty").iterdir())
     failed(unmingle("evaluate", "nowhere", "--labels", "folders"), "There is no library in nowhere")
     failed(unmingle("show", "empty", "1"), "There is no library in empty")
 

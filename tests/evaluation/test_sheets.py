@@ -358,3 +358,16 @@ def test_what_was_written_is_read(rows: list[tuple[str, str]], encoding: str) ->
     quoted = [tuple('"' + cell.replace('"', '""') + '"' for cell in row) for row in rows]
     text = "file,ID\n" + "".join(f"{first},{second}\n" for first, second in quoted)
     assert parsed(text.encode(encoding))[0][1:] == tuple(rows)
+
+
+def test_json_is_a_list_of_objects_or_one_a_line(tmp_path: Path) -> None:
+    table = tmp_path / "a.json"
+    for text in (
+        '[{"file": "a.jpg", "ID": 1},\n{"file": "b.jpg"}]',
+        '{"file": "a.jpg", "ID": 1}\n\n{"file": "b.jpg"}\n',
+    ):
+        table.write_text(text)
+        (found,) = read_sheets(table)
+        assert (found.rows, found.note) == ((("file", "ID"), ("a.jpg", "1"), ("b.jpg", "")), "JSON")
+    table.write_text('{"a.jpg": 1, "b.jpg": 2}')
+    assert "no table" in problem_of(table).problem

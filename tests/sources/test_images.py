@@ -172,6 +172,8 @@ def test_loops_of_links_end_and_linked_folders_are_read(tmp_path: Path) -> None:
 def test_a_library_inside_a_source_is_no_source(tmp_path: Path) -> None:
     touch(tmp_path, "a.jpg", "out/library.sqlite", "out/sheets/person-0001.jpg")
     assert [file.name for file in images.scan([tmp_path]).files] == ["a.jpg"]
+    with pytest.raises(SourceError, match="a library's own folder"):
+        images.scan([tmp_path / "out"])
 
 
 def test_a_picture_that_is_called_nearly_as_a_library_is_read(tmp_path: Path) -> None:
@@ -187,15 +189,19 @@ def test_folder_that_is_called_like_a_library_is_none(tmp_path: Path) -> None:
 
 def test_single_files_and_lists_are_sources(tmp_path: Path) -> None:
     touch(tmp_path, "x/a.jpg", "x/b.jpg", "y/c.jpg", "y/d.jpg")
-    (tmp_path / "list.txt").write_text(f"x/b.jpg\n\n{tmp_path / 'y'}\n", encoding="utf-8")
-    found = images.scan([tmp_path / "x" / "a.jpg", tmp_path / "list.txt"])
-    assert [file.name for file in found.files] == ["a.jpg", "b.jpg", "c.jpg", "d.jpg"]
-    assert found.folders == (str(tmp_path / "y"),)
+    for encoding in ("utf-8", "utf-8-sig", "utf-16"):
+        (tmp_path / "list.txt").write_text(f'x/b.jpg\n\n"{tmp_path / "y"}"\n', encoding=encoding)
+        found = images.scan([tmp_path / "x" / "a.jpg", tmp_path / "list.txt"])
+        assert [file.name for file in found.files] == ["a.jpg", "b.jpg", "c.jpg", "d.jpg"]
+        assert found.folders == (str(tmp_path / "y"),)
 
 
-@pytest.mark.parametrize(("name", "problem"), [("missing", "no"), ("loop.txt", "another list")])
+@pytest.mark.parametrize(
+    ("name", "problem"), [("missing", "no"), ("loop.txt", "another list"), ("print0.txt", "read as a list")]
+)
 def test_a_source_that_cannot_be_read_is_a_clear_error(tmp_path: Path, name: str, problem: str) -> None:
     (tmp_path / "loop.txt").write_text("loop.txt\n", encoding="utf-8")
+    (tmp_path / "print0.txt").write_bytes(b"a.jpg\0b.jpg\0")
     with pytest.raises(SourceError, match=problem) as caught:
         images.scan([tmp_path / name])
     assert caught.value.mend

@@ -110,7 +110,13 @@ def _signals_stop() -> Iterator[None]:
 
 
 def take_any_text() -> None:
-    """Write what a terminal or a pipe can't show as JSON escapes it, so that text never ends a command."""
+    """Write what a terminal or a pipe can't show as JSON escapes it, so that text never ends a command.
+
+    A stream that is closed leads nowhere instead: the next file that is opened would have its number.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: PTH123, SIM115
     codecs.register_error("unmingle", _escaped)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

@@ -25,9 +25,10 @@ def _explained() -> Iterator[None]:
     try:
         yield
     except UNEXPECTED as error:
+        from unmingle.sources.formats import LIBRARY_FILE
         from unmingle.store.sqlite import explain, open_to_read
 
-        for folder in OPENED:
+        for folder in (one for one in OPENED if (one / LIBRARY_FILE).exists()):
             with open_to_read(folder) as store:
                 explain(store, error)
         raise
@@ -123,7 +124,9 @@ PANELS = {
 for panel, group in PANELS.items():
     for command in group:
         called = command.__name__.rstrip("_").replace("_", "-")
-        app.command(called, cls=KeyedCommand, rich_help_panel=panel)(command)
+        # Lines are as long as the terminal's, not as the code's.
+        text = "\n\n".join(" ".join(part.split()) for part in (command.__doc__ or "").split("\n\n"))
+        app.command(called, cls=KeyedCommand, help=text, rich_help_panel=panel)(command)
 app.add_typer(models.app, name="models", rich_help_panel="Networks")
 
 

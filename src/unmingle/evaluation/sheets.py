@@ -13,7 +13,7 @@ import json
 import re
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 from zipfile import ZipFile
 
 import numpy as np
@@ -122,16 +122,21 @@ def _parquet(data: bytes, name: str) -> Sheet:
 
 
 def _records(data: bytes, name: str) -> Sheet | None:
-    """The table of JSON that is a list of objects; None for other content."""
-    if not data[:HEAD].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["):
+    """The table of JSON that is a list of objects, or one on each line; None for what is no JSON."""
+    if not data[:HEAD].lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"[", b"{")):
         return None
     check_cells(name, sum(map(data.count, (b"{", b"[", b","))))
-    try:
+    rows: Any = None
+    with suppress(ValueError, RecursionError):
         rows = json.loads(data)
-    except (ValueError, RecursionError):
+    if rows is None:
+        with suppress(ValueError, RecursionError):
+            rows = list(map(json.loads, filter(bytes.strip, data.splitlines())))
+    if rows is None:
         return None
     if not (isinstance(rows, list) and rows and all(isinstance(row, dict) for row in rows)):
-        return None
+        mend = "Write a list of objects, one for each file, whose keys are the columns."
+        raise LabelsError(f"{name} is JSON, but no table.", mend)
     header = tuple(dict.fromkeys(key for row in rows for key in row))
     check_cells(name, len(rows) * len(header))
     return Sheet((header, *(_as_text([row.get(key) for key in header]) for row in rows)), "JSON")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import os
 import warnings
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 BACKUP = "_original"  # how the endings of ExifTool's backups end
 MOST_LISTED = 100_000_000  # bytes of a list of paths
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # how PowerShell begins a file
 MOVING_PARTS = "moving parts"  # as what clips beside their picture are counted
 MANIFEST = "manifest.csv"  # marks a folder that unmingle export wrote, beginning so
 MANIFEST_COLUMNS = ("folder", "file", "person", "name", "source", "original")
@@ -80,7 +82,7 @@ def scan(sources: Sequence[str | Path]) -> Scan:
     folder once, so a loop ends. What is hidden is passed over, and folders that systems keep (`formats.is_kept`), and
     the moving parts of pictures (`formats.moving_parts`).
 
-    SourceError if a source is missing or may not be opened, or a list names another list.
+    SourceError if a source is missing, a library, or may not be opened, or a list names another list.
     """
     found: set[PictureFile] = set()
     folders: list[str] = []
@@ -105,6 +107,9 @@ def _whole(path: Path) -> Path:
 def _expand(path: Path, folders: list[str], made: list[str]) -> Iterator[PictureFile | str]:
     """The files of one source, and the endings of those passed over; walked folders join `folders`, ours `made`."""
     if os.path.isdir(path):  # noqa: PTH112  # unlike Path, no path of a list is too odd for it
+        if os.path.isfile(os.path.join(path, formats.LIBRARY_FILE)):  # noqa: PTH113, PTH118
+            problem = f"{readable(str(path))} is a library's own folder, where no pictures are looked for."
+            raise SourceError(problem, "Name the folder of the pictures, and a new one for the library, maybe in it.")
         folders.append(str(path))
         yield from walk(path, made=made)
     elif not os.path.exists(path):  # noqa: PTH110
@@ -123,11 +128,16 @@ def _listed(path: Path) -> Iterator[Path]:
     """The paths in a text file, one a line, relative to the file's own folder."""
     try:
         empty = path.is_file() and not path.stat().st_size
-        text = "" if empty else formats.read_file(path, MOST_LISTED).decode("utf-8-sig")
-    except (OSError, PictureError, UnicodeDecodeError) as error:
-        raise SourceError(f"{path.name} can't be read as a list of paths.", "Save it as UTF-8 text.") from error
+        data = b"" if empty else formats.read_file(path, MOST_LISTED)
+        text = data.decode("utf-16" if data.startswith(UTF_16) else "utf-8-sig")
+    except (OSError, PictureError, UnicodeDecodeError):
+        text = "\0"
+    if "\0" in text:  # which no path has
+        raise SourceError(f"{path.name} can't be read as a list of paths.", "Save it as UTF-8 text, one a line.")
     for line in filter(None, map(str.strip, text.splitlines())):
         listed = _whole(user_path(line, below=path.parent))
+        if line[0] == line[-1] == '"' and not os.path.lexists(listed):  # as Windows copies a path
+            listed = _whole(user_path(line.strip('"'), below=path.parent))
         if listed.suffix.lower() == ".txt":
             raise SourceError(f"{path.name} lists another list, {line}.", "Name that list as a source of its own.")
         yield listed

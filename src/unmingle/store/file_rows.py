@@ -324,7 +324,7 @@ def relocate(store: Store, old: Path, new: Path) -> int:
             connection.execute("UPDATE file SET modified = ? WHERE id = ? AND size = ?", (modified, file.row, size))
         note_walked(store, [sources.get(folder, folder) for folder in walked_folders(store)])
         _drop_empty_sources(connection)
-    return len(there)
+    return sum(size >= 0 for size, _ in stamps.values())
 
 
 def files_below(connection: sqlite3.Connection, folder: Path) -> list[tuple[FileRow, str, str | None]]:
