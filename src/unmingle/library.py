@@ -101,9 +101,9 @@ class Library(LibraryFolder):
         """
         from unmingle import jobs
 
+        named = sources or jobs.still_there(self.folder, self.sources)
         how = (recipe, detection, classic, weights, engine, recording, model)
         with self.writing() as store:  # a source that is its own folder is a library by now, and refused as one
-            named = sources or jobs.still_there(self.folder, self.sources)
             add = jobs.adding(named, *how, any_weights=any_weights, include_erased=include_erased)
             return add(store, progress, self._times)
 

@@ -55,7 +55,8 @@ def test_nothing_follows_from_nothing() -> None:
 
 def test_sidecars_of_takeout_are_found_as_it_clips_their_names(tmp_path: Path) -> None:
     long = "A photograph of the whole family on the terrace 2019.jpg"
-    pictures = ["IMG_1.jpg", "IMG_1(1).jpg", "IMG_1-bearbeitet.jpg", "Küche (2).jpg", long, "other.jpg"]
+    short = ["Cake.jpg", "Cake(1).jpg"]
+    pictures = ["IMG_1.jpg", "IMG_1(1).jpg", "IMG_1-bearbeitet.jpg", "Küche (2).jpg", long, "other.jpg", *short]
     for name in pictures:
         (tmp_path / name).touch()
     for sidecar, expected in {
@@ -65,6 +66,9 @@ def test_sidecars_of_takeout_are_found_as_it_clips_their_names(tmp_path: Path) -
         "IMG_1.jpg(1).json": {"IMG_1(1).jpg"},
         "Küche (2).jpg.supplemental-metadata.json": {"Küche (2).jpg"},
         f"{long[:46]}.json": {long},
+        "Cake.supplemental-metadata.json": {"Cake.jpg"},  # called without an ending
+        "Cake.supplemental-metadata(1).json": {"Cake(1).jpg"},
+        "Cake.json": {"Cake.jpg"},
         "metadata.json": set(),
     }.items():
         assert set(tagged_files(tmp_path / sidecar)) == expected, sidecar

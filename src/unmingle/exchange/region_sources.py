@@ -266,8 +266,9 @@ def _stems(name: str) -> Iterator[str]:
     matches = filter(None, (pattern.match(name) for pattern in (NUMBERED, EDITED)))
     # The number goes to the end.
     for whole, number in [(name, ""), *((one["stem"] + one["ending"], one["number"]) for one in matches)]:
-        yield whole[:CLIPPED] + number
-        yield f"{whole}{SUFFIX}"[:CLIPPED] + number
+        for called in (whole, Path(whole).stem):  # Takeout leaves the ending out where the title has none
+            yield called[:CLIPPED] + number
+            yield f"{called}{SUFFIX}"[:CLIPPED] + number
 
 
 def read_digikam(database: Path) -> Iterator[tuple[PictureFile, Packet]]:
