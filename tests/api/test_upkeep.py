@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import sqlite3
+import sys
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
@@ -258,3 +259,22 @@ def test_a_damaged_library_is_not_backed_up_as_if_it_were_whole(made: Library, t
     with pytest.raises(LibraryError, match="damaged"):
         made.backup(tmp_path / "copy")
     assert not (tmp_path / "copy").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a limit on the size of files")
+def test_a_full_disk_is_told(made: Library, tmp_path: Path) -> None:
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    try:
+        with pytest.raises(WriteError, match="copy can't be written"):
+            made.backup(tmp_path / "copy")
+        (made.folder / "library.sqlite").write_bytes(b"damaged")
+        with pytest.raises(WriteError, match="library can't be written"):
+            made.check(repair=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not (tmp_path / "copy").exists()
+    made.check(repair=True)
+    assert made.log.height

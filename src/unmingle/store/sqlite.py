@@ -370,6 +370,13 @@ def _check_not_lost(folder: Path) -> None:
         )
 
 
+def check_full(folder: Path, error: Exception) -> None:
+    """Raise a WriteError where an error of SQLite's comes of a full disk."""
+    if str(getattr(error, "sqlite_errorname", "")).startswith(("SQLITE_FULL", "SQLITE_IOERR")):
+        mend = "Free some space and start again: what was done so far is kept."
+        raise WriteError(f"{folder} can't be written: {error}.", mend) from error
+
+
 @contextmanager
 def _clear_errors(folder: Path, mark: Mark | None = None) -> Iterator[None]:
     """SQLite's errors as ours, with the mend; mark: as the library was when it was to be opened."""
@@ -378,12 +385,8 @@ def _clear_errors(folder: Path, mark: Mark | None = None) -> Iterator[None]:
     except errors() as error:
         if mark is not None and mark != Mark.of(folder):
             raise LibraryBusyError("This library was just written anew.", "Try again.") from error
+        check_full(folder, error)
         name = getattr(error, "sqlite_errorname", "") or ""
-        if name.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
-            raise WriteError(
-                f"{folder} can't be written: {error}.",
-                "Free some space and start again: what was done so far is kept.",
-            ) from error
         if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
             raise WriteError(f"{folder} can't be written: {error}.", "Choose another folder.") from error
         if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")) or str(error).startswith("Could not decode"):
