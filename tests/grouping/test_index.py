@@ -51,6 +51,14 @@ def test_nobody_has_no_neighbours() -> None:
     assert exact_nearest(nobody, nobody, 2).index_qk.shape == (0, 2)
 
 
+def test_a_base_that_is_read_in_parts_has_the_same_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("unmingle.grouping.index.TILE", 7)
+    vectors = np.random.default_rng(0).integers(-3, 4, size=(40, 3)).astype(np.float32)  # with ties
+    parts, whole = find_nearest(vectors[:9], vectors, 8), exact_nearest(vectors[:9], vectors, 8)
+    assert np.array_equal(parts.index_qk, whole.index_qk)
+    assert np.array_equal(parts.similarity_qk, whole.similarity_qk)
+
+
 @pytest.mark.parametrize("pairs", [0, 10**9])
 def test_a_query_need_not_be_in_the_base(monkeypatch: pytest.MonkeyPatch, pairs: int) -> None:
     monkeypatch.setattr("unmingle.grouping.index.EXACT_PAIRS", pairs)
