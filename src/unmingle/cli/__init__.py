@@ -54,6 +54,8 @@ def main() -> None:
     """Run the command line."""
     _received.clear()
     gc.set_threshold(100_000, 50, 100)  # what is loaded is no garbage: looking for some takes a fifth of the start
+    # NumPy's threads keep a core busy for a while after each product, and at the start; now 2^20 cycles, not 2^26.
+    os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "20")
     take_any_text()
     with _signals_stop():
         try:
