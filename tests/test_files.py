@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from unmingle.errors import WriteError
 from unmingle.files import SCRATCH, no_empty_folder, replacing, scratch_folder, user_path
 from unmingle.sources.images import scan
 
@@ -94,3 +96,9 @@ def test_what_a_killed_process_left_goes_and_what_others_are_at_stays(
         one.write_text("first")
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["a.csv", "temporary"]
     assert (page.read_text(), list(temporary.iterdir())) == ("first", [])
+
+
+@pytest.mark.parametrize(("number", "mend"), [(errno.EROFS, "who may write"), (errno.ENOSPC, "Free some space")])
+def test_what_to_do_is_about_what_is_wrong(tmp_path: Path, number: int, mend: str) -> None:
+    with pytest.raises(WriteError, match=mend), replacing(tmp_path / "a.csv"):
+        raise OSError(number, "so it is")

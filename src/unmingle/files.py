@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import reprlib
@@ -192,6 +193,8 @@ def replacing(destination: Path, *, mode: int = OWNER, sync: bool = False) -> It
                 sync_folder(destination.parent)
         except OSError as error:
             problem = f"{destination} can't be written: {error.strerror or error}."
+            if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+                raise WriteError(problem, "Check who may write there, or choose another folder.") from error
             raise WriteError(problem, "Free some space or choose another folder.") from error
         finally:
             if temporary is not None:

@@ -108,6 +108,7 @@ def test_animation_gives_its_first_frame() -> None:
     ("content", "reason"),
     [
         (b"just some text", "not a picture"),
+        (b"PK\3\4\x14\0\0\0", "an archive"),
         (encoded(Image.fromarray(RED_LEFT), "JPEG")[:-200], "truncated"),
         (encoded(Image.fromarray(RED_LEFT), "PNG")[:60], "truncated"),
         (encoded(Image.new("RGB", (3, 300)), "PNG"), "too small: 3×300"),

@@ -87,6 +87,8 @@ def open_picture(content: bytes) -> tuple[Image.Image, Plain]:
     PictureError if it is no picture that is read; UnidentifiedImageError if it looks like one that Pillow can't open.
     """
     kind = picture_format(content)
+    if content.startswith(b"PK\3\4"):
+        raise PictureError("an archive, to be unpacked first")
     if not kind:
         raise PictureError("not a picture in a format that is read")
     plain = without_metadata(content, kind)

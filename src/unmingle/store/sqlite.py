@@ -248,7 +248,8 @@ def locked(folder: Path) -> Iterator[None]:
             f"Another run is writing to {folder}.", "Wait until it ends; started again, this one goes on from there."
         ) from error
     except OSError as error:
-        raise WriteError(f"{folder} can't be written: {error.strerror}.", "Choose another folder.") from error
+        mend = "Check who may write there, or choose another folder."
+        raise WriteError(f"{folder} can't be written: {error.strerror}.", mend) from error
     try:
         yield
     finally:
@@ -388,7 +389,9 @@ def _clear_errors(folder: Path, mark: Mark | None = None) -> Iterator[None]:
         check_full(folder, error)
         name = getattr(error, "sqlite_errorname", "") or ""
         if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
-            raise WriteError(f"{folder} can't be written: {error}.", "Choose another folder.") from error
+            raise WriteError(
+                f"{folder} can't be written: {error}.", "Check who may write there, or choose another folder."
+            ) from error
         if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")) or str(error).startswith("Could not decode"):
             explain_noise(folder)
             raise damaged(folder, error) from error
