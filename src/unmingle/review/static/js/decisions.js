@@ -4,6 +4,7 @@ import { announce, button, clock, counted, h, typing } from "./dom.js";
 import { go } from "./router.js";
 
 /** Decisions go out one after another, in the order in which they were made. @type {Promise<unknown>} */ let line = Promise.resolve();
+/** Undos and redos of the last decision come one after another, too. @type {Promise<Outcome|null>} */ let turn = Promise.resolve(null);
 /** Entries of the log that were made here, or that somebody was told of. @type {Set<number>} */ const known = new Set();
 
 /** Runs something once everything is answered that was sent before. @template T @param {() => Promise<T>} run @returns {Promise<T>} */
@@ -49,11 +50,15 @@ export const undo = (decision, together) => again("/undo", decision, together);
 export const redo = (decision, together) => again("/redo", decision, together);
 
 /** @param {string} path @param {number} [decision] @param {boolean} [together] */
-async function again(path, decision, together = false) {
-  // An answer may be followed by another decision, as a new person by their name: that comes first.
-  const after = (/** @type {Promise<unknown>} */ sent) => new Promise((resolve) => sent.then(() => setTimeout(resolve)));
-  if (decision === undefined) for (let sent; sent !== line; await after(sent)) sent = line;
-  return carryOut(path, { decision, together }, null, told);
+function again(path, decision, together = false) {
+  if (decision !== undefined) return carryOut(path, { decision, together }, null, told);
+  turn = turn.then(async () => {
+    // An answer may be followed by another decision, as a new person by their name: that comes first.
+    const after = (/** @type {Promise<unknown>} */ sent) => new Promise((resolve) => sent.then(() => setTimeout(resolve)));
+    for (let sent; sent !== line; await after(sent)) sent = line;
+    return carryOut(path, {}, null, told);
+  });
+  return turn;
 }
 
 /** Makes decisions that one Undo takes back; those that no longer stand because of others are left out. @type {DecideTogether} */
