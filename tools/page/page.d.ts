@@ -9,8 +9,6 @@ declare global {
   type OnScreen = Recording["people"][0];
   type Time = OnScreen["intervals"][0];
 
-  /** What every part of the page is told. changed: a decision was made, with its outcome; facts: numbers of the header. */
-  type News = "changed" | "facts";
   /** seen: the revision that was on show. */
   type Send = (path: string, body: object, seen?: number | null) => Promise<Outcome>;
   type Again = (decision?: number, together?: boolean) => Promise<Outcome | null>;
@@ -23,8 +21,9 @@ declare global {
   ) => Promise<number>;
   type Decide = (body: { kind: string } & Record<string, unknown>, seen?: number | null) => Promise<Outcome | null>;
 
+  type Handlers = { [K in keyof HTMLElementEventMap as `on${K}`]?: (event: HTMLElementEventMap[K] & { target: any }) => unknown };
   /** props: attributes; `class`, `text`, and handlers such as `onclick` too. */
-  type MakeElement = (tag: string, props?: Record<string, unknown>, ...children: (Node | string | null | undefined | false)[]) => any;
+  type MakeElement = (tag: string, props?: Handlers & Record<string, unknown>, ...children: (Node | string | null | undefined | false)[]) => any;
   type ButtonOptions = { key?: string; onclick: (event: Event) => void; primary?: boolean; class?: string; attrs?: object };
   type MakeButton = (words: string, options: ButtonOptions) => HTMLButtonElement;
   /** kind: its class. Resolves to the value it was closed with, null for none. */
@@ -98,7 +97,7 @@ declare global {
     /** Until the list is known. */
     ready?: Promise<void>;
     acts: FaceAct[];
-    onClose: (index: number) => void;
+    onClose?: (index: number) => void;
   }
 
   /** Somebody in a list of people. probability: that it is who is meant. */
@@ -174,6 +173,8 @@ declare global {
     noun: string[];
     /** What opens a row, with a plain click too; else a double click shows a face's picture, and a frame can be pulled. */
     open?: (index: number) => void;
+    /** What is said instead, if there are no rows worth showing. */
+    empty?: () => Node | false;
     onChange?: () => void;
     /** Asks for everything again, after a decision or an error. */
     renew: () => unknown;
@@ -212,13 +213,7 @@ declare global {
     onError: (error: any) => void;
   }
 
-  type Look = (
-    index: number,
-    total: FaceViewOptions["total"],
-    faceAt: FaceViewOptions["faceAt"],
-    closed?: (at: number) => void,
-    ready?: Promise<void>,
-  ) => void;
+  type Look = (faces: Omit<FaceViewOptions, "acts">) => void;
 
   interface BandHandlers {
     onStart: (event: PointerEvent) => void;
@@ -238,12 +233,9 @@ declare global {
     id: number,
     signal: AbortSignal,
     open: (faces: number[], at: number) => void,
-  ) => { element: HTMLElement; load: () => Promise<void>; clear: () => void; again: () => void };
-  type ShowTip = (bar: HTMLElement | null, person?: OnScreen, time?: Time, x?: number) => void;
+  ) => { element: HTMLElement; load: () => Promise<void>; again: () => void };
   /** barOf: makes the link or button that a bar is, "0:03.2 to 0:11.8, 8.6 seconds". */
   type LaneOptions = { duration: number; label: string; barOf: (index: number, words: string) => HTMLElement };
-  /** From a lane and a place in it to such. */
-  type LaneStep = (key: string, row: number, at: number, people: OnScreen[]) => [number, number] | null;
   type RecordingView = (
     recording: Recording,
     zooms: Map<number, number>,

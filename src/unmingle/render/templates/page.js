@@ -8,52 +8,30 @@ window.addEventListener("load", () => {
   }, 200);
 });
 
-for (const map of document.querySelectorAll(".map")) {
-  const svg = map.querySelector("svg");
-  const hover = map.querySelector(".hover");
-  const picture = hover.querySelector("i");
-  const captions = JSON.parse(map.querySelector(".captions").textContent);
-  const dots = [...svg.querySelectorAll("circle")];
-  const places = new Map(dots.map((dot, i) => [dot, i]));
+const map = document.querySelector(".map");
+const dots = [...document.querySelectorAll(".map circle")];
+const hover = document.querySelector(".map .hover");
+const captions = JSON.parse(document.querySelector(".map .captions")?.textContent ?? "[]");
+
+map?.addEventListener("pointerover", ({ target }) => {
+  const i = dots.indexOf(target);
+  hover.hidden = i < 0;
+  if (hover.hidden) return;
   const { across, down, side } = map.dataset;
-  const each = across * down;
-  const scale = 118 / side;
-
-  const show = (dot) => {
-    const i = places.get(dot);
-    const at = i % each;
-    const rows = Math.ceil(Math.min(each, dots.length - (i - at)) / across);
-    picture.className = `sheet-${Math.floor(i / each)}`;
-    picture.style.backgroundSize = `${across * side * scale}px ${rows * side * scale}px`;
-    picture.style.backgroundPosition =
-      `${-(at % across) * side * scale}px ${-Math.floor(at / across) * side * scale}px`;
-    hover.querySelector("span").textContent = captions[i];
-    hover.hidden = false;
-    const frame = map.getBoundingClientRect();
-    const box = dot.getBoundingClientRect();
-    const x = box.left + box.width / 2 - frame.left;
-    const y = box.top + box.height / 2 - frame.top;
-    hover.style.left = `${x + 14 + 132 > frame.width ? x - 14 - 132 : x + 14}px`;
-    hover.style.top = `${Math.max(4, Math.min(y - 60, frame.height - hover.offsetHeight - 4))}px`;
-  };
-
-  const mark = (person) => {
-    map.classList.toggle("marked", person !== undefined);
-    for (const dot of dots) dot.classList.toggle("mark", person !== undefined && dot.dataset.p === person);
-  };
-
-  svg.addEventListener("pointerover", (event) => {
-    if (places.has(event.target)) show(event.target);
-    else hover.hidden = true;
-  });
-  svg.addEventListener("pointerleave", () => {
-    hover.hidden = true;
-  });
-  let marked;
-  svg.addEventListener("click", (event) => {
-    const person = event.target.dataset.p;
-    marked = person === marked ? undefined : person;
-    mark(marked);
-    if (places.has(event.target)) show(event.target);
-  });
-}
+  const [picture, words] = hover.children;
+  const at = i % (across * down);
+  picture.className = `sheet-${Math.floor(i / (across * down))}`;
+  picture.style.backgroundPosition = `${-(at % across) * side}px ${-Math.floor(at / across) * side}px`;
+  words.textContent = captions[i];
+  const frame = map.getBoundingClientRect();
+  const dot = target.getBoundingClientRect();
+  const right = dot.right - frame.left + 10;
+  hover.style.left = `${right + hover.offsetWidth > frame.width ? dot.left - frame.left - 10 - hover.offsetWidth : right}px`;
+  hover.style.top = `${Math.max(4, Math.min(dot.top - frame.top - 60, frame.height - hover.offsetHeight - 4))}px`;
+});
+map?.addEventListener("pointerleave", () => (hover.hidden = true));
+map?.addEventListener("click", ({ target }) => {
+  const person = target.matches(".mark") ? undefined : target.dataset.p;
+  map.classList.toggle("marked", person !== undefined);
+  for (const dot of dots) dot.classList.toggle("mark", person !== undefined && dot.dataset.p === person);
+});

@@ -1,7 +1,7 @@
 import { get, post } from "./api.js";
 import { faceImages } from "./cells.js";
 import { tell } from "./decisions.js";
-import { errorState, openDialog, showDock } from "./dialogs.js";
+import { errorState, fillIn, openDialog, showDock } from "./dialogs.js";
 import { announce, button, called, counted, h, likely, number, percent } from "./dom.js";
 
 const PAUSE = 1000; // milliseconds between two looks at how far it is
@@ -108,19 +108,15 @@ export function add(root, { signal }) {
   }
 
   /** Shows what lies in a folder. @param {string} path */
-  async function list(path) {
-    try {
-      const { here, above, folders } = await get("/folders", { folder: path }, signal);
-      const way = above.map((/** @type {any} */ one) => button(one.title, { onclick: () => list(one.path), class: "quiet-button" }));
-      typed.value = decode(here.path);
-      listing.replaceChildren(
-        h("nav", { class: "folders-way", "aria-label": "Folders above" }, ...way),
-        h("ul", { class: "folders-list" }, row({ ...here, title: `All of ${here.title}` }), ...folders.map((/** @type {any} */ one) => row(one, true))),
-      );
-    } catch (error) {
-      if (!signal.aborted) listing.replaceChildren(errorState(error, () => list(path)));
-    }
-  }
+  const list = (path) => fillIn(listing, async () => {
+    const { here, above, folders } = await get("/folders", { folder: path }, signal);
+    const way = above.map((/** @type {any} */ one) => button(one.title, { onclick: () => list(one.path), class: "quiet-button" }));
+    typed.value = decode(here.path);
+    listing.replaceChildren(
+      h("nav", { class: "folders-way", "aria-label": "Folders above" }, ...way),
+      h("ul", { class: "folders-list" }, row({ ...here, title: `All of ${here.title}` }), ...folders.map((/** @type {any} */ one) => row(one, true))),
+    );
+  });
 
   /** A folder to choose, and to look into. @param {Schemas["Folder"]} folder @param {boolean} [within] */
   function row({ path, title, pictures }, within = false) {

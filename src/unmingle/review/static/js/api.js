@@ -1,4 +1,4 @@
-import { button, byId, h } from "./dom.js";
+import { byId } from "./dom.js";
 
 /** What the server refuses, in its own words. */
 export class ApiError extends Error {
@@ -52,22 +52,15 @@ async function request(address, options) {
 
 /** In the place of all that was shown, a locked library's page asks for its key. Nobody gets an answer any more: the page is loaded anew. @returns {Promise<never>} */
 function askForKey() {
-  if (!byId("unlock")) {
-    const key = h("input", { type: "password", "aria-label": "Key", autocomplete: "current-password", required: true });
-    const said = h("p", { role: "alert" });
-    const unlock = (/** @type {Event} */ event) => {
-      event.preventDefault();
-      post("/unlock", { key: key.value }).then(() => location.reload(), (error) => (said.textContent = error.message));
-    };
-    for (const part of document.querySelectorAll("dialog, .toast, .dock, .tabs, .bar-tools")) part.remove();
-    byId("page").replaceChildren(h("form", { id: "unlock", class: "empty", onsubmit: unlock },
-      h("h1", { text: "This library is locked" }),
-      h("p", {}, key),
-      said,
-      h("p", {}, h("button", { class: "button primary", text: "Unlock" })),
-    ));
-    key.focus();
-  }
+  const { content } = /** @type {HTMLTemplateElement} */ (byId("locked"));
+  const form = content.querySelector("form"); // where it has not been asked for yet
+  form?.addEventListener("submit", (event) => {
+    event.preventDefault();
+    post("/unlock", Object.fromEntries(new FormData(form))).then(() => location.reload(), (error) => form.querySelector("[role=alert]")?.replaceChildren(error.message));
+  });
+  for (const part of document.querySelectorAll("dialog, .toast, .dock, .tabs, .bar-tools")) part.remove();
+  if (form) byId("page").replaceChildren(form);
+  form?.querySelector("input")?.focus();
   return new Promise(() => {});
 }
 
@@ -92,15 +85,12 @@ const LONGEST = 8000; // milliseconds between two tries
 
 /** Resolves once the server answers again; says meanwhile that it does not. */
 async function knock() {
-  let now = () => {};
   const banner = byId("banner");
-  const words = "The server does not answer. Is “unmingle review” still running? What you were doing is kept, and goes on once it is back.";
-  banner.replaceChildren(h("p", { text: words }), button("Try now", { onclick: () => now() }));
   banner.hidden = false;
   const isThere = () => fetch("/api/library").then(() => true, () => false);
   for (let pause = 400; !(await isThere()); pause = Math.min(pause * 2, LONGEST)) {
     await new Promise((resolve) => {
-      now = () => resolve(undefined);
+      banner.onclick = resolve;
       setTimeout(resolve, pause);
     });
   }
@@ -113,18 +103,10 @@ export const session = {
   told: /** @type {number|undefined} */ (undefined), // the revision that the page shows at least: of the first answer, then of the last change
 };
 
-const target = new EventTarget();
+const decisions = new EventTarget();
 
-/** Hears what is told to every part of the page. @param {News} kind @param {(detail: any) => void} listener @param {AbortSignal} [signal] ends it */
-export const on = (kind, listener, signal) => target.addEventListener(kind, (event) => listener(/** @type {CustomEvent} */ (event).detail), { signal });
+/** Hears of every decision: its outcome, or null of others'. @param {(outcome: Outcome|null) => void} listener @param {AbortSignal} [signal] ends it */
+export const onDecision = (listener, signal) => decisions.addEventListener("decided", (event) => listener(/** @type {CustomEvent} */ (event).detail), { signal });
 
-/** @param {News} kind @param {unknown} [detail] */
-export const emit = (kind, detail) => target.dispatchEvent(new CustomEvent(kind, { detail }));
-
-/** Asks for the header's numbers again. */
-export async function refreshFacts() {
-  const library = await get("/library");
-  if (library.revision < (session.library?.revision ?? 0)) return; // it was overtaken by a later answer
-  session.library = library;
-  emit("facts");
-}
+/** Tells every part of the page that something was decided. @param {Outcome|null} outcome */
+export const decided = (outcome) => decisions.dispatchEvent(new CustomEvent("decided", { detail: outcome }));

@@ -57,17 +57,11 @@ async function sharpen() {
     if (!face || across * devicePixelRatio < 1.1 * STORED) continue;
     const side = Math.min(1024, Math.ceil((across * Math.max(2, devicePixelRatio)) / STEP) * STEP);
     const found = await fetch(`${thumbnail(face)}?side=${side}`).then((answer) => (answer.ok ? answer.blob() : null), () => null);
-    const address = found && URL.createObjectURL(found);
-    if (address && image.dataset.face === face) {
-      const next = new Image();
-      next.src = address;
-      await next.decode().catch(() => {});
-      if (next.naturalWidth > STORED && image.dataset.face === face) {
-        image.src = address;
-        await image.decode().catch(() => {});
-      }
-    }
-    if (address) URL.revokeObjectURL(address);
+    if (!found || image.dataset.face !== face) continue;
+    const address = URL.createObjectURL(found);
+    image.src = address;
+    await image.decode().catch(() => {});
+    URL.revokeObjectURL(address);
   }
   sharpening = false;
 }

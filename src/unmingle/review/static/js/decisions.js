@@ -1,4 +1,4 @@
-import { emit, post } from "./api.js";
+import { decided, post } from "./api.js";
 import { openDialog, toast } from "./dialogs.js";
 import { announce, button, clock, counted, h, typing } from "./dom.js";
 import { go } from "./router.js";
@@ -79,7 +79,7 @@ export async function decideTogether(bodies, seen, words, progress) {
     }
   });
   toast(words(taken), group === undefined ? undefined : { words: "Undo", run: () => undo(group, true) });
-  emit("changed", newest ?? null);
+  decided(newest ?? null);
   return taken;
 }
 
@@ -89,7 +89,7 @@ async function carryOut(path, body, seen, told) {
     const outcome = await inTurn(() => send(path, body, seen));
     announce(outcome.decision.words);
     told(outcome);
-    emit("changed", outcome);
+    decided(outcome);
     return outcome;
   } catch (error) {
     await refused(/** @type {any} */ (error), body, () => carryOut(path, body, null, told));
@@ -110,7 +110,7 @@ function told({ decision: { id, kind, words, person, target }, entries }) {
 async function refused(error, body, again) {
   if (error.status !== 409) return tell(error, again);
   const what = body.kind === "name" && body.name ? `“${body.name}” was not saved` : "Nothing of yours was done";
-  emit("changed", null);
+  decided(null);
   if (typing(document.activeElement)) return toast(`${what}. ${error.problem}`, { words: "Do it anyway", run: again }, { stays: true });
   const lines = error.since.map(({ made, words }) => h("li", {}, h("time", { text: clock(made) }), h("span", { text: words })));
   return openDialog("This changed while you were looking", (close) => ({

@@ -1,4 +1,4 @@
-import { announce, button, byId, freshId, h, iconButton } from "./dom.js";
+import { announce, button, byId, h, iconButton } from "./dom.js";
 import { overlay } from "./router.js";
 
 /** A modal dialog around anything. The browser's own <dialog> keeps the focus inside and gives it back. @type {OpenDialog} */
@@ -9,18 +9,13 @@ export function openDialog(title, parts, kind = "") {
     if (element.open) element.close();
   };
   const { body, foot } = parts(close);
-  const id = freshId("title");
   /** @type {HTMLDialogElement} */
-  const element = h("dialog", { class: `dialog ${kind}`, "aria-labelledby": id },
-    h("h2", { id, text: title }),
+  const element = h("dialog", { class: `dialog ${kind}`, "aria-label": title, closedby: "any" },
+    h("h2", { text: title }),
     h("div", { class: "dialog-body" }, ...body),
     h("div", { class: "dialog-foot" }, ...foot),
   );
   const closed = overlay(() => element.close());
-  element.addEventListener("pointerdown", ({ target, clientX: x, clientY: y }) => {
-    const { left, right, top, bottom } = element.getBoundingClientRect();
-    if (target === element && (x < left || x > right || y < top || y > bottom)) close();
-  });
   document.body.append(element);
   element.showModal();
   return new Promise((resolve) => {
@@ -45,36 +40,24 @@ export async function copy(text, done) {
   announce(said);
 }
 
-const SHOWN = 8000; // milliseconds
-const MOST = 3;
+const MOST = 3; // lines that go by themselves
 
-/** A line at the bottom that goes by itself; not while the pointer or the focus is on it. @type {Toast} */
+/** A line at the bottom that goes by itself, by its style sheet; not while the pointer or the focus is on it. @type {Toast} */
 export function toast(words, action, { stays = false } = {}) {
   const home = document.querySelector("dialog[open] .toasts") ?? byId("toasts");
-  let timer = 0;
-  const leave = () => {
-    clearTimeout(timer);
-    element.remove();
-  };
-  const start = () => {
-    if (!stays) timer = window.setTimeout(leave, SHOWN);
-  };
-  const hold = () => clearTimeout(timer);
-  const element = h("div", { class: "toast", role: stays && "alert", onpointerenter: hold, onpointerleave: start, onfocusin: hold, onfocusout: start },
+  const element = h("div", {
+    class: "toast",
+    role: stays && "alert",
+    onclick: ({ target }) => target.closest("button") && element.remove(),
+    onanimationend: ({ animationName }) => animationName === "pass" && element.remove(),
+  },
     h("p", { text: words }),
-    ...[action ?? []].flat().map(({ words: text, run }) => {
-      const act = () => {
-        leave();
-        run();
-      };
-      return h("button", { type: "button", class: "toast-act", text, onclick: act });
-    }),
-    iconButton("close", "Close", leave, { class: "toast-close" }),
+    ...[action ?? []].flat().map(({ words: text, run }) => h("button", { type: "button", class: "toast-act", text, onclick: run })),
+    iconButton("close", "Close", () => {}, { class: "toast-close" }),
   );
   home.append(element);
-  const passing = [...home.children].filter((one) => one.getAttribute("role") !== "alert");
-  for (const one of passing.slice(0, Math.max(0, home.childElementCount - MOST))) one.remove();
-  start();
+  const passing = home.querySelectorAll(".toast:not([role])");
+  for (const one of [...passing].slice(0, Math.max(0, home.childElementCount - MOST))) one.remove();
 }
 
 /** The bar that comes up from below when something is picked. @param {string} words what is picked @param {Act[]} acts none: the bar goes away */
@@ -89,28 +72,37 @@ export function showDock(words, acts) {
 /** A page with nothing to show says why, and what to do. @param {string} title @param {string} words @param {Node} [more] */
 export const emptyState = (title, words, more) => h("section", { class: "empty" }, h("h2", { text: title }), h("p", { text: words }), more && h("p", {}, more));
 
-/** What to show: buttons of which one is pressed. @param {string} kind @param {Record<string, string>} words by value @param {string} chosen @param {(value: string) => void} choose */
+/** Of several buttons one is pressed. @param {HTMLElement} group @param {string} value */
+export function press(group, value) {
+  for (const one of group.querySelectorAll("button")) one.ariaPressed = String(one.dataset.value === value);
+}
+
+/** What to show: buttons of which one is pressed. @param {string} kind @param {Record<string, string>} words by value @param {string} chosen @param {(value: string) => void} choose @returns {HTMLElement} */
 export function chips(kind, words, chosen, choose) {
-  const buttons = Object.entries(words).map(([value, text]) => h("button", { type: "button", class: "chip", text, "data-value": value, onclick: () => press(value) }));
-  const show = (/** @type {string} */ now) => {
-    for (const one of buttons) one.setAttribute("aria-pressed", String(one.dataset.value === now));
-  };
-  const press = (/** @type {string} */ value) => {
-    show(value);
-    choose(value);
-  };
-  show(chosen);
-  return { element: h("div", { class: kind, role: "group", "aria-label": "Show" }, ...buttons), press };
+  const buttons = Object.entries(words).map(([value, text]) => h("button", { type: "button", class: "chip", text, "data-value": value, onclick: () => choose(value) }));
+  const group = h("div", { class: kind, role: "group", "aria-label": "Show" }, ...buttons);
+  press(group, chosen);
+  return group;
 }
 
 /** A link that looks like a button. @param {string} text @param {string} href @param {string} [kind] */
 export const linkButton = (text, href, kind = "button primary") => h("a", { class: kind, href, text });
+
+/** Fills a place with what the server answers; without an answer it says why, and offers another try. @param {HTMLElement} place @param {() => unknown} fill */
+export async function fillIn(place, fill) {
+  try {
+    await fill();
+  } catch (error) {
+    if (/** @type {Error} */ (error).name !== "AbortError") place.replaceChildren(errorState(error, () => fillIn(place, fill)));
+  }
+}
 
 /** @param {any} error @param {() => void} retry */
 export function errorState(error, retry) {
   if (error.status === 401) {
     return emptyState("This browser is no longer let in", "The server was started again. Open the address that “unmingle review” printed.");
   }
+  if (error.status === 404) return emptyState(error.problem, error.mend, linkButton("All people", "/"));
   const words = error.mend || "The server could not answer. Nothing was changed.";
   return emptyState(error.problem ?? "Something went wrong.", words, button("Try again", { primary: true, onclick: retry }));
 }

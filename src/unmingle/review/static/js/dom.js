@@ -40,11 +40,6 @@ export function layOver(frame, [left, top, across, down], { width, height }) {
   frame.classList.toggle("frame-low", 2 * top + down > height); // its name goes above
 }
 
-let counter = 0;
-
-/** An id no other element has. @param {string} stem */
-export const freshId = (stem) => `${stem}-${++counter}`;
-
 /** An element that is there. @param {string} id */
 export const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 

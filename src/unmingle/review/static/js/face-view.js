@@ -1,6 +1,6 @@
 import { get, picture, thumbnail, whyNot } from "./api.js";
 import { faceImages } from "./cells.js";
-import { copy, errorState, linkButton } from "./dialogs.js";
+import { copy, fillIn, linkButton } from "./dialogs.js";
 import { baseName, button, byId, called, h, iconButton, layOver, number, percent, statusWords, timecode, typing } from "./dom.js";
 import { keyOf } from "./keyboard.js";
 import { momentOf } from "./lanes.js";
@@ -104,7 +104,9 @@ export function openFace({ index, total, faceAt, ready, acts, onClose }) {
     if (!total()) return element.close();
     at = Math.min(at, total() - 1);
     place.textContent = `${number(at + 1)} of ${number(total())}`;
-    offerSteps();
+    // Not disabled: keys would go nowhere while such a button has the focus.
+    back.ariaDisabled = String(at === 0);
+    next.ariaDisabled = String(at >= total() - 1);
     face = faceAt(at);
     const id = await face;
     if (mine !== wave) return undefined;
@@ -135,15 +137,6 @@ export function openFace({ index, total, faceAt, ready, acts, onClose }) {
       return id === null ? [] : [h("button", props, ...faceImages([id]))];
     }));
     if (held) /** @type {HTMLElement|null} */ (strip.querySelector("[aria-current]"))?.focus();
-  }
-
-  function offerSteps() {
-    const held = document.activeElement;
-    back.disabled = at === 0;
-    next.disabled = at >= total() - 1;
-    // Keys go nowhere while a button has the focus that can't be pressed.
-    if (held === next && next.disabled) (back.disabled ? close : back).focus();
-    else if (held === back && back.disabled) (next.disabled ? close : next).focus();
   }
 
   async function warm() {
@@ -184,7 +177,7 @@ export function openFace({ index, total, faceAt, ready, acts, onClose }) {
     byId("toasts").append(...element.querySelectorAll(".toast"));
     element.remove();
     closed();
-    onClose(at);
+    onClose?.(at);
   });
   document.body.append(element);
   element.showModal();
@@ -245,7 +238,6 @@ export function peek(face) {
 /** The page of a picture: the picture over who is in it, or over the faces like it. @type {Mount} */
 export function picturePage(root, { params, signal }) {
   const show = (/** @type {FaceDetail} */ { face, person, place }) => go(person === null ? `/faces/${face}` : `/people/${person}`, { replace: true, state: { picture: place } });
-  const load = () => get(`/faces/${params[0]}`, {}, signal).then(show, (error) => signal.aborted || root.replaceChildren(errorState(error, load)));
-  void load();
+  void fillIn(root, async () => show(await get(`/faces/${params[0]}`, {}, signal)));
   return {};
 }

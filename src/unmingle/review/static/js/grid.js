@@ -2,14 +2,12 @@ import { blank } from "./cells.js";
 import { h } from "./dom.js";
 
 const OVERSCAN = 1; // screens of rows that are kept beyond what is seen, each way
-const SPARE = 40; // rows kept to be used again
 
 // Every row is as high as every other, so that any is found without looking at those before it. The ground below is
 // painted with the pattern of empty cells, so that nothing is ever blank, however fast it is scrolled.
 /** A grid of any length that keeps only the rows near the screen in the document. */
 export class VirtualGrid {
   /** @type {Map<number, HTMLElement>} row → its element */ rows = new Map();
-  /** @type {HTMLElement[]} */ spare = [];
   /** @type {[number, number]|null} rows on screen */ seen = null;
   /** What lies over a cell and moves with it. @type {{element: HTMLElement, index: number}|null} */ over = null;
   focused = 0;
@@ -43,6 +41,7 @@ export class VirtualGrid {
   }
 
   #rowOf = (/** @type {number} */ index) => Math.floor(index / this.columns);
+  #cellAt = (/** @type {number} */ index) => /** @type {HTMLElement|undefined} */ (this.rows.get(this.#rowOf(index))?.children[index % this.columns]);
   #rowTop = (/** @type {number} */ index) => this.#rowOf(index) * this.pitch;
   #rowCount = () => Math.ceil(this.total / this.columns);
   #top = () => this.root.getBoundingClientRect().top;
@@ -130,25 +129,20 @@ export class VirtualGrid {
 
   /** Makes a cell the one that keys start from, wherever it is. @param {number} index @param {{focus?: boolean}} [how] */
   point(index, { focus = this.hasFocus() } = {}) {
-    const cellAt = () => /** @type {HTMLElement|undefined} */ (this.rows.get(this.#rowOf(this.focused))?.children[this.focused % this.columns]);
-    const old = cellAt();
+    const old = this.#cellAt(this.focused);
     if (old) old.tabIndex = -1;
     this.focused = Math.max(0, Math.min(index, this.total - 1));
     if (focus) this.#place(this.#rowOf(this.focused));
-    const cell = cellAt();
+    const cell = this.#cellAt(this.focused);
     if (cell) cell.tabIndex = 0;
     if (focus) cell?.focus({ preventScroll: true });
     this.options.onFocus(this.focused);
   }
 
-  /** Scrolls until a cell can be seen whole. @param {number} index */
+  /** Scrolls until a cell can be seen whole, as far from the edges as the style sheet says. @param {number} index */
   show(index) {
-    const top = this.#top() + this.#rowTop(index);
-    const sticky = [...document.querySelectorAll("[data-sticky]")].map((part) => part.getBoundingClientRect().bottom);
-    const head = Math.max(0, ...sticky);
-    const foot = document.querySelector("#actions > *") ? 88 : 12;
-    if (top < head) window.scrollBy(0, top - head - 8);
-    else if (top + this.height > innerHeight - foot) window.scrollBy(0, top + this.height - innerHeight + foot);
+    this.#place(this.#rowOf(index));
+    this.#cellAt(index)?.scrollIntoView({ block: "nearest" });
   }
 
   /** Puts the rows near the screen into the document, and takes the others out; the one with the focus stays. */
@@ -186,7 +180,6 @@ export class VirtualGrid {
     const offset = this.#top();
     const held = this.hasFocus();
     for (const row of [...this.rows.keys()]) this.#release(row);
-    this.spare = [];
     this.roomy = room;
     this.#layOut(room);
     this.#setHeight();
@@ -210,23 +203,17 @@ export class VirtualGrid {
 
   #place(/** @type {number} */ row) {
     if (this.rows.has(row)) return;
-    const element = this.spare.pop() ?? this.#newRow();
-    element.style.transform = `translateY(${row * this.pitch}px)`;
-    element.setAttribute("aria-rowindex", String(row + 1));
-    this.rows.set(row, element);
-    this.#fillRow(element, row);
-    this.root.append(element);
-  }
-
-  /** @returns {HTMLElement} */
-  #newRow() {
     const cells = Array.from({ length: this.columns }, (_, column) => {
       const cell = this.options.create();
       cell.setAttribute("role", "gridcell");
       cell.setAttribute("aria-colindex", String(column + 1));
       return cell;
     });
-    return h("div", { class: "grid-row", role: "row" }, ...cells);
+    /** @type {HTMLElement} */ const element = h("div", { class: "grid-row", role: "row", "aria-rowindex": row + 1 }, ...cells);
+    element.style.transform = `translateY(${row * this.pitch}px)`;
+    this.rows.set(row, element);
+    this.#fillRow(element, row);
+    this.root.append(element);
   }
 
   #fillRow(/** @type {HTMLElement} */ element, /** @type {number} */ row) {
@@ -248,7 +235,6 @@ export class VirtualGrid {
     this.rows.delete(row);
     for (const cell of element.children) blank(/** @type {HTMLElement} */ (cell));
     element.remove();
-    if (this.spare.length < SPARE) this.spare.push(element);
   }
 
   /** Where a key leads; null: not a key that moves. @param {string} key @returns {number|null} */

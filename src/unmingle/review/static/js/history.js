@@ -1,6 +1,6 @@
 import { faceImages } from "./cells.js";
 import { redo, undo } from "./decisions.js";
-import { chips, emptyState } from "./dialogs.js";
+import { chips, emptyState, press } from "./dialogs.js";
 import { button, clock, counted, day, h } from "./dom.js";
 import { endless } from "./lists.js";
 import { setQuery } from "./router.js";
@@ -25,10 +25,11 @@ export function history(root, { query, restore, signal }) {
   });
   const shows = chips("reasons", SHOWS, chosen.show, (show) => {
     chosen.show = show;
+    press(shows, show);
     setQuery({ show: show === "all" ? "" : show });
     log.start();
   });
-  root.append(h("h1", { class: "page-title", text: "History" }), shows.element, list, log.end);
+  root.append(h("h1", { class: "page-title", text: "History" }), shows, list, log.end);
   log.start();
   return log;
 }

@@ -11,23 +11,22 @@ const who = h("strong");
 const when = h("span");
 // What it says is in the label of each bar, too.
 const tip = h("div", { class: "time-tip", "aria-hidden": "true", hidden: true }, image, h("p", {}, who, when));
-/** @type {Element|null} */ let shown = null;
+/** Whom and which time a bar shows. @type {WeakMap<Element, {person: OnScreen, time: Time}>} */ const shown = new WeakMap();
 
-/** Says beside a bar, at x or in its middle, who is on screen, and when exactly; null: nothing. @type {ShowTip} */
-export function showTip(bar, person, time, x) {
-  if (!bar || !person || !time) {
-    shown = null;
-    tip.hidden = true;
-    return;
-  }
-  if (shown !== bar) {
-    shown = bar;
-    if (!tip.isConnected) document.body.append(tip);
-    who.textContent = called(person);
-    when.textContent = `${timecode(time.start, 1)} – ${timecode(time.end, 1)} (${(time.end - time.start).toFixed(1)} s)`;
-    tip.hidden = false;
-    showFace(image, time.face);
-  }
+/** When somebody is on screen, by the bar that shows it. @param {Element} bar */
+export const timeOf = (bar) => /** @type {{time: Time}} */ (shown.get(bar)).time;
+
+/** Says beside a bar, at x or in its middle, who is on screen, and when exactly; null: nothing. @param {Element|null} bar @param {number} [x] */
+export function showTip(bar, x) {
+  const about = bar && shown.get(bar);
+  tip.hidden = !about;
+  if (!about) return;
+  const { person, time } = about;
+  const row = /** @type {Element} */ (bar.closest(".track-row"));
+  if (tip.parentElement !== row) row.append(tip); // it goes where that goes
+  who.textContent = called(person);
+  when.textContent = `${timecode(time.start, 1)} – ${timecode(time.end, 1)} (${(time.end - time.start).toFixed(1)} s)`;
+  showFace(image, time.face);
   const box = bar.getBoundingClientRect();
   const middle = x ?? (Math.max(0, box.left) + Math.min(innerWidth, box.right)) / 2;
   const left = Math.max(EDGE, Math.min(middle - tip.offsetWidth / 2, innerWidth - tip.offsetWidth - EDGE));
@@ -44,77 +43,69 @@ export const momentOf = (recording, seconds) => `/timeline?recording=${recording
 /** A colour for somebody in a recording: as far from those of the others as hues go. @param {number} person @param {OnScreen[]} people */
 export const colourOf = (person, people) => `oklch(0.74 0.14 ${(40 + 137.5 * people.filter((other) => other.person < person).length) % 360})`;
 
-/** The bars of one person along a recording. @param {OnScreen} one @param {LaneOptions} options */
-export function lane(one, { duration, label, barOf }) {
-  const bars = one.intervals.map(({ start, end }, index) => {
+/** A row: what stands before it, and the bars of one person along a recording. @param {HTMLElement} before @param {OnScreen} person @param {LaneOptions} options */
+export function lane(before, person, { duration, label, barOf }) {
+  const bars = person.intervals.map((time, index) => {
+    const { start, end } = time;
     const bar = barOf(index, `${timecode(start, 1)} to ${timecode(end, 1)}, ${(end - start).toFixed(1)} seconds`);
     const left = Math.min(100, (100 * start) / duration);
+    shown.set(bar, { person, time });
     bar.classList.add("bar-time");
-    Object.assign(bar.dataset, { at: index, person: one.person });
+    Object.assign(bar.dataset, { at: index, person: person.person });
     bar.tabIndex = -1;
     bar.style.left = `min(${left}%, 100% - ${LEAST}px)`;
     bar.style.width = `${Math.min(100 - left, (100 * (end - start)) / duration)}%`;
     return bar;
   });
-  return h("div", { class: "lane", role: "group", "aria-label": label }, ...bars);
+  return h("div", { class: "track-row" }, before, h("div", { class: "lane", role: "group", "aria-label": label }, ...bars));
 }
 
-/** Makes the bars of lanes one stop of the Tab key, walked with the arrows. @param {HTMLElement} root @param {OnScreen[]} people of its lanes */
-export function walkable(root, people) {
-  const lanes = /** @type {HTMLElement[]} */ ([...root.querySelectorAll(".lane")]);
+/** How long somebody is on screen: "0:03.2". @param {OnScreen} person */
+export const onScreen = ({ seconds }) => timecode(seconds, seconds < 60 ? 1 : 0);
+
+/** Of a lane the bar that is nearest in time to another. @param {Element} bar @param {Element|undefined} lane @returns {Element|undefined} */
+function nearest(bar, lane) {
+  const { start, end } = timeOf(bar);
+  const bars = [...(lane?.children ?? [])];
+  const apart = bars.map(timeOf).map((time) => Math.max(0, time.start - end, start - time.end));
+  return bars[apart.indexOf(Math.min(...apart))];
+}
+
+/** Makes the bars of lanes one stop of the Tab key, walked with the arrows. @param {HTMLElement} root */
+export function walkable(root) {
   const first = /** @type {HTMLElement|null} */ (root.querySelector(".bar-time"));
   if (first) first.tabIndex = 0;
 
   /** @param {Event} event @returns {HTMLElement|null} */
   const barOf = ({ target }) => (target instanceof Element ? target.closest(".bar-time") : null);
 
-  /** @param {HTMLElement} bar @returns {[number, number]} the lane, and the place in it */
-  const placeOf = (bar) => [lanes.indexOf(/** @type {HTMLElement} */ (bar.parentElement)), Number(bar.dataset.at)];
-
-  /** @param {HTMLElement} bar @param {number} [x] of the pointer */
-  const tell = (bar, x) => {
-    const [row, at] = placeOf(bar);
-    showTip(bar, people[row], people[row].intervals[at], x);
-  };
-
   root.addEventListener("focusin", (event) => {
     const bar = barOf(event);
     if (!bar) return;
     for (const other of root.querySelectorAll('.bar-time[tabindex="0"]')) /** @type {HTMLElement} */ (other).tabIndex = -1;
     bar.tabIndex = 0;
-    if (bar.matches(":focus-visible")) tell(bar);
+    if (bar.matches(":focus-visible")) showTip(bar);
   });
   for (const kind of ["focusout", "pointerleave"]) root.addEventListener(kind, () => showTip(null));
-  root.addEventListener("pointermove", (event) => {
-    if (event.pointerType === "touch") return;
-    const bar = barOf(event);
-    if (bar) tell(bar, event.clientX);
-    else showTip(null);
-  });
+  root.addEventListener("pointermove", (event) => event.pointerType !== "touch" && showTip(barOf(event), event.clientX));
   root.addEventListener("keydown", (event) => {
     const bar = barOf(event);
-    if (!bar || event.altKey || event.ctrlKey || event.metaKey) return;
+    const own = bar?.parentElement;
+    if (!own || event.altKey || event.ctrlKey || event.metaKey) return;
     if (event.key === "Escape") return showTip(null);
-    const to = step(event.key, ...placeOf(bar), people);
-    if (!to) return undefined;
+    const lanes = [...root.querySelectorAll(".lane")];
+    const to = /** @type {Record<string, Element|null|undefined>} */ ({
+      ArrowLeft: bar.previousElementSibling,
+      ArrowRight: bar.nextElementSibling,
+      Home: own.firstElementChild,
+      End: own.lastElementChild,
+      ArrowUp: nearest(bar, lanes[lanes.indexOf(own) - 1]),
+      ArrowDown: nearest(bar, lanes[lanes.indexOf(own) + 1]),
+    });
+    if (!(event.key in to)) return undefined;
     event.preventDefault();
-    /** @type {HTMLElement} */ (lanes[to[0]].children[to[1]]).focus();
+    return /** @type {HTMLElement} */ (to[event.key] ?? bar).focus();
   });
-}
-
-/** Where a key leads: along the lane, or to what is nearest in time in the next one; null: nowhere. @type {LaneStep} */
-function step(key, row, at, people) {
-  const last = people[row].intervals.length - 1;
-  if (key === "ArrowLeft") return [row, Math.max(0, at - 1)];
-  if (key === "ArrowRight") return [row, Math.min(last, at + 1)];
-  if (key === "Home") return [row, 0];
-  if (key === "End") return [row, last];
-  if (key !== "ArrowUp" && key !== "ArrowDown") return null;
-  const next = row + (key === "ArrowUp" ? -1 : 1);
-  if (!people[next]) return [row, at];
-  const { start, end } = people[row].intervals[at];
-  const apart = people[next].intervals.map((time) => Math.max(0, time.start - end, start - time.end));
-  return [next, apart.indexOf(Math.min(...apart))];
 }
 
 /** Marks along a stretch of time: a line each, and its time where there is room for it. @param {number} duration seconds @param {number} width pixels */

@@ -1,4 +1,4 @@
-import { get, on } from "./api.js";
+import { get, onDecision } from "./api.js";
 import { blank, choice } from "./cells.js";
 import { decide } from "./decisions.js";
 import { errorState, showDock, toast } from "./dialogs.js";
@@ -12,7 +12,7 @@ import { go } from "./router.js";
 
 // Whoever has the focus keeps it when the order changes: keys are about what was under them.
 /** A grid of rows of the server that are fetched as it scrolls, and picked with mouse, finger and keys. @param {ListGridOptions} options */
-export function listGrid({ label, cells, path, items, query, size, guess, restore, signal, idOf, whose, acts, keys, noun, open, onChange, renew, gone }) {
+export function listGrid({ label, cells, path, items, query, size, guess, restore, signal, idOf, whose, acts, keys, noun, open, empty, onChange, renew, gone }) {
   const wall = open !== undefined;
   /** @type {number|null} what has the focus */ let held = restore.held ?? null;
   let came = !restore.focus; // whether who comes back has the focus again
@@ -33,11 +33,14 @@ export function listGrid({ label, cells, path, items, query, size, guess, restor
       grid.resize(list.total ?? 0);
       follow();
       grid.refill(first, last);
+      message.replaceChildren(...[empty?.() || []].flat());
       onChange?.();
     },
     onError: (error) => {
-      if (gone && error.status === 404) gone(error);
-      else if (list.total === null) message.replaceChildren(errorState(error, renew));
+      if (gone && error.status === 404) return gone(error);
+      if (error.status !== 404 && list.total !== null) return;
+      grid.resize(0);
+      message.replaceChildren(errorState(error, renew));
     },
   });
   const grid = new VirtualGrid({
@@ -66,17 +69,21 @@ export function listGrid({ label, cells, path, items, query, size, guess, restor
     return row === undefined ? null : idOf(row);
   }
 
-  const openAt = open ?? ((/** @type {number} */ index) =>
-    look(index, () => list.total ?? grid.total, async (at) => (await list.range(at, at))[0]?.face ?? null, (at) => grid.root.isConnected && grid.focus(at), list.total === null ? list.settled() : undefined));
+  const openAt = open ?? ((/** @type {number} */ index) => look({
+    index,
+    total: () => list.total ?? grid.total,
+    faceAt: async (at) => (await list.range(at, at))[0]?.face ?? null,
+    ready: list.total === null ? list.settled() : undefined,
+    onClose: (at) => grid.root.isConnected && grid.focus(at),
+  }));
 
   /** Shows the pictures of faces, one after another. @type {Look} */
-  function look(index, total, faceAt, closed, ready) {
-    const onClose = (/** @type {number} */ at) => {
-      view = null;
-      closed?.(at);
-    };
+  function look(faces) {
     const offered = whose === undefined ? [] : acts.map((act) => ({ ...act, run: (/** @type {number} */ face) => perform(act.key, [face]) }));
-    view = openFace({ index, total, faceAt, ready, acts: offered, onClose });
+    view = openFace({ ...faces, acts: offered, onClose: (at) => {
+      view = null;
+      faces.onClose?.(at);
+    } });
   }
 
   function follow() {
@@ -222,7 +229,7 @@ export function listGrid({ label, cells, path, items, query, size, guess, restor
     ...acts.map(({ words, key }) => ({ keys: [key.toLowerCase()], words, run: () => void perform(key) })),
     ...keys,
   ], signal);
-  on("changed", async () => {
+  onDecision(async () => {
     await renew();
     view?.again();
   }, signal);
@@ -261,7 +268,7 @@ export function listGrid({ label, cells, path, items, query, size, guess, restor
 /** Lets cells be dragged onto people: those on the page, and those that are offered meanwhile. @param {HTMLElement} root @param {AbortSignal} signal ends it @param {DragHandlers} handlers */
 function dragging(root, signal, { take, offer, drop }) {
   root.addEventListener("dragstart", (event) => {
-    const ids = document.body.matches(".dragging") ? [] : take(event.target); // a rectangle that reached what it began on
+    const ids = document.querySelector(".band") ? [] : take(event.target); // a rectangle that reached what it began on
     if (!ids.length || !event.dataTransfer) return event.preventDefault();
     event.dataTransfer.effectAllowed = "move";
     event.dataTransfer.setData("application/x-unmingle", ids.join()); // without any, some browsers drag nothing
@@ -303,72 +310,56 @@ const SPEED = 18; // pixels a frame at most
 
 /** Picks cells by pulling a rectangle over them with a mouse. @param {VirtualGrid} grid @param {AbortSignal} signal ends it @param {BandHandlers} handlers */
 function rubberBand(grid, signal, { onStart, onBox, onEnd }) {
-  /** @type {{x: number, y: number, event: PointerEvent}|null} where it began, in the grid */ let from = null;
-  /** @type {HTMLElement|null} */ let band = null;
-  let pointer = { x: 0, y: 0 };
-  let frame = 0;
-
-  const inGrid = (/** @type {number} */ x, /** @type {number} */ y) => {
+  const inGrid = (/** @type {PointerEvent} */ { clientX, clientY }) => {
     const box = grid.root.getBoundingClientRect();
-    return { x: x - box.left, y: y - box.top };
+    return { x: clientX - box.left, y: clientY - box.top };
   };
 
-  const draw = () => {
-    if (!from || !band) return;
-    const to = inGrid(pointer.x, pointer.y);
-    const box = { left: Math.min(from.x, to.x), top: Math.min(from.y, to.y), right: Math.max(from.x, to.x), bottom: Math.max(from.y, to.y) };
-    const [width, height] = [`${box.right - box.left}px`, `${box.bottom - box.top}px`];
-    Object.assign(band.style, { transform: `translate(${box.left}px, ${box.top}px)`, width, height });
-    onBox(box);
-  };
+  grid.root.addEventListener("pointerdown", (pressed) => {
+    if (pressed.button !== 0 || pressed.pointerType !== "mouse") return;
+    if (pressed.target instanceof Element && pressed.target.closest("button, input, a, [draggable=true]")) return;
+    const from = inGrid(pressed);
+    /** @type {HTMLElement} */ const band = h("div", { class: "band", "aria-hidden": "true" });
+    const over = new AbortController();
+    const until = { signal: AbortSignal.any([signal, over.signal]) };
+    let pointer = pressed;
 
-  const pull = () => {
-    const over = pointer.y - (innerHeight - EDGE);
-    const under = EDGE + 60 - pointer.y;
-    const step = over > 0 ? Math.min(over, SPEED) : under > 0 ? -Math.min(under, SPEED) : 0;
-    if (step) {
-      window.scrollBy(0, step);
+    function draw() {
+      const to = inGrid(pointer);
+      const [left, top] = [Math.min(from.x, to.x), Math.min(from.y, to.y)];
+      const [width, height] = [Math.abs(to.x - from.x), Math.abs(to.y - from.y)];
+      Object.assign(band.style, { translate: `${left}px ${top}px`, width: `${width}px`, height: `${height}px` });
+      onBox({ left, top, right: left + width, bottom: top + height });
+    }
+
+    function pull() {
+      if (!band.isConnected) return;
+      const past = Math.max(0, pointer.clientY - (innerHeight - EDGE)) - Math.max(0, EDGE + 60 - pointer.clientY);
+      scrollBy(0, Math.max(-SPEED, Math.min(SPEED, past)));
+      if (past) draw();
+      requestAnimationFrame(pull);
+    }
+
+    const move = (/** @type {PointerEvent} */ moved) => {
+      pointer = moved;
+      const here = inGrid(moved);
+      if (!band.isConnected) {
+        if (Math.hypot(here.x - from.x, here.y - from.y) <= SLACK) return;
+        grid.root.append(band);
+        onStart(pressed);
+        requestAnimationFrame(pull);
+      }
       draw();
-    }
-    frame = requestAnimationFrame(pull);
-  };
-
-  /** The click that ends a drag is none. @param {Event} event */
-  const swallow = (event) => {
-    event.stopPropagation();
-    event.preventDefault();
-  };
-  grid.root.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0 || event.pointerType !== "mouse") return;
-    if (event.target instanceof Element && event.target.closest("button, input, a, [draggable=true]")) return;
-    from = { ...inGrid(event.clientX, event.clientY), event };
-  });
-  const move = (/** @type {PointerEvent} */ event) => {
-    if (!from) return;
-    pointer = { x: event.clientX, y: event.clientY };
-    const here = inGrid(pointer.x, pointer.y);
-    if (!band && Math.hypot(here.x - from.x, here.y - from.y) > SLACK) {
-      band = /** @type {HTMLElement} */ (h("div", { class: "band", "aria-hidden": "true" }));
-      grid.root.append(band);
-      document.body.classList.add("dragging");
-      onStart(from.event);
-      frame = requestAnimationFrame(pull);
-    }
-    draw();
-  };
-  const up = () => {
-    cancelAnimationFrame(frame);
-    if (band) {
+    };
+    const up = () => {
+      over.abort();
+      if (!band.isConnected) return;
       band.remove();
-      document.body.classList.remove("dragging");
-      addEventListener("click", swallow, { capture: true, once: true });
-      setTimeout(() => removeEventListener("click", swallow, { capture: true }), 0);
+      // The click that ends a drag is none.
+      addEventListener("click", (event) => event.stopPropagation(), { capture: true, signal: AbortSignal.timeout(0) });
       onEnd();
-    }
-    from = null;
-    band = null;
-  };
-  addEventListener("pointermove", move, { signal });
-  for (const kind of ["pointerup", "pointercancel"]) addEventListener(kind, up, { signal });
-  signal.addEventListener("abort", up);
+    };
+    addEventListener("pointermove", move, until);
+    for (const kind of /** @type {const} */ (["pointerup", "pointercancel"])) addEventListener(kind, up, until);
+  });
 }

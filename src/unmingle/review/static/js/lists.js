@@ -1,5 +1,5 @@
-import { get, on } from "./api.js";
-import { errorState } from "./dialogs.js";
+import { get, onDecision } from "./api.js";
+import { fillIn } from "./dialogs.js";
 import { h } from "./dom.js";
 
 const AHEAD = 2; // pages fetched beyond what is on show
@@ -149,29 +149,23 @@ export function endless(path, restore, signal, { size, query, items, list, idOf,
   /** @type {HTMLElement} what stands below the list */ const end = h("div", { class: "log-end" });
   /** What is on show. @type {{entry: any, told: string, element: HTMLElement}[]} */ let rows = [];
   let total = 0;
-  let wave = 0;
-  let loading = false;
+  let asking = new AbortController();
   const observer = new IntersectionObserver((entries) => {
-    if (!loading && rows.length < total && entries.some((entry) => entry.isIntersecting)) void load(rows.length, size);
+    if (rows.length < total && entries.some((entry) => entry.isIntersecting)) load(rows.length, size);
   }, { rootMargin: "800px" });
 
   /** @param {number} offset @param {number} limit */
-  async function load(offset, limit) {
-    const mine = wave;
-    loading = true;
-    try {
-      const page = await get(path, { ...query, offset, limit });
-      if (mine !== wave) return;
+  function load(offset, limit) {
+    observer.disconnect(); // it tells of changes only, and the end may still be near afterwards
+    asking.abort();
+    asking = new AbortController();
+    void fillIn(end, async () => {
+      const page = await get(path, { ...query, offset, limit }, AbortSignal.any([asking.signal, signal]));
       total = page.total;
       draw(offset, page[items]);
       end.replaceChildren(...(total ? [] : [empty()]));
-      observer.unobserve(end); // it tells of changes only, and the end may still be near
       observer.observe(end);
-    } catch (error) {
-      if (mine === wave) end.replaceChildren(errorState(error, () => load(offset, limit)));
-    } finally {
-      if (mine === wave) loading = false;
-    }
+    });
   }
 
   /** @param {number} offset @param {any[]} entries from there on */
@@ -196,15 +190,9 @@ export function endless(path, restore, signal, { size, query, items, list, idOf,
   }
 
   /** From the top again. @param {number} [wanted] entries that are to be there at least */
-  function start(wanted = size) {
-    wave += 1;
-    void load(0, Math.min(MOST, Math.max(size, wanted)));
-  }
+  const start = (wanted = size) => load(0, Math.min(MOST, Math.max(size, wanted)));
 
-  on("changed", () => start(rows.length), signal);
-  signal.addEventListener("abort", () => {
-    wave += 1;
-    observer.disconnect();
-  });
+  onDecision(() => start(rows.length), signal);
+  signal.addEventListener("abort", () => observer.disconnect());
   return { end, start: () => start(restore.shown), snapshot: () => ({ shown: rows.length }) };
 }

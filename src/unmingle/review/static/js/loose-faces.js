@@ -1,7 +1,7 @@
-import { emit, get, post } from "./api.js";
+import { decided, get, post } from "./api.js";
 import { FACES, faceImages } from "./cells.js";
 import { decide, tell } from "./decisions.js";
-import { emptyState, errorState, linkButton, toast } from "./dialogs.js";
+import { emptyState, fillIn, toast } from "./dialogs.js";
 import { announce, baseName, called, counted, h, number, statusWords } from "./dom.js";
 import { listGrid } from "./list-grid.js";
 import { moveFaces } from "./names.js";
@@ -40,25 +40,20 @@ export function leftOut(root, { query, restore, signal }) {
     keys: [],
     // A file without a face has an id too, below zero, so that it can be selected.
     idOf: (row) => row.face ?? -row.file_id,
-    renew: reload,
+    renew: () => reload(),
   });
   const { list, grid, message } = rows;
   root.append(h("h1", { class: "page-title", text: "Left out" }), chips, about, message, grid.root);
 
   const isChosen = (/** @type {Group} */ { status, reason }) => status === chosen.status && reason === chosen.reason;
 
-  async function reload() {
-    try {
-      ({ groups } = await get("/left-out"));
-      message.replaceChildren();
-      const [first = { status: "", reason: "" }] = groups;
-      if (!groups.some(isChosen)) chosen = { status: first.status, reason: first.reason };
-      draw();
-      if (groups.length) await list.refresh();
-    } catch (error) {
-      message.replaceChildren(errorState(error, reload));
-    }
-  }
+  const reload = () => fillIn(message, async () => {
+    ({ groups } = await get("/left-out"));
+    const [first = { status: "", reason: "" }] = groups;
+    if (!groups.some(isChosen)) chosen = { status: first.status, reason: first.reason };
+    draw();
+    if (groups.length) await list.refresh();
+  });
 
   function draw() {
     chips.replaceChildren(...groups.map(chip));
@@ -96,7 +91,7 @@ export function leftOut(root, { query, restore, signal }) {
       }
     }
     toast(`${number(good)} of ${counted(files.length, "file")} can be read now.${good ? " Their faces are grouped at the next run." : ""}`);
-    emit("changed", null);
+    decided(null);
     return true;
   }
 
@@ -129,25 +124,17 @@ export function facesLike(root, { params, restore, signal }) {
     ],
     keys: [],
     renew: () => Promise.all([reload(), list.refresh()]),
-    gone: (error) => {
-      grid.resize(0);
-      message.replaceChildren(emptyState(error.problem, error.mend, linkButton("All people", "/")));
-    },
-    onChange: () => message.replaceChildren(...(list.total === 1 ? [emptyState("There is no other face", "All faces of the library are this person’s.")] : [])),
+    empty: () => list.total === 1 && emptyState("There is no other face", "All faces of the library are this person’s."),
   });
   const { list, grid, message } = rows;
   root.append(head, message, grid.root);
 
-  async function reload() {
-    try {
-      const about = await get(`/faces/${id}`);
-      const who = about.person === null ? statusWords(about.status) : h("a", { href: `/people/${about.person}`, text: called(about) });
-      const words = h("p", {}, who, ` · ${baseName(about.file)}`);
-      head.replaceChildren(...faceImages([id]), h("div", {}, h("h1", { class: "page-title", text: "Faces like this" }), words));
-    } catch (error) {
-      if (/** @type {any} */ (error).status !== 404) message.replaceChildren(errorState(error, reload));
-    }
-  }
+  const reload = () => fillIn(message, async () => {
+    const about = await get(`/faces/${id}`);
+    const who = about.person === null ? statusWords(about.status) : h("a", { href: `/people/${about.person}`, text: called(about) });
+    const words = h("p", {}, who, ` · ${baseName(about.file)}`);
+    head.replaceChildren(...faceImages([id]), h("div", {}, h("h1", { class: "page-title", text: "Faces like this" }), words));
+  });
 
   /** This face and those chosen are one person: whose it is, or else theirs; without any, somebody new. @param {number[]} chosen */
   async function same(chosen) {

@@ -1,5 +1,5 @@
 import { add, takePictures } from "./add.js";
-import { emit, on, post, refreshFacts, session } from "./api.js";
+import { decided, get, onDecision, post, session } from "./api.js";
 import { redo, undo } from "./decisions.js";
 import { openDialog } from "./dialogs.js";
 import { button, h, number } from "./dom.js";
@@ -35,7 +35,6 @@ part("[data-tool=redo]").addEventListener("click", () => redo());
 part("[data-tool=keys]").addEventListener("click", showKeys);
 part("[data-tool=lock]").addEventListener("click", () => post("/lock", {}).then(() => location.reload()));
 part("[data-tool=keys]").title = "Keys (?)";
-on("facts", draw);
 takePictures();
 onHold(peek);
 startRouter([
@@ -52,26 +51,28 @@ startRouter([
 ]);
 
 const PAUSE = 2000; // milliseconds between two looks
-on("changed", (outcome) => {
-  session.told = outcome?.decision.id ?? session.library?.revision ?? session.told;
-  refreshFacts().catch(() => {});
-});
 
-/** Another tab or the command line may have decided meanwhile. */
-async function lookAgain() {
-  await refreshFacts().catch(() => {});
-  if (session.library && session.told !== session.library.revision) emit("changed", null);
+/** Others may have decided meanwhile, in another tab or on the command line: that appears by itself. */
+async function look() {
+  const library = await get("/library").catch(() => null);
+  if (!library || library.revision < (session.library?.revision ?? 0)) return; // it was overtaken by a later answer
+  session.library = library;
+  draw();
+  if (session.told !== library.revision) decided(null);
 }
 
-/** Others' decisions appear by themselves, where somebody sees the page. */
+/** Where somebody sees the page. */
 async function keepLooking() {
-  if (!document.hidden) await lookAgain();
+  if (!document.hidden) await look();
   setTimeout(keepLooking, PAUSE);
 }
 
-setTimeout(() => refreshFacts().catch(() => {}), 150); // faces come first
-setTimeout(keepLooking, PAUSE);
-addEventListener("focus", lookAgain);
+onDecision((outcome) => {
+  session.told = outcome?.decision.id ?? session.library?.revision ?? session.told;
+  void look();
+});
+addEventListener("focus", look);
+setTimeout(keepLooking, 150); // faces come first
 
 /** The header: numbers beside the tabs, undo and redo. */
 function draw() {

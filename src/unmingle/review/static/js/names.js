@@ -1,8 +1,8 @@
 import { get } from "./api.js";
 import { faceImages } from "./cells.js";
 import { decide, decideTogether, inTurn, tell } from "./decisions.js";
-import { confirmed, errorState, openDialog, toast } from "./dialogs.js";
-import { announce, button, called, counted, freshId, h, likely, typing } from "./dom.js";
+import { confirmed, fillIn, openDialog, toast } from "./dialogs.js";
+import { announce, button, called, counted, h, likely, typing } from "./dom.js";
 
 /** Names on their way, and the revision that knows them: shown as if they were saved, and told as being saved. @type {Map<number, {name: string, from: number}>} */
 const given = new Map();
@@ -17,15 +17,16 @@ export function asNamed(person, revision) {
   return now && (revision ?? 0) < now.from ? { ...person, pending: now.name } : person;
 }
 
+let lists = 0; // so that each has an id of its own
+
 /** People below a text field: an ARIA combobox. Nobody is marked at first. @param {HTMLInputElement} input @param {SuggestionOptions} options */
 function suggestions(input, { find, pick, label, only = false }) {
-  const id = freshId("suggestions");
+  const id = `suggestions-${++lists}`;
   const list = h("ul", { class: "suggestions", role: "listbox", id, "aria-label": label, hidden: true });
   const parts = { role: "combobox", "aria-autocomplete": "list", "aria-controls": id, "aria-expanded": "false", autocomplete: "off" };
   for (const [key, value] of Object.entries(parts)) input.setAttribute(key, value);
   /** @type {Known[]} */ let known = [];
   let marked = -1;
-  let wave = 0;
   /** @type {string|null} the text that the list on show belongs to */ let shownFor = null;
 
   function mark(/** @type {number} */ index) {
@@ -40,11 +41,9 @@ function suggestions(input, { find, pick, label, only = false }) {
 
   /** Whoever was marked stays so while the text is the same: Enter means the person that was on show. */
   async function refresh() {
-    wave += 1;
-    const mine = wave;
     const text = input.value.trim();
     const found = await find(text).catch(() => []);
-    if (mine !== wave || !input.isConnected) return;
+    if (text !== input.value.trim() || !input.isConnected) return;
     const kept = text === shownFor ? known[marked]?.person : undefined;
     shownFor = text;
     known = found;
@@ -103,12 +102,11 @@ export function nameField({ person, typed, seen, again, done, quick = false }) {
   /** @type {HTMLInputElement} */
   const input = h("input", { class: "name-input", type: "text", "aria-label": "Name", placeholder: "Who is this?", maxlength: 200, spellcheck: "false", value });
   const looked = seen(); // what was on show when the editing began, so that a name given elsewhere meanwhile is noticed
-  let over = false;
-  let asking = false;
+  let busy = false; // it is over, or asks whether somebody is meant
   const list = suggestions(input, { find: async (text) => (quick && !text ? [] : others(id, text)), pick: (other) => void merge(other), label: "People with a name" });
 
   function close(/** @type {Parameters<typeof done>[0]} */ result) {
-    over = true;
+    busy = true;
     done(result);
   }
 
@@ -117,15 +115,15 @@ export function nameField({ person, typed, seen, again, done, quick = false }) {
       void join(person, other, looked);
       return close({ to, said: true });
     }
-    asking = true;
+    busy = true;
     const outcome = await mergeInto(person, other, looked);
-    asking = false;
+    busy = false;
     if (!outcome) return input.focus();
     return close({ merged: other.person, to: "here" });
   }
 
   function save(/** @type {"here"|"next"|"before"|"elsewhere"} */ to) {
-    if (over || asking) return;
+    if (busy) return;
     const name = input.value.trim();
     const other = to === "elsewhere" || !name ? null : list.marked() ?? (to === "here" || quick ? list.namesake(name) : null);
     if (other) return void merge(other, to === "before" ? to : "next");
@@ -142,7 +140,7 @@ export function nameField({ person, typed, seen, again, done, quick = false }) {
     const to = /** @type {const} */ ({ Enter: quick ? "next" : "here", Tab: event.shiftKey ? "before" : "next", Escape: "here" })[event.key];
     if (!to) return;
     event.preventDefault();
-    if (event.repeat || over || asking) return;
+    if (event.repeat || busy) return;
     if (event.key !== "Escape") return save(to);
     forget(id);
     close({ to });
@@ -209,15 +207,15 @@ async function join(person, other, seen) {
 /** Which of several names stays; none is chosen beforehand. @param {any[]} people @returns {Promise<number|null>} the person that the others become part of */
 export function askWhichName(people) {
   const group = people.map((person) => h("label", { class: "choice" }, h("input", { type: "radio", name: "stays", value: person.person }), portrait(person)));
-  const form = h("div", { class: "choices", role: "radiogroup", "aria-label": "The name that stays" }, ...group);
   return openDialog(`Merge ${people.length} people: which name stays?`, (close) => {
-    const accept = () => {
-      const chosen = form.querySelector("input:checked");
-      if (chosen) close(Number(chosen.value));
-    };
-    const merge = button("Merge", { primary: true, onclick: accept, attrs: { disabled: true } });
-    form.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => event.key === "Enter" && accept());
-    form.addEventListener("change", () => merge.removeAttribute("disabled"));
+    const merge = button("Merge", { primary: true, onclick: () => close(Number(form.querySelector(":checked").value)), attrs: { disabled: true } });
+    const form = h("div", {
+      class: "choices",
+      role: "radiogroup",
+      "aria-label": "The name that stays",
+      onchange: () => (merge.disabled = false),
+      onkeydown: ({ key }) => key === "Enter" && merge.click(),
+    }, ...group);
     return { body: [form], foot: [button("Cancel", { onclick: () => close() }), merge] };
   });
 }
@@ -282,17 +280,12 @@ export async function breakUp(person, who) {
       act.disabled = !chosen().length;
       act.firstElementChild?.replaceChildren(chosen().length ? `Take ${counted(chosen().length, "part")} apart` : "Take apart");
     };
-    const load = async (/** @type {string} */ count) => {
-      try {
-        now = await get(`/people/${person}/parts`, { count });
-        range.value = String(now?.parts.length);
-        list.replaceChildren(...(now?.parts ?? []).map(partRow));
-        announce(counted(list.childElementCount, "part"));
-      } catch (error) {
-        list.replaceChildren(errorState(error, () => load(count)));
-      }
-      tell();
-    };
+    const load = (/** @type {string} */ count) => fillIn(list, async () => {
+      now = /** @type {Schemas["Parts"]} */ (await get(`/people/${person}/parts`, { count }));
+      range.value = String(now.parts.length);
+      list.replaceChildren(...now.parts.map(partRow));
+      announce(counted(list.childElementCount, "part"));
+    }).then(tell);
     range.addEventListener("change", () => load(range.value));
     list.addEventListener("change", tell);
     void load("");

@@ -1,4 +1,4 @@
-import { get, on, thumbnail } from "./api.js";
+import { get, onDecision, thumbnail } from "./api.js";
 import { choice, mosaic } from "./cells.js";
 import { decide, inTurn, undo } from "./decisions.js";
 import { emptyState, errorState, linkButton } from "./dialogs.js";
@@ -7,7 +7,7 @@ import { bind, keyOf } from "./keyboard.js";
 import { asNamed, nameField } from "./names.js";
 import { go } from "./router.js";
 
-const LOAD = 100; // people asked for at once
+const LOAD = 1000; // people asked for at once
 const SHOWN = 9; // faces of a person
 const CHOICES = 3; // people who are proposed
 
@@ -18,7 +18,6 @@ export function naming(root, { signal }) {
   let total = 0; // who had no name at the beginning
   let way = 1; // to whom it goes on from somebody who is gone
   let seen = 0; // the revision of those in the queue
-  /** @type {Promise<void>|null} more of them */ let coming = null;
   /** @type {Set<number>} who was named here, or is nobody to be named */ const done = new Set();
   /** @type {Map<number, Promise<number[]>>} the faces of those whose turn is next */ const ready = new Map();
   /** @type {ReturnType<typeof nameField>|null} */ let field = null;
@@ -41,17 +40,14 @@ export function naming(root, { signal }) {
   }
 
   /** More people, after all that was said is done: who was passed over is still among those without a name. */
-  function more() {
-    coming ??= inTurn(async () => {
-      const offset = queue.filter(({ person }) => !done.has(person)).length;
-      const page = await get("/people", { show: "unnamed", sort: "faces", offset, limit: LOAD });
-      if (!queue.length) total = page.total;
-      seen = Math.max(seen, page.revision);
-      const known = new Set(queue.map(({ person }) => person));
-      queue.push(...page.people.filter((/** @type {any} */ { person }) => !known.has(person)));
-    }).finally(() => (coming = null));
-    return coming;
-  }
+  const more = () => inTurn(async () => {
+    const offset = queue.filter(({ person }) => !done.has(person)).length;
+    const page = await get("/people", { show: "unnamed", sort: "faces", offset, limit: LOAD });
+    if (!queue.length) total = page.total;
+    seen = Math.max(seen, page.revision);
+    const known = new Set(queue.map(({ person }) => person));
+    queue.push(...page.people.filter((/** @type {any} */ { person }) => !known.has(person)));
+  });
 
   /** Somebody who is known is there at once: the next letter is theirs. @param {number} to */
   async function show(to) {
@@ -67,7 +63,7 @@ export function naming(root, { signal }) {
       if (!person) return place.replaceChildren(nothing());
       draw(asNamed(person, seen), true);
       void propose(person.person, here);
-      prepare(to);
+      for (const next of queue.slice(to + 1, to + 4)) facesOf(next).catch(() => {});
       const shown = await facesOf(person);
       if (here()) place.querySelector(".question-faces")?.replaceWith(mosaic(shown));
     } catch (error) {
@@ -75,11 +71,6 @@ export function naming(root, { signal }) {
       if (/** @type {any} */ (error).status === 404) return leave(way); // merged, or nobody's any more
       place.replaceChildren(errorState(error, () => show(to)));
     }
-  }
-
-  function prepare(/** @type {number} */ to) {
-    if (queue.length - to < LOAD / 2 && queue.length < total) more().catch(() => {});
-    for (const next of queue.slice(to + 1, to + 4)) facesOf(next).catch(() => {});
   }
 
   function tell() {
@@ -182,7 +173,7 @@ export function naming(root, { signal }) {
   place.addEventListener("pointerdown", (/** @type {Event} */ event) => event.target instanceof Element && event.target.closest("button") && event.preventDefault());
   bind("Name people", BINDINGS, signal);
   /** Whoever a decision is taken back about has their turn again. */
-  on("changed", (outcome) => {
+  onDecision((outcome) => {
     if (outcome?.decision.kind !== "undo") return;
     const back = queue.findLastIndex(({ person }, index) => index <= at && done.has(person) && outcome.decision.changed.people.includes(person));
     if (back < 0) return;

@@ -2,7 +2,7 @@ import { choosePictures } from "./add.js";
 import { get, session } from "./api.js";
 import { PEOPLE } from "./cells.js";
 import { decide, decideTogether } from "./decisions.js";
-import { chips, emptyState, linkButton } from "./dialogs.js";
+import { chips, emptyState, linkButton, press } from "./dialogs.js";
 import { announce, button, counted, debounced, h, icon } from "./dom.js";
 import { listGrid } from "./list-grid.js";
 import { askWhichName, asNamed, nameField } from "./names.js";
@@ -14,6 +14,7 @@ export function people(root, { query, restore, signal }) {
   /** @type {{person: number, index: number, field: ReturnType<typeof nameField>}|null} whose name is edited, and where */ let naming = null;
   const change = (/** @type {Partial<typeof settings>} */ change) => {
     Object.assign(settings, change);
+    press(shows, settings.show);
     setQuery({ show: settings.show === "all" ? "" : settings.show, sort: settings.sort === "faces" ? "" : settings.sort, search: settings.search });
     void restart();
   };
@@ -30,9 +31,9 @@ export function people(root, { query, restore, signal }) {
   const options = Object.entries(SORTS).map(([value, text]) => h("option", { value, text, selected: settings.sort === value }));
   const sort = h("select", { class: "field", "aria-label": "Sort by", onchange: () => change({ sort: sort.value }) }, ...options);
   const total = h("p", { class: "tools-count" });
-  const tools = h("div", { class: "tools", "data-sticky": "", role: "search", "aria-label": "People" },
+  const tools = h("div", { class: "tools", role: "search", "aria-label": "People" },
     h("div", { class: "search-box" }, icon("search"), search, h("kbd", { text: "/", "aria-hidden": "true" })),
-    shows.element,
+    shows,
     total,
     button("Who is in…", { onclick: choosePictures, class: "quiet-button", attrs: { title: "Who is in a picture: choose it, or drop it anywhere. Nothing of it is kept." } }),
     h("a", { class: "button name-run", href: "/naming", title: "One after another (G, then N)", text: "Name people" }),
@@ -60,10 +61,10 @@ export function people(root, { query, restore, signal }) {
       { keys: ["n"], words: "Name", run: () => edit(grid.focused) },
       { keys: ["/"], words: "Search", run: () => search.select() },
     ],
+    empty: () => list.total === 0 && nothing(),
     onChange: () => {
       follow();
       total.replaceChildren(counted(list.total ?? 0, "person"));
-      message.replaceChildren(...(list.total === 0 ? [nothing()] : []));
     },
     renew: () => list.refresh(),
   });
@@ -72,6 +73,10 @@ export function people(root, { query, restore, signal }) {
 
   function nothing() {
     const [title, words] = settings.search ? ["Nobody is called that", `No person matches “${settings.search}”.`] : EMPTY[settings.show] ?? [];
+    const everyone = () => {
+      search.value = "";
+      change({ show: "all", search: "" });
+    };
     if (title) return emptyState(title, words, button("Show everyone", { onclick: everyone }));
     if (session.library?.faces) {
       const alone = "There are faces, but no two of them are alike enough to be a person. They are all in “Left out”.";
@@ -81,14 +86,8 @@ export function people(root, { query, restore, signal }) {
     return emptyState("Nothing here yet", none, linkButton("Add pictures", "/add"));
   }
 
-  function everyone() {
-    search.value = settings.search = "";
-    shows.press("all");
-  }
-
   async function restart() {
     naming?.field.save("elsewhere");
-    message.replaceChildren();
     await wall.restart();
     announce(counted(list.total ?? 0, "person"));
   }
@@ -130,23 +129,22 @@ export function people(root, { query, restore, signal }) {
   async function later(index) {
     const input = h("input", { class: "name-input", "aria-label": "Name" });
     const field = h("div", { class: "name-field" }, input);
-    let ended = "";
     input.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
       if (!["Enter", "Escape", "Tab"].includes(event.key)) return;
       event.preventDefault();
-      ended = event.key;
-      input.readOnly = true;
+      input.readOnly = true; // that was all
+      if (event.key !== "Escape") return;
+      grid.focus(index);
+      grid.cover(null);
     });
     grid.cover(field, index);
     input.focus();
     await list.range(index, index);
     if (grid.over?.element !== field) return;
-    const there = list.get(index) !== undefined && ended !== "Escape";
     grid.focus(index);
     grid.cover(null);
-    if (!there) return;
-    edit(index, input.value);
-    if (ended) naming?.field.save("here");
+    if (list.get(index)) edit(index, input.value);
+    if (input.readOnly) naming?.field.save("here");
   }
 
   /** The field stays with the person, wherever they go. */

@@ -1,18 +1,15 @@
 import { get, session } from "./api.js";
 import { choice, FACES } from "./cells.js";
 import { decide, erase } from "./decisions.js";
-import { confirmed, emptyState, errorState, linkButton, toast } from "./dialogs.js";
+import { confirmed, emptyState, errorState, linkButton, press, toast } from "./dialogs.js";
 import { announce, baseName, button, called, counted, debounced, h, icon, number, timecode, typing } from "./dom.js";
-import { lane, showTip, walkable } from "./lanes.js";
+import { lane, onScreen, walkable } from "./lanes.js";
 import { listGrid } from "./list-grid.js";
 import { asNamed, askPerson, breakUp, moveFaces, nameField } from "./names.js";
 import { back, go, setQuery, setTitle, wallQuery } from "./router.js";
 
-const SORTS = [
-  { sort: "time", words: "Time", key: "T", told: "time" },
-  { sort: "quality", words: "Quality", key: "Q", told: "quality" },
-  { sort: "unsure", words: "Least sure", key: "U", told: "how unsure they are" },
-];
+/** The orders of faces; the key of each is its first letter. */
+const SORTS = /** @type {Record<string, string>} */ ({ time: "Time", quality: "Quality", unsure: "Least sure" });
 
 /** One person and all their faces. @type {Mount} */
 export function person(root, { params, query, restore, signal }) {
@@ -61,7 +58,7 @@ export function person(root, { params, query, restore, signal }) {
       { keys: ["k"], words: "Previous person", run: () => step("before") },
       { keys: ["b"], words: "Break up…", run: partUp },
       { keys: ["d"], words: "Select the doubtful ones", run: () => loaded.then(doubts.select) },
-      ...SORTS.map(({ sort: order, key, told }) => ({ keys: [key.toLowerCase()], words: `By ${told}`, run: () => changeSort(order === sort && order === "unsure" ? "time" : order) })),
+      ...Object.entries(SORTS).map(([order, words]) => ({ keys: [order[0]], words: `Order: ${words}`, run: () => changeSort(order === sort && order === "unsure" ? "time" : order) })),
       { keys: ["Backspace"], words: "Back to all people", run: back },
     ],
     renew: refresh,
@@ -73,23 +70,19 @@ export function person(root, { params, query, restore, signal }) {
     await faces.first(below);
   });
   const alike = h("nav", { class: "naming-choices people-like", "aria-label": "People like this", hidden: true });
-  const times = personTimes(id, signal, (shown, at) => faces.look(at, () => shown.length, async (index) => shown[index]));
+  const times = personTimes(id, signal, (shown, at) => faces.look({ index: at, total: () => shown.length, faceAt: async (index) => shown[index] }));
 
   // Until the answer comes it says to those who hear the page what they will see.
   const title = h("h1", { class: "person-name" }, h("span", { class: "unseen", text: `Person ${id}` }));
   const facts = h("p", { class: "person-facts" });
   const quiet = (/** @type {string} */ words, /** @type {() => void} */ onclick) => button(words, { onclick, class: "quiet-button" });
   const ignoring = quiet("Ignore", ignore);
-  const orders = SORTS.map(({ sort: order, words, key }) => button(words, { key, onclick: () => changeSort(order), class: "segment", attrs: { "data-value": order } }));
-  const goBack = (/** @type {MouseEvent} */ event) => {
-    if (event.ctrlKey || event.metaKey || event.shiftKey) return; // in another tab
-    event.preventDefault();
-    back();
-  };
-  const head = h("header", { class: "person-head", "data-sticky": "" },
-    h("a", { class: "tool back", href: "/", "aria-label": "All people", onclick: goBack }, icon("left")),
+  const orders = h("div", { class: "segments", role: "group", "aria-label": "Sort by" }, ...Object.entries(SORTS).map(([order, words]) =>
+    button(words, { key: order[0].toUpperCase(), onclick: () => changeSort(order), class: "segment", attrs: { "data-value": order } })));
+  const head = h("header", { class: "person-head" },
+    h("a", { class: "tool back", href: "/", "aria-label": "All people", "data-back": true }, icon("left")),
     h("div", { class: "person-title" }, title, facts),
-    h("div", { class: "segments", role: "group", "aria-label": "Sort by" }, ...orders),
+    orders,
     h("div", { class: "person-tools" }, quiet("Merge with…", mergeWhole), quiet("Break up…", partUp), ignoring, quiet("Erase…", eraseWhole)),
   );
   root.append(head, doubts.element, alike, times.element, message, grid.root);
@@ -151,7 +144,6 @@ export function person(root, { params, query, restore, signal }) {
     grid.resize(0);
     head.hidden = true;
     doubts.show([]);
-    times.clear();
     setTitle("Nobody");
     message.replaceChildren(emptyState("Nobody is here any more", "All faces went elsewhere. Ctrl+Z brings them back.", linkButton("All people", "/")));
   }
@@ -172,16 +164,12 @@ export function person(root, { params, query, restore, signal }) {
     alike.replaceChildren(h("span", { class: "quiet", text: "Like this:" }), ...links);
   }
 
-  const showSort = () => {
-    for (const order of orders) order.setAttribute("aria-pressed", String(order.dataset.value === sort));
-  };
-
   async function changeSort(/** @type {string} */ order) {
     if (order === sort) return;
     sort = order;
     setQuery({ sort: sort === "time" ? "" : sort });
-    showSort();
-    announce(`Sorted by ${SORTS.find((one) => one.sort === sort)?.told}`);
+    press(orders, sort);
+    announce(`Order: ${SORTS[sort]}`);
     await faces.restart();
     if (!typing(document.activeElement) && !doubts.element.contains(document.activeElement)) grid.focus(0);
   }
@@ -203,7 +191,7 @@ export function person(root, { params, query, restore, signal }) {
   }
 
   signal.addEventListener("abort", () => field?.save("elsewhere"));
-  showSort();
+  press(orders, sort);
   faces.start();
   const loaded = reload(); // keys may be quicker
   void times.load();
@@ -215,28 +203,25 @@ export function person(root, { params, query, restore, signal }) {
 /** Chooses faces by how sure they are: what is chosen is seen before anything is done with it. @param {(faces: number) => void} choose so many, the least sure */
 function chooseDoubtful(choose) {
   /** @type {number[]} */ let below = [];
-  const range = h("input", { type: "range", min: 1, max: 100, value: 50, "aria-label": "Less sure than, in percent" });
-  const act = button("", { key: "D", class: "quiet-button", onclick: () => select() });
-  const element = h("div", { class: "doubts" }, range, act); // there before anything is known: what is below must not move
-  const count = () => below[range.value] ?? 0;
+  const count = () => below[range.valueAsNumber] ?? 0;
+  const select = () => (count() ? choose(count()) : announce("No face is so doubtful."));
   const tell = () => {
     act.firstElementChild?.replaceChildren(`Select the ${counted(count(), "face")} below ${range.value} %`);
     act.disabled = !count();
   };
-  const select = () => (count() ? choose(count()) : announce("No face is so doubtful."));
-  range.addEventListener("input", () => {
+  const pull = () => {
     tell();
     choose(count());
-  });
-  return {
-    element,
-    select,
-    show: (/** @type {number[]} */ now) => {
-      below = now;
-      element.hidden = !below[100];
-      tell();
-    },
   };
+  /** @type {HTMLInputElement} */ const range = h("input", { type: "range", min: 1, max: 100, value: 50, "aria-label": "Less sure than, in percent", oninput: pull });
+  const act = button("", { key: "D", class: "quiet-button", onclick: select });
+  const element = h("div", { class: "doubts" }, range, act); // there before anything is known: what is below must not move
+  const show = (/** @type {number[]} */ now) => {
+    below = now;
+    element.hidden = !below[100];
+    tell();
+  };
+  return { element, select, show };
 }
 
 const SHOWN = 4; // recordings, until somebody wants to see all
@@ -246,11 +231,10 @@ const PAUSE = 600; // milliseconds without a change before it is asked for again
 /** Where a person is on screen: a row for each recording. open: shows one of these faces in its picture. @type {PersonTimes} */
 function personTimes(id, signal, open) {
   const element = h("section", { class: "person-times", "aria-label": "On screen" });
-  let all = false;
   let told = "";
 
   async function load() {
-    if (session.library?.recordings === 0) return;
+    if (signal.aborted || session.library?.recordings === 0) return;
     // The page tells of its own requests what is wrong; without this part it is whole.
     const found = await get("/timeline", { person: id, limit: MOST }).catch(() => null);
     const now = JSON.stringify(found?.recordings);
@@ -260,54 +244,30 @@ function personTimes(id, signal, open) {
   }
 
   function draw(/** @type {Recording[]} */ recordings) {
-    showTip(null);
-    const longest = [...recordings].sort((one, other) => other.people[0].seconds - one.people[0].seconds);
-    const shown = all ? recordings : recordings.filter((one) => longest.indexOf(one) < SHOWN);
-    const rest = recordings.length - shown.length;
-    const faces = shown.flatMap(({ people: [one] }) => one.intervals.map(({ face }) => face));
-    let before = 0;
-    const rows = shown.map((recording) => {
-      const first = before;
-      before += recording.people[0].intervals.length;
-      return row(recording, (at) => open(faces, first + at));
-    });
-    const unfold = () => {
-      all = true;
-      draw(recordings);
-      element.querySelector('.bar-time[tabindex="0"]')?.focus();
-    };
-    element.replaceChildren(...rows, ...(rest ? [button(`Show ${counted(rest, "more recording")}`, { class: "quiet-button", onclick: unfold })] : []));
-    walkable(element, shown.map(({ people: [one] }) => one));
+    const longest = recordings.toSorted((one, other) => other.people[0].seconds - one.people[0].seconds).slice(0, SHOWN);
+    const ordered = [...recordings.filter((one) => longest.includes(one)), ...recordings.filter((one) => !longest.includes(one))];
+    const faces = ordered.flatMap(({ people: [one] }) => one.intervals.map(({ face }) => face));
+    const rows = ordered.map((recording) => row(recording, (face) => open(faces, faces.indexOf(face))));
+    const rest = rows.splice(SHOWN);
+    const words = h("summary", { text: counted(rest.length, "more recording") });
+    const more = h("details", { open: element.querySelector("[open]") !== null }, words, ...rest);
+    element.replaceChildren(...rows, ...(rest.length ? [more] : []));
+    walkable(element);
   }
 
-  const again = debounced(load, PAUSE);
-  signal.addEventListener("abort", () => {
-    again.cancel();
-    showTip(null);
-  });
-  return {
-    element,
-    load,
-    again,
-    clear: () => {
-      told = "";
-      element.replaceChildren();
-    },
-  };
+  return { element, load, again: debounced(load, PAUSE) };
 }
 
-/** @param {Recording} recording @param {(at: number) => void} open */
+/** @param {Recording} recording @param {(face: number) => void} open */
 function row({ file, duration, people: [one] }, open) {
   const name = baseName(file);
-  return h("div", { class: "track-row" },
-    h("p", { class: "track-who", title: file },
-      h("span", { class: "track-name", text: name }),
-      h("span", { class: "track-seconds", text: `${timecode(one.seconds, one.seconds < 60 ? 1 : 0)} of ${timecode(duration)}` }),
-    ),
-    lane(one, {
-      duration,
-      label: `${called(one)} in ${name}: ${counted(one.intervals.length, "time")} on screen`,
-      barOf: (at, words) => h("button", { type: "button", "aria-label": `${words}: see the picture`, onclick: () => open(at) }),
-    }),
+  const who = h("p", { class: "track-who", title: file },
+    h("span", { class: "track-name", text: name }),
+    h("span", { class: "track-seconds", text: `${onScreen(one)} of ${timecode(duration)}` }),
   );
+  return lane(who, one, {
+    duration,
+    label: `${called(one)} in ${name}: ${counted(one.intervals.length, "time")} on screen`,
+    barOf: (at, words) => h("button", { type: "button", "aria-label": `${words}: see the picture`, onclick: () => open(one.intervals[at].face) }),
+  });
 }

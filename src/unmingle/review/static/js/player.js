@@ -118,14 +118,13 @@ export function player({ recording, at, onTime, signal }) {
   });
   video.addEventListener("error", byFrames);
   /** Its clock may begin before its first frame. */
-  const first = (/** @type {number} */ time) => {
+  const first = (/** @type {number} */ _, /** @type {{mediaTime: number}} */ { mediaTime }) => {
     begun = true;
-    before = time;
+    before = mediaTime;
     seek(at);
     start();
   };
-  if (video.requestVideoFrameCallback) video.requestVideoFrameCallback((/** @type {number} */ _, /** @type {{mediaTime: number}} */ { mediaTime }) => first(mediaTime));
-  else video.addEventListener("loadeddata", () => first(0), { once: true });
+  video.requestVideoFrameCallback(first);
   for (const kind of ["play", "pause", "seeked", "volumechange"]) video.addEventListener(kind, changed);
   const step = (/** @type {number} */ seconds) => seek(now() + seconds);
   bind("The recording", [

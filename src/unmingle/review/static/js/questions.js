@@ -1,7 +1,7 @@
-import { emit, get, on, thumbnail } from "./api.js";
+import { decided, get, onDecision, thumbnail } from "./api.js";
 import { faceImages, mosaic } from "./cells.js";
 import { decideTogether, inTurn, send, tell } from "./decisions.js";
-import { confirmed, emptyState, errorState, linkButton, toast } from "./dialogs.js";
+import { confirmed, emptyState, fillIn, linkButton, toast } from "./dialogs.js";
 import { announce, button, called, counted, h, number, percent } from "./dom.js";
 import { bind } from "./keyboard.js";
 
@@ -20,28 +20,20 @@ export function questions(root, { signal }) {
   let ready = true;
   let looked = 0; // what is on show is as of this entry of the log, or of one's own answers since
   let timer = 0;
-  let wave = 0;
-  let drawn = ""; // what is in its place now
   const bulk = inBulk((said, chosen) => void answerAll(said, chosen));
   const progress = h("p", { class: "question-progress" });
   const place = h("div", { class: "question-place" });
   root.append(h("h1", { class: "unseen", text: "Suggestions" }), progress, place, bulk.element);
 
-  async function load() {
+  function load() {
     clearTimeout(timer);
-    wave += 1;
-    const mine = wave;
-    try {
-      const page = await get("/questions", { limit: MOST });
-      if (signal.aborted || mine !== wave) return;
+    return fillIn(place, async () => {
+      const page = await get("/questions", { limit: MOST }, signal);
+      if (page.revision < looked) return; // it was overtaken by an answer, after which all is asked for again
       take(page);
       show();
       if (!ready) timer = window.setTimeout(load, POLL);
-    } catch (error) {
-      if (signal.aborted || mine !== wave) return;
-      drawn = "";
-      place.replaceChildren(errorState(error, load));
-    }
+    });
   }
 
   /** What is on show stays so, as long as it is asked. @param {Schemas["Questions"]} page */
@@ -50,7 +42,7 @@ export function questions(root, { signal }) {
     queue = page.questions.filter(({ id }) => !done.has(id));
     queue.sort((one, other) => Number(other.id === shown) - Number(one.id === shown));
     ready = page.ready;
-    looked = Math.max(looked, page.revision);
+    looked = page.revision;
   }
 
   function show() {
@@ -64,12 +56,10 @@ export function questions(root, { signal }) {
     bulk.show(queue);
     for (const { one, other } of queue.slice(1, 3)) for (const face of [...one.show, ...other.show]) new Image().src = thumbnail(face);
     const looks = JSON.stringify(question ? [question.id, question.text, question.one, question.other] : [ready, answered]);
-    if (drawn === looks) return;
-    drawn = looks;
-    if (!question) return place.replaceChildren(nothing());
-    const heading = h("h2", { class: "question-text", text: question.text, tabindex: "-1" });
-    place.replaceChildren(questionCard(question, heading, answer));
-    heading.focus({ preventScroll: true });
+    if (place.querySelector("[data-looks]")?.dataset.looks === looks) return;
+    place.replaceChildren(h("div", { "data-looks": looks }, question ? questionCard(question, answer) : nothing()));
+    if (!question) return;
+    place.querySelector(".question-text").focus({ preventScroll: true });
     announce(question.text);
   }
 
@@ -111,7 +101,7 @@ export function questions(root, { signal }) {
       given.set(outcome.decision.id, question);
       if (said !== "unsure") done.delete(question.id);
       announce(outcome.decision.words);
-      emit("changed", outcome);
+      decided(outcome);
     } catch (error) {
       // Not awaited: what it asks must not hold up the answers after this one.
       void refused(question, said, /** @type {any} */ (error));
@@ -132,7 +122,7 @@ export function questions(root, { signal }) {
   }
 
   /** A decision was made, here or elsewhere. @param {any} outcome */
-  function changed(outcome) {
+  function hear(outcome) {
     if (outcome?.revision) looked = Math.max(looked, outcome.revision);
     const undone = outcome?.decision.target;
     const question = given.get(undone);
@@ -151,8 +141,7 @@ export function questions(root, { signal }) {
     { keys: ["n", "2"], words: "Different", run: () => answer("different") },
     { keys: ["u", "3", "Space"], words: "Not sure", run: () => answer("unsure") },
   ], signal);
-  on("changed", changed, signal);
-  signal.addEventListener("abort", () => clearTimeout(timer));
+  onDecision(hear, signal);
   void load();
   return {};
 }
@@ -191,10 +180,10 @@ function inBulk(give) {
   };
 }
 
-/** One question: both sides large, and the answers. @param {Question} question @param {Node} heading @param {(answer: Answer) => void} answer */
-const questionCard = ({ one, other, settles }, heading, answer) =>
+/** One question: both sides large, and the answers. @param {Question} question @param {(answer: Answer) => void} answer */
+const questionCard = ({ text, one, other, settles }, answer) =>
   h("article", { class: "question" },
-    heading,
+    h("h2", { class: "question-text", text, tabindex: "-1" }),
     h("div", { class: "question-sides" }, side(one), h("span", { class: "question-sign", "aria-hidden": "true", text: "?" }), side(other)),
     h("div", { class: "question-answers", role: "group", "aria-label": "Answer" },
       button("Same person", { key: "Y", onclick: () => answer("same") }),

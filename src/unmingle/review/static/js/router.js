@@ -9,7 +9,6 @@ const overlays = [];
 let returning = false; // whether the browser is on its way back to an entry as it was told here
 /** What is to be done once it is there. @type {(() => void)[]} */ const waiting = [];
 let key = ""; // of the page that is shown; what is open over it has the same
-let broughtTo = 0; // pixels, where the page was scrolled to in order to come back
 const SETTLED = 2000; // milliseconds after which a page that came back is as it was
 const WALL = "unmingle-wall"; // how all people were left, as long as the tab is there
 const freshKey = () => crypto.getRandomValues(new Uint32Array(2)).join("-");
@@ -19,8 +18,7 @@ export function startRouter(/** @type {typeof routes} */ table) {
   history.scrollRestoration = "manual";
   if (!history.state?.key) history.replaceState({ key: freshKey() }, "");
   addEventListener("popstate", travelled);
-  addEventListener("scroll", scrolled, { passive: true });
-  addEventListener("focusin", rememberSoon);
+  for (const kind of ["scroll", "focusin"]) addEventListener(kind, rememberSoon, { passive: true });
   addEventListener("pagehide", remember);
   for (const kind of ["wheel", "touchstart", "pointerdown", "keydown"]) addEventListener(kind, () => (restoring = null), { passive: true, capture: true });
   new ResizeObserver(comeBack).observe(byId("page"));
@@ -134,7 +132,8 @@ function follow(/** @type {MouseEvent} */ event) {
   if (!(link instanceof HTMLAnchorElement) || link.origin !== location.origin || link.target) return;
   if (link.hash || !routes.some(({ pattern }) => pattern.test(link.pathname))) return;
   event.preventDefault();
-  go(link.pathname + link.search);
+  if (link.matches("[data-back]")) back();
+  else go(link.pathname + link.search);
 }
 
 function show() {
@@ -148,14 +147,8 @@ function show() {
   key = restore.key;
   setTitle(route.title);
   byId("actions").replaceChildren();
-  for (const link of document.querySelectorAll("[data-tab]")) {
-    const here = /** @type {HTMLElement} */ (link).dataset.tab === route.tab;
-    if (!here) link.removeAttribute("aria-current");
-    else if (!link.hasAttribute("aria-current")) {
-      link.setAttribute("aria-current", "page");
-      link.scrollIntoView({ block: "nearest", inline: "nearest" });
-    }
-  }
+  for (const link of document.querySelectorAll("[data-tab]")) link.ariaCurrent = link.matches(`[data-tab="${route.tab}"]`) ? "page" : null;
+  document.querySelector("[aria-current=page]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
   byId("page").replaceChildren();
   scrollTo(0, 0);
   const params = (pathname.match(route.pattern) ?? []).slice(1);
@@ -171,12 +164,5 @@ function comeBack() {
   if (!mine || !current) return;
   const wanted = Math.round(current.placeOf?.(mine) ?? mine.scroll);
   scrollTo(0, wanted);
-  broughtTo = scrollY;
   if (Math.abs(scrollY - wanted) < 2) setTimeout(() => (restoring = restoring === mine ? null : restoring), SETTLED);
-}
-
-function scrolled() {
-  const lowest = document.documentElement.scrollHeight - innerHeight;
-  if (Math.abs(scrollY - broughtTo) > 2 && scrollY < lowest - 2) restoring = null; // nobody did that but whoever looks at it
-  rememberSoon();
 }

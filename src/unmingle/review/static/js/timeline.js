@@ -1,8 +1,8 @@
 import { faceImages } from "./cells.js";
 import { copy, emptyState, linkButton } from "./dialogs.js";
-import { baseName, button, called, counted, freshId, h, icon, iconButton, number, percent, timecode } from "./dom.js";
+import { baseName, button, called, counted, h, icon, iconButton, number, percent, timecode } from "./dom.js";
 import { bind } from "./keyboard.js";
-import { colourOf, lane, marks, momentOf, showTip, walkable } from "./lanes.js";
+import { colourOf, lane, marks, momentOf, onScreen, timeOf, walkable } from "./lanes.js";
 import { endless } from "./lists.js";
 import { player } from "./player.js";
 import { go, setQuery } from "./router.js";
@@ -31,7 +31,6 @@ export function timeline(root, { query, restore, signal }) {
   root.append(h("header", { class: "timeline-head" }, back, h("h1", { class: "page-title", text: "Timeline" })), list, recordings.end);
 
   function view(/** @type {Recording} */ recording) {
-    showTip(null); // about a bar of before
     const made = recordingView(recording, zooms, toMoment);
     if (!only) return made.element;
     point = made.point;
@@ -44,12 +43,11 @@ export function timeline(root, { query, restore, signal }) {
   }
 
   /** To the moment that the pointer shows, or where a bar begins. @param {MouseEvent} event @param {Recording} recording @param {DOMRect} ruler */
-  function toMoment(event, { recording, duration, people }, ruler) {
+  function toMoment(event, { recording, duration }, ruler) {
     const target = /** @type {HTMLElement} */ (event.target);
     const bar = /** @type {HTMLElement|null} */ (target.closest(".bar-time"));
     if (event.ctrlKey || event.metaKey || event.shiftKey || (!bar && (target.closest("a") || !playing))) return;
-    const begins = people.find(({ person }) => person === Number(bar?.dataset.person))?.intervals[Number(bar?.dataset.at)].start ?? 0;
-    const at = event.detail ? Math.max(0, ((event.clientX - ruler.left) / ruler.width) * duration) : begins;
+    const at = event.detail || !bar ? Math.max(0, ((event.clientX - ruler.left) / ruler.width) * duration) : timeOf(bar).start;
     event.preventDefault();
     if (!playing) return go(momentOf(recording, at));
     playing.seek(at);
@@ -58,7 +56,6 @@ export function timeline(root, { query, restore, signal }) {
 
   const toBars = () => list.querySelector('.bar-time[tabindex="0"]')?.focus();
   bind("Timeline", [{ keys: ["ArrowLeft", "ArrowRight", "Home", "End"], words: "From one time to the next", run: toBars }], signal);
-  signal.addEventListener("abort", () => showTip(null));
   recordings.start();
   return recordings;
 }
@@ -69,7 +66,6 @@ const DENSEST = 40; // pixels a second, past which nothing more is to be seen
 function recordingView(recording, zooms, onclick) {
   const { people, duration, file } = recording;
   const name = baseName(file);
-  const id = freshId("recording");
   const ruler = h("div", { class: "ruler", "aria-hidden": "true" });
   const rows = h("div", { class: "track-rows" }, ...people.map((one) => row(one, recording)), !people.length && h("p", { class: "quiet nobody", text: "Nobody is on screen." }));
   const head = h("div", { class: "playhead", hidden: true });
@@ -78,9 +74,9 @@ function recordingView(recording, zooms, onclick) {
   const closer = iconButton("plus", "Closer", () => zoomTo(2 * zoomed()), { title: "Closer" });
   const farther = iconButton("minus", "Farther", () => zoomTo(zoomed() / 2), { title: "Farther" });
   const tools = h("div", { class: "recording-tools", role: "group", "aria-label": `How closely ${name} is looked at` }, farther, closer);
-  const element = h("section", { class: "recording", "aria-labelledby": id },
+  const element = h("section", { class: "recording", "aria-label": name },
     h("header", { class: "recording-head" },
-      h("h2", { id, title: file, text: name }),
+      h("h2", { title: file, text: name }),
       h("p", { class: "person-facts" }, ...factsOf(recording)),
       tools,
     ),
@@ -122,7 +118,7 @@ function recordingView(recording, zooms, onclick) {
     if (at < 0 || at > scroller.clientWidth) scroller.scrollLeft = head.offsetLeft - scroller.clientWidth / 2;
   }
 
-  walkable(rows, people);
+  walkable(rows);
   new ResizeObserver(mark).observe(ruler);
   apply();
   return { element, point };
@@ -131,7 +127,7 @@ function recordingView(recording, zooms, onclick) {
 /** @param {OnScreen} one @param {Recording} recording */
 function row(one, { recording, duration, people }) {
   const share = Math.min(1, one.seconds / duration);
-  const seconds = `${timecode(one.seconds, one.seconds < 60 ? 1 : 0)} on screen, ${share < 0.01 ? "under 1%" : percent(share)}`;
+  const seconds = `${onScreen(one)} on screen, ${share < 0.01 ? "under 1%" : percent(share)}`;
   const name = called(one);
   const href = `/people/${one.person}`;
   const who = h("a", { class: "track-who", href, title: name },
@@ -141,7 +137,7 @@ function row(one, { recording, duration, people }) {
   );
   const label = `${name}: ${counted(one.intervals.length, "time")} on screen`;
   const barOf = (/** @type {number} */ at, /** @type {string} */ times) => h("a", { href: momentOf(recording, one.intervals[at].start), "aria-label": `${name}, ${times}` });
-  const element = h("div", { class: "track-row" }, who, lane(one, { duration, label, barOf }));
+  const element = lane(who, one, { duration, label, barOf });
   element.style.setProperty("--time", colourOf(one.person, people));
   return element;
 }
@@ -157,22 +153,20 @@ function factsOf(/** @type {Recording} */ { duration, people, width, height, fil
 
 /** The same times in words and numbers, made once somebody opens it: for who does not see bars, and for copying. @param {Recording} recording */
 function timesTable({ file, people }) {
-  const name = baseName(file);
-  const columns = ["Person", "From", "To", "Seconds", "Seen"];
-  const rows = () => people.flatMap((one) =>
-    one.intervals.map(({ start, end, faces }) => [called(one), timecode(start, 1), timecode(end, 1), (end - start).toFixed(1), number(faces)]));
-  const text = () => [columns, ...rows()].map((row) => row.join("\t")).join("\n");
-  const element = h("details", { class: "times" }, h("summary", { "aria-label": `Times in ${name} as a table`, text: "Times as a table" }));
-  element.addEventListener("toggle", () => {
+  const label = `Who is on screen when in ${baseName(file)}`;
+  const rows = () => people.flatMap((one) => one.intervals.map(({ start, end, faces }) => {
+    const cells = [timecode(start, 1), timecode(end, 1), (end - start).toFixed(1), number(faces)];
+    return h("tr", {}, h("th", { scope: "row", text: called(one) }), ...cells.map((text) => h("td", { text })));
+  }));
+  const fill = () => {
     if (element.childElementCount > 1) return;
-    const table = h("table", {},
-      h("caption", { class: "unseen", text: `Who is on screen when in ${name}` }),
-      h("thead", {}, h("tr", {}, ...columns.map((text) => h("th", { scope: "col", text })))),
-      h("tbody", {}, ...rows().map(([who, ...rest]) => h("tr", {}, h("th", { scope: "row", text: who }), ...rest.map((text) => h("td", { text }))))),
-    );
-    element.append(h("div", { class: "times-table", role: "region", tabindex: "0", "aria-label": `Times in ${name}` }, table));
+    const head = ["Person", "From", "To", "Seconds", "Seen"].map((text) => h("th", { scope: "col", text }));
+    const table = h("table", { "aria-label": label }, h("thead", {}, h("tr", {}, ...head)), h("tbody", {}, ...rows()));
+    element.append(h("div", { class: "times-table", role: "region", tabindex: "0", "aria-label": label }, table));
     // Where others in the network may look, browsers give no clipboard.
+    const text = () => [...table.rows].map(({ cells }) => [...cells].map((cell) => cell.textContent).join("\t")).join("\n");
     element.append(button("Copy", { onclick: () => copy(text(), "Copied: paste it into a sheet."), attrs: { hidden: !navigator.clipboard } }));
-  });
+  };
+  const element = h("details", { class: "times", ontoggle: fill }, h("summary", { "aria-label": `Times in ${baseName(file)} as a table`, text: "Times as a table" }));
   return element;
 }
