@@ -24,14 +24,10 @@ declare global {
   type Handlers = { [K in keyof HTMLElementEventMap as `on${K}`]?: (event: HTMLElementEventMap[K] & { target: any }) => unknown };
   /** props: attributes; `class`, `text`, and handlers such as `onclick` too. */
   type MakeElement = (tag: string, props?: Handlers & Record<string, unknown>, ...children: (Node | string | null | undefined | false)[]) => any;
-  type ButtonOptions = { key?: string; onclick: (event: Event) => void; primary?: boolean; class?: string; attrs?: object };
+  type ButtonOptions = { key?: string; onclick?: (event: Event) => void; primary?: boolean; class?: string; attrs?: object };
   type MakeButton = (words: string, options: ButtonOptions) => HTMLButtonElement;
-  /** kind: its class. Resolves to the value it was closed with, null for none. */
-  type OpenDialog = (
-    title: string,
-    parts: (close: (value?: any) => void) => { body: (Node | string)[]; foot: Node[] },
-    kind?: string,
-  ) => Promise<any>;
+  /** kind: its class. */
+  type OpenDialog = (title: string, body: (Node | string)[], foot: Node[], kind?: string) => Promise<FormData | null>;
   type Toast = (words: string, action?: Act | Act[], how?: { stays?: boolean }) => void;
   /** about: whom is not asked for; faces: of whom, if not of that person. Without a person: a new one with this name, if any. */
   type AskPerson = (
@@ -48,7 +44,13 @@ declare global {
   }
 
   /** restore: a snapshot, if the page comes back; signal: aborted when somebody leaves. */
-  type Mount = (root: HTMLElement, visit: { params: string[]; query: URLSearchParams; restore: any; signal: AbortSignal }) => Page;
+  interface Visit {
+    params: string[];
+    query: URLSearchParams;
+    restore: any;
+    signal: AbortSignal;
+  }
+  type Mount = (root: HTMLElement, visit: Visit) => Page;
 
   /** keys: "n", "Mod+z" (Ctrl or ⌘), "Shift+/", "g p" (one after the other). anywhere: also while a dialog is open. */
   interface Binding {
@@ -105,8 +107,6 @@ declare global {
 
   interface NameFieldOptions {
     person: any;
-    /** What was typed before it was open. */
-    typed?: string;
     seen: () => number | null;
     /** Opens it once more, with what was typed. */
     again: () => void;
@@ -114,6 +114,8 @@ declare global {
     done: (result: { merged?: number; to: "here" | "next" | "before" | "elsewhere"; said?: boolean }) => void;
     /** A name that somebody has merges with them without a question, and Enter goes on to the next. */
     quick?: boolean;
+    /** Whether it takes the focus. */
+    focus?: boolean;
   }
 
   /** minWidth: of a cell; ratio: height of its picture to its width; extra: pixels below the picture. */
@@ -124,11 +126,12 @@ declare global {
     extra: number;
   }
 
-  /** How the cells of a grid are made. shapes: in a wide window and in a narrow one; tier: 0 on screen, 1 beyond. */
+  /** How the cells of a grid are made. fill: returns what a cell is called; shapes: in a wide window and in a narrow one; tier: 0 on screen, 1 beyond. */
   interface Cells {
+    idOf: (row: any) => number;
     shapes: Shape[];
     create: () => HTMLElement;
-    fill: (cell: HTMLElement, row: any, how: { tier: number; selected: boolean }) => void;
+    fill: (cell: HTMLElement, row: any, how: { tier: number; selected: boolean }) => string;
   }
 
   interface GridOptions {
@@ -153,22 +156,18 @@ declare global {
   interface ListGridOptions {
     label: string;
     cells: Cells;
-    /** Of the list, below /api, and where in its answers the rows are. */
+    /** Of the list, below /api. */
     path: string;
-    items: string;
     query?: () => Record<string, string>;
     /** The person whose faces they are. */
     whose?: number;
     /** Rows a page. */
     size?: number;
-    guess: number;
-    restore: any;
-    signal: AbortSignal;
-    idOf: (row: any) => number;
+    guess?: number;
     /** What can be done with what is selected or has the focus, and of a person's faces in their picture, too. */
     acts: RowAct[];
     /** What else keys do. */
-    keys: Binding[];
+    keys?: Binding[];
     /** How rows are told. */
     noun: string[];
     /** What opens a row, with a plain click too; else a double click shows a face's picture, and a frame can be pulled. */
@@ -177,7 +176,7 @@ declare global {
     empty?: () => Node | false;
     onChange?: () => void;
     /** Asks for everything again, after a decision or an error. */
-    renew: () => unknown;
+    renew?: () => unknown;
     /** Called if the server has no such list. */
     gone?: (error: any) => void;
   }
@@ -186,11 +185,8 @@ declare global {
     /** Entries a page. */
     size: number;
     query?: Record<string, string>;
-    /** Where in the answers the entries are. */
-    items: string;
     /** What their rows are put into. */
     list: HTMLElement;
-    idOf: (entry: any) => number;
     row: (entry: any) => HTMLElement;
     /** What stands above the first of several entries that have it in common. */
     group?: (entry: any) => string;
@@ -200,8 +196,7 @@ declare global {
 
   type Endless = (
     path: string,
-    restore: any,
-    signal: AbortSignal,
+    visit: Visit,
     options: EndlessOptions,
   ) => { end: HTMLElement; start: () => void; snapshot: () => object };
 
@@ -215,11 +210,8 @@ declare global {
 
   type Look = (faces: Omit<FaceViewOptions, "acts">) => void;
 
-  interface BandHandlers {
-    onStart: (event: PointerEvent) => void;
-    onBox: (box: { left: number; top: number; right: number; bottom: number }) => void;
-    onEnd: () => void;
-  }
+  /** Told of the press that begins a rectangle, it returns what is told of the rectangle as it is pulled. */
+  type TakeBand = (pressed: PointerEvent) => (box: { left: number; top: number; right: number; bottom: number }) => void;
 
   /** only: who is the only one left of what was typed is marked. */
   interface SuggestionOptions {

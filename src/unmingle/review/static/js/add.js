@@ -1,7 +1,7 @@
 import { get, post } from "./api.js";
 import { faceImages } from "./cells.js";
 import { tell } from "./decisions.js";
-import { errorState, fillIn, openDialog, showDock } from "./dialogs.js";
+import { closing, errorState, fillIn, openDialog, showDock } from "./dialogs.js";
 import { announce, button, called, counted, h, likely, number, percent } from "./dom.js";
 
 const PAUSE = 1000; // milliseconds between two looks at how far it is
@@ -20,7 +20,10 @@ export function add(root, { signal }) {
   /** @type {boolean|undefined} whether a run was seen going */ let running;
   let shown = -1; // people of whom the first are shown
   const intro = h("p", { class: "naming-who" });
-  const progress = h("section", { class: "run", "aria-live": "polite" });
+  // What shows how far it is stays: it is told to who listens, and Stop keeps the focus.
+  const [said, bar, mend] = [h("p"), h("progress"), h("p", { class: "log-about" })];
+  const stop = button("Stop", { onclick: () => post("/sources/stop", {}).then(() => look()) });
+  const progress = h("section", { class: "run", "aria-live": "polite", hidden: true }, said, bar, mend, stop);
   const firsts = h("div", { class: "run-people" });
   const known = h("section", { class: "sources" });
   const chooser = h("section", { class: "folders" });
@@ -67,14 +70,12 @@ export function add(root, { signal }) {
   function draw(/** @type {Schemas["Run"]|null} */ run) {
     chooser.hidden = run?.state === "running";
     pick();
-    if (!run) return progress.replaceChildren();
+    progress.hidden = !run;
+    if (!run) return;
     const going = run.state === "running";
     const words = going ? STAGES[run.stage]?.(run) ?? run.stage
       : run.state === "done" ? `Done: ${counted(run.people, "person")}`
       : run.state === "stopped" ? "Stopped. What was found is kept; added again, it goes on from there." : run.problem;
-    // What shows how far it is stays: it is told to who listens, and Stop keeps the focus.
-    if (!progress.childElementCount) progress.append(h("p"), h("progress"), h("p", { class: "log-about" }), button("Stop", { onclick: () => post("/sources/stop", {}).then(() => look()) }));
-    const [said, bar, mend, stop] = /** @type {any} */ (progress.children);
     if (said.textContent !== words) said.textContent = words;
     bar.hidden = stop.hidden = !going;
     bar.setAttribute("aria-label", words);
@@ -93,19 +94,14 @@ export function add(root, { signal }) {
     firsts.replaceChildren(...(line ? [h("p", { text: line })] : []), h("div", { class: "run-faces" }, ...faces), ...(total ? [names] : []));
   }
 
-  async function begin(/** @type {string[]} */ sources) {
-    try {
-      await post("/sources", { sources });
-      chosen.clear();
-      for (const box of listing.querySelectorAll("input")) box.checked = false;
-      shown = -1;
-      firsts.replaceChildren();
-      progress.scrollIntoView({ block: "nearest" });
-      await look();
-    } catch (error) {
-      tell(error);
-    }
-  }
+  const begin = (/** @type {string[]} */ sources) => post("/sources", { sources }).then(() => {
+    chosen.clear();
+    for (const box of listing.querySelectorAll("input")) box.checked = false;
+    shown = -1;
+    firsts.replaceChildren();
+    progress.scrollIntoView({ block: "nearest" });
+    return look();
+  }).catch(tell);
 
   /** Shows what lies in a folder. @param {string} path */
   const list = (path) => fillIn(listing, async () => {
@@ -120,14 +116,13 @@ export function add(root, { signal }) {
 
   /** A folder to choose, and to look into. @param {Schemas["Folder"]} folder @param {boolean} [within] */
   function row({ path, title, pictures }, within = false) {
-    const box = h("input", { type: "checkbox", checked: chosen.has(path) });
-    box.addEventListener("change", () => {
-      if (box.checked) chosen.set(path, title);
+    const choose = (/** @type {Event} */ { target }) => {
+      if (/** @type {HTMLInputElement} */ (target).checked) chosen.set(path, title);
       else chosen.delete(path);
       pick();
-    });
+    };
     return h("li", {},
-      h("label", {}, box, h("span", { text: title })),
+      h("label", {}, h("input", { type: "checkbox", checked: chosen.has(path), onchange: choose }), h("span", { text: title })),
       h("span", { class: "log-about", text: pictures ? counted(pictures, "picture") : "" }),
       within && button("Look in", { onclick: () => list(path), class: "quiet-button", attrs: { "aria-label": `Look in ${title}` } }),
     );
@@ -175,11 +170,7 @@ export function choosePictures() {
 async function find(files) {
   const parts = files.map((file) => h("section", {}, h("h3", { text: file.name }), h("p", { class: "quiet", text: "Looking…", role: "status" })));
   const shut = new AbortController();
-  const closed = openDialog("Who is this?", (close) => ({
-    body: parts,
-    foot: [button("Close", { primary: true, onclick: () => close(), attrs: { autofocus: true } })],
-  }), "dialog-people");
-  void closed.then(() => shut.abort());
+  void openDialog("Who is this?", parts, [closing()], "dialog-people").then(() => shut.abort());
   for (const [at, file] of files.entries()) {
     const told = await post("/find", file, shut.signal).then(faces, (error) => [h("p", { role: "alert", text: error.words ?? error.message })]);
     if (shut.signal.aborted) return;

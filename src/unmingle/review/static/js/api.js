@@ -20,6 +20,12 @@ export function get(path, query = {}, signal) {
   return request(`/api${path}${search ? `?${search}` : ""}`, { signal });
 }
 
+/** A part of a list of the server, as `items`, whatever they are. @param {string} path below /api @param {Record<string, any>} query @param {AbortSignal} signal @returns {Promise<{total: number, items: any[], revision: number}>} */
+export async function getPart(path, query, signal) {
+  const page = await get(path, query, signal);
+  return { ...page, items: Object.values(page).find(Array.isArray) };
+}
+
 /** @param {string} path below /api @param {object|Blob} body what is told, or a file @param {AbortSignal} [signal] */
 export function post(path, body, signal) {
   const [type, content] = body instanceof Blob ? ["application/octet-stream", body] : ["application/json", JSON.stringify(body)];

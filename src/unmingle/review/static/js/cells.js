@@ -93,6 +93,8 @@ export function blank(cell) {
 
 /** A grid of faces, of a person or left out. A place shows one face, or a file without any. @type {Cells} */
 export const FACES = {
+  // A file without a face has an id too, below zero, so that it can be selected.
+  idOf: (row) => row.face ?? -row.file_id,
   shapes: [{ minWidth: 104, gap: 4, ratio: 1, extra: 0 }, { minWidth: 84, gap: 4, ratio: 1, extra: 0 }],
   create: () => h("div", { class: "tile" }, faceImage(), h("span", { class: "tile-file" }), pickButton(), h("span", { class: "tile-whose" }), h("span", { class: "tile-flag" })),
 
@@ -110,12 +112,13 @@ export const FACES = {
     const frame = face.frame && `frame ${face.frame}`;
     const label = [baseName(face.file), frame, told, face.decided && "decided by a person", face.new && "new"].filter(Boolean).join(", ");
     tile.setAttribute("aria-label", label);
-    part(tile, ".pick").setAttribute("aria-label", `${selected ? "Unselect" : "Select"} ${label}`);
+    return label;
   },
 };
 
 /** A grid of people. @type {Cells} */
 export const PEOPLE = {
+  idOf: (person) => person.person,
   shapes: [{ minWidth: 168, gap: 20, ratio: 0.75, extra: 58 }, { minWidth: 148, gap: 12, ratio: 0.75, extra: 58 }],
   create: () => {
     const covers = h("div", { class: "covers" }, ...[0, 1, 2, 3].map(() => faceImage()));
@@ -123,7 +126,7 @@ export const PEOPLE = {
     return h("div", { class: "card", draggable: "true" }, covers, pickButton(), h("div", { class: "card-foot" }, name, h("p", { class: "card-facts" })));
   },
 
-  fill(card, person, { tier, selected }) {
+  fill(card, person, { tier }) {
     card.dataset.person = String(person.person);
     for (const [at, image] of card.querySelectorAll("img").entries()) showFace(image, person.covers[at], tier * 2 + (at ? 1 : 0));
     const words = called(person);
@@ -132,23 +135,15 @@ export const PEOPLE = {
     if (name.textContent !== shown) name.textContent = shown;
     name.classList.toggle("unnamed", !(person.pending ?? person.name));
     name.setAttribute("aria-label", `${words}: change the name`);
-    part(card, ".pick").setAttribute("aria-label", `${selected ? "Unselect" : "Select"} ${words}`);
-    const badge = (/** @type {number} */ n, /** @type {string} */ kind, /** @type {string} */ what, /** @type {string} */ title) =>
-      n ? [h("span", { class: kind, title: `${counted(n, "face")} ${title}`, text: `${number(n)} ${what}` })] : [];
-    part(card, ".card-facts").replaceChildren(
-      h("span", { class: "faces-count", text: counted(person.faces, "face") }),
-      ...badge(person.new, "badge badge-new", "new", "new since the last run"),
-      ...badge(person.unsure, "badge", "unsure", "that may not belong here"),
-    );
-    const label = [
-      words,
-      counted(person.faces, "face"),
-      person.new && `${person.new} new`,
-      person.unsure && `${person.unsure} unsure`,
-      person.ignored && "ignored",
-      person.pending && `being named ${person.pending}`,
-    ];
+    const facts = [
+      { class: "faces-count", text: counted(person.faces, "face") },
+      { class: "badge badge-new", text: person.new && `${number(person.new)} new`, title: `${counted(person.new, "face")} new since the last run` },
+      { class: "badge", text: person.unsure && `${number(person.unsure)} unsure`, title: `${counted(person.unsure, "face")} that may not belong here` },
+    ].filter(({ text }) => text);
+    part(card, ".card-facts").replaceChildren(...facts.map((fact) => h("span", fact)));
+    const label = [words, ...facts.map(({ text }) => text), person.ignored && "ignored", person.pending && `being named ${person.pending}`];
     card.setAttribute("aria-label", label.filter(Boolean).join(", "));
     card.classList.toggle("ignored", person.ignored);
+    return words;
   },
 };

@@ -1,6 +1,6 @@
 import { decided, post } from "./api.js";
-import { openDialog, toast } from "./dialogs.js";
-import { announce, button, clock, counted, h, typing } from "./dom.js";
+import { closing, openDialog, toast } from "./dialogs.js";
+import { announce, clock, counted, h, typing } from "./dom.js";
 import { go } from "./router.js";
 
 /** Decisions go out one after another, in the order in which they were made. @type {Promise<unknown>} */ let line = Promise.resolve();
@@ -113,13 +113,8 @@ async function refused(error, body, again) {
   decided(null);
   if (typing(document.activeElement)) return toast(`${what}. ${error.problem}`, { words: "Do it anyway", run: again }, { stays: true });
   const lines = error.since.map(({ made, words }) => h("li", {}, h("time", { text: clock(made) }), h("span", { text: words })));
-  return openDialog("This changed while you were looking", (close) => ({
-    body: [
-      h("p", { text: `${what}, so nothing is lost. Meanwhile:` }),
-      lines.length ? h("ul", { class: "since" }, ...lines) : h("p", { text: error.problem }),
-    ],
-    foot: [button("Show how it is now", { primary: true, onclick: () => close(), attrs: { autofocus: true } })],
-  }));
+  const told = lines.length ? h("ul", { class: "since" }, ...lines) : h("p", { text: error.problem });
+  return openDialog("This changed while you were looking", [h("p", { text: `${what}, so nothing is lost. Meanwhile:` }), told], [closing("Show how it is now")]);
 }
 
 /** Says what went wrong; while another run is writing, it may be tried again. @param {any} error @param {() => void} [again] */

@@ -1,20 +1,17 @@
 import { announce, button, byId, h, iconButton } from "./dom.js";
 import { overlay } from "./router.js";
 
-/** A modal dialog around anything. The browser's own <dialog> keeps the focus inside and gives it back. @type {OpenDialog} */
-export function openDialog(title, parts, kind = "") {
-  /** @type {any} */ let result = null;
-  const close = (/** @type {any} */ value = null) => {
-    result = value;
-    if (element.open) element.close();
-  };
-  const { body, foot } = parts(close);
-  /** @type {HTMLDialogElement} */
-  const element = h("dialog", { class: `dialog ${kind}`, "aria-label": title, closedby: "any" },
+// The browser's own <dialog> keeps the focus inside and gives it back, and closes with Escape and beside it.
+/** A modal dialog around anything. Resolves to what its fields say if a button ended it that has nothing else to do, else to null. @type {OpenDialog} */
+export function openDialog(title, body, foot, kind = "") {
+  /** @type {HTMLFormElement} */
+  const form = h("form", { method: "dialog" },
     h("h2", { text: title }),
     h("div", { class: "dialog-body" }, ...body),
     h("div", { class: "dialog-foot" }, ...foot),
   );
+  /** @type {HTMLDialogElement} */
+  const element = h("dialog", { class: `dialog ${kind}`, "aria-label": title, closedby: "any" }, form);
   const closed = overlay(() => element.close());
   document.body.append(element);
   element.showModal();
@@ -22,16 +19,19 @@ export function openDialog(title, parts, kind = "") {
     element.addEventListener("close", () => {
       element.remove();
       closed();
-      resolve(result);
+      resolve(element.returnValue ? new FormData(form) : null);
     });
   });
 }
 
-/** Asks whether something is meant; the focus is on Cancel, or on the button for what is easily undone. @param {string} title @param {(Node | string)[]} body @param {string} words of the button @param {boolean} [easy] @returns {Promise<true|null>} */
-export const confirmed = (title, body, words, easy = false) => openDialog(title, (close) => ({
-  body,
-  foot: [button("Cancel", { onclick: () => close(), attrs: { autofocus: !easy } }), button(words, { primary: true, onclick: () => close(true), attrs: { autofocus: easy } })],
-}));
+/** Ends the dialog that it is in. @param {object} [attrs] */
+export const cancel = (attrs) => button("Cancel", { onclick: ({ target }) => /** @type {Element} */ (target).closest("dialog")?.close(), attrs });
+
+/** Asks whether something is meant; the focus is on Cancel, or on the button for what is easily undone. @param {string} title @param {(Node | string)[]} body @param {string} words of the button @param {boolean} [easy] */
+export const confirmed = (title, body, words, easy = false) => openDialog(title, body, [cancel({ autofocus: !easy }), button(words, { primary: true, attrs: { autofocus: easy } })]);
+
+/** Ends a dialog that only tells something. @param {string} [words] */
+export const closing = (words = "Close") => button(words, { primary: true, attrs: { autofocus: true } });
 
 /** Copies a text, if the browser lets the page, and says so. @param {string} text @param {string} done */
 export async function copy(text, done) {

@@ -12,6 +12,9 @@ export function h(tag, props = {}, ...children) {
   return element;
 }
 
+/** Words beside each other, those that there are. @param {(string|number|false|null|undefined)[]} texts @returns {HTMLElement[]} */
+export const spans = (...texts) => texts.filter(Boolean).map((text) => h("span", { text }));
+
 /** One picture of the sprite. @param {string} name */
 export function icon(name) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
@@ -22,10 +25,10 @@ export function icon(name) {
   return svg;
 }
 
-/** A button that says its key. @type {MakeButton} */
+/** A button that says its key; with nothing to do by itself, it ends the dialog that it is in. @type {MakeButton} */
 export function button(words, { key, onclick, primary, class: extra = "", attrs = {} }) {
   const classes = ["button", primary ? "primary" : "", extra].filter(Boolean).join(" ");
-  const props = { type: "button", class: classes, onclick, "aria-keyshortcuts": key, ...attrs };
+  const props = { type: onclick ? "button" : "submit", value: onclick ? null : "yes", class: classes, onclick, "aria-keyshortcuts": key, ...attrs };
   return h("button", props, h("span", { text: words }), key && h("kbd", { "aria-hidden": "true", text: key }));
 }
 

@@ -25,7 +25,7 @@ export function openFace({ index, total, faceAt, ready, acts, onClose }) {
   const back = iconButton("left", "Previous face", () => walk(-1), { class: "step step-left" });
   const next = iconButton("right", "Next face", () => walk(1), { class: "step step-right" });
   const close = iconButton("close", "Close", () => element.close(), { class: "tool face-close", title: "Close (Esc)" });
-  const actions = h("div", { class: "face-acts" }, ...acts.map((act) => button(act.words, { key: act.key, onclick: () => carryOut(act) })));
+  const actions = h("div", { class: "face-acts" }, ...acts.map((act) => button(act.words, { key: act.key, onclick: () => onFace(act.run) })));
   /** @type {HTMLDialogElement} */
   const element = h("dialog", { class: "face-view", "aria-label": "Picture of a face" },
     h("div", { class: "face-stage" }, stage, strip, back, next),
@@ -33,10 +33,8 @@ export function openFace({ index, total, faceAt, ready, acts, onClose }) {
     h("div", { class: "toasts" }),
   );
 
-  async function carryOut(/** @type {FaceAct} */ act) {
-    const about = await face; // the one of when the key was pressed, whatever is on show by then
-    if (about !== null) act.run(about);
-  }
+  /** About the face of when a key was pressed, whatever is on show by then. @param {(face: number) => unknown} run */
+  const onFace = (run) => void face.then((about) => about !== null && run(about));
 
   function walk(/** @type {number} */ way) {
     if (at + way < 0 || at + way >= total()) return;
@@ -86,15 +84,12 @@ export function openFace({ index, total, faceAt, ready, acts, onClose }) {
         // At once: the next letter is the next one's.
         if (merged === undefined && (to === "next" || to === "before")) return neighbour(to === "next" ? 1 : -1);
         await show();
-        if (to !== "elsewhere") focusOn(of);
+        if (to !== "elsewhere") stage.querySelector(`[data-face="${of}"] button`)?.focus();
       },
     });
     const label = /** @type {HTMLElement} */ (frame.firstElementChild);
     frame.replaceChildren(field.element);
-    field.focus();
   }
-
-  const focusOn = (/** @type {number} */ of) => stage.querySelector(`[data-face="${of}"] button`)?.focus();
 
   async function show() {
     if (field) return; // once the name is there
@@ -109,21 +104,19 @@ export function openFace({ index, total, faceAt, ready, acts, onClose }) {
     next.ariaDisabled = String(at >= total() - 1);
     face = faceAt(at);
     const id = await face;
-    if (mine !== wave) return undefined;
-    void drawStrip(mine);
-    if (id !== null) setAddress(`/pictures/${id}`);
+    if (mine !== wave) return;
     if (id === null) {
       shown = null;
-      say("No face was found in this file.");
-      return side.replaceChildren();
+      stage.replaceChildren(h("p", { class: "stage-words", text: "No face was found in this file." }));
+      side.replaceChildren();
+    } else {
+      setAddress(`/pictures/${id}`);
+      await fillIn(stage, async () => {
+        const [facts, { path }] = await Promise.all([get(`/faces/${id}`), get(`/faces/${id}/path`)]);
+        if (mine === wave && !field) draw(facts, path);
+      });
     }
-    try {
-      const [facts, { path }] = await Promise.all([get(`/faces/${id}`), get(`/faces/${id}/path`)]);
-      if (mine === wave && !field) draw(facts, path);
-    } catch (error) {
-      if (mine === wave) say(/** @type {Error} */ (error).message);
-    }
-    return warm();
+    await drawStrip(mine);
   }
 
   async function drawStrip(/** @type {number} */ mine) {
@@ -137,16 +130,11 @@ export function openFace({ index, total, faceAt, ready, acts, onClose }) {
       return id === null ? [] : [h("button", props, ...faceImages([id]))];
     }));
     if (held) /** @type {HTMLElement|null} */ (strip.querySelector("[aria-current]"))?.focus();
-  }
-
-  async function warm() {
-    for (const near of [at + 1, at - 1].filter((one) => one >= 0 && one < total())) {
-      const id = await faceAt(near).catch(() => null);
-      if (id !== null) new Image().src = picture(id);
+    for (const near of [at + 1, at - 1]) {
+      const id = faces[places.indexOf(near)];
+      if (id) new Image().src = picture(id);
     }
   }
-
-  const say = (/** @type {string} */ text) => stage.replaceChildren(h("p", { class: "stage-words", text }));
 
   function draw(/** @type {FaceDetail} */ facts, /** @type {string} */ path) {
     shown = facts;
@@ -163,10 +151,10 @@ export function openFace({ index, total, faceAt, ready, acts, onClose }) {
     if (key === "ArrowLeft") walk(-1);
     else if (key === "ArrowRight") walk(1);
     else if (key === "j" || key === "k") void walkPictures(key === "j" ? 1 : -1);
-    else if (key === "n") void face.then((about) => about !== null && edit(about));
-    else if (key === "l") void face.then((about) => about !== null && go(`/faces/${about}`));
+    else if (key === "n") onFace(edit);
+    else if (key === "l") onFace((about) => go(`/faces/${about}`));
     else if (!act) return;
-    else if (!event.repeat) void carryOut(act);
+    else if (!event.repeat) onFace(act.run);
     event.preventDefault();
     event.stopPropagation();
   });

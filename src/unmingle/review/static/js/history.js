@@ -10,15 +10,13 @@ const BY = /** @type {Record<string, string>} */ ({ person: "", rule: "by the pr
 const SHOWS = { all: "All", names: "Names", merges: "Merged or not", faces: "Faces", ignored: "Ignored", undone: "Undone" };
 
 /** The log, newest first. @type {Mount} */
-export function history(root, { query, restore, signal }) {
-  const chosen = { show: query.get("show") ?? "all", faces: "6" };
+export function history(root, visit) {
+  const chosen = { show: visit.query.get("show") ?? "all", faces: "6" };
   const list = h("ol", { class: "log" });
-  const log = endless("/decisions", restore, signal, {
+  const log = endless("/decisions", visit, {
     size: 60,
     query: chosen,
-    items: "decisions",
     list,
-    idOf: (decision) => decision.id,
     row,
     group: (decision) => day(decision.made),
     empty: () => chosen.show !== "all" ? emptyState("Nothing of this kind was decided", "All shows the others.") : emptyState("Nothing was decided yet", "Names, merges and corrections are listed here as you make them, and each can be taken back."),

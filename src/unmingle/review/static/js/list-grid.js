@@ -1,4 +1,4 @@
-import { get, onDecision } from "./api.js";
+import { get, getPart, onDecision } from "./api.js";
 import { blank, choice } from "./cells.js";
 import { decide } from "./decisions.js";
 import { errorState, showDock, toast } from "./dialogs.js";
@@ -11,23 +11,19 @@ import { giveFaces } from "./names.js";
 import { go } from "./router.js";
 
 // Whoever has the focus keeps it when the order changes: keys are about what was under them.
-/** A grid of rows of the server that are fetched as it scrolls, and picked with mouse, finger and keys. @param {ListGridOptions} options */
-export function listGrid({ label, cells, path, items, query, size, guess, restore, signal, idOf, whose, acts, keys, noun, open, empty, onChange, renew, gone }) {
+/** A grid of rows of the server that are fetched as it scrolls, and picked with mouse, finger and keys. @param {Visit} visit @param {ListGridOptions} options */
+export function listGrid({ restore, signal }, { label, cells, path, query, size, guess = 40, whose, acts, keys = [], noun, open, empty, onChange, renew, gone }) {
   const wall = open !== undefined;
   /** @type {number|null} what has the focus */ let held = restore.held ?? null;
   let came = !restore.focus; // whether who comes back has the focus again
   /** @type {Set<number>} what is picked, by id, so that it lasts when the order changes */ let picked = new Set();
-  /** @type {Set<number>} what was picked before the range now being pulled */ let base = new Set();
   /** @type {number|null} where a range starts, as a place in the list */ let anchor = null;
   let wave = 0;
   /** What a decision is about that was not answered yet: the same key twice is meant for two of them. @type {Set<number>} */ const deciding = new Set();
   /** @type {FaceView|null} the picture of a face that is open */ let view = null;
   /** What is said instead of rows. */ const message = h("div", { class: "message" });
   const list = new PagedList({
-    load: async (offset, limit, stop) => {
-      const page = await get(path, { ...query?.(), offset, limit }, stop);
-      return { ...page, items: page[items] };
-    },
+    load: (offset, limit, stop) => getPart(path, { ...query?.(), offset, limit }, stop),
     size,
     onChange: (first, last) => {
       grid.resize(list.total ?? 0);
@@ -40,9 +36,11 @@ export function listGrid({ label, cells, path, items, query, size, guess, restor
       if (gone && error.status === 404) return gone(error);
       if (error.status !== 404 && list.total !== null) return;
       grid.resize(0);
-      message.replaceChildren(errorState(error, renew));
+      message.replaceChildren(errorState(error, again));
     },
   });
+  /** Asks for everything again. */
+  const again = () => (renew ?? (() => list.refresh()))();
   const grid = new VirtualGrid({
     label,
     shape: cells.shapes[innerWidth < 560 ? 1 : 0],
@@ -51,22 +49,23 @@ export function listGrid({ label, cells, path, items, query, size, guess, restor
     fill: (element, index, tier) => {
       const selected = picked.has(idAt(index) ?? NaN);
       element.setAttribute("aria-selected", String(selected));
-      if (list.get(index) === undefined) return blank(element);
+      const row = list.get(index);
+      if (row === undefined) return blank(element);
       element.classList.remove("pending");
-      return cells.fill(element, list.get(index), { tier, selected });
+      const words = cells.fill(element, row, { tier, selected });
+      return element.querySelector(".pick")?.setAttribute("aria-label", `${selected ? "Unselect" : "Select"} ${words}`);
     },
     onRange: (first, last) => list.want(first, last),
     onMove: (index, event, from) => {
       if (event.shiftKey) return extend(index, from);
       anchor = index; // the next range starts here
-      base = new Set(picked);
     },
     onFocus: (index) => (held = idAt(index)),
   });
 
   function idAt(/** @type {number} */ index) {
     const row = list.get(index);
-    return row === undefined ? null : idOf(row);
+    return row === undefined ? null : cells.idOf(row);
   }
 
   const openAt = open ?? ((/** @type {number} */ index) => look({
@@ -89,7 +88,7 @@ export function listGrid({ label, cells, path, items, query, size, guess, restor
   function follow() {
     const id = idAt(grid.focused);
     if (id === null) return;
-    const at = held === null || id === held ? grid.focused : list.find((row) => idOf(row) === held);
+    const at = held === null || id === held ? grid.focused : list.find((row) => cells.idOf(row) === held);
     if (at === null) held = list.coming.size ? held : id;
     else if (at === grid.focused) held = id;
     else grid.point(at);
@@ -147,41 +146,33 @@ export function listGrid({ label, cells, path, items, query, size, guess, restor
     if (id === null) return;
     anchor = index;
     pick(picked.has(id) ? [...picked].filter((one) => one !== id) : [...picked, id]);
-    base = new Set(picked);
   }
 
-  /** Picks stretches of rows, and what was picked before. @param {[number, number][]} stretches */
-  async function stretch(stretches) {
+  /** Picks stretches of rows. @param {[number, number][]} stretches @param {Iterable<number>} [before] what was picked, too */
+  async function stretch(stretches, before) {
     wave += 1;
     const mine = wave;
-    const ids = new Set(base);
+    const ids = new Set(before);
     for (const [first, last] of stretches) {
-      for (const row of await list.range(first, last)) ids.add(idOf(row));
+      for (const row of await list.range(first, last)) ids.add(cells.idOf(row));
       if (mine !== wave) return;
     }
     pick(ids);
   }
 
   function extend(/** @type {number} */ index, /** @type {number} */ from) {
-    if (anchor === null) {
-      anchor = from;
-      base = new Set(picked);
-    }
+    anchor ??= from;
     void stretch([[Math.min(anchor, index), Math.max(anchor, index)]]);
   }
 
   /** Picks so many from the beginning. @param {number} count */
-  async function first(count) {
-    base = new Set();
-    await stretch(count ? [[0, count - 1]] : []);
-  }
+  const first = (count) => stretch(count ? [[0, count - 1]] : []);
 
   function plain(/** @type {number} */ index) {
     if (wall || (isTouch() && !picked.size)) return openAt(index);
     const id = idAt(index);
     if (id === null) return undefined;
     if (isTouch()) return toggle(index);
-    base = new Set();
     anchor = index;
     return pick([id]);
   }
@@ -193,6 +184,7 @@ export function listGrid({ label, cells, path, items, query, size, guess, restor
     if (event.shiftKey) extend(index, grid.focused);
     else if (target.closest(".pick") || event.ctrlKey || event.metaKey) toggle(index);
     else if (target.closest("button, input, a")) return undefined;
+    else if (event.detail === 2 && !wall) return openAt(index);
     else plain(index);
     if (!grid.root.contains(document.activeElement)) grid.focus(index);
   });
@@ -208,14 +200,9 @@ export function listGrid({ label, cells, path, items, query, size, guess, restor
       if (await done) pick([]);
     },
   });
-  if (!wall) rubberBand(grid, signal, {
-    onStart: (event) => (base = event.shiftKey || event.ctrlKey || event.metaKey ? new Set(picked) : new Set()),
-    onBox: (box) => void stretch(grid.cellsIn(box)),
-    onEnd: () => (base = new Set(picked)),
-  });
-  if (!wall) grid.root.addEventListener("dblclick", ({ target }) => {
-    const index = grid.indexAt(target);
-    if (index !== null && !(/** @type {Element} */ (target).closest("button, input, a"))) openAt(index);
+  if (!wall) rubberBand(grid, signal, (event) => {
+    const before = event.shiftKey || event.ctrlKey || event.metaKey ? picked : [];
+    return (box) => void stretch(grid.cellsIn(box), before);
   });
 
   const taken = acts.map(({ key }) => key.toLowerCase());
@@ -230,7 +217,7 @@ export function listGrid({ label, cells, path, items, query, size, guess, restor
     ...keys,
   ], signal);
   onDecision(async () => {
-    await renew();
+    await again();
     view?.again();
   }, signal);
   signal.addEventListener("abort", () => {
@@ -308,8 +295,8 @@ const SLACK = 6; // pixels before a press is a drag
 const EDGE = 48; // pixels from the edge of the window where it scrolls
 const SPEED = 18; // pixels a frame at most
 
-/** Picks cells by pulling a rectangle over them with a mouse. @param {VirtualGrid} grid @param {AbortSignal} signal ends it @param {BandHandlers} handlers */
-function rubberBand(grid, signal, { onStart, onBox, onEnd }) {
+/** Picks cells by pulling a rectangle over them with a mouse. @param {VirtualGrid} grid @param {AbortSignal} signal ends it @param {TakeBand} take */
+function rubberBand(grid, signal, take) {
   const inGrid = (/** @type {PointerEvent} */ { clientX, clientY }) => {
     const box = grid.root.getBoundingClientRect();
     return { x: clientX - box.left, y: clientY - box.top };
@@ -322,6 +309,7 @@ function rubberBand(grid, signal, { onStart, onBox, onEnd }) {
     /** @type {HTMLElement} */ const band = h("div", { class: "band", "aria-hidden": "true" });
     const over = new AbortController();
     const until = { signal: AbortSignal.any([signal, over.signal]) };
+    /** @type {ReturnType<TakeBand>} */ let pick = () => {};
     let pointer = pressed;
 
     function draw() {
@@ -329,7 +317,7 @@ function rubberBand(grid, signal, { onStart, onBox, onEnd }) {
       const [left, top] = [Math.min(from.x, to.x), Math.min(from.y, to.y)];
       const [width, height] = [Math.abs(to.x - from.x), Math.abs(to.y - from.y)];
       Object.assign(band.style, { translate: `${left}px ${top}px`, width: `${width}px`, height: `${height}px` });
-      onBox({ left, top, right: left + width, bottom: top + height });
+      pick({ left, top, right: left + width, bottom: top + height });
     }
 
     function pull() {
@@ -346,7 +334,7 @@ function rubberBand(grid, signal, { onStart, onBox, onEnd }) {
       if (!band.isConnected) {
         if (Math.hypot(here.x - from.x, here.y - from.y) <= SLACK) return;
         grid.root.append(band);
-        onStart(pressed);
+        pick = take(pressed);
         requestAnimationFrame(pull);
       }
       draw();
@@ -357,7 +345,6 @@ function rubberBand(grid, signal, { onStart, onBox, onEnd }) {
       band.remove();
       // The click that ends a drag is none.
       addEventListener("click", (event) => event.stopPropagation(), { capture: true, signal: AbortSignal.timeout(0) });
-      onEnd();
     };
     addEventListener("pointermove", move, until);
     for (const kind of /** @type {const} */ (["pointerup", "pointercancel"])) addEventListener(kind, up, until);

@@ -1,4 +1,4 @@
-import { get, onDecision } from "./api.js";
+import { getPart, onDecision } from "./api.js";
 import { fillIn } from "./dialogs.js";
 import { h } from "./dom.js";
 
@@ -13,11 +13,9 @@ export class PagedList {
   first = 0;
   last = 0;
 
-  constructor(/** @type {PagedListOptions} */ { load, size = 200, onChange, onError }) {
-    this.load = load;
-    this.size = size;
-    this.onChange = onChange;
-    this.onError = onError;
+  constructor(/** @type {PagedListOptions} */ options) {
+    this.options = options;
+    this.size = options.size ?? 200;
   }
 
   /** A row, undefined while it is not here yet. @param {number} index @returns {any} */
@@ -63,7 +61,7 @@ export class PagedList {
 
   /** Everything is asked for again; resolves when what is on show is fresh. */
   async refresh() {
-    this.#abort();
+    this.stop();
     for (const page of this.pages.values()) page.fresh = false;
     this.want(this.first, this.last);
     await this.settled();
@@ -86,14 +84,8 @@ export class PagedList {
     return rows;
   }
 
-  /** Stops everything: nobody looks at the list any more. */
+  /** What is on its way is not waited for. */
   stop() {
-    this.#abort();
-    this.onChange = () => {};
-    this.onError = () => {};
-  }
-
-  #abort() {
     for (const { stop } of this.coming.values()) stop.abort();
     this.coming.clear();
   }
@@ -110,14 +102,14 @@ export class PagedList {
     const under = this.coming.get(page);
     if (under) return under.done;
     const stop = new AbortController();
-    const done = this.load(page * this.size, this.size, stop.signal).then(
+    const done = this.options.load(page * this.size, this.size, stop.signal).then(
       (answer) => {
         if (!stop.signal.aborted) this.#arrived(page, answer);
       },
       (error) => {
         if (stop.signal.aborted) return;
         this.coming.delete(page);
-        this.onError(error);
+        this.options.onError(error);
       },
     );
     this.coming.set(page, { stop, done });
@@ -136,8 +128,8 @@ export class PagedList {
     this.revision = Math.max(this.revision ?? 0, revision);
     this.pages.set(page, { items, fresh: true });
     for (const known of [...this.pages.keys()]) if (known > 0 && known * this.size >= total) this.pages.delete(known);
-    if (grew) this.onChange(0, total - 1);
-    else this.onChange(page * this.size, page * this.size + items.length - 1);
+    if (grew) this.options.onChange(0, total - 1);
+    else this.options.onChange(page * this.size, page * this.size + items.length - 1);
     if (grew) this.want(this.first, this.last);
   }
 }
@@ -145,7 +137,7 @@ export class PagedList {
 const MOST = 1000; // entries that the server gives at once
 
 /** A list of the server, by its path below /api, that goes on as its end comes near. The row of an entry stays as long as that is the same: opened, scrolled, with the focus in it. @type {Endless} */
-export function endless(path, restore, signal, { size, query, items, list, idOf, row, group, empty }) {
+export function endless(path, { restore, signal }, { size, query, list, row, group, empty }) {
   /** @type {HTMLElement} what stands below the list */ const end = h("div", { class: "log-end" });
   /** What is on show. @type {{entry: any, told: string, element: HTMLElement}[]} */ let rows = [];
   let total = 0;
@@ -160,9 +152,9 @@ export function endless(path, restore, signal, { size, query, items, list, idOf,
     asking.abort();
     asking = new AbortController();
     void fillIn(end, async () => {
-      const page = await get(path, { ...query, offset, limit }, AbortSignal.any([asking.signal, signal]));
+      const page = await getPart(path, { ...query, offset, limit }, AbortSignal.any([asking.signal, signal]));
       total = page.total;
-      draw(offset, page[items]);
+      draw(offset, page.items);
       end.replaceChildren(...(total ? [] : [empty()]));
       observer.observe(end);
     });
@@ -184,7 +176,7 @@ export function endless(path, restore, signal, { size, query, items, list, idOf,
     const stays = new Set(shown);
     for (const one of [...list.children]) if (!stays.has(one)) one.remove();
     for (const [at, one] of shown.entries()) if (list.children[at] !== one) list.insertBefore(one, list.children[at]);
-    const now = held && !focus.isConnected && rows.find(({ entry }) => idOf(entry) === idOf(held));
+    const now = held && !focus.isConnected && rows.find(({ entry }) => (entry.id ?? entry.recording) === (held.id ?? held.recording));
     const data = Object.entries(focus.dataset).map(([key, value]) => `[data-${key}="${value}"]`).join("");
     if (now) now.element.querySelector(`${focus.localName}${data}`)?.focus({ preventScroll: true });
   }

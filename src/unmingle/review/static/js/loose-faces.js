@@ -12,7 +12,8 @@ import { setQuery } from "./router.js";
 const SAID = "a person said so"; // how the reason of a decision ends
 
 /** Every face and file without a person, and why. @type {Mount} */
-export function leftOut(root, { query, restore, signal }) {
+export function leftOut(root, visit) {
+  const { query } = visit;
   /** @type {Group[]} */ let groups = [];
   let chosen = { status: query.get("status") ?? "", reason: query.get("reason") ?? "" };
   const chips = h("div", { class: "reasons", role: "group", "aria-label": "Reason" });
@@ -20,14 +21,11 @@ export function leftOut(root, { query, restore, signal }) {
   const isOf = (/** @type {string[]} */ ...statuses) => statuses.includes(chosen.status);
   const isSaid = () => chosen.reason.endsWith(SAID);
   const say = (/** @type {string} */ kind) => (/** @type {number[]} */ faces) => decide({ kind, faces }, list.revision);
-  const rows = listGrid({
+  const rows = listGrid(visit, {
     label: "Left out",
     cells: FACES,
     guess: 0,
-    restore,
-    signal,
     path: "/left-out/faces",
-    items: "faces",
     query: () => chosen,
     noun: ["entry", "entries"],
     acts: [ // only what the chosen reason allows
@@ -37,9 +35,7 @@ export function leftOut(root, { query, restore, signal }) {
       { words: "Not a face", key: "X", run: say("not_a_face"), able: () => isOf("alone", "low_quality", "masked") },
       { words: "Try again", key: "T", run: retry, able: () => isOf("unreadable"), files: true },
     ],
-    keys: [],
-    // A file without a face has an id too, below zero, so that it can be selected.
-    idOf: (row) => row.face ?? -row.file_id,
+    empty: () => list.total === 0 && emptyState("Nothing was left out", "Every file has a face, and every face a person."),
     renew: () => reload(),
   });
   const { list, grid, message } = rows;
@@ -52,16 +48,13 @@ export function leftOut(root, { query, restore, signal }) {
     const [first = { status: "", reason: "" }] = groups;
     if (!groups.some(isChosen)) chosen = { status: first.status, reason: first.reason };
     draw();
-    if (groups.length) await list.refresh();
+    await list.refresh();
   });
 
   function draw() {
     chips.replaceChildren(...groups.map(chip));
     const reason = groups.find(isChosen)?.reason;
     about.textContent = reason ? `${reason[0].toUpperCase()}${reason.slice(1)}.` : "";
-    if (groups.length) return;
-    grid.resize(0);
-    message.replaceChildren(emptyState("Nothing was left out", "Every file has a face, and every face a person."));
   }
 
   /** The status, and the reason too where it alone would not tell. @param {Group} group */
@@ -101,20 +94,15 @@ export function leftOut(root, { query, restore, signal }) {
 }
 
 /** A face, and those most like it, wherever they are. @type {Mount} */
-export function facesLike(root, { params, restore, signal }) {
-  const id = Number(params[0]);
+export function facesLike(root, visit) {
+  const id = Number(visit.params[0]);
   const head = h("header", { class: "like-head" }, h("h1", { class: "page-title", text: "Faces like this" }));
   const say = (/** @type {{kind: string, faces: number[], person?: number}} */ body) => decide(body, list.revision);
   const move = (/** @type {number[]} */ faces) => moveFaces(faces, list.revision);
-  const rows = listGrid({
+  const rows = listGrid(visit, {
     label: "Faces like this",
     cells: FACES,
-    guess: 12,
-    restore,
-    signal,
     path: `/faces/${id}/alike`,
-    items: "faces",
-    idOf: (row) => row.face,
     noun: ["face"],
     acts: [
       { words: "The same person", key: "Y", primary: true, run: same },
@@ -122,7 +110,6 @@ export function facesLike(root, { params, restore, signal }) {
       { words: "New person", key: "S", run: (faces) => say({ kind: "split", faces }) },
       { words: "Not a face", key: "F", run: (faces) => say({ kind: "not_a_face", faces }) },
     ],
-    keys: [],
     renew: () => Promise.all([reload(), list.refresh()]),
     empty: () => list.total === 1 && emptyState("There is no other face", "All faces of the library are this person’s."),
   });

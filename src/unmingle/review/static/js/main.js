@@ -1,8 +1,8 @@
 import { add, takePictures } from "./add.js";
 import { decided, get, onDecision, post, session } from "./api.js";
 import { redo, undo } from "./decisions.js";
-import { openDialog } from "./dialogs.js";
-import { button, h, number } from "./dom.js";
+import { closing, openDialog } from "./dialogs.js";
+import { h, number } from "./dom.js";
 import { peek, picturePage } from "./face-view.js";
 import { history } from "./history.js";
 import { bind, keymaps, onHold } from "./keyboard.js";
@@ -110,8 +110,5 @@ function showKeys() {
       h("h3", { text: title }),
       h("dl", {}, ...bindings.map(({ keys, words }) => h("div", {}, h("dt", { text: words }), h("dd", {}, ...caps(keys))))),
     ));
-  void openDialog("Keys", (close) => ({
-    body: [h("div", { class: "keys-sheet" }, ...sections)],
-    foot: [button("Close", { onclick: () => close(), primary: true, attrs: { autofocus: true } })],
-  }), "dialog-wide");
+  void openDialog("Keys", [h("div", { class: "keys-sheet" }, ...sections)], [closing()], "dialog-wide");
 }

@@ -1,7 +1,7 @@
 import { get } from "./api.js";
 import { faceImages } from "./cells.js";
 import { decide, decideTogether, inTurn, tell } from "./decisions.js";
-import { confirmed, fillIn, openDialog, toast } from "./dialogs.js";
+import { cancel, confirmed, fillIn, openDialog, toast } from "./dialogs.js";
 import { announce, button, called, counted, h, likely, typing } from "./dom.js";
 
 /** Names on their way, and the revision that knows them: shown as if they were saved, and told as being saved. @type {Map<number, {name: string, from: number}>} */
@@ -17,26 +17,20 @@ export function asNamed(person, revision) {
   return now && (revision ?? 0) < now.from ? { ...person, pending: now.name } : person;
 }
 
-let lists = 0; // so that each has an id of its own
-
 /** People below a text field: an ARIA combobox. Nobody is marked at first. @param {HTMLInputElement} input @param {SuggestionOptions} options */
 function suggestions(input, { find, pick, label, only = false }) {
-  const id = `suggestions-${++lists}`;
-  const list = h("ul", { class: "suggestions", role: "listbox", id, "aria-label": label, hidden: true });
-  const parts = { role: "combobox", "aria-autocomplete": "list", "aria-controls": id, "aria-expanded": "false", autocomplete: "off" };
-  for (const [key, value] of Object.entries(parts)) input.setAttribute(key, value);
+  /** @type {HTMLElement} */ const list = h("ul", { class: "suggestions", role: "listbox", "aria-label": label, hidden: true });
+  Object.assign(input, { role: "combobox", ariaAutoComplete: "list", ariaControlsElements: [list], ariaExpanded: "false", autocomplete: "off" });
   /** @type {Known[]} */ let known = [];
   let marked = -1;
   /** @type {string|null} the text that the list on show belongs to */ let shownFor = null;
 
   function mark(/** @type {number} */ index) {
     marked = index >= known.length ? -1 : index;
-    for (const [at, option] of [...list.children].entries()) {
-      option.setAttribute("aria-selected", String(at === marked));
-      if (at === marked) option.scrollIntoView({ block: "nearest" });
-    }
-    if (marked >= 0) input.setAttribute("aria-activedescendant", `${id}-${marked}`);
-    else input.removeAttribute("aria-activedescendant");
+    const option = list.children[marked] ?? null;
+    for (const one of list.children) one.ariaSelected = String(one === option);
+    option?.scrollIntoView({ block: "nearest" });
+    input.ariaActiveDescendantElement = option;
   }
 
   /** Whoever was marked stays so while the text is the same: Enter means the person that was on show. */
@@ -47,9 +41,9 @@ function suggestions(input, { find, pick, label, only = false }) {
     const kept = text === shownFor ? known[marked]?.person : undefined;
     shownFor = text;
     known = found;
-    list.replaceChildren(...known.map((person, at) => option(person, `${id}-${at}`, () => pick(person))));
+    list.replaceChildren(...known.map((person) => option(person, () => pick(person))));
     list.hidden = !known.length;
-    input.setAttribute("aria-expanded", String(known.length > 0));
+    input.ariaExpanded = String(known.length > 0);
     const at = kept === undefined ? -1 : known.findIndex(({ person }) => person === kept);
     mark(at < 0 && only && text && known.length === 1 ? 0 : at);
   }
@@ -76,10 +70,10 @@ function suggestions(input, { find, pick, label, only = false }) {
 /** @param {Known[]} known @param {string} name */
 const namesake = (known, name) => known.find((other) => called(other).localeCompare(name, undefined, { sensitivity: "base" }) === 0) ?? null;
 
-/** @param {Known} person @param {string} id @param {() => void} onclick */
-function option({ probability: chance, ...person }, id, onclick) {
+/** @param {Known} person @param {() => void} onclick */
+function option({ probability: chance, ...person }, onclick) {
   const told = [counted(person.faces, "face"), likely(chance) && `${likely(chance)} likely`];
-  return h("li", { role: "option", id, "aria-selected": "false", onclick, onpointerdown: (/** @type {Event} */ event) => event.preventDefault() },
+  return h("li", { role: "option", "aria-selected": "false", onclick, onpointerdown: (/** @type {Event} */ event) => event.preventDefault() },
     ...faceImages([person.covers[0]]),
     h("span", { class: "option-name", text: called(person) }),
     h("span", { class: "option-count", text: told.filter(Boolean).join(", ") }),
@@ -95,10 +89,10 @@ async function others(person, text) {
 // Enter, Tab and leaving save, Escape leaves the name as it was; choosing one that somebody else has offers to merge. The
 // field is gone the moment a key ends it, and is saved after that: the next key is about what has the focus then.
 /** Edits a person's name where it stands. @param {NameFieldOptions} options */
-export function nameField({ person, typed, seen, again, done, quick = false }) {
+export function nameField({ person, seen, again, done, quick = false, focus = true }) {
   const id = person.person;
   const before = person.pending ?? person.name;
-  const value = typed || (sessionStorage.getItem(draftKey(id)) ?? before);
+  const value = sessionStorage.getItem(draftKey(id)) ?? before;
   /** @type {HTMLInputElement} */
   const input = h("input", { class: "name-input", type: "text", "aria-label": "Name", placeholder: "Who is this?", maxlength: 200, spellcheck: "false", value });
   const looked = seen(); // what was on show when the editing began, so that a name given elsewhere meanwhile is noticed
@@ -149,13 +143,14 @@ export function nameField({ person, typed, seen, again, done, quick = false }) {
     if (document.hasFocus()) save("elsewhere"); // who looks at another window comes back
   });
   /** @type {HTMLElement} */ const element = h("div", { class: "name-field" }, input, list.list);
-  queueMicrotask(() => void list.refresh());
-  const focus = () => {
+  // As soon as it is where it belongs, and before the next key.
+  queueMicrotask(() => {
+    void list.refresh();
+    if (!focus) return;
     input.focus();
-    if (typed) input.setSelectionRange(typed.length, typed.length);
-    else input.select();
-  };
-  return { element, save, focus };
+    input.select();
+  });
+  return { element, save };
 }
 
 /** Saves a name after the field is gone. nobodys: whether it is known that nobody is called so. @type {KeepName} */
@@ -205,52 +200,46 @@ async function join(person, other, seen) {
 }
 
 /** Which of several names stays; none is chosen beforehand. @param {any[]} people @returns {Promise<number|null>} the person that the others become part of */
-export function askWhichName(people) {
-  const group = people.map((person) => h("label", { class: "choice" }, h("input", { type: "radio", name: "stays", value: person.person }), portrait(person)));
-  return openDialog(`Merge ${people.length} people: which name stays?`, (close) => {
-    const merge = button("Merge", { primary: true, onclick: () => close(Number(form.querySelector(":checked").value)), attrs: { disabled: true } });
-    const form = h("div", {
-      class: "choices",
-      role: "radiogroup",
-      "aria-label": "The name that stays",
-      onchange: () => (merge.disabled = false),
-      onkeydown: ({ key }) => key === "Enter" && merge.click(),
-    }, ...group);
-    return { body: [form], foot: [button("Cancel", { onclick: () => close() }), merge] };
-  });
+export async function askWhichName(people) {
+  const group = people.map((person) => h("label", { class: "choice" }, h("input", { type: "radio", name: "stays", value: person.person, required: true }), portrait(person)));
+  const choices = h("div", { class: "choices", role: "radiogroup", "aria-label": "The name that stays" }, ...group);
+  const said = await openDialog(`Merge ${people.length} people: which name stays?`, [choices], [cancel(), button("Merge", { primary: true })]);
+  return said && Number(said.get("stays"));
 }
 
 /** Asks for a person, the most alike first; nobody is chosen beforehand. @type {AskPerson} */
-export function askPerson(title, { person, faces = [], allowNew = false }) {
+export async function askPerson(title, { person, faces = [], allowNew = false }) {
+  /** @type {number|undefined} */ let chosen;
   /** @type {HTMLInputElement} */
   const input = h("input", { class: "field", type: "search", "aria-label": "Search for a person", placeholder: "Type a name", autofocus: true, spellcheck: "false" });
-  return openDialog(title, (close) => {
-    const find = async (/** @type {string} */ text) => (await get("/alike", { search: text, person, faces: faces.slice(0, 100) })).people;
-    const list = suggestions(input, { find, pick: (other) => close({ person: other.person }), label: "People", only: true });
-    const fresh = button("New person", { onclick: () => close({ name: input.value.trim() }) });
-    input.addEventListener("input", () => {
-      const name = input.value.trim();
-      fresh.replaceChildren(h("span", { text: name ? `New person “${name}”` : "New person" }));
-    });
-    input.addEventListener("keydown", async (event) => {
-      if (event.key !== "Enter") return;
-      event.preventDefault();
-      if (event.repeat || event.isComposing) return;
-      const chosen = list.marked();
-      if (chosen) return close({ person: chosen.person });
-      const name = input.value.trim();
-      if (!name) return;
-      // The list may come later than the key: only who is called exactly so can be meant.
-      await list.refresh();
-      const other = list.namesake(name);
-      if (other) close({ person: other.person });
-      else if (allowNew && list.empty()) close({ name });
-    });
-    list.list.classList.add("suggestions-open");
-    queueMicrotask(() => void list.refresh());
-    const nothing = h("p", { class: "quiet nothing", text: "Nobody is called that." });
-    return { body: [input, list.list, nothing], foot: [button("Cancel", { onclick: () => close() }), ...(allowNew ? [fresh] : [])] };
-  }, "dialog-people");
+  const find = async (/** @type {string} */ text) => (await get("/alike", { search: text, person, faces: faces.slice(0, 100) })).people;
+  const choose = (/** @type {Known} */ other) => {
+    chosen = other.person;
+    input.closest("dialog")?.close();
+  };
+  const list = suggestions(input, { find, pick: choose, label: "People", only: true });
+  const fresh = button("New person", { attrs: { hidden: !allowNew } });
+  input.addEventListener("input", () => {
+    const name = input.value.trim();
+    fresh.replaceChildren(h("span", { text: name ? `New person “${name}”` : "New person" }));
+  });
+  input.addEventListener("keydown", async (event) => {
+    if (event.key !== "Enter") return;
+    event.preventDefault();
+    if (event.repeat || event.isComposing) return;
+    const name = input.value.trim();
+    // The list may come later than the key: only who is called exactly so can be meant.
+    const marked = list.marked();
+    if (!marked && name) await list.refresh();
+    const other = marked ?? (name ? list.namesake(name) : null);
+    if (other) choose(other);
+    else if (allowNew && name && list.empty()) fresh.click();
+  });
+  list.list.classList.add("suggestions-open");
+  queueMicrotask(() => void list.refresh());
+  const nothing = h("p", { class: "quiet nothing", text: "Nobody is called that." });
+  const said = await openDialog(title, [input, list.list, nothing], [cancel(), fresh], "dialog-people");
+  return chosen ? { person: chosen } : said && { name: input.value.trim() };
 }
 
 /** Asks whose some faces are, and says so. @param {number[]} faces @param {number|null} seen @param {number} [person] who they are not */
@@ -271,34 +260,34 @@ export async function giveFaces(faces, where, seen) {
 /** Shows what a person may consist of: each part that is ticked becomes somebody of their own. @param {number} person @param {string} who */
 export async function breakUp(person, who) {
   /** @type {Schemas["Parts"]|null} */ let now = null;
-  const range = h("input", { type: "range", min: 2, max: 24, value: 2, "aria-label": "Parts", autofocus: true });
-  const list = h("ul", { class: "bulk parts" });
-  const chosen = () => [...list.querySelectorAll("input:checked")].map((box) => now?.parts[Number(/** @type {HTMLInputElement} */ (box).value)].faces);
-  const meant = await openDialog(`What is ${who} made of?`, (close) => {
-    const act = button("Take apart", { primary: true, onclick: () => close(chosen()), attrs: { disabled: true } });
-    const tell = () => {
-      act.disabled = !chosen().length;
-      act.firstElementChild?.replaceChildren(chosen().length ? `Take ${counted(chosen().length, "part")} apart` : "Take apart");
-    };
-    const load = (/** @type {string} */ count) => fillIn(list, async () => {
-      now = /** @type {Schemas["Parts"]} */ (await get(`/people/${person}/parts`, { count }));
-      range.value = String(now.parts.length);
-      list.replaceChildren(...now.parts.map(partRow));
-      announce(counted(list.childElementCount, "part"));
-    }).then(tell);
-    range.addEventListener("change", () => load(range.value));
-    list.addEventListener("change", tell);
-    void load("");
-    const words = h("p", { class: "quiet", text: "Tick what is somebody else. Each part that is ticked becomes a person." });
-    return { body: [words, h("label", { class: "doubts" }, "Fewer parts", range, "more"), list], foot: [button("Cancel", { onclick: () => close() }), act] };
-  }, "dialog-wide");
-  if (meant) await decideTogether(meant.map((/** @type {number[]} */ faces) => ({ kind: "split", faces })), /** @type {any} */ (now).revision, (taken) => `Took ${counted(taken, "part")} out of ${who}.`);
+  const act = button("Take apart", { primary: true, attrs: { disabled: true } });
+  const tell = () => {
+    const chosen = list.querySelectorAll(":checked").length;
+    act.disabled = !chosen;
+    act.firstElementChild?.replaceChildren(chosen ? `Take ${counted(chosen, "part")} apart` : "Take apart");
+  };
+  const load = (/** @type {string} */ count) => fillIn(list, async () => {
+    now = /** @type {Schemas["Parts"]} */ (await get(`/people/${person}/parts`, { count }));
+    range.value = String(now.parts.length);
+    list.replaceChildren(...now.parts.map(partRow));
+    announce(counted(list.childElementCount, "part"));
+  }).then(tell);
+  /** @type {HTMLInputElement} */
+  const range = h("input", { type: "range", min: 2, max: 24, value: 2, "aria-label": "Parts", autofocus: true, onchange: () => load(range.value) });
+  const list = h("ul", { class: "bulk parts", onchange: tell });
+  void load("");
+  const words = h("p", { class: "quiet", text: "Tick what is somebody else. Each part that is ticked becomes a person." });
+  const said = await openDialog(`What is ${who} made of?`, [words, h("label", { class: "doubts" }, "Fewer parts", range, "more"), list], [cancel(), act], "dialog-wide");
+  if (!said) return;
+  const { revision, parts } = /** @type {Schemas["Parts"]} */ (/** @type {unknown} */ (now));
+  const bodies = said.getAll("part").map((at) => ({ kind: "split", faces: parts[Number(at)].faces }));
+  await decideTogether(bodies, revision, (taken) => `Took ${counted(taken, "part")} out of ${who}.`);
 }
 
 /** @param {Schemas["Part"]} part @param {number} at */
 const partRow = ({ faces, show, likely: chance }, at) =>
   h("li", {}, h("label", {},
-    at ? h("input", { type: "checkbox", value: at, "aria-label": `Part ${at + 1}, ${counted(faces.length, "face")}` }) : h("span", { class: "quiet", text: "Stays" }),
+    at ? h("input", { type: "checkbox", name: "part", value: at, "aria-label": `Part ${at + 1}, ${counted(faces.length, "face")}` }) : h("span", { class: "quiet", text: "Stays" }),
     h("div", {}, ...faceImages(show)),
     h("span", {}, counted(faces.length, "face"), at && likely(chance) ? h("small", { text: `${likely(chance)} likely the same` }) : ""),
   ));

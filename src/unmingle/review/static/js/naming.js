@@ -2,7 +2,7 @@ import { get, onDecision, thumbnail } from "./api.js";
 import { choice, mosaic } from "./cells.js";
 import { decide, inTurn, undo } from "./decisions.js";
 import { emptyState, errorState, linkButton } from "./dialogs.js";
-import { announce, button, called, counted, h, number } from "./dom.js";
+import { announce, button, called, counted, h, number, spans } from "./dom.js";
 import { bind, keyOf } from "./keyboard.js";
 import { asNamed, nameField } from "./names.js";
 import { go } from "./router.js";
@@ -58,7 +58,7 @@ export function naming(root, { signal }) {
     try {
       if (to >= queue.length) await more();
       if (!here()) return;
-      tell();
+      progress.replaceChildren(...spans(`${number(Math.max(0, total - done.size))} without a name`, done.size && `${number(done.size)} done`));
       const person = queue[to];
       if (!person) return place.replaceChildren(nothing());
       draw(asNamed(person, seen), true);
@@ -73,11 +73,6 @@ export function naming(root, { signal }) {
     }
   }
 
-  function tell() {
-    const left = h("span", { text: `${number(Math.max(0, total - done.size))} without a name` });
-    progress.replaceChildren(left, ...(done.size ? [h("span", { text: `${number(done.size)} done` })] : []));
-  }
-
   function leave(/** @type {number} */ step) {
     way = at + step < 0 ? 1 : step;
     void show(Math.max(0, at + step));
@@ -87,21 +82,21 @@ export function naming(root, { signal }) {
     const passed = queue.length - done.size;
     const words = passed ? `${counted(passed, "person")} had no name when you passed them.` : "There is nobody left to name.";
     const state = emptyState(passed ? "That was everybody" : "Nobody is without a name", words, linkButton("All people", "/"));
+    const again = () => {
+      queue = [];
+      done.clear();
+      void show(0);
+    };
     if (passed) state.append(button("From the start", { onclick: again }));
     return state;
   };
-
-  function again() {
-    queue = [];
-    done.clear();
-    void show(0);
-  }
 
   function draw(/** @type {any} */ person, /** @type {boolean} */ focus) {
     const mine = at;
     field = nameField({
       person,
       quick: true,
+      focus,
       seen: () => seen,
       again: () => mine < at && show(mine),
       done: ({ to, said }) => {
@@ -121,7 +116,6 @@ export function naming(root, { signal }) {
       h("div", { class: "naming-choices", role: "group", "aria-label": "Most like" }),
       h("div", { class: "naming-acts" }, ...acts),
     );
-    if (focus) field.focus();
     announce(`${called(person)}, ${counted(person.faces, "face")}`);
   }
 

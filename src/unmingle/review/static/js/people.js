@@ -9,7 +9,8 @@ import { askWhichName, asNamed, nameField } from "./names.js";
 import { go, setQuery } from "./router.js";
 
 /** The wall of people. @type {Mount} */
-export function people(root, { query, restore, signal }) {
+export function people(root, visit) {
+  const { query, signal } = visit;
   const settings = { show: query.get("show") ?? "all", sort: query.get("sort") ?? "faces", search: query.get("search") ?? "" };
   /** @type {{person: number, index: number, field: ReturnType<typeof nameField>}|null} whose name is edited, and where */ let naming = null;
   const change = (/** @type {Partial<typeof settings>} */ change) => {
@@ -39,17 +40,12 @@ export function people(root, { query, restore, signal }) {
     h("a", { class: "button name-run", href: "/naming", title: "One after another (G, then N)", text: "Name people" }),
     h("label", { class: "sort" }, h("span", { text: "Sort" }), sort),
   );
-  const wall = listGrid({
+  const wall = listGrid(visit, {
     label: "People",
     cells: { ...PEOPLE, fill: (card, person, how) => PEOPLE.fill(card, asNamed(person, list.revision), how) },
     size: 60,
-    guess: 60,
-    restore,
-    signal,
     path: "/people",
-    items: "people",
     query: () => settings,
-    idOf: (person) => person.person,
     open,
     noun: ["person"],
     acts: [
@@ -58,7 +54,7 @@ export function people(root, { query, restore, signal }) {
       { words: "Restore", key: "I", run: (ids) => say("restore", "Restored", ids), able: () => settings.show === "ignored" },
     ],
     keys: [
-      { keys: ["n"], words: "Name", run: () => edit(grid.focused) },
+      { keys: ["n"], words: "Name", run: () => void edit(grid.focused) },
       { keys: ["/"], words: "Search", run: () => search.select() },
     ],
     empty: () => list.total === 0 && nothing(),
@@ -66,7 +62,6 @@ export function people(root, { query, restore, signal }) {
       follow();
       total.replaceChildren(counted(list.total ?? 0, "person"));
     },
-    renew: () => list.refresh(),
   });
   const { list, grid, message } = wall;
   root.append(h("h1", { class: "unseen", text: "People" }), tools, message, grid.root);
@@ -99,52 +94,29 @@ export function people(root, { query, restore, signal }) {
     go(`/people/${person.person}`);
   }
 
-  /** The field lies over the wall, so that nothing that happens to the cards below touches it. @param {number} index @param {string} [typed] */
-  function edit(index, typed) {
+  /** The field lies over the wall, so that nothing that happens to the cards below touches it. @param {number} index */
+  async function edit(index) {
     if (!grid.root.isConnected || index < 0 || index >= grid.total) return;
     naming?.field.save("elsewhere");
     grid.show(index);
+    if (!list.get(index)) await list.range(index, index);
     const person = asNamed(list.get(index), list.revision);
-    if (!person) return void later(index);
+    if (!person || naming) return;
     const field = nameField({
       person,
-      typed,
       seen: () => list.revision,
-      again: () => naming || edit(list.find((one) => one.person === person.person) ?? index),
+      again: () => void (naming || edit(list.find((one) => one.person === person.person) ?? index)),
       done: ({ to }) => {
         const at = naming?.index ?? index;
         naming = null;
         if (to !== "elsewhere") grid.focus(at);
         grid.cover(null);
         grid.refill(at, at);
-        if (to === "next" || to === "before") edit(at + (to === "next" ? 1 : -1));
+        if (to === "next" || to === "before") void edit(at + (to === "next" ? 1 : -1));
       },
     });
     naming = { person: person.person, index, field };
     grid.cover(field.element, index);
-    field.focus();
-  }
-
-  /** On a card that is still empty, letters wait until it is known whom they name. @param {number} index */
-  async function later(index) {
-    const input = h("input", { class: "name-input", "aria-label": "Name" });
-    const field = h("div", { class: "name-field" }, input);
-    input.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
-      if (!["Enter", "Escape", "Tab"].includes(event.key)) return;
-      event.preventDefault();
-      input.readOnly = true; // that was all
-      if (event.key !== "Escape") return;
-      grid.focus(index);
-      grid.cover(null);
-    });
-    grid.cover(field, index);
-    input.focus();
-    await list.range(index, index);
-    if (grid.over?.element !== field) return;
-    grid.focus(index);
-    grid.cover(null);
-    if (list.get(index)) edit(index, input.value);
-    if (input.readOnly) naming?.field.save("here");
   }
 
   /** The field stays with the person, wherever they go. */
@@ -172,7 +144,7 @@ export function people(root, { query, restore, signal }) {
   signal.addEventListener("abort", () => naming?.field.save("elsewhere"));
   grid.root.addEventListener("click", ({ target }) => {
     const index = grid.indexAt(target);
-    if (index !== null && /** @type {Element} */ (target).closest(".card-name")) edit(index);
+    if (index !== null && /** @type {Element} */ (target).closest(".card-name")) void edit(index);
   });
   grid.root.addEventListener("auxclick", (event) => {
     const person = list.get(grid.indexAt(event.target) ?? -1);

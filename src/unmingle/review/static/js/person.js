@@ -2,7 +2,7 @@ import { get, session } from "./api.js";
 import { choice, FACES } from "./cells.js";
 import { decide, erase } from "./decisions.js";
 import { confirmed, emptyState, errorState, linkButton, press, toast } from "./dialogs.js";
-import { announce, baseName, button, called, counted, debounced, h, icon, number, timecode, typing } from "./dom.js";
+import { announce, baseName, button, called, counted, debounced, h, icon, number, spans, timecode, typing } from "./dom.js";
 import { lane, onScreen, walkable } from "./lanes.js";
 import { listGrid } from "./list-grid.js";
 import { asNamed, askPerson, breakUp, moveFaces, nameField } from "./names.js";
@@ -12,7 +12,8 @@ import { back, go, setQuery, setTitle, wallQuery } from "./router.js";
 const SORTS = /** @type {Record<string, string>} */ ({ time: "Time", quality: "Quality", unsure: "Least sure" });
 
 /** One person and all their faces. @type {Mount} */
-export function person(root, { params, query, restore, signal }) {
+export function person(root, visit) {
+  const { params, query, signal } = visit;
   const id = Number(params[0]);
   /** @type {Schemas["WholePerson"]|null} */ let about = null;
   /** @type {ReturnType<typeof nameField>|null} */ let field = null;
@@ -30,16 +31,11 @@ export function person(root, { params, query, restore, signal }) {
     if (await confirmed(`Erase ${who} for good?`, [h("p", { text: words })], "Erase")) await erase(id, list.revision, () => go("/", { replace: true }));
   });
   const say = (/** @type {{kind: string, faces: number[], person?: number}} */ body) => decide(body, list.revision);
-  const faces = listGrid({
+  const faces = listGrid(visit, {
     label: "This person",
     cells: FACES,
-    guess: 40,
-    restore,
-    signal,
     path: `/people/${id}/faces`,
-    items: "faces",
     query: () => ({ sort }),
-    idOf: (face) => face.face,
     whose: id,
     noun: ["face"],
     acts: [
@@ -104,8 +100,7 @@ export function person(root, { params, query, restore, signal }) {
     const held = title.contains(document.activeElement);
     if (!field) title.replaceChildren(nameButton(now));
     if (!field && held) title.querySelector("button").focus();
-    const told = [counted(now.faces, "face"), now.unsure && `${number(now.unsure)} unsure`, now.new && `${number(now.new)} new`, now.ignored && "ignored"];
-    facts.replaceChildren(...told.filter(Boolean).map((text) => h("span", { text })));
+    facts.replaceChildren(...spans(counted(now.faces, "face"), now.unsure && `${number(now.unsure)} unsure`, now.new && `${number(now.new)} new`, now.ignored && "ignored"));
     const alike = "How alike the faces are to each other, on average: 1 is the most";
     if (now.cohesion !== null) facts.append(h("span", { title: alike, text: `alike ${now.cohesion.toFixed(2)}` }));
     ignoring.replaceChildren(h("span", { text: now.ignored ? "Restore" : "Ignore" }));
@@ -131,7 +126,6 @@ export function person(root, { params, query, restore, signal }) {
       },
     });
     title.replaceChildren(field.element);
-    field.focus();
   }
 
   function gone(/** @type {import("./api.js").ApiError} */ error) {
@@ -196,7 +190,7 @@ export function person(root, { params, query, restore, signal }) {
   const loaded = reload(); // keys may be quicker
   void times.load();
   void findAlike();
-  if (restore.naming) edit();
+  if (visit.restore.naming) edit();
   return faces;
 }
 

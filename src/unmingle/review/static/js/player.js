@@ -4,7 +4,6 @@ import { bind } from "./keyboard.js";
 import { colourOf } from "./lanes.js";
 
 const PART = 60; // seconds of which is asked at a time where people are
-const AHEAD = 10; // seconds before the next part is needed
 const BRIDGED = 1; // seconds between two boxes of a face that is followed on the way from one to the other
 const ROUNDING = 0.001; // seconds: a time that was rounded down is of the frame before
 
@@ -14,7 +13,6 @@ export function player({ recording, at, onTime, signal }) {
   const address = `/recordings/${recording.recording}`;
   /** Where people are, by parts. @type {Map<number, any[]>} */ let parts = new Map();
   /** @type {OnScreen[]} */ let people = [];
-  let drawn = -1; // the part whose frames are there
   let begun = false;
   let before = 0; // seconds that the file goes on before its first frame
   const video = h("video", { class: "stage-picture", src: `/api${address}/file`, preload: "auto", playsinline: true });
@@ -46,12 +44,10 @@ export function player({ recording, at, onTime, signal }) {
   function draw() {
     const time = now();
     const at = Math.floor(time / PART);
-    for (const part of [at, Math.floor((time + AHEAD) / PART)]) if (!parts.has(part)) void load(part);
-    if (drawn !== at) {
-      drawn = at;
-      frames.replaceChildren(...(parts.get(at) ?? []).map(({ frame }) => frame));
-    }
-    for (const { frame, times, boxes } of parts.get(at) ?? []) {
+    for (const part of [at, at + 1]) if (!parts.has(part) && part * PART < duration) void load(part);
+    const here = parts.get(at) ?? [];
+    if (frames.firstElementChild !== (here[0]?.frame ?? null)) frames.replaceChildren(...here.map(({ frame }) => frame));
+    for (const { frame, times, boxes } of here) {
       const box = boxAt(time, times, boxes, every);
       frame.hidden = !box;
       if (box) layOver(frame, box, recording);
@@ -70,7 +66,6 @@ export function player({ recording, at, onTime, signal }) {
     if (mine !== parts) return;
     if (!found) return void setTimeout(() => mine.delete(part), 2000); // another try
     mine.set(part, found.seen.map((/** @type {Schemas["Seen"]} */ one) => ({ ...one, frame: frameOf(one.person, people) })));
-    drawn = -1;
     draw();
   }
 

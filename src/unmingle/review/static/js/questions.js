@@ -2,7 +2,7 @@ import { decided, get, onDecision, thumbnail } from "./api.js";
 import { faceImages, mosaic } from "./cells.js";
 import { decideTogether, inTurn, send, tell } from "./decisions.js";
 import { confirmed, emptyState, fillIn, linkButton, toast } from "./dialogs.js";
-import { announce, button, called, counted, h, number, percent } from "./dom.js";
+import { announce, button, called, counted, h, number, percent, spans } from "./dom.js";
 import { bind } from "./keyboard.js";
 
 /** @typedef {Schemas["Question"]} Question @typedef {Schemas["AnswerRequest"]["answer"]} Answer */
@@ -47,12 +47,8 @@ export function questions(root, { signal }) {
 
   function show() {
     const question = queue[0];
-    const told = [
-      queue.length && h("span", { text: `${number(queue.length)} to answer` }),
-      answered && h("span", { text: `${number(answered)} answered` }),
-      !ready && queue.length && h("span", { class: "quiet", text: "looking for better ones…" }),
-    ];
-    progress.replaceChildren(...told.filter(Boolean));
+    const left = queue.length;
+    progress.replaceChildren(...spans(left && `${number(left)} to answer`, answered && `${number(answered)} answered`, !ready && left && "looking for better ones…"));
     bulk.show(queue);
     for (const { one, other } of queue.slice(1, 3)) for (const face of [...one.show, ...other.show]) new Image().src = thumbnail(face);
     const looks = JSON.stringify(question ? [question.id, question.text, question.one, question.other] : [ready, answered]);
@@ -88,7 +84,7 @@ export function questions(root, { signal }) {
     show();
     const bodies = chosen.map(({ id }) => ({ path: `/questions/${encodeURIComponent(id)}`, answer: said }));
     const words = (/** @type {number} */ taken) => `${counted(taken, "suggestion")}: ${said === "same" ? "the same person" : "different people"}.`;
-    answered += await decideTogether(bodies, looked, words, (taken) => progress.replaceChildren(h("span", { text: `${taken} of ${chosen.length}` })));
+    answered += await decideTogether(bodies, looked, words, (taken) => progress.replaceChildren(...spans(`${taken} of ${chosen.length}`)));
     for (const { id } of chosen) done.delete(id); // the server knows them as answered; what it asks after an undo is to be shown
     void load();
   }
@@ -103,22 +99,23 @@ export function questions(root, { signal }) {
       announce(outcome.decision.words);
       decided(outcome);
     } catch (error) {
-      // Not awaited: what it asks must not hold up the answers after this one.
-      void refused(question, said, /** @type {any} */ (error));
+      if (/** @type {any} */ (error).status !== 409) {
+        putBack(question);
+        return tell(error, () => queue[0]?.id === question.id && answer(said));
+      }
+      answered -= 1;
+      toast(`“${question.text}” no longer stands, since something changed: your answer was not taken.`);
+      void load(); // what it brings must not hold up the answers after this one
     }
+    return undefined;
   }
 
-  /** @param {Question} question @param {Answer} said @param {import("./api.js").ApiError} error */
-  async function refused(question, said, error) {
-    answered -= 1;
-    if (error.status === 409) {
-      toast(`“${question.text}” no longer stands, since something changed: your answer was not taken.`);
-      return load();
-    }
+  /** It is asked again, before all others. @param {Question} question */
+  function putBack(question) {
     done.delete(question.id);
-    queue = [question, ...queue];
+    answered -= 1;
+    queue = [question, ...queue.filter(({ id }) => id !== question.id)];
     show();
-    return tell(error, () => queue[0]?.id === question.id && answer(said));
   }
 
   /** A decision was made, here or elsewhere. @param {any} outcome */
@@ -126,13 +123,8 @@ export function questions(root, { signal }) {
     if (outcome?.revision) looked = Math.max(looked, outcome.revision);
     const undone = outcome?.decision.target;
     const question = given.get(undone);
-    if (question) {
-      given.delete(undone);
-      done.delete(question.id);
-      answered -= 1;
-      queue = [question, ...queue.filter(({ id }) => id !== question.id)];
-      show();
-    }
+    given.delete(undone);
+    if (question) putBack(question);
     void load();
   }
 

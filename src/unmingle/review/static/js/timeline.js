@@ -1,6 +1,6 @@
 import { faceImages } from "./cells.js";
 import { copy, emptyState, linkButton } from "./dialogs.js";
-import { baseName, button, called, counted, h, icon, iconButton, number, percent, timecode } from "./dom.js";
+import { baseName, button, called, counted, h, icon, iconButton, number, percent, spans, timecode } from "./dom.js";
 import { bind } from "./keyboard.js";
 import { colourOf, lane, marks, momentOf, onScreen, timeOf, walkable } from "./lanes.js";
 import { endless } from "./lists.js";
@@ -10,18 +10,17 @@ import { go, setQuery } from "./router.js";
 const AT_ONCE = 4; // recordings that are asked for and drawn; the next when these have been scrolled to
 
 /** Who is on screen when, recording by recording. @type {Mount} */
-export function timeline(root, { query, restore, signal }) {
+export function timeline(root, visit) {
+  const { query, signal } = visit;
   /** The only recording, where one is played. */ const only = query.get("recording") ?? "";
   /** @type {ReturnType<typeof player>|null} */ let playing = null;
   /** Shows where the recording is that plays. @type {(seconds: number) => void} */ let point = () => {};
   /** How closely each recording is looked at. @type {Map<number, number>} */ const zooms = new Map();
   const list = h("div", { class: "recordings" });
-  const recordings = endless("/timeline", restore, signal, {
+  const recordings = endless("/timeline", visit, {
     size: AT_ONCE,
     query: { recording: only },
-    items: "recordings",
     list,
-    idOf: (recording) => recording.recording,
     row: view,
     empty: () => only
       ? emptyState("There is no such recording", "It may have been left out of the library since.", linkButton("All recordings", "/timeline"))
@@ -145,7 +144,7 @@ function row(one, { recording, duration, people }) {
 function factsOf(/** @type {Recording} */ { duration, people, width, height, files, skipped, complete }) {
   const told = [timecode(duration), counted(people.length, "person"), `${number(width)} × ${number(height)}`];
   if (files.length > 1) told.push(counted(files.length, "copy", "copies"));
-  const nodes = told.map((text) => h("span", { text }));
+  const nodes = spans(...told);
   if (skipped) nodes.push(h("span", { class: "warned", text: `${counted(skipped, "frame")} could not be decoded` }));
   if (!complete) nodes.push(h("span", { class: "warned", text: "not yet watched to its end" }));
   return nodes;
