@@ -93,6 +93,30 @@ def test_a_small_crowd_alone_is_not_one_person_however_alike_it_is(seed: int) ->
     assert score(child, grouped(crowd)).pairwise.precision > 0.9
 
 
+def poor_people(sizes: list[int], random: np.random.Generator) -> tuple[F32, I64]:
+    """Faces of which each shows more or less of the person: of one person they are about as alike as children are."""
+    person_n = np.repeat(np.arange(len(sizes)), sizes)
+    people, rest = (random.normal(size=(n, 128)) for n in (len(sizes), len(person_n)))
+    shown = random.uniform(0.45, 0.75, (len(person_n), 1))
+    vectors = shown * people[person_n] + (1 - shown**2) ** 0.5 * rest
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32), person_n
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_few_people_in_many_poor_pictures_are_no_crowd(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    vectors, person = poor_people([250, 200, 150], random)
+    found = cluster_faces(vectors, GroupingSettings(), curve=SFACE_CURVE)
+    assert score(person, found.labels).bcubed.f1 > 0.97
+    assert dict(found.notes)["crowded"] == 0
+    crowd, child = draw(random.integers(1, 9, 40).tolist(), CHILDREN, random)  # who is beside them still is one
+    both, person = np.concatenate([vectors, crowd]), np.concatenate([person, 3 + child])
+    found = cluster_faces(both, GroupingSettings(), curve=SFACE_CURVE)
+    assert strays(found.labels, person) <= 0.05
+    assert score(person[:600], found.labels[:600]).bcubed.f1 > 0.6  # beside so many strangers some stay alone
+    assert dict(found.notes)["crowded"] > 0.9 * len(crowd)
+
+
 def small_crowd(seed: int) -> tuple[F32, I64]:
     """Some 50 faces of 18 children, too few to be nearest to each other, beside three people."""
     random = np.random.default_rng(seed)

@@ -23,6 +23,7 @@ from unmingle.grouping.linkage import Linkage
 from unmingle.grouping.refine import (
     check_people,
     join_fragments,
+    large_people,
     make_people,
     merge_seen_together,
     part_crowds,
@@ -189,7 +190,13 @@ def _cohort(linkage: Linkage, card: FalseMergeThreshold) -> partial[F64]:
         measure = partial(local_excess, mean_cd=pieces.mean_nd[slots], size_c=pieces.size_n[slots], curve=card.curve)
         given.face_excess_n = measure(given.vectors_nd)
     # A person's own pieces are no strangers to each other.
-    measure = partial(measure, person_c=_joined(linkage.copy().run(card), card).slot_n[slots])
+    person_n = _joined(linkage.copy().run(card), card).slot_n
+    if given.face_excess_n.max(initial=0) > card.curve.deviation(SINGLE, SINGLE)[0]:
+        # Pieces of somebody in poor pictures are like a crowd, but for what comes of them where none is thought of.
+        given.face_excess_n = np.zeros(len(person_n))
+        whole_n = large_people(_joined(linkage.copy().run(card), card), card)
+        person_n = np.where(whole_n < 0, person_n, whole_n + len(person_n))
+    measure = partial(measure, person_c=person_n[slots])
     given.face_excess_n = measure(given.vectors_nd)
     return measure
 

@@ -123,12 +123,8 @@ def part_crowds(clusters: Clusters, threshold: FalseMergeThreshold, quality_n: F
     """
     strict = replace(threshold, scale=1.0, singly=True)
     while True:
-        slots = np.flatnonzero(clusters.size_n >= CROWD_FACES)
-        alike = _own_cosines(clusters, slots) - clusters.excess(slots, slots)
-        size = clusters.size_n[slots]
-        slots = slots[~strict.passes(alike.astype(np.float32), size, size, clusters=clusters.count)]
         excess_n, crowds = clusters.face_excess_n.copy(), []
-        for slot in slots.tolist():
+        for slot in _little_alike(clusters, strict).tolist():
             face = clusters.faces(np.array([slot]))
             if quality_n[face].mean() < GOOD_QUALITY:
                 continue
@@ -146,6 +142,26 @@ def part_crowds(clusters: Clusters, threshold: FalseMergeThreshold, quality_n: F
             join_fragments(part.run(threshold), threshold)
             kept, gone, _, _ = part.clusters.history()
             clusters.merge_in_turn(face[kept], face[gone], how="average")
+
+
+def large_people(clusters: Clusters, threshold: FalseMergeThreshold) -> I64:
+    """(n,) the slot of each face in a large cluster that is no crowd, as `part_crowds` tells them; -1 for others."""
+    strict = replace(threshold, scale=1.0, singly=True)
+    crowds = [
+        slot
+        for slot in _little_alike(clusters, strict).tolist()
+        if _strangers_cosine(clusters, clusters.faces(np.array([slot])), strict) > -np.inf
+    ]
+    large_n = (clusters.size_n[clusters.slot_n] >= CROWD_FACES) & ~np.isin(clusters.slot_n, crowds)
+    return np.where(large_n, clusters.slot_n, -1)
+
+
+def _little_alike(clusters: Clusters, strict: FalseMergeThreshold) -> I64:
+    """Large clusters whose faces are less alike than single ones have to be."""
+    slots = np.flatnonzero(clusters.size_n >= CROWD_FACES)
+    alike = _own_cosines(clusters, slots) - clusters.excess(slots, slots)
+    size = clusters.size_n[slots]
+    return slots[~strict.passes(alike.astype(np.float32), size, size, clusters=clusters.count)]
 
 
 def _part(clusters: Clusters, face_f: I64) -> Linkage:
