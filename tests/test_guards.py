@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unmingle import picture_ingest
+from unmingle import ingest
 from unmingle.api import Library
 from unmingle.faces.recipe import FaceRecipe
 from unmingle.sources.pyramid import Pyramid
@@ -69,7 +69,7 @@ def test_file_that_fails_while_it_is_read_is_a_row(
     def at(given: Any) -> bool:
         return bool(given == bad) or getattr(given, "relative", "") == "bad.png"
 
-    monkeypatch.setattr(picture_ingest, door, failing(at, fault, getattr(picture_ingest, door)))
+    monkeypatch.setattr(ingest, door, failing(at, fault, getattr(ingest, door)))
     rows = told(tmp_path / "library", pictures)
     assert len(rows) == 4
     assert rows["bad.png"][0] == "unreadable"
@@ -97,7 +97,7 @@ def test_copy_of_a_picture_that_failed_is_a_row_too(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, pictures: Path
 ) -> None:
     (pictures / "copy.png").write_bytes((pictures / "bad.png").read_bytes())
-    monkeypatch.setattr(picture_ingest, "BATCH_PICTURES", 1)
+    monkeypatch.setattr(ingest, "BATCH_PICTURES", 1)
     monkeypatch.setattr(
         FaceRecipe, "analyse", failing(lambda given: any(map(is_bad, given)), RuntimeError("odd"), FaceRecipe.analyse)
     )

@@ -12,7 +12,7 @@ from tests.made_library import analysis
 from tests.made_library import faces as face_in
 from tests.videos import number_in, write_streams, write_video
 
-from unmingle import picture_ingest, video_ingest
+from unmingle import ingest
 from unmingle.errors import SourceError, WriteError
 from unmingle.exchange.exporting import save_crops
 from unmingle.models.registry import SFACE
@@ -70,7 +70,7 @@ def source(tmp_path: Path) -> Path:
 
 def add(source: Path, every: float = EVERY) -> Added:
     with open_to_write(source.parent / "out") as store:
-        return picture_ingest.add(store, scan([source]), Sight(), every=every)
+        return ingest.add(store, scan([source]), Sight(), every=every)
 
 
 def reasons(source: Path) -> dict[str, str]:
@@ -104,7 +104,7 @@ def odd(call: Callable[..., object], where: Callable[..., bool], error: Exceptio
 
 def fail_to_open(patch: pytest.MonkeyPatch) -> None:
     opened = odd(Recording, lambda path: path.stem == "odd", RuntimeError("odd"))
-    patch.setattr(video_ingest, "Recording", opened)
+    patch.setattr(ingest, "Recording", opened)
 
 
 def fail_to_decode(patch: pytest.MonkeyPatch) -> None:
@@ -190,7 +190,7 @@ def test_a_recording_by_another_name_and_a_picture_by_a_recording_s(source: Path
     (source / "a.mkv").rename(source / "a.jpg")
     (source / "odd.mkv").unlink()
     with open_to_write(source.parent / "out") as store:
-        added = picture_ingest.add(store, scan([source]), Sight(), every=EVERY)
+        added = ingest.add(store, scan([source]), Sight(), every=EVERY)
     assert (added.analysed, added.unreadable, added.unwatched) == (2, 0, ())
     assert seen(source) == {"a.jpg": FRAMES, "z.mkv": FRAMES}
 

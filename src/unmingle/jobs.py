@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
-from unmingle import picture_ingest
+from unmingle import ingest
 from unmingle.decisions.assignment import DecidedFaces, Measured, store_assignment
 from unmingle.decisions.state import State
 from unmingle.errors import SettingsError, SourceError
@@ -118,7 +118,7 @@ def adding(
             facts.note_model(store, runner.key, card(model))
         facts.note(store, looked, watched)
         note_walked(store, {*walked_folders(store), *found.folders})
-        run = partial(picture_ingest.add, exact=exact, every=watched.every, include_erased=include_erased)
+        run = partial(ingest.add, exact=exact, every=watched.every, include_erased=include_erased)
         added = run(store, found, runner, progress=progress, times=times)
         return replace(added, along=taken_along(store, found))
 
@@ -136,7 +136,7 @@ def retry(store: Store, file: int) -> tuple[Status, str]:
         mend = "Run unmingle cluster again: it tries all files."
         raise SettingsError("The library was made with another recipe.", mend)
     every = (facts.noted(store, RecordingSettings) or RecordingSettings()).every
-    picture_ingest.add(store, Scan((held.file,), ()), runner, every=every)
+    ingest.add(store, Scan((held.file,), ()), runner, every=every)
     faces = faces_table(store, recipe)
     found = faces.filter((faces["file"] == held.file.name) & (faces["source"] == held.file.source))
     status, reason = found.select("status", "reason").row(0)

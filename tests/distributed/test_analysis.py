@@ -13,7 +13,7 @@ pytest.importorskip("ray")
 @pytest.mark.parametrize(("count", "workers"), [(1, 4), (38, 1), (100, 20), (1600, 2), (100_000, 64)])
 def test_each_file_is_in_one_part_and_the_last_parts_are_small(count: int, workers: int) -> None:
     from unmingle.distributed.analysis import PART_FILES, _parts
-    from unmingle.picture_ingest import BATCH_PICTURES
+    from unmingle.ingest import BATCH_PICTURES
 
     parts = list(_parts(pa.table({"number": range(count)}), workers))
     assert pa.concat_tables(parts)["number"].to_pylist() == list(range(count))

@@ -159,7 +159,7 @@ def test_those_who_wait_are_shown_people_while_others_are_looked_for(
     library_folder: Path, meeting: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(background, "FIRST", 0.0)
-    monkeypatch.setattr("unmingle.picture_ingest.BATCH_PICTURES", 4)
+    monkeypatch.setattr("unmingle.ingest.BATCH_PICTURES", 4)
     told: list[dict[str, Any]] = []
     background.work(library_folder, [str(meeting)], lambda **news: told.append(news))
     assert [news["people"] for news in told if "people" in news][-1] == 3

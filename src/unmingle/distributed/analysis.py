@@ -22,8 +22,8 @@ from unmingle.distributed.place import FACES, FILES, THUMBNAILS, Place, key
 from unmingle.errors import PictureError, SourceError, reason
 from unmingle.faces.recipe import FaceRecipe
 from unmingle.files import stamp
+from unmingle.ingest import AHEAD, BATCH_PICTURES, BATCH_PIXELS, analyse_each
 from unmingle.models.registry import SFACE
-from unmingle.picture_ingest import AHEAD, BATCH_PICTURES, BATCH_PIXELS, analyse_each
 from unmingle.progress import peak_memory, silent
 from unmingle.settings import DetectionSettings, EngineSettings
 from unmingle.sources.decoding import open_pyramid
