@@ -21,7 +21,7 @@ from unmingle.sources.decoding import VastError, name_of, open_pyramid
 from unmingle.sources.formats import file_digest
 from unmingle.sources.images import digest, is_ending, quiet_decoders, read_bytes
 from unmingle.sources.recordings import Recording
-from unmingle.store import analyses, erased, sightings
+from unmingle.store import analyses, sightings
 from unmingle.store.facts import CURRENT
 from unmingle.store.file_rows import note_moved, out_of_reach
 from unmingle.store.identity import Recogniser, carry_over
@@ -68,7 +68,7 @@ def add(
     done = analyses.analysed(store, runner.key, "f32" if exact else None)
     done -= sightings.seen_otherwise(store, runner.key, every)
     if include_erased:
-        done -= erased.contents(store.connection)
+        done -= analyses.erased_contents(store.connection)
     todo = [file for file in sorted(known) if not _unchanged(file, known[file], done)]
     precision = runner.precision if todo else ""  # before anything changes, since no network may be had
     store.set_fact(CURRENT, runner.key)

@@ -17,9 +17,8 @@ from unmingle.errors import LibraryBusyError, WriteError
 from unmingle.files import make_file, sync_folder
 from unmingle.sources.formats import LIBRARY_FILE as FILE
 from unmingle.store.encryption import NEW, Mark, Sealer, connect, connect_with, errors, lock, new_key, unlock
-from unmingle.store.outputs import Output, outputs
+from unmingle.store.outputs import NEW_JOURNAL, OLD, Output, finish_encrypting, outputs, overwrite, shred
 from unmingle.store.schema import damaged
-from unmingle.store.shredding import NEW_JOURNAL, OLD, finish, overwrite, shred
 from unmingle.store.sqlite import go_on, locked, opened
 
 
@@ -55,7 +54,7 @@ def convert(folder: Path, key: str | None) -> tuple[Output, ...]:
             raise
         unlock(folder, key) if key is not None else lock(folder)
         with opened(folder) as store:
-            finish(store)
+            finish_encrypting(store)
             return outputs(store)
 
 

@@ -16,7 +16,7 @@ from unmingle.decisions.log import By, Entry, append
 from unmingle.decisions.references import PersonRef, clean_name, person_named
 from unmingle.decisions.state import State
 from unmingle.errors import DecisionError
-from unmingle.store.erased import PICTURE, ErasedRegions
+from unmingle.store.analyses import PICTURE, ErasedRegions
 from unmingle.store.erasing import clean, erase_faces
 from unmingle.store.face_rows import ALONE, faces_to_group, persons_now
 from unmingle.store.facts import ADAPTATION, adaptation_of, note_adaptation

@@ -14,8 +14,7 @@ import numpy as np
 
 from unmingle.errors import LibraryBusyError
 from unmingle.files import JOURNAL
-from unmingle.store import erased
-from unmingle.store.erased import PICTURE, ErasedRegions
+from unmingle.store.analyses import ERASED, PICTURE, ErasedRegions, remember_erased
 from unmingle.store.face_regions import counterparts
 from unmingle.store.file_rows import files_below
 from unmingle.store.outputs import take_back
@@ -45,7 +44,7 @@ def erase_faces(connection: sqlite3.Connection, faces: Collection[int]) -> set[i
         gone |= cut_track(connection, row, gone, NOTHING)
     for _, content, digest, recipe, track, *box in rows:
         if track is None:
-            erased.remember(connection, content, np.array([PICTURE]), np.array([box], np.float32))
+            remember_erased(connection, content, np.array([PICTURE]), np.array([box], np.float32))
             gone |= _in_other_recipes(connection, digest, recipe, box)
     recordings = {content for _, content, _, _, track, *_ in rows if track is not None}
     for content in recordings:
@@ -56,7 +55,7 @@ def erase_faces(connection: sqlite3.Connection, faces: Collection[int]) -> set[i
     connection.execute(f"DELETE FROM moved WHERE face IN {_THESE}", (these,))
     empty = f"content IN {_THESE} AND NOT EXISTS (SELECT 1 FROM face WHERE face.analysis = analysis.id)"
     connection.execute(f"DELETE FROM analysis WHERE frame IS NOT NULL AND {empty}", (contents,))
-    connection.execute(f"UPDATE analysis SET reason = ? WHERE {empty}", (erased.REASON, contents))
+    connection.execute(f"UPDATE analysis SET reason = ? WHERE {empty}", (ERASED, contents))
     # A fingerprint shows all of the picture, if coarsely.
     connection.execute(f"UPDATE analysis SET fingerprint = x'' WHERE content IN {_THESE}", (contents,))
     return gone

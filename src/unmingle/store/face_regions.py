@@ -12,7 +12,7 @@ import numpy as np
 
 from unmingle.errors import DecisionError
 from unmingle.faces.boxes import SAME_FACE, overlap_of_pairs
-from unmingle.store.erased import NEAR_FRAMES
+from unmingle.store.analyses import NEAR_FRAMES
 from unmingle.store.sightings import FRAME, tracks
 
 if TYPE_CHECKING:

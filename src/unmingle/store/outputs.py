@@ -1,18 +1,23 @@
-"""The files of a library's folder, and what it wrote elsewhere: pages that can be taken back, and exports that left."""
+"""The files of a library's folder, and what it wrote elsewhere: pages that can be taken back, and exports that left.
+
+What is taken away from a library that is encrypted now is overwritten first.
+"""
 
 from __future__ import annotations
 
 import os
+import stat
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from unmingle.files import JOURNAL, TEMPORARY, hidden_path, sweep
-from unmingle.sources.formats import LIBRARY_FILE
+from unmingle.sources.formats import LIBRARY_FILE as FILE
 from unmingle.sources.images import readable
-from unmingle.store.encryption import MARK
+from unmingle.store.encryption import MARK, NEW, Mark
+from unmingle.store.facts import PLAIN
 from unmingle.store.sqlite import LOCK, LOG
 
 if TYPE_CHECKING:
@@ -29,8 +34,11 @@ VIEWS = (
     *(f"evaluation/{name}" for name in ("evaluation.json", "evaluation.csv", "confusion.png", "mistakes.png")),
     *(f"{folder}{TEMPORARY}*" for folder in ("", "sheets/", "timelines/", "evaluation/")),
 )
-TRUTH = (LIBRARY_FILE, LOG, f"{LIBRARY_FILE}-shm", JOURNAL, LOCK, KEY, MARK)
+TRUTH = (FILE, LOG, f"{FILE}-shm", JOURNAL, LOCK, KEY, MARK)
 EXPORT = -1  # in place of the time of a page
+OLD = "library-old.sqlite"  # the file of before, while a key is changed
+NEW_JOURNAL = f"{TEMPORARY}new.jsonl"  # the journal that goes with the new file
+BLOCK = 1 << 20  # bytes that are overwritten at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,3 +103,41 @@ def take_back(store: Store) -> tuple[list[str], list[str]]:
             hidden_path(page).unlink(missing_ok=True)  # of a killed process
         (left if os.path.lexists(page) else gone).append(readable(str(page)))
     return gone, left
+
+
+def overwrite(file: BinaryIO) -> None:
+    """Leave nothing of a file that is open; what a disk keeps of it elsewhere, nobody can overwrite."""
+    size = os.fstat(file.fileno()).st_size
+    for at in range(0, size, BLOCK):
+        file.write(bytes(min(BLOCK, size - at)))
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def shred(path: Path) -> None:
+    """Overwrite a file and delete it."""
+    with suppress(OSError):
+        status = path.lstat()
+        if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:  # else it is a file by another name, perhaps in use
+            with path.open("rb+") as file:
+                overwrite(file)
+    path.unlink(missing_ok=True)
+
+
+def finish_encrypting(store: Store) -> None:
+    """Let a library's folder hold only what goes with its key, or with none; within the writer's lock."""
+    folder, mark = store.folder, Mark.of(store.folder)
+    if (folder / NEW).exists():  # a kill came before it took the library's place
+        Mark(mark.key, pending=True).write(folder)
+        shred(folder / NEW_JOURNAL)
+    elif (folder / NEW_JOURNAL).exists():
+        shred(folder / JOURNAL)
+        (folder / NEW_JOURNAL).replace(folder / JOURNAL)
+    plain = (*VIEWS, REPLACED) if mark.key and not store.fact(PLAIN) else (f"{TEMPORARY}*",)
+    paths = files_of(folder, (OLD, f"{FILE}-journal", *plain))  # the journal is of the old file too
+    for path in paths:
+        shred(path)
+    for one in {path.parent for path in paths} - {folder}:
+        with suppress(OSError):  # there is something else in it
+            one.rmdir()
+    Mark(mark.key).write(folder)

@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unmingle.records import Sightings, nearest_keyframes
-from unmingle.store import erased
-from unmingle.store.analyses import add_face
-from unmingle.store.erased import ErasedRegions
+from unmingle.store.analyses import ERASED, ErasedRegions, add_face, erased_contents, forget_erased, remember_erased
 from unmingle.store.sqlite import insert
 from unmingle.text_layout import counted
 
@@ -63,9 +61,9 @@ def begin(
     What was seen of it at other instants, or by another reading, goes, and all if erased faces come back; decisions
     about its faces stay.
     """
-    again = include_erased and content in erased.contents(connection)
+    again = include_erased and content in erased_contents(connection)
     if again:
-        erased.forget(connection, content)
+        forget_erased(connection, content)
     query = "SELECT id, seen FROM recording WHERE content = ? AND recipe = ? AND every = ?"
     known: tuple[int, float] | None = connection.execute(query, (content, recipe, every)).fetchone()
     if known is not None and not again:
@@ -161,7 +159,7 @@ def cut_track(connection: sqlite3.Connection, row: int, gone: Collection[int], r
     if gone_k.all() or (len(regions) and 2 * kept_n.sum() < len(kept_n)):
         gone_k[:], kept_n[:] = True, False
     if not kept_n.all():
-        erased.remember(connection, content, seen.frames[~kept_n], seen.boxes[~kept_n])
+        remember_erased(connection, content, seen.frames[~kept_n], seen.boxes[~kept_n])
     if gone_k.all():
         connection.execute("DELETE FROM track WHERE id = ?", (row,))
     else:
@@ -181,8 +179,8 @@ def finish(connection: sqlite3.Connection, row: int, precision: str) -> None:
     content = _content(connection, row, precision)
     looked_at, skipped = connection.execute("SELECT looked_at, skipped FROM recording WHERE id = ?", (row,)).fetchone()
     reason = f"no face found: {counted(looked_at, 'frame')} looked at"
-    if content["content"] in erased.contents(connection):
-        reason = erased.REASON
+    if content["content"] in erased_contents(connection):
+        reason = ERASED
     if skipped:
         reason += f", {skipped:,} could not be decoded"
     insert(connection, "analysis", digest=content["content"], reason=reason, **content)

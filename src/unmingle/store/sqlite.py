@@ -158,9 +158,9 @@ def open_to_decide(folder: Path) -> Iterator[Store]:
 def go_on(store: Store) -> None:
     """Finish what a kill has stopped."""
     if Mark.of(store.folder).pending:
-        from unmingle.store.shredding import finish
+        from unmingle.store.outputs import finish_encrypting
 
-        finish(store)
+        finish_encrypting(store)
     if store.fact(ERASING):
         from unmingle.store.erasing import clean
 
