@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -49,7 +48,7 @@ from unmingle.summary import Summary
 from unmingle.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from unmingle.grouping.adaptation import Adaptation
     from unmingle.progress import Progress
@@ -74,7 +73,8 @@ def still_there(folder: Path, sources: Sequence[Path]) -> list[Path]:
     return there
 
 
-def adding(
+def add(
+    store: Store,
     sources: Sequence[str | Path],
     recipe: Recipe,
     detection: DetectionSettings | None,
@@ -85,9 +85,11 @@ def adding(
     model: str,
     *,
     any_weights: bool,
-    include_erased: bool = False,
-) -> Callable[[Store, Progress, Times], Added]:
-    """What adds pictures; what can't be added is refused before a library is made. See `Library.add`."""
+    include_erased: bool,
+    progress: Progress,
+    times: Times,
+) -> Added:
+    """Add pictures and recordings; what can't be added is refused before anything is stored. See `Library.add`."""
     one_of("recipe", recipe, get_args(Recipe))
     looked, watched = detection or DetectionSettings(), recording or RecordingSettings()
     engine = engine or EngineSettings()
@@ -99,6 +101,7 @@ def adding(
     runner: FaceRecipe | ClassicRecipe
     if recipe == "faces":
         runner = FaceRecipe(looked, engine, card(model))
+        facts.note_model(store, runner.key, card(model))
     else:
         # Asked only here: what a file is, its first bytes tell.
         moving = next((file.name for file in found.files if file.is_recording), None)
@@ -110,19 +113,19 @@ def adding(
         classic = classic or ClassicSettings()
         graph = prepared_vgg16(weights, features=classic.features, any_weights=any_weights)
         runner = ClassicRecipe(classic, engine, *graph)
-
-    exact = engine.precision == "f32"
-
-    def add(store: Store, progress: Progress, times: Times) -> Added:
-        if recipe == "faces":
-            facts.note_model(store, runner.key, card(model))
-        facts.note(store, looked, watched)
-        note_walked(store, {*walked_folders(store), *found.folders})
-        run = partial(ingest.add, exact=exact, every=watched.every, include_erased=include_erased)
-        added = run(store, found, runner, progress=progress, times=times)
-        return replace(added, along=taken_along(store, found))
-
-    return add
+    facts.note(store, looked, watched)
+    note_walked(store, {*walked_folders(store), *found.folders})
+    added = ingest.add(
+        store,
+        found,
+        runner,
+        exact=engine.precision == "f32",
+        every=watched.every,
+        include_erased=include_erased,
+        progress=progress,
+        times=times,
+    )
+    return replace(added, along=taken_along(store, found))
 
 
 def retry(store: Store, file: int) -> tuple[Status, str]:
@@ -151,7 +154,7 @@ def make_people(
     name_pattern: str | None,
     sheets: int,
     *,
-    regroup: bool = False,
+    regroup: bool,
     webvtt: bool,
     tables: bool,
     progress: Progress,
@@ -167,8 +170,8 @@ def make_people(
     classic = (classic or ClassicSettings()) if recipe.startswith("classic") else None
     if classic is not None and settings.people is None:
         raise SettingsError("The classic recipe can't find the number of people.", "Pass --people K.")
-    group = partial(cluster, name_pattern=name_pattern, regroup=regroup, progress=progress, times=times)
-    clustering = group(store, recipe, settings, classic)
+    how: Any = {"name_pattern": name_pattern, "regroup": regroup, "progress": progress, "times": times}
+    clustering = cluster(store, recipe, settings, classic, **how)
     facts.note(store, settings)
     store.set_fact(facts.SHEETS, str(sheets))
     store.set_fact(facts.WEBVTT, "1" if webvtt else "")
@@ -207,7 +210,8 @@ def cluster(
         faces = faces_to_group(store, recipe, raw=True)
     progress("cluster", 0, len(faces.ids))
     with times.measure("cluster"):
-        how = _how(store, recipe, settings, name_pattern)
+        by = (__version__, recipe, asdict(facts.model_of(store, recipe)), asdict(settings), name_pattern)
+        how: dict[str, Any] = {"how": json.dumps(by)}
         # So many people are of all faces; the classic recipe needs their number, too.
         new_n = None if regroup or settings.people is not None else _few_new(store, how, faces, state)
         if new_n is None:
@@ -282,12 +286,6 @@ def _ranks(store: Store, faces: StoredFaces, decided: DecidedFaces) -> tuple[Boo
     return core_n, doubtful_n
 
 
-def _how(store: Store, recipe: str, settings: GroupingSettings, name_pattern: str | None) -> dict[str, Any]:
-    """By what faces are grouped."""
-    how = (__version__, recipe, asdict(facts.model_of(store, recipe)), asdict(settings), name_pattern)
-    return {"how": json.dumps(how)}
-
-
 def _few_new(store: Store, how: dict[str, Any], faces: StoredFaces, state: State) -> Bool | None:
     """(n,) the faces of a large library that came since all was grouped so, if only what they touch need be; or None.
 
@@ -313,11 +311,8 @@ def _few_new(store: Store, how: dict[str, Any], faces: StoredFaces, state: State
 def _group_new(
     store: Store, recipe: str, settings: GroupingSettings, faces: StoredFaces, new_n: Bool, state: State
 ) -> Clustering:
-    adapted, curve, scale = (
-        facts.adaptation_of(store, recipe),
-        facts.library_curve(store, recipe),
-        facts.known_scale(store),
-    )
+    adapted, scale = facts.adaptation_of(store, recipe), facts.known_scale(store)
+    curve = facts.library_curve(store, recipe)
     if adapted is not None:
         faces = replace(faces, vectors=adapted.apply(faces.vectors))
     person_n = state.persons(faces.ids)

@@ -103,9 +103,9 @@ class Library(LibraryFolder):
 
         named = sources or jobs.still_there(self.folder, self.sources)
         how = (recipe, detection, classic, weights, engine, recording, model)
+        add = partial(jobs.add, any_weights=any_weights, include_erased=include_erased)
         with self.writing() as store:  # a source that is its own folder is a library by now, and refused as one
-            add = jobs.adding(named, *how, any_weights=any_weights, include_erased=include_erased)
-            return add(store, progress, self._times)
+            return add(store, named, *how, progress=progress, times=self._times)
 
     def cluster(
         self,

@@ -178,7 +178,7 @@ def test_closed_streams_lead_nowhere(album: Path) -> None:
 def test_a_library_that_never_was_explains_nothing(
     tmp_path: Path, unmingle: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("unmingle.jobs.adding", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("unmingle.jobs.add", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         unmingle("cluster", tmp_path, "-o", tmp_path / "new")
 

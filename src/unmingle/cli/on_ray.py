@@ -9,7 +9,7 @@ import re
 import socket
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from unmingle import console
@@ -65,16 +65,14 @@ def cluster(
         from unmingle.distributed import analysis, job
         from unmingle.models.registry import card
 
-        where = [_address(source) for source in sources], _address(output)
-        known: Any = {"detection": detection, "engine": engine, "model": card(model), "workers": workers}
+        looking = analysis.Looking(detection=detection, engine=engine, model=card(model), workers=workers)
+        where = [_address(source) for source in sources], _address(output), looking
         with console.progress(quiet=quiet) as progress:
             if dry_run:
-                found = analysis.estimate(*where, **known, progress=progress)
+                found = analysis.estimate(*where, progress=progress)
             else:
                 told = (lambda counts: None) if quiet else _Counts()
-                statistics = job.cluster(
-                    *where, **known, grouping=grouping, regroup=regroup, progress=progress, tell=told
-                )
+                statistics = job.cluster(*where, grouping=grouping, regroup=regroup, progress=progress, tell=told)
     if dry_run:
         console.tell(found, *_estimated(found), as_json=as_json, quiet=quiet)
         return

@@ -10,7 +10,8 @@ import hashlib
 import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cached_property
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,9 +43,22 @@ PART_FILES = 256
 AHEAD_BYTES = 100_000_000  # of files that are read while others are analysed
 # Pictures that a dry run looks at.
 SAMPLE = 1000
-ENGINE = EngineSettings(threads=1)
 # What grouping takes, in seconds of one core; see `benchmarks/distributed`.
 GROUPING_SECONDS = 0.001
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looking:
+    """How pictures are looked at, and by how many processes that hold the networks, one core each."""
+
+    detection: DetectionSettings = field(default_factory=DetectionSettings)
+    engine: EngineSettings = field(default_factory=partial(EngineSettings, threads=1))
+    model: Card = SFACE
+    workers: int | None = None  # None: as many as cores
+
+    def recipe(self) -> FaceRecipe:
+        """What finds the faces."""
+        return FaceRecipe(self.detection, self.engine, self.model)
 
 
 def listed(sources: Iterable[str]) -> pa.Table:
@@ -85,21 +99,16 @@ def _stored(source: str) -> Iterator[tuple[str, tuple[int, int]]]:
 def analyse(
     sources: Iterable[str],
     destination: str,
+    looking: Looking,
     *,
-    detection: DetectionSettings | None = None,
-    engine: EngineSettings | None = None,
-    model: Card = SFACE,
-    workers: int | None = None,
     progress: Progress = silent,
     tell: Callable[[dict[str, int]], None] = lambda counts: None,
 ) -> dict[str, int]:
     """Find and embed the faces of all pictures that `destination` doesn't have yet; how many files, faces and failures.
 
-    Ray must be initialised. workers: processes that hold the networks, one core each; None: as many as cores. tell:
-    gets these counts now and then, and `memory`, the bytes of the largest worker.
+    Ray must be initialised. tell: gets these counts now and then, and `memory`, the bytes of the largest worker.
     """
-    place, settings = Place(destination), (detection or DetectionSettings(), engine or ENGINE, model)
-    recipe = FaceRecipe(*settings)
+    place, recipe = Place(destination), looking.recipe()
     _ = recipe.precision  # a model that can't be used is told at once
     wanted, todo = _wanted(sources, place, recipe.key)
     done, total = len(wanted) - len(todo), len(wanted)
@@ -108,7 +117,7 @@ def analyse(
         return counts
     progress("analyse", done, total)
     memory = 0
-    for row in _analysed(todo, place, settings, workers):
+    for row in _analysed(todo, place, looking):
         done += row["files"]
         for of in ("faces", "unreadable"):
             counts[of] += row[of]
@@ -119,27 +128,19 @@ def analyse(
 
 
 def estimate(
-    sources: Iterable[str],
-    destination: str,
-    *,
-    detection: DetectionSettings | None = None,
-    engine: EngineSettings | None = None,
-    model: Card = SFACE,
-    workers: int | None = None,
-    progress: Progress = silent,
+    sources: Iterable[str], destination: str, looking: Looking, *, progress: Progress = silent
 ) -> dict[str, float]:
     """What `analyse` and grouping would take, by `SAMPLE` of the pictures that `destination` doesn't have yet.
 
     files, known and sampled, of how many; the others are of all that are left: `faces` that they may have, `core_hours`
     and `hours`, and `disk_bytes`; `worker_bytes`: what a worker holds.
     """
-    settings = (detection or DetectionSettings(), engine or ENGINE, model)
     wanted, todo = _wanted(sources, Place(destination))
     # Evenly of all folders, whatever their order.
     order = np.argsort([key(address) for address in todo["address"].to_pylist()], kind="stable")[:SAMPLE]
     spent = dict.fromkeys(("files", "faces", "seconds", "bytes", "memory"), 0.0)
     progress("analyse", 0, len(order))
-    for row in _analysed(todo.take(pa.array(order)), None, settings, workers) if len(order) else ():
+    for row in _analysed(todo.take(pa.array(order)), None, looking) if len(order) else ():
         for of in ("files", "faces", "seconds", "bytes"):
             spent[of] += row[of]
         spent["memory"] = max(spent["memory"], row["memory"])
@@ -152,7 +153,7 @@ def estimate(
         "sampled": len(order),
         "faces": round(times * spent["faces"]),
         "core_hours": core_hours,
-        "hours": core_hours / (workers or _cores()),
+        "hours": core_hours / (looking.workers or _cores()),
         "disk_bytes": round(times * spent["bytes"]),
         "worker_bytes": spent["memory"],
     }
@@ -162,14 +163,9 @@ def _cores() -> int:
     return max(1, int(ray.cluster_resources().get("CPU", 1)))
 
 
-def _analysed(
-    files: pa.Table,
-    place: Place | None,
-    settings: tuple[DetectionSettings, EngineSettings, Card],
-    workers: int | None,
-) -> Iterable[dict[str, Any]]:
+def _analysed(files: pa.Table, place: Place | None, looking: Looking) -> Iterable[dict[str, Any]]:
     """What each part of some files came to, as they are done."""
-    workers = workers or _cores()
+    workers = looking.workers or _cores()
     parts = list(_parts(files, workers))
     workers = min(workers, len(parts))
     made = ray.data.from_arrow(parts).map_batches(
@@ -178,7 +174,7 @@ def _analysed(
         batch_size=None,
         compute=ray.data.ActorPoolStrategy(min_size=1, max_size=workers, initial_size=workers),
         num_cpus=1,
-        fn_constructor_args=(place, settings),
+        fn_constructor_args=(place, looking),
     )
     rows: Iterable[dict[str, Any]] = made.iter_rows()
     return rows
@@ -208,12 +204,12 @@ def _wanted(sources: Iterable[str], place: Place, recipe: str = "") -> tuple[pa.
 class Analyser:
     """What a worker holds: the networks. place: None writes nothing."""
 
-    def __init__(self, place: Place | None, settings: tuple[DetectionSettings, EngineSettings, Card]) -> None:
-        self._place, self._settings = place, settings
+    def __init__(self, place: Place | None, looking: Looking) -> None:
+        self._place, self._looking = place, looking
 
     @cached_property
     def _recipe(self) -> FaceRecipe:
-        return FaceRecipe(*self._settings)
+        return self._looking.recipe()
 
     def __call__(self, files: pa.Table) -> pa.Table:
         """Analyse some files and write their part."""
@@ -223,9 +219,11 @@ class Analyser:
         part = f"part-{hashlib.sha256(named.encode()).hexdigest()[:24]}.parquet"
         with quiet_decoders():
             found = list(self._analysed(_read_ahead([(row["address"], row["size"]) for row in rows])))
-        faces = [
-            face for name, one in found if not isinstance(one, str) for face in _faces(name, one, self._settings[0])
-        ]
+        known, least = (
+            ((name, one) for name, one in found if not isinstance(one, str)),
+            self._looking.detection.min_score,
+        )
+        faces = [face for name, one in known for face in _faces(name, one, least)]
         thumbnails = [{"face": face["face"], "jpeg": face.pop("jpeg")} for face in faces]
         ended = [
             row | {"digest": name, **_measures(one), "precision": recipe.precision}
@@ -306,7 +304,7 @@ def _opened(read: Future[bytes]) -> tuple[str, Pyramid | str]:
         return name, f"can't be read: {reason(error)}"
 
 
-def _faces(name: str, analysis: Analysis, detection: DetectionSettings) -> Iterator[dict[str, Any]]:
+def _faces(name: str, analysis: Analysis, least: float) -> Iterator[dict[str, Any]]:
     for number, box in enumerate(analysis.faces.boxes.tolist()):
         score, standing = float(analysis.faces.scores[number]), analysis.triage.standings[number]
         yield {
@@ -319,7 +317,7 @@ def _faces(name: str, analysis: Analysis, detection: DetectionSettings) -> Itera
             "score": score,
             "quality": float(analysis.quality[number]),
             "standing": standing,
-            "doubtful": standing != "found" and score < detection.min_score,
+            "doubtful": standing != "found" and score < least,
             "flag": analysis.triage.flags[number],
             "reason": analysis.triage.reasons[number],
             "vector": analysis.vectors[number].astype(np.float16),

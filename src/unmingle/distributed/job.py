@@ -21,30 +21,24 @@ from unmingle.distributed.place import ASSIGNMENT, FACES, FILES, PEOPLE, STATIST
 from unmingle.distributed.review import Decided, owners
 from unmingle.errors import SettingsError
 from unmingle.grouping.impostors import curve_of
-from unmingle.models.registry import SFACE
 from unmingle.progress import silent
-from unmingle.settings import DetectionSettings, GroupingSettings
+from unmingle.settings import GroupingSettings
 from unmingle.store.face_rows import ALONE, look_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from unmingle.distributed.grouping import Grouped
-    from unmingle.models.registry import Card
     from unmingle.progress import Progress
     from unmingle.records import I64
-    from unmingle.settings import EngineSettings
 
 
 def cluster(
     sources: Iterable[str],
     destination: str,
+    looking: analysis.Looking | None = None,
     *,
     grouping: GroupingSettings | None = None,
-    detection: DetectionSettings | None = None,
-    engine: EngineSettings | None = None,
-    model: Card = SFACE,
-    workers: int | None = None,
     regroup: bool = False,
     progress: Progress = silent,
     tell: Callable[[dict[str, int]], None] = lambda counts: None,
@@ -56,14 +50,14 @@ def cluster(
     again, and unless `regroup`, few new faces are grouped with the clusters that are kept there (see `adding`); people
     keep their ids, and what was decided in libraries of them counts (see `review`). tell: see `analysis.analyse`.
     """
-    place = Place(destination)
+    place, looking = Place(destination), looking or analysis.Looking()
+    model = looking.model
     if model.calibration is not None and model.calibration.adapts:
         problem = (
             f"How {model.name} compares faces is learned from each collection, which is not done on a Ray cluster."
         )
         raise SettingsError(problem, "Take another model, such as sface.")
-    chosen: Any = {"detection": detection, "engine": engine, "model": model, "workers": workers, "progress": progress}
-    counts = analysis.analyse(sources, destination, **chosen, tell=tell)
+    counts = analysis.analyse(sources, destination, looking, progress=progress, tell=tell)
     assert model.calibration is not None  # else there are no faces
     settings, curve, parts = grouping or GroupingSettings(), curve_of(model.calibration), place.names(FILES)
     decided, (face_n, person_n) = Decided.read(place), owners(place)
