@@ -13,6 +13,7 @@ import numpy as np
 
 from unmingle.decisions import journal
 from unmingle.errors import PictureError, UnmingleError, reason
+from unmingle.files import stamp
 from unmingle.models.runtime import available_cores
 from unmingle.progress import Times, silent
 from unmingle.records import Added
@@ -69,7 +70,9 @@ def add(
     done -= sightings.seen_otherwise(store, runner.key, every)
     if include_erased:
         done -= analyses.erased_contents(store.connection)
-    todo = [file for file in sorted(known) if not _unchanged(file, known[file], done)]
+    # What is as it was when it was read, by size and time, and was analysed, is not read again.
+    as_was = {file for file, of in known.items() if of.digest in done and stamp(file.path) == (of.size, of.modified)}
+    todo = sorted(known.keys() - as_was)
     precision = runner.precision if todo else ""  # before anything changes, since no network may be had
     store.set_fact(CURRENT, runner.key)
     before = [known[file] for file in todo if known[file].digest in done]
@@ -106,17 +109,6 @@ def add(
         made=scan.made,
         precisions=analyses.precisions(store, runner.key),
     )
-
-
-def _unchanged(file: PictureFile, known: Known, done: set[str]) -> bool:
-    """Whether a file is as it was when it was read, by size and time, and its content was analysed."""
-    if known.digest is None or known.digest not in done:
-        return False
-    try:
-        status = file.path.stat()
-    except OSError:
-        return False
-    return (status.st_size, status.st_mtime_ns) == (known.size, known.modified)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -243,15 +243,11 @@ class KeyedCommand(TyperCommand):
 
         if Path(LIBRARY_FILE).is_file() and any(one.name == "library" for one in self.params):
             given = self.make_parser(ctx).parse_args(list(args))[0].get("library")
-            if given is None or not _means_folder(given):
+            path = None if given is None else Path(given)
+            # Else the word is a folder, or can only be meant as one, and so as another library.
+            if path is None or path.is_file() or (not path.exists() and path.name == given):
                 args = [".", *args]
         return super().parse_args(ctx, args)
-
-
-def _means_folder(given: str) -> bool:
-    """Whether a word is a folder, or can only be meant as one, and so as another library."""
-    path = Path(given)
-    return not path.is_file() and (path.exists() or path.name != given)
 
 
 def read_key(path: Path) -> str:

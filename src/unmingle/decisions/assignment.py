@@ -186,7 +186,11 @@ def store_assignment(
             (entry.id, entry.made, heeded.log.last, recipe),
         )
         keep_tally(connection, recipe)
-        _note_grouped(connection, faces.ids if others_m is None else np.append(faces.ids, others_m))
+        known_n = grouped_faces(connection)
+        seen_n = faces.ids if others_m is None else np.append(faces.ids, others_m)
+        gone, came = known_n[~np.isin(known_n, seen_n)], seen_n[~np.isin(seen_n, known_n)]
+        connection.executemany("DELETE FROM grouped WHERE face = ?", gone[:, None].tolist())
+        connection.executemany("INSERT INTO grouped (face) VALUES (?)", came[:, None].tolist())
         journal.append(store)
 
 
@@ -206,14 +210,6 @@ def _propose(connection: sqlite3.Connection, columns: tuple[list[Any], ...], sta
         "INSERT INTO proposal SELECT face, person, probability, likeness FROM json_each(?) JOIN member ON face = value",
         (str(stay_m[~np.isin(stay_m, kept_m)].tolist()),),
     )
-
-
-def _note_grouped(connection: sqlite3.Connection, faces_n: I64) -> None:
-    """Remember which faces a grouping saw."""
-    before = grouped_faces(connection)
-    gone, came = before[~np.isin(before, faces_n)], faces_n[~np.isin(faces_n, before)]
-    connection.executemany("DELETE FROM grouped WHERE face = ?", gone[:, None].tolist())
-    connection.executemany("INSERT INTO grouped (face) VALUES (?)", came[:, None].tolist())
 
 
 def _carry_over(connection: sqlite3.Connection, recipe: str, projection: Projection) -> bool:

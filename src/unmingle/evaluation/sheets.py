@@ -13,6 +13,7 @@ import json
 import re
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import reduce
 from typing import IO, TYPE_CHECKING, Any
 from zipfile import ZipFile
 
@@ -329,10 +330,7 @@ def _extent(sheet: IO[bytes], lengths_n: I64) -> Extent:
 
 
 def _column(letters: bytes) -> int:
-    number = 0
-    for letter in letters.upper():
-        number = number * 26 + letter - ord("A") + 1
-    return number
+    return reduce(lambda number, letter: number * 26 + letter - ord("A") + 1, letters.upper(), 0)
 
 
 def _extent_ods(sheet: IO[bytes], _: I64) -> Extent:

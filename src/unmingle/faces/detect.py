@@ -72,20 +72,13 @@ WIDE = ((360, Scale(608, 0.05)), (900, Scale(FINEST, 0.05)))  # from this longer
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """The faces kept of one picture, and why others (or all) were not.
+    """The faces kept of one picture, and why others (or all) were not."""
 
-    faces: the one that the picture is about first, then by falling score; in a crop only its own face.
-    best: the highest confidence seen, also when too low to count.
-    neighbours: faces dropped because the picture is one person's crop.
-    candidate: where there is no face, the best candidate, if there is any.
-    evened: the picture with even contrast, where the candidate was seen in that.
-    """
-
-    faces: Faces
-    best: float
-    neighbours: int
-    candidate: Faces = field(default_factory=Faces.none)
-    evened: Pyramid | None = None
+    faces: Faces  # the one that the picture is about first, then by falling score; in a crop only its own face
+    best: float  # the highest confidence seen, also when too low to count
+    neighbours: int  # faces dropped because the picture is one person's crop
+    candidate: Faces = field(default_factory=Faces.none)  # where there is no face, the best that might be one
+    evened: Pyramid | None = None  # the picture with even contrast, where the candidate was seen in that
 
 
 def find_faces(

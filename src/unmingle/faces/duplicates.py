@@ -48,16 +48,11 @@ PRINT_BYTES = _HEAD + CELLS * CELLS
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prints:
-    """The m prints of some pictures.
+    """The m prints of some pictures."""
 
-    owners: (m,) int64, the picture of each, by its place among those that were read.
-    parts:  (m, 4) float32, what of the picture it shows: left, top, width, height as shares of its sides.
-    cells:  (m, 32, 32) uint8, grey.
-    """
-
-    owners: I64
-    parts: F32
-    cells: U8
+    owners: I64  # (m,) the picture of each, by its place among those that were read
+    parts: F32  # (m, 4) what of the picture it shows: left, top, width, height as shares of its sides
+    cells: U8  # (m, 32, 32) grey
 
     def __post_init__(self) -> None:
         check_shape("parts", self.parts, (len(self.owners), 4))
@@ -152,18 +147,11 @@ def _nearest(pairs_k3: I64) -> I64:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fits:
-    """How k prints look laid over k others.
+    """How k prints look laid over k others, in terms of the other's contrast."""
 
-    left: (k,) float32, the part of the other's contrast that the one doesn't explain: 0 all the same, 1 nothing.
-    most: (k,) float32, the largest mean of what is not explained over 3×3 cells, in the same terms; infinite where
-          nothing fits.
-    maps: (k, 4) float32, a, b, c, d: x, y of the other is at x · (1 + a) + b, y · (1 + c) + d of the one, both from
-          -1 to 1.
-    """
-
-    left: F32
-    most: F32
-    maps: F32
+    left: F32  # (k,) the part that the one doesn't explain: 0 all the same, 1 nothing
+    most: F32  # (k,) the largest mean of what is not explained over 3×3 cells; infinite where nothing fits
+    maps: F32  # (k, 4) a, b, c, d: x, y of the other is at x · (1 + a) + b, y · (1 + c) + d of the one, from -1 to 1
 
 
 def lay_over(one_k: U8, other_k: U8) -> Fits:

@@ -33,20 +33,13 @@ CHANNELS, BANDS = 512, 5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Measures:
-    """Of n faces.
+    """What is measured of n faces, each (n,)."""
 
-    pixels:  (n,) float32, how many pixels of the picture a side of the aligned face (of 112) has.
-    blur:    (n,) float32, as `blur_of`.
-    turn:    (n,) float32, as `turn_of`.
-    covered: (n,) float32, 0 to 1: the probability that the lower face is covered, were half of all faces.
-    face:    (n,) float32, 0 to 1: the probability that it is a face, were half of all squares faces.
-    """
-
-    pixels: F32
-    blur: F32
-    turn: F32
-    covered: F32
-    face: F32
+    pixels: F32  # of the picture, that a side of the aligned face (of 112) has
+    blur: F32  # as `blur_of`
+    turn: F32  # as `turn_of`
+    covered: F32  # 0 to 1: the probability that the lower face is covered, were half of all faces
+    face: F32  # 0 to 1: the probability that it is a face, were half of all squares faces
 
     def __post_init__(self) -> None:
         for name in MEASURES:

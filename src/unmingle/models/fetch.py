@@ -61,7 +61,10 @@ def fetch(wanted: Card, destination: Path, on_progress: OnBytes | None = None) -
             raise FetchError(problem, "Try again; it may have been replaced.")
         part.replace(destination)
     except OSError as error:  # of the disk: those of the network became a FetchError where they arose
-        raise _disk_error(destination, error) from error
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            mend = f"Make room. {AGAIN}"
+            raise FetchError(f"The disk is full at {destination.parent}: {error.strerror}.", mend) from error
+        raise FetchError(f"{destination} can't be written: {error.strerror}.", "Choose another folder.") from error
     return destination
 
 
@@ -193,12 +196,6 @@ def _check_room(path: Path, needed: int) -> None:
     free = shutil.disk_usage(path.parent).free
     if needed > free:
         raise OSError(errno.ENOSPC, f"{needed / 1e6:,.0f} MB needed, {free / 1e6:,.0f} MB free")
-
-
-def _disk_error(destination: Path, error: OSError) -> FetchError:
-    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return FetchError(f"The disk is full at {destination.parent}: {error.strerror}.", f"Make room. {AGAIN}")
-    return FetchError(f"{destination} can't be written: {error.strerror}.", "Choose another folder.")
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):

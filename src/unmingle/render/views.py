@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from unmingle.decisions.log import last_id
 from unmingle.decisions.references import label
 from unmingle.exchange.table_files import library_tables, patch_csv, write_csv
-from unmingle.files import check_inside, write_atomically
+from unmingle.files import check_inside, stamp, write_atomically
 from unmingle.progress import Progress, silent
 from unmingle.render.drawing import MOST, STRIP, as_jpeg, as_png, contact_sheet, overview, timeline
 from unmingle.sources.names import distinct
@@ -86,11 +86,8 @@ def write_views(
 
 def _signature(file: Path) -> str:
     """By which a file is known to be as it was written."""
-    try:
-        status = file.stat()
-    except OSError:
-        return ""
-    return f"{status.st_size} {status.st_mtime_ns}"
+    size, modified = stamp(file)
+    return "" if size < 0 else f"{size} {modified}"
 
 
 def _patched(store: Store, recipe: str, csv: Path) -> tuple[str, set[int]]:

@@ -17,6 +17,7 @@ from unmingle.decisions.log import Decision
 from unmingle.decisions.service import DecisionService
 from unmingle.errors import DecisionError, LibraryBusyError, LibraryError, PictureError, StaleError, UnmingleError
 from unmingle.faces.align import FACE_MARGIN, SIDE, thumbnail
+from unmingle.files import stamp
 from unmingle.jobs import retry
 from unmingle.library import Library
 from unmingle.render.drawing import as_jpeg
@@ -363,8 +364,7 @@ class PictureReader:
         """A recording is what is wanted: by its size and time, or else by reading all of it, once."""
         path = file.file.path
         check_file(path)
-        status = path.stat()
-        size, modified = status.st_size, status.st_mtime_ns
+        size, modified = stamp(path)
         as_was = (size, modified) == (file.size, file.modified)
         if not as_was and not self._holds(wanted.bytes, path, size, modified):
             raise PictureError(CHANGED)

@@ -162,7 +162,10 @@ def read_index(container: InputContainer, stream: VideoStream) -> FrameIndex:
     running_n = _running(stamps_n, key_n, tick)
     # Frames that are told by their place have no keys: decoding begins at the first.
     places, none = np.arange(n), np.empty(0, np.int64)
-    if None in given or (reordered and _are_guesses(running_n, container)):
+    # Stamps of frames that come out of order may be libavformat's guesses: then two have the same one, as in MPEG
+    # program streams; or they seem to be in order, as of H.264 in AVI.
+    in_order = container.format.name == "avi" and bool(np.all(np.diff(running_n) >= 0))
+    if None in given or (reordered and (in_order or len(np.unique(running_n)) < n)):
         return FrameIndex(places / rate, places, none, none, n / rate, stamped=False, counted=reordered)
     order = np.argsort(running_n, kind="stable")
     ticks_n = running_n[order] - running_n[order[0]]
@@ -174,15 +177,6 @@ def read_index(container: InputContainer, stream: VideoStream) -> FrameIndex:
     first_n = key_n[order]
     keys_k, sizes_k = np.flatnonzero(first_n), np.array(sizes)[order][first_n]
     return FrameIndex(ticks_n * tick, stamps_n[order], keys_k, sizes_k, duration)
-
-
-def _are_guesses(stamps_n: I64, container: InputContainer) -> bool:
-    """Whether stamps of frames that are out of order, as they come to be decoded, are libavformat's guesses.
-
-    Then two have the same one, as in MPEG program streams; or they seem to be in order, as of H.264 in AVI.
-    """
-    in_order = container.format.name == "avi" and bool(np.all(np.diff(stamps_n) >= 0))
-    return in_order or len(np.unique(stamps_n)) < len(stamps_n)
 
 
 def _running(stamps_n: I64, key_n: Bool, tick: float) -> I64:

@@ -107,27 +107,17 @@ def faces_meant(
 ) -> set[int]:
     """The faces that sources show, or that are older, or nobody's; see `Library.erase`."""
     with store.snapshot() as connection:
-        found = {face for source in sources for face in _faces_in(connection, source)}
+        digests = {file.digest for source in sources for file, _, _ in files_below(connection, source)}
+        query = f"SELECT face FROM face_row WHERE content IN {_THESE}"
+        found = {face for (face,) in connection.execute(query, (json.dumps(sorted(filter(None, digests))),))}
         if older_than is not None:
-            found |= _faces_older(connection, int(older_than.timestamp() * 1e9))
+            query = (  # those that only older files show, or none any more
+                # A recording that is not seen to its end has no time yet.
+                "SELECT face FROM face_row LEFT JOIN file ON file.digest = content GROUP BY face"
+                " HAVING coalesce(max(iif(modified < 0 AND problem = '', ?1, modified)), -1) < ?1"
+            )
+            found |= {face for (face,) in connection.execute(query, (int(older_than.timestamp() * 1e9),))}
         return found | (_faces_left_out(connection, recipe) if left_out else set())
-
-
-def _faces_in(connection: sqlite3.Connection, folder: Path) -> set[int]:
-    """The faces that the files of a source show, or of a folder in one, or a file."""
-    digests = {file.digest for file, _, _ in files_below(connection, folder)} - {None}
-    query = f"SELECT face FROM face_row WHERE content IN {_THESE}"
-    return {face for (face,) in connection.execute(query, (json.dumps(sorted(filter(None, digests))),))}
-
-
-def _faces_older(connection: sqlite3.Connection, nanoseconds: int) -> set[int]:
-    """The faces that only files show which were last changed before, or which no file shows any more."""
-    query = (
-        # A recording that is not seen to its end has no time yet.
-        "SELECT face FROM face_row LEFT JOIN file ON file.digest = content GROUP BY face"
-        " HAVING coalesce(max(iif(modified < 0 AND problem = '', ?1, modified)), -1) < ?1"
-    )
-    return {face for (face,) in connection.execute(query, (nanoseconds,))}
 
 
 def _faces_left_out(connection: sqlite3.Connection, recipe: str) -> set[int]:

@@ -150,38 +150,25 @@ class OtherFace:
 
 @dataclass(frozen=True, slots=True)
 class FaceDetail:
-    """A face and its picture.
-
-    file:        one of the files that show it, as its source names it; `files` are all of them.
-    frame:       of the recording, or where the file's name tells.
-    recording:   of /api/timeline; None for a picture file.
-    time:        of the recording's frame, seconds since the first.
-    box:         left, top, width, height in pixels of the upright picture.
-    score:       the detector's confidence, 0 to 1.
-    person:      whose face it is; None for nobody's.
-    status:      as in `faces.csv`, and `reason` in words.
-    probability: that the face belongs to the person; None where it is not known.
-    decided:     a person said that it belongs there.
-    others:      the other faces in the picture.
-    """
+    """A face and its picture."""
 
     face: int
-    file: str
-    files: list[str]
-    frame: int | None
-    recording: int | None
-    time: float | None
-    box: Box
+    file: str  # one of the files that show it, as its source names it
+    files: list[str]  # all of them
+    frame: int | None  # of the recording, or where the file's name tells
+    recording: int | None  # of /api/timeline; None for a picture file
+    time: float | None  # of the recording's frame, seconds since the first
+    box: Box  # left, top, width, height in pixels of the upright picture
     picture: Size
     quality: float
-    score: float
-    person: int | None
+    score: float  # the detector's confidence, 0 to 1
+    person: int | None  # whose face it is; None for nobody's
     name: str
-    status: Status
+    status: Status  # as in `faces.csv`
     reason: str
-    probability: float | None
-    decided: bool
-    others: list[OtherFace]
+    probability: float | None  # that the face belongs to the person; None where it is not known
+    decided: bool  # a person said that it belongs there
+    others: list[OtherFace]  # in the picture
 
 
 def face_detail(store: Store, face: int) -> FaceDetail | None:

@@ -33,11 +33,7 @@ WALKED = "walked"  # the fact that lists the folders that were searched for pict
 
 
 class _Folders:
-    """Folders on the disk, each looked at once.
-
-    key:   device and inode of a place; None if there is no such folder.
-    names: what lies in it; nothing if it is gone, None if it can't be told.
-    """
+    """Folders on the disk, each looked at once."""
 
     def __init__(self) -> None:
         self.key, self.names = cache(_key_of), cache(_names_in)
@@ -54,6 +50,7 @@ class _Folders:
 
 
 def _key_of(place: Place) -> Key | None:
+    """Device and inode; None if there is no such folder."""
     try:
         status = os.stat(os.path.join(*place))  # noqa: PTH116, PTH118  # there may be a hundred thousand
     except OSError:
@@ -62,6 +59,7 @@ def _key_of(place: Place) -> Key | None:
 
 
 def _names_in(place: Place) -> frozenset[str] | None:
+    """What lies in a folder; nothing if it is gone, None if it can't be told."""
     try:
         return frozenset(os.listdir(os.path.join(*place)))  # noqa: PTH118, PTH208
     except (FileNotFoundError, NotADirectoryError):
@@ -263,17 +261,11 @@ def _drop_empty_sources(connection: sqlite3.Connection) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """What left a library.
+    """What left a library."""
 
-    Attributes:
-        files: that were in it.
-        faces: that no other file shows.
-        people: who have no other face.
-    """
-
-    files: int
-    faces: int
-    people: int
+    files: int  # that were in it.
+    faces: int  # that no other file shows.
+    people: int  # who have no other face.
 
 
 def forget(store: Store, recipe: str, folder: Path) -> Forgotten:

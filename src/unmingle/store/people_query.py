@@ -27,22 +27,15 @@ FaceOrder = Literal["time", "quality", "unsure"]
 
 @dataclass(frozen=True, slots=True)
 class PersonSummary:
-    """A person in a list.
-
-    faces:    different pictures of the face: a copy of a file doesn't count twice.
-    cohesion: average cosine between the faces, 0 to 1; None where it is not known.
-    unsure:   faces that belong there with a probability below 0.9, and of which nobody decided.
-    new:      faces that came with the last clustering; 0 at the first.
-    ignored:  a stranger, not to be shown among the others.
-    """
+    """A person in a list."""
 
     person: int
     name: str
-    faces: int
-    cohesion: float | None
-    unsure: int
-    new: int
-    ignored: bool
+    faces: int  # different pictures of the face: a copy of a file doesn't count twice
+    cohesion: float | None  # average cosine between the faces, 0 to 1; None where it is not known
+    unsure: int  # faces that belong there with a probability below 0.9, and of which nobody decided
+    new: int  # faces that came with the last clustering; 0 at the first
+    ignored: bool  # a stranger, not to be shown among the others
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +56,6 @@ class FaceCard:
     probability: float | None
     decided: bool
     new: bool
-
-
-def _natural(name: str) -> tuple[str, str]:
-    """A sort key under which `a_9` comes before `a_10`."""
-    return _NUMBER.sub(lambda found: found[0].rjust(LONGEST_NUMBER, "0"), name), name
 
 
 def clusterings(store: Store) -> tuple[int, int]:
@@ -140,7 +128,9 @@ def faces_of(store: Store, person: int, order: FaceOrder) -> I64:
     )
     keys: dict[int, tuple[Any, ...]] = {}
     for measure, source, name, *rest in store.connection.execute(query, (person,)):
-        key = (measure, source, *_natural(name), *rest) if name is not None else (measure, np.inf, *rest)
+        # Numbers in names as long as can be, so that `a_9` comes before `a_10`.
+        named = () if name is None else (_NUMBER.sub(lambda found: found[0].rjust(LONGEST_NUMBER, "0"), name), name)
+        key = (measure, source, *named, *rest) if named else (measure, np.inf, *rest)
         keys[rest[-1]] = min(keys.get(rest[-1], key), key)  # of a picture that several files hold, the first counts
     return np.array(sorted(keys, key=keys.__getitem__), np.int64)
 

@@ -41,24 +41,17 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Footage:
-    """A recording, and what was looked at in it.
+    """A recording, and what was looked at in it."""
 
-    file:          as its source names it.
-    width, height: pixels of an upright frame.
-    frames:        how many it has, as far as it tells. looked_at, skipped: of these, and those that can't be decoded.
-    duration:      seconds. every: seconds between the frames that are looked at.
-    complete:      whether it was seen to its end.
-    """
-
-    file: str
-    width: int
+    file: str  # as its source names it
+    width: int  # pixels of an upright frame
     height: int
-    frames: int
-    looked_at: int
-    skipped: int
-    duration: float
-    every: float
-    complete: bool
+    frames: int  # how many it has, as far as it tells
+    looked_at: int  # of these
+    skipped: int  # that could not be decoded
+    duration: float  # seconds
+    every: float  # seconds between the frames that are looked at
+    complete: bool  # whether it was seen to its end
 
 
 @dataclass(frozen=True, slots=True)
