@@ -4,34 +4,32 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import polars as pl
 
+from unmingle.evaluation.labels import LabelOptions
 from unmingle.evaluation.metrics import Contingency, Scores, bcubed, contingency, score_table
 from unmingle.evaluation.score_files import as_json as evaluation_json
 from unmingle.evaluation.score_files import main_figures, scores_document
+from unmingle.evaluation.scores import Evaluation
 from unmingle.files import user_path
 from unmingle.grouping.baselines import SFACE_COSINE, average_linkage, cut, k_means
 from unmingle.models.embedding import unit
 from unmingle.models.registry import SFACE
 from unmingle.progress import Progress, peak_memory, silent
+from unmingle.records import F32, I64
 from unmingle.settings import DetectionSettings, EngineSettings, GroupingSettings, Recipe
 from unmingle.store.face_rows import faces_to_group
 from unmingle.store.facts import current, model_of
 from unmingle.store.sqlite import open_to_read
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    import polars as pl
-
-    from unmingle.evaluation.labels import LabelOptions
-    from unmingle.evaluation.scores import Evaluation
     from unmingle.library import Library
-    from unmingle.records import F32, I64
     from unmingle.summary import Summary
 
 FORMAT = 1  # of the json; counts up when a key changes its meaning or goes

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import warnings
 from numbers import Real
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -17,12 +18,8 @@ from unmingle.grouping.cluster import cluster_faces
 from unmingle.grouping.confidence import face_probabilities
 from unmingle.grouping.constraints import Constraints
 from unmingle.grouping.impostors import ImpostorModel
+from unmingle.records import F64, I64, Merges
 from unmingle.settings import GroupingSettings, one_of
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
-    from unmingle.records import F64, I64, Merges
 
 NOISE = -1
 # Of so few faces one may expect nothing.

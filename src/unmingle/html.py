@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import cache
 from importlib import resources
@@ -13,8 +14,6 @@ from unmingle.text_layout import clean, clock, counted, shorten, ticks
 from unmingle.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
     from jinja2 import Environment
     from markupsafe import Markup
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,18 +17,15 @@ from unmingle.faces.recipe import face_recipe
 from unmingle.grouping.adaptation import curve_of_others
 from unmingle.grouping.attach import Assigner
 from unmingle.grouping.confidence import label_means, likely_pairs
+from unmingle.records import F32, I64, U8
 from unmingle.settings import DetectionSettings, EngineSettings
 from unmingle.sources.images import PictureFile, read_picture
 from unmingle.store.face_rows import ALONE, faces_to_group, owners_by_face, persons_now
 from unmingle.store.facts import adaptation_of, card_curve, known_scale, library_curve, model_of, noted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
-
     import polars as pl
 
-    from unmingle.records import F32, I64, U8
     from unmingle.store.sqlite import Store
 
 

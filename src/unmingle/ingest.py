@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -15,30 +16,24 @@ from unmingle.decisions import journal
 from unmingle.errors import PictureError, UnmingleError, reason
 from unmingle.files import stamp
 from unmingle.models.runtime import available_cores
-from unmingle.progress import Times, silent
-from unmingle.records import Added
+from unmingle.progress import Progress, Times, silent
+from unmingle.records import U8, Added, Analysis
 from unmingle.settings import RecordingSettings
 from unmingle.sources.decoding import VastError, name_of, open_pyramid
 from unmingle.sources.formats import file_digest
-from unmingle.sources.images import digest, is_ending, quiet_decoders, read_bytes
+from unmingle.sources.images import PictureFile, Scan, digest, is_ending, quiet_decoders, read_bytes
+from unmingle.sources.pyramid import Pyramid
 from unmingle.sources.recordings import Recording
 from unmingle.store import analyses, sightings
+from unmingle.store.analyses import Known
 from unmingle.store.facts import CURRENT
 from unmingle.store.file_rows import note_moved, out_of_reach
 from unmingle.store.identity import Recogniser, carry_over
-from unmingle.store.sqlite import TABLES
+from unmingle.store.sqlite import TABLES, Store
 from unmingle.tracking.video import VideoRecipe, track_video
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
     from unmingle.faces.recipe import RecipeRunner
-    from unmingle.progress import Progress
-    from unmingle.records import U8, Analysis
-    from unmingle.sources.images import PictureFile, Scan
-    from unmingle.sources.pyramid import Pyramid
-    from unmingle.store.analyses import Known
-    from unmingle.store.sqlite import Store
 
 BATCH_PICTURES = 32
 BATCH_PIXELS = 8_000_000  # large photographs make smaller batches, so that memory stays flat

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from unmingle.decisions.assignment import DecidedFaces, Measured, store_assignme
 from unmingle.decisions.state import State
 from unmingle.errors import SettingsError, SourceError
 from unmingle.faces.recipe import ClassicRecipe, FaceRecipe, face_recipe
-from unmingle.grouping.adaptation import adapt
+from unmingle.grouping.adaptation import Adaptation, adapt
 from unmingle.grouping.additions import touched
 from unmingle.grouping.baselines import classic_clusters
 from unmingle.grouping.cluster import Evidence, cluster_with_quality
@@ -23,7 +24,8 @@ from unmingle.grouping.constraints import Constraints
 from unmingle.grouping.threshold import FalseMergeThreshold
 from unmingle.models.registry import SFACE, card
 from unmingle.models.vgg16 import prepared_vgg16
-from unmingle.progress import Times, silent
+from unmingle.progress import Progress, Times, silent
+from unmingle.records import I64, Added, Bool, Clustering, Status
 from unmingle.render import views
 from unmingle.settings import (
     ClassicSettings,
@@ -39,22 +41,13 @@ from unmingle.sources.images import Scan, readable, scan
 from unmingle.sources.names import AUTO
 from unmingle.store import copies, facts, sightings
 from unmingle.store.face_query import file_state
-from unmingle.store.face_rows import ALONE, faces_to_group, grouped_faces, look_up
+from unmingle.store.face_rows import ALONE, StoredFaces, faces_to_group, grouped_faces, look_up
 from unmingle.store.file_rows import note_walked, taken_along, walked_folders
 from unmingle.store.frame_names import FrameNames, conclude, recording_of, rows_of_pictures, seen_frames
 from unmingle.store.result_tables import faces_table
-from unmingle.store.sqlite import TABLES
+from unmingle.store.sqlite import TABLES, Store
 from unmingle.summary import Summary
 from unmingle.version import __version__
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from unmingle.grouping.adaptation import Adaptation
-    from unmingle.progress import Progress
-    from unmingle.records import I64, Added, Bool, Clustering, Status
-    from unmingle.store.face_rows import StoredFaces
-    from unmingle.store.sqlite import Store
 
 # With fewer faces, all are grouped again, which takes a few seconds: the result depends on nothing but the faces.
 LEAST_FACES = 20_000

@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Unpack
 
 from unmingle import html
+from unmingle.decisions.log import Decision
+from unmingle.decisions.references import FaceRefs, PersonRef
 from unmingle.errors import DecisionError, LibraryError
 from unmingle.files import user_path, write_atomically
-from unmingle.library_folder import LibraryFolder
+from unmingle.library_folder import LibraryFolder, Who
 from unmingle.models.registry import SFACE
-from unmingle.progress import Times, silent
-from unmingle.settings import one_of, whole_number
+from unmingle.progress import Progress, Times, silent
+from unmingle.records import Added
+from unmingle.settings import (
+    ClassicSettings,
+    DetectionSettings,
+    EngineSettings,
+    GroupingSettings,
+    Recipe,
+    RecordingSettings,
+    one_of,
+    whole_number,
+)
 from unmingle.sources.names import AUTO
 from unmingle.store import facts, result_tables
 from unmingle.store.sqlite import open_to_decide
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import polars as pl
 
     from unmingle.decisions.asking import Answer, Question
-    from unmingle.decisions.log import Decision
-    from unmingle.decisions.references import FaceRefs, PersonRef
     from unmingle.evaluation.comparison import Comparison
     from unmingle.evaluation.labels import LabelOptions, Labels
     from unmingle.evaluation.scores import Evaluation
@@ -34,18 +43,7 @@ if TYPE_CHECKING:
     from unmingle.exchange.named_faces import Conflicts
     from unmingle.grouping.split_candidates import Branches
     from unmingle.identification import Identified
-    from unmingle.library_folder import Who
-    from unmingle.progress import Progress
-    from unmingle.records import Added
     from unmingle.render.notebook import Face, Person, Sheet
-    from unmingle.settings import (
-        ClassicSettings,
-        DetectionSettings,
-        EngineSettings,
-        GroupingSettings,
-        Recipe,
-        RecordingSettings,
-    )
     from unmingle.summary import Summary
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, get_args
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypedDict, TypeVar, Unpack, get_args
 
-from unmingle.decisions.erasing import clean_files, erase, people_meant
-from unmingle.decisions.kinds import KINDS
+from unmingle.decisions.erasing import Erasure, clean_files, erase, people_meant
+from unmingle.decisions.kinds import KINDS, Command, Kind
 from unmingle.decisions.log import By, Decision, Log, last_id, log_table
-from unmingle.decisions.references import faces_named, person_named
+from unmingle.decisions.references import FaceRefs, PersonRef, faces_named, person_named
 from unmingle.decisions.service import DecisionService
 from unmingle.decisions.state import State
 from unmingle.errors import DecisionError, LibraryError, SettingsError, WriteError, command
@@ -21,25 +23,15 @@ from unmingle.sources.formats import LIBRARY_FILE
 from unmingle.store import facts, file_rows, result_tables
 from unmingle.store.encryption import is_encrypted
 from unmingle.store.erasing import faces_meant
-from unmingle.store.outputs import note_output
+from unmingle.store.file_rows import Forgotten
+from unmingle.store.outputs import Output, note_output
 from unmingle.store.screen_time import screen_times
-from unmingle.store.sqlite import TABLES, open_to_decide, open_to_read, open_to_write
+from unmingle.store.sqlite import TABLES, Store, open_to_decide, open_to_read, open_to_write
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from contextlib import AbstractContextManager
-    from pathlib import Path
-    from typing import Concatenate, ParamSpec, TypeVar
-
     import polars as pl
 
-    from unmingle.decisions.erasing import Erasure
-    from unmingle.decisions.kinds import Command, Kind
-    from unmingle.decisions.references import FaceRefs, PersonRef
     from unmingle.privacy import Privacy
-    from unmingle.store.file_rows import Forgotten
-    from unmingle.store.outputs import Output
-    from unmingle.store.sqlite import Store
     from unmingle.upkeep import Checked
 
     P = ParamSpec("P")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import reduce
 from operator import or_
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from unmingle.models.registry import VGG16, YUNET
 from unmingle.sources.images import readable
@@ -16,14 +16,9 @@ from unmingle.store.encryption import MARK
 from unmingle.store.facts import model_of
 from unmingle.store.file_rows import count_files, sources_there
 from unmingle.store.outputs import KEY, REPLACED, TRUTH, VIEWS, Output, files_of, outputs
-from unmingle.store.sqlite import LOCK
+from unmingle.store.sqlite import LOCK, Store
 from unmingle.text_layout import counted
 from unmingle.version import __version__
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from unmingle.store.sqlite import Store
 
 # Folders that a client keeps in step with somebody else's machine.
 _SYNCED = re.compile(

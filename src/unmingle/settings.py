@@ -6,14 +6,13 @@ import hashlib
 import json
 import math
 import numbers
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
 from unmingle.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from _typeshed import DataclassInstance
 
 Crops = Literal["auto", "always", "never"]

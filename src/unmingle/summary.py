@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,6 @@ from unmingle.sources.images import MOVING_PARTS, is_ending, readable
 from unmingle.text_layout import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import polars as pl
 
     from unmingle.records import Added

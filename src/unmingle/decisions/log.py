@@ -6,6 +6,8 @@ An entry can be undone and redone by later entries, any of them, not only the la
 from __future__ import annotations
 
 import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
@@ -14,9 +16,6 @@ from unmingle.decisions.kinds import Clustered, Command, Kind, Undo, read_comman
 from unmingle.store.sqlite import insert
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Iterable, Mapping, Sequence
-
     import polars as pl
 
 

@@ -6,9 +6,10 @@ Clusters of the last grouping are kept in cells, by the files that the state nam
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,15 +21,11 @@ from ray.data.expressions import col
 from unmingle.distributed import cells, grouping, outliers
 from unmingle.distributed.grouping import LEAST_FACES, Grouped, in_cells, in_groups, members, merged, on_blocks, whole
 from unmingle.distributed.place import CLUSTERS, Place
+from unmingle.grouping.impostors import ImpostorModel
 from unmingle.grouping.threshold import FalseMergeThreshold, local_excess
+from unmingle.records import F32, F64, I64, Bool
+from unmingle.settings import GroupingSettings
 from unmingle.store.face_rows import ALONE, look_up
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from unmingle.grouping.impostors import ImpostorModel
-    from unmingle.records import F32, F64, I64, Bool
-    from unmingle.settings import GroupingSettings
 
 STATE, FORMAT = f"{CLUSTERS}/state.json", 3
 # What the last grouping of all leaves, besides the cells.

@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -24,20 +25,14 @@ from unmingle.errors import PictureError, SourceError, reason
 from unmingle.faces.recipe import FaceRecipe
 from unmingle.files import stamp
 from unmingle.ingest import AHEAD, BATCH_PICTURES, BATCH_PIXELS, analyse_each
-from unmingle.models.registry import SFACE
-from unmingle.progress import peak_memory, silent
+from unmingle.models.registry import SFACE, Card
+from unmingle.progress import Progress, peak_memory, silent
+from unmingle.records import Analysis
 from unmingle.settings import DetectionSettings, EngineSettings
 from unmingle.sources.decoding import open_pyramid
 from unmingle.sources.formats import FOUND_SUFFIXES, RECORDING_SUFFIXES, check_size
 from unmingle.sources.images import digest, quiet_decoders, scan
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    from unmingle.models.registry import Card
-    from unmingle.progress import Progress
-    from unmingle.records import Analysis
-    from unmingle.sources.pyramid import Pyramid
+from unmingle.sources.pyramid import Pyramid
 
 PART_FILES = 256
 AHEAD_BYTES = 100_000_000  # of files that are read while others are analysed

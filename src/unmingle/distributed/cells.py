@@ -12,29 +12,25 @@ Nothing depends on how rows are divided into tables, on their order, or on who w
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Self
+from functools import partial
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from unmingle.grouping.cluster import measured_threshold
 from unmingle.grouping.clusters import Clusters, unit_rows
 from unmingle.grouping.constraints import Constraints
+from unmingle.grouping.impostors import ImpostorModel
 from unmingle.grouping.index import exact_nearest
 from unmingle.grouping.inverted_index import InvertedIndex
 from unmingle.grouping.linkage import Linkage
 from unmingle.grouping.refine import CROWD_FACES, join_fragments, part_crowds, reassign
 from unmingle.grouping.threshold import FalseMergeThreshold
+from unmingle.records import F32, F64, I64, Bool
+from unmingle.settings import GroupingSettings
 from unmingle.store.face_rows import look_up
-
-if TYPE_CHECKING:
-    from functools import partial
-
-    from numpy.typing import NDArray
-
-    from unmingle.grouping.impostors import ImpostorModel
-    from unmingle.records import F32, F64, I64, Bool
-    from unmingle.settings import GroupingSettings
 
 # Faces of which the cells are learned, and on which it is measured how strangers spread.
 SAMPLE = 1 << 17

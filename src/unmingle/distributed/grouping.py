@@ -5,9 +5,10 @@ Rows are sorted into cells by tasks: what a lost node had is computed again, and
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,16 +20,10 @@ from unmingle.distributed import cells, outliers
 from unmingle.errors import SourceError
 from unmingle.grouping.cluster import Evidence, cluster_with_quality
 from unmingle.grouping.constraints import Constraints
-from unmingle.grouping.impostors import SFACE_CURVE
-from unmingle.progress import silent
+from unmingle.grouping.impostors import SFACE_CURVE, ImpostorModel
+from unmingle.progress import Progress, silent
+from unmingle.records import F32, F64, I64, Bool
 from unmingle.settings import GroupingSettings
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from unmingle.grouping.impostors import ImpostorModel
-    from unmingle.progress import Progress
-    from unmingle.records import F32, F64, I64, Bool
 
 # Keys are spread evenly below this: the part of all faces with keys below a share of it is an even sample.
 KEYS = 1 << 63

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,21 +17,15 @@ import ray.data
 
 from unmingle.decisions.assignment import continued
 from unmingle.distributed import adding, analysis, cells
-from unmingle.distributed.grouping import group
+from unmingle.distributed.grouping import Grouped, group
 from unmingle.distributed.place import ASSIGNMENT, FACES, FILES, PEOPLE, STATISTICS, Place, key
 from unmingle.distributed.review import Decided, owners
 from unmingle.errors import SettingsError
 from unmingle.grouping.impostors import curve_of
-from unmingle.progress import silent
+from unmingle.progress import Progress, silent
+from unmingle.records import I64
 from unmingle.settings import GroupingSettings
 from unmingle.store.face_rows import ALONE, look_up
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-
-    from unmingle.distributed.grouping import Grouped
-    from unmingle.progress import Progress
-    from unmingle.records import I64
 
 
 def cluster(

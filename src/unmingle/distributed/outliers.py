@@ -6,12 +6,10 @@ all are neighbours.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pyarrow as pa
 
-from unmingle.distributed.cells import MOVED, ROWS, Cell
+from unmingle.distributed.cells import MOVED, ROWS, Cell, Plan
 from unmingle.grouping.attach import (
     MISTAKES,
     STOREY,
@@ -24,10 +22,7 @@ from unmingle.grouping.attach import (
 )
 from unmingle.grouping.refine import FRAGMENT_FACES
 from unmingle.grouping.threshold import standard_query
-
-if TYPE_CHECKING:
-    from unmingle.distributed.cells import Plan
-    from unmingle.records import F64
+from unmingle.records import F64
 
 # Cells that each single face asks, and people of each with whom it is compared face by face.
 COPIES, NEAR = 12, 4

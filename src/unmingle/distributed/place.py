@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 import pyarrow as pa
@@ -15,9 +16,6 @@ import pyarrow.parquet as pq
 
 from unmingle.errors import SettingsError, WriteError, reason
 from unmingle.files import TEMPORARY, make_folder, write_atomically
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 FACES, THUMBNAILS, FILES, RECIPE = "faces", "thumbnails", "files", "recipe.txt"
 ASSIGNMENT, PEOPLE, STATISTICS, DECISIONS = "assignment", "people.parquet", "statistics.json", "decisions"

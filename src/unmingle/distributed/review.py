@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from collections.abc import Collection, Iterable
 from fnmatch import fnmatchcase
 from os import fsencode
 from pathlib import Path
@@ -33,17 +35,13 @@ from unmingle.distributed.place import (
 from unmingle.errors import DecisionError, LibraryError, SettingsError, SourceError
 from unmingle.grouping.confidence import face_probabilities, label_means
 from unmingle.models.registry import card
+from unmingle.records import I64
 from unmingle.store import facts
 from unmingle.store.face_rows import ALONE, faces_to_group
-from unmingle.store.sqlite import insert
+from unmingle.store.sqlite import Store, insert
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Collection, Iterable
-
     from unmingle.library import Library
-    from unmingle.records import I64
-    from unmingle.store.sqlite import Store
 
 # Ids that a library may give to people whom its decisions make: nobody else gets them.
 RESERVED = 10_000

@@ -5,12 +5,17 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unmingle.errors import LabelsError
 from unmingle.evaluation.columns import (
     YES,
+    Columns,
+    Row,
+    Rule,
     cell,
     find_columns,
     find_names,
@@ -20,18 +25,12 @@ from unmingle.evaluation.columns import (
     rules_for,
     same,
 )
-from unmingle.evaluation.sheets import read_sheets
+from unmingle.evaluation.sheets import Sheet, read_sheets
 from unmingle.files import user_path
 from unmingle.sources.names import bare, find_named, has_ending
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence, Set
-    from pathlib import Path
-
     import polars as pl
-
-    from unmingle.evaluation.columns import Columns, Row, Rule
-    from unmingle.evaluation.sheets import Sheet
 
     Find = Callable[[tuple[Row, ...]], Columns | LabelsError]
 

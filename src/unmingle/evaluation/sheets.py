@@ -11,28 +11,27 @@ import csv
 import io
 import json
 import re
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import reduce
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from zipfile import ZipFile
 
 import numpy as np
+from numpy.typing import NDArray
 
 from unmingle.errors import LabelsError, PictureError
 from unmingle.files import DAMAGE
+from unmingle.records import I64
 from unmingle.sources.formats import HEAD, read_file
 from unmingle.text_layout import csv_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
-
     import polars as pl
-    from numpy.typing import NDArray
 
     from unmingle.evaluation.columns import Row
-    from unmingle.records import I64
 
     Extent = tuple[int, int, int]  # the last row and column with something in it, and the bytes of text that it shows
 

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from unmingle.errors import WriteError
 from unmingle.files import replacing
 from unmingle.store.result_tables import FACES, intervals_table, recordings_table
+from unmingle.store.screen_time import ScreenTime
 from unmingle.text_layout import FORMULA
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
-
     import polars as pl
 
-    from unmingle.store.screen_time import ScreenTime
 
 TableKind = Literal["csv", "xlsx", "parquet", "json"]
 

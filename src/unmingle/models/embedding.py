@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,17 +20,13 @@ import numpy as np
 
 from unmingle.errors import ModelError
 from unmingle.models.graphs import BANDS, fold_constants, free_batch, prepared_model, waiting_node
-from unmingle.models.registry import DLIB, SFACE, Intake, model_file
+from unmingle.models.registry import DLIB, SFACE, Card, Intake, model_file
 from unmingle.models.runtime import Session, open_session
 from unmingle.records import F32, U8
 from unmingle.settings import Engine, EngineSettings, Precision
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from onnx import GraphProto, ModelProto, ValueInfoProto
-
-    from unmingle.models.registry import Card
 
     # (n, d) float32, each of length 1, from (n, 112, 112, 3) uint8 RGB; safe from several threads.
     Embedder = Callable[[U8], F32]

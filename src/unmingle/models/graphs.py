@@ -6,21 +6,18 @@ YuNet the picture) frozen to one size. Folding computes those constants once; th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from unmingle.files import write_atomically
-from unmingle.models.registry import cache_folder, model_file
+from unmingle.models.registry import Card, cache_folder, model_file
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from numpy.typing import NDArray
     from onnx import GraphProto, ModelProto, NodeProto
-
-    from unmingle.models.registry import Card
 
     Constants = dict[str, NDArray[np.generic]]
 

@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import tomllib
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from importlib.resources import files
@@ -26,8 +27,6 @@ from unmingle.errors import ModelError, SettingsError, WriteError
 from unmingle.files import EVERYBODY, file_hash, replacing, write_atomically
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from unmingle.models.fetch import OnBytes
 
 Colour = Literal["rgb", "bgr"]

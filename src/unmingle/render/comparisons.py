@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import polars as pl
 
@@ -14,20 +15,16 @@ from unmingle.decisions.references import label
 from unmingle.evaluation.comparison import FATES, VERDICTS, Change, Comparison, Share, Side
 from unmingle.evaluation.score_files import main_figures, scores_document
 from unmingle.html import render
+from unmingle.progress import Progress
 from unmingle.render.figures import FacePicture, Pictures
 from unmingle.render.report import STATUS, how_made, work_out
 from unmingle.settings import DetectionSettings, RecordingSettings
 from unmingle.store.facts import noted
 from unmingle.store.result_tables import comparable_faces, spread
+from unmingle.store.sqlite import Store
 from unmingle.text_layout import counted
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from unmingle.progress import Progress
-    from unmingle.store.sqlite import Store
-
-    Shown = dict[str, Any]  # what the template takes
+Shown = dict[str, Any]  # what the template takes
 
 FORMAT = 1  # of the json; counts up when a key changes its meaning or goes
 SHOWN = 12  # changes of a kind on the terminal; the json has them all

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -11,26 +13,21 @@ from PIL import Image, ImageOps
 
 from unmingle.errors import PictureError, UnmingleError
 from unmingle.evaluation.score_files import LEFT_OUT, NOBODYS, as_json, count_confusions, worst_mistakes
+from unmingle.evaluation.scores import Evaluation
 from unmingle.exchange.table_files import harmless
 from unmingle.faces.align import show_thumbnail
 from unmingle.files import write_atomically
 from unmingle.grouping.index import similarity_blocks
 from unmingle.html import address
+from unmingle.records import F32, F64, I64, U8
 from unmingle.render.drawing import EDGE, FAINT, INK, PAPER, Canvas, Line, as_png, contact_sheet, encoded, text_width
 from unmingle.sources.images import PictureFile, quiet_decoders, read_picture
 from unmingle.store.result_tables import thumbnail_of
+from unmingle.store.sqlite import Store
 from unmingle.text_layout import columns, shorten
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-    from pathlib import Path
-
-    from unmingle.evaluation.scores import Evaluation
-    from unmingle.records import F32, F64, I64, U8
-    from unmingle.store.sqlite import Store
-
-    Row = dict[str, Any]
-    Crop = Callable[[Row], U8]
+Row = dict[str, Any]
+Crop = Callable[[Row], U8]
 
 SMALL = 56  # pixels, of a face on a sheet
 ACROSS = 24  # faces in a row of a sheet

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice, pairwise
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,9 +16,12 @@ from unmingle.decisions.references import label
 from unmingle.evaluation.score_files import aside_rows, count_confusions, join_rows, worst_mistakes
 from unmingle.evaluation.scores import Evaluation, confused, found_worst
 from unmingle.files import write_atomically
+from unmingle.grouping.split_candidates import Branches
 from unmingle.grouping.threshold import FalseMergeThreshold
 from unmingle.html import render
 from unmingle.models.registry import VGG16, YUNET
+from unmingle.progress import Progress
+from unmingle.records import F32, I64
 from unmingle.render.figures import (
     ACROSS,
     HEIGHT,
@@ -40,15 +45,7 @@ from unmingle.store.file_rows import sources_there
 from unmingle.store.people_query import clusterings, people, unsure_faces
 from unmingle.store.result_tables import Tile, faces_table, library_people, spread, tiles
 from unmingle.store.screen_time import count_recordings, timelines
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-    from pathlib import Path
-
-    from unmingle.grouping.split_candidates import Branches
-    from unmingle.progress import Progress
-    from unmingle.records import F32, I64
-    from unmingle.store.sqlite import Store
+from unmingle.store.sqlite import Store
 
 QUESTIONS = 10
 STRIP = 10  # faces that stand for a person

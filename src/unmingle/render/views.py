@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from html import escape
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
+
+from PIL.Image import Image
 
 from unmingle.decisions.log import last_id
 from unmingle.decisions.references import label
@@ -28,19 +31,14 @@ from unmingle.store.result_tables import (
     tiles,
 )
 from unmingle.store.screen_time import ScreenTime, screen_times
-from unmingle.store.sqlite import TABLES
+from unmingle.store.sqlite import TABLES, Store
 from unmingle.text_layout import counted
 from unmingle.version import __version__
 
 COMMENT_WITHIN = 512  # bytes, from the beginning of a JPEG: as Pillow writes it
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
-
     import polars as pl
-    from PIL.Image import Image
-
-    from unmingle.store.sqlite import Store
 
 
 def write_views(

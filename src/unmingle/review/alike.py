@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from unmingle.grouping.clusters import unit_rows
 from unmingle.grouping.confidence import pair_probabilities
+from unmingle.grouping.impostors import ImpostorModel
 from unmingle.grouping.index import spaced
 from unmingle.grouping.split_candidates import SAMPLE, parts
+from unmingle.records import F32, I64, Bool
 from unmingle.store.facts import CURRENT, adaptation_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
-
-    from numpy.typing import NDArray
-
     from unmingle.grouping.adaptation import Adaptation
-    from unmingle.grouping.impostors import ImpostorModel
-    from unmingle.records import F32, I64, Bool
     from unmingle.store.sqlite import Store
 
 

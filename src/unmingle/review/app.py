@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict, fields
 from operator import gt, lt
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request
 from fastapi.responses import HTMLResponse, Response
@@ -26,10 +28,6 @@ from unmingle.store.encryption import is_encrypted
 from unmingle.store.face_query import face_detail, left_out_groups, original, short
 from unmingle.store.people_query import FaceOrder, face_cards
 from unmingle.version import __version__
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-    from pathlib import Path
 
 # The pages, all of one shell, and how each looks while it waits for what it shows.
 PAGES = {

@@ -12,19 +12,17 @@ import hmac
 import ipaddress
 import secrets
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import RedirectResponse
+from starlette.responses import RedirectResponse, Response
 
 from unmingle.review.pages import HEADERS, RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_BODY = 2 * 1024 * 1024  # bytes: a hundred thousand ids fit in

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,13 +21,10 @@ from typing import TYPE_CHECKING, Literal
 from threadpoolctl import threadpool_limits
 
 from unmingle.errors import LibraryBusyError, UnmingleError
-from unmingle.progress import silent
+from unmingle.progress import Progress, Stage, silent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from unmingle.decisions.asking import Question
-    from unmingle.progress import Progress, Stage
 
 THINKING = 2.5  # seconds without an edit before questions are worked out, which would slow down whoever decides
 NICE = 10  # how far questions stand back behind requests, as the system counts it

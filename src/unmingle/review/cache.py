@@ -4,36 +4,29 @@ from __future__ import annotations
 
 import unicodedata
 from collections import defaultdict
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from unmingle.decisions.kinds import Clustered
-from unmingle.decisions.log import Log, last_id, read_log
+from unmingle.decisions.log import Entry, Log, last_id, read_log
 from unmingle.decisions.references import label
 from unmingle.errors import LibraryError
 from unmingle.grouping.confidence import weakness
 from unmingle.identification import Identifier
-from unmingle.review.alike import Appearances, FaceVectors, parts_of
+from unmingle.records import I64
+from unmingle.review.alike import Appearances, FaceVectors, Likeness, parts_of
 from unmingle.store import people_query
 from unmingle.store.face_query import LeftOut, count_faces, faceless_files, lone_faces
 from unmingle.store.face_regions import faces_of_regions
 from unmingle.store.face_rows import last_face
 from unmingle.store.facts import CURRENT, current, known_scale, library_curve
-from unmingle.store.screen_time import count_recordings, timelines
-from unmingle.store.sqlite import open_to_read
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from unmingle.decisions.log import Entry
-    from unmingle.records import I64
-    from unmingle.review.alike import Likeness
-    from unmingle.store.people_query import PersonSummary
-    from unmingle.store.screen_time import Timeline
-    from unmingle.store.sqlite import Store
+from unmingle.store.people_query import PersonSummary
+from unmingle.store.screen_time import Timeline, count_recordings, timelines
+from unmingle.store.sqlite import Store, open_to_read
 
 T = TypeVar("T")
 NEAREST = 60  # faces like one that are shown however unlikely they are

@@ -5,10 +5,11 @@ from __future__ import annotations
 import mimetypes
 import os
 from base64 import b64encode
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 import platformdirs
@@ -36,9 +37,6 @@ from unmingle.store.file_rows import remembered
 from unmingle.store.people_query import FaceCard, face_cards
 from unmingle.store.screen_time import Seen, seen_between
 from unmingle.store.sqlite import open_to_read
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Iterator
 
 
 def door_of(request: Request) -> Door:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from fastapi import Path, Query
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from unmingle.decisions import log
-from unmingle.decisions.kinds import KINDS
+from unmingle.decisions.kinds import KINDS, Command
 from unmingle.store.face_query import FaceDetail, LeftOut, LeftOutGroup
 from unmingle.store.people_query import FaceCard, PersonSummary
 from unmingle.store.screen_time import Timeline
-
-if TYPE_CHECKING:
-    from unmingle.decisions.kinds import Command
 
 LARGEST = 2**63 - 1  # SQLite's integers end here
 

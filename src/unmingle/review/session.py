@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from threading import Condition, Lock, Semaphore
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image
 
-from unmingle.decisions.asking import answer_command
+from unmingle.decisions.asking import Answer, Question, answer_command
+from unmingle.decisions.erasing import Erasure
+from unmingle.decisions.kinds import Command
 from unmingle.decisions.log import Decision
 from unmingle.decisions.service import DecisionService
 from unmingle.errors import DecisionError, LibraryBusyError, LibraryError, PictureError, StaleError, UnmingleError
 from unmingle.faces.align import FACE_MARGIN, SIDE, thumbnail
 from unmingle.files import stamp
+from unmingle.identification import Found
 from unmingle.jobs import retry
 from unmingle.library import Library
+from unmingle.records import U8
 from unmingle.render.drawing import as_jpeg
 from unmingle.review.background import Later, QuestionList
 from unmingle.review.cache import Cache
@@ -27,23 +32,13 @@ from unmingle.review.pages import RequestError
 from unmingle.sources.decoding import decode, open_pyramid
 from unmingle.sources.formats import LIBRARY_FILE, check_file, file_digest
 from unmingle.sources.images import digest, read_bytes
+from unmingle.sources.pyramid import Pyramid
 from unmingle.sources.recordings import Recording
 from unmingle.store import encryption, people_query
-from unmingle.store.face_query import original, original_recording
+from unmingle.store.face_query import FileState, Original, original, original_recording
 from unmingle.store.facts import current
 from unmingle.store.result_tables import thumbnail_of
 from unmingle.store.sqlite import open_to_decide, open_to_write
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from unmingle.decisions.asking import Answer, Question
-    from unmingle.decisions.erasing import Erasure
-    from unmingle.decisions.kinds import Command
-    from unmingle.identification import Found
-    from unmingle.records import U8
-    from unmingle.sources.pyramid import Pyramid
-    from unmingle.store.face_query import FileState, Original
 
 T = TypeVar("T")
 MOST_QUESTIONS = 200

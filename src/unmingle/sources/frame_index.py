@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from unmingle.errors import PictureError
+from unmingle.records import F64, I64, Bool
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from av.container import InputContainer
     from av.packet import Packet
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-    from unmingle.records import F64, I64, Bool
 
 PATIENCE = 16  # unreadable places in a row, after which nothing more is expected of a file
 TOLERANCE = 0.001  # seconds that a frame may come before its instant: some containers round times to milliseconds

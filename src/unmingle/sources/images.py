@@ -7,6 +7,7 @@ import hashlib
 import os
 import warnings
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +18,6 @@ from unmingle.files import user_path
 from unmingle.sources import formats
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from unmingle.records import U8
 
 BACKUP = "_original"  # how the endings of ExifTool's backups end

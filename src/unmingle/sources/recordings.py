@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
@@ -17,18 +18,16 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from unmingle.errors import PictureError, SettingsError, UnmingleError, reason
+from unmingle.records import I64, U8
 from unmingle.sources.formats import MIN_SIDE, QUICKTIME_BOXES, begins_recording, check_file, head_of
 from unmingle.sources.frame_index import decoded, packets_of, read_index
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from av.container import InputContainer
     from av.video.frame import VideoFrame
     from av.video.reformatter import VideoReformatter
     from av.video.stream import VideoStream
 
-    from unmingle.records import I64, U8
 
 MAX_PIXELS = 8192 * 8192  # of a frame: several are in memory at once, and so are those that others refer to
 MOST_AT_ONCE = 400_000_000  # bytes that FFmpeg takes in one piece, of what a file says: the largest frame needs 270 MB

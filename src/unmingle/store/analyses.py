@@ -7,23 +7,17 @@ were that somebody had erased is remembered, so that they are not found again.
 from __future__ import annotations
 
 import os
+import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from unmingle.faces.boxes import SAME_FACE, overlap_of_pairs
-from unmingle.sources.images import PictureFile
+from unmingle.records import F32, F64, I64, Analysis, Bool
+from unmingle.sources.images import PictureFile, Scan
 from unmingle.store.file_rows import note_files
-from unmingle.store.sqlite import insert
-
-if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Sequence
-
-    from unmingle.records import F32, F64, I64, Analysis, Bool
-    from unmingle.sources.images import Scan
-    from unmingle.store.sqlite import Store
+from unmingle.store.sqlite import Store, insert
 
 ERASED = "its faces were erased"  # the reason
 PICTURE = -1  # the frame of what is no recording

@@ -14,15 +14,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unmingle.faces.boxes import overlaps
-from unmingle.faces.duplicates import CELLS, Prints, alike, lay_over
+from unmingle.faces.duplicates import CELLS, U64, Prints, alike, lay_over
 from unmingle.grouping.clusters import unit_rows
 from unmingle.grouping.index import find_nearest
-from unmingle.store.face_rows import look_up
+from unmingle.records import F32, F64, I64, Bool
+from unmingle.store.face_rows import StoredFaces, look_up
 
 if TYPE_CHECKING:
-    from unmingle.faces.duplicates import U64
-    from unmingle.records import F32, F64, I64, Bool
-    from unmingle.store.face_rows import StoredFaces
     from unmingle.store.sqlite import Store
 
 MAX_LEFT = 0.1  # of the contrast, that a copy doesn't explain

@@ -18,14 +18,12 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from unmingle.errors import LibraryError, LibraryLockedError, MissingExtraError, SettingsError
 from unmingle.files import JOURNAL, TEMPORARY, stamp, write_atomically
 from unmingle.sources.formats import LIBRARY_FILE as FILE
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 MARK = "encryption.json"  # the salt of a library's key, and how a key is known to be the right one
 NEW = f"{TEMPORARY}new.sqlite"  # the file that is to take the library's place; until it does, the key of before holds

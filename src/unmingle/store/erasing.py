@@ -7,8 +7,12 @@ fact says so until they are clean, and whoever opens the library next goes on.
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,15 +23,7 @@ from unmingle.store.face_regions import counterparts
 from unmingle.store.file_rows import files_below
 from unmingle.store.outputs import take_back
 from unmingle.store.sightings import cut_track
-from unmingle.store.sqlite import ERASING
-
-if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Collection, Iterable
-    from datetime import datetime
-    from pathlib import Path
-
-    from unmingle.store.sqlite import Store
+from unmingle.store.sqlite import ERASING, Store
 
 _BOX = '"left", top, width, height'
 _THESE = "(SELECT value FROM json_each(?))"

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from unmingle.records import Status  # not only for checking types: the review's server reads these records
+from unmingle.records import (
+    F32,
+    Status,  # not only for checking types: the review's server reads these records
+)
 from unmingle.sources.images import PictureFile
 from unmingle.store.people_query import face_cards
 from unmingle.store.sightings import seen_in_frame
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from unmingle.records import F32
-    from unmingle.store.sqlite import Store
+from unmingle.store.sqlite import Store
 
 Box = tuple[float, float, float, float]
 

@@ -5,21 +5,18 @@ The rows of faces come and go: another recipe finds them anew, a few pixels off.
 
 from __future__ import annotations
 
+import sqlite3
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
 from unmingle.errors import DecisionError
 from unmingle.faces.boxes import SAME_FACE, overlap_of_pairs
+from unmingle.records import F64
 from unmingle.store.analyses import NEAR_FRAMES
 from unmingle.store.sightings import FRAME, tracks
-
-if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Collection, Iterable, Sequence
-
-    from unmingle.records import F64
 
 _BOX = '"left", top, width, height'
 _OF_FACES = f"SELECT face AS id, digest, {_BOX} FROM face_row WHERE face IN (SELECT value FROM json_each(?))"

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from itertools import compress
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from unmingle.records import F32, I64, Bool
 from unmingle.store.facts import adaptation_of
 from unmingle.store.schema import damaged
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Sequence
-
-    from unmingle.records import F32, I64, Bool
     from unmingle.store.sqlite import Store
 
 AT_ONCE = 1 << 14  # vectors read

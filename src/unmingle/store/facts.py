@@ -12,13 +12,12 @@ import numpy as np
 
 from unmingle.errors import LibraryError, command
 from unmingle.grouping.impostors import ImpostorModel, curve_of
-from unmingle.models.registry import SFACE, from_json
+from unmingle.models.registry import SFACE, Card, from_json
 from unmingle.settings import DetectionSettings, GroupingSettings, RecordingSettings
 from unmingle.store.encryption import is_encrypted
 
 if TYPE_CHECKING:
     from unmingle.grouping.adaptation import Adaptation
-    from unmingle.models.registry import Card
     from unmingle.store.sqlite import Store
 
 CURRENT = "recipe"  # the recipe whose faces are the library's people

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -15,14 +17,10 @@ from typing import TYPE_CHECKING
 
 from unmingle.errors import SourceError
 from unmingle.files import stamp, user_path
-from unmingle.sources.images import PictureFile, readable
+from unmingle.sources.images import PictureFile, Scan, readable
 from unmingle.store.face_rows import keep_previous
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Collection, Iterable, Sequence
-
-    from unmingle.sources.images import Scan
     from unmingle.store.sqlite import Store
 
     Key = tuple[int, int]  # device and inode

@@ -9,28 +9,24 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
 from unmingle.grouping.clusters import unit_rows
-from unmingle.sources.names import AUTO, MEETING_PATTERN, parse_name
+from unmingle.grouping.impostors import ImpostorModel
+from unmingle.records import F32, F64, I64
+from unmingle.sources.names import AUTO, MEETING_PATTERN, NameParts, parse_name
+from unmingle.store.face_rows import StoredFaces
 from unmingle.store.sightings import any_recording
+from unmingle.store.sqlite import Store
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from unmingle.grouping.impostors import ImpostorModel
-    from unmingle.records import F32, F64, I64
-    from unmingle.sources.names import NameParts
-    from unmingle.store.face_rows import StoredFaces
-    from unmingle.store.sqlite import Store
-
-    Meeting = tuple[int, str, str]  # row of the source, folder, meeting
-    Frames = dict[int, list[int]]  # the pictures in each frame
-    Verdict = Literal["nothing", "frames", "recording"]
+Meeting = tuple[int, str, str]  # row of the source, folder, meeting
+Frames = dict[int, list[int]]  # the pictures in each frame
+Verdict = Literal["nothing", "frames", "recording"]
 
 FACT = "frame_names"
 OLD_FACT = "name_pattern"  # of versions that believed all names of the pattern

@@ -8,6 +8,8 @@ people and with all that was said of them.
 from __future__ import annotations
 
 import json
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -17,20 +19,17 @@ from unmingle.errors import PictureError
 from unmingle.faces.align import FACE_MARGIN, open_thumbnail, thumbnail
 from unmingle.faces.boxes import SAME_FACE, overlaps
 from unmingle.faces.duplicates import Prints, fingerprint, lay_over
+from unmingle.records import F64, U8
 from unmingle.sources.decoding import pixel_digest
 from unmingle.sources.images import readable
+from unmingle.sources.pyramid import Pyramid
 from unmingle.store.copies import MAX_IN_ONE_PLACE, MAX_LEFT
 from unmingle.store.file_rows import out_of_reach
 from unmingle.store.sightings import FRAME
+from unmingle.store.sqlite import Store
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-
-    from unmingle.records import F64, U8
-    from unmingle.sources.pyramid import Pyramid
     from unmingle.sources.recordings import Recording
-    from unmingle.store.sqlite import Store
 
     Box = Sequence[float]  # left, top, width, height
     Moving = Callable[[F64], F64]  # boxes (n, 4) of one picture to those in another

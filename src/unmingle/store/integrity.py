@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -17,9 +19,6 @@ from unmingle.store.schema import columns_made, columns_there, version_of
 from unmingle.text_layout import counted
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Iterable, Iterator
-
     from unmingle.store.sqlite import Store
 
 MOST_LINES = 20  # of SQLite's own check

@@ -7,23 +7,19 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 from unmingle.files import JOURNAL, TEMPORARY, hidden_path, sweep
 from unmingle.sources.formats import LIBRARY_FILE as FILE
 from unmingle.sources.images import readable
 from unmingle.store.encryption import MARK, NEW, Mark
 from unmingle.store.facts import PLAIN
-from unmingle.store.sqlite import LOCK, LOG
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from unmingle.store.sqlite import Store
+from unmingle.store.sqlite import LOCK, LOG, Store
 
 KEY = "review.json"  # of the review page
 REPLACED = "library-damaged*"  # what a repair put new ones in the place of

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
+from unmingle.records import I64
 from unmingle.store.frame_names import read_names
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
-
-    from unmingle.records import I64
-    from unmingle.store.sqlite import Store
+from unmingle.store.sqlite import Store
 
 UNSURE = 0.9  # a face whose probability is lower wants a look
 COVERS = 4  # faces that stand for a person

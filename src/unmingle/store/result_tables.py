@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +12,7 @@ import numpy as np
 
 from unmingle.errors import PictureError
 from unmingle.models.registry import VGG16
+from unmingle.records import U8
 from unmingle.settings import DetectionSettings
 from unmingle.store.face_regions import faces_of_regions
 from unmingle.store.facts import CURRENT, model_of, noted
@@ -17,15 +20,11 @@ from unmingle.store.frame_names import FrameNames, read_names
 from unmingle.store.people_query import member_rows
 from unmingle.store.screen_time import ScreenTime, screen_times
 from unmingle.store.sightings import any_recording, tracks
+from unmingle.store.sqlite import Store
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Collection, Sequence
-
     import polars as pl
 
-    from unmingle.records import U8
-    from unmingle.store.sqlite import Store
 
 # Of the columns; polars itself is imported where there are many rows, as that takes longer than a short command.
 FACES: dict[str, Any] = {

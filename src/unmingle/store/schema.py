@@ -11,14 +11,11 @@ import sqlite3
 from contextlib import closing
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from unmingle.errors import LibraryError, LibraryNewerError, command
 from unmingle.files import JOURNAL
 from unmingle.sources.formats import LIBRARY_FILE as FILE
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _MADE = re.compile(r'^(CREATE|DROP) (?:UNIQUE )?(TABLE|INDEX|VIEW|TRIGGER) "?(\w+)"?', re.MULTILINE)
 

@@ -6,23 +6,19 @@ import json
 import os
 from bisect import bisect_left
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import groupby
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from unmingle.errors import PictureError
+from unmingle.records import F64
 from unmingle.sources.images import PictureFile
 from unmingle.store.sightings import any_recording, frame_times, tracks, tracks_between
+from unmingle.store.sqlite import Store
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from unmingle.records import F64
-    from unmingle.store.sqlite import Store
-
-    Shot = tuple[float, float, int]  # seconds since the first frame, quality, face
+Shot = tuple[float, float, int]  # seconds since the first frame, quality, face
 
 # Seconds out of sight that don't end an interval: a blink, a turned head, a hand before the face.
 BRIDGED = 1.0

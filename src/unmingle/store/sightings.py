@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmingle.records import Sightings, nearest_keyframes
+from unmingle.records import F64, I64, Sightings, nearest_keyframes
 from unmingle.store.analyses import ERASED, ErasedRegions, add_face, erased_contents, forget_erased, remember_erased
-from unmingle.store.sqlite import insert
+from unmingle.store.face_rows import StoredFaces
+from unmingle.store.sqlite import Store, insert
 from unmingle.text_layout import counted
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Collection, Iterable, Iterator
-
-    from unmingle.records import F64, I64
     from unmingle.sources.recordings import RecordingInfo
-    from unmingle.store.face_rows import StoredFaces
-    from unmingle.store.sqlite import Store
     from unmingle.tracking.tracks import Segment
 
 # Between the digest of a recording and the number of a frame: together they name a picture.

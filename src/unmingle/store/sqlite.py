@@ -7,7 +7,9 @@ it was working on. One writer at a time (a lock that the system frees when a pro
 from __future__ import annotations
 
 import os
+import sqlite3
 import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
@@ -23,9 +25,6 @@ from unmingle.store.encryption import MARK, Mark, check_key, connect, errors, ex
 from unmingle.store.schema import check_schema, damaged, migrate, migrations, version_of
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
     import polars as pl
 
 LOCK = "library.lock"
