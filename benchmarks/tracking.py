@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from unmingle.records import F32
-    from unmingle.tracking.video import Found
+    from unmingle.tracking.video import FrameFaces
 
     Boxes = list[tuple[int, F32]]  # frame and box of each sighting
 
@@ -69,7 +69,7 @@ def read(videos: list[Path]) -> dict[str, list[Frame]]:
     return read
 
 
-def theirs(name: str, frames: list[Frame], found: list[Found]) -> list[Boxes]:
+def theirs(name: str, frames: list[Frame], found: list[FrameFaces]) -> list[Boxes]:
     """Frame and box of each sighting, by track, as a tracker of the package has it."""
     import supervision
     import trackers
@@ -88,7 +88,7 @@ def theirs(name: str, frames: list[Frame], found: list[Found]) -> list[Boxes]:
     return list(tracks.values())
 
 
-def pieces(frames: list[Frame], found: list[Found]) -> list[Boxes]:
+def pieces(frames: list[Frame], found: list[FrameFaces]) -> list[Boxes]:
     """Ours, without embeddings."""
     tracker = Tracker(DetectionSettings().min_score)
     for frame, (faces, grey, _) in zip(frames, found, strict=True):

@@ -280,15 +280,12 @@ def _ranks(store: Store, faces: StoredFaces, decided: DecidedFaces) -> tuple[Boo
 
 
 def _few_new(store: Store, how: dict[str, Any], faces: StoredFaces, state: State) -> Bool | None:
-    """(n,) the faces of a large library that came since all was grouped so, if only what they touch need be; or None.
-
-    Who is there in which frames can be told of all frames only, so libraries with recordings are grouped as a whole.
-    """
+    """(n,) the faces that came to a large library since all was grouped so, if they need be alone; or None."""
     last, n, names = facts.grouped(store), len(faces.ids), FrameNames.of(store)
     whole = last.pop("faces", 0)
     if n < LEAST_FACES or abs(n - whole) > GROWTH * whole or last != {**how, "clustering": state.assignment.clustering}:
         return None
-    if not names.silent or sightings.any_recording(store):
+    if not names.silent or sightings.any_recording(store):  # who is where in frames can be told of all only
         return None
     before_n = look_up(state.assignment.faces_n, state.assignment.person_n, faces.ids)
     new_n = ~np.isin(faces.ids, grouped_faces(store.connection)) | (before_n != ALONE)

@@ -323,12 +323,9 @@ def _copy(
     connection: sqlite3.Connection,
     table: str,
     columns: dict[str, tuple[type, ...]],
-    called: Iterable[str],
+    called: Iterable[str],  # what the source calls them
 ) -> list[tuple[int, int]]:
-    """Copy the rows of a table from both ends, and one by one what lies between; the rows next to what was lost.
-
-    called: what the source calls the columns.
-    """
+    """Copy a table's rows from both ends, then one by one between; the rows next to what was lost."""
     names = column_names(columns)
     add = f'INSERT OR IGNORE INTO "{table}" ({names}) VALUES ({", ".join("?" * len(columns))})'
     (sql,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = ?", (table,)).fetchone()

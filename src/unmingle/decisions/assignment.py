@@ -213,11 +213,7 @@ def _propose(connection: sqlite3.Connection, columns: tuple[list[Any], ...], sta
 
 
 def _carry_over(connection: sqlite3.Connection, recipe: str, projection: Projection) -> bool:
-    """Bring the members in line with the faces of a recipe; whether another recipe was the library's before.
-
-    A face that belonged to somebody when the recipe was last the library's belongs to them still. The others belong to
-    whom the other recipe gave the face in the same place. So ids, and what is new, survive a change of model.
-    """
+    """Bring members in line with a recipe's faces, by place; whether another was the library's before."""
     query = "SELECT face, person, decided, since FROM face_row WHERE person IS NOT NULL AND recipe != ?"
     rows = connection.execute(query, (recipe,)).fetchall()
     if not rows:
@@ -227,7 +223,7 @@ def _carry_over(connection: sqlite3.Connection, recipe: str, projection: Project
     query = (
         "SELECT former.face, former.person FROM former JOIN face_row ON face_row.face = former.face WHERE recipe = ?"
     )
-    for face, person in connection.execute(query, (recipe,)).fetchall():
+    for face, person in connection.execute(query, (recipe,)).fetchall():  # theirs when the recipe was last in use
         _, decided, since = carried.get(face, (person, 0, 0))
         carried[face] = [projection.now(person), decided, since]
     connection.execute(

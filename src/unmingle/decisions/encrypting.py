@@ -79,10 +79,7 @@ def _alone(folder: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _copy(folder: Path, source: sqlite3.Connection, path: Path, digits: str) -> None:
-    """Copy all of a database into a new file with a key, or none.
-
-    By rows, since SQLite and SQLCipher in one process know nothing of each other's locks: no file is opened by both.
-    """
+    """Copy a database into a new file, by rows: SQLite and SQLCipher don't know each other's locks."""
     try:
         with closing(connect_with(digits, path)) as new:
             new.execute("PRAGMA journal_mode = OFF")

@@ -161,10 +161,7 @@ class State:
                 person_n[at if face_of[one] not in whose else beside] = ALONE
 
     def _undone_since(self, connection: sqlite3.Connection) -> dict[int, list[tuple[set[int], int]]]:
-        """Where faces go back to that were moved by decisions that the assignment heeded and that were undone since.
-
-        For each: the people in whom the assignment may have it for that reason, and whom it came from; latest first.
-        """
+        """By face that goes back since its move was undone: with whom it may be, and whose it was, latest first."""
         heeded = [entry for entry in self.log.entries if entry.id <= self.assignment.heeded]
         before = active_ids(heeded)
         undone = sorted(

@@ -174,10 +174,7 @@ def add(
 def _named(
     face_n: I64, person_n: I64, face_m: I64, cluster_m: I64, core_m: Bool, crowd_m: I64
 ) -> tuple[pa.Table, pa.Table]:
-    """Whose all faces are, where those of some clusters may have changed, and the people; see `Grouped`.
-
-    crowd_m: of which cluster each face's cluster is a piece; of itself, if it was not parted.
-    """
+    """Whose all faces are, where some clusters changed, and the people; crowd_m: what each is a piece of."""
     name_k, some_k, at_m = np.unique(cluster_m, return_index=True, return_inverse=True)
     size_k, core_k = np.bincount(at_m, minlength=len(name_k)), np.bincount(at_m, core_m, len(name_k))
     before_m = look_up(face_n, person_n, face_m)

@@ -165,11 +165,9 @@ def in_groups(
 def _shuffled(
     rows: ray.data.Dataset, by: str, parts: int, work: Callable[..., pa.Table], known: tuple[Any, ...], *placed: Any
 ) -> ray.data.Dataset:
-    """What is made of some rows in so many parts, in each of which are all that have the same key.
-
-    Tasks get rows as arguments, and so begin when these are there. Those of Ray's own shuffle wait for rows with a core
-    in hand, for good if whoever makes anew what a lost node had needs that core (Ray 2.60).
-    """
+    """What is made of some rows in so many parts, in each of which are all that have the same key."""
+    # Tasks get rows as arguments, and so begin when these are there. Those of Ray's own shuffle wait with a core in
+    # hand, for good if whoever makes anew what a lost node had needs that core (Ray 2.60).
     split = ray.remote(_split).options(num_returns=parts)
     shards = [split.remote(block, by, parts, *placed) for block in rows.to_arrow_refs()]
     columns = zip(*shards, strict=True) if parts > 1 else [shards]

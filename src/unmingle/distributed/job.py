@@ -78,10 +78,7 @@ def cluster(
 def _keep(
     place: Place, grouped: Grouped, decided: Decided, before: tuple[I64, I64], more: dict[str, Any]
 ) -> tuple[int, int]:
-    """Write who is whose: ids are those of before, and what was decided counts; how many people, and their faces.
-
-    before: whose each face was, by rising face. more: gets what the next run has to know.
-    """
+    """Write who is whose, with the ids of before (by rising face); how many people, and their faces."""
     known, (face_n, person_n) = json.loads(place.read_text(STATISTICS) or "{}"), before
     assigned = grouped.assignment.materialize()
     overlaps: Counter[tuple[int, int]] = Counter()

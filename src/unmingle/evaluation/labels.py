@@ -25,7 +25,7 @@ from unmingle.evaluation.columns import (
     rules_for,
     same,
 )
-from unmingle.evaluation.sheets import Sheet, read_sheets
+from unmingle.evaluation.sheets import TextTable, read_sheets
 from unmingle.files import user_path
 from unmingle.sources.names import bare, find_named, has_ending
 
@@ -134,7 +134,7 @@ def read_table(path: Path, find: Find, *, titles: tuple[str, ...] = ()) -> Table
 
     A hidden sheet is read where no other has the columns, or where it is asked for by its title.
     """
-    found: list[tuple[Sheet, Columns]] = []
+    found: list[tuple[TextTable, Columns]] = []
     lacking: list[LabelsError] = []
     unread: list[str] = []
     for sheet in _wanted(list(read_sheets(path)), path.name, titles):
@@ -162,7 +162,7 @@ def read_table(path: Path, find: Find, *, titles: tuple[str, ...] = ()) -> Table
     return Table(above, replace(columns, body=body), note, tuple(unread))
 
 
-def _wanted(sheets: list[Sheet], name: str, titles: tuple[str, ...]) -> list[Sheet]:
+def _wanted(sheets: list[TextTable], name: str, titles: tuple[str, ...]) -> list[TextTable]:
     by_title = {sheet.title.strip().casefold(): sheet for sheet in sheets}
     for title in titles:
         if title.strip().casefold() not in by_title:

@@ -67,7 +67,7 @@ _VALUE = re.compile(rb"office:[a-z-]*value|table:formula")
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class TextTable:
     """One table as text, header and all; rows may differ in length, an empty cell is "". Note: how it was read."""
 
     rows: tuple[Row, ...]
@@ -76,7 +76,7 @@ class Sheet:
     hidden: bool = False
 
 
-def read_sheets(path: Path) -> Iterable[Sheet]:
+def read_sheets(path: Path) -> Iterable[TextTable]:
     """The sheets of a workbook in order, visible ones first, or the single one of another file."""
     try:
         size = path.stat().st_size
@@ -102,7 +102,7 @@ def read_sheets(path: Path) -> Iterable[Sheet]:
     return [records or _delimited(data, path.name)]
 
 
-def _parquet(data: bytes, name: str) -> Sheet:
+def _parquet(data: bytes, name: str) -> TextTable:
     """The columns of numbers and text; of lists, records and bytes a few stored ones may stand for very many."""
     import polars as pl
 
@@ -118,10 +118,10 @@ def _parquet(data: bytes, name: str) -> Sheet:
         raise
     except Exception as error:  # whatever a broken file raises, it is that file's
         raise LabelsError(f"{name} can't be read: {error}.", "Write the file anew.") from error
-    return Sheet((tuple(table.columns), *map(_as_text, table.iter_rows())), "Parquet")
+    return TextTable((tuple(table.columns), *map(_as_text, table.iter_rows())), "Parquet")
 
 
-def _records(data: bytes, name: str) -> Sheet | None:
+def _records(data: bytes, name: str) -> TextTable | None:
     """The table of JSON that is a list of objects, or one on each line; None for what is no JSON."""
     if not data[:HEAD].lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"[", b"{")):
         return None
@@ -139,14 +139,14 @@ def _records(data: bytes, name: str) -> Sheet | None:
         raise LabelsError(f"{name} is JSON, but no table.", mend)
     header = tuple(dict.fromkeys(key for row in rows for key in row))
     check_cells(name, len(rows) * len(header))
-    return Sheet((header, *(_as_text([row.get(key) for key in header]) for row in rows)), "JSON")
+    return TextTable((header, *(_as_text([row.get(key) for key in header]) for row in rows)), "JSON")
 
 
 def _as_text(row: Sequence[object]) -> Row:
     return tuple("" if value is None else str(value) for value in row)
 
 
-def _delimited(data: bytes, name: str) -> Sheet:
+def _delimited(data: bytes, name: str) -> TextTable:
     """Text, whatever its encoding and delimiter."""
     encoding, signs = _guess_encoding(data)
     # File names may hold control signs; of bytes whose encoding is only guessed they say that it is no text.
@@ -171,7 +171,7 @@ def _delimited(data: bytes, name: str) -> Sheet:
             raise LabelsError(
                 f"{name} is not a table of text: {error}.", "Check its quotes, or save it again."
             ) from error
-    return Sheet(rows, f"{'utf-8' if surely else encoding}, separated by {delimiter!r}")
+    return TextTable(rows, f"{'utf-8' if surely else encoding}, separated by {delimiter!r}")
 
 
 def _text(data: bytes, encoding: str) -> io.TextIOWrapper:
@@ -211,11 +211,8 @@ def _guess_encoding(data: bytes) -> tuple[str, set[str] | None]:
     return ("cp932", japanese) if common * 2 >= len(letters) else ("cp1252", western)
 
 
-def _workbook(data: bytes, name: str) -> Iterator[Sheet]:
-    """The sheets, through fastexcel (calamine).
-
-    Numbers are text as the sheet stores them: 1.0 and 1 are both "1". A cell that is empty, or holds an error, is "".
-    """
+def _workbook(data: bytes, name: str) -> Iterator[TextTable]:
+    """The sheets, through fastexcel (calamine): 1.0 and 1 are both "1", a cell with an error is ""."""
     import fastexcel
 
     protected = LabelsError(f"{name} is protected by a password.", "Save a copy without one and pass that.")
@@ -230,7 +227,7 @@ def _workbook(data: bytes, name: str) -> Iterator[Sheet]:
         for sheet in sorted(sheets, key=lambda sheet: sheet.visible != "visible"):
             with panics_are_errors():
                 rows = _rows(sheet.to_polars())
-            yield Sheet(rows, f"sheet {sheet.name!r}", sheet.name, sheet.visible != "visible")
+            yield TextTable(rows, f"sheet {sheet.name!r}", sheet.name, sheet.visible != "visible")
     except (fastexcel.FastExcelError, RuntimeError) as error:
         if "password" in str(error).lower():
             raise protected from error

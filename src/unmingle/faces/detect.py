@@ -71,7 +71,7 @@ WIDE = ((360, Scale(608, 0.05)), (900, Scale(FINEST, 0.05)))  # from this longer
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
+class Detected:
     """The faces kept of one picture, and why others (or all) were not."""
 
     faces: Faces  # the one that the picture is about first, then by falling score; in a crop only its own face
@@ -83,7 +83,7 @@ class Found:
 
 def find_faces(
     session: Session, pixels: Sequence[U8 | Pyramid], settings: DetectionSettings, *, finder: Session | None = None
-) -> list[Found]:
+) -> list[Detected]:
     """Find the faces of each picture (h, w, 3) uint8 RGB, of any sizes.
 
     finder: the same detector in faster arithmetic, for all but the first look and the last reading. The landmarks of
@@ -111,12 +111,9 @@ def find_faces(
 
 
 def _look_evened(
-    session: Session, pictures: Sequence[Pyramid], found: list[Found], settings: DetectionSettings
+    session: Session, pictures: Sequence[Pyramid], found: list[Detected], settings: DetectionSettings
 ) -> None:
-    """Look for better candidates where no face is found, in the picture with even contrast: too much light, or little.
-
-    What is seen only so is never sure, whatever the detector says.
-    """
+    """Look for candidates, never sure ones, in pictures without a face: with even contrast, for lack of light."""
     empty = [i for i, one in enumerate(found) if not len(one.faces) and not pictures[i].large]
     evened = [Pyramid(even_contrast(pictures[i].full())) for i in empty]
     seen = at_scales(session, evened, [[NEAR, *SECOND]] * len(empty), settings)
@@ -134,7 +131,9 @@ def even_contrast(pixels: U8) -> U8:
     return np.asarray(np.clip(stretched, 0, 255), np.uint8)
 
 
-def _find(session: Session, finder: Session, pictures: Sequence[Pyramid], settings: DetectionSettings) -> list[Found]:
+def _find(
+    session: Session, finder: Session, pictures: Sequence[Pyramid], settings: DetectionSettings
+) -> list[Detected]:
     """Find the faces of pictures as they are."""
     seen = at_scales(session, pictures, [first_scales(picture) for picture in pictures], settings)
     for i, picture in enumerate(pictures):
@@ -153,7 +152,7 @@ def _find(session: Session, finder: Session, pictures: Sequence[Pyramid], settin
         faces = _main_first(faces, picture)
         kept = faces.take(np.arange(1)) if crop else faces
         candidate = seen[i].take(np.arange(min(1, len(seen[i]))))
-        found.append(Found(kept, best, len(faces) - len(kept), candidate))
+        found.append(Detected(kept, best, len(faces) - len(kept), candidate))
     better = read_again(session, pictures, [one.faces for one in found])
     upright = turn_upright(session, finder, pictures, better)
     return [

@@ -226,10 +226,7 @@ def _step(one: F32, other: F32, maps_k4: F32) -> tuple[F32, F32, F32]:
 
 
 def _sampling(unit: F32, maps_k2: F32) -> tuple[F32, Bool]:
-    """(k, s, s) the weights of source cells for each cell, by cubic interpolation, and (k, s) which lie inside.
-
-    Source: Keys, "Cubic convolution interpolation for digital image processing", 1981.
-    """
+    """(k, s, s) weights of source cells by cubic interpolation (Keys, 1981), and (k, s) which lie inside."""
     side = len(unit)
     at = (unit * (1 + maps_k2[:, :1]) + maps_k2[:, 1:] + 1) * (side / 2) - 0.5
     far = np.abs(at[:, :, None] - np.arange(side, dtype=np.float32))

@@ -16,7 +16,7 @@ import numpy as np
 
 from unmingle.errors import ModelError
 from unmingle.faces.align import FACE_MARGIN, align, thumbnail
-from unmingle.faces.detect import Found, Scale, at_scales, find_faces
+from unmingle.faces.detect import Detected, Scale, at_scales, find_faces
 from unmingle.faces.duplicates import fingerprint as of_picture
 from unmingle.faces.quality import Measures, measure, quality, triage
 from unmingle.faces.rotation import read_again
@@ -100,7 +100,7 @@ class FaceRecipe:
             for picture, one in zip(pyramids, found, strict=True)
         ]
 
-    def describe(self, pictures: Sequence[Pyramid], found: Sequence[Found]) -> list[Analysis]:
+    def describe(self, pictures: Sequence[Pyramid], found: Sequence[Detected]) -> list[Analysis]:
         """Embed and judge the faces that were found in each picture; faces of all pictures share batches."""
         owners = [(i, points) for i, one in enumerate(found) for points in one.faces.points]
         seen_in = [one.evened or picture for picture, one in zip(pictures, found, strict=True)]
@@ -154,7 +154,7 @@ class FaceRecipe:
         """Embed and judge these faces of each picture, after a second reading of their landmarks."""
         pyramids = [Pyramid(picture) for picture in pictures]
         again = read_again(self._networks[0], pyramids, faces)
-        return self.describe(pyramids, [Found(one, float(one.scores.max(initial=0)), 0) for one in again])
+        return self.describe(pyramids, [Detected(one, float(one.scores.max(initial=0)), 0) for one in again])
 
 
 def face_recipe(detection: DetectionSettings, engine: EngineSettings, model: Card) -> FaceRecipe:
@@ -178,7 +178,7 @@ def key_of(detection: DetectionSettings, model: Card) -> str:
     return f"faces-{fingerprint(detection, YUNET.sha256, SFACE.sha256, *more, PREPARATION, VERSION)}"
 
 
-def _why(found: Found, settings: DetectionSettings) -> str:
+def _why(found: Detected, settings: DetectionSettings) -> str:
     if len(found.faces):
         more = f"{found.neighbours} more face{'s' if found.neighbours > 1 else ''} at its edge left out"
         return f"taken as the crop of one face; {more}" if found.neighbours else ""

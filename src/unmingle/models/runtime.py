@@ -172,10 +172,8 @@ def import_openvino() -> ModuleType:
 
 @functools.cache
 def _core() -> Any:
-    """OpenVINO's core, which is never let go.
-
-    It gives its thread a stack for signals, and takes that from under it if it ends in another one: Ctrl+C would crash.
-    """
+    """OpenVINO's core, which is never let go."""
+    # It gives its thread a stack for signals, and takes it away if it ends in another one: Ctrl+C would crash.
     return import_openvino().Core()
 
 

@@ -43,7 +43,7 @@ from unmingle.store.face_rows import ALONE, faces_to_group, persons_now
 from unmingle.store.facts import SCALE, known_scale, library_curve, model_of, noted
 from unmingle.store.file_rows import sources_there
 from unmingle.store.people_query import clusterings, people, unsure_faces
-from unmingle.store.result_tables import Tile, faces_table, library_people, spread, tiles
+from unmingle.store.result_tables import RatedFace, faces_table, library_people, spread, tiles
 from unmingle.store.screen_time import count_recordings, timelines
 from unmingle.store.sqlite import Store
 
@@ -275,7 +275,7 @@ class _Report:
         return shown, row["label"], verdict
 
 
-def _best_of_parts(faces: Sequence[Tile], most: int) -> Iterable[int]:
+def _best_of_parts(faces: Sequence[RatedFace], most: int) -> Iterable[int]:
     """At most so many faces, spread over all of them, each the best of its part."""
     parts = min(most, len(faces))
     bounds = [i * len(faces) // parts for i in range(parts + 1)]

@@ -89,11 +89,7 @@ def _signature(file: Path) -> str:
 
 
 def _patched(store: Store, recipe: str, csv: Path) -> tuple[str, set[int]]:
-    """Bring `faces.csv` in line with the decisions since it was written, if nothing else has changed since.
-
-    Returns:
-        How many people there were before, empty if it can't be done so; and whom these decisions are about.
-    """
+    """Bring `faces.csv` in line by decisions alone: how many people it had, empty if it can't be, and who changed."""
     entry, people, signature = [*(store.fact(TABLES) or "").split(" ", 2), "", "", ""][:3]
     if not signature or signature != _signature(csv):
         return "", set()

@@ -150,10 +150,7 @@ def free_listener(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
 
 @contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """Ctrl+C and SIGTERM end the block as if it were done, since the server has tidied up by then.
-
-    Uvicorn raises the signal again after its own end; that would kill the process or look like an error.
-    """
+    """Let Ctrl+C and SIGTERM end the block as done: Uvicorn, which has tidied up, raises them once more."""
     try:
         before = {one: signal.signal(one, lambda *_: None) for one in (signal.SIGINT, signal.SIGTERM)}
     except ValueError:  # not the main thread: signals are somebody else's

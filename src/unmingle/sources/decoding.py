@@ -379,10 +379,7 @@ def _check_scans(scans: int, pixels: int) -> None:
 
 
 def _scans(content: bytes) -> int:
-    """How many scans a decoder goes through, up to the end of the picture: what follows may be another one.
-
-    It goes from marker to marker by their lengths, as decoders do: any of these bytes may stand inside a table.
-    """
+    """How many scans a decoder goes through to the end of the picture, from marker to marker by their lengths."""
     most = content.count(b"\xff\xda")
     if most <= FEW_SCANS:
         return most

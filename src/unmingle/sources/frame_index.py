@@ -179,10 +179,8 @@ def read_index(container: InputContainer, stream: VideoStream) -> FrameIndex:
 
 
 def _running(stamps_n: I64, key_n: Bool, tick: float) -> I64:
-    """Stamps of a clock that runs on where the file's was set anew, as where files were joined; or the very same.
-
-    A keyframe is shown after all that came before it, unless the clock was set back; and nobody waits for days.
-    """
+    """Stamps of a clock that runs on where the file's was set anew, as where files were joined; or the same."""
+    # A keyframe is shown after all that came before it, unless the clock was set back; and nobody waits for days.
     before_n = np.maximum.accumulate(stamps_n)
     leaps_n = np.diff(before_n.astype(np.float64), prepend=before_n[0]) * tick > LONGEST_FRAME
     anew = np.flatnonzero((key_n & (stamps_n < before_n)) | leaps_n)

@@ -78,7 +78,7 @@ def distinct(names: Iterable[str]) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class NamedFiles:
     """The files that a name could mean at the first step that found any."""
 
     files: tuple[int, ...] = ()
@@ -89,7 +89,7 @@ class Found:
         return bool(self.files)
 
 
-def find_all(names: Sequence[str], files: Sequence[tuple[str, str]]) -> list[Found]:
+def find_all(names: Sequence[str], files: Sequence[tuple[str, str]]) -> list[NamedFiles]:
     """What each name or path could mean of files given as (source, path relative to it).
 
     The exact spelling goes before the folded one, and more parts of a path before fewer.
@@ -112,25 +112,25 @@ def find_all(names: Sequence[str], files: Sequence[tuple[str, str]]) -> list[Fou
         length = next((n for n in range(len(parts), 0, -1) if parts[-n:] in agreeing), 0)
         among = [(i, whole[i], files[i][1]) for i in agreeing[parts[-length:]]] if length else []
         found[name] = _best_spelled(name, parts, length, among)
-    return [found[name] if name in found else Found(tuple(exact[name]), FULL) for name in names]
+    return [found[name] if name in found else NamedFiles(tuple(exact[name]), FULL) for name in names]
 
 
-def _best_spelled(name: str, parts: Sequence[str], length: int, among: Sequence[tuple[int, str, str]]) -> Found:
+def _best_spelled(name: str, parts: Sequence[str], length: int, among: Sequence[tuple[int, str, str]]) -> NamedFiles:
     """Of files that agree in so many parts, as (position, whole path, relative), those spelled most like the name."""
     if length == len(parts):
         for rank, key in ((RELATIVE, str), (SLASHED, _slashed), (COMPOSED, _composed), (FOLDED, folded)):
             wanted = key(name)
             if hits := tuple(i for i, _, path in among if key(path) == wanted):
-                return Found(hits, rank)
+                return NamedFiles(hits, rank)
     astray = length == 1 < min(len(parts), len(parts_of(among[0][2])))
     for key in (_slashed, _composed):
         end = "/" + "/".join(key(name).split("/")[-length:])
         if hits := tuple(i for i, path, _ in among if key(path).endswith(end)):
-            return Found(hits, length, astray)
-    return Found(tuple(i for i, *_ in among), length, astray)
+            return NamedFiles(hits, length, astray)
+    return NamedFiles(tuple(i for i, *_ in among), length, astray)
 
 
-def find_named(names: Sequence[str], files: Sequence[tuple[str, str]]) -> list[Found]:
+def find_named(names: Sequence[str], files: Sequence[tuple[str, str]]) -> list[NamedFiles]:
     """What each name in a table could mean.
 
     As `find_all`; and a name without the ending of a picture or a recording, if it is no file's, means the file that
@@ -147,7 +147,7 @@ def find_named(names: Sequence[str], files: Sequence[tuple[str, str]]) -> list[F
             numbers[_number_of(PurePosixPath(stem).name)].append(i)
         for i in rest:
             if not wanted[i] and (number := _number_of(names[i])):
-                wanted[i] = Found(tuple(numbers.get(number, ())), -WITHOUT_ENDING)
+                wanted[i] = NamedFiles(tuple(numbers.get(number, ())), -WITHOUT_ENDING)
     return wanted
 
 

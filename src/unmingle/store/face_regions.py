@@ -68,11 +68,7 @@ def _best(rows: Iterable[tuple[Any, ...]]) -> dict[int, int]:
 def _on_tracks(
     connection: sqlite3.Connection, recipe: str, regions: Iterable[tuple[Any, ...]], found: Collection[int]
 ) -> dict[int, int]:
-    """For regions in frames of recordings where no face is stored: the face that stands for who is seen there.
-
-    Watched at other instants, a recording has its faces in other frames. Who was seen in a region is on a track through
-    it, or through where it was a moment before or after.
-    """
+    """For regions in frames without a stored face: the face of the track that runs through, or a moment away."""
     lost: defaultdict[str, list[tuple[int, int, F64]]] = defaultdict(list)
     for region, digest, *box in regions:
         if region not in found:

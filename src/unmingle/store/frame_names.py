@@ -181,10 +181,7 @@ def conclude(
 
 
 class _Candidate:
-    """Files whose names read as frames of one meeting; the indices and the pictures in each frame.
-
-    Indices also of files in which no face was found.
-    """
+    """Files whose names read as frames of one meeting, also those in which no face was found."""
 
     def __init__(self) -> None:
         self.files: set[str] = set()

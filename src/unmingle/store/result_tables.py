@@ -113,11 +113,7 @@ def _rounded(table: pl.DataFrame) -> pl.DataFrame:
 
 
 def _sightings(store: Store, recipe: str) -> pl.DataFrame | None:
-    """The rows of `faces_table` that are of recordings.
-
-    Quality, person, status and reason are those of the face of the same track that is nearest in time; a face that the
-    detector is not sure of says that it was followed.
-    """
+    """The rows of `faces_table` of recordings, each with what is known of its track's face nearest in time."""
     if not any_recording(store):
         return None
     import polars as pl
@@ -314,22 +310,22 @@ def models_table(store: Store) -> pl.DataFrame:
 
 
 @dataclass(frozen=True, slots=True)
-class Tile:
+class RatedFace:
     """One face to show: its row in the library, and its quality from 0 to 1."""
 
     face: int
     quality: float
 
 
-def tiles(store: Store, recipe: str, only: Collection[int]) -> dict[int, list[Tile]]:
+def tiles(store: Store, recipe: str, only: Collection[int]) -> dict[int, list[RatedFace]]:
     """The distinct faces of people, in the order of their file names; no thumbnails yet, since there are many."""
     query = (
         f"SELECT person, face.id, quality FROM member CROSS JOIN face ON face.id = face {_IN_FILES} WHERE recipe = ?"
         f" AND person IN (SELECT value FROM json_each(?)) {_BY_FILE}"
     )
-    people: dict[int, list[Tile]] = {}
+    people: dict[int, list[RatedFace]] = {}
     for person, face, quality in store.connection.execute(query, (recipe, json.dumps(list(only)))):
-        people.setdefault(person, []).append(Tile(face, quality))
+        people.setdefault(person, []).append(RatedFace(face, quality))
     return people
 
 

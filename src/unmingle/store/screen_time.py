@@ -104,11 +104,7 @@ def _intervals(store: Store, recipe: str, recordings: dict[int, ScreenTime]) -> 
 
 
 def _guessed(recording: ScreenTime, seen_n: F64) -> tuple[F64, F64]:
-    """When the frames of a recording came and gave way, where an earlier version did not note it.
-
-    seen_n: seconds, rising: of the frames that show a face. If these are fewer than were looked at, further ones are
-    taken to lie between them wherever there is room for one.
-    """
+    """When frames came and went where no version noted it: those with a face, others where there is room."""
     if len(seen_n) < recording.looked_at:
         step = max(recording.every, recording.duration / recording.frames)
         room = np.diff(seen_n, append=recording.duration) > 1.5 * step

@@ -294,10 +294,7 @@ def _of_still(keyframe: Keyframe, seconds: float) -> Keyframe:
 
 
 def _chosen(keyframes: Sequence[Keyframe], *, least: int) -> tuple[Keyframe, ...]:
-    """The best, then one after the other the one least like those that were taken, until none is new.
-
-    least: how many are taken even if none is, where there are so many.
-    """
+    """The best, then in turn the one least like those taken, until none is new; `least` of them in any case."""
     # What isn't fit to found stands for a track only where nothing better does.
     fit = [one for one in keyframes if _is_fit(one.analysis)] or list(keyframes)
     best = max(range(len(fit)), key=lambda i: float(fit[i].analysis.quality[0]))

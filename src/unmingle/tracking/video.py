@@ -49,7 +49,7 @@ class VideoRecipe(Protocol):
         """Embed and judge these faces of each frame."""
 
 
-class Found(NamedTuple):
+class FrameFaces(NamedTuple):
     """What a frame shows."""
 
     faces: Faces
@@ -114,7 +114,7 @@ def _is_full(chunk: Sequence[Frame], following: Frame) -> bool:
     return len(chunk) >= most or chunk[-1].time - chunk[0].time >= CHUNK or following.time - chunk[-1].time > CHUNK
 
 
-def _follow(tracker: Tracker, recipe: VideoRecipe, chunk: Sequence[Frame], found: Sequence[Found]) -> None:
+def _follow(tracker: Tracker, recipe: VideoRecipe, chunk: Sequence[Frame], found: Sequence[FrameFaces]) -> None:
     """Take in the frames of about a second, and their faces: each is described once, if it is time for that."""
     best: dict[Piece, tuple[float, int, int, int]] = {}  # score, frame, face, and its position in the piece
     for i, (frame, (faces, grey, looked_at)) in enumerate(zip(chunk, found, strict=True)):
@@ -142,7 +142,7 @@ def _segment(tracker: Tracker, recipe: VideoRecipe, times: Sequence[tuple[float,
     return Segment(start, start + SEGMENT, times_n, ends_n, skipped, tracks)
 
 
-def find(recipe: VideoRecipe, frames: Sequence[Frame]) -> list[Found]:
+def find(recipe: VideoRecipe, frames: Sequence[Frame]) -> list[FrameFaces]:
     """The faces of frames that follow each other within about a second.
 
     The first is looked at closely, and so is one that shows something else than the one before it; others as coarsely
@@ -171,7 +171,7 @@ def find(recipe: VideoRecipe, frames: Sequence[Frame]) -> list[Found]:
                     wanted.append((before + after) // 2)
                 else:
                     told.update(enumerate(others, before + 1))
-    return [Found(faces[i] if i in faces else told[i], grey, i in faces) for i, grey in enumerate(greys)]
+    return [FrameFaces(faces[i] if i in faces else told[i], grey, i in faces) for i, grey in enumerate(greys)]
 
 
 def between(first: Faces, last: Faces, greys: Sequence[Grey], *, sure: float = 0.0) -> list[Faces] | None:
