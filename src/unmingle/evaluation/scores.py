@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from unmingle.errors import LabelsError
+from unmingle.evaluation import metrics
 from unmingle.evaluation.columns import cell, plain_number
 from unmingle.evaluation.labels import (
     Dropped,
@@ -22,16 +23,6 @@ from unmingle.evaluation.labels import (
     find_table,
     labels_of,
     match_names,
-)
-from unmingle.evaluation.metrics import (
-    Contingency,
-    Scores,
-    agreement,
-    assign,
-    contingency,
-    f1_scores,
-    score,
-    score_table,
 )
 from unmingle.sources.names import bare
 
@@ -107,13 +98,14 @@ class JoinCounts:
 class Evaluation:
     """Everything that the labels say about a library.
 
+    meetings: (meeting, scores) where file names tell of one, by name; each by itself
     faces: the scored faces, one row per labelled file: the columns of faces.csv, and `label`, `predicted` (the
         label that its cluster is assigned to, null if none), `meeting` (null if none), and `outcome`: right,
         confused (in another person's cluster), elsewhere (in a cluster that is assigned to nobody) or left_out.
     """
 
-    scores: Scores  # over all scored faces
-    meetings: tuple[tuple[str, Scores], ...]  # (meeting, scores) where file names tell of one, by name; each by itself
+    scores: metrics.Scores  # over all scored faces
+    meetings: tuple[tuple[str, metrics.Scores], ...]
     people: tuple[PersonScore, ...]  # one record per labelled person
     people_in_library: int  # people that the library found, of at least two faces, whether labelled or not
     set_aside: SetAside  # non-faces and faces told apart
@@ -163,13 +155,13 @@ def evaluate(faces: pl.DataFrame, labels: Labels) -> Evaluation:
     matches = join_files(best, labels)
     file_of, statuses = matches.file_of, best["status"].to_list()
     scored = _scored_faces(best, file_of, labels)
-    table = contingency(scored["label"].to_list(), scored["person"].fill_null(-1).to_numpy())
-    scores = score_table(table)
+    table = metrics.contingency(scored["label"].to_list(), scored["person"].fill_null(-1).to_numpy())
+    scores = metrics.score_table(table)
     mapping = dict(scores.mapping)
     predicted = [mapping.get(person) for person in scored["person"].to_list()]
     by_meeting = scored.filter(pl.col("meeting").is_not_null()).partition_by("meeting", as_dict=True)
     meetings = {
-        str(name): score(part["label"].to_list(), part["person"].fill_null(-1).to_numpy())
+        str(name): metrics.score(part["label"].to_list(), part["person"].fill_null(-1).to_numpy())
         for (name,), part in by_meeting.items()
     }
     outcomes = {
@@ -268,10 +260,10 @@ def _join_counts(
     )
 
 
-def person_scores(table: Contingency) -> tuple[PersonScore, ...]:
+def person_scores(table: metrics.Contingency) -> tuple[PersonScore, ...]:
     """One record per person, in natural order of their labels (9 before 10)."""
-    person_c = assign(table)
-    right_p, f1_p = agreement(table, person_c), f1_scores(table, person_c)
+    person_c = metrics.assign(table)
+    right_p, f1_p = metrics.agreement(table, person_c), metrics.f1_scores(table, person_c)
     cluster_p = {int(person): c for c, person in enumerate(person_c) if person >= 0}
     nobody_z = person_c[table.column_z] < 0
     elsewhere_p = np.bincount(table.row_z[nobody_z], table.count_z[nobody_z], len(table.people))

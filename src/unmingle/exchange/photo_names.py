@@ -131,7 +131,10 @@ class _Tables:
         for _ in range(SWEEPS):
             before = self.name_c.copy()
             for c in np.flatnonzero((self.fixed_c == NOBODY) & (self.both_nc > 0).any(axis=0)):
-                self._move(int(c))
+                near = np.flatnonzero(self.both_nc[:, c])
+                gains = [float(self._gains(int(n), int(c), without=int(c))) for n in near]
+                best = int(np.argmax(gains))
+                self.name_c[c] = near[best] if gains[best] > 0 else NOBODY
                 if thorough and self.name_c[c] != NOBODY:
                     rival, won = self._rival(int(c))
                     if won > LEAST:
@@ -152,13 +155,6 @@ class _Tables:
                 return
             self.name_c[who[column]] = names[row]
             gain[row] = self._gains(int(names[row]), who)
-
-    def _move(self, c: int) -> None:
-        """Give a person the name that fits best now, or none."""
-        near = np.flatnonzero(self.both_nc[:, c])
-        gains = [float(self._gains(int(n), c, without=c)) for n in near]
-        best = int(np.argmax(gains))
-        self.name_c[c] = near[best] if gains[best] > 0 else NOBODY
 
     def _rival(self, c: int) -> tuple[I64, float]:
         """The best arrangement in which somebody and those around have other names or none, and what it wins."""

@@ -19,17 +19,8 @@ from unmingle.files import check_inside, stamp, write_atomically
 from unmingle.progress import Progress, silent
 from unmingle.render.drawing import MOST, STRIP, as_jpeg, as_png, contact_sheet, overview, timeline
 from unmingle.sources.names import distinct
+from unmingle.store import result_tables
 from unmingle.store.facts import SHEETS, WEBVTT
-from unmingle.store.result_tables import (
-    FACES,
-    decided_since,
-    faces_table,
-    library_people,
-    spread,
-    spread_faces,
-    thumbnail_of,
-    tiles,
-)
 from unmingle.store.screen_time import ScreenTime, screen_times
 from unmingle.store.sqlite import TABLES, Store
 from unmingle.text_layout import counted
@@ -62,11 +53,11 @@ def write_views(
         before, since = _patched(store, recipe, csv)
         stale = {*redraw, *since}
     if faces is None and not before:
-        faces = faces_table(store, recipe)
+        faces = result_tables.faces_table(store, recipe)
     if faces is not None:
-        write_csv(faces.select(list(FACES)), csv)
+        write_csv(faces.select(list(result_tables.FACES)), csv)
     recordings = screen_times(store, recipe)
-    tables = library_tables(library_people(store, recipe), recordings)
+    tables = library_tables(result_tables.library_people(store, recipe), recordings)
     for name in ("people", "recordings", "intervals"):
         if name in tables:
             write_csv(tables[name], store.folder / f"{name}.csv")
@@ -93,14 +84,14 @@ def _patched(store: Store, recipe: str, csv: Path) -> tuple[str, set[int]]:
     entry, people, signature = [*(store.fact(TABLES) or "").split(" ", 2), "", "", ""][:3]
     if not signature or signature != _signature(csv):
         return "", set()
-    since = decided_since(store, recipe, int(entry))
-    if since is None or not patch_csv(faces_table(store, recipe, since[0]), csv):
+    since = result_tables.decided_since(store, recipe, int(entry))
+    if since is None or not patch_csv(result_tables.faces_table(store, recipe, since[0]), csv):
         return "", set()
     return people, since[1]
 
 
 def _write_timelines(store: Store, recipe: str, recordings: Sequence[ScreenTime], titles: dict[int, str]) -> None:
-    faces = tiles(store, recipe, {one.person for recording in recordings for one in recording.intervals})
+    faces = result_tables.tiles(store, recipe, {one.person for recording in recordings for one in recording.intervals})
     folder, wanted = store.folder / "timelines", set()
     names_of_files = distinct(str(PurePosixPath(one.file).with_suffix("")).replace("/", "-") for one in recordings)
     for recording, name in zip(recordings, names_of_files, strict=True):
@@ -110,7 +101,9 @@ def _write_timelines(store: Store, recipe: str, recordings: Sequence[ScreenTime]
         # Who is there longest comes first.
         order = sorted(spans, key=lambda person: (-sum(end - start for start, end in spans[person]), person))
         best = {person: max(faces[person], key=lambda tile: tile.quality).face for person in order}
-        rows = [(titles[person], thumbnail_of(store, best[person]) or b"", spans[person]) for person in order]
+        rows = [
+            (titles[person], result_tables.thumbnail_of(store, best[person]) or b"", spans[person]) for person in order
+        ]
         drawn = timeline(rows, recording.duration, title=recording.file)
         write_atomically(folder / f"{name}.png", as_png(drawn))
         wanted.add(f"{name}.png")
@@ -162,7 +155,7 @@ def _write_sheets(
     for done, (person, name, count) in enumerate(people, 1):
         if person in wanted:
             _draw(files[person], contact_sheet, sheet_content(store, recipe, person, name, count))
-        strip, _ = spread_faces(store, recipe, person, STRIP)
+        strip, _ = result_tables.spread_faces(store, recipe, person, STRIP)
         cards.append((label(person, name), counted(count, "face"), jpegs_of(store, strip, STRIP)))
         progress("write", done, len(people))
     note = f"largest first; the largest {len(cards)} are shown" if total > len(cards) else "largest first"
@@ -183,7 +176,7 @@ def _draw(file: Path, draw: Callable[..., Image], content: dict[str, Any]) -> No
 
 def sheet_content(store: Store, recipe: str, person: int, name: str, count: int) -> dict[str, Any]:
     """What `contact_sheet` shows of one person: up to a hundred faces, spread over all of them."""
-    faces, different = spread_faces(store, recipe, person, MOST)
+    faces, different = result_tables.spread_faces(store, recipe, person, MOST)
     parts = [counted(count, "face")]
     if different < count:
         parts.append(f"{different:,} of them different pictures")
@@ -199,5 +192,5 @@ def sheet_name(person: int) -> str:
 
 def jpegs_of(store: Store, faces: Sequence[int], most: int) -> tuple[bytes, ...]:
     """The stored pictures of at most so many faces, spread over all of them."""
-    found = (thumbnail_of(store, faces[i]) for i in spread(len(faces), most))
+    found = (result_tables.thumbnail_of(store, faces[i]) for i in result_tables.spread(len(faces), most))
     return tuple(jpeg for jpeg in found if jpeg)

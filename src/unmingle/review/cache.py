@@ -166,12 +166,12 @@ class Cache:
 
     def _pictures(self, overview: Overview) -> tuple[list[LeftOut], int, int]:
         """What decisions don't change: the files without a face, and how many faces and recordings there are."""
-
-        def make(store: Store, kept: _Kept) -> tuple[list[LeftOut], int, int]:
-            recipe = overview.recipe
-            return faceless_files(store, recipe), count_faces(store, recipe), count_recordings(store, recipe)
-
-        return self._get("pictures", overview.pictures, make)
+        of = overview.recipe
+        return self._get(
+            "pictures",
+            overview.pictures,
+            lambda store, _: (faceless_files(store, of), count_faces(store, of), count_recordings(store, of)),
+        )
 
     def timelines(self) -> list[Timeline]:
         version, overview = self.version(), self.overview()
