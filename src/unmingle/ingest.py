@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -35,6 +35,7 @@ from unmingle.tracking.video import VideoRecipe, track_video
 if TYPE_CHECKING:
     from unmingle.faces.recipe import RecipeRunner
 
+T = TypeVar("T")
 BATCH_PICTURES = 32
 BATCH_PIXELS = 8_000_000  # large photographs make smaller batches, so that memory stays flat
 AHEAD = 8  # pictures being read while others are analysed
@@ -152,7 +153,8 @@ class _Ingest:
         analysed = unreadable = 0
         finished, total = after, after + len(files)
         with quiet_decoders():
-            for batch, found in self._analysed(self._batches(files)):
+            reads = self.times.coming(self._recognised(files), "read")
+            for batch, found in self._analysed(batches(reads, lambda read: read.pixels)):
                 with self.times.measure("write"), self.store.transaction() as connection:
                     for name, analysis in found.items():
                         how = (self.runner.key, self.precision, analysis)
@@ -166,22 +168,6 @@ class _Ingest:
                 finished += len(batch)
                 self.progress("analyse", finished, total)
         return analysed, unreadable
-
-    def _batches(self, files: Sequence[PictureFile]) -> Iterator[list[_Read]]:
-        """Pictures that are analysed and stored together: some thirty small ones, or one that is large."""
-        reads, batch, size = self._recognised(files), list[_Read](), 0
-        while True:
-            with self.times.measure("read"):
-                read = next(reads, None)
-            if read is None:
-                break
-            batch.append(read)
-            size += read.pixels
-            if len(batch) >= BATCH_PICTURES or size >= BATCH_PIXELS:
-                yield batch
-                batch, size = [], 0
-        if batch:
-            yield batch
 
     def _recognised(self, files: Sequence[PictureFile]) -> Iterator[_Read]:
         """Give what is read its name, and let go of the pixels of what is known already."""
@@ -333,16 +319,25 @@ class _Ingest:
             row, seen = sightings.begin(connection, name, *how, include_erased=self.include_erased)
         self.progress("watch", min(int(seen), duration), duration)
         with closing(track_video(recording, self.runner, every=self.every, start=seen)) as segments:
-            while True:
-                with self.times.measure("watch"):
-                    segment = next(segments, None)
-                if segment is None:
-                    break
+            for segment in self.times.coming(segments, "watch"):
                 with self.times.measure("write"), self.store.transaction() as connection:
                     sightings.add_segment(connection, row, self.precision, segment)
                 self.progress("watch", min(int(segment.stop), duration), duration)
         with self.store.transaction() as connection:
             sightings.finish(connection, row, self.precision)
+
+
+def batches(reads: Iterable[T], pixels: Callable[[T], int]) -> Iterator[list[T]]:
+    """What is analysed and stored together: some thirty small pictures, or one that is large."""
+    batch, size = list[T](), 0
+    for read in reads:
+        batch.append(read)
+        size += pixels(read)
+        if len(batch) >= BATCH_PICTURES or size >= BATCH_PIXELS:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 def analyse_each(runner: RecipeRunner, pictures: Sequence[U8 | Pyramid]) -> list[Analysis | str]:

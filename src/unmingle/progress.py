@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
+T = TypeVar("T")
 Stage = Literal["draw", "analyse", "watch", "cluster", "read", "write", "fetch"]
 # Told how much of a stage is done, and of how much: 0 while unknown; of "watch", seconds of recordings.
 Progress = Callable[[Stage, int, int], None]
@@ -33,6 +34,15 @@ class Times:
             yield
         finally:
             self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
+
+    def coming(self, items: Iterator[T], stage: str) -> Iterator[T]:
+        """The items; what each takes to come adds to a stage."""
+        while True:
+            with self.measure(stage):
+                item = next(items, None)
+            if item is None:
+                return
+            yield item
 
 
 def peak_memory() -> int | None:

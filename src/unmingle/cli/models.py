@@ -44,7 +44,13 @@ def list_models(
     from unmingle.models.registry import all_cards, is_here
 
     if library is not None:
-        _list_of(library, as_json=as_json)
+        found = open_library(library).models.rows(named=True)
+        counts = [(f"{one['pictures']:,}", f"{one['faces']:,}", "yes" if one["current"] else "") for one in found]
+        held = [(one["model"], one["recipe"], *counted) for one, counted in zip(found, counts, strict=True)]
+        if as_json:
+            console.say_json(found)
+        else:
+            console.show_table(held, headings=("model", "recipe", "pictures", "faces", "current"))
         return
     cards = all_cards().values()
     if as_json:
@@ -64,18 +70,6 @@ def list_models(
     headings = ("model", "purpose", "licence", "commercial", "here", "calibrated")
     console.show_table(rows, headings=headings)
     console.say("What isn't here comes with: unmingle models fetch NAME")
-
-
-def _list_of(library: Path, *, as_json: bool) -> None:
-    found = open_library(library).models.rows(named=True)
-    if as_json:
-        console.say_json(found)
-        return
-    rows = [
-        (one["model"], one["recipe"], f"{one['pictures']:,}", f"{one['faces']:,}", "yes" if one["current"] else "")
-        for one in found
-    ]
-    console.show_table(rows, headings=("model", "recipe", "pictures", "faces", "current"))
 
 
 @app.command("fetch")

@@ -74,7 +74,11 @@ def cluster(
                 told = (lambda counts: None) if quiet else _Counts()
                 statistics = job.cluster(*where, grouping=grouping, regroup=regroup, progress=progress, tell=told)
     if dry_run:
-        console.tell(found, *_estimated(found), as_json=as_json, quiet=quiet)
+        left, faces = counted(round(found["files"] - found["known"]), "file"), counted(round(found["faces"]), "face")
+        times = f"about {_time(found['hours'])}, {_time(found['core_hours'])} of one core"
+        sizes = f"{_size(found['disk_bytes'])} of disk, {_size(found['worker_bytes'])} of memory a worker"
+        lines = [f"{left} to look at, with about {faces}", f"By {found['sampled']:,.0f} of them: {times}", sizes]
+        console.tell(found, *lines, as_json=as_json, quiet=quiet)
         return
     people = f"{counted(statistics['people'], 'person', 'people')} of {counted(statistics['in_people'], 'face')}"
     lines = [f"{counted(statistics['files'], 'file')}, {statistics['unreadable']:,} of them unreadable", people]
@@ -92,13 +96,6 @@ class _Counts:
             self._said = time.monotonic()
             failed, memory = f"{counted(counts['unreadable'], 'file')} unreadable", _size(counts["memory"])
             console.say(f"{counted(counts['faces'], 'face')}, {failed}, {memory} a worker", error=True)
-
-
-def _estimated(found: Mapping[str, float]) -> Iterator[str]:
-    faces = counted(round(found["faces"]), "face")
-    yield f"{counted(round(found['files'] - found['known']), 'file')} to look at, with about {faces}"
-    yield f"By {found['sampled']:,.0f} of them: about {_time(found['hours'])}, {_time(found['core_hours'])} of one core"
-    yield f"{_size(found['disk_bytes'])} of disk, {_size(found['worker_bytes'])} of memory a worker"
 
 
 def _time(hours: float) -> str:

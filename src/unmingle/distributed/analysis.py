@@ -24,7 +24,7 @@ from unmingle.distributed.place import FACES, FILES, THUMBNAILS, Place, key
 from unmingle.errors import PictureError, SourceError, reason
 from unmingle.faces.recipe import FaceRecipe
 from unmingle.files import stamp
-from unmingle.ingest import AHEAD, BATCH_PICTURES, BATCH_PIXELS, analyse_each
+from unmingle.ingest import AHEAD, BATCH_PICTURES, analyse_each, batches
 from unmingle.models.registry import SFACE, Card
 from unmingle.progress import Progress, peak_memory, silent
 from unmingle.records import Analysis
@@ -244,22 +244,11 @@ class Analyser:
 
     def _analysed(self, reads: Iterator[Future[bytes]]) -> Iterator[tuple[str, Analysis | str]]:
         """Digest and analysis of each file, or why there is none; some pictures in memory at a time."""
-        waiting: list[tuple[str, Pyramid | str]] = []
-        pixels = 0
-        for read in reads:
-            name, picture = _opened(read)
-            waiting.append((name, picture))
-            pixels += 0 if isinstance(picture, str) else picture.width * picture.height
-            if pixels >= BATCH_PIXELS or len(waiting) >= BATCH_PICTURES:
-                yield from self._together(waiting)
-                waiting, pixels = [], 0
-        yield from self._together(waiting)
-
-    def _together(self, waiting: list[tuple[str, Pyramid | str]]) -> Iterator[tuple[str, Analysis | str]]:
-        pictures = [picture for _, picture in waiting if not isinstance(picture, str)]
-        results = iter(analyse_each(self._recipe, pictures) if pictures else ())
-        for name, picture in waiting:
-            yield name, picture if isinstance(picture, str) else next(results)
+        for batch in batches(map(_opened, reads), _pixels):
+            pictures = [picture for _, picture in batch if not isinstance(picture, str)]
+            results = iter(analyse_each(self._recipe, pictures) if pictures else ())
+            for name, picture in batch:
+                yield name, picture if isinstance(picture, str) else next(results)
 
 
 def _read_ahead(files: list[tuple[str, int]]) -> Iterator[Future[bytes]]:
@@ -297,6 +286,11 @@ def _opened(read: Future[bytes]) -> tuple[str, Pyramid | str]:
         return name, error.problem
     except Exception as error:  # noqa: BLE001  # whatever one file does, the others are read
         return name, f"can't be read: {reason(error)}"
+
+
+def _pixels(opened: tuple[str, Pyramid | str]) -> int:
+    _, picture = opened
+    return 0 if isinstance(picture, str) else picture.width * picture.height
 
 
 def _faces(name: str, analysis: Analysis, least: float) -> Iterator[dict[str, Any]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import mimetypes
 import os
-from base64 import b64encode
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -21,6 +20,7 @@ from starlette.concurrency import run_in_threadpool
 from unmingle.errors import PictureError
 from unmingle.files import user_path
 from unmingle.grouping.index import spaced
+from unmingle.html import address
 from unmingle.records import Status
 from unmingle.review import schemas
 from unmingle.review.alike import Likeness
@@ -193,8 +193,9 @@ def _found(now: Session, content: bytes) -> FoundFaces:
         known = None
         if who is not None:
             known = schemas.NamedPerson(who.person, who.name, who.faces, covers[who.person][:3])
-        data = f"data:image/jpeg;base64,{b64encode(jpeg).decode()}"
-        shown.append(FoundFace(jpeg=data, nearest=known, sure=one.person is not None, probability=one.probability))
+        shown.append(
+            FoundFace(jpeg=address(jpeg), nearest=known, sure=one.person is not None, probability=one.probability)
+        )
     return FoundFaces(faces=shown, left_out=list(found.left_out))
 
 
