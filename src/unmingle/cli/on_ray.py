@@ -8,7 +8,10 @@ import os
 import re
 import socket
 import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -19,10 +22,6 @@ from unmingle.errors import MissingExtraError, SettingsError, SourceError, Unmin
 from unmingle.text_layout import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
-    from types import ModuleType
-
     from unmingle.library import Library
     from unmingle.settings import DetectionSettings, EngineSettings, GroupingSettings
 

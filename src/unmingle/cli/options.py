@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from typer import Argument, Option
+from typer import Argument, Context, Option
 from typer.core import TyperCommand
 from typer.main import get_command
 
@@ -17,10 +18,6 @@ from unmingle import console
 from unmingle.errors import LibraryError, LibraryLockedError, SettingsError, command
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from typer import Context
-
     from unmingle.evaluation.labels import LabelOptions
     from unmingle.library import Library
 

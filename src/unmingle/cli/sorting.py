@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -18,8 +19,6 @@ from unmingle.sources.formats import LIBRARY_FILE
 from unmingle.text_layout import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from unmingle.evaluation.labels import LabelOptions
     from unmingle.identification import Found
     from unmingle.library import Library

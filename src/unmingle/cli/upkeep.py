@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,8 +24,6 @@ from unmingle.files import stamp
 from unmingle.text_layout import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from unmingle.decisions.erasing import Erasure
 
 SHARE = 10  # at least so many times as long as a look took is waited before the next

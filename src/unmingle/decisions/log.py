@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from unmingle.decisions.kinds import Clustered, Command, Kind, Undo, read_command
-from unmingle.store.sqlite import insert
+from unmingle.store.sqlite import as_table, insert
 
 if TYPE_CHECKING:
     import polars as pl
@@ -155,12 +155,9 @@ def last_id(connection: sqlite3.Connection) -> int:
 
 def log_table(decisions: Sequence[Decision]) -> pl.DataFrame:
     """See `Library.log`."""
-    import polars as pl
-
-    texts = dict.fromkeys(("made", "by", "kind", "words"), pl.String)
-    schema = {"id": pl.Int64, **texts, "person": pl.Int64, "faces": pl.Int64, "live": pl.Boolean}
-    rows = [tuple(getattr(decision, column) for column in schema) for decision in decisions]
-    return pl.DataFrame(rows, schema=schema, orient="row")
+    texts = dict.fromkeys(("made", "by", "kind", "words"), str)
+    schema: dict[str, type] = {"id": int, **texts, "person": int, "faces": int, "live": bool}
+    return as_table([[getattr(one, column) for column in schema] for one in decisions], schema)
 
 
 def active_ids(entries: Iterable[Entry]) -> dict[int, bool]:

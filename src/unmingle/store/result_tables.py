@@ -20,7 +20,7 @@ from unmingle.store.frame_names import FrameNames, read_names
 from unmingle.store.people_query import member_rows
 from unmingle.store.screen_time import ScreenTime, screen_times
 from unmingle.store.sightings import any_recording, tracks
-from unmingle.store.sqlite import Store
+from unmingle.store.sqlite import Store, as_table
 
 if TYPE_CHECKING:
     import polars as pl
@@ -206,9 +206,7 @@ def embeddings_table(store: Store, recipe: str) -> pl.DataFrame:
 
 def library_people(store: Store, recipe: str) -> pl.DataFrame:
     """The table `people.csv`."""
-    import polars as pl
-
-    return pl.DataFrame(people_rows(store, recipe), schema=PEOPLE, orient="row")
+    return as_table(people_rows(store, recipe), PEOPLE)
 
 
 def people_rows(store: Store, recipe: str, only: int | None = None) -> list[tuple[Any, ...]]:
@@ -262,8 +260,6 @@ def _uncounted(
 
 def recordings_table(recordings: Sequence[ScreenTime]) -> pl.DataFrame:
     """The table `recordings.csv`."""
-    import polars as pl
-
     rows = [
         (
             *(one.file, one.source, one.width, one.height, one.frames, round(one.duration, 3), one.every),
@@ -272,19 +268,17 @@ def recordings_table(recordings: Sequence[ScreenTime]) -> pl.DataFrame:
         )
         for one in recordings
     ]
-    return pl.DataFrame(rows, schema=RECORDINGS, orient="row")
+    return as_table(rows, RECORDINGS)
 
 
 def intervals_table(recordings: Sequence[ScreenTime], names: dict[int, str]) -> pl.DataFrame:
     """The table `intervals.csv`, by recording and in the order of time."""
-    import polars as pl
-
     rows = [
         (one.person, names[one.person], where.file, where.source, round(one.start, 3), round(one.end, 3), one.faces)
         for where in recordings
         for one in where.intervals
     ]
-    return pl.DataFrame(rows, schema=INTERVALS, orient="row")
+    return as_table(rows, INTERVALS)
 
 
 def library_intervals(store: Store, recipe: str) -> pl.DataFrame:
@@ -295,8 +289,6 @@ def library_intervals(store: Store, recipe: str) -> pl.DataFrame:
 
 def models_table(store: Store) -> pl.DataFrame:
     """The models that the library has seen, the latest last: how many pictures and faces each has."""
-    import polars as pl
-
     query = (
         "SELECT recipe, count(DISTINCT content),"
         " (SELECT count(*) FROM face_row WHERE face_row.recipe = analysis.recipe)"
@@ -306,7 +298,7 @@ def models_table(store: Store) -> pl.DataFrame:
     for recipe, pictures, faces in store.connection.execute(query):
         model = VGG16 if recipe.startswith("classic") else model_of(store, recipe)
         rows.append((model.name, recipe, pictures, faces, model.dimension, recipe == store.fact(CURRENT)))
-    return pl.DataFrame(rows, schema=MODELS, orient="row")
+    return as_table(rows, MODELS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,9 +56,7 @@ class Store:
 
     def table(self, query: str, values: Sequence[object], schema: Mapping[str, type]) -> pl.DataFrame:
         """The rows of a query."""
-        import polars as pl
-
-        return pl.DataFrame(self.connection.execute(query, values).fetchall(), schema=schema, orient="row")
+        return as_table(self.connection.execute(query, values).fetchall(), schema)
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -113,6 +111,13 @@ class Store:
         """Store a fact, replacing an older value."""
         with _clear_errors(self.folder):
             self.connection.execute("INSERT OR REPLACE INTO fact (key, value) VALUES (?, ?)", (key, value))
+
+
+def as_table(rows: Sequence[Sequence[object]], schema: Mapping[str, type]) -> pl.DataFrame:
+    """Rows as a table, for which polars is loaded: that takes longer than a short command."""
+    import polars as pl
+
+    return pl.DataFrame(rows, schema=schema, orient="row")
 
 
 def insert(connection: sqlite3.Connection, table: str, **columns: object) -> int:
