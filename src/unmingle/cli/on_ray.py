@@ -64,8 +64,8 @@ def cluster(
         from unmingle.distributed import analysis, job
         from unmingle.models.registry import card
 
-        looking = analysis.Looking(detection=detection, engine=engine, model=card(model), workers=workers)
-        where = [_address(source) for source in sources], _address(output), looking
+        how = analysis.AnalysisSettings(detection=detection, engine=engine, model=card(model), workers=workers)
+        where = [_address(source) for source in sources], _address(output), how
         with console.progress(quiet=quiet) as progress:
             if dry_run:
                 found = analysis.estimate(*where, progress=progress)

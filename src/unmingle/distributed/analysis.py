@@ -43,7 +43,7 @@ GROUPING_SECONDS = 0.001
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Looking:
+class AnalysisSettings:
     """How pictures are looked at, and by how many processes that hold the networks, one core each."""
 
     detection: DetectionSettings = field(default_factory=DetectionSettings)
@@ -94,7 +94,7 @@ def _stored(source: str) -> Iterator[tuple[str, tuple[int, int]]]:
 def analyse(
     sources: Iterable[str],
     destination: str,
-    looking: Looking,
+    how: AnalysisSettings,
     *,
     progress: Progress = silent,
     tell: Callable[[dict[str, int]], None] = lambda counts: None,
@@ -103,7 +103,7 @@ def analyse(
 
     Ray must be initialised. tell: gets these counts now and then, and `memory`, the bytes of the largest worker.
     """
-    place, recipe = Place(destination), looking.recipe()
+    place, recipe = Place(destination), how.recipe()
     _ = recipe.precision  # a model that can't be used is told at once
     wanted, todo = _wanted(sources, place, recipe.key)
     done, total = len(wanted) - len(todo), len(wanted)
@@ -112,7 +112,7 @@ def analyse(
         return counts
     progress("analyse", done, total)
     memory = 0
-    for row in _analysed(todo, place, looking):
+    for row in _analysed(todo, place, how):
         done += row["files"]
         for of in ("faces", "unreadable"):
             counts[of] += row[of]
@@ -123,7 +123,7 @@ def analyse(
 
 
 def estimate(
-    sources: Iterable[str], destination: str, looking: Looking, *, progress: Progress = silent
+    sources: Iterable[str], destination: str, how: AnalysisSettings, *, progress: Progress = silent
 ) -> dict[str, float]:
     """What `analyse` and grouping would take, by `SAMPLE` of the pictures that `destination` doesn't have yet.
 
@@ -135,7 +135,7 @@ def estimate(
     order = np.argsort([key(address) for address in todo["address"].to_pylist()], kind="stable")[:SAMPLE]
     spent = dict.fromkeys(("files", "faces", "seconds", "bytes", "memory"), 0.0)
     progress("analyse", 0, len(order))
-    for row in _analysed(todo.take(pa.array(order)), None, looking) if len(order) else ():
+    for row in _analysed(todo.take(pa.array(order)), None, how) if len(order) else ():
         for of in ("files", "faces", "seconds", "bytes"):
             spent[of] += row[of]
         spent["memory"] = max(spent["memory"], row["memory"])
@@ -148,7 +148,7 @@ def estimate(
         "sampled": len(order),
         "faces": round(times * spent["faces"]),
         "core_hours": core_hours,
-        "hours": core_hours / (looking.workers or _cores()),
+        "hours": core_hours / (how.workers or _cores()),
         "disk_bytes": round(times * spent["bytes"]),
         "worker_bytes": spent["memory"],
     }
@@ -158,9 +158,9 @@ def _cores() -> int:
     return max(1, int(ray.cluster_resources().get("CPU", 1)))
 
 
-def _analysed(files: pa.Table, place: Place | None, looking: Looking) -> Iterable[dict[str, Any]]:
+def _analysed(files: pa.Table, place: Place | None, how: AnalysisSettings) -> Iterable[dict[str, Any]]:
     """What each part of some files came to, as they are done."""
-    workers = looking.workers or _cores()
+    workers = how.workers or _cores()
     parts = list(_parts(files, workers))
     workers = min(workers, len(parts))
     made = ray.data.from_arrow(parts).map_batches(
@@ -169,7 +169,7 @@ def _analysed(files: pa.Table, place: Place | None, looking: Looking) -> Iterabl
         batch_size=None,
         compute=ray.data.ActorPoolStrategy(min_size=1, max_size=workers, initial_size=workers),
         num_cpus=1,
-        fn_constructor_args=(place, looking),
+        fn_constructor_args=(place, how),
     )
     rows: Iterable[dict[str, Any]] = made.iter_rows()
     return rows
@@ -199,12 +199,12 @@ def _wanted(sources: Iterable[str], place: Place, recipe: str = "") -> tuple[pa.
 class Analyser:
     """What a worker holds: the networks. place: None writes nothing."""
 
-    def __init__(self, place: Place | None, looking: Looking) -> None:
-        self._place, self._looking = place, looking
+    def __init__(self, place: Place | None, how: AnalysisSettings) -> None:
+        self._place, self._how = place, how
 
     @cached_property
     def _recipe(self) -> FaceRecipe:
-        return self._looking.recipe()
+        return self._how.recipe()
 
     def __call__(self, files: pa.Table) -> pa.Table:
         """Analyse some files and write their part."""
@@ -216,7 +216,7 @@ class Analyser:
             found = list(self._analysed(_read_ahead([(row["address"], row["size"]) for row in rows])))
         known, least = (
             ((name, one) for name, one in found if not isinstance(one, str)),
-            self._looking.detection.min_score,
+            self._how.detection.min_score,
         )
         faces = [face for name, one in known for face in _faces(name, one, least)]
         thumbnails = [{"face": face["face"], "jpeg": face.pop("jpeg")} for face in faces]

@@ -31,7 +31,7 @@ from unmingle.store.face_rows import ALONE, look_up
 def cluster(
     sources: Iterable[str],
     destination: str,
-    looking: analysis.Looking | None = None,
+    how: analysis.AnalysisSettings | None = None,
     *,
     grouping: GroupingSettings | None = None,
     regroup: bool = False,
@@ -45,14 +45,14 @@ def cluster(
     again, and unless `regroup`, few new faces are grouped with the clusters that are kept there (see `adding`); people
     keep their ids, and what was decided in libraries of them counts (see `review`). tell: see `analysis.analyse`.
     """
-    place, looking = Place(destination), looking or analysis.Looking()
-    model = looking.model
+    place, how = Place(destination), how or analysis.AnalysisSettings()
+    model = how.model
     if model.calibration is not None and model.calibration.adapts:
         problem = (
             f"How {model.name} compares faces is learned from each collection, which is not done on a Ray cluster."
         )
         raise SettingsError(problem, "Take another model, such as sface.")
-    counts = analysis.analyse(sources, destination, looking, progress=progress, tell=tell)
+    counts = analysis.analyse(sources, destination, how, progress=progress, tell=tell)
     assert model.calibration is not None  # else there are no faces
     settings, curve, parts = grouping or GroupingSettings(), curve_of(model.calibration), place.names(FILES)
     decided, (face_n, person_n) = Decided.read(place), owners(place)
