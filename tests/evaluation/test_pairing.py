@@ -3,8 +3,9 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unmingle.evaluation.comparison import BOX, pair_faces, pair_pictures
+from unmingle.evaluation.comparison import pair_faces, pair_pictures
 from unmingle.faces.boxes import overlaps
+from unmingle.records import BOX
 
 Box = tuple[float, float, float, float]
 

@@ -27,7 +27,7 @@ from unmingle.files import stamp
 from unmingle.ingest import AHEAD, BATCH_PICTURES, analyse_each, batches
 from unmingle.models.registry import SFACE, Card
 from unmingle.progress import Progress, peak_memory, silent
-from unmingle.records import Analysis
+from unmingle.records import BOX, Analysis
 from unmingle.settings import DetectionSettings, EngineSettings
 from unmingle.sources.decoding import open_pyramid
 from unmingle.sources.formats import FOUND_SUFFIXES, RECORDING_SUFFIXES, check_size
@@ -301,7 +301,7 @@ def _faces(name: str, analysis: Analysis, least: float) -> Iterator[dict[str, An
             "picture": key(name),
             "digest": name,
             "number": number,
-            **dict(zip(("left", "top", "width", "height"), box, strict=True)),
+            **dict(zip(BOX, box, strict=True)),
             "landmarks": analysis.faces.points[number].ravel().tolist(),
             "score": score,
             "quality": float(analysis.quality[number]),
@@ -326,7 +326,7 @@ FACE = pa.schema(
         "picture": pa.int64(),
         "digest": pa.string(),
         "number": pa.int16(),
-        **dict.fromkeys(("left", "top", "width", "height"), pa.float32()),
+        **dict.fromkeys(BOX, pa.float32()),
         "landmarks": pa.list_(pa.float32()),
         "score": pa.float32(),
         "quality": pa.float32(),

@@ -35,7 +35,7 @@ from unmingle.distributed.place import (
 from unmingle.errors import DecisionError, LibraryError, SettingsError, SourceError
 from unmingle.grouping.confidence import face_probabilities, label_means
 from unmingle.models.registry import card
-from unmingle.records import I64
+from unmingle.records import BOX, I64
 from unmingle.store import facts
 from unmingle.store.face_rows import ALONE, faces_to_group
 from unmingle.store.sqlite import Store, insert
@@ -181,8 +181,7 @@ def _store(
             analysis=analysis[face["digest"]],
             points=np.array(face["landmarks"], "<f4").tobytes(),
             vector=np.array(face["vector"], "<f4").tobytes(),
-            **{of: face[of] for of in ("number", "left", "top", "width", "height", "score", "quality", "standing")},
-            **{of: face[of] for of in ("flag", "reason")},
+            **{of: face[of] for of in ("number", *BOX, "score", "quality", "standing", "flag", "reason")},
         )
         insert(connection, "thumbnail", face=row, jpeg=face["jpeg"])
         if face["face"] in owner:

@@ -15,14 +15,13 @@ from unmingle.errors import SourceError
 from unmingle.evaluation import metrics
 from unmingle.evaluation.scores import Evaluation, first_case
 from unmingle.faces.boxes import assigned
-from unmingle.records import F64, I64
+from unmingle.records import BOX, F64, I64
 from unmingle.sources.names import folded
 
 NOBODY = -1
 WHOLE = 0.99  # a box that comes so near to the size of the picture, as a share of its area, is the picture
 OF_A_SIDE = ("face", "id", "person", "name", "status", "reason", "quality")
 FRAME = ["picture", "instant"]
-BOX = ("left", "top", "width", "height")
 # What became of a face: with people who are one another's counterparts, or who are not; nobody's in one of the
 # libraries, or in both; found by only one of them.
 FATES = ("same", "moved", "left_out_b", "left_out_a", "neither", "missing_b", "missing_a")

@@ -14,6 +14,7 @@ from unmingle.decisions.service import DecisionService
 from unmingle.decisions.state import State
 from unmingle.errors import DecisionError
 from unmingle.evaluation.labels import NamedFace, match_names
+from unmingle.records import BOX
 from unmingle.sources.names import folded, parts_of
 from unmingle.sources.regions import LEAST_OVERLAP, Area, overlap
 from unmingle.store import sightings
@@ -38,7 +39,7 @@ class FacesOfFiles:
     """The faces of all files, as tables name them: by source, file, frame and number, or by place."""
 
     def __init__(self, store: Store, recipe: str) -> None:
-        columns = ("source", "file", "frame", "face", "id", "left", "top", "width", "height")
+        columns = ("source", "file", "frame", "face", "id", *BOX)
         table = faces_table(store, recipe).select(columns)
         # Of each file, also of one without faces, by frame of a recording and number: the face's row and place.
         self._faces: defaultdict[File, dict[tuple[int | None, int], tuple[int, Area]]] = defaultdict(dict)

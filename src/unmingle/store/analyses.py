@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from unmingle.faces.boxes import SAME_FACE, overlap_of_pairs
-from unmingle.records import F32, F64, I64, Analysis, Bool
+from unmingle.records import BOX, F32, F64, I64, Analysis, Bool
 from unmingle.sources.images import PictureFile, Scan
 from unmingle.store.file_rows import note_files
 from unmingle.store.sqlite import Store, insert
@@ -175,7 +175,7 @@ def add_face(connection: sqlite3.Connection, row: int, analysis: Analysis, face:
         connection,
         "face",
         analysis=row,
-        **dict(zip(("left", "top", "width", "height"), faces.boxes[face].tolist(), strict=True)),
+        **dict(zip(BOX, faces.boxes[face].tolist(), strict=True)),
         points=faces.points[face].astype("<f4").tobytes(),
         score=float(faces.scores[face]),
         quality=float(analysis.quality[face]),

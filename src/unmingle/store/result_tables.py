@@ -12,7 +12,7 @@ import numpy as np
 
 from unmingle.errors import PictureError
 from unmingle.models.registry import VGG16
-from unmingle.records import U8
+from unmingle.records import BOX, U8
 from unmingle.settings import DetectionSettings
 from unmingle.store.face_regions import faces_of_regions
 from unmingle.store.facts import CURRENT, model_of, noted
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 FACES: dict[str, Any] = {
     **dict.fromkeys(("file", "source"), str),
     **dict.fromkeys(("frame", "face"), int),
-    **dict.fromkeys(("left", "top", "width", "height", "score", "quality"), float),
+    **dict.fromkeys((*BOX, "score", "quality"), float),
     "person": int,
     **dict.fromkeys(("name", "status", "reason"), str),
 }
@@ -109,7 +109,7 @@ def decided_since(store: Store, recipe: str, entry: int) -> tuple[set[int], set[
 def _rounded(table: pl.DataFrame) -> pl.DataFrame:
     import polars as pl
 
-    return table.with_columns(pl.col("left", "top", "width", "height").round(1), pl.col("score", "quality").round(4))
+    return table.with_columns(pl.col(BOX).round(1), pl.col("score", "quality").round(4))
 
 
 def _sightings(store: Store, recipe: str) -> pl.DataFrame | None:
@@ -128,7 +128,7 @@ def _sightings(store: Store, recipe: str) -> pl.DataFrame | None:
             "score": seen.scores.astype(np.float64),
             "id": track.keyframes_k[track.nearest()],
         }
-        boxes = dict(zip(("left", "top", "width", "height"), seen.boxes.astype(np.float64).T, strict=True))
+        boxes = dict(zip(BOX, seen.boxes.astype(np.float64).T, strict=True))
         parts.append(
             pl.DataFrame({"frame": seen.frames, **columns, **boxes}).with_columns(
                 recording=pl.lit(track.recording, pl.Int64)
