@@ -204,7 +204,7 @@ declare global {
     load: (offset: number, limit: number, signal: AbortSignal) => Promise<{ total: number; items: any[]; revision: number }>;
     /** Rows a page. */
     size?: number;
-    onChange: (first: number, last: number) => void;
+    onChange: () => void;
     onError: (error: any) => void;
   }
 

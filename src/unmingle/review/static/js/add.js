@@ -107,7 +107,7 @@ export function add(root, { signal }) {
   const list = (path) => fillIn(listing, async () => {
     const { here, above, folders } = await get("/folders", { folder: path }, signal);
     const way = above.map((/** @type {any} */ one) => button(one.title, { onclick: () => list(one.path), class: "quiet-button" }));
-    typed.value = decode(here.path);
+    typed.value = [...above, here].map(({ title }) => title).join("/").replaceAll(/[\\/]+/g, "/");
     listing.replaceChildren(
       h("nav", { class: "folders-way", "aria-label": "Folders above" }, ...way),
       h("ul", { class: "folders-list" }, row({ ...here, title: `All of ${here.title}` }), ...folders.map((/** @type {any} */ one) => row(one, true))),
@@ -136,15 +136,6 @@ export function add(root, { signal }) {
 
   look(true).catch((error) => signal.aborted || root.replaceChildren(errorState(error, () => location.reload())));
   return {};
-}
-
-/** A path for people, as far as it is text. @param {string} path */
-function decode(path) {
-  try {
-    return decodeURIComponent(path);
-  } catch {
-    return path;
-  }
 }
 
 /** Lets pictures be dropped anywhere on the page, to see who is in them. */

@@ -45,8 +45,11 @@ async function request(address, options) {
         session.told ??= body?.revision;
         return body;
       }
-      if (body.locked && address !== "/api/unlock") return askForKey();
-      if (body.empty) return beginAt("/add");
+      const locked = body.locked && address !== "/api/unlock";
+      if (locked) askForKey();
+      // Where there is no library yet, pictures are chosen first.
+      if (body.empty && location.pathname !== "/add") location.replace("/add");
+      if (locked || body.empty) return new Promise(() => {}); // nobody gets an answer any more: the page is loaded anew
       throw new ApiError(response.status, body);
     } catch (error) {
       if (error instanceof ApiError || options.signal?.aborted) throw error;
@@ -56,7 +59,7 @@ async function request(address, options) {
   }
 }
 
-/** In the place of all that was shown, a locked library's page asks for its key. Nobody gets an answer any more: the page is loaded anew. @returns {Promise<never>} */
+/** In the place of all that was shown, a locked library's page asks for its key. */
 function askForKey() {
   const { content } = /** @type {HTMLTemplateElement} */ (byId("locked"));
   const form = content.querySelector("form"); // where it has not been asked for yet
@@ -67,13 +70,6 @@ function askForKey() {
   for (const part of document.querySelectorAll("dialog, .toast, .dock, .tabs, .bar-tools")) part.remove();
   if (form) byId("page").replaceChildren(form);
   form?.querySelector("input")?.focus();
-  return new Promise(() => {});
-}
-
-/** Where there is no library yet, pictures are chosen first; the page is loaded anew once it is there. @param {string} address @returns {Promise<never>} */
-function beginAt(address) {
-  if (location.pathname !== address) location.replace(address);
-  return new Promise(() => {});
 }
 
 export const thumbnail = (/** @type {number} */ face) => `/api/faces/${face}/thumbnail`;

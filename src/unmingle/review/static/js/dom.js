@@ -52,15 +52,13 @@ export function announce(words) {
   live.textContent = live.textContent === words ? `${words} ` : words;
 }
 
-/** Runs something once it was not asked for again for so long; `cancel` leaves it. @param {() => void} run @param {number} pause milliseconds */
+/** Runs something once it was not asked for again for so long. @param {() => void} run @param {number} pause milliseconds */
 export function debounced(run, pause) {
   let timer = 0;
-  const cancel = () => clearTimeout(timer);
-  const ask = () => {
-    cancel();
+  return () => {
+    clearTimeout(timer);
     timer = window.setTimeout(run, pause);
   };
-  return Object.assign(ask, { cancel });
 }
 
 /** Whether a pointer on this device is a finger. */

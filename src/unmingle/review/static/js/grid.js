@@ -88,7 +88,6 @@ export class VirtualGrid {
     this.total = total;
     this.focused = Math.max(0, Math.min(this.focused, total - 1));
     for (const row of [...this.rows.keys()]) if (row >= this.#rowCount()) this.#release(row);
-    this.refill();
     this.#setHeight();
     this.render();
     if (held && !this.hasFocus()) this.focus(this.focused);
@@ -104,12 +103,9 @@ export class VirtualGrid {
     if (!element.isConnected) this.root.append(element);
   }
 
-  /** Fills cells again whose rows changed. @param {number} [first] @param {number} [last] */
-  refill(first = 0, last = this.total - 1) {
-    for (const [row, element] of this.rows) {
-      const from = row * this.columns;
-      if (from <= last && from + this.columns > first) this.#fillRow(element, row);
-    }
+  /** Fills the cells again: what they show changed. */
+  refill() {
+    for (const [row, element] of this.rows) this.#fillRow(element, row);
   }
 
   /** Which cell an element is in. @param {EventTarget|null} target @returns {number|null} */

@@ -25,10 +25,10 @@ export function listGrid({ restore, signal }, { label, cells, path, query, size,
   const list = new PagedList({
     load: (offset, limit, stop) => getPart(path, { ...query?.(), offset, limit }, stop),
     size,
-    onChange: (first, last) => {
+    onChange: () => {
       grid.resize(list.total ?? 0);
       follow();
-      grid.refill(first, last);
+      grid.refill();
       message.replaceChildren(...[empty?.() || []].flat());
       onChange?.();
     },
@@ -235,7 +235,6 @@ export function listGrid({ restore, signal }, { label, cells, path, query, size,
     start: () => {
       grid.focused = restore.focused ?? 0;
       grid.start(signal);
-      if (restore.picture !== undefined && !restore.depth) openAt(restore.picture); // who came for a picture
     },
     /** From the top, with what is asked for now. */
     restart: () => {

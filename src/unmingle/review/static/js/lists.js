@@ -128,8 +128,7 @@ export class PagedList {
     this.revision = Math.max(this.revision ?? 0, revision);
     this.pages.set(page, { items, fresh: true });
     for (const known of [...this.pages.keys()]) if (known > 0 && known * this.size >= total) this.pages.delete(known);
-    if (grew) this.options.onChange(0, total - 1);
-    else this.options.onChange(page * this.size, page * this.size + items.length - 1);
+    this.options.onChange();
     if (grew) this.want(this.first, this.last);
   }
 }
@@ -185,6 +184,5 @@ export function endless(path, { restore, signal }, { size, query, list, row, gro
   const start = (wanted = size) => load(0, Math.min(MOST, Math.max(size, wanted)));
 
   onDecision(() => start(rows.length), signal);
-  signal.addEventListener("abort", () => observer.disconnect());
   return { end, start: () => start(restore.shown), snapshot: () => ({ shown: rows.length }) };
 }

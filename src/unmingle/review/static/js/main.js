@@ -17,16 +17,24 @@ import { timeline } from "./timeline.js";
 /** A part of the header. @param {string} selector @returns {any} */
 const part = (selector) => document.querySelector(selector);
 
+/** What there is to look at; with a key, G and that lead there. @type {Parameters<typeof startRouter>[0]} */
+const PAGES = [
+  { path: "/", tab: "people", title: "People", key: "p", mount: people },
+  { path: "/people/:id", tab: "people", title: "Person", mount: person },
+  { path: "/faces/:id", tab: "people", title: "Faces like this", mount: facesLike },
+  { path: "/pictures/:id", tab: "people", title: "Picture", mount: picturePage },
+  { path: "/naming", tab: "people", title: "Name people", key: "n", mount: naming },
+  { path: "/questions", tab: "questions", title: "Suggestions", key: "s", mount: questions },
+  { path: "/left-out", tab: "left-out", title: "Left out", key: "l", mount: leftOut },
+  { path: "/timeline", tab: "timeline", title: "Timeline", key: "t", mount: timeline },
+  { path: "/history", tab: "history", title: "History", key: "h", mount: history },
+  { path: "/add", tab: "add", title: "Add pictures", key: "a", mount: add },
+];
+
 bind("Everywhere", [
   { keys: ["Mod+z"], words: "Undo", run: () => void undo(), anywhere: true },
   { keys: ["Mod+Shift+z", "Mod+y"], words: "Redo", run: () => void redo(), anywhere: true },
-  { keys: ["g p"], words: "Go to people", run: () => go("/") },
-  { keys: ["g n"], words: "Name people, one after another", run: () => go("/naming") },
-  { keys: ["g s"], words: "Go to suggestions", run: () => go("/questions") },
-  { keys: ["g l"], words: "Go to what was left out", run: () => go("/left-out") },
-  { keys: ["g t"], words: "Go to the timeline", run: () => go("/timeline") },
-  { keys: ["g h"], words: "Go to the history", run: () => go("/history") },
-  { keys: ["g a"], words: "Add pictures", run: () => go("/add") },
+  ...PAGES.filter(({ key }) => key).map(({ key, title, path }) => ({ keys: [`g ${key}`], words: `Go to “${title}”`, run: () => go(path) })),
   { keys: ["hold Space"], words: "See the whole picture of a face", run: () => {} }, // see `onHold`
   { keys: ["?"], words: "Show the keys", run: showKeys },
 ]);
@@ -34,21 +42,9 @@ part("[data-tool=undo]").addEventListener("click", () => undo());
 part("[data-tool=redo]").addEventListener("click", () => redo());
 part("[data-tool=keys]").addEventListener("click", showKeys);
 part("[data-tool=lock]").addEventListener("click", () => post("/lock", {}).then(() => location.reload()));
-part("[data-tool=keys]").title = "Keys (?)";
 takePictures();
 onHold(peek);
-startRouter([
-  { pattern: /^\/$/, tab: "people", title: "People", mount: people },
-  { pattern: /^\/people\/(\d+)\/?$/, tab: "people", title: "Person", mount: person },
-  { pattern: /^\/faces\/(\d+)\/?$/, tab: "people", title: "Faces like this", mount: facesLike },
-  { pattern: /^\/pictures\/(\d+)\/?$/, tab: "people", title: "Picture", mount: picturePage },
-  { pattern: /^\/naming\/?$/, tab: "people", title: "Name people", mount: naming },
-  { pattern: /^\/questions\/?$/, tab: "questions", title: "Suggestions", mount: questions },
-  { pattern: /^\/left-out\/?$/, tab: "left-out", title: "Left out", mount: leftOut },
-  { pattern: /^\/timeline\/?$/, tab: "timeline", title: "Timeline", mount: timeline },
-  { pattern: /^\/history\/?$/, tab: "history", title: "History", mount: history },
-  { pattern: /^\/add\/?$/, tab: "add", title: "Add pictures", mount: add },
-]);
+startRouter(PAGES);
 
 const PAUSE = 2000; // milliseconds between two looks
 

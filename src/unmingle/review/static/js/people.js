@@ -111,7 +111,7 @@ export function people(root, visit) {
         naming = null;
         if (to !== "elsewhere") grid.focus(at);
         grid.cover(null);
-        grid.refill(at, at);
+        grid.refill();
         if (to === "next" || to === "before") void edit(at + (to === "next" ? 1 : -1));
       },
     });

@@ -83,20 +83,14 @@ export function person(root, visit) {
   );
   root.append(head, doubts.element, alike, times.element, message, grid.root);
 
-  async function reload() {
-    try {
-      about = /** @type {Schemas["WholePerson"]} */ (await get(`/people/${id}`));
-      message.replaceChildren();
-      setTitle(called(about));
-      show(about);
-      doubts.show(about.below);
-      grid.root.setAttribute("aria-label", `Faces of ${called(about)}`);
-    } catch (error) {
-      gone(/** @type {any} */ (error));
-    }
-  }
+  const reload = () => get(`/people/${id}`).then(show).catch(gone);
 
   function show(/** @type {Schemas["WholePerson"]} */ now) {
+    about = now;
+    message.replaceChildren();
+    setTitle(called(now));
+    grid.root.ariaLabel = `Faces of ${called(now)}`;
+    doubts.show(now.below);
     const held = title.contains(document.activeElement);
     if (!field) title.replaceChildren(nameButton(now));
     if (!field && held) title.querySelector("button").focus();

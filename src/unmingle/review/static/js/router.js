@@ -1,6 +1,6 @@
 import { byId, debounced } from "./dom.js";
 
-/** @type {{pattern: RegExp, tab: string, title: string, mount: Mount}[]} */ let routes = [];
+/** @type {{path: string, tab: string, title: string, key?: string, mount: Mount}[]} */ let routes = [];
 /** @type {Page|null} */ let current = null;
 let visit = new AbortController(); // of the page that is shown; aborted when somebody leaves it
 /** @type {any} how the page was that is to come back, until it is there or somebody moves */ let restoring = null;
@@ -12,6 +12,9 @@ let key = ""; // of the page that is shown; what is open over it has the same
 const SETTLED = 2000; // milliseconds after which a page that came back is as it was
 const WALL = "unmingle-wall"; // how all people were left, as long as the tab is there
 const freshKey = () => crypto.getRandomValues(new Uint32Array(2)).join("-");
+
+/** The numbers in an address, where it is one of this path; else null. @param {string} path @param {string} address */
+const matched = (path, address) => address.match(`^${path.replace(":id", "(\\d+)")}/?$`);
 
 export function startRouter(/** @type {typeof routes} */ table) {
   routes = table;
@@ -118,7 +121,6 @@ export function setTitle(/** @type {string} */ words) {
 export const rememberSoon = debounced(remember, 120);
 
 function remember() {
-  rememberSoon.cancel();
   if (!current || returning || history.state?.key !== key) return;
   const state = restoring ?? { scroll: scrollY, ...current.snapshot?.() };
   const { from, depth, page } = history.state;
@@ -130,20 +132,19 @@ function follow(/** @type {MouseEvent} */ event) {
   if (event.defaultPrevented || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
   const link = event.target instanceof Element ? event.target.closest("a[href]") : null;
   if (!(link instanceof HTMLAnchorElement) || link.origin !== location.origin || link.target) return;
-  if (link.hash || !routes.some(({ pattern }) => pattern.test(link.pathname))) return;
+  if (link.hash || !routes.some(({ path }) => matched(path, link.pathname))) return;
   event.preventDefault();
   if (link.matches("[data-back]")) back();
   else go(link.pathname + link.search);
 }
 
 function show() {
-  rememberSoon.cancel();
   visit.abort();
   visit = new AbortController();
   current = null;
   const restore = history.state;
   const { pathname, search } = new URL((restore.depth && restore.page) || location.href, location.origin); // not of what is open over it
-  const route = routes.find(({ pattern }) => pattern.test(pathname)) ?? routes[0];
+  const route = routes.find(({ path }) => matched(path, pathname)) ?? routes[0];
   key = restore.key;
   setTitle(route.title);
   byId("actions").replaceChildren();
@@ -151,11 +152,11 @@ function show() {
   document.querySelector("[aria-current=page]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
   byId("page").replaceChildren();
   scrollTo(0, 0);
-  const params = (pathname.match(route.pattern) ?? []).slice(1);
+  const params = (matched(route.path, pathname) ?? []).slice(1);
   restoring = restore.scroll ? restore : null;
   current = route.mount(byId("page"), { params, query: new URLSearchParams(search), restore, signal: visit.signal });
   comeBack();
-  if (restore.depth) current.reopen?.(restore);
+  current.reopen?.(restore);
 }
 
 /** Scrolls to where the page was left, as soon as it is long enough. */

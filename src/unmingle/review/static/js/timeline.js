@@ -83,11 +83,10 @@ function recordingView(recording, zooms, onclick) {
     people.length > 0 && timesTable(recording),
   );
   const zoomed = () => zooms.get(recording.recording) ?? 1;
-  let width = 0;
 
   function mark() {
-    if (!ruler.clientWidth || ruler.clientWidth === width) return;
-    width = ruler.clientWidth;
+    const width = ruler.clientWidth;
+    if (!width) return;
     ruler.replaceChildren(...marks(duration, width));
     farther.disabled = zoomed() <= 1;
     closer.disabled = width / duration >= DENSEST;
@@ -98,7 +97,6 @@ function recordingView(recording, zooms, onclick) {
     // Not as a custom property: every bar would inherit it, and be styled anew.
     wide.style.width = `calc(var(--who) + (100% - var(--who)) * ${zoomed()})`;
     scroller.classList.toggle("zoomed", zoomed() > 1);
-    mark();
   }
 
   /** What is in the middle stays there. @param {number} to */
@@ -142,12 +140,11 @@ function row(one, { recording, duration, people }) {
 }
 
 function factsOf(/** @type {Recording} */ { duration, people, width, height, files, skipped, complete }) {
-  const told = [timecode(duration), counted(people.length, "person"), `${number(width)} × ${number(height)}`];
-  if (files.length > 1) told.push(counted(files.length, "copy", "copies"));
-  const nodes = spans(...told);
-  if (skipped) nodes.push(h("span", { class: "warned", text: `${counted(skipped, "frame")} could not be decoded` }));
-  if (!complete) nodes.push(h("span", { class: "warned", text: "not yet watched to its end" }));
-  return nodes;
+  const warnings = [skipped && `${counted(skipped, "frame")} could not be decoded`, !complete && "not yet watched to its end"];
+  return [
+    ...spans(timecode(duration), counted(people.length, "person"), `${number(width)} × ${number(height)}`, files.length > 1 && counted(files.length, "copy", "copies")),
+    ...warnings.filter(Boolean).map((text) => h("span", { class: "warned", text })),
+  ];
 }
 
 /** The same times in words and numbers, made once somebody opens it: for who does not see bars, and for copying. @param {Recording} recording */
