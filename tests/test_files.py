@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from unmingle.errors import WriteError
+from unmingle.errors import SettingsError, WriteError
 from unmingle.files import SCRATCH, no_empty_folder, replacing, scratch_folder, user_path
 from unmingle.sources.images import scan
 
@@ -21,6 +21,11 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
     (tmp_path / "home").mkdir()
     return tmp_path
+
+
+def test_an_empty_path_is_no_path() -> None:
+    with pytest.raises(SettingsError, match="A path is empty"):
+        user_path("")
 
 
 def test_what_is_called_so_comes_before_a_home_folder(here: Path) -> None:

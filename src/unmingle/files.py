@@ -29,6 +29,8 @@ def user_path(path: str | os.PathLike[str], below: Path | None = None) -> Path:
     """A path as somebody gave it, below a folder; a ~ in front is a home folder, unless something is called so."""
     if not isinstance(path, (str, os.PathLike)):
         raise SettingsError(f"{reprlib.repr(path)} is no path.", "Give each path as text, or as a pathlib.Path.")
+    if path == "" and below is None:  # a variable that is not set; else it would be the current folder
+        raise SettingsError("A path is empty.", "Write . for the current folder.")
     given = Path(path)
     there = given if below is None else below / given
     if not str(given).startswith("~") or os.path.lexists(there):

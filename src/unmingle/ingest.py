@@ -61,6 +61,7 @@ def add(
     every: seconds between the frames of a recording that are looked at. exact: whether faces found in another precision
     must be computed again. include_erased: whether faces that were erased are found again.
     """
+    gone = analyses.gone(store)
     known = analyses.register(store, scan, runner.key)
     done = analyses.analysed(store, runner.key, "f32" if exact else None)
     done -= sightings.seen_otherwise(store, runner.key, every)
@@ -94,7 +95,7 @@ def add(
         copies=max(0, len(todo) - analysed - unreadable - same - changed - moved),
         unreadable=unreadable,
         passed_over=sum(count for kind, count in scan.others if is_ending(kind)),
-        gone=analyses.gone(store),
+        gone=len(analyses.gone(store) - gone),
         unwatched=tuple(sightings.notes(store, runner.key)),
         others=scan.others,
         moved=moved,

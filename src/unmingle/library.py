@@ -249,7 +249,7 @@ class Library(LibraryFolder):
 
     def compare(
         self,
-        other: Library,
+        other: Library | Path | str,
         *,
         labels: Path | str | Literal["folders"] | None = None,
         options: LabelOptions | None = None,
@@ -263,6 +263,7 @@ class Library(LibraryFolder):
         from unmingle.faces.boxes import SAME_FACE
         from unmingle.render.comparisons import side_of
 
+        other = other if isinstance(other, Library) else Library(user_path(other))
         one, two = (library._read(side_of, str(library.folder)) for library in (self, other))
         scored = None
         if labels is not None:

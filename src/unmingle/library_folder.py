@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypedDict, TypeVar, Unpack, get_args
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, Self, TypedDict, TypeVar, Unpack, get_args
 
 from unmingle.decisions.erasing import Erasure, clean_files, erase, people_meant
 from unmingle.decisions.kinds import KINDS, Command, Kind
@@ -59,6 +59,10 @@ class LibraryFolder:
     def __post_init__(self) -> None:
         one_of("views", self.views, get_args(Views))
         self.folder = user_path(self.folder)  # a string is what people write
+
+    def __reduce__(self) -> tuple[type[Self], tuple[Path, Views]]:
+        """For other processes: each opens the library anew, with its own key."""
+        return type(self), (self.folder, self.views)
 
     @contextmanager
     def writing(self) -> Iterator[Store]:

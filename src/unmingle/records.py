@@ -241,7 +241,7 @@ class Added:
     copies: int  # files read now whose content was known already, under another name or from before
     unreadable: int  # files that can't be read
     passed_over: int  # files that are neither pictures nor recordings by their ending and their first bytes
-    gone: int  # files of earlier runs that are no longer there
+    gone: int  # files of earlier runs that were there until now
     unwatched: tuple[tuple[str, int, str], ...] = ()  # what of recordings was not looked at, how often, the first file
     along: tuple[tuple[str, int], ...] = ()  # sources of earlier runs, not looked through now, and their files
     others: tuple[tuple[str, int], ...] = ()  # passed over, most first: endings, folders of systems/, moving parts

@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib
 import json
 import math
+import pickle
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import polars as pl
 import pytest
 
 import unmingle
@@ -82,6 +84,13 @@ def test_paths_are_paths(tmp_path: Path) -> None:
             with pytest.raises(UnmingleError):
                 act(path)
     assert not (tmp_path / "new").exists()
+
+
+def test_a_frame_is_no_path_and_a_library_goes_to_other_processes(pictures: Set) -> None:
+    one = pictures.library("one")
+    with pytest.raises(SettingsError, match="is no path"):
+        one.evaluate(pl.DataFrame({"file": ["a.jpg"], "label": ["folders"]}))  # type: ignore[arg-type]
+    assert one.people.equals(pickle.loads(pickle.dumps(one)).people)
 
 
 def test_words_are_those_that_there_are(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def two(pictures: Set) -> tuple[Library, Library]:
 
 
 def test_a_library_is_what_it_is(two: tuple[Library, Library]) -> None:
-    found = two[0].compare(two[1], labels="folders")
+    found = two[0].compare(str(two[1].folder), labels="folders")
     assert set(found.faces["fate"]) == {"same"}
     assert (len(found.same), found.split, found.merged, found.gone, found.new) == (3, (), (), (), ())
     assert found.agreement is not None

@@ -268,6 +268,7 @@ def test_files_that_are_gone_are_in_no_table_whichever_source_is_added(album: Al
     shutil.copy(album.pictures / "a1.png", other)
     (album.pictures / "a0.png").unlink()
     assert album.again(other).gone == 1
+    assert album.again(other).gone == 0  # which was told
     library = album.library
     assert "a0.png" not in set(library.faces["file"])
     assert "a0.png" not in (library.folder / "faces.csv").read_text(encoding="utf-8")
@@ -389,6 +390,24 @@ def test_a_source_is_somewhere_else_only_if_its_files_are(album: Album) -> None:
     album.again(new)
     new.rename(album.pictures)
     assert album.library.relocate(new, album.pictures) == 7
+
+
+def test_what_is_another_picture_of_the_library_is_no_place_for_a_file(album: Album) -> None:
+    pictures, library = album.pictures, album.library
+    (pictures / "a0.png").rename(album.folder / "kept.png")
+    with pytest.raises(SourceError, match=r"1 of 1 files are others in .*a1\.png, which the library has too"):
+        library.relocate(pictures / "a0.png", pictures / "a1.png")
+    assert album.is_as_before()
+    other = album.folder / "other"
+    other.mkdir()
+    shutil.copy(pictures / "a1.png", other)
+    shutil.copy(pictures / "b0.png", other / "a0.png")  # a0 is gone by now
+    album.again(other)
+    for file in pictures.glob("*.png"):
+        file.rename(other / file.name)
+    assert library.relocate(pictures, other) == 8  # a1 too, of which a copy was there
+    names = set(library.faces.filter(pl.col("file") == "a0.png")["name"])
+    assert names == set(library.faces.filter(pl.col("file") == "b0.png")["name"])
 
 
 def test_a_folder_that_went_into_itself_keeps_all_files(album: Album) -> None:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,26 @@ def start(*words: str | Path, **environment: str) -> subprocess.Popen[bytes]:
 def finish(process: subprocess.Popen[bytes]) -> tuple[int, bytes, bytes]:
     out, err = process.communicate(timeout=120)
     return process.returncode, out, err
+
+
+@pytest.mark.parametrize(
+    "words", [("cluster", "", "-o", "new"), ("cluster", "x", "-o", ""), ("people", ""), ("import", "one", "")]
+)
+def test_an_empty_path_is_not_the_current_folder(words: tuple[str, ...], unmingle: Command) -> None:
+    done = unmingle(*words)
+    assert (done.code, list(unmingle.folder.iterdir())) == (2, [])
+    assert "is empty" in done.err
+
+
+def test_the_log_has_the_time_of_the_place(album: Path, unmingle: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = datetime.fromisoformat(Library(album).decisions[0].made)
+    monkeypatch.setenv("TZ", "XXX-9")
+    time.tzset()
+    try:
+        assert f"{made + timedelta(hours=9):%Y-%m-%d %H:%M}" in unmingle("log", album).out
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_the_version_is_told(unmingle: Command) -> None:

@@ -17,6 +17,7 @@ from unmingle.evaluation.labels import (
     Labels,
     folder_labels,
     read_labels,
+    read_names,
 )
 
 SEED: list[list[Any]] = [
@@ -123,14 +124,21 @@ def test_a_table_without_a_single_label(tmp_path: Path) -> None:
         table(tmp_path / "a.csv", "file,ID\na.jpg,\n")
 
 
+def test_a_table_without_a_header_is_told_so(tmp_path: Path) -> None:
+    with pytest.raises(LabelsError, match=r"a\.csv has no header: a\.jpg, Ada is a row"):
+        table(tmp_path / "a.csv", "a.jpg,Ada\nb.jpg,Ben\n")
+    with pytest.raises(LabelsError, match="no header"):
+        read_names(tmp_path / "a.csv")
+
+
 def test_folders() -> None:
-    labels = folder_labels(["anna/1.jpg", "set/ben/1.jpg", "ben/2.jpg", "loose.jpg", "./dot.jpg"])
+    labels = folder_labels(["anna/1.jpg", "set/ben/1.jpg", "ben/2.jpg", "loose.jpg", "./dot.jpg", "Unknown/3.jpg"])
     assert dict(zip(labels.files, labels.labels, strict=True)) == {
         "anna/1.jpg": "anna",
         "set/ben/1.jpg": "ben",
         "ben/2.jpg": "ben",
     }
-    assert labels.unlabelled == ("loose.jpg", "./dot.jpg")
+    assert labels.unlabelled == ("loose.jpg", "./dot.jpg", "Unknown/3.jpg")
     assert (labels.origin, labels.people) == ("folders", 2)
 
 
@@ -233,8 +241,8 @@ def test_labels_that_look_the_same_are_one(tmp_path: Path) -> None:
 
 
 def test_words_for_nobody_name_nobody(tmp_path: Path) -> None:
-    labels = table(tmp_path / "a.csv", "file,person\na.jpg,nan\nb.jpg,None\nc.jpg,Unknown\nd.jpg,Na\n")
-    assert (labels.labels, labels.unlabelled) == (("Na",), ("a.jpg", "b.jpg", "c.jpg"))
+    labels = table(tmp_path / "a.csv", "file,person\na.jpg,nan\nb.jpg,None\nc.jpg,Unknown\nd.jpg,Na\ne.jpg,-1\n")
+    assert (labels.labels, labels.unlabelled) == (("Na",), ("a.jpg", "b.jpg", "c.jpg", "e.jpg"))
 
 
 def test_a_label_of_several_people_is_of_none(tmp_path: Path) -> None:

@@ -71,10 +71,6 @@ def test_what_is_no_rectangle_has_no_area(area: str) -> None:
     assert read_packet(text.encode()).regions == (Region("Ada", FACE, None),)
 
 
-def test_pixels_are_no_unit_of_the_standard() -> None:
-    assert read_packet(NESTED.replace('"normalized"', '"pixel"').encode()).regions[0].area is None
-
-
 BOMB = "".join(f'<!ENTITY e{i} "{f"&e{i - 1};" * 10}">' for i in range(1, 9))
 
 

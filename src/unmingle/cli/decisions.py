@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -121,14 +122,14 @@ def status(library: LibraryArgument, as_json: Json = False) -> None:
 def name(
     library: LibraryArgument,
     person: PersonArgument,
-    new: Annotated[str, Argument(metavar="NAME", help="The name; an empty one takes it away.")],
+    name: Annotated[str, Argument(metavar="NAME", help="The name; an empty one takes it away.")],
     as_json: Json = False,
 ) -> None:
     """Give a person a name.
 
     It stays with them however often the faces are grouped again.
     """
-    _say(library, open_library(library).name(person, new), as_json=as_json)
+    _say(library, open_library(library).name(person, name), as_json=as_json)
 
 
 def merge(library: LibraryArgument, person: PersonArgument, others: OthersArgument, as_json: Json = False) -> None:
@@ -210,7 +211,13 @@ def log(
         return
     most = most or SHOWN
     rows = [
-        (f"#{one.id}", one.made.replace("T", " ")[:16], one.by, one.words, "" if one.live else "undone")
+        (
+            f"#{one.id}",
+            f"{datetime.fromisoformat(one.made).astimezone():%Y-%m-%d %H:%M}",
+            one.by,
+            one.words,
+            "" if one.live else "undone",
+        )
         for one in decisions[:most]
     ]
     if not rows:

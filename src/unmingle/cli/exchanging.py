@@ -113,7 +113,7 @@ def import_(
             metavar="[SOURCE]...",
             help="XMP files, pictures with XMP in them, folders of both, exports of our own, or tables (csv, workbook,"
             " Parquet, JSON) with the columns file and name, and face for another than the main one; JSON of Google's"
-            " Takeout and of osxphotos; digiKam's database.",
+            " Takeout and of osxphotos; digiKam's database, Picasa's .picasa.ini.",
         ),
     ] = None,
     conflicts: Annotated[

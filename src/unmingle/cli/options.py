@@ -88,6 +88,7 @@ Model = Annotated[
 ]
 
 
+MAY_BE_EMPTY = frozenset({"name", "title"})  # where that takes something away; of a path it is a variable not set
 OPENED: list[Path] = []  # by this command, the last at the end
 
 Ray = Annotated[
@@ -235,9 +236,14 @@ class KeyedCommand(TyperCommand):
         self.params.append(_key_option())
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:  # type: ignore[override]
-        """Inside of a library's folder, LIBRARY need not be given."""
+        """Inside of a library's folder, LIBRARY need not be given; an empty path would be the current folder."""
         from unmingle.sources.formats import LIBRARY_FILE
 
+        if "" in args:
+            said = self.make_parser(ctx).parse_args(list(args))[0]
+            for name, value in said.items():
+                if name not in MAY_BE_EMPTY and (value == "" or (isinstance(value, (list, tuple)) and "" in value)):
+                    raise typer.BadParameter(f"{name} is empty; the current folder is written as a dot.", ctx)
         if Path(LIBRARY_FILE).is_file() and any(one.name == "library" for one in self.params):
             given = self.make_parser(ctx).parse_args(list(args))[0].get("library")
             path = None if given is None else Path(given)

@@ -27,10 +27,11 @@ MOST_SHOWN = 5  # of the files that a name could mean
 BY_NAME = "name:"
 
 _JOINERS = "\u200c\u200d"
-# Marks of direction, spaces without width, and the like, which come along when a name is copied.
-_UNSEEN = frozenset("\u00ad\u061c\u180e\u200b\u200e\u200f\u2060\ufeff")
-# Embeddings, overrides and isolates turn text around; the rest is deprecated, or of no text.
-_TURNING = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x2070), *range(0xFFF9, 0xFFFC))))
+# Marks of direction, spaces without width, and the like, which come along when a name is copied. Embeddings, overrides
+# and isolates stand around names of telephones; the rest is deprecated, or of no text.
+_UNSEEN = frozenset("\u00ad\u061c\u180e\u200b\u200e\u200f\u2060\ufeff") | frozenset(
+    map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x2070), *range(0xFFF9, 0xFFFC)))
+)
 
 
 def label(person: int, name: str) -> str:
@@ -60,7 +61,7 @@ def clean_name(name: str) -> str:
 def _refused(sign: str) -> bool:
     # Letters that a newer Unicode has, and private ones, are not refused.
     nothing = ord(sign) & 0xFFFE == 0xFFFE or 0xFDD0 <= ord(sign) <= 0xFDEF
-    return nothing or sign in _TURNING or unicodedata.category(sign) in ("Cc", "Cs")
+    return nothing or unicodedata.category(sign) in ("Cc", "Cs")
 
 
 def person_named(store: Store, person: int | str) -> int:

@@ -31,7 +31,11 @@ PLAIN = re.compile(
     r"([+-]?[0-9]+)\.0*"  # a whole number
     r"|([0-9]{4}-[0-9]{2}-[0-9]{2})[ T]00:00:00"  # what a date without a time is read as
 )
-NOBODY = frozenset({"nan", "none", "null", "n/a", "#n/a", "unknown", "unlabeled", "unlabelled", "?", "-"})
+# -1 is how scikit-learn writes it, _UNKNOWN_ is osxphotos' word for a face that nobody named.
+NOBODY = frozenset(
+    {"nan", "none", "null", "n/a", "#n/a", "unknown", "_unknown_", "unidentified", "unlabeled", "unlabelled"}
+    | {"unnamed", "nobody", "?", "??", "???", "-", "-1"}
+)
 YES = frozenset({"y", "yes", "true"})
 
 Row = tuple[str, ...]
@@ -120,6 +124,10 @@ def find_columns(rows: tuple[Row, ...], name: str, file: str | None, label: str 
     header = _likely_header(rows)
     if not header:
         return LabelsError(f"{name} is empty.", "It needs a header and one row per file.")
+    if any(map(has_ending, header)):
+        return LabelsError(
+            f"{name} has no header: {_headings(header)} is a row.", "Put one above it, such as file,label."
+        )
     if place(header, file, FILE_COLUMNS) is None:
         what, option = (f"column {file!r}" if file else "column with file names"), "--file-column"
     else:
@@ -133,8 +141,12 @@ def find_names(rows: tuple[Row, ...], name: str) -> Columns | LabelsError:
         files, names = found.candidates(None, FILE_COLUMNS, None), found.candidates(None, NAME_COLUMNS, None)
         if files and names:
             return Columns(found.header, found.body, found.file(files), found.name_of_face(names))
-    problem = f"{name} has no column with files and one with names."
-    return LabelsError(problem, f"It has {_headings(_likely_header(rows))}. Call them file and name.")
+    problem, header = f"{name} has no column with files and one with names.", _likely_header(rows)
+    if any(map(has_ending, header)):
+        return LabelsError(
+            f"{name} has no header: {_headings(header)} is a row.", "Put one above it, such as file,name."
+        )
+    return LabelsError(problem, f"It has {_headings(header)}. Call them file and name.")
 
 
 def place(header: Row, wanted: str | None, usual: tuple[str, ...]) -> int | None:

@@ -35,6 +35,15 @@ if TYPE_CHECKING:
     Find = Callable[[tuple[Row, ...]], Columns | LabelsError]
 
 LOOKED_AT = 100  # rows of a sheet without the columns, for names of files
+# The place of a face in pixels, by the headings of its sides, and whether the last two are its other corner.
+BOXES = (
+    (("left", "top", "width", "height"), False),
+    (("left", "top", "right", "bottom"), True),
+    (("x", "y", "width", "height"), False),
+    (("x", "y", "w", "h"), False),
+    (("xmin", "ymin", "xmax", "ymax"), True),
+    (("x1", "y1", "x2", "y2"), True),
+)
 SEPARATORS = re.compile(r"[,;/|&+]")
 
 
@@ -110,7 +119,7 @@ def labels_for(faces: pl.DataFrame, labels: Labels | Path | str, options: LabelO
     """The labels of the files of a table of faces: read before, "folders" for one a person, or in a workbook or csv."""
     if isinstance(labels, Labels):
         return labels
-    if labels == "folders":
+    if isinstance(labels, str) and labels == "folders":  # a frame would compare its cells
         return folder_labels(faces["file"].to_list(), sources=faces["source"].to_list())
     return read_labels(user_path(labels), options or LabelOptions())
 
@@ -175,7 +184,8 @@ def folder_labels(files: Sequence[str], *, sources: Sequence[str] | None = None)
     """Label each file, a path below its source, with the name of the folder that holds it.
 
     Where there are several sources (as in `cluster anna/ ben/`), they name the files that lie directly in them. The
-    labels are of "source/file" where sources are given; files without a folder are unlabelled.
+    labels are of "source/file" where sources are given; files without a folder, or in one such as `unknown`, are
+    unlabelled.
     """
     origins = list(sources) if sources is not None else [""] * len(files)
     several = len(set(origins)) > 1
@@ -183,7 +193,7 @@ def folder_labels(files: Sequence[str], *, sources: Sequence[str] | None = None)
     for file, origin in zip(files, origins, strict=True):
         path = f"{origin.rstrip('/')}/{file}" if origin else file
         parts = [part for part in (path if several else file).replace("\\", "/").split("/") if part not in ("", ".")]
-        named[path] = parts[-2] if len(parts) > 1 else ""
+        named[path] = label_of(parts[-2]) if len(parts) > 1 else ""
     kept = {path: label for path, label in named.items() if label}
     if not kept:
         raise LabelsError("No picture lies in a folder that could name its person.", "Pass a workbook or csv instead.")
@@ -313,20 +323,25 @@ def _named_faces(columns: Columns) -> Iterator[NamedFace]:
     # A manifest names the copies, too, by the folders that they are in.
     original = column("original") if column("folder") is not None else None
     source, frame, face = map(column, ("source", "frame", "face"))
-    box = tuple(map(column, ("left", "top", "width", "height")))
+    boxes = ((tuple(map(column, sides)), cornered) for sides, cornered in BOXES)
+    box, cornered = next((one for one in boxes if None not in one[0]), ((), False))
     for row in columns.body:
         called = cell(row, columns.file if original is None else original)  # spaces around it may be part of it
         if bare(called):
             origin = "" if source is None else cell(row, source)
             at, number = ("" if i is None else plain_number(cell(row, i)) for i in (frame, face))
-            yield NamedFace(called, origin, at, number, label_of(cell(row, columns.label)), _box(row, box))
+            yield NamedFace(
+                called, origin, at, number, label_of(cell(row, columns.label)), _box(row, box, cornered=cornered)
+            )
 
 
-def _box(row: Row, columns: tuple[int | None, ...]) -> tuple[float, float, float, float] | None:
+def _box(row: Row, columns: tuple[int | None, ...], *, cornered: bool) -> tuple[float, float, float, float] | None:
     try:
         left, top, width, height = (float(cell(row, column)) for column in columns if column is not None)
     except ValueError:  # not all of them are there, or numbers
         return None
+    if cornered:
+        width, height = width - left, height - top
     whole = all(map(math.isfinite, (left, top, width, height))) and min(width, height) > 0
     return (left, top, width, height) if whole else None
 

@@ -21,21 +21,20 @@ from unmingle.exchange.table_files import OUR_SUMMARIES, OUR_TABLES
 from unmingle.exchange.xmp import ENDING, clip
 from unmingle.faces.boxes import assigned
 from unmingle.progress import Progress
-from unmingle.sources.formats import read_file
 from unmingle.sources.images import PictureFile, quiet_decoders, readable
 from unmingle.sources.names import find_all, has_ending, stems
-from unmingle.sources.regions import LEAST_OVERLAP, SCHEMAS, Area, Region
+from unmingle.sources.regions import LEAST_OVERLAP, SCHEMAS, Area, Region, overlap
 from unmingle.store.face_query import Picture, pictures
 from unmingle.store.sqlite import Store
 
 # In this order they are read, after all else: a picture need not be opened if its sidecar speaks for it.
-PICTURED = {"digikam": 1, "tags": 1, "sidecar": 1, "picture": 2}
+PICTURED = {"digikam": 1, "picasa": 1, "tags": 1, "sidecar": 1, "picture": 2}
 
 OTHER_SHEET = "not read: it is hidden, or has other headings than the first sheet with names"
 NO_PLACE = "in the picture, but it isn't said where"
+TWIN = 0.5  # regions that overlap so much, intersection over union, are of one face
 SURE = 0.999  # so probable is who is meant, where it isn't said where somebody is, for it to be taken
 OWN_SIDECARS = f"each picture so called has a sidecar of its own, PICTURE.EXT{ENDING}"
-PICASA_FACES = "Picasa keeps faces here, which is not read: let it write them into the pictures"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +136,8 @@ class _Reader:
             return read_drawn(kind, file)
         if kind == "table":
             self._table(file)
-        elif kind == "problem":
+        else:
             self._leave(file.name, "", file.problem)
-        elif b"faces=" in read_file(file.path):
-            self._leave(file.name, "", PICASA_FACES)
         return []
 
     def _leave(self, where: str, name: str, why: str) -> None:
@@ -185,31 +182,31 @@ class _Reader:
                 self._pass(one, named_faces.OTHER_FOLDER if meant else named_faces.NOT_THERE)
             elif stem:
                 shared.append((one, meant.files))
-            elif len(meant.files) > 1:
+            elif not _one_picture(known, meant.files):
                 self._pass(one, named_faces.SEVERAL)
             else:
                 ranked[meant.files[0]].append((2 * one.beside, one))
         for one, candidates in shared:
             # A picture that has a sidecar of its own is not meant by one that several may share.
             free = [at for at in candidates if all(rank < 2 for rank, _ in ranked.get(at, ()))]
-            if len(free) == 1:
+            if free and _one_picture(known, free):
                 ranked[free[0]].append((int(one.beside), one))
             else:
                 self._pass(one, named_faces.SEVERAL if free else OWN_SIDECARS)
         highest = {at: max(rank for rank, _ in found) for at, found in ranked.items()}
         return {
-            at: [one for rank, one in found if rank == highest[at] or (one.packet.people and not one.packet.regions)]
+            at: [one for rank, one in found if rank == highest[at] or (one.people and not one.packet.regions)]
             for at, found in ranked.items()
         }
 
     def _pass(self, drawn: Drawn, why: str) -> None:
         self._count(drawn)
-        if drawn.named or drawn.packet.people:
+        if drawn.named or drawn.people:
             self._leave(drawn.where, "", why)
 
     def _count(self, drawn: Drawn) -> None:
         """Note what gives no name."""
-        self.files |= {drawn.file.name} if drawn.named or drawn.packet.people else set()
+        self.files |= {drawn.file.name} if drawn.named or drawn.people else set()
         regions = drawn.packet.regions
         self.kinds.update(region.kind for region in regions if not region.is_face)
         # One face may be in the list of each schema, here with a name and there without.
@@ -230,7 +227,7 @@ class _Reader:
             for schema in SCHEMAS:
                 self._name_by(one, [region for region in one.named if region.schema == schema], picture, areas, said)
         placed = {region.name for one in drawn for region in one.named}
-        where = {name: one.where for one in drawn for name in one.packet.people if name not in placed}
+        where = {name: one.where for one in drawn for name in one.people if name not in placed}
         if where:
             self._tagged.append(_Tagged(picture, placed, where))
 
@@ -273,14 +270,22 @@ class _Reader:
                 placed.append((region.name, area))
             elif region.name not in said.values():
                 self._leave(where, region.name, why)
-        for (name, _), at in zip(placed, assign([area for _, area in placed], faces), strict=True):
-            if at is None:
+        found = assign([area for _, area in placed], faces)
+        for (name, area), at in zip(placed, found, strict=True):
+            same = (other for (_, theirs), other in zip(placed, found, strict=True) if overlap(area, theirs) >= TWIN)
+            whose = next((other for other in same if other is not None), None) if at is None else at
+            if whose is None:
                 if name not in said.values():
                     self._leave(where, name, named_faces.NO_FACE)
-            elif said.setdefault(at, name) == name:
-                self._give(picture.faces[at].face, name, where)
+            elif at is None or said.setdefault(at, name) == name:  # if two names are at one place, neither is taken
+                self._give(picture.faces[whose].face, name, where)
             else:
                 self._leave(where, name, f"the same file calls this face {said[at]}, in another schema")
+
+
+def _one_picture(known: Sequence[Picture], at: Sequence[int]) -> bool:
+    """Whether files are copies of one picture, or only one: its faces are the same."""
+    return len({tuple(face.face for face in known[i].faces) for i in at}) == 1
 
 
 @dataclass(frozen=True, slots=True)

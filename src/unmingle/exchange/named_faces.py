@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from typing import Literal
 
@@ -13,6 +13,7 @@ from unmingle.decisions.log import Entry
 from unmingle.decisions.service import DecisionService
 from unmingle.decisions.state import State
 from unmingle.errors import DecisionError
+from unmingle.evaluation.columns import same
 from unmingle.evaluation.labels import NamedFace, match_names
 from unmingle.records import BOX
 from unmingle.sources.names import folded, parts_of
@@ -68,7 +69,7 @@ class FacesOfFiles:
                 why = NOT_THERE
             elif i in matched.by_name:
                 why = OTHER_FOLDER
-            for row in [row for same in wanted.values() for row in same]:
+            for row in [row for of_source in wanted.values() for row in of_source]:
                 yield row, *((None, why) if why or at is None else _face(row, self._faces[files[at]]))
 
 
@@ -161,7 +162,7 @@ def apply_names(
     naming = _Naming(store, recipe, service)
     applied, state = naming.applied, naming.state()
     said: defaultdict[int, dict[str, Given]] = defaultdict(dict)
-    for one in given:
+    for one in _spelled_alike(state, list(given)):
         said[one.face].setdefault(one.name, one)
     for names in said.values():
         for one in names.values() if len(names) > 1 else ():
@@ -182,6 +183,16 @@ def apply_names(
         except DecisionError as error:  # the other names are given all the same
             applied.conflicts.extend((one, error.problem) for one in agreed[name])
     return applied
+
+
+def _spelled_alike(state: State, given: Sequence[Given]) -> Iterator[Given]:
+    """The same in one spelling: as the library calls somebody, else as most do; programs differ in letter case."""
+    here = {name for name in state.projection.names.values() if name}
+    often = Counter(one.name for one in given)
+    spelled = {same(name): name for name in sorted(often, key=lambda name: (often[name], name))}
+    spelled |= {same(name): name for name in here}
+    for one in given:
+        yield one if one.name in here else replace(one, name=spelled[same(one.name)])
 
 
 def _objections(state: State, conflicts: Conflicts) -> Callable[[Given], str]:

@@ -1,6 +1,7 @@
 """Where names are read from: files and folders, and what was drawn on a picture or said of it: in it, or beside it.
 
-Beside it are sidecars in XMP, those in JSON of Google's Takeout and of osxphotos, and digiKam's database.
+Beside it are sidecars in XMP, those in JSON of Google's Takeout and of osxphotos, Picasa's .picasa.ini, and digiKam's
+database.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Any, Literal
 from urllib.parse import unquote
 
 from unmingle.errors import PictureError, SourceError
+from unmingle.evaluation.columns import label_of
 from unmingle.exchange.table_files import OUR_TABLES
 from unmingle.exchange.xmp import ENDING
 from unmingle.sources.formats import SUFFIXES, head_of, picture_format, read_file
@@ -45,8 +47,9 @@ SAME_SHAPE = 0.02
 OTHER_SHAPE = "drawn on a picture of another shape, {:g}×{:g}"
 PICASA = (".picasa.ini", "Picasa.ini", "picasa.ini")
 TABLE_ENDINGS = frozenset({".csv", ".tsv", ".txt", ".json", ".parquet", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"})
+CONTACTS = "names in contacts.xml"  # of Picasa's own folder, where older versions kept all
+RECT64 = re.compile(r"rect64\(([0-9a-fA-F]{1,16})\),([0-9a-fA-F]{1,16})")
 JSON = ".json"
-UNKNOWN = "_UNKNOWN_"  # osxphotos' word for a face that nobody named
 # Takeout clips the name of a sidecar to so many characters, without its ending and the number of a namesake.
 CLIPPED = 46
 SUFFIX = ".supplemental-metadata"
@@ -102,9 +105,10 @@ def expand(sources: Sequence[Path]) -> list[NameSource]:
 def _of_folder(root: Path) -> Iterator[NameSource]:
     files = [file for file in walk(root, SUFFIXES | {ENDING} | TABLE_ENDINGS) if not isinstance(file, str)]
     for folder in sorted({file.path.parent for file in files} | {root}):
-        yield from (("picasa", PictureFile(str(folder), ini)) for ini in PICASA if (folder / ini).is_file())
-        if (folder / DIGIKAM).is_file():
-            yield "digikam", PictureFile(str(folder), DIGIKAM)
+        kinds: tuple[tuple[Kind, str], ...] = (*(("picasa", ini) for ini in PICASA), ("digikam", DIGIKAM))
+        for kind, name in kinds:
+            if (folder / name).is_file():
+                yield kind, PictureFile(str(root), os.path.relpath(folder / name, root))
     # A folder of people that we exported holds copies, of which its manifest says whence they are.
     manifests = [file.path for file in files if file.path.name == MANIFEST and is_manifest(file.path)]
     copies = tuple(str(manifest.parent) + os.sep for manifest in manifests)
@@ -164,12 +168,17 @@ class Drawn:
     @property
     def where(self) -> str:
         """What to call it when something of it is told: of many pictures' file, also the picture."""
-        return f"{self.file.name}: {self.of.name}" if self.shown and self.of else self.file.name
+        return f"{self.file.name}: {self.of.name}" if self.of and not self.file.name.endswith(JSON) else self.file.name
 
     @property
     def named(self) -> list[Region]:
         """The faces that have a name."""
-        return [region for region in self.packet.regions if region.is_face and region.name]
+        return [region for region in self.packet.regions if region.is_face and label_of(region.name)]
+
+    @property
+    def people(self) -> list[str]:
+        """Who is in the picture as a whole."""
+        return list(filter(label_of, self.packet.people))
 
     def upright(self, region: Region, picture: Picture) -> tuple[Area | None, str]:
         """A region's area on the upright picture, or None and why it has none."""
@@ -208,6 +217,8 @@ def read_drawn(kind: Kind, file: PictureFile) -> list[Drawn]:
         found = [Drawn(file, read_packet(packet), stored) for packet in stored.packets]
     elif kind == "digikam":
         found = [Drawn(file, packet, None, of=of, shown=True) for of, packet in read_digikam(file.path)]
+    elif kind == "picasa":
+        found = [Drawn(file, packet, None, of=of) for of, packet in read_picasa(file)]
     elif kind == "tags":
         packet = Packet((), people=read_tags(file.path))
         below = (str(Path(file.relative).with_name(name)) for name in tagged_files(file.path))
@@ -215,7 +226,7 @@ def read_drawn(kind: Kind, file: PictureFile) -> list[Drawn]:
         found = found or [Drawn(file, packet, None)]
     else:
         found = [of_sidecar(file, read_packet(read_file(file.path, LARGEST_PACKET)))]
-    return [one for one in found if one.beside or one.packet.regions or one.packet.people or one.packet.unread]
+    return [one for one in found if one.beside or one.packet.regions or one.people or one.packet.unread]
 
 
 def of_sidecar(file: PictureFile, packet: Packet | None) -> Drawn:
@@ -241,7 +252,7 @@ def read_tags(path: Path) -> tuple[str, ...]:
     else:
         return ()
     texts = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
-    return tuple(dict.fromkeys(name for name in texts if name.strip() and name != UNKNOWN))
+    return tuple(dict.fromkeys(name for name in texts if label_of(name)))
 
 
 def tagged_files(sidecar: Path) -> tuple[str, ...]:
@@ -269,6 +280,30 @@ def _stems(name: str) -> Iterator[str]:
         for called in (whole, Path(whole).stem):  # Takeout leaves the ending out where the title has none
             yield called[:CLIPPED] + number
             yield f"{called}{SUFFIX}"[:CLIPPED] + number
+
+
+def read_picasa(ini: PictureFile) -> Iterator[tuple[PictureFile, Packet]]:
+    """Each picture of Picasa's folder that has faces, and whom Picasa calls them: places as stored, in 65,535ths."""
+    sections: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    section = ""
+    for line in read_file(ini.path, LARGEST_PACKET).decode("utf-8-sig", "replace").splitlines():
+        key, equals, value = line.strip().partition("=")
+        if key.startswith("[") and key.endswith("]"):
+            section = key[1:-1]
+        elif equals:
+            sections[section][key] = value
+    called = {who: said.partition(";")[0] for who, said in sections["Contacts2"].items()}
+    for name, said in sections.items():
+        regions, faces = [], RECT64.findall(said.get("faces", ""))
+        for place, who in faces:
+            left, top, right, bottom = (int(place.zfill(16)[at : at + 4], 16) / 0xFFFF for at in range(0, 16, 4))
+            area = area_of(left, top, right - left, bottom - top, cornered=True)
+            regions.append(Region(called.get(who, ""), FACE, area))
+        elsewhere = sum(who not in called and who.strip("f") != "" for _, who in faces)  # all f: nobody
+        unread = ((CONTACTS, elsewhere),) if elsewhere else ()
+        if regions:
+            file = PictureFile(ini.source, str(Path(ini.relative).with_name(name)))
+            yield file, Packet(tuple(regions), unread=unread)
 
 
 def read_digikam(database: Path) -> Iterator[tuple[PictureFile, Packet]]:

@@ -13,7 +13,7 @@ import re
 import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -43,6 +43,7 @@ FACE = "Face"
 
 # A region twice as wide and twice as high as a face, around it, is still of that face: intersection over union.
 LEAST_OVERLAP = 0.25
+MOST_SHARE = 2.0  # of a region that reaches over the border; what is more, is pixels
 LARGEST_SIDE = 1e6  # pixels or shares: no picture has more, and beyond it arithmetic ends
 MOST_ELEMENTS = 1_000_000  # of a packet: each takes some hundred bytes of memory, however short it is in the file
 # Simple fields of a region that are neither its name nor its kind: kept when a picture's regions are written anew.
@@ -167,7 +168,7 @@ def read_packet(packet: bytes) -> Packet:
         drawn_on = mwg.struct("mwg-rs:AppliedToDimensions")
         width, height = drawn_on.number("stDim:w"), drawn_on.number("stDim:h")
         size = (width, height) if width and height and min(width, height) > 0 else size
-        regions.extend(map(_of_mwg, mwg.items("mwg-rs:RegionList")))
+        regions.extend(_of_mwg(item, size) for item in mwg.items("mwg-rs:RegionList"))
         regions.extend(map(_of_microsoft, top.struct("MP:RegionInfo").items("MPRI:Regions")))
         for item in top.items("iptc:ImageRegion"):
             regions.extend(_of_iptc(item, size))
@@ -194,13 +195,14 @@ def _unread(description: ET.Element) -> Iterator[str]:
             yield from [schema] * len(next(filter(None, lists), ()))
 
 
-def _of_mwg(region: _Struct) -> Region:
+def _of_mwg(region: _Struct, size: tuple[float, float] | None) -> Region:
     area = region.struct("mwg-rs:Area")
     more = tuple((name, said) for name in _MORE if (said := region.text(f"mwg-rs:{name}")))
-    where = None
-    if area.text("stArea:unit") in ("", "normalized"):  # some programs leave the unit out
-        where = area_of(*(area.number(f"stArea:{side}") for side in "xywh"))
-    return Region(region.text("mwg-rs:Name"), region.text("mwg-rs:Type"), where, more)
+    where = area_of(*(area.number(f"stArea:{side}") for side in "xywh"))
+    # Some programs leave the unit out, or write pixels against the standard.
+    found = Region(region.text("mwg-rs:Name"), region.text("mwg-rs:Type"), where, more)
+    found = replace(found, pixels=where is not None and max(where) > MOST_SHARE)
+    return replace(found, area=found.shares(size), pixels=False) if size else found
 
 
 def _of_microsoft(region: _Struct) -> Region:

@@ -60,9 +60,9 @@ def register(store: Store, scan: Scan, recipe: str) -> dict[PictureFile, Known]:
     return {file: what for file, what in known.items() if file in scanned or what.digest not in done}
 
 
-def gone(store: Store) -> int:
-    """How many files of the library were not there at the last scan of their source."""
-    return int(store.connection.execute("SELECT count(*) FROM file WHERE present = 0").fetchone()[0])
+def gone(store: Store) -> set[int]:
+    """The rows of the files that were not there at the last scan of their source."""
+    return {row for (row,) in store.connection.execute("SELECT id FROM file WHERE present = 0")}
 
 
 def precisions(store: Store, recipe: str) -> tuple[tuple[str, int], ...]:

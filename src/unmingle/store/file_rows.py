@@ -297,6 +297,18 @@ def relocate(store: Store, old: Path, new: Path) -> int:
                 f" is {readable(missing[0])}.",
                 "Name the folder where they are now; first let unmingle cluster find out what is gone for good.",
             )
+        moving = {file.row for file, _, _ in there}
+        others = {_whole(row): row.digest for row in _file_rows(connection) if row.present and row.row not in moving}
+        taken = {
+            rest for file, rest, _ in there if others.get(os.path.normpath(new / rest), file.digest) != file.digest
+        }
+        if wrong := sorted(rest for file, rest, _ in there if file.present and rest in taken):
+            raise SourceError(
+                f"{len(wrong):,} of {len(there):,} files are others in {readable(str(new))}, which the library has too;"
+                f" the first is {readable(wrong[0])}.",
+                "Name the folder where the files are now.",
+            )
+        there = [one for one in there if one[1] not in taken]  # those were gone before
         # A folder may have gone into itself, or out: then each goes where another has been that has left before.
         deeper = _holds(_names(old)[0], str(new))
         sources: dict[str, str] = {}
@@ -315,6 +327,10 @@ def relocate(store: Store, old: Path, new: Path) -> int:
         note_walked(store, [sources.get(folder, folder) for folder in walked_folders(store)])
         _drop_empty_sources(connection)
     return sum(size >= 0 for size, _ in stamps.values())
+
+
+def _whole(row: FileRow) -> str:
+    return os.path.normpath(os.path.join(row.source, row.path))  # noqa: PTH118
 
 
 def files_below(connection: sqlite3.Connection, folder: Path) -> list[tuple[FileRow, str, str | None]]:
