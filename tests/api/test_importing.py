@@ -17,7 +17,7 @@ from tests.made_library import Shot, library, take
 from unmingle.api import ExportOptions, Library
 from unmingle.errors import LabelsError, SourceError
 from unmingle.exchange.importing import NO_PLACE, OWN_SIDECARS, Left, assign
-from unmingle.exchange.named_faces import NO_FACE, NOT_THERE, OTHER_FOLDER, SEVERAL
+from unmingle.exchange.named_faces import NO_FACE, NOT_THERE, OTHER_FOLDER, SEVERAL, WHICH_FACE
 from unmingle.exchange.xmp import packet
 from unmingle.sources.regions import (
     FACE,
@@ -432,6 +432,14 @@ def test_a_table_tells_which_face_by_its_place(headings: str, place: str, tmp_pa
     (tmp_path / "names.csv").write_text(f"file,name,{headings}\na.jpg,Eve,{place}\n")
     assert one.import_names(tmp_path / "names.csv").left == ()
     assert names(one) == {("a.jpg", 1): "Eve"}
+
+
+def test_a_table_of_several_people_in_a_picture_has_to_say_who_is_where(tmp_path: Path) -> None:
+    one = one_face(tmp_path, "a.jpg", "b.jpg")
+    (tmp_path / "names.csv").write_text("file,name,face\na.jpg,Ada,\na.jpg,Eve,\nb.jpg,Ben,\nb.jpg,Ben,0\n")
+    done = one.import_names(tmp_path / "names.csv")
+    assert [(left.name, left.why) for left in done.left] == [("Ada", WHICH_FACE), ("Eve", WHICH_FACE)]
+    assert names(one) == {("b.jpg", 0): "Ben"}
 
 
 def test_names_that_differ_in_letter_case_are_one_person(tmp_path: Path) -> None:

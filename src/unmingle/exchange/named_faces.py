@@ -24,6 +24,7 @@ from unmingle.store.result_tables import faces_table
 from unmingle.store.sqlite import Store
 
 NO_FACE = "no face was found there"
+WHICH_FACE = "which face, the table doesn't say: it needs a column face, or left, top, width and height"
 NOT_THERE = "not in the library"
 SEVERAL = "several files of the library could be meant"
 OTHER_FOLDER = "not in the library; a file so called is in another folder there"
@@ -69,8 +70,12 @@ class FacesOfFiles:
                 why = NOT_THERE
             elif i in matched.by_name:
                 why = OTHER_FOLDER
-            for row in [row for of_source in wanted.values() for row in of_source]:
-                yield row, *((None, why) if why or at is None else _face(row, self._faces[files[at]]))
+            found = [row for of_source in wanted.values() for row in of_source]
+            main = {row for row in found if not (row.face or row.frame or row.box)}
+            unsure = main if len({row.name for row in main}) > 1 else set()
+            for row in found:
+                wrong = why or (WHICH_FACE if row in unsure else "")
+                yield row, *((None, wrong) if wrong or at is None else _face(row, self._faces[files[at]]))
 
 
 def _names_here(rows: Sequence[File], files: Sequence[File]) -> dict[File, str]:
