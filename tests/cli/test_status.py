@@ -51,6 +51,12 @@ def test_inside_of_a_library_it_need_not_be_named(words: str, who: dict[int, str
     assert named == who
 
 
+def test_inside_of_a_library_cluster_is_about_it(album: Path) -> None:
+    assert "no labels file none.csv" in Command(album)("cluster", "--labels", "none.csv").err
+    assert "no library in new" in Command(album)("cluster", "-o", "new").err
+    assert Command(album.parent)("cluster").code == Command(album)("cluster", "--ray", "local").code == 2
+
+
 @pytest.mark.parametrize("words", ["name ../other 2 Zoë", "name sheets 2 Zoë", "import ../pictures names.csv"])
 def test_another_folder_is_never_passed_over_for_this_library(words: str, album: Path) -> None:
     (album.parent / "pictures").mkdir()

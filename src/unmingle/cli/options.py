@@ -244,7 +244,11 @@ class KeyedCommand(TyperCommand):
             for name, value in said.items():
                 if name not in MAY_BE_EMPTY and (value == "" or (isinstance(value, (list, tuple)) and "" in value)):
                     raise typer.BadParameter(f"{name} is empty; the current folder is written as a dot.", ctx)
-        if Path(LIBRARY_FILE).is_file() and any(one.name == "library" for one in self.params):
+        here = Path(LIBRARY_FILE).is_file()
+        if here and self.name == "cluster":
+            said = self.make_parser(ctx).parse_args(list(args))[0]
+            args = args if said.keys() & {"output", "ray"} else ["--output", ".", *args]
+        if here and any(one.name == "library" for one in self.params):
             given = self.make_parser(ctx).parse_args(list(args))[0].get("library")
             path = None if given is None else Path(given)
             # Else the word is a folder, or can only be meant as one, and so as another library.
