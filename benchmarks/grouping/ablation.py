@@ -45,7 +45,8 @@ def nothing(*_: object) -> int:
 WAYS: dict[str, dict[str, Callable[..., Any]]] = {
     "all passes": {},
     "no scale of the collection": {"grouping.cluster._scale": lambda *_: 1.0},
-    "no top-quartile linkage": {"grouping.cluster.join_fragments": nothing},
+    "no top-quartile linkage": {f"grouping.cluster.join_{of}": nothing for of in ("fragments", "likely")},
+    "no further joining of fragments": {"grouping.cluster.join_likely": nothing},
     "no reassignment": {"grouping.cluster.reassign": nothing},
     "no outlier attachment": {"grouping.cluster.attach_outliers": nothing},
     "no splitting by gaps": {"grouping.cluster.split_by_gaps": nothing},
@@ -55,7 +56,7 @@ WAYS: dict[str, dict[str, Callable[..., Any]]] = {
     },
     "no merging of who was seen together": {"grouping.cluster.merge_seen_together": lambda *_: (0, 0)},
     "no border attachment": {"grouping.cluster.attach_border": nothing},
-    "border faces by the threshold only": {"grouping.attach._surest_of_families": lambda p_m, *_: np.argsort(p_m)},
+    "border faces by the threshold only": {"grouping.attach.surest_of_families": lambda p_m, *_: np.argsort(p_m)},
     "border faces without a scale of their own": {"grouping.attach._in_own_scale": lambda *words: words[3].best_q},
     "all faces core": {},
     "copies count": {},

@@ -38,15 +38,15 @@ DEFAULT: Setting = (0.02, 0.1, True)
 def bcubed(collection: Collection, setting: Setting) -> float:
     """BCubed F of our method with a setting, which is undone afterwards."""
     expected, mistakes, join = setting
-    before = attach.MISTAKES, cluster.join_fragments
+    before = attach.MISTAKES, cluster.join_fragments, cluster.join_likely
     attach.MISTAKES = mistakes
     if not join:
-        cluster.join_fragments = lambda _, __: None
+        cluster.join_fragments = cluster.join_likely = lambda _, __: None
     try:
         chosen = GroupingSettings(expected_false_merges=expected)
         labels = cluster.cluster_faces(collection.vectors_nd, chosen, curve=SFACE_CURVE).labels
     finally:
-        attach.MISTAKES, cluster.join_fragments = before
+        attach.MISTAKES, cluster.join_fragments, cluster.join_likely = before
     scored = collection.scored_n
     return float(score(collection.labels_n[scored], labels[scored]).bcubed.f1)
 

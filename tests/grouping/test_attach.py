@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from unmingle.errors import SettingsError
-from unmingle.grouping.attach import Assigned, Assigner, attach_outliers, fill_gaps, split_by_gaps, surest
+from unmingle.grouping.attach import Assigned, Assigner, attach_outliers, fill_gaps, split_by_gaps
 from unmingle.grouping.cluster import cluster_faces, cluster_with_quality
 from unmingle.grouping.constraints import Constraints
 from unmingle.grouping.impostors import SFACE_CURVE
 from unmingle.grouping.linkage import Linkage
-from unmingle.grouping.threshold import FalseMergeThreshold
+from unmingle.grouping.threshold import FalseMergeThreshold, surest
 from unmingle.settings import GroupingSettings
 
 from .conftest import Flat
@@ -69,6 +69,9 @@ def test_so_few_of_the_surest_are_expected_to_be_wrong() -> None:
     random = np.random.default_rng(0)
     strangers = random.random(1000)
     assert len(surest(strangers, 0.1)) <= 1
+    few = np.concatenate([strangers, np.full(4, 1e-6)])
+    assert len(surest(few, 0.1)) >= 4
+    assert not len(surest(few, 0.1, deviations=2.0))
     taken = surest(np.concatenate([strangers, np.full(100, 1e-6)]), 0.1)
     assert set(range(1000, 1100)) <= set(taken.tolist())
     assert len(taken) <= 112

@@ -10,7 +10,7 @@ import pytest
 from unmingle.errors import SettingsError
 from unmingle.estimator import FaceClusterer
 from unmingle.evaluation.metrics import score
-from unmingle.grouping import refine
+from unmingle.grouping import cluster, refine
 from unmingle.grouping.attach import Assigner
 from unmingle.grouping.cluster import cluster_faces
 from unmingle.grouping.clusters import Clusters, canonical_order, unit_rows
@@ -93,16 +93,16 @@ def test_a_small_crowd_alone_is_not_one_person_however_alike_it_is(seed: int) ->
     assert score(child, grouped(crowd)).pairwise.precision > 0.9
 
 
-def poor_people(sizes: list[int], random: np.random.Generator) -> tuple[F32, I64]:
+def poor_people(sizes: list[int], random: np.random.Generator, *, least: float = 0.45) -> tuple[F32, I64]:
     """Faces of which each shows more or less of the person: of one person they are about as alike as children are."""
     person_n = np.repeat(np.arange(len(sizes)), sizes)
     people, rest = (random.normal(size=(n, 128)) for n in (len(sizes), len(person_n)))
-    shown = random.uniform(0.45, 0.75, (len(person_n), 1))
+    shown = random.uniform(least, least + 0.3, (len(person_n), 1))
     vectors = shown * people[person_n] + (1 - shown**2) ** 0.5 * rest
     return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32), person_n
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_few_people_in_many_poor_pictures_are_no_crowd(seed: int) -> None:
     random = np.random.default_rng(seed)
     vectors, person = poor_people([250, 200, 150], random)
@@ -115,6 +115,18 @@ def test_a_few_people_in_many_poor_pictures_are_no_crowd(seed: int) -> None:
     assert strays(found.labels, person) <= 0.05
     assert score(person[:600], found.labels[:600]).bcubed.f1 > 0.6  # beside so many strangers some stay alone
     assert dict(found.notes)["crowded"] > 0.9 * len(crowd)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_pieces_of_people_in_poor_pictures_are_no_strangers_and_are_joined(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vectors, person = poor_people([25] * 20, np.random.default_rng(seed), least=0.4)
+    labels = grouped(vectors)
+    assert score(person, labels).bcubed.f1 > 0.97
+    monkeypatch.setattr(cluster, "join_likely", lambda *_: None)
+    found = [score(person, of).people_found for of in (labels, grouped(vectors))]
+    assert 20 <= found[0] < found[1]
 
 
 def small_crowd(seed: int) -> tuple[F32, I64]:

@@ -12,16 +12,14 @@ import pyarrow as pa
 from unmingle.distributed.cells import MOVED, ROWS, Cell, Plan
 from unmingle.grouping.attach import (
     MISTAKES,
-    STOREY,
     Cohort,
     border_chances,
     name_hosts,
     outlier_chances,
-    surest,
     surest_of_families,
 )
 from unmingle.grouping.refine import FRAGMENT_FACES
-from unmingle.grouping.threshold import standard_query
+from unmingle.grouping.threshold import STOREY, standard_query, surest
 from unmingle.records import F64
 
 # Cells that each single face asks, and people of each with whom it is compared face by face.

@@ -20,7 +20,15 @@ from unmingle.grouping.confidence import FITTED, evidence, label_means, loosenes
 from unmingle.grouping.impostors import SINGLE
 from unmingle.grouping.index import find_nearest, spaced
 from unmingle.grouping.refine import FRAGMENT_FACES
-from unmingle.grouping.threshold import LEAST_Z, FalseMergeThreshold, cluster_excess, local_excess, standard_query
+from unmingle.grouping.threshold import (
+    LEAST_Z,
+    FalseMergeThreshold,
+    chance_of_best,
+    cluster_excess,
+    local_excess,
+    standard_query,
+    surest,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -36,8 +44,6 @@ CANDIDATES = 16
 NEW_CANDIDATES = 8
 # Expected share of wrong ones among the outliers that are attached.
 MISTAKES = 0.1
-# Most p-values of strangers lie above this; of faces that belong to somebody nearly none.
-STOREY = 0.5
 # Frames: who is away for longer may have gone.
 LONGEST_GAP = 2 * FRAGMENT_FACES
 # The standard normal counts as so many more people, or faces, where a scale of their own is measured.
@@ -79,27 +85,6 @@ def name_hosts(
     return Named(queries, host, average, quartile).take(np.flatnonzero(average > -np.inf))
 
 
-def surest(p_m: F64, share: float) -> I64:
-    """The places, surest first, of which at most such a share is expected to be wrong (Benjamini and Hochberg 1995).
-
-    p_m: the chance that a stranger is as alike.
-    """
-    m = len(p_m)
-    # The share of strangers, as by Storey 2002.
-    strangers = min(1.0, (1 + np.count_nonzero(p_m > STOREY)) / (max(1, m) * (1 - STOREY)))
-    order = np.argsort(p_m, kind="stable")
-    few = np.flatnonzero(strangers * m * p_m[order] / np.arange(1, m + 1) <= share)
-    return order[: few[-1] + 1] if len(few) else order[:0]
-
-
-def _chance_of_best(z_m: F64, hosts: int) -> F64:
-    """(m,) the chance that the best of so many strangers scores as high."""
-    from scipy.special import log_ndtr
-
-    chance: F64 = -np.expm1(hosts * log_ndtr(z_m))
-    return chance
-
-
 def attach_outliers(clusters: Clusters, threshold: FalseMergeThreshold) -> int:
     """Give single faces to people they look like, for as long as few are likely to be wrong; how many."""
     outliers, hosts = np.flatnonzero(clusters.size_n == 1), np.flatnonzero(clusters.size_n > FRAGMENT_FACES)
@@ -120,7 +105,7 @@ def outlier_chances(clusters: Clusters, named: Named, threshold: FalseMergeThres
     # A blurred face is a little like everybody, which must not count for anybody. Its average says nothing more here:
     # linkage has judged by that already.
     mean_q, spread_q = _among_people(clusters, people, named, threshold, left=0, least=0)
-    return _chance_of_best((named.quartile_q - mean_q) / spread_q, round(clusters.rivals * people.count))
+    return chance_of_best((named.quartile_q - mean_q) / spread_q, round(clusters.rivals * people.count))
 
 
 def attach_border(clusters: Clusters, border: I64, people: I64, threshold: FalseMergeThreshold) -> None:
@@ -145,7 +130,7 @@ def border_chances(
 ) -> tuple[F64, Bool]:
     """As `outlier_chances`, in the face's own scale and the person's; and whether the usual threshold is passed."""
     rivals, size_n = round(clusters.rivals * people.count), clusters.size_n
-    p_q = _chance_of_best(_in_own_scale(clusters, border, people, named, threshold), max(1, rivals - 1))
+    p_q = chance_of_best(_in_own_scale(clusters, border, people, named, threshold), max(1, rivals - 1))
     return p_q, threshold.accepts(named.best_q, size_n[named.query_q], size_n[named.host_q], clusters=rivals)
 
 

@@ -23,6 +23,7 @@ from unmingle.grouping.linkage import Linkage
 from unmingle.grouping.refine import (
     check_people,
     join_fragments,
+    join_likely,
     large_people,
     make_people,
     merge_seen_together,
@@ -155,6 +156,7 @@ def _linked(
     clusters, near_n = linkage.run(threshold), linkage.near_n
     del linkage  # its lists are large
     _joined(clusters, threshold)
+    join_likely(clusters, threshold)
     if quality_n is not None:
         part_crowds(clusters, threshold, quality_n)
     notes = {

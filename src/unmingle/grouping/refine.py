@@ -11,9 +11,9 @@ from unmingle.errors import SettingsError
 from unmingle.grouping.clusters import disjoint
 from unmingle.grouping.constraints import CannotLinks, Constraints, roots
 from unmingle.grouping.impostors import SINGLE
-from unmingle.grouping.index import find_nearest, spaced
+from unmingle.grouping.index import find_nearest, similarity_blocks, spaced
 from unmingle.grouping.linkage import ROUNDING, Linkage
-from unmingle.grouping.threshold import LEAST_Z
+from unmingle.grouping.threshold import LEAST_Z, chance_of_best, surest
 
 if TYPE_CHECKING:
     from unmingle.grouping.clusters import Clusters
@@ -41,17 +41,25 @@ CROWD_FACES = 31
 GOOD_QUALITY = 0.5
 # A person has a core: of all pairs of its faces, more than this share are within one piece.
 CORE_SHARE = 1 / 3
-# Faces of a cluster that are looked at, evenly spread over it.
+# Faces of a cluster, or clusters, that are looked at, evenly spread over all.
 SAMPLE = 2000
+# Expected share of strangers among the fragments that are joined further, and how far it is from chance, see `surest`.
+MISTAKES, DEVIATIONS = 0.3, 2.0
+# Of all pairs of clusters so many, the least alike, are of strangers, even among two people.
+STRANGERS = 0.1
 
 
-def join_fragments(clusters: Clusters, threshold: FalseMergeThreshold) -> None:
-    """Top-quartile linkage: merge two appearances of one person, front and side, which are alike where they meet."""
+def join_fragments(clusters: Clusters, threshold: FalseMergeThreshold, *, smaller: float = np.inf) -> None:
+    """Top-quartile linkage: merge two appearances of one person, front and side, which are alike where they meet.
+
+    smaller: how many faces the smaller of the two may have.
+    """
     pairs_m2, z_m = _judged(clusters, threshold, _candidates(clusters, threshold, clusters.alive))
     while True:
         first, second = pairs_m2.T
         a, b = clusters.size_n[first], clusters.size_n[second]
-        passes = np.flatnonzero(threshold.accepts(z_m, a, b, clusters=clusters.count))
+        accepted = threshold.accepts(z_m, a, b, clusters=clusters.count)
+        passes = np.flatnonzero(accepted & (np.minimum(a, b) <= smaller))
         order = passes[np.lexsort((second[passes], first[passes], -z_m[passes]))]
         order = order[disjoint(first[order], second[order], len(clusters.size_n))]
         if not len(order):
@@ -66,6 +74,44 @@ def join_fragments(clusters: Clusters, threshold: FalseMergeThreshold) -> None:
         fresh = np.concatenate([touched, _candidates(clusters, threshold, kept)])
         more_m2, more_z = _judged(clusters, threshold, np.unique(np.sort(fresh, axis=1), axis=0))
         pairs_m2, z_m = np.concatenate([pairs_m2[~stale], more_m2]), np.concatenate([z_m[~stale], more_z])
+
+
+def join_likely(clusters: Clusters, threshold: FalseMergeThreshold) -> None:
+    """Join further fragments where people are in pieces, for as long as few of these are expected to be strangers.
+
+    Of poor pictures hardly a pair is as alike as good ones have to be. But how alike clusters and their nearest are
+    tells how many of these are strangers, and from where on they are few.
+    """
+    before = 0
+    while clusters.count != before:
+        before, chance_c = clusters.count, _chances_of_nearest(clusters, threshold)
+        likely = surest(chance_c, MISTAKES, deviations=DEVIATIONS)
+        # At even odds a pair says nothing for itself.
+        level = min(0.5, float(chance_c[likely].max(initial=0)))
+        if level > threshold.expected:
+            join_fragments(clusters, replace(threshold, expected=level), smaller=FRAGMENT_FACES)
+
+
+def _chances_of_nearest(clusters: Clusters, threshold: FalseMergeThreshold) -> F64:
+    """(c,) the chance that the nearest of all strangers is as alike, of clusters evenly spread over all."""
+    from scipy.special import ndtri
+
+    slots, size_n = clusters.alive, clusters.size_n
+    sample = spaced(len(slots), SAMPLE)
+    of, nearest, some = slots[sample], [], []
+    for block, similarity_rc in similarity_blocks(clusters.mean_nd[of], clusters.mean_nd[slots], cells=1 << 21):
+        row = of[block, None]
+        z_rc = threshold.standard(similarity_rc - clusters.excess(row, slots), size_n[row], size_n[slots])
+        barred_rc = (row == slots) | clusters.links.block(of[block], slots)
+        z_rc[barred_rc] = -np.inf
+        nearest.append(z_rc.max(axis=1))
+        some.append(z_rc[:, sample][~barred_rc[:, sample]])
+    z_m = np.concatenate(some)
+    if not len(z_m):
+        return np.ones(len(of))
+    # Those that are least alike are strangers, and tell whether all here are more alike than the card says.
+    alike = max(0.0, float(np.quantile(z_m, STRANGERS) - ndtri(STRANGERS)))
+    return chance_of_best(np.concatenate(nearest) - alike, clusters.count - 1)
 
 
 def _judged(clusters: Clusters, threshold: FalseMergeThreshold, pairs_m2: I64) -> tuple[I64, F64]:

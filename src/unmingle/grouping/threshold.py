@@ -43,6 +43,8 @@ EXCESS_CELLS = 1 << 31
 MANY_CLUSTERS = 1000
 # Pairs further out than this are no strangers but one person in two parts, and may not stretch the scale.
 OUTLIER_Z = 3.0
+# Most p-values of strangers lie above this; of faces that belong to somebody nearly none.
+STOREY = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,7 +190,9 @@ def collection_scale(mean_cd: F32, size_c: I64, curve: ImpostorModel, excess_c: 
     """How much wider strangers spread in this collection than the model's card says, from a first clustering.
 
     Siblings, one camera or one light make strangers more alike. The clusters are strangers to each other, and the upper
-    half of their scores has a mean square of 1 if the card holds here. Drawn to 1 where there are few clusters.
+    half of their scores has a mean square of 1 if the card holds here. Where fewer than half are above 0, those may be
+    pieces of one person: to more than 1 they stretch it only as far as the rest of the half, at 0, lets them. Drawn to
+    1 where there are few clusters.
     excess_c: what is known of the place of each.
     """
     large = np.flatnonzero(size_c >= LEAST_FACES)
@@ -206,5 +210,29 @@ def collection_scale(mean_cd: F32, size_c: I64, curve: ImpostorModel, excess_c: 
         total += float(np.square(np.minimum(above, OUTLIER_Z)).sum())
         count += len(above)
     spread = total / count if count else 1.0
+    if spread > 1:
+        spread = max(1.0, total / max(count, len(mean_ld) * (len(mean_ld) - 1) / 2))
     m = len(size_l)
     return float(np.sqrt((PRIOR_CLUSTERS + m * spread) / (PRIOR_CLUSTERS + m)))
+
+
+def surest(p_m: F64, share: float, *, deviations: float = 0.0) -> I64:
+    """The places, surest first, of which at most such a share is expected to be wrong (Benjamini and Hochberg 1995).
+
+    p_m: the chance that a stranger is as alike. deviations: a few may be there by chance, so the share has to hold of
+    fewer, by so many standard deviations of a count of what comes in twos.
+    """
+    m = len(p_m)
+    # The share of strangers, as by Storey 2002.
+    strangers = min(1.0, (1 + np.count_nonzero(p_m > STOREY)) / (max(1, m) * (1 - STOREY)))
+    order, count = np.argsort(p_m, kind="stable"), np.arange(1, m + 1)
+    few = np.flatnonzero(strangers * m * p_m[order] <= share * (count - deviations * np.sqrt(2 * count)))
+    return order[: few[-1] + 1] if len(few) else order[:0]
+
+
+def chance_of_best(z_m: F64, strangers: int) -> F64:
+    """(m,) the chance that the best of so many strangers scores as high."""
+    from scipy.special import log_ndtr
+
+    chance: F64 = -np.expm1(strangers * log_ndtr(z_m))
+    return chance
