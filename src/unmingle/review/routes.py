@@ -17,7 +17,7 @@ from fastapi.responses import FileResponse, Response
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
-from unmingle.errors import PictureError
+from unmingle.errors import LibraryError, PictureError
 from unmingle.files import user_path
 from unmingle.grouping.index import spaced
 from unmingle.html import address
@@ -30,7 +30,7 @@ from unmingle.review.cache import query
 from unmingle.review.pages import RequestError
 from unmingle.review.schemas import IdInPath, IdInQuery, Limit, Offset, Search
 from unmingle.review.session import Door, Session
-from unmingle.sources.formats import FOUND_SUFFIXES, LIBRARY_FILE, is_kept
+from unmingle.sources.formats import FOUND_SUFFIXES, is_kept
 from unmingle.sources.images import readable
 from unmingle.store import encryption, people_query
 from unmingle.store.file_rows import remembered
@@ -312,11 +312,10 @@ sources = APIRouter(prefix="/api", tags=["add"], responses={"4XX": {"model": sch
 @sources.get("/sources", name="sources")
 def all_sources(now: Runs) -> Sources:
     """Where pictures come from, and how far a run is."""
-    known: Iterable[Path] = ()
     folder = now.folder
-    if (folder / LIBRARY_FILE).exists() and not (encryption.is_encrypted(folder) and encryption.key_of(folder) is None):
-        with open_to_read(folder) as store:
-            known = remembered(store)
+    known: Iterable[Path] = ()
+    with suppress(LibraryError), open_to_read(folder) as store:  # it may come and go with a run, or be locked
+        known = remembered(store)
     told = [_folder(one, readable(str(one))) for one in known]
     return Sources(library=readable(str(folder)), sources=told, places=list(_places()), run=now.run)
 
