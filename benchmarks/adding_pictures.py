@@ -52,7 +52,7 @@ def grouped(store: Store) -> dict[str, float]:
     start, busy = time.perf_counter(), time.process_time()
     times = Times()
     summary = make_people(
-        store, None, None, None, "auto", 100, webvtt=False, tables=False, progress=silent, times=times
+        store, None, None, None, "auto", 100, regroup=False, webvtt=False, tables=False, progress=silent, times=times
     )
     return {
         "seconds": round(time.perf_counter() - start, 1),

@@ -28,7 +28,7 @@ DRAWN = "() => new Promise((done) => requestAnimationFrame(() => requestAnimatio
 
 def opened(page: Path) -> dict[str, object]:
     """Seconds until the page is loaded and drawn, and what it asked for besides itself."""
-    browser = os.environ.get("UNMINGLE_CHROMIUM") or shutil.which("chromium")
+    browser = os.environ.get("UNMINGLE_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-headless-shell")
     seconds, asked = [], set()
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])

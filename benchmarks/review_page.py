@@ -238,7 +238,11 @@ def measure(folder: Path, rounds: int, picture: bytes) -> dict[str, Any]:
     address = server.stdout.readline().split()[-1]
     try:
         with sync_playwright() as playwright:
-            chromium = os.environ.get("UNMINGLE_CHROMIUM") or shutil.which("chromium")
+            chromium = (
+                os.environ.get("UNMINGLE_CHROMIUM")
+                or shutil.which("chromium")
+                or shutil.which("chromium-headless-shell")
+            )
             browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
             views = [first_view(browser, address) for _ in range(rounds)]
             page = browser.new_page(viewport={"width": 1280, "height": 800})
