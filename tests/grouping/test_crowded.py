@@ -103,18 +103,39 @@ def poor_people(sizes: list[int], random: np.random.Generator, *, least: float =
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_a_few_people_in_many_poor_pictures_are_no_crowd(seed: int) -> None:
-    random = np.random.default_rng(seed)
-    vectors, person = poor_people([250, 200, 150], random)
-    found = cluster_faces(vectors, GroupingSettings(), curve=SFACE_CURVE)
-    assert score(person, found.labels).bcubed.f1 > 0.97
-    assert dict(found.notes)["crowded"] == 0
+def test_a_few_people_in_many_poor_pictures_of_a_recording_are_no_crowd(seed: int) -> None:
+    random, sizes = np.random.default_rng(seed), [250, 200, 150]
+    vectors, person = poor_people(sizes, random)
+    frame_n = np.concatenate([np.arange(size) for size in sizes])
+    seen_k2 = np.stack([np.arange(600), frame_n], axis=1)
+
+    def found_in(vectors_nd: F32) -> tuple[I64, float]:
+        constraints = Constraints(len(vectors_nd), seen_k2=seen_k2)
+        found = cluster_faces(vectors_nd, GroupingSettings(), curve=SFACE_CURVE, constraints=constraints)
+        return found.labels, dict(found.notes)["crowded"]
+
+    labels, crowded = found_in(vectors)
+    assert score(person, labels).bcubed.f1 > 0.97
+    assert crowded == 0
     crowd, child = draw(random.integers(1, 9, 40).tolist(), CHILDREN, random)  # who is beside them still is one
     both, person = np.concatenate([vectors, crowd]), np.concatenate([person, 3 + child])
-    found = cluster_faces(both, GroupingSettings(), curve=SFACE_CURVE)
-    assert strays(found.labels, person) <= 0.05
-    assert score(person[:600], found.labels[:600]).bcubed.f1 > 0.6  # beside so many strangers some stay alone
-    assert dict(found.notes)["crowded"] > 0.9 * len(crowd)
+    labels, crowded = found_in(both)
+    assert strays(labels, person) <= 0.05
+    assert score(person[:600], labels[:600]).bcubed.f1 > 0.6  # beside so many strangers some stay alone
+    assert crowded > 0.9 * len(crowd)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_crowd_in_good_and_poor_pictures_is_not_one_person(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    (alike, own), child = CHILDREN, np.repeat(np.arange(60), random.integers(1, 9, 60))
+    shared, people, noise = (random.normal(size=(n, 128)) for n in (1, 60, len(child)))
+    shown = random.uniform(0.6, 1.2, (len(child), 1))
+    crowd = shown * (alike**0.5 * shared + (own - alike) ** 0.5 * people[child]) + (1 - shown**2 * own) ** 0.5 * noise
+    rest, other = draw([40, 60, *random.integers(1, 9, 200).tolist()], EVERYBODY, random)
+    labels = grouped(np.concatenate([crowd, rest]).astype(np.float32))
+    assert strays(labels, np.concatenate([child, 60 + other])) <= 0.05
+    assert np.bincount(labels).max() == 60
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -19,7 +19,7 @@ from unmingle.grouping.clusters import BLOCK, SAMPLE, top_quartile, unit_rows
 from unmingle.grouping.confidence import FITTED, evidence, label_means, looseness, new_features, probability
 from unmingle.grouping.impostors import SINGLE
 from unmingle.grouping.index import find_nearest, spaced
-from unmingle.grouping.refine import FRAGMENT_FACES
+from unmingle.grouping.refine import FRAGMENT_FACES, LONGEST_GAP
 from unmingle.grouping.threshold import (
     LEAST_Z,
     FalseMergeThreshold,
@@ -44,8 +44,6 @@ CANDIDATES = 16
 NEW_CANDIDATES = 8
 # Expected share of wrong ones among the outliers that are attached.
 MISTAKES = 0.1
-# Frames: who is away for longer may have gone.
-LONGEST_GAP = 2 * FRAGMENT_FACES
 # The standard normal counts as so many more people, or faces, where a scale of their own is measured.
 PRIOR = 10
 

@@ -193,7 +193,7 @@ def _cohort(linkage: Linkage, card: FalseMergeThreshold) -> partial[F64]:
         given.face_excess_n = measure(given.vectors_nd)
     # A person's own pieces are no strangers to each other.
     person_n = _joined(linkage.copy().run(card), card).slot_n
-    if given.face_excess_n.max(initial=0) > card.curve.deviation(SINGLE, SINGLE)[0]:
+    if given.constraints.in_order and given.face_excess_n.max() > card.curve.deviation(SINGLE, SINGLE)[0]:
         # Pieces of somebody in poor pictures are like a crowd, but for what comes of them where none is thought of.
         given.face_excess_n = np.zeros(len(person_n))
         whole_n = large_people(_joined(linkage.copy().run(card), card), card)

@@ -28,6 +28,8 @@ OWN_Z = 5.6
 PRIOR_FACES = 3
 # A cluster of more faces than this is somebody; a smaller one may be a fragment.
 FRAGMENT_FACES = 4
+# Frames: who is away for longer may have gone.
+LONGEST_GAP = 2 * FRAGMENT_FACES
 # Faces of the smaller cluster for each frame that two clusters of one person may share by mistake.
 FACES_A_MISTAKE = 200
 # Fewer faces don't tell how alike a person's faces are.
@@ -191,15 +193,27 @@ def part_crowds(clusters: Clusters, threshold: FalseMergeThreshold, quality_n: F
 
 
 def large_people(clusters: Clusters, threshold: FalseMergeThreshold) -> I64:
-    """(n,) the slot of each face in a large cluster that is no crowd, as `part_crowds` tells them; -1 for others."""
-    strict = replace(threshold, scale=1.0, singly=True)
+    """(n,) the slot of each face in a large cluster that is one person, of whom a recording tells; -1 for others.
+
+    Its frames soon follow each other, as those of different people who are alike don't, and it is no crowd, see
+    `part_crowds`.
+    By its vectors alone a crowd in good and poor pictures may be taken for one person in such.
+    """
+    strict, seen_k2 = replace(threshold, scale=1.0, singly=True), clusters.constraints.seen_k2
+    frames, frame_k = np.unique(seen_k2[:, 1], return_inverse=True)
+    recording = np.cumsum(np.diff(frames, prepend=frames[:1]) > 1)  # of frames that follow each other
+    people = []
+    for slot in np.flatnonzero(clusters.size_n >= CROWD_FACES).tolist():
+        there = np.unique(frame_k[clusters.slot_n[seen_k2[:, 0]] == slot])
+        follows = (np.diff(recording[there]) == 0) & (np.diff(frames[there]) <= LONGEST_GAP)
+        if np.count_nonzero(follows) >= CROWD_FACES:
+            people.append(slot)
     crowds = [
         slot
-        for slot in _little_alike(clusters, strict).tolist()
+        for slot in np.intersect1d(people, _little_alike(clusters, strict)).tolist()
         if _strangers_cosine(clusters, clusters.faces(np.array([slot])), strict) > -np.inf
     ]
-    large_n = (clusters.size_n[clusters.slot_n] >= CROWD_FACES) & ~np.isin(clusters.slot_n, crowds)
-    return np.where(large_n, clusters.slot_n, -1)
+    return np.where(np.isin(clusters.slot_n, np.setdiff1d(people, crowds)), clusters.slot_n, -1)
 
 
 def _little_alike(clusters: Clusters, strict: FalseMergeThreshold) -> I64:
