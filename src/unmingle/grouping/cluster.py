@@ -87,10 +87,9 @@ def cluster_faces(
     """Group (n, d) embeddings by person; their lengths and their order don't matter.
 
     curve: None estimates it from the vectors. constraints: None: nothing is known. quality_n: of the pictures, as in
-    `faces.quality`; None: no cluster is taken for a crowd. collected: None: these are all.
-    merges: tell of them, which takes a while of many.
-    Labels come largest cluster first, of equal ones the one with the first face in canonical order. SettingsError names
-    rows that have no direction.
+    `faces.quality`; None: no cluster is taken for a crowd. collected: None: these are all. merges: tell of them, which
+    takes a while of many. Labels come largest cluster first, of equal ones the one with the first face in canonical
+    order. SettingsError names rows that have no direction.
     """
     unit_nd = unit_rows(vectors_nd)
     constraints = _checked(constraints, len(unit_nd))
@@ -211,8 +210,7 @@ def _joined(clusters: Clusters, threshold: FalseMergeThreshold) -> Clusters:
 def _scale(clusters: Clusters, curve: ImpostorModel) -> float:
     alive = clusters.alive
     mean_cd, size_c = clusters.mean_nd[alive], clusters.size_n[alive]
-    scale = collection_scale(mean_cd, size_c, curve)
-    if scale <= 1:
+    if (scale := collection_scale(mean_cd, size_c, curve)) <= 1:
         return scale
     # Among many clusters each place tells for itself, and what crowds explain does not count twice.
     thin = PRIOR_COHORT / (PRIOR_COHORT + np.count_nonzero(size_c > 1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -77,7 +77,7 @@ def faces_table(store: Store, recipe: str, only: Collection[int] | None = None) 
         f" WHERE recipe = ?{'' if only is None else f' AND face IN ({str(list(only))[1:-1]})'}"
         " ORDER BY folder, file_name, path, number"
     )
-    table = _rounded(read_names(store).table(query, (recipe,), FACES | _MORE | {"source": int}))
+    table = _rounded(_queried(read_names(store), query, (recipe,), FACES | _MORE | {"source": int}))
     folders = dict(store.connection.execute("SELECT id, as_text(path) FROM source"))
     table = table.with_columns(pl.col("source").replace_strict(folders).cast(pl.String))
     seen = _sightings(store, recipe)
@@ -136,13 +136,15 @@ def _sightings(store: Store, recipe: str) -> pl.DataFrame | None:
         )
     if not parts:
         return None
-    faces = store.table(
+    faces = _queried(
+        store,
         "SELECT face, quality, iif(ignored, NULL, person), iif(ignored, NULL, name), status, reason FROM face_status"
         " WHERE track IS NOT NULL AND recipe = ?",
         (recipe,),
         {"id": int, **{name: FACES[name] for name in ("quality", "person", "name", "status", "reason")}},
     )
-    files = store.table(
+    files = _queried(
+        store,
         "SELECT id, name, as_text(folder), NULL FROM shown_recording WHERE recipe = ?",
         (recipe,),
         {"recording": int, **dict.fromkeys(("file", "source", "meeting"), str)},
@@ -162,7 +164,8 @@ def comparable_faces(store: Store, recipe: str) -> pl.DataFrame:
     """
     import polars as pl
 
-    files = store.table(
+    files = _queried(
+        store,
         "SELECT name, as_text(folder), coalesce(file_row.digest, as_text(folder) || '/' || name),"
         " coalesce(nullif(coalesce(recording.width, analysis.width), 0), 1),"
         " coalesce(nullif(coalesce(recording.height, analysis.height), 0), 1), recording.every FROM file_row"
@@ -186,7 +189,7 @@ def confidence_table(store: Store, recipe: str) -> pl.DataFrame:
         "SELECT as_text(folder), file_name, frame, number, person, probability FROM shown_face"
         " WHERE recipe = ? AND person IS NOT NULL ORDER BY probability, folder, file_name, frame, number"
     )
-    return store.table(query, (recipe,), _FACE_KEY | {"probability": float})
+    return _queried(store, query, (recipe,), _FACE_KEY | {"probability": float})
 
 
 def embeddings_table(store: Store, recipe: str) -> pl.DataFrame:
@@ -363,3 +366,7 @@ def picture_of(store: Store, row: dict[str, Any]) -> U8:
     from unmingle.faces.align import open_thumbnail
 
     return open_thumbnail(jpeg)
+
+
+def _queried(store: Store, query: str, values: Sequence[object], schema: Mapping[str, type]) -> pl.DataFrame:
+    return as_table(store.connection.execute(query, values).fetchall(), schema)

@@ -54,10 +54,6 @@ class Store:
         connection.create_function("frame_of", 2, lambda *file: self.frame_of(*file))
         connection.create_function("meeting_of", 2, lambda *file: self.meeting_of(*file))
 
-    def table(self, query: str, values: Sequence[object], schema: Mapping[str, type]) -> pl.DataFrame:
-        """The rows of a query."""
-        return as_table(self.connection.execute(query, values).fetchall(), schema)
-
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """All or nothing: what happens inside is on disk when the block ends, or never happened."""
