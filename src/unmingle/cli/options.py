@@ -239,17 +239,15 @@ class KeyedCommand(TyperCommand):
         """Inside of a library's folder, LIBRARY need not be given; an empty path would be the current folder."""
         from unmingle.sources.formats import LIBRARY_FILE
 
-        if "" in args:
-            said = self.make_parser(ctx).parse_args(list(args))[0]
-            for name, value in said.items():
-                if name not in MAY_BE_EMPTY and (value == "" or (isinstance(value, (list, tuple)) and "" in value)):
-                    raise typer.BadParameter(f"{name} is empty; the current folder is written as a dot.", ctx)
         here = Path(LIBRARY_FILE).is_file()
-        if here and self.name == "cluster":
-            said = self.make_parser(ctx).parse_args(list(args))[0]
-            args = args if said.keys() & {"output", "ray"} else ["--output", ".", *args]
+        said = self.make_parser(ctx).parse_args(list(args))[0] if here or "" in args else {}
+        for name, value in said.items():
+            if name not in MAY_BE_EMPTY and (value == "" or (isinstance(value, (list, tuple)) and "" in value)):
+                raise typer.BadParameter(f"{name} is empty; the current folder is written as a dot.", ctx)
+        if here and self.name == "cluster" and not said.keys() & {"output", "ray"}:
+            args = ["--output", ".", *args]
         if here and any(one.name == "library" for one in self.params):
-            given = self.make_parser(ctx).parse_args(list(args))[0].get("library")
+            given = said.get("library")
             path = None if given is None else Path(given)
             # Else the word is a folder, or can only be meant as one, and so as another library.
             if path is None or path.is_file() or (not path.exists() and path.name == given):

@@ -125,14 +125,16 @@ def find_columns(rows: tuple[Row, ...], name: str, file: str | None, label: str 
     if not header:
         return LabelsError(f"{name} is empty.", "It needs a header and one row per file.")
     if any(map(has_ending, header)):
-        return LabelsError(
-            f"{name} has no header: {_headings(header)} is a row.", "Put one above it, such as file,label."
-        )
+        return _no_header(name, header, "file,label")
     if place(header, file, FILE_COLUMNS) is None:
         what, option = (f"column {file!r}" if file else "column with file names"), "--file-column"
     else:
         what, option = (f"column {label!r}" if label else "column 'ID'"), "--label-column"
     return LabelsError(f"No {what} in {name}.", f"It has {_headings(header)}: pass {option}.")
+
+
+def _no_header(name: str, row: Row, such_as: str) -> LabelsError:
+    return LabelsError(f"{name} has no header: {_headings(row)} is a row.", f"Put one above it, such as {such_as}.")
 
 
 def find_names(rows: tuple[Row, ...], name: str) -> Columns | LabelsError:
@@ -143,9 +145,7 @@ def find_names(rows: tuple[Row, ...], name: str) -> Columns | LabelsError:
             return Columns(found.header, found.body, found.file(files), found.name_of_face(names))
     problem, header = f"{name} has no column with files and one with names.", _likely_header(rows)
     if any(map(has_ending, header)):
-        return LabelsError(
-            f"{name} has no header: {_headings(header)} is a row.", "Put one above it, such as file,name."
-        )
+        return _no_header(name, header, "file,name")
     return LabelsError(problem, f"It has {_headings(header)}. Call them file and name.")
 
 

@@ -274,8 +274,7 @@ class _Gaps:
             for face, frame in constraints.seen_k2.tolist():
                 self._frames[face].add(frame)
                 self._present[frame].add(int(clusters.slot_n[face]))
-            frames = np.array(sorted(self._present), np.int64)
-            recordings = np.cumsum(np.diff(frames, prepend=frames[:1]) > 1)  # of frames that follow each other
+            frames, recordings = constraints.recordings()
             self._recording = dict(zip(frames.tolist(), recordings.tolist(), strict=True))
             for frame, recording in self._recording.items():
                 for one in self._present[frame] & self._people:

@@ -57,6 +57,11 @@ class Constraints:
         """Whether any frame follows another, as in a recording."""
         return bool((np.diff(np.unique(self.seen_k2[:, 1])) == 1).any())
 
+    def recordings(self) -> tuple[I64, I64]:
+        """(f,) the frames, rising, and which recording each is of: where one follows another, it is of the same."""
+        frames = np.unique(self.seen_k2[:, 1])
+        return frames, np.cumsum(np.diff(frames, prepend=frames[:1]) > 1)
+
     def taken(self, order_n: I64) -> Constraints:
         """The same for the faces in another order: row i is what row order_n[i] was."""
         return self.mapped(np.argsort(order_n), self.faces)

@@ -196,15 +196,13 @@ def large_people(clusters: Clusters, threshold: FalseMergeThreshold) -> I64:
     """(n,) the slot of each face in a large cluster that is one person, of whom a recording tells; -1 for others.
 
     Its frames soon follow each other, as those of different people who are alike don't, and it is no crowd, see
-    `part_crowds`.
-    By its vectors alone a crowd in good and poor pictures may be taken for one person in such.
+    `part_crowds`. By its vectors alone a crowd in good and poor pictures may be taken for one person in such.
     """
     strict, seen_k2 = replace(threshold, scale=1.0, singly=True), clusters.constraints.seen_k2
-    frames, frame_k = np.unique(seen_k2[:, 1], return_inverse=True)
-    recording = np.cumsum(np.diff(frames, prepend=frames[:1]) > 1)  # of frames that follow each other
+    frames, recording = clusters.constraints.recordings()
     people = []
     for slot in np.flatnonzero(clusters.size_n >= CROWD_FACES).tolist():
-        there = np.unique(frame_k[clusters.slot_n[seen_k2[:, 0]] == slot])
+        there = np.searchsorted(frames, np.unique(seen_k2[clusters.slot_n[seen_k2[:, 0]] == slot, 1]))
         follows = (np.diff(recording[there]) == 0) & (np.diff(frames[there]) <= LONGEST_GAP)
         if np.count_nonzero(follows) >= CROWD_FACES:
             people.append(slot)
