@@ -17,7 +17,7 @@ from tests.made_library import Shot, library, take
 from unmingle.api import ExportOptions, Library
 from unmingle.errors import LabelsError, SourceError
 from unmingle.exchange.importing import NO_PLACE, OWN_SIDECARS, Left, assign
-from unmingle.exchange.named_faces import NO_FACE, NOT_THERE, OTHER_FOLDER, SEVERAL, WHICH_FACE
+from unmingle.exchange.named_faces import NO_FACE, NOT_THERE, OTHER_FOLDER, SEVERAL, UNREAD, WHICH_FACE
 from unmingle.exchange.xmp import packet
 from unmingle.sources.regions import (
     FACE,
@@ -342,7 +342,7 @@ def test_whatever_one_file_does_the_other_names_are_taken(
     inside(pictures / "b.jpg", OLD)
     draw(pictures / "c.jpg.xmp", Region("Ben", FACE, ON_FACE))
     (tmp_path / "n.csv").write_text("file,name\nd.jpg,Dan\n")
-    for place in ("unmingle.exchange.importing.read_drawn", "unmingle.exchange.importing.read_names"):
+    for place in ("unmingle.exchange.importing.read_drawn", "unmingle.exchange.named_faces.read_names"):
         module, _, name = place.rpartition(".")
         real = getattr(importlib.import_module(module), name)
 
@@ -423,15 +423,38 @@ def test_names_come_without_marks_and_words_for_nobody_are_none(written: str, ke
         ("x_min,y_min,x_max,y_max", "280,180,370,280"),
         ("X1,Y1,X2,Y2", "280,180,370,280"),
         ("left,top,right,bottom", "280,180,370,280"),
+        ("x0,y0,x1,y1", "280,180,370,280"),
+        ("x_center,y_center,width,height", "0.8125,0.7667,0.225,0.3333"),
+        ("bbox_cx,bbox_cy,bbox_w,bbox_h", "325,230,90,100"),
+        ("left,top,width,height", "0.7,0.6,0.225,0.3333"),
+        ("width,height,xmin,ymin,xmax,ymax", "400,300,280,180,370,280"),
+        ("BoundingBox.Left,BoundingBox.Top,BoundingBox.Width,BoundingBox.Height", "0.7,0.6,0.225,0.3333"),
+        ("left;top;width;height", "280,0;180,5;90;100,25"),
+        ("left;top;width;height", "0,7;0,6;0,225;0,3333"),
     ],
 )
 def test_a_table_tells_which_face_by_its_place(headings: str, place: str, tmp_path: Path) -> None:
     shots = [Shot("a.jpg", (0, 1), ((20, 30, 90, 100), (280, 180, 90, 100)))]
     take(tmp_path / "pictures", shots)
     one = library(tmp_path / "one", tmp_path / "pictures", shots)
-    (tmp_path / "names.csv").write_text(f"file,name,{headings}\na.jpg,Eve,{place}\n")
+    sign = ";" if ";" in headings else ","
+    (tmp_path / "names.csv").write_text(f"file{sign}name{sign}{headings}\na.jpg{sign}Eve{sign}{place}\n")
     assert one.import_names(tmp_path / "names.csv").left == ()
     assert names(one) == {("a.jpg", 1): "Eve"}
+
+
+@pytest.mark.parametrize(
+    ("headings", "place"),
+    [("left,top,width,height", "?,180,90,100"), ("bbox", '"[280, 180, 90, 100]"'), ("left,top,width", "280,180,90")],
+)
+def test_a_place_that_cant_be_read_is_told_and_not_taken_for_the_main_face(
+    headings: str, place: str, tmp_path: Path
+) -> None:
+    one = one_face(tmp_path, "a.jpg", "b.jpg")
+    table = tmp_path / "names.csv"
+    table.write_text(f"file,face,name,{headings}\na.jpg,,Ada,{place}\nb.jpg,0,Ben,{place}\n")
+    assert [(left.name, left.why) for left in one.import_names(table).left] == [("Ada", UNREAD)]
+    assert names(one) == {("b.jpg", 0): "Ben"}
 
 
 def test_a_table_of_several_people_in_a_picture_has_to_say_who_is_where(tmp_path: Path) -> None:

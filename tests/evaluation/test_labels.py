@@ -17,7 +17,6 @@ from unmingle.evaluation.labels import (
     Labels,
     folder_labels,
     read_labels,
-    read_names,
 )
 
 SEED: list[list[Any]] = [
@@ -127,8 +126,6 @@ def test_a_table_without_a_single_label(tmp_path: Path) -> None:
 def test_a_table_without_a_header_is_told_so(tmp_path: Path) -> None:
     with pytest.raises(LabelsError, match=r"a\.csv has no header: a\.jpg, Ada is a row"):
         table(tmp_path / "a.csv", "a.jpg,Ada\nb.jpg,Ben\n")
-    with pytest.raises(LabelsError, match="no header"):
-        read_names(tmp_path / "a.csv")
 
 
 def test_folders() -> None:

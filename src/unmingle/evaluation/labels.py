@@ -1,11 +1,10 @@
-"""Labels: who is on which file, from a workbook, a delimited text file, or folder names; and names of single faces."""
+"""Labels: who is on which file, from a workbook, a delimited text file, or folder names."""
 
 from __future__ import annotations
 
-import math
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,9 +17,7 @@ from unmingle.evaluation.columns import (
     Rule,
     cell,
     find_columns,
-    find_names,
     label_of,
-    place,
     plain_number,
     rules_for,
     same,
@@ -35,15 +32,6 @@ if TYPE_CHECKING:
     Find = Callable[[tuple[Row, ...]], Columns | LabelsError]
 
 LOOKED_AT = 100  # rows of a sheet without the columns, for names of files
-# The place of a face in pixels, by the headings of its sides, and whether the last two are its other corner.
-BOXES = (
-    (("left", "top", "width", "height"), False),
-    (("left", "top", "right", "bottom"), True),
-    (("x", "y", "width", "height"), False),
-    (("x", "y", "w", "h"), False),
-    (("xmin", "ymin", "xmax", "ymax"), True),
-    (("x1", "y1", "x2", "y2"), True),
-)
 SEPARATORS = re.compile(r"[,;/|&+]")
 
 
@@ -292,58 +280,6 @@ def _several(label: str, known: Set[str]) -> tuple[str, ...]:
     parts = tuple(bare(part) for part in SEPARATORS.split(label))
     numbers = all(part.isdecimal() for part in parts)
     return parts if len(parts) > 1 and all(parts) and (numbers or known >= set(parts)) else ()
-
-
-@dataclass(frozen=True, slots=True)
-class NamedFace:
-    """A row of a table with names of faces; frame and face are numbers as text, empty for the main face."""
-
-    file: str
-    source: str
-    frame: str
-    face: str
-    name: str
-    box: tuple[float, float, float, float] | None = None
-
-
-def read_names(path: Path) -> tuple[tuple[NamedFace, ...], tuple[str, ...]]:
-    """Read a table of names, see `read_table`; also the sheets that were not read.
-
-    Columns are a file and a name, and where these don't tell faces apart `face`, `frame` of recordings, and `source`.
-    `faces.csv` is such a table, and so is the manifest of exported folders, whose files are the originals.
-    """
-    table = read_table(path, lambda rows: find_names(rows, path.name))
-    return tuple(_named_faces(table.columns)), table.unread
-
-
-def _named_faces(columns: Columns) -> Iterator[NamedFace]:
-    def column(wanted: str) -> int | None:
-        return place(columns.header, None, (wanted,))
-
-    # A manifest names the copies, too, by the folders that they are in.
-    original = column("original") if column("folder") is not None else None
-    source, frame, face = map(column, ("source", "frame", "face"))
-    boxes = ((tuple(map(column, sides)), cornered) for sides, cornered in BOXES)
-    box, cornered = next((one for one in boxes if None not in one[0]), ((), False))
-    for row in columns.body:
-        called = cell(row, columns.file if original is None else original)  # spaces around it may be part of it
-        if bare(called):
-            origin = "" if source is None else cell(row, source)
-            at, number = ("" if i is None else plain_number(cell(row, i)) for i in (frame, face))
-            yield NamedFace(
-                called, origin, at, number, label_of(cell(row, columns.label)), _box(row, box, cornered=cornered)
-            )
-
-
-def _box(row: Row, columns: tuple[int | None, ...], *, cornered: bool) -> tuple[float, float, float, float] | None:
-    try:
-        left, top, width, height = (float(cell(row, column)) for column in columns if column is not None)
-    except ValueError:  # not all of them are there, or numbers
-        return None
-    if cornered:
-        width, height = width - left, height - top
-    whole = all(map(math.isfinite, (left, top, width, height))) and min(width, height) > 0
-    return (left, top, width, height) if whole else None
 
 
 @dataclass(frozen=True, slots=True)

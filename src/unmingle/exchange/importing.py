@@ -13,7 +13,6 @@ from unmingle.decisions.log import Decision
 from unmingle.decisions.references import clean_name
 from unmingle.decisions.service import DecisionService
 from unmingle.errors import DecisionError, LabelsError, reason
-from unmingle.evaluation.labels import read_names
 from unmingle.exchange import named_faces
 from unmingle.exchange.photo_names import Guess, who_is_who
 from unmingle.exchange.region_sources import Drawn, Kind, NameSource, expand, of_sidecar, read_drawn
@@ -150,7 +149,7 @@ class _Reader:
             self._leave(where, name, error.problem)
 
     def _table(self, file: PictureFile) -> None:
-        rows, unread = read_names(file.path)
+        rows, unread = named_faces.read_names(file.path)
         ours = OUR_SUMMARIES if file.path.name in OUR_TABLES else frozenset()
         for title in [one for one in unread if one not in ours]:
             self._leave(f"{file.name}: sheet {title!r}", "", OTHER_SHEET)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
+from pathlib import Path
 from typing import Literal
 
 from unmingle.decisions.kinds import Assign, Command, Name, Split
@@ -13,14 +15,14 @@ from unmingle.decisions.log import Entry
 from unmingle.decisions.service import DecisionService
 from unmingle.decisions.state import State
 from unmingle.errors import DecisionError
-from unmingle.evaluation.columns import same
-from unmingle.evaluation.labels import NamedFace, match_names
+from unmingle.evaluation.columns import Columns, Row, cell, find_names, fold, label_of, place, plain_number, same
+from unmingle.evaluation.labels import match_names, read_table
 from unmingle.records import BOX
-from unmingle.sources.names import folded, parts_of
-from unmingle.sources.regions import LEAST_OVERLAP, Area, overlap
+from unmingle.sources.names import bare, folded, parts_of
+from unmingle.sources.regions import FACE, LEAST_OVERLAP, MOST_SHARE, Area, Region, area_of, number, overlap
 from unmingle.store import sightings
 from unmingle.store.face_rows import ALONE
-from unmingle.store.result_tables import faces_table
+from unmingle.store.result_tables import comparable_faces
 from unmingle.store.sqlite import Store
 
 NO_FACE = "no face was found there"
@@ -29,6 +31,24 @@ NOT_THERE = "not in the library"
 SEVERAL = "several files of the library could be meant"
 OTHER_FOLDER = "not in the library; a file so called is in another folder there"
 ELSEWHERE = "the face is elsewhere in the picture that is so called here"
+UNREAD = "its place can't be read: it needs numbers in columns called left, top, width and height"
+# The place of a face, by the headings of its sides without what goes before them, as in `bbox_x1`; and what they are.
+SIDES = (
+    (("left", "top", "width", "height"), "corner"),
+    (("left", "top", "right", "bottom"), "corners"),
+    (("xmin", "ymin", "xmax", "ymax"), "corners"),
+    (("x1", "y1", "x2", "y2"), "corners"),
+    (("x0", "y0", "x1", "y1"), "corners"),
+    (("startx", "starty", "endx", "endy"), "corners"),
+    (("xtl", "ytl", "xbr", "ybr"), "corners"),
+    (("xcenter", "ycenter", "width", "height"), "centre"),
+    (("centerx", "centery", "width", "height"), "centre"),
+    (("cx", "cy", "w", "h"), "centre"),
+    (("x", "y", "width", "height"), "corner"),
+    (("x", "y", "w", "h"), "corner"),
+)
+BEFORE_SIDE = re.compile(r"^(?:(?:face|bounding|bb?ox|bb|rect(?:angle)?)[.\[]?)+(?=.)")
+BOXED = re.compile(r"^(?:face|bounding)?(?:bb?ox|box|rect(?:angle)?|region)$")  # headings of all sides in one cell
 
 File = tuple[str, str]  # source, or "" where a table has none, and path below it
 # What becomes of a face that is somebody else's in the library: it stays, or it goes where the import says.
@@ -37,19 +57,77 @@ Conflicts = Literal["keep", "take"]
 LEFT_OUT = "left out: a person said so"
 
 
+@dataclass(frozen=True, slots=True)
+class NamedFace:
+    """A row of a table with names of faces; frame and face are numbers as text, empty for the main face."""
+
+    file: str
+    source: str
+    frame: str
+    face: str
+    name: str
+    area: Area | None = None  # in pixels of the upright picture, or in shares of it
+    unread: bool = False  # it says where the face is, in a way that is not understood
+
+
+def read_names(path: Path) -> tuple[tuple[NamedFace, ...], tuple[str, ...]]:
+    """Read a table of names, see `read_table`; also the sheets that were not read.
+
+    Columns are a file and a name, and where these don't tell faces apart `face`, `frame` of recordings, and `source`.
+    `faces.csv` is such a table, and so is the manifest of exported folders, whose files are the originals.
+    """
+    table = read_table(path, lambda rows: find_names(rows, path.name))
+    return tuple(_named_faces(table.columns)), table.unread
+
+
+def _named_faces(columns: Columns) -> Iterator[NamedFace]:
+    def column(wanted: str) -> int | None:
+        return place(columns.header, None, (wanted,))
+
+    # A manifest names the copies, too, by the folders that they are in.
+    original = column("original") if column("folder") is not None else None
+    source, frame, face = map(column, ("source", "frame", "face"))
+    headings = [fold(heading) for heading in columns.header]
+    bare_headings = [BEFORE_SIDE.sub("", heading) for heading in headings]
+    known = [([bare_headings.index(side) for side in sides if side in bare_headings], kind) for sides, kind in SIDES]
+    at, kind = max(known, key=lambda one: len(one[0]))  # the first of those of which most is there
+    boxed = [i for i, heading in enumerate(headings) if BOXED.match(heading)]
+    for row in columns.body:
+        called = cell(row, columns.file if original is None else original)  # spaces around it may be part of it
+        if bare(called):
+            origin = "" if source is None else cell(row, source)
+            when, which = ("" if i is None else plain_number(cell(row, i)) for i in (frame, face))
+            area = _placed(row, at, kind) if len(at) == len(BOX) else None
+            said = len(at) > 2 and all(bare(cell(row, i)) for i in at)
+            said |= any(len(re.findall(r"[0-9]+", cell(row, i))) >= len(BOX) for i in boxed)
+            name = label_of(cell(row, columns.label))
+            yield NamedFace(called, origin, when, which, name, area, unread=said and area is None)
+
+
+def _placed(row: Row, columns: Sequence[int], kind: str) -> Area | None:
+    """The area that four cells tell; None if they aren't numbers, or are no area's."""
+    x, y, width, height = (number(bare(cell(row, column))) for column in columns)
+    if kind == "corners" and None not in (x, y, width, height):
+        width, height = (width or 0) - (x or 0), (height or 0) - (y or 0)
+    return area_of(x, y, width, height, cornered=kind != "centre")
+
+
 class FacesOfFiles:
     """The faces of all files, as tables name them: by source, file, frame and number, or by place."""
 
     def __init__(self, store: Store, recipe: str) -> None:
-        columns = ("source", "file", "frame", "face", "id", *BOX)
-        table = faces_table(store, recipe).select(columns)
+        columns = ("source", "file", "across", "down", "frame", "face", "id", *BOX)
+        table = comparable_faces(store, recipe).select(columns)
         # Of each file, also of one without faces, by frame of a recording and number: the face's row and place.
         self._faces: defaultdict[File, dict[tuple[int | None, int], tuple[int, Area]]] = defaultdict(dict)
+        self._sizes: dict[File, tuple[float, float]] = {}
         recorded = sightings.names(store, recipe)
-        for source, file, frame, face, row, *box in table.iter_rows():
+        for source, file, across, down, frame, face, row, left, top, width, height in table.iter_rows():
             of_file = self._faces[source, file]
             if row is not None:
-                of_file[frame if (source, file) in recorded else None, face] = row, _area(*box)
+                self._sizes[source, file] = across, down
+                area = left + width / 2, top + height / 2, width, height
+                of_file[frame if (source, file) in recorded else None, face] = row, area
 
     def find(self, rows: Sequence[NamedFace]) -> Iterator[tuple[NamedFace, int | None, str]]:
         """Each row with the face that it means, or None and why there is none.
@@ -71,11 +149,35 @@ class FacesOfFiles:
             elif i in matched.by_name:
                 why = OTHER_FOLDER
             found = [row for of_source in wanted.values() for row in of_source]
-            main = {row for row in found if not (row.face or row.frame or row.box)}
+            main = {row for row in found if not (row.face or row.frame or row.area or row.unread)}
             unsure = main if len({row.name for row in main}) > 1 else set()
             for row in found:
                 wrong = why or (WHICH_FACE if row in unsure else "")
-                yield row, *((None, wrong) if wrong or at is None else _face(row, self._faces[files[at]]))
+                yield row, *((None, wrong) if wrong or at is None else self._face(row, files[at]))
+
+    def _face(self, row: NamedFace, file: File) -> tuple[int | None, str]:
+        """The face of a file that a row means: where it has a place, one there, if possible with the row's number."""
+        faces = self._faces[file]
+        if not faces:
+            return None, NO_FACE
+        moving = next(iter(faces))[0] is not None
+        if moving and not row.frame:
+            return None, "a recording: the table needs a column with the frame"
+        if row.unread and not row.face:
+            return None, UNREAD
+        try:
+            frame, number = int(row.frame) if moving else None, int(row.face or 0)
+        except ValueError:
+            return None, "face or frame is no number"
+        face = faces.get((frame, number))
+        if row.area is None:
+            return (face[0], "") if face else (None, f"there is no face {number}")
+        area = Region("", FACE, row.area, pixels=max(row.area) > MOST_SHARE).shares(self._sizes[file]) or row.area
+        if face and overlap(face[1], area) >= LEAST_OVERLAP:
+            return face[0], ""
+        others = [one for (when, _), one in faces.items() if when == frame]
+        best = max(others, key=lambda one: overlap(one[1], area), default=None)
+        return (best[0], "") if best and overlap(best[1], area) >= LEAST_OVERLAP else (None, ELSEWHERE)
 
 
 def _names_here(rows: Sequence[File], files: Sequence[File]) -> dict[File, str]:
@@ -106,32 +208,6 @@ def _moved(source: str, sources: Sequence[str]) -> str | None:
     most = max(map(alike, sources), default=0)
     best = [other for other in sources if alike(other) == most]
     return best[0] if most and len(best) == 1 else None
-
-
-def _face(row: NamedFace, faces: dict[tuple[int | None, int], tuple[int, Area]]) -> tuple[int | None, str]:
-    """The face of a file that a row means: where it has a place, one there, if possible with the row's number."""
-    if not faces:
-        return None, NO_FACE
-    moving = next(iter(faces))[0] is not None
-    if moving and not row.frame:
-        return None, "a recording: the table needs a column with the frame"
-    try:
-        frame, number = int(row.frame) if moving else None, int(row.face or 0)
-    except ValueError:
-        return None, "face or frame is no number"
-    face = faces.get((frame, number))
-    if row.box is None:
-        return (face[0], "") if face else (None, f"there is no face {number}")
-    box = _area(*row.box)
-    if face and overlap(face[1], box) >= LEAST_OVERLAP:
-        return face[0], ""
-    others = [one for (when, _), one in faces.items() if when == frame]
-    best = max(others, key=lambda one: overlap(one[1], box), default=None)
-    return (best[0], "") if best and overlap(best[1], box) >= LEAST_OVERLAP else (None, ELSEWHERE)
-
-
-def _area(left: float, top: float, width: float, height: float) -> Area:
-    return left + width / 2, top + height / 2, width, height
 
 
 @dataclass(frozen=True, slots=True)

@@ -328,10 +328,11 @@ def _numbers(written: str) -> list[float | None]:
         parts = parts[0].split(",")
         if len(parts) == 8:  # 0,25,0,25,0,5,0,5: four numbers with commas between and in them
             parts = [f"{whole}.{rest}" for whole, rest in zip(parts[::2], parts[1::2], strict=True)]
-    return [_number(part) for part in parts if part]
+    return [number(part) for part in parts if part]
 
 
-def _number(part: str) -> float | None:
+def number(part: str) -> float | None:
+    """A number as it is written, with a point or a comma for its decimals; None if it is none."""
     try:
         value = float(part.replace(",", "."))
     except ValueError:

@@ -156,8 +156,9 @@ def _sightings(store: Store, recipe: str) -> pl.DataFrame | None:
 
 
 def comparable_faces(store: Store, recipe: str) -> pl.DataFrame:
-    """The table `faces_table`, with boxes in shares of the picture, and three more columns.
+    """The table `faces_table`, with boxes in shares of the picture, and five more columns.
 
+    across, down: the pixels of the picture.
     content: digest of the file; where it could not be read, its name, which is nobody else's content.
     instant: the frame of a recording; -1 on a picture, whatever its name says.
     every:   seconds between the frames of a recording that were looked at; empty for a picture.
@@ -180,7 +181,7 @@ def comparable_faces(store: Store, recipe: str) -> pl.DataFrame:
         pl.col("left", "width") / pl.col("across"),
         pl.col("top", "height") / pl.col("down"),
         pl.when(pl.col("every").is_null()).then(-1).otherwise(pl.col("frame").fill_null(-1)).alias("instant"),
-    ).drop("across", "down")
+    )
 
 
 def confidence_table(store: Store, recipe: str) -> pl.DataFrame:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from unmingle.errors import LabelsError
-from unmingle.evaluation.labels import NamedFace, read_names
+from unmingle.exchange.named_faces import NamedFace, read_names
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,4 +38,10 @@ def test_a_column_of_numbers_is_no_column_of_names(tmp_path: Path) -> None:
 def test_columns_of_different_people_are_asked_about(tmp_path: Path) -> None:
     (tmp_path / "n.csv").write_text("file,label,identity\na.jpg,Ada,Bob\nb.jpg,Ada,Cy\n")
     with pytest.raises(LabelsError, match=r"Several columns .* label \(Ada\); identity \(Bob, Cy\)"):
+        read_names(tmp_path / "n.csv")
+
+
+def test_a_table_of_names_without_a_header_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "n.csv").write_text("a.jpg,Ada\nb.jpg,Ben\n")
+    with pytest.raises(LabelsError, match="no header"):
         read_names(tmp_path / "n.csv")
