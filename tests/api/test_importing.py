@@ -346,10 +346,10 @@ def test_whatever_one_file_does_the_other_names_are_taken(
         module, _, name = place.rpartition(".")
         real = getattr(importlib.import_module(module), name)
 
-        def fails(*given: Any, real: Any = real) -> Any:
+        def fails(*given: Any, real: Any = real, **more: Any) -> Any:
             if str(getattr(given[-1], "path", given[-1])).endswith(bad):
                 raise error
-            return real(*given)
+            return real(*given, **more)
 
         monkeypatch.setattr(place, fails)
     done = one.import_names(pictures, tmp_path / "n.csv")
@@ -380,7 +380,7 @@ def test_what_is_not_understood_is_told_with_how_many_it_are(tmp_path: Path) -> 
     assert (done.faces, done.nameless, done.others) == (1, 2, 2)
     assert dict(done.kinds) == {"Pet": 1, "Focus": 1}
     assert {(left.where, left.name, left.why) for left in done.left} == {
-        (".picasa.ini: c.jpg", "", "a region of another schema, which is not read: names in contacts.xml"),
+        (".picasa.ini: c.jpg", "", "a region of people in Picasa's contacts.xml: name that file, too"),
         ("b.jpg.xmp", "", "2 regions of another schema, which is not read: http://o.org/"),
         ("b.jpg.xmp", "Zed", NO_PLACE),
     }
@@ -441,6 +441,51 @@ def test_a_table_tells_which_face_by_its_place(headings: str, place: str, tmp_pa
     (tmp_path / "names.csv").write_text(f"file{sign}name{sign}{headings}\na.jpg{sign}Eve{sign}{place}\n")
     assert one.import_names(tmp_path / "names.csv").left == ()
     assert names(one) == {("a.jpg", 1): "Eve"}
+
+
+def test_names_in_picasas_own_folder_are_read_where_it_is_named_too(tmp_path: Path) -> None:
+    one = one_face(tmp_path, "a.jpg")
+    contacts = tmp_path / "contacts.xml"
+    contacts.write_text(
+        '<contacts>\n <contact id="0b7e3f1d6ed23a1b" name="Zoë &amp; A" display=""/>\n</contacts>', "utf-8"
+    )
+    x, y, width, height = ON_FACE
+    corners = x - width / 2, y - height / 2, x + width / 2, y + height / 2
+    place = "".join(f"{round(side * 0xFFFF):04x}" for side in corners)
+    (tmp_path / "pictures" / ".picasa.ini").write_text(f"[a.jpg]\nfaces=rect64({place}),b7e3f1d6ed23a1b\n")
+    assert one.import_names(tmp_path / "pictures").faces == 0
+    done = one.import_names(tmp_path / "pictures", contacts)
+    assert (names(one), done.left) == ({("a.jpg", 0): "Zoë & A"}, ())
+
+
+def test_boxes_as_coco_has_them_come_back(pictures: Set) -> None:
+    first = pictures.named()
+    first.export("coco", pictures.folder / "out", ExportOptions(faces="all"))
+    coco = pictures.folder / "out" / "coco.json"
+    second, third = pictures.library("second"), pictures.library("third")
+    done = second.import_names(pictures.folder / "out")
+    assert (names(second), done.left, done.nameless) == (names(first), (), len(first.faces) - 16)
+    said = json.loads(coco.read_bytes())
+    for one in said["images"]:  # drawn on smaller copies
+        one["width"], one["height"] = one["width"] // 2, one["height"] // 2
+    for one in said["annotations"]:
+        one["bbox"] = [side / 2 for side in one["bbox"]]
+    coco.write_text(json.dumps(said))
+    third.import_names(coco)
+    assert names(third) == names(first)
+    del said["images"]
+    coco.write_text(json.dumps(said))
+    (left,) = third.import_names(coco).left
+    assert left.why.startswith("JSON, but neither a table nor as COCO has it")
+
+
+def test_who_is_in_a_picture_twice_is_taken_and_told(tmp_path: Path) -> None:
+    shots = [Shot(name, (0, 1), ((20, 30, 90, 100), (280, 180, 90, 100))) for name in ("a.jpg", "b.jpg")]
+    take(tmp_path / "pictures", shots)
+    one = library(tmp_path / "one", tmp_path / "pictures", shots)
+    (tmp_path / "n.csv").write_text("file,face,name\na.jpg,0,Ada\na.jpg,1,Ada\nb.jpg,0,Ada\nb.jpg,1,Ben\n")
+    done = one.import_names(tmp_path / "n.csv")
+    assert (done.faces, done.left, done.twice) == (4, (), (Left("n.csv: a.jpg", "Ada", "2 faces"),))
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import polars as pl
 import pytest
 
 if TYPE_CHECKING:
@@ -50,3 +51,20 @@ def test_a_missing_extra_is_named(unmingle: Command, tmp_path: Path, monkeypatch
 def test_nothing_of_ray_is_loaded_without_it() -> None:
     code = "import sys, unmingle.cli.commands, unmingle.library; print({'ray', 'pyarrow'} & sys.modules.keys())"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
+def test_a_name_with_a_comma_stands_in_quotes(
+    unmingle: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    review = pytest.importorskip("unmingle.distributed.review", exc_type=ImportError)
+    (tmp_path / "parts").mkdir()
+    pl.DataFrame({"person": [1, 2], "name": ["Doe, Jane", None]}).write_parquet(tmp_path / "parts" / "people.parquet")
+    monkeypatch.setattr(review, "_known", lambda place: ("recipe", {}))
+    asked: list[set[int]] = []
+    monkeypatch.setattr(review, "owners", lambda place, people: asked.append(people) or ({}, {}))
+    monkeypatch.setattr(review, "_faces", lambda *_: [])
+    run = ("import", "parts", "-o", "some", "--names")
+    unmingle(*run, '"Doe, Jane"')
+    assert asked == [{1}]
+    done = unmingle(*run, "Doe, Jane")
+    assert (done.code, "is called Doe or Jane" in done.err, "in quotes" in done.err) == (1, True, True)

@@ -113,7 +113,7 @@ def import_(
             metavar="[SOURCE]...",
             help="XMP files, pictures with XMP in them, folders of both, exports of our own, or tables (csv, workbook,"
             " Parquet, JSON) with the columns file and name, and face for another than the main one; JSON of Google's"
-            " Takeout and of osxphotos; digiKam's database, Picasa's .picasa.ini.",
+            " Takeout, of osxphotos and COCO; digiKam's database, Picasa's .picasa.ini and contacts.xml.",
         ),
     ] = None,
     conflicts: Annotated[
@@ -127,7 +127,9 @@ def import_(
         ),
     ] = None,
     people: Annotated[str | None, Option(metavar="1-500", help="With -o: their numbers, as in people.parquet.")] = None,
-    names: Annotated[str | None, Option(metavar="NAME,NAME", help="With -o: their names.")] = None,
+    names: Annotated[
+        str | None, Option(metavar="NAME,NAME", help="With -o: their names; in quotes where a comma is in one.")
+    ] = None,
     files: Annotated[
         str | None, Option(metavar="PATTERN", help="With -o: all faces of such files, such as '*/2019/*'.")
     ] = None,
@@ -179,6 +181,8 @@ def _import_lines(library: Path, done: Imported) -> list[str]:
         lines.append(f"{counted(done.others, 'region')} of something else than faces, passed over: {kinds}")
     left = [(": ".join(filter(None, (one.where, one.name))), one.why) for one in done.left]
     lines.extend(_reasons("Not taken", left))
+    twice = [(f"{one.where}: {one.name}", one.why) for one in done.twice]
+    lines.extend(_reasons("More than once in one picture, as twins, mirrors or mistakes are", twice))
     if done.decisions:
         first, last = done.decisions[0].id, done.decisions[-1].id
         which = f"Decision #{first}" if first == last else f"Decisions #{first} to #{last}"

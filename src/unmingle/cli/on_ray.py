@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import inspect
 import logging
 import os
@@ -179,7 +180,7 @@ def take_people(
         _address(destination),
         library,
         people=review.numbers(people) if people else (),
-        names=names.split(",") if names else (),
+        names=next(csv.reader([names], skipinitialspace=True)) if names else (),
         files=files or "",
     )
     line = f"{counted(done['faces'], 'face')} of {counted(done['people'], 'person', 'people')} in {library.folder}"

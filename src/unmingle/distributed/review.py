@@ -62,7 +62,11 @@ def take(
     table = place.read(PEOPLE)
     if not (people or names or files):
         raise SettingsError("Nobody was named.", "Pass --people 1-500, --names or --files.")
-    wanted = {*people} | {row["person"] for row in table.to_pylist() if row["name"] and row["name"] in names}
+    called = {row["person"]: row["name"] for row in table.to_pylist() if row["name"]}
+    if unknown := [name for name in names if name not in called.values()]:
+        mend = f"See {destination}/{PEOPLE}; a name with a comma in it stands in quotes."
+        raise SourceError(f"Nobody in {destination} is called {' or '.join(unknown)}.", mend)
+    wanted = {*people} | {person for person, name in called.items() if name in names}
     fitting = [row for row in read_all(place, FILES) if fnmatchcase(row["address"], files)] if files else None
     digests = None if fitting is None else {row["digest"] for row in fitting}
     owner = owners(place, None if digests is not None else wanted)
@@ -94,7 +98,6 @@ def take(
         store.set_fact(ORIGIN, str(first))
         _group(store, recipe, float(statistics.get("scale", 1.0)))
         service = DecisionService()
-        called = {row["person"]: row["name"] for row in table.to_pylist() if row["name"]}
         there = {person for (person,) in store.connection.execute("SELECT DISTINCT person FROM member")}
         for person in sorted(there & called.keys()):
             service.decide(store, recipe, Name(person, name=called[person]), by="import")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +15,16 @@ from unmingle.decisions.service import DecisionService
 from unmingle.errors import DecisionError, LabelsError, reason
 from unmingle.exchange import named_faces
 from unmingle.exchange.photo_names import Guess, who_is_who
-from unmingle.exchange.region_sources import Drawn, Kind, NameSource, expand, of_sidecar, read_drawn
+from unmingle.exchange.region_sources import (
+    CONTACTS,
+    Drawn,
+    Kind,
+    NameSource,
+    expand,
+    of_sidecar,
+    read_contacts,
+    read_drawn,
+)
 from unmingle.exchange.table_files import OUR_SUMMARIES, OUR_TABLES
 from unmingle.exchange.xmp import ENDING, clip
 from unmingle.faces.boxes import assigned
@@ -27,7 +36,7 @@ from unmingle.store.face_query import Picture, pictures
 from unmingle.store.sqlite import Store
 
 # In this order they are read, after all else: a picture need not be opened if its sidecar speaks for it.
-PICTURED = {"digikam": 1, "picasa": 1, "tags": 1, "sidecar": 1, "picture": 2}
+PICTURED = {"digikam": 1, "coco": 1, "picasa": 1, "tags": 1, "sidecar": 1, "picture": 2}
 
 OTHER_SHEET = "not read: it is hidden, or has other headings than the first sheet with names"
 NO_PLACE = "in the picture, but it isn't said where"
@@ -57,6 +66,7 @@ class Imported:
     left: tuple[Left, ...]  # names that were not given, and what was not understood, each with the reason.
     decisions: tuple[Decision, ...]  # what was decided.
     kinds: tuple[tuple[str, int], ...] = ()  # (what else than a face, how many regions of it).
+    twice: tuple[Left, ...] = ()  # names of several faces in one picture, each of which was taken, if not in `left`.
 
 
 def import_names(
@@ -83,6 +93,7 @@ def import_names(
         left=tuple(dict.fromkeys(reader.left)),
         decisions=tuple(Decision.of(entry, live=True) for entry in applied.entries),
         kinds=tuple(reader.kinds.most_common()),
+        twice=tuple(reader.twice),
     )
 
 
@@ -97,6 +108,8 @@ class _Reader:
     files: set[str] = field(default_factory=set)
     nameless: int = 0
     kinds: Counter[str] = field(default_factory=Counter)
+    _contacts: dict[str, str] = field(default_factory=dict)  # of Picasa
+    _called: defaultdict[tuple[str, str, str], set[int]] = field(default_factory=lambda: defaultdict(set))
     _faces: named_faces.FacesOfFiles | None = None
     _tagged: list[_Tagged] = field(default_factory=list)
 
@@ -132,9 +145,11 @@ class _Reader:
 
     def _read(self, kind: Kind, file: PictureFile) -> list[Drawn]:
         if kind in PICTURED:
-            return read_drawn(kind, file)
+            return read_drawn(kind, file, contacts=self._contacts)
         if kind == "table":
             self._table(file)
+        elif kind == "contacts":
+            self._contacts |= read_contacts(file.path)
         else:
             self._leave(file.name, "", file.problem)
         return []
@@ -142,9 +157,18 @@ class _Reader:
     def _leave(self, where: str, name: str, why: str) -> None:
         self.left.append(Left(where, name, why))
 
-    def _give(self, face: int, name: str, where: str) -> None:
+    @property
+    def twice(self) -> Iterator[Left]:
+        """Who is in one picture more than once."""
+        for (where, _, name), faces in self._called.items():
+            if len(faces) > 1:
+                yield Left(where, name, f"{len(faces)} faces")
+
+    def _give(self, face: int, name: str, where: str, frame: str = "") -> None:
         try:
-            self.given.append(named_faces.Given(face, clean_name(name), where))
+            one = named_faces.Given(face, clean_name(name), where)
+            self.given.append(one)
+            self._called[where, frame, one.name].add(face)
         except DecisionError as error:
             self._leave(where, name, error.problem)
 
@@ -160,7 +184,7 @@ class _Reader:
             if face is None:
                 self._leave(f"{file.name}: {row.file}", row.name, why)
             else:
-                self._give(face, row.name, f"{file.name}: {row.file}")
+                self._give(face, row.name, f"{file.name}: {row.file}", row.frame)
 
     def _speakers(self, drawn: Sequence[Drawn], known: Sequence[Picture]) -> dict[int, list[Drawn]]:
         """What speaks for each picture, by its position; what speaks for none is told.
@@ -214,7 +238,9 @@ class _Reader:
         self.nameless += max(faces.values(), default=0) - max(named.values(), default=0)
         for schema, count in drawn.packet.unread:
             what = "a region" if count == 1 else f"{count:,} regions"
-            self._leave(drawn.where, "", f"{what} of another schema, which is not read: {schema}")
+            why = f"of people in Picasa's {CONTACTS}: name that file, too"
+            why = why if schema == CONTACTS else f"of another schema, which is not read: {schema}"
+            self._leave(drawn.where, "", f"{what} {why}")
 
     def _name(self, drawn: Sequence[Drawn], picture: Picture) -> None:
         """Give the names that are drawn on a picture to its faces."""

@@ -1,18 +1,19 @@
 """Where names are read from: files and folders, and what was drawn on a picture or said of it: in it, or beside it.
 
-Beside it are sidecars in XMP, those in JSON of Google's Takeout and of osxphotos, Picasa's .picasa.ini, and digiKam's
-database.
+Beside it are sidecars in XMP, those in JSON of Google's Takeout and of osxphotos, Picasa's .picasa.ini, digiKam's
+database, and JSON in the format of COCO.
 """
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import re
 import sqlite3
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,8 +22,9 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import unquote
 
-from unmingle.errors import PictureError, SourceError
+from unmingle.errors import PictureError, SourceError, reason
 from unmingle.evaluation.columns import label_of
+from unmingle.evaluation.sheets import check_cells
 from unmingle.exchange.table_files import OUR_TABLES
 from unmingle.exchange.xmp import ENDING
 from unmingle.sources.formats import SUFFIXES, head_of, picture_format, read_file
@@ -36,6 +38,7 @@ from unmingle.sources.regions import (
     Stored,
     area_of,
     lies,
+    number,
     read_packet,
     read_stored,
     to_upright,
@@ -47,7 +50,8 @@ SAME_SHAPE = 0.02
 OTHER_SHAPE = "drawn on a picture of another shape, {:g}×{:g}"
 PICASA = (".picasa.ini", "Picasa.ini", "picasa.ini")
 TABLE_ENDINGS = frozenset({".csv", ".tsv", ".txt", ".json", ".parquet", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"})
-CONTACTS = "names in contacts.xml"  # of Picasa's own folder, where older versions kept all
+CONTACTS = "contacts.xml"  # of Picasa's own folder, where older versions kept all names
+CONTACT = re.compile(r'<contact\s[^<>]*?\bid="([0-9a-fA-F]{1,16})"[^<>]*?\bname="([^"<>]*)"')
 RECT64 = re.compile(r"rect64\(([0-9a-fA-F]{1,16})\),([0-9a-fA-F]{1,16})")
 JSON = ".json"
 # Takeout clips the name of a sidecar to so many characters, without its ending and the number of a namesake.
@@ -57,6 +61,10 @@ NUMBERED = re.compile(r"^(?P<stem>.+)(?P<number>\(\d+\))(?P<ending>\.[^.]*)$")
 # "-edited", in any language.
 EDITED = re.compile(r"^(?P<stem>.+)-[^\W\d_]+(?P<number>(?:\(\d+\))?)(?P<ending>\.[^.]*)$")
 OF_OSXPHOTOS = ("XMP:PersonInImage", "XMP-iptcExt:PersonInImage", "PersonInImage", "persons")
+COCO = "coco.json"
+COCO_BEGINS = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*"(?:info|licenses|images|annotations|categories)"')
+# Categories that are nobody's name: what detectors call everybody, and how our own export calls who has none.
+NOBODY = re.compile("face|head|human|person|people|pedestrian|person-[0-9]{4,}", re.IGNORECASE)
 DIGIKAM = "digikam4.db"
 ALBUMS = ("AlbumRoots", "Albums", "Images", "ImageInformation")
 TABLES = (*ALBUMS, "ImageTags", "ImageTagProperties", "Tags", "TagProperties")
@@ -82,7 +90,7 @@ AND NOT EXISTS (
 ORDER BY Images.id, Tags.id
 """
 
-Kind = Literal["sidecar", "picture", "tags", "digikam", "table", "picasa", "problem"]
+Kind = Literal["sidecar", "picture", "tags", "digikam", "coco", "table", "picasa", "contacts", "problem"]
 NameSource = tuple[Kind, PictureFile]
 
 
@@ -105,7 +113,8 @@ def expand(sources: Sequence[Path]) -> list[NameSource]:
 def _of_folder(root: Path) -> Iterator[NameSource]:
     files = [file for file in walk(root, SUFFIXES | {ENDING} | TABLE_ENDINGS) if not isinstance(file, str)]
     for folder in sorted({file.path.parent for file in files} | {root}):
-        kinds: tuple[tuple[Kind, str], ...] = (*(("picasa", ini) for ini in PICASA), ("digikam", DIGIKAM))
+        kinds: list[tuple[Kind, str]] = [("contacts", CONTACTS), *(("picasa", ini) for ini in PICASA)]
+        kinds.append(("digikam", DIGIKAM))
         for kind, name in kinds:
             if (folder / name).is_file():
                 yield kind, PictureFile(str(root), os.path.relpath(folder / name, root))
@@ -120,7 +129,7 @@ def _of_folder(root: Path) -> Iterator[NameSource]:
             yield "table", file
         elif not str(path).startswith(copies):
             kind = _kind(path)
-            if kind != "table" or path.name in OUR_TABLES:
+            if kind not in ("table", "coco") or path.name in {*OUR_TABLES, COCO}:
                 yield kind, file
 
 
@@ -143,6 +152,10 @@ def _kind(path: Path) -> Kind:
         return "digikam"
     if suffix in SUFFIXES or (suffix not in TABLE_ENDINGS and picture_format(head_of(path))):
         return "picture"
+    if path.name.lower() == CONTACTS:
+        return "contacts"
+    if suffix == JSON and COCO_BEGINS.match(head_of(path)):
+        return "coco"
     return "tags" if suffix == JSON and read_tags(path) else "table"
 
 
@@ -168,7 +181,8 @@ class Drawn:
     @property
     def where(self) -> str:
         """What to call it when something of it is told: of many pictures' file, also the picture."""
-        return f"{self.file.name}: {self.of.name}" if self.of and not self.file.name.endswith(JSON) else self.file.name
+        many = self.of and (self.shown or not self.file.name.endswith(JSON))
+        return f"{self.file.name}: {self.of.name}" if self.of and many else self.file.name
 
     @property
     def named(self) -> list[Region]:
@@ -210,15 +224,17 @@ def _one_shape(one: tuple[float, float], other: tuple[float, float]) -> bool:
     return abs(one[0] * other[1] / (one[1] * other[0]) - 1) <= SAME_SHAPE
 
 
-def read_drawn(kind: Kind, file: PictureFile) -> list[Drawn]:
-    """What a sidecar or a picture says, as far as there is anything to take or to tell."""
+def read_drawn(kind: Kind, file: PictureFile, *, contacts: Mapping[str, str]) -> list[Drawn]:
+    """What a sidecar or a picture says, as far as there is anything to take or to tell; contacts: Picasa's."""
     if kind == "picture":
         stored = read_stored(file.path)
         found = [Drawn(file, read_packet(packet), stored) for packet in stored.packets]
     elif kind == "digikam":
         found = [Drawn(file, packet, None, of=of, shown=True) for of, packet in read_digikam(file.path)]
     elif kind == "picasa":
-        found = [Drawn(file, packet, None, of=of) for of, packet in read_picasa(file)]
+        found = [Drawn(file, packet, None, of=of) for of, packet in read_picasa(file, contacts)]
+    elif kind == "coco":
+        found = [Drawn(file, packet, None, of=of, shown=True) for of, packet in read_coco(file.path)]
     elif kind == "tags":
         packet = Packet((), people=read_tags(file.path))
         below = (str(Path(file.relative).with_name(name)) for name in tagged_files(file.path))
@@ -276,13 +292,47 @@ def _stems(name: str) -> Iterator[str]:
     yield name
     matches = filter(None, (pattern.match(name) for pattern in (NUMBERED, EDITED)))
     # The number goes to the end.
-    for whole, number in [(name, ""), *((one["stem"] + one["ending"], one["number"]) for one in matches)]:
+    for whole, which in [(name, ""), *((one["stem"] + one["ending"], one["number"]) for one in matches)]:
         for called in (whole, Path(whole).stem):  # Takeout leaves the ending out where the title has none
-            yield called[:CLIPPED] + number
-            yield f"{called}{SUFFIX}"[:CLIPPED] + number
+            yield called[:CLIPPED] + which
+            yield f"{called}{SUFFIX}"[:CLIPPED] + which
 
 
-def read_picasa(ini: PictureFile) -> Iterator[tuple[PictureFile, Packet]]:
+def read_coco(path: Path) -> Iterator[tuple[PictureFile, Packet]]:
+    """Each picture with boxes in JSON as COCO has it, and the categories that these are of: in pixels, as shown.
+
+    PictureError if something is not as it should be.
+    """
+    data = read_file(path)
+    check_cells(path.name, sum(map(data.count, (b"{", b"[", b","))))
+    regions: defaultdict[Any, list[Region]] = defaultdict(list)
+    try:
+        said: Any = json.loads(data)
+        names = ((one["id"], str(one["name"])) for one in said["categories"])
+        called = {category: "" if NOBODY.fullmatch(name) else name for category, name in names}
+        for one in said["annotations"]:
+            area = area_of(*(number(str(side)) for side in one["bbox"]), cornered=True)
+            regions[one["image_id"]].append(Region(called[one["category_id"]], FACE, area, pixels=True))
+        for one in said["images"]:
+            size = one.get("width"), one.get("height")
+            drawn_on = size if all(isinstance(side, int) and side > 0 for side in size) else None
+            if one["id"] in regions:
+                yield PictureFile("", str(one["file_name"])), Packet(tuple(regions[one["id"]]), drawn_on)
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        raise PictureError(f"JSON, but neither a table nor as COCO has it: {reason(error)}") from error
+
+
+def read_contacts(path: Path) -> dict[str, str]:
+    """The names in Picasa's contacts.xml, by the numbers that .picasa.ini has."""
+    text = read_file(path, LARGEST_PACKET).decode("utf-8-sig", "replace")
+    return {_contact(who): html.unescape(name) for who, name in CONTACT.findall(text)}
+
+
+def _contact(who: str) -> str:
+    return who.lower().lstrip("0")
+
+
+def read_picasa(ini: PictureFile, contacts: Mapping[str, str]) -> Iterator[tuple[PictureFile, Packet]]:
     """Each picture of Picasa's folder that has faces, and whom Picasa calls them: places as stored, in 65,535ths."""
     sections: defaultdict[str, dict[str, str]] = defaultdict(dict)
     section = ""
@@ -292,14 +342,14 @@ def read_picasa(ini: PictureFile) -> Iterator[tuple[PictureFile, Packet]]:
             section = key[1:-1]
         elif equals:
             sections[section][key] = value
-    called = {who: said.partition(";")[0] for who, said in sections["Contacts2"].items()}
+    called = {**contacts, **{_contact(who): said.partition(";")[0] for who, said in sections["Contacts2"].items()}}
     for name, said in sections.items():
         regions, faces = [], RECT64.findall(said.get("faces", ""))
         for place, who in faces:
             left, top, right, bottom = (int(place.zfill(16)[at : at + 4], 16) / 0xFFFF for at in range(0, 16, 4))
             area = area_of(left, top, right - left, bottom - top, cornered=True)
-            regions.append(Region(called.get(who, ""), FACE, area))
-        elsewhere = sum(who not in called and who.strip("f") != "" for _, who in faces)  # all f: nobody
+            regions.append(Region(called.get(_contact(who), ""), FACE, area))
+        elsewhere = sum(_contact(who) not in called and who.strip("f") != "" for _, who in faces)  # all f: nobody
         unread = ((CONTACTS, elsewhere),) if elsewhere else ()
         if regions:
             file = PictureFile(ini.source, str(Path(ini.relative).with_name(name)))
