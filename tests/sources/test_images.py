@@ -221,6 +221,19 @@ def test_a_folder_without_permission_is_named_and_the_rest_is_read(
         images.scan([open_folder / "locked"])
 
 
+def test_what_was_said_in_a_meeting_is_no_list_of_paths(tmp_path: Path) -> None:
+    touch(tmp_path, "talk.mp4")
+    (tmp_path / "chat.txt").write_text(
+        "10:01:02\t Ada: hello\n10:02:02\t Ben: see notes.txt\n10:03:00\t Ada: a/b.jpg\n"
+    )
+    said, talk = images.scan(sorted(tmp_path.iterdir())).files
+    assert (said.name, said.problem) == (
+        "chat.txt",
+        "no list of paths: none of its 3 lines is one of a file that is there",
+    )
+    assert (talk.name, talk.problem) == ("talk.mp4", "")
+
+
 def test_line_of_a_list_that_leads_nowhere_is_a_row(tmp_path: Path) -> None:
     touch(tmp_path, "a.jpg")
     (tmp_path / "list.txt").write_text(f"a.jpg\ngone.jpg\n{'x' * 300}.jpg\n", encoding="utf-8")

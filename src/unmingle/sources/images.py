@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from unmingle.errors import PictureError, SourceError
 from unmingle.files import user_path
 from unmingle.sources import formats
+from unmingle.sources.names import has_ending
 
 if TYPE_CHECKING:
     from unmingle.records import U8
@@ -114,7 +115,16 @@ def _expand(path: Path, folders: list[str], made: list[str]) -> Iterator[Picture
     elif not os.path.exists(path):  # noqa: PTH110
         raise SourceError(f"There is no {readable(str(path))}.", "Check the path; quote it if it has spaces.")
     elif path.suffix.lower() == ".txt":
-        for listed in _listed(path):
+        lines = list(_listed(path))
+        if 2 * sum(has_ending(line.name) for line in lines) < len(lines) and not any(map(os.path.lexists, lines)):
+            # What was said in a meeting, a readme: all that a pattern of the shell found is named.
+            problem = f"no list of paths: none of its {len(lines):,} lines is one of a file that is there"
+            lines = []
+            yield PictureFile(str(path.parent), path.name, problem)
+        for listed in lines:
+            if listed.suffix.lower() == ".txt":
+                problem = f"{path.name} lists another list, {listed.name}."
+                raise SourceError(problem, "Name that list as a source of its own.")
             try:
                 yield from _expand(listed, folders, made)
             except SourceError as error:  # one line of a list is one row
@@ -137,8 +147,6 @@ def _listed(path: Path) -> Iterator[Path]:
         listed = _whole(user_path(line, below=path.parent))
         if line[0] == line[-1] == '"' and not os.path.lexists(listed):  # as Windows copies a path
             listed = _whole(user_path(line.strip('"'), below=path.parent))
-        if listed.suffix.lower() == ".txt":
-            raise SourceError(f"{path.name} lists another list, {line}.", "Name that list as a source of its own.")
         yield listed
 
 
