@@ -490,6 +490,25 @@ def test_a_recording_is_known_by_its_first_bytes(tmp_path: Path, kind: str) -> N
     assert PictureFile(str(tmp_path), path.name).is_recording
 
 
+@pytest.mark.parametrize(
+    ("name", "codec", "size"),
+    [("tape.dv", "dvvideo", (720, 576)), ("tape.wtv", "mpeg2video", SIZE), ("camera.h264", "libx264", SIZE)],
+)
+def test_what_tapes_cameras_and_tuners_give_is_found_in_folders(
+    name: str, codec: str, size: tuple[int, int], tmp_path: Path
+) -> None:
+    if codec not in av.codecs_available:
+        pytest.skip(f"no {codec} here")
+    pictures = [numbered(number, size) for number in range(3)]
+    path = write_video(tmp_path / name, pictures, rate=25, codec=codec)
+    if path.suffix == ".h264":  # access units with a mark before each
+        path.write_bytes(b"\0\0\0\1\x09\x10" + path.read_bytes())
+    (file,) = scan([tmp_path]).files
+    assert file.is_recording
+    with Recording(path) as recording:
+        assert [number_in(frame.pixels) for frame in recording.frames(every=0)] == [0, 1, 2]
+
+
 def test_a_transport_stream_is_told_from_a_program(tmp_path: Path) -> None:
     write_video(tmp_path / "talk.mts", 8).rename(tmp_path / "talk.ts")
     (tmp_path / "Good.ts").write_text("G" * 187 + "const a = 1;\n" * 100, encoding="utf-8")

@@ -95,7 +95,12 @@ _RECORDINGS = (
     b"\x00\x00\x01\xb3",  # MPEG video
     b"\x00\x00\x00\x01\x67",  # H.264
     b"\x00\x00\x00\x01\x27",
+    b"\x00\x00\x00\x01\x09",
     b"\x00\x00\x00\x01\x40\x01",  # HEVC
+    b"\x00\x00\x00\x01\x46\x01",
+    b"\x1f\x07\x00\x3f",  # DV, as cameras with tapes give it
+    b"\x1f\x07\x00\xbf",
+    b"\xb7\xd8\x00\x20\x37\x49\xda\x11",  # WTV
 )
 _PACKETS = ((0, 188), (4, 192), (0, 204))  # where the first 0x47 of an MPEG transport stream is, and how far the next
 
