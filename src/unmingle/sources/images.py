@@ -118,13 +118,13 @@ def _expand(path: Path, folders: list[str], made: list[str]) -> Iterator[Picture
         lines = list(_listed(path))
         if 2 * sum(has_ending(line.name) for line in lines) < len(lines) and not any(map(os.path.lexists, lines)):
             # What was said in a meeting, a readme: all that a pattern of the shell found is named.
-            problem = f"no list of paths: none of its {len(lines):,} lines is one of a file that is there"
+            why = f"no list of paths: none of its {len(lines):,} lines is one of a file that is there"
             lines = []
-            yield PictureFile(str(path.parent), path.name, problem)
+            yield PictureFile(str(path.parent), path.name, why)
         for listed in lines:
             if listed.suffix.lower() == ".txt":
-                problem = f"{path.name} lists another list, {listed.name}."
-                raise SourceError(problem, "Name that list as a source of its own.")
+                mend = "Name that list as a source of its own."
+                raise SourceError(f"{path.name} lists another list, {listed.name}.", mend)
             try:
                 yield from _expand(listed, folders, made)
             except SourceError as error:  # one line of a list is one row
