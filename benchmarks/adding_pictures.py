@@ -22,13 +22,12 @@ import numpy as np
 from unmingle.jobs import make_people
 from unmingle.progress import Times, silent
 from unmingle.records import Analysis, Faces, Triage
-from unmingle.store import analyses, facts
+from unmingle.store import analyses
 from unmingle.store.sqlite import Store, open_to_write
 
 
 def add(store: Store, pictures: int) -> None:
     random = np.random.default_rng(time.time_ns())
-    recipe = facts.current(store)
     query = "SELECT vector FROM face JOIN member ON member.face = face.id WHERE face.id % ? = 0 LIMIT ?"
     rows = store.connection.execute(query, (101, pictures // 2)).fetchall()
     known = np.array([np.frombuffer(blob, "<f4") for (blob,) in rows])
@@ -42,7 +41,7 @@ def add(store: Store, pictures: int) -> None:
             shape = Faces(np.full((1, 4), 80, np.float32), np.ones((1, 5, 2), np.float32), np.ones(1, np.float32))
             found = Analysis(300, 300, shape, vector[None], np.ones(1, np.float32), (jpeg,), Triage.alike(1))
             name = f"added{time.time_ns()}_{number}.jpg"
-            analyses.add_analysis(connection, name, recipe, "f32", found)
+            analyses.add_analysis(connection, name, store.recipe, "f32", found)
             connection.execute(
                 "INSERT INTO file (source, path, name, digest) VALUES (1, ?, ?, ?)", (name.encode(), name, name)
             )

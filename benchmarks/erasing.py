@@ -47,7 +47,7 @@ def make(folder: Path, seed: int) -> None:
     chance = np.random.default_rng(seed)
     centres = chance.normal(size=(PEOPLE, WIDTH))
     with open_to_write(folder) as store:
-        for fact, value in ((facts.CURRENT, RECIPE), (WALKED, "[]"), (facts.SHEETS, "100")):
+        for fact, value in (("recipe", RECIPE), (WALKED, "[]"), (facts.SHEETS, "100")):
             store.set_fact(fact, value)
         with store.transaction() as connection:
             connection.execute("INSERT INTO source (id, path) VALUES (1, X'2F')")
@@ -61,7 +61,7 @@ def make(folder: Path, seed: int) -> None:
                 analyses.add_analysis(connection, name, RECIPE, "f32", found)
                 row = (name.encode(), name, name)
                 connection.execute("INSERT INTO file (source, path, name, digest) VALUES (1, ?, ?, ?)", row)
-        jobs.cluster(store, RECIPE, GroupingSettings())
+        jobs.cluster(store, GroupingSettings())
     library = Library(folder, views="on request")
     people = library.people["person"].to_list()
     for person in people:
@@ -113,8 +113,8 @@ def people_of(folder: Path) -> dict[int, tuple[str, frozenset[int]]]:
     with open_to_read(folder) as store:
         stored = dict(store.connection.execute("SELECT face, person FROM member"))
         names = dict(store.connection.execute("SELECT id, name FROM person"))
-        state = State.read(store.connection, RECIPE)
-        faces_n, person_n = state.members_now(store.connection)
+        state = State.read(store)
+        faces_n, person_n = state.members_now(store)
     replayed = {face: who for face, who in zip(faces_n.tolist(), person_n.tolist(), strict=True) if who != ALONE}
     assert replayed == stored, "replaying gives other people"
     return {who: (names[who], frozenset(f for f, of in stored.items() if of == who)) for who in set(stored.values())}

@@ -41,7 +41,7 @@ from unmingle.records import Analysis, Faces, Triage
 from unmingle.settings import GroupingSettings
 from unmingle.sources.images import scan
 from unmingle.sources.regions import to_upright
-from unmingle.store import analyses, facts
+from unmingle.store import analyses
 from unmingle.store.face_query import pictures as stored_pictures
 from unmingle.store.face_rows import faces_to_group
 from unmingle.store.file_rows import WALKED
@@ -81,7 +81,7 @@ def make(folder: Path, source: Path, people: int, *, given: bool = False, seed: 
     choose = np.random.default_rng(seed)
     centres = choose.normal(size=(people, 64)).astype(np.float32)
     with open_to_write(folder) as store:
-        store.set_fact(facts.CURRENT, RECIPE)
+        store.recipe = RECIPE
         store.set_fact(WALKED, json.dumps([str(source)]))
         known = analyses.register(store, scan([source]), RECIPE)
         with store.transaction() as connection:
@@ -96,19 +96,19 @@ def make(folder: Path, source: Path, people: int, *, given: bool = False, seed: 
         if given:
             hand_over(store, who_of)
         else:
-            jobs.cluster(store, RECIPE, GroupingSettings())
+            jobs.cluster(store, GroupingSettings())
     return Library(folder, views="on request")
 
 
 def hand_over(store: Store, who_of: dict[str, int]) -> None:
     """Store people as a grouping would have found them, by the digests of their pictures."""
-    with store.transaction() as connection:
-        state = State.read(connection, RECIPE)
-    grouped = faces_to_group(store, RECIPE)
+    with store.transaction():
+        state = State.read(store)
+    grouped = faces_to_group(store)
     digest = dict(store.connection.execute("SELECT face.id, digest FROM face JOIN analysis ON analysis.id = analysis"))
     labels = np.unique([who_of[digest[face]] for face in grouped.ids.tolist()], return_inverse=True)[1]
     sure = np.ones(len(labels))
-    store_assignment(store, RECIPE, grouped, Measured(labels, np.ones(labels.max() + 1), sure, sure), state)
+    store_assignment(store, grouped, Measured(labels, np.ones(labels.max() + 1), sure, sure), state)
 
 
 def faces_of(choose: np.random.Generator, centres: np.ndarray[Any, Any]) -> Analysis:
@@ -162,7 +162,7 @@ def by_exiftool(library: Library, out: Path) -> dict[str, Any]:
     regions = {os.path.relpath(one["SourceFile"], out).removesuffix(".xmp"): one for one in told}
     worst, wrong, read = 0.0, 0, 0
     with open_to_read(library.folder) as store:
-        for picture in stored_pictures(store, recipe(library)):
+        for picture in stored_pictures(store):
             named = [face for face in picture.faces if face.name]
             one = regions.get(picture.held.file.name, {"RegionInfo": {"RegionList": []}})
             listed = one["RegionInfo"]["RegionList"]
@@ -179,11 +179,6 @@ def by_exiftool(library: Library, out: Path) -> dict[str, Any]:
                 wanted = np.clip([left, top, left + wide, top + high], 0, np.tile(size, 2))
                 worst = max(worst, float(np.abs(found - wanted).max()))
     return {"read_by_exiftool": read, "pictures_with_other_names": wrong, "worst_pixels": round(worst, 4)}
-
-
-def recipe(library: Library) -> str:
-    with open_to_read(library.folder) as store:
-        return str(store.fact(facts.CURRENT))
 
 
 def folders(library: Library, folder: Path) -> dict[str, Any]:

@@ -55,7 +55,7 @@ from unmingle.errors import DecisionError, LibraryLockedError, UnmingleError, Wr
 from unmingle.records import Analysis, Faces, Triage
 from unmingle.settings import GroupingSettings
 from unmingle.sources.formats import LIBRARY_FILE
-from unmingle.store import analyses, facts
+from unmingle.store import analyses
 from unmingle.store.encryption import is_encrypted, lock, unlock
 from unmingle.store.face_rows import ALONE
 from unmingle.store.sqlite import open_to_decide, open_to_write
@@ -99,7 +99,7 @@ class Made:
 
 def make(folder: Path, seed: int) -> None:
     with open_to_write(folder) as store:
-        store.set_fact(facts.CURRENT, RECIPE)
+        store.recipe = RECIPE
         with store.transaction() as connection:
             connection.execute("INSERT INTO source (id, path) VALUES (1, X'2F')")
     Made(seed).add(folder, PEOPLE * EACH)
@@ -108,7 +108,7 @@ def make(folder: Path, seed: int) -> None:
 
 def group(folder: Path) -> None:
     with open_to_write(folder) as store:
-        jobs.cluster(store, RECIPE, GroupingSettings())
+        jobs.cluster(store, GroupingSettings())
 
 
 def decide_for_ever(folder: Path, seed: int, tell: Callable[[str], object]) -> None:
@@ -140,9 +140,10 @@ def serve(folder: Path, listener: socket.socket) -> None:
     import uvicorn
 
     from unmingle.review.app import create_app
+    from unmingle.review.auth import Auth
 
     origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    config = uvicorn.Config(create_app(folder, token=TOKEN, origin=origin), log_level="critical")
+    config = uvicorn.Config(create_app(folder, Auth(TOKEN, origin)), log_level="critical")
     uvicorn.Server(config).run(sockets=[listener])
 
 
@@ -227,8 +228,8 @@ def check(folder: Path, told: list[str]) -> list[str]:
         other = {line["id"] for line in said if journal.said(line) != journal.said(lines[line["id"]])}
         if other - {max(log)} or (f"decision {max(log)}" in told and other):
             wrong.append("the journal says something else than the log")
-        state = State.read(connection, RECIPE)
-        faces_n, person_n = state.members_now(connection)
+        state = State.read(store)
+        faces_n, person_n = state.members_now(store)
         replayed = {f: p for f, p in zip(faces_n.tolist(), person_n.tolist(), strict=True) if p != ALONE}
         if replayed != dict(connection.execute("SELECT face, person FROM member")):
             wrong.append("people are not what the log says")

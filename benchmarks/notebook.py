@@ -22,7 +22,6 @@ import numpy as np
 
 from review_page import drawn
 from unmingle.api import Library
-from unmingle.store import facts
 from unmingle.store.sqlite import open_to_write
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ def make(folder: Path, faces: int, people: int) -> None:
         "member": zip(range(1, faces + 1), whose.tolist(), (0.99 for _ in whose), strict=True),
     }
     with open_to_write(folder) as store:
-        store.set_fact(facts.CURRENT, RECIPE)
+        store.recipe = RECIPE
         with store.transaction() as connection:
             connection.execute("INSERT INTO source (id, path) VALUES (1, X'2F')")
             connection.executemany(

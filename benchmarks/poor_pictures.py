@@ -33,7 +33,6 @@ from degradation import main_faces, owner_of
 from unmingle.evaluation.metrics import score
 from unmingle.sources.images import scan
 from unmingle.store.face_rows import faces_to_group
-from unmingle.store.facts import CURRENT
 from unmingle.store.sqlite import open_to_read
 
 if TYPE_CHECKING:
@@ -143,7 +142,7 @@ def sorted_out(place: Path, people: list[str]) -> tuple[dict[str, Any], dict[str
     library.add(place / "pictures")
     library.cluster(sheets=0)
     with open_to_read(place / "library") as store:
-        stored = faces_to_group(store, store.fact(CURRENT) or "")
+        stored = faces_to_group(store)
     at = {face: i for i, face in enumerate(stored.ids.tolist())}
     rows = library.evaluate("folders").faces.drop_nulls("label")
     labels, row_n = np.array(people), np.full(len(people), -1)

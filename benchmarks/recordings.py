@@ -37,7 +37,6 @@ from scipy.optimize import linear_sum_assignment
 
 from unmingle.api import Library
 from unmingle.faces.boxes import overlaps
-from unmingle.store.facts import CURRENT
 from unmingle.store.sightings import tracks
 from unmingle.store.sqlite import open_to_read
 
@@ -81,14 +80,13 @@ def judge(folder: Path, videos: list[Path]) -> dict[str, object]:
             whose.update({(video.name, int(frame), number[one]): ids[other] for one, other in pairs})
             extra += len(number) - len(pairs) if int(frame) in truth else 0
     with open_to_read(folder) as store:
-        recipe = store.fact(CURRENT) or ""
         names = dict(
             store.connection.execute(
                 "SELECT recording.id, name FROM recording JOIN file ON digest = content"
             ).fetchall()
         )
         purity, pure, looks, seen = [], 0, 0, 0
-        for track in tracks(store.connection, recipe):
+        for track in tracks(store):
             looks += len(track.keyframes_k)
             pairs = zip(track.sightings.frames.tolist(), track.sightings.numbers.tolist(), strict=True)
             ids = Counter(filter(None, (whose.get((names[track.recording], *pair)) for pair in pairs)))

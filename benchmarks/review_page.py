@@ -103,7 +103,7 @@ def make(folder: Path, faces: int, people: int) -> None:
     random.shuffle(person_n)
     jpegs = [drawn(random) for _ in range(DRAWN)]
     with open_to_write(folder) as store:
-        store.set_fact(facts.CURRENT, RECIPE)
+        store.recipe = RECIPE
         store.set_fact(facts.SCALE, "1.0")
         with store.transaction() as connection:
             connection.execute("INSERT INTO source (id, path) VALUES (1, X'2F')")
@@ -120,13 +120,13 @@ def make(folder: Path, faces: int, people: int) -> None:
                     "INSERT INTO file (source, path, name, digest) VALUES (1, ?, ?, ?)", (name.encode(), name, name)
                 )
         with store.transaction() as connection:
-            state = State.read(connection, RECIPE)
-        grouped = faces_to_group(store, RECIPE)
+            state = State.read(store)
+        grouped = faces_to_group(store)
         row = dict(store.connection.execute("SELECT face.id, digest FROM face JOIN analysis ON analysis.id = analysis"))
         number = {f"meeting{i % 7}/m_{i // 8:08}_{i % 8}.jpg": i for i in range(faces)}
         labels = person_n[[number[row[face]] for face in grouped.ids.tolist()]]
         sure = random.random(faces) ** 0.1
-        store_assignment(store, RECIPE, grouped, Measured(labels, np.full(people, 0.8), sure, sure), state)
+        store_assignment(store, grouped, Measured(labels, np.full(people, 0.8), sure, sure), state)
 
 
 def drawn(random: np.random.Generator) -> bytes:

@@ -18,7 +18,7 @@ from unmingle.records import Analysis, Faces, Triage
 from unmingle.settings import GroupingSettings
 from unmingle.sources.images import scan
 from unmingle.sources.metadata import ORIENTATION
-from unmingle.store import analyses, facts
+from unmingle.store import analyses
 from unmingle.store.file_rows import WALKED
 from unmingle.store.sqlite import open_to_write
 
@@ -71,7 +71,7 @@ def put(connection: Connection, name: str, found: Analysis, *, recipe: str = REC
 def empty(folder: Path) -> Path:
     """A library with source 1 and nothing in it."""
     with open_to_write(folder) as store:
-        store.set_fact(facts.CURRENT, RECIPE)
+        store.recipe = RECIPE
         with store.transaction() as connection:
             connection.execute("INSERT INTO source (id, path) VALUES (1, X'2F')")
     return folder
@@ -106,7 +106,7 @@ def library(folder: Path, source: Path, shots: Sequence[Shot], *more: tuple[Path
     taken = [(source, shots), *more]
     found = {(str(one), shot.name): shot for one, of_one in taken for shot in of_one}
     with open_to_write(folder) as store:
-        store.set_fact(facts.CURRENT, RECIPE)
+        store.recipe = RECIPE
         store.set_fact(WALKED, json.dumps([str(one) for one, _ in taken]))
         known = analyses.register(store, scan([one for one, _ in taken]), RECIPE)
         with store.transaction() as connection:
@@ -117,7 +117,7 @@ def library(folder: Path, source: Path, shots: Sequence[Shot], *more: tuple[Path
                 analyses.add_analysis(
                     connection, digest, RECIPE, "f32", _analysis(found[file.source, file.name], centres, random)
                 )
-        jobs.cluster(store, RECIPE, GroupingSettings())
+        jobs.cluster(store, GroupingSettings())
     opened = Library(folder)
     opened.write_views()
     return opened

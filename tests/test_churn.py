@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from tests.made_library import RECIPE, analysis, empty, put
+from tests.made_library import analysis, empty, put
 
 from unmingle import jobs
 from unmingle.settings import GroupingSettings
@@ -50,7 +50,7 @@ class Album:
 
     def cluster(self) -> dict[str, int]:
         """The person that each picture shows, by the library."""
-        jobs.cluster(self.store, RECIPE, SETTINGS)
+        jobs.cluster(self.store, SETTINGS)
         query = (
             "SELECT analysis.digest, member.person FROM member JOIN face ON face.id = member.face"
             " JOIN analysis ON analysis.id = face.analysis"

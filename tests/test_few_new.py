@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from tests.grouping.test_crowded import small_crowd
-from tests.made_library import RECIPE, analysis, empty, put
+from tests.made_library import analysis, empty, put
 from tests.test_churn import Album
 
 from unmingle import jobs
@@ -44,7 +44,7 @@ def album(store: Store) -> Album:
 
 
 def group(store: Store, *, regroup: bool = False) -> Clustering:
-    return jobs.cluster(store, RECIPE, GroupingSettings(), regroup=regroup)
+    return jobs.cluster(store, GroupingSettings(), regroup=regroup)
 
 
 def again(clustering: Clustering) -> int | None:
@@ -111,13 +111,13 @@ def test_all_faces_are_grouped_when_asked_for_or_the_library_has_grown(album: Al
 def test_other_settings_group_all(album: Album, store: Store) -> None:
     group(store)
     album.add([0])
-    assert again(jobs.cluster(store, RECIPE, GroupingSettings(expected_false_merges=0.1))) is None
+    assert again(jobs.cluster(store, GroupingSettings(expected_false_merges=0.1))) is None
 
 
 def test_a_number_of_people_is_of_all_faces(album: Album, store: Store) -> None:
     told = GroupingSettings(people=PEOPLE)
     for _ in range(2):
-        assert again(jobs.cluster(store, RECIPE, told)) is None
+        assert again(jobs.cluster(store, told)) is None
         assert len(set(members(store).values())) == PEOPLE
         album.add([0])
 

@@ -76,8 +76,8 @@ def add(source: Path, every: float = EVERY) -> Added:
 def reasons(source: Path) -> dict[str, str]:
     """The reason of each file that has a row of its own."""
     with open_to_write(source.parent / "out") as store:
-        told = {row.file: row.reason for row in faceless_files(store, Sight.key)}
-        table = faces_table(store, Sight.key)
+        told = {row.file: row.reason for row in faceless_files(store)}
+        table = faces_table(store)
         alone = table.filter(table["face"].is_null()).select("file", "reason").rows()
         assert told.items() <= dict(alone).items()
         return dict(alone)
@@ -86,8 +86,8 @@ def reasons(source: Path) -> dict[str, str]:
 def seen(source: Path) -> dict[str, int]:
     """How many faces each file has."""
     with open_to_write(source.parent / "out") as store:
-        table = faces_table(store, Sight.key)
-        assert len(screen_times(store, Sight.key)) == table.filter(table["face"].is_not_null())["file"].n_unique()
+        table = faces_table(store)
+        assert len(screen_times(store)) == table.filter(table["face"].is_not_null())["file"].n_unique()
         return dict(table.filter(table["face"].is_not_null()).group_by("file").len().rows())
 
 
@@ -180,7 +180,7 @@ def test_what_is_wrong_with_the_disk_ends_the_job(source: Path, monkeypatch: pyt
 def test_what_a_frame_shows_lasts_until_the_next(source: Path) -> None:
     add(source)
     with open_to_write(source.parent / "out") as store:
-        for one in screen_times(store, Sight.key):
+        for one in screen_times(store):
             times, ends = sightings.frame_times(store.connection, one.row)
             assert times.tolist() == pytest.approx([EVERY * frame for frame in range(FRAMES)])
             assert ends.tolist() == pytest.approx([*times[1:].tolist(), one.duration])
@@ -217,7 +217,7 @@ def test_crops_of_the_others_are_saved_if_one_can_not_be_read_any_more(source: P
     (source / "odd.mkv").write_bytes(b"\x1aE\xdf\xa3 no more")
     folder = source.parent / "crops"
     with open_to_write(source.parent / "out") as store, pytest.raises(SourceError) as caught:
-        save_crops(store, Sight.key, folder, silent)
+        save_crops(store, folder, silent)
     assert f"{2 * FRAMES} crops were saved, and none, or not all, of odd.mkv (not a recording" in caught.value.problem
     assert {path.name[0] for path in folder.iterdir()} == {"a", "z"}
     assert len(list(folder.iterdir())) == 2 * FRAMES

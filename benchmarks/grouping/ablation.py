@@ -78,7 +78,7 @@ def inputs_of(
         library.cluster(sheets=0)
     faces = library.evaluate(labels).faces
     with open_to_read(library.folder) as store:
-        ids = faces_to_group(store, store.fact("recipe") or "").ids
+        ids = faces_to_group(store).ids
     return given, list(faces.select("id", "label").iter_rows()), {int(one): row for row, one in enumerate(ids)}
 
 

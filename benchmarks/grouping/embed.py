@@ -27,7 +27,6 @@ import numpy as np
 
 import unmingle
 from unmingle.store.face_rows import faces_to_group
-from unmingle.store.facts import CURRENT
 from unmingle.store.result_tables import faces_table
 from unmingle.store.sqlite import open_to_read
 
@@ -60,8 +59,7 @@ def labels_by_place(library: unmingle.Library, labels: Path | str) -> dict[tuple
 def files_and_labels(folder: Path, known: dict[tuple[str, str, int], str]) -> tuple[StoredFaces, Strings, Strings]:
     """The faces to be grouped, and the file and the label of each; of copies the first that has a label."""
     with open_to_read(folder) as store:
-        recipe = store.fact(CURRENT) or ""
-        faces, table = faces_to_group(store, recipe), faces_table(store, recipe)
+        faces, table = faces_to_group(store), faces_table(store)
     named: dict[int, tuple[str, str]] = {}
     for source, file, face, row in table.select("source", "file", "face", "id").drop_nulls().rows():
         label = known.get((source, file, face), UNKNOWN)

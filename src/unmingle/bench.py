@@ -25,7 +25,7 @@ from unmingle.progress import Progress, peak_memory, silent
 from unmingle.records import F32, I64
 from unmingle.settings import DetectionSettings, EngineSettings, GroupingSettings, Recipe
 from unmingle.store.face_rows import faces_to_group
-from unmingle.store.facts import current, model_of
+from unmingle.store.facts import model_of
 from unmingle.store.sqlite import open_to_read
 
 if TYPE_CHECKING:
@@ -132,9 +132,8 @@ def bench(
 
 def _others(library: Library, evaluation: Evaluation) -> tuple[Method, ...]:
     with open_to_read(library.folder) as store:
-        recipe = current(store)
-        stored = faces_to_group(store, recipe)
-        sface = recipe.startswith("faces") and model_of(store, recipe).name == SFACE.name
+        stored = faces_to_group(store)
+        sface = store.recipe.startswith("faces") and model_of(store).name == SFACE.name
     return tuple(other_methods(evaluation.faces, stored.ids, stored.vectors, sface=sface))
 
 

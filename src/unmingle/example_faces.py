@@ -21,7 +21,7 @@ from unmingle.settings import DetectionSettings
 from unmingle.sources.decoding import decode
 from unmingle.sources.images import PictureFile, quiet_decoders, read_picture, scan
 from unmingle.store.face_query import examples
-from unmingle.store.facts import current
+from unmingle.store.facts import check_begun
 from unmingle.store.sqlite import open_to_read
 
 PICTURES_AT_ONCE = 32
@@ -106,7 +106,8 @@ def _aligned_faces(pictures: Iterable[tuple[str, U8]]) -> tuple[U8, I64]:
 def _faces_of_library(folder: Path, progress: Progress) -> KnownFaces:
     """The faces of a library's people, cut out anew; faces of nobody fill up where there are few people."""
     with open_to_read(folder) as store:
-        wanted = list(examples(store, current(store)))[:MOST_FACES]
+        check_begun(store)
+        wanted = list(examples(store))[:MOST_FACES]
     aligned: list[U8] = []
     people: list[int] = []
     done = 0

@@ -74,23 +74,19 @@ class Identifier:
     """
 
     def __init__(
-        self,
-        store: Store,
-        recipe: str,
-        detection: DetectionSettings | None = None,
-        engine: EngineSettings | None = None,
+        self, store: Store, detection: DetectionSettings | None = None, engine: EngineSettings | None = None
     ) -> None:
         detection = detection or noted(store, DetectionSettings) or DetectionSettings()
-        self._runner = face_recipe(detection, engine or EngineSettings(), model_of(store, recipe))
-        if recipe != self._runner.key:
+        self._runner = face_recipe(detection, engine or EngineSettings(), model_of(store))
+        if store.recipe != self._runner.key:
             raise LibraryError(
                 f"{store.folder} was made with another recipe or other settings.", "Use the settings it was made with."
             )
         self._owners = owners_by_face(store.connection, "member")
-        raw_nd, labels_n, self._ids = _people(store, recipe, raw=True)
-        self._adapted = adapted = adaptation_of(store, recipe)
+        raw_nd, labels_n, self._ids = _people(store, raw=True)
+        self._adapted = adapted = adaptation_of(store)
         if adapted is None or not len(raw_nd):
-            vectors_nd, curve = raw_nd, card_curve(store, recipe)
+            vectors_nd, curve = raw_nd, card_curve(store)
         else:
             vectors_nd, curve = adapted.apply(raw_nd), curve_of_others(raw_nd, labels_n, adapted)
         self._assigner = Assigner(vectors_nd, labels_n, curve, scale=known_scale(store))
@@ -119,14 +115,10 @@ class Identifier:
 
 
 def identify(
-    store: Store,
-    recipe: str,
-    pictures: Iterable[Path],
-    detection: DetectionSettings | None,
-    engine: EngineSettings | None,
+    store: Store, pictures: Iterable[Path], detection: DetectionSettings | None, engine: EngineSettings | None
 ) -> list[Identified]:
     """See `Library.identify`."""
-    known, found = Identifier(store, recipe, detection, engine), list[Identified]()
+    known, found = Identifier(store, detection, engine), list[Identified]()
     for one in map(known.find, pictures):
         if one.problem:
             raise SourceError(f"{one.picture} can't be read: {one.problem}.", "Name a picture file.")
@@ -134,20 +126,20 @@ def identify(
     return found
 
 
-def pair_table(store: Store, recipe: str, *, most: int) -> pl.DataFrame:
+def pair_table(store: Store, *, most: int) -> pl.DataFrame:
     """See `Library.likely_pairs`."""
     import polars as pl
 
-    scale, curve = known_scale(store), library_curve(store, recipe)
-    vectors_nd, labels_n, ids = _people(store, recipe)
+    scale, curve = known_scale(store), library_curve(store)
+    vectors_nd, labels_n, ids = _people(store)
     pairs, chance = likely_pairs(*label_means(vectors_nd, labels_n), curve, scale=scale, most=most)
     one, other = (ids[pairs[:, side]] for side in (0, 1))
     return pl.DataFrame({"person": one, "other": other, "probability": chance.round(4)})
 
 
-def _people(store: Store, recipe: str, *, raw: bool = False) -> tuple[F32, I64, I64]:
+def _people(store: Store, *, raw: bool = False) -> tuple[F32, I64, I64]:
     """The n faces of people: vectors (n, d), labels (n,) from 0 on, and the ids (k,) of the people."""
-    faces = faces_to_group(store, recipe, raw=raw)
+    faces = faces_to_group(store, raw=raw)
     person_n = persons_now(store.connection, faces.ids)
     member = np.flatnonzero(person_n != ALONE)
     ids, labels = np.unique(person_n[member], return_inverse=True)

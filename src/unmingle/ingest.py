@@ -26,7 +26,6 @@ from unmingle.sources.pyramid import Pyramid
 from unmingle.sources.recordings import Recording
 from unmingle.store import analyses, sightings
 from unmingle.store.analyses import Known
-from unmingle.store.facts import CURRENT
 from unmingle.store.file_rows import note_moved, out_of_reach
 from unmingle.store.identity import Recogniser, carry_over
 from unmingle.store.sqlite import TABLES, Store
@@ -71,7 +70,7 @@ def add(
     as_was = {file for file, of in known.items() if of.digest in done and stamp(file.path) == (of.size, of.modified)}
     todo = sorted(known.keys() - as_was)
     precision = runner.precision if todo else ""  # before anything changes, since no network may be had
-    store.set_fact(CURRENT, runner.key)
+    store.recipe = runner.key
     before = [known[file] for file in todo if known[file].digest in done]
     moving = [file for file in todo if file.is_recording]  # which looks into each
     still = sorted(set(todo).difference(moving))
@@ -84,7 +83,7 @@ def add(
     store.set_fact(TABLES, "")  # whatever was decided and shown meanwhile
     same, changed = analyses.unchanged(store, before)
     moved = note_moved(store, [known[file].row for file in todo if known[file].digest is None])
-    carried, lost = carry_over(store, runner.key)
+    carried, lost = carry_over(store)
     if carried:  # what decisions name is elsewhere now
         with store.transaction():
             journal.rewrite(store)
@@ -96,7 +95,7 @@ def add(
         unreadable=unreadable,
         passed_over=sum(count for kind, count in scan.others if is_ending(kind)),
         gone=len(analyses.gone(store) - gone),
-        unwatched=tuple(sightings.notes(store, runner.key)),
+        unwatched=tuple(sightings.notes(store)),
         others=scan.others,
         moved=moved,
         changed=changed,
@@ -104,7 +103,7 @@ def add(
         lost=lost,
         out_of_reach=tuple(out_of_reach(store.connection)),
         made=scan.made,
-        precisions=analyses.precisions(store, runner.key),
+        precisions=analyses.precisions(store),
     )
 
 
@@ -146,7 +145,7 @@ class _Ingest:
     running: set[Future[list[Analysis | str]]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.recogniser = Recogniser(self.store.connection, self.runner.key)
+        self.recogniser = Recogniser(self.store)
         self.by_bytes = self.recogniser.by_bytes()
 
     def pictures(self, files: Sequence[PictureFile], *, after: int) -> tuple[int, int]:
@@ -279,7 +278,7 @@ class _Ingest:
             with self.store.transaction() as connection:
                 # What was seen of it before stays, and the next run goes on there.
                 row = self.known[file].row
-                name, seen = sightings.unfinished(connection, row, self.runner.key)
+                name, seen = sightings.unfinished(self.store, row)
                 after = f", after {seen:,.0f} seconds that were" if seen else ""
                 analyses.note_read(connection, row, -1, -1, name, problem + after)
         return watched, unreadable
@@ -314,10 +313,9 @@ class _Ingest:
 
     def _watch_on(self, recording: Recording, name: str) -> None:
         assert isinstance(self.runner, VideoRecipe)  # whoever calls has made sure of it
-        duration, key = int(recording.info.duration), self.runner.key
-        with self.store.transaction() as connection:
-            how = (key, self.every, recording.info)
-            row, seen = sightings.begin(connection, name, *how, include_erased=self.include_erased)
+        duration, again = int(recording.info.duration), self.include_erased
+        with self.store.transaction():
+            row, seen = sightings.begin(self.store, name, self.every, recording.info, include_erased=again)
         self.progress("watch", min(int(seen), duration), duration)
         with closing(track_video(recording, self.runner, every=self.every, start=seen)) as segments:
             for segment in self.times.coming(segments, "watch"):

@@ -127,17 +127,18 @@ def add(
 
 def retry(store: Store, file: int) -> tuple[Status, str]:
     """Read a file again that could not be read, given its row; status and reason of its first face."""
-    held, recipe = file_state(store, file), facts.current(store)
+    facts.check_begun(store)
+    held = file_state(store, file)
     if held is None:
         raise SourceError(f"There is no file {file}.", "Look at the library again.")
     detection = facts.noted(store, DetectionSettings) or DetectionSettings()
-    runner = face_recipe(detection, EngineSettings(), card(facts.model_of(store, recipe).name))
-    if runner.key != recipe:
+    runner = face_recipe(detection, EngineSettings(), card(facts.model_of(store).name))
+    if runner.key != store.recipe:
         mend = "Run unmingle cluster again: it tries all files."
         raise SettingsError("The library was made with another recipe.", mend)
     every = (facts.noted(store, RecordingSettings) or RecordingSettings()).every
     ingest.add(store, Scan((held.file,), ()), runner, every=every)
-    faces = faces_table(store, recipe)
+    faces = faces_table(store)
     found = faces.filter((faces["file"] == held.file.name) & (faces["source"] == held.file.source))
     status, reason = found.select("status", "reason").row(0)
     return status, reason
@@ -163,12 +164,12 @@ def make_people(
         raise SettingsError(f"name_pattern is {name_pattern!r}.", "Give text, or None to read nothing from names.")
     settings = settings or GroupingSettings()
     settings = settings if people is None else replace(settings, people=people)
-    recipe = facts.current(store)
-    classic = (classic or ClassicSettings()) if recipe.startswith("classic") else None
+    facts.check_begun(store)
+    classic = (classic or ClassicSettings()) if store.recipe.startswith("classic") else None
     if classic is not None and settings.people is None:
         raise SettingsError("The classic recipe can't find the number of people.", "Pass --people K.")
     how: Any = {"name_pattern": name_pattern, "regroup": regroup, "progress": progress, "times": times}
-    clustering = cluster(store, recipe, settings, classic, **how)
+    clustering = cluster(store, settings, classic, **how)
     facts.note(store, settings)
     store.set_fact(facts.SHEETS, str(sheets))
     store.set_fact(facts.WEBVTT, "1" if webvtt else "")
@@ -176,15 +177,14 @@ def make_people(
         store.set_fact(facts.PLAIN, "1")
     with times.measure("write"):
         with store.snapshot():
-            faces = faces_table(store, recipe)
-            shown = views.write_views(store, recipe, faces=faces, progress=progress) if facts.shows(store) else ""
+            faces = faces_table(store)
+            shown = views.write_views(store, faces=faces, progress=progress) if facts.shows(store) else ""
         store.set_fact(TABLES, shown)
     return Summary.of(faces, times.seconds, dict(clustering.notes))
 
 
 def cluster(
     store: Store,
-    recipe: str,
     settings: GroupingSettings,
     classic: ClassicSettings | None = None,
     *,
@@ -200,22 +200,22 @@ def cluster(
     any case. classic: PCA and k-means instead, which need the number and know no constraints, ranks and copies.
     """
     times = times or Times()
-    with store.transaction() as connection:
-        state = State.read(connection, recipe)
-        state.write_marks(connection)
+    with store.transaction():
+        state = State.read(store)
+        state.write_marks(store)
     with store.snapshot():
-        faces = faces_to_group(store, recipe, raw=True)
+        faces = faces_to_group(store, raw=True)
     progress("cluster", 0, len(faces.ids))
     with times.measure("cluster"):
-        by = (__version__, recipe, asdict(facts.model_of(store, recipe)), asdict(settings), name_pattern)
+        by = (__version__, store.recipe, asdict(facts.model_of(store)), asdict(settings), name_pattern)
         how: dict[str, Any] = {"how": json.dumps(by)}
         # So many people are of all faces; the classic recipe needs their number, too.
         new_n = None if regroup or settings.people is not None else _few_new(store, how, faces, state)
         if new_n is None:
-            clustering = _group_all(store, recipe, settings, classic, name_pattern, faces, state)
+            clustering = _group_all(store, settings, classic, name_pattern, faces, state)
             how["faces"] = len(faces.ids)
         else:
-            clustering = _group_new(store, recipe, settings, faces, new_n, state)
+            clustering = _group_new(store, settings, faces, new_n, state)
         facts.note_grouped(store, how)
     progress("cluster", len(faces.ids), len(faces.ids))
     return clustering
@@ -223,22 +223,21 @@ def cluster(
 
 def _group_all(
     store: Store,
-    recipe: str,
     settings: GroupingSettings,
     classic: ClassicSettings | None,
     name_pattern: str | None,
     faces: StoredFaces,
     state: State,
 ) -> Clustering:
-    adapted = _adapted(store, recipe, faces, settings)
+    adapted = _adapted(store, faces, settings)
     if adapted is not None:
         faces = replace(faces, vectors=adapted.apply(faces.vectors))
-    curve = facts.card_curve(store, recipe) if adapted is None else adapted.curve
+    curve = facts.card_curve(store) if adapted is None else adapted.curve
     decided = DecidedFaces(state, faces)
     names = conclude(store, faces, rows_of_pictures(store, faces), name_pattern, curve)
     core_n, doubtful_n = _ranks(store, faces, decided)
     copy_of_n = copies.copy_of(store, faces, recording_of(store, faces, names))
-    recorded_k2, same_m2 = sightings.followed(store, recipe, faces)
+    recorded_k2, same_m2 = sightings.followed(store, faces)
     seen = seen_frames(store, faces, names, recorded_k2)
     if classic is None:
         constraints = decided.constraints(seen, same_m2)
@@ -268,9 +267,9 @@ def _group_all(
         sure_n = face_probabilities(faces.vectors, shown_n, curve, scale=notes["scale"], only_n=only_n)
         sure_n = sure_n[evidence.picture_n]
     copies.note(store, faces, copy_of_n)
-    store_assignment(store, recipe, faces, Measured(labels_n, cohesion_k, likeness_n, sure_n), state)
+    store_assignment(store, faces, Measured(labels_n, cohesion_k, likeness_n, sure_n), state)
     store.set_fact(facts.SCALE, str(notes.get("scale", "")))
-    facts.note_adaptation(store, recipe, adapted)
+    facts.note_adaptation(store, adapted)
     names.keep(store)
     return replace(clustering, notes=(*clustering.notes, *names.notes))
 
@@ -298,15 +297,13 @@ def _few_new(store: Store, how: dict[str, Any], faces: StoredFaces, state: State
         return new_n if state.log.last <= state.assignment.clustering else None
     new = faces.take(np.flatnonzero(new_n))
     held = {picture: np.flatnonzero(new.pictures == picture) for picture in np.unique(new.pictures).tolist()}
-    curve = facts.library_curve(store, state.recipe)
+    curve = facts.library_curve(store)
     return None if conclude(store, new, held, names.pattern and AUTO, curve, only=held).recordings else new_n
 
 
-def _group_new(
-    store: Store, recipe: str, settings: GroupingSettings, faces: StoredFaces, new_n: Bool, state: State
-) -> Clustering:
-    adapted, scale = facts.adaptation_of(store, recipe), facts.known_scale(store)
-    curve = facts.library_curve(store, recipe)
+def _group_new(store: Store, settings: GroupingSettings, faces: StoredFaces, new_n: Bool, state: State) -> Clustering:
+    adapted, scale = facts.adaptation_of(store), facts.known_scale(store)
+    curve = facts.library_curve(store)
     if adapted is not None:
         faces = replace(faces, vectors=adapted.apply(faces.vectors))
     person_n = state.persons(faces.ids)
@@ -342,7 +339,7 @@ def _group_new(
     copies.note(store, some, copy_of_r, beside=True)
     measured = Measured(labels_r[changed], cohesion_k, likeness_r[changed], sure_r[changed])
     others = np.delete(faces.ids, rows[changed])
-    store_assignment(store, recipe, some.take(changed), measured, state, others_m=others)
+    store_assignment(store, some.take(changed), measured, state, others_m=others)
     notes = {"scale": scale, "new": float(new_n.sum()), "grouped_again": float(len(rows)), "all": float(len(faces.ids))}
     return replace(clustering, notes=tuple(notes.items()))
 
@@ -359,10 +356,10 @@ def _as_before(labels_n: I64, person_n: I64) -> Bool:
     return as_before
 
 
-def _adapted(store: Store, recipe: str, faces: StoredFaces, settings: GroupingSettings) -> Adaptation | None:
+def _adapted(store: Store, faces: StoredFaces, settings: GroupingSettings) -> Adaptation | None:
     """How the faces say that they are compared, where the model's card knows less."""
-    calibration = facts.model_of(store, recipe).calibration
+    calibration = facts.model_of(store).calibration
     vectors_nd = faces.vectors[faces.core]
     if calibration is None or not calibration.adapts or not len(vectors_nd):
         return None
-    return adapt(vectors_nd, settings, Constraints(len(vectors_nd)), facts.card_curve(store, recipe))
+    return adapt(vectors_nd, settings, Constraints(len(vectors_nd)), facts.card_curve(store))

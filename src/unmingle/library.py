@@ -154,8 +154,7 @@ class Library(LibraryFolder):
         """One person."""
         from unmingle.render.notebook import find_person
 
-        with self._reading() as store:
-            return find_person(store, person, self._reading)
+        return self._read(find_person, person, self._read)
 
     def show(self, person: PersonRef) -> Sheet:
         """The contact sheet of one person: up to a hundred faces, spread over all of them."""
@@ -173,7 +172,7 @@ class Library(LibraryFolder):
         from unmingle.render.notebook import overview_html
 
         try:
-            return self._read(lambda store, recipe: overview_html(store))
+            return self._read(lambda store: overview_html(store))
         except LibraryError as error:
             return html.block(html.heading(self.folder.name, error.problem), html.remark(error.mend))
 
@@ -319,8 +318,8 @@ class Library(LibraryFolder):
         one_of("conflicts", conflicts, ("keep", "take"))
         paths = tuple(map(user_path, sources))
         with self._open(open_to_decide) as store:
-            recipe = facts.current(store)
-            done = import_names(store, recipe, self._service, paths, conflicts=conflicts, progress=progress)
+            facts.check_begun(store)
+            done = import_names(store, self._service, paths, conflicts=conflicts, progress=progress)
         if done.decisions:
             self._show()
         return done
@@ -387,4 +386,4 @@ class Library(LibraryFolder):
         """Answer one of `questions`: "same", "different", or "unsure"."""
         from unmingle.decisions.asking import answer_command
 
-        return self._take(lambda store, recipe: answer_command(question, answer), **who)
+        return self._take(lambda store: answer_command(question, answer), **who)

@@ -87,10 +87,11 @@ class LibraryFolder:
         with self._open(open_to_read) as store, store.snapshot():
             yield store
 
-    def _read(self, act: Callable[Concatenate[Store, str, P], T], *args: P.args, **more: P.kwargs) -> T:
-        """What a function finds in the library, given its current recipe."""
+    def _read(self, act: Callable[Concatenate[Store, P], T], *args: P.args, **more: P.kwargs) -> T:
+        """What a function finds in the library, which holds pictures."""
         with self._reading() as store:
-            return act(store, facts.current(store), *args, **more)
+            facts.check_begun(store)
+            return act(store, *args, **more)
 
     def _decide(
         self,
@@ -105,18 +106,18 @@ class LibraryFolder:
         mend = "Give its number, as in unmingle log, or none for the last."
         last = 0 if target is None else whole_number("A decision", target, least=1, mend=mend)
 
-        def wanted(store: Store, recipe: str) -> Command:
+        def wanted(store: Store) -> Command:
             whom = None if person is None else person_named(store, person)
             named = tuple(person_named(store, other) for other in others)
-            return KINDS[kind](whom, named, faces_named(store, recipe, faces), name, last)
+            return KINDS[kind](whom, named, faces_named(store, faces), name, last)
 
         return self._take(wanted, **who)
 
-    def _take(self, wanted: Callable[[Store, str], Command], by: By = "person", seen: int | None = None) -> Decision:
+    def _take(self, wanted: Callable[[Store], Command], by: By = "person", seen: int | None = None) -> Decision:
         one_of("by", by, get_args(By))
         with self._open(open_to_decide) as store:
-            recipe = facts.current(store)
-            entry = self._service.decide(store, recipe, wanted(store, recipe), by=by, seen=seen)
+            facts.check_begun(store)
+            entry = self._service.decide(store, wanted(store), by=by, seen=seen)[-1]
         self._show(entry.people)
         return Decision.of(entry, live=True)
 
@@ -128,10 +129,9 @@ class LibraryFolder:
         if not (self.folder / LIBRARY_FILE).exists():
             return {}, {}
         with self._reading() as store:
-            current = store.fact(facts.CURRENT)
-            if current is None or recipe == "classic":  # it was stopped before anything was found
+            if not store.recipe or recipe == "classic":  # it was stopped before anything was found
                 return {}, {}
-            if current.startswith("classic"):
+            if store.recipe.startswith("classic"):
                 if recipe is not None:
                     return {}, {}
                 mend = (
@@ -139,7 +139,7 @@ class LibraryFolder:
                 )
                 raise SettingsError("The classic recipe needs to be told how many people there are.", mend)
             looking = {
-                "model": facts.model_of(store, current).name,
+                "model": facts.model_of(store).name,
                 "detection": facts.noted(store, DetectionSettings),
                 "recording": facts.noted(store, RecordingSettings),
             }
@@ -159,7 +159,8 @@ class LibraryFolder:
         Added again, it is back with all that was found and decided.
         """
         with self.writing() as store:
-            gone = file_rows.forget(store, facts.current(store), user_path(source))
+            facts.check_begun(store)
+            gone = file_rows.forget(store, user_path(source))
         self._service.forget()
         self._show()
         return gone
@@ -197,14 +198,13 @@ class LibraryFolder:
         if isinstance(older_than, timedelta):
             older_than = datetime.now(UTC) - older_than
         with self.writing() as store:
-            recipe, paths = facts.current(store), [user_path(source) for source in sources]
-            chosen = faces_meant(store, recipe, paths, older_than, left_out=left_out) | {
-                *faces_named(store, recipe, faces)
-            }
-            meant = people_meant(store, State.read(store.connection, recipe), people, ignored=left_out)
+            facts.check_begun(store)
+            paths = [user_path(source) for source in sources]
+            chosen = {*faces_named(store, faces), *faces_meant(store, paths, older_than, left_out=left_out)}
+            meant = people_meant(store, State.read(store), people, ignored=left_out)
             if not (chosen or meant):
                 raise DecisionError("There is nobody to erase.", "Name a person, faces, or a source.")
-            done = erase(store, recipe, meant, chosen, dry_run=dry_run)
+            done = erase(store, meant, chosen, dry_run=dry_run)
             if dry_run:
                 return done
             self._service.forget()
@@ -247,7 +247,7 @@ class LibraryFolder:
 
     def _show(self, redraw: Iterable[int] | None = None) -> None:
         """Bring the tables in line, and the sheets of people: all if None."""
-        if self.views == "at once" and self._read(lambda store, recipe: facts.shows(store)):
+        if self.views == "at once" and self._read(lambda store: facts.shows(store)):
             self.write_views(redraw=redraw)
         elif redraw is None and self._held is not None:
             self._held.set_fact(TABLES, "")
@@ -259,7 +259,7 @@ class LibraryFolder:
         """
         from unmingle.render.views import write_views
 
-        if not self._read(lambda store, recipe: facts.shows(store)):
+        if not self._read(lambda store: facts.shows(store)):
             return
         shown = self._read(write_views, redraw=redraw)
         with suppress(LibraryError, WriteError), self._open(open_to_decide) as store:  # else all are written next time
@@ -309,7 +309,7 @@ class LibraryFolder:
     @property
     def recordings(self) -> pl.DataFrame:
         """One row per recording, in the columns of `recordings.csv`."""
-        return self._read(lambda store, recipe: result_tables.recordings_table(screen_times(store, recipe)))
+        return self._read(lambda store: result_tables.recordings_table(screen_times(store)))
 
     @property
     def intervals(self) -> pl.DataFrame:

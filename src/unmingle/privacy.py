@@ -82,7 +82,7 @@ class Privacy:
     warnings: tuple[str, ...]  # who else may read it.
 
     @classmethod
-    def of(cls, store: Store, recipe: str) -> Privacy:
+    def of(cls, store: Store) -> Privacy:
         """Of an open library."""
         count = {name: store.connection.execute(query).fetchone()[0] for name, query in _COUNTS.items()}
         models = [ModelUsed(YUNET.name, YUNET.purpose, 0, 0, YUNET.licence, YUNET.source, YUNET.sha256)]
@@ -98,7 +98,7 @@ class Privacy:
             pictures=count_files(store),
             sources=tuple(map(readable, sources_there(store))),
             stored=tuple(_stored(store.folder)),
-            models=tuple(models[recipe.startswith("classic") :]),
+            models=tuple(models[store.recipe.startswith("classic") :]),
             outputs=outputs(store),
             warnings=tuple(exposed(store.folder)),
             **count,

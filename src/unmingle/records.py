@@ -115,6 +115,17 @@ class Analysis:
         if not len(self.triage) == len(self.thumbnails) == len(self.faces):
             raise ValueError(f"{len(self.triage)} judged, {len(self.thumbnails)} thumbnails, {len(self.faces)} faces")
 
+    def columns(self, face: int) -> dict[str, Any]:
+        """What tables have of a face: its place, how good it is, and what it is fit for."""
+        return {
+            **dict(zip(BOX, self.faces.boxes[face].tolist(), strict=True)),
+            "score": float(self.faces.scores[face]),
+            "quality": float(self.quality[face]),
+            "standing": self.triage.standings[face],
+            "flag": self.triage.flags[face],
+            "reason": self.triage.reasons[face],
+        }
+
     def one(self, face: int) -> Analysis:
         """The same of one face alone."""
         index = np.array([face])

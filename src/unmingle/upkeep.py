@@ -105,10 +105,10 @@ def _decision_faults(store: Store) -> Iterator[Fault]:
     ):
         if count:
             yield Fault("journal", f"{JOURNAL} {what}.")
-    if store.fact(facts.CURRENT) is None:
+    if not store.recipe:
         return
-    state = State.read(store.connection, facts.current(store))
-    faces_n, person_n = state.members_now(store.connection)
+    state = State.read(store)
+    faces_n, person_n = state.members_now(store)
     now = {face: who for face, who in zip(faces_n.tolist(), person_n.tolist(), strict=True) if who != ALONE}
     stored = dict(zip(state.faces_n.tolist(), state.person_n.tolist(), strict=True))
     names = dict(store.connection.execute("SELECT id, name FROM person WHERE name != ''"))
@@ -140,10 +140,9 @@ def _file_faults(store: Store) -> Iterator[Fault]:
 
 
 def _model_faults(store: Store) -> Iterator[Fault]:
-    recipe = store.fact(facts.CURRENT) or "classic"
-    if not recipe.startswith("classic"):  # whose weights are named each time
+    if store.recipe and not store.recipe.startswith("classic"):  # whose weights are named each time
         try:
-            model_file(facts.model_of(store, recipe))
+            model_file(facts.model_of(store))
         except ModelError as error:
             yield Fault("model", error.problem, error.mend)
 
@@ -165,11 +164,8 @@ def _repair(folder: Path) -> list[str]:
         if wrong:
             drop(connection, wrong)
             done.append(f"The faces of {counted(len(wrong), 'file')} are to be found again.")
-        if store.fact(facts.CURRENT) is not None:
-            state = State.read(connection, facts.current(store))
-            state.write_members(connection)
-            state.write_marks(connection)
-            state.write_people(connection)
+        if store.recipe:
+            State.read(store).write(store)
         journal.rewrite(store)
     if done:
         done.append(

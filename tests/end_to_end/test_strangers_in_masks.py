@@ -14,7 +14,6 @@ from unmingle.grouping.cluster import cluster_with_quality
 from unmingle.grouping.impostors import SFACE_CURVE
 from unmingle.settings import FALSE_MERGES, GroupingSettings
 from unmingle.store.face_rows import faces_to_group
-from unmingle.store.facts import CURRENT
 from unmingle.store.sqlite import open_to_read
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ def vectors(folder: Path, name: str) -> F32:
     library = unmingle.open(folder / f"{name} library")
     library.add(folder / name)
     with open_to_read(library.folder) as store:
-        return faces_to_group(store, store.fact(CURRENT) or "").vectors
+        return faces_to_group(store).vectors
 
 
 def test_nobody_in_a_mask_is_taken_for_one_of_them(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 
 from unmingle.review.app import create_app
+from unmingle.review.auth import Auth
 from unmingle.review.serve import free_listener
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def served(folder: Path, *, port: int = 0) -> Iterator[str]:
     """The server of a library in a thread, as long as the block; its origin."""
     with free_listener(port=port) as listener:
         origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        app = create_app(folder, token=TOKEN, origin=origin)
+        app = create_app(folder, Auth(TOKEN, origin))
         server = Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=5))
         thread = Thread(target=server.run, kwargs={"sockets": [listener]}, name="server")
         thread.start()

@@ -17,10 +17,11 @@ from tests.review.browser import TOKEN, Seat, Watch, served
 from unmingle import jobs
 from unmingle.faces.align import FACE_MARGIN, thumbnail
 from unmingle.review.app import create_app
+from unmingle.review.auth import Auth
 from unmingle.settings import GroupingSettings
 from unmingle.sources.images import digest, scan
 from unmingle.sources.names import MEETING_PATTERN
-from unmingle.store import analyses, facts
+from unmingle.store import analyses
 from unmingle.store.sqlite import open_to_write
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class Maker:
         """Bring the picture files into the library, as if their faces had been found."""
         found = scan([self.pictures])
         with open_to_write(self.folder) as store:
-            store.set_fact(facts.CURRENT, RECIPE)
+            store.recipe = RECIPE
             known = analyses.register(store, found, RECIPE)
             done = analyses.analysed(store, RECIPE, None)
             with store.transaction() as connection:
@@ -100,7 +101,7 @@ class Maker:
     def cluster(self) -> None:
         """Group the faces anew."""
         with open_to_write(self.folder) as store:
-            jobs.cluster(store, RECIPE, GroupingSettings(), name_pattern=MEETING_PATTERN)
+            jobs.cluster(store, GroupingSettings(), name_pattern=MEETING_PATTERN)
 
 
 class Browser:
@@ -152,7 +153,7 @@ def library_folder(made: Maker) -> Path:
 @pytest.fixture
 def client(library_folder: Path) -> Iterator[TestClient]:
     """Somebody who has not signed in."""
-    with TestClient(create_app(library_folder, token=TOKEN, origin=ORIGIN), base_url=ORIGIN) as opened:
+    with TestClient(create_app(library_folder, Auth(TOKEN, ORIGIN)), base_url=ORIGIN) as opened:
         yield opened
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-from tests.made_library import RECIPE, analysis, empty, put
+from tests.made_library import analysis, empty, put
 
 from unmingle.decisions.assignment import Measured, store_assignment
 from unmingle.decisions.state import State
@@ -35,10 +35,10 @@ def crowd(folder: Path, *, people: int, lone: int, each: int = 2) -> Path:
                 box = (80, 80, 80, 80)
                 found = analysis(vector[None], box, size=(300, 300), quality=0.9, thumbnail=jpeg)
                 put(connection, f"c_{face:06}.jpg", found)
-            state = State.read(connection, RECIPE)
-        grouped = faces_to_group(store, RECIPE)
+            state = State.read(store)
+        grouped = faces_to_group(store)
         row = dict(store.connection.execute("SELECT face.id, digest FROM face JOIN analysis ON analysis.id = analysis"))
         labels = np.array([owner_n[int(row[face][2:8])] for face in grouped.ids.tolist()])
         sure = np.full(len(labels), 0.99)
-        store_assignment(store, RECIPE, grouped, Measured(labels, np.full(people, 0.8), sure, sure), state)
+        store_assignment(store, grouped, Measured(labels, np.full(people, 0.8), sure, sure), state)
     return folder

@@ -20,6 +20,7 @@ from unmingle.demo import write_meeting
 from unmingle.errors import SettingsError
 from unmingle.review import background
 from unmingle.review.app import create_app
+from unmingle.review.auth import Auth
 from unmingle.settings import DetectionSettings, GroupingSettings
 from unmingle.store.sqlite import locked, open_to_write
 
@@ -114,7 +115,7 @@ def test_only_folders_that_are_there_are_taken(client: TestClient, home: Path, t
 
 def test_only_who_sits_at_the_machine_looks_at_its_folders(tmp_path: Path) -> None:
     origin = "http://192.0.2.7:8000"
-    with TestClient(create_app(tmp_path / "library", token=TOKEN, origin=origin), base_url=origin) as client:
+    with TestClient(create_app(tmp_path / "library", Auth(TOKEN, origin)), base_url=origin) as client:
         browser = Browser(client)
         for path in ("sources", f"folders?folder={named(tmp_path)}"):
             assert client.get(f"/api/{path}").status_code == 403
@@ -125,7 +126,7 @@ def test_only_who_sits_at_the_machine_looks_at_its_folders(tmp_path: Path) -> No
 
 def test_only_who_sits_at_the_machine_is_told_where_a_picture_lies(made: Maker) -> None:
     for origin, told in ((ORIGIN, True), ("http://192.0.2.7:8000", False)):
-        with TestClient(create_app(made.folder, token=TOKEN, origin=origin), base_url=origin) as client:
+        with TestClient(create_app(made.folder, Auth(TOKEN, origin)), base_url=origin) as client:
             path = Browser(client).get("/api/faces/1/path")["path"]
         assert path.startswith(str(made.pictures)) == told == bool(path)
 
@@ -148,7 +149,7 @@ def test_a_run_that_is_stopped_is_gone_on_with_and_two_never_write_at_once(
 
 
 def test_a_run_ends_with_the_server(library_folder: Path, meeting: Path) -> None:
-    with TestClient(create_app(library_folder, token=TOKEN, origin=ORIGIN), base_url=ORIGIN) as client:
+    with TestClient(create_app(library_folder, Auth(TOKEN, ORIGIN)), base_url=ORIGIN) as client:
         Browser(client)
         client.post("/api/sources", json={"sources": [named(meeting)]}, headers={"Origin": ORIGIN})
     with locked(library_folder):  # nobody writes any more
@@ -178,7 +179,7 @@ def test_pictures_are_looked_at_as_the_librarys_were(made: Maker) -> None:
     assert looking["detection"].min_score == 0.8
     assert (grouping["settings"].expected_false_merges, grouping["sheets"]) == (0.1, 7)
     with open_to_write(made.folder) as store:
-        store.set_fact(facts.CURRENT, "classic/1")
+        store.recipe = "classic/1"
     with pytest.raises(SettingsError, match="classic"):
         unmingle.open(made.folder)._as_before()
 

@@ -17,6 +17,7 @@ from tests.review.browser import TOKEN
 from tests.review.conftest import Maker
 
 from unmingle.review.app import create_app
+from unmingle.review.auth import Auth
 from unmingle.review.routes import read, write
 from unmingle.review.serve import free_listener
 
@@ -38,7 +39,7 @@ def session(made_once: Maker, tmp_path_factory: pytest.TempPathFactory) -> Itera
         folder = made_once.copied(tmp_path_factory.mktemp("described")).folder
         with free_listener() as listener:
             origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
-            app = create_app(folder, token=TOKEN, origin=origin)
+            app = create_app(folder, Auth(TOKEN, origin))
             server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
             thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
             thread.start()

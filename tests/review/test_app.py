@@ -14,6 +14,7 @@ from tests.review.conftest import ORIGIN, Browser
 
 from unmingle.api import Library
 from unmingle.review.app import create_app
+from unmingle.review.auth import Auth
 from unmingle.store import facts
 from unmingle.store.sqlite import open_to_write
 
@@ -373,7 +374,7 @@ def test_each_kind_of_question_takes_each_answer(browser: Browser, answer: str) 
 def test_a_library_without_pictures_is_shown_as_empty(tmp_path: Path) -> None:
     with open_to_write(tmp_path):
         pass
-    with TestClient(create_app(tmp_path, token=TOKEN, origin=ORIGIN), base_url=ORIGIN) as client:
+    with TestClient(create_app(tmp_path, Auth(TOKEN, ORIGIN)), base_url=ORIGIN) as client:
         browser = Browser(client)
         told = browser.get("/api/library")
         assert [told[part] for part in ("faces", "people", "left_out", "revision", "clusterings")] == [0] * 5
@@ -394,7 +395,7 @@ def test_a_library_without_questions_has_none(browser: Browser, library_folder: 
 
 
 def test_the_tables_on_disk_are_written_in_the_end(library_folder: Path) -> None:
-    with TestClient(create_app(library_folder, token=TOKEN, origin=ORIGIN), base_url=ORIGIN) as client:
+    with TestClient(create_app(library_folder, Auth(TOKEN, ORIGIN)), base_url=ORIGIN) as client:
         browser = Browser(client)
         browser.decide("name", person=wall(browser)[0]["person"], name="Ada")
     assert "Ada" in (library_folder / "people.csv").read_text(encoding="utf-8")

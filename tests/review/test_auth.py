@@ -214,7 +214,7 @@ def test_no_answer_tells_a_path_of_the_disk(browser: Browser, library_folder: Pa
 
 
 def test_an_error_of_the_library_is_told_without_its_path(library_folder: Path) -> None:
-    with TestClient(create_app(library_folder, token=TOKEN, origin=ORIGIN), base_url=ORIGIN) as client:
+    with TestClient(create_app(library_folder, Auth(TOKEN, ORIGIN)), base_url=ORIGIN) as client:
         browser = Browser(client)
         (library_folder / "library.sqlite").rename(library_folder / "away.sqlite")
         told = browser.decide("name", person=1, name="Ada", status=400)

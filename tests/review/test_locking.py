@@ -13,6 +13,7 @@ from tests.review.conftest import ORIGIN, Browser
 
 import unmingle
 from unmingle.review.app import create_app
+from unmingle.review.auth import Auth
 from unmingle.store import encryption
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def test_the_page_is_unlocked_and_locked_again(context: BrowserContext, library_
 
 
 def test_a_plain_library_has_no_lock(made_once: Maker) -> None:
-    with TestClient(create_app(made_once.folder, token=TOKEN, origin=ORIGIN), base_url=ORIGIN) as client:
+    with TestClient(create_app(made_once.folder, Auth(TOKEN, ORIGIN)), base_url=ORIGIN) as client:
         browser = Browser(client)
         assert not browser.get("/api/library")["encrypted"]
         assert "not encrypted" in browser.post("/api/lock", {}, status=422)["problem"]

@@ -21,6 +21,7 @@ from tests.review.conftest import ORIGIN, Browser
 from tests.review.recording import TALK, TILE, frame, write_recording
 
 from unmingle.review.app import create_app
+from unmingle.review.auth import Auth
 from unmingle.review.serve import free_listener
 from unmingle.store.sqlite import open_to_write
 
@@ -42,7 +43,7 @@ def library_folder(recorded: Recorded) -> Path:
 @pytest.fixture
 def seen(recorded: Recorded) -> Iterator[Browser]:
     """Somebody who looks at the library of recordings."""
-    with TestClient(create_app(recorded.folder, token=TOKEN, origin=ORIGIN), base_url=ORIGIN) as client:
+    with TestClient(create_app(recorded.folder, Auth(TOKEN, ORIGIN)), base_url=ORIGIN) as client:
         yield Browser(client)
 
 
@@ -109,7 +110,7 @@ def test_who_takes_up_no_bytes_keeps_no_library_open(recorded: Recorded) -> None
         connection.execute("UPDATE file SET size = ?, modified = ? WHERE name = 'talk.webm'", now)
     with free_listener() as listener:
         origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        app = create_app(recorded.folder, token=TOKEN, origin=origin)
+        app = create_app(recorded.folder, Auth(TOKEN, origin))
         server = Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1))
         thread = Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()

@@ -18,6 +18,7 @@ from tests.review.recording import HEIGHT, TILE, WIDTH
 
 from unmingle.review import session
 from unmingle.review.app import create_app
+from unmingle.review.auth import Auth
 from unmingle.sources.formats import file_digest
 from unmingle.sources.recordings import Recording
 from unmingle.store.sqlite import open_to_write
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def seen(recorded: Recorded) -> Iterator[Browser]:
     """Somebody who looks at the library of recordings."""
-    with TestClient(create_app(recorded.folder, token=TOKEN, origin=ORIGIN), base_url=ORIGIN) as client:
+    with TestClient(create_app(recorded.folder, Auth(TOKEN, ORIGIN)), base_url=ORIGIN) as client:
         yield Browser(client)
 
 

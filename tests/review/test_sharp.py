@@ -15,6 +15,7 @@ from tests.review.browser import PATIENCE, TOKEN, Seat
 from tests.review.conftest import ORIGIN, Browser
 
 from unmingle.review.app import create_app
+from unmingle.review.auth import Auth
 from unmingle.sources.decoding import open_pyramid
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def library_folder(pictures: Path) -> Path:
 @pytest.fixture
 def seen(library_folder: Path) -> Iterator[Browser]:
     """Somebody who looks at it."""
-    with TestClient(create_app(library_folder, token=TOKEN, origin=ORIGIN), base_url=ORIGIN) as client:
+    with TestClient(create_app(library_folder, Auth(TOKEN, ORIGIN)), base_url=ORIGIN) as client:
         yield Browser(client)
 
 

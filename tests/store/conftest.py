@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from tests.made_library import RECIPE, analysis, empty, put
+from tests.made_library import analysis, empty, put
 
 from unmingle import jobs
 from unmingle.api import Library
@@ -54,10 +54,10 @@ class Album:
         with open_to_write(self.library.folder) as store, store.transaction() as connection:
             connection.executemany("UPDATE file SET present = 0 WHERE name = ?", [(name,) for name in files])
 
-    def cluster(self, recipe: str = RECIPE, **settings: float) -> None:
+    def cluster(self, **settings: float) -> None:
         """Group the faces anew."""
         with open_to_write(self.library.folder) as store:
-            jobs.cluster(store, recipe, GroupingSettings(**settings))  # type: ignore[arg-type]
+            jobs.cluster(store, GroupingSettings(**settings))  # type: ignore[arg-type]
 
     def people(self) -> dict[int, set[str]]:
         """The files of each person."""

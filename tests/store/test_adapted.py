@@ -38,17 +38,17 @@ def leaning(folder: Path) -> Library:
                 vector = middle + 0.07 * random.normal(size=64)
                 found = made_library.analysis([vector / np.linalg.norm(vector)], thumbnail=made_library.jpeg())
                 made_library.put(connection, f"{i:03d}", found)
-        jobs.cluster(store, RECIPE, GroupingSettings())
+        jobs.cluster(store, GroupingSettings())
     return Library(folder)
 
 
 def test_a_provisional_card_gives_way_to_what_the_collection_says(tmp_path: Path) -> None:
     library = leaning(tmp_path / "out")
     with open_to_read(library.folder) as store:
-        adapted = facts.adaptation_of(store, RECIPE)
+        adapted = facts.adaptation_of(store)
         assert adapted is not None
-        assert facts.library_curve(store, RECIPE) == adapted.curve
-        plain, seen = (faces_to_group(store, RECIPE, raw=raw).vectors for raw in (True, False))
+        assert facts.library_curve(store) == adapted.curve
+        plain, seen = (faces_to_group(store, raw=raw).vectors for raw in (True, False))
         np.testing.assert_allclose(seen, adapted.apply(plain), atol=1e-5)
         people = store.connection.execute("SELECT person, count(*) FROM member GROUP BY 1").fetchall()
         assert len(people) == PEOPLE
@@ -56,28 +56,28 @@ def test_a_provisional_card_gives_way_to_what_the_collection_says(tmp_path: Path
         # The review page and the likely pairs compare as the grouping did.
         cosines = Appearances.of_people(store).mean_cd @ Appearances.of_people(store, [1]).mean_cd[0]
         assert np.median(cosines) < 0.3
-        assert identification.pair_table(store, RECIPE, most=5)["probability"].max() < 0.1  # type: ignore[operator]
+        assert identification.pair_table(store, most=5)["probability"].max() < 0.1  # type: ignore[operator]
 
 
 def test_who_is_erased_has_no_part_in_it(tmp_path: Path) -> None:
     library = leaning(tmp_path / "out")
     with open_to_read(library.folder) as store:
-        before = facts.adaptation_of(store, RECIPE)
+        before = facts.adaptation_of(store)
     library.erase(1)
     with open_to_read(library.folder) as store:
-        after = facts.adaptation_of(store, RECIPE)
+        after = facts.adaptation_of(store)
     assert before is not None
     assert after is not None
     assert not np.allclose(before.centre_d, after.centre_d)
     library.erase(*range(2, 10))  # too few stay to tell anything
     with open_to_read(library.folder) as store:
-        assert facts.adaptation_of(store, RECIPE) is None
-        assert facts.library_curve(store, RECIPE).mean == SFACE.calibration.mean  # type: ignore[union-attr]
+        assert facts.adaptation_of(store) is None
+        assert facts.library_curve(store).mean == SFACE.calibration.mean  # type: ignore[union-attr]
 
 
 def test_a_calibrated_card_is_taken_at_its_word(tmp_path: Path) -> None:
     folder = leaning(tmp_path / "out").folder
     with open_to_write(folder) as store:
         facts.note_model(store, RECIPE, SFACE)
-        jobs.cluster(store, RECIPE, GroupingSettings())
-        assert facts.adaptation_of(store, RECIPE) is None
+        jobs.cluster(store, GroupingSettings())
+        assert facts.adaptation_of(store) is None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 import pytest
-from tests.made_library import RECIPE, analysis, empty, put
+from tests.made_library import analysis, empty, put
 
 from madeup.cast import CAST
 from madeup.portraits import Look, Person, encode, render
@@ -50,7 +50,7 @@ class Shelf:
     def copies(self) -> dict[str, str]:
         """Of each file with a copy of another, that other."""
         with open_to_read(self.library.folder) as store:
-            faces = faces_to_group(store, RECIPE)
+            faces = faces_to_group(store)
             of_n = copy_of(store, faces, recording_of(store, faces, FrameNames(MEETING_PATTERN)))
             names = dict(store.connection.execute("SELECT id, digest FROM analysis").fetchall())
         if of_n is None:
@@ -60,7 +60,7 @@ class Shelf:
 
     def cluster(self) -> None:
         with open_to_write(self.library.folder) as store:
-            jobs.cluster(store, RECIPE, GroupingSettings())
+            jobs.cluster(store, GroupingSettings())
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_faces_of_a_group_are_copies_one_to_one(shelf: Shelf) -> None:
     shelf.put("group.png", picture, two, 0.9, box=box)
     shelf.put("again.jpg", decode(encode(picture, 40)), two, 0.4, box=box)
     with open_to_read(shelf.library.folder) as store:
-        faces = faces_to_group(store, RECIPE)
+        faces = faces_to_group(store)
         of_n = copy_of(store, faces, np.full(4, -1))
     assert of_n is not None
     of = [(int(row), int(other)) for row, other in enumerate(of_n) if row != other]

@@ -230,7 +230,7 @@ def test_another_look_at_the_same_pictures_finds_them_only_if_asked(shown: Shown
             assert connection.execute(numbers, (pair, RECIPE)).fetchall() == [(0,), (1,)]
             assert connection.execute(query, (pair, RECIPE)).fetchone() == face
             assert connection.execute(numbers, (files[0], RECIPE)).fetchall() == [(0,)]
-        jobs.cluster(store, RECIPE, GroupingSettings())
+        jobs.cluster(store, GroupingSettings())
     assert shown.person_of(files[0]) == one
 
 
@@ -279,7 +279,7 @@ def test_what_a_kill_stopped_is_finished_by_whoever_opens_the_library_next(shown
     library.name(one, "Zebulon Quax")
     wanted = secrets(library.folder, f"person = {one}", "Zebulon Quax")
     with open_to_write(library.folder) as store:  # all that a process may have done at the worst moment to be killed
-        erasing.erase(store, RECIPE, [one], [], dry_run=False)
+        erasing.erase(store, [one], [], dry_run=False)
     assert found_in(library.folder, wanted)
     assert one not in library.people["person"]  # which opens it
     assert found_in(library.folder, wanted) == set()

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.made_library import RECIPE, analysis, put
+from tests.made_library import analysis, put
 
 from unmingle import jobs
 from unmingle.settings import GroupingSettings
@@ -57,7 +57,7 @@ def test_a_poor_face_of_which_somebody_spoke_founds(album: Album) -> None:
 def test_with_a_given_number_a_founder_alone_is_a_person_and_a_joiner_is_not(album: Album) -> None:
     single, stranger = album.add([10])[0], add_poor(album, [11], share=0.9)[0]
     with open_to_write(album.library.folder) as store:
-        clustering = jobs.cluster(store, RECIPE, GroupingSettings(people=7))
+        clustering = jobs.cluster(store, GroupingSettings(people=7))
     assert album.person_of(single) is not None
     assert album.person_of(stranger) is None
     assert len(album.people()) == 7

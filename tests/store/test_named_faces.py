@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 def give(album: Album, named: dict[str, str], *, conflicts: Conflicts = "keep") -> Applied:
     with open_to_decide(album.library.folder) as store:
-        faces: Sequence[int] = faces_named(store, "faces-test", list(named))
+        faces: Sequence[int] = faces_named(store, list(named))
         given = [Given(face, name, "test") for face, name in zip(faces, named.values(), strict=True)]
-        return apply_names(store, "faces-test", album.library._service, given, conflicts=conflicts)
+        return apply_names(store, album.library._service, given, conflicts=conflicts)
 
 
 def name_of(album: Album, file: str) -> str:

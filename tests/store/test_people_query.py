@@ -129,8 +129,8 @@ def test_what_is_left_out_is_what_the_table_says(album: Album) -> None:
             " SELECT 1, X'7A', 'zz.jpg', digest FROM file WHERE name LIKE 'u%'"
         )
     with open_to_read(album.library.folder) as store:
-        faces, files = lone_faces(store, RECIPE), faceless_files(store, RECIPE)
-        assert count_faces(store, RECIPE) == len(faces) + sum(one.faces for one in people(store))
+        faces, files = lone_faces(store), faceless_files(store)
+        assert count_faces(store) == len(faces) + sum(one.faces for one in people(store))
     table = album.library.faces.filter(album.library.faces["status"] != "clustered")
     expected = {(row["file"], row["status"], row["reason"]) for row in table.iter_rows(named=True)}
     assert {(row.file, row.status, row.reason) for row in (*faces, *files)} == expected - {
@@ -147,8 +147,8 @@ def test_files_that_are_gone_are_no_longer_left_out(album: Album) -> None:
     files = album.add([20, 21])
     album.remove(files[:1])
     with open_to_read(album.library.folder) as store:
-        assert [row.file for row in lone_faces(store, RECIPE)] == files[1:]
-        assert count_faces(store, RECIPE) == 49
+        assert [row.file for row in lone_faces(store)] == files[1:]
+        assert count_faces(store) == 49
 
 
 def test_one_face_with_others_in_its_picture(album: Album) -> None:
@@ -186,7 +186,7 @@ def test_people_are_counted_anew_where_faces_or_files_came_or_went(tmp_path: Pat
 
     def check() -> None:
         with open_to_read(library.folder) as store:
-            own = faces_table(store, RECIPE).drop_nulls("person").group_by("person")
+            own = faces_table(store).drop_nulls("person").group_by("person")
             cohesion = dict(store.connection.execute("SELECT id, round(cohesion, 4) FROM person"))
         counts = (
             pl.col("name").first(),
@@ -227,9 +227,9 @@ def test_people_are_counted_anew_where_faces_or_files_came_or_went(tmp_path: Pat
 def test_faces_of_a_sheet_are_spread_over_those_that_are_there(tmp_path: Path) -> None:
     album = Album(tmp_path / "library", people=1)
     with open_to_read(album.library.folder) as store:
-        faces, count = spread_faces(store, RECIPE, 1, 3)
+        faces, count = spread_faces(store, 1, 3)
         assert (faces, count) == ([1, member_rows(store, 1)[4], 8], 8)
     album.remove(["a0000.jpg", "a0001.jpg"])
     with open_to_read(album.library.folder) as store:
-        faces, count = spread_faces(store, RECIPE, 1, 3)
+        faces, count = spread_faces(store, 1, 3)
         assert (len(faces), faces[0], count) == (3, 3, 6)

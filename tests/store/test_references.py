@@ -4,7 +4,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from tests.made_library import RECIPE, Shot, library, take
+from tests.made_library import Shot, library, take
 
 from unmingle.decisions.references import faces_named
 from unmingle.errors import DecisionError
@@ -27,7 +27,7 @@ def two_phones(tmp_path: Path) -> Path:
 def whose(folder: Path, text: str) -> str:
     """The path of the file whose face is named."""
     with open_to_read(folder) as store:
-        (face,) = faces_named(store, RECIPE, [text])
+        (face,) = faces_named(store, [text])
         query = (
             "SELECT source.path, file.name FROM face JOIN analysis ON analysis.id = face.analysis"
             " JOIN file ON file.digest = analysis.digest JOIN source ON source.id = file.source WHERE face.id = ?"
@@ -56,7 +56,7 @@ def test_a_file_of_two_phones_is_named_by_any_of_its_paths(
 def test_an_ambiguous_name_is_an_error_that_lists_the_paths_to_name(two_phones: Path) -> None:
     with open_to_read(two_phones) as store:
         with pytest.raises(DecisionError) as caught:
-            faces_named(store, RECIPE, ["IMG_0001.jpg"])
+            faces_named(store, ["IMG_0001.jpg"])
         for phone in ("phone1", "phone2"):
             assert str(two_phones.parent / phone / "IMG_0001.jpg") in caught.value.problem
         for missing in (
@@ -69,7 +69,7 @@ def test_an_ambiguous_name_is_an_error_that_lists_the_paths_to_name(two_phones: 
             "x#" + "9" * 5000,
         ):
             with pytest.raises(DecisionError, match="There is no picture"):
-                faces_named(store, RECIPE, [missing])
+                faces_named(store, [missing])
 
 
 def test_the_exact_spelling_goes_before_another_unicode_form_and_another_case(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_the_exact_spelling_goes_before_another_unicode_form_and_another_case(tm
     assert whose(folder, unicodedata.normalize("NFC", "e\u0301.jpg#0")) == "s/y/e\u0301.jpg"
     assert (whose(folder, "IMG.JPG"), whose(folder, "img.jpg")) == ("s/IMG.JPG", "s/img.jpg")
     with open_to_read(folder) as store, pytest.raises(DecisionError, match="Several pictures"):
-        faces_named(store, RECIPE, ["Img.jpg"])
+        faces_named(store, ["Img.jpg"])
 
 
 def test_a_mark_may_be_part_of_a_name(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.made_library import RECIPE, analysis, put
+from tests.made_library import analysis, put
 
 from unmingle.decisions.log import active_ids, read_log
 from unmingle.decisions.state import State
@@ -31,8 +31,8 @@ STORIES = settings().max_examples // 8  # each takes a second
 def check_all_holds(album: Album) -> None:
     """Every decision that stands holds, names are where they were given, and the tables are what the log says."""
     with open_to_read(album.library.folder) as store:
-        state = State.read(store.connection, RECIPE)
-        faces_n, person_n = state.members_now(store.connection)
+        state = State.read(store)
+        faces_n, person_n = state.members_now(store)
         stored = dict(store.connection.execute("SELECT face, person FROM member"))
         marks = dict(store.connection.execute("SELECT face, mark FROM mark"))
         names = dict(store.connection.execute("SELECT id, name FROM person WHERE name != ''"))
@@ -172,7 +172,7 @@ def test_decisions_outlive_the_model_that_found_the_faces(album: Album) -> None:
         connection.execute("UPDATE face SET \"left\" = \"left\" + 7, width = width - 5 WHERE analysis IN"
                            " (SELECT id FROM analysis WHERE recipe = 'faces-other')")  # fmt: skip
         connection.execute("UPDATE fact SET value = 'faces-other' WHERE key = 'recipe'")
-    album.cluster("faces-other")
+    album.cluster()
     people = album.people()
     assert {file[0] for file in people[a]} == {"a", "b"}
     assert face in people[new or 0]

@@ -36,12 +36,13 @@ def _analysis(quality: float) -> Analysis:
 
 def add(store: Store, *tracks: Track, of: int) -> None:
     """One recording, all of whose faces are a person's."""
+    store.recipe = RECIPE
     with store.transaction() as connection:
         connection.execute("INSERT INTO source (id, path) VALUES (1, X'2F')")
         connection.execute("INSERT INTO file (source, path, name, digest) VALUES (1, X'61', 'a.mp4', 'a')")
         connection.execute("INSERT INTO person (id, name) VALUES (?, 'Ada')", (of,))
         times = np.arange(100) / 10
-        row, _ = sightings.begin(connection, "a", RECIPE, 0.1, RecordingInfo(200, 100, 100, 10.0, 10.0))
+        row, _ = sightings.begin(store, "a", 0.1, RecordingInfo(200, 100, 100, 10.0, 10.0))
         sightings.add_segment(connection, row, "f32", Segment(0.0, 10.0, times, times + 0.1, 2, tracks))
         connection.execute("INSERT INTO member (face, person) SELECT id, ? FROM face", (of,))
 
@@ -51,7 +52,7 @@ def test_each_time_has_the_best_face_of_then_or_the_nearest(tmp_path: Path) -> N
     with open_to_write(tmp_path) as store:
         # Nothing of the early time stands for it: the look at 5.5 seconds is the nearest.
         add(store, track(np.concatenate([early, late]), {15: 0.4, 25: 0.9}), of=7)
-        (found,) = timelines(store, RECIPE)
+        (found,) = timelines(store)
         face = dict(
             store.connection.execute("SELECT analysis.frame, face.id FROM face JOIN analysis ON analysis.id = analysis")
         )
@@ -69,7 +70,7 @@ def test_a_time_after_the_last_look_has_the_last(tmp_path: Path) -> None:
     seen = np.array([0.0, 0.1, 5.0, 5.1])
     with open_to_write(tmp_path) as store:
         add(store, track(seen, {0: 0.4, 1: 0.2}), of=7)
-        (found,) = timelines(store, RECIPE)
+        (found,) = timelines(store)
         last = store.connection.execute("SELECT max(id) FROM face").fetchone()[0]
     assert [one.face for one in found.people[0].intervals] == [last - 1, last]
 
@@ -77,10 +78,10 @@ def test_a_time_after_the_last_look_has_the_last(tmp_path: Path) -> None:
 def test_still_pictures_are_nobody_on_screen(tmp_path: Path) -> None:
     with open_to_write(tmp_path) as store:
         add(store, track(np.arange(40) / 10, {0: 0.9}, still=True), of=7)
-        (found,) = timelines(store, RECIPE)
+        (found,) = timelines(store)
         assert found.people == []
         assert found.only(7) is None
-        assert count_recordings(store, RECIPE) == 1
+        assert count_recordings(store) == 1
         with store.transaction() as connection:
             connection.execute("UPDATE file SET present = 0")
-        assert count_recordings(store, RECIPE) == len(timelines(store, RECIPE)) == 0
+        assert count_recordings(store) == len(timelines(store)) == 0

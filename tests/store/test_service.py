@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.made_library import RECIPE
 
 from unmingle import jobs
 from unmingle.decisions.kinds import Merge, Name
@@ -218,19 +217,19 @@ def test_a_grouping_contradicts_nothing_that_it_only_heeded(album: Album) -> Non
     service = DecisionService()
     with open_to_decide(album.library.folder) as store:
         with pytest.raises(StaleError) as stale:
-            service.decide(store, RECIPE, Name(1, name="Bea"), seen=seen, lenient=True)
+            service.decide(store, Name(1, name="Bea"), seen=seen, lenient=True)
         assert named.id in stale.value.entries
-        service.decide(store, RECIPE, Name(1, name="Bea"), seen=named.id, lenient=True)
+        service.decide(store, Name(1, name="Bea"), seen=named.id, lenient=True)
 
 
 def test_decisions_that_were_made_together_are_undone_at_once(album: Album) -> None:
     library, service = album.library, DecisionService()
     before = album.people()
     with open_to_decide(library.folder) as store:
-        first = service.decide(store, RECIPE, Merge(1, (2,)))
-        service.decide(store, RECIPE, Name(1, name="Ada", group=first.id))
+        (first,) = service.decide(store, Merge(1, (2,)))
+        service.decide(store, Name(1, name="Ada", group=first.id))
         with pytest.raises(DecisionError, match="#99 is no decision"):
-            service.decide(store, RECIPE, Name(1, name="Bea", group=99))
+            service.decide(store, Name(1, name="Bea", group=99))
     assert [one.group for one in library.decisions[-2:]] == [0, first.id]
     undone = library.undo()
     assert (undone.target, [one.kind for one in library.decisions[-2:]]) == (first.id, ["undo", "undo"])
@@ -293,7 +292,7 @@ def test_decisions_hold_for_a_grouping_that_knows_no_constraints(album: Album) -
     library.assign([face], b)
     library.not_a_face(album.files(b)[-1:])
     with open_to_write(library.folder) as store:
-        jobs.cluster(store, RECIPE, GroupingSettings(people=6), classic=ClassicSettings(components=10))
+        jobs.cluster(store, GroupingSettings(people=6), classic=ClassicSettings(components=10))
     assert album.person_of(face) == b
     assert album.person("a") == a
     assert library.people.filter(library.people["person"] == a)["name"].item() == "Ada"
@@ -325,7 +324,7 @@ def test_a_name_can_wait_for_a_grouping_in_another_process(album: Album, monkeyp
     face = album.files(3)[0]
     monkeypatch.setattr(jobs, "cluster_with_quality", group)
     with open_to_write(library.folder) as store:
-        jobs.cluster(store, RECIPE, GroupingSettings())
+        jobs.cluster(store, GroupingSettings())
     assert 2 not in album.people()
     assert len(album.people()[1]) == 16
     assert album.person_of(face) is None

@@ -16,7 +16,7 @@ from unmingle.errors import DecisionError
 from unmingle.records import Analysis, Sightings
 from unmingle.settings import GroupingSettings
 from unmingle.sources.recordings import RecordingInfo
-from unmingle.store import facts, sightings
+from unmingle.store import sightings
 from unmingle.store.analyses import note_read
 from unmingle.store.face_query import face_detail, faceless_files, original
 from unmingle.store.face_rows import faces_to_group
@@ -77,7 +77,7 @@ FRAMES = range(0, 120, 2)
 
 
 def store_recording(store: Store, content: str, *segments: Segment, every: float = 0.1, finish: bool = True) -> None:
-    store.set_fact(facts.CURRENT, RECIPE)
+    store.recipe = RECIPE
     with store.transaction() as connection:
         connection.execute("INSERT OR IGNORE INTO source (id, path) VALUES (1, X'2F')")
         row = connection.execute(
@@ -85,7 +85,7 @@ def store_recording(store: Store, content: str, *segments: Segment, every: float
             (content.encode(), content),
         ).fetchone()[0]
         note_read(connection, row, 1, 1, content, "")
-        recording, _ = sightings.begin(connection, content, RECIPE, every, INFO)
+        recording, _ = sightings.begin(store, content, every, INFO)
         for one in segments:
             sightings.add_segment(connection, recording, "f32", one)
         if finish:
@@ -94,7 +94,7 @@ def store_recording(store: Store, content: str, *segments: Segment, every: float
 
 def group(store: Store) -> None:
 
-    jobs.cluster(store, RECIPE, GroupingSettings())
+    jobs.cluster(store, GroupingSettings())
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_every_sighting_is_a_row(folder: Path) -> None:
     with open_to_read(folder) as store:
-        faces = faces_table(store, RECIPE)
+        faces = faces_table(store)
     assert faces.height == 60 + 60 + 30
     assert faces["frame"].is_sorted()
     assert faces["person"].n_unique() == 3
@@ -170,8 +170,8 @@ def test_a_frame_stands_until_the_next_one_comes() -> None:
 
 def test_faces_of_one_frame_are_told_of_looks_in_others(folder: Path) -> None:
     with open_to_read(folder) as store:
-        faces = faces_to_group(store, RECIPE)
-        seen_k2, same_m2 = sightings.followed(store, RECIPE, faces)
+        faces = faces_to_group(store)
+        seen_k2, same_m2 = sightings.followed(store, faces)
     assert len(faces.ids) == 9
     frames = {number: set(seen_k2[seen_k2[:, 1] == number, 0]) for number in np.unique(seen_k2[:, 1])}
     assert len(frames) == 9  # one for each frame with a look
@@ -187,11 +187,11 @@ def test_still_pictures_are_nobody_on_screen(tmp_path: Path) -> None:
             store, "a.mp4", segment(track(0, FRAMES, [4, 40]), track(0, FRAMES, [10, 50], number=1, still=True))
         )
         group(store)
-        seen_k2, _ = sightings.followed(store, RECIPE, faces_to_group(store, RECIPE))
+        seen_k2, _ = sightings.followed(store, faces_to_group(store))
         assert set(np.bincount(seen_k2[:, 1])) <= {0, 1}  # so it may be the one who is there
-        (one,) = screen_times(store, RECIPE)
+        (one,) = screen_times(store)
         assert [interval.faces for interval in one.intervals] == [60]
-        assert faces_table(store, RECIPE)["person"].n_unique() == 1
+        assert faces_table(store)["person"].n_unique() == 1
 
 
 def test_a_name_stays_when_a_recording_is_watched_at_other_instants(folder: Path) -> None:
@@ -239,7 +239,7 @@ def test_a_name_stays_where_a_layout_changes_between_two_instants(tmp_path: Path
 
 def test_faces_are_named_by_recording_frame_and_number(folder: Path) -> None:
     with open_to_read(folder) as store:
-        (face,) = faces_named(store, RECIPE, ["a.mp4@70#2"])
+        (face,) = faces_named(store, ["a.mp4@70#2"])
         detail = face_detail(store, face)
         assert detail is not None
         assert (detail.file, detail.frame) == ("a.mp4", 60)  # the look nearest to frame 70
@@ -248,33 +248,33 @@ def test_faces_are_named_by_recording_frame_and_number(folder: Path) -> None:
         assert where is not None
         assert (where.digest, where.frame) == ("a.mp4", 60)
         with pytest.raises(DecisionError, match="no face 2 in frame 10"):
-            faces_named(store, RECIPE, ["a.mp4@10#2"])
+            faces_named(store, ["a.mp4@10#2"])
         with pytest.raises(DecisionError, match="is a recording") as caught:
-            faces_named(store, RECIPE, ["a.mp4"])
+            faces_named(store, ["a.mp4"])
         assert "a.mp4@0#0" in caught.value.mend
         with pytest.raises(DecisionError, match="There is no picture"):
-            faces_named(store, RECIPE, ["b.mp4@0#0"])
+            faces_named(store, ["b.mp4@0#0"])
 
 
 def test_a_recording_without_faces_says_so(tmp_path: Path) -> None:
     with open_to_write(tmp_path) as store:
         store_recording(store, "a.mp4", segment(skipped=2))
-        table = faces_table(store, RECIPE)
+        table = faces_table(store)
         assert table.select("file", "status", "reason").rows() == [
             ("a.mp4", "not_a_face", "no face found: 60 frames looked at, 2 could not be decoded")
         ]
-        assert [row.file for row in faceless_files(store, RECIPE)] == ["a.mp4"]
+        assert [row.file for row in faceless_files(store)] == ["a.mp4"]
 
 
 def test_a_recording_goes_on_where_it_was_left(tmp_path: Path) -> None:
     with open_to_write(tmp_path) as store:
         store_recording(store, "a.mp4", segment(track(0, FRAMES, [0])), finish=False)
-        with store.transaction() as connection:
-            assert sightings.begin(connection, "a.mp4", RECIPE, 0.1, INFO)[1] == 60
-            assert sightings.begin(connection, "a.mp4", RECIPE, 0.2, INFO)[1] == 0
-        assert not len(faces_to_group(store, RECIPE).ids)
+        with store.transaction():
+            assert sightings.begin(store, "a.mp4", 0.1, INFO)[1] == 60
+            assert sightings.begin(store, "a.mp4", 0.2, INFO)[1] == 0
+        assert not len(faces_to_group(store).ids)
 
 
 def test_a_recording_with_faces_is_not_listed_as_faceless(folder: Path) -> None:
     with open_to_read(folder) as store:
-        assert faceless_files(store, RECIPE) == []
+        assert faceless_files(store) == []

@@ -9,7 +9,6 @@ import pytest
 from tests.made_library import RECIPE, analysis, put
 from tests.store.conftest import Album
 
-from unmingle.store import facts
 from unmingle.store.sqlite import open_to_read, open_to_write
 
 if TYPE_CHECKING:
@@ -38,8 +37,8 @@ def add_other(album: Album, *, mixed: bool = False) -> None:
 
 def switch(album: Album, recipe: str) -> None:
     with open_to_write(album.library.folder) as store:
-        store.set_fact(facts.CURRENT, recipe)
-    album.cluster(recipe)
+        store.recipe = recipe
+    album.cluster()
 
 
 def people(album: Album) -> dict[str, int]:

@@ -69,11 +69,9 @@ def people(
     as_json: Json = False,
 ) -> None:
     """List the people of a library, largest first."""
-    from unmingle.store.facts import current
     from unmingle.store.result_tables import PEOPLE, people_rows
 
-    with open_library(library)._reading() as store:
-        table = people_rows(store, current(store))
+    table = open_library(library)._read(people_rows)
     if as_json:
         console.say_json([dict(zip(PEOPLE, row, strict=True)) for row in table[:most]])
         return
@@ -94,14 +92,14 @@ def status(library: LibraryArgument, as_json: Json = False) -> None:
     """Say what a library holds, and what comes next."""
     from unmingle.sources.images import readable
     from unmingle.store.face_query import count_faces
-    from unmingle.store.facts import current
+    from unmingle.store.facts import check_begun
     from unmingle.store.file_rows import count_files
     from unmingle.store.people_query import people_by_size
 
     opened = open_library(library)
     with opened._reading() as store:
-        people = people_by_size(store)
-        faces, files = count_faces(store, current(store)), count_files(store)
+        check_begun(store)
+        people, faces, files = people_by_size(store), count_faces(store), count_files(store)
     named, theirs = sum(bool(one.name) for one in people), sum(one.faces for one in people)
     sources = [{"source": readable(str(source)), "there": source.exists()} for source in opened.sources]
     found = {"files": files, "faces": faces, "of_people": theirs, "people": len(people), "named": named}

@@ -9,11 +9,11 @@ import os
 import re
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from unmingle import console
@@ -24,7 +24,6 @@ from unmingle.text_layout import counted
 
 if TYPE_CHECKING:
     from unmingle.library import Library
-    from unmingle.settings import DetectionSettings, EngineSettings, GroupingSettings
 
 # What the command heeds on a cluster, by its parameters' names.
 HEEDED = {"output", "sources", "ray", "crops", "precision", "engine", "threads", "strictness", "co_occurrence", "model"}
@@ -33,47 +32,40 @@ LONGEST_WAIT = 5.0  # seconds
 _SCHEME = re.compile(r"^([a-z][a-z0-9+.-]+):/+")
 
 
-def refuse_others(cluster: Callable[..., object], given: Mapping[str, object]) -> None:
-    """Refuse an option that would do nothing."""
-    for name, parameter in inspect.signature(cluster).parameters.items():
+def cluster(command: Callable[..., object], given: Mapping[str, Any]) -> None:
+    """Find faces and people of all sources on a cluster, and write them; given: what the command got.
+
+    An option that would do nothing is refused.
+    """
+    for name, parameter in inspect.signature(command).parameters.items():
         if name not in HEEDED and given[name] != parameter.default:
             option = f"--{name.replace('_', '-')}"
             raise SettingsError(f"{option} does nothing on a Ray cluster.", f"Leave {option} out, or --ray.")
-
-
-def cluster(
-    address: str,
-    sources: Sequence[Path],
-    output: Path,
-    *,
-    grouping: GroupingSettings,
-    detection: DetectionSettings,
-    engine: EngineSettings,
-    workers: int | None,
-    model: str,
-    regroup: bool,
-    dry_run: bool,
-    quiet: bool,
-    as_json: bool,
-) -> None:
-    """Find faces and people of all sources on the cluster at an address, and write them to `output`."""
+    address, output, workers = given["ray"], given["output"], given["threads"] or None
+    quiet, as_json = given["quiet"], given["as_json"]
     refuse_encrypted(output, "a Ray cluster")
-    if not sources:
+    if not given["sources"]:
         raise SourceError("Name the pictures: on a Ray cluster none are remembered.", "Name a folder, or an address.")
     kept = "What was found so far is kept; the same command goes on from there."
     with keeping(kept), _joined(address, workers, kept):
         from unmingle.distributed import analysis, job
         from unmingle.models.registry import card
+        from unmingle.settings import FALSE_MERGES, DetectionSettings, EngineSettings, GroupingSettings
 
-        how = analysis.AnalysisSettings(detection=detection, engine=engine, model=card(model), workers=workers)
-        where = [_address(source) for source in sources], _address(output), how
+        detection = DetectionSettings(crops=given["crops"])
+        engine = EngineSettings(engine=given["engine"], precision=given["precision"], threads=1)
+        how = analysis.AnalysisSettings(detection=detection, engine=engine, model=card(given["model"]), workers=workers)
+        false_merges = FALSE_MERGES[given["strictness"]]
+        grouping = GroupingSettings(expected_false_merges=false_merges, co_occurrence=given["co_occurrence"])
+        where = [_address(source) for source in given["sources"]], _address(output), how
         with console.progress(quiet=quiet) as progress:
-            if dry_run:
+            if given["dry_run"]:
                 found = analysis.estimate(*where, progress=progress)
             else:
                 told = (lambda counts: None) if quiet else _Counts()
-                statistics = job.cluster(*where, grouping=grouping, regroup=regroup, progress=progress, tell=told)
-    if dry_run:
+                settled = {"grouping": grouping, "regroup": given["regroup"]}
+                statistics = job.cluster(*where, **settled, progress=progress, tell=told)
+    if given["dry_run"]:
         left, faces = counted(round(found["files"] - found["known"]), "file"), counted(round(found["faces"]), "face")
         times = f"about {_time(found['hours'])}, {_time(found['core_hours'])} of one core"
         sizes = f"{_size(found['disk_bytes'])} of disk, {_size(found['worker_bytes'])} of memory a worker"

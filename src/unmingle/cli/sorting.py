@@ -121,25 +121,11 @@ def cluster(
 
     Killed or stopped, the same command goes on where it was. LIBRARY gets faces.csv, people.csv and sheets/.
     """
-    from unmingle.settings import FALSE_MERGES, ClassicSettings, DetectionSettings, EngineSettings, GroupingSettings
+    from unmingle.settings import ClassicSettings, EngineSettings
     from unmingle.summary import summary_lines
 
     if ray is not None:
-        on_ray.refuse_others(cluster, locals())
-        on_ray.cluster(
-            ray,
-            sources or [],
-            output,
-            grouping=GroupingSettings(expected_false_merges=FALSE_MERGES[strictness], co_occurrence=co_occurrence),
-            detection=DetectionSettings(crops=crops),
-            engine=EngineSettings(engine=engine, precision=precision, threads=1),
-            workers=threads or None,
-            model=model,
-            regroup=regroup,
-            dry_run=dry_run,
-            quiet=quiet,
-            as_json=as_json,
-        )
+        on_ray.cluster(cluster, locals())
         return
     if dry_run:
         raise SettingsError("--dry-run looks at pictures on a Ray cluster only.", "Pass --ray local, too.")
@@ -248,13 +234,14 @@ def find(
     """Say who is in pictures, without adding them."""
     from unmingle.identification import Identifier
     from unmingle.sources.images import readable, scan
-    from unmingle.store.facts import current
+    from unmingle.store.facts import check_begun
 
     opened, paths = opt.open_library(library), [file.path for file in scan(pictures).files]
     name_of = {person: name for person, name, *_ in opened.people.iter_rows()}
     results = []
     with keeping("Nothing was written."), opened._reading() as store:
-        for found in map(Identifier(store, current(store)).find, paths):
+        check_begun(store)
+        for found in map(Identifier(store).find, paths):
             if not as_json:
                 console.say(*(f"{readable(str(found.picture))}: {line}" for line in _found_lines(found, name_of)))
                 continue

@@ -74,19 +74,19 @@ class Question:
         return html.block(*parts)
 
 
-def ask(store: Store, recipe: str, *, most: int, trees: dict[bytes, Branches] | None = None) -> tuple[Question, ...]:
+def ask(store: Store, *, most: int, trees: dict[bytes, Branches] | None = None) -> tuple[Question, ...]:
     """The questions most worth an answer, the most useful first; those that somebody was unsure about come last.
 
     None that was answered before, none to which a frame or two names know the answer, and none of which the answer is
     all but certain.
     """
-    curve, scale = library_curve(store, recipe), known_scale(store)
-    state = State.read(store.connection, recipe)
-    faces, said = faces_to_group(store, recipe), state.projection
+    curve, scale = library_curve(store), known_scale(store)
+    state = State.read(store)
+    faces, said = faces_to_group(store), state.projection
     person_n = state.persons(faces.ids)
     shown = np.flatnonzero(~np.isin(person_n, list(said.ignored)))
     faces, person_n = faces.take(shown), person_n[shown]
-    decided, (recorded_k2, same_m2) = DecidedFaces(state, faces), followed(store, recipe, faces)
+    decided, (recorded_k2, same_m2) = DecidedFaces(state, faces), followed(store, faces)
     seen = seen_frames(store, faces, FrameNames.of(store), recorded_k2)
     constraints = decided.constraints(seen, same_m2)
     different = np.concatenate([constraints.different_m2, decided.people(said.different)])

@@ -127,7 +127,7 @@ def continued(
 
 
 def store_assignment(
-    store: Store, recipe: str, faces: StoredFaces, measured: Measured, heeded: State, *, others_m: I64 | None = None
+    store: Store, faces: StoredFaces, measured: Measured, heeded: State, *, others_m: I64 | None = None
 ) -> None:
     """Make the clusters of a grouping the library's people, keeping ids where people continue; all in one step.
 
@@ -137,8 +137,8 @@ def store_assignment(
     labels_n = measured.labels_n
     claimed, decided = DecidedFaces(heeded, faces).claims(labels_n)
     with store.transaction() as connection:
-        carried = _carry_over(connection, recipe, heeded.projection)
-        keep_previous(connection, recipe)
+        carried = _carry_over(store, heeded.projection)
+        keep_previous(store)
         before_n = persons_now(connection, faces.ids) if carried else heeded.persons(faces.ids)
         before_n = _come_back(connection, faces.ids, before_n, heeded.projection)
         ids = keep_ids(labels_n, before_n, claimed, reserved=decided)
@@ -162,20 +162,18 @@ def store_assignment(
             "UPDATE person SET cohesion = ? WHERE id = ?",
             [(float(measured.cohesion_k[cluster]), person) for cluster, person in ids.items()],
         )
-        state = State.read(connection, recipe)
+        state = State.read(store)
         every_n = np.concatenate([faces.ids[grouped], stay_m])
         order = np.argsort(every_n)
         every_person_n = np.concatenate([persons_n[grouped], heeded.persons(stay_m)])
         state.assignment = Assignment(number, heeded.log.last, every_n[order], every_person_n[order])
-        moved = state.write_members(connection)
+        moved = state.write(store)
         connection.execute(
             "UPDATE member SET (probability, likeness) ="
             " (SELECT probability, likeness FROM proposal WHERE face = member.face)"
             + ("" if others_m is None else " WHERE face IN (SELECT value FROM json_each(?))"),
             () if others_m is None else (str(faces.ids.tolist()),),
         )
-        state.write_marks(connection)
-        state.write_people(connection)
         people = len(np.unique(state.person_n[state.person_n != ALONE]))
         words = f"Grouped the faces: {counted(people, 'person', 'people')}"
         again = [step for step in moved if step[1] is not None]
@@ -183,9 +181,9 @@ def store_assignment(
         assert entry.id == number  # nobody else writes within this transaction
         connection.execute(
             "INSERT INTO clustering (id, made, decisions, recipe) VALUES (?, ?, ?, ?)",
-            (entry.id, entry.made, heeded.log.last, recipe),
+            (entry.id, entry.made, heeded.log.last, store.recipe),
         )
-        keep_tally(connection, recipe)
+        keep_tally(store)
         known_n = grouped_faces(connection)
         seen_n = faces.ids if others_m is None else np.append(faces.ids, others_m)
         gone, came = known_n[~np.isin(known_n, seen_n)], seen_n[~np.isin(seen_n, known_n)]
@@ -212,18 +210,19 @@ def _propose(connection: sqlite3.Connection, columns: tuple[list[Any], ...], sta
     )
 
 
-def _carry_over(connection: sqlite3.Connection, recipe: str, projection: Projection) -> bool:
-    """Bring members in line with a recipe's faces, by place; whether another was the library's before."""
+def _carry_over(store: Store, projection: Projection) -> bool:
+    """Bring members in line with the recipe's faces, by place; whether another was the library's before."""
+    connection = store.connection
     query = "SELECT face, person, decided, since FROM face_row WHERE person IS NOT NULL AND recipe != ?"
-    rows = connection.execute(query, (recipe,)).fetchall()
+    rows = connection.execute(query, (store.recipe,)).fetchall()
     if not rows:
         return False
-    face_of = counterparts(connection, recipe, [row[0] for row in rows])
+    face_of = counterparts(store, [row[0] for row in rows])
     carried = {face_of[face]: rest for face, *rest in rows if face in face_of}
     query = (
         "SELECT former.face, former.person FROM former JOIN face_row ON face_row.face = former.face WHERE recipe = ?"
     )
-    for face, person in connection.execute(query, (recipe,)).fetchall():  # theirs when the recipe was last in use
+    for face, person in connection.execute(query, (store.recipe,)).fetchall():  # theirs when the recipe was last in use
         _, decided, since = carried.get(face, (person, 0, 0))
         carried[face] = [projection.now(person), decided, since]
     connection.execute(

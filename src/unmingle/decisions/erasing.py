@@ -60,7 +60,7 @@ def people_meant(store: Store, state: State, people: Iterable[PersonRef], *, ign
 
 
 def erase(
-    store: Store, recipe: str, people: Collection[int], faces: Collection[int], *, by: By = "person", dry_run: bool
+    store: Store, people: Collection[int], faces: Collection[int], *, by: By = "person", dry_run: bool
 ) -> Erasure:
     """Erase people and faces from the tables and the log, all in one step; `clean_files` does the rest.
 
@@ -69,7 +69,7 @@ def erase(
     with store.transaction() as connection:
         connection.execute("SAVEPOINT before")
         connection.execute("INSERT OR REPLACE INTO fact VALUES (?, '1')", (ERASING,))
-        state = State.read(connection, recipe)
+        state = State.read(store)
         said, before = state.projection, _owners(connection)
         ids = _with_merged(state, people)
         theirs = {face for face, who in connection.execute(_OWNERS.format("face, person")) if who in ids}
@@ -83,11 +83,9 @@ def erase(
             connection.execute(f"DELETE FROM {table} WHERE person IN {_in(ids)}")
         connection.execute(f"UPDATE moved SET before = NULL WHERE before IN {_in(ids)}")
         connection.execute(f"DELETE FROM person WHERE id IN {_in(ids)}")
-        state = State.read(connection, recipe)
-        moved = state.write_members(connection)
-        state.write_marks(connection)
-        state.write_people(connection)
-        _compare_anew(store, recipe)
+        state = State.read(store)
+        moved = state.write(store)
+        _compare_anew(store)
         words = f"Erased {counted(len(ids), 'person', 'people')} ({counted(len(gone), 'face')})"
         append(connection, Erase(), by, words, sorted(ids), moved)
         pages = tuple(one.path for one in outputs(store, exports=False) if one.there)
@@ -106,21 +104,21 @@ def clean_files(store: Store) -> tuple[list[str], list[str]]:
     return clean(store, journal=True)
 
 
-def _compare_anew(store: Store, recipe: str) -> None:
+def _compare_anew(store: Store) -> None:
     """Those who stay say anew how faces are compared, where the collection said."""
-    adapted = adaptation_of(store, recipe)
+    adapted = adaptation_of(store)
     store.connection.execute("DELETE FROM fact WHERE key GLOB ?", (f"{ADAPTATION} *",))
     if adapted is not None and len(adapted.extra_k):
         from unmingle.grouping.adaptation import fitted
         from unmingle.grouping.threshold import PRIOR_CLUSTERS
 
-        faces = faces_to_group(store, recipe, raw=True)
+        faces = faces_to_group(store, raw=True)
         person_n = persons_now(store.connection, faces.ids)
         member = person_n != ALONE
         labels_n = np.unique(person_n[member], return_inverse=True)[1]
         enough = labels_n.max(initial=-1) + 1 >= PRIOR_CLUSTERS
         adapted = fitted(faces.vectors[member], labels_n) if enough else None
-    note_adaptation(store, recipe, adapted)
+    note_adaptation(store, adapted)
 
 
 def _in(ids: Collection[int]) -> str:

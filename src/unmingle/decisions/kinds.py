@@ -124,7 +124,7 @@ class Name(Command):
             raise DecisionError(f"Person {self.person} is {called} already.", "Nothing has to be done.")
         taken = [person for person, other in names.items() if name and other == name and at.faces_of(person)]
         if taken:
-            merge = command("merge", at.folder, str(taken[0]), str(self.person))
+            merge = command("merge", at.store.folder, str(taken[0]), str(self.person))
             raise DecisionError(
                 f"Person {taken[0]} is called {name} already.",
                 f"Merge them if they are one: {merge}; or choose another name.",
@@ -312,7 +312,7 @@ class Undo(Command):
     kind: ClassVar[Kind] = "undo"
 
     def check(self, at: Check) -> Self:
-        log, shown = at.state.log, command("log", at.folder)
+        log, shown = at.state.log, command("log", at.store.folder)
         undo = self.kind == "undo"
         target = self.target or (log.to_undo() if undo else log.to_redo())
         if target is None:

@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from unmingle.decisions.kinds import Clustered, Command, Kind, Undo, read_command
-from unmingle.store.sqlite import as_table, insert
+from unmingle.store.result_tables import as_table
+from unmingle.store.sqlite import insert
 
 if TYPE_CHECKING:
     import polars as pl

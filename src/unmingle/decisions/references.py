@@ -100,7 +100,7 @@ class _Reading:
     number: int
 
 
-def faces_named(store: Store, recipe: str, faces: FaceRefs) -> tuple[int, ...]:
+def faces_named(store: Store, faces: FaceRefs) -> tuple[int, ...]:
     """The rows of faces, given those or their files; a single one may be named by itself.
 
     `name` is a file's main face, `name#2` its face 2, and `name@150#2` face 2 in frame 150 of a recording; for that the
@@ -112,10 +112,10 @@ def faces_named(store: Store, recipe: str, faces: FaceRefs) -> tuple[int, ...]:
     named = [face if isinstance(face, str) else whole_number("A face", face, mend=mend) for face in several]
     readings = {face: _readings(face) for face in named if isinstance(face, str)}
     contents = _contents(store, [one.file for ways in readings.values() for one in ways])
-    return tuple(_row(store, recipe, readings[face], contents) if isinstance(face, str) else face for face in named)
+    return tuple(_row(store, readings[face], contents) if isinstance(face, str) else face for face in named)
 
 
-def _row(store: Store, recipe: str, readings: list[_Reading], contents: dict[str, dict[str, str]]) -> int:
+def _row(store: Store, readings: list[_Reading], contents: dict[str, dict[str, str]]) -> int:
     for reading in readings:
         found = contents[reading.file]
         if len(found) > 1:
@@ -126,7 +126,7 @@ def _row(store: Store, recipe: str, readings: list[_Reading], contents: dict[str
                 "Give as much of the path as tells it from the others.",
             )
         for content in found:
-            return _face_of(store, recipe, content, reading)
+            return _face_of(store, content, reading)
     raise DecisionError(f"There is no picture {readings[0].file} in the library.", "faces.csv lists them all, by file.")
 
 
@@ -179,17 +179,17 @@ def _on_disk(text: str, rows: Sequence[tuple[str, bytes, str, str]], files: Sequ
     return found
 
 
-def _face_of(store: Store, recipe: str, content: str, reading: _Reading) -> int:
+def _face_of(store: Store, content: str, reading: _Reading) -> int:
     file, frame, number = reading.file, reading.frame, reading.number
     if frame is None:
         query = "SELECT face FROM face_row WHERE digest = ? AND recipe = ? AND number = ?"
-        row = store.connection.execute(query, (content, recipe, number)).fetchone()
+        row = store.connection.execute(query, (content, store.recipe, number)).fetchone()
         if row is not None:
             return int(row[0])
-        if next(tracks(store.connection, recipe, content), None) is not None:
+        if next(tracks(store, content), None) is not None:
             raise DecisionError(f"{file} is a recording.", f"Name the frame as well, such as {file}@0#{number}.")
         raise DecisionError(f"{file} has no face {number}.", "faces.csv lists the faces of each file, from 0.")
-    for track in tracks(store.connection, recipe, content):
+    for track in tracks(store, content):
         at = np.flatnonzero((track.sightings.frames == frame) & (track.sightings.numbers == number))
         if len(at):
             return int(track.keyframes_k[track.nearest()[at[0]]])

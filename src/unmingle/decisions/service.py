@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
 from unmingle.decisions import journal
 from unmingle.decisions.kinds import Clustered, Command, Reject, Split, Undo
@@ -27,9 +24,8 @@ EXEMPLARS = 5
 class Check:
     """What a command is checked against."""
 
-    connection: sqlite3.Connection
+    store: Store
     state: State
-    folder: Path
 
     def check_person(self, person: int) -> None:
         projection = self.state.projection
@@ -48,7 +44,7 @@ class Check:
         if not once:
             raise DecisionError("No face was named.", "Say which faces.")
         query = "SELECT count(*) FROM face_row WHERE recipe = ? AND face IN (SELECT value FROM json_each(?))"
-        (known,) = self.connection.execute(query, (self.state.recipe, json.dumps(once))).fetchone()
+        (known,) = self.store.connection.execute(query, (self.state.recipe, json.dumps(once))).fetchone()
         if known < len(once):
             raise DecisionError(
                 f"{len(once) - known} of these faces are not in the library.", "Look at it again, then decide."
@@ -57,7 +53,7 @@ class Check:
 
     def faces_of(self, *people: int) -> int:
         query = "SELECT count(*) FROM member WHERE person IN (SELECT value FROM json_each(?))"
-        return int(self.connection.execute(query, (json.dumps(people),)).fetchone()[0])
+        return int(self.store.connection.execute(query, (json.dumps(people),)).fetchone()[0])
 
     def owners(self, faces: tuple[int, ...]) -> list[int]:
         return sorted(set(self.state.persons(faces).tolist()) - {ALONE}) if faces else []
@@ -74,23 +70,18 @@ class DecisionService:
         """Keep nothing: somebody changed what is there without a decision."""
         self._state = None
 
-    def state(self, connection: sqlite3.Connection, recipe: str, *, whole: bool = True) -> State:
+    def state(self, store: Store, *, whole: bool = True) -> State:
         """The library's state, read again if need be; to be called within a transaction; see `State.read`."""
-        newest = last_face(connection)
-        known = self._state
-        if known is None or (known.log.last, known.recipe, self._newest_face) != (last_id(connection), recipe, newest):
-            known = State.read(connection, recipe, whole=whole)
+        newest, known = last_face(store.connection), self._state
+        now = last_id(store.connection), store.recipe, newest
+        if known is None or (known.log.last, known.recipe, self._newest_face) != now:
+            known = State.read(store, whole=whole)
             self._state, self._newest_face = known if whole else None, newest
         return known
 
-    def decide(self, store: Store, recipe: str, command: Command, *, by: By = "person", **how: Any) -> Entry:
-        """Take a decision; it is on disk when this returns; of several entries, the last. See `decide_all`."""
-        return self.decide_all(store, recipe, command, by=by, **how)[-1]
-
-    def decide_all(
+    def decide(
         self,
         store: Store,
-        recipe: str,
         command: Command,
         *,
         by: By = "person",
@@ -105,15 +96,15 @@ class DecisionService:
         undo or redo a decision that is named does that too.
         """
         try:
-            with store.transaction() as connection:
-                at = Check(connection, self.state(connection, recipe, whole=command.kind != "name"), store.folder)
+            with store.transaction():
+                at = Check(store, self.state(store, whole=command.kind != "name"))
                 entries = [_take(at, command, by, seen, lenient=lenient)]
                 if isinstance(command, Undo) and (together or not command.target):
                     undo, active = command.kind == "undo", at.state.log.active
                     rest = [one for one in at.state.log.together(entries[0].command.target) if active[one] == undo]
                     more = (replace(command, target=target) for target in (reversed(rest) if undo else rest))
                     entries += [_take(at, one, by, None, lenient=lenient) for one in more]
-                keep_tally(connection, recipe)
+                keep_tally(store)
                 journal.append(store)
                 return entries
         except DecisionError:
@@ -124,7 +115,7 @@ class DecisionService:
 
 
 def _take(at: Check, asked: Command, by: By, seen: int | None, *, lenient: bool) -> Entry:
-    connection, state = at.connection, at.state
+    connection, state = at.store.connection, at.state
     command = asked.check(at)
     if command.group and command.group not in state.log.active:
         raise DecisionError(f"#{command.group} is no decision.", "Make this one by itself.")
@@ -135,13 +126,13 @@ def _take(at: Check, asked: Command, by: By, seen: int | None, *, lenient: bool)
     logged = _as_logged(at, command)
     state.apply(Entry(state.log.last + 1, "", by, logged, ""))
     if command.kind == "name":  # moves nobody: who stands for a person from now on is that person already
-        state.write_placed(connection)
+        state.write_placed(at.store)
         moved = []
     else:
-        moved = state.write_members(connection)
+        moved = state.write_members(at.store)
     if command.faces or isinstance(command, Undo):
-        state.write_marks(connection)
-    state.write_people(connection)
+        state.write_marks(at.store)
+    state.write_people(at.store)
     for _, *step in moved:
         touched.update(person for person in step if person is not None)
     words = logged.describe(names, len(moved))
@@ -153,13 +144,13 @@ def _take(at: Check, asked: Command, by: By, seen: int | None, *, lenient: bool)
 
 def _as_logged(at: Check, command: Command) -> Command:
     """The command in terms that last: faces by face region, and exemplars of the people in it."""
-    regions = regions_of_faces(at.connection, at.state.recipe, command.faces)
+    regions = regions_of_faces(at.store, command.faces)
     at.state.face_of.update(zip(regions, command.faces, strict=True))
     people = () if isinstance(command, Undo) else (command.person, *command.others)
     exemplars = {who: _exemplars(at, who, set(command.faces)) for who in people if who is not None}
     person = command.person
     if isinstance(command, Split):
-        person = insert(at.connection, "person", since=at.state.assignment.clustering)
+        person = insert(at.store.connection, "person", since=at.state.assignment.clustering)
     exemplars = {who: found for who, found in exemplars.items() if found}
     return replace(command, person=person, faces=tuple(regions), exemplars=exemplars)
 
@@ -170,12 +161,12 @@ def _exemplars(at: Check, person: int, without: set[int]) -> tuple[int, ...]:
     standing = {face_of.get(region) for region, whose in at.state.projection.person_of.items() if whose == person}
     if len(standing - without - {None}) >= EXEMPLARS:
         return ()
-    rows = at.connection.execute(
+    rows = at.store.connection.execute(
         "SELECT face FROM member WHERE person = ? ORDER BY decided DESC, likeness DESC, face LIMIT ?",
         (person, EXEMPLARS + len(without)),
     )
     chosen = [face for (face,) in rows if face not in without][:EXEMPLARS]
-    regions = regions_of_faces(at.connection, at.state.recipe, chosen)
+    regions = regions_of_faces(at.store, chosen)
     face_of.update(zip(regions, chosen, strict=True))
     return tuple(regions)
 
@@ -195,7 +186,7 @@ def _check_fresh(
         " OR after IN (SELECT value FROM json_each(?3)))"
     )
     values = (seen, json.dumps(list(faces)), json.dumps(sorted(people)))
-    moved = set(at.connection.execute(query, values))
+    moved = set(at.store.connection.execute(query, values))
     hit = {entry for entry, _ in moved}
     the_last = isinstance(asked, Undo) and not asked.target
     # Also those that moved none of them.

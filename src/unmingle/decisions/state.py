@@ -18,6 +18,7 @@ from unmingle.decisions.references import label
 from unmingle.records import I64
 from unmingle.store.face_regions import counterparts, faces_of_regions
 from unmingle.store.face_rows import ALONE, look_up, owners_by_face
+from unmingle.store.sqlite import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +64,9 @@ class State:
         self.projection = self.log.projection()
 
     @classmethod
-    def read(cls, connection: sqlite3.Connection, recipe: str, *, whole: bool = True) -> State:
+    def read(cls, store: Store, *, whole: bool = True) -> State:
         """Read it; not whole: whose faces are only when it is asked for, which takes a while of many."""
-        state = cls(recipe, Log.read(connection), faces_of_regions(connection, recipe), connection)
+        state = cls(store.recipe, Log.read(store.connection), faces_of_regions(store), store.connection)
         if whole:
             state.assignment, state.members = state.assignment, state.members
         return state
@@ -118,10 +119,10 @@ class State:
     def placed(self) -> set[int]:
         return {self.face_of[region] for region in self.projection.placed if region in self.face_of}
 
-    def members_now(self, connection: sqlite3.Connection) -> tuple[I64, I64]:
+    def members_now(self, store: Store) -> tuple[I64, I64]:
         """Faces by rising row, and the person of each or ALONE, as assignment and active decisions have it."""
         projection, assigned, face_of = self.projection, self.assignment, self.face_of
-        undone = self._undone_since(connection)
+        undone = self._undone_since(store)
         whose = {face_of[region]: who for region, who in projection.person_of.items() if region in face_of}
         faces_n, person_n = assigned.faces_n, assigned.person_n.copy()
         more = np.array([*whose, *undone], np.int64)
@@ -160,74 +161,81 @@ class State:
             if at is not None and beside is not None and person_n[at] == person_n[beside] != ALONE:
                 person_n[at if face_of[one] not in whose else beside] = ALONE
 
-    def _undone_since(self, connection: sqlite3.Connection) -> dict[int, list[tuple[set[int], int]]]:
+    def _undone_since(self, store: Store) -> dict[int, list[tuple[set[int], int]]]:
         """By face that goes back since its move was undone: with whom it may be, and whose it was, latest first."""
         heeded = [entry for entry in self.log.entries if entry.id <= self.assignment.heeded]
         before = active_ids(heeded)
-        undone = sorted(
-            (entry for entry, stood in before.items() if stood and not self.log.active[entry]), reverse=True
-        )
+        undone = sorted((one for one, stood in before.items() if stood and not self.log.active[one]), reverse=True)
         if not undone:
             return {}
         then = Projection.replay(heeded, before)
         steps: dict[int, list[tuple[set[int], int]]] = {}
         query = "SELECT face, before, after FROM moved WHERE decision = ?"
         for entry in undone:
-            for face, old, new in connection.execute(query, (entry,)):
+            for face, old, new in store.connection.execute(query, (entry,)):
                 went = {ALONE} if new is None else {new, then.now(new)}
                 steps.setdefault(face, []).append((went, ALONE if old is None else old))
         query = "SELECT face FROM json_each(?) JOIN face_row ON face = value WHERE recipe != ?"
-        others = [face for (face,) in connection.execute(query, (str(list(steps)), self.recipe))]
-        face_of = counterparts(connection, self.recipe, others)
+        others = [face for (face,) in store.connection.execute(query, (str(list(steps)), self.recipe))]
+        face_of = counterparts(store, others)
         for face in others:
             moved = steps.pop(face)
             if face in face_of:
                 steps.setdefault(face_of[face], []).extend(moved)
         return steps
 
-    def write_members(self, connection: sqlite3.Connection) -> list[Moved]:
+    def write(self, store: Store) -> list[Moved]:
+        """Bring all tables in line; returns what moved."""
+        moved = self.write_members(store)
+        self.write_marks(store)
+        self.write_people(store)
+        return moved
+
+    def write_members(self, store: Store) -> list[Moved]:
         """Bring the table of members in line, touching only what changed; returns what moved."""
-        faces_n, person_n = self.members_now(connection)
+        faces_n, person_n = self.members_now(store)
         every = np.sort(np.append(faces_n, self.faces_n[~np.isin(self.faces_n, faces_n)]))
         before, after = look_up(*self.members, every), look_up(faces_n, person_n, every)
         rows = np.flatnonzero(before != after)
         steps = zip(every[rows].tolist(), before[rows].tolist(), after[rows].tolist(), strict=True)
         moved = [(face, *(None if who == ALONE else who for who in step)) for face, *step in steps]
-        connection.executemany(
+        store.connection.executemany(
             "UPDATE member SET person = ? WHERE face = ?",
             [(new, face) for face, old, new in moved if old is not None and new is not None],
         )
-        connection.executemany("DELETE FROM member WHERE face = ?", [(face,) for face, _, new in moved if new is None])
-        connection.executemany(
+        store.connection.executemany(
+            "DELETE FROM member WHERE face = ?", [(face,) for face, _, new in moved if new is None]
+        )
+        store.connection.executemany(
             "INSERT OR REPLACE INTO member (face, person, probability, likeness, since) VALUES (?1, ?2,"
             " (SELECT probability FROM proposal WHERE face = ?1), (SELECT likeness FROM proposal WHERE face = ?1), ?3)",
             [(face, new, self.assignment.clustering) for face, old, new in moved if old is None],
         )
         self.members = faces_n, person_n
-        self.write_placed(connection)
+        self.write_placed(store)
         return moved
 
-    def write_placed(self, connection: sqlite3.Connection) -> None:
+    def write_placed(self, store: Store) -> None:
         """Note on members whether somebody placed them."""
         placed = self.placed()
-        stored = {face for (face,) in connection.execute("SELECT face FROM member WHERE decided = 1")}
-        connection.executemany(
+        stored = {face for (face,) in store.connection.execute("SELECT face FROM member WHERE decided = 1")}
+        store.connection.executemany(
             "UPDATE member SET decided = ? WHERE face = ?", [(face in placed, face) for face in stored ^ placed]
         )
 
-    def write_marks(self, connection: sqlite3.Connection) -> None:
-        connection.execute("DELETE FROM mark")
-        connection.executemany("INSERT INTO mark (face, mark) VALUES (?, ?)", self.marks().items())
+    def write_marks(self, store: Store) -> None:
+        store.connection.execute("DELETE FROM mark")
+        store.connection.executemany("INSERT INTO mark (face, mark) VALUES (?, ?)", self.marks().items())
 
-    def write_people(self, connection: sqlite3.Connection) -> None:
+    def write_people(self, store: Store) -> None:
         names, ignored = self.projection.names, self.projection.ignored
-        stored = dict(connection.execute("SELECT id, name FROM person WHERE name != ''"))
+        stored = dict(store.connection.execute("SELECT id, name FROM person WHERE name != ''"))
         changed = {person: names.get(person, "") for person in stored.keys() | names.keys()}
-        connection.executemany(
+        store.connection.executemany(
             "UPDATE person SET name = ? WHERE id = ?",
             [(name, person) for person, name in changed.items() if stored.get(person, "") != name],
         )
-        before = {person for (person,) in connection.execute("SELECT id FROM person WHERE ignored = 1")}
-        connection.executemany(
+        before = {person for (person,) in store.connection.execute("SELECT id FROM person WHERE ignored = 1")}
+        store.connection.executemany(
             "UPDATE person SET ignored = ? WHERE id = ?", [(person in ignored, person) for person in before ^ ignored]
         )

@@ -294,21 +294,16 @@ def _pixels(opened: tuple[str, Pyramid | str]) -> int:
 
 
 def _faces(name: str, analysis: Analysis, least: float) -> Iterator[dict[str, Any]]:
-    for number, box in enumerate(analysis.faces.boxes.tolist()):
-        score, standing = float(analysis.faces.scores[number]), analysis.triage.standings[number]
+    for number in range(len(analysis.faces)):
+        columns = analysis.columns(number)
         yield {
             "face": key(f"{name}#{number}"),
             "picture": key(name),
             "digest": name,
             "number": number,
-            **dict(zip(BOX, box, strict=True)),
+            **columns,
             "landmarks": analysis.faces.points[number].ravel().tolist(),
-            "score": score,
-            "quality": float(analysis.quality[number]),
-            "standing": standing,
-            "doubtful": standing != "found" and score < least,
-            "flag": analysis.triage.flags[number],
-            "reason": analysis.triage.reasons[number],
+            "doubtful": columns["standing"] != "found" and columns["score"] < least,
             "vector": analysis.vectors[number].astype(np.float16),
             "jpeg": analysis.thumbnails[number],
         }

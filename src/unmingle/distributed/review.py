@@ -74,9 +74,9 @@ def take(
     if not rows:
         raise SourceError(f"{destination} has none of these faces.", f"See {destination}/{PEOPLE}.")
     with library.writing() as store:
-        if store.fact(facts.CURRENT):
+        if store.recipe:
             raise LibraryError(f"{library.folder} holds pictures already.", "Name a new folder.")
-        store.set_fact(facts.CURRENT, recipe)
+        store.recipe = recipe
         facts.note_model(store, recipe, card(statistics["model"]))
         store.set_fact(facts.SCALE, str(statistics.get("scale", "")))
         shown = {row["digest"] for row in rows}
@@ -96,11 +96,11 @@ def take(
         statistics["last_person"] = first + RESERVED - 1
         place.write_text(STATISTICS, json.dumps(statistics, indent=2))
         store.set_fact(ORIGIN, str(first))
-        _group(store, recipe, float(statistics.get("scale", 1.0)))
+        _group(store, float(statistics.get("scale", 1.0)))
         service = DecisionService()
         there = {person for (person,) in store.connection.execute("SELECT DISTINCT person FROM member")}
         for person in sorted(there & called.keys()):
-            service.decide(store, recipe, Name(person, name=called[person]), by="import")
+            service.decide(store, Name(person, name=called[person]), by="import")
     if (there_still := Path(destination)).is_dir():  # what is erased here is in it still
         library._note_output("cluster", export=there_still, files=len(held))
     library.write_views()
@@ -192,18 +192,18 @@ def _store(
             insert(connection, "member", face=row, person=owner[face["face"]])
 
 
-def _group(store: Store, recipe: str, scale: float) -> None:
+def _group(store: Store, scale: float) -> None:
     """Take whose each face is for the library's first grouping, with how sure that is."""
-    state, faces = State.read(store.connection, recipe), faces_to_group(store, recipe)
+    state, faces = State.read(store), faces_to_group(store)
     _, labels_n = np.unique(np.append(ALONE, state.persons(faces.ids)), return_inverse=True)
     labels_n = labels_n[1:] - 1
     mean_kd, _ = label_means(faces.vectors, labels_n)
     cohesion_k = np.linalg.norm(mean_kd, axis=1).astype(np.float64)
     unit_nd = faces.vectors / np.linalg.norm(faces.vectors, axis=1, keepdims=True)
     likeness_n = np.einsum("nd,nd->n", unit_nd, mean_kd[labels_n] / cohesion_k[labels_n, None]).astype(np.float64)
-    sure_n = face_probabilities(faces.vectors, labels_n, facts.card_curve(store, recipe), scale=scale)
+    sure_n = face_probabilities(faces.vectors, labels_n, facts.card_curve(store), scale=scale)
     measured = Measured(labels_n, cohesion_k, np.where(labels_n < 0, 0.0, likeness_n), sure_n)
-    store_assignment(store, recipe, faces, measured, state)
+    store_assignment(store, faces, measured, state)
 
 
 def hand_back(library: Library, destination: str) -> int:
@@ -211,13 +211,14 @@ def hand_back(library: Library, destination: str) -> int:
     place = Place(destination)
     _known(place)
     with library._reading() as store:
-        first, recipe = store.fact(ORIGIN), facts.current(store)
+        facts.check_begun(store)
+        first = store.fact(ORIGIN)
         if first is None:
             mend = "Export the library that unmingle import made of it."
             raise SettingsError(f"{library.folder} is not of the faces of {destination}.", mend)
-        state = State.read(store.connection, recipe)
+        state = State.read(store)
         query = "SELECT face, digest || '#' || number FROM face_row WHERE recipe = ?"
-        key_of = {face: key(name) for face, name in store.connection.execute(query, (recipe,))}
+        key_of = {face: key(name) for face, name in store.connection.execute(query, (store.recipe,))}
     said, at = state.projection, {region: key_of[face] for region, face in state.face_of.items()}
     decided = Decided(
         person_of={at[region]: who for region, who in said.person_of.items() if region in at},

@@ -97,14 +97,7 @@ class Exported:
 
 
 def export(
-    store: Store,
-    recipe: str,
-    to: Target,
-    destination: Path,
-    options: ExportOptions,
-    *,
-    dry_run: bool,
-    progress: Progress,
+    store: Store, to: Target, destination: Path, options: ExportOptions, *, dry_run: bool, progress: Progress
 ) -> Exported:
     """See `Library.export`."""
     one_of("to", to, get_args(Target))
@@ -113,7 +106,7 @@ def export(
         raise SettingsError(f"{destination} is inside the library.", "Choose a folder outside of it.")
     check_outside(destination, walked_folders(store))
     out = OutputFolder(destination, dry_run)
-    job = _Job(store, recipe, out, options, progress)
+    job = _Job(store, out, options, progress)
     with no_empty_folder(destination):
         with out:
             if to == "folders":
@@ -125,9 +118,9 @@ def export(
             elif options.labels is not None:
                 job.labels(options.labels)
             else:
-                faces = faces_table(store, recipe)
+                faces = faces_table(store)
                 tables = {"faces": faces.select(list(FACES))}
-                tables |= library_tables(library_people(store, recipe), screen_times(store, recipe))
+                tables |= library_tables(library_people(store), screen_times(store))
                 for name, content in as_files(tables, to).items():
                     out.attempt(name, partial(out.put, name, content))
         out.check()
@@ -185,7 +178,6 @@ class _Job:
     """One export; counts: how many files each folder has."""
 
     store: Store
-    recipe: str
     out: OutputFolder
     options: ExportOptions
     progress: Progress
@@ -194,7 +186,7 @@ class _Job:
     def folders(self) -> None:
         shown: list[Shown] = []
         problems: dict[PictureFile, str] = {}
-        for person, name, frame, face, held in files_of_people(self.store, self.recipe):
+        for person, name, frame, face, held in files_of_people(self.store):
             if held.file not in problems:
                 problems[held.file] = held.changed
                 if not problems[held.file] and self.options.how == "copy" and held.file.is_recording:
@@ -219,14 +211,14 @@ class _Job:
     def labels(self, labels: Path) -> None:
         from unmingle.evaluation.scores import fill_in
 
-        faces = faces_table(self.store, self.recipe)
+        faces = faces_table(self.store)
         filled = fill_in(labels, self.options.label_options or LabelOptions(), faces)
         self.out.put(safe_name(f"{labels.stem}.xlsx"), filled_workbook("labels", filled.rows, new=filled.new))
         self.out.left_out += [(name, "not in the library, or not the only one so called") for name in filled.missing]
         self.out.left_out += [(f"sheet {title!r}", "not read: its headings are others") for title in filled.unread]
 
     def regions(self) -> None:
-        known = list(pictures(self.store, self.recipe))
+        known = list(pictures(self.store))
         found = self._wanted(known)
         stems = Counter(picture.held.file.path.with_suffix("") for picture in known)
         with ExitStack() as stack, quiet_decoders():
@@ -248,7 +240,7 @@ class _Job:
         images: list[dict[str, object]] = []
         annotations: list[dict[str, object]] = []
         people: dict[int, str] = {}
-        for name, picture, faces in self._wanted(pictures(self.store, self.recipe)):
+        for name, picture, faces in self._wanted(pictures(self.store)):
             across, down = picture.width, picture.height
             image = len(images) + 1
             images.append({"id": image, "file_name": readable(name), "width": across, "height": down})
@@ -331,16 +323,16 @@ def _number(person: int) -> str:
     return f"person-{person:04}"
 
 
-def save_crops(store: Store, recipe: str, folder: Path, progress: Progress) -> int:
+def save_crops(store: Store, folder: Path, progress: Progress) -> int:
     """Cut out every sighting of every recording; see `Library.save_crops`."""
     check_outside(folder, walked_folders(store))
     # By recording and frame: numbers and boxes of the faces.
     sightings: defaultdict[tuple[int, int], list[tuple[int, F32]]] = defaultdict(list)
-    for track in tracks(store.connection, recipe):
+    for track in tracks(store):
         seen = track.sightings
         for frame, number, box in zip(seen.frames.tolist(), seen.numbers.tolist(), seen.boxes, strict=True):
             sightings[track.recording, frame].append((number, box))
-    recordings = screen_times(store, recipe)
+    recordings = screen_times(store)
     names = distinct(str(PurePosixPath(one.file).with_suffix("")) for one in recordings)
     before, total = 0, sum(int(one.duration) for one in recordings)
     written: list[Path] = []

@@ -71,7 +71,6 @@ class Imported:
 
 def import_names(
     store: Store,
-    recipe: str,
     service: DecisionService,
     sources: Sequence[Path],
     *,
@@ -79,10 +78,10 @@ def import_names(
     progress: Progress,
 ) -> Imported:
     """See `Library.import_names`."""
-    reader = _Reader(store, recipe)
+    reader = _Reader(store)
     with quiet_decoders():
         reader.read(expand(sources), progress)
-    applied = named_faces.apply_names(store, recipe, service, reader.given, conflicts=conflicts)
+    applied = named_faces.apply_names(store, service, reader.given, conflicts=conflicts)
     reader.left.extend(Left(one.where, one.name, against) for one, against in applied.conflicts)
     return Imported(
         files=len(reader.files),
@@ -102,7 +101,6 @@ class _Reader:
     """Reads names, and finds the faces that they are of."""
 
     store: Store
-    recipe: str
     given: list[named_faces.Given] = field(default_factory=list)
     left: list[Left] = field(default_factory=list)
     files: set[str] = field(default_factory=set)
@@ -135,7 +133,7 @@ class _Reader:
             raise failed
         if any(kind in PICTURED for kind, _ in sources):
             progress("read", len(sources), len(sources))
-            known = list(pictures(self.store, self.recipe))
+            known = list(pictures(self.store))
             for at, speaking in self._speakers(drawn, known).items():
                 try:
                     self._name(speaking, known[at])
@@ -179,7 +177,7 @@ class _Reader:
             self._leave(f"{file.name}: sheet {title!r}", "", OTHER_SHEET)
         self.files.add(file.name)
         self.nameless += sum(not row.name for row in rows)
-        self._faces = self._faces or named_faces.FacesOfFiles(self.store, self.recipe)
+        self._faces = self._faces or named_faces.FacesOfFiles(self.store)
         for row, face, why in self._faces.find([row for row in rows if row.name]):
             if face is None:
                 self._leave(f"{file.name}: {row.file}", row.name, why)

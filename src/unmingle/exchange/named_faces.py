@@ -115,13 +115,13 @@ def _placed(row: Row, columns: Sequence[int], kind: str) -> Area | None:
 class FacesOfFiles:
     """The faces of all files, as tables name them: by source, file, frame and number, or by place."""
 
-    def __init__(self, store: Store, recipe: str) -> None:
+    def __init__(self, store: Store) -> None:
         columns = ("source", "file", "across", "down", "frame", "face", "id", *BOX)
-        table = comparable_faces(store, recipe).select(columns)
+        table = comparable_faces(store).select(columns)
         # Of each file, also of one without faces, by frame of a recording and number: the face's row and place.
         self._faces: defaultdict[File, dict[tuple[int | None, int], tuple[int, Area]]] = defaultdict(dict)
         self._sizes: dict[File, tuple[float, float]] = {}
-        recorded = sightings.names(store, recipe)
+        recorded = sightings.names(store)
         for source, file, across, down, frame, face, row, left, top, width, height in table.iter_rows():
             of_file = self._faces[source, file]
             if row is not None:
@@ -219,19 +219,7 @@ class Given:
     where: str
 
 
-@dataclass(slots=True)
-class Applied:
-    """What names became."""
-
-    entries: list[Entry] = field(default_factory=list)
-    faces: int = 0  # that are named now
-    known: int = 0  # that were so already
-    conflicts: list[tuple[Given, str]] = field(default_factory=list)  # names not given, and what speaks against them
-
-
-def apply_names(
-    store: Store, recipe: str, service: DecisionService, given: Iterable[Given], *, conflicts: Conflicts
-) -> Applied:
+def apply_names(store: Store, service: DecisionService, given: Iterable[Given], *, conflicts: Conflicts) -> Applied:
     """Make everybody who is named one person, by decisions of the log.
 
     Faces of one name become one person: who is called so already; else the person without a name of whose faces most
@@ -240,8 +228,8 @@ def apply_names(
 
     Repeated, it changes nothing; stopped, it goes on.
     """
-    naming = _Naming(store, recipe, service)
-    applied, state = naming.applied, naming.state()
+    applied = Applied(store, service)
+    state = applied.state()
     said: defaultdict[int, dict[str, Given]] = defaultdict(dict)
     for one in _spelled_alike(state, list(given)):
         said[one.face].setdefault(one.name, one)
@@ -260,7 +248,7 @@ def apply_names(
     chosen = _choose(state, by_name)
     for name in sorted(by_name, key=lambda name: (-len(by_name[name]), name)):
         try:
-            naming.give(name, by_name[name], chosen.get(name))
+            applied.give(name, by_name[name], chosen.get(name))
         except DecisionError as error:  # the other names are given all the same
             applied.conflicts.extend((one, error.problem) for one in agreed[name])
     return applied
@@ -310,23 +298,27 @@ def _choose(state: State, by_name: dict[str, list[int]]) -> dict[str, int]:
 
 
 @dataclass(slots=True)
-class _Naming:
-    """Gives names, one after another."""
+class Applied:
+    """Gives names, one after another: what became of them."""
 
     store: Store
-    recipe: str
     service: DecisionService
-    applied: Applied = field(default_factory=Applied)
+    entries: list[Entry] = field(default_factory=list)
+    faces: int = 0  # that are named now
+    known: int = 0  # that were so already
+    conflicts: list[tuple[Given, str]] = field(default_factory=list)  # names not given, and what speaks against them
 
     def state(self) -> State:
-        with self.store.snapshot() as connection:
-            return self.service.state(connection, self.recipe)
+        """The library's, after what was given so far."""
+        with self.store.snapshot():
+            return self.service.state(self.store)
 
     def give(self, name: str, faces: list[int], chosen: int | None) -> None:
+        """Make faces those of who is called so, else of the person who is chosen, or of a new one."""
         person = self._called(name)
         left = faces if person is None else self._not_yet(person, faces)
-        self.applied.known += len(faces) - len(left)
-        self.applied.faces += len(left)
+        self.known += len(faces) - len(left)
+        self.faces += len(left)
         if person is None:
             person = self._emptied(faces) if chosen is None else chosen
             if person is None:
@@ -358,6 +350,6 @@ class _Naming:
         return min(owners) if whole else None
 
     def _decide(self, command: Command) -> Command:
-        entry = self.service.decide(self.store, self.recipe, command, by="import")
-        self.applied.entries.append(entry)
+        (entry,) = self.service.decide(self.store, command, by="import")
+        self.entries.append(entry)
         return entry.command

@@ -263,11 +263,11 @@ def _whose(row: dict[str, Any], side: str) -> str:
     return "nobody" if person is None else label(person, row[f"name_{side}"] or "")
 
 
-def side_of(store: Store, recipe: str, title: str) -> tuple[Side, pl.DataFrame]:
+def side_of(store: Store, title: str) -> tuple[Side, pl.DataFrame]:
     """A library as one side of a comparison, and its faces."""
-    faces = comparable_faces(store, recipe)
+    faces = comparable_faces(store)
     once = faces.filter(faces["face"].is_not_null()).unique(["content", "instant", "face"])
-    settings = [row for row in how_made(store, recipe) if row[0] not in ("Library", "Times grouped")]
+    settings = [row for row in how_made(store) if row[0] not in ("Library", "Times grouped")]
     # How faces were looked for, as far as that is not as usual.
     looked = (noted(store, DetectionSettings), DetectionSettings())
     watched = (noted(store, RecordingSettings), RecordingSettings())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from unmingle import html
 from unmingle.decisions.references import faces_named, label, person_named
@@ -13,7 +13,6 @@ from unmingle.render.drawing import as_jpeg, contact_sheet
 from unmingle.render.views import jpegs_of, sheet_content
 from unmingle.store import people_query
 from unmingle.store.face_query import Box, face_detail
-from unmingle.store.facts import current
 from unmingle.store.file_rows import count_files
 from unmingle.store.people_query import member_rows, people_by_size
 from unmingle.store.result_tables import FACES, faces_table, library_intervals, people_rows, thumbnail_of
@@ -21,7 +20,6 @@ from unmingle.text_layout import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from contextlib import AbstractContextManager
 
     import polars as pl
     from PIL.Image import Image
@@ -29,6 +27,7 @@ if TYPE_CHECKING:
     from unmingle.records import Status
     from unmingle.store.sqlite import Store
 
+T = TypeVar("T")
 STRIP = 24  # faces that a person shows
 LARGEST, STRIP_OF_EACH = 10, 8  # people whom a library shows, and faces of each
 
@@ -56,27 +55,25 @@ class Person:
     count: int  # different pictures of the face: copies of one, and the frames in which one look was seen, count once.
     cohesion: float | None  # average cosine between the faces, 0 to 1; None where it is not known.
     unsure: int  # faces that belong there with a probability below 0.9.
-    _open: Callable[[], AbstractContextManager[Store]] = field(repr=False, compare=False)
+    _read: Callable[..., Any] = field(repr=False, compare=False)
 
     @property
     def faces(self) -> pl.DataFrame:
         """One row per face, in the columns of `faces.csv`."""
-        with self._open() as store:
-            faces = faces_table(store, current(store)).select(list(FACES))
+        faces: pl.DataFrame = self._read(faces_table).select(list(FACES))
         return faces.filter(faces["person"] == self.id)
 
     @property
     def intervals(self) -> pl.DataFrame:
         """When the person is on screen in recordings, in the columns of `intervals.csv`."""
-        with self._open() as store:
-            found = library_intervals(store, current(store))
+        found: pl.DataFrame = self._read(library_intervals)
         return found.filter(found["person"] == self.id)
 
     @property
     def sheet(self) -> Image:
         """The contact sheet: up to a hundred faces, spread over all of them."""
-        with self._open() as store:
-            return sheet_of(store, current(store), self.id).page
+        page: Image = self._read(sheet_of, self.id).page
+        return page
 
     def thumbnails(self, most: int = STRIP) -> list[Image]:
         """Faces as small square pictures, spread over all of them.
@@ -87,8 +84,8 @@ class Person:
         return [show_thumbnail(jpeg) for jpeg in self._jpegs(most)]
 
     def _jpegs(self, most: int) -> tuple[bytes, ...]:
-        with self._open() as store:
-            return jpegs_of(store, member_rows(store, self.id), most)
+        jpegs: tuple[bytes, ...] = self._read(lambda store: jpegs_of(store, member_rows(store, self.id), most))
+        return jpegs
 
     def _repr_html_(self) -> str:
         shown = self._jpegs(STRIP)
@@ -149,31 +146,28 @@ class Sheet:
         return as_jpeg(self.page)
 
 
-def find_person(store: Store, person: int | str, opened: Callable[[], AbstractContextManager[Store]]) -> Person:
-    """A person, by id or name, who reads further from the library as it is opened then; see `Library.person`."""
-    found = people_query.people(store, only=[_named(store, person)])
+def find_person(store: Store, person: int | str, read: Callable[..., Any]) -> Person:
+    """A person, by id or name, who reads further from the library as it is then; see `Library.person`."""
+    found = people_query.people(store, only=[_named(person_named, store, person)])
     if not found:
         raise LibraryError(f"There is no person {person!r}.", "people.csv lists them all.")
     one = found[0]
     cohesion = None if one.cohesion is None else round(one.cohesion, 4)
-    return Person(one.person, one.name, one.faces, cohesion, one.unsure, opened)
+    return Person(one.person, one.name, one.faces, cohesion, one.unsure, read)
 
 
-def sheet_of(store: Store, recipe: str, person: int | str) -> Sheet:
+def sheet_of(store: Store, person: int | str) -> Sheet:
     """The contact sheet of a person, by id or name; see `Library.show`."""
-    found = people_rows(store, recipe, _named(store, person))
+    found = people_rows(store, _named(person_named, store, person))
     if not found:
         raise LibraryError(f"There is no person {person!r}.", "people.csv lists them all.")
     number, name, faces, *_ = found[0]
-    return Sheet(number, contact_sheet(**sheet_content(store, recipe, number, name, faces)))
+    return Sheet(number, contact_sheet(**sheet_content(store, number, name, faces)))
 
 
-def find_face(store: Store, recipe: str, face: int | str) -> Face:
+def find_face(store: Store, face: int | str) -> Face:
     """A face, as decisions name it; see `Library.find_face`."""
-    try:
-        (row,) = faces_named(store, recipe, [face])
-    except DecisionError as error:
-        raise LibraryError(error.problem, error.mend) from error
+    (row,) = _named(faces_named, store, [face])
     found = face_detail(store, row)
     if found is None:
         raise LibraryError(f"There is no face {face!r}.", "faces.csv lists them all, by file.")
@@ -183,8 +177,8 @@ def find_face(store: Store, recipe: str, face: int | str) -> Face:
     return Face(*where, *whose, found.status, found.reason, probability, thumbnail_of(store, row) or None)
 
 
-def _named(store: Store, person: int | str) -> int:
+def _named(named: Callable[..., T], store: Store, what: object) -> T:
     try:
-        return person_named(store, person)
+        return named(store, what)
     except DecisionError as error:
         raise LibraryError(error.problem, error.mend) from error

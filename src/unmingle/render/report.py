@@ -75,7 +75,6 @@ Doubt = tuple[tuple[FacePicture, FacePicture], str, int]
 
 def write_report(
     store: Store,
-    recipe: str,
     destination: Path,
     title: str,
     evaluation: Evaluation | None,
@@ -84,9 +83,9 @@ def write_report(
 ) -> None:
     """See `Library.write_report`."""
     # The classic recipe knows nothing of who may be whom.
-    questions = ask(store, recipe, most=QUESTIONS, trees=trees) if store.fact(SCALE) else ()
-    report = _Report(store, recipe)
-    stored = faces_to_group(store, recipe)
+    questions = ask(store, most=QUESTIONS, trees=trees) if store.fact(SCALE) else ()
+    report = _Report(store)
+    stored = faces_to_group(store)
     person_n = persons_now(store.connection, stored.ids)
     parts = {
         "similar": lambda: report.similar(stored.vectors, person_n),
@@ -97,11 +96,11 @@ def write_report(
         "doubts": report.doubts,
     }
     values = work_out(parts, progress)
-    recordings = timelines(store, recipe)
+    recordings = timelines(store)
     page = render(
         "report.html",
         title,
-        made=how_made(store, recipe),
+        made=how_made(store),
         **report.found(),
         **values,
         questions=[
@@ -127,12 +126,12 @@ def work_out(parts: Mapping[str, Callable[[], Any]], progress: Progress) -> dict
 
 
 class _Report:
-    def __init__(self, store: Store, recipe: str) -> None:
-        self._store, self._recipe, self.pictures = store, recipe, Pictures(store)
-        self._faces = faces_table(store, recipe)
-        self._people = library_people(store, recipe)
+    def __init__(self, store: Store) -> None:
+        self._store, self.pictures = store, Pictures(store)
+        self._faces = faces_table(store)
+        self._people = library_people(store)
         self.titles = {person: label(person, name) for person, name in self._people.select("person", "name").rows()}
-        self._tiles = tiles(store, recipe, self.titles)
+        self._tiles = tiles(store, self.titles)
         # Neighbours in this order get colours far apart: the golden angle.
         self.hues = {person: round(i * 137.508) % 360 for i, person in enumerate(self.titles)}
         shown = self._faces.drop_nulls("id").unique("id", keep="first", maintain_order=True)
@@ -152,7 +151,7 @@ class _Report:
                 "people": len(self.titles),
                 "named": int((self._people["name"].fill_null("") != "").sum()),
                 "sorted": int(faces["person"].is_not_null().sum()),
-                "recordings": count_recordings(self._store, self._recipe),
+                "recordings": count_recordings(self._store),
                 "decisions": decisions_that_stand(self._store),
             },
             "sizes": list(zip(self.titles.values(), counts, strict=True)) if one_by_one else size_bands(counts),
@@ -180,7 +179,7 @@ class _Report:
     def left_out(self) -> list[tuple[str, str, int, list[tuple[str, int, list[FacePicture], list[str]]]]]:
         """Title and meaning of each status, how often, and (reason, how often, examples, files) of each reason."""
         groups: defaultdict[str, defaultdict[str, list[LeftOut]]] = defaultdict(lambda: defaultdict(list))
-        for row in (*lone_faces(self._store, self._recipe), *faceless_files(self._store, self._recipe)):
+        for row in (*lone_faces(self._store), *faceless_files(self._store)):
             groups[row.status][short(row.reason)].append(row)
         parts = []
         for status, by_reason in groups.items():
@@ -212,7 +211,7 @@ class _Report:
 
     def doubts(self) -> list[Doubt]:
         """The faces that are least sure, each beside one of its person."""
-        rows = unsure_faces(self._store, self._recipe)
+        rows = unsure_faces(self._store)
         shown = islice((row for row in rows if row[1] in self.titles), DOUBTS)
         return [
             ((self.face(face), self._best(person, but=face)), f"with {self.titles[person]}", round(100 * chance))
@@ -223,7 +222,7 @@ class _Report:
         """How alike pairs are, and where the threshold is in the drawing."""
         if len(vectors_nd) < 2:
             return None
-        threshold = single_face_threshold(self._store, self._recipe, person_n)
+        threshold = single_face_threshold(self._store, person_n)
         line = None if threshold is None else across(threshold)
         return {"pairs": similarity(vectors_nd, person_n, threshold), "threshold": threshold, "line": line}
 
@@ -282,14 +281,14 @@ def _best_of_parts(faces: Sequence[RatedFace], most: int) -> Iterable[int]:
     return (max(faces[low:high], key=lambda tile: tile.quality).face for low, high in pairwise(bounds))
 
 
-def single_face_threshold(store: Store, recipe: str, person_n: I64) -> float | None:
+def single_face_threshold(store: Store, person_n: I64) -> float | None:
     """The similarity that two single faces need to become a person; None where their number was given, or unknown."""
     settings = noted(store, GroupingSettings)
     if settings is None or settings.people is not None or not store.fact(SCALE):
         return None
     clusters = len(np.unique(person_n[person_n != ALONE])) + int(np.count_nonzero(person_n == ALONE))
     expected = settings.expected_false_merges
-    threshold = FalseMergeThreshold(curve=library_curve(store, recipe), expected=expected, scale=known_scale(store))
+    threshold = FalseMergeThreshold(curve=library_curve(store), expected=expected, scale=known_scale(store))
     return threshold.cosine(1, 1, clusters=max(2, clusters))
 
 
@@ -298,16 +297,16 @@ def decisions_that_stand(store: Store) -> int:
     return sum(Log.read(store.connection).active.values())
 
 
-def how_made(store: Store, recipe: str) -> tuple[tuple[str, str], ...]:
+def how_made(store: Store) -> tuple[tuple[str, str], ...]:
     """Names and values: the library, its pictures, the networks and the settings."""
     sources = sorted(map(readable, sources_there(store)))
     rows = [("Library", str(store.folder.absolute())), ("Pictures and recordings from", ", ".join(sources))]
-    classic, settings = recipe.startswith("classic"), noted(store, GroupingSettings)
+    classic, settings = store.recipe.startswith("classic"), noted(store, GroupingSettings)
     if classic:
         rows.append(("Method", f"the whole picture through VGG16 ({VGG16.licence}), then PCA and k-means"))
     else:
         rows.append(("Faces found by", f"{YUNET.name} ({YUNET.licence})"))
-        model = model_of(store, recipe)
+        model = model_of(store)
         rows.append(("Faces compared by", f"{model.name}, {model.dimension} numbers a face ({model.licence})"))
     if settings is not None:
         if not classic:  # which takes no notice of how sure a merge is

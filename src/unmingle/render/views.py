@@ -33,12 +33,7 @@ if TYPE_CHECKING:
 
 
 def write_views(
-    store: Store,
-    recipe: str,
-    *,
-    redraw: Iterable[int] | None = None,
-    faces: pl.DataFrame | None = None,
-    progress: Progress = silent,
+    store: Store, *, redraw: Iterable[int] | None = None, faces: pl.DataFrame | None = None, progress: Progress = silent
 ) -> str:
     """Make the tables, the contact sheets in `sheets/`, and `timelines/` of recordings again.
 
@@ -50,14 +45,14 @@ def write_views(
     """
     csv, stale, before = store.folder / "faces.csv", None, ""
     if redraw is not None:
-        before, since = _patched(store, recipe, csv)
+        before, since = _patched(store, csv)
         stale = {*redraw, *since}
     if faces is None and not before:
-        faces = result_tables.faces_table(store, recipe)
+        faces = result_tables.faces_table(store)
     if faces is not None:
         write_csv(faces.select(list(result_tables.FACES)), csv)
-    recordings = screen_times(store, recipe)
-    tables = library_tables(result_tables.library_people(store, recipe), recordings)
+    recordings = screen_times(store)
+    tables = library_tables(result_tables.library_people(store), recordings)
     for name in ("people", "recordings", "intervals"):
         if name in tables:
             write_csv(tables[name], store.folder / f"{name}.csv")
@@ -67,9 +62,9 @@ def write_views(
         check_inside(store.folder, store.folder / views / "any")
     total = tables["people"].height
     sheets = tables["people"].select("person", "name", "faces").head(int(store.fact(SHEETS) or 0)).rows()
-    _write_sheets(store, recipe, sheets, total, stale, progress, same=before == str(total))
+    _write_sheets(store, sheets, total, stale, progress, same=before == str(total))
     names = tables["people"].select("person", "name").rows() if recordings else ()
-    _write_timelines(store, recipe, recordings, {person: label(person, name) for person, name in names})
+    _write_timelines(store, recordings, {person: label(person, name) for person, name in names})
     return f"{last_id(store.connection)} {total} {_signature(csv)}"
 
 
@@ -79,19 +74,19 @@ def _signature(file: Path) -> str:
     return "" if size < 0 else f"{size} {modified}"
 
 
-def _patched(store: Store, recipe: str, csv: Path) -> tuple[str, set[int]]:
+def _patched(store: Store, csv: Path) -> tuple[str, set[int]]:
     """Bring `faces.csv` in line by decisions alone: how many people it had, empty if it can't be, and who changed."""
     entry, people, signature = [*(store.fact(TABLES) or "").split(" ", 2), "", "", ""][:3]
     if not signature or signature != _signature(csv):
         return "", set()
-    since = result_tables.decided_since(store, recipe, int(entry))
-    if since is None or not patch_csv(result_tables.faces_table(store, recipe, since[0]), csv):
+    since = result_tables.decided_since(store, int(entry))
+    if since is None or not patch_csv(result_tables.faces_table(store, since[0]), csv):
         return "", set()
     return people, since[1]
 
 
-def _write_timelines(store: Store, recipe: str, recordings: Sequence[ScreenTime], titles: dict[int, str]) -> None:
-    faces = result_tables.tiles(store, recipe, {one.person for recording in recordings for one in recording.intervals})
+def _write_timelines(store: Store, recordings: Sequence[ScreenTime], titles: dict[int, str]) -> None:
+    faces = result_tables.tiles(store, {one.person for recording in recordings for one in recording.intervals})
     folder, wanted = store.folder / "timelines", set()
     names_of_files = distinct(str(PurePosixPath(one.file).with_suffix("")).replace("/", "-") for one in recordings)
     for recording, name in zip(recordings, names_of_files, strict=True):
@@ -137,7 +132,6 @@ def _drop_others(files: Iterable[Path], wanted: Collection[str]) -> None:
 
 def _write_sheets(
     store: Store,
-    recipe: str,
     people: Sequence[tuple[int, str, int]],
     total: int,
     stale: set[int] | None,
@@ -154,8 +148,8 @@ def _write_sheets(
         return  # who is on the overview has a sheet
     for done, (person, name, count) in enumerate(people, 1):
         if person in wanted:
-            _draw(files[person], contact_sheet, sheet_content(store, recipe, person, name, count))
-        strip, _ = result_tables.spread_faces(store, recipe, person, STRIP)
+            _draw(files[person], contact_sheet, sheet_content(store, person, name, count))
+        strip, _ = result_tables.spread_faces(store, person, STRIP)
         cards.append((label(person, name), counted(count, "face"), jpegs_of(store, strip, STRIP)))
         progress("write", done, len(people))
     note = f"largest first; the largest {len(cards)} are shown" if total > len(cards) else "largest first"
@@ -174,9 +168,9 @@ def _draw(file: Path, draw: Callable[..., Image], content: dict[str, Any]) -> No
     write_atomically(file, as_jpeg(draw(**content), mark))
 
 
-def sheet_content(store: Store, recipe: str, person: int, name: str, count: int) -> dict[str, Any]:
+def sheet_content(store: Store, person: int, name: str, count: int) -> dict[str, Any]:
     """What `contact_sheet` shows of one person: up to a hundred faces, spread over all of them."""
-    faces, different = result_tables.spread_faces(store, recipe, person, MOST)
+    faces, different = result_tables.spread_faces(store, person, MOST)
     parts = [counted(count, "face")]
     if different < count:
         parts.append(f"{different:,} of them different pictures")

@@ -18,10 +18,9 @@ from unmingle.grouping.impostors import ImpostorModel
 from unmingle.grouping.index import spaced
 from unmingle.grouping.split_candidates import SAMPLE, parts
 from unmingle.records import F32, I64, Bool
-from unmingle.store.facts import CURRENT, adaptation_of
+from unmingle.store.facts import adaptation_of
 
 if TYPE_CHECKING:
-    from unmingle.grouping.adaptation import Adaptation
     from unmingle.store.sqlite import Store
 
 
@@ -66,7 +65,7 @@ class Appearances:
 
     @classmethod
     def _of(cls, store: Store, rows: Iterable[tuple[int, bytes]]) -> Appearances:
-        adapted = _adaptation(store)
+        adapted = adaptation_of(store)
         people, means, sizes = [], [], []
         for person, faces in groupby(rows, itemgetter(0)):
             vectors = (np.frombuffer(blob, "<f4") for _, blob in faces)
@@ -118,13 +117,13 @@ class FaceVectors:
     unit_nd: NDArray[np.float16]  # unit vectors; a million take a quarter of a gigabyte
 
     @classmethod
-    def of(cls, store: Store, recipe: str) -> FaceVectors:
-        adapted, ids, parts = _adaptation(store), list[int](), [np.zeros((0, 1), np.float16)]
+    def of(cls, store: Store) -> FaceVectors:
+        adapted, ids, parts = adaptation_of(store), list[int](), [np.zeros((0, 1), np.float16)]
         query = (
             "SELECT face.id, vector FROM face JOIN analysis ON analysis.id = face.analysis WHERE recipe = ?"
             " AND content IN (SELECT digest FROM file WHERE present = 1)"
         )
-        rows = store.connection.execute(query, (recipe,))
+        rows = store.connection.execute(query, (store.recipe,))
         while block := rows.fetchmany(BLOCK):
             unit_kd = unit_rows(np.frombuffer(b"".join(vector for _, vector in block), "<f4").reshape(len(block), -1))
             parts.append((unit_kd if adapted is None else adapted.apply(unit_kd)).astype(np.float16))
@@ -158,7 +157,7 @@ def parts_of(store: Store, person: int, count: int | None) -> list[list[int]]:
     query = (
         "SELECT face.id, vector, track FROM member JOIN face ON face.id = member.face WHERE person = ? ORDER BY face.id"
     )
-    rows, adapted = store.connection.execute(query, (person,)).fetchall(), _adaptation(store)
+    rows, adapted = store.connection.execute(query, (person,)).fetchall(), adaptation_of(store)
     if len(rows) < 2:
         return [[face for face, *_ in rows]] if rows else []
     unit_nd = unit_rows(np.array([np.frombuffer(vector, "<f4") for _, vector, _ in rows]))
@@ -172,8 +171,3 @@ def parts_of(store: Store, person: int, count: int | None) -> list[list[int]]:
     part_n[sample] = part_s
     ids_n = np.array([face for face, *_ in rows])
     return [ids_n[part_n == part].tolist() for part in range(len(mean_pd))]
-
-
-def _adaptation(store: Store) -> Adaptation | None:
-    recipe = store.fact(CURRENT)  # none where nothing was added yet
-    return adaptation_of(store, recipe) if recipe else None

@@ -54,10 +54,8 @@ LOGGED: dict[str, set[str]] = {
 ROUTERS = (read, write, sources)
 
 
-def create_app(
-    folder: Path, *, token: str, origin: str, auth: Auth | None = None, started: Callable[[], object] = lambda: None
-) -> FastAPI:
-    """The server of a library, for who has the token, at this origin; `auth` is in place of both, with more tokens."""
+def create_app(folder: Path, auth: Auth, started: Callable[[], object] = lambda: None) -> FastAPI:
+    """The server of a library, for whom `auth` lets in."""
     door = Door(folder)
     adding = Adding(folder, door.made)
 
@@ -81,15 +79,14 @@ def create_app(
         redirect_slashes=False,
         lifespan=lifespan,
     )
-    app.state.door, app.state.adding = door, adding
-    app.state.origin = auth.origin if auth else origin
+    app.state.door, app.state.adding, app.state.origin = door, adding, auth.origin
     for router in ROUTERS:
         app.include_router(router)
     pages = Pages(door)
     pages.install(app)
     for path, waiting in PAGES.items():
         app.add_api_route(path, pages.shell(waiting), include_in_schema=False, response_class=HTMLResponse)
-    app.add_middleware(AuthMiddleware, auth=auth or Auth(token, origin), refuse=pages.refuse)
+    app.add_middleware(AuthMiddleware, auth=auth, refuse=pages.refuse)
     return app
 
 

@@ -23,7 +23,7 @@ from unmingle.store import people_query
 from unmingle.store.face_query import LeftOut, count_faces, faceless_files, lone_faces
 from unmingle.store.face_regions import faces_of_regions
 from unmingle.store.face_rows import last_face
-from unmingle.store.facts import CURRENT, current, known_scale, library_curve
+from unmingle.store.facts import known_scale, library_curve
 from unmingle.store.people_query import PersonSummary
 from unmingle.store.screen_time import Timeline, count_recordings, timelines
 from unmingle.store.sqlite import Store, open_to_read
@@ -40,7 +40,6 @@ class Overview:
     people: dict[int, PersonSummary]
     clusterings: int  # how often faces were grouped
     clustering: int  # number of the last time, 0 for none
-    recipe: str  # whose faces they are; empty before any picture was added
     pictures: int  # changes whenever anything but a decision was written
 
     @property
@@ -58,7 +57,7 @@ class Overview:
             return replace(before, revision=revision, people=people)
         count, last = people_query.clusterings(store)
         everybody = {person.person: person for person in people_query.people(store)}
-        return cls(revision, everybody, count, last, store.fact(CURRENT) or "", version)
+        return cls(revision, everybody, count, last, version)
 
 
 def _touched(store: Store, revision: int) -> set[int] | None:
@@ -154,9 +153,8 @@ class Cache:
 
     def left_out(self) -> list[LeftOut]:
         """Everything without a person: faces, then files without any."""
-        version, overview = self.version(), self.overview()
-        lone = self._get("lone", version, lambda store, _: lone_faces(store, overview.recipe))
-        return lone + self._pictures(overview)[0]
+        lone = self._get("lone", self.version(), lambda store, _: lone_faces(store))
+        return lone + self._pictures(self.overview())[0]
 
     def counts(self) -> tuple[int, int]:
         """How many things have no person, without looking at each, and how many recordings there are."""
@@ -166,16 +164,14 @@ class Cache:
 
     def _pictures(self, overview: Overview) -> tuple[list[LeftOut], int, int]:
         """What decisions don't change: the files without a face, and how many faces and recordings there are."""
-        of = overview.recipe
         return self._get(
             "pictures",
             overview.pictures,
-            lambda store, _: (faceless_files(store, of), count_faces(store, of), count_recordings(store, of)),
+            lambda store, _: (faceless_files(store), count_faces(store), count_recordings(store)),
         )
 
     def timelines(self) -> list[Timeline]:
-        version, overview = self.version(), self.overview()
-        return self._get("timelines", version, lambda store, _: timelines(store, overview.recipe))
+        return self._get("timelines", self.version(), lambda store, _: timelines(store))
 
     def faces_of(self, view: View, person: int, order: people_query.FaceOrder) -> I64:
         # Of all people who were looked at, it comes to a few numbers for each of their faces.
@@ -190,10 +186,9 @@ class Cache:
 
     def faces_like(self, view: View, face: int) -> dict[int, Likeness]:
         """The faces that are most like one, the most alike first; none of its person's."""
-        recipe = view.overview.recipe
 
         def make(store: Store, kept: _Kept) -> dict[int, Likeness]:
-            vectors = self._get("vectors", _faces(view), lambda _, __: FaceVectors.of(store, recipe), store)
+            vectors = self._get("vectors", _faces(view), lambda _, __: FaceVectors.of(store), store)
             found = vectors.nearest(store, face)
             every = self._appearances(view).beside(replace(found, ids_c=-found.ids_c))
             known = self._like(view, every, Appearances.of_faces(store, [face]))
@@ -209,7 +204,7 @@ class Cache:
             return [[] for _ in entries]
         with self.view() as view:
             named = [region for one in entries for region in one.command.faces[:most]]
-            face_of = faces_of_regions(view.store.connection, view.overview.recipe, named)
+            face_of = faces_of_regions(view.store, named)
             people = [list(filter(None, map(view.overview.people.get, one.people)))[:most] for one in entries]
             covers = self.covers(view, list({one.person: one for found in people for one in found}.values()))
         return [
@@ -226,7 +221,7 @@ class Cache:
             if kept.value is not None and kept.key[1] == faces and kept.value.is_current(store):
                 known: Identifier = kept.value
                 return known
-            return Identifier(store, current(store))
+            return Identifier(store)
 
         return self._get("identifier", (view.version, faces), make, view.store)
 
@@ -245,7 +240,7 @@ class Cache:
         scale = None
         with suppress(LibraryError):  # it was not grouped by faces, so nothing is known about how likely it is
             scale = known_scale(view.store)
-        curve, people, weak = library_curve(view.store, view.overview.recipe), self._appearances(view), None
+        curve, people, weak = library_curve(view.store), self._appearances(view), None
         if scale is not None and len(people.ids_c):
             # Of all people together: what decisions change of it is next to nothing.
             key, of_people = (view.overview.pictures, scale), (people.mean_cd, people.size_c, curve)
@@ -279,7 +274,7 @@ class Cache:
 
 def _faces(view: View) -> tuple[str, int, int]:
     """What changes with the faces there are; that tables were written, as after each decision, leaves it as it is."""
-    return view.overview.recipe, view.overview.clustering, last_face(view.store.connection)
+    return view.store.recipe, view.overview.clustering, last_face(view.store.connection)
 
 
 def folded(text: str) -> str:

@@ -67,6 +67,8 @@ STALE = described(409, "Others have changed this since it was looked at; nothing
 GONE = "There is no such person; `merged_into` tells who it is now, if anybody."
 MERGED = described(404, GONE, model=schemas.Merged)
 JPEG = described(200, "A JPEG picture.", content={"image/jpeg": {}})
+
+
 read = APIRouter(prefix="/api", responses=PROBLEMS, tags=["look"])
 write = APIRouter(prefix="/api", responses={**PROBLEMS, **STALE}, tags=["decide"])
 
@@ -258,7 +260,7 @@ def recording_seen(now: Now, recording: IdInPath, start: Seconds = 0.0, stop: Se
     """Where people are in the frames from `start` to `stop`, of ten minutes at most."""
     stop = min(stop, start + LONGEST)
     with now.cache.view() as view:
-        seen = seen_between(view.store, view.overview.recipe, recording, start, stop)
+        seen = seen_between(view.store, recording, start, stop)
     return SeenPeople(revision=view.overview.revision, seen=seen)
 
 

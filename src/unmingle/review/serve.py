@@ -88,7 +88,7 @@ def serve(
                 Thread(target=webbrowser.open, args=(address,), name="browser", daemon=True).start()
 
         config = uvicorn.Config(
-            create_app(folder, token=auth.token, origin=origin, auth=auth, started=started),
+            create_app(folder, auth, started),
             log_level="warning",
             access_log=False,
             server_header=False,

@@ -36,7 +36,7 @@ from unmingle.sources.pyramid import Pyramid
 from unmingle.sources.recordings import Recording
 from unmingle.store import encryption, people_query
 from unmingle.store.face_query import FileState, Original, original, original_recording
-from unmingle.store.facts import current
+from unmingle.store.facts import check_begun
 from unmingle.store.result_tables import thumbnail_of
 from unmingle.store.sqlite import open_to_decide, open_to_write
 
@@ -85,7 +85,7 @@ class Session:
         self.cache.warm()  # first what the next pages and decisions need
         try:
             with self._deciding, self.cache.snapshot() as store:
-                self._service.state(store.connection, current(store))
+                self._service.state(store)
             return self._asking.questions(most=MOST_QUESTIONS)
         except LibraryBusyError:
             raise
@@ -105,8 +105,8 @@ class Session:
     def decide(self, command: Command, seen: int | None, *, together: bool = False) -> list[Decision]:
         """Take a decision; one that others have overtaken is about what is there now, unless theirs contradict it."""
         with self._deciding, open_to_decide(self.folder) as store:
-            recipe, take = current(store), self._service.decide_all
-            entries = take(store, recipe, command, seen=seen, lenient=True, together=together)
+            check_begun(store)
+            entries = self._service.decide(store, command, seen=seen, lenient=True, together=together)
             self._redraw.update(person for entry in entries for person in entry.people)
         self._tables.ask()
         return [Decision.of(entry, live=True) for entry in entries]

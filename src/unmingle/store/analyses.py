@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from unmingle.faces.boxes import SAME_FACE, overlap_of_pairs
-from unmingle.records import BOX, F32, F64, I64, Analysis, Bool
+from unmingle.records import F32, F64, I64, Analysis, Bool
 from unmingle.sources.images import PictureFile, Scan
 from unmingle.store.file_rows import note_files
 from unmingle.store.sqlite import Store, insert
@@ -65,10 +65,10 @@ def gone(store: Store) -> set[int]:
     return {row for (row,) in store.connection.execute("SELECT id FROM file WHERE present = 0")}
 
 
-def precisions(store: Store, recipe: str) -> tuple[tuple[str, int], ...]:
+def precisions(store: Store) -> tuple[tuple[str, int], ...]:
     """How many pictures' faces were computed in each precision of the arithmetic."""
     query = "SELECT precision, count(*) FROM analysis WHERE recipe = ? GROUP BY precision ORDER BY precision"
-    return tuple(store.connection.execute(query, (recipe,)))
+    return tuple(store.connection.execute(query, (store.recipe,)))
 
 
 def analysed(store: Store, recipe: str, precision: str | None) -> set[str]:
@@ -170,21 +170,9 @@ def _bring_back(connection: sqlite3.Connection, digest: str, recipe: str, analys
 
 def add_face(connection: sqlite3.Connection, row: int, analysis: Analysis, face: int, **more: int) -> None:
     """Store one face of an analysis; more: further columns."""
-    faces, triage = analysis.faces, analysis.triage
-    stored = insert(
-        connection,
-        "face",
-        analysis=row,
-        **dict(zip(BOX, faces.boxes[face].tolist(), strict=True)),
-        points=faces.points[face].astype("<f4").tobytes(),
-        score=float(faces.scores[face]),
-        quality=float(analysis.quality[face]),
-        standing=triage.standings[face],
-        flag=triage.flags[face],
-        reason=triage.reasons[face],
-        vector=analysis.vectors[face].astype("<f4").tobytes(),
-        **more,
-    )
+    found = (("points", analysis.faces.points), ("vector", analysis.vectors))
+    blobs = {name: array[face].astype("<f4").tobytes() for name, array in found}
+    stored = insert(connection, "face", analysis=row, **analysis.columns(face), **blobs, **more)
     insert(connection, "thumbnail", face=stored, jpeg=analysis.thumbnails[face])
 
 

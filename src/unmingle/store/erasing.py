@@ -98,9 +98,7 @@ def clean(store: Store, *, journal: bool = False) -> tuple[list[str], list[str]]
     return pages
 
 
-def faces_meant(
-    store: Store, recipe: str, sources: Iterable[Path], older_than: datetime | None, *, left_out: bool
-) -> set[int]:
+def faces_meant(store: Store, sources: Iterable[Path], older_than: datetime | None, *, left_out: bool) -> set[int]:
     """The faces that sources show, or that are older, or nobody's; see `Library.erase`."""
     with store.snapshot() as connection:
         digests = {file.digest for source in sources for file, _, _ in files_below(connection, source)}
@@ -113,18 +111,18 @@ def faces_meant(
                 " HAVING coalesce(max(iif(modified < 0 AND problem = '', ?1, modified)), -1) < ?1"
             )
             found |= {face for (face,) in connection.execute(query, (int(older_than.timestamp() * 1e9),))}
-        return found | (_faces_left_out(connection, recipe) if left_out else set())
+        return found | (_faces_left_out(store) if left_out else set())
 
 
-def _faces_left_out(connection: sqlite3.Connection, recipe: str) -> set[int]:
+def _faces_left_out(store: Store) -> set[int]:
     """The faces that are nobody's, or of people who are ignored, in any recipe."""
     query = (
         "SELECT face, recipe = ?, person IS NOT NULL AND NOT ignored AND coalesce(mark, 'face') = 'face',"
         " EXISTS (SELECT 1 FROM former WHERE former.face = face_row.face) FROM face_row"
     )
-    rows = connection.execute(query, (recipe,)).fetchall()
+    rows = store.connection.execute(query, (store.recipe,)).fetchall()
     kept = {face for face, current, whose, away in rows if current and (whose or away)}
     others = [face for face, current, _, away in rows if not current and not away]
-    there = counterparts(connection, recipe, others) if others else {}
+    there = counterparts(store, others) if others else {}
     left = {face for face, current, *_ in rows if current} - kept
     return left | {face for face in others if there.get(face) not in kept}

@@ -84,7 +84,7 @@ class LeftOutGroup:
     faces: int
 
 
-def lone_faces(store: Store, recipe: str) -> list[LeftOut]:
+def lone_faces(store: Store) -> list[LeftOut]:
     """The faces without a person, in the order of their files; a face that several files show is there once."""
     query = """
     WITH lone AS MATERIALIZED (
@@ -98,23 +98,23 @@ def lone_faces(store: Store, recipe: str) -> list[LeftOut]:
     )
     ORDER BY file.source, file.name, frame, number
     """
-    rows = store.connection.execute(query, (recipe,))
+    rows = store.connection.execute(query, (store.recipe,))
     return [LeftOut(*row) for row in ((*rest, round(quality, 4)) for *rest, quality in rows)]
 
 
-def faceless_files(store: Store, recipe: str) -> list[LeftOut]:
+def faceless_files(store: Store) -> list[LeftOut]:
     """The files without a face, and those that can't be read; decisions change nothing about them."""
     query = "SELECT NULL, name, file, status, reason, NULL FROM faceless_file WHERE recipe = ? ORDER BY source, name"
-    return [LeftOut(*row) for row in store.connection.execute(query, (recipe,))]
+    return [LeftOut(*row) for row in store.connection.execute(query, (store.recipe,))]
 
 
-def count_faces(store: Store, recipe: str) -> int:
+def count_faces(store: Store) -> int:
     """How many faces there are in pictures that are there, each counted once."""
     query = (
         "SELECT count(*) FROM analysis JOIN face ON face.analysis = analysis.id WHERE analysis.recipe = ?"
         " AND EXISTS (SELECT 1 FROM file WHERE file.digest = analysis.content AND file.present = 1)"
     )
-    return int(store.connection.execute(query, (recipe,)).fetchone()[0])
+    return int(store.connection.execute(query, (store.recipe,)).fetchone()[0])
 
 
 def short(reason: str) -> str:
@@ -276,7 +276,7 @@ class Picture:
     faces: tuple[FileFace, ...]
 
 
-def pictures(store: Store, recipe: str) -> Iterator[Picture]:
+def pictures(store: Store) -> Iterator[Picture]:
     """The picture files that are there, by source and path."""
     query = (
         f"SELECT {FILE_STATE}, analysis.width, analysis.height,"
@@ -286,13 +286,15 @@ def pictures(store: Store, recipe: str) -> Iterator[Picture]:
         " WHERE present = 1 AND NOT EXISTS (SELECT 1 FROM recording WHERE recording.content = file_row.digest)"
         " ORDER BY folder, path, number"
     )
-    for (*held, width, height), rows in groupby(store.connection.execute(query, (recipe,)), key=lambda row: row[:6]):
+    for (*held, width, height), rows in groupby(
+        store.connection.execute(query, (store.recipe,)), key=lambda row: row[:6]
+    ):
         faces = (row[6:] for row in rows if row[6] is not None)
         found = tuple(FileFace(face, (*box,), person, name, bool(counts)) for face, *box, person, name, counts in faces)
         yield Picture(FileState.of(held), width, height, found)
 
 
-def files_of_people(store: Store, recipe: str) -> Iterator[tuple[int, str, int | None, int | None, FileState]]:
+def files_of_people(store: Store) -> Iterator[tuple[int, str, int | None, int | None, FileState]]:
     """Person, name, frame and number of one of their faces, and the file that shows it; ignored people are left out.
 
     The frame is that of a recording; None for a picture file. The number of a face in a recording may be missing.
@@ -302,11 +304,11 @@ def files_of_people(store: Store, recipe: str) -> Iterator[tuple[int, str, int |
         f"SELECT person, name, iif(track IS NULL, NULL, frame), number, {FILE_STATE}, min(face) FROM shown_face"
         " WHERE recipe = ? AND person IS NOT NULL AND NOT ignored GROUP BY person, file"
     )
-    for person, name, frame, number, *held, _ in store.connection.execute(query, (recipe,)):
+    for person, name, frame, number, *held, _ in store.connection.execute(query, (store.recipe,)):
         yield person, name, frame, number, FileState.of(held)
 
 
-def examples(store: Store, recipe: str) -> Iterator[tuple[PictureFile, int | None, F32]]:
+def examples(store: Store) -> Iterator[tuple[PictureFile, int | None, F32]]:
     """A file that shows a face that may found a person, the person or None, and (5, 2) its landmarks, for other models.
 
     Faces in recordings are left out; people come first, by id.
@@ -316,5 +318,5 @@ def examples(store: Store, recipe: str) -> Iterator[tuple[PictureFile, int | Non
         " WHERE recipe = ? AND frame IS NULL AND standing = 'found' GROUP BY face"
         " ORDER BY person IS NULL, person, digest, number"
     )
-    for *held, person, points in store.connection.execute(query, (recipe,)):
+    for *held, person, points in store.connection.execute(query, (store.recipe,)):
         yield FileState.of(held).file, person, np.frombuffer(points, "<f4").reshape(5, 2).copy()

@@ -17,6 +17,7 @@ from unmingle.faces.boxes import SAME_FACE, overlap_of_pairs
 from unmingle.records import F64
 from unmingle.store.analyses import NEAR_FRAMES
 from unmingle.store.sightings import FRAME, tracks
+from unmingle.store.sqlite import Store
 
 _BOX = '"left", top, width, height'
 _OF_FACES = f"SELECT face AS id, digest, {_BOX} FROM face_row WHERE face IN (SELECT value FROM json_each(?))"
@@ -30,25 +31,25 @@ WHERE EXISTS (SELECT 1 FROM file WHERE file.digest = analysis.content AND file.p
 """
 
 
-def faces_of_regions(connection: sqlite3.Connection, recipe: str, only: Sequence[int] | None = None) -> dict[int, int]:
+def faces_of_regions(store: Store, only: Sequence[int] | None = None) -> dict[int, int]:
     """The face that the recipe found at each region that decisions named; regions where it found none are left out.
 
     The face of the largest overlap. A recipe that takes the whole picture as one face has that one for every region.
     """
     some = "" if only is None else " WHERE id IN (SELECT value FROM json_each(?))"
     values = () if only is None else (str(list(only)),)
-    return _faces_at(connection, recipe, f"SELECT id, digest, {_BOX} FROM place{some}", values)
+    return _faces_at(store, f"SELECT id, digest, {_BOX} FROM place{some}", values)
 
 
-def counterparts(connection: sqlite3.Connection, recipe: str, faces: Sequence[int]) -> dict[int, int]:
+def counterparts(store: Store, faces: Sequence[int]) -> dict[int, int]:
     """The faces that a recipe found where another one found these; what it found nowhere is left out."""
-    return _faces_at(connection, recipe, _OF_FACES, (str(list(faces)),))
+    return _faces_at(store, _OF_FACES, (str(list(faces)),))
 
 
-def _faces_at(connection: sqlite3.Connection, recipe: str, regions: str, values: tuple[str, ...]) -> dict[int, int]:
-    found = _best(connection.execute(_CANDIDATES.format(regions=regions), (*values, recipe)))
-    in_frames = connection.execute(f"SELECT * FROM ({regions}) WHERE instr(digest, ?)", (*values, FRAME))
-    return found | _on_tracks(connection, recipe, in_frames, found)
+def _faces_at(store: Store, regions: str, values: tuple[str, ...]) -> dict[int, int]:
+    found = _best(store.connection.execute(_CANDIDATES.format(regions=regions), (*values, store.recipe)))
+    in_frames = store.connection.execute(f"SELECT * FROM ({regions}) WHERE instr(digest, ?)", (*values, FRAME))
+    return found | _on_tracks(store, in_frames, found)
 
 
 def _best(rows: Iterable[tuple[Any, ...]]) -> dict[int, int]:
@@ -65,9 +66,7 @@ def _best(rows: Iterable[tuple[Any, ...]]) -> dict[int, int]:
     return dict(zip(region_m[best].astype(int).tolist(), face_m[best].astype(int).tolist(), strict=True))
 
 
-def _on_tracks(
-    connection: sqlite3.Connection, recipe: str, regions: Iterable[tuple[Any, ...]], found: Collection[int]
-) -> dict[int, int]:
+def _on_tracks(store: Store, regions: Iterable[tuple[Any, ...]], found: Collection[int]) -> dict[int, int]:
     """For regions in frames without a stored face: the face of the track that runs through, or a moment away."""
     lost: defaultdict[str, list[tuple[int, int, F64]]] = defaultdict(list)
     for region, digest, *box in regions:
@@ -79,7 +78,7 @@ def _on_tracks(
         # By region: whether it is another frame, and how far the boxes are apart. Where a layout changes, the next
         # frame shows somebody else in the place, in a box that fits less.
         best: dict[int, tuple[bool, float]] = {}
-        for track in tracks(connection, recipe, content):
+        for track in tracks(store, content):
             seen = track.sightings
             for region, frame, box_14 in spots:
                 at = int(np.argmin(np.abs(seen.frames - frame)))
@@ -91,12 +90,12 @@ def _on_tracks(
     return faces
 
 
-def regions_of_faces(connection: sqlite3.Connection, recipe: str, faces: Sequence[int]) -> list[int]:
+def regions_of_faces(store: Store, faces: Sequence[int]) -> list[int]:
     """The region of each face; one that an earlier decision named keeps its region."""
     near = f"SELECT id, digest, {_BOX} FROM place WHERE digest IN (SELECT digest FROM ({_OF_FACES}))"
-    there = _best(connection.execute(_CANDIDATES.format(regions=near), (str(list(faces)), recipe)))
+    there = _best(store.connection.execute(_CANDIDATES.format(regions=near), (str(list(faces)), store.recipe)))
     known = {face: region for region, face in sorted(there.items(), reverse=True)}
-    return [known[face] if face in known else _new_region(connection, face) for face in faces]
+    return [known[face] if face in known else _new_region(store.connection, face) for face in faces]
 
 
 def _new_region(connection: sqlite3.Connection, face: int) -> int:

@@ -38,8 +38,8 @@ class StoredFaces:
         return StoredFaces(*(getattr(self, name.name)[index] for name in fields(self)))
 
 
-def faces_to_group(store: Store, recipe: str, *, raw: bool = False) -> StoredFaces:
-    """The faces of the recipe, in pictures that are there, that nothing speaks against grouping.
+def faces_to_group(store: Store, *, raw: bool = False) -> StoredFaces:
+    """The faces of the library's recipe, in pictures that are there, that nothing speaks against grouping.
 
     Ordered by the picture's digest, so that the order doesn't depend on when a picture was added. raw: vectors as the
     model made them, also where the collection told how to compare them.
@@ -49,7 +49,7 @@ def faces_to_group(store: Store, recipe: str, *, raw: bool = False) -> StoredFac
         "SELECT analysis.id, count(*) FROM file CROSS JOIN analysis ON content = file.digest"
         " WHERE present = 1 AND recipe = ? GROUP BY analysis.id ORDER BY content, frame, analysis.id"
     )
-    found_p2 = np.array(store.connection.execute(query, (recipe,)).fetchall(), np.int64).reshape(-1, 2)
+    found_p2 = np.array(store.connection.execute(query, (store.recipe,)).fetchall(), np.int64).reshape(-1, 2)
     by_id, columns = np.argsort(found_p2[:, 0]), [np.zeros((6, 0))]
     query = (
         "SELECT face.id, analysis, number, coalesce(mark, standing) != 'join', score, quality FROM face"
@@ -67,7 +67,7 @@ def faces_to_group(store: Store, recipe: str, *, raw: bool = False) -> StoredFac
     # Bytes that flipped make numbers whose products aren't finite, of which machine code of others may end the process.
     if not np.isfinite(np.einsum("nd,nd->n", vectors_nd, vectors_nd)).all():
         raise damaged(store.folder, "an embedding isn't finite, or far too long")
-    adapted = None if raw or not n else adaptation_of(store, recipe)
+    adapted = None if raw or not n else adaptation_of(store)
     vectors_nd = vectors_nd if adapted is None else adapted.apply(vectors_nd)
     pictures, files = found_p2[at_n.astype(np.int64)].T
     measured = scores.astype(np.float32), quality.astype(np.float32)
@@ -124,10 +124,10 @@ def last_face(connection: sqlite3.Connection) -> int:
     return int(connection.execute("SELECT coalesce(max(id), 0) FROM face").fetchone()[0])
 
 
-def keep_previous(connection: sqlite3.Connection, recipe: str) -> None:
+def keep_previous(store: Store) -> None:
     """Remember whose the faces were that no file shows any more, for when they come back."""
-    connection.execute(
+    store.connection.execute(
         "INSERT OR REPLACE INTO former (face, person) SELECT face, person FROM member"
         " WHERE face IN (SELECT face FROM absent_face WHERE recipe = ?)",
-        (recipe,),
+        (store.recipe,),
     )

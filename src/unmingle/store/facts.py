@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from unmingle.grouping.adaptation import Adaptation
     from unmingle.store.sqlite import Store
 
-CURRENT = "recipe"  # the recipe whose faces are the library's people
 SCALE = "scale"  # how far strangers spread, empty where the grouping doesn't know
 GROUPED = "grouped"  # how faces were grouped the last time, see `note_grouped`
 SHEETS = "sheets"  # how many people get a contact sheet
@@ -48,12 +47,10 @@ def noted(store: Store, kind: type[S]) -> S | None:
     return kind(**{name: value for name, value in json.loads(text).items() if name in names})
 
 
-def current(store: Store) -> str:
-    """The recipe whose faces are the library's people; LibraryError if there is none yet."""
-    recipe = store.fact(CURRENT)
-    if recipe is None:
+def check_begun(store: Store) -> None:
+    """LibraryError if no picture was added yet."""
+    if not store.recipe:
         raise LibraryError(f"{store.folder} holds no pictures yet.", f"Run: {_again(store)}")
-    return recipe
 
 
 def _again(store: Store) -> str:
@@ -86,15 +83,15 @@ def note_model(store: Store, recipe: str, model: Card) -> None:
     store.set_fact(MODELS, json.dumps({**cards, recipe: asdict(model)}))
 
 
-def model_of(store: Store, recipe: str) -> Card:
-    """The model whose vectors a recipe stored; SFace in libraries from before there were others."""
-    cards = json.loads(store.fact(MODELS) or "{}")
+def model_of(store: Store, recipe: str = "") -> Card:
+    """The model whose vectors a recipe stored, by default the library's; SFace in libraries from before others."""
+    cards, recipe = json.loads(store.fact(MODELS) or "{}"), recipe or store.recipe
     return from_json(cards[recipe]) if recipe in cards else SFACE
 
 
-def note_adaptation(store: Store, recipe: str, found: Adaptation | None) -> None:
+def note_adaptation(store: Store, found: Adaptation | None) -> None:
     """Remember how a collection's own people say that its vectors are compared; None: by plain cosine."""
-    key, content = f"{ADAPTATION} {recipe}", io.BytesIO()
+    key, content = f"{ADAPTATION} {store.recipe}", io.BytesIO()
     if found is None and not store.fact(key):
         return
     if found is not None:
@@ -104,9 +101,9 @@ def note_adaptation(store: Store, recipe: str, found: Adaptation | None) -> None
     store.set_fact(key, base64.b85encode(content.getvalue()).decode())
 
 
-def adaptation_of(store: Store, recipe: str) -> Adaptation | None:
+def adaptation_of(store: Store) -> Adaptation | None:
     """How vectors are compared, where the collection told; None: by plain cosine."""
-    text = store.fact(f"{ADAPTATION} {recipe}")
+    text = store.fact(f"{ADAPTATION} {store.recipe}")
     if not text:
         return None
     from unmingle.grouping.adaptation import Adaptation
@@ -117,17 +114,17 @@ def adaptation_of(store: Store, recipe: str) -> Adaptation | None:
     return Adaptation(curve, centre_d, direction_kd.astype(np.float64), extra_k, float(rest))
 
 
-def card_curve(store: Store, recipe: str) -> ImpostorModel:
-    """How similar strangers are to the model of a recipe by plain cosine."""
-    calibration = model_of(store, recipe).calibration
+def card_curve(store: Store) -> ImpostorModel:
+    """How similar strangers are to the library's model by plain cosine."""
+    calibration = model_of(store).calibration
     assert calibration is not None  # no recipe runs a model without one
     return curve_of(calibration)
 
 
-def library_curve(store: Store, recipe: str) -> ImpostorModel:
+def library_curve(store: Store) -> ImpostorModel:
     """How similar strangers are as faces are compared in this library."""
-    adapted = adaptation_of(store, recipe)
-    return card_curve(store, recipe) if adapted is None else adapted.curve
+    adapted = adaptation_of(store)
+    return card_curve(store) if adapted is None else adapted.curve
 
 
 def shows(store: Store) -> bool:

@@ -266,21 +266,21 @@ class Forgotten:
     people: int  # who have no other face.
 
 
-def forget(store: Store, recipe: str, folder: Path) -> Forgotten:
+def forget(store: Store, folder: Path) -> Forgotten:
     """Drop the files in a folder, or one file; what was found in them and said of them stays."""
     counts = "SELECT (SELECT count(*) FROM absent_face WHERE recipe = ?), (SELECT count(DISTINCT person) FROM member)"
     with store.transaction() as connection:
         there = files_below(connection, folder)
-        absent, people = connection.execute(counts, (recipe,)).fetchone()
+        absent, people = connection.execute(counts, (store.recipe,)).fetchone()
         connection.executemany("DELETE FROM file WHERE id = ?", [(file.row,) for file, _, _ in there])
         names = _names(folder)
         note_walked(store, [one for one in walked_folders(store) if not any(_holds(name, one) for name in names)])
         _drop_empty_sources(connection)
-        keep_previous(connection, recipe)
+        keep_previous(store)
         for table in ("member", "proposal"):
             gone = "SELECT face FROM absent_face WHERE recipe = ?"
-            connection.execute(f"DELETE FROM {table} WHERE face IN ({gone})", (recipe,))
-        absent_now, people_now = connection.execute(counts, (recipe,)).fetchone()
+            connection.execute(f"DELETE FROM {table} WHERE face IN ({gone})", (store.recipe,))
+        absent_now, people_now = connection.execute(counts, (store.recipe,)).fetchone()
     return Forgotten(len(there), absent_now - absent, people - people_now)
 
 

@@ -42,16 +42,17 @@ SAME_LOOK = 0.9  # least cosine of a face that is the very same, in a picture th
 
 @dataclass(slots=True)
 class Recogniser:
-    """Finds the picture that a file shows. recipe: whose faces tell whether a picture is still the one it was."""
+    """Finds the picture that a file shows; the faces there tell whether it is still the one it was."""
 
-    connection: sqlite3.Connection
-    recipe: str
+    store: Store
     _new: dict[bytes, str] = field(default_factory=dict)
     _gone_prints: dict[bytes, str] | None = None
 
     def by_bytes(self) -> dict[str, str]:
         """The pictures of files whose bytes were changed, by SHA-256 of these."""
-        return dict(self.connection.execute("SELECT bytes, digest FROM file WHERE bytes != '' AND digest IS NOT NULL"))
+        return dict(
+            self.store.connection.execute("SELECT bytes, digest FROM file WHERE bytes != '' AND digest IS NOT NULL")
+        )
 
     def picture(self, content: str, shown: bytes, former: str | None, picture: Pyramid) -> str:
         """The digest of the picture that a file shows.
@@ -64,7 +65,7 @@ class Recogniser:
     def recording(self, content: str, shown: bytes, former: str | None, recording: Recording) -> str:
         """The digest of a recording that was opened; arguments as for `picture`."""
         found = self._known(content, shown, former, lambda former: self._is_still_recording(former, recording))
-        row = self.connection.execute("SELECT duration FROM recording WHERE content = ?", (found,)).fetchone()
+        row = self.store.connection.execute("SELECT duration FROM recording WHERE content = ?", (found,)).fetchone()
         # The same frames at another speed are another recording; containers may differ about how long the last one is.
         slack = max(SLACK * recording.info.duration, 2 / recording.info.rate)
         return found if row is None or abs(row[0] - recording.info.duration) <= slack else content
@@ -75,7 +76,7 @@ class Recogniser:
             self._new.pop(one, None)
 
     def _known(self, content: str, shown: bytes, former: str | None, is_still: Callable[[str], bool]) -> str:
-        row = self.connection.execute("SELECT digest FROM shown WHERE sha = ?", (shown,)).fetchone()
+        row = self.store.connection.execute("SELECT digest FROM shown WHERE sha = ?", (shown,)).fetchone()
         if row is not None:
             return str(row[0])
         if shown not in self._new:
@@ -86,11 +87,11 @@ class Recogniser:
     def _gone(self, picture: Pyramid) -> str | None:
         """A picture with the same fingerprint whose files are gone, or out of reach."""
         if self._gone_prints is None:
-            rows = self.connection.execute(
+            rows = self.store.connection.execute(
                 "SELECT fingerprint, analysis.digest FROM file_row JOIN analysis USING (digest)"
                 " WHERE fingerprint != x'' AND (present = 0"
                 " OR folder IN (SELECT CAST(value AS BLOB) FROM json_each(?)))",
-                (json.dumps([readable(source) for source in out_of_reach(self.connection)]),),
+                (json.dumps([readable(source) for source in out_of_reach(self.store.connection)]),),
             )
             self._gone_prints = dict(rows.fetchall())
         prints = _prints(picture) if self._gone_prints else ()
@@ -99,12 +100,12 @@ class Recogniser:
     def _is_still(self, digest: str, picture: Pyramid) -> bool:
         if picture.name:  # an earlier version named the pixels
             query = "SELECT 1 FROM shown WHERE sha = ? AND digest = ?"
-            if self.connection.execute(query, (pixel_digest(picture.full()), digest)).fetchone():
+            if self.store.connection.execute(query, (pixel_digest(picture.full()), digest)).fetchone():
                 return True
-        row = self.connection.execute(
+        row = self.store.connection.execute(
             "SELECT id, width, height, fingerprint, recipe FROM analysis WHERE digest = ?"
             " ORDER BY recipe = ? DESC, fingerprint = x'' LIMIT 1",
-            (digest, self.recipe),
+            (digest, self.store.recipe),
         ).fetchone()
         if row is None or row[1:3] != (picture.width, picture.height) or (row[3] and row[3] not in _prints(picture)):
             return False
@@ -112,10 +113,10 @@ class Recogniser:
 
     def _is_still_recording(self, digest: str, recording: Recording) -> bool:
         info = recording.info
-        row = self.connection.execute(
+        row = self.store.connection.execute(
             "SELECT recipe FROM recording WHERE content = ? AND width = ? AND height = ? AND frames = ?"
             " ORDER BY recipe = ? DESC LIMIT 1",
-            (digest, info.width, info.height, info.frames, self.recipe),
+            (digest, info.width, info.height, info.frames, self.store.recipe),
         ).fetchone()
         where = "content = ? AND recipe = ? AND frame IS NOT NULL"
         try:
@@ -138,7 +139,7 @@ class Recogniser:
             'SELECT frame, "left", top, width, height, CAST(jpeg AS BLOB) FROM face_row JOIN thumbnail USING (face)'
             f" WHERE {where} ORDER BY frame, number"
         )
-        faces = self.connection.execute(query, values).fetchall()
+        faces = self.store.connection.execute(query, values).fetchall()
         looked_at = faces[:: max(1, len(faces) // (most or len(faces) or 1))]
         found = None
         for frame, *box, jpeg in looked_at:
@@ -170,7 +171,7 @@ def _shows(picture: U8 | Pyramid, box: Box, jpeg: bytes, recipe: str) -> bool | 
     return bool(np.abs(now.astype(np.int16) - before).mean() <= UNCHANGED)
 
 
-def carry_over(store: Store, recipe: str) -> tuple[int, int]:
+def carry_over(store: Store) -> tuple[int, int]:
     """Let faces go on as they were in pictures that were saved again, turned or cut.
 
     How many pictures show what they showed, and how many faces that somebody said something of are in none any more.
@@ -182,9 +183,9 @@ def carry_over(store: Store, recipe: str) -> tuple[int, int]:
         " AND analysis.recipe = ? WHERE former IS NOT NULL AND present = 1"
         " AND NOT EXISTS (SELECT 1 FROM file AS other WHERE other.digest = file.former AND other.present = 1)"
     )
-    for row, former, digest in store.connection.execute(changed, (recipe,)).fetchall():
+    for row, former, digest in store.connection.execute(changed, (store.recipe,)).fetchall():
         with store.transaction() as connection:
-            there = [_Picture.read(connection, recipe, one) for one in (former, digest)]
+            there = [_Picture.read(store, one) for one in (former, digest)]
             if there[0] is not None and there[1] is not None:
                 pictures += _carry(connection, there[0], there[1])
             lost += connection.execute(
@@ -207,14 +208,13 @@ class _Picture:
     vectors_nd: F64  # of unit length
 
     @classmethod
-    def read(cls, connection: sqlite3.Connection, recipe: str, digest: str) -> _Picture | None:
-        row = connection.execute(
-            "SELECT id, width, height, fingerprint FROM analysis WHERE digest = ? AND recipe = ?", (digest, recipe)
-        ).fetchone()
+    def read(cls, store: Store, digest: str) -> _Picture | None:
+        query = "SELECT id, width, height, fingerprint FROM analysis WHERE digest = ? AND recipe = ?"
+        row = store.connection.execute(query, (digest, store.recipe)).fetchone()
         if row is None:
             return None
         query = 'SELECT id, "left", top, width, height, vector FROM face WHERE analysis = ? ORDER BY number'
-        faces = connection.execute(query, (row[0],)).fetchall()
+        faces = store.connection.execute(query, (row[0],)).fetchall()
         vectors = np.array([np.frombuffer(face[5], "<f4") for face in faces], np.float64).reshape(len(faces), -1)
         vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
         boxes = np.array([face[1:5] for face in faces], np.float64).reshape(-1, 4)

@@ -89,13 +89,13 @@ def people_by_size(store: Store) -> list[PersonSummary]:
     return sorted((one for one in people(store) if not one.ignored), key=lambda one: (-one.faces, one.person))
 
 
-def unsure_faces(store: Store, recipe: str) -> list[tuple[int, int, float]]:
+def unsure_faces(store: Store) -> list[tuple[int, int, float]]:
     """Face, person and probability of whose place is not sure, the least sure first."""
     query = (
         "SELECT DISTINCT face, person, probability FROM shown_face WHERE recipe = ? AND probability < ?"
         " AND NOT decided ORDER BY probability, face"
     )
-    return store.connection.execute(query, (recipe, UNSURE)).fetchall()
+    return store.connection.execute(query, (store.recipe, UNSURE)).fetchall()
 
 
 def member_rows(store: Store, person: int) -> list[int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,12 +14,12 @@ from unmingle.models.registry import VGG16
 from unmingle.records import BOX, U8
 from unmingle.settings import DetectionSettings
 from unmingle.store.face_regions import faces_of_regions
-from unmingle.store.facts import CURRENT, model_of, noted
+from unmingle.store.facts import model_of, noted
 from unmingle.store.frame_names import FrameNames, read_names
 from unmingle.store.people_query import member_rows
 from unmingle.store.screen_time import ScreenTime, screen_times
 from unmingle.store.sightings import any_recording, tracks
-from unmingle.store.sqlite import Store, as_table
+from unmingle.store.sqlite import Store
 
 if TYPE_CHECKING:
     import polars as pl
@@ -60,7 +59,14 @@ INTERVALS: dict[str, Any] = {
 }
 
 
-def faces_table(store: Store, recipe: str, only: Collection[int] | None = None) -> pl.DataFrame:
+def as_table(rows: Sequence[Sequence[object]], schema: Mapping[str, type]) -> pl.DataFrame:
+    """Rows as a table, for which polars is loaded: that takes longer than a short command."""
+    import polars as pl
+
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def faces_table(store: Store, only: Collection[int] | None = None) -> pl.DataFrame:
     """The table `faces.csv`, or the rows of some faces, and two columns more, each empty where there is none.
 
     id:      the face's row in the library; of a sighting in a recording, of the face that stands for it.
@@ -77,10 +83,10 @@ def faces_table(store: Store, recipe: str, only: Collection[int] | None = None) 
         f" WHERE recipe = ?{'' if only is None else f' AND face IN ({str(list(only))[1:-1]})'}"
         " ORDER BY folder, file_name, path, number"
     )
-    table = _rounded(_queried(read_names(store), query, (recipe,), FACES | _MORE | {"source": int}))
+    table = _rounded(_queried(read_names(store), query, FACES | _MORE | {"source": int}))
     folders = dict(store.connection.execute("SELECT id, as_text(path) FROM source"))
     table = table.with_columns(pl.col("source").replace_strict(folders).cast(pl.String))
-    seen = _sightings(store, recipe)
+    seen = _sightings(store)
     if seen is None:
         return table
     if only is not None:
@@ -88,7 +94,7 @@ def faces_table(store: Store, recipe: str, only: Collection[int] | None = None) 
     return pl.concat([table, seen]).sort("source", "file", "frame", "face", nulls_last=True, maintain_order=True)
 
 
-def decided_since(store: Store, recipe: str, entry: int) -> tuple[set[int], set[int]] | None:
+def decided_since(store: Store, entry: int) -> tuple[set[int], set[int]] | None:
     """Faces whose rows in `faces.csv` decisions may have changed since an entry of the log, and people; None for many.
 
     Whatever face any decision named is among them, since an undone one may have marked it.
@@ -102,7 +108,7 @@ def decided_since(store: Store, recipe: str, entry: int) -> tuple[set[int], set[
         "SELECT face FROM moved WHERE decision > ? UNION SELECT face FROM json_each(?) JOIN member ON person = value"
     )
     faces = {face for (face,) in store.connection.execute(query, (entry, json.dumps(list(people))))}
-    faces |= {*faces_of_regions(store.connection, recipe).values()}
+    faces |= {*faces_of_regions(store).values()}
     return None if len(faces) > MOST_ONE_BY_ONE else (faces, people)
 
 
@@ -112,7 +118,7 @@ def _rounded(table: pl.DataFrame) -> pl.DataFrame:
     return table.with_columns(pl.col(BOX).round(1), pl.col("score", "quality").round(4))
 
 
-def _sightings(store: Store, recipe: str) -> pl.DataFrame | None:
+def _sightings(store: Store) -> pl.DataFrame | None:
     """The rows of `faces_table` of recordings, each with what is known of its track's face nearest in time."""
     if not any_recording(store):
         return None
@@ -121,7 +127,7 @@ def _sightings(store: Store, recipe: str) -> pl.DataFrame | None:
     least = (noted(store, DetectionSettings) or DetectionSettings()).min_score
     why = f"the detector gives {{}}, {least:.2f} is needed: followed from frame to frame"
     parts = []
-    for track in tracks(store.connection, recipe):
+    for track in tracks(store):
         seen = track.sightings
         columns = {
             "face": seen.numbers,
@@ -140,13 +146,11 @@ def _sightings(store: Store, recipe: str) -> pl.DataFrame | None:
         store,
         "SELECT face, quality, iif(ignored, NULL, person), iif(ignored, NULL, name), status, reason FROM face_status"
         " WHERE track IS NOT NULL AND recipe = ?",
-        (recipe,),
         {"id": int, **{name: FACES[name] for name in ("quality", "person", "name", "status", "reason")}},
     )
     files = _queried(
         store,
         "SELECT id, name, as_text(folder), NULL FROM shown_recording WHERE recipe = ?",
-        (recipe,),
         {"recording": int, **dict.fromkeys(("file", "source", "meeting"), str)},
     )
     table = _rounded(pl.concat(parts).join(faces, on="id").join(files, on="recording").select([*FACES, *_MORE]))
@@ -155,7 +159,7 @@ def _sightings(store: Store, recipe: str) -> pl.DataFrame | None:
     return table.with_columns(told.alias("reason"))
 
 
-def comparable_faces(store: Store, recipe: str) -> pl.DataFrame:
+def comparable_faces(store: Store) -> pl.DataFrame:
     """The table `faces_table`, with boxes in shares of the picture, and five more columns.
 
     across, down: the pixels of the picture.
@@ -172,11 +176,10 @@ def comparable_faces(store: Store, recipe: str) -> pl.DataFrame:
         " coalesce(nullif(coalesce(recording.height, analysis.height), 0), 1), recording.every FROM file_row"
         " LEFT JOIN analysis ON analysis.digest = file_row.digest AND analysis.recipe = ?1"
         " LEFT JOIN recording ON recording.content = file_row.digest AND recording.recipe = ?1 WHERE present = 1",
-        (recipe,),
         {**dict.fromkeys(("file", "source", "content"), str), **dict.fromkeys(("across", "down", "every"), float)},
     )
     files = files.unique(["file", "source"], keep="first")
-    faces = faces_table(store, recipe).join(files, on=["file", "source"], how="left", maintain_order="left")
+    faces = faces_table(store).join(files, on=["file", "source"], how="left", maintain_order="left")
     return faces.with_columns(
         pl.col("left", "width") / pl.col("across"),
         pl.col("top", "height") / pl.col("down"),
@@ -184,16 +187,16 @@ def comparable_faces(store: Store, recipe: str) -> pl.DataFrame:
     )
 
 
-def confidence_table(store: Store, recipe: str) -> pl.DataFrame:
+def confidence_table(store: Store) -> pl.DataFrame:
     """How sure it is that each face belongs to its person, the least sure first."""
     query = (
         "SELECT as_text(folder), file_name, frame, number, person, probability FROM shown_face"
         " WHERE recipe = ? AND person IS NOT NULL ORDER BY probability, folder, file_name, frame, number"
     )
-    return _queried(store, query, (recipe,), _FACE_KEY | {"probability": float})
+    return _queried(store, query, _FACE_KEY | {"probability": float})
 
 
-def embeddings_table(store: Store, recipe: str) -> pl.DataFrame:
+def embeddings_table(store: Store) -> pl.DataFrame:
     """The embedding of each face in each file that shows it; of recordings, of the faces that stand for others."""
     import polars as pl
 
@@ -201,28 +204,28 @@ def embeddings_table(store: Store, recipe: str) -> pl.DataFrame:
         "SELECT as_text(folder), file_name, coalesce(frame, frame_of(source, file_name)), number,"
         " iif(ignored, NULL, person), vector FROM shown_face WHERE recipe = ? ORDER BY folder, file_name, frame, number"
     )
-    rows = read_names(store).connection.execute(query, (recipe,)).fetchall()
+    rows = read_names(store).connection.execute(query, (store.recipe,)).fetchall()
     table = pl.DataFrame([row[:-1] for row in rows], schema=_FACE_KEY, orient="row")
     flat = np.frombuffer(b"".join(row[-1] for row in rows), "<f4").astype(np.float32, copy=False)
     dimension = max(1, len(flat) // max(1, len(rows)))
     return table.with_columns(pl.Series("vector", flat.reshape(-1, dimension), dtype=pl.Array(pl.Float32, dimension)))
 
 
-def library_people(store: Store, recipe: str) -> pl.DataFrame:
+def library_people(store: Store) -> pl.DataFrame:
     """The table `people.csv`."""
-    return as_table(people_rows(store, recipe), PEOPLE)
+    return as_table(people_rows(store), PEOPLE)
 
 
-def people_rows(store: Store, recipe: str, only: int | None = None) -> list[tuple[Any, ...]]:
+def people_rows(store: Store, only: int | None = None) -> list[tuple[Any, ...]]:
     """The rows of `people.csv`, or that of one person; quick also where there are a million faces."""
     query = (
         "SELECT person.id, name, faces, first_file, cohesion FROM (SELECT person, faces, first_file FROM tally"
         " UNION ALL SELECT value ->> 0, value ->> 1, value ->> 3 FROM json_each(?)) JOIN person ON person.id = person"
         f" WHERE faces > 0 AND NOT ignored{'' if only is None else ' AND person.id = ?'} ORDER BY faces DESC, person.id"
     )
-    values = [json.dumps(_uncounted(store.connection, recipe, only)), *([] if only is None else [only])]
+    values = [json.dumps(_uncounted(store, only)), *([] if only is None else [only])]
     found = store.connection.execute(query, values).fetchall()
-    seen = _sightings(store, recipe)
+    seen = _sightings(store)
     if seen is not None:
         import polars as pl
 
@@ -237,19 +240,16 @@ def people_rows(store: Store, recipe: str, only: int | None = None) -> list[tupl
     return [(*row[:-1], row[-1] and round(row[-1], 4)) for row in found]
 
 
-def keep_tally(connection: sqlite3.Connection, recipe: str) -> None:
+def keep_tally(store: Store) -> None:
     """Remember how often people are shown who were not counted since that changed."""
-    connection.executemany(
-        "INSERT INTO tally (person, faces, pictures, first_file) VALUES (?, ?, ?, ?)", _uncounted(connection, recipe)
-    )
+    query = "INSERT INTO tally (person, faces, pictures, first_file) VALUES (?, ?, ?, ?)"
+    store.connection.executemany(query, _uncounted(store))
 
 
-def _uncounted(
-    connection: sqlite3.Connection, recipe: str, only: int | None = None
-) -> list[tuple[int, int, int, str | None]]:
+def _uncounted(store: Store, only: int | None = None) -> list[tuple[int, int, int, str | None]]:
     """The rows that `tally` lacks, or that of one person if it does."""
     query = "SELECT id FROM person WHERE id NOT IN (SELECT person FROM tally)" + ("" if only is None else " AND id = ?")
-    people = [person for (person,) in connection.execute(query, () if only is None else (only,))]
+    people = [person for (person,) in store.connection.execute(query, () if only is None else (only,))]
     few = len(people) <= MOST_PEOPLE_ONE_BY_ONE
     tables = "member CROSS JOIN face" if few else "face CROSS JOIN member"  # are joined in this order
     query = (
@@ -258,7 +258,8 @@ def _uncounted(
         " CROSS JOIN file ON file.digest = analysis.digest AND present = 1"
         f" WHERE recipe = ?{f' AND person IN ({str(people)[1:-1]})' if few else ''} GROUP BY person"
     )
-    found = {person: counted for person, *counted in connection.execute(query, (recipe,))} if people else {}
+    rows = store.connection.execute(query, (store.recipe,)) if people else ()
+    found = {person: counted for person, *counted in rows}
     return [(person, *found.get(person, (0, 0, None))) for person in people]
 
 
@@ -285,10 +286,10 @@ def intervals_table(recordings: Sequence[ScreenTime], names: dict[int, str]) -> 
     return as_table(rows, INTERVALS)
 
 
-def library_intervals(store: Store, recipe: str) -> pl.DataFrame:
+def library_intervals(store: Store) -> pl.DataFrame:
     """The table `intervals.csv` of all recordings."""
-    names = dict(library_people(store, recipe).select("person", "name").iter_rows())
-    return intervals_table(screen_times(store, recipe), names)
+    names = dict(library_people(store).select("person", "name").iter_rows())
+    return intervals_table(screen_times(store), names)
 
 
 def models_table(store: Store) -> pl.DataFrame:
@@ -301,7 +302,7 @@ def models_table(store: Store) -> pl.DataFrame:
     rows = []
     for recipe, pictures, faces in store.connection.execute(query):
         model = VGG16 if recipe.startswith("classic") else model_of(store, recipe)
-        rows.append((model.name, recipe, pictures, faces, model.dimension, recipe == store.fact(CURRENT)))
+        rows.append((model.name, recipe, pictures, faces, model.dimension, recipe == store.recipe))
     return as_table(rows, MODELS)
 
 
@@ -313,24 +314,24 @@ class RatedFace:
     quality: float
 
 
-def tiles(store: Store, recipe: str, only: Collection[int]) -> dict[int, list[RatedFace]]:
+def tiles(store: Store, only: Collection[int]) -> dict[int, list[RatedFace]]:
     """The distinct faces of people, in the order of their file names; no thumbnails yet, since there are many."""
     query = (
         f"SELECT person, face.id, quality FROM member CROSS JOIN face ON face.id = face {_IN_FILES} WHERE recipe = ?"
         f" AND person IN (SELECT value FROM json_each(?)) {_BY_FILE}"
     )
     people: dict[int, list[RatedFace]] = {}
-    for person, face, quality in store.connection.execute(query, (recipe, json.dumps(list(only)))):
+    for person, face, quality in store.connection.execute(query, (store.recipe, json.dumps(list(only)))):
         people.setdefault(person, []).append(RatedFace(face, quality))
     return people
 
 
-def spread_faces(store: Store, recipe: str, person: int, most: int) -> tuple[list[int], int]:
+def spread_faces(store: Store, person: int, most: int) -> tuple[list[int], int]:
     """At most so many different faces of a person, spread over all, by their file names; and how many there are."""
     query = "SELECT EXISTS (SELECT 1 FROM tally WHERE person = ? AND pictures = ?)"
     faces = member_rows(store, person)
     if len(faces) <= most or not store.connection.execute(query, (person, len(faces))).fetchone()[0]:
-        faces = [tile.face for tile in tiles(store, recipe, [person]).get(person, ())]
+        faces = [tile.face for tile in tiles(store, [person]).get(person, ())]
         return [faces[i] for i in spread(len(faces), most)], len(faces)
     # All of them are there, and only those that are shown are looked up.
     query = f"SELECT face.id FROM json_each(?) CROSS JOIN face ON face.id = value {_IN_FILES} {_BY_FILE}"
@@ -369,5 +370,6 @@ def picture_of(store: Store, row: dict[str, Any]) -> U8:
     return open_thumbnail(jpeg)
 
 
-def _queried(store: Store, query: str, values: Sequence[object], schema: Mapping[str, type]) -> pl.DataFrame:
-    return as_table(store.connection.execute(query, values).fetchall(), schema)
+def _queried(store: Store, query: str, schema: Mapping[str, type]) -> pl.DataFrame:
+    """What is found of the library's recipe."""
+    return as_table(store.connection.execute(query, (store.recipe,)).fetchall(), schema)

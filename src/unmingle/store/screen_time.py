@@ -59,7 +59,7 @@ class ScreenTime(Footage):
     intervals: tuple[Interval, ...] = ()
 
 
-def screen_times(store: Store, recipe: str) -> list[ScreenTime]:
+def screen_times(store: Store) -> list[ScreenTime]:
     """The recordings that are there, by source and name; one that several files hold is there several times.
 
     Still pictures of faces are nobody on screen, and neither are strangers whom somebody ignored.
@@ -71,19 +71,21 @@ def screen_times(store: Store, recipe: str) -> list[ScreenTime]:
         " WHERE shown.recipe = ? ORDER BY folder, name, path"
     )
     # Of many pictures it takes a while to find that none is of a recording.
-    found = [ScreenTime(*row) for row in store.connection.execute(query, (recipe,))] if any_recording(store) else []
+    found = (
+        [ScreenTime(*row) for row in store.connection.execute(query, (store.recipe,))] if any_recording(store) else []
+    )
     if not found:
         return []
-    intervals = _intervals(store, recipe, {one.row: one for one in found})
+    intervals = _intervals(store, {one.row: one for one in found})
     return [replace(one, complete=bool(one.complete), intervals=intervals[one.row]) for one in found]
 
 
-def _intervals(store: Store, recipe: str, recordings: dict[int, ScreenTime]) -> dict[int, tuple[Interval, ...]]:
+def _intervals(store: Store, recordings: dict[int, ScreenTime]) -> dict[int, tuple[Interval, ...]]:
     query = "SELECT face, person FROM face_row WHERE track IS NOT NULL AND person IS NOT NULL AND NOT ignored"
     person_of = dict(store.connection.execute(query))
     seen: defaultdict[int, list[F64]] = defaultdict(list)
     times: defaultdict[int, defaultdict[int, list[F64]]] = defaultdict(lambda: defaultdict(list))
-    for track in tracks(store.connection, recipe):
+    for track in tracks(store):
         times_n = track.sightings.times
         seen[track.recording].append(times_n)
         person_n = np.array([person_of.get(face, -1) for face in track.keyframes_k.tolist()])[track.nearest()]
@@ -140,7 +142,7 @@ class Seen:
     boxes: list[list[float]]
 
 
-def seen_between(store: Store, recipe: str, recording: int, start: float, stop: float) -> list[Seen]:
+def seen_between(store: Store, recording: int, start: float, stop: float) -> list[Seen]:
     """Where the people of a recording are in its frames from `start` to `stop`; none who are nobody on screen."""
     only = tracks_between(store.connection, recording, start, stop)
     query = (
@@ -149,7 +151,7 @@ def seen_between(store: Store, recipe: str, recording: int, start: float, stop: 
     )
     person_of = dict(store.connection.execute(query, (json.dumps(only),)))
     found = []
-    for track in tracks(store.connection, recipe, only=only):
+    for track in tracks(store, only=only):
         times_n, boxes_n = track.sightings.times, track.sightings.boxes
         person_n = np.array([person_of.get(face, -1) for face in track.keyframes_k.tolist()])[track.nearest()]
         person_n[(times_n < start) | (times_n >= stop) | track.still] = -1
@@ -211,23 +213,23 @@ class Timeline(Footage):
         return replace(self, people=there) if there else None
 
 
-def count_recordings(store: Store, recipe: str) -> int:
+def count_recordings(store: Store) -> int:
     """How many recordings are there."""
     query = "SELECT count(DISTINCT id) FROM shown_recording WHERE recipe = ?"
-    return int(store.connection.execute(query, (recipe,)).fetchone()[0]) if any_recording(store) else 0
+    return int(store.connection.execute(query, (store.recipe,)).fetchone()[0]) if any_recording(store) else 0
 
 
-def timelines(store: Store, recipe: str) -> list[Timeline]:
+def timelines(store: Store) -> list[Timeline]:
     """The recordings that are there, by source and name; one that several files hold is there once."""
     names = dict(store.connection.execute("SELECT id, name FROM person"))
     query = (
         "SELECT recording, person, time, quality, face FROM face_row JOIN track ON track.id = face_row.track"
         " WHERE person IS NOT NULL AND recipe = ? AND NOT still ORDER BY 1, 2, 3, 5"
     )
-    rows = store.connection.execute(query, (recipe,))
+    rows = store.connection.execute(query, (store.recipe,))
     shots = {key: [row[2:] for row in found] for key, found in groupby(rows, key=lambda row: row[:2])}
     copies: defaultdict[int, list[ScreenTime]] = defaultdict(list)
-    for one in screen_times(store, recipe):
+    for one in screen_times(store):
         copies[one.row].append(one)
     found = []
     for row, (first, *others) in copies.items():

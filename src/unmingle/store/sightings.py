@@ -45,19 +45,14 @@ class StoredTrack:
 
 
 def begin(
-    connection: sqlite3.Connection,
-    content: str,
-    recipe: str,
-    every: float,
-    info: RecordingInfo,
-    *,
-    include_erased: bool = False,
+    store: Store, content: str, every: float, info: RecordingInfo, *, include_erased: bool = False
 ) -> tuple[int, float]:
     """Go on with a recording, or begin: its row, and how many seconds were seen.
 
     What was seen of it at other instants, or by another reading, goes, and all if erased faces come back; decisions
     about its faces stay.
     """
+    connection, recipe = store.connection, store.recipe
     again = include_erased and content in erased_contents(connection)
     if again:
         forget_erased(connection, content)
@@ -71,23 +66,23 @@ def begin(
     return insert(connection, "recording", content=content, recipe=recipe, every=every, **size), 0.0
 
 
-def unfinished(connection: sqlite3.Connection, file: int, recipe: str) -> tuple[str, float]:
+def unfinished(store: Store, file: int) -> tuple[str, float]:
     """The digest of a file's recording that was seen in part, and how many seconds of it; `""` and 0 of others."""
     query = (
         "SELECT content, seen FROM file JOIN recording ON recording.content = file.digest WHERE file.id = ?"
         " AND recipe = ? AND seen > 0 AND NOT EXISTS (SELECT 1 FROM analysis"
         " WHERE analysis.digest = recording.content AND analysis.recipe = recording.recipe)"
     )
-    return connection.execute(query, (file, recipe)).fetchone() or ("", 0.0)
+    return store.connection.execute(query, (file, store.recipe)).fetchone() or ("", 0.0)
 
 
-def notes(store: Store, recipe: str) -> list[tuple[str, int, str]]:
+def notes(store: Store) -> list[tuple[str, int, str]]:
     """What of the recordings that are there was not looked at, of how many files, and the first of these."""
     query = (
         "SELECT note, count(*), min(name) FROM shown_recording WHERE recipe = ? AND note != ''"
         " GROUP BY note ORDER BY 2 DESC, 3"
     )
-    return store.connection.execute(query, (recipe,)).fetchall()
+    return store.connection.execute(query, (store.recipe,)).fetchall()
 
 
 def any_recording(store: Store) -> bool:
@@ -95,10 +90,10 @@ def any_recording(store: Store) -> bool:
     return bool(store.connection.execute("SELECT EXISTS (SELECT 1 FROM recording)").fetchone()[0])
 
 
-def names(store: Store, recipe: str) -> set[tuple[str, str]]:
+def names(store: Store) -> set[tuple[str, str]]:
     """Sources and names of the recordings that are there, as in `faces.csv`."""
     query = "SELECT as_text(folder), name FROM shown_recording WHERE recipe = ?"
-    return set(store.connection.execute(query, (recipe,)))
+    return set(store.connection.execute(query, (store.recipe,)))
 
 
 def seen_otherwise(store: Store, recipe: str, every: float) -> set[str]:
@@ -198,11 +193,9 @@ def tracks_between(connection: sqlite3.Connection, recording: int, start: float,
     return [rows[at][0] for at in np.flatnonzero((first_n < stop) & (last_n >= start))]
 
 
-def tracks(
-    connection: sqlite3.Connection, recipe: str, content: str | None = None, *, only: Collection[int] | None = None
-) -> Iterator[StoredTrack]:
+def tracks(store: Store, content: str | None = None, *, only: Collection[int] | None = None) -> Iterator[StoredTrack]:
     """All tracks of recordings that are there, or of one, or `only` these, by recording and in the order of time."""
-    recordings, values = "recording.recipe = ?", [recipe]
+    recordings, values = "recording.recipe = ?", [store.recipe]
     if content is not None:
         recordings, values = f"{recordings} AND recording.content = ?", [*values, content]
     if only is not None:
@@ -213,7 +206,7 @@ def tracks(
         "SELECT face.track, face.sighting, face.id FROM face JOIN track ON track.id = face.track"
         f" JOIN recording ON recording.id = track.recording WHERE {recordings} ORDER BY face.sighting"
     )
-    for track, *keyframe in connection.execute(query, values):
+    for track, *keyframe in store.connection.execute(query, values):
         faces[track].append((keyframe[0], keyframe[1]))
     query = (
         f"SELECT track.id, recording.id, still, {COLUMNS} FROM recording"
@@ -221,7 +214,7 @@ def tracks(
         " (SELECT 1 FROM file WHERE file.digest = recording.content AND file.present = 1)"
         " ORDER BY recording.content, track.id"
     )
-    for row, recording, still, *columns in connection.execute(query, values):
+    for row, recording, still, *columns in store.connection.execute(query, values):
         at_k, keyframes_k = np.array(faces[row], np.int64).reshape(-1, 2).T
         yield StoredTrack(recording, bool(still), _sightings(columns), keyframes_k, at_k)
 
@@ -255,7 +248,7 @@ def seen_in_frame(connection: sqlite3.Connection, track: int, frame: int) -> Ite
             yield int(keyframes_k[nearest_keyframes(seen.times, at_k)[at]]), seen.boxes[at].tolist()
 
 
-def followed(store: Store, recipe: str, faces: StoredFaces) -> tuple[I64, I64]:
+def followed(store: Store, faces: StoredFaces) -> tuple[I64, I64]:
     """(k, 2) a face, by its position, and the number of a frame in which it was seen; (m, 2) faces of one track.
 
     Those of one track are one person, those of one frame are several. A keyframe of one track shows whoever else is
@@ -267,7 +260,7 @@ def followed(store: Store, recipe: str, faces: StoredFaces) -> tuple[I64, I64]:
     same: list[tuple[int, int]] = []
     number = 0
     by_recording: defaultdict[int, list[tuple[StoredTrack, I64]]] = defaultdict(list)
-    for track in tracks(store.connection, recipe):
+    for track in tracks(store):
         rows_k = np.array([row_of.get(face, -1) for face in track.keyframes_k.tolist()], np.int64)
         grouped = np.flatnonzero(rows_k >= 0)
         if not len(grouped):

@@ -9,11 +9,10 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import filelock
 
@@ -23,9 +22,6 @@ from unmingle.sources.formats import LIBRARY_FILE as FILE
 from unmingle.sources.images import readable
 from unmingle.store.encryption import MARK, Mark, check_key, connect, errors, explain_noise, note_key
 from unmingle.store.schema import check_schema, damaged, migrate, migrations, version_of
-
-if TYPE_CHECKING:
-    import polars as pl
 
 LOCK = "library.lock"
 LOG = f"{FILE}-wal"
@@ -95,9 +91,18 @@ class Store:
         return not busy
 
     def fact(self, key: str) -> str | None:
-        """A stored fact about the library, such as which recipe is current."""
+        """A stored fact about the library, such as how it was grouped."""
         row = self.connection.execute("SELECT value FROM fact WHERE key = ?", (key,)).fetchone()
         return None if row is None else str(row[0])
+
+    @property
+    def recipe(self) -> str:
+        """The recipe whose faces are the library's people; empty before any picture was added."""
+        return self.fact("recipe") or ""
+
+    @recipe.setter
+    def recipe(self, recipe: str) -> None:
+        self.set_fact("recipe", recipe)
 
     def is_halfway(self) -> bool:
         """Whether a kill has left something of what was erased, or encrypted."""
@@ -107,13 +112,6 @@ class Store:
         """Store a fact, replacing an older value."""
         with _clear_errors(self.folder):
             self.connection.execute("INSERT OR REPLACE INTO fact (key, value) VALUES (?, ?)", (key, value))
-
-
-def as_table(rows: Sequence[Sequence[object]], schema: Mapping[str, type]) -> pl.DataFrame:
-    """Rows as a table, for which polars is loaded: that takes longer than a short command."""
-    import polars as pl
-
-    return pl.DataFrame(rows, schema=schema, orient="row")
 
 
 def insert(connection: sqlite3.Connection, table: str, **columns: object) -> int:
