@@ -237,7 +237,8 @@ def labels_of(table: Table, origin: str, options: LabelOptions) -> Labels:
         raise LabelsError(
             f"The rows of {origin} disagree about each of {len(contradictions):,} files, such as"
             f" {one.file} ({', '.join(one.says)}).",
-            "Where several files have the same name, write it with the folder, as in phone1/IMG_0001.jpg.",
+            "Where several files have the same name, write it with the folder, as in phone1/IMG_0001.jpg; of several"
+            " people in a picture, keep the row of its main face.",
         )
     if not files and not dropped:
         mend = f"Check the columns {columns.file_name} and {columns.label_name}."
