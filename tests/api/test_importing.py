@@ -17,7 +17,7 @@ from tests.made_library import Shot, library, take
 from unmingle.api import ExportOptions, Library
 from unmingle.errors import LabelsError, SourceError
 from unmingle.exchange.importing import NO_PLACE, OWN_SIDECARS, Left, assign
-from unmingle.exchange.named_faces import NO_FACE, NOT_THERE, OTHER_FOLDER, SEVERAL, UNREAD, WHICH_FACE
+from unmingle.exchange.named_faces import NO_FACE, NOT_THERE, OTHER_FOLDER, SEVERAL, SEVERAL_PEOPLE, UNREAD, WHICH_FACE
 from unmingle.exchange.xmp import packet
 from unmingle.sources.regions import (
     FACE,
@@ -508,6 +508,14 @@ def test_a_table_of_several_people_in_a_picture_has_to_say_who_is_where(tmp_path
     done = one.import_names(tmp_path / "names.csv")
     assert [(left.name, left.why) for left in done.left] == [("Ada", WHICH_FACE), ("Eve", WHICH_FACE)]
     assert names(one) == {("b.jpg", 0): "Ben"}
+
+
+def test_a_cell_with_several_people_is_of_none(tmp_path: Path) -> None:
+    one = one_face(tmp_path, "a.jpg", "b.jpg", "c.jpg", "d.jpg")
+    (tmp_path / "n.csv").write_text("file;name\na.jpg;Ada, Ben\nb.jpg;Ada\nc.jpg;Ben\nd.jpg;Doe, Jane\n")
+    done = one.import_names(tmp_path / "n.csv")
+    assert [(left.name, left.why) for left in done.left] == [("Ada, Ben", SEVERAL_PEOPLE)]
+    assert sorted(names(one).values()) == ["Ada", "Ben", "Doe, Jane"]
 
 
 def test_names_that_differ_in_letter_case_are_one_person(tmp_path: Path) -> None:

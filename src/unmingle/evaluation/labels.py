@@ -228,7 +228,7 @@ def labels_of(table: Table, origin: str, options: LabelOptions) -> Labels:
             dropped.append(Dropped(file, label, rule.text, rule.by_label))
         elif not label:
             unlabelled.append(file)
-        elif people := _several(label, known):
+        elif people := several(label, known):
             contradictions.append(Contradiction(file, people))
         else:
             files[file] = label
@@ -276,7 +276,7 @@ def _first_match(row: Row, rules: tuple[Rule, ...]) -> Rule | None:
     return None
 
 
-def _several(label: str, known: Set[str]) -> tuple[str, ...]:
+def several(label: str, known: Set[str]) -> tuple[str, ...]:
     """The people whom a label names, if these are several: numbers, or labels that others have on their own."""
     parts = tuple(bare(part) for part in SEPARATORS.split(label))
     numbers = all(part.isdecimal() for part in parts)

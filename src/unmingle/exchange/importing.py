@@ -13,6 +13,7 @@ from unmingle.decisions.log import Decision
 from unmingle.decisions.references import clean_name
 from unmingle.decisions.service import DecisionService
 from unmingle.errors import DecisionError, LabelsError, reason
+from unmingle.evaluation.labels import several
 from unmingle.exchange import named_faces
 from unmingle.exchange.photo_names import Guess, who_is_who
 from unmingle.exchange.region_sources import (
@@ -178,8 +179,11 @@ class _Reader:
         self.files.add(file.name)
         self.nameless += sum(not row.name for row in rows)
         self._faces = self._faces or named_faces.FacesOfFiles(self.store)
+        alone = {row.name for row in rows}
         for row, face, why in self._faces.find([row for row in rows if row.name]):
-            if face is None:
+            if not (row.face or row.area) and several(row.name, alone):
+                self._leave(f"{file.name}: {row.file}", row.name, named_faces.SEVERAL_PEOPLE)
+            elif face is None:
                 self._leave(f"{file.name}: {row.file}", row.name, why)
             else:
                 self._give(face, row.name, f"{file.name}: {row.file}", row.frame)
@@ -273,7 +277,7 @@ class _Reader:
                 for person in sure:
                     self._give(face_of[person], name, where)
                 if not sure:
-                    likely = (f"Person {person} with {guesses[person].probability:.0%}" for person in meant)
+                    likely = (f"Person {person} with {int(100 * guesses[person].probability)}%" for person in meant)
                     self._leave(where, name, "; perhaps ".join([NO_PLACE, *likely]))
 
     def _name_by(

@@ -27,6 +27,7 @@ from unmingle.store.sqlite import Store
 
 NO_FACE = "no face was found there"
 WHICH_FACE = "which face, the table doesn't say: it needs a column face, or left, top, width and height"
+SEVERAL_PEOPLE = "several people in one cell: each needs a row that says which face it is"
 NOT_THERE = "not in the library"
 SEVERAL = "several files of the library could be meant"
 OTHER_FOLDER = "not in the library; a file so called is in another folder there"
