@@ -60,6 +60,7 @@ def write_video(
     b_frames: int = 0,
     milliseconds: Sequence[int] | None = None,
     rotation: int = 0,
+    pixel_aspect: Fraction | None = None,
     sound: bool = False,
     container_options: dict[str, str] | None = None,
 ) -> Path:
@@ -75,6 +76,7 @@ def write_video(
         b_frames: the most frames in a row that are stored after a later one.
         milliseconds: the time of each frame, instead of a steady rate.
         rotation: degrees clockwise by which players are told to turn the picture; MP4 and MOV only.
+        pixel_aspect: the width of a pixel by its height, where they differ.
         sound: whether there is a track of silence as well.
         container_options: options of FFmpeg's muxer.
 
@@ -91,6 +93,8 @@ def write_video(
         context = stream.codec_context
         context.gop_size = keyframe_every
         context.max_b_frames = b_frames
+        if pixel_aspect is not None:
+            context.sample_aspect_ratio = pixel_aspect
         if milliseconds is not None:
             context.time_base = MILLISECONDS
         voice = _add_voice(container) if sound else None

@@ -61,6 +61,11 @@ class Faces:
         """The same in a picture with so many times the pixels on each side."""
         return Faces(self.boxes * np.float32(factor), self.points * np.float32(factor), self.scores)
 
+    def widened(self, factor: float) -> Faces:
+        """The same in a picture that is so many times as wide, and as high as before."""
+        wide = np.array([factor, 1], np.float32)
+        return Faces(self.boxes * np.tile(wide, 2), self.points * wide, self.scores)
+
     @classmethod
     def none(cls) -> Faces:
         """No faces at all."""

@@ -491,6 +491,19 @@ def test_a_recording_is_known_by_its_first_bytes(tmp_path: Path, kind: str) -> N
 
 
 @pytest.mark.parametrize(
+    ("said", "rotation", "aspect"),
+    [((64, 45), 0, 64 / 45), ((64, 45), 90, 45 / 64), ((8, 9), 180, 8 / 9), ((101, 100), 0, 1.0), ((9, 1), 0, 1.0)],
+)
+def test_it_is_told_how_wide_pixels_are_shown(
+    said: tuple[int, int], rotation: int, aspect: float, tmp_path: Path
+) -> None:
+    path = write_video(tmp_path / "tape.mp4", 2, pixel_aspect=Fraction(*said), rotation=rotation)
+    with Recording(path) as recording:
+        assert recording.info.aspect == pytest.approx(aspect)
+        assert (recording.info.width, recording.info.height) == (SIZE if rotation % 180 == 0 else SIZE[::-1])
+
+
+@pytest.mark.parametrize(
     ("name", "codec", "size"),
     [("tape.dv", "dvvideo", (720, 576)), ("tape.wtv", "mpeg2video", SIZE), ("camera.h264", "libx264", SIZE)],
 )

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from tests.gallery import Call, people, record, record_speakers
-from tests.made_library import faces
+from tests.made_library import analysis, faces
+from tests.videos import numbered, write_video
 
 from unmingle.faces.recipe import FaceRecipe
+from unmingle.models.registry import SFACE, card
 from unmingle.settings import DetectionSettings, EngineSettings
 from unmingle.sources.recordings import Frame, Recording
 from unmingle.tracking import video
@@ -151,3 +155,22 @@ def test_large_frames_are_not_looked_at_in_full() -> None:
     asked = Asked(200)
     find(asked, frames(np.zeros((1080, 1920, 3), np.uint8)))
     assert asked.sides == [1280]
+
+
+def test_faces_are_described_as_they_are_shown_where_pixels_are_not_square(tmp_path: Path) -> None:
+    shown: list[tuple[tuple[int, ...], list[float]]] = []
+
+    class Described(Asked):
+        calibration = card(SFACE.name).calibration
+
+        def describe_faces(self, pictures: Sequence[U8], faces: Sequence[Faces]) -> list[Analysis]:
+            shown.extend((one.shape, some.boxes[0].tolist()) for one, some in zip(pictures, faces, strict=True))
+            return [replace(analysis(np.ones((1, 128))), faces=some) for some in faces]
+
+    path = write_video(tmp_path / "tape.mkv", [numbered(5, (240, 120))] * 5, pixel_aspect=Fraction(4, 3))
+    with Recording(path) as recording:
+        (segment,) = track_video(recording, Described(30), every=0)
+    assert shown == [((120, 320, 3), pytest.approx([5 * 4 / 3, 5, 40, 39]))]
+    (track,) = segment.tracks
+    (keyframe,) = track.keyframes
+    assert keyframe.analysis.faces.boxes == pytest.approx(track.sightings.boxes[[keyframe.sighting]])

@@ -39,6 +39,8 @@ _FORMATS = (
     "mp3,wav,aac,flac,aiff,amr"
 )
 _UNTURNED = (1, 0, 0, 1)
+NEARLY_SQUARE = 0.02  # by so much a pixel's width and height may differ
+MOST_STRETCHED = 2.0  # of a pixel's width by its height, or the other way round; what is more, is a mistake
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class RecordingInfo:
     duration: float  # seconds, from the beginning of the first frame to the end of the last
     rate: float  # frames a second, on average
     note: str = ""  # what of it is not looked at, and why
+    aspect: float = 1.0  # a pixel's width by its height, as an upright frame is shown
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,7 +78,7 @@ class Recording:
         self._lost: set[int] = set()
         self._reading: set[InputContainer] = set()
         with self._opened() as (container, stream):
-            note = _choose(container)[1]
+            note, aspect = _choose(container)[1], _aspect(stream)
             self._index = read_index(container, stream)
         first = next(self._decoded(0), None)
         frames = len(self._index.times)
@@ -86,7 +89,9 @@ class Recording:
         width, height = self._stored if self._turn[0] else self._stored[::-1]
         if min(width, height) < MIN_SIDE:
             raise PictureError(f"too small: {width}×{height} pixels can't hold a face")
-        self.info = RecordingInfo(width, height, frames, self._index.duration, frames / self._index.duration, note)
+        aspect = aspect if self._turn[0] else 1 / aspect
+        duration = self._index.duration
+        self.info = RecordingInfo(width, height, frames, duration, frames / duration, note, aspect)
 
     def __enter__(self) -> Self:
         return self
@@ -285,6 +290,13 @@ def _choose(container: InputContainer) -> tuple[VideoStream, str]:
         why = "the largest" if all(_size(other) != _size(stream) for other in rivals) else "the first of its size"
     left = ", ".join(map(_size, others))
     return stream, f"{len(streams)} streams of pictures: {why}, {_size(stream)}, is watched, and not {left}"
+
+
+def _aspect(stream: VideoStream) -> float:
+    """A stored pixel's width by its height; 1 where the file doesn't say, or says what can't be."""
+    said = float(stream.sample_aspect_ratio or 1)
+    odd = abs(said - 1) > NEARLY_SQUARE and 1 / MOST_STRETCHED <= said <= MOST_STRETCHED
+    return said if odd else 1.0
 
 
 def _area(stream: VideoStream) -> int:

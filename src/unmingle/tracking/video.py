@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from itertools import dropwhile, pairwise
 from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import cv2
 import numpy as np
 
+from unmingle.faces.align import FACE_MARGIN, thumbnail
 from unmingle.faces.boxes import assigned
 from unmingle.grouping.impostors import curve_of
 from unmingle.models.registry import Calibration
@@ -79,7 +81,7 @@ def track_video(recording: Recording, recipe: VideoRecipe, *, every: float, star
     ):
         for chunk, found in looked:
             times.extend((frame.time, frame.until) for frame in chunk.frames)
-            _follow(tracker, recipe, chunk.frames, found)
+            _follow(tracker, recipe, chunk.frames, found, recording.info.aspect)
             if chunk.last:
                 yield _segment(tracker, recipe, times, chunk.skipped - before)
                 before, tracker, times = chunk.skipped, Tracker(recipe.min_score), []
@@ -114,7 +116,9 @@ def _is_full(chunk: Sequence[Frame], following: Frame) -> bool:
     return len(chunk) >= most or chunk[-1].time - chunk[0].time >= CHUNK or following.time - chunk[-1].time > CHUNK
 
 
-def _follow(tracker: Tracker, recipe: VideoRecipe, chunk: Sequence[Frame], found: Sequence[FrameFaces]) -> None:
+def _follow(
+    tracker: Tracker, recipe: VideoRecipe, chunk: Sequence[Frame], found: Sequence[FrameFaces], aspect: float
+) -> None:
     """Take in the frames of about a second, and their faces: each is described once, if it is time for that."""
     best: dict[Piece, tuple[float, int, int, int]] = {}  # score, frame, face, and its position in the piece
     for i, (frame, (faces, grey, looked_at)) in enumerate(zip(chunk, found, strict=True)):
@@ -125,13 +129,30 @@ def _follow(tracker: Tracker, recipe: VideoRecipe, chunk: Sequence[Frame], found
     wanted = [[face for _, at, face, _ in best.values() if at == i] for i in range(len(chunk))]
     shown = [i for i, index in enumerate(wanted) if index]
     some = [found[i].faces.take(np.array(wanted[i], np.int64)) for i in shown]
-    analyses = dict(zip(shown, recipe.describe_faces([chunk[i].pixels for i in shown], some), strict=True))
+    analyses = dict(zip(shown, _described(recipe, [chunk[i].pixels for i in shown], some, aspect), strict=True))
     for piece, (_, i, face, at) in best.items():
         piece.analyses[at] = analyses[i].one(wanted[i].index(face))
         # Two keyframes make a person, so the second comes soon; and the longer a face is followed without a doubt,
         # the less a further one tells. Each comes a second later after the one before than that one did.
         wait = len(piece.analyses) + (piece.before is not None) - 0.5
         piece.due = chunk[i].time + wait * CHUNK
+
+
+def _described(recipe: VideoRecipe, pictures: Sequence[U8], faces: Sequence[Faces], aspect: float) -> list[Analysis]:
+    """Embed and judge faces as they are shown: an embedding suffers where pixels are not square.
+
+    Places and thumbnails are of the frame as it is stored.
+    """
+    if aspect == 1.0:
+        return recipe.describe_faces(pictures, faces)
+    shown = [np.asarray(cv2.resize(picture, None, fx=aspect, fy=1.0), np.uint8) for picture in pictures]
+    described = recipe.describe_faces(shown, [one.widened(aspect) for one in faces])
+    found = []
+    for one, picture in zip(described, pictures, strict=True):
+        there = one.faces.widened(1 / aspect)
+        cut = tuple(thumbnail(picture, box, margin=FACE_MARGIN) for box in there.boxes)
+        found.append(replace(one, width=picture.shape[1], faces=there, thumbnails=cut))
+    return found
 
 
 def _segment(tracker: Tracker, recipe: VideoRecipe, times: Sequence[tuple[float, float]], skipped: int) -> Segment:
