@@ -114,7 +114,7 @@ def people_of(folder: Path) -> dict[int, tuple[str, frozenset[int]]]:
         stored = dict(store.connection.execute("SELECT face, person FROM member"))
         names = dict(store.connection.execute("SELECT id, name FROM person"))
         state = State.read(store)
-        faces_n, person_n = state.members_now(store)
+        faces_n, person_n = state.members_now()
     replayed = {face: who for face, who in zip(faces_n.tolist(), person_n.tolist(), strict=True) if who != ALONE}
     assert replayed == stored, "replaying gives other people"
     return {who: (names[who], frozenset(f for f, of in stored.items() if of == who)) for who in set(stored.values())}

@@ -229,7 +229,7 @@ def check(folder: Path, told: list[str]) -> list[str]:
         if other - {max(log)} or (f"decision {max(log)}" in told and other):
             wrong.append("the journal says something else than the log")
         state = State.read(store)
-        faces_n, person_n = state.members_now(store)
+        faces_n, person_n = state.members_now()
         replayed = {f: p for f, p in zip(faces_n.tolist(), person_n.tolist(), strict=True) if p != ALONE}
         if replayed != dict(connection.execute("SELECT face, person FROM member")):
             wrong.append("people are not what the log says")

@@ -202,7 +202,7 @@ def cluster(
     times = times or Times()
     with store.transaction():
         state = State.read(store)
-        state.write_marks(store)
+        state.write_marks()
     with store.snapshot():
         faces = faces_to_group(store, raw=True)
     progress("cluster", 0, len(faces.ids))

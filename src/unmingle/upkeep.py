@@ -108,7 +108,7 @@ def _decision_faults(store: Store) -> Iterator[Fault]:
     if not store.recipe:
         return
     state = State.read(store)
-    faces_n, person_n = state.members_now(store)
+    faces_n, person_n = state.members_now()
     now = {face: who for face, who in zip(faces_n.tolist(), person_n.tolist(), strict=True) if who != ALONE}
     stored = dict(zip(state.faces_n.tolist(), state.person_n.tolist(), strict=True))
     names = dict(store.connection.execute("SELECT id, name FROM person WHERE name != ''"))
@@ -165,7 +165,7 @@ def _repair(folder: Path) -> list[str]:
             drop(connection, wrong)
             done.append(f"The faces of {counted(len(wrong), 'file')} are to be found again.")
         if store.recipe:
-            State.read(store).write(store)
+            State.read(store).write()
         journal.rewrite(store)
     if done:
         done.append(

@@ -32,7 +32,7 @@ def check_all_holds(album: Album) -> None:
     """Every decision that stands holds, names are where they were given, and the tables are what the log says."""
     with open_to_read(album.library.folder) as store:
         state = State.read(store)
-        faces_n, person_n = state.members_now(store)
+        faces_n, person_n = state.members_now()
         stored = dict(store.connection.execute("SELECT face, person FROM member"))
         marks = dict(store.connection.execute("SELECT face, mark FROM mark"))
         names = dict(store.connection.execute("SELECT id, name FROM person WHERE name != ''"))

@@ -167,7 +167,7 @@ def store_assignment(
         order = np.argsort(every_n)
         every_person_n = np.concatenate([persons_n[grouped], heeded.persons(stay_m)])
         state.assignment = Assignment(number, heeded.log.last, every_n[order], every_person_n[order])
-        moved = state.write(store)
+        moved = state.write()
         connection.execute(
             "UPDATE member SET (probability, likeness) ="
             " (SELECT probability, likeness FROM proposal WHERE face = member.face)"

@@ -84,7 +84,7 @@ def erase(
         connection.execute(f"UPDATE moved SET before = NULL WHERE before IN {_in(ids)}")
         connection.execute(f"DELETE FROM person WHERE id IN {_in(ids)}")
         state = State.read(store)
-        moved = state.write(store)
+        moved = state.write()
         _compare_anew(store)
         words = f"Erased {counted(len(ids), 'person', 'people')} ({counted(len(gone), 'face')})"
         append(connection, Erase(), by, words, sorted(ids), moved)

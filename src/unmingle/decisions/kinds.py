@@ -13,8 +13,7 @@ from unmingle.text_layout import counted
 
 if TYPE_CHECKING:
     from unmingle.decisions.log import Projection
-    from unmingle.decisions.service import Check
-    from unmingle.decisions.state import Names
+    from unmingle.decisions.state import Names, State
 
 Kind = Literal[
     "name", "merge", "split", "reject", "assign", "not_a_face", "face", "ignore", "restore", "different", "unsure",
@@ -50,7 +49,7 @@ class Command:
     def people(self) -> set[int]:
         return {person for person in (self.person, *self.others) if person is not None}
 
-    def check(self, at: Check) -> Self:
+    def check(self, at: State) -> Self:
         """The command, complete."""
         raise NotImplementedError
 
@@ -66,7 +65,7 @@ class Command:
         parts = {"anchors" if key == "exemplars" else key: value for key, value in asdict(self).items()}
         return json.dumps({key: value for key, value in parts.items() if value not in (None, (), "", {}, 0)})
 
-    def _check_people(self, at: Check) -> Self:
+    def _check_people(self, at: State) -> Self:
         for person in (self.person, *self.others):
             if person is None:
                 raise DecisionError("Nobody was named.", "Say which person.")
@@ -75,18 +74,18 @@ class Command:
             raise DecisionError(f"Person {self.person} is named twice.", "Name two different people.")
         return self
 
-    def _check_faces(self, at: Check) -> Self:
+    def _check_faces(self, at: State) -> Self:
         return replace(self, faces=at.check_faces(self.faces))
 
-    def _check_both(self, at: Check) -> Self:
+    def _check_both(self, at: State) -> Self:
         return self._check_people(at)._check_faces(at)
 
-    def _check_pair(self, at: Check) -> Self:
+    def _check_pair(self, at: State) -> Self:
         if not self.others:
             raise DecisionError("One person alone can't be merged or compared.", "Name two people.")
         return replace(self, others=tuple(dict.fromkeys(self.others)))._check_people(at)
 
-    def _check_several(self, at: Check) -> Self:
+    def _check_several(self, at: State) -> Self:
         """Of several people, or else of several faces."""
         if self.person is not None:
             return replace(self, faces=())._check_pair(at)
@@ -116,9 +115,9 @@ class Name(Command):
 
     kind = "name"
 
-    def check(self, at: Check) -> Self:
+    def check(self, at: State) -> Self:
         self._check_people(at)
-        name, names = clean_name(self.name), at.state.projection.names
+        name, names = clean_name(self.name), at.projection.names
         if names.get(self.whom, "") == name:
             called = f"called {name}" if name else "without a name"
             raise DecisionError(f"Person {self.person} is {called} already.", "Nothing has to be done.")
@@ -159,12 +158,12 @@ class Split(Command):
 
     kind = "split"
 
-    def check(self, at: Check) -> Self:
+    def check(self, at: State) -> Self:
         checked = self._check_faces(at)
         owners = at.owners(checked.faces)
         if len(owners) == 1 and at.faces_of(*owners) == len(checked.faces):
             raise DecisionError(
-                f"These are all the faces of {at.state.names[owners[0]]}.", "Leave some of them out, or rename."
+                f"These are all the faces of {at.names[owners[0]]}.", "Leave some of them out, or rename."
             )
         return replace(checked, person=None, others=tuple(owners))
 
@@ -238,7 +237,7 @@ class Ignore(Command):
 
     kind: ClassVar[Kind] = "ignore"
 
-    def check(self, at: Check) -> Self:
+    def check(self, at: State) -> Self:
         checked = self if self.person is None else self._check_people(at)
         return checked._check_faces(at) if checked.faces or checked.person is None else checked
 
@@ -288,7 +287,7 @@ class Unsure(Command):
 
     kind = "unsure"
 
-    def check(self, at: Check) -> Self:
+    def check(self, at: State) -> Self:
         return self._check_both(at) if self.person is not None and self.faces else self._check_several(at)
 
     def apply(self, decided: Projection) -> None:
@@ -311,8 +310,8 @@ class Undo(Command):
 
     kind: ClassVar[Kind] = "undo"
 
-    def check(self, at: Check) -> Self:
-        log, shown = at.state.log, command("log", at.store.folder)
+    def check(self, at: State) -> Self:
+        log, shown = at.log, command("log", at.store.folder)
         undo = self.kind == "undo"
         target = self.target or (log.to_undo() if undo else log.to_redo())
         if target is None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Collection
+from dataclasses import replace
 
 from unmingle.decisions import journal
 from unmingle.decisions.kinds import Clustered, Command, Reject, Split, Undo
@@ -12,51 +12,12 @@ from unmingle.decisions.log import By, Entry, append, last_id
 from unmingle.decisions.state import State
 from unmingle.errors import DecisionError, StaleError
 from unmingle.store.face_regions import regions_of_faces
-from unmingle.store.face_rows import ALONE, last_face
+from unmingle.store.face_rows import last_face
 from unmingle.store.result_tables import keep_tally
 from unmingle.store.sqlite import Store, insert
 
 # Faces that stand for a person, the most typical ones: one may get lost, and the person is still found.
 EXEMPLARS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """What a command is checked against."""
-
-    store: Store
-    state: State
-
-    def check_person(self, person: int) -> None:
-        projection = self.state.projection
-        now = projection.now(person)
-        if now != person:
-            raise DecisionError(
-                f"Person {person} is a part of {self.state.names[now]} ({now}) since they were merged.",
-                f"Say {now}, or undo the merge.",
-            )
-        if not self.faces_of(person) and person not in projection.person_of.values():
-            raise DecisionError(f"There is no person {person}.", "people.csv lists them all.")
-
-    def check_faces(self, faces: Iterable[int]) -> tuple[int, ...]:
-        """Each face once."""
-        once = tuple(dict.fromkeys(faces))
-        if not once:
-            raise DecisionError("No face was named.", "Say which faces.")
-        query = "SELECT count(*) FROM face_row WHERE recipe = ? AND face IN (SELECT value FROM json_each(?))"
-        (known,) = self.store.connection.execute(query, (self.state.recipe, json.dumps(once))).fetchone()
-        if known < len(once):
-            raise DecisionError(
-                f"{len(once) - known} of these faces are not in the library.", "Look at it again, then decide."
-            )
-        return once
-
-    def faces_of(self, *people: int) -> int:
-        query = "SELECT count(*) FROM member WHERE person IN (SELECT value FROM json_each(?))"
-        return int(self.store.connection.execute(query, (json.dumps(people),)).fetchone()[0])
-
-    def owners(self, faces: tuple[int, ...]) -> list[int]:
-        return sorted(set(self.state.persons(faces).tolist()) - {ALONE}) if faces else []
 
 
 class DecisionService:
@@ -77,6 +38,7 @@ class DecisionService:
         if known is None or (known.log.last, known.recipe, self._newest_face) != now:
             known = State.read(store, whole=whole)
             self._state, self._newest_face = known if whole else None, newest
+        known.store = store
         return known
 
     def decide(
@@ -97,13 +59,13 @@ class DecisionService:
         """
         try:
             with store.transaction():
-                at = Check(store, self.state(store, whole=command.kind != "name"))
-                entries = [_take(at, command, by, seen, lenient=lenient)]
+                state = self.state(store, whole=command.kind != "name")
+                entries = [_take(state, command, by, seen, lenient=lenient)]
                 if isinstance(command, Undo) and (together or not command.target):
-                    undo, active = command.kind == "undo", at.state.log.active
-                    rest = [one for one in at.state.log.together(entries[0].command.target) if active[one] == undo]
+                    undo, active = command.kind == "undo", state.log.active
+                    rest = [one for one in state.log.together(entries[0].command.target) if active[one] == undo]
                     more = (replace(command, target=target) for target in (reversed(rest) if undo else rest))
-                    entries += [_take(at, one, by, None, lenient=lenient) for one in more]
+                    entries += [_take(state, one, by, None, lenient=lenient) for one in more]
                 keep_tally(store)
                 journal.append(store)
                 return entries
@@ -114,25 +76,25 @@ class DecisionService:
             raise
 
 
-def _take(at: Check, asked: Command, by: By, seen: int | None, *, lenient: bool) -> Entry:
-    connection, state = at.store.connection, at.state
-    command = asked.check(at)
+def _take(state: State, asked: Command, by: By, seen: int | None, *, lenient: bool) -> Entry:
+    connection = state.store.connection
+    command = asked.check(state)
     if command.group and command.group not in state.log.active:
         raise DecisionError(f"#{command.group} is no decision.", "Make this one by itself.")
-    touched = command.people | set(at.owners(command.faces))
+    touched = command.people | set(state.owners(command.faces))
     if seen is not None:
-        _check_fresh(at, asked, touched, command.faces, seen, lenient=lenient)
+        _check_fresh(state, asked, touched, command.faces, seen, lenient=lenient)
     names = state.names
-    logged = _as_logged(at, command)
+    logged = _as_logged(state, command)
     state.apply(Entry(state.log.last + 1, "", by, logged, ""))
     if command.kind == "name":  # moves nobody: who stands for a person from now on is that person already
-        state.write_placed(at.store)
+        state.write_placed()
         moved = []
     else:
-        moved = state.write_members(at.store)
+        moved = state.write_members()
     if command.faces or isinstance(command, Undo):
-        state.write_marks(at.store)
-    state.write_people(at.store)
+        state.write_marks()
+    state.write_people()
     for _, *step in moved:
         touched.update(person for person in step if person is not None)
     words = logged.describe(names, len(moved))
@@ -142,60 +104,60 @@ def _take(at: Check, asked: Command, by: By, seen: int | None, *, lenient: bool)
     return entry
 
 
-def _as_logged(at: Check, command: Command) -> Command:
+def _as_logged(state: State, command: Command) -> Command:
     """The command in terms that last: faces by face region, and exemplars of the people in it."""
-    regions = regions_of_faces(at.store, command.faces)
-    at.state.face_of.update(zip(regions, command.faces, strict=True))
+    regions = regions_of_faces(state.store, command.faces)
+    state.face_of.update(zip(regions, command.faces, strict=True))
     people = () if isinstance(command, Undo) else (command.person, *command.others)
-    exemplars = {who: _exemplars(at, who, set(command.faces)) for who in people if who is not None}
+    exemplars = {who: _exemplars(state, who, set(command.faces)) for who in people if who is not None}
     person = command.person
     if isinstance(command, Split):
-        person = insert(at.store.connection, "person", since=at.state.assignment.clustering)
+        person = insert(state.store.connection, "person", since=state.assignment.clustering)
     exemplars = {who: found for who, found in exemplars.items() if found}
     return replace(command, person=person, faces=tuple(regions), exemplars=exemplars)
 
 
-def _exemplars(at: Check, person: int, without: set[int]) -> tuple[int, ...]:
+def _exemplars(state: State, person: int, without: set[int]) -> tuple[int, ...]:
     """Face regions that stand for a person from now on, where there are not enough yet."""
-    face_of = at.state.face_of
-    standing = {face_of.get(region) for region, whose in at.state.projection.person_of.items() if whose == person}
+    face_of = state.face_of
+    standing = {face_of.get(region) for region, whose in state.projection.person_of.items() if whose == person}
     if len(standing - without - {None}) >= EXEMPLARS:
         return ()
-    rows = at.store.connection.execute(
+    rows = state.store.connection.execute(
         "SELECT face FROM member WHERE person = ? ORDER BY decided DESC, likeness DESC, face LIMIT ?",
         (person, EXEMPLARS + len(without)),
     )
     chosen = [face for (face,) in rows if face not in without][:EXEMPLARS]
-    regions = regions_of_faces(at.store, chosen)
+    regions = regions_of_faces(state.store, chosen)
     face_of.update(zip(regions, chosen, strict=True))
     return tuple(regions)
 
 
 def _check_fresh(
-    at: Check, asked: Command, people: set[int], faces: Collection[int], seen: int, *, lenient: bool
+    state: State, asked: Command, people: set[int], faces: Collection[int], seen: int, *, lenient: bool
 ) -> None:
     """Refuse what is about people or faces that were changed since; the last is undone only by who knows it."""
-    later = [entry for entry in at.state.log.entries if entry.id > seen]
+    later = [entry for entry in state.log.entries if entry.id > seen]
     if not later:
         return
     about = set(faces)
-    regions = {region for region, face in at.state.face_of.items() if face in about}
+    regions = {region for region, face in state.face_of.items() if face in about}
     query = (
         "SELECT DISTINCT decision, face IN (SELECT value FROM json_each(?2)) FROM moved WHERE decision > ?1 AND"
         " (face IN (SELECT value FROM json_each(?2)) OR before IN (SELECT value FROM json_each(?3))"
         " OR after IN (SELECT value FROM json_each(?3)))"
     )
     values = (seen, json.dumps(list(faces)), json.dumps(sorted(people)))
-    moved = set(at.store.connection.execute(query, values))
+    moved = set(state.store.connection.execute(query, values))
     hit = {entry for entry, _ in moved}
     the_last = isinstance(asked, Undo) and not asked.target
     # Also those that moved none of them.
     hit |= {one.id for one in later if the_last or people & set(one.people) or regions & set(one.command.faces)}
     if lenient and not isinstance(asked, Undo):
+        said = [(one.id, _said(state, one)) for one in later if one.id in hit]
         contrary = (
-            (one.id, 1) in moved or regions & set(_said(at, one).faces) or _of_the_same_people(_said(at, one), asked)
-            for one in later
-            if one.id in hit
+            (entry, 1) in moved or regions & set(command.faces) or _of_the_same_people(command, asked)
+            for entry, command in said
         )
         hit = hit if any(contrary) else set()
     if hit:
@@ -205,9 +167,9 @@ def _check_fresh(
         )
 
 
-def _said(at: Check, entry: Entry) -> Command:
+def _said(state: State, entry: Entry) -> Command:
     """What an entry is about, be it that this was undone."""
-    target = at.state.log.entry(entry.command.target) if isinstance(entry.command, Undo) else None
+    target = state.log.entry(entry.command.target) if isinstance(entry.command, Undo) else None
     return (target or entry).command
 
 

@@ -6,7 +6,7 @@ be undone, and replaying the log gives the same people. An id keeps meaning the 
 
 from __future__ import annotations
 
-import sqlite3
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,6 +15,7 @@ import numpy as np
 
 from unmingle.decisions.log import Entry, Log, Moved, Projection, active_ids
 from unmingle.decisions.references import label
+from unmingle.errors import DecisionError
 from unmingle.records import I64
 from unmingle.store.face_regions import counterparts, faces_of_regions
 from unmingle.store.face_rows import ALONE, look_up, owners_by_face
@@ -57,7 +58,7 @@ class State:
     recipe: str
     log: Log
     face_of: dict[int, int]  # the face of each face region that a decision named
-    _connection: sqlite3.Connection  # in a transaction until all is read
+    store: Store  # in a transaction until all is read
     projection: Projection = field(init=False)
 
     def __post_init__(self) -> None:
@@ -66,7 +67,7 @@ class State:
     @classmethod
     def read(cls, store: Store, *, whole: bool = True) -> State:
         """Read it; not whole: whose faces are only when it is asked for, which takes a while of many."""
-        state = cls(store.recipe, Log.read(store.connection), faces_of_regions(store), store.connection)
+        state = cls(store.recipe, Log.read(store.connection), faces_of_regions(store), store)
         if whole:
             state.assignment, state.members = state.assignment, state.members
         return state
@@ -74,13 +75,13 @@ class State:
     @cached_property
     def assignment(self) -> Assignment:
         query = "SELECT id, decisions FROM clustering ORDER BY id DESC LIMIT 1"
-        clustering, heeded = self._connection.execute(query).fetchone() or (0, 0)
-        return Assignment(clustering, heeded, *owners_by_face(self._connection, "proposal"))
+        clustering, heeded = self.store.connection.execute(query).fetchone() or (0, 0)
+        return Assignment(clustering, heeded, *owners_by_face(self.store.connection, "proposal"))
 
     @cached_property
     def members(self) -> tuple[I64, I64]:
         """Faces by rising row, as stored in `member`, and the person of each, or ALONE."""
-        return owners_by_face(self._connection, "member")
+        return owners_by_face(self.store.connection, "member")
 
     @property
     def faces_n(self) -> I64:
@@ -97,6 +98,36 @@ class State:
     def persons(self, faces: Sequence[int] | I64) -> I64:
         """(m,) the person of each of these faces now, or ALONE."""
         return look_up(*self.members, faces)
+
+    def check_person(self, person: int) -> None:
+        now = self.projection.now(person)
+        if now != person:
+            raise DecisionError(
+                f"Person {person} is a part of {self.names[now]} ({now}) since they were merged.",
+                f"Say {now}, or undo the merge.",
+            )
+        if not self.faces_of(person) and person not in self.projection.person_of.values():
+            raise DecisionError(f"There is no person {person}.", "people.csv lists them all.")
+
+    def check_faces(self, faces: Iterable[int]) -> tuple[int, ...]:
+        """Each face once."""
+        once = tuple(dict.fromkeys(faces))
+        if not once:
+            raise DecisionError("No face was named.", "Say which faces.")
+        query = "SELECT count(*) FROM face_row WHERE recipe = ? AND face IN (SELECT value FROM json_each(?))"
+        (known,) = self.store.connection.execute(query, (self.recipe, json.dumps(once))).fetchone()
+        if known < len(once):
+            raise DecisionError(
+                f"{len(once) - known} of these faces are not in the library.", "Look at it again, then decide."
+            )
+        return once
+
+    def faces_of(self, *people: int) -> int:
+        query = "SELECT count(*) FROM member WHERE person IN (SELECT value FROM json_each(?))"
+        return int(self.store.connection.execute(query, (json.dumps(people),)).fetchone()[0])
+
+    def owners(self, faces: tuple[int, ...]) -> list[int]:
+        return sorted(set(self.persons(faces).tolist()) - {ALONE}) if faces else []
 
     def apply(self, entry: Entry) -> None:
         self.log.entries.append(entry)
@@ -119,10 +150,10 @@ class State:
     def placed(self) -> set[int]:
         return {self.face_of[region] for region in self.projection.placed if region in self.face_of}
 
-    def members_now(self, store: Store) -> tuple[I64, I64]:
+    def members_now(self) -> tuple[I64, I64]:
         """Faces by rising row, and the person of each or ALONE, as assignment and active decisions have it."""
         projection, assigned, face_of = self.projection, self.assignment, self.face_of
-        undone = self._undone_since(store)
+        undone = self._undone_since()
         whose = {face_of[region]: who for region, who in projection.person_of.items() if region in face_of}
         faces_n, person_n = assigned.faces_n, assigned.person_n.copy()
         more = np.array([*whose, *undone], np.int64)
@@ -161,7 +192,7 @@ class State:
             if at is not None and beside is not None and person_n[at] == person_n[beside] != ALONE:
                 person_n[at if face_of[one] not in whose else beside] = ALONE
 
-    def _undone_since(self, store: Store) -> dict[int, list[tuple[set[int], int]]]:
+    def _undone_since(self) -> dict[int, list[tuple[set[int], int]]]:
         """By face that goes back since its move was undone: with whom it may be, and whose it was, latest first."""
         heeded = [entry for entry in self.log.entries if entry.id <= self.assignment.heeded]
         before = active_ids(heeded)
@@ -172,70 +203,70 @@ class State:
         steps: dict[int, list[tuple[set[int], int]]] = {}
         query = "SELECT face, before, after FROM moved WHERE decision = ?"
         for entry in undone:
-            for face, old, new in store.connection.execute(query, (entry,)):
+            for face, old, new in self.store.connection.execute(query, (entry,)):
                 went = {ALONE} if new is None else {new, then.now(new)}
                 steps.setdefault(face, []).append((went, ALONE if old is None else old))
         query = "SELECT face FROM json_each(?) JOIN face_row ON face = value WHERE recipe != ?"
-        others = [face for (face,) in store.connection.execute(query, (str(list(steps)), self.recipe))]
-        face_of = counterparts(store, others)
+        others = [face for (face,) in self.store.connection.execute(query, (str(list(steps)), self.recipe))]
+        face_of = counterparts(self.store, others)
         for face in others:
             moved = steps.pop(face)
             if face in face_of:
                 steps.setdefault(face_of[face], []).extend(moved)
         return steps
 
-    def write(self, store: Store) -> list[Moved]:
+    def write(self) -> list[Moved]:
         """Bring all tables in line; returns what moved."""
-        moved = self.write_members(store)
-        self.write_marks(store)
-        self.write_people(store)
+        moved = self.write_members()
+        self.write_marks()
+        self.write_people()
         return moved
 
-    def write_members(self, store: Store) -> list[Moved]:
+    def write_members(self) -> list[Moved]:
         """Bring the table of members in line, touching only what changed; returns what moved."""
-        faces_n, person_n = self.members_now(store)
+        faces_n, person_n = self.members_now()
         every = np.sort(np.append(faces_n, self.faces_n[~np.isin(self.faces_n, faces_n)]))
         before, after = look_up(*self.members, every), look_up(faces_n, person_n, every)
         rows = np.flatnonzero(before != after)
         steps = zip(every[rows].tolist(), before[rows].tolist(), after[rows].tolist(), strict=True)
         moved = [(face, *(None if who == ALONE else who for who in step)) for face, *step in steps]
-        store.connection.executemany(
+        self.store.connection.executemany(
             "UPDATE member SET person = ? WHERE face = ?",
             [(new, face) for face, old, new in moved if old is not None and new is not None],
         )
-        store.connection.executemany(
+        self.store.connection.executemany(
             "DELETE FROM member WHERE face = ?", [(face,) for face, _, new in moved if new is None]
         )
-        store.connection.executemany(
+        self.store.connection.executemany(
             "INSERT OR REPLACE INTO member (face, person, probability, likeness, since) VALUES (?1, ?2,"
             " (SELECT probability FROM proposal WHERE face = ?1), (SELECT likeness FROM proposal WHERE face = ?1), ?3)",
             [(face, new, self.assignment.clustering) for face, old, new in moved if old is None],
         )
         self.members = faces_n, person_n
-        self.write_placed(store)
+        self.write_placed()
         return moved
 
-    def write_placed(self, store: Store) -> None:
+    def write_placed(self) -> None:
         """Note on members whether somebody placed them."""
         placed = self.placed()
-        stored = {face for (face,) in store.connection.execute("SELECT face FROM member WHERE decided = 1")}
-        store.connection.executemany(
+        stored = {face for (face,) in self.store.connection.execute("SELECT face FROM member WHERE decided = 1")}
+        self.store.connection.executemany(
             "UPDATE member SET decided = ? WHERE face = ?", [(face in placed, face) for face in stored ^ placed]
         )
 
-    def write_marks(self, store: Store) -> None:
-        store.connection.execute("DELETE FROM mark")
-        store.connection.executemany("INSERT INTO mark (face, mark) VALUES (?, ?)", self.marks().items())
+    def write_marks(self) -> None:
+        self.store.connection.execute("DELETE FROM mark")
+        self.store.connection.executemany("INSERT INTO mark (face, mark) VALUES (?, ?)", self.marks().items())
 
-    def write_people(self, store: Store) -> None:
+    def write_people(self) -> None:
         names, ignored = self.projection.names, self.projection.ignored
-        stored = dict(store.connection.execute("SELECT id, name FROM person WHERE name != ''"))
+        stored = dict(self.store.connection.execute("SELECT id, name FROM person WHERE name != ''"))
         changed = {person: names.get(person, "") for person in stored.keys() | names.keys()}
-        store.connection.executemany(
+        self.store.connection.executemany(
             "UPDATE person SET name = ? WHERE id = ?",
             [(name, person) for person, name in changed.items() if stored.get(person, "") != name],
         )
-        before = {person for (person,) in store.connection.execute("SELECT id FROM person WHERE ignored = 1")}
-        store.connection.executemany(
+        before = {person for (person,) in self.store.connection.execute("SELECT id FROM person WHERE ignored = 1")}
+        self.store.connection.executemany(
             "UPDATE person SET ignored = ? WHERE id = ?", [(person in ignored, person) for person in before ^ ignored]
         )
