@@ -25,7 +25,7 @@ from unmingle.faces.align import align
 from unmingle.faces.detect import find_faces
 from unmingle.models.embedding import embed, open_sface
 from unmingle.models.yunet import open_yunet
-from unmingle.settings import DetectionSettings
+from unmingle.settings import DetectionSettings, EngineSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,8 +73,8 @@ class Judge:
     """YuNet and SFace on drawn people."""
 
     def __init__(self) -> None:
-        self._yunet: Session = open_yunet(precision="f32", threads=1)
-        self._sface: Session = open_sface(precision="f32", threads=1)
+        self._yunet: Session = open_yunet(EngineSettings(precision="f32", threads=1))
+        self._sface: Session = open_sface(EngineSettings(precision="f32", threads=1))
 
     def see(self, seeds: Sequence[int], *, frames: int, first_look: int) -> Judged:
         """Draw each person `frames` times, in looks of their own from `first_look` on, and judge the pictures."""

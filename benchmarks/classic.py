@@ -32,6 +32,7 @@ from PIL import Image
 
 from unmingle.models.runtime import available_cores, open_session, resolve_precision
 from unmingle.models.vgg16 import BATCH, build_vgg16, to_224
+from unmingle.settings import EngineSettings
 from vgg16_weights import random_weights, write_weights
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def main() -> None:
         files = pictures(options, folder)
         weights = options.weights or write_weights(folder / "random.h5", random_weights())
         built = build_vgg16(weights, features="fc2", destination=folder / "fc2.onnx", allow_other_weights=True)
-        ours = open_session(built, engine=options.engine, precision=options.precision)
+        ours = open_session(built, EngineSettings(engine=options.engine, precision=options.precision))
         extract(ours, files[:BATCH])  # warm
         with seed_loop(options.seed_python, weights, files, folder) as seed:
             result = measure(ours, seed, files, options.rounds)

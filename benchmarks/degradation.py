@@ -25,7 +25,7 @@ from unmingle.faces.align import SIDE, align
 from unmingle.faces.detect import find_faces
 from unmingle.faces.quality import blur_of, turn_of
 from unmingle.models import embedding, yunet
-from unmingle.settings import DetectionSettings
+from unmingle.settings import DetectionSettings, EngineSettings
 from unmingle.sources.decoding import decode
 from unmingle.sources.images import read_bytes, scan
 
@@ -68,7 +68,7 @@ def read(data: Path, name: str) -> Portraits:
 
 def main_faces(files: Sequence[PictureFile]) -> Iterator[tuple[str, U8, Faces]]:
     """Of each picture that shows a face, whose it is, itself, and its main face alone."""
-    detector = yunet.open_yunet(precision="f32")
+    detector = yunet.open_yunet(EngineSettings(precision="f32"))
     for start in range(0, len(files), AT_ONCE):
         part = files[start : start + AT_ONCE]
         pictures = [decode(read_bytes(file)) for file in part]
@@ -167,7 +167,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=data and Path(data), required=data is None)
     parser.add_argument("sets", nargs="+")
     options = parser.parse_args()
-    session = embedding.open_sface(precision="f32")
+    session = embedding.open_sface(EngineSettings(precision="f32"))
     result = {}
     for name in options.sets:
         portraits = read(options.data, name)

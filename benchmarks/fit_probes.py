@@ -35,7 +35,7 @@ from unmingle.evaluation.labels import LabelOptions, read_labels
 from unmingle.faces.align import SIDE, TEMPLATE_52, align
 from unmingle.faces.detect import find_faces
 from unmingle.models import embedding, yunet
-from unmingle.settings import DetectionSettings
+from unmingle.settings import DetectionSettings, EngineSettings
 from unmingle.sources.decoding import decode
 from unmingle.sources.images import read_bytes, scan
 
@@ -83,8 +83,8 @@ class Maker:
 
     def __init__(self, data: Path) -> None:
         self.data = data
-        self.detector: Session = yunet.open_yunet(precision="f32")
-        self.embedder: Session = embedding.open_sface(precision="f32")
+        self.detector: Session = yunet.open_yunet(EngineSettings(precision="f32"))
+        self.embedder: Session = embedding.open_sface(EngineSettings(precision="f32"))
 
     def pictures(self, name: str, count: int = sys.maxsize) -> Iterator[tuple[list[str], list[U8]]]:
         """Evenly spread pictures of a data set, some at a time, with the names of their owners."""

@@ -23,6 +23,7 @@ from unmingle.models.graphs import prepared_model, wide_pointwise
 from unmingle.models.registry import SFACE
 from unmingle.models.runtime import open_session
 from unmingle.progress import silent
+from unmingle.settings import EngineSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +40,7 @@ def inputs(aligned_nhwc: U8) -> Iterator[list[F32]]:
     names = [node.input[0] for node in wide_pointwise(model.graph)]
     del model.graph.output[:]
     model.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names)
-    session = open_session(model.SerializeToString(), engine="openvino", precision="f32")
+    session = open_session(model.SerializeToString(), EngineSettings(engine="openvino", precision="f32"))
     for start in range(0, len(aligned_nhwc), AT_ONCE):
         outputs = session(aligned_nhwc[start : start + AT_ONCE])
         yield [outputs[name] for name in names]

@@ -22,7 +22,7 @@ import numpy as np
 from unmingle.faces.boxes import overlaps
 from unmingle.faces.detect import DECIDING, at_scales, find_faces, first_scales
 from unmingle.models.yunet import open_yunet
-from unmingle.settings import DetectionSettings
+from unmingle.settings import DetectionSettings, EngineSettings
 from unmingle.sources.decoding import decode
 from unmingle.sources.images import read_bytes, scan
 from unmingle.sources.pyramid import Pyramid
@@ -126,7 +126,7 @@ def main() -> None:
     parser.add_argument("--photographs", type=int, default=4)
     parser.add_argument("--cuttings", type=int, default=300)
     arguments = parser.parse_args()
-    session = open_yunet(precision="f32")
+    session = open_yunet(EngineSettings(precision="f32"))
     settings = DetectionSettings(crops="never")
     cuttings = cut_faces(session, [arguments.data / name for name in arguments.faces], arguments.cuttings)
     empty = [decode(read_bytes(file)) for file in scan([arguments.data / arguments.empty]).files]

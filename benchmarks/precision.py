@@ -32,7 +32,7 @@ from unmingle.grouping.cluster import cluster_faces
 from unmingle.grouping.impostors import SFACE_CURVE
 from unmingle.models import embedding, runtime, yunet
 from unmingle.models.runtime import import_openvino
-from unmingle.settings import DetectionSettings, GroupingSettings
+from unmingle.settings import DetectionSettings, EngineSettings, GroupingSettings
 from unmingle.sources.decoding import decode
 from unmingle.sources.images import read_bytes, scan
 
@@ -57,7 +57,8 @@ def milliseconds(precisions: tuple[Precision, ...]) -> dict[str, float]:
     """Of processor time a face by SFace in each precision; they take turns."""
     runtime.bf16_speed = lambda _: float("bf16" in precisions) * runtime.NATIVE  # type: ignore[assignment]
     sessions = {
-        precision: embedding.open_sface(engine="openvino", precision=precision, threads=1) for precision in precisions
+        precision: embedding.open_sface(EngineSettings(engine="openvino", precision=precision, threads=1))
+        for precision in precisions
     }
     faces = np.random.default_rng(0).integers(0, 256, (runtime.MOST_AT_ONCE, 112, 112, 3), np.uint8)
     times: dict[str, list[float]] = defaultdict(list)
@@ -81,8 +82,10 @@ def on_processors() -> dict[str, dict[str, float]]:
 
 def embeddings(data: Path, name: str, spent: dict[str, list[float]]) -> tuple[list[F32], I64]:
     """(n, d) for each way, of the pictures in which each way finds a face, and whose each is."""
-    detectors = {precision: yunet.open_yunet(precision=precision, threads=1) for _, precision in WAYS}
-    embedders = {precision: embedding.open_sface(precision=precision, threads=1) for precision, _ in WAYS}
+    detectors = {precision: yunet.open_yunet(EngineSettings(precision=precision, threads=1)) for _, precision in WAYS}
+    embedders = {
+        precision: embedding.open_sface(EngineSettings(precision=precision, threads=1)) for precision, _ in WAYS
+    }
     files = scan([data / name]).files
     vectors: list[list[F32]] = [[] for _ in WAYS]
     people = []

@@ -28,7 +28,7 @@ from unmingle.grouping.impostors import SFACE_CURVE, measure_curve
 from unmingle.models import embedding
 from unmingle.models.yunet import open_yunet
 from unmingle.records import Faces
-from unmingle.settings import DetectionSettings, GroupingSettings
+from unmingle.settings import DetectionSettings, EngineSettings, GroupingSettings
 from unmingle.sources.images import PictureFile, read_picture
 
 SETS = ("lfw_a", "pins_a", "families_a")
@@ -44,7 +44,7 @@ def found(folder: Path, most: int) -> tuple[Any, Any, Any]:
         pictures = sorted(person.iterdir()) if person.is_dir() else []
         files += pictures[:8] if len(pictures) > 1 else []
     rest = iter(files[:most])
-    detector, settings = open_yunet(precision="f32"), DetectionSettings(crops="always")
+    detector, settings = open_yunet(EngineSettings(precision="f32")), DetectionSettings(crops="always")
     faces, points, people = [], [], []
     while part := list(islice(rest, AT_ONCE)):
         pixels = [read_picture(PictureFile(str(file.parent), file.name)) for file in part]

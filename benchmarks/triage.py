@@ -33,7 +33,7 @@ from unmingle.grouping.cluster import Evidence, cluster_with_quality
 from unmingle.grouping.constraints import Constraints
 from unmingle.grouping.impostors import SFACE_CURVE
 from unmingle.models import embedding, yunet
-from unmingle.settings import DetectionSettings, GroupingSettings
+from unmingle.settings import DetectionSettings, EngineSettings, GroupingSettings
 from unmingle.sources.decoding import decode
 from unmingle.sources.images import read_bytes, scan
 from unmingle.sources.names import parse_name
@@ -117,7 +117,7 @@ def frames_of(files: list[str]) -> list[int]:
 def find(data: Path, name: str) -> Found:
     """Find, embed and measure the faces of a data set."""
     folder = data / name
-    detector, embedder = yunet.open_yunet(precision="f32"), embedding.open_sface()
+    detector, embedder = yunet.open_yunet(EngineSettings(precision="f32")), embedding.open_sface()
     files = scan([folder / "faces" if (folder / "faces").is_dir() else folder]).files
     names = [file.name for file in files]
     whose, frames = labels_of(folder, names), frames_of(names)

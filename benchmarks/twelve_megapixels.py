@@ -30,6 +30,7 @@ from madeup.portraits import Look, Person, encode, render
 from photographs import background, cut_faces, paste
 from unmingle.faces.boxes import overlaps
 from unmingle.models.yunet import open_yunet
+from unmingle.settings import EngineSettings
 from unmingle.sources.decoding import decode
 from unmingle.sources.images import read_bytes, scan
 
@@ -45,7 +46,7 @@ SAME = 0.35
 
 def people(data: Path | None) -> list[list[tuple[U8, F32]]]:
     """Cuttings of faces, by person."""
-    session = open_yunet(precision="f32")
+    session = open_yunet(EngineSettings(precision="f32"))
     if data is not None:
         folders = [folder for folder in sorted((data / "pins_a").iterdir()) if folder.is_dir()][:PEOPLE]
         return [cut_faces(session, [folder], 12) for folder in folders]

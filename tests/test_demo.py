@@ -9,7 +9,7 @@ from unmingle.demo import FRAMES, PEOPLE, Crop, Meeting, plan_meeting, write_mee
 from unmingle.errors import SettingsError, SourceError
 from unmingle.faces.detect import find_faces
 from unmingle.models.yunet import open_yunet
-from unmingle.settings import DetectionSettings
+from unmingle.settings import DetectionSettings, EngineSettings
 from unmingle.sources.decoding import decode
 from unmingle.sources.names import NameParts, parse_name
 
@@ -98,7 +98,7 @@ def test_the_usual_meeting_has_everything_in_it() -> None:
 
 def test_no_face_is_found_in_an_empty_room() -> None:
     rooms = [decode(crop.jpeg) for crop in plan_meeting() if not crop.person]
-    found = find_faces(open_yunet(precision="f32", threads=1), rooms, DetectionSettings())
+    found = find_faces(open_yunet(EngineSettings(precision="f32", threads=1)), rooms, DetectionSettings())
     assert [len(one.faces) for one in found] == [0] * len(rooms)
 
 

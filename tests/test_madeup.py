@@ -15,7 +15,7 @@ from unmingle.models.embedding import embed, open_sface
 from unmingle.models.runtime import Session
 from unmingle.models.yunet import open_yunet
 from unmingle.records import Faces
-from unmingle.settings import DetectionSettings
+from unmingle.settings import DetectionSettings, EngineSettings
 
 U8 = NDArray[np.uint8]
 ANYONE = Person.from_seed(CAST[0])
@@ -23,7 +23,7 @@ ANYONE = Person.from_seed(CAST[0])
 
 @pytest.fixture(scope="module")
 def yunet() -> Session:
-    return open_yunet(precision="f32", threads=1)
+    return open_yunet(EngineSettings(precision="f32", threads=1))
 
 
 def faces_in(yunet: Session, picture: U8) -> Faces:
@@ -166,7 +166,7 @@ def test_the_detector_is_sure_of_each_portrait(yunet: Session, portraits: list[t
 
 def test_the_cast_can_be_told_apart(yunet: Session, portraits: list[tuple[int, U8]]) -> None:
     aligned = [align(picture, faces_in(yunet, picture).points[0]) for _, picture in portraits]
-    vectors_nd = embed(open_sface(precision="f32", threads=1), np.stack(aligned))
+    vectors_nd = embed(open_sface(EngineSettings(precision="f32", threads=1)), np.stack(aligned))
     person = np.array([number for number, _ in portraits])
     row, column = np.triu_indices(len(person), 1)
     cosine, same = (vectors_nd @ vectors_nd.T)[row, column], person[row] == person[column]

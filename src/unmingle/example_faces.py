@@ -17,7 +17,7 @@ from unmingle.faces.detect import find_faces
 from unmingle.models.yunet import open_yunet
 from unmingle.progress import Progress
 from unmingle.records import I64, U8
-from unmingle.settings import DetectionSettings
+from unmingle.settings import DetectionSettings, EngineSettings
 from unmingle.sources.decoding import decode
 from unmingle.sources.images import PictureFile, quiet_decoders, read_picture, scan
 from unmingle.store.face_query import examples
@@ -88,7 +88,7 @@ def _faces_of_folder(folder: Path, progress: Progress) -> KnownFaces:
 
 def _aligned_faces(pictures: Iterable[tuple[str, U8]]) -> tuple[U8, I64]:
     """The main face of each picture, aligned, and whose it is of those named; pictures without one are left out."""
-    detector, settings = open_yunet(precision="f32"), DetectionSettings(crops="always")
+    detector, settings = open_yunet(EngineSettings(precision="f32")), DetectionSettings(crops="always")
     faces: list[U8] = []
     names: list[str] = []
     rest = iter(pictures)

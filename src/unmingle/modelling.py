@@ -257,7 +257,7 @@ def measure(embedder: Embedder, faces: KnownFaces) -> Calibration:
 
 
 def _to_sface(aligned_nhwc: U8) -> F32:
-    return _embed_all(partial(embedding.embed, embedding.open_sface(precision="f32")), aligned_nhwc)
+    return _embed_all(partial(embedding.embed, embedding.open_sface(EngineSettings(precision="f32"))), aligned_nhwc)
 
 
 @cache

@@ -16,7 +16,7 @@ from madeup.portraits import Look, Person, render
 from unmingle.faces.detect import find_faces, is_crop
 from unmingle.models.yunet import open_yunet, suppress
 from unmingle.records import Faces
-from unmingle.settings import DetectionSettings
+from unmingle.settings import DetectionSettings, EngineSettings
 
 if TYPE_CHECKING:
     from unmingle.models.runtime import Session
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def yunet() -> Session:
-    return open_yunet(precision="f32")
+    return open_yunet(EngineSettings(precision="f32"))
 
 
 @pytest.fixture(scope="module")

@@ -96,7 +96,7 @@ def test_patterns_are_no_faces() -> None:
         cv2.resize(rng.integers(0, 255, (6, 6)).astype(np.float32), (112, 112), interpolation=cv2.INTER_CUBIC),
     ]
     squares = np.stack([np.repeat(np.clip(one, 0, 255)[..., None], 3, axis=2).astype(np.uint8) for one in patterns])
-    _, bands = embedding.describe(embedding.open_sface(precision="f32"), squares)
+    _, bands = embedding.describe(embedding.open_sface(EngineSettings(precision="f32")), squares)
     assert (read_bands(bands).face < 0.5).all()
 
 

@@ -18,7 +18,7 @@ from unmingle.faces.rotation import roll_of, turn_upright, turned_back
 from unmingle.models import embedding
 from unmingle.models.yunet import open_yunet
 from unmingle.records import Faces
-from unmingle.settings import DetectionSettings
+from unmingle.settings import DetectionSettings, EngineSettings
 from unmingle.sources.pyramid import Pyramid
 
 if TYPE_CHECKING:
@@ -30,12 +30,12 @@ SIDE = 256
 
 @pytest.fixture(scope="module")
 def yunet() -> Session:
-    return open_yunet(precision="f32")
+    return open_yunet(EngineSettings(precision="f32"))
 
 
 @pytest.fixture(scope="module")
 def embedder() -> Session:
-    return embedding.open_sface(precision="f32")
+    return embedding.open_sface(EngineSettings(precision="f32"))
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ from unmingle.faces.detect import (
     whole,
 )
 from unmingle.models.yunet import open_yunet
-from unmingle.settings import DetectionSettings
+from unmingle.settings import DetectionSettings, EngineSettings
 from unmingle.sources.pyramid import Pyramid
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def yunet() -> Session:
-    return open_yunet(precision="f32")
+    return open_yunet(EngineSettings(precision="f32"))
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +116,9 @@ def test_small_faces_of_a_large_photograph_are_found_once_each(yunet: Session, p
         pasted(photograph, portraits[number % len(portraits)], x, y, side)
         box = base[number % len(portraits)].faces.boxes[0] * (side / 256)
         expected.append(box + np.array([x, y, 0, 0]))
-    faces = find_faces(yunet, [photograph], DetectionSettings(), finder=open_yunet(precision="bf16"))[0].faces
+    faces = find_faces(yunet, [photograph], DetectionSettings(), finder=open_yunet(EngineSettings(precision="bf16")))[
+        0
+    ].faces
     assert matches(faces, np.array(expected, np.float32)) == [1] * len(expected)
     assert len(faces) == len(expected)
     assert faces.boxes[:, 2].min() < 32

@@ -77,7 +77,7 @@ def test_the_length_of_the_vector_beside_it_does_no_harm(tmp_path: Path) -> None
 def test_the_published_sface_is_sface_though_it_is_quantised_and_lists_what_it_lacks() -> None:
     assert SFACE.intake is not None
     vectors = opened(model_file(SFACE), SFACE.intake)(FACES)
-    cosines = np.sum(vectors * embed(open_sface(precision="f32", threads=1), FACES), axis=1)
+    cosines = np.sum(vectors * embed(open_sface(EngineSettings(precision="f32", threads=1)), FACES), axis=1)
     np.testing.assert_allclose(cosines, 1, atol=1e-5)
 
 

@@ -18,7 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 from unmingle.errors import MissingExtraError, ModelError, SettingsError
 from unmingle.models import runtime
 from unmingle.models.runtime import OpenVinoSession, Session, available_cores, open_session, resolve_precision
-from unmingle.settings import Engine, Precision
+from unmingle.settings import Engine, EngineSettings, Precision
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,7 +90,7 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 
 @pytest.fixture(scope="module")
 def session(engine: Engine) -> Session:
-    return open_session(graph_bytes(), engine=engine, precision="f32", threads=2)
+    return open_session(graph_bytes(), EngineSettings(engine=engine, precision="f32", threads=2))
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 3, 17])
@@ -133,7 +133,7 @@ def test_integers_go_into_a_float_graph(session: Session) -> None:
 
 
 def test_bytes_graph_refuses_floats_that_it_would_cut(engine: Engine) -> None:
-    session = open_session(graph_bytes(element=TensorProto.UINT8), engine=engine, precision="f32")
+    session = open_session(graph_bytes(element=TensorProto.UINT8), EngineSettings(engine=engine, precision="f32"))
     batch = RNG.integers(0, 256, (2, 3, 5, 5), dtype=np.uint8)
     assert session(batch)["out"] == pytest.approx(expected(batch)["out"], rel=1e-4)
     with pytest.raises(ValueError, match="takes uint8, got float32"):
@@ -167,12 +167,12 @@ def test_from_a_file(engine: Engine, tmp_path: Path) -> None:
     file = tmp_path / "modèle 1.onnx"
     file.write_bytes(graph_bytes())
     batch = pictures(2)
-    assert_same(open_session(file, engine=engine, precision="f32")(batch), expected(batch))
+    assert_same(open_session(file, EngineSettings(engine=engine, precision="f32"))(batch), expected(batch))
 
 
 def test_missing_file(engine: Engine, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no model file"):
-        open_session(tmp_path / "none.onnx", engine=engine)
+        open_session(tmp_path / "none.onnx", EngineSettings(engine=engine))
 
 
 def test_a_compiled_graph_is_kept_and_its_damage_does_no_harm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,16 +186,16 @@ def test_a_compiled_graph_is_kept_and_its_damage_does_no_harm(tmp_path: Path, mo
             kept.chmod(0o600)
             if damage is not None:
                 kept.write_bytes(content[: len(content) // 2] if isinstance(damage, str) else damage)
-        assert_same(open_session(file, engine="openvino", precision="f32")(batch), expected(batch))
+        assert_same(open_session(file, EngineSettings(engine="openvino", precision="f32"))(batch), expected(batch))
         assert list((tmp_path / "compiled").iterdir())
     for kept in (tmp_path / "compiled").glob("*"):
         kept.unlink()
     (tmp_path / "compiled").rmdir()
     (tmp_path / "compiled").write_bytes(b"no folder")
-    assert_same(open_session(file, engine="openvino", precision="f32")(batch), expected(batch))
+    assert_same(open_session(file, EngineSettings(engine="openvino", precision="f32"))(batch), expected(batch))
     monkeypatch.setattr(runtime, "KEPT_BYTES", 10)
     (tmp_path / "compiled").unlink()
-    assert_same(open_session(file, engine="openvino", precision="f32")(batch), expected(batch))
+    assert_same(open_session(file, EngineSettings(engine="openvino", precision="f32"))(batch), expected(batch))
     assert not (tmp_path / "compiled").exists()
 
 
@@ -203,38 +203,38 @@ def test_damaged_file(engine: Engine, tmp_path: Path) -> None:
     file = tmp_path / "damaged.onnx"
     file.write_bytes(b"this is not a graph")
     with pytest.raises(ModelError, match=r"damaged\.onnx can't be loaded"):
-        open_session(file, engine=engine)
+        open_session(file, EngineSettings(engine=engine))
     with pytest.raises(ModelError, match="The model can't be loaded"):
-        open_session(graph_bytes()[:100], engine=engine)
+        open_session(graph_bytes()[:100], EngineSettings(engine=engine))
 
 
 def test_two_inputs_are_refused(engine: Engine) -> None:
     with pytest.raises(ModelError, match=r"2 inputs \(x, y\)"):
-        open_session(graph_bytes(second_input=True), engine=engine)
+        open_session(graph_bytes(second_input=True), EngineSettings(engine=engine))
 
 
 @pytest.mark.skipif(available_cores() < 2, reason="needs two cores")
 def test_one_thread_may_run_on_any_core() -> None:
     # Bound to a core, those of all workers of a machine would be bound to the same one.
-    session = open_session(graph_bytes(), engine="openvino", precision="f32", threads=1)
+    session = open_session(graph_bytes(), EngineSettings(engine="openvino", precision="f32", threads=1))
     assert isinstance(session, OpenVinoSession)
     assert not session._compiled.get_property("ENABLE_CPU_PINNING")
 
 
 def test_negative_threads_are_refused() -> None:
     with pytest.raises(SettingsError, match="threads is -1"):
-        open_session(graph_bytes(), threads=-1)
+        open_session(graph_bytes(), EngineSettings(threads=-1))
 
 
 def test_auto_engine_runs_here() -> None:
     batch = pictures(3)
-    assert_same(open_session(graph_bytes(), precision="f32")(batch), expected(batch))
+    assert_same(open_session(graph_bytes(), EngineSettings(precision="f32"))(batch), expected(batch))
 
 
 def test_bf16_is_near_but_rounded() -> None:
     batch = pictures(4, 32, 32)
     exact = expected(batch)["map"]
-    rounded = open_session(graph_bytes(), engine="openvino", precision="bf16")(batch)["map"]
+    rounded = open_session(graph_bytes(), EngineSettings(engine="openvino", precision="bf16"))(batch)["map"]
     cosine = (exact * rounded).sum() / np.linalg.norm(exact) / np.linalg.norm(rounded)
     assert cosine > 0.9995
 
@@ -242,12 +242,12 @@ def test_bf16_is_near_but_rounded() -> None:
 @pytest.mark.parametrize("precision", ["bf16", "int8"])
 def test_onnxruntime_has_float32_only(precision: Precision) -> None:
     with pytest.raises(SettingsError, match="float32 only"):
-        open_session(graph_bytes(), engine="onnxruntime", precision=precision)
+        open_session(graph_bytes(), EngineSettings(engine="onnxruntime", precision=precision))
 
 
 def test_a_graph_that_is_not_quantised_has_no_int8() -> None:
     with pytest.raises(SettingsError, match="Only SFace computes in int8"):
-        open_session(graph_bytes(), precision="int8")
+        open_session(graph_bytes(), EngineSettings(precision="int8"))
 
 
 def test_named_precision_stays() -> None:
@@ -270,7 +270,7 @@ def test_auto_precision_is_what_was_measured_here(note: Path) -> None:
         pytest.skip("the engine has no bf16 on this processor")
     known = json.loads(note.read_text())
     assert first == ("bf16" if known["bf16_speed"] >= runtime.NATIVE else "f32")
-    assert open_session(graph_bytes(), engine="openvino").precision == first
+    assert open_session(graph_bytes(), EngineSettings(engine="openvino")).precision == first
     for speed, precision in ((9.0, "bf16"), (0.9, "f32")):
         note.write_text(json.dumps(known | {"bf16_speed": speed}))
         runtime.bf16_speed.cache_clear()
@@ -292,7 +292,7 @@ def test_a_cache_that_cannot_be_written_is_no_problem(note: Path) -> None:
 
 
 def test_onnxruntime_says_that_it_computes_in_float32() -> None:
-    assert open_session(graph_bytes(), engine="onnxruntime").precision == "f32"
+    assert open_session(graph_bytes(), EngineSettings(engine="onnxruntime")).precision == "f32"
 
 
 def test_missing_onnxruntime_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -305,7 +305,7 @@ def test_missing_onnxruntime_names_the_extra(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(MissingExtraError, match=r"pip install 'unmingle\[onnxruntime\]'"):
-        open_session(graph_bytes(), engine="onnxruntime")
+        open_session(graph_bytes(), EngineSettings(engine="onnxruntime"))
 
 
 NO_NETWORK = """
@@ -316,9 +316,10 @@ def watch(event, args):
 sys.addaudithook(watch)
 import numpy as np
 from unmingle.models.runtime import open_session
+from unmingle.settings import EngineSettings
 from pathlib import Path
 for engine in ("openvino", "onnxruntime"):
-    open_session(Path(sys.argv[1]), engine=engine)(np.zeros((1, 3, 5, 5), np.float32))
+    open_session(Path(sys.argv[1]), EngineSettings(engine=engine))(np.zeros((1, 3, 5, 5), np.float32))
 loaded = [name for name in sys.modules if name.split(".")[0] == "openvino_telemetry"]
 import time
 time.sleep(0.3)  # a telemetry thread would have started by now
@@ -348,7 +349,8 @@ CTRL_C = """
 import signal, sys, threading
 from pathlib import Path
 from unmingle.models.runtime import open_session
-held = [open_session(Path(sys.argv[1]), engine="openvino")]
+from unmingle.settings import EngineSettings
+held = [open_session(Path(sys.argv[1]), EngineSettings(engine="openvino"))]
 thread = threading.Thread(target=held.clear)
 thread.start()
 thread.join()

@@ -11,6 +11,7 @@ from unmingle.models.embedding import describe, embed, open_sface
 from unmingle.models.graphs import RANGES, add_pooled_output, prepared_model, quantise, wide_pointwise
 from unmingle.models.registry import SFACE
 from unmingle.models.runtime import open_session
+from unmingle.settings import EngineSettings
 
 
 def doubling() -> onnx.ModelProto:
@@ -24,7 +25,7 @@ def test_a_pooled_output_holds_the_averages_of_a_layer() -> None:
     model = doubling()
     add_pooled_output(model, "y", "bands", kernel=(2, 6))
     picture = np.arange(48, dtype=np.float32).reshape(2, 1, 4, 6)
-    outputs = open_session(model.SerializeToString(), precision="f32")(picture)
+    outputs = open_session(model.SerializeToString(), EngineSettings(precision="f32"))(picture)
     np.testing.assert_allclose(outputs["y"], 2 * picture)
     np.testing.assert_allclose(outputs["bands"], 2 * picture.reshape(2, 1, 2, 12).mean(axis=3)[..., None])
 
@@ -35,7 +36,7 @@ def test_a_layer_that_is_not_there_is_an_error() -> None:
 
 
 def test_faces_are_described_each_for_itself() -> None:
-    session = open_sface(precision="f32", threads=1)
+    session = open_sface(EngineSettings(precision="f32", threads=1))
     faces = np.random.default_rng(0).integers(0, 255, (3, 112, 112, 3), dtype=np.uint8)
     vectors, bands = describe(session, faces)
     assert vectors.shape == (3, 128)
@@ -47,7 +48,7 @@ def test_faces_are_described_each_for_itself() -> None:
 
 
 def test_bands_run_from_the_brows_down_to_the_chin() -> None:
-    session = open_sface(precision="f32", threads=1)
+    session = open_sface(EngineSettings(precision="f32", threads=1))
     face = np.full((1, 112, 112, 3), 120, np.uint8)
     below = face.copy()
     below[:, 100:] = np.random.default_rng(0).integers(0, 255, (1, 12, 112, 3))
@@ -58,13 +59,13 @@ def test_bands_run_from_the_brows_down_to_the_chin() -> None:
 
 def test_int8_sees_nearly_the_same() -> None:
     faces = made_up_faces().aligned
-    exact, exact_bands = describe(open_sface(precision="f32", threads=1), faces)
-    session = open_sface(precision="int8", threads=1)
+    exact, exact_bands = describe(open_sface(EngineSettings(precision="f32", threads=1)), faces)
+    session = open_sface(EngineSettings(precision="int8", threads=1))
     near, bands = describe(session, faces)
     assert session.precision == "int8"
     assert 0.99 < np.sum(exact * near, axis=1).min() < 0.9999
     assert np.abs(bands - exact_bands).max() < 0.3
-    np.testing.assert_array_equal(embed(open_sface(precision="int8", threads=1), faces[:1]), near[:1])
+    np.testing.assert_array_equal(embed(open_sface(EngineSettings(precision="int8", threads=1)), faces[:1]), near[:1])
 
 
 @pytest.mark.skipif(cv2.__version__ < "5", reason="the steps are of faces as OpenCV 5 draws them")
@@ -73,7 +74,7 @@ def test_int8_has_the_steps_of_what_made_up_faces_need() -> None:
     names = [node.input[0] for node in wide_pointwise(model.graph)]
     del model.graph.output[:]
     model.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names)
-    seen = open_session(model.SerializeToString(), precision="f32")(made_up_faces().aligned)
+    seen = open_session(model.SerializeToString(), EngineSettings(precision="f32"))(made_up_faces().aligned)
     found = [(float(seen[name].min()), float(seen[name].max())) for name in names]
     np.testing.assert_allclose(found, RANGES, atol=0.02)
 
@@ -89,5 +90,5 @@ def test_8_bits_are_within_a_step_of_the_product() -> None:
     x = rng.uniform(-1, 2, (2, 128, 5, 5)).astype(np.float32)
     expected = np.einsum("oi,nihw->nohw", weights[:, :, 0, 0], x)
     for engine in ("openvino", "onnxruntime"):
-        found = open_session(model.SerializeToString(), engine=engine, precision="f32")(x)["y"]
+        found = open_session(model.SerializeToString(), EngineSettings(engine=engine, precision="f32"))(x)["y"]
         assert 0 < np.abs(found - expected).max() < 128 * (3 * 3 / 255 / 2 + 4 * 2 / 254 / 2)

@@ -14,7 +14,7 @@ from PIL import Image
 from unmingle.errors import ModelError, WriteError
 from unmingle.models.runtime import open_session
 from unmingle.models.vgg16 import build_vgg16, to_224
-from unmingle.settings import Engine
+from unmingle.settings import Engine, EngineSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -181,7 +181,7 @@ def test_pool5_from_convolutions_alone(random_base: Path, tmp_path: Path) -> Non
     assert built == destination
     assert [file.name for file in destination.parent.iterdir()] == ["pool5.onnx"]
     pictures = np.stack([to_224(noise(90, 70)), to_224(noise(64, 64)), np.zeros((224, 224, 3), np.uint8)])
-    both = [open_session(built, engine=engine, precision="f32")(pictures) for engine in ENGINES]
+    both = [open_session(built, EngineSettings(engine=engine, precision="f32"))(pictures) for engine in ENGINES]
     first, second = (result["pool5"] for result in both)
     assert first.shape == (3, 512)
     np.testing.assert_allclose(first, second, rtol=1e-4, atol=1e-4 * np.abs(second).max())

@@ -21,7 +21,7 @@ from PIL import Image
 
 from unmingle.models.runtime import open_session
 from unmingle.models.vgg16 import build_vgg16, to_224
-from unmingle.settings import Engine, Precision
+from unmingle.settings import Engine, EngineSettings, Precision
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -140,7 +140,7 @@ def fc2_graph(reference: Reference) -> Iterator[Path]:
 
 
 def run(model: Path, crops: NDArray[np.uint8], engine: Engine, precision: Precision) -> dict[str, F32]:
-    return open_session(model, engine=engine, precision=precision, threads=2)(crops)
+    return open_session(model, EngineSettings(engine=engine, precision=precision, threads=2))(crops)
 
 
 def relative_errors(have_nd: F32, want_nd: F32) -> F32:

@@ -75,12 +75,11 @@ class FaceRecipe:
     def _networks(self) -> tuple[Session, Session, Session]:
         """The detector, the one that finds, and SFace."""
         engine = self._engine
-        detector = finder = open_yunet(engine=engine.engine, precision="f32", threads=engine.threads)
-        sface = embedding.open_sface(engine=engine.engine, precision=engine.precision, threads=engine.threads)
+        detector = finder = open_yunet(replace(engine, precision="f32"))
+        sface = embedding.open_sface(engine)
         # What it finds is read again before it is embedded: so bf16 may move its landmarks.
         if sface.precision != "f32":
-            others = "auto" if engine.precision == "int8" else engine.precision
-            finder = open_yunet(engine=engine.engine, precision=others, threads=engine.threads)
+            finder = open_yunet(replace(engine, precision="auto") if engine.precision == "int8" else engine)
         return detector, finder, sface
 
     @property
@@ -192,7 +191,7 @@ class ClassicRecipe:
 
     def __init__(self, classic: ClassicSettings, engine: EngineSettings, graph: Path, checksum: str) -> None:
         self.key = f"classic-{fingerprint(classic.features, checksum, PREPARATION, VERSION)}"
-        self._session = open_session(graph, engine=engine.engine, precision=engine.precision, threads=engine.threads)
+        self._session = open_session(graph, engine)
         self.precision: str = self._session.precision
 
     def analyse(self, pictures: Sequence[U8 | Pyramid]) -> list[Analysis]:

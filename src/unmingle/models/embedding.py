@@ -23,7 +23,7 @@ from unmingle.models.graphs import BANDS, fold_constants, free_batch, prepared_m
 from unmingle.models.registry import DLIB, SFACE, Card, Intake, model_file
 from unmingle.models.runtime import Session, open_session
 from unmingle.records import F32, U8
-from unmingle.settings import Engine, EngineSettings, Precision
+from unmingle.settings import EngineSettings
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, ValueInfoProto
@@ -129,9 +129,7 @@ def open_embedding(file: Path, intake: Intake, engine: EngineSettings) -> OnnxEm
 
         dtype = helper.tensor_dtype_to_np_dtype(port.type.tensor_type.elem_type)
         try:
-            session = open_session(
-                model.SerializeToString(), engine=engine.engine, precision=engine.precision, threads=engine.threads
-            )
+            session = open_session(model.SerializeToString(), engine)
             embedder = OnnxEmbedder(session, intake, channels_first, dtype, one_by_one)
             noise = np.random.default_rng(0).integers(0, 256, (3, SIDE, SIDE, 3), np.uint8)
             vectors_nd = embedder(noise)
@@ -217,11 +215,11 @@ def _why(error: Exception) -> str:
     return (said or lines)[0]
 
 
-def open_sface(*, engine: Engine = "auto", precision: Precision = "auto", threads: int = 0) -> Session:
+def open_sface(engine: EngineSettings | None = None) -> Session:
     """A session of SFace (Zhong et al., "SFace: Sigmoid-Constrained Hypersphere Loss", 2021), for `describe`."""
-    int8 = precision == "int8"
+    int8 = engine is not None and engine.precision == "int8"
     graph = prepared_model(SFACE, "embedding", int8=int8)
-    return open_session(graph, engine=engine, precision=precision, threads=threads, quantised=int8)
+    return open_session(graph, engine, quantised=int8)
 
 
 def embed(session: Session, aligned_nhwc: U8) -> F32:

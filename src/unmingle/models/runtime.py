@@ -27,7 +27,7 @@ from unmingle.errors import MissingExtraError, ModelError, SettingsError, WriteE
 from unmingle.files import write_atomically
 from unmingle.models.registry import cache_folder
 from unmingle.records import F32
-from unmingle.settings import Engine, Precision
+from unmingle.settings import EngineSettings, Precision
 
 Arithmetic = Literal["f32", "bf16", "int8"]
 
@@ -54,29 +54,22 @@ class Session(Protocol):
         """
 
 
-def open_session(
-    model: Path | bytes,
-    *,
-    engine: Engine = "auto",
-    precision: Precision = "auto",
-    threads: int = 0,
-    quantised: bool = False,
-) -> Session:
+def open_session(model: Path | bytes, settings: EngineSettings | None = None, *, quantised: bool = False) -> Session:
     """Load an ONNX graph, from its file or its bytes, that has one input, with the pictures on its first axis.
 
-    The precision is of the arithmetic inside; the outputs are float32 always. 0 threads are all this process may use.
-    quantised: whether the graph is one for int8.
+    The precision is of the arithmetic inside; the outputs are float32 always. quantised: whether the graph is one for
+    int8.
 
     Raises:
         ModelError: the file is missing, isn't a graph the engine can read, or has not exactly one input.
         MissingExtraError: ONNX Runtime was asked for and is not installed.
-        SettingsError: `threads` is negative, or the engine or the graph can't be had in this precision.
+        SettingsError: the engine or the graph can't be had in this precision.
     """
-    if threads < 0:
-        raise SettingsError(f"threads is {threads}.", "Give 0 for all cores, or a positive number.")
+    settings = settings or EngineSettings()
+    engine, precision = settings.engine, settings.precision
     if isinstance(model, Path) and not model.is_file():
         raise ModelError(f"There is no model file {model}.")
-    cores = threads or available_cores()
+    cores = settings.threads or available_cores()
     if engine == "onnxruntime":
         return OnnxRuntimeSession(model, precision=precision, threads=cores)
     here = engine == "auto" and precision in {"auto", "f32"} and importlib.util.find_spec("onnxruntime") is not None

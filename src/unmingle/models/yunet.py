@@ -12,15 +12,15 @@ from unmingle.models.graphs import prepared_model
 from unmingle.models.registry import YUNET
 from unmingle.models.runtime import Session, open_session
 from unmingle.records import F32, I64, U8, Faces
-from unmingle.settings import Engine, Precision
+from unmingle.settings import EngineSettings
 
 PADDED = 256 * 256  # pixels, of which small canvases are filled up to a multiple: that costs less than a new shape
 STRIDES = (8, 16, 32)  # pixels between the anchors of the three output levels
 
 
-def open_yunet(*, engine: Engine = "auto", precision: Precision = "auto", threads: int = 0) -> Session:
+def open_yunet(engine: EngineSettings | None = None) -> Session:
     """A session of the detector; it maps (n, h, w, 3) uint8 RGB to the raw outputs that `decode` reads."""
-    return open_session(prepared_model(YUNET, "detector"), engine=engine, precision=precision, threads=threads)
+    return open_session(prepared_model(YUNET, "detector"), engine)
 
 
 def detect(session: Session, canvases_nhwc: U8, *, min_score: float, max_overlap: float) -> list[Faces]:
