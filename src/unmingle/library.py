@@ -172,7 +172,7 @@ class Library(LibraryFolder):
         from unmingle.render.notebook import overview_html
 
         try:
-            return self._read(lambda store: overview_html(store))
+            return self._read(overview_html)
         except LibraryError as error:
             return html.block(html.heading(self.folder.name, error.problem), html.remark(error.mend))
 

@@ -247,7 +247,7 @@ class LibraryFolder:
 
     def _show(self, redraw: Iterable[int] | None = None) -> None:
         """Bring the tables in line, and the sheets of people: all if None."""
-        if self.views == "at once" and self._read(lambda store: facts.shows(store)):
+        if self.views == "at once" and self._read(facts.shows):
             self.write_views(redraw=redraw)
         elif redraw is None and self._held is not None:
             self._held.set_fact(TABLES, "")
@@ -259,7 +259,7 @@ class LibraryFolder:
         """
         from unmingle.render.views import write_views
 
-        if not self._read(lambda store: facts.shows(store)):
+        if not self._read(facts.shows):
             return
         shown = self._read(write_views, redraw=redraw)
         with suppress(LibraryError, WriteError), self._open(open_to_decide) as store:  # else all are written next time

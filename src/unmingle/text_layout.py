@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from collections.abc import Sequence
 
 TICKS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)  # seconds between two marks
 MOST_TICKS = 10
@@ -37,6 +38,13 @@ def csv_text(cell: str) -> str:
 def counted(number: int, one: str, many: str = "") -> str:
     """`1 face`, `2,400 faces`."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def listed(lines: Sequence[str], most: int) -> list[str]:
+    """At most so many lines, set in, and how many more there are; a single one more is shown instead."""
+    more = len(lines) - most
+    rest = [f"and {more:,} more; --json has them all"] if more > 1 else lines[most:]
+    return [f"  {line}" for line in (*lines[:most], *rest)]
 
 
 def printable(text: str) -> str:

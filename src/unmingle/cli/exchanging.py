@@ -14,7 +14,7 @@ from unmingle import console
 from unmingle.cli import keeping, on_ray
 from unmingle.cli import options as opt
 from unmingle.errors import command
-from unmingle.text_layout import counted
+from unmingle.text_layout import counted, listed
 
 if TYPE_CHECKING:
     from unmingle.exchange.exporting import Exported
@@ -165,8 +165,7 @@ def _export_lines(done: Exported, *, dry_run: bool) -> list[str]:
     lines = [", ".join(parts)]
     if done.folders:
         lines.append(f"{counted(len(done.folders), 'person', 'people')}:")
-        lines.extend(f"  {files:>7,}  {folder}" for folder, files in done.folders[:SHOWN])
-        lines.extend(_more(len(done.folders)))
+        lines += listed([f"{files:>7,}  {folder}" for folder, files in done.folders], SHOWN)
     return lines + _reasons("Left out", list(done.left_out))
 
 
@@ -196,10 +195,5 @@ def _reasons(heading: str, told: list[tuple[str, str]]) -> list[str]:
         return []
     often = Counter(why for _, why in told).most_common(MOST_REASONS)
     summed = "; ".join(f"{count:,} {why}" for why, count in often) if len(told) > SHOWN else ""
-    lines = [f"{heading}: {len(told):,}" + (f" ({summed})" if summed else "")]
-    lines.extend(f"  {what}: {why}" for what, why in told[:SHOWN])
-    return lines + _more(len(told))
-
-
-def _more(count: int) -> list[str]:
-    return [f"  and {count - SHOWN:,} more; --json has them all"] if count > SHOWN else []
+    head = f"{heading}: {len(told):,}" + (f" ({summed})" if summed else "")
+    return [head, *listed([f"{what}: {why}" for what, why in told], SHOWN)]

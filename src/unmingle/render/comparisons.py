@@ -22,7 +22,7 @@ from unmingle.settings import DetectionSettings, RecordingSettings
 from unmingle.store.facts import noted
 from unmingle.store.result_tables import comparable_faces, spread
 from unmingle.store.sqlite import Store
-from unmingle.text_layout import counted
+from unmingle.text_layout import counted, listed
 
 Shown = dict[str, Any]  # what the template takes
 
@@ -130,11 +130,11 @@ def lines(comparison: Comparison) -> list[str]:
     for kind, title in KIND_TEXTS.items():
         if changes := getattr(comparison, kind):
             told.append(f"{counted(len(changes), 'person', 'people')} {title}:")
-            told += _some([_change_line(change, labels=judged is not None) for change in changes])
+            told += listed([_change_line(change, labels=judged is not None) for change in changes], SHOWN)
     for side, other in ("ab", "ba"):
         if rows := comparison.left_out(side):
             told.append(f"Left out by {side.upper()}, and somebody's in {other.upper()}:")
-            told += _some([f"{faces:>7,}  {status}: {reason}" for status, reason, faces in rows])
+            told += listed([f"{faces:>7,}  {status}: {reason}" for status, reason, faces in rows], SHOWN)
     if judged is not None:
         told.append(
             f"Labels: of {counted(judged.right + judged.mended + judged.broken + judged.wrong, 'picture')}"
@@ -169,12 +169,6 @@ def verdict_text(change: Change) -> str:
     better = "B" if change.mended > change.broken else "A"
     but = f", {less:,} the other way" if less else ""
     return f"By the labels {better} is right, on {counted(more, 'picture')}{but}"
-
-
-def _some(found: list[str]) -> list[str]:
-    more = len(found) - SHOWN
-    rest = [f"and {more:,} more; --json has them all"] if more > 1 else found[SHOWN:]
-    return [f"  {line}" for line in (*found[:SHOWN], *rest)]
 
 
 def comparison_page(comparison: Comparison, a: Pictures, b: Pictures, progress: Progress) -> str:
