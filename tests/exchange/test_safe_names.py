@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unmingle.exchange.output_folder import LONGEST, TakenNames, name_key, safe_name
+from unmingle.exchange.output_folder import LONGEST, name_key, safe_name, safe_names
 
 
 @pytest.mark.parametrize(
@@ -61,18 +61,13 @@ def test_a_long_name_keeps_its_ending_and_is_not_cut_between_a_letter_and_its_ac
     ("one", "other"), [("Ada", "ADA"), ("Zoë", "Zoe\u0308"), ("a:b", "a|b"), ("straße", "STRASSE")]
 )
 def test_what_is_one_name_somewhere_is_told_apart(one: str, other: str) -> None:
-    names = TakenNames("manifest.csv")
-    made = [names.take(name, ending=False) for name in (one, other, one)]
+    made = safe_names((one, other, one), "manifest.csv", ending=False)
     assert len({name_key(name) for name in made}) == 3
     assert made[1].endswith("-2")
     assert made[2].endswith("-3")
 
 
 def test_a_number_stands_before_the_ending_and_reserved_names_are_passed() -> None:
-    names = TakenNames("manifest.csv")
-    assert [names.take("a.jpg"), names.take("A.JPG"), names.take("Manifest.csv")] == [
-        "a.jpg",
-        "A-2.JPG",
-        "Manifest-2.csv",
-    ]
-    assert TakenNames().take("Dr. No", ending=False) == "Dr. No"
+    made = safe_names(("a.jpg", "A.JPG", "Manifest.csv"), "manifest.csv")
+    assert made == ["a.jpg", "A-2.JPG", "Manifest-2.csv"]
+    assert safe_names(["Dr. No"], ending=False) == ["Dr. No"]

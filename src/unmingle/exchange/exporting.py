@@ -20,7 +20,7 @@ import numpy as np
 from unmingle.errors import PictureError, SettingsError, SourceError, WriteError
 from unmingle.evaluation.labels import LabelOptions
 from unmingle.exchange import xmp
-from unmingle.exchange.output_folder import How, OutputFolder, TakenNames, safe_name
+from unmingle.exchange.output_folder import How, OutputFolder, safe_name, safe_names
 from unmingle.exchange.table_files import as_files, filled_workbook, library_tables
 from unmingle.files import check_inside, no_empty_folder, sync_all, user_path, write_atomically
 from unmingle.progress import Progress
@@ -150,13 +150,11 @@ def plan(shown: Iterable[Shown], *, by: By) -> dict[str, dict[str, Shown]]:
     files: defaultdict[tuple[int, str], dict[PictureFile, Shown]] = defaultdict(dict)
     for one in shown:
         files[one[:2]].setdefault(one[4], one)
-    folders, places = TakenNames(MANIFEST), {}
-    for person, name in sorted(files):
-        folder = folders.take(name if name and by == "name" else _number(person), ending=False)
-        names = TakenNames()
-        places[folder] = {
-            names.take(readable(PurePath(file.relative).name)): one for file, one in sorted(files[person, name].items())
-        }
+    called = (name if name and by == "name" else _number(person) for person, name in sorted(files))
+    places = {}
+    for folder, (_, of) in zip(safe_names(called, MANIFEST, ending=False), sorted(files.items()), strict=True):
+        names = safe_names(readable(PurePath(file.relative).name) for file in sorted(of))
+        places[folder] = dict(zip(names, (of[file] for file in sorted(of)), strict=True))
     return places
 
 

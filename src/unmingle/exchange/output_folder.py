@@ -10,7 +10,7 @@ import filecmp
 import os
 import shutil
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,6 +19,7 @@ from typing import Literal, Self
 
 from unmingle.errors import PictureError, WriteError, reason
 from unmingle.files import check_inside, hidden_path, make_file, make_folder, sync_all
+from unmingle.sources.names import distinct
 from unmingle.text_layout import shows
 
 How = Literal["copy", "hardlink", "symlink"]
@@ -269,17 +270,6 @@ def name_key(name: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
 
 
-class TakenNames:
-    """The names that are taken in one folder."""
-
-    def __init__(self, *taken: str) -> None:
-        self._taken = {name_key(name) for name in taken}
-
-    def take(self, name: str, *, ending: bool = True) -> str:
-        """A safe name like this one that nobody has yet; a number is put behind one that is taken."""
-        free, number = safe_name(name, ending=ending), 2
-        stem, dot, tail = free.rpartition(".") if ending and "." in free else (free, "", "")
-        while name_key(free) in self._taken:
-            free, number = f"{stem}-{number}{dot}{tail}", number + 1
-        self._taken.add(name_key(free))
-        return free
+def safe_names(names: Iterable[str], *taken: str, ending: bool = True) -> list[str]:
+    """Safe names like these, all different on every system; those that are taken get a number."""
+    return distinct((safe_name(name, ending=ending) for name in names), taken, key=name_key, ending=ending)

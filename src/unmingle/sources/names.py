@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import PurePosixPath
@@ -64,16 +64,18 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
     return compiled
 
 
-def distinct(names: Iterable[str]) -> list[str]:
-    """The names, those that came before (also in other capitals) with a number behind them."""
-    found: list[str] = []
-    taken: set[str] = set()
-    for plain in names:
-        name, number = plain, 2
-        while name.casefold() in taken:
-            name, number = f"{plain}-{number}", number + 1
-        taken.add(name.casefold())
-        found.append(name)
+def distinct(
+    names: Iterable[str], taken: Iterable[str] = (), *, key: Callable[[str], str] = str.casefold, ending: bool = False
+) -> list[str]:
+    """The names, with a number behind those that came before or are taken, by a key; ending: before what ends them."""
+    found, known = list[str](), set(map(key, taken))
+    for name in names:
+        free, number = name, 2
+        stem, dot, tail = name.rpartition(".") if ending and "." in name else (name, "", "")
+        while key(free) in known:
+            free, number = f"{stem}-{number}{dot}{tail}", number + 1
+        known.add(key(free))
+        found.append(free)
     return found
 
 
