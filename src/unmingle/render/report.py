@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ from unmingle.store.face_rows import ALONE, faces_to_group, persons_now
 from unmingle.store.facts import SCALE, known_scale, library_curve, model_of, noted
 from unmingle.store.file_rows import sources_there
 from unmingle.store.people_query import clusterings, people, unsure_faces
-from unmingle.store.result_tables import RatedFace, faces_table, library_people, spread, tiles
+from unmingle.store.result_tables import faces_table, library_people, qualities, spread
 from unmingle.store.screen_time import count_recordings, timelines
 from unmingle.store.sqlite import Store
 
@@ -131,7 +131,7 @@ class _Report:
         self._faces = faces_table(store)
         self._people = library_people(store)
         self.titles = {person: label(person, name) for person, name in self._people.select("person", "name").rows()}
-        self._tiles = tiles(store, self.titles)
+        self._qualities = qualities(store, self.titles)
         # Neighbours in this order get colours far apart: the golden angle.
         self.hues = {person: round(i * 137.508) % 360 for i, person in enumerate(self.titles)}
         shown = self._faces.drop_nulls("id").unique("id", keep="first", maintain_order=True)
@@ -168,7 +168,9 @@ class _Report:
                 "person": person,
                 "title": self.titles[person],
                 "faces": faces,
-                "strip": [self.face(face) for face in _best_of_parts(self._tiles[person], STRIP if i < STRIPS else 1)],
+                "strip": [
+                    self.face(face) for face in _best_of_parts(self._qualities[person], STRIP if i < STRIPS else 1)
+                ],
                 "unsure": unsure.get(person, 0),
             }
             for i, (person, faces) in enumerate(rows)
@@ -206,8 +208,9 @@ class _Report:
 
     def _best(self, person: int, *, but: int | None = None) -> FacePicture:
         """The best face of a person, and not the one that it is to be compared with, if there is another."""
-        best = max(reversed(self._tiles[person]), key=lambda tile: (tile.face != but, tile.quality))
-        return self.face(best.face, self.titles[person])
+        quality = self._qualities[person]
+        best = max(reversed(quality), key=lambda face: (face != but, quality[face]))
+        return self.face(best, self.titles[person])
 
     def doubts(self) -> list[Doubt]:
         """The faces that are least sure, each beside one of its person."""
@@ -265,7 +268,7 @@ class _Report:
     def _mistake(self, row: dict[str, Any]) -> tuple[list[FacePicture], str, str]:
         """The face and one of the person it was put with, who it is, and what became of it."""
         shown = [FacePicture("", row["file"]) if row["id"] is None else self.face(row["id"], row["file"])]
-        if row["person"] in self._tiles:
+        if row["person"] in self._qualities:
             shown.append(self._best(row["person"]))
         if row["outcome"] == "left_out":
             verdict = f"left out: {STATUS[row['status']][0].lower()}"
@@ -274,11 +277,11 @@ class _Report:
         return shown, row["label"], verdict
 
 
-def _best_of_parts(faces: Sequence[RatedFace], most: int) -> Iterable[int]:
+def _best_of_parts(quality: dict[int, float], most: int) -> Iterable[int]:
     """At most so many faces, spread over all of them, each the best of its part."""
-    parts = min(most, len(faces))
+    faces, parts = list(quality), min(most, len(quality))
     bounds = [i * len(faces) // parts for i in range(parts + 1)]
-    return (max(faces[low:high], key=lambda tile: tile.quality).face for low, high in pairwise(bounds))
+    return (max(faces[low:high], key=quality.__getitem__) for low, high in pairwise(bounds))
 
 
 def single_face_threshold(store: Store, person_n: I64) -> float | None:

@@ -86,7 +86,7 @@ def _patched(store: Store, csv: Path) -> tuple[str, set[int]]:
 
 
 def _write_timelines(store: Store, recordings: Sequence[ScreenTime], titles: dict[int, str]) -> None:
-    faces = result_tables.tiles(store, {one.person for recording in recordings for one in recording.intervals})
+    faces = result_tables.qualities(store, {one.person for recording in recordings for one in recording.intervals})
     folder, wanted = store.folder / "timelines", set()
     names_of_files = distinct(str(PurePosixPath(one.file).with_suffix("")).replace("/", "-") for one in recordings)
     for recording, name in zip(recordings, names_of_files, strict=True):
@@ -95,7 +95,7 @@ def _write_timelines(store: Store, recordings: Sequence[ScreenTime], titles: dic
             spans[one.person].append((one.start, one.end))
         # Who is there longest comes first.
         order = sorted(spans, key=lambda person: (-sum(end - start for start, end in spans[person]), person))
-        best = {person: max(faces[person], key=lambda tile: tile.quality).face for person in order}
+        best = {person: max(faces[person], key=faces[person].__getitem__) for person in order}
         rows = [
             (titles[person], result_tables.thumbnail_of(store, best[person]) or b"", spans[person]) for person in order
         ]

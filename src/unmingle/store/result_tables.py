@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -306,23 +306,15 @@ def models_table(store: Store) -> pl.DataFrame:
     return as_table(rows, MODELS)
 
 
-@dataclass(frozen=True, slots=True)
-class RatedFace:
-    """One face to show: its row in the library, and its quality from 0 to 1."""
-
-    face: int
-    quality: float
-
-
-def tiles(store: Store, only: Collection[int]) -> dict[int, list[RatedFace]]:
-    """The distinct faces of people, in the order of their file names; no thumbnails yet, since there are many."""
+def qualities(store: Store, only: Collection[int]) -> dict[int, dict[int, float]]:
+    """The quality of each face of people, from 0 to 1, in the order of their file names."""
     query = (
         f"SELECT person, face.id, quality FROM member CROSS JOIN face ON face.id = face {_IN_FILES} WHERE recipe = ?"
         f" AND person IN (SELECT value FROM json_each(?)) {_BY_FILE}"
     )
-    people: dict[int, list[RatedFace]] = {}
+    people: defaultdict[int, dict[int, float]] = defaultdict(dict)
     for person, face, quality in store.connection.execute(query, (store.recipe, json.dumps(list(only)))):
-        people.setdefault(person, []).append(RatedFace(face, quality))
+        people[person][face] = quality
     return people
 
 
@@ -331,7 +323,7 @@ def spread_faces(store: Store, person: int, most: int) -> tuple[list[int], int]:
     query = "SELECT EXISTS (SELECT 1 FROM tally WHERE person = ? AND pictures = ?)"
     faces = member_rows(store, person)
     if len(faces) <= most or not store.connection.execute(query, (person, len(faces))).fetchone()[0]:
-        faces = [tile.face for tile in tiles(store, [person]).get(person, ())]
+        faces = list(qualities(store, [person])[person])
         return [faces[i] for i in spread(len(faces), most)], len(faces)
     # All of them are there, and only those that are shown are looked up.
     query = f"SELECT face.id FROM json_each(?) CROSS JOIN face ON face.id = value {_IN_FILES} {_BY_FILE}"
