@@ -21,9 +21,13 @@ declare global {
   ) => Promise<number>;
   type Decide = (body: { kind: string } & Record<string, unknown>, seen?: number | null) => Promise<Outcome | null>;
 
-  type Handlers = { [K in keyof HTMLElementEventMap as `on${K}`]?: (event: HTMLElementEventMap[K] & { target: any }) => unknown };
+  type Handlers = { [K in keyof HTMLElementEventMap as `on${K}`]?: (event: HTMLElementEventMap[K] & { target: any; currentTarget: any }) => unknown };
   /** props: attributes; `class`, `text`, and handlers such as `onclick` too. */
-  type MakeElement = (tag: string, props?: Handlers & Record<string, unknown>, ...children: (Node | string | null | undefined | false)[]) => any;
+  type MakeElement = <K extends keyof HTMLElementTagNameMap>(
+    tag: K,
+    props?: Handlers & Record<string, unknown>,
+    ...children: (Node | string | null | undefined | false | 0)[]
+  ) => HTMLElementTagNameMap[K];
   type ButtonOptions = { key?: string; onclick?: (event: Event) => void; primary?: boolean; class?: string; attrs?: object };
   type MakeButton = (words: string, options: ButtonOptions) => HTMLButtonElement;
   /** kind: its class. */

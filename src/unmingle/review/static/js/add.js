@@ -153,7 +153,7 @@ export function takePictures() {
 /** Chooses pictures of this machine. */
 export function choosePictures() {
   const input = h("input", { type: "file", accept: "image/*,.heic,.heif", multiple: true });
-  input.addEventListener("change", () => void find([...input.files]));
+  input.addEventListener("change", () => void find([...(input.files ?? [])]));
   input.click();
 }
 
@@ -165,7 +165,7 @@ async function find(files) {
   for (const [at, file] of files.entries()) {
     const told = await post("/find", file, shut.signal).then(faces, (error) => [h("p", { role: "alert", text: error.words ?? error.message })]);
     if (shut.signal.aborted) return;
-    parts[at].lastElementChild.replaceWith(...told);
+    parts[at].lastElementChild?.replaceWith(...told);
   }
 }
 

@@ -4,13 +4,11 @@ import { overlay } from "./router.js";
 // The browser's own <dialog> keeps the focus inside and gives it back, and closes with Escape and beside it.
 /** A modal dialog around anything. Resolves to what its fields say if a button ended it that has nothing else to do, else to null. @type {OpenDialog} */
 export function openDialog(title, body, foot, kind = "") {
-  /** @type {HTMLFormElement} */
   const form = h("form", { method: "dialog" },
     h("h2", { text: title }),
     h("div", { class: "dialog-body" }, ...body),
     h("div", { class: "dialog-foot" }, ...foot),
   );
-  /** @type {HTMLDialogElement} */
   const element = h("dialog", { class: `dialog ${kind}`, "aria-label": title, closedby: "any" }, form);
   const closed = overlay(() => element.close());
   document.body.append(element);
@@ -48,8 +46,8 @@ export function toast(words, action, { stays = false } = {}) {
   const element = h("div", {
     class: "toast",
     role: stays && "alert",
-    onclick: ({ target }) => target.closest("button") && element.remove(),
-    onanimationend: ({ animationName }) => animationName === "pass" && element.remove(),
+    onclick: ({ target, currentTarget }) => target.closest("button") && currentTarget.remove(),
+    onanimationend: ({ animationName, currentTarget }) => animationName === "pass" && currentTarget.remove(),
   },
     h("p", { text: words }),
     ...[action ?? []].flat().map(({ words: text, run }) => h("button", { type: "button", class: "toast-act", text, onclick: run })),

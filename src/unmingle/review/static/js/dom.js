@@ -8,7 +8,7 @@ export function h(tag, props = {}, ...children) {
     else if (key.startsWith("on")) element.addEventListener(key.slice(2), /** @type {EventListener} */ (value));
     else element.setAttribute(key, value === true ? "" : String(value));
   }
-  element.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(.../** @type {Node[]} */ (children.filter(Boolean)));
   return element;
 }
 
@@ -45,6 +45,9 @@ export function layOver(frame, [left, top, across, down], { width, height }) {
 
 /** An element that is there. @param {string} id */
 export const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+
+/** An element that may be there. @param {ParentNode} root @param {string} selector @returns {HTMLElement|null} */
+export const partOf = (root, selector) => root.querySelector(selector);
 
 /** Says something to screen readers. @param {string} words */
 export function announce(words) {
@@ -100,13 +103,10 @@ export function day(iso) {
 
 /** A time in a recording: 75.25 → "1:15", with one digit "1:15.2"; from an hour on "1:00:00". @param {number} seconds @param {number} [digits] */
 export function timecode(seconds, digits = 0) {
-  const two = (/** @type {number} */ n) => String(n).padStart(2, "0");
-  const scale = 10 ** digits;
-  const parts = Math.floor(seconds * scale + 1e-6); // cut off, as clocks do; 0.3 may be stored as 0.29999
-  const whole = Math.floor(parts / scale);
-  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
-  const shown = hours ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
-  return digits ? `${shown}.${String(parts % scale).padStart(digits, "0")}` : shown;
+  const cut = Math.floor(seconds * 10 ** digits + 1e-6) / 10 ** digits; // as clocks do; 0.3 may be stored as 0.29999
+  const [hours, minutes] = [Math.floor(cut / 3600), Math.floor(cut / 60) % 60];
+  const rest = (cut % 60).toFixed(digits).padStart(digits ? digits + 3 : 2, "0");
+  return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
 }
 
 /** The last part of a path, which is what people look at. @param {string} path */

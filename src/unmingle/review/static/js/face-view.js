@@ -1,7 +1,7 @@
 import { get, picture, thumbnail, whyNot } from "./api.js";
 import { faceImages } from "./cells.js";
 import { copy, fillIn, linkButton } from "./dialogs.js";
-import { baseName, button, byId, called, h, iconButton, layOver, number, percent, statusWords, timecode, typing } from "./dom.js";
+import { baseName, button, byId, called, h, iconButton, layOver, number, partOf, percent, statusWords, timecode, typing } from "./dom.js";
 import { keyOf } from "./keyboard.js";
 import { momentOf } from "./lanes.js";
 import { asNamed, moveFaces, nameField } from "./names.js";
@@ -26,7 +26,6 @@ export function openFace({ index, total, faceAt, ready, acts, onClose }) {
   const next = iconButton("right", "Next face", () => walk(1), { class: "step step-right" });
   const close = iconButton("close", "Close", () => element.close(), { class: "tool face-close", title: "Close (Esc)" });
   const actions = h("div", { class: "face-acts" }, ...acts.map((act) => button(act.words, { key: act.key, onclick: () => onFace(act.run) })));
-  /** @type {HTMLDialogElement} */
   const element = h("dialog", { class: "face-view", "aria-label": "Picture of a face" },
     h("div", { class: "face-stage" }, stage, strip, back, next),
     h("aside", { class: "face-side" }, h("header", {}, place, close), side, actions),
@@ -84,7 +83,7 @@ export function openFace({ index, total, faceAt, ready, acts, onClose }) {
         // At once: the next letter is the next one's.
         if (merged === undefined && (to === "next" || to === "before")) return neighbour(to === "next" ? 1 : -1);
         await show();
-        if (to !== "elsewhere") stage.querySelector(`[data-face="${of}"] button`)?.focus();
+        if (to !== "elsewhere") partOf(stage, `[data-face="${of}"] button`)?.focus();
       },
     });
     const label = /** @type {HTMLElement} */ (frame.firstElementChild);
@@ -129,7 +128,7 @@ export function openFace({ index, total, faceAt, ready, acts, onClose }) {
       const props = { type: "button", "aria-label": `Face ${number(one + 1)}`, "aria-current": one === at && "true", onclick: () => walk(one - at) };
       return id === null ? [] : [h("button", props, ...faceImages([id]))];
     }));
-    if (held) /** @type {HTMLElement|null} */ (strip.querySelector("[aria-current]"))?.focus();
+    if (held) partOf(strip, "[aria-current]")?.focus();
     for (const near of [at + 1, at - 1]) {
       const id = faces[places.indexOf(near)];
       if (id) new Image().src = picture(id);
@@ -190,9 +189,13 @@ function factsOf(/** @type {FaceDetail} */ facts, /** @type {string} */ path) {
   };
   const told = Object.entries(rows).filter(([, text]) => text);
   const others = facts.others.filter(({ person }) => person !== null).map((one) => h("a", { href: `/people/${one.person}`, text: called(one) }));
-  const more = [others.length && h("p", { class: "face-with" }, "With ", ...others.flatMap((one, at) => (at ? [", ", one] : [one])))];
-  more.push(h("p", { class: "face-tools" }, linkButton("Faces like this", `/faces/${facts.face}`, "button"), facts.recording && linkButton("Play", momentOf(facts.recording, facts.time ?? 0), "button"), path && navigator.clipboard && button("Copy path", { onclick: () => copy(path, "The path is copied.") })));
-  return [h("p", { class: "face-who" }, who), ...more.filter(Boolean), h("dl", { class: "facts" }, ...told.map(([term, text]) => h("div", {}, h("dt", { text: term }), h("dd", { text }))))];
+  const company = h("p", { class: "face-with", hidden: !others.length }, "With ", ...others.flatMap((one, at) => (at ? [", ", one] : [one])));
+  const tools = h("p", { class: "face-tools" },
+    linkButton("Faces like this", `/faces/${facts.face}`, "button"),
+    facts.recording && linkButton("Play", momentOf(facts.recording, facts.time ?? 0), "button"),
+    path && navigator.clipboard && button("Copy path", { onclick: () => copy(path, "The path is copied.") }),
+  );
+  return [h("p", { class: "face-who" }, who), company, tools, h("dl", { class: "facts" }, ...told.map(([term, text]) => h("div", {}, h("dt", { text: term }), h("dd", { text }))))];
 }
 
 /** A picture with its faces framed, this one clearly; a name is edited where it stands. @param {FaceDetail} facts @param {(FaceDetail|OtherFace)[]} faces @param {string} alt @param {(face: number) => void} edit */
@@ -201,8 +204,8 @@ function frames({ picture: size, face: own }, faces, alt, edit) {
     const words = h("p", { class: "stage-words", text: await whyNot(picture(own)) });
     figure.replaceWith(h("div", { class: "stage-gone" }, h("img", { src: thumbnail(own), alt: "The face" }), words));
   };
-  const image = h("img", { class: "stage-picture", alt, src: picture(own), onload: () => figure.classList.add("ready"), onerror: gone });
-  const figure = h("figure", { class: "frames" }, image);
+  const figure = h("figure", { class: "frames" });
+  figure.append(h("img", { class: "stage-picture", alt, src: picture(own), onload: () => figure.classList.add("ready"), onerror: gone }));
   figure.style.setProperty("--ratio", String(size.width / size.height));
   figure.style.setProperty("--width", `${size.width}px`);
   for (const { face, box, person, name } of faces) {

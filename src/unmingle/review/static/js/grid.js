@@ -22,7 +22,7 @@ export class VirtualGrid {
     this.options = options;
     this.total = options.guess;
     this.ground = h("div", { class: "grid-ground", role: "presentation" });
-    /** @type {HTMLElement} */ this.root = h("div", { class: "grid", role: "grid", "aria-label": options.label, "aria-multiselectable": "true" }, this.ground);
+    this.root = h("div", { class: "grid", role: "grid", "aria-label": options.label, "aria-multiselectable": "true" }, this.ground);
     this.#layOut(1000);
     this.root.addEventListener("keydown", (event) => this.#key(event));
     this.root.addEventListener("focusin", ({ target }) => {
@@ -205,7 +205,7 @@ export class VirtualGrid {
       cell.setAttribute("aria-colindex", String(column + 1));
       return cell;
     });
-    /** @type {HTMLElement} */ const element = h("div", { class: "grid-row", role: "row", "aria-rowindex": row + 1 }, ...cells);
+    const element = h("div", { class: "grid-row", role: "row", "aria-rowindex": row + 1 }, ...cells);
     element.style.transform = `translateY(${row * this.pitch}px)`;
     this.rows.set(row, element);
     this.#fillRow(element, row);

@@ -1,5 +1,5 @@
 import { faceImage, showFace } from "./cells.js";
-import { called, h, timecode } from "./dom.js";
+import { called, h, partOf, timecode } from "./dom.js";
 
 const EDGE = 8; // pixels to the sides of the window
 const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 28_800]; // seconds between two marks
@@ -73,7 +73,7 @@ function nearest(bar, lane) {
 
 /** Makes the bars of lanes one stop of the Tab key, walked with the arrows. @param {HTMLElement} root */
 export function walkable(root) {
-  const first = /** @type {HTMLElement|null} */ (root.querySelector(".bar-time"));
+  const first = partOf(root, ".bar-time");
   if (first) first.tabIndex = 0;
 
   /** @param {Event} event @returns {HTMLElement|null} */

@@ -305,7 +305,7 @@ function rubberBand(grid, signal, take) {
     if (pressed.button !== 0 || pressed.pointerType !== "mouse") return;
     if (pressed.target instanceof Element && pressed.target.closest("button, input, a, [draggable=true]")) return;
     const from = inGrid(pressed);
-    /** @type {HTMLElement} */ const band = h("div", { class: "band", "aria-hidden": "true" });
+    const band = h("div", { class: "band", "aria-hidden": "true" });
     const over = new AbortController();
     const until = { signal: AbortSignal.any([signal, over.signal]) };
     /** @type {ReturnType<TakeBand>} */ let pick = () => {};

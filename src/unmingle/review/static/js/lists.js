@@ -1,6 +1,6 @@
 import { getPart, onDecision } from "./api.js";
 import { fillIn } from "./dialogs.js";
-import { h } from "./dom.js";
+import { h, partOf } from "./dom.js";
 
 const AHEAD = 2; // pages fetched beyond what is on show
 
@@ -137,7 +137,7 @@ const MOST = 1000; // entries that the server gives at once
 
 /** A list of the server, by its path below /api, that goes on as its end comes near. The row of an entry stays as long as that is the same: opened, scrolled, with the focus in it. @type {Endless} */
 export function endless(path, { restore, signal }, { size, query, list, row, group, empty }) {
-  /** @type {HTMLElement} what stands below the list */ const end = h("div", { class: "log-end" });
+  const end = h("div", { class: "log-end" }); // stands below the list
   /** What is on show. @type {{entry: any, told: string, element: HTMLElement}[]} */ let rows = [];
   let total = 0;
   let asking = new AbortController();
@@ -172,12 +172,12 @@ export function endless(path, { restore, signal }, { size, query, list, row, gro
       const words = group?.(entry);
       return words && (!at || words !== group?.(rows[at - 1].entry)) ? [h("li", { class: "log-day" }, h("h2", { text: words })), element] : [element];
     });
-    const stays = new Set(shown);
+    /** @type {Set<Element>} */ const stays = new Set(shown);
     for (const one of [...list.children]) if (!stays.has(one)) one.remove();
     for (const [at, one] of shown.entries()) if (list.children[at] !== one) list.insertBefore(one, list.children[at]);
     const now = held && !focus.isConnected && rows.find(({ entry }) => (entry.id ?? entry.recording) === (held.id ?? held.recording));
     const data = Object.entries(focus.dataset).map(([key, value]) => `[data-${key}="${value}"]`).join("");
-    if (now) now.element.querySelector(`${focus.localName}${data}`)?.focus({ preventScroll: true });
+    if (now) partOf(now.element, `${focus.localName}${data}`)?.focus({ preventScroll: true });
   }
 
   /** From the top again. @param {number} [wanted] entries that are to be there at least */

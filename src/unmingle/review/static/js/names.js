@@ -19,7 +19,7 @@ export function asNamed(person, revision) {
 
 /** People below a text field: an ARIA combobox. Nobody is marked at first. @param {HTMLInputElement} input @param {SuggestionOptions} options */
 function suggestions(input, { find, pick, label, only = false }) {
-  /** @type {HTMLElement} */ const list = h("ul", { class: "suggestions", role: "listbox", "aria-label": label, hidden: true });
+  const list = h("ul", { class: "suggestions", role: "listbox", "aria-label": label, hidden: true });
   Object.assign(input, { role: "combobox", ariaAutoComplete: "list", ariaControlsElements: [list], ariaExpanded: "false", autocomplete: "off" });
   /** @type {Known[]} */ let known = [];
   let marked = -1;
@@ -93,7 +93,6 @@ export function nameField({ person, seen, again, done, quick = false, focus = tr
   const id = person.person;
   const before = person.pending ?? person.name;
   const value = sessionStorage.getItem(draftKey(id)) ?? before;
-  /** @type {HTMLInputElement} */
   const input = h("input", { class: "name-input", type: "text", "aria-label": "Name", placeholder: "Who is this?", maxlength: 200, spellcheck: "false", value });
   const looked = seen(); // what was on show when the editing began, so that a name given elsewhere meanwhile is noticed
   let busy = false; // it is over, or asks whether somebody is meant
@@ -142,7 +141,7 @@ export function nameField({ person, seen, again, done, quick = false, focus = tr
   input.addEventListener("blur", () => {
     if (document.hasFocus()) save("elsewhere"); // who looks at another window comes back
   });
-  /** @type {HTMLElement} */ const element = h("div", { class: "name-field" }, input, list.list);
+  const element = h("div", { class: "name-field" }, input, list.list);
   // As soon as it is where it belongs, and before the next key.
   queueMicrotask(() => {
     void list.refresh();
@@ -210,7 +209,6 @@ export async function askWhichName(people) {
 /** Asks for a person, the most alike first; nobody is chosen beforehand. @type {AskPerson} */
 export async function askPerson(title, { person, faces = [], allowNew = false }) {
   /** @type {number|undefined} */ let chosen;
-  /** @type {HTMLInputElement} */
   const input = h("input", { class: "field", type: "search", "aria-label": "Search for a person", placeholder: "Type a name", autofocus: true, spellcheck: "false" });
   const find = async (/** @type {string} */ text) => (await get("/alike", { search: text, person, faces: faces.slice(0, 100) })).people;
   const choose = (/** @type {Known} */ other) => {
@@ -272,8 +270,7 @@ export async function breakUp(person, who) {
     list.replaceChildren(...now.parts.map(partRow));
     announce(counted(list.childElementCount, "part"));
   }).then(tell);
-  /** @type {HTMLInputElement} */
-  const range = h("input", { type: "range", min: 2, max: 24, value: 2, "aria-label": "Parts", autofocus: true, onchange: () => load(range.value) });
+  /** @type {HTMLInputElement} */ const range = h("input", { type: "range", min: 2, max: 24, value: 2, "aria-label": "Parts", autofocus: true, onchange: () => load(range.value) });
   const list = h("ul", { class: "bulk parts", onchange: tell });
   void load("");
   const words = h("p", { class: "quiet", text: "Tick what is somebody else. Each part that is ticked becomes a person." });

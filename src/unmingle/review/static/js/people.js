@@ -19,7 +19,6 @@ export function people(root, visit) {
     setQuery({ show: settings.show === "all" ? "" : settings.show, sort: settings.sort === "faces" ? "" : settings.sort, search: settings.search });
     void restart();
   };
-  /** @type {HTMLInputElement} */
   const search = h("input", { type: "search", class: "field search-field", placeholder: "Search", "aria-label": "Search for a person", "aria-keyshortcuts": "/", value: settings.search, spellcheck: "false" });
   search.addEventListener("input", debounced(() => change({ search: search.value.trim() }), PAUSE));
   search.addEventListener("keydown", (event) => {
@@ -30,7 +29,7 @@ export function people(root, visit) {
   });
   const shows = chips("chips", SHOWS, settings.show, (show) => change({ show }));
   const options = Object.entries(SORTS).map(([value, text]) => h("option", { value, text, selected: settings.sort === value }));
-  const sort = h("select", { class: "field", "aria-label": "Sort by", onchange: () => change({ sort: sort.value }) }, ...options);
+  const sort = h("select", { class: "field", "aria-label": "Sort by", onchange: ({ target }) => change({ sort: target.value }) }, ...options);
   const total = h("p", { class: "tools-count" });
   const tools = h("div", { class: "tools", role: "search", "aria-label": "People" },
     h("div", { class: "search-box" }, icon("search"), search, h("kbd", { text: "/", "aria-hidden": "true" })),

@@ -93,7 +93,7 @@ export function person(root, visit) {
     doubts.show(now.below);
     const held = title.contains(document.activeElement);
     if (!field) title.replaceChildren(nameButton(now));
-    if (!field && held) title.querySelector("button").focus();
+    if (!field && held) title.querySelector("button")?.focus();
     facts.replaceChildren(...spans(counted(now.faces, "face"), now.unsure && `${number(now.unsure)} unsure`, now.new && `${number(now.new)} new`, now.ignored && "ignored"));
     const alike = "How alike the faces are to each other, on average: 1 is the most";
     if (now.cohesion !== null) facts.append(h("span", { title: alike, text: `alike ${now.cohesion.toFixed(2)}` }));
@@ -201,7 +201,7 @@ function chooseDoubtful(choose) {
     tell();
     choose(count());
   };
-  /** @type {HTMLInputElement} */ const range = h("input", { type: "range", min: 1, max: 100, value: 50, "aria-label": "Less sure than, in percent", oninput: pull });
+  const range = h("input", { type: "range", min: 1, max: 100, value: 50, "aria-label": "Less sure than, in percent", oninput: pull });
   const act = button("", { key: "D", class: "quiet-button", onclick: select });
   const element = h("div", { class: "doubts" }, range, act); // there before anything is known: what is below must not move
   const show = (/** @type {number[]} */ now) => {

@@ -22,7 +22,7 @@ export function player({ recording, at, onTime, signal }) {
   const play = iconButton("play", "Play", () => toggle());
   const sound = iconButton("sound", "Sound off", () => (video.muted = !video.muted));
   const clock = h("span", { class: "player-clock" });
-  const slider = h("input", { type: "range", min: 0, max: duration, step: 0.01, "aria-label": "Time in the recording", oninput: () => seek(Number(slider.value)) });
+  const slider = h("input", { type: "range", min: 0, max: duration, step: 0.01, "aria-label": "Time in the recording", oninput: ({ target }) => seek(Number(target.value)) });
   const element = h("section", { class: "player", "aria-label": "The recording" }, figure, h("div", { class: "player-tools" }, play, slider, clock, sound));
   figure.style.setProperty("--ratio", String(width / height));
 

@@ -2,7 +2,7 @@ import { decided, get, onDecision, thumbnail } from "./api.js";
 import { faceImages, mosaic } from "./cells.js";
 import { decideTogether, inTurn, send, tell } from "./decisions.js";
 import { confirmed, emptyState, fillIn, linkButton, toast } from "./dialogs.js";
-import { announce, button, called, counted, h, number, percent, spans } from "./dom.js";
+import { announce, button, called, counted, h, number, partOf, percent, spans } from "./dom.js";
 import { bind } from "./keyboard.js";
 
 /** @typedef {Schemas["Question"]} Question @typedef {Schemas["AnswerRequest"]["answer"]} Answer */
@@ -52,10 +52,10 @@ export function questions(root, { signal }) {
     bulk.show(queue);
     for (const { one, other } of queue.slice(1, 3)) for (const face of [...one.show, ...other.show]) new Image().src = thumbnail(face);
     const looks = JSON.stringify(question ? [question.id, question.text, question.one, question.other] : [ready, answered]);
-    if (place.querySelector("[data-looks]")?.dataset.looks === looks) return;
+    if (partOf(place, "[data-looks]")?.dataset.looks === looks) return;
     place.replaceChildren(h("div", { "data-looks": looks }, question ? questionCard(question, answer) : nothing()));
     if (!question) return;
-    place.querySelector(".question-text").focus({ preventScroll: true });
+    partOf(place, ".question-text")?.focus({ preventScroll: true });
     announce(question.text);
   }
 
@@ -145,10 +145,10 @@ function inBulk(give) {
   const same = button("", { class: "quiet-button", onclick: () => void ask("same") });
   const different = button("", { class: "quiet-button", onclick: () => void ask("different") });
   const element = h("div", { class: "doubts", hidden: true }, range, same, different);
-  const of = (/** @type {Answer} */ said) => queue.filter(({ probability }) => (said === "same" ? probability : 1 - probability) >= range.value / 100);
+  const of = (/** @type {Answer} */ said) => queue.filter(({ probability }) => (said === "same" ? probability : 1 - probability) >= range.valueAsNumber / 100);
   function tell() {
     element.hidden = queue.length < 2;
-    const words = { same: `Accept the ${of("same").length} at ${range.value} % or more`, different: `Refuse the ${of("different").length} at ${100 - range.value} % or less` };
+    const words = { same: `Accept the ${of("same").length} at ${range.value} % or more`, different: `Refuse the ${of("different").length} at ${100 - range.valueAsNumber} % or less` };
     for (const [act, said] of /** @type {const} */ ([[same, "same"], [different, "different"]])) {
       act.firstElementChild?.replaceChildren(words[said]);
       act.disabled = !of(said).length;

@@ -1,6 +1,6 @@
 import { faceImages } from "./cells.js";
 import { copy, emptyState, linkButton } from "./dialogs.js";
-import { baseName, button, called, counted, h, icon, iconButton, number, percent, spans, timecode } from "./dom.js";
+import { baseName, button, called, counted, h, icon, iconButton, number, partOf, percent, spans, timecode } from "./dom.js";
 import { bind } from "./keyboard.js";
 import { colourOf, lane, marks, momentOf, onScreen, timeOf, walkable } from "./lanes.js";
 import { endless } from "./lists.js";
@@ -53,7 +53,7 @@ export function timeline(root, visit) {
     return setQuery({ recording: only, at: at.toFixed(2) });
   }
 
-  const toBars = () => list.querySelector('.bar-time[tabindex="0"]')?.focus();
+  const toBars = () => partOf(list, '.bar-time[tabindex="0"]')?.focus();
   bind("Timeline", [{ keys: ["ArrowLeft", "ArrowRight", "Home", "End"], words: "From one time to the next", run: toBars }], signal);
   recordings.start();
   return recordings;
