@@ -185,6 +185,19 @@ def test_interlaced_frames_in_two_packets_each_are_not_taken_for_half_lost(tmp_p
         assert recording.skipped <= 1
 
 
+@pytest.mark.skipif("dvvideo" not in av.codecs_available, reason="no dvvideo here")
+def test_an_interlaced_frame_is_of_one_instant(tmp_path: Path) -> None:
+    picture = np.full((576, 720, 3), 40, np.uint8)
+    picture[::2, 100:300] = picture[1::2, 160:360] = 210  # it moved from field to field
+    path = write_video(tmp_path / "tape.dv", [picture], rate=25, codec="dvvideo")
+    with Recording(path) as recording:
+        pixels = recording.frame(0).pixels[:-1].astype(int)  # the last row has none below it
+    combs = np.abs(np.diff(pixels, axis=0)).max(axis=2)
+    assert np.quantile(combs, 0.99) < 10
+    assert pixels[:, 120:290].min() > 180
+    assert pixels[:, 310:350].max() < 70
+
+
 def test_a_single_frame_is_a_recording(tmp_path: Path) -> None:
     with Recording(write_video(tmp_path / "one.mp4", 1)) as recording:
         assert recording.info.frames == 1

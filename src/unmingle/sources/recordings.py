@@ -33,6 +33,7 @@ MAX_PIXELS = 8192 * 8192  # of a frame: several are in memory at once, and so ar
 MOST_AT_ONCE = 400_000_000  # bytes that FFmpeg takes in one piece, of what a file says: the largest frame needs 270 MB
 THREADS = 2  # of the decoder: each holds frames of its own, and finding faces takes longer than decoding
 SPOILT = 10.0  # seconds at most that a picture which could not be decoded spoils those after it, up to a keyframe
+COMBED = 10  # of 255: where something moved, every second row stands out by more from those above and below it
 # What holds pictures that move, or sound, which is told apart. Without playlists, which name other files and addresses.
 _FORMATS = (
     "mov,matroska,webm,avi,asf,flv,live_flv,mpeg,mpegts,mpegvideo,ogg,mxf,dv,rm,nut,ivf,gxf,wtv,nsv,h264,hevc,m4v,"
@@ -233,6 +234,8 @@ class Recording:
         except (av.error.FFmpegError, ValueError):
             self._lost.add(number)
             return None
+        if picture.interlaced_frame and picture.height == height:
+            stored = _of_one_instant(stored)
         a, b, c, d = self._turn
         return np.ascontiguousarray(stored[::d, ::a] if a else stored.transpose(1, 0, 2)[::b, ::c])
 
@@ -248,6 +251,23 @@ def _bound_memory() -> None:
     for library in (*package.parent.glob("av.libs/*avutil*"), *package.glob(".dylibs/*avutil*")):
         with suppress(OSError, AttributeError):
             ctypes.CDLL(str(library)).av_max_alloc(ctypes.c_size_t(MOST_AT_ONCE))
+
+
+def _of_one_instant(pixels_hw3: U8) -> U8:
+    """An interlaced frame without its combs: every second row is of later, and told from those around where it shows.
+
+    Where nothing moves all rows stay, since small faces need them.
+    """
+    import cv2
+
+    rows = (len(pixels_hw3) - 1) // 2
+    above, later, below = (np.ascontiguousarray(pixels_hw3[i : i + 2 * rows : 2]) for i in range(3))
+    over, under = cv2.subtract(later, cv2.max(above, below)), cv2.subtract(cv2.min(above, below), later)
+    told = pixels_hw3.copy()
+    told[1 : 1 + 2 * rows : 2] = np.where(
+        cv2.max(over, under) > COMBED, cv2.addWeighted(above, 0.5, below, 0.5, 0), later
+    )
+    return told
 
 
 def _turn(picture: VideoFrame) -> tuple[int, int, int, int]:
