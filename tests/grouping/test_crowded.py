@@ -150,6 +150,14 @@ def test_pieces_of_people_in_poor_pictures_are_no_strangers_and_are_joined(
     assert 20 <= found[0] < found[1]
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_of_very_poor_pictures_many_of_each_are_enough(seed: int) -> None:
+    vectors, person = poor_people([25] * 20, np.random.default_rng(seed), least=0.35)
+    told = score(person, grouped(vectors)).bcubed
+    assert told.f1 > 0.9
+    assert told.precision > 0.99
+
+
 def small_crowd(seed: int) -> tuple[F32, I64]:
     """Some 50 faces of 18 children, too few to be nearest to each other, beside three people."""
     random = np.random.default_rng(seed)

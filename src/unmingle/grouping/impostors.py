@@ -79,20 +79,24 @@ def estimate_curve(vectors_nd: F32) -> ImpostorModel:
     The least similar pairs are strangers, even with two people only; one person alone is taken for strangers. How the
     variance divides into people, faces and pairs is taken from SFace, which counts as a few more faces.
     """
-    from scipy.special import ndtri
-
     n = len(vectors_nd)
     sample = vectors_nd[spaced(n, SAMPLE)]
     if len(sample) < 2:
         return SFACE_CURVE
-    cosines = (sample @ sample.T)[np.triu_indices(len(sample), 1)]
-    low, high = np.quantile(cosines.astype(np.float64), LOW_TAIL)
-    deviation = (high - low) / (ndtri(LOW_TAIL[1]) - ndtri(LOW_TAIL[0]))
-    mean = low - ndtri(LOW_TAIL[0]) * deviation
+    mean, deviation = normal_through((sample @ sample.T)[np.triu_indices(len(sample), 1)], LOW_TAIL)
     known = n / (n + PRIOR_FACES)
     usual = float(SFACE_CURVE.deviation(SINGLE, SINGLE)[0])
     factor = float((known * deviation + (1 - known) * usual) / usual)
     return SFACE_CURVE.stretched(float(known * mean + (1 - known) * SFACE_CURVE.mean), factor)
+
+
+def normal_through(score_m: F32 | F64, shares: tuple[float, float]) -> tuple[float, float]:
+    """The mean and the deviation of the normal curve below which there are such shares of what so many pairs score."""
+    from scipy.special import ndtri
+
+    low, high = np.quantile(score_m.astype(np.float64), shares)
+    deviation = float((high - low) / (ndtri(shares[1]) - ndtri(shares[0])))
+    return float(low - ndtri(shares[0]) * deviation), deviation
 
 
 def measure_curve(vectors_nd: NDArray[Any], labels_n: NDArray[Any]) -> ImpostorModel:

@@ -10,10 +10,10 @@ import numpy as np
 from unmingle.errors import SettingsError
 from unmingle.grouping.clusters import disjoint
 from unmingle.grouping.constraints import CannotLinks, Constraints, roots
-from unmingle.grouping.impostors import SINGLE
+from unmingle.grouping.impostors import SINGLE, normal_through
 from unmingle.grouping.index import find_nearest, similarity_blocks, spaced
 from unmingle.grouping.linkage import ROUNDING, Linkage
-from unmingle.grouping.threshold import LEAST_Z, chance_of_best, surest
+from unmingle.grouping.threshold import LEAST_Z, PRIOR_CLUSTERS, chance_of_best, surest
 
 if TYPE_CHECKING:
     from unmingle.grouping.clusters import Clusters
@@ -45,10 +45,8 @@ GOOD_QUALITY = 0.5
 CORE_SHARE = 1 / 3
 # Faces of a cluster, or clusters, that are looked at, evenly spread over all.
 SAMPLE = 2000
-# Expected share of strangers among the fragments that are joined further, and how far it is from chance, see `surest`.
-MISTAKES, DEVIATIONS = 0.3, 2.0
-# Of all pairs of clusters so many, the least alike, are of strangers, even among two people.
-STRANGERS = 0.1
+# Of all pairs of clusters the less alike half are of strangers, and few of two people are among these.
+LESS_ALIKE = (0.1, 0.5)
 
 
 def join_fragments(clusters: Clusters, threshold: FalseMergeThreshold, *, smaller: float = np.inf) -> None:
@@ -79,41 +77,51 @@ def join_fragments(clusters: Clusters, threshold: FalseMergeThreshold, *, smalle
 
 
 def join_likely(clusters: Clusters, threshold: FalseMergeThreshold) -> None:
-    """Join further fragments where people are in pieces, for as long as few of these are expected to be strangers.
+    """Join further fragments where poor pictures leave people in pieces, for as long as few of them are strangers.
 
     Of poor pictures hardly a pair is as alike as good ones have to be. But how alike clusters and their nearest are
-    tells how many of these are strangers, and from where on they are few.
+    tells how many of these are strangers, and from where on they are few: a share no larger than what pictures hide
+    of people, so that good ones stay as they are.
     """
+    from scipy.special import ndtr
+
+    several = np.flatnonzero(clusters.size_n > 1)
+    if not len(several):
+        return
+    share_c = _own_shares(clusters, several, threshold)
+    hidden = 1 - float(np.average(share_c, weights=clusters.size_n[several]))
     before = 0
     while clusters.count != before:
-        before, chance_c = clusters.count, _chances_of_nearest(clusters, threshold)
-        likely = surest(chance_c, MISTAKES, deviations=DEVIATIONS)
+        before, (z_c, chance_c) = clusters.count, _nearest(clusters, threshold)
+        likely = surest(chance_c, hidden)
         # At even odds a pair says nothing for itself.
-        level = min(0.5, float(chance_c[likely].max(initial=0)))
-        if level > threshold.expected:
-            join_fragments(clusters, replace(threshold, expected=level), smaller=FRAGMENT_FACES)
+        least = float(z_c[likely[chance_c[likely] <= 1 / 2]].min(initial=np.inf))
+        expected = (before - 1) * float(ndtr(-least))
+        if expected > threshold.expected:
+            join_fragments(clusters, replace(threshold, expected=expected), smaller=FRAGMENT_FACES)
 
 
-def _chances_of_nearest(clusters: Clusters, threshold: FalseMergeThreshold) -> F64:
-    """(c,) the chance that the nearest of all strangers is as alike, of clusters evenly spread over all."""
-    from scipy.special import ndtri
-
+def _nearest(clusters: Clusters, threshold: FalseMergeThreshold) -> tuple[F64, F64]:
+    """(c,), (c,) of clusters spread over all, the nearest's score, and the chance that strangers' best is as high."""
     slots, size_n = clusters.alive, clusters.size_n
     sample = spaced(len(slots), SAMPLE)
     of, nearest, some = slots[sample], [], []
+    # From a crowd, everybody else is further away.
+    usual = clusters.excess(slots, slots) <= threshold.curve.deviation(SINGLE, SINGLE)
     for block, similarity_rc in similarity_blocks(clusters.mean_nd[of], clusters.mean_nd[slots], cells=1 << 21):
         row = of[block, None]
         z_rc = threshold.standard(similarity_rc - clusters.excess(row, slots), size_n[row], size_n[slots])
-        barred_rc = (row == slots) | clusters.links.block(of[block], slots)
-        z_rc[barred_rc] = -np.inf
+        z_rc[(row == slots) | clusters.links.block(of[block], slots)] = -np.inf
         nearest.append(z_rc.max(axis=1))
-        some.append(z_rc[:, sample][~barred_rc[:, sample]])
-    z_m = np.concatenate(some)
+        some.append(z_rc[usual[sample][block]][:, sample[usual[sample]]])
+    z_c, z_m = np.concatenate(nearest), np.concatenate(some, axis=None)
+    z_m = z_m[z_m > -np.inf]
     if not len(z_m):
-        return np.ones(len(of))
-    # Those that are least alike are strangers, and tell whether all here are more alike than the card says.
-    alike = max(0.0, float(np.quantile(z_m, STRANGERS) - ndtri(STRANGERS)))
-    return chance_of_best(np.concatenate(nearest) - alike, clusters.count - 1)
+        return z_c, np.ones(len(z_c))
+    # How alike strangers are in such pictures; few clusters can't tell, and it is as the card says.
+    known = usual.sum() / (usual.sum() + PRIOR_CLUSTERS)
+    mean, deviation = normal_through(z_m, LESS_ALIKE)
+    return z_c, chance_of_best((z_c - known * mean) / (known * deviation + 1 - known), clusters.count - 1)
 
 
 def _judged(clusters: Clusters, threshold: FalseMergeThreshold, pairs_m2: I64) -> tuple[I64, F64]:
@@ -135,13 +143,18 @@ def _judged(clusters: Clusters, threshold: FalseMergeThreshold, pairs_m2: I64) -
 
 def _shown(clusters: Clusters, slot_m: I64, threshold: FalseMergeThreshold) -> F64:
     """(m,) the share of what good faces show of people that those of clusters show, by how alike they are."""
-    others = clusters.size_n[slot_m] - 1
+    others, share_m = clusters.size_n[slot_m] - 1, np.clip(_own_shares(clusters, slot_m, threshold), 0, 1)
+    shown_m: F64 = (others * share_m + PRIOR_FACES) / (others + PRIOR_FACES)
+    return shown_m
+
+
+def _own_shares(clusters: Clusters, slot_m: I64, threshold: FalseMergeThreshold) -> F64:
+    """(m,) how alike a cluster's own faces are, as a share of what good faces of one person are."""
     usual = OWN_Z * threshold.curve.deviation(SINGLE, SINGLE)
     # Where it is crowded they may be children who are strangers, and good.
     alike_m = _own_cosines(clusters, slot_m) - threshold.curve.mean + clusters.excess(slot_m, slot_m)
-    share_m = np.clip(alike_m / usual, 0, 1)
-    shown_m: F64 = (others * share_m + PRIOR_FACES) / (others + PRIOR_FACES)
-    return shown_m
+    share_m: F64 = alike_m / usual
+    return share_m
 
 
 def _candidates(clusters: Clusters, threshold: FalseMergeThreshold, of: I64) -> I64:

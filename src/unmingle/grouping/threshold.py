@@ -216,17 +216,16 @@ def collection_scale(mean_cd: F32, size_c: I64, curve: ImpostorModel, excess_c: 
     return float(np.sqrt((PRIOR_CLUSTERS + m * spread) / (PRIOR_CLUSTERS + m)))
 
 
-def surest(p_m: F64, share: float, *, deviations: float = 0.0) -> I64:
+def surest(p_m: F64, share: float) -> I64:
     """The places, surest first, of which at most such a share is expected to be wrong (Benjamini and Hochberg 1995).
 
-    p_m: the chance that a stranger is as alike. deviations: a few may be there by chance, so the share has to hold of
-    fewer, by so many standard deviations of a count of what comes in twos.
+    p_m: the chance that a stranger is as alike.
     """
     m = len(p_m)
     # The share of strangers, as by Storey 2002.
     strangers = min(1.0, (1 + np.count_nonzero(p_m > STOREY)) / (max(1, m) * (1 - STOREY)))
     order, count = np.argsort(p_m, kind="stable"), np.arange(1, m + 1)
-    few = np.flatnonzero(strangers * m * p_m[order] <= share * (count - deviations * np.sqrt(2 * count)))
+    few = np.flatnonzero(strangers * m * p_m[order] <= share * count)
     return order[: few[-1] + 1] if len(few) else order[:0]
 
 
