@@ -18,6 +18,7 @@ from unmingle.api import ExportOptions, Library
 from unmingle.errors import LabelsError, SourceError
 from unmingle.exchange.importing import NO_PLACE, OWN_SIDECARS, Left, assign
 from unmingle.exchange.named_faces import NO_FACE, NOT_THERE, OTHER_FOLDER, SEVERAL, SEVERAL_PEOPLE, UNREAD, WHICH_FACE
+from unmingle.exchange.region_sources import NO_RECTANGLE
 from unmingle.exchange.xmp import packet
 from unmingle.sources.regions import (
     FACE,
@@ -428,6 +429,9 @@ def test_names_come_without_marks_and_words_for_nobody_are_none(written: str, ke
         ("bbox_cx,bbox_cy,bbox_w,bbox_h", "325,230,90,100"),
         ("left,top,width,height", "0.7,0.6,0.225,0.3333"),
         ("width,height,xmin,ymin,xmax,ymax", "400,300,280,180,370,280"),
+        ("width,height,left,top,right,bottom", "400,300,280,180,370,280"),
+        ("width,height,x,y,w,h", "400,300,280,180,90,100"),
+        ("width,height,bbox_x,bbox_y,bbox_width,bbox_height", "400,300,280,180,90,100"),
         ("BoundingBox.Left,BoundingBox.Top,BoundingBox.Width,BoundingBox.Height", "0.7,0.6,0.225,0.3333"),
         ("left;top;width;height", "280,0;180,5;90;100,25"),
         ("left;top;width;height", "0,7;0,6;0,225;0,3333"),
@@ -473,10 +477,23 @@ def test_boxes_as_coco_has_them_come_back(pictures: Set) -> None:
     coco.write_text(json.dumps(said))
     third.import_names(coco)
     assert names(third) == names(first)
+    said["annotations"][0]["bbox"][2] = 0
+    coco.write_text(json.dumps(said))
+    assert [left.why for left in third.import_names(coco).left] == [NO_RECTANGLE]
     del said["images"]
     coco.write_text(json.dumps(said))
     (left,) = third.import_names(coco).left
     assert left.why.startswith("JSON, but neither a table nor as COCO has it")
+
+
+def test_rows_with_columns_called_as_in_coco_are_a_table(tmp_path: Path) -> None:
+    one = one_face(tmp_path, "a.jpg", "b.jpg")
+    rows = ({"info": "", "file": "a.jpg", "name": "Ada"}, {"info": "x", "file": "b.jpg", "name": "Ben"})
+    (tmp_path / "n.json").write_text("\n".join(map(json.dumps, rows)))
+    assert one.import_names(tmp_path / "n.json").left == ()
+    assert names(one) == {("a.jpg", 0): "Ada", ("b.jpg", 0): "Ben"}
+    (tmp_path / "pictures" / "coco.json").write_text('{"epochs": 12}')  # of whatever else is called so
+    assert one.import_names(tmp_path / "pictures").left == ()
 
 
 def test_who_is_in_a_picture_twice_is_taken_and_told(tmp_path: Path) -> None:
@@ -486,6 +503,21 @@ def test_who_is_in_a_picture_twice_is_taken_and_told(tmp_path: Path) -> None:
     (tmp_path / "n.csv").write_text("file,face,name\na.jpg,0,Ada\na.jpg,1,Ada\nb.jpg,0,Ada\nb.jpg,1,Ben\n")
     done = one.import_names(tmp_path / "n.csv")
     assert (done.faces, done.left, done.twice) == (4, (), (Left("n.csv: a.jpg", "Ada", "2 faces"),))
+
+
+def test_who_is_in_two_pictures_of_one_name_is_in_neither_twice(tmp_path: Path) -> None:
+    shots = [Shot("a.jpg", (0,), ((20, 30, 90, 100),))]
+    sources = tmp_path / "phone", tmp_path / "camera"
+    for number, source in enumerate(sources):
+        take(source, shots, first=number)
+    one = library(tmp_path / "one", sources[0], shots, (sources[1], shots))
+    rows = "".join(f"{source},a.jpg,0,Ada\n" for source in sources)
+    (tmp_path / "n.csv").write_text(f"source,file,face,name\n{rows}")
+    done = one.import_names(tmp_path / "n.csv")
+    assert (done.faces, done.twice) == (2, ())
+    for source in sources:
+        draw(source / "a.jpg.xmp", Region("Ada", FACE, ON_FACE))
+    assert one.import_names(*sources).twice == ()
 
 
 @pytest.mark.parametrize(

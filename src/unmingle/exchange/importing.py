@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -108,7 +108,8 @@ class _Reader:
     nameless: int = 0
     kinds: Counter[str] = field(default_factory=Counter)
     _contacts: dict[str, str] = field(default_factory=dict)  # of Picasa
-    _called: defaultdict[tuple[str, str, str], set[int]] = field(default_factory=lambda: defaultdict(set))
+    # Whom a source calls so in one picture.
+    _called: defaultdict[tuple[str, str, Hashable], set[int]] = field(default_factory=lambda: defaultdict(set))
     _faces: named_faces.FacesOfFiles | None = None
     _tagged: list[_Tagged] = field(default_factory=list)
 
@@ -159,15 +160,15 @@ class _Reader:
     @property
     def twice(self) -> Iterator[Left]:
         """Who is in one picture more than once."""
-        for (where, _, name), faces in self._called.items():
+        for (where, name, _), faces in self._called.items():
             if len(faces) > 1:
                 yield Left(where, name, f"{len(faces)} faces")
 
-    def _give(self, face: int, name: str, where: str, frame: str = "") -> None:
+    def _give(self, face: int, name: str, where: str, picture: Hashable) -> None:
         try:
             one = named_faces.Given(face, clean_name(name), where)
             self.given.append(one)
-            self._called[where, frame, one.name].add(face)
+            self._called[where, one.name, picture].add(face)
         except DecisionError as error:
             self._leave(where, name, error.problem)
 
@@ -186,7 +187,7 @@ class _Reader:
             elif face is None:
                 self._leave(f"{file.name}: {row.file}", row.name, why)
             else:
-                self._give(face, row.name, f"{file.name}: {row.file}", row.frame)
+                self._give(face, row.name, f"{file.name}: {row.file}", (row.source, row.frame))
 
     def _speakers(self, drawn: Sequence[Drawn], known: Sequence[Picture]) -> dict[int, list[Drawn]]:
         """What speaks for each picture, by its position; what speaks for none is told.
@@ -275,7 +276,7 @@ class _Reader:
                 meant = [person for person in face_of if person in guesses and guesses[person].name == _as_kept(name)]
                 sure = [person for person in meant if guesses[person].probability >= SURE]
                 for person in sure:
-                    self._give(face_of[person], name, where)
+                    self._give(face_of[person], name, where, one.picture.held.file)
                 if not sure:
                     likely = (f"Person {person} with {int(100 * guesses[person].probability)}%" for person in meant)
                     self._leave(where, name, "; perhaps ".join([NO_PLACE, *likely]))
@@ -305,7 +306,7 @@ class _Reader:
                 if name not in said.values():
                     self._leave(where, name, named_faces.NO_FACE)
             elif at is None or said.setdefault(at, name) == name:  # if two names are at one place, neither is taken
-                self._give(picture.faces[whose].face, name, where)
+                self._give(picture.faces[whose].face, name, where, picture.held.file)
             else:
                 self._leave(where, name, f"the same file calls this face {said[at]}, in another schema")
 

@@ -34,19 +34,20 @@ OTHER_FOLDER = "not in the library; a file so called is in another folder there"
 ELSEWHERE = "the face is elsewhere in the picture that is so called here"
 UNREAD = "its place can't be read: it needs numbers in columns called left, top, width and height"
 # The place of a face, by the headings of its sides without what goes before them, as in `bbox_x1`; and what they are.
+# First those that leave `width` and `height` to the picture.
 SIDES = (
-    (("left", "top", "width", "height"), "corner"),
     (("left", "top", "right", "bottom"), "corners"),
     (("xmin", "ymin", "xmax", "ymax"), "corners"),
     (("x1", "y1", "x2", "y2"), "corners"),
     (("x0", "y0", "x1", "y1"), "corners"),
     (("startx", "starty", "endx", "endy"), "corners"),
     (("xtl", "ytl", "xbr", "ybr"), "corners"),
+    (("cx", "cy", "w", "h"), "centre"),
+    (("x", "y", "w", "h"), "corner"),
+    (("left", "top", "width", "height"), "corner"),
     (("xcenter", "ycenter", "width", "height"), "centre"),
     (("centerx", "centery", "width", "height"), "centre"),
-    (("cx", "cy", "w", "h"), "centre"),
     (("x", "y", "width", "height"), "corner"),
-    (("x", "y", "w", "h"), "corner"),
 )
 BEFORE_SIDE = re.compile(r"^(?:(?:face|bounding|bb?ox|bb|rect(?:angle)?)[.\[]?)+(?=.)")
 BOXED = re.compile(r"^(?:face|bounding)?(?:bb?ox|box|rect(?:angle)?|region)$")  # headings of all sides in one cell
@@ -89,9 +90,7 @@ def _named_faces(columns: Columns) -> Iterator[NamedFace]:
     original = column("original") if column("folder") is not None else None
     source, frame, face = map(column, ("source", "frame", "face"))
     headings = [fold(heading) for heading in columns.header]
-    bare_headings = [BEFORE_SIDE.sub("", heading) for heading in headings]
-    known = [([bare_headings.index(side) for side in sides if side in bare_headings], kind) for sides, kind in SIDES]
-    at, kind = max(known, key=lambda one: len(one[0]))  # the first of those of which most is there
+    at, kind = _sides(headings)
     boxed = [i for i, heading in enumerate(headings) if BOXED.match(heading)]
     for row in columns.body:
         called = cell(row, columns.file if original is None else original)  # spaces around it may be part of it
@@ -103,6 +102,18 @@ def _named_faces(columns: Columns) -> Iterator[NamedFace]:
             said |= any(len(re.findall(r"[0-9]+", cell(row, i))) >= len(BOX) for i in boxed)
             name = label_of(cell(row, columns.label))
             yield NamedFace(called, origin, when, which, name, area, unread=said and area is None)
+
+
+def _sides(headings: Sequence[str]) -> tuple[list[int], str]:
+    """The columns of a place, and what they are: of all ways to write it the first of which most is there."""
+    sides = [BEFORE_SIDE.sub("", heading) for heading in headings]
+    before = [heading.removesuffix(side) for heading, side in zip(headings, sides, strict=True)]
+    # Sides that are headed alike belong together: `width` beside `bbox_x` is more likely the picture's.
+    heads = sorted({*before}, reverse=True)
+    alike = [[side if of == head else "" for of, side in zip(before, sides, strict=True)] for head in heads]
+    ways = ((way, *wanted) for way in (*alike, sides) for wanted in SIDES)
+    known = [([way.index(side) for side in wanted if side in way], kind) for way, wanted, kind in ways]
+    return max(known, key=lambda one: len(one[0]))
 
 
 def _placed(row: Row, columns: Sequence[int], kind: str) -> Area | None:

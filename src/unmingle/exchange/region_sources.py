@@ -47,6 +47,7 @@ from unmingle.store.face_query import Picture
 
 # Two shapes are one if they differ by less: a small copy of a picture is rounded to whole pixels.
 SAME_SHAPE = 0.02
+NO_RECTANGLE = "not a rectangle"
 OTHER_SHAPE = "drawn on a picture of another shape, {:g}×{:g}"
 PICASA = (".picasa.ini", "Picasa.ini", "picasa.ini")
 TABLE_ENDINGS = frozenset({".csv", ".tsv", ".txt", ".json", ".parquet", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"})
@@ -62,7 +63,10 @@ NUMBERED = re.compile(r"^(?P<stem>.+)(?P<number>\(\d+\))(?P<ending>\.[^.]*)$")
 EDITED = re.compile(r"^(?P<stem>.+)-[^\W\d_]+(?P<number>(?:\(\d+\))?)(?P<ending>\.[^.]*)$")
 OF_OSXPHOTOS = ("XMP:PersonInImage", "XMP-iptcExt:PersonInImage", "PersonInImage", "persons")
 COCO = "coco.json"
-COCO_BEGINS = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*"(?:info|licenses|images|annotations|categories)"')
+# Rows of a table, one on each line, may have such a column; its cells are no lists.
+COCO_BEGINS = re.compile(
+    rb'(?:\xef\xbb\xbf)?\s*\{\s*"(?:info|licenses|images|annotations|categories)"\s*:\s*(?:[{\[]|null)'
+)
 # Categories that are nobody's name: what detectors call everybody, and how our own export calls who has none.
 NOBODY = re.compile("face|head|human|person|people|pedestrian|person-[0-9]{4,}", re.IGNORECASE)
 DIGIKAM = "digikam4.db"
@@ -129,7 +133,7 @@ def _of_folder(root: Path) -> Iterator[NameSource]:
             yield "table", file
         elif not str(path).startswith(copies):
             kind = _kind(path)
-            if kind not in ("table", "coco") or path.name in {*OUR_TABLES, COCO}:
+            if kind not in ("table", "coco") or path.name in (OUR_TABLES if kind == "table" else (COCO,)):
                 yield kind, file
 
 
@@ -202,7 +206,8 @@ class Drawn:
                 if not _one_shape(shape, size[::-1]):
                     return None, OTHER_SHAPE.format(*shape)
                 shape = shape[::-1]  # as it is stored
-            return region.shares(shape or size), ""
+            area = region.shares(shape or size)
+            return area, "" if area else NO_RECTANGLE
         try:
             stored = self.stored or read_stored(picture.held.file.path)
             orientation, size = stored.orientation, (stored.width, stored.height)
@@ -212,7 +217,7 @@ class Drawn:
             size = size[::-1] if lies(orientation) else size
         area, shape = region.shares(size), self.packet.size
         if area is None:
-            return None, "not a rectangle"
+            return None, NO_RECTANGLE
         if shape is None or region.pixels or _one_shape(shape, size):
             return to_upright(area, orientation), ""
         if _one_shape(shape, size[::-1]) and lies(orientation):
