@@ -234,6 +234,13 @@ def test_what_was_said_in_a_meeting_is_no_list_of_paths(tmp_path: Path) -> None:
     assert (talk.name, talk.problem) == ("talk.mp4", "")
 
 
+@pytest.mark.parametrize("lines", ["old/a.jpg\nold/b.jpg\n", "/disk/2019\n/disk/2020\n"])
+def test_a_list_of_what_is_gone_is_a_list_of_paths(lines: str, tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text(lines)
+    files = images.scan([tmp_path / "list.txt"]).files
+    assert [str(file.path) for file in files] == [str(tmp_path / line) for line in lines.split()]
+
+
 def test_line_of_a_list_that_leads_nowhere_is_a_row(tmp_path: Path) -> None:
     touch(tmp_path, "a.jpg")
     (tmp_path / "list.txt").write_text(f"a.jpg\ngone.jpg\n{'x' * 300}.jpg\n", encoding="utf-8")

@@ -116,8 +116,10 @@ def _expand(path: Path, folders: list[str], made: list[str]) -> Iterator[Picture
         raise SourceError(f"There is no {readable(str(path))}.", "Check the path; quote it if it has spaces.")
     elif path.suffix.lower() == ".txt":
         lines = list(_listed(path))
-        if 2 * sum(has_ending(line.name) for line in lines) < len(lines) and not any(map(os.path.lexists, lines)):
-            # What was said in a meeting, a readme: all that a pattern of the shell found is named.
+        # What was said in a meeting, a readme: all that a pattern of the shell found is named. On a disk that is not
+        # there now, folders have no endings.
+        paths = sum(has_ending(line.name) or not line.is_relative_to(path.parent) for line in lines)
+        if 2 * paths < len(lines) and not any(map(os.path.lexists, lines)):
             why = f"no list of paths: none of its {len(lines):,} lines is one of a file that is there"
             lines = []
             yield PictureFile(str(path.parent), path.name, why)
