@@ -21,7 +21,7 @@ from unmingle.records import F32, I64, U8
 from unmingle.settings import DetectionSettings, EngineSettings
 from unmingle.sources.images import PictureFile, read_picture
 from unmingle.store.face_rows import ALONE, faces_to_group, owners_by_face, persons_now
-from unmingle.store.facts import adaptation_of, card_curve, known_scale, library_curve, model_of, noted
+from unmingle.store.facts import adaptation_of, card_curve, check_begun, known_scale, library_curve, model_of, noted
 
 if TYPE_CHECKING:
     import polars as pl
@@ -70,12 +70,13 @@ class Identifier:
     """The networks and the people of a library, read once for all pictures.
 
     Raises:
-        LibraryError: the settings are not those that the library was made with.
+        LibraryError: it holds no pictures, or the settings are not those that it was made with.
     """
 
     def __init__(
         self, store: Store, detection: DetectionSettings | None = None, engine: EngineSettings | None = None
     ) -> None:
+        check_begun(store)
         detection = detection or noted(store, DetectionSettings) or DetectionSettings()
         self._runner = face_recipe(detection, engine or EngineSettings(), model_of(store))
         if store.recipe != self._runner.key:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
+from tests.made_library import jpeg
 from tests.review.browser import TOKEN
 from tests.review.conftest import ORIGIN, Browser
 
@@ -40,8 +41,8 @@ def ids(browser: Browser, person: int) -> list[int]:
     return [face["face"] for face in faces(browser, person)]
 
 
-def size_of(jpeg: bytes) -> tuple[int, int]:
-    with Image.open(io.BytesIO(jpeg)) as picture:
+def size_of(content: bytes) -> tuple[int, int]:
+    with Image.open(io.BytesIO(content)) as picture:
         return picture.size
 
 
@@ -385,6 +386,8 @@ def test_a_library_without_pictures_is_shown_as_empty(tmp_path: Path) -> None:
         assert browser.get("/api/decisions")["decisions"] == []
         assert browser.client.get("/api/people/1").status_code == 404
         browser.decide("name", person=1, name="Ada", status=400)
+        found = browser.client.post("/api/find", content=jpeg(), headers={"Origin": ORIGIN})
+        assert "holds no pictures yet" in found.json()["problem"]
 
 
 def test_a_library_without_questions_has_none(browser: Browser, library_folder: Path) -> None:

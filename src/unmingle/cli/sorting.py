@@ -234,13 +234,11 @@ def find(
     """Say who is in pictures, without adding them."""
     from unmingle.identification import Identifier
     from unmingle.sources.images import readable, scan
-    from unmingle.store.facts import check_begun
 
     opened, paths = opt.open_library(library), [file.path for file in scan(pictures).files]
     name_of = {person: name for person, name, *_ in opened.people.iter_rows()}
     results = []
     with keeping("Nothing was written."), opened._reading() as store:
-        check_begun(store)
         for found in map(Identifier(store).find, paths):
             if not as_json:
                 console.say(*(f"{readable(str(found.picture))}: {line}" for line in _found_lines(found, name_of)))
