@@ -111,10 +111,11 @@ def browse(library: Path) -> str:
     from fastapi.testclient import TestClient
 
     from unmingle.review.app import create_app
+    from unmingle.review.auth import Auth
 
     told = []
     origin = "http://127.0.0.1:8000"
-    with TestClient(create_app(library, token=TOKEN, origin=origin), base_url=origin) as client:
+    with TestClient(create_app(library, Auth(TOKEN, origin)), base_url=origin) as client:
         client.get(f"/?token={TOKEN}")
         for address in REQUESTS:
             answer = client.get(address)

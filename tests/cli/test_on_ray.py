@@ -61,7 +61,12 @@ def test_a_name_with_a_comma_stands_in_quotes(
     pl.DataFrame({"person": [1, 2], "name": ["Doe, Jane", None]}).write_parquet(tmp_path / "parts" / "people.parquet")
     monkeypatch.setattr(review, "_known", lambda place: ("recipe", {}))
     asked: list[set[int]] = []
-    monkeypatch.setattr(review, "owners", lambda place, people: asked.append(people) or ({}, {}))
+
+    def owners(place: object, people: set[int]) -> tuple[dict[str, int], dict[str, int]]:
+        asked.append(people)
+        return {}, {}
+
+    monkeypatch.setattr(review, "owners", owners)
     monkeypatch.setattr(review, "_faces", lambda *_: [])
     run = ("import", "parts", "-o", "some", "--names")
     unmingle(*run, '"Doe, Jane"')
