@@ -46,7 +46,7 @@ from unmingle.store.file_rows import note_walked, taken_along, walked_folders
 from unmingle.store.frame_names import FrameNames, conclude, recording_of, rows_of_pictures, seen_frames
 from unmingle.store.result_tables import faces_table
 from unmingle.store.sqlite import TABLES, Store
-from unmingle.summary import ENDINGS, Summary
+from unmingle.summary import Summary, endings
 from unmingle.version import __version__
 
 # With fewer faces, all are grouped again, which takes a few seconds: the result depends on nothing but the faces.
@@ -90,9 +90,10 @@ def add(
     if not found.files:
         names = ", ".join(readable(str(Path(source).absolute())) for source in sources)
         if found.others:
-            kinds = ", ".join(f"{count:,} {kind or 'without an ending'}" for kind, count in found.others[:ENDINGS])
-            unread = "Unpack archives, download what is in iCloud only, save raw pictures as JPEG."
-            raise SourceError(f"There are no pictures or recordings in {names}, only {kinds}.", unread)
+            unread = (
+                "Name another folder, or unpack archives, download what is in iCloud only, save raw pictures as JPEG."
+            )
+            raise SourceError(f"There are no pictures or recordings in {names}, only {endings(found.others)}.", unread)
         usual = "Name a folder with jpg, png, webp, tiff, … files, or with mp4, mov, mkv, … files."
         raise SourceError(f"There are no pictures or recordings in {names}.", usual)
     runner: FaceRecipe | ClassicRecipe

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -106,6 +106,13 @@ def _spent(summary: Summary) -> str:
     return f"Time: {', '.join(f'{stage} {seconds:.1f} s' for stage, seconds in summary.seconds.items())}"
 
 
+def endings(others: Sequence[tuple[str, int]]) -> str:
+    """How many files of which endings were passed over."""
+    shown = [f"{count:,} {ending or 'without an ending'}" for ending, count in others[:ENDINGS]]
+    rest = sum(count for _, count in others[ENDINGS:])
+    return ", ".join([*shown, *([f"{rest:,} of {len(others) - ENDINGS:,} more endings"] if rest else [])])
+
+
 def _added_lines(added: Added) -> Iterator[str]:
     along = [f"  {files:>7,}  {source}" for source, files in added.along]
     yield from ["Taken along as they were in earlier runs:", *along] if along else ()
@@ -117,10 +124,6 @@ def _added_lines(added: Added) -> Iterator[str]:
         mixed = " and ".join(f"{count:,} in {precision}" for precision, count in added.precisions)
         yield f"Faces were computed in different precisions, of pictures: {mixed} (--precision f32 computes all alike)"
     others = [one for one in added.others if is_ending(one[0])]
-    shown = [f"{count:,} {ending or 'without an ending'}" for ending, count in others[:ENDINGS]]
-    rest = sum(count for _, count in others[ENDINGS:])
-    if rest:
-        shown.append(f"{rest:,} of {len(others) - ENDINGS:,} more endings")
     for number, one, many in (
         (
             added.carried,
@@ -142,7 +145,7 @@ def _added_lines(added: Added) -> Iterator[str]:
             yield counted(number, one, many)
     if added.passed_over:
         files = counted(added.passed_over, "other file")
-        yield f"{files} passed over, no pictures or recordings that are read: {', '.join(shown)}"
+        yield f"{files} passed over, no pictures or recordings that are read: {endings(others)}"
     if clips := dict(added.others).get(MOVING_PARTS):
         yield f"{counted(clips, 'clip')} passed over, the moving parts of pictures beside them, as of Live Photos"
     if absent := dict(others).get(NOT_DOWNLOADED):

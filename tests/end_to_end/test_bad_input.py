@@ -64,7 +64,10 @@ def test_empty_and_missing_folders(unmingle: Command) -> None:
     (unmingle.folder / "zipped").mkdir()
     for name in ("takeout-001.zip", "takeout-002.zip", "IMG_1.CR2", ".IMG_2.HEIC.icloud"):
         (unmingle.folder / "zipped" / name).write_bytes(b"-")
-    failed(unmingle("cluster", "zipped", "-o", "out"), "zipped, only 2 .zip, 1 .icloud, 1 .cr2.\nUnpack")
+    failed(unmingle("cluster", "zipped", "-o", "out"), "zipped, only 2 .zip, 1 .icloud, 1 .cr2.\nName another")
+    for number in range(9):
+        (unmingle.folder / "zipped" / f"part.e{number}").write_bytes(b"-")
+    failed(unmingle("cluster", "zipped", "-o", "out"), "1 .e4, 4 of 4 more endings.")
     failed(unmingle("cluster", "nowhere", "-o", "out"), "There is no", "nowhere", "Check the path")
     failed(unmingle("cluster", "empty", "-o", "empty"), "empty is a library's own folder", "a new one for the library")
     with pytest.raises(SourceError):
