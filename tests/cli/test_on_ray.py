@@ -69,7 +69,7 @@ def test_a_name_with_a_comma_stands_in_quotes(
     monkeypatch.setattr(review, "owners", owners)
     monkeypatch.setattr(review, "_faces", lambda *_: [])
     run = ("import", "parts", "-o", "some", "--names")
-    unmingle(*run, '"Doe, Jane"')
+    unmingle(*run, '"Doe, Jane", ')
     assert asked == [{1}]
     done = unmingle(*run, "Doe, Jane")
     assert (done.code, "is called Doe or Jane" in done.err, "in quotes" in done.err) == (1, True, True)

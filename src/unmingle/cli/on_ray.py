@@ -172,7 +172,7 @@ def take_people(
         _address(destination),
         library,
         people=review.numbers(people) if people else (),
-        names=next(csv.reader([names], skipinitialspace=True)) if names else (),
+        names=[*filter(None, next(csv.reader([names], skipinitialspace=True)))] if names else (),
         files=files or "",
     )
     line = f"{counted(done['faces'], 'face')} of {counted(done['people'], 'person', 'people')} in {library.folder}"
