@@ -52,7 +52,7 @@ WAYS: dict[str, dict[str, Callable[..., Any]]] = {
     "no splitting by gaps": {"grouping.cluster.split_by_gaps": nothing},
     "no gap filling": {f"grouping.cluster.{name}": nothing for name in ("split_by_gaps", "fill_gaps")},
     "no gap filling for border faces": {
-        "grouping.cluster.fill_gaps": lambda clusters, *border: 0 if border else fill_gaps(clusters)
+        "grouping.cluster.fill_gaps": lambda *given, **more: 0 if len(given) > 2 else fill_gaps(*given, **more)
     },
     "no merging of who was seen together": {"grouping.cluster.merge_seen_together": lambda *_: (0, 0)},
     "no border attachment": {"grouping.cluster.attach_border": nothing},
