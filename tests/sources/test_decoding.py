@@ -250,9 +250,11 @@ def test_jpeg_of_thousands_of_scans_is_refused_at_once() -> None:
 
 
 def test_nothing_but_pictures_is_opened() -> None:
-    for content in (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 20 20\n", b"GIMP", b"\0\0\0\x18ftypmp42", b"II"):
+    for content in (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 20 20\n", b"GIMP", b"II"):
         with pytest.raises(PictureError, match="not a picture"):
             decode(content)
+    with pytest.raises(PictureError, match="a recording"):
+        decode(b"\0\0\0\x18ftypmp42")
 
 
 @pytest.mark.parametrize("error", [RuntimeError, AssertionError, RecursionError, struct.error, ZeroDivisionError])
