@@ -123,9 +123,10 @@ def main() -> None:
     options = parser.parse_args()
     clock = Clock()
     faces = FaceRecipe(DetectionSettings(), EngineSettings(threads=1))
-    look = one_look(faces._finder)
-    for own, name in (("_detector", "YuNet"), ("_finder", "YuNet"), ("_sface", "SFace")):
-        setattr(faces, own, Timed(getattr(faces, own), name, clock))
+    opened = faces._networks
+    look = one_look(opened[1])
+    named = zip(opened, ("YuNet", "YuNet", "SFace"), strict=True)
+    faces.__dict__["_networks"] = tuple(Timed(network, name, clock) for network, name in named)
     for module, function, name in PARTS:
         setattr(module, function, clock.timed(name, getattr(module, function)))
     result: dict[str, Any] = {"processor": import_openvino().Core().get_property("CPU", "FULL_DEVICE_NAME")}

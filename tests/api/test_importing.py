@@ -480,6 +480,14 @@ def test_boxes_as_coco_has_them_come_back(pictures: Set) -> None:
     said["annotations"][0]["bbox"][2] = 0
     coco.write_text(json.dumps(said))
     assert [left.why for left in third.import_names(coco).left] == [NO_RECTANGLE]
+    del said["annotations"][0]["bbox"]
+    coco.write_text(json.dumps(said))
+    whole = third.import_names(coco)
+    assert [left.why for left in whole.left] == [NO_RECTANGLE]
+    said["annotations"][0]["category_id"] = -1  # which is not listed
+    coco.write_text(json.dumps(said))
+    done = third.import_names(coco)
+    assert (done.left, done.nameless) == ((), whole.nameless + 1)
     del said["images"]
     coco.write_text(json.dumps(said))
     (left,) = third.import_names(coco).left

@@ -27,6 +27,7 @@ from unmingle.evaluation.columns import label_of
 from unmingle.evaluation.sheets import check_cells
 from unmingle.exchange.table_files import OUR_TABLES
 from unmingle.exchange.xmp import ENDING
+from unmingle.records import BOX
 from unmingle.sources.formats import SUFFIXES, head_of, picture_format, read_file
 from unmingle.sources.images import MANIFEST, PictureFile, is_manifest, readable, walk
 from unmingle.sources.metadata import LARGEST_PACKET, NORMAL
@@ -316,8 +317,9 @@ def read_coco(path: Path) -> Iterator[tuple[PictureFile, Packet]]:
         names = ((one["id"], str(one["name"])) for one in said["categories"])
         called = {category: "" if NOBODY.fullmatch(name) else name for category, name in names}
         for one in said["annotations"]:
-            area = area_of(*(number(str(side)) for side in one["bbox"]), cornered=True)
-            regions[one["image_id"]].append(Region(called[one["category_id"]], FACE, area, pixels=True))
+            sides = [number(str(side)) for side in one.get("bbox") or ()]
+            area = area_of(*sides, cornered=True) if len(sides) == len(BOX) else None
+            regions[one["image_id"]].append(Region(called.get(one.get("category_id"), ""), FACE, area, pixels=True))
         for one in said["images"]:
             size = one.get("width"), one.get("height")
             drawn_on = size if all(isinstance(side, int) and side > 0 for side in size) else None
