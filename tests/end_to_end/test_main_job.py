@@ -419,7 +419,7 @@ def test_networks_are_loaded_once_and_what_was_decided_since_is_heeded(
 def test_networks_are_opened_for_new_pictures_only_and_before_anything_changes(
     library: Path, meeting: Meeting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def gone(**how: object) -> None:
+    def gone(*how: object) -> None:
         raise ModelError("It is gone.")
 
     opened = Library(shutil.copytree(library, tmp_path / "library"))
