@@ -49,7 +49,7 @@ SIDES = (
     (("centerx", "centery", "width", "height"), "centre"),
     (("x", "y", "width", "height"), "corner"),
 )
-BEFORE_SIDE = re.compile(r"^(?:(?:face|bounding|bb?ox|bb|rect(?:angle)?)[.\[]?)+(?=.)")
+BEFORE_SIDE = re.compile(r"^(?:(?:face|bounding|bb?ox|bb|rect(?:angle)?)\.?)+(?=.)")
 BOXED = re.compile(r"^(?:face|bounding)?(?:bb?ox|box|rect(?:angle)?|region)$")  # headings of all sides in one cell
 
 File = tuple[str, str]  # source, or "" where a table has none, and path below it
