@@ -241,9 +241,11 @@ class _Reader:
         self.nameless += max(faces.values(), default=0) - max(named.values(), default=0)
         for schema, count in drawn.packet.unread:
             what = "a region" if count == 1 else f"{count:,} regions"
-            why = f"of people in Picasa's {CONTACTS}: name that file, too"
-            why = why if schema == CONTACTS else f"of another schema, which is not read: {schema}"
-            self._leave(drawn.where, "", f"{what} {why}")
+            if schema == CONTACTS:
+                why = f"{what} of people in Picasa's {CONTACTS}: name that file, too"
+            else:
+                why = f"{what} of another schema, which is not read: {schema}"
+            self._leave(drawn.where, "", why)
 
     def _name(self, drawn: Sequence[Drawn], picture: Picture) -> None:
         """Give the names that are drawn on a picture to its faces."""

@@ -13,7 +13,7 @@ import re
 import sqlite3
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
@@ -97,6 +97,10 @@ ORDER BY Images.id, Tags.id
 
 Kind = Literal["sidecar", "picture", "tags", "digikam", "coco", "table", "picasa", "contacts", "problem"]
 NameSource = tuple[Kind, PictureFile]
+# What speaks for a whole folder, by its fixed name; contacts before those who are called by their numbers.
+FIXED: Sequence[tuple[Kind, str]] = (("contacts", CONTACTS), *(("picasa", ini) for ini in PICASA), ("digikam", DIGIKAM))
+# Of such files in a folder only those that we write are read: others may be of anything.
+OURS: dict[Kind, Collection[str]] = {"table": OUR_TABLES, "coco": (COCO,)}
 
 
 def expand(sources: Sequence[Path]) -> list[NameSource]:
@@ -118,9 +122,7 @@ def expand(sources: Sequence[Path]) -> list[NameSource]:
 def _of_folder(root: Path) -> Iterator[NameSource]:
     files = [file for file in walk(root, SUFFIXES | {ENDING} | TABLE_ENDINGS) if not isinstance(file, str)]
     for folder in sorted({file.path.parent for file in files} | {root}):
-        kinds: list[tuple[Kind, str]] = [("contacts", CONTACTS), *(("picasa", ini) for ini in PICASA)]
-        kinds.append(("digikam", DIGIKAM))
-        for kind, name in kinds:
+        for kind, name in FIXED:
             if (folder / name).is_file():
                 yield kind, PictureFile(str(root), os.path.relpath(folder / name, root))
     # A folder of people that we exported holds copies, of which its manifest says whence they are.
@@ -134,7 +136,7 @@ def _of_folder(root: Path) -> Iterator[NameSource]:
             yield "table", file
         elif not str(path).startswith(copies):
             kind = _kind(path)
-            if kind not in ("table", "coco") or path.name in (OUR_TABLES if kind == "table" else (COCO,)):
+            if path.name in OURS.get(kind, {path.name}):
                 yield kind, file
 
 

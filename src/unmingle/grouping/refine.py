@@ -91,7 +91,7 @@ def join_likely(clusters: Clusters, threshold: FalseMergeThreshold) -> None:
     share_c = _own_shares(clusters, several, threshold)
     hidden = 1 - float(np.average(share_c, weights=clusters.size_n[several]))
     before = 0
-    while clusters.count != before:
+    while hidden > 0 and clusters.count != before:
         before, (z_c, chance_c) = clusters.count, _nearest(clusters, threshold)
         likely = surest(chance_c, hidden)
         # At even odds a pair says nothing for itself.
