@@ -51,24 +51,40 @@ def _urgent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_worker_niceness", "0")
 
 
-@pytest.fixture
-def nodes() -> Iterator[Any]:
-    """A head and a node, of one core each."""
+@pytest.fixture(scope="module")
+def head() -> Iterator[Any]:
+    """A cluster of one core, which takes seconds to start."""
     from ray.cluster_utils import Cluster
 
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-    made.add_node(num_cpus=1)
-    ray.init(address=made.address, log_to_driver=False, logging_level="error")
-    ray.data.DataContext.get_current().enable_progress_bars = False
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(name, "testing")  # its workers ask the object store, too
+        made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+        yield made
+        made.shutdown()
+
+
+@pytest.fixture
+def running(head: Any) -> Iterator[Any]:
+    """The same with a node of another core."""
+    if len(head.list_all_nodes()) == 1:
+        head.add_node(num_cpus=1)
     stuck: list[str] = []
-    clock = threading.Timer(PATIENCE, end_workers, [Path(made.head_node.get_logs_dir_path()), stuck])
+    clock = threading.Timer(PATIENCE, end_workers, [Path(head.head_node.get_logs_dir_path()), stuck])
     clock.start()
-    yield made
+    yield head
     clock.cancel()
-    ray.shutdown()
-    made.shutdown()
     if stuck:
         pytest.fail("\n".join(stuck))
+
+
+@pytest.fixture
+def nodes(running: Any) -> Iterator[Any]:
+    """The same, which this process has joined."""
+    ray.init(address=running.address, log_to_driver=False, logging_level="error")
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    yield running
+    ray.shutdown()
 
 
 def end_workers(logs: Path, told: list[str]) -> None:
@@ -86,12 +102,10 @@ def end_workers(logs: Path, told: list[str]) -> None:
 
 
 @pytest.fixture
-def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def store() -> Iterator[str]:
     """The options of an object store, in a process of its own: in a thread it would wait for what waits for it."""
     for module in ("moto", "flask_cors"):
         pytest.importorskip(module)
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
     words = [sys.executable, "-m", "moto.server", "--port", "0"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as server:
         assert server.stdout is not None
@@ -130,42 +144,46 @@ def alone(album: Path, folder: Path) -> set[frozenset[str]]:
 
 
 def test_the_same_people_as_without_ray(album: Path, tmp_path: Path, unmingle: Command) -> None:
-    dry = unmingle("cluster", album, "-o", "parts", "--ray", "local", "--threads", "1", "--dry-run", "--json")
-    guess = json.loads(dry.out)
-    assert (guess["files"], guess["known"], guess["sampled"]) == (38, 0, 38)
-    assert 0 < guess["hours"] == guess["core_hours"] < 1
-    assert guess["disk_bytes"] > guess["faces"] * 256
-    assert not (tmp_path / "parts").exists()
     done = unmingle("cluster", album, "-o", "parts", "--ray", "local", "--threads", "1", "--json")
     told = json.loads(done.out)
     assert (told["files"], told["known"], told["unreadable"]) == (38, 0, 2)
-    assert told["faces"] == guess["faces"]
     from unmingle.distributed.place import Place, read_all
 
     why = {Path(row["address"]).name: row["reason"] for row in read_all(Place(str(tmp_path / "parts")), "files")}
     assert why["kaputt.jpg"]
     assert "recording" in why["film.mp4"]
     assert people(tmp_path / "parts") == alone(album, tmp_path / "library")
-    # Of others than these settings, no faces are added to them.
-    other = unmingle("cluster", album, "-o", "parts", "--ray", "local", "--crops", "never")
-    assert other.code == 1
-    assert "other settings" in other.err
 
 
-def test_pictures_and_people_of_an_object_store(album: Path, tmp_path: Path, unmingle: Command, store: str) -> None:
+def test_pictures_and_people_of_an_object_store(
+    album: Path, tmp_path: Path, unmingle: Command, store: str, running: Any
+) -> None:
     from unmingle.distributed.place import Place
+
+    def run(*words: str) -> Any:
+        destination = f"s3://faces/of 2019?{store}".replace(" ", "%20")
+        where = f"s3://pictures?{store}", "-o", destination, "--ray", running.address
+        return unmingle("cluster", *where, "--threads", "1", "--json", *words)
 
     system, path = Place(f"s3://pictures?{store}").opened
     system.create_dir(path)
     for picture in album.iterdir():
         with system.open_output_stream(f"{path}/Küche 2019/{picture.name}") as stream:
             stream.write(picture.read_bytes())
-    destination = f"s3://faces/of 2019?{store}".replace(" ", "%20")
-    words = ("cluster", f"s3://pictures?{store}", "-o", destination, "--ray", "local", "--threads", "1", "--json")
-    first, again = (json.loads(unmingle(*words).out) for _ in range(2))
-    assert (first["files"], first["known"], first["unreadable"]) == (38, 0, 2)
+    faces = Place(f"s3://faces/of 2019?{store}")
+    guess = json.loads(run("--dry-run").out)
+    assert (guess["files"], guess["known"], guess["sampled"]) == (38, 0, 38)
+    assert 0 < guess["hours"] == guess["core_hours"] < 1
+    assert guess["disk_bytes"] > guess["faces"] * 256
+    assert not faces.names("files")
+    first, again = (json.loads(run().out) for _ in range(2))
+    assert (first["files"], first["known"], first["unreadable"], first["faces"]) == (38, 0, 2, guess["faces"])
     assert (again["files"], again["known"], again["people"]) == (38, 38, first["people"])
-    assert people(destination) == alone(album, tmp_path / "library")
+    assert people(faces.address) == alone(album, tmp_path / "library")
+    # Of others than these settings, no faces are added to them.
+    other = run("--crops", "never")
+    assert other.code == 1
+    assert "other settings" in other.err
 
 
 def test_a_node_is_lost_while_faces_are_found(nodes: Any, album: Path, tmp_path: Path) -> None:
