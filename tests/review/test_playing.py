@@ -175,6 +175,10 @@ def stored_as(recorded: Recorded, name: str, **how: Any) -> None:
         connection.execute("UPDATE file SET path = ?, name = ?, size = ?, modified = ? WHERE name = 'talk.mp4'", now)
 
 
+# So slowly that nobody is late for what is seen for a moment.
+SLOWLY = "addEventListener('loadedmetadata', ({ target }) => { target.playbackRate = 0.1; }, true)"
+
+
 def framed(seat: Seat) -> list[str]:
     """Whose frames are to be seen over the picture."""
     return sorted(seat.page.locator(".player .frame:not([hidden]) a").all_text_contents())
@@ -194,13 +198,14 @@ def at(seat: Seat) -> float:
 )
 def test_a_moment_of_a_recording_is_played(seat: Seat, recorded: Recorded, name: str, how: Any, late: float) -> None:
     stored_as(recorded, name, **how)
+    seat.page.add_init_script(SLOWLY)
     seat.open("/timeline")
     talk = seat.page.get_by_role("region", name=name, exact=True)
     first, second, third = (f"Person {one['person']}" for one in seat.api("/timeline")["recordings"][1]["people"])
     talk.get_by_role("link", name=re.compile(f"^{third} 0:0|^{third}, ")).last.click()  # in its middle, at 1.2 seconds
     player = seat.page.get_by_role("region", name="The recording", exact=True)
     expect(player.get_by_role("button", name="Pause", exact=True)).to_be_visible()
-    seat.until(lambda: at(seat) > 1.6)  # it plays
+    seat.until(lambda: at(seat) > 1.25)  # it plays
     seat.press("Space")
     expect(player.get_by_role("button", name="Play", exact=True)).to_be_visible()
     video = "(() => { const video = document.querySelector('video'); return [video.currentTime, video.videoWidth]; })()"
@@ -230,15 +235,22 @@ def test_what_the_browser_cant_play_is_shown_frame_by_frame(seat: Seat, recorded
     stored_as(recorded, "talk.avi", codec="mpeg4")
     talk = seat.api("/timeline")["recordings"][1]
     first, second, third = (f"Person {one['person']}" for one in talk["people"])
-    seat.open(f"/timeline?recording={talk['recording']}&at=2")
+    asked: list[str] = []
+    seat.page.on("request", lambda request: asked.extend(re.findall(r"frame\?at=(.+)", request.url)))
+    seat.open(f"/timeline?recording={talk['recording']}&at=3")
     player = seat.page.get_by_role("region", name="The recording", exact=True)
     expect(player.get_by_text("its frames are shown one by one")).to_be_visible()
     expect(player.get_by_role("button", name="Sound off")).to_be_hidden()
-    picture = player.get_by_role("img", name="A frame of the recording")
-    expect(picture).to_have_attribute("src", re.compile(r"frame\?at=2\.\d"))
-    seat.until(lambda: framed(seat) == sorted([first, third]))
-    seat.until(lambda: at(seat) > 3 and framed(seat) == sorted([first, second]))
-    seat.until(lambda: player.get_by_role("button", name="Play", exact=True).is_visible())  # at the end
+    expect(player.get_by_role("img", name="A frame of the recording")).to_have_attribute("src", re.compile(r"at=3\.\d"))
+    # It plays by itself, to the end, however few frames come in time.
+    seat.until(lambda: len(asked) > 1 and player.get_by_role("button", name="Play", exact=True).is_visible())
+    times = [float(time) for time in asked]
+    assert times == sorted(set(times))
+    assert times[0] == pytest.approx(3, abs=0.01)
+    assert times[-1] == pytest.approx(3.92, abs=0.04)
+    assert framed(seat) == sorted([first, second])
+    player.get_by_role("slider").fill("2")
+    seat.until(lambda: at(seat) == pytest.approx(2, abs=0.01) and framed(seat) == sorted([first, third]))
     player.get_by_role("slider").fill("0.5")
     seat.until(lambda: at(seat) == pytest.approx(0.5, abs=0.01) and len(framed(seat)) == 3)
 

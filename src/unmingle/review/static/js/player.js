@@ -171,6 +171,7 @@ function slides(image, address, duration, every, changed) {
   let at = 0; // of the frame on show
   let wanted = 0;
   let busy = false;
+  let sought = false; // until that frame is there, no time goes by
   let from = 0; // milliseconds on the page's clock, of the recording's beginning
   const since = () => (performance.now() - from) / 1000;
 
@@ -183,15 +184,16 @@ function slides(image, address, duration, every, changed) {
       await image.decode().catch(() => {});
       at = to;
     }
-    busy = false;
+    if (sought) from = performance.now() - at * 1000;
+    busy = sought = false;
     changed();
     if (!self.paused) setTimeout(next, Math.max(0, (at + every - since()) * 1000));
   }
 
   function next() {
     if (self.paused) return;
-    if (since() >= duration) return self.pause();
-    wanted = Math.max(at + every, since());
+    if (at >= duration - every) return self.pause();
+    wanted = Math.min(duration - every / 2, Math.max(at + every, since())); // the last is never left out
     void load();
   }
 
@@ -202,7 +204,7 @@ function slides(image, address, duration, every, changed) {
     },
     set currentTime(to) {
       wanted = to;
-      from = performance.now() - to * 1000;
+      sought = true;
       void load();
     },
     async play() {
