@@ -458,6 +458,8 @@ def test_names_in_picasas_own_folder_are_read_where_it_is_named_too(tmp_path: Pa
     place = "".join(f"{round(side * 0xFFFF):04x}" for side in corners)
     (tmp_path / "pictures" / ".picasa.ini").write_text(f"[a.jpg]\nfaces=rect64({place}),b7e3f1d6ed23a1b\n")
     assert one.import_names(tmp_path / "pictures").faces == 0
+    (left,) = one.import_names(contacts).left
+    assert (left.where, left.why.partition(":")[0]) == ("contacts.xml", "only says how people are called")
     done = one.import_names(tmp_path / "pictures", contacts)
     assert (names(one), done.left) == ({("a.jpg", 0): "Zoë & A"}, ())
 
@@ -488,6 +490,10 @@ def test_boxes_as_coco_has_them_come_back(pictures: Set) -> None:
     coco.write_text(json.dumps(said))
     done = third.import_names(coco)
     assert (done.left, done.nameless) == ((), whole.nameless + 1)
+    gone = said["images"].pop()
+    coco.write_text(json.dumps(said))
+    (left,) = third.import_names(coco).left
+    assert (left.where, left.why) == (f"coco.json: image {gone['id']}, which is not listed", "not in the library")
     del said["images"]
     coco.write_text(json.dumps(said))
     (left,) = third.import_names(coco).left

@@ -18,6 +18,7 @@ from unmingle.exchange import named_faces
 from unmingle.exchange.photo_names import Guess, who_is_who
 from unmingle.exchange.region_sources import (
     CONTACTS,
+    PICASA,
     Drawn,
     Kind,
     NameSource,
@@ -133,6 +134,9 @@ class _Reader:
             drawn += found
         if failed and all(kind == "table" for kind, _ in sources) and not self.files:
             raise failed
+        kinds = {kind for kind, _ in sources}
+        if "contacts" in kinds and "picasa" not in kinds:
+            self._leave(CONTACTS, "", f"only says how people are called: name the folder with {PICASA[0]}, too")
         if any(kind in PICTURED for kind, _ in sources):
             progress("read", len(sources), len(sources))
             known = list(pictures(self.store))
