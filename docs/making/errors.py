@@ -73,9 +73,11 @@ def sentences() -> dict[str, set[tuple[str, str]]]:
     names = {kind.__name__ for kind in kinds()}
     found: dict[str, set[tuple[str, str]]] = {}
     for path in sorted(SOURCE.glob("**/*.py")):
-        for scope in functions(ast.parse(path.read_text(encoding="utf-8"))):
-            said = constants(scope)
-            for call in calls(scope):
+        text = path.read_text(encoding="utf-8")
+        for scope in functions(ast.parse(text)) if any(f"{name}(" in text for name in names) else ():
+            inside = list(ast.walk(scope))
+            said = constants(inside)
+            for call in calls(inside):
                 if isinstance(call.func, ast.Name) and call.func.id in names and call.args:
                     problem, mend = (words(argument, said) for argument in [*call.args, ast.Constant("")][:2])
                     if problem:
@@ -88,18 +90,18 @@ def functions(tree: ast.Module) -> Iterator[ast.AST]:
     yield from (node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)))
 
 
-def constants(scope: ast.AST) -> dict[str, ast.expr]:
+def constants(inside: list[ast.AST]) -> dict[str, ast.expr]:
     """Names that a function gives to texts."""
     return {
         node.targets[0].id: node.value
-        for node in ast.walk(scope)
+        for node in inside
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
     }
 
 
-def calls(scope: ast.AST) -> Iterator[ast.Call]:
+def calls(inside: list[ast.AST]) -> Iterator[ast.Call]:
     """Every call in a function."""
-    yield from (node for node in ast.walk(scope) if isinstance(node, ast.Call))
+    yield from (node for node in inside if isinstance(node, ast.Call))
 
 
 def words(text: ast.expr, said: dict[str, ast.expr]) -> str | None:
