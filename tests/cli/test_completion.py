@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+
+from unmingle.cli import main
 
 ASKED = {
     "bash": lambda words: {"COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))},
@@ -17,13 +16,17 @@ ASKED = {
 
 
 @pytest.mark.parametrize("shell", ASKED)
-def test_a_shell_completes(shell: str) -> None:
+def test_a_shell_completes(shell: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.argv", ["/somewhere/unmingle"])
+    monkeypatch.setattr(sys.modules["__main__"], "__package__", None)  # as of a script
+    monkeypatch.setenv("_UNMINGLE_COMPLETE", f"complete_{shell}")
+
     def completed(words: str) -> str:
-        env = os.environ | {"_UNMINGLE_COMPLETE": f"complete_{shell}"} | ASKED[shell](words)
-        done = subprocess.run(
-            [Path(sys.executable).with_name("unmingle")], env=env, capture_output=True, text=True, check=False
-        )
-        return done.stdout
+        for name, value in ASKED[shell](words).items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(SystemExit):
+            main()
+        return capsys.readouterr().out
 
     found = completed("unmingle exp")
     assert "export" in found

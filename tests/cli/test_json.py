@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -62,14 +63,27 @@ def with_option(option: str) -> list[str]:
     return [name for name, function in commands(app) if option in inspect.signature(function).parameters]
 
 
-@pytest.fixture
-def answer(album: Path, made: Path, tmp_path: Path, unmingle: Command) -> Callable[..., Any]:
-    """What a command says as JSON."""
-    library = Library(album)
+@pytest.fixture(scope="module")
+def decided(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library in which something was decided."""
+    folder = shutil.copytree(made / "library", tmp_path_factory.mktemp("decided") / "library")
+    library = Library(folder, views="on request")
     library.name(3, "2")
     library.ignore(4)
     library.name(1, "Ada")
     library.undo()
+    library.write_views()
+    return folder
+
+
+@pytest.fixture
+def album(decided: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(decided, tmp_path / "my album")
+
+
+@pytest.fixture
+def answer(album: Path, made: Path, tmp_path: Path, unmingle: Command) -> Callable[..., Any]:
+    """What a command says as JSON."""
     names = tmp_path / "names.csv"
     names.write_text("file,name\np1/1.jpg,Ada\np9/1.jpg,Bob\n")
     key = tmp_path / "key"
@@ -78,7 +92,7 @@ def answer(album: Path, made: Path, tmp_path: Path, unmingle: Command) -> Callab
 
     def ask(command: str, *more: str) -> Any:
         if command == "redo":
-            library.undo()
+            Library(album).undo()
         words = [word.format(**places) for word in WORDS[command].split()]
         done = unmingle(*command.split(), *words, *more, "--json")
         assert done.code == 0, done.err

@@ -19,7 +19,6 @@ from tests.made_library import Shot, library, take
 from unmingle.api import Library
 from unmingle.cli import Stopped, keeping, main, take_any_text
 from unmingle.errors import command
-from unmingle.store.sqlite import open_to_read
 from unmingle.text_layout import printable
 from unmingle.version import __version__
 
@@ -266,29 +265,29 @@ def test_stopped_early_it_leaves_nothing_and_says_so(
     assert not (tmp_path / "library").exists()
 
 
+STOPPED_LATER = """
+import os, signal
+from unmingle import ingest
+from unmingle.cli import main
+ingest.BATCH_PICTURES = 4
+add, stored = ingest.analyses.add_analysis, []
+def add_one(*words, **more):
+    add(*words, **more)
+    stored.append(words)
+    if len(stored) == 5:
+        os.kill(os.getpid(), signal.SIGINT)
+ingest.analyses.add_analysis = add_one
+main()
+"""
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="there are no such signals")
-def test_stopped_later_it_goes_on(meeting: Meeting, tmp_path: Path) -> None:
-    (tmp_path / "pictures").mkdir()
-    for copy in range(3):
-        for file in meeting.faces.iterdir():
-            (tmp_path / "pictures" / f"{copy}-{file.name}").write_bytes(file.read_bytes() + bytes([copy]))
-    words = ("cluster", tmp_path / "pictures", "-o", tmp_path / "library")
-    process = start(*words)
-    assert process.stderr is not None
-    assert process.stderr.readline().startswith(b"Finding faces: 0 of")
-    while not _stored(tmp_path / "library"):
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    code, out, err = finish(process)
-    assert (code, out) == (130, b"")
+def test_stopped_later_it_goes_on(meeting: Meeting, tmp_path: Path, unmingle: Command) -> None:
+    words = ("cluster", *map(str, sorted(meeting.faces.iterdir())[:12]), "-o", str(tmp_path / "library"))
+    done = subprocess.run([sys.executable, "-c", STOPPED_LATER, *words], capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (130, b"")
+    assert done.stderr.startswith(b"Finding faces: 0 of")
     kept = f"Stopped. What was found so far is kept in {tmp_path / 'library'}; the same command goes on from there.\n"
-    assert err.endswith(kept.encode())
-    code, out, err = finish(start(*words))
-    assert code == 0
-    assert b"known from before" in out
-
-
-def _stored(folder: Path) -> int:
-    with open_to_read(folder) as store:
-        return int(store.connection.execute("SELECT count(*) FROM analysis").fetchone()[0])
+    assert done.stderr.endswith(kept.encode())
+    assert "(8 analysed now, 4 known from before)" in unmingle(*words).out
