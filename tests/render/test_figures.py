@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.manifold import TSNE
+from threadpoolctl import threadpool_info
 
 from unmingle.render.figures import (
     BINS,
@@ -98,6 +100,18 @@ def test_alike_faces_lie_together_and_always_at_the_same_place() -> None:
     distance = np.linalg.norm(at[:, None] - at, axis=2) + 9 * np.eye(60)
     assert (people[distance.argmin(axis=1)] == people).all()
     assert np.array_equal(at, embedding_map(vectors))
+
+
+def test_a_map_keeps_one_core_busy_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[int] = []
+
+    def placed(_: TSNE, vectors_nd: np.ndarray) -> np.ndarray:
+        threads.extend(one["num_threads"] for one in threadpool_info() if one["user_api"] == "openmp")
+        return vectors_nd[:, :2]
+
+    monkeypatch.setattr(TSNE, "fit_transform", placed)
+    embedding_map(faces([0] * LEAST_ON_MAP))
+    assert set(threads) == {1}
 
 
 def test_faces_that_are_all_the_same_have_places_too() -> None:

@@ -169,13 +169,16 @@ MARKS = [(across(at / 5), f"{at / 5:g}".replace("-", "−")) for at in range(-2,
 def embedding_map(vectors_nd: F32) -> F64:
     """(n, 2) from 0 to 1: faces on a plane by t-SNE (van der Maaten and Hinton, 2008), the same each time."""
     from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits
 
     # It begins with the two directions in which faces differ most; where all are alike, there are none.
     start = "pca" if float(np.ptp(vectors_nd, axis=0).max()) > 1e-6 else "random"
     perplexity = min(PERPLEXITY, (len(vectors_nd) - 1) / 3)
     # Distances of unit vectors fall as their cosine rises, so the plain ones will do, which are found faster.
     tsne = TSNE(perplexity=perplexity, init=start, random_state=0, max_iter=STEPS)
-    at_n2: F64 = tsne.fit_transform(vectors_nd).astype(np.float64)
+    # Its threads wait for each other in every step, which takes several times as long where other programs run, too.
+    with threadpool_limits(1, user_api="openmp"):
+        at_n2: F64 = tsne.fit_transform(vectors_nd).astype(np.float64)
     low, high = at_n2.min(axis=0), at_n2.max(axis=0)
     # One scale for both axes, so that near stays near whichever way.
     placed: F64 = (at_n2 - (low + high) / 2) / max(float((high - low).max()), 1e-12) + 0.5
