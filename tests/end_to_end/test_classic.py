@@ -50,16 +50,18 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def meeting(tmp_path_factory: pytest.TempPathFactory) -> Meeting:
     """A very small one: the network is a large one."""
-    return write_meeting(tmp_path_factory.mktemp("meeting"), people=2, frames=3)
+    return write_meeting(tmp_path_factory.mktemp("meeting"), people=2, frames=2)
 
 
-@pytest.fixture
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("UNMINGLE_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """One in which the weights are prepared once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("UNMINGLE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
-@pytest.mark.usefixtures("own_cache")
+@pytest.mark.usefixtures("cache")
 def test_the_classic_recipe_sorts_whole_pictures(unmingle: Command, meeting: Meeting, base: Path) -> None:
     words = ("cluster", meeting.faces, "-o", "out", "--recipe", "classic", "--features", "pool5", "--weights", base)
     refused = unmingle(*words, "--people", "3")
@@ -80,7 +82,7 @@ def test_the_classic_recipe_sorts_whole_pictures(unmingle: Command, meeting: Mee
     assert json.loads(score.out)["scores"]["left_out"] == 0
 
 
-@pytest.mark.usefixtures("own_cache")
+@pytest.mark.usefixtures("cache")
 def test_one_library_never_mixes_recipes(unmingle: Command, meeting: Meeting, base: Path) -> None:
     assert unmingle("cluster", meeting.faces, "-o", "out", "-q").code == 0
     faces = pl.read_csv(unmingle.folder / "out" / "faces.csv").drop("person")
@@ -107,8 +109,9 @@ def served(base: Path) -> Iterator[str]:
 
 
 def test_fetched_weights_are_found_by_the_recipe(
-    own_cache: Path, base: Path, served: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, base: Path, served: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("UNMINGLE_CACHE", str(tmp_path / "cache"))
     checksum = hashlib.md5(base.read_bytes(), usedforsecurity=False).hexdigest()
     card = replace(VGG16_NOTOP, url=served, md5=checksum, size=base.stat().st_size)
     monkeypatch.setattr("unmingle.models.vgg16.VGG16_NOTOP", card)
@@ -116,7 +119,7 @@ def test_fetched_weights_are_found_by_the_recipe(
     seen: list[int] = []
     path = registry.fetch_card(card, on_progress=lambda done, _: seen.append(done))
     assert path.read_bytes() == base.read_bytes()
-    assert path.is_relative_to(own_cache)
+    assert path.is_relative_to(tmp_path / "cache")
     assert seen[-1] == card.size
     graph, name = prepared_vgg16(None, features="pool5")
     assert name == checksum
