@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from typer.testing import CliRunner
 
-from unmingle.cli.commands import app
+from unmingle.cli.commands import app_for
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,8 +33,9 @@ class Command:
         self.folder = folder
 
     def __call__(self, *words: str | Path) -> Result:
+        said = [str(word) for word in words]
         with chdir(self.folder):
-            done = CliRunner(env=WIDE).invoke(app, [str(word) for word in words])
+            done = CliRunner(env=WIDE).invoke(app_for(said), said)
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception  # a traceback on somebody's terminal
         return Result(done.exit_code, done.stdout, done.stderr)

@@ -17,6 +17,7 @@ import polars as pl
 import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
+from tests.command import Command
 from tests.videos import write_video
 
 import unmingle
@@ -502,13 +503,9 @@ def test_other_frames_are_another_recording(tmp_path: Path) -> None:
 def test_the_commands_say_what_they_did(
     album: Album,
 ) -> None:
-    from typer.testing import CliRunner
-
-    from unmingle.cli.commands import app
-
-    def unmingle(*words: object) -> str:
-        done = CliRunner().invoke(app, [str(word) for word in words])
-        return f"{done.exit_code} {done.stdout}{done.stderr}"
+    def unmingle(*words: str | Path) -> str:
+        done = Command(album.folder)(*words)
+        return f"{done.code} {done.out}{done.err}"
 
     library, new = album.folder / "library", album.folder / "new"
     assert unmingle("relocate", library, album.pictures, new).startswith("1 Error: 8 of 8 files are not in")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from typing import Annotated, Any
@@ -130,9 +130,14 @@ for panel, group in PANELS.items():
 app.add_typer(models.app, name="models", rich_help_panel="Networks")
 
 
-def run() -> None:
-    """Run the command that is meant; the others are not even made, which takes longer than many a command."""
-    one, meant = copy(app), [command for command in app.registered_commands if command.name in sys.argv[1:2]]
+def app_for(words: Sequence[str]) -> typer.Typer:
+    """With the command alone that these words mean: to make the others too takes longer than many a command."""
+    one, meant = copy(app), [command for command in app.registered_commands if command.name in words[:1]]
     if meant:
         one.registered_commands, one.registered_groups = meant, []
-    one()
+    return one
+
+
+def run() -> None:
+    """Run the command that is meant."""
+    app_for(sys.argv[1:])()
