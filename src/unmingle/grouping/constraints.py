@@ -175,11 +175,18 @@ class CannotLinks:
 
     def pairs(self, first_m: I64, second_m: I64) -> Bool:
         """(m,) which pairs of slots may not be merged."""
-        if not self._table.nnz:
-            return np.zeros(len(first_m), np.bool_)
-        shared = np.asarray(self._table[first_m].multiply(self._table[second_m]).sum(axis=1)).ravel()
-        barred: Bool = shared > 0
+        barred = np.zeros(len(first_m), np.bool_)
+        linked = self._linked(first_m) & self._linked(second_m)
+        if linked.any():
+            first, second = self._table[first_m[linked]], self._table[second_m[linked]]
+            barred[linked] = np.asarray(first.multiply(second).sum(axis=1)).ravel() > 0
         return barred
+
+    def _linked(self, slots_m: I64) -> Bool:
+        """(m,) which of these slots are in any group: often few, and sparse tables are slow to begin."""
+        begin_n = self._table.indptr
+        linked: Bool = begin_n[slots_m + 1] > begin_n[slots_m]
+        return linked
 
     def all_pairs(self) -> tuple[I64, I64, I64]:
         """All pairs of slots that share a group, first below second, and how many groups they share."""
@@ -194,7 +201,7 @@ class CannotLinks:
         """Slot kept_m takes over the groups of gone_m, for each of m disjoint pairs."""
         from scipy.sparse import csr_array
 
-        if not self._table.nnz:
+        if not self._linked(gone_m).any():
             return
         slots = self._table.shape[0]
         into = np.arange(slots)
