@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unmingle.models.runtime import open_session
+from unmingle.models.runtime import import_openvino, open_session
 from unmingle.models.vgg16 import build_vgg16, to_224
 from unmingle.settings import Engine, EngineSettings, Precision
 
@@ -46,6 +46,8 @@ from keras.applications.vgg16 import VGG16, preprocess_input
 from keras.utils import img_to_array, load_img
 
 weights, out, *files = sys.argv[1:]
+# The file's weights come in their stead: 138 million random numbers take longer than all the rest.
+keras.initializers.GlorotUniform.__call__ = keras.initializers.Zeros.__call__
 model = VGG16(weights=weights)
 fc2, pool5 = model.layers[-2].output, model.get_layer("block5_pool").output
 average = keras.layers.GlobalAveragePooling2D()(pool5)
@@ -79,7 +81,9 @@ def write_weights(path: Path) -> None:
             names = [f"{name}_W_1:0", f"{name}_b_1:0"]
             file[name].attrs["weight_names"] = [text.encode() for text in names]
             spread = np.float32(np.sqrt(2 / np.prod(shape[:-1])))
-            file[name][names[0]] = rng.standard_normal(shape, np.float32) * spread
+            kernel = rng.standard_normal(shape, np.float32)
+            kernel *= spread  # in place: the largest has 411 MB
+            file[name][names[0]] = kernel
             file[name][names[1]] = rng.standard_normal(shape[-1], np.float32) * np.float32(0.1)
 
 
@@ -173,13 +177,13 @@ def test_fc2_in_float32(reference: Reference, fc2_graph: Path, engine: Engine) -
 
 
 def test_fc2_in_bf16(reference: Reference, fc2_graph: Path) -> None:
-    openvino = pytest.importorskip("openvino")
+    if "BF16" not in import_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        pytest.skip("the engine has no bf16 on this processor: what it computes is float32")
     found_nd = run(fc2_graph, reference.crops, "openvino", "bf16")["fc2"]
     cosines = (found_nd * reference.fc2).sum(axis=1)
     cosines /= np.linalg.norm(found_nd, axis=1) * np.linalg.norm(reference.fc2, axis=1)
     assert cosines.min() >= 0.9995
-    if "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
-        assert relative_errors(found_nd, reference.fc2).max() > 1e-4  # it really was rounded
+    assert relative_errors(found_nd, reference.fc2).max() > 1e-4  # it really was rounded
 
 
 def test_pool5_is_the_average_of_keras_last_block(reference: Reference) -> None:
