@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import shutil
+from copy import copy, deepcopy
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,6 +34,13 @@ class Album:
         empty(folder)
         self.add([person for person in range(people) for _ in range(each)])
         self.cluster()
+
+    def copied(self, folder: Path) -> Album:
+        """The same in another folder, to go on from."""
+        shutil.copytree(self.library.folder, folder)
+        other = copy(self)
+        other.random, other.library = deepcopy(self.random), Library(folder, views=self.library.views)
+        return other
 
     def add(self, persons: Sequence[int], *, reason: str = "") -> list[str]:
         """Add a picture of each of these true people; the names of their files."""
@@ -81,9 +90,14 @@ class Album:
         return sorted(self.people()[person])
 
 
+@pytest.fixture(scope="session")
+def _made(tmp_path_factory: pytest.TempPathFactory) -> Album:
+    return Album(tmp_path_factory.mktemp("album") / "library")
+
+
 @pytest.fixture
-def album(tmp_path: Path) -> Album:
-    return Album(tmp_path / "library")
+def album(_made: Album, tmp_path: Path) -> Album:
+    return _made.copied(tmp_path / "library")
 
 
 def put_files(store: Store, pictures: Iterable[tuple[str, ...]]) -> None:

@@ -26,7 +26,7 @@ from unmingle.store.file_rows import WALKED
 from unmingle.store.sqlite import open_to_decide, open_to_read, open_to_write
 
 from .conftest import Album
-from .test_replay import Hand, check_all_holds
+from .test_replay import STORIES, Hand, check_all_holds
 from .test_sightings import FRAMES, group, segment, store_recording, track
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from unmingle.api import Library
 
 PIECE = 24  # bytes: a long value lies on several pages of the database, in pieces
-STORIES = settings().max_examples // 8
 
 
 class Shown(Album):

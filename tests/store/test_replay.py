@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from unmingle.decisions.log import Entry
 
 
-STORIES = settings().max_examples // 8  # each takes a second
+STORIES = max(1, settings().max_examples // 16)  # each takes seconds
 
 
 def check_all_holds(album: Album) -> None:
