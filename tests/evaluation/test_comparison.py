@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unmingle.evaluation.comparison import Change, Comparison, Side, compare
@@ -126,6 +126,7 @@ def told(changes: tuple[Change, ...]) -> list[tuple[int | None, list[tuple[int |
     return [(one.whole.person, [(part.person, part.faces) for part in one.parts]) for one in changes]
 
 
+@settings(max_examples=settings().max_examples * 2 // 5)
 @given(st.lists(st.tuples(whose, whose), min_size=1, max_size=20))
 def test_which_comes_first_does_not_matter(pairs: Whose) -> None:
     found, turned = grouped(pairs), grouped([(b, a) for a, b in pairs])
@@ -138,6 +139,7 @@ def test_which_comes_first_does_not_matter(pairs: Whose) -> None:
     assert found.faces["fate"].to_list() == [swapped.get(fate, fate) for fate in turned.faces["fate"]]
 
 
+@settings(max_examples=settings().max_examples * 2 // 5)
 @given(st.lists(st.tuples(whose, whose), min_size=1, max_size=20))
 def test_everybody_is_counted_once(pairs: Whose) -> None:
     found = grouped(pairs)

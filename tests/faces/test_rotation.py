@@ -40,7 +40,7 @@ def embedder() -> Session:
 
 @pytest.fixture(scope="module")
 def portraits() -> list[U8]:
-    return [render(Person.from_seed(seed), Look.from_seed(3), SIDE) for seed in CAST[:6]]
+    return [render(Person.from_seed(seed), Look.from_seed(3), SIDE) for seed in CAST[:4]]
 
 
 def found(yunet: Session, picture: U8) -> Faces:
@@ -164,7 +164,7 @@ def test_of_two_heads_close_together_each_has_its_own_landmarks(
 
 
 def test_two_boxes_on_one_leaning_face_end_as_one(yunet: Session, portraits: list[U8]) -> None:
-    for portrait in portraits:
+    for portrait in portraits[:3]:
         photograph = np.full((600, 900, 3), 110, np.uint8)
         for x in (40, 560):
             matrix = cv2.getRotationMatrix2D((SIDE / 2, SIDE / 2), 60, 1.0)
