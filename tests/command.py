@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from contextlib import chdir
@@ -17,6 +18,23 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 WIDE = {"COLUMNS": "120"}
+# Sends a signal to itself at a call of a function; batches are small, so that some are stored by then.
+ENDED = """
+import importlib, os, sys
+from unmingle import ingest
+from unmingle.cli import main
+ingest.BATCH_PICTURES = 4
+module, name, call, number = sys.argv.pop(1).split()
+module, left = importlib.import_module(module), [None] * int(call)
+real = getattr(module, name)
+def counted(*words, **more):
+    left.pop()
+    if not left:
+        os.kill(os.getpid(), int(number))
+    return real(*words, **more)
+setattr(module, name, counted)
+main()
+"""
 
 
 @dataclass(frozen=True)
@@ -42,8 +60,17 @@ class Command:
 
     def start(self, *words: str | Path) -> subprocess.Popen[str]:
         """A process, to be ended by whoever starts it."""
+        return self._process("-m", "unmingle", *words)
+
+    def ended(self, number: signal.Signals, module: str, function: str, call: int, *words: str | Path) -> Result:
+        """What a process says that gets a signal when it calls a function for so manieth time."""
+        process = self._process("-c", ENDED, f"{module} {function} {call} {number:d}", *words)
+        out, err = process.communicate()
+        return Result(process.returncode, out, err)
+
+    def _process(self, *words: str | Path) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "unmingle", *map(str, words)],
+            [sys.executable, *map(str, words)],
             cwd=self.folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -265,29 +265,13 @@ def test_stopped_early_it_leaves_nothing_and_says_so(
     assert not (tmp_path / "library").exists()
 
 
-STOPPED_LATER = """
-import os, signal
-from unmingle import ingest
-from unmingle.cli import main
-ingest.BATCH_PICTURES = 4
-add, stored = ingest.analyses.add_analysis, []
-def add_one(*words, **more):
-    add(*words, **more)
-    stored.append(words)
-    if len(stored) == 5:
-        os.kill(os.getpid(), signal.SIGINT)
-ingest.analyses.add_analysis = add_one
-main()
-"""
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="there are no such signals")
 def test_stopped_later_it_goes_on(meeting: Meeting, tmp_path: Path, unmingle: Command) -> None:
     words = ("cluster", *map(str, sorted(meeting.faces.iterdir())[:12]), "-o", str(tmp_path / "library"))
-    done = subprocess.run([sys.executable, "-c", STOPPED_LATER, *words], capture_output=True, check=False)
-    assert (done.returncode, done.stdout) == (130, b"")
-    assert done.stderr.startswith(b"Finding faces: 0 of")
+    done = unmingle.ended(signal.SIGINT, "unmingle.store.analyses", "add_analysis", 5, *words)
+    assert (done.code, done.out) == (130, "")
+    assert done.err.startswith("Finding faces: 0 of")
     kept = f"Stopped. What was found so far is kept in {tmp_path / 'library'}; the same command goes on from there.\n"
-    assert done.stderr.endswith(kept.encode())
+    assert done.err.endswith(kept)
     assert "(8 analysed now, 4 known from before)" in unmingle(*words).out
