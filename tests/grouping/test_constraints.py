@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from unmingle.errors import ConstraintError, SettingsError
 from unmingle.grouping.constraints import CannotLinks, Constraints, roots
@@ -24,6 +26,19 @@ def test_faces_of_one_group_may_not_be_merged_and_a_cluster_has_the_groups_of_al
         False,
     ]
     assert np.array_equal(links.block(np.array([0]), everyone)[0], [True, True, False, True, False, False])
+
+
+@given(st.integers(2, 30), st.integers(0, 10**6))
+def test_pairs_are_those_of_the_whole_table(n: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    seen, different, apart = (random.integers(0, n, (random.integers(0, 2 * n), 2)) for _ in range(3))
+    links = CannotLinks(Constraints(n, seen, different_m2=different, apart_k2=apart), np.arange(n))
+    everyone = np.arange(n)
+    for _ in range(3):
+        first, second = random.integers(0, n, (2, 50))
+        assert np.array_equal(links.pairs(first, second), links.block(everyone, everyone)[first, second])
+        kept, gone = random.permutation(n)[: n // 2 * 2].reshape(2, -1)
+        links.merge(kept[:3], gone[:3])
 
 
 def test_faces_can_start_in_clusters() -> None:
