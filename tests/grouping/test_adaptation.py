@@ -49,15 +49,15 @@ def test_people_who_were_not_there_spread_wider() -> None:
     assert others.deviation(one, one)[0] > found.curve.deviation(one, one)[0]
 
 
-@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-def test_neither_order_nor_length_nor_a_common_direction_counts(dtype: Any) -> None:
+def test_neither_order_nor_length_nor_a_common_direction_counts() -> None:
     vectors, person = faces(SIZES)
     plain = fitted(vectors).labels_
     random = np.random.default_rng(1)
     order = random.permutation(len(person))
     shuffled = fitted(vectors[order] * random.uniform(0.5, 2, (len(person), 1))).labels_
     assert score(plain[order], shuffled).bcubed.f1 == 1
-    assert score(plain, fitted(vectors.astype(dtype)).labels_).bcubed.f1 > 0.98
+    for dtype in (np.float16, np.float32):
+        assert score(plain, fitted(vectors.astype(dtype)).labels_).bcubed.f1 > 0.98
     centred = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     moved = fitted(centred - centred.mean(axis=0) + 0.8 * np.eye(64)[7]).labels_
     assert score(person, moved).bcubed.f1 > 0.96
@@ -85,7 +85,7 @@ def test_who_can_not_be_told_apart_is_warned_of() -> None:
 
 def test_more_dimensions_than_faces() -> None:
     vectors, person = faces(SIZES)
-    wide = np.concatenate([vectors, np.zeros((len(vectors), 500))], axis=1)
+    wide = np.concatenate([vectors, np.zeros((len(vectors), len(vectors)))], axis=1)
     assert score(person, fitted(wide).labels_).bcubed.f1 > 0.97
 
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unmingle.errors import SettingsError
@@ -48,6 +48,7 @@ def test_one_person_only_is_one_person(make_faces: MakeFaces) -> None:
     assert run(vectors).labels.max() == 0
 
 
+@settings(max_examples=settings().max_examples * 2 // 5)
 @given(st.integers(1, 60), st.integers(2, 9), st.integers(0, 10**6), st.sampled_from([None, 1, 3]))
 def test_the_order_of_the_faces_does_not_matter(n: int, d: int, seed: int, people: int | None) -> None:
     random = np.random.default_rng(seed)
@@ -77,6 +78,7 @@ def test_the_order_does_not_matter_at_size(make_faces: MakeFaces) -> None:
         assert np.array_equal(run(vectors[order]).labels, one.labels[order])
 
 
+@settings(max_examples=settings().max_examples * 2 // 5)
 @given(st.integers(2, 40), st.integers(0, 10**6))
 def test_decisions_always_hold(n: int, seed: int) -> None:
     random = np.random.default_rng(seed)

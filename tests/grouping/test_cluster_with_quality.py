@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unmingle.errors import ConstraintError, SettingsError
@@ -106,8 +106,10 @@ class Chance:
 
 
 SEEDS = st.integers(0, 10**6)
+SOME = settings(max_examples=settings().max_examples * 2 // 5)  # each takes a tenth of a second or more
 
 
+@settings(max_examples=settings().max_examples // 5)  # of three groupings each
 @given(st.integers(1, 40), SEEDS, st.sampled_from([None, 1, 3]))
 def test_where_all_found_nothing_changes(n: int, seed: int, people: int | None) -> None:
     made = Chance.of(n, seed)
@@ -126,6 +128,7 @@ def test_where_all_found_nothing_changes(n: int, seed: int, people: int | None) 
         assert ranked.notes == plain.notes
 
 
+@SOME
 @given(st.integers(1, 40), SEEDS, st.sampled_from([None, 1, 3]))
 def test_the_order_of_the_faces_does_not_matter(n: int, seed: int, people: int | None) -> None:
     made = Chance.of(n, seed)
@@ -141,6 +144,7 @@ def test_the_order_of_the_faces_does_not_matter(n: int, seed: int, people: int |
     assert one.notes == other.notes
 
 
+@SOME
 @given(st.integers(2, 40), SEEDS)
 def test_joiners_never_change_who_the_founders_are(n: int, seed: int) -> None:
     made = Chance.of(n, seed, decisions=False, alike=1.0)
@@ -167,6 +171,7 @@ def same_partition(one: I64, other: I64) -> bool:
     return bool(np.array_equal(one[:, None] == one, other[:, None] == other))
 
 
+@SOME
 @given(st.integers(2, 40), SEEDS)
 def test_decisions_always_hold_and_no_joiner_meets_itself_in_a_frame(n: int, seed: int) -> None:
     made = Chance.of(n, seed, alike=2.0)
@@ -181,6 +186,7 @@ def test_decisions_always_hold_and_no_joiner_meets_itself_in_a_frame(n: int, see
         assert (labels[beside] != labels[joiner]).all()
 
 
+@SOME
 @given(st.integers(1, 40), SEEDS)
 def test_the_largest_clusters_come_first(n: int, seed: int) -> None:
     labels = Chance.of(n, seed, alike=1.0).run().labels

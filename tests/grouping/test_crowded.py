@@ -62,7 +62,7 @@ def test_no_large_cluster_is_a_crowd(children: int, others: int) -> None:
     assert np.bincount(labels).max() == 60  # who is large stays whole
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(6))
 def test_no_large_cluster_is_a_crowd_however_large_and_alike_the_crowd_is(seed: int) -> None:
     random = np.random.default_rng(seed)
     children, others = random.integers(10, 150), random.integers(20, 200)
@@ -84,7 +84,7 @@ def test_a_crowd_alone_is_not_one_person(seed: int) -> None:
     assert dict(found.notes)["crowded"] > 0.9 * len(crowd)  # where it can't tell, it says so
 
 
-@pytest.mark.parametrize("seed", range(14, 20))
+@pytest.mark.parametrize("seed", range(14, 17))
 def test_a_small_crowd_alone_is_not_one_person_however_alike_it_is(seed: int) -> None:
     random = np.random.default_rng(seed)
     alike = random.uniform(0.2, 0.4)
@@ -102,9 +102,8 @@ def poor_people(sizes: list[int], random: np.random.Generator, *, least: float =
     return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32), person_n
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_a_few_people_in_many_poor_pictures_of_a_recording_are_no_crowd(seed: int) -> None:
-    random, sizes = np.random.default_rng(seed), [250, 200, 150]
+def test_a_few_people_in_many_poor_pictures_of_a_recording_are_no_crowd() -> None:
+    random, sizes = np.random.default_rng(0), [250, 200, 150]
     vectors, person = poor_people(sizes, random)
     frame_n = np.concatenate([np.arange(size) for size in sizes])
     seen_k2 = np.stack([np.arange(600), frame_n], axis=1)
@@ -229,7 +228,7 @@ def test_whom_somebody_said_to_be_one_stays_so_by_faces_that_are_not_looked_at(
     assert len(turns) == (0 if copies == 1 else 2)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_a_person_whose_pictures_are_little_alike_is_no_crowd(seed: int) -> None:
     random = np.random.default_rng(seed)
     rest, _ = draw([1, 30, 10, 5], EVERYBODY, random)
