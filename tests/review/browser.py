@@ -164,10 +164,11 @@ class Seat:
 
     def until(self, true: Callable[[], bool]) -> None:
         """Wait for something that is not on the page."""
-        end = time.monotonic() + PATIENCE
+        end, pause = time.monotonic() + PATIENCE, 20.0
         while not true():
             assert time.monotonic() < end, "it does not become true"
-            self.page.wait_for_timeout(20)
+            self.page.wait_for_timeout(pause)
+            pause = min(1.5 * pause, 250)  # who asks all the time keeps the server busy
 
     def shown_faces(self) -> list[int]:
         """The faces of the question on show, first those of the one side, then those of the other."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+import re
 import shutil
 from typing import TYPE_CHECKING, Any
 
@@ -104,6 +105,12 @@ class Maker:
             jobs.cluster(store, GroupingSettings(), name_pattern=MEETING_PATTERN)
 
 
+def own_files(client: TestClient) -> str:
+    """Below which address the page's own files are."""
+    (found,) = re.findall(r'href="(/static/\w+)/mark.svg"', client.get("/").text)
+    return str(found)
+
+
 class Browser:
     """A signed-in session; what changes something carries the page's origin, as a browser would send it."""
 
@@ -140,8 +147,13 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Maker:
 def made(made_once: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Maker:
     # Made-up people are told apart so well that nobody would have to be asked.
     monkeypatch.setattr("unmingle.decisions.asking.LEAST_CHANCE", 0.0)
-    monkeypatch.setattr("unmingle.review.background.THINKING", 0.1)
     return made_once.copied(tmp_path)
+
+
+@pytest.fixture
+def thinking(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Questions are worked out at once; elsewhere nobody asks for them before a test is over."""
+    monkeypatch.setattr("unmingle.review.background.THINKING", 0.1)
 
 
 @pytest.fixture

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def crowd(folder: Path, *, people: int, lone: int, each: int = 2) -> Path:
-    """Person 1 has most faces, `each` and one for every hundred people after them; `lone` faces are nobody's."""
+def crowd(folder: Path, *, people: int, lone: int) -> Path:
+    """Person 1 has six faces and everybody else one, since each is a request of the page; `lone` faces are nobody's."""
     random = np.random.default_rng(3)
-    owner_n = [person for person in range(people) for _ in range(each + (people - person) // 100)] + [ALONE] * lone
+    owner_n = [0] * 5 + list(range(people)) + [ALONE] * lone
     centres = random.normal(size=(people, 64))
     jpegs = [cv2.imencode(".jpg", np.full((96, 96, 3), shade, np.uint8))[1].tobytes() for shade in range(40, 240, 10)]
     with open_to_write(empty(folder)) as store:

@@ -21,11 +21,12 @@ from unmingle.store.sqlite import open_to_write
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from unmingle.records import U8
+    from unmingle.records import F32, U8
 
 There = tuple[list[tuple[float, float]], ...]  # for each person, from when to when, in seconds
 
 WIDTH, HEIGHT, TILE = 480, 200, 150  # pixels
+LEFT, ROOM = 12, 155  # pixels beside the first, and from one to the next
 RATE = 10  # frames a second
 SWAY = 8  # frames from one side to the other and back
 
@@ -53,14 +54,32 @@ def frame(shown: tuple[int, ...]) -> U8:
 
 @cache
 def _draw(shown: tuple[int, ...], phase: int) -> U8:
-    look = Look(seed=phase, background="wall", background_seed=1)
-    picture = scenery.paint(look.background, look.background_seed, WIDTH, blur=0.025)[:HEIGHT].copy()
-    for person in shown:
-        turn = math.sin(2 * math.pi * phase / SWAY + person)
-        moved = dataclasses.replace(look, yaw=0.3 * turn, smile=0.3 + 0.5 * turn)
-        place = (12.0 + 155 * person + 3 * turn, 40.0, float(TILE))
-        portraits.paint(picture, Person.from_seed(CAST[person]), moved, place)
-    return portraits.expose(picture, look, sigma=0.4)
+    picture = _wall().copy()
+    for person in shown:  # beside each other, so that each is painted once for all pictures
+        part = slice(LEFT + ROOM * person, LEFT + ROOM * (person + 1))
+        picture[:, part] = _painted(person, phase)[:, part]
+    return portraits.expose(picture, _look(phase), sigma=0.4)
+
+
+@cache
+def _painted(person: int, phase: int) -> F32:
+    picture, look = _wall().copy(), _look(phase)
+    turn = math.sin(2 * math.pi * phase / SWAY + person)
+    moved = dataclasses.replace(look, yaw=0.3 * turn, smile=0.3 + 0.5 * turn)
+    portraits.paint(
+        picture, Person.from_seed(CAST[person]), moved, (LEFT + ROOM * person + 3 * turn, 40.0, float(TILE))
+    )
+    return picture
+
+
+@cache
+def _wall() -> F32:
+    look = _look(0)
+    return scenery.paint(look.background, look.background_seed, WIDTH, blur=0.025)[:HEIGHT]
+
+
+def _look(phase: int) -> Look:
+    return Look(seed=phase, background="wall", background_seed=1)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 from tests.made_library import jpeg
 from tests.review.browser import TOKEN
-from tests.review.conftest import ORIGIN, Browser
+from tests.review.conftest import ORIGIN, Browser, own_files
 
 from unmingle.api import Library
 from unmingle.review.app import create_app
@@ -58,13 +58,14 @@ def test_every_page_is_there(browser: Browser) -> None:
 
 
 def test_the_pages_own_files_are_there_and_kept_by_the_browser(browser: Browser) -> None:
+    files = own_files(browser.client)
     for name, kind in (("mark.svg", "image/svg+xml"), ("js/main.js", "text/javascript"), ("css/base.css", "text/css")):
-        answer = browser.client.get(f"/static/{name}")
+        answer = browser.client.get(f"{files}/{name}")
         assert (answer.status_code, answer.headers["content-type"].split(";")[0]) == (200, kind)
-        again = browser.client.get(f"/static/{name}", headers={"If-None-Match": answer.headers["etag"]})
-        assert (again.status_code, again.content) == (304, b"")
-    assert browser.client.get("/static/js/missing.js").status_code == 404
-    assert browser.client.get("/static/js").status_code == 404
+        assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+    for missing in (f"{files}/js/missing.js", f"{files}/js", "/static/mark.svg"):
+        assert browser.client.get(missing).status_code == 404
+        assert browser.client.get(missing).headers["cache-control"] == "no-cache"
 
 
 def test_the_library_in_numbers(browser: Browser) -> None:
@@ -332,6 +333,7 @@ def ready_questions(browser: Browser) -> list[dict[str, Any]]:
     return questions
 
 
+@pytest.mark.usefixtures("thinking")
 def test_questions_are_answered_and_do_not_come_back(browser: Browser) -> None:
     questions = ready_questions(browser)
     assert browser.get("/api/library")["questions_ready"]
@@ -352,6 +354,7 @@ def test_questions_are_answered_and_do_not_come_back(browser: Browser) -> None:
     assert [one["id"] for one in ready_questions(browser)].count(pair["id"]) == 1
 
 
+@pytest.mark.usefixtures("thinking")
 def test_a_question_about_faces_that_went_elsewhere_no_longer_stands(browser: Browser) -> None:
     single = next(one for one in ready_questions(browser) if one["kind"] == "single")
     person = wall(browser)[0]["person"]
@@ -360,6 +363,7 @@ def test_a_question_about_faces_that_went_elsewhere_no_longer_stands(browser: Br
     browser.post(f"/api/questions/{single['id']}", {"answer": "same"}, status=409)
 
 
+@pytest.mark.usefixtures("thinking")
 @pytest.mark.parametrize("answer", ["same", "different", "unsure"])
 def test_each_kind_of_question_takes_each_answer(browser: Browser, answer: str) -> None:
     kinds = {one["kind"]: one for one in ready_questions(browser)}
@@ -372,6 +376,7 @@ def test_each_kind_of_question_takes_each_answer(browser: Browser, answer: str) 
             )
 
 
+@pytest.mark.usefixtures("thinking")
 def test_a_library_without_pictures_is_shown_as_empty(tmp_path: Path) -> None:
     with open_to_write(tmp_path):
         pass
@@ -390,6 +395,7 @@ def test_a_library_without_pictures_is_shown_as_empty(tmp_path: Path) -> None:
         assert "holds no pictures yet" in found.json()["problem"]
 
 
+@pytest.mark.usefixtures("thinking")
 def test_a_library_without_questions_has_none(browser: Browser, library_folder: Path) -> None:
     with open_to_write(library_folder) as store:
         store.set_fact(facts.SCALE, "")  # as the classic recipe leaves it
@@ -444,6 +450,7 @@ def test_a_decision_that_others_overtook_is_taken_where_it_still_applies(browser
     browser.decide("ignore", person=third, seen=seen)
 
 
+@pytest.mark.usefixtures("thinking")
 def test_an_answer_holds_though_one_side_was_merged_meanwhile(browser: Browser) -> None:
     asked = next(one for one in ready_questions(browser) if one["kind"] == "people")
     one, other = (asked[side]["person"] for side in ("one", "other"))

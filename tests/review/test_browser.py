@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from playwright.sync_api import expect
-from tests.review.browser import PATIENCE, TOKEN, Seat, Watch, nameless, served
+from tests.review.browser import PATIENCE, SHOWN, TOKEN, Seat, Watch, nameless, served
 from tests.review.conftest import Maker
 
 from unmingle.store.sqlite import open_to_write
@@ -114,15 +114,13 @@ def test_a_name_that_somebody_has_offers_to_merge(seat: Seat) -> None:
     expect(seat.cell("Ada, 17 faces")).to_be_visible()
     expect(seat.cells()).to_have_count(11)
     assert 2 not in seat.names()
-
-
-def test_a_suggested_name_is_on_top_and_chosen_by_keys(seat: Seat) -> None:
-    seat.decide("name", person=1, name="Ada")
+    # Of several the keys choose one, who is seen.
     seat.decide("name", person=4, name="Adam")
     seat.decide("name", person=5, name="Grace")
-    seat.open()
-    seat.button("Person 2: change the name").click()
-    seat.page.get_by_role("combobox", name="Name").fill("ad")
+    seat.page.evaluate("dispatchEvent(new Event('focus'))")
+    expect(seat.cell("Grace,")).to_be_visible()
+    seat.button("Person 3: change the name").click()
+    field.fill("ad")
     option = seat.page.get_by_role("option", name="Adam")
     expect(seat.page.get_by_role("option", name="Grace")).to_have_count(0)  # the list is the one for "ad"
     expect(option).to_be_visible()
@@ -133,7 +131,7 @@ def test_a_suggested_name_is_on_top_and_chosen_by_keys(seat: Seat) -> None:
     expect(option).to_have_attribute("aria-selected", "true")
     seat.press("Enter")
     seat.button("Merge into Adam").click()
-    seat.until(lambda: 2 not in seat.names())
+    seat.until(lambda: 3 not in seat.names())
     assert seat.names()[1] == "Ada"
 
 
@@ -147,12 +145,11 @@ def test_two_people_are_selected_and_merged(seat: Seat) -> None:
     expect(seat.cell("Person 3, 16 faces")).to_be_visible()
     expect(seat.page.get_by_role("toolbar")).to_have_count(0)
     assert 5 not in seat.names()
-
-
-def test_who_merges_two_with_names_says_which_stays(seat: Seat) -> None:
+    # Of two names one stays.
     seat.decide("name", person=1, name="Ada")
     seat.decide("name", person=2, name="Grace")
-    seat.open()
+    seat.page.evaluate("dispatchEvent(new Event('focus'))")
+    expect(seat.cell("Grace,")).to_be_visible()
     seat.cell("Ada,").focus()
     seat.press("x", "ArrowRight", "x", "m")
     dialog = seat.page.get_by_role("dialog", name="Merge 2 people: which name stays?")
@@ -177,6 +174,7 @@ def test_a_stranger_is_ignored_and_restored(seat: Seat) -> None:
 
 def test_somebody_is_erased_after_a_question(seat: Seat) -> None:
     seat.decide("name", person=1, name="Ada")
+    seat.watch.refusals.add(404)  # the page may look for changes before it hears that they are gone
     seat.open("/people/1")
     seat.button("Erase…").click()
     expect(seat.page.get_by_role("dialog", name="Erase Ada for good?")).to_be_visible()
@@ -190,8 +188,21 @@ def test_somebody_is_erased_after_a_question(seat: Seat) -> None:
     expect(seat.page.get_by_text("Ada")).to_have_count(0)
 
 
-def test_faces_are_split_off(seat: Seat) -> None:
+def test_faces_are_picked_with_the_mouse_and_split_off(seat: Seat) -> None:
     seat.open("/people/1")
+    # By a frame that is drawn around them.
+    first, third = (seat.cells().nth(place).bounding_box() for place in (0, 2))
+    assert first is not None
+    assert third is not None
+    mouse = seat.page.mouse
+    mouse.move(first["x"] + 50, first["y"] + 60)
+    mouse.down()
+    mouse.move(third["x"] + 20, third["y"] + 80, steps=5)
+    mouse.up()
+    expect(seat.page.get_by_text("3 faces selected")).to_be_visible()
+    seat.press("Escape")
+    expect(seat.page.get_by_role("toolbar")).to_have_count(0)
+    # One by one.
     seat.cells().nth(0).click()
     seat.cells().nth(2).click(modifiers=["Shift"])
     expect(seat.page.get_by_text("3 faces selected")).to_be_visible()
@@ -261,18 +272,6 @@ def test_faces_are_moved_to_somebody(seat: Seat) -> None:
     assert seat.names()[13] == "Katherine"
 
 
-def test_who_was_just_made_is_named_from_what_is_told(seat: Seat) -> None:
-    seat.open("/people/1")
-    seat.cells().nth(0).focus()
-    seat.press("s")
-    seat.told("Open").get_by_role("button", name="Name", exact=True).click()
-    expect(seat.page.get_by_role("combobox", name="Name")).to_be_focused()
-    seat.page.keyboard.type("Katherine")
-    seat.press("Enter")
-    seat.until(lambda: seat.names()[13] == "Katherine")
-    expect(seat.page.get_by_role("heading", name="Katherine")).to_be_visible()
-
-
 def test_faces_are_moved_to_whom_the_arrows_chose(seat: Seat) -> None:
     seat.open("/people/1")
     (moved, *_) = seat.faces(1)
@@ -332,21 +331,6 @@ def test_suggestions_are_accepted_in_bulk_and_taken_back_at_once(seat: Seat) -> 
     assert seat.api("/decisions")["can_undo"] is None
 
 
-def test_a_frame_is_drawn_around_faces(seat: Seat) -> None:
-    seat.open("/people/1")
-    first, third = (seat.cells().nth(place).bounding_box() for place in (0, 2))
-    assert first is not None
-    assert third is not None
-    mouse = seat.page.mouse
-    mouse.move(first["x"] + 50, first["y"] + 60)
-    mouse.down()
-    mouse.move(third["x"] + 20, third["y"] + 80, steps=5)
-    mouse.up()
-    expect(seat.page.get_by_text("3 faces selected")).to_be_visible()
-    seat.press("Escape")
-    expect(seat.page.get_by_role("toolbar")).to_have_count(0)
-
-
 def test_the_picture_of_a_face_is_seen_and_walked_through(seat: Seat) -> None:
     seat.open("/people/1")
     seat.cells().nth(0).dblclick()
@@ -361,10 +345,7 @@ def test_the_picture_of_a_face_is_seen_and_walked_through(seat: Seat) -> None:
     seat.press("Escape")
     expect(view).to_have_count(0)
     expect(seat.cells().nth(1)).to_be_focused()
-
-
-def test_the_least_sure_faces_come_first_with_one_key(seat: Seat) -> None:
-    seat.open("/people/1")
+    # With one key the least sure come first.
     seat.press("u")
     expect(seat.page).to_have_url(re.compile("sort=unsure"))
     least = seat.api("/people/1/faces?sort=unsure")["faces"][0]["file"]
@@ -499,7 +480,7 @@ def test_undo_and_redo_by_keys(seat: Seat) -> None:
     expect(seat.cell("Ada, 9 faces")).to_be_visible()
 
 
-def test_what_was_left_out_finds_its_place(seat: Seat) -> None:
+def test_what_was_left_out_finds_its_place(seat: Seat, monkeypatch: pytest.MonkeyPatch) -> None:
     face = seat.faces(1)[0]
     seat.decide("not_a_face", faces=[face])
     seat.open("/left-out")
@@ -519,10 +500,7 @@ def test_what_was_left_out_finds_its_place(seat: Seat) -> None:
     seat.act("Restore")
     expect(seat.page.get_by_role("button", name=re.compile("^Not a face"))).to_have_count(0)
     assert face in seat.faces(1)
-
-
-def test_a_damaged_file_is_tried_again(seat: Seat, monkeypatch: pytest.MonkeyPatch) -> None:
-    seat.open("/left-out")
+    # A damaged file is tried again.
     seat.page.get_by_role("button", name=re.compile("^Unreadable 1")).click()
     tile = seat.cell("damaged.jpg")
     expect(tile.locator(".tile-file")).to_have_text("damaged.jpg")
@@ -624,11 +602,18 @@ def test_a_long_history_comes_as_it_is_scrolled(seat: Seat) -> None:
     expect(rows.nth(100)).to_contain_text("Grouped")
 
 
-def test_a_stale_edit_in_another_tab_is_refused_with_what_changed(seat: Seat) -> None:
+def test_another_tab_is_up_to_date_once_it_is_looked_at_and_changes_nothing_stale(seat: Seat) -> None:
     seat.open()
     other = Seat(seat.page.context.new_page(), seat.watch)
     other.open()
-    expect(other.cell("Person 1,")).to_be_visible()
+    expect(other.cell("Person 3,")).to_be_visible()
+    seat.cell("Person 3,").focus()
+    seat.press("x", "ArrowRight", "x", "m")
+    expect(seat.cell("Person 3, 16 faces")).to_be_visible()
+    other.page.evaluate("dispatchEvent(new Event('focus'))")
+    expect(other.cell("Person 3, 16 faces")).to_be_visible()
+    # What somebody has not seen yet, who does not look again.
+    other.page.route("**/api/library", lambda _: None)
     seat.cell("Person 1,").focus()
     seat.press("n")
     seat.page.keyboard.type("Ada")
@@ -651,12 +636,16 @@ def test_a_stale_edit_in_another_tab_is_refused_with_what_changed(seat: Seat) ->
     expect(field).to_be_focused()
     other.press("Enter")
     expect(other.cell("Bob,")).to_be_visible()
+    seat.watch.refusals.add(404)
+    other.open("/people/4")
+    expect(other.page).to_have_url(re.compile("/people/3$"))
 
 
 def test_what_others_decide_appears_by_itself(seat: Seat) -> None:
     seat.open()
     expect(seat.cell("Person 1, 9 faces")).to_be_visible()
-    seat.page.wait_for_timeout(2300)  # it has looked once
+    with seat.page.expect_response("**/api/library"):
+        pass  # it has looked once
     seat.decide("merge", person=1, others=[2])
     expect(seat.cell("Person 1, 17 faces")).to_be_visible()
     expect(seat.page.locator("[data-count=people]")).to_have_text("11")
@@ -674,21 +663,6 @@ def test_somebody_who_was_parted_is_found_and_merged_with_three_keys(seat: Seat)
     seat.press("ArrowDown", "Enter")
     expect(seat.page).to_have_url(re.compile("/people/1$"))
     assert set(seat.faces(1)) == set(before)
-
-
-def test_another_tab_is_up_to_date_once_it_is_looked_at(seat: Seat) -> None:
-    seat.open()
-    other = Seat(seat.page.context.new_page(), seat.watch)
-    other.open()
-    expect(other.cell("Person 1,")).to_be_visible()
-    seat.cell("Person 1,").focus()
-    seat.press("x", "ArrowRight", "x", "m")
-    expect(seat.cell("Person 1, 17 faces")).to_be_visible()
-    other.page.evaluate("dispatchEvent(new Event('focus'))")
-    expect(other.cell("Person 1, 17 faces")).to_be_visible()
-    seat.watch.refusals.add(404)
-    other.open("/people/2")
-    expect(other.page).to_have_url(re.compile("/people/1$"))
 
 
 def test_a_reload_in_the_middle_keeps_everything(seat: Seat) -> None:
@@ -721,10 +695,20 @@ def test_a_reload_in_the_middle_keeps_everything(seat: Seat) -> None:
 def test_a_name_is_never_markup(seat: Seat) -> None:
     name = "<img src=/x onerror=alert()><b>Ada</b> & “Co”"
     seat.decide("name", person=1, name=name)
-    for path in ("/", "/people/1", "/history"):
-        seat.open(path)
-        expect(seat.page.get_by_text(name).first).to_be_visible()
+    seat.open()
+    shown = seat.page.get_by_text(name).first
+
+    def check() -> None:
+        expect(shown).to_be_visible()
         assert seat.page.locator("[onerror], b").count() == 0
+
+    check()
+    seat.press("g", "h")
+    expect(seat.page).to_have_url(re.compile("/history$"))
+    check()
+    shown.click()
+    expect(seat.page.get_by_role("heading", name=name)).to_be_visible()
+    check()
 
 
 def test_who_comes_back_to_a_server_that_was_started_again_is_told(
@@ -746,20 +730,6 @@ def test_who_comes_back_to_a_server_that_was_started_again_is_told(
         assert nameless(seat.page) == []
 
 
-def test_a_decision_waits_for_a_server_that_is_away(seat: Seat) -> None:
-    seat.open()
-    seat.cell("Person 1,").focus()
-    seat.page.context.set_offline(True)
-    seat.press("i")
-    expect(seat.page.get_by_role("alert")).to_contain_text("does not answer")
-    seat.page.context.set_offline(False)
-    # Also where the page has found out by itself by now, and the button is gone.
-    seat.page.evaluate("document.querySelector('#banner button').click()")
-    expect(seat.cell("Person 1,")).to_have_count(0)
-    expect(seat.page.locator("#banner")).to_be_hidden()
-    seat.watch.faults = [fault for fault in seat.watch.faults if "ERR_INTERNET_DISCONNECTED" not in fault]
-
-
 def test_who_has_no_key_is_told_where_it_is(context: BrowserContext, origin: str) -> None:
     watch = Watch(context, origin)
     watch.refusals.add(401)
@@ -775,12 +745,21 @@ def test_everything_that_can_be_operated_has_a_name(seat: Seat, width: int) -> N
     seat.decide("name", person=1, name="Ada")
     seat.page.set_viewport_size({"width": width, "height": 740})
     seat.watch.refusals.add(404)
-    for path in ("/", "/people/1", "/questions", "/left-out", "/history", "/people/999"):
-        seat.open(path)
+
+    def check(path: str) -> None:
+        expect(seat.page).to_have_url(f"{seat.watch.origin}{path}")
+        seat.page.locator(SHOWN).first.wait_for()
         assert nameless(seat.page) == []
         wide = seat.page.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert wide <= 0, f"{path} is wider than the window"
-    seat.open("/people/1")
+
+    seat.open("/people/999")
+    check("/people/999")
+    for key, path in {"p": "/", "s": "/questions", "l": "/left-out", "h": "/history"}.items():
+        seat.press("g", key)
+        check(path)
+    seat.page.get_by_role("link", name=re.compile("Ada")).first.click()
+    check("/people/1")
     seat.press("?")
     expect(seat.page.get_by_role("dialog", name="Keys")).to_be_visible()
     assert nameless(seat.page) == []

@@ -136,6 +136,7 @@ def test_what_was_done_at_once_is_taken_back_with_one(seat: Seat) -> None:
         expect(seat.cells()).to_have_count(12)
 
 
+@pytest.mark.usefixtures("thinking")
 def test_five_suggestions_are_answered_with_seven(seat: Seat) -> None:
     seat.open()
     with at_most(seat, 7):
@@ -175,3 +176,4 @@ def test_who_was_made_has_a_name_with_four(seat: Seat) -> None:
         seat.page.keyboard.type("Katherine")
         seat.press("Enter")
         seat.until(lambda: "Katherine" in seat.names().values())
+    expect(seat.page.get_by_role("heading", name="Katherine")).to_be_visible()

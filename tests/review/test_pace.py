@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 expect.set_options(timeout=PATIENCE * 1000)
 
-PEOPLE = 400
+PEOPLE = 200
 FIELD = ".name-input"
 PACE = 70  # milliseconds between two keys
 SEEN = """() => [...document.querySelectorAll("[role=gridcell][aria-label]:not([hidden])")].filter((cell) => {
@@ -30,11 +30,12 @@ SEEN = """() => [...document.querySelectorAll("[role=gridcell][aria-label]:not([
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return crowd(tmp_path_factory.mktemp("crowd") / "library", people=PEOPLE, lone=1200)
+    return crowd(tmp_path_factory.mktemp("crowd") / "library", people=PEOPLE, lone=600)
 
 
 @pytest.fixture
-def library_folder(template: Path, tmp_path: Path) -> Path:
+def library_folder(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr("unmingle.review.background.THINKING", 60.0)  # nobody answers questions here
     return shutil.copytree(template, tmp_path / "library")
 
 
@@ -71,14 +72,16 @@ def look(seat: Seat) -> int:
     return int(seat.page.evaluate(SEEN))
 
 
-@pytest.mark.parametrize("delay", [0, 150, pytest.param(700, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("show", ["all", "unnamed"])
-def test_people_are_named_as_fast_as_somebody_types(seat: Seat, delay: int, show: str) -> None:
+@pytest.mark.parametrize(
+    ("show", "delay"),
+    [("all", 150), ("unnamed", 0), *(pytest.param(show, 700, marks=pytest.mark.slow) for show in ("all", "unnamed"))],
+)
+def test_people_are_named_as_fast_as_somebody_types(seat: Seat, show: str, delay: int) -> None:
     seat.open(f"/?show={show}")
     seat.cells().nth(0).focus()
     if delay:
         slow(seat.page, delay)
-    names = ["Ida Mix", "Simon", "Miri Unx", "Ximena", "Nuri", "Ugo Shim"]
+    names = ["Ida Mix", "Simon", "Miri Unx", "Ximena"]
     for name in names:
         seat.press("n")
         typed(seat, name)
@@ -204,11 +207,11 @@ def test_a_name_that_somebody_has_is_not_asked_about_while_others_are_typed(seat
 @pytest.mark.parametrize("path", ["/", "/left-out"])
 def test_what_was_scrolled_to_is_there_again(seat: Seat, path: str) -> None:
     seat.open(path)
-    seat.page.evaluate("scrollTo(0, 9000)")
+    seat.page.evaluate("scrollTo(0, 4000)")
     seat.until(lambda: look(seat) > 10)
     for way in ("reload", "back", "slow"):
         before = seat.page.evaluate("scrollY")
-        seat.page.wait_for_function("history.state.scroll > 8000")
+        seat.page.wait_for_function("history.state.scroll > 3500")
         if way == "slow":
             slow(seat.page, 400)
         if way == "back":
@@ -222,7 +225,7 @@ def test_what_was_scrolled_to_is_there_again(seat: Seat, path: str) -> None:
         seat.until(partial(is_near, seat, before))
     seat.page.set_viewport_size({"width": 700, "height": 1300})
     seat.until(lambda: look(seat) > 10)
-    assert seat.page.evaluate("scrollY") > 8000
+    assert seat.page.evaluate("scrollY") > 3500
     seat.page.set_viewport_size({"width": 1500, "height": 500})
     seat.until(lambda: look(seat) > 10)
     seat.page.set_viewport_size({"width": 1500, "height": 1500})  # higher: more rows at once

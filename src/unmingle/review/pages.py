@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import mimetypes
 from collections.abc import Callable
 from dataclasses import asdict
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,6 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.exceptions import HTTPException
-from starlette.staticfiles import StaticFiles
 
 from unmingle.errors import DecisionError, LibraryBusyError, LibraryLockedError, StaleError, UnmingleError
 from unmingle.review import schemas
@@ -31,7 +30,6 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 STATIC = Path(__file__).parent / "static"
-# What the system's registry says may differ, and browsers insist.
 TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
 
@@ -52,20 +50,22 @@ class Pages:
         self._door = door
         templates = Environment(loader=PackageLoader("unmingle.review"), autoescape=True, undefined=StrictUndefined)
         self._shell = templates.get_template("shell.html")
+        files = sorted(file for file in STATIC.rglob("*") if file.suffix in TYPES)
+        self._files = {file.relative_to(STATIC).as_posix(): file.read_bytes() for file in files}
+        # In their address, so that browsers keep them for good and ask for none of them again until they change.
+        self._static = f"/static/{sha256(repr(self._files).encode()).hexdigest()[:16]}"
         # The page asks for all scripts at once, and not for one after it has read another.
-        self._scripts = sorted(str(file.relative_to(STATIC)) for file in STATIC.rglob("*.js"))
+        self._scripts = [name for name in self._files if name.endswith(".js")]
 
     def install(self, app: FastAPI) -> None:
         """Let an app serve the page's own files, and answer all its errors like this."""
-        for ending, kind in TYPES.items():
-            mimetypes.add_type(kind, ending)
-        app.mount("/static", StaticFiles(directory=STATIC))
+        app.add_api_route(f"{self._static}/{{name:path}}", self._file, include_in_schema=False)
         for error in (UnmingleError, RequestError, RequestValidationError, HTTPException, *errors(), Exception):
             app.add_exception_handler(error, self._answer)
 
     def shell(self, waiting: str) -> Callable[[], HTMLResponse]:
         """A route for a page, the same for everybody. waiting: how it looks until what it shows is there."""
-        html = self._shell.render(scripts=self._scripts, waiting=waiting, problem=None)
+        html = self._render(scripts=self._scripts, waiting=waiting, problem=None)
         return lambda: HTMLResponse(html)
 
     def refuse(self, path: str, refusal: RequestError) -> Response:
@@ -73,8 +73,18 @@ class Pages:
         problem, hint = self._clean(refusal.problem), self._clean(refusal.hint)
         if path.startswith(("/api/", "/static/")):
             return JSONResponse({"problem": problem, "mend": hint, **refusal.more}, refusal.status)
-        html = self._shell.render(scripts=[], waiting="", problem=problem, hint=hint, status=refusal.status)
+        html = self._render(scripts=[], waiting="", problem=problem, hint=hint, status=refusal.status)
         return HTMLResponse(html, refusal.status)
+
+    def _render(self, **what: Any) -> str:
+        return self._shell.render(static=self._static, **what)
+
+    async def _file(self, name: str) -> Response:
+        """One of the page's own files."""
+        if name not in self._files:
+            raise HTTPException(404)
+        kept = {"Cache-Control": "public, max-age=31536000, immutable"}
+        return Response(self._files[name], headers=kept, media_type=TYPES[Path(name).suffix])
 
     def _clean(self, text: str) -> str:
         """Without paths of the disk, and without halves of letters that a request may have brought."""

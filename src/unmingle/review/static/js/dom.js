@@ -15,12 +15,14 @@ export function h(tag, props = {}, ...children) {
 /** Words beside each other, those that there are. @param {(string|number|false|null|undefined)[]} texts @returns {HTMLElement[]} */
 export const spans = (...texts) => texts.filter(Boolean).map((text) => h("span", { text }));
 
+const ICONS = new URL("../icons.svg", import.meta.url).pathname;
+
 /** One picture of the sprite. @param {string} name */
 export function icon(name) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
   for (const [key, value] of Object.entries({ class: "icon", viewBox: "0 0 20 20", "aria-hidden": "true" })) svg.setAttribute(key, value);
-  use.setAttribute("href", `/static/icons.svg#${name}`);
+  use.setAttribute("href", `${ICONS}#${name}`);
   svg.append(use);
   return svg;
 }
