@@ -130,8 +130,8 @@ def claims_to_be(width: int, height: int) -> bytes:
 
 
 @pytest.mark.slow
-def test_a_picture_with_two_hundred_faces(unmingle: Command) -> None:
-    size, columns, lines = 96, 20, 10
+def test_a_picture_with_a_hundred_faces(unmingle: Command) -> None:
+    size, columns, lines = 96, 11, 10
     crowd = Image.new("RGB", (columns * size, lines * size), "grey")
     for i in range(columns * lines):
         crowd.paste(portrait(i, size=96), (i % columns * size, i // columns * size))
@@ -140,7 +140,7 @@ def test_a_picture_with_two_hundred_faces(unmingle: Command) -> None:
     done = unmingle("cluster", "source", "-o", "out")
     assert done.code == 0, done.err
     faces = pl.read_csv(unmingle.folder / "out" / "faces.csv")
-    assert faces.height >= 195
+    assert faces.height >= 107
     # Two faces of one picture are never the same person, so nobody can have a second face.
     assert faces["person"].null_count() == faces.height
     assert "To see what was left out: unmingle review" in done.out

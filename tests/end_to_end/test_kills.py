@@ -27,14 +27,14 @@ def ran(*words: str) -> Any:
 
 def test_a_library_that_is_being_encrypted_opens_after_a_kill() -> None:
     pytest.importorskip("sqlcipher3")
-    result = ran("--encrypting", "--kills", "12", "--seed", "3000")
+    result = ran("--encrypting", "--kills", "8", "--seed", "3000")
     assert result["wrong"] == []
-    assert result["too_late"] < 12
+    assert result["too_late"] < 8
 
 
 def test_nothing_that_was_answered_is_lost_to_a_kill() -> None:
-    result = ran("--kills", "40", "--served-every", "8", "--seed", "5000")
+    result = ran("--kills", "18", "--served-every", "6", "--seed", "5000")
     assert result["wrong"] == []
-    assert (result["kills"], result["of_the_server"]) == (40, 5)
-    assert result["decisions_answered"] > 40
-    assert result["pictures_answered"] > 40
+    assert (result["kills"], result["of_the_server"]) == (18, 3)
+    assert result["decisions_answered"] > 18
+    assert result["pictures_answered"] > 18

@@ -43,6 +43,7 @@ def test_there_and_back_with_a_model_of_ones_own(
     unmingle: Command, meeting: Meeting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("UNMINGLE_CACHE", str(unmingle.folder / "cache"))
+    monkeypatch.setattr("unmingle.modelling.USUAL", ())  # it is told how pixels go in, and nothing else is tried
     turned = turned_sface(unmingle.folder / "turned.onnx")
     pixels = ("--colour", "bgr", "--mean", "0", "--scale", "1")
     added = unmingle("models", "add", turned, *pixels, "--non-commercial", "--licence", "research only", "--json")
@@ -57,7 +58,7 @@ def test_there_and_back_with_a_model_of_ones_own(
     pictures = unmingle.folder / "pictures"
     pictures.mkdir()
     for crop in meeting.crops:
-        if 0 < crop.person < 5 and not crop.masked:
+        if 0 < crop.person < 4 and not crop.masked:
             shutil.copy(meeting.faces / crop.name, pictures)
     library = package.open(unmingle.folder / "out")
     first = library.add(pictures)
