@@ -286,6 +286,7 @@ def test_the_longest_names_are_exported_and_come_back(embed: bool, tmp_path: Pat
     shots = [Shot(name, (number,), ((150, 90, 90, 100),)) for number, name in enumerate(names)]
     take(tmp_path / "s", shots)
     one = library_of(tmp_path / "one", tmp_path / "s", shots)
+    one.views = "on request"
     for number, name in enumerate(names):
         person = one.split([name]).person
         assert person is not None

@@ -117,6 +117,7 @@ def test_no_byte_of_somebody_who_was_erased_stays(shown: Shown, tmp_path: Path) 
 
 def test_nothing_brings_them_back(shown: Shown) -> None:
     library = shown.library
+    library.views = "on request"
     one, other, third = (shown.person(letter) for letter in "abc")
     files = shown.files(one)
     decisions = [

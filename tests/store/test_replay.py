@@ -117,7 +117,7 @@ def test_ten_rounds_of_everything(tmp_path_factory: pytest.TempPathFactory, seed
         check_all_holds(album)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_name_stays_with_its_person_through_ten_rounds(tmp_path: Path, seed: int) -> None:
     album = Album(tmp_path / "library", seed=seed)
     random = np.random.default_rng(seed)
