@@ -246,8 +246,7 @@ def test_a_stop_of_which_a_library_makes_another_error_is_still_one() -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="there are no such signals")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("after", [0.05, 0.3, 0.6])
+@pytest.mark.parametrize(("number", "after"), [(signal.SIGINT, 0.05), (signal.SIGTERM, 0.3), (signal.SIGINT, 0.6)])
 def test_stopped_early_it_leaves_nothing_and_says_so(
     meeting: Meeting, tmp_path: Path, number: signal.Signals, after: float
 ) -> None:

@@ -290,10 +290,10 @@ def test_crops_of_a_recording_become_the_same_people(made: Made, unmingle: Comma
 
 
 CLOCKS = {
-    "half a frame a second.mp4": [2_000 * frame for frame in range(15)],
-    "one in ten seconds.mkv": [10_000 * frame for frame in range(14)],
-    "uneven.mp4": [0, 1_200, 2_700, 4_700, 7_800, 9_300, 11_900, 13_100, 16_200, 18_800],
-    "frozen for a while.mkv": [*range(0, 1_000, 100), *range(21_000, 22_000, 100)],
+    "half a frame a second.mp4": [2_000 * frame for frame in range(8)],
+    "one in ten seconds.mkv": [10_000 * frame for frame in range(7)],
+    "uneven.mp4": [0, 1_200, 2_700, 4_700, 7_800, 9_300, 11_900],
+    "frozen for a while.mkv": [*range(0, 600, 100), *range(21_000, 21_600, 100)],
     "two frames.mp4": [0, 30_000],
 }
 
