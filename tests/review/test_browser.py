@@ -310,6 +310,7 @@ def test_doubtful_faces_are_taken_out_with_two_keys(seat: Seat, library_folder: 
     expect(seat.cells()).to_have_count(9)
 
 
+@pytest.mark.usefixtures("thinking")
 def test_suggestions_are_accepted_in_bulk_and_taken_back_at_once(seat: Seat) -> None:
     seat.open("/questions")
     expect(seat.page.get_by_text("looking for better")).to_have_count(0)
@@ -353,6 +354,7 @@ def test_the_picture_of_a_face_is_seen_and_walked_through(seat: Seat) -> None:
     expect(seat.cells().nth(0)).to_be_focused()
 
 
+@pytest.mark.usefixtures("thinking")
 def test_suggestions_are_answered_by_keyboard_alone(seat: Seat) -> None:
     seat.open()
     seat.press("g", "s")
@@ -394,6 +396,7 @@ def asked(seat: Seat) -> dict[str, Any]:
     return found[0]
 
 
+@pytest.mark.usefixtures("thinking")
 def test_answers_may_be_quick(seat: Seat) -> None:
     seat.open("/questions")
     expect(seat.page.get_by_text("looking for better")).to_have_count(0)
@@ -445,11 +448,11 @@ def test_suggestions_that_no_longer_stand_are_left_behind(seat: Seat) -> None:
 
 
 def test_suggestions_that_are_worked_out_and_none(seat: Seat) -> None:
-    answers = [{"revision": 1, "ready": False, "left": 0, "questions": []}]
-    last = {"revision": 1, "ready": True, "left": 0, "questions": []}
-    seat.page.route("**/api/questions?*", lambda route: route.fulfill(json=answers.pop() if answers else last))
+    told: dict[str, Any] = {"revision": 1, "ready": False, "left": 0, "questions": []}
+    seat.page.route("**/api/questions?*", lambda route: route.fulfill(json=told))
     seat.page.goto(f"{seat.watch.origin}/questions")
     expect(seat.page.get_by_text("Working out what is most worth asking")).to_be_visible()
+    told["ready"] = True
     expect(seat.page.get_by_role("heading", name="Nothing to ask")).to_be_visible()
     seat.press("y", "n", "u")
     seat.page.get_by_role("link", name="All people", exact=True).click()
