@@ -4,7 +4,7 @@ from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn import metrics as reference
@@ -30,6 +30,7 @@ def numbers(scores: Scores) -> list[float]:
     return flat
 
 
+@settings(max_examples=settings().max_examples * 2 // 5)
 @given(faces)
 def test_the_same_as_scikit_learn(pairs: list[tuple[int, int]]) -> None:
     true, predicted = split(pairs)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-import time
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
@@ -16,6 +16,7 @@ from unmingle.store.sqlite import open_to_read
 from .conftest import Album
 
 if TYPE_CHECKING:
+    from datetime import tzinfo
     from pathlib import Path
 
 
@@ -85,9 +86,19 @@ def test_a_line_in_place_of_the_last_entry_is_replaced(album: Album) -> None:
     assert [line["body"].get("name") for line in journal.read(folder).lines.values()] == [None, "Ada", "Bob", "Dan"]
 
 
-def test_another_librarys_journal_is_neither_taken_nor_written_over(album: Album, tmp_path: Path) -> None:
+class Later(datetime):
+    """The next second, by which entries are known."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> Later:
+        return super().now(tz) + timedelta(seconds=1)
+
+
+def test_another_librarys_journal_is_neither_taken_nor_written_over(
+    album: Album, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     decide(album)
-    time.sleep(1)  # entries are known by their second
+    monkeypatch.setattr("unmingle.decisions.log.datetime", Later)
     other = Album(tmp_path / "other", seed=9)
     other.library.name(other.person("a"), "Eve")
     other.library.name(other.person("b"), "Mallory")
