@@ -1,7 +1,7 @@
 """Photographs of 12 megapixels: the whole command beside Pillow, which only decodes the same files, on one thread.
 
 Photographs are made up of faces of 60 to 600 pixels (head crops in `DATA/pins_a`, or the made-up cast without DATA) on
-a background with texture, and saved as JPEG of quality 90. JSON out: seconds and processor time of both, how many$
+a background with texture, and saved as JPEG of quality 90. JSON out: seconds and processor time of both, how many
 of the faces were found, and the scores of the people.
 
     python benchmarks/twelve_megapixels.py [--data DATA] [--photographs 40] [--keep FOLDER]
