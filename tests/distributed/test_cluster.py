@@ -45,23 +45,25 @@ def album(meeting: Meeting, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(autouse=True)
-def _urgent(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else Ray's workers stand back behind all other tests, which on a busy machine never end."""
-    monkeypatch.setenv("RAY_worker_niceness", "0")
+@pytest.fixture(scope="module", autouse=True)
+def _environment() -> Iterator[None]:
+    """What all workers have from those who start them."""
+    with pytest.MonkeyPatch.context() as patch:
+        # Else they stand back behind all other tests, which on a busy machine never end.
+        patch.setenv("RAY_worker_niceness", "0")
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(name, "testing")
+        yield
 
 
 @pytest.fixture(scope="module")
-def head() -> Iterator[Any]:
+def head(_environment: None) -> Iterator[Any]:
     """A cluster of one core, which takes seconds to start."""
     from ray.cluster_utils import Cluster
 
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            patch.setenv(name, "testing")  # its workers ask the object store, too
-        made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-        yield made
-        made.shutdown()
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    yield made
+    made.shutdown()
 
 
 @pytest.fixture
