@@ -16,6 +16,7 @@ import uvicorn
 from fastapi.testclient import TestClient
 from PIL import Image
 from playwright.sync_api import expect
+from tests.made_library import jpeg
 from tests.review.browser import PATIENCE, TOKEN, Seat, Server, nameless
 from tests.review.conftest import ORIGIN, Browser
 from tests.review.recording import TALK, TILE, frame, write_recording
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from playwright.sync_api import Route
     from tests.review.recording import Recorded
 
 expect.set_options(timeout=PATIENCE * 1000)
@@ -253,6 +255,43 @@ def test_what_the_browser_cant_play_is_shown_frame_by_frame(seat: Seat, recorded
     seat.until(lambda: at(seat) == pytest.approx(2, abs=0.01) and framed(seat) == sorted([first, third]))
     player.get_by_role("slider").fill("0.5")
     seat.until(lambda: at(seat) == pytest.approx(0.5, abs=0.01) and len(framed(seat)) == 3)
+
+
+# Counts what is done for the next moment on the screen.
+MOMENTS = """const soon = requestAnimationFrame; window.moments = 0;
+requestAnimationFrame = (run) => soon((time) => { window.moments += 1; run(time); });"""
+# While the next frame is waited for, to be shown when its time comes.
+SEEK = """document.querySelector(".player img").addEventListener("load", () => setTimeout(() => {
+  const slider = document.querySelector(".player input");
+  slider.value = 2.5;
+  slider.dispatchEvent(new Event("input"));
+}, 20), { once: true })"""
+
+
+def test_what_is_sought_while_frames_play_is_shown_however_late_it_comes(seat: Seat, recorded: Recorded) -> None:
+    stored_as(recorded, "talk.avi", codec="mpeg4")
+    talk = seat.api("/timeline")["recordings"][1]
+    asked: list[str] = []
+    late: list[Route] = []
+    seat.page.add_init_script(MOMENTS)
+    seat.page.on("request", lambda request: asked.extend(re.findall(r"frame\?at=(.+)", request.url)))
+
+    def frames(route: Route) -> None:
+        if route.request.url.endswith("at=2.501"):
+            late.append(route)
+        else:
+            route.fulfill(body=jpeg(), content_type="image/jpeg")  # in time
+
+    seat.page.route(re.compile(r"frame\?at="), frames)
+    seat.open(f"/timeline?recording={talk['recording']}&at=0")
+    seat.until(lambda: len(asked) > 5)  # it plays
+    seat.page.evaluate(SEEK)
+    seat.until(lambda: bool(late))
+    seen = "new Promise((done) => { const before = moments; setTimeout(() => done(moments - before), 300); })"
+    assert seat.page.evaluate(seen) < 40  # as many as the screen shows, not as many for each frame before
+    late[0].continue_()
+    seat.until(lambda: asked[-1] != "2.501")
+    assert all(float(time) > 2.5 for time in asked[asked.index("2.501") :])
 
 
 def test_a_recording_that_is_gone_is_told_where_it_would_play(seat: Seat, recorded: Recorded) -> None:

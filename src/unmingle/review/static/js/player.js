@@ -15,6 +15,7 @@ export function player({ recording, at, onTime, signal }) {
   /** @type {OnScreen[]} */ let people = [];
   let begun = false;
   let before = 0; // seconds that the file goes on before its first frame
+  let drawing = 0; // the request for the next moment's, so that there is one however often something changes
   const video = h("video", { class: "stage-picture", src: `/api${address}/file`, preload: "auto", playsinline: true });
   /** What plays: the file, or its frames one by one. @type {any} */ let media = video;
   const frames = h("div", { class: "player-people" });
@@ -70,8 +71,9 @@ export function player({ recording, at, onTime, signal }) {
   }
 
   function running() {
+    cancelAnimationFrame(drawing);
     draw();
-    if (!media.paused) requestAnimationFrame(running);
+    if (!media.paused) drawing = requestAnimationFrame(running);
   }
 
   function changed() {
@@ -172,6 +174,7 @@ function slides(image, address, duration, every, changed) {
   let wanted = 0;
   let busy = false;
   let sought = false; // until that frame is there, no time goes by
+  let timer = 0; // until the next frame is due
   let from = 0; // milliseconds on the page's clock, of the recording's beginning
   const since = () => (performance.now() - from) / 1000;
 
@@ -187,11 +190,12 @@ function slides(image, address, duration, every, changed) {
     if (sought) from = performance.now() - at * 1000;
     busy = sought = false;
     changed();
-    if (!self.paused) setTimeout(next, Math.max(0, (at + every - since()) * 1000));
+    clearTimeout(timer);
+    if (!self.paused) timer = window.setTimeout(next, Math.max(0, (at + every - since()) * 1000));
   }
 
   function next() {
-    if (self.paused) return;
+    if (self.paused || busy) return; // what is on its way may have been sought
     if (at >= duration - every) return self.pause();
     wanted = Math.min(duration - every / 2, Math.max(at + every, since())); // the last is never left out
     void load();
