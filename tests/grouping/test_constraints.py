@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unmingle.errors import ConstraintError, SettingsError
-from unmingle.grouping.constraints import CannotLinks, Constraints, roots
+from unmingle.grouping.constraints import MANY, CannotLinks, Constraints, roots
 
 
 def test_faces_of_one_group_may_not_be_merged_and_a_cluster_has_the_groups_of_all_its_faces() -> None:
@@ -36,7 +36,10 @@ def test_pairs_are_those_of_the_whole_table(n: int, seed: int) -> None:
     everyone = np.arange(n)
     for _ in range(3):
         first, second = random.integers(0, n, (2, 50))
-        assert np.array_equal(links.pairs(first, second), links.block(everyone, everyone)[first, second])
+        barred = links.block(everyone, everyone)[first, second]
+        assert np.array_equal(links.pairs(first, second), barred)
+        many = np.tile([first, second], MANY // 10)
+        assert np.array_equal(links.pairs(*many), np.tile(barred, MANY // 10))
         kept, gone = random.permutation(n)[: n // 2 * 2].reshape(2, -1)
         links.merge(kept[:3], gone[:3])
 

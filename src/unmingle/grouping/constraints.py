@@ -13,6 +13,8 @@ from unmingle.records import check_shape
 if TYPE_CHECKING:
     from unmingle.records import I64, Bool
 
+MANY = 5_000  # pairs: to look up more of them at once, SciPy's own indexing is faster
+
 
 def _no_pairs() -> I64:
     return np.zeros((0, 2), np.int64)
@@ -177,7 +179,10 @@ class CannotLinks:
         """(m,) which pairs of slots may not be merged."""
         barred = np.zeros(len(first_m), np.bool_)
         linked = np.flatnonzero(self._linked(first_m) & self._linked(second_m))
-        if len(linked):
+        if len(linked) > MANY:
+            one, other = self._table[first_m[linked]], self._table[second_m[linked]]
+            barred[linked] = np.asarray(one.multiply(other).sum(axis=1)).ravel() > 0
+        elif len(linked):
             groups = self._table.shape[1]
             both = np.sort(np.concatenate([self._groups(first_m[linked]), self._groups(second_m[linked])]))
             barred[linked[both[1:][both[1:] == both[:-1]] // groups]] = True
