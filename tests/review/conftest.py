@@ -152,7 +152,7 @@ def made(made_once: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> M
 
 @pytest.fixture
 def thinking(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Questions are worked out at once; elsewhere nobody asks for them before a test is over."""
+    """Questions are worked out at once, and not after a while, in which most tests are over."""
     monkeypatch.setattr("unmingle.review.background.THINKING", 0.1)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from tests.review.browser import TOKEN
 from tests.review.conftest import ORIGIN, Browser, own_files
 
 from unmingle.api import Library
+from unmingle.review import pages
 from unmingle.review.app import create_app
 from unmingle.review.auth import Auth
 from unmingle.store import facts
@@ -65,7 +67,23 @@ def test_the_pages_own_files_are_there_and_kept_by_the_browser(browser: Browser)
         assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
     for missing in (f"{files}/js/missing.js", f"{files}/js", "/static/mark.svg"):
         assert browser.client.get(missing).status_code == 404
-        assert browser.client.get(missing).headers["cache-control"] == "no-cache"
+        assert browser.client.get(missing).headers["cache-control"] == "no-store"
+
+
+def test_the_pages_own_files_have_another_address_once_they_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    static = shutil.copytree(pages.STATIC, tmp_path / "static")
+    monkeypatch.setattr(pages, "STATIC", static)
+
+    def address() -> str:
+        return own_files(TestClient(create_app(tmp_path / "library", Auth(TOKEN, ORIGIN)), base_url=ORIGIN))
+
+    before = address()
+    assert address() == before
+    with (static / "js" / "main.js").open("a") as script:
+        script.write("\n")
+    assert address() != before
 
 
 def test_the_library_in_numbers(browser: Browser) -> None:

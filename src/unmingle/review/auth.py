@@ -159,7 +159,7 @@ class AuthMiddleware:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers.update(HEADERS)
-                headers.setdefault("Cache-Control", "no-cache" if scope["path"].startswith(OPEN_PATHS) else "no-store")
+                headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
         await self._answer(scope)(scope, receive, send_with_headers)
