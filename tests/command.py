@@ -63,7 +63,7 @@ class Command:
         return self._process("-m", "unmingle", *words)
 
     def ended(self, number: signal.Signals, module: str, function: str, call: int, *words: str | Path) -> Result:
-        """What a process says that gets a signal when it calls a function for so manieth time."""
+        """What a process says that gets a signal at a call of a function, the first of which is 1."""
         process = self._process("-c", ENDED, f"{module} {function} {call} {number:d}", *words)
         out, err = process.communicate()
         return Result(process.returncode, out, err)
