@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 # Without a deadline, since a busy machine is no bug, and with the same examples each time. CI tries more of them.
 STEADY = settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("few", STEADY, max_examples=10)
-settings.register_profile("many", STEADY, max_examples=50)
+settings.register_profile("many", STEADY, max_examples=30)
 settings.load_profile(os.environ.get("UNMINGLE_EXAMPLES", "few"))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-MUTANTS = 120
+MUTANTS = 60
 FUZZ = Path(__file__).parents[2] / "benchmarks" / "fuzz.py"
 
 
