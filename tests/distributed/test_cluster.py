@@ -19,6 +19,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from unmingle.errors import SettingsError
+from unmingle.settings import DetectionSettings
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -160,6 +163,7 @@ def test_the_same_people_as_without_ray(album: Path, tmp_path: Path, unmingle: C
 def test_pictures_and_people_of_an_object_store(
     album: Path, tmp_path: Path, unmingle: Command, store: str, running: Any
 ) -> None:
+    from unmingle.distributed.analysis import AnalysisSettings, analyse
     from unmingle.distributed.place import Place
 
     def run(*words: str) -> Any:
@@ -183,9 +187,9 @@ def test_pictures_and_people_of_an_object_store(
     assert (again["files"], again["known"], again["people"]) == (38, 38, first["people"])
     assert people(faces.address) == alone(album, tmp_path / "library")
     # Of others than these settings, no faces are added to them.
-    other = run("--crops", "never")
-    assert other.code == 1
-    assert "other settings" in other.err
+    other = AnalysisSettings(detection=DetectionSettings(crops="never"))
+    with pytest.raises(SettingsError, match="other settings"):
+        analyse([f"s3://pictures?{store}"], faces.address, other)
 
 
 def test_a_node_is_lost_while_faces_are_found(nodes: Any, album: Path, tmp_path: Path) -> None:
