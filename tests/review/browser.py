@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Request
 
 TOKEN = "the-token-of-a-test"
-PATIENCE = 10.0  # seconds for anything that a person would wait for
+PATIENCE = 30.0  # seconds for anything that a person would wait for, on a machine with much else to do
 # What a person operates or is led by; whoever does not see them needs a name.
 CONTROLS = {
     *("button", "link", "textbox", "searchbox", "combobox", "radio", "checkbox", "option", "listbox", "menuitem"),
@@ -53,7 +53,9 @@ def served(folder: Path, *, port: int = 0) -> Iterator[str]:
     with free_listener(port=port) as listener:
         origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
         app = create_app(folder, Auth(TOKEN, origin))
-        server = Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=5))
+        # Nothing is asked while somebody types: a connection that ends meanwhile, a test's requests would still take.
+        config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=5, timeout_keep_alive=600)
+        server = Server(config)
         thread = Thread(target=server.run, kwargs={"sockets": [listener]}, name="server")
         thread.start()
         try:
