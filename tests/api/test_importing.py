@@ -490,6 +490,10 @@ def test_boxes_as_coco_has_them_come_back(pictures: Set) -> None:
     coco.write_text(json.dumps(said))
     done = third.import_names(coco)
     assert (done.left, done.nameless) == ((), whole.nameless + 1)
+    said["images"].append(said["images"][0])  # which is one picture all the same
+    coco.write_text(json.dumps(said))
+    assert third.import_names(coco).left == ()
+    said["images"].pop()
     gone = said["images"].pop()
     coco.write_text(json.dumps(said))
     (left,) = third.import_names(coco).left

@@ -132,12 +132,12 @@ class _Reader:
                 self._leave(file.name, "", reason(error))
             spoken |= {file.path.with_suffix("") for one in found if one.beside}
             drawn += found
-        if failed and all(kind == "table" for kind, _ in sources) and not self.files:
-            raise failed
         kinds = {kind for kind, _ in sources}
+        if failed and kinds == {"table"} and not self.files:
+            raise failed
         if "contacts" in kinds and "picasa" not in kinds:
             self._leave(CONTACTS, "", f"only says how people are called: name the folder with {PICASA[0]}, too")
-        if any(kind in PICTURED for kind, _ in sources):
+        if kinds & PICTURED.keys():
             progress("read", len(sources), len(sources))
             known = list(pictures(self.store))
             for at, speaking in self._speakers(drawn, known).items():

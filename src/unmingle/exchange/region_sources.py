@@ -325,10 +325,10 @@ def read_coco(path: Path) -> Iterator[tuple[PictureFile, Packet]]:
         for one in said["images"]:
             size = one.get("width"), one.get("height")
             drawn_on = size if all(isinstance(side, int) and side > 0 for side in size) else None
-            if found := regions.pop(one["id"], None):
-                yield PictureFile("", str(one["file_name"])), Packet(tuple(found), drawn_on)
-        for image, found in regions.items():  # which are not listed
-            yield PictureFile("", f"image {image}, which is not listed"), Packet(tuple(found))
+            if one["id"] in regions:
+                yield PictureFile("", str(one["file_name"])), Packet(tuple(regions[one["id"]]), drawn_on)
+        for image in sorted(regions.keys() - {one["id"] for one in said["images"]}, key=str):
+            yield PictureFile("", f"image {image}, which is not listed"), Packet(tuple(regions[image]))
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         raise PictureError(f"JSON, but neither a table nor as COCO has it: {reason(error)}") from error
 
