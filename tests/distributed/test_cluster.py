@@ -134,11 +134,12 @@ def people(destination: Path | str) -> set[frozenset[str]]:
     return set(map(frozenset, files.values()))
 
 
-def alone(album: Path, folder: Path) -> set[frozenset[str]]:
-    """The same from an ordinary library."""
+@pytest.fixture(scope="module")
+def alone(album: Path, tmp_path_factory: pytest.TempPathFactory) -> set[frozenset[str]]:
+    """The files of each person in an ordinary library."""
     import unmingle
 
-    library = unmingle.open(folder)
+    library = unmingle.open(tmp_path_factory.mktemp("alone") / "library")
     library.add(album)
     library.cluster()
     files: dict[str, set[str]] = {}
@@ -148,7 +149,9 @@ def alone(album: Path, folder: Path) -> set[frozenset[str]]:
     return set(map(frozenset, files.values()))
 
 
-def test_the_same_people_as_without_ray(album: Path, tmp_path: Path, unmingle: Command) -> None:
+def test_the_same_people_as_without_ray(
+    album: Path, alone: set[frozenset[str]], tmp_path: Path, unmingle: Command
+) -> None:
     done = unmingle("cluster", album, "-o", "parts", "--ray", "local", "--threads", "1", "--json")
     told = json.loads(done.out)
     assert (told["files"], told["known"], told["unreadable"]) == (38, 0, 2)
@@ -157,11 +160,11 @@ def test_the_same_people_as_without_ray(album: Path, tmp_path: Path, unmingle: C
     why = {Path(row["address"]).name: row["reason"] for row in read_all(Place(str(tmp_path / "parts")), "files")}
     assert why["kaputt.jpg"]
     assert "recording" in why["film.mp4"]
-    assert people(tmp_path / "parts") == alone(album, tmp_path / "library")
+    assert people(tmp_path / "parts") == alone
 
 
 def test_pictures_and_people_of_an_object_store(
-    album: Path, tmp_path: Path, unmingle: Command, store: str, running: Any
+    album: Path, alone: set[frozenset[str]], unmingle: Command, store: str, running: Any
 ) -> None:
     from unmingle.distributed.analysis import AnalysisSettings, analyse
     from unmingle.distributed.place import Place
@@ -185,14 +188,16 @@ def test_pictures_and_people_of_an_object_store(
     first, again = (json.loads(run().out) for _ in range(2))
     assert (first["files"], first["known"], first["unreadable"], first["faces"]) == (38, 0, 2, guess["faces"])
     assert (again["files"], again["known"], again["people"]) == (38, 38, first["people"])
-    assert people(faces.address) == alone(album, tmp_path / "library")
+    assert people(faces.address) == alone
     # Of others than these settings, no faces are added to them.
     other = AnalysisSettings(detection=DetectionSettings(crops="never"))
     with pytest.raises(SettingsError, match="other settings"):
         analyse([f"s3://pictures?{store}"], faces.address, other)
 
 
-def test_a_node_is_lost_while_faces_are_found(nodes: Any, album: Path, tmp_path: Path) -> None:
+def test_a_node_is_lost_while_faces_are_found(
+    nodes: Any, album: Path, alone: set[frozenset[str]], tmp_path: Path
+) -> None:
     from unmingle.distributed import job
 
     node = nodes.list_all_nodes()[-1]
@@ -203,7 +208,7 @@ def test_a_node_is_lost_while_faces_are_found(nodes: Any, album: Path, tmp_path:
 
     found = job.cluster([str(album)], str(tmp_path / "parts"), progress=lose)
     assert found["files"] == 38
-    assert people(tmp_path / "parts") == alone(album, tmp_path / "library")
+    assert people(tmp_path / "parts") == alone
     with Image.open(album / "Trip_2019_0.jpg") as picture:
         picture.save(album / "new.png")
     more = job.cluster([str(album)], str(tmp_path / "parts"))

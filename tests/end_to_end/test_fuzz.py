@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-MUTANTS = 60
+MUTANTS = 45
 FUZZ = Path(__file__).parents[2] / "benchmarks" / "fuzz.py"
 
 

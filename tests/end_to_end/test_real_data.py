@@ -29,9 +29,9 @@ def test_small_clean_folders(tmp_path: Path, name: str, accuracy: float) -> None
     assert library.evaluate("folders").scores.accuracy >= accuracy
 
 
-@pytest.mark.parametrize(("name", "every", "bcubed"), [("umist", 3, 0.990), ("pins_a", 2, 0.988)])
-def test_hard_poses_and_many_years(tmp_path: Path, name: str, every: int, bcubed: float) -> None:
-    files = [sorted(folder.iterdir())[::every] for folder in sorted(Path(DATA or "", name).iterdir())]
+@pytest.mark.parametrize(("name", "people", "every", "bcubed"), [("umist", 1, 3, 0.990), ("pins_a", 2, 2, 0.988)])
+def test_hard_poses_and_many_years(tmp_path: Path, name: str, people: int, every: int, bcubed: float) -> None:
+    files = [sorted(folder.iterdir())[::every] for folder in sorted(Path(DATA or "", name).iterdir())[::people]]
     for file in itertools.chain(*files):  # a part of them is enough
         (tmp_path / name / file.parent.name).mkdir(parents=True, exist_ok=True)
         (tmp_path / name / file.parent.name / file.name).symlink_to(file)
@@ -44,7 +44,7 @@ def test_hard_poses_and_many_years(tmp_path: Path, name: str, every: int, bcubed
 def test_the_meeting_with_masks_and_non_faces_in_the_folder(tmp_path: Path) -> None:
     files = sorted(Path(DATA or "", "meeting", "faces").iterdir())
     library = unmingle.open(tmp_path / "library")
-    library.add(*(file for file in files if file.name.startswith(files[0].name.partition("_")[0])))  # the first of two
+    library.add(*files[: len(files) // 4])  # the first half of the first of two
     library.cluster(sheets=0)
     evaluation = library.evaluate(Path(DATA or "", "meeting", "annotations.xlsx"))
     assert evaluation.scores.accuracy >= 0.999

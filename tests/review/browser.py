@@ -107,13 +107,17 @@ class Watch:
 
 
 def nameless(page: Page) -> list[str]:
-    """What can be operated and has no name, as the browser tells assistive programs."""
+    """What can be operated and has no name, as the browser tells assistive programs once the page is complete."""
     session = page.context.new_cdp_session(page)
-    nodes = session.send("Accessibility.getFullAXTree")["nodes"]
-    session.detach()
-    shown = [node for node in nodes if not node["ignored"] and _value(node, "role") in CONTROLS]
-    assert shown, "the page is empty"
-    return [f"{_value(node, 'role')} in {page.url}" for node in shown if not _value(node, "name").strip()]
+    end = time.monotonic() + PATIENCE
+    while True:
+        nodes = session.send("Accessibility.getFullAXTree")["nodes"]
+        shown = [node for node in nodes if not node["ignored"] and _value(node, "role") in CONTROLS]
+        without = [f"{_value(node, 'role')} in {page.url}" for node in shown if not _value(node, "name").strip()]
+        if (shown and not without) or time.monotonic() > end:
+            session.detach()
+            return without if shown else ["the page is empty"]
+        page.wait_for_timeout(100)  # it is being filled
 
 
 def _value(node: dict[str, Any], part: str) -> str:
