@@ -251,9 +251,11 @@ def test_faces_are_moved_to_somebody(seat: Seat) -> None:
     seat.cells().nth(0).focus()
     seat.press("x", "Shift+ArrowRight", "m")
     dialog = seat.page.get_by_role("dialog", name="Move 2 faces to…")
+    place = dialog.bounding_box()
     seat.page.keyboard.type("gra")
     expect(dialog.get_by_role("option", name=re.compile("Grace"))).to_have_attribute("aria-selected", "true")
     expect(dialog.get_by_role("option")).to_have_count(1)
+    assert dialog.bounding_box() == place  # a button doesn't move away from whoever is about to press it
     seat.press("Enter")
     expect(seat.cells()).to_have_count(7)
     assert set(before[:2]) <= set(seat.faces(2))

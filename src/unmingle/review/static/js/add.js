@@ -161,7 +161,7 @@ export function choosePictures() {
 async function find(files) {
   const parts = files.map((file) => h("section", {}, h("h3", { text: file.name }), h("p", { class: "quiet", text: "Looking…", role: "status" })));
   const shut = new AbortController();
-  void openDialog("Who is this?", parts, [closing()], "dialog-people").then(() => shut.abort());
+  void openDialog("Who is this?", parts, [closing()], "dialog-steady").then(() => shut.abort());
   for (const [at, file] of files.entries()) {
     const told = await post("/find", file, shut.signal).then(faces, (error) => [h("p", { role: "alert", text: error.words ?? error.message })]);
     if (shut.signal.aborted) return;

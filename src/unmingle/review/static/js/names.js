@@ -236,7 +236,7 @@ export async function askPerson(title, { person, faces = [], allowNew = false })
   list.list.classList.add("suggestions-open");
   queueMicrotask(() => void list.refresh());
   const nothing = h("p", { class: "quiet nothing", text: "Nobody is called that." });
-  const said = await openDialog(title, [input, list.list, nothing], [cancel(), fresh], "dialog-people");
+  const said = await openDialog(title, [input, list.list, nothing], [cancel(), fresh], "dialog-steady");
   return chosen ? { person: chosen } : said && { name: input.value.trim() };
 }
 
@@ -274,7 +274,7 @@ export async function breakUp(person, who) {
   const list = h("ul", { class: "bulk parts", onchange: tell });
   void load("");
   const words = h("p", { class: "quiet", text: "Tick what is somebody else. Each part that is ticked becomes a person." });
-  const said = await openDialog(`What is ${who} made of?`, [words, h("label", { class: "doubts" }, "Fewer parts", range, "more"), list], [cancel(), act], "dialog-wide");
+  const said = await openDialog(`What is ${who} made of?`, [words, h("label", { class: "doubts" }, "Fewer parts", range, "more"), list], [cancel(), act], "dialog-wide dialog-steady");
   if (!said) return;
   const { revision, parts } = /** @type {Schemas["Parts"]} */ (/** @type {unknown} */ (now));
   const bodies = said.getAll("part").map((at) => ({ kind: "split", faces: parts[Number(at)].faces }));
