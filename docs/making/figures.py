@@ -648,6 +648,7 @@ def meetings() -> str:
     for called, measured in (
         ("looked at while this was built", result("meetings")),
         ("others", result("meetings_new")),
+        ("others, drawn for this version", result("meetings_latest")),
         ("a harder draw, looked at", result("meetings_hard")),
         ("a harder draw, others", result("meetings_hard_new")),
         ("a harder draw, once more others", result("meetings_hard_more")),
