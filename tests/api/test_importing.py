@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 import pytest
+from PIL import Image
 from tests.api.conftest import SHOTS
 from tests.made_library import Shot, library, take
 
@@ -274,6 +275,22 @@ def test_a_shared_sidecar_is_of_the_picture_that_has_none_of_its_own(tmp_path: P
     done = one.import_names(pictures)
     assert names(one) == {("a.jpg", 0): "Ada", ("a.png", 0): "Eve", ("b.jpg", 0): "Ben"}
     assert [(left.where, left.why) for left in done.left] == [("b.xmp", OWN_SIDECARS)]
+
+
+@pytest.mark.parametrize("named", [".", "x", "x/a.jpg"])
+@pytest.mark.parametrize("sidecar", ["a.xmp", "a.CR3.xmp", "a.NEF.xmp"])
+def test_a_raw_pictures_sidecar_is_of_what_lies_beside_it_without_its_ending(
+    sidecar: str, named: str, tmp_path: Path
+) -> None:
+    one = one_face(tmp_path, "x/a.jpg", "y/a.jpg", "y/b.NEF.jpg")
+    pictures = tmp_path / "pictures"
+    Image.new("RGB", (16, 9)).save(pictures / "x" / "a.NEF", format="TIFF")  # the small copy of another shape
+    draw(pictures / "x" / sidecar, ADA)
+    draw(pictures / "y" / "b.NEF.xmp", OLD)
+    assert one.import_names(pictures / named).left == ()
+    assert names(one)["x/a.jpg", 0] == "Ada"
+    assert one.import_names(pictures / "y").left == ()
+    assert [decision.words for decision in one.decisions if "Old" in decision.words]
 
 
 def test_of_two_schemas_that_name_one_face_the_standard_is_believed(tmp_path: Path) -> None:

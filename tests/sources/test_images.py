@@ -132,6 +132,12 @@ def test_files_of_unknown_endings_are_found_by_their_first_bytes(tmp_path: Path)
     assert [file.name for file in images.scan([tmp_path / "list.txt"]).files] == ["raw.dng", "words"]
 
 
+def test_the_small_copy_that_a_raw_picture_begins_with_is_no_picture_of_its_own(tmp_path: Path) -> None:
+    for name in ("a.NEF", "b.rwl", "c.GPR", "d.tif"):
+        (tmp_path / name).write_bytes(b"II*\0" + b"\0" * 40)
+    assert [file.name for file in images.scan([tmp_path]).files] == ["d.tif"]
+
+
 def test_scan_finds_recordings_in_folders_by_themselves_and_in_lists(tmp_path: Path) -> None:
     touch(tmp_path, "a.jpg", "talk.MP4", "sub/old.avi", "code.ts", ".hidden.mp4", "out/library.sqlite", "out/clip.mp4")
     found = images.scan([tmp_path])

@@ -32,7 +32,7 @@ from unmingle.exchange.xmp import ENDING, clip
 from unmingle.faces.boxes import assigned
 from unmingle.progress import Progress
 from unmingle.sources.images import PictureFile, quiet_decoders, readable
-from unmingle.sources.names import find_all, has_ending, stems
+from unmingle.sources.names import NamedFiles, developed, find_all, has_ending, stems
 from unmingle.sources.regions import LEAST_OVERLAP, SCHEMAS, Area, Region, overlap
 from unmingle.store.face_query import Picture, pictures
 from unmingle.store.sqlite import Store
@@ -197,12 +197,14 @@ class _Reader:
         """What speaks for each picture, by its position; what speaks for none is told.
 
         Of `a.jpg.xmp`, `a.xmp` and the picture itself, the first that has a list of regions speaks for `a.jpg`. A name
-        without an ending, as Lightroom gives to sidecars, may mean several pictures; one in another folder means none.
+        without an ending, as Lightroom gives to sidecars, or with a raw picture's, may mean several pictures; one in
+        another folder means none.
         """
         files = [(readable(one.held.file.source), one.held.file.name) for one in known]
         paths = {f"{source.rstrip('/')}/{file}" for source, file in files}
-        names = [path if path in paths else name for name, path in (one.picture for one in drawn)]
-        by_stem = find_all(names, stems(files)) if not all(map(has_ending, names)) else []
+        called = [one.picture for one in drawn]
+        names = [path if path in paths else name for name, path in called]
+        by_stem = _by_stem(called, files) if not all(map(has_ending, names)) else []
         ranked: defaultdict[int, list[tuple[int, Drawn]]] = defaultdict(list)
         shared: list[tuple[Drawn, tuple[int, ...]]] = []
         for i, (one, found) in enumerate(zip(drawn, find_all(names, files), strict=True)):
@@ -315,6 +317,15 @@ class _Reader:
                 self._give(picture.faces[whose].face, name, where, picture.held.file)
             else:
                 self._leave(where, name, f"the same file calls this face {said[at]}, in another schema")
+
+
+def _by_stem(called: Sequence[tuple[str, str]], files: Sequence[tuple[str, str]]) -> list[NamedFiles]:
+    """What each name and whole path could mean without the endings of pictures: first what lies beside it."""
+    among = stems(files)
+    here = {f"{source.rstrip('/')}/{stem}" for source, stem in among}
+    wanted = [path if not here.isdisjoint((path, developed(path))) else name for name, path in called]
+    found = find_all([*wanted, *map(developed, wanted)], among)
+    return [one or other for one, other in zip(found[: len(wanted)], found[len(wanted) :], strict=True)]
 
 
 def _one_picture(known: Sequence[Picture], at: Sequence[int]) -> bool:

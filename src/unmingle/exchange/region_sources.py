@@ -14,7 +14,7 @@ import sqlite3
 import time
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
@@ -28,9 +28,10 @@ from unmingle.evaluation.sheets import check_cells
 from unmingle.exchange.table_files import OUR_TABLES
 from unmingle.exchange.xmp import ENDING
 from unmingle.records import BOX
-from unmingle.sources.formats import SUFFIXES, head_of, picture_format, read_file
+from unmingle.sources.formats import RAW_SUFFIXES, SUFFIXES, head_of, picture_format, read_file
 from unmingle.sources.images import MANIFEST, PictureFile, is_manifest, readable, walk
 from unmingle.sources.metadata import LARGEST_PACKET, NORMAL
+from unmingle.sources.names import developed
 from unmingle.sources.regions import (
     FACE,
     Area,
@@ -144,9 +145,9 @@ def _of_file(path: Path) -> Iterator[NameSource]:
     """A file that was named, and the sidecars beside a picture, which speak for it."""
     kind: Kind = "picasa" if path.name in PICASA else _kind(path)
     if kind == "picture":
-        wanted = {f"{name}{ENDING}".casefold() for name in (path.name, path.stem)}
+        wanted = {name.casefold() for name in (path.name, path.stem)}
         for beside in sorted(path.parent.iterdir()):
-            if beside.name.casefold() in wanted:
+            if beside.suffix.lower() == ENDING and developed(beside.stem).casefold() in wanted:
                 yield "sidecar", PictureFile(str(path.parent), beside.name)
     yield kind, PictureFile(str(path.parent), path.name)
 
@@ -255,10 +256,9 @@ def read_drawn(kind: Kind, file: PictureFile, *, contacts: Mapping[str, str]) ->
 
 def of_sidecar(file: PictureFile, packet: Packet | None) -> Drawn:
     """What a sidecar says; without a packet it can't be read, and what is inside its picture may be older."""
-    try:
-        stored = read_stored(file.path.with_suffix(""))
-    except PictureError:
-        stored = None
+    of, stored = file.path.with_suffix(""), None
+    with suppress(PictureError):
+        stored = None if of.suffix.lower() in RAW_SUFFIXES else read_stored(of)  # whose size may be a small copy's
     return Drawn(file, packet or Packet(()), stored, beside=packet is None or packet.speaks)
 
 

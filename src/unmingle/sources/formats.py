@@ -32,12 +32,16 @@ RECORDING_SUFFIXES = frozenset(
     | {".mpg", ".mpeg", ".vob", ".mts", ".m2ts"}
 )
 FOUND_SUFFIXES = SUFFIXES | RECORDING_SUFFIXES
+# Of raw pictures, which are not read: many begin like a TIFF, and hold a small copy of the picture as one.
+RAW_SUFFIXES = frozenset(
+    {".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".srf", ".sr2", ".dng", ".orf", ".rw2", ".raf", ".pef", ".srw"}
+    | {".3fr", ".iiq", ".erf", ".kdc", ".mos", ".x3f", ".rwl", ".gpr", ".mef", ".dcr", ".fff"}
+)
 # Of files in folders that are not looked into: no pictures or recordings, or made from one that lies beside them.
-OTHER_SUFFIXES = frozenset(
+OTHER_SUFFIXES = RAW_SUFFIXES.union(
     {".xmp", ".json", ".txt", ".aae", ".csv", ".xml", ".html", ".db", ".ini", ".thm", ".lrv", ".ico", ".tmp", ".bak"}
     | {".wav", ".mp3", ".m4a", ".m4b", ".aac", ".flac", ".ogg", ".oga", ".opus", ".wma", ".aif", ".aiff", ".amr"}
-    | {".mka", ".part", ".crdownload", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".srf", ".sr2", ".dng", ".orf"}
-    | {".rw2", ".raf", ".pef", ".srw", ".3fr", ".iiq", ".erf", ".kdc", ".mos", ".x3f"}
+    | {".mka", ".part", ".crdownload"}
 )
 # Folders that systems and programs keep for themselves: small copies, what was deleted, older states.
 KEPT_FOLDERS = frozenset(

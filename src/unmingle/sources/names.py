@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import PurePosixPath
 
 from unmingle.errors import SettingsError
-from unmingle.sources.formats import FOUND_SUFFIXES
+from unmingle.sources.formats import FOUND_SUFFIXES, RAW_SUFFIXES
 
 MEETING_PATTERN = r"(?P<meeting>.+)_(?P<frame>\d{4,})_(?P<index>\d{1,3})"
 AUTO = "auto"  # in place of a pattern: MEETING_PATTERN, as far as the faces of a collection bear it out
@@ -161,6 +161,12 @@ def has_ending(name: str) -> bool:
 def stems(files: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     """Sources and paths without the paths' endings."""
     return [(source, str(PurePosixPath(file).with_suffix(""))) for source, file in files]
+
+
+def developed(name: str) -> str:
+    """The name of a raw picture without its ending, as what a camera or a program made of it has it; others' as is."""
+    path = PurePosixPath(name)
+    return str(path.with_suffix("")) if path.suffix.lower() in RAW_SUFFIXES else name
 
 
 def _number_of(name: str) -> str:
