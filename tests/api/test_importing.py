@@ -19,7 +19,7 @@ from unmingle.api import ExportOptions, Library
 from unmingle.errors import LabelsError, SourceError
 from unmingle.exchange.importing import NO_PLACE, OWN_SIDECARS, Left, assign
 from unmingle.exchange.named_faces import NO_FACE, NOT_THERE, OTHER_FOLDER, SEVERAL, SEVERAL_PEOPLE, UNREAD, WHICH_FACE
-from unmingle.exchange.region_sources import NO_RECTANGLE
+from unmingle.exchange.region_sources import NO_RECTANGLE, WHICH_WAY_UP
 from unmingle.exchange.xmp import packet
 from unmingle.sources.regions import (
     FACE,
@@ -172,6 +172,29 @@ def test_regions_drawn_on_the_picture_as_shown_are_known_by_their_dimensions(tmp
     draw(tmp_path / "a.jpg.xmp", Region("Ada", FACE, (0.16, 0.27, 0.22, 0.33)), size=(400, 300))
     one.import_names(tmp_path / "a.jpg.xmp")
     assert names(one) == {("a.jpg", 0): "Ada"}
+
+
+@pytest.mark.parametrize(
+    ("orientation", "size", "named"),
+    [(1, (400, 300), True), (6, (400, 300), True), (6, (300, 400), True), (3, (400, 300), False)],
+)
+def test_acdsees_regions_are_taken_where_their_dimensions_tell_which_way_up(
+    orientation: int, size: tuple[int, int], named: bool, tmp_path: Path
+) -> None:
+    shot = Shot("a.jpg", (0,), ((150, 90, 90, 100),), size=size, orientation=orientation)
+    take(tmp_path / "pictures", [shot])
+    one = library(tmp_path / "one", tmp_path / "pictures", [shot])
+    area = f't:x="{195 / size[0]}" t:y="{140 / size[1]}" t:w="{90 / size[0]}" t:h="{100 / size[1]}"'
+    (tmp_path / "pictures" / "a.xmp").write_text(
+        f"""<rdf:RDF xmlns:rdf="{RDF}" xmlns:a="http://ns.acdsee.com/regions/" xmlns:t="http://ns.acdsee.com/sType/Area#">
+        <rdf:Description><a:Regions rdf:parseType="Resource"><a:AppliedToDimensions
+        xmlns:m="http://ns.acdsee.com/sType/Dimensions#" m:w="{size[0]}" m:h="{size[1]}"/><a:RegionList><rdf:Bag>
+        <rdf:li><rdf:Description a:Name="Ada" a:Type="Face"><a:DLYArea {area}/></rdf:Description></rdf:li>
+        </rdf:Bag></a:RegionList></a:Regions></rdf:Description></rdf:RDF>"""
+    )
+    left = one.import_names(tmp_path / "pictures").left
+    assert left == (() if named else (Left("a.xmp", "Ada", WHICH_WAY_UP),))
+    assert bool(names(one)) == named
 
 
 def test_sidecars_do_when_the_pictures_are_gone(pictures: Set) -> None:

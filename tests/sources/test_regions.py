@@ -321,3 +321,27 @@ def test_there_and_back_is_the_same(x: float, y: float, width: float, height: fl
 def test_what_is_no_orientation_turns_nothing() -> None:
     assert to_upright((0.1, 0.2, 0.3, 0.4), 0) == (0.1, 0.2, 0.3, 0.4)
     assert to_upright((0.1, 0.2, 0.3, 0.4), 9) == (0.1, 0.2, 0.3, 0.4)
+
+
+ACDSEE = f"""<a:Regions xmlns:a="http://ns.acdsee.com/regions/" xmlns:t="http://ns.acdsee.com/sType/Area#" {STRUCT}>
+ <a:AppliedToDimensions xmlns:m="http://ns.acdsee.com/sType/Dimensions#" m:w="640" m:h="480" m:unit="pixel"/>
+ <a:RegionList><rdf:Bag>
+  <rdf:li><rdf:Description a:Type="Face" a:Name="Ada" a:NameAssignType="manual">
+   <a:DLYArea t:x="0.5" t:y="0.4" t:w="0.1" t:h="0.2"/><a:ALGArea t:x="0.5" t:y="0.4" t:w="0.3" t:h="0.3"/>
+  </rdf:Description></rdf:li>
+  <rdf:li {STRUCT}><a:Type>Face</a:Type><a:Name>Ben</a:Name>
+   <a:ALGArea t:x="0.7" t:y="0.4" t:w="0.1" t:h="0.2"/></rdf:li>
+  <rdf:li><rdf:Description a:Type="Face" a:Name="Eve" a:NameAssignType="denied"/></rdf:li>
+ </rdf:Bag></a:RegionList></a:Regions>"""
+
+
+def test_regions_of_acdsee_are_read_where_there_are_no_others() -> None:
+    read = said(ACDSEE)
+    assert [(one.name, one.area) for one in read.regions] == [
+        ("Ada", (0.5, 0.4, 0.1, 0.2)),
+        ("Ben", (0.7, 0.4, 0.1, 0.2)),
+        ("", None),
+    ]
+    assert (read.size, read.speaks, read.unread) == ((640, 480), True, ())
+    both = said(f"{ACDSEE}<r:Regions {STRUCT}><r:RegionList/></r:Regions>")
+    assert (both.regions, both.speaks, both.unread) == ((), True, (("http://ns.acdsee.com/regions/", 3),))

@@ -260,7 +260,7 @@ class _Reader:
         areas = [clip(face.box, picture.width, picture.height) for face in picture.faces]
         for one in drawn:
             said: dict[int, str] = {}  # by face, what a schema said of it that is believed more
-            for schema in SCHEMAS:
+            for schema in (*SCHEMAS, "ACDSee"):
                 self._name_by(one, [region for region in one.named if region.schema == schema], picture, areas, said)
         placed = {region.name for one in drawn for region in one.named}
         where = {name: one.where for one in drawn for name in one.people if name not in placed}

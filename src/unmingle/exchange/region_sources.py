@@ -27,7 +27,6 @@ from unmingle.evaluation.columns import label_of
 from unmingle.evaluation.sheets import check_cells
 from unmingle.exchange.table_files import OUR_TABLES
 from unmingle.exchange.xmp import ENDING
-from unmingle.records import BOX
 from unmingle.sources.formats import RAW_SUFFIXES, SUFFIXES, head_of, picture_format, read_file
 from unmingle.sources.images import MANIFEST, PictureFile, is_manifest, readable, walk
 from unmingle.sources.metadata import LARGEST_PACKET, NORMAL
@@ -47,9 +46,9 @@ from unmingle.sources.regions import (
 )
 from unmingle.store.face_query import Picture
 
-# Two shapes are one if they differ by less: a small copy of a picture is rounded to whole pixels.
-SAME_SHAPE = 0.02
+SAME_SHAPE = 0.02  # two shapes are one if they differ by less: a small copy is rounded to whole pixels
 NO_RECTANGLE = "not a rectangle"
+WHICH_WAY_UP = "ACDSee's, which doesn't say whether it is of the picture as stored or as turned"
 OTHER_SHAPE = "drawn on a picture of another shape, {:g}×{:g}"
 PICASA = (".picasa.ini", "Picasa.ini", "picasa.ini")
 TABLE_ENDINGS = frozenset({".csv", ".tsv", ".txt", ".json", ".parquet", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"})
@@ -114,9 +113,8 @@ def expand(sources: Sequence[Path]) -> list[NameSource]:
         found.extend(_of_folder(path) if path.is_dir() else _of_file(path))
     if not found:
         names = ", ".join(readable(str(source)) for source in sources)
-        raise SourceError(
-            f"There are no XMP files and no pictures in {names}.", "Name such a folder, or a csv with names."
-        )
+        problem = f"There are no XMP files and no pictures in {names}."
+        raise SourceError(problem, "Name such a folder, or a csv with names.")
     return list(dict.fromkeys(found))
 
 
@@ -222,6 +220,8 @@ class Drawn:
         area, shape = region.shares(size), self.packet.size
         if area is None:
             return None, NO_RECTANGLE
+        if region.schema == "ACDSee" and orientation != NORMAL and not (shape and lies(orientation)):
+            return None, WHICH_WAY_UP
         if shape is None or region.pixels or _one_shape(shape, size):
             return to_upright(area, orientation), ""
         if _one_shape(shape, size[::-1]) and lies(orientation):
@@ -320,7 +320,7 @@ def read_coco(path: Path) -> Iterator[tuple[PictureFile, Packet]]:
         called = {category: "" if NOBODY.fullmatch(name) else name for category, name in names}
         for one in said["annotations"]:
             sides = [number(str(side)) for side in one.get("bbox") or ()]
-            area = area_of(*sides, cornered=True) if len(sides) == len(BOX) else None
+            area = area_of(*sides, cornered=True) if len(sides) == 4 else None
             regions[one["image_id"]].append(Region(called.get(one.get("category_id"), ""), FACE, area, pixels=True))
         for one in said["images"]:
             size = one.get("width"), one.get("height")

@@ -1,7 +1,8 @@
 """Regions of who is where in a picture, as programs write them in XMP: beside a picture or inside it.
 
 Three schemas are read: the Metadata Working Group's (guidelines 2.0, 5.9), Microsoft's people tags, and image regions
-of the IPTC photo metadata standard. All are of the picture as it is stored; faces' boxes are of the upright one.
+of the IPTC photo metadata standard. All are of the picture as it is stored; faces' boxes are of the upright one. Where
+there are none of these, ACDSee's are read.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from unmingle.sources.metadata import LARGEST_PACKET, open_picture, xmp_packets
 
 # Centre x and y, width and height, each as a share of the picture's, from its left and top.
 Area = tuple[float, float, float, float]
-Schema = Literal["MWG", "Microsoft", "IPTC"]
+Schema = Literal["MWG", "Microsoft", "IPTC", "ACDSee"]
 SCHEMAS: tuple[Schema, ...] = ("MWG", "Microsoft", "IPTC")  # of two that name one face, the first is believed
 
 NAMESPACES = {
@@ -39,6 +40,8 @@ NAMESPACES = {
     "MPReg": "http://ns.microsoft.com/photo/1.2/t/Region#",
     "iptc": "http://iptc.org/std/Iptc4xmpExt/2008-02-29/",
 }
+_ACDSEE = {"rs": "regions/", "stArea": "sType/Area#", "stDim": "sType/Dimensions#"}
+_READ = NAMESPACES | {f"acdsee-{prefix}": f"http://ns.acdsee.com/{end}" for prefix, end in _ACDSEE.items()}
 FACE = "Face"
 
 # A region twice as wide and twice as high as a face, around it, is still of that face: intersection over union.
@@ -122,15 +125,8 @@ def to_upright(area: Area, orientation: int) -> Area:
     x, y, width, height = area
     if lies(orientation):
         width, height = height, width
-    turned = {
-        2: (1 - x, y),
-        3: (1 - x, 1 - y),
-        4: (x, 1 - y),
-        5: (y, x),
-        6: (1 - y, x),
-        7: (1 - y, 1 - x),
-        8: (y, 1 - x),
-    }
+    turned = {2: (1 - x, y), 3: (1 - x, 1 - y), 4: (x, 1 - y)}
+    turned |= {5: (y, x), 6: (1 - y, x), 7: (1 - y, 1 - x), 8: (y, 1 - x)}
     return *turned.get(orientation, (x, y)), width, height
 
 
@@ -159,15 +155,14 @@ def read_packet(packet: bytes) -> Packet:
     root = _parse(packet)
     regions: list[Region] = []
     size = orientation = None
-    speaks = False
+    speaks, alone = False, _Struct(None)
     for description in root.iter(_tag("rdf:Description")):
         top = _Struct(description)
         said = top.text("tiff:Orientation")
         orientation = int(said) if said in set("12345678") else orientation
-        mwg = top.struct("mwg-rs:Regions")
-        drawn_on = mwg.struct("mwg-rs:AppliedToDimensions")
-        width, height = drawn_on.number("stDim:w"), drawn_on.number("stDim:h")
-        size = (width, height) if width and height and min(width, height) > 0 else size
+        mwg, acdsee = top.struct("mwg-rs:Regions"), top.struct("acdsee-rs:Regions")
+        alone = acdsee if acdsee.fields else alone
+        size = _drawn_on(mwg, "mwg-rs", "stDim") or size
         regions.extend(_of_mwg(item, size) for item in mwg.items("mwg-rs:RegionList"))
         regions.extend(map(_of_microsoft, top.struct("MP:RegionInfo").items("MPRI:Regions")))
         for item in top.items("iptc:ImageRegion"):
@@ -179,7 +174,18 @@ def read_packet(packet: bytes) -> Packet:
         for description in rdf:
             people.extend(_people(_Struct(description)))
             unread.update(_unread(description))
+    if alone.fields and not speaks:
+        speaks, size = True, _drawn_on(alone, "acdsee-rs", "acdsee-stDim")
+        regions.extend(map(_of_acdsee, alone.items("acdsee-rs:RegionList")))
+        del unread[_READ["acdsee-rs"]]
     return Packet(tuple(regions), size, orientation, speaks, tuple(people), tuple(unread.items()))
+
+
+def _drawn_on(regions: _Struct, schema: str, dimensions: str) -> tuple[float, float] | None:
+    """Width and height of the picture that regions were drawn on, if they say it."""
+    said = regions.struct(f"{schema}:AppliedToDimensions")
+    width, height = said.number(f"{dimensions}:w"), said.number(f"{dimensions}:h")
+    return (width, height) if width and height and min(width, height) > 0 else None
 
 
 def _lists() -> set[str]:
@@ -203,6 +209,15 @@ def _of_mwg(region: _Struct, size: tuple[float, float] | None) -> Region:
     found = Region(region.text("mwg-rs:Name"), region.text("mwg-rs:Type"), where, more)
     found = replace(found, pixels=where is not None and max(where) > MOST_SHARE)
     return replace(found, area=found.shares(size), pixels=False) if size else found
+
+
+def _of_acdsee(region: _Struct) -> Region:
+    """Where somebody put it, or else where it was found; a name that was denied is none."""
+    # As ExifTool's acdsee.config has them; centres, in shares.
+    places = [region.struct(f"acdsee-rs:{found}") for found in ("DLYArea", "ALGArea")]
+    areas = (area_of(*(place.number(f"acdsee-stArea:{side}") for side in "xywh")) for place in places)
+    name = region.text("acdsee-rs:Name") if region.text("acdsee-rs:NameAssignType") != "denied" else ""
+    return Region(name, region.text("acdsee-rs:Type"), next(filter(None, areas), None), schema="ACDSee")
 
 
 def _of_microsoft(region: _Struct) -> Region:
@@ -270,9 +285,9 @@ def area_of(
 
 @cache
 def _tag(name: str) -> str:
-    """A name with a prefix of NAMESPACES, as ElementTree has it."""
+    """A name with a prefix of _READ, as ElementTree has it."""
     prefix, _, local = name.partition(":")
-    return f"{{{NAMESPACES[prefix]}}}{local}"
+    return f"{{{_READ[prefix]}}}{local}"
 
 
 class _Struct:
