@@ -103,6 +103,7 @@ def add(
         lost=lost,
         out_of_reach=tuple(out_of_reach(store.connection)),
         made=scan.made,
+        lone_raws=scan.lone_raws,
         precisions=analyses.precisions(store),
     )
 

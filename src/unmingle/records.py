@@ -267,6 +267,7 @@ class Added:
     lost: int = 0  # faces that were decided about, and that are not in their changed pictures any more
     out_of_reach: tuple[str, ...] = ()  # folders that are not there now, whose files are kept
     made: tuple[str, ...] = ()  # folders that unmingle export wrote, whose files were passed over
+    lone_raws: int = 0  # raw pictures, passed over, that lie there in no other format
     precisions: tuple[tuple[str, int], ...] = ()  # of the networks' arithmetic, and the pictures computed in each
 
 

@@ -146,6 +146,9 @@ def _added_lines(added: Added) -> Iterator[str]:
     if added.passed_over:
         files = counted(added.passed_over, "other file")
         yield f"{files} passed over, no pictures or recordings that are read: {endings(others)}"
+    if added.lone_raws:
+        raws = "of these is a raw picture that is", "of these are raw pictures that are"
+        yield f"{counted(added.lone_raws, *raws)} there in no other format: save as JPEG to find who is in them"
     if clips := dict(added.others).get(MOVING_PARTS):
         yield f"{counted(clips, 'clip')} passed over, the moving parts of pictures beside them, as of Live Photos"
     if absent := dict(others).get(NOT_DOWNLOADED):

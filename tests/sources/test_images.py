@@ -10,9 +10,11 @@ from tests.videos import write_video
 from unmingle.errors import LabelsError, ModelError, PictureError, SourceError
 from unmingle.evaluation.sheets import read_sheets
 from unmingle.models.registry import checksum
+from unmingle.records import Added
 from unmingle.sources import images
 from unmingle.sources.formats import file_digest
 from unmingle.sources.regions import read_stored
+from unmingle.summary import Summary, summary_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -136,6 +138,16 @@ def test_the_small_copy_that_a_raw_picture_begins_with_is_no_picture_of_its_own(
     for name in ("a.NEF", "b.rwl", "c.GPR", "d.tif"):
         (tmp_path / name).write_bytes(b"II*\0" + b"\0" * 40)
     assert [file.name for file in images.scan([tmp_path]).files] == ["d.tif"]
+
+
+def test_raw_pictures_that_are_there_in_no_other_format_are_told(tmp_path: Path) -> None:
+    both = ("IMG_1.DNG", "img_1.heic", "PXL_2.RAW-02.ORIGINAL.dng", "PXL_2.RAW-01.MP.COVER.jpg", "a.b.NEF", "a.b.jpg")
+    touch(tmp_path, *both, "IMG_3.dng", "IMG_3.xmp", "x/IMG_1.DNG", "a.c.NEF", "note.txt")
+    found = images.scan([tmp_path])
+    assert (found.lone_raws, dict(found.others)) == (3, {".dng": 4, ".nef": 2, ".xmp": 1, ".txt": 1})
+    added = Added(1, 1, 0, 0, 0, 8, 0, others=found.others, lone_raws=found.lone_raws)
+    told = "\n".join(summary_lines(added, Summary(1, 0, 0, 0, (), {}, {})))
+    assert "3 of these are raw pictures that are there in no other format" in told
 
 
 def test_scan_finds_recordings_in_folders_by_themselves_and_in_lists(tmp_path: Path) -> None:

@@ -55,6 +55,8 @@ APPLE_ORIGINALS = frozenset({"originals", "masters"})
 # IMG_1.HEIC, in Apple's own libraries 1F_3.mov beside 1F.heic; of Google's PXL_1.MP.jpg it is PXL_1.MP.
 _CLIPS = frozenset({".mov", ".mp4", ".mp"})
 _CALLED_AS_WELL = re.compile(r"(_hevc|_3|[_.](heic|heif|jpe?g))$")
+# Of the two of one shot that a Pixel saves, PXL_1.RAW-01.COVER.jpg and PXL_1.RAW-02.ORIGINAL.dng, or simply the ending.
+_AFTER_SHOT = re.compile(r"\.raw-\d.*$|\.[^.]*$", re.DOTALL)
 _LONGEST_PART = 5.0  # seconds; telephones take up to three
 _MOST_BOXES = 1000  # that are looked at for how long a clip is
 NOT_DOWNLOADED = ".icloud"  # ends the hidden file that stands for one which is in the cloud only
@@ -127,6 +129,13 @@ def moving_parts(folder: Path, names: Iterable[str]) -> set[str]:
         and not pictures.isdisjoint((stem, stem + ending, _CALLED_AS_WELL.sub("", stem)))
         and _seconds_of(folder / name) <= _LONGEST_PART
     }
+
+
+def lone_raws(names: Iterable[str]) -> list[str]:
+    """Of the names of a folder's files, those of raw pictures that are there in no format that is read."""
+    parts = [(name, _AFTER_SHOT.sub("", name.lower()), os.path.splitext(name.lower())[1]) for name in names]  # noqa: PTH122
+    shots = {shot for _, shot, ending in parts if ending in SUFFIXES}
+    return [name for name, shot, ending in parts if ending in RAW_SUFFIXES and shot not in shots]
 
 
 def _seconds_of(path: Path) -> float:

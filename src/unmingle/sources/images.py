@@ -25,6 +25,7 @@ BACKUP = "_original"  # how the endings of ExifTool's backups end
 MOST_LISTED = 100_000_000  # bytes of a list of paths
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # how PowerShell begins a file
 MOVING_PARTS = "moving parts"  # as what clips beside their picture are counted
+LONE_RAW = "lone raw"  # as what `formats.lone_raws` finds is counted, beside its ending
 MANIFEST = "manifest.csv"  # marks a folder that unmingle export wrote, beginning so
 MANIFEST_COLUMNS = ("folder", "file", "person", "name", "source", "original")
 
@@ -63,6 +64,7 @@ class Scan:
     folders: tuple[str, ...]  # that were walked whole: what is not in `files` is no longer in them
     others: tuple[tuple[str, int], ...] = ()  # passed over, most first: endings, folders of systems/, MOVING_PARTS
     made: tuple[str, ...] = ()  # folders below that unmingle export wrote, whose pictures were passed over
+    lone_raws: int = 0  # of the others: raw pictures that lie there in no other format
 
 
 def readable(path: str) -> str:
@@ -94,8 +96,8 @@ def scan(sources: Sequence[str | Path]) -> Scan:
                 others[entry] += 1
             else:
                 found.add(entry)
-    ended = tuple(others.most_common())
-    return Scan(tuple(sorted(found)), tuple(dict.fromkeys(folders)), ended, tuple(dict.fromkeys(made)))
+    raws, ended = others.pop(LONE_RAW, 0), tuple(others.most_common())
+    return Scan(tuple(sorted(found)), tuple(dict.fromkeys(folders)), ended, tuple(dict.fromkeys(made)), raws)
 
 
 def _whole(path: Path) -> Path:
@@ -157,9 +159,9 @@ def walk(
 ) -> Iterator[PictureFile | str]:
     """The files below a folder that end so, and those of unknown endings that begin like what does.
 
-    Of each other file its ending or MOVING_PARTS, of a folder that a system keeps its name and a slash; one that can't
-    be opened is a problem. Folders below that unmingle export wrote join `made`, if it is given, and are passed over.
-    SourceError if the folder itself can't be opened.
+    Of each other file its ending or MOVING_PARTS, of some LONE_RAW as well, of a folder that a system keeps its name
+    and a slash; one that can't be opened is a problem. Folders below that unmingle export wrote join `made`, if it is
+    given, and are passed over. SourceError if the folder itself can't be opened.
     """
     seen: set[tuple[int, int]] = set()
     pending = [root]
@@ -179,6 +181,7 @@ def walk(
             made.append(str(folder))
             continue
         moving = formats.moving_parts(folder, (entry.name for entry in listing))
+        yield from (LONE_RAW for _ in formats.lone_raws(entry.name for entry in listing))
         for entry in listing:
             ending = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122  # thousands of names: no Path
             if _is_folder(entry):
