@@ -87,6 +87,16 @@ def test_the_best_of_copies_is_the_original(shelf: Shelf) -> None:
     assert shelf.copies() == {"poor.jpg": "large.png", "small.png": "large.png"}
 
 
+def test_a_picture_is_no_copy_of_its_thumbnail_however_sharp_that_is(shelf: Shelf) -> None:
+    picture = portrait(0)
+    small = np.asarray(cv2.resize(picture, (128, 128), interpolation=cv2.INTER_AREA), np.uint8)
+    shelf.put("large.png", picture, vector(0), 0.87)
+    shelf.put("small.png", small, vector(0, 0.1), 0.9)
+    assert shelf.copies() == {"small.png": "large.png"}
+    shelf.put("blown_up.png", np.asarray(cv2.resize(small, (320, 320)), np.uint8), vector(0, 0.1, again=1), 0.5)
+    assert shelf.copies() == {"small.png": "large.png", "blown_up.png": "large.png"}
+
+
 def test_one_picture_of_two_strangers_is_no_copy(shelf: Shelf) -> None:
     """The face in the middle of a picture is another one, or elsewhere."""
     picture = portrait(0)

@@ -60,7 +60,7 @@ def copy_of(store: Store, faces: StoredFaces, recording_n: I64) -> I64 | None:
                 i, j = first[k], second[k]
                 found.append(shown.copies(int(of[i]), int(of[j]), parts[[i, j]], fits.maps[k]))
     copies = np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
-    return _best(copies, shown.quality_n) if len(copies) else None
+    return _best(copies, shown.worth_n) if len(copies) else None
 
 
 def copy_of_new(store: Store, faces: StoredFaces, new_n: Bool) -> I64 | None:
@@ -119,7 +119,7 @@ class _Shown:
     start: I64  # (p + 1,) where the rows of each begin in `rows`
     rows: I64  # (n,) the faces, by picture
     boxes_n4: F64  # left, top, right, bottom as shares of the picture's sides, from -1 to 1
-    quality_n: F64
+    worth_n: F64  # quality by the picture's sides: what is scaled down is sharper, and yet not the original
     vectors_nd: F32
 
     @classmethod
@@ -127,7 +127,7 @@ class _Shown:
         query = (
             'SELECT 2 * "left" / picture_width - 1, 2 * top / picture_height - 1,'
             ' 2 * ("left" + face_row.width) / picture_width - 1, 2 * (top + face_row.height) / picture_height - 1,'
-            " quality FROM json_each(?) JOIN face_row ON face = value ORDER BY key"
+            " quality * (picture_width + picture_height) FROM json_each(?) JOIN face_row ON face = value ORDER BY key"
         )
         found = store.connection.execute(query, (str(faces.ids.tolist()),)).fetchall()
         table = np.array(found, np.float64).reshape(-1, 5)
@@ -166,15 +166,15 @@ def _sides(boxes_n4: F64) -> F64:
     return np.concatenate([boxes_n4[:, :2], boxes_n4[:, 2:] - boxes_n4[:, :2]], axis=1)
 
 
-def _best(copies_k2: I64, quality_n: F64) -> I64:
+def _best(copies_k2: I64, worth_n: F64) -> I64:
     """(n,) the best original of each row: no copy of another itself, so that a chain of small changes is not one."""
-    rank_n = np.empty(len(quality_n), np.int64)
-    rank_n[np.lexsort((np.arange(len(quality_n)), -quality_n))] = np.arange(len(quality_n))
+    rank_n = np.empty(len(worth_n), np.int64)
+    rank_n[np.lexsort((np.arange(len(worth_n)), -worth_n))] = np.arange(len(worth_n))
     better: dict[int, list[int]] = defaultdict(list)
     for one, other in copies_k2.tolist():
         worse, best = (one, other) if rank_n[one] > rank_n[other] else (other, one)
         better[worse].append(best)
-    of_n = np.arange(len(quality_n))
+    of_n = np.arange(len(worth_n))
     for worse in sorted(better, key=rank_n.__getitem__):
         originals = [row for row in better[worse] if of_n[row] == row]
         if originals:
