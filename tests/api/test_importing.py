@@ -31,6 +31,8 @@ from unmingle.sources.regions import (
     to_stored,
     to_upright,
 )
+from unmingle.store.face_query import pictures as query_pictures
+from unmingle.store.sqlite import open_to_write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -298,6 +300,18 @@ def test_a_shared_sidecar_is_of_the_picture_that_has_none_of_its_own(tmp_path: P
     done = one.import_names(pictures)
     assert names(one) == {("a.jpg", 0): "Ada", ("a.png", 0): "Eve", ("b.jpg", 0): "Ben"}
     assert [(left.where, left.why) for left in done.left] == [("b.xmp", OWN_SIDECARS)]
+
+
+def test_a_shared_sidecar_is_of_one_picture_that_is_there_in_several_formats(tmp_path: Path) -> None:
+    one = one_face(tmp_path, "a.jpg", "a.tif", "b.jpg", "b.tif")
+    with open_to_write(one.folder) as store, store.transaction() as connection:
+        face = {picture.held.file.name: picture.faces[0].face for picture in query_pictures(store)}
+        copies = [(face["a.tif"], face["a.jpg"]), (face["a.jpg"], face["a.jpg"])]
+        connection.executemany('INSERT INTO copy (face, "of") VALUES (?, ?)', copies)
+    for name in "ab":
+        draw(tmp_path / "pictures" / f"{name}.xmp", ADA)
+    assert one.import_names(tmp_path / "pictures").left == (Left("b.xmp", "", SEVERAL),)
+    assert names(one) == {("a.jpg", 0): "Ada"}
 
 
 @pytest.mark.parametrize("named", [".", "x", "x/a.jpg"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,7 +34,7 @@ from unmingle.progress import Progress
 from unmingle.sources.images import PictureFile, quiet_decoders, readable
 from unmingle.sources.names import NamedFiles, developed, find_all, has_ending, stems
 from unmingle.sources.regions import LEAST_OVERLAP, SCHEMAS, Area, Region, overlap
-from unmingle.store.face_query import Picture, pictures
+from unmingle.store.face_query import Picture, originals, pictures
 from unmingle.store.sqlite import Store
 
 # In this order they are read, after all else: a picture need not be opened if its sidecar speaks for it.
@@ -205,6 +205,7 @@ class _Reader:
         called = [one.picture for one in drawn]
         names = [path if path in paths else name for name, path in called]
         by_stem = _by_stem(called, files) if not all(map(has_ending, names)) else []
+        same = originals(self.store)
         ranked: defaultdict[int, list[tuple[int, Drawn]]] = defaultdict(list)
         shared: list[tuple[Drawn, tuple[int, ...]]] = []
         for i, (one, found) in enumerate(zip(drawn, find_all(names, files), strict=True)):
@@ -214,14 +215,14 @@ class _Reader:
                 self._pass(one, named_faces.OTHER_FOLDER if meant else named_faces.NOT_THERE)
             elif stem:
                 shared.append((one, meant.files))
-            elif not _one_picture(known, meant.files):
+            elif not _one_picture(known, meant.files, same):
                 self._pass(one, named_faces.SEVERAL)
             else:
                 ranked[meant.files[0]].append((2 * one.beside, one))
         for one, candidates in shared:
             # A picture that has a sidecar of its own is not meant by one that several may share.
             free = [at for at in candidates if all(rank < 2 for rank, _ in ranked.get(at, ()))]
-            if free and _one_picture(known, free):
+            if free and _one_picture(known, free, same):
                 ranked[free[0]].append((int(one.beside), one))
             else:
                 self._pass(one, named_faces.SEVERAL if free else OWN_SIDECARS)
@@ -328,9 +329,9 @@ def _by_stem(called: Sequence[tuple[str, str]], files: Sequence[tuple[str, str]]
     return [one or other for one, other in zip(found[: len(wanted)], found[len(wanted) :], strict=True)]
 
 
-def _one_picture(known: Sequence[Picture], at: Sequence[int]) -> bool:
-    """Whether files are copies of one picture, or only one: its faces are the same."""
-    return len({tuple(face.face for face in known[i].faces) for i in at}) == 1
+def _one_picture(known: Sequence[Picture], at: Sequence[int], original: Mapping[int, int]) -> bool:
+    """Whether files are only one, or show one picture, maybe saved again: their faces are the same, or its copies."""
+    return len({frozenset(original.get(face.face, face.face) for face in known[i].faces) for i in at}) == 1
 
 
 @dataclass(frozen=True, slots=True)

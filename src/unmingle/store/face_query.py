@@ -294,6 +294,11 @@ def pictures(store: Store) -> Iterator[Picture]:
         yield Picture(FileState.of(held), width, height, found)
 
 
+def originals(store: Store) -> dict[int, int]:
+    """For each face of which there are copies, and for each of these, the one that is the original."""
+    return dict(store.connection.execute('SELECT face, "of" FROM copy').fetchall())
+
+
 def files_of_people(store: Store) -> Iterator[tuple[int, str, int | None, int | None, FileState]]:
     """Person, name, frame and number of one of their faces, and the file that shows it; ignored people are left out.
 
