@@ -38,6 +38,8 @@ TWO_CASES = [("/s", "A.jpg"), ("/s", "a.jpg")]
         ("1", TWO_FOLDERS, "?"),
         ("a/1", TWO_FOLDERS, "/s/a/1.jpg"),
         ("3", TWO_FOLDERS, None),
+        ("a/7.CR3", [("/s", "a/7.jpg"), ("/s", "a/7.CR3.jpg"), ("/s", "b/7.jpg")], "/s/a/7.CR3.jpg"),
+        ("a/7.CR3", [("/s", "a/7.jpg"), ("/s", "b/7.jpg")], "/s/a/7.jpg"),
         ("7", [("/s", "007.jpg"), ("/s", "17.jpg")], "/s/007.jpg"),
         ("7", [("/s", "07.jpg"), ("/s", "007.jpg")], "?"),
         ("f", [("/s", "f.jpg"), ("/s", "f.png")], "?"),

@@ -308,7 +308,8 @@ def match_names(names: Sequence[str], files: Sequence[tuple[str, str]]) -> Match
     3. the relative path, with / for backslashes;
     4. the relative path, whatever its Unicode form, then also whatever its letter case;
     5. as many parts from the end of the path as agree with some file: at least the file name, whatever its letter case;
-    6. for a name without an ending the same, of files without theirs; a number also without the zeros before it.
+    6. for a name without an ending, or with a raw picture's, the same of files without theirs; a number also without
+       the zeros before it.
 
     Two files at the same step leave the name ambiguous. Of several names that want one file, the surest has it.
     """

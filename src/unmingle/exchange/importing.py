@@ -32,7 +32,7 @@ from unmingle.exchange.xmp import ENDING, clip
 from unmingle.faces.boxes import assigned
 from unmingle.progress import Progress
 from unmingle.sources.images import PictureFile, quiet_decoders, readable
-from unmingle.sources.names import NamedFiles, developed, find_all, has_ending, stems
+from unmingle.sources.names import NamedFiles, developed, find_all, find_stems, has_ending, stems
 from unmingle.sources.regions import LEAST_OVERLAP, SCHEMAS, Area, Region, overlap
 from unmingle.store.face_query import Picture, originals, pictures
 from unmingle.store.sqlite import Store
@@ -324,9 +324,7 @@ def _by_stem(called: Sequence[tuple[str, str]], files: Sequence[tuple[str, str]]
     """What each name and whole path could mean without the endings of pictures: first what lies beside it."""
     among = stems(files)
     here = {f"{source.rstrip('/')}/{stem}" for source, stem in among}
-    wanted = [path if not here.isdisjoint((path, developed(path))) else name for name, path in called]
-    found = find_all([*wanted, *map(developed, wanted)], among)
-    return [one or other for one, other in zip(found[: len(wanted)], found[len(wanted) :], strict=True)]
+    return find_stems([path if not here.isdisjoint((path, developed(path))) else name for name, path in called], among)
 
 
 def _one_picture(known: Sequence[Picture], at: Sequence[int], original: Mapping[int, int]) -> bool:

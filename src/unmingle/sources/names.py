@@ -136,13 +136,14 @@ def find_named(names: Sequence[str], files: Sequence[tuple[str, str]]) -> list[N
     """What each name in a table could mean.
 
     As `find_all`; and a name without the ending of a picture or a recording, if it is no file's, means the file that
-    has the same name before its ending, and a number the one with the same number: spreadsheets make 7 of 007.
+    has the same name before its ending, a raw picture's likewise, and a number the one with the same number:
+    spreadsheets make 7 of 007.
     """
     wanted = find_all(names, files)
     rest = [i for i, found in enumerate(wanted) if not found and not has_ending(names[i])]
     if rest:
         among = stems(files)
-        for i, found in zip(rest, find_all([names[i] for i in rest], among), strict=True):
+        for i, found in zip(rest, find_stems([names[i] for i in rest], among), strict=True):
             wanted[i] = replace(found, rank=found.rank - WITHOUT_ENDING)
         numbers: defaultdict[str, list[int]] = defaultdict(list)
         for i, (_, stem) in enumerate(among):
@@ -151,6 +152,12 @@ def find_named(names: Sequence[str], files: Sequence[tuple[str, str]]) -> list[N
             if not wanted[i] and (number := _number_of(names[i])):
                 wanted[i] = NamedFiles(tuple(numbers.get(number, ())), -WITHOUT_ENDING)
     return wanted
+
+
+def find_stems(names: Sequence[str], among: Sequence[tuple[str, str]]) -> list[NamedFiles]:
+    """As `find_all` among `stems`; what has a raw picture's ending means, if nothing, what has its name before that."""
+    found = find_all([*names, *map(developed, names)], among)
+    return [one or other for one, other in zip(found[: len(names)], found[len(names) :], strict=True)]
 
 
 def has_ending(name: str) -> bool:
