@@ -19,7 +19,7 @@ from unmingle.api import ExportOptions, Library
 from unmingle.errors import LabelsError, SourceError
 from unmingle.exchange.importing import NO_PLACE, OWN_SIDECARS, Left, assign
 from unmingle.exchange.named_faces import NO_FACE, NOT_THERE, OTHER_FOLDER, SEVERAL, SEVERAL_PEOPLE, UNREAD, WHICH_FACE
-from unmingle.exchange.region_sources import NO_RECTANGLE, WHICH_WAY_UP
+from unmingle.exchange.region_sources import WHICH_WAY_UP
 from unmingle.exchange.xmp import packet
 from unmingle.sources.regions import (
     FACE,
@@ -535,11 +535,13 @@ def test_boxes_as_coco_has_them_come_back(pictures: Set) -> None:
     assert names(third) == names(first)
     said["annotations"][0]["bbox"][2] = 0
     coco.write_text(json.dumps(said))
-    assert [left.why for left in third.import_names(coco).left] == [NO_RECTANGLE]
+    fourth = pictures.library("fourth")
+    assert [left.why for left in fourth.import_names(coco).left] == []  # the other pictures tell who it is
+    assert names(fourth) == names(first)
     del said["annotations"][0]["bbox"]
     coco.write_text(json.dumps(said))
     whole = third.import_names(coco)
-    assert [left.why for left in whole.left] == [NO_RECTANGLE]
+    assert (whole.left, names(third)) == ((), names(first))
     said["annotations"][0]["category_id"] = -1  # which is not listed
     coco.write_text(json.dumps(said))
     done = third.import_names(coco)
@@ -700,6 +702,20 @@ def test_names_of_pictures_as_wholes_are_given_where_all_of_them_tell_who_is_who
     assert Counter(names(one).values()) == {"Ben": 8, "Zoë": 8, "Ada": 8}
     assert names(one)["2020/party3.jpg", 1] == "Ada"
     assert one.import_names(pictures.source).decisions == ()
+
+
+def test_a_people_tag_of_microsofts_without_a_rectangle_is_of_the_picture_as_a_whole(pictures: Set) -> None:
+    one = pictures.library("one")
+    tag = f"""<rdf:RDF xmlns:rdf="{RDF}"><rdf:Description xmlns:m="{MICROSOFT}" xmlns:i="{MICROSOFT_INFO}"
+        xmlns:g="{MICROSOFT_REGION}"><m:RegionInfo rdf:parseType="Resource"><i:Regions><rdf:Bag><rdf:li
+        rdf:parseType="Resource"><g:PersonDisplayName>{{}}</g:PersonDisplayName></rdf:li></rdf:Bag></i:Regions>
+        </m:RegionInfo></rdf:Description></rdf:RDF>"""
+    for i in range(16):
+        name = "Eve" if i % 2 else "Ben"
+        (pictures.source / "2020" / f"party{i}.xmp").write_text(tag.format(name))
+    done = one.import_names(pictures.source)
+    assert Counter(names(one).values()) == {"Ben": 8}
+    assert {(left.name, left.why[: len(NO_PLACE)]) for left in done.left} == {("Eve", NO_PLACE)}  # one of the two is
 
 
 def test_a_picture_with_a_tag_and_a_region_has_its_region(pictures: Set) -> None:

@@ -262,8 +262,9 @@ class _Reader:
         for one in drawn:
             said: dict[int, str] = {}  # by face, what a schema said of it that is believed more
             for schema in (*SCHEMAS, "ACDSee"):
-                self._name_by(one, [region for region in one.named if region.schema == schema], picture, areas, said)
-        placed = {region.name for one in drawn for region in one.named}
+                regions = [region for region in one.named if region.schema == schema and region.area]
+                self._name_by(one, regions, picture, areas, said)
+        placed = {region.name for one in drawn for region in one.named if region.area}
         where = {name: one.where for one in drawn for name in one.people if name not in placed}
         if where:
             self._tagged.append(_Tagged(picture, placed, where))

@@ -47,7 +47,6 @@ from unmingle.sources.regions import (
 from unmingle.store.face_query import Picture
 
 SAME_SHAPE = 0.02  # two shapes are one if they differ by less: a small copy is rounded to whole pixels
-NO_RECTANGLE = "not a rectangle"
 WHICH_WAY_UP = "ACDSee's, which doesn't say whether it is of the picture as stored or as turned"
 OTHER_SHAPE = "drawn on a picture of another shape, {:g}×{:g}"
 PICASA = (".picasa.ini", "Picasa.ini", "picasa.ini")
@@ -197,19 +196,18 @@ class Drawn:
 
     @property
     def people(self) -> list[str]:
-        """Who is in the picture as a whole."""
-        return list(filter(label_of, self.packet.people))
+        """Who is in the picture, of whom it isn't said where, as Microsoft's tags may have no rectangle."""
+        return [*filter(label_of, self.packet.people), *(one.name for one in self.named if one.area is None)]
 
     def upright(self, region: Region, picture: Picture) -> tuple[Area | None, str]:
-        """A region's area on the upright picture, or None and why it has none."""
+        """The area on the upright picture of a region that has one, or None and why there is none."""
         if self.shown:
             size, shape = (picture.width, picture.height), self.packet.size
             if shape and not _one_shape(shape, size):
                 if not _one_shape(shape, size[::-1]):
                     return None, OTHER_SHAPE.format(*shape)
                 shape = shape[::-1]  # as it is stored
-            area = region.shares(shape or size)
-            return area, "" if area else NO_RECTANGLE
+            return region.shares(shape or size), ""
         try:
             stored = self.stored or read_stored(picture.held.file.path)
             orientation, size = stored.orientation, (stored.width, stored.height)
@@ -218,8 +216,7 @@ class Drawn:
             orientation, size = self.packet.orientation or NORMAL, (picture.width, picture.height)
             size = size[::-1] if lies(orientation) else size
         area, shape = region.shares(size), self.packet.size
-        if area is None:
-            return None, NO_RECTANGLE
+        assert area is not None
         if region.schema == "ACDSee" and orientation != NORMAL and not (shape and lies(orientation)):
             return None, WHICH_WAY_UP
         if shape is None or region.pixels or _one_shape(shape, size):
