@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from unmingle.errors import PictureError
 from unmingle.sources import decoding, images
@@ -353,3 +354,15 @@ def test_broken_marks_of_jfif_and_adobe_tell_nothing() -> None:
     for short in (b"", b"JF", b"JFIF", b"JFIF\0\1"):
         segment = b"\xff\xe0" + struct.pack(">H", len(short) + 2) + short
         assert np.array_equal(decode(content[:2] + segment + content[20:]), pixels)
+
+
+def test_the_small_copy_in_a_raw_picture_is_not_taken_for_the_picture() -> None:
+    tags = ImageFileDirectory_v2()
+    tags[254], tags[330] = 1, 8
+    tags.tagtype[330] = 4
+    small, large = (Image.new("RGB", size, "grey") for size in ((160, 120), (1616, 1080)))
+    with pytest.raises(PictureError, match="a raw picture"):
+        decode(encoded(small, "TIFF", tiffinfo=tags))
+    assert decode(encoded(large, "TIFF", tiffinfo=tags)).shape == (1080, 1616, 3)
+    del tags[330]  # a page of its own
+    assert decode(encoded(small, "TIFF", tiffinfo=tags)).shape == (120, 160, 3)

@@ -41,6 +41,9 @@ _TIFF_KEPT = frozenset(
 )
 _TIFF_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _XMP = 700  # the tag of TIFF
+# A TIFF's first picture is a copy made smaller, and the picture is within it: so begin many raw pictures.
+_REDUCED, _WITHIN, _SIDES = 254, 330, (256, 257)
+_SMALL_COPY = 512  # pixels a side; some raw pictures begin with a copy that is large enough
 _XMP_MARK = b"http://ns.adobe.com/xap/1.0/\0"
 # A JPEG segment holds 64 kB; what of a packet does not fit stands in further segments behind this mark (XMP, part 3).
 _FURTHER_MARK = b"http://ns.adobe.com/xmp/extension/\0"
@@ -314,8 +317,15 @@ def _plain_tiff(content: bytes) -> Plain:
     # Behind it would be the address of a next directory: there is none.
     cleared = directory.ljust(first + size * len(entries) + wide - start, b"\0")
     plain = content[:start] + cleared[: len(content) - start] + content[start + len(cleared) :]
-    said = {tag: (kind, many, value) for tag, kind, many, value in entries if tag in (ORIENTATION, _XMP)}
-    turn = int.from_bytes(said.get(ORIENTATION, (0, 0, b""))[2][:2], "little" if order == "<" else "big")
+    said = {tag: (kind, many, value) for tag, kind, many, value in entries}
+
+    def number(tag: int) -> int:
+        kind, _, value = said.get(tag, (0, 0, b""))
+        return int.from_bytes(value[: _TIFF_SIZES.get(kind, 4)], "little" if order == "<" else "big")
+
+    if number(_REDUCED) & 1 and _WITHIN in said and max(map(number, _SIDES)) <= _SMALL_COPY:
+        raise PictureError("a raw picture, of which only a small copy could be read: save it as JPEG")
+    turn = number(ORIENTATION)
     packets = []
     if _XMP in said:
         kind, many, value = said[_XMP]
