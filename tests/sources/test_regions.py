@@ -342,6 +342,6 @@ def test_regions_of_acdsee_are_read_where_there_are_no_others() -> None:
         ("Ben", (0.7, 0.4, 0.1, 0.2)),
         ("", None),
     ]
-    assert (read.size, read.speaks, read.unread) == ((640, 480), True, ())
+    assert (read.size, read.speaks, read.unread) == ((640, 480), False, ())
     both = said(f"{ACDSEE}<r:Regions {STRUCT}><r:RegionList/></r:Regions>")
     assert (both.regions, both.speaks, both.unread) == ((), True, (("http://ns.acdsee.com/regions/", 3),))

@@ -174,8 +174,8 @@ def read_packet(packet: bytes) -> Packet:
         for description in rdf:
             people.extend(_people(_Struct(description)))
             unread.update(_unread(description))
-    if alone.fields and not speaks:
-        speaks, size = True, _drawn_on(alone, "acdsee-rs", "acdsee-stDim")
+    if alone.fields and not speaks:  # nor does it now: what another program wrote elsewhere is read as well
+        size = _drawn_on(alone, "acdsee-rs", "acdsee-stDim")
         regions.extend(map(_of_acdsee, alone.items("acdsee-rs:RegionList")))
         del unread[_READ["acdsee-rs"]]
     return Packet(tuple(regions), size, orientation, speaks, tuple(people), tuple(unread.items()))
