@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import onnx
@@ -7,11 +9,13 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from unmingle.example_faces import made_up_faces
+from unmingle.faces.recipe import face_recipe
 from unmingle.models.embedding import describe, embed, open_sface
 from unmingle.models.graphs import RANGES, add_pooled_output, prepared_model, quantise, wide_pointwise
-from unmingle.models.registry import SFACE
+from unmingle.models.registry import CARDS, SFACE, all_cards, card
 from unmingle.models.runtime import open_session
-from unmingle.settings import EngineSettings
+from unmingle.models.yunet import open_yunet
+from unmingle.settings import DetectionSettings, EngineSettings
 
 
 def doubling() -> onnx.ModelProto:
@@ -47,6 +51,21 @@ def test_faces_are_described_each_for_itself() -> None:
     np.testing.assert_allclose(alone[0], bands[1], atol=1e-4)
 
 
+@pytest.mark.parametrize("cache", ["a file", "n" * 300])  # where nothing can be, and where nobody can even look
+def test_without_a_cache_networks_are_made_ready_each_time(
+    cache: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, picture = EngineSettings(precision="f32", threads=1), np.zeros((1, 64, 64, 3), np.uint8)
+    cached = open_yunet(settings)(picture)
+    (tmp_path / "a file").touch()
+    monkeypatch.setenv("UNMINGLE_CACHE", str(tmp_path / cache))
+    made = open_yunet(settings)(picture)
+    assert made.keys() == cached.keys()
+    assert all(np.array_equal(made[name], cached[name]) for name in cached)
+    assert face_recipe(DetectionSettings(), settings, card("sface")).precision == "f32"
+    assert all_cards() == CARDS
+
+
 def test_bands_run_from_the_brows_down_to_the_chin() -> None:
     session = open_sface(EngineSettings(precision="f32", threads=1))
     face = np.full((1, 112, 112, 3), 120, np.uint8)
@@ -70,7 +89,9 @@ def test_int8_sees_nearly_the_same() -> None:
 
 @pytest.mark.skipif(cv2.__version__ < "5", reason="the steps are of faces as OpenCV 5 draws them")
 def test_int8_has_the_steps_of_what_made_up_faces_need() -> None:
-    model = onnx.load(str(prepared_model(SFACE, "embedding")))
+    graph = prepared_model(SFACE, "embedding")
+    assert isinstance(graph, Path)
+    model = onnx.load(str(graph))
     names = [node.input[0] for node in wide_pointwise(model.graph)]
     del model.graph.output[:]
     model.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names)

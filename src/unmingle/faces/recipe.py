@@ -20,6 +20,7 @@ from unmingle.faces.detect import Detected, Scale, at_scales, find_faces
 from unmingle.faces.duplicates import fingerprint as of_picture
 from unmingle.faces.quality import Measures, measure, quality, triage
 from unmingle.faces.rotation import read_again
+from unmingle.files import stamp
 from unmingle.models import embedding
 from unmingle.models.embedding import open_embedder
 from unmingle.models.graphs import PREPARATION
@@ -158,12 +159,12 @@ class FaceRecipe:
 
 def face_recipe(detection: DetectionSettings, engine: EngineSettings, model: Card) -> FaceRecipe:
     """The faces recipe; one that was asked for last is not loaded again."""
-    file = downloaded_file(model)  # which may be gone, or another, since
-    return _loaded(detection, engine, model, file.stat().st_mtime_ns if file.is_file() else 0)
+    # Its file may be gone, or another, since.
+    return _loaded(detection, engine, model, stamp(downloaded_file(model)))
 
 
 @lru_cache(maxsize=1)
-def _loaded(detection: DetectionSettings, engine: EngineSettings, model: Card, changed: int) -> FaceRecipe:
+def _loaded(detection: DetectionSettings, engine: EngineSettings, model: Card, changed: tuple[int, int]) -> FaceRecipe:
     del changed
     recipe = FaceRecipe(detection, engine, model)
     _ = recipe.precision  # not by two threads at once

@@ -64,7 +64,8 @@ def fetch(wanted: Card, destination: Path, on_progress: OnBytes | None = None) -
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             mend = f"Make room. {AGAIN}"
             raise FetchError(f"The disk is full at {destination.parent}: {error.strerror}.", mend) from error
-        raise FetchError(f"{destination} can't be written: {error.strerror}.", "Choose another folder.") from error
+        mend = "Choose another folder: UNMINGLE_CACHE names it."
+        raise FetchError(f"{destination} can't be written: {error.strerror}.", mend) from error
     return destination
 
 

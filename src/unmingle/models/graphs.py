@@ -6,6 +6,7 @@ YuNet the picture) frozen to one size. Folding computes those constants once; th
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from unmingle.errors import WriteError
 from unmingle.files import write_atomically
 from unmingle.models.registry import Card, cache_folder, model_file
 
@@ -40,14 +42,14 @@ RANGES = (
 )  # fmt: skip
 
 
-def prepared_model(wanted: Card, kind: Literal["detector", "embedding"], *, int8: bool = False) -> Path:
-    """The graph of a packaged model in float32, or SFace's with `int8` arithmetic; made once and cached.
+def prepared_model(wanted: Card, kind: Literal["detector", "embedding"], *, int8: bool = False) -> Path | bytes:
+    """The graph of a packaged model in float32, or SFace's with `int8` arithmetic; made once where it can be cached.
 
     The published file is checked against its card each time (a few milliseconds), so the cache can't hide a change.
     """
     published = model_file(wanted)
     destination = cache_folder() / f"{wanted.name}-{wanted.sha256[:12]}-{PREPARATION}{'-int8' * int8}.onnx"
-    if not destination.is_file():
+    if not os.path.isfile(destination):  # noqa: PTH113  # a Path raises where somebody may not look
         import onnx
 
         model = fold_quantised(onnx.load(str(published)), free_size=kind == "detector")
@@ -57,7 +59,11 @@ def prepared_model(wanted: Card, kind: Literal["detector", "embedding"], *, int8
             add_pooled_output(model, BANDS_LAYER, BANDS, kernel=BANDS_KERNEL)
         if int8:
             quantise(model, RANGES)
-        write_atomically(destination, model.SerializeToString())
+        content: bytes = model.SerializeToString()
+        try:
+            write_atomically(destination, content)
+        except WriteError:  # a full disk, or no home, as services have none: it is made again the next time
+            return content
     return destination
 
 
