@@ -38,6 +38,10 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 Views = Literal["at once", "on request"]
+DONE = (
+    "All the same, what you asked for is done: don't repeat it. Free some space, or check who may write there; the next"
+    " decision brings tables and sheets in line."
+)
 
 
 class Who(TypedDict, total=False):
@@ -248,7 +252,10 @@ class LibraryFolder:
     def _show(self, redraw: Iterable[int] | None = None) -> None:
         """Bring the tables in line, and the sheets of people: all if None."""
         if self.views == "at once" and self._read(facts.shows):
-            self.write_views(redraw=redraw)
+            try:
+                self.write_views(redraw=redraw)
+            except WriteError as error:
+                raise WriteError(error.problem, DONE) from error
         elif redraw is None and self._held is not None:
             self._held.set_fact(TABLES, "")
 

@@ -10,7 +10,8 @@ import pytest
 from tests.made_library import Shot, library, take
 
 from unmingle.api import Library
-from unmingle.errors import DecisionError
+from unmingle.errors import DecisionError, WriteError
+from unmingle.render import views
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,6 +106,24 @@ def test_decisions_that_were_not_shown_are_shown_with_the_next(album: Library) -
     album.name(3, "Cem")
     text = (album.folder / "faces.csv").read_text()
     assert all(name in text for name in ("Ann", "Ben", "Cem"))
+
+
+def test_a_sheet_that_could_not_be_drawn_is_drawn_with_the_next_decision(
+    album: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    album.cluster(sheets=4)
+    one, other = album.people["person"].to_list()[:2]
+
+    def full(file: Path, *_: object) -> None:
+        raise WriteError(f"{file} can't be written: No space left on device.", "Free some space.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(views, "write_atomically", full)
+        with pytest.raises(WriteError, match=r"No space left on device. All the same, .* is done: don't repeat it"):
+            album.name(one, "Ada")
+    assert album.decisions[-1].words == f"Called Person {one} Ada"
+    album.name(other, "Bob")
+    assert_made_anew(album, tmp_path / "anew")
 
 
 def test_what_was_forgotten_without_a_look_leaves_the_table_at_the_next_decision(album: Library) -> None:

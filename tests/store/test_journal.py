@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import json
+import os
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
@@ -65,6 +67,24 @@ def test_a_line_too_many_or_cut_off_is_replaced(album: Album) -> None:
     assert agrees(album.library.folder)
     lines = journal.read(album.library.folder).lines.values()
     assert [line["body"].get("name") for line in lines] == [None, "Ada", "Bob", "Dan"]
+
+
+def test_a_line_that_does_not_get_to_the_disk_leaves_nothing(album: Album, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = album.library.folder / JOURNAL
+    before, write = path.read_bytes(), os.write
+
+    def full(handle: int, content: bytes) -> int:
+        if len(content) < 9:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(handle, content[: len(content) // 2])
+
+    with monkeypatch.context() as patch:
+        patch.setattr("unmingle.decisions.journal.os.write", full)
+        with pytest.raises(WriteError, match=r"No space left on device. Nothing was decided."):
+            album.library.name(album.person("a"), "Ada")
+    assert path.read_bytes() == before
+    album.library.name(album.person("a"), "Ada")
+    assert agrees(album.library.folder)
 
 
 def test_a_line_in_place_of_the_last_entry_is_replaced(album: Album) -> None:

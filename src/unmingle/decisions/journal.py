@@ -211,9 +211,14 @@ def _write(file: BinaryIO, connection: sqlite3.Connection, seal: Sealer | None, 
         file.seek(size - 1)
         if file.read(1) != b"\n":  # a kill cut the last line off
             texts.insert(0, b"\n")
-    file.write(b"".join(texts))
-    file.flush()
-    os.fsync(file.fileno())
+    left = b"".join(texts)
+    try:
+        while left:  # not by way of the buffer, which would try again when the file is closed
+            left = left[os.write(file.fileno(), left) :]
+        os.fsync(file.fileno())
+    except OSError:
+        os.ftruncate(file.fileno(), size)
+        raise
 
 
 def _parse(text: bytes, seal: Sealer | None) -> Line | None:

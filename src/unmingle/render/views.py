@@ -46,7 +46,8 @@ def write_views(
     csv, stale, before = store.folder / "faces.csv", None, ""
     if redraw is not None:
         before, since = _patched(store, csv)
-        stale = {*redraw, *since}
+        if before:  # else nobody knows who else has changed since the sheets were drawn
+            stale = {*redraw, *since}
     if faces is None and not before:
         faces = result_tables.faces_table(store)
     if faces is not None:
