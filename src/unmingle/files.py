@@ -44,8 +44,7 @@ def user_path(path: str | os.PathLike[str], below: Path | None = None) -> Path:
 @contextmanager
 def no_empty_folder(folder: Path) -> Iterator[None]:
     """If the block fails, take away the folder and the parents that it made, where nothing is in them."""
-    # Where it may not be looked, the block says so.
-    new = [one for one in (folder, *folder.parents) if not os.path.exists(one)]  # noqa: PTH110
+    new = [one for one in (folder, *folder.parents) if not is_there(one)]
     try:
         yield
     except BaseException:
@@ -72,6 +71,11 @@ def stamp(path: str | os.PathLike[str]) -> tuple[int, int]:
     except OSError:
         return -1, 0
     return status.st_size, status.st_mtime_ns
+
+
+def is_there(path: Path) -> bool:
+    """Whether something is at a path, as far as one may look; where one may not, Path.exists raises before 3.14."""
+    return os.path.exists(path)  # noqa: PTH110
 
 
 def make_folder(folder: Path) -> None:

@@ -15,6 +15,7 @@ from unmingle.decisions.assignment import DecidedFaces, Measured, store_assignme
 from unmingle.decisions.state import State
 from unmingle.errors import SettingsError, SourceError
 from unmingle.faces.recipe import ClassicRecipe, FaceRecipe, face_recipe
+from unmingle.files import is_there
 from unmingle.grouping.adaptation import Adaptation, adapt
 from unmingle.grouping.additions import touched
 from unmingle.grouping.baselines import classic_clusters
@@ -58,7 +59,7 @@ GROWTH = 0.1
 
 def still_there(folder: Path, sources: Sequence[Path]) -> list[Path]:
     """Those of the sources that a library remembers that are there."""
-    there = [source for source in sources if source.exists()]
+    there = [source for source in sources if is_there(source)]
     if not there:
         names = ", ".join(readable(str(source)) for source in sources[:3]) or "none"
         problem = f"{folder} remembers no source that is there (of before: {names})."

@@ -24,7 +24,7 @@ from unmingle.errors import (
     command,
     reason,
 )
-from unmingle.files import JOURNAL, TEMPORARY, make_file, make_folder, no_empty_folder, replacing, sync_folder
+from unmingle.files import JOURNAL, TEMPORARY, is_there, make_file, make_folder, no_empty_folder, replacing, sync_folder
 from unmingle.models.registry import model_file
 from unmingle.sources.formats import LIBRARY_FILE as FILE
 from unmingle.sources.formats import file_digest
@@ -125,7 +125,7 @@ def _file_faults(store: Store) -> Iterator[Fault]:
     for *row, content in store.connection.execute(query + " AND digest IS NOT NULL"):
         state = FileState.of(row)
         if state.changed:
-            there = state.file.path.is_file()
+            there = is_there(state.file.path)
             with suppress(OSError):
                 if there and file_digest(state.file.path) == content:
                     continue

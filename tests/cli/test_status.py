@@ -33,6 +33,21 @@ def test_status_says_what_is_there_and_what_comes_next(album: Path, made: Path, 
     assert (told["named"], told["sources"]) == (4, [{"source": str(made / "pictures"), "there": False}])
 
 
+def test_a_source_that_may_not_be_looked_at_is_not_there(album: Path, made: Path, unmingle: Command) -> None:
+    pictures = made / "pictures"
+    pictures.rename(made / "elsewhere")
+    pictures.symlink_to("n" * 300)  # an error to whoever looks, as in a folder of somebody else, but to root too
+    try:
+        said, again = unmingle("status", album), unmingle("cluster", "-o", album)
+        faults = Library(album).check().faults
+    finally:
+        pictures.unlink()
+        (made / "elsewhere").rename(pictures)
+    assert "pictures (not there now)" in said.out
+    assert "remembers no source that is there" in again.err
+    assert [fault.problem for fault in faults] == [f"26 files are not there in {pictures}, the first p0/0.jpg."]
+
+
 @pytest.mark.parametrize(
     ("words", "who"),
     [

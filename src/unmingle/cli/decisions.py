@@ -90,6 +90,7 @@ def people(
 
 def status(library: LibraryArgument, as_json: Json = False) -> None:
     """Say what a library holds, and what comes next."""
+    from unmingle.files import is_there
     from unmingle.sources.images import readable
     from unmingle.store.face_query import count_faces
     from unmingle.store.facts import check_begun
@@ -101,7 +102,7 @@ def status(library: LibraryArgument, as_json: Json = False) -> None:
         check_begun(store)
         people, faces, files = people_by_size(store), count_faces(store), count_files(store)
     named, theirs = sum(bool(one.name) for one in people), sum(one.faces for one in people)
-    sources = [{"source": readable(str(source)), "there": source.exists()} for source in opened.sources]
+    sources = [{"source": readable(str(source)), "there": is_there(source)} for source in opened.sources]
     found = {"files": files, "faces": faces, "of_people": theirs, "people": len(people), "named": named}
     lines = [
         f"{counted(faces, 'face')} in {counted(files, 'file')}; {theirs:,} of them are of"

@@ -13,6 +13,7 @@ from itertools import groupby
 import numpy as np
 
 from unmingle.errors import PictureError
+from unmingle.files import is_there
 from unmingle.records import F64
 from unmingle.sources.images import PictureFile
 from unmingle.store.sightings import any_recording, frame_times, tracks, tracks_between
@@ -167,7 +168,7 @@ def file_of_recording(store: Store, recording: int) -> PictureFile:
     query = "SELECT folder, path FROM shown_recording WHERE id = ?"
     for folder, path in store.connection.execute(query, (recording,)):
         file = PictureFile(os.fsdecode(folder), os.fsdecode(path))
-        if file.path.exists():
+        if is_there(file.path):
             return file
     raise PictureError("it is no longer there")
 
