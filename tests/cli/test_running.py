@@ -62,6 +62,20 @@ def test_the_log_has_the_time_of_the_place(album: Path, unmingle: Command, monke
         time.tzset()
 
 
+def test_a_width_of_nothing_is_one_that_nobody_knows(album: Path) -> None:
+    code, out, _ = finish(start("people", album, COLUMNS="0"))
+    assert (code, b"cohesion" in out) == (0, True)
+
+
+def test_completion_that_can_not_be_installed_is_a_clear_error(
+    tmp_path: Path, unmingle: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "home").touch()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    done = unmingle("--install-completion", "bash")
+    assert (done.code, done.err.partition("\n")[0]) == (1, f"Error: {tmp_path / 'home'}: File exists.")
+
+
 def test_the_version_is_told(unmingle: Command) -> None:
     done = unmingle("--version")
     assert (done.code, done.out, done.err) == (0, f"unmingle {__version__}\n", "")

@@ -57,6 +57,8 @@ def main() -> None:
     # NumPy's threads keep a core busy for a while after each product, and at the start; now 2^20 cycles, not 2^26.
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "20")
     take_any_text()
+    if os.environ.get("COLUMNS") == "0":  # said where nobody knows it: tables and help would show nothing
+        del os.environ["COLUMNS"]
     with _signals_stop():
         try:
             with _found_again():

@@ -34,25 +34,36 @@ def _explained() -> Iterator[None]:
         raise
 
 
+@contextmanager
+def _ended() -> Iterator[None]:
+    """Make of what ends a command early a sentence and an exit code, never a traceback."""
+    try:
+        yield
+    except UnmingleError as error:
+        console.say(f"Error: {error.problem}", *filter(None, [error.mend]), error=True)
+        raise typer.Exit(1) from error
+    except BrokenPipeError as error:  # head has seen enough
+        raise typer.Exit(READER_GONE) from error
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename is not None else ""
+        console.say(f"Error: {place}{error.strerror or error}.", error=True)
+        console.say("Check who may read and write there, and whether the disk is full.", error=True)
+        raise typer.Exit(1) from error
+
+
 class Commands(TyperGroup):
-    """What ends a command early becomes a sentence and an exit code, never a traceback."""
+    """The commands, each of which ends as documented."""
+
+    def make_context(self, *words: Any, **more: Any) -> Any:
+        """Read the words; --help, --version and --install-completion end here."""
+        with _ended():
+            return super().make_context(*words, **more)
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
         """Run a command."""
         OPENED.clear()
-        try:
-            with _explained():
-                return super().invoke(ctx)
-        except UnmingleError as error:
-            console.say(f"Error: {error.problem}", *filter(None, [error.mend]), error=True)
-            raise typer.Exit(1) from error
-        except BrokenPipeError as error:  # head has seen enough
-            raise typer.Exit(READER_GONE) from error
-        except OSError as error:
-            place = f"{error.filename}: " if error.filename is not None else ""
-            console.say(f"Error: {place}{error.strerror or error}.", error=True)
-            console.say("Check who may read and write there, and whether the disk is full.", error=True)
-            raise typer.Exit(1) from error
+        with _ended(), _explained():
+            return super().invoke(ctx)
 
 
 app = typer.Typer(
