@@ -78,6 +78,11 @@ def is_there(path: Path) -> bool:
     return os.path.exists(path)  # noqa: PTH110
 
 
+def real_path(path: str | Path) -> Path:
+    """Where links lead; of those that lead round in a circle too, for which Path.resolve raises before 3.13."""
+    return Path(os.path.realpath(path))
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder, and those above it that are missing, for their owner only."""
     for one in (*reversed([above for above in folder.parents if not above.exists()]), folder):

@@ -69,6 +69,11 @@ def test_empty_and_missing_folders(unmingle: Command) -> None:
         (unmingle.folder / "zipped" / f"part.e{number}").write_bytes(b"-")
     failed(unmingle("cluster", "zipped", "-o", "out"), "1 .e4, 4 of 4 more endings.")
     failed(unmingle("cluster", "nowhere", "-o", "out"), "There is no", "nowhere", "Check the path")
+    (unmingle.folder / "loop").symlink_to("loop")
+    for loop in ("loop", "loop/../loop/x"):
+        failed(unmingle("cluster", loop, "-o", "out"), "There is no", "Check the path")
+    failed(unmingle("status", "loop"), "There is no library in loop")
+    failed(unmingle("cluster", "empty", "-o", "loop"), "loop is a file")
     failed(unmingle("cluster", "empty", "-o", "empty"), "empty is a library's own folder", "a new one for the library")
     with pytest.raises(SourceError):
         Library(unmingle.folder / "empty").add(unmingle.folder / "empty")

@@ -187,6 +187,14 @@ def test_loops_of_links_end_and_linked_folders_are_read(tmp_path: Path) -> None:
     assert names == ["a.jpg", "album/b.jpg"]
 
 
+def test_what_a_link_leads_to_is_called_as_it_is_without_it(tmp_path: Path) -> None:
+    touch(tmp_path, "2024/a.jpg", "2024/trip/b.jpg")
+    (tmp_path / "latest").symlink_to(tmp_path / "2024")
+    (tmp_path / "2024" / "years").symlink_to(tmp_path)
+    (tmp_path / "trip").symlink_to(tmp_path / "2024" / "trip")
+    assert [file.name for file in images.scan([tmp_path]).files] == ["2024/a.jpg", "2024/trip/b.jpg"]
+
+
 def test_a_library_inside_a_source_is_no_source(tmp_path: Path) -> None:
     touch(tmp_path, "a.jpg", "out/library.sqlite", "out/sheets/person-0001.jpg")
     assert [file.name for file in images.scan([tmp_path]).files] == ["a.jpg"]

@@ -15,7 +15,7 @@ from unmingle import console
 from unmingle.cli import evaluating, keeping, models, on_ray
 from unmingle.cli import options as opt
 from unmingle.errors import SettingsError, command
-from unmingle.files import is_there
+from unmingle.files import is_there, real_path
 from unmingle.sources.formats import LIBRARY_FILE
 from unmingle.text_layout import counted
 
@@ -188,9 +188,9 @@ def _sources(library: Library, named: Sequence[Path] | None) -> Sequence[Path]:
     there = (library.folder / LIBRARY_FILE).exists()
     if not named and not there:
         raise typer.BadParameter(f"Name the pictures: there is no library in {library.folder} to go on with.")
-    real = [source.resolve() for source in named or ()]
+    real = list(map(real_path, named or ()))
     remembered = [source for source in (library.sources if there else ()) if is_there(source) or not named]
-    return [*(named or ()), *(one for one in remembered if not any(map(one.resolve().is_relative_to, real)))]
+    return [*(named or ()), *(one for one in remembered if not any(map(real_path(one).is_relative_to, real)))]
 
 
 def _count_labels(labels: str, sources: Sequence[Path], options: LabelOptions, *, given: int | None) -> int:

@@ -22,7 +22,7 @@ from unmingle.evaluation.labels import LabelOptions
 from unmingle.exchange import xmp
 from unmingle.exchange.output_folder import How, OutputFolder, safe_name, safe_names
 from unmingle.exchange.table_files import as_files, filled_workbook, library_tables
-from unmingle.files import check_inside, no_empty_folder, sync_all, user_path, write_atomically
+from unmingle.files import check_inside, no_empty_folder, real_path, sync_all, user_path, write_atomically
 from unmingle.progress import Progress
 from unmingle.records import F32, U8
 from unmingle.settings import one_of
@@ -102,7 +102,7 @@ def export(
     """See `Library.export`."""
     one_of("to", to, get_args(Target))
     destination = destination.absolute()
-    if destination.resolve().is_relative_to(store.folder.resolve()):
+    if real_path(destination).is_relative_to(real_path(store.folder)):
         raise SettingsError(f"{destination} is inside the library.", "Choose a folder outside of it.")
     check_outside(destination, walked_folders(store))
     out = OutputFolder(destination, dry_run)
@@ -130,9 +130,9 @@ def export(
 
 def check_outside(destination: Path, folders: Iterable[str | Path]) -> None:
     """Refuse to write into folders where the next run would find copies of what it knows, or onto a file."""
-    real = user_path(destination).resolve()
+    real = real_path(user_path(destination))
     for source in folders:
-        if real.is_relative_to(Path(source).resolve()):
+        if real.is_relative_to(real_path(source)):
             raise SettingsError(
                 f"{destination} is inside {readable(str(source))}, where the library's pictures are.",
                 "Choose a folder outside of it: the next unmingle cluster would take what is written there for more.",

@@ -6,7 +6,7 @@ import codecs
 import hashlib
 import os
 import warnings
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unmingle.errors import PictureError, SourceError
-from unmingle.files import user_path
+from unmingle.files import real_path, user_path
 from unmingle.sources import formats
 from unmingle.sources.names import has_ending
 
@@ -103,7 +103,7 @@ def scan(sources: Sequence[str | Path]) -> Scan:
 def _whole(path: Path) -> Path:
     """The whole path, without steps back; links stay as they were named where nothing steps back over them."""
     whole = path.absolute()
-    return whole.resolve() if ".." in whole.parts else whole
+    return real_path(whole) if ".." in whole.parts else whole
 
 
 def _expand(path: Path, folders: list[str], made: list[str]) -> Iterator[PictureFile | str]:
@@ -164,7 +164,7 @@ def walk(
     given, and are passed over. SourceError if the folder itself can't be opened.
     """
     seen: set[tuple[int, int]] = set()
-    pending = [root]
+    pending = deque([root])
     while pending:
         folder = pending.pop()
         try:
@@ -188,7 +188,8 @@ def walk(
                 if formats.is_kept(folder.name, entry.name):
                     yield f"{readable(entry.name)}/"
                 else:
-                    pending.append(Path(entry.path))
+                    # Links come last: what is below the source too is called as it is there.
+                    (pending.appendleft if entry.is_symlink() else pending.append)(Path(entry.path))
             elif entry.name in moving:
                 yield MOVING_PARTS
             elif _is_wanted(entry, ending, endings):

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from unmingle.errors import LibraryError, LibraryLockedError, MissingExtraError, SettingsError
-from unmingle.files import JOURNAL, TEMPORARY, stamp, write_atomically
+from unmingle.files import JOURNAL, TEMPORARY, real_path, stamp, write_atomically
 from unmingle.sources.formats import LIBRARY_FILE as FILE
 
 MARK = "encryption.json"  # the salt of a library's key, and how a key is known to be the right one
@@ -82,7 +82,7 @@ def unlock(folder: Path, key: str) -> None:
     if not isinstance(key, str) or not key or "\0" in key:
         raise SettingsError("This is no key.", "Give a text; 64 hexadecimal digits are taken as the key itself.")
     _cipher()  # where it is missing, that is told before anything is made
-    _KEYS[folder.resolve()] = key
+    _KEYS[real_path(folder)] = key
 
 
 def unlock_there(folder: Path, key: str) -> None:
@@ -101,13 +101,13 @@ def unlock_there(folder: Path, key: str) -> None:
 
 def lock(folder: Path) -> None:
     """Forget the key of a library, and what keys come to."""
-    _KEYS.pop(folder.resolve(), None)
+    _KEYS.pop(real_path(folder), None)
     _raw.cache_clear()
 
 
 def key_of(folder: Path) -> str | None:
     """The key of a library, if this process knows it."""
-    return _KEYS.get(folder.resolve())
+    return _KEYS.get(real_path(folder))
 
 
 def is_encrypted(folder: Path) -> bool:
