@@ -70,7 +70,12 @@ def stamp(path: str | os.PathLike[str]) -> tuple[int, int]:
         status = os.stat(path)  # noqa: PTH116  # a hundred thousand of them: no Path
     except OSError:
         return -1, 0
-    return status.st_size, status.st_mtime_ns
+    return status.st_size, in_64_bits(status.st_mtime_ns)
+
+
+def in_64_bits(nanoseconds: int) -> int:
+    """A time, or the nearest that a database holds, in 1677 or 2262: clocks have been further off."""
+    return max(-1 << 63, min(nanoseconds, (1 << 63) - 1))
 
 
 def is_there(path: Path) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 
 from unmingle.decisions import journal
 from unmingle.errors import PictureError, UnmingleError, reason
-from unmingle.files import stamp
+from unmingle.files import in_64_bits, stamp
 from unmingle.models.runtime import available_cores
 from unmingle.progress import Progress, Times, silent
 from unmingle.records import U8, Added, Analysis
@@ -219,7 +219,7 @@ class _Ingest:
             return _Read(file, problem=f"can't be opened: {error.strerror}")
         except Exception as error:  # noqa: BLE001  # whatever one file does, the others are read
             return _Read(file, problem=f"can't be read: {reason(error)}")
-        return _Read(file, len(content), status.st_mtime_ns, name, sha, shown, picture)
+        return _Read(file, len(content), in_64_bits(status.st_mtime_ns), name, sha, shown, picture)
 
     def _analysed(self, batches: Iterable[list[_Read]]) -> Iterator[tuple[list[_Read], dict[str, Analysis]]]:
         """Analyse batches in order, two at a time: while networks work on one, the other is cut out and aligned.
@@ -308,7 +308,7 @@ class _Ingest:
                     self._watch_on(recording, name)
                     self.done.add(name)
         with self.store.transaction() as connection:
-            stamp = status.st_size, status.st_mtime_ns
+            stamp = status.st_size, in_64_bits(status.st_mtime_ns)
             analyses.note_read(connection, known.row, *stamp, name, "", content=content, shown=shown)
         return new
 

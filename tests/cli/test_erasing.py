@@ -31,10 +31,13 @@ def test_somebody_is_erased_once_it_is_confirmed(
     assert "Ada" not in unmingle("log", album).out
     again = unmingle("erase", album, "Ada", "--yes")
     assert (again.code, again.err.splitlines()[0]) == (1, "Error: There is no person 'Ada'.")
-    for age in ("soon", "365", "1e99d"):
+    for age in ("soon", "365", "1e99d", "3000000d", "0001-01-01"):
         assert "is no age" in unmingle("erase", album, "--older-than", age, "-y").err
+    assert "nobody to erase" in unmingle("erase", album, "--older-than", "1600-01-01", "-y").err
     left = json.loads(
-        unmingle("erase", album, "2", "--source", made / "pictures" / "p2", "--older-than", "0d", "-y", "--json").out
+        unmingle(
+            "erase", album, "2", "--source", made / "pictures" / "p2", "--older-than", "9000-01-01", "-y", "--json"
+        ).out
     )
     assert (left["people"], left["faces"]) == ([2, 3, 4], 18)
     assert unmingle("people", album).out == "There are no people yet.\n"

@@ -184,7 +184,7 @@ def test_faces_files_what_is_old_and_who_is_nobody(shown: Shown) -> None:
     assert shown.files(one) == files[2:]
     assert library.erase(sources=[f"/{files[2]}"]).faces == 1
     with open_to_write(library.folder) as store, store.transaction() as connection:
-        connection.execute("UPDATE file SET modified = 1")
+        connection.execute("UPDATE file SET modified = -2e15")  # of 1969
         connection.execute("UPDATE file SET modified = 9e18 WHERE name NOT LIKE 'b%'")
     (bea,) = (shown.person("b"),)
     done = library.erase(older_than=timedelta(days=365))

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -247,10 +247,12 @@ def _lines(done: Erasure, *, dry_run: bool) -> list[str]:
     return lines
 
 
-def _age(text: str) -> datetime | timedelta:
-    """A number of days, or a day."""
+def _age(text: str) -> datetime:
+    """The moment so many days ago, or at which a day begins here."""
     try:
-        return timedelta(days=float(text[:-1])) if text.endswith("d") else datetime.fromisoformat(text)
+        if text.endswith("d"):
+            return datetime.now(UTC) - timedelta(days=float(text[:-1]))
+        return datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise SettingsError(f"{text!r} is no age.", "Write it like 365d, or 2024-05-31.") from error
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from unmingle.errors import LibraryBusyError
-from unmingle.files import JOURNAL
+from unmingle.files import JOURNAL, in_64_bits
 from unmingle.store.analyses import ERASED, PICTURE, ErasedRegions, remember_erased
 from unmingle.store.face_regions import counterparts
 from unmingle.store.file_rows import files_below
@@ -108,9 +108,10 @@ def faces_meant(store: Store, sources: Iterable[Path], older_than: datetime | No
             query = (  # those that only older files show, or none any more
                 # A recording that is not seen to its end has no time yet.
                 "SELECT face FROM face_row LEFT JOIN file ON file.digest = content GROUP BY face"
-                " HAVING coalesce(max(iif(modified < 0 AND problem = '', ?1, modified)), -1) < ?1"
+                " HAVING coalesce(max(iif(modified = -1 AND problem = '', ?1, modified)), -1) < ?1"
             )
-            found |= {face for (face,) in connection.execute(query, (int(older_than.timestamp() * 1e9),))}
+            before = in_64_bits(int(older_than.timestamp() * 1e9))
+            found |= {face for (face,) in connection.execute(query, (before,))}
         return found | (_faces_left_out(store) if left_out else set())
 
 
