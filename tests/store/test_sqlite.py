@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import sqlite3
 import subprocess
@@ -157,6 +158,18 @@ def test_a_read_only_library_can_be_read_and_not_written(open_folder: Path, requ
     assert caught.value.mend
     with pytest.raises(WriteError, match="can't be made"), open_to_write(library / "below"):
         pass
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a limit on the size of files")
+def test_on_a_drive_that_can_not_have_a_log_nothing_is_left(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (16_000, before[1]))  # room for an empty database, not for a log's index
+    try:
+        with pytest.raises(WriteError, match="disk I/O error"), open_to_write(tmp_path / "library"):
+            pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not (tmp_path / "library").exists()
 
 
 @pytest.mark.parametrize("index", [True, False])

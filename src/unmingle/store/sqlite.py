@@ -274,7 +274,8 @@ def _is_empty(folder: Path) -> bool:
         "SELECT EXISTS (SELECT 1 FROM analysis) OR EXISTS (SELECT 1 FROM recording)"
         " OR EXISTS (SELECT 1 FROM file WHERE problem != '')"
     )
-    with suppress(*errors()), closing(connect(folder)) as connection:
+    # Where a drive can't have a log, what there is can be read only so.
+    with suppress(*errors()), closing(connect(folder, how="" if _logged(folder) else "immutable=1")) as connection:
         # Perhaps not even its tables could be made.
         return version_of(connection) < migrations()[-1][0] or not connection.execute(stored).fetchone()[0]
     return False
@@ -372,7 +373,7 @@ def _check_not_lost(folder: Path) -> None:
 def check_full(folder: Path, error: Exception) -> None:
     """Raise a WriteError where an error of SQLite's comes of a full disk."""
     if str(getattr(error, "sqlite_errorname", "")).startswith(("SQLITE_FULL", "SQLITE_IOERR")):
-        mend = "Free some space and start again: what was done so far is kept."
+        mend = "Free some space, or use a drive that isn't shared, and start again: what was done so far is kept."
         raise WriteError(f"{folder} can't be written: {error}.", mend) from error
 
 
@@ -394,5 +395,6 @@ def _clear_errors(folder: Path, mark: Mark | None = None) -> Iterator[None]:
             explain_noise(folder)
             raise damaged(folder, error) from error
         if name.startswith("SQLITE_BUSY"):
-            raise LibraryBusyError(f"Another program holds {folder / FILE}.", "Close it and try again.") from error
+            mend = "Close it and try again; if there is none, the drive knows no locks: use another one."
+            raise LibraryBusyError(f"Another program holds {folder / FILE}.", mend) from error
         raise
