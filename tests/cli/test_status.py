@@ -6,7 +6,9 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.cli.conftest import SHOTS
 from tests.command import WIDE, Command
+from tests.made_library import library
 
 from unmingle.api import Library
 from unmingle.cli.commands import PANELS
@@ -46,6 +48,15 @@ def test_a_source_that_may_not_be_looked_at_is_not_there(album: Path, made: Path
     assert "pictures (not there now)" in said.out
     assert "remembers no source that is there" in again.err
     assert [fault.problem for fault in faults] == [f"26 files are not there in {pictures}, the first p0/0.jpg."]
+
+
+def test_after_a_run_that_was_stopped_the_same_comes_next(
+    made: Path, tmp_path: Path, unmingle: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("unmingle.jobs.cluster", lambda *_: None)
+    library(tmp_path / "new", made / "pictures", SHOTS)
+    assert "26 faces in 26 files; 0 of them" in unmingle("status", tmp_path / "new").out
+    assert f"To go on: unmingle cluster -o {tmp_path / 'new'}\n" in unmingle("status", tmp_path / "new").out
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ def status(library: LibraryArgument, as_json: Json = False) -> None:
     from unmingle.files import is_there
     from unmingle.sources.images import readable
     from unmingle.store.face_query import count_faces
-    from unmingle.store.facts import check_begun
+    from unmingle.store.facts import check_begun, grouped
     from unmingle.store.file_rows import count_files
     from unmingle.store.people_query import people_by_size
 
@@ -101,6 +101,7 @@ def status(library: LibraryArgument, as_json: Json = False) -> None:
     with opened._reading() as store:
         check_begun(store)
         people, faces, files = people_by_size(store), count_faces(store), count_files(store)
+        stopped = faces and not people and not grouped(store)
     named, theirs = sum(bool(one.name) for one in people), sum(one.faces for one in people)
     sources = [{"source": readable(str(source)), "there": is_there(source)} for source in opened.sources]
     found = {"files": files, "faces": faces, "of_people": theirs, "people": len(people), "named": named}
@@ -109,7 +110,9 @@ def status(library: LibraryArgument, as_json: Json = False) -> None:
         f" {counted(len(people), 'person', 'people')}, {named:,} with a name",
         *(f"  {one['source']}{'' if one['there'] else ' (not there now)'}" for one in sources),
     ]
-    if not people:
+    if stopped:
+        lines.append(f"A run was stopped before it had people of them. To go on: {command('cluster', '-o', library)}")
+    elif not people:
         lines.append(f"To add pictures: {command('cluster', 'PICTURES', '-o', library)}")
     elif named < len(people):
         lines.append(f"To name them: {command('review', library)}")
