@@ -146,9 +146,10 @@ def _take_away(path: Path) -> None:
 
 def sweep() -> None:
     """Take away the temporary folders of processes that were killed: there may be names and faces in them."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{SCRATCH}*"):
-        if fcntl and folder.is_dir() and folder.lstat().st_uid == os.getuid():
-            _take_away(folder)
+    with suppress(FileNotFoundError):  # there may be no place for any
+        for folder in Path(tempfile.gettempdir()).glob(f"{SCRATCH}*"):
+            if fcntl and folder.is_dir() and folder.lstat().st_uid == os.getuid():
+                _take_away(folder)
 
 
 @contextmanager

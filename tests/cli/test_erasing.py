@@ -43,6 +43,17 @@ def test_somebody_is_erased_once_it_is_confirmed(
     assert unmingle("people", album).out == "There are no people yet.\n"
 
 
+def test_where_there_is_no_place_for_temporary_files_erasing_is_done_to_its_end(
+    unmingle: Command, album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none() -> str:
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    monkeypatch.setattr("tempfile.gettempdir", none)
+    done = unmingle("erase", album, "2", "--yes")
+    assert (done.code, done.err) == (0, "")
+
+
 def test_what_is_stored_is_told(unmingle: Command, album: Path) -> None:
     album.chmod(0o750)
     unmingle("name", album, "2", "Ada")
