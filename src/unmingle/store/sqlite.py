@@ -372,8 +372,9 @@ def _check_not_lost(folder: Path) -> None:
 
 def check_full(folder: Path, error: Exception) -> None:
     """Raise a WriteError where an error of SQLite's comes of a full disk."""
-    if str(getattr(error, "sqlite_errorname", "")).startswith(("SQLITE_FULL", "SQLITE_IOERR")):
-        mend = "Free some space, or use a drive that isn't shared, and start again: what was done so far is kept."
+    if (name := str(getattr(error, "sqlite_errorname", ""))).startswith(("SQLITE_FULL", "SQLITE_IOERR")):
+        other = ", or use a drive that isn't shared," if name != "SQLITE_FULL" else ""
+        mend = f"Free some space{other} and start again: what was done so far is kept."
         raise WriteError(f"{folder} can't be written: {error}.", mend) from error
 
 
@@ -388,9 +389,8 @@ def _clear_errors(folder: Path, mark: Mark | None = None) -> Iterator[None]:
         check_full(folder, error)
         name = getattr(error, "sqlite_errorname", "") or ""
         if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
-            raise WriteError(
-                f"{folder} can't be written: {error}.", "Check who may write there, or choose another folder."
-            ) from error
+            mend = "Check who may write there, or choose another folder."
+            raise WriteError(f"{folder} can't be written: {error}.", mend) from error
         if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")) or str(error).startswith("Could not decode"):
             explain_noise(folder)
             raise damaged(folder, error) from error
