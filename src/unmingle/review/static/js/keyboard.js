@@ -3,7 +3,7 @@ import { typing } from "./dom.js";
 /** Every keymap that works now, the newest last. @type {{title: string, bindings: Binding[]}[]} */ export const keymaps = [];
 let prefix = "";
 let prefixAt = 0;
-const PATIENCE = 1200; // milliseconds between the two keys of a pair
+const PATIENCE = 3000; // milliseconds between the two keys of a pair, however late a busy page gets them
 const HELD = 250; // milliseconds after which Space is held, not pressed
 // The face that Space is held about: below the pointer, or else that of the cell with the focus, or the first asked about.
 const AT_HAND = ".thumb[data-face]:hover, .tile:hover .thumb[data-face]";
@@ -43,9 +43,9 @@ document.addEventListener("keydown", (event) => {
   const on = event.target instanceof Element ? event.target : document.body;
   // A key that is held down, or pressed on what was decided before, is no command about what is on the page.
   if ((event.repeat || on.closest(".toasts, .banner")) && !key.startsWith("Mod+")) return;
-  const pair = prefix && Date.now() - prefixAt < PATIENCE ? `${prefix} ${key}` : "";
+  const pair = prefix && event.timeStamp - prefixAt < PATIENCE ? `${prefix} ${key}` : "";
   prefix = key;
-  prefixAt = Date.now();
+  prefixAt = event.timeStamp;
   const binding = (pair && find(pair)) || find(key);
   // Space and Enter belong to a focused button or link.
   if (!binding || (["Space", "Enter"].includes(key) && on.matches("button, a[href], input, summary"))) return;
