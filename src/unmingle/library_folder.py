@@ -214,8 +214,11 @@ class LibraryFolder:
             self._service.forget()
             try:
                 pages, left = clean_files(store)
-            finally:
-                self._show()
+            except BaseException:
+                with suppress(WriteError):  # what failed first is told
+                    self._show()
+                raise
+            self._show()
         return replace(done, pages=tuple(pages), left=tuple(left))
 
     def _note_output(self, kind: str, *pages: Path, export: Path | None = None, files: int = 0) -> None:

@@ -17,7 +17,7 @@ from tests.made_library import Shot, library, take
 
 from unmingle.api import ExportOptions, Library
 from unmingle.errors import LabelsError, SourceError
-from unmingle.exchange.importing import NO_PLACE, OWN_SIDECARS, Left, assign
+from unmingle.exchange.importing import NO_PLACE, OTHER_LIST, OWN_SIDECARS, Left, assign
 from unmingle.exchange.named_faces import NO_FACE, NOT_THERE, OTHER_FOLDER, SEVERAL, SEVERAL_PEOPLE, UNREAD, WHICH_FACE
 from unmingle.exchange.region_sources import WHICH_WAY_UP
 from unmingle.exchange.xmp import packet
@@ -178,7 +178,13 @@ def test_regions_drawn_on_the_picture_as_shown_are_known_by_their_dimensions(tmp
 
 @pytest.mark.parametrize(
     ("orientation", "size", "named"),
-    [(1, (400, 300), True), (6, (400, 300), True), (6, (300, 400), True), (3, (400, 300), False)],
+    [
+        (1, (400, 300), True),
+        (6, (400, 300), True),
+        (6, (300, 400), True),
+        (3, (400, 300), False),
+        (6, (400, 400), False),
+    ],
 )
 def test_acdsees_regions_are_taken_where_their_dimensions_tell_which_way_up(
     orientation: int, size: tuple[int, int], named: bool, tmp_path: Path
@@ -316,6 +322,36 @@ def test_a_shared_sidecar_is_of_one_picture_that_is_there_in_several_formats(tmp
         draw(tmp_path / "pictures" / f"{name}.xmp", ADA)
     assert one.import_names(tmp_path / "pictures").left == (Left("b.xmp", "", SEVERAL),)
     assert names(one) == {("a.jpg", 0): "Ada"}
+
+
+def test_a_raw_pictures_sidecar_speaks_where_nothing_else_does_and_knows_which_way_up_it_is(tmp_path: Path) -> None:
+    pictures, centre, side = tmp_path / "pictures", (80 / 400, 80 / 300), (0.2, 80 / 300)
+    shot = Shot("a.jpg", (0, 1), ((40, 40, 80, 80), (280, 180, 80, 80)))  # mirrored by half a turn
+    take(pictures, [shot])
+    raw = Region("Ada", FACE, (1 - centre[0], 1 - centre[1], *side))
+    (pictures / "a.CR3.xmp").write_bytes(packet([raw], width=400, height=300, orientation=3, schemas=("MWG",)))
+    for number, said in enumerate(({}, {"a.xmp": "Bob"}, {"a.jpg": "Cid"})):
+        for file, name in said.items():
+            how = inside if file == "a.jpg" else draw
+            how(pictures / file, Region(name, FACE, (*centre, *side)))
+        one = library(tmp_path / str(number), pictures, [shot])
+        assert one.import_names(pictures).left == ()
+        assert names(one) == {("a.jpg", 0): next(iter(said.values()), "Ada")}
+        (pictures / "a.xmp").unlink(missing_ok=True)
+
+
+def test_acdsees_list_is_not_taken_where_there_is_another(tmp_path: Path) -> None:
+    one = one_face(tmp_path, "a.jpg")
+    inside(tmp_path / "pictures" / "a.jpg", OLD)
+    sides = " ".join(f't:{side}="{share}"' for side, share in zip("xywh", ON_FACE, strict=True))
+    (tmp_path / "pictures" / "a.jpg.xmp").write_text(
+        f"""<rdf:RDF xmlns:rdf="{RDF}" xmlns:a="http://ns.acdsee.com/regions/" xmlns:t="http://ns.acdsee.com/sType/Area#">
+        <rdf:Description><a:Regions rdf:parseType="Resource"><a:RegionList><rdf:Bag><rdf:li><rdf:Description
+        a:Name="Ada" a:Type="Face"><a:DLYArea {sides}/></rdf:Description></rdf:li></rdf:Bag></a:RegionList></a:Regions>
+        </rdf:Description></rdf:RDF>"""
+    )
+    assert one.import_names(tmp_path / "pictures").left == (Left("a.jpg.xmp", "Ada", OTHER_LIST),)
+    assert names(one) == {("a.jpg", 0): "Old"}
 
 
 @pytest.mark.parametrize("named", [".", "x", "x/a.jpg"])

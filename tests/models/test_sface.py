@@ -9,7 +9,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from unmingle.example_faces import made_up_faces
-from unmingle.faces.recipe import face_recipe
+from unmingle.faces import recipe
 from unmingle.models.embedding import describe, embed, open_sface
 from unmingle.models.graphs import RANGES, add_pooled_output, prepared_model, quantise, wide_pointwise
 from unmingle.models.registry import CARDS, SFACE, all_cards, card
@@ -63,7 +63,8 @@ def test_without_a_cache_networks_are_made_ready_each_time(
     assert made.keys() <= cached.keys()  # a graph out of OpenVINO's cache has other names beside them
     for name in made:  # of the other a process may have told that computes with other threads
         np.testing.assert_allclose(made[name], cached[name], atol=1e-4)
-    assert face_recipe(DetectionSettings(), settings, card("sface")).precision == "f32"
+    recipe._loaded.cache_clear()
+    assert recipe.face_recipe(DetectionSettings(), settings, card("sface")).precision == "f32"
     assert all_cards() == CARDS
 
 

@@ -143,6 +143,7 @@ def test_the_small_copy_that_a_raw_picture_begins_with_is_no_picture_of_its_own(
 def test_raw_pictures_that_are_there_in_no_other_format_are_told(tmp_path: Path) -> None:
     both = ("IMG_1.DNG", "img_1.heic", "PXL_2.RAW-02.ORIGINAL.dng", "PXL_2.RAW-01.MP.COVER.jpg", "a.b.NEF", "a.b.jpg")
     touch(tmp_path, *both, "IMG_3.dng", "IMG_3.xmp", "x/IMG_1.DNG", "a.c.NEF", "note.txt")
+    (tmp_path / "y.dng").mkdir()
     found = images.scan([tmp_path])
     assert (found.lone_raws, dict(found.others)) == (3, {".dng": 4, ".nef": 2, ".xmp": 1, ".txt": 1})
     added = Added(1, 1, 0, 0, 0, 8, 0, others=found.others, lone_raws=found.lone_raws)

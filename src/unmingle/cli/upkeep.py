@@ -253,7 +253,7 @@ def _age(text: str) -> datetime:
         if text.endswith("d"):
             return datetime.now(UTC) - timedelta(days=float(text[:-1]))
         return datetime.fromisoformat(text).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
+    except (ValueError, OverflowError, OSError) as error:  # the last on Windows, of days before 1970
         raise SettingsError(f"{text!r} is no age.", "Write it like 365d, or 2024-05-31.") from error
 
 

@@ -33,7 +33,7 @@ from unmingle.faces.boxes import assigned
 from unmingle.progress import Progress
 from unmingle.sources.images import PictureFile, quiet_decoders, readable
 from unmingle.sources.names import NamedFiles, developed, find_all, find_stems, has_ending, stems
-from unmingle.sources.regions import LEAST_OVERLAP, SCHEMAS, Area, Region, overlap
+from unmingle.sources.regions import ACDSEE, LEAST_OVERLAP, SCHEMAS, Area, Region, overlap
 from unmingle.store.face_query import Picture, originals, pictures
 from unmingle.store.sqlite import Store
 
@@ -44,6 +44,7 @@ OTHER_SHEET = "not read: it is hidden, or has other headings than the first shee
 NO_PLACE = "in the picture, but it isn't said where"
 TWIN = 0.5  # regions that overlap so much, intersection over union, are of one face
 SURE = 0.999  # so probable is who is meant, where it isn't said where somebody is, for it to be taken
+OTHER_LIST = "ACDSee's, and of this picture the list of another program is believed"
 OWN_SIDECARS = f"each picture so called has a sidecar of its own, PICTURE.EXT{ENDING}"
 
 
@@ -196,9 +197,9 @@ class _Reader:
     def _speakers(self, drawn: Sequence[Drawn], known: Sequence[Picture]) -> dict[int, list[Drawn]]:
         """What speaks for each picture, by its position; what speaks for none is told.
 
-        Of `a.jpg.xmp`, `a.xmp` and the picture itself, the first that has a list of regions speaks for `a.jpg`. A name
-        without an ending, as Lightroom gives to sidecars, or with a raw picture's, may mean several pictures; one in
-        another folder means none.
+        Of `a.jpg.xmp`, `a.xmp`, the picture itself and a raw picture's `a.CR3.xmp`, the first that has a list of
+        regions speaks for `a.jpg`. A name without an ending, as Lightroom gives to sidecars, or with a raw picture's,
+        may mean several pictures; one in another folder means none.
         """
         files = [(readable(one.held.file.source), one.held.file.name) for one in known]
         paths = {f"{source.rstrip('/')}/{file}" for source, file in files}
@@ -223,7 +224,7 @@ class _Reader:
             # A picture that has a sidecar of its own is not meant by one that several may share.
             free = [at for at in candidates if all(rank < 2 for rank, _ in ranked.get(at, ()))]
             if free and _one_picture(known, free, same):
-                ranked[free[0]].append((int(one.beside), one))
+                ranked[free[0]].append((-1 if one.is_of_raw else int(one.beside), one))
             else:
                 self._pass(one, named_faces.SEVERAL if free else OWN_SIDECARS)
         highest = {at: max(rank for rank, _ in found) for at, found in ranked.items()}
@@ -259,9 +260,13 @@ class _Reader:
         for one in drawn:
             self._count(one)
         areas = [clip(face.box, picture.width, picture.height) for face in picture.faces]
+        others = any(region.schema in SCHEMAS for one in drawn for region in one.named)
         for one in drawn:
             said: dict[int, str] = {}  # by face, what a schema said of it that is believed more
-            for schema in (*SCHEMAS, "ACDSee"):
+            for region in one.named if others else ():
+                if region.schema == ACDSEE:
+                    self._leave(one.where, region.name, OTHER_LIST)
+            for schema in SCHEMAS if others else (ACDSEE,):
                 regions = [region for region in one.named if region.schema == schema and region.area]
                 self._name_by(one, regions, picture, areas, said)
         placed = {region.name for one in drawn for region in one.named if region.area}

@@ -27,7 +27,7 @@ from unmingle.evaluation.columns import label_of
 from unmingle.evaluation.sheets import check_cells
 from unmingle.exchange.table_files import OUR_TABLES
 from unmingle.exchange.xmp import ENDING
-from unmingle.sources.formats import RAW_SUFFIXES, SUFFIXES, head_of, picture_format, read_file
+from unmingle.sources.formats import SUFFIXES, head_of, picture_format, read_file
 from unmingle.sources.images import MANIFEST, PictureFile, is_manifest, readable, walk
 from unmingle.sources.metadata import LARGEST_PACKET, NORMAL
 from unmingle.sources.names import developed
@@ -55,16 +55,14 @@ CONTACTS = "contacts.xml"  # of Picasa's own folder, where older versions kept a
 CONTACT = re.compile(r'<contact\s[^<>]*?\bid="([0-9a-fA-F]{1,16})"[^<>]*?\bname="([^"<>]*)"')
 RECT64 = re.compile(r"rect64\(([0-9a-fA-F]{1,16})\),([0-9a-fA-F]{1,16})")
 JSON = ".json"
-# Takeout clips the name of a sidecar to so many characters, without its ending and the number of a namesake.
-CLIPPED = 46
+CLIPPED = 46  # characters of a sidecar's name that Takeout leaves, without its ending and a namesake's number
 SUFFIX = ".supplemental-metadata"
 NUMBERED = re.compile(r"^(?P<stem>.+)(?P<number>\(\d+\))(?P<ending>\.[^.]*)$")
-# "-edited", in any language.
-EDITED = re.compile(r"^(?P<stem>.+)-[^\W\d_]+(?P<number>(?:\(\d+\))?)(?P<ending>\.[^.]*)$")
+EDITED = re.compile(r"^(?P<stem>.+)-[^\W\d_]+(?P<number>(?:\(\d+\))?)(?P<ending>\.[^.]*)$")  # in any language
 OF_OSXPHOTOS = ("XMP:PersonInImage", "XMP-iptcExt:PersonInImage", "PersonInImage", "persons")
 COCO = "coco.json"
 # Rows of a table, one on each line, may have such a column; its cells are no lists.
-COCO_BEGINS = re.compile(
+COCO_HEAD = re.compile(
     rb'(?:\xef\xbb\xbf)?\s*\{\s*"(?:info|licenses|images|annotations|categories)"\s*:\s*(?:[{\[]|null)'
 )
 # Categories that are nobody's name: what detectors call everybody, and how our own export calls who has none.
@@ -159,7 +157,7 @@ def _kind(path: Path) -> Kind:
         return "picture"
     if path.name.lower() == CONTACTS:
         return "contacts"
-    if suffix == JSON and COCO_BEGINS.match(head_of(path)):
+    if suffix == JSON and COCO_HEAD.match(head_of(path)):
         return "coco"
     return "tags" if suffix == JSON and read_tags(path) else "table"
 
@@ -182,6 +180,11 @@ class Drawn:
         texts = file.name, readable(str(file.path)).replace(os.sep, "/")
         name, path = (text[: -len(ENDING)] if text.lower().endswith(ENDING) else text for text in texts)
         return name, path
+
+    @property
+    def is_of_raw(self) -> bool:
+        """Whether it is a raw picture's sidecar."""
+        return developed(self.picture[0]) != self.picture[0]
 
     @property
     def where(self) -> str:
@@ -208,16 +211,17 @@ class Drawn:
                     return None, OTHER_SHAPE.format(*shape)
                 shape = shape[::-1]  # as it is stored
             return region.shares(shape or size), ""
-        try:
-            stored = self.stored or read_stored(picture.held.file.path)
-            orientation, size = stored.orientation, (stored.width, stored.height)
-        except PictureError:
-            # The picture is gone, too: what the sidecar says of it has to do.
-            orientation, size = self.packet.orientation or NORMAL, (picture.width, picture.height)
-            size = size[::-1] if lies(orientation) else size
+        # Of a picture that is gone, or a raw one, which isn't read, what the sidecar says has to do.
+        orientation, size = self.packet.orientation or NORMAL, (picture.width, picture.height)
+        size = size[::-1] if lies(orientation) else size
+        with suppress(PictureError):
+            if not self.is_of_raw:
+                stored = self.stored or read_stored(picture.held.file.path)
+                orientation, size = stored.orientation, (stored.width, stored.height)
         area, shape = region.shares(size), self.packet.size
         assert area is not None
-        if region.schema == "ACDSee" and orientation != NORMAL and not (shape and lies(orientation)):
+        told = shape and lies(orientation) and not _one_shape(shape, shape[::-1])
+        if region.schema == "ACDSee" and orientation != NORMAL and not told:
             return None, WHICH_WAY_UP
         if shape is None or region.pixels or _one_shape(shape, size):
             return to_upright(area, orientation), ""
@@ -253,9 +257,9 @@ def read_drawn(kind: Kind, file: PictureFile, *, contacts: Mapping[str, str]) ->
 
 def of_sidecar(file: PictureFile, packet: Packet | None) -> Drawn:
     """What a sidecar says; without a packet it can't be read, and what is inside its picture may be older."""
-    of, stored = file.path.with_suffix(""), None
+    stored = None
     with suppress(PictureError):
-        stored = None if of.suffix.lower() in RAW_SUFFIXES else read_stored(of)  # whose size may be a small copy's
+        stored = read_stored(file.path.with_suffix(""))
     return Drawn(file, packet or Packet(()), stored, beside=packet is None or packet.speaks)
 
 
@@ -295,8 +299,7 @@ def _by_stem(folder: Path, changed: int) -> dict[str, list[str]]:
 
 def _stems(name: str) -> Iterator[str]:
     yield name
-    matches = filter(None, (pattern.match(name) for pattern in (NUMBERED, EDITED)))
-    # The number goes to the end.
+    matches = filter(None, (pattern.match(name) for pattern in (NUMBERED, EDITED)))  # the number goes to the end
     for whole, which in [(name, ""), *((one["stem"] + one["ending"], one["number"]) for one in matches)]:
         for called in (whole, Path(whole).stem):  # Takeout leaves the ending out where the title has none
             yield called[:CLIPPED] + which

@@ -233,7 +233,7 @@ class OpenVinoSession(_Engine):
         self._own = threading.local()
 
     def _outputs(self, batch: NDArray[Any]) -> dict[str, F32]:
-        ends = np.cumsum(_sizes(len(batch), self._streams, max(1, MOST_NUMBERS // batch[0].size)))
+        ends = np.cumsum(_sizes(len(batch), self._streams, max(1, MOST_NUMBERS // max(1, batch[0].size))))
         results = list(self._workers.map(self._run, np.split(batch, ends[:-1])))
         outputs = [np.concatenate(parts) for parts in zip(*results, strict=True)]
         return {name: output for output, names in zip(outputs, self._names, strict=True) for name in names}

@@ -181,7 +181,7 @@ def walk(
             made.append(str(folder))
             continue
         moving = formats.moving_parts(folder, (entry.name for entry in listing))
-        yield from (LONE_RAW for _ in formats.lone_raws(entry.name for entry in listing))
+        yield from (LONE_RAW for _ in formats.lone_raws(entry.name for entry in listing if not _is_folder(entry)))
         for entry in listing:
             ending = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122  # thousands of names: no Path
             if _is_folder(entry):

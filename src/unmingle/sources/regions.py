@@ -26,6 +26,7 @@ from unmingle.sources.metadata import LARGEST_PACKET, open_picture, xmp_packets
 # Centre x and y, width and height, each as a share of the picture's, from its left and top.
 Area = tuple[float, float, float, float]
 Schema = Literal["MWG", "Microsoft", "IPTC", "ACDSee"]
+ACDSEE: Schema = "ACDSee"
 SCHEMAS: tuple[Schema, ...] = ("MWG", "Microsoft", "IPTC")  # of two that name one face, the first is believed
 
 NAMESPACES = {
@@ -217,7 +218,7 @@ def _of_acdsee(region: _Struct) -> Region:
     places = [region.struct(f"acdsee-rs:{found}") for found in ("DLYArea", "ALGArea")]
     areas = (area_of(*(place.number(f"acdsee-stArea:{side}") for side in "xywh")) for place in places)
     name = region.text("acdsee-rs:Name") if region.text("acdsee-rs:NameAssignType") != "denied" else ""
-    return Region(name, region.text("acdsee-rs:Type"), next(filter(None, areas), None), schema="ACDSee")
+    return Region(name, region.text("acdsee-rs:Type"), next(filter(None, areas), None), schema=ACDSEE)
 
 
 def _of_microsoft(region: _Struct) -> Region:

@@ -108,7 +108,7 @@ def faces_meant(store: Store, sources: Iterable[Path], older_than: datetime | No
             query = (  # those that only older files show, or none any more
                 # A recording that is not seen to its end has no time yet.
                 "SELECT face FROM face_row LEFT JOIN file ON file.digest = content GROUP BY face"
-                " HAVING coalesce(max(iif(modified = -1 AND problem = '', ?1, modified)), -1) < ?1"
+                " HAVING coalesce(max(iif(modified = -1 AND problem = '', ?1, modified)) < ?1, 1)"
             )
             before = in_64_bits(int(older_than.timestamp() * 1e9))
             found |= {face for (face,) in connection.execute(query, (before,))}
