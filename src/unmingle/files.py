@@ -70,6 +70,11 @@ def stamp(path: str | os.PathLike[str]) -> tuple[int, int]:
         status = os.stat(path)  # noqa: PTH116  # a hundred thousand of them: no Path
     except OSError:
         return -1, 0
+    return stamp_of(status)
+
+
+def stamp_of(status: os.stat_result) -> tuple[int, int]:
+    """The same of a file that was looked at already."""
     return status.st_size, in_64_bits(status.st_mtime_ns)
 
 
@@ -81,6 +86,11 @@ def in_64_bits(nanoseconds: int) -> int:
 def is_there(path: Path) -> bool:
     """Whether something is at a path, as far as one may look; where one may not, Path.exists raises before 3.14."""
     return os.path.exists(path)  # noqa: PTH110
+
+
+def is_file(path: Path) -> bool:
+    """Likewise whether a file is there."""
+    return os.path.isfile(path)  # noqa: PTH113
 
 
 def real_path(path: str | Path) -> Path:

@@ -14,7 +14,7 @@ import numpy as np
 
 from unmingle.decisions import journal
 from unmingle.errors import PictureError, UnmingleError, reason
-from unmingle.files import in_64_bits, stamp
+from unmingle.files import in_64_bits, stamp, stamp_of
 from unmingle.models.runtime import available_cores
 from unmingle.progress import Progress, Times, silent
 from unmingle.records import U8, Added, Analysis
@@ -308,8 +308,7 @@ class _Ingest:
                     self._watch_on(recording, name)
                     self.done.add(name)
         with self.store.transaction() as connection:
-            stamp = status.st_size, in_64_bits(status.st_mtime_ns)
-            analyses.note_read(connection, known.row, *stamp, name, "", content=content, shown=shown)
+            analyses.note_read(connection, known.row, *stamp_of(status), name, "", content=content, shown=shown)
         return new
 
     def _watch_on(self, recording: Recording, name: str) -> None:

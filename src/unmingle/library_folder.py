@@ -44,6 +44,14 @@ DONE = (
 )
 
 
+def _moment(age: datetime | timedelta) -> datetime:
+    """What `erase` is given as a moment; SettingsError where no date goes back so far."""
+    try:
+        return datetime.now(UTC) - age if isinstance(age, timedelta) else age.astimezone(UTC)
+    except (ValueError, OverflowError, OSError) as error:  # the last on Windows, of days before 1970
+        raise SettingsError(f"{age} is no age that a date has.", "Give a later one.") from error
+
+
 class Who(TypedDict, total=False):
     """Who decides, and the last entry of the log that they knew of."""
 
@@ -199,12 +207,11 @@ class LibraryFolder:
             left_out: all faces that are nobody's, and of people who are ignored.
             dry_run: only tell.
         """
-        if isinstance(older_than, timedelta):
-            older_than = datetime.now(UTC) - older_than
+        before = None if older_than is None else _moment(older_than)
         with self.writing() as store:
             facts.check_begun(store)
             paths = [user_path(source) for source in sources]
-            chosen = {*faces_named(store, faces), *faces_meant(store, paths, older_than, left_out=left_out)}
+            chosen = {*faces_named(store, faces), *faces_meant(store, paths, before, left_out=left_out)}
             meant = people_meant(store, State.read(store), people, ignored=left_out)
             if not (chosen or meant):
                 raise DecisionError("There is nobody to erase.", "Name a person, faces, or a source.")

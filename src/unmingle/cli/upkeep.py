@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -247,13 +247,11 @@ def _lines(done: Erasure, *, dry_run: bool) -> list[str]:
     return lines
 
 
-def _age(text: str) -> datetime:
-    """The moment so many days ago, or at which a day begins here."""
+def _age(text: str) -> datetime | timedelta:
+    """A number of days, or a day."""
     try:
-        if text.endswith("d"):
-            return datetime.now(UTC) - timedelta(days=float(text[:-1]))
-        return datetime.fromisoformat(text).astimezone(UTC)
-    except (ValueError, OverflowError, OSError) as error:  # the last on Windows, of days before 1970
+        return timedelta(days=float(text[:-1])) if text.endswith("d") else datetime.fromisoformat(text)
+    except (ValueError, OverflowError) as error:
         raise SettingsError(f"{text!r} is no age.", "Write it like 365d, or 2024-05-31.") from error
 
 

@@ -6,7 +6,6 @@ YuNet the picture) frozen to one size. Folding computes those constants once; th
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unmingle.errors import WriteError
-from unmingle.files import write_atomically
+from unmingle.files import is_file, write_atomically
 from unmingle.models.registry import Card, cache_folder, model_file
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ def prepared_model(wanted: Card, kind: Literal["detector", "embedding"], *, int8
     """
     published = model_file(wanted)
     destination = cache_folder() / f"{wanted.name}-{wanted.sha256[:12]}-{PREPARATION}{'-int8' * int8}.onnx"
-    if not os.path.isfile(destination):  # noqa: PTH113  # a Path raises where somebody may not look
+    if not is_file(destination):
         import onnx
 
         model = fold_quantised(onnx.load(str(published)), free_size=kind == "detector")

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import platformdirs
 
 from unmingle.errors import ModelError, SettingsError, WriteError
-from unmingle.files import EVERYBODY, file_hash, replacing, write_atomically
+from unmingle.files import EVERYBODY, file_hash, is_file, replacing, write_atomically
 
 if TYPE_CHECKING:
     from unmingle.models.fetch import OnBytes
@@ -169,7 +169,7 @@ def model_folder() -> Path:
 def all_cards() -> dict[str, Card]:
     """Every model by its name: the catalogue's first, then the added ones by name."""
     folder = model_folder()
-    paths = sorted(folder.glob("*.json")) if os.path.isdir(folder) else []  # noqa: PTH112  # as `_there`
+    paths = sorted(folder.glob("*.json")) if os.path.isdir(folder) else []  # noqa: PTH112  # as `is_file`
     added = {path.stem: _read(path) for path in paths}
     known = {name: _with_measured(card, added.get(name)) for name, card in CARDS.items()}
     return known | {name: card for name, card in added.items() if name not in CARDS}
@@ -178,7 +178,7 @@ def all_cards() -> dict[str, Card]:
 def card(name: str) -> Card:
     """The card called so; ModelError if there is none, with the nearest name."""
     known, path = CARDS.get(name), _card_file(name)
-    stored = _read(path) if path is not None and _there(path) else None
+    stored = _read(path) if path is not None and is_file(path) else None
     if known is not None:
         return _with_measured(known, stored)
     if stored is not None:
@@ -239,11 +239,6 @@ def remove(name: str) -> None:
         raise WriteError(f"{downloaded_file(gone)} can't be removed: {error.strerror}.") from error
 
 
-def _there(path: Path) -> bool:
-    """Whether a file is there; also a service may ask, whose home is somebody else's, where a Path would raise."""
-    return os.path.isfile(path)  # noqa: PTH113
-
-
 def _card_file(name: str) -> Path | None:
     return model_folder() / f"{name}.json" if NAME.fullmatch(name) else None
 
@@ -270,7 +265,7 @@ def _with_measured(known: Card, stored: Card | None) -> Card:
 
 def is_here(wanted: Card) -> bool:
     """Whether the model's file is on this machine (its checksum is looked at when it is used)."""
-    return _there(downloaded_file(wanted)) or (bool(wanted.package) and find_spec(wanted.package) is not None)
+    return is_file(downloaded_file(wanted)) or (bool(wanted.package) and find_spec(wanted.package) is not None)
 
 
 def downloaded_file(wanted: Card) -> Path:
@@ -284,9 +279,9 @@ def model_file(wanted: Card) -> Path:
     Of one that is part of the installation, a download stands in where the package is gone or damaged.
     """
     path = downloaded_file(wanted)
-    if wanted.package and not _there(path):
+    if wanted.package and not is_file(path):
         return _packaged_file(wanted)
-    if not _there(path):
+    if not is_file(path):
         way = f"unmingle models fetch {wanted.name}" if wanted.url else f"unmingle models add FILE --name {wanted.name}"
         raise ModelError(f"The model {wanted.name} is not here.", f"Run: {way}")
     found = checksum(path)

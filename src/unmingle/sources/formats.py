@@ -133,9 +133,12 @@ def moving_parts(folder: Path, names: Iterable[str]) -> set[str]:
 
 def lone_raws(names: Iterable[str]) -> list[str]:
     """Of the names of a folder's files, those of raw pictures that are there in no format that is read."""
-    parts = [(name, _AFTER_SHOT.sub("", name.lower()), os.path.splitext(name.lower())[1]) for name in names]  # noqa: PTH122
-    shots = {shot for _, shot, ending in parts if ending in SUFFIXES}
-    return [name for name, shot, ending in parts if ending in RAW_SUFFIXES and shot not in shots]
+    endings = {name: os.path.splitext(name)[1].lower() for name in names}  # noqa: PTH122
+    raws = [name for name, ending in endings.items() if ending in RAW_SUFFIXES]
+    if not raws:  # as in nearly all folders, also of a hundred thousand files
+        return raws
+    shots = {_AFTER_SHOT.sub("", name.lower()) for name, ending in endings.items() if ending in SUFFIXES}
+    return [name for name in raws if _AFTER_SHOT.sub("", name.lower()) not in shots]
 
 
 def _seconds_of(path: Path) -> float:

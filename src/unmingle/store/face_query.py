@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from unmingle.files import in_64_bits
+from unmingle.files import stamp_of
 from unmingle.records import (
     F32,
     Status,  # not only for checking types: the review's server reads these records
@@ -48,7 +48,7 @@ class FileState:
             status = self.file.path.stat()
         except (OSError, ValueError) as error:  # damage may have put a zero into its name
             return f"can't be opened: {getattr(error, 'strerror', error)}"
-        same = (status.st_size, in_64_bits(status.st_mtime_ns)) == (self.size, self.modified)
+        same = stamp_of(status) == (self.size, self.modified)
         return "" if same else "changed since it was read: run unmingle cluster again"
 
 
