@@ -35,7 +35,12 @@ CROWDS = 20
 RULES: dict[str, dict[str, Any]] = {
     "scale: drawn to 1 among many clusters": {"cluster.PRIOR_COHORT": 1e18},
     "scale: what crowds explain counts once": {
-        "cluster.collection_scale": lambda *of: np.inf if len(of) > 3 else collection_scale(*of)
+        "cluster.collection_scale": lambda *of, tail=False: (
+            np.inf if len(of) > 3 and not tail else collection_scale(*of, tail=tail)
+        )
+    },
+    "scale: laxer as the most alike strangers say": {
+        "cluster.collection_scale": lambda *of, tail=False: 0.0 if tail else collection_scale(*of)
     },
     "scale: of clusters of three faces or more": {"threshold.LEAST_FACES": 2},
     "scale: pairs far out count less": {"threshold.OUTLIER_Z": np.inf},

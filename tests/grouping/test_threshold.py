@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,6 +9,9 @@ from hypothesis import strategies as st
 
 from unmingle.grouping.impostors import SFACE_CURVE, ImpostorModel
 from unmingle.grouping.threshold import FalseMergeThreshold, collection_scale, standard_query
+
+if TYPE_CHECKING:
+    from unmingle.records import F64
 
 USUAL = FalseMergeThreshold(curve=SFACE_CURVE, expected=0.02)
 ONE = np.ones(1, np.int64)
@@ -79,6 +84,21 @@ def test_small_or_no_clusters_say_nothing_about_the_scale() -> None:
 def test_one_person_in_two_parts_does_not_stretch_the_scale_far() -> None:
     means = np.concatenate([np.eye(30, dtype=np.float32), np.eye(30, dtype=np.float32)[:1]])
     assert collection_scale(means, np.full(31, 5), SFACE_CURVE) < 3
+
+
+def test_a_scale_is_laxer_where_all_strangers_are_less_alike_but_hardly_for_two_sorts_of_people() -> None:
+    means = np.random.default_rng(3).normal(size=(1200, 400)) / 20
+    sort = np.repeat([[0.025**0.5], [-(0.025**0.5)]], 600, axis=0)  # within, strangers score a deviation more
+
+    def scales(vectors: F64, mean: float) -> tuple[float, float]:
+        curve, size = ImpostorModel(mean=mean, people=1 / 400, faces=0.0, pairs=0.0), np.full(1200, 5)
+        vectors_nd = vectors.astype(np.float32)
+        whole = collection_scale(vectors_nd, size, curve)
+        return whole, collection_scale(vectors_nd, size, curve, np.zeros(1200), tail=True)
+
+    assert scales(0.8**0.5 * means, 0.0) == pytest.approx((0.8, 0.8), abs=0.02)
+    whole, tail = scales(np.hstack([means, sort]), 0.025)
+    assert 1 - whole > 2 * (1 - tail)
 
 
 @given(st.integers(1, 5000), st.integers(1, 5000), st.integers(2, 10**6), st.floats(0.7, 1.5))

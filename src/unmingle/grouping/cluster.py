@@ -210,12 +210,12 @@ def _joined(clusters: Clusters, threshold: FalseMergeThreshold) -> Clusters:
 def _scale(clusters: Clusters, curve: ImpostorModel) -> float:
     alive = clusters.alive
     mean_cd, size_c = clusters.mean_nd[alive], clusters.size_n[alive]
-    if (scale := collection_scale(mean_cd, size_c, curve)) <= 1:
-        return scale
+    scale, excess_c = collection_scale(mean_cd, size_c, curve), clusters.excess(alive, alive)
+    if scale <= 1:
+        return max(scale, collection_scale(mean_cd, size_c, curve, excess_c, tail=True))
     # Among many clusters each place tells for itself, and what crowds explain does not count twice.
     thin = PRIOR_COHORT / (PRIOR_COHORT + np.count_nonzero(size_c > 1))
-    crowds = max(1.0, collection_scale(mean_cd, size_c, curve, clusters.excess(alive, alive)))
-    return min(1 + (scale - 1) * thin, crowds)
+    return min(1 + (scale - 1) * thin, max(1.0, collection_scale(mean_cd, size_c, curve, excess_c)))
 
 
 def _count_seen_together(labels_n: I64, constraints: Constraints) -> dict[str, float]:

@@ -45,6 +45,8 @@ MANY_CLUSTERS = 1000
 OUTLIER_Z = 3.0
 # Most p-values of strangers lie above this; of faces that belong to somebody nearly none.
 STOREY = 0.5
+# Scales that are told apart where strangers are less alike than the card says.
+NARROWER = np.linspace(0.5, 1, 51)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,15 +188,19 @@ def cluster_excess(mean_cd: F32, size_c: I64, curve: ImpostorModel, rows_m: I64 
     return excess_c
 
 
-def collection_scale(mean_cd: F32, size_c: I64, curve: ImpostorModel, excess_c: F64 | None = None) -> float:
+def collection_scale(
+    mean_cd: F32, size_c: I64, curve: ImpostorModel, excess_c: F64 | None = None, *, tail: bool = False
+) -> float:
     """How much wider strangers spread in this collection than the model's card says, from a first clustering.
 
     Siblings, one camera or one light make strangers more alike. The clusters are strangers to each other, and the upper
     half of their scores has a mean square of 1 if the card holds here. Where fewer than half are above 0, those may be
     pieces of one person: to more than 1 they stretch it only as far as the rest of the half, at 0, lets them. Drawn to
     1 where there are few clusters.
-    excess_c: what is known of the place of each.
+    excess_c: what is known of the place of each. tail: by what lies beyond `LEAST_Z`, and no more than 1. Two sorts of
+    people are less alike across than within, which says nothing about those who are alike enough to be merged.
     """
+    least = LEAST_Z if tail else 0.0
     large = np.flatnonzero(size_c >= LEAST_FACES)
     large = large[spaced(len(large), MOST_CLUSTERS)]
     mean_ld, size_l = mean_cd[large], size_c[large]
@@ -206,14 +212,26 @@ def collection_scale(mean_cd: F32, size_c: I64, curve: ImpostorModel, excess_c: 
             beyond_rl = similarity_rl - ((excess_c[large[block], None] + excess_c[large]) / 2).astype(np.float32)
         z_rl = card.standard(beyond_rl, size_l[block, None], size_l[None])
         z_rl[np.arange(len(z_rl)), np.arange(block.start, block.stop)] = 0  # itself
-        above = z_rl[z_rl > 0]
+        above = z_rl[z_rl > least]
         total += float(np.square(np.minimum(above, OUTLIER_Z)).sum())
         count += len(above)
     spread = total / count if count else 1.0
-    if spread > 1:
+    if tail and count:
+        spread = float(np.interp(spread, _square_beyond(least, NARROWER), NARROWER**2))
+    elif spread > 1:
         spread = max(1.0, total / max(count, len(mean_ld) * (len(mean_ld) - 1) / 2))
     m = len(size_l)
     return float(np.sqrt((PRIOR_CLUSTERS + m * spread) / (PRIOR_CLUSTERS + m)))
+
+
+def _square_beyond(least: float, deviation_m: F64) -> F64:
+    """(m,) the mean square of what lies beyond `least` on normal curves around 0."""
+    from scipy.special import ndtr
+
+    z_m = least / deviation_m
+    hazard_m = np.exp(-(z_m**2) / 2) / (np.sqrt(2 * np.pi) * ndtr(-z_m))
+    square_m: F64 = deviation_m**2 + deviation_m * least * hazard_m
+    return square_m
 
 
 def surest(p_m: F64, share: float) -> I64:
