@@ -92,7 +92,7 @@ lock: $(VENV)/made
 		pyproject.toml -o requirements/core.lock
 	sed -n 's/^\([a-z0-9][^ ]*==[^\\]*[^ \\]\).*/\1/p' requirements/core.lock > requirements/constraints.txt
 	$(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --generate-hashes --no-annotate --python-version 3.11 --no-emit-index-url \
-		pyproject.toml --extra encrypt --extra onnxruntime --extra ray --group test --group parity --group lint --group docs --constraint requirements/core.lock -o requirements/dev.lock
+		pyproject.toml --extra encrypt --extra onnxruntime --extra ray --group test --group lint --group docs --constraint requirements/core.lock -o requirements/dev.lock
 
 clean:
 	rm -rf $(VENV) $(VENV)-lowest tools/page/node_modules tools/page/build .coverage demo site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
