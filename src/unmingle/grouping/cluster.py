@@ -18,7 +18,7 @@ from unmingle.grouping.attach import attach_border, attach_outliers, fill_gaps, 
 from unmingle.grouping.clusters import BLOCK, Clusters, canonical_order, largest_first, unit_rows
 from unmingle.grouping.confidence import label_means
 from unmingle.grouping.constraints import Constraints, roots
-from unmingle.grouping.impostors import SINGLE, estimate_curve
+from unmingle.grouping.impostors import MANY_PEOPLE, SINGLE, estimate_curve
 from unmingle.grouping.linkage import Linkage
 from unmingle.grouping.refine import (
     check_people,
@@ -30,12 +30,7 @@ from unmingle.grouping.refine import (
     part_crowds,
     reassign,
 )
-from unmingle.grouping.threshold import (
-    PRIOR_COHORT,
-    FalseMergeThreshold,
-    collection_scale,
-    local_excess,
-)
+from unmingle.grouping.threshold import PRIOR_COHORT, FalseMergeThreshold, collection_scale, local_excess
 from unmingle.records import Clustering, Merges, check_shape
 
 if TYPE_CHECKING:
@@ -210,11 +205,14 @@ def _joined(clusters: Clusters, threshold: FalseMergeThreshold) -> Clusters:
 def _scale(clusters: Clusters, curve: ImpostorModel) -> float:
     alive = clusters.alive
     mean_cd, size_c = clusters.mean_nd[alive], clusters.size_n[alive]
-    scale, excess_c = collection_scale(mean_cd, size_c, curve), clusters.excess(alive, alive)
-    if scale <= 1:
-        return max(scale, collection_scale(mean_cd, size_c, curve, excess_c, tail=True))
+    excess_c, several = clusters.excess(alive, alive), np.count_nonzero(size_c > 1)
+    if (
+        scale := collection_scale(mean_cd, size_c, curve)
+    ) <= 1:  # what the most alike strangers say beyond it, few can't
+        tail = collection_scale(mean_cd, size_c, curve, excess_c, tail=True)
+        return scale + several / (several + MANY_PEOPLE) * max(0, tail - scale)
     # Among many clusters each place tells for itself, and what crowds explain does not count twice.
-    thin = PRIOR_COHORT / (PRIOR_COHORT + np.count_nonzero(size_c > 1))
+    thin = PRIOR_COHORT / (PRIOR_COHORT + several)
     return min(1 + (scale - 1) * thin, max(1.0, collection_scale(mean_cd, size_c, curve, excess_c)))
 
 
