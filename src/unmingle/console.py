@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from unmingle.progress import Progress
+from unmingle.progress import Progress, silent
 from unmingle.text_layout import printable
 
 DOING = {
@@ -53,7 +53,7 @@ def tell(result: object, *lines: str, as_json: bool, quiet: bool = False) -> Non
 def progress(*, quiet: bool) -> Iterator[Progress]:
     """A `Progress` for the terminal, for a log, or for nobody."""
     if quiet:
-        yield lambda stage, done, total: None
+        yield silent
     elif sys.stderr.isatty():
         with _bars() as told:
             yield told

@@ -63,7 +63,7 @@ def test_a_table_too_long_for_a_sheet_names_other_kinds() -> None:
 
 
 def test_a_filled_workbook_keeps_rows_of_any_length() -> None:
-    content = filled_workbook("labels", [("a", 1.0, "=x"), ("b",), ("", "c")], new=(1,))
+    content = filled_workbook([("a", 1.0, "=x"), ("b",), ("", "c")], new=(1,))
     read = (
         fastexcel.read_excel(io.BytesIO(content).getvalue()).load_sheet(0, header_row=None, dtypes="string").to_polars()
     )

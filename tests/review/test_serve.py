@@ -25,7 +25,7 @@ import sys, webbrowser
 from pathlib import Path
 from unmingle.review.serve import serve
 webbrowser.open = lambda address: print("browser", address, flush=True)
-serve(Path(sys.argv[1]), announce=lambda line: print(line, flush=True), **eval(sys.argv[2]))
+serve(Path(sys.argv[1]), **eval(sys.argv[2]))
 """
 
 

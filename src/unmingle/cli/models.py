@@ -45,12 +45,14 @@ def list_models(
 
     if library is not None:
         found = open_library(library).models.rows(named=True)
-        counts = [(f"{one['pictures']:,}", f"{one['faces']:,}", "yes" if one["current"] else "") for one in found]
-        held = [(one["model"], one["recipe"], *counted) for one, counted in zip(found, counts, strict=True)]
         if as_json:
             console.say_json(found)
-        else:
-            console.show_table(held, headings=("model", "recipe", "pictures", "faces", "current"))
+            return
+        held = [
+            (one["model"], one["recipe"], f"{one['pictures']:,}", f"{one['faces']:,}", "yes" if one["current"] else "")
+            for one in found
+        ]
+        console.show_table(held, headings=("model", "recipe", "pictures", "faces", "current"))
         return
     cards = all_cards().values()
     if as_json:

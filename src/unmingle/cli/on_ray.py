@@ -112,9 +112,11 @@ def _joined(address: str, workers: int | None, kept: str) -> Iterator[None]:
         import ray.data
     except ImportError as error:
         raise MissingExtraError("ray", "ray", "for --ray") from error
-    _check_answers(address)
     own = {"include_dashboard": False, "num_cpus": workers} if address == "local" else {}
     try:
+        if address not in ("local", "auto"):  # where nobody answers, Ray would go on asking for long
+            where = urlsplit(address if "://" in address else f"//{address}")
+            socket.create_connection((where.hostname or "", where.port or 6379), timeout=LONGEST_WAIT).close()
         with _nothing_said():
             ray.init(address, **own, log_to_driver=False, logging_level="error")
     except Exception as error:
@@ -142,18 +144,6 @@ def _nothing_said() -> Iterator[None]:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)
-
-
-def _check_answers(address: str) -> None:
-    """Refuse an address where nobody answers, which Ray would go on asking for long."""
-    where = urlsplit(address if "://" in address else f"//{address}")
-    if address in ("local", "auto"):
-        return
-    try:
-        socket.create_connection((where.hostname or "", where.port or 6379), timeout=LONGEST_WAIT).close()
-    except (OSError, ValueError) as error:
-        problem = f"There is no Ray cluster at {address}: {reason(error)}."
-        raise SettingsError(problem, "Check the address by: ray status --address ADDRESS") from error
 
 
 def take_people(

@@ -29,9 +29,6 @@ PersonArgument = Annotated[
     ),
 ]
 Json = Annotated[bool, Option("--json", help="Print the result as JSON on standard output.")]
-Regroup = Annotated[
-    bool, Option("--regroup", help="Group all faces again, also where only few came to a large LIBRARY.")
-]
 Quiet = Annotated[bool, Option("--quiet", "-q", help="Show no progress and no summary.")]
 Drop = Annotated[
     list[str] | None,
@@ -90,25 +87,6 @@ Model = Annotated[
 
 MAY_BE_EMPTY = frozenset({"name", "title"})  # where that takes something away; of a path it is a variable not set
 OPENED: list[Path] = []  # by this command, the last at the end
-
-Ray = Annotated[
-    str | None,
-    Option(
-        metavar="ADDRESS",
-        help="Work on a Ray cluster, and write Parquet to LIBRARY instead of a library: local starts one here, auto"
-        " and ray://… join one. SOURCE and LIBRARY may be addresses such as s3://….",
-    ),
-]
-DryRun = Annotated[
-    bool,
-    Option(
-        "--dry-run",
-        help="With --ray: only look at up to 1,000 of the pictures, and say how long all would take, and how much disk"
-        " and memory.",
-    ),
-]
-
-
 VARIABLE, NEW_VARIABLE = "UNMINGLE_KEY", "UNMINGLE_NEW_KEY"
 SERVICE = "unmingle"  # in the system's keyring
 TRIES = 3

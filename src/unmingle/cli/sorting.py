@@ -91,7 +91,9 @@ def cluster(
     as_before: Annotated[
         bool, Option("--as-before", help="Take what no option says as LIBRARY was made: model, strictness and all.")
     ] = False,
-    regroup: opt.Regroup = False,
+    regroup: Annotated[
+        bool, Option("--regroup", help="Group all faces again, also where only few came to a large LIBRARY.")
+    ] = False,
     sheets: Annotated[int, Option(min=0, help="How many people, largest first, get a contact sheet.")] = 100,
     webvtt: Annotated[
         bool, Option("--webvtt/--no-webvtt", help="Write captions for each recording that say who is on screen.")
@@ -113,8 +115,22 @@ def cluster(
         bool,
         Option("--tables", help="Write tables and sheets, now and later, though LIBRARY is encrypted: as plain files."),
     ] = False,
-    ray: opt.Ray = None,
-    dry_run: opt.DryRun = False,
+    ray: Annotated[
+        str | None,
+        Option(
+            metavar="ADDRESS",
+            help="Work on a Ray cluster, and write Parquet to LIBRARY instead of a library: local starts one here, auto"
+            " and ray://… join one. SOURCE and LIBRARY may be addresses such as s3://….",
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool,
+        Option(
+            "--dry-run",
+            help="With --ray: only look at up to 1,000 of the pictures, and say how long all would take, and how much"
+            " disk and memory.",
+        ),
+    ] = False,
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
 ) -> None:

@@ -211,7 +211,7 @@ class _Job:
 
         faces = faces_table(self.store)
         filled = fill_in(labels, self.options.label_options or LabelOptions(), faces)
-        self.out.put(safe_name(f"{labels.stem}.xlsx"), filled_workbook("labels", filled.rows, new=filled.new))
+        self.out.put(safe_name(f"{labels.stem}.xlsx"), filled_workbook(filled.rows, new=filled.new))
         self.out.left_out += [(name, "not in the library, or not the only one so called") for name in filled.missing]
         self.out.left_out += [(f"sheet {title!r}", "not read: its headings are others") for title in filled.unread]
 

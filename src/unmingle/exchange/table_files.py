@@ -98,12 +98,12 @@ def as_files(tables: Mapping[str, pl.DataFrame], kind: TableKind) -> dict[str, b
     return files
 
 
-def filled_workbook(sheet: str, rows: Sequence[Sequence[str | float]], *, new: Sequence[int]) -> bytes:
-    """A workbook of one sheet: rows of any length, text or numbers, and columns to set off as new."""
-    _check_rows(sheet, len(rows))
+def filled_workbook(rows: Sequence[Sequence[str | float]], *, new: Sequence[int]) -> bytes:
+    """A workbook with a sheet of labels: rows of any length, text or numbers, and columns to set off as new."""
+    _check_rows("labels", len(rows))
     buffer = io.BytesIO()
     with _plain_workbook(buffer) as book:
-        page = book.add_worksheet(sheet)
+        page = book.add_worksheet("labels")
         mark = book.add_format({"bg_color": "#e8f0fe"})
         for column in new:
             page.set_column(column, column, 14, mark)

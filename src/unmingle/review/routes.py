@@ -15,7 +15,6 @@ import platformdirs
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import FileResponse, Response
 from pydantic import BaseModel, Field
-from starlette.concurrency import run_in_threadpool
 
 from unmingle.errors import LibraryError, PictureError
 from unmingle.files import user_path
@@ -172,14 +171,13 @@ def alike(
     )
 
 
+async def _content(request: Request) -> bytes:
+    return await request.body()
+
+
 @read.post("/find", openapi_extra=PICTURE)
-async def find(now: Now, request: Request) -> FoundFaces:
+def find(now: Now, content: Annotated[bytes, Depends(_content)]) -> FoundFaces:
     """Who is in a picture, as far as the library knows them. Nothing of it is kept."""
-    content = await request.body()
-    return await run_in_threadpool(lambda: _found(now, content))
-
-
-def _found(now: Session, content: bytes) -> FoundFaces:
     try:
         found, jpegs = now.find(content)
     except PictureError as error:

@@ -30,7 +30,7 @@ from unmingle.store.sqlite import open_to_decide
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 PATIENCE = 5  # seconds that open connections may take to end
@@ -53,7 +53,6 @@ def serve(
     port: int = 0,
     open_browser: bool = True,
     new: bool = False,
-    announce: Callable[[str], object] = print,
 ) -> None:
     """Serve the review page of a library until Ctrl+C or a signal to terminate; port 0 takes a free one.
 
@@ -74,14 +73,14 @@ def serve(
         auth = Auth.of(secret, origin)
 
         def started() -> None:
-            announce(f"The review page is at {origin}/?token={auth.token}")
+            print(f"The review page is at {origin}/?token={auth.token}")
             if not is_loopback(host):
-                announce(
+                print(
                     f"It listens at {host}: everybody who can reach this machine and knows the address above sees all"
                     " pictures and can change who is who. Nothing is encrypted on the way. Without --host only this"
                     " machine can."
                 )
-            announce("Press Ctrl+C to end it; what was decided is kept.")
+            print("Press Ctrl+C to end it; what was decided is kept.", flush=True)
             if open_browser:
                 # Where nobody sees it: other users of the machine can read how a browser was started.
                 address = f"{origin}/?token={auth.token_for_once()}"
