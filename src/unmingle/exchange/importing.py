@@ -113,7 +113,8 @@ class _Reader:
     # Whom a source calls so in one picture.
     _called: defaultdict[tuple[str, str, Hashable], set[int]] = field(default_factory=lambda: defaultdict(set))
     _faces: named_faces.FacesOfFiles | None = None
-    _tagged: list[_Tagged] = field(default_factory=list)
+    # Pictures, names in them that have a place, and names that have none, each with the file that says so.
+    _tagged: list[tuple[Picture, set[str], dict[str, str]]] = field(default_factory=list)
 
     def read(self, sources: Sequence[NameSource], progress: Progress) -> None:
         """Read all sources; one that can't be read is told, and the others are; tables alone that all fail raise."""
@@ -272,7 +273,7 @@ class _Reader:
         placed = {region.name for one in drawn for region in one.named if region.area}
         where = {name: one.where for one in drawn for name in one.people if name not in placed}
         if where:
-            self._tagged.append(_Tagged(picture, placed, where))
+            self._tagged.append((picture, placed, where))
 
     def _name_tagged(self, pictures: Sequence[Picture]) -> None:
         """Give the names of pictures as wholes to faces, where all of them together tell who is who."""
@@ -280,21 +281,21 @@ class _Reader:
         faces = [face for picture in pictures for face in picture.faces if face.person is not None]
         known = {face.person: name for face in faces if face.person and (name := placed.get(face.face) or face.name)}
         shown = [
-            {face.person: face.face for face in one.picture.faces if face.person is not None and face.counts}
-            for one in self._tagged
+            {face.person: face.face for face in picture.faces if face.person is not None and face.counts}
+            for picture, _, _ in self._tagged
         ]
-        tagged = [{_as_kept(name) for name in one.placed | set(one.where)} for one in self._tagged]
+        tagged = [{_as_kept(name) for name in placed | set(where)} for _, placed, where in self._tagged]
         guesses = who_is_who([set(one) for one in shown], tagged, known)
         guesses |= {person: Guess(name, 1.0) for person, name in known.items()}
-        for one, face_of in zip(self._tagged, shown, strict=True):
-            for name, where in one.where.items():
+        for (picture, _, where), face_of in zip(self._tagged, shown, strict=True):
+            for name, file in where.items():
                 meant = [person for person in face_of if person in guesses and guesses[person].name == _as_kept(name)]
                 sure = [person for person in meant if guesses[person].probability >= SURE]
                 for person in sure:
-                    self._give(face_of[person], name, where, one.picture.held.file)
+                    self._give(face_of[person], name, file, picture.held.file)
                 if not sure:
                     likely = (f"Person {person} with {int(100 * guesses[person].probability)}%" for person in meant)
-                    self._leave(where, name, "; perhaps ".join([NO_PLACE, *likely]))
+                    self._leave(file, name, "; perhaps ".join([NO_PLACE, *likely]))
 
     def _name_by(
         self,
@@ -336,15 +337,6 @@ def _by_stem(called: Sequence[tuple[str, str]], files: Sequence[tuple[str, str]]
 def _one_picture(known: Sequence[Picture], at: Sequence[int], original: Mapping[int, int]) -> bool:
     """Whether files are only one, or show one picture, maybe saved again: their faces are the same, or its copies."""
     return len({frozenset(original.get(face.face, face.face) for face in known[i].faces) for i in at}) == 1
-
-
-@dataclass(frozen=True, slots=True)
-class _Tagged:
-    """A picture with the names of people who are in it, and not said where; `where` has the file that says so."""
-
-    picture: Picture
-    placed: set[str]  # names that have a place
-    where: dict[str, str]
 
 
 def _as_kept(name: str) -> str:
