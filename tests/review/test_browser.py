@@ -80,6 +80,18 @@ def test_ten_people_are_named_with_twelve_keys_beside_their_letters(seat: Seat) 
     expect(seat.page).to_have_url(f"{seat.watch.origin}/")
 
 
+def test_names_suggested_in_the_last_column_stay_on_the_page(seat: Seat) -> None:
+    seat.decide("name", person=1, name="Ada")
+    seat.open()
+    columns = int(seat.page.get_by_role("grid").get_attribute("aria-colcount") or 0)
+    seat.button(f"Person {columns}: change the name").click()
+    seat.page.get_by_role("combobox", name="Name").fill("a")
+    expect(seat.page.get_by_role("option", name="Ada 9 faces")).to_be_visible()
+    names = seat.page.get_by_role("listbox").bounding_box()
+    assert names
+    assert names["x"] + names["width"] <= 1200  # the window's
+
+
 def test_who_is_most_likely_meant_is_taken_with_one_key(seat: Seat) -> None:
     before = seat.faces(1)
     seat.decide("split", faces=before[:4])  # the same person again, as 13

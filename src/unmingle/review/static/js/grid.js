@@ -100,6 +100,7 @@ export class VirtualGrid {
     if (!element) return;
     const [left, top] = [(index % this.columns) * (this.width + this.gap), this.#rowTop(index) + this.height];
     Object.assign(element.style, { width: `${this.width}px`, left: `${left}px`, top: `${top}px` });
+    element.classList.toggle("last-column", (index + 1) % this.columns === 0);
     if (!element.isConnected) this.root.append(element);
   }
 
