@@ -73,3 +73,10 @@ def test_a_name_with_a_comma_stands_in_quotes(
     assert asked == [{1}]
     done = unmingle(*run, "Doe, Jane")
     assert (done.code, "is called Doe or Jane" in done.err, "in quotes" in done.err) == (1, True, True)
+
+
+def test_an_address_that_is_none_is_a_clear_error(unmingle: Command, tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    done = unmingle("cluster", tmp_path, "-o", "out", "--ray", "ray://[")
+    assert done.code == 1
+    assert "There is no Ray cluster at ray://[" in done.err
