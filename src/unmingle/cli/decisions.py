@@ -225,7 +225,7 @@ def log(
     if not rows:
         console.say("Nothing was decided yet.")
         return
-    console.show_table(rows, headings=("entry", "UTC", "by", "what", ""))
+    console.show_table(rows, headings=("entry", "when", "by", "what", ""))
     if len(decisions) > most:
         console.say(f"The newest {most} of {len(decisions):,} entries.")
 
