@@ -47,8 +47,6 @@ class Meeting:
     faces: Path  # the folder of crops
     labels: Path  # the workbook
     crops: tuple[Crop, ...]  # every picture in the folder
-    unlisted: tuple[str, ...]  # names of pictures that the workbook lacks
-    missing: tuple[str, ...]  # names in the workbook that have no picture
 
 
 def identifier(part: int) -> str:
@@ -96,22 +94,20 @@ def write_meeting(folder: Path, *, people: int = PEOPLE, frames: int = FRAMES, p
             progress("draw", done, len(crops))
             (faces / crop.name).write_bytes(crop.jpeg)
         progress("draw", len(crops), len(crops))
-        unlisted, missing = _write_workbook(labels, crops)
+        _write_workbook(labels, crops)
     except OSError as error:
         raise SourceError(f"The meeting can't be written into {folder}: {error.strerror}.") from error
-    return Meeting(faces=faces, labels=labels, crops=crops, unlisted=unlisted, missing=missing)
+    return Meeting(faces, labels, crops)
 
 
-def _write_workbook(path: Path, crops: Sequence[Crop]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Write the labels; returns the names left out of it, and the names in it that have no picture."""
+def _write_workbook(path: Path, crops: Sequence[Crop]) -> None:
     import xlsxwriter
 
     order = random.Random(22).sample(crops, len(crops))
     left_out = [crop.name for crop in order if crop.person and not crop.masked][: len(crops) // 40]
     rows = [(crop.name, crop.person, "Y" if crop.masked else "N") for crop in order if crop.name not in left_out]
-    missing = tuple(f"{identifier(100 + i)}_00000000_0.jpg" for i in range(3))
-    for i, name in enumerate(missing):
-        rows.insert((i * len(rows)) // 3 + 1, (name, 1, "N"))
+    for i in range(3):
+        rows.insert((i * len(rows)) // 3 + 1, (f"{identifier(100 + i)}_00000000_0.jpg", 1, "N"))
 
     book = xlsxwriter.Workbook(str(path))
     # The date of making would make every file's bytes different.
@@ -123,4 +119,3 @@ def _write_workbook(path: Path, crops: Sequence[Crop]) -> tuple[tuple[str, ...],
         line += 2 if number % 61 == 2 else 1  # an empty row now and then
         sheet.write_row(line, 1, (number, *row))
     book.close()
-    return tuple(sorted(left_out)), missing

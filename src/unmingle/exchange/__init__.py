@@ -1,1 +1,1 @@
-"""What people look at: tables and contact sheets."""
+"""What goes to other programs, and the names that come from them."""
