@@ -18,14 +18,14 @@ from unmingle.review import schemas
 from unmingle.review.auth import Auth, AuthMiddleware
 from unmingle.review.background import Adding
 from unmingle.review.cache import SORTS, named_like, query
-from unmingle.review.pages import Pages, RequestError
+from unmingle.review.pages import Pages, RequestError, there
 from unmingle.review.routes import JPEG, MERGED, Entry, Now, is_here, read, sources, write
 from unmingle.review.schemas import IdInPath, IdInQuery, Limit, Offset, Search
 from unmingle.review.session import Door
 from unmingle.sources.images import readable
 from unmingle.store import people_query
 from unmingle.store.encryption import is_encrypted
-from unmingle.store.face_query import face_detail, left_out_groups, original, short
+from unmingle.store.face_query import face_detail, left_out_groups, short
 from unmingle.store.people_query import FaceOrder, face_cards
 from unmingle.version import __version__
 
@@ -181,9 +181,7 @@ def beside(
 def one_face(now: Now, face: IdInPath) -> schemas.WholeFace:
     """One face: its picture, whose it is and why, and who else is there."""
     with now.cache.view() as view:
-        found = face_detail(view.store, face)
-        if found is None:
-            raise RequestError(404, f"There is no face {face}.", "Look at the library again.")
+        found = there(face_detail(view.store, face), f"face {face}")
         ordered = [] if found.person is None else now.cache.faces_of(view, found.person, "time").tolist()
     told: dict[str, Any] = {one.name: getattr(found, one.name) for one in fields(found)}
     place = ordered.index(face) if face in ordered else 0
@@ -193,13 +191,8 @@ def one_face(now: Now, face: IdInPath) -> schemas.WholeFace:
 @read.get("/faces/{face}/path")
 def face_path(now: Now, request: Request, face: IdInPath) -> schemas.PicturePath:
     """Where the picture of a face lies, as no other answer tells; empty for who doesn't sit at this machine."""
-    with now.cache.snapshot() as store:
-        wanted = original(store, face)
-    if wanted is None:
-        raise RequestError(404, f"There is no face {face}.", "Look at the library again.")
-    return schemas.PicturePath(
-        path=readable(str(wanted.files[0].file.path)) if wanted.files and is_here(request) else ""
-    )
+    files = now.original(face).files
+    return schemas.PicturePath(path=readable(str(files[0].file.path)) if files and is_here(request) else "")
 
 
 @read.get("/faces/{face}/thumbnail", response_class=Response, responses=JPEG)

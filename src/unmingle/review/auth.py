@@ -84,7 +84,8 @@ class Auth:
             return RequestError(413, "The request is too large.", f"Send at most {most:,} bytes: {hint}.")
         if path.startswith(OPEN_PATHS) and safe:
             return None
-        if not self._knows_cookie(headers):
+        cookies = (part.strip().partition("=") for part in headers.get("cookie", "").split(";"))
+        if not any(name == self.cookie and _same(value, self._key) for name, _, value in cookies):
             return RequestError(401, "This page is private.", "Open the address that unmingle review printed.")
         if not safe and not _is_own_page(headers):
             own = f"Send the header Origin: {self.origin}"
@@ -108,10 +109,6 @@ class Auth:
             return False
         # It listens at all addresses. One of numbers can't be rebound, and the machine's own name is its own.
         return _address(name) is not None or name in {socket.gethostname().lower(), socket.getfqdn().lower()}
-
-    def _knows_cookie(self, headers: Headers) -> bool:
-        cookies = (part.strip().partition("=") for part in headers.get("cookie", "").split(";"))
-        return any(name == self.cookie and _same(value, self._key) for name, _, value in cookies)
 
 
 def _is_own_page(headers: Headers) -> bool:

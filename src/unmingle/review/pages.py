@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -21,6 +21,7 @@ from unmingle.store.encryption import errors
 if TYPE_CHECKING:
     from unmingle.review.session import Door
 
+T = TypeVar("T")
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:;"
     " media-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -39,6 +40,13 @@ class RequestError(Exception):
     def __init__(self, status: int, problem: str, hint: str, **more: Any) -> None:
         super().__init__(problem)
         self.status, self.problem, self.hint, self.more = status, problem, hint, more
+
+
+def there(found: T | None, what: str) -> T:
+    """What was asked for by its number; else RequestError: there is none."""
+    if found is None:
+        raise RequestError(404, f"There is no {what}.", "Look at the library again.")
+    return found
 
 
 class Pages:

@@ -28,7 +28,7 @@ from unmingle.records import U8
 from unmingle.render.drawing import as_jpeg
 from unmingle.review.background import Later, QuestionList
 from unmingle.review.cache import Cache
-from unmingle.review.pages import RequestError
+from unmingle.review.pages import RequestError, there
 from unmingle.sources.decoding import decode, open_pyramid
 from unmingle.sources.formats import LIBRARY_FILE, check_file, file_digest
 from unmingle.sources.images import digest, read_bytes
@@ -177,18 +177,20 @@ class Session:
         boxes = (np.array(one.box, np.float32) for one in found.faces)
         return found, [thumbnail(picture, box, margin=FACE_MARGIN) for box in boxes]
 
+    def original(self, face: int) -> Original:
+        with self.cache.snapshot() as store:
+            return there(original(store, face), f"face {face}")
+
     def picture(self, face: int, side: int) -> bytes:
         """The whole picture that shows a face, its longer side at most `side` pixels."""
-        with self.cache.snapshot() as store:
-            wanted = original(store, face)
-        return self._drawn(wanted, f"There is no face {face}.", side, self._pictures.read)
+        wanted = self.original(face)
+        return self._drawn(wanted, side, lambda file: self._pictures.read(file, wanted))
 
     def thumbnail(self, face: int, side: int) -> bytes:
         """A face as it was stored, or sharper: cut out of its picture, if that is a file that still is what it was."""
         with self.cache.snapshot() as store:
-            jpeg, wanted = thumbnail_of(store, face), original(store, face) if side > SIDE else None
-        if jpeg is None:
-            raise RequestError(404, f"There is no face {face}.", "Look at the library again.")
+            jpeg = there(thumbnail_of(store, face), f"face {face}")
+            wanted = original(store, face) if side > SIDE else None
         # Of a recording it would have to be read through, and of a small face no more is there.
         if wanted and wanted.frame is None and wanted.box and max(wanted.box[2:]) > SIDE / 2:
             with suppress(RequestError):
@@ -198,45 +200,42 @@ class Session:
     def _cut_out(self, wanted: Original, side: int) -> bytes:
         box = np.array(wanted.box, np.float32)
 
-        def cut(file: FileState, known: Original) -> bytes:
+        def cut(file: FileState) -> bytes:
             with self._decoding:
-                return thumbnail(self._pictures.pyramid(file, known), box, margin=FACE_MARGIN, pixels=side)
+                return thumbnail(self._pictures.pyramid(file, wanted), box, margin=FACE_MARGIN, pixels=side)
 
-        return _first(wanted, "", cut)
+        return _first(wanted, cut)
 
     def frame(self, recording: int, at: float, side: int) -> bytes:
         """The frame of a recording that comes then or next; `at` in seconds since the first."""
-        wanted, missing = self._recording(recording)
-        return self._drawn(wanted, missing, side, lambda file, known: self._pictures.frame(file, known, at))
+        wanted = self._recording(recording)
+        return self._drawn(wanted, side, lambda file: self._pictures.frame(file, wanted, at))
 
     def recording_file(self, recording: int) -> Path:
         """A file that still holds a recording."""
-        return _first(*self._recording(recording), self._pictures.path)
+        wanted = self._recording(recording)
+        return _first(wanted, lambda file: self._pictures.path(file, wanted))
 
-    def _recording(self, recording: int) -> tuple[Original | None, str]:
+    def _recording(self, recording: int) -> Original:
         with self.cache.snapshot() as store:
-            return original_recording(store, recording), f"There is no recording {recording}."
+            return there(original_recording(store, recording), f"recording {recording}")
 
-    def _drawn(
-        self, wanted: Original | None, missing: str, side: int, read: Callable[[FileState, Original], U8]
-    ) -> bytes:
-        def draw(file: FileState, known: Original) -> bytes:
+    def _drawn(self, wanted: Original, side: int, read: Callable[[FileState], U8]) -> bytes:
+        def draw(file: FileState) -> bytes:
             with self._decoding:
-                picture = Image.fromarray(read(file, known))
+                picture = Image.fromarray(read(file))
                 picture.thumbnail((side, side), reducing_gap=3.0)
                 return as_jpeg(picture)
 
-        return _first(wanted, missing, draw)
+        return _first(wanted, draw)
 
 
-def _first(wanted: Original | None, missing: str, read: Callable[[FileState, Original], T]) -> T:
+def _first(wanted: Original, read: Callable[[FileState], T]) -> T:
     """What is read of the first of the files that still holds an original."""
-    if wanted is None:
-        raise RequestError(404, missing, "Look at the library again.")
     problem = "no file holds it"
     for file in wanted.files:
         try:
-            return read(file, wanted)
+            return read(file)
         except PictureError as error:
             problem = error.problem
     raise RequestError(404, f"The picture can't be shown: {problem}.", "Put the file back where it was.")
