@@ -24,7 +24,7 @@ PROGRAM = """
 import sys, webbrowser
 from pathlib import Path
 from unmingle.review.serve import serve
-webbrowser.open = lambda address: print("browser", address, flush=True)
+webbrowser.open = lambda address: print("browser", address)
 serve(Path(sys.argv[1]), **eval(sys.argv[2]))
 """
 
@@ -33,7 +33,7 @@ class Process:
     """A server of its own; `lines` are what it says."""
 
     def __init__(self, folder: Path, options: str) -> None:
-        words = [sys.executable, "-W", "error", "-c", textwrap.dedent(PROGRAM), str(folder), options]
+        words = [sys.executable, "-u", "-W", "error", "-c", textwrap.dedent(PROGRAM), str(folder), options]
         self.process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def line(self, beginning: str) -> str:

@@ -69,8 +69,6 @@ STATUS = {
     "ignored": ("Ignored", "Somebody said that this face is not wanted."),
     "unreadable": ("Not readable", "The file could not be opened as a picture or a recording."),
 }
-# Two faces that may belong together, what is asked or said of them, and how probable it is in per cent.
-Doubt = tuple[tuple[FacePicture, FacePicture], str, int]
 
 
 def write_report(
@@ -212,8 +210,8 @@ class _Report:
         best = max(reversed(quality), key=lambda face: (face != but, quality[face]))
         return self.face(best, self.titles[person])
 
-    def doubts(self) -> list[Doubt]:
-        """The faces that are least sure, each beside one of its person."""
+    def doubts(self) -> list[tuple[tuple[FacePicture, FacePicture], str, int]]:
+        """The faces that are least sure, each beside one of its person, and how sure it is in per cent."""
         rows = unsure_faces(self._store)
         shown = islice((row for row in rows if row[1] in self.titles), DOUBTS)
         return [

@@ -80,7 +80,7 @@ def serve(
                     " pictures and can change who is who. Nothing is encrypted on the way. Without --host only this"
                     " machine can."
                 )
-            print("Press Ctrl+C to end it; what was decided is kept.", flush=True)
+            print("Press Ctrl+C to end it; what was decided is kept.")
             if open_browser:
                 # Where nobody sees it: other users of the machine can read how a browser was started.
                 address = f"{origin}/?token={auth.token_for_once()}"

@@ -17,7 +17,7 @@ const tip = h("div", { class: "time-tip", "aria-hidden": "true", hidden: true },
 export const timeOf = (bar) => /** @type {{time: Time}} */ (shown.get(bar)).time;
 
 /** Says beside a bar, at x or in its middle, who is on screen, and when exactly; null: nothing. @param {Element|null} bar @param {number} [x] */
-export function showTip(bar, x) {
+function showTip(bar, x) {
   const about = bar && shown.get(bar);
   tip.hidden = !about;
   if (!about) return;
