@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from PIL import Image
 from tests.made_library import analysis
 from tests.made_library import faces as face_in
 from tests.videos import number_in, write_streams, write_video
@@ -221,6 +223,17 @@ def test_crops_of_the_others_are_saved_if_one_can_not_be_read_any_more(source: P
     assert f"{2 * FRAMES} crops were saved, and none, or not all, of odd.mkv (not a recording" in caught.value.problem
     assert {path.name[0] for path in folder.iterdir()} == {"a", "z"}
     assert len(list(folder.iterdir())) == 2 * FRAMES
+
+
+def test_crops_are_as_wide_as_a_player_shows_them(tmp_path: Path) -> None:
+    (tmp_path / "source").mkdir()
+    write_video(tmp_path / "source" / "tape.mkv", 3, pixel_aspect=Fraction(4, 3))
+    add(tmp_path / "source")
+    with open_to_write(tmp_path / "out") as store:
+        save_crops(store, tmp_path / "crops", silent)
+    (first, *_) = sorted((tmp_path / "crops").iterdir())
+    with Image.open(first) as crop:
+        assert crop.width / crop.height == pytest.approx(4 / 3, abs=0.03)
 
 
 def test_a_frame_that_comes_a_moment_before_its_instant_is_watched_once(source: Path) -> None:

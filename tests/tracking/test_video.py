@@ -167,7 +167,7 @@ def test_faces_are_described_as_they_are_shown_where_pixels_are_not_square(tmp_p
         def describe_faces(self, pictures: Sequence[U8], faces: Sequence[Faces]) -> list[Analysis]:
             sizes.extend(one.shape for one in pictures)
             boxes.extend(some.boxes[0].tolist() for some in faces)
-            return [replace(analysis(np.ones((1, 128))), faces=some) for some in faces]
+            return [replace(analysis(np.ones((1, 128)), thumbnail=b"as shown"), faces=some) for some in faces]
 
     path = write_video(tmp_path / "tape.mkv", [numbered(5, (240, 120))] * 5, pixel_aspect=Fraction(4, 3))
     with Recording(path) as recording:
@@ -177,3 +177,4 @@ def test_faces_are_described_as_they_are_shown_where_pixels_are_not_square(tmp_p
     (track,) = segment.tracks
     (keyframe,) = track.keyframes
     assert keyframe.analysis.faces.boxes == pytest.approx(track.sightings.boxes[[keyframe.sighting]])
+    assert keyframe.analysis.thumbnails == (b"as shown",)

@@ -28,7 +28,7 @@ from unmingle.records import F32, U8
 from unmingle.settings import one_of
 from unmingle.sources.images import MANIFEST, MANIFEST_COLUMNS, PictureFile, quiet_decoders, readable
 from unmingle.sources.names import distinct, tails
-from unmingle.sources.recordings import Recording
+from unmingle.sources.recordings import Recording, as_shown
 from unmingle.sources.regions import (
     FACE,
     LEAST_OVERLAP,
@@ -343,7 +343,7 @@ def save_crops(store: Store, folder: Path, progress: Progress) -> int:
                     for number, box in sightings.get((one.row, frame.number), ()):
                         file = folder / f"{name}_{frame.number:08}_{number}.jpg"
                         check_inside(folder, file)
-                        write_atomically(file, _crop(frame.pixels, box))
+                        write_atomically(file, _crop(frame.pixels, box, recording.info.aspect))
                         written.append(file)
         except PictureError as error:
             failed.append(f"{one.file} ({error.problem})")
@@ -358,11 +358,11 @@ def save_crops(store: Store, folder: Path, progress: Progress) -> int:
     return len(written)
 
 
-def _crop(picture_hw3: U8, box: F32) -> bytes:
+def _crop(picture_hw3: U8, box: F32, aspect: float) -> bytes:
     left, top, width, height = box.tolist()
     rows, columns = picture_hw3.shape[:2]
     low = np.clip([left - MARGIN * width, top - MARGIN * height], 0, [columns - 1, rows - 1]).astype(int)
     high = np.clip([left + (1 + MARGIN) * width, top + (1 + MARGIN) * height], low + 1, [columns, rows]).astype(int)
-    part = picture_hw3[low[1] : high[1], low[0] : high[0], ::-1]
-    _, jpeg = cv2.imencode(".jpg", part, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    part = as_shown(picture_hw3[low[1] : high[1], low[0] : high[0]], aspect)
+    _, jpeg = cv2.imencode(".jpg", part[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     return bytes(jpeg)

@@ -270,6 +270,13 @@ def _of_one_instant(pixels_hw3: U8) -> U8:
     return told
 
 
+def as_shown(pixels_hw3: U8, aspect: float) -> U8:
+    """Pixels that are `aspect` times as wide as they are high, as many square ones as show the same."""
+    import cv2
+
+    return pixels_hw3 if aspect == 1.0 else np.asarray(cv2.resize(pixels_hw3, None, fx=aspect, fy=1.0), np.uint8)
+
+
 def _turn(picture: VideoFrame) -> tuple[int, int, int, int]:
     """How a frame is to be turned or mirrored: a, b, c, d of x' = a·x + c·y, y' = b·x + d·y, each -1, 0 or 1."""
     from av.buffer import Buffer

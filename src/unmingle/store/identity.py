@@ -23,14 +23,13 @@ from unmingle.records import F64, U8
 from unmingle.sources.decoding import pixel_digest
 from unmingle.sources.images import readable
 from unmingle.sources.pyramid import Pyramid
+from unmingle.sources.recordings import Recording, as_shown
 from unmingle.store.copies import MAX_IN_ONE_PLACE, MAX_LEFT
 from unmingle.store.file_rows import out_of_reach
 from unmingle.store.sightings import FRAME
 from unmingle.store.sqlite import Store
 
 if TYPE_CHECKING:
-    from unmingle.sources.recordings import Recording
-
     Box = Sequence[float]  # left, top, width, height
     Moving = Callable[[F64], F64]  # boxes (n, 4) of one picture to those in another
 
@@ -121,7 +120,12 @@ class Recogniser:
         where = "content = ? AND recipe = ? AND frame IS NOT NULL"
         try:
             return row is not None and self._all_shown(
-                where, (digest, row[0]), row[0], lambda frame: recording.frame(frame).pixels, most=LOOKED_AT
+                where,
+                (digest, row[0]),
+                row[0],
+                lambda frame: as_shown(recording.frame(frame).pixels, info.aspect),
+                most=LOOKED_AT,
+                aspect=info.aspect,
             )
         except PictureError:
             return False
@@ -133,6 +137,7 @@ class Recogniser:
         recipe: str,
         pixels: Callable[[int], U8 | Pyramid],
         most: int | None = None,
+        aspect: float = 1.0,
     ) -> bool:
         """Whether there are faces, and each of them, or of so many, is in its frame's pixels still."""
         query = (
@@ -142,8 +147,8 @@ class Recogniser:
         faces = self.store.connection.execute(query, values).fetchall()
         looked_at = faces[:: max(1, len(faces) // (most or len(faces) or 1))]
         found = None
-        for frame, *box, jpeg in looked_at:
-            shown = _shows(pixels(frame), box, jpeg, recipe)
+        for frame, left, top, width, height, jpeg in looked_at:
+            shown = _shows(pixels(frame), (left * aspect, top, width * aspect, height), jpeg, recipe)
             if shown is False:
                 return False
             found = shown or found

@@ -12,13 +12,12 @@ from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
 import cv2
 import numpy as np
 
-from unmingle.faces.align import FACE_MARGIN, thumbnail
 from unmingle.faces.boxes import assigned
 from unmingle.grouping.impostors import curve_of
 from unmingle.models.registry import Calibration
 from unmingle.records import F32, U8, Analysis, Faces
 from unmingle.sources.pyramid import shrunk
-from unmingle.sources.recordings import Frame, Recording
+from unmingle.sources.recordings import Frame, Recording, as_shown
 from unmingle.tracking.tracks import SAME_SCENE, Grey, Piece, Segment, Tracker, correlation, tracks_of
 
 SEGMENT = 60.0  # seconds between two instants at which work is stored: what a killed run loses at most
@@ -139,20 +138,19 @@ def _follow(
 
 
 def _described(recipe: VideoRecipe, pictures: Sequence[U8], faces: Sequence[Faces], aspect: float) -> list[Analysis]:
-    """Embed and judge faces as they are shown: an embedding suffers where pixels are not square.
+    """Embed, judge and cut out faces as they are shown: an embedding suffers where pixels are not square.
 
-    Places and thumbnails are of the frame as it is stored.
+    Places are of the frame as it is stored.
     """
     if aspect == 1.0:
         return recipe.describe_faces(pictures, faces)
-    shown = [np.asarray(cv2.resize(picture, None, fx=aspect, fy=1.0), np.uint8) for picture in pictures]
-    described = recipe.describe_faces(shown, [one.widened(aspect) for one in faces])
-    found = []
-    for one, picture in zip(described, pictures, strict=True):
-        there = one.faces.widened(1 / aspect)
-        cut = tuple(thumbnail(picture, box, margin=FACE_MARGIN) for box in there.boxes)
-        found.append(replace(one, width=picture.shape[1], faces=there, thumbnails=cut))
-    return found
+    described = recipe.describe_faces(
+        [as_shown(picture, aspect) for picture in pictures], [one.widened(aspect) for one in faces]
+    )
+    return [
+        replace(one, width=picture.shape[1], faces=one.faces.widened(1 / aspect))
+        for one, picture in zip(described, pictures, strict=True)
+    ]
 
 
 def _segment(tracker: Tracker, recipe: VideoRecipe, times: Sequence[tuple[float, float]], skipped: int) -> Segment:
