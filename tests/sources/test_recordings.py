@@ -537,6 +537,16 @@ def test_what_tapes_cameras_and_tuners_give_is_found_in_folders(
         assert [number_in(frame.pixels) for frame in recording.frames(every=0)] == [0, 1, 2]
 
 
+@pytest.mark.parametrize("codec", ["libx264", "libx265"])
+def test_a_bare_stream_tells_itself_how_fast_it_is(codec: str, tmp_path: Path) -> None:
+    if codec not in av.codecs_available:
+        pytest.skip(f"no {codec} here")
+    path = write_video(tmp_path / ("camera.h264" if codec == "libx264" else "camera.hevc"), 8, rate=16, codec=codec)
+    with Recording(path) as recording:
+        assert recording.info.duration == pytest.approx(8 / 16)
+        assert [frame.time for frame in recording.frames(every=0)] == pytest.approx(np.arange(8) / 16)
+
+
 def test_a_transport_stream_is_told_from_a_program(tmp_path: Path) -> None:
     write_video(tmp_path / "talk.mts", 8).rename(tmp_path / "talk.ts")
     (tmp_path / "Good.ts").write_text("G" * 187 + "const a = 1;\n" * 100, encoding="utf-8")
