@@ -225,6 +225,16 @@ def test_crops_of_the_others_are_saved_if_one_can_not_be_read_any_more(source: P
     assert len(list(folder.iterdir())) == 2 * FRAMES
 
 
+def test_who_is_on_screen_is_told_by_a_players_clock_where_sound_comes_first(tmp_path: Path) -> None:
+    (tmp_path / "source").mkdir()
+    write_video(tmp_path / "source" / "talk.mkv", 40, sound=True, sound_alone=90.5)
+    add(tmp_path / "source", every=0.1)
+    with open_to_write(tmp_path / "out") as store:
+        (times,) = screen_times(store)
+    assert times.complete
+    assert (times.begins, times.duration) == (pytest.approx(90.5), pytest.approx(92.5, abs=0.06))
+
+
 def test_crops_are_as_wide_as_a_player_shows_them(tmp_path: Path) -> None:
     (tmp_path / "source").mkdir()
     write_video(tmp_path / "source" / "tape.mkv", 3, pixel_aspect=Fraction(4, 3))

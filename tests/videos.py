@@ -62,6 +62,7 @@ def write_video(
     rotation: int = 0,
     pixel_aspect: Fraction | None = None,
     sound: bool = False,
+    sound_alone: float = 0,
     container_options: dict[str, str] | None = None,
 ) -> Path:
     """Write a recording.
@@ -78,6 +79,7 @@ def write_video(
         rotation: degrees clockwise by which players are told to turn the picture; MP4 and MOV only.
         pixel_aspect: the width of a pixel by its height, where they differ.
         sound: whether there is a track of silence as well.
+        sound_alone: seconds of it before the first frame.
         container_options: options of FFmpeg's muxer.
 
     Returns:
@@ -102,7 +104,9 @@ def write_video(
         for picture in (first, *pictures):
             frame = VideoFrame.from_ndarray(picture, format="rgb24")
             frame.time_base = Fraction(1, rate) if milliseconds is None else MILLISECONDS
-            frame.pts = number if milliseconds is None else milliseconds[number]
+            frame.pts = (number if milliseconds is None else milliseconds[number]) + round(
+                sound_alone / frame.time_base
+            )
             container.mux(stream.encode(frame))
             number += 1
         container.mux(stream.encode(None))

@@ -149,7 +149,7 @@ class Sightings:
     """The n times that a face was seen, in the order of time."""
 
     frames: I64  # (n,) numbers of frames of the recording, from 0
-    times: F64  # (n,) seconds since the first frame
+    times: F64  # (n,) seconds since the recording begins
     numbers: I64  # (n,) which face of its frame it is: 0 is the surest
     boxes: F32  # (n, 4) pixels of the upright frame: left, top, width, height
     scores: F32  # (n,) the detector's confidence, 0 to 1

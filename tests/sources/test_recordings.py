@@ -537,6 +537,18 @@ def test_what_tapes_cameras_and_tuners_give_is_found_in_folders(
         assert [number_in(frame.pixels) for frame in recording.frames(every=0)] == [0, 1, 2]
 
 
+@pytest.mark.parametrize("ending", [".mp4", ".mkv", ".mts"])
+def test_times_count_from_where_the_sound_begins(ending: str, tmp_path: Path) -> None:
+    path = write_video(tmp_path / f"talk{ending}", 40, b_frames=2, sound=True, sound_alone=61.5)
+    with Recording(path) as recording:
+        frames = list(recording.frames(every=0))
+        assert shown(frames) == list(range(40))
+        assert [frame.time for frame in frames] == pytest.approx(61.5 + np.arange(40) / 20, abs=0.1)
+        assert recording.info.duration == pytest.approx(63.5, abs=0.1)
+        assert recording.info.rate == pytest.approx(20)
+        assert numbers(list(recording.frames(every=0.1, start=62.6)))[0] == pytest.approx(22, abs=2)
+
+
 @pytest.mark.parametrize("codec", ["libx264", "libx265"])
 def test_a_bare_stream_tells_itself_how_fast_it_is(codec: str, tmp_path: Path) -> None:
     if codec not in av.codecs_available:

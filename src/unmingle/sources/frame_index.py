@@ -30,7 +30,7 @@ USUAL_RATE = 25.0  # frames a second, of a file that tells neither times nor a r
 class FrameIndex:
     """What the packets tell of the n frames, in the order of showing."""
 
-    times: F64  # (n,) seconds since the first frame, ascending
+    times: F64  # (n,) seconds since the recording begins, be it with sound alone; ascending
     stamps: I64  # (n,) ascending: what a decoded frame is recognised by
     keys: I64  # (k,) ascending: numbers of the frames that decoding can begin at, where the file can be searched
     sizes: I64  # (k,) bytes of the packets of those frames
@@ -173,12 +173,18 @@ def read_index(container: InputContainer, stream: VideoStream) -> FrameIndex:
     ticks_n = running_n[order] - running_n[order[0]]
     told = lengths[order[-1]] * tick, _rest(container, stream, int(running_n[order[-1]])), _usual(ticks_n) * tick
     last = next((seconds for seconds in told if 0 < seconds <= LONGEST_FRAME), 1 / rate)
-    duration = float(ticks_n[-1]) * tick + last
+    # Sound may come first, and players count from there.
+    first = float(running_n[order[0]]) * tick
+    sounds = [(one.start_time, one.time_base) for one in container.streams.audio]
+    heard = [max(0.0, float(start * unit)) for start, unit in sounds if start is not None and unit is not None]
+    lead = first - min(heard, default=first)
+    times_n = ticks_n * tick + (lead if 0 < lead <= LONGEST_FRAME else 0.0)
+    duration = float(times_n[-1]) + last
     if running_n is not stamps_n:
-        return FrameIndex(ticks_n * tick, places, none, none, duration, stamped=False, counted=reordered)
+        return FrameIndex(times_n, places, none, none, duration, stamped=False, counted=reordered)
     first_n = key_n[order]
     keys_k, sizes_k = np.flatnonzero(first_n), np.array(sizes)[order][first_n]
-    return FrameIndex(ticks_n * tick, stamps_n[order], keys_k, sizes_k, duration)
+    return FrameIndex(times_n, stamps_n[order], keys_k, sizes_k, duration)
 
 
 def _running(stamps_n: I64, key_n: Bool, tick: float) -> I64:

@@ -51,8 +51,8 @@ class RecordingInfo:
     width: int  # pixels of an upright frame; those that are not square stay as they are stored
     height: int
     frames: int  # how many pictures it carries, whether or not all can be decoded
-    duration: float  # seconds, from the beginning of the first frame to the end of the last
-    rate: float  # frames a second, on average
+    duration: float  # seconds, from where it begins, be it with sound alone, to the end of the last frame
+    rate: float  # frames a second, on average, from the first on
     note: str = ""  # what of it is not looked at, and why
     aspect: float = 1.0  # a pixel's width by its height, as an upright frame is shown
 
@@ -62,7 +62,7 @@ class Frame:
     """One picture of a recording."""
 
     number: int  # place in the order of showing, from 0; lost frames keep theirs
-    time: float  # seconds since the first frame
+    time: float  # seconds since the recording begins
     until: float  # seconds, when it gives way to the next frame that the grid wants; the last one at its own end
     pixels: U8  # (h, w, 3) RGB, upright
 
@@ -92,7 +92,8 @@ class Recording:
             raise PictureError(f"too small: {width}×{height} pixels can't hold a face")
         aspect = aspect if self._turn[0] else 1 / aspect
         duration = self._index.duration
-        self.info = RecordingInfo(width, height, frames, duration, frames / duration, note, aspect)
+        rate = frames / (duration - float(self._index.times[0]))
+        self.info = RecordingInfo(width, height, frames, duration, rate, note, aspect)
 
     def __enter__(self) -> Self:
         return self

@@ -19,7 +19,7 @@ from unmingle.sources.images import PictureFile
 from unmingle.store.sightings import any_recording, frame_times, tracks, tracks_between
 from unmingle.store.sqlite import Store
 
-Shot = tuple[float, float, int]  # seconds since the first frame, quality, face
+Shot = tuple[float, float, int]  # seconds since the recording begins, quality, face
 
 # Seconds out of sight that don't end an interval: a blink, a turned head, a hand before the face.
 BRIDGED = 1.0
@@ -31,7 +31,7 @@ class Interval:
     """A person is on screen."""
 
     person: int
-    start: float  # seconds since the first frame of the recording
+    start: float  # seconds since the recording begins
     end: float  # when the last one seen gives way to the next
     faces: int  # how often the face was seen
 
@@ -49,6 +49,7 @@ class Footage:
     duration: float  # seconds
     every: float  # seconds between the frames that are looked at
     complete: bool  # whether it was seen to its end
+    begins: float  # seconds of sound alone, until the first frame that was looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def screen_times(store: Store) -> list[ScreenTime]:
     """
     query = (
         "SELECT name, shown.width, shown.height, frames, looked_at, skipped, duration, every, analysis.id IS NOT NULL,"
-        " shown.id, as_text(folder) FROM shown_recording AS shown"
+        " 0.0, shown.id, as_text(folder) FROM shown_recording AS shown"
         " LEFT JOIN analysis ON analysis.digest = shown.content AND analysis.recipe = shown.recipe"
         " WHERE shown.recipe = ? ORDER BY folder, name, path"
     )
@@ -78,10 +79,15 @@ def screen_times(store: Store) -> list[ScreenTime]:
     if not found:
         return []
     intervals = _intervals(store, {one.row: one for one in found})
-    return [replace(one, complete=bool(one.complete), intervals=intervals[one.row]) for one in found]
+    return [
+        replace(one, complete=bool(one.complete), begins=begins, intervals=those)
+        for one in found
+        for begins, those in [intervals[one.row]]
+    ]
 
 
-def _intervals(store: Store, recordings: dict[int, ScreenTime]) -> dict[int, tuple[Interval, ...]]:
+def _intervals(store: Store, recordings: dict[int, ScreenTime]) -> dict[int, tuple[float, tuple[Interval, ...]]]:
+    """When each recording's frames begin, and who is on screen when."""
     query = "SELECT face, person FROM face_row WHERE track IS NOT NULL AND person IS NOT NULL AND NOT ignored"
     person_of = dict(store.connection.execute(query))
     seen: defaultdict[int, list[F64]] = defaultdict(list)
@@ -95,6 +101,7 @@ def _intervals(store: Store, recordings: dict[int, ScreenTime]) -> dict[int, tup
     found = {}
     for row, one in recordings.items():
         frames = frame_times(store.connection, row)
+        begins = float(frames[0][0]) if len(frames[0]) else 0.0
         if len(frames[0]) < one.looked_at:
             frames = _guessed(one, np.unique(np.concatenate([frames[0], *seen[row]])))
         intervals = [
@@ -102,7 +109,7 @@ def _intervals(store: Store, recordings: dict[int, ScreenTime]) -> dict[int, tup
             for person, parts in times[row].items()
             for interval in spans(person, np.sort(np.concatenate(parts)), frames, every=one.every)
         ]
-        found[row] = tuple(sorted(intervals, key=lambda interval: (interval.start, interval.person)))
+        found[row] = begins, tuple(sorted(intervals, key=lambda interval: (interval.start, interval.person)))
     return found
 
 
@@ -133,7 +140,7 @@ def spans(person: int, seen_n: F64, frames: tuple[F64, F64], *, every: float) ->
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A face of a person, followed. times: seconds since the first frame, rising.
+    """A face of a person, followed. times: seconds since the recording begins, rising.
 
     boxes: left, top, width, height at each, in pixels of an upright frame.
     """
@@ -175,7 +182,7 @@ def file_of_recording(store: Store, recording: int) -> PictureFile:
 
 @dataclass(frozen=True, slots=True)
 class TimeOnScreen:
-    """A time without a break in which somebody is on screen. start, end: seconds since the first frame.
+    """A time without a break in which somebody is on screen. start, end: seconds since the recording begins.
 
     faces: how often the face was seen. face: the best of those that stand for it, or the one nearest in time.
     """
@@ -240,7 +247,7 @@ def timelines(store: Store) -> list[Timeline]:
         people = [_on_screen(who, names[who], times, shots[row, who]) for who, times in by_person.items()]
         people.sort(key=lambda one: (-one.seconds, one.person))
         footage = {one.name: getattr(first, one.name) for one in fields(Footage)}
-        footage["duration"] = round(first.duration, 3)
+        footage |= {"duration": round(first.duration, 3), "begins": round(first.begins, 3)}
         files = [first.file, *(one.file for one in others)]
         found.append(Timeline(**footage, recording=row, files=files, people=people))
     return found

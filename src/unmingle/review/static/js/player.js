@@ -9,12 +9,12 @@ const ROUNDING = 0.001; // seconds: a time that was rounded down is of the frame
 
 /** Plays a recording with its people framed. at: seconds where it begins; onTime: hears where it is. @param {{recording: Recording, at: number, onTime: (seconds: number) => void, signal: AbortSignal}} options */
 export function player({ recording, at, onTime, signal }) {
-  const { duration, every, width, height } = recording;
+  const { begins, duration, every, width, height } = recording;
   const address = `/recordings/${recording.recording}`;
   /** Where people are, by parts. @type {Map<number, any[]>} */ let parts = new Map();
   /** @type {OnScreen[]} */ let people = [];
   let begun = false;
-  let before = 0; // seconds that the file goes on before its first frame
+  let before = 0; // seconds on the file's clock where the recording begins
   let drawing = 0; // the request for the next moment's, so that there is one however often something changes
   const video = h("video", { class: "stage-picture", src: `/api${address}/file`, preload: "auto", playsinline: true });
   /** What plays: the file, or its frames one by one. @type {any} */ let media = video;
@@ -114,10 +114,10 @@ export function player({ recording, at, onTime, signal }) {
     return undefined;
   });
   video.addEventListener("error", byFrames);
-  /** Its clock may begin before its first frame. */
+  /** Its clock may begin anywhere. */
   const first = (/** @type {number} */ _, /** @type {{mediaTime: number}} */ { mediaTime }) => {
     begun = true;
-    before = mediaTime;
+    before = mediaTime - begins;
     seek(at);
     start();
   };
