@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -131,3 +132,13 @@ def test_frames_are_taken_as_scikit_learn_takes_them() -> None:
         clusterer.predict(frame.select(reversed(names)))
     # It makes labels and no columns, so there is no output to set.
     assert not hasattr(clusterer, "transform")
+
+
+@pytest.mark.parametrize("table", [pl.Series, pd.Series, lambda rows: pd.Series(map(np.array, rows), range(7, 35))])
+def test_a_column_of_vectors_is_taken(table: Any) -> None:
+    vectors, person = faces([12, 9, 7])
+    clusterer = FaceClusterer(impostor_curve=SFACE_CURVE)
+    assert np.array_equal(clusterer.fit_predict(table(vectors.tolist())), person)
+    assert np.array_equal(clusterer.predict(table(vectors.tolist())), person)
+    with pytest.raises(ValueError, match="same shape"):
+        clusterer.fit(table([*vectors.tolist()[1:], [1.0]]))

@@ -78,7 +78,7 @@ class FaceClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         """Cluster the rows of X.
 
         Args:
-            X: (n, d) finite numbers, no row all zero.
+            X: (n, d) finite numbers, no row all zero; or a column of n vectors, as a table holds them.
             y: not used; here for scikit-learn's conventions.
             frames: (n,) the picture or frame of each face, as numbers or names; negative, empty or missing (None, NaN)
                 for unknown. Two faces of one frame are two people, unless they are too alike for that.
@@ -99,7 +99,7 @@ class FaceClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]  # sciki
             mend = "Give one such as unmingle.grouping.impostors.SFACE_CURVE, or None."
             raise SettingsError(f"impostor_curve is {self.impostor_curve!r}.", mend)
         settings = GroupingSettings(people=self.people, expected_false_merges=self.expected_false_merges)
-        vectors_nd: Any = validate_data(self, X, dtype=[np.float64, np.float32])
+        vectors_nd: Any = validate_data(self, _rows(X), dtype=[np.float64, np.float32])
         constraints = _constraints(len(vectors_nd), frames, same, different)
         if self.impostor_curve is None:
             self._adaptation = adapt(vectors_nd, settings, constraints)
@@ -131,9 +131,15 @@ class FaceClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]  # sciki
     def predict(self, X: ArrayLike) -> I64:  # noqa: N803  # scikit-learn's name
         """The person of each new row, (m, d) finite and not zero, by itself; -1 where it is like nobody."""
         check_is_fitted(self)
-        vectors_md: Any = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        vectors_md: Any = validate_data(self, _rows(X), dtype=[np.float64, np.float32], reset=False)
         found = self._assigner.assign_many(self._adaptation.apply(vectors_md))
         return np.array([NOISE if one.label is None else one.label for one in found], np.int64)
+
+
+def _rows(given: Any) -> Any:
+    """A column of vectors, as pandas, polars and Parquet have it, as rows; others as they are."""
+    column = len(getattr(given, "shape", ())) == 1 and np.ndim(next(iter(given), 0)) == 1
+    return np.stack([np.asarray(one) for one in given]) if column else given
 
 
 def _warn(labels_n: I64) -> None:
