@@ -40,7 +40,8 @@ class FaceClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         singletons: what a face that nobody else is like becomes: "noise" (label -1, as scikit-learn has it) or
             "clusters" (a label of its own).
         impostor_curve: how similar two strangers are to the model that made the vectors. None estimates it, which needs
-            some ten people if their vectors are not centred at 0, else two, and more than a dozen faces;
+            some twenty people if their vectors are not centred at 0, more the further they are off, else two, and more
+            than a dozen faces;
             `unmingle.grouping.impostors.SFACE_CURVE` is SFace's, and benchmarks/impostor_curve.py measures others.
 
     Attributes:
@@ -147,7 +148,8 @@ def _warn(labels_n: I64) -> None:
     if len(labels_n) >= ENOUGH and people in {1, len(labels_n)}:
         warnings.warn(
             f"Everybody is {'one person' if people == 1 else 'alone'}: that is so, or this collection doesn't tell how"
-            " alike strangers are to the model that made its vectors. Give impostor_curve, or more people.",
+            " alike strangers are to the model that made its vectors. Give impostor_curve, or more people; or, if they"
+            " are several, vectors without their mean: X - X.mean(axis=0).",
             EmbeddingWarning,
             stacklevel=3,
         )
