@@ -212,6 +212,16 @@ def test_decisions_about_a_picture_that_was_replaced_are_told_of(album: Album) -
     assert album.again().lost == 0
 
 
+def test_what_has_no_face_takes_another_s_place_and_gives_it_back(album: Album) -> None:
+    file = album.pictures / "b0.png"
+    for grey in (90, 160):
+        Image.new("RGB", (240, 240), (grey, grey, grey)).save(file)
+        assert album.again().carried == 0
+    assert "b0.png" in album.library.faces.filter(pl.col("status") == "not_a_face")["file"].to_list()
+    Image.fromarray(render(Person.from_seed(CAST[5]), Look.from_seed(77), 240)).save(file)
+    assert album.again().analysed == 1
+
+
 def test_a_picture_that_was_cut_short_for_a_while_loses_nothing(album: Album) -> None:
     file = album.pictures / "b0.png"
     whole = file.read_bytes()
@@ -490,6 +500,16 @@ def test_the_same_frames_at_another_speed_are_another_recording(tmp_path: Path) 
         times = [400 * frame // speed for frame in range(10)]
         write_video(tmp_path / "calls" / f"{speed}.mkv", 10, milliseconds=times)
     assert unmingle.open(tmp_path / "library").add(tmp_path / "calls").analysed == 2
+
+
+def test_a_recording_takes_another_s_place(tmp_path: Path) -> None:
+    (tmp_path / "calls").mkdir()
+    library = unmingle.open(tmp_path / "library")
+    for frames in (5, 8):
+        write_video(tmp_path / "calls" / "call.mp4", frames)
+        assert library.add(tmp_path / "calls").analysed == 1
+        library.cluster()
+        assert library.recordings["frames"].to_list() == [frames]
 
 
 def test_other_frames_are_another_recording(tmp_path: Path) -> None:

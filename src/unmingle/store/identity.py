@@ -220,7 +220,8 @@ class _Picture:
             return None
         query = 'SELECT id, "left", top, width, height, vector FROM face WHERE analysis = ? ORDER BY number'
         faces = store.connection.execute(query, (row[0],)).fetchall()
-        vectors = np.array([np.frombuffer(face[5], "<f4") for face in faces], np.float64).reshape(len(faces), -1)
+        vectors = np.array([np.frombuffer(face[5], "<f4") for face in faces], np.float64)
+        vectors = vectors.reshape(len(faces), -1 if faces else 0)
         vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
         boxes = np.array([face[1:5] for face in faces], np.float64).reshape(-1, 4)
         return cls(digest, row[0], row[1:3], row[3], [face[0] for face in faces], boxes, vectors)
