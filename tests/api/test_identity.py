@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from unmingle.api import Library
-    from unmingle.records import Added
+    from unmingle.records import U8, Added
 
 PEOPLE, LOOKS = 2, 4
 
@@ -463,15 +463,19 @@ def remuxed(file: Path, to: Path) -> None:
                 target.mux(packet)
 
 
+def called(persons: tuple[int, int], side: int = 160) -> list[U8]:
+    """The frames of a call of two of the cast, beside each other."""
+    people = [Person.from_seed(CAST[person]) for person in persons]
+    looks = [
+        np.concatenate([render(one, Look.from_seed(400 + look), side) for one in people], axis=1) for look in range(3)
+    ]
+    return [np.roll(looks[frame // 7 % 3], frame % 3, axis=0) for frame in range(42)]
+
+
 @pytest.mark.parametrize("older", [False, True])
 def test_a_recording_is_what_it_shows(tmp_path: Path, older: bool) -> None:
-    people = [Person.from_seed(CAST[person]) for person in (4, 5)]
-    looks = [
-        np.concatenate([render(one, Look.from_seed(400 + look), 160) for one in people], axis=1) for look in range(3)
-    ]
-    frames = [np.roll(looks[frame // 7 % 3], frame % 3, axis=0) for frame in range(42)]
     (tmp_path / "calls").mkdir()
-    file = write_video(tmp_path / "calls" / "call.mp4", frames, rate=6)
+    file = write_video(tmp_path / "calls" / "call.mp4", called((4, 5)), rate=6)
     library = unmingle.open(tmp_path / "library")
     library.add(file.parent)
     library.cluster()
@@ -492,6 +496,22 @@ def test_a_recording_is_what_it_shows(tmp_path: Path, older: bool) -> None:
     library.cluster()
     assert library.faces.drop("file").equals(before)
     assert set(library.faces["file"]) == {"call.mkv"}
+
+
+def test_names_go_on_in_a_recording_that_was_loaded_on_or_encoded_again_and_in_no_other(tmp_path: Path) -> None:
+    (tmp_path / "calls").mkdir()
+    file, library = tmp_path / "calls" / "call.mkv", unmingle.open(tmp_path / "library")
+    names: list[int] = []
+    for frames in (called((4, 5))[:20], called((4, 5)), called((4, 5), 144), called((6, 7))):
+        write_video(file, frames, rate=6)
+        library.add(file.parent)
+        library.cluster()
+        if not names:
+            library.name(library.faces.filter(pl.col("left") < 160)["person"][0], "Ada")
+        ada = library.faces.filter(pl.col("name") == "Ada")
+        assert (ada["left"] < frames[0].shape[1] / 2 - 10).all()
+        names.append(len(ada))
+    assert names == [20, 42, 42, 0]
 
 
 def test_the_same_frames_at_another_speed_are_another_recording(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 
 from unmingle.errors import PictureError
 from unmingle.faces.align import FACE_MARGIN, open_thumbnail, thumbnail
-from unmingle.faces.boxes import SAME_FACE, overlaps
+from unmingle.faces.boxes import SAME_FACE, overlap_of_pairs, overlaps
 from unmingle.faces.duplicates import Prints, fingerprint, lay_over
 from unmingle.records import F64, U8
 from unmingle.sources.decoding import pixel_digest
@@ -26,7 +26,7 @@ from unmingle.sources.pyramid import Pyramid
 from unmingle.sources.recordings import Recording, as_shown
 from unmingle.store.copies import MAX_IN_ONE_PLACE, MAX_LEFT
 from unmingle.store.file_rows import out_of_reach
-from unmingle.store.sightings import FRAME
+from unmingle.store.sightings import FRAME, tracks
 from unmingle.store.sqlite import Store
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ LOOKED_AT = 5  # faces of a recording that must still be there
 UNCHANGED = 3.0  # of 255, on average: a face that was cut out of the same pixels, as another version of a codec has it
 SLACK = 0.02  # of the duration, by which containers may differ about the same frames
 SAME_LOOK = 0.9  # least cosine of a face that is the very same, in a picture that was cut
+SAME_TIME = 0.5  # seconds at most from a face to the same in a recording that was encoded again
+SAME_THERE = 0.7  # least cosine of it and whoever is there then
 
 
 @dataclass(slots=True)
@@ -192,7 +194,7 @@ def carry_over(store: Store) -> tuple[int, int]:
         with store.transaction() as connection:
             there = [_Picture.read(store, one) for one in (former, digest)]
             if there[0] is not None and there[1] is not None:
-                pictures += _carry(connection, there[0], there[1])
+                pictures += _carry(connection, there[0], there[1]) or _carry_frames(store, former, digest)
             lost += connection.execute(
                 "SELECT count(*) FROM place WHERE digest = ? OR instr(digest, ?) = 1", (former, former + FRAME)
             ).fetchone()[0]
@@ -244,6 +246,39 @@ def _carry(connection: sqlite3.Connection, old: _Picture, new: _Picture) -> bool
     if pairs:  # the old picture, should it come back, has to be analysed anew
         connection.execute("DELETE FROM analysis WHERE id = ?", (old.analysis,))
     return bool(pairs) or moving is not None
+
+
+def _carry_frames(store: Store, former: str, digest: str) -> bool:
+    """Let what was said of faces in a recording go on in what took its place; whether that shows any of them then."""
+    query = (
+        "SELECT {}, vector FROM analysis JOIN face ON face.analysis = analysis.id"
+        " {} WHERE content = ? AND recipe = ? AND frame IS NOT NULL"
+    )
+    what = 'place.id, time, analysis.width, analysis.height, face."left", face.top, face.width, face.height'
+    place = 'JOIN place ON place.digest = analysis.digest AND place."left" = face."left" AND place.top = face.top'
+    told = store.connection.execute(query.format(what, place), (former, store.recipe)).fetchall()
+    found = store.connection.execute(query.format("face.id", ""), (digest, store.recipe)) if told else ()
+    vectors = {face: np.frombuffer(vector, "<f4") for face, vector in found}
+    best: dict[int, tuple[float, list[int]]] = {}  # for each place: how alike, and the faces of that track
+    size = store.connection.execute("SELECT width, height FROM analysis WHERE digest = ?", (digest,)).fetchone()
+    for track in tracks(store, digest) if told else ():
+        seen, faces_k = track.sightings, track.keyframes_k.tolist()
+        for region, time, width, height, *box, vector in told:
+            at = int(np.argmin(np.abs(seen.times - time)))
+            if abs(seen.times[at] - time) > SAME_TIME:
+                continue
+            scaled_4 = np.array(box) * np.tile(np.divide(size, (width, height)), 2)
+            there = overlap_of_pairs(scaled_4, seen.boxes[at].astype(np.float64)) >= SAME_FACE
+            alike = {face: float(vectors[face] @ np.frombuffer(vector, "<f4")) for face in faces_k}
+            if there and max(alike.values()) > best.get(region, (SAME_THERE,))[0]:
+                best[region] = max(alike.values()), sorted(alike, key=lambda face: -alike[face])
+    moved: dict[int, int] = {}
+    for region, (_, faces_k) in best.items():
+        moved.update((face, region) for face in [face for face in faces_k if face not in moved][:1])
+    place = '"left", top, width, height'
+    here = f"(digest, {place}) = (SELECT digest, {place} FROM face_row WHERE face = ?)"
+    store.connection.executemany(f"UPDATE OR IGNORE place SET {here} WHERE id = ?", moved.items())
+    return bool(moved)
 
 
 def _new_box(box_14: F64, old: _Picture, new: _Picture, pairs: dict[int, int], moving: Moving | None) -> F64 | None:
