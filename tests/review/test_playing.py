@@ -6,6 +6,7 @@ import io
 import os
 import re
 import shutil
+from fractions import Fraction
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from playwright.sync_api import expect
 from tests.made_library import jpeg
 from tests.review.browser import PATIENCE, TOKEN, Seat, Server, nameless
 from tests.review.conftest import ORIGIN, Browser
-from tests.review.recording import TALK, TILE, frame, write_recording
+from tests.review.recording import HEIGHT, TALK, TILE, WIDTH, frame, write_recording
 
 from unmingle.review.app import create_app
 from unmingle.review.auth import Auth
@@ -234,7 +235,7 @@ def test_a_moment_of_a_recording_is_played(seat: Seat, recorded: Recorded, name:
 
 
 def test_what_the_browser_cant_play_is_shown_frame_by_frame(seat: Seat, recorded: Recorded) -> None:
-    stored_as(recorded, "talk.avi", codec="mpeg4")
+    stored_as(recorded, "talk.avi", codec="mpeg4", pixel_aspect=Fraction(4, 3))
     talk = seat.api("/timeline")["recordings"][1]
     first, second, third = (f"Person {one['person']}" for one in talk["people"])
     asked: list[str] = []
@@ -244,6 +245,8 @@ def test_what_the_browser_cant_play_is_shown_frame_by_frame(seat: Seat, recorded
     expect(player.get_by_text("its frames are shown one by one")).to_be_visible()
     expect(player.get_by_role("button", name="Sound off")).to_be_hidden()
     expect(player.get_by_role("img", name="A frame of the recording")).to_have_attribute("src", re.compile(r"at=3\.\d"))
+    square = "((image) => image.clientWidth / image.clientHeight)(document.querySelector('.player img'))"
+    seat.until(lambda: seat.page.evaluate(square) == pytest.approx(4 / 3 * WIDTH / HEIGHT, rel=0.02))
     # It plays by itself, to the end, however few frames come in time.
     seat.until(lambda: len(asked) > 1 and player.get_by_role("button", name="Play", exact=True).is_visible())
     times = [float(time) for time in asked]

@@ -33,7 +33,7 @@ from unmingle.sources.decoding import decode, open_pyramid
 from unmingle.sources.formats import LIBRARY_FILE, check_file, file_digest
 from unmingle.sources.images import digest, read_bytes
 from unmingle.sources.pyramid import Pyramid
-from unmingle.sources.recordings import Recording
+from unmingle.sources.recordings import Recording, as_shown
 from unmingle.store import encryption, people_query
 from unmingle.store.face_query import FileState, Original, original, original_recording
 from unmingle.store.facts import check_begun
@@ -326,9 +326,10 @@ class PictureReader:
         self._lock = Lock()
 
     def read(self, file: FileState, wanted: Original) -> U8:
-        """The upright picture or frame, (h, w, 3), if the file is still what it was; else a PictureError."""
+        """The upright picture or frame, (h, w, 3), of square pixels, if the file is what it was; else PictureError."""
         if wanted.frame is not None:
-            return self._recording(file, wanted).frame(wanted.frame).pixels
+            recording = self._recording(file, wanted)
+            return as_shown(recording.frame(wanted.frame).pixels, recording.info.aspect)
         return self.pyramid(file, wanted, half=False).full()
 
     def pyramid(self, file: FileState, wanted: Original, *, half: bool = True) -> Pyramid:
@@ -342,7 +343,7 @@ class PictureReader:
         """The frame of a recording that comes at so many seconds or next, or the last."""
         recording = self._recording(file, wanted)
         found = next(recording.frames(every=0, start=at), None)
-        return (found or recording.frame(recording.info.frames - 1)).pixels
+        return as_shown((found or recording.frame(recording.info.frames - 1)).pixels, recording.info.aspect)
 
     def path(self, file: FileState, wanted: Original) -> Path:
         """Where a recording lies, known to be what is wanted."""

@@ -199,13 +199,18 @@ function factsOf(/** @type {FaceDetail} */ facts, /** @type {string} */ path) {
 }
 
 /** A picture with its faces framed, this one clearly; a name is edited where it stands. @param {FaceDetail} facts @param {(FaceDetail|OtherFace)[]} faces @param {string} alt @param {(face: number) => void} edit */
-function frames({ picture: size, face: own }, faces, alt, edit) {
+function frames({ picture: size, face: own, recording }, faces, alt, edit) {
   const gone = async () => {
     const words = h("p", { class: "stage-words", text: await whyNot(picture(own)) });
     figure.replaceWith(h("div", { class: "stage-gone" }, h("img", { src: thumbnail(own), alt: "The face" }), words));
   };
+  const ready = (/** @type {{target: HTMLImageElement}} */ { target }) => {
+    // Frames of recordings are as wide as players show them, whatever is stored.
+    if (recording) figure.style.setProperty("--ratio", String(target.naturalWidth / target.naturalHeight));
+    figure.classList.add("ready");
+  };
   const figure = h("figure", { class: "frames" });
-  figure.append(h("img", { class: "stage-picture", alt, src: picture(own), onload: () => figure.classList.add("ready"), onerror: gone }));
+  figure.append(h("img", { class: "stage-picture", alt, src: picture(own), onload: ready, onerror: gone }));
   figure.style.setProperty("--ratio", String(size.width / size.height));
   figure.style.setProperty("--width", `${size.width}px`);
   for (const { face, box, person, name } of faces) {

@@ -25,7 +25,8 @@ export function player({ recording, at, onTime, signal }) {
   const clock = h("span", { class: "player-clock" });
   const slider = h("input", { type: "range", min: 0, max: duration, step: 0.01, "aria-label": "Time in the recording", oninput: ({ target }) => seek(Number(target.value)) });
   const element = h("section", { class: "player", "aria-label": "The recording" }, figure, h("div", { class: "player-tools" }, play, slider, clock, sound));
-  figure.style.setProperty("--ratio", String(width / height));
+  const shape = (/** @type {number} */ ratio) => figure.style.setProperty("--ratio", String(ratio));
+  shape(width / height);
 
   const now = () => Math.max(0, media.currentTime - before);
 
@@ -90,7 +91,7 @@ export function player({ recording, at, onTime, signal }) {
   function byFrames() {
     if (media !== video || signal.aborted) return;
     const [from, playing] = begun ? [now(), !video.paused] : [at, true];
-    const image = h("img", { class: "stage-picture", alt: "A frame of the recording", onerror: () => void gone(image.src) });
+    const image = h("img", { class: "stage-picture", alt: "A frame of the recording", onload: ({ target }) => shape(target.naturalWidth / target.naturalHeight), onerror: () => void gone(image.src) });
     media = slides(image, `/api${address}/frame`, duration, every, changed);
     video.removeAttribute("src");
     video.replaceWith(image);
@@ -110,7 +111,7 @@ export function player({ recording, at, onTime, signal }) {
   // A file without a picture for it, or with another one than was looked at, is none that it can play.
   video.addEventListener("loadedmetadata", () => {
     if (video.videoWidth !== width && video.videoHeight !== height) return byFrames();
-    figure.style.setProperty("--ratio", String(video.videoWidth / video.videoHeight));
+    shape(video.videoWidth / video.videoHeight);
     return undefined;
   });
   video.addEventListener("error", byFrames);
