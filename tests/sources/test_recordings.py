@@ -15,6 +15,7 @@ import av
 import numpy as np
 import pytest
 from av.codec.context import Flags
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -242,6 +243,30 @@ def test_a_size_that_changes_in_the_middle_is_scaled_to_the_first(tmp_path: Path
     assert shown(frames) == [*range(10), *range(10)]
     assert numbers(frames) == list(range(20))  # the clock starts anew in the middle, the numbers don't
     assert {frame.pixels.shape for frame in frames} == {(48, 64, 3)}
+
+
+@pytest.mark.parametrize(("ending", "codec"), [(".webm", "libvpx"), (".webm", "libvpx-vp9"), (".mts", "libx264")])
+def test_a_call_that_grows_is_as_large_as_it_becomes(ending: str, codec: str, tmp_path: Path) -> None:
+    with av.open(tmp_path / f"call{ending}", "w") as container:
+        stream = container.add_stream(codec, rate=20)
+        assert isinstance(stream, VideoStream)
+        stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
+        for start, size in ((0, SIZE), (10, (128, 96))):
+            encoder = av.CodecContext.create(codec, "w")
+            assert isinstance(encoder, VideoCodecContext)
+            encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = *size, "yuv420p", Fraction(1, 20)
+            encoder.framerate, encoder.max_b_frames = Fraction(20), 0
+            frames = [av.VideoFrame.from_ndarray(numbered(start + i, size), format="rgb24") for i in range(10)]
+            for number, frame in enumerate(frames):
+                frame.pts, frame.time_base = start + number, Fraction(1, 20)
+            for packet in [packet for frame in [*frames, None] for packet in encoder.encode(frame)]:
+                packet.stream, packet.time_base = stream, Fraction(1, 20)
+                container.mux(packet)
+    with Recording(tmp_path / f"call{ending}") as recording:
+        found = list(recording.frames(every=0))
+        assert (recording.info.width, recording.info.height, recording.skipped) == (128, 96, 0)
+        assert shown(found) == numbers(found) == list(range(20))
+        assert {frame.pixels.shape for frame in found} == {(96, 128, 3)}
 
 
 def test_files_that_were_joined_with_frames_out_of_order_are_counted_through(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -81,11 +82,12 @@ class Recording:
         with self._opened() as (container, stream):
             note, aspect = _choose(container)[1], _aspect(stream)
             self._index = read_index(container, stream)
+            self._may_grow = "mp4" not in container.format.name  # which says one size for all
         first = next(self._decoded(0), None)
         frames = len(self._index.times)
         if first is None:
             raise PictureError(f"damaged or truncated: none of its {frames:,} pictures can be decoded")
-        self._stored = first[1].width, first[1].height
+        self._stored = max(self._sizes(first[1]), key=math.prod)
         self._turn = _turn(first[1])
         width, height = self._stored if self._turn[0] else self._stored[::-1]
         if min(width, height) < MIN_SIDE:
@@ -153,6 +155,15 @@ class Recording:
             for packet in packets_of(container, stream):
                 found.update(memoryview(packet))
         return found.digest()
+
+    def _sizes(self, first: VideoFrame) -> Iterator[tuple[int, int]]:
+        """Width and height as stored of the first frame, and of later ones where a call may have grown meanwhile."""
+        yield first.width, first.height
+        keys = self._index.keys.tolist() if self._may_grow else []
+        for key in {*keys[len(keys) // 2 :][:1], *keys[-1:]} - {0}:
+            with suppress(PictureError):
+                yield from ((picture.width, picture.height) for _, picture in islice(self._decoded(key), 1))
+        self._lost.clear()  # it is told of what is reached from the beginning on
 
     def _decoded(self, target: int) -> Iterator[tuple[int, VideoFrame]]:
         """Numbers and pictures, ascending, from the keyframe before frame `target` or earlier."""
@@ -226,7 +237,7 @@ class Recording:
             self._reading.discard(container)
 
     def _pixels(self, number: int, picture: VideoFrame, converter: VideoReformatter) -> U8 | None:
-        """A frame's pixels, in the size of the first frame; None, and lost, where they can't be turned into RGB."""
+        """A frame's pixels, in one size for all; None, and lost, where they can't be turned into RGB."""
         import av
 
         width, height = self._stored
