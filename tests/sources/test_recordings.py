@@ -269,6 +269,16 @@ def test_a_call_that_grows_is_as_large_as_it_becomes(ending: str, codec: str, tm
         assert {frame.pixels.shape for frame in found} == {(96, 128, 3)}
 
 
+def test_what_is_higher_than_wide_meanwhile_keeps_its_proportions(tmp_path: Path) -> None:
+    wide = write_video(tmp_path / "wide.mts", 5).read_bytes()
+    high = write_video(tmp_path / "high.mts", [numbered(number, SIZE[::-1]) for number in range(5)]).read_bytes()
+    (tmp_path / "both.mts").write_bytes(wide + high)
+    *_, last = read(tmp_path / "both.mts")
+    assert last.pixels.shape == (48, 64, 3)
+    assert number_in(last.pixels[:, 14:50]) == 4
+    assert last.pixels[:, [*range(12), *range(52, 64)]].max() < 10
+
+
 def test_files_that_were_joined_with_frames_out_of_order_are_counted_through(tmp_path: Path) -> None:
     one = write_video(tmp_path / "one.mts", 30, b_frames=2).read_bytes()
     (tmp_path / "both.mts").write_bytes(one + one)

@@ -241,13 +241,17 @@ class Recording:
         import av
 
         width, height = self._stored
+        share = min(width / picture.width, height / picture.height)
+        across, down = max(1, round(picture.width * share)), max(1, round(picture.height * share))
         try:
-            stored = np.asarray(converter.reformat(picture, width, height, "rgb24").to_ndarray(), np.uint8)
+            stored = np.asarray(converter.reformat(picture, across, down, "rgb24").to_ndarray(), np.uint8)
         except (av.error.FFmpegError, ValueError):
             self._lost.add(number)
             return None
-        if picture.interlaced_frame and picture.height == height:
+        if picture.interlaced_frame and picture.height == down:
             stored = _of_one_instant(stored)
+        if (across, down) != self._stored:  # the telephone was turned meanwhile
+            stored = np.pad(stored, [(room // 2, room - room // 2) for room in (height - down, width - across, 0)])
         a, b, c, d = self._turn
         return np.ascontiguousarray(stored[::d, ::a] if a else stored.transpose(1, 0, 2)[::b, ::c])
 
