@@ -254,31 +254,37 @@ def _carry_frames(store: Store, former: str, digest: str) -> bool:
         "SELECT {}, vector FROM analysis JOIN face ON face.analysis = analysis.id"
         " {} WHERE content = ? AND recipe = ? AND frame IS NOT NULL"
     )
-    what = 'place.id, time, analysis.width, analysis.height, face."left", face.top, face.width, face.height'
+    box = 'face."left", face.top, face.width, face.height'
     place = 'JOIN place ON place.digest = analysis.digest AND place."left" = face."left" AND place.top = face.top'
+    what = f"place.id, time, analysis.width, analysis.height, {box}"
     told = store.connection.execute(query.format(what, place), (former, store.recipe)).fetchall()
-    found = store.connection.execute(query.format("face.id", ""), (digest, store.recipe)) if told else ()
-    vectors = {face: np.frombuffer(vector, "<f4") for face, vector in found}
-    best: dict[int, tuple[float, list[int]]] = {}  # for each place: how alike, and the faces of that track
+    what = f"face.id, analysis.digest, {box}"
+    found = store.connection.execute(query.format(what, ""), (digest, store.recipe)).fetchall() if told else []
+    places = {face: where for face, *where, _ in found}
+    vectors = {face: np.frombuffer(vector, "<f4") for face, *_, vector in found}
+    # For each place: how alike, the faces of that track, most alike first, and where it is then.
+    best: dict[int, tuple[float, list[int], list[object]]] = {}
     size = store.connection.execute("SELECT width, height FROM analysis WHERE digest = ?", (digest,)).fetchone()
     for track in tracks(store, digest) if told else ():
         seen, faces_k = track.sightings, track.keyframes_k.tolist()
-        for region, time, width, height, *box, vector in told:
+        for region, time, width, height, *box_4, vector in told:
             at = int(np.argmin(np.abs(seen.times - time)))
             if abs(seen.times[at] - time) > SAME_TIME:
                 continue
-            scaled_4 = np.array(box) * np.tile(np.divide(size, (width, height)), 2)
+            scaled_4 = np.array(box_4) * np.tile(np.divide(size, (width, height)), 2)
             there = overlap_of_pairs(scaled_4, seen.boxes[at].astype(np.float64)) >= SAME_FACE
             alike = {face: float(vectors[face] @ np.frombuffer(vector, "<f4")) for face in faces_k}
             if there and max(alike.values()) > best.get(region, (SAME_THERE,))[0]:
-                best[region] = max(alike.values()), sorted(alike, key=lambda face: -alike[face])
-    moved: dict[int, int] = {}
-    for region, (_, faces_k) in best.items():
-        moved.update((face, region) for face in [face for face in faces_k if face not in moved][:1])
-    place = '"left", top, width, height'
-    here = f"(digest, {place}) = (SELECT digest, {place} FROM face_row WHERE face = ?)"
-    store.connection.executemany(f"UPDATE OR IGNORE place SET {here} WHERE id = ?", moved.items())
-    return bool(moved)
+                where = [f"{digest}{FRAME}{seen.frames[at]}", *seen.boxes[at].tolist()]
+                best[region] = max(alike.values()), sorted(alike, key=lambda face: -alike[face]), where
+    for region, (_, faces_k, where) in best.items():
+        # A face's own place, where it has not become another's: there it is found again the next time.
+        own = next((places.pop(face) for face in faces_k if face in places), where)
+        store.connection.execute(
+            'UPDATE OR IGNORE place SET digest = ?, "left" = ?, top = ?, width = ?, height = ? WHERE id = ?',
+            (*own, region),
+        )
+    return bool(best)
 
 
 def _new_box(box_14: F64, old: _Picture, new: _Picture, pairs: dict[int, int], moving: Moving | None) -> F64 | None:
