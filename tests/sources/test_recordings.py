@@ -46,6 +46,7 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "avi, motion JPEG": (".avi", {"codec": "mjpeg", "pixel_format": "yuvj420p"}),
     "wmv": (".wmv", {"codec": "wmv2"}),
     "mpg": (".mpg", {"codec": "mpeg2video", "b_frames": 2, "rate": 25}),
+    "y4m": (".y4m", {"codec": "wrapped_avframe"}),
     "m2ts": (".m2ts", {"codec": "mpeg2video", "b_frames": 2, "rate": 25}),
 }
 

@@ -107,6 +107,7 @@ _RECORDINGS = (
     b"\x1f\x07\x00\x3f",  # DV, as cameras with tapes give it
     b"\x1f\x07\x00\xbf",
     b"\xb7\xd8\x00\x20\x37\x49\xda\x11",  # WTV
+    b"YUV4MPEG2 ",  # uncompressed, as in research
 )
 _PACKETS = ((0, 188), (4, 192), (0, 204))  # where the first 0x47 of an MPEG transport stream is, and how far the next
 

@@ -38,7 +38,7 @@ COMBED = 10  # of 255: where something moved, every second row stands out by mor
 # What holds pictures that move, or sound, which is told apart. Without playlists, which name other files and addresses.
 _FORMATS = (
     "mov,matroska,webm,avi,asf,flv,live_flv,mpeg,mpegts,mpegvideo,ogg,mxf,dv,rm,nut,ivf,gxf,wtv,nsv,h264,hevc,m4v,"
-    "mp3,wav,aac,flac,aiff,amr"
+    "yuv4mpegpipe,mp3,wav,aac,flac,aiff,amr"
 )
 _UNTURNED = (1, 0, 0, 1)
 NEARLY_SQUARE = 0.02  # by so much a pixel's width and height may differ
