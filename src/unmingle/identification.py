@@ -17,16 +17,15 @@ from unmingle.faces.recipe import face_recipe
 from unmingle.grouping.adaptation import curve_of_others
 from unmingle.grouping.attach import Assigner
 from unmingle.grouping.confidence import label_means, likely_pairs
-from unmingle.records import F32, I64, U8
+from unmingle.records import U8
 from unmingle.settings import DetectionSettings, EngineSettings
 from unmingle.sources.images import PictureFile, read_picture
-from unmingle.store.face_rows import ALONE, faces_to_group, owners_by_face, persons_now
+from unmingle.store.face_rows import faces_of_people, owners_by_face
 from unmingle.store.facts import adaptation_of, card_curve, check_begun, known_scale, library_curve, model_of, noted
+from unmingle.store.sqlite import Store
 
 if TYPE_CHECKING:
     import polars as pl
-
-    from unmingle.store.sqlite import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +83,7 @@ class Identifier:
                 f"{store.folder} was made with another recipe or other settings.", "Use the settings it was made with."
             )
         self._owners = owners_by_face(store.connection, "member")
-        raw_nd, labels_n, self._ids = _people(store, raw=True)
+        raw_nd, labels_n, self._ids = faces_of_people(store, raw=True)
         self._adapted = adapted = adaptation_of(store)
         if adapted is None or not len(raw_nd):
             vectors_nd, curve = raw_nd, card_curve(store)
@@ -132,19 +131,10 @@ def pair_table(store: Store, *, most: int) -> pl.DataFrame:
     import polars as pl
 
     scale, curve = known_scale(store), library_curve(store)
-    vectors_nd, labels_n, ids = _people(store)
+    vectors_nd, labels_n, ids = faces_of_people(store)
     pairs, chance = likely_pairs(*label_means(vectors_nd, labels_n), curve, scale=scale, most=most)
     one, other = (ids[pairs[:, side]] for side in (0, 1))
     return pl.DataFrame({"person": one, "other": other, "probability": chance.round(4)})
-
-
-def _people(store: Store, *, raw: bool = False) -> tuple[F32, I64, I64]:
-    """The n faces of people: vectors (n, d), labels (n,) from 0 on, and the ids (k,) of the people."""
-    faces = faces_to_group(store, raw=raw)
-    person_n = persons_now(store.connection, faces.ids)
-    member = np.flatnonzero(person_n != ALONE)
-    ids, labels = np.unique(person_n[member], return_inverse=True)
-    return faces.vectors[member], labels.astype(np.int64), ids
 
 
 def _decoded(path: Path) -> U8:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, Self, TypedDict, TypeVar, Unpack, get_args
 
-from unmingle.decisions.erasing import Erasure, clean_files, erase, people_meant
+from unmingle.decisions.erasing import Erasure, clean_files, erase, faces_meant, people_meant
 from unmingle.decisions.kinds import KINDS, Command, Kind
 from unmingle.decisions.log import By, Decision, Log, last_id, log_table
 from unmingle.decisions.references import FaceRefs, PersonRef, faces_named, person_named
@@ -22,7 +22,6 @@ from unmingle.settings import DetectionSettings, GroupingSettings, Recipe, Recor
 from unmingle.sources.formats import LIBRARY_FILE
 from unmingle.store import facts, file_rows, result_tables
 from unmingle.store.encryption import is_encrypted
-from unmingle.store.erasing import faces_meant
 from unmingle.store.file_rows import Forgotten
 from unmingle.store.outputs import Output, note_output
 from unmingle.store.screen_time import screen_times

@@ -1,31 +1,44 @@
-"""Erasing people for good: their faces and names, and what the log says of them; entries keep their numbers."""
+"""Erasing people for good: their faces in every table, their names, and what the log says of them.
+
+What is erased is so once the transaction ends; entries of the log keep their numbers. Old pages of the database, its
+log and the views still hold it then; a fact says so until they are clean, and whoever opens the library next goes on.
+"""
 
 from __future__ import annotations
 
 import json
 import re
 import sqlite3
+from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from unmingle.decisions import journal
 from unmingle.decisions.kinds import Command, Different, Erase, Undo, Unsure
-from unmingle.decisions.log import By, Entry, append
+from unmingle.decisions.log import Entry, append
 from unmingle.decisions.references import PersonRef, clean_name, person_named
 from unmingle.decisions.state import State
 from unmingle.errors import DecisionError
-from unmingle.store.analyses import PICTURE, ErasedRegions
-from unmingle.store.erasing import clean, erase_faces
-from unmingle.store.face_rows import ALONE, faces_to_group, persons_now
+from unmingle.files import in_64_bits
+from unmingle.store.analyses import ERASED, PICTURE, ErasedRegions, remember_erased
+from unmingle.store.face_regions import counterparts
+from unmingle.store.face_rows import faces_of_people
 from unmingle.store.facts import ADAPTATION, adaptation_of, note_adaptation
-from unmingle.store.outputs import Output, outputs
-from unmingle.store.sightings import FRAME
+from unmingle.store.file_rows import files_below
+from unmingle.store.outputs import Output, clean, outputs
+from unmingle.store.sightings import FRAME, cut_track
 from unmingle.store.sqlite import ERASING, Store
 from unmingle.text_layout import counted
 
 WORDS = "About somebody who was erased"
+_BOX = '"left", top, width, height'
+_THESE = "(SELECT value FROM json_each(?))"
+NOTHING = ErasedRegions(np.zeros(0, np.int64), np.zeros((0, 4)))
 _OWNERS = "SELECT {0} FROM member UNION SELECT {0} FROM former"
 
 
@@ -59,9 +72,38 @@ def people_meant(store: Store, state: State, people: Iterable[PersonRef], *, ign
     return found
 
 
-def erase(
-    store: Store, people: Collection[int], faces: Collection[int], *, by: By = "person", dry_run: bool
-) -> Erasure:
+def faces_meant(store: Store, sources: Iterable[Path], older_than: datetime | None, *, left_out: bool) -> set[int]:
+    """The faces that sources show, or that are older, or nobody's; see `Library.erase`."""
+    with store.snapshot() as connection:
+        digests = {file.digest for source in sources for file, _, _ in files_below(connection, source)}
+        query = f"SELECT face FROM face_row WHERE content IN {_THESE}"
+        found = {face for (face,) in connection.execute(query, (json.dumps(sorted(filter(None, digests))),))}
+        if older_than is not None:
+            query = (  # those that only older files show, or none any more
+                # A recording that is not seen to its end has no time yet.
+                "SELECT face FROM face_row LEFT JOIN file ON file.digest = content GROUP BY face"
+                " HAVING coalesce(max(iif(modified = -1 AND problem = '', ?1, modified)) < ?1, 1)"
+            )
+            before = in_64_bits(int(older_than.timestamp() * 1e9))
+            found |= {face for (face,) in connection.execute(query, (before,))}
+        return found | (_faces_left_out(store) if left_out else set())
+
+
+def _faces_left_out(store: Store) -> set[int]:
+    """The faces that are nobody's, or of people who are ignored, in any recipe."""
+    query = (
+        "SELECT face, recipe = ?, person IS NOT NULL AND NOT ignored AND coalesce(mark, 'face') = 'face',"
+        " EXISTS (SELECT 1 FROM former WHERE former.face = face_row.face) FROM face_row"
+    )
+    rows = store.connection.execute(query, (store.recipe,)).fetchall()
+    kept = {face for face, current, whose, away in rows if current and (whose or away)}
+    others = [face for face, current, _, away in rows if not current and not away]
+    there = counterparts(store, others) if others else {}
+    left = {face for face, current, *_ in rows if current} - kept
+    return left | {face for face in others if there.get(face) not in kept}
+
+
+def erase(store: Store, people: Collection[int], faces: Collection[int], *, dry_run: bool) -> Erasure:
     """Erase people and faces from the tables and the log, all in one step; `clean_files` does the rest.
 
     Whoever has no face any more goes with the last one.
@@ -74,7 +116,7 @@ def erase(
         ids = _with_merged(state, people)
         theirs = {face for face, who in connection.execute(_OWNERS.format("face, person")) if who in ids}
         theirs |= {face for region, face in state.face_of.items() if said.person_of.get(region) in ids}
-        gone = erase_faces(connection, theirs | set(faces))
+        gone = _erase_faces(connection, theirs | set(faces))
         ids |= _with_merged(state, before - _owners(connection))
         regions = _regions_of(connection, state, gone)
         regions |= {region for region, who in said.person_of.items() if who in ids}
@@ -87,7 +129,7 @@ def erase(
         moved = state.write()
         _compare_anew(store)
         words = f"Erased {counted(len(ids), 'person', 'people')} ({counted(len(gone), 'face')})"
-        append(connection, Erase(), by, words, sorted(ids), moved)
+        append(connection, Erase(), "person", words, sorted(ids), moved)
         pages = tuple(one.path for one in outputs(store, exports=False) if one.there)
         found = Erasure(tuple(sorted(ids)), len(gone), entries, pages, (), outputs(store, exports=True))
         if dry_run:
@@ -98,10 +140,56 @@ def erase(
 
 
 def clean_files(store: Store) -> tuple[list[str], list[str]]:
-    """See `store.erasing.clean`; the journal is written anew."""
+    """See `store.outputs.clean`; the journal is written anew."""
     with store.transaction():
         journal.rewrite(store)
     return clean(store, journal=True)
+
+
+def _erase_faces(connection: sqlite3.Connection, faces: Collection[int]) -> set[int]:
+    """Take faces out of all tables, with those of other recipes in the same places; returns all that went."""
+    query = f"SELECT face, content, digest, recipe, track, {_BOX} FROM face_row WHERE face IN {_THESE}"
+    rows = connection.execute(query, (json.dumps(list(faces)),)).fetchall()
+    gone = {row[0] for row in rows}
+    for track in {row[4] for row in rows} - {None}:
+        gone |= cut_track(connection, track, gone, NOTHING)
+    for _, content, digest, recipe, track, *box in rows:
+        if track is None:
+            remember_erased(connection, content, np.array([PICTURE]), np.array([box], np.float32))
+            gone |= _in_other_recipes(connection, digest, recipe, box)
+    recordings = {content for _, content, _, _, track, *_ in rows if track is not None}
+    for content in recordings:
+        gone |= _in_other_tracks(connection, content, {recipe for _, one, _, recipe, *_ in rows if one == content})
+    contents, these = json.dumps(sorted({row[1] for row in rows})), json.dumps(sorted(gone))
+    connection.execute(f"DELETE FROM face WHERE id IN {_THESE}", (these,))
+    connection.execute(f'DELETE FROM copy WHERE "of" IN {_THESE}', (these,))
+    connection.execute(f"DELETE FROM moved WHERE face IN {_THESE}", (these,))
+    empty = f"content IN {_THESE} AND NOT EXISTS (SELECT 1 FROM face WHERE face.analysis = analysis.id)"
+    connection.execute(f"DELETE FROM analysis WHERE frame IS NOT NULL AND {empty}", (contents,))
+    connection.execute(f"UPDATE analysis SET reason = ? WHERE {empty}", (ERASED, contents))
+    # A fingerprint shows all of the picture, if coarsely.
+    connection.execute(f"UPDATE analysis SET fingerprint = x'' WHERE content IN {_THESE}", (contents,))
+    return gone
+
+
+def _in_other_recipes(connection: sqlite3.Connection, digest: str, recipe: str, box: list[float]) -> set[int]:
+    query = f"SELECT recipe, face, picture_width, picture_height, {_BOX} FROM face_row WHERE digest = ? AND recipe != ?"
+    by_recipe: defaultdict[str, list[tuple[Any, ...]]] = defaultdict(list)
+    for other, *row in connection.execute(query, (digest, recipe)):
+        by_recipe[other].append(tuple(row))
+    region = ErasedRegions(np.array([PICTURE]), np.array([box]))
+    gone: set[int] = set()
+    for found in by_recipe.values():
+        hit_n = region.of_picture(np.array([row[3:] for row in found], np.float32), *found[0][1:3])
+        gone.update(row[0] for row, hit in zip(found, hit_n, strict=True) if hit)
+    return gone
+
+
+def _in_other_tracks(connection: sqlite3.Connection, content: str, recipes: set[str]) -> set[int]:
+    query = "SELECT track.id, recipe FROM track JOIN recording ON recording.id = track.recording WHERE content = ?"
+    others = [row for row, recipe in connection.execute(query, (content,)).fetchall() if recipe not in recipes]
+    regions = ErasedRegions.read(connection, content) if others else NOTHING
+    return {face for row in others for face in cut_track(connection, row, (), regions)}
 
 
 def _compare_anew(store: Store) -> None:
@@ -112,12 +200,8 @@ def _compare_anew(store: Store) -> None:
         from unmingle.grouping.adaptation import fitted
         from unmingle.grouping.threshold import PRIOR_CLUSTERS
 
-        faces = faces_to_group(store, raw=True)
-        person_n = persons_now(store.connection, faces.ids)
-        member = person_n != ALONE
-        labels_n = np.unique(person_n[member], return_inverse=True)[1]
-        enough = labels_n.max(initial=-1) + 1 >= PRIOR_CLUSTERS
-        adapted = fitted(faces.vectors[member], labels_n) if enough else None
+        vectors_nd, labels_n, ids = faces_of_people(store, raw=True)
+        adapted = fitted(vectors_nd, labels_n) if len(ids) >= PRIOR_CLUSTERS else None
     note_adaptation(store, adapted)
 
 
@@ -137,7 +221,7 @@ def _with_merged(state: State, people: Collection[int]) -> set[int]:
 def _regions_of(connection: sqlite3.Connection, state: State, gone: Collection[int]) -> set[int]:
     """The regions that decisions named faces by that are gone, also of pictures that no file shows."""
     found, known = set(), dict[str, ErasedRegions]()
-    for region, digest, *box in connection.execute('SELECT id, digest, "left", top, width, height FROM place'):
+    for region, digest, *box in connection.execute(f"SELECT id, digest, {_BOX} FROM place"):
         content, _, frame = digest.partition(FRAME)
         face = state.face_of.get(region)
         if content not in known:
@@ -169,7 +253,7 @@ def _rewrite(connection: sqlite3.Connection, entries: Iterable[Entry], ids: set[
                 "UPDATE decision SET body = ?, changed = ? WHERE id = ?",
                 (kept.as_json(), json.dumps(changed, ensure_ascii=False), entry.id),
             )
-    connection.execute("DELETE FROM place WHERE id NOT IN (SELECT value FROM json_each(?))", (json.dumps(list(named)),))
+    connection.execute(f"DELETE FROM place WHERE id NOT IN {_THESE}", (json.dumps(list(named)),))
     return len(silent)
 
 

@@ -6,16 +6,14 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from itertools import compress
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
 from unmingle.records import F32, I64, Bool
 from unmingle.store.facts import adaptation_of
 from unmingle.store.schema import damaged
-
-if TYPE_CHECKING:
-    from unmingle.store.sqlite import Store
+from unmingle.store.sqlite import Store
 
 AT_ONCE = 1 << 14  # vectors read
 ALONE = -1  # the person of a face that is nobody's
@@ -117,6 +115,15 @@ def look_up(faces_n: I64, person_n: I64, wanted: Sequence[int] | I64, other: int
 def persons_now(connection: sqlite3.Connection, faces: Sequence[int] | I64) -> I64:
     """(m,) the person each of these faces belongs to, or ALONE."""
     return look_up(*owners_by_face(connection, "member"), faces)
+
+
+def faces_of_people(store: Store, *, raw: bool = False) -> tuple[F32, I64, I64]:
+    """The n faces of people: vectors (n, d), labels (n,) from 0 on, and the ids (k,) of the people."""
+    faces = faces_to_group(store, raw=raw)
+    person_n = persons_now(store.connection, faces.ids)
+    member = np.flatnonzero(person_n != ALONE)
+    ids, labels = np.unique(person_n[member], return_inverse=True)
+    return faces.vectors[member], labels.astype(np.int64), ids
 
 
 def last_face(connection: sqlite3.Connection) -> int:

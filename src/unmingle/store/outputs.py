@@ -14,12 +14,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
+from unmingle.errors import LibraryBusyError
 from unmingle.files import JOURNAL, TEMPORARY, hidden_path, sweep
 from unmingle.sources.formats import LIBRARY_FILE as FILE
 from unmingle.sources.images import readable
 from unmingle.store.encryption import MARK, NEW, Mark
 from unmingle.store.facts import PLAIN
-from unmingle.store.sqlite import LOCK, LOG, Store
+from unmingle.store.sqlite import ERASING, LOCK, LOG, Store
 
 KEY = "review.json"  # of the review page
 REPLACED = "library-damaged*"  # what a repair put new ones in the place of
@@ -99,6 +100,27 @@ def take_back(store: Store) -> tuple[list[str], list[str]]:
             hidden_path(page).unlink(missing_ok=True)  # of a killed process
         (left if os.path.lexists(page) else gone).append(readable(str(page)))
     return gone, left
+
+
+def clean(store: Store, *, journal: bool = False) -> tuple[list[str], list[str]]:
+    """Leave no byte of what was erased in the library's files; pages that went with it, and those that stay.
+
+    journal: whether it was written anew since; else it goes, and the next decision writes it anew.
+
+    LibraryBusyError: somebody else is reading; it goes on the next time that the library is opened.
+    """
+    pages = take_back(store)
+    if not journal:
+        (store.folder / JOURNAL).unlink(missing_ok=True)
+    if not store.written_anew():
+        raise LibraryBusyError(
+            f"Erased, but another program is reading {store.folder}, and old pages are still in its files.",
+            "End it; the next command that opens the library takes them away.",
+        )
+    with store.transaction() as connection:
+        connection.execute("DELETE FROM output WHERE modified != -1")
+        connection.execute("DELETE FROM fact WHERE key = ?", (ERASING,))
+    return pages
 
 
 def overwrite(file: BinaryIO) -> None:
