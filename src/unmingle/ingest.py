@@ -8,12 +8,13 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
 from unmingle.decisions import journal
 from unmingle.errors import PictureError, UnmingleError, reason
+from unmingle.faces.recipe import RecipeRunner
 from unmingle.files import in_64_bits, stamp, stamp_of
 from unmingle.models.runtime import available_cores
 from unmingle.progress import Progress, Times, silent
@@ -30,9 +31,6 @@ from unmingle.store.file_rows import note_moved, out_of_reach
 from unmingle.store.identity import Recogniser, carry_over
 from unmingle.store.sqlite import TABLES, Store
 from unmingle.tracking.video import VideoRecipe, track_video
-
-if TYPE_CHECKING:
-    from unmingle.faces.recipe import RecipeRunner
 
 T = TypeVar("T")
 BATCH_PICTURES = 32

@@ -6,27 +6,20 @@ import time
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from unmingle.errors import ModelError
-from unmingle.example_faces import Examples, made_up_faces
+from unmingle.example_faces import Examples, KnownFaces, made_up_faces
 from unmingle.faces.align import TEMPLATE_52, align
 from unmingle.files import user_path
 from unmingle.grouping.impostors import MANY_PEOPLE, compared_curve, curve_of, estimate_curve, measure_curve, separation
 from unmingle.grouping.threshold import FalseMergeThreshold
 from unmingle.models import embedding, registry
-from unmingle.models.embedding import LEAST_DIMENSION, check_alone, open_embedder, open_embedding
 from unmingle.models.registry import CARDS, DLIB, Calibration, Card, Intake
-from unmingle.progress import silent
+from unmingle.progress import Progress, silent
+from unmingle.records import F32, U8
 from unmingle.settings import FALSE_MERGES, EngineSettings
-
-if TYPE_CHECKING:
-    from unmingle.example_faces import KnownFaces
-    from unmingle.models.embedding import Embedder, OnnxEmbedder
-    from unmingle.progress import Progress
-    from unmingle.records import F32, U8
 
 SOME_PEOPLE = 100
 NEARLY_THE_SAME = 0.9  # cosine: hardly two pictures of one person are so alike to any model
@@ -113,7 +106,7 @@ def add_model(
     if known is not None and known.unfit:
         raise ModelError(f"{known.name} can't be used here: {known.unfit}.", "Choose another model.")
     if known is None:
-        check_alone(file, output)
+        embedding.check_alone(file, output)
     faces = (examples or Examples()).read(progress)
     trial = _try(file, intake or (known.intake if known else None), output, faces)
     card = known or Card(
@@ -141,7 +134,7 @@ def calibrate_model(name: str, examples: Examples | None = None, *, progress: Pr
     card = registry.card(name)
     if card.package and card.calibration:
         raise ModelError(f"{name} comes calibrated.", "Nothing has to be done.")
-    open_embedder(card, EngineSettings())  # says why, if it can't be used
+    embedding.open_embedder(card, EngineSettings())  # says why, if it can't be used
     faces = (examples or Examples()).read(progress)
     return _calibrated(card, _try(registry.model_file(card), card.intake, "", faces), faces)
 
@@ -172,7 +165,7 @@ def check_model(name: str) -> Checked:
         registry.model_file(card)
         if card.intake is None or card.unfit:
             return Checked(name, dimension=card.dimension)
-        embedder = open_embedder(card, EngineSettings())
+        embedder = embedding.open_embedder(card, EngineSettings())
         faces = made_up_faces()  # which the detector finds
     except ModelError as error:
         return Checked(name, str(error), card.dimension)
@@ -216,7 +209,7 @@ def warnings_of(card: Card) -> tuple[str, ...]:
 
 def _calibrated(card: Card, trial: Trial, faces: KnownFaces) -> Tried:
     """Measure how similar strangers are to the model, and write it on its card."""
-    calibration = measure(open_embedder(card, EngineSettings(precision="f32")), faces)
+    calibration = measure(embedding.open_embedder(card, EngineSettings(precision="f32")), faces)
     threshold = FalseMergeThreshold(curve=curve_of(calibration), expected=FALSE_MERGES["balanced"])
     least = float(threshold.cosine(1, 1, clusters=SOME_PEOPLE))
     calibration = replace(calibration, by_collection=least > NEARLY_THE_SAME)
@@ -236,7 +229,7 @@ def _calibrated(card: Card, trial: Trial, faces: KnownFaces) -> Tried:
     return Tried(card, trial, tuple(found))
 
 
-def measure(embedder: Embedder, faces: KnownFaces) -> Calibration:
+def measure(embedder: embedding.Embedder, faces: KnownFaces) -> Calibration:
     """How similar strangers are to a model: exactly where there are many people, else by comparison with SFace."""
     vectors_nd = _embed_all(embedder, faces.aligned)
     known = faces.people >= 0
@@ -265,7 +258,7 @@ def _made_up_to_sface() -> F32:
     return _to_sface(made_up_faces().aligned)
 
 
-def _embed_all(embedder: Embedder, aligned_nhwc: U8) -> F32:
+def _embed_all(embedder: embedding.Embedder, aligned_nhwc: U8) -> F32:
     """(n, d) vectors, some faces at a time."""
     starts = range(0, len(aligned_nhwc), FACES_AT_ONCE)
     return np.concatenate([embedder(aligned_nhwc[i : i + FACES_AT_ONCE]) for i in starts])
@@ -284,7 +277,7 @@ def _try(file: Path, given: Intake | None, output: str, faces: KnownFaces) -> Tr
         keep = some.people <= some.people[np.argsort(some.people, kind="stable")][COMPARED]
         some = replace(some, aligned=some.aligned[keep], people=some.people[keep])
     ways = [replace(way, output=output) for way in (*((given,) if given else ()), *USUAL)]
-    embedder = open_embedding(file, ways[0], EngineSettings(precision="f32"))
+    embedder = embedding.open_embedding(file, ways[0], EngineSettings(precision="f32"))
     reached: dict[Intake, float] = {}
     for way in dict.fromkeys(ways):
         vectors_nd = _embed_all(replace(embedder, intake=way), some.aligned)
@@ -300,7 +293,7 @@ def _try(file: Path, given: Intake | None, output: str, faces: KnownFaces) -> Tr
 
 
 def _check_vectors(vectors_nd: F32, file: Path) -> None:
-    if vectors_nd.shape[1] < LEAST_DIMENSION:
+    if vectors_nd.shape[1] < embedding.LEAST_DIMENSION:
         raise ModelError(
             f"{file} makes {vectors_nd.shape[1]} numbers of a face, too few for an embedding.",
             "Name the right output, if there are several: --output NAME",
@@ -311,7 +304,7 @@ def _check_vectors(vectors_nd: F32, file: Path) -> None:
         raise ModelError(f"{file} gives the same for every face.", "Check how pixels must go in: --mean and --scale.")
 
 
-def _check_likeness(embedder: OnnxEmbedder, faces: KnownFaces, file: Path) -> None:
+def _check_likeness(embedder: embedding.OnnxEmbedder, faces: KnownFaces, file: Path) -> None:
     """Refuse it unless a face that is brighter, or shifted a little, is more like itself than like others."""
     step = max(1, len(faces.people) // CHANGED)
     shown, people_n = faces.aligned[::step], faces.people[::step]

@@ -8,14 +8,13 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from unmingle import html
+from unmingle.records import Added
 from unmingle.sources.formats import NOT_DOWNLOADED
 from unmingle.sources.images import MOVING_PARTS, is_ending, readable
 from unmingle.text_layout import counted
 
 if TYPE_CHECKING:
     import polars as pl
-
-    from unmingle.records import Added
 
 REASONS = 12  # shown in a notebook, the most frequent
 ENDINGS = 8  # of files passed over that are told one by one

@@ -7,10 +7,13 @@ damaged file stays beside the new one.
 from __future__ import annotations
 
 import os
-from contextlib import closing, contextmanager, suppress
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from unmingle.decisions import journal
 from unmingle.decisions.state import State
@@ -35,15 +38,18 @@ from unmingle.store.face_query import FILE_STATE, FileState
 from unmingle.store.face_rows import ALONE
 from unmingle.store.integrity import Fault, column_names, damaged_pictures, file_faults, fits, picture_faults, tables
 from unmingle.store.schema import damaged, migrate, migrations
-from unmingle.store.sqlite import ERASING, TABLES, check_full, go_on, locked, open_to_decide, open_to_read, opened
+from unmingle.store.sqlite import (
+    ERASING,
+    TABLES,
+    Store,
+    clear_errors,
+    go_on,
+    locked,
+    open_to_decide,
+    open_to_read,
+    opened,
+)
 from unmingle.text_layout import counted
-
-if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
-
-    from unmingle.store.sqlite import Store
 
 DAMAGED = "library-damaged"  # and a number: how the file that a repair has replaced is called
 MOST_TRIED = 100_000  # rows in a gap, one by one
@@ -204,7 +210,7 @@ def _rebuild(folder: Path) -> list[str]:
     for path in _with_log(new):
         path.unlink(missing_ok=True)
     make_file(new)
-    with closing(connect(folder, new)) as connection, closing(_damaged(folder)) as source, _told_if_full(folder):
+    with closing(connect(folder, new)) as connection, closing(_damaged(folder)) as source, clear_errors(folder):
         migrate(connection, to=_version(source))
         connection.execute("BEGIN")
         drop(connection, _salvage(source, connection))
@@ -229,15 +235,6 @@ def _rebuild(folder: Path) -> list[str]:
 
 def _with_log(path: Path) -> list[Path]:
     return [path, *(path.with_name(path.name + ending) for ending in ("-wal", "-shm"))]
-
-
-@contextmanager
-def _told_if_full(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except errors() as error:
-        check_full(folder, error)
-        raise
 
 
 def _damaged(folder: Path) -> sqlite3.Connection:
@@ -366,7 +363,7 @@ def backup(folder: Path, destination: Path) -> Path:
         with open_to_read(folder) as store, replacing(destination / FILE, sync=True) as path:
             if (key := key_of(folder)) is not None and is_encrypted(folder):
                 unlock(destination, key)
-            with closing(connect(destination, path)) as copy, _told_if_full(destination):
+            with closing(connect(destination, path)) as copy, clear_errors(destination):
                 store.connection.backup(copy)
                 copy.execute("PRAGMA journal_mode = DELETE")  # one file, until somebody decides in it
                 (whole,) = copy.execute("PRAGMA integrity_check(1)").fetchone()

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,9 +18,7 @@ from unmingle.grouping.clusters import unit_rows
 from unmingle.grouping.index import find_nearest
 from unmingle.records import F32, F64, I64, Bool
 from unmingle.store.face_rows import StoredFaces, look_up
-
-if TYPE_CHECKING:
-    from unmingle.store.sqlite import Store
+from unmingle.store.sqlite import Store
 
 MAX_LEFT = 0.1  # of the contrast, that a copy doesn't explain
 MAX_IN_ONE_PLACE = 0.12  # likewise, on average over 3×3 cells of the print: less than a mouth that opens

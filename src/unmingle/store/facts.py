@@ -15,10 +15,10 @@ from unmingle.grouping.impostors import ImpostorModel, curve_of
 from unmingle.models.registry import SFACE, Card, from_json
 from unmingle.settings import DetectionSettings, GroupingSettings, RecordingSettings
 from unmingle.store.encryption import is_encrypted
+from unmingle.store.sqlite import Store
 
 if TYPE_CHECKING:
     from unmingle.grouping.adaptation import Adaptation
-    from unmingle.store.sqlite import Store
 
 SCALE = "scale"  # how far strangers spread, empty where the grouping doesn't know
 GROUPED = "grouped"  # how faces were grouped the last time, see `note_grouped`

@@ -13,20 +13,15 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from unmingle.errors import SourceError
 from unmingle.files import stamp, user_path
 from unmingle.sources.images import PictureFile, Scan, readable
 from unmingle.store.face_rows import keep_previous
+from unmingle.store.sqlite import Store
 
-if TYPE_CHECKING:
-    from unmingle.store.sqlite import Store
-
-    Key = tuple[int, int]  # device and inode
-    Place = tuple[str, str]  # source, and folder below it
-
-
+Key = tuple[int, int]  # device and inode
+Place = tuple[str, str]  # source, and folder below it
 WALKED = "walked"  # the fact that lists the folders that were searched for pictures
 
 

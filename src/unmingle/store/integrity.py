@@ -7,7 +7,7 @@ import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -16,10 +16,8 @@ from unmingle.faces.align import open_thumbnail
 from unmingle.faces.duplicates import PRINT_BYTES
 from unmingle.store.encryption import errors
 from unmingle.store.schema import columns_made, columns_there, version_of
+from unmingle.store.sqlite import Store
 from unmingle.text_layout import counted
-
-if TYPE_CHECKING:
-    from unmingle.store.sqlite import Store
 
 MOST_LINES = 20  # of SQLite's own check
 UNIT = 0.01  # how far the length of an embedding may be from 1

@@ -53,7 +53,7 @@ class Store:
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """All or nothing: what happens inside is on disk when the block ends, or never happened."""
-        with _clear_errors(self.folder):
+        with clear_errors(self.folder):
             self.connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self.connection
@@ -72,7 +72,7 @@ class Store:
             return
         if self._frozen and _logged(self.folder):
             raise LibraryError(f"{self.folder} was changed since it was opened.", "Open it again.")
-        with _clear_errors(self.folder):
+        with clear_errors(self.folder):
             self.connection.execute("BEGIN")
             try:
                 yield self.connection
@@ -85,7 +85,7 @@ class Store:
 
     def written_anew(self) -> bool:
         """Write the file anew, without what was deleted, and empty its log; False where a reader stands in the way."""
-        with _clear_errors(self.folder):
+        with clear_errors(self.folder):
             self.connection.execute("VACUUM")
             busy: int = self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
         return not busy
@@ -110,7 +110,7 @@ class Store:
 
     def set_fact(self, key: str, value: str) -> None:
         """Store a fact, replacing an older value."""
-        with _clear_errors(self.folder):
+        with clear_errors(self.folder):
             self.connection.execute("INSERT OR REPLACE INTO fact (key, value) VALUES (?, ?)", (key, value))
 
 
@@ -160,7 +160,7 @@ def go_on(store: Store) -> None:
 
         finish_encrypting(store)
     if store.fact(ERASING):
-        from unmingle.store.erasing import clean
+        from unmingle.store.outputs import clean
 
         with suppress(LibraryBusyError, WriteError):  # the next time
             clean(store)
@@ -173,10 +173,10 @@ def opened(folder: Path) -> Iterator[Store]:
     check_key(folder)
     with suppress(OSError):  # it is there already, or SQLite says what is the matter
         make_file(folder / FILE)
-    with _clear_errors(folder, mark):
+    with clear_errors(folder, mark):
         connection = connect(folder, timeout=PATIENCE)
     try:
-        with _clear_errors(folder, mark):
+        with clear_errors(folder, mark):
             version = check_schema(folder, connection)
             note_key(folder)
             _use_log(connection)
@@ -286,10 +286,10 @@ def open_to_read(folder: Path) -> Iterator[Store]:
     """Open a library for looking, also from a disk that can't be written."""
     _check_there(folder)
     mark = Mark.of(folder)
-    with _clear_errors(folder, mark):
+    with clear_errors(folder, mark):
         connection, frozen = _connect_to_read(folder)
     try:
-        with _clear_errors(folder, mark):
+        with clear_errors(folder, mark):
             older = check_schema(folder, connection) < migrations()[-1][0]
             halfway = not older and Store(folder, connection).is_halfway()
         if older or halfway:  # a reader needs the new tables as well, and shows nothing that is being erased
@@ -331,7 +331,7 @@ def _connect_to_read(folder: Path) -> tuple[sqlite3.Connection, bool]:
             return connection, how != "mode=ro"
     _check_there(folder)  # an empty library is taken away again
     if not logged:
-        with _clear_errors(folder):
+        with clear_errors(folder):
             raise problem
     if not _logged(folder):  # whoever wrote has just ended
         return _connect_to_read(folder)
@@ -370,24 +370,19 @@ def _check_not_lost(folder: Path) -> None:
         )
 
 
-def check_full(folder: Path, error: Exception) -> None:
-    """Raise a WriteError where an error of SQLite's comes of a full disk."""
-    if (name := str(getattr(error, "sqlite_errorname", ""))).startswith(("SQLITE_FULL", "SQLITE_IOERR")):
-        other = ", or use a drive that isn't shared," if name != "SQLITE_FULL" else ""
-        mend = f"Free some space{other} and start again: what was done so far is kept."
-        raise WriteError(f"{folder} can't be written: {error}.", mend) from error
-
-
 @contextmanager
-def _clear_errors(folder: Path, mark: Mark | None = None) -> Iterator[None]:
+def clear_errors(folder: Path, mark: Mark | None = None) -> Iterator[None]:
     """SQLite's errors as ours, with the mend; mark: as the library was when it was to be opened."""
     try:
         yield
     except errors() as error:
         if mark is not None and mark != Mark.of(folder):
             raise LibraryBusyError("This library was just written anew.", "Try again.") from error
-        check_full(folder, error)
         name = getattr(error, "sqlite_errorname", "") or ""
+        if name.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
+            other = ", or use a drive that isn't shared," if name != "SQLITE_FULL" else ""
+            mend = f"Free some space{other} and start again: what was done so far is kept."
+            raise WriteError(f"{folder} can't be written: {error}.", mend) from error
         if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
             mend = "Check who may write there, or choose another folder."
             raise WriteError(f"{folder} can't be written: {error}.", mend) from error
