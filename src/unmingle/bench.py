@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import polars as pl
 
-from unmingle.evaluation.labels import LabelOptions
+from unmingle.evaluation.labels import LabelOptions, read_labels
 from unmingle.evaluation.metrics import Contingency, Scores, bcubed, contingency, score_table
 from unmingle.evaluation.score_files import as_json as evaluation_json
 from unmingle.evaluation.score_files import main_figures, scores_document
@@ -98,8 +98,6 @@ def bench(
         settings: how the library is made.
         progress: told while it is made.
     """
-    from unmingle.evaluation.labels import LabelOptions, read_labels
-
     chosen = settings or BenchSettings()
     known = labels if labels == "folders" else read_labels(user_path(labels), options or LabelOptions())
     start = time.perf_counter()

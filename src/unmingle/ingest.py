@@ -253,7 +253,6 @@ class _Ingest:
                 pool.shutdown(cancel_futures=True)
 
     def _analyse(self, pictures: Sequence[Pyramid]) -> list[Analysis | str]:
-        """Analyse pictures and let go of their pixels."""
         try:
             return analyse_each(self.runner, pictures)
         finally:

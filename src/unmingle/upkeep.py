@@ -116,7 +116,7 @@ def _decision_faults(store: Store) -> Iterator[Fault]:
     state = State.read(store)
     faces_n, person_n = state.members_now()
     now = {face: who for face, who in zip(faces_n.tolist(), person_n.tolist(), strict=True) if who != ALONE}
-    stored = dict(zip(state.faces_n.tolist(), state.person_n.tolist(), strict=True))
+    stored = dict(zip(*(column.tolist() for column in state.members), strict=True))
     names = dict(store.connection.execute("SELECT id, name FROM person WHERE name != ''"))
     if now != stored:
         yield Fault("people", f"{counted(len(now.items() ^ stored.items()), 'face')}: not whose the decisions say.")

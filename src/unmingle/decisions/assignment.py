@@ -174,8 +174,8 @@ def store_assignment(
             + ("" if others_m is None else " WHERE face IN (SELECT value FROM json_each(?))"),
             () if others_m is None else (str(faces.ids.tolist()),),
         )
-        people = len(np.unique(state.person_n[state.person_n != ALONE]))
-        words = f"Grouped the faces: {counted(people, 'person', 'people')}"
+        people = set(state.person_n.tolist()) - {ALONE}
+        words = f"Grouped the faces: {counted(len(people), 'person', 'people')}"
         again = [step for step in moved if step[1] is not None]
         entry = append(connection, Clustered(target=heeded.log.last), "rule", words, moved=again)
         assert entry.id == number  # nobody else writes within this transaction

@@ -102,12 +102,8 @@ class Command:
         return {(min(first, other), max(first, other)) for other in others}
 
 
-def _faces(number: int) -> str:
-    return counted(number, "face")
-
-
 def _these(faces: int) -> str:
-    return f"{_faces(faces)} {'is' if faces == 1 else 'are'}"
+    return f"{counted(faces, 'face')} {'is' if faces == 1 else 'are'}"
 
 
 class Name(Command):
@@ -150,7 +146,7 @@ class Merge(Command):
         decided.merge(kept, (other for other in map(decided.now, self.others) if other != kept))
 
     def describe(self, names: Names, moved: int) -> str:
-        return f"Merged {names.all(self.others)} into {names[self.person]} ({_faces(moved)})"
+        return f"Merged {names.all(self.others)} into {names[self.person]} ({counted(moved, 'face')})"
 
 
 class Split(Command):
@@ -172,7 +168,7 @@ class Split(Command):
         decided.barred.update((face, decided.now(old)) for face in self.faces for old in self.others)
 
     def describe(self, names: Names, moved: int) -> str:
-        faces, person = _faces(len(self.faces)), names[self.person]
+        faces, person = counted(len(self.faces), "face"), names[self.person]
         return f"Split {faces} off {names.all(self.others)} as {person}" if self.others else f"Made {person} of {faces}"
 
 
@@ -248,7 +244,7 @@ class Ignore(Command):
 
     def describe(self, names: Names, moved: int) -> str:
         done = "Ignored" if self.kind == "ignore" else "Restored"
-        return f"{done} {_faces(len(self.faces)) if self.faces else names[self.person]}"
+        return f"{done} {counted(len(self.faces), 'face') if self.faces else names[self.person]}"
 
 
 class Restore(Ignore):
@@ -279,7 +275,7 @@ class Different(Command):
     def describe(self, names: Names, moved: int) -> str:
         if self.others:
             return f"{names[self.person]} and {names.all(self.others)} are different people"
-        return f"{_faces(len(self.faces))} are different people"
+        return f"{counted(len(self.faces), 'face')} are different people"
 
 
 class Unsure(Command):
@@ -299,7 +295,7 @@ class Unsure(Command):
         decided.unsure_faces.update((face, person) for face in self.faces)
 
     def describe(self, names: Names, moved: int) -> str:
-        compared = _faces(len(self.faces)) if self.faces else names.all(self.others)
+        compared = counted(len(self.faces), "face") if self.faces else names.all(self.others)
         if self.person is not None:
             compared += f" and {names[self.person]}"
         return f"Not sure whether {compared} are one person"
@@ -351,7 +347,6 @@ assert set(KINDS) == set(get_args(Kind))
 
 
 def read_command(kind: str, text: str) -> Command:
-    """A command as the log keeps it."""
     if kind not in KINDS:
         raise LibraryError(f"The log has an entry of no known kind, {kind!r}.", "Run: unmingle check LIBRARY --repair")
     read: dict[str, Any] = json.loads(text)

@@ -155,7 +155,6 @@ def last_id(connection: sqlite3.Connection) -> int:
 
 
 def log_table(decisions: Sequence[Decision]) -> pl.DataFrame:
-    """See `Library.log`."""
     texts = dict.fromkeys(("made", "by", "kind", "words"), str)
     schema: dict[str, type] = {"id": int, **texts, "person": int, "faces": int, "live": bool}
     return as_table([[getattr(one, column) for column in schema] for one in decisions], schema)

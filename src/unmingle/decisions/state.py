@@ -84,10 +84,6 @@ class State:
         return owners_by_face(self.store.connection, "member")
 
     @property
-    def faces_n(self) -> I64:
-        return self.members[0]
-
-    @property
     def person_n(self) -> I64:
         return self.members[1]
 
@@ -225,7 +221,7 @@ class State:
     def write_members(self) -> list[Moved]:
         """Bring the table of members in line, touching only what changed; returns what moved."""
         faces_n, person_n = self.members_now()
-        every = np.sort(np.append(faces_n, self.faces_n[~np.isin(self.faces_n, faces_n)]))
+        every = np.union1d(faces_n, self.members[0])
         before, after = look_up(*self.members, every), look_up(faces_n, person_n, every)
         rows = np.flatnonzero(before != after)
         steps = zip(every[rows].tolist(), before[rows].tolist(), after[rows].tolist(), strict=True)

@@ -52,7 +52,6 @@ class AnalysisSettings:
     workers: int | None = None  # None: as many as cores
 
     def recipe(self) -> FaceRecipe:
-        """What finds the faces."""
         return FaceRecipe(self.detection, self.engine, self.model)
 
 
@@ -105,7 +104,9 @@ def analyse(
     """
     place, recipe = Place(destination), how.recipe()
     _ = recipe.precision  # a model that can't be used is told at once
-    wanted, todo = _wanted(sources, place, recipe.key)
+    wanted = listed(sources)
+    place.claim(recipe.key)
+    todo = _todo(wanted, place)
     done, total = len(wanted) - len(todo), len(wanted)
     counts = {"files": total, "known": done, "faces": 0, "unreadable": 0}
     if not len(todo):
@@ -130,7 +131,8 @@ def estimate(
     files, known and sampled, of how many; the others are of all that are left: `faces` that they may have, `core_hours`
     and `hours`, and `disk_bytes`; `worker_bytes`: what a worker holds.
     """
-    wanted, todo = _wanted(sources, Place(destination))
+    wanted = listed(sources)
+    todo = _todo(wanted, Place(destination))
     # Evenly of all folders, whatever their order.
     order = np.argsort([key(address) for address in todo["address"].to_pylist()], kind="stable")[:SAMPLE]
     spent = dict.fromkeys(("files", "faces", "seconds", "bytes", "memory"), 0.0)
@@ -159,7 +161,6 @@ def _cores() -> int:
 
 
 def _analysed(files: pa.Table, place: Place | None, how: AnalysisSettings) -> Iterable[dict[str, Any]]:
-    """What each part of some files came to, as they are done."""
     workers = how.workers or _cores()
     parts = list(_parts(files, workers))
     workers = min(workers, len(parts))
@@ -184,16 +185,13 @@ def _parts(files: pa.Table, workers: int) -> Iterator[pa.Table]:
         files = files.slice(size)
 
 
-def _wanted(sources: Iterable[str], place: Place, recipe: str = "") -> tuple[pa.Table, pa.Table]:
-    """The files, and those that are not in `place` as they are, which becomes the place of a recipe."""
-    wanted = listed(sources)
-    if recipe:
-        place.claim(recipe)
+def _todo(wanted: pa.Table, place: Place) -> pa.Table:
+    """The files that are not in `place` as they are."""
     columns = ["address", "size", "modified"]
     parts = [place.read(f"{FILES}/{name}", columns) for name in place.names(FILES)]
     if not parts:
-        return wanted, wanted
-    return wanted, wanted.join(pa.concat_tables(parts), keys=columns, join_type="left anti").sort_by("address")
+        return wanted
+    return wanted.join(pa.concat_tables(parts), keys=columns, join_type="left anti").sort_by("address")
 
 
 class Analyser:
@@ -214,11 +212,8 @@ class Analyser:
         part = f"part-{hashlib.sha256(named.encode()).hexdigest()[:24]}.parquet"
         with quiet_decoders():
             found = list(self._analysed(_read_ahead([(row["address"], row["size"]) for row in rows])))
-        known, least = (
-            ((name, one) for name, one in found if not isinstance(one, str)),
-            self._how.detection.min_score,
-        )
-        faces = [face for name, one in known for face in _faces(name, one, least)]
+        least = self._how.detection.min_score
+        faces = [face for name, one in found if not isinstance(one, str) for face in _faces(name, one, least)]
         thumbnails = [{"face": face["face"], "jpeg": face.pop("jpeg")} for face in faces]
         ended = [
             row | {"digest": name, **_measures(one), "precision": recipe.precision}
@@ -276,7 +271,6 @@ def _read(address: str) -> bytes:
 
 
 def _opened(read: Future[bytes]) -> tuple[str, Pyramid | str]:
-    """Digest and picture of a file, or what is the matter."""
     name = ""
     try:
         content = read.result()

@@ -116,12 +116,10 @@ class Cell:
 
     @classmethod
     def empty(cls, width: int) -> Cell:
-        """Of no clusters."""
         key, flag, vectors_nd = np.zeros(0, np.int64), np.zeros(0, np.bool_), np.zeros((0, width), np.float32)
         return cls(key, key, flag, flag, flag, key, key, np.zeros(0), vectors_nd[:, 0], vectors_nd)
 
     def _faces(self, rows_k: NDArray[Any]) -> tuple[Any, ...]:
-        """What is known of some faces."""
         every = (self.face_n, self.picture_n, self.excess_n, self.quality_n, self.vectors_nd)
         return tuple(of[rows_k] for of in every)
 
@@ -137,7 +135,6 @@ class Cell:
         return clusters
 
     def linkage(self) -> Linkage:
-        """The same for linkage."""
         slot_n = self.slot_n
         tied = np.flatnonzero(slot_n != np.arange(len(slot_n)))
         linkage = Linkage(self.vectors_nd, self.constraints().with_same(np.stack([slot_n[tied], tied], axis=1)))
@@ -155,7 +152,6 @@ class Cell:
         return Constraints.of_frames(picture_n)
 
     def taken(self, some_c: Bool) -> Cell:
-        """Some of the clusters."""
         core_c, home_c, fresh_c = self.core_c[some_c], self.home_c[some_c], self.fresh_c[some_c]
         faces = self._faces(np.repeat(some_c, self.size_c))
         return Cell(self.name_c[some_c], self.size_c[some_c], core_c, home_c, fresh_c, *faces)
@@ -234,7 +230,6 @@ def members(rows: pa.Table, moved: pa.Table) -> tuple[I64, I64, Bool]:
     """Each face of some rows, the name of the cluster that it is in once some have moved, and whether it is core."""
     cell = Cell.of(rows)
     cluster_n = np.repeat(cell.name_c, cell.size_c)
-    moved = moved if len(moved) else MOVED.empty_table()
     to_n = lookup(cell.face_n, moved["face"].to_numpy(), moved["person"].to_numpy(), -1)
     return cell.face_n, np.where(to_n < 0, cluster_n, to_n), np.repeat(cell.core_c, cell.size_c)
 

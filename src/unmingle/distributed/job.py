@@ -132,7 +132,6 @@ TO_GROUP = pa.schema(
 
 
 def _count(place: Place, parts: Iterable[str]) -> int:
-    """How many faces some parts have."""
     return sum(pc.sum(place.read(f"{FILES}/{name}", ["faces"])["faces"]).as_py() or 0 for name in parts)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from fnmatch import fnmatchcase
 from os import fsencode
@@ -238,7 +239,6 @@ class Decided(Projection):
     PARTS = ("person_of", "names", "ignored", "merged", "barred", "marks")
 
     def as_json(self) -> str:
-        """As stored: pairs in lists."""
         parts = {name: getattr(self, name) for name in self.PARTS}
         return json.dumps(
             {name: sorted(part.items() if isinstance(part, dict) else part) for name, part in parts.items()}
@@ -262,10 +262,9 @@ class Decided(Projection):
 
     def claims(self, cluster_of: dict[int, int]) -> dict[int, int]:
         """Whose each cluster is of which faces were decided: a name's first, then who has most of them."""
-        votes: dict[int, dict[int, int]] = {}
+        votes: defaultdict[int, Counter[int]] = defaultdict(Counter)
         for face, cluster in cluster_of.items():
-            of = votes.setdefault(cluster, {})
-            of[self.person_of[face]] = of.get(self.person_of[face], 0) + 1
+            votes[cluster][self.person_of[face]] += 1
         return {
             cluster: min(of, key=lambda who: (not self.names.get(who), -of[who], who)) for cluster, of in votes.items()
         }

@@ -66,16 +66,14 @@ def gone(store: Store) -> set[int]:
 
 
 def precisions(store: Store) -> tuple[tuple[str, int], ...]:
-    """How many pictures' faces were computed in each precision of the arithmetic."""
     query = "SELECT precision, count(*) FROM analysis WHERE recipe = ? GROUP BY precision ORDER BY precision"
     return tuple(store.connection.execute(query, (store.recipe,)))
 
 
 def analysed(store: Store, recipe: str, precision: str | None) -> set[str]:
     """Digests of the pictures that this recipe has seen; with a precision, only those computed in it."""
-    query = "SELECT digest FROM analysis WHERE recipe = ?" + ("" if precision is None else " AND precision = ?")
-    values = (recipe,) if precision is None else (recipe, precision)
-    return {digest for (digest,) in store.connection.execute(query, values)}
+    query = "SELECT digest FROM analysis WHERE recipe = ? AND precision = coalesce(?, precision)"
+    return {digest for (digest,) in store.connection.execute(query, (recipe, precision))}
 
 
 def unchanged(store: Store, before: Sequence[Known]) -> tuple[int, int]:
@@ -138,18 +136,9 @@ def add_analysis(
         reason = ERASED if erased_n.all() else analysis.reason
         analysis = replace(analysis, fingerprint=b"", reason=reason)
     connection.execute("DELETE FROM analysis WHERE digest = ? AND recipe = ?", (digest, recipe))
-    row = insert(
-        connection,
-        "analysis",
-        digest=digest,
-        content=digest,
-        recipe=recipe,
-        precision=precision,
-        width=analysis.width,
-        height=analysis.height,
-        reason=analysis.reason,
-        fingerprint=analysis.fingerprint,
-    )
+    found = {name: getattr(analysis, name) for name in ("width", "height", "reason", "fingerprint")}
+    how = {"recipe": recipe, "precision": precision}
+    row = insert(connection, "analysis", digest=digest, content=digest, **how, **found)
     for number in np.flatnonzero(~erased_n).tolist():
         add_face(connection, row, analysis, number, number=number)
 
@@ -219,7 +208,6 @@ class ErasedRegions:
 
 
 def remember_erased(connection: sqlite3.Connection, content: str, frames_n: I64, boxes_n4: F32) -> None:
-    """Note where faces were."""
     columns = {"frames": frames_n.astype("<i4").tobytes(), "boxes": boxes_n4.astype("<f4").tobytes()}
     insert(connection, "erased", content=content, **columns)
 

@@ -78,7 +78,6 @@ class FileRow:
 
     @property
     def name(self) -> str:
-        """Without its folder."""
         return os.path.basename(self.path)  # noqa: PTH119
 
 
@@ -153,7 +152,6 @@ def _put_file(connection: sqlite3.Connection, row: FileRow) -> None:
 
 
 def _note_sources(connection: sqlite3.Connection, roots: Iterable[str]) -> dict[str, int]:
-    """The row of each source."""
     sources = {}
     for root in sorted(roots):
         path = os.fsencode(root)
@@ -201,7 +199,6 @@ def out_of_reach(connection: sqlite3.Connection) -> dict[str, int]:
 
 
 def count_files(store: Store) -> int:
-    """How many files are there."""
     return sum(count for _, count in _files_by_source(store.connection))
 
 
@@ -220,7 +217,6 @@ def walked_folders(store: Store) -> list[str]:
 
 
 def note_walked(store: Store, folders: Iterable[str]) -> None:
-    """Note the folders that were searched."""
     store.set_fact(WALKED, json.dumps(sorted(set(folders))))
 
 
@@ -293,7 +289,8 @@ def relocate(store: Store, old: Path, new: Path) -> int:
                 "Name the folder where they are now; first let unmingle cluster find out what is gone for good.",
             )
         moving = {file.row for file, _, _ in there}
-        others = {_whole(row): row.digest for row in _file_rows(connection) if row.present and row.row not in moving}
+        rows = (row for row in _file_rows(connection) if row.present and row.row not in moving)
+        others = {os.path.normpath(Path(row.source, row.path)): row.digest for row in rows}
         taken = {
             rest for file, rest, _ in there if others.get(os.path.normpath(new / rest), file.digest) != file.digest
         }
@@ -322,10 +319,6 @@ def relocate(store: Store, old: Path, new: Path) -> int:
         note_walked(store, [sources.get(folder, folder) for folder in walked_folders(store)])
         _drop_empty_sources(connection)
     return sum(size >= 0 for size, _ in stamps.values())
-
-
-def _whole(row: FileRow) -> str:
-    return os.path.normpath(os.path.join(row.source, row.path))  # noqa: PTH118
 
 
 def files_below(connection: sqlite3.Connection, folder: Path) -> list[tuple[FileRow, str, str | None]]:

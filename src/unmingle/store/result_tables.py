@@ -129,17 +129,9 @@ def _sightings(store: Store) -> pl.DataFrame | None:
     parts = []
     for track in tracks(store):
         seen = track.sightings
-        columns = {
-            "face": seen.numbers,
-            "score": seen.scores.astype(np.float64),
-            "id": track.keyframes_k[track.nearest()],
-        }
-        boxes = dict(zip(BOX, seen.boxes.astype(np.float64).T, strict=True))
-        parts.append(
-            pl.DataFrame({"frame": seen.frames, **columns, **boxes}).with_columns(
-                recording=pl.lit(track.recording, pl.Int64)
-            )
-        )
+        columns = {"frame": seen.frames, "face": seen.numbers, "score": seen.scores.astype(np.float64)}
+        columns |= dict(zip(BOX, seen.boxes.astype(np.float64).T, strict=True))
+        parts.append(pl.DataFrame(columns | {"id": track.keyframes_k[track.nearest()], "recording": track.recording}))
     if not parts:
         return None
     faces = _queried(
@@ -212,7 +204,6 @@ def embeddings_table(store: Store) -> pl.DataFrame:
 
 
 def library_people(store: Store) -> pl.DataFrame:
-    """The table `people.csv`."""
     return as_table(people_rows(store), PEOPLE)
 
 
@@ -264,7 +255,6 @@ def _uncounted(store: Store, only: int | None = None) -> list[tuple[int, int, in
 
 
 def recordings_table(recordings: Sequence[ScreenTime]) -> pl.DataFrame:
-    """The table `recordings.csv`."""
     rows = [
         (
             *(one.file, one.source, one.width, one.height, one.frames, round(one.duration, 3), one.every),
@@ -287,7 +277,6 @@ def intervals_table(recordings: Sequence[ScreenTime], names: dict[int, str]) -> 
 
 
 def library_intervals(store: Store) -> pl.DataFrame:
-    """The table `intervals.csv` of all recordings."""
     names = dict(library_people(store).select("person", "name").iter_rows())
     return intervals_table(screen_times(store), names)
 
@@ -363,5 +352,4 @@ def picture_of(store: Store, row: dict[str, Any]) -> U8:
 
 
 def _queried(store: Store, query: str, schema: Mapping[str, type]) -> pl.DataFrame:
-    """What is found of the library's recipe."""
     return as_table(store.connection.execute(query, (store.recipe,)).fetchall(), schema)
