@@ -66,11 +66,7 @@ class Found:
 
 
 class Identifier:
-    """The networks and the people of a library, read once for all pictures.
-
-    Raises:
-        LibraryError: it holds no pictures, or the settings are not those that it was made with.
-    """
+    """The networks and people of a library, read once; LibraryError if it was made with other settings."""
 
     def __init__(
         self, store: Store, detection: DetectionSettings | None = None, engine: EngineSettings | None = None

@@ -131,8 +131,7 @@ def store_assignment(
 ) -> None:
     """Make the clusters of a grouping the library's people, keeping ids where people continue; all in one step.
 
-    Decisions that were made while it ran, from another process, are heard as well. others_m: faces that were not
-    grouped again and stay whose they are.
+    Decisions made meanwhile are heard as well. others_m: faces that were not grouped again and stay whose they are.
     """
     labels_n = measured.labels_n
     claimed, decided = DecidedFaces(heeded, faces).claims(labels_n)

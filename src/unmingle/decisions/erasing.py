@@ -104,10 +104,7 @@ def _faces_left_out(store: Store) -> set[int]:
 
 
 def erase(store: Store, people: Collection[int], faces: Collection[int], *, dry_run: bool) -> Erasure:
-    """Erase people and faces from the tables and the log, all in one step; `clean_files` does the rest.
-
-    Whoever has no face any more goes with the last one.
-    """
+    """Erase people and faces, and who has no face left, from tables and log in one step; then `clean_files`."""
     with store.transaction() as connection:
         connection.execute("SAVEPOINT before")
         connection.execute("INSERT OR REPLACE INTO fact VALUES (?, '1')", (ERASING,))

@@ -121,10 +121,7 @@ def _in_log(connection: sqlite3.Connection, line: Line) -> bool:
 
 
 def rewrite(store: Store) -> None:
-    """Write the journal anew from the log, within a transaction: after entries or face regions were changed there.
-
-    So what was taken out of the log, or of an entry, is in the journal no longer.
-    """
+    """Write the journal anew, within a transaction: what was changed or taken out in the log is so there too."""
     with replacing(store.folder / JOURNAL, sync=True) as path:
         write(path, store.connection, sealer(store.folder))
 

@@ -173,10 +173,7 @@ def active_ids(entries: Iterable[Entry]) -> dict[int, bool]:
 
 @dataclass(slots=True)
 class Projection:
-    """The sum of decisions, faces named by face region. A later one outweighs an earlier about the same face.
-
-    Pairs have the lower id first.
-    """
+    """The sum of decisions, faces named by face region. A later one outweighs an earlier about the same face."""
 
     person_of: dict[int, int] = field(default_factory=dict)  # whom a face stands for: an exemplar, or placed
     placed: set[int] = field(default_factory=set)  # faces of which somebody said whose they are
@@ -185,7 +182,7 @@ class Projection:
     merged: dict[int, int] = field(default_factory=dict)  # whom each became a part of, to be followed to its end
     ignored: set[int] = field(default_factory=set)
     marks: dict[int, str] = field(default_factory=dict)  # not_a_face, ignored or face, for single faces
-    different: set[tuple[int, int]] = field(default_factory=set)  # two people
+    different: set[tuple[int, int]] = field(default_factory=set)  # two people; of all pairs the lower id is first
     unsure: set[tuple[int, int]] = field(default_factory=set)  # maybe one person
     unsure_faces: set[tuple[int, int]] = field(default_factory=set)  # a face and a person
     two_faces: set[tuple[int, int]] = field(default_factory=set)  # of two people

@@ -56,10 +56,7 @@ class AnalysisSettings:
 
 
 def listed(sources: Iterable[str]) -> pa.Table:
-    """The files of folders and lists, of object stores, and of Parquet files with a column `address`.
-
-    SourceError if there are none, or a source is missing.
-    """
+    """The files of folders, lists, object stores, and Parquet files with a column `address`; SourceError for none."""
     found: dict[str, tuple[int, int]] = {}
     for source in sources:
         path, question, options = source.partition("?") if "://" in source else (source, "", "")

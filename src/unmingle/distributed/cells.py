@@ -329,10 +329,7 @@ def surest(found: pa.Table) -> tuple[I64, I64]:
 
 
 def merged(rows: pa.Table) -> pa.Table:
-    """One row of the rows of each `group`; who was in a picture with others of it stays a row of its own.
-
-    Rows whose group is -1 stay as they are, and are no longer fresh.
-    """
+    """One row of each `group`, and of who was in a picture with others of it; those of -1 stay, no longer fresh."""
     rows = _by_name(rows)
     cell, group_c = Cell.of(rows), rows["group"].to_numpy()
     alone = group_c < 0

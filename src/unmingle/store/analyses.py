@@ -43,10 +43,7 @@ class Known:
 
 
 def register(store: Store, scan: Scan, recipe: str) -> dict[PictureFile, Known]:
-    """Note every file of a scan, and tell what is known of it; files that are gone are marked, never forgotten.
-
-    Files of earlier scans that the recipe has not seen are told of as well, so that one library never mixes recipes.
-    """
+    """Note every file of a scan, and tell what is known of it; files that are gone are marked, never forgotten."""
     with store.transaction() as connection:
         scanned = note_files(connection, scan)
         rows = connection.execute(
@@ -57,6 +54,7 @@ def register(store: Store, scan: Scan, recipe: str) -> dict[PictureFile, Known]:
             for source, path, problem, *rest in rows
         }
     done = analysed(store, recipe, None)
+    # Also of files of earlier scans that the recipe has not seen, so that one library never mixes recipes.
     return {file: what for file, what in known.items() if file in scanned or what.digest not in done}
 
 

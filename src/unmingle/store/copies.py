@@ -33,10 +33,7 @@ PAIRS_AT_ONCE = 2048
 
 
 def copy_of(store: Store, faces: StoredFaces, recording_n: I64) -> I64 | None:
-    """(n,) for each face the row of the best face that it is a copy of, itself if none; None if there are no copies.
-
-    recording_n: (n,) the recording of which each face shows a frame, or -1.
-    """
+    """(n,) the row of the best face that each is a copy of, or its own; None: no copies. recording_n: -1 for none."""
     shown = _Shown.read(store, faces)
     found = [np.zeros((0, 2), np.int64)]
     owners, codes = _codes(store, shown.pictures)

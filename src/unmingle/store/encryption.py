@@ -121,18 +121,18 @@ def check_key(folder: Path) -> None:
         key_digits(folder)
 
 
-def connect(folder: Path, path: Path | None = None, how: str = "", *, timeout: float = 5.0) -> sqlite3.Connection:
+def connect(folder: Path, path: Path | None = None, how: str = "") -> sqlite3.Connection:
     """Open a database with a library's key if it has one. path: the library's file if None; how: as in `mode=ro`."""
     path = folder / FILE if path is None else path
-    return connect_with(key_digits(folder), path, how, timeout=timeout)
+    return connect_with(key_digits(folder), path, how)
 
 
-def connect_with(key: str, path: Path, how: str = "", *, timeout: float = 5.0) -> sqlite3.Connection:
+def connect_with(key: str, path: Path, how: str = "") -> sqlite3.Connection:
     """Open a database with such a key and its salt, as hexadecimal digits; empty for a plain one."""
     address = f"{path.absolute().as_uri()}?{how}" if how else path
-    more: dict[str, Any] = {"uri": bool(how), "isolation_level": None, "timeout": timeout}
     # The review page's readers pass from thread to thread, each in one at a time.
-    opened: sqlite3.Connection = (_cipher() if key else sqlite3).connect(address, check_same_thread=False, **more)
+    more: dict[str, Any] = {"isolation_level": None, "check_same_thread": False}
+    opened: sqlite3.Connection = (_cipher() if key else sqlite3).connect(address, uri=bool(how), **more)
     if key:
         opened.execute("PRAGMA cipher_log_level = NONE")  # it would print what is raised as well
         opened.execute(f"PRAGMA key = \"x'{key}'\"")  # first of all that looks into the file

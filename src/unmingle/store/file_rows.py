@@ -208,11 +208,9 @@ def sources_there(store: Store) -> list[str]:
 
 
 def walked_folders(store: Store) -> list[str]:
-    """The folders that were searched for pictures, as native paths.
-
-    A library from before that was noted may have searched every folder that its files are below.
-    """
+    """The folders that were searched for pictures, as native paths."""
     noted = store.fact(WALKED)
+    # Before that was noted, every folder that files are below may have been searched.
     return sources_there(store) if noted is None else list(json.loads(noted))
 
 

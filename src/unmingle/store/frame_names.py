@@ -306,10 +306,7 @@ def seen_frames(store: Store, faces: StoredFaces, names: FrameNames, recorded_k2
 
 
 def recording_of(store: Store, faces: StoredFaces, names: FrameNames) -> I64:
-    """(n,) the recording of which each face shows a frame, numbered from 0, or -1.
-
-    A picture that is there under several names may be of several recordings: then it is of the last of them.
-    """
+    """(n,) the recording of which each face shows a frame, numbered from 0, or -1; of several, the last of them."""
     held = rows_of_pictures(store, faces)
     found = np.full(len(faces.pictures), -1, np.int64)
     for number, (recording, frames) in enumerate(names.pictures(store, held)):

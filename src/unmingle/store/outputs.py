@@ -105,8 +105,6 @@ def clean(store: Store, *, journal: bool = False) -> tuple[list[str], list[str]]
     """Leave no byte of what was erased in the library's files; pages that went with it, and those that stay.
 
     journal: whether it was written anew since; else it goes, and the next decision writes it anew.
-
-    LibraryBusyError: somebody else is reading; it goes on the next time that the library is opened.
     """
     pages = take_back(store)
     if not journal:

@@ -95,10 +95,7 @@ def faces_table(store: Store, only: Collection[int] | None = None) -> pl.DataFra
 
 
 def decided_since(store: Store, entry: int) -> tuple[set[int], set[int]] | None:
-    """Faces whose rows in `faces.csv` decisions may have changed since an entry of the log, and people; None for many.
-
-    Whatever face any decision named is among them, since an undone one may have marked it.
-    """
+    """Faces whose rows decisions may have changed since an entry of the log, and people; None for many."""
     query = "SELECT EXISTS (SELECT 1 FROM decision WHERE id > ? AND kind IN ('cluster', 'erase'))"
     if store.connection.execute(query, (entry,)).fetchone()[0]:
         return None
@@ -108,7 +105,7 @@ def decided_since(store: Store, entry: int) -> tuple[set[int], set[int]] | None:
         "SELECT face FROM moved WHERE decision > ? UNION SELECT face FROM json_each(?) JOIN member ON person = value"
     )
     faces = {face for (face,) in store.connection.execute(query, (entry, json.dumps(list(people))))}
-    faces |= {*faces_of_regions(store).values()}
+    faces |= {*faces_of_regions(store).values()}  # one that was undone may have marked any
     return None if len(faces) > MOST_ONE_BY_ONE else (faces, people)
 
 

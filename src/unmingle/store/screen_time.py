@@ -62,10 +62,7 @@ class ScreenTime(Footage):
 
 
 def screen_times(store: Store) -> list[ScreenTime]:
-    """The recordings that are there, by source and name; one that several files hold is there several times.
-
-    Still pictures of faces are nobody on screen, and neither are strangers whom somebody ignored.
-    """
+    """The recordings that are there, by source and name; one that several files hold is there several times."""
     query = (
         "SELECT name, shown.width, shown.height, frames, looked_at, skipped, duration, every, analysis.id IS NOT NULL,"
         " 0.0, shown.id, as_text(folder) FROM shown_recording AS shown"
@@ -88,6 +85,7 @@ def screen_times(store: Store) -> list[ScreenTime]:
 
 def _intervals(store: Store, recordings: dict[int, ScreenTime]) -> dict[int, tuple[float, tuple[Interval, ...]]]:
     """When each recording's frames begin, and who is on screen when."""
+    # Still pictures of faces are nobody on screen, and neither are strangers whom somebody ignored.
     query = "SELECT face, person FROM face_row WHERE track IS NOT NULL AND person IS NOT NULL AND NOT ignored"
     person_of = dict(store.connection.execute(query))
     seen: defaultdict[int, list[F64]] = defaultdict(list)

@@ -28,7 +28,7 @@ LOG = f"{FILE}-wal"
 TABLES = "tables"  # the fact up to which entry of the log faces.csv is current, and its size and time; empty for not
 ERASING = "erasing"  # the fact that something was erased, and that old pages may hold it still
 CLOSED_SINCE = 13  # the format of which all files are for their owner only
-PATIENCE = 5.0  # seconds to wait for a transaction of another process
+PATIENCE = 5.0  # seconds to wait for a transaction of another process, as `connect` does
 
 
 class Store:
@@ -124,10 +124,7 @@ def insert(connection: sqlite3.Connection, table: str, **columns: object) -> int
 
 @contextmanager
 def open_to_write(folder: Path) -> Iterator[Store]:
-    """Open a library for changing it; make it if it isn't there.
-
-    Where the block fails before a first picture was stored in a new library, nothing of it is left.
-    """
+    """Open a library for changing it; one that is new, and has no picture yet when the block fails, goes again."""
     if not (folder / FILE).exists():
         _check_not_lost(folder)
     with no_empty_folder(folder), locked(folder), _removed_if_empty(folder), opened(folder) as store:
@@ -173,7 +170,7 @@ def opened(folder: Path) -> Iterator[Store]:
     with suppress(OSError):  # it is there already, or SQLite says what is the matter
         make_file(folder / FILE)
     with clear_errors(folder, mark):
-        connection = connect(folder, timeout=PATIENCE)
+        connection = connect(folder)
     try:
         with clear_errors(folder, mark):
             version = check_schema(folder, connection)
@@ -380,11 +377,11 @@ def clear_errors(folder: Path, mark: Mark | None = None) -> Iterator[None]:
         name = getattr(error, "sqlite_errorname", "") or ""
         if name.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
             other = ", or use a drive that isn't shared," if name != "SQLITE_FULL" else ""
-            mend = f"Free some space{other} and start again: what was done so far is kept."
-            raise WriteError(f"{folder} can't be written: {error}.", mend) from error
+            room = f"Free some space{other} and start again: what was done so far is kept."
+            raise WriteError(f"{folder} can't be written: {error}.", room) from error
         if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
-            mend = "Check who may write there, or choose another folder."
-            raise WriteError(f"{folder} can't be written: {error}.", mend) from error
+            rights = "Check who may write there, or choose another folder."
+            raise WriteError(f"{folder} can't be written: {error}.", rights) from error
         if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")) or str(error).startswith("Could not decode"):
             explain_noise(folder)
             raise damaged(folder, error) from error
