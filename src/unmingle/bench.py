@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -19,6 +19,7 @@ from unmingle.evaluation.score_files import main_figures, scores_document
 from unmingle.evaluation.scores import Evaluation
 from unmingle.files import user_path
 from unmingle.grouping.baselines import SFACE_COSINE, average_linkage, cut, k_means
+from unmingle.library import Library
 from unmingle.models.embedding import unit
 from unmingle.models.registry import SFACE
 from unmingle.progress import Progress, peak_memory, silent
@@ -27,10 +28,7 @@ from unmingle.settings import DetectionSettings, EngineSettings, GroupingSetting
 from unmingle.store.face_rows import faces_to_group
 from unmingle.store.facts import model_of
 from unmingle.store.sqlite import open_to_read
-
-if TYPE_CHECKING:
-    from unmingle.library import Library
-    from unmingle.summary import Summary
+from unmingle.summary import Summary
 
 FORMAT = 1  # of the json; counts up when a key changes its meaning or goes
 NOT_KNOWN = "–"

@@ -10,14 +10,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, Self, TypedDict, TypeVar, Unpack, get_args
 
+from unmingle.decisions.encrypting import convert
 from unmingle.decisions.erasing import Erasure, clean_files, erase, faces_meant, people_meant
 from unmingle.decisions.kinds import KINDS, Command, Kind
-from unmingle.decisions.log import By, Decision, Log, last_id, log_table
+from unmingle.decisions.log import By, Decision, Log, last_id
 from unmingle.decisions.references import FaceRefs, PersonRef, faces_named, person_named
 from unmingle.decisions.service import DecisionService
 from unmingle.decisions.state import State
 from unmingle.errors import DecisionError, LibraryError, SettingsError, WriteError, command
 from unmingle.files import user_path
+from unmingle.privacy import Privacy
 from unmingle.settings import DetectionSettings, GroupingSettings, Recipe, RecordingSettings, one_of, whole_number
 from unmingle.sources.formats import LIBRARY_FILE
 from unmingle.store import facts, file_rows, result_tables
@@ -30,7 +32,6 @@ from unmingle.store.sqlite import TABLES, Store, open_to_decide, open_to_read, o
 if TYPE_CHECKING:
     import polars as pl
 
-    from unmingle.privacy import Privacy
     from unmingle.upkeep import Checked
 
     P = ParamSpec("P")
@@ -235,8 +236,6 @@ class LibraryFolder:
     @property
     def privacy(self) -> Privacy:
         """What is stored of how many people, where, who may read it, and what left."""
-        from unmingle.privacy import Privacy
-
         return self._read(Privacy.of)
 
     def _page(self, given: str | Path | None, name: str) -> Path:
@@ -251,8 +250,6 @@ class LibraryFolder:
         Tables, sheets and pages in its folder go; returned is what it has written elsewhere, which stays readable.
         Nobody else may use the library meanwhile. Needs the extra `encrypt`.
         """
-        from unmingle.decisions.encrypting import convert
-
         done = convert(self.folder, key)
         if key is None:
             self._show()
@@ -357,7 +354,9 @@ class LibraryFolder:
     @property
     def log(self) -> pl.DataFrame:
         """The log as a table, oldest first: id, made (UTC), by, kind, words, person, faces, live."""
-        return log_table(self.decisions)
+        texts = dict.fromkeys(("made", "by", "kind", "words"), str)
+        schema: dict[str, type] = {"id": int, **texts, "person": int, "faces": int, "live": bool}
+        return result_tables.as_table([[getattr(one, column) for column in schema] for one in self.decisions], schema)
 
     @property
     def revision(self) -> int:

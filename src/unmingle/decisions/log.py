@@ -10,15 +10,10 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from unmingle.decisions.kinds import Clustered, Command, Kind, Undo, read_command
-from unmingle.store.result_tables import as_table
 from unmingle.store.sqlite import insert
-
-if TYPE_CHECKING:
-    import polars as pl
-
 
 By = Literal["person", "rule", "import"]
 Moved = tuple[int, int | None, int | None]  # a face, and its person before and after
@@ -152,12 +147,6 @@ def append(
 def last_id(connection: sqlite3.Connection) -> int:
     """The number of the last entry; 0 for none."""
     return int(connection.execute("SELECT coalesce(max(id), 0) FROM decision").fetchone()[0])
-
-
-def log_table(decisions: Sequence[Decision]) -> pl.DataFrame:
-    texts = dict.fromkeys(("made", "by", "kind", "words"), str)
-    schema: dict[str, type] = {"id": int, **texts, "person": int, "faces": int, "live": bool}
-    return as_table([[getattr(one, column) for column in schema] for one in decisions], schema)
 
 
 def active_ids(entries: Iterable[Entry]) -> dict[int, bool]:

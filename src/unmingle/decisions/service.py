@@ -16,8 +16,7 @@ from unmingle.store.face_rows import last_face
 from unmingle.store.result_tables import keep_tally
 from unmingle.store.sqlite import Store, insert
 
-# Faces that stand for a person, the most typical ones: one may get lost, and the person is still found.
-EXEMPLARS = 5
+EXEMPLARS = 5  # faces that stand for a person, the most typical ones: one may get lost, and the person is still found
 
 
 class DecisionService:

@@ -28,10 +28,8 @@ from unmingle.settings import GroupingSettings
 from unmingle.store.face_rows import ALONE, look_up
 
 STATE, FORMAT = f"{CLUSTERS}/state.json", 3
-# What the last grouping of all leaves, besides the cells.
-WHOLE = ("centres", "cohort", "moments")
-# Faces that may come to those that were grouped all together before all are grouped again.
-GROWN = 0.25
+WHOLE = ("centres", "cohort", "moments")  # what the last grouping of all leaves, besides the cells
+GROWN = 0.25  # faces that may come to those that were grouped all together before all are grouped again
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -36,10 +36,8 @@ from unmingle.sources.pyramid import Pyramid
 
 PART_FILES = 256
 AHEAD_BYTES = 100_000_000  # of files that are read while others are analysed
-# Pictures that a dry run looks at.
-SAMPLE = 1000
-# What grouping takes, in seconds of one core; see `benchmarks/distributed`.
-GROUPING_SECONDS = 0.001
+SAMPLE = 1000  # pictures that a dry run looks at
+GROUPING_SECONDS = 0.001  # what grouping takes, in seconds of one core; see `benchmarks/distributed`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

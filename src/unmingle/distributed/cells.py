@@ -32,23 +32,16 @@ from unmingle.records import F32, F64, I64, Bool
 from unmingle.settings import GroupingSettings
 from unmingle.store.face_rows import look_up
 
-# Faces of which the cells are learned, and on which it is measured how strangers spread.
-SAMPLE = 1 << 17
-# Faces of a cell: all are compared with all.
-CELL_FACES = 25_000
-# Faces of a cell in which clusters are kept for those that come later.
-KEPT_FACES = 5_000
-# Rounds in which each cluster is in one cell.
-WHOLE_ROUNDS = 2
+SAMPLE = 1 << 17  # faces of which the cells are learned, and on which it is measured how strangers spread
+CELL_FACES = 25_000  # faces of a cell: all are compared with all
+KEPT_FACES = 5_000  # faces of a cell in which clusters are kept for those that come later
+WHOLE_ROUNDS = 2  # rounds in which each cluster is in one cell
 # Of the false merges that are expected altogether, as many as these rounds may make: who is alone in its cell, away
 # from its own, is not to be merged with a stranger, and what is left apart now meets again.
 EARLY_SHARE = 0.1
-# Cells that each cluster is sent to, once cells only name pairs.
-COPIES = 3
-# Clusters that each is compared with in a cell.
-NEAR = 8
-# Rows of which each centre of a cell is learned.
-ROWS_A_CENTRE = 64
+COPIES = 3  # cells that each cluster is sent to, once cells only name pairs
+NEAR = 8  # clusters that each is compared with in a cell
+ROWS_A_CENTRE = 64  # rows of which each centre of a cell is learned
 
 
 MOVED = pa.schema({"face": pa.int64(), "person": pa.int64()})

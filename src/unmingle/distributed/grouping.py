@@ -27,12 +27,9 @@ from unmingle.settings import GroupingSettings
 
 # Keys are spread evenly below this: the part of all faces with keys below a share of it is an even sample.
 KEYS = 1 << 63
-# Room for a sample that comes out smaller than its share.
-SPARE = 1.2
-# Tasks among which cells, and merged clusters, are shared out.
-PARTS, PAIRS_A_PART = 2000, 1000
-# Faces that make a person.
-LEAST_FACES = 2
+SPARE = 1.2  # room for a sample that comes out smaller than its share
+PARTS, PAIRS_A_PART = 2000, 1000  # tasks among which cells, and merged clusters, are shared out
+LEAST_FACES = 2  # faces that make a person
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,20 +10,12 @@ import numpy as np
 import pyarrow as pa
 
 from unmingle.distributed.cells import MOVED, ROWS, Cell, Plan
-from unmingle.grouping.attach import (
-    MISTAKES,
-    Cohort,
-    border_chances,
-    name_hosts,
-    outlier_chances,
-    surest_of_families,
-)
+from unmingle.grouping.attach import MISTAKES, Cohort, border_chances, name_hosts, outlier_chances, surest_of_families
 from unmingle.grouping.refine import FRAGMENT_FACES
 from unmingle.grouping.threshold import STOREY, standard_query, surest
 from unmingle.records import F64
 
-# Cells that each single face asks, and people of each with whom it is compared face by face.
-COPIES, NEAR = 12, 4
+COPIES, NEAR = 12, 4  # cells that each single face asks, and people of each with whom it is compared face by face
 # Sums of products of numbers on this grid are exact, so that their order doesn't matter, of up to four million rows.
 GRID = 2.0**-12
 

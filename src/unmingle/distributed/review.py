@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from fnmatch import fnmatchcase
 from os import fsencode
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -35,27 +35,19 @@ from unmingle.distributed.place import (
 )
 from unmingle.errors import DecisionError, LibraryError, SettingsError, SourceError
 from unmingle.grouping.confidence import face_probabilities, label_means
+from unmingle.library import Library
 from unmingle.models.registry import card
 from unmingle.records import BOX, I64
 from unmingle.store import facts
 from unmingle.store.face_rows import ALONE, faces_to_group
 from unmingle.store.sqlite import Store, insert
 
-if TYPE_CHECKING:
-    from unmingle.library import Library
-
-# Ids that a library may give to people whom its decisions make: nobody else gets them.
-RESERVED = 10_000
+RESERVED = 10_000  # ids that a library may give to people whom its decisions make: nobody else gets them
 ORIGIN = "distributed"  # the fact that says where a library's faces are from
 
 
 def take(
-    destination: str,
-    library: Library,
-    *,
-    people: Collection[int] = (),
-    names: Collection[str] = (),
-    files: str = "",
+    destination: str, library: Library, *, people: Collection[int] = (), names: Collection[str] = (), files: str = ""
 ) -> dict[str, int]:
     """Make a new library of the faces of some people, or of the files whose addresses fit a pattern; how many."""
     place = Place(destination)
@@ -166,27 +158,16 @@ def _store(
         folder, _, name = file["address"].rpartition("/")
         if folder not in folders:
             folders[folder] = insert(connection, "source", path=fsencode(folder))
-        insert(
-            connection,
-            "file",
-            source=folders[folder],
-            path=fsencode(name),
-            name=name,
-            **{of: file[of] for of in ("size", "modified", "digest")},
-        )
+        known = {of: file[of] for of in ("size", "modified", "digest")}
+        insert(connection, "file", source=folders[folder], path=fsencode(name), name=name, **known)
         if file["digest"] not in analysis:
             same = {of: file[of] for of in ("digest", "precision", "width", "height", "reason")}
             more = {"content": file["digest"], "recipe": recipe, "fingerprint": b""}
             analysis[file["digest"]] = insert(connection, "analysis", **same, **more)
     for face in faces:
-        row = insert(
-            connection,
-            "face",
-            analysis=analysis[face["digest"]],
-            points=np.array(face["landmarks"], "<f4").tobytes(),
-            vector=np.array(face["vector"], "<f4").tobytes(),
-            **{of: face[of] for of in ("number", *BOX, "score", "quality", "standing", "flag", "reason")},
-        )
+        found = {of: face[of] for of in ("number", *BOX, "score", "quality", "standing", "flag", "reason")}
+        points, vector = (np.array(face[of], "<f4").tobytes() for of in ("landmarks", "vector"))
+        row = insert(connection, "face", analysis=analysis[face["digest"]], points=points, vector=vector, **found)
         insert(connection, "thumbnail", face=row, jpeg=face["jpeg"])
         if face["face"] in owner:
             connection.execute("INSERT OR IGNORE INTO person (id) VALUES (?)", (owner[face["face"]],))

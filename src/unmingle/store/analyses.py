@@ -21,8 +21,7 @@ from unmingle.store.sqlite import Store, insert
 
 ERASED = "its faces were erased"  # the reason
 PICTURE = -1  # the frame of what is no recording
-# A face that a track shows so many frames before or after is still in the same place.
-NEAR_FRAMES = 30
+NEAR_FRAMES = 30  # a face that a track shows so many frames before or after is still in the same place
 WHOLE = 0.98  # of a picture, which a recipe took for one face
 
 

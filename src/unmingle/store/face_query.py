@@ -23,8 +23,7 @@ from unmingle.store.sqlite import Store
 
 Box = tuple[float, float, float, float]
 
-# Of the view file_row: what `FileState.of` takes.
-FILE_STATE = "folder, path, size, modified"
+FILE_STATE = "folder, path, size, modified"  # of the view file_row: what `FileState.of` takes
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -29,10 +28,8 @@ from unmingle.store.file_rows import out_of_reach
 from unmingle.store.sightings import FRAME, tracks
 from unmingle.store.sqlite import Store
 
-if TYPE_CHECKING:
-    Box = Sequence[float]  # left, top, width, height
-    Moving = Callable[[F64], F64]  # boxes (n, 4) of one picture to those in another
-
+Box = Sequence[float]  # left, top, width, height
+Moving = Callable[[F64], F64]  # boxes (n, 4) of one picture to those in another
 LOOKED_AT = 5  # faces of a recording that must still be there
 UNCHANGED = 3.0  # of 255, on average: a face that was cut out of the same pixels, as another version of a codec has it
 SLACK = 0.02  # of the duration, by which containers may differ about the same frames

@@ -21,8 +21,7 @@ from unmingle.store.sqlite import Store
 
 Shot = tuple[float, float, int]  # seconds since the recording begins, quality, face
 
-# Seconds out of sight that don't end an interval: a blink, a turned head, a hand before the face.
-BRIDGED = 1.0
+BRIDGED = 1.0  # seconds out of sight that don't end an interval: a blink, a turned head, a hand before the face
 ROUNDING = 1e-6  # seconds
 
 
