@@ -17,8 +17,8 @@ from unmingle.decisions.log import Projection, append, last_id
 from unmingle.decisions.state import Assignment, State
 from unmingle.grouping.constraints import Constraints
 from unmingle.records import F64, I64
-from unmingle.store.face_regions import counterparts
-from unmingle.store.face_rows import ALONE, StoredFaces, grouped_faces, keep_previous, look_up, persons_now
+from unmingle.store.face_rows import ALONE, StoredFaces, counterparts, grouped_faces, look_up, persons_now
+from unmingle.store.file_rows import keep_previous
 from unmingle.store.result_tables import keep_tally
 from unmingle.store.sqlite import Store, insert
 from unmingle.text_layout import counted

@@ -26,8 +26,7 @@ from unmingle.decisions.state import State
 from unmingle.errors import DecisionError
 from unmingle.files import in_64_bits
 from unmingle.store.analyses import ERASED, PICTURE, ErasedRegions, remember_erased
-from unmingle.store.face_regions import counterparts
-from unmingle.store.face_rows import faces_of_people
+from unmingle.store.face_rows import counterparts, faces_of_people
 from unmingle.store.facts import ADAPTATION, adaptation_of, note_adaptation
 from unmingle.store.file_rows import files_below
 from unmingle.store.outputs import Output, clean, outputs

@@ -25,7 +25,7 @@ Kind = Literal[
 class Command:
     """What somebody decides; which parts count depends on the kind.
 
-    faces: by row; in the log by face region, see `store.face_regions`. Of `different` and `unsure` about faces only,
+    faces: by row; in the log by face region, see `store.face_rows`. Of `different` and `unsure` about faces only,
     the first and whom it is not.
     """
 

@@ -11,8 +11,7 @@ from unmingle.decisions.kinds import Clustered, Command, Reject, Split, Undo
 from unmingle.decisions.log import By, Entry, append, last_id
 from unmingle.decisions.state import State
 from unmingle.errors import DecisionError, StaleError
-from unmingle.store.face_regions import regions_of_faces
-from unmingle.store.face_rows import last_face
+from unmingle.store.face_rows import last_face, regions_of_faces
 from unmingle.store.result_tables import keep_tally
 from unmingle.store.sqlite import Store, insert
 

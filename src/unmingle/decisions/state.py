@@ -17,8 +17,7 @@ from unmingle.decisions.log import Entry, Log, Moved, Projection, active_ids
 from unmingle.decisions.references import label
 from unmingle.errors import DecisionError
 from unmingle.records import I64
-from unmingle.store.face_regions import counterparts, faces_of_regions
-from unmingle.store.face_rows import ALONE, look_up, owners_by_face
+from unmingle.store.face_rows import ALONE, counterparts, faces_of_regions, look_up, owners_by_face
 from unmingle.store.sqlite import Store
 
 

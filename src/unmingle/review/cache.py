@@ -21,8 +21,7 @@ from unmingle.records import I64
 from unmingle.review.alike import Appearances, FaceVectors, Likeness, parts_of
 from unmingle.store import people_query
 from unmingle.store.face_query import LeftOut, count_faces, faceless_files, lone_faces
-from unmingle.store.face_regions import faces_of_regions
-from unmingle.store.face_rows import last_face
+from unmingle.store.face_rows import faces_of_regions, last_face
 from unmingle.store.facts import known_scale, library_curve
 from unmingle.store.people_query import PersonSummary
 from unmingle.store.screen_time import Timeline, count_recordings, timelines

@@ -17,7 +17,6 @@ from pathlib import Path
 from unmingle.errors import SourceError
 from unmingle.files import stamp, user_path
 from unmingle.sources.images import PictureFile, Scan, readable
-from unmingle.store.face_rows import keep_previous
 from unmingle.store.sqlite import Store
 
 Key = tuple[int, int]  # device and inode
@@ -271,6 +270,15 @@ def forget(store: Store, folder: Path) -> Forgotten:
             connection.execute(f"DELETE FROM {table} WHERE face IN ({gone})", (store.recipe,))
         absent_now, people_now = connection.execute(counts, (store.recipe,)).fetchone()
     return Forgotten(len(there), absent_now - absent, people - people_now)
+
+
+def keep_previous(store: Store) -> None:
+    """Remember whose the faces were that no file shows any more, for when they come back."""
+    store.connection.execute(
+        "INSERT OR REPLACE INTO former (face, person) SELECT face, person FROM member"
+        " WHERE face IN (SELECT face FROM absent_face WHERE recipe = ?)",
+        (store.recipe,),
+    )
 
 
 def relocate(store: Store, old: Path, new: Path) -> int:

@@ -13,7 +13,7 @@ from unmingle.errors import PictureError
 from unmingle.models.registry import VGG16
 from unmingle.records import BOX, U8
 from unmingle.settings import DetectionSettings
-from unmingle.store.face_regions import faces_of_regions
+from unmingle.store.face_rows import faces_of_regions
 from unmingle.store.facts import model_of, noted
 from unmingle.store.frame_names import FrameNames, read_names
 from unmingle.store.people_query import member_rows

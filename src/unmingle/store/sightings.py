@@ -13,12 +13,12 @@ import numpy as np
 
 from unmingle.records import F64, I64, Sightings, nearest_keyframes
 from unmingle.store.analyses import ERASED, ErasedRegions, add_face, erased_contents, forget_erased, remember_erased
-from unmingle.store.face_rows import StoredFaces
 from unmingle.store.sqlite import Store, insert
 from unmingle.text_layout import counted
 
 if TYPE_CHECKING:
     from unmingle.sources.recordings import RecordingInfo
+    from unmingle.store.face_rows import StoredFaces
     from unmingle.tracking.tracks import Segment
 
 # Between the digest of a recording and the number of a frame: together they name a picture.
