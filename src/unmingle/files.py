@@ -111,11 +111,6 @@ def check_inside(folder: Path, target: Path) -> None:
             raise WriteError(f"{folder / part} is a link to another place.", "Take it away, or choose another folder.")
 
 
-def make_file(path: Path, mode: int = OWNER) -> None:
-    """Make an empty file with these permissions, less what the umask takes; FileExistsError if it is there."""
-    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
-
-
 def file_hash(path: Path, kind: str = "sha256") -> str:
     """What names the content of a file, which is not held in memory; hexadecimal."""
     with path.open("rb") as file:
@@ -237,7 +232,7 @@ def _begun(destination: Path, mode: int) -> tuple[Path, int | None]:
     if os.path.lexists(path):
         _take_away(path)
     with suppress(FileExistsError):
-        make_file(path, mode)
+        path.touch(mode, exist_ok=False)
         try:
             handle = _hold(path) if fcntl else None
         except OSError:  # a disk on which nothing can be held
@@ -245,7 +240,7 @@ def _begun(destination: Path, mode: int) -> tuple[Path, int | None]:
         if handle is not None or not fcntl:
             return path, handle
     path = destination.with_name(f"{TEMPORARY}{secrets.token_hex(8)}{destination.suffix}")  # another one is at it
-    make_file(path, mode)
+    path.touch(mode, exist_ok=False)
     return path, None
 
 

@@ -354,8 +354,7 @@ def _as_before(labels_n: I64, person_n: I64) -> Bool:
     same_k = (both_k2 >= 0).all(axis=1)
     for side_n, side_k in ((labels_n, both_k2[:, 0]), (person_n, both_k2[:, 1])):
         same_k &= count_k == np.bincount(side_n[side_n >= 0], minlength=1)[np.maximum(0, side_k)]
-    as_before: Bool = (same_k | (both_k2 == ALONE).all(axis=1))[at_n.ravel()]
-    return as_before
+    return np.asarray((same_k | (both_k2 == ALONE).all(axis=1))[at_n.ravel()], np.bool_)
 
 
 def _adapted(store: Store, faces: StoredFaces, settings: GroupingSettings) -> Adaptation | None:

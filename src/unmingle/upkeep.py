@@ -27,7 +27,7 @@ from unmingle.errors import (
     command,
     reason,
 )
-from unmingle.files import JOURNAL, TEMPORARY, is_there, make_file, make_folder, no_empty_folder, replacing, sync_folder
+from unmingle.files import JOURNAL, OWNER, TEMPORARY, is_there, make_folder, no_empty_folder, replacing, sync_folder
 from unmingle.models.registry import model_file
 from unmingle.sources.formats import LIBRARY_FILE as FILE
 from unmingle.sources.formats import file_digest
@@ -209,7 +209,7 @@ def _rebuild(folder: Path) -> list[str]:
     old, new = folder / FILE, folder / f"{TEMPORARY}{FILE}"
     for path in _with_log(new):
         path.unlink(missing_ok=True)
-    make_file(new)
+    new.touch(OWNER, exist_ok=False)
     with closing(connect(folder, new)) as connection, closing(_damaged(folder)) as source, clear_errors(folder):
         migrate(connection, to=_version(source))
         connection.execute("BEGIN")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from unmingle.decisions import journal
 from unmingle.errors import LibraryBusyError, WriteError
-from unmingle.files import make_file, sync_folder
+from unmingle.files import OWNER, sync_folder
 from unmingle.sources.formats import LIBRARY_FILE as FILE
 from unmingle.store.encryption import NEW, Mark, Sealer, connect, connect_with, errors, lock, new_key, unlock
 from unmingle.store.outputs import NEW_JOURNAL, OLD, Output, finish_encrypting, outputs, overwrite, shred
@@ -34,9 +34,9 @@ def convert(folder: Path, key: str | None) -> tuple[Output, ...]:
         try:
             with _alone(folder) as source:
                 Mark(known.key, pending=True).write(folder)  # what is begun now is taken away after a kill
-                make_file(new)
+                new.touch(OWNER, exist_ok=False)
                 _copy(folder, source, new, digits)
-                make_file(lines)
+                lines.touch(OWNER, exist_ok=False)
                 journal.write(lines, source, seal)
                 Mark(salted, pending=True).write(folder, before=known.key)
                 with suppress(OSError):  # so that it can be overwritten after a kill

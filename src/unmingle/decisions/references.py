@@ -26,7 +26,7 @@ LONGEST_NUMBER = 19  # digits: more are no person's, face's or frame's
 MOST_SHOWN = 5  # of the files that a name could mean
 BY_NAME = "name:"
 
-_JOINERS = "\u200c\u200d"
+_JOINERS = "\u200c\u200d"  # stay within a word, where Persian, Sinhala and emoji are spelled with them
 # Marks of direction, spaces without width, and the like, which come along when a name is copied. Embeddings, overrides
 # and isolates stand around names of telephones; the rest is deprecated, or of no text.
 _UNSEEN = frozenset("\u00ad\u061c\u180e\u200b\u200e\u200f\u2060\ufeff") | frozenset(
@@ -40,10 +40,7 @@ def label(person: int, name: str) -> str:
 
 
 def clean_name(name: str) -> str:
-    """A name as it is kept: single spaces, composed letters, no marks that nobody sees; whatever script it is in.
-
-    Joiners stay within a word, where Persian, Sinhala and emoji are spelled with them.
-    """
+    """A name as it is kept: single spaces, composed letters, no marks that nobody sees; whatever script it is in."""
     seen = "".join(sign for sign in unicodedata.normalize("NFC", name) if sign not in _UNSEEN)
     words = (word.strip(_JOINERS) for word in seen.split())
     cleaned = " ".join(word for word in words if word)
@@ -65,10 +62,7 @@ def _refused(sign: str) -> bool:
 
 
 def person_named(store: Store, person: int | str) -> int:
-    """The id of a person, given that or the name.
-
-    A plain number is an id, also as text and whoever is called so: `name:2` is who is called 2.
-    """
+    """The id of a person, given that or the name; a plain number is an id, also as text: `name:2` is called 2."""
     if not isinstance(person, str):
         return whole_number("A person", person, mend="Give an id, which is a whole number, or a name.")
     text = person.strip()

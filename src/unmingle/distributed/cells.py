@@ -1,12 +1,10 @@
 """The grouping of a collection that no machine holds, in parts, as plain functions on Arrow tables.
 
-A row is a cluster with the vectors of all its faces. Each round divides the face space into cells anew, and each cell
-is worked on by itself. First every cluster is in one cell, where the usual linkage merges; what of a person lay in two
-cells meets in a later round, as means of clusters are steadier than single faces. Then copies of each cluster are sent
-to further cells, which name pairs to merge; the surest pairs are merged, until there are none. One impostor model and
-the number of rivals of the whole collection judge everywhere, so no part decides more lightly than the whole would.
-
-Nothing depends on how rows are divided into tables, on their order, or on who works on which cell.
+A row is a cluster with the vectors of all its faces. Each round divides the face space into cells anew: what of a
+person lay in two meets later, as means of clusters are steadier than single faces. First every cluster is in one cell,
+where the usual linkage merges; then copies are sent to further cells, which name pairs, and the surest are merged,
+until there are none. One impostor model and the number of rivals of the whole collection judge everywhere. Nothing
+depends on how rows are divided, on their order, or on who works on which cell.
 """
 
 from __future__ import annotations
@@ -197,20 +195,17 @@ def _by_name(table: pa.Table) -> pa.Table:
 
 
 def _flags(table: pa.Table, name: str) -> Bool:
-    flags: Bool = table[name].to_numpy().astype(np.bool_)
-    return flags
+    return np.asarray(table[name].to_numpy(), np.bool_)
 
 
 def sizes(table: pa.Table) -> I64:
     """How many faces each row has."""
-    size_c: I64 = table["faces"].combine_chunks().value_lengths().to_numpy(zero_copy_only=False).astype(np.int64)
-    return size_c
+    return np.asarray(table["faces"].combine_chunks().value_lengths().to_numpy(zero_copy_only=False), np.int64)
 
 
 def flat(table: pa.Table, name: str) -> NDArray[Any]:
     """What the lists of a column hold, one after another."""
-    values: NDArray[Any] = table[name].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    return values
+    return np.asarray(table[name].combine_chunks().flatten().to_numpy(zero_copy_only=False))
 
 
 def lookup(wanted_n: I64, key_m: I64, value_m: I64, other: int) -> I64:

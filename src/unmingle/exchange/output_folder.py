@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 from unmingle.errors import PictureError, WriteError, reason
-from unmingle.files import check_inside, hidden_path, make_file, make_folder, sync_all
+from unmingle.files import OWNER, check_inside, hidden_path, make_folder, sync_all
 from unmingle.sources.names import distinct
 from unmingle.text_layout import shows
 
@@ -128,7 +128,7 @@ class OutputFolder:
             self._make_folder(target.parent)
             try:
                 hidden.unlink(missing_ok=True)
-                make_file(hidden)
+                hidden.touch(OWNER, exist_ok=False)
                 write(hidden)
                 if there:
                     self._judge(name, same=_alike(target, hidden))

@@ -181,10 +181,7 @@ class ErasedRegions:
         return len(self.frames_m)
 
     def of_picture(self, boxes_n4: F32, width: int, height: int) -> Bool:
-        """(n,) which of the faces that were found in a picture are erased.
-
-        Boxes that are of the same face overlap; a recipe may take the whole picture as the face.
-        """
+        """(n,) which of the faces that were found in a picture are erased; a recipe may take all of it as the face."""
         if (self.boxes_m4[:, 2:].prod(axis=1) >= WHOLE * width * height).any():
             return np.ones(len(boxes_n4), np.bool_)
         found_n = self.of_frames(boxes_n4, np.full(len(boxes_n4), PICTURE))

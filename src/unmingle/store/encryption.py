@@ -75,10 +75,7 @@ def errors(*others: type[Exception]) -> tuple[type[Exception], ...]:
 
 
 def unlock(folder: Path, key: str) -> None:
-    """Remember the key of a library for this process; a new library there becomes an encrypted one.
-
-    64 hexadecimal digits are the key itself, anything else is a passphrase.
-    """
+    """Remember the key or passphrase of a library for this process; a new library there becomes an encrypted one."""
     if not isinstance(key, str) or not key or "\0" in key:
         raise SettingsError("This is no key.", "Give a text; 64 hexadecimal digits are taken as the key itself.")
     _cipher()  # where it is missing, that is told before anything is made

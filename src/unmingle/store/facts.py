@@ -64,8 +64,7 @@ def note_grouped(store: Store, how: dict[str, Any]) -> None:
 
 def grouped(store: Store) -> dict[str, Any]:
     """What `note_grouped` noted; empty where nothing was."""
-    noted: dict[str, Any] = json.loads(store.fact(GROUPED) or "{}")
-    return noted
+    return dict(json.loads(store.fact(GROUPED) or "{}"))
 
 
 def known_scale(store: Store) -> float:

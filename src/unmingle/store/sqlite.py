@@ -17,7 +17,7 @@ from pathlib import Path
 import filelock
 
 from unmingle.errors import UNEXPECTED, LibraryBusyError, LibraryError, WriteError, command
-from unmingle.files import JOURNAL, OWNER, make_file, make_folder, no_empty_folder
+from unmingle.files import JOURNAL, OWNER, make_folder, no_empty_folder
 from unmingle.sources.formats import LIBRARY_FILE as FILE
 from unmingle.sources.images import readable
 from unmingle.store.encryption import MARK, Mark, check_key, connect, errors, explain_noise, note_key
@@ -168,7 +168,7 @@ def opened(folder: Path) -> Iterator[Store]:
     mark = Mark.of(folder)
     check_key(folder)
     with suppress(OSError):  # it is there already, or SQLite says what is the matter
-        make_file(folder / FILE)
+        (folder / FILE).touch(OWNER, exist_ok=False)
     with clear_errors(folder, mark):
         connection = connect(folder)
     try:
