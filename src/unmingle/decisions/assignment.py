@@ -101,23 +101,13 @@ def _pairs(pairs: Iterable[tuple[int, int]]) -> I64:
     return np.array(sorted(pairs), np.int64).reshape(-1, 2)
 
 
-def keep_ids(
-    labels_n: I64, before_n: I64, claimed: dict[int, int] | None = None, *, reserved: Collection[int] = ()
-) -> dict[int, int]:
-    """The person that each new cluster continues, one to one, largest overlap with the last clustering first.
+def keep_ids(overlaps: Counter[tuple[int, int]], claimed: dict[int, int], reserved: Collection[int]) -> dict[int, int]:
+    """The person that each new cluster continues, one to one, by how many faces they share, the most first.
 
     Of two clusters that a person split into, the larger keeps the id; of two people that merged, the larger part names
     the whole. Decisions settle whose the `claimed` clusters are; the ids of `reserved` people are given by that only.
     """
-    both = (labels_n != ALONE) & (before_n != ALONE)
-    return continued(Counter(zip(labels_n[both].tolist(), before_n[both].tolist(), strict=True)), claimed, reserved)
-
-
-def continued(
-    overlaps: Counter[tuple[int, int]], claimed: dict[int, int] | None = None, reserved: Collection[int] = ()
-) -> dict[int, int]:
-    """The same, from how many faces each cluster shares with each person of before."""
-    kept = dict(claimed or {})
+    kept = dict(claimed)
     taken = {*kept.values(), *reserved}
     for (cluster, person), _ in sorted(overlaps.items(), key=lambda item: (-item[1], item[0])):
         if cluster not in kept and person not in taken:
@@ -140,7 +130,9 @@ def store_assignment(
         keep_previous(store)
         before_n = persons_now(connection, faces.ids) if carried else heeded.persons(faces.ids)
         before_n = _come_back(connection, faces.ids, before_n, heeded.projection)
-        ids = keep_ids(labels_n, before_n, claimed, reserved=decided)
+        both = (labels_n != ALONE) & (before_n != ALONE)
+        overlaps = Counter(zip(labels_n[both].tolist(), before_n[both].tolist(), strict=True))
+        ids = keep_ids(overlaps, claimed, decided)
         number = last_id(connection) + 1
         grouped = np.flatnonzero(labels_n != ALONE)
         sizes = np.bincount(labels_n[grouped], faces.files[grouped])

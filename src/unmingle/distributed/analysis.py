@@ -155,7 +155,7 @@ def _cores() -> int:
     return max(1, int(ray.cluster_resources().get("CPU", 1)))
 
 
-def _analysed(files: pa.Table, place: Place | None, how: AnalysisSettings) -> Iterable[dict[str, Any]]:
+def _analysed(files: pa.Table, place: Place | None, how: AnalysisSettings) -> Iterator[dict[str, Any]]:
     workers = how.workers or _cores()
     parts = list(_parts(files, workers))
     workers = min(workers, len(parts))
@@ -167,8 +167,7 @@ def _analysed(files: pa.Table, place: Place | None, how: AnalysisSettings) -> It
         num_cpus=1,
         fn_constructor_args=(place, how),
     )
-    rows: Iterable[dict[str, Any]] = made.iter_rows()
-    return rows
+    yield from made.iter_rows()
 
 
 def _parts(files: pa.Table, workers: int) -> Iterator[pa.Table]:

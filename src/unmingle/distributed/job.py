@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import ray
 import ray.data
 
-from unmingle.decisions.assignment import continued
+from unmingle.decisions.assignment import keep_ids
 from unmingle.distributed import adding, analysis, cells
 from unmingle.distributed.grouping import Grouped, group
 from unmingle.distributed.place import ASSIGNMENT, FACES, FILES, PEOPLE, STATISTICS, Place, key
@@ -90,7 +90,7 @@ def _keep(
         standing = np.isin(face_m, np.array([*decided.person_of], np.int64))
         cluster_of.update(zip(face_m[standing].tolist(), cluster_m[standing].tolist(), strict=True))
     cluster_k = grouped.people["person"].to_numpy()  # the largest first
-    ids = continued(overlaps, decided.claims(cluster_of), set(decided.person_of.values()))
+    ids = keep_ids(overlaps, decided.claims(cluster_of), set(decided.person_of.values()))
     last = max(known.get("last_person", 0), int(person_n.max(initial=0)))
     new = [cluster for cluster in cluster_k.tolist() if cluster not in ids]
     ids.update(zip(new, range(last + 1, last + 1 + len(new)), strict=True))

@@ -252,8 +252,7 @@ class Sealer:
         with suppress(ValueError, InvalidTag):
             held = base64.b64decode(line[len(SEALED) :], validate=True)
             salt, nonce, rest = held[:SALT], held[SALT : SALT + NONCE], held[SALT + NONCE :]
-            opened: bytes = self._box(salt).decrypt(nonce, rest, b"")
-            return opened
+            return bytes(self._box(salt).decrypt(nonce, rest, b""))
         return b""
 
     def _box(self, salt: bytes) -> Any:

@@ -20,7 +20,7 @@ from unmingle.sources.formats import LIBRARY_FILE as FILE
 from unmingle.sources.images import readable
 from unmingle.store.encryption import MARK, NEW, Mark
 from unmingle.store.facts import PLAIN
-from unmingle.store.sqlite import ERASING, LOCK, LOG, Store
+from unmingle.store.sqlite import ERASING, LOCK, LOG, Store, clear_errors
 
 KEY = "review.json"  # of the review page
 REPLACED = "library-damaged*"  # what a repair put new ones in the place of
@@ -109,7 +109,10 @@ def clean(store: Store, *, journal: bool = False) -> tuple[list[str], list[str]]
     pages = take_back(store)
     if not journal:
         (store.folder / JOURNAL).unlink(missing_ok=True)
-    if not store.written_anew():
+    with clear_errors(store.folder):
+        store.connection.execute("VACUUM")
+        (busy, *_) = store.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if busy:
         raise LibraryBusyError(
             f"Erased, but another program is reading {store.folder}, and old pages are still in its files.",
             "End it; the next command that opens the library takes them away.",

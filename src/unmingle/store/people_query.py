@@ -57,10 +57,9 @@ class FaceCard:
 
 def clusterings(store: Store) -> tuple[int, int]:
     """How often faces were grouped, and the number of the last time; 0 for none."""
-    found: tuple[int, int] = store.connection.execute(
-        "SELECT count(*), coalesce(max(id), 0) FROM clustering"
-    ).fetchone()
-    return found
+    query = "SELECT count(*), coalesce(max(id), 0) FROM clustering"
+    count, last = store.connection.execute(query).fetchone()
+    return count, last
 
 
 def last_clustering(store: Store) -> int:

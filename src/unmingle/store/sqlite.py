@@ -83,13 +83,6 @@ class Store:
         """A number that changes whenever another connection has written to the library."""
         return int(self.connection.execute("PRAGMA data_version").fetchone()[0])
 
-    def written_anew(self) -> bool:
-        """Write the file anew, without what was deleted, and empty its log; False where a reader stands in the way."""
-        with clear_errors(self.folder):
-            self.connection.execute("VACUUM")
-            busy: int = self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-        return not busy
-
     def fact(self, key: str) -> str | None:
         """A stored fact about the library, such as how it was grouped."""
         row = self.connection.execute("SELECT value FROM fact WHERE key = ?", (key,)).fetchone()
