@@ -180,8 +180,7 @@ def nearest_keyframes(times_n: F64, sightings_k: I64) -> I64:
     at = times_n[sightings_k]
     after = np.clip(np.searchsorted(at, times_n), 0, len(at) - 1)
     before = np.maximum(after - 1, 0)
-    nearest: I64 = np.where(np.abs(at[before] - times_n) <= np.abs(at[after] - times_n), before, after)
-    return nearest
+    return np.asarray(np.where(np.abs(at[before] - times_n) <= np.abs(at[after] - times_n), before, after))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

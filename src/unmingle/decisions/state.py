@@ -225,14 +225,13 @@ class State:
         rows = np.flatnonzero(before != after)
         steps = zip(every[rows].tolist(), before[rows].tolist(), after[rows].tolist(), strict=True)
         moved = [(face, *(None if who == ALONE else who for who in step)) for face, *step in steps]
-        self.store.connection.executemany(
+        connection = self.store.connection
+        connection.executemany(
             "UPDATE member SET person = ? WHERE face = ?",
             [(new, face) for face, old, new in moved if old is not None and new is not None],
         )
-        self.store.connection.executemany(
-            "DELETE FROM member WHERE face = ?", [(face,) for face, _, new in moved if new is None]
-        )
-        self.store.connection.executemany(
+        connection.executemany("DELETE FROM member WHERE face = ?", [(face,) for face, _, new in moved if new is None])
+        connection.executemany(
             "INSERT OR REPLACE INTO member (face, person, probability, likeness, since) VALUES (?1, ?2,"
             " (SELECT probability FROM proposal WHERE face = ?1), (SELECT likeness FROM proposal WHERE face = ?1), ?3)",
             [(face, new, self.assignment.clustering) for face, old, new in moved if old is None],
@@ -243,25 +242,25 @@ class State:
 
     def write_placed(self) -> None:
         """Note on members whether somebody placed them."""
-        placed = self.placed()
-        stored = {face for (face,) in self.store.connection.execute("SELECT face FROM member WHERE decided = 1")}
-        self.store.connection.executemany(
-            "UPDATE member SET decided = ? WHERE face = ?", [(face in placed, face) for face in stored ^ placed]
-        )
+        self._flag("member", "face", "decided", self.placed())
+
+    def _flag(self, table: str, key: str, flag: str, wanted: set[int]) -> None:
+        """Set a flag of the rows that are wanted, and of no others; touching only what changed."""
+        connection = self.store.connection
+        flagged = {row for (row,) in connection.execute(f"SELECT {key} FROM {table} WHERE {flag} = 1")}
+        changed = [(row in wanted, row) for row in flagged ^ wanted]
+        connection.executemany(f"UPDATE {table} SET {flag} = ? WHERE {key} = ?", changed)
 
     def write_marks(self) -> None:
         self.store.connection.execute("DELETE FROM mark")
         self.store.connection.executemany("INSERT INTO mark (face, mark) VALUES (?, ?)", self.marks().items())
 
     def write_people(self) -> None:
-        names, ignored = self.projection.names, self.projection.ignored
+        names = self.projection.names
         stored = dict(self.store.connection.execute("SELECT id, name FROM person WHERE name != ''"))
         changed = {person: names.get(person, "") for person in stored.keys() | names.keys()}
         self.store.connection.executemany(
             "UPDATE person SET name = ? WHERE id = ?",
             [(name, person) for person, name in changed.items() if stored.get(person, "") != name],
         )
-        before = {person for (person,) in self.store.connection.execute("SELECT id FROM person WHERE ignored = 1")}
-        self.store.connection.executemany(
-            "UPDATE person SET ignored = ? WHERE id = ?", [(person in ignored, person) for person in before ^ ignored]
-        )
+        self._flag("person", "id", "ignored", self.projection.ignored)

@@ -244,8 +244,7 @@ def _across(faces: Sequence[I64], unit_nd: F32) -> F32:
     rows, frame = np.concatenate(faces)[chosen], frame[chosen]
     one, other = np.triu_indices(len(rows), 1)
     different = frame[one] != frame[other]
-    cosines: F32 = (unit_nd[rows] @ unit_nd[rows].T)[one[different], other[different]]
-    return cosines
+    return np.asarray((unit_nd[rows] @ unit_nd[rows].T)[one[different], other[different]])
 
 
 def _in_order(
