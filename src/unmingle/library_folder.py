@@ -19,13 +19,12 @@ from unmingle.decisions.service import DecisionService
 from unmingle.decisions.state import State
 from unmingle.errors import DecisionError, LibraryError, SettingsError, WriteError, command
 from unmingle.files import user_path
-from unmingle.privacy import Privacy
 from unmingle.settings import DetectionSettings, GroupingSettings, Recipe, RecordingSettings, one_of, whole_number
 from unmingle.sources.formats import LIBRARY_FILE
 from unmingle.store import facts, file_rows, result_tables
 from unmingle.store.encryption import is_encrypted
 from unmingle.store.file_rows import Forgotten
-from unmingle.store.outputs import Output, note_output
+from unmingle.store.privacy import Output, Privacy, note_output
 from unmingle.store.screen_time import screen_times
 from unmingle.store.sqlite import TABLES, Store, open_to_decide, open_to_read, open_to_write
 

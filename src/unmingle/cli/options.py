@@ -110,7 +110,7 @@ def open_library(folder: Path) -> Library:
 
 def warn_of_others(folder: Path) -> None:
     """Say who else may read what was written to a folder."""
-    from unmingle.privacy import exposed
+    from unmingle.store.privacy import exposed
 
     console.say(*exposed(folder), error=True)
 

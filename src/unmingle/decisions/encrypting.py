@@ -17,7 +17,7 @@ from unmingle.errors import LibraryBusyError, WriteError
 from unmingle.files import OWNER, sync_folder
 from unmingle.sources.formats import LIBRARY_FILE as FILE
 from unmingle.store.encryption import NEW, Mark, Sealer, connect, connect_with, errors, lock, new_key, unlock
-from unmingle.store.outputs import NEW_JOURNAL, OLD, Output, finish_encrypting, outputs, overwrite, shred
+from unmingle.store.privacy import NEW_JOURNAL, OLD, Output, finish_encrypting, outputs, overwrite, shred
 from unmingle.store.schema import damaged
 from unmingle.store.sqlite import go_on, locked, opened
 

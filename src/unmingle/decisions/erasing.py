@@ -29,7 +29,7 @@ from unmingle.store.analyses import ERASED, PICTURE, ErasedRegions, remember_era
 from unmingle.store.face_rows import counterparts, faces_of_people
 from unmingle.store.facts import ADAPTATION, adaptation_of, note_adaptation
 from unmingle.store.file_rows import files_below
-from unmingle.store.outputs import Output, clean, outputs
+from unmingle.store.privacy import Output, clean, outputs
 from unmingle.store.sightings import FRAME, cut_track
 from unmingle.store.sqlite import ERASING, Store
 from unmingle.text_layout import counted
@@ -136,7 +136,7 @@ def erase(store: Store, people: Collection[int], faces: Collection[int], *, dry_
 
 
 def clean_files(store: Store) -> tuple[list[str], list[str]]:
-    """See `store.outputs.clean`; the journal is written anew."""
+    """See `store.privacy.clean`; the journal is written anew."""
     with store.transaction():
         journal.rewrite(store)
     return clean(store, journal=True)

@@ -145,11 +145,11 @@ def open_to_decide(folder: Path) -> Iterator[Store]:
 def go_on(store: Store) -> None:
     """Finish what a kill has stopped."""
     if Mark.of(store.folder).pending:
-        from unmingle.store.outputs import finish_encrypting
+        from unmingle.store.privacy import finish_encrypting
 
         finish_encrypting(store)
     if store.fact(ERASING):
-        from unmingle.store.outputs import clean
+        from unmingle.store.privacy import clean
 
         with suppress(LibraryBusyError, WriteError):  # the next time
             clean(store)
@@ -172,7 +172,7 @@ def opened(folder: Path) -> Iterator[Store]:
             for pragma in ("synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
                 connection.execute(f"PRAGMA {pragma}")
             if 0 < version < CLOSED_SINCE:
-                from unmingle.store.outputs import close_to_others
+                from unmingle.store.privacy import close_to_others
 
                 close_to_others(folder)  # once: who opens it to others later has chosen so
             migrate(connection)
