@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from typing import TYPE_CHECKING
+
+import pytest
+
+from unmingle.library import Library
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pytest
     from tests.command import Command
 
 
@@ -52,6 +57,19 @@ def test_where_there_is_no_place_for_temporary_files_erasing_is_done_to_its_end(
     monkeypatch.setattr("tempfile.gettempdir", none)
     done = unmingle("erase", album, "2", "--yes")
     assert (done.code, done.err) == (0, "")
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="it is about two users of the machine")
+def test_what_was_written_where_one_may_not_look_is_told_as_gone(
+    unmingle: Command, album: Path, open_folder: Path, request: pytest.FixtureRequest
+) -> None:
+    (open_folder / "theirs").mkdir(mode=0o700)
+    unmingle("export", album, "--to", "csv", "-o", open_folder / "theirs" / "out", "-q")
+    shutil.copytree(album, open_folder / "library")
+    for path in (open_folder / "library", *(open_folder / "library").rglob("*")):
+        path.chmod(0o755)
+    request.getfixturevalue("ordinary_user")
+    assert [one.there for one in Library(open_folder / "library").privacy.outputs] == [False]
 
 
 def test_what_is_stored_is_told(unmingle: Command, album: Path) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from unmingle.errors import LibraryBusyError
-from unmingle.files import JOURNAL, TEMPORARY, hidden_path, sweep
+from unmingle.files import JOURNAL, TEMPORARY, hidden_path, is_there, sweep
 from unmingle.models.registry import VGG16, YUNET
 from unmingle.sources.formats import LIBRARY_FILE as FILE
 from unmingle.sources.images import readable
@@ -100,7 +100,7 @@ def outputs(store: Store, *, exports: bool | None = None) -> tuple[Output, ...]:
     query = "SELECT path, kind, made, files, modified = ? FROM output ORDER BY made, path"
     rows = store.connection.execute(query, (EXPORT,)).fetchall()
     return tuple(
-        Output(readable(os.fsdecode(path)), kind, made, files, Path(os.fsdecode(path)).exists())
+        Output(readable(os.fsdecode(path)), kind, made, files, is_there(Path(os.fsdecode(path))))
         for path, kind, made, files, left in rows
         if exports in (None, bool(left))
     )
