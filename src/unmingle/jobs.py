@@ -141,7 +141,7 @@ def retry(store: Store, file: int) -> tuple[Status, str]:
     every = (facts.noted(store, RecordingSettings) or RecordingSettings()).every
     ingest.add(store, Scan((held.file,), ()), runner, every=every)
     faces = faces_table(store)
-    found = faces.filter((faces["file"] == held.file.name) & (faces["source"] == held.file.source))
+    found = faces.filter((faces["file"] == held.file.name) & (faces["source"] == readable(held.file.source)))
     status, reason = found.select("status", "reason").row(0)
     return status, reason
 

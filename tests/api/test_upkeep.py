@@ -17,6 +17,7 @@ from tests.made_library import Shot, library, take
 from unmingle.api import Library
 from unmingle.errors import LibraryError, WriteError
 from unmingle.files import JOURNAL, TEMPORARY
+from unmingle.jobs import retry
 from unmingle.store.sqlite import open_to_decide, open_to_write
 
 if TYPE_CHECKING:
@@ -281,3 +282,14 @@ def test_a_full_disk_is_told(made: Library, tmp_path: Path) -> None:
     assert not (tmp_path / "copy").exists()
     made.check(repair=True)
     assert made.log.height
+
+
+def test_a_file_below_a_name_that_is_no_text_is_read_again(tmp_path: Path) -> None:
+    folder = tmp_path / "bad\udcff"
+    folder.mkdir()
+    (folder / "empty.jpg").touch()
+    library = Library(tmp_path / "library")
+    library.add(folder)
+    with library.writing() as store:
+        (file,) = store.connection.execute("SELECT id FROM file").fetchone()
+        assert retry(store, file)[0] == "unreadable"
