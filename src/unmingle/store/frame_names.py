@@ -316,9 +316,8 @@ def recording_of(store: Store, faces: StoredFaces, names: FrameNames) -> I64:
 
 def rows_of_pictures(store: Store, faces: StoredFaces) -> dict[int, I64]:
     """The rows of the faces of each picture that is no frame of a recording."""
-    frames: list[int] = []
-    if any_recording(store):
-        frames = [row for (row,) in store.connection.execute("SELECT id FROM analysis WHERE frame IS NOT NULL")]
+    query = "SELECT id FROM analysis WHERE frame IS NOT NULL"
+    frames = [row for (row,) in store.connection.execute(query)] if any_recording(store) else []
     rows = np.flatnonzero(~np.isin(faces.pictures, frames))
     rows = rows[np.argsort(faces.pictures[rows], kind="stable")]
     pictures, first = np.unique(faces.pictures[rows], return_index=True)

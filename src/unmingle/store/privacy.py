@@ -294,16 +294,14 @@ def _stored(folder: Path) -> Iterator[StoredFiles]:
             yield StoredFiles(kind, holds, len(found), size, f"{widest & 0o777:04o}")
 
 
-def exposed(folder: Path) -> list[str]:
+def exposed(folder: Path) -> Iterator[str]:
     """Who else may read what is written to a folder: other users of the machine, and clients of a cloud."""
     whole = folder.resolve()
-    told: list[str] = []
     if not whole.exists():
-        return told
+        return
     if os.name == "posix" and (mode := whole.stat().st_mode & 0o077):
-        told.append(f"Others may look into {readable(str(folder))}: chmod {'go-rwx'} closes it (it has {mode:03o}).")
+        yield f"Others may look into {readable(str(folder))}: chmod {'go-rwx'} closes it (it has {mode:03o})."
     for above in (whole, *whole.parents):
         if _SYNCED.fullmatch(above.name) or any((above / mark).exists() for mark in _MARKS):
-            told.append(f"{readable(str(above))} looks like a folder that is synced to other machines, faces with it.")
-            break
-    return told
+            yield f"{readable(str(above))} looks like a folder that is synced to other machines, faces with it."
+            return
