@@ -1,6 +1,8 @@
 from itertools import permutations
+from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -68,3 +70,25 @@ def test_wrong_input() -> None:
         contingency([], np.array([]))
     with pytest.raises(ValueError, match="predicted_n has shape"):
         contingency(["a"], np.array([1, 2]))
+    with pytest.raises(ValueError, match="true_n has shape"):
+        contingency(np.array([["a"], ["a"]]), [1, 2])
+
+
+@pytest.mark.parametrize("labels", [["a", None], ["a", np.nan], np.array([1.0, np.nan]), pl.Series(["a", None])])
+def test_a_missing_label_is_no_person(labels: Any) -> None:
+    with pytest.raises(ValueError, match="no label at position 1"):
+        contingency(labels, [1, 1])
+    assert contingency(["None", "nan"], [1, 1]).people == ("None", "nan")  # who are called so
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, -1])
+@pytest.mark.parametrize("kind", [list, np.array, pl.Series])
+def test_a_missing_cluster_is_none(missing: Any, kind: Any) -> None:
+    table = contingency(["a", "a"], kind([7.0, missing]))
+    assert (table.clusters.tolist(), table.left_out) == ([7], 1)
+
+
+@pytest.mark.parametrize("clusters", [[0.7, 0.2], ["x", "y"], [np.inf, 1.0], [2**64, 1], np.array([0.5, None])])
+def test_clusters_are_whole_numbers(clusters: Any) -> None:
+    with pytest.raises(ValueError, match="must be whole numbers"):
+        contingency(["a", "a"], clusters)

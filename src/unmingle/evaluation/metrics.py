@@ -49,8 +49,11 @@ class Scores:
     mapping: tuple[tuple[int, str], ...]  # (cluster, label) for each cluster with a person, by cluster
 
 
-def score(true_n: Sequence[str] | Sequence[int] | NDArray[Any], predicted_n: NDArray[Any]) -> Scores:
-    """Score a clustering of n faces, given the label and the cluster of each; below 0 for a left-out face."""
+def score(true_n: Sequence[str] | Sequence[int] | NDArray[Any], predicted_n: Sequence[int] | NDArray[Any]) -> Scores:
+    """Score a clustering of n faces, given the label and the cluster of each; below 0, or missing, for a left-out face.
+
+    Every face has a label: numbers count as their text, -1 too. Raises ValueError for one without.
+    """
     return score_table(contingency(true_n, predicted_n))
 
 
@@ -125,17 +128,46 @@ class Contingency:
         return int(self.left_p.sum())
 
 
-def contingency(true_n: Sequence[str] | Sequence[int] | NDArray[Any], predicted_n: NDArray[Any]) -> Contingency:
-    """Count the overlaps of n labels, numbers as their text, and clusters, below 0 for none; both sorted."""
-    predicted_n = np.asarray(predicted_n, dtype=np.int64)
-    true_n = np.asarray(true_n).astype(np.str_)
-    check_shape("predicted_n", predicted_n, (len(true_n),))
-    if not len(true_n):
+def contingency(
+    true_n: Sequence[str] | Sequence[int] | NDArray[Any], predicted_n: Sequence[int] | NDArray[Any]
+) -> Contingency:
+    """Count the overlaps of n labels and clusters, as `score` takes them; both sorted."""
+    label_n, missing_n = np.asarray(true_n), _missing(true_n)
+    check_shape("true_n", label_n, (None,))
+    check_shape("predicted_n", np.asarray(predicted_n), (len(label_n),))
+    if not len(label_n):
         raise ValueError("no faces to score")
-    people, row_n = np.unique(true_n, return_inverse=True)
-    clusters = np.unique(predicted_n[predicted_n >= 0])
-    column_n = np.where(predicted_n >= 0, np.searchsorted(clusters, predicted_n), -1)
+    if missing_n.any():
+        raise ValueError(
+            f"true_n has no label at position {missing_n.argmax()}: leave out faces of which none is known"
+        )
+    cluster_n = _clusters(predicted_n)
+    people, row_n = np.unique(label_n.astype(np.str_), return_inverse=True)
+    clusters = np.unique(cluster_n[cluster_n >= 0])
+    column_n = np.where(cluster_n >= 0, np.searchsorted(clusters, cluster_n), -1)
     return Contingency.of(tuple(people.tolist()), row_n, clusters, column_n)
+
+
+def _clusters(predicted_n: Sequence[int] | NDArray[Any]) -> I64:
+    given_n, missing_n = np.asarray(predicted_n), _missing(predicted_n)
+    try:
+        if missing_n.any():
+            given_n = np.where(missing_n, -1, given_n)
+        with np.errstate(invalid="ignore"):
+            cluster_n, number_n = given_n.astype(np.int64), given_n.astype(np.float64)
+        whole = bool((cluster_n == number_n).all())
+    except (TypeError, ValueError, OverflowError):
+        whole = False
+    if not whole:
+        raise ValueError("predicted_n must be whole numbers: np.unique(predicted_n, return_inverse=True)[1] makes them")
+    return cluster_n
+
+
+def _missing(values_n: Sequence[object] | NDArray[Any]) -> NDArray[np.bool_]:
+    """Which are None, NaN, or what another library has for these; of a list NumPy would make them words."""
+    if np.asarray(values_n).dtype.kind in "iub":
+        return np.zeros(len(values_n), np.bool_)
+    return np.array([not isinstance(one, str) and str(one) in {"None", "nan", "<NA>", "NaT"} for one in values_n], bool)
 
 
 def assign(table: Contingency) -> I64:
