@@ -71,8 +71,8 @@ def test_the_first_sheet_with_the_columns_is_read(tmp_path: Path) -> None:
 
 
 def test_text_ids_numbers_and_spaces(tmp_path: Path) -> None:
-    labels = table(tmp_path / "a.csv", "file,ID\na.jpg,Anna\nb.jpg, 1.0 \nc.jpg,001\nd.jpg,1.50\n")
-    assert labels.labels == ("Anna", "1", "001", "1.50")
+    labels = table(tmp_path / "a.csv", "file,ID\na.jpg,Anna\nb.jpg, 1.0 \nc.jpg,002\nd.jpg,1.50\n")
+    assert labels.labels == ("Anna", "1", "002", "1.50")
 
 
 def test_two_rows_for_one_file(tmp_path: Path) -> None:
@@ -235,6 +235,10 @@ def test_labels_that_look_the_same_are_one(tmp_path: Path) -> None:
     labels = table(tmp_path / "a.csv", "file,person\na.jpg,Ada\nb.jpg,ada\nc.jpg,Ａda\n\ufeffd.jpg\u200b,Ada\u200b\n")
     assert labels.files == ("a.jpg", "b.jpg", "c.jpg", "d.jpg")
     assert (set(labels.labels), labels.spellings) == ({"Ada"}, ("ada", "Ａda"))
+    labels = table(tmp_path / "a.csv", "file,person\na.jpg,07\nb.jpg,7\nc.jpg,Al B\nd.jpg,Al  B\n")
+    assert (labels.labels, labels.spellings) == (("07", "07", "Al B", "Al B"), ("7", "Al  B"))
+    labels = folder_labels(["Zoë/1.jpg", "Zoe\u0308/2.jpg", "zoë/3.jpg"])
+    assert (set(labels.labels), labels.spellings) == ({"Zoë"}, ("Zoe\u0308", "zoë"))
 
 
 def test_words_for_nobody_name_nobody(tmp_path: Path) -> None:
@@ -249,7 +253,7 @@ def test_a_label_of_several_people_is_of_none(tmp_path: Path) -> None:
     assert labels.contradictions == (Contradiction("a.jpg", ("1", "2")), Contradiction("c.jpg", ("Ada", "Bob")))
 
 
-@pytest.mark.parametrize("yes", ["Y", "y", "Yes", "TRUE", "1"])
+@pytest.mark.parametrize("yes", ["Y", "y", "Yes", "TRUE", "1", "X", "✓"])
 def test_a_mask_is_one_however_yes_is_written(tmp_path: Path, yes: str) -> None:
     labels = table(tmp_path / "a.csv", f"file,ID,Mask\na.jpg,1,{yes}\nb.jpg,1,N\n")
     assert [one.file for one in labels.dropped] == ["a.jpg"]

@@ -36,7 +36,7 @@ NOBODY = frozenset(
     {"nan", "none", "null", "n/a", "#n/a", "unknown", "_unknown_", "unidentified", "unlabeled", "unlabelled"}
     | {"unnamed", "nobody", "?", "??", "???", "-", "-1"}
 )
-YES = frozenset({"y", "yes", "true"})
+YES = frozenset({"y", "yes", "true", "x", "✓", "✔"})
 
 Row = tuple[str, ...]
 
@@ -60,8 +60,8 @@ def label_of(text: str) -> str:
 
 
 def same(text: str) -> str:
-    """A key under which labels are one that differ in letter case, width, or Unicode form only."""
-    return unicodedata.normalize("NFKC", text).casefold()
+    """A key under which labels are one that differ in letter case, spaces, width, or Unicode form only."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def fold(heading: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -95,7 +95,7 @@ class Labels:
     rules: tuple[str, ...] = ()
     note: str = ""  # how the file was read
     unread: tuple[str, ...] = ()  # sheets with labels that were not read
-    spellings: tuple[str, ...] = ()  # taken for another label: they differ in letter case, width or Unicode form only
+    spellings: tuple[str, ...] = ()  # taken for another label, see `_alike`
 
     @property
     def people(self) -> int:
@@ -182,11 +182,28 @@ def folder_labels(files: Sequence[str], *, sources: Sequence[str] | None = None)
         path = f"{origin.rstrip('/')}/{file}" if origin else file
         parts = [part for part in (path if several else file).replace("\\", "/").split("/") if part not in ("", ".")]
         named[path] = label_of(parts[-2]) if len(parts) > 1 else ""
+    labels, spellings = _alike(named.values())
+    named = dict(zip(named, labels, strict=True))
     kept = {path: label for path, label in named.items() if label}
     if not kept:
         raise LabelsError("No picture lies in a folder that could name its person.", "Pass a workbook or csv instead.")
     unlabelled = tuple(path for path, label in named.items() if not label)
-    return Labels("folders", tuple(kept), tuple(kept.values()), unlabelled=unlabelled)
+    return Labels("folders", tuple(kept), tuple(kept.values()), unlabelled=unlabelled, spellings=spellings)
+
+
+def _alike(labels: Iterable[str]) -> tuple[list[str], tuple[str, ...]]:
+    """Each label as the first like it is written, and the other writings; so are 07 and 7."""
+    spelled: dict[str, str] = {}
+    others: dict[str, None] = {}
+    found = []
+    for label in labels:
+        key = same(label)
+        if key.isdecimal():
+            key = key.lstrip("0") or key
+        found.append(spelled.setdefault(key, label))
+        if found[-1] != label:
+            others[label] = None
+    return found, tuple(others)
 
 
 def labels_of(table: Table, origin: str, options: LabelOptions) -> Labels:
@@ -199,15 +216,10 @@ def labels_of(table: Table, origin: str, options: LabelOptions) -> Labels:
     rules = rules_for(columns, origin, options.drops)
     said_of: defaultdict[str, list[tuple[str, Rule | None]]] = defaultdict(list)
     names: dict[str, str] = {}
-    spelled: dict[str, str] = {}
-    spellings: dict[str, None] = {}
     empty_rows = nameless_rows = 0
-    for row in columns.body:
-        file, written = bare(cell(row, columns.file)), label_of(cell(row, columns.label))
-        label = spelled.setdefault(same(written), written)
-        if label != written:
-            spellings[written] = None
-        if file:
+    labels, spellings = _alike(label_of(cell(row, columns.label)) for row in columns.body)
+    for row, label in zip(columns.body, labels, strict=True):
+        if file := bare(cell(row, columns.file)):
             said_of[names.setdefault(file_key(file), file)].append((label, _first_match(row, rules)))
         elif label:
             nameless_rows += 1
@@ -215,7 +227,7 @@ def labels_of(table: Table, origin: str, options: LabelOptions) -> Labels:
             empty_rows += 1
     files: dict[str, str] = {}
     dropped, contradictions, unlabelled, duplicates = [], [], [], []
-    known = set(spelled.values())
+    known = set(labels)
     for file, said in said_of.items():
         different = list(dict.fromkeys(one for one in said if any(one)))
         if len(different) > 1:
@@ -258,7 +270,7 @@ def labels_of(table: Table, origin: str, options: LabelOptions) -> Labels:
         rules=tuple(rule.text for rule in rules),
         note=table.note,
         unread=table.unread,
-        spellings=tuple(spellings),
+        spellings=spellings,
     )
 
 
