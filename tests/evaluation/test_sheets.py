@@ -318,6 +318,17 @@ def test_the_hint_of_a_spreadsheet_program() -> None:
     assert parsed(b"sep=;\r\nfile;a,b,c\r\nx;1\r\n")[0] == (("file", "a,b,c"), ("x", "1"))
 
 
+def test_a_mark_of_byte_order_alone_is_no_table() -> None:
+    assert parsed(codecs.BOM_UTF8)[0] == ()
+
+
+@pytest.mark.parametrize("padding", ["", ";"])
+def test_a_title_does_not_tell_the_delimiter(padding: str) -> None:
+    title = f"Meeting, Berlin, 3 May{padding}"
+    rows, _ = parsed(f"{title}\n\nfile;ID\na.jpg;Lee, Ann\nb.jpg;Bo\n".encode())
+    assert rows[2:] == (("file", "ID"), ("a.jpg", "Lee, Ann"), ("b.jpg", "Bo"))
+
+
 def test_quoted_newlines_and_delimiters_are_kept() -> None:
     assert parsed(b'file,ID\n"a\nb, c.jpg",1\n')[0][1] == ("a\nb, c.jpg", "1")
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import reduce
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from zipfile import ZipFile
@@ -44,6 +44,7 @@ OLE2 = bytes.fromhex("D0CF11E0A1B11AE1")  # .xls, and every encrypted .xlsx
 ENCRYPTED_STREAM = "EncryptedPackage".encode("utf-16-le")
 DELIMITERS = ",;\t|"
 END = "end"
+FIRST = 10  # lines that tell the delimiter
 BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 MOST_BLANK = 1000  # rows or columns in a row that are kept
 MAX_BYTES = 300_000_000  # of a file: the table of a million faces has 200 million
@@ -160,10 +161,10 @@ def _delimited(data: bytes, name: str) -> TextTable:
         hint = text.readline().rstrip("\r\n")  # Excel's first line "sep=;"
         if len(hint) == len("sep=") + 1 and hint.lower().startswith("sep="):
             delimiter = hint[-1]
-        else:  # the sign that is most frequent in the header, outside quotes; a comma when there is none
+        else:  # the sign that most of the first lines have outside quotes, for a title may have others
             text.seek(0)
-            header = next((line for line in text if line.strip()), "")
-            delimiter = max(DELIMITERS, key="".join(header.split('"')[::2]).count)
+            first = ["".join(line.split('"')[::2]) for line in islice(filter(str.strip, text), FIRST)] or [""]
+            delimiter = max(DELIMITERS, key=lambda sign: (sum(sign in line for line in first), first[0].count(sign)))
             text.seek(0)
         lines = max(data.count(b"\n"), data.count(b"\r"))
         check_cells(name, lines + data.count(delimiter.encode()))
