@@ -66,3 +66,11 @@ def test_what_was_found_stands_beside_what_was_given(tmp_path: Path) -> None:
     ]
     assert [row[1] for row in rows] == [1, 2, 3, "", 4, 5, "007"]
     assert [row[9] for row in rows] == ["N", "Y", "N", "", "N", "N", ""]
+
+
+def test_numbers_stay_numbers(tmp_path: Path) -> None:
+    given = ["0.25", "-3", str(1 / 3), "007", "1.50", "1e5", "nan", "1234567890123456", "2024-01-02"]
+    lines = ["file,ID,note", *(f"m_00000001_0.jpg,2,{cell}" for cell in given)]
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    _, *rows = fill_in(tmp_path / "a.csv", LabelOptions(), faces()).rows
+    assert [row[-1] for row in rows] == [0.25, -3, 1 / 3, *given[3:]]

@@ -28,6 +28,7 @@ from unmingle.sources.names import bare
 
 Cell = str | float
 
+NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{0,16}[1-9])?")  # that a spreadsheet holds whole
 MOST_CONFUSED = 3  # others that a person is told to be confused with
 NEW = ("Found {label}", "Found person", "Found name", "Found status", "Found reason")
 
@@ -369,6 +370,4 @@ def fill_in(path: Path, options: LabelOptions, faces: pl.DataFrame) -> Filled:
 def _typed(text: str) -> Cell:
     """A number, where a number is written the way a spreadsheet would write it: 007 is none."""
     plain = plain_number(text)
-    if plain.lstrip("-").isascii() and plain.lstrip("-").isdigit() and len(plain) < 16:
-        return float(plain) if str(int(plain)) == plain else text
-    return text
+    return float(plain) if NUMBER.fullmatch(plain) else text
