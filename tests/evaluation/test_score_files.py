@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from tests.evaluation.tables import evaluated, face, table
 
+from unmingle.cli.evaluating import print_evaluation
 from unmingle.errors import WriteError
 from unmingle.evaluation.labels import Contradiction, Dropped, Labels
 from unmingle.evaluation.score_files import WORST, as_json, as_table, some
@@ -97,6 +98,13 @@ def test_the_table_for_the_terminal() -> None:
     assert "Ambiguous names" not in rows
     assert rows["Meeting m0"].startswith("accuracy 0.6667")
     assert "wrong in accuracy" in rows["Left-out faces"]
+
+
+def test_a_rule_that_dropped_nothing_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    print_evaluation(evaluation())
+    shown = capsys.readouterr().out
+    assert "Dropped, Mask=Y" in shown
+    assert "Duplicate rows" not in shown
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:

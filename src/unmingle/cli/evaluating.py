@@ -57,8 +57,9 @@ def print_evaluation(evaluation: Evaluation, *, verbose: bool = False) -> None:
 
     if not verbose:
         scores = [row for row in score_rows(evaluation) if row[0] in SHORT]
-        others = (*aside_rows(evaluation), *join_rows(evaluation))
-        console.show_table([*scores, *(row for row in others if row[1] != "0")])
+        # A rule that dropped nothing is shown: the column may say yes in a word that is not known.
+        others = (*aside_rows(evaluation), *(row for row in join_rows(evaluation) if row[1] != "0"))
+        console.show_table([*scores, *others])
         return
     console.show_table(as_table(evaluation))
     worst = found_worst(evaluation.people, WORST_PEOPLE)
