@@ -356,9 +356,10 @@ def test_names_of_files_with_control_signs_are_text() -> None:
     assert parsed(b"file,ID\na\x07.jpg,1\n")[0] == (("file", "ID"), ("a\x07.jpg", "1"))
 
 
-def test_a_quote_that_is_never_closed_takes_no_rows_with_it() -> None:
-    with pytest.raises(LabelsError, match="the quote that opens in row 3 is never closed"):
-        parsed(b'file,ID\na.jpg,1\nb.jpg,"2\nc.jpg,3\n')
+@pytest.mark.parametrize("last", ["c.jpg,3", 'c.jpg,"3'])
+def test_a_quote_that_is_not_closed_takes_no_rows_with_it(last: str) -> None:
+    with pytest.raises(LabelsError, match="in row 3"):
+        parsed(f'file,ID\na.jpg,1\nb.jpg,"2\n{last}\n'.encode())
 
 
 def test_a_field_beyond_the_limit_is_an_error_of_ours() -> None:

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import reduce
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from zipfile import ZipFile
@@ -43,7 +43,6 @@ OLE2 = bytes.fromhex("D0CF11E0A1B11AE1")  # .xls, and every encrypted .xlsx
 # Office puts an encrypted workbook into an OLE2 container, as a stream of this name ([MS-OFFCRYPTO] 2.3.4.4).
 ENCRYPTED_STREAM = "EncryptedPackage".encode("utf-16-le")
 DELIMITERS = ",;\t|"
-END = "end"
 FIRST = 10  # lines that tell the delimiter
 BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 MOST_BLANK = 1000  # rows or columns in a row that are kept
@@ -168,16 +167,18 @@ def _delimited(data: bytes, name: str) -> TextTable:
             text.seek(0)
         lines = max(data.count(b"\n"), data.count(b"\r"))
         check_cells(name, lines + data.count(delimiter.encode()))
-        mend = "Check its quotes, or save it again."
+        start, rows = text.tell(), list[tuple[str, ...]]()
         try:
-            # A line behind the last, which is no row of its own where a quote is still open.
-            table = csv.reader(chain(text, (END,)), delimiter=delimiter)
-            *rows, end = (tuple(map(csv_text, row)) for row in table)
+            for strict in (False, True):
+                text.seek(start)
+                rows.clear()
+                table = csv.reader(text, delimiter=delimiter, strict=strict)
+                rows.extend(tuple(map(csv_text, row)) for row in table)
+                if table.line_num == len(rows):
+                    break  # else a cell has several lines, or a quote that is not closed takes rows with it
         except csv.Error as error:
-            raise LabelsError(f"{name} is not a table of text: {error}.", mend) from error
-    if end != (END,):
-        problem = f"{name} is not a table of text: the quote that opens in row {len(rows) + 1:,} is never closed."
-        raise LabelsError(problem, mend)
+            problem = f"{name} is not a table of text: {error}, in row {len(rows) + 1:,}."
+            raise LabelsError(problem, "Check the quotes there, or save it again.") from error
     return TextTable(tuple(rows), f"{'utf-8' if surely else encoding}, separated by {delimiter!r}")
 
 
