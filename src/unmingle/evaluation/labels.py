@@ -323,7 +323,8 @@ def match_names(names: Sequence[str], files: Sequence[tuple[str, str]]) -> Match
     6. for a name without an ending, or with a raw picture's, the same of files without theirs; a number also without
        the zeros before it.
 
-    Two files at the same step leave the name ambiguous. Of several names that want one file, the surest has it.
+    Where more agrees so, %20 is a space, and the like. Two files at the same step leave the name ambiguous. Of several
+    names that want one file, the surest has it.
     """
     wanted = find_named(names, files)
     ambiguous = {i for i, found in enumerate(wanted) if found and len(found.files) > 1}

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import PurePosixPath
+from urllib.parse import unquote
 
 from unmingle.errors import SettingsError
 from unmingle.sources.formats import FOUND_SUFFIXES, RAW_SUFFIXES
@@ -137,9 +138,12 @@ def find_named(names: Sequence[str], files: Sequence[tuple[str, str]]) -> list[N
 
     As `find_all`; and a name without the ending of a picture or a recording, if it is no file's, means the file that
     has the same name before its ending, a raw picture's likewise, and a number the one with the same number:
-    spreadsheets make 7 of 007.
+    spreadsheets make 7 of 007. %20 of an address is a space, and so on, where more of the path agrees then.
     """
     wanted = find_all(names, files)
+    quoted = [i for i, name in enumerate(names) if "%" in name]
+    for i, found in zip(quoted, find_all([unquote(names[i]) for i in quoted], files), strict=True):
+        wanted[i] = max(wanted[i], found, key=lambda one: one.rank)
     rest = [i for i, found in enumerate(wanted) if not found and not has_ending(names[i])]
     if rest:
         among = stems(files)
