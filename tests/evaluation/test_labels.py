@@ -259,6 +259,11 @@ def test_a_mask_is_one_however_yes_is_written(tmp_path: Path, yes: str) -> None:
     assert [one.file for one in labels.dropped] == ["a.jpg"]
 
 
+def test_x_is_no_y_in_a_column_of_the_user(tmp_path: Path) -> None:
+    labels = table(tmp_path / "a.csv", "file,ID,axis\na.jpg,1,x\nb.jpg,1,y\n", drops=("axis=y",))
+    assert [one.file for one in labels.dropped] == ["b.jpg"]
+
+
 def test_a_date_is_a_date_without_a_time() -> None:
     assert plain_number("2024-01-02 00:00:00") == "2024-01-02"
     assert plain_number("2024-01-02 10:00:00") == "2024-01-02 10:00:00"

@@ -36,7 +36,8 @@ NOBODY = frozenset(
     {"nan", "none", "null", "n/a", "#n/a", "unknown", "_unknown_", "unidentified", "unlabeled", "unlabelled"}
     | {"unnamed", "nobody", "?", "??", "???", "-", "-1"}
 )
-YES = frozenset({"y", "yes", "true", "x", "✓", "✔"})
+YES = frozenset({"y", "yes", "true"})
+TICKS = frozenset({"x", "✓", "✔"})  # a yes, too, where a rule of ours asks; elsewhere x may stand beside y
 
 Row = tuple[str, ...]
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from unmingle.errors import LabelsError
 from unmingle.evaluation.columns import (
+    DEFAULT_DROPS,
+    TICKS,
     YES,
     Columns,
     Row,
@@ -283,7 +285,8 @@ def _first_match(row: Row, rules: tuple[Rule, ...]) -> Rule | None:
     """The first rule that a row meets; letter case and the form of a number do not matter, nor how a yes is written."""
     for rule in rules:
         found, value = (plain_number(text).casefold() for text in (cell(row, rule.column), rule.value))
-        if found == value or (value in YES and not rule.by_label and found in YES | {"1"}):
+        yes = found in YES or found == "1" or (found in TICKS and rule.text in DEFAULT_DROPS)
+        if found == value or (yes and value in YES and not rule.by_label):
             return rule
     return None
 
