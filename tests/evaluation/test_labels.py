@@ -259,6 +259,13 @@ def test_a_mask_is_one_however_yes_is_written(tmp_path: Path, yes: str) -> None:
     assert [one.file for one in labels.dropped] == ["a.jpg"]
 
 
+@pytest.mark.parametrize(("numbers", "dropped"), [("01234", ""), ("00234", "ab")])
+def test_the_row_with_number_0_is_a_row(tmp_path: Path, numbers: str, dropped: str) -> None:
+    rows = "".join(f"{number},{file}.jpg,Ada\n" for number, file in zip(numbers, "abcde", strict=True))
+    labels = table(tmp_path / "a.csv", f"id,file,who\n{rows}", label_column="who")
+    assert [one.file for one in labels.dropped] == [f"{file}.jpg" for file in dropped]
+
+
 def test_x_is_no_y_in_a_column_of_the_user(tmp_path: Path) -> None:
     labels = table(tmp_path / "a.csv", "file,ID,axis\na.jpg,1,x\nb.jpg,1,y\n", drops=("axis=y",))
     assert [one.file for one in labels.dropped] == ["b.jpg"]

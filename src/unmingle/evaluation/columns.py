@@ -169,6 +169,10 @@ def rules_for(columns: Columns, name: str, drops: tuple[str, ...] | None) -> tup
         if not equals or not heading.strip():
             raise LabelsError(f"{text!r} is not a rule.", "Write it as COLUMN=VALUE, for example 'Mask=Y'.")
         column = place(columns.header, heading.strip(), ())
+        if drops is None and text == "ID=0" and column not in (None, columns.label):
+            texts = _texts(columns.body, column)
+            if len(texts) >= RUNNING and _numbers_rows(texts):
+                continue  # 0 is the number of a row there, and says nothing of a person
         if column is not None:
             rules.append(Rule(text, column, value.strip(), column == columns.label))
         elif drops is not None:
@@ -253,7 +257,7 @@ class _Header:
         return LabelsError(f"Several columns of {self.name} could hold {what}: {shown}.", mend)
 
     def _texts(self, column: int) -> list[str]:
-        return [text for row in self.body if (text := plain_number(cell(row, column)))]
+        return _texts(self.body, column)
 
     def _holds_files(self, column: int) -> bool:
         texts = self._texts(column)
@@ -275,6 +279,10 @@ class _Header:
             if any(len({pair[side] for pair in pairs}) < len(pairs) for side in (0, 1)):
                 return False
         return True
+
+
+def _texts(body: tuple[Row, ...], column: int) -> list[str]:
+    return [text for row in body if (text := plain_number(cell(row, column)))]
 
 
 def _numbers_rows(texts: list[str]) -> bool:
