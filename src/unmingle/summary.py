@@ -31,6 +31,7 @@ class Summary:
     left_out: tuple[tuple[str, str, int], ...]  # status and reason with their number of rows, most frequent first
     seconds: dict[str, float]  # time per stage
     notes: dict[str, float]  # what the clustering found out about the collection
+    shared_names: tuple[str, ...] = ()  # that several people have, since one of them was away for a while
 
     @classmethod
     def of(cls, faces: pl.DataFrame, seconds: dict[str, float], notes: dict[str, float]) -> Summary:
@@ -44,7 +45,9 @@ class Summary:
             .len()
             .sort(["len", "status", "reason"], descending=[True, False, False])
         )
+        owners = faces.filter(pl.col("name") != "").group_by("name").agg(pl.col("person").n_unique())
         return cls(
+            shared_names=tuple(owners.filter(pl.col("person") > 1)["name"].sort()),
             files=faces.select("source", "file").n_unique(),
             faces=int(faces["face"].is_not_null().sum()),
             people=faces["person"].drop_nulls().n_unique(),
@@ -95,6 +98,8 @@ def summary_lines(added: Added, summary: Summary) -> list[str]:
         lines.append(f"{faces} of people who all look alike, as small children do: where unsure, they were kept apart")
     if "named_files" in summary.notes:
         lines.append(_names_line({key: int(value) for key, value in summary.notes.items() if key.startswith("named_")}))
+    for name in summary.shared_names:
+        lines.append(f"Several people are called {name}: merge them if they are one, or rename those that are not")
     if summary.left_out:
         lines.append("Left out:")
         lines.extend(f"  {count:>7,}  {status}: {reason}" for status, reason, count in summary.left_out)

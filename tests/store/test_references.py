@@ -3,12 +3,17 @@ from __future__ import annotations
 import unicodedata
 from pathlib import Path
 
+import polars as pl
 import pytest
 from tests.made_library import Shot, library, take
 
 from unmingle.decisions.references import faces_named
 from unmingle.errors import DecisionError
-from unmingle.store.sqlite import open_to_read
+from unmingle.records import Added
+from unmingle.store.sqlite import open_to_read, open_to_write
+from unmingle.summary import Summary, summary_lines
+
+from .conftest import Album
 
 BOX = ((150.0, 90.0, 90.0, 100.0),)
 NAMES = ("IMG_0001.jpg", "u\u0308.jpg", "\u00fc.jpg", "new\nline.jpg", "a#1.jpg", "at@150.jpg", "deep/er/x.jpg")
@@ -92,3 +97,25 @@ def test_a_mark_may_be_part_of_a_name(tmp_path: Path) -> None:
     folder = library(tmp_path / "library", tmp_path / "s", shots).folder
     for shot in shots:
         assert whose(folder, shot.name) == whose(folder, f"{shot.name}#0") == f"s/{shot.name}"
+
+
+def test_a_name_that_two_people_have_means_neither_and_is_told(album: Album) -> None:
+    """While somebody's pictures are away, another may be given the name; then they come back."""
+    library, ada, other = album.library, album.person("a"), album.person("b")
+    library.name(ada, "Ada")
+    album.remove(album.files(ada))
+    album.cluster()
+    library.name(other, "Ada")
+    with open_to_write(library.folder) as store, store.transaction() as connection:
+        connection.execute("UPDATE file SET present = 1")
+    album.cluster()
+    assert library.people.filter(pl.col("name") == "Ada").height == 2
+    for deed in (lambda: library.ignore("Ada"), lambda: library.erase("Ada", dry_run=True)):
+        with pytest.raises(DecisionError, match=r"Several people are called Ada: 1, 2\."):
+            deed()
+    told = Summary.of(library.faces, {}, {})
+    assert told.shared_names == ("Ada",)
+    assert "Several people are called Ada" in "\n".join(summary_lines(Added(1, 1, 0, 0, 0, 0, 0), told))
+    library.merge(ada, other)
+    assert library.person("Ada").id == ada
+    assert Summary.of(library.faces, {}, {}).shared_names == ()

@@ -70,16 +70,19 @@ def person_named(store: Store, person: int | str) -> int:
     name = text if is_id else clean_name(text.removeprefix(BY_NAME))
     query = "SELECT id, name FROM person WHERE name != '' AND EXISTS (SELECT 1 FROM member WHERE person = person.id)"
     names: dict[int, str] = dict(store.connection.execute(query))
-    called = min((one for one, other in names.items() if other == name), default=None)
+    called = sorted(one for one, other in names.items() if other == name)
     if is_id:
         query = "SELECT EXISTS (SELECT 1 FROM member WHERE person = ?)"
-        if called is None or store.connection.execute(query, (int(text),)).fetchone()[0]:
+        if not called or store.connection.execute(query, (int(text),)).fetchone()[0]:
             return int(text)
         raise DecisionError(
-            f"There is no person {text}, but person {called} is called so.", f"Say {called}, or name:{text}."
+            f"There is no person {text}, but person {called[0]} is called so.", f"Say {called[0]}, or name:{text}."
         )
-    if called is not None:
-        return called
+    if len(called) > 1:  # one was away with all pictures while the other was called so
+        ids = ", ".join(map(str, called))
+        raise DecisionError(f"Several people are called {name}: {ids}.", "Say which by its id.")
+    if called:
+        return called[0]
     alike = [one for one in names.values() if one.casefold() == name.casefold()]
     mend = f"There is somebody called {alike[0]}." if alike else "people.csv lists them all."
     raise DecisionError(f"There is no person {person!r}.", mend)
