@@ -162,9 +162,11 @@ def _repair(folder: Path) -> list[str]:
         go_on(store)  # first: the journal may hold what is to be erased
     held = journal.read(folder)
     with opened(folder) as store, store.transaction() as connection:
-        taken = 0 if store.fact(ERASING) else journal.restore(connection, held)
+        taken, replaced = (0, []) if store.fact(ERASING) else journal.restore(connection, held)
         if taken:
             done.append(f"{counted(taken, 'entry', 'entries')} of the log came back from {JOURNAL}.")
+        if replaced:
+            done.append(f"The log had others in their place, which are lost: {', '.join(replaced)}.")
         _tidy(connection)
         wrong = set(chain.from_iterable(damaged_pictures(connection).values()))
         if wrong:

@@ -152,6 +152,27 @@ def test_an_older_copy_does_not_write_over_newer_decisions(album: Album) -> None
     assert not album.library.log.height > 1
 
 
+def test_decisions_of_another_machine_are_not_written_over_and_what_a_repair_drops_is_told(
+    album: Album, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cloud put the journal of one laptop beside the database of another; both had decided something since."""
+    other = album.copied(tmp_path / "other").library
+    album.library.merge(album.person("a"), album.person("b"))
+    monkeypatch.setattr("unmingle.decisions.log.datetime", Later)
+    other.name(album.person("c"), "Cleo")
+    other.name(album.person("d"), "Dan")
+    held = (other.folder / JOURNAL).read_bytes()
+    (album.library.folder / JOURNAL).write_bytes(held)
+    with pytest.raises(LibraryError, match="decisions that the library lacks"):
+        album.library.ignore(album.person("e"))
+    assert (album.library.folder / JOURNAL).read_bytes() == held
+    repaired = album.library.check(repair=True)
+    assert {fault.kind for fault in repaired.faults} == {"file"}  # there are none
+    assert "which are lost: #2 Merged Person " in " ".join(repaired.repaired)
+    assert agrees(album.library.folder)
+    assert set(album.library.people["name"]) == {"", "Cleo", "Dan"}
+
+
 def test_a_journal_that_is_a_link_is_not_written_through(album: Album, tmp_path: Path) -> None:
     (tmp_path / "mine").touch()
     (album.library.folder / JOURNAL).unlink()

@@ -97,11 +97,11 @@ def append(store: Store) -> None:
         with _open(path) as file:
             last = _last_line(file, seal)
             known = last["id"] if last else 0
-            if last and known < newest and not _in_log(store.connection, last):
-                # Two processes that were killed at once may leave this: the entry of one, and the line of the other.
+            if last and known <= newest and not _in_log(store.connection, last):
+                # A process that was killed may leave this: a line too many, or one where another's entry is.
                 known -= 1
                 last = read(store.folder).lines.get(known)
-            if last and known != newest and not _in_log(store.connection, last):
+            if last and not _in_log(store.connection, last):
                 raise LibraryError(
                     f"{path} holds decisions that the library lacks: is this an older copy, or another's journal?",
                     f"To take them in: {command('check', store.folder, '--repair')}; or move that file elsewhere.",
@@ -146,8 +146,11 @@ def read(folder: Path) -> Journal:
     return Journal(dict(sorted(found.items())), unreadable)
 
 
-def restore(connection: sqlite3.Connection, journal: Journal) -> int:
-    """Take in what the journal holds and the log lacks, or has otherwise, within a transaction; how many entries."""
+def restore(connection: sqlite3.Connection, journal: Journal) -> tuple[int, list[str]]:
+    """Take in what the journal holds and the log lacks, or has otherwise, within a transaction.
+
+    How many entries, and in words the log's own ones that gave way to others of their number.
+    """
     log = {row[0]: row for row in connection.execute(f"SELECT {', '.join(ENTRY)} FROM decision")}
     entries = []
     for line in journal.lines.values():
@@ -160,6 +163,8 @@ def restore(connection: sqlite3.Connection, journal: Journal) -> int:
     wanted = [entry for entry in entries if entry != log.get(entry[0])]
     if entries and entries[-1][0] in log and entries[-1][1:4] != log[entries[-1][0]][1:4]:
         wanted.pop()  # the line of somebody who was killed before the entry was in the log, where another's is
+    replaced = [entry[0] for entry in wanted if entry[0] in log and entry[1:4:2] != log[entry[0]][1:4:2]]
+    connection.execute("DELETE FROM moved WHERE decision IN (SELECT value FROM json_each(?))", (str(replaced),))
     # To replace an entry is not to rewrite or forget it, for the triggers: it is what it was.
     connection.executemany("INSERT OR REPLACE INTO decision VALUES (?, ?, ?, ?, ?, ?)", wanted)
     regions = {int(region): where for line in journal.lines.values() for region, where in line["regions"].items()}
@@ -184,7 +189,13 @@ def restore(connection: sqlite3.Connection, journal: Journal) -> int:
         people |= {*line["changed"]["people"], line["last_person"]}
     known = [(person,) for person in people if person]
     connection.executemany("INSERT OR IGNORE INTO person (id) VALUES (?)", known)
-    return len(wanted)
+    return len(wanted), [f"#{row} {_words(log[row][-1])}" for row in replaced]
+
+
+def _words(changed: str) -> str:
+    with suppress(ValueError, KeyError, TypeError):  # it was damaged
+        return str(json.loads(changed)["words"])
+    return "(unreadable)"
 
 
 def _open(path: Path, how: int = os.O_RDWR | os.O_CREAT | os.O_APPEND) -> BinaryIO:
