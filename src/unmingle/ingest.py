@@ -28,7 +28,7 @@ from unmingle.sources.recordings import Recording
 from unmingle.store import analyses, sightings
 from unmingle.store.analyses import Known
 from unmingle.store.file_rows import note_moved, out_of_reach
-from unmingle.store.identity import Recogniser, carry_over
+from unmingle.store.identity import Recogniser, carry_over, take_places
 from unmingle.store.sqlite import TABLES, Store
 from unmingle.tracking.video import VideoRecipe, track_video
 
@@ -80,6 +80,7 @@ def add(
     analysed, unreadable = analysed + watched, unreadable + unwatchable
     store.set_fact(TABLES, "")  # whatever was decided and shown meanwhile
     same, changed = analyses.unchanged(store, before)
+    take_places(store)
     moved = note_moved(store, [known[file].row for file in todo if known[file].digest is None])
     carried, lost = carry_over(store)
     if carried:  # what decisions name is elsewhere now

@@ -181,6 +181,33 @@ def test_what_was_said_goes_on_in_pictures_that_were_saved_again(
     assert album.is_as_before()
 
 
+def converted(file: Path) -> None:
+    """Save it in another format, with loss, and by another ending."""
+    with Image.open(file) as picture:
+        picture.save(file.with_suffix(".webp"), quality=70)
+    file.unlink()
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_what_was_said_goes_on_in_pictures_of_another_format(
+    album: Album, stopped: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(album.pictures, album.folder / "backup")
+    album.each(converted)
+    if stopped:  # after the pictures were analysed
+        with monkeypatch.context() as patch:
+            patch.setattr("unmingle.ingest.take_places", None)
+            with pytest.raises(TypeError):
+                album.again()
+    added = album.again()
+    assert (added.carried, added.lost, added.gone) == (PEOPLE * LOOKS, 0, 0)
+    assert told(album.library).with_columns(pl.col("file").str.replace("webp", "png")).equals(album.before)
+    shutil.rmtree(album.pictures)
+    (album.folder / "backup").rename(album.pictures)
+    assert album.again().carried == PEOPLE * LOOKS
+    assert album.is_as_before()
+
+
 def test_what_was_saved_again_and_put_back_is_as_it_was(album: Album) -> None:
     shutil.copytree(album.pictures, album.folder / "backup")
     album.each(smaller)

@@ -8,6 +8,7 @@ Frames of one recording are not compared: where nobody moves, the next frame is 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,15 +37,26 @@ def copy_of(store: Store, faces: StoredFaces, recording_n: I64) -> I64 | None:
     """(n,) the row of the best face that each is a copy of, or its own; None: no copies. recording_n: -1 for none."""
     shown = _Shown.read(store, faces)
     found = [np.zeros((0, 2), np.int64)]
-    owners, codes = _codes(store, shown.pictures)
     recording = recording_n[shown.rows[shown.start[:-1]]]  # of each picture
     apart = np.where(recording < 0, recording.max(initial=-1) + 1 + np.arange(len(recording)), recording)
-    pairs = alike(codes, apart[owners])
+    found += [shown.copies(one, other, *how) for one, other, *how, _ in fitting(store, shown.pictures, apart)]
+    copies = np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
+    return _best(copies, shown.worth_n) if len(copies) else None
+
+
+def fitting(store: Store, pictures: I64, apart_p: I64) -> Iterator[tuple[int, int, F32, F32, float]]:
+    """Pairs of analysed pictures, by their places, of which the one laid over the other shows the same.
+
+    With each what parts their prints show, the map of the one to the other, and what that leaves unexplained. Pictures
+    of the same number in `apart_p` are not compared.
+    """
+    owners, codes = _codes(store, pictures)
+    pairs = alike(codes, apart_p[owners])
     for start in range(0, len(pairs), PAIRS_AT_ONCE):
         part = pairs[start : start + PAIRS_AT_ONCE]
         places = np.unique(part)
         of = owners[places]
-        prints = Prints.read(_fingerprints(store, shown.pictures[of]))
+        prints = Prints.read(_fingerprints(store, pictures[of]))
         chosen = np.searchsorted(prints.owners, np.arange(len(of))) + places - np.searchsorted(owners, of)
         cells, parts = prints.cells[chosen], prints.parts[chosen]
         one, other = np.searchsorted(places, part).T
@@ -52,9 +64,7 @@ def copy_of(store: Store, faces: StoredFaces, recording_n: I64) -> I64 | None:
             fits = lay_over(cells[first], cells[second])
             for k in np.flatnonzero((fits.left <= MAX_LEFT) & (fits.most <= MAX_IN_ONE_PLACE)).tolist():
                 i, j = first[k], second[k]
-                found.append(shown.copies(int(of[i]), int(of[j]), parts[[i, j]], fits.maps[k]))
-    copies = np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
-    return _best(copies, shown.worth_n) if len(copies) else None
+                yield int(of[i]), int(of[j]), parts[[i, j]], fits.maps[k], float(fits.left[k])
 
 
 def copy_of_new(store: Store, faces: StoredFaces, new_n: Bool) -> I64 | None:

@@ -11,6 +11,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePath
 
 import numpy as np
 
@@ -23,7 +24,7 @@ from unmingle.sources.decoding import pixel_digest
 from unmingle.sources.images import readable
 from unmingle.sources.pyramid import Pyramid
 from unmingle.sources.recordings import Recording, as_shown
-from unmingle.store.copies import MAX_IN_ONE_PLACE, MAX_LEFT
+from unmingle.store.copies import MAX_IN_ONE_PLACE, MAX_LEFT, fitting
 from unmingle.store.file_rows import out_of_reach
 from unmingle.store.sightings import FRAME, tracks
 from unmingle.store.sqlite import Store
@@ -173,6 +174,34 @@ def _shows(picture: U8 | Pyramid, box: Box, jpeg: bytes, recipe: str) -> bool | 
     margin = 0.0 if recipe.startswith("classic") else FACE_MARGIN
     now = open_thumbnail(thumbnail(picture, np.array(box, np.float32), margin=margin))
     return bool(np.abs(now.astype(np.int16) - before).mean() <= UNCHANGED)
+
+
+def take_places(store: Store) -> None:
+    """Let new files take the places of gone ones that showed the same, as where all were saved in another format.
+
+    New is whose faces were never grouped, also if they were found by a run that was stopped. Whether faces go on there
+    is for `carry_over` to say.
+    """
+    query = (
+        "SELECT min(file.id), file.digest, analysis.id, name FROM file JOIN analysis ON analysis.digest = file.digest"
+        " AND recipe = ? AND fingerprint != x'' WHERE present = {} AND NOT EXISTS ({}) GROUP BY analysis.id"
+    )
+    there = "SELECT 1 FROM file AS other WHERE other.digest = file.digest AND other.present = 1"
+    grouped = "SELECT 1 FROM face JOIN grouped ON grouped.face = face.id WHERE face.analysis = analysis.id"
+    gone = store.connection.execute(query.format(0, there), (store.recipe,)).fetchall()
+    came = store.connection.execute(query.format(1, grouped), (store.recipe,)).fetchall() if gone else []
+    both = [*gone, *came]
+    pictures = np.array([analysis for _, _, analysis, _ in both], np.int64)
+    stems = [PurePath(name).with_suffix("") for *_, name in both]
+    fits = fitting(store, pictures, np.repeat([0, 1], [len(gone), len(came)])) if came else ()
+    ranked = sorted((stems[one] != stems[two], left, min(one, two), max(one, two)) for one, two, _, _, left in fits)
+    taken: set[int] = set()
+    with store.transaction() as connection:
+        for _, _, old, now in ranked:
+            if taken.isdisjoint((old, now)):
+                taken |= {old, now}
+                connection.execute("UPDATE file SET former = ? WHERE id = ?", (both[old][1], both[now][0]))
+                connection.execute("DELETE FROM file WHERE digest = ?", (both[old][1],))
 
 
 def carry_over(store: Store) -> tuple[int, int]:
