@@ -113,6 +113,13 @@ def test_nothing_is_readable_and_nothing_is_lost(
     assert not (album / "encryption.json").exists()
 
 
+def test_a_copy_that_a_cloud_made_is_told_to_be_plain(unmingle: Command, album: Path, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text(KEY)
+    shutil.copy(album / "library.sqlite", album / "library (1).sqlite")
+    done = unmingle("encrypt", album, "--key-file", tmp_path / "key")
+    assert f"a copy that unmingle didn't make: {album / 'library (1).sqlite'}" in done.out
+
+
 def test_decisions_come_back_from_a_sealed_journal(unmingle: Command, album: Path, tmp_path: Path) -> None:
     package.open(album).encrypt(KEY)
     library = package.open(album, key=KEY)

@@ -48,6 +48,19 @@ def test_somebody_is_erased_once_it_is_confirmed(
     assert unmingle("people", album).out == "There are no people yet.\n"
 
 
+def test_copies_that_a_cloud_made_in_the_folder_are_told(unmingle: Command, album: Path) -> None:
+    for name in ("library (1).sqlite", "library.sqlite-conflict-1", "decisions (1).jsonl", "faces (1).csv"):
+        shutil.copy(album / "library.sqlite", album / name)
+    (album / "library-damaged-1.sqlite").touch()
+    stored = {one["kind"]: one["files"] for one in json.loads(unmingle("privacy", album, "--json").out)["stored"]}
+    assert stored["copies"] == 4
+    left = json.loads(unmingle("erase", album, "1", "--yes", "--json").out)["left"]
+    assert {os.path.basename(path) for path in left} == {  # noqa: PTH119
+        "library (1).sqlite", "library.sqlite-conflict-1", "decisions (1).jsonl", "faces (1).csv",
+    }  # fmt: skip
+    assert "Still there, for you to delete" in unmingle("erase", album, "2", "--yes").out
+
+
 def test_where_there_is_no_place_for_temporary_files_erasing_is_done_to_its_end(
     unmingle: Command, album: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -147,6 +147,7 @@ def encrypt(
     Disks and backups may keep copies.
     """
     from unmingle.store.encryption import is_encrypted
+    from unmingle.store.privacy import stray_copies
 
     if decrypt and change_key:
         raise typer.BadParameter("--decrypt and --change-key can't both be meant.")
@@ -169,6 +170,7 @@ def encrypt(
         lines += [
             f"Not encrypted, since it was written elsewhere: {one.path} ({one.kind})" for one in left if one.there
         ]
+        lines += [f"Not encrypted, a copy that unmingle didn't make: {path}" for path in stray_copies(library)]
     console.tell(
         {"library": str(library), "encrypted": not decrypt, "outputs": [asdict(one) for one in left]},
         *lines,
@@ -238,7 +240,10 @@ def _lines(done: Erasure, *, dry_run: bool) -> list[str]:
         lines.append("The same pictures don't bring them back; copies that were turned, scaled or saved anew would.")
     for words, paths in (
         ("Pages that would be deleted" if dry_run else "Pages deleted, to be made again", done.pages),
-        ("Pages that were changed since, or can't be deleted, and may still show them", done.left),
+        (
+            "Still there, for you to delete: pages that were changed since or are held, and copies",
+            done.left,
+        ),
         ("Exports that left before, and may hold them", [f"{one.path} ({one.kind})" for one in done.exports]),
     ):
         if paths:

@@ -49,7 +49,7 @@ class Erasure:
     faces: int  # with all models.
     entries: int  # of the log that said something of them, and don't any more.
     pages: tuple[str, ...]  # reports and other pages that were deleted, with whoever else is on them.
-    left: tuple[str, ...]  # pages that were not: they were changed since they were written, or can't be deleted.
+    left: tuple[str, ...]  # pages that were not, changed since or held; what looks like a copy of the library.
     exports: tuple[Output, ...]  # what left the library before and can't be called back.
 
 

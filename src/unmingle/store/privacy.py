@@ -48,6 +48,7 @@ _STORED = {
     "pages": ("pictures of faces, names, scores", _PAGES),
     "other": ("the page's key, and a lock", _OTHER),
 }
+_LIKE_OURS = ("library*", "decisions*", "faces*.csv*", "people*.csv*")  # what a cloud calls the copies that it makes
 EXPORT = -1  # in place of the time of a page
 OLD = "library-old.sqlite"  # the file of before, while a key is changed
 NEW_JOURNAL = f"{TEMPORARY}new.jsonl"  # the journal that goes with the new file
@@ -75,6 +76,12 @@ class Output:
 def files_of(folder: Path, names: Sequence[str]) -> list[Path]:
     """The files of a library's folder that are called so."""
     return sorted(path for name in names for path in folder.glob(name) if path.is_file() and not path.is_symlink())
+
+
+def stray_copies(folder: Path) -> list[Path]:
+    """Files that are called as the library's, and aren't: what a cloud keeps where two machines wrote at once, say."""
+    ours = {path.name for path in files_of(folder, (*TRUTH, *VIEWS, REPLACED, OLD, f"{FILE}-journal"))}
+    return [path for path in files_of(folder, _LIKE_OURS) if path.name not in ours]
 
 
 def close_to_others(folder: Path) -> None:
@@ -107,7 +114,7 @@ def outputs(store: Store, *, exports: bool | None = None) -> tuple[Output, ...]:
 
 
 def take_back(store: Store) -> tuple[list[str], list[str]]:
-    """Delete all pages, tables and sheets; those pages that went, and those that somebody changed since or holds."""
+    """Delete all pages, tables and sheets; those pages that went, and what stays: changed since, or no part of it."""
     sweep()
     for path in files_of(store.folder, (*VIEWS, REPLACED)):
         path.unlink(missing_ok=True)
@@ -121,7 +128,7 @@ def take_back(store: Store) -> tuple[list[str], list[str]]:
                 page.unlink()
             hidden_path(page).unlink(missing_ok=True)  # of a killed process
         (left if os.path.lexists(page) else gone).append(readable(str(page)))
-    return gone, left
+    return gone, [*left, *(readable(str(path)) for path in stray_copies(store.folder))]
 
 
 def clean(store: Store, *, journal: bool = False) -> tuple[list[str], list[str]]:
@@ -187,7 +194,7 @@ def finish_encrypting(store: Store) -> None:
 class StoredFiles:
     """Files of one kind in the library's folder."""
 
-    kind: str  # library, tables, sheets (with timelines), pages (reports, evaluations), other.
+    kind: str  # library, tables, sheets (with timelines), pages (reports, evaluations), other; copies: a cloud's.
     holds: str  # what of people is in them.
     files: int
     bytes: int
@@ -287,8 +294,9 @@ _COUNTS = {
 
 
 def _stored(folder: Path) -> Iterator[StoredFiles]:
-    for kind, (holds, names) in _STORED.items():
-        if found := [path.stat() for path in files_of(folder, names)]:
+    kinds = [(kind, holds, files_of(folder, names)) for kind, (holds, names) in _STORED.items()]
+    for kind, holds, paths in [*kinds, ("copies", "what it held once; unmingle made none", stray_copies(folder))]:
+        if found := [path.stat() for path in paths]:
             widest = reduce(or_, (one.st_mode for one in found))
             size = sum(one.st_size for one in found)
             yield StoredFiles(kind, holds, len(found), size, f"{widest & 0o777:04o}")
