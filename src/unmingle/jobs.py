@@ -236,6 +236,9 @@ def _group_all(
         faces = replace(faces, vectors=adapted.apply(faces.vectors))
     curve = facts.card_curve(store) if adapted is None else adapted.curve
     decided = DecidedFaces(state, faces)
+    asked, people = settings.people, len(decided.faces_of)
+    if asked is not None and asked < people and classic is None:
+        settings = replace(settings, people=people)  # fewer would mix others, since those never become one
     names = conclude(store, faces, rows_of_pictures(store, faces), name_pattern, curve)
     core_n, doubtful_n = _ranks(store, faces, decided)
     copy_of_n = copies.copy_of(store, faces, recording_of(store, faces, names))
@@ -257,6 +260,8 @@ def _group_all(
         assert settings.people is not None  # whoever calls has made sure of it
         components, seed = classic.components, classic.seed
         clustering = classic_clusters(faces.vectors, settings.people, components=components, seed=seed)
+    if settings.people != asked:
+        clustering = replace(clustering, notes=(*clustering.notes, ("decided_people", float(people))))
     notes = dict(clustering.notes)
     least = 2 if settings.people is None else 1
     evidence = Evidence.of(clustering, core_n, copy_of_n, least=least, doubtful_n=doubtful_n)

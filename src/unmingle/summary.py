@@ -93,6 +93,9 @@ def summary_lines(added: Added, summary: Summary) -> list[str]:
     if "grouped_again" in summary.notes:
         new, again = (counted(int(summary.notes[key]), "face") for key in ("new", "grouped_again"))
         lines.append(f"{new} new: {again} near them grouped again, the others stay as they were (--regroup: all)")
+    if decided := int(summary.notes.get("decided_people", 0)):
+        apart = counted(decided, "person", "people")
+        lines.append(f"Made no fewer than the {apart} of whom something was decided, since they are not one")
     if crowded := int(summary.notes.get("crowded", 0)):
         faces = counted(crowded, "face is", "faces are")
         lines.append(f"{faces} of people who all look alike, as small children do: where unsure, they were kept apart")

@@ -12,8 +12,10 @@ from unmingle.decisions.references import clean_name
 from unmingle.decisions.service import DecisionService
 from unmingle.errors import DecisionError, StaleError
 from unmingle.grouping.cluster import cluster_with_quality
+from unmingle.records import Added
 from unmingle.settings import ClassicSettings, GroupingSettings
 from unmingle.store.sqlite import open_to_decide, open_to_write
+from unmingle.summary import Summary, summary_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -329,3 +331,14 @@ def test_a_name_can_wait_for_a_grouping_in_another_process(album: Album, monkeyp
     assert len(album.people()[1]) == 16
     assert album.person_of(face) is None
     assert library.log["kind"].to_list() == ["cluster", "name", "merge", "reject", "cluster"]
+
+
+def test_a_number_below_that_of_named_people_mixes_nobody(album: Album) -> None:
+    before = {letter: album.files(album.person(letter)) for letter in "abcdef"}
+    for letter in "abcdef":
+        album.library.name(album.person(letter), letter)
+    with open_to_write(album.library.folder) as store:
+        notes = dict(jobs.cluster(store, GroupingSettings(people=2)).notes)
+    assert {letter: album.files(album.person(letter)) for letter in "abcdef"} == before
+    told = Summary.of(album.library.faces, {}, notes)
+    assert "no fewer than the 6 people" in "\n".join(summary_lines(Added(1, 1, 0, 0, 0, 0, 0), told))
