@@ -31,7 +31,7 @@ class Summary:
     left_out: tuple[tuple[str, str, int], ...]  # status and reason with their number of rows, most frequent first
     seconds: dict[str, float]  # time per stage
     notes: dict[str, float]  # what the clustering found out about the collection
-    shared_names: tuple[str, ...] = ()  # that several people have, since one of them was away for a while
+    shared_names: tuple[str, ...] = ()  # that several people have, since one was away meanwhile, or by an undo
 
     @classmethod
     def of(cls, faces: pl.DataFrame, seconds: dict[str, float], notes: dict[str, float]) -> Summary:

@@ -208,6 +208,19 @@ def test_what_was_said_goes_on_in_pictures_of_another_format(
     assert album.is_as_before()
 
 
+def test_a_copy_that_was_there_before_takes_no_place(album: Album) -> None:
+    """Not even where an earlier version did not note what was grouped."""
+    with Image.open(album.pictures / "a1.png") as picture:
+        picture.save(album.pictures / "copy.webp", quality=70)
+    album.again()
+    copy = album.library.find_face("copy.webp").id
+    (album.pictures / "a1.png").unlink()
+    with closing(sqlite3.connect(album.folder / "library" / "library.sqlite")) as connection, connection:
+        connection.execute("DELETE FROM grouped")
+    added = album.again()
+    assert (added.carried, added.gone, album.library.find_face("copy.webp").id) == (0, 1, copy)
+
+
 def test_what_was_saved_again_and_put_back_is_as_it_was(album: Album) -> None:
     shutil.copytree(album.pictures, album.folder / "backup")
     album.each(smaller)

@@ -78,7 +78,7 @@ def person_named(store: Store, person: int | str) -> int:
         raise DecisionError(
             f"There is no person {text}, but person {called[0]} is called so.", f"Say {called[0]}, or name:{text}."
         )
-    if len(called) > 1:  # one was away with all pictures while the other was called so
+    if len(called) > 1:  # one was away while the other was called so, or something was undone
         ids = ", ".join(map(str, called))
         raise DecisionError(f"Several people are called {name}: {ids}.", "Say which by its id.")
     if called:

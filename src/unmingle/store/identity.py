@@ -187,7 +187,10 @@ def take_places(store: Store) -> None:
         " AND recipe = ? AND fingerprint != x'' WHERE present = {} AND NOT EXISTS ({}) GROUP BY analysis.id"
     )
     there = "SELECT 1 FROM file AS other WHERE other.digest = file.digest AND other.present = 1"
-    grouped = "SELECT 1 FROM face JOIN grouped ON grouped.face = face.id WHERE face.analysis = analysis.id"
+    grouped = (  # which earlier versions did not note
+        "SELECT 1 FROM face WHERE face.analysis = analysis.id"
+        " AND (face.id IN (SELECT face FROM grouped) OR face.id IN (SELECT face FROM member))"
+    )
     gone = store.connection.execute(query.format(0, there), (store.recipe,)).fetchall()
     came = store.connection.execute(query.format(1, grouped), (store.recipe,)).fetchall() if gone else []
     both = [*gone, *came]
