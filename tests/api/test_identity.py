@@ -208,6 +208,18 @@ def test_what_was_said_goes_on_in_pictures_of_another_format(
     assert album.is_as_before()
 
 
+def test_a_journal_of_before_does_not_take_decisions_back_to_pictures_that_were_saved_again(album: Album) -> None:
+    journal = album.folder / "library" / "decisions.jsonl"
+    before = journal.read_bytes()
+    album.each(smaller)
+    album.again()
+    journal.write_bytes(before)  # from a backup
+    library = album.library
+    assert not library.check(repair=True).faults
+    library.cluster()
+    assert album.is_as_before()
+
+
 def test_a_copy_that_was_there_before_takes_no_place(album: Album) -> None:
     """Not even where an earlier version did not note what was grouped."""
     with Image.open(album.pictures / "a1.png") as picture:

@@ -168,7 +168,15 @@ def restore(connection: sqlite3.Connection, journal: Journal) -> tuple[int, list
     # To replace an entry is not to rewrite or forget it, for the triggers: it is what it was.
     connection.executemany("INSERT OR REPLACE INTO decision VALUES (?, ?, ?, ?, ?, ?)", wanted)
     regions = {int(region): where for line in journal.lines.values() for region, where in line["regions"].items()}
+    # A journal of before names pictures as they were until they were saved again: there the log's own places are newer.
+    query = "SELECT id, digest FROM place WHERE digest IN (SELECT digest FROM analysis)"
+    newer = {} if journal.lines.keys() - log.keys() else dict(connection.execute(query))
+    for taken in wanted:
+        for region in journal.lines[taken[0]]["regions"]:
+            newer.pop(int(region), None)
     for region, where in regions.items():
+        if newer.get(region, where["picture"]) != where["picture"]:
+            continue
         connection.execute(
             'INSERT OR REPLACE INTO place (id, digest, "left", top, width, height) VALUES (?, ?, ?, ?, ?, ?)',
             (region, where["picture"], *where["box"]),
