@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import math
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -593,6 +594,22 @@ def test_a_bare_stream_tells_itself_how_fast_it_is(codec: str, tmp_path: Path) -
     with Recording(path) as recording:
         assert recording.info.duration == pytest.approx(8 / 16)
         assert [frame.time for frame in recording.frames(every=0)] == pytest.approx(np.arange(8) / 16)
+
+
+def test_a_film_of_frames_that_last_two_fields_and_three_is_as_long_as_both(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "film.mpg", 60, rate=25, codec="mpeg2video", b_frames=2)
+    film, turn = bytearray(path.read_bytes()), 0
+    for header in re.finditer(b"\x00\x00\x01\xb5", bytes(film)):
+        at = header.end()
+        if film[at] >> 4 == 1:  # of a sequence: it may hold interlaced frames
+            film[at + 1] &= ~0x08
+        elif film[at] >> 4 == 8:  # of a picture: its first field is repeated
+            film[at + 3] |= 0x02 * (turn % 3 == 0)
+            film[at + 4] |= 0x80
+            turn += 1
+    path.write_bytes(film)
+    with Recording(path) as recording:
+        assert recording.info.duration == pytest.approx(60 * (2 + 2 + 3) / 3 / 50, abs=0.02)
 
 
 def test_a_transport_stream_is_told_from_a_program(tmp_path: Path) -> None:

@@ -165,8 +165,9 @@ def read_index(container: InputContainer, stream: VideoStream) -> FrameIndex:
     # program streams; or they seem to be in order, as of H.264 in AVI.
     in_order = container.format.name == "avi" and bool(np.all(np.diff(running_n) >= 0))
     if None in given or (reordered and (in_order or len(np.unique(running_n)) < n)):
-        # Of a bare stream the container tells a usual rate, and its own frames how long they last.
-        lasting = float(np.median(lengths)) * tick
+        # Of a bare stream the container tells a usual rate, and its own frames how long they last: those of films on
+        # DVDs two fields and three by turns.
+        lasting = float(np.mean([length for length in lengths if length > 0] or [0])) * tick
         rate = 1 / lasting if lasting else rate
         return FrameIndex(places / rate, places, none, none, n / rate, stamped=False, counted=reordered)
     order = np.argsort(running_n, kind="stable")
