@@ -225,6 +225,16 @@ def test_crops_of_the_others_are_saved_if_one_can_not_be_read_any_more(source: P
     assert len(list(folder.iterdir())) == 2 * FRAMES
 
 
+def test_crops_are_of_the_frames_and_places_that_were_seen_however_the_recording_is_read_now(source: Path) -> None:
+    add(source)
+    with open_to_write(source.parent / "out") as store:
+        store.connection.execute("UPDATE recording SET every = 3.1, width = width / 2, height = height / 2")
+        assert save_crops(store, source.parent / "crops", silent) == 3 * FRAMES
+    (first, *_) = sorted((source.parent / "crops").iterdir())
+    with Image.open(first) as crop:
+        assert crop.size == (64, 48)  # 60 of them are the face, and its margin
+
+
 def test_who_is_on_screen_is_told_by_a_players_clock_where_sound_comes_first(tmp_path: Path) -> None:
     (tmp_path / "source").mkdir()
     write_video(tmp_path / "source" / "talk.mkv", 40, sound=True, sound_alone=90.5)

@@ -26,7 +26,7 @@ from tests.videos import SIZE, number_in, numbered, write_sound, write_streams, 
 from unmingle.errors import PictureError, SettingsError
 from unmingle.sources.formats import begins_recording, file_digest, head_of
 from unmingle.sources.images import PictureFile, read_picture, scan
-from unmingle.sources.recordings import Frame, Recording
+from unmingle.sources.recordings import Frame, Recording, as_shown
 
 # Ending, and how it is written: every container by its usual codec, with frames out of order where it may have them.
 KINDS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -594,6 +594,10 @@ def test_a_bare_stream_tells_itself_how_fast_it_is(codec: str, tmp_path: Path) -
     with Recording(path) as recording:
         assert recording.info.duration == pytest.approx(8 / 16)
         assert [frame.time for frame in recording.frames(every=0)] == pytest.approx(np.arange(8) / 16)
+
+
+def test_a_column_of_narrow_pixels_is_shown() -> None:
+    assert as_shown(np.zeros((9, 1, 3), np.uint8), 0.5).shape == (9, 1, 3)
 
 
 def test_a_film_of_frames_that_last_two_fields_and_three_is_as_long_as_both(tmp_path: Path) -> None:

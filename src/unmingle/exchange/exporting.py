@@ -325,11 +325,11 @@ def save_crops(store: Store, folder: Path, progress: Progress) -> int:
     """Cut out every sighting of every recording; see `Library.save_crops`."""
     check_outside(folder, walked_folders(store))
     # By recording and frame: numbers and boxes of the faces.
-    sightings: defaultdict[tuple[int, int], list[tuple[int, F32]]] = defaultdict(list)
+    sightings: defaultdict[int, defaultdict[int, list[tuple[int, F32]]]] = defaultdict(lambda: defaultdict(list))
     for track in tracks(store):
         seen = track.sightings
         for frame, number, box in zip(seen.frames.tolist(), seen.numbers.tolist(), seen.boxes, strict=True):
-            sightings[track.recording, frame].append((number, box))
+            sightings[track.recording][frame].append((number, box))
     recordings = screen_times(store)
     names = distinct(str(PurePosixPath(one.file).with_suffix("")) for one in recordings)
     before, total = 0, sum(int(one.duration) for one in recordings)
@@ -337,13 +337,17 @@ def save_crops(store: Store, folder: Path, progress: Progress) -> int:
     failed = []
     for one, name in zip(recordings, names, strict=True):
         try:
+            seen_in = sightings[one.row]
             with Recording(file_of_recording(store, one.row).path) as recording:
-                for frame in recording.frames(every=one.every):
+                # An earlier version may have read it smaller, and counted its times from elsewhere.
+                sides = recording.info.width / one.width, recording.info.height / one.height
+                larger = np.array([*sides, *sides], np.float32)
+                for frame in recording.numbered(np.array(sorted(seen_in), np.int64)):
                     progress("write", before + int(frame.time), total)
-                    for number, box in sightings.get((one.row, frame.number), ()):
+                    for number, box in seen_in.get(frame.number, ()):
                         file = folder / f"{name}_{frame.number:08}_{number}.jpg"
                         check_inside(folder, file)
-                        write_atomically(file, _crop(frame.pixels, box, recording.info.aspect))
+                        write_atomically(file, _crop(frame.pixels, box * larger, recording.info.aspect))
                         written.append(file)
         except PictureError as error:
             failed.append(f"{one.file} ({error.problem})")

@@ -120,6 +120,10 @@ class Recording:
         wanted = self._index.wanted(every, start)
         yield from self._frames(wanted, wanted)
 
+    def numbered(self, numbers: I64) -> Iterator[Frame]:
+        """The frames of these numbers, rising; in place of a lost one, the next that can be decoded."""
+        yield from self._frames(numbers, numbers)
+
     def frame(self, number: int) -> Frame:
         """One frame; PictureError if there is no such frame, or it can't be decoded."""
         count = len(self._index.times)
@@ -290,7 +294,10 @@ def as_shown(pixels_hw3: U8, aspect: float) -> U8:
     """Pixels that are `aspect` times as wide as they are high, as many square ones as show the same."""
     import cv2
 
-    return pixels_hw3 if aspect == 1.0 else np.asarray(cv2.resize(pixels_hw3, None, fx=aspect, fy=1.0), np.uint8)
+    if aspect == 1.0:
+        return pixels_hw3
+    height, width = pixels_hw3.shape[:2]
+    return np.asarray(cv2.resize(pixels_hw3, (max(1, round(width * aspect)), height)), np.uint8)
 
 
 def _turn(picture: VideoFrame) -> tuple[int, int, int, int]:
