@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -272,6 +273,17 @@ def test_a_recording_goes_on_where_it_was_left(tmp_path: Path) -> None:
         with store.transaction():
             assert sightings.begin(store, "a.mp4", 0.1, INFO)[1] == 60
             assert sightings.begin(store, "a.mp4", 0.2, INFO)[1] == 0
+        assert not len(faces_to_group(store).ids)
+
+
+@pytest.mark.parametrize("otherwise", [{"duration": 7.5}, {"width": 400, "height": 200}])
+def test_a_recording_that_is_read_otherwise_now_is_watched_from_its_beginning(
+    tmp_path: Path, otherwise: dict[str, Any]
+) -> None:
+    with open_to_write(tmp_path) as store:
+        store_recording(store, "a.mp4", segment(track(0, FRAMES, [0])), finish=False)
+        with store.transaction():
+            assert sightings.begin(store, "a.mp4", 0.1, replace(INFO, **otherwise))[1] == 0
         assert not len(faces_to_group(store).ids)
 
 

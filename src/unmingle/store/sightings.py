@@ -56,13 +56,17 @@ def begin(
     again = include_erased and content in erased_contents(connection)
     if again:
         forget_erased(connection, content)
-    query = "SELECT id, seen FROM recording WHERE content = ? AND recipe = ? AND every = ?"
-    known: tuple[int, float] | None = connection.execute(query, (content, recipe, every)).fetchone()
+    size = {name: getattr(info, name) for name in ("width", "height", "frames", "duration", "note")}
+    query = (
+        "SELECT id, seen FROM recording WHERE content = :content AND recipe = :recipe AND every = :every"
+        " AND width = :width AND height = :height AND duration = :duration"
+    )
+    values = {"content": content, "recipe": recipe, "every": every, **size}
+    known: tuple[int, float] | None = connection.execute(query, values).fetchone()
     if known is not None and not again:
         return known
     for table in ("analysis", "recording"):
         connection.execute(f"DELETE FROM {table} WHERE content = ? AND recipe = ?", (content, recipe))
-    size = {name: getattr(info, name) for name in ("width", "height", "frames", "duration", "note")}
     return insert(connection, "recording", content=content, recipe=recipe, every=every, **size), 0.0
 
 
