@@ -14,6 +14,7 @@ from unmingle import jobs
 from unmingle.api import Library
 from unmingle.decisions.references import faces_named
 from unmingle.errors import DecisionError
+from unmingle.models.registry import DLIB, SFACE, Card
 from unmingle.records import Analysis, Sightings
 from unmingle.settings import GroupingSettings
 from unmingle.sources.recordings import RecordingInfo
@@ -21,6 +22,8 @@ from unmingle.store import sightings
 from unmingle.store.analyses import note_read
 from unmingle.store.face_query import face_detail, faceless_files, original
 from unmingle.store.face_rows import faces_to_group
+from unmingle.store.facts import note_model
+from unmingle.store.identity import carry_over
 from unmingle.store.people_query import face_cards
 from unmingle.store.result_tables import faces_table
 from unmingle.store.screen_time import screen_times, spans
@@ -290,3 +293,25 @@ def test_a_recording_that_is_read_otherwise_now_is_watched_from_its_beginning(
 def test_a_recording_with_faces_is_not_listed_as_faceless(folder: Path) -> None:
     with open_to_read(folder) as store:
         assert faceless_files(store) == []
+
+
+@pytest.mark.parametrize(("model", "who", "goes_on"), [(SFACE, 0, 1), (SFACE, 1, 0), (DLIB, 1, 0)])
+def test_what_was_said_goes_on_with_whom_the_model_knows_and_with_no_stranger(
+    tmp_path: Path, model: Card, who: int, goes_on: int
+) -> None:
+    assert model.calibration
+    alike = model.calibration.mean  # any two strangers
+    looks = np.hstack([np.full((2, 1), alike**0.5), (1 - alike) ** 0.5 * np.eye(2)]).astype(np.float32)
+    with open_to_write(tmp_path) as store:
+        store.recipe = RECIPE
+        note_model(store, RECIPE, model)
+        for content, person in (("before", 0), ("after", who)):
+            one = track(0, FRAMES, [4])
+            (keyframe,) = one.keyframes
+            told = replace(keyframe.analysis, vectors=looks[[person]])
+            store_recording(store, content, segment(replace(one, keyframes=(replace(keyframe, analysis=told),))))
+        with store.transaction() as connection:
+            connection.execute("INSERT INTO place VALUES (1, 'before#4', 0, 10, 30, 40)")
+            connection.execute("UPDATE file SET former = 'before' WHERE digest = 'after'")
+            connection.execute("UPDATE file SET present = 0 WHERE digest = 'before'")
+        assert carry_over(store) == (goes_on, 1 - goes_on)

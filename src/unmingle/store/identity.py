@@ -19,12 +19,15 @@ from unmingle.errors import PictureError
 from unmingle.faces.align import FACE_MARGIN, open_thumbnail, thumbnail
 from unmingle.faces.boxes import SAME_FACE, overlap_of_pairs, overlaps
 from unmingle.faces.duplicates import Prints, fingerprint, lay_over
+from unmingle.grouping.clusters import unit_rows
+from unmingle.grouping.impostors import SINGLE
 from unmingle.records import F64, U8
 from unmingle.sources.decoding import pixel_digest
 from unmingle.sources.images import readable
 from unmingle.sources.pyramid import Pyramid
 from unmingle.sources.recordings import Recording, as_shown
 from unmingle.store.copies import MAX_IN_ONE_PLACE, MAX_LEFT, fitting
+from unmingle.store.facts import adaptation_of, card_curve
 from unmingle.store.file_rows import out_of_reach
 from unmingle.store.sightings import FRAME, tracks
 from unmingle.store.sqlite import Store
@@ -36,7 +39,7 @@ UNCHANGED = 3.0  # of 255, on average: a face that was cut out of the same pixel
 SLACK = 0.02  # of the duration, by which containers may differ about the same frames
 SAME_LOOK = 0.9  # least cosine of a face that is the very same, in a picture that was cut
 SAME_TIME = 0.5  # seconds at most from a face to the same in a recording that was encoded again
-SAME_THERE = 0.7  # least cosine of it and whoever is there then
+SAME_THERE = 6.9  # standard deviations by which it is more alike whoever is there then than strangers are
 
 
 @dataclass(slots=True)
@@ -287,23 +290,32 @@ def _carry_frames(store: Store, former: str, digest: str) -> bool:
     place = 'JOIN place ON place.digest = analysis.digest AND place."left" = face."left" AND place.top = face.top'
     what = f"place.id, time, analysis.width, analysis.height, {box}"
     told = store.connection.execute(query.format(what, place), (former, store.recipe)).fetchall()
+    if not told:
+        return False
     what = f"face.id, analysis.digest, {box}"
-    found = store.connection.execute(query.format(what, ""), (digest, store.recipe)).fetchall() if told else []
+    found = store.connection.execute(query.format(what, ""), (digest, store.recipe)).fetchall()
     places = {face: where for face, *where, _ in found}
-    vectors = {face: np.frombuffer(vector, "<f4") for face, *_, vector in found}
+    # Some models find all faces much alike, and a library knows better than their cosine who is.
+    adapted = adaptation_of(store)
+    curve = card_curve(store) if adapted is None else adapted.curve
+    least = curve.mean + SAME_THERE * float(curve.deviation(SINGLE, SINGLE)[0])
+    both_nd = np.array([np.frombuffer(row[-1], "<f4") for row in (*told, *found)])
+    unit_nd = unit_rows(both_nd) if adapted is None else adapted.apply(both_nd)
+    looks = dict(zip([row[0] for row in told], unit_nd, strict=False))
+    vectors = dict(zip(places, unit_nd[len(told) :], strict=True))
     # For each place: how alike, the faces of that track, most alike first, and where it is then.
     best: dict[int, tuple[float, list[int], list[object]]] = {}
     size = store.connection.execute("SELECT width, height FROM analysis WHERE digest = ?", (digest,)).fetchone()
-    for track in tracks(store, digest) if told else ():
+    for track in tracks(store, digest):
         seen, faces_k = track.sightings, track.keyframes_k.tolist()
-        for region, time, width, height, *box_4, vector in told:
+        for region, time, width, height, *box_4, _ in told:
             at = int(np.argmin(np.abs(seen.times - time)))
             if abs(seen.times[at] - time) > SAME_TIME:
                 continue
             scaled_4 = np.array(box_4) * np.tile(np.divide(size, (width, height)), 2)
             there = overlap_of_pairs(scaled_4, seen.boxes[at].astype(np.float64)) >= SAME_FACE
-            alike = {face: float(vectors[face] @ np.frombuffer(vector, "<f4")) for face in faces_k}
-            if there and max(alike.values()) > best.get(region, (SAME_THERE,))[0]:
+            alike = {face: float(vectors[face] @ looks[region]) for face in faces_k}
+            if there and max(alike.values()) > best.get(region, (least,))[0]:
                 where = [f"{digest}{FRAME}{seen.frames[at]}", *seen.boxes[at].tolist()]
                 best[region] = max(alike.values()), sorted(alike, key=lambda face: -alike[face]), where
     for region, (_, faces_k, where) in best.items():
