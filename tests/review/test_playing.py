@@ -234,6 +234,16 @@ def test_a_moment_of_a_recording_is_played(seat: Seat, recorded: Recorded, name:
     expect(player).to_have_count(0)
 
 
+def test_a_call_that_begins_small_is_played_by_the_browser(seat: Seat, recorded: Recorded) -> None:
+    stored_as(recorded, "talk.webm", codec="libvpx-vp9")
+    with open_to_write(recorded.folder) as store, store.transaction() as connection:
+        connection.execute("UPDATE recording SET width = 2 * width, height = 2 * height")  # as large as it becomes
+    talk = seat.api("/timeline")["recordings"][1]
+    seat.open(f"/timeline?recording={talk['recording']}&at=3")
+    seat.until(lambda: at(seat) > 3.2)
+    assert seat.page.locator("video").count() == 1
+
+
 def test_what_the_browser_cant_play_is_shown_frame_by_frame(seat: Seat, recorded: Recorded) -> None:
     stored_as(recorded, "talk.avi", codec="mpeg4", pixel_aspect=Fraction(4, 3))
     talk = seat.api("/timeline")["recordings"][1]

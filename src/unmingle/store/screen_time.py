@@ -49,6 +49,7 @@ class Footage:
     every: float  # seconds between the frames that are looked at
     complete: bool  # whether it was seen to its end
     begins: float  # seconds of sound alone, until the first frame that was looked at
+    note: str  # what of it was not looked at, and why
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def screen_times(store: Store) -> list[ScreenTime]:
     """The recordings that are there, by source and name; one that several files hold is there several times."""
     query = (
         "SELECT name, shown.width, shown.height, frames, looked_at, skipped, duration, every, analysis.id IS NOT NULL,"
-        " 0.0, shown.id, as_text(folder) FROM shown_recording AS shown"
+        " 0.0, note, shown.id, as_text(folder) FROM shown_recording AS shown"
         " LEFT JOIN analysis ON analysis.digest = shown.content AND analysis.recipe = shown.recipe"
         " WHERE shown.recipe = ? ORDER BY folder, name, path"
     )

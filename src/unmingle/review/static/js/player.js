@@ -9,7 +9,7 @@ const ROUNDING = 0.001; // seconds: a time that was rounded down is of the frame
 
 /** Plays a recording with its people framed. at: seconds where it begins; onTime: hears where it is. @param {{recording: Recording, at: number, onTime: (seconds: number) => void, signal: AbortSignal}} options */
 export function player({ recording, at, onTime, signal }) {
-  const { begins, duration, every, width, height } = recording;
+  const { begins, duration, every, width, height, note } = recording;
   const address = `/recordings/${recording.recording}`;
   /** Where people are, by parts. @type {Map<number, any[]>} */ let parts = new Map();
   /** @type {OnScreen[]} */ let people = [];
@@ -110,8 +110,11 @@ export function player({ recording, at, onTime, signal }) {
 
   // A file without a picture for it, or with another one than was looked at, is none that it can play.
   video.addEventListener("loadedmetadata", () => {
-    if (video.videoWidth !== width && video.videoHeight !== height) return byFrames();
-    shape(video.videoWidth / video.videoHeight);
+    const ratio = video.videoWidth / video.videoHeight;
+    // Calls begin small and grow; of several streams another one may be as high by its width.
+    const grows = !note && Math.abs((ratio * height) / width - 1) < 0.02;
+    if (video.videoWidth !== width && video.videoHeight !== height && !grows) return byFrames();
+    shape(ratio);
     return undefined;
   });
   video.addEventListener("error", byFrames);
