@@ -101,6 +101,12 @@ def test_a_scale_is_laxer_where_all_strangers_are_less_alike_but_hardly_for_two_
     assert 1 - whole > 2 * (1 - tail)
 
 
+def test_a_tail_that_nobody_reaches_is_no_tail_of_strangers_as_alike_as_usual() -> None:
+    strangers = np.eye(30, dtype=np.float32)
+    tail = collection_scale(strangers, np.full(30, 5), SFACE_CURVE, np.zeros(30), tail=True)
+    assert tail == pytest.approx(((20 + 30 / 4) / 50) ** 0.5)
+
+
 @given(st.integers(1, 5000), st.integers(1, 5000), st.integers(2, 10**6), st.floats(0.7, 1.5))
 def test_the_floor_lies_below_the_bar_for_every_partner(size: int, partner: int, clusters: int, scale: float) -> None:
     rule = FalseMergeThreshold(curve=SFACE_CURVE, expected=0.02, scale=scale)

@@ -216,8 +216,8 @@ def collection_scale(
         total += float(np.square(np.minimum(above, OUTLIER_Z)).sum())
         count += len(above)
     spread = total / count if count else 1.0
-    if tail and count:
-        spread = float(np.interp(spread, _square_beyond(least, NARROWER), NARROWER**2))
+    if tail:  # where nothing lies beyond, it is as narrow as can be
+        spread = float(np.interp(total / max(1, count), _square_beyond(least, NARROWER), NARROWER**2))
     elif spread > 1:
         spread = max(1.0, total / max(count, len(mean_ld) * (len(mean_ld) - 1) / 2))
     m = len(size_l)
