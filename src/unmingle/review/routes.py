@@ -249,7 +249,7 @@ def recording_file(door: Entry, recording: IdInPath) -> Response:
 def recording_frame(
     now: Now, recording: IdInPath, at: Seconds = 0.0, side: Annotated[int, Query(ge=64, le=8192)] = 1600
 ) -> Response:
-    """The frame that comes at some seconds since the first, or next; its longer side at most `side` pixels."""
+    """The frame that comes at some seconds since it begins, or next; its longer side at most `side` pixels."""
     return Response(now.frame(recording, at, side), media_type="image/jpeg")
 
 

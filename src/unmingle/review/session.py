@@ -207,7 +207,7 @@ class Session:
         return _first(wanted, cut)
 
     def frame(self, recording: int, at: float, side: int) -> bytes:
-        """The frame of a recording that comes then or next; `at` in seconds since the first."""
+        """The frame of a recording that comes then or next; `at` in seconds since it begins."""
         wanted = self._recording(recording)
         return self._drawn(wanted, side, lambda file: self._pictures.frame(file, wanted, at))
 

@@ -155,7 +155,7 @@ class FaceDetail:
     files: list[str]  # all of them
     frame: int | None  # of the recording, or where the file's name tells
     recording: int | None  # of /api/timeline; None for a picture file
-    time: float | None  # of the recording's frame, seconds since the first
+    time: float | None  # of the frame, seconds since the recording begins
     box: Box  # left, top, width, height in pixels of the upright picture
     picture: Size
     quality: float
