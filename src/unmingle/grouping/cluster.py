@@ -206,9 +206,8 @@ def _scale(clusters: Clusters, curve: ImpostorModel) -> float:
     alive = clusters.alive
     mean_cd, size_c = clusters.mean_nd[alive], clusters.size_n[alive]
     excess_c, several = clusters.excess(alive, alive), np.count_nonzero(size_c > 1)
-    if (
-        scale := collection_scale(mean_cd, size_c, curve)
-    ) <= 1:  # what the most alike strangers say beyond it, few can't
+    if (scale := collection_scale(mean_cd, size_c, curve)) <= 1:
+        # What the most alike strangers say beyond it, few can't.
         tail = collection_scale(mean_cd, size_c, curve, excess_c, tail=True)
         return scale + several / (several + MANY_PEOPLE) * max(0, tail - scale)
     # Among many clusters each place tells for itself, and what crowds explain does not count twice.
