@@ -574,6 +574,17 @@ def test_the_same_frames_at_another_speed_are_another_recording(tmp_path: Path) 
     assert unmingle.open(tmp_path / "library").add(tmp_path / "calls").analysed == 2
 
 
+def test_a_recording_is_the_same_without_the_sound_that_it_begins_with(tmp_path: Path) -> None:
+    (tmp_path / "calls").mkdir()
+    file = write_video(tmp_path / "calls" / "call.mkv", 40, sound=True, sound_alone=20.5)
+    library = unmingle.open(tmp_path / "library")
+    library.add(file.parent)
+    remuxed(file, tmp_path / "calls" / "silent.mkv")
+    file.unlink()
+    added = library.add(file.parent)
+    assert (added.analysed, added.moved) == (0, 1)
+
+
 def test_a_recording_takes_another_s_place(tmp_path: Path) -> None:
     (tmp_path / "calls").mkdir()
     library = unmingle.open(tmp_path / "library")

@@ -29,7 +29,7 @@ from unmingle.sources.recordings import Recording, as_shown
 from unmingle.store.copies import MAX_IN_ONE_PLACE, MAX_LEFT, fitting
 from unmingle.store.facts import adaptation_of, card_curve
 from unmingle.store.file_rows import out_of_reach
-from unmingle.store.sightings import FRAME, tracks
+from unmingle.store.sightings import FRAME, frame_times, tracks
 from unmingle.store.sqlite import Store
 
 Box = Sequence[float]  # left, top, width, height
@@ -67,10 +67,15 @@ class Recogniser:
     def recording(self, content: str, shown: bytes, former: str | None, recording: Recording) -> str:
         """The digest of a recording that was opened; arguments as for `picture`."""
         found = self._known(content, shown, former, lambda former: self._is_still_recording(former, recording))
-        row = self.store.connection.execute("SELECT duration FROM recording WHERE content = ?", (found,)).fetchone()
-        # The same frames at another speed are another recording; containers may differ about how long the last one is.
-        slack = max(SLACK * recording.info.duration, 2 / recording.info.rate)
-        return found if row is None or abs(row[0] - recording.info.duration) <= slack else content
+        query = "SELECT id, duration FROM recording WHERE content = ?"
+        row, duration = self.store.connection.execute(query, (found,)).fetchone() or (0, 0.0)
+        if not row:
+            return found
+        # The same frames at another speed are another recording; containers may differ about how long the last one is,
+        # and about sound before the first, which an earlier version did not count.
+        info, sound_alone = recording.info, float(frame_times(self.store.connection, row)[0][:1].sum())
+        off = min(abs(duration - info.duration), abs(duration - sound_alone - info.frames / info.rate))
+        return found if off <= max(SLACK * info.duration, 2 / info.rate) else content
 
     def stored(self, shown: Iterable[bytes]) -> None:
         """These are in the library now."""
