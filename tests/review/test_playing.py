@@ -142,6 +142,20 @@ def test_a_frame_is_the_one_of_that_time(seen: Browser, talk: dict[str, Any]) ->
         assert (with_second < without) == is_there
 
 
+def test_a_frame_is_the_one_of_that_time_where_sound_before_it_did_not_count(
+    seen: Browser, talk: dict[str, Any], recorded: Recorded
+) -> None:
+    stored_as(recorded, "talk.mkv", sound=True, sound_alone=1)
+    pictures = []
+    for at in (1.0, 2.0):
+        answer = seen.client.get(f"/api/recordings/{talk['recording']}/frame", params={"at": at})
+        with Image.open(io.BytesIO(answer.content)) as picture:
+            pictures.append(np.asarray(picture, float)[:, TILE + 20 : 2 * TILE])
+    three, two = (frame(shown)[:, TILE + 20 : 2 * TILE] for shown in ((0, 1, 2), (0, 2)))
+    with_second, without = ([np.abs(one - shown).mean() for one in pictures] for shown in (three, two))
+    assert [one < other for one, other in zip(with_second, without, strict=True)] == [True, False]
+
+
 def test_where_people_are_is_told_for_a_part(seen: Browser, talk: dict[str, Any]) -> None:
     first, second, third = (one["person"] for one in talk["people"])
     address = f"/api/recordings/{talk['recording']}/seen"

@@ -342,6 +342,8 @@ class PictureReader:
     def frame(self, file: FileState, wanted: Original, at: float) -> U8:
         """The frame of a recording that comes at so many seconds or next, or the last."""
         recording = self._recording(file, wanted)
+        # Sound before it may have come or gone since, or not have counted.
+        at += recording.info.begins - wanted.begins
         found = next(recording.frames(every=0, start=at), None)
         return as_shown((found or recording.frame(recording.info.frames - 1)).pixels, recording.info.aspect)
 

@@ -56,6 +56,7 @@ class RecordingInfo:
     rate: float  # frames a second, on average, from the first on
     note: str = ""  # what of it is not looked at, and why
     aspect: float = 1.0  # a pixel's width by its height, as an upright frame is shown
+    begins: float = 0.0  # seconds, when the first frame comes that can be decoded
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,7 +96,8 @@ class Recording:
         aspect = aspect if self._turn[0] else 1 / aspect
         duration = self._index.duration
         rate = frames / (duration - float(self._index.times[0]))
-        self.info = RecordingInfo(width, height, frames, duration, rate, note, aspect)
+        begins = float(self._index.times[first[0]])
+        self.info = RecordingInfo(width, height, frames, duration, rate, note, aspect, begins)
 
     def __enter__(self) -> Self:
         return self

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
@@ -18,7 +18,7 @@ from unmingle.records import (
 )
 from unmingle.sources.images import PictureFile
 from unmingle.store.people_query import face_cards
-from unmingle.store.sightings import seen_in_frame
+from unmingle.store.sightings import frame_times, seen_in_frame
 from unmingle.store.sqlite import Store
 
 Box = tuple[float, float, float, float]
@@ -232,6 +232,7 @@ class Original:
     files: tuple[FileState, ...]  # that should hold it
     bytes: frozenset[str]  # SHA-256 of all files that showed it
     box: Box | None = None  # of the face: left, top, width, height in pixels
+    begins: float = 0.0  # seconds, when the first frame of the recording that was looked at came
 
 
 def original(store: Store, face: int) -> Original | None:
@@ -244,7 +245,10 @@ def original(store: Store, face: int) -> Original | None:
 def original_recording(store: Store, recording: int) -> Original | None:
     """A recording as a whole, by its row; None for no such recording."""
     row = store.connection.execute("SELECT content FROM recording WHERE id = ?", (recording,)).fetchone()
-    return None if row is None else _original(store, row[0], None)
+    if row is None:
+        return None
+    begins = float(frame_times(store.connection, recording)[0][:1].sum())
+    return replace(_original(store, row[0], None), begins=begins)
 
 
 def _original(store: Store, content: str, frame: int | None, box: Box | None = None) -> Original:

@@ -73,8 +73,8 @@ class Recogniser:
             return found
         # The same frames at another speed are another recording; containers may differ about how long the last one is,
         # and about sound before the first, which an earlier version did not count.
-        info, sound_alone = recording.info, float(frame_times(self.store.connection, row)[0][:1].sum())
-        off = min(abs(duration - info.duration), abs(duration - sound_alone - info.frames / info.rate))
+        info, begins = recording.info, float(frame_times(self.store.connection, row)[0][:1].sum())
+        off = min(abs(duration - info.duration), abs(duration - begins - (info.duration - info.begins)))
         return found if off <= max(SLACK * info.duration, 2 / info.rate) else content
 
     def stored(self, shown: Iterable[bytes]) -> None:
