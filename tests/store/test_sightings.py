@@ -296,8 +296,9 @@ def test_a_recording_with_faces_is_not_listed_as_faceless(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(("model", "who", "goes_on"), [(SFACE, 0, 1), (SFACE, 1, 0), (DLIB, 1, 0)])
+@pytest.mark.parametrize("later", [0.0, 9.0])  # after sound that did not count before
 def test_what_was_said_goes_on_with_whom_the_model_knows_and_with_no_stranger(
-    tmp_path: Path, model: Card, who: int, goes_on: int
+    tmp_path: Path, model: Card, who: int, goes_on: int, later: float
 ) -> None:
     assert model.calibration
     alike = model.calibration.mean  # any two strangers
@@ -305,11 +306,13 @@ def test_what_was_said_goes_on_with_whom_the_model_knows_and_with_no_stranger(
     with open_to_write(tmp_path) as store:
         store.recipe = RECIPE
         note_model(store, RECIPE, model)
-        for content, person in (("before", 0), ("after", who)):
+        for content, person, start in (("before", 0, 0.0), ("after", who, later)):
             one = track(0, FRAMES, [4])
+            one = replace(one, sightings=replace(one.sightings, times=one.sightings.times + start))
             (keyframe,) = one.keyframes
             told = replace(keyframe.analysis, vectors=looks[[person]])
-            store_recording(store, content, segment(replace(one, keyframes=(replace(keyframe, analysis=told),))))
+            one = replace(one, keyframes=(replace(keyframe, analysis=told),))
+            store_recording(store, content, segment(one, start=start))
         with store.transaction() as connection:
             connection.execute("INSERT INTO place VALUES (1, 'before#4', 0, 10, 30, 40)")
             connection.execute("UPDATE file SET former = 'before' WHERE digest = 'after'")

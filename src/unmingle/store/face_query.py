@@ -18,7 +18,7 @@ from unmingle.records import (
 )
 from unmingle.sources.images import PictureFile
 from unmingle.store.people_query import face_cards
-from unmingle.store.sightings import frame_times, seen_in_frame
+from unmingle.store.sightings import begins, seen_in_frame
 from unmingle.store.sqlite import Store
 
 Box = tuple[float, float, float, float]
@@ -244,11 +244,8 @@ def original(store: Store, face: int) -> Original | None:
 
 def original_recording(store: Store, recording: int) -> Original | None:
     """A recording as a whole, by its row; None for no such recording."""
-    row = store.connection.execute("SELECT content FROM recording WHERE id = ?", (recording,)).fetchone()
-    if row is None:
-        return None
-    begins = float(frame_times(store.connection, recording)[0][:1].sum())
-    return replace(_original(store, row[0], None), begins=begins)
+    row = store.connection.execute("SELECT content, recipe FROM recording WHERE id = ?", (recording,)).fetchone()
+    return None if row is None else replace(_original(store, row[0], None), begins=begins(store.connection, *row))
 
 
 def _original(store: Store, content: str, frame: int | None, box: Box | None = None) -> Original:

@@ -29,7 +29,7 @@ from unmingle.sources.recordings import Recording, as_shown
 from unmingle.store.copies import MAX_IN_ONE_PLACE, MAX_LEFT, fitting
 from unmingle.store.facts import adaptation_of, card_curve
 from unmingle.store.file_rows import out_of_reach
-from unmingle.store.sightings import FRAME, frame_times, tracks
+from unmingle.store.sightings import FRAME, begins, tracks
 from unmingle.store.sqlite import Store
 
 Box = Sequence[float]  # left, top, width, height
@@ -67,14 +67,14 @@ class Recogniser:
     def recording(self, content: str, shown: bytes, former: str | None, recording: Recording) -> str:
         """The digest of a recording that was opened; arguments as for `picture`."""
         found = self._known(content, shown, former, lambda former: self._is_still_recording(former, recording))
-        query = "SELECT id, duration FROM recording WHERE content = ?"
-        row, duration = self.store.connection.execute(query, (found,)).fetchone() or (0, 0.0)
-        if not row:
+        query = "SELECT duration, recipe FROM recording WHERE content = ?"
+        duration, recipe = self.store.connection.execute(query, (found,)).fetchone() or (0.0, "")
+        if not recipe:
             return found
         # The same frames at another speed are another recording; containers may differ about how long the last one is,
         # and about sound before the first, which an earlier version did not count.
-        info, begins = recording.info, float(frame_times(self.store.connection, row)[0][:1].sum())
-        off = min(abs(duration - info.duration), abs(duration - begins - (info.duration - info.begins)))
+        info, begun = recording.info, begins(self.store.connection, found, recipe)
+        off = min(abs(duration - info.duration), abs(duration - begun - (info.duration - info.begins)))
         return found if off <= max(SLACK * info.duration, 2 / info.rate) else content
 
     def stored(self, shown: Iterable[bytes]) -> None:
@@ -311,11 +311,15 @@ def _carry_frames(store: Store, former: str, digest: str) -> bool:
     # For each place: how alike, the faces of that track, most alike first, and where it is then.
     best: dict[int, tuple[float, list[int], list[object]]] = {}
     size = store.connection.execute("SELECT width, height FROM analysis WHERE digest = ?", (digest,)).fetchone()
+    # Sound before the first frame may have come or gone, or not have counted.
+    former_begins, now_begins = (begins(store.connection, one, store.recipe) for one in (former, digest))
+    time_m = np.array([row[1] for row in told]) - former_begins + now_begins
     for track in tracks(store, digest):
         seen, faces_k = track.sightings, track.keyframes_k.tolist()
-        for region, time, width, height, *box_4, _ in told:
-            at = int(np.argmin(np.abs(seen.times - time)))
-            if abs(seen.times[at] - time) > SAME_TIME:
+        for row in np.flatnonzero((time_m > seen.times[0] - SAME_TIME) & (time_m < seen.times[-1] + SAME_TIME)):
+            region, _, width, height, *box_4, _ = told[row]
+            at = int(np.argmin(np.abs(seen.times - time_m[row])))
+            if abs(seen.times[at] - time_m[row]) > SAME_TIME:
                 continue
             scaled_4 = np.array(box_4) * np.tile(np.divide(size, (width, height)), 2)
             there = overlap_of_pairs(scaled_4, seen.boxes[at].astype(np.float64)) >= SAME_FACE

@@ -234,6 +234,16 @@ def frame_times(connection: sqlite3.Connection, row: int) -> tuple[F64, F64]:
     return times_n, ends_n
 
 
+def begins(connection: sqlite3.Connection, content: str, recipe: str) -> float:
+    """When the first frame of a recording that was looked at comes, in seconds; 0 where that was not noted."""
+    query = (
+        "SELECT substr(times, 1, 8) FROM frame_times JOIN recording ON recording.id = recording"
+        " WHERE content = ? AND recipe = ? ORDER BY start LIMIT 1"
+    )
+    first = connection.execute(query, (content, recipe)).fetchone() or (b"",)
+    return float(np.frombuffer(first[0], "<f8").sum())
+
+
 def seen_in_frame(connection: sqlite3.Connection, track: int, frame: int) -> Iterator[tuple[int, list[float]]]:
     """The other tracks of a recording that are seen in a frame: the face that stands for each there, and its box."""
     query = (
