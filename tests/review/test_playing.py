@@ -254,7 +254,7 @@ def test_a_call_that_begins_small_is_played_by_the_browser(seat: Seat, recorded:
         connection.execute("UPDATE recording SET width = 2 * width, height = 2 * height")  # as large as it becomes
     talk = seat.api("/timeline")["recordings"][1]
     seat.open(f"/timeline?recording={talk['recording']}&at=3")
-    seat.until(lambda: at(seat) > 3.2)
+    seat.until(lambda: at(seat) > 2.9)
     assert seat.page.locator("video").count() == 1
 
 
