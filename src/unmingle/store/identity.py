@@ -190,9 +190,10 @@ def take_places(store: Store) -> None:
     New is whose faces were never grouped, also if they were found by a run that was stopped. Whether faces go on there
     is for `carry_over` to say.
     """
-    query = (
-        "SELECT min(file.id), file.digest, analysis.id, name FROM file JOIN analysis ON analysis.digest = file.digest"
-        " AND recipe = ? AND fingerprint != x'' WHERE present = {} AND NOT EXISTS ({}) GROUP BY analysis.id"
+    query = (  # from files on, of which few are gone
+        "SELECT min(file.id), file.digest, analysis.id, name FROM file CROSS JOIN analysis"
+        " ON analysis.digest = file.digest AND recipe = ? AND fingerprint != x''"
+        " WHERE present = {} AND NOT EXISTS ({}) GROUP BY analysis.id"
     )
     there = "SELECT 1 FROM file AS other WHERE other.digest = file.digest AND other.present = 1"
     grouped = (  # which earlier versions did not note
