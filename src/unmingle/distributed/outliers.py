@@ -12,7 +12,7 @@ import pyarrow as pa
 from unmingle.distributed.cells import MOVED, ROWS, Cell, Plan
 from unmingle.grouping.attach import MISTAKES, Cohort, border_chances, name_hosts, outlier_chances, surest_of_families
 from unmingle.grouping.refine import FRAGMENT_FACES
-from unmingle.grouping.threshold import STOREY, standard_query, surest
+from unmingle.grouping.threshold import STOREY, chance_of_best, standard_query, surest
 from unmingle.records import F64
 
 COPIES, NEAR = 12, 4  # cells that each single face asks, and people of each with whom it is compared face by face
@@ -64,8 +64,9 @@ def attach(rows: pa.Table, plan: Plan, moments: F64, there: pa.Table | None = No
         else:
             chance = outlier_chances(state, named, plan.threshold, large)
             passes = np.ones(len(chance), np.bool_)
-        # Who is like nobody is counted once, at home.
-        some = np.flatnonzero((chance <= STOREY) | home_n[named.query_q])
+        # Who is like nobody is counted once, at home; but whom a face like many is most like may be in any cell.
+        usual = chance_of_best(named.best_q, (people if border else large).count)
+        some = np.flatnonzero((np.minimum(chance, usual) <= STOREY) | home_n[named.query_q])
         query, host = named.query_q[some], named.host_q[some]
         columns = (cell.face_n[query], cell.picture_n[query], cell.face_n[host], named.best_q[some], chance[some])
         flags = (np.full(len(some), border), state.size_n[host] == 1, passes[some])
