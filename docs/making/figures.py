@@ -403,12 +403,15 @@ def other_figures() -> str:
             f"{percent(max(others))} of the faces in tracks of their own person; ours 100 %",
             "tracking",
         ],
-        [
-            "ten minutes of such a recording",
-            f"{recorded['long']['seconds']:.0f} s, {recorded['long']['processor_seconds']:.0f} s of processor time,"
-            f" {recorded['long']['memory_mb'] / 1000:.2f} GB",
-            "recordings --loop 600",
-        ],
+        *(
+            [
+                f"ten minutes of such a recording{larger}",
+                f"{long['seconds']:.0f} s, {long['processor_seconds']:.0f} s of processor time,"
+                f" {long['memory_mb'] / 1000:.2f} GB",
+                "recordings --loop 600 --hd",
+            ]
+            for larger, long in (("", recorded["long"]), (", enlarged to 1920×1080", recorded["hd"]))
+        ),
         [
             "faces of 24 pixels in a photograph 4,000 pixels wide",
             f"{tiled} found; {whole} without the finest scale",
