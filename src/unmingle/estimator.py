@@ -18,13 +18,12 @@ from unmingle.grouping.cluster import cluster_faces
 from unmingle.grouping.confidence import face_probabilities
 from unmingle.grouping.constraints import Constraints
 from unmingle.grouping.impostors import ImpostorModel
-from unmingle.records import F64, I64, Merges
+from unmingle.records import F64, I64, MISSING, Merges
 from unmingle.settings import GroupingSettings, one_of
 
 NOISE = -1
 # Of so few faces one may expect nothing.
 ENOUGH = 12
-MISSING = frozenset({"", "None", "nan", "NaT", "<NA>"})  # how Python, NumPy and pandas write it
 
 
 class FaceClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -168,7 +167,7 @@ def _constraints(n: int, frames: ArrayLike | None, same: ArrayLike | None, diffe
 
 
 def _unknown(frame: object) -> bool:
-    return str(frame) in MISSING or (isinstance(frame, Real) and frame < 0)
+    return str(frame) in {"", *MISSING} or (isinstance(frame, Real) and frame < 0)
 
 
 def _pairs(name: str, given: ArrayLike | None) -> I64:

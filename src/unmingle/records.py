@@ -20,6 +20,7 @@ F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 U8 = NDArray[np.uint8]
 Bool = NDArray[np.bool_]
+MISSING = frozenset({"None", "nan", "NaT", "<NA>"})  # how Python, NumPy and pandas write what is not there
 BOX = ("left", "top", "width", "height")  # of a face, in pixels of the upright picture
 Status = Literal["clustered", "alone", "not_a_face", "masked", "low_quality", "ignored", "unreadable"]
 # Whether a face may found a person, may only join one that others found, or is not grouped at all.

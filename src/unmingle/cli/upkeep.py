@@ -240,10 +240,7 @@ def _lines(done: Erasure, *, dry_run: bool) -> list[str]:
         lines.append("The same pictures don't bring them back; copies that were turned, scaled or saved anew would.")
     for words, paths in (
         ("Pages that would be deleted" if dry_run else "Pages deleted, to be made again", done.pages),
-        (
-            "Still there, for you to delete: pages that were changed since or are held, and copies",
-            done.left,
-        ),
+        ("Still there, for you to delete: pages that were changed since or are held, and copies", done.left),
         ("Exports that left before, and may hold them", [f"{one.path} ({one.kind})" for one in done.exports]),
     ):
         if paths:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unmingle.records import F64, I64, check_shape
+from unmingle.records import F64, I64, MISSING, check_shape
 
 LEFT_OUT_RULE = (
     "A left-out face (one without a person) is never taken out of a total: it is wrong in accuracy and F1, "
@@ -165,9 +165,9 @@ def _clusters(predicted_n: Sequence[int] | NDArray[Any]) -> I64:
 
 def _missing(values_n: Sequence[object] | NDArray[Any]) -> NDArray[np.bool_]:
     """Which are None, NaN, or what another library has for these; of a list NumPy would make them words."""
-    if np.asarray(values_n).dtype.kind in "iub":
+    if np.asarray(values_n).dtype.kind in ("iubU" if isinstance(values_n, np.ndarray) else "iub"):
         return np.zeros(len(values_n), np.bool_)
-    return np.array([not isinstance(one, str) and str(one) in {"None", "nan", "<NA>", "NaT"} for one in values_n], bool)
+    return np.array([not isinstance(one, str) and str(one) in MISSING for one in values_n], np.bool_)
 
 
 def assign(table: Contingency) -> I64:

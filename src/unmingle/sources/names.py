@@ -141,9 +141,9 @@ def find_named(names: Sequence[str], files: Sequence[tuple[str, str]]) -> list[N
     spreadsheets make 7 of 007. %20 of an address is a space, and so on, where more of the path agrees then.
     """
     wanted = find_all(names, files)
-    quoted = [i for i, name in enumerate(names) if "%" in name]
-    for i, found in zip(quoted, find_all([unquote(names[i]) for i in quoted], files), strict=True):
-        wanted[i] = max(wanted[i], found, key=lambda one: one.rank)
+    if quoted := [i for i, name in enumerate(names) if "%" in name]:
+        for i, found in zip(quoted, find_all([unquote(names[i]) for i in quoted], files), strict=True):
+            wanted[i] = max(wanted[i], found, key=lambda one: one.rank)
     rest = [i for i, found in enumerate(wanted) if not found and not has_ending(names[i])]
     if rest:
         among = stems(files)

@@ -27,7 +27,7 @@ from unmingle.sources.images import readable
 from unmingle.sources.pyramid import Pyramid
 from unmingle.sources.recordings import Recording, as_shown
 from unmingle.store.copies import MAX_IN_ONE_PLACE, MAX_LEFT, fitting
-from unmingle.store.facts import adaptation_of, card_curve
+from unmingle.store.facts import adaptation_of, library_curve
 from unmingle.store.file_rows import out_of_reach
 from unmingle.store.sightings import FRAME, begins, tracks
 from unmingle.store.sqlite import Store
@@ -302,8 +302,7 @@ def _carry_frames(store: Store, former: str, digest: str) -> bool:
     found = store.connection.execute(query.format(what, ""), (digest, store.recipe)).fetchall()
     places = {face: where for face, *where, _ in found}
     # Some models find all faces much alike, and a library knows better than their cosine who is.
-    adapted = adaptation_of(store)
-    curve = card_curve(store) if adapted is None else adapted.curve
+    adapted, curve = adaptation_of(store), library_curve(store)
     least = curve.mean + SAME_THERE * float(curve.deviation(SINGLE, SINGLE)[0])
     both_nd = np.array([np.frombuffer(row[-1], "<f4") for row in (*told, *found)])
     unit_nd = unit_rows(both_nd) if adapted is None else adapted.apply(both_nd)
