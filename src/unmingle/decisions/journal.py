@@ -127,6 +127,7 @@ def rewrite(store: Store) -> None:
 
 
 def write(path: Path, connection: sqlite3.Connection, seal: Sealer | None) -> None:
+    """Write all of the log into a new journal."""
     with path.open("a+b") as file:
         _write(file, connection, seal, after=0)
 

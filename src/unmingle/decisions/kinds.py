@@ -347,6 +347,7 @@ assert set(KINDS) == set(get_args(Kind))
 
 
 def read_command(kind: str, text: str) -> Command:
+    """A command as the log keeps it."""
     if kind not in KINDS:
         raise LibraryError(f"The log has an entry of no known kind, {kind!r}.", "Run: unmingle check LIBRARY --repair")
     read: dict[str, Any] = json.loads(text)

@@ -59,6 +59,7 @@ class Kept:
         return bool(self.state["added"] + faces <= GROWN * self.state["core"])
 
     def plan(self, curve: ImpostorModel) -> cells.Plan:
+        """By which the last grouping judged."""
         state, cohort = self.state, self.cohort
         expected = state["settings"]["expected_false_merges"]
         threshold = FalseMergeThreshold(curve=curve, expected=expected, scale=state["scale"])

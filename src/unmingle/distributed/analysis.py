@@ -50,6 +50,7 @@ class AnalysisSettings:
     workers: int | None = None  # None: as many as cores
 
     def recipe(self) -> FaceRecipe:
+        """What finds the faces."""
         return FaceRecipe(self.detection, self.engine, self.model)
 
 

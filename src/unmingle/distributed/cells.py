@@ -107,6 +107,7 @@ class Cell:
 
     @classmethod
     def empty(cls, width: int) -> Cell:
+        """Of no clusters."""
         key, flag, vectors_nd = np.zeros(0, np.int64), np.zeros(0, np.bool_), np.zeros((0, width), np.float32)
         return cls(key, key, flag, flag, flag, key, key, np.zeros(0), vectors_nd[:, 0], vectors_nd)
 
@@ -126,6 +127,7 @@ class Cell:
         return clusters
 
     def linkage(self) -> Linkage:
+        """The same for linkage."""
         slot_n = self.slot_n
         tied = np.flatnonzero(slot_n != np.arange(len(slot_n)))
         linkage = Linkage(self.vectors_nd, self.constraints().with_same(np.stack([slot_n[tied], tied], axis=1)))
@@ -143,6 +145,7 @@ class Cell:
         return Constraints.of_frames(picture_n)
 
     def taken(self, some_c: Bool) -> Cell:
+        """Some of the clusters."""
         core_c, home_c, fresh_c = self.core_c[some_c], self.home_c[some_c], self.fresh_c[some_c]
         faces = self._faces(np.repeat(some_c, self.size_c))
         return Cell(self.name_c[some_c], self.size_c[some_c], core_c, home_c, fresh_c, *faces)

@@ -147,6 +147,7 @@ def in_cells(
     single: int | None = None,  # copies of single faces, if they are others
     **known: Any,  # whatever the work asks for
 ) -> ray.data.Dataset:
+    """What is made of each cell of some rows."""
     placed = partial(cells.placed, copies=copies, single=single), ray.put(centres_cd)
     return in_groups(rows, work, len(centres_cd), *placed, **known)
 

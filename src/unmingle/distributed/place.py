@@ -39,6 +39,7 @@ class Place:
 
     @property
     def opened(self) -> tuple[pyarrow.fs.FileSystem, str]:
+        """The file system, and the path there."""
         if "://" not in self.address:
             return pyarrow.fs.LocalFileSystem(), self.address
         parts = urlsplit(self.address)
@@ -46,6 +47,7 @@ class Place:
         return system, root.rstrip("/") + unquote(parts.path)
 
     def address_of(self, path: str) -> str:
+        """The address of a path of its file system."""
         parts = urlsplit(self.address)
         root = _system(urlunsplit(parts._replace(path="/")))[1].rstrip("/")
         return urlunsplit(parts._replace(path=quote(path.removeprefix(root), safe=PLAIN)))
@@ -58,6 +60,7 @@ class Place:
         return sorted(name for name in there if name.endswith(ending) and not name.startswith(TEMPORARY))
 
     def write(self, name: str, table: pa.Table) -> None:
+        """Write a table."""
         content = pa.BufferOutputStream()
         pq.write_table(table, content, compression="zstd")
         self._put(name, content.getvalue().to_pybytes())
@@ -72,6 +75,7 @@ class Place:
             return ""
 
     def write_text(self, name: str, text: str) -> None:
+        """Write a small text."""
         self._put(name, text.encode())
 
     def _put(self, name: str, content: bytes) -> None:
@@ -103,10 +107,12 @@ class Place:
             raise SettingsError(problem, "Name another folder.")
 
     def delete(self, name: str) -> None:
+        """Delete a file."""
         system, path = self.opened
         system.delete_file(f"{path}/{name}")
 
     def read(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """A table."""
         system, path = self.opened
         return pq.read_table(f"{path}/{name}", filesystem=system, columns=columns)
 

@@ -220,6 +220,7 @@ class Decided(Projection):
     PARTS = ("person_of", "names", "ignored", "merged", "barred", "marks")
 
     def as_json(self) -> str:
+        """As stored: pairs in lists."""
         parts = {name: getattr(self, name) for name in self.PARTS}
         return json.dumps(
             {name: sorted(part.items() if isinstance(part, dict) else part) for name, part in parts.items()}

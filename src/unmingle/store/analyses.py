@@ -63,6 +63,7 @@ def gone(store: Store) -> set[int]:
 
 
 def precisions(store: Store) -> tuple[tuple[str, int], ...]:
+    """How many pictures' faces were computed in each precision of the arithmetic."""
     query = "SELECT precision, count(*) FROM analysis WHERE recipe = ? GROUP BY precision ORDER BY precision"
     return tuple(store.connection.execute(query, (store.recipe,)))
 
@@ -202,6 +203,7 @@ class ErasedRegions:
 
 
 def remember_erased(connection: sqlite3.Connection, content: str, frames_n: I64, boxes_n4: F32) -> None:
+    """Note where faces were."""
     columns = {"frames": frames_n.astype("<i4").tobytes(), "boxes": boxes_n4.astype("<f4").tobytes()}
     insert(connection, "erased", content=content, **columns)
 

@@ -52,6 +52,7 @@ class FileState:
 
 
 def file_state(store: Store, file: int) -> FileState | None:
+    """A file by its row; None if there is none."""
     row = store.connection.execute(f"SELECT {FILE_STATE} FROM file_row WHERE file = ?", (file,)).fetchone()
     return None if row is None else FileState.of(row)
 
@@ -170,6 +171,7 @@ class FaceDetail:
 
 
 def face_detail(store: Store, face: int) -> FaceDetail | None:
+    """All that is known of a face; None if there is no such face."""
     query = (
         "SELECT picture, content, frame, track, (SELECT recording FROM track WHERE track.id = face_status.track), time,"
         ' picture_width, picture_height, "left", top, width, height,'

@@ -33,6 +33,7 @@ S = TypeVar("S", DetectionSettings, RecordingSettings, GroupingSettings)
 
 
 def note(store: Store, *settings: DetectionSettings | RecordingSettings | GroupingSettings) -> None:
+    """Remember the settings of stages."""
     for one in settings:
         store.set_fact(SETTINGS[type(one)], json.dumps(asdict(one)))
 

@@ -77,6 +77,7 @@ class FileRow:
 
     @property
     def name(self) -> str:
+        """Without its folder."""
         return os.path.basename(self.path)  # noqa: PTH119
 
 
@@ -198,6 +199,7 @@ def out_of_reach(connection: sqlite3.Connection) -> dict[str, int]:
 
 
 def count_files(store: Store) -> int:
+    """How many files are there."""
     return sum(count for _, count in _files_by_source(store.connection))
 
 
@@ -214,6 +216,7 @@ def walked_folders(store: Store) -> list[str]:
 
 
 def note_walked(store: Store, folders: Iterable[str]) -> None:
+    """Note the folders that were searched."""
     store.set_fact(WALKED, json.dumps(sorted(set(folders))))
 
 

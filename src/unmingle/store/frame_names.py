@@ -73,11 +73,13 @@ class FrameNames:
         return cls(recordings=recordings, **known)
 
     def keep(self, store: Store) -> None:
+        """Store the conclusion."""
         listed = None if self.recordings is None else [(*key, order) for key, order in self.recordings.items()]
         store.set_fact(FACT, json.dumps({**asdict(self), "recordings": listed}))
 
     @property
     def silent(self) -> bool:
+        """Whether no name says anything."""
         return self.pattern is None or self.recordings == {}
 
     def read(self, source: int, name: str) -> tuple[Meeting, NameParts] | None:

@@ -78,10 +78,12 @@ def fits(row: tuple[object, ...], columns: dict[str, tuple[type, ...]]) -> bool:
 
 
 def column_names(columns: Iterable[str]) -> str:
+    """The columns of a table, for a query."""
     return ", ".join('"{}"'.format(name.replace('"', '""')) for name in columns)
 
 
 def picture_faults(store: Store) -> Iterator[Fault]:
+    """What is wrong with what was found in files."""
     for what, contents in damaged_pictures(store.connection).items():
         yield Fault("face", f"{counted(len(contents), 'file')} with {what}.")
 

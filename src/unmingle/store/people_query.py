@@ -98,6 +98,7 @@ def unsure_faces(store: Store) -> list[tuple[int, int, float]]:
 
 
 def member_rows(store: Store, person: int) -> list[int]:
+    """All faces of a person, by row."""
     # As text, and put in order here: a Python number for each takes three times as long.
     query = "SELECT coalesce(group_concat(face), '') FROM member WHERE person = ?"
     (text,) = store.connection.execute(query, (person,)).fetchone()
@@ -170,5 +171,6 @@ def covers_of(store: Store, persons: Iterable[int]) -> dict[int, list[int]]:
 
 
 def owners(store: Store, faces: Iterable[int]) -> dict[int, int]:
+    """The person of each face that has one."""
     query = "SELECT face, person FROM json_each(?) JOIN member ON member.face = value"
     return dict(store.connection.execute(query, (json.dumps(list(faces)),)).fetchall())

@@ -94,6 +94,7 @@ def close_to_others(folder: Path) -> None:
 
 
 def note_output(store: Store, kind: str, *pages: Path, export: Path | None = None, files: int = 0) -> None:
+    """Remember pages that were written, or an export."""
     made = datetime.now(UTC).isoformat(timespec="seconds")
     rows = [(os.fsencode(page.absolute()), kind, made, 1, page.stat().st_mtime_ns) for page in pages]
     if export is not None:
@@ -163,6 +164,7 @@ def overwrite(file: BinaryIO) -> None:
 
 
 def shred(path: Path) -> None:
+    """Overwrite a file and delete it."""
     with suppress(OSError):
         status = path.lstat()
         if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:  # else it is a file by another name, perhaps in use

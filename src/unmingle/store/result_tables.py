@@ -201,6 +201,7 @@ def embeddings_table(store: Store) -> pl.DataFrame:
 
 
 def library_people(store: Store) -> pl.DataFrame:
+    """The table `people.csv`."""
     return as_table(people_rows(store), PEOPLE)
 
 
@@ -252,6 +253,7 @@ def _uncounted(store: Store, only: int | None = None) -> list[tuple[int, int, in
 
 
 def recordings_table(recordings: Sequence[ScreenTime]) -> pl.DataFrame:
+    """The table `recordings.csv`."""
     rows = [
         (
             *(one.file, one.source, one.width, one.height, one.frames, round(one.duration, 3), one.every),
@@ -274,6 +276,7 @@ def intervals_table(recordings: Sequence[ScreenTime], names: dict[int, str]) -> 
 
 
 def library_intervals(store: Store) -> pl.DataFrame:
+    """The table `intervals.csv` of all recordings."""
     names = dict(library_people(store).select("person", "name").iter_rows())
     return intervals_table(screen_times(store), names)
 

@@ -58,6 +58,7 @@ def _missing(connection: sqlite3.Connection, version: int) -> str:
 
 
 def columns_there(connection: sqlite3.Connection) -> dict[str, list[tuple[str, str]]]:
+    """Names and types of the columns of each table."""
     names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
     return {
         name: [(row[1], row[2]) for row in connection.execute("SELECT * FROM pragma_table_info(?)", (name,))]

@@ -169,6 +169,7 @@ def seen_between(store: Store, recording: int, start: float, stop: float) -> lis
 
 
 def file_of_recording(store: Store, recording: int) -> PictureFile:
+    """A file that holds a recording, by its row."""
     query = "SELECT folder, path FROM shown_recording WHERE id = ?"
     for folder, path in store.connection.execute(query, (recording,)):
         file = PictureFile(os.fsdecode(folder), os.fsdecode(path))
@@ -219,6 +220,7 @@ class Timeline(Footage):
 
 
 def count_recordings(store: Store) -> int:
+    """How many recordings are there."""
     query = "SELECT count(DISTINCT id) FROM shown_recording WHERE recipe = ?"
     return int(store.connection.execute(query, (store.recipe,)).fetchone()[0]) if any_recording(store) else 0
 

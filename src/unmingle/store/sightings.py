@@ -90,6 +90,7 @@ def notes(store: Store) -> list[tuple[str, int, str]]:
 
 
 def any_recording(store: Store) -> bool:
+    """Whether a recording was seen."""
     return bool(store.connection.execute("SELECT EXISTS (SELECT 1 FROM recording)").fetchone()[0])
 
 
@@ -170,6 +171,7 @@ def cut_track(connection: sqlite3.Connection, row: int, gone: Collection[int], r
 
 
 def finish(connection: sqlite3.Connection, row: int, precision: str) -> None:
+    """Note that a recording was seen to its end."""
     content = _content(connection, row, precision)
     looked_at, skipped = connection.execute("SELECT looked_at, skipped FROM recording WHERE id = ?", (row,)).fetchone()
     reason = f"no face found: {counted(looked_at, 'frame')} looked at"

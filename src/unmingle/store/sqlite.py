@@ -102,6 +102,7 @@ class Store:
         return bool(Mark.of(self.folder).pending or self.fact(ERASING))
 
     def set_fact(self, key: str, value: str) -> None:
+        """Store a fact, replacing an older value."""
         with clear_errors(self.folder):
             self.connection.execute("INSERT OR REPLACE INTO fact (key, value) VALUES (?, ?)", (key, value))
 
