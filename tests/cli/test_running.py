@@ -194,9 +194,9 @@ def test_json_stays_json_in_every_encoding(encoding: str, text: str, monkeypatch
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there are no such pipes")
-@pytest.mark.parametrize("words", [("people",), ("people", "--json")])
+@pytest.mark.parametrize("words", [("people",), ("people", "--json"), ("people", "--help"), ("--help",)])
 def test_a_reader_that_has_seen_enough_ends_it_quietly(album: Path, words: tuple[str, ...]) -> None:
-    with start(words[0], album, *words[1:]) as process:
+    with start(words[0], *([album] if words[0] == "people" else []), *words[1:]) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.close()

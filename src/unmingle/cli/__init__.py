@@ -70,6 +70,10 @@ def main() -> None:
 
             print("Stopped.", *map(printable, getattr(stop, "__notes__", [REPEAT])), file=sys.stderr)
             sys.exit(STOPPED + stop.number)
+        except SystemExit as end:
+            if isinstance(end.__context__, BrokenPipeError):  # Rich, which writes the help, ends with 1 there
+                end.code = READER_GONE
+            raise
         finally:
             gc.freeze()  # nor is it looked at again when Python ends
             _flush()
