@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from polars.exceptions import PanicException
 
 from unmingle.errors import LabelsError
-from unmingle.evaluation import sheets
+from unmingle.evaluation import workbook_parts
 from unmingle.evaluation.columns import Row
 from unmingle.evaluation.sheets import ENCRYPTED_STREAM, MOST_BLANK, OLE2, read_sheets
 
@@ -179,8 +179,8 @@ def test_text_that_a_workbook_holds_once_and_shows_often_is_counted_each_time(tm
 def test_other_tables_of_too_many_cells_are_refused_before_they_are_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sheets, "MAX_CELLS", 1000)
-    monkeypatch.setattr(sheets, "MAX_TEXT", 1_000_000)
+    monkeypatch.setattr(workbook_parts, "MAX_CELLS", 1000)
+    monkeypatch.setattr(workbook_parts, "MAX_TEXT", 1_000_000)
     for rows, problem in ((["1"] * 1001, "1,001 cells"), (["x" * 100_000] * 11, "1,100,000 bytes of text")):
         pl.DataFrame({"file": rows}).write_parquet(tmp_path / "a.parquet")
         assert problem in problem_of(tmp_path / "a.parquet").problem
@@ -198,6 +198,57 @@ def test_binary_workbook_with_a_cell_far_out_is_refused(tmp_path: Path) -> None:
     far = record(0, 7) + record(5, 70_000, 0, 0, 0)
     error = problem_of(workbook(tmp_path / "far.xlsb", **{"xl/worksheets/sheet1.bin": far}))
     assert OUTSIDE in error.problem
+
+
+def test_what_is_merged_over_rows_stands_in_each_that_has_something_else(tmp_path: Path) -> None:
+    with xlsxwriter.Workbook(tmp_path / "a.xlsx") as book:
+        book.add_worksheet("title").merge_range(0, 0, 1, 2, "labels")
+        page = book.add_worksheet()
+        page.merge_range(2, 2, 3, 2, "person")
+        page.write(2, 3, "of picture")
+        page.write_column(3, 3, ["file", "1.jpg", "2.jpg", "", "4.jpg", "5.jpg"])
+        page.merge_range(4, 2, 6, 2, "Ada")
+    title, found = read_sheets(tmp_path / "a.xlsx")
+    assert [row for row in title.rows if any(row)] == [("labels",)]
+    assert [row for row in found.rows if any(row)] == [
+        *(
+            ("person", "of picture"),
+            ("person", "file"),
+            ("Ada", "1.jpg"),
+            ("Ada", "2.jpg"),
+            ("", "4.jpg"),
+            ("", "5.jpg"),
+        ),
+    ]
+
+
+def test_what_is_merged_over_rows_of_open_document(tmp_path: Path) -> None:
+    def row(*cells: str) -> str:
+        return f"<table:table-row><table:table-cell/>{''.join(cells)}</table:table-row>"
+
+    def cell(text: str, more: str = "") -> str:
+        return f'<table:table-cell {more} office:value-type="string"><text:p>{text}</text:p></table:table-cell>'
+
+    merged = (
+        row(cell("Ada", 'table:number-rows-spanned="2"'), cell("1.jpg")),
+        row("<table:covered-table-cell/>", cell("2.jpg")),
+    )
+    rows = row(), row(cell("person"), cell("file")), *merged, row("<table:table-cell/>", cell("3.jpg"))
+    tables = "".join(
+        f'<table:table table:name="{name}">{"".join(of)}</table:table>' for name, of in (("a", ()), ("b", rows))
+    )
+    spaces = "".join(
+        f' xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"' for name in ("office", "table", "text")
+    )
+    kind = "application/vnd.oasis.opendocument.spreadsheet"
+    with zipfile.ZipFile(tmp_path / "a.ods", "w") as out:
+        out.writestr("mimetype", kind)
+        out.writestr("META-INF/manifest.xml", f'<manifest><file-entry full-path="/" media-type="{kind}"/></manifest>')
+        body = f"<office:body><office:spreadsheet>{tables}</office:spreadsheet></office:body>"
+        out.writestr("content.xml", f"<office:document-content{spaces}>{body}</office:document-content>")
+    assert [row for row in list(read_sheets(tmp_path / "a.ods"))[1].rows if any(row)] == [
+        *(("person", "file"), ("Ada", "1.jpg"), ("Ada", "2.jpg"), ("", "3.jpg")),
+    ]
 
 
 def test_a_zip_whose_parts_are_elsewhere_is_damaged(tmp_path: Path) -> None:

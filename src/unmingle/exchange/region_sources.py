@@ -24,7 +24,7 @@ from urllib.parse import unquote
 
 from unmingle.errors import PictureError, SourceError, reason
 from unmingle.evaluation.columns import label_of
-from unmingle.evaluation.sheets import check_cells
+from unmingle.evaluation.workbook_parts import check_cells
 from unmingle.exchange.table_files import OUR_TABLES
 from unmingle.exchange.xmp import ENDING
 from unmingle.sources.formats import SUFFIXES, head_of, picture_format, read_file
