@@ -113,11 +113,11 @@ def _spent(summary: Summary) -> str:
     return f"Time: {', '.join(f'{stage} {seconds:.1f} s' for stage, seconds in summary.seconds.items())}"
 
 
-def endings(others: Sequence[tuple[str, int]]) -> str:
-    """How many files of which endings were passed over."""
+def endings(others: Sequence[tuple[str, int]], what: str = "endings") -> str:
+    """How many files of which endings, or folders of which names, were passed over."""
     shown = [f"{count:,} {ending or 'without an ending'}" for ending, count in others[:ENDINGS]]
     rest = sum(count for _, count in others[ENDINGS:])
-    return ", ".join([*shown, *([f"{rest:,} of {len(others) - ENDINGS:,} more endings"] if rest else [])])
+    return ", ".join([*shown, *([f"{rest:,} of {len(others) - ENDINGS:,} more {what}"] if rest else [])])
 
 
 def _added_lines(added: Added) -> Iterator[str]:
@@ -160,8 +160,9 @@ def _added_lines(added: Added) -> Iterator[str]:
         yield f"{counted(clips, 'clip')} passed over, the moving parts of pictures beside them, as of Live Photos"
     if absent := dict(others).get(NOT_DOWNLOADED):
         yield f"{counted(absent, 'file is', 'files are')} in iCloud only: download what is wanted, and run this again"
-    if kept := [f"{count:,} {name[:-1]}" for name, count in added.others if name.endswith("/")]:
-        yield f"Folders passed over that a system or program keeps for itself: {', '.join(kept)}"
+    if kept := [(name[:-1], count) for name, count in added.others if name.endswith("/")]:
+        folders = "Folders passed over that a system or program keeps for itself, or that are hidden"
+        yield f"{folders}: {endings(kept, 'names')}"
     if added.unwatched:
         yield "Not looked at, of recordings:"
         yield from (f"  {count:>7,}  {note} ({first})" for note, count, first in added.unwatched)

@@ -79,7 +79,7 @@ def test_scan_finds_pictures_by_their_ending_and_counts_the_rest(tmp_path: Path)
     found = images.scan([tmp_path])
     assert [file.name for file in found.files] == ["a.png", "b.JPG", "sub/c.webp", "sub/deep/d.HEIC"]
     assert found.folders == (str(tmp_path),)
-    assert found.others == ((".docx", 1),)
+    assert found.others == ((".docx", 1), ("hidden .jpg", 1))
 
 
 def test_what_systems_keep_for_themselves_is_passed_over_and_told(tmp_path: Path) -> None:
@@ -101,6 +101,17 @@ def test_what_systems_keep_for_themselves_is_passed_over_and_told(tmp_path: Path
     assert [file.name for file in named.files] == ["old.jpg", "derivatives/0/A_1.jpeg"]
 
 
+def test_what_is_hidden_is_passed_over_and_told(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg", "._a.jpg", ".trashed-1-b.JPG", ".picasa.ini", ".thumbnails/1.jpg", ".git/2.jpg")
+    found = images.scan([tmp_path])
+    assert [file.name for file in found.files] == ["a.jpg"]
+    assert dict(found.others) == {"hidden .jpg": 1, ".thumbnails/": 1, ".git/": 1}
+    added = Added(1, 1, 0, 0, 0, 1, 0, others=found.others)
+    told = "\n".join(summary_lines(added, Summary(1, 0, 0, 0, (), {}, {})))
+    assert "1 other file passed over" in told
+    assert "or that are hidden: 1 .git, 1 .thumbnails" in told
+
+
 def test_the_moving_parts_of_pictures_are_passed_over_and_told(tmp_path: Path) -> None:
     touch(tmp_path, "IMG_1.HEIC", "IMG_2.jpg", "IMG_3.HEIC", "1F.heic", "PXL_4.MP.jpg", "IMG_5.JPG", "IMG_6.jpg")
     for name in ("IMG_1.MOV", "IMG_2_HEVC.MOV", "IMG_3.HEIC.MOV", "1F_3.mov", "PXL_4.MP", "alone.mov"):
@@ -114,7 +125,7 @@ def test_the_moving_parts_of_pictures_are_passed_over_and_told(tmp_path: Path) -
     assert [file.name for file in found.files if file.is_recording] == [
         *("IMG_2.mov", "IMG_3.mov", "IMG_5.MOV", "IMG_6.mov", "alone.mov")
     ]
-    assert found.others == ((images.MOVING_PARTS, 5),)
+    assert found.others == ((images.MOVING_PARTS, 5), (".x.icloud/", 1))
     assert images.scan([tmp_path / "IMG_1.MOV"]).files[0].is_recording
 
 
@@ -159,7 +170,7 @@ def test_scan_finds_recordings_in_folders_by_themselves_and_in_lists(tmp_path: P
         ("sub/old.avi", True),
         ("talk.MP4", True),
     ]
-    assert found.others == ((".ts", 1),)
+    assert found.others == ((".ts", 1), ("hidden .mp4", 1))
     (tmp_path / "list.txt").write_text("sub/old.avi\n", encoding="utf-8")
     alone = images.scan([tmp_path / "talk.MP4", tmp_path / "list.txt"])
     assert [(file.name, file.is_recording) for file in alone.files] == [("talk.MP4", True), ("old.avi", True)]

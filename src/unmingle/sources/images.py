@@ -159,9 +159,9 @@ def walk(
 ) -> Iterator[PictureFile | str]:
     """The files below a folder that end so, and those of unknown endings that begin like what does.
 
-    Of each other file its ending or MOVING_PARTS, of some LONE_RAW as well, of a folder that a system keeps its name
-    and a slash; one that can't be opened is a problem. Folders below that unmingle export wrote join `made`, if it is
-    given, and are passed over. SourceError if the folder itself can't be opened.
+    Of each other file its ending or MOVING_PARTS, of some LONE_RAW as well, of a folder that a system keeps or that is
+    hidden its name and a slash; one that can't be opened is a problem. Folders below that unmingle export wrote join
+    `made`, if it is given, and are passed over. SourceError if the folder itself can't be opened.
     """
     seen: set[tuple[int, int]] = set()
     pending = deque([root])
@@ -180,6 +180,7 @@ def walk(
         if ours and made is not None and folder != root:
             made.append(str(folder))
             continue
+        hidden, listing = ([one for one in listing if _is_hidden(one) is it] for it in (True, False))
         moving = formats.moving_parts(folder, (entry.name for entry in listing))
         yield from (LONE_RAW for _ in formats.lone_raws(entry.name for entry in listing if not _is_folder(entry)))
         for entry in listing:
@@ -196,6 +197,7 @@ def walk(
                 yield PictureFile(str(root), os.path.relpath(entry.path, root))
             else:
                 yield ending
+        yield from _hidden(hidden, endings)
 
 
 def _new_entries(folder: Path, seen: set[tuple[int, int]]) -> list[os.DirEntry[str]]:
@@ -205,13 +207,23 @@ def _new_entries(folder: Path, seen: set[tuple[int, int]]) -> list[os.DirEntry[s
         return []
     seen.add((status.st_dev, status.st_ino))
     with os.scandir(folder) as entries:
-        shown = (
-            one
-            for one in entries
-            if not one.name.startswith(".") or (one.name.endswith(formats.NOT_DOWNLOADED) and not _is_folder(one))
-        )
-        listing = sorted(shown, key=lambda entry: entry.name)
+        listing = sorted(entries, key=lambda entry: entry.name)
     return [] if any(entry.name == formats.LIBRARY_FILE and entry.is_file() for entry in listing) else listing
+
+
+def _is_hidden(entry: os.DirEntry[str]) -> bool:
+    name = entry.name
+    return name.startswith(".") and not (name.endswith(formats.NOT_DOWNLOADED) and not _is_folder(entry))
+
+
+def _hidden(entries: Sequence[os.DirEntry[str]], endings: frozenset[str]) -> Iterator[str]:
+    """What is told of hidden entries: folders, and what may be pictures; `._a.jpg` is what macOS notes of `a.jpg`."""
+    for entry in entries:
+        ending = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122
+        if _is_folder(entry):
+            yield f"{readable(entry.name)}/"
+        elif ending in endings and not entry.name.startswith("._"):
+            yield f"hidden {ending}"
 
 
 def _is_wanted(entry: os.DirEntry[str], ending: str, endings: frozenset[str]) -> bool:
