@@ -111,6 +111,8 @@ def test_animation_gives_its_first_frame() -> None:
         (b"just some text", "not a picture"),
         (b"PK\3\4\x14\0\0\0", "an archive"),
         (b"\0\0\0\x1cftypmp42" + bytes(99), "a recording, and only pictures"),
+        (b"\0\0\0\x18ftypcrx " + bytes(99), "a raw picture, which is not read: save it as JPEG"),
+        (b"FUJIFILMCCD-RAW 0201" + bytes(99), "a raw picture, which is not read: save it as JPEG"),
         (encoded(Image.fromarray(RED_LEFT), "JPEG")[:-200], "truncated"),
         (encoded(Image.fromarray(RED_LEFT), "PNG")[:60], "truncated"),
         (encoded(Image.new("RGB", (3, 300)), "PNG"), "too small: 3×300"),

@@ -109,6 +109,8 @@ _RECORDINGS = (
     b"\xb7\xd8\x00\x20\x37\x49\xda\x11",  # WTV
     b"YUV4MPEG2 ",  # uncompressed, as in research
 )
+# Of Fujifilm, Olympus, Panasonic, Sigma, Minolta, and Canon before and since; others begin like a TIFF.
+_RAW = re.compile(rb"FUJIFILMCCD-RAW|IIR[OS]|MMOR|IIU\0|FOVb|\0MRM|II\x1a\0\0\0HEAPCCDR|.{4}ftypcrx ", re.DOTALL)
 _PACKETS = ((0, 188), (4, 192), (0, 204))  # where the first 0x47 of an MPEG transport stream is, and how far the next
 
 
@@ -180,6 +182,11 @@ def picture_format(head: bytes) -> str:
         return found
     brands = {head[8:12], *(head[at : at + 4] for at in range(16, len(head), 4))}
     return next((name for name, known in BOXED.items() if brands.intersection(known)), "")
+
+
+def begins_raw(head: bytes) -> bool:
+    """Whether a file that begins so, and is no picture that is read, is a raw one."""
+    return bool(_RAW.match(head))
 
 
 def begins_recording(head: bytes) -> bool:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from PIL import Image, UnidentifiedImageError
 
 from unmingle.errors import PictureError
-from unmingle.sources.formats import BOXED, HEAD, begins_recording, picture_format
+from unmingle.sources.formats import BOXED, HEAD, begins_raw, begins_recording, picture_format
 
 NORMAL = 1  # the orientation of a picture that is stored as it is shown
 ORIENTATION = 0x0112  # the tag of EXIF and TIFF, a short of 1 to 8
@@ -94,6 +94,8 @@ def open_picture(content: bytes) -> tuple[Image.Image, Plain]:
         raise PictureError("an archive, to be unpacked first")
     if not kind and begins_recording(content[:HEAD]):
         raise PictureError("a recording, and only pictures are looked at here")
+    if not kind and begins_raw(content[:HEAD]):
+        raise PictureError("a raw picture, which is not read: save it as JPEG")
     if not kind:
         raise PictureError("not a picture in a format that is read")
     plain = without_metadata(content, kind)
