@@ -74,3 +74,11 @@ def test_numbers_stay_numbers(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("\n".join(lines))
     _, *rows = fill_in(tmp_path / "a.csv", LabelOptions(), faces()).rows
     assert [row[-1] for row in rows] == [0.25, -3, 1 / 3, *given[3:]]
+
+
+def test_each_face_of_a_picture_is_filled_in(tmp_path: Path) -> None:
+    people = faces().with_columns(file=pl.lit("m.jpg"), face=pl.int_range(pl.len()))
+    given = people.select("file", "face").head(3).with_columns(ID=pl.Series(["x", "y", "z"]))
+    given.write_csv(tmp_path / "a.csv")
+    filled = fill_in(tmp_path / "a.csv", LabelOptions(), people)
+    assert [row[4:6] for row in filled.rows[1:]] == list(people.select("person", "name").fill_null("").head(3).rows())

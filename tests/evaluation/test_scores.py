@@ -1,5 +1,6 @@
 import os
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -52,6 +53,65 @@ def test_every_outcome() -> None:
     }
     assert found.scores.accuracy == 5 / 8
     assert (found.scores.people_found, found.people_in_library) == (2, 2)
+
+
+def our_table(path: Path, *rows: dict[str, Any]) -> Path:
+    """A `faces.csv` with such rows."""
+    table(*rows).drop("meeting").write_csv(path)
+    return path
+
+
+def spot(file: str, number: int | None, person: int | None, left: float, **more: Any) -> dict[str, Any]:
+    return face(file, person, face=number, left=left, top=0.0, **more)
+
+
+PARTY = (
+    *(spot("a.jpg", number, person, 20.0 * number) for number, person in enumerate((1, 2, None))),
+    *(spot("b.jpg", number, person, 20.0 * number) for number, person in enumerate((1, 3))),
+    spot("c.jpg", None, None, 0.0),
+    *(spot("m.mp4", 0, person, 0.0, frame=frame) for frame, person in ((0, 2), (30, 1))),
+)
+
+
+def test_our_own_table_corrected_by_hand_is_scored_face_by_face(tmp_path: Path) -> None:
+    names = ("Ada", "Bob", "Cy", "Ada", "Bob", "Ada", "Bob", "Ada")
+    rows = [row | {"name": name} for row, name in zip(PARTY, names, strict=True)]
+    labels = read_labels(our_table(tmp_path / "faces.csv", *rows[:-1]), LabelOptions(label_column="name"))
+    assert labels.files[:2] == ("/s/a.jpg, face 0", "/s/a.jpg, face 1")
+    assert labels.files[-1] == "/s/m.mp4, frame 0, face 0"
+    found = evaluate(table(*PARTY), labels)
+    assert found.faces.select("file", "frame", "face", "label", "outcome").rows() == [
+        ("a.jpg", None, 0, "Ada", "right"),
+        ("a.jpg", None, 1, "Bob", "right"),
+        ("a.jpg", None, 2, "Cy", "left_out"),
+        ("b.jpg", None, 0, "Ada", "right"),
+        ("b.jpg", None, 1, "Bob", "elsewhere"),
+        ("c.jpg", None, None, "Ada", "left_out"),
+        ("m.mp4", 0, 0, "Bob", "right"),
+    ]
+    assert (found.join.other_faces, found.join.files_without_row, found.join.rows_without_file) == (1, (), ())
+    with pytest.raises(LabelsError, match="could hold people: person"):  # which of them is what was corrected?
+        read_labels(tmp_path / "faces.csv", LabelOptions())
+
+
+def test_labels_of_faces_are_of_those_that_are_there_whatever_their_numbers(tmp_path: Path) -> None:
+    renumbered = [row | {"face": (row["face"] + 1) % 3, "name": str(row["person"])} for row in PARTY[:2]]
+    gone = spot("a.jpg", 0, 9, 500.0, name="9"), spot("d.jpg", 0, 9, 0.0, name="9")
+    labels = read_labels(our_table(tmp_path / "faces.csv", *renumbered, *gone), LabelOptions(label_column="name"))
+    found = evaluate(table(*PARTY), labels)
+    assert found.faces.select("file", "face", "label").rows() == [("a.jpg", 0, "1"), ("a.jpg", 1, "2")]
+    assert found.join.rows_without_file == ("/s/a.jpg, face 0", "/s/d.jpg, face 0")
+
+
+def test_a_column_of_faces_tells_them_apart_where_a_picture_has_several(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("file,face,who,ID\na.jpg,1,x,Bob\na.jpg,0,y,Ada\nb.jpg,7,y,Ada\n")
+    found = evaluate(table(*PARTY), read_labels(tmp_path / "a.csv", LabelOptions()))
+    assert found.faces.select("file", "face", "label").rows() == [("a.jpg", 1, "Bob"), ("a.jpg", 0, "Ada")]
+    assert found.join.rows_without_file == ("b.jpg, face 7",)
+    assert found.join.files_without_row == ("b.jpg", "c.jpg", "m.mp4")
+    (tmp_path / "a.csv").write_text("file,face,ID\na.jpg,1,Ada\nb.jpg,7,Ada\n")  # of crops, their number in a frame
+    found = evaluate(table(*PARTY), read_labels(tmp_path / "a.csv", LabelOptions()))
+    assert found.faces.select("file", "face").rows() == [("a.jpg", 0), ("b.jpg", 0)]
 
 
 def test_what_does_not_join_is_counted_and_listed() -> None:

@@ -21,6 +21,7 @@ NAME_COLUMNS = ("name", "personname", "fullname", "person", "label", "identity",
 # Where columns contradict each other, one with such a heading is meant, if there is one.
 PLAIN_LABELS = frozenset({"person", "personid", "identity", "subject"})
 PLAIN_NAMES = frozenset({"name", "personname", "fullname"})
+OURS = frozenset({"source", "frame", "face", "person", "name", "status", "reason"})  # headings of a table of ours
 DEFAULT_DROPS = ("Mask=Y", "ID=0")
 HEADER_ROWS = 10  # a title or a note above the header is common, more than a few lines of them are not
 RUNNING = 5  # rows from which on 1, 2, 3, … is a row number, and not one person after another
@@ -224,6 +225,12 @@ class _Header:
         raise self._several(columns, "file names", "--file-column")
 
     def label(self, columns: list[int], *, asked: bool) -> int:
+        if not asked and set(map(fold, self.header)) >= OURS:
+            # One of the two was corrected; the other is what is to be scored, and would score itself.
+            ours = [i for i in columns if fold(self.header[i]) in {"person", "name"} and self._texts(i)]
+            filled = {tuple(bool(cell(row, i).strip()) for row in self.body) for i in ours}
+            if len(ours) > 1 and (len(filled) > 1 or not self._agree(ours, str.casefold)):
+                raise self._several(ours, "people", "--label-column")
         left = _rather(columns, lambda i: not self._holds_files(i))
         left = _rather(left, lambda i: not _numbers_rows(self._texts(i)))
         if not asked and len(left) == 1:

@@ -258,9 +258,11 @@ def _verdicts(evaluations: tuple[Evaluation, Evaluation], a: pl.DataFrame, b: pl
     """Picture, label and verdict of each labelled picture that both have; of files with one content the first."""
     scored = []
     for evaluation, faces in zip(evaluations, (a, b), strict=True):
-        pictures = faces.select("file", "source", "picture").unique(["file", "source"])
-        right = evaluation.faces.select("file", "source", "label", (pl.col("outcome") == "right").alias("right"))
-        scored.append(right.join(pictures, on=["file", "source"]).unique("picture", keep="first", maintain_order=True))
+        one = ["file", "source", "frame", "face"]
+        main = faces.sort("face", nulls_last=True, maintain_order=True).unique(one[:2], keep="first")
+        right = evaluation.faces.select(*one, "label", (pl.col("outcome") == "right").alias("right"))
+        known = right.join(main.select(*one, "picture"), on=one, nulls_equal=True, maintain_order="left")
+        scored.append(known.unique("picture", keep="first", maintain_order=True))
     both = scored[0].join(scored[1].select("picture", "right"), on="picture", suffix="_b")
     a_right, b_right = pl.col("right"), pl.col("right_b")
     verdict = first_case({"right": a_right & b_right, "mended": b_right, "broken": a_right}, otherwise="wrong")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence, Set
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ from unmingle.evaluation.columns import (
     rules_for,
     same,
 )
+from unmingle.evaluation.places import Place, places_of
 from unmingle.evaluation.sheets import TextTable, read_sheets
 from unmingle.files import user_path
 from unmingle.sources.names import bare, find_named, has_ending
@@ -81,7 +82,10 @@ class Contradiction:
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """Who is on which file; every file is in exactly one of files, dropped, contradictions and unlabelled."""
+    """Who is on which file; every file is in exactly one of files, dropped, contradictions and unlabelled.
+
+    Where a table tells faces apart (see `places.places_of`), what is called a file here is a face of one.
+    """
 
     origin: str  # the file that it came from, or "folders"
     files: tuple[str, ...]  # those that are labelled, in order, as they were written
@@ -98,6 +102,7 @@ class Labels:
     note: str = ""  # how the file was read
     unread: tuple[str, ...] = ()  # sheets with labels that were not read
     spellings: tuple[str, ...] = ()  # taken for another label, see `_alike`
+    places: Mapping[str, Place] = field(default_factory=dict)  # of each file's name, where faces are told apart
 
     @property
     def people(self) -> int:
@@ -217,12 +222,13 @@ def labels_of(table: Table, origin: str, options: LabelOptions) -> Labels:
     columns = table.columns
     rules = rules_for(columns, origin, options.drops)
     said_of: defaultdict[str, list[tuple[str, Rule | None]]] = defaultdict(list)
-    names: dict[str, str] = {}
+    places = places_of(columns)
+    names: dict[Place, str] = {}
     empty_rows = nameless_rows = 0
     labels, spellings = _alike(label_of(cell(row, columns.label)) for row in columns.body)
-    for row, label in zip(columns.body, labels, strict=True):
-        if file := bare(cell(row, columns.file)):
-            said_of[names.setdefault(file_key(file), file)].append((label, _first_match(row, rules)))
+    for row, at, label in zip(columns.body, places, labels, strict=True):
+        if at.file:
+            said_of[names.setdefault(at.key, str(at))].append((label, _first_match(row, rules)))
         elif label:
             nameless_rows += 1
         else:
@@ -252,7 +258,7 @@ def labels_of(table: Table, origin: str, options: LabelOptions) -> Labels:
             f"The rows of {origin} disagree about each of {len(contradictions):,} files, such as"
             f" {one.file} ({', '.join(one.says)}).",
             "Where several files have the same name, write it with the folder, as in phone1/IMG_0001.jpg; of several"
-            " people in a picture, keep the row of its main face.",
+            " people in a picture, keep the row of its main face, or say in a column face which face each row is of.",
         )
     if not files and not dropped:
         mend = f"Check the columns {columns.file_name} and {columns.label_name}."
@@ -273,12 +279,8 @@ def labels_of(table: Table, origin: str, options: LabelOptions) -> Labels:
         note=table.note,
         unread=table.unread,
         spellings=spellings,
+        places={name: at for at, name in names.items() if at.face},
     )
-
-
-def file_key(file: str) -> str:
-    """A key under which the writings of one path in a table are one."""
-    return file.replace("\\", "/").removeprefix("./")
 
 
 def _first_match(row: Row, rules: tuple[Rule, ...]) -> Rule | None:

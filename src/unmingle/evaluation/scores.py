@@ -13,18 +13,17 @@ import polars as pl
 
 from unmingle.errors import LabelsError
 from unmingle.evaluation import metrics
-from unmingle.evaluation.columns import cell, plain_number
+from unmingle.evaluation.columns import plain_number
 from unmingle.evaluation.labels import (
     Dropped,
     LabelOptions,
     Labels,
     Matches,
-    file_key,
     find_table,
     labels_of,
     match_names,
 )
-from unmingle.sources.names import bare
+from unmingle.evaluation.places import Place, places_of, rows_at
 
 Cell = str | float
 
@@ -148,11 +147,11 @@ class Evaluation:
 def evaluate(faces: pl.DataFrame, labels: Labels) -> Evaluation:
     """Score the people of a library against labels, which are joined by name, see `labels.match_names`.
 
-    A label belongs to a file. Where a file holds several faces it is taken to mean the main one, number 0; the others
-    are counted and not scored. A file without a person (not_a_face, alone, masked, …) is a left-out face. Where the
-    table of faces has a column `meeting`, each meeting is scored on its own, too.
+    A label belongs to a file, or to a face where the labels tell faces apart. Of a file with several faces it is taken
+    to mean the main one, number 0; the others are counted and not scored. A file without a person (not_a_face, alone,
+    masked, …) is a left-out face. Where the table of faces has a column `meeting`, each meeting is scored on its own.
     """
-    best = best_faces(faces)
+    best = best_faces(faces, labels)
     matches = join_files(best, labels)
     file_of, statuses = matches.file_of, best["status"].to_list()
     scored = _scored_faces(best, file_of, labels)
@@ -196,11 +195,16 @@ def first_case(cases: dict[str, pl.Expr], *, otherwise: str) -> pl.Expr:
     return pl.coalesce(*(pl.when(case).then(pl.lit(name)) for name, case in cases.items()), pl.lit(otherwise))
 
 
-def best_faces(faces: pl.DataFrame) -> pl.DataFrame:
-    """One row per file, its face of lowest number (the first of equals), and `faces_in_file`, its rows."""
+def best_faces(faces: pl.DataFrame, labels: Labels) -> pl.DataFrame:
+    """One row per file, its face of lowest number (the first of equals), and `faces_in_file`, its rows.
+
+    All rows where labels are of faces.
+    """
     file = ["source", "file"]
     typed = faces.with_columns(pl.col(file).cast(pl.String).fill_null(""), pl.col("person").cast(pl.Int64))
     numbered = typed.with_columns(pl.len().over(file).alias("faces_in_file")).with_row_index("_order")
+    if labels.places:
+        return numbered.drop("_order")
     first = numbered.sort("face", "_order", nulls_last=True).unique(file, keep="first")
     return first.sort("_order").drop("_order")
 
@@ -209,7 +213,23 @@ def join_files(best: pl.DataFrame, labels: Labels) -> Matches:
     """Join every name in the labels, those that are not scored too, so that their files do not count as unnamed."""
     left_out = (*(one.file for one in labels.dropped), *(one.file for one in labels.contradictions), *labels.unlabelled)
     names = tuple(dict.fromkeys((*labels.files, *left_out)))
-    return match_names(names, best.select("source", "file").rows())
+    files = best.select("source", "file").unique(maintain_order=True)
+    if not labels.places:
+        return match_names(names, files.rows())
+    places = [labels.places[name] for name in names]
+    paths = list(dict.fromkeys(at.file for at in places))
+    found = match_names(paths, files.rows())
+    faces = best.join(files.with_row_index("file_index"), on=["source", "file"], maintain_order="left")
+    rows = rows_at(places, [found.file_of[at.file] for at in places], faces)
+    often, astray = Counter(rows), {paths[i] for i in found.by_name}
+    unsure = {paths[i] for i in found.ambiguous}
+    twice = [row is not None and often[row] > 1 for row in rows]
+    return Matches(
+        names,
+        tuple(None if again else row for row, again in zip(rows, twice, strict=True)),
+        tuple(i for i, at in enumerate(places) if twice[i] or at.file in unsure),
+        tuple(i for i, at in enumerate(places) if at.file in astray and rows[i] is not None),
+    )
 
 
 def _scored_faces(best: pl.DataFrame, file_of: dict[str, int | None], labels: Labels) -> pl.DataFrame:
@@ -237,7 +257,9 @@ def _join_counts(
     named = [position for position in matches.files if position is not None]
     # With their source where it takes that to tell two apart.
     shown = pl.when(pl.col("file").is_duplicated()).then(pl.format("{}/{}", "source", "file")).otherwise("file")
-    unnamed = best.select(shown.alias("shown")).with_row_index().filter(~pl.col("index").is_in(named))
+    rowless = best.with_columns((~pl.int_range(pl.len()).is_in(named)).alias("rowless"))
+    every = rowless.group_by("source", "file", maintain_order=True).agg(pl.col("rowless").all())
+    unnamed = every.select(shown.alias("shown"), "rowless").filter("rowless")
     dropped = []
     for rule in labels.rules:  # one that dropped nothing, too
         counts = Counter(status for one, status in became if one.rule == rule)
@@ -257,7 +279,7 @@ def _join_counts(
         dropped=tuple(dropped),
         empty_rows=labels.empty_rows,
         nameless_rows=labels.nameless_rows,
-        other_faces=int((scored["faces_in_file"] - 1).sum()),
+        other_faces=int(scored.unique(["source", "file"])["faces_in_file"].sum()) - scored.height,
     )
 
 
@@ -337,20 +359,20 @@ def fill_in(path: Path, options: LabelOptions, faces: pl.DataFrame) -> Filled:
     table = find_table(path, options)
     columns = table.columns
     labels = labels_of(table, path.name, options)
-    best = best_faces(faces)
-    position = {file_key(name): at for name, at in join_files(best, labels).file_of.items()}
+    best = best_faces(faces, labels)
+    matched = join_files(best, labels).file_of
+    position = {(labels.places.get(name) or Place(name)).key: at for name, at in matched.items()}
     found = best.select("person", "name", "status", "reason").rows()
     label_of_person = dict(evaluate(faces, labels).scores.mapping)
     nothing = ("",) * len(NEW)
     missing: dict[str, None] = {}
 
-    def new_cells(row: tuple[str, ...]) -> tuple[Cell, ...]:
-        file = bare(cell(row, columns.file))
-        if not file:
+    def new_cells(of: Place) -> tuple[Cell, ...]:
+        if not of.file:
             return nothing
-        at = position[file_key(file)]
+        at = position[of.key]
         if at is None:
-            missing[file] = None
+            missing[str(of)] = None
             return ("", "", "", "not in the library", "")
         person, name, status, reason = found[at]
         if person is None:
@@ -360,7 +382,7 @@ def fill_in(path: Path, options: LabelOptions, faces: pl.DataFrame) -> Filled:
     at = columns.label + 1
     given = (*table.above, columns.header, *columns.body)
     headings = tuple(heading.format(label=columns.label_name) for heading in NEW)
-    added = [*[nothing] * len(table.above), headings, *map(new_cells, columns.body)]
+    added = [*[nothing] * len(table.above), headings, *map(new_cells, places_of(columns))]
     width = max(map(len, given))
     padded = ([_typed(text) for text in (*row, *[""] * (width - len(row)))] for row in given)
     rows = tuple((*row[:at], *new, *row[at:]) for row, new in zip(padded, added, strict=True))
