@@ -102,7 +102,7 @@ class Labels:
     note: str = ""  # how the file was read
     unread: tuple[str, ...] = ()  # sheets with labels that were not read
     spellings: tuple[str, ...] = ()  # taken for another label, see `_alike`
-    places: Mapping[str, Place] = field(default_factory=dict)  # of each file's name, where faces are told apart
+    places: Mapping[str, Place] = field(default_factory=dict, hash=False)  # of each file's name, where faces are told apart
 
     @property
     def people(self) -> int:
