@@ -103,6 +103,15 @@ def test_labels_of_faces_are_of_those_that_are_there_whatever_their_numbers(tmp_
     assert found.join.rows_without_file == ("/s/a.jpg, face 0", "/s/d.jpg, face 0")
 
 
+def test_a_face_of_another_frame_or_in_shares_of_its_picture(tmp_path: Path) -> None:
+    rows = PARTY[0] | {"left": 0.1, "width": 0.2, "height": 0.2}, PARTY[-2], PARTY[-2] | {"frame": 60}
+    named = [row | {"name": str(row["person"])} for row in rows]
+    labels = read_labels(our_table(tmp_path / "faces.csv", *named), LabelOptions(label_column="name"))
+    found = evaluate(table(*PARTY[:-1]), labels)
+    assert found.faces.select("file", "frame", "face").rows() == [("a.jpg", None, 0), ("m.mp4", 0, 0)]
+    assert found.join.rows_without_file == ("/s/m.mp4, frame 60, face 0",)
+
+
 def test_a_column_of_faces_tells_them_apart_where_a_picture_has_several(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("file,face,who,ID\na.jpg,1,x,Bob\na.jpg,0,y,Ada\nb.jpg,7,y,Ada\n")
     found = evaluate(table(*PARTY), read_labels(tmp_path / "a.csv", LabelOptions()))

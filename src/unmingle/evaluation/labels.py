@@ -102,7 +102,8 @@ class Labels:
     note: str = ""  # how the file was read
     unread: tuple[str, ...] = ()  # sheets with labels that were not read
     spellings: tuple[str, ...] = ()  # taken for another label, see `_alike`
-    places: Mapping[str, Place] = field(default_factory=dict, hash=False)  # of each file's name, where faces are told apart
+    # Of each file's name, where faces are told apart.
+    places: Mapping[str, Place] = field(default_factory=dict, hash=False)
 
     @property
     def people(self) -> int:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from unmingle.evaluation.columns import OURS, Columns, Row, cell, place, plain_number
 from unmingle.records import BOX
 from unmingle.sources.names import bare
-from unmingle.sources.regions import LEAST_OVERLAP, Area, area_of, number, overlap
+from unmingle.sources.regions import LEAST_OVERLAP, MOST_SHARE, Area, area_of, number, overlap
 
 if TYPE_CHECKING:
     import polars as pl
 
-    Face = tuple[int | None, Area | None, int]  # its number, its place in pixels, and its row
+    Face = tuple[str, Area | None, int]  # its number, its place in pixels, and its row
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +48,18 @@ def places_of(columns: Columns) -> list[Place]:
         return main
 
     def text(row: Row, column: int | None) -> str:
-        return "" if column is None else plain_number(cell(row, column))
+        found = "" if column is None else plain_number(cell(row, column))
+        return found.lstrip("0") or found[:1]  # 0 stays
 
     told = []
     for row, at in zip(columns.body, main, strict=True):
         origin = "" if source is None or not at.file else bare(cell(row, source))
         file = f"{origin.rstrip('/')}/{at.file}" if origin else at.file
-        area = area_of(*(number(text(row, side)) for side in sides), cornered=True)
-        told.append(Place(file, text(row, frame), text(row, face) or "0", area))
+        area = area_of(*(None if side is None else number(cell(row, side)) for side in sides), cornered=True)
+        in_pixels = area is not None and max(area) > MOST_SHARE
+        told.append(Place(file, text(row, frame), text(row, face) or "0", area if in_pixels else None))
     numbers = all(one.face.isdecimal() and (one.frame or "0").isdecimal() for one in told)
-    several = len(set(told)) > len({(one.file, one.frame) for one in told})
+    several = len({one for one in told if one.file}) > len({(one.file, one.frame) for one in told if one.file})
     return told if numbers and (several or columns.headings >= OURS) else main
 
 
@@ -66,19 +68,20 @@ def rows_at(places: Sequence[Place], files: Sequence[int | None], faces: pl.Data
 
     Where the place says where the face is, it is there, if possible with that number: another detector numbers others.
     """
-    of_file: defaultdict[int, defaultdict[int | None, list[Face]]] = defaultdict(lambda: defaultdict(list))
+    of_file: defaultdict[int, defaultdict[str, list[Face]]] = defaultdict(lambda: defaultdict(list))
     columns = faces.select("file_index", "frame", "face", *BOX).iter_rows()
     for row, (file, frame, face, *box) in enumerate(columns):
-        of_file[file][frame].append((face, area_of(*box, cornered=True), row))
+        of_file[file]["" if frame is None else str(frame)].append((str(face or 0), area_of(*box, cornered=True), row))
 
     def row_at(at: Place, file: int | None) -> int | None:
         frames = of_file[file] if file is not None else {}
-        # All faces of a picture are of one frame, whatever is told to be its number.
-        found = next(iter(frames.values())) if len(frames) == 1 else frames.get(int(at.frame or -1), [])
-        numbered = [row for face, _, row in found if (face or 0) == int(at.face)]
+        # A picture is all of one frame; it may have no number here or there.
+        alone = len(frames) == 1 and (not at.frame or "" in frames)
+        found = next(iter(frames.values())) if alone else frames.get(at.frame, [])
+        numbered = next((row for face, _, row in found if face == at.face), None)
         alike = {row: overlap(at.area, area) for _, area, row in found if at.area and area}
-        if not alike or alike.get(next(iter(numbered), -1), 0) >= LEAST_OVERLAP:
-            return next(iter(numbered), None)
+        if not alike or (numbered is not None and alike.get(numbered, 0) >= LEAST_OVERLAP):
+            return numbered
         best = max(alike, key=alike.__getitem__)
         return best if alike[best] >= LEAST_OVERLAP else None
 

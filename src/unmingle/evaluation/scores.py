@@ -220,7 +220,8 @@ def join_files(best: pl.DataFrame, labels: Labels) -> Matches:
     paths = list(dict.fromkeys(at.file for at in places))
     found = match_names(paths, files.rows())
     faces = best.join(files.with_row_index("file_index"), on=["source", "file"], maintain_order="left")
-    rows = rows_at(places, [found.file_of[at.file] for at in places], faces)
+    file_of = found.file_of
+    rows = rows_at(places, [file_of[at.file] for at in places], faces)
     often, astray = Counter(rows), {paths[i] for i in found.by_name}
     unsure = {paths[i] for i in found.ambiguous}
     twice = [row is not None and often[row] > 1 for row in rows]
