@@ -260,7 +260,7 @@ class Added:
     gone: int  # files of earlier runs that were there until now
     unwatched: tuple[tuple[str, int, str], ...] = ()  # what of recordings was not looked at, how often, the first file
     along: tuple[tuple[str, int], ...] = ()  # sources of earlier runs, not looked through now, and their files
-    others: tuple[tuple[str, int], ...] = ()  # passed over, most first: endings, folders of systems/, moving parts
+    others: tuple[tuple[str, int], ...] = ()  # passed over, most first: endings, folders not looked into/, moving parts
     moved: int = 0  # files that were there before under another name or in another folder
     changed: int = 0  # files with other bytes that show what they showed, such as pictures that got a rating
     carried: int = 0  # pictures saved again, turned or cut, whose faces go on as they were

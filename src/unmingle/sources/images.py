@@ -62,7 +62,7 @@ class Scan:
 
     files: tuple[PictureFile, ...]  # pictures and recordings, sorted
     folders: tuple[str, ...]  # that were walked whole: what is not in `files` is no longer in them
-    others: tuple[tuple[str, int], ...] = ()  # passed over, most first: endings, folders of systems/, MOVING_PARTS
+    others: tuple[tuple[str, int], ...] = ()  # passed over, most first: endings, folders not looked into/, MOVING_PARTS
     made: tuple[str, ...] = ()  # folders below that unmingle export wrote, whose pictures were passed over
     lone_raws: int = 0  # of the others: raw pictures that lie there in no other format
 
