@@ -16,7 +16,7 @@ from unmingle.files import user_path
 from unmingle.grouping.impostors import MANY_PEOPLE, compared_curve, curve_of, estimate_curve, measure_curve, separation
 from unmingle.grouping.threshold import FalseMergeThreshold
 from unmingle.models import embedding, registry
-from unmingle.models.registry import CARDS, DLIB, Calibration, Card, Intake
+from unmingle.models.registry import CARDS, DLIB, SFACE, YUNET, Calibration, Card, Intake
 from unmingle.progress import Progress, silent
 from unmingle.records import F32, U8
 from unmingle.settings import FALSE_MERGES, EngineSettings
@@ -192,8 +192,9 @@ def check_model(name: str) -> Checked:
 
 
 def models_here() -> list[str]:
-    """The names of the models whose files are on this machine, or should be."""
-    return [name for name, card in registry.all_cards().items() if card.package or registry.is_here(card)]
+    """The names of the models whose files are on this machine, or should be: dlib's is an extra."""
+    own = {YUNET.name, SFACE.name}
+    return [name for name, card in registry.all_cards().items() if name in own or registry.is_here(card)]
 
 
 def warnings_of(card: Card) -> tuple[str, ...]:

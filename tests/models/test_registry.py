@@ -76,6 +76,7 @@ def test_files_stand_in_for_the_package_that_is_gone(
         copies[name] = tmp_path / f"{name}.fetched"
         copies[name].write_bytes(model_file(CARDS[name]).read_bytes())
     monkeypatch.setattr(registry, "find_spec", lambda package: None)
+    assert "dlib" not in modelling.models_here()  # an extra: without it nothing is wrong
     for name, copy in copies.items():
         assert not is_here(CARDS[name])
         problems = {one: modelling.check_model(one).problem for one in modelling.models_here()}
