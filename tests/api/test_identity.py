@@ -450,9 +450,15 @@ def test_a_source_is_somewhere_else_only_if_its_files_are(album: Album) -> None:
     assert album.again(new).known == 8
     assert album.is_as_before()
     (new / "a0.png").unlink()
+    (new / "broken.png").symlink_to("nowhere")
     album.again(new)
     new.rename(album.pictures)
     assert album.library.relocate(new, album.pictures) == 7
+    album.pictures.rename(new)
+    (new / "a1.png").unlink()
+    with pytest.raises(SourceError, match="1 of 9 files are not in") as caught:
+        album.library.relocate(album.pictures, new)
+    assert f"unmingle cluster {new} -o {album.folder / 'library'}" in caught.value.mend
 
 
 def test_what_is_another_picture_of_the_library_is_no_place_for_a_file(album: Album) -> None:

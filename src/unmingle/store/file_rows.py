@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from unmingle.errors import SourceError
+from unmingle.errors import SourceError, command
 from unmingle.files import stamp, user_path
 from unmingle.sources.images import PictureFile, Scan, readable
 from unmingle.store.sqlite import Store
@@ -290,12 +290,14 @@ def relocate(store: Store, old: Path, new: Path) -> int:
     with store.transaction() as connection:
         there = files_below(connection, old)
         stamps = {rest: stamp(new / rest) for _, rest, _ in there}
-        missing = sorted(rest for file, rest, _ in there if file.present and stamps[rest][0] < 0)
+        away = (rest for file, rest, _ in there if file.present and stamps[rest][0] < 0)
+        missing = sorted(rest for rest in away if not os.path.lexists(new / rest))  # a broken link is there
         if missing:
             raise SourceError(
                 f"{len(missing):,} of {len(there):,} files are not in {readable(str(new))}; the first that is missing"
                 f" is {readable(missing[0])}.",
-                "Name the folder where they are now; first let unmingle cluster find out what is gone for good.",
+                "Name the folder where they are now. Where some are gone for good, this finds the others by what they"
+                f" show: {command('cluster', new, '-o', store.folder)}",
             )
         moving = {file.row for file, _, _ in there}
         rows = (row for row in _file_rows(connection) if row.present and row.row not in moving)
