@@ -113,6 +113,11 @@ def test_nothing_is_readable_and_nothing_is_lost(
     assert not (album / "encryption.json").exists()
 
 
+def test_no_key_is_thought_to_be_kept_of_a_library_that_is_not_encrypted(unmingle: Command, album: Path) -> None:
+    done = unmingle("cluster", "-o", album, "--keyring")
+    assert (done.code, "--keyring counts with --encrypt only" in done.err) == (2, True)
+
+
 def test_a_copy_that_a_cloud_made_is_told_to_be_plain(unmingle: Command, album: Path, tmp_path: Path) -> None:
     (tmp_path / "key").write_text(KEY)
     shutil.copy(album / "library.sqlite", album / "library (1).sqlite")

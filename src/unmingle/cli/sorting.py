@@ -150,6 +150,8 @@ def cluster(
     library = opt.open_library(output)
     options = opt.label_options(labels, file_column, label_column, sheet)
     looking, grouping = opt.said_or_as_before(context, library, quiet=quiet)
+    if keyring and not encrypt:
+        raise typer.BadParameter("--keyring counts with --encrypt only.")
     if encrypt:
         opt.begin_encrypted(library, keep=keyring)
     known = _sources(library, sources)
