@@ -115,9 +115,10 @@ def _spent(summary: Summary) -> str:
 
 def endings(others: Sequence[tuple[str, int]], what: str = "endings") -> str:
     """How many files of which endings, or folders of which names, were passed over."""
-    shown = [f"{count:,} {ending or 'without an ending'}" for ending, count in others[:ENDINGS]]
-    rest = sum(count for _, count in others[ENDINGS:])
-    return ", ".join([*shown, *([f"{rest:,} of {len(others) - ENDINGS:,} more {what}"] if rest else [])])
+    most = ENDINGS if len(others) > ENDINGS + 1 else len(others)
+    shown = [f"{count:,} {ending or 'without an ending'}" for ending, count in others[:most]]
+    rest = sum(count for _, count in others[most:])
+    return ", ".join([*shown, *([f"{rest:,} of {len(others) - most:,} more {what}"] if rest else [])])
 
 
 def _added_lines(added: Added) -> Iterator[str]:

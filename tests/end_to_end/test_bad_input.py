@@ -67,6 +67,8 @@ def test_empty_and_missing_folders(unmingle: Command) -> None:
     failed(unmingle("cluster", "zipped", "-o", "out"), "zipped, only 2 .zip, 1 .icloud, 1 .cr2.\nName another")
     for number in range(9):
         (unmingle.folder / "zipped" / f"part.e{number}").write_bytes(b"-")
+        if number == 5:
+            failed(unmingle("cluster", "zipped", "-o", "out"), "1 .e4, 1 .e5.")
     failed(unmingle("cluster", "zipped", "-o", "out"), "1 .e4, 4 of 4 more endings.")
     failed(unmingle("cluster", "nowhere", "-o", "out"), "There is no", "nowhere", "Check the path")
     (unmingle.folder / "loop").symlink_to("loop")

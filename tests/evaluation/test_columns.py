@@ -54,7 +54,7 @@ def test_a_heading_as_written_goes_before_a_folded_one() -> None:
 @pytest.mark.parametrize(
     ("header", "file", "label", "problem", "mend"),
     [
-        (("file", "Mask"), None, None, "No column 'ID' in labels.csv.", "It has file, Mask: pass --label-column."),
+        (("file", "Mask"), None, None, "No column of people in labels.csv.", "It has file, Mask: pass --label-column."),
         (("No", "ID"), None, None, "No column with file names in labels.csv.", "It has No, ID: pass --file-column."),
         (("file", "ID"), "crop", None, "No column 'crop' in labels.csv.", "It has file, ID: pass --file-column."),
         (("file", "ID"), None, "who", "No column 'who' in labels.csv.", "It has file, ID: pass --label-column."),

@@ -108,7 +108,7 @@ class State:
         """Each face once."""
         once = tuple(dict.fromkeys(faces))
         if not once:
-            raise DecisionError("No face was named.", "Say which faces.")
+            raise DecisionError("No face was named.", "Say which faces, or for ignore and restore which person.")
         query = "SELECT count(*) FROM face_row WHERE recipe = ? AND face IN (SELECT value FROM json_each(?))"
         (known,) = self.store.connection.execute(query, (self.recipe, json.dumps(once))).fetchone()
         if known < len(once):

@@ -131,7 +131,7 @@ def find_columns(rows: tuple[Row, ...], name: str, file: str | None, label: str 
     if place(header, file, FILE_COLUMNS) is None:
         what, option = (f"column {file!r}" if file else "column with file names"), "--file-column"
     else:
-        what, option = (f"column {label!r}" if label else "column 'ID'"), "--label-column"
+        what, option = (f"column {label!r}" if label else "column of people"), "--label-column"
     return LabelsError(f"No {what} in {name}.", f"It has {_headings(header)}: pass {option}.")
 
 

@@ -274,9 +274,9 @@ class Privacy:
             ),
             "Models:",
             *(f"  {one.name}: {one.purpose}; {one.licence or 'no licence known'}; {one.source}" for one in self.models),
-            "Written elsewhere, as far as it was noted:"
+            "Exports and pages, as far as they were noted:"
             if self.outputs
-            else "Written elsewhere: nothing that was noted",
+            else "Exports and pages: none that was noted",
             *(
                 f"  {one.made} {one.kind}: {one.path} ({counted(one.files, 'file')}{'' if one.there else ', gone'})"
                 for one in self.outputs
