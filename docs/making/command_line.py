@@ -70,6 +70,6 @@ def choices(hint: Any) -> str:
 
 def default(parameter: inspect.Parameter) -> str:
     """The default of an option, if there is one worth saying."""
-    if parameter.default in (inspect.Parameter.empty, None, False):
+    if parameter.default in (inspect.Parameter.empty, None, False, ""):
         return ""
     return f" Default: `{parameter.default}`."

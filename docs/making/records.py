@@ -9,7 +9,7 @@ from typing import Any
 
 MEANT = re.compile(r"^ {0,4}([a-z_0-9]+(?:, [a-z_0-9]+)*): +(\S.*)$")
 COMMENTED = re.compile(r"^    ([a-z_0-9]+): [^#\n]*#\s*(.*)$", re.MULTILINE)
-SECTION = re.compile(r"^(Args|Attributes|Raises|Returns|Yields):$")
+SECTION = re.compile(r"^(Args|Attributes|Raises|Returns|Warns|Yields):$")
 
 
 @dataclass(frozen=True, slots=True)
