@@ -314,6 +314,8 @@ def test_who_is_sure_and_who_may_be_one(library: Path) -> None:
     assert sure.columns == ["source", "file", "frame", "face", "person", "probability"]
     assert sure.height == opened.faces["person"].is_not_null().sum()
     assert sure["probability"].is_sorted()
+    keys = ["source", "file", "frame", "face", "person"]  # of one row in all tables
+    assert sure.join(opened.faces, on=keys, nulls_equal=True).height == sure.height
     assert sure["probability"].is_between(0, 1).all()
     pairs = opened.likely_pairs(most=3)
     assert pairs.columns == ["person", "other", "probability"]

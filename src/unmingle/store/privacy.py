@@ -309,7 +309,7 @@ def exposed(folder: Path) -> Iterator[str]:
     whole = folder.resolve()
     if not whole.exists():
         return
-    if os.name == "posix" and (mode := whole.stat().st_mode & 0o077):
+    if os.name == "posix" and (mode := whole.stat().st_mode & 0o777) & 0o077:
         yield f"Others may look into {readable(str(folder))}: chmod {'go-rwx'} closes it (it has {mode:03o})."
     for above in (whole, *whole.parents):
         if _SYNCED.fullmatch(above.name) or any((above / mark).exists() for mark in _MARKS):

@@ -179,10 +179,11 @@ def comparable_faces(store: Store) -> pl.DataFrame:
 def confidence_table(store: Store) -> pl.DataFrame:
     """How sure it is that each face belongs to its person, the least sure first."""
     query = (
-        "SELECT as_text(folder), file_name, frame, number, person, probability FROM shown_face"
-        " WHERE recipe = ? AND person IS NOT NULL ORDER BY probability, folder, file_name, frame, number"
+        "SELECT as_text(folder), file_name, coalesce(frame, frame_of(source, file_name)), number, person, probability"
+        " FROM shown_face WHERE recipe = ? AND person IS NOT NULL"
+        " ORDER BY probability, folder, file_name, frame, number"
     )
-    return _queried(store, query, _FACE_KEY | {"probability": float})
+    return _queried(read_names(store), query, _FACE_KEY | {"probability": float})
 
 
 def embeddings_table(store: Store) -> pl.DataFrame:
