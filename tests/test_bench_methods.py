@@ -1,9 +1,13 @@
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
+from PIL import Image
 
-from unmingle import bench
+from unmingle import Library, bench
 from unmingle.bench import Method, other_methods
+from unmingle.errors import LabelsError
 
 
 def methods(*, sface: bool) -> list[Method]:
@@ -45,3 +49,11 @@ def test_what_would_take_too_much_is_left_out_and_told(monkeypatch: pytest.Monke
 def test_nothing_to_group() -> None:
     scored = pl.DataFrame({"label": ["x"], "id": [None]}, schema={"label": pl.String, "id": pl.Int64})
     assert list(other_methods(scored, np.array([5]), np.ones((1, 4), np.float32), sface=True)) == []
+
+
+def test_folders_that_name_nobody_are_told_before_any_picture_is_looked_at(tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    Image.new("RGB", (64, 64)).save(tmp_path / "pictures" / "a.png")
+    with pytest.raises(LabelsError, match="No picture lies in a folder"):
+        bench.bench(Library(tmp_path / "library"), tmp_path / "pictures")
+    assert not (tmp_path / "library").exists()

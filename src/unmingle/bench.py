@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 
-from unmingle.evaluation.labels import LabelOptions, read_labels
+from unmingle.evaluation.labels import LabelOptions, folder_labels, read_labels
 from unmingle.evaluation.metrics import Contingency, Scores, bcubed, contingency, score_table
 from unmingle.evaluation.score_files import as_json as evaluation_json
 from unmingle.evaluation.score_files import main_figures, scores_document
@@ -25,6 +25,7 @@ from unmingle.models.registry import SFACE
 from unmingle.progress import Progress, peak_memory, silent
 from unmingle.records import F32, I64
 from unmingle.settings import DetectionSettings, EngineSettings, GroupingSettings, Recipe
+from unmingle.sources.images import scan
 from unmingle.store.face_rows import faces_to_group
 from unmingle.store.facts import model_of
 from unmingle.store.sqlite import open_to_read
@@ -98,6 +99,8 @@ def bench(
     """
     chosen = settings or BenchSettings()
     known = labels if labels == "folders" else read_labels(user_path(labels), options or LabelOptions())
+    if labels == "folders" and (files := scan([dataset]).files):  # an error before hours of work, not after
+        folder_labels([file.name for file in files], sources=[file.source for file in files])
     start = time.perf_counter()
     with library.writing():
         added = library.add(
