@@ -134,7 +134,13 @@ def test_frames_are_taken_as_scikit_learn_takes_them() -> None:
     assert not hasattr(clusterer, "transform")
 
 
-@pytest.mark.parametrize("table", [pl.Series, pd.Series, lambda rows: pd.Series(map(np.array, rows), range(7, 35))])
+def arrow(rows: list[list[float]]) -> Any:
+    return pytest.importorskip("pyarrow").chunked_array([rows[:5], rows[5:]])
+
+
+@pytest.mark.parametrize(
+    "table", [pl.Series, pd.Series, lambda rows: pd.Series(map(np.array, rows), range(7, 35)), arrow]
+)
 def test_a_column_of_vectors_is_taken(table: Any) -> None:
     vectors, person = faces([12, 9, 7])
     clusterer = FaceClusterer(impostor_curve=SFACE_CURVE)

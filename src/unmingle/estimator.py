@@ -138,6 +138,8 @@ class FaceClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]  # sciki
 
 def _rows(given: Any) -> Any:
     """A column of vectors, as pandas, polars and Parquet have it, as rows; others as they are."""
+    if not hasattr(given, "shape") and hasattr(given, "__array__"):  # a column of Arrow's
+        given = np.asarray(given)
     column = len(getattr(given, "shape", ())) == 1 and np.ndim(next(iter(given), 0)) == 1
     rows = np.asarray(given) if column else given
     return np.stack([np.asarray(one) for one in rows]) if column and rows.ndim == 1 else rows
