@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.command import Command
 from tests.store.test_sightings import FRAMES, group, segment, store_recording, track
 
 from unmingle.api import ExportOptions, Library
@@ -59,6 +60,11 @@ def test_tables_have_the_rows_of_recordings_and_two_more_tables(library: Library
     for path in (tmp_path / "out").iterdir():
         assert path.read_text(encoding="utf-8") == getattr(library, path.stem).write_csv()
     assert library.export("xmp", tmp_path / "xmp").written == 0  # regions are of pictures
+
+
+def test_status_says_which_faces_of_recordings_it_counts(library: Library, tmp_path: Path) -> None:
+    said = Command(tmp_path)("status", library.folder).out
+    assert "6 of them are of 2 people, 2 with a name (of recordings, the faces count that stand for others)\n" in said
 
 
 def test_names_of_sightings_come_back(library: Library, tmp_path: Path) -> None:

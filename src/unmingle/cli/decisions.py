@@ -96,18 +96,20 @@ def status(library: LibraryArgument, as_json: Json = False) -> None:
     from unmingle.store.facts import check_begun, grouped
     from unmingle.store.file_rows import count_files
     from unmingle.store.people_query import people_by_size
+    from unmingle.store.sightings import any_recording
 
     opened = open_library(library)
     with opened._reading() as store:
         check_begun(store)
         people, faces, files = people_by_size(store), count_faces(store), count_files(store)
-        stopped = faces and not people and not grouped(store)
+        stopped, recordings = faces and not people and not grouped(store), any_recording(store)
     named, theirs = sum(bool(one.name) for one in people), sum(one.faces for one in people)
     sources = [{"source": readable(str(source)), "there": is_there(source)} for source in opened.sources]
     found = {"files": files, "faces": faces, "of_people": theirs, "people": len(people), "named": named}
     lines = [
         f"{counted(faces, 'face')} in {counted(files, 'file')}; {theirs:,} of them are of"
-        f" {counted(len(people), 'person', 'people')}, {named:,} with a name",
+        f" {counted(len(people), 'person', 'people')}, {named:,} with a name"
+        f"{' (of recordings, the faces count that stand for others)' if recordings else ''}",
         *(f"  {one['source']}{'' if one['there'] else ' (not there now)'}" for one in sources),
     ]
     if stopped:
