@@ -64,6 +64,11 @@ def test_the_log_has_the_time_of_the_place(album: Path, unmingle: Command, monke
         time.tzset()
 
 
+def test_watch_ends_where_its_options_for_cluster_are_wrong(album: Path) -> None:
+    code, _, err = finish(start("watch", album, "--", "--nonsense"))
+    assert (code, b"No such option: --nonsense" in err) == (2, True)
+
+
 def test_a_width_of_nothing_is_one_that_nobody_knows(album: Path) -> None:
     code, out, _ = finish(start("people", album, COLUMNS="0"))
     assert (code, b"cohesion" in out) == (0, True)

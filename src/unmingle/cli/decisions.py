@@ -36,7 +36,8 @@ def review(
     library: Annotated[
         Path | None,
         Argument(
-            help="Folder of the library. Without one, a new one in this folder: its pictures are chosen in the page."
+            metavar="[LIBRARY]",
+            help="Folder of the library. Without one, a new one in this folder: its pictures are chosen in the page.",
         ),
     ] = None,
     host: Annotated[

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from unmingle.decisions.erasing import Erasure
 
 SHARE = 10  # at least so many times as long as a look took is waited before the next
+WRONG_USAGE = 2
 SHOWN = 20  # exports and pages on the terminal; --json has them all
 
 
@@ -58,8 +59,10 @@ def watch(
             state |= {source: seen for source in opened.sources if (seen := _seen(source)) is not None}
             now, took = dict(state), time.monotonic() - began
             if now != done and now == (before or now):
-                added = _cluster(library, ["--as-before", *(options or ()), *(["--quiet"] if quiet else [])]) == 0
-                done = now if added else None
+                code = _cluster(library, ["--as-before", *(options or ()), *(["--quiet"] if quiet else [])])
+                if code == WRONG_USAGE:  # which it would be at each look
+                    raise typer.Exit(code)
+                done = now if code == 0 else None
             before = now
             time.sleep(max(pause, SHARE * took))
 
