@@ -239,7 +239,8 @@ def _group_all(
     asked, people = settings.people, len(decided.faces_of)
     if asked is not None and asked < people and classic is None:
         settings = replace(settings, people=people)  # fewer would mix others, since those never become one
-    names = conclude(store, faces, rows_of_pictures(store, faces), name_pattern, curve)
+    held = rows_of_pictures(store, faces)
+    names = conclude(store, faces, held, name_pattern, curve)
     core_n, doubtful_n = _ranks(store, faces, decided)
     copy_of_n = copies.copy_of(store, faces, recording_of(store, faces, names))
     recorded_k2, same_m2 = sightings.followed(store, faces)
@@ -264,7 +265,11 @@ def _group_all(
         clustering = replace(clustering, notes=(*clustering.notes, ("decided_people", float(people))))
     notes = dict(clustering.notes)
     least = 2 if settings.people is None else 1
-    evidence = Evidence.of(clustering, core_n, copy_of_n, least=least, doubtful_n=doubtful_n)
+    # What was seen too shortly to be told from a still picture makes nobody with those either; a photograph does.
+    by_itself_n = core_n & np.isin(faces.pictures, list(held))
+    still_n = sightings.of_stills(store, faces) & ~core_n
+    still_n &= ~np.isin(clustering.labels, clustering.labels[by_itself_n])
+    evidence = Evidence.of(clustering, core_n, copy_of_n, least=least, doubtful_n=doubtful_n | still_n)
     labels_n = np.where(evidence.people_n, clustering.labels, ALONE)
     likeness_n, cohesion_k = evidence.likeness(faces.vectors, clustering.labels)
     sure_n = None  # where the grouping didn't find out how strangers spread

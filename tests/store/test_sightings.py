@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 import pytest
-from tests.made_library import RECIPE, analysis
+from tests.made_library import RECIPE, analysis, put
 
 from unmingle import jobs
 from unmingle.api import Library
 from unmingle.decisions.references import faces_named
 from unmingle.errors import DecisionError
 from unmingle.models.registry import DLIB, SFACE, Card
-from unmingle.records import Analysis, Sightings
+from unmingle.records import Analysis, Sightings, Triage
 from unmingle.settings import GroupingSettings
 from unmingle.sources.recordings import RecordingInfo
 from unmingle.store import sightings
@@ -196,6 +196,21 @@ def test_still_pictures_are_nobody_on_screen(tmp_path: Path) -> None:
         (one,) = screen_times(store)
         assert [interval.faces for interval in one.intervals] == [60]
         assert faces_table(store)["person"].n_unique() == 1
+
+
+def test_a_glimpse_of_a_still_picture_makes_nobody_with_it(tmp_path: Path) -> None:
+    slide = track(0, FRAMES[20:], [60], still=True)
+    shown = [replace(one.analysis, triage=Triage.alike(1, "join", "", "still")) for one in slide.keyframes]
+    keyframes = tuple(replace(one, analysis=look) for one, look in zip(slide.keyframes, shown, strict=True))
+    with open_to_write(tmp_path) as store:
+        store_recording(store, "a.mp4", segment(track(0, FRAMES[:10], [4]), replace(slide, keyframes=keyframes)))
+        group(store)
+        assert faces_table(store)["person"].null_count() == 50
+        assert not screen_times(store)[0].intervals
+        with store.transaction() as connection:  # a photograph of them is no glimpse
+            put(connection, "ada.jpg", seen(CENTRES[0], np.array([10, 10, 30, 40], np.float32)))
+        group(store)
+        assert faces_table(store)["person"].null_count() == 0
 
 
 def test_a_name_stays_when_a_recording_is_watched_at_other_instants(folder: Path) -> None:

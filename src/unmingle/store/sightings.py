@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmingle.records import F64, I64, Sightings, nearest_keyframes
+from unmingle.records import F64, I64, Bool, Sightings, nearest_keyframes
 from unmingle.store.analyses import ERASED, ErasedRegions, add_face, erased_contents, forget_erased, remember_erased
 from unmingle.store.sqlite import Store, insert
 from unmingle.text_layout import counted
@@ -259,6 +259,12 @@ def seen_in_frame(connection: sqlite3.Connection, track: int, frame: int) -> Ite
         if at < len(seen) and seen.frames[at] == frame:
             at_k, keyframes_k = np.array(connection.execute(keyframes, (other,)).fetchall(), np.int64).T
             yield int(keyframes_k[nearest_keyframes(seen.times, at_k)[at]]), seen.boxes[at].tolist()
+
+
+def of_stills(store: Store, faces: StoredFaces) -> Bool:
+    """(n,) which faces stand for still pictures."""
+    query = "SELECT face.id FROM track JOIN face ON face.track = track.id WHERE still"
+    return np.isin(faces.ids, [face for (face,) in store.connection.execute(query)])
 
 
 def followed(store: Store, faces: StoredFaces) -> tuple[I64, I64]:
