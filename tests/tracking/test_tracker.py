@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as hnp
 
 from unmingle.faces.boxes import assigned, overlaps
 from unmingle.records import Faces, Sightings
-from unmingle.tracking.tracks import LEAST_OVERLAP, Grey, Tracker, correlation
+from unmingle.tracking.tracks import LEAST_OVERLAP, Grey, Tracker, correlation, moves
 
 if TYPE_CHECKING:
     from unmingle.records import F32, U8, Sightings
@@ -60,6 +60,15 @@ def test_tiles_that_swap_places_begin_anew() -> None:
     after = follow(tracker, 1, scene(2, 1), LEFT, RIGHT)
     assert [piece.before for piece in after] == before
     assert len(tracker.pieces) == 4
+
+
+def test_what_moves_behind_a_poster_does_not_move_the_poster() -> None:
+    tracker = Tracker()
+    for frame in range(40):
+        picture = scene(1)
+        picture[:, 72:] = 5 * frame
+        follow(tracker, frame, picture, LEFT)
+    assert not any(moves(piece.seen) for piece in tracker.pieces)
 
 
 def test_a_face_that_was_gone_for_a_moment_may_be_another() -> None:

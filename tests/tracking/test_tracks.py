@@ -26,9 +26,12 @@ def seen(vector: F32, *, quality: float = 0.5, standing: str = "found") -> Analy
     return analysis(vector[None], BOX, size=(100, 100), quality=quality, triage=triage)
 
 
-def piece(frames: Sequence[int], *, before: Piece | None = None, moving: bool = True) -> Piece:
+def piece(
+    frames: Sequence[int], *, before: Piece | None = None, moving: bool = True, jumps: Sequence[int] = ()
+) -> Piece:
+    """A face that is followed; jumps: frames from which a picture that stands still shows something else."""
     patches = np.linalg.qr(np.random.default_rng(0).normal(size=(256, 2)))[0].T.astype(np.float32)
-    shades = [9 * frame % 200 if moving else 90 for frame in frames]
+    shades = [9 * frame % 200 if moving else 90 + 40 * sum(frame >= at for at in jumps) for frame in frames]
     there = [np.full((16, 16), shade, np.uint8) for shade in shades]
     seen = [Sighting(at, at / 10, 0, BOX, 0.9, patches, shown) for at, shown in zip(frames, there, strict=True)]
     return Piece(before, BOX, seen)
@@ -65,6 +68,15 @@ def test_a_stranger_in_the_same_place_is_another_track() -> None:
     one, other = tracked(*looks, of=[first, second])
     assert one.sightings.frames.tolist() == list(range(10))
     assert other.sightings.frames.tolist() == list(range(10, 20))
+
+
+def test_two_looks_of_strangers_that_are_alike_by_chance_make_no_track() -> None:
+    first = piece(range(30))
+    second = piece(range(30, 40), before=first)
+    turned = like(STRANGERS[0], 0.4, STRANGERS[1])  # a blurred look of the second
+    looks = {0: seen(STRANGERS[0]), 15: seen(like(STRANGERS[0], 0.8, STRANGERS[2])), 29: seen(STRANGERS[0])}
+    tracks = tracked(looks, {0: seen(turned), 9: seen(STRANGERS[1])}, of=[first, second])
+    assert [len(track.sightings) for track in tracks] == [30, 10]
 
 
 def test_a_piece_whose_looks_are_strangers_is_cut_where_it_changed_most() -> None:
@@ -126,6 +138,30 @@ def test_what_does_not_move_is_still_and_may_only_join() -> None:
 def test_three_seconds_tell_that_something_is_still(frames: int, still: bool) -> None:
     (track,) = tracked({0: seen(STRANGERS[0])}, of=[piece(range(frames), moving=False)])
     assert track.still == still
+
+
+def test_a_camera_that_goes_off_and_an_avatar_are_two_tracks() -> None:
+    live = piece(range(20))
+    avatar = piece(range(20, 60), before=live, moving=False)
+    again = piece(range(60, 80), before=avatar)
+    tracks = tracked(*[{0: seen(STRANGERS[0])}] * 3, of=[live, avatar, again])
+    assert [track.still for track in tracks] == [False, True, False]
+
+
+@pytest.mark.parametrize(("jumps", "still"), [([40], True), ([70], True), ([20, 60], True), ([40, 50], False)])
+def test_a_still_picture_may_jump_with_the_layout(jumps: list[int], still: bool) -> None:
+    (track,) = tracked({0: seen(STRANGERS[0])}, of=[piece(range(80), moving=False, jumps=jumps)])
+    assert track.still == still
+
+
+def test_what_jumps_within_seconds_is_not_still() -> None:
+    (track,) = tracked({0: seen(STRANGERS[0])}, of=[piece(range(50), moving=False, jumps=[25])])
+    assert not track.still
+
+
+def test_what_does_not_move_is_one_picture_whatever_it_looks_like() -> None:
+    looks = {0: seen(STRANGERS[0]), 9: seen(like(STRANGERS[0], 0.8, STRANGERS[1]))}
+    assert [len(tracked(looks, of=[piece(range(20), moving=it)])[0].keyframes) for it in (True, False)] == [2, 1]
 
 
 def test_noise_is_no_movement_and_one_change_is() -> None:

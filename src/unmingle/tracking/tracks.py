@@ -5,8 +5,8 @@ Bewley et al., "Simple online and realtime tracking", 2016), and what the box sh
 the face was gone for a moment, a new piece begins that only knows which one it may continue. What the detector is not
 sure of only goes on with what was there (as in ByteTrack: Zhang et al., 2022).
 
-A keyframe is a sighting that was embedded. Two pieces become one track where their nearest keyframes are as alike as
-hardly any strangers are; a piece whose keyframes follow each other like strangers is split.
+A keyframe is a sighting that was embedded. Two pieces become one track where their keyframes are, on average, as alike
+as hardly any strangers are; a piece whose keyframes follow each other like strangers is split.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class Tracker:
                 piece = Piece(piece, box if piece is None else piece.place)
                 self._open.append(piece)
                 self.pieces.append(piece)
-            there = grey.patch(piece.place, AROUND[0])
+            there = grey.patch(piece.place, 0.0)  # the face alone: behind a poster on a wall somebody moves
             number = len(touched)
             piece.seen.append(Sighting(frame, time, number, box, float(faces.scores[face]), patches, there))
             touched[face] = piece
@@ -211,13 +211,13 @@ def tracks_of(pieces: Sequence[Piece], curve: ImpostorModel = SFACE_CURVE) -> tu
 
     `curve` is of the model that the analyses are of.
     """
-    strangers, least = _exceeded(SPLIT, curve), _exceeded(LINK, curve)
+    strangers = _exceeded(SPLIT, curve)
     chains: list[list[_Part]] = []
     chain_of: dict[Piece | None, list[_Part]] = {}  # the chain that a piece's last part ends
     for piece in pieces:
         for number, part in enumerate(_split(piece.seen, piece.analyses, strangers)):
             chain = [] if number else chain_of.get(piece.before, [])
-            if not chain or _cosine(chain[-1], part) < least:
+            if not chain or not _is_alike(chain, part, curve) or _is_other_sort(chain, part):
                 chain = []
                 chains.append(chain)
             chain.append(part)
@@ -226,18 +226,26 @@ def tracks_of(pieces: Sequence[Piece], curve: ImpostorModel = SFACE_CURVE) -> tu
     return tuple(sorted(tracks, key=lambda track: (track.sightings.frames[0], track.sightings.numbers[0])))
 
 
-def _exceeded(share: float, curve: ImpostorModel) -> float:
-    """The cosine that this share of pairs of strangers exceeds."""
+def _exceeded(share: float, curve: ImpostorModel, first: int = 1, second: int = 1) -> float:
+    """The cosine that this share of pairs of strangers exceeds, on average over so many faces of each."""
     from scipy.special import ndtri
 
-    one = np.ones(1, np.int64)
-    return curve.mean - float(ndtri(share)) * float(curve.deviation(one, one)[0])
+    return curve.mean - float(ndtri(share)) * float(curve.deviation(np.array([first]), np.array([second]))[0])
 
 
-def _cosine(earlier: _Part, later: _Part) -> float:
-    """How alike the last keyframe of one and the first of the other are."""
-    one, other = earlier.analyses[_telling(earlier.analyses)[-1]], later.analyses[_telling(later.analyses)[0]]
-    return float(one.vectors[0] @ other.vectors[0])
+def _is_alike(chain: Sequence[_Part], part: _Part, curve: ImpostorModel) -> bool:
+    """Whether all that is known of both speaks for one person: two single looks of strangers may be alike by chance."""
+    one, other = (
+        np.stack([part.analyses[at].vectors[0] for part in parts for at in _telling(part.analyses)])
+        for parts in (chain, [part])
+    )
+    return float(one.mean(axis=0) @ other.mean(axis=0)) >= _exceeded(LINK, curve, len(one), len(other))
+
+
+def _is_other_sort(chain: Sequence[_Part], part: _Part) -> bool:
+    """Whether one is a still picture, and the other goes on with something else: a camera goes off, a slide changes."""
+    before = [one for earlier in chain for one in earlier.seen]
+    return (_is_still(before) or _is_still(part.seen)) and moves([*before, *part.seen])
 
 
 def _telling(analyses: dict[int, Analysis]) -> list[int]:
@@ -268,20 +276,33 @@ def _track(chain: Sequence[_Part]) -> Track:
     for part in chain:
         keyframes.extend(Keyframe(len(seen) + at, analysis) for at, analysis in sorted(part.analyses.items()))
         seen.extend(part.seen)
-    seconds = seen[-1].time - seen[0].time
-    moving = moves([one.there for one in seen])
-    still = not moving and len(seen) >= STILL_SIGHTINGS and seconds >= STILL_TIME
+    still = _is_still(seen)
     if still:
-        keyframes = [_of_still(one, seconds) for one in keyframes]
-    # Somebody who moves, and is followed for a while, is more than one picture, however alike two keyframes are.
-    return Track(Sightings.of(seen), still, _chosen(keyframes, least=2 if moving else 1))
+        keyframes = [_of_still(one, seen[-1].time - seen[0].time) for one in keyframes]
+    return Track(Sightings.of(seen), still, _chosen(keyframes, moving=moves(seen)))
 
 
-def moves(there: Sequence[U8]) -> bool:
-    """Whether anything moved in a face, by patches of one and the same place."""
-    patches = np.stack(there).astype(np.float32)
-    changed_n = np.abs(patches - np.median(patches, axis=0)).mean(axis=(1, 2))
-    return float(changed_n.max()) > MOST_CHANGE
+def _is_still(seen: Sequence[Sighting]) -> bool:
+    return len(seen) >= STILL_SIGHTINGS and seen[-1].time - seen[0].time >= STILL_TIME and not moves(seen)
+
+
+def moves(seen: Sequence[Sighting]) -> bool:
+    """Whether anything moved in a face, by what is to be seen at one and the same place.
+
+    A picture that stands still, jumps as the layout changes, and stands still again, didn't.
+    """
+    there = np.stack([one.there for one in seen]).astype(np.float32)
+    jumps = np.flatnonzero(_change(there[1:], there[:-1]) > 2 * MOST_CHANGE) + 1  # more than two that stand still may
+    cuts = [0, *jumps.tolist(), len(seen)]
+    if any(_change(there[i:j], np.median(there[i:j], axis=0)).max() > MOST_CHANGE for i, j in pairwise(cuts)):
+        return True
+    seconds = [seen[j - 1].time - seen[i].time for i, j in pairwise(cuts)]
+    return len(seconds) > 1 and min(seconds[1:-1], default=max(seconds)) < STILL_TIME
+
+
+def _change(there: F32, before: F32) -> F32:
+    """(n,) by how much patches differ, of 255 on average."""
+    return np.asarray(np.abs(there - before).mean(axis=(1, 2)))
 
 
 def _of_still(keyframe: Keyframe, seconds: float) -> Keyframe:
@@ -293,18 +314,22 @@ def _of_still(keyframe: Keyframe, seconds: float) -> Keyframe:
     return replace(keyframe, analysis=replace(keyframe.analysis, triage=triage))
 
 
-def _chosen(keyframes: Sequence[Keyframe], *, least: int) -> tuple[Keyframe, ...]:
-    """The best, then in turn the one least like those taken, until none is new; `least` of them in any case."""
+def _chosen(keyframes: Sequence[Keyframe], *, moving: bool) -> tuple[Keyframe, ...]:
+    """The best, then in turn the one least like those taken, until none is new.
+
+    Somebody who moves, and is followed for a while, is more than one picture, however alike two keyframes are; what
+    doesn't is one, whatever landmarks the detector gave it.
+    """
     # What isn't fit to found stands for a track only where nothing better does.
     fit = [one for one in keyframes if _is_fit(one.analysis)] or list(keyframes)
     best = max(range(len(fit)), key=lambda i: float(fit[i].analysis.quality[0]))
     vectors_nd = np.stack([one.vector for one in fit])
     chosen = [best]
     nearest_n = vectors_nd @ vectors_nd[best]
-    while len(chosen) < min(MOST_KEYFRAMES, len(fit)):
+    while len(chosen) < min(MOST_KEYFRAMES if moving else 1, len(fit)):
         nearest_n[chosen] = np.inf  # repeated frames give keyframes that are no less alike than one is to itself
         next_one = int(np.argmin(nearest_n))
-        if len(chosen) >= least and nearest_n[next_one] > ALIKE:
+        if len(chosen) > 1 and nearest_n[next_one] > ALIKE:
             break
         chosen.append(next_one)
         nearest_n = np.maximum(nearest_n, vectors_nd @ vectors_nd[next_one])
