@@ -217,7 +217,7 @@ def tracks_of(pieces: Sequence[Piece], curve: ImpostorModel = SFACE_CURVE) -> tu
     for piece in pieces:
         for number, part in enumerate(_split(piece.seen, piece.analyses, strangers)):
             chain = [] if number else chain_of.get(piece.before, [])
-            if not chain or not _is_alike(chain, part, curve) or _is_other_sort(chain, part):
+            if not chain or not _is_alike(chain[-1], part, curve) or _is_other_sort(chain, part):
                 chain = []
                 chains.append(chain)
             chain.append(part)
@@ -233,11 +233,10 @@ def _exceeded(share: float, curve: ImpostorModel, first: int = 1, second: int = 
     return curve.mean - float(ndtri(share)) * float(curve.deviation(np.array([first]), np.array([second]))[0])
 
 
-def _is_alike(chain: Sequence[_Part], part: _Part, curve: ImpostorModel) -> bool:
+def _is_alike(earlier: _Part, later: _Part, curve: ImpostorModel) -> bool:
     """Whether all that is known of both speaks for one person: two single looks of strangers may be alike by chance."""
     one, other = (
-        np.stack([part.analyses[at].vectors[0] for part in parts for at in _telling(part.analyses)])
-        for parts in (chain, [part])
+        np.stack([part.analyses[at].vectors[0] for at in _telling(part.analyses)]) for part in (earlier, later)
     )
     return float(one.mean(axis=0) @ other.mean(axis=0)) >= _exceeded(LINK, curve, len(one), len(other))
 
