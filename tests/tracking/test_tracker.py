@@ -71,6 +71,18 @@ def test_what_moves_behind_a_poster_does_not_move_the_poster() -> None:
     assert not any(moves(piece.seen) for piece in tracker.pieces)
 
 
+def test_a_face_that_wandered_off_moves_also_after_its_layout_changed() -> None:
+    tracker = Tracker()
+    for frame in range(5):  # to the right, until its first place is empty
+        follow(tracker, frame, scene(1, 1), (30 + 15 * frame, 30, 40, 40))
+    for frame in range(5, 40):
+        picture = scene(2, 3)
+        picture[:, 80:] = np.roll(picture[:, 80:], frame % 9, axis=1)
+        follow(tracker, frame, picture, (90, 30, 40, 40))
+    assert not any(np.array_equal(piece.place, LEFT) and piece.seen[0].frame > 3 for piece in tracker.pieces)
+    assert all(moves(piece.seen) for piece in tracker.pieces if len(piece.seen) > 5)
+
+
 def test_a_face_that_was_gone_for_a_moment_may_be_another() -> None:
     tracker = Tracker()
     first, _ = follow(tracker, 0, scene(1, 2), LEFT, RIGHT)

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from unmingle.faces.boxes import assigned
+from unmingle.faces.boxes import assigned, overlaps
 from unmingle.grouping.impostors import SFACE_CURVE, ImpostorModel
 from unmingle.records import F32, F64, U8, Analysis, Faces, Sightings, Triage
 from unmingle.sources.pyramid import shrunk
@@ -60,7 +60,7 @@ class Piece:
     """A face followed without a doubt."""
 
     before: Piece | None  # the piece that it may continue
-    place: F32  # the box of its first sighting, or of the piece's before it: where it is looked at for whether it moves
+    place: F32  # where it is looked at for whether it moves: the first box, of a piece before it if it is there still
     seen: list[Sighting] = field(default_factory=list)
     analyses: dict[int, Analysis] = field(default_factory=dict)  # of some of `seen`, by position
     due: float = 0.0  # seconds, when it is to be analysed again
@@ -95,7 +95,10 @@ class Tracker:
                     continue
                 if piece is not None:
                     self._open.remove(piece)
-                piece = Piece(piece, box if piece is None else piece.place)
+                place = box if piece is None else piece.place
+                # Where the layout moved the face, what is left behind doesn't tell whether it moves.
+                stays = overlaps(place[None], box[None])[0, 0] >= LEAST_OVERLAP
+                piece = Piece(piece, place if stays else box)
                 self._open.append(piece)
                 self.pieces.append(piece)
             there = grey.patch(piece.place, 0.0)  # the face alone: behind a poster on a wall somebody moves
