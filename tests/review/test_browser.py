@@ -16,6 +16,7 @@ from unmingle.store.sqlite import open_to_write
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from playwright.sync_api import Browser as Chromium
     from playwright.sync_api import BrowserContext
 
 expect.set_options(timeout=PATIENCE * 1000)
@@ -726,6 +727,74 @@ def test_a_name_is_never_markup(seat: Seat) -> None:
     shown.click()
     expect(seat.page.get_by_role("heading", name=name)).to_be_visible()
     check()
+
+
+def test_long_names_leave_every_button_in_reach(seat: Seat) -> None:
+    long = "Ada" + "x" * 190
+    seat.decide("name", person=1, name=long)
+    seat.decide("name", person=2, name="Grace")
+    seat.open()
+    seat.cell("Ada").focus()
+    seat.press("x", "ArrowRight", "x", "m")
+    expect(seat.button("Merge").last).to_be_in_viewport(ratio=1)
+    expect(seat.page.get_by_role("radio").first).to_be_in_viewport(ratio=1)
+    seat.press("Escape", "Escape", "ArrowRight", "n")
+    seat.page.keyboard.type(long)
+    seat.press("Enter")
+    expect(seat.button(f"Merge into {long}")).to_be_in_viewport(ratio=1)
+    seat.button("Cancel").click()
+    seat.open("/people/1")
+    for act in ("Break up…", "Erase…"):
+        seat.button(act).click()
+        expect(seat.button("Cancel")).to_be_in_viewport(ratio=1)
+        seat.press("Escape")
+
+
+def test_short_lines_have_their_buttons_beside_them(seat: Seat) -> None:
+    seat.open()
+    rows = "parts => parts.map((part) => part.getBoundingClientRect()).map(({ y, height }) => y + height / 2)"
+
+    def spread(parts: str) -> float:
+        middles = seat.page.locator(parts).evaluate_all(rows)
+        return float(max(middles) - min(middles))
+
+    assert spread(".tools > :not(h1)") < 10  # search, what to show, its order
+    seat.cell("Person 1,").focus()
+    seat.press("n")
+    seat.page.keyboard.type("Bo")
+    seat.press("Enter")
+    expect(seat.told("Called Person 1 Bo")).to_be_visible()
+    assert spread(".toast > *") < 10
+
+
+def test_a_name_from_right_to_left_keeps_its_order(seat: Seat) -> None:
+    seat.decide("name", person=1, name="محمد 7 Ada")
+    seat.open()
+    begins = seat.page.locator(".card-name").first.evaluate("""(name) => [0, 7].map((at) => {
+      const range = document.createRange(); range.setStart(name.firstChild, at); range.setEnd(name.firstChild, at + 3);
+      return range.getBoundingClientRect().left; })""")
+    assert begins[0] > begins[1]
+
+
+def test_a_window_that_becomes_narrow_has_the_cells_of_one(seat: Seat) -> None:
+    seat.open()
+    seat.page.set_viewport_size({"width": 360, "height": 740})
+    expect(seat.page.get_by_role("grid")).to_have_attribute("aria-colcount", "2")
+
+
+def test_people_are_picked_with_a_finger(chromium: Chromium, origin: str) -> None:
+    context = chromium.new_context(viewport={"width": 390, "height": 780}, has_touch=True, is_mobile=True)
+    context.request.get(f"{origin}/?token={TOKEN}")
+    seat = Seat(context.new_page(), Watch(context, origin))
+    seat.open()
+    seat.button("Select Person 1").tap()
+    seat.cell("Person 2,").locator(".covers").tap()
+    expect(seat.page.get_by_text("2 people selected")).to_be_visible()
+    seat.act("Clear")
+    seat.cell("Person 2,").locator(".covers").tap()
+    expect(seat.page).to_have_url(f"{origin}/people/2")
+    seat.watch.check()
+    context.close()
 
 
 def test_who_comes_back_to_a_server_that_was_started_again_is_told(

@@ -160,6 +160,22 @@ def test_an_open_field_survives_what_others_do(seat: Seat) -> None:
     seat.until(lambda: named(seat) == {"Person 1": "Ada", "Person 5": "Ixm"})
 
 
+def test_a_name_for_somebody_who_was_erased_meanwhile_goes_to_nobody_else(seat: Seat) -> None:
+    seat.watch.refusals.update({404, 422})
+    seat.open()
+    seat.cell("Person 2,").focus()
+    seat.press("n")
+    typed(seat, "Bea")
+    origin = seat.watch.origin
+    assert seat.page.context.request.post(f"{origin}/api/erase", data={"person": 2}, headers={"Origin": origin}).ok
+    seat.page.evaluate("dispatchEvent(new Event('focus'))")
+    expect(seat.cell("Person 2,")).to_have_count(0)
+    seat.press("Enter")
+    expect(seat.told("“Bea” was not saved. There is no person 2.")).to_be_visible()
+    expect(seat.page.locator(FIELD)).to_have_count(0)
+    assert named(seat) == {}
+
+
 def test_letters_and_keys_of_an_input_method_are_no_commands(seat: Seat) -> None:
     seat.open()
     seat.cell("Person 1,").focus()

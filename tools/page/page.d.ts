@@ -140,7 +140,7 @@ declare global {
 
   interface GridOptions {
     label: string;
-    shape: Shape;
+    shapes: Shape[];
     /** Cells to show before their number is known. */
     guess: number;
     create: () => HTMLElement;

@@ -108,8 +108,9 @@ function told({ decision: { id, kind, words, person, target }, entries }) {
 
 /** Who is typing is not asked anything: the next letter would answer. @param {import("./api.js").ApiError} error @param {any} body @param {() => void} again */
 async function refused(error, body, again) {
-  if (error.status !== 409) return tell(error, again);
-  const what = body.kind === "name" && body.name ? `“${body.name}” was not saved` : "Nothing of yours was done";
+  const unsaved = body.kind === "name" && body.name && `“${body.name}” was not saved`;
+  if (error.status !== 409) return tell(error, again, unsaved && `${unsaved}. `);
+  const what = unsaved || "Nothing of yours was done";
   decided(null);
   if (typing(document.activeElement)) return toast(`${what}. ${error.problem}`, { words: "Do it anyway", run: again }, { stays: true });
   const lines = error.since.map(({ made, words }) => h("li", {}, h("time", { text: clock(made) }), h("span", { text: words })));
@@ -117,7 +118,7 @@ async function refused(error, body, again) {
   return openDialog("This changed while you were looking", [h("p", { text: `${what}, so nothing is lost. Meanwhile:` }), told], [closing("Show how it is now")]);
 }
 
-/** Says what went wrong; while another run is writing, it may be tried again. @param {any} error @param {() => void} [again] */
-export function tell(error, again) {
-  toast(error.words ?? error.message, error.status === 423 && again ? { words: "Try again", run: again } : undefined, { stays: true });
+/** Says what went wrong; while another run is writing, it may be tried again. @param {any} error @param {() => void} [again] @param {string} [lost] what came of it, if anything was typed */
+export function tell(error, again, lost = "") {
+  toast(`${lost}${error.words ?? error.message}`, error.status === 423 && again ? { words: "Try again", run: again } : undefined, { stays: true });
 }

@@ -32,7 +32,7 @@ export class VirtualGrid {
   }
 
   #layOut(/** @type {number} */ room) {
-    const { minWidth, gap, ratio, extra } = this.options.shape;
+    const { minWidth, gap, ratio, extra } = this.options.shapes[innerWidth < 560 ? 1 : 0];
     this.columns = Math.max(1, Math.floor((room + gap) / (minWidth + gap)));
     this.width = Math.max(1, Math.floor((room - gap * (this.columns - 1)) / this.columns));
     this.height = Math.round(this.width * ratio) + extra;

@@ -43,7 +43,7 @@ export function listGrid({ restore, signal }, { label, cells, path, query, size,
   const again = () => (renew ?? (() => list.refresh()))();
   const grid = new VirtualGrid({
     label,
-    shape: cells.shapes[innerWidth < 560 ? 1 : 0],
+    shapes: cells.shapes,
     guess: restore.total ?? guess,
     create: cells.create,
     fill: (element, index, tier) => {
@@ -169,7 +169,7 @@ export function listGrid({ restore, signal }, { label, cells, path, query, size,
   const first = (count) => stretch(count ? [[0, count - 1]] : []);
 
   function plain(/** @type {number} */ index) {
-    if (wall || (isTouch() && !picked.size)) return openAt(index);
+    if (isTouch() ? !picked.size : wall) return openAt(index);
     const id = idAt(index);
     if (id === null) return undefined;
     if (isTouch()) return toggle(index);

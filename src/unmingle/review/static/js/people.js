@@ -29,7 +29,7 @@ export function people(root, visit) {
   });
   const shows = chips("chips", SHOWS, settings.show, (show) => change({ show }));
   const options = Object.entries(SORTS).map(([value, text]) => h("option", { value, text, selected: settings.sort === value }));
-  const sort = h("select", { class: "field", "aria-label": "Sort by", onchange: ({ target }) => change({ sort: target.value }) }, ...options);
+  const sort = h("select", { class: "field", "aria-label": "Sort by", title: "Sort by", onchange: ({ target }) => change({ sort: target.value }) }, ...options);
   const total = h("p", { class: "tools-count" });
   const tools = h("div", { class: "tools", role: "search", "aria-label": "People" },
     h("div", { class: "search-box" }, icon("search"), search, h("kbd", { text: "/", "aria-hidden": "true" })),
@@ -37,7 +37,7 @@ export function people(root, visit) {
     total,
     button("Who is in…", { onclick: choosePictures, class: "quiet-button", attrs: { title: "Who is in a picture: choose it, or drop it anywhere. Nothing of it is kept." } }),
     h("a", { class: "button name-run", href: "/naming", title: "One after another (G, then N)", text: "Name people" }),
-    h("label", { class: "sort" }, h("span", { text: "Sort" }), sort),
+    sort,
   );
   const wall = listGrid(visit, {
     label: "People",
@@ -104,7 +104,10 @@ export function people(root, visit) {
     const field = nameField({
       person,
       seen: () => list.revision,
-      again: () => void (naming || edit(list.find((one) => one.person === person.person) ?? index)),
+      again: () => {
+        const at = list.find((one) => one.person === person.person) ?? index;
+        if (!naming && list.get(at)?.person === person.person) void edit(at); // not of whoever stands where somebody was erased
+      },
       done: ({ to }) => {
         const at = naming?.index ?? index;
         naming = null;
