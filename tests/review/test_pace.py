@@ -176,6 +176,24 @@ def test_a_name_for_somebody_who_was_erased_meanwhile_goes_to_nobody_else(seat: 
     assert named(seat) == {}
 
 
+def test_all_are_selected_wherever_somebody_scrolls_meanwhile(seat: Seat) -> None:
+    seat.open()
+    slow(seat.page, 500)
+    seat.cell("Person 1,").focus()
+    with seat.page.expect_request(lambda request: "offset=180" in request.url):  # the last people
+        seat.press("Control+a")
+    seat.page.evaluate("dispatchEvent(new Event('scroll'))")
+    expect(seat.page.get_by_text("people selected")).to_contain_text(f"{PEOPLE} people")
+    # Nor does what somebody decides meanwhile leave anybody out.
+    seat.page.reload()
+    seat.cell("Person 1,").focus()
+    with seat.page.expect_request(lambda request: "offset=180" in request.url):
+        seat.press("Control+a")
+    seat.decide("name", person=1, name="Ada")
+    seat.page.evaluate("dispatchEvent(new Event('focus'))")
+    expect(seat.page.get_by_text("people selected")).to_contain_text(f"{PEOPLE} people")
+
+
 def test_letters_and_keys_of_an_input_method_are_no_commands(seat: Seat) -> None:
     seat.open()
     seat.cell("Person 1,").focus()

@@ -155,7 +155,7 @@ export function listGrid({ restore, signal }, { label, cells, path, query, size,
     const ids = new Set(before);
     for (const [first, last] of stretches) {
       for (const row of await list.range(first, last)) ids.add(cells.idOf(row));
-      if (mine !== wave) return;
+      if (mine !== wave || signal.aborted) return;
     }
     pick(ids);
   }

@@ -3,13 +3,14 @@ import { fillIn } from "./dialogs.js";
 import { h, partOf } from "./dom.js";
 
 const AHEAD = 2; // pages fetched beyond what is on show
+const AGAIN = "again"; // why pages on their way are stopped: all are asked for again
 
 /** A list of the server, fetched in pages as far as it is looked at. Old rows stay on show while fresher ones are on their way. */
 export class PagedList {
   /** @type {number|null} null until the first page came */ total = null;
   /** @type {number|null} */ revision = null;
   /** @type {Map<number, {items: any[], fresh: boolean}>} */ pages = new Map();
-  /** @type {Map<number, {stop: AbortController, done: Promise<void>}>} */ coming = new Map();
+  /** asked: by somebody who waits for it, wherever they scroll meanwhile. @type {Map<number, {stop: AbortController, done: Promise<void>, asked: boolean}>} */ coming = new Map();
   first = 0;
   last = 0;
 
@@ -46,8 +47,8 @@ export class PagedList {
     this.first = first;
     this.last = last;
     const [from, to] = this.#span();
-    for (const [page, { stop }] of this.coming) {
-      if (page < from - AHEAD || page > to + AHEAD) {
+    for (const [page, { stop, asked }] of this.coming) {
+      if (!asked && (page < from - AHEAD || page > to + AHEAD)) {
         stop.abort();
         this.coming.delete(page);
       }
@@ -61,7 +62,7 @@ export class PagedList {
 
   /** Everything is asked for again; resolves when what is on show is fresh. */
   async refresh() {
-    this.stop();
+    this.stop(AGAIN);
     for (const page of this.pages.values()) page.fresh = false;
     this.want(this.first, this.last);
     await this.settled();
@@ -78,15 +79,15 @@ export class PagedList {
     const end = Math.min(last, (this.total ?? 0) - 1);
     const rows = [];
     for (let index = first; index <= end; index += 1) {
-      if (index === first || index % this.size === 0) await this.#fetch(Math.floor(index / this.size));
+      if (index === first || index % this.size === 0) await this.#fetch(Math.floor(index / this.size), true);
       if (this.get(index) !== undefined) rows.push(this.get(index));
     }
     return rows;
   }
 
-  /** What is on its way is not waited for. */
-  stop() {
-    for (const { stop } of this.coming.values()) stop.abort();
+  /** What is on its way is not waited for. @param {string} [why] */
+  stop(why) {
+    for (const { stop } of this.coming.values()) stop.abort(why);
     this.coming.clear();
   }
 
@@ -94,15 +95,17 @@ export class PagedList {
     return [Math.floor(this.first / this.size), Math.floor(Math.max(this.first, this.last) / this.size)];
   }
 
-  #fetch(/** @type {number} */ page) {
+  /** @param {number} page @param {boolean} [asked] @returns {Promise<void>} */
+  #fetch(page, asked = false) {
     // Of a list that nobody has seen yet any page may be there, but what is on show comes first.
     const [from, to] = this.#span();
     const beyond = page > 0 && (this.total === null ? page < from || page > to : page * this.size >= this.total);
     if (this.pages.get(page)?.fresh || beyond) return Promise.resolve();
     const under = this.coming.get(page);
+    if (under) under.asked ||= asked;
     if (under) return under.done;
     const stop = new AbortController();
-    const done = this.options.load(page * this.size, this.size, stop.signal).then(
+    /** @type {Promise<void>} */ const done = this.options.load(page * this.size, this.size, stop.signal).then(
       (answer) => {
         if (!stop.signal.aborted) this.#arrived(page, answer);
       },
@@ -111,8 +114,9 @@ export class PagedList {
         this.coming.delete(page);
         this.options.onError(error);
       },
-    );
-    this.coming.set(page, { stop, done });
+    ).then(() => stop.signal.reason === AGAIN && mine.asked ? this.#fetch(page, true) : undefined);
+    const mine = { stop, done, asked };
+    this.coming.set(page, mine);
     return done;
   }
 
