@@ -5,7 +5,7 @@ import { baseName, called, counted, debounced, h, icon, iconButton, likely, numb
 export function faceImage() {
   const settle = (/** @type {string} */ how) => {
     if (image.dataset.face) image.dataset.ready = how;
-    if (how === "yes" && !image.src.startsWith("blob:")) inView.observe(image);
+    if (how === "yes" && !image.src.includes("side=")) inView.observe(image);
   };
   const image = h("img", { class: "thumb", alt: "", draggable: "false", decoding: "async", onload: () => settle("yes"), onerror: () => settle("broken") });
   return image;
@@ -56,12 +56,8 @@ async function sharpen() {
     const across = Math.max(image.clientWidth, image.clientHeight);
     if (!face || across * devicePixelRatio < 1.1 * STORED) continue;
     const side = Math.min(1024, Math.ceil((across * Math.max(2, devicePixelRatio)) / STEP) * STEP);
-    const found = await fetch(`${thumbnail(face)}?side=${side}`).then((answer) => (answer.ok ? answer.blob() : null), () => null);
-    if (!found || image.dataset.face !== face) continue;
-    const address = URL.createObjectURL(found);
-    image.src = address;
-    await image.decode().catch(() => {});
-    URL.revokeObjectURL(address);
+    const sharp = Object.assign(new Image(), { src: `${thumbnail(face)}?side=${side}` });
+    if (await sharp.decode().then(() => image.dataset.face === face, () => false)) image.src = sharp.src;
   }
   sharpening = false;
 }
