@@ -396,6 +396,20 @@ def test_decisions_on_each_other_s_heels_are_all_taken(seat: Seat) -> None:
     expect(seat.dialog()).to_have_count(0)
 
 
+def test_an_undo_is_about_what_was_said_before_it(seat: Seat) -> None:
+    seat.open()
+    slow(seat.page, 300)
+    seat.cell("Person 3,").focus()
+    seat.press("i", "ArrowRight", "i", "Control+z", "Control+z", "ArrowRight", "n")
+    typed(seat, "Zed")
+    seat.press("Enter", "ArrowRight", "n")
+    typed(seat, "Zoe")
+    seat.press("Enter", "Control+z")
+    seat.until(lambda: len(log(seat)) == 7)
+    assert log(seat)[::-1] == ["ignore", "ignore", "undo", "undo", "name", "name", "undo"]
+    assert list(named(seat).values()) == ["Zed"]
+
+
 def test_names_wait_for_a_server_that_is_away(seat: Seat) -> None:
     seat.open()
     seat.cell("Person 1,").focus()

@@ -19,7 +19,8 @@ declare global {
     words: (taken: number) => string,
     progress?: (taken: number) => void,
   ) => Promise<number>;
-  type Decide = (body: { kind: string } & Record<string, unknown>, seen?: number | null) => Promise<Outcome | null>;
+  type Deed = { kind: string } & Record<string, unknown>;
+  type Decide = (body: Deed | (() => Promise<Deed | false>), seen?: number | null) => Promise<Outcome | null>;
 
   type Handlers = { [K in keyof HTMLElementEventMap as `on${K}`]?: (event: HTMLElementEventMap[K] & { target: any; currentTarget: any }) => unknown };
   /** props: attributes; `class`, `text`, and handlers such as `onclick` too. */

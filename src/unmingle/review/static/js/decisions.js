@@ -4,7 +4,6 @@ import { announce, clock, counted, h, typing } from "./dom.js";
 import { go } from "./router.js";
 
 /** Decisions go out one after another, in the order in which they were made. @type {Promise<unknown>} */ let line = Promise.resolve();
-/** Undos and redos of the last decision come one after another, too. @type {Promise<Outcome|null>} */ let turn = Promise.resolve(null);
 /** Entries of the log that were made here, or that somebody was told of. @type {Set<number>} */ const known = new Set();
 
 /** Runs something once everything is answered that was sent before. @template T @param {() => Promise<T>} run @returns {Promise<T>} */
@@ -32,7 +31,7 @@ export async function send(path, body, seen) {
   }
 }
 
-/** Makes a decision and tells every part of the page; null: it was refused, which is told too. @type {Decide} */
+/** Makes a decision, or the one that is found out when its turn comes, and tells every part of the page; null: there is none, or it was refused, which is told too. @type {Decide} */
 export const decide = (body, seen) => carryOut("/decisions", body, seen, told);
 
 /** Erases a person for good; leave: goes to where they are not. @param {number} person @param {number|null} seen @param {() => void} leave */
@@ -45,21 +44,9 @@ export const erase = (person, seen, leave) => carryOut("/erase", { person }, see
 });
 
 /** Undoes a decision; together: with all that were made with it. Without one: the last that stands once all is done that was begun before. @type {Again} */
-export const undo = (decision, together) => again("/undo", decision, together);
+export const undo = (decision, together) => carryOut("/undo", { decision, together }, null, told);
 /** @type {Again} */
-export const redo = (decision, together) => again("/redo", decision, together);
-
-/** @param {string} path @param {number} [decision] @param {boolean} [together] */
-function again(path, decision, together = false) {
-  if (decision !== undefined) return carryOut(path, { decision, together }, null, told);
-  turn = turn.then(async () => {
-    // An answer may be followed by another decision, as a new person by their name: that comes first.
-    const after = (/** @type {Promise<unknown>} */ sent) => new Promise((resolve) => sent.then(() => setTimeout(resolve)));
-    for (let sent; sent !== line; await after(sent)) sent = line;
-    return carryOut(path, {}, null, told);
-  });
-  return turn;
-}
+export const redo = (decision, together) => carryOut("/redo", { decision, together }, null, told);
 
 /** Makes decisions that one Undo takes back; those that no longer stand because of others are left out. @type {DecideTogether} */
 export async function decideTogether(bodies, seen, words, progress) {
@@ -85,14 +72,19 @@ export async function decideTogether(bodies, seen, words, progress) {
 
 /** @param {string} path @param {any} body @param {number|null|undefined} seen @param {(outcome: Outcome) => void} told says what came of it @returns {Promise<Outcome|null>} */
 async function carryOut(path, body, seen, told) {
+  let meant = body;
   try {
-    const outcome = await inTurn(() => send(path, body, seen));
+    const outcome = await inTurn(async () => {
+      if (typeof body === "function") meant = await body();
+      return meant && send(path, meant, seen);
+    });
+    if (!outcome) return null;
     announce(outcome.decision.words);
     told(outcome);
     decided(outcome);
     return outcome;
   } catch (error) {
-    await refused(/** @type {any} */ (error), body, () => carryOut(path, body, null, told));
+    await refused(/** @type {any} */ (error), meant, () => carryOut(path, meant, null, told));
     return null;
   }
 }

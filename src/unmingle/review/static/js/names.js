@@ -1,6 +1,6 @@
 import { get } from "./api.js";
 import { faceImages } from "./cells.js";
-import { decide, decideTogether, inTurn, tell } from "./decisions.js";
+import { decide, decideTogether, send } from "./decisions.js";
 import { cancel, confirmed, fillIn, openDialog, toast } from "./dialogs.js";
 import { announce, button, called, counted, h, likely, typing } from "./dom.js";
 
@@ -158,23 +158,20 @@ async function keep(person, name, seen, nobodys, again, quick) {
   const mine = { name, from: Infinity };
   given.set(id, mine);
   const failed = () => given.get(id) === mine && given.delete(id);
-  try {
-    const other = name && !nobodys ? await inTurn(async () => namesake(await others(id, name), name)) : null;
-    if (other) {
-      failed();
-      if (quick) return void join(person, other, seen);
-      const act = { words: `Merge with ${other.name}…`, run: () => void mergeInto(person, other, seen) };
-      return toast(`“${name}” was not saved, since there is somebody called so.`, act, { stays: true });
-    }
-    const outcome = await decide({ kind: "name", person: id, name }, seen);
-    if (outcome) mine.from = outcome.revision;
-    else failed();
-    if (!outcome && !typing(document.activeElement)) again();
-    if (outcome && sessionStorage.getItem(draftKey(id))?.trim() === name) forget(id);
-  } catch (error) {
-    failed();
-    tell(error);
+  /** @type {Known|null} */ let other = null;
+  const outcome = await decide(async () => {
+    if (name && !nobodys) other = namesake(await others(id, name), name);
+    return !other ? { kind: "name", person: id, name } : quick && { kind: "merge", person: other.person, others: [id] };
+  }, seen);
+  if (outcome && !other) mine.from = outcome.revision;
+  else failed();
+  if (other && !quick) {
+    const act = { words: `Merge with ${called(other)}…`, run: () => void mergeInto(person, other, seen) };
+    return toast(`“${name}” was not saved, since there is somebody called so.`, act, { stays: true });
   }
+  if (!outcome && !typing(document.activeElement)) again();
+  if (outcome && sessionStorage.getItem(draftKey(id))?.trim() === name) forget(id);
+  return undefined;
 }
 
 /** A few faces of a person with the name below. @param {any} person */
@@ -250,9 +247,12 @@ export async function moveFaces(faces, seen, person) {
 /** Says whose some faces are: somebody's, or a new person's. @param {number[]} faces @param {{person?: number, name?: string}} where @param {number|null} seen */
 export async function giveFaces(faces, where, seen) {
   if (where.person !== undefined) return decide({ kind: "assign", faces, person: where.person }, seen);
-  const made = await decide({ kind: "split", faces }, seen);
-  if (made && where.name) await decide({ kind: "name", person: made.decision.person, name: where.name, group: made.decision.id }, made.revision);
-  return made;
+  const made = { kind: "split", faces };
+  if (!where.name) return decide(made, seen);
+  return decide(async () => {
+    const { decision: { person, id: group } } = await send("/decisions", made, seen);
+    return { kind: "name", person, name: where.name, group };
+  }, seen);
 }
 
 /** Shows what a person may consist of: each part that is ticked becomes somebody of their own. @param {number} person @param {string} who */
