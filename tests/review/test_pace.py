@@ -410,6 +410,21 @@ def test_an_undo_is_about_what_was_said_before_it(seat: Seat) -> None:
     assert list(named(seat).values()) == ["Zed"]
 
 
+def test_who_is_typing_a_name_is_not_led_back_to_somebody(seat: Seat) -> None:
+    seat.page.goto(f"{seat.watch.origin}/naming")
+    expect(seat.page.locator(FIELD)).to_be_focused()
+    slow(seat.page, 300)
+    typed(seat, "Ida")
+    seat.press("Enter")
+    expect(seat.told("Ida")).to_be_visible()
+    seat.press("Control+z")
+    typed(seat, "Miri")
+    expect(seat.told("Undid")).to_be_visible()
+    typed(seat, "am")
+    seat.press("Enter")
+    seat.until(lambda: named(seat) == {"Person 2": "Miriam"})
+
+
 def test_names_wait_for_a_server_that_is_away(seat: Seat) -> None:
     seat.open()
     seat.cell("Person 1,").focus()

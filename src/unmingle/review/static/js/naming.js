@@ -166,13 +166,13 @@ export function naming(root, { signal }) {
   // What is pressed takes the focus from nobody who types.
   place.addEventListener("pointerdown", (/** @type {Event} */ event) => event.target instanceof Element && event.target.closest("button") && event.preventDefault());
   bind("Name people", BINDINGS, signal);
-  /** Whoever a decision is taken back about has their turn again. */
+  /** Whoever a decision is taken back about has their turn again: now, or from the start, if a name is being typed. */
   onDecision((outcome) => {
     if (outcome?.decision.kind !== "undo") return;
     const back = queue.findLastIndex(({ person }, index) => index <= at && done.has(person) && outcome.decision.changed.people.includes(person));
     if (back < 0) return;
     done.delete(queue[back].person);
-    void show(back);
+    if (!place.querySelector("input")?.value) void show(back);
   }, signal);
   signal.addEventListener("abort", () => field?.save("elsewhere"));
   void show(0);
