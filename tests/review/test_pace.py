@@ -410,6 +410,29 @@ def test_an_undo_is_about_what_was_said_before_it(seat: Seat) -> None:
     assert list(named(seat).values()) == ["Zed"]
 
 
+def test_keys_after_a_search_are_about_who_is_found(seat: Seat) -> None:
+    seat.open()
+    slow(seat.page, 300)
+    seat.press("/")
+    seat.page.keyboard.type("Person 20")
+    seat.press("Enter", "x", "n")
+    expect(seat.page.locator(FIELD)).to_be_focused()
+    typed(seat, "Ida")
+    seat.press("Enter")
+    seat.until(lambda: named(seat) == {"Person 20": "Ida"})
+    expect(seat.page.get_by_role("toolbar")).to_have_count(0)  # whoever was there before is not selected
+
+
+def test_a_name_after_j_is_for_the_next_person(seat: Seat) -> None:
+    with seat.page.expect_response("**/beside*"):
+        seat.open("/people/1")
+    slow(seat.page, 300)
+    seat.press("j", "n")
+    seat.page.keyboard.type("Ida")
+    seat.press("Enter")
+    seat.until(lambda: named(seat) == {"Person 2": "Ida"})
+
+
 def test_who_is_typing_a_name_is_not_led_back_to_somebody(seat: Seat) -> None:
     seat.page.goto(f"{seat.watch.origin}/naming")
     expect(seat.page.locator(FIELD)).to_be_focused()

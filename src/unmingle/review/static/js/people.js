@@ -20,11 +20,13 @@ export function people(root, visit) {
     void restart();
   };
   const search = h("input", { type: "search", class: "field search-field", placeholder: "Search", "aria-label": "Search for a person", "aria-keyshortcuts": "/", value: settings.search, spellcheck: "false" });
-  search.addEventListener("input", debounced(() => change({ search: search.value.trim() }), PAUSE));
+  const find = () => search.value.trim() !== settings.search && change({ search: search.value.trim() });
+  search.addEventListener("input", debounced(find, PAUSE));
   search.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && !search.value) search.blur();
     if (event.key !== "Enter" && event.key !== "ArrowDown") return;
     event.preventDefault();
+    find(); // the next key is about who is found, not about who was there before
     grid.focus(grid.focused);
   });
   const shows = chips("chips", SHOWS, settings.show, (show) => change({ show }));
@@ -95,6 +97,7 @@ export function people(root, visit) {
 
   /** The field lies over the wall, so that nothing that happens to the cards below touches it. @param {number} index */
   async function edit(index) {
+    if (list.total === null) await list.settled(); // who is found is on the way
     if (!grid.root.isConnected || index < 0 || index >= grid.total) return;
     naming?.field.save("elsewhere");
     grid.show(index);

@@ -137,6 +137,7 @@ export function person(root, visit) {
   }
 
   async function refresh() {
+    beside = findBeside();
     times.again();
     void findAlike();
     await Promise.all([reload(), list.refresh()]);
@@ -173,11 +174,13 @@ export function person(root, visit) {
 
   /** To who stands beside this one on the wall, as that was left. @param {"before"|"after"} way */
   async function step(way) {
-    const found = await get(`/people/${id}/beside`, wallQuery(), signal).catch(() => null);
+    const found = await beside;
     if (found?.[way]) go(`/people/${found[way]}`, { replace: true });
     else announce("There is nobody more.");
   }
 
+  const findBeside = () => get(`/people/${id}/beside`, wallQuery(), signal).catch(() => null);
+  let beside = findBeside(); // beforehand: the key after J is about the next person
   signal.addEventListener("abort", () => field?.save("elsewhere"));
   press(orders, sort);
   faces.start();
