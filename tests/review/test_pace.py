@@ -423,6 +423,15 @@ def test_keys_after_a_search_are_about_who_is_found(seat: Seat) -> None:
     expect(seat.page.get_by_role("toolbar")).to_have_count(0)  # whoever was there before is not selected
 
 
+def test_the_key_after_all_were_selected_is_about_all(seat: Seat) -> None:
+    seat.open()
+    slow(seat.page, 300)
+    seat.cell("Person 1,").focus()
+    seat.press("Control+a", "m")
+    seat.until(lambda: log(seat) == ["merge"])
+    assert list(seat.names()) == [1]
+
+
 def test_a_name_after_j_is_for_the_next_person(seat: Seat) -> None:
     with seat.page.expect_response("**/beside*"):
         seat.open("/people/1")

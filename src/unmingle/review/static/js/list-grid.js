@@ -19,6 +19,7 @@ export function listGrid({ restore, signal }, { label, cells, path, query, size,
   /** @type {Set<number>} what is picked, by id, so that it lasts when the order changes */ let picked = new Set();
   /** @type {number|null} where a range starts, as a place in the list */ let anchor = null;
   let wave = 0;
+  /** Until what is being picked is here: a key pressed meanwhile is about all of it. @type {Promise<void>} */ let picking = Promise.resolve();
   /** What a decision is about that was not answered yet: the same key twice is meant for two of them. @type {Set<number>} */ const deciding = new Set();
   /** @type {FaceView|null} the picture of a face that is open */ let view = null;
   /** What is said instead of rows. */ const message = h("div", { class: "message" });
@@ -106,7 +107,9 @@ export function listGrid({ restore, signal }, { label, cells, path, query, size,
   const able = (/** @type {number} */ count) => acts.filter((act) => act.able?.(count) !== false);
 
   /** Does what a key means; once it is done, the next row has the focus. @param {string} key @param {number[]} [ids] */
-  async function perform(key, ids = chosen()) {
+  async function perform(key, ids) {
+    if (!ids) await picking;
+    ids ??= chosen();
     if (!ids.length) return toast(wall ? "Select somebody first: with X, or move to them with the arrows." : "Select something first: click it, or move with the arrows and press Space.");
     const act = able(ids.length).find((one) => one.key === key);
     if (!act) return announce("That can’t be done with what is selected.");
@@ -148,11 +151,15 @@ export function listGrid({ restore, signal }, { label, cells, path, query, size,
     pick(picked.has(id) ? [...picked].filter((one) => one !== id) : [...picked, id]);
   }
 
-  /** Picks stretches of rows. @param {[number, number][]} stretches @param {Iterable<number>} [before] what was picked, too */
-  async function stretch(stretches, before) {
+  /** Picks stretches of rows. @param {[number, number][]} stretches @param {Iterable<number>} [before] what was picked, too @param {Promise<unknown>} [ready] once they are those that are meant @returns {Promise<void>} */
+  const stretch = (stretches, before, ready) => (picking = collect(stretches, before, ready));
+
+  /** @type {typeof stretch} */
+  async function collect(stretches, before, ready) {
     wave += 1;
     const mine = wave;
     const ids = new Set(before);
+    await ready;
     for (const [first, last] of stretches) {
       for (const row of await list.range(first, last)) ids.add(cells.idOf(row));
       if (mine !== wave || signal.aborted) return;
@@ -165,8 +172,8 @@ export function listGrid({ restore, signal }, { label, cells, path, query, size,
     void stretch([[Math.min(anchor, index), Math.max(anchor, index)]]);
   }
 
-  /** Picks so many from the beginning. @param {number} count */
-  const first = (count) => stretch(count ? [[0, count - 1]] : []);
+  /** Picks so many from the beginning. @param {number} count @param {Promise<unknown>} [ready] */
+  const first = (count, ready) => stretch(count ? [[0, count - 1]] : [], [], ready);
 
   function plain(/** @type {number} */ index) {
     if (isTouch() ? !picked.size : wall) return openAt(index);

@@ -61,10 +61,7 @@ export function person(root, visit) {
     gone,
   });
   const { list, grid, message } = faces;
-  const doubts = chooseDoubtful(async (below) => {
-    await changeSort("unsure");
-    await faces.first(below);
-  });
+  const doubts = chooseDoubtful((below) => void faces.first(below, changeSort("unsure")));
   const alike = h("nav", { class: "naming-choices people-like", "aria-label": "People like this", hidden: true });
   const times = personTimes(id, signal, (shown, at) => faces.look({ index: at, total: () => shown.length, faceAt: async (index) => shown[index] }));
 
