@@ -99,17 +99,17 @@ export function listGrid({ restore, signal }, { label, cells, path, query, size,
   }
 
   /** What an action is about, by id: what is picked, or else what has the focus. */
-  function chosen() {
+  async function chosen() {
+    await picking;
     const id = grid.hasFocus() && !picked.size ? idAt(grid.focused) : null;
     return id !== null && (held === null || id === held) ? [id] : [...picked];
   }
 
   const able = (/** @type {number} */ count) => acts.filter((act) => act.able?.(count) !== false);
 
-  /** Does what a key means; once it is done, the next row has the focus. @param {string} key @param {number[]} [ids] */
-  async function perform(key, ids) {
-    if (!ids) await picking;
-    ids ??= chosen();
+  /** Does what a key means; once it is done, the next row has the focus. @param {string} key @param {number[]|Promise<number[]>} [about] ids */
+  async function perform(key, about = chosen()) {
+    const ids = await about;
     if (!ids.length) return toast(wall ? "Select somebody first: with X, or move to them with the arrows." : "Select something first: click it, or move with the arrows and press Space.");
     const act = able(ids.length).find((one) => one.key === key);
     if (!act) return announce("That can’t be done with what is selected.");
