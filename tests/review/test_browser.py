@@ -836,7 +836,7 @@ def test_everything_that_can_be_operated_has_a_name(seat: Seat, width: int) -> N
         expect(seat.page).to_have_url(f"{seat.watch.origin}{path}")
         seat.page.locator(SHOWN).first.wait_for()
         assert nameless(seat.page) == []
-        seat.page.wait_for_function("document.documentElement.scrollWidth <= innerWidth")
+        seat.page.wait_for_function("() => document.documentElement.scrollWidth <= innerWidth")
 
     seat.open("/people/999")
     check("/people/999")

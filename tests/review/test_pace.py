@@ -244,7 +244,7 @@ def test_what_was_scrolled_to_is_there_again(seat: Seat, path: str) -> None:
     seat.until(lambda: look(seat) > 10)
     for way in ("reload", "back", "slow"):
         before = seat.page.evaluate("scrollY")
-        seat.page.wait_for_function("history.state.scroll > 3500")
+        seat.page.wait_for_function("() => history.state.scroll > 3500")
         if way == "slow":
             slow(seat.page, 400)
         if way == "back":
@@ -342,7 +342,7 @@ def test_back_closes_what_is_open_first(seat: Seat) -> None:
     for _ in range(3):  # quicker than the browser goes back
         seat.press("Enter", "Escape")
     expect(view).to_have_count(0)
-    seat.page.wait_for_function("!history.state.depth")  # nobody presses Back while the browser is on its way there
+    seat.page.wait_for_function("() => !history.state.depth")  # nobody presses Back while the browser is on its way there
     seat.press("Shift+m")
     expect(seat.dialog()).to_be_visible()
     seat.page.go_back()

@@ -142,7 +142,7 @@ def test_a_long_recording_is_looked_at_closely(seat: Seat, library_folder: Path,
     closer.click()
     assert box(lane)["width"] == pytest.approx(4 * before, rel=0.01)
     expect(talk.locator(".mark").nth(2 * marks)).to_be_attached()
-    seat.page.wait_for_function("document.documentElement.scrollWidth <= innerWidth")
+    seat.page.wait_for_function("() => document.documentElement.scrollWidth <= innerWidth")
     # What the keys lead to comes into view, beside the names.
     lane.get_by_role("link").focus()
     bar, name = box(lane.get_by_role("link")), box(talk.locator(".track-who").first)

@@ -73,11 +73,13 @@ declare global {
     primary?: boolean;
   }
 
-  /** What can be done with rows of a list. run: resolves to something if it was done; files: it is about files without a face. */
+  /** What can be done with rows of a list. kind: of the decision about faces, and person: whom it is about; or run: resolves to something if it was done; files: it is about files without a face. */
   interface RowAct {
     words: string;
     key: string;
-    run: (ids: number[]) => Promise<unknown>;
+    kind?: string;
+    person?: number;
+    run?: (ids: number[]) => Promise<unknown>;
     able?: (picked: number) => boolean;
     files?: boolean;
     primary?: boolean;

@@ -117,7 +117,8 @@ export function listGrid({ restore, signal }, { label, cells, path, query, size,
     if (!fit.length) return toast("No face was found in these files, so there is nothing to place.");
     const meant = fit.filter((id) => !deciding.has(id));
     for (const id of meant) deciding.add(id);
-    if (meant.length && (await act.run(meant))) {
+    const { run = (faces) => decide({ kind: String(act.kind), faces, person: act.person }, list.revision) } = act;
+    if (meant.length && (await run(meant))) {
       clear();
       if (!view && !typing(document.activeElement)) grid.focus(grid.focused);
       await list.settled();
@@ -152,10 +153,7 @@ export function listGrid({ restore, signal }, { label, cells, path, query, size,
   }
 
   /** Picks stretches of rows. @param {[number, number][]} stretches @param {Iterable<number>} [before] what was picked, too @param {Promise<unknown>} [ready] once they are those that are meant @returns {Promise<void>} */
-  const stretch = (stretches, before, ready) => (picking = collect(stretches, before, ready));
-
-  /** @type {typeof stretch} */
-  async function collect(stretches, before, ready) {
+  const stretch = (stretches, before, ready) => picking = (async () => {
     wave += 1;
     const mine = wave;
     const ids = new Set(before);
@@ -165,7 +163,7 @@ export function listGrid({ restore, signal }, { label, cells, path, query, size,
       if (mine !== wave || signal.aborted) return;
     }
     pick(ids);
-  }
+  })();
 
   function extend(/** @type {number} */ index, /** @type {number} */ from) {
     anchor ??= from;

@@ -106,14 +106,8 @@ export class PagedList {
     if (under) return under.done;
     const stop = new AbortController();
     /** @type {Promise<void>} */ const done = this.options.load(page * this.size, this.size, stop.signal).then(
-      (answer) => {
-        if (!stop.signal.aborted) this.#arrived(page, answer);
-      },
-      (error) => {
-        if (stop.signal.aborted) return;
-        this.coming.delete(page);
-        this.options.onError(error);
-      },
+      (answer) => stop.signal.aborted || this.#arrived(page, answer),
+      (error) => stop.signal.aborted || (this.coming.delete(page) && this.options.onError(error)),
     ).then(() => stop.signal.reason === AGAIN && mine.asked ? this.#fetch(page, true) : undefined);
     const mine = { stop, done, asked };
     this.coming.set(page, mine);

@@ -20,7 +20,6 @@ export function leftOut(root, visit) {
   const about = h("p", { class: "reason-about" });
   const isOf = (/** @type {string[]} */ ...statuses) => statuses.includes(chosen.status);
   const isSaid = () => chosen.reason.endsWith(SAID);
-  const say = (/** @type {string} */ kind) => (/** @type {number[]} */ faces) => decide({ kind, faces }, list.revision);
   const rows = listGrid(visit, {
     label: "Left out",
     cells: FACES,
@@ -30,9 +29,9 @@ export function leftOut(root, visit) {
     noun: ["entry", "entries"],
     acts: [ // only what the chosen reason allows
       { words: "Move to…", key: "M", run: (faces) => moveFaces(faces, list.revision), able: () => !isOf("unreadable") },
-      { words: "This is a face", key: "F", run: say("face"), able: () => isOf("low_quality", "masked", "not_a_face") && !isSaid() },
-      { words: "Restore", key: "R", run: say("restore"), able: isSaid },
-      { words: "Not a face", key: "X", run: say("not_a_face"), able: () => isOf("alone", "low_quality", "masked") },
+      { words: "This is a face", key: "F", kind: "face", able: () => isOf("low_quality", "masked", "not_a_face") && !isSaid() },
+      { words: "Restore", key: "R", kind: "restore", able: isSaid },
+      { words: "Not a face", key: "X", kind: "not_a_face", able: () => isOf("alone", "low_quality", "masked") },
       { words: "Try again", key: "T", run: retry, able: () => isOf("unreadable"), files: true },
     ],
     empty: () => list.total === 0 && emptyState("Nothing was left out", "Every file has a face, and every face a person."),
@@ -97,7 +96,6 @@ export function leftOut(root, visit) {
 export function facesLike(root, visit) {
   const id = Number(visit.params[0]);
   const head = h("header", { class: "like-head" }, h("h1", { class: "page-title", text: "Faces like this" }));
-  const say = (/** @type {{kind: string, faces: number[], person?: number}} */ body) => decide(body, list.revision);
   const move = (/** @type {number[]} */ faces) => moveFaces(faces, list.revision);
   const rows = listGrid(visit, {
     label: "Faces like this",
@@ -107,8 +105,8 @@ export function facesLike(root, visit) {
     acts: [
       { words: "The same person", key: "Y", primary: true, run: same },
       { words: "Move to…", key: "M", run: move },
-      { words: "New person", key: "S", run: (faces) => say({ kind: "split", faces }) },
-      { words: "Not a face", key: "F", run: (faces) => say({ kind: "not_a_face", faces }) },
+      { words: "New person", key: "S", kind: "split" },
+      { words: "Not a face", key: "F", kind: "not_a_face" },
     ],
     renew: () => Promise.all([reload(), list.refresh()]),
     empty: () => list.total === 1 && emptyState("There is no other face", "All faces of the library are this person’s."),
@@ -131,7 +129,7 @@ export function facesLike(root, visit) {
     const person = own.person ?? (people.length === 1 ? people[0] : null);
     const faces = [own, ...others].filter((one) => person === null || one.person !== person).map(({ face }) => face);
     if (person === null && people.length) return move(faces);
-    return say(person === null ? { kind: "split", faces } : { kind: "assign", faces, person });
+    return decide(person === null ? { kind: "split", faces } : { kind: "assign", faces, person }, list.revision);
   }
 
   rows.start();

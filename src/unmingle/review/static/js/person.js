@@ -30,7 +30,6 @@ export function person(root, visit) {
     const words = `${counted(now.faces, "face")}, the name and what was decided about ${who} go from every file of the library. Nothing brings them back: no undo, and not the same pictures added again. Reports and other pages are deleted; pictures stay as they are.`;
     if (await confirmed(`Erase ${who} for good?`, [h("p", { text: words })], "Erase")) await erase(id, list.revision, () => go("/", { replace: true }));
   });
-  const say = (/** @type {{kind: string, faces: number[], person?: number}} */ body) => decide(body, list.revision);
   const faces = listGrid(visit, {
     label: "This person",
     cells: FACES,
@@ -39,12 +38,12 @@ export function person(root, visit) {
     whose: id,
     noun: ["face"],
     acts: [
-      { words: "These are right", key: "Y", run: (faces) => say({ kind: "assign", faces, person: id }) },
-      { words: "Not this person", key: "R", run: (faces) => say({ kind: "reject", faces, person: id }) },
+      { words: "These are right", key: "Y", kind: "assign", person: id },
+      { words: "Not this person", key: "R", kind: "reject", person: id },
       { words: "Move to…", key: "M", run: (faces) => moveFaces(faces, list.revision, id) },
-      { words: "New person", key: "S", run: (faces) => say({ kind: "split", faces }) },
-      { words: "Not a face", key: "F", run: (faces) => say({ kind: "not_a_face", faces }) },
-      { words: "Ignore", key: "I", run: (faces) => say({ kind: "ignore", faces }) },
+      { words: "New person", key: "S", kind: "split" },
+      { words: "Not a face", key: "F", kind: "not_a_face" },
+      { words: "Ignore", key: "I", kind: "ignore" },
     ],
     keys: [
       { keys: ["n"], words: "Name", run: edit },
