@@ -342,7 +342,8 @@ def test_back_closes_what_is_open_first(seat: Seat) -> None:
     for _ in range(3):  # quicker than the browser goes back
         seat.press("Enter", "Escape")
     expect(view).to_have_count(0)
-    seat.page.wait_for_function("() => !history.state.depth")  # nobody presses Back while the browser is on its way there
+    # Nobody presses Back while the browser is on its way there.
+    seat.page.wait_for_function("() => !history.state.depth")
     seat.press("Shift+m")
     expect(seat.dialog()).to_be_visible()
     seat.page.go_back()
