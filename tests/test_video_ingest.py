@@ -48,9 +48,9 @@ class Sight:
 
     def analyse(self, pictures: Sequence[U8 | Pyramid]) -> list[Analysis]:
         frames = [Pyramid.of(picture).full() for picture in pictures]
-        return self.describe_faces(frames, self.glance(frames, []))
+        return self.describe_faces(frames, self.detect_each(frames, []))
 
-    def glance(self, pictures: Sequence[U8], sides: Sequence[int]) -> list[Faces]:
+    def detect_each(self, pictures: Sequence[U8], sides: Sequence[int]) -> list[Faces]:
         del sides
         return [face_in((5, 5, 30, 30)) for _ in pictures]
 
@@ -128,7 +128,7 @@ def fail_to_detect(patch: pytest.MonkeyPatch) -> None:
         del sides
         return any(number_in(picture) == 35 for picture in pictures) and next(turn) == 1
 
-    patch.setattr(Sight, "glance", odd(Sight.glance, of_the_second, RuntimeError("odd")))
+    patch.setattr(Sight, "detect_each", odd(Sight.detect_each, of_the_second, RuntimeError("odd")))
 
 
 def fail_to_describe(patch: pytest.MonkeyPatch) -> None:

@@ -278,7 +278,7 @@ class _Ingest:
         watched = unreadable = 0
         for file in files:
             try:
-                watched += self._watch(file)
+                watched += self._track(file)
                 continue
             except PictureError as error:
                 problem = error.problem
@@ -295,7 +295,7 @@ class _Ingest:
                 analyses.note_read(connection, row, -1, -1, name, problem + after)
         return watched, unreadable
 
-    def _watch(self, file: PictureFile) -> bool:
+    def _track(self, file: PictureFile) -> bool:
         """Watch a recording to its end; whether there was anything to do."""
         if file.problem:
             raise PictureError(file.problem)
@@ -316,13 +316,13 @@ class _Ingest:
                     with self.store.transaction() as connection:
                         # Not yet its size and time: until it was seen to its end, the next run takes it up again.
                         analyses.note_read(connection, known.row, -1, -1, name, "", content=content, shown=shown)
-                    self._watch_on(recording, name)
+                    self._track_on(recording, name)
                     self.done.add(name)
         with self.store.transaction() as connection:
             analyses.note_read(connection, known.row, *stamp_of(status), name, "", content=content, shown=shown)
         return new
 
-    def _watch_on(self, recording: Recording, name: str) -> None:
+    def _track_on(self, recording: Recording, name: str) -> None:
         assert isinstance(self.runner, VideoRecipe)  # whoever calls has made sure of it
         duration, again = int(recording.info.duration), self.include_erased
         with self.store.transaction():

@@ -113,7 +113,7 @@ class Asked:
         self.face = face
         self.sides: list[int] = []
 
-    def glance(self, pictures: Sequence[U8], sides: Sequence[int]) -> list[Faces]:
+    def detect_each(self, pictures: Sequence[U8], sides: Sequence[int]) -> list[Faces]:
 
         self.sides.extend(sides)
         return [faces((5, 5, self.face, self.face * 1.3)) for _ in pictures]

@@ -137,7 +137,7 @@ class FaceRecipe:
             )
         return analyses
 
-    def glance(self, pictures: Sequence[U8], sides: Sequence[int]) -> list[Faces]:
+    def detect_each(self, pictures: Sequence[U8], sides: Sequence[int]) -> list[Faces]:
         """The faces of frames of a recording, each looked at once, with its longer side at most at so many pixels.
 
         Those below `min_score` too: tracking knows who was there.

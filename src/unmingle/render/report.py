@@ -54,7 +54,7 @@ SINGLES = 600
 ONE_BY_ONE = 30  # people whose sizes are drawn one by one
 EXAMPLES = 12  # of what was left out for one reason
 FILES = 40  # names of files that can't be read
-DOUBTS = 24  # faces that are least sure
+LEAST_SURE = 24  # faces that are least sure
 ON_MAP = 2000  # faces
 MISTAKES = 48
 MATRIX = 16  # people whose confusions fit on a page
@@ -91,7 +91,7 @@ def write_report(
         "strips": report.strips,
         "left_out": report.left_out,
         "checked": lambda: None if evaluation is None else report.checked(evaluation),
-        "doubts": report.doubts,
+        "least_sure": report.least_sure,
     }
     values = work_out(parts, progress)
     recordings = timelines(store)
@@ -210,10 +210,10 @@ class _Report:
         best = max(reversed(quality), key=lambda face: (face != but, quality[face]))
         return self.face(best, self.titles[person])
 
-    def doubts(self) -> list[tuple[tuple[FacePicture, FacePicture], str, int]]:
+    def least_sure(self) -> list[tuple[tuple[FacePicture, FacePicture], str, int]]:
         """The faces that are least sure, each beside one of its person, and how sure it is in per cent."""
         rows = unsure_faces(self._store)
-        shown = islice((row for row in rows if row[1] in self.titles), DOUBTS)
+        shown = islice((row for row in rows if row[1] in self.titles), LEAST_SURE)
         return [
             ((self.face(face), self._best(person, but=face)), f"with {self.titles[person]}", round(100 * chance))
             for face, person, chance in shown

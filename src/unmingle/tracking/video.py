@@ -27,7 +27,7 @@ WIDE = 1280  # pixels: a frame's longer side when it is looked at closely; a fac
 NARROWER = (1.0, 0.75, 0.5, 0.4)  # of the close look
 LEAST_FACE = 28.0  # pixels of a box's shorter side at which nothing is lost by a coarser look
 CUT = 10.0  # of 255: a frame that differs by more from the one before, on average, may show something else
-GLANCE = (32, 18)  # pixels, of the frames that are compared so
+COMPARED = (32, 18)  # pixels, of the frames that are compared so
 PLACE = (3, 3)  # of these pixels: what is as large as a face that matters, or as a tile of many
 CUT_THERE = 60.0  # of 255, averaged over a place: there something else is shown
 APART = 0.41  # seconds, at most, between two frames that are looked at
@@ -43,7 +43,7 @@ class VideoRecipe(Protocol):
     calibration: Calibration | None  # how similar strangers are to its embedding
     min_score: float  # the detector's confidence from which a face counts by itself
 
-    def glance(self, pictures: Sequence[U8], sides: Sequence[int]) -> list[Faces]:
+    def detect_each(self, pictures: Sequence[U8], sides: Sequence[int]) -> list[Faces]:
         """The faces of frames, each looked at once, with its longer side at so many pixels; also less sure ones."""
 
     def describe_faces(self, pictures: Sequence[U8], faces: Sequence[Faces]) -> list[Analysis]:
@@ -173,7 +173,7 @@ def find(recipe: VideoRecipe, frames: Sequence[Frame]) -> list[FrameFaces]:
     close = [0, *(i for i, step in enumerate(steps, 1) if step.mean() > CUT)]
     changed = [i for i, step in enumerate(steps, 1) if cv2.blur(step, PLACE).max() > CUT_THERE]
     sides = [min(WIDE, max(picture.shape[:2])) for picture in pictures]
-    faces = dict(zip(close, recipe.glance([pictures[i] for i in close], [sides[i] for i in close]), strict=True))
+    faces = dict(zip(close, recipe.detect_each([pictures[i] for i in close], [sides[i] for i in close]), strict=True))
     told: dict[int, Faces] = {}
     anchors = {*_at_most_apart([frame.time for frame in frames]), *changed, *(i - 1 for i in (*changed, *close[1:]))}
     wanted = sorted(anchors - {*close})
@@ -181,7 +181,7 @@ def find(recipe: VideoRecipe, frames: Sequence[Frame]) -> list[FrameFaces]:
         governing = [faces[max(at for at in close if at < i)] for i in wanted]
         governing = [one.take(one.scores >= recipe.min_score) for one in governing]
         coarse = [_coarser(one, pictures[i], sides[i]) for i, one in zip(wanted, governing, strict=True)]
-        faces.update(zip(wanted, recipe.glance([pictures[i] for i in wanted], coarse), strict=True))
+        faces.update(zip(wanted, recipe.detect_each([pictures[i] for i in wanted], coarse), strict=True))
         wanted = []
         for before, after in pairwise(sorted(faces)):
             if after - before > 1 and before + 1 not in told:
@@ -235,5 +235,5 @@ def _coarser(faces: Faces, picture: U8, side: int) -> int:
 
 def _small(grey: Grey) -> F32:
     return np.asarray(
-        cv2.resize(shrunk(grey.pixels_hw, 2 * max(GLANCE)), GLANCE, interpolation=cv2.INTER_AREA), np.float32
+        cv2.resize(shrunk(grey.pixels_hw, 2 * max(COMPARED)), COMPARED, interpolation=cv2.INTER_AREA), np.float32
     )
