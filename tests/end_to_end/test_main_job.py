@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from unmingle.errors import ModelError
+from unmingle.errors import LibraryError, ModelError
 from unmingle.library import Library
 from unmingle.settings import DetectionSettings
 from unmingle.store.result_tables import FACES, PEOPLE
@@ -317,6 +317,10 @@ def test_who_is_sure_and_who_may_be_one(library: Path) -> None:
     keys = ["source", "file", "frame", "face", "person"]  # of one row in all tables
     assert sure.join(opened.faces, on=keys, nulls_equal=True).height == sure.height
     assert sure["probability"].is_between(0, 1).all()
+    file, frame, face = sure.row(0)[1:4]
+    assert opened.find_face(f"{file}@{frame}#{face}") == opened.find_face(f"{file}#{face}")
+    with pytest.raises(LibraryError, match=f"no face 0 in frame {frame + 1}"):
+        opened.find_face(f"{file}@{frame + 1}#0")
     pairs = opened.likely_pairs(most=3)
     assert pairs.columns == ["person", "other", "probability"]
     assert pairs.height <= 3

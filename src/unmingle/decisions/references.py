@@ -15,6 +15,7 @@ from unmingle.errors import DecisionError
 from unmingle.settings import whole_number
 from unmingle.sources.images import readable
 from unmingle.sources.names import FOLDED, find_all, parts_of
+from unmingle.store.frame_names import read_names
 from unmingle.store.sightings import tracks
 from unmingle.store.sqlite import Store
 
@@ -93,7 +94,7 @@ class _Reading:
     """A way to read the name of a face."""
 
     file: str
-    frame: int | None  # of a recording; None for the picture itself
+    frame: int | None  # of a recording, or as a picture's name has it; None for the picture itself
     number: int
 
 
@@ -178,7 +179,9 @@ def _on_disk(text: str, rows: Sequence[tuple[str, bytes, str, str]], files: Sequ
 
 def _face_of(store: Store, content: str, reading: _Reading) -> int:
     file, frame, number = reading.file, reading.frame, reading.number
-    if frame is None:
+    # Tables have a frame for a picture, too, whose name tells it.
+    query = "SELECT 1 FROM file_row WHERE present = 1 AND digest = ? AND frame_of(source, name) = ?"
+    if frame is None or read_names(store).connection.execute(query, (content, frame)).fetchone():
         query = "SELECT face FROM face_row WHERE digest = ? AND recipe = ? AND number = ?"
         row = store.connection.execute(query, (content, store.recipe, number)).fetchone()
         if row is not None:
