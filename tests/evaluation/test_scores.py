@@ -113,14 +113,45 @@ def test_a_face_of_another_frame_or_in_shares_of_its_picture(tmp_path: Path) -> 
 
 
 def test_a_column_of_faces_tells_them_apart_where_a_picture_has_several(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text("file,face,who,ID\na.jpg,1,x,Bob\na.jpg,0,y,Ada\nb.jpg,7,y,Ada\n")
+    (tmp_path / "a.csv").write_text("file,face,who,ID\na.jpg,1,x,Bob\na.jpg,0,y,Ada\na.jpg,7,y,Cy\nb.jpg,1,x,Bob\n")
     found = evaluate(table(*PARTY), read_labels(tmp_path / "a.csv", LabelOptions()))
-    assert found.faces.select("file", "face", "label").rows() == [("a.jpg", 1, "Bob"), ("a.jpg", 0, "Ada")]
-    assert found.join.rows_without_file == ("b.jpg, face 7",)
-    assert found.join.files_without_row == ("b.jpg", "c.jpg", "m.mp4")
+    told = [("a.jpg", 1, "Bob"), ("a.jpg", 0, "Ada"), ("b.jpg", 1, "Bob")]
+    assert found.faces.select("file", "face", "label").rows() == told
+    assert found.join.rows_without_file == ("a.jpg, face 7",)
+    assert found.join.files_without_row == ("c.jpg", "m.mp4")
     (tmp_path / "a.csv").write_text("file,face,ID\na.jpg,1,Ada\nb.jpg,7,Ada\n")  # of crops, their number in a frame
     found = evaluate(table(*PARTY), read_labels(tmp_path / "a.csv", LabelOptions()))
     assert found.faces.select("file", "face").rows() == [("a.jpg", 0), ("b.jpg", 0)]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "missed"),
+    [
+        ("1234567", ()),  # over all crops, one of which is there twice: from 1
+        ("0123456", ()),  # from 0
+        ("1111110", ("5.jpg, face 1",)),  # whether it is a face
+        ("0120129", ("5.jpg, face 2", "5.jpg, face 9")),  # in a frame
+    ],
+)
+def test_a_column_of_faces_that_means_something_else_loses_no_crop(
+    tmp_path: Path, numbers: str, missed: tuple[str, ...]
+) -> None:
+    crops = table(*(face(f"{i}.jpg", i % 2) for i in range(6)))
+    rows = [f"{i}.jpg,{number},{'xy'[i % 2]}" for i, number in zip((*range(6), 5), numbers, strict=True)]
+    (tmp_path / "a.csv").write_text("\n".join(["file,face,ID", *rows]))
+    found = evaluate(crops, read_labels(tmp_path / "a.csv", LabelOptions()))
+    assert found.faces["file"].to_list()[:5] == [f"{i}.jpg" for i in range(5)]
+    assert found.join.rows_without_file == missed
+
+
+@pytest.mark.parametrize("first", [(1, 1), (0, 3)])
+def test_faces_that_are_counted_from_one_or_over_all_pictures_are_not_taken_for_ours(
+    tmp_path: Path, first: tuple[int, int]
+) -> None:
+    rows = [f"{file}.jpg,{at + i},{'xyz'[i]}" for file, at in zip("ab", first, strict=True) for i in range(2)]
+    (tmp_path / "a.csv").write_text("\n".join(["file,face,ID", *rows]))
+    with pytest.raises(LabelsError, match="disagree about each of 2 files"):
+        read_labels(tmp_path / "a.csv", LabelOptions())
 
 
 def test_what_does_not_join_is_counted_and_listed() -> None:

@@ -259,7 +259,7 @@ def labels_of(table: Table, origin: str, options: LabelOptions) -> Labels:
             f"The rows of {origin} disagree about each of {len(contradictions):,} files, such as"
             f" {one.file} ({', '.join(one.says)}).",
             "Where several files have the same name, write it with the folder, as in phone1/IMG_0001.jpg; of several"
-            " people in a picture, keep the row of its main face, or say in a column face which face each row is of.",
+            " people in a picture, keep the row of its main face, or number the faces of each from 0 in a column face.",
         )
     if not files and not dropped:
         mend = f"Check the columns {columns.file_name} and {columns.label_name}."

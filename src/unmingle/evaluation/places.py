@@ -26,11 +26,13 @@ class Place:
     frame: str = ""  # of a recording
     face: str = ""
     area: Area | None = field(default=None, compare=False)  # in pixels
+    or_main: bool = field(default=False, compare=False)  # where that face isn't there
 
     @property
     def key(self) -> Place:
         """The same for all writings of one path in a table."""
-        return replace(self, file=self.file.replace("\\", "/").removeprefix("./"))
+        file = self.file.replace("\\", "/").removeprefix("./")
+        return self if file == self.file else replace(self, file=file)
 
     def __str__(self) -> str:
         return f"{self.file}{self.frame and f', frame {self.frame}'}, face {self.face}" if self.face else self.file
@@ -40,7 +42,8 @@ def places_of(columns: Columns) -> list[Place]:
     """Where each row is of; its file is empty if it has none.
 
     Faces are told apart by a column `face` with their numbers as in `faces.csv`, where some picture has several there,
-    or the table is one of ours. Otherwise a row is of the main face of its file: others number crops otherwise.
+    or the table is one of ours. Otherwise a row is of the main face of its file, and so it is where a picture has one
+    row only, and no such face: others count from 1, over all pictures, or say yes or no there.
     """
     main = [Place(bare(cell(row, columns.file))) for row in columns.body]
     source, frame, face, *sides = (place(columns.header, None, (one,)) for one in ("source", "frame", "face", *BOX))
@@ -59,8 +62,17 @@ def places_of(columns: Columns) -> list[Place]:
         in_pixels = area is not None and max(area) > MOST_SHARE
         told.append(Place(file, text(row, frame), text(row, face) or "0", area if in_pixels else None))
     numbers = all(one.face.isdecimal() and (one.frame or "0").isdecimal() for one in told)
-    several = len({one for one in told if one.file}) > len({(one.file, one.frame) for one in told if one.file})
-    return told if numbers and (several or columns.headings >= OURS) else main
+    if not numbers or columns.headings >= OURS:
+        return told if numbers else main
+    faces_of: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+    for one in told:
+        if one.file:
+            faces_of[one.file, one.frame].add(one.face)
+    different, count = set[str]().union(*faces_of.values()), sum(map(len, faces_of.values()))
+    as_ours = "0" in different and (len(faces_of) == 1 or len(different) < count)  # they don't run over all pictures
+    if count == len(faces_of) or not (as_ours or any(one.area for one in told)):
+        return main
+    return [replace(one, or_main=True) if len(faces_of[one.file, one.frame]) == 1 else one for one in told]
 
 
 def rows_at(places: Sequence[Place], files: Sequence[int | None], faces: pl.DataFrame) -> list[int | None]:
@@ -79,10 +91,11 @@ def rows_at(places: Sequence[Place], files: Sequence[int | None], faces: pl.Data
         alone = len(frames) == 1 and (not at.frame or "" in frames)
         found = next(iter(frames.values())) if alone else frames.get(at.frame, [])
         numbered = next((row for face, _, row in found if face == at.face), None)
+        main = min(found, key=lambda one: int(one[0]))[2] if at.or_main and found else None
         alike = {row: overlap(at.area, area) for _, area, row in found if at.area and area}
         if not alike or (numbered is not None and alike.get(numbered, 0) >= LEAST_OVERLAP):
-            return numbered
+            return main if numbered is None else numbered
         best = max(alike, key=alike.__getitem__)
-        return best if alike[best] >= LEAST_OVERLAP else None
+        return best if alike[best] >= LEAST_OVERLAP else main
 
     return [row_at(at, file) for at, file in zip(places, files, strict=True)]
