@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from polars.exceptions import PanicException
 
 from unmingle.errors import LabelsError
-from unmingle.evaluation import workbook_parts
+from unmingle.evaluation import sheets, workbook_parts
 from unmingle.evaluation.columns import Row
 from unmingle.evaluation.sheets import ENCRYPTED_STREAM, MOST_BLANK, OLE2, read_sheets
 
@@ -220,6 +220,14 @@ def test_what_is_merged_over_rows_stands_in_each_that_has_something_else(tmp_pat
             ("", "5.jpg"),
         ),
     ]
+
+
+def test_what_is_merged_below_the_last_row_makes_no_room_for_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workbook_parts, "MAX_CELLS", 1000)
+    frame, over_all = pl.DataFrame({"a": ["x"] + 99 * [""]}), (0, 0, 99)
+    assert len(sheets._rows(frame, [over_all] * 10, "a.xlsx"))
+    with pytest.raises(LabelsError, match="a sheet of 1,980 cells"):  # a made-up file, where they overlap
+        sheets._rows(frame, [over_all] * 20 + [(0, 9000, 9001)], "a.xlsx")
 
 
 def test_what_is_merged_over_rows_of_open_document(tmp_path: Path) -> None:

@@ -237,7 +237,7 @@ def _rows(frame: pl.DataFrame, merged: Sequence[Merged], name: str) -> tuple[Row
             row_n |= filled_n
             column_n[i] = filled_n.any()
     if merged:
-        check_cells(name, sum(min(last, frame.height) - first for _, first, last in merged))
+        check_cells(name, sum(max(min(last, frame.height) - first, 0) for _, first, last in merged))
         frame = _repeated(frame, merged, row_n)
         check_cells(name, 0, sum(int(column.str.len_bytes().sum()) for column in frame))
     kept = frame[_kept(row_n), _kept(column_n).tolist()]
