@@ -14,6 +14,7 @@ from polars.exceptions import PanicException
 from unmingle.errors import LabelsError
 from unmingle.evaluation import sheets, workbook_parts
 from unmingle.evaluation.columns import Row
+from unmingle.evaluation.labels import LabelOptions, read_labels
 from unmingle.evaluation.sheets import ENCRYPTED_STREAM, MOST_BLANK, OLE2, read_sheets
 
 
@@ -220,6 +221,18 @@ def test_what_is_merged_over_rows_stands_in_each_that_has_something_else(tmp_pat
             ("", "5.jpg"),
         ),
     ]
+
+
+def test_headings_that_are_merged_over_two_rows_are_no_label(tmp_path: Path) -> None:
+    with xlsxwriter.Workbook(tmp_path / "a.xlsx") as book:
+        page = book.add_worksheet()
+        for column, heading in enumerate(("file", "ID")):
+            page.merge_range(0, column, 1, column, heading)
+        page.write_column(0, 2, ["size", "pixels", "9", "8"])
+        page.write_row(2, 0, ["1.jpg", "Ada"])
+        page.write_row(3, 0, ["2.jpg", "Bob"])
+    found = read_labels(tmp_path / "a.xlsx", LabelOptions())
+    assert (found.files, found.labels) == (("1.jpg", "2.jpg"), ("Ada", "Bob"))
 
 
 def test_what_is_merged_below_the_last_row_makes_no_room_for_more(monkeypatch: pytest.MonkeyPatch) -> None:

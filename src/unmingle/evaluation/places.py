@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from unmingle.evaluation.columns import OURS, Columns, Row, cell, place, plain_number
@@ -45,7 +46,10 @@ def places_of(columns: Columns) -> list[Place]:
     or the table is one of ours. Otherwise a row is of the main face of its file, and so it is where a picture has one
     row only, and no such face: others count from 1, over all pictures, or say yes or no there.
     """
-    main = [Place(bare(cell(row, columns.file))) for row in columns.body]
+    files = [bare(cell(row, columns.file)) for row in columns.body]
+    # A heading that is merged over two rows.
+    again = sum(1 for _ in takewhile(bare(columns.header[columns.file]).__eq__, files))
+    main = [*[Place("")] * again, *map(Place, files[again:])]
     source, frame, face, *sides = (place(columns.header, None, (one,)) for one in ("source", "frame", "face", *BOX))
     if face is None or face == columns.label:
         return main
