@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
-import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TypeVar
@@ -40,8 +38,6 @@ BATCH_PIXELS = 8_000_000  # large photographs make smaller batches, so that memo
 AHEAD = 8  # pictures being read while others are analysed
 AHEAD_PIXELS = 100_000_000  # likewise, so that large ones don't fill the memory
 AT_ONCE = 2  # batches being analysed
-# The numbers of glibc's `mallopt`, and the bytes that it raises them to by itself where pieces of 32 MB come and go.
-KEPT = {-1: 64 << 20, -3: 32 << 20}  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
 PROBE = np.full((64, 64, 3), 128, np.uint8)  # a picture that tells a bad picture from a broken engine
 
 
@@ -111,14 +107,6 @@ def add(
     )
 
 
-def _keep_memory() -> None:
-    """Let the process keep what a picture took for the next one: asking anew costs a tenth of a large one's time."""
-    if sys.platform == "linux":
-        with suppress(AttributeError):  # other C libraries have no such numbers
-            for number, most in KEPT.items():
-                ctypes.CDLL(None).mallopt(number, most)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class _Read:
     """One file, read: its picture, or the problem, or neither when its content is known already."""
@@ -164,7 +152,6 @@ class _Ingest:
         """Analyse picture files, `after` so many that are as they were: pictures now, and files that can't be read."""
         analysed = unreadable = 0
         finished, total = after, after + len(files)
-        _keep_memory()
         with quiet_decoders():
             reads = self.times.coming(self._recognised(files), "read")
             for batch, found in self._analysed(batches(reads, lambda read: read.pixels)):

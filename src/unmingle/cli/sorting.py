@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from unmingle.evaluation.labels import LabelOptions
     from unmingle.identification import Found
     from unmingle.library import Library
+
+# The numbers of glibc's `mallopt`, and the bytes that it raises them to by itself where pieces of 32 MB come and go.
+KEPT = {-1: 64 << 20, -3: 32 << 20}  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
 
 
 def cluster(
@@ -165,6 +170,7 @@ def cluster(
         raise SettingsError("The classic recipe can't find the number of people.", "Pass --people K or --labels FILE.")
     if not quiet:
         models.warn(looking["model"])
+    _keep_memory()
     with _stored_in(library), console.progress(quiet=quiet) as progress:
         added = library.add(
             *(sources or ()),
@@ -191,6 +197,14 @@ def cluster(
     else:
         lines.append(f"It is encrypted. To look at it: {command('review', output)}")
     console.tell(asdict(summary), *lines, as_json=as_json, quiet=quiet)
+
+
+def _keep_memory() -> None:
+    """Let the process keep what a picture took for the next one: asking anew takes a fifteenth of the time."""
+    if sys.platform == "linux":
+        with suppress(AttributeError):  # other C libraries have no such numbers
+            for number, most in KEPT.items():
+                ctypes.CDLL(None).mallopt(number, most)
 
 
 @contextmanager
