@@ -146,5 +146,6 @@ def test_a_column_of_vectors_is_taken(table: Any) -> None:
     clusterer = FaceClusterer(impostor_curve=SFACE_CURVE)
     assert np.array_equal(clusterer.fit_predict(table(vectors.tolist())), person)
     assert np.array_equal(clusterer.predict(table(vectors.tolist())), person)
-    with pytest.raises(ValueError, match="same shape"):
-        clusterer.fit(table([*vectors.tolist()[1:], [1.0]]))
+    for odd in ([1.0], None):
+        with pytest.raises(ValueError, match="Row 27 is no vector of 128 numbers"):
+            clusterer.fit(table([*vectors.tolist()[1:], odd]))

@@ -140,9 +140,16 @@ def _rows(given: Any) -> Any:
     """A column of vectors, as pandas, polars and Parquet have it, as rows; others as they are."""
     if not hasattr(given, "shape") and hasattr(given, "__array__"):  # a column of Arrow's
         given = np.asarray(given)
-    column = len(getattr(given, "shape", ())) == 1 and np.ndim(next(iter(given), 0)) == 1
-    rows = np.asarray(given) if column else given
-    return np.stack([np.asarray(one) for one in rows]) if column and rows.ndim == 1 else rows
+    first = next((one for one in given if one is not None), 0) if len(getattr(given, "shape", ())) == 1 else 0
+    if np.ndim(first) != 1:
+        return given
+    if (cells := np.asarray(given)).ndim > 1:
+        return cells
+    rows = [np.asarray(one) for one in cells]
+    odd = next((row for row, one in enumerate(rows) if one.shape != np.shape(first)), None)
+    if odd is not None:
+        raise ValueError(f"Row {odd} is no vector of {len(first)} numbers: leave it out, or compute it again.")
+    return np.stack(rows)
 
 
 def _warn(labels_n: I64) -> None:
