@@ -140,7 +140,7 @@ def _rows(given: Any) -> Any:
     """A column of vectors, as pandas, polars and Parquet have it, as rows; others as they are."""
     if not hasattr(given, "shape") and hasattr(given, "__array__"):  # a column of Arrow's
         given = np.asarray(given)
-    first = next((one for one in given if one is not None), 0) if len(getattr(given, "shape", ())) == 1 else 0
+    first: Any = next((one for one in given if one is not None), 0) if len(getattr(given, "shape", ())) == 1 else 0
     if np.ndim(first) != 1:
         return given
     if (cells := np.asarray(given)).ndim > 1:
