@@ -266,9 +266,10 @@ def _group_all(
     notes = dict(clustering.notes)
     least = 2 if settings.people is None else 1
     # What was seen too shortly to be told from a still picture makes nobody with those either; a photograph does.
-    by_itself_n = core_n & np.isin(faces.pictures, list(held))
     still_n = sightings.of_stills(store, faces) & ~core_n
-    still_n &= ~np.isin(clustering.labels, clustering.labels[by_itself_n])
+    if still_n.any():
+        by_itself_n = core_n & np.isin(faces.pictures, list(held))
+        still_n &= ~np.isin(clustering.labels, clustering.labels[by_itself_n])
     evidence = Evidence.of(clustering, core_n, copy_of_n, least=least, doubtful_n=doubtful_n | still_n)
     labels_n = np.where(evidence.people_n, clustering.labels, ALONE)
     likeness_n, cohesion_k = evidence.likeness(faces.vectors, clustering.labels)
