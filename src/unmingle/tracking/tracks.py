@@ -278,14 +278,19 @@ def _track(chain: Sequence[_Part]) -> Track:
     for part in chain:
         keyframes.extend(Keyframe(len(seen) + at, analysis) for at, analysis in sorted(part.analyses.items()))
         seen.extend(part.seen)
-    still = _is_still(seen)
+    moving = moves(seen)
+    still = not moving and _lasts(seen)
     if still:
         keyframes = [_of_still(one, seen[-1].time - seen[0].time) for one in keyframes]
-    return Track(Sightings.of(seen), still, _chosen(keyframes, moving=moves(seen)))
+    return Track(Sightings.of(seen), still, _chosen(keyframes, moving=moving))
 
 
 def _is_still(seen: Sequence[Sighting]) -> bool:
-    return len(seen) >= STILL_SIGHTINGS and seen[-1].time - seen[0].time >= STILL_TIME and not moves(seen)
+    return _lasts(seen) and not moves(seen)
+
+
+def _lasts(seen: Sequence[Sighting]) -> bool:
+    return len(seen) >= STILL_SIGHTINGS and seen[-1].time - seen[0].time >= STILL_TIME
 
 
 def moves(seen: Sequence[Sighting]) -> bool:
