@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from playwright.sync_api import Browser as Chromium
-    from playwright.sync_api import BrowserContext
+    from playwright.sync_api import BrowserContext, Route
 
 expect.set_options(timeout=PATIENCE * 1000)
 
@@ -285,6 +285,27 @@ def test_faces_are_moved_to_somebody(seat: Seat) -> None:
     seat.press("Control+Shift+z")
     expect(seat.cells()).to_have_count(6)
     assert seat.names()[13] == "Katherine"
+
+
+def test_who_was_made_and_could_not_be_named_is_told(seat: Seat) -> None:
+    seat.watch.refusals.add(422)
+    refused = {"error": {"problem": "No such name.", "mend": ""}}
+
+    def answer(route: Route) -> None:
+        named = (route.request.post_data_json or {}).get("kind") == "name"
+        route.fulfill(status=422, json=refused) if named else route.continue_()
+
+    seat.page.route("**/api/decisions", answer)
+    seat.open("/people/1")
+    seat.cells().nth(0).focus()
+    seat.press("m")
+    seat.page.keyboard.type("Katherine")
+    seat.button("New person “Katherine”").click()
+    expect(seat.told("“Katherine” was not saved")).to_be_visible()
+    expect(seat.told("Person 13")).to_be_visible()
+    seat.press("Control+z")
+    expect(seat.told("Undid")).to_be_visible()
+    assert 13 not in seat.names()
 
 
 def test_faces_are_moved_to_whom_the_arrows_chose(seat: Seat) -> None:

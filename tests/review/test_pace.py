@@ -443,6 +443,15 @@ def test_a_name_after_j_is_for_the_next_person(seat: Seat) -> None:
     seat.until(lambda: named(seat) == {"Person 2": "Ida"})
 
 
+def test_a_neighbour_who_was_not_found_is_asked_for_again(seat: Seat) -> None:
+    seat.watch.refusals.add(500)
+    seat.page.route("**/beside*", lambda route: route.fulfill(status=500, json={}), times=1)
+    with seat.page.expect_response("**/beside*"):
+        seat.open("/people/1")
+    seat.press("j")
+    seat.page.wait_for_url("**/people/2")
+
+
 def test_who_is_typing_a_name_is_not_led_back_to_somebody(seat: Seat) -> None:
     seat.page.goto(f"{seat.watch.origin}/naming")
     expect(seat.page.locator(FIELD)).to_be_focused()

@@ -20,7 +20,7 @@ declare global {
     progress?: (taken: number) => void,
   ) => Promise<number>;
   type Deed = { kind: string } & Record<string, unknown>;
-  type Decide = (body: Deed | (() => Promise<Deed | false>), seen?: number | null) => Promise<Outcome | null>;
+  type Decide = (body: Deed | ((seen?: number | null) => Promise<Deed | false>), seen?: number | null) => Promise<Outcome | null>;
 
   type Handlers = { [K in keyof HTMLElementEventMap as `on${K}`]?: (event: HTMLElementEventMap[K] & { target: any; currentTarget: any }) => unknown };
   /** props: attributes; `class`, `text`, and handlers such as `onclick` too. */

@@ -75,18 +75,22 @@ async function carryOut(path, body, seen, told) {
   let meant = body;
   try {
     const outcome = await inTurn(async () => {
-      if (typeof body === "function") meant = await body();
+      if (typeof body === "function") meant = await body(seen);
       return meant && send(path, meant, seen);
     });
-    if (!outcome) return null;
-    announce(outcome.decision.words);
-    told(outcome);
-    decided(outcome);
-    return outcome;
+    return outcome ? tellAll(outcome, told) : null;
   } catch (error) {
     await refused(/** @type {any} */ (error), meant, () => carryOut(path, meant, null, told));
     return null;
   }
+}
+
+/** Tells every part of the page of a decision. @param {Outcome} outcome @param {(outcome: Outcome) => void} [say] what came of it */
+export function tellAll(outcome, say = told) {
+  announce(outcome.decision.words);
+  say(outcome);
+  decided(outcome);
+  return outcome;
 }
 
 /** What a decision did, and an Undo or a Redo beside it. @param {Outcome} outcome */

@@ -100,8 +100,9 @@ export function listGrid({ restore, signal }, { label, cells, path, query, size,
 
   /** What an action is about, by id: what is picked, or else what has the focus. */
   async function chosen() {
+    const there = grid.hasFocus() ? idAt(grid.focused) : null; // before the focus goes on
     await picking;
-    const id = grid.hasFocus() && !picked.size ? idAt(grid.focused) : null;
+    const id = picked.size ? null : there;
     return id !== null && (held === null || id === held) ? [id] : [...picked];
   }
 

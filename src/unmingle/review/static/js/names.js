@@ -1,6 +1,6 @@
 import { get } from "./api.js";
 import { faceImages } from "./cells.js";
-import { decide, decideTogether, send } from "./decisions.js";
+import { decide, decideTogether, send, tellAll } from "./decisions.js";
 import { cancel, confirmed, fillIn, openDialog, toast } from "./dialogs.js";
 import { announce, button, called, counted, h, likely, typing } from "./dom.js";
 
@@ -249,10 +249,12 @@ export async function giveFaces(faces, where, seen) {
   if (where.person !== undefined) return decide({ kind: "assign", faces, person: where.person }, seen);
   const made = { kind: "split", faces };
   if (!where.name) return decide(made, seen);
-  return decide(async () => {
-    const { decision: { person, id: group } } = await send("/decisions", made, seen);
-    return { kind: "name", person, name: where.name, group };
+  /** @type {Outcome|null} */ let split = null;
+  const outcome = await decide(async (known) => {
+    split ??= await send("/decisions", made, known);
+    return { kind: "name", person: split.decision.person, name: where.name, group: split.decision.id };
   }, seen);
+  return outcome ?? (split && tellAll(split)); // who was made and not named is told, too
 }
 
 /** Shows what a person may consist of: each part that is ticked becomes somebody of their own. @param {number} person @param {string} who */

@@ -170,6 +170,7 @@ export function person(root, visit) {
 
   /** To who stands beside this one on the wall, as that was left. @param {"before"|"after"} way */
   async function step(way) {
+    if (!(await beside)) beside = findBeside(); // that failed
     const found = await beside;
     if (found?.[way]) go(`/people/${found[way]}`, { replace: true });
     else announce("There is nobody more.");
